@@ -1,0 +1,1 @@
+"""The machinery: nouns, loop, extraction, scores, store and command line."""

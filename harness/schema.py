@@ -1,0 +1,94 @@
+"""The nouns that pass from a data set to a score."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+
+class Clip(Protocol):
+    """An audio clip that is read only when it is needed."""
+
+    @property
+    def label(self) -> str:
+        """How messages name the clip; never shown to a model."""
+        ...
+
+    def read(self) -> bytes:
+        """The encoded bytes, as published."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One question about one clip."""
+
+    id: str
+    question: str
+    choices: tuple[str, ...]
+    answer: str | None
+    """The right option's text; None where the authors withhold it."""
+    audio: Path | Clip
+    groups: Mapping[str, str] = field(default_factory=dict)
+    """What the benchmark reports by (heading -> value); never shown to a model."""
+    item: Mapping[str, Any] = field(default_factory=dict)
+    """The record as published, without audio: what official scorers and exports read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """The samples of a task, and which version of them this is."""
+
+    samples: Sequence[Sample]
+    version: str
+    """The name of the version told from the content, such as `v2-github`."""
+    sha256: str
+    """Over ids, questions, choices and answers in order: equal data, equal hash."""
+    source: str
+    """The file that was read."""
+    notes: tuple[str, ...] = ()
+    """What a user should know of this data before trusting a score."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a model is given: words and one clip, nothing that gives the answer away."""
+
+    text: str
+    audio: Path | Clip
+    system: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """What a text says, read without guessing."""
+
+    thinking: str
+    """The chain of thought as written, without its tags."""
+    answer: str
+    """The words in which the answer was given; empty where there are none."""
+    choice: str | None
+    """The option that was meant, verbatim from the choices; None when nothing decides."""
+    how: str
+    """The rule that decided, or why nothing did."""
+
+
+class Official(NamedTuple):
+    """The verdict of the benchmark's own script on one record."""
+
+    correct: bool
+    counted: bool
+    """Whether the script leaves the record in its denominator."""
+    why: str = ""
+    """Why a record was not counted, or what the script could not have read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Two verdicts that are never mixed: the official script's, and a reader's."""
+
+    official: Official
+    correct: bool | None
+    """What a reader would say; None where no answer was given."""

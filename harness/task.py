@@ -1,0 +1,87 @@
+"""What a benchmark is: samples, a prompt, a score."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+from dtbench.harness.schema import Dataset, Extraction, Official, Prompt, Sample, Score
+
+OfficialRule = Callable[[Mapping[str, Any], object], Official]
+"""(record as published, prediction) -> verdict; may carry state from record to record."""
+
+
+class Grouping(NamedTuple):
+    """One of the tables that a benchmark's script prints."""
+
+    title: str
+    fields: tuple[str, ...]
+    values: tuple[str, ...] = ()
+    """The values in the order of the script, which knows no others; empty: as first seen."""
+
+
+class Task(ABC):
+    """A benchmark. A new one needs a name and samples(); the rest has a default."""
+
+    name: ClassVar[str]
+    title: ClassVar[str] = ""
+    paper: ClassVar[str] = ""
+    licence: ClassVar[str] = ""
+    size: ClassVar[int | None] = None
+    """How many items the published set has."""
+    groupings: ClassVar[tuple[Grouping, ...]] = ()
+    prediction_keys: ClassVar[tuple[str, ...]] = ("answer_prediction", "model_prediction", "model_output")
+    """Names under which prediction files hold the answer, the official script's own first."""
+    scorers: ClassVar[tuple[str, ...]] = ("official",)
+    """Versions of the official script, the default first."""
+    decimals: ClassVar[str] = "{:.2%}"
+    """How the script prints an accuracy."""
+
+    @abstractmethod
+    def samples(self, data_dir: Path | None) -> Iterable[Sample]:
+        """The questions, from data_dir where the user names one."""
+
+    def load(self, data_dir: Path | None) -> Dataset:
+        """The samples with their version, as results name it."""
+        samples = list(self.samples(data_dir))
+        return Dataset(samples, version="own", sha256=content_hash(samples), source=str(data_dir or self.name))
+
+    def prompt(self, sample: Sample) -> Prompt:
+        """The question with lettered options, asking for one of them."""
+        options = "\n".join(f"({letter}) {text}" for letter, text in zip(letters(), sample.choices, strict=False))
+        return Prompt(text=f"{sample.question}\n{options}\nAnswer with one of the options.", audio=sample.audio)
+
+    def official(self, scorer: str) -> OfficialRule:
+        """The benchmark's own rule; a task without one asks for the option's exact text."""
+
+        def exact(item: Mapping[str, Any], prediction: object) -> Official:
+            return Official(correct=prediction == item["answer"], counted=True)
+
+        return exact
+
+    def score(self, sample: Sample, extraction: Extraction) -> Score:
+        """The verdicts on an extracted answer; a reward in training is this very call."""
+        correct = None if extraction.choice is None else extraction.choice == sample.answer
+        return Score(self.official(self.scorers[0])(sample.item, self.submission(sample, extraction)), correct)
+
+    def submission(self, sample: Sample, extraction: Extraction) -> str:
+        """What a prediction file would hold for this answer: the option's text, empty where none was given."""
+        return extraction.choice or ""
+
+
+def letters() -> str:
+    """The letters that name options, in order."""
+    return "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def content_hash(samples: Iterable[Sample]) -> str:
+    """A hash of what is asked, in order, blind to layout and audio."""
+    digest = hashlib.sha256()
+    for sample in samples:
+        row: Sequence[object] = (sample.id, sample.question, sample.choices, sample.answer)
+        digest.update(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+    return digest.hexdigest()
