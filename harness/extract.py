@@ -1,0 +1,113 @@
+"""The answer out of a chain of thought, without guessing: what decides nothing is no answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from dtbench.harness.reading.containers import Container, containers, without_latex
+from dtbench.harness.reading.lexicon import CORRECTION
+from dtbench.harness.reading.options import Options
+from dtbench.harness.reading.stance import CONCLUDED, STATED
+from dtbench.harness.reading.tidy import before_next_question, fold, take_apart
+from dtbench.harness.reading.verdict import NOTHING, Verdict, read
+from dtbench.harness.schema import Extraction
+
+WINDOW = 24_000
+"""Longer texts are read at their end: the answer stands there, and reading stays fast."""
+
+
+def extract(text: str, choices: Sequence[str]) -> Extraction:
+    """The chain, the answer in the model's words, the option it means (or None), and what decided."""
+    parts = take_apart(text)
+    options = _options(tuple(choices))
+    said = parts.said.strip()
+    if said:
+        verdict, words = _read_answer(said, options)
+    else:
+        verdict, words = _read_chain(parts.thinking, options, open_chain=parts.open_chain)
+    choice = None if verdict.index is None else choices[verdict.index]
+    return Extraction(parts.thinking, words, choice, verdict.how)
+
+
+@lru_cache(maxsize=1024)
+def _options(choices: tuple[str, ...]) -> Options:
+    return Options(choices)
+
+
+def _read_answer(said: str, options: Options) -> tuple[Verdict, str]:
+    head = before_next_question(said)
+    if head is not None:
+        verdict, words = _read_part(head, options)
+        if verdict.index is not None:
+            return verdict, words
+    return _read_part(said, options)
+
+
+def _read_part(said: str, options: Options) -> tuple[Verdict, str]:
+    folded = fold(said)
+    for container in containers(folded):
+        verdict = _read_container(container, folded, options)
+        if verdict is not None:
+            return verdict, verdict_words(said, container, verdict)
+    text, shift = _window(folded)
+    verdict = read(_unformatted(text), options)
+    words = _sentence_around(said, verdict.start + shift, verdict.end + shift) if verdict.index is not None else ""
+    return verdict, words
+
+
+def verdict_words(said: str, container: Container, verdict: Verdict) -> str:
+    """The words of the answer: what the container held, or what took it back afterwards."""
+    if verdict.start >= container.end:
+        return said[container.end :].strip()[:400]
+    return container.content.strip()[:2000]
+
+
+def _read_container(container: Container, text: str, options: Options) -> Verdict | None:
+    """What a container decides; None where it is empty and the rest of the text has to speak."""
+    content = container.content.strip()
+    inner = [c for c in containers(content) if c.content.strip()]
+    if inner:
+        content = inner[0].content.strip()
+    if not any(c.isalnum() for c in content):
+        return None if text[: container.start].strip() else NOTHING._replace(how=f"empty {container.name}")
+    after = text[container.end :][:WINDOW]
+    if CORRECTION.search(after):
+        corrected = read(after, options)
+        if corrected.index is not None and corrected.level >= CONCLUDED:
+            return corrected._replace(how=f"after the {container.name}: {corrected.how}", start=container.end)
+    verdict = read(content[:WINDOW], options, cued=True)
+    return verdict._replace(how=f"{container.name}: {verdict.how}", start=0, end=0)
+
+
+def _read_chain(thinking: str, options: Options, *, open_chain: bool) -> tuple[Verdict, str]:
+    """A text that is all chain: only an answer that was put in its place, or stated last, counts."""
+    why = NOTHING._replace(how="the chain was cut off" if open_chain else "nothing after the chain")
+    folded = fold(thinking)
+    for container in containers(folded):
+        if container.content.strip():
+            verdict = _read_container(container, folded, options)
+            if verdict is not None and verdict.index is not None:
+                return verdict, container.content.strip()
+    text, _ = _window(folded)
+    verdict = read(text, options)
+    ends_there = not any(c.isalnum() for c in text[verdict.end :])
+    if verdict.index is not None and verdict.level == STATED and ends_there:
+        return verdict._replace(how=f"stated at the end of the chain, {verdict.how}"), text[verdict.start : verdict.end]
+    return why if thinking.strip() else NOTHING._replace(how="empty"), ""
+
+
+def _window(text: str) -> tuple[str, int]:
+    shift = max(0, len(text) - WINDOW)
+    return text[shift:], shift
+
+
+def _unformatted(text: str) -> str:
+    return without_latex(text) if "\\" in text or "$" in text else text
+
+
+def _sentence_around(text: str, start: int, end: int) -> str:
+    """The line or sentence in which the deciding words stand."""
+    left = max(text.rfind("\n", 0, start), text.rfind(". ", 0, start)) + 1
+    right = min((p for p in (text.find("\n", end), text.find(". ", end)) if p >= 0), default=len(text))
+    return text[left : right + 1].strip()[:400]

@@ -1,0 +1,79 @@
+"""The places made for an answer: tags, boxes and JSON."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+
+class Container(NamedTuple):
+    """The last place of its sort in a text."""
+
+    name: str
+    content: str
+    start: int
+    end: int
+
+
+_OPEN = re.compile(r"[<\[]\s?(answer|final_answer|response|final)\s?[>\]]", re.IGNORECASE)
+_CLOSE = re.compile(r"[<\[]\s?/\s?(?:answer|final_answer|response|final)\s?[>\]]", re.IGNORECASE)
+_BOX = re.compile(r"\\(?:boxed|fbox)\s?\{")
+_KEY = re.compile(
+    r"[\"'](?:final[_ ]?answer|correct[_ ]?answer|answer|answer_choice|selected_option|correct_option|prediction|choice|option)[\"']\s{0,8}:\s{0,8}",
+    re.IGNORECASE,
+)
+_VALUE = re.compile(r"\"((?:[^\"\\]|\\.){0,2000})\"?|'((?:[^'\\\n]|\\.|'(?=\w)){0,2000})'?|([^\s,}\]]{1,200})")
+_LATEX = re.compile(r"\\(?:text(?:bf|it|rm|tt)?|math(?:rm|bf|it)?|mbox|boxed|[,;! ]|quad|left|right)|[{}$~]")
+
+
+def containers(text: str) -> list[Container]:
+    """What the text has of them, the most binding sort first."""
+    found = (_tag(text), _box(text), _json(text))
+    return [container for container in found if container is not None]
+
+
+def _tag(text: str) -> Container | None:
+    opened = _last(_OPEN, text)
+    if opened is None:
+        return None
+    closed = _CLOSE.search(text, opened.end())
+    end = closed.start() if closed else len(text)
+    return Container("answer tag", text[opened.end() : end], opened.start(), closed.end() if closed else end)
+
+
+def _box(text: str) -> Container | None:
+    opened = _last(_BOX, text)
+    if opened is None:
+        return None
+    depth, place = 1, opened.end()
+    for mark in re.finditer(r"[{}]", text[place : place + 4000]):
+        depth += 1 if mark[0] == "{" else -1
+        if depth == 0:
+            end = place + mark.start()
+            return Container("box", without_latex(text[place:end]), opened.start(), end + 1)
+    return Container("box", without_latex(text[place : place + 400]), opened.start(), len(text))
+
+
+def _json(text: str) -> Container | None:
+    keys = list(_KEY.finditer(text))
+    if not keys:
+        return None
+    answers = [key for key in keys if "answer" in key[0].lower()]
+    key = (answers or keys)[-1]
+    value = _VALUE.match(text, key.end())
+    if value is None:
+        return Container("JSON", "", key.start(), key.end())
+    content = next((part for part in value.groups() if part is not None), "")
+    return Container("JSON", "" if value[3] in {"null", "None"} else content, key.start(), value.end())
+
+
+def without_latex(text: str) -> str:
+    """The words of a formula."""
+    return _LATEX.sub(" ", text).strip()
+
+
+def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
+    last = None
+    for last in pattern.finditer(text):
+        pass
+    return last

@@ -1,0 +1,190 @@
+"""How a text stands to the options it names: cues, negations and doubts, read once from left to right."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from dtbench.harness.reading import lexicon
+
+STATED, CHOSEN, CONCLUDED, SAID, ASIDE = 5, 4, 3, 2, 1
+
+
+class Group(NamedTuple):
+    """Options named together at one place."""
+
+    start: int
+    end: int
+    indices: tuple[int, ...]
+    stance: str
+    """`said`, `doubted` or `denied`."""
+    level: int
+    """STATED as the answer, CHOSEN, CONCLUDED, SAID in passing, or ASIDE."""
+    sentence: int
+    kind: str
+    """`text`, `letter`, `weak` for letters without a mark, or `conflict` of a letter with a text beside it."""
+    supposed: bool = False
+    """Said under an `if`."""
+
+
+_EVENTS = re.compile(
+    "|".join(
+        f"(?P<{name}>{pattern})"
+        for name, pattern in (
+            ("explicit", lexicon.EXPLICIT),
+            ("choose", lexicon.CHOOSE),
+            ("background", lexicon.BACKGROUND),
+            ("conclude", lexicon.CONCLUDE),
+            ("negate", lexicon.NEGATE),
+            ("hedge", lexicon.HEDGE),
+            ("subject", lexicon.NEW_SUBJECT),
+            ("reset", lexicon.RESET),
+            ("comma", lexicon.COMMA),
+        )
+    ),
+    re.IGNORECASE,
+)
+_QUOTED = re.compile(
+    r"\b(?:say|says|said|saying|states?|asks?|asked|announces?|announcer|words?|text|phrases?|spoken|utterance|repeats?|sings?|sang)\b"
+    r"[^\"'.!?\n]{0,40}(\"[^\"\n]{1,300}\"|(?<=[ :])'(?:[^'\n]|'(?=\w)){1,300}'(?!\w))",
+    re.IGNORECASE,
+)
+_WORD = re.compile(r"[^\W_]+(?:'\w+)?")
+_EMPHATIC = frozenset(("clearly", "definitely", "indeed", "very likely", "finally", "overall"))
+
+
+@dataclass(slots=True)
+class _State:
+    """What has been read of the sentence so far."""
+
+    cue: int = 0
+    cue_end: int = 0
+    denied: bool = False
+    doubted: bool = False
+    supposed: bool = False
+    aside: bool = False
+
+    def clear(self) -> None:
+        self.denied = self.doubted = self.aside = self.supposed = False
+
+    def read(self, event: re.Match[str], next_group: int) -> None:
+        """Take in one cue word; next_group: where the next option is named."""
+        name, words = event.lastgroup, event[0].lower()
+        if name in {"explicit", "choose"}:
+            self.cue, self.cue_end = STATED if name == "explicit" else CHOSEN, event.end()
+            self.denied = self.aside = False
+            self.doubted = self.doubted and self.supposed
+        elif name == "conclude":
+            if self.cue < CHOSEN:
+                self.cue, self.cue_end = CONCLUDED, event.end()
+            if words not in _EMPHATIC:
+                self.clear()
+        elif name == "negate":
+            self.denied = True
+        elif name == "hedge":
+            self.doubted = True
+            self.supposed = self.supposed or words == "if"
+        elif name == "background":
+            self.aside = True
+        elif name in {"reset", "subject"}:
+            self.clear()
+        elif next_group - event.end() > 6:  # a comma that does not go on with a list of options
+            self.denied = self.aside = False
+
+
+def judge(text: str, groups: list[Group], marked: list[Group], bounds: list[int], *, cued: bool) -> list[Group]:
+    """The groups with stance and level; marked ones have theirs already."""
+    quoted = [m.span(1) for m in _QUOTED.finditer(text)]
+    taken = [(g.start, g.end) for g in groups]
+    state, number, carried = _State(), -1, STATED if cued else 0
+    judged = list(marked)
+    for item in _in_order(text, groups, quoted, taken):
+        now = bisect_right(bounds, item.start if isinstance(item, Group) else item.start())
+        if now != number:
+            state = _State(cue=carried if number in {-1, now - 1} or carried else 0, cue_end=bounds[now - 1])
+            number = now
+        carried = 0
+        if isinstance(item, Group):
+            verdict = _judge_one(text, item, state, bounds, quoted)
+            if verdict is not None:
+                judged.append(verdict)
+            state.cue, state.denied = 0, False
+        else:
+            state.read(item, _next_start(taken, item.end()))
+            if state.cue == STATED and not _WORD.search(text, state.cue_end, _end_of(bounds, number, text)):
+                carried = STATED
+    return sorted(judged)
+
+
+def _in_order(
+    text: str, groups: list[Group], quoted: list[tuple[int, int]], taken: list[tuple[int, int]]
+) -> Iterator[Group | re.Match[str]]:
+    waiting = iter(groups)
+    group = next(waiting, None)
+    for event in _EVENTS.finditer(text):
+        while group is not None and group.start <= event.start():
+            yield group
+            group = next(waiting, None)
+        inside_quote = event.lastgroup in {"explicit", "choose", "conclude"} and _within(event.start(), quoted)
+        if not inside_quote and not _within(event.start(), taken):
+            yield event
+    while group is not None:
+        yield group
+        group = next(waiting, None)
+
+
+def _within(place: int, spans: list[tuple[int, int]]) -> bool:
+    i = bisect_right(spans, (place, 1 << 60)) - 1
+    return i >= 0 and spans[i][0] <= place < spans[i][1]
+
+
+def _next_start(taken: list[tuple[int, int]], place: int) -> int:
+    i = bisect_right(taken, (place - 1, 1 << 60))
+    return taken[i][0] if i < len(taken) else 1 << 60
+
+
+def _end_of(bounds: list[int], number: int, text: str) -> int:
+    return bounds[number] if number < len(bounds) else len(text)
+
+
+def _judge_one(text: str, group: Group, state: _State, bounds: list[int], quoted: list[tuple[int, int]]) -> Group | None:
+    begin, end = bounds[group.sentence - 1], _end_of(bounds, group.sentence, text)
+    sentence = text[begin:end]
+    rest = text[group.end : min(end, group.end + 120)]
+    if "?" in sentence[-4:] or (state.cue < CHOSEN and lexicon.INSTRUCTION.match(sentence)):
+        return None
+    level, stance = state.cue or SAID, group.stance
+    if lexicon.GOOD.match(rest) and not state.denied:
+        level, stance = max(level, CHOSEN), "said" if len(group.indices) == 1 else stance
+    elif state.denied or lexicon.BAD.match(rest):
+        stance = "denied"
+    elif state.doubted:
+        stance = "doubted"
+    if _bare(text, begin, group, end):
+        level = max(level, CHOSEN)
+    elif lexicon.IN_TOTAL.match(rest):
+        level = max(level, CONCLUDED)
+    if state.aside and level < CHOSEN:
+        level = ASIDE
+    if _within(group.start, quoted) and level < STATED:
+        level = ASIDE
+    if group.kind == "weak" and stance != "denied" and (level < CONCLUDED or _far(text, state.cue_end, group, level)):
+        return None
+    return group._replace(level=level, stance=stance, supposed=state.supposed)
+
+
+def _bare(text: str, begin: int, group: Group, end: int) -> bool:
+    """Whether a sentence says nothing but the option."""
+    if end - begin > group.end - group.start + 80:
+        return False
+    around = _WORD.findall(text, begin, group.start) + _WORD.findall(text, group.end, end)
+    return all(word.lower() in lexicon.FILLER for word in around)
+
+
+def _far(text: str, cue_end: int, group: Group, level: int) -> bool:
+    if level == CHOSEN and cue_end == 0:
+        return False
+    return len(_WORD.findall(text, cue_end, group.start)) > 3

@@ -1,0 +1,231 @@
+"""What a text says of each option it mentions: who is asserted, doubted, denied, and how firmly."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from typing import NamedTuple
+
+from dtbench.harness.reading import lexicon
+from dtbench.harness.reading.letters import Letter, letters, ordinals
+from dtbench.harness.reading.options import Mention, Options
+from dtbench.harness.reading.stance import CHOSEN, SAID, Group, judge
+from dtbench.harness.reading.words import Token, tokens
+
+class Spot(NamedTuple):
+    """A mention with what the survey has to know of it."""
+
+    start: int
+    end: int
+    index: int
+    kind: str
+    strong: bool
+    label_at: int | None
+    """Where its letter stands, if it has one that is a label."""
+
+
+_STOP = re.compile(r"[.!?]+(?=[\s\"')\]*_]|$|[\u3040-\u9fff\uac00-\ud7af])|\n+")
+_ABBREVIATION = re.compile(r"(?:\b(?:e\.g|i\.e|vs|mr|mrs|dr|no|approx|etc|ca)|(?:^|\n)\s*\d{1,2})$", re.IGNORECASE)
+_TOGETHER = re.compile(
+    r"[\s*_\"')\].(]*(?:,|/|&|\+|\b(?:and|or|nor|und|oder|noch|et|ou|y|o|e|и|или)\b|和|或|与|ni|и|や|と|か)[\s*_\"'(\[,]*"
+    r"(?:(?:and|or|nor|maybe|perhaps|possibly|also|just|even|option|either|by|a|an|the|it (?:might|could|may) be)[\s*_\"'(\[]+){0,4}$",
+    re.IGNORECASE,
+)
+_OR = re.compile(r"\b(?:or|oder|ou|o|или)\b|或|/|か", re.IGNORECASE)
+_LABELLED = re.compile(r"[\s*_\"')\]>.:,=|✓✔✅☑❌✗✘-]{0,8}(?:(?:the|a|an|i\.e\.,?|namely|which is|is)\s)?[\s*_\"'(\[]{0,4}$", re.IGNORECASE)
+_NAMED_AFTER = re.compile(r"[\s*_\"',]{0,4}[(\[]\s?(?:option |choice |answer )?[*_]{0,2}$|,? (?:which is |i\.e\. )?(?:option|choice) [(\[]?$", re.IGNORECASE)
+_DISCOURSE = re.compile(r"(?:^|[.!?\n])[\s*_\"']*$")
+_IDIOM = re.compile(r"\b(?:in|all|double|right|first|second) $", re.IGNORECASE)
+_IDIOMS = re.compile(r"\b(?:in light of|all right|right away|right now|double bass)\b", re.IGNORECASE)
+_FUNCTION = frozenset("right okay ok wait well no yes so sure stop".split())
+
+
+def survey(text: str, options: Options, *, cued: bool = False, loosely: bool = False) -> list[Group]:
+    """The groups of options named in a text, in order; cued: the text stands where an answer is asked for."""
+    words = tokens(text, options.normal)
+    spots = _spots(text, words, options)
+    bounds = _sentences(text, spots)
+    if loosely:
+        spots = _paraphrases(words, bounds, options, spots)
+    listed = _listing(text, spots, len(options))
+    groups = _group(text, [s for s in spots if s not in listed], bounds)
+    marked = _marked_lines(text, spots, listed, bounds)
+    return judge(text, sorted(groups, key=lambda g: g.start), marked, bounds, cued=cued)
+
+
+def _spots(text: str, words: list[Token], options: Options) -> list[Spot]:
+    named = [*letters(text, options), *ordinals(text, options)]
+    texts = [m for m in options.mentions(words) if not _is_phrase(text, m)]
+    if not named:
+        return [Spot(m.start, m.end, m.index, "text", True, None) for m in texts]
+    named.sort()
+    starts = {m.start for m in texts}
+    labels = {n.start for n in named if n.label and _text_follows(text, n, starts)}
+    covering = {n.start for n in named if n.named and n.strong} | labels
+    texts = [m for m in texts if not (m.end - m.start == 1 and m.start in covering)]
+    spans = [(m.start, m.end) for m in texts]
+    free = [n for n in named if not _inside(n.start, spans)]
+    if options.have_letters:
+        free = [n for n in free if n.strong or n.start in labels or not texts]
+    return _merge(text, texts, free)
+
+
+def _text_follows(text: str, letter: Letter, starts: set[int]) -> bool:
+    gap = re.match(r"[)\]>}.:*_\"' -]{1,6}", text[letter.end : letter.end + 6])
+    reach = range(letter.end + 1, letter.end + 1 + (len(gap[0]) if gap else 0))
+    articles = re.match(r"(?:A|An|The|a|an|the) ", text[reach.stop - 1 : reach.stop + 4]) if gap else None
+    return any(p in starts for p in reach) or (articles is not None and reach.stop - 1 + articles.end() in starts)
+
+
+def _inside(place: int, spans: list[tuple[int, int]]) -> bool:
+    i = bisect_right(spans, (place, 1 << 60)) - 1
+    return i >= 0 and spans[i][0] <= place < spans[i][1]
+
+
+def _is_phrase(text: str, mention: Mention) -> bool:
+    """Whether an option's word stands there as something else: a list number, an opening word, an idiom."""
+    said = text[mention.start : mention.end]
+    before = text[max(0, mention.start - 24) : mention.start]
+    after = text[mention.end : mention.end + 8]
+    if said.isdigit() and (re.search(r"(?:^|\n)[\s*_#]*$", before) and re.match(r"[.)]\s", after)):
+        return True
+    if said.isdigit() and re.search(r"\b(?:step|strike|item|figure|note|ring|voice|sound|event)\s$", before, re.IGNORECASE):
+        return True
+    lowered = said.lower()
+    if lowered in _FUNCTION:
+        opening = _DISCOURSE.search(before) is not None
+        if lowered in {"no", "yes", "so"}:
+            return not opening and not re.search(r"(?:\bis|:|=|\"|'|\*|>|->|答案是)\s*[*_\"']*$", before)
+        return opening and after.startswith((",", " let", "...")) and len(text) > mention.end + 12
+    around = text[max(0, mention.start - 8) : mention.end + 8]
+    return any(mention.start - 8 + m.start() < mention.end for m in _IDIOMS.finditer(around))
+
+
+def _merge(text: str, texts: list[Mention], named: list[Letter]) -> list[Spot]:
+    """Letters and texts in one list; a letter and the text beside it become one mention, that of the text."""
+    spots = [Spot(m.start, m.end, m.index, "text", True, None) for m in texts]
+    spots += [Spot(n.start, n.end, n.index, "letter", n.strong, n.start if n.label and n.strong else None) for n in named]
+    spots.sort()
+    merged: list[Spot] = []
+    for spot in spots:
+        last = merged[-1] if merged else None
+        joined = _join(text, last, spot) if last else None
+        if joined:
+            merged[-1] = joined
+        else:
+            merged.append(spot)
+    return merged
+
+
+def _join(text: str, last: Spot, spot: Spot) -> Spot | None:
+    between = text[last.end : spot.start]
+    if len(between) > 16 or {last.kind, spot.kind} != {"text", "letter"}:
+        return None
+    letter, words = (last, spot) if last.kind == "letter" else (spot, last)
+    beside = _LABELLED.match(between) if last is letter else _NAMED_AFTER.match(between)
+    if not beside or not (letter.strong or letter.index == words.index):
+        return None
+    same = letter.index == words.index
+    if not same and last is letter and letter.label_at is None:
+        return None
+    return Spot(last.start, spot.end, words.index, "text" if same else "conflict", True, letter.label_at)
+
+
+def _sentences(text: str, spots: list[Spot]) -> list[int]:
+    """Where sentences begin; a label such as `A.` ends none."""
+    labels = {s.label_at + 1 for s in spots if s.label_at is not None and s.kind != "letter"}
+    bounds = [0]
+    for stop in _STOP.finditer(text):
+        if stop[0] == "." and (stop.start() in labels or _ABBREVIATION.search(text[max(0, stop.start() - 8) : stop.start()])):
+            continue
+        bounds.append(stop.end())
+    return bounds
+
+
+def _paraphrases(words: list[Token], bounds: list[int], options: Options, spots: list[Spot]) -> list[Spot]:
+    """The spots, and in sentences without one the option that the sentence paraphrases, if it is one alone."""
+    taken = {bisect_right(bounds, s.start) for s in spots}
+    by_sentence: dict[int, list[Token]] = {}
+    for word in words:
+        by_sentence.setdefault(bisect_right(bounds, word.start), []).append(word)
+    found = list(spots)
+    for number, inside in by_sentence.items():
+        if number in taken:
+            continue
+        meant = options.paraphrased(inside)
+        if len(meant) == 1:
+            place = _last_said(inside, options, meant[0])
+            found.append(Spot(place.start, place.end, meant[0], "text", True, None))
+    return sorted(found)
+
+
+def _last_said(words: list[Token], options: Options, index: int) -> Token:
+    own = options.distinctive[index]
+    hits = [t for t in words if any(options.paraphrased_word(w, t.norm) for w in own)]
+    return hits[-1] if hits else words[-1]
+
+
+def _listing(text: str, spots: list[Spot], n: int) -> set[Spot]:
+    """Spots that only list the options: labels at the head of lines, or one after the other."""
+    labelled = [s for s in spots if s.label_at is not None and s.index >= 0]
+    heads = [s for s in labelled if re.search(r"(?:^|\n)[\s*_>#|(\[✓✔✅☑❌✗✘•·-]*(?:option |choice )?[*_(\[]*$", text[max(0, (s.label_at or 0) - 40) : s.label_at], re.IGNORECASE)]
+    listed = set(heads) if len({s.index for s in heads}) > 1 else set()
+    run: list[Spot] = []
+    for spot in labelled:
+        follows = run and spot.index == run[-1].index + 1 and not re.search(r"\w", text[run[-1].end : spot.start])
+        if not follows:
+            run = []
+        run.append(spot)
+        if len(run) >= min(3, n) and run[0].index == 0:
+            listed.update(run)
+    return listed
+
+
+def _marked_lines(text: str, spots: list[Spot], listed: set[Spot], bounds: list[int]) -> list[Group]:
+    """Of listed options, the one that alone is marked as right, and those that are marked as wrong."""
+    ordered = [s for s in spots if s in listed]
+    good, bad = [], []
+    for i, spot in enumerate(ordered):
+        line = text.rfind("\n", 0, spot.start) + 1
+        until = min(x for x in (ordered[i + 1].start if i + 1 < len(ordered) else len(text), _line_end(text, spot.end)) if x >= spot.end)
+        head, rest = text[line : spot.start] if i == 0 or line >= ordered[i - 1].end else "", text[spot.start : until]
+        if re.search("[❌✗✘✖]", head + rest) or lexicon.BAD.match(text[spot.end : until]):
+            bad.append(spot)
+        elif lexicon.GOOD_MARK.search(head + rest) and not lexicon.BAD_MARK.search(rest):
+            good.append(spot)
+    if len(good) > 1:
+        good = []
+    return [_as_group(s, bounds, "said", CHOSEN) for s in good] + [_as_group(s, bounds, "denied", SAID) for s in bad]
+
+
+def _line_end(text: str, place: int) -> int:
+    end = text.find("\n", place)
+    return len(text) if end < 0 else end
+
+
+def _as_group(spot: Spot, bounds: list[int], stance: str, level: int) -> Group:
+    kind = "letter" if spot.kind == "letter" else spot.kind
+    return Group(spot.start, spot.end, (spot.index,), stance, level, bisect_right(bounds, spot.start), kind)
+
+
+def _group(text: str, spots: list[Spot], bounds: list[int]) -> list[Group]:
+    """Mentions that are joined by commas, `and` or `or` as one group, still without a judgement."""
+    groups: list[Group] = []
+    run: list[Spot] = []
+    for spot in [*spots, None]:
+        between = text[run[-1].end : spot.start] if run and spot else ""
+        if run and spot and len(between) <= 40 and _TOGETHER.match(between) and bisect_right(bounds, run[0].start) == bisect_right(bounds, spot.start):
+            run.append(spot)
+            continue
+        if run:
+            groups.append(_together(text, run, bounds))
+        run = [spot] if spot else []
+    return groups
+
+
+def _together(text: str, run: list[Spot], bounds: list[int]) -> Group:
+    indices = tuple(dict.fromkeys(s.index for s in run))
+    joint = len(indices) > 1 and _OR.search(text[run[0].end : run[-1].start])
+    weak = all(s.kind == "letter" and not s.strong for s in run)
+    kind = "weak" if weak else run[0].kind
+    return Group(run[0].start, run[-1].end, indices, "doubted" if joint else "said", SAID, bisect_right(bounds, run[0].start), kind)

@@ -1,0 +1,88 @@
+"""From raw output to the text that holds the answer: full-width signs, echoed roles, end markers, chains."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+_FULL_WIDTH = {0xFF01 + i: 0x21 + i for i in range(94)}
+_CIRCLED = {0x24B6 + i: 0x41 + i for i in range(26)} | {0x24D0 + i: 0x61 + i for i in range(26)}
+_SIGNS = str.maketrans(
+    "【】〔〕「」『』《》\u2018\u2019\u201b\u201c\u201d\u201e«»−‐‑–—。、，；：？！\u00a0\u200b\u3000\ufeff",
+    "[][][][][]" + "\'" * 3 + '"' * 5 + "-----" + ".,,;:?!" + "    ",
+)
+_FOLD = {**_SIGNS, **_FULL_WIDTH, **_CIRCLED}
+
+_END = re.compile(
+    r"<\|(?:im_end|im_start|endoftext|end_of_text|eot_id|end|return|user|EOT)\|>|</s>|<eos>|<end_of_turn>|<｜end▁of▁sentence｜>"
+)
+_ROLE_ECHO = re.compile(r"\s*(?:<\|im_start\|>)?(?:system|user|human)[ \t]*[\n:]", re.IGNORECASE)
+_ASSISTANT = re.compile(r"(?:<\|im_start\|>|\n)[ \t]*(?:assistant|model)[ \t]*[\n:]", re.IGNORECASE)
+_NEXT_QUESTION = re.compile(r"\n[ \t#*]*(?:question|q|user|human|instruction)[ \t]*\d{0,3}[ \t]*:", re.IGNORECASE)
+_FINAL_CHANNEL = "<|channel|>final<|message|>"
+_CHANNEL_MARK = re.compile(r"<\|[a-z]+\|>(?:analysis|assistant|final)?")
+_CHAIN_TAG = re.compile(
+    r"[<\[◁][ \t]?(/?)[ \t]?(think|thinking|thoughts?|reasoning|analysis|scratchpad)[ \t]?[>\]▷]", re.IGNORECASE
+)
+
+
+class Parts(NamedTuple):
+    """A text taken apart: what was thought, what was said."""
+
+    thinking: str
+    said: str
+    open_chain: bool
+    """The chain never ended, so nothing was said after it."""
+
+
+def fold(text: str) -> str:
+    """The text with full-width, circled and typographic signs made plain, each place kept."""
+    return text.translate(_FOLD)
+
+
+def own_turn(text: str) -> str:
+    """The model's own turn: without an echoed prompt's roles before it and invented turns after it."""
+    if _ROLE_ECHO.match(text) and (role := _ASSISTANT.search(text)):
+        text = text[role.end() :]
+    start = 0
+    for mark in _END.finditer(text):
+        if text[start : mark.start()].strip():
+            return text[start : mark.start()]
+        start = mark.end()
+    return text[start:]
+
+
+def before_next_question(text: str) -> str | None:
+    """The text up to a question that the model asks itself after answering; None where there is none."""
+    for mark in _NEXT_QUESTION.finditer(text):
+        if text[: mark.start()].strip():
+            return text[: mark.start()]
+    return None
+
+
+def take_apart(text: str) -> Parts:
+    """Chain and answer of a raw text; several chains are joined, tags may be missing at either end."""
+    if _FINAL_CHANNEL in text:
+        before, _, after = text.rpartition(_FINAL_CHANNEL)
+        return Parts(_CHANNEL_MARK.sub(" ", before).strip(), own_turn(after), open_chain=False)
+    text = own_turn(text)
+    thoughts: list[str] = []
+    said: list[str] = []
+    opened: str | None = None
+    place = 0
+    for tag in _CHAIN_TAG.finditer(text):
+        closing, name = bool(tag[1]), tag[2].lower()
+        piece = text[place : tag.start()]
+        if opened is None and not closing:
+            said.append(piece)
+            opened = name
+        elif opened is None or (closing and name == opened):
+            thoughts.append("".join(said) + piece if opened is None else piece)
+            said = [] if opened is None else said
+            opened = None
+        else:
+            continue  # another tag inside a chain is part of it
+        place = tag.end()
+    (said if opened is None else thoughts).append(text[place:])
+    spoken = "".join(said)
+    return Parts("\n".join(t.strip() for t in thoughts if t.strip()), spoken, opened is not None)

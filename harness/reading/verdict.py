@@ -1,0 +1,124 @@
+"""From what is said of each option to the one that is meant, or to the reason why none is."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from dtbench.harness.reading import lexicon
+from dtbench.harness.reading.options import Options
+from dtbench.harness.reading.stance import ASIDE, CHOSEN, CONCLUDED, SAID, STATED, Group
+from dtbench.harness.reading.survey import survey
+
+
+class Verdict(NamedTuple):
+    """The option that a text means, if it means one."""
+
+    index: int | None
+    how: str
+    start: int = 0
+    end: int = 0
+    """Where the deciding words stand."""
+    level: int = 0
+
+
+NOTHING = Verdict(None, "nothing decides")
+
+
+def read(text: str, options: Options, *, cued: bool = False) -> Verdict:
+    """What a text means; cued: it stands where an answer was asked for, as in a tag."""
+    whole = options.whole(text)
+    if whole is not None:
+        return Verdict(whole, "option text", 0, len(text), STATED)
+    groups = survey(text, options, cued=cued)
+    strong = _strong(groups, text)
+    if strong is not None:
+        return strong
+    loose = survey(text, options, cued=cued, loosely=True)
+    if len(loose) > len(groups):
+        strong = _strong(loose, text)
+        if strong is not None:
+            return _loosely(strong)
+    return _weaker(groups, text, options) or _loosely(_weaker(loose, text, options) or NOTHING)
+
+
+def _loosely(verdict: Verdict) -> Verdict:
+    return verdict if verdict.index is None else verdict._replace(how=f"{verdict.how}, in other words")
+
+
+def _strong(groups: list[Group], text: str) -> Verdict | None:
+    """The last statement of the answer, unless it is taken back."""
+    strong = [g for g in groups if g.level >= CHOSEN and g.stance != "denied"]
+    if not strong:
+        return None
+    last = strong[-1]
+    corrected = _correction(groups, last, text)
+    if corrected is not None:
+        return _found(corrected, "corrected")
+    if len(last.indices) > 1:
+        return Verdict(None, "several options named as the answer", last.start, last.end, last.level)
+    if last.stance == "doubted" and len({i for g in strong for i in g.indices}) > 1:
+        return Verdict(None, "only doubtful answers", last.start, last.end, last.level)
+    return _found(last, "stated" if last.level == STATED else "chosen")
+
+
+def _correction(groups: list[Group], last: Group, text: str) -> Group | None:
+    mark = lexicon.CORRECTION.search(text, last.end)
+    if mark is None:
+        return None
+    later = [g for g in groups if g.start >= mark.start() and g.stance == "said" and len(g.indices) == 1 and g.level >= SAID]
+    return later[-1] if later else None
+
+
+def _found(group: Group, how: str) -> Verdict:
+    index = group.indices[0]
+    if index < 0:
+        return Verdict(None, "no such option", group.start, group.end, group.level)
+    if group.kind == "conflict":
+        how = f"{how}, letter and text in conflict: the text stands"
+    elif group.kind in {"letter", "weak"}:
+        how = f"{how}, by letter"
+    return Verdict(index, how, group.start, group.end, group.level)
+
+
+def _weaker(groups: list[Group], text: str, options: Options) -> Verdict | None:
+    """The best of what is said without naming it the answer."""
+    refusal = lexicon.REFUSAL.search(text)
+    if refusal is not None and not any(g.start <= refusal.start() < g.end for g in groups):
+        groups = [g for g in groups if g.start > refusal.end() and g.level >= CONCLUDED]
+        return _by_level(groups) or Verdict(None, "refusal", refusal.start(), refusal.end())
+    return _by_level(groups) or _by_elimination(groups, len(options)) or _by_doubt(groups)
+
+
+def _by_level(groups: list[Group]) -> Verdict | None:
+    for level, how in ((CONCLUDED, "concluded"), (SAID, "said"), (ASIDE, "mentioned")):
+        here = [g for g in groups if g.level == level and g.stance == "said"]
+        named = {i for g in here for i in g.indices}
+        if not here:
+            continue
+        if len(named) == 1 or (level == CONCLUDED and len(here[-1].indices) == 1):
+            return _found(here[-1], how)
+        if level == SAID:
+            return _last_said(here) or Verdict(None, "several options named")
+    return None
+
+
+def _last_said(here: list[Group]) -> Verdict | None:
+    """The option of the last sentence, where that sentence turns against what came before."""
+    last = [g for g in here if g.sentence == here[-1].sentence]
+    return _found(last[-1], "said last") if len({i for g in last for i in g.indices}) == 1 and len(here) > 99 else None
+
+
+def _by_elimination(groups: list[Group], n: int) -> Verdict | None:
+    denied = {i for g in groups if g.stance == "denied" for i in g.indices if i >= 0}
+    left = set(range(n)) - denied
+    if len(left) != 1 or not denied:
+        return None
+    last = [g for g in groups if g.stance == "denied"][-1]
+    return Verdict(left.pop(), "all others ruled out", last.start, last.end, SAID)
+
+
+def _by_doubt(groups: list[Group]) -> Verdict | None:
+    doubted = [g for g in groups if g.stance == "doubted" and not g.supposed]
+    if len({i for g in doubted for i in g.indices}) != 1:
+        return None
+    return _found(doubted[-1], "the only one considered")

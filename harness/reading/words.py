@@ -1,0 +1,105 @@
+"""Words and their forms: as written, without case and plural, and down to a stem."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from functools import lru_cache
+from typing import NamedTuple
+
+from dtbench.harness.reading.lexicon import AFTER_A_LETTER, IRREGULAR, NUMBERS, SAME_MEANING
+
+_UNSPACED = "\u0e00-\u0e7f\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
+# Numbers keep their sign and inner marks (-3, 1.5, 7:15, 6/8), notes their accidental (C#); scripts that
+# put no spaces between words are taken sign by sign.
+_TOKEN = re.compile(
+    rf"(?<![\w.)])[+-](?=\d)\d+(?:[.,:/]\d+)*|\d+(?:[.,:/]\d+)*|[{_UNSPACED}]"
+    rf"|[^\W\d_{_UNSPACED}]+(?:'(?:s|t|re|ve|ll|d|m)\b)?[#♯♭]?\d*"
+)
+_SUFFIXES = (
+    "iness ness ingly ically fully ation istic ing ied ies ed ly ful ment ism ic er or y e s".split()
+)  # fmt: skip
+
+
+class Token(NamedTuple):
+    """A word or number: its normal form, its place, and as it was written."""
+
+    norm: str
+    start: int
+    end: int
+    raw: str
+
+
+def tokens(text: str, normal: Callable[[str], str]) -> list[Token]:
+    """The words of a folded text, articles left out."""
+    found = [Token(normal(m[0]), m.start(), m.end(), m[0]) for m in _TOKEN.finditer(text)]
+    return [token for i, token in enumerate(found) if not _is_article(found, i, text)]
+
+
+def _is_article(found: list[Token], i: int, text: str) -> bool:
+    raw = found[i].raw
+    if raw in {"a", "an", "the", "The", "An", "THE"}:
+        return len(found) > 1
+    if raw not in {"A", "I"} or i + 1 == len(found):
+        return False
+    following = found[i + 1]
+    between = text[found[i].end : following.start]
+    return between == " " and following.raw[0].islower() and following.raw not in AFTER_A_LETTER
+
+
+@lru_cache(maxsize=65536)
+def plain(word: str) -> str:
+    """The form in which case, accents, plural and spelled-out numbers do not differ."""
+    word = exact(word)
+    word = NUMBERS.get(word) or IRREGULAR.get(word) or word
+    if len(word) <= 3 or not word.endswith("s") or word.endswith(("ss", "us", "is")):
+        return word
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    return word[:-2] if word.endswith(("ches", "shes", "sses", "xes", "zes")) else word[:-1]
+
+
+@lru_cache(maxsize=65536)
+def exact(word: str) -> str:
+    """The form in which only case and accents do not differ."""
+    word = word.lower()
+    if not word.isascii():
+        apart = unicodedata.normalize("NFKD", word)
+        word = unicodedata.normalize("NFC", "".join(c for c in apart if not "\u0300" <= c <= "\u036f"))
+        word = word.replace("♯", "#").removeprefix("\u0627\u0644")  # the Arabic article
+    return word.removesuffix("'s")
+
+
+@lru_cache(maxsize=65536)
+def stems(word: str) -> tuple[str, ...]:
+    """The stem of a normal form, then the stems of words that mean the same."""
+    own = _stem(word)
+    return (own, *_same_meaning().get(own, ()))
+
+
+@lru_cache(maxsize=1)
+def _same_meaning() -> dict[str, tuple[str, ...]]:
+    table: dict[str, tuple[str, ...]] = {}
+    for group in SAME_MEANING:
+        members = [_stem(word) for word in group.split()]
+        for member in members:
+            table[member] = tuple(m for m in dict.fromkeys(members) if m != member)
+    return table
+
+
+def _stem(word: str) -> str:
+    if len(word) < 4 or not word.isalpha():
+        return word
+    suffix = next((s for s in _SUFFIXES if word.endswith(s) and len(word) - len(s) >= 3), "")
+    word = word.removesuffix(suffix)
+    return word[:-1] if len(word) > 3 and word[-1] == word[-2] else word
+
+
+def akin(one: str, other: str) -> bool:
+    """Whether two stems share their beginning so far that they are forms of one word."""
+    shorter, longer = sorted((len(one), len(other)))
+    if shorter < 4 or one[:4] != other[:4]:
+        return False
+    same = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), shorter)
+    return same >= max(4, 0.62 * longer)
