@@ -14,6 +14,10 @@ _STREAMED = 0x7FFFF000
 """From here on a RIFF size stands for "unknown", as programs write it that stream."""
 
 
+class MissingClip(DataError):
+    """A clip is not where the data set says."""
+
+
 class ClipFacts(NamedTuple):
     """What a clip is, known from decoding all of it."""
 
@@ -35,7 +39,7 @@ def clip_bytes(audio: Path | Clip) -> bytes:
     try:
         return audio.read_bytes()
     except FileNotFoundError:
-        raise DataError(f"{audio}: the clip is missing.") from None
+        raise MissingClip(f"{audio}: the clip is missing.") from None
     except (OSError, ValueError) as error:
         raise DataError(f"{audio}: the clip cannot be read ({error}).") from None
 

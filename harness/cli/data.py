@@ -1,0 +1,117 @@
+"""`dtbench data`: fetch a benchmark's data, or check what is there."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dtbench.harness import registry
+from dtbench.harness.errors import DataError, UserError
+
+if TYPE_CHECKING:
+    from dtbench.harness.verify import ClipReport, DataReport, Progress
+
+command = typer.Typer(no_args_is_help=True)
+
+TaskName = Annotated[str, typer.Argument(metavar="TASK", help="mmar, mmau-mini, mmau-test or mmsu.")]
+DataDir = Annotated[
+    Path | None,
+    typer.Option("--data-dir", metavar="D", help="Folder of the data sets; else $DTBENCH_DATA or ~/.cache/dtbench."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+_SHOWN = 20
+
+
+@command.command()
+def pull(task: TaskName, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Fetch the pinned files of TASK into D/TASK; run again, it goes on where it stopped."""
+    from dtbench.tasks.download import fetch_all
+    from dtbench.tasks.layouts import home_of
+    from dtbench.tasks.sources import SOURCES
+
+    chosen = registry.task(task)
+    if chosen.name not in SOURCES:
+        raise UserError(f"{task}: no source is known to pull from. Known: {', '.join(SOURCES)}.")
+    folder = home_of(chosen.name, data_dir)
+    files = fetch_all(chosen.name, SOURCES[chosen.name], folder)
+    data = chosen.load(folder)
+    if as_json:
+        fetched = [{"file": str(f.file), "bytes": f.size, "sha256": f.sha256, "page": f.page} for f in files]
+        report = {"task": chosen.name, "folder": str(folder), "files": fetched, "version": data.version}
+        typer.echo(json.dumps({**report, "items": len(data.samples), "sha256": data.sha256, "notes": data.notes}))
+        return
+    for file in files:
+        typer.echo(f"{file.file}  {file.size:,} bytes  sha256 {file.sha256[:12]}")
+    typer.echo(f"{chosen.name}: {data.version}, {len(data.samples)} items in {folder}")
+    for note in data.notes:
+        typer.echo(f"note: {note}")
+
+
+@command.command()
+def verify(
+    task: TaskName,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+    no_audio: Annotated[bool, typer.Option("--no-audio", help="Do not read the clips.")] = False,
+    subset: Annotated[bool, typer.Option("--subset", help="Allow fewer items than were published.")] = False,
+) -> None:
+    """Check counts, content, answers, and that every clip is there and decodes; exit 2 where something is wrong."""
+    from dtbench.harness.verify import verify as check
+
+    with _Progress() as progress:
+        report = check(registry.task(task), data_dir, audio=not no_audio, subset=subset, progress=progress.show)
+    if as_json:
+        typer.echo(json.dumps(report.as_json(), ensure_ascii=False))
+    else:
+        _print(report)
+    if report.problems:
+        raise typer.Exit(DataError.exit_code)
+
+
+def _print(report: DataReport) -> None:
+    data = report.data
+    of = f" of {report.published}" if report.published else ""
+    typer.echo(f"{report.task}: {data.version}, {len(data.samples)}{of} items, sha256 {data.sha256[:12]}")
+    typer.echo(f"read: {data.source}")
+    for note in data.notes:
+        typer.echo(f"note: {note}")
+    if report.clips:
+        typer.echo(_clip_line(report.clips))
+    for problem in report.problems[:_SHOWN]:
+        typer.echo(f"wrong: {problem}")
+    if len(report.problems) > _SHOWN:
+        typer.echo(f"wrong: {len(report.problems) - _SHOWN} more; --json lists them all")
+    typer.echo(f"{len(report.problems)} things are wrong" if report.problems else "all is well")
+
+
+def _clip_line(clips: ClipReport) -> str:
+    rates = ", ".join(f"{rate} Hz {count}" for rate, count in sorted(clips.rates.items()))
+    channels = ", ".join(f"{number}-channel {count}" for number, count in sorted(clips.channels.items()))
+    formats = ", ".join(f"{name} {count}" for name, count in sorted(clips.formats.items()))
+    length = f"{clips.seconds / 3600:.2f} h, longest {clips.longest:.1f} s"
+    return f"clips: {clips.decoded} decode ({length}; {rates}; {channels}; {formats})"
+
+
+class _Progress:
+    """A bar on a terminal's stderr, nothing anywhere else."""
+
+    def __enter__(self) -> _Progress:
+        from rich.console import Console
+        from rich.progress import Progress as Bar
+
+        self._bar = Bar(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
+        self._bar.start()
+        self._line = self._bar.add_task("clips", total=None)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    @property
+    def show(self) -> Progress:
+        """What the check calls after each clip."""
+        return lambda done, total: self._bar.update(self._line, completed=done, total=total)

@@ -1,0 +1,92 @@
+"""MMAR: 1,000 questions that take several steps of reasoning about sound, music, speech and their mixes.
+
+Two contents exist: v1 (`MMAR-meta.json`, on the hub) and v2 (`MMAR-meta.jsonl`, on GitHub since 2026-02), which
+repairs six items and adds `thinking`, `cue` and `rubric`. An item, made up:
+
+    {"id": "x_00-00-05_00-00-20", "audio_path": "./audio/x_00-00-05_00-00-20.wav", "question": "Which bird calls?",
+     "choices": ["Crow", "Jay"], "answer": "Jay", "modality": "sound", "category": "Semantic Layer",
+     "sub-category": "Content Analysis", "language": null}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from dtbench.harness.schema import Dataset, Sample
+from dtbench.harness.score import text_rule
+from dtbench.harness.task import Grouping, OfficialRule, Task
+from dtbench.tasks.clips import ClipFolder
+from dtbench.tasks.layouts import find
+from dtbench.tasks.records import Record, dataset, headings, read_json, unanswerable
+
+V2 = "v2-github"
+V1 = "v1-hf"
+MODALITIES = (
+    "sound",
+    "music",
+    "speech",
+    "mix-sound-music",
+    "mix-sound-speech",
+    "mix-music-speech",
+    "mix-sound-music-speech",
+)
+LAYERS = ("Signal Layer", "Perception Layer", "Semantic Layer", "Cultural Layer")
+
+
+class Mmar(Task):
+    """Scored by the words of the right option; the prediction is its text."""
+
+    name = "mmar"
+    title = "MMAR: deep reasoning in speech, audio, music and their mix"
+    paper = "https://arxiv.org/abs/2505.13032"
+    licence = "cc-by-nc-4.0"
+    size = 1000
+    groupings = (
+        Grouping("Modality", ("modality",), MODALITIES),
+        Grouping("Category", ("category",), LAYERS),
+        Grouping("Sub-category", ("sub-category",)),
+    )
+    prediction_keys = ("answer_prediction", "model_prediction", "model_output")
+
+    def samples(self, data_dir: Path | None) -> Iterable[Sample]:
+        """The questions of whichever version is there, v2 before v1."""
+        return self.load(data_dir).samples
+
+    def load(self, data_dir: Path | None) -> Dataset:
+        """The samples and their version: v2 is known by its rubrics."""
+        found = find(self.name, data_dir, ("MMAR-meta.jsonl", "MMAR-meta.json"), folders=("MMAR",))
+        records = read_json(found.file)
+        clips = ClipFolder(found.root, ("mmar-audio.tar.gz", "mmar-audio.zip"))
+        samples = [_sample(record, clips) for record in records]
+        version = V2 if any("thinking" in record.item or "rubric" in record.item for record in records) else V1
+        notes = [*found.notes(), *clips.missing("audio"), *_known_faults(samples, version)]
+        return dataset(samples, version, found.file, notes)
+
+    def official(self, scorer: str) -> OfficialRule:
+        """The rule of ddlBoJack/MMAR evaluation.py, the same in all its versions."""
+        return text_rule
+
+
+def _sample(record: Record, clips: ClipFolder) -> Sample:
+    for heading in ("modality", "category"):
+        record.text(heading)
+    record.get("sub-category")
+    return Sample(
+        id=record.text("id"),
+        question=record.text("question"),
+        choices=record.texts("choices"),
+        answer=record.text("answer"),
+        # Not <id>.wav: 46 ids differ from the name of their clip.
+        audio=clips.clip(record, "audio_path"),
+        groups=headings(record.item, ("modality", "category", "sub-category", "language")),
+        item=record.item,
+    )
+
+
+def _known_faults(samples: list[Sample], version: str) -> list[str]:
+    lost = len(unanswerable(samples))
+    if not lost:
+        return []
+    where = "as published in v1; v2 (MMAR-meta.jsonl) repairs them" if version == V1 else "unlike the published v2"
+    return [f"{lost} answers are not among their options, {where}"]

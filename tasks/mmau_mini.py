@@ -1,0 +1,69 @@
+"""MMAU-test-mini: 1,000 questions about sounds, music and speech, with answers.
+
+Two contents are in use, and scores on them do not compare: v05.15.25 (current) and the one before 2025-05-15, which
+older harnesses still read. An item, made up, as in `mmau-test-mini.json`; the hub's parquet holds the same in other
+columns, with `(A) ` in front of options and answer:
+
+    {"id": "0000-...", "audio_id": "./test-mini-audios/0000-....wav", "question": "Which bird calls?",
+     "choices": ["Crow", "Jay"], "answer": "Jay", "dataset": "AudioSet", "task": "sound", "split": "test-mini",
+     "category": "Reasoning", "sub-category": "Acoustic Source Inference", "difficulty": "medium"}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from dtbench.harness.schema import Dataset, Sample
+from dtbench.harness.score import text_rule
+from dtbench.harness.task import Grouping, OfficialRule, Task
+from dtbench.tasks.clips import ClipFolder
+from dtbench.tasks.layouts import find
+from dtbench.tasks.mmau_files import read_samples
+from dtbench.tasks.mmau_versions import refuse_broken, tell_version
+from dtbench.tasks.records import dataset, unanswerable
+
+METADATA = (
+    "test_mini*.parquet",
+    "test-mini*.parquet",
+    "data/test_mini*.parquet",
+    "data/test-mini*.parquet",
+    "mmau-test-mini.json",
+)
+ARCHIVES = ("test-mini-audios.tar.gz", "test-mini-audios.zip")
+
+
+class MmauMini(Task):
+    """Scored by the words of the right option; the prediction is its text."""
+
+    name = "mmau-mini"
+    title = "MMAU-test-mini: massive multi-task audio understanding and reasoning"
+    paper = "https://arxiv.org/abs/2410.19168"
+    licence = "cc-by-nc-4.0"
+    size = 1000
+    groupings = (
+        Grouping("Task", ("task",), ("sound", "music", "speech")),
+        Grouping("Difficulty", ("difficulty",), ("easy", "hard", "medium")),
+        Grouping("Sub-category", ("sub-category",)),
+    )
+    prediction_keys = ("model_output", "model_prediction", "answer_prediction")
+
+    def samples(self, data_dir: Path | None) -> Iterable[Sample]:
+        """The questions of whichever version is there."""
+        return self.load(data_dir).samples
+
+    def load(self, data_dir: Path | None) -> Dataset:
+        """The samples and their version; the broken versions are refused."""
+        found = find(self.name, data_dir, METADATA, folders=("mmau", "MMAU", "MMAU-test-mini"))
+        samples = read_samples(found, ARCHIVES)
+        refuse_broken(samples, found.file)
+        version, notes = tell_version(samples)
+        if found.file.suffix == ".json":
+            notes += ClipFolder(found.root, ARCHIVES).missing("test-mini-audios")
+        if lost := len(unanswerable(samples)):
+            notes.append(f"{lost} answers are not among their options")
+        return dataset(samples, version, found.file, [*found.notes(), *notes])
+
+    def official(self, scorer: str) -> OfficialRule:
+        """The rule of Sakshi113/MMAU evaluation.py since 2024-10-25."""
+        return text_rule

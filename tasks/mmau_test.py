@@ -1,0 +1,40 @@
+"""MMAU-test: 9,000 questions as in MMAU-test-mini, whose answers the authors keep: for submissions only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dtbench.harness.schema import Dataset
+from dtbench.tasks.clips import ClipFolder
+from dtbench.tasks.layouts import find
+from dtbench.tasks.mmau_files import read_samples
+from dtbench.tasks.mmau_mini import MmauMini
+from dtbench.tasks.records import dataset
+from dtbench.tasks.sources import MMAU_TEST_BLOB, git_blob
+
+METADATA = ("mmau-test.json", "test-0*.parquet", "data/test-0*.parquet")
+ARCHIVES = ("test-audios.tar.gz", "test-audios.zip")
+
+
+class MmauTest(MmauMini):
+    """The fields, tables and rule of MMAU-test-mini; there is no answer to score against."""
+
+    name = "mmau-test"
+    title = "MMAU-test: the 9,000 questions whose answers are withheld"
+    licence = "mit"
+    size = 9000
+
+    def load(self, data_dir: Path | None) -> Dataset:
+        """The samples, without answers; the version is that of the file as a whole."""
+        found = find(self.name, data_dir, METADATA, folders=("mmau", "MMAU", "MMAU-test"))
+        samples = read_samples(found, ARCHIVES, withheld=True)
+        notes = ["answers are withheld by the authors: predictions can be exported, not scored"]
+        if {sample.item.get("split") for sample in samples} == {"test-mini"}:
+            notes.append("these are questions of test-mini without their answers, as commit 3d87e5b had them")
+        data = dataset(samples, "", found.file, [])
+        version = f"unrecognised-{data.sha256[:8]}"
+        if found.file.suffix == ".json":
+            notes += ClipFolder(found.root, ARCHIVES).missing("test-audios")
+            if git_blob(found.file) == MMAU_TEST_BLOB:
+                version = "v05.15.25"
+        return Dataset(samples, version, data.sha256, data.source, (*found.notes(), *notes))

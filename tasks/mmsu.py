@@ -1,0 +1,120 @@
+"""MMSU: 5,000 questions about spoken language, from phonetics to reasoning.
+
+Scored by the LETTER at a fixed place of the response, unlike MMAR and MMAU. An item, made up, without its audio:
+
+    {"id": "gender_prediction_0000", "task_name": "gender_prediction", "question": "Who speaks?",
+     "choice_a": "a man", "choice_b": "a woman", "choice_c": null, "choice_d": null, "answer_gt": "a woman",
+     "category": "Perception", "sub-category": "Paralinguistics", "sub-sub-category": "Speaker Traits",
+     "linguistics_sub_discipline": "None"}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from dtbench.harness.schema import Clip, Dataset, Extraction, Sample
+from dtbench.harness.score import carried_letter_rule, letter_rule
+from dtbench.harness.task import Grouping, OfficialRule, Task
+from dtbench.tasks.clips import ClipFolder, EmbeddedClip
+from dtbench.tasks.layouts import Found, find
+from dtbench.tasks.records import Record, dataset, headings, read_columns, read_json, unanswerable
+
+PARQUET = "parquet-548e228"
+FOLDER = "jsonl-folder"
+COPIES_DIFFER = "the audio of the hub's parquet and of its audio folder differs in part: name the copy with a score"
+METADATA = ("data/train-*.parquet", "train-*.parquet", "question/mmsu.jsonl", "mmsu.jsonl")
+LETTERED = {"A": "choice_a", "B": "choice_b", "C": "choice_c", "D": "choice_d"}
+HEADINGS = ("category", "sub-category", "sub-sub-category", "linguistics_sub_discipline", "task_name")
+_COLUMNS = ("id", "task_name", "audio.path", "question", *LETTERED.values(), "answer_gt", *HEADINGS[:-1])
+
+
+class Mmsu(Task):
+    """The prediction is a letter; the script of 2026 is the default, that of 2025 carries letters over."""
+
+    name = "mmsu"
+    title = "MMSU: massive multi-task spoken language understanding and reasoning"
+    paper = "https://arxiv.org/abs/2506.04779"
+    licence = "mit"
+    size = 5000
+    groupings = (
+        Grouping("Category and sub-category", ("category", "sub-category")),
+        Grouping("Category", ("category",)),
+    )
+    prediction_keys = ("response", "model_output", "model_prediction", "answer_prediction")
+    scorers = ("2026", "2025")
+    decimals = "{:.4f}"
+
+    def samples(self, data_dir: Path | None) -> Iterable[Sample]:
+        """The questions of whichever copy is there, parquet first."""
+        return self.load(data_dir).samples
+
+    def load(self, data_dir: Path | None) -> Dataset:
+        """The samples, and which of the two published copies they are."""
+        found = find(self.name, data_dir, METADATA, folders=("MMSU",))
+        notes = [COPIES_DIFFER, *found.notes()]
+        if found.file.suffix == ".parquet":
+            version, samples = PARQUET, [sample for shard in found.files for sample in _shard(shard)]
+        else:
+            version, samples = FOLDER, _folder(found)
+            notes += ClipFolder(found.root, ARCHIVES).missing("audio")
+        if lost := len(unanswerable(samples)):
+            notes.append(f"{lost} answers are not among their options")
+        return dataset(samples, version, found.file, notes)
+
+    def official(self, scorer: str) -> OfficialRule:
+        """The rule of the 2026 script, or a fresh one of 2025 for one file."""
+        return carried_letter_rule() if scorer == "2025" else letter_rule
+
+    def submission(self, sample: Sample, extraction: Extraction) -> str:
+        """The letter of the option that was meant; empty where none was."""
+        meant = (letter for letter, text in _options(sample.item) if text == extraction.choice)
+        return next(meant, "")
+
+
+ARCHIVES = ("audio.tar.gz", "audio.zip")
+
+
+def _shard(shard: Path) -> list[Sample]:
+    samples = []
+    for row, record in enumerate(read_columns(shard, _COLUMNS)):
+        audio = record.item.pop("audio")
+        item = {**record.item, "audio_path": (audio or {}).get("path")}
+        samples.append(_sample(Record(record.where, item), EmbeddedClip(shard, row, "audio")))
+    return samples
+
+
+def _folder(found: Found) -> list[Sample]:
+    clips = ClipFolder(found.root, ARCHIVES)
+    return [_sample(record, clips.clip(record, "audio_path")) for record in read_json(found.file)]
+
+
+def _sample(record: Record, audio: Path | Clip) -> Sample:
+    for heading in ("category", "sub-category"):
+        record.text(heading)
+    choices = tuple(_shown(record, key) for key in LETTERED.values() if record.item.get(key) is not None)
+    if not choices:
+        raise record.wrong("there is no option in choice_a to choice_d")
+    return Sample(
+        id=record.text("id"),
+        question=record.text("question"),
+        choices=choices,
+        # Some answers and options of the older file are numbers; the record keeps them so, for the script.
+        answer=_shown(record, "answer_gt"),
+        audio=audio,
+        groups=headings(record.item, HEADINGS),
+        item=record.item,
+    )
+
+
+def _shown(record: Record, key: str) -> str:
+    value = record.get(key)
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise record.wrong(f"{key!r} must be text or a number, found {value!r}")
+    return str(value)
+
+
+def _options(item: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Letters and texts of the options that are there; two-option items have null for the others."""
+    return [(letter, str(item[key])) for letter, key in LETTERED.items() if item.get(key) is not None]

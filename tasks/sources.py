@@ -1,0 +1,91 @@
+"""Where the data comes from: each file pinned, each pin with its reason."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import NamedTuple
+
+
+class HubFile(NamedTuple):
+    """A file of a data set on the Hugging Face hub."""
+
+    repo: str
+    revision: str
+    path: str
+    sha256: str | None = None
+
+    @property
+    def page(self) -> str:
+        """Where a person finds it."""
+        return f"https://huggingface.co/datasets/{self.repo}/blob/{self.revision}/{self.path}"
+
+
+class WebFile(NamedTuple):
+    """A file behind a URL that names a commit."""
+
+    page: str
+    path: str
+    sha256: str | None = None
+    git_blob: str | None = None
+    """Git's own hash of the content, where that is what is known."""
+
+
+MMAU_TEST_BLOB = "344d99bb206f8be8e69b4507988556fb52b36b02"
+"""mmau-test.json as Sakshi113/MMAU has it since 2025-05; the 1,000 items of test-mini were in its place before."""
+
+# The only revision with the audio since 2025; its metadata is v1.
+_MMAR_HUB = ("BoJack/MMAR", "3bd051123480e80d273ae9e8e9f1653f49010ac7")
+# v2 is not on the hub. The head of 2026-02-26; the file is unchanged since it appeared on 2026-02-16.
+_MMAR_GITHUB = "https://raw.githubusercontent.com/ddlBoJack/MMAR/3bce090a967db576c8ad433b290a8da582d6d2a0"
+# The revision whose 1,000 items are those of MMAU-v05.15.25, with the audio of that version inside.
+_MMAU_MINI_HUB = ("gamma-lab-umd/MMAU-test-mini", "ccd9696c0111ea7060827598f310558df0b71b0a")
+# The audio of the 9,000; their questions are on GitHub, at the last commit that touched a file of the data.
+_MMAU_TEST_HUB = ("gamma-lab-umd/MMAU-test", "8e835a9f64ed6c703b3c9ddb6d423d9ab697061e")
+_MMAU_GITHUB = "https://raw.githubusercontent.com/Sakshi113/MMAU/f0a4a97d2b562f8c96aaa3dde4c292a8f783b304"
+# Three shards with the audio inside; the hub's folder of clips differs from them in some recordings.
+_MMSU_HUB = ("ddwang2000/MMSU", "548e2283105825bf908a7db5c09c00dbcf42bd4c")
+
+SOURCES: dict[str, tuple[HubFile | WebFile, ...]] = {
+    "mmar": (
+        WebFile(
+            f"{_MMAR_GITHUB}/MMAR-meta.jsonl",
+            "MMAR-meta.jsonl",
+            sha256="1c9a343e7bebf1037482b935c54eacd43cc63df7b2c668724b5560caf1f84fad",
+        ),
+        HubFile(
+            *_MMAR_HUB,
+            "MMAR-meta.json",
+            sha256="7240ecca11b252c782ef44d4d19f711dd9b8424656a2bc3f92c548e318d25cee",
+        ),
+        HubFile(
+            *_MMAR_HUB,
+            "mmar-audio.tar.gz",
+            sha256="a84cea951de2e4ef9fbf23a003a7f6a4e319df7d62bf3a36c4f09efc56612c12",
+        ),
+    ),
+    "mmau-mini": (HubFile(*_MMAU_MINI_HUB, "test_mini.parquet"),),
+    "mmau-test": (
+        WebFile(f"{_MMAU_GITHUB}/mmau-test.json", "mmau-test.json", git_blob=MMAU_TEST_BLOB),
+        HubFile(*_MMAU_TEST_HUB, "test-audios.tar.gz"),
+    ),
+    "mmsu": tuple(HubFile(*_MMSU_HUB, f"data/train-{number:05}-of-00003.parquet") for number in range(3)),
+}
+
+PUBLISHED_CONTENT = {
+    ("mmar", "v1-hf"): "44fb17823e42a38d618f872f225d28bcb1590bc22690520fd576aec4e0fd7bbf",
+    ("mmar", "v2-github"): "aebdb1972dac192e32424e0d4fe994406bb8b952dfa01a467cb6ab5310107a82",
+}
+"""The content hash (Dataset.sha256) of the whole published set, where we had the file to compute it."""
+
+PUBLISHED_FAULTS = {("mmar", "v1-hf"): 6}
+"""How many answers of a published set are not among their options."""
+
+
+def git_blob(path: Path) -> str:
+    """Git's hash of a file's content."""
+    digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
+    with path.open("rb") as handle:
+        while chunk := handle.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
