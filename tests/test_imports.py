@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dtbench.harness.cli.main import COMMANDS
+
+ROOT = Path(__file__).resolve().parents[1]
+HEAVY = ("torch", "vllm", "transformers", "librosa", "pandas", "lm_eval", "datasets", "pyarrow", "numpy", "soundfile")
+OF_A_MACHINE = re.compile(r"(?<![\w.~-])/(?:work|root|opt|home)/\w")
+
+LOADED = f"""
+print("loaded:", *(name for name in {HEAVY!r} if name in sys.modules))
+"""
+
+
+def loaded_by(code: str) -> str:
+    """The heavy packages that are loaded once a fresh interpreter has run the code."""
+    command = [sys.executable, "-c", f"import sys\n{code}{LOADED}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.rpartition("loaded:")[2].strip()
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    assert loaded_by("import dtbench") == ""
+
+
+@pytest.mark.parametrize("arguments", [["--help"], *([name, "--help"] for name in COMMANDS)], ids=" ".join)
+def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
+    code = f"""
+sys.argv = ["dtbench", *{arguments!r}]
+from dtbench.harness.cli.main import main
+try:
+    main()
+except SystemExit as end:
+    assert end.code in (0, None), end.code
+"""
+    assert loaded_by(code) == ""
+
+
+def test_the_probe_sees_a_heavy_package() -> None:
+    assert loaded_by("import numpy") == "numpy"
+
+
+def test_no_file_names_a_path_of_one_machine() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path in repository_files()
+        for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1)
+        if OF_A_MACHINE.search(line)
+    ]
+    assert found == []
+
+
+def repository_files() -> list[Path]:
+    """What git would carry: tracked files, and new ones that it does not ignore."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if listed.returncode != 0:
+        pytest.skip("not a git checkout: there is no list of the repository's files")
+    paths = [ROOT / name for name in listed.stdout.split("\0") if name]
+    return [path for path in paths if path.is_file() and not path.is_symlink()]
