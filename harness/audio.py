@@ -60,8 +60,8 @@ def decode_all(data: bytes, name: str) -> ClipFacts:
                     raise DataError(f"{name}: the clip holds samples that are no numbers (NaN or infinite).")
             facts = ClipFacts(frames / sound.samplerate, sound.samplerate, sound.channels, sound.format)
             promised = sound.frames
-    except soundfile.SoundFileError as error:
-        reason = str(error).splitlines()[0]
+    except soundfile.LibsndfileError as error:
+        reason = error.error_string.strip().rstrip(".")
         raise DataError(f"{name}: the clip does not decode: {reason} (it begins with {data[:4]!r}).") from None
     if not frames:
         raise DataError(f"{name}: the clip holds no sound (0 frames).")

@@ -117,11 +117,11 @@ def _check_clips(samples: Sequence[Sample], progress: Progress) -> ClipReport:
     missing: list[str] = []
     broken: list[str] = []
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        for done, result in enumerate(pool.map(_check_clip, samples), start=1):
+        for done, (sample, result) in enumerate(zip(samples, pool.map(_check_clip, samples), strict=True), start=1):
             if isinstance(result, ClipFacts):
                 facts.append(result)
             elif isinstance(result, MissingClip):
-                missing.append(str(result))
+                missing.append(clip_name(sample.audio))
             else:
                 broken.append(str(result))
             progress(done, len(samples))

@@ -16,7 +16,7 @@ from dtbench.harness.schema import Clip
 from dtbench.tasks.records import Record
 
 _ROWS_AT_ONCE = 8
-_BATCHES_KEPT = 8
+_BATCHES_KEPT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +129,9 @@ def _reader(file: Path, column: str) -> _ParquetClips:
 
 
 class _ParquetClips:
-    """Reads clips row by row, forward; holds a few batches, never a whole row group.
+    """Reads clips row by row, forward; holds a few pages of the file, however many clips it has.
 
-    A published file may be one single row group of a gigabyte, so the group is streamed.
+    Row groups are streamed, not loaded: in a published file one may hold all the clips.
     """
 
     def __init__(self, file: Path, column: str) -> None:

@@ -49,10 +49,11 @@ def _fetch(task: str, file: HubFile | WebFile, files: Sequence[HubFile | WebFile
     # The hub's client raises the errors of whatever HTTP library it was built on.
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else "no reason given"
-        by_hand = "; ".join(f"{other.page} as {folder / other.path}" for other in files)
+        by_hand = ", ".join(f"{other.path} ({other.page})" for other in files)
         raise MachineryError(
             f"{task}: {file.path} could not be fetched ({type(error).__name__.lstrip('_')}: {reason}). Run the command "
-            f"again to go on where it stopped, or fetch by hand: {by_hand}; then `dtbench data verify {task}`."
+            f"again to go on where it stopped, or put into {folder} yourself: {by_hand}; "
+            f"then check with `dtbench data verify {task}`."
         ) from error
     return Fetched(target, target.stat().st_size, sha256, file.page)
 

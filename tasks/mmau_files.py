@@ -15,18 +15,7 @@ from dtbench.tasks.records import Record, column_names, headings, read_columns, 
 
 HEADINGS = ("task", "difficulty", "sub-category", "category", "dataset")
 _HUB_COLUMNS = ("instruction", "choices", "answer", "other_attributes")
-_LMMS_COLUMNS = (
-    "id",
-    "question",
-    "choices",
-    "answer",
-    "dataset",
-    "task",
-    "split",
-    "category",
-    "sub-category",
-    "difficulty",
-)
+_LMMS_COLUMNS = ("id", "question", "choices", "answer", "split", *HEADINGS)
 _PREFIX = re.compile(r"^\(([A-Z])\)\s*")
 
 

@@ -18,7 +18,7 @@ class HubFile(NamedTuple):
     @property
     def page(self) -> str:
         """Where a person finds it."""
-        return f"https://huggingface.co/datasets/{self.repo}/blob/{self.revision}/{self.path}"
+        return f"https://huggingface.co/datasets/{self.repo}/resolve/{self.revision}/{self.path}"
 
 
 class WebFile(NamedTuple):

@@ -85,10 +85,12 @@ def _print(report: DataReport) -> None:
         typer.echo(f"wrong: {problem}")
     if len(report.problems) > _SHOWN:
         typer.echo(f"wrong: {len(report.problems) - _SHOWN} more; --json lists them all")
-    typer.echo(f"{len(report.problems)} things are wrong" if report.problems else "all is well")
+    typer.echo(f"not well: {len(report.problems)} wrong" if report.problems else "all is well")
 
 
 def _clip_line(clips: ClipReport) -> str:
+    if not clips.decoded:
+        return "clips: none decodes"
     rates = ", ".join(f"{rate} Hz {count}" for rate, count in sorted(clips.rates.items()))
     channels = ", ".join(f"{number}-channel {count}" for number, count in sorted(clips.channels.items()))
     formats = ", ".join(f"{name} {count}" for name, count in sorted(clips.formats.items()))

@@ -1,0 +1,109 @@
+"""`dtbench data` as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import small_data
+
+
+def dtbench(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "dtbench.harness.cli.main", "data", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_a_whole_data_set_is_well_and_says_what_it_is(tmp_path: Path) -> None:
+    small_data.mmar_v2_archive(tmp_path)
+    done = dtbench("verify", "mmar", "--data-dir", tmp_path, "--subset")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "mmar: v2-github, 6 of 1000 items, sha256 " in done.stdout
+    assert "clips: 6 decode" in done.stdout
+    assert done.stdout.endswith("all is well\n")
+
+
+def test_fewer_items_than_published_are_wrong_unless_allowed(tmp_path: Path) -> None:
+    small_data.mmar_v2_folder(tmp_path)
+    done = dtbench("verify", "mmar", "--data-dir", tmp_path)
+    assert done.returncode == 2
+    assert "wrong: 6 items, the published set has 1000 (--subset allows fewer)" in done.stdout
+
+
+def test_everything_that_is_wrong_is_listed(tmp_path: Path) -> None:
+    small_data.mmar_v2_folder(tmp_path)
+    items = small_data.mmar_items()
+    items[0]["answer"] = "none of these"
+    items[1]["modality"] = "noise"
+    small_data.write_json(tmp_path / "MMAR-meta.jsonl", items)
+    clips = [tmp_path / "audio" / f"clip of {number}.wav" for number in range(6)]
+    clips[2].unlink()
+    clips[3].write_bytes(b"<html>")
+    clips[0].write_bytes(clips[0].read_bytes()[:-500])
+    done = dtbench("verify", "mmar", "--data-dir", tmp_path, "--subset", "--json")
+    assert (done.returncode, done.stderr) == (2, "")
+    report = json.loads(done.stdout)
+    assert report["ok"] is False
+    assert report["clips"]["decoded"] == 3
+    assert report["clips"]["missing"] == [str(clips[2])]
+    problems = "\n".join(report["problems"])
+    assert len(report["problems"]) == 5
+    assert "1 answers are not among their options, first: 'made-up-0_00-00-00_00-00-10'" in problems
+    assert "1 items have the modality 'noise', which the official script does not know" in problems
+    assert f"1 of 6 clips are missing, first: {clips[2]}" in problems
+    assert f"{clips[3]}: the clip does not decode" in problems
+    assert f"{clips[0]}: the clip is cut short" in problems
+    assert all(line in dtbench("verify", "mmar", "--data-dir", tmp_path).stdout for line in report["problems"])
+
+
+def test_clips_can_be_left_out(tmp_path: Path) -> None:
+    small_data.write_json(tmp_path / "mmau-test.json", small_data.mmau_items(split="test"))
+    done = dtbench("verify", "mmau-test", "--data-dir", tmp_path, "--subset", "--no-audio", "--json")
+    assert done.returncode == 0
+    report = json.loads(done.stdout)
+    assert report["clips"] is None
+    assert report["items"] == 6
+    assert "withheld" in report["notes"][0]
+
+
+@pytest.mark.parametrize("verb", ["pull", "verify"])
+def test_an_unknown_task_answers_with_the_nearest(verb: str) -> None:
+    done = dtbench(verb, "mmau")
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert "unknown task 'mmau'. Did you mean" in line
+
+
+def test_a_broken_data_set_is_one_line_and_exit_2(tmp_path: Path) -> None:
+    (tmp_path / "mmsu.jsonl").write_text('{"id": 1}\n')
+    done = dtbench("verify", "mmsu", "--data-dir", tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"dtbench: {tmp_path}/mmsu.jsonl: line 1: ")
+
+
+OWN_TASK = """
+from pathlib import Path
+from dtbench.harness.schema import Sample
+from dtbench.harness.task import Task
+
+class Own(Task):
+    name = "own"
+
+    def samples(self, data_dir):
+        return [Sample("1", "What?", ("a", "b"), "a", Path("gone.wav"))]
+"""
+
+
+def test_a_task_of_the_users_own_is_verified_but_has_nowhere_to_be_pulled_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own_task.py").write_text(OWN_TASK)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert dtbench("verify", "own_task:Own", "--no-audio").returncode == 0
+    assert "wrong: 1 of 1 clips are missing, first: gone.wav" in dtbench("verify", "own_task:Own").stdout
+    done = dtbench("pull", "own_task:Own")
+    assert done.returncode == 2
+    assert "no source is known to pull from. Known: mmar, mmau-mini, mmau-test, mmsu." in done.stderr
