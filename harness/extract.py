@@ -9,11 +9,11 @@ from dtbench.harness.reading.containers import Container, containers, without_la
 from dtbench.harness.reading.lexicon import CORRECTION
 from dtbench.harness.reading.options import Options
 from dtbench.harness.reading.stance import CONCLUDED, STATED
-from dtbench.harness.reading.tidy import before_next_question, fold, take_apart
+from dtbench.harness.reading.tidy import before_next_question, fold, take_apart, without_struck
 from dtbench.harness.reading.verdict import NOTHING, Verdict, read
 from dtbench.harness.schema import Extraction
 
-WINDOW = 24_000
+WINDOW = 8_000
 """Longer texts are read at their end: the answer stands there, and reading stays fast."""
 
 
@@ -103,6 +103,7 @@ def _window(text: str) -> tuple[str, int]:
 
 
 def _unformatted(text: str) -> str:
+    text = without_struck(text)
     return without_latex(text) if "\\" in text or "$" in text else text
 
 

@@ -63,6 +63,9 @@ def _json(text: str) -> Container | None:
     value = _VALUE.match(text, key.end())
     if value is None:
         return Container("JSON", "", key.start(), key.end())
+    if value[3] and value[3][0] in "{[":
+        end = min((p for p in (text.find("}", key.end()), text.find("]", key.end())) if p >= 0), default=len(text))
+        return Container("JSON", text[key.end() + 1 : end][:2000], key.start(), end)
     content = next((part for part in value.groups() if part is not None), "")
     return Container("JSON", "" if value[3] in {"null", "None"} else content, key.start(), value.end())
 

@@ -8,18 +8,39 @@ from typing import NamedTuple
 from dtbench.harness.reading.options import Options
 from dtbench.harness.reading.words import AFTER_A_LETTER
 
-_LETTER = re.compile(r"(?<![\w#♯♭'+&])([A-Za-z])(?![\w#♯♭&]|'\w|-\w|[ -](?:flat|sharp|major|minor|natural)\b)")
+_IN_WORD = r"0-9A-Za-z_\u00c0-\u052f\u0600-\u06ff#♯♭&"
+_LETTER = re.compile(
+    rf"(?<![{_IN_WORD}'+])([A-Za-z])(?![{_IN_WORD}]|'\w|-\w|[ -](?:flat|sharp|major|minor|natural)\b)"
+)
+_ASKED_FOR = re.compile(r"(?:\bis|:|=|->|answer|choose|select|pick)[\s*_\"']*$", re.IGNORECASE)
+_SENTENCE_END = re.compile(r"[*_\"']*[.!]?[\s*_\"']*(?:\n|$)")
 _NAMED = re.compile(r"(?:option|choice|answer|letter|alternative|opción|opcion|opção|вариант|选项|選択肢|보기)s?[\s*_(\[\"']{1,3}$", re.IGNORECASE)
 _LINE_HEAD = re.compile(r"(?:^|\n)[\s*_>#|(\[✓✔✅☑❌✗✘•·-]*$")
 _LABEL_TAIL = re.compile(r"[)\].:*_]{1,4}(?=[\s*_]|$)|\s?[-=|](?=\s)|$")
 _ORDER = {word: i for i, word in enumerate("first second third fourth fifth sixth seventh eighth".split())}
 _ORDER |= {f"{i + 1}{end}": i for i, end in enumerate("st nd rd th th th th th".split())}
 _ORDER |= {sign: i for i, sign in enumerate("一二三四五六七八")}
+_FOREIGN = {
+    word: i
+    for i, words in enumerate(
+        (
+            "primera primeira première premiere erste первый",
+            "segunda deuxième seconde zweite второй",
+            "tercera terceira troisième dritte третий",
+            "cuarta quarta quatrième vierte четвертый четвёртый",
+        )
+    )
+    for word in words.split()
+}
 _PLACE_WORD = r"second[- ]to[- ]last|last but one|penultimate|first|second|third|fourth|fifth|sixth|seventh|eighth|[1-8](?:st|nd|rd|th)|last|final|middle"
 _ORDINAL = re.compile(
     rf"\b({_PLACE_WORD})\s(?:and final |and last )?(?P<noun>option|choice|answer|alternative|one|(?:\w+ ){{0,2}}(?:listed|in the (?:list|options)))\b"
     r"|\b(?P<named>option|choice|answer|number|no\.)\s(?:number |no\. ?|# ?)?(?P<digit>[1-8])\b(?![.,:]?\d)"
-    r"|(?P<hangul>[1-8])\s?[번番]|第\s?(?P<han>[一二三四五六七八1-8])\s?(?:个|個|项|項|の?选项|の選択肢|つ)",
+    rf"|\b(?P<also>{_PLACE_WORD})(?=(?:,| and| or)(?: the)? (?:{_PLACE_WORD}) (?:option|choice|answer|alternative)\b)"
+    rf"|\b(?:except|but) the (?P<only>{_PLACE_WORD})\b(?! \w+ (?:option|choice))"
+    r"|(?P<hangul>[1-8])\s?[번番]|第\s?(?P<han>[一二三四五六七八1-8])\s?(?:个|個|项|項|の?选项|の選択肢|つ)|(?P<last>最後の選択肢|最后一个选项|última opción|letzte option|dernière option|последний вариант)"
+    r"|\b(?P<foreign>primera|segunda|tercera|cuarta|primeira|terceira|quarta|première|premiere|deuxième|seconde|troisième|quatrième"
+    r"|erste|zweite|dritte|vierte|первый|второй|третий|четвертый|четвёртый)\b(?: (?P<what>opción|opção|option|réponse|antwort|вариант))?",
     re.IGNORECASE,
 )
 
@@ -58,7 +79,7 @@ def _classify(text: str, match: re.Match[str], alone: bool) -> Letter | None:
     raw = match[1]
     index = ord(raw.upper()) - 65
     previous, following = text[start - 1 : start], text[end : end + 1]
-    bracketed = previous in tuple("([{<") and following in tuple(")]}>") and not text[start - 2 : start - 1].isalnum()
+    bracketed = previous in tuple("([{<") and following in tuple(")]}>") and not re.match(f"[{_IN_WORD}]", text[start - 2 : start - 1])
     named = bool(_NAMED.search(text[max(0, start - 16) : start]))
     head = bool(_LINE_HEAD.search(text[max(0, start - 40) : start])) if start else True
     tail = bool(_LABEL_TAIL.match(text, end))
@@ -66,7 +87,8 @@ def _classify(text: str, match: re.Match[str], alone: bool) -> Letter | None:
         return None
     marked = previous in tuple("*_`\"'") and following in tuple("*_`\"').:")
     strong = alone or bracketed or named or (head and tail) or (marked and (raw.isupper() or following in tuple(").")))
-    if not strong and (raw.islower() or raw == "I" or _reads_as_article(text, end, raw)):
+    asked = raw.islower() and bool(_ASKED_FOR.search(text[max(0, start - 12) : start]) and _SENTENCE_END.match(text, end))
+    if not (strong or asked) and (raw.islower() or raw == "I" or _reads_as_article(text, end, raw)):
         return None
     if raw.islower() and named and not tail and following == " " and not _stands_alone(text, end):
         return None  # "the answer a man gives"
@@ -94,7 +116,7 @@ def ordinals(text: str, options: Options) -> list[Letter]:
         index = _place(match, len(options))
         if index is None or (options.have_numbers and match["digit"]):
             continue
-        strong = match["noun"] is None or match["noun"].lower() != "one"
+        strong = (match["noun"] or "").lower() != "one" and not (match["foreign"] and not match["what"])
         found.append(Letter(match.start(), match.end(), index if index < len(options) else -1, strong, False, strong))
     return found
 
@@ -104,9 +126,13 @@ def _place(match: re.Match[str], n: int) -> int | None:
         return None if (match["named"] or "").lower() in {"number", "no.", "answer"} else int(digit) - 1
     if han := match["han"]:
         return int(han) - 1 if han.isdigit() else _ORDER[han]
-    word = match[1].lower().replace("-", " ")
+    if match["last"]:
+        return n - 1
+    if foreign := match["foreign"]:
+        return _FOREIGN[foreign.lower()]
+    word = (match[1] or match["also"] or match["only"]).lower().replace("-", " ")
     if word in {"last", "final"}:
-        return n - 1 if not (word == "final" and match["noun"].lower() == "answer") else None
+        return n - 1 if not (word == "final" and (match["noun"] or "").lower() == "answer") else None
     if word in {"second to last", "last but one", "penultimate"}:
         return n - 2
     if word == "middle":

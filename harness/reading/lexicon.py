@@ -10,7 +10,9 @@ NUMBERS = {
         "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
         "sixteen seventeen eighteen nineteen twenty".split()
     )
-} | {"thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "hundred": "100", "once": "1", "twice": "2"}
+}
+NUMBERS |= {"thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "seventy": "70", "eighty": "80", "ninety": "90", "hundred": "100", "once": "1", "twice": "2"}
+NUMBERS |= {"两": "2", "兩": "2"} | {sign: str(i + 1) for i, sign in enumerate("一二三四五六七八九")}
 
 IRREGULAR = {
     "men": "man",
@@ -26,7 +28,7 @@ IRREGULAR = {
     "couldn't": "cannot",
 }
 
-AFTER_A_LETTER = frozenset("minor major flat sharp natural section or and is was because fits matches seems but".split())
+AFTER_A_LETTER = frozenset("minor major flat sharp natural section or and is was because fits matches seems but nor noch oder und ou et ni y than".split())
 """Small words that may follow a letter which names a note or an option; none of them follows an article."""
 
 STOP_WORDS = frozenset(
@@ -65,49 +67,56 @@ SAME_MEANING = (
 
 _NOUN = r"(?:answer|choice|option|response|conclusion|prediction)"
 _IS = (
-    r"(?:(?:is|would be|should be|must be|will be|was|has to be|becomes)(?! not)(?:,? (?:therefore|thus|clearly|most likely|simply))?:?"
+    r"(?:(?:is|would be|should be|must be|will be|was|has to be|becomes)\b(?! not|n't|'t)(?:,? (?:therefore|thus|clearly|most likely|simply))?:?"
     r"|:|=|->|=>|-{1,2}(?= ))"
 )
 EXPLICIT = (
     rf"\b{_NOUN}(?: here| to (?:the|this) question| choice| letter)?[*_\"' ]*{_IS}"
-    r"|答案(?:应该|应)?\s?(?:是|为|选|:)|所以选择?|故选|应选|(?<!不)选择?(?=\s?[A-H(])"
-    r"|(?:答え|正解|解答|回答|正しい答え)\s?(?:は|:)|(?:정답|답변|답)\s?(?:은|:)"
-    r"|\b(?:respuesta|resposta|risposta|réponse|reponse)(?: correcta| correta| corretta| correcte| final| finale)?"
+    r"|(?:答案|选项)(?:应该|应)?\s?(?:是|为|选|:)|所以选择?|故选|应选|(?<!不)选择?(?=\s?[A-H(])"
+    r"|(?:答え|正解|解答|回答|選択肢)\s?(?:は|:)|(?:정답|답변|답)\s?(?:은|:)"
+    r"|\b(?:respuesta|resposta|risposta|réponse|reponse|opción|opcion|opção|opzione)(?: correcta| correta| corretta| correcte| final| finale)?"
     r"(?: es| é| è| est)?(?: la| a)?\s?:?(?=\s)"
     r"|\bantwort(?: ist| lautet)?\s?:?(?=\s)|\bответ\s?(?:[:-]|это)?|(?:الإجابة|الجواب)(?: الصحيحة| الصحيح)?(?: هي| هو)?\s?:?"
 )
 CHOOSE = (
     r"\b(?:i(?:'d|'ll| would| will| am|'m)?|we|let's|let us)(?: \w+ly)?(?: have to| must| should)?(?: to)? ?"
-    r"(?:choose|pick|select|go(?:ing)? with|opt(?:ing)? for|settle on|vote for|say|lean(?:ing)? toward(?:s)?|stand by|stick(?:ing)? with|guess(?: it's| it is)?)\b"
-    r"|\bmy (?:pick|guess|vote|verdict)(?: is|:)|\bfinal(?: answer)?\s?:|\bcorresponds? to (?=option|choice|\()"
+    r"(?:choose|pick|select|go(?:ing)? with|opt(?:ing)? for|settle on|vote for|say|lean(?:ing)? toward(?:s)?|stand by|stick(?:ing)? with|stay(?:ing)? with|guess(?: it's| it is)?)\b"
+    r"|\bchang(?:e|ing) my (?:answer|mind|choice) to\b|\bmy (?:pick|guess|vote|verdict)(?: is|:)|\bfinal(?: answer)?\s?:|\bcorresponds? to (?=option|choice|\()"
 )
 CONCLUDE = (
     r"\b(?:therefore|thus|hence|consequently|so|overall|in (?:conclusion|summary|short)|to (?:conclude|sum up)|conclusion|ultimately|finally"
     r"|(?:must|has to|have to|can only) be|most (?:likely|probably)|very likely|(?:i|we) conclude|best (?:described|characteri[sz]ed|matched)"
-    r"|i (?:think|believe|guess|hear)|i'm (?:confident|certain|sure)|settles?(?: it)?|decides?(?: it)?|only leaves|leaves?(?: us)?(?: with)?|leaving|remaining(?: one| option)?|clearly|definitely|indeed)\b"
-    r"|所以|因此|综上|从而|したがって|따라서|por (?:lo )?tanto|donc\b|\balso\b(?= ist)|следовательно|значит"
+    r"|i (?:think|believe|guess)|i'm (?:confident|certain|sure)|settles?(?: it)?|decides?(?: it)?|only leaves|leaves?(?: us)?(?: with)?|leaving|remaining(?: one| option)?|clearly|definitely|indeed)\b"
+    r"|所以|因此|综上|从而|したがって|따라서|por (?:lo )?tanto|donc\b|(?:\balso\b(?= ist)|- also\b)|\b(?:folglich|deshalb|daher|somit|luego|entonces|logo)\b|следовательно|значит"
+)
+IDENTIFY = (
+    r"\b(?:(?:this|it|that|the (?:sound|audio|clip|instrument|speaker|music|piece|voice|recording|song|track))"
+    r" (?:is|was|sounds? like|appears to be|seems to be)|(?:it|this|that)'s|sounds? like|i (?:can )?hear|это|comes? from|points? to)\b"
 )
 NEGATE = (
     r"\b(?:not(?! only| just| sure)|\w+n't|never|neither|nor|cannot|without|rul(?:e|es|ed|ing) out|exclud(?:e|es|ed|ing)"
-    r"|eliminat(?:e|es|ed|ing)|discard(?:ed)?|reject(?:ed)?|rather than|instead of|as opposed to|opposed to|unlike|apart from|no(?! doubt\b|,|\.|\s*$)"
+    r"|eliminat(?:e|es|ed|ing)|discard(?:ed)?|reject(?:ed)?|nothing|nobody|hardly|barely|lack(?:s|ing)?|absence|absent|rather than|instead of|as opposed to|opposed to|unlike|apart from|no(?! doubt\b|,|\.|\s*$)"
     r"|weder|noch|nicht|kein(?:e|en)?|ni|tampoco|no es|não|non|n'est pas|не|ни|нет)\b"
     r"|不是|不选|也不|并非|没有|排除|ليست?|ではなく"
 )
 HEDGE = (
     r"\b(?:might|could|may|maybe|perhaps|possibly|plausible|either|whether|if|would|wouldn't|considered|initially|at first|first (?:thought|guess)"
-    r"|first i|was (?:going|tempted|about) to|thought|one (?:might|could|may)|candidates?|between|among(?:st)?|can be confused|resembles?|similar to"
-    r"|hard to (?:say|tell)|unsure|not sure|uncertain|usually|normally|typically|typical|suggests?|tends?|were)\b|可能|也许|或许|かもしれ"
+    r"|first i|was (?:going|tempted|about) to|thought|believed|assumed|suspected|one (?:might|could|may)|candidates?|between|among(?:st)?|can be confused|resembles?|similar to"
+    r"|hard to (?:say|tell)|wondered|unsure|not sure|uncertain|usually|normally|typically|typical|suggests?|tends?|were)\b|可能|也许|或许|かもしれ|最初は|一瞬|一开始|起初|以为|처음에는|아마"
+    r"|\b(?:сначала|подумал[аи]?|возможно|может быть|al principio|pensé|quizás?|tal vez|puede ser|podría|d'abord|au début|peut-être|pourrait"
+    r"|vielleicht|könnte|anfangs|zuerst dachte|talvez|pode ser|poderia|forse|potrebbe)\b"
 )
-RESET = r"\b(?:but|however|yet|nevertheless|still|actually|instead(?! of)|rather(?! than)|then|which (?:leaves|means)|as it's)\b|;|—|--|: |但是?|而是|不过|mais\b|sondern\b|sino\b|pero\b|а\b|но\b"
+RESET = r"\b(?:but|however|yet|nevertheless|still|actually|instead(?! of)|rather(?! than)|which (?:leaves|means)|as it's)\b|;|—|--|: |但是?|而是|不过|mais\b|sondern\b|sino\b|pero\b|а\b|но\b|でしたが|ましたが|ですが|しかし|けど"
 NEW_SUBJECT = (
-    r",(?= (?:and )?(?:it's|it is|it was|this is|that's|that is|he's|she's|they're|i'd|i'll|i |we |so |leaving |which leaves"
+    r",(?= (?:and )?(?:(?:it|this|that|he|she|they|there|i|we|so)\b|leaving |which leaves"
     r"|the (?:correct|right|best) |making ))"
 )
 BACKGROUND = r"\b(?:although|though|even though|while|whereas|despite|in spite of|besides|accompanied by|followed by|reverses?)\b"
+CONTEXT = r"\b(?:before|after|following|preceding|than|next to|alongside)\b"
 COMMA = r", "
 
 CORRECTION = re.compile(
-    r"\b(?:wait|actually|no,|sorry|correction|scratch that|on second (?:thought|listen)|let me re\w+|hmm|i (?:was|were) wrong|my mistake|misjudged)",
+    r"\b(?:wait|actually|no,|sorry|correction|edit:|update:|scratch that|on second (?:thought|listen)|let me re\w+|hmm|i (?:was|were) wrong|my mistake|misjudged)",
     re.IGNORECASE,
 )
 REFUSAL = re.compile(
@@ -115,9 +124,12 @@ REFUSAL = re.compile(
     r"(?: \w+)?(?: (?:say|tell|determine|decide|identify|answer|choose|make out|listen|process|access|analy[sz]e|be determined|be sure)\b"
     r"|(?: to)? (?:hear|access) (?:the|any|this|your) (?:audio|clip|sound|recording|file))"
     r"|\b(?:i|we) (?:do not|don't) know\b|\bno audio\b|\bplease (?:provide|upload|share)\b|\bwithout (?:access|hearing|listening)\b|无法|抱歉|わかりません|申し訳"
-    r"|\bhard to (?:say|tell)\b|\bany of them\b|\bcannot tell\b|\bcan't tell\b|\bno puedo\b|\bje ne peux pas\b|\bне могу\b|\bkann (?:ich )?nicht\b",
+    r"|\bhard to (?:say|tell)\b|\bany of them\b|\bcannot tell\b|\bcan't tell\b|\bno puedo\b|\bje ne peux pas\b|\bне могу\b|\bkann (?:ich )?nicht\b"
+    r"|\b(?:não sei|no sé|je ne sais|ich weiß (?:es )?nicht|не знаю)\b|不知道|不确定|모르겠|わからない",
     re.IGNORECASE,
 )
+DOUBT_AFTER = re.compile(r"か?と思(?:い|っ)|かもしれ|일 수도| (?:might|may|could) (?:be|also|come|seem)|, perhaps|, maybe")
+EXCEPT = r"\b(?:everything|anything|everyone|every|all|any|none)(?: of)?(?: the)?(?: other)?(?: \w+)? (?:except|but|apart from|other than|besides)\b"
 INSTRUCTION = re.compile(
     r"\s*[*_#>]*(?:please |you (?:must|should|need to) |your task\b[^.]*?)?(?:choose|select|pick|answer|respond|reply)\b"
     r"(?: (?:with|the|one|from|an?|between|only|by|among|using|which|correct|most)\b| \w+ (?:from|of|option)\b)"
@@ -136,10 +148,11 @@ GOOD = re.compile(
 )
 IN_TOTAL = re.compile(r"[\s*_]*(?:\w+ ){0,4}(?:in total|altogether|in all)\b", re.IGNORECASE)
 BAD = re.compile(
-    r"[\s*_\"')\]]*(?:[|:-]+ ?)?(?:(?:is|are|was|were|can be|can|seems|must be|would be|should be|has been|have been|as|would|does|do|could)?"
+    r"[\s*_\"')\]]*[:-] ?no\b|[\s*_\"')\]]*(?:[|:-]+ ?)?(?:(?:is|are|was|were|can be|can|seems|must be|would be|should be|has been|have been|as|would|does|do|could)?"
     r"(?: also| both| all| clearly| definitely| likely)*(?: )?(?:wrong|incorrect|not\b|n't|out\b|excluded|ruled out|eliminated|unlikely|rejected|false|impossible|off the table"
     r"|crossed off|too \w+)|(?:isn't|aren't|wasn't|doesn't|don't|won't|can't|cannot|couldn't|wouldn't|shouldn't)\b|[❌✗✘✖]|reverses|contradicts)",
     re.IGNORECASE,
 )
-GOOD_MARK = re.compile(r"[✓✔✅☑]|(?<![a-z])(?:correct|right answer|best (?:fit|match)|this (?:is it|fits|matches))\b", re.IGNORECASE)
+GOOD_SIGN = re.compile(r"[✓✔✅☑]|\[x\]", re.IGNORECASE)
+GOOD_MARK = re.compile(r"[✓✔✅☑]|\[x\]|(?<![a-z])(?:correct|right answer|best (?:fit|match)|this (?:is it|fits|matches))\b", re.IGNORECASE)
 BAD_MARK = re.compile(r"[❌✗✘✖×]|\b(?:incorrect|wrong|not|no|isn't|doesn't|too|unlikely|but)\b", re.IGNORECASE)

@@ -14,6 +14,9 @@ from dtbench.harness.reading.words import Token, akin, exact, plain, stems, toke
 _OWN_LABEL = re.compile(r"\s*(?:[(\[]([A-Za-z])[)\]]|([A-Za-z])[).:](?=\s))\s*(?=\S)")
 
 
+_NOTE = re.compile(r"[A-Z](?:[b#♭♯]|m|M|maj|min|dim|sus|aug)?\d?|[IV]+")
+
+
 class Mention(NamedTuple):
     """A place in a text that names an option."""
 
@@ -38,7 +41,10 @@ class Options:
             self.words = self._sequences()
 
     def _sequences(self) -> list[tuple[str, ...]]:
-        return [tuple(t.norm for t in tokens(text, self.normal)) for text in self.texts]
+        return [self._spelled(text) for text in self.texts]
+
+    def _spelled(self, text: str) -> tuple[str, ...]:
+        return tuple(t.norm for t in tokens(text, self.normal) if not t.article)
 
     def __len__(self) -> int:
         return len(self.choices)
@@ -47,6 +53,12 @@ class Options:
     def have_letters(self) -> bool:
         """Some option holds a single letter, as notes and vitamins do."""
         return any(len(w) == 1 and w.isalpha() and w.isascii() for words in self.words for w in words)
+
+    @cached_property
+    def none_of_them(self) -> int | None:
+        """The option that says that no other fits, where there is one."""
+        found = [i for i, words in enumerate(self.words) if words and words[0] in {"none", "neither"}]
+        return found[0] if len(found) == 1 else None
 
     @cached_property
     def have_ordinals(self) -> bool:
@@ -74,7 +86,7 @@ class Options:
         for index, own in enumerate(self.texts):
             if own.casefold() == bare:
                 return index
-        words = tuple(t.norm for t in tokens(text, self.normal))
+        words = self._spelled(text) if len(text) < 2000 else ()
         if not words:
             return None
         hits = [i for i, own in enumerate(self.words) if own == words]
@@ -95,15 +107,15 @@ class Options:
         return found
 
     def _at(self, words: list[Token], place: int) -> tuple[int, int] | None:
-        for sequence, index in self._by_first.get(words[place].norm, ()):
-            n = len(sequence)
-            if n == 1:
-                raw = words[place].raw
-                if len(raw) == 1 and raw.isascii() and raw.islower() and self.texts[index] != raw:
-                    continue  # a lone small letter is not the note of that name
-                return 1, index
-            if place + n <= len(words) and all(words[place + k].norm == sequence[k] for k in range(1, n)):
-                return n, index
+        first = words[place]
+        for sequence, index in self._by_first.get(first.norm, ()):
+            if len(sequence) == 1:
+                if not first.article and not _is_other_word(words, place, self.texts[index]):
+                    return 1, index
+                continue
+            length = _length_of(sequence, words, place)
+            if length:
+                return length, index
         return None
 
     @cached_property
@@ -116,17 +128,48 @@ class Options:
             for words, own in zip(self.words, sets, strict=True)
         ]
 
+    def union(self, named: set[int]) -> int | None:
+        """The option that says exactly what the named ones say together: a dog, a cat -> `Dog and cat`."""
+        if len(named) < 2:
+            return None
+        parts = {w for i in named for w in self.distinctive[i]}
+        whole = [i for i, own in enumerate(self.distinctive) if len(own) > 1 and set(own) - {"and"} == parts - {"and"}]
+        return whole[0] if len(whole) == 1 else None
+
     def paraphrased(self, words: list[Token]) -> list[int]:
         """The options of which everything that sets them apart is said by these words, in whatever form."""
-        said = {stem for t in words for stem in stems(t.norm)[:1]}
+        said = {stems(t.norm)[0] for t in words}
         full = [i for i, own in enumerate(self.distinctive) if own and all(_is_said(w, said) for w in own)]
-        most = max((len(self.distinctive[i]) for i in full), default=0)
-        return [i for i in full if len(self.distinctive[i]) == most]
-
+        sets = {i: set(self.distinctive[i]) for i in full}
+        largest = [i for i in full if not any(sets[i] < sets[j] for j in full)]
+        apart = all(sets[i].isdisjoint(sets[j]) for i in largest for j in largest if i < j)
+        return largest if apart else []
 
     def paraphrased_word(self, word: str, said: str) -> bool:
         """Whether one word of an option is said by this word."""
         return _is_said(word, {stems(said)[0]})
+
+
+def _length_of(sequence: tuple[str, ...], words: list[Token], place: int) -> int:
+    """How many words from here spell the sequence, articles between them aside; 0 if they do not."""
+    here = place
+    for wanted in sequence:
+        while here < len(words) and words[here].norm != wanted and words[here].article and here > place:
+            here += 1
+        if here == len(words) or words[here].norm != wanted:
+            return 0
+        here += 1
+    return here - place
+
+
+def _is_other_word(words: list[Token], place: int, option: str) -> bool:
+    """Whether a word only looks like a note or a chord: `am` is not Am, `A minor` is not A."""
+    if not _NOTE.fullmatch(option):
+        return False
+    raw = words[place].raw
+    if raw.islower() and raw != option:
+        return True
+    return place + 1 < len(words) and words[place + 1].norm in {"minor", "major"}
 
 
 def _is_said(word: str, said: set[str]) -> bool:

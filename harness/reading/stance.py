@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from dtbench.harness.reading import lexicon
 
-STATED, CHOSEN, CONCLUDED, SAID, ASIDE = 5, 4, 3, 2, 1
+STATED, CHOSEN, CONCLUDED, IDENTIFIED, SAID, ASIDE = 6, 5, 4, 3, 2, 1
 
 
 class Group(NamedTuple):
@@ -22,7 +22,7 @@ class Group(NamedTuple):
     stance: str
     """`said`, `doubted` or `denied`."""
     level: int
-    """STATED as the answer, CHOSEN, CONCLUDED, SAID in passing, or ASIDE."""
+    """STATED as the answer, CHOSEN, CONCLUDED, IDENTIFIED as what is heard, SAID in passing, or ASIDE."""
     sentence: int
     kind: str
     """`text`, `letter`, `weak` for letters without a mark, or `conflict` of a letter with a text beside it."""
@@ -36,11 +36,14 @@ _EVENTS = re.compile(
         for name, pattern in (
             ("explicit", lexicon.EXPLICIT),
             ("choose", lexicon.CHOOSE),
+            ("except", lexicon.EXCEPT),
             ("background", lexicon.BACKGROUND),
+            ("context", lexicon.CONTEXT),
             ("conclude", lexicon.CONCLUDE),
             ("negate", lexicon.NEGATE),
             ("hedge", lexicon.HEDGE),
             ("subject", lexicon.NEW_SUBJECT),
+            ("identify", lexicon.IDENTIFY),
             ("reset", lexicon.RESET),
             ("comma", lexicon.COMMA),
         )
@@ -52,7 +55,10 @@ _QUOTED = re.compile(
     r"[^\"'.!?\n]{0,40}(\"[^\"\n]{1,300}\"|(?<=[ :])'(?:[^'\n]|'(?=\w)){1,300}'(?!\w))",
     re.IGNORECASE,
 )
+_ANY_WORD = re.compile(r"[^\W_]")
 _WORD = re.compile(r"[^\W_]+(?:'\w+)?")
+_POINTED = re.compile(r"(?::|->|→|=)[\s*_\"'(]*$")
+_ENDS = re.compile(r"[\s*_\"')\]}.!`]*$")
 _EMPHATIC = frozenset(("clearly", "definitely", "indeed", "very likely", "finally", "overall"))
 
 
@@ -66,15 +72,30 @@ class _State:
     doubted: bool = False
     supposed: bool = False
     aside: bool = False
+    context: bool = False
+    any_denied: bool = False
+    asks: bool = False
+    instructs: bool = False
+    exempt: bool = False
+    """What follows is left out of what the sentence says of all."""
 
     def clear(self) -> None:
         self.denied = self.doubted = self.aside = self.supposed = False
 
+    def pass_group(self, group: Group | None) -> None:
+        """An option was named: what pointed at it is used up."""
+        if group is not None and group.stance == "denied":
+            self.any_denied = True
+        if not (self.aside or self.context):
+            self.cue = 0
+        self.denied = self.context = False
+
     def read(self, event: re.Match[str], next_group: int) -> None:
         """Take in one cue word; next_group: where the next option is named."""
         name, words = event.lastgroup, event[0].lower()
-        if name in {"explicit", "choose"}:
+        if name in {"explicit", "choose", "except"}:
             self.cue, self.cue_end = STATED if name == "explicit" else CHOSEN, event.end()
+            self.exempt = name == "except"
             self.denied = self.aside = False
             self.doubted = self.doubted and self.supposed
         elif name == "conclude":
@@ -82,6 +103,9 @@ class _State:
                 self.cue, self.cue_end = CONCLUDED, event.end()
             if words not in _EMPHATIC:
                 self.clear()
+        elif name == "identify":
+            if self.cue < CONCLUDED:
+                self.cue, self.cue_end = IDENTIFIED, event.end()
         elif name == "negate":
             self.denied = True
         elif name == "hedge":
@@ -89,10 +113,14 @@ class _State:
             self.supposed = self.supposed or words == "if"
         elif name == "background":
             self.aside = True
+        elif name == "context":
+            self.context = True
         elif name in {"reset", "subject"}:
+            if self.any_denied and not self.cue:
+                self.cue, self.cue_end = CONCLUDED, event.end()  # "not this but that"
             self.clear()
         elif next_group - event.end() > 6:  # a comma that does not go on with a list of options
-            self.denied = self.aside = False
+            self.denied = self.aside = self.context = False
 
 
 def judge(text: str, groups: list[Group], marked: list[Group], bounds: list[int], *, cued: bool) -> list[Group]:
@@ -104,17 +132,20 @@ def judge(text: str, groups: list[Group], marked: list[Group], bounds: list[int]
     for item in _in_order(text, groups, quoted, taken):
         now = bisect_right(bounds, item.start if isinstance(item, Group) else item.start())
         if now != number:
-            state = _State(cue=carried if number in {-1, now - 1} or carried else 0, cue_end=bounds[now - 1])
+            state = _State(cue=carried, cue_end=bounds[now - 1])
+            begin, end = bounds[now - 1], _end_of(bounds, now, text)
+            state.asks = "?" in text[max(begin, end - 4) : end]
+            state.instructs = bool(lexicon.INSTRUCTION.match(text[begin : min(end, begin + 400)]))
             number = now
         carried = 0
         if isinstance(item, Group):
             verdict = _judge_one(text, item, state, bounds, quoted)
             if verdict is not None:
                 judged.append(verdict)
-            state.cue, state.denied = 0, False
+            state.pass_group(verdict)
         else:
             state.read(item, _next_start(taken, item.end()))
-            if state.cue == STATED and not _WORD.search(text, state.cue_end, _end_of(bounds, number, text)):
+            if state.cue == STATED and not _ANY_WORD.search(text, state.cue_end, _end_of(bounds, number, text)):
                 carried = STATED
     return sorted(judged)
 
@@ -152,22 +183,21 @@ def _end_of(bounds: list[int], number: int, text: str) -> int:
 
 def _judge_one(text: str, group: Group, state: _State, bounds: list[int], quoted: list[tuple[int, int]]) -> Group | None:
     begin, end = bounds[group.sentence - 1], _end_of(bounds, group.sentence, text)
-    sentence = text[begin:end]
     rest = text[group.end : min(end, group.end + 120)]
-    if "?" in sentence[-4:] or (state.cue < CHOSEN and lexicon.INSTRUCTION.match(sentence)):
+    if state.asks or (state.instructs and state.cue < CHOSEN):
         return None
     level, stance = state.cue or SAID, group.stance
     if lexicon.GOOD.match(rest) and not state.denied:
         level, stance = max(level, CHOSEN), "said" if len(group.indices) == 1 else stance
-    elif state.denied or lexicon.BAD.match(rest):
+    elif state.denied or (lexicon.BAD.match(rest) and not state.exempt):
         stance = "denied"
-    elif state.doubted:
+    elif state.doubted or lexicon.DOUBT_AFTER.match(rest):
         stance = "doubted"
     if _bare(text, begin, group, end):
         level = max(level, CHOSEN)
-    elif lexicon.IN_TOTAL.match(rest):
+    elif lexicon.IN_TOTAL.match(rest) or (_POINTED.search(text[max(begin, group.start - 6) : group.start]) and _ENDS.match(rest)):
         level = max(level, CONCLUDED)
-    if state.aside and level < CHOSEN:
+    if state.aside or (state.context and level < CHOSEN):
         level = ASIDE
     if _within(group.start, quoted) and level < STATED:
         level = ASIDE

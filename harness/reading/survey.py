@@ -28,15 +28,19 @@ _STOP = re.compile(r"[.!?]+(?=[\s\"')\]*_]|$|[\u3040-\u9fff\uac00-\ud7af])|\n+")
 _ABBREVIATION = re.compile(r"(?:\b(?:e\.g|i\.e|vs|mr|mrs|dr|no|approx|etc|ca)|(?:^|\n)\s*\d{1,2})$", re.IGNORECASE)
 _TOGETHER = re.compile(
     r"[\s*_\"')\].(]*(?:,|/|&|\+|\b(?:and|or|nor|und|oder|noch|et|ou|y|o|e|и|или)\b|和|或|与|ni|и|や|と|か)[\s*_\"'(\[,]*"
-    r"(?:(?:and|or|nor|maybe|perhaps|possibly|also|just|even|option|either|by|a|an|the|it (?:might|could|may) be)[\s*_\"'(\[]+){0,4}$",
+    r"(?:(?:and|or|nor|maybe|perhaps|possibly|also|just|even|option|either|by|from|of|a|an|the|it (?:might|could|may) be)[\s*_\"'(\[]+){0,4}$",
     re.IGNORECASE,
 )
 _OR = re.compile(r"\b(?:or|oder|ou|o|или)\b|或|/|か", re.IGNORECASE)
 _LABELLED = re.compile(r"[\s*_\"')\]>.:,=|✓✔✅☑❌✗✘-]{0,8}(?:(?:the|a|an|i\.e\.,?|namely|which is|is)\s)?[\s*_\"'(\[]{0,4}$", re.IGNORECASE)
 _NAMED_AFTER = re.compile(r"[\s*_\"',]{0,4}[(\[]\s?(?:option |choice |answer )?[*_]{0,2}$|,? (?:which is |i\.e\. )?(?:option|choice) [(\[]?$", re.IGNORECASE)
+_CLAUSE = re.compile(r";|,? \b(?:but|however|so|therefore|instead|rather|while|whereas|although|though)\b|, (?=it's|it is)", re.IGNORECASE)
+_HEAD = re.compile(r"(?:^|\n)[\s*_>#|(\[✓✔✅☑❌✗✘•·-]*(?:option |choice )?[*_(\[]*$", re.IGNORECASE)
+_BULLET = re.compile(r"(?:^|\n)\s*[-*•·](?:\s*\[[ xX]\]|\s*[✓✔✅☑❌✗✘])?\s+[*_]*$")
 _DISCOURSE = re.compile(r"(?:^|[.!?\n])[\s*_\"']*$")
 _IDIOM = re.compile(r"\b(?:in|all|double|right|first|second) $", re.IGNORECASE)
 _IDIOMS = re.compile(r"\b(?:in light of|all right|right away|right now|double bass)\b", re.IGNORECASE)
+_NONE = re.compile(r"\bnone of (?:these|them|those|the (?:above|options|choices|others|listed))\b", re.IGNORECASE)
 _FUNCTION = frozenset("right okay ok wait well no yes so sure stop".split())
 
 
@@ -46,7 +50,7 @@ def survey(text: str, options: Options, *, cued: bool = False, loosely: bool = F
     spots = _spots(text, words, options)
     bounds = _sentences(text, spots)
     if loosely:
-        spots = _paraphrases(words, bounds, options, spots)
+        spots = _paraphrases(text, words, bounds, options, spots)
     listed = _listing(text, spots, len(options))
     groups = _group(text, [s for s in spots if s not in listed], bounds)
     marked = _marked_lines(text, spots, listed, bounds)
@@ -56,6 +60,10 @@ def survey(text: str, options: Options, *, cued: bool = False, loosely: bool = F
 def _spots(text: str, words: list[Token], options: Options) -> list[Spot]:
     named = [*letters(text, options), *ordinals(text, options)]
     texts = [m for m in options.mentions(words) if not _is_phrase(text, m)]
+    if options.none_of_them is not None:
+        taken = [(m.start, m.end) for m in texts]
+        none = [m.span() for m in _NONE.finditer(text) if not _inside(m.start(), taken)]
+        texts = sorted([*texts, *(Mention(start, end, options.none_of_them, "text") for start, end in none)])
     if not named:
         return [Spot(m.start, m.end, m.index, "text", True, None) for m in texts]
     named.sort()
@@ -67,7 +75,7 @@ def _spots(text: str, words: list[Token], options: Options) -> list[Spot]:
     free = [n for n in named if not _inside(n.start, spans)]
     if options.have_letters:
         free = [n for n in free if n.strong or n.start in labels or not texts]
-    return _merge(text, texts, free)
+    return _merge(text, texts, free, labels)
 
 
 def _text_follows(text: str, letter: Letter, starts: set[int]) -> bool:
@@ -95,21 +103,22 @@ def _is_phrase(text: str, mention: Mention) -> bool:
     if lowered in _FUNCTION:
         opening = _DISCOURSE.search(before) is not None
         if lowered in {"no", "yes", "so"}:
-            return not opening and not re.search(r"(?:\bis|:|=|\"|'|\*|>|->|答案是)\s*[*_\"']*$", before)
+            pointed = re.search(r"(?:\bis|:|=|\"|'|\*|>|->|答案是)\s*[*_\"']*$", before) and not re.match(r" [a-z]", after)
+            return not opening and not pointed
         return opening and after.startswith((",", " let", "...")) and len(text) > mention.end + 12
     around = text[max(0, mention.start - 8) : mention.end + 8]
     return any(mention.start - 8 + m.start() < mention.end for m in _IDIOMS.finditer(around))
 
 
-def _merge(text: str, texts: list[Mention], named: list[Letter]) -> list[Spot]:
+def _merge(text: str, texts: list[Mention], named: list[Letter], labels: set[int]) -> list[Spot]:
     """Letters and texts in one list; a letter and the text beside it become one mention, that of the text."""
     spots = [Spot(m.start, m.end, m.index, "text", True, None) for m in texts]
-    spots += [Spot(n.start, n.end, n.index, "letter", n.strong, n.start if n.label and n.strong else None) for n in named]
+    spots += [Spot(n.start, n.end, n.index, "letter", n.strong, n.start if n.label and (n.strong or n.start in labels) else None) for n in named]
     spots.sort()
     merged: list[Spot] = []
     for spot in spots:
         last = merged[-1] if merged else None
-        joined = _join(text, last, spot) if last else None
+        joined = _join(text, last, spot, labels) if last else None
         if joined:
             merged[-1] = joined
         else:
@@ -117,16 +126,21 @@ def _merge(text: str, texts: list[Mention], named: list[Letter]) -> list[Spot]:
     return merged
 
 
-def _join(text: str, last: Spot, spot: Spot) -> Spot | None:
+def _join(text: str, last: Spot, spot: Spot, labels: set[int]) -> Spot | None:
     between = text[last.end : spot.start]
     if len(between) > 16 or {last.kind, spot.kind} != {"text", "letter"}:
         return None
-    letter, words = (last, spot) if last.kind == "letter" else (spot, last)
-    beside = _LABELLED.match(between) if last is letter else _NAMED_AFTER.match(between)
-    if not beside or not (letter.strong or letter.index == words.index):
-        return None
+    if last.kind == "letter":
+        letter, words = last, spot
+        beside = _LABELLED.match(between)
+    else:
+        letter, words = spot, last
+        beside = None if last.label_at is not None or spot.start in labels else _NAMED_AFTER.match(between)
     same = letter.index == words.index
-    if not same and last is letter and letter.label_at is None:
+    enclosed = between.lstrip()[:1] in {"(", "["}
+    if not beside or not (letter.strong or same or enclosed or letter.label_at is not None):
+        return None
+    if not same and last is letter and letter.label_at is None and not enclosed:
         return None
     return Spot(last.start, spot.end, words.index, "text" if same else "conflict", True, letter.label_at)
 
@@ -142,21 +156,21 @@ def _sentences(text: str, spots: list[Spot]) -> list[int]:
     return bounds
 
 
-def _paraphrases(words: list[Token], bounds: list[int], options: Options, spots: list[Spot]) -> list[Spot]:
+def _paraphrases(text: str, words: list[Token], bounds: list[int], options: Options, spots: list[Spot]) -> list[Spot]:
     """The spots, and in sentences without one the option that the sentence paraphrases, if it is one alone."""
-    taken = {bisect_right(bounds, s.start) for s in spots}
-    by_sentence: dict[int, list[Token]] = {}
+    clauses = sorted({*bounds, *(m.start() for m in _CLAUSE.finditer(text))})
+    taken = {bisect_right(clauses, s.start) for s in spots if s.kind != "letter" or s.strong}
+    by_clause: dict[int, list[Token]] = {}
     for word in words:
-        by_sentence.setdefault(bisect_right(bounds, word.start), []).append(word)
+        by_clause.setdefault(bisect_right(clauses, word.start), []).append(word)
     found = list(spots)
-    for number, inside in by_sentence.items():
+    for number, inside in by_clause.items():
         if number in taken:
             continue
-        meant = options.paraphrased(inside)
-        if len(meant) == 1:
-            place = _last_said(inside, options, meant[0])
-            found.append(Spot(place.start, place.end, meant[0], "text", True, None))
-    return sorted(found)
+        for index in options.paraphrased(inside):
+            place = _last_said(inside, options, index)
+            found.append(Spot(place.start, place.end, index, "text", True, None))
+    return sorted(found, key=lambda s: s[:3])
 
 
 def _last_said(words: list[Token], options: Options, index: int) -> Token:
@@ -168,7 +182,9 @@ def _last_said(words: list[Token], options: Options, index: int) -> Token:
 def _listing(text: str, spots: list[Spot], n: int) -> set[Spot]:
     """Spots that only list the options: labels at the head of lines, or one after the other."""
     labelled = [s for s in spots if s.label_at is not None and s.index >= 0]
-    heads = [s for s in labelled if re.search(r"(?:^|\n)[\s*_>#|(\[✓✔✅☑❌✗✘•·-]*(?:option |choice )?[*_(\[]*$", text[max(0, (s.label_at or 0) - 40) : s.label_at], re.IGNORECASE)]
+    alone = {s for s in labelled if s.kind == "letter" and not re.match(r"[^\n]*\w", text[s.end : s.end + 80])}
+    heads = [s for s in labelled if s not in alone and _HEAD.search(text[max(0, (s.label_at or 0) - 40) : s.label_at])]
+    heads += [s for s in spots if s.label_at is None and _BULLET.search(text[max(0, s.start - 24) : s.start])]
     listed = set(heads) if len({s.index for s in heads}) > 1 else set()
     run: list[Spot] = []
     for spot in labelled:
@@ -191,7 +207,7 @@ def _marked_lines(text: str, spots: list[Spot], listed: set[Spot], bounds: list[
         head, rest = text[line : spot.start] if i == 0 or line >= ordered[i - 1].end else "", text[spot.start : until]
         if re.search("[❌✗✘✖]", head + rest) or lexicon.BAD.match(text[spot.end : until]):
             bad.append(spot)
-        elif lexicon.GOOD_MARK.search(head + rest) and not lexicon.BAD_MARK.search(rest):
+        elif (lexicon.GOOD_SIGN.search(head) or lexicon.GOOD_MARK.search(rest)) and not lexicon.BAD_MARK.search(rest):
             good.append(spot)
     if len(good) > 1:
         good = []
@@ -214,7 +230,8 @@ def _group(text: str, spots: list[Spot], bounds: list[int]) -> list[Group]:
     run: list[Spot] = []
     for spot in [*spots, None]:
         between = text[run[-1].end : spot.start] if run and spot else ""
-        if run and spot and len(between) <= 40 and _TOGETHER.match(between) and bisect_right(bounds, run[0].start) == bisect_right(bounds, spot.start):
+        alike = run and spot and (run[-1].kind == spot.kind or (run[-1].strong and spot.strong))
+        if alike and spot and len(between) <= 40 and _TOGETHER.match(between) and bisect_right(bounds, run[0].start) == bisect_right(bounds, spot.start):
             run.append(spot)
             continue
         if run:

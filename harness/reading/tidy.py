@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 _FULL_WIDTH = {0xFF01 + i: 0x21 + i for i in range(94)}
 _CIRCLED = {0x24B6 + i: 0x41 + i for i in range(26)} | {0x24D0 + i: 0x61 + i for i in range(26)}
+_CIRCLED |= {0x2460 + i: 0x31 + i for i in range(9)}
 _SIGNS = str.maketrans(
     "【】〔〕「」『』《》\u2018\u2019\u201b\u201c\u201d\u201e«»−‐‑–—。、，；：？！\u00a0\u200b\u3000\ufeff",
     "[][][][][]" + "\'" * 3 + '"' * 5 + "-----" + ".,,;:?!" + "    ",
@@ -19,6 +20,7 @@ _END = re.compile(
 _ROLE_ECHO = re.compile(r"\s*(?:<\|im_start\|>)?(?:system|user|human)[ \t]*[\n:]", re.IGNORECASE)
 _ASSISTANT = re.compile(r"(?:<\|im_start\|>|\n)[ \t]*(?:assistant|model)[ \t]*[\n:]", re.IGNORECASE)
 _NEXT_QUESTION = re.compile(r"\n[ \t#*]*(?:question|q|user|human|instruction)[ \t]*\d{0,3}[ \t]*:", re.IGNORECASE)
+_STRUCK = re.compile(r"~~[^~\n]{1,200}~~")
 _FINAL_CHANNEL = "<|channel|>final<|message|>"
 _CHANNEL_MARK = re.compile(r"<\|[a-z]+\|>(?:analysis|assistant|final)?")
 _CHAIN_TAG = re.compile(
@@ -38,6 +40,11 @@ class Parts(NamedTuple):
 def fold(text: str) -> str:
     """The text with full-width, circled and typographic signs made plain, each place kept."""
     return text.translate(_FOLD)
+
+
+def without_struck(text: str) -> str:
+    """The text with what was struck through blanked, each place kept."""
+    return _STRUCK.sub(lambda struck: " " * len(struck[0]), text) if "~~" in text else text
 
 
 def own_turn(text: str) -> str:
@@ -72,17 +79,19 @@ def take_apart(text: str) -> Parts:
     place = 0
     for tag in _CHAIN_TAG.finditer(text):
         closing, name = bool(tag[1]), tag[2].lower()
+        if opened is not None and not (closing and name == opened):
+            continue  # another tag inside a chain is part of it
         piece = text[place : tag.start()]
-        if opened is None and not closing:
+        place = tag.end()
+        if opened is not None:
+            thoughts.append(piece)
+            opened = None
+        elif closing:
+            thoughts.append("".join(said) + piece)
+            said = []
+        else:
             said.append(piece)
             opened = name
-        elif opened is None or (closing and name == opened):
-            thoughts.append("".join(said) + piece if opened is None else piece)
-            said = [] if opened is None else said
-            opened = None
-        else:
-            continue  # another tag inside a chain is part of it
-        place = tag.end()
     (said if opened is None else thoughts).append(text[place:])
     spoken = "".join(said)
     return Parts("\n".join(t.strip() for t in thoughts if t.strip()), spoken, opened is not None)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from dtbench.harness.reading import lexicon
 from dtbench.harness.reading.options import Options
-from dtbench.harness.reading.stance import ASIDE, CHOSEN, CONCLUDED, SAID, STATED, Group
+from dtbench.harness.reading.stance import ASIDE, CHOSEN, CONCLUDED, IDENTIFIED, SAID, STATED, Group
 from dtbench.harness.reading.survey import survey
 
 
@@ -22,6 +22,7 @@ class Verdict(NamedTuple):
 
 
 NOTHING = Verdict(None, "nothing decides")
+SEVERAL = Verdict(None, "several options named")
 
 
 def read(text: str, options: Options, *, cued: bool = False) -> Verdict:
@@ -48,6 +49,8 @@ def _loosely(verdict: Verdict) -> Verdict:
 def _strong(groups: list[Group], text: str) -> Verdict | None:
     """The last statement of the answer, unless it is taken back."""
     strong = [g for g in groups if g.level >= CHOSEN and g.stance != "denied"]
+    if any(g.stance == "said" and g.level >= CONCLUDED for g in groups):
+        strong = [g for g in strong if not (g.supposed and g.stance == "doubted")]
     if not strong:
         return None
     last = strong[-1]
@@ -85,27 +88,27 @@ def _weaker(groups: list[Group], text: str, options: Options) -> Verdict | None:
     refusal = lexicon.REFUSAL.search(text)
     if refusal is not None and not any(g.start <= refusal.start() < g.end for g in groups):
         groups = [g for g in groups if g.start > refusal.end() and g.level >= CONCLUDED]
-        return _by_level(groups) or Verdict(None, "refusal", refusal.start(), refusal.end())
-    return _by_level(groups) or _by_elimination(groups, len(options)) or _by_doubt(groups)
+        return _by_level(groups, options) or Verdict(None, "refusal", refusal.start(), refusal.end())
+    return _by_level(groups, options) or _by_elimination(groups, len(options)) or _by_doubt(groups)
 
 
-def _by_level(groups: list[Group]) -> Verdict | None:
-    for level, how in ((CONCLUDED, "concluded"), (SAID, "said"), (ASIDE, "mentioned")):
-        here = [g for g in groups if g.level == level and g.stance == "said"]
-        named = {i for g in here for i in g.indices}
-        if not here:
-            continue
-        if len(named) == 1 or (level == CONCLUDED and len(here[-1].indices) == 1):
-            return _found(here[-1], how)
-        if level == SAID:
-            return _last_said(here) or Verdict(None, "several options named")
-    return None
+def _by_level(groups: list[Group], options: Options) -> Verdict | None:
+    said = [g for g in groups if g.stance == "said"]
+    concluded = [g for g in said if g.level == CONCLUDED]
+    if concluded and len(concluded[-1].indices) == 1:
+        return _found(concluded[-1], "concluded")
+    plainly = [g for g in said if g.level >= SAID]
+    if plainly:
+        together = options.union({i for g in plainly for i in g.indices if i >= 0})
+        if together is not None:
+            return Verdict(together, "its parts named together", plainly[0].start, plainly[-1].end, SAID)
+        return _all_one(plainly, "said") or _all_one([g for g in plainly if g.level == IDENTIFIED], "identified") or SEVERAL
+    return _all_one(said, "mentioned")
 
 
-def _last_said(here: list[Group]) -> Verdict | None:
-    """The option of the last sentence, where that sentence turns against what came before."""
-    last = [g for g in here if g.sentence == here[-1].sentence]
-    return _found(last[-1], "said last") if len({i for g in last for i in g.indices}) == 1 and len(here) > 99 else None
+def _all_one(groups: list[Group], how: str) -> Verdict | None:
+    """The option that all of the groups name, if they name one."""
+    return _found(groups[-1], how) if len({i for g in groups for i in g.indices}) == 1 else None
 
 
 def _by_elimination(groups: list[Group], n: int) -> Verdict | None:

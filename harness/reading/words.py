@@ -17,6 +17,9 @@ _TOKEN = re.compile(
     rf"(?<![\w.)])[+-](?=\d)\d+(?:[.,:/]\d+)*|\d+(?:[.,:/]\d+)*|[{_UNSPACED}]"
     rf"|[^\W\d_{_UNSPACED}]+(?:'(?:s|t|re|ve|ll|d|m)\b)?[#♯♭]?\d*"
 )
+_ARTICLES = frozenset(("a", "an", "the", "The", "An", "THE", "A", "I"))
+_TENS = frozenset("twenty thirty forty fifty sixty seventy eighty ninety nineteen eighteen".split())
+_ACCIDENTALS = {"flat": "b", "sharp": "#", "Flat": "b", "Sharp": "#"}
 _SUFFIXES = (
     "iness ness ingly ically fully ation istic ing ied ies ed ly ful ment ism ic er or y e s".split()
 )  # fmt: skip
@@ -29,19 +32,60 @@ class Token(NamedTuple):
     start: int
     end: int
     raw: str
+    article: bool = False
 
 
 def tokens(text: str, normal: Callable[[str], str]) -> list[Token]:
-    """The words of a folded text, articles left out."""
-    found = [Token(normal(m[0]), m.start(), m.end(), m[0]) for m in _TOKEN.finditer(text)]
-    return [token for i, token in enumerate(found) if not _is_article(found, i, text)]
+    """The words of a folded text, articles marked, `E flat` as one."""
+    found: list[Token] = []
+    for match in _TOKEN.finditer(text):
+        word = match[0]
+        if word in _ACCIDENTALS and found and _is_note(found[-1], match.start(), text):
+            note = found[-1]
+            found[-1] = Token(note.norm + _ACCIDENTALS[word], note.start, match.end(), text[note.start : match.end()])
+        else:
+            found.append(Token(normal(word), match.start(), match.end(), word))
+    if any(token.raw.lower() in _TENS for token in found):
+        found = _joined_numbers(found, text)
+    for i, token in enumerate(found):
+        if token.raw in _ARTICLES and _is_article(found, i, text):
+            found[i] = token._replace(article=True)
+    return found
+
+
+def _joined_numbers(found: list[Token], text: str) -> list[Token]:
+    """Spelled-out numbers of several words as one: seventy-eight, nineteen seventy-eight."""
+    joined: list[Token] = []
+    for token in found:
+        last = joined[-1] if joined else None
+        if last and last.norm.isdigit() and token.norm.isdigit() and not last.raw[0].isdigit() and not token.raw[0].isdigit():
+            value = _together(int(last.norm), int(token.norm))
+            if value and text[last.end : token.start] in {" ", "-"}:
+                joined[-1] = Token(str(value), last.start, token.end, text[last.start : token.end])
+                continue
+        joined.append(token)
+    return joined
+
+
+def _together(one: int, other: int) -> int | None:
+    if 20 <= one <= 90 and one % 10 == 0 and 0 < other < 10:
+        return one + other
+    if one in {18, 19, 20} and 10 <= other <= 99:
+        return 100 * one + other
+    if 1800 <= one <= 2090 and one % 10 == 0 and one % 100 >= 20 and 0 < other < 10:
+        return one + other
+    return None
+
+
+def _is_note(token: Token, place: int, text: str) -> bool:
+    return token.raw in tuple("ABCDEFG") and text[token.end : place] in {" ", "-"}
 
 
 def _is_article(found: list[Token], i: int, text: str) -> bool:
     raw = found[i].raw
-    if raw in {"a", "an", "the", "The", "An", "THE"}:
+    if raw not in {"A", "I"}:
         return len(found) > 1
-    if raw not in {"A", "I"} or i + 1 == len(found):
+    if i + 1 == len(found):
         return False
     following = found[i + 1]
     between = text[found[i].end : following.start]
@@ -67,8 +111,8 @@ def exact(word: str) -> str:
     if not word.isascii():
         apart = unicodedata.normalize("NFKD", word)
         word = unicodedata.normalize("NFC", "".join(c for c in apart if not "\u0300" <= c <= "\u036f"))
-        word = word.replace("♯", "#").removeprefix("\u0627\u0644")  # the Arabic article
-    return word.removesuffix("'s")
+        word = word.replace("♯", "#").replace("♭", "b").removeprefix("\u0627\u0644")  # the Arabic article
+    return word.removesuffix("'s").removeprefix("+")
 
 
 @lru_cache(maxsize=65536)
