@@ -102,7 +102,7 @@ def _cpu_torch(installer: Installer) -> list[str]:
 
 
 def _last_line(error: Exception) -> str:
-    return str(error).splitlines()[-1].strip()
+    return str(error).splitlines()[-1].strip().removeprefix("cause: ")
 
 
 if __name__ == "__main__":

@@ -77,7 +77,8 @@ class Installer:
         # Not for speed alone: only uv finds the CPU builds of torch where none is at hand.
         uv = self.python.with_name("uv")
         if not uv.exists():
-            subprocess.run([str(self.python), "-m", "pip", "install", "-qq", "uv"], check=False)
+            command = [str(self.python), "-m", "pip", "install", "--quiet", "uv"]
+            subprocess.run(command, capture_output=True, check=False)  # going on with pip alone is no error
         return str(uv) if uv.exists() else None
 
 
