@@ -9,12 +9,13 @@ from dtbench.harness.reading.options import Options
 from dtbench.harness.reading.words import AFTER_A_LETTER
 
 _IN_WORD = r"0-9A-Za-z_\u00c0-\u052f\u0600-\u06ff#♯♭&"
-_LETTER = re.compile(
-    rf"(?<![{_IN_WORD}'+])([A-Za-z])(?![{_IN_WORD}]|'\w|-\w|[ -](?:flat|sharp|major|minor|natural)\b)"
-)
+_LETTER = re.compile(rf"(?<![{_IN_WORD}'+])([A-Za-z])(?![{_IN_WORD}]|'\w|-\w|[ -](?:flat|sharp|major|minor|natural)\b)")
 _ASKED_FOR = re.compile(r"(?:\bis|:|=|->|answer|choose|select|pick)[\s*_\"']*$", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[*_\"']*[.!]?[\s*_\"']*(?:\n|$)")
-_NAMED = re.compile(r"(?:option|choice|answer|letter|alternative|opción|opcion|opção|вариант|选项|選択肢|보기)s?[\s*_(\[\"']{1,3}$", re.IGNORECASE)
+_NAMED = re.compile(
+    r"(?:option|choice|answer|letter|alternative|opción|opcion|opção|вариант|选项|選択肢|보기)s?[\s*_(\[\"']{1,3}$",
+    re.IGNORECASE,
+)
 _LINE_HEAD = re.compile(r"(?:^|\n)[\s*_>#|(\[✓✔✅☑❌✗✘•·-]*$")
 _LABEL_TAIL = re.compile(r"[)\].:*_]{1,4}(?=[\s*_]|$)|\s?[-=|](?=\s)|$")
 _ORDER = {word: i for i, word in enumerate("first second third fourth fifth sixth seventh eighth".split())}
@@ -79,7 +80,11 @@ def _classify(text: str, match: re.Match[str], alone: bool) -> Letter | None:
     raw = match[1]
     index = ord(raw.upper()) - 65
     previous, following = text[start - 1 : start], text[end : end + 1]
-    bracketed = previous in tuple("([{<") and following in tuple(")]}>") and not re.match(f"[{_IN_WORD}]", text[start - 2 : start - 1])
+    bracketed = (
+        previous in tuple("([{<")
+        and following in tuple(")]}>")
+        and not re.match(f"[{_IN_WORD}]", text[start - 2 : start - 1])
+    )
     named = bool(_NAMED.search(text[max(0, start - 16) : start]))
     head = bool(_LINE_HEAD.search(text[max(0, start - 40) : start])) if start else True
     tail = bool(_LABEL_TAIL.match(text, end))
@@ -87,7 +92,9 @@ def _classify(text: str, match: re.Match[str], alone: bool) -> Letter | None:
         return None
     marked = previous in tuple("*_`\"'") and following in tuple("*_`\"').:")
     strong = alone or bracketed or named or (head and tail) or (marked and (raw.isupper() or following in tuple(").")))
-    asked = raw.islower() and bool(_ASKED_FOR.search(text[max(0, start - 12) : start]) and _SENTENCE_END.match(text, end))
+    asked = raw.islower() and bool(
+        _ASKED_FOR.search(text[max(0, start - 12) : start]) and _SENTENCE_END.match(text, end)
+    )
     if not (strong or asked) and (raw.islower() or raw == "I" or _reads_as_article(text, end, raw)):
         return None
     if raw.islower() and named and not tail and following == " " and not _stands_alone(text, end):
@@ -132,7 +139,7 @@ def _place(match: re.Match[str], n: int) -> int | None:
         return _FOREIGN[foreign.lower()]
     word = (match[1] or match["also"] or match["only"]).lower().replace("-", " ")
     if word in {"last", "final"}:
-        return n - 1 if not (word == "final" and (match["noun"] or "").lower() == "answer") else None
+        return n - 1 if word == "last" or (match["noun"] or "").lower() == "option" else None  # "my final choice"
     if word in {"second to last", "last but one", "penultimate"}:
         return n - 2
     if word == "middle":

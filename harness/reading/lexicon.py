@@ -11,7 +11,18 @@ NUMBERS = {
         "sixteen seventeen eighteen nineteen twenty".split()
     )
 }
-NUMBERS |= {"thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "seventy": "70", "eighty": "80", "ninety": "90", "hundred": "100", "once": "1", "twice": "2"}
+NUMBERS |= {
+    "thirty": "30",
+    "forty": "40",
+    "fifty": "50",
+    "sixty": "60",
+    "seventy": "70",
+    "eighty": "80",
+    "ninety": "90",
+    "hundred": "100",
+    "once": "1",
+    "twice": "2",
+}
 NUMBERS |= {"两": "2", "兩": "2"} | {sign: str(i + 1) for i, sign in enumerate("一二三四五六七八九")}
 
 IRREGULAR = {
@@ -28,7 +39,9 @@ IRREGULAR = {
     "couldn't": "cannot",
 }
 
-AFTER_A_LETTER = frozenset("minor major flat sharp natural section or and is was because fits matches seems but nor noch oder und ou et ni y than".split())
+AFTER_A_LETTER = frozenset(
+    "minor major flat sharp natural section or and is was because fits matches seems but nor noch oder und ou et ni y than".split()
+)
 """Small words that may follow a letter which names a note or an option; none of them follows an article."""
 
 STOP_WORDS = frozenset(
@@ -124,11 +137,13 @@ REFUSAL = re.compile(
     r"(?: \w+)?(?: (?:say|tell|determine|decide|identify|answer|choose|make out|listen|process|access|analy[sz]e|be determined|be sure)\b"
     r"|(?: to)? (?:hear|access) (?:the|any|this|your) (?:audio|clip|sound|recording|file))"
     r"|\b(?:i|we) (?:do not|don't) know\b|\bno audio\b|\bplease (?:provide|upload|share)\b|\bwithout (?:access|hearing|listening)\b|无法|抱歉|わかりません|申し訳"
-    r"|\bhard to (?:say|tell)\b|\bany of them\b|\bcannot tell\b|\bcan't tell\b|\bno puedo\b|\bje ne peux pas\b|\bне могу\b|\bkann (?:ich )?nicht\b"
+    r"|\bhard to (?:say|tell)\b|\bany of them\b|\beither of (?:the two|them)\b|\bcannot tell\b|\bcan't tell\b|\bno puedo\b|\bje ne peux pas\b|\bне могу\b|\bkann (?:ich )?nicht\b"
     r"|\b(?:não sei|no sé|je ne sais|ich weiß (?:es )?nicht|не знаю)\b|不知道|不确定|모르겠|わからない",
     re.IGNORECASE,
 )
-DOUBT_AFTER = re.compile(r"か?と思(?:い|っ)|かもしれ|일 수도| (?:might|may|could) (?:be|also|come|seem)|, perhaps|, maybe")
+DOUBT_AFTER = re.compile(
+    r"か?と思(?:い|っ)|かもしれ|일 수도| (?:might|may|could) (?:be|also|come|seem)|, perhaps|, maybe"
+)
 EXCEPT = r"\b(?:everything|anything|everyone|every|all|any|none)(?: of)?(?: the)?(?: other)?(?: \w+)? (?:except|but|apart from|other than|besides)\b"
 INSTRUCTION = re.compile(
     r"\s*[*_#>]*(?:please |you (?:must|should|need to) |your task\b[^.]*?)?(?:choose|select|pick|answer|respond|reply)\b"
@@ -154,5 +169,7 @@ BAD = re.compile(
     re.IGNORECASE,
 )
 GOOD_SIGN = re.compile(r"[✓✔✅☑]|\[x\]", re.IGNORECASE)
-GOOD_MARK = re.compile(r"[✓✔✅☑]|\[x\]|(?<![a-z])(?:correct|right answer|best (?:fit|match)|this (?:is it|fits|matches))\b", re.IGNORECASE)
+GOOD_MARK = re.compile(
+    r"[✓✔✅☑]|\[x\]|(?<![a-z])(?:correct|right answer|best (?:fit|match)|this (?:is it|fits|matches))\b", re.IGNORECASE
+)
 BAD_MARK = re.compile(r"[❌✗✘✖×]|\b(?:incorrect|wrong|not|no|isn't|doesn't|too|unlikely|but)\b", re.IGNORECASE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from dtbench.harness.reading.lexicon import STOP_WORDS
@@ -44,7 +44,7 @@ class Options:
         return [self._spelled(text) for text in self.texts]
 
     def _spelled(self, text: str) -> tuple[str, ...]:
-        return tuple(t.norm for t in tokens(text, self.normal) if not t.article)
+        return _spell(text, exactly=self.normal is exact)
 
     def __len__(self) -> int:
         return len(self.choices)
@@ -148,6 +148,11 @@ class Options:
     def paraphrased_word(self, word: str, said: str) -> bool:
         """Whether one word of an option is said by this word."""
         return _is_said(word, {stems(said)[0]})
+
+
+@lru_cache(maxsize=16384)
+def _spell(text: str, *, exactly: bool) -> tuple[str, ...]:
+    return tuple(t.norm for t in tokens(text, exact if exactly else plain) if not t.article)
 
 
 def _length_of(sequence: tuple[str, ...], words: list[Token], place: int) -> int:

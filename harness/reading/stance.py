@@ -30,26 +30,26 @@ class Group(NamedTuple):
     """Said under an `if`."""
 
 
-_EVENTS = re.compile(
-    "|".join(
-        f"(?P<{name}>{pattern})"
-        for name, pattern in (
-            ("explicit", lexicon.EXPLICIT),
-            ("choose", lexicon.CHOOSE),
-            ("except", lexicon.EXCEPT),
-            ("background", lexicon.BACKGROUND),
-            ("context", lexicon.CONTEXT),
-            ("conclude", lexicon.CONCLUDE),
-            ("negate", lexicon.NEGATE),
-            ("hedge", lexicon.HEDGE),
-            ("subject", lexicon.NEW_SUBJECT),
-            ("identify", lexicon.IDENTIFY),
-            ("reset", lexicon.RESET),
-            ("comma", lexicon.COMMA),
-        )
-    ),
-    re.IGNORECASE,
+_CUES = "|".join(
+    f"(?P<{name}>{pattern})"
+    for name, pattern in (
+        ("explicit", lexicon.EXPLICIT),
+        ("choose", lexicon.CHOOSE),
+        ("except", lexicon.EXCEPT),
+        ("background", lexicon.BACKGROUND),
+        ("context", lexicon.CONTEXT),
+        ("conclude", lexicon.CONCLUDE),
+        ("negate", lexicon.NEGATE),
+        ("hedge", lexicon.HEDGE),
+        ("subject", lexicon.NEW_SUBJECT),
+        ("identify", lexicon.IDENTIFY),
+        ("reset", lexicon.RESET),
+        ("comma", lexicon.COMMA),
+    )
 )
+_EVENTS = re.compile(_CUES, re.IGNORECASE)
+# In plain ASCII no cue begins inside a word, which saves looking there.
+_ASCII_EVENTS = re.compile(rf"(?:(?=[^A-Za-z])|(?<![A-Za-z]))(?:{_CUES})", re.IGNORECASE)
 _QUOTED = re.compile(
     r"\b(?:say|says|said|saying|states?|asks?|asked|announces?|announcer|words?|text|phrases?|spoken|utterance|repeats?|sings?|sang)\b"
     r"[^\"'.!?\n]{0,40}(\"[^\"\n]{1,300}\"|(?<=[ :])'(?:[^'\n]|'(?=\w)){1,300}'(?!\w))",
@@ -155,7 +155,7 @@ def _in_order(
 ) -> Iterator[Group | re.Match[str]]:
     waiting = iter(groups)
     group = next(waiting, None)
-    for event in _EVENTS.finditer(text):
+    for event in (_ASCII_EVENTS if text.isascii() else _EVENTS).finditer(text):
         while group is not None and group.start <= event.start():
             yield group
             group = next(waiting, None)
@@ -181,7 +181,9 @@ def _end_of(bounds: list[int], number: int, text: str) -> int:
     return bounds[number] if number < len(bounds) else len(text)
 
 
-def _judge_one(text: str, group: Group, state: _State, bounds: list[int], quoted: list[tuple[int, int]]) -> Group | None:
+def _judge_one(
+    text: str, group: Group, state: _State, bounds: list[int], quoted: list[tuple[int, int]]
+) -> Group | None:
     begin, end = bounds[group.sentence - 1], _end_of(bounds, group.sentence, text)
     rest = text[group.end : min(end, group.end + 120)]
     if state.asks or (state.instructs and state.cue < CHOSEN):
@@ -195,7 +197,9 @@ def _judge_one(text: str, group: Group, state: _State, bounds: list[int], quoted
         stance = "doubted"
     if _bare(text, begin, group, end):
         level = max(level, CHOSEN)
-    elif lexicon.IN_TOTAL.match(rest) or (_POINTED.search(text[max(begin, group.start - 6) : group.start]) and _ENDS.match(rest)):
+    elif lexicon.IN_TOTAL.match(rest) or (
+        _POINTED.search(text[max(begin, group.start - 6) : group.start]) and _ENDS.match(rest)
+    ):
         level = max(level, CONCLUDED)
     if state.aside or (state.context and level < CHOSEN):
         level = ASIDE

@@ -12,6 +12,7 @@ from dtbench.harness.reading.options import Mention, Options
 from dtbench.harness.reading.stance import CHOSEN, SAID, Group, judge
 from dtbench.harness.reading.words import Token, tokens
 
+
 class Spot(NamedTuple):
     """A mention with what the survey has to know of it."""
 
@@ -32,9 +33,17 @@ _TOGETHER = re.compile(
     re.IGNORECASE,
 )
 _OR = re.compile(r"\b(?:or|oder|ou|o|или)\b|或|/|か", re.IGNORECASE)
-_LABELLED = re.compile(r"[\s*_\"')\]>.:,=|✓✔✅☑❌✗✘-]{0,8}(?:(?:the|a|an|i\.e\.,?|namely|which is|is)\s)?[\s*_\"'(\[]{0,4}$", re.IGNORECASE)
-_NAMED_AFTER = re.compile(r"[\s*_\"',]{0,4}[(\[]\s?(?:option |choice |answer )?[*_]{0,2}$|,? (?:which is |i\.e\. )?(?:option|choice) [(\[]?$", re.IGNORECASE)
-_CLAUSE = re.compile(r";|,? \b(?:but|however|so|therefore|instead|rather|while|whereas|although|though)\b|, (?=it's|it is)", re.IGNORECASE)
+_LABELLED = re.compile(
+    r"[\s*_\"')\]>.:,=|✓✔✅☑❌✗✘-]{0,8}(?:(?:the|a|an|i\.e\.,?|namely|which is|is)\s)?[\s*_\"'(\[]{0,4}$", re.IGNORECASE
+)
+_NAMED_AFTER = re.compile(
+    r"[\s*_\"',]{0,4}[(\[]\s?(?:option |choice |answer )?[*_]{0,2}$|,? (?:which is |i\.e\. )?(?:option|choice) [(\[]?$",
+    re.IGNORECASE,
+)
+_CLAUSE = re.compile(
+    r";|,? \b(?:but|however|so|therefore|instead|rather|while|whereas|although|though)\b|, (?=it's|it is)",
+    re.IGNORECASE,
+)
 _HEAD = re.compile(r"(?:^|\n)[\s*_>#|(\[✓✔✅☑❌✗✘•·-]*(?:option |choice )?[*_(\[]*$", re.IGNORECASE)
 _BULLET = re.compile(r"(?:^|\n)\s*[-*•·](?:\s*\[[ xX]\]|\s*[✓✔✅☑❌✗✘])?\s+[*_]*$")
 _DISCOURSE = re.compile(r"(?:^|[.!?\n])[\s*_\"']*$")
@@ -97,13 +106,17 @@ def _is_phrase(text: str, mention: Mention) -> bool:
     after = text[mention.end : mention.end + 8]
     if said.isdigit() and (re.search(r"(?:^|\n)[\s*_#]*$", before) and re.match(r"[.)]\s", after)):
         return True
-    if said.isdigit() and re.search(r"\b(?:step|strike|item|figure|note|ring|voice|sound|event)\s$", before, re.IGNORECASE):
+    if said.isdigit() and re.search(
+        r"\b(?:step|strike|item|figure|note|ring|voice|sound|event)\s$", before, re.IGNORECASE
+    ):
         return True
     lowered = said.lower()
     if lowered in _FUNCTION:
         opening = _DISCOURSE.search(before) is not None
         if lowered in {"no", "yes", "so"}:
-            pointed = re.search(r"(?:\bis|:|=|\"|'|\*|>|->|答案是)\s*[*_\"']*$", before) and not re.match(r" [a-z]", after)
+            pointed = re.search(r"(?:\bis|:|=|\"|'|\*|>|->|答案是)\s*[*_\"']*$", before) and not re.match(
+                r" [a-z]", after
+            )
             return not opening and not pointed
         return opening and after.startswith((",", " let", "...")) and len(text) > mention.end + 12
     around = text[max(0, mention.start - 8) : mention.end + 8]
@@ -113,7 +126,17 @@ def _is_phrase(text: str, mention: Mention) -> bool:
 def _merge(text: str, texts: list[Mention], named: list[Letter], labels: set[int]) -> list[Spot]:
     """Letters and texts in one list; a letter and the text beside it become one mention, that of the text."""
     spots = [Spot(m.start, m.end, m.index, "text", True, None) for m in texts]
-    spots += [Spot(n.start, n.end, n.index, "letter", n.strong, n.start if n.label and (n.strong or n.start in labels) else None) for n in named]
+    spots += [
+        Spot(
+            n.start,
+            n.end,
+            n.index,
+            "letter",
+            n.strong,
+            n.start if n.label and (n.strong or n.start in labels) else None,
+        )
+        for n in named
+    ]
     spots.sort()
     merged: list[Spot] = []
     for spot in spots:
@@ -150,7 +173,9 @@ def _sentences(text: str, spots: list[Spot]) -> list[int]:
     labels = {s.label_at + 1 for s in spots if s.label_at is not None and s.kind != "letter"}
     bounds = [0]
     for stop in _STOP.finditer(text):
-        if stop[0] == "." and (stop.start() in labels or _ABBREVIATION.search(text[max(0, stop.start() - 8) : stop.start()])):
+        if stop[0] == "." and (
+            stop.start() in labels or _ABBREVIATION.search(text[max(0, stop.start() - 8) : stop.start()])
+        ):
             continue
         bounds.append(stop.end())
     return bounds
@@ -203,7 +228,11 @@ def _marked_lines(text: str, spots: list[Spot], listed: set[Spot], bounds: list[
     good, bad = [], []
     for i, spot in enumerate(ordered):
         line = text.rfind("\n", 0, spot.start) + 1
-        until = min(x for x in (ordered[i + 1].start if i + 1 < len(ordered) else len(text), _line_end(text, spot.end)) if x >= spot.end)
+        until = min(
+            x
+            for x in (ordered[i + 1].start if i + 1 < len(ordered) else len(text), _line_end(text, spot.end))
+            if x >= spot.end
+        )
         head, rest = text[line : spot.start] if i == 0 or line >= ordered[i - 1].end else "", text[spot.start : until]
         if re.search("[❌✗✘✖]", head + rest) or lexicon.BAD.match(text[spot.end : until]):
             bad.append(spot)
@@ -231,7 +260,13 @@ def _group(text: str, spots: list[Spot], bounds: list[int]) -> list[Group]:
     for spot in [*spots, None]:
         between = text[run[-1].end : spot.start] if run and spot else ""
         alike = run and spot and (run[-1].kind == spot.kind or (run[-1].strong and spot.strong))
-        if alike and spot and len(between) <= 40 and _TOGETHER.match(between) and bisect_right(bounds, run[0].start) == bisect_right(bounds, spot.start):
+        if (
+            alike
+            and spot
+            and len(between) <= 40
+            and _TOGETHER.match(between)
+            and bisect_right(bounds, run[0].start) == bisect_right(bounds, spot.start)
+        ):
             run.append(spot)
             continue
         if run:
@@ -245,4 +280,12 @@ def _together(text: str, run: list[Spot], bounds: list[int]) -> Group:
     joint = len(indices) > 1 and _OR.search(text[run[0].end : run[-1].start])
     weak = all(s.kind == "letter" and not s.strong for s in run)
     kind = "weak" if weak else run[0].kind
-    return Group(run[0].start, run[-1].end, indices, "doubted" if joint else "said", SAID, bisect_right(bounds, run[0].start), kind)
+    return Group(
+        run[0].start,
+        run[-1].end,
+        indices,
+        "doubted" if joint else "said",
+        SAID,
+        bisect_right(bounds, run[0].start),
+        kind,
+    )

@@ -10,7 +10,7 @@ _CIRCLED = {0x24B6 + i: 0x41 + i for i in range(26)} | {0x24D0 + i: 0x61 + i for
 _CIRCLED |= {0x2460 + i: 0x31 + i for i in range(9)}
 _SIGNS = str.maketrans(
     "【】〔〕「」『』《》\u2018\u2019\u201b\u201c\u201d\u201e«»−‐‑–—。、，；：？！\u00a0\u200b\u3000\ufeff",
-    "[][][][][]" + "\'" * 3 + '"' * 5 + "-----" + ".,,;:?!" + "    ",
+    "[][][][][]" + "'" * 3 + '"' * 5 + "-----" + ".,,;:?!" + "    ",
 )
 _FOLD = {**_SIGNS, **_FULL_WIDTH, **_CIRCLED}
 

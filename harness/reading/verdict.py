@@ -68,7 +68,9 @@ def _correction(groups: list[Group], last: Group, text: str) -> Group | None:
     mark = lexicon.CORRECTION.search(text, last.end)
     if mark is None:
         return None
-    later = [g for g in groups if g.start >= mark.start() and g.stance == "said" and len(g.indices) == 1 and g.level >= SAID]
+    later = [
+        g for g in groups if g.start >= mark.start() and g.stance == "said" and len(g.indices) == 1 and g.level >= SAID
+    ]
     return later[-1] if later else None
 
 
@@ -102,7 +104,11 @@ def _by_level(groups: list[Group], options: Options) -> Verdict | None:
         together = options.union({i for g in plainly for i in g.indices if i >= 0})
         if together is not None:
             return Verdict(together, "its parts named together", plainly[0].start, plainly[-1].end, SAID)
-        return _all_one(plainly, "said") or _all_one([g for g in plainly if g.level == IDENTIFIED], "identified") or SEVERAL
+        return (
+            _all_one(plainly, "said")
+            or _all_one([g for g in plainly if g.level == IDENTIFIED], "identified")
+            or SEVERAL
+        )
     return _all_one(said, "mentioned")
 
 

@@ -58,7 +58,13 @@ def _joined_numbers(found: list[Token], text: str) -> list[Token]:
     joined: list[Token] = []
     for token in found:
         last = joined[-1] if joined else None
-        if last and last.norm.isdigit() and token.norm.isdigit() and not last.raw[0].isdigit() and not token.raw[0].isdigit():
+        if (
+            last
+            and last.norm.isdigit()
+            and token.norm.isdigit()
+            and not last.raw[0].isdigit()
+            and not token.raw[0].isdigit()
+        ):
             value = _together(int(last.norm), int(token.norm))
             if value and text[last.end : token.start] in {" ", "-"}:
                 joined[-1] = Token(str(value), last.start, token.end, text[last.start : token.end])
