@@ -116,15 +116,14 @@ def _check_clips(samples: Sequence[Sample], progress: Progress) -> ClipReport:
     facts: list[ClipFacts] = []
     missing: list[str] = []
     broken: list[str] = []
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        for done, (sample, result) in enumerate(zip(samples, pool.map(_check_clip, samples), strict=True), start=1):
-            if isinstance(result, ClipFacts):
-                facts.append(result)
-            elif isinstance(result, MissingClip):
-                missing.append(clip_name(sample.audio))
-            else:
-                broken.append(str(result))
-            progress(done, len(samples))
+    for done, (sample, result) in enumerate(_results(samples), start=1):
+        if isinstance(result, ClipFacts):
+            facts.append(result)
+        elif isinstance(result, MissingClip):
+            missing.append(clip_name(sample.audio))
+        else:
+            broken.append(str(result))
+        progress(done, len(samples))
     return ClipReport(
         decoded=len(facts),
         seconds=sum(fact.seconds for fact in facts),
@@ -135,6 +134,14 @@ def _check_clips(samples: Sequence[Sample], progress: Progress) -> ClipReport:
         missing=tuple(missing),
         broken=tuple(broken),
     )
+
+
+def _results(samples: Sequence[Sample]) -> Iterator[tuple[Sample, ClipFacts | DataError]]:
+    pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1))
+    try:
+        yield from zip(samples, pool.map(_check_clip, samples), strict=True)
+    finally:
+        pool.shutdown(cancel_futures=True)  # so that Ctrl-C need not wait for thousands of clips
 
 
 def _check_clip(sample: Sample) -> ClipFacts | DataError:

@@ -8,15 +8,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from dtbench.harness.records import Record, column_names, read_columns, read_json
 from dtbench.harness.schema import Clip, Sample
 from dtbench.tasks.clips import ClipFolder, EmbeddedClip
 from dtbench.tasks.layouts import Found
-from dtbench.tasks.records import Record, column_names, headings, read_columns, read_json
+from dtbench.tasks.records import headings
 
 HEADINGS = ("task", "difficulty", "sub-category", "category", "dataset")
 _HUB_COLUMNS = ("instruction", "choices", "answer", "other_attributes")
 _LMMS_COLUMNS = ("id", "question", "choices", "answer", "split", *HEADINGS)
-_PREFIX = re.compile(r"^\(([A-Z])\)\s*")
+_PREFIX = re.compile(r"^\(([A-Z])\) ?")
 
 
 def read_samples(found: Found, archives: tuple[str, ...], withheld: bool = False) -> list[Sample]:

@@ -74,6 +74,7 @@ def mmau_items(count: int = 6, split: str = "test-mini") -> list[Item]:
     for number in range(count):
         id_ = f"00000000-0000-4000-8000-{number:012}"
         choices = [TOPICS[(number + step) % len(TOPICS)] for step in range(4)]
+        choices[3] = f" {choices[3]}" if number == 4 else choices[3]  # some published options begin with a space
         items.append(
             {
                 "id": id_,
