@@ -24,6 +24,13 @@ class Grouping(NamedTuple):
     """The values in the order of the script, which knows no others; empty: as first seen."""
 
 
+class Asked(NamedTuple):
+    """What a record asks: the options that are there, and the right one."""
+
+    choices: Sequence[str]
+    answer: object
+
+
 class Task(ABC):
     """A benchmark. A new one needs a name and samples(); the rest has a default."""
 
@@ -41,6 +48,9 @@ class Task(ABC):
     decimals: ClassVar[str] = "{:.2%}"
     """How the script prints an accuracy."""
 
+    answers_public: ClassVar[bool] = True
+    """Whether predictions can be scored here; else only its authors can."""
+
     @abstractmethod
     def samples(self, data_dir: Path | None) -> Iterable[Sample]:
         """The questions, from data_dir where the user names one."""
@@ -49,6 +59,10 @@ class Task(ABC):
         """The samples with their version, as results name it."""
         samples = list(self.samples(data_dir))
         return Dataset(samples, version="own", sha256=content_hash(samples), source=str(data_dir or self.name))
+
+    def asked(self, item: Mapping[str, Any]) -> Asked:
+        """The options and the right one of a record as published; KeyError where a field is missing."""
+        return Asked(item["choices"], item["answer"])
 
     def prompt(self, sample: Sample) -> Prompt:
         """The question with lettered options, asking for one of them."""

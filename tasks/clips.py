@@ -12,8 +12,8 @@ from typing import Any
 from dtbench.harness.archive import unpack
 from dtbench.harness.audio import clip_bytes
 from dtbench.harness.errors import DataError
+from dtbench.harness.records import Record
 from dtbench.harness.schema import Clip
-from dtbench.tasks.records import Record
 
 _ROWS_AT_ONCE = 8
 _BATCHES_KEPT = 3

@@ -13,12 +13,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from dtbench.harness.records import Record, read_json
 from dtbench.harness.schema import Dataset, Sample
 from dtbench.harness.score import text_rule
 from dtbench.harness.task import Grouping, OfficialRule, Task
 from dtbench.tasks.clips import ClipFolder
 from dtbench.tasks.layouts import find
-from dtbench.tasks.records import Record, dataset, headings, read_json, unanswerable
+from dtbench.tasks.records import dataset, headings, unanswerable
 
 V2 = "v2-github"
 V1 = "v1-hf"

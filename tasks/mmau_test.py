@@ -23,6 +23,7 @@ class MmauTest(MmauMini):
     title = "MMAU-test: the 9,000 questions whose answers are withheld"
     licence = "mit"
     size = 9000
+    answers_public = False
 
     def load(self, data_dir: Path | None) -> Dataset:
         """The samples, without answers; the version is that of the file as a whole."""

@@ -14,12 +14,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from dtbench.harness.records import Record, read_columns, read_json
 from dtbench.harness.schema import Clip, Dataset, Extraction, Sample
 from dtbench.harness.score import carried_letter_rule, letter_rule
-from dtbench.harness.task import Grouping, OfficialRule, Task
+from dtbench.harness.task import Asked, Grouping, OfficialRule, Task
 from dtbench.tasks.clips import ClipFolder, EmbeddedClip
 from dtbench.tasks.layouts import Found, find
-from dtbench.tasks.records import Record, dataset, headings, read_columns, read_json, unanswerable
+from dtbench.tasks.records import dataset, headings, unanswerable
 
 PARQUET = "parquet-548e228"
 FOLDER = "jsonl-folder"
@@ -62,6 +63,11 @@ class Mmsu(Task):
         if lost := len(unanswerable(samples)):
             notes.append(f"{lost} answers are not among their options")
         return dataset(samples, version, found.file, notes)
+
+    def asked(self, item: Mapping[str, Any]) -> Asked:
+        """The options that are there, as text, and the right one."""
+        answer = item["answer_gt"]
+        return Asked([text for _, text in _options(item)], None if answer is None else str(answer))
 
     def official(self, scorer: str) -> OfficialRule:
         """The rule of the 2026 script, or a fresh one of 2025 for one file."""

@@ -1,0 +1,143 @@
+"""Reading records: JSON lists, JSON lines, parquet columns; whatever is wrong is named with its place."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dtbench.harness.errors import DataError
+
+
+class Record(NamedTuple):
+    """One object of a metadata file, and where it stood."""
+
+    where: str
+    item: dict[str, Any]
+
+    def wrong(self, what: str) -> DataError:
+        """The error that says what is wrong with this record."""
+        return DataError(f"{self.where}: {what}.")
+
+    def get(self, key: str) -> Any:
+        """A field that every record must have."""
+        if key not in self.item:
+            known = ", ".join(self.item) or "none"
+            raise self.wrong(f"the field {key!r} is missing; there are: {known}")
+        return self.item[key]
+
+    def text(self, key: str) -> str:
+        """A field that must be text."""
+        value = self.get(key)
+        if not isinstance(value, str):
+            raise self.wrong(f"{key!r} must be text, found {_show(value)}")
+        return value
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """A field that must be a list of texts, not empty."""
+        value = self.get(key)
+        if not isinstance(value, list) or not value or not all(isinstance(entry, str) for entry in value):
+            raise self.wrong(f"{key!r} must be a list of texts, found {_show(value)}")
+        return tuple(value)
+
+
+def read_json(path: Path) -> list[Record]:
+    """The objects of a JSON list or of JSON lines, told apart by content."""
+    records = []
+    for record in read_json_parts(path):
+        if isinstance(record, DataError):
+            raise record
+        records.append(record)
+    return records
+
+
+def read_json_parts(path: Path) -> Sequence[Record | DataError]:
+    """As read_json, with the error in the place of a line that is no record."""
+    text = _read_text(path)
+    if text.lstrip().startswith("["):
+        return _json_list(path, text)
+    return _json_lines(path, text)
+
+
+def read_columns(path: Path, columns: Sequence[str]) -> list[Record]:
+    """The rows of a parquet file, without what the columns leave out; a dotted name is a part of a column."""
+    with _parquet(path) as file:
+        missing = {name.split(".")[0] for name in columns} - set(file.schema_arrow.names)
+        if missing:
+            there = ", ".join(file.schema_arrow.names)
+            raise DataError(f"{path}: the column {min(missing)!r} is missing; there are: {there}.")
+        rows = file.read(columns=list(columns)).to_pylist()
+    return [Record(f"{path}: row {number}", row) for number, row in enumerate(rows)]
+
+
+def column_names(path: Path) -> list[str]:
+    """The columns of a parquet file."""
+    with _parquet(path) as file:
+        return list(file.schema_arrow.names)
+
+
+@contextlib.contextmanager
+def _parquet(path: Path) -> Iterator[Any]:
+    import pyarrow
+    import pyarrow.parquet
+
+    refuse_pointer(path)
+    try:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            yield file
+    except (pyarrow.ArrowException, OSError) as error:
+        raise DataError(f"{path}: not a readable parquet file ({str(error).splitlines()[0]}).") from None
+
+
+def refuse_pointer(path: Path) -> None:
+    """A clone without its large files has a few words in place of each."""
+    with path.open("rb") as handle:
+        if handle.read(42).startswith(b"version https://git-lfs.github.com/spec"):
+            raise DataError(f"{path}: a pointer of Git LFS, not the data: run `git lfs pull` in its folder.")
+
+
+def _read_text(path: Path) -> str:
+    refuse_pointer(path)
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 text (byte {error.start}); is it another kind of file?") from None
+
+
+def _json_list(path: Path, text: str) -> list[Record]:
+    try:
+        items = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise DataError(f"{path}: line {error.lineno}, column {error.colno}: not JSON ({error.msg}).") from None
+    except RecursionError:
+        raise DataError(f"{path}: not a list of items: it is nested too deeply.") from None
+    return [_record(f"{path}: item {number}", item) for number, item in enumerate(items, start=1)]
+
+
+def _json_lines(path: Path, text: str) -> list[Record | DataError]:
+    lines = ((f"{path}: line {number}", line) for number, line in enumerate(text.split("\n"), start=1))
+    return [_json_line(where, line) for where, line in lines if line.strip()]
+
+
+def _json_line(where: str, line: str) -> Record | DataError:
+    try:
+        return _record(where, json.loads(line))
+    except json.JSONDecodeError as error:
+        return DataError(f"{where}, column {error.colno}: not JSON ({error.msg}).")
+    except RecursionError:
+        return DataError(f"{where}: not an item: it is nested too deeply.")
+    except DataError as error:
+        return error
+
+
+def _record(where: str, item: object) -> Record:
+    if not isinstance(item, dict):
+        raise DataError(f"{where}: an object with fields is expected, found {_show(item)}.")
+    return Record(where, item)
+
+
+def _show(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 60 else f"{shown[:57]}..."
