@@ -48,6 +48,8 @@ class Task(ABC):
     decimals: ClassVar[str] = "{:.2%}"
     """How the script prints an accuracy."""
 
+    skips_broken_lines: ClassVar[bool] = False
+    """Whether the script passes over lines of a prediction file that are no JSON."""
     answers_public: ClassVar[bool] = True
     """Whether predictions can be scored here; else only its authors can."""
 

@@ -46,6 +46,7 @@ class Mmsu(Task):
     prediction_keys = ("response", "model_output", "model_prediction", "answer_prediction")
     scorers = ("2026", "2025")
     decimals = "{:.4f}"
+    skips_broken_lines = True
 
     def samples(self, data_dir: Path | None) -> Iterable[Sample]:
         """The questions of whichever copy is there, parquet first."""

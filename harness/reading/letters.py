@@ -9,7 +9,7 @@ from dtbench.harness.reading.options import Options
 from dtbench.harness.reading.words import AFTER_A_LETTER
 
 _IN_WORD = r"0-9A-Za-z_\u00c0-\u052f\u0600-\u06ff#♯♭&"
-_LETTER = re.compile(rf"(?<![{_IN_WORD}'+])([A-Za-z])(?![{_IN_WORD}]|'\w|-\w|[ -](?:flat|sharp|major|minor|natural)\b)")
+_LETTER = re.compile(rf"(?<![{_IN_WORD}+])(?<![{_IN_WORD}]')([A-Za-z])(?![{_IN_WORD}]|'\w|-\w|[ -](?:flat|sharp|major|minor|natural)\b)")
 _ASKED_FOR = re.compile(r"(?:\bis|:|=|->|answer|choose|select|pick)[\s*_\"']*$", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[*_\"']*[.!]?[\s*_\"']*(?:\n|$)")
 _NAMED = re.compile(

@@ -35,8 +35,9 @@ IRREGULAR = {
     "geese": "goose",
     "wolves": "wolf",
     "knives": "knife",
-    "can't": "cannot",
-    "couldn't": "cannot",
+    "n't": "not",
+    "ca": "can",
+    "wo": "will",
 }
 
 AFTER_A_LETTER = frozenset(

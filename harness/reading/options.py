@@ -128,6 +128,13 @@ class Options:
             for words, own in zip(self.words, sets, strict=True)
         ]
 
+    @cached_property
+    def nested(self) -> dict[int, list[int]]:
+        """For each option, those that say all of it and more."""
+        sets = [set(own) for own in self.distinctive]
+        found = {i: [j for j, other in enumerate(sets) if own < other] for i, own in enumerate(sets) if own}
+        return {i: longer for i, longer in found.items() if longer}
+
     def union(self, named: set[int]) -> int | None:
         """The option that says exactly what the named ones say together: a dog, a cat -> `Dog and cat`."""
         if len(named) < 2:

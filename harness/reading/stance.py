@@ -177,6 +177,12 @@ def _next_start(taken: list[tuple[int, int]], place: int) -> int:
     return taken[i][0] if i < len(taken) else 1 << 60
 
 
+def sentence_at(bounds: list[int], place: int, text: str) -> tuple[int, int]:
+    """Where the sentence around a place begins and ends."""
+    number = bisect_right(bounds, place)
+    return bounds[number - 1], _end_of(bounds, number, text)
+
+
 def _end_of(bounds: list[int], number: int, text: str) -> int:
     return bounds[number] if number < len(bounds) else len(text)
 
@@ -195,7 +201,8 @@ def _judge_one(
         stance = "denied"
     elif state.doubted or lexicon.DOUBT_AFTER.match(rest):
         stance = "doubted"
-    if _bare(text, begin, group, end):
+    trailing = group.kind == "weak" and level == SAID and _closes_text(text, group)
+    if trailing or _bare(text, begin, group, end):
         level = max(level, CHOSEN)
     elif lexicon.IN_TOTAL.match(rest) or (
         _POINTED.search(text[max(begin, group.start - 6) : group.start]) and _ENDS.match(rest)
@@ -205,9 +212,15 @@ def _judge_one(
         level = ASIDE
     if _within(group.start, quoted) and level < STATED:
         level = ASIDE
-    if group.kind == "weak" and stance != "denied" and (level < CONCLUDED or _far(text, state.cue_end, group, level)):
+    if group.kind == "weak" and not trailing and stance != "denied" and (level < CONCLUDED or _far(text, state.cue_end, group, level)):
         return None
     return group._replace(level=level, stance=stance, supposed=state.supposed)
+
+
+def _closes_text(text: str, group: Group) -> bool:
+    """Whether a letter ends a text after a comma or dash: `Given the tone, D.`"""
+    before = text[max(0, group.start - 3) : group.start].rstrip()
+    return before.endswith((",", "-", ":")) and not _ANY_WORD.search(text, group.end) and len(group.indices) == 1
 
 
 def _bare(text: str, begin: int, group: Group, end: int) -> bool:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from dtbench.harness.reading import lexicon
 from dtbench.harness.reading.letters import Letter, letters, ordinals
 from dtbench.harness.reading.options import Mention, Options
-from dtbench.harness.reading.stance import CHOSEN, SAID, Group, judge
+from dtbench.harness.reading.stance import CHOSEN, SAID, Group, judge, sentence_at
 from dtbench.harness.reading.words import Token, tokens
 
 
@@ -50,6 +50,7 @@ _DISCOURSE = re.compile(r"(?:^|[.!?\n])[\s*_\"']*$")
 _IDIOM = re.compile(r"\b(?:in|all|double|right|first|second) $", re.IGNORECASE)
 _IDIOMS = re.compile(r"\b(?:in light of|all right|right away|right now|double bass)\b", re.IGNORECASE)
 _NONE = re.compile(r"\bnone of (?:these|them|those|the (?:above|options|choices|others|listed))\b", re.IGNORECASE)
+_SETS_APART = re.compile(r"\b(?:not|no|only|or|but|never|without|neither|nor|than|rather|before|after(?! that| which))\b|n't\b", re.IGNORECASE)
 _FUNCTION = frozenset("right okay ok wait well no yes so sure stop".split())
 
 
@@ -58,8 +59,10 @@ def survey(text: str, options: Options, *, cued: bool = False, loosely: bool = F
     words = tokens(text, options.normal)
     spots = _spots(text, words, options)
     bounds = _sentences(text, spots)
+    named = spots
+    spots = _widened(text, words, spots, bounds, options)
     if loosely:
-        spots = _paraphrases(text, words, bounds, options, spots)
+        spots = sorted([*spots, *_paraphrases(text, words, bounds, options, named)], key=lambda s: s[:3])
     listed = _listing(text, spots, len(options))
     groups = _group(text, [s for s in spots if s not in listed], bounds)
     marked = _marked_lines(text, spots, listed, bounds)
@@ -114,7 +117,7 @@ def _is_phrase(text: str, mention: Mention) -> bool:
     if lowered in _FUNCTION:
         opening = _DISCOURSE.search(before) is not None
         if lowered in {"no", "yes", "so"}:
-            pointed = re.search(r"(?:\bis|:|=|\"|'|\*|>|->|答案是)\s*[*_\"']*$", before) and not re.match(
+            pointed = re.search(r"(?:\bis|:|=|/|\bor|\band|\"|'|\*|>|->|答案是)\s*[*_\"']*$", before) and not re.match(
                 r" [a-z]", after
             )
             return not opening and not pointed
@@ -181,21 +184,43 @@ def _sentences(text: str, spots: list[Spot]) -> list[int]:
     return bounds
 
 
+def _widened(text: str, words: list[Token], spots: list[Spot], bounds: list[int], options: Options) -> list[Spot]:
+    """Spots whose sentence goes on to say a longer option: `it rises, and after that it falls` is not `It rises`."""
+    if not options.nested:
+        return spots
+    named = {s.index for s in spots}
+    widened: list[Spot] = []
+    for spot in spots:
+        longer = [j for j in options.nested.get(spot.index, ()) if j not in named] if spot.kind == "text" else []
+        begin, end = sentence_at(bounds, spot.start, text)
+        if not longer or _SETS_APART.search(text, begin, end):
+            widened.append(spot)
+            continue
+        inside = [t.norm for t in words if begin <= t.start < end]
+        full = [j for j in longer if set(options.distinctive[j]) <= set(inside)]
+        in_order = [j for j in full if [w for w in inside if w in options.distinctive[j]] == list(options.distinctive[j])]
+        if in_order:
+            spot = spot._replace(index=in_order[0], kind="text")
+        if in_order or not full:
+            widened.append(spot)
+    return widened
+
+
 def _paraphrases(text: str, words: list[Token], bounds: list[int], options: Options, spots: list[Spot]) -> list[Spot]:
-    """The spots, and in sentences without one the option that the sentence paraphrases, if it is one alone."""
+    """In clauses that name no option by its words, the one that they paraphrase."""
     clauses = sorted({*bounds, *(m.start() for m in _CLAUSE.finditer(text))})
     taken = {bisect_right(clauses, s.start) for s in spots if s.kind != "letter" or s.strong}
     by_clause: dict[int, list[Token]] = {}
     for word in words:
         by_clause.setdefault(bisect_right(clauses, word.start), []).append(word)
-    found = list(spots)
+    found: list[Spot] = []
     for number, inside in by_clause.items():
         if number in taken:
             continue
         for index in options.paraphrased(inside):
             place = _last_said(inside, options, index)
             found.append(Spot(place.start, place.end, index, "text", True, None))
-    return sorted(found, key=lambda s: s[:3])
+    return found
 
 
 def _last_said(words: list[Token], options: Options, index: int) -> Token:

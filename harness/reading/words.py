@@ -15,8 +15,11 @@ _UNSPACED = "\u0e00-\u0e7f\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 # put no spaces between words are taken sign by sign.
 _TOKEN = re.compile(
     rf"(?<![\w.)])[+-](?=\d)\d+(?:[.,:/]\d+)*|\d+(?:[.,:/]\d+)*|[{_UNSPACED}]"
-    rf"|[^\W\d_{_UNSPACED}]+(?:'(?:s|t|re|ve|ll|d|m)\b)?[#♯♭]?\d*"
+    rf"|(?i:can)(?=not\b)|[A-Za-z]+?(?=n't\b)|n't\b"
+    rf"|[^\W\d_{_UNSPACED}]+(?:'(?:s|re|ve|ll|d|m)\b)?[#♯♭]?\d*"
 )
+_DECIMAL_COMMA = re.compile(r"(?<=\d),(?=\d{1,2}$)")
+_NO_FRACTION = re.compile(r"\.0+$")
 _ARTICLES = frozenset(("a", "an", "the", "The", "An", "THE", "A", "I"))
 _TENS = frozenset("twenty thirty forty fifty sixty seventy eighty ninety nineteen eighteen".split())
 _ACCIDENTALS = {"flat": "b", "sharp": "#", "Flat": "b", "Sharp": "#"}
@@ -118,7 +121,10 @@ def exact(word: str) -> str:
         apart = unicodedata.normalize("NFKD", word)
         word = unicodedata.normalize("NFC", "".join(c for c in apart if not "\u0300" <= c <= "\u036f"))
         word = word.replace("♯", "#").replace("♭", "b").removeprefix("\u0627\u0644")  # the Arabic article
-    return word.removesuffix("'s").removeprefix("+")
+    elif word[0] in "+0123456789":
+        word = _DECIMAL_COMMA.sub(".", word.removeprefix("+"))
+        word = _NO_FRACTION.sub("", word)
+    return word.removesuffix("'s")
 
 
 @lru_cache(maxsize=65536)

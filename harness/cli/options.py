@@ -1,0 +1,32 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dtbench.harness import registry
+from dtbench.harness.errors import UserError
+from dtbench.harness.task import Task
+
+TaskName = Annotated[
+    str | None, typer.Option("--task", metavar="NAME", help="mmar, mmau-mini, mmsu, or a task of yours.")
+]
+TaskFile = Annotated[
+    Path | None, typer.Option("--task-file", metavar="FILE", help="A Python file that defines a task.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+
+
+def chosen_task(name: str | None, file: Path | None) -> Task:
+    """The task that the two options name."""
+    if file is not None:
+        task = registry.task_from_file(file)
+        if name not in {None, task.name}:
+            raise UserError(f"--task {name}: {file} defines the task {task.name!r}. Leave --task out.")
+        return task
+    if name is None:
+        raise UserError(f"--task is missing: name one of {', '.join(registry.task_names())}, or give --task-file.")
+    return registry.task(name)

@@ -1,0 +1,115 @@
+"""`dtbench score`: a prediction file's official score, and a strict one beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dtbench.harness.cli.options import AsJson, TaskFile, TaskName, chosen_task
+from dtbench.harness.errors import MachineryError, UserError
+
+if TYPE_CHECKING:
+    from dtbench.harness.tally import Report, RowScore
+    from dtbench.harness.task import Task
+
+Predicted = Annotated[Path | None, typer.Option("--predictions", metavar="FILE", help="The official prediction file.")]
+Metadata = Annotated[
+    Path | None,
+    typer.Option(
+        "--metadata", metavar="FILE", help="The benchmark's metadata, for files that hold ids and predictions."
+    ),
+]
+Scorer = Annotated[str | None, typer.Option("--scorer", metavar="V", help="Version of the script (mmsu: 2026, 2025).")]
+RowsFile = Annotated[
+    Path | None, typer.Option("--rows", metavar="OUT.jsonl", help="Write the verdicts on every record.")
+]
+Duplicates = Annotated[bool, typer.Option("--allow-duplicates", help="Score repeated ids record by record.")]
+
+
+def command(
+    task: TaskName = None,
+    predictions: Predicted = None,
+    metadata: Metadata = None,
+    scorer: Scorer = None,
+    rows: RowsFile = None,
+    allow_duplicates: Duplicates = False,
+    task_file: TaskFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score a prediction file exactly as the benchmark's authors do."""
+    from dtbench.harness.predictions import read_predictions
+    from dtbench.harness.tally import tally
+
+    chosen = chosen_task(task, task_file)
+    version = _scorer(chosen, scorer)
+    if predictions is None:
+        raise UserError("--predictions is missing: name the file of predictions to score.")
+    report = tally(chosen, version, read_predictions(chosen, predictions, metadata, allow_duplicates=allow_duplicates))
+    if rows is not None:
+        _write_rows(rows, report.rows)
+    if as_json:
+        typer.echo(json.dumps(report.as_json()))
+    else:
+        _print(report)
+
+
+def _scorer(task: Task, wanted: str | None) -> str:
+    if not task.answers_public:
+        raise UserError(
+            f"{task.name}: its authors keep the answers, so it cannot be scored here; send them the predictions."
+        )
+    if wanted is None:
+        return task.scorers[0]
+    if wanted not in task.scorers:
+        raise UserError(f"--scorer {wanted}: {task.name} has {', '.join(task.scorers)}.")
+    return wanted
+
+
+def _write_rows(path: Path, scores: Sequence[RowScore]) -> None:
+    lines = "".join(json.dumps(score.as_json()) + "\n" for score in scores)
+    try:
+        path.write_text(lines, encoding="utf-8")
+    except OSError as error:
+        raise MachineryError(f"--rows {path}: could not be written ({error.strerror}).") from None
+
+
+def _print(report: Report) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    shown = report.task.decimals
+    scorer = f", script of {report.scorer}" if len(report.task.scorers) > 1 else ""
+    data = f", data {report.version}" if report.version else ""
+    console.print(f"{report.task.name}{scorer}{data}: {report.strict.n} items", markup=False)
+    table = Table("official", "accuracy", "correct", "counted")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for grouping, counts in report.groups.items():
+        table.add_section()
+        table.add_row(grouping.title, style="bold")
+        for value, count in counts.items():
+            table.add_row(Text(f"  {value}"), shown.format(count.accuracy), str(count.correct), str(count.counted))
+    table.add_section()
+    table.add_row("Total", shown.format(report.total.accuracy), str(report.total.correct), str(report.total.counted))
+    console.print(table)
+    for line in _below(report):
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def _below(report: Report) -> Iterator[str]:
+    strict = report.strict
+    yield (
+        f"strict   {strict.accuracy:.2%} ({strict.correct} of all {strict.n} items; "
+        f"95 % interval {strict.low:.2%} to {strict.high:.2%})"
+    )
+    yield f"unanswered   {report.unanswered} (no option could be read from the text; wrong in the strict score)"
+    why = "; ".join(f"{count} {reason}" for reason, count in report.dropped.items())
+    yield f"dropped   {sum(report.dropped.values())} from the official denominator{f': {why}' if why else ''}"
+    for note in report.notes:
+        yield f"note   {note}"
