@@ -13,7 +13,7 @@ _LETTER = re.compile(rf"(?<![{_IN_WORD}+])(?<![{_IN_WORD}]')([A-Za-z])(?![{_IN_W
 _ASKED_FOR = re.compile(r"(?:\bis|:|=|->|answer|choose|select|pick)[\s*_\"']*$", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[*_\"']*[.!]?[\s*_\"']*(?:\n|$)")
 _NAMED = re.compile(
-    r"(?:option|choice|answer|letter|alternative|opción|opcion|opção|вариант|选项|選択肢|보기)s?[\s*_(\[\"']{1,3}$",
+    r"(?:(?:option|choice|answer|letter|alternative|opción|opcion|opção|вариант)s?[\s*_(\[\"']{1,3}|(?:选项|選択肢|보기)[\s*_(\[\"']{0,3})$",
     re.IGNORECASE,
 )
 _LINE_HEAD = re.compile(r"(?:^|\n)[\s*_>#|(\[✓✔✅☑❌✗✘•·-]*$")
@@ -39,6 +39,7 @@ _ORDINAL = re.compile(
     r"|\b(?P<named>option|choice|answer|number|no\.)\s(?:number |no\. ?|# ?)?(?P<digit>[1-8])\b(?![.,:]?\d)"
     rf"|\b(?P<also>{_PLACE_WORD})(?=(?:,| and| or)(?: the)? (?:{_PLACE_WORD}) (?:option|choice|answer|alternative)\b)"
     rf"|\b(?:except|but) the (?P<only>{_PLACE_WORD})\b(?! \w+ (?:option|choice))"
+    rf"|(?:^|(?<=[\n.]\s)|(?<=not\s))the (?P<bare>{_PLACE_WORD})(?=[.!]|$)"
     r"|(?P<hangul>[1-8])\s?[번番]|第\s?(?P<han>[一二三四五六七八1-8])\s?(?:个|個|项|項|の?选项|の選択肢|つ)|(?P<last>最後の選択肢|最后一个选项|última opción|letzte option|dernière option|последний вариант)"
     r"|\b(?P<foreign>primera|segunda|tercera|cuarta|primeira|terceira|quarta|première|premiere|deuxième|seconde|troisième|quatrième"
     r"|erste|zweite|dritte|vierte|первый|второй|третий|четвертый|четвёртый)\b(?: (?P<what>opción|opção|option|réponse|antwort|вариант))?",
@@ -70,7 +71,7 @@ def letters(text: str, options: Options) -> list[Letter]:
             continue
         if letter.index < len(options):
             found.append(letter)
-        elif letter.strong and match[1].isupper() and (letter.label or letter.named or alone):
+        elif letter.strong and match[1] != "I" and match[1].isupper() and (letter.label or letter.named or alone):
             found.append(letter._replace(index=-1))
     return found
 
@@ -137,7 +138,7 @@ def _place(match: re.Match[str], n: int) -> int | None:
         return n - 1
     if foreign := match["foreign"]:
         return _FOREIGN[foreign.lower()]
-    word = (match[1] or match["also"] or match["only"]).lower().replace("-", " ")
+    word = (match[1] or match["also"] or match["only"] or match["bare"]).lower().replace("-", " ")
     if word in {"last", "final"}:
         return n - 1 if word == "last" or (match["noun"] or "").lower() == "option" else None  # "my final choice"
     if word in {"second to last", "last but one", "penultimate"}:

@@ -41,7 +41,7 @@ IRREGULAR = {
 }
 
 AFTER_A_LETTER = frozenset(
-    "minor major flat sharp natural section or and is was because fits matches seems but nor noch oder und ou et ni y than".split()
+    "minor major flat sharp natural section or and is was because fits matches seems would could can cannot does has might may must should will but nor noch oder und ou et ni y than".split()
 )
 """Small words that may follow a letter which names a note or an option; none of them follows an article."""
 
@@ -79,7 +79,7 @@ SAME_MEANING = (
 )
 """Words that stand for one another where no option is named by its own words."""
 
-_NOUN = r"(?:answer|choice|option|response|conclusion|prediction)"
+_NOUN = r"(?:answer|choice|option|response|conclusion|prediction|(?:best|closest|only|better) (?:match|fit|guess|candidate|description))"
 _IS = (
     r"(?:(?:is|would be|should be|must be|will be|was|has to be|becomes)\b(?! not|n't|'t)(?:,? (?:therefore|thus|clearly|most likely|simply))?:?"
     r"|:|=|->|=>|-{1,2}(?= ))"
@@ -93,13 +93,14 @@ EXPLICIT = (
     r"|\bantwort(?: ist| lautet)?\s?:?(?=\s)|\bответ\s?(?:[:-]|это)?|(?:الإجابة|الجواب)(?: الصحيحة| الصحيح)?(?: هي| هو)?\s?:?"
 )
 CHOOSE = (
+    r"\b(?:i mean|or rather,?|make that|je dirais|yo diría|diría|ich würde sagen|я бы сказал[а]?)\b|"
     r"\b(?:i(?:'d|'ll| would| will| am|'m)?|we|let's|let us)(?: \w+ly)?(?: have to| must| should)?(?: to)? ?"
     r"(?:choose|pick|select|go(?:ing)? with|opt(?:ing)? for|settle on|vote for|say|lean(?:ing)? toward(?:s)?|stand by|stick(?:ing)? with|stay(?:ing)? with|guess(?: it's| it is)?)\b"
     r"|\bchang(?:e|ing) my (?:answer|mind|choice) to\b|\bmy (?:pick|guess|vote|verdict)(?: is|:)|\bfinal(?: answer)?\s?:|\bcorresponds? to (?=option|choice|\()"
 )
 CONCLUDE = (
     r"\b(?:therefore|thus|hence|consequently|so|overall|in (?:conclusion|summary|short)|to (?:conclude|sum up)|conclusion|ultimately|finally"
-    r"|(?:must|has to|have to|can only) be|most (?:likely|probably)|very likely|(?:i|we) conclude|best (?:described|characteri[sz]ed|matched)"
+    r"|(?:must|has to|have to|can only) be|(?:most )?(?:likely|probably)|最有可能的?是?|很可能是?|应该是|(?:i|we) conclude|best (?:described|characteri[sz]ed|matched)"
     r"|i (?:think|believe|guess)|i'm (?:confident|certain|sure)|settles?(?: it)?|decides?(?: it)?|only leaves|leaves?(?: us)?(?: with)?|leaving|remaining(?: one| option)?|clearly|definitely|indeed)\b"
     r"|所以|因此|综上|从而|したがって|따라서|por (?:lo )?tanto|donc\b|(?:\balso\b(?= ist)|- also\b)|\b(?:folglich|deshalb|daher|somit|luego|entonces|logo)\b|следовательно|значит"
 )
@@ -108,29 +109,29 @@ IDENTIFY = (
     r" (?:is|was|sounds? like|appears to be|seems to be)|(?:it|this|that)'s|sounds? like|i (?:can )?hear|это|comes? from|points? to)\b"
 )
 NEGATE = (
-    r"\b(?:not(?! only| just| sure)|\w+n't|never|neither|nor|cannot|without|rul(?:e|es|ed|ing) out|exclud(?:e|es|ed|ing)"
+    r"\b(?:anything but|far from|not(?! only| just| sure)|\w+n't|never|neither|nor|cannot|without|rul(?:e|es|ed|ing) out|exclud(?:e|es|ed|ing)"
     r"|eliminat(?:e|es|ed|ing)|discard(?:ed)?|reject(?:ed)?|nothing|nobody|hardly|barely|lack(?:s|ing)?|absence|absent|rather than|instead of|as opposed to|opposed to|unlike|apart from|no(?! doubt\b|,|\.|\s*$)"
     r"|weder|noch|nicht|kein(?:e|en)?|ni|tampoco|no es|não|non|n'est pas|не|ни|нет)\b"
-    r"|不是|不选|也不|并非|没有|排除|ليست?|ではなく"
+    r"|不是|不选|也不|并非|没有|排除|ليست?"
 )
 HEDGE = (
-    r"\b(?:might|could|may|maybe|perhaps|possibly|plausible|either|whether|if|would|wouldn't|considered|initially|at first|first (?:thought|guess)"
+    r"\b(?:might|could|may|maybe|perhaps|possibly|plausible|either|whether|if|would|wouldn't|considered|initially|at first|first (?:thought|guess|said|impression|instinct|took|heard|believed)|i (?:had )?said"
     r"|first i|was (?:going|tempted|about) to|thought|believed|assumed|suspected|one (?:might|could|may)|candidates?|between|among(?:st)?|can be confused|resembles?|similar to"
-    r"|hard to (?:say|tell)|wondered|unsure|not sure|uncertain|usually|normally|typically|typical|suggests?|tends?|were)\b|可能|也许|或许|かもしれ|最初は|一瞬|一开始|起初|以为|처음에는|아마"
+    r"|hard to (?:say|tell)|wondered|unsure|not sure|uncertain|usually|normally|typically|typical|suggests?|tends?|were)\b|(?<!最有)(?<!很)可能|也许|或许|かもしれ|最初は|一瞬|一开始|起初|以为|처음에는|아마"
     r"|\b(?:сначала|подумал[аи]?|возможно|может быть|al principio|pensé|quizás?|tal vez|puede ser|podría|d'abord|au début|peut-être|pourrait"
     r"|vielleicht|könnte|anfangs|zuerst dachte|talvez|pode ser|poderia|forse|potrebbe)\b"
 )
 RESET = r"\b(?:but|however|yet|nevertheless|still|actually|instead(?! of)|rather(?! than)|which (?:leaves|means)|as it's)\b|;|—|--|: |但是?|而是|不过|mais\b|sondern\b|sino\b|pero\b|а\b|но\b|でしたが|ましたが|ですが|しかし|けど"
 NEW_SUBJECT = (
     r",(?= (?:and )?(?:(?:it|this|that|he|she|they|there|i|we|so)\b|leaving |which leaves"
-    r"|the (?:correct|right|best) |making ))"
+    r"|the (?:correct|right|best) |making |(?:la|le|il|elle|el|der|die|das) ))"
 )
-BACKGROUND = r"\b(?:although|though|even though|while|whereas|despite|in spite of|besides|accompanied by|followed by|reverses?)\b"
-CONTEXT = r"\b(?:before|after|following|preceding|than|next to|alongside)\b"
+BACKGROUND = r"\b(?:bien qu[e']|obwohl|aunque|embora|sebbene|хотя|although|though|even though|while|whereas|despite|in spite of|besides|accompanied by|followed by|reverses?)(?:\b|(?<='))|虽然|尽管"
+CONTEXT = r"\b(?:before|after|following|preceding|than|next to|alongside|above|below|qu'(?=une? |le |la ))(?:\b|(?<='))"
 COMMA = r", "
 
 CORRECTION = re.compile(
-    r"\b(?:wait|actually|no,|sorry|correction|edit:|update:|scratch that|on second (?:thought|listen)|let me re\w+|hmm|i (?:was|were) wrong|my mistake|misjudged)",
+    r"\b(?:wait|actually|no,|sorry|correction|edit:|update:|scratch that|i mean|or rather|make that|er,|on second (?:thought|listen)|let me re\w+|hmm|i (?:was|were) wrong|my mistake|misjudged)",
     re.IGNORECASE,
 )
 REFUSAL = re.compile(
@@ -142,10 +143,15 @@ REFUSAL = re.compile(
     r"|\b(?:não sei|no sé|je ne sais|ich weiß (?:es )?nicht|не знаю)\b|不知道|不确定|모르겠|わからない",
     re.IGNORECASE,
 )
+WITHDRAWN = re.compile(
+    r"\b(?:won't|will not|can't|cannot|unable to|not able to)(?: \w+)? (?:choose|decide|pick|commit|tell which|say which)\b"
+    r"|\bi (?:really |honestly |just )?(?:don't|do not) know\b|\bnot sure which\b|\bno idea\b",
+    re.IGNORECASE,
+)
 DOUBT_AFTER = re.compile(
     r"か?と思(?:い|っ)|かもしれ|일 수도| (?:might|may|could) (?:be|also|come|seem)|, perhaps|, maybe"
 )
-EXCEPT = r"\b(?:everything|anything|everyone|every|all|any|none)(?: of)?(?: the)?(?: other)?(?: \w+)? (?:except|but|apart from|other than|besides)\b"
+EXCEPT = r"\b(?:can't|cannot|couldn't) be (?:anything|anyone) (?:but|other than)|\bnothing (?:but|other than)\b|\b(?:everything|everyone|every|all|any|none)(?: of)?(?: the)?(?: other)?(?: \w+)? (?:except|but|apart from|other than|besides)\b"
 INSTRUCTION = re.compile(
     r"\s*[*_#>]*(?:please |you (?:must|should|need to) |your task\b[^.]*?)?(?:choose|select|pick|answer|respond|reply)\b"
     r"(?: (?:with|the|one|from|an?|between|only|by|among|using|which|correct|most)\b| \w+ (?:from|of|option)\b)"
@@ -158,13 +164,14 @@ FILLER = frozenset(
 )
 GOOD = re.compile(
     r"[\s*_\"')\]]*(?:,? (?:is|was|would be|seems|looks|are)(?: \w+ly)? (?:also )?(?:the |a |an )?(?:\w+ )?(?:correct|right|best|answer|only one left|accurate|most \w+ (?:answer|choice|option|match))\b"
-    r"|,? (?:matches|fits|suits)(?: \w+){0,6} (?:best|well|perfectly|better)|,? makes the most sense|\s*[-=:–]*\s*(?:\(?correct\)?\b(?! answer)|[✓✔✅☑])"
+    r"|,? (?:describes|matches|fits|suits)(?: \w+){0,6} (?:best|well|perfectly|better)|,? makes the most sense|\s*[-=:–]*\s*(?:\(?correct\)?\b(?! answer)|[✓✔✅☑])"
     r"|.{0,20}(?:is the best match|the best match\b|the best fit\b|settles it))",
     re.IGNORECASE,
 )
 IN_TOTAL = re.compile(r"[\s*_]*(?:\w+ ){0,4}(?:in total|altogether|in all)\b", re.IGNORECASE)
 BAD = re.compile(
-    r"[\s*_\"')\]]*[:-] ?no\b|[\s*_\"')\]]*(?:[|:-]+ ?)?(?:(?:is|are|was|were|can be|can|seems|must be|would be|should be|has been|have been|as|would|does|do|could)?"
+    r"(?:の音)?(?:では|じゃ)(?:なく|ない|ありません)|[이가]? ?아니[라고며]|[이가]? ?아닙니다"
+    r"|[\s*_\"')\]]* would(?:n't)? (?:have|be(?! (?:the|my|best))|need|require|sound|show|give|produce|last|come)\b|[\s*_\"')\]]*[:-] ?no\b|[\s*_\"')\]]*(?:[|:-]+ ?)?(?:(?:is|are|was|were|can be|can|seems|must be|would be|should be|has been|have been|as|would|does|do|could)?"
     r"(?: also| both| all| clearly| definitely| likely)*(?: )?(?:wrong|incorrect|not\b|n't|out\b|excluded|ruled out|eliminated|unlikely|rejected|false|impossible|off the table"
     r"|crossed off|too \w+)|(?:isn't|aren't|wasn't|doesn't|don't|won't|can't|cannot|couldn't|wouldn't|shouldn't)\b|[❌✗✘✖]|reverses|contradicts)",
     re.IGNORECASE,

@@ -11,10 +11,13 @@ from dtbench.harness.reading.lexicon import STOP_WORDS
 from dtbench.harness.reading.tidy import fold
 from dtbench.harness.reading.words import Token, akin, exact, plain, stems, tokens
 
-_OWN_LABEL = re.compile(r"\s*(?:[(\[]([A-Za-z])[)\]]|([A-Za-z])[).:](?=\s))\s*(?=\S)")
+_OWN_LABEL = re.compile(r"\s*(?:[(\[]([A-Za-z1-9])[)\]]|([A-Za-z1-9])[).:](?=\s))\s*(?=\S)")
 
 
 _NOTE = re.compile(r"[A-Z](?:[b#♭♯]|m|M|maj|min|dim|sus|aug)?\d?|[IV]+")
+
+
+_YES_NO = frozenset(("yes", "no", "not", "none", "sure"))
 
 
 class Mention(NamedTuple):
@@ -32,7 +35,7 @@ class Options:
 
     def __init__(self, choices: Sequence[str]) -> None:
         self.choices = tuple(choices)
-        self.texts = _without_labels([fold(c).strip() for c in choices])
+        self.texts, self.numbered = _without_labels([fold(c).strip() for c in choices])
         self.normal = plain
         self.words = self._sequences()
         if len(set(self.words)) < len({t.casefold() for t in self.texts}):
@@ -147,10 +150,30 @@ class Options:
         """The options of which everything that sets them apart is said by these words, in whatever form."""
         said = {stems(t.norm)[0] for t in words}
         full = [i for i, own in enumerate(self.distinctive) if own and all(_is_said(w, said) for w in own)]
+        full = [i for i in full if not _YES_NO.issuperset(self.distinctive[i])]
         sets = {i: set(self.distinctive[i]) for i in full}
         largest = [i for i in full if not any(sets[i] < sets[j] for j in full)]
+        if len(largest) > 1 and all(sets[i] == sets[largest[0]] for i in largest):
+            largest = self._in_order(largest, words)
         apart = all(sets[i].isdisjoint(sets[j]) for i in largest for j in largest if i < j)
         return largest if apart else []
+
+    def hinted(self, words: list[Token]) -> int | None:
+        """The only option of which the text says at least half of what sets it apart, and of the others nothing."""
+        said = {stems(t.norm)[0] for t in words if t.norm not in STOP_WORDS}
+        shares = [sum(_is_said(w, said) for w in own) / len(own) if own else 0 for own in self.distinctive]
+        found = [i for i, share in enumerate(shares) if share]
+        return found[0] if len(found) == 1 and shares[found[0]] >= 0.5 and not _YES_NO & set(self.words[found[0]]) else None
+
+    def _in_order(self, same: list[int], words: list[Token]) -> list[int]:
+        """Of options with the same words, those whose order is that of the text."""
+        norms = [t.norm for t in words]
+        if "after" in norms or norms.count("from") > 1:
+            return []
+        order = [w for w in dict.fromkeys(norms) if w in self.distinctive[same[0]]]
+        if "from" in norms and norms.index("from") > norms.index(order[0]) if order else True:
+            return []
+        return [i for i in same if [w for w in self.distinctive[i] if w in order] == order]
 
     def paraphrased_word(self, word: str, said: str) -> bool:
         """Whether one word of an option is said by this word."""
@@ -189,8 +212,10 @@ def _is_said(word: str, said: set[str]) -> bool:
     return any(form in said for form in forms) or any(akin(forms[0], other) for other in said)
 
 
-def _without_labels(texts: list[str]) -> list[str]:
+def _without_labels(texts: list[str]) -> tuple[list[str], bool]:
+    """The texts without letters or numbers of their own in front, and whether these were numbers."""
     marks = [_OWN_LABEL.match(t) for t in texts]
-    if all(m and (m[1] or m[2]).upper() == chr(65 + i) for i, m in enumerate(marks)):
-        return [t[m.end() :] for t, m in zip(texts, marks, strict=True) if m]
-    return texts
+    for numbered, names in ((False, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"), (True, "123456789")):
+        if all(m and (m[1] or m[2]).upper() == names[i : i + 1] for i, m in enumerate(marks)):
+            return [t[m.end() :] for t, m in zip(texts, marks, strict=True) if m], numbered
+    return texts, False

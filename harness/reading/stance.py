@@ -59,6 +59,7 @@ _ANY_WORD = re.compile(r"[^\W_]")
 _WORD = re.compile(r"[^\W_]+(?:'\w+)?")
 _POINTED = re.compile(r"(?::|->|→|=)[\s*_\"'(]*$")
 _ENDS = re.compile(r"[\s*_\"')\]}.!`]*$")
+_PAST_OR_IF = frozenset(("if", "at first", "initially", "first impression", "first instinct", "first said", "was going to"))
 _EMPHATIC = frozenset(("clearly", "definitely", "indeed", "very likely", "finally", "overall"))
 
 
@@ -86,7 +87,7 @@ class _State:
         """An option was named: what pointed at it is used up."""
         if group is not None and group.stance == "denied":
             self.any_denied = True
-        if not (self.aside or self.context):
+        if not (self.aside or self.context or (group is not None and group.stance == "doubted")):
             self.cue = 0
         self.denied = self.context = False
 
@@ -110,7 +111,7 @@ class _State:
             self.denied = True
         elif name == "hedge":
             self.doubted = True
-            self.supposed = self.supposed or words == "if"
+            self.supposed = self.supposed or words in _PAST_OR_IF
         elif name == "background":
             self.aside = True
         elif name == "context":

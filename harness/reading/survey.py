@@ -28,7 +28,7 @@ class Spot(NamedTuple):
 _STOP = re.compile(r"[.!?]+(?=[\s\"')\]*_]|$|[\u3040-\u9fff\uac00-\ud7af])|\n+")
 _ABBREVIATION = re.compile(r"(?:\b(?:e\.g|i\.e|vs|mr|mrs|dr|no|approx|etc|ca)|(?:^|\n)\s*\d{1,2})$", re.IGNORECASE)
 _TOGETHER = re.compile(
-    r"[\s*_\"')\].(]*(?:,|/|&|\+|\b(?:and|or|nor|und|oder|noch|et|ou|y|o|e|и|или)\b|和|或|与|ni|и|や|と|か)[\s*_\"'(\[,]*"
+    r"[\s*_\"')\].(]*(?:,|/|&|\+|\b(?:and|or|nor|und|oder|noch|et|ou|y|o|e|и|или)\b|和|或者?|还是|以及|与|ni|и|や|と|か)[\s*_\"'(\[,]*"
     r"(?:(?:and|or|nor|maybe|perhaps|possibly|also|just|even|option|either|by|from|of|a|an|the|it (?:might|could|may) be)[\s*_\"'(\[]+){0,4}$",
     re.IGNORECASE,
 )
@@ -48,14 +48,19 @@ _HEAD = re.compile(r"(?:^|\n)[\s*_>#|(\[✓✔✅☑❌✗✘•·-]*(?:option |
 _BULLET = re.compile(r"(?:^|\n)\s*[-*•·](?:\s*\[[ xX]\]|\s*[✓✔✅☑❌✗✘])?\s+[*_]*$")
 _DISCOURSE = re.compile(r"(?:^|[.!?\n])[\s*_\"']*$")
 _IDIOM = re.compile(r"\b(?:in|all|double|right|first|second) $", re.IGNORECASE)
-_IDIOMS = re.compile(r"\b(?:in light of|all right|right away|right now|double bass)\b", re.IGNORECASE)
+_IDIOMS = re.compile(r"\b(?:(?:minor|major) (?:problem|issue|detail|error|change|difference)|in light of|all right|right away|right now|double bass)\b", re.IGNORECASE)
+_DETERMINER = re.compile(r" (?!it|there|the|that|this|he|she|they|i\b|we|you|because|since|as\b|not\b|because)[a-z]")
 _NONE = re.compile(r"\bnone of (?:these|them|those|the (?:above|options|choices|others|listed))\b", re.IGNORECASE)
 _SETS_APART = re.compile(r"\b(?:not|no|only|or|but|never|without|neither|nor|than|rather|before|after(?! that| which))\b|n't\b", re.IGNORECASE)
+_NUMBER = re.compile(r"(?<![\w.:,])[1-9](?=[).:\]]|\s*$|[.!]?\s*\n)")
 _FUNCTION = frozenset("right okay ok wait well no yes so sure stop".split())
 
 
 def survey(text: str, options: Options, *, cued: bool = False, loosely: bool = False) -> list[Group]:
     """The groups of options named in a text, in order; cued: the text stands where an answer is asked for."""
+    text = _IDIOMS.sub(lambda idiom: " " * len(idiom[0]), text)
+    if options.numbered:
+        text = _NUMBER.sub(lambda number: chr(ord("A") + int(number[0]) - 1), text)
     words = tokens(text, options.normal)
     spots = _spots(text, words, options)
     bounds = _sentences(text, spots)
@@ -116,14 +121,15 @@ def _is_phrase(text: str, mention: Mention) -> bool:
     lowered = said.lower()
     if lowered in _FUNCTION:
         opening = _DISCOURSE.search(before) is not None
+        if lowered == "no" and _DETERMINER.match(text, mention.end):
+            return True
         if lowered in {"no", "yes", "so"}:
             pointed = re.search(r"(?:\bis|:|=|/|\bor|\band|\"|'|\*|>|->|答案是)\s*[*_\"']*$", before) and not re.match(
                 r" [a-z]", after
             )
             return not opening and not pointed
         return opening and after.startswith((",", " let", "...")) and len(text) > mention.end + 12
-    around = text[max(0, mention.start - 8) : mention.end + 8]
-    return any(mention.start - 8 + m.start() < mention.end for m in _IDIOMS.finditer(around))
+    return False
 
 
 def _merge(text: str, texts: list[Mention], named: list[Letter], labels: set[int]) -> list[Spot]:
@@ -217,10 +223,25 @@ def _paraphrases(text: str, words: list[Token], bounds: list[int], options: Opti
     for number, inside in by_clause.items():
         if number in taken:
             continue
-        for index in options.paraphrased(inside):
-            place = _last_said(inside, options, index)
+        for index, said in _meant(text, inside, options):
+            place = _last_said(said, options, index)
             found.append(Spot(place.start, place.end, index, "text", True, None))
     return found
+
+
+def _meant(text: str, clause: list[Token], options: Options) -> list[tuple[int, list[Token]]]:
+    """The options that a clause paraphrases, or the parts of it between commas."""
+    whole = options.paraphrased(clause)
+    if whole:
+        return [(index, clause) for index in whole]
+    parts: list[list[Token]] = [[]]
+    for before, word in zip([None, *clause], clause, strict=False):
+        if before is not None and "," in text[before.end : word.start]:
+            parts.append([])
+        parts[-1].append(word)
+    if len(parts) == 1:
+        return []
+    return [(index, part) for part in parts for index in options.paraphrased(part)]
 
 
 def _last_said(words: list[Token], options: Options, index: int) -> Token:

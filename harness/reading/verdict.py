@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from dtbench.harness.reading import lexicon
 from dtbench.harness.reading.options import Options
 from dtbench.harness.reading.stance import ASIDE, CHOSEN, CONCLUDED, IDENTIFIED, SAID, STATED, Group
 from dtbench.harness.reading.survey import survey
+from dtbench.harness.reading.words import tokens
+
+_ANSWER_MARKER = re.compile(r"\s*A:\s+(?=[A-Z][a-z]+ [a-z])")
+_TURNED = re.compile(rf"{lexicon.NEGATE}|{lexicon.HEDGE}|[?]", re.IGNORECASE)
 
 
 class Verdict(NamedTuple):
@@ -30,6 +35,10 @@ def read(text: str, options: Options, *, cued: bool = False) -> Verdict:
     whole = options.whole(text)
     if whole is not None:
         return Verdict(whole, "option text", 0, len(text), STATED)
+    if (marker := _ANSWER_MARKER.match(text)) is not None:
+        beside = read(text[marker.end() :], options, cued=True)
+        if beside.index is not None:
+            return beside._replace(start=beside.start + marker.end(), end=beside.end + marker.end())
     groups = survey(text, options, cued=cued)
     strong = _strong(groups, text)
     if strong is not None:
@@ -39,7 +48,16 @@ def read(text: str, options: Options, *, cued: bool = False) -> Verdict:
         strong = _strong(loose, text)
         if strong is not None:
             return _loosely(strong)
-    return _weaker(groups, text, options) or _loosely(_weaker(loose, text, options) or NOTHING)
+    weaker = _weaker(groups, text, options) or _weaker(loose, text, options)
+    return _loosely(weaker) if weaker is not None else _by_hint(text, options)
+
+
+def _by_hint(text: str, options: Options) -> Verdict:
+    """The last resort, where no option is named, denied or doubted at all."""
+    if _TURNED.search(text):
+        return NOTHING
+    hinted = options.hinted(tokens(text, options.normal))
+    return NOTHING if hinted is None else Verdict(hinted, "the only option hinted at", 0, len(text), SAID)
 
 
 def _loosely(verdict: Verdict) -> Verdict:
@@ -54,6 +72,9 @@ def _strong(groups: list[Group], text: str) -> Verdict | None:
     if not strong:
         return None
     last = strong[-1]
+    withdrawn = lexicon.WITHDRAWN.search(text, last.end)
+    if withdrawn is not None and not any(g.start > withdrawn.end() for g in strong):
+        return Verdict(None, "answer withdrawn", last.start, withdrawn.end(), last.level)
     corrected = _correction(groups, last, text)
     if corrected is not None:
         return _found(corrected, "corrected")
@@ -87,6 +108,9 @@ def _found(group: Group, how: str) -> Verdict:
 
 def _weaker(groups: list[Group], text: str, options: Options) -> Verdict | None:
     """The best of what is said without naming it the answer."""
+    withdrawn = lexicon.WITHDRAWN.search(text)
+    if withdrawn is not None and all(g.end <= withdrawn.start() for g in groups):
+        return Verdict(None, "answer withdrawn", withdrawn.start(), withdrawn.end())
     refusal = lexicon.REFUSAL.search(text)
     if refusal is not None and not any(g.start <= refusal.start() < g.end for g in groups):
         groups = [g for g in groups if g.start > refusal.end() and g.level >= CONCLUDED]
