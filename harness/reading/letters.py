@@ -21,6 +21,12 @@ _LABEL_TAIL = re.compile(r"[)\].:*_]{1,4}(?=[\s*_]|$)|\s?[-=|](?=\s)|$")
 _ORDER = {word: i for i, word in enumerate("first second third fourth fifth sixth seventh eighth".split())}
 _ORDER |= {f"{i + 1}{end}": i for i, end in enumerate("st nd rd th th th th th".split())}
 _ORDER |= {sign: i for i, sign in enumerate("一二三四五六七八")}
+# What every form below holds: looked for first, because the full pattern is slow.
+_MAY_HOLD_PLACE = re.compile(
+    r"option|choice|answer|alternative|\bone\b|listed|list\b|number|no\.|[번番第]|選択肢|选项|opción|opção|réponse|вариант|the \w+[.!]|except|but the"
+    r"|primera|segunda|tercera|cuarta|primeira|terceira|quarta|premi|deuxi|seconde|troisi|quatri|erste|zweite|dritte|vierte|letzte|перв|втор|трет|четв",
+    re.IGNORECASE,
+)
 _FOREIGN = {
     word: i
     for i, words in enumerate(
@@ -117,7 +123,7 @@ def _stands_alone(text: str, end: int) -> bool:
 
 def ordinals(text: str, options: Options) -> list[Letter]:
     """Every place in the list that names an option: `the second option`, `option 3`."""
-    if options.have_ordinals:
+    if options.have_ordinals or not _MAY_HOLD_PLACE.search(text):
         return []
     found = []
     for match in _ORDINAL.finditer(text):

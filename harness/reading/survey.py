@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from typing import NamedTuple
 
 from dtbench.harness.reading import lexicon
@@ -195,21 +195,29 @@ def _widened(text: str, words: list[Token], spots: list[Spot], bounds: list[int]
     if not options.nested:
         return spots
     named = {s.index for s in spots}
+    starts = [t.start for t in words]
+    said: dict[int, list[str]] = {}
     widened: list[Spot] = []
     for spot in spots:
         longer = [j for j in options.nested.get(spot.index, ()) if j not in named] if spot.kind == "text" else []
-        begin, end = sentence_at(bounds, spot.start, text)
-        if not longer or _SETS_APART.search(text, begin, end):
+        if not longer:
             widened.append(spot)
             continue
-        inside = [t.norm for t in words if begin <= t.start < end]
-        full = [j for j in longer if set(options.distinctive[j]) <= set(inside)]
-        in_order = [j for j in full if [w for w in inside if w in options.distinctive[j]] == list(options.distinctive[j])]
+        begin, end = sentence_at(bounds, spot.start, text)
+        if begin not in said:
+            inside = words[bisect_left(starts, begin) : bisect_left(starts, end)]
+            said[begin] = [] if _SETS_APART.search(text, begin, end) else [t.norm for t in inside]
+        full = [j for j in longer if set(options.distinctive[j]).issubset(said[begin])] if said[begin] else []
+        in_order = [j for j in full if _same_order(said[begin], options.distinctive[j])]
         if in_order:
-            spot = spot._replace(index=in_order[0], kind="text")
-        if in_order or not full:
+            widened.append(spot._replace(index=in_order[0]))
+        elif not full:
             widened.append(spot)
     return widened
+
+
+def _same_order(said: list[str], words: tuple[str, ...]) -> bool:
+    return [w for w in said if w in words] == list(words)
 
 
 def _paraphrases(text: str, words: list[Token], bounds: list[int], options: Options, spots: list[Spot]) -> list[Spot]:

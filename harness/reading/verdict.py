@@ -12,6 +12,7 @@ from dtbench.harness.reading.survey import survey
 from dtbench.harness.reading.words import tokens
 
 _ANSWER_MARKER = re.compile(r"\s*A:\s+(?=[A-Z][a-z]+ [a-z])")
+_ASKED = re.compile(f"{lexicon.EXPLICIT}|{lexicon.CHOOSE}", re.IGNORECASE)
 _TURNED = re.compile(rf"{lexicon.NEGATE}|{lexicon.HEDGE}|[?]", re.IGNORECASE)
 
 
@@ -43,12 +44,15 @@ def read(text: str, options: Options, *, cued: bool = False) -> Verdict:
     strong = _strong(groups, text)
     if strong is not None:
         return strong
+    weaker = _weaker(groups, text, options)
+    if weaker is not None and weaker.index is not None and not _ASKED.search(text):
+        return weaker
     loose = survey(text, options, cued=cued, loosely=True)
     if len(loose) > len(groups):
         strong = _strong(loose, text)
         if strong is not None:
             return _loosely(strong)
-    weaker = _weaker(groups, text, options) or _weaker(loose, text, options)
+    weaker = weaker or _weaker(loose, text, options)
     return _loosely(weaker) if weaker is not None else _by_hint(text, options)
 
 
