@@ -7,15 +7,16 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from dtbench.harness.reading.containers import Container, containers, without_latex
-from dtbench.harness.reading.lexicon import CORRECTION
+from dtbench.harness.reading.cues import CORRECTION
 from dtbench.harness.reading.options import Options
 from dtbench.harness.reading.stance import CONCLUDED, STATED
-from dtbench.harness.reading.tidy import before_next_question, fold, take_apart, without_struck
+from dtbench.harness.reading.tidy import before_next_question, fold, take_apart, without_rejected
 from dtbench.harness.reading.verdict import NOTHING, Verdict, read
 from dtbench.harness.schema import Extraction
 
 _WRAPPED = re.compile(
-    r"(?P<said>(?:the )?(?:correct |final |right )?answer(?: is)?:? )?[\"']?(?:[(\[]?(?P<letter>[A-Z])[)\].:]{1,2} )?(?P<text>[^\n]+?)[\"']?[.]?",
+    r"(?P<said>(?:the )?(?:correct |final |right )?answer(?: is)?:? )?[\"']?(?:[(\[]?(?P<letter>[A-Z])[)\].:]{1,2} )?"
+    r"(?P<text>[^\n]+?)[\"']?[.]?",
     re.IGNORECASE,
 )
 _LETTER = re.compile(r"[(\[]?([A-Z])[)\].:]{0,2}")
@@ -37,7 +38,7 @@ def extract(text: str, choices: Sequence[str]) -> Extraction:
         verdict, words = _read_answer(said, options)
     else:
         verdict, words = _read_chain(parts.thinking, options, open_chain=parts.open_chain)
-    choice = None if verdict.index is None else choices[verdict.index]
+    choice = None if verdict.option is None else choices[verdict.option]
     return Extraction(parts.thinking, words, choice, verdict.how)
 
 
@@ -66,7 +67,7 @@ def _read_answer(said: str, options: Options) -> tuple[Verdict, str]:
     head = before_next_question(said)
     if head is not None:
         verdict, words = _read_part(head, options)
-        if verdict.index is not None:
+        if verdict.option is not None:
             return verdict, words
     return _read_part(said, options)
 
@@ -79,7 +80,7 @@ def _read_part(said: str, options: Options) -> tuple[Verdict, str]:
             return verdict, verdict_words(said, container, verdict)
     text, shift = _window(folded)
     verdict = read(_unformatted(text), options)
-    words = _sentence_around(said, verdict.start + shift, verdict.end + shift) if verdict.index is not None else ""
+    words = _sentence_around(said, verdict.start + shift, verdict.end + shift) if verdict.option is not None else ""
     return verdict, words
 
 
@@ -101,7 +102,7 @@ def _read_container(container: Container, text: str, options: Options) -> Verdic
     after = text[container.end :][:WINDOW]
     if CORRECTION.search(after):
         corrected = read(after, options)
-        if corrected.index is not None and corrected.level >= CONCLUDED:
+        if corrected.option is not None and corrected.level >= CONCLUDED:
             return corrected._replace(how=f"after the {container.name}: {corrected.how}", start=container.end)
     verdict = read(content[:WINDOW], options, cued=True)
     return verdict._replace(how=f"{container.name}: {verdict.how}", start=0, end=0)
@@ -114,12 +115,12 @@ def _read_chain(thinking: str, options: Options, *, open_chain: bool) -> tuple[V
     for container in containers(folded):
         if container.content.strip():
             verdict = _read_container(container, folded, options)
-            if verdict is not None and verdict.index is not None:
+            if verdict is not None and verdict.option is not None:
                 return verdict, container.content.strip()
     text, _ = _window(folded)
     verdict = read(text, options)
     ends_there = not any(c.isalnum() for c in text[verdict.end :])
-    if verdict.index is not None and verdict.level == STATED and ends_there:
+    if verdict.option is not None and verdict.level == STATED and ends_there:
         return verdict._replace(how=f"stated at the end of the chain, {verdict.how}"), text[verdict.start : verdict.end]
     return why if thinking.strip() else NOTHING._replace(how="empty"), ""
 
@@ -130,7 +131,7 @@ def _window(text: str) -> tuple[str, int]:
 
 
 def _unformatted(text: str) -> str:
-    text = without_struck(text)
+    text = without_rejected(text)
     return without_latex(text) if "\\" in text or "$" in text else text
 
 

@@ -19,7 +19,8 @@ _OPEN = re.compile(r"[<\[]\s?(answer|final_answer|response|final)\s?[>\]]", re.I
 _CLOSE = re.compile(r"[<\[]\s?/\s?(?:answer|final_answer|response|final)\s?[>\]]", re.IGNORECASE)
 _BOX = re.compile(r"\\(?:boxed|fbox)\s?\{")
 _KEY = re.compile(
-    r"[\"'](?:final[_ ]?answer|correct[_ ]?answer|answer|answer_choice|selected_option|correct_option|prediction|choice|option)[\"']\s{0,8}:\s{0,8}",
+    r"[\"'](?:(?:final|correct)?[_ ]?answer|answer_choice|(?:selected|correct)_option|prediction|choice|option)[\"']"
+    r"\s{0,8}:\s{0,8}",
     re.IGNORECASE,
 )
 _VALUE = re.compile(r"\"((?:[^\"\\]|\\.){0,2000})\"?|'((?:[^'\\\n]|\\.|'(?=\w)){0,2000})'?|([^\s,}\]]{1,200})")
@@ -76,7 +77,4 @@ def without_latex(text: str) -> str:
 
 
 def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
-    last = None
-    for last in pattern.finditer(text):
-        pass
-    return last
+    return max(pattern.finditer(text), key=lambda match: match.start(), default=None)

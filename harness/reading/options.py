@@ -1,4 +1,4 @@
-"""The options of a question, and where a text mentions them."""
+"""The options of a question as sequences of words, and what a text says of them."""
 
 from __future__ import annotations
 
@@ -7,47 +7,38 @@ from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
-from dtbench.harness.reading.lexicon import STOP_WORDS
+from dtbench.harness.reading.tables import STOP_WORDS
 from dtbench.harness.reading.tidy import fold
 from dtbench.harness.reading.words import Token, akin, exact, plain, stems, tokens
 
 _OWN_LABEL = re.compile(r"\s*(?:[(\[]([A-Za-z1-9])[)\]]|([A-Za-z1-9])[).:](?=\s))\s*(?=\S)")
-
-
 _NOTE = re.compile(r"[A-Z](?:[b#♭♯]|m|M|maj|min|dim|sus|aug)?\d?|[IV]+")
-
-
+_ORDINALS = frozenset(("first", "second", "third", "fourth", "last", "middle"))
+_ORDER_WORDS = STOP_WORDS | _ORDINALS | {"before", "after"}
+_BACKWARDS = frozenset(("after", "preceded", "not"))
 _YES_NO = frozenset(("yes", "no", "not", "none", "sure"))
 
 
 class Mention(NamedTuple):
-    """A place in a text that names an option."""
+    """A place where an option stands word for word."""
 
     start: int
     end: int
-    index: int
-    kind: str
-    """`text`, `letter` or `ordinal`."""
+    option: int
 
 
 class Options:
-    """The options as sequences of words, ready to be looked for."""
+    """The options of one question, ready to be looked for."""
 
     def __init__(self, choices: Sequence[str]) -> None:
         self.choices = tuple(choices)
-        self.texts, self.numbered = _without_labels([fold(c).strip() for c in choices])
+        self.texts, self.numbered = _without_labels([fold(choice).strip() for choice in choices])
         self.normal = plain
-        self.words = self._sequences()
-        if len(set(self.words)) < len({t.casefold() for t in self.texts}):
+        self.words = [_spell(text, exactly=False) for text in self.texts]
+        if len(set(self.words)) < len({text.casefold() for text in self.texts}):
             # Forms that would run together ("dog", "dogs") are told apart as written.
             self.normal = exact
-            self.words = self._sequences()
-
-    def _sequences(self) -> list[tuple[str, ...]]:
-        return [self._spelled(text) for text in self.texts]
-
-    def _spelled(self, text: str) -> tuple[str, ...]:
-        return _spell(text, exactly=self.normal is exact)
+            self.words = [_spell(text, exactly=True) for text in self.texts]
 
     def __len__(self) -> int:
         return len(self.choices)
@@ -58,68 +49,20 @@ class Options:
         return any(len(w) == 1 and w.isalpha() and w.isascii() for words in self.words for w in words)
 
     @cached_property
+    def have_ordinals(self) -> bool:
+        """Some option holds an ordinal itself."""
+        return any(word in _ORDINALS for words in self.words for word in words)
+
+    @cached_property
+    def have_numbers(self) -> bool:
+        """Some option begins with a number."""
+        return any(words and words[0].lstrip("+-")[:1].isdigit() for words in self.words)
+
+    @cached_property
     def none_of_them(self) -> int | None:
         """The option that says that no other fits, where there is one."""
         found = [i for i, words in enumerate(self.words) if words and words[0] in {"none", "neither"}]
         return found[0] if len(found) == 1 else None
-
-    @cached_property
-    def have_ordinals(self) -> bool:
-        """Some option holds an ordinal itself."""
-        return any(w in {"first", "second", "third", "fourth", "last", "middle"} for words in self.words for w in words)
-
-    @cached_property
-    def have_numbers(self) -> bool:
-        """Some option is little more than a number."""
-        return any(words and words[0].lstrip("+-")[:1].isdigit() for words in self.words)
-
-    @cached_property
-    def _by_first(self) -> dict[str, list[tuple[tuple[str, ...], int]]]:
-        table: dict[str, list[tuple[tuple[str, ...], int]]] = {}
-        for index, words in enumerate(self.words):
-            if words:
-                table.setdefault(words[0], []).append((words, index))
-        for entries in table.values():
-            entries.sort(key=lambda entry: -len(entry[0]))
-        return table
-
-    def whole(self, text: str) -> int | None:
-        """The option that the whole of a short text is, punctuation and mark-up aside."""
-        bare = text.strip().casefold()
-        for index, own in enumerate(self.texts):
-            if own.casefold() == bare:
-                return index
-        words = self._spelled(text) if len(text) < 2000 else ()
-        if not words:
-            return None
-        hits = [i for i, own in enumerate(self.words) if own == words]
-        return hits[0] if len({self.texts[i] for i in hits}) == 1 else None
-
-    def mentions(self, words: list[Token]) -> list[Mention]:
-        """Where options stand in the text word for word; the longest wins where they overlap."""
-        found: list[Mention] = []
-        place = 0
-        while place < len(words):
-            hit = self._at(words, place)
-            if hit is None:
-                place += 1
-                continue
-            length, index = hit
-            found.append(Mention(words[place].start, words[place + length - 1].end, index, "text"))
-            place += length
-        return found
-
-    def _at(self, words: list[Token], place: int) -> tuple[int, int] | None:
-        first = words[place]
-        for sequence, index in self._by_first.get(first.norm, ()):
-            if len(sequence) == 1:
-                if not first.article and not _is_other_word(words, place, self.texts[index]):
-                    return 1, index
-                continue
-            length = _length_of(sequence, words, place)
-            if length:
-                return length, index
-        return None
 
     @cached_property
     def distinctive(self) -> list[tuple[str, ...]]:
@@ -138,51 +81,103 @@ class Options:
         found = {i: [j for j, other in enumerate(sets) if own < other] for i, own in enumerate(sets) if own}
         return {i: longer for i, longer in found.items() if longer}
 
-    def union(self, named: set[int]) -> int | None:
-        """The option that says exactly what the named ones say together: a dog, a cat -> `Dog and cat`."""
-        if len(named) < 2:
-            return None
-        parts = {w for i in named for w in self.distinctive[i]}
-        whole = [i for i, own in enumerate(self.distinctive) if len(own) > 1 and set(own) - {"and"} == parts - {"and"}]
-        return whole[0] if len(whole) == 1 else None
+    def whole(self, text: str) -> int | None:
+        """The option that the whole of a short text is, punctuation and mark-up aside."""
+        bare = text.strip().casefold()
+        for option, own in enumerate(self.texts):
+            if own.casefold() == bare:
+                return option
+        words = _spell(text, exactly=self.normal is exact) if len(text) < 2000 else ()
+        hits = [i for i, own in enumerate(self.words) if words and own == words]
+        return hits[0] if len({self.texts[i] for i in hits}) == 1 else None
+
+    def mentions(self, words: list[Token]) -> list[Mention]:
+        """Where options stand in the text word for word; the longest wins where they overlap."""
+        found: list[Mention] = []
+        place = 0
+        while place < len(words):
+            length, option = self._at(words, place)
+            if length:
+                found.append(Mention(words[place].start, words[place + length - 1].end, option))
+            place += length or 1
+        return found
+
+    @cached_property
+    def _by_first(self) -> dict[str, list[tuple[tuple[str, ...], int]]]:
+        table: dict[str, list[tuple[tuple[str, ...], int]]] = {}
+        for option, words in enumerate(self.words):
+            if words:
+                table.setdefault(words[0], []).append((words, option))
+        for entries in table.values():
+            entries.sort(key=lambda entry: -len(entry[0]))
+        return table
+
+    def _at(self, words: list[Token], place: int) -> tuple[int, int]:
+        """How many words from here name an option, and which; (0, 0) where none is named."""
+        for sequence, option in self._by_first.get(words[place].norm, ()):
+            if len(sequence) == 1:
+                if not words[place].article and not _is_other_word(words, place, self.texts[option]):
+                    return 1, option
+            elif length := _length_of(sequence, words, place):
+                return length, option
+        return 0, 0
 
     def paraphrased(self, words: list[Token]) -> list[int]:
         """The options of which everything that sets them apart is said by these words, in whatever form."""
-        said = {stems(t.norm)[0] for t in words}
-        full = [i for i, own in enumerate(self.distinctive) if own and all(_is_said(w, said) for w in own)]
-        full = [i for i in full if not _YES_NO.issuperset(self.distinctive[i])]
-        sets = {i: set(self.distinctive[i]) for i in full}
+        said = _stems_said(words)
+        sets = {i: set(own) for i, own in enumerate(self.distinctive) if own and not _YES_NO.issuperset(own)}
+        full = [i for i, own in sets.items() if all(_is_said(word, said) for word in own)]
         largest = [i for i in full if not any(sets[i] < sets[j] for j in full)]
         if len(largest) > 1 and all(sets[i] == sets[largest[0]] for i in largest):
             largest = self._in_order(largest, words)
         apart = all(sets[i].isdisjoint(sets[j]) for i in largest for j in largest if i < j)
         return largest if apart else []
 
-    def hinted(self, words: list[Token]) -> int | None:
-        """The only option of which the text says at least half of what sets it apart, and of the others nothing."""
-        said = {stems(t.norm)[0] for t in words if t.norm not in STOP_WORDS}
-        shares = [sum(_is_said(w, said) for w in own) / len(own) if own else 0 for own in self.distinctive]
-        found = [i for i, share in enumerate(shares) if share]
-        return found[0] if len(found) == 1 and shares[found[0]] >= 0.5 and not _YES_NO & set(self.words[found[0]]) else None
-
     def _in_order(self, same: list[int], words: list[Token]) -> list[int]:
         """Of options with the same words, those whose order is that of the text."""
-        norms = [t.norm for t in words]
-        if "after" in norms or norms.count("from") > 1:
+        norms = [token.norm for token in words]
+        order = [word for word in dict.fromkeys(norms) if word in self.distinctive[same[0]]]
+        if not order or "after" in norms or ("from" in norms and norms.index("from") > norms.index(order[0])):
             return []
-        order = [w for w in dict.fromkeys(norms) if w in self.distinctive[same[0]]]
-        if "from" in norms and norms.index("from") > norms.index(order[0]) if order else True:
-            return []
-        return [i for i in same if [w for w in self.distinctive[i] if w in order] == order]
+        return [i for i in same if [word for word in self.distinctive[i] if word in order] == order]
 
-    def paraphrased_word(self, word: str, said: str) -> bool:
-        """Whether one word of an option is said by this word."""
-        return _is_said(word, {stems(said)[0]})
+    def ordered(self, words: list[Token]) -> int | None:
+        """Of options that tell the same events in different orders, the one whose order is that of the text."""
+        if _BACKWARDS.intersection(token.norm for token in words):
+            return None
+        contents = [tuple(dict.fromkeys(w for w in own if w not in _ORDER_WORDS)) for own in self.words]
+        same = [i for i, own in enumerate(contents) if [set(other) for other in contents].count(set(own)) > 1]
+        found = []
+        for i in same:
+            places = [_first_said(word, words) for word in contents[i]]
+            said = [place for place in places if place is not None]
+            if len(set(said)) > 1 and said == sorted(said):
+                found.append(i)
+        return found[0] if len(found) == 1 else None
+
+    def says(self, said: str, option: int) -> bool:
+        """Whether a word says one of those that set an option apart."""
+        return any(_is_said(word, {stems(said)[0]}) for word in self.distinctive[option])
+
+    def hinted(self, words: list[Token]) -> int | None:
+        """The only option of which the text says at least half of what sets it apart, and of the others nothing."""
+        said = _stems_said([token for token in words if token.norm not in STOP_WORDS])
+        shares = [sum(_is_said(word, said) for word in own) / len(own) if own else 0.0 for own in self.distinctive]
+        found = [i for i, share in enumerate(shares) if share]
+        if len(found) != 1 or shares[found[0]] < 0.5 or not _YES_NO.isdisjoint(self.words[found[0]]):
+            return None
+        return found[0]
+
+    def union(self, named: set[int]) -> int | None:
+        """The option that says exactly what the named ones say together: a dog, a cat -> `Dog and cat`."""
+        parts = {word for i in named for word in self.distinctive[i]}
+        whole = [i for i, own in enumerate(self.distinctive) if len(own) > 1 and set(own) == parts]
+        return whole[0] if len(whole) == 1 and len(named) > 1 else None
 
 
 @lru_cache(maxsize=16384)
 def _spell(text: str, *, exactly: bool) -> tuple[str, ...]:
-    return tuple(t.norm for t in tokens(text, exact if exactly else plain) if not t.article)
+    return tuple(token.norm for token in tokens(text, exact if exactly else plain) if not token.article)
 
 
 def _length_of(sequence: tuple[str, ...], words: list[Token], place: int) -> int:
@@ -207,6 +202,14 @@ def _is_other_word(words: list[Token], place: int, option: str) -> bool:
     return place + 1 < len(words) and words[place + 1].norm in {"minor", "major"}
 
 
+def _first_said(word: str, words: list[Token]) -> int | None:
+    return next((token.start for token in words if _is_said(word, {stems(token.norm)[0]})), None)
+
+
+def _stems_said(words: list[Token]) -> set[str]:
+    return {stems(token.norm)[0] for token in words if not token.article}
+
+
 def _is_said(word: str, said: set[str]) -> bool:
     forms = stems(word)
     return any(form in said for form in forms) or any(akin(forms[0], other) for other in said)
@@ -214,8 +217,8 @@ def _is_said(word: str, said: set[str]) -> bool:
 
 def _without_labels(texts: list[str]) -> tuple[list[str], bool]:
     """The texts without letters or numbers of their own in front, and whether these were numbers."""
-    marks = [_OWN_LABEL.match(t) for t in texts]
+    marks = [_OWN_LABEL.match(text) for text in texts]
     for numbered, names in ((False, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"), (True, "123456789")):
-        if all(m and (m[1] or m[2]).upper() == names[i : i + 1] for i, m in enumerate(marks)):
-            return [t[m.end() :] for t, m in zip(texts, marks, strict=True) if m], numbered
+        if all(mark and (mark[1] or mark[2]).upper() == names[i : i + 1] for i, mark in enumerate(marks)):
+            return [text[mark.end() :] for text, mark in zip(texts, marks, strict=True) if mark], numbered
     return texts, False

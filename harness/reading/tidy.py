@@ -21,6 +21,7 @@ _ROLE_ECHO = re.compile(r"\s*(?:<\|im_start\|>)?(?:system|user|human)[ \t]*[\n:]
 _ASSISTANT = re.compile(r"(?:<\|im_start\|>|\n)[ \t]*(?:assistant|model)[ \t]*[\n:]", re.IGNORECASE)
 _NEXT_QUESTION = re.compile(r"\n[ \t#*]*(?:question|q|user|human|instruction)[ \t]*\d{0,3}[ \t]*:", re.IGNORECASE)
 _STRUCK = re.compile(r"~~[^~\n]{1,200}~~")
+_UNTICKED = re.compile(r"\[ ?\][^\[\n]*|\[x\]", re.IGNORECASE)
 _FINAL_CHANNEL = "<|channel|>final<|message|>"
 _CHANNEL_MARK = re.compile(r"<\|[a-z]+\|>(?:analysis|assistant|final)?")
 _CHAIN_TAG = re.compile(
@@ -42,9 +43,17 @@ def fold(text: str) -> str:
     return text.translate(_FOLD)
 
 
-def without_struck(text: str) -> str:
-    """The text with what was struck through blanked, each place kept."""
-    return _STRUCK.sub(lambda struck: " " * len(struck[0]), text) if "~~" in text else text
+def without_rejected(text: str) -> str:
+    """The text with what was struck through or left unticked blanked, each place kept."""
+    if "~~" in text:
+        text = _STRUCK.sub(_blank, text)
+    if "[x]" in text.lower():
+        text = _UNTICKED.sub(_blank, text)
+    return text
+
+
+def _blank(match: re.Match[str]) -> str:
+    return " " * len(match[0])
 
 
 def own_turn(text: str) -> str:

@@ -8,24 +8,28 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
-from dtbench.harness.reading.lexicon import AFTER_A_LETTER, IRREGULAR, NUMBERS, SAME_MEANING
+from dtbench.harness.reading.tables import AFTER_A_LETTER, IRREGULAR, NUMBERS, SAME_MEANING
 
 _UNSPACED = "\u0e00-\u0e7f\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
-# Numbers keep their sign and inner marks (-3, 1.5, 7:15, 6/8), notes their accidental (C#); scripts that
-# put no spaces between words are taken sign by sign.
+# Numbers keep their sign and inner marks (-3, 1.5, 7:15, 6/8), notes their accidental (C#), "cannot" and "don't" come
+# apart, and scripts that put no spaces between words are taken sign by sign.
 _TOKEN = re.compile(
     rf"(?<![\w.)])[+-](?=\d)\d+(?:[.,:/]\d+)*|\d+(?:[.,:/]\d+)*|[{_UNSPACED}]"
     rf"|(?i:can)(?=not\b)|[A-Za-z]+?(?=n't\b)|n't\b"
     rf"|[^\W\d_{_UNSPACED}]+(?:'(?:s|re|ve|ll|d|m)\b)?[#♯♭]?\d*"
 )
+_ARTICLES = frozenset(("a", "an", "the", "The", "An", "THE", "A", "I"))
+_TENS = frozenset(
+    ("eighteen", "nineteen", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+)
+_ACCIDENTALS = {"flat": "b", "sharp": "#", "Flat": "b", "Sharp": "#"}
 _DECIMAL_COMMA = re.compile(r"(?<=\d),(?=\d{1,2}$)")
 _NO_FRACTION = re.compile(r"\.0+$")
-_ARTICLES = frozenset(("a", "an", "the", "The", "An", "THE", "A", "I"))
-_TENS = frozenset("twenty thirty forty fifty sixty seventy eighty ninety nineteen eighteen".split())
-_ACCIDENTALS = {"flat": "b", "sharp": "#", "Flat": "b", "Sharp": "#"}
+_ARABIC_ARTICLE = "\u0627\u0644"
 _SUFFIXES = (
-    "iness ness ingly ically fully ation istic ing ied ies ed ly ful ment ism ic er or y e s".split()
-)  # fmt: skip
+    *("iness", "ness", "ingly", "ically", "fully", "ation", "istic", "ing", "ied", "ies", "ed", "ly", "ful", "ment"),
+    *("ism", "ic", "er", "or", "y", "e", "s"),
+)
 
 
 class Token(NamedTuple):
@@ -39,8 +43,9 @@ class Token(NamedTuple):
 
 
 def tokens(text: str, normal: Callable[[str], str]) -> list[Token]:
-    """The words of a folded text, articles marked, `E flat` as one."""
+    """The words of a folded text, articles marked, `E flat` and `seventy-eight` as one."""
     found: list[Token] = []
+    tens = False
     for match in _TOKEN.finditer(text):
         word = match[0]
         if word in _ACCIDENTALS and found and _is_note(found[-1], match.start(), text):
@@ -48,7 +53,8 @@ def tokens(text: str, normal: Callable[[str], str]) -> list[Token]:
             found[-1] = Token(note.norm + _ACCIDENTALS[word], note.start, match.end(), text[note.start : match.end()])
         else:
             found.append(Token(normal(word), match.start(), match.end(), word))
-    if any(token.raw.lower() in _TENS for token in found):
+            tens = tens or word.lower() in _TENS
+    if tens:
         found = _joined_numbers(found, text)
     for i, token in enumerate(found):
         if token.raw in _ARTICLES and _is_article(found, i, text):
@@ -61,29 +67,22 @@ def _joined_numbers(found: list[Token], text: str) -> list[Token]:
     joined: list[Token] = []
     for token in found:
         last = joined[-1] if joined else None
-        if (
-            last
-            and last.norm.isdigit()
-            and token.norm.isdigit()
-            and not last.raw[0].isdigit()
-            and not token.raw[0].isdigit()
-        ):
-            value = _together(int(last.norm), int(token.norm))
-            if value and text[last.end : token.start] in {" ", "-"}:
-                joined[-1] = Token(str(value), last.start, token.end, text[last.start : token.end])
-                continue
-        joined.append(token)
+        value = _number_of_both(last, token) if last and text[last.end : token.start] in {" ", "-"} else None
+        if last and value:
+            joined[-1] = Token(str(value), last.start, token.end, text[last.start : token.end])
+        else:
+            joined.append(token)
     return joined
 
 
-def _together(one: int, other: int) -> int | None:
-    if 20 <= one <= 90 and one % 10 == 0 and 0 < other < 10:
-        return one + other
-    if one in {18, 19, 20} and 10 <= other <= 99:
-        return 100 * one + other
-    if 1800 <= one <= 2090 and one % 10 == 0 and one % 100 >= 20 and 0 < other < 10:
-        return one + other
-    return None
+def _number_of_both(one: Token, other: Token) -> int | None:
+    spelled = not one.raw[0].isdigit() and not other.raw[0].isdigit()
+    if not (spelled and one.norm.isdigit() and other.norm.isdigit()):
+        return None
+    left, right = int(one.norm), int(other.norm)
+    if 0 < right < 10 and left % 10 == 0 and (20 <= left <= 90 or (1800 <= left <= 2090 and left % 100 >= 20)):
+        return left + right
+    return 100 * left + right if left in {18, 19, 20} and 10 <= right <= 99 else None
 
 
 def _is_note(token: Token, place: int, text: str) -> bool:
@@ -94,7 +93,7 @@ def _is_article(found: list[Token], i: int, text: str) -> bool:
     raw = found[i].raw
     if raw not in {"A", "I"}:
         return len(found) > 1
-    if i + 1 == len(found):
+    if i + 1 == len(found) or (i > 0 and found[i - 1].article):
         return False
     following = found[i + 1]
     between = text[found[i].end : following.start]
@@ -115,15 +114,14 @@ def plain(word: str) -> str:
 
 @lru_cache(maxsize=65536)
 def exact(word: str) -> str:
-    """The form in which only case and accents do not differ."""
+    """The form in which only case and accents do not differ, and numbers are written in one way."""
     word = word.lower()
     if not word.isascii():
         apart = unicodedata.normalize("NFKD", word)
         word = unicodedata.normalize("NFC", "".join(c for c in apart if not "\u0300" <= c <= "\u036f"))
-        word = word.replace("♯", "#").replace("♭", "b").removeprefix("\u0627\u0644")  # the Arabic article
+        word = word.replace("♯", "#").replace("♭", "b").removeprefix(_ARABIC_ARTICLE)
     elif word[0] in "+0123456789":
-        word = _DECIMAL_COMMA.sub(".", word.removeprefix("+"))
-        word = _NO_FRACTION.sub("", word)
+        word = _NO_FRACTION.sub("", _DECIMAL_COMMA.sub(".", word.removeprefix("+")))
     return word.removesuffix("'s")
 
 
@@ -138,7 +136,7 @@ def stems(word: str) -> tuple[str, ...]:
 def _same_meaning() -> dict[str, tuple[str, ...]]:
     table: dict[str, tuple[str, ...]] = {}
     for group in SAME_MEANING:
-        members = [_stem(word) for word in group.split()]
+        members = [_stem(plain(word)) for word in group.split()]
         for member in members:
             table[member] = tuple(m for m in dict.fromkeys(members) if m != member)
     return table

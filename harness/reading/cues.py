@@ -1,0 +1,229 @@
+"""The phrases that steer a sentence, by what they do to the option that comes next or came before.
+
+Each is a list of alternatives, a line a kind or a language: English first, then what was met in practice.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+
+def _any(*alternatives: str) -> str:
+    return "|".join(alternatives)
+
+
+def _compiled(*alternatives: str) -> re.Pattern[str]:
+    return re.compile(_any(*alternatives), re.IGNORECASE)
+
+
+def _words(text: str) -> str:
+    """Phrases of plain words, set apart by bars, as whole words."""
+    return rf"\b(?:{text})\b"
+
+
+# -- what points at the option that follows ---------------------------------------------------------------------------
+
+_ANSWER = (
+    r"(?:answer|choice|option|response|conclusion|prediction"
+    r"|(?:best|closest|only|better) (?:match|fit|guess|candidate|description))"
+)
+_IS = (
+    r"(?:(?:is|would be|should be|must be|will be|was(?! going)|has to be|becomes)\b(?! not|n't|'t)"
+    r"(?:,? (?:therefore|thus|clearly|most likely|simply))?:?|:|=|->|=>|-{1,2}(?= ))"
+)
+_ROMANCE_ANSWER = r"respuesta|resposta|risposta|réponse|reponse|opción|opcion|opção|opzione"
+EXPLICIT = _any(
+    rf"\b{_ANSWER}(?: here| to (?:the|this) question| choice| letter)?[*_\"' ]*{_IS}",
+    r"(?:答案|选项)(?:应该|应)?\s?(?:是|为|选|:)|所以选择?|故选|应选|(?<!不)选择?(?=\s?[A-H(])",
+    r"(?:答え|正解|解答|回答|選択肢)\s?(?:は|:)",
+    r"(?:정답|답변|답)\s?(?:은|:)",
+    rf"\b(?:{_ROMANCE_ANSWER})(?: correcta| correta| correcte| corretta| finale?)?"
+    r"(?: es| é| è| est)?(?: la| a)?\s?:?(?=\s)",
+    r"\bantwort(?: ist| lautet)?\s?:?(?=\s)",
+    r"\bответ\s?(?:[:-]|это)?|उत्तर\s?:?",
+    r"(?:الإجابة|الجواب)(?: الصحيحة| الصحيح)?(?: هي| هو)?\s?:?",
+)
+"""The answer is named as the answer."""
+
+_I_WILL = r"(?:i(?:'d|'ll| would| will| am|'m)?|we|let's|let us)(?: \w+ly)?(?: have to| must| should)?(?: to)?"
+CHOOSE = _any(
+    rf"\b{_I_WILL} ?(?:choose|pick|select|say|settle on|vote for|stand by|guess(?: it's| it is)?)\b",
+    rf"\b{_I_WILL} ?(?:go(?:ing)? (?:with|for)|switch(?:ing)? to|opt(?:ing)? for)\b",
+    rf"\b{_I_WILL} ?(?:lean(?:ing)? towards?|stick(?:ing)? with|stay(?:ing)? with)\b",
+    _words("i mean|make that") + r"|\bor rather,?",
+    r"\bmy (?:answer|mind|choice)(?: from [^.]{1,24}?)? to\b|\bmy (?:pick|guess|vote|verdict)(?: is|:)",
+    r"\bfinal(?: answer)?\s?:|\bcorresponds? to (?=option|choice|\()",
+    _words("je dirais|diría|ich würde sagen|я бы сказала?"),
+)
+"""The writer commits to what follows."""
+
+EXCEPT = _any(
+    r"\b(?:can't|cannot|couldn't) be (?:anything|anyone) (?:but|other than)|\bnothing (?:but|other than)\b",
+    r"\b(?:everything|everyone|every|all|any|none)(?: of)?(?: the)?(?: other)?(?: \w+)?"
+    r" (?:except|but|apart from|other than|besides)\b",
+)
+"""All are dealt with but what follows."""
+
+CONCLUDE = _any(
+    _words("therefore|thus|hence|consequently|so|overall|ultimately|finally|clearly|definitely|indeed|conclusion"),
+    _words("in (?:conclusion|summary|short)|to (?:conclude|sum up)|(?:i|we) conclude"),
+    _words(
+        "(?:must|has to|have to|can only) be|(?:most )?(?:likely|probably)|best (?:described|characteri[sz]ed|matched)"
+    ),
+    _words("i (?:think|believe|guess)|i'm (?:confident|certain|sure)|settles?(?: it)?|decides?(?: it)?"),
+    _words("only leaves|leaves?(?: us)?(?: with)?|leaving|remaining(?: one| option)?"),
+    r"所以|因此|综上|从而|最有可能的?是?|很可能是?|应该是|したがって|따라서",
+    _words("por (?:lo )?tanto|luego|entonces|logo|donc|folglich|deshalb|daher|somit|следовательно|значит"),
+    r"\balso\b(?= ist)|- also\b",
+)
+"""What follows is drawn as a conclusion."""
+
+IDENTIFY = _any(
+    r"\b(?:this|it|that|the (?:sound|audio|clip|instrument|speaker|music|piece|voice|recording|song|track))"
+    r" (?:is|was|sounds? like|appears to be|seems to be)\b",
+    _words("(?:it|this|that)'s|sounds? like|i (?:can )?hear|comes? from|points? to|это"),
+)
+"""What follows is said to be what is heard."""
+
+# -- what turns the option that follows -------------------------------------------------------------------------------
+
+NEGATE = _any(
+    _words(r"anything but|far from|not(?! only| just| sure)|\w+n't|never|neither|nor|cannot|without|nothing|nobody"),
+    _words("rul(?:e|es|ed|ing) out|exclud(?:e|es|ed|ing)|eliminat(?:e|es|ed|ing)|discard(?:ed)?|reject(?:ed)?"),
+    _words("hardly|barely|lack(?:s|ing)?|absence|absent|rather than|instead of|(?:as )?opposed to|unlike|apart from"),
+    r"\bno\b(?! doubt\b|,|\.|\s*$)",
+    _words("weder|noch|nicht|kein(?:e|en)?|ni|tampoco|no es|não|non|n'est pas|не|ни|нет"),
+    r"不是|不选|也不|并非|没有|排除|ليست?",
+)
+"""What follows is denied."""
+
+HEDGE = _any(
+    _words("might|could|may|maybe|perhaps|possibly|plausible|either|whether|if|would|wouldn't|were|candidates?"),
+    _words("considered|wondered|thought|believed|assumed|suspected|i (?:had )?said|initially|at first|first i"),
+    _words("first (?:thought|guess|said|impression|instinct|took|heard|believed)|was (?:going|tempted|about) to"),
+    _words("between|among(?:st)?|can be confused|resembles?|similar to|hard to (?:say|tell)|unsure|not sure|uncertain"),
+    _words("usually|normally|typically|typical|suggests?|tends?"),
+    r"(?<!最有)(?<!很)可能|也许|或许|以为|一开始|起初|かもしれ|最初は|一瞬|처음에는|아마",
+    _words("al principio|pensé|quizás?|tal vez|puede ser|podría|talvez|pode ser|poderia|forse|potrebbe"),
+    _words("d'abord|au début|peut-être|pourrait|vielleicht|könnte|anfangs|zuerst dachte"),
+    _words("сначала|подумал[аи]?|возможно|может быть"),
+)
+"""What follows is considered, not said."""
+
+BACKGROUND = _any(
+    _words(
+        "although|though|even though|while|whereas|despite|in spite of|besides|accompanied by|followed by|reverses?"
+    ),
+    _words("obwohl|aunque|embora|sebbene|хотя") + r"|\bbien qu[e']",
+    r"虽然|尽管",
+)
+"""Up to the next comma, options are named as background."""
+
+CONTEXT = _words("before|after|following|preceding|than|next to|alongside|above|below") + r"|\bqu'(?=une? |le |la )"
+"""The option that follows is named to place another one."""
+
+# -- what ends the hold of the above ----------------------------------------------------------------------------------
+
+RESET = _any(
+    _words("but|however|yet|nevertheless|still|actually|instead(?! of)|rather(?! than)|which (?:leaves|means)|as it's"),
+    r";|—|--|: ",
+    r"但是?|而是|不过|でしたが|ましたが|ですが|しかし|けど",
+    _words("mais|sondern|sino|pero|а|но"),
+)
+NEW_SUBJECT = (
+    r",(?= (?:and )?(?:(?:it|this|that|he|she|they|there|i|we|so)\b|leaving |which leaves |making "
+    r"|the (?:correct|right|best) |(?:la|le|il|elle|el|der|die|das) ))"
+)
+COMMA = r", "
+
+# -- what is said after the option ------------------------------------------------------------------------------------
+
+_MARKUP = r"[\s*_\"')\]]*"
+GOOD = _compiled(
+    rf"{_MARKUP},? (?:is|was|would be|seems|looks|are)(?: \w+ly)? (?:also )?(?:the |a |an )?(?:\w+ )?"
+    r"(?:correct|right|best|answer|only one left|accurate|most \w+ (?:answer|choice|option|match))\b",
+    rf"{_MARKUP},? (?:describes|matches|fits|suits)(?: \w+){{0,6}} (?:best|well|perfectly|better)",
+    rf"{_MARKUP},? makes the most sense|{_MARKUP} (?:is what|does[.!])",
+    rf"{_MARKUP}\s*[-=:–]*\s*(?:\(?correct\)?\b(?! answer)|[✓✔✅☑])",
+    rf"{_MARKUP}.{{0,20}}(?:is the best match|the best match\b|the best fit\b|settles it)",
+)
+_VERB = (
+    r"(?:is|are|was|were|can be|can|seems|must be|would be|should be|has been|have been|as|would|does|do|could)?"
+    r"(?: also| both| all| clearly| definitely| likely)*"
+)
+BAD = _compiled(
+    rf"{_MARKUP}(?:[|:-]+ ?)?{_VERB} ?(?:wrong|incorrect|not\b|n't|out\b|excluded|ruled out|eliminated|unlikely"
+    r"|rejected|false|impossible|off the table|crossed off|too \w+)",
+    rf"{_MARKUP}(?:[|:-]+ ?)?(?:(?:is|are|was|does|do|wo|ca|could|would|should)n't|cannot)\b",
+    rf"{_MARKUP}(?:[|:-]+ ?)?(?:[❌✗✘✖]|reverses|contradicts)|{_MARKUP}[:-] ?no\b",
+    rf"{_MARKUP} would(?:n't)? (?:have|be(?! (?:the|my|best))|need|require|sound|show|give|produce|last|come)\b",
+    r"(?:の音)?(?:では|じゃ)(?:なく|ない|ありません)|[이가]? ?아니[라고며]|[이가]? ?아닙니다",
+)
+DOUBT_AFTER = _compiled(
+    r" (?:might|may|could) (?:be|also|come|seem)|, perhaps|, maybe| is (?:tempting|plausible|possible)",
+    r"か?と思(?:い|っ)|かもしれ|일 수도",
+)
+IN_TOTAL = _compiled(r"[\s*_]*(?:\w+ ){0,4}(?:in total|altogether|in all)\b")
+
+# -- marks in a list of the options -----------------------------------------------------------------------------------
+
+GOOD_SIGN = _compiled(r"[✓✔✅☑]|\[x\]")
+GOOD_MARK = _compiled(
+    r"[✓✔✅☑]|\[x\]|(?<![a-z])(?:correct|right answer|best (?:fit|match)|this (?:is it|fits|matches))\b"
+)
+BAD_SIGN = _compiled(r"[❌✗✘✖]")
+BAD_MARK = _compiled(r"[❌✗✘✖×]|\b(?:incorrect|wrong|not|no|isn't|doesn't|too|unlikely|but)\b")
+
+# -- whole texts and sentences ----------------------------------------------------------------------------------------
+
+CORRECTION = _compiled(
+    r"\b(?:wait|actually|no,|sorry|correction|edit:|update:|scratch that|i mean|or rather|make that|er,|hmm|my mistake"
+    r"|misjudged|on second (?:thought|listen)|let me re\w+|i (?:was|were) wrong)"
+)
+"""What came before is taken back."""
+
+_UNABLE = r"(?:can(?:'t|not)|unable to|not able to|could(?:n't| not)|impossible to|(?:won't|will not))"
+REFUSAL = _compiled(
+    rf"\b(?:{_UNABLE}|don't have (?:the )?(?:ability|access))(?: \w+)?"
+    r" (?:say|tell|determine|decide|identify|answer|choose|make out|listen|process|access"
+    r"|analy[sz]e|be determined|be sure)\b",
+    rf"\b{_UNABLE}(?: \w+)?(?: to)? (?:hear|access) (?:the|any|this|your) (?:audio|clip|sound|recording|file)",
+    rf"\b{_UNABLE} (?:say|tell)\b|\b(?:i|we) (?:do not|don't) know\b",
+    _words("no audio|please (?:provide|upload|share)|without (?:access|hearing|listening)|hard to (?:say|tell)"),
+    _words("any of them|either of (?:the two|them)"),
+    _words("no puedo|no sé|não sei|je ne peux pas|je ne sais|kann (?:ich )?nicht|ich weiß (?:es )?nicht"),
+    _words("не могу|не знаю"),
+    r"无法|抱歉|不知道|不确定|わかりません|わからない|申し訳|모르겠",
+)
+"""The writer does not answer."""
+
+WITHDRAWN = _compiled(
+    r"\b(?:won't|will not|can't|cannot|unable to|not able to)(?: \w+)?"
+    r" (?:choose|decide|pick|commit|tell which|say which)\b",
+    r"\bi (?:really |honestly |just )?(?:don't|do not) know\b|\bnot sure which\b|\bno idea\b",
+)
+"""An answer before this is given up."""
+
+INSTRUCTION = re.compile(
+    _any(
+        r"\s*[*_#>]*(?:please |you (?:must|should|need to) |your task\b[^.]*?)?"
+        r"(?:choose|select|pick|answer|respond|reply)\b"
+        r"(?: (?:with|the|one|from|an?|between|only|by|among|using|which|correct|most)\b| \w+ (?:from|of|option)\b)",
+        r".*\b(?:options? (?:are|is:|were)|choices (?:are|were)|possible answers|provided choices|answer format"
+        r"|following (?:options|choices))\b",
+    ),
+    re.IGNORECASE | re.DOTALL,
+)
+"""The sentence is of the prompt, not an answer to it."""
+
+FILLER = frozenset(
+    "no wait actually sorry hmm so ok okay yes sure it's it is that's this option choice answer letter final the um uh "
+    "well therefore thus hence scratch that conclusion verdict result correct because".split()
+)
+"""Words beside which an option still stands alone in its sentence."""
+
+
+def master(kinds: Iterable[tuple[str, str]]) -> str:
+    """One pattern for several kinds of cue, each a group of its name."""
+    return "|".join(f"(?P<{name}>{pattern})" for name, pattern in kinds)
