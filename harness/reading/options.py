@@ -14,6 +14,7 @@ from dtbench.harness.reading.words import Token, akin, exact, plain, stems, toke
 _OWN_LABEL = re.compile(r"\s*(?:[(\[]([A-Za-z1-9])[)\]]|([A-Za-z1-9])[).:](?=\s))\s*(?=\S)")
 _NOTE = re.compile(r"[A-Z](?:[b#♭♯]|m|M|maj|min|dim|sus|aug)?\d?|[IV]+")
 _ORDINALS = frozenset(("first", "second", "third", "fourth", "last", "middle"))
+_TELLS_ORDER = re.compile(r",|->|→|>|\b(?:then|before|after|followed|first|until)\b", re.IGNORECASE)
 _ORDER_WORDS = STOP_WORDS | _ORDINALS | {"before", "after"}
 _BACKWARDS = frozenset(("after", "preceded", "not"))
 _YES_NO = frozenset(("yes", "no", "not", "none", "sure"))
@@ -146,7 +147,8 @@ class Options:
         if _BACKWARDS.intersection(token.norm for token in words):
             return None
         contents = [tuple(dict.fromkeys(w for w in own if w not in _ORDER_WORDS)) for own in self.words]
-        same = [i for i, own in enumerate(contents) if [set(other) for other in contents].count(set(own)) > 1]
+        sets = [set(own) for own in contents]
+        same = [i for i, own in enumerate(sets) if sets.count(own) > 1 and _TELLS_ORDER.search(self.texts[i])]
         found = []
         for i in same:
             places = [_first_said(word, words) for word in contents[i]]

