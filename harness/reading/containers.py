@@ -51,8 +51,8 @@ def _box(text: str) -> Container | None:
         depth += 1 if mark[0] == "{" else -1
         if depth == 0:
             end = place + mark.start()
-            return Container("box", without_latex(text[place:end]), opened.start(), end + 1)
-    return Container("box", without_latex(text[place : place + 400]), opened.start(), len(text))
+            return Container("box", _squeezed(text[place:end]), opened.start(), end + 1)
+    return Container("box", _squeezed(text[place : place + 400]), opened.start(), len(text))
 
 
 def _json(text: str) -> Container | None:
@@ -72,8 +72,12 @@ def _json(text: str) -> Container | None:
 
 
 def without_latex(text: str) -> str:
-    """The words of a formula."""
-    return _LATEX.sub(" ", text).strip()
+    """The text with the commands of formulas blanked, each place kept."""
+    return _LATEX.sub(lambda command: " " * len(command[0]), text) if "\\" in text or "$" in text else text
+
+
+def _squeezed(text: str) -> str:
+    return " ".join(_LATEX.sub(" ", text).split())
 
 
 def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
