@@ -12,6 +12,7 @@ A message says what is wrong, the value, what is allowed and what to do next.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class DtbenchError(Exception):
@@ -42,7 +43,23 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """The end of a message about an unknown name: the nearest names, then all of them."""
     import difflib  # 5 ms that only a mistake should cost
 
-    names = list(known)
-    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    names = {name.lower(): name for name in known}
+    close = [names[low] for low in difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.5)]
     meant = f"Did you mean {' or '.join(close)}? " if close else ""
-    return f"{meant}Known: {', '.join(names)}."
+    return f"{meant}Known: {', '.join(names.values())}."
+
+
+def described(error: BaseException) -> str:
+    """An error of someone else's code in one line: its kind, its message, and the line of that code."""
+    import sysconfig
+    import traceback
+
+    ours = (f"{Path(__file__).parent}/", f"{sysconfig.get_path('stdlib')}/", "<")
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith(ours) or "site-packages" in frame.filename
+    ]
+    where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    message = " ".join(str(error).split())
+    return f"{type(error).__name__}{f': {message}' if message else ''}{where}"

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dtbench.harness.errors import DataError, UserError
+from dtbench.harness.errors import DataError, DtbenchError, TaskError, UserError, described
 from dtbench.harness.records import Record, read_json_parts
-from dtbench.harness.schema import Sample
+from dtbench.harness.schema import Dataset
 from dtbench.harness.score import MISSING
 from dtbench.harness.task import Task
 
 Parts = Sequence[Record | DataError]
+Items = Mapping[str | None, Mapping[str, Any]]
+EXPECTED = "a JSON list or JSON lines of records is expected"
 COMPARED = ("question", "choices", "answer", "choice_a", "choice_b", "choice_c", "choice_d", "answer_gt")
 
 
@@ -38,8 +39,8 @@ class Predictions:
     rows: Sequence[Row]
     key: str
     """The name under which the predictions were found."""
-    absent: Sequence[Mapping[str, Any]]
-    """Items of the metadata that the file has no record for."""
+    absent: int
+    """How many items of the metadata the file has no record for."""
     version: str | None
     """The version of the data, where metadata was given to tell it."""
     notes: tuple[str, ...]
@@ -49,85 +50,113 @@ def read_predictions(task: Task, path: Path, metadata: Path | None, *, allow_dup
     """Read a file of predictions; with metadata, questions and answers are taken from there, by id."""
     parts = _parts(task, path)
     records = [part for part in parts if isinstance(part, Record)]
-    key, notes = _prediction_key(task, path, records)
+    key = _prediction_key(task, path, records)
+    notes = _other_keys(task, key, records)
     notes += _repeated_ids(path, records, allow_duplicates=allow_duplicates)
     if metadata is None:
         rows = [_row(number, part, key) for number, part in enumerate(parts)]
-        return Predictions(rows, key, (), None, tuple(notes))
-    data = task.load(metadata)
-    samples = {sample.id: sample for sample in data.samples}
-    _refuse_unknown_ids(path, records, samples, metadata)
-    notes += _differences(records, samples)
-    rows = [_row(number, part, key, samples) for number, part in enumerate(parts)]
-    answered = {row.id for row in rows}
-    absent = [sample.item for sample in data.samples if sample.id not in answered]
+        return Predictions(rows, key, 0, None, tuple(notes))
+    data = _load(task, metadata)
+    items: Items = {sample.id: sample.as_published() for sample in data.samples}
+    _refuse_unknown_ids(records, items, metadata)
+    notes += _differences(records, items)
+    rows = [_row(number, part, key, items) for number, part in enumerate(parts)]
+    absent = len(items.keys() - {row.id for row in rows})
     return Predictions(rows, key, absent, data.version, tuple(notes))
 
 
 def _parts(task: Task, path: Path) -> Parts:
-    if not path.exists():
-        raise UserError(f"--predictions {path}: there is no such file.")
-    if path.is_dir():
-        raise UserError(f"--predictions {path}: this is a folder; a JSON file or JSON lines is expected.")
-    parts = read_json_parts(path)
+    try:
+        parts = read_json_parts(path)
+    except FileNotFoundError:
+        raise UserError(f"--predictions {path}: there is no such file.") from None
+    except IsADirectoryError:
+        raise UserError(f"--predictions {path}: this is a folder; a file with {EXPECTED[2:]}.") from None
+    except OSError as error:
+        raise UserError(f"--predictions {path}: cannot be read ({error.strerror}).") from None
     broken = [part for part in parts if isinstance(part, DataError)]
+    if not parts:
+        raise UserError(f"--predictions {path}: there is no record in it; {EXPECTED}.")
     if len(broken) == len(parts):
-        expected = "a JSON list or JSON lines of records is expected"
-        raise UserError(
-            f"{path}: there is no record in it; {expected}." if not broken else f"{broken[0]} In all, {expected}."
-        )
+        raise UserError(f"--predictions {broken[0]} In all, {EXPECTED}.")
     if broken and not task.skips_broken_lines:
-        raise broken[0]
+        raise UserError(f"--predictions {broken[0]} The official script stops there: repair the line, or remove it.")
     return parts
 
 
-def _prediction_key(task: Task, path: Path, records: Sequence[Record]) -> tuple[str, list[str]]:
-    present = Counter(key for record in records for key in record.item)
-    known = [key for key in task.prediction_keys if key in present]
-    if not known:
-        keys = ", ".join(present) or "none"
-        expected = " or ".join(task.prediction_keys)
-        raise UserError(f"{path}: no record holds a prediction: expected is the key {expected}; there are: {keys}.")
-    others = [f"{other} ({present[other]} records)" for other in known[1:]]
-    return known[0], [f"read from {known[0]}, not from {', '.join(others)}"] if others else []
+def _load(task: Task, metadata: Path) -> Dataset:
+    try:
+        if not metadata.exists():
+            raise UserError(f"--metadata {metadata}: there is no such file or folder.")
+        return task.load(metadata)
+    except DtbenchError:
+        raise
+    except OSError as error:
+        raise UserError(f"--metadata {metadata}: cannot be read ({error.strerror or described(error)}).") from None
+    except Exception as error:  # the code of a task of the user's own
+        raise TaskError(f"task {task.name}: loading {metadata} failed with {described(error)}") from error
+
+
+def _prediction_key(task: Task, path: Path, records: Sequence[Record]) -> str:
+    for key in task.prediction_keys:
+        if any(key in record.item for record in records):
+            return key
+    keys = list(dict.fromkeys(key for record in records for key in record.item))
+    there = ", ".join(keys[:12]) or "none"
+    more = f" and {len(keys) - 12} more" if len(keys) > 12 else ""
+    raise UserError(
+        f"--predictions {path}: no record holds a prediction: expected is the key "
+        f"{' or '.join(task.prediction_keys)}; there are: {there}{more}."
+    )
+
+
+def _other_keys(task: Task, key: str, records: Sequence[Record]) -> list[str]:
+    """Predictions under another name are told where they are not the ones that were read."""
+    notes = []
+    for other in task.prediction_keys:
+        differ = sum(other in item and item[other] != item.get(key, MISSING) for _, item in records)
+        if differ:
+            notes.append(f"read from {key}; {differ} records hold something else in {other}, which was not read")
+    return notes
 
 
 def _repeated_ids(path: Path, records: Iterable[Record], *, allow_duplicates: bool) -> list[str]:
-    places: dict[object, list[str]] = {}
+    first: dict[str, Record] = {}
+    again: dict[str, Record] = {}
     for record in records:
-        id_ = record.item.get("id")
-        if isinstance(id_, str | int):
-            places.setdefault(id_, []).append(record.where.rpartition(": ")[2])
-    repeated = {id_: where for id_, where in places.items() if len(where) > 1}
-    if not repeated:
+        id_ = _id(record)
+        if id_ is not None and first.setdefault(id_, record) is not record:
+            again.setdefault(id_, record)
+    if not again:
         return []
-    first, where = next(iter(repeated.items()))
-    if not allow_duplicates:
-        raise UserError(
-            f"{path}: {len(repeated)} ids stand there more than once (first: {first!r}, {' and '.join(where[:3])}). "
-            f"Remove the extra records, or score record by record as the official script does: --allow-duplicates."
-        )
-    return [f"{len(repeated)} ids stand there more than once: every record is scored, as by the official script"]
+    if allow_duplicates:
+        return [f"{len(again)} ids stand there more than once: every record is scored, as by the official script"]
+    id_, second = next(iter(again.items()))
+    places = " and ".join(record.where.rpartition(": ")[2] for record in (first[id_], second))
+    raise UserError(
+        f"--predictions {path}: {len(again)} ids stand there more than once (first: {id_!r}, {places}). "
+        f"Remove the extra records, or score record by record as the official script does: --allow-duplicates."
+    )
 
 
-def _refuse_unknown_ids(path: Path, records: Sequence[Record], samples: Mapping[str, Sample], metadata: Path) -> None:
-    unknown = [record for record in records if record.item.get("id") not in samples]
+def _refuse_unknown_ids(records: Sequence[Record], items: Items, metadata: Path) -> None:
+    unknown = [record for record in records if _id(record) not in items]
     if unknown:
         first = unknown[0]
-        named = f"id {first.item['id']!r}" if "id" in first.item else "no id"
+        named = f"id {str(first.item['id'])[:80]!r}" if "id" in first.item else "no id"
         raise UserError(
-            f"{first.where}: {named}: {len(unknown)} of {len(records)} records have no item in {metadata}. "
-            f"Score them with the metadata that they were made from."
+            f"--predictions {first.where}: {named}: {len(unknown)} of {len(records)} records have no item in "
+            f"{metadata}. Score them with the metadata that they were made from."
         )
 
 
-def _differences(records: Iterable[Record], samples: Mapping[str, Sample]) -> list[str]:
+def _differences(records: Iterable[Record], items: Items) -> list[str]:
     """Records may carry the question along; where it is another one, that is told."""
-    other = [
-        record.item["id"]
-        for record in records
-        if any(key in record.item and record.item[key] != samples[record.item["id"]].item.get(key) for key in COMPARED)
-    ]
+    other = []
+    for record in records:
+        item = items[_id(record)]
+        if any(key in record.item and record.item[key] != item.get(key) for key in COMPARED):
+            other.append(_id(record))
     if not other:
         return []
     return [
@@ -136,9 +165,16 @@ def _differences(records: Iterable[Record], samples: Mapping[str, Sample]) -> li
     ]
 
 
-def _row(number: int, part: Record | DataError, key: str, samples: Mapping[str, Sample] | None = None) -> Row:
+def _row(number: int, part: Record | DataError, key: str, items: Items | None = None) -> Row:
     if isinstance(part, DataError):
         return Row(number, str(part), None, None, MISSING)
-    id_ = part.item.get("id")
-    item = part.item if samples is None else samples[part.item["id"]].item
-    return Row(number, part.where, None if id_ is None else str(id_), item, part.item.get(key, MISSING))
+    id_ = _id(part)
+    return Row(number, part.where, id_, part.item if items is None else items[id_], part.item.get(key, MISSING))
+
+
+def _id(record: Record) -> str | None:
+    """The id as text; None where there is none that could name an item."""
+    id_ = record.item.get("id")
+    if isinstance(id_, int) and not isinstance(id_, bool):
+        return str(id_)
+    return id_ if isinstance(id_, str) else None

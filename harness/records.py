@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 from dtbench.harness.errors import DataError
 
+_POINTER = b"version https://git-lfs.github.com/spec"
+
 
 class Record(NamedTuple):
     """One object of a metadata file, and where it stood."""
@@ -94,14 +96,19 @@ def _parquet(path: Path) -> Iterator[Any]:
 def refuse_pointer(path: Path) -> None:
     """A clone without its large files has a few words in place of each."""
     with path.open("rb") as handle:
-        if handle.read(42).startswith(b"version https://git-lfs.github.com/spec"):
-            raise DataError(f"{path}: a pointer of Git LFS, not the data: run `git lfs pull` in its folder.")
+        _refuse_pointer(path, handle.read(len(_POINTER)))
+
+
+def _refuse_pointer(path: Path, head: bytes) -> None:
+    if head.startswith(_POINTER):
+        raise DataError(f"{path}: a pointer of Git LFS, not the data: run `git lfs pull` in its folder.")
 
 
 def _read_text(path: Path) -> str:
-    refuse_pointer(path)
+    data = path.read_bytes()  # once: it may be a pipe
+    _refuse_pointer(path, data)
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 text (byte {error.start}); is it another kind of file?") from None
 
@@ -111,6 +118,8 @@ def _json_list(path: Path, text: str) -> list[Record]:
         items = json.loads(text)
     except json.JSONDecodeError as error:
         raise DataError(f"{path}: line {error.lineno}, column {error.colno}: not JSON ({error.msg}).") from None
+    except ValueError as error:
+        raise DataError(f"{path}: {_long_number(error)}.") from None
     except RecursionError:
         raise DataError(f"{path}: not a list of items: it is nested too deeply.") from None
     return [_record(f"{path}: item {number}", item) for number, item in enumerate(items, start=1)]
@@ -118,7 +127,17 @@ def _json_list(path: Path, text: str) -> list[Record]:
 
 def _json_lines(path: Path, text: str) -> list[Record | DataError]:
     lines = ((f"{path}: line {number}", line) for number, line in enumerate(text.split("\n"), start=1))
-    return [_json_line(where, line) for where, line in lines if line.strip()]
+    parts = [_json_line(where, line) for where, line in lines if line.strip()]
+    if len(parts) > 1 and isinstance(parts[0], DataError) and _is_one_object(text):
+        return [DataError(f"{path}: one JSON object over several lines, not a record a line.")]
+    return parts
+
+
+def _is_one_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _json_line(where: str, line: str) -> Record | DataError:
@@ -126,10 +145,17 @@ def _json_line(where: str, line: str) -> Record | DataError:
         return _record(where, json.loads(line))
     except json.JSONDecodeError as error:
         return DataError(f"{where}, column {error.colno}: not JSON ({error.msg}).")
+    except ValueError as error:
+        return DataError(f"{where}: {_long_number(error)}.")
     except RecursionError:
         return DataError(f"{where}: not an item: it is nested too deeply.")
     except DataError as error:
         return error
+
+
+def _long_number(error: ValueError) -> str:
+    """Python refuses to read whole numbers of thousands of digits, and json lets that through."""
+    return f"a number in it is too long to be read ({str(error).partition(';')[0]})"
 
 
 def _record(where: str, item: object) -> Record:

@@ -36,6 +36,13 @@ class Sample:
     item: Mapping[str, Any] = field(default_factory=dict)
     """The record as published, without audio: what official scorers and exports read."""
 
+    def as_published(self) -> Mapping[str, Any]:
+        """The item; where a task gives none, the same fields under their usual names."""
+        if self.item:
+            return self.item
+        asked = {"id": self.id, "question": self.question, "choices": list(self.choices), "answer": self.answer}
+        return {**self.groups, **asked}
+
 
 @dataclass(frozen=True, slots=True)
 class Dataset:

@@ -55,7 +55,7 @@ def words_match(answer: str, prediction: str, choices: list[str]) -> bool:
 
 def letter_rule(item: Mapping[str, Any], prediction: object) -> Official:
     """MMSU 2026: a letter at the first or the last but one place; an empty response is wrong."""
-    return _letter_verdict(item, prediction, carried=None)[0]
+    return _letter_verdict(item, prediction, _read_letter(prediction))
 
 
 class CarriedLetterRule:
@@ -66,11 +66,14 @@ class CarriedLetterRule:
 
     def __call__(self, item: Mapping[str, Any], prediction: object) -> Official:
         """The verdict on the next record of the file; the order of calls matters."""
-        verdict, letter = _letter_verdict(item, prediction, self._carried)
-        if letter is None and _read_letter(prediction) == "" and self._carried is None:
-            verdict = verdict._replace(why=NO_EARLIER_LETTER)
-        self._carried = letter or self._carried
-        return verdict
+        letter = _read_letter(prediction)
+        if letter:
+            self._carried = letter
+        elif letter == "":
+            if self._carried is None:
+                return Official(correct=False, counted=True, why=NO_EARLIER_LETTER)
+            letter = self._carried
+        return _letter_verdict(item, prediction, letter)
 
 
 def carried_letter_rule() -> CarriedLetterRule:
@@ -78,17 +81,12 @@ def carried_letter_rule() -> CarriedLetterRule:
     return CarriedLetterRule()
 
 
-def _letter_verdict(item: Mapping[str, Any], prediction: object, carried: str | None) -> tuple[Official, str | None]:
-    letter = _read_letter(prediction)
+def _letter_verdict(item: Mapping[str, Any], prediction: object, letter: str | None) -> Official:
     if letter is None:
-        why = WRONG_FORMAT if isinstance(prediction, str) else NOT_TEXT
-        return Official(correct=False, counted=False, why=why), None
-    letter = letter or carried
-    if letter is None:
-        return Official(correct=False, counted=True), None
-    # Equality as in the script: two absent values are equal, and the number 3 is not the text "3".
-    correct = item.get(f"choice_{letter.lower()}") == item.get("answer_gt")
-    return Official(correct=bool(correct), counted=True), letter
+        return Official(correct=False, counted=False, why=WRONG_FORMAT if isinstance(prediction, str) else NOT_TEXT)
+    # Equality as in the script: the number 3 is not the text "3", and what is absent equals an empty text.
+    right = letter != "" and item.get(f"choice_{letter.lower()}", "") == item.get("answer_gt", "")
+    return Official(correct=right, counted=True)
 
 
 def _read_letter(prediction: object) -> str | None:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from dtbench.harness.errors import UserError
+from dtbench.harness.errors import DtbenchError, TaskError, UserError, described
 from dtbench.harness.extract import extract
 from dtbench.harness.predictions import Predictions, Row
 from dtbench.harness.schema import Official
 from dtbench.harness.score import MISSING, NO_PREDICTION, NOT_TEXT
 from dtbench.harness.stats import Share, share
-from dtbench.harness.task import Asked, Grouping, Task
+from dtbench.harness.task import Asked, Grouping, OfficialRule, Task
 
 NOT_JSON = "not a JSON record"
 NO_RECORD = "no record in the file"
@@ -97,96 +97,112 @@ class Report:
 
 def tally(task: Task, scorer: str, predictions: Predictions) -> Report:
     """Score every record, in the order of the file."""
-    scores, labels = [], []
     rule = task.official(scorer)
-    for row in predictions.rows:
-        if row.item is None:
-            official = Official(correct=False, counted=False, why=NOT_JSON)
-            scores.append(RowScore(row.number, row.id, official, None, None, NOT_JSON))
-            continue
-        asked = _asked(task, row)
-        labels.append(_labels(task, row))
-        official = rule(row.item, row.prediction)
-        scores.append(RowScore(row.number, row.id, official, *_read(asked, row.prediction)))
-    n = len(scores) + len(predictions.absent)
-    counted = [
-        (score, label)
-        for score, label in zip(_of_records(scores, predictions), labels, strict=True)
-        if score.official.counted
-    ]
+    scores = [_score(task, rule, row) for row in predictions.rows]
+    pairs = zip(scores, predictions.rows, strict=True)
+    counted = [(row, score.official.correct) for score, row in pairs if score.official.counted]
     dropped = Counter(score.official.why for score in scores if not score.official.counted)
     if predictions.absent:
-        dropped[NO_RECORD] = len(predictions.absent)
+        dropped[NO_RECORD] = predictions.absent
+    n = len(scores) + predictions.absent
+    total = Count(sum(correct for _, correct in counted), len(counted))
+    groups = {grouping: _table(grouping, counted) for grouping in task.groupings}
     return Report(
         task=task,
         scorer=scorer,
         rows=scores,
-        total=Count(sum(score.official.correct for score, _ in counted), len(counted)),
-        groups={grouping: _table(grouping, place, counted) for place, grouping in enumerate(task.groupings)},
+        total=total,
+        groups=groups,
         strict=share(sum(score.correct is True for score in scores), n),
-        unanswered=sum(score.correct is None for score in scores) + len(predictions.absent),
+        unanswered=sum(score.correct is None for score in scores) + predictions.absent,
         dropped=dict(dropped),
         version=predictions.version,
-        notes=(*predictions.notes, *_stops(scores)),
+        notes=(*predictions.notes, *_ungrouped(groups, total), *_stops(scores)),
     )
 
 
-def _of_records(scores: Sequence[RowScore], predictions: Predictions) -> Iterator[RowScore]:
-    return (score for score, row in zip(scores, predictions.rows, strict=True) if row.item is not None)
-
-
-def _asked(task: Task, row: Row) -> Asked:
-    assert row.item is not None
+def _score(task: Task, rule: OfficialRule, row: Row) -> RowScore:
+    if row.item is None:
+        return RowScore(row.number, row.id, Official(correct=False, counted=False, why=NOT_JSON), None, None, NOT_JSON)
     try:
-        asked = task.asked(row.item)
+        asked = _asked(task, row.where, row.item) if isinstance(row.prediction, str) else None
+        official = rule(row.item, row.prediction)
     except KeyError as missing:
         raise UserError(
             f"{row.where}: the field {missing} is missing; name the benchmark's metadata with --metadata, "
             f"and only ids and predictions are needed."
         ) from None
+    except DtbenchError:
+        raise
+    except Exception as error:  # the code of a task of the user's own
+        raise TaskError(f"task {task.name}: scoring {row.where} failed with {described(error)}.") from error
+    if asked is None or not isinstance(row.prediction, str):
+        return RowScore(row.number, row.id, official, None, None, _unread(row))
+    read = extract(row.prediction, asked.choices)
+    correct = None if read.choice is None else read.choice == asked.answer
+    return RowScore(row.number, row.id, official, correct, read.choice, read.how)
+
+
+def _asked(task: Task, where: str, item: Mapping[str, Any]) -> Asked:
+    asked = task.asked(item)
     if not isinstance(asked.choices, list | tuple) or not all(isinstance(text, str) for text in asked.choices):
-        raise UserError(f"{row.where}: the options must be a list of texts, found {str(asked.choices)[:80]}.")
+        raise UserError(f"{where}: the options must be a list of texts, found {str(asked.choices)[:80]}.")
     if not isinstance(asked.answer, str):
-        raise UserError(f"{row.where}: the answer must be text, found {str(asked.answer)[:80]}.")
+        raise UserError(f"{where}: the answer must be text, found {str(asked.answer)[:80]}.")
     return asked
 
 
-def _read(asked: Asked, prediction: object) -> tuple[bool | None, str | None, str]:
-    if prediction is MISSING:
-        return None, None, NO_PREDICTION
-    if not isinstance(prediction, str):
-        return None, None, NOT_TEXT
-    read = extract(prediction, asked.choices)
-    return None if read.choice is None else read.choice == asked.answer, read.choice, read.how
+def _unread(row: Row) -> str:
+    return NO_PREDICTION if row.prediction is MISSING else NOT_TEXT
 
 
-def _labels(task: Task, row: Row) -> list[str]:
-    return [_label(grouping, row) for grouping in task.groupings]
+def _table(grouping: Grouping, counted: Sequence[tuple[Row, bool]]) -> dict[str, Count]:
+    """Its lines as the script orders them: the fixed values, or as first seen, field within field."""
+    right: Counter[tuple[str, ...]] = Counter()
+    seen: Counter[tuple[str, ...]] = Counter()
+    for value in grouping.values:
+        seen[(value,)] = 0
+    for row, correct in counted:
+        values = _values(grouping, row)
+        if values is not None:
+            seen[values] += 1
+            right[values] += correct
+    outer = {values[0]: place for place, values in reversed(list(enumerate(seen)))}
+    in_order = sorted(seen, key=lambda values: outer[values[0]])
+    return {", ".join(values): Count(right[values], seen[values]) for values in in_order}
 
 
-def _label(grouping: Grouping, row: Row) -> str:
+def _values(grouping: Grouping, row: Row) -> tuple[str, ...] | None:
+    """What a record is counted under; None where it is in no line of the table."""
     assert row.item is not None
     values = []
     for field in grouping.fields:
-        value = row.item.get(field, MISSING)
+        value = row.item.get(field)
+        if value is None and not grouping.values:
+            return None
         if not isinstance(value, str):
-            raise UserError(f"{row.where}: {field!r} must be text, found {str(value)[:60]}; tables are made by it.")
+            found = str(value)[:60] if field in row.item else "none"
+            raise UserError(f"{row.where}: {field!r} must be text, found {found}; a table is made by it.")
         if grouping.values and value not in grouping.values:
             raise UserError(
-                f"{row.where}: {field} {value!r} is not known to the official script, which stops at it. "
+                f"{row.where}: {field} {value[:60]!r} is not known to the official script, which stops at it. "
                 f"Known: {', '.join(grouping.values)}. Correct the record, or take the groups from --metadata."
             )
         values.append(value)
-    return ", ".join(values)
+    return tuple(values)
 
 
-def _table(grouping: Grouping, place: int, counted: Sequence[tuple[RowScore, list[str]]]) -> dict[str, Count]:
-    right: Counter[str] = Counter(dict.fromkeys(grouping.values, 0))
-    seen: Counter[str] = Counter(dict.fromkeys(grouping.values, 0))
-    for score, labels in counted:
-        seen[labels[place]] += 1
-        right[labels[place]] += score.official.correct
-    return {value: Count(right[value], seen[value]) for value in seen}
+def _ungrouped(groups: Mapping[Grouping, Mapping[str, Count]], total: Count) -> list[str]:
+    """Records that are in the total and in no line of a table."""
+    missing = {
+        grouping.title: total.counted - sum(count.counted for count in table.values())
+        for grouping, table in groups.items()
+    }
+    return [
+        f"{times} records are in no line of the table {title!r}: they do not hold what it is made by"
+        for title, times in missing.items()
+        if times
+    ]
 
 
 def _stops(scores: Sequence[RowScore]) -> list[str]:

@@ -82,7 +82,8 @@ class Task(ABC):
     def score(self, sample: Sample, extraction: Extraction) -> Score:
         """The verdicts on an extracted answer; a reward in training is this very call."""
         correct = None if extraction.choice is None else extraction.choice == sample.answer
-        return Score(self.official(self.scorers[0])(sample.item, self.submission(sample, extraction)), correct)
+        official = self.official(self.scorers[0])(sample.as_published(), self.submission(sample, extraction))
+        return Score(official, correct)
 
     def submission(self, sample: Sample, extraction: Extraction) -> str:
         """What a prediction file would hold for this answer: the option's text, empty where none was given."""
