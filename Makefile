@@ -5,8 +5,10 @@ SETUP := pyproject.toml $(addprefix tests/setup/,environment.py installer.py rep
 
 .PHONY: demo test check lint bench vllm clean
 
-demo: .venv/.dev  ## the benchmarks that are there, without a model
+demo: .venv/.dev  ## what works without a model: the benchmarks, a file of made-up answers scored, answers read
 	$(BIN)/dtbench tasks
+	$(BIN)/dtbench score --task mmar --predictions tests/support/demo/predictions.jsonl
+	$(BIN)/dtbench extract tests/support/demo/outputs.jsonl
 
 test: vllm  ## every test, those against a real vLLM included where it can be had
 	$(BIN)/python -m pytest

@@ -131,8 +131,7 @@ def _window(text: str) -> tuple[str, int]:
 
 
 def _unformatted(text: str) -> str:
-    text = without_rejected(text)
-    return without_latex(text) if "\\" in text or "$" in text else text
+    return without_latex(without_rejected(text))
 
 
 def _sentence_around(text: str, start: int, end: int) -> str:

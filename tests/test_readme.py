@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("commands", COMMANDS, ids=lambda text: text.strip().splitlines()[-1])
+def test_the_commands_of_the_readme_work_as_shown(commands: str, tmp_path: Path) -> None:
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", commands],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+
+
+def test_the_readme_shows_commands() -> None:
+    assert len(COMMANDS) >= 4
+
+
+def test_the_figures_of_the_readme_are_those_that_are_printed(tmp_path: Path) -> None:
+    dtbench = str(Path(sys.executable).with_name("dtbench"))
+    subprocess.run(["bash", "-c", COMMANDS[0].partition("dtbench score")[0]], cwd=tmp_path, check=True)
+    command = [dtbench, "score", "--task", "mmar", "--predictions", "predictions.jsonl"]
+    printed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    for figure in ("33.33", "66.67", "20.77", "93.85"):
+        assert figure in README
+        assert figure in printed
+
+
+def test_links_of_the_readme_lead_somewhere() -> None:
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", README)
+    assert [target for target in targets if not (ROOT / target).exists()] == []
