@@ -63,3 +63,8 @@ def described(error: BaseException) -> str:
     where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
     message = " ".join(str(error).split())
     return f"{type(error).__name__}{f': {message}' if message else ''}{where}"
+
+
+def printable(text: str) -> str:
+    """Text of a file, a model or a user in one line, with nothing that a terminal takes for a command."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(text.splitlines()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import sys
 from collections.abc import Iterator
@@ -13,58 +12,71 @@ import typer
 
 from dtbench.harness.errors import DataError, MachineryError, UserError
 
+EXPECTED = "JSON lines with `choices` and `output`"
 Source = Annotated[
     Path | None,
-    typer.Argument(metavar="[FILE]", help="JSON lines with `choices` and `output`; stdin where none is named."),
+    typer.Argument(metavar="[FILE]", help=f"{EXPECTED}; stdin where none is named."),
 ]
 Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write there; stdout where none is named.")]
 
 
 def command(source: Source = None, out: Out = None) -> None:
     """Read the answer out of each line's `output`: thinking, answer, choice, how."""
-    if source is None and sys.stdin.isatty():
-        raise UserError("nothing to read: name a file of JSON lines with `choices` and `output`, or pipe it in.")
     lines = (_answer(where, line) for where, line in _lines(source))
     if out is None:
         for line in lines:
             sys.stdout.write(line)
         return
+    answers = "".join(lines)
     try:
-        out.write_text("".join(lines), encoding="utf-8")
+        out.write_text(answers, encoding="utf-8")
     except OSError as error:
-        raise MachineryError(f"--out {out}: could not be written ({error.strerror}).") from None
+        raise MachineryError(
+            f"--out {out}: could not be written ({error.strerror}); name a file in a folder that is there."
+        ) from None
 
 
 def _lines(source: Path | None) -> Iterator[tuple[str, str]]:
     name = str(source) if source else "stdin"
     try:
-        raw = source.read_bytes() if source else sys.stdin.buffer.read()
+        data = source.read_bytes() if source else _stdin()
     except OSError as error:
-        raise UserError(f"{name}: cannot be read ({error.strerror}).") from None
+        raise UserError(f"{name}: cannot be read ({error.strerror}); {EXPECTED} are expected.") from None
     try:
-        text = raw.decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DataError(f"{name}: not UTF-8 text (byte {error.start}).") from None
+        raise DataError(f"{name}: not UTF-8 text (byte {error.start}); {EXPECTED} are expected.") from None
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             yield f"{name}: line {number}", line
+
+
+def _stdin() -> bytes:
+    if sys.stdin is None or sys.stdin.isatty():
+        raise UserError(f"nothing to read: name a file of {EXPECTED}, or pipe it in.")
+    return sys.stdin.buffer.read()
 
 
 def _answer(where: str, line: str) -> str:
     from dtbench.harness.extract import extract
 
     output, choices = _checked(where, line)
-    return json.dumps(dataclasses.asdict(extract(output, choices))) + "\n"
+    read = extract(output, choices)
+    answer = {"thinking": read.thinking, "answer": read.answer, "choice": read.choice, "how": read.how}
+    return json.dumps(answer) + "\n"
 
 
 def _checked(where: str, line: str) -> tuple[str, list[str]]:
     try:
         record = json.loads(line)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise DataError(f"{where}: not JSON ({error}).") from None
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{where}: not JSON ({str(error).partition(';')[0]}); {EXPECTED} are expected.") from None
     if not isinstance(record, dict):
-        raise DataError(f"{where}: an object with `choices` and `output` is expected, found {line[:60]}.")
-    choices, output = record.get("choices"), record.get("output")
+        raise DataError(f"{where}: an object with `choices` and `output` is expected, found {line.strip()[:60]}.")
+    for key in ("choices", "output"):
+        if key not in record:
+            raise DataError(f"{where}: `{key}` is missing; there are: {', '.join(record)[:80] or 'none'}.")
+    choices, output = record["choices"], record["output"]
     if not isinstance(choices, list) or not choices or not all(isinstance(choice, str) for choice in choices):
         raise DataError(f"{where}: `choices` must be a list of texts, found {json.dumps(choices)[:60]}.")
     if not isinstance(output, str):

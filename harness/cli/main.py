@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import io
 import os
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 import typer
 
 import dtbench
-from dtbench.harness.errors import DtbenchError
+from dtbench.harness.errors import DtbenchError, printable
 
 COMMANDS = {
     "tasks": "List the benchmarks and what is known of each.",
@@ -18,19 +20,52 @@ COMMANDS = {
     "score": "Score a prediction file exactly as the benchmark's authors do.",
     "extract": "Take the answer out of model outputs.",
 }
+INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run one command; a known error is one line on stderr and an exit code."""
+    """Run one command and exit; what is wrong is one line on stderr."""
+    stdout = sys.stdout
+    if isinstance(stdout, io.TextIOWrapper):
+        stdout.reconfigure(errors="backslashreplace")  # data may hold what no encoding can write
     try:
-        build(sys.argv[1:])()
-    except DtbenchError as error:
-        typer.echo(f"dtbench: {error}", err=True)
-        raise SystemExit(error.exit_code) from None
+        code = _run(sys.argv[1:])
+        if sys.stdout is not stdout:
+            code = 0  # typer found the pipe closed: whoever reads us has what it wanted (`dtbench ... | head`)
+        elif stdout is not None:
+            stdout.flush()
     except BrokenPipeError:
-        # Whoever read our output has what it wanted (`dtbench ... | head`).
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(0) from None
+        code = 0
+        _discard(stdout)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        code = _say(f"the output could not be written ({error.strerror})", 3)
+        _discard(stdout)
+    raise SystemExit(code)
+
+
+def _run(arguments: list[str]) -> Any:
+    try:
+        build(arguments)()
+    except SystemExit as end:
+        return end.code
+    except DtbenchError as error:
+        return _say(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return 0
+
+
+def _say(message: str, code: int) -> int:
+    """One line on stderr, whatever the names and values in the message hold."""
+    typer.echo(f"dtbench: {printable(message)}", err=True)
+    return code
+
+
+def _discard(stdout: TextIO) -> None:
+    """Let what is still buffered go nowhere, or the interpreter complains of it at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
 
 
 def build(arguments: list[str]) -> typer.Typer:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dtbench.harness.cli.options import AsJson, TaskFile, TaskName, chosen_task
-from dtbench.harness.errors import MachineryError, UserError
+from dtbench.harness.errors import MachineryError, UserError, printable
 
 if TYPE_CHECKING:
-    from dtbench.harness.tally import Report, RowScore
+    from dtbench.harness.tally import Count, Report, RowScore
     from dtbench.harness.task import Task
 
 Predicted = Annotated[Path | None, typer.Option("--predictions", metavar="FILE", help="The official prediction file.")]
@@ -30,7 +30,7 @@ RowsFile = Annotated[
 Duplicates = Annotated[bool, typer.Option("--allow-duplicates", help="Score repeated ids record by record.")]
 
 
-def command(
+def command(  # noqa: PLR0913 - the parameters of a command are its options
     task: TaskName = None,
     predictions: Predicted = None,
     metadata: Metadata = None,
@@ -48,6 +48,7 @@ def command(
     version = _scorer(chosen, scorer)
     if predictions is None:
         raise UserError("--predictions is missing: name the file of predictions to score.")
+    _refuse_overwriting(rows, predictions, metadata)
     report = tally(chosen, version, read_predictions(chosen, predictions, metadata, allow_duplicates=allow_duplicates))
     if rows is not None:
         _write_rows(rows, report.rows)
@@ -65,8 +66,17 @@ def _scorer(task: Task, wanted: str | None) -> str:
     if wanted is None:
         return task.scorers[0]
     if wanted not in task.scorers:
-        raise UserError(f"--scorer {wanted}: {task.name} has {', '.join(task.scorers)}.")
+        raise UserError(
+            f"--scorer {wanted}: the versions of {task.name}'s script are {', '.join(task.scorers)}; "
+            f"without --scorer it is {task.scorers[0]}."
+        )
     return wanted
+
+
+def _refuse_overwriting(rows: Path | None, *inputs: Path | None) -> None:
+    for file in inputs:
+        if rows is not None and file is not None and rows.is_file() and file.exists() and rows.samefile(file):
+            raise UserError(f"--rows {rows}: this is a file that is read here; name another one to write to.")
 
 
 def _write_rows(path: Path, scores: Sequence[RowScore]) -> None:
@@ -74,7 +84,9 @@ def _write_rows(path: Path, scores: Sequence[RowScore]) -> None:
     try:
         path.write_text(lines, encoding="utf-8")
     except OSError as error:
-        raise MachineryError(f"--rows {path}: could not be written ({error.strerror}).") from None
+        raise MachineryError(
+            f"--rows {path}: could not be written ({error.strerror}); name a file in a folder that is there."
+        ) from None
 
 
 def _print(report: Report) -> None:
@@ -83,33 +95,43 @@ def _print(report: Report) -> None:
     from rich.text import Text
 
     console = Console(highlight=False)
+    for line in _above(report):
+        console.print(line, markup=False, soft_wrap=True)
+    table = Table()
+    table.add_column("official", overflow="fold")
+    for title in ("accuracy", "correct", "counted"):
+        table.add_column(title, justify="right", no_wrap=True)
     shown = report.task.decimals
-    scorer = f", script of {report.scorer}" if len(report.task.scorers) > 1 else ""
-    data = f", data {report.version}" if report.version else ""
-    console.print(f"{report.task.name}{scorer}{data}: {report.strict.n} items", markup=False)
-    table = Table("official", "accuracy", "correct", "counted")
-    for column in table.columns[1:]:
-        column.justify = "right"
     for grouping, counts in report.groups.items():
         table.add_section()
-        table.add_row(grouping.title, style="bold")
+        table.add_row(Text(printable(grouping.title)), style="bold")
         for value, count in counts.items():
-            table.add_row(Text(f"  {value}"), shown.format(count.accuracy), str(count.correct), str(count.counted))
+            table.add_row(Text(f"  {printable(value)}"), *_cells(count, shown))
     table.add_section()
-    table.add_row("Total", shown.format(report.total.accuracy), str(report.total.correct), str(report.total.counted))
+    table.add_row("Total", *_cells(report.total, shown))
     console.print(table)
     for line in _below(report):
         console.print(line, markup=False, soft_wrap=True)
 
 
+def _cells(count: Count, shown: str) -> tuple[str, str, str]:
+    return shown.format(count.accuracy), str(count.correct), str(count.counted)
+
+
+def _above(report: Report) -> Iterator[str]:
+    scorer = f", script of {report.scorer}" if len(report.task.scorers) > 1 else ""
+    data = f", data {report.version}" if report.version else ""
+    yield printable(f"{report.task.name}{scorer}{data}: {report.strict.n} items")
+
+
 def _below(report: Report) -> Iterator[str]:
     strict = report.strict
     yield (
-        f"strict   {strict.accuracy:.2%} ({strict.correct} of all {strict.n} items; "
+        f"strict       {strict.accuracy:.2%} ({strict.correct} of all {strict.n} items; "
         f"95 % interval {strict.low:.2%} to {strict.high:.2%})"
     )
     yield f"unanswered   {report.unanswered} (no option could be read from the text; wrong in the strict score)"
     why = "; ".join(f"{count} {reason}" for reason, count in report.dropped.items())
-    yield f"dropped   {sum(report.dropped.values())} from the official denominator{f': {why}' if why else ''}"
+    yield f"dropped      {sum(report.dropped.values())} from the official denominator{f': {why}' if why else ''}"
     for note in report.notes:
-        yield f"note   {note}"
+        yield printable(f"note         {note}")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
 
 from dtbench.harness import registry
-from dtbench.harness.cli.options import AsJson, TaskFile
+from dtbench.harness.cli.options import AsJson, TaskFile, chosen_task
+from dtbench.harness.errors import DtbenchError, printable
 from dtbench.harness.task import Task
 
 Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="One task only.")]
@@ -16,14 +18,26 @@ Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="One task onl
 
 def command(name: Name = None, task_file: TaskFile = None, as_json: AsJson = False) -> None:
     """List the benchmarks and what is known of each."""
-    if task_file is not None:
-        tasks = [registry.task_from_file(task_file)]
-    else:
-        tasks = [registry.task(wanted) for wanted in ([name] if name else registry.task_names())]
+    everything = name is None and task_file is None
+    tasks, broken = _all() if everything else ([chosen_task(name, task_file)], {})
     if as_json:
-        typer.echo(json.dumps([_facts(task) for task in tasks]))
+        facts = [_facts(task) for task in tasks]
+        typer.echo(json.dumps([*facts, *({"name": name, "error": why} for name, why in broken.items())]))
     else:
         _print(tasks)
+        for unusable, why in broken.items():
+            typer.echo(printable(f"{unusable} cannot be used: {why}"))
+
+
+def _all() -> tuple[list[Task], dict[str, str]]:
+    """Every task, and why those of installed packages that are broken cannot be used."""
+    tasks, broken = [], {}
+    for name in registry.task_names():
+        try:
+            tasks.append(registry.task(name))
+        except DtbenchError as error:
+            broken[name] = str(error)
+    return tasks, broken
 
 
 def _facts(task: Task) -> dict[str, Any]:
@@ -43,11 +57,23 @@ def _facts(task: Task) -> dict[str, Any]:
 def _print(tasks: list[Task]) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table("task", "what it is", "items", "licence", "prediction key", "scorers")
-    table.columns[2].justify = "right"
+    table = Table(show_lines=True)
+    table.add_column("task", overflow="fold")
+    table.add_column("what it is", overflow="fold")
+    table.add_column("items", justify="right", no_wrap=True)
     for task in tasks:
-        scorers = ", ".join(task.scorers) if task.answers_public else "none: answers withheld"
-        items = f"{task.size:,}" if task.size else "?"
-        table.add_row(task.name, task.title, items, task.licence, task.prediction_keys[0], scorers)
+        lines = Text("\n".join(_lines(task)))
+        table.add_row(Text(printable(task.name)), lines, f"{task.size:,}" if task.size else "?")
     Console(highlight=False).print(table)
+
+
+def _lines(task: Task) -> Iterator[str]:
+    if task.title:
+        yield printable(task.title)
+    yield printable(f"prediction key {task.prediction_keys[0]}{f', licence {task.licence}' if task.licence else ''}")
+    if not task.answers_public:
+        yield "answers withheld: no score here"
+    elif len(task.scorers) > 1:
+        yield printable(f"versions of the script: {', '.join(task.scorers)}")
