@@ -24,6 +24,7 @@ _KEY = re.compile(
     re.IGNORECASE,
 )
 _VALUE = re.compile(r"\"((?:[^\"\\]|\\.){0,2000})\"?|'((?:[^'\\\n]|\\.|'(?=\w)){0,2000})'?|([^\s,}\]]{1,200})")
+_FRACTION = re.compile(r"\\[dt]?frac\s?\{([^{}]*)\}\s?\{([^{}]*)\}")
 _LATEX = re.compile(r"\\(?:text(?:bf|it|rm|tt)?|math(?:rm|bf|it)?|mbox|boxed|[,;! ]|quad|left|right)|[{}$~]")
 
 
@@ -60,6 +61,8 @@ def _json(text: str) -> Container | None:
     if not keys:
         return None
     answers = [key for key in keys if "answer" in key[0].lower()]
+    if not answers and len(keys) > 1:
+        return None  # a list of options with their scores, not an answer
     key = (answers or keys)[-1]
     value = _VALUE.match(text, key.end())
     if value is None:
@@ -77,6 +80,7 @@ def without_latex(text: str) -> str:
 
 
 def _squeezed(text: str) -> str:
+    text = _FRACTION.sub(r"\1/\2", text)
     return " ".join(_LATEX.sub(" ", text).split())
 
 

@@ -89,6 +89,7 @@ IDENTIFY = _any(
 # -- what turns the option that follows -------------------------------------------------------------------------------
 
 NEGATE = _any(
+    _words("dont|doesnt|didnt|isnt|wasnt|cant|wont|unclear|unknown"),
     _words(r"anything but|far from|not(?! only| just| sure)|\w+n't|never|neither|nor|cannot|without|nothing|nobody"),
     _words("rul(?:e|es|ed|ing) out|exclud(?:e|es|ed|ing)|eliminat(?:e|es|ed|ing)|discard(?:ed)?|reject(?:ed)?"),
     _words("hardly|barely|lack(?:s|ing)?|absence|absent|rather than|instead of|(?:as )?opposed to|unlike|apart from"),

@@ -71,6 +71,8 @@ def _classify(text: str, match: re.Match[str], alone: bool) -> Letter | None:
             return None  # "the answer a man gives"
         if not strong and not _is_asked_for(text, start, end):
             return None
+    elif text[start - 2 : start] in {"N/", "n/"}:
+        return None
     elif not strong and (raw == "I" or (raw == "A" and _reads_on(text, end))):
         return None
     return Letter(start, end, ord(raw.upper()) - ord("A"), strong, label or bracketed, named)

@@ -62,10 +62,12 @@ def _loosely(verdict: Verdict) -> Verdict:
 
 def _by_hint(page: Page) -> Verdict:
     """The last resort, where no option is named, denied or doubted at all."""
+    if _TURNS.search(page.text):
+        return NOTHING
     ordered = page.options.ordered(page.words_in(max(0, len(page.text) - 300), len(page.text)))
     if ordered is not None:
         return Verdict(ordered, "told in its order", 0, len(page.text), SAID)
-    hinted = None if _TURNS.search(page.text) else page.options.hinted(page.words)
+    hinted = page.options.hinted(page.words)
     return NOTHING if hinted is None else Verdict(hinted, "the only option hinted at", 0, len(page.text), SAID)
 
 

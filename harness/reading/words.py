@@ -22,6 +22,7 @@ _ARTICLES = frozenset(("a", "an", "the", "The", "An", "THE", "A", "I"))
 _TENS = frozenset(
     ("eighteen", "nineteen", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 )
+_MINUS = frozenset(("minus", "Minus", "negative"))
 _ACCIDENTALS = {"flat": "b", "sharp": "#", "Flat": "b", "Sharp": "#"}
 _DECIMAL_COMMA = re.compile(r"(?<=\d),(?=\d{1,2}$)")
 _NO_FRACTION = re.compile(r"\.0+$")
@@ -51,6 +52,8 @@ def tokens(text: str, normal: Callable[[str], str]) -> list[Token]:
         if word in _ACCIDENTALS and found and _is_note(found[-1], match.start(), text):
             note = found[-1]
             found[-1] = Token(note.norm + _ACCIDENTALS[word], note.start, match.end(), text[note.start : match.end()])
+        elif found and found[-1].raw in _MINUS and word[0].isdigit():
+            found[-1] = Token(f"-{normal(word)}", found[-1].start, match.end(), text[found[-1].start : match.end()])
         else:
             found.append(Token(normal(word), match.start(), match.end(), word))
             tens = tens or word.lower() in _TENS
