@@ -44,7 +44,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
     import difflib  # 5 ms that only a mistake should cost
 
     names = {name.lower(): name for name in known}
-    close = [names[low] for low in difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.5)]
+    begun = [low for low in names if name and low.startswith(name.lower())]
+    alike = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.5)
+    close = [names[low] for low in dict.fromkeys([*begun, *alike])][:3]
     meant = f"Did you mean {' or '.join(close)}? " if close else ""
     return f"{meant}Known: {', '.join(names.values())}."
 

@@ -25,4 +25,6 @@ def share(correct: int, n: int) -> Share:
     p, z2 = correct / n, Z95 * Z95
     middle = (p + z2 / (2 * n)) / (1 + z2 / n)
     half = Z95 * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n)
-    return Share(correct, n, p, max(0.0, middle - half), min(1.0, middle + half))
+    low, high = middle - half, middle + half
+    # At the ends, rounding leaves a hair on the wrong side.
+    return Share(correct, n, p, max(0.0, low) if correct else 0.0, min(1.0, high) if correct < n else 1.0)
