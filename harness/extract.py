@@ -20,6 +20,9 @@ _WRAPPED = re.compile(
     re.IGNORECASE,
 )
 _LETTER = re.compile(r"[(\[]?([A-Z])[)\].:]{0,2}")
+_PLACEHOLDER = re.compile(
+    r"\W*(?:your|the|insert|put)?\W*(?:final )?(?:choice|answer|option|letter)(?: here| letter)?\W*", re.IGNORECASE
+)
 SHORT = 400
 """Texts up to this length are held against the options as they are, before anything else."""
 WINDOW = 8_000
@@ -97,7 +100,7 @@ def _read_container(container: Container, text: str, options: Options) -> Verdic
     inner = [c for c in containers(content) if c.content.strip()]
     if inner:
         content = inner[0].content.strip()
-    if not any(c.isalnum() for c in content):
+    if _PLACEHOLDER.fullmatch(content) or not any(c.isalnum() for c in content):
         return None if text[: container.start].strip() else NOTHING._replace(how=f"empty {container.name}")
     after = text[container.end :][:WINDOW]
     if CORRECTION.search(after):

@@ -24,8 +24,9 @@ def _words(text: str) -> str:
 
 # -- what points at the option that follows ---------------------------------------------------------------------------
 
+_ANSWER_NOUN = "answer|choice|option|response|conclusion|prediction"
 _ANSWER = (
-    r"(?:answer|choice|option|response|conclusion|prediction"
+    rf"(?<!each )(?<!every )(?<!following )\b(?:{_ANSWER_NOUN}"
     r"|(?:best|closest|only|better) (?:match|fit|guess|candidate|description))"
 )
 _IS = (
@@ -34,7 +35,7 @@ _IS = (
 )
 _ROMANCE_ANSWER = r"respuesta|resposta|risposta|réponse|reponse|opción|opcion|opção|opzione"
 EXPLICIT = _any(
-    rf"\b{_ANSWER}(?: here| to (?:the|this) question| choice| letter)?[*_\"' ]*{_IS}",
+    rf"{_ANSWER}(?: here| to (?:the|this) question| choice| letter)?[*_\"' ]*{_IS}",
     r"(?:答案|选项)(?:应该|应)?\s?(?:是|为|选|:)|所以选择?|故选|应选|(?<!不)选择?(?=\s?[A-H(])",
     r"(?:答え|正解|解答|回答|選択肢)\s?(?:は|:)",
     r"(?:정답|답변|답)\s?(?:은|:)",
@@ -49,11 +50,11 @@ EXPLICIT = _any(
 _I_WILL = r"(?:i(?:'d|'ll| would| will| am|'m)?|we|let's|let us)(?: \w+ly)?(?: have to| must| should)?(?: to)?"
 CHOOSE = _any(
     rf"\b{_I_WILL} ?(?:choose|pick|select|say|settle on|vote for|stand by|guess(?: it's| it is)?)\b",
-    rf"\b{_I_WILL} ?(?:go(?:ing)? (?:with|for)|switch(?:ing)? to|opt(?:ing)? for)\b",
+    rf"\b{_I_WILL} ?(?:go(?:ing)? (?:with|for)|(?:switch(?:ing)?|revise(?: it| that)?) to|opt(?:ing)? for)\b",
     rf"\b{_I_WILL} ?(?:lean(?:ing)? towards?|stick(?:ing)? with|stay(?:ing)? with)\b",
     _words("i mean|make that") + r"|\bor rather,?",
     r"\bmy (?:answer|mind|choice)(?: from [^.]{1,24}?)? to\b|\bmy (?:pick|guess|vote|verdict)(?: is|:)",
-    r"\bfinal(?: answer)?\s?:|\bcorresponds? to (?=option|choice|\()",
+    r"\bfinal(?: \w+)?[*_]*\s?:|\bcorresponds? to (?=option|choice|\()",
     _words("je dirais|diría|ich würde sagen|я бы сказала?"),
 )
 """The writer commits to what follows."""
@@ -66,7 +67,8 @@ EXCEPT = _any(
 """All are dealt with but what follows."""
 
 CONCLUDE = _any(
-    _words("therefore|thus|hence|consequently|so|overall|ultimately|finally|clearly|definitely|indeed|conclusion"),
+    _words(r"therefore|thus|hence|consequently|so(?! as\b| that\b)|overall|ultimately|finally|conclusion"),
+    _words("clearly|definitely|indeed"),
     _words("in (?:conclusion|summary|short)|to (?:conclude|sum up)|(?:i|we) conclude"),
     _words(
         "(?:must|has to|have to|can only) be|(?:most )?(?:likely|probably)|best (?:described|characteri[sz]ed|matched)"
@@ -82,7 +84,8 @@ CONCLUDE = _any(
 IDENTIFY = _any(
     r"\b(?:this|it|that|the (?:sound|audio|clip|instrument|speaker|music|piece|voice|recording|song|track))"
     r" (?:is|was|sounds? like|appears to be|seems to be)\b",
-    _words("(?:it|this|that)'s|sounds? like|i (?:can )?hear|comes? from|points? to|это"),
+    rf"\bthe (?:(?!{_ANSWER_NOUN}|correct|right|best)\w+[ -]){{1,3}}?is\b(?! not)",
+    _words("(?:it|this|that|there)'s|there (?:is|are)|sounds like|i (?:can )?hear|comes? from|points? to|это"),
 )
 """What follows is said to be what is heard."""
 
@@ -121,7 +124,11 @@ BACKGROUND = _any(
 )
 """Up to the next comma, options are named as background."""
 
-CONTEXT = _words("before|after|following|preceding|than|next to|alongside|above|below") + r"|\bqu'(?=une? |le |la )"
+CONTEXT = _any(
+    _words("before|after|following|preceding|than|next to|alongside|beside|near|above|below"),
+    _words("(?:speak|talk|listen)(?:s|ing) to"),
+    r"\bqu'(?=une? |le |la )",
+)
 """The option that follows is named to place another one."""
 
 # -- what ends the hold of the above ----------------------------------------------------------------------------------
@@ -142,7 +149,7 @@ COMMA = r", "
 
 _MARKUP = r"[\s*_\"')\]]*"
 GOOD = _compiled(
-    rf"{_MARKUP},? (?:is|was|would be|seems|looks|are)(?: \w+ly)? (?:also )?(?:the |a |an )?(?:\w+ )?"
+    rf"{_MARKUP},? (?:is|was|would be|seems|looks|are)(?! \w+ if\b)(?: \w+ly)? (?:also )?(?:the |a |an )?(?:\w+ )?"
     r"(?:correct|right|best|answer|only one left|accurate|most \w+ (?:answer|choice|option|match))\b",
     rf"{_MARKUP},? (?:describes|matches|fits|suits)(?: \w+){{0,6}} (?:best|well|perfectly|better)",
     rf"{_MARKUP},? makes the most sense|{_MARKUP} (?:is what|does[.!])",
@@ -154,11 +161,12 @@ _VERB = (
     r"(?: also| both| all| clearly| definitely| likely)*"
 )
 BAD = _compiled(
-    rf"{_MARKUP}(?:[|:-]+ ?)?{_VERB} ?(?:wrong|incorrect|not\b|n't|out\b|excluded|ruled out|eliminated|unlikely"
+    rf"{_MARKUP}(?:[|:-]+ ?)?{_VERB} ?(?:wrong|incorrect|not\b|n't|out\b|gone\b|excluded|ruled out|eliminated|unlikely"
     r"|rejected|false|impossible|off the table|crossed off|too \w+)",
     rf"{_MARKUP}(?:[|:-]+ ?)?(?:(?:is|are|was|does|do|wo|ca|could|would|should)n't|cannot)\b",
     rf"{_MARKUP}(?:[|:-]+ ?)?(?:[❌✗✘✖]|reverses|contradicts)|{_MARKUP}[:-] ?no\b",
-    rf"{_MARKUP} would(?:n't)? (?:have|be(?! (?:the|my|best))|need|require|sound|show|give|produce|last|come)\b",
+    rf"{_MARKUP}(?: \w+)? would(?:n't)? (?!be (?:the|my|best|correct|right)|explain|fit|match|make|seem|suit)\w+",
+    rf"{_MARKUP} would be (?:correct|right) if\b",
     r"(?:の音)?(?:では|じゃ)(?:なく|ない|ありません)|[이가]? ?아니[라고며]|[이가]? ?아닙니다",
 )
 DOUBT_AFTER = _compiled(
@@ -168,6 +176,10 @@ DOUBT_AFTER = _compiled(
 IN_TOTAL = _compiled(r"[\s*_]*(?:\w+ ){0,4}(?:in total|altogether|in all)\b")
 
 # -- marks in a list of the options -----------------------------------------------------------------------------------
+
+ANSWERED_YES = _compiled(r"[\s\"')*_]*(?:yes|right|correct|exactly)\b")
+ANSWERED_NO = _compiled(r"[\s\"')*_]*(?:no|not|nope|wrong)\b")
+"""What a question that the writer asks is answered with."""
 
 GOOD_SIGN = _compiled(r"[✓✔✅☑]|\[x\]")
 GOOD_MARK = _compiled(

@@ -60,6 +60,8 @@ def letters(text: str, options: Options) -> list[Letter]:
 def _classify(text: str, match: re.Match[str], alone: bool) -> Letter | None:
     start, end = match.span()
     raw = match[1]
+    if text[start - 2 : start] == "N/":
+        return None  # not available
     named = _NAMED.search(text[max(0, start - 16) : start]) is not None
     label = _LABEL_TAIL.match(text, end) is not None
     bracketed = _is_bracketed(text, start, end)
@@ -71,8 +73,6 @@ def _classify(text: str, match: re.Match[str], alone: bool) -> Letter | None:
             return None  # "the answer a man gives"
         if not strong and not _is_asked_for(text, start, end):
             return None
-    elif text[start - 2 : start] in {"N/", "n/"}:
-        return None
     elif not strong and (raw == "I" or (raw == "A" and _reads_on(text, end))):
         return None
     return Letter(start, end, ord(raw.upper()) - ord("A"), strong, label or bracketed, named)

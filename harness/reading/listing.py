@@ -10,7 +10,7 @@ from dtbench.harness.reading.spots import Spot
 from dtbench.harness.reading.stance import CHOSEN, SAID, Group
 
 _LINE_HEAD = re.compile(r"(?:^|\n)[\s*_>#|(\[✓✔✅☑❌✗✘•·-]*(?:option |choice )?[*_(\[]*$", re.IGNORECASE)
-_BULLET = re.compile(r"(?:^|\n)\s*[-*•·](?:\s*\[[ xX]\]|\s*[✓✔✅☑❌✗✘])?\s+[*_]*$")
+_BULLET = re.compile(r"(?:^|\n)\s*[-*•·](?:\s*\[[ xX]\]|\s*[✓✔✅☑❌✗✘])?\s+[*_]*$|(?:^|\n)\s*\d[.)]\s+[*_]*$")
 _REST_OF_LINE = re.compile(r"[^\n]*\w")
 
 
@@ -25,7 +25,7 @@ def listed(page: Page, spots: list[Spot]) -> list[Spot]:
     entries = set(heads) if len({spot.option for spot in heads}) > 1 else set()
     run: list[Spot] = []
     for spot in labels:
-        if run and (spot.option != run[-1].option + 1 or re.search(r"\w", text[run[-1].end : spot.start])):
+        if run and (spot.option != run[-1].option + 1 or re.search(r"[^\W\d]", text[run[-1].end : spot.start])):
             run = []
         run.append(spot)
         if len(run) >= min(3, len(page.options)) and run[0].option == 0:

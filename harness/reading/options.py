@@ -13,6 +13,7 @@ from dtbench.harness.reading.words import Token, akin, exact, plain, stems, toke
 
 _OWN_LABEL = re.compile(r"\s*(?:[(\[]([A-Za-z1-9])[)\]]|([A-Za-z1-9])[).:](?=\s))\s*(?=\S)")
 _NOTE = re.compile(r"[A-Z](?:[b#♭♯]|m|M|maj|min|dim|sus|aug)?\d?|[IV]+")
+_MINOR_CHORD = re.compile(r"[A-G][b#]?m\d?")
 _ORDINALS = frozenset(("first", "second", "third", "fourth", "last", "middle"))
 _TELLS_ORDER = re.compile(r",|->|→|>|\b(?:then|before|after|followed|first|until)\b", re.IGNORECASE)
 _ORDER_WORDS = STOP_WORDS | _ORDINALS | {"before", "after"}
@@ -48,6 +49,11 @@ class Options:
     def have_letters(self) -> bool:
         """Some option holds a single letter, as notes and vitamins do."""
         return any(len(w) == 1 and w.isalpha() and w.isascii() for words in self.words for w in words)
+
+    @cached_property
+    def have_minor_chords(self) -> bool:
+        """Some option is a chord such as Am, which texts spell out."""
+        return any(_MINOR_CHORD.fullmatch(text) for text in self.texts)
 
     @cached_property
     def have_ordinals(self) -> bool:

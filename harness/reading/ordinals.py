@@ -35,6 +35,7 @@ _ORDINAL = re.compile(
             rf"\b(?:except|but) the (?P<only>{_WORD})\b(?! \w+ (?:option|choice))",
             rf"(?:^|(?<=[\n.]\s)|(?<=not\s))the (?P<bare>{_WORD})(?=[.!]|$)",
             rf"\bthe (?P<subject>{_WORD})(?= (?:is what|does|nor the|fits|is it)\b)",
+            r"الخيار (?P<arabic>الأول|الثاني|الثالث|الرابع)|\bthe (?P<either>former|latter)\b",
             r"(?P<counted>[1-8])\s?[번番]|[(\[](?P<boxed>[1-8])[)\]]",
             r"第\s?(?P<han>[一二三四五六七八1-8])\s?(?:个|個|项|項|の?选项|の選択肢|つ)",
             r"(?P<last>最後の選択肢|最后一个选项|última opción|letzte option|dernière option|последний вариант)",
@@ -45,7 +46,7 @@ _ORDINAL = re.compile(
 )
 # What every form above holds: looked for first, because the full pattern is slow.
 _MAY_BE_THERE = re.compile(
-    r"option|choice|answer|alternative|\bone\b|listed|list\b|[번番第]|選択肢|选项|opción|opção|réponse|вариант"
+    r"former|latter|الخيار|option|choice|answer|alternative|\bone\b|listed|list\b|[번番第]|選択肢|选项|opción|opção|réponse|вариант"
     r"|the \w+[.!]|except|but the|the \w+ (?:is|does|nor|fits)|[(\[][1-8][)\]]"
     r"|prime|segund|tercer|terce|cuart|quart|premi|deuxi|second|troisi|quatri|erste|zweite|dritte|vierte|letzte"
     r"|перв|втор|трет|четв",
@@ -71,7 +72,7 @@ def ordinals(text: str, options: Options) -> list[Letter]:
 
 def _is_firm(match: re.Match[str], kind: str | None) -> bool:
     """Whether it can mean nothing but an option; `the last one` may be a sound, `(2)` a point of an argument."""
-    if kind in {"boxed", "subject", "foreign"}:
+    if kind in {"boxed", "subject", "foreign", "either"}:
         return False
     return (match["noun"] or "").lower() != "one"
 
@@ -81,6 +82,10 @@ def _place(match: re.Match[str], n: int) -> int | None:
         return int(digit) - 1
     if match["last"]:
         return n - 1
+    if either := match["either"]:
+        return int(either.lower() == "latter") if n == 2 else None
+    if arabic := match["arabic"]:
+        return ("الأول", "الثاني", "الثالث", "الرابع").index(arabic)
     word = next(match[name] for name in ("word", "also", "only", "bare", "subject", "han", "foreign") if match[name])
     word = word.lower().replace("-", " ")
     if word.isdigit():

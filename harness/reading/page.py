@@ -17,6 +17,7 @@ _IDIOM = re.compile(
     r"|in light of|all right|right away|right now|double bass)\b",
     re.IGNORECASE,
 )
+_MINOR = re.compile(r"\b([A-G][b#]?)[ -]minor\b")
 _OWN_NUMBER = re.compile(r"(?<![\w.:,])[1-9](?=[).:\]]|\s*$|[.!]?\s*\n)")
 
 
@@ -51,6 +52,8 @@ def lay_out(text: str, options: Options) -> Page:
     text = _IDIOM.sub(lambda idiom: " " * len(idiom[0]), text)
     if options.numbered:
         text = _OWN_NUMBER.sub(lambda number: chr(ord("A") + int(number[0]) - 1), text)
+    if options.have_minor_chords:
+        text = _MINOR.sub(lambda chord: f"{chord[1]}m".ljust(len(chord[0])), text)
     words = tokens(text, options.normal)
     spots = find_spots(text, words, options)
     return Page(text, options, words, spots, _sentences(text, spots))

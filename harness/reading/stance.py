@@ -109,6 +109,8 @@ class _State:
             if self.cue < CONCLUDED:
                 self.point(IDENTIFIED, end)
         elif kind in {"reset", "subject"}:
+            if words == ";" and self.cue == STATED:
+                self.cue = 0  # the answer was given in words that name no option
             if self.any_denied and not self.cue:
                 self.point(CONCLUDED, end)  # "not this but that"
             self.clear()
@@ -203,9 +205,11 @@ def _next_start(taken: list[tuple[int, int]], place: int) -> int:
 
 
 def _judge_one(page: Page, group: Group, state: _State, quoted: list[tuple[int, int]]) -> Group | None:
-    if state.asks or (state.of_prompt and state.cue < CHOSEN):
-        return None
     begin, end = page.span(group.sentence)
+    if state.asks:
+        return _answered(page.text, group, end)
+    if state.of_prompt and state.cue < CHOSEN:
+        return None
     rest = page.text[group.end : min(end, group.end + 120)]
     stance, praised = _stance(group, state, rest)
     level = max(state.cue or SAID, CHOSEN if praised else 0)
@@ -221,6 +225,13 @@ def _judge_one(page: Page, group: Group, state: _State, quoted: list[tuple[int, 
         if level < CONCLUDED or not (alone or _close_to_cue(page.text, group, state.cue_end)):
             return None  # a letter on its own in running text is a note or a name
     return group._replace(level=level, stance=stance, supposed=state.supposed)
+
+
+def _answered(text: str, group: Group, end: int) -> Group | None:
+    """An option named in a question, judged by the yes or no that comes after it."""
+    if cues.ANSWERED_YES.match(text, end):
+        return group._replace(level=CHOSEN)
+    return group._replace(stance="denied") if cues.ANSWERED_NO.match(text, end) else None
 
 
 def _stance(group: Group, state: _State, rest: str) -> tuple[str, bool]:

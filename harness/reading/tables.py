@@ -45,8 +45,8 @@ STOP_WORDS = frozenset(
 )
 
 SAME_MEANING = (
-    "man male gentleman",
-    "woman female lady",
+    "man male gentleman 男",
+    "woman female lady 女",
     "child kid",
     "adult grown-up",
     "angry furious enraged irate anger mad",
@@ -55,8 +55,8 @@ SAME_MEANING = (
     "afraid scared fearful fear frightened",
     "surprised astonished surprise amazed",
     "calm peaceful relaxed tranquil",
-    "increasing rising growing increase louder grow",
-    "decreasing falling declining decrease softer quieter",
+    "increasing rising growing increase louder grow ascending upward",
+    "decreasing falling declining decrease softer quieter descending downward",
     "approaching nearing closer",
     "receding retreating away",
     "car automobile",

@@ -8,12 +8,12 @@ from typing import NamedTuple
 from dtbench.harness.reading import cues
 from dtbench.harness.reading.options import Options
 from dtbench.harness.reading.page import Page, lay_out
-from dtbench.harness.reading.stance import CHOSEN, CONCLUDED, IDENTIFIED, SAID, STATED, Group
+from dtbench.harness.reading.stance import ASIDE, CHOSEN, CONCLUDED, IDENTIFIED, SAID, STATED, Group
 from dtbench.harness.reading.survey import survey
 
 _ANSWER_MARKER = re.compile(r"\s*A:\s+(?=[A-Z][a-z]+ [a-z])")
 _POINTS_AT_ANSWER = re.compile(f"{cues.EXPLICIT}|{cues.CHOOSE}", re.IGNORECASE)
-_TURNS = re.compile(rf"{cues.NEGATE}|{cues.HEDGE}|[?]", re.IGNORECASE)
+_TURNS = re.compile(rf"{cues.NEGATE}|{cues.HEDGE}|{cues.CONTEXT}|[?]", re.IGNORECASE)
 
 
 class Verdict(NamedTuple):
@@ -50,8 +50,10 @@ def read(text: str, options: Options, *, cued: bool = False) -> Verdict:
         return verdict
     loose = survey(page, cued=cued, loosely=True)
     if len(loose) > len(groups):
-        in_other_words = _strong(loose, page) or (_weaker(loose, page) if verdict is None else None)
-        if in_other_words is not None:
+        in_other_words = _strong(loose, page) or (
+            _weaker(loose, page) if verdict is None or verdict.level < ASIDE else None
+        )
+        if in_other_words is not None and (verdict is None or in_other_words.option is not None):
             return _loosely(in_other_words)
     return verdict or _by_hint(page)
 
@@ -154,4 +156,5 @@ def _by_elimination(groups: list[Group], n: int) -> Verdict | None:
 
 def _by_doubt(groups: list[Group]) -> Verdict | None:
     doubted = [group for group in groups if group.stance == "doubted" and not group.supposed]
-    return _all_one(doubted, "the only one considered")
+    only = _all_one(doubted, "the only one considered")
+    return only and only._replace(level=0)
