@@ -4,7 +4,8 @@ DtbenchError
 |-- UserError        the input is wrong: one line, exit 2
 |   `-- DataError    a data set is missing, broken or of another version
 |-- TaskError        a task's own code breaks its contract, exit 3
-`-- MachineryError   the network, the disk or an engine failed, exit 3
+|-- MachineryError   the network, the disk or an engine failed, exit 3
+`-- ModelError       a model did not answer one prompt; the loop asks again where that may help
 
 A message says what is wrong, the value, what is allowed and what to do next.
 """
@@ -37,6 +38,17 @@ class TaskError(DtbenchError):
 
 class MachineryError(DtbenchError):
     """Something outside failed: network, disk, endpoint, engine."""
+
+
+class ModelError(DtbenchError):
+    """A model did not answer one prompt."""
+
+    def __init__(self, message: str, *, again: bool, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.again = again
+        """Whether asking again may help."""
+        self.retry_after = retry_after
+        """The seconds that the endpoint asks to wait."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -66,6 +66,28 @@ class Prompt:
     text: str
     audio: Path | Clip
     system: str | None = None
+    choices: tuple[str, ...] = ()
+    """The options in the order in which the text shows them."""
+    id: str = ""
+    """Which question this is: for the record and for replayed answers; never sent to an endpoint."""
+    repeat: int = 0
+    """Which of the answers to this question, from 0."""
+    seed: int | None = None
+    wav: bytes | None = None
+    """The clip as the model hears it: mono WAV at the model's rate; None for a model that does not listen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What a model said, and what it took."""
+
+    text: str
+    finish_reason: str = "stop"
+    """`stop`, `length` where the answer was cut off, or what the endpoint calls it."""
+    usage: Mapping[str, int] = field(default_factory=dict)
+    """Tokens, under the names of the endpoint."""
+    seconds: float = 0.0
+    attempts: int = 1
 
 
 @dataclass(frozen=True, slots=True)

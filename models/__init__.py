@@ -1,0 +1,1 @@
+"""Models as the loop sees them: endpoints, replayed answers, baselines."""
