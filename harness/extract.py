@@ -9,56 +9,33 @@ from functools import lru_cache
 from dtbench.harness.reading.containers import Container, containers, without_latex
 from dtbench.harness.reading.cues import CORRECTION
 from dtbench.harness.reading.options import Options
+from dtbench.harness.reading.plainly import plain_answer
 from dtbench.harness.reading.stance import CONCLUDED, STATED
 from dtbench.harness.reading.tidy import before_next_question, fold, take_apart, without_rejected
 from dtbench.harness.reading.verdict import NOTHING, Verdict, read
 from dtbench.harness.schema import Extraction
 
-_WRAPPED = re.compile(
-    r"(?P<said>(?:the )?(?:correct |final |right )?answer(?: is)?:? )?[\"']?(?:[(\[]?(?P<letter>[A-Z])[)\].:]{1,2} )?"
-    r"(?P<text>[^\n]+?)[\"']?[.]?",
-    re.IGNORECASE,
-)
-_LETTER = re.compile(r"[(\[]?([A-Z])[)\].:]{0,2}")
 _PLACEHOLDER = re.compile(
     r"\W*(?:your|the|insert|put)?\W*(?:final )?(?:choice|answer|option|letter)(?: here| letter)?\W*", re.IGNORECASE
 )
-SHORT = 400
-"""Texts up to this length are held against the options as they are, before anything else."""
 WINDOW = 8_000
 """Longer texts are read at their end: the answer stands there, and reading stays fast."""
 
 
 def extract(text: str, choices: Sequence[str]) -> Extraction:
     """The chain, the answer in the model's words, the option it means (or None), and what decided."""
-    plain = _plainly(text.strip(), choices) if len(text) < SHORT else None
-    if plain is not None:
-        return plain
     parts = take_apart(text)
-    options = _options(tuple(choices))
     said = parts.said.strip()
+    plain = plain_answer(said, choices) if said else None
+    if plain is not None:
+        return Extraction(parts.thinking, *plain)
+    options = _options(tuple(choices))
     if said:
         verdict, words = _read_answer(said, options)
     else:
         verdict, words = _read_chain(parts.thinking, options, open_chain=parts.open_chain)
     choice = None if verdict.option is None else choices[verdict.option]
     return Extraction(parts.thinking, words, choice, verdict.how)
-
-
-def _plainly(text: str, choices: Sequence[str]) -> Extraction | None:
-    """The two commonest answers at once: an option's very text, or a letter where no option looks like one."""
-    if text in choices:
-        return Extraction("", text, text, "option text")
-    wrapped = _WRAPPED.fullmatch(text)
-    if wrapped and (inner := wrapped["text"].strip()) in choices:
-        letter = wrapped["letter"]
-        if letter is None or choices.index(inner) == ord(letter.upper()) - ord("A"):
-            return Extraction("", text, inner, "stated" if wrapped["said"] else "option text")
-    letter = _LETTER.fullmatch(text)
-    if letter is None or min(map(len, choices), default=0) < 3:
-        return None
-    index = ord(letter[1]) - ord("A")
-    return Extraction("", text, choices[index], "chosen, by letter") if index < len(choices) else None
 
 
 @lru_cache(maxsize=1024)

@@ -15,7 +15,7 @@ from dtbench.harness.task import Task
 
 Parts = Sequence[Record | DataError]
 Items = Mapping[str | None, Mapping[str, Any]]
-EXPECTED = "a JSON list or JSON lines of records is expected"
+EXPECTED = "A JSON list or JSON lines of records is expected."
 COMPARED = ("question", "choices", "answer", "choice_a", "choice_b", "choice_c", "choice_d", "answer_gt")
 
 
@@ -68,17 +68,19 @@ def read_predictions(task: Task, path: Path, metadata: Path | None, *, allow_dup
 def _parts(task: Task, path: Path) -> Parts:
     try:
         parts = read_json_parts(path)
+    except DataError as error:
+        raise UserError(f"--predictions {error} {EXPECTED}") from None
     except FileNotFoundError:
         raise UserError(f"--predictions {path}: there is no such file.") from None
     except IsADirectoryError:
-        raise UserError(f"--predictions {path}: this is a folder; a file with {EXPECTED[2:]}.") from None
+        raise UserError(f"--predictions {path}: this is a folder. {EXPECTED}") from None
     except OSError as error:
         raise UserError(f"--predictions {path}: cannot be read ({error.strerror}).") from None
     broken = [part for part in parts if isinstance(part, DataError)]
     if not parts:
-        raise UserError(f"--predictions {path}: there is no record in it; {EXPECTED}.")
+        raise UserError(f"--predictions {path}: there is no record in it. {EXPECTED}")
     if len(broken) == len(parts):
-        raise UserError(f"--predictions {broken[0]} In all, {EXPECTED}.")
+        raise UserError(f"--predictions {broken[0]} {EXPECTED}")
     if broken and not task.skips_broken_lines:
         raise UserError(f"--predictions {broken[0]} The official script stops there: repair the line, or remove it.")
     return parts

@@ -128,10 +128,7 @@ def _score(task: Task, rule: OfficialRule, row: Row) -> RowScore:
         asked = _asked(task, row.where, row.item) if isinstance(row.prediction, str) else None
         official = rule(row.item, row.prediction)
     except KeyError as missing:
-        raise UserError(
-            f"{row.where}: the field {missing} is missing; name the benchmark's metadata with --metadata, "
-            f"and only ids and predictions are needed."
-        ) from None
+        raise _lacks(row.where, missing.args[0]) from None
     except DtbenchError:
         raise
     except Exception as error:  # the code of a task of the user's own
@@ -150,6 +147,13 @@ def _asked(task: Task, where: str, item: Mapping[str, Any]) -> Asked:
     if not isinstance(asked.answer, str):
         raise UserError(f"{where}: the answer must be text, found {str(asked.answer)[:80]}.")
     return asked
+
+
+def _lacks(where: str, field: object) -> UserError:
+    return UserError(
+        f"{where}: the field {field!r} is missing; name the benchmark's metadata with --metadata, "
+        f"and only ids and predictions are needed."
+    )
 
 
 def _unread(row: Row) -> str:
@@ -180,9 +184,10 @@ def _values(grouping: Grouping, row: Row) -> tuple[str, ...] | None:
         value = row.item.get(field)
         if value is None and not grouping.values:
             return None
+        if field not in row.item:
+            raise _lacks(row.where, field)
         if not isinstance(value, str):
-            found = str(value)[:60] if field in row.item else "none"
-            raise UserError(f"{row.where}: {field!r} must be text, found {found}; a table is made by it.")
+            raise UserError(f"{row.where}: {field!r} must be text, found {str(value)[:60]}; a table is made by it.")
         if grouping.values and value not in grouping.values:
             raise UserError(
                 f"{row.where}: {field} {value[:60]!r} is not known to the official script, which stops at it. "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
@@ -35,15 +35,20 @@ class Options:
     def __init__(self, choices: Sequence[str]) -> None:
         self.choices = tuple(choices)
         self.texts, self.numbered = _without_labels([fold(choice).strip() for choice in choices])
-        self.normal = plain
-        self.words = [_spell(text, exactly=False) for text in self.texts]
-        if len(set(self.words)) < len({text.casefold() for text in self.texts}):
-            # Forms that would run together ("dog", "dogs") are told apart as written.
-            self.normal = exact
-            self.words = [_spell(text, exactly=True) for text in self.texts]
 
     def __len__(self) -> int:
         return len(self.choices)
+
+    @cached_property
+    def words(self) -> list[tuple[str, ...]]:
+        """The normal forms of each option's words, without articles."""
+        return [_spell(text, exactly=self.normal is exact) for text in self.texts]
+
+    @cached_property
+    def normal(self) -> Callable[[str], str]:
+        """How words are brought to normal form; forms that would run together (`dog`, `dogs`) stay as written."""
+        apart = len({_spell(text, exactly=False) for text in self.texts})
+        return exact if apart < len({text.casefold() for text in self.texts}) else plain
 
     @cached_property
     def have_letters(self) -> bool:

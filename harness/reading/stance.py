@@ -6,6 +6,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 from dtbench.harness.reading import cues
@@ -48,9 +49,14 @@ _CUES = cues.master(
         ("comma", cues.COMMA),
     )
 )
-_ANY_CUE = re.compile(_CUES, re.IGNORECASE)
-# In plain ASCII no cue begins inside a word, which saves looking there.
-_ASCII_CUE = re.compile(rf"(?:(?=[^A-Za-z])|(?<![A-Za-z]))(?:{_CUES})", re.IGNORECASE)
+
+
+@cache
+def _any_cue(*, in_ascii: bool) -> re.Pattern[str]:
+    """Every cue as one pattern. In plain ASCII none begins inside a word, which saves looking there."""
+    return re.compile(rf"(?:(?=[^A-Za-z])|(?<![A-Za-z]))(?:{_CUES})" if in_ascii else _CUES, re.IGNORECASE)
+
+
 _NOT_IN_QUOTES = frozenset(("explicit", "choose", "conclude"))
 _QUOTED = re.compile(
     r"\b(?:say|says|said|saying|states?|asks?|asked|announces?|announcer|words?|text|phrases?|spoken|utterance|repeats?"
@@ -182,7 +188,7 @@ def _in_order(
     waiting = iter(groups)
     group = next(waiting, None)
     covered = 0
-    for event in (_ASCII_CUE if text.isascii() else _ANY_CUE).finditer(text):
+    for event in _any_cue(in_ascii=text.isascii()).finditer(text):
         place = event.start()
         while group is not None and group.start <= place:
             if group.start >= covered:

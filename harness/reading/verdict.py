@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import NamedTuple
 
 from dtbench.harness.reading import cues
@@ -12,8 +13,16 @@ from dtbench.harness.reading.stance import ASIDE, CHOSEN, CONCLUDED, IDENTIFIED,
 from dtbench.harness.reading.survey import survey
 
 _ANSWER_MARKER = re.compile(r"\s*A:\s+(?=[A-Z][a-z]+ [a-z])")
-_POINTS_AT_ANSWER = re.compile(f"{cues.EXPLICIT}|{cues.CHOOSE}", re.IGNORECASE)
-_TURNS = re.compile(rf"{cues.NEGATE}|{cues.HEDGE}|{cues.CONTEXT}|[?]", re.IGNORECASE)
+
+
+@cache
+def _points_at_answer() -> re.Pattern[str]:
+    return re.compile(f"{cues.EXPLICIT}|{cues.CHOOSE}", re.IGNORECASE)
+
+
+@cache
+def _turns() -> re.Pattern[str]:
+    return re.compile(rf"{cues.NEGATE}|{cues.HEDGE}|{cues.CONTEXT}|[?]", re.IGNORECASE)
 
 
 class Verdict(NamedTuple):
@@ -46,7 +55,7 @@ def read(text: str, options: Options, *, cued: bool = False) -> Verdict:
     verdict = _strong(groups, page) or _weaker(groups, page)
     if verdict is not None and verdict.level >= CHOSEN:
         return verdict
-    if verdict is not None and verdict.level >= CONCLUDED and not _POINTS_AT_ANSWER.search(text):
+    if verdict is not None and verdict.level >= CONCLUDED and not _points_at_answer().search(text):
         return verdict
     loose = survey(page, cued=cued, loosely=True)
     if len(loose) > len(groups):
@@ -64,7 +73,7 @@ def _loosely(verdict: Verdict) -> Verdict:
 
 def _by_hint(page: Page) -> Verdict:
     """The last resort, where no option is named, denied or doubted at all."""
-    if _TURNS.search(page.text):
+    if _turns().search(page.text):
         return NOTHING
     ordered = page.options.ordered(page.words_in(max(0, len(page.text) - 300), len(page.text)))
     if ordered is not None:

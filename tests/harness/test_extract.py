@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dtbench.harness.extract import extract
+from dtbench.harness.reading.plainly import plain_answer
+from dtbench.harness.reading.tidy import take_apart
 
 TABLE = Path(__file__).parent / "extraction"
 Case = dict[str, Any]
@@ -54,6 +56,14 @@ def test_the_reading_is_that_of_a_careful_reader(case: Case) -> None:
 )
 def test_what_is_still_open(case: Case) -> None:
     assert extract(case["output"], case["choices"]).choice == case["expect"]
+
+
+def test_what_is_recognised_at_once_is_what_the_full_reading_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    at_once = [case for case in CASES if plain_answer(take_apart(case["output"]).said.strip(), case["choices"])]
+    assert len(at_once) > 100
+    sooner = [extract(case["output"], case["choices"]).choice for case in at_once]
+    monkeypatch.setattr("dtbench.harness.extract.plain_answer", lambda said, choices: None)
+    assert [extract(case["output"], case["choices"]).choice for case in at_once] == sooner
 
 
 def test_the_table_is_large_and_holds_many_texts_without_an_answer() -> None:
