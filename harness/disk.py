@@ -10,22 +10,16 @@ from pathlib import Path
 
 from dtbench.harness.errors import DtbenchError, MachineryError, UserError
 
-_NOT_ALLOWED = {
-    errno.EEXIST,
-    errno.EACCES,
-    errno.EPERM,
-    errno.EROFS,
-    errno.ENOTDIR,
-    errno.EISDIR,
-    errno.ENAMETOOLONG,
-    errno.ELOOP,
+_WRONG_PLACE = {
+    *(errno.EACCES, errno.EPERM, errno.EROFS),
+    *(errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP),
 }
 
 
 def write_failure(path: Path, error: OSError) -> DtbenchError:
     """The error for a file that could not be written: the user's, where the place is wrong, else the machine's."""
     why = f"{path}: cannot be written ({error.strerror or error})"
-    if error.errno in _NOT_ALLOWED:
+    if error.errno in _WRONG_PLACE:
         return UserError(f"{why}. Name a folder that you may write to.")
     if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
         return MachineryError(f"{why}. Make room; what was stored before is whole.")

@@ -21,6 +21,7 @@ _CHECKSUM = b',"crc":"%08x"}\n'
 _CHECKSUM_BYTES = len(_CHECKSUM % 0)
 _BEGINNING = b'{"id":'
 _RECORD = re.compile(rb'\{"id":"(?:[^"\\]|\\.)*","sample":')
+_KEY = re.compile(rb'\{"id":"([^"\\]*)","sample":(\d+)(?:,|$)')
 _ENDING = re.compile(rb',"crc":"[0-9a-f]{8}"\}$')
 _BUFFER = 1 << 18
 
@@ -33,17 +34,41 @@ class Key(NamedTuple):
     """Which of the answers to this question, from 0."""
 
 
-class NumberedRecord(NamedTuple):
-    """A record and the line that it stands in, from 1."""
+class Line(NamedTuple):
+    """A line whose checksum is right."""
 
-    line: int
-    record: Record
+    path: Path
+    number: int
+    """From 1."""
+    body: bytes
+    """The record as JSON, less the brace at its end."""
+
+    def record(self) -> Record:
+        """The record itself."""
+        try:
+            record = json.loads(str(self.body, "utf-8") + "}")
+        except (ValueError, RecursionError):
+            record = None
+        if not isinstance(record, dict) or not record.keys() >= {"id", "sample"}:
+            raise DataError(f"{self.path}, line {self.number}: no record of dtbench. Remove the line.")
+        return record
+
+    def key(self) -> Key:
+        """The key of the record, without reading all of it."""
+        beginning = _KEY.match(self.body)
+        if beginning is None:  # an id with escaped characters
+            return key_of(self.record())
+        return Key(str(beginning[1], "utf-8", "replace"), int(beginning[2]))
+
+    def failed(self) -> bool:
+        """Whether the record holds an error in place of an answer."""
+        return b'"error":' in self.body and "error" in self.record()
 
 
 class Torn(NamedTuple):
     """What an interrupted write left in this line; its record is not there."""
 
-    line: int
+    number: int
 
 
 def key_of(record: Mapping[str, Any]) -> Key:
@@ -57,20 +82,14 @@ def encoded(record: Mapping[str, Any]) -> bytes:
     return body + _CHECKSUM % zlib.crc32(body)
 
 
-def decoded(line: bytes) -> Record | None:
-    """The record of a whole line, None where the line is not as it was written."""
-    body, end = line[:-_CHECKSUM_BYTES], line[-_CHECKSUM_BYTES:]
-    if end != _CHECKSUM % zlib.crc32(body):
-        return None
-    try:
-        record = json.loads(str(body, "utf-8") + "}")
-    except (ValueError, RecursionError):
-        return None
-    return record if isinstance(record, dict) and record.keys() >= {"id", "sample"} else None
+def body_of(line: bytes) -> bytes | None:
+    """A whole line less its checksum, None where the line is not as it was written."""
+    body = line[:-_CHECKSUM_BYTES]
+    return body if line[-_CHECKSUM_BYTES:] == _CHECKSUM % zlib.crc32(body) else None
 
 
-def read_lines(path: Path, end: int) -> Iterator[NumberedRecord | Torn]:
-    """The records within the first `end` bytes; a DataError for a line that was changed since it was written."""
+def read_lines(path: Path, end: int) -> Iterator[Line | Torn]:
+    """The lines within the first `end` bytes; a DataError for a line that was changed since it was written."""
     damaged: tuple[int, bytes] | None = None
     with path.open("rb", buffering=_BUFFER) as file:
         read = 0
@@ -81,13 +100,13 @@ def read_lines(path: Path, end: int) -> Iterator[NumberedRecord | Torn]:
             if damaged is not None:
                 yield from _between_others(path, *damaged)
                 damaged = None
-            record = decoded(line)
-            if record is None:
+            body = body_of(line)
+            if body is None:
                 damaged = (number, line)
             else:
-                yield NumberedRecord(number, record)
+                yield Line(path, number, body)
     if damaged is not None:  # the last line: whatever is wrong with it, its write may have been cut short
-        yield from _recovered(*damaged) or [Torn(damaged[0])]
+        yield from _recovered(path, *damaged) or [Torn(damaged[0])]
 
 
 def whole_bytes(descriptor: int) -> int:
@@ -99,8 +118,7 @@ def whole_bytes(descriptor: int) -> int:
         tail = os.pread(descriptor, wanted, max(0, size - wanted))[-wanted:]
         wanted *= 2
     last = tail[tail.rfind(b"\n", 0, -1) + 1 :]
-    whole = decoded(last) is not None or _recovered(0, last)
-    return size if whole else size - len(last)
+    return size if body_of(last) is not None or _behind_torn(last) is not None else size - len(last)
 
 
 def json_bytes(value: object, *, indent: int | None = None) -> bytes:
@@ -113,9 +131,9 @@ def json_bytes(value: object, *, indent: int | None = None) -> bytes:
         return json.dumps(value, allow_nan=False, separators=separators, indent=indent).encode()
 
 
-def _between_others(path: Path, number: int, line: bytes) -> list[NumberedRecord | Torn]:
+def _between_others(path: Path, number: int, line: bytes) -> list[Line | Torn]:
     """What a damaged line is that others follow: the remains of a torn write, or an error."""
-    found = _recovered(number, line)
+    found = _recovered(path, number, line)
     if not found and not _is_torn(line):
         raise DataError(
             f"{path}, line {number}: this is not what dtbench wrote, the checksum does not match. "
@@ -124,13 +142,15 @@ def _between_others(path: Path, number: int, line: bytes) -> list[NumberedRecord
     return found or [Torn(number)]
 
 
-def _recovered(number: int, line: bytes) -> list[NumberedRecord | Torn]:
+def _recovered(path: Path, number: int, line: bytes) -> list[Line | Torn]:
     """A torn record and the whole one that was written right behind it; nothing where that is not what the line is."""
-    for match in _RECORD.finditer(line, 1):
-        record = decoded(line[match.start() :])
-        if record is not None:
-            return [Torn(number), NumberedRecord(number, record)]
-    return []
+    body = _behind_torn(line)
+    return [] if body is None else [Torn(number), Line(path, number, body)]
+
+
+def _behind_torn(line: bytes) -> bytes | None:
+    bodies = (body_of(line[match.start() :]) for match in _RECORD.finditer(line, 1))
+    return next((body for body in bodies if body is not None), None)
 
 
 def _is_torn(line: bytes) -> bool:

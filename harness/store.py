@@ -20,7 +20,7 @@ from dtbench.harness.errors import DataError, MachineryError, UserError, printab
 from dtbench.harness.masking import masked_text
 from dtbench.harness.record_lines import (
     Key,
-    NumberedRecord,
+    Line,
     Record,
     encoded,
     json_bytes,
@@ -80,33 +80,33 @@ class StoredRun:
         end = self._size(task)
         standing: dict[Key, int] = {}
         answered: set[Key] = set()
-        for line, record in self._read(task, end):
-            key = key_of(record)
-            if "error" not in record:
+        for line in self._read(task, end):
+            key = line.key()
+            if not line.failed():
                 answered.add(key)
             elif key in answered:
                 continue
-            standing[key] = line
-        for line, record in self._read(task, end):
-            if standing.get(key_of(record)) == line:
-                yield record
+            standing[key] = line.number
+        for line in self._read(task, end):
+            if standing.get(line.key()) == line.number:
+                yield line.record()
 
     def finished(self, task: str) -> set[tuple[str, int]]:
         """The answers that are there; those of failed questions are not."""
-        return {key_of(record) for _, record in self._read(task, self._size(task)) if "error" not in record}
+        return {line.key() for line in self._read(task, self._size(task)) if not line.failed()}
 
     def write_summary(self, summary: Mapping[str, Any]) -> None:
         """Write summary.json, whole or not at all."""
         replace_whole(self.path / "summary.json", json_bytes(summary, indent=2) + b"\n")
 
-    def _read(self, task: str, end: int) -> Iterator[NumberedRecord]:
+    def _read(self, task: str, end: int) -> Iterator[Line]:
         self.torn[task] = 0
         if not end:
             return
         path = self._file(task)
         try:
             for line in read_lines(path, end):
-                if isinstance(line, NumberedRecord):
+                if isinstance(line, Line):
                     yield line
                 else:
                     self.torn[task] += 1
@@ -202,11 +202,13 @@ class RunFolder(StoredRun):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close; a start that nobody finished was interrupted or failed."""
+        """Close; a start that nobody finished has failed, or was interrupted where that is no Exception."""
         try:
-            if self.info["status"] == "running":
-                self.finish("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
-            self.close()
+            try:
+                if self.info["status"] == "running":
+                    self.finish("failed" if error is None or isinstance(error, Exception) else "interrupted")
+            finally:
+                self.close()
         except (MachineryError, UserError):
             if error is None:
                 raise
