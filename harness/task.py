@@ -7,6 +7,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
 from dtbench.harness.schema import Dataset, Extraction, Official, Prompt, Sample, Score
@@ -22,6 +23,14 @@ class Grouping(NamedTuple):
     fields: tuple[str, ...]
     values: tuple[str, ...] = ()
     """The values in the order of the script, which knows no others; empty: as first seen."""
+
+
+class Column(NamedTuple):
+    """A column of the table that papers print for a benchmark."""
+
+    title: str
+    where: Mapping[str, str] = MappingProxyType({})
+    """Heading -> value of the questions in it; empty: all."""
 
 
 class Asked(NamedTuple):
@@ -41,6 +50,8 @@ class Task(ABC):
     size: ClassVar[int | None] = None
     """How many items the published set has."""
     groupings: ClassVar[tuple[Grouping, ...]] = ()
+    columns: ClassVar[tuple[Column, ...]] = ()
+    """The table of the papers; empty: everything, and the values of the first grouping."""
     prediction_keys: ClassVar[tuple[str, ...]] = ("answer_prediction", "model_prediction", "model_output")
     """Names under which prediction files hold the answer, the official script's own first."""
     scorers: ClassVar[tuple[str, ...]] = ("official",)

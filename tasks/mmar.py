@@ -16,7 +16,7 @@ from pathlib import Path
 from dtbench.harness.records import Record, read_json
 from dtbench.harness.schema import Dataset, Sample
 from dtbench.harness.score import text_rule
-from dtbench.harness.task import Grouping, OfficialRule, Task
+from dtbench.harness.task import Column, Grouping, OfficialRule, Task
 from dtbench.tasks.clips import ClipFolder
 from dtbench.tasks.layouts import find
 from dtbench.tasks.records import dataset, headings, unanswerable
@@ -47,6 +47,10 @@ class Mmar(Task):
         Grouping("Modality", ("modality",), MODALITIES),
         Grouping("Category", ("category",), LAYERS),
         Grouping("Sub-category", ("sub-category",)),
+    )
+    columns = (
+        Column("Avg"),
+        *(Column(modality.removeprefix("mix-"), {"modality": modality}) for modality in MODALITIES),
     )
     prediction_keys = ("answer_prediction", "model_prediction", "model_output")
 

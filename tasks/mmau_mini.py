@@ -16,7 +16,7 @@ from pathlib import Path
 
 from dtbench.harness.schema import Dataset, Sample
 from dtbench.harness.score import text_rule
-from dtbench.harness.task import Grouping, OfficialRule, Task
+from dtbench.harness.task import Column, Grouping, OfficialRule, Task
 from dtbench.tasks.clips import ClipFolder
 from dtbench.tasks.layouts import find
 from dtbench.tasks.mmau_files import read_samples
@@ -46,6 +46,7 @@ class MmauMini(Task):
         Grouping("Difficulty", ("difficulty",), ("easy", "hard", "medium")),
         Grouping("Sub-category", ("sub-category",)),
     )
+    columns = (*(Column(name.title(), {"task": name}) for name in ("sound", "music", "speech")), Column("Avg"))
     prediction_keys = ("model_output", "model_prediction", "answer_prediction")
 
     def samples(self, data_dir: Path | None) -> Iterable[Sample]:

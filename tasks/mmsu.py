@@ -17,7 +17,7 @@ from typing import Any
 from dtbench.harness.records import Record, read_columns, read_json
 from dtbench.harness.schema import Clip, Dataset, Extraction, Sample
 from dtbench.harness.score import carried_letter_rule, letter_rule
-from dtbench.harness.task import Asked, Grouping, OfficialRule, Task
+from dtbench.harness.task import Asked, Column, Grouping, OfficialRule, Task
 from dtbench.tasks.clips import ClipFolder, EmbeddedClip
 from dtbench.tasks.layouts import Found, find
 from dtbench.tasks.records import dataset, headings, unanswerable
@@ -31,6 +31,16 @@ HEADINGS = ("category", "sub-category", "sub-sub-category", "linguistics_sub_dis
 _COLUMNS = ("id", "task_name", "audio.path", "question", *LETTERED.values(), "answer_gt", *HEADINGS[:-1])
 
 
+def _columns(short: str, category: str) -> tuple[Column, ...]:
+    """The paper's columns of perception or reasoning; both kinds of speakers' traits are its paralinguistics."""
+    return (
+        Column(f"{short} Sem.", {"category": category, "sub-sub-category": "Semantics"}),
+        Column(f"{short} Phon.", {"category": category, "sub-sub-category": "Phonology"}),
+        Column(f"{short} Para.", {"category": category, "sub-category": "Paralinguistics"}),
+        Column(f"{short} Avg", {"category": category}),
+    )
+
+
 class Mmsu(Task):
     """The prediction is a letter; the script of 2026 is the default, that of 2025 carries letters over."""
 
@@ -42,6 +52,11 @@ class Mmsu(Task):
     groupings = (
         Grouping("Category and sub-category", ("category", "sub-category")),
         Grouping("Category", ("category",)),
+    )
+    columns = (
+        *_columns("Per.", "Perception"),
+        *_columns("Rea.", "Reasoning"),
+        Column("Avg (All)"),
     )
     prediction_keys = ("response", "model_output", "model_prediction", "answer_prediction")
     scorers = ("2026", "2025")

@@ -1,21 +1,25 @@
-"""`dtbench score`: a prediction file's official score, and a strict one beside it."""
+"""`dtbench score`: the official score of a prediction file or a run, and a strict one beside it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dtbench.harness.cli.options import AsJson, TaskFile, TaskName, chosen_task
+from dtbench.harness.cli.score_run import Wish, print_scored, score_again, write_summaries
 from dtbench.harness.errors import MachineryError, UserError, printable
 
 if TYPE_CHECKING:
-    from dtbench.harness.tally import Count, Report, RowScore
+    from dtbench.harness.tally import Count, Report
     from dtbench.harness.task import Task
 
+Run = Annotated[
+    Path | None, typer.Argument(metavar="[RUN]", help="A run's folder, scored again from what is stored in it.")
+]
 Predicted = Annotated[Path | None, typer.Option("--predictions", metavar="FILE", help="The official prediction file.")]
 Metadata = Annotated[
     Path | None,
@@ -28,9 +32,14 @@ RowsFile = Annotated[
     Path | None, typer.Option("--rows", metavar="OUT.jsonl", help="Write the verdicts on every record.")
 ]
 Duplicates = Annotated[bool, typer.Option("--allow-duplicates", help="Score repeated ids record by record.")]
+DataDir = Annotated[
+    Path | None, typer.Option("--data-dir", metavar="D", help="For RUN: the data sets, where they are not found.")
+]
+Write = Annotated[bool, typer.Option("--write", help="For RUN: rewrite its summary.json.")]
 
 
 def command(  # noqa: PLR0913 - the parameters of a command are its options
+    run: Run = None,
     task: TaskName = None,
     predictions: Predicted = None,
     metadata: Metadata = None,
@@ -38,9 +47,16 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
     rows: RowsFile = None,
     allow_duplicates: Duplicates = False,
     task_file: TaskFile = None,
+    data_dir: DataDir = None,
+    write: Write = False,
     as_json: AsJson = False,
 ) -> None:
-    """Score a prediction file exactly as the benchmark's authors do."""
+    """Score a prediction file, or a run again, exactly as the benchmark's authors do."""
+    if run is not None:
+        _refuse_with_run("--predictions", predictions)
+        _refuse_with_run("--metadata", metadata)
+        _score_run(Wish(run, task, task_file, scorer, data_dir), rows, as_json=as_json, write=write)
+        return
     from dtbench.harness.predictions import read_predictions
     from dtbench.harness.tally import tally
 
@@ -48,14 +64,31 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
     version = _scorer(chosen, scorer)
     if predictions is None:
         raise UserError("--predictions is missing: name the file of predictions to score.")
+    if write or data_dir is not None:
+        raise UserError(f"{'--write' if write else f'--data-dir {data_dir}'}: only the folder of a run takes this.")
     _refuse_overwriting(rows, predictions, metadata)
     report = tally(chosen, version, read_predictions(chosen, predictions, metadata, allow_duplicates=allow_duplicates))
     if rows is not None:
-        _write_rows(rows, report.rows)
+        _write_rows(rows, (score.as_json() for score in report.rows))
     if as_json:
         typer.echo(json.dumps(report.as_json()))
     else:
         _print(report)
+
+
+def _refuse_with_run(option: str, value: Path | None) -> None:
+    if value is not None:
+        raise UserError(f"{option} {value}: a run holds its own answers; name either RUN or --predictions.")
+
+
+def _score_run(wish: Wish, rows: Path | None, *, as_json: bool, write: bool) -> None:
+    _refuse_overwriting(rows, *wish.run.glob("*"))
+    scored = score_again(wish, rows=rows is not None)
+    if rows is not None:
+        _write_rows(rows, (line for done in scored for line in done.rows))
+    if write:
+        write_summaries(wish.run, scored)
+    print_scored(scored, as_json=as_json)
 
 
 def _scorer(task: Task, wanted: str | None) -> str:
@@ -79,8 +112,8 @@ def _refuse_overwriting(rows: Path | None, *inputs: Path | None) -> None:
             raise UserError(f"--rows {rows}: this is a file that is read here; name another one to write to.")
 
 
-def _write_rows(path: Path, scores: Sequence[RowScore]) -> None:
-    lines = "".join(json.dumps(score.as_json()) + "\n" for score in scores)
+def _write_rows(path: Path, scores: Iterable[Mapping[str, Any]]) -> None:
+    lines = "".join(json.dumps(score) + "\n" for score in scores)
     try:
         path.write_text(lines, encoding="utf-8")
     except OSError as error:

@@ -1,0 +1,121 @@
+"""`dtbench score RUN`: a run folder scored again, from its records alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import typer
+
+from dtbench.harness import registry
+from dtbench.harness.errors import DataError, UserError
+from dtbench.harness.task import Task
+
+if TYPE_CHECKING:
+    from dtbench.harness.rescore import Rescored
+    from dtbench.harness.store import StoredRun
+
+FROM_OTHER_RUNS = ("listening", "orders")
+"""What a summary says against other runs: scoring one run again leaves it as it is."""
+
+
+class Wish(NamedTuple):
+    """What the user asked of a run folder."""
+
+    run: Path
+    only: str | None
+    """The one task to score; None for all."""
+    task_file: Path | None
+    scorer: str | None
+    data_dir: Path | None
+
+
+def score_again(wish: Wish, *, rows: bool) -> list[Rescored]:
+    """The tasks of a run, scored anew; with the lines of `--rows` where they are asked for."""
+    from dtbench.harness.store import StoredRun
+
+    stored = StoredRun.open(wish.run)
+    before = _stored_summaries(stored.path)
+    scored = [_scored(stored, name, wish, rows=rows) for name in _names(stored, wish)]
+    for done in scored:
+        old = before.get(done.summary["task"], {})
+        done.summary.update({key: old[key] for key in FROM_OTHER_RUNS if key in old})
+    return scored
+
+
+def print_scored(scored: Sequence[Rescored], *, as_json: bool) -> None:
+    """A list of objects, one a task, or tables."""
+    from dtbench.harness.cli.tables import print_summary
+
+    if as_json:
+        typer.echo(json.dumps([done.summary for done in scored]))
+        return
+    for done in scored:
+        print_summary(done.summary, groups=True)
+
+
+def write_summaries(run: Path, scored: Sequence[Rescored]) -> None:
+    """Rewrite the tasks' part of summary.json, unless the run is being written just now."""
+    from dtbench.harness.run_lock import RunLock
+    from dtbench.harness.store import StoredRun
+
+    lock = RunLock(run)
+    try:
+        tasks = {**_stored_summaries(run), **{done.summary["task"]: done.summary for done in scored}}
+        StoredRun.open(run).write_summary({"tasks": tasks})
+    finally:
+        lock.close()
+
+
+def _names(stored: StoredRun, wish: Wish) -> list[str]:
+    names = list(stored.info.get("tasks", {}))
+    if not names:
+        raise DataError(f"{stored.path / 'run.json'}: no task is named in it; it was changed since dtbench wrote it.")
+    if wish.only is None:
+        return names
+    if wish.only not in names:
+        raise UserError(f"--task {wish.only}: it is not in {stored.path}, which holds {', '.join(names)}.")
+    return [wish.only]
+
+
+def _scored(stored: StoredRun, name: str, wish: Wish, *, rows: bool) -> Rescored:
+    from dtbench.harness.rescore import StoredTask, find_data, rescore
+
+    about = stored.info["tasks"][name]
+    task = _task(name, about, wish)
+    if wish.scorer is not None and wish.scorer not in task.scorers:
+        raise UserError(
+            f"--scorer {wish.scorer}: the versions of {name}'s script are {', '.join(task.scorers)}; "
+            f"for one task of a run of several, name it with --task."
+        )
+    part = StoredTask(task, about, lambda: stored.records(name))
+    done = rescore(part, find_data(part, wish.data_dir), wish.scorer, rows=rows)
+    if torn := stored.torn.get(name):
+        done.summary["notes"].append(f"{torn} records were cut short by a crash; their questions are not answered")
+    return done
+
+
+def _task(name: str, about: Mapping[str, Any], wish: Wish) -> Task:
+    """The task by its name; one of a user's own from its file."""
+    file = wish.task_file or about.get("task_file")
+    if file is not None and name not in registry.TASKS:
+        task = registry.task_from_file(Path(file))
+        if task.name == name:
+            return task
+    try:
+        return registry.task(name)
+    except UserError:
+        raise UserError(
+            f"{wish.run}: its task {name!r} is not known here: name the file that defines it with --task-file."
+        ) from None
+
+
+def _stored_summaries(run: Path) -> dict[str, Any]:
+    """The tasks of summary.json; nothing where there is none that can be read, since it can be made again."""
+    try:
+        tasks = json.loads((run / "summary.json").read_bytes())["tasks"]
+    except (OSError, ValueError, RecursionError, KeyError, TypeError):
+        return {}
+    return tasks if isinstance(tasks, dict) else {}

@@ -1,0 +1,173 @@
+"""How a summary is printed: the table that papers print for the benchmark, and below it what it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from dtbench.harness.errors import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Summary = Mapping[str, Any]
+NONE = "none"
+
+
+def print_summary(summary: Summary, *, groups: bool = False) -> None:
+    """Print a task's summary; with groups, the tables of the benchmark's script too."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    console.print(_title(summary), markup=False, soft_wrap=True)
+    _print_paper(console, summary)
+    if groups:
+        _print_groups(console, summary)
+    for name, text in _lines(summary):
+        console.print(f"{name:<13}{printable(text)}", markup=False, soft_wrap=True)
+
+
+def percent(value: float | None, decimals: int = 1) -> str:
+    """A share as tables show it; the word `none` where there is none."""
+    return NONE if value is None else f"{100 * value:.{decimals}f}"
+
+
+def _title(summary: Summary) -> str:
+    data = f", data {summary['data']}" if summary.get("data") else ""
+    repeats = summary["repeats"]
+    answers = f" ({repeats['k']} to each question)" if repeats else ""
+    return printable(f"{summary['task']}, script {summary['scorer']}{data}: {summary['n']} answers{answers}")
+
+
+def _print_paper(console: Console, summary: Summary) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE, padding=(0, 1), pad_edge=False)
+    table.add_column("in %", no_wrap=True)
+    for column in summary["paper"]:
+        # A narrow column for each: the titles break where a word ends.
+        title = printable(column["column"]).replace(" ", "\n").replace("-", "-\n")
+        table.add_column(Text(title), justify="right", overflow="fold")
+    for name in ("official", "strict"):
+        table.add_row(name, *(percent(column[name]) for column in summary["paper"]))
+    table.add_row("answers", *(str(column["n"]) for column in summary["paper"]), style="dim")
+    console.print(table)
+
+
+def _print_groups(console: Console, summary: Summary) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    table.add_column("in %", overflow="fold")
+    for title in ("official", "correct", "counted", "strict", "answers"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for heading, official in summary["official"]["groups"].items():
+        table.add_section()
+        table.add_row(Text(printable(heading)), style="bold")
+        for value, count in official.items():
+            strict = summary["strict"]["groups"][heading][value]
+            shown = (percent(count["accuracy"], 2), _or_none(count["correct"]), str(count["counted"]))
+            table.add_row(Text(f"  {printable(value)}"), *shown, percent(strict["accuracy"], 2), str(strict["n"]))
+    if table.row_count:
+        console.print(table)
+
+
+def _lines(summary: Summary) -> Iterator[tuple[str, str]]:
+    official, strict = summary["official"], summary["strict"]
+    yield "official", _accuracy(official, f"{official['counted']} that the script counts")
+    yield "strict", _accuracy(strict, f"all {strict['n']}")
+    if (over := summary["clustered"]) is not None:
+        both = (f"{name} {_range(over[name])}" for name in ("official", "strict") if over[name])
+        yield "by clip", f"{', '.join(both)} (bootstrap over {over['clips']} clips)"
+    if official["raw"] is not None:
+        yield "raw text", _accuracy(official["raw"], f"{official['raw']['counted']}; the script on untouched responses")
+    yield (
+        "unanswered",
+        f"{summary['unanswered']} (no option could be read from the text; wrong in the strict score)",
+    )
+    yield "failed", _counted(summary["failed"], summary["failed_why"])
+    if summary["missing"]:
+        yield "not asked", f"{summary['missing']} (wrong in the strict score)"
+    yield "dropped", f"from the official denominator: {_counted(summary['dropped'], summary['dropped_why'])}"
+    yield from _more(summary)
+    for note in summary["notes"]:
+        yield "note", note
+
+
+def _more(summary: Summary) -> Iterator[tuple[str, str]]:
+    if (repeats := summary["repeats"]) is not None:
+        yield "repeats", _repeats(repeats)
+    if set(summary["clips"]) - {"whole"}:
+        yield "clips", _listed(summary["clips"])
+    if summary["finish"]:
+        yield "finished by", _listed(summary["finish"])
+    if (chains := summary["chains"])["n"]:
+        length = f"mean {chains['mean']:,.0f}, median {chains['median']:,.0f}, 95 % within {chains['p95']:,.0f}"
+        yield "chains", f"{chains['n']}, characters: {length}"
+    tokens = {name: count for name, count in summary["tokens"].items() if count is not None}
+    if tokens:
+        yield "tokens", ", ".join(f"{count:,} {name}" for name, count in tokens.items())
+    if (seconds := summary["seconds"])["mean"]:
+        yield "seconds", f"a response: mean {seconds['mean']:.2f}, median {seconds['median']:.2f}"
+    if (differ := summary.get("differ")) is not None:
+        first = f" (first: {', '.join(differ['ids'][:3])})" if differ["n"] else ""
+        yield "read again", f"{differ['n']} verdicts differ from the stored ones{first}"
+    if (heard := summary.get("listening")) is not None:
+        yield "listening", _heard(heard)
+    if (orders := summary.get("orders")) is not None:
+        yield "order", _orders(orders)
+
+
+def _accuracy(part: Mapping[str, Any], of: str) -> str:
+    if part["accuracy"] is None:
+        return NONE
+    interval = f"; 95 % interval {_range(part)}" if "low" in part else ""
+    return f"{part['accuracy']:.2%} ({part['correct']} of {of}{interval})"
+
+
+def _range(part: Mapping[str, float]) -> str:
+    return f"{part['low']:.2%} to {part['high']:.2%}"
+
+
+def _counted(total: int, why: Mapping[str, int]) -> str:
+    return f"{total}: {_listed(why)}" if why else str(total)
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{times} {name}" for name, times in counts.items())
+
+
+def _or_none(value: int | None) -> str:
+    return NONE if value is None else str(value)
+
+
+def _repeats(repeats: Mapping[str, Any]) -> str:
+    strict, k = repeats["strict"], repeats["k"]
+    passed = ", ".join(f"pass@{at} {share:.1%}" for at, share in repeats["pass"].items())
+    spread = f"strict {strict['mean']:.2%} with a standard deviation of {100 * strict['sd']:.2f} points"
+    return f"{spread}; majority@{k} {repeats['majority']['accuracy']:.1%}; {passed}"
+
+
+def _heard(heard: Mapping[str, Any]) -> str:
+    if heard["gap"] is None:
+        return "no question was answered in both runs"
+    gap, same = heard["gap"], heard["same_choice"]
+    points, low, high = (f"{100 * gap[name]:+.1f}" for name in ("gap", "low", "high"))
+    told = f"{points} points come from the clip (95 % interval {low} to {high})"
+    kept = f"; {same['accuracy']:.1%} of the choices are the same without it" if same else ""
+    return f"{told}{kept}; {heard['n']} questions, {heard['left_out']} left out"
+
+
+def _orders(orders: Mapping[str, Any]) -> str:
+    if orders["moved"] is None:
+        return "no question was answered in every order"
+    moved = orders["moved"]
+    return (
+        f"over {orders['orders']} orders of the options, {moved['accuracy']:.1%} of {orders['n']} choices move "
+        f"(95 % interval {_range(moved)}); right in every order {orders['right_in_all']:.1%}, "
+        f"in some {orders['right_in_some']:.1%}"
+    )
