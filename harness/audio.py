@@ -1,17 +1,42 @@
-"""Reading clips: by content, never by file name."""
+"""Clips as they are published, by content and never by file name, and as a model hears them.
+
+What a model hears is mono PCM16 at its own rate: the channels' mean, resampled by soxr. A clip that is not sound from
+end to end is never taken for one that is. Where a clip is longer than the model takes, one of LONG_CLIP_RULES decides.
+"""
 
 from __future__ import annotations
 
-import io
+import struct
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from dtbench.harness.errors import DataError
+from dtbench.harness.errors import DataError, UserError, nearest
 from dtbench.harness.schema import Clip
 
-_BLOCK_FRAMES = 1 << 18
-_STREAMED = 0x7FFFF000
-"""From here on a RIFF size stands for "unknown", as programs write it that stream."""
+if TYPE_CHECKING:
+    import numpy
+
+    from dtbench.harness.clips_decode import Decoded, Mono, Sound
+
+    PCM = numpy.ndarray[tuple[int], numpy.dtype[numpy.int16]]
+
+WHOLE, CUT, WINDOWS, REFUSE = "whole", "cut", "windows", "refuse"
+WINDOW_COUNT = 3
+LONG_CLIP_RULES: Mapping[str, str] = {
+    CUT: "its beginning is heard, up to the model's limit",
+    WINDOWS: f"{WINDOW_COUNT} evenly spaced parts are heard, its beginning and its end among them, the limit in all",
+    REFUSE: "it is not heard, and its question fails",
+}
+"""What becomes of a clip over a model's limit. One within it is heard WHOLE, whatever the rule."""
+
+MOST_FRAMES = 1 << 28
+"""What is held in memory of one clip: 1 GB while it is resampled, 1.5 hours at 48 kHz."""
+_HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
+_NOISE_SHIFT = 3
+"""Noise is full-scale white noise, halved three times: -23 dB RMS, about as loud as speech."""
 
 
 class MissingClip(DataError):
@@ -27,6 +52,116 @@ class ClipFacts(NamedTuple):
     format: str
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A clip as a model hears it, and what was done to it."""
+
+    wav: bytes
+    """Mono PCM16 WAV at the model's rate."""
+    seconds: float
+    """The length of the clip as published."""
+    rate: int
+    """The sampling rate of the clip as published."""
+    channels: int
+    """The channels of the clip as published."""
+    rule: str
+    """WHOLE, or the rule by which a clip over the limit was shortened."""
+
+    @property
+    def samples(self) -> Mono:
+        """The sound of `wav` as float32 from -1 to 1: what runs in this process hears what an endpoint would."""
+        import numpy
+
+        pcm = numpy.frombuffer(self.wav, "<i2", offset=_HEADER.size)
+        samples: Mono = pcm.astype(numpy.float32)
+        samples *= numpy.float32(1 / 32768)
+        return samples
+
+
+def hear(audio: Path | Clip, rate: int, limit: float | None, rule: str = CUT) -> Heard:
+    """A clip for a model that takes `rate` Hz and at most `limit` seconds; DataError where it cannot be heard."""
+    if rule not in LONG_CLIP_RULES:
+        raise UserError(f"{rule!r} is no rule for clips over the limit. {nearest(rule, LONG_CLIP_RULES)}")
+    if limit is not None and not limit > 0:
+        raise UserError(f"a limit of {limit} s leaves nothing to hear: it must be above 0, or none.")
+    name = clip_name(audio)
+    clip, applied = _within(audio, name, limit, rule)
+    sound = clip.sound
+    pcm = _pcm16(clip.mono, sound.rate, rate)
+    if limit is not None:
+        pcm = pcm[: max(1, int(limit * rate))]
+    if not len(pcm):
+        raise DataError(f"{name}: the clip holds no sound at {rate} Hz ({clip.frames} frames at {sound.rate} Hz).")
+    return Heard(_wav(pcm, rate), clip.frames / sound.rate, sound.rate, sound.channels, applied)
+
+
+def _within(audio: Path | Clip, name: str, limit: float | None, rule: str) -> tuple[Decoded, str]:
+    """What of a clip is within the limit, and the rule that had to be applied for it."""
+    clip = _decode(audio, name, lambda sound: [range(_most(sound.rate, limit))])
+    rate = clip.sound.rate
+    most = _most(rate, limit)
+    if clip.frames <= most:
+        return clip, WHOLE
+    length = f"{name}: the clip is {clip.frames / rate:.2f} s long"
+    if most == MOST_FRAMES:
+        raise DataError(f"{length}, more than is held in memory: cut it, or give the model a limit of fewer seconds.")
+    if rule == REFUSE:
+        raise DataError(f"{length}, over the model's limit of {limit:g} s, and the rule is {REFUSE!r}.")
+    if rule == WINDOWS:
+        return _decode(audio, name, lambda _: _windows(clip.frames, most)), WINDOWS
+    return clip, CUT
+
+
+def _most(rate: int, limit: float | None) -> int:
+    """How many frames of a clip may be heard."""
+    return MOST_FRAMES if limit is None else min(MOST_FRAMES, max(1, int(limit * rate)))
+
+
+def _windows(frames: int, most: int) -> list[range]:
+    """Evenly spaced windows, the first at the beginning and the last at the end, that together hold `most` frames."""
+    lengths = [most // WINDOW_COUNT] * (WINDOW_COUNT - 1)
+    lengths.append(most - sum(lengths))
+    gap = (frames - most) / (WINDOW_COUNT - 1)
+    starts = [sum(lengths[:place]) + round(gap * place) for place in range(WINDOW_COUNT)]
+    return [range(start, start + length) for start, length in zip(starts, lengths, strict=True)]
+
+
+def _pcm16(mono: Mono, rate: int, wanted: int) -> PCM:
+    """The sound at the wanted rate as 16-bit numbers; what was 16-bit at that rate already comes out as it was."""
+    import numpy
+    import soxr
+
+    wave = mono if rate == wanted else soxr.resample(mono, rate, wanted, quality="HQ")
+    wave *= numpy.float32(32768)  # ours alone, as are the next: no copies
+    numpy.rint(wave, out=wave)
+    numpy.clip(wave, -32768, 32767, out=wave)
+    return wave.astype("<i2")
+
+
+def _wav(pcm: PCM, rate: int) -> bytes:
+    """A mono WAV file."""
+    size = 2 * len(pcm)
+    header = _HEADER.pack(b"RIFF", 36 + size, b"WAVE", b"fmt ", 16, 1, 1, rate, 2 * rate, 2, 16, b"data", size)
+    return b"".join((header, pcm.data))
+
+
+def silence(heard: Heard) -> Heard:
+    """Silence in place of what was heard, of the same length: what a model says of it, it has not heard."""
+    return replace(heard, wav=heard.wav[: _HEADER.size] + bytes(len(heard.wav) - _HEADER.size))
+
+
+def noise(heard: Heard, seed: int) -> Heard:
+    """White noise in place of what was heard, of the same length; equal for equal seeds."""
+    import random
+
+    import numpy
+
+    # Not numpy's generators: their streams may change from release to release.
+    drawn = random.Random(seed).randbytes(len(heard.wav) - _HEADER.size)
+    pcm = numpy.frombuffer(drawn, "<i2") >> _NOISE_SHIFT
+    return replace(heard, wav=heard.wav[: _HEADER.size] + pcm.tobytes())
+
+
 def clip_name(audio: Path | Clip) -> str:
     """How messages name a clip."""
     return str(audio) if isinstance(audio, Path) else audio.label
@@ -36,43 +171,33 @@ def clip_bytes(audio: Path | Clip) -> bytes:
     """The encoded bytes of a clip, wherever it lies."""
     if not isinstance(audio, Path):
         return audio.read()
-    try:
-        return audio.read_bytes()
-    except FileNotFoundError:
-        raise MissingClip(f"{audio}: the clip is missing.") from None
-    except (OSError, ValueError) as error:
-        raise DataError(f"{audio}: the clip cannot be read ({error}).") from None
+    with _file(audio) as file:
+        return file.read()
 
 
 def decode_all(data: bytes, name: str) -> ClipFacts:
     """Decode a clip to its end and say what it is; what is not sound from end to end is a DataError."""
-    import numpy
-    import soundfile
+    clip = _decode(data, name, lambda _: [])
+    sound = clip.sound
+    return ClipFacts(clip.frames / sound.rate, sound.rate, sound.channels, sound.format)
 
-    if not data:
-        raise DataError(f"{name}: the clip is empty (0 bytes).")
+
+def _decode(audio: Path | Clip | bytes, name: str, spans: Callable[[Sound], Sequence[range]]) -> Decoded:
+    """Decode a clip to its end and keep the spans of it."""
+    from dtbench.harness.clips_decode import decode
+
+    if isinstance(audio, Path):
+        with _file(audio) as file:
+            return decode(file.fileno(), name, spans)
+    return decode(audio if isinstance(audio, bytes) else audio.read(), name, spans)
+
+
+@contextmanager
+def _file(path: Path) -> Iterator[BinaryIO]:
     try:
-        with soundfile.SoundFile(io.BytesIO(data)) as sound:
-            frames = 0
-            for block in sound.blocks(_BLOCK_FRAMES, dtype="float32"):
-                frames += len(block)
-                if not numpy.isfinite(block).all():
-                    raise DataError(f"{name}: the clip holds samples that are no numbers (NaN or infinite).")
-            facts = ClipFacts(frames / sound.samplerate, sound.samplerate, sound.channels, sound.format)
-            promised = sound.frames
-    except soundfile.LibsndfileError as error:
-        reason = error.error_string.strip().rstrip(".")
-        raise DataError(f"{name}: the clip does not decode: {reason} (it begins with {data[:4]!r}).") from None
-    if not frames:
-        raise DataError(f"{name}: the clip holds no sound (0 frames).")
-    if frames < promised or _cut_short(data):
-        raise DataError(f"{name}: the clip is cut short: {facts.seconds:.2f} s decode, its header promises more.")
-    return facts
-
-
-def _cut_short(data: bytes) -> bool:
-    """Whether a RIFF file has fewer bytes than it says; decoders pass over that in silence."""
-    if data[:4] != b"RIFF":
-        return False
-    said = int.from_bytes(data[4:8], "little")
-    return len(data) - 8 < said < _STREAMED
+        with path.open("rb") as file:
+            yield file
+    except FileNotFoundError:
+        raise MissingClip(f"{path}: the clip is missing.") from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: the clip cannot be read ({error}).") from None
