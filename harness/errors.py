@@ -49,6 +49,8 @@ class ModelError(DtbenchError):
         """Whether asking again may help."""
         self.retry_after = retry_after
         """The seconds that the endpoint asks to wait."""
+        self.attempts = 1
+        """How often it was asked before this error was the last."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

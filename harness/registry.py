@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from dtbench.harness.errors import TaskError, UserError, described, nearest
+from dtbench.harness.errors import DtbenchError, MachineryError, TaskError, UserError, described, nearest
+from dtbench.harness.model import Model
 from dtbench.harness.task import Task
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
+
+    from dtbench.harness.schema import Sample
 
 TASKS = {
     "mmar": "dtbench.tasks.mmar:Mmar",
@@ -21,39 +24,91 @@ TASKS = {
     "mmau-test": "dtbench.tasks.mmau_test:MmauTest",
     "mmsu": "dtbench.tasks.mmsu:Mmsu",
 }
-TASK_GROUP = "dtbench.tasks"
+MODELS = {
+    "replay": "dtbench.models.replay:Replay",
+    "random": "dtbench.models.baselines:Random",
+    "majority": "dtbench.models.baselines:Majority",
+    "first": "dtbench.models.baselines:First",
+    "echo-gold": "dtbench.models.baselines:EchoGold",
+    "scripted": "dtbench.models.scripted:Scripted",
+}
+
+
+class _Shelf(NamedTuple):
+    """Things of one kind: their built-in names, where packages offer others, and what breaking their contract is."""
+
+    noun: str
+    table: Mapping[str, str]
+    group: str
+    broken: type[DtbenchError]
+
+
+_TASKS = _Shelf("task", TASKS, "dtbench.tasks", TaskError)
+_MODELS = _Shelf("model", MODELS, "dtbench.models", MachineryError)
 
 
 def task(name: str) -> Task:
     """The task of this name: built in, `module:Class`, or of an installed package."""
-    target = TASKS.get(name) or (name if ":" in name else _target_of_installed(name))
-    module, _, attribute = target.partition(":")
-    if not all(part.isidentifier() for part in (*module.split("."), attribute)):
-        raise UserError(f"task {target!r} is no path to a class: `package.module:Class` is expected.")
-    found = getattr(_import(module), attribute, None)
-    if found is None:
-        raise UserError(f"task {target!r}: the module {module} has no {attribute}.")
+    found, target = _found(_TASKS, name)
     return _as_task(found, target)
 
 
 def task_names() -> list[str]:
     """Every name that task() knows, built-in ones first."""
-    installed = sorted({point.name for point in _installed()} - TASKS.keys())
-    return [*TASKS, *installed]
+    return _names(_TASKS)
 
 
-def _installed() -> Iterable[EntryPoint]:
+def model(spec: str, options: Mapping[str, str], samples: Iterable[Sample] | None = None) -> Model:
+    """The model of this name, `module:Class`, installed package or URL, with its -M options.
+
+    The samples, with their right answers, reach only a class that says `needs_samples`.
+    """
+    if "://" in spec:
+        from dtbench.harness.settings import arguments
+        from dtbench.models.server import Server
+        from dtbench.models.settings import Settings
+
+        return Server.reached(spec, Settings(**arguments(Settings, options, "an endpoint")))
+    found, target = _found(_MODELS, spec)
+    return _as_model(found, spec if spec in MODELS else target, options, samples)
+
+
+def model_names() -> list[str]:
+    """Every name that model() knows, built-in ones first."""
+    return _names(_MODELS)
+
+
+def _found(shelf: _Shelf, name: str) -> tuple[object, str]:
+    """What a name stands for, and its path."""
+    target = shelf.table.get(name) or (name if ":" in name else _target_of_installed(shelf, name))
+    module, _, attribute = target.partition(":")
+    if not all(part.isidentifier() for part in (*module.split("."), attribute)):
+        raise UserError(f"{shelf.noun} {target!r} is no path to a class: `package.module:Class` is expected.")
+    found = getattr(_import(shelf, module), attribute, None)
+    if found is None:
+        raise UserError(f"{shelf.noun} {target!r}: the module {module} has no {attribute}.")
+    return found, target
+
+
+def _names(shelf: _Shelf) -> list[str]:
+    installed = sorted({point.name for point in _installed(shelf)} - shelf.table.keys())
+    return [*shelf.table, *installed]
+
+
+def _installed(shelf: _Shelf) -> Iterable[EntryPoint]:
     from importlib.metadata import entry_points  # 30 ms that a built-in name does not need
 
-    return entry_points(group=TASK_GROUP)
+    return entry_points(group=shelf.group)
 
 
-def _target_of_installed(name: str) -> str:
-    targets = sorted({point.value for point in _installed() if point.name == name})
+def _target_of_installed(shelf: _Shelf, name: str) -> str:
+    noun = shelf.noun
+    targets = sorted({point.value for point in _installed(shelf) if point.name == name})
     if not targets:
-        raise UserError(f"unknown task {name!r}. {nearest(name, task_names())}")
+        others = " An endpoint is named by its URL, such as http://127.0.0.1:8000/v1." if noun == "model" else ""
+        raise UserError(f"unknown {noun} {name!r}. {nearest(name, _names(shelf))}{others}")
     if len(targets) > 1:
-        raise UserError(f"several packages offer a task {name!r}: name one of {' or '.join(targets)} instead.")
+        raise UserError(f"several packages offer a {noun} {name!r}: name one of {' or '.join(targets)} instead.")
     return targets[0]
 
 
@@ -94,15 +149,15 @@ def _only_task_class(module: ModuleType, path: Path) -> type[Task]:
     return candidates[0]
 
 
-def _import(module: str) -> ModuleType:
+def _import(shelf: _Shelf, module: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         if error.name and (module == error.name or module.startswith(f"{error.name}.")):
-            raise UserError(f"no module named {module!r} to load a task from.") from error
-        raise TaskError(f"{module}: importing it failed with {described(error)}.") from error
+            raise UserError(f"no module named {module!r} to load a {shelf.noun} from.") from error
+        raise shelf.broken(f"{module}: importing it failed with {described(error)}.") from error
     except Exception as error:  # someone else's code
-        raise TaskError(f"{module}: importing it failed with {described(error)}.") from error
+        raise shelf.broken(f"{module}: importing it failed with {described(error)}.") from error
 
 
 def _as_task(value: object, origin: str) -> Task:
@@ -124,3 +179,28 @@ def _instance(kind: type[Task], origin: str) -> Task:
         return kind()
     except Exception as error:  # someone else's code
         raise TaskError(f"{origin}: making the task {kind.__name__} failed with {described(error)}.") from error
+
+
+def _as_model(kind: object, origin: str, options: Mapping[str, str], samples: Iterable[Sample] | None) -> Model:
+    from dtbench.harness.settings import arguments
+
+    if not isinstance(kind, type):
+        raise MachineryError(f"model {origin} is {type(kind).__name__}, not a class.")
+    lacking = [name for name in ("generate", "describe", "aclose") if not callable(getattr(kind, name, None))]
+    if lacking:
+        raise MachineryError(f"model {origin} lacks {', '.join(f'{name}()' for name in lacking)}.")
+    make: Callable[..., Model] = kind
+    handed: dict[str, object] = {}
+    if getattr(kind, "needs_samples", False):
+        make, handed = kind.from_samples, {"samples": list(samples or ())}  # type: ignore[attr-defined]
+    chosen = arguments(make, options, f"the model {origin}", besides=handed.keys())
+    try:
+        built = make(**handed, **chosen)
+    except DtbenchError:
+        raise
+    except Exception as error:  # someone else's code
+        raise MachineryError(f"making the model {origin} failed with {described(error)}.") from error
+    missing = [name for name in ("listens", "rate", "limit_seconds") if not hasattr(built, name)]
+    if missing:
+        raise MachineryError(f"model {origin} lacks {', '.join(missing)}: see dtbench.harness.model.Model.")
+    return built

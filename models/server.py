@@ -1,0 +1,83 @@
+"""Any OpenAI-compatible chat endpoint, with the clip as `input_audio`."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from dtbench.harness.errors import ModelError
+from dtbench.harness.schema import Prompt, Response
+from dtbench.models.address import CHAT, Address, addresses
+from dtbench.models.connection import AwayError, DroppedError
+from dtbench.models.endpoints import Endpoints
+from dtbench.models.keys import api_key, without
+from dtbench.models.lookup import Found, found
+from dtbench.models.reply import GarbledError
+from dtbench.models.settings import Settings
+from dtbench.models.wire import chat_body, fixed_fields, request_head, response
+
+
+class Server:
+    """The model behind one or several endpoints that serve the same; connections are of the loop that first asks."""
+
+    listens = True
+
+    def __init__(self, where: Sequence[Address], settings: Settings, about: Found, key: str | None = None) -> None:
+        self.rate = settings.rate
+        self.limit_seconds = settings.limit_seconds
+        self._settings = settings
+        self._about = about
+        self._secrets = [key, *(one.login for one in where), *(one.password for one in where)]
+        self._endpoints = Endpoints(where)
+        self._heads = {one: request_head("POST", one, one.path + CHAT, key) for one in where}
+        sampling = settings.sampling()
+        self._seed = sampling.pop("seed", None)
+        self._fixed = fixed_fields(about.model, sampling)
+
+    @classmethod
+    def reached(cls, urls: str, settings: Settings) -> Server:
+        """The model at these URLs, once they were asked what they serve; may be called within a loop or outside."""
+        where, key = addresses(urls), api_key()
+        with ThreadPoolExecutor(1) as elsewhere:
+            about = elsewhere.submit(asyncio.run, found(where, settings.model, key)).result()
+        return cls(where, settings, about, key)
+
+    async def generate(self, prompt: Prompt) -> Response:
+        """Ask one of the endpoints, once."""
+        started = time.perf_counter()
+        body = chat_body(self._fixed, prompt, self._seed if prompt.seed is None else prompt.seed)
+        length = b"content-length: %d\r\n\r\n" % sum(map(len, body))
+        try:
+            reply = await self._endpoints.request(
+                lambda one: [self._heads[one] + length + body[0], *body[1:]], self._settings.timeout
+            )
+            return response(reply, time.perf_counter() - started)
+        except TimeoutError:
+            raise ModelError(f"no answer within {self._settings.timeout:g} s", again=True) from None
+        except AwayError as error:
+            raise ModelError(f"the endpoint cannot be reached: {error}", again=True) from None
+        except (DroppedError, GarbledError) as error:
+            raise ModelError(str(error), again=True) from None
+        except ModelError as error:
+            told = without(str(error), self._secrets)
+            raise ModelError(told, again=error.again, retry_after=error.retry_after) from None
+
+    def describe(self) -> Mapping[str, Any]:
+        """Where it is, what it serves under which name, and how it samples."""
+        return {
+            "name": "server",
+            "model": self._about.model,
+            "urls": [str(endpoint.address) for endpoint in self._endpoints.all],
+            "version": self._about.version,
+            "sampling": self._settings.sampling(),
+            "timeout": self._settings.timeout,
+            "rate": self.rate,
+            "limit_seconds": self.limit_seconds,
+        }
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._endpoints.aclose()

@@ -1,0 +1,253 @@
+"""An OpenAI-compatible chat endpoint on this machine that answers at once, or fails as it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+ANSWERING = {200: "OK", 429: "Too Many Requests"}
+
+
+@dataclass(frozen=True)
+class Turn:
+    """How one request is answered."""
+
+    text: str | None = "(A)"
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+    """Sent as it is, in place of a completion of `text`."""
+    message: Mapping[str, Any] = field(default_factory=dict)
+    """More fields of the answer's message."""
+    finish_reason: str | None = "stop"
+    delay: float = 0.0
+    """Seconds until it answers."""
+    drop: Literal["", "at once", "half way"] = ""
+    """Where the connection ends without an answer, or within it."""
+    framing: Literal["length", "chunks", "until closed"] = "length"
+    close: bool = False
+    """Whether it says `connection: close`, and does so."""
+    preface: bytes = b""
+    """What is sent before the answer, such as an interim one."""
+
+    def content(self, model: object) -> bytes:
+        """The body."""
+        if self.body is not None:
+            return self.body
+        if self.status != 200:
+            return json.dumps({"error": {"message": f"status {self.status}", "type": "error"}}).encode()
+        message = {"role": "assistant", "content": self.text, **self.message}
+        choice = {"index": 0, "message": message, "finish_reason": self.finish_reason}
+        usage = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
+        return json.dumps({"object": "chat.completion", "model": model, "choices": [choice], "usage": usage}).encode()
+
+
+class Asked(NamedTuple):
+    """A request as it came in."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    content: bytes
+    connection: int
+    """Which connection it came by, from 1."""
+
+    def json(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.content)
+
+
+@dataclass
+class Chat:
+    """What the endpoint does, and what it was asked."""
+
+    url: str = ""
+    turns: deque[Turn] = field(default_factory=deque)
+    """How the next requests are answered, in order; after them `default` holds."""
+    default: Turn = field(default_factory=Turn)
+    choose: Callable[[Asked], Turn | None] | None = None
+    """Decides before `turns` do, where it gives a turn."""
+    models: Sequence[str] | Turn = ("tiny",)
+    version: str | None = "0.32.0"
+    asked: list[Asked] = field(default_factory=list)
+    """The chat requests."""
+    looked_up: list[Asked] = field(default_factory=list)
+    """The others."""
+    connections: int = 0
+    in_flight: int = 0
+    most_in_flight: int = 0
+    keeps: bool = True
+    """Whether requests are kept; a benchmark has too many."""
+
+    def turn(self, asked: Asked) -> Turn:
+        """How this request is answered."""
+        if asked.path.endswith("/chat/completions"):
+            if self.keeps:
+                self.asked.append(asked)
+            chosen = self.choose(asked) if self.choose else None
+            return chosen or (self.turns.popleft() if self.turns else self.default)
+        self.looked_up.append(asked)
+        if asked.path.endswith("/models"):
+            if isinstance(self.models, Turn):
+                return self.models
+            return Turn(body=json.dumps({"data": [{"id": name} for name in self.models]}).encode())
+        if asked.path == "/version" and self.version:
+            return Turn(body=json.dumps({"version": self.version}).encode())
+        return Turn(status=404)
+
+
+@contextmanager
+def chatting(*turns: Turn, **settings: Any) -> Iterator[Chat]:
+    """The endpoint, for as long as the block runs."""
+    chat = Chat(turns=deque(turns), **settings)
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    server = asyncio.run_coroutine_threadsafe(_start(chat), loop).result()
+    try:
+        yield chat
+    finally:
+        asyncio.run_coroutine_threadsafe(_stop(server), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+@contextmanager
+def chatting_elsewhere() -> Iterator[str]:
+    """The URL of an endpoint in a process of its own, so that its work is not ours."""
+    with subprocess.Popen([sys.executable, __file__], stdout=subprocess.PIPE, stdin=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        yield process.stdout.readline().decode().strip()
+        process.terminate()
+
+
+def nobody() -> str:
+    """A URL at which nothing listens."""
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{probe.getsockname()[1]}/v1"
+
+
+async def _start(chat: Chat) -> asyncio.Server:
+    chat_loop = asyncio.get_running_loop()
+    server = await chat_loop.create_server(lambda: _Connection(chat), "127.0.0.1", 0)
+    chat.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+    return server
+
+
+async def _stop(server: asyncio.Server) -> None:
+    server.close()
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        task.cancel()
+    for connection in list(_Connection.open):
+        if connection.transport.get_loop() is asyncio.get_running_loop():  # type: ignore[attr-defined]
+            connection.transport.abort()
+    await asyncio.sleep(0)
+
+
+class _Connection(asyncio.Protocol):
+    open: set[_Connection] = set()  # noqa: RUF012
+
+    def __init__(self, chat: Chat) -> None:
+        self.chat = chat
+        self.held = bytearray()
+        self.lacking = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        self.chat.connections += 1
+        self.number = self.chat.connections
+        self.open.add(self)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.open.discard(self)
+
+    def data_received(self, data: bytes) -> None:
+        self.held += data
+        while len(self.held) >= self.lacking and (asked := self._request()):
+            self._begin(asked)
+
+    def _request(self) -> Asked | None:
+        end = self.held.find(b"\r\n\r\n")
+        if end < 0:
+            return None
+        first, *lines = bytes(self.held[:end]).decode("latin-1").split("\r\n")
+        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+        whole = end + 4 + int(headers.get("content-length", 0))
+        self.lacking = whole
+        if len(self.held) < whole:
+            return None
+        content = bytes(self.held[end + 4 : whole]) if self.chat.keeps else b""
+        del self.held[:whole]
+        self.lacking = 0
+        method, path, _ = first.split(" ")
+        return Asked(method, path, headers, content, self.number)
+
+    def _begin(self, asked: Asked) -> None:
+        chat = self.chat
+        chat.in_flight += 1
+        chat.most_in_flight = max(chat.most_in_flight, chat.in_flight)
+        turn = chat.turn(asked)
+        if turn.delay:
+            asyncio.get_running_loop().call_later(turn.delay, self._finish, asked, turn)
+        else:
+            self._finish(asked, turn)
+
+    def _finish(self, asked: Asked, turn: Turn) -> None:
+        self.chat.in_flight -= 1
+        if self.transport.is_closing():
+            return
+        if turn.drop == "at once":
+            self.transport.abort()
+            return
+        model = asked.json().get("model") if self.chat.keeps and asked.content else "tiny"
+        answer = turn.preface + _encoded(turn, turn.content(model))
+        if turn.drop == "half way":
+            answer = answer[: len(answer) - 20]
+        self.transport.write(answer)
+        if turn.drop or turn.close or turn.framing == "until closed":
+            self.transport.close()
+
+
+def _encoded(turn: Turn, content: bytes) -> bytes:
+    headers = {"content-type": "application/json", **turn.headers}
+    if turn.close:
+        headers["connection"] = "close"
+    if turn.framing == "length":
+        headers["content-length"] = str(len(content))
+    if turn.framing == "chunks":
+        headers["transfer-encoding"] = "chunked"
+        parts = [content[at : at + 7] for at in range(0, len(content), 7)]
+        chunks = b"".join(b"%x;note=x\r\n%s\r\n" % (len(part), part) for part in parts)
+        content = chunks + b"0\r\nx-trailer: 1\r\n\r\n"
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    head = f"HTTP/1.1 {turn.status} {ANSWERING.get(turn.status, 'Status')}\r\n{lines}\r\n"
+    return head.encode("latin-1") + content
+
+
+async def _serve_alone() -> None:
+    chat = Chat(keeps=False)
+    server = await _start(chat)
+    print(chat.url, flush=True)
+    async with server:
+        await server.serve_forever()
+
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(_serve_alone())
+    finally:
+        os._exit(0)
