@@ -15,7 +15,7 @@ _NAME = (
 )
 _WHOLE_NAME = re.compile(_NAME, re.IGNORECASE)
 # To the end of the argument: what follows a secret's name may be quoted, of several words, or a JSON text.
-_NAMED = re.compile(rf"(?<![a-z0-9])({_NAME}[\"']?\s*[:=]\s*).*", re.IGNORECASE | re.DOTALL)
+_NAMED = re.compile(rf"(?:(?<![a-z0-9])|(?<=^-[a-z]))({_NAME}[\"']?\s*[:=]\s*).*", re.IGNORECASE | re.DOTALL)
 _IN_QUERY = re.compile(rf"([?&]{_NAME}=)[^&\s\"']+", re.IGNORECASE)
 _IN_ADDRESS = re.compile(r"(?<=://)[^/\s]+@")
 _AFTER_SCHEME = re.compile(r"\b(bearer|basic)\s+[^\s\"']{6,}", re.IGNORECASE)

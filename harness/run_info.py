@@ -80,7 +80,7 @@ def read_info(folder: Path) -> Info:
         raise DataError(f"{path}: no run of dtbench: it has no schema number. {_MEND}")
     if schema > SCHEMA:
         raise DataError(
-            f"{path}: written by a newer dtbench (schema {schema}, this one reads up to {SCHEMA}): update it."
+            f"{path}: written by a newer dtbench (schema {schema}, this one reads up to {SCHEMA}): update dtbench."
         )
     starts = info.get("starts")
     if not isinstance(starts, list) or not all(isinstance(start, dict) for start in starts):
@@ -128,8 +128,18 @@ def _shown(leaves: Mapping[str, Any], name: str) -> str:
     if name not in leaves:
         return "nothing"
     value = leaves[name]
-    plain = isinstance(value, str) and value and not value.isspace() and value != "nothing"
-    return printable(value if plain else json.dumps(value, ensure_ascii=False))
+    return printable(value if _is_plain(value) else json.dumps(value, ensure_ascii=False))
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a text cannot be taken for anything else, so that it needs no quotes."""
+    if not isinstance(value, str) or value.strip() in {"", "nothing"}:
+        return False
+    try:
+        json.loads(value)
+    except (ValueError, RecursionError):
+        return True
+    return False
 
 
 def _told_apart(before: str, after: str) -> tuple[str, str]:

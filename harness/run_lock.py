@@ -28,6 +28,11 @@ class RunLock:
             self.close()
             raise
 
+    @property
+    def held(self) -> bool:
+        """Whether the folder is still ours."""
+        return self._descriptor >= 0
+
     def close(self) -> None:
         """Let the next process in; a second call does nothing."""
         if self._descriptor >= 0:

@@ -44,7 +44,7 @@ Status = Literal["done", "interrupted", "failed"]
 
 SYNC_SECONDS = 1.0
 """The most that a power failure can take."""
-_FILE_NAME = re.compile(r"[\w+-][\w.+-]{0,120}")
+_NAME = re.compile(r"[\w+-][\w.+-]{0,120}")
 
 
 class _OpenFile(NamedTuple):
@@ -123,10 +123,7 @@ class StoredRun:
             raise DataError(f"{path}: cannot be read ({error.strerror}).") from None
 
     def _file(self, task: str) -> Path:
-        if not _FILE_NAME.fullmatch(task):
-            allowed = "letters, digits, _ . + and - are allowed, and no dot in front"
-            raise UserError(f"task {printable(task)!r}: its name cannot name a file of records: {allowed}.")
-        return self.path / f"{task}.jsonl"
+        return self.path / _file_name(task)
 
 
 class RunFolder(StoredRun):
@@ -141,8 +138,13 @@ class RunFolder(StoredRun):
 
     @classmethod
     def start(cls, path: Path, settings: Mapping[str, Any], *, command: Sequence[str] | None = None) -> RunFolder:
-        """Make the folder, or go on with the run in it, unless that has other settings or is being written."""
+        """Make the folder, or go on with the run in it, unless that has other settings or is being written.
+
+        The settings are what must not change; what they hold under `tasks` goes by the names of tasks.
+        """
         plain = plain_settings(settings)
+        for task in plain.get("tasks", ()):
+            _file_name(task)
         _refuse_foreign(path)
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -214,6 +216,8 @@ class RunFolder(StoredRun):
                 raise
 
     def _opened(self, task: str) -> _OpenFile:
+        if not self._lock.held:
+            raise ValueError(f"{self.path} is closed")
         path = self._file(task)
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
@@ -238,6 +242,13 @@ class RunFolder(StoredRun):
 
     def _write_info(self) -> None:
         replace_whole(self.path / "run.json", json_bytes(self.info, indent=2) + b"\n")
+
+
+def _file_name(task: str) -> str:
+    if not _NAME.fullmatch(task):
+        allowed = "letters, digits, _ . + and - are allowed, and no dot in front"
+        raise UserError(f"task {printable(task)!r}: its name cannot name a file of records: {allowed}.")
+    return f"{task}.jsonl"
 
 
 def _refuse_foreign(path: Path) -> None:

@@ -1,0 +1,354 @@
+from __future__ import annotations
+
+import copy
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from run_records import SETTINGS, TASK, failure, record
+
+from dtbench.harness.errors import DataError, UserError
+from dtbench.harness.store import RunFolder, StoredRun
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "runs" / "first"
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def refusal(folder: Path, settings: dict[str, Any]) -> str:
+    """The line that refuses a start, which must leave the folder as it was."""
+    before = files(folder)
+    with pytest.raises(UserError) as caught:
+        RunFolder.start(folder, settings)
+    assert files(folder) == before
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_what_is_appended_is_read_back_in_order(folder: Path) -> None:
+    items = [record(number, sample=sample) for number in range(5) for sample in range(2)]
+    with RunFolder.start(folder, SETTINGS) as run:
+        assert not run.resumed
+        for item in items:
+            run.append(TASK, item)
+        run.finish("done")
+    stored = StoredRun.open(folder)
+    assert list(stored.records(TASK)) == items
+    assert stored.finished(TASK) == {(item["id"], item["sample"]) for item in items}
+    assert stored.torn == {TASK: 0}
+    assert list(stored.records("other")) == []
+    assert {path.name for path in folder.iterdir()} == {".lock", "run.json", f"{TASK}.jsonl"}
+
+
+def test_of_several_records_the_last_answer_stands_and_else_the_last_failure(folder: Path) -> None:
+    again = {**record(0), "prompt_hash": "second"}
+    with RunFolder.start(folder, SETTINGS) as run:
+        for item in (
+            *(failure(1, message="first"), failure(2), record(0), record(3)),
+            *(again, failure(1, message="second"), record(2), failure(3)),
+        ):
+            run.append(TASK, item)
+        assert list(run.records(TASK)) == [record(3), again, failure(1, message="second"), record(2)]
+        assert run.finished(TASK) == {("item-0", 0), ("item-2", 0), ("item-3", 0)}
+
+
+def test_a_resumed_run_cuts_a_torn_line_off_and_goes_on(folder: Path) -> None:
+    with RunFolder.start(folder, SETTINGS) as run:
+        run.append(TASK, record(0))
+        run.append(TASK, record(1))
+    path = folder / f"{TASK}.jsonl"
+    os.truncate(path, path.stat().st_size - 10)
+    with RunFolder.start(folder, SETTINGS) as run:
+        assert run.resumed
+        assert run.finished(TASK) == {("item-0", 0)}
+        assert run.torn == {TASK: 1}
+        run.append(TASK, record(2))
+        assert list(run.records(TASK)) == [record(0), record(2)]
+        assert run.torn == {TASK: 0}
+
+
+def test_run_json_tells_of_every_start(folder: Path) -> None:
+    with RunFolder.start(folder, SETTINGS, command=["dtbench", "run", "--model", "x"]) as run:
+        first = json.loads((folder / "run.json").read_text())
+        assert (first["status"], first["end"]) == ("running", None)
+        run.finish("interrupted")
+    with RunFolder.start(folder, SETTINGS, command=["dtbench", "run"]) as run:
+        run.finish("done")
+    info = StoredRun.open(folder).info
+    assert (info["schema"], info["status"], info["start"]) == (1, "done", first["start"])
+    assert {name: info[name] for name in SETTINGS} == SETTINGS
+    assert [start["status"] for start in info["starts"]] == ["interrupted", "done"]
+    assert [start["command"] for start in info["starts"]] == [["dtbench", "run", "--model", "x"], ["dtbench", "run"]]
+    start = info["starts"][1]
+    assert (start["pid"], start["host"]) == (os.getpid(), os.uname().nodename)
+    assert start["start"] <= start["end"] == info["end"]
+    assert start["packages"].keys() >= {"numpy", "soundfile"}
+
+
+def test_a_start_that_ended_without_a_word_was_interrupted(folder: Path) -> None:
+    with RunFolder.start(folder, SETTINGS):
+        (folder / "run.json").rename(folder / "kept")
+    (folder / "kept").rename(folder / "run.json")
+    assert StoredRun.open(folder).info["status"] == "running"
+    with RunFolder.start(folder, SETTINGS) as run:
+        assert [start["status"] for start in run.info["starts"]] == ["interrupted", "running"]
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(KeyboardInterrupt, "interrupted"), (SystemExit, "interrupted"), (ZeroDivisionError, "failed")],
+)
+def test_an_error_that_ends_the_run_is_its_status(folder: Path, error: type[BaseException], status: str) -> None:
+    def stopped_early() -> None:
+        with RunFolder.start(folder, SETTINGS) as run:
+            run.append(TASK, record(0))
+            raise error
+
+    with pytest.raises(error):
+        stopped_early()
+    stored = StoredRun.open(folder)
+    assert stored.info["status"] == status
+    assert list(stored.records(TASK)) == [record(0)]
+
+
+def test_a_closed_run_takes_no_more(folder: Path) -> None:
+    with RunFolder.start(folder, SETTINGS) as run:
+        run.append(TASK, record(0))
+    run.close()
+    with pytest.raises(ValueError, match="is closed"):
+        run.append(TASK, record(1))
+
+
+def test_a_summary_is_replaced_whole(folder: Path) -> None:
+    with RunFolder.start(folder, SETTINGS) as run:
+        run.write_summary({"accuracy": 0.5, "name": "é\ud800"})
+        run.write_summary({"accuracy": None})
+    assert json.loads((folder / "summary.json").read_text()) == {"accuracy": None}
+    assert [path.name for path in folder.glob(".*.tmp")] == []
+
+
+# What may not change
+
+
+def changed(**parts: Any) -> dict[str, Any]:
+    return {**copy.deepcopy(SETTINGS), **parts}
+
+
+@pytest.mark.parametrize(
+    ("settings", "shown"),
+    [
+        (
+            changed(tasks={TASK: {"prompt_hash": "c3d4", "samples": 1}}),
+            "tasks.toy.prompt_hash: stored a1b2c3d4e5f6, now c3d4",
+        ),
+        (changed(seed=1), "seed: stored 0, now 1"),
+        (changed(seed="0"), 'seed: stored 0, now "0"'),
+        (changed(seed=False), "seed: stored 0, now false"),
+        (changed(limit=10), "limit: stored nothing, now 10"),
+        (changed(limit=None), "limit: stored nothing, now null"),
+        ({"model": {"name": "scripted"}, "tasks": SETTINGS["tasks"]}, "seed: stored 0, now nothing"),
+        (changed(model={}), "model.name: stored scripted, now nothing; model: stored nothing, now {}"),
+        (changed(model={"name": ""}), 'model.name: stored scripted, now ""'),
+        (changed(model={"name": "two\nlines"}), "model.name: stored scripted, now two lines"),
+    ],
+)
+def test_other_settings_are_refused_with_both_values(folder: Path, settings: dict[str, Any], shown: str) -> None:
+    RunFolder.start(folder, SETTINGS).close()
+    assert refusal(folder, settings) == (
+        f"--out {folder}: holds a run with other settings: {shown}. "
+        f"Give it the same settings to resume it, or name another --out."
+    )
+
+
+def test_long_values_are_shown_where_they_differ(folder: Path) -> None:
+    RunFolder.start(folder, changed(prompt="Listen. " * 50 + "Answer." + " Thanks." * 50)).close()
+    line = refusal(folder, changed(prompt="Listen. " * 50 + "Reply." + " Thanks." * 50))
+    assert "Listen. Answer. Thanks" in line
+    assert "Listen. Reply. Thanks" in line
+    assert len(line) < 400
+
+
+def test_many_differences_are_counted(folder: Path) -> None:
+    RunFolder.start(folder, {f"key{number}": 0 for number in range(20)}).close()
+    line = refusal(folder, {f"key{number}": 1 for number in range(20)})
+    assert line.count("stored 0, now 1") == 6
+    assert "; and 14 more. " in line
+
+
+def test_settings_are_compared_as_json_holds_them(folder: Path) -> None:
+    RunFolder.start(folder, changed(ids=("a", "b"), temperature=1, by_number={1: "x"})).close()
+    with RunFolder.start(folder, changed(by_number={"1": "x"}, temperature=1.0, ids=["a", "b"])) as run:
+        assert run.resumed
+
+
+def test_settings_cannot_take_the_names_of_run_json(folder: Path) -> None:
+    with pytest.raises(ValueError, match="status"):
+        RunFolder.start(folder, {"status": "done"})
+    assert not folder.exists()
+
+
+# What is not a run folder
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", ".hidden", "", "a\nb", "x" * 200])
+def test_a_task_whose_name_cannot_name_a_file_is_refused_before_anything_is_written(folder: Path, name: str) -> None:
+    with pytest.raises(UserError, match="its name cannot name a file"):
+        RunFolder.start(folder, {"tasks": {name: {}}})
+    assert not folder.exists()
+
+
+def test_a_run_of_a_newer_dtbench_is_refused(folder: Path) -> None:
+    RunFolder.start(folder, SETTINGS).close()
+    path = folder / "run.json"
+    path.write_text(path.read_text().replace('"schema": 1', '"schema": 2'))
+    line = refusal(folder, SETTINGS)
+    assert line == f"{path}: written by a newer dtbench (schema 2, this one reads up to 1): update dtbench."
+    with pytest.raises(UserError, match="newer dtbench"):
+        StoredRun.open(folder)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", "{}", '{"schema": true}', '{"schema": 1}', '{"schema": 1, "starts": [1]}']
+)
+def test_a_run_json_that_was_changed_is_refused(folder: Path, content: str) -> None:
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text(content)
+    with pytest.raises(DataError, match=r"run\.json: .* Restore it, or name another --out\."):
+        RunFolder.start(folder, SETTINGS)
+    assert (folder / "run.json").read_text() == content
+
+
+def test_a_folder_with_other_things_in_it_is_refused(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    for name in ("mmar.jsonl", "a", "b", "c"):
+        (folder / name).write_text("mine")
+    assert refusal(folder, SETTINGS) == (
+        f"--out {folder}: no run folder, and not empty (a, b, c and 1 more): name a new or an empty folder."
+    )
+
+
+def test_an_empty_folder_is_taken_and_one_that_a_killed_start_left(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    (folder / ".lock").touch()
+    (folder / ".run.json.12345.tmp").write_text("{")
+    with RunFolder.start(folder, SETTINGS) as run:
+        assert not run.resumed
+    assert {path.name for path in folder.iterdir()} == {".lock", "run.json"}
+
+
+def test_other_things_beside_a_run_are_left_alone(folder: Path) -> None:
+    RunFolder.start(folder, SETTINGS).close()
+    notes = {"notes.txt": b"mine", "other.jsonl": b'{"torn', ".summary.txt": b"mine"}
+    for name, content in notes.items():
+        (folder / name).write_bytes(content)
+    with RunFolder.start(folder, SETTINGS) as run:
+        run.append(TASK, record(0))
+        run.finish("done")
+    assert {name: files(folder)[name] for name in notes} == notes
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("mine")
+    for place in (path, path / "below"):
+        with pytest.raises(UserError, match=r"this is a file|Not a directory"):
+            RunFolder.start(place, SETTINGS)
+        with pytest.raises(UserError, match="no run folder: this is a file"):
+            StoredRun.open(place)
+    assert path.read_text() == "mine"
+
+
+def test_reading_what_is_no_run_says_so(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"no run folder: there is no run\.json in it"):
+        StoredRun.open(tmp_path)
+    with pytest.raises(UserError, match="no run folder: there is no such folder"):
+        StoredRun.open(tmp_path / "absent")
+
+
+def test_a_folder_in_the_place_of_records_is_one_clear_error(folder: Path) -> None:
+    with RunFolder.start(folder, SETTINGS) as run:
+        (folder / f"{TASK}.jsonl").mkdir()
+        with pytest.raises(DataError, match="cannot be read"):
+            run.finished(TASK)
+        with pytest.raises(UserError, match="cannot be written"):
+            run.append(TASK, record(0))
+
+
+@pytest.fixture
+def not_root() -> Iterator[Path]:
+    """A folder of a user whom permissions bind, as they do not bind root."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if os.geteuid() != 0:
+            yield folder
+            return
+        os.chown(folder, 65534, 65534)
+        os.seteuid(65534)
+        try:
+            yield folder
+        finally:
+            os.seteuid(0)
+
+
+def test_a_folder_that_may_not_be_written_is_refused_and_can_be_read(not_root: Path) -> None:
+    folder = not_root / "run"
+    with RunFolder.start(folder, SETTINGS) as run:
+        run.append(TASK, record(0))
+        run.finish("done")
+    for path in (*folder.iterdir(), folder):
+        path.chmod(0o555 if path == folder else 0o444)
+    try:
+        assert "Permission denied" in refusal(folder, SETTINGS)
+        with pytest.raises(UserError, match="Permission denied"):
+            RunFolder.start(folder / "new", SETTINGS)
+        stored = StoredRun.open(folder)
+        assert list(stored.records(TASK)) == [record(0)]
+        with pytest.raises(UserError, match=r"summary\.json: cannot be written \(Permission denied\)"):
+            stored.write_summary({})
+    finally:
+        folder.chmod(0o755)
+
+
+# Secrets
+
+
+def test_no_secret_reaches_the_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "plain-words-of-the-environment")
+    secrets = ["s3cret-one", "s3cret-two", "s3cret-three", "plain-words-of-the-environment", "sk-0123456789abcdef0123"]
+    command = [
+        "dtbench",
+        "--api-key",
+        secrets[0],
+        "-M",
+        f"token={secrets[1]}",
+        "-H",
+        f"Authorization: Bearer {secrets[2]}",
+    ]
+    settings = changed(model={"api_key": secrets[0], "url": f"http://me:{secrets[1]}@localhost/v1", "note": secrets[3]})
+    with RunFolder.start(folder, settings, command=[*command, secrets[3], secrets[4]]) as run:
+        run.append(TASK, failure(0, message=f"401 from the endpoint: {secrets[4]} is no key; {secrets[3]} neither"))
+        run.finish("failed")
+    written = b"".join(files(folder).values()).decode()
+    assert [secret for secret in secrets if secret in written] == []
+    assert "is no key" in written
+    with RunFolder.start(folder, settings) as run:
+        assert run.resumed
+
+
+def test_nothing_is_left_open_after_a_refusal(folder: Path) -> None:
+    RunFolder.start(folder, SETTINGS).close()
+    before = len(list(Path("/dev/fd").iterdir()))
+    refusal(folder, changed(seed=1))
+    assert len(list(Path("/dev/fd").iterdir())) == before
+    with RunFolder.start(folder, SETTINGS), pytest.raises(UserError, match="a run is writing there already"):
+        RunFolder.start(folder, SETTINGS)
+    assert len(list(Path("/dev/fd").iterdir())) == before
