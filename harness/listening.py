@@ -5,6 +5,7 @@ Runs are compared question by question. What failed in either is left out, and c
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -27,8 +28,8 @@ Run = dict[tuple[str, int], Said]
 def listening(plain: Records, altered: Records) -> dict[str, Any]:
     """A plain run against one whose clips were replaced: the gap in accuracy, and the choices that stay the same."""
     heard, unheard = _said(plain), _said(altered)
-    both = heard.keys() & unheard.keys()
-    questions = sorted({id_ for id_, _ in both})
+    both = sorted(heard.keys() & unheard.keys())
+    questions = {id_ for id_, _ in both}
     gap = _gap(heard, unheard, both)
     chosen = [key for key in both if heard[key].choice is not None]
     same = sum(heard[key].choice == unheard[key].choice for key in chosen)
@@ -60,7 +61,7 @@ def order_effect(orders: Sequence[Records]) -> dict[str, Any]:
         "left_out": len(set().union(*runs)) - n,
         "accuracy": accuracies,
         "moved": share(moved, n)._asdict() if n else None,
-        "moved_between_two": sum(map(_disagreement, choices.values())) / n if n else None,
+        "moved_between_two": math.fsum(map(_disagreement, choices.values())) / n if n else None,
         "right_in_all": sum(times == len(runs) for times in right.values()) / n if n else None,
         "right_in_some": sum(times > 0 for times in right.values()) / n if n else None,
     }

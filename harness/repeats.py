@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -49,8 +50,8 @@ def _spread(each: Sequence[float]) -> dict[str, Any]:
 
 def _pass_at(at: int, k: int, right: Sequence[int]) -> float:
     """Summed over the questions; those without any record add nothing."""
-    chance = [pass_at(at, k, correct) for correct in range(k + 1)]
-    return sum(chance[correct] for correct in right)
+    times = Counter(right)
+    return sum(times[correct] * pass_at(at, k, correct) for correct in range(k + 1))
 
 
 def _steps(k: int) -> list[int]:

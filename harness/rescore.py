@@ -111,7 +111,8 @@ def rescore(stored: StoredTask, data: Dataset | None, scorer: str | None = None,
     summary["data"] = stored.about.get("data", {}).get("version")
     summary["differ"] = None if judge is None else {"n": len(judge.differing), "ids": judge.differing[:SHOWN]}
     summary["notes"] += [_stored_stand(stored)] if judge is None else []
-    return Rescored(summary, _rows(lines, {} if judge is None else judge.places))
+    places = {} if judge is None else judge.places
+    return Rescored(summary, [{"task": stored.task.name, **row} for row in _rows(lines, places)])
 
 
 def _stored_stand(stored: StoredTask) -> str:

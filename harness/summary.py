@@ -143,28 +143,27 @@ def _interval(total: Accuracy, n: int, repeats: int) -> dict[str, float | None]:
 
 def _grouped(task: Task, counts: Counts, of: Callable[[Counts], Accuracy]) -> dict[str, dict[str, Accuracy]]:
     return {
-        ", ".join(grouping.fields): {value: of(part) for value, part in _split(grouping, counts).items()}
+        ", ".join(grouping.fields): {", ".join(line): of(part) for line, part in _split(grouping, counts).items()}
         for grouping in task.groupings
     }
 
 
-def _split(grouping: Grouping, counts: Counts) -> dict[str, Counts]:
+def _split(grouping: Grouping, counts: Counts) -> dict[tuple[str, ...], Counts]:
     """The lines of a table: the script's fixed ones in its order, or those that come, by the alphabet."""
     parts: dict[tuple[str, ...], Counts] = {(value,): Counter() for value in grouping.values}
     for outcome, times in counts.items():
         values = tuple(outcome.group(field) for field in grouping.fields)
         if None not in values:
             parts.setdefault(tuple(map(str, values)), Counter())[outcome] += times
-    names = list(parts) if grouping.values else sorted(parts)
-    return {", ".join(name): parts[name] for name in names}
+    return parts if grouping.values else dict(sorted(parts.items()))
 
 
 def _columns(task: Task, counts: Counts) -> Sequence[Column]:
     if task.columns or not task.groupings:
         return task.columns or (Column("Avg"),)
     first = task.groupings[0]
-    values = [tuple(line.split(", ")) if len(first.fields) > 1 else (line,) for line in _split(first, counts)]
-    return [Column("Avg"), *(Column(", ".join(v), dict(zip(first.fields, v, strict=False))) for v in values)]
+    lines = _split(first, counts)
+    return [Column("Avg"), *(Column(", ".join(line), dict(zip(first.fields, line, strict=True))) for line in lines)]
 
 
 def _column(column: Column, counts: Counts, n: int, *, known: bool) -> dict[str, Any]:
@@ -263,4 +262,4 @@ def _notes(task: Task, counts: Counts, *, known: bool) -> list[str]:
     stopped = [
         f"{times} answers ({why}): the official script stops there; they count as wrong" for why, times in stops.items()
     ]
-    return stopped if known or not counts else [NONE_ANSWERED, *stopped]
+    return stopped if known else [NONE_ANSWERED, *stopped]

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from dtbench.harness.rescore import Rescored
     from dtbench.harness.store import StoredRun
 
-FROM_OTHER_RUNS = ("listening", "orders")
-"""What a summary says against other runs: scoring one run again leaves it as it is."""
-
 
 class Wish(NamedTuple):
     """What the user asked of a run folder."""
@@ -37,12 +34,7 @@ def score_again(wish: Wish, *, rows: bool) -> list[Rescored]:
     from dtbench.harness.store import StoredRun
 
     stored = StoredRun.open(wish.run)
-    before = _stored_summaries(stored.path)
-    scored = [_scored(stored, name, wish, rows=rows) for name in _names(stored, wish)]
-    for done in scored:
-        old = before.get(done.summary["task"], {})
-        done.summary.update({key: old[key] for key in FROM_OTHER_RUNS if key in old})
-    return scored
+    return [_scored(stored, name, wish, rows=rows) for name in _names(stored, wish)]
 
 
 def print_scored(scored: Sequence[Rescored], *, as_json: bool) -> None:
@@ -57,14 +49,18 @@ def print_scored(scored: Sequence[Rescored], *, as_json: bool) -> None:
 
 
 def write_summaries(run: Path, scored: Sequence[Rescored]) -> None:
-    """Rewrite the tasks' part of summary.json, unless the run is being written just now."""
+    """Rewrite these tasks' part of summary.json, unless the run is going on."""
     from dtbench.harness.run_lock import RunLock
     from dtbench.harness.store import StoredRun
 
     lock = RunLock(run)
     try:
-        tasks = {**_stored_summaries(run), **{done.summary["task"]: done.summary for done in scored}}
-        StoredRun.open(run).write_summary({"tasks": tasks})
+        stored = StoredRun.open(run)
+        before = _stored_summary(run)
+        anew = {done.summary["task"]: done.summary for done in scored}
+        tasks = {**{one["task"]: one for one in before.get("tasks", [])}, **anew}
+        kept = {"run": str(run), "status": stored.info["status"], **before}
+        stored.write_summary({**kept, "tasks": [tasks[name] for name in stored.info["tasks"] if name in tasks]})
     finally:
         lock.close()
 
@@ -81,6 +77,7 @@ def _names(stored: StoredRun, wish: Wish) -> list[str]:
 
 
 def _scored(stored: StoredRun, name: str, wish: Wish, *, rows: bool) -> Rescored:
+    from dtbench.harness.neighbours import against_neighbours
     from dtbench.harness.rescore import StoredTask, find_data, rescore
 
     about = stored.info["tasks"][name]
@@ -92,6 +89,7 @@ def _scored(stored: StoredRun, name: str, wish: Wish, *, rows: bool) -> Rescored
         )
     part = StoredTask(task, about, lambda: stored.records(name))
     done = rescore(part, find_data(part, wish.data_dir), wish.scorer, rows=rows)
+    done.summary.update(against_neighbours(stored, name))
     if torn := stored.torn.get(name):
         done.summary["notes"].append(f"{torn} records were cut short by a crash; their questions are not answered")
     return done
@@ -112,10 +110,11 @@ def _task(name: str, about: Mapping[str, Any], wish: Wish) -> Task:
         ) from None
 
 
-def _stored_summaries(run: Path) -> dict[str, Any]:
-    """The tasks of summary.json; nothing where there is none that can be read, since it can be made again."""
+def _stored_summary(run: Path) -> dict[str, Any]:
+    """summary.json; nothing where there is none that can be read, since it can be made again."""
     try:
-        tasks = json.loads((run / "summary.json").read_bytes())["tasks"]
+        summary = json.loads((run / "summary.json").read_bytes())
+        well_formed = all(isinstance(one["task"], str) for one in summary["tasks"])
     except (OSError, ValueError, RecursionError, KeyError, TypeError):
         return {}
-    return tasks if isinstance(tasks, dict) else {}
+    return summary if well_formed and isinstance(summary, dict) else {}

@@ -92,7 +92,8 @@ def _lines(summary: Summary) -> Iterator[tuple[str, str]]:
     yield "failed", _counted(summary["failed"], summary["failed_why"])
     if summary["missing"]:
         yield "not asked", f"{summary['missing']} (wrong in the strict score)"
-    yield "dropped", f"from the official denominator: {_counted(summary['dropped'], summary['dropped_why'])}"
+    why = f": {_listed(summary['dropped_why'])}" if summary["dropped"] else ""
+    yield "dropped", f"{summary['dropped']} from the official denominator{why}"
     yield from _more(summary)
     for note in summary["notes"]:
         yield "note", note

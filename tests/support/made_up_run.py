@@ -1,0 +1,72 @@
+"""Run folders of made-up answers, written as a run writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from dtbench.harness import registry
+from dtbench.harness.extract import extract
+from dtbench.harness.plan import Form, TaskPlan
+from dtbench.harness.schema import Sample
+from dtbench.harness.store import RunFolder
+from dtbench.harness.summary import shared_clips
+from dtbench.harness.task import Task
+
+Record = dict[str, Any]
+Says = Callable[[Sample, int], str | None]
+"""What a model says to a question, by repeat; None where it fails."""
+
+HEARD = {"seconds": 10.0, "rate": 16000, "channels": 1, "rule": "whole"}
+
+
+def answered(task: Task, sample: Sample, text: str, repeat: int = 0, **response: Any) -> Record:
+    """The record of an answer; `response` changes what is told of it."""
+    read = extract(text, sample.choices)
+    score = task.score(sample, read)
+    told = {"finish_reason": "stop", "usage": {"prompt_tokens": 100, "completion_tokens": 7}, "seconds": 0.5}
+    return {
+        "id": sample.id,
+        "sample": repeat,
+        "prompt_hash": "0123456789ab",
+        "audio": dict(HEARD),
+        "response": {"text": text, **told, "attempts": 1, **response},
+        "extraction": {"answer": read.answer, "choice": read.choice, "how": read.how},
+        "score": {"official": score.official._asdict(), "correct": score.correct},
+        "groups": dict(sample.groups),
+    }
+
+
+def failed(sample: Sample, repeat: int = 0, kind: str = "model") -> Record:
+    """The record of a question that got no answer."""
+    return {
+        "id": sample.id,
+        "sample": repeat,
+        "prompt_hash": "0123456789ab",
+        "audio": None,
+        "error": {"kind": kind, "message": "the endpoint answered 503", "attempts": 5},
+        "groups": dict(sample.groups),
+    }
+
+
+def write_run(  # the settings are those that `dtbench run` stores
+    path: Path, names: Mapping[str, Path], says: Says, *, repeats: int = 1, permute: int = 0, audio: str = "clip"
+) -> None:
+    """A finished run over the data sets in these folders."""
+    plans = []
+    for name, folder in names.items():
+        task = registry.task(name)
+        data = task.load(folder)
+        plans.append(TaskPlan(task, data, data.samples, repeats, Form(audio=audio, permute=permute)))
+    tasks = {plan.task.name: {**plan.settings(), "shared_clips": shared_clips(plan.samples)} for plan in plans}
+    with RunFolder.start(path, {"model": {"name": "made up"}, "tasks": tasks}, command=["dtbench", "run"]) as run:
+        for plan in plans:
+            for sample in plan.samples:
+                for repeat in range(repeats):
+                    run.append(plan.task.name, _record(plan.task, sample, repeat, says(sample, repeat)))
+        run.finish("done")
+
+
+def _record(task: Task, sample: Sample, repeat: int, text: str | None) -> Record:
+    return failed(sample, repeat) if text is None else answered(task, sample, text, repeat)
