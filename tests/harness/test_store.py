@@ -1,15 +1,13 @@
 from __future__ import annotations
 
-import copy
 import json
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from run_records import SETTINGS, TASK, failure, record
+from run_records import SETTINGS, TASK, changed, failure, files, record, refusal
 
 from dtbench.harness.errors import DataError, UserError
 from dtbench.harness.store import RunFolder, StoredRun
@@ -18,20 +16,6 @@ from dtbench.harness.store import RunFolder, StoredRun
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return tmp_path / "runs" / "first"
-
-
-def files(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
-def refusal(folder: Path, settings: dict[str, Any]) -> str:
-    """The line that refuses a start, which must leave the folder as it was."""
-    before = files(folder)
-    with pytest.raises(UserError) as caught:
-        RunFolder.start(folder, settings)
-    assert files(folder) == before
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 def test_what_is_appended_is_read_back_in_order(folder: Path) -> None:
@@ -134,66 +118,6 @@ def test_a_summary_is_replaced_whole(folder: Path) -> None:
         run.write_summary({"accuracy": None})
     assert json.loads((folder / "summary.json").read_text()) == {"accuracy": None}
     assert [path.name for path in folder.glob(".*.tmp")] == []
-
-
-# What may not change
-
-
-def changed(**parts: Any) -> dict[str, Any]:
-    return {**copy.deepcopy(SETTINGS), **parts}
-
-
-@pytest.mark.parametrize(
-    ("settings", "shown"),
-    [
-        (
-            changed(tasks={TASK: {"prompt_hash": "c3d4", "samples": 1}}),
-            "tasks.toy.prompt_hash: stored a1b2c3d4e5f6, now c3d4",
-        ),
-        (changed(seed=1), "seed: stored 0, now 1"),
-        (changed(seed="0"), 'seed: stored 0, now "0"'),
-        (changed(seed=False), "seed: stored 0, now false"),
-        (changed(limit=10), "limit: stored nothing, now 10"),
-        (changed(limit=None), "limit: stored nothing, now null"),
-        ({"model": {"name": "scripted"}, "tasks": SETTINGS["tasks"]}, "seed: stored 0, now nothing"),
-        (changed(model={}), "model.name: stored scripted, now nothing; model: stored nothing, now {}"),
-        (changed(model={"name": ""}), 'model.name: stored scripted, now ""'),
-        (changed(model={"name": "two\nlines"}), "model.name: stored scripted, now two lines"),
-    ],
-)
-def test_other_settings_are_refused_with_both_values(folder: Path, settings: dict[str, Any], shown: str) -> None:
-    RunFolder.start(folder, SETTINGS).close()
-    assert refusal(folder, settings) == (
-        f"--out {folder}: holds a run with other settings: {shown}. "
-        f"Give it the same settings to resume it, or name another --out."
-    )
-
-
-def test_long_values_are_shown_where_they_differ(folder: Path) -> None:
-    RunFolder.start(folder, changed(prompt="Listen. " * 50 + "Answer." + " Thanks." * 50)).close()
-    line = refusal(folder, changed(prompt="Listen. " * 50 + "Reply." + " Thanks." * 50))
-    assert "Listen. Answer. Thanks" in line
-    assert "Listen. Reply. Thanks" in line
-    assert len(line) < 400
-
-
-def test_many_differences_are_counted(folder: Path) -> None:
-    RunFolder.start(folder, {f"key{number}": 0 for number in range(20)}).close()
-    line = refusal(folder, {f"key{number}": 1 for number in range(20)})
-    assert line.count("stored 0, now 1") == 6
-    assert "; and 14 more. " in line
-
-
-def test_settings_are_compared_as_json_holds_them(folder: Path) -> None:
-    RunFolder.start(folder, changed(ids=("a", "b"), temperature=1, by_number={1: "x"})).close()
-    with RunFolder.start(folder, changed(by_number={"1": "x"}, temperature=1.0, ids=["a", "b"])) as run:
-        assert run.resumed
-
-
-def test_settings_cannot_take_the_names_of_run_json(folder: Path) -> None:
-    with pytest.raises(ValueError, match="status"):
-        RunFolder.start(folder, {"status": "done"})
-    assert not folder.exists()
 
 
 # What is not a run folder

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import sys
 from pathlib import Path
 from typing import Any
 
+from dtbench.harness.errors import UserError
 from dtbench.harness.store import RunFolder
 
 TASK = "toy"
@@ -37,6 +39,28 @@ def failure(number: int, *, sample: int = 0, message: str = "no answer in 60 s")
     """A question that got no answer."""
     head = {"id": f"item-{number}", "sample": sample, "prompt_hash": "a1b2c3d4e5f6", "audio": None}
     return {**head, "error": {"kind": "model", "message": message, "attempts": 5}, "groups": {"modality": "sound"}}
+
+
+def changed(**parts: Any) -> dict[str, Any]:
+    """The settings with some others."""
+    return {**copy.deepcopy(SETTINGS), **parts}
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """What a folder holds, hidden files too."""
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def refusal(folder: Path, settings: dict[str, Any]) -> str:
+    """The line that refuses a start, which must leave the folder as it was."""
+    before = files(folder)
+    try:
+        RunFolder.start(folder, settings)
+    except UserError as error:
+        assert files(folder) == before
+        assert "\n" not in str(error)
+        return str(error)
+    raise AssertionError("the start was not refused")
 
 
 def append_what_is_missing(folder: Path, numbers: int) -> None:
