@@ -56,11 +56,13 @@ def refusal(folder: Path, settings: dict[str, Any]) -> str:
     before = files(folder)
     try:
         RunFolder.start(folder, settings)
-    except UserError as error:
-        assert files(folder) == before
-        assert "\n" not in str(error)
-        return str(error)
-    raise AssertionError("the start was not refused")
+    except UserError as refused:
+        line = str(refused)
+    else:
+        raise AssertionError("the start was not refused")
+    assert files(folder) == before
+    assert "\n" not in line
+    return line
 
 
 def append_what_is_missing(folder: Path, numbers: int) -> None:
