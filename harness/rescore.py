@@ -106,13 +106,21 @@ def rescore(stored: StoredTask, data: Dataset | None, scorer: str | None = None,
         expected=int(stored.about.get("questions", 0)) * stored.repeats,
         samples_k=stored.repeats,
         scorer=scorer or stored.scorer,
-        shared=stored.about.get("shared_clips", {}) if judge is None else judge.shared,
+        shared=_shared(stored, data),
     )
     summary["data"] = stored.about.get("data", {}).get("version")
     summary["differ"] = None if judge is None else {"n": len(judge.differing), "ids": judge.differing[:SHOWN]}
     summary["notes"] += [_stored_stand(stored)] if judge is None else []
     places = {} if judge is None else judge.places
     return Rescored(summary, [{"task": stored.task.name, **row} for row in _rows(lines, places)])
+
+
+def _shared(stored: StoredTask, data: Dataset | None) -> Mapping[str, int]:
+    """Which questions share a clip, as the run noted it; of an older run, as the data set says."""
+    noted: Mapping[str, int] | None = stored.about.get("shared_clips")
+    if noted is None:
+        return shared_clips(data.samples) if data is not None else {}
+    return noted
 
 
 def _stored_stand(stored: StoredTask) -> str:
@@ -129,7 +137,6 @@ class _Judge:
     def __init__(self, stored: StoredTask, data: Dataset, scorer: str) -> None:
         self.differing: list[str] = []
         self.places = {sample.id: place for place, sample in enumerate(data.samples)}
-        self.shared = shared_clips(data.samples)
         self._task = stored.task
         self._same_scorer = scorer == stored.scorer
         self._default = scorer == stored.task.scorers[0]

@@ -126,6 +126,15 @@ def _all_tables(n: int) -> Iterator[tuple[int, int, int, int]]:
             yield a, b, c, n - a - b - c
 
 
+def test_a_positive_correlation_is_corrected_for_continuity() -> None:
+    # 20 both, 12 and 2 one alone, 16 neither: phi is (20 * 16 - 12 * 2 - 50 / 2) over the root of the margins.
+    phi = (320 - 24 - 25) / math.sqrt(32 * 18 * 22 * 28)
+    (p_low, p_high), (q_low, q_high) = wilson(0.64, 50), wilson(0.44, 50)
+    down = math.sqrt((0.64 - p_low) ** 2 - 2 * phi * (0.64 - p_low) * (q_high - 0.44) + (q_high - 0.44) ** 2)
+    up = math.sqrt((p_high - 0.64) ** 2 - 2 * phi * (p_high - 0.64) * (0.44 - q_low) + (0.44 - q_low) ** 2)
+    assert paired(four_fold(20, 12, 2, 16)) == pytest.approx((0.2, 0.2 - down, 0.2 + up))
+
+
 @given(st.lists(st.integers(0, 30), min_size=4, max_size=4).filter(any))
 def test_the_paired_interval_turns_round_with_its_runs(counts: list[int]) -> None:
     both, first, second, neither = counts

@@ -105,6 +105,7 @@ def test_failed_and_missing_questions_are_wrong_in_the_strict_score_and_told() -
     assert summary["failed_why"] == {"audio": 1, "model": 1}
     assert summary["dropped_why"] == {"failed, no response": 2, "not asked yet": 1}
     assert summary["official"]["accuracy"] == 6 / 7
+    assert [(c["strict"], c["n"]) for c in summary["paper"] if c["column"] == "Avg"] == [(0.6, 10)]
 
 
 def test_the_order_in_which_records_came_changes_nothing() -> None:

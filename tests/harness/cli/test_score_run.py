@@ -126,6 +126,7 @@ def test_the_script_of_2025_carries_letters_in_the_order_of_the_data(tmp_path: P
     assert (newer["scorer"], older["scorer"]) == ("2026", "2025")
     assert older["official"]["correct"] > newer["official"]["correct"]
     assert older["strict"] == newer["strict"]
+    assert older["differ"] == {"n": 0, "ids": []}  # another script's verdicts are no change of the stored ones
     rows = tmp_path / "predictions.jsonl"
     shown = [json.loads(line) for line in _submitted(tmp_path / "run", data["mmsu"])]
     rows.write_text("".join(json.dumps(row) + "\n" for row in shown))
@@ -257,3 +258,22 @@ def test_a_task_of_ones_own_is_named_by_its_file(run: Path) -> None:
     own = Path(__file__).resolve().parents[2] / "support" / "own_task.py"
     (birds,) = scored(run, "--task-file", own)
     assert (birds["task"], birds["n"], birds["strict"]["correct"]) == ("birds", 6, 3)
+
+
+def test_what_a_crash_cut_short_is_missing_and_told(run: Path) -> None:
+    file = run / "mmar.jsonl"
+    file.write_bytes(file.read_bytes()[:-20])
+    (mmar,) = scored(run, "--task", "mmar")
+    assert (mmar["missing"], mmar["dropped_why"]["not asked yet"]) == (1, 1)
+    assert "1 records were cut short by a crash; their questions are not answered" in mmar["notes"]
+
+
+def test_a_stored_summary_is_the_one_that_scoring_again_gives(tmp_path: Path, data: dict[str, Path]) -> None:
+    from dtbench.harness.summary import summarise
+    from dtbench.tasks.mmar import Mmar
+
+    write_run(tmp_path / "run", {"mmar": data["mmar"]}, by_turns, repeats=3)
+    stored = summarise(Mmar(), StoredRun.open(tmp_path / "run").records("mmar"), expected=18, samples_k=3)
+    (again,) = scored(tmp_path / "run")
+    again["official"]["raw"] = None
+    assert {name: again[name] for name in stored} == stored
