@@ -4,12 +4,12 @@ import random
 from pathlib import Path
 
 import pytest
-from made_up_run import Record, Says, answered, failed, write_run
+from made_up_run import Record, answered, failed, write_run
 from small_data import mmar_items, mmar_v2_folder
 
 from dtbench.harness.listening import listening, order_effect
 from dtbench.harness.neighbours import against_neighbours
-from dtbench.harness.plan import rotated
+from dtbench.harness.plan import Form, rotated
 from dtbench.harness.schema import Sample
 from dtbench.harness.stats import share
 from dtbench.harness.store import StoredRun
@@ -105,12 +105,15 @@ def test_orders_are_compared_on_the_questions_that_all_of_them_answered() -> Non
 def folder_of_runs(home: Path) -> Path:
     data = home / "data"
     mmar_v2_folder(data)
-    by_place: Says = lambda sample, _: sample.choices[0]  # noqa: E731 - the right one, in these questions
+
+    def by_place(sample: Sample, repeat: int) -> str:
+        return sample.choices[0]  # the right one, in these questions
+
     run = home / "run"
     write_run(run, {"mmar": data}, by_place)
-    write_run(run / "audio-silence", {"mmar": data}, lambda sample, _: sample.choices[1], audio="silence")
-    write_run(run / "permute-1", {"mmar": data}, lambda sample, _: sample.choices[1], permute=1)
-    write_run(run / "permute-2", {"mmar": data}, by_place, permute=2)
+    write_run(run / "audio-silence", {"mmar": data}, lambda sample, _: sample.choices[1], form=Form(audio="silence"))
+    write_run(run / "permute-1", {"mmar": data}, lambda sample, _: sample.choices[1], form=Form(permute=1))
+    write_run(run / "permute-2", {"mmar": data}, by_place, form=Form(permute=2))
     return run
 
 

@@ -50,19 +50,28 @@ def failed(sample: Sample, repeat: int = 0, kind: str = "model") -> Record:
     }
 
 
-def write_run(  # the settings are those that `dtbench run` stores
-    path: Path, names: Mapping[str, Path], says: Says, *, repeats: int = 1, permute: int = 0, audio: str = "clip"
+PLAIN = Form()
+
+
+def write_run(
+    path: Path,
+    names: Mapping[str, Path],
+    says: Says,
+    *,
+    repeats: int = 1,
+    form: Form = PLAIN,
+    backwards: bool = False,
 ) -> None:
-    """A finished run over the data sets in these folders."""
+    """A finished run over the data sets in these folders; the answers may have come last question first."""
     plans = []
     for name, folder in names.items():
         task = registry.task(name)
         data = task.load(folder)
-        plans.append(TaskPlan(task, data, data.samples, repeats, Form(audio=audio, permute=permute)))
+        plans.append(TaskPlan(task, data, data.samples, repeats, form))
     tasks = {plan.task.name: {**plan.settings(), "shared_clips": shared_clips(plan.samples)} for plan in plans}
     with RunFolder.start(path, {"model": {"name": "made up"}, "tasks": tasks}, command=["dtbench", "run"]) as run:
         for plan in plans:
-            for sample in plan.samples:
+            for sample in reversed(plan.samples) if backwards else plan.samples:
                 for repeat in range(repeats):
                     run.append(plan.task.name, _record(plan.task, sample, repeat, says(sample, repeat)))
         run.finish("done")

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 from command import call, process
-from made_up_run import Says, write_run
+from made_up_run import write_run
 from small_data import mmar_v2_folder, mmau_json_folder, mmsu_parquet
 
+from dtbench.harness.plan import Form
 from dtbench.harness.schema import Sample
 from dtbench.harness.store import RunFolder, StoredRun
 
@@ -120,8 +121,12 @@ def test_other_data_is_refused(run: Path, data: dict[str, Path]) -> None:
 
 
 def test_the_script_of_2025_carries_letters_in_the_order_of_the_data(tmp_path: Path, data: dict[str, Path]) -> None:
-    says: Says = lambda sample, repeat: "Hm." if sample.question[-2] in "135" else sample.choices[0]  # noqa: E731
-    write_run(tmp_path / "run", {"mmsu": data["mmsu"]}, says)
+    def says(sample: Sample, repeat: int) -> str:
+        # The empty last answer gets the letter before it, which is right there; read backwards there is none before it.
+        number = int(sample.question[-2])
+        return "Hm." if number == 5 else sample.choices[number == 4]
+
+    write_run(tmp_path / "run", {"mmsu": data["mmsu"]}, says, backwards=True)
     newer, older = (scored(tmp_path / "run", "--scorer", version)[0] for version in ("2026", "2025"))
     assert (newer["scorer"], older["scorer"]) == ("2026", "2025")
     assert older["official"]["correct"] > newer["official"]["correct"]
@@ -155,7 +160,7 @@ def test_another_script_needs_the_data(run: Path, data: dict[str, Path]) -> None
 
 
 def test_answers_to_rotated_options_are_read_in_the_order_that_was_shown(tmp_path: Path, data: dict[str, Path]) -> None:
-    write_run(tmp_path / "run", {"mmau-mini": data["mmau-mini"]}, lambda sample, _: "(B)", permute=1)
+    write_run(tmp_path / "run", {"mmau-mini": data["mmau-mini"]}, lambda sample, _: "(B)", form=Form(permute=1))
     items = json.loads((data["mmau-mini"] / "mmau-test-mini.json").read_text())
     rows = tmp_path / "rows.jsonl"
     assert call("score", tmp_path / "run", "--rows", rows, "--json").code == 0
