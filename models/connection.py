@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from dtbench.harness.errors import printable
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 CONNECTING = 10.0
 """Seconds until a host that does not answer is taken for away."""
 CLOSING = 1.0
+
+Parts = Callable[[], Sequence[bytes]]
+"""Makes a request when it is sent: one that waits for its answer must not hold a clip twice."""
 
 
 class AwayError(Exception):
@@ -41,14 +45,13 @@ class Connections:
         self._open: set[_Connection] = set()
         self._tls: ssl.SSLContext | None = None
 
-    async def request(self, parts: Sequence[bytes], seconds: float) -> Reply:
+    async def request(self, parts: Parts, seconds: float) -> Reply:
         """Send a whole request; AwayError, DroppedError, GarbledError or TimeoutError where no reply comes."""
         async with asyncio.timeout(seconds):
-            while self._idle:
-                reused = self._idle.pop()
+            if self._idle:
                 # A server may close an idle connection just when it is used again; that says nothing of the request.
                 with contextlib.suppress(_StaleError):
-                    return await self._exchange(reused, parts)
+                    return await self._exchange(self._idle.pop(), parts)
             return await self._exchange(await self._connect(), parts)
 
     async def aclose(self) -> None:
@@ -58,16 +61,16 @@ class Connections:
         if gone:
             await asyncio.wait(gone, timeout=CLOSING)
 
-    async def _exchange(self, connection: _Connection, parts: Sequence[bytes]) -> Reply:
+    async def _exchange(self, connection: _Connection, parts: Parts) -> Reply:
         try:
             reply = await connection.exchange(parts)
         except BaseException:  # cancelled, too: a reply that is still to come must not meet the next request
             connection.abort()
             raise
-        if reply.keeps and not connection.gone.done():
+        if reply.keeps and connection.is_free():
             self._idle.append(connection)
         else:
-            connection.close()
+            connection.abort()
         return reply
 
     async def _connect(self) -> _Connection:
@@ -115,13 +118,13 @@ class _Connection(asyncio.Protocol):
             # An answer may take minutes, in which nothing is sent: routers must not forget the connection.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
-    async def exchange(self, parts: Sequence[bytes]) -> Reply:
+    async def exchange(self, parts: Parts) -> Reply:
         """Send a request and await its reply."""
         if self.gone.done() or self._transport.is_closing():
             raise self._ended()
         self._reader = ReplyReader()
         self._waiter = asyncio.get_running_loop().create_future()
-        self._transport.writelines(parts)
+        self._transport.writelines(parts())
         try:
             return await self._waiter
         finally:
@@ -153,6 +156,10 @@ class _Connection(asyncio.Protocol):
         else:
             self._waiter.set_result(reply)
 
+    def is_free(self) -> bool:
+        """Whether it is open, and all that was to be sent is: a server may refuse a request before it has it whole."""
+        return not self.gone.done() and not self._transport.get_write_buffer_size()
+
     def close(self) -> asyncio.Future[None]:
         """Close it; the future is done when it is closed."""
         self._transport.close()
@@ -172,7 +179,7 @@ class _Connection(asyncio.Protocol):
 
 def _reason(error: OSError) -> str:
     """Why a connection failed, in a few words."""
-    if isinstance(error, ConnectionRefusedError) or "[Errno 111]" in str(error):
+    if isinstance(error, ConnectionRefusedError) or f"[Errno {errno.ECONNREFUSED}]" in str(error):
         return "connection refused"
     text = getattr(error, "verify_message", "") or error.strerror or str(error)
     return printable(" ".join(text.split())) or type(error).__name__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Sequence
 
@@ -39,7 +40,7 @@ class Endpoints:
             endpoint.in_flight += 1
             endpoint.served += 1
             try:
-                return await endpoint.connections.request(parts(endpoint.address), seconds)
+                return await endpoint.connections.request(functools.partial(parts, endpoint.address), seconds)
             except AwayError as error:
                 endpoint.away_until = self._clock() + AWAY
                 failed.append((endpoint, error))

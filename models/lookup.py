@@ -54,17 +54,22 @@ async def _ask(address: Address, key: str | None) -> _Said | AwayError:
         return error
     finally:
         await connections.aclose()
+    if isinstance(models, Exception) and isinstance(version, Exception):
+        return AwayError(f"{models or 'no answer'}; does it speak http{'' if address.secure else 's'}?")
     version = version.get("version") if isinstance(version, dict) else None
     return _Said(_names(models), printable(version)[:80] if isinstance(version, str) else None)
 
 
 async def _get(connections: Connections, address: Address, path: str, key: str | None) -> object:
-    """What is there, as JSON; None where nothing is that can be read."""
+    """What is there, as JSON; None where that cannot be read, an error where no reply came."""
     head = request_head("GET", address, path, key)
     try:
-        reply = await connections.request([head + b"\r\n"], PATIENCE)
+        reply = await connections.request(lambda: [head + b"\r\n"], PATIENCE)
+    except (TimeoutError, DroppedError, GarbledError) as error:
+        return error
+    try:
         return json.loads(reply.body) if reply.status == 200 else None
-    except (TimeoutError, DroppedError, GarbledError, ValueError, RecursionError):
+    except (ValueError, RecursionError):
         return None
 
 

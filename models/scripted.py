@@ -82,9 +82,16 @@ def _line(record: Record) -> _Line:
         raise UserError(f"-M script: {record.wrong(what)}")
     return _Line(
         text=str(item.get("text", "")),
-        sleep=float(item.get("sleep", 0.0)),
-        error=item.get("error"),
+        sleep=_number(record, "sleep") or 0.0,
+        error=None if item.get("error") is None else str(item["error"]),
         again=bool(item.get("again", True)),
-        retry_after=item.get("retry_after"),
+        retry_after=_number(record, "retry_after"),
         finish_reason=str(item.get("finish_reason", "stop")),
     )
+
+
+def _number(record: Record, key: str) -> float | None:
+    value = record.item.get(key)
+    if value is not None and not isinstance(value, int | float):
+        raise UserError(f"-M script: {record.wrong(f'{key!r} must be a number, found {value!r}')}")
+    return value

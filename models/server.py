@@ -48,12 +48,8 @@ class Server:
     async def generate(self, prompt: Prompt) -> Response:
         """Ask one of the endpoints, once."""
         started = time.perf_counter()
-        body = chat_body(self._fixed, prompt, self._seed if prompt.seed is None else prompt.seed)
-        length = b"content-length: %d\r\n\r\n" % sum(map(len, body))
         try:
-            reply = await self._endpoints.request(
-                lambda one: [self._heads[one] + length + body[0], *body[1:]], self._settings.timeout
-            )
+            reply = await self._endpoints.request(lambda one: self._request(one, prompt), self._settings.timeout)
             return response(reply, time.perf_counter() - started)
         except TimeoutError:
             raise ModelError(f"no answer within {self._settings.timeout:g} s", again=True) from None
@@ -64,6 +60,12 @@ class Server:
         except ModelError as error:
             told = without(str(error), self._secrets)
             raise ModelError(told, again=error.again, retry_after=error.retry_after) from None
+
+    def _request(self, to: Address, prompt: Prompt) -> list[bytes]:
+        """Head and body in parts."""
+        first, *rest = chat_body(self._fixed, prompt, self._seed if prompt.seed is None else prompt.seed)
+        length = len(first) + sum(map(len, rest))
+        return [b"%bcontent-length: %d\r\n\r\n%b" % (self._heads[to], length, first), *rest]
 
     def describe(self) -> Mapping[str, Any]:
         """Where it is, what it serves under which name, and how it samples."""

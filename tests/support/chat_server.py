@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
+import ssl
 import subprocess
 import sys
 import threading
@@ -85,6 +85,7 @@ class Chat:
     connections: int = 0
     in_flight: int = 0
     most_in_flight: int = 0
+    open: set[asyncio.Transport] = field(default_factory=set)
     keeps: bool = True
     """Whether requests are kept; a benchmark has too many."""
 
@@ -106,17 +107,17 @@ class Chat:
 
 
 @contextmanager
-def chatting(*turns: Turn, **settings: Any) -> Iterator[Chat]:
+def chatting(*turns: Turn, tls: ssl.SSLContext | None = None, **settings: Any) -> Iterator[Chat]:
     """The endpoint, for as long as the block runs."""
     chat = Chat(turns=deque(turns), **settings)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    server = asyncio.run_coroutine_threadsafe(_start(chat), loop).result()
+    server = asyncio.run_coroutine_threadsafe(_start(chat, tls), loop).result()
     try:
         yield chat
     finally:
-        asyncio.run_coroutine_threadsafe(_stop(server), loop).result()
+        asyncio.run_coroutine_threadsafe(_stop(server, chat), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
@@ -128,7 +129,6 @@ def chatting_elsewhere() -> Iterator[str]:
     with subprocess.Popen([sys.executable, __file__], stdout=subprocess.PIPE, stdin=subprocess.PIPE) as process:
         assert process.stdout is not None
         yield process.stdout.readline().decode().strip()
-        process.terminate()
 
 
 def nobody() -> str:
@@ -140,26 +140,21 @@ def nobody() -> str:
         return f"http://127.0.0.1:{probe.getsockname()[1]}/v1"
 
 
-async def _start(chat: Chat) -> asyncio.Server:
+async def _start(chat: Chat, tls: ssl.SSLContext | None) -> asyncio.Server:
     chat_loop = asyncio.get_running_loop()
-    server = await chat_loop.create_server(lambda: _Connection(chat), "127.0.0.1", 0)
-    chat.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+    server = await chat_loop.create_server(lambda: _Connection(chat), "127.0.0.1", 0, ssl=tls)
+    chat.url = f"http{'s' if tls else ''}://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
     return server
 
 
-async def _stop(server: asyncio.Server) -> None:
+async def _stop(server: asyncio.Server, chat: Chat) -> None:
     server.close()
-    for task in asyncio.all_tasks() - {asyncio.current_task()}:
-        task.cancel()
-    for connection in list(_Connection.open):
-        if connection.transport.get_loop() is asyncio.get_running_loop():  # type: ignore[attr-defined]
-            connection.transport.abort()
-    await asyncio.sleep(0)
+    for transport in list(chat.open):
+        transport.abort()
+    await asyncio.sleep(0.01)  # for the connections to be gone before their loop is
 
 
 class _Connection(asyncio.Protocol):
-    open: set[_Connection] = set()  # noqa: RUF012
-
     def __init__(self, chat: Chat) -> None:
         self.chat = chat
         self.held = bytearray()
@@ -170,10 +165,10 @@ class _Connection(asyncio.Protocol):
         self.transport = transport
         self.chat.connections += 1
         self.number = self.chat.connections
-        self.open.add(self)
+        self.chat.open.add(self.transport)
 
     def connection_lost(self, error: Exception | None) -> None:
-        self.open.discard(self)
+        self.chat.open.discard(self.transport)
 
     def data_received(self, data: bytes) -> None:
         self.held += data
@@ -240,14 +235,11 @@ def _encoded(turn: Turn, content: bytes) -> bytes:
 
 async def _serve_alone() -> None:
     chat = Chat(keeps=False)
-    server = await _start(chat)
+    server = await _start(chat, None)
     print(chat.url, flush=True)
-    async with server:
-        await server.serve_forever()
+    await asyncio.to_thread(sys.stdin.buffer.read)  # until whoever started it lets go
+    await _stop(server, chat)
 
 
 if __name__ == "__main__":
-    try:
-        asyncio.run(_serve_alone())
-    finally:
-        os._exit(0)
+    asyncio.run(_serve_alone())

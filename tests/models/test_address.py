@@ -1,0 +1,44 @@
+"""URLs of endpoints: what is understood, what is refused, and what is never shown."""
+
+from __future__ import annotations
+
+import pytest
+
+from dtbench.harness.errors import UserError
+from dtbench.models.address import address, addresses
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://127.0.0.1:8000/v1", "http://127.0.0.1:8000/v1"),
+        ("http://127.0.0.1:8000", "http://127.0.0.1:8000/v1"),
+        ("http://127.0.0.1:8000/", "http://127.0.0.1:8000/v1"),
+        ("HTTPS://API.Example.com/v1/", "https://api.example.com/v1"),
+        ("http://host/v1/chat/completions", "http://host/v1"),
+        ("https://host/openai/deployment/v1", "https://host/openai/deployment/v1"),
+        ("http://[::1]:8000/v1", "http://[::1]:8000/v1"),
+        ("http://me:secret@host:81/v1", "http://host:81/v1"),
+    ],
+)
+def test_the_base_of_the_api_is_found_in_what_users_write(url: str, shown: str) -> None:
+    assert str(address(url)) == shown
+
+
+@pytest.mark.parametrize(
+    "url", ["http://", "ftp://host", "http:///v1", "http://host:99999", "http://host:0", "http://h h", "http://hö", ""]
+)
+def test_what_is_no_url_is_the_users_to_correct(url: str) -> None:
+    with pytest.raises(UserError, match=r"^--model .* not the URL of an endpoint; one such as http://127"):
+        address(url)
+
+
+@pytest.mark.parametrize("url", ["http://me:secret@host/v1?x=1", "ftp://me:secret@host/v1", "http://me:secret@host:x"])
+def test_a_url_that_is_refused_does_not_show_its_password(url: str) -> None:
+    with pytest.raises(UserError) as raised:
+        address(url)
+    assert "secret" not in str(raised.value)
+
+
+def test_urls_are_parted_by_commas_and_repeated_ones_count_once() -> None:
+    assert [str(one) for one in addresses("http://a/v1, http://b:1,http://a")] == ["http://a/v1", "http://b:1/v1"]
