@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -19,6 +20,8 @@ SCHEMA = 1
 """Of run.json and the records together; a newer one is refused."""
 OWN_KEYS = ("schema", "status", "start", "end", "starts")
 """What is not a setting."""
+_PLACE = re.compile(r"endpoint(?:\..*)?|tasks\..*\.data\.source")
+"""Where things are: an endpoint on another port, or data in another folder, are the same run."""
 _SHOWN_DIFFERENCES = 6
 _SHOWN_CHARACTERS = 48
 
@@ -106,6 +109,8 @@ def refuse_other_settings(folder: Path, info: Info, settings: Info) -> None:
 def _differences(stored: Info, now: Info) -> Iterator[str]:
     old, new = dict(_leaves(stored)), dict(_leaves(now))
     for name in dict.fromkeys([*old, *new]):
+        if _PLACE.fullmatch(name):
+            continue
         if name not in old or name not in new or not _equal(old[name], new[name]):
             before, after = _told_apart(_shown(old, name), _shown(new, name))
             yield f"{printable(name)}: stored {before}, now {after}"

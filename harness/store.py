@@ -276,4 +276,4 @@ def _resumed(path: Path, settings: Info) -> Info | None:
     except OSError as error:
         raise UserError(f"--out {path}: run.json cannot be read ({error.strerror}).") from None
     refuse_other_settings(path, info, settings)
-    return info
+    return info | settings  # where things are may have changed

@@ -1,0 +1,126 @@
+"""`dtbench run`: ask a model the questions of benchmarks, keep every answer, print the scores."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dtbench.harness.cli.options import AsJson, TaskFile
+from dtbench.harness.errors import UserError
+
+ModelName = Annotated[
+    str | None,
+    typer.Option("--model", metavar="M", help="A model of the table, module:Class, or the URL of an endpoint."),
+]
+TaskNames = Annotated[
+    str | None, typer.Option("--tasks", metavar="T,T", help="mmar, mmau-mini, mmau-test, mmsu, or yours.")
+]
+DataDir = Annotated[Path | None, typer.Option("--data-dir", metavar="D", help="Where the data sets are.")]
+Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="The run's folder; the same one resumes.")]
+Limit = Annotated[int | None, typer.Option("--limit", metavar="N", help="Only the first N questions of each task.")]
+Ids = Annotated[
+    Path | None, typer.Option("--ids", metavar="FILE", help="Only the questions with these ids, one a line.")
+]
+Repeats = Annotated[int, typer.Option("--samples", metavar="K", help="Answers to each question.")]
+Concurrency = Annotated[int, typer.Option("--concurrency", metavar="N", help="Requests in flight.")]
+Seed = Annotated[int, typer.Option("--seed", metavar="S", help="For sampling, and for what is drawn here.")]
+Options = Annotated[
+    list[str] | None, typer.Option("-M", metavar="key=value", help="An option of the model; repeat it.")
+]
+PromptFile = Annotated[
+    Path | None, typer.Option("--prompt", metavar="FILE", help="Your words, with {question} and {options} in them.")
+]
+Audio = Annotated[
+    str, typer.Option("--audio", metavar="MODE", help="clip, or silence, noise, shuffle: does the model listen?")
+]
+Permute = Annotated[int, typer.Option("--permute", metavar="K", help="Rotate the options by K places.")]
+Rule = Annotated[
+    str, typer.Option("--long-clips", metavar="RULE", help="For clips over the model's limit: cut, windows or refuse.")
+]
+Budget = Annotated[
+    float, typer.Option("--max-failed", metavar="SHARE", help="The share of questions that may fail (exit 3 above it).")
+]
+
+
+def command(  # noqa: PLR0913 - the parameters of a command are its options
+    model: ModelName = None,
+    tasks: TaskNames = None,
+    data_dir: DataDir = None,
+    out: Out = None,
+    limit: Limit = None,
+    ids: Ids = None,
+    samples: Repeats = 1,
+    concurrency: Concurrency = 16,
+    seed: Seed = 0,
+    options: Options = None,
+    prompt: PromptFile = None,
+    audio: Audio = "clip",
+    permute: Permute = 0,
+    long_clips: Rule = "cut",
+    max_failed: Budget = 0.01,
+    task_file: TaskFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask a model the questions of benchmarks; run again, it goes on where it stopped."""
+    from dtbench.harness.cli.tables import print_summary
+    from dtbench.harness.session import Request, hold
+
+    request = Request(
+        model=_named(model),
+        tasks=_names(tasks, task_file),
+        task_file=task_file,
+        data_dir=data_dir,
+        out=out,
+        limit=limit,
+        ids=ids,
+        samples=samples,
+        concurrency=concurrency,
+        seed=seed,
+        options=_pairs(options or []),
+        prompt=prompt,
+        audio=audio,
+        permute=permute,
+        rule=long_clips,
+        max_failed=max_failed,
+    )
+    outcome = hold(request, quiet=as_json)
+    if as_json:
+        typer.echo(json.dumps(outcome.as_json()))
+    else:
+        for summary in outcome.summaries:
+            print_summary(summary)
+        typer.echo(f"run {outcome.folder} ({outcome.status})")
+    for note in outcome.notes:
+        typer.echo(f"dtbench: {note}", err=True)
+    raise typer.Exit(outcome.exit_code)
+
+
+def _names(tasks: str | None, task_file: Path | None) -> list[str]:
+    if tasks is None:
+        if task_file is None:
+            raise UserError("--tasks is missing: name one or more, such as --tasks mmar,mmsu, or give --task-file.")
+        return []
+    names = [name.strip() for name in tasks.split(",") if name.strip()]
+    twice = [name for name in names if names.count(name) > 1]
+    if not names or twice:
+        raise UserError(f"--tasks {tasks}: {f'{twice[0]} is named twice' if twice else 'no task is named'}.")
+    return names
+
+
+def _pairs(options: list[str]) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for option in options:
+        key, equals, value = option.partition("=")
+        if not equals or not key:
+            raise UserError(f"-M {option}: key=value is expected, such as -M temperature=0.7.")
+        pairs[key] = value
+    return pairs
+
+
+def _named(model: str | None) -> str:
+    if model is None:
+        raise UserError("--model is missing: name one, such as --model first, or the URL of an endpoint.")
+    return model
