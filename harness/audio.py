@@ -6,12 +6,15 @@ end to end is never taken for one that is. Where a clip is longer than the model
 
 from __future__ import annotations
 
+import os
 import struct
+import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import IO, TYPE_CHECKING, BinaryIO, NamedTuple
 
 from dtbench.harness.errors import DataError, UserError, nearest
 from dtbench.harness.schema import Clip
@@ -189,7 +192,17 @@ def _decode(audio: Path | Clip | bytes, name: str, spans: Callable[[Sound], Sequ
     if isinstance(audio, Path):
         with _file(audio) as file:
             return decode(file.fileno(), name, spans)
-    return decode(audio if isinstance(audio, bytes) else audio.read(), name, spans)
+    with _in_memory() as file:
+        file.write(audio if isinstance(audio, bytes) else audio.read())
+        file.seek(0)
+        return decode(file.fileno(), name, spans)
+
+
+def _in_memory() -> IO[bytes]:
+    """A file without a name; on a disk only where the system has none in memory."""
+    if sys.platform == "linux":
+        return os.fdopen(os.memfd_create("clip"), "w+b", buffering=0)
+    return tempfile.TemporaryFile(buffering=0)
 
 
 @contextmanager

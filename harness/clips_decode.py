@@ -1,14 +1,19 @@
-"""Decoding clips block by block: libsndfile for what it reads, FFmpeg for AAC and its containers."""
+"""Decoding clips block by block: libsndfile for what it reads, FFmpeg for AAC and its containers.
+
+A clip is given as the descriptor of an open file, even where its bytes are in memory. A descriptor has no name: neither
+that nor files beside it (libsndfile takes an MP3 beside `._NAME` for another format) can mislead. And libsndfile reads
+it without calling back into Python, which would hold up other threads and print what is wrong with damaged clips.
+"""
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from dtbench.harness.clips_mp3 import counted_samples
 from dtbench.harness.errors import DataError
 
 if TYPE_CHECKING:
@@ -17,9 +22,6 @@ if TYPE_CHECKING:
     Block = numpy.ndarray[tuple[int, int], numpy.dtype[Any]]
     """Frames by channels: int16 or float32, from -1 to 1."""
     Mono = numpy.ndarray[tuple[int], numpy.dtype[numpy.float32]]
-
-Source = int | bytes
-"""A file that is open, by its descriptor, or the bytes of one. A descriptor carries no name that could mislead."""
 
 SLOWEST, FASTEST = 1_000, 768_000
 """Sampling rates that a sound can have; a header that says more would make the resampler fill the memory."""
@@ -31,8 +33,10 @@ _LOUDEST = 64.0
 """Float samples are held to this, which is 36 dB beyond full scale, so that arithmetic on them stays finite."""
 _STREAMED = 0x7FFFF000
 """From here on a RIFF size stands for "unknown", as programs write it that stream."""
-_MPEG_SLACK = 5 * 1152
-"""Frames by which encoders miscount the length of an MP3 or of AAC."""
+_UNKNOWN = 2**63 - 1
+"""What libsndfile says of a length that it does not know."""
+_MP3_SLACK = 3 * 1152
+"""Frames by which encoders miscount the length of an MP3."""
 _AS_INT16 = ("PCM_16", "PCM_S8", "PCM_U8")
 """What fits into int16, which libsndfile reads eight times as fast as it makes floats of it."""
 
@@ -60,37 +64,47 @@ class Decoded(NamedTuple):
     """How many there are in all, asked for or not."""
 
 
-def decode(source: Source, name: str, spans: Callable[[Sound], Sequence[range]]) -> Decoded:
+class _Underestimated(Exception):
+    """libsndfile takes an MP3 for shorter than it is, and would stop there in silence."""
+
+
+def decode(descriptor: int, name: str, spans: Callable[[Sound], Sequence[range]]) -> Decoded:
     """Decode a clip to its end and keep the spans of it; what is not sound from end to end is a DataError."""
-    with _opened(source, name) as sound:
+    head, size = os.pread(descriptor, 16, 0), os.fstat(descriptor).st_size
+    if not size:
+        raise DataError(f"{name}: the clip is empty (0 bytes).")
+    container = _ffmpeg_name(head)
+    if container is None:
+        try:
+            with _opened(descriptor, head, name) as sound:
+                decoded = _gathered(sound, spans(sound), name)
+        except _Underestimated:
+            container = "mp3"
+        else:
+            if _riff_cut_short(head, size):
+                raise DataError(f"{name}: the clip is cut short: it has {size} bytes, its header promises more.")
+            return decoded
+    from dtbench.harness.clips_ffmpeg import opened_by_ffmpeg
+
+    with opened_by_ffmpeg(descriptor, container, name) as sound:
         return _gathered(sound, spans(sound), name)
 
 
 @contextmanager
-def _opened(source: Source, name: str) -> Iterator[Sound]:
+def _opened(descriptor: int, head: bytes, name: str) -> Iterator[Sound]:
     """The sound of a clip; whatever is wrong with it, now or while it is decoded, is a DataError."""
     import soundfile
 
-    head, size = _head(source)
-    if not size:
-        raise DataError(f"{name}: the clip is empty (0 bytes).")
-    container = _ffmpeg_name(head)
-    if container:
-        from dtbench.harness.clips_ffmpeg import opened_by_ffmpeg
-
-        with opened_by_ffmpeg(source, container, name) as sound:
-            yield sound
-        return
     try:
-        with soundfile.SoundFile(source if isinstance(source, int) else io.BytesIO(source), closefd=False) as file:
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        with soundfile.SoundFile(descriptor, closefd=False) as file:
             # soundfile seeks after each block where it can: slow, and an end to streamed FLAC, whose length is unknown.
             file.seekable = lambda: False
-            yield Sound(file.samplerate, file.channels, file.format, _promised(file, head), _blocks(file))
+            promised = _promised(file, descriptor)
+            yield Sound(file.samplerate, file.channels, file.format, promised, _blocks(file))
     except soundfile.LibsndfileError as error:
         reason = " ".join(error.error_string.split()).rstrip(".")
         raise DataError(f"{name}: the clip does not decode: {reason} (it begins with {head[:4]!r}).") from None
-    if _riff_cut_short(head, size):
-        raise DataError(f"{name}: the clip is cut short: {size} bytes are there, its header promises more.")
 
 
 def _gathered(sound: Sound, spans: Sequence[range], name: str) -> Decoded:
@@ -141,26 +155,21 @@ def _blocks(file: Any) -> Iterator[Block]:
         yield block
 
 
-def _promised(file: Any, head: bytes) -> int:
-    """The length that the header gives, less what it may err by."""
-    frames = int(file.frames)
-    if file.format == "MP3":
-        # Without a table of contents in its first frame the length of an MP3 is an estimate.
-        known = any(mark in head for mark in (b"Xing", b"Info", b"VBRI"))
-        return max(0, frames - _MPEG_SLACK) if known else 0
-    return 0 if frames == 2**63 - 1 else frames
-
-
-def _head(source: Source) -> tuple[bytes, int]:
-    """The first bytes, in which an MP3 tells its length, and how many there are in all."""
-    if isinstance(source, bytes):
-        return source[:8192], len(source)
-    return os.pread(source, 8192, 0), os.fstat(source).st_size
+def _promised(file: Any, descriptor: int) -> int:
+    """How many frames the clip has to have; 0 where that cannot be known."""
+    if file.format != "MP3":
+        return 0 if file.frames == _UNKNOWN else int(file.frames)
+    counted = counted_samples(descriptor)
+    if counted is None:
+        return max(0, int(file.frames) - _MP3_SLACK)
+    if counted > file.frames + _MP3_SLACK:
+        raise _Underestimated
+    return 0
 
 
 def _ffmpeg_name(head: bytes) -> str | None:
     """FFmpeg's name of what only it reads. Told here, since it would also open play lists, which name other files."""
-    if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"):
+    if head[:2] == b"\0\0" and head[4:8] == b"ftyp":
         return "mp4"
     if head[:4] == b"\x1aE\xdf\xa3":
         return "matroska"

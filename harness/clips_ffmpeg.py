@@ -1,14 +1,16 @@
-"""Decoding what libsndfile does not: AAC and ALAC in MP4 (m4a), Matroska and WebM, bare AAC. Needs the extra `aac`."""
+"""Decoding what libsndfile does not: AAC and ALAC in MP4 (m4a), Matroska and WebM, bare AAC, MP3s without a length.
+
+Needs PyAV, the extra `aac`.
+"""
 
 from __future__ import annotations
 
-import io
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from dtbench.harness.clips_decode import Sound, Source
+from dtbench.harness.clips_decode import Sound
 from dtbench.harness.errors import DataError
 
 if TYPE_CHECKING:
@@ -19,13 +21,15 @@ _SLACK = 3 * 2048
 
 
 @contextmanager
-def opened_by_ffmpeg(source: Source, container: str, name: str) -> Iterator[Sound]:
+def opened_by_ffmpeg(descriptor: int, container: str, name: str) -> Iterator[Sound]:
     """The sound of a clip in a container that FFmpeg knows by this name; whatever is wrong with it is a DataError."""
     try:
         import av
     except ImportError:
-        raise DataError(f"{name}: the clip is {container}, which needs PyAV: pip install 'dtbench[aac]'.") from None
-    with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb", closefd=False) as file:
+        raise DataError(
+            f"{name}: the clip is one that only FFmpeg decodes ({container}): pip install 'dtbench[aac]'."
+        ) from None
+    with open(descriptor, "rb", closefd=False) as file:
         file.seek(0)
         try:
             with av.open(file, format=container, metadata_errors="ignore") as media:
