@@ -1,7 +1,8 @@
 """HTTP/1.1 to one host, as much as a chat endpoint takes: keep-alive, TLS, any number of requests in flight.
 
-Not a client library: for a request without audio their CPU time is, on one machine, 3.0 ms (openai), 2.3 ms (httpx) and
-0.10 ms (aiohttp), here it is 0.05 ms, and a dependency is spared.
+Written here because of what a request costs in CPU time, measured on one machine with 64 in flight, without and with a
+clip of 10 s: openai 3.0 and 4.9 ms, httpx 2.3 and 2.5 ms, aiohttp 0.10 and 0.74 ms, this 0.06 and 0.70 ms (of which
+0.5 ms are base64). It spares a dependency, and is no more than chat takes: no redirects, no compression, no proxies.
 """
 
 from __future__ import annotations

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 
 import pytest
+from asking import PROMPT
 from chat_server import Chat, Turn, chatting, nobody
 
+from dtbench.harness.retry import Policy, ask
 from dtbench.models.address import Address, address
 from dtbench.models.connection import AwayError
 from dtbench.models.endpoints import AWAY, Endpoints
+from dtbench.models.server import Server
+from dtbench.models.settings import Settings
 from dtbench.models.wire import request_head
 
 
@@ -106,3 +111,30 @@ def test_where_all_are_away_each_is_tried_and_named() -> None:
         assert [endpoint.in_flight for endpoint in endpoints.all] == [0, 0]
 
     asyncio.run(drive())
+
+
+def test_a_server_that_dies_in_the_middle_costs_no_answer() -> None:
+    with chatting(default=Turn("stays", delay=0.01)) as stays, contextlib.ExitStack() as life:
+        dies = life.enter_context(chatting(default=Turn("dies", delay=0.01)))
+
+        async def drive() -> list[str]:
+            server = Server.reached(f"{dies.url},{stays.url}", Settings())
+            policy = Policy(attempts=2, first_wait=0.01)
+            limit = asyncio.Semaphore(8)
+
+            async def one() -> str:
+                async with limit:
+                    return (await ask(server, PROMPT, policy)).text
+
+            asked = [asyncio.create_task(one()) for _ in range(200)]
+            while len(dies.asked) < 20:
+                await asyncio.sleep(0.001)
+            await asyncio.to_thread(life.close)
+            told = await asyncio.gather(*asked)
+            await server.aclose()
+            return told
+
+        told = asyncio.run(drive())
+    assert len(told) == 200
+    assert told.count("dies") >= 12
+    assert told.count("stays") >= 100
