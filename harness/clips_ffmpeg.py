@@ -44,6 +44,8 @@ def opened_by_ffmpeg(descriptor: int, container: str, name: str) -> Iterator[Sou
 def _sound(media: Any, container: str, name: str) -> Sound:
     """The first audio stream, as its first frame is: containers are wrong about the rate of HE-AAC."""
     stream = media.streams.audio[0]
+    if stream.codec_context is None:  # PyAV before 18 dies of it
+        raise DataError(f"{name}: the clip does not decode: unknown codec (FFmpeg, as {container}).")
     frames = media.decode(stream)
     first = next(frames, None)
     if first is None:
