@@ -44,5 +44,10 @@ def _same_questions(path: Path, run: StoredRun, task: str) -> StoredRun | None:
     except DtbenchError:
         return None
     there, here = (one.info.get("tasks", {}).get(task, {}) for one in (other, run))
-    same = all(there.get(name) == here.get(name) for name in ("data", "prompt_hash"))
+    same = _asked(there) == _asked(here)
     return other if there and same and other.info.get("model") == run.info.get("model") else None
+
+
+def _asked(about: dict[str, Any]) -> tuple[Any, Any]:
+    """What is asked, wherever it lies."""
+    return about.get("data", {}).get("sha256"), about.get("prompt_hash")

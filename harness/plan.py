@@ -1,19 +1,26 @@
-"""What a run will ask: which questions of which tasks, how often, in which form."""
+"""What a run will ask: which questions of which tasks, how often, in which form.
+
+A form that cannot be asked is refused when the plan is made, before anything is written.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dtbench.harness.errors import UserError
-from dtbench.harness.schema import Dataset, Prompt, Sample
+from dtbench.harness.audio import clip_name
+from dtbench.harness.errors import DtbenchError, TaskError, UserError, described
+from dtbench.harness.schema import Clip, Dataset, Prompt, Sample
+from dtbench.harness.summary import shared_clips
 from dtbench.harness.task import Task, letters
 
 AUDIO_MODES = ("clip", "silence", "noise", "shuffle")
+_MARKS = re.compile(r"\{(question|options)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +52,18 @@ class TaskPlan:
         """How many answers there will be."""
         return len(self.samples) * self.repeats
 
-    def prompts(self, finished: set[tuple[str, int]]) -> Iterator[tuple[Sample, Prompt]]:
-        """What is still to be asked, a question's repeats together."""
+    def questions(self, finished: set[tuple[str, int]]) -> Iterator[tuple[int, int]]:
+        """Place and repeat of what is still to be asked, a question's repeats together."""
         for place, sample in enumerate(self.samples):
             for repeat in range(self.repeats):
                 if (sample.id, repeat) not in finished:
-                    yield sample, self.prompt(place, repeat)
+                    yield place, repeat
 
     def prompt(self, place: int, repeat: int) -> Prompt:
         """The prompt of one question, options rotated and clip exchanged as the form says."""
         sample = self.samples[place]
         shown = rotated(sample, self.form.permute)
-        prompt = self.task.prompt(shown) if self.form.template is None else from_template(self.form.template, shown)
+        prompt = self._worded(shown)
         return dataclasses.replace(
             prompt,
             audio=self._other_clip(place) if self.form.audio == "shuffle" else prompt.audio,
@@ -66,16 +73,30 @@ class TaskPlan:
             seed=_seed(self.form.seed, sample.id, repeat),
         )
 
-    def _other_clip(self, place: int) -> Any:
-        """Another sample's clip, the same one at every call."""
-        others = len(self.samples) - 1
-        if others == 0:
-            raise UserError("--audio shuffle needs at least two questions: raise --limit.")
-        step = 1 + _seed(self.form.seed, self.samples[place].id, -1) % others
-        return self.samples[(place + step) % len(self.samples)].audio
+    def _worded(self, sample: Sample) -> Prompt:
+        if self.form.template is not None:
+            return from_template(self.form.template, sample)
+        try:
+            return self.task.prompt(sample)
+        except DtbenchError:
+            raise
+        except Exception as error:  # someone else's code
+            what = f"prompt() of the question {sample.id!r} failed with {described(error)}"
+            raise TaskError(f"{self.task.name}: {what}.") from error
+
+    def _other_clip(self, place: int) -> Path | Clip:
+        """A clip of another question that is not this one's, the same at every call."""
+        count = len(self.samples)
+        own = clip_name(self.samples[place].audio)
+        first = place + 1 + _seed(self.form.seed, self.samples[place].id, -1) % max(1, count - 1)
+        for step in range(count):
+            other = self.samples[(first + step) % count].audio
+            if clip_name(other) != own:
+                return other
+        raise UserError(f"--audio shuffle: all questions of {self.task.name} share one clip: ask more of them.")
 
     def settings(self) -> dict[str, Any]:
-        """What must be the same for a run to be resumed."""
+        """What must be the same for a run to be resumed, and which questions share a clip."""
         return {
             "data": {"version": self.data.version, "sha256": self.data.sha256, "source": self.data.source},
             "prompt": self.prompt_text(),
@@ -86,62 +107,101 @@ class TaskPlan:
             "audio": self.form.audio,
             "permute": self.form.permute,
             "seed": self.form.seed,
+            "shared_clips": shared_clips(self.samples),
         }
 
     def prompt_text(self) -> str:
-        """The words around a question, with placeholders for what changes."""
+        """The words around a question, with placeholders for what changes; the first prompt where that fails."""
         blank = Sample("id", "{question}", ("{option 1}", "{option 2}"), None, Path("clip"))
-        prompt = self.task.prompt(blank) if self.form.template is None else from_template(self.form.template, blank)
+        try:
+            prompt = self._worded(blank)
+        except DtbenchError:  # a task may need more of a question than that
+            prompt = self._worded(self.samples[0])
         return f"{prompt.system}\n\n{prompt.text}" if prompt.system else prompt.text
 
     def prompt_hash(self) -> str:
         """Twelve digits that differ where the words differ."""
-        return hashlib.sha256(self.prompt_text().encode()).hexdigest()[:12]
+        return hashlib.sha256(self.prompt_text().encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+    def check(self) -> None:
+        """Refuse what could not be asked, or not be told apart in the records."""
+        if not self.samples:
+            raise UserError(f"{self.task.name}: there is no question to ask in {self.data.source}.")
+        seen: set[str] = set()
+        for sample in self.samples:
+            if not isinstance(sample.id, str):
+                raise TaskError(f"{self.task.name}: the id {sample.id!r} is no text; give every sample one: str(id).")
+            if sample.id in seen:
+                raise TaskError(f"{self.task.name}: the id {sample.id!r} is there twice; ids must be unique.")
+            seen.add(sample.id)
+        if self.form.audio == "shuffle":
+            for place in range(len(self.samples)):
+                self._other_clip(place)
 
 
 def rotated(sample: Sample, places: int) -> Sample:
     """The sample with its options moved up by some places, the first ones to the end."""
-    step = places % len(sample.choices)
+    step = places % len(sample.choices) if sample.choices else 0
     return sample if step == 0 else dataclasses.replace(sample, choices=sample.choices[step:] + sample.choices[:step])
 
 
 def from_template(template: str, sample: Sample) -> Prompt:
     """A user's own prompt: {question} and {options} filled in."""
     options = "\n".join(f"({letter}) {text}" for letter, text in zip(letters(), sample.choices, strict=False))
-    text = template.replace("{question}", sample.question).replace("{options}", options)
-    return Prompt(text=text, audio=sample.audio)
+    fill = {"question": sample.question, "options": options}
+    return Prompt(text=_MARKS.sub(lambda mark: fill[mark[1]], template), audio=sample.audio)
 
 
 def read_template(path: Path) -> str:
     """The text of a prompt file; it must say where the question and the options go."""
-    try:
-        template = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"--prompt {path}: cannot be read as UTF-8 text ({error}).") from None
+    template = _text("--prompt", path).strip()
     missing = [mark for mark in ("{question}", "{options}") if mark not in template]
     if missing:
         raise UserError(f"--prompt {path}: {' and '.join(missing)} is missing; write it where it shall stand.")
     return template
 
 
+def read_ids(path: Path) -> Sequence[str]:
+    """The ids of a file, one a line."""
+    ids = [line.strip() for line in _text("--ids", path).splitlines() if line.strip()]
+    if not ids:
+        raise UserError(f"--ids {path}: there is no id in it; one a line is expected.")
+    return ids
+
+
+def refuse_unknown(ids: Sequence[str], data: Sequence[Dataset]) -> None:
+    """A UserError for ids that are in none of the data sets, and for a data set that has none of them."""
+    known = [{sample.id for sample in one.samples} for one in data]
+    sources = " or ".join(one.source for one in data)
+    unknown = [id_ for id_ in ids if not any(id_ in those for those in known)]
+    if unknown:
+        looks = next((repr(sample.id) for one in data for sample in one.samples), "nothing")
+        raise UserError(
+            f"--ids: {len(unknown)} of {len(ids)} ids are not in {sources} (first: {unknown[0]!r}). "
+            f"Ids look like {looks}."
+        )
+    for one, those in zip(data, known, strict=True):
+        if those.isdisjoint(ids):
+            raise UserError(f"--ids: none of the {len(ids)} ids is in {one.source}: leave its task out of --tasks.")
+
+
 def chosen_samples(data: Dataset, limit: int | None, ids: Sequence[str] | None) -> Sequence[Sample]:
-    """The first `limit` questions, or those with the given ids."""
-    samples = data.samples
-    if ids is not None:
-        known = {sample.id for sample in samples}
-        unknown = [id_ for id_ in ids if id_ not in known]
-        if unknown:
-            raise UserError(
-                f"--ids: {len(unknown)} of {len(ids)} ids are not in {data.source} (first: {unknown[0]!r}). "
-                f"Ids look like {samples[0].id!r}."
-            )
-        wanted = set(ids)
-        samples = [sample for sample in samples if sample.id in wanted]
-    if limit is not None:
-        samples = samples[:limit]
-    return samples
+    """The first `limit` questions, of those with the given ids where some are."""
+    wanted = None if ids is None else set(ids)
+    samples = [sample for sample in data.samples if wanted is None or sample.id in wanted]
+    return samples[:limit]
+
+
+def _text(option: str, path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise UserError(f"{option} {path}: cannot be read ({error.strerror}).") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{option} {path}: not UTF-8 text (byte {error.start}); is it another kind of file?") from None
 
 
 def _seed(seed: int, id_: str, repeat: int) -> int:
     """A seed of its own for every answer, the same in every run."""
-    return int.from_bytes(hashlib.blake2b(f"{seed}\0{id_}\0{repeat}".encode(), digest_size=4).digest(), "big")
+    key = f"{seed}\0{id_}\0{repeat}".encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(key, digest_size=4).digest(), "big")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
 
+from dtbench.harness.errors import printable
+from dtbench.harness.plan import TaskPlan
 from dtbench.harness.run import Tally
 
 PLAIN_SECONDS = 10.0
@@ -21,8 +24,8 @@ class Progress:
         self._bar: Any = None
         self._quiet = quiet
         self._name = ""
+        self._scored = True
         self._begun = self._said = time.monotonic()
-        self._already = 0
 
     def __enter__(self) -> Self:
         """Show the bars, where there is a terminal."""
@@ -38,53 +41,81 @@ class Progress:
         if self._bars is not None:
             self._bars.stop()
 
-    def begin(self, name: str, tally: Tally) -> None:
-        """Go on to the next task."""
-        self._name, self._already = name, tally.done
+    def begin(self, plan: TaskPlan, tally: Tally, *, torn: int) -> None:
+        """Go on to the next task, and tell what is known of it before the first question."""
+        self._name, self._scored = plan.task.name, plan.task.answers_public
+        for line in _facts(plan, tally, torn):
+            self.say(f"{self._name}: {line}")
         self._begun = self._said = time.monotonic()
         if self._bars is not None:
             figures = self._figures(tally)
-            self._bar = self._bars.add_task(name, total=tally.expected, completed=tally.done, **figures)
-        elif tally.done:
-            self.say(f"{name}: {tally.done} of {tally.expected} answers are there already")
+            self._bar = self._bars.add_task(self._name, total=tally.expected, completed=tally.done, figures=figures)
 
     def show(self, tally: Tally) -> None:
-        """Tell how far the task is."""
+        """Tell how far the task is, where it is time to."""
+        if time.monotonic() - self._said < (0.1 if self._bars is not None else PLAIN_SECONDS):
+            return
+        self._said = time.monotonic()
         if self._bars is not None:
-            self._bars.update(self._bar, completed=tally.done, **self._figures(tally))
-        elif time.monotonic() - self._said >= PLAIN_SECONDS:
-            self._said = time.monotonic()
-            self.say(f"{self._name}: {tally.done} of {tally.expected}, {', '.join(self._figures(tally).values())}")
+            self._bars.update(self._bar, completed=tally.done, figures=self._figures(tally))
+        else:
+            self.say(f"{self._name}: {tally.done} of {tally.expected}, {self._figures(tally)}")
+
+    def end(self, tally: Tally) -> None:
+        """Leave the last figures of a task on the screen."""
+        if self._bars is not None:
+            self._bars.update(self._bar, completed=tally.done, figures=self._figures(tally))
 
     def say(self, line: str) -> None:
         """A line of its own."""
         if self._bars is not None:
-            self._bars.console.print(line, markup=False)
+            self._bars.console.print(printable(line), markup=False, highlight=False)
         elif not self._quiet:
-            print(line, file=sys.stderr, flush=True)
+            print(printable(line), file=sys.stderr, flush=True)
 
-    def _figures(self, tally: Tally) -> dict[str, str]:
-        rate = (tally.done - self._already) / max(time.monotonic() - self._begun, 1e-9)
-        answered = tally.asked - tally.failed
-        return {
-            "rate": f"{rate:.1f}/s",
-            "left": f"{(tally.expected - tally.done) / rate:.0f} s left" if rate else "no answer yet",
-            "accuracy": f"{tally.correct / answered:.1%} right" if answered else "none right yet",
-            "trouble": f"{tally.unanswered} unanswered, {tally.failed} failed",
-        }
+    def _figures(self, tally: Tally) -> str:
+        return ", ".join(_figures(tally, time.monotonic() - self._begun, scored=self._scored))
+
+
+def _facts(plan: TaskPlan, tally: Tally, torn: int) -> Iterator[str]:
+    yield from plan.data.notes
+    if torn:
+        yield f"{torn} answers that an interrupted start did not write whole are dropped and asked for again"
+    if tally.done:
+        yield f"{tally.done} of {tally.expected} answers are there already"
+
+
+def _figures(tally: Tally, seconds: float, *, scored: bool) -> Iterator[str]:
+    rate = tally.asked / seconds if seconds > 0 else 0.0
+    if tally.asked:
+        yield f"{rate:.1f}/s"
+        if tally.done < tally.expected:
+            yield f"{_duration((tally.expected - tally.done) / rate)} left"
+    if scored and (answered := tally.asked - tally.failed):
+        yield f"{tally.correct / answered:.1%} right"
+    yield f"{tally.unanswered} unanswered"
+    yield f"{tally.failed} failed"
+
+
+def _duration(seconds: float) -> str:
+    """As `5 s`, `2 min 5 s` or `3 h 20 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 def _bars() -> Any:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
     from rich.progress import Progress as Bars
 
     return Bars(
-        TextColumn("{task.description}"),
-        BarColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=20),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[accuracy]}  {task.fields[trouble]}"),
+        TextColumn("{task.fields[figures]}", markup=False),
         console=Console(stderr=True),
     )

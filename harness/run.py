@@ -8,24 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from dtbench.harness.audio import Heard, hear, noise, silence
-from dtbench.harness.errors import DataError, MachineryError, ModelError
+from dtbench.harness.audio import Heard, clip_name, hear, noise, silence
+from dtbench.harness.errors import DataError, DtbenchError, MachineryError, ModelError, TaskError, described
 from dtbench.harness.extract import extract
 from dtbench.harness.model import Model
+from dtbench.harness.patience import Patience
 from dtbench.harness.plan import TaskPlan
 from dtbench.harness.retry import Policy, ask
-from dtbench.harness.schema import Prompt, Response, Sample, Score
+from dtbench.harness.schema import Prompt, Response, Sample
 from dtbench.harness.store import RunFolder
 
 READERS = 2
 """Threads that read and resample clips, and workers beyond the requests in flight."""
-HOPELESS = 8
-"""A model that failed so many questions and answered none will not answer the others either."""
+ON_AGAIN = "Run the same command again once that is mended: it goes on from here."
 
 Record = dict[str, Any]
 
@@ -37,6 +37,8 @@ class Conditions:
     concurrency: int = 16
     rule: str = "cut"
     """What is done with a clip that is longer than the model takes."""
+    max_failed: float = 0.01
+    """The share of answers that may fail."""
     policy: Policy = field(default_factory=Policy)
 
 
@@ -56,9 +58,12 @@ class Tally:
 
 @dataclass(slots=True)
 class Stop:
-    """Whether no new question shall be asked; what is in flight is finished."""
+    """Whether the run shall end early."""
 
     wanted: bool = False
+    """No new question is asked; what is in flight is finished."""
+    now: bool = False
+    """What is in flight is given up."""
 
 
 class TaskRun:
@@ -66,100 +71,110 @@ class TaskRun:
 
     def __init__(self, plan: TaskPlan, model: Model, folder: RunFolder, conditions: Conditions) -> None:
         self.plan = plan
-        self.tally = Tally(plan.expected)
+        self._finished = folder.finished(plan.task.name)
+        self.tally = Tally(plan.expected, len(self._finished))
         self._model = model
         self._folder = folder
         self._conditions = conditions
+        self._patience = Patience(conditions.max_failed * plan.expected)
         self._slots = asyncio.Semaphore(conditions.concurrency)
         self._readers = ThreadPoolExecutor(READERS) if model.listens else None
-        self._last_failure = ""
         self._prompt_hash = plan.prompt_hash()
-        self.tally.done = len(self._finished())
-
-    def _finished(self) -> set[tuple[str, int]]:
-        return self._folder.finished(self.plan.task.name)
 
     async def ask_all(self, stop: Stop, report: Callable[[Tally], None]) -> None:
-        """Ask what is missing, and append every answer as it comes."""
-        finished = self._finished()
-        questions = self.plan.prompts(finished)
+        """Ask what is missing, and append every answer as it comes; a MachineryError where the model is down."""
+        questions = self.plan.questions(self._finished)
         workers = self._conditions.concurrency + (READERS if self._readers else 0)
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(min(workers, self.plan.expected - len(finished))):
+                for _ in range(min(workers, self.plan.expected - len(self._finished))):
                     group.create_task(self._work(questions, stop, report))
-        except* MachineryError as errors:
-            raise errors.exceptions[0] from None
+        except ExceptionGroup as errors:
+            raise next((one for one in errors.exceptions if isinstance(one, DtbenchError)), errors) from None
         finally:
             if self._readers is not None:
-                self._readers.shutdown(cancel_futures=True)
+                self._readers.shutdown(wait=False, cancel_futures=True)
+        if self._patience.failed and self._patience.failed == self.tally.done == self.plan.expected:
+            raise self._hopeless(f"all {self.tally.done} questions failed")
 
-    async def _work(
-        self, questions: Iterator[tuple[Sample, Prompt]], stop: Stop, report: Callable[[Tally], None]
-    ) -> None:
-        for sample, prompt in questions:
+    async def _work(self, questions: Iterator[tuple[int, int]], stop: Stop, report: Callable[[Tally], None]) -> None:
+        for place, repeat in questions:
             if stop.wanted:
                 return
+            sample, prompt = self.plan.samples[place], self.plan.prompt(place, repeat)
             record = await self._answer(sample, prompt)
             self._folder.append(self.plan.task.name, record)
             self._count(record)
             report(self.tally)
-            self._refuse_the_hopeless()
+            if self._patience.is_over:
+                raise self._hopeless(f"the last {self._patience.in_a_row} questions all failed, the run stops here")
 
     async def _answer(self, sample: Sample, prompt: Prompt) -> Record:
         """The record of one question, whatever becomes of it."""
         record: Record = {"id": sample.id, "sample": prompt.repeat, "prompt_hash": self._prompt_hash, "audio": None}
         try:
-            heard = await self._hear(prompt)
-            if heard is not None:
+            if self._readers is not None:
+                heard = await asyncio.get_running_loop().run_in_executor(self._readers, self._hear, prompt)
                 prompt = dataclasses.replace(prompt, wav=heard.wav)
                 record["audio"] = {name: getattr(heard, name) for name in ("seconds", "rate", "channels", "rule")}
             async with self._slots:
-                response = await ask(self._model, prompt, self._conditions.policy)
+                response = await self._ask(prompt)
         except (ModelError, DataError) as error:
             kind = "audio" if isinstance(error, DataError) else "model"
-            self._last_failure = str(error)
-            record["error"] = {"kind": kind, "message": str(error), "attempts": getattr(error, "attempts", 1)}
+            record["error"] = {"kind": kind, "message": str(error), "attempts": getattr(error, "attempts", 0)}
         else:
             record |= judged(self.plan, sample, prompt, response)
         record["groups"] = dict(sample.groups)
         return record
 
-    async def _hear(self, prompt: Prompt) -> Heard | None:
-        if self._readers is None:
-            return None
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, prompt)
+    async def _ask(self, prompt: Prompt) -> Response:
+        try:
+            return await ask(self._model, prompt, self._conditions.policy)
+        except DtbenchError:
+            raise
+        except Exception as error:  # someone else's code
+            raise ModelError(f"the model failed with {described(error)}", again=False) from error
 
-    def _read(self, prompt: Prompt) -> Heard:
-        heard = hear(prompt.audio, self._model.rate, self._model.limit_seconds, self._conditions.rule)
+    def _hear(self, prompt: Prompt) -> Heard:
+        """What the model hears in place of the clip, or the clip; in a thread."""
+        try:
+            heard = hear(prompt.audio, self._model.rate, self._model.limit_seconds, self._conditions.rule)
+        except DtbenchError:
+            raise
+        except Exception as error:  # someone else's clip
+            raise DataError(f"{clip_name(prompt.audio)}: reading the clip failed with {described(error)}.") from error
         if self.plan.form.audio == "silence":
             return silence(heard)
         return noise(heard, prompt.seed or 0) if self.plan.form.audio == "noise" else heard
 
-    def _count(self, record: Mapping[str, Any]) -> None:
+    def _count(self, record: Record) -> None:
         self.tally.done += 1
         self.tally.asked += 1
         if "error" in record:
             self.tally.failed += 1
-        elif record["score"]["correct"] is None:
+            self._patience.failure(record["error"]["message"], of_model=record["error"]["kind"] == "model")
+            return
+        self._patience.answer()
+        if record["score"]["correct"] is None:
             self.tally.unanswered += 1
         else:
             self.tally.correct += record["score"]["correct"]
 
-    def _refuse_the_hopeless(self) -> None:
-        tally = self.tally
-        if tally.failed == tally.done and tally.failed >= min(HOPELESS, tally.expected):
-            raise MachineryError(
-                f"{self.plan.task.name}: the first {tally.failed} questions all failed, the run stops here; "
-                f"the last one: {self._last_failure.rstrip('.')}. "
-                f"Run the same command again once that is mended: it goes on from here."
-            )
+    def _hopeless(self, what: str) -> MachineryError:
+        return MachineryError(
+            f"{self.plan.task.name}: {what}. The last one: {self._patience.last.rstrip('.')}. {ON_AGAIN}"
+        )
 
 
 def judged(plan: TaskPlan, sample: Sample, prompt: Prompt, response: Response) -> Record:
     """What a record says of an answer: the response, what was read from it, and both verdicts."""
     read = extract(response.text, prompt.choices)
-    score = plan.task.score(sample, read)
+    try:
+        score = plan.task.score(sample, read)
+    except Exception as error:  # someone else's code
+        what = f"scoring the answer to {sample.id!r} failed with {described(error)}"
+        raise TaskError(f"{plan.task.name}: {what}.") from error
+    official = score.official
     return {
         "response": {
             "text": response.text,
@@ -169,14 +184,8 @@ def judged(plan: TaskPlan, sample: Sample, prompt: Prompt, response: Response) -
             "attempts": response.attempts,
         },
         "extraction": {"answer": read.answer, "choice": read.choice, "how": read.how},
-        "score": score_as_json(score),
-    }
-
-
-def score_as_json(score: Score) -> Record:
-    """Both verdicts as a record holds them."""
-    official = score.official
-    return {
-        "official": {"correct": official.correct, "counted": official.counted, "why": official.why},
-        "correct": score.correct,
+        "score": {
+            "official": {"correct": official.correct, "counted": official.counted, "why": official.why},
+            "correct": score.correct,
+        },
     }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,17 +11,20 @@ from typing import Any
 
 from dtbench.harness import registry
 from dtbench.harness.audio import LONG_CLIP_RULES
-from dtbench.harness.errors import UserError, nearest
+from dtbench.harness.errors import DtbenchError, TaskError, UserError, described, nearest
+from dtbench.harness.interrupts import heeded, terminable
 from dtbench.harness.model import Model
 from dtbench.harness.neighbours import against_neighbours
-from dtbench.harness.plan import AUDIO_MODES, Form, TaskPlan, chosen_samples, read_template
+from dtbench.harness.plan import AUDIO_MODES, Form, TaskPlan, chosen_samples, read_ids, read_template, refuse_unknown
 from dtbench.harness.progress import Progress
 from dtbench.harness.run import Conditions, Stop, TaskRun
+from dtbench.harness.schema import Dataset
 from dtbench.harness.store import RunFolder, Status
 from dtbench.harness.summary import shared_clips, summarise
 from dtbench.harness.task import Task
 
 INTERRUPTED = 130
+FAILED = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,59 +70,58 @@ class Outcome:
 
 
 def hold(request: Request, *, quiet: bool) -> Outcome:
-    """Carry a run out, from where it stands to its end."""
-    _refuse_odd_numbers(request)
-    tasks = _tasks(request)
-    form = Form(read_template(request.prompt) if request.prompt else None, request.audio, request.permute, request.seed)
-    plans = [_plan(task, request, form) for task in tasks]
+    """Carry a run out, from where it stands to its end; an error before anything is written where it cannot be."""
+    _refuse_odd_values(request)
+    plans = _plans(request)
     model = registry.model(request.model, request.options, [sample for plan in plans for sample in plan.samples])
-    path = _folder(request, tasks)
-    with RunFolder.start(path, _settings(request, plans, model)) as folder, Progress(quiet=quiet) as progress:
-        conditions = Conditions(request.concurrency, request.rule)
-        interrupted = asyncio.run(_ask_all(plans, model, folder, conditions, progress))
-        summaries = [_summary(plan, folder) for plan in plans]
-        over = [] if interrupted else _over_budget(summaries, request.max_failed)
-        status: Status = "interrupted" if interrupted else "failed" if over else "done"
-        outcome = Outcome(path, status, summaries, INTERRUPTED if interrupted else 3 if over else 0, over)
-        folder.write_summary(outcome.as_json())
-        folder.finish(status)
-    return outcome
+    settings = _settings(request, plans, model)
+    path = _folder(request, plans, settings["model"])
+    with terminable(), RunFolder.start(path, settings) as folder, Progress(quiet=quiet) as progress:
+        conditions = Conditions(request.concurrency, request.rule, request.max_failed)
+        asyncio.run(_ask_all(plans, model, folder, conditions, progress))
+        return _ended(plans, folder, request.max_failed)
 
 
 async def _ask_all(
     plans: Sequence[TaskPlan], model: Model, folder: RunFolder, conditions: Conditions, progress: Progress
-) -> bool:
-    """Ask task after task; whether Ctrl-C ended it."""
+) -> None:
+    """Ask task after task, until the last or until the user stops it."""
     stop = Stop()
-    loop, asking = asyncio.get_running_loop(), asyncio.current_task()
-
-    def interrupt() -> None:
-        if stop.wanted and asking is not None:
-            asking.cancel()
-        stop.wanted = True
-        progress.say("stopping: what is in flight is finished; Ctrl-C once more to stop at once")
-
-    loop.add_signal_handler(signal.SIGINT, interrupt)
     try:
-        for plan in plans:
-            run = TaskRun(plan, model, folder, conditions)
-            progress.begin(plan.task.name, run.tally)
-            if torn := folder.torn.get(plan.task.name):
-                progress.say(f"{plan.task.name}: {torn} torn lines of an interrupted start are dropped and asked again")
-            await run.ask_all(stop, progress.show)
-    except asyncio.CancelledError:
-        if not stop.wanted:
-            raise
+        with heeded(stop, progress.say):
+            for plan in plans:
+                run = TaskRun(plan, model, folder, conditions)
+                progress.begin(plan, run.tally, torn=folder.torn[plan.task.name])
+                if run.tally.done < plan.expected:
+                    folder.drop_summary()
+                await run.ask_all(stop, progress.show)
+                progress.end(run.tally)
+                if stop.wanted:
+                    return
     finally:
-        loop.remove_signal_handler(signal.SIGINT)
         await model.aclose()
-    return stop.wanted
 
 
-def _refuse_odd_numbers(request: Request) -> None:
+def _ended(plans: Sequence[TaskPlan], folder: RunFolder, max_failed: float) -> Outcome:
+    """Sum a run up, and note how it ended: interrupted where anything is missing."""
+    summaries = [_summary(plan, folder) for plan in plans]
+    if any(summary["missing"] for summary in summaries):
+        outcome = Outcome(folder.path, "interrupted", summaries, INTERRUPTED)
+    elif over := _over_budget(summaries, max_failed):
+        outcome = Outcome(folder.path, "failed", summaries, FAILED, over)
+    else:
+        outcome = Outcome(folder.path, "done", summaries, 0)
+    folder.write_summary(outcome.as_json())
+    folder.finish(outcome.status)
+    return outcome
+
+
+def _refuse_odd_values(request: Request) -> None:
     for name, value in (("limit", request.limit), ("samples", request.samples), ("concurrency", request.concurrency)):
         if value is not None and value < 1:
             raise UserError(f"--{name} {value}: a number from 1 up is expected.")
+    if request.permute < 0:
+        raise UserError(f"--permute {request.permute}: a number from 0 up is expected.")
     if not 0 <= request.max_failed <= 1:
         raise UserError(f"--max-failed {request.max_failed}: a share from 0 to 1 is expected, such as 0.01.")
     if request.audio not in AUDIO_MODES:
@@ -129,34 +130,47 @@ def _refuse_odd_numbers(request: Request) -> None:
         raise UserError(f"--long-clips {request.rule}: unknown. {nearest(request.rule, LONG_CLIP_RULES)}")
 
 
-def _tasks(request: Request) -> list[Task]:
-    if request.task_file is None:
-        return [registry.task(name) for name in request.tasks]
-    task = registry.task_from_file(request.task_file)
-    others = [registry.task(name) for name in request.tasks if name != task.name]
-    return [task, *others]
+def _plans(request: Request) -> Sequence[TaskPlan]:
+    """A plan for each task; all of them can be asked."""
+    tasks = _tasks(request)
+    template = read_template(request.prompt) if request.prompt else None
+    ids = read_ids(request.ids) if request.ids else None
+    data = [_data(task, request.data_dir) for task in tasks]
+    if ids is not None:
+        refuse_unknown(ids, data)
+    form = Form(template, request.audio, request.permute, request.seed)
+    plans = [
+        TaskPlan(task, one, chosen_samples(one, request.limit, ids), request.samples, form)
+        for task, one in zip(tasks, data, strict=True)
+    ]
+    for plan in plans:
+        plan.check()
+    return plans
 
 
-def _plan(task: Task, request: Request, form: Form) -> TaskPlan:
-    data = task.load(request.data_dir)
-    ids = _ids(request.ids) if request.ids else None
-    samples = chosen_samples(data, request.limit, ids)
-    return TaskPlan(task, data, samples, request.samples, form)
+def _tasks(request: Request) -> Sequence[Task]:
+    own = [] if request.task_file is None else [registry.task_from_file(request.task_file)]
+    tasks = own + [registry.task(name) for name in request.tasks if name not in {task.name for task in own}]
+    names = [task.name for task in tasks]
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(f"--tasks {','.join(request.tasks)}: the task {name} is there twice; name it once.")
+    return tasks
 
 
-def _ids(path: Path) -> list[str]:
+def _data(task: Task, data_dir: Path | None) -> Dataset:
     try:
-        ids = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"--ids {path}: cannot be read as UTF-8 text ({error}).") from None
-    if not ids:
-        raise UserError(f"--ids {path}: there is no id in it; one a line is expected.")
-    return ids
+        return task.load(data_dir)
+    except DtbenchError:
+        raise
+    except Exception as error:  # someone else's code
+        raise TaskError(f"{task.name}: reading its questions failed with {described(error)}.") from error
 
 
-def _folder(request: Request, tasks: Sequence[Task]) -> Path:
+def _folder(request: Request, plans: Sequence[TaskPlan], about: Mapping[str, Any]) -> Path:
     """The run's folder; a run with other clips or another order of options lies inside that of the plain one."""
-    name = re.sub(r"[^\w.+-]+", "-", f"{request.model}-{'-'.join(task.name for task in tasks)}").strip("-.")
+    model = request.model if "://" not in request.model else str(about.get("model", "endpoint"))
+    name = re.sub(r"[^\w.+-]+", "-", "-".join([model, *(plan.task.name for plan in plans)])).strip("-.")
     path = request.out or Path("results") / "runs" / name[:120]
     if request.audio != "clip":
         path = path / f"audio-{request.audio}"
@@ -170,7 +184,7 @@ def _settings(request: Request, plans: Sequence[TaskPlan], model: Model) -> dict
         "model": about,
         "endpoint": {"spec": request.model, **where},
         "long_clips": request.rule,
-        "tasks": {plan.task.name: plan.settings() | {"shared_clips": shared_clips(plan.samples)} for plan in plans},
+        "tasks": {plan.task.name: plan.settings() for plan in plans},
     }
 
 
@@ -187,8 +201,8 @@ def _summary(plan: TaskPlan, folder: RunFolder) -> dict[str, Any]:
 
 def _over_budget(summaries: Sequence[Mapping[str, Any]], budget: float) -> list[str]:
     return [
-        f"{one['task']}: {one['failed']} of {one['n']} questions failed, more than the {budget:.1%} of --max-failed: "
-        f"run the same command again to ask them anew"
+        f"{one['task']}: {one['failed']} of {one['n']} answers failed, more than the {budget:.2%} of --max-failed: "
+        f"run the same command again to ask for them anew."
         for one in summaries
         if one["failed"] > budget * one["n"]
     ]

@@ -182,6 +182,14 @@ class RunFolder(StoredRun):
         if time.monotonic() - self._synced >= SYNC_SECONDS:
             self._sync()
 
+    def drop_summary(self) -> None:
+        """Remove summary.json, which does not hold for what is going to be appended."""
+        path = self.path / "summary.json"
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise write_failure(path, error) from error
+
     def finish(self, status: Status) -> None:
         """Note how this start ended, once every record is on disk."""
         self._sync()
@@ -257,7 +265,7 @@ def _refuse_foreign(path: Path) -> None:
         if not path.exists() or (path / "run.json").exists():
             return
         ours = {LOCK_NAME, *(leftover.name for leftover in left_temporary(path))}
-        others = sorted(entry.name for entry in path.iterdir() if entry.name not in ours)
+        others = sorted(e.name for e in path.iterdir() if e.name not in ours and not (e / "run.json").exists())
     except NotADirectoryError:
         raise UserError(f"--out {path}: this is a file; name a folder, which is made where there is none.") from None
     except OSError as error:

@@ -116,6 +116,8 @@ def _pairs(options: list[str]) -> dict[str, str]:
         key, equals, value = option.partition("=")
         if not equals or not key:
             raise UserError(f"-M {option}: key=value is expected, such as -M temperature=0.7.")
+        if key in pairs:
+            raise UserError(f"-M {option}: {key} is given twice (-M {key}={pairs[key]}); give it once.")
         pairs[key] = value
     return pairs
 

@@ -11,7 +11,6 @@ from dtbench.harness.extract import extract
 from dtbench.harness.plan import Form, TaskPlan
 from dtbench.harness.schema import Sample
 from dtbench.harness.store import RunFolder
-from dtbench.harness.summary import shared_clips
 from dtbench.harness.task import Task
 
 Record = dict[str, Any]
@@ -68,7 +67,7 @@ def write_run(
         task = registry.task(name)
         data = task.load(folder)
         plans.append(TaskPlan(task, data, data.samples, repeats, form))
-    tasks = {plan.task.name: {**plan.settings(), "shared_clips": shared_clips(plan.samples)} for plan in plans}
+    tasks = {plan.task.name: plan.settings() for plan in plans}
     with RunFolder.start(path, {"model": {"name": "made up"}, "tasks": tasks}, command=["dtbench", "run"]) as run:
         for plan in plans:
             for sample in reversed(plan.samples) if backwards else plan.samples:
