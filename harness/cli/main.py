@@ -22,6 +22,8 @@ COMMANDS = {
     "extract": "Take the answer out of model outputs.",
 }
 INTERRUPTED = 130
+USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
+"""Click's UsageError, for which typer has no name of its own."""
 
 
 def main() -> None:
@@ -48,14 +50,21 @@ def main() -> None:
 
 def _run(arguments: list[str]) -> Any:
     try:
-        build(arguments)()
+        return build(arguments)(prog_name="dtbench", standalone_mode=False) or 0
     except SystemExit as end:
         return end.code
     except DtbenchError as error:
         return _say(str(error), error.exit_code)
+    except USAGE_ERROR as error:
+        return _misused(error)
     except KeyboardInterrupt:
         return INTERRUPTED
-    return 0
+
+
+def _misused(error: Any) -> int:
+    """Say what is wrong with the command line; where there was none, its help says it all."""
+    message, where = error.format_message().rstrip("."), error.ctx.command_path if error.ctx else "dtbench"
+    return _say(f"{message}. See `{where} --help`.", 2) if message else 2
 
 
 def _say(message: str, code: int) -> int:
