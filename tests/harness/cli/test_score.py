@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import small_data
 from command import call, process
-from made_up_predictions import SIZES, write_predictions
 from packages import install
 
 from dtbench.harness.registry import task
@@ -188,7 +187,7 @@ def test_broken_lines_of_mmsu_are_dropped_and_told(tmp_path: Path) -> None:
         (["--task", "mmar", "--predictions", "gone.json"], "--predictions gone.json: there is no such file."),
         (
             ["--task", "mmau-test", "--predictions", "gone.json"],
-            "mmau-test: its authors keep the answers, so it cannot",
+            "mmau-test: its authors keep the answers, so it",
         ),
         (
             ["--task", "mmsu", "--predictions", "gone.json", "--scorer", "2024"],
@@ -246,10 +245,8 @@ def test_broken_mmau_metadata_is_refused_with_the_reason(tmp_path: Path) -> None
     items = small_data.mmau_items()
     small_data.write_json(tmp_path / "mmau-test-mini.json", [{**item, "answer": "gone"} for item in items])
     small_data.write_json(tmp_path / "p.json", [{"id": item["id"], "model_output": "x"} for item in items])
-    done = call("score", "--task", "mmau-mini", "--predictions", tmp_path / "p.json", "--metadata", tmp_path, "--json")
-    assert done.code == 0 or "2025-05" in done.refusal()
-    if done.code == 0:
-        assert "6 answers are not among their options" in done.out
+    options = ("--task", "mmau-mini", "--predictions", tmp_path / "p.json", "--metadata", tmp_path)
+    assert "refused: 6 of 6 answers are not among their options" in call("score", *options).refusal()
 
 
 @pytest.mark.parametrize("where", ["gone/rows.jsonl", ".", "p.jsonl/rows.jsonl"])
@@ -295,11 +292,3 @@ def test_a_task_of_an_installed_package_is_scored_by_its_name(tmp_path: Path) ->
     assert (done.code, done.err) == (0, "")
     assert json.loads(done.out)["official"]["accuracy"] == 1.0
     assert "unknown task 'birds'" in process(*options).refusal()
-
-
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: size.task)
-def test_files_of_the_published_size_are_scored_whole(tmp_path: Path, size: Any) -> None:
-    write_predictions(tmp_path / "p.json", size, as_list=True)
-    report = json.loads(call("score", "--task", size.task, "--predictions", tmp_path / "p.json", "--json").out)
-    assert report["n"] == size.rows
-    assert report["official"]["counted"] + report["dropped"] == size.rows
