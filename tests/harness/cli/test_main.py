@@ -48,7 +48,7 @@ def test_a_mistyped_command_is_answered_with_the_nearest() -> None:
 def test_interrupted_it_ends_with_130_and_says_nothing(tmp_path: Path) -> None:
     slow = tmp_path / "slow.py"
     slow.write_text("import time\nprint('waiting', flush=True)\ntime.sleep(60)\n")
-    command = [*COMMAND, "tasks", "--task-file", slow]
+    command = [*COMMAND, "tasks", "--task-file", str(slow)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
         assert running.stdout is not None
         assert running.stdout.readline() == b"waiting\n"
