@@ -153,7 +153,7 @@ def test_predictions_that_are_no_text_are_scored_and_told(tmp_path: Path) -> Non
     assert (report["n"], report["unanswered"], report["dropped_why"]) == (6, 6, {"no prediction": 1})
     people = call("score", "--task", "mmar", "--predictions", tmp_path / "p.json").out
     assert "dropped      1 from the official denominator: 1 no prediction" in people
-    assert "5 records (prediction is not text): the official script stops there; they count as wrong" in people
+    assert "records where the official script stops (prediction is not text): 5; they count as wrong" in people
 
 
 def test_a_prediction_of_a_million_characters_is_scored(tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ def test_a_wrong_option_is_one_clear_line(options: list[str], complaint: str) ->
         (json.dumps(mmar_records(modality="noise")), "item 1: modality 'noise' is not known to the official script"),
         (json.dumps(mmar_records(choices="a bell")), "item 1: the options must be a list of texts, found a bell."),
         (json.dumps([{"id": "1", "answer_prediction": "a bell"}]), "item 1: the field 'choices' is missing; name the"),
-        (json.dumps(mmar_records() * 2), "6 ids stand there more than once (first: 'made-up-0_"),
+        (json.dumps(mmar_records() * 2), "ids stand there more than once: 6 (first: 'made-up-0_"),
         (json.dumps(mmar_records(modality="\x1b[31m\nnoise\ud800")), "modality '\\x1b[31m\\nnoise\\ud800' is not"),
     ],
     ids=["empty", "CSV", "group", "options", "fields", "repeated", "hostile"],
