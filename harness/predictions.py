@@ -42,7 +42,7 @@ class Predictions:
     absent: int
     """How many items of the metadata the file has no record for."""
     version: str | None
-    """The version of the data, where metadata was given to tell it."""
+    """The version of the data, where the metadata or the records themselves tell it."""
     notes: tuple[str, ...]
 
 
@@ -55,7 +55,7 @@ def read_predictions(task: Task, path: Path, metadata: Path | None, *, allow_dup
     notes += _repeated_ids(path, records, allow_duplicates=allow_duplicates)
     if metadata is None:
         rows = [_row(number, part, key) for number, part in enumerate(parts)]
-        return Predictions(rows, key, 0, None, tuple(notes))
+        return Predictions(rows, key, 0, task.version_of([record.item for record in records]), tuple(notes))
     data = _load(task, metadata)
     items: Items = {sample.id: sample.as_published() for sample in data.samples}
     _refuse_unknown_ids(records, items, metadata)

@@ -65,6 +65,10 @@ class Task(ABC):
         """The options and the right one of a record as published; KeyError where a field is missing."""
         return Asked(item["choices"], item["answer"])
 
+    def version_of(self, items: Sequence[Mapping[str, Any]]) -> str | None:
+        """The version of the data, told from records that carry their questions along; None if they do not tell."""
+        return None
+
     def prompt(self, sample: Sample) -> Prompt:
         """The question with lettered options, asking for one of them."""
         options = "\n".join(f"({letter}) {text}" for letter, text in zip(letters(), sample.choices, strict=False))
