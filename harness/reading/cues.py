@@ -47,7 +47,7 @@ EXPLICIT = _any(
 )
 """The answer is named as the answer."""
 
-_I_WILL = r"(?:i(?:'d|'ll| would| will| am|'m)?|we|let's|let us)(?: \w+ly)?(?: have to| must| should)?(?: to)?"
+_I_WILL = r"(?:i(?:'d|'ll| would| will| am|'m)?|we|let's|let us)(?: \w+ly| still)?(?: have to| must| should)?(?: to)?"
 CHOOSE = _any(
     rf"\b{_I_WILL} ?(?:choose|pick|select|say|settle on|vote for|stand by|guess(?: it's| it is)?)\b",
     rf"\b{_I_WILL} ?(?:go(?:ing)? (?:with|for)|(?:switch(?:ing)?|revise(?: it| that)?) to|opt(?:ing)? for)\b",
@@ -203,7 +203,8 @@ REFUSAL = _compiled(
     r"|analy[sz]e|be determined|be sure)\b",
     rf"\b{_UNABLE}(?: \w+)?(?: to)? (?:hear|access) (?:the|any|this|your) (?:audio|clip|sound|recording|file)",
     rf"\b{_UNABLE} (?:say|tell)\b|\b(?:i|we) (?:do not|don't) know\b",
-    _words("no audio|please (?:provide|upload|share)|without (?:access|hearing|listening)|hard to (?:say|tell)"),
+    _words("no audio|please (?:provide|upload|share)|without (?:access|hearing|listening)"),
+    _words("(?:hard|difficult) to (?:say|tell)"),
     _words("any of them|either of (?:the two|them)"),
     _words("no puedo|no sé|não sei|je ne peux pas|je ne sais|kann (?:ich )?nicht|ich weiß (?:es )?nicht"),
     _words("не могу|не знаю"),
@@ -213,7 +214,7 @@ REFUSAL = _compiled(
 
 WITHDRAWN = _compiled(
     r"\b(?:won't|will not|can't|cannot|unable to|not able to)(?: \w+)?"
-    r" (?:choose|decide|pick|commit|tell which|say which)\b",
+    r" (?:choose|decide|pick|commit|settle|tell which|say which)\b",
     r"\bi (?:really |honestly |just )?(?:don't|do not) know\b|\bnot sure which\b|\bno idea\b",
 )
 """An answer before this is given up."""

@@ -101,6 +101,7 @@ class Options:
                 return option
         words = _spell(text, exactly=self.normal is exact) if len(text) < 2000 else ()
         hits = [i for i, own in enumerate(self.words) if words and own == words]
+        hits = hits or [i for i, own in enumerate(self.words) if words and "".join(own) == "".join(words)]
         return hits[0] if len({self.texts[i] for i in hits}) == 1 else None
 
     def mentions(self, words: list[Token]) -> list[Mention]:

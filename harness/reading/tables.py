@@ -67,6 +67,8 @@ SAME_MEANING = (
     "quick fast rapid",
     "excited thrilled excitement",
     "bored boredom",
+    "remain stay",
+    "constant same unchanged steady stable",
     "laugh laughter",
     "applause clapping",
     "saxophone sax",
