@@ -15,6 +15,9 @@ NUMBERS = {
     "兩": "2",
     "once": "1",
     "twice": "2",
+    "dozen": "12",
+    "pair": "2",
+    "couple": "2",
 }
 
 IRREGULAR = {
@@ -27,6 +30,9 @@ IRREGULAR = {
     "geese": "goose",
     "wolves": "wolf",
     "knives": "knife",
+    "decibel": "db",
+    "decibels": "db",
+    "hertz": "hz",
     "n't": "not",
     "ca": "can",
     "wo": "will",
@@ -68,6 +74,7 @@ SAME_MEANING = (
     "excited thrilled excitement",
     "bored boredom",
     "remain stay",
+    "get become",
     "constant same unchanged steady stable",
     "laugh laughter",
     "applause clapping",
