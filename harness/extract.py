@@ -18,6 +18,7 @@ from dtbench.harness.schema import Extraction
 _PLACEHOLDER = re.compile(
     r"\W*(?:your|the|insert|put)?\W*(?:final )?(?:choice|answer|option|letter)(?: here| letter)?\W*", re.IGNORECASE
 )
+_IN_LAST_SENTENCE = re.compile(r"[^\w]*|[^.!?\n]{0,200}[.!]\s*")
 WINDOW = 8_000
 """Longer texts are read at their end: the answer stands there, and reading stays fast."""
 
@@ -99,7 +100,7 @@ def _read_chain(thinking: str, options: Options, *, open_chain: bool) -> tuple[V
                 return verdict, container.content.strip()
     text, _ = _window(folded)
     verdict = read(text, options)
-    ends_there = not any(c.isalnum() for c in text[verdict.end :])
+    ends_there = _IN_LAST_SENTENCE.fullmatch(text, verdict.end) is not None
     if verdict.option is not None and verdict.level == STATED and ends_there:
         return verdict._replace(how=f"stated at the end of the chain, {verdict.how}"), text[verdict.start : verdict.end]
     return why if thinking.strip() else NOTHING._replace(how="empty"), ""

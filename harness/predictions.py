@@ -42,7 +42,7 @@ class Predictions:
     absent: int
     """How many items of the metadata the file has no record for."""
     version: str | None
-    """The version of the data, where metadata was given to tell it."""
+    """The version of the data, where the metadata or the records themselves tell it."""
     notes: tuple[str, ...]
 
 
@@ -55,7 +55,7 @@ def read_predictions(task: Task, path: Path, metadata: Path | None, *, allow_dup
     notes += _repeated_ids(path, records, allow_duplicates=allow_duplicates)
     if metadata is None:
         rows = [_row(number, part, key) for number, part in enumerate(parts)]
-        return Predictions(rows, key, 0, None, tuple(notes))
+        return Predictions(rows, key, 0, task.version_of([record.item for record in records]), tuple(notes))
     data = _load(task, metadata)
     items: Items = {sample.id: sample.as_published() for sample in data.samples}
     _refuse_unknown_ids(records, items, metadata)
@@ -118,7 +118,7 @@ def _other_keys(task: Task, key: str, records: Sequence[Record]) -> list[str]:
     for other in task.prediction_keys:
         differ = sum(other in item and item[other] != item.get(key, MISSING) for _, item in records)
         if differ:
-            notes.append(f"read from {key}; {differ} records hold something else in {other}, which was not read")
+            notes.append(f"read from {key}; records that hold something else in {other}, which was not read: {differ}")
     return notes
 
 
@@ -132,11 +132,11 @@ def _repeated_ids(path: Path, records: Iterable[Record], *, allow_duplicates: bo
     if not again:
         return []
     if allow_duplicates:
-        return [f"{len(again)} ids stand there more than once: every record is scored, as by the official script"]
+        return [f"ids that stand there more than once: {len(again)}; every record is scored, as by the official script"]
     id_, second = next(iter(again.items()))
     places = " and ".join(record.where.rpartition(": ")[2] for record in (first[id_], second))
     raise UserError(
-        f"--predictions {path}: {len(again)} ids stand there more than once (first: {id_!r}, {places}). "
+        f"--predictions {path}: ids stand there more than once: {len(again)} (first: {id_!r}, {places}). "
         f"Remove the extra records, or score record by record as the official script does: --allow-duplicates."
     )
 
@@ -162,8 +162,8 @@ def _differences(records: Iterable[Record], items: Items) -> list[str]:
     if not other:
         return []
     return [
-        f"{len(other)} records hold another question, options or answer than the metadata (first: {other[0]!r}): "
-        f"the metadata's were used; the predictions may be for another version"
+        f"records that hold another question, options or answer than the metadata: {len(other)} "
+        f"(first: {other[0]!r}); the metadata's were used, and the predictions may be for another version"
     ]
 
 

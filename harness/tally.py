@@ -204,7 +204,7 @@ def _ungrouped(groups: Mapping[Grouping, Mapping[str, Count]], total: Count) -> 
         for grouping, table in groups.items()
     }
     return [
-        f"{times} records are in no line of the table {title!r}: they do not hold what it is made by"
+        f"records in no line of the table {title!r}, because they do not hold what it is made by: {times}"
         for title, times in missing.items()
         if times
     ]
@@ -214,6 +214,6 @@ def _stops(scores: Sequence[RowScore]) -> list[str]:
     """Records that the script could not have read: it stops there with a traceback."""
     stopped = Counter(score.official.why for score in scores if score.official.counted and score.official.why)
     return [
-        f"{times} records ({why}): the official script stops there; they count as wrong"
+        f"records where the official script stops ({why}): {times}; they count as wrong"
         for why, times in stopped.items()
     ]

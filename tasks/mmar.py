@@ -10,8 +10,9 @@ repairs six items and adds `thinking`, `cue` and `rubric`. An item, made up:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from dtbench.harness.records import Record, read_json
 from dtbench.harness.schema import Dataset, Sample
@@ -67,6 +68,10 @@ class Mmar(Task):
         version = V2 if any("thinking" in record.item or "rubric" in record.item for record in records) else V1
         notes = [*found.notes(), *clips.missing("audio"), *_known_faults(samples, version)]
         return dataset(samples, version, found.file, notes)
+
+    def version_of(self, items: Sequence[Mapping[str, Any]]) -> str | None:
+        """v2 is known by its rubrics; without them it may be either."""
+        return V2 if items and all("rubric" in item or "thinking" in item for item in items) else None
 
     def official(self, scorer: str) -> OfficialRule:
         """The rule of ddlBoJack/MMAR evaluation.py, the same in all its versions."""

@@ -11,8 +11,9 @@ columns, with `(A) ` in front of options and answer:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from dtbench.harness.schema import Dataset, Sample
 from dtbench.harness.score import text_rule
@@ -20,7 +21,7 @@ from dtbench.harness.task import Column, Grouping, OfficialRule, Task
 from dtbench.tasks.clips import ClipFolder
 from dtbench.tasks.layouts import find
 from dtbench.tasks.mmau_files import read_samples
-from dtbench.tasks.mmau_versions import refuse_broken, tell_version
+from dtbench.tasks.mmau_versions import refuse_broken, tell_version, version_of_records
 from dtbench.tasks.records import dataset, unanswerable
 
 METADATA = (
@@ -64,6 +65,10 @@ class MmauMini(Task):
         if lost := len(unanswerable(samples)):
             notes.append(f"{lost} answers are not among their options")
         return dataset(samples, version, found.file, [*found.notes(), *notes])
+
+    def version_of(self, items: Sequence[Mapping[str, Any]]) -> str | None:
+        """The published content that all of the records are of, if one is."""
+        return version_of_records(items)
 
     def official(self, scorer: str) -> OfficialRule:
         """The rule of Sakshi113/MMAU evaluation.py since 2024-10-25."""

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from dtbench.harness.errors import DataError
 from dtbench.harness.schema import Sample
@@ -49,6 +50,24 @@ def tell_version(samples: Sequence[Sample]) -> tuple[str, list[str]]:
         f"unrecognised-{content_hash(samples)[:8]}",
         [f"no published content of MMAU-test-mini: of {total} items, {near} are equal"],
     )
+
+
+def version_of_records(items: Sequence[Mapping[str, Any]]) -> str | None:
+    """The version's name where every record is of it; the broken files are named as what they are."""
+    origins = {_origin_of_record(item) for item in items}
+    if BROKEN in origins:
+        return "broken-2025-05-15"
+    known = [version for version in (CURRENT, OLD) if version in origins and origins <= {version, BOTH}]
+    return known[0] if known else EITHER if origins == {BOTH} else None
+
+
+def _origin_of_record(item: Mapping[str, Any]) -> str:
+    choices = item.get("choices")
+    texts = [item.get(name) for name in ("id", "question", "answer")]
+    if not isinstance(choices, list) or not all(isinstance(text, str) for text in [*texts, *choices]):
+        return ""
+    id_, question, answer = (str(text) for text in texts)
+    return _known().get(item_key(id_, question, choices, answer), "")
 
 
 def refuse_broken(samples: Sequence[Sample], path: Path) -> None:

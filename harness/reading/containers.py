@@ -19,8 +19,8 @@ _OPEN = re.compile(r"[<\[]\s?(answer|final_answer|response|final)\s?[>\]]", re.I
 _CLOSE = re.compile(r"[<\[]\s?/\s?(?:answer|final_answer|response|final)\s?[>\]]", re.IGNORECASE)
 _BOX = re.compile(r"\\(?:boxed|fbox)\s?\{")
 _KEY = re.compile(
-    r"[\"'](?:(?:final|correct)?[_ ]?answer|answer_choice|(?:selected|correct)_option|prediction|choice|option)[\"']"
-    r"\s{0,8}:\s{0,8}",
+    r"[\"'](?:\w{0,8}[_ ]?answer|answer_choice|final|changed_to|(?:selected|correct)_option|prediction|choice|option)"
+    r"[\"']\s{0,8}:\s{0,8}",
     re.IGNORECASE,
 )
 _VALUE = re.compile(r"\"((?:[^\"\\]|\\.){0,2000})\"?|'((?:[^'\\\n]|\\.|'(?=\w)){0,2000})'?|([^\s,}\]]{1,200})")

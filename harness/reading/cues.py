@@ -42,17 +42,18 @@ EXPLICIT = _any(
     rf"\b(?:{_ROMANCE_ANSWER})(?: correcta| correta| correcte| corretta| finale?)?"
     r"(?: es| é| è| est)?(?: la| a)?\s?:?(?=\s)",
     r"\bantwort(?: ist| lautet)?\s?:?(?=\s)",
+    r"\bcevap\s?:?(?=\s)",
     r"\bответ\s?(?:[:-]|это)?|उत्तर\s?:?",
-    r"(?:الإجابة|الجواب)(?: الصحيحة| الصحيح)?(?: هي| هو)?\s?:?",
+    r"(?<!ليست )(?:الإجابة|الجواب)(?: الصحيحة| الصحيح)?(?: هي| هو)?\s?:?",
 )
 """The answer is named as the answer."""
 
-_I_WILL = r"(?:i(?:'d|'ll| would| will| am|'m)?|we|let's|let us)(?: \w+ly)?(?: have to| must| should)?(?: to)?"
+_I_WILL = r"(?:i(?:'d|'ll| would| will| am|'m)?|we|let's|let us)(?: \w+ly| still)?(?: have to| must| should)?(?: to)?"
 CHOOSE = _any(
     rf"\b{_I_WILL} ?(?:choose|pick|select|say|settle on|vote for|stand by|guess(?: it's| it is)?)\b",
     rf"\b{_I_WILL} ?(?:go(?:ing)? (?:with|for)|(?:switch(?:ing)?|revise(?: it| that)?) to|opt(?:ing)? for)\b",
     rf"\b{_I_WILL} ?(?:lean(?:ing)? towards?|stick(?:ing)? with|stay(?:ing)? with)\b",
-    _words("i mean|make that") + r"|\bor rather,?",
+    _words("i mean|make that|(?:came|come|went) back to|back to") + r"|\bor rather,?",
     r"\bmy (?:answer|mind|choice)(?: from [^.]{1,24}?)? to\b|\bmy (?:pick|guess|vote|verdict)(?: is|:)",
     r"\bfinal(?: \w+)?[*_]*\s?:|\bcorresponds? to (?=option|choice|\()",
     _words("je dirais|diría|ich würde sagen|я бы сказала?"),
@@ -75,7 +76,7 @@ CONCLUDE = _any(
     ),
     _words("i (?:think|believe|guess)|i'm (?:confident|certain|sure)|settles?(?: it)?|decides?(?: it)?"),
     _words("only leaves|leaves?(?: us)?(?: with)?|leaving|remaining(?: one| option)?"),
-    r"所以|因此|综上|从而|最有可能的?是?|很可能是?|应该是|したがって|따라서",
+    r"所以|因此|综上|从而|最有可能的?是?|很可能是?|应该是|其实是|实际上是|したがって|따라서",
     _words("por (?:lo )?tanto|luego|entonces|logo|donc|folglich|deshalb|daher|somit|следовательно|значит"),
     r"\balso\b(?= ist)|- also\b",
 )
@@ -85,7 +86,7 @@ IDENTIFY = _any(
     r"\b(?:this|it|that|the (?:sound|audio|clip|instrument|speaker|music|piece|voice|recording|song|track))"
     r" (?:is|was|sounds? like|appears to be|seems to be)\b",
     rf"\bthe (?:(?!{_ANSWER_NOUN}|correct|right|best)\w+[ -]){{1,3}}?is\b(?! not)",
-    _words("(?:it|this|that|there)'s|there (?:is|are)|sounds like|i (?:can )?hear|comes? from|points? to|это"),
+    _words("(?:it|this|that)'s|sounds like|i (?:can )?hear|i count(?:ed)?|comes? from|points? to|это") + "|听起来",
 )
 """What follows is said to be what is heard."""
 
@@ -97,8 +98,8 @@ NEGATE = _any(
     _words("rul(?:e|es|ed|ing) out|exclud(?:e|es|ed|ing)|eliminat(?:e|es|ed|ing)|discard(?:ed)?|reject(?:ed)?"),
     _words("hardly|barely|lack(?:s|ing)?|absence|absent|rather than|instead of|(?:as )?opposed to|unlike|apart from"),
     r"\bno\b(?! doubt\b|,|\.|\s*$)",
-    _words("weder|noch|nicht|kein(?:e|en)?|ni|tampoco|no es|não|non|n'est pas|не|ни|нет"),
-    r"不是|不选|也不|并非|没有|排除|ليست?",
+    _words("weder|noch|nicht|kein(?:e|en)?|ni|tampoco|no es|não|non|n'est pas|не|ни|нет|j'écarte"),
+    r"不是|不选|也不|并不|并非|没有|排除|ليست?",
 )
 """What follows is denied."""
 
@@ -116,9 +117,7 @@ HEDGE = _any(
 """What follows is considered, not said."""
 
 BACKGROUND = _any(
-    _words(
-        "although|though|even though|while|whereas|despite|in spite of|besides|accompanied by|followed by|reverses?"
-    ),
+    _words("although|though|even though|whereas|despite|in spite of|besides|accompanied by|followed by|reverses?"),
     _words("obwohl|aunque|embora|sebbene|хотя") + r"|\bbien qu[e']",
     r"虽然|尽管",
 )
@@ -137,7 +136,7 @@ RESET = _any(
     _words("but|however|yet|nevertheless|still|actually|instead(?! of)|rather(?! than)|which (?:leaves|means)|as it's"),
     r";|—|--|: ",
     r"但是?|而是|不过|でしたが|ましたが|ですが|しかし|けど",
-    _words("mais|sondern|sino|pero|а|но"),
+    _words("mais|sondern|sino|pero|а|но|بل"),
 )
 NEW_SUBJECT = (
     r",(?= (?:and )?(?:(?:it|this|that|he|she|they|there|i|we|so)\b|leaving |which leaves |making "
@@ -153,7 +152,7 @@ GOOD = _compiled(
     r"(?:correct|right|best|answer|only one left|accurate|most \w+ (?:answer|choice|option|match))\b",
     rf"{_MARKUP},? (?:describes|matches|fits|suits)(?: \w+){{0,6}} (?:best|well|perfectly|better)",
     rf"{_MARKUP},? makes the most sense|{_MARKUP} (?:is what|does[.!])",
-    rf"{_MARKUP}\s*[-=:–]*\s*(?:\(?correct\)?\b(?! answer)|[✓✔✅☑])",
+    rf"{_MARKUP}\s*[-=:–]*\s*(?:\(?correct\)?\b(?! answer)|yes(?=\s*(?:[.,;\n]|$))|[✓✔✅☑○◯⭕])",
     rf"{_MARKUP}.{{0,20}}(?:is the best match|the best match\b|the best fit\b|settles it)",
 )
 _VERB = (
@@ -161,16 +160,17 @@ _VERB = (
     r"(?: also| both| all| clearly| definitely| likely)*"
 )
 BAD = _compiled(
-    rf"{_MARKUP}(?:[|:-]+ ?)?{_VERB} ?(?:wrong|incorrect|not\b|n't|out\b|gone\b|excluded|ruled out|eliminated|unlikely"
-    r"|rejected|false|impossible|off the table|crossed off|too \w+)",
+    rf"(?!{_MARKUP}[|:-]+ ?not (?:a|an|the)\b){_MARKUP}(?:[|:-]+ ?)?{_VERB} ?(?:wrong|incorrect|not\b|n't|out\b|gone\b"
+    r"|excluded|ruled out|eliminated|unlikely|rejected|false|impossible|off the table|crossed off|too \w+)",
     rf"{_MARKUP}(?:[|:-]+ ?)?(?:(?:is|are|was|does|do|wo|ca|could|would|should)n't|cannot)\b",
-    rf"{_MARKUP}(?:[|:-]+ ?)?(?:[❌✗✘✖]|reverses|contradicts)|{_MARKUP}[:-] ?no\b",
+    rf"{_MARKUP}(?:[|:-]+ ?)?(?:[❌✗✘✖]|reverses|contradicts)|{_MARKUP}(?:[:-] ?)?no(?=\s*(?:[.,;\n]|$))|{_MARKUP}×",
     rf"{_MARKUP}(?: \w+)? would(?:n't)? (?!be (?:the|my|best|correct|right)|explain|fit|match|make|seem|suit)\w+",
     rf"{_MARKUP} would be (?:correct|right) if\b",
-    r"(?:の音)?(?:では|じゃ)(?:なく|ない|ありません)|[이가]? ?아니[라고며]|[이가]? ?아닙니다",
+    r"(?:の音)?(?:では|じゃ)(?:なく|ない|ありません)|[이가]? ?아니[라고며]|[이가]? ?아닙니다|も?いません",
+    r"都?可以排除|都?不对|都?错| (?:de |da )?değil\b",
 )
 DOUBT_AFTER = _compiled(
-    r" (?:might|may|could) (?:be|also|come|seem)|, perhaps|, maybe| is (?:tempting|plausible|possible)",
+    r" (?:might|may|could) (?:be|also|come|seem)| if\b|, perhaps|, maybe| is (?:tempting|plausible|possible)",
     r"か?と思(?:い|っ)|かもしれ|일 수도",
 )
 IN_TOTAL = _compiled(r"[\s*_]*(?:\w+ ){0,4}(?:in total|altogether|in all)\b")
@@ -203,8 +203,9 @@ REFUSAL = _compiled(
     r"|analy[sz]e|be determined|be sure)\b",
     rf"\b{_UNABLE}(?: \w+)?(?: to)? (?:hear|access) (?:the|any|this|your) (?:audio|clip|sound|recording|file)",
     rf"\b{_UNABLE} (?:say|tell)\b|\b(?:i|we) (?:do not|don't) know\b",
-    _words("no audio|please (?:provide|upload|share)|without (?:access|hearing|listening)|hard to (?:say|tell)"),
-    _words("any of them|either of (?:the two|them)"),
+    _words("no audio|please (?:provide|upload|share)|without (?:access|hearing|listening)"),
+    _words("(?:hard|difficult) to (?:say|tell)"),
+    _words("50/50|fifty-fifty|toss-?up|any of them|either of (?:the two|them)"),
     _words("no puedo|no sé|não sei|je ne peux pas|je ne sais|kann (?:ich )?nicht|ich weiß (?:es )?nicht"),
     _words("не могу|не знаю"),
     r"无法|抱歉|不知道|不确定|わかりません|わからない|申し訳|모르겠",
@@ -213,8 +214,8 @@ REFUSAL = _compiled(
 
 WITHDRAWN = _compiled(
     r"\b(?:won't|will not|can't|cannot|unable to|not able to)(?: \w+)?"
-    r" (?:choose|decide|pick|commit|tell which|say which)\b",
-    r"\bi (?:really |honestly |just )?(?:don't|do not) know\b|\bnot sure which\b|\bno idea\b",
+    r" (?:choose|decide|pick|commit|settle|tell which|say which)\b",
+    r"\bi (?:really |honestly |just )?(?:don't|do not|no longer) know\b|\bwho knows\b|\bnot sure which\b|\bno idea\b",
 )
 """An answer before this is given up."""
 

@@ -21,9 +21,9 @@ _NAMED = re.compile(
     r"|(?:选项|選択肢|보기)[\s*_(\[\"']{0,3})$",
     re.IGNORECASE,
 )
-_ASKED_FOR = re.compile(r"(?:\bis|:|=|->|answer|choose|select|pick)[\s*_\"']*$", re.IGNORECASE)
+_ASKED_FOR = re.compile(r"(?:\bis|:|=|-|->|answer|choose|select|pick)[\s*_\"']*$", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[*_\"']*[.!]?[\s*_\"']*(?:\n|$)")
-_LINE_HEAD = re.compile(r"(?:^|\n)[\s*_>#|(\[✓✔✅☑❌✗✘•·-]*$")
+_LINE_HEAD = re.compile(r"(?:^|\n|[.!?]\s)[\s*_>#|(\[✓✔✅☑❌✗✘•·-]*$")
 _LABEL_TAIL = re.compile(r"[)\].:*_]{1,4}(?=[\s*_]|$)|\s?[-=|](?=\s)|$")
 _NEXT_WORD = re.compile(r" ([a-z']+)")
 

@@ -30,7 +30,19 @@ def listed(page: Page, spots: list[Spot]) -> list[Spot]:
         run.append(spot)
         if len(run) >= min(3, len(page.options)) and run[0].option == 0:
             entries.update(run)
+    entries.update(_one_by_one(page, labels))
     return [spot for spot in spots if spot in entries]
+
+
+def _one_by_one(page: Page, labels: list[Spot]) -> list[Spot]:
+    """Labels A, B, C that begin one sentence each, with whatever is said of them behind."""
+    run: list[Spot] = []
+    for spot in labels:
+        begin = page.span(page.sentence(spot.start))[0]
+        before = page.text[begin : spot.label_at].rstrip(" *_(")
+        if spot.option == len(run) and (before.endswith(":") or not re.search(r"\w", before)):
+            run.append(spot)
+    return run if len(run) >= 3 else []
 
 
 def _heads_a_line(text: str, spot: Spot) -> bool:

@@ -101,6 +101,7 @@ class Options:
                 return option
         words = _spell(text, exactly=self.normal is exact) if len(text) < 2000 else ()
         hits = [i for i, own in enumerate(self.words) if words and own == words]
+        hits = hits or [i for i, own in enumerate(self.words) if words and "".join(own) == "".join(words)]
         return hits[0] if len({self.texts[i] for i in hits}) == 1 else None
 
     def mentions(self, words: list[Token]) -> list[Mention]:
@@ -148,10 +149,19 @@ class Options:
     def _in_order(self, same: list[int], words: list[Token]) -> list[int]:
         """Of options with the same words, those whose order is that of the text."""
         norms = [token.norm for token in words]
-        order = [word for word in dict.fromkeys(norms) if word in self.distinctive[same[0]]]
-        if not order or "after" in norms or ("from" in norms and norms.index("from") > norms.index(order[0])):
+        places = {word: _first_said(word, words) for word in self.distinctive[same[0]]}
+        first = min((place for place in places.values() if place is not None), default=None)
+        origin = next((token.start for token in words if token.norm == "from"), None)
+        if first is None or "after" in norms or (origin is not None and origin > first):
             return []
-        return [i for i in same if [word for word in self.distinctive[i] if word in order] == order]
+        said = [word for word, place in sorted(places.items(), key=lambda item: item[1] or 0) if place is not None]
+        return [i for i in same if [word for word in self.distinctive[i] if word in said] == said]
+
+    @cached_property
+    def both_of_them(self) -> int | None:
+        """The option that says that two others are right together, where there is one."""
+        found = [i for i, words in enumerate(self.words) if words and words[0] == "both"]
+        return found[0] if len(found) == 1 else None
 
     def ordered(self, words: list[Token]) -> int | None:
         """Of options that tell the same events in different orders, the one whose order is that of the text."""

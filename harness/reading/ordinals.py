@@ -20,7 +20,7 @@ _PLACES |= {word: place for place, words in enumerate(_FOREIGN) for word in word
 _PLACES |= {sign: place for place, sign in enumerate("一二三四五六七八")}
 
 _WORD = (
-    r"second[- ]to[- ]last|last but one|penultimate|first|second|third|fourth|fifth|sixth|seventh|eighth"
+    r"(?:second|next)[- ]to[- ]last|last but one|penultimate|first|second|third|fourth|fifth|sixth|seventh|eighth"
     r"|[1-8](?:st|nd|rd|th)|last|final|middle"
 )
 _NOUN = "option|choice|answer|alternative"
@@ -35,8 +35,8 @@ _ORDINAL = re.compile(
             rf"\b(?:except|but) the (?P<only>{_WORD})\b(?! \w+ (?:option|choice))",
             rf"(?:^|(?<=[\n.]\s)|(?<=not\s))the (?P<bare>{_WORD})(?=[.!]|$)",
             rf"\bthe (?P<subject>{_WORD})(?= (?:is what|does|nor the|fits|is it)\b)",
-            r"الخيار (?P<arabic>الأول|الثاني|الثالث|الرابع)|\bthe (?P<either>former|latter)\b",
-            r"(?P<counted>[1-8])\s?[번番]|[(\[](?P<boxed>[1-8])[)\]]",
+            r"الخيار (?P<arabic>الأول|الثاني|الثالث|الرابع|الأخير)|\bthe (?P<either>former|latter)\b",
+            r"(?P<counted>[1-8])\s?[번番](?:目の選択肢|目|째)?|[(\[](?P<boxed>[1-8])[)\]]",
             r"第\s?(?P<han>[一二三四五六七八1-8])\s?(?:个|個|项|項|の?选项|の選択肢|つ)",
             r"(?P<last>最後の選択肢|最后一个选项|última opción|letzte option|dernière option|последний вариант)",
             rf"\b(?P<foreign>{_FOREIGN_WORD})\b(?: (?P<what>opción|opção|option|réponse|antwort|вариант))?",
@@ -85,14 +85,14 @@ def _place(match: re.Match[str], n: int) -> int | None:
     if either := match["either"]:
         return int(either.lower() == "latter") if n == 2 else None
     if arabic := match["arabic"]:
-        return ("الأول", "الثاني", "الثالث", "الرابع").index(arabic)
+        return n - 1 if arabic == "الأخير" else ("الأول", "الثاني", "الثالث", "الرابع").index(arabic)
     word = next(match[name] for name in ("word", "also", "only", "bare", "subject", "han", "foreign") if match[name])
     word = word.lower().replace("-", " ")
     if word.isdigit():
         return int(word) - 1
     if word == "last" or (word == "final" and match["noun"] == "option"):
         return n - 1
-    if word in {"second to last", "last but one", "penultimate"}:
+    if word in {"second to last", "next to last", "last but one", "penultimate"}:
         return n - 2
     if word == "middle":
         return n // 2 if n % 2 else None

@@ -43,6 +43,7 @@ _NUMBERED_THING = re.compile(r"\b(?:step|strike|item|figure|note|ring|voice|soun
 _OPENING = re.compile(r"(?:^|[.!?\n])[\s*_\"']*$")
 _POINTED_AT = re.compile(r"(?:\bis|:|=|/|\bor|\band|\"|'|\*|>|->|答案是)\s*[*_\"']*$")
 _DETERMINER = re.compile(r" (?!it|there|the|that|this|he|she|they|i\b|we|you|because|since|as\b|not\b)[a-z]")
+_MODAL = re.compile(r" (?:might|could|may|would|can|should|must)\b")
 _OPENING_WORDS = frozenset("right okay ok wait well no yes so sure stop".split())
 
 
@@ -102,6 +103,8 @@ def _is_other_use(text: str, mention: Mention) -> bool:
     if said.isdigit():
         numbers_a_line = _LIST_NUMBER.search(before) and re.match(r"[.)]\s", text[mention.end : mention.end + 2])
         return bool(numbers_a_line or _NUMBERED_THING.search(before))
+    if said == "one" and _MODAL.match(text, mention.end):
+        return True  # "one might say"
     if said not in _OPENING_WORDS:
         return False
     opens = _OPENING.search(before) is not None

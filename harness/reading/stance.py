@@ -65,10 +65,22 @@ _QUOTED = re.compile(
 )
 _ANY_WORD = re.compile(r"[^\W_]")
 _WORD = re.compile(r"[^\W_]+(?:'\w+)?")
-_POINTED_AT = re.compile(r"(?::|->|→|=)[\s*_\"'(]*$")
+_POINTED_AT = re.compile(r"(?::|->|→|=)[\s*_\"'(]*(?:the |an? )?$", re.IGNORECASE)
 _ENDS = re.compile(r"[\s*_\"')\]}.!`]*$")
 _SUPPOSING = frozenset(
-    ("if", "at first", "initially", "first impression", "first instinct", "first said", "was going to")
+    (
+        "以为",
+        "一开始",
+        "起初",
+        "最初は",
+        "if",
+        "at first",
+        "initially",
+        "first impression",
+        "first instinct",
+        "first said",
+        "was going to",
+    )
 )
 _EMPHATIC = frozenset(("clearly", "definitely", "indeed", "finally", "overall"))
 _FAR_AWAY = 1 << 60
@@ -263,7 +275,7 @@ def _closes_text(text: str, group: Group) -> bool:
 
 def _closes_sentence(text: str, begin: int, group: Group, rest: str) -> bool:
     """Whether a colon or an arrow points at the option, and nothing comes after it."""
-    before = text[max(begin, group.start - 6) : group.start]
+    before = text[max(begin, group.start - 10) : group.start]
     return _POINTED_AT.search(before) is not None and _ENDS.match(rest) is not None
 
 

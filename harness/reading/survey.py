@@ -11,7 +11,8 @@ from dtbench.harness.reading.spots import Spot
 from dtbench.harness.reading.stance import SAID, Group, judge
 
 _TOGETHER = re.compile(
-    r"[\s*_\"')\].(]*(?:,|/|&|\+|\b(?:and|or|nor|und|oder|noch|et|ou|y|o|e|и|или|ni)\b|和|或者?|还是|以及|与|や|と|か)"
+    r"[\s*_\"')\].(]*(?:,|/|&|\+|\b(?:and|or|nor|und|oder|noch|et|ou|y|o|e|и|или|ni|as well as)\b|和|或者?|还是|以及|与"
+    r"|や|と|か)"
     r"[\s*_\"'(\[,]*(?:(?:and|or|nor|maybe|perhaps|possibly|also|just|even|option|either|by|from|of|a|an|the"
     r"|it (?:might|could|may) be)[\s*_\"'(\[]+){0,4}$",
     re.IGNORECASE,

@@ -15,6 +15,9 @@ NUMBERS = {
     "兩": "2",
     "once": "1",
     "twice": "2",
+    "dozen": "12",
+    "pair": "2",
+    "couple": "2",
 }
 
 IRREGULAR = {
@@ -27,6 +30,9 @@ IRREGULAR = {
     "geese": "goose",
     "wolves": "wolf",
     "knives": "knife",
+    "decibel": "db",
+    "decibels": "db",
+    "hertz": "hz",
     "n't": "not",
     "ca": "can",
     "wo": "will",
@@ -67,6 +73,9 @@ SAME_MEANING = (
     "quick fast rapid",
     "excited thrilled excitement",
     "bored boredom",
+    "remain stay",
+    "get become",
+    "constant same unchanged steady stable",
     "laugh laughter",
     "applause clapping",
     "saxophone sax",

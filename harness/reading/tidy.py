@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 _FULL_WIDTH = {0xFF01 + i: 0x21 + i for i in range(94)}
 _CIRCLED = {0x24B6 + i: 0x41 + i for i in range(26)} | {0x24D0 + i: 0x61 + i for i in range(26)}
+_CIRCLED |= {0x249C + i: 0x61 + i for i in range(26)}
 _CIRCLED |= {0x2460 + i: 0x31 + i for i in range(9)}
 _SIGNS = str.maketrans(
     "【】〔〕「」『』《》\u2018\u2019\u201b\u201c\u201d\u201e«»−‐‑–—。、，；：？！\u00a0\u200b\u3000\ufeff",

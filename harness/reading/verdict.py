@@ -100,7 +100,20 @@ def _strong(groups: list[Group], page: Page) -> Verdict | None:
         return Verdict(None, "several options named as the answer", last.start, last.end, last.level)
     if last.stance == "doubted" and len({option for group in strong for option in group.options}) > 1:
         return Verdict(None, "only doubtful answers", last.start, last.end, last.level)
+    contradicted = _contradicted(groups, last)
+    if contradicted is not None:
+        return _found(contradicted._replace(kind="conflict"), "stated")._replace(level=STATED)
     return _found(last, "stated" if last.level == STATED else "chosen")
+
+
+def _contradicted(groups: list[Group], letter: Group) -> Group | None:
+    """The option that the words say, where they deny the one that the letter names."""
+    after = [group for group in groups if group.start > letter.end and group.kind == "text"]
+    denied = {option for group in after if group.stance == "denied" for option in group.options}
+    said = [group for group in after if group.stance == "said"]
+    if letter.kind not in {"letter", "weak"} or letter.options[0] not in denied:
+        return None
+    return said[0] if len({option for group in said for option in group.options}) == 1 else None
 
 
 def _correction(groups: list[Group], last: Group, page: Page) -> Group | None:
@@ -146,6 +159,8 @@ def _by_level(groups: list[Group], options: Options) -> Verdict | None:
     together = options.union({option for group in plainly for option in group.options if option >= 0})
     if together is not None:
         return Verdict(together, "its parts named together", plainly[0].start, plainly[-1].end, SAID)
+    if options.both_of_them in {option for group in plainly for option in group.options}:
+        return _all_one([group for group in plainly if options.both_of_them in group.options], "said")
     identified = [group for group in plainly if group.level == IDENTIFIED]
     return _all_one(plainly, "said") or _all_one(identified, "identified") or SEVERAL
 

@@ -52,7 +52,7 @@ def tokens(text: str, normal: Callable[[str], str]) -> list[Token]:
         if word in _ACCIDENTALS and found and _is_note(found[-1], match.start(), text):
             note = found[-1]
             found[-1] = Token(note.norm + _ACCIDENTALS[word], note.start, match.end(), text[note.start : match.end()])
-        elif found and found[-1].raw in _MINUS and word[0].isdigit():
+        elif found and found[-1].raw in _MINUS and normal(word)[0].isdigit():
             found[-1] = Token(f"-{normal(word)}", found[-1].start, match.end(), text[found[-1].start : match.end()])
         else:
             found.append(Token(normal(word), match.start(), match.end(), word))

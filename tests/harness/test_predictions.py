@@ -88,7 +88,10 @@ def test_the_scripts_own_key_goes_first_and_what_another_says_is_told(tmp_path: 
     found = read(tmp_path / "p.json", json.dumps(records))
     assert [row.prediction for row in found.rows] == ["a bell", "a bell", MISSING]
     (note,) = found.notes
-    assert note == "read from answer_prediction; 2 records hold something else in model_prediction, which was not read"
+    assert (
+        note
+        == "read from answer_prediction; records that hold something else in model_prediction, which was not read: 2"
+    )
 
 
 def test_odd_predictions_are_kept_as_they_are(tmp_path: Path) -> None:
@@ -172,12 +175,12 @@ def test_repeated_ids_are_refused_with_their_places_unless_allowed(tmp_path: Pat
     content = json.dumps(records) if as_list else "\n".join(json.dumps(record) for record in records)
     places = "item 1 and item 3" if as_list else "line 1 and line 3"
     assert refusal(tmp_path / "p.json", content) == (
-        f"2 ids stand there more than once (first: '1', {places}). Remove the extra records, or score record by "
+        f"ids stand there more than once: 2 (first: '1', {places}). Remove the extra records, or score record by "
         f"record as the official script does: --allow-duplicates."
     )
     found = read(tmp_path / "p.json", content, allow_duplicates=True)
     assert [row.id for row in found.rows] == ["1", "2", "1", "2", "1"]
-    assert found.notes == ("2 ids stand there more than once: every record is scored, as by the official script",)
+    assert found.notes == ("ids that stand there more than once: 2; every record is scored, as by the official script",)
 
 
 @pytest.mark.parametrize(
@@ -242,7 +245,9 @@ def test_records_of_another_version_of_the_data_are_told(tmp_path: Path, metadat
     found = read(tmp_path / "p.jsonl", answers(**{field: "changed since"}), metadata=metadata)
     (note,) = found.notes
     first = small_data.mmar_items()[0]
-    assert note.startswith("1 records hold another question, options or answer than the metadata (first: 'made-up-0_")
+    assert note.startswith(
+        "records that hold another question, options or answer than the metadata: 1 (first: 'made-up-"
+    )
     assert found.rows[0].item == first
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import small_data
 
 from dtbench.harness.errors import TaskError, UserError
 from dtbench.harness.predictions import Predictions, Row
@@ -65,7 +66,7 @@ def test_every_record_has_its_line_in_order() -> None:
 def test_what_is_not_text_is_wrong_and_told_where_the_script_stops(prediction: object) -> None:
     report = scored(MMAR, (mmar_item(), prediction), (mmar_item(), "a drum"))
     assert (report.total, report.unanswered, report.rows[0].correct) == ((1, 2), 1, None)
-    assert report.notes == ("1 records (prediction is not text): the official script stops there; they count as wrong",)
+    assert report.notes == ("records where the official script stops (prediction is not text): 1; they count as wrong",)
 
 
 def test_fixed_groups_are_all_there_in_the_order_of_the_script() -> None:
@@ -99,7 +100,7 @@ def test_a_record_without_a_free_heading_is_scored_outside_that_table(value: obj
     assert report.total == (2, 2)
     assert [dict(table) for table in report.groups.values()][2] == {"Anomaly Detection": (1, 1)}
     (note,) = report.notes
-    assert note.startswith("1 records are in no line of the table 'Sub-category'")
+    assert note.startswith("records in no line of the table 'Sub-category', ")
 
 
 @pytest.mark.parametrize(
@@ -152,7 +153,7 @@ def test_a_letter_is_carried_over_in_file_order_by_the_script_of_2025_only() -> 
     assert report.total == (2, 3)
     assert [score.correct for score in report.rows] == [None, True, None]
     (note,) = report.notes
-    assert note.startswith("1 records (empty, and no earlier letter to carry over): the official script stops there")
+    assert "stops (empty, and no earlier letter to carry over): 1; they count as wrong" in note
 
 
 def test_a_report_of_no_records_is_all_zero() -> None:
@@ -168,6 +169,24 @@ def test_the_machine_form_is_plain_json_with_fractions() -> None:
         "Reasoning, Linguistics": {"correct": 2, "counted": 2, "accuracy": 1.0}
     }
     assert (found["n"], found["dropped"], found["dropped_why"]) == (3, 1, report.dropped)
+
+
+SMALL: dict[str, list[Item]] = {
+    "mmar": small_data.mmar_items(),
+    "mmau-mini": small_data.mmau_items(),
+    "mmsu": [item for item in small_data.mmsu_items() if item["answer_gt"] is not None],
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_every_gold_answer_is_right_to_the_script_and_to_the_reader(name: str) -> None:
+    of = task(name)
+    right = [of.asked(item) for item in SMALL[name]]
+    said = ["ABCD"[gold.choices.index(gold.answer)] if name == "mmsu" else gold.answer for gold in right]
+    for scorer in of.scorers:
+        report = scored(of, *zip(SMALL[name], said, strict=True), scorer=scorer)
+        assert report.total == (len(said), len(said))
+        assert report.strict.correct == len(said)
 
 
 class Own(Task):

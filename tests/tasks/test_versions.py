@@ -196,3 +196,22 @@ def test_a_thousand_items_load_fast(task: str, file: str) -> None:
         registry.task(task).load(path)
         seconds.append(time.perf_counter() - start)
     assert min(seconds) < 0.3  # 0.05 on an idle machine
+
+
+@pytest.mark.parametrize(("version", "name"), [(NEW, "v05.15.25"), (OLD, "2024-old"), (BROKEN, "broken-2025-05-15")])
+def test_prediction_records_tell_the_version_that_they_were_made_from(version: str, name: str) -> None:
+    items = json.loads(real_mmau(version).read_text(encoding="utf-8"))
+    assert registry.task("mmau-mini").version_of(items) == name
+
+
+def test_records_that_are_of_no_published_content_tell_no_version() -> None:
+    mmau = registry.task("mmau-mini")
+    assert mmau.version_of(small_data.mmau_items()) is None
+    assert mmau.version_of([{"id": "1"}]) is None
+    assert mmau.version_of([]) is None
+
+
+def test_mmar_records_tell_v2_by_their_rubrics() -> None:
+    mmar = registry.task("mmar")
+    assert mmar.version_of(small_data.mmar_items(version=2)) == "v2-github"
+    assert mmar.version_of(small_data.mmar_items(version=1)) is None

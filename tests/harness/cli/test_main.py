@@ -1,0 +1,105 @@
+"""How the command starts, ends, and is ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from command import COMMAND, call, process
+
+import dtbench
+from dtbench.harness.cli.main import COMMANDS
+
+LINE = json.dumps({"choices": ["a bell", "a drum"], "output": "a bell"}) + "\n"
+FULL = Path("/dev/full")
+
+
+def test_the_version_is_printed_on_demand() -> None:
+    assert call("--version") == (0, f"dtbench {dtbench.__version__}\n", "")
+
+
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help_lists_every_command_with_its_summary(flag: str) -> None:
+    done = call(flag)
+    assert done.code == 0
+    for name, summary in COMMANDS.items():
+        assert name in done.out
+        assert summary.split(",")[0] in done.out
+
+
+@pytest.mark.parametrize(
+    "arguments", [["scor"], ["score", "--prediction", "x"], ["score", "--task"], ["tasks", "a", "b"]]
+)
+def test_a_wrong_call_exits_with_2_and_without_a_traceback(arguments: list[str]) -> None:
+    done = call(*arguments)
+    assert (done.code, done.out) == (2, "")
+    assert "Error" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_a_mistyped_command_is_answered_with_the_nearest() -> None:
+    assert "Did you mean 'score'?" in call("scor").err
+
+
+def test_interrupted_it_ends_with_130_and_says_nothing(tmp_path: Path) -> None:
+    slow = tmp_path / "slow.py"
+    slow.write_text("import time\nprint('waiting', flush=True)\ntime.sleep(60)\n")
+    command = [*COMMAND, "tasks", "--task-file", str(slow)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == b"waiting\n"
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=30)
+    assert (running.returncode, out, err) == (130, b"", b"")
+
+
+@pytest.mark.parametrize("lines", [1, 5000], ids=["a short answer", "a long answer"])
+def test_a_reader_that_has_enough_ends_it_quietly(tmp_path: Path, lines: int) -> None:
+    (tmp_path / "in.jsonl").write_text(LINE * lines)
+    source, sink = os.pipe()
+    os.close(source)
+    done = subprocess.run(
+        [*COMMAND, "extract", tmp_path / "in.jsonl"], stdout=sink, stderr=subprocess.PIPE, check=False
+    )
+    os.close(sink)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("arguments", [["tasks"], ["tasks", "--json"], ["--version"], ["--help"]], ids=" ".join)
+def test_a_closed_pipe_is_quiet_whatever_was_asked(arguments: list[str]) -> None:
+    source, sink = os.pipe()
+    os.close(source)
+    done = subprocess.run([*COMMAND, *arguments], stdout=sink, stderr=subprocess.PIPE, check=False)
+    os.close(sink)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="this system has no device that is always full")
+@pytest.mark.parametrize("arguments", [["tasks"], ["tasks", "--json"]], ids=" ".join)
+def test_a_full_disk_is_the_machines_failure(arguments: list[str]) -> None:
+    with FULL.open("wb") as full:
+        done = subprocess.run([*COMMAND, *arguments], stdout=full, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 3
+    assert done.stderr == b"dtbench: the output could not be written (No space left on device)\n"
+
+
+def test_output_is_written_where_nothing_but_ascii_can_be() -> None:
+    done = process("tasks", PYTHONIOENCODING="ascii", COLUMNS="80")
+    assert (done.code, done.err) == (0, "")
+    assert "versions of the script: 2026, 2025" in done.out
+
+
+def test_without_any_stdout_it_still_ends_well() -> None:
+    done = subprocess.run(["sh", "-c", '"$@" >&-', "sh", *COMMAND, "tasks"], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_refusal_is_one_line_whatever_the_value_holds() -> None:
+    line = call("score", "--task", "m\x1b[31mm\nar", "--predictions", "p.json").refusal()
+    assert line.startswith("dtbench: unknown task 'm\\x1b[31mm\\nar'. ")
+    odd = call("score", "--task", "mmar", "--predictions", "gone\n\x1b[31m.json").refusal()
+    assert odd == "dtbench: --predictions gone \\x1b[31m.json: there is no such file."
