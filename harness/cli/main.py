@@ -64,7 +64,8 @@ def _run(arguments: list[str]) -> Any:
 def _misused(error: Any) -> int:
     """Say what is wrong with the command line; where there was none, its help says it all."""
     message, where = error.format_message().rstrip("."), error.ctx.command_path if error.ctx else "dtbench"
-    return _say(f"{message}. See `{where} --help`.", 2) if message else 2
+    stop = "" if message.endswith("?") else "."
+    return _say(f"{message}{stop} See `{where} --help`.", 2) if message else 2
 
 
 def _say(message: str, code: int) -> int:
