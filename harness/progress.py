@@ -80,7 +80,8 @@ class Progress:
 def _facts(plan: TaskPlan, tally: Tally, torn: int) -> Iterator[str]:
     yield from plan.data.notes
     if torn:
-        yield f"{torn} answers that an interrupted start did not write whole are dropped and asked for again"
+        which = "1 answer" if torn == 1 else f"{torn} answers"
+        yield f"{which} that an interrupted start did not write whole {'is' if torn == 1 else 'are'} asked for again"
     if tally.done:
         yield f"{tally.done} of {tally.expected} answers are there already"
 

@@ -1,0 +1,65 @@
+"""What a whole `dtbench run` costs: 5,000 and 50,000 made-up questions, from a file and over HTTP; printed.
+
+The bars for 5,000 answers from a file are 1.0 s of wall and CPU, and 150 MB, which hold at 50,000 as well; over HTTP to
+an endpoint that answers at once 0.5 ms of CPU a request, and 1 ms with a clip of 10 s.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from chat_server import chatting_elsewhere
+from command import COMMAND
+from measured import Cost, measured
+from runs import Arguments, mmar_data
+from small_data import Item, tone, write_json
+
+ROUNDS = 3
+CHAIN = "<think>" + "A soft sound, then a second one that answers it. " * 24 + "</think> <answer>B</answer>"
+REQUESTS = 5000
+FEWEST = 500
+"""What a run of so few questions costs is its start, and is left out of the cost of a request."""
+
+
+def test_answers_from_a_file(tmp_path: Path) -> None:
+    for count in (5_000, 50_000):
+        data = tmp_path / str(count)
+        items = mmar_data(data, count)
+        write_json(data / "answers.jsonl", [{"id": item["id"], "response": CHAIN} for item in items])
+        model = ("--model", "replay", "-M", f"file={data / 'answers.jsonl'}")
+        cost = _least(model, data, tmp_path)
+        print(f"\nreplay, {count:>6} questions: {cost.wall:.2f} s wall, {cost.cpu:.2f} s CPU, {cost.megabytes:.0f} MB")
+
+
+def test_requests_over_http(tmp_path: Path) -> None:
+    _write_with_clips(tmp_path / "data", REQUESTS)
+    for what, arguments in (("the clip", ()), ("silence", ("--audio", "silence"))):
+        with chatting_elsewhere() as url:
+            model = ("--model", url, "--concurrency", "64", *arguments)
+            whole = _least((*model, "--limit", str(REQUESTS)), tmp_path / "data", tmp_path)
+            start = _least((*model, "--limit", str(FEWEST)), tmp_path / "data", tmp_path)
+        cpu = 1000 * (whole.cpu - start.cpu) / (REQUESTS - FEWEST)
+        print(f"\nHTTP, {what} of 10 s, decoded and stored: {cpu:.2f} ms of CPU a question, {whole.megabytes:.0f} MB")
+
+
+def _write_with_clips(data: Path, count: int) -> None:
+    """Questions about one clip of 10 s at the model's rate, under as many names."""
+    items: list[Item] = mmar_data(data, count)
+    (data / "audio").mkdir()
+    (data / "audio" / "one.wav").write_bytes(tone(seconds=10.0))
+    for item in items:
+        (data / item["audio_path"]).hardlink_to(data / "audio" / "one.wav")
+
+
+def _least(model: Sequence[str], data: Path, folder: Path) -> Cost:
+    """The least of some runs into new folders; every answer is there."""
+    costs = []
+    for _ in range(ROUNDS):
+        out = folder / f"out{len(list(folder.glob('out*')))}"
+        arguments: Arguments = ("run", *model, "--tasks", "mmar", "--data-dir", data, "--out", out)
+        costs.append(measured([*COMMAND, *arguments], folder, dict(os.environ), folder / "said.txt"))
+        assert json.loads((out / "run.json").read_text())["status"] == "done"
+    return min(costs[0].least(costs[1]), costs[2].least(costs[1]))
