@@ -58,7 +58,9 @@ def test_what_passes_is_asked_again_and_counted(tmp_path: Path, items: list[Item
     assert done.code == 0, done
     (told,) = json.loads(done.out)["tasks"]
     assert (told["n"], told["failed"], told["missing"]) == (12, 0, 0)
-    assert sum(record["response"]["attempts"] for record in records(tmp_path / "out")) == asked == 12 + len(hiccups)
+    assert asked == 12 + len(hiccups)
+    # A drop at once on a connection that was used before is that of an idle one: it is renewed, which is no attempt.
+    assert sum(record["response"]["attempts"] for record in records(tmp_path / "out")) in {asked, asked - 1}
     assert_each_once(tmp_path / "out", (item["id"] for item in items))
 
 
