@@ -67,14 +67,16 @@ def test_a_redirect_names_the_address_to_use() -> None:
     [
         ("7", 7, 7),
         ("0.5", 0.5, 0.5),
-        (formatdate(time.time() + 3600, usegmt=True), 3500, 3600),
-        (formatdate(time.time() - 3600, usegmt=True), 0, 0),
+        (3600, 3500, 3600),
+        (-3600, 0, 0),
         ("-3", 0, 0),
         ("1e400", 1e9, 1e9),
     ],
     ids=["seconds", "part", "date", "past date", "negative", "endless"],
 )
-def test_the_wait_that_an_endpoint_asks_for_is_read(value: str, least: float, most: float) -> None:
+def test_the_wait_that_an_endpoint_asks_for_is_read(value: str | int, least: float, most: float) -> None:
+    if isinstance(value, int):  # a date so many seconds from now, where now is the time of this test
+        value = formatdate(time.time() + value, usegmt=True)
     wait = failure(Turn(status=429, headers={"retry-after": value})).retry_after
     assert wait is not None
     assert least <= wait <= most
