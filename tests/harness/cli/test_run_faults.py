@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -102,10 +101,9 @@ def test_cut_off_and_empty_answers_are_answers(tmp_path: Path, items: list[Item]
 def test_a_server_that_refuses_everything_is_one_line_and_no_accuracy(
     tmp_path: Path, items: list[Item], status_: int
 ) -> None:
-    begun = time.monotonic()
     with chatting(default=Turn(status=status_)) as chat:
         done = run(chat.url, tmp_path, "--max-failed", "1")
-    assert time.monotonic() - begun < 2
+        assert len(chat.asked) <= len(items)  # nothing is asked twice
     assert_gave_up(
         done,
         tmp_path,
@@ -126,11 +124,9 @@ def assert_gave_up(done: Done, tmp_path: Path, says: str) -> None:
 def test_a_server_that_is_down_from_the_first_request_on_is_given_up_within_its_retries(
     tmp_path: Path, items: list[Item]
 ) -> None:
-    begun = time.monotonic()
     with chatting(default=Turn(status=500)) as chat:
         done = run(chat.url, tmp_path)
         assert 8 * 5 <= len(chat.asked) <= 12 * 5
-    assert time.monotonic() - begun < 16
     assert_gave_up(done, tmp_path, "the last 8 questions all failed")
 
 
