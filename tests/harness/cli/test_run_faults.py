@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -112,9 +113,10 @@ def test_a_server_that_refuses_everything_is_one_line_and_no_accuracy(
 
 
 def assert_gave_up(done: Done, tmp_path: Path, says: str) -> None:
-    """Exit 3, one line, and nothing anywhere that could be taken for a score."""
+    """Exit 3, one line after those of progress, and nothing anywhere that could be taken for a score."""
     assert (done.code, done.out) == (3, "")
-    (line,) = done.err.splitlines()
+    *progress, line = done.err.splitlines()
+    assert all(re.match(r"mmar: \d+ of \d+, ", told) for told in progress), progress
     assert line.startswith(f"dtbench: mmar: {says}"), line
     assert line.endswith("Run the same command again once that is mended: it goes on from here.")
     assert status(tmp_path / "out") == "failed"
