@@ -1,7 +1,7 @@
 """The loop: questions in, records out, in any order, each on disk before its worker asks the next.
 
 There are some workers more than requests allowed in flight: while those wait for the model, the others read and
-resample clips. Nothing is held but what the workers are at, so memory does not grow with the length of a run.
+resample clips. Beside the questions themselves nothing is held but what the workers are at.
 """
 
 from __future__ import annotations
