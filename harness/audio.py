@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, BinaryIO, NamedTuple
 
 from dtbench.harness.errors import DataError, UserError, nearest
+from dtbench.harness.packed import clip_name
 from dtbench.harness.schema import Clip
 
 if TYPE_CHECKING:
@@ -163,11 +164,6 @@ def noise(heard: Heard, seed: int) -> Heard:
     drawn = random.Random(seed).randbytes(len(heard.wav) - _HEADER.size)
     pcm = numpy.frombuffer(drawn, "<i2") >> _NOISE_SHIFT
     return replace(heard, wav=heard.wav[: _HEADER.size] + pcm.tobytes())
-
-
-def clip_name(audio: Path | Clip) -> str:
-    """How messages name a clip."""
-    return str(audio) if isinstance(audio, Path) else audio.label
 
 
 def clip_bytes(audio: Path | Clip) -> bytes:

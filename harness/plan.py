@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from dtbench.harness.audio import clip_name
 from dtbench.harness.errors import DtbenchError, TaskError, UserError, described
+from dtbench.harness.packed import chosen, clip_name, ids_of
 from dtbench.harness.schema import Clip, Dataset, Prompt, Sample
 from dtbench.harness.summary import shared_clips
 from dtbench.harness.task import Task, letters
@@ -36,6 +37,13 @@ class Form:
     seed: int = 0
 
 
+class Question(NamedTuple):
+    """What is asked, and how."""
+
+    sample: Sample
+    prompt: Prompt
+
+
 @dataclass(frozen=True, slots=True)
 class TaskPlan:
     """One task of a run."""
@@ -54,17 +62,21 @@ class TaskPlan:
 
     def questions(self, finished: set[tuple[str, int]]) -> Iterator[tuple[int, int]]:
         """Place and repeat of what is still to be asked, a question's repeats together."""
-        for place, sample in enumerate(self.samples):
+        for place, id_ in enumerate(ids_of(self.samples)):
             for repeat in range(self.repeats):
-                if (sample.id, repeat) not in finished:
+                if (id_, repeat) not in finished:
                     yield place, repeat
 
     def prompt(self, place: int, repeat: int) -> Prompt:
-        """The prompt of one question, options rotated and clip exchanged as the form says."""
+        """The prompt of one question."""
+        return self.question(place, repeat).prompt
+
+    def question(self, place: int, repeat: int) -> Question:
+        """A sample and its prompt, options rotated and clip exchanged as the form says."""
         sample = self.samples[place]
         shown = rotated(sample, self.form.permute)
         prompt = self._worded(shown)
-        return dataclasses.replace(
+        filled = dataclasses.replace(
             prompt,
             audio=self._other_clip(place) if self.form.audio == "shuffle" else prompt.audio,
             choices=shown.choices,
@@ -72,6 +84,7 @@ class TaskPlan:
             repeat=repeat,
             seed=_seed(self.form.seed, sample.id, repeat),
         )
+        return Question(sample, filled)
 
     def _worded(self, sample: Sample) -> Prompt:
         if self.form.template is not None:
@@ -102,7 +115,7 @@ class TaskPlan:
             "prompt": self.prompt_text(),
             "prompt_hash": self.prompt_hash(),
             "questions": len(self.samples),
-            "ids_sha256": hashlib.sha256("\n".join(s.id for s in self.samples).encode()).hexdigest()[:12],
+            "ids_sha256": hashlib.sha256("\n".join(ids_of(self.samples)).encode()).hexdigest()[:12],
             "samples": self.repeats,
             "audio": self.form.audio,
             "permute": self.form.permute,
@@ -128,12 +141,12 @@ class TaskPlan:
         if not self.samples:
             raise UserError(f"{self.task.name}: there is no question to ask in {self.data.source}.")
         seen: set[str] = set()
-        for sample in self.samples:
-            if not isinstance(sample.id, str):
-                raise TaskError(f"{self.task.name}: the id {sample.id!r} is no text; give every sample one: str(id).")
-            if sample.id in seen:
-                raise TaskError(f"{self.task.name}: the id {sample.id!r} is there twice; ids must be unique.")
-            seen.add(sample.id)
+        for id_ in ids_of(self.samples):
+            if not isinstance(id_, str):
+                raise TaskError(f"{self.task.name}: the id {id_!r} is no text; give every sample one: str(id).")
+            if id_ in seen:
+                raise TaskError(f"{self.task.name}: the id {id_!r} is there twice; ids must be unique.")
+            seen.add(id_)
         if self.form.audio == "shuffle":
             for place in range(len(self.samples)):
                 self._other_clip(place)
@@ -171,11 +184,11 @@ def read_ids(path: Path) -> Sequence[str]:
 
 def refuse_unknown(ids: Sequence[str], data: Sequence[Dataset]) -> None:
     """A UserError for ids that are in none of the data sets, and for a data set that has none of them."""
-    known = [{sample.id for sample in one.samples} for one in data]
+    known = [set(ids_of(one.samples)) for one in data]
     sources = " or ".join(one.source for one in data)
     unknown = [id_ for id_ in ids if not any(id_ in those for those in known)]
     if unknown:
-        looks = next((repr(sample.id) for one in data for sample in one.samples), "nothing")
+        looks = next((repr(id_) for one in data for id_ in ids_of(one.samples)), "nothing")
         raise UserError(
             f"--ids: {len(unknown)} of {len(ids)} ids are not in {sources} (first: {unknown[0]!r}). "
             f"Ids look like {looks}."
@@ -187,9 +200,11 @@ def refuse_unknown(ids: Sequence[str], data: Sequence[Dataset]) -> None:
 
 def chosen_samples(data: Dataset, limit: int | None, ids: Sequence[str] | None) -> Sequence[Sample]:
     """The first `limit` questions, of those with the given ids where some are."""
-    wanted = None if ids is None else set(ids)
-    samples = [sample for sample in data.samples if wanted is None or sample.id in wanted]
-    return samples[:limit]
+    if ids is None:
+        return data.samples if limit is None else data.samples[:limit]
+    wanted = set(ids)
+    places = (place for place, id_ in enumerate(ids_of(data.samples)) if id_ in wanted)
+    return chosen(data.samples, itertools.islice(places, limit))
 
 
 def _text(option: str, path: Path) -> str:

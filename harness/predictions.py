@@ -67,7 +67,7 @@ def read_predictions(task: Task, path: Path, metadata: Path | None, *, allow_dup
 
 def _parts(task: Task, path: Path) -> Parts:
     try:
-        parts = read_json_parts(path)
+        parts = list(read_json_parts(path))
     except DataError as error:
         raise UserError(f"--predictions {error} {EXPECTED}") from None
     except FileNotFoundError:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
+import io
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any, NamedTuple
 from dtbench.harness.errors import DataError
 
 _POINTER = b"version https://git-lfs.github.com/spec"
+_LOOK_AHEAD = 4096
 
 
 class Record(NamedTuple):
@@ -45,22 +48,33 @@ class Record(NamedTuple):
         return tuple(value)
 
 
-def read_json(path: Path) -> list[Record]:
-    """The objects of a JSON list or of JSON lines, told apart by content."""
-    records = []
+def read_json(path: Path) -> Iterator[Record]:
+    """The objects of a JSON list or of JSON lines, told apart by content, one after the other."""
     for record in read_json_parts(path):
         if isinstance(record, DataError):
             raise record
-        records.append(record)
-    return records
+        yield record
 
 
-def read_json_parts(path: Path) -> Sequence[Record | DataError]:
+def read_json_parts(path: Path) -> Iterator[Record | DataError]:
     """As read_json, with the error in the place of a line that is no record."""
-    text = _read_text(path)
-    if text.lstrip().startswith("["):
-        return _json_list(path, text)
-    return _json_lines(path, text)
+    with _rewindable(path) as file:
+        head = file.peek(_LOOK_AHEAD)
+        _refuse_pointer(path, head)
+        if head.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"["):
+            yield from _json_list(path, _decoded(path, file.read()))
+        else:
+            yield from _json_lines(path, file)
+
+
+@contextlib.contextmanager
+def _rewindable(path: Path) -> Iterator[io.BufferedReader]:
+    """The file, or what comes through a pipe."""
+    with path.open("rb") as file:
+        if file.seekable():
+            yield file
+        else:
+            yield io.BufferedReader(io.BytesIO(file.read()))
 
 
 def read_columns(path: Path, columns: Sequence[str]) -> list[Record]:
@@ -104,13 +118,12 @@ def _refuse_pointer(path: Path, head: bytes) -> None:
         raise DataError(f"{path}: a pointer of Git LFS, not the data: run `git lfs pull` in its folder.")
 
 
-def _read_text(path: Path) -> str:
-    data = path.read_bytes()  # once: it may be a pipe
-    _refuse_pointer(path, data)
+def _decoded(path: Path, data: bytes, offset: int = 0) -> str:
     try:
-        return data.decode("utf-8-sig")
+        return data.decode("utf-8-sig" if offset == 0 else "utf-8")
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 text (byte {error.start}); is it another kind of file?") from None
+        place = offset + error.start
+        raise DataError(f"{path}: not UTF-8 text (byte {place}); is it another kind of file?") from None
 
 
 def _json_list(path: Path, text: str) -> list[Record]:
@@ -125,19 +138,30 @@ def _json_list(path: Path, text: str) -> list[Record]:
     return [_record(f"{path}: item {number}", item) for number, item in enumerate(items, start=1)]
 
 
-def _json_lines(path: Path, text: str) -> list[Record | DataError]:
-    lines = ((f"{path}: line {number}", line) for number, line in enumerate(text.split("\n"), start=1))
-    parts = [_json_line(where, line) for where, line in lines if line.strip()]
-    if len(parts) > 1 and isinstance(parts[0], DataError) and _is_one_object(text):
-        return [DataError(f"{path}: one JSON object over several lines, not a record a line.")]
-    return parts
+def _json_lines(path: Path, file: io.BufferedReader) -> Iterator[Record | DataError]:
+    offset = 0
+    for number, line in enumerate(file, start=1):
+        text = _decoded(path, line, offset)
+        offset += len(line)
+        if not text.strip():
+            continue
+        part = _json_line(f"{path}: line {number}", text.removesuffix("\n"))
+        if offset == len(line) and isinstance(part, DataError) and _is_one_object(path, file):
+            yield DataError(f"{path}: one JSON object over several lines, not a record a line.")
+            return
+        yield part
 
 
-def _is_one_object(text: str) -> bool:
+def _is_one_object(path: Path, file: io.BufferedReader) -> bool:
+    """Whether the whole file is one object; reading goes on where it was."""
+    here = file.tell()
+    file.seek(0)
     try:
-        return isinstance(json.loads(text), dict)
-    except (ValueError, RecursionError):
+        return isinstance(json.loads(_decoded(path, file.read())), dict)
+    except (ValueError, RecursionError, DataError):
         return False
+    finally:
+        file.seek(here)
 
 
 def _json_line(where: str, line: str) -> Record | DataError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
@@ -71,6 +71,13 @@ def model(spec: str, options: Mapping[str, str], samples: Iterable[Sample] | Non
         return Server.reached(spec, Settings(**arguments(Settings, options, "an endpoint")))
     found, target = _found(_MODELS, spec)
     return _as_model(found, spec if spec in MODELS else target, options, samples)
+
+
+def models(spec: str, options: Mapping[str, str], samples: Sequence[Iterable[Sample]]) -> Sequence[Model]:
+    """The model for each of these sets of samples: one and the same, unless it learns from them."""
+    first = model(spec, options, samples[0])
+    learns = getattr(first, "needs_samples", False)
+    return [first, *(model(spec, options, more) if learns else first for more in samples[1:])]
 
 
 def model_names() -> list[str]:

@@ -14,6 +14,7 @@ from typing import Any
 from dtbench.harness.errors import DtbenchError, TaskError, UserError, described
 from dtbench.harness.extract import extract
 from dtbench.harness.outcomes import Outcomes
+from dtbench.harness.packed import ids_of
 from dtbench.harness.plan import rotated
 from dtbench.harness.schema import Dataset, Extraction, Official, Sample, Score
 from dtbench.harness.summary import shared_clips, summary_of
@@ -136,11 +137,11 @@ class _Judge:
 
     def __init__(self, stored: StoredTask, data: Dataset, scorer: str) -> None:
         self.differing: list[str] = []
-        self.places = {sample.id: place for place, sample in enumerate(data.samples)}
+        self.places = {id_: place for place, id_ in enumerate(ids_of(data.samples))}
         self._task = stored.task
         self._same_scorer = scorer == stored.scorer
         self._default = scorer == stored.task.scorers[0]
-        self._samples = {sample.id: sample for sample in data.samples}
+        self._samples = data.samples
         self._turned = int(stored.about.get("permute", 0))
         self._official = {} if self._default else self._in_order(stored, data, scorer)
 
@@ -167,7 +168,7 @@ class _Judge:
         return {**record, "extraction": extraction, "score": verdicts}
 
     def _read(self, record: Record) -> tuple[Sample, Extraction]:
-        sample = self._samples[record["id"]]
+        sample = self._samples[self.places[record["id"]]]
         return sample, extract(record["response"]["text"], rotated(sample, self._turned).choices)
 
     def _differs(self, record: Record, read: Extraction, score: Score) -> bool:

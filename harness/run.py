@@ -13,10 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from dtbench.harness.audio import Heard, clip_name, hear, noise, silence
+from dtbench.harness.audio import Heard, hear, noise, silence
 from dtbench.harness.errors import DataError, DtbenchError, MachineryError, ModelError, TaskError, described
 from dtbench.harness.extract import extract
 from dtbench.harness.model import Model
+from dtbench.harness.packed import clip_name
 from dtbench.harness.patience import Patience
 from dtbench.harness.plan import TaskPlan
 from dtbench.harness.retry import Policy, ask
@@ -101,7 +102,7 @@ class TaskRun:
         for place, repeat in questions:
             if stop.wanted:
                 return
-            sample, prompt = self.plan.samples[place], self.plan.prompt(place, repeat)
+            sample, prompt = self.plan.question(place, repeat)
             record = await self._answer(sample, prompt)
             self._folder.append(self.plan.task.name, record)
             self._count(record)
@@ -183,7 +184,12 @@ def judged(plan: TaskPlan, sample: Sample, prompt: Prompt, response: Response) -
             "seconds": round(response.seconds, 4),
             "attempts": response.attempts,
         },
-        "extraction": {"answer": read.answer, "choice": read.choice, "how": read.how},
+        "extraction": {
+            "answer": read.answer,
+            "choice": read.choice,
+            "how": read.how,
+            "chain": len(read.thinking),  # in characters; the chain itself stands in the text
+        },
         "score": {
             "official": {"correct": official.correct, "counted": official.counted, "why": official.why},
             "correct": score.correct,

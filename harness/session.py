@@ -20,7 +20,7 @@ from dtbench.harness.progress import Progress
 from dtbench.harness.run import Conditions, Stop, TaskRun
 from dtbench.harness.schema import Dataset
 from dtbench.harness.store import RunFolder, Status
-from dtbench.harness.summary import shared_clips, summarise
+from dtbench.harness.summary import summarise
 from dtbench.harness.task import Task
 
 INTERRUPTED = 130
@@ -73,23 +73,23 @@ def hold(request: Request, *, quiet: bool) -> Outcome:
     """Carry a run out, from where it stands to its end; an error before anything is written where it cannot be."""
     _refuse_odd_values(request)
     plans = _plans(request)
-    model = registry.model(request.model, request.options, [sample for plan in plans for sample in plan.samples])
-    settings = _settings(request, plans, model)
+    models = registry.models(request.model, request.options, [plan.samples for plan in plans])
+    settings = _settings(request, plans, models)
     path = _folder(request, plans, settings["model"])
     with terminable(), RunFolder.start(path, settings) as folder, Progress(quiet=quiet) as progress:
         conditions = Conditions(request.concurrency, request.rule, request.max_failed)
-        asyncio.run(_ask_all(plans, model, folder, conditions, progress))
+        asyncio.run(_ask_all(plans, models, folder, conditions, progress))
         return _ended(plans, folder, request.max_failed)
 
 
 async def _ask_all(
-    plans: Sequence[TaskPlan], model: Model, folder: RunFolder, conditions: Conditions, progress: Progress
+    plans: Sequence[TaskPlan], models: Sequence[Model], folder: RunFolder, conditions: Conditions, progress: Progress
 ) -> None:
     """Ask task after task, until the last or until the user stops it."""
     stop = Stop()
     try:
         with heeded(stop, progress.say):
-            for plan in plans:
+            for plan, model in zip(plans, models, strict=True):
                 run = TaskRun(plan, model, folder, conditions)
                 progress.begin(plan, run.tally, torn=folder.torn[plan.task.name])
                 if run.tally.done < plan.expected:
@@ -99,7 +99,8 @@ async def _ask_all(
                 if stop.wanted:
                     return
     finally:
-        await model.aclose()
+        for model in dict.fromkeys(models):
+            await model.aclose()
 
 
 def _ended(plans: Sequence[TaskPlan], folder: RunFolder, max_failed: float) -> Outcome:
@@ -177,14 +178,19 @@ def _folder(request: Request, plans: Sequence[TaskPlan], about: Mapping[str, Any
     return path / f"permute-{request.permute}" if request.permute else path
 
 
-def _settings(request: Request, plans: Sequence[TaskPlan], model: Model) -> dict[str, Any]:
-    about = dict(model.describe())
+def _settings(request: Request, plans: Sequence[TaskPlan], models: Sequence[Model]) -> dict[str, Any]:
+    each = [dict(model.describe()) for model in models]
+    about = {name: value for name, value in each[0].items() if all(name in one and one[name] == value for one in each)}
+    own = [{name: value for name, value in one.items() if name not in about} for one in each]
     where = {name: about.pop(name) for name in ("urls", "version") if name in about}
     return {
         "model": about,
         "endpoint": {"spec": request.model, **where},
         "long_clips": request.rule,
-        "tasks": {plan.task.name: plan.settings() for plan in plans},
+        "tasks": {
+            plan.task.name: plan.settings() | ({"model": special} if special else {})
+            for plan, special in zip(plans, own, strict=True)
+        },
     }
 
 
@@ -194,7 +200,7 @@ def _summary(plan: TaskPlan, folder: RunFolder) -> dict[str, Any]:
         folder.records(plan.task.name),
         expected=plan.expected,
         samples_k=plan.repeats,
-        shared=shared_clips(plan.samples),
+        shared=folder.info["tasks"][plan.task.name]["shared_clips"],
     )
     return summary | {"data": plan.data.version} | against_neighbours(folder, plan.task.name)
 

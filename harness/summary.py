@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from dtbench.harness.outcomes import Outcome, Outcomes
+from dtbench.harness.packed import clips_of, ids_of
 from dtbench.harness.repeats import repeated
 from dtbench.harness.schema import Official, Sample
 from dtbench.harness.stats import clustered, percentile, wilson
@@ -80,14 +80,16 @@ def summary_of(
     return {**summary, "notes": [*_notes(task, counts, known=known)]}
 
 
-def shared_clips(samples: Iterable[Sample]) -> dict[str, int]:
+def shared_clips(samples: Sequence[Sample]) -> dict[str, int]:
     """Which questions are asked about one and the same clip; empty where each has its own."""
+    times = Counter(clips_of(samples))
+    if len(times) == len(samples):
+        return {}
     asked: dict[str, list[str]] = {}
-    for sample in samples:
-        clip = str(sample.audio) if isinstance(sample.audio, Path) else sample.audio.label
-        asked.setdefault(clip, []).append(sample.id)
-    several = [ids for ids in asked.values() if len(ids) > 1]
-    return {id_: number for number, ids in enumerate(several) for id_ in ids}
+    for id_, clip in zip(ids_of(samples), clips_of(samples), strict=True):
+        if times[clip] > 1:
+            asked.setdefault(clip, []).append(id_)
+    return {id_: number for number, ids in enumerate(asked.values()) for id_ in ids}
 
 
 def _official(task: Task, counts: Counts, repeats: int, *, known: bool) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dtbench.harness.audio import ClipFacts, MissingClip, clip_bytes, clip_name, decode_all
+from dtbench.harness.audio import ClipFacts, MissingClip, clip_bytes, decode_all
 from dtbench.harness.errors import DataError
+from dtbench.harness.packed import clip_name
 from dtbench.harness.schema import Dataset, Sample
 from dtbench.harness.task import Task
 

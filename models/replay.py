@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from dtbench.harness.errors import DataError, ModelError, UserError
 from dtbench.harness.records import Record, read_json
 from dtbench.harness.schema import Prompt, Response
+from dtbench.harness.spool import Spool
 
 KEYS = ("response", "text", "answers", "model_output", "model_prediction", "answer_prediction", "output", "prediction")
 """Names under which files hold answers."""
@@ -23,38 +23,79 @@ class Replay:
     limit_seconds: float | None = None
 
     def __init__(self, *, file: Path, key: str | None = None) -> None:
-        records = _read(file)
         self._file = file
-        self._key = key or _key_of(file, records)
-        self._answers = _answers(records, self._key)
-        if not self._answers:
+        records = _Records(file, KEYS if key is None else (key,))
+        self._key = key or records.key()
+        self._spool = records.spool
+        self._places, self._content = _placed(records, self._key)
+        if not self._places:
             raise UserError(f"-M file={file}: no record holds an id and a text under {self._key!r}.")
 
     async def generate(self, prompt: Prompt) -> Response:
         """The answer of the file, word for word."""
-        answers = self._answers.get(prompt.id, ())
+        answers = self._answers(prompt.id)
         if prompt.repeat >= len(answers):
             there = f"{len(answers)} answer{'s' * (len(answers) != 1)}" if answers else "no answer"
             wanted = f", number {prompt.repeat + 1} was asked for" if answers else ""
             raise ModelError(f"{self._file.name} holds {there} to {prompt.id!r}{wanted}", again=False)
         return answers[prompt.repeat]
 
+    def _answers(self, id_: str) -> Sequence[Response]:
+        """All answers to a question, in order."""
+        placed: list[tuple[int, Response]] = []
+        for place in self._places.get(id_, ()):
+            record = Record(*self._spool.take(place))
+            sample = record.item.get("sample")
+            first = sample if isinstance(sample, int) else len(placed)
+            placed.extend((first + nth, one) for nth, one in enumerate(_responses(record, record.item[self._key])))
+        return [one for _, one in sorted(placed, key=lambda pair: pair[0])]
+
     def describe(self) -> Mapping[str, Any]:
         """The file and a hash of its answers."""
-        import hashlib
-
-        digest = hashlib.sha256()
-        for id_, answers in sorted(self._answers.items()):
-            digest.update(repr((id_, [(one.text, one.finish_reason) for one in answers])).encode())
-        return {"name": "replay", "file": self._file.name, "key": self._key, "sha256": digest.hexdigest()}
+        return {"name": "replay", "file": self._file.name, "key": self._key, "sha256": self._content}
 
     async def aclose(self) -> None:
         """Nothing is held."""
 
 
-def _read(file: Path) -> Sequence[Record]:
+class _Records:
+    """The records of a file, of each only its id and what may be its answer; they lie on disk, as they may be many."""
+
+    def __init__(self, file: Path, names: Sequence[str]) -> None:
+        self.spool = Spool()
+        self._file = file
+        self._found: set[str] = set()
+        self._differ: set[tuple[str, str]] = set()
+        self._others: dict[str, None] = {}
+        kept = {"id", "sample", *names}
+        for where, item in _read(file):
+            self._compare(item, [name for name in names if name in item])
+            self._others.update(dict.fromkeys(item))
+            self.spool.put((where, {name: item[name] for name in kept & item.keys()}))
+        if not len(self.spool):
+            raise UserError(f"-M file={file}: there is no record in it; objects with an id and a text are expected.")
+
+    def _compare(self, item: Mapping[str, Any], there: Sequence[str]) -> None:
+        """Note which names this record has, and where it does not say the same under another."""
+        self._found.update(there)
+        pairs = ((one, name) for name in there for one in KEYS if one != name)
+        self._differ.update(pair for pair in pairs if item.get(pair[0]) != item[pair[1]])
+
+    def key(self) -> str:
+        """The one name under which this file holds answers."""
+        found = [key for key in KEYS if key in self._found]
+        where = f"-M file={self._file}"
+        if not found:
+            there = ", ".join(list(self._others)[:12]) or "none"
+            raise UserError(f"{where}: no answers under {', '.join(KEYS)}: name the key with -M key=NAME ({there}).")
+        if any((found[0], other) in self._differ for other in found[1:]):
+            raise UserError(f"{where}: answers under {' and under '.join(found)} differ: name one with -M key=NAME.")
+        return found[0]
+
+
+def _read(file: Path) -> Iterator[Record]:
     try:
-        records = read_json(file)
+        yield from read_json(file)
     except FileNotFoundError:
         raise UserError(f"-M file={file}: there is no such file.") from None
     except IsADirectoryError:
@@ -65,38 +106,27 @@ def _read(file: Path) -> Sequence[Record]:
         raise UserError(f"-M file={file}: cannot be read ({error.strerror}).") from None
     except DataError as error:
         raise UserError(f"-M file: {error}") from None
-    if not records:
-        raise UserError(f"-M file={file}: there is no record in it; objects with an id and a text are expected.")
-    return records
 
 
-def _key_of(file: Path, records: Sequence[Record]) -> str:
-    """The one name under which this file holds answers."""
-    found = [key for key in KEYS if any(key in record.item for record in records)]
-    if not found:
-        there = ", ".join(list(dict.fromkeys(key for record in records for key in record.item))[:12]) or "none"
-        raise UserError(f"-M file={file}: no answers under {', '.join(KEYS)}: name the key with -M key=NAME ({there}).")
-    for other in found[1:]:
-        if any(other in item and item[other] != item.get(found[0]) for _, item in records):
-            raise UserError(
-                f"-M file={file}: answers under {' and under '.join(found)} differ: name one with -M key=NAME."
-            )
-    return found[0]
+def _placed(records: _Records, key: str) -> tuple[Mapping[str, Sequence[int]], str]:
+    """Where the sound answers to each question lie, and a hash that does not depend on the order of questions."""
+    import hashlib
 
-
-def _answers(records: Sequence[Record], key: str) -> Mapping[str, Sequence[Response]]:
-    placed: dict[str, list[tuple[int, Response]]] = defaultdict(list)
-    for record in records:
-        item = record.item
-        if key not in item:
+    places: dict[str, Sequence[int]] = {}
+    content = 0
+    for place in range(len(records.spool)):
+        record = Record(*records.spool.take(place))
+        if key not in record.item:
             continue  # a record of a run whose question failed: that it is missing is said when it is asked for
-        id_ = item.get("id")
+        id_ = record.item.get("id")
         if isinstance(id_, bool) or not isinstance(id_, str | int):
             raise UserError(f"-M file: {record.wrong(f'an id is expected beside {key!r}, found {id_!r}')}")
-        so_far = placed[str(id_)]
-        first = item["sample"] if isinstance(item.get("sample"), int) else len(so_far)
-        so_far.extend((first + nth, one) for nth, one in enumerate(_responses(record, item[key])))
-    return {id_: [one for _, one in sorted(answers, key=lambda pair: pair[0])] for id_, answers in placed.items()}
+        before = places.get(str(id_), ())
+        said = [(one.text, one.finish_reason) for one in _responses(record, record.item[key])]
+        row = repr((str(id_), record.item.get("sample", len(before)), said)).encode()
+        content += int.from_bytes(hashlib.sha256(row).digest())
+        places[str(id_)] = (*before, place)
+    return places, f"{content % 2**256:064x}"
 
 
 def _responses(record: Record, value: object) -> list[Response]:

@@ -68,7 +68,7 @@ class Scripted:
 
 def _read(script: Path) -> list[Record]:
     try:
-        return read_json(script)
+        return list(read_json(script))
     except OSError as error:
         raise UserError(f"-M script={script}: cannot be read ({error.strerror}).") from None
     except DataError as error:

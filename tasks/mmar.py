@@ -14,13 +14,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dtbench.harness.packed import Packed
 from dtbench.harness.records import Record, read_json
 from dtbench.harness.schema import Dataset, Sample
 from dtbench.harness.score import text_rule
 from dtbench.harness.task import Column, Grouping, OfficialRule, Task
 from dtbench.tasks.clips import ClipFolder
 from dtbench.tasks.layouts import find
-from dtbench.tasks.records import dataset, headings, unanswerable
+from dtbench.tasks.records import dataset, headings, packed
 
 V2 = "v2-github"
 V1 = "v1-hf"
@@ -62,10 +63,9 @@ class Mmar(Task):
     def load(self, data_dir: Path | None) -> Dataset:
         """The samples and their version: v2 is known by its rubrics."""
         found = find(self.name, data_dir, ("MMAR-meta.jsonl", "MMAR-meta.json"), folders=("MMAR",))
-        records = read_json(found.file)
         clips = ClipFolder(found.root, ("mmar-audio.tar.gz", "mmar-audio.zip"))
-        samples = [_sample(record, clips) for record in records]
-        version = V2 if any("thinking" in record.item or "rubric" in record.item for record in records) else V1
+        samples = packed((_sample(record, clips) for record in read_json(found.file)), found.file)
+        version = V2 if any("thinking" in sample.item or "rubric" in sample.item for sample in samples) else V1
         notes = [*found.notes(), *clips.missing("audio"), *_known_faults(samples, version)]
         return dataset(samples, version, found.file, notes)
 
@@ -94,8 +94,8 @@ def _sample(record: Record, clips: ClipFolder) -> Sample:
     )
 
 
-def _known_faults(samples: list[Sample], version: str) -> list[str]:
-    lost = len(unanswerable(samples))
+def _known_faults(samples: Packed, version: str) -> list[str]:
+    lost = len(samples.unanswerable)
     if not lost:
         return []
     where = "as published in v1; v2 (MMAR-meta.jsonl) repairs them" if version == V1 else "unlike the published v2"

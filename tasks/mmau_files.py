@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from dtbench.harness.packed import Packed
 from dtbench.harness.records import Record, column_names, read_columns, read_json
 from dtbench.harness.schema import Clip, Sample
 from dtbench.tasks.clips import ClipFolder, EmbeddedClip
 from dtbench.tasks.layouts import Found
-from dtbench.tasks.records import headings
+from dtbench.tasks.records import headings, packed
 
 HEADINGS = ("task", "difficulty", "sub-category", "category", "dataset")
 _HUB_COLUMNS = ("instruction", "choices", "answer", "other_attributes")
@@ -20,13 +21,15 @@ _LMMS_COLUMNS = ("id", "question", "choices", "answer", "split", *HEADINGS)
 _PREFIX = re.compile(r"^\(([A-Z])\) ?")
 
 
-def read_samples(found: Found, archives: tuple[str, ...], withheld: bool = False) -> list[Sample]:
+def read_samples(found: Found, archives: tuple[str, ...], withheld: bool = False) -> Packed:
     """The samples of whichever layout was found, all with the fields and options of GitHub's JSON."""
     if found.file.suffix == ".parquet":
-        rows = [row for shard in found.files for row in _parquet_rows(shard)]
-        return [_sample(without_letters(record), clip, withheld) for record, clip in rows]
-    clips = ClipFolder(found.root, archives)
-    return [_sample(record, clips.clip(record, "audio_id"), withheld) for record in read_json(found.file)]
+        rows = (row for shard in found.files for row in _parquet_rows(shard))
+        samples = (_sample(without_letters(record), clip, withheld) for record, clip in rows)
+    else:
+        clips = ClipFolder(found.root, archives)
+        samples = (_sample(record, clips.clip(record, "audio_id"), withheld) for record in read_json(found.file))
+    return packed(samples, found.file)
 
 
 def without_letters(record: Record) -> Record:

@@ -22,7 +22,7 @@ from dtbench.tasks.clips import ClipFolder
 from dtbench.tasks.layouts import find
 from dtbench.tasks.mmau_files import read_samples
 from dtbench.tasks.mmau_versions import refuse_broken, tell_version, version_of_records
-from dtbench.tasks.records import dataset, unanswerable
+from dtbench.tasks.records import dataset
 
 METADATA = (
     "test_mini*.parquet",
@@ -62,7 +62,7 @@ class MmauMini(Task):
         version, notes = tell_version(samples)
         if found.file.suffix == ".json":
             notes += ClipFolder(found.root, ARCHIVES).missing("test-mini-audios")
-        if lost := len(unanswerable(samples)):
+        if lost := len(samples.unanswerable):
             notes.append(f"{lost} answers are not among their options")
         return dataset(samples, version, found.file, [*found.notes(), *notes])
 

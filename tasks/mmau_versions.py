@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from dtbench.harness.errors import DataError
+from dtbench.harness.packed import Packed
 from dtbench.harness.schema import Sample
-from dtbench.harness.task import content_hash
-from dtbench.tasks.records import unanswerable
 
 CURRENT = "v05.15.25"
 OLD = "2024-old"
@@ -36,7 +35,7 @@ def _words(text: str) -> str:
     return " ".join(re.findall(r"\w+", text.lower()))
 
 
-def tell_version(samples: Sequence[Sample]) -> tuple[str, list[str]]:
+def tell_version(samples: Packed) -> tuple[str, list[str]]:
     """The version's name, and notes; a name is given only where every item is known from that version."""
     votes = Counter(_origin(sample) for sample in samples)
     total = len(samples)
@@ -47,7 +46,7 @@ def tell_version(samples: Sequence[Sample]) -> tuple[str, list[str]]:
         return EITHER, [f"these {total} items are the same in {CURRENT} and {OLD}"]
     near = ", ".join(f"{votes[version] + votes[BOTH]} of {version}" for version in (CURRENT, OLD))
     return (
-        f"unrecognised-{content_hash(samples)[:8]}",
+        f"unrecognised-{samples.sha256[:8]}",
         [f"no published content of MMAU-test-mini: of {total} items, {near} are equal"],
     )
 
@@ -70,17 +69,17 @@ def _origin_of_record(item: Mapping[str, Any]) -> str:
     return _known().get(item_key(id_, question, choices, answer), "")
 
 
-def refuse_broken(samples: Sequence[Sample], path: Path) -> None:
+def refuse_broken(samples: Packed, path: Path) -> None:
     """MMAU of 2025-05-15/16 has golds that no option equals; scores on it mean nothing."""
-    lost = unanswerable(samples)
-    of_broken_file = any(_origin(sample) == BROKEN for sample in lost)
+    lost = samples.unanswerable
+    of_broken_file = bool(lost) and any(_origin(sample) == BROKEN for sample in samples if sample.id in lost)
     if not of_broken_file and len(lost) <= _TOLERATED_SHARE * len(samples):
         return
     if all(sample.answer == "" for sample in samples):
         raise DataError(f"{path}: every answer is empty, as in the test set: score it with the task mmau-test.")
     what = "this is" if of_broken_file else "it has the fault of"
     raise DataError(
-        f"{path}: refused: {len(lost)} of {len(samples)} answers are not among their options (first: {lost[0].id!r}); "
+        f"{path}: refused: {len(lost)} of {len(samples)} answers are not among their options (first: {lost[0]!r}); "
         f"{what} the broken MMAU-test-mini of 2025-05-15/16 (commits 6674fa1, f2017e3, 2dcf44d). "
         f"Run `dtbench data pull mmau-mini`, or take mmau-test-mini.json of commit {COMMITS[CURRENT]} "
         f"from https://github.com/Sakshi113/MMAU."

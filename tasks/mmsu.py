@@ -10,7 +10,8 @@ Scored by the LETTER at a fixed place of the response, unlike MMAR and MMAU. An 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from dtbench.harness.score import carried_letter_rule, letter_rule
 from dtbench.harness.task import Asked, Column, Grouping, OfficialRule, Task
 from dtbench.tasks.clips import ClipFolder, EmbeddedClip
 from dtbench.tasks.layouts import Found, find
-from dtbench.tasks.records import dataset, headings, unanswerable
+from dtbench.tasks.records import dataset, headings, packed
 
 PARQUET = "parquet-548e228"
 FOLDER = "jsonl-folder"
@@ -72,11 +73,13 @@ class Mmsu(Task):
         found = find(self.name, data_dir, METADATA, folders=("MMSU",))
         notes = [COPIES_DIFFER, *found.notes()]
         if found.file.suffix == ".parquet":
-            version, samples = PARQUET, [sample for shard in found.files for sample in _shard(shard)]
+            version = PARQUET
+            rows: Iterable[Sample] = chain.from_iterable(map(_shard, found.files))
         else:
-            version, samples = FOLDER, _folder(found)
+            version, rows = FOLDER, _folder(found)
             notes += ClipFolder(found.root, ARCHIVES).missing("audio")
-        if lost := len(unanswerable(samples)):
+        samples = packed(rows, found.file)
+        if lost := len(samples.unanswerable):
             notes.append(f"{lost} answers are not among their options")
         return dataset(samples, version, found.file, notes)
 
@@ -98,18 +101,16 @@ class Mmsu(Task):
 ARCHIVES = ("audio.tar.gz", "audio.zip")
 
 
-def _shard(shard: Path) -> list[Sample]:
-    samples = []
+def _shard(shard: Path) -> Iterator[Sample]:
     for row, record in enumerate(read_columns(shard, _COLUMNS)):
         audio = record.item.pop("audio")
         item = {**record.item, "audio_path": (audio or {}).get("path")}
-        samples.append(_sample(Record(record.where, item), EmbeddedClip(shard, row, "audio")))
-    return samples
+        yield _sample(Record(record.where, item), EmbeddedClip(shard, row, "audio"))
 
 
-def _folder(found: Found) -> list[Sample]:
+def _folder(found: Found) -> Iterator[Sample]:
     clips = ClipFolder(found.root, ARCHIVES)
-    return [_sample(record, clips.clip(record, "audio_path")) for record in read_json(found.file)]
+    return (_sample(record, clips.clip(record, "audio_path")) for record in read_json(found.file))
 
 
 def _sample(record: Record, audio: Path | Clip) -> Sample:

@@ -7,31 +7,28 @@ from pathlib import Path
 from typing import Any
 
 from dtbench.harness.errors import DataError
+from dtbench.harness.packed import Packed
 from dtbench.harness.schema import Dataset, Sample
-from dtbench.harness.task import content_hash
 
 
-def dataset(samples: list[Sample], version: str, path: Path, notes: Iterable[str]) -> Dataset:
-    """The samples of a metadata file, sure to have unique ids and text that can be written."""
-    if not samples:
-        raise DataError(f"{path}: there is no item in it.")
-    places: dict[str, int] = {}
-    for number, sample in enumerate(samples, start=1):
-        if sample.id in places:
-            raise DataError(
-                f"{path}: the id {sample.id!r} is there twice (items {places[sample.id]} and {number}); "
-                f"ids must be unique."
-            )
-        places[sample.id] = number
+def packed(samples: Iterable[Sample], path: Path) -> Packed:
+    """The samples of a metadata file: at least one, with unique ids, and text that can be written."""
     try:
-        return Dataset(samples, version, content_hash(samples), str(path), tuple(notes))
+        held = Packed(samples)
     except UnicodeEncodeError as error:
         raise DataError(f"{path}: there is text that no encoding can write: {error.object[:60]!a}.") from None
+    if not held:
+        raise DataError(f"{path}: there is no item in it.")
+    places: dict[str, int] = {}
+    for number, id_ in enumerate(held.ids, start=1):
+        if (first := places.setdefault(id_, number)) != number:
+            raise DataError(f"{path}: the id {id_!r} is there twice (items {first} and {number}); ids must be unique.")
+    return held
 
 
-def unanswerable(samples: Iterable[Sample]) -> list[Sample]:
-    """The samples whose right answer is none of their options."""
-    return [sample for sample in samples if sample.answer is not None and sample.answer not in sample.choices]
+def dataset(samples: Packed, version: str, path: Path, notes: Iterable[str]) -> Dataset:
+    """The data set of a metadata file."""
+    return Dataset(samples, version, samples.sha256, str(path), tuple(notes))
 
 
 def as_heading(value: object) -> str:
