@@ -182,7 +182,7 @@ def _settings(request: Request, plans: Sequence[TaskPlan], models: Sequence[Mode
     each = [dict(model.describe()) for model in models]
     about = {name: value for name, value in each[0].items() if all(name in one and one[name] == value for one in each)}
     own = [{name: value for name, value in one.items() if name not in about} for one in each]
-    where = {name: about.pop(name) for name in ("urls", "version") if name in about}
+    where = {name: about.pop(name) for name in ("urls", "version", "machine") if name in about}
     return {
         "model": about,
         "endpoint": {"spec": request.model, **where},

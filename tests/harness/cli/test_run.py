@@ -56,6 +56,20 @@ def test_the_right_answers_score_100_percent_on_every_task(data: Path, tmp_path:
     assert_each_once(tmp_path / "out", (item["id"] for item in mmsu_items(6)), task="mmsu")
 
 
+def test_majority_counts_each_task_for_itself(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    first = [item | {"choices": ["a", "b"], "answer": "a"} for item in mmar_data(data, 5)]
+    second = [item | {"choice_a": "a", "choice_b": "b", "answer_gt": "b"} for item in mmsu_items(3)]
+    write_json(data / "MMAR-meta.jsonl", first)
+    write_json(data / "mmsu.jsonl", second)
+    done = run(data, tmp_path / "out", model="majority", tasks="mmar,mmsu")
+    assert done.out.count("strict       100.00%") == 2
+    told = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert told["model"] == {"name": "majority", "oracle": True}
+    assert [told["tasks"][name]["model"] for name in ("mmar", "mmsu")] == [{"right": {"A": 5}}, {"right": {"B": 3}}]
+    run(data, tmp_path / "out", model="majority", tasks="mmar,mmsu")
+
+
 def test_a_record_says_all_that_a_score_and_a_report_need(data: Path, tmp_path: Path) -> None:
     answer = "<think>A bird.</think> (B)"
     write_script(tmp_path / "script.jsonl", [{"text": answer, "finish_reason": "length"}])
