@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, runtime_checkable
 
 from dtbench.harness.schema import Prompt, Response
 
@@ -28,4 +28,13 @@ class Model(Protocol):
 
     async def aclose(self) -> None:
         """Let go of connections and processes."""
+        ...
+
+
+@runtime_checkable
+class Startable(Protocol):
+    """A model that takes its time to come up; the loop starts it before the first question, if there is one to ask."""
+
+    async def start(self, say: Callable[[str], None]) -> None:
+        """Be ready to answer; `say` shows a line of how far it is."""
         ...

@@ -34,6 +34,13 @@ MODELS = {
 }
 
 
+_OTHERS = {
+    "model": " A checkpoint is named by its folder or as org/name, an endpoint by its URL, such as "
+    "http://127.0.0.1:8000/v1."
+}
+"""How else things of a kind are named."""
+
+
 class _Shelf(NamedTuple):
     """Things of one kind: their built-in names, where packages offer others, and what breaking their contract is."""
 
@@ -58,31 +65,38 @@ def task_names() -> list[str]:
     return _names(_TASKS)
 
 
-def model(spec: str, options: Mapping[str, str], samples: Iterable[Sample] | None = None) -> Model:
-    """The model of this name, `module:Class`, installed package or URL, with its -M options.
+def model(
+    spec: str, options: Mapping[str, str], samples: Iterable[Sample] | None = None, backend: str | None = None
+) -> Model:
+    """The model of a URL, a checkpoint, a family, a built-in name, `module:Class` or an installed package.
 
-    The samples, with their right answers, reach only a class that says `needs_samples`.
+    The samples, with their right answers, reach only a class that says `needs_samples`. A backend is for checkpoints.
     """
-    if "://" in spec:
-        from dtbench.harness.settings import arguments
-        from dtbench.models.server import Server
-        from dtbench.models.settings import Settings
+    if spec not in MODELS:
+        from dtbench.models.backends import weights_or_endpoint
 
-        return Server.reached(spec, Settings(**arguments(Settings, options, "an endpoint")))
-    found, target = _found(_MODELS, spec)
-    return _as_model(found, spec if spec in MODELS else target, options, samples)
+        if (found := weights_or_endpoint(spec, options, backend)) is not None:
+            return found
+    if backend is not None:
+        raise UserError(f"--backend {backend}: it is for checkpoints, and {spec!r} is none: leave it out.")
+    kind, target = _found(_MODELS, spec)
+    return _as_model(kind, spec if spec in MODELS else target, options, samples)
 
 
-def models(spec: str, options: Mapping[str, str], samples: Sequence[Iterable[Sample]]) -> Sequence[Model]:
+def models(
+    spec: str, options: Mapping[str, str], samples: Sequence[Iterable[Sample]], backend: str | None = None
+) -> Sequence[Model]:
     """The model for each of these sets of samples: one and the same, unless it learns from them."""
-    first = model(spec, options, samples[0])
+    first = model(spec, options, samples[0], backend)
     learns = getattr(first, "needs_samples", False)
     return [first, *(model(spec, options, more) if learns else first for more in samples[1:])]
 
 
 def model_names() -> list[str]:
     """Every name that model() knows, built-in ones first."""
-    return _names(_MODELS)
+    from dtbench.models.families import known
+
+    return [*_names(_MODELS), *known()]
 
 
 def _found(shelf: _Shelf, name: str) -> tuple[object, str]:
@@ -112,8 +126,8 @@ def _target_of_installed(shelf: _Shelf, name: str) -> str:
     noun = shelf.noun
     targets = sorted({point.value for point in _installed(shelf) if point.name == name})
     if not targets:
-        others = " An endpoint is named by its URL, such as http://127.0.0.1:8000/v1." if noun == "model" else ""
-        raise UserError(f"unknown {noun} {name!r}. {nearest(name, _names(shelf))}{others}")
+        known = model_names() if noun == "model" else _names(shelf)
+        raise UserError(f"unknown {noun} {name!r}. {nearest(name, known)}{_OTHERS.get(noun, '')}")
     if len(targets) > 1:
         raise UserError(f"several packages offer a {noun} {name!r}: name one of {' or '.join(targets)} instead.")
     return targets[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from dtbench.harness import registry
 from dtbench.harness.audio import LONG_CLIP_RULES
 from dtbench.harness.errors import DtbenchError, TaskError, UserError, described, nearest
 from dtbench.harness.interrupts import heeded, terminable
-from dtbench.harness.model import Model
+from dtbench.harness.model import Model, Startable
 from dtbench.harness.neighbours import against_neighbours
 from dtbench.harness.plan import AUDIO_MODES, Form, TaskPlan, chosen_samples, read_ids, read_template, refuse_unknown
 from dtbench.harness.progress import Progress
@@ -42,6 +42,8 @@ class Request:
     concurrency: int = 16
     seed: int = 0
     options: Mapping[str, str]
+    backend: str | None = None
+    """What runs a checkpoint: vllm or local; None for its family's own."""
     prompt: Path | None = None
     audio: str = "clip"
     permute: int = 0
@@ -73,7 +75,7 @@ def hold(request: Request, *, quiet: bool) -> Outcome:
     """Carry a run out, from where it stands to its end; an error before anything is written where it cannot be."""
     _refuse_odd_values(request)
     plans = _plans(request)
-    models = registry.models(request.model, request.options, [plan.samples for plan in plans])
+    models = registry.models(request.model, request.options, [plan.samples for plan in plans], request.backend)
     settings = _settings(request, plans, models)
     path = _folder(request, plans, settings["model"])
     with terminable(), RunFolder.start(path, settings) as folder, Progress(quiet=quiet) as progress:
@@ -94,6 +96,8 @@ async def _ask_all(
                 progress.begin(plan, run.tally, torn=folder.torn[plan.task.name])
                 if run.tally.done < plan.expected:
                     folder.drop_summary()
+                    if isinstance(model, Startable) and not await _started(model, stop, progress.say):
+                        return
                 await run.ask_all(stop, progress.show)
                 progress.end(run.tally)
                 if stop.wanted:
@@ -101,6 +105,18 @@ async def _ask_all(
     finally:
         for model in dict.fromkeys(models):
             await model.aclose()
+
+
+async def _started(model: Startable, stop: Stop, say: Callable[[str], None]) -> bool:
+    """Whether it came up; a user who stops meanwhile is not kept waiting."""
+    starting = asyncio.create_task(model.start(say))
+    while not (await asyncio.wait({starting}, timeout=0.2))[0]:
+        if stop.wanted:
+            starting.cancel()
+            await asyncio.wait({starting})
+            return False
+    starting.result()
+    return True
 
 
 def _ended(plans: Sequence[TaskPlan], folder: RunFolder, max_failed: float) -> Outcome:

@@ -13,7 +13,11 @@ from dtbench.harness.errors import UserError
 
 ModelName = Annotated[
     str | None,
-    typer.Option("--model", metavar="M", help="A model of the table, module:Class, or the URL of an endpoint."),
+    typer.Option(
+        "--model",
+        metavar="M",
+        help="A checkpoint (folder or hub id), a name of `dtbench models`, or the URL of an endpoint.",
+    ),
 ]
 TaskNames = Annotated[
     str | None, typer.Option("--tasks", metavar="T,T", help="mmar, mmau-mini, mmau-test, mmsu, or yours.")
@@ -29,6 +33,9 @@ Concurrency = Annotated[int, typer.Option("--concurrency", metavar="N", help="Re
 Seed = Annotated[int, typer.Option("--seed", metavar="S", help="For sampling, and for what is drawn here.")]
 Options = Annotated[
     list[str] | None, typer.Option("-M", metavar="key=value", help="An option of the model; repeat it.")
+]
+Backend = Annotated[
+    str | None, typer.Option("--backend", metavar="B", help="What runs a checkpoint: vllm, or local (transformers).")
 ]
 PromptFile = Annotated[
     Path | None, typer.Option("--prompt", metavar="FILE", help="Your words, with {question} and {options} in them.")
@@ -56,6 +63,7 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
     concurrency: Concurrency = 16,
     seed: Seed = 0,
     options: Options = None,
+    backend: Backend = None,
     prompt: PromptFile = None,
     audio: Audio = "clip",
     permute: Permute = 0,
@@ -80,6 +88,7 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
         concurrency=concurrency,
         seed=seed,
         options=_pairs(options or []),
+        backend=backend,
         prompt=prompt,
         audio=audio,
         permute=permute,

@@ -1,0 +1,70 @@
+"""What answers for a URL, a checkpoint or a family: an endpoint, vLLM started here, or transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dtbench.harness.errors import UserError, nearest
+from dtbench.harness.model import Model
+from dtbench.harness.settings import arguments
+from dtbench.models import families
+from dtbench.models.checkpoint import Checkpoint, resolved
+from dtbench.models.families import Family
+from dtbench.models.settings import Settings
+
+RUN_HERE = ("vllm", "local")
+
+
+def weights_or_endpoint(spec: str, options: Mapping[str, str], backend: str | None) -> Model | None:
+    """The model of a URL, a checkpoint or a family with its -M options; None where the name is none of these."""
+    family = families.named(options["family"]) if "family" in options else None
+    if "://" in spec:
+        _refuse(backend, spec)
+        return _endpoint(spec, options, family)
+    checkpoint = resolved(spec, family)
+    if checkpoint is None:
+        return None
+    family = checkpoint.family
+    if family is not None and family.url is not None:
+        _refuse(backend, spec)
+        named = options if "model" in options or family.model is None else {**options, "model": family.model}
+        return _endpoint(family.url, named, family)
+    return _run_here(checkpoint, options, _backend(checkpoint, backend))
+
+
+def _endpoint(url: str, options: Mapping[str, str], family: Family | None) -> Model:
+    from dtbench.models.server import Server
+
+    given = {name: text for name, text in options.items() if name != "family"}
+    usual = family.settings() if family else {}
+    return Server.reached(url, Settings(**{**usual, **arguments(Settings, given, "an endpoint")}))
+
+
+def _run_here(checkpoint: Checkpoint, options: Mapping[str, str], backend: str) -> Model:
+    if backend == "vllm":
+        from dtbench.models.vllm import Vllm
+
+        return Vllm.of(checkpoint, options)
+    from dtbench.models.local import Local
+
+    return Local.of(checkpoint, options)
+
+
+def _backend(checkpoint: Checkpoint, wanted: str | None) -> str:
+    """vllm or local; a UserError where the family allows neither, or not the one that is wanted."""
+    if wanted is not None and wanted not in RUN_HERE:
+        raise UserError(f"--backend {wanted}: unknown. {nearest(wanted, RUN_HERE)}")
+    family = checkpoint.family
+    if family is None:
+        return wanted or "vllm"
+    can = [one for one in family.backends if one in RUN_HERE]
+    if wanted in can or (wanted is None and can):
+        return wanted or can[0]
+    why = f"{family.title} does not run here with {wanted or 'vLLM or transformers'}"
+    others = f"take --backend {can[0]}" if can else family.instead or "name an endpoint that serves it by its URL"
+    raise UserError(f"--model {checkpoint.source}: {why}: {others}.")
+
+
+def _refuse(backend: str | None, spec: str) -> None:
+    if backend is not None:
+        raise UserError(f"--backend {backend}: it is for checkpoints, and {spec} is an endpoint: leave it out.")

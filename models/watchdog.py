@@ -1,0 +1,62 @@
+"""Runs a command in a session of its own, and ends all of it when whoever started this is gone, however that went.
+
+Nothing but the standard library, and started with `python -I -S`: it must be there at once and cost nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+
+GRACE = 20.0
+"""Seconds that a group has to end in good order."""
+
+
+def main() -> int:
+    """Run the command; standard input is a pipe that its holder closes, willingly or not, to end it."""
+    # What is for a terminal's foreground is not for us: whoever started us says when it is over.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    process = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=_heed_signals)
+    try:
+        while process.poll() is None:
+            # A child that ends does not wake a select: hence the clock.
+            if select.select([sys.stdin], [], [], 0.2)[0] and not os.read(0, 1):
+                break
+    finally:
+        _end(process)
+    return process.returncode if process.returncode >= 0 else 128 - process.returncode
+
+
+def _heed_signals() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End every process of the group, those that outlived their parent too."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        _send(process, number)
+        until = time.monotonic() + GRACE
+        while time.monotonic() < until:
+            if not _send(process, 0):
+                return
+            time.sleep(0.05)
+
+
+def _send(process: subprocess.Popen[bytes], number: int) -> bool:
+    """Whether there was still someone to send it to."""
+    process.poll()  # one that has ended stays in its group until it is asked for
+    try:
+        os.killpg(process.pid, number)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())
