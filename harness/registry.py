@@ -35,7 +35,7 @@ MODELS = {
 
 
 _OTHERS = {
-    "model": " A checkpoint is named by its folder or as org/name, an endpoint by its URL, such as "
+    "model": " A checkpoint is named by its folder or as org/name. An endpoint is named by its URL, such as "
     "http://127.0.0.1:8000/v1."
 }
 """How else things of a kind are named."""
@@ -77,9 +77,15 @@ def model(
 
         if (found := weights_or_endpoint(spec, options, backend)) is not None:
             return found
+    kind, target = _found(_MODELS, spec)
+    if not isinstance(kind, type):
+        from dtbench.models.backends import of_family
+        from dtbench.models.families import Family
+
+        if isinstance(kind, Family):
+            return of_family(kind, options, backend)
     if backend is not None:
         raise UserError(f"--backend {backend}: it is for checkpoints, and {spec!r} is none: leave it out.")
-    kind, target = _found(_MODELS, spec)
     return _as_model(kind, spec if spec in MODELS else target, options, samples)
 
 

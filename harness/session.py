@@ -93,11 +93,11 @@ async def _ask_all(
         with heeded(stop, progress.say):
             for plan, model in zip(plans, models, strict=True):
                 run = TaskRun(plan, model, folder, conditions)
-                progress.begin(plan, run.tally, torn=folder.torn[plan.task.name])
                 if run.tally.done < plan.expected:
                     folder.drop_summary()
                     if isinstance(model, Startable) and not await _started(model, stop, progress.say):
                         return
+                progress.begin(plan, run.tally, torn=folder.torn[plan.task.name])
                 await run.ask_all(stop, progress.show)
                 progress.end(run.tally)
                 if stop.wanted:

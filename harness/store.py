@@ -283,5 +283,11 @@ def _resumed(path: Path, settings: Info) -> Info | None:
         return None
     except OSError as error:
         raise UserError(f"--out {path}: run.json cannot be read ({error.strerror}).") from None
-    refuse_other_settings(path, info, settings)
+    try:
+        refuse_other_settings(path, info, settings)
+    except UserError:
+        answered = any((path / _file_name(task)).exists() for task in info.get("tasks", ()))
+        if answered or info.get("status") != "failed":
+            raise
+        return None  # it failed before the first answer, so its settings may be what was wrong
     return info | settings  # where things are may have changed

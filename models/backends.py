@@ -8,7 +8,7 @@ from dtbench.harness.errors import UserError, nearest
 from dtbench.harness.model import Model
 from dtbench.harness.settings import arguments
 from dtbench.models import families
-from dtbench.models.checkpoint import Checkpoint, resolved
+from dtbench.models.checkpoint import Checkpoint, of_facts, resolved
 from dtbench.models.families import Family
 from dtbench.models.settings import Settings
 
@@ -22,11 +22,18 @@ def weights_or_endpoint(spec: str, options: Mapping[str, str], backend: str | No
         _refuse(backend, spec)
         return _endpoint(spec, options, family)
     checkpoint = resolved(spec, family)
-    if checkpoint is None:
-        return None
+    return None if checkpoint is None else _of_checkpoint(checkpoint, options, backend)
+
+
+def of_family(family: Family, options: Mapping[str, str], backend: str | None) -> Model:
+    """The model that a family's facts stand for."""
+    return _of_checkpoint(of_facts(family, family.name), options, backend)
+
+
+def _of_checkpoint(checkpoint: Checkpoint, options: Mapping[str, str], backend: str | None) -> Model:
     family = checkpoint.family
     if family is not None and family.url is not None:
-        _refuse(backend, spec)
+        _refuse(backend, checkpoint.source)
         named = options if "model" in options or family.model is None else {**options, "model": family.model}
         return _endpoint(family.url, named, family)
     return _run_here(checkpoint, options, _backend(checkpoint, backend))

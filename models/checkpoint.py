@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from dtbench.harness.errors import UserError
 from dtbench.models import families
 from dtbench.models.families import Family
 
+BLOCKS, BLOCK = 64, 1 << 16
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -29,22 +31,50 @@ class Checkpoint(NamedTuple):
         """Whether it is a folder of this machine: then nothing reaches for the network."""
         return Path(self.source).is_dir()
 
+    @property
+    def name(self) -> str:
+        """What a record calls it, wherever it lies."""
+        return Path(self.source).resolve().name if self.is_local else self.source
+
+    def content(self) -> str | None:
+        """Twelve digits that differ where the weights or what stands beside them do; None for what is not here."""
+        if not self.is_local:
+            return None
+        import hashlib
+
+        digest = hashlib.sha256()
+        for file in sorted(path for path in Path(self.source).iterdir() if path.is_file()):
+            digest.update(f"{file.name}\0{file.stat().st_size}\0".encode("utf-8", "surrogateescape"))
+            for block in _blocks(file):
+                digest.update(block)
+        return digest.hexdigest()[:12]
+
+
+def _blocks(file: Path) -> Iterator[bytes]:
+    """The file, or of a large one blocks from all over it: training changes every part of the weights."""
+    size = file.stat().st_size
+    with file.open("rb") as data:
+        for nth in range(BLOCKS):
+            data.seek(max(0, size - BLOCK) * nth // (BLOCKS - 1) if size > BLOCKS * BLOCK else nth * BLOCK)
+            yield data.read(BLOCK)
+
 
 def resolved(spec: str, family: Family | None = None) -> Checkpoint | None:
     """The checkpoint of a folder, a hub id, a family's name or a TOML file; None where it is none of these."""
     if spec.endswith(".toml"):
-        return _of_family(families.of_file(Path(spec)), spec)
+        return of_facts(families.of_file(Path(spec)), spec)
     if Path(spec).expanduser().is_dir():
         return _of_folder(Path(spec).expanduser(), family)
     if spec in families.known():
-        return _of_family(families.known()[spec], spec)
+        return of_facts(families.known()[spec], spec)
     if _HUB_ID.fullmatch(spec):
         architecture = _architecture(_cached_config(spec))
         return Checkpoint(spec, family or _family_of(architecture, spec), architecture)
     return None
 
 
-def _of_family(family: Family, spec: str) -> Checkpoint:
+def of_facts(family: Family, spec: str) -> Checkpoint:
+    """The checkpoint that a family stands for."""
     source = family.checkpoint or family.hub_id
     if family.checkpoint is not None and not Path(family.checkpoint).expanduser().is_dir():
         raise UserError(f"{spec}: checkpoint = {family.checkpoint!r}: there is no such folder.")

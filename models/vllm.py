@@ -123,7 +123,8 @@ class Vllm:
         """The checkpoint, vLLM's flags and version, and how it samples."""
         return {
             "name": "vllm",
-            "model": self._checkpoint.source,
+            "model": self._checkpoint.name,
+            "content": self._checkpoint.content(),
             "family": self._checkpoint.family.name if self._checkpoint.family else None,
             "architecture": self._checkpoint.architecture,
             "version": _version(),

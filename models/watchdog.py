@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 
-GRACE = 20.0
+GRACE = 10.0
 """Seconds that a group has to end in good order."""
 
 

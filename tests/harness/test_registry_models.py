@@ -14,6 +14,7 @@ from packages import install
 from dtbench.harness import registry
 from dtbench.harness.errors import MachineryError, UserError
 from dtbench.harness.schema import Prompt, Sample
+from dtbench.models import families
 
 SAMPLES = [Sample("a", "Which bird?", ("Crow", "Jay"), "Jay", Path("clip"))]
 GOOD = """
@@ -168,7 +169,7 @@ def test_a_class_that_breaks_the_contract_is_told_in_one_line(folder: Path, text
 
 def test_an_installed_package_offers_its_model_by_entry_point(folder: Path) -> None:
     install(folder, "dtbench-own", {"own": "dtbench_own:Mine"}, GOOD, group="dtbench.models")
-    assert registry.model_names() == [*registry.MODELS, "own"]
+    assert registry.model_names() == [*registry.MODELS, "own", *families.known()]
     assert registry.model("own", {"size": "2"}).describe()["got"][0] == 2
     with pytest.raises(UserError, match=r"unknown model 'onw'. Did you mean own"):
         registry.model("onw", {})
