@@ -45,7 +45,9 @@ def chat_body(fixed: bytes, prompt: Prompt, seed: int | None) -> list[bytes]:
     seeded = b"" if seed is None else b',"seed":%d' % seed
     if prompt.wav is None:
         return [b"".join((*opening, b'{"role":"user","content":%b}]%b}' % (_quoted(prompt.text), seeded)))]
-    clip = binascii.b2a_base64(prompt.wav, newline=False)
+    import pybase64
+
+    clip = pybase64.b64encode(prompt.wav)
     return [b"".join((*opening, _CLIP_BEGINS)), clip, _CLIP_ENDS % _quoted(prompt.text) + b"]%b}" % seeded]
 
 
