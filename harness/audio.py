@@ -21,11 +21,7 @@ from dtbench.harness.packed import clip_name
 from dtbench.harness.schema import Clip
 
 if TYPE_CHECKING:
-    import numpy
-
-    from dtbench.harness.clips_decode import Decoded, Mono, Sound
-
-    PCM = numpy.ndarray[tuple[int], numpy.dtype[numpy.int16]]
+    from dtbench.harness.clips_decode import PCM, Decoded, Mono, Sound
 
 WHOLE, CUT, WINDOWS, REFUSE = "whole", "cut", "windows", "refuse"
 WINDOW_COUNT = 3
@@ -76,10 +72,9 @@ class Heard:
         """The sound of `wav` as float32 from -1 to 1: what runs in this process hears what an endpoint would."""
         import numpy
 
-        pcm = numpy.frombuffer(self.wav, "<i2", offset=_HEADER.size)
-        samples: Mono = pcm.astype(numpy.float32)
-        samples *= numpy.float32(1 / 32768)
-        return samples
+        from dtbench.harness.clips_decode import as_floats
+
+        return as_floats(numpy.frombuffer(self.wav, "<i2", offset=_HEADER.size))
 
 
 def hear(audio: Path | Clip, rate: int, limit: float | None, rule: str = CUT) -> Heard:
@@ -130,12 +125,19 @@ def _windows(frames: int, most: int) -> list[range]:
     return [range(start, start + length) for start, length in zip(starts, lengths, strict=True)]
 
 
-def _pcm16(mono: Mono, rate: int, wanted: int) -> PCM:
+def _pcm16(mono: Mono | PCM, rate: int, wanted: int) -> PCM:
     """The sound at the wanted rate as 16-bit numbers; what was 16-bit at that rate already comes out as it was."""
     import numpy
-    import soxr
 
-    wave = mono if rate == wanted else soxr.resample(mono, rate, wanted, quality="HQ")
+    from dtbench.harness.clips_decode import as_floats
+
+    if rate == wanted and mono.dtype == numpy.int16:
+        return mono.astype("<i2", copy=False)
+    wave = as_floats(mono)
+    if rate != wanted:
+        import soxr
+
+        wave = soxr.resample(wave, rate, wanted, quality="HQ")
     wave *= numpy.float32(32768)  # ours alone, as are the next: no copies
     numpy.rint(wave, out=wave)
     numpy.clip(wave, -32768, 32767, out=wave)

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from dtbench.harness.clips_mp3 import counted_samples
 from dtbench.harness.errors import DataError
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     Block = numpy.ndarray[tuple[int, int], numpy.dtype[Any]]
     """Frames by channels: int16 or float32, from -1 to 1."""
     Mono = numpy.ndarray[tuple[int], numpy.dtype[numpy.float32]]
+    PCM = numpy.ndarray[tuple[int], numpy.dtype[numpy.int16]]
 
 SLOWEST, FASTEST = 1_000, 768_000
 """Sampling rates that a sound can have; a header that says more would make the resampler fill the memory."""
@@ -58,8 +59,9 @@ class Decoded(NamedTuple):
     """What was asked for of a clip."""
 
     sound: Sound
-    mono: Mono
-    """The mean of the channels, from -1 to 1, in the spans asked for; the caller's own."""
+    mono: Mono | PCM
+    """The mean of the channels in the spans asked for, float32 from -1 to 1, the caller's own; one channel of 16 bits
+    stays as it is."""
     frames: int
     """How many there are in all, asked for or not."""
 
@@ -113,7 +115,7 @@ def _gathered(sound: Sound, spans: Sequence[range], name: str) -> Decoded:
 
     if not SLOWEST <= sound.rate <= FASTEST:
         raise DataError(f"{name}: the clip has a rate of {sound.rate} Hz, allowed are {SLOWEST} to {FASTEST} Hz.")
-    kept: list[Mono] = []
+    kept: list[Mono | PCM] = []
     done = 0
     for block in sound.blocks:
         mono = _mixed(block, name)
@@ -125,14 +127,28 @@ def _gathered(sound: Sound, spans: Sequence[range], name: str) -> Decoded:
         raise DataError(f"{name}: the clip holds no sound (0 frames).")
     if done < sound.promised:
         raise DataError(f"{name}: the clip is cut short: {done / sound.rate:.2f} s decode, its header promises more.")
-    return Decoded(sound, numpy.concatenate(kept) if kept else numpy.empty(0, numpy.float32), done)
+    joined = cast("Mono | PCM", numpy.concatenate(kept)) if kept else numpy.empty(0, numpy.float32)
+    return Decoded(sound, joined, done)
 
 
-def _mixed(block: Block, name: str) -> Mono:
-    """The mean of the channels, from -1 to 1. Column by column: numpy's mean takes ten times as long."""
+def as_floats(pcm: Mono | PCM) -> Mono:
+    """16-bit numbers as float32 from -1 to 1; what is float32 already as it is."""
+    import numpy
+
+    if pcm.dtype == numpy.float32:
+        return cast("Mono", pcm)
+    samples: Mono = pcm.astype(numpy.float32)
+    samples *= numpy.float32(1 / 32768)
+    return samples
+
+
+def _mixed(block: Block, name: str) -> Mono | PCM:
+    """The mean of the channels, as `Decoded` has it. Column by column: numpy's mean takes ten times as long."""
     import numpy
 
     whole = block.dtype == numpy.int16
+    if whole and block.shape[1] == 1:
+        return block[:, 0].copy()
     with numpy.errstate(over="ignore", invalid="ignore"):
         mono = block[:, 0].astype(numpy.float32)
         for channel in range(1, block.shape[1]):

@@ -62,7 +62,9 @@ def chat_body(fixed: bytes, prompt: Prompt, seed: int | None, part: AudioPart = 
     seeded = b"" if seed is None else b',"seed":%d' % seed
     if prompt.wav is None:
         return [b"".join((*opening, b'{"role":"user","content":%b}]%b}' % (_quoted(prompt.text), seeded)))]
-    clip = binascii.b2a_base64(prompt.wav, newline=False)
+    import pybase64
+
+    clip = pybase64.b64encode(prompt.wav)
     before, after = _CLIP[part]
     return [
         b"".join((*opening, before)),

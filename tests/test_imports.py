@@ -10,7 +10,10 @@ import pytest
 from dtbench.harness.cli.main import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[1]
-HEAVY = ("torch", "vllm", "transformers", "librosa", "pandas", "lm_eval", "datasets", "pyarrow", "numpy", "soundfile")
+HEAVY = (
+    *("torch", "vllm", "transformers", "librosa", "pandas", "lm_eval", "datasets"),
+    *("pyarrow", "numpy", "soundfile", "pybase64"),
+)
 OF_A_MACHINE = re.compile(r"(?<![\w.~-])/(?:work|root|opt|home)/\w")
 
 LOADED = f"""

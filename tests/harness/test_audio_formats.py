@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy
 import pytest
 import soundfile
+import soxr
 from sounds import Bytes, Wave, encoded, encoded_by_ffmpeg, loudness, pitch, sine
 
 from dtbench.harness.audio import WHOLE, Heard, decode_all, hear
@@ -92,6 +93,27 @@ def test_sound_that_is_as_the_model_hears_it_passes_bit_for_bit() -> None:
     heard = hear(clip, 16000, None)
     assert heard.wav == clip.data
     assert numpy.array_equal(heard.samples * 32768, pcm)
+
+
+def test_sixteen_bits_at_another_rate_are_resampled_as_the_floats_they_stand_for() -> None:
+    clip = encoded(sine(440, 1, 44100), 44100, subtype="PCM_16")
+    floats, _ = soundfile.read(io.BytesIO(clip.data), dtype="float32")
+    wanted = numpy.rint(soxr.resample(floats, 44100, 16000, quality="HQ") * 32768) / 32768
+    assert numpy.array_equal(hear(clip, 16000, None).samples, wanted)
+
+
+def test_eight_bits_and_two_channels_reach_a_model_at_their_rate_as_they_are() -> None:
+    values = numpy.arange(-128, 128).astype(numpy.int16) * 256
+    both = numpy.stack([values, values[::-1]], axis=1)
+    assert numpy.array_equal(hear(encoded(values, 16000, subtype="PCM_U8"), 16000, None).samples * 32768, values)
+    heard = hear(encoded(both, 16000, subtype="PCM_16"), 16000, None)
+    assert numpy.array_equal(heard.samples * 32768, both.mean(axis=1))
+
+
+def test_windows_of_sixteen_bits_are_frames_of_the_clip_itself() -> None:
+    pcm = numpy.arange(30_000).astype(numpy.int16)
+    heard = hear(encoded(pcm, 16000, subtype="PCM_16"), 16000, 0.1875, "windows").samples * 32768
+    assert numpy.array_equal(heard, numpy.concatenate([pcm[:1000], pcm[14_500:15_500], pcm[29_000:]]))
 
 
 def test_what_is_heard_is_a_wav_that_others_read() -> None:

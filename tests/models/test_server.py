@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from asking import PROMPT, answers
 from chat_server import Turn, chatting, nobody
+from small_data import tone
 
+from dtbench.harness.audio import hear
 from dtbench.harness.errors import MachineryError, ModelError, UserError
 from dtbench.harness.schema import Prompt
 from dtbench.harness.settings import arguments
@@ -191,3 +194,13 @@ def test_nothing_at_the_url_is_told_at_once() -> None:
     with pytest.raises(MachineryError) as raised:
         Server.reached(url, Settings())
     assert str(raised.value).startswith(f"no endpoint can be reached: {url} (connection refused). Is the server")
+
+
+def test_a_clip_that_is_as_the_model_hears_it_is_sent_bit_for_bit(tmp_path: Path) -> None:
+    clip = tmp_path / "clip.wav"
+    clip.write_bytes(tone(seconds=10.0))
+    with chatting() as chat:
+        answers(chat, replace(PROMPT, audio=clip, wav=hear(clip, 16000, None).wav))
+        (asked,) = chat.asked
+    sent = asked.json()["messages"][0]["content"][0]["input_audio"]["data"]
+    assert base64.b64decode(sent, validate=True) == clip.read_bytes()
