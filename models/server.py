@@ -1,4 +1,4 @@
-"""Any OpenAI-compatible chat endpoint, with the clip as `input_audio`."""
+"""Any OpenAI-compatible chat endpoint, with the clip as `input_audio` or `audio_url`."""
 
 from __future__ import annotations
 
@@ -63,7 +63,8 @@ class Server:
 
     def _request(self, to: Address, prompt: Prompt) -> list[bytes]:
         """Head and body in parts."""
-        first, *rest = chat_body(self._fixed, prompt, self._seed if prompt.seed is None else prompt.seed)
+        seed = self._seed if prompt.seed is None else prompt.seed
+        first, *rest = chat_body(self._fixed, prompt, seed, self._settings.audio_part)
         length = len(first) + sum(map(len, rest))
         return [b"%bcontent-length: %d\r\n\r\n%b" % (self._heads[to], length, first), *rest]
 
@@ -76,6 +77,7 @@ class Server:
             "version": self._about.version,
             "sampling": self._settings.sampling(),
             "timeout": self._settings.timeout,
+            "audio_part": self._settings.audio_part,
             "rate": self.rate,
             "limit_seconds": self.limit_seconds,
         }

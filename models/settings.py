@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dtbench.harness.errors import UserError
+from dtbench.models.wire import AudioPart
 
 SAMPLING = (
     "temperature",
@@ -47,6 +48,8 @@ class Settings:
     """More fields of the body."""
     timeout: float = 600.0
     """Seconds for a whole request."""
+    audio_part: AudioPart = "input_audio"
+    """How the clip stands in a request: as `input_audio`, or as the data URL of an `audio_url`."""
     rate: int = 16000
     """The sampling rate of the clips that are sent."""
     limit_seconds: float | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import binascii
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from dtbench.harness.errors import ModelError, printable
 from dtbench.harness.schema import Prompt, Response
@@ -15,8 +15,25 @@ from dtbench.models.reply import Reply
 LONGEST_MESSAGE = 300
 AGAIN = {408, 409, 425, 429}
 """Beside these every 5xx is asked again; any other status says that the request itself is wrong."""
-_CLIP_BEGINS = b'{"role":"user","content":[{"type":"input_audio","input_audio":{"data":"'
-_CLIP_ENDS = b'","format":"wav"}},{"type":"text","text":%b}]}'
+AudioPart = Literal["input_audio", "audio_url"]
+"""How the clip stands in a message: as OpenAI has it, or as a data URL, which some servers of a family know alone."""
+
+
+class _Around(NamedTuple):
+    """What stands before the clip's base64 in a message, and what after it."""
+
+    before: bytes
+    after: bytes
+
+
+_CLIP: Mapping[AudioPart, _Around] = {
+    "input_audio": _Around(
+        b'{"role":"user","content":[{"type":"input_audio","input_audio":{"data":"', b'","format":"wav"}},'
+    ),
+    "audio_url": _Around(
+        b'{"role":"user","content":[{"type":"audio_url","audio_url":{"url":"data:audio/wav;base64,', b'"}},'
+    ),
+}
 
 
 def fixed_fields(model: str, sampling: Mapping[str, Any]) -> bytes:
@@ -37,7 +54,7 @@ def request_head(method: str, address: Address, path: str, key: str | None) -> b
     return "".join(f"{line}\r\n" for line in lines).encode("ascii")
 
 
-def chat_body(fixed: bytes, prompt: Prompt, seed: int | None) -> list[bytes]:
+def chat_body(fixed: bytes, prompt: Prompt, seed: int | None, part: AudioPart = "input_audio") -> list[bytes]:
     """The body in parts, so that the clip is not copied; the id of the question is not in it."""
     opening = [fixed, b',"messages":[']
     if prompt.system is not None:
@@ -46,7 +63,12 @@ def chat_body(fixed: bytes, prompt: Prompt, seed: int | None) -> list[bytes]:
     if prompt.wav is None:
         return [b"".join((*opening, b'{"role":"user","content":%b}]%b}' % (_quoted(prompt.text), seeded)))]
     clip = binascii.b2a_base64(prompt.wav, newline=False)
-    return [b"".join((*opening, _CLIP_BEGINS)), clip, _CLIP_ENDS % _quoted(prompt.text) + b"]%b}" % seeded]
+    before, after = _CLIP[part]
+    return [
+        b"".join((*opening, before)),
+        clip,
+        b'%b{"type":"text","text":%b}]}]%b}' % (after, _quoted(prompt.text), seeded),
+    ]
 
 
 def _quoted(text: str) -> bytes:

@@ -13,6 +13,7 @@ from chat_server import Turn, chatting, nobody
 
 from dtbench.harness.errors import MachineryError, ModelError, UserError
 from dtbench.harness.schema import Prompt
+from dtbench.harness.settings import arguments
 from dtbench.models.server import Server
 from dtbench.models.settings import Settings
 
@@ -50,6 +51,22 @@ def test_the_clip_goes_as_base64_wav_and_nothing_names_the_question() -> None:
     assert b"jay" not in asked.content
     assert asked.headers["content-type"] == "application/json"
     assert asked.headers["accept-encoding"] == "identity"
+
+
+def test_the_clip_may_go_as_a_data_url_and_nothing_else_changes() -> None:
+    prompt = Prompt("Who?", Path("jay.wav"), system="Listen.", id="jay-7", seed=5, wav=WAV)
+    with chatting() as chat:
+        answers(chat, prompt)
+        answers(chat, prompt, audio_part="audio_url")
+        plain, by_url = (asked.json() for asked in chat.asked)
+    url = f"data:audio/wav;base64,{base64.b64encode(WAV).decode()}"
+    plain["messages"][1]["content"][0] = {"type": "audio_url", "audio_url": {"url": url}}
+    assert by_url == plain
+
+
+def test_a_way_to_send_clips_that_is_not_known_is_refused() -> None:
+    with pytest.raises(UserError, match="one of input_audio, audio_url is expected"):
+        arguments(Settings, {"audio_part": "audio"}, "an endpoint")
 
 
 def test_a_prompt_without_a_clip_is_a_plain_text() -> None:
@@ -135,6 +152,7 @@ def test_the_record_says_where_what_and_how_but_no_secret(monkeypatch: pytest.Mo
             "version": "0.32.0",
             "sampling": {"temperature": 0.0},
             "timeout": 600.0,
+            "audio_part": "input_audio",
             "rate": 16000,
             "limit_seconds": None,
         }
