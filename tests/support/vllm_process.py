@@ -34,6 +34,12 @@ class Server(NamedTuple):
     model: str
     """The name that requests give the model."""
     checkpoint: Path
+    group: int = 0
+    """The process group of it and its workers."""
+
+    def signal(self, sign: signal.Signals) -> None:
+        """Send it, and its workers, a signal."""
+        os.killpg(self.group, sign)
 
 
 class ServerError(Exception):
@@ -41,13 +47,13 @@ class ServerError(Exception):
 
 
 @contextmanager
-def serving(checkpoint: Path, log: Path) -> Iterator[Server]:
+def serving(checkpoint: Path, log: Path, port: int | None = None) -> Iterator[Server]:
     """The checkpoint behind `vllm serve`, taken down with all its workers."""
-    server = Server(f"http://127.0.0.1:{_free_port()}", "tiny", checkpoint)
+    server = Server(f"http://127.0.0.1:{port or _free_port()}", "tiny", checkpoint)
     process = _start(server, log)
     try:
         _wait_until_ready(server, process, log)
-        yield server
+        yield server._replace(group=process.pid)
     finally:
         _stop(process)
 
