@@ -47,8 +47,7 @@ def url(tmp_path: Path) -> Iterator[str]:
         yield running
         return
     if importlib.util.find_spec("vllm") is None:
-        print("\nskipped, as vLLM is not installed: the cost of the harness beside a bare client (`make vllm`)")
-        pytest.skip("vllm is not installed")
+        pytest.skip("vLLM is not installed (`make vllm`): what the harness adds to it is not measured")
     subprocess.run([sys.executable, str(TINY), str(tmp_path / "tiny")], check=True)
     with serving(tmp_path / "tiny", tmp_path / "server.log") as server:
         yield server.url

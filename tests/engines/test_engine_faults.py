@@ -8,14 +8,13 @@ import subprocess
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from bad_line import Fault, bad_line
 from called_birds import TASK, calls, write_birds
 from command import COMMAND, Done, process
 from runs import assert_each_once, lines_of, records, status, wait_until
-from vllm_process import Server, serving
+from vllm_process import Server
 
 pytestmark = pytest.mark.engine
 
@@ -134,23 +133,24 @@ def test_the_other_endpoint_takes_over_and_the_one_that_was_away_is_used_again(
 
 
 def test_a_killed_server_ends_the_run_and_the_next_one_completes_it(
-    tiny_qwen2_audio: Path, birds: Path, ids: Sequence[str], tmp_path: Path
+    vllm_server: Server, birds: Path, ids: Sequence[str], tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    with serving(tiny_qwen2_audio, tmp_path / "first.log") as server:
-        run = begun(arguments(server.url, birds, out))
-        try:
-            wait_until(lambda: lines_of(out, "birds") >= 8)
-        finally:
-            server.signal(signal.SIGKILL)
-            stopped = ended(run)
+    run = begun(arguments(vllm_server.url, birds, out))
+    try:
+        wait_until(lambda: lines_of(out, "birds") >= 8)
+        vllm_server.signal(signal.SIGKILL)
+        stopped = ended(run)
+        away = process("run", *arguments(vllm_server.url, birds, out))
+    finally:
+        run.kill()
+        vllm_server.stop()
+        vllm_server.start()  # at the same place, as other tests use it
     assert stopped.code == 3, stopped
     assert "Run the same command again" in stopped.err
     answered = {record["id"] for record in records(out, "birds") if "error" not in record}
     assert 8 <= len(answered) < QUESTIONS
-    away = process("run", *arguments(server.url, birds, out))
     assert away.refusal(3).startswith("dtbench: no endpoint can be reached")
-    with serving(tiny_qwen2_audio, tmp_path / "second.log", urlsplit(server.url).port):
-        done = process("run", *arguments(server.url, birds, out))
+    done = process("run", *arguments(vllm_server.url, birds, out))
     assert done.code == 0, done.err
     assert_whole(out, ids)

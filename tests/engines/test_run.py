@@ -23,12 +23,13 @@ LENGTH = ("-M", "max_tokens=12", "-M", 'extra={"ignore_eos":true}')
 
 
 def run(server: Server, data: Path, out: Path, *options: str, temperature: int = 0) -> Mapping[str, Any]:
-    """A run that ends well; its records by id, and those of repeats by id and repeat."""
+    """A run that ends well; its records by `id/repeat`."""
     sampling = (*LENGTH, "-M", f"temperature={temperature}")
-    where = ("--model", server.url, "--task-file", TASK, "--data-dir", data, "--out", out)
-    done = process("run", *where, *sampling, *options)
+    asked = ("--model", server.url, "--task-file", TASK, "--data-dir", data, "--out", out)
+    done = process("run", *asked, *sampling, *options)
     assert done.code == 0, done.err
-    found = {record["id"] + f"/{record['sample']}" * bool(record["sample"]): record for record in records(out, "birds")}
+    where = out / "audio-silence" if "silence" in options else out
+    found = {f"{record['id']}/{record['sample']}": record for record in records(where, "birds")}
     assert not [record["error"] for record in found.values() if "error" in record]
     return found
 
@@ -64,7 +65,7 @@ def test_clips_of_many_forms_are_heard_and_scored(vllm_server: Server, tmp_path:
     ids = write_birds(tmp_path / "data", [form.data for form in forms])
     found = run(vllm_server, tmp_path / "data", tmp_path / "out")
     assert_each_once(tmp_path / "out", ids, task="birds")
-    heard = [(found[id_]["audio"]["rate"], found[id_]["audio"]["channels"]) for id_ in ids]
+    heard = [(found[f"{id_}/0"]["audio"]["rate"], found[f"{id_}/0"]["audio"]["channels"]) for id_ in ids]
     assert heard == [(16000, 1), (44100, 2), (48000, 1), (22050, 1), (44100, 1), (32000, 6), (8000, 1)]
     assert all(record["response"]["usage"]["completion_tokens"] == 12 for record in found.values())
     told = json.loads((tmp_path / "out" / "summary.json").read_text())
@@ -107,7 +108,7 @@ def test_a_long_clip_is_cut_and_counted_and_what_is_left_is_heard(vllm_server: S
     short = [encoded(long[: 16000 * seconds], 16000).data for seconds in (2, 30)]
     write_birds(tmp_path / "whole", [encoded(long, 16000).data] * 2)
     write_birds(tmp_path / "short", short)
-    for limit, place in (("2", "call-0"), ("30", "call-1")):
+    for limit, place in (("2", "call-0/0"), ("30", "call-1/0")):
         out = tmp_path / f"cut at {limit}"
         cut = run(vllm_server, tmp_path / "whole", out, "-M", f"limit_seconds={limit}")
         alike = run(vllm_server, tmp_path / "short", tmp_path / f"short {limit}")
