@@ -12,8 +12,8 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 READY_WITHIN = 300  # seconds; 25 on an idle machine, several times that on a busy one
 QUIET = {
@@ -26,70 +26,79 @@ QUIET = {
 }
 
 
-class Server(NamedTuple):
-    """A vLLM server on this machine."""
-
-    url: str
-    """The root of its API, without /v1."""
-    model: str
-    """The name that requests give the model."""
-    checkpoint: Path
-
-
 class ServerError(Exception):
     """The server did not come up; the message ends with its log."""
+
+
+@dataclass
+class Server:
+    """A vLLM server on this machine."""
+
+    checkpoint: Path
+    log: Path
+    model: str = "tiny"
+    """The name that requests give the model."""
+    url: str = field(default_factory=lambda: f"http://127.0.0.1:{_free_port()}")
+    """The root of its API, without /v1."""
+    _process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Bring it up, at the same place as before where it had been up."""
+        command = [str(Path(sys.executable).with_name("vllm")), "serve", str(self.checkpoint)]
+        command += ["--served-model-name", self.model, "--host", "127.0.0.1", "--port", self.url.rpartition(":")[2]]
+        command += ["--dtype", "float32", "--max-model-len", "2048", "--max-num-seqs", "16", "--enforce-eager"]
+        command += ["--kv-cache-memory-bytes", "64M"]  # the default takes 92 % of the machine's memory
+        with self.log.open("ab") as output:
+            self._process = subprocess.Popen(
+                command,
+                env=os.environ | QUIET,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # its workers are ended with it
+            )
+        self._wait_until_ready(self._process)
+
+    def signal(self, sign: signal.Signals) -> None:
+        """Send it, and its workers, a signal."""
+        assert self._process is not None
+        os.killpg(self._process.pid, sign)
+
+    def stop(self) -> None:
+        """Take it down with all its workers."""
+        for sign, patience in ((signal.SIGTERM, 30), (signal.SIGKILL, 10)):
+            if self._process is None:
+                return
+            try:
+                self.signal(sign)
+                self._process.wait(patience)
+            except ProcessLookupError:
+                return
+            except subprocess.TimeoutExpired:
+                continue
+
+    def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + READY_WITHIN
+        while time.monotonic() < deadline:
+            if process.poll() is not None:
+                raise ServerError(f"vllm serve ended with {process.returncode}:\n{_tail(self.log)}")
+            try:
+                with urllib.request.urlopen(f"{self.url}/health", timeout=5):
+                    return
+            except (urllib.error.URLError, ConnectionError, TimeoutError):
+                time.sleep(0.2)
+        raise ServerError(f"vllm serve was not ready within {READY_WITHIN} s:\n{_tail(self.log)}")
 
 
 @contextmanager
 def serving(checkpoint: Path, log: Path) -> Iterator[Server]:
     """The checkpoint behind `vllm serve`, taken down with all its workers."""
-    server = Server(f"http://127.0.0.1:{_free_port()}", "tiny", checkpoint)
-    process = _start(server, log)
+    server = Server(checkpoint, log)
     try:
-        _wait_until_ready(server, process, log)
+        server.start()
         yield server
     finally:
-        _stop(process)
-
-
-def _start(server: Server, log: Path) -> subprocess.Popen[bytes]:
-    command = [str(Path(sys.executable).with_name("vllm")), "serve", str(server.checkpoint)]
-    command += ["--served-model-name", server.model, "--host", "127.0.0.1", "--port", server.url.rpartition(":")[2]]
-    command += ["--dtype", "float32", "--max-model-len", "2048", "--max-num-seqs", "16", "--enforce-eager"]
-    command += ["--kv-cache-memory-bytes", "64M"]  # the default takes 92 % of the machine's memory
-    with log.open("wb") as output:
-        return subprocess.Popen(
-            command,
-            env=os.environ | QUIET,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # its workers are ended with it
-        )
-
-
-def _wait_until_ready(server: Server, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + READY_WITHIN
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise ServerError(f"vllm serve ended with {process.returncode}:\n{_tail(log)}")
-        try:
-            with urllib.request.urlopen(f"{server.url}/health", timeout=5):
-                return
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            time.sleep(0.2)
-    raise ServerError(f"vllm serve was not ready within {READY_WITHIN} s:\n{_tail(log)}")
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    for sign, patience in ((signal.SIGTERM, 30), (signal.SIGKILL, 10)):
-        try:
-            os.killpg(process.pid, sign)
-            process.wait(patience)
-        except ProcessLookupError:
-            return
-        except subprocess.TimeoutExpired:
-            continue
+        server.stop()
 
 
 def _tail(log: Path, lines: int = 40) -> str:
