@@ -17,6 +17,7 @@ from dtbench.harness.errors import DtbenchError, printable
 COMMANDS = {
     "tasks": "List the benchmarks and what is known of each.",
     "data": "Fetch a benchmark's data, or check what is there.",
+    "models": "List the families of models and what is known of each.",
     "run": "Ask a model the questions of benchmarks, keep every answer, print the scores.",
     "score": "Score a prediction file exactly as the benchmark's authors do.",
     "extract": "Take the answer out of model outputs.",

@@ -1,0 +1,95 @@
+"""`dtbench models`: the families of audio-language models, and what is known of each."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from dtbench.harness.cli.options import AsJson
+from dtbench.harness.errors import UserError, nearest, printable
+from dtbench.models import families
+from dtbench.models.families import Family
+
+Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="One family only, or a TOML file of yours.")]
+
+
+def command(name: Name = None, as_json: AsJson = False) -> None:
+    """List the families of models and what is known of each; every other checkpoint that vLLM serves runs too."""
+    chosen = _chosen(name)
+    if as_json:
+        typer.echo(json.dumps([_facts(family) for family in chosen]))
+    elif name is None:
+        _print_table(chosen)
+        typer.echo("Without weights: random, first, majority, echo-gold, replay. All of one: `dtbench models NAME`.")
+    else:
+        for family in chosen:
+            typer.echo("\n".join(map(printable, _whole(family))))
+
+
+def _chosen(name: str | None) -> Sequence[Family]:
+    if name is None:
+        return list(families.known().values())
+    if name.endswith(".toml"):
+        return list(families.read(Path(name)).values())
+    if name not in families.known():
+        raise UserError(f"unknown family {name!r}. {nearest(name, families.known())}")
+    return [families.known()[name]]
+
+
+def _facts(family: Family) -> dict[str, Any]:
+    return {name: value for name, value in dataclasses.asdict(family).items() if value not in (None, "", (), {})}
+
+
+def _print_table(chosen: Sequence[Family]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(show_lines=True)
+    for title in ("family", "what it is", "clip"):
+        table.add_column(title, overflow="fold")
+    for family in chosen:
+        table.add_row(Text(family.name), Text("\n".join(_lines(family))), Text(_limit(family)))
+    Console(highlight=False).print(table)
+
+
+def _lines(family: Family) -> Iterator[str]:
+    yield printable(family.title)
+    where = family.url or family.checkpoint or family.hub_id
+    if where:
+        yield printable(where)
+    yield f"runs with {' or '.join(family.backends)}"
+    if family.thinking:
+        yield printable(f"thinking: {family.thinking}")
+    yield printable(f"run here: {family.proven or 'no'}")
+
+
+def _limit(family: Family) -> str:
+    return f"{family.limit_seconds:g} s" if family.limit_seconds else "any"
+
+
+def _whole(family: Family) -> Iterator[str]:
+    yield f"{family.name}: {family.title}"
+    facts = {
+        "hub id": family.hub_id,
+        "folder": family.checkpoint,
+        "classes": ", ".join(family.architectures),
+        "endpoint": family.url,
+        "model": family.model,
+        "runs with": " or ".join(family.backends),
+        "instead": family.instead,
+        "thinking": family.thinking,
+        "chain": " ... ".join(family.chain or ()),
+        "clips": f"{family.rate} Hz, {_limit(family)}",
+        "sampling": ", ".join(f"{name} {value}" for name, value in family.sampling.items()),
+        "vllm serve": " ".join(f"{name}={value}" for name, value in family.serve.items()),
+        "licence": family.licence,
+        "run here": family.proven or "no",
+    }
+    yield from (f"  {name:<11}{value}" for name, value in facts.items() if value)
+    yield from (f"  {'trap':<11}{trap}" for trap in family.traps)
