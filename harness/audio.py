@@ -70,11 +70,16 @@ class Heard:
     @property
     def samples(self) -> Mono:
         """The sound of `wav` as float32 from -1 to 1: what runs in this process hears what an endpoint would."""
-        import numpy
+        return samples_of(self.wav)
 
-        from dtbench.harness.clips_decode import as_floats
 
-        return as_floats(numpy.frombuffer(self.wav, "<i2", offset=_HEADER.size))
+def samples_of(wav: bytes) -> Mono:
+    """The sound of a WAV file of ours as float32 from -1 to 1."""
+    import numpy
+
+    from dtbench.harness.clips_decode import as_floats
+
+    return as_floats(numpy.frombuffer(wav, "<i2", offset=_HEADER.size))
 
 
 def hear(audio: Path | Clip, rate: int, limit: float | None, rule: str = CUT) -> Heard:

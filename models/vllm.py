@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import json
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from dtbench.harness.errors import MachineryError, ModelError, UserError
@@ -17,6 +15,7 @@ from dtbench.models.checkpoint import Checkpoint
 from dtbench.models.engine import SERVED, Engine, Launch, Say, executable
 from dtbench.models.lookup import Found
 from dtbench.models.machine import environment, machine_flags
+from dtbench.models.sampling import default_sampling
 from dtbench.models.server import Server
 from dtbench.models.settings import Settings
 
@@ -60,7 +59,7 @@ class Vllm:
             if taken in flags:
                 raise UserError(f"-M {taken}={options[taken]}: not set here; dtbench starts vLLM for itself alone.")
         family = checkpoint.family
-        usual = family.settings() if family else {}
+        usual = {**(family.settings() if family else {}), **default_sampling(checkpoint)}
         settings = Settings(**{**usual, **arguments(Settings, ours, "vLLM")})
         return cls(
             checkpoint,
@@ -131,7 +130,6 @@ class Vllm:
             "flags": dict(self._flags),
             "machine": dict(self._machine),
             "sampling": self._settings.sampling(),
-            "generation_config": generation_config(self._checkpoint),
             "timeout": self._settings.timeout,
             "rate": self.rate,
             "limit_seconds": self.limit_seconds,
@@ -140,16 +138,6 @@ class Vllm:
     async def aclose(self) -> None:
         """Take the engine down; the log of one that ran to the end is not kept."""
         await self._clear(keep_log=self._server is None)
-
-
-def generation_config(checkpoint: Checkpoint) -> Mapping[str, Any] | None:
-    """How the checkpoint's authors sample, which stands where -M says nothing; None where they do not tell."""
-    try:
-        told = json.loads((Path(checkpoint.source) / "generation_config.json").read_bytes())
-    except (OSError, ValueError):
-        return None
-    known = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "max_new_tokens", "do_sample")
-    return {name: told[name] for name in known if name in told} if isinstance(told, dict) else None
 
 
 def _flag(name: str, text: str) -> str | bool:
