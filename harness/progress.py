@@ -14,6 +14,10 @@ from dtbench.harness.run import Tally
 
 PLAIN_SECONDS = 10.0
 """Between two lines where there is no terminal."""
+LONGEST_NAME = 24
+"""What is shown of a task's name in front of its figures."""
+BAR_FITS = 100
+"""Columns of a terminal from which on a bar leaves room for the figures."""
 
 
 class Progress:
@@ -31,6 +35,7 @@ class Progress:
         """Show the bars, where there is a terminal."""
         if not self._quiet and sys.stderr.isatty():
             self._bars = _bars()
+        if self._bars is not None:
             self._bars.start()
         return self
 
@@ -49,7 +54,8 @@ class Progress:
         self._begun = self._said = time.monotonic()
         if self._bars is not None:
             figures = self._figures(tally)
-            self._bar = self._bars.add_task(self._name, total=tally.expected, completed=tally.done, figures=figures)
+            name = self._name if len(self._name) <= LONGEST_NAME else f"{self._name[: LONGEST_NAME - 1]}…"
+            self._bar = self._bars.add_task(name, total=tally.expected, completed=tally.done, figures=figures)
 
     def show(self, tally: Tally) -> None:
         """Tell how far the task is, where it is time to."""
@@ -109,14 +115,22 @@ def _duration(seconds: float) -> str:
 
 
 def _bars() -> Any:
+    """A line for each task, cut at its end where the terminal is narrow; None where nothing can be drawn twice."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+    from rich.progress import BarColumn
     from rich.progress import Progress as Bars
 
-    return Bars(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=20),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[figures]}", markup=False),
-        console=Console(stderr=True),
-    )
+    console = Console(stderr=True)
+    if console.is_dumb_terminal:
+        return None
+    name, figures = "{task.description}", "{task.completed:.0f}/{task.total:.0f} {task.fields[figures]}"
+    if console.width >= BAR_FITS:
+        return Bars(_text(name), BarColumn(bar_width=20), _text(figures), console=console)
+    return Bars(_text(f"{name} {figures}"), console=console)
+
+
+def _text(told: str) -> Any:
+    from rich.progress import TextColumn
+    from rich.table import Column
+
+    return TextColumn(told, markup=False, table_column=Column(no_wrap=True, overflow="ellipsis"))

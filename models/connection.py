@@ -1,8 +1,9 @@
 """HTTP/1.1 to one host, as much as a chat endpoint takes: keep-alive, TLS, any number of requests in flight.
 
 Written here because of what a request costs in CPU time, measured on one machine with 64 in flight, without and with a
-clip of 10 s: openai 3.0 and 4.9 ms, httpx 2.3 and 2.5 ms, aiohttp 0.10 and 0.74 ms, this 0.06 and 0.70 ms (of which
-0.5 ms are base64). It spares a dependency, and is no more than chat takes: no redirects, no compression, no proxies.
+clip of 10 s: openai 3.0 and 4.9 ms, httpx 2.3 and 2.5 ms, aiohttp 0.10 and 0.74 ms, this 0.06 and 0.70 ms (with the
+base64 of the standard library, which was 0.5 ms of it). It spares a dependency,
+and is no more than chat takes: no redirects, no compression, no proxies.
 """
 
 from __future__ import annotations

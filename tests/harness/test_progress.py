@@ -98,8 +98,25 @@ def test_on_a_terminal_each_task_has_a_bar_in_one_line(tmp_path: Path) -> None:
     assert re.search(r"30/30 [\d.]+/s, 50.0% right, 15 unanswered, 0 failed", states[-1])
 
 
-def on_a_terminal(command: Sequence[str]) -> str:
-    """What a command shows on a terminal of 100 columns."""
+def test_on_a_narrow_terminal_the_count_stays_and_the_bar_goes(tmp_path: Path) -> None:
+    mmar_data(tmp_path / "data", 6)
+    model = write_script(tmp_path / "script.jsonl", [{"text": "(A)", "sleep": 0.2}])
+    asked = ("run", *model, "--tasks", "mmar", "--data-dir", tmp_path / "data", "--out", tmp_path / "run")
+    said = on_a_terminal([*COMMAND, *map(str, asked)], COLUMNS="40")
+    states = re.findall(r"mmar \d/6 [^\r\n]*", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", said))
+    assert states
+    assert all(len(line.rstrip()) <= 40 for line in states)
+
+
+def test_a_terminal_that_cannot_go_back_gets_no_bar(tmp_path: Path) -> None:
+    mmar_data(tmp_path / "data", 2)
+    model = write_script(tmp_path / "script.jsonl", [{"text": "(A)"}])
+    asked = ("run", *model, "--tasks", "mmar", "--data-dir", tmp_path / "data", "--out", tmp_path / "run")
+    assert "2/2" not in on_a_terminal([*COMMAND, *map(str, asked)], TERM="dumb")
+
+
+def on_a_terminal(command: Sequence[str], **settings: str) -> str:
+    """What a command shows on a terminal, of 100 columns unless told otherwise."""
     ours, theirs = pty.openpty()
     said: list[bytes] = []
 
@@ -111,7 +128,7 @@ def on_a_terminal(command: Sequence[str]) -> str:
                 return
             said.append(part)
 
-    environment = {**os.environ, "COLUMNS": "100", "TERM": "xterm"}
+    environment = {**os.environ, "COLUMNS": "100", "TERM": "xterm", **settings}
     with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as process:
         os.close(theirs)
         listener = threading.Thread(target=listen)
