@@ -1,0 +1,14 @@
+"""Writes a checkpoint of a few MB, with random weights and a true architecture: `python -m tiny_checkpoints NAME FOLDER`.
+
+transformers and vLLM load it as they load the released model.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from tiny_checkpoints.catalogue import TINY
+
+name, folder = sys.argv[1:]
+TINY[name].write(Path(folder))

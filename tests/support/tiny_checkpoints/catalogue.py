@@ -1,0 +1,55 @@
+"""The architectures that a tiny checkpoint is made of."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tiny:
+    """One architecture, by the short name of its family."""
+
+    module: str
+    """The module of this folder that writes it."""
+    transformers: str | None
+    """The class of transformers that is compared with vLLM; None where the released model brings code of its own."""
+    vllm: Mapping[str, Any] = field(default_factory=dict)
+    """What vLLM has to be told of it."""
+    always: bool = False
+    """Whether it is in every run of the tests, or only where all are asked for."""
+
+    def write(self, folder: Path) -> None:
+        """Write the checkpoint; takes torch and transformers, and seconds."""
+        folder.mkdir(parents=True, exist_ok=True)
+        importlib.import_module(f"tiny_checkpoints.{self.module}").write(folder)
+
+
+_HEARING = {"limit_mm_per_prompt": {"audio": 1, "image": 0, "video": 0}}
+_MISTRAL = dict.fromkeys(("tokenizer_mode", "config_format", "load_format"), "mistral")
+TINY: Mapping[str, Tiny] = {
+    "qwen2-audio": Tiny(module="qwen2_audio", transformers="Qwen2AudioForConditionalGeneration", always=True),
+    "qwen2.5-omni": Tiny(
+        module="qwen2_5_omni",
+        transformers="Qwen2_5OmniThinkerForConditionalGeneration",
+        vllm=_HEARING,
+        always=True,
+    ),
+    "qwen3-omni": Tiny(
+        module="qwen3_omni",
+        transformers="Qwen3OmniMoeThinkerForConditionalGeneration",
+        vllm=_HEARING,
+        always=True,
+    ),
+    "audio-flamingo-3": Tiny(
+        module="audio_flamingo_3", transformers="AudioFlamingo3ForConditionalGeneration", always=True
+    ),
+    "granite-speech": Tiny(module="granite_speech", transformers="GraniteSpeechForConditionalGeneration", always=True),
+    "glm-asr": Tiny(module="glm_asr", transformers="GlmAsrForConditionalGeneration"),
+    "qwen3-asr": Tiny(module="qwen3_asr", transformers="Qwen3ASRForConditionalGeneration"),
+    "voxtral": Tiny(module="voxtral", transformers="VoxtralForConditionalGeneration", vllm=_MISTRAL),
+    "ultravox": Tiny(module="ultravox", transformers=None, vllm={"trust_remote_code": True}),
+}
