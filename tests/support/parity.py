@@ -58,9 +58,7 @@ def by_transformers(kind: str, checkpoint: Path, clips: Sequence[bytes]) -> Sequ
     import transformers
 
     processor = transformers.AutoProcessor.from_pretrained(checkpoint)
-    model, told = getattr(transformers, kind).from_pretrained(
-        checkpoint, dtype=torch.float32, output_loading_info=True
-    )
+    model, told = getattr(transformers, kind).from_pretrained(checkpoint, dtype=torch.float32, output_loading_info=True)
     assert not told["missing_keys"], told["missing_keys"]
     model.eval().generation_config.eos_token_id = None  # every answer has the same length
     return [_written(model, _inputs(processor, clip)) for clip in clips]

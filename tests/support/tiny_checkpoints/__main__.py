@@ -1,4 +1,4 @@
-"""Writes a checkpoint of a few MB, with random weights and a true architecture: `python -m tiny_checkpoints NAME FOLDER`.
+"""Writes a few MB of random weights in a true architecture: `python -m tiny_checkpoints NAME FOLDER`.
 
 transformers and vLLM load it as they load the released model.
 """

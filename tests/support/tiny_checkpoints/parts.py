@@ -1,4 +1,4 @@
-"""What the tiny checkpoints share: a tokenizer of bytes, a chat template, sizes, random weights, and how they are saved."""
+"""What the tiny checkpoints share: a tokenizer of bytes, a chat template, sizes, random weights, and the saving."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def mel_features(bins: int = MEL_BINS) -> Any:
 
 
 def randomise(model: Any, seed: int = 0) -> None:
-    """Weights that carry a signal to the end, so that another clip gives another answer; no bias and no norm is plain."""
+    """Weights that carry a signal to the end: another clip gives another answer; no bias and no norm is plain."""
     generator = torch.Generator().manual_seed(seed)
     for name, parameter in model.named_parameters():
         noise = torch.randn(parameter.shape, generator=generator)
