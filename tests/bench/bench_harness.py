@@ -36,7 +36,7 @@ ROUNDS = 3
 TOKENS = 16
 SETTINGS = Settings(temperature=0.0, max_tokens=TOKENS, extra={"ignore_eos": True})
 OPTIONS = ("temperature=0", f"max_tokens={TOKENS}", 'extra={"ignore_eos":true}')
-TINY = Path(__file__).parents[1] / "support" / "tiny_qwen2_audio.py"
+SUPPORT = Path(__file__).parents[1] / "support"
 RUNNING = "DTBENCH_BENCH_VLLM"
 """The variable that names the URL of a server of the tiny checkpoint that runs already, such as http://127.0.0.1:8000."""
 
@@ -48,7 +48,8 @@ def url(tmp_path: Path) -> Iterator[str]:
         return
     if importlib.util.find_spec("vllm") is None:
         pytest.skip("vLLM is not installed (`make vllm`): what the harness adds to it is not measured")
-    subprocess.run([sys.executable, str(TINY), str(tmp_path / "tiny")], check=True)
+    write = [sys.executable, "-m", "tiny_checkpoints", "qwen2-audio", str(tmp_path / "tiny")]
+    subprocess.run(write, check=True, cwd=SUPPORT)
     with serving(tmp_path / "tiny", tmp_path / "server.log") as server:
         yield server.url
 

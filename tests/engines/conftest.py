@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from vllm_process import Server, serving
 
-TINY_CHECKPOINT = Path(__file__).parents[1] / "support" / "tiny_qwen2_audio.py"
+SUPPORT = Path(__file__).parents[1] / "support"
 UNAVAILABLE = Path(sys.prefix) / "vllm-unavailable.txt"
 """Where tests/setup leaves the reason why vLLM could not be installed."""
 REQUIRED = os.environ.get("DTBENCH_REQUIRE_ENGINES") == "1"
@@ -24,7 +24,8 @@ def tiny_qwen2_audio(tmp_path_factory: pytest.TempPathFactory) -> Path:
     _need("transformers")
     folder = tmp_path_factory.mktemp("checkpoints") / "tiny-qwen2-audio"
     # A process of its own keeps torch, and the warnings of what it imports, out of this one.
-    subprocess.run([sys.executable, str(TINY_CHECKPOINT), str(folder)], check=True)
+    write = [sys.executable, "-m", "tiny_checkpoints", "qwen2-audio", str(folder)]
+    subprocess.run(write, check=True, cwd=SUPPORT)
     return folder
 
 
