@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from dtbench.harness.outcomes import Outcomes
-from dtbench.harness.stats import Difference, paired, share
+from dtbench.harness.stats import Difference, paired, paired_clusters, share
 
 Records = Iterable[Mapping[str, Any]]
 
@@ -25,12 +25,15 @@ class Said(NamedTuple):
 Run = dict[tuple[str, int], Said]
 
 
-def listening(plain: Records, altered: Records) -> dict[str, Any]:
-    """A plain run against one whose clips were replaced: the gap in accuracy, and the choices that stay the same."""
+def listening(plain: Records, altered: Records, shared: Mapping[str, int]) -> dict[str, Any]:
+    """A plain run against one whose clips were replaced: the gap in accuracy, and the choices that stay the same.
+
+    `shared` numbers the clips that several questions are about.
+    """
     heard, unheard = _said(plain), _said(altered)
     both = sorted(heard.keys() & unheard.keys())
     questions = {id_ for id_, _ in both}
-    gap = _gap(heard, unheard, both)
+    gap = _gap(heard, unheard, both, shared)
     chosen = [key for key in both if heard[key].choice is not None]
     same = sum(heard[key].choice == unheard[key].choice for key in chosen)
     return {
@@ -78,15 +81,23 @@ def _said(records: Records) -> Run:
     }
 
 
-def _gap(one: Run, other: Run, both: Iterable[tuple[str, int]]) -> Difference | None:
-    """Repeats of one question make one pair."""
+def _gap(one: Run, other: Run, both: Iterable[tuple[str, int]], shared: Mapping[str, int]) -> Difference | None:
+    """Repeats of one question make one pair, and questions about one clip one cluster."""
     sums: dict[str, list[int]] = {}
     for key in both:
         pair = sums.setdefault(key[0], [0, 0, 0])
         pair[0] += one[key].right
         pair[1] += other[key].right
         pair[2] += 1
-    return paired((first / times, second / times) for first, second, times in sums.values())
+    pairs = {id_: (first / times, second / times) for id_, (first, second, times) in sums.items()}
+    if not any(id_ in shared for id_ in pairs):
+        return paired(pairs.values())
+    clusters: dict[int | str, list[tuple[float, float]]] = {}
+    for id_, each in pairs.items():
+        clusters.setdefault(shared.get(id_, id_), []).append(each)
+    return paired_clusters(
+        [(sum(first for first, _ in each), sum(second for _, second in each), len(each)) for each in clusters.values()]
+    )
 
 
 def _disagreement(choices: Sequence[str | None]) -> float:

@@ -24,7 +24,7 @@ def against_neighbours(run: StoredRun, task: str) -> dict[str, Any]:
         home = run.path.parent.parent / run.path.name if turned else run.path.parent
         plain = _same_questions(home, run, task)
         if plain is not None:
-            compared["listening"] = listening(plain.records(task), run.records(task))
+            compared["listening"] = listening(plain.records(task), run.records(task), about.get("shared_clips") or {})
     if turned:
         runs = [_same_questions(path, run, task) for path in (run.path.parent, *_rotations(run.path.parent))]
         orders = [other.records(task) for other in runs if other is not None]

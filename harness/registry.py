@@ -147,7 +147,7 @@ def task_from_file(path: Path) -> Task:
         raise UserError(f"--task-file {path}: this is a folder; a Python file that defines a task is expected.")
     if not path.is_file():
         raise UserError(f"--task-file {path}: there is no such file.")
-    spec = importlib.util.spec_from_file_location(f"dtbench_task_file_{path.stem}", path)
+    spec = importlib.util.spec_from_file_location(_module_of(path), path)
     if spec is None or spec.loader is None:
         raise UserError(f"--task-file {path}: not a Python file; its name must end in .py.")
     module = importlib.util.module_from_spec(spec)
@@ -160,6 +160,15 @@ def task_from_file(path: Path) -> Task:
         return _as_task(_only_task_class(module, path), str(path))
     except TaskError as error:
         raise UserError(f"--task-file: {error}") from error
+
+
+def is_from_file(task: Task, path: Path) -> bool:
+    """Whether this user's file defines the task."""
+    return type(task).__module__ == _module_of(path)
+
+
+def _module_of(path: Path) -> str:
+    return f"dtbench_task_file_{path.stem}"
 
 
 def _only_task_class(module: ModuleType, path: Path) -> type[Task]:

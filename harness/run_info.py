@@ -20,8 +20,8 @@ SCHEMA = 1
 """Of run.json and the records together; a newer one is refused."""
 OWN_KEYS = ("schema", "status", "start", "end", "starts")
 """What is not a setting."""
-_PLACE = re.compile(r"endpoint(?:\..*)?|tasks\..*\.data\.source")
-"""Where things are: an endpoint on another port, or data in another folder, are the same run."""
+_PLACE = re.compile(r"endpoint(?:\..*)?|tasks\..*\.(?:data\.source|task_file)")
+"""Where things are: an endpoint on another port, or files in another folder, are the same run."""
 _SHOWN_DIFFERENCES = 6
 _SHOWN_CHARACTERS = 48
 

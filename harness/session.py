@@ -204,10 +204,16 @@ def _settings(request: Request, plans: Sequence[TaskPlan], models: Sequence[Mode
         "endpoint": {"spec": request.model, **where},
         "long_clips": request.rule,
         "tasks": {
-            plan.task.name: plan.settings() | ({"model": special} if special else {})
+            plan.task.name: plan.settings() | ({"model": special} if special else {}) | _defined(request, plan.task)
             for plan, special in zip(plans, own, strict=True)
         },
     }
+
+
+def _defined(request: Request, task: Task) -> dict[str, str]:
+    """Where a task of the user's own is defined, for whoever scores the run again."""
+    file = request.task_file
+    return {} if file is None or not registry.is_from_file(task, file) else {"task_file": str(file.resolve())}
 
 
 def _summary(plan: TaskPlan, folder: RunFolder) -> dict[str, Any]:

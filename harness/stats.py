@@ -64,19 +64,26 @@ def clustered(clusters: Iterable[tuple[int, int]], seed: int = 0, draws: int = D
 
     Clusters with the same counts are alike, so what is drawn is how often each kind comes: a multinomial.
     """
+    kinds: Counter[tuple[float, int]] = Counter(clusters)
+    first = next(iter(kinds))
+    if all(correct * first[1] == first[0] * answers for correct, answers in kinds):
+        return wilson(first[0] / first[1], kinds.total())  # nothing varies: drawing would find no width
+    return _bootstrap(kinds, seed, draws)
+
+
+def _bootstrap(kinds: Counter[tuple[float, int]], seed: int, draws: int) -> Interval:
+    """The interval of sum / answers, where each kind of cluster came so many times."""
     import numpy
 
-    kinds = sorted(Counter(clusters).items())
-    times = numpy.array([count for _, count in kinds])
-    correct, answers = (numpy.array(column, float) for column in zip(*(kind for kind, _ in kinds), strict=True))
-    if len({c / a for (c, a), _ in kinds}) == 1:
-        return wilson(correct[0] / answers[0], int(times.sum()))  # nothing varies: drawing would find no width
+    ordered = sorted(kinds.items())
+    times = numpy.array([count for _, count in ordered])
+    sums, answers = (numpy.array(column, float) for column in zip(*(kind for kind, _ in ordered), strict=True))
     dice = numpy.random.default_rng(seed)
-    shares, part = [], max(1, _AT_ONCE // len(kinds))
+    means, part = [], max(1, _AT_ONCE // len(ordered))
     for start in range(0, draws, part):
         drawn = dice.multinomial(times.sum(), times / times.sum(), size=min(part, draws - start))
-        shares.append((drawn @ correct) / (drawn @ answers))
-    low, high = numpy.quantile(numpy.concatenate(shares), (0.025, 0.975))
+        means.append((drawn @ sums) / (drawn @ answers))
+    low, high = numpy.quantile(numpy.concatenate(means), (0.025, 0.975))
     return Interval(float(low), float(high))
 
 
@@ -94,6 +101,15 @@ def paired(pairs: Iterable[tuple[float, float]]) -> Difference | None:
     down = _joined(p - p_low, q_high - q, phi)
     up = _joined(p_high - p, q - q_low, phi)
     return Difference(p - q, max(-1.0, p - q - down), min(1.0, p - q + up))
+
+
+def paired_clusters(clusters: Sequence[tuple[float, float, int]], seed: int = 0) -> Difference | None:
+    """As `paired`, of questions that share clips: each cluster's right answers, first and second, and its size."""
+    kinds = Counter((first - second, size) for first, second, size in clusters)
+    total = sum(size for _, _, size in clusters)
+    if len({gap / size for gap, size in kinds}) < 2:  # nothing varies: drawing would find no width
+        return paired((first / size, second / size) for first, second, size in clusters)
+    return Difference(sum(gap * times for (gap, _), times in kinds.items()) / total, *_bootstrap(kinds, seed, DRAWS))
 
 
 def _correlation(both: float, first_only: float, second_only: float, n: int) -> float:

@@ -97,9 +97,9 @@ def _scored(stored: StoredRun, name: str, wish: Wish, *, rows: bool) -> Rescored
 
 def _task(name: str, about: Mapping[str, Any], wish: Wish) -> Task:
     """The task by its name; one of a user's own from its file."""
-    file = wish.task_file or about.get("task_file")
+    file = wish.task_file or _file_of_then(about)
     if file is not None and name not in registry.TASKS:
-        task = registry.task_from_file(Path(file))
+        task = registry.task_from_file(file)
         if task.name == name:
             return task
     try:
@@ -108,6 +108,12 @@ def _task(name: str, about: Mapping[str, Any], wish: Wish) -> Task:
         raise UserError(
             f"{wish.run}: its task {name!r} is not known here: name the file that defines it with --task-file."
         ) from None
+
+
+def _file_of_then(about: Mapping[str, Any]) -> Path | None:
+    """The file that defined the task when it was run, if it is still there."""
+    file = about.get("task_file")
+    return Path(file) if isinstance(file, str) and Path(file).is_file() else None
 
 
 def _stored_summary(run: Path) -> dict[str, Any]:

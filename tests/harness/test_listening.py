@@ -32,7 +32,7 @@ def test_what_only_listening_tells_is_the_gap() -> None:
     asked = questions(40)
     plain = [says(sample, 0) for sample in asked]
     silent = [says(sample, 0 if number < 10 else 1) for number, sample in enumerate(asked)]
-    found = listening(plain, silent)
+    found = listening(plain, silent, {})
     assert (found["n"], found["left_out"], found["plain"], found["altered"]) == (40, 0, 1.0, 0.25)
     assert found["gap"]["gap"] == 0.75
     assert 0.55 < found["gap"]["low"] < 0.75 < found["gap"]["high"] < 0.9
@@ -43,7 +43,7 @@ def test_a_model_that_does_not_listen_has_no_gap_and_the_same_choices() -> None:
     asked = questions(30)
     plain = [says(sample, number % 2) for number, sample in enumerate(asked)]
     random.Random(0).shuffle(asked)
-    found = listening(plain, list(reversed(plain)))
+    found = listening(plain, list(reversed(plain)), {})
     assert found["gap"]["gap"] == 0
     assert found["gap"]["low"] < 0 < found["gap"]["high"]
     assert found["same_choice"]["accuracy"] == 1
@@ -53,33 +53,44 @@ def test_what_failed_in_either_run_is_left_out_and_told() -> None:
     asked = questions(4)
     plain = [says(asked[0], 0), says(asked[1], 0), failed(asked[2]), says(asked[3], 0)]
     silent = [says(asked[0], 0), failed(asked[1]), says(asked[2], 0)]
-    found = listening(plain, silent)
+    found = listening(plain, silent, {})
     assert (found["n"], found["left_out"], found["plain"]) == (1, 3, 1.0)
 
 
 def test_without_a_question_in_common_nothing_is_said() -> None:
     one, two = questions(2)
-    found = listening([says(one, 0)], [says(two, 0)])
+    found = listening([says(one, 0)], [says(two, 0)], {})
     assert (found["n"], found["left_out"]) == (0, 2)
     assert found["plain"] is found["altered"] is found["gap"] is found["same_choice"] is None
 
 
 def test_repeats_of_a_question_are_one_pair() -> None:
     asked = questions(20)
-    once = listening([says(s, 0) for s in asked], [says(s, n % 2) for n, s in enumerate(asked)])
+    once = listening([says(s, 0) for s in asked], [says(s, n % 2) for n, s in enumerate(asked)], {})
     thrice = listening(
         [says(s, 0, repeat) for s in asked for repeat in range(3)],
         [says(s, n % 2, repeat) for n, s in enumerate(asked) for repeat in range(3)],
+        {},
     )
     assert thrice["gap"] == pytest.approx(once["gap"])
     assert thrice["n"] == once["n"]
 
 
+def test_questions_about_one_clip_hang_together_and_tell_less() -> None:
+    asked = questions(40)
+    plain = [says(sample, 0) for sample in asked]
+    silent = [says(sample, number // 4 % 2) for number, sample in enumerate(asked)]
+    apart = listening(plain, silent, {})["gap"]
+    together = listening(plain, silent, {sample.id: number // 4 for number, sample in enumerate(asked)})["gap"]
+    assert together["gap"] == apart["gap"] == 0.5
+    assert 1.5 < (together["high"] - together["low"]) / (apart["high"] - apart["low"]) < 2.5
+
+
 def test_an_unreadable_answer_is_no_choice_that_could_stay() -> None:
     (sample,) = questions(1)
     silent = [answered(TASK, sample, "Hm.")]
-    assert listening(silent, silent)["same_choice"] is None
-    assert listening([says(sample, 0)], silent)["same_choice"]["accuracy"] == 0
+    assert listening(silent, silent, {})["same_choice"] is None
+    assert listening([says(sample, 0)], silent, {})["same_choice"]["accuracy"] == 0
 
 
 def test_an_answer_by_place_moves_with_the_order_and_an_answer_by_content_stays() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dtbench.harness.stats import Z95, clustered, majority, paired, pass_at, percentile, share, wilson
+from dtbench.harness.stats import Z95, clustered, majority, paired, paired_clusters, pass_at, percentile, share, wilson
 
 # Newcombe, Statistics in Medicine 17 (1998), table I, method 3: the interval of Wilson without correction.
 PUBLISHED = [
@@ -162,6 +162,20 @@ def test_pairs_that_agree_make_the_interval_narrower_than_two_samples_would() ->
 
 def test_without_pairs_there_is_no_difference() -> None:
     assert paired([]) is None
+    assert paired_clusters([]) is None
+
+
+def test_clusters_of_one_question_are_pairs() -> None:
+    counts = four_fold(30, 25, 10, 35)
+    alone, clustered_ = paired(counts), paired_clusters([(*pair, 1) for pair in counts])
+    assert alone is not None
+    assert clustered_ == pytest.approx(alone, abs=0.02)
+
+
+def test_clusters_that_never_differ_leave_a_gap_that_is_not_certain() -> None:
+    found = paired_clusters([(2, 2, 2), (1, 1, 3)] * 10)
+    assert found is not None
+    assert found.low < found.gap == 0 < found.high
 
 
 @pytest.mark.parametrize(("n", "correct"), [(1, 0), (1, 1), (6, 0), (6, 2), (6, 5), (6, 6)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +178,21 @@ def test_a_task_of_ones_own_runs_from_its_file(tmp_path: Path) -> None:
     assert (done.code, done.err) == (0, "")
     assert "strict       100.00% (1 of all 1" in done.out
     assert_each_once(tmp_path / "out", ["1"], task="birds")
+
+
+def test_a_run_of_ones_own_task_knows_its_file_which_may_move(tmp_path: Path) -> None:
+    birds = [{"id": "1", "question": "Who?", "choices": ["Crow", "Jay"], "answer": "Jay", "clip": "1.wav"}]
+    (tmp_path / "birds.json").write_text(json.dumps(birds))
+    own_task = tmp_path / "own_task.py"
+    shutil.copy(Path(__file__).parents[2] / "support" / "own_task.py", own_task)
+    arguments = ("run", "--model", "echo-gold", "--data-dir", tmp_path, "--out", tmp_path / "out")
+    assert call(*arguments, "--task-file", own_task).code == 0
+    assert "strict       100.00% (1 of all 1" in call("score", tmp_path / "out").out
+    moved = own_task.rename(tmp_path / "moved.py")
+    assert call(*arguments, "--task-file", moved).code == 0
+    assert call("score", tmp_path / "out").code == 0
+    moved.unlink()
+    assert "name the file that defines it with --task-file" in call("score", tmp_path / "out").refusal()
 
 
 def test_a_task_whose_answers_are_withheld_runs_and_has_no_accuracy(tmp_path: Path) -> None:
