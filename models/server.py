@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from dtbench.harness.errors import ModelError
 from dtbench.harness.schema import Prompt, Response
+from dtbench.models.absence import Absence
 from dtbench.models.address import CHAT, Address, addresses
 from dtbench.models.connection import AwayError, DroppedError
 from dtbench.models.endpoints import Endpoints
@@ -32,6 +33,7 @@ class Server:
         self._about = about
         self._secrets = [key, *(one.login for one in where), *(one.password for one in where)]
         self._endpoints = Endpoints(where)
+        self._absence = Absence(settings.absence)
         self._heads = {one: request_head("POST", one, one.path + CHAT, key) for one in where}
         sampling = settings.sampling()
         self._seed = sampling.pop("seed", None)
@@ -46,11 +48,9 @@ class Server:
         return cls(where, settings, about, key)
 
     async def generate(self, prompt: Prompt) -> Response:
-        """Ask one of the endpoints, once."""
-        started = time.perf_counter()
+        """Ask one of the endpoints, once; one that is away for a while is waited for."""
         try:
-            reply = await self._endpoints.request(lambda one: self._request(one, prompt), self._settings.timeout)
-            return response(reply, time.perf_counter() - started)
+            return await self._answer(prompt)
         except TimeoutError:
             raise ModelError(f"no answer within {self._settings.timeout:g} s", again=True) from None
         except AwayError as error:
@@ -60,6 +60,22 @@ class Server:
         except ModelError as error:
             told = without(str(error), self._secrets)
             raise ModelError(told, again=error.again, retry_after=error.retry_after) from None
+
+    async def _answer(self, prompt: Prompt) -> Response:
+        while True:
+            started = time.perf_counter()
+            try:
+                reply = await self._endpoints.request(lambda one: self._request(one, prompt), self._settings.timeout)
+            except AwayError:
+                if not await self._absence.waited():
+                    raise
+            else:
+                self._absence.over()
+                return response(reply, time.perf_counter() - started)
+
+    async def start(self, say: Callable[[str], None]) -> None:
+        """There is nothing to bring up; `say` will be told of absences."""
+        self._absence.say = say
 
     def _request(self, to: Address, prompt: Prompt) -> list[bytes]:
         """Head and body in parts."""

@@ -88,7 +88,9 @@ class Vllm:
             if self._server is None:
                 self._engine = Engine(self._launch, self._executable)
                 await self._engine.start(self._say)
-                self._server = Server([self._engine.address], self._settings, Found(SERVED, None))
+                # An engine that is away has died, and is started anew rather than waited for.
+                own = dataclasses.replace(self._settings, absence=0.0)
+                self._server = Server([self._engine.address], own, Found(SERVED, None))
             return self._server
 
     async def _lost(self, server: Server) -> bool:

@@ -149,25 +149,42 @@ def test_the_other_endpoint_takes_over_and_the_one_that_was_away_is_used_again(
     assert_whole(out, ids)
 
 
-def test_a_killed_server_ends_the_run_and_the_next_one_completes_it(
+def test_a_killed_server_that_comes_back_costs_no_answer(
     vllm_server: Server, birds: Path, ids: Sequence[str], tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    run = begun(arguments(vllm_server.url, birds, out))
+    run = begun(arguments(vllm_server.url, birds, out, "-M", "absence=300"))
     try:
         wait_until(lambda: lines_of(out, "birds") >= 8)
         vllm_server.signal(signal.SIGKILL)
-        stopped = ended(run)
-        away = process("run", *arguments(vllm_server.url, birds, out))
-    finally:
-        run.kill()
         vllm_server.stop()
-        vllm_server.start()  # at the same place, as other tests use it
-    assert stopped.code == 3, stopped
-    assert "Run the same command again" in stopped.err
-    answered = {record["id"] for record in records(out, "birds") if "error" not in record}
-    assert 8 <= len(answered) < QUESTIONS
-    assert away.refusal(3).startswith("dtbench: no endpoint can be reached")
-    done = process("run", *arguments(vllm_server.url, birds, out))
+        vllm_server.start()  # at the same place
+    finally:
+        done = ended(run)
+    assert done.code == 0, done.err
+    assert "the endpoint cannot be reached: waiting up to 300 s" in done.err
+    assert "the endpoint answers again" in done.err
+    assert_whole(out, ids)
+
+
+def test_a_server_that_does_not_come_back_ends_the_run_and_the_next_one_completes_it(
+    vllm_server: Server, birds: Path, ids: Sequence[str], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    with bad_line(vllm_server.url) as line:
+        run = begun(arguments(line.url, birds, out, "-M", "absence=1"))
+        try:
+            wait_until(lambda: lines_of(out, "birds") >= 8)
+            line.cut()
+        finally:
+            stopped = ended(run)
+        away = process("run", *arguments(line.url, birds, out))
+        line.mend()
+        assert stopped.code == 3, stopped
+        assert "Run the same command again" in stopped.err
+        answered = {record["id"] for record in records(out, "birds") if "error" not in record}
+        assert 8 <= len(answered) < QUESTIONS
+        assert away.refusal(3).startswith("dtbench: no endpoint can be reached")
+        done = process("run", *arguments(line.url, birds, out))
     assert done.code == 0, done.err
     assert_whole(out, ids)
