@@ -23,6 +23,8 @@ RESTARTS = 3
 """How often an engine that died is started anew, in all."""
 START_TIMEOUT = 1800.0
 """Seconds for a start: large weights come slowly from a cold disk."""
+_NO_TEMPLATE = "chat template is no longer allowed"
+"""What transformers says where a tokenizer has none."""
 _OWN = ("start_timeout", "family")
 Flags = Mapping[str, str | bool]
 
@@ -80,6 +82,12 @@ class Vllm:
             try:
                 return await server.generate(prompt)
             except ModelError as error:
+                if _NO_TEMPLATE in str(error):
+                    raise MachineryError(
+                        f"{self._checkpoint.source} has no chat template, so vLLM cannot word a question for it: give "
+                        f"one with -M chat_template=FILE.jinja, or name the checkpoint that was tuned to follow "
+                        f"instructions."
+                    ) from None
                 if not error.again or not await self._lost(server):
                     raise
 

@@ -78,9 +78,9 @@ def ended(process: subprocess.Popen[bytes]) -> Done:
     return Done(process.returncode, out.decode(), err.decode())
 
 
-def wait_until(happened: Callable[[], object]) -> None:
+def wait_until(happened: Callable[[], object], seconds: float = PATIENCE) -> None:
     """Look again and again until it is so."""
-    patience = time.monotonic() + PATIENCE
+    patience = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < patience, "it never came"
         time.sleep(0.005)
