@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from called_birds import TASK, calls, write_birds
 from command import COMMAND, Done, process
+from engines import tiny_checkpoint
 from processes import Running, descendants
 from runs import assert_each_once, lines_of, records, status, wait_until
 
@@ -165,10 +166,8 @@ def test_weights_that_are_cut_short_are_one_line(tiny_qwen2_audio: Path, birds: 
     assert "the weights cannot be read" in refusal(done)
 
 
-def test_a_checkpoint_without_a_chat_template_says_how_to_give_one(
-    tiny_qwen2_audio: Path, birds: Path, tmp_path: Path
-) -> None:
-    checkpoint = copied(tiny_qwen2_audio, tmp_path / "checkpoint")
+def test_a_checkpoint_without_a_chat_template_says_how_to_give_one(birds: Path, tmp_path: Path) -> None:
+    checkpoint = tiny_checkpoint("granite-speech", tmp_path / "checkpoint")
     (checkpoint / "chat_template.jinja").unlink()
     done = process(*arguments(checkpoint, birds, tmp_path / "out"))
     assert "-M chat_template=FILE" in refusal(done, 3)
