@@ -68,6 +68,14 @@ def test_what_is_no_name_for_weights_is_left_to_others() -> None:
     assert resolved("a:b") is None
 
 
+@pytest.mark.parametrize("spec", ["./gone", "../gone", "~/gone", "/gone/model", "a/b/c", "runs/step-400"])
+def test_a_path_without_a_folder_is_no_hub_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").mkdir()
+    with pytest.raises(UserError, match=f"^--model {spec}: there is no such folder"):
+        resolved(spec)
+
+
 def test_a_family_of_ones_own_may_name_a_folder(tmp_path: Path) -> None:
     weights = folder(tmp_path / "weights")
     mine = tmp_path / "mine.toml"
