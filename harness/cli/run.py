@@ -50,6 +50,10 @@ Rule = Annotated[
 Budget = Annotated[
     float, typer.Option("--max-failed", metavar="SHARE", help="The share of questions that may fail (exit 3 above it).")
 ]
+Track = Annotated[
+    str | None,
+    typer.Option("--track", metavar="T", help="single: refuse what the challenge's track for one model forbids."),
+]
 
 
 def command(  # noqa: PLR0913 - the parameters of a command are its options
@@ -69,6 +73,7 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
     permute: Permute = 0,
     long_clips: Rule = "cut",
     max_failed: Budget = 0.01,
+    track: Track = None,
     task_file: TaskFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -94,6 +99,7 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
         permute=permute,
         rule=long_clips,
         max_failed=max_failed,
+        track=track,
     )
     outcome = hold(request, quiet=as_json)
     if as_json:
