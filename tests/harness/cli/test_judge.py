@@ -233,6 +233,6 @@ def test_the_tables_are_printed(run: Path) -> None:
     with chatting(choose=honest) as chat:
         done = call("judge", run, "--model", "tiny", "--base-url", chat.url)
     assert done.code == 0
-    assert re.search(r"^Total +33\.33 +83\.33 +6", done.out, re.MULTILINE), done.out
+    assert re.search(r"^ *Total +33\.33 +83\.33 +6", done.out, re.MULTILINE), done.out
     assert "agreement    100.0% of pairs of calls" in done.out
     assert done.err.startswith("judge: 25 calls, about ")
