@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from dtbench.harness.calibration import forced_summary
 from dtbench.harness.outcomes import Outcome, Outcomes
 from dtbench.harness.packed import clips_of, ids_of
 from dtbench.harness.repeats import repeated
@@ -76,6 +77,7 @@ def summary_of(
         "clips": _ranked(counts, lambda outcome: outcome.rule),
         "finish": _ranked(counts, lambda outcome: outcome.finish),
         **_costs(outcomes),
+        **forced_summary(outcomes.forced(), known=known),
     }
     return {**summary, "notes": [*_notes(task, counts, known=known)]}
 
