@@ -71,7 +71,7 @@ def _plain(plain: Summary, *, known: bool) -> str:
         parts.append(f"{share} (95 % interval {differ['low']:.1%} to {differ['high']:.1%})")
     if plain["no_choice"]:
         parts.append(f"{plain['no_choice']} without a choice in one of the runs")
-    if known and gap is not None:
+    if known and gap is not None and differ is not None:
         points, low, high = (f"{100 * gap[name]:+.1f}" for name in ("gap", "low", "high"))
         parts.append(
             f"strict {plain['this']:.1%}, there {plain['plain']:.1%}: {points} points (95 % interval {low} to {high})"
@@ -82,6 +82,6 @@ def _plain(plain: Summary, *, known: bool) -> str:
 def _averaged(averaged: Summary) -> str:
     strict, figures = averaged["strict"], averaged["calibration"]
     if strict is None or figures is None:
-        return "no question has probabilities in every order"
+        return "the right answers are not known" if averaged["n"] else "no question has probabilities in every order"
     share = f"{strict['accuracy']:.2%} strict by mean probability over {averaged['orders']} orders"
     return f"{share} of {averaged['n']} questions, {averaged['left_out']} left out; ECE {figures['ece']:.3f}"
