@@ -39,8 +39,8 @@ WORDINGS: Mapping[str, str] = MappingProxyType(
     {
         "direct": "Answer with one of the options only, without an explanation.",
         "think": (
-            "First reason step by step about what you hear in the clip, between <think> and </think>. Then write one "
-            "last line with nothing but your choice, as in `Answer: (A)`."
+            "First reason step by step about what you hear, between <think> and </think>. Then write one last line: "
+            "`Answer:` and the letter of one option."
         ),
         "forced": "Answer with the letter of one option only.",
     }

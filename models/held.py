@@ -21,8 +21,9 @@ from dtbench.models.wire import fixed_fields, refusal, response
 
 REFUSED = {400, 422}
 """What endpoints say to fields that they do not know."""
-_STEPS = 3
-"""With structure and log-probabilities, with log-probabilities alone, with neither."""
+_STRUCTURE, _LOGPROBS = "structured_outputs", "logprobs"
+_WAYS = ({_STRUCTURE, _LOGPROBS}, {_LOGPROBS}, {_STRUCTURE}, set[str]())
+"""What is asked for beside the answer, until an endpoint takes it."""
 
 
 class Exchange(NamedTuple):
@@ -43,32 +44,32 @@ class Held:
             "temperature": FORCED_SAMPLING["temperature"],
             longest: FORCED_SAMPLING["max_tokens"],
         }
-        self._step = 0
+        self._way = 0
         self._answered = False
 
     async def answer(self, letters: Sequence[str], exchange: Callable[[bytes], Awaitable[Exchange]]) -> Response:
         """The answer to a request with these fixed fields; a ModelError where none of the ways brings one."""
-        step = self._step
+        way = self._way
         first: Reply | None = None
         while True:
-            reply, seconds = await exchange(self._fields(step, letters))
+            reply, seconds = await exchange(self._fields(way, letters))
             if reply.status not in REFUSED or self._answered:
                 break
             first = first or reply
-            step += 1
-            if step == _STEPS:
+            way += 1
+            if way == len(_WAYS):
                 raise refusal(first)
         said = response(reply, seconds)
         if not self._answered:
-            self._step, self._answered = step, True
+            self._way, self._answered = way, True
         return dataclasses.replace(said, odds=_odds(reply, said.text, letters))
 
-    def _fields(self, step: int, letters: Sequence[str]) -> bytes:
+    def _fields(self, way: int, letters: Sequence[str]) -> bytes:
         held: dict[str, Any] = {}
-        if step < 2:
-            held |= {"logprobs": True, "top_logprobs": FORCED_SAMPLING["top_logprobs"]}
-        if step < 1:
-            held["structured_outputs"] = {"choice": list(letters)}
+        if _LOGPROBS in _WAYS[way]:
+            held |= {_LOGPROBS: True, "top_logprobs": FORCED_SAMPLING["top_logprobs"]}
+        if _STRUCTURE in _WAYS[way]:
+            held[_STRUCTURE] = {"choice": list(letters)}
         return fixed_fields(self._model, {**self._usual, **held})
 
 
