@@ -81,6 +81,20 @@ def test_a_second_run_says_the_same_with_the_same_odds(
         assert shares(again[id_]) == pytest.approx(shares(record), abs=2e-4)
 
 
+def test_transformers_in_this_process_says_the_same_with_the_same_odds(
+    tiny_qwen2_audio: Path, birds: Path, forced: Mapping[str, Any], tmp_path: Path
+) -> None:
+    asked = ("--model", tiny_qwen2_audio, "--backend", "local", "--task-file", TASK, "--data-dir", birds)
+    done = process("run", *asked, "--out", tmp_path / "out", "--answer", "forced")
+    assert done.code == 0, done.err
+    found = {record["id"]: record for record in records(folder(tmp_path / "out"), "birds")}
+    for id_, record in forced.items():
+        ours = shares(found[id_])
+        assert found[id_]["response"]["text"] == record["response"]["text"]
+        assert [share / math.fsum(ours) for share in ours] == pytest.approx(shares(record), abs=2e-4)
+    assert 0 < told(tmp_path / "out" / "answer-forced")["forced"]["letters_held"] < 1
+
+
 def test_a_liking_for_a_letter_averages_out_over_all_orders(
     vllm_server: Server, birds: Path, forced: Mapping[str, Any]
 ) -> None:

@@ -222,9 +222,19 @@ def scripted(tmp_path: Path) -> tuple[str, ...]:
 @pytest.mark.parametrize(
     ("model", "style", "spoil", "says"),
     [
-        (lambda _: ("--model", "first"), "forced", None, "--answer forced: the model first cannot be held to one letter"),
+        (
+            lambda _: ("--model", "first"),
+            "forced",
+            None,
+            "--answer forced: the model first cannot be held to one letter",
+        ),
         (scripted, "forced", None, "--answer forced: the model scripted cannot be held to one letter"),
-        (lambda _: ("--model", "first"), "froced", None, "--answer froced: unknown. Did you mean forced? Known: direct"),
+        (
+            lambda _: ("--model", "first"),
+            "froced",
+            None,
+            "--answer froced: unknown. Did you mean forced? Known: direct",
+        ),
         (lambda _: ("--model", "first"), "forced", ten_and_more, "of mmar has 21 options; from 1 to 20 can be told"),
     ],
 )
