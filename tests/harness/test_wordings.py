@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -28,7 +29,7 @@ class OwnWords(Birds):
 
 
 class OwnStyles(Birds):
-    wordings = {**WORDINGS, "think": "Think aloud."}
+    wordings = MappingProxyType({**WORDINGS, "think": "Think aloud."})
 
 
 def prompt(task: Task, style: str, template: str | None = None) -> Prompt:

@@ -29,7 +29,7 @@ class Turn:
     message: Mapping[str, Any] = field(default_factory=dict)
     """More fields of the answer's message."""
     tokens: Sequence[Mapping[str, float]] = ()
-    """For each token of the answer what might have stood there, with log-probabilities, itself first; empty: not told."""
+    """For each token of the answer what might have stood there, itself first, with log-probabilities; empty: untold."""
     finish_reason: str | None = "stop"
     delay: float = 0.0
     """Seconds until it answers."""

@@ -215,6 +215,10 @@ def ten_and_more(tmp_path: Path) -> None:
     path.write_text("".join(json.dumps(item) + "\n" for item in items))
 
 
+def first(tmp_path: Path) -> tuple[str, ...]:
+    return ("--model", "first")
+
+
 def scripted(tmp_path: Path) -> tuple[str, ...]:
     return tuple(write_script(tmp_path / "script", [{"text": "A"}]))
 
@@ -223,19 +227,19 @@ def scripted(tmp_path: Path) -> tuple[str, ...]:
     ("model", "style", "spoil", "says"),
     [
         (
-            lambda _: ("--model", "first"),
+            first,
             "forced",
             None,
             "--answer forced: the model first cannot be held to one letter",
         ),
         (scripted, "forced", None, "--answer forced: the model scripted cannot be held to one letter"),
         (
-            lambda _: ("--model", "first"),
+            first,
             "froced",
             None,
             "--answer froced: unknown. Did you mean forced? Known: direct",
         ),
-        (lambda _: ("--model", "first"), "forced", ten_and_more, "of mmar has 21 options; from 1 to 20 can be told"),
+        (first, "forced", ten_and_more, "of mmar has 21 options; from 1 to 20 can be told"),
     ],
 )
 def test_what_cannot_be_forced_is_one_line_and_nothing_is_written(
