@@ -109,6 +109,15 @@ def test_an_endpoint_that_says_something_else_has_given_no_answer(tmp_path: Path
     assert "12 are no bare letter, and no answer" in forced["printed"]
 
 
+def test_free_answers_that_were_cut_off_are_noted_and_forced_ones_are_no_such(tmp_path: Path) -> None:
+    with chatting(default=Turn("A", finish_reason="length")) as chat:
+        free = run(chat, tmp_path)
+        forced = run(chat, tmp_path, "--answer", "forced")
+    assert "12 answers were cut off at the model's own limit of tokens, or that of -M max_tokens; 0" in free["printed"]
+    assert forced["notes"] == []
+    assert "finished by" not in forced["printed"]
+
+
 def test_orders_of_forced_answers_are_averaged(tmp_path: Path) -> None:
     with chatting(choose=held) as chat:
         run(chat, tmp_path, "--answer", "forced")
