@@ -46,6 +46,28 @@ def listening(plain: Records, altered: Records, shared: Mapping[str, int]) -> di
     }
 
 
+def style_effect(plain: Records, other: Records, shared: Mapping[str, int]) -> dict[str, Any]:
+    """A plain run against one with another style of answer: both accuracies, and how often the choices differ.
+
+    Where either made no choice there is nothing to differ: those are counted apart.
+    """
+    free, styled = _said(plain), _said(other)
+    both = sorted(free.keys() & styled.keys())
+    gap = _gap(styled, free, both, shared)
+    chosen = [key for key in both if free[key].choice is not None and styled[key].choice is not None]
+    differ = sum(free[key].choice != styled[key].choice for key in chosen)
+    questions = {id_ for id_, _ in both}
+    return {
+        "n": len(questions),
+        "left_out": len({id_ for id_, _ in free.keys() | styled.keys()}) - len(questions),
+        "plain": _mean([free[key].right for key in both]),
+        "this": _mean([styled[key].right for key in both]),
+        "gap": None if gap is None else gap._asdict(),
+        "differ": share(differ, len(chosen))._asdict() if chosen else None,
+        "no_choice": len(both) - len(chosen),
+    }
+
+
 def order_effect(orders: Sequence[Records]) -> dict[str, Any]:
     """One run for each order of the options: how often the choice moves with it, and how far the accuracy does.
 

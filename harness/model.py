@@ -32,6 +32,14 @@ class Model(Protocol):
 
 
 @runtime_checkable
+class Forcible(Protocol):
+    """A model that can be held to one letter; its responses then carry `odds` where it knows them."""
+
+    forces: bool
+    """Whether it reads `letters` of a prompt."""
+
+
+@runtime_checkable
 class Startable(Protocol):
     """A model that takes its time to come up; the loop starts it before the first question, if there is one to ask."""
 

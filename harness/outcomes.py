@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from dtbench.harness.calibration import Forced, forced_of
 from dtbench.harness.reading.tidy import take_apart
 from dtbench.harness.schema import Official
 
@@ -57,6 +58,7 @@ class Outcomes:
         self._choices: list[str | None] = []
         self._chains, self._seconds, self._tries = array("q"), array("d"), array("q")
         self._tokens_in, self._tokens_out = array("q"), array("q")
+        self._forced: dict[tuple[str, int], Forced] = {}
 
     def __len__(self) -> int:
         return len(self._outcomes)
@@ -71,6 +73,10 @@ class Outcomes:
         elif "error" not in record or self._outcomes[place].failed is not None:
             self._append(record)
             self._move_last_to(place)
+        else:
+            return
+        if (forced := forced_of(record)) is not None:
+            self._forced[key] = forced
 
     def _append(self, record: Mapping[str, Any]) -> None:
         response = record.get("response") or {}
@@ -113,6 +119,10 @@ class Outcomes:
         """How long the model took for each response, shortest first."""
         taken = zip(self._outcomes, self._seconds, strict=True)
         return sorted(seconds for outcome, seconds in taken if outcome.failed is None)
+
+    def forced(self) -> list[Forced]:
+        """What is kept of forced answers, in an order that does not depend on the records'."""
+        return [answer for _, answer in sorted(self._forced.items())]
 
     def attempts(self) -> int:
         """How often the model was asked, in all."""

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dtbench.harness.errors import DtbenchError, TaskError, UserError, described
+from dtbench.harness.forced import FORCED_SAMPLING, option_letters, refuse_unlettered
 from dtbench.harness.packed import chosen, clip_name, ids_of
 from dtbench.harness.schema import Clip, Dataset, Prompt, Sample
 from dtbench.harness.summary import shared_clips
-from dtbench.harness.task import Task, letters
+from dtbench.harness.task import Task, lettered
 
 AUDIO_MODES = ("clip", "silence", "noise", "shuffle")
 _MARKS = re.compile(r"\{(question|options)\}")
@@ -35,6 +36,8 @@ class Form:
     permute: int = 0
     """By how many places the options are rotated."""
     seed: int = 0
+    answer: str = "direct"
+    """One of STYLES: what is asked for."""
 
 
 class Question(NamedTuple):
@@ -82,6 +85,7 @@ class TaskPlan:
             choices=shown.choices,
             id=sample.id,
             repeat=repeat,
+            letters=option_letters(len(shown.choices)) if self.form.answer == "forced" else (),
             seed=_seed(self.form.seed, sample.id, repeat),
         )
         return Question(sample, filled)
@@ -90,7 +94,7 @@ class TaskPlan:
         if self.form.template is not None:
             return from_template(self.form.template, sample)
         try:
-            return self.task.prompt(sample)
+            return self.task.prompt_for(sample, self.form.answer)
         except DtbenchError:
             raise
         except Exception as error:  # someone else's code
@@ -110,6 +114,7 @@ class TaskPlan:
 
     def settings(self) -> dict[str, Any]:
         """What must be the same for a run to be resumed, and which questions share a clip."""
+        forced = {"forced": FORCED_SAMPLING} if self.form.answer == "forced" else {}
         return {
             "data": {"version": self.data.version, "sha256": self.data.sha256, "source": self.data.source},
             "prompt": self.prompt_text(),
@@ -117,6 +122,8 @@ class TaskPlan:
             "questions": len(self.samples),
             "ids_sha256": hashlib.sha256("\n".join(ids_of(self.samples)).encode()).hexdigest()[:12],
             "samples": self.repeats,
+            "answer": self.form.answer,
+            **forced,
             "audio": self.form.audio,
             "permute": self.form.permute,
             "seed": self.form.seed,
@@ -147,6 +154,9 @@ class TaskPlan:
             if id_ in seen:
                 raise TaskError(f"{self.task.name}: the id {id_!r} is there twice; ids must be unique.")
             seen.add(id_)
+        if self.form.answer == "forced":
+            for sample in self.samples:
+                refuse_unlettered(self.task.name, sample)
         if self.form.audio == "shuffle":
             for place in range(len(self.samples)):
                 self._other_clip(place)
@@ -160,8 +170,7 @@ def rotated(sample: Sample, places: int) -> Sample:
 
 def from_template(template: str, sample: Sample) -> Prompt:
     """A user's own prompt: {question} and {options} filled in."""
-    options = "\n".join(f"({letter}) {text}" for letter, text in zip(letters(), sample.choices, strict=False))
-    fill = {"question": sample.question, "options": options}
+    fill = {"question": sample.question, "options": lettered(sample.choices)}
     return Prompt(text=_MARKS.sub(lambda mark: fill[mark[1]], template), audio=sample.audio)
 
 

@@ -6,13 +6,14 @@ says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from dtbench.harness.errors import DtbenchError, TaskError, UserError, described
 from dtbench.harness.extract import extract
+from dtbench.harness.forced import read_forced, right_place
 from dtbench.harness.outcomes import Outcomes
 from dtbench.harness.packed import ids_of
 from dtbench.harness.plan import rotated
@@ -142,6 +143,7 @@ class _Judge:
         self._same_scorer = scorer == stored.scorer
         self._default = scorer == stored.task.scorers[0]
         self._samples = data.samples
+        self._forced = stored.about.get("answer") == "forced"
         self._turned = int(stored.about.get("permute", 0))
         self._official = {} if self._default else self._in_order(stored, data, scorer)
 
@@ -150,6 +152,7 @@ class _Judge:
         if "error" in record:
             return record
         sample, read = self._read(record)
+        right = right_place(sample, self._shown(sample)) if self._forced else {}
         text, key = record["response"]["text"], (record["id"], record["sample"])
         try:
             score = self._task.score(sample, read)
@@ -161,7 +164,7 @@ class _Judge:
                 f"task {self._task.name}: scoring {record['id']!r} failed with {described(error)}."
             ) from error
         official = score.official if self._default else self._official[key]
-        verdicts = {"official": official._asdict(), "correct": score.correct, "raw": raw and raw._asdict()}
+        verdicts = {"official": official._asdict(), "correct": score.correct, "raw": raw and raw._asdict(), **right}
         if self._differs(record, read, Score(official, score.correct)):
             self.differing.append(record["id"])
         extraction = {"answer": read.answer, "choice": read.choice, "how": read.how}
@@ -169,7 +172,11 @@ class _Judge:
 
     def _read(self, record: Record) -> tuple[Sample, Extraction]:
         sample = self._samples[self.places[record["id"]]]
-        return sample, extract(record["response"]["text"], rotated(sample, self._turned).choices)
+        reads = read_forced if self._forced else extract
+        return sample, reads(record["response"]["text"], self._shown(sample))
+
+    def _shown(self, sample: Sample) -> Sequence[str]:
+        return rotated(sample, self._turned).choices
 
     def _differs(self, record: Record, read: Extraction, score: Score) -> bool:
         stored = record["score"]

@@ -16,6 +16,7 @@ from typing import Any
 from dtbench.harness.audio import Heard, hear, noise, silence
 from dtbench.harness.errors import DataError, DtbenchError, MachineryError, ModelError, TaskError, described
 from dtbench.harness.extract import extract
+from dtbench.harness.forced import read_forced, right_place, stored_odds
 from dtbench.harness.model import Model
 from dtbench.harness.packed import clip_name
 from dtbench.harness.patience import Patience
@@ -169,7 +170,8 @@ class TaskRun:
 
 def judged(plan: TaskPlan, sample: Sample, prompt: Prompt, response: Response) -> Record:
     """What a record says of an answer: the response, what was read from it, and both verdicts."""
-    read = extract(response.text, prompt.choices)
+    reads = read_forced if prompt.letters else extract
+    read = reads(response.text, prompt.choices)
     try:
         score = plan.task.score(sample, read)
     except Exception as error:  # someone else's code
@@ -183,6 +185,7 @@ def judged(plan: TaskPlan, sample: Sample, prompt: Prompt, response: Response) -
             "usage": dict(response.usage),
             "seconds": round(response.seconds, 4),
             "attempts": response.attempts,
+            **stored_odds(response.odds),
         },
         "extraction": {
             "answer": read.answer,
@@ -193,5 +196,6 @@ def judged(plan: TaskPlan, sample: Sample, prompt: Prompt, response: Response) -
         "score": {
             "official": {"correct": official.correct, "counted": official.counted, "why": official.why},
             "correct": score.correct,
+            **(right_place(sample, prompt.choices) if prompt.letters else {}),
         },
     }

@@ -73,8 +73,19 @@ class Prompt:
     repeat: int = 0
     """Which of the answers to this question, from 0."""
     seed: int | None = None
+    letters: tuple[str, ...] = ()
+    """The letters of the options where one of them must be the whole answer; empty where the answer is free."""
     wav: bytes | None = None
     """The clip as the model hears it: mono WAV at the model's rate; None for a model that does not listen."""
+
+
+class Odds(NamedTuple):
+    """The log-probability of each option's letter, in the order shown, as a model gave it."""
+
+    logprobs: tuple[float | None, ...]
+    """None for a letter that was not among the tokens told of."""
+    below: float | None = None
+    """What lies no higher: the log-probability that no letter untold of exceeds; None where all were told of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +99,8 @@ class Response:
     """Tokens, under the names of the endpoint."""
     seconds: float = 0.0
     attempts: int = 1
+    odds: Odds | None = None
+    """Of a forced answer, how likely each option was; None where nothing was told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import Any
 from dtbench.harness import registry
 from dtbench.harness.audio import LONG_CLIP_RULES
 from dtbench.harness.errors import DtbenchError, TaskError, UserError, described, nearest
+from dtbench.harness.forced import refuse_unforced
 from dtbench.harness.interrupts import heeded, terminable
 from dtbench.harness.model import Model, Startable
 from dtbench.harness.neighbours import against_neighbours
@@ -21,7 +22,7 @@ from dtbench.harness.run import Conditions, Stop, TaskRun
 from dtbench.harness.schema import Dataset
 from dtbench.harness.store import RunFolder, Status
 from dtbench.harness.summary import summarise
-from dtbench.harness.task import Task
+from dtbench.harness.task import STYLES, Task
 from dtbench.harness.track import refuse_forbidden
 
 INTERRUPTED = 130
@@ -48,6 +49,7 @@ class Request:
     prompt: Path | None = None
     audio: str = "clip"
     permute: int = 0
+    answer: str = "direct"
     rule: str = "cut"
     max_failed: float = 0.01
     track: str | None = None
@@ -79,6 +81,8 @@ def hold(request: Request, *, quiet: bool) -> Outcome:
     _refuse_odd_values(request)
     plans = _plans(request)
     models = registry.models(request.model, request.options, [plan.samples for plan in plans], request.backend)
+    if request.answer == "forced":
+        refuse_unforced(request.model, models)
     settings = _settings(request, plans, models)
     if request.track is not None:
         refuse_forbidden(request.track, settings, None if request.task_file is None else plans[0].task.name)
@@ -148,6 +152,8 @@ def _refuse_odd_values(request: Request) -> None:
         raise UserError(f"--max-failed {request.max_failed}: a share from 0 to 1 is expected, such as 0.01.")
     if request.audio not in AUDIO_MODES:
         raise UserError(f"--audio {request.audio}: unknown. {nearest(request.audio, AUDIO_MODES)}")
+    if request.answer not in STYLES:
+        raise UserError(f"--answer {request.answer}: unknown. {nearest(request.answer, STYLES)}")
     if request.rule not in LONG_CLIP_RULES:
         raise UserError(f"--long-clips {request.rule}: unknown. {nearest(request.rule, LONG_CLIP_RULES)}")
 
@@ -160,7 +166,7 @@ def _plans(request: Request) -> Sequence[TaskPlan]:
     data = [_data(task, request.data_dir) for task in tasks]
     if ids is not None:
         refuse_unknown(ids, data)
-    form = Form(template, request.audio, request.permute, request.seed)
+    form = Form(template, request.audio, request.permute, request.seed, request.answer)
     plans = [
         TaskPlan(task, one, chosen_samples(one, request.limit, ids), request.samples, form)
         for task, one in zip(tasks, data, strict=True)
@@ -190,10 +196,12 @@ def _data(task: Task, data_dir: Path | None) -> Dataset:
 
 
 def _folder(request: Request, plans: Sequence[TaskPlan], about: Mapping[str, Any]) -> Path:
-    """The run's folder; a run with other clips or another order of options lies inside that of the plain one."""
+    """The run's folder; one with another style of answer, other clips or another order lies inside the plain one's."""
     model = request.model if "://" not in request.model else str(about.get("model", "endpoint"))
     name = re.sub(r"[^\w.+-]+", "-", "-".join([model, *(plan.task.name for plan in plans)])).strip("-.")
     path = request.out or Path("results") / "runs" / name[:120]
+    if request.answer != "direct":
+        path = path / f"answer-{request.answer}"
     if request.audio != "clip":
         path = path / f"audio-{request.audio}"
     return path / f"permute-{request.permute}" if request.permute else path

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from dtbench.harness.calibration import forced_summary
 from dtbench.harness.outcomes import Outcome, Outcomes
 from dtbench.harness.packed import clips_of, ids_of
 from dtbench.harness.repeats import repeated
@@ -76,8 +77,10 @@ def summary_of(
         "clips": _ranked(counts, lambda outcome: outcome.rule),
         "finish": _ranked(counts, lambda outcome: outcome.finish),
         **_costs(outcomes),
+        **forced_summary(outcomes.forced(), known=known),
     }
-    return {**summary, "notes": [*_notes(task, counts, known=known)]}
+    notes = [*_notes(task, counts, known=known), *([] if outcomes.forced() else _cut_off(counts))]
+    return {**summary, "notes": notes}
 
 
 def shared_clips(samples: Sequence[Sample]) -> dict[str, int]:
@@ -255,6 +258,14 @@ def _ranked(counts: Counts, name: Callable[[Outcome], str | None]) -> dict[str, 
 
 def _by_rank(found: Counter[str]) -> dict[str, int]:
     return dict(sorted(found.items(), key=lambda entry: (-entry[1], entry[0])))
+
+
+def _cut_off(counts: Counts) -> list[str]:
+    """A note on answers that ended at a limit of tokens; every forced answer does."""
+    cut = _times(counts, lambda outcome: outcome.finish == "length")
+    unread = _times(counts, lambda outcome: outcome.finish == "length" and outcome.correct is None)
+    limit = "the model's own limit of tokens, or that of -M max_tokens"
+    return [f"{cut} answers were cut off at {limit}; {unread} of them hold no option"] if cut else []
 
 
 def _notes(task: Task, counts: Counts, *, known: bool) -> list[str]:

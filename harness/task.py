@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -32,6 +33,20 @@ class Column(NamedTuple):
     """Heading -> value of the questions in it; empty: all."""
 
 
+STYLES = ("direct", "think", "forced")
+"""What is asked for: one option at once, a chain of thought before it, or one letter and nothing else."""
+WORDINGS: Mapping[str, str] = MappingProxyType(
+    {
+        "direct": "Answer with one of the options only, without an explanation.",
+        "think": (
+            "First reason step by step about what you hear, between <think> and </think>. Then write one last line: "
+            "`Answer:` and the letter of one option."
+        ),
+        "forced": "Answer with the letter of one option only.",
+    }
+)
+
+
 class Asked(NamedTuple):
     """What a record asks: the options that are there, and the right one."""
 
@@ -55,6 +70,8 @@ class Task(ABC):
     """Names under which prediction files hold the answer, the official script's own first."""
     scorers: ClassVar[tuple[str, ...]] = ("official",)
     """Versions of the official script, the default first."""
+    wordings: ClassVar[Mapping[str, str]] = WORDINGS
+    """Style of answer -> what follows a question and its options."""
     decimals: ClassVar[str] = "{:.2%}"
     """How the script prints an accuracy."""
 
@@ -81,9 +98,20 @@ class Task(ABC):
         return None
 
     def prompt(self, sample: Sample) -> Prompt:
-        """The question with lettered options, asking for one of them."""
-        options = "\n".join(f"({letter}) {text}" for letter, text in zip(letters(), sample.choices, strict=False))
-        return Prompt(text=f"{sample.question}\n{options}\nAnswer with one of the options.", audio=sample.audio)
+        """The question with lettered options, asking for one of them at once; a task's own words go here."""
+        return self._worded(sample, "direct")
+
+    def prompt_for(self, sample: Sample, style: str) -> Prompt:
+        """The prompt for a style of answer: where prompt() has words of its own, they stand before the style's."""
+        if style == "direct":
+            return self.prompt(sample)
+        if type(self).prompt is Task.prompt:
+            return self._worded(sample, style)
+        own = self.prompt(sample)
+        return dataclasses.replace(own, text=f"{own.text}\n{self.wordings[style]}")
+
+    def _worded(self, sample: Sample, style: str) -> Prompt:
+        return Prompt(f"{sample.question}\n{lettered(sample.choices)}\n{self.wordings[style]}", sample.audio)
 
     def official(self, scorer: str) -> OfficialRule:
         """The benchmark's own rule; a task without one asks for the option's exact text."""
@@ -107,3 +135,8 @@ class Task(ABC):
 def letters() -> str:
     """The letters that name options, in order."""
     return "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def lettered(choices: Sequence[str]) -> str:
+    """Options as prompts show them, a line each."""
+    return "\n".join(f"({letter}) {text}" for letter, text in zip(letters(), choices, strict=False))

@@ -14,6 +14,7 @@ from dtbench.harness.errors import DtbenchError, MachineryError, ModelError, Use
 from dtbench.harness.schema import Prompt, Response
 from dtbench.harness.settings import arguments
 from dtbench.models.checkpoint import Checkpoint
+from dtbench.models.local_forced import letter_response
 from dtbench.models.local_weights import Drawn, OutOfMemoryError, Weights, missing_packages
 from dtbench.models.sampling import default_sampling
 
@@ -54,6 +55,7 @@ class Local:
     """Answers the prompts that are waiting together, a batch at a time, in one thread."""
 
     listens = True
+    forces = True
 
     def __init__(self, checkpoint: Checkpoint, settings: LocalSettings) -> None:
         self.rate = settings.rate
@@ -156,6 +158,8 @@ class Local:
         settings = self._settings
         seeds = [settings.seed if prompt.seed is None else prompt.seed for prompt in prompts]
         drawn = Drawn(settings.temperature, settings.top_p, settings.top_k, settings.repetition_penalty)
+        if prompts[0].letters:  # a run asks for letters everywhere, or nowhere
+            return [letter_response(self._weights, *each, drawn=drawn) for each in zip(prompts, seeds, strict=True)]
         started = time.perf_counter()
         said = self._weights.answer(prompts, settings.max_tokens, drawn, seeds)
         seconds = time.perf_counter() - started

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from dtbench.models.absence import Absence
 from dtbench.models.address import CHAT, Address, addresses
 from dtbench.models.connection import AwayError, DroppedError
 from dtbench.models.endpoints import Endpoints
+from dtbench.models.held import Exchange, Held
 from dtbench.models.keys import api_key, without
 from dtbench.models.lookup import Found, found
 from dtbench.models.reply import GarbledError
@@ -25,6 +27,7 @@ class Server:
     """The model behind one or several endpoints that serve the same; connections are of the loop that first asks."""
 
     listens = True
+    forces = True
 
     def __init__(self, where: Sequence[Address], settings: Settings, about: Found, key: str | None = None) -> None:
         self.rate = settings.rate
@@ -38,6 +41,7 @@ class Server:
         sampling = settings.sampling()
         self._seed = sampling.pop("seed", None)
         self._fixed = fixed_fields(about.model, sampling)
+        self._held = Held(about.model, settings)
 
     @classmethod
     def reached(cls, urls: str, settings: Settings) -> Server:
@@ -62,25 +66,31 @@ class Server:
             raise ModelError(told, again=error.again, retry_after=error.retry_after, too_many=error.too_many) from None
 
     async def _answer(self, prompt: Prompt) -> Response:
+        if prompt.letters:
+            return await self._held.answer(prompt.letters, lambda fixed: self._exchange(prompt, fixed))
+        return response(*await self._exchange(prompt, self._fixed))
+
+    async def _exchange(self, prompt: Prompt, fixed: bytes) -> Exchange:
         while True:
             started = time.perf_counter()
             try:
-                reply = await self._endpoints.request(lambda one: self._request(one, prompt), self._settings.timeout)
+                request = functools.partial(self._request, prompt=prompt, fixed=fixed)
+                reply = await self._endpoints.request(request, self._settings.timeout)
             except AwayError:
                 if not await self._absence.waited():
                     raise
             else:
                 self._absence.over()
-                return response(reply, time.perf_counter() - started)
+                return Exchange(reply, time.perf_counter() - started)
 
     async def start(self, say: Callable[[str], None]) -> None:
         """There is nothing to bring up; `say` will be told of absences."""
         self._absence.say = say
 
-    def _request(self, to: Address, prompt: Prompt) -> list[bytes]:
+    def _request(self, to: Address, prompt: Prompt, fixed: bytes) -> list[bytes]:
         """Head and body in parts."""
         seed = self._seed if prompt.seed is None else prompt.seed
-        first, *rest = chat_body(self._fixed, prompt, seed, self._settings.audio_part)
+        first, *rest = chat_body(fixed, prompt, seed, self._settings.audio_part)
         length = len(first) + sum(map(len, rest))
         return [b"%bcontent-length: %d\r\n\r\n%b" % (self._heads[to], length, first), *rest]
 

@@ -33,6 +33,7 @@ class Vllm:
     """Starts the engine when it is first needed, and again where it dies."""
 
     listens = True
+    forces = True
 
     def __init__(self, checkpoint: Checkpoint, settings: Settings, flags: Flags, patience: float) -> None:
         self.rate = settings.rate

@@ -40,6 +40,10 @@ PromptFile = Annotated[
 Audio = Annotated[
     str, typer.Option("--audio", metavar="MODE", help="clip, or silence, noise, shuffle: does the model listen?")
 ]
+Answer = Annotated[
+    str,
+    typer.Option("--answer", metavar="STYLE", help="direct, think (a chain first), forced (one letter, how sure)."),
+]
 Permute = Annotated[int, typer.Option("--permute", metavar="K", help="Rotate the options by K places.")]
 Rule = Annotated[
     str, typer.Option("--long-clips", metavar="RULE", help="For clips over the model's limit: cut, windows or refuse.")
@@ -66,6 +70,7 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
     options: ModelOptions = None,
     backend: Backend = None,
     prompt: PromptFile = None,
+    answer: Answer = "direct",
     audio: Audio = "clip",
     permute: Permute = 0,
     long_clips: Rule = "cut",
@@ -92,6 +97,7 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
         options=pairs(options or []),
         backend=backend,
         prompt=prompt,
+        answer=answer,
         audio=audio,
         permute=permute,
         rule=long_clips,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from dtbench.harness.cli.sureness import forced_lines, reliability
 from dtbench.harness.errors import printable
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ def print_summary(summary: Summary, *, groups: bool = False) -> None:
         _print_groups(console, summary)
     for name, text in _lines(summary):
         console.print(f"{name:<13}{printable(text)}", markup=False, soft_wrap=True)
+    for line in reliability(summary):
+        console.print(line, markup=False, soft_wrap=True)
 
 
 def print_rows(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -119,7 +122,7 @@ def _more(summary: Summary) -> Iterator[tuple[str, str]]:
         yield "repeats", _repeats(repeats)
     if set(summary["clips"]) - {"whole"}:
         yield "clips", _listed(summary["clips"])
-    if summary["finish"]:
+    if summary["finish"] and "forced" not in summary:
         yield "finished by", _listed(summary["finish"])
     if (chains := summary["chains"])["n"]:
         length = f"mean {chains['mean']:,.0f}, median {chains['median']:,.0f}, 95 % within {chains['p95']:,.0f}"
@@ -136,6 +139,7 @@ def _more(summary: Summary) -> Iterator[tuple[str, str]]:
         yield "listening", _heard(heard)
     if (orders := summary.get("orders")) is not None:
         yield "order", _orders(orders)
+    yield from forced_lines(summary)
 
 
 def _accuracy(part: Mapping[str, Any], of: str) -> str:

@@ -7,7 +7,7 @@ import pytest
 from made_up_run import Record, answered, failed, write_run
 from small_data import mmar_items, mmar_v2_folder
 
-from dtbench.harness.listening import listening, order_effect
+from dtbench.harness.listening import listening, order_effect, style_effect
 from dtbench.harness.neighbours import against_neighbours
 from dtbench.harness.plan import Form, rotated
 from dtbench.harness.schema import Sample
@@ -91,6 +91,28 @@ def test_an_unreadable_answer_is_no_choice_that_could_stay() -> None:
     silent = [answered(TASK, sample, "Hm.")]
     assert listening(silent, silent, {})["same_choice"] is None
     assert listening([says(sample, 0)], silent, {})["same_choice"]["accuracy"] == 0
+
+
+def test_another_style_is_told_with_its_gap_and_how_often_the_choices_differ() -> None:
+    asked = questions(40)
+    plain = [says(sample, 0) for sample in asked]
+    other = [says(sample, 0 if number < 30 else 1) for number, sample in enumerate(asked)]
+    found = style_effect(plain, other, {})
+    assert (found["n"], found["left_out"], found["plain"], found["this"]) == (40, 0, 1.0, 0.75)
+    assert found["gap"]["gap"] == -0.25
+    assert found["gap"]["low"] < -0.25 < found["gap"]["high"] < 0
+    assert found["differ"] == share(10, 40)._asdict()
+
+
+def test_where_one_of_two_styles_made_no_choice_nothing_differs_and_it_is_counted() -> None:
+    one, two, three = questions(3)
+    plain = [says(one, 0), answered(TASK, two, "Hm."), says(three, 1), failed(questions(4)[3])]
+    found = style_effect(plain, [says(one, 1), says(two, 0), answered(TASK, three, "Hm.")], {})
+    assert (found["n"], found["left_out"], found["no_choice"]) == (3, 0, 2)
+    assert found["differ"] == share(1, 1)._asdict()
+    nothing = style_effect([says(one, 0)], [says(two, 0)], {})
+    assert (nothing["n"], nothing["left_out"]) == (0, 2)
+    assert nothing["differ"] is nothing["gap"] is nothing["plain"] is None
 
 
 def test_an_answer_by_place_moves_with_the_order_and_an_answer_by_content_stays() -> None:

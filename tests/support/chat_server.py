@@ -28,6 +28,8 @@ class Turn:
     """Sent as it is, in place of a completion of `text`."""
     message: Mapping[str, Any] = field(default_factory=dict)
     """More fields of the answer's message."""
+    tokens: Sequence[Mapping[str, float]] = ()
+    """For each token of the answer what might have stood there, itself first, with log-probabilities; empty: untold."""
     finish_reason: str | None = "stop"
     delay: float = 0.0
     """Seconds until it answers."""
@@ -46,9 +48,15 @@ class Turn:
         if self.status != 200:
             return json.dumps({"error": {"message": f"status {self.status}", "type": "error"}}).encode()
         message = {"role": "assistant", "content": self.text, **self.message}
-        choice = {"index": 0, "message": message, "finish_reason": self.finish_reason}
+        choice = {"index": 0, "message": message, "finish_reason": self.finish_reason, **self._logprobs()}
         usage = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
         return json.dumps({"object": "chat.completion", "model": model, "choices": [choice], "usage": usage}).encode()
+
+    def _logprobs(self) -> Mapping[str, Any]:
+        if not self.tokens:
+            return {}
+        places = [[{"token": token, "logprob": logprob} for token, logprob in one.items()] for one in self.tokens]
+        return {"logprobs": {"content": [{**tokens[0], "top_logprobs": tokens} for tokens in places]}}
 
 
 class Asked(NamedTuple):

@@ -1,0 +1,87 @@
+"""How the summary of forced answers is printed: how sure the model was, how rightly so, and a picture of both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+Summary = Mapping[str, Any]
+WIDTH = 25
+
+
+def forced_lines(summary: Summary) -> Iterator[tuple[str, str]]:
+    """Name and text of the lines below the table."""
+    if (forced := summary.get("forced")) is not None:
+        yield "forced", _forced(forced)
+        if (figures := forced["calibration"]) is not None:
+            yield "calibration", _calibration(figures)
+    if (plain := summary.get("plain")) is not None:
+        yield "other style", _plain(plain, known=summary["strict"]["accuracy"] is not None)
+    if (averaged := summary.get("averaged")) is not None:
+        yield "averaged", _averaged(averaged)
+
+
+def reliability(summary: Summary) -> Iterator[str]:
+    """A line for each bin of confidence: as long as the answers in it are accurate, a bar where they should be."""
+    figures = (summary.get("forced") or {}).get("calibration")
+    if figures is None:
+        return
+    yield f"{'confidence':<13}{'answers':>7}  {'accuracy':>8}  (# how often right, | how sure)"
+    for one in figures["bins"]:
+        span = f"{100 * one['low']:.0f} to {100 * one['high']:.0f} %"
+        yield f"{span:<13}{one['n']:>7}  {one['accuracy']:>8.1%}  {_bar(one['accuracy'], one['confidence'])}"
+
+
+def _bar(accuracy: float, confidence: float) -> str:
+    """Accuracy as a row of signs, confidence as a mark on it."""
+    filled, mark = round(accuracy * WIDTH), min(WIDTH - 1, int(confidence * WIDTH))
+    row = ["#" if place < filled else "." for place in range(WIDTH)]
+    row[mark] = "|"
+    return "".join(row)
+
+
+def _forced(forced: Summary) -> str:
+    parts = [f"{forced['n']} answers"]
+    if forced["no_letter"]:
+        parts.append(f"{forced['no_letter']} are no bare letter, and no answer")
+    if "note" in forced:
+        parts.append(forced["note"])
+    elif (unsure := forced["told"] - forced["sure"]) > 0:
+        parts.append(f"{unsure} without a probability: too many options were not among the tokens told of")
+    if forced["not_the_likeliest"]:
+        parts.append(f"{forced['not_the_likeliest']} were not the likeliest option")
+    if forced["letters_held"] is not None and forced["letters_held"] < 0.9995:
+        parts.append(f"the letters had {forced['letters_held']:.1%} of the probability")
+    return "; ".join(parts)
+
+
+def _calibration(figures: Summary) -> str:
+    sure = f"confidence {figures['confidence']:.1%} at an accuracy of {figures['accuracy']:.1%}"
+    error = f"ECE {figures['ece']:.3f} ({figures['ece_equal_mass']:.3f} in bins of equal size)"
+    return f"{sure}; {error}; Brier {figures['brier']:.3f}; {figures['n']} answers"
+
+
+def _plain(plain: Summary, *, known: bool) -> str:
+    if not plain["n"]:
+        return "no question was answered in both runs"
+    differ, gap = plain["differ"], plain["gap"]
+    parts = []
+    if differ is not None:
+        share = f"{differ['accuracy']:.1%} of {differ['n']} choices differ from the free answer"
+        parts.append(f"{share} (95 % interval {differ['low']:.1%} to {differ['high']:.1%})")
+    if plain["no_choice"]:
+        parts.append(f"{plain['no_choice']} without a choice in one of the runs")
+    if known and gap is not None and differ is not None:
+        points, low, high = (f"{100 * gap[name]:+.1f}" for name in ("gap", "low", "high"))
+        parts.append(
+            f"strict {plain['this']:.1%}, there {plain['plain']:.1%}: {points} points (95 % interval {low} to {high})"
+        )
+    return "; ".join([*parts, f"{plain['n']} questions, {plain['left_out']} left out"])
+
+
+def _averaged(averaged: Summary) -> str:
+    strict, figures = averaged["strict"], averaged["calibration"]
+    if strict is None or figures is None:
+        return "the right answers are not known" if averaged["n"] else "no question has probabilities in every order"
+    share = f"{strict['accuracy']:.2%} strict by mean probability over {averaged['orders']} orders"
+    return f"{share} of {averaged['n']} questions, {averaged['left_out']} left out; ECE {figures['ece']:.3f}"

@@ -1,0 +1,265 @@
+"""`--answer`: prompts by style, forced choice with probabilities, and both against the free answer."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chat_server import Asked, Chat, Turn, chatting
+from command import call
+from runs import mmar_data, records, summary, write_script
+from small_data import tone
+
+from dtbench.harness.store import StoredRun
+
+COUNT = 12
+SHARES = {"A": 0.6, "B": 0.3, "C": 0.08, "D": 0.02}
+
+
+@pytest.fixture(autouse=True)
+def data(tmp_path: Path) -> None:
+    for item in mmar_data(tmp_path / "data", COUNT):
+        clip = tmp_path / "data" / item["audio_path"]
+        clip.parent.mkdir(parents=True, exist_ok=True)
+        clip.write_bytes(tone())
+
+
+def run(chat: Chat, tmp_path: Path, *arguments: str) -> dict[str, Any]:
+    """The summary of a run into tmp_path / out, where it lies, and what was printed of it."""
+    asked = ("run", "--model", chat.url, "--tasks", "mmar", "--data-dir", tmp_path / "data", "--out", tmp_path / "out")
+    done = call(*asked, "--json", *arguments)
+    assert done.code == 0, done
+    told = json.loads(done.out)
+    return {**told["tasks"][0], "run": told["run"], "printed": call(*asked, *arguments).out}
+
+
+def held(asked: Asked) -> Turn:
+    """Always A where one letter is asked for, with the odds of all that may be; the second option otherwise."""
+    structure = asked.json().get("structured_outputs")
+    if structure is None:
+        return Turn("The answer is (B).")
+    tokens = {letter: math.log(SHARES[letter]) for letter in structure["choice"]}
+    return Turn("A", tokens=[tokens], finish_reason="length")
+
+
+def prompt_of(chat: Chat) -> str:
+    parts = chat.asked[0].json()["messages"][-1]["content"]
+    return str(parts[-1]["text"])
+
+
+def test_a_forced_run_lies_inside_the_plain_one_and_is_told_against_it(tmp_path: Path) -> None:
+    with chatting(choose=held) as chat:
+        plain = run(chat, tmp_path)
+        forced = run(chat, tmp_path, "--answer", "forced")
+    assert forced["run"] == str(tmp_path / "out" / "answer-forced")
+    assert {"forced", "plain"}.isdisjoint(plain)
+    told = forced["plain"]
+    assert (told["n"], told["left_out"], told["no_choice"]) == (COUNT, 0, 0)
+    assert told["differ"]["accuracy"] == 1
+    assert (told["plain"], told["this"]) == (plain["strict"]["accuracy"], forced["strict"]["accuracy"])
+    assert told["gap"]["gap"] == pytest.approx(told["this"] - told["plain"])
+    assert "100.0% of 12 choices differ from the free answer" in forced["printed"]
+
+
+def test_every_record_holds_the_odds_of_its_options_and_the_summary_what_they_are_worth(tmp_path: Path) -> None:
+    with chatting(choose=held) as chat:
+        forced = run(chat, tmp_path, "--answer", "forced")
+    found = records(tmp_path / "out" / "answer-forced")
+    assert len(found) == COUNT
+    for record in found:
+        odds = record["response"]["option_logprobs"]
+        assert odds == pytest.approx([math.log(share) for share in list(SHARES.values())[: len(odds)]], abs=1e-5)
+        assert record["extraction"]["how"] == "forced"
+        assert record["score"]["correct"] == (record["score"]["right_place"] == 0)
+    figures = forced["forced"]["calibration"]
+    confidences = [0.6 / math.fsum(list(SHARES.values())[: 2 + number % 3]) for number in range(COUNT)]
+    assert figures["confidence"] == pytest.approx(math.fsum(confidences) / COUNT, abs=1e-4)
+    assert figures["accuracy"] == forced["strict"]["accuracy"]
+    assert sum(one["n"] for one in figures["bins"]) == COUNT
+    assert "calibration  confidence 62." in forced["printed"]
+    assert "confidence   answers  accuracy" in forced["printed"]
+
+
+def test_a_free_run_s_records_hold_nothing_of_it(tmp_path: Path) -> None:
+    with chatting(choose=held) as chat:
+        run(chat, tmp_path)
+    for record in records(tmp_path / "out"):
+        assert record["response"].keys() == {"text", "finish_reason", "usage", "seconds", "attempts"}
+        assert record["score"].keys() == {"official", "correct"}
+
+
+def test_an_endpoint_without_log_probabilities_is_said_to_have_none(tmp_path: Path) -> None:
+    with chatting(default=Turn("A")) as chat:
+        forced = run(chat, tmp_path, "--answer", "forced")
+    assert forced["forced"]["note"] == "no log-probabilities from this endpoint"
+    assert forced["forced"]["calibration"] is None
+    assert forced["strict"]["accuracy"] is not None
+    assert "forced       12 answers; no log-probabilities from this endpoint" in forced["printed"]
+
+
+def test_an_endpoint_that_says_something_else_has_given_no_answer(tmp_path: Path) -> None:
+    with chatting(default=Turn("The answer is (A).")) as chat:
+        forced = run(chat, tmp_path, "--answer", "forced")
+    assert forced["forced"]["no_letter"] == forced["unanswered"] == COUNT
+    assert forced["strict"]["accuracy"] is None
+    assert "12 are no bare letter, and no answer" in forced["printed"]
+
+
+def test_free_answers_that_were_cut_off_are_noted_and_forced_ones_are_no_such(tmp_path: Path) -> None:
+    with chatting(default=Turn("A", finish_reason="length")) as chat:
+        free = run(chat, tmp_path)
+        forced = run(chat, tmp_path, "--answer", "forced")
+    assert "12 answers were cut off at the model's own limit of tokens, or that of -M max_tokens; 0" in free["printed"]
+    assert forced["notes"] == []
+    assert "finished by" not in forced["printed"]
+
+
+def test_orders_of_forced_answers_are_averaged(tmp_path: Path) -> None:
+    with chatting(choose=held) as chat:
+        run(chat, tmp_path, "--answer", "forced")
+        turned = [run(chat, tmp_path, "--answer", "forced", "--permute", str(places)) for places in (1, 2)]
+    assert turned[-1]["run"] == str(tmp_path / "out" / "answer-forced" / "permute-2")
+    assert turned[-1]["orders"]["orders"] == turned[-1]["averaged"]["orders"] == 3
+    assert turned[-1]["averaged"]["n"] == COUNT
+    assert "strict by mean probability over 3 orders of 12 questions" in turned[-1]["printed"]
+
+
+def test_clips_and_orders_lie_inside_the_style_and_are_told_against_their_like(tmp_path: Path) -> None:
+    both = ("--audio", "silence", "--permute", "1")
+    with chatting(choose=held) as chat:
+        run(chat, tmp_path, *both)
+        run(chat, tmp_path, "--answer", "forced", "--permute", "1")
+        forced = run(chat, tmp_path, "--answer", "forced", *both)
+    assert forced["run"] == str(tmp_path / "out" / "answer-forced" / "audio-silence" / "permute-1")
+    assert forced["plain"]["n"] == forced["listening"]["n"] == COUNT
+    assert forced["listening"]["gap"]["gap"] == 0
+
+
+def test_runs_of_another_model_are_not_compared(tmp_path: Path) -> None:
+    with chatting(choose=held, models=("one", "other")) as chat:
+        run(chat, tmp_path, "-M", "model=one")
+        forced = run(chat, tmp_path, "--answer", "forced", "-M", "model=other")
+    assert "plain" not in forced
+
+
+def test_a_forced_run_is_scored_again_from_its_records(tmp_path: Path) -> None:
+    with chatting(choose=held) as chat:
+        run(chat, tmp_path)
+        forced = run(chat, tmp_path, "--answer", "forced", "--permute", "1")
+    out = tmp_path / "out" / "answer-forced" / "permute-1"
+    done = call("score", out, "--json")
+    assert done.code == 0
+    (again,) = json.loads(done.out)
+    assert again["differ"]["n"] == 0
+    assert again["forced"] == forced["forced"]
+
+
+def test_a_forced_run_is_resumed_and_other_styles_are_kept_out_of_its_folder(tmp_path: Path) -> None:
+    with chatting(choose=held) as chat:
+        asked = ("run", "--model", chat.url, "--tasks", "mmar", "--data-dir", tmp_path / "data")
+        whole = call(*asked, "--out", tmp_path / "whole", "--answer", "forced")
+        path = tmp_path / "out" / "answer-forced" / "mmar.jsonl"
+        call(*asked, "--out", tmp_path / "out", "--answer", "forced")
+        path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:5]))
+        before = len(chat.asked)
+        again = call(*asked, "--out", tmp_path / "out", "--answer", "forced")
+        assert len(chat.asked) - before == COUNT - 5
+        refused = call(*asked, "--out", tmp_path / "out" / "answer-forced").refusal()
+    assert whole.code == again.code == 0
+    assert summary(tmp_path / "whole" / "answer-forced") == summary(tmp_path / "out" / "answer-forced")
+    assert "tasks.mmar.answer: stored forced, now direct" in refused
+
+
+@pytest.mark.parametrize(
+    ("style", "says"),
+    [
+        ("direct", "Answer with one of the options only, without an explanation."),
+        ("think", "between <think> and </think>"),
+        ("forced", "Answer with the letter of one option only."),
+    ],
+)
+def test_each_style_has_words_of_its_own_that_run_json_tells(tmp_path: Path, style: str, says: str) -> None:
+    with chatting(choose=held) as chat:
+        ended = run(chat, tmp_path, "--answer", style, "--limit", "2")
+        assert says in prompt_of(chat)
+    about = StoredRun.open(Path(ended["run"])).info["tasks"]["mmar"]
+    assert about["answer"] == style
+    assert says in about["prompt"]
+    assert ("forced" in about) == (style == "forced")
+
+
+@pytest.mark.parametrize("style", ["direct", "think", "forced"])
+def test_words_of_the_user_s_own_stand_alone_whatever_the_style(tmp_path: Path, style: str) -> None:
+    words = tmp_path / "words.txt"
+    words.write_text("Listen. {question}\n{options}\nJust the letter.")
+    with chatting(choose=held) as chat:
+        run(chat, tmp_path, "--answer", style, "--prompt", str(words), "--limit", "2")
+        assert prompt_of(chat).startswith("Listen. What is heard")
+        assert prompt_of(chat).endswith("Just the letter.")
+        assert ("structured_outputs" in chat.asked[0].json()) == (style == "forced")
+
+
+def test_a_chain_as_it_is_asked_for_is_read_without_doubt_and_told_against_the_direct_answer(tmp_path: Path) -> None:
+    def thinks(asked: Asked) -> Turn:
+        text = asked.json()["messages"][-1]["content"][-1]["text"]
+        return Turn("<think>A bell? No: (A).</think>\nAnswer: (A)" if "<think>" in text else "(A)")
+
+    with chatting(choose=thinks) as chat:
+        run(chat, tmp_path)
+        thought = run(chat, tmp_path, "--answer", "think")
+    assert thought["run"] == str(tmp_path / "out" / "answer-think")
+    assert thought["unanswered"] == 0
+    assert thought["chains"]["n"] == COUNT
+    assert thought["plain"]["differ"]["accuracy"] == 0
+
+
+def ten_and_more(tmp_path: Path) -> None:
+    path = tmp_path / "data" / "MMAR-meta.jsonl"
+    items = [json.loads(line) for line in path.read_text().splitlines()]
+    items[3]["choices"] = [items[3]["answer"], *map(str, range(20))]
+    path.write_text("".join(json.dumps(item) + "\n" for item in items))
+
+
+def first(tmp_path: Path) -> tuple[str, ...]:
+    return ("--model", "first")
+
+
+def scripted(tmp_path: Path) -> tuple[str, ...]:
+    return tuple(write_script(tmp_path / "script", [{"text": "A"}]))
+
+
+@pytest.mark.parametrize(
+    ("model", "style", "spoil", "says"),
+    [
+        (
+            first,
+            "forced",
+            None,
+            "--answer forced: the model first cannot be held to one letter",
+        ),
+        (scripted, "forced", None, "--answer forced: the model scripted cannot be held to one letter"),
+        (
+            first,
+            "froced",
+            None,
+            "--answer froced: unknown. Did you mean forced? Known: direct",
+        ),
+        (first, "forced", ten_and_more, "of mmar has 21 options; from 1 to 20 can be told"),
+    ],
+)
+def test_what_cannot_be_forced_is_one_line_and_nothing_is_written(
+    tmp_path: Path,
+    model: Callable[[Path], tuple[str, ...]],
+    style: str,
+    spoil: Callable[[Path], None] | None,
+    says: str,
+) -> None:
+    if spoil is not None:
+        spoil(tmp_path)
+    asked = ("--tasks", "mmar", "--data-dir", tmp_path / "data", "--out", tmp_path / "out", "--answer", style)
+    assert says in call("run", *model(tmp_path), *asked).refusal()
+    assert not (tmp_path / "out").exists()
