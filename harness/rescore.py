@@ -41,6 +41,11 @@ class StoredTask:
         """The version of the script that gave the stored verdicts."""
         return str(self.about.get("scorer") or self.task.scorers[0])
 
+    def read(self, sample: Sample, text: str) -> Extraction:
+        """What a response says, held against the options as they were shown."""
+        reads = read_forced if self.about.get("answer") == "forced" else extract
+        return reads(text, rotated(sample, int(self.about.get("permute", 0))).choices)
+
     @property
     def repeats(self) -> int:
         """How many answers there are to a question."""
@@ -139,6 +144,7 @@ class _Judge:
     def __init__(self, stored: StoredTask, data: Dataset, scorer: str) -> None:
         self.differing: list[str] = []
         self.places = {id_: place for place, id_ in enumerate(ids_of(data.samples))}
+        self._stored = stored
         self._task = stored.task
         self._same_scorer = scorer == stored.scorer
         self._default = scorer == stored.task.scorers[0]
@@ -172,8 +178,7 @@ class _Judge:
 
     def _read(self, record: Record) -> tuple[Sample, Extraction]:
         sample = self._samples[self.places[record["id"]]]
-        reads = read_forced if self._forced else extract
-        return sample, reads(record["response"]["text"], self._shown(sample))
+        return sample, self._stored.read(sample, record["response"]["text"])
 
     def _shown(self, sample: Sample) -> Sequence[str]:
         return rotated(sample, self._turned).choices
