@@ -15,6 +15,7 @@ from dtbench.harness.errors import DtbenchError, UserError, printable
 if TYPE_CHECKING:
     from dtbench.harness.export.check import Checked
     from dtbench.harness.export.formats import Format
+    from dtbench.harness.export.lm_eval import Where
     from dtbench.harness.export.make import Made
     from dtbench.harness.schema import Dataset
     from dtbench.harness.task import Task
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 Run = Annotated[Path | None, typer.Argument(metavar="[RUN]", help="A run's folder.")]
 FormatName = Annotated[
     str | None,
-    typer.Option("--format", metavar="F", help="arc (the challenge), mmar, mmar-rubrics, mmau, mmau-test, mmsu."),
+    typer.Option(
+        "--format", metavar="F", help="arc (the challenge), mmar, mmar-rubrics, mmau, mmau-test, mmsu, lm-eval."
+    ),
 ]
 Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Where to; else RUN/export/.")]
 CheckFile = Annotated[Path | None, typer.Option("--check", metavar="FILE", help="Only say what is wrong with a file.")]
@@ -30,6 +33,7 @@ Number = Annotated[int, typer.Option("--sample", metavar="N", help="Of a run wit
 DataDir = Annotated[Path | None, typer.Option("--data-dir", metavar="D", help="The data, where it is not found.")]
 Truncate = Annotated[bool, typer.Option("--truncate", help="Cut chains that are too long; the manifest says which.")]
 Incomplete = Annotated[bool, typer.Option("--incomplete", help="Write empty answers where the run has none.")]
+LM_EVAL = "lm-eval"
 
 
 def command(  # noqa: PLR0913 - the parameters of a command are its options
@@ -47,9 +51,13 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
 ) -> None:
     """Write a run's answers as a board reads them, with a manifest beside it, or check such a file."""
     from dtbench.harness.export.formats import FORMATS, format_of
+    from dtbench.harness.export.lm_eval import Where
 
     if format_ is None:
-        raise UserError(f"--format is missing: one of {', '.join(FORMATS)}.")
+        raise UserError(f"--format is missing: one of {', '.join(FORMATS)}, {LM_EVAL}.")
+    if format_ == LM_EVAL:
+        _lm_eval(run, task, task_file, Where(out, data_dir, sample), as_json=as_json)
+        return
     kind = format_of(format_)
     if (run is None) == (check is None):
         raise UserError("name either a run's folder, or a file with --check.")
@@ -68,6 +76,24 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
     part = stored_task(stored, _named(stored.info.get("tasks", {}), kind, task, run), task_file)
     wish = Wish(kind=kind, sample=sample, data_dir=data_dir, out=out, truncate=truncate, incomplete=incomplete)
     _print_made(make(stored, part, wish), as_json=as_json)
+
+
+def _lm_eval(run: Path | None, task: str | None, task_file: Path | None, where: Where, *, as_json: bool) -> None:
+    from dtbench.harness.cli.score_run import stored_task
+    from dtbench.harness.export.lm_eval import write_lm_eval
+    from dtbench.harness.store import StoredRun
+
+    if run is None:
+        raise UserError(f"--format {LM_EVAL}: name a run's folder; only files for boards are checked.")
+    stored = StoredRun.open(run)
+    names = list(stored.info.get("tasks", {})) if task is None else [task]
+    if unknown := [name for name in names if name not in stored.info.get("tasks", {})]:
+        raise UserError(f"--task {unknown[0]}: it is not in {run}.")
+    folder = write_lm_eval(stored, [stored_task(stored, name, task_file) for name in names], where)
+    if as_json:
+        typer.echo(json.dumps({"format": LM_EVAL, "path": str(folder), "tasks": names}))
+    else:
+        typer.echo(f"wrote {printable(str(folder))}: results and samples of {', '.join(names)}")
 
 
 def _named(there: Mapping[str, Any], kind: Format, wanted: str | None, run: Path) -> str:

@@ -1,0 +1,177 @@
+"""A run as lm-eval's results and samples files, for what reads those: viewers, its comparison scripts, boards.
+
+Two metrics: `official`, the verdict of the benchmark's script, over the records that it counts, and `strict`, a
+reader's, over all. A record that the script does not count has no `official`, so that the mean of what is there is the
+official score.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import dtbench
+from dtbench.harness.disk import replace_whole
+from dtbench.harness.errors import DtbenchError, UserError
+from dtbench.harness.export.answers import Said, answers
+from dtbench.harness.plan import Form, TaskPlan
+from dtbench.harness.rescore import StoredTask, find_data
+from dtbench.harness.schema import Dataset
+from dtbench.harness.store import StoredRun
+
+METRICS = ("official", "strict")
+FILTER = "none"
+"""lm-eval's name for metrics of the text as it came."""
+
+
+class Where(NamedTuple):
+    """Where to, from which data, and which of several answers."""
+
+    out: Path | None = None
+    data_dir: Path | None = None
+    sample: int = 0
+
+
+Words = Callable[[int], str | None]
+"""The prompt of the question at this place; None where it can no longer be told."""
+
+
+def write_lm_eval(run: StoredRun, parts: Sequence[StoredTask], where: Where) -> Path:
+    """The folder with a results file and a samples file for each task, named as lm-eval names them."""
+    about = run.info.get("model", {})
+    model = str(about.get("model") or about.get("name", "model"))
+    folder = (where.out or run.path / "export" / "lm-eval") / re.sub(r"[\"<>:/|\\?*\[\]]+", "__", model)
+    when = datetime.fromisoformat(str(run.info["start"]))
+    stamp = when.replace(tzinfo=None).isoformat().replace(":", "-")
+    results: dict[str, Any] = _of_run(run, model) | {"date": when.timestamp()}
+    files = {}
+    for stored in parts:
+        lines, whole = _lines(run, stored, where)
+        files[f"samples_{task_name(stored)}_{stamp}.jsonl"] = lines
+        for key, value in _of_task(stored, lines, whole).items():
+            results.setdefault(key, {})[task_name(stored)] = value
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, lines in files.items():
+        replace_whole(folder / name, "".join(f"{json.dumps(line)}\n" for line in lines).encode())
+    replace_whole(folder / f"results_{stamp}.json", json.dumps(results, indent=2).encode() + b"\n")
+    return folder
+
+
+def _lines(run: StoredRun, stored: StoredTask, where: Where) -> tuple[list[dict[str, Any]], int]:
+    """A line for each answer, and how many questions there are."""
+    data = find_data(stored, where.data_dir)
+    if data is None:
+        raise UserError(f"the questions of {stored.task.name} were not found: name their folder with --data-dir.")
+    said = answers(stored, data, where.sample)
+    texts = {
+        record["id"]: record["response"]["text"]
+        for record in stored.records()
+        if record["sample"] == where.sample and "error" not in record
+    }
+    if not texts:
+        raise UserError(f"{run.path}: there is no answer of {stored.task.name} in it.")
+    words = _words(stored, data)
+    asked = [(place, one) for place, one in enumerate(said) if one.sample.id in texts]
+    return [_line(stored, place, one, texts[one.sample.id], words(place)) for place, one in asked], len(said)
+
+
+def task_name(stored: StoredTask) -> str:
+    """What the task is called there."""
+    return f"dtbench_{stored.task.name.replace('-', '_')}"
+
+
+def _line(stored: StoredTask, place: int, said: Said, text: str, words: str | None) -> dict[str, Any]:
+    item = said.sample.as_published()
+    official, strict = _verdicts(stored, said)
+    target = said.sample.answer or ""
+    counted = {} if official is None else {"official": official}
+    return {
+        "doc_id": place,
+        "doc": dict(item),
+        "target": target,
+        "arguments": {"gen_args_0": {"arg_0": words or "", "arg_1": {}}},
+        "resps": [[text]],
+        "filtered_resps": [said.submission],
+        "filter": FILTER,
+        "metrics": [*counted, "strict"],
+        "doc_hash": _hash(json.dumps(item, indent=2, ensure_ascii=False)),
+        "prompt_hash": _hash(words or ""),
+        "target_hash": _hash(target),
+        **counted,
+        "strict": strict,
+    }
+
+
+def _verdicts(stored: StoredTask, said: Said) -> tuple[float | None, float]:
+    verdict = stored.task.official(stored.task.scorers[0])(said.sample.as_published(), said.submission)
+    strict = float(bool(said.choice) and said.choice == said.sample.answer)
+    return (float(verdict.correct) if verdict.counted else None), strict
+
+
+def _words(stored: StoredTask, data: Dataset) -> Words:
+    """The prompts as the run worded them, made anew."""
+    about = stored.about
+    for template in (None, about.get("prompt")):
+        form = Form(template, "clip", int(about.get("permute", 0)), answer=str(about.get("answer", "direct")))
+        plan = TaskPlan(stored.task, data, data.samples, stored.repeats, form)
+        try:
+            if plan.prompt_hash() == about.get("prompt_hash"):
+                return lambda place, plan=plan: plan.prompt(place, 0).text  # type: ignore[misc]
+        except DtbenchError:
+            continue
+    return lambda place: None
+
+
+def _of_run(run: StoredRun, model: str) -> dict[str, Any]:
+    about = run.info.get("model", {})
+    start = (run.info.get("starts") or [{}])[-1]
+    git = start.get("git")
+    return {
+        "config": {"model": about.get("name"), "model_args": about, "limit": None, "gen_kwargs": about.get("sampling")},
+        "git_hash": git.get("commit") if isinstance(git, Mapping) else None,
+        "model_source": "dtbench",
+        "model_name": model,
+        "dtbench_version": dtbench.__version__,
+        "system_instruction": None,
+        "chat_template": None,
+    }
+
+
+def _of_task(stored: StoredTask, lines: Sequence[Mapping[str, Any]], whole: int) -> dict[str, Any]:
+    """What stands under the task's name in each part of a results file."""
+    name, about = task_name(stored), stored.about
+    figures: dict[str, Any] = {"alias": name, "sample_len": len(lines)}
+    for metric in METRICS:
+        figures |= dict(_figures(metric, [line[metric] for line in lines if metric in line]))
+    hashes = "".join(f"{line['doc_hash']}{line['prompt_hash']}{line['target_hash']}" for line in lines)
+    return {
+        "results": figures,
+        "group_subtasks": [],
+        "configs": {"task": name, "output_type": "generate_until", "num_fewshot": 0, "metadata": dict(about)},
+        "versions": str(about.get("data", {}).get("version")),
+        "n-shot": 0,
+        "higher_is_better": dict.fromkeys(METRICS, True),
+        "n-samples": {"original": whole, "effective": len(lines)},
+        "task_hashes": _hash(hashes),
+    }
+
+
+def _figures(metric: str, values: Sequence[float]) -> Iterator[tuple[str, float]]:
+    """The mean and its standard error, by lm-eval's formula."""
+    if not values:
+        return
+    mean = math.fsum(values) / len(values)
+    yield f"{metric},{FILTER}", mean
+    if len(values) > 1:
+        variance = math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
+        yield f"{metric}_stderr,{FILTER}", math.sqrt(variance / len(values))
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
