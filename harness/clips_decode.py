@@ -38,6 +38,7 @@ _UNKNOWN = 2**63 - 1
 """What libsndfile says of a length that it does not know."""
 _MP3_SLACK = 3 * 1152
 """Frames by which encoders miscount the length of an MP3."""
+_OGG_HEADER, _LONGEST_OGG_PAGE = 27, 65_307
 _AS_INT16 = ("PCM_16", "PCM_S8", "PCM_U8")
 """What fits into int16, which libsndfile reads eight times as fast as it makes floats of it."""
 
@@ -75,6 +76,8 @@ def decode(descriptor: int, name: str, spans: Callable[[Sound], Sequence[range]]
     head, size = os.pread(descriptor, 16, 0), os.fstat(descriptor).st_size
     if not size:
         raise DataError(f"{name}: the clip is empty (0 bytes).")
+    if _ogg_cut_short(head, descriptor, size):
+        raise DataError(f"{name}: the clip is cut short: it ends after {size} bytes, within a page.")
     container = _ffmpeg_name(head)
     if container is None:
         try:
@@ -200,3 +203,13 @@ def _riff_cut_short(head: bytes, size: int) -> bool:
         return False
     said = int.from_bytes(head[4:8], "little")
     return size - 8 < said < _STREAMED
+
+
+def _ogg_cut_short(head: bytes, descriptor: int, size: int) -> bool:
+    """Whether the last page of an Ogg stream ends before it should; libsndfile leaves such a page out in silence."""
+    if head[:4] != b"OggS":
+        return False
+    tail = os.pread(descriptor, _LONGEST_OGG_PAGE, max(0, size - _LONGEST_OGG_PAGE))
+    page = tail[tail.rfind(b"OggS") :]
+    segments = page[_OGG_HEADER : _OGG_HEADER + page[_OGG_HEADER - 1]] if len(page) >= _OGG_HEADER else b""
+    return len(page) < _OGG_HEADER + len(segments) + sum(segments) or len(segments) < page[_OGG_HEADER - 1]

@@ -43,8 +43,10 @@ class MachineryError(DtbenchError):
 class ModelError(DtbenchError):
     """A model did not answer one prompt."""
 
-    def __init__(self, message: str, *, again: bool, retry_after: float | None = None) -> None:
+    def __init__(self, message: str, *, again: bool, retry_after: float | None = None, too_many: bool = False) -> None:
         super().__init__(message)
+        self.too_many = too_many
+        """Whether it was asked more than it takes at a time."""
         self.again = again
         """Whether asking again may help."""
         self.retry_after = retry_after

@@ -23,6 +23,7 @@ from dtbench.harness.schema import Dataset
 from dtbench.harness.store import RunFolder, Status
 from dtbench.harness.summary import summarise
 from dtbench.harness.task import STYLES, Task
+from dtbench.harness.track import refuse_forbidden
 
 INTERRUPTED = 130
 FAILED = 3
@@ -51,6 +52,8 @@ class Request:
     answer: str = "direct"
     rule: str = "cut"
     max_failed: float = 0.01
+    track: str | None = None
+    """A track of the challenge whose rules the run keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,8 @@ def hold(request: Request, *, quiet: bool) -> Outcome:
     if request.answer == "forced":
         refuse_unforced(request.model, models)
     settings = _settings(request, plans, models)
+    if request.track is not None:
+        refuse_forbidden(request.track, settings, None if request.task_file is None else plans[0].task.name)
     path = _folder(request, plans, settings["model"])
     with terminable(), RunFolder.start(path, settings) as folder, Progress(quiet=quiet) as progress:
         conditions = Conditions(request.concurrency, request.rule, request.max_failed)
@@ -216,6 +221,7 @@ def _settings(request: Request, plans: Sequence[TaskPlan], models: Sequence[Mode
         "model": about,
         "endpoint": {"spec": request.model, **where},
         "long_clips": request.rule,
+        **({"track": request.track} if request.track is not None else {}),
         "tasks": {
             plan.task.name: plan.settings() | ({"model": special} if special else {}) | _defined(request, plan.task)
             for plan, special in zip(plans, own, strict=True)

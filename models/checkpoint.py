@@ -67,10 +67,22 @@ def resolved(spec: str, family: Family | None = None) -> Checkpoint | None:
         return _of_folder(Path(spec).expanduser(), family)
     if spec in families.known():
         return of_facts(families.known()[spec], spec)
+    if _looks_like_a_path(spec):
+        raise UserError(f"--model {spec}: there is no such folder. A hub id is written as org/name.")
     if _HUB_ID.fullmatch(spec):
         architecture = _architecture(_cached_config(spec))
         return Checkpoint(spec, family or _family_of(architecture, spec), architecture)
     return None
+
+
+def _looks_like_a_path(spec: str) -> bool:
+    """Whether it can only be meant as a folder: a hub id has one slash, and its first part is no folder here."""
+    first = spec.partition("/")[0]
+    return (
+        spec.startswith((".", "~", "/"))
+        or spec.count("/") > 1
+        or (bool(first) and "/" in spec and Path(first).is_dir())
+    )
 
 
 def of_facts(family: Family, spec: str) -> Checkpoint:

@@ -15,6 +15,9 @@ from dtbench.models.wire import request_head
 
 PATIENCE = 15.0
 """Seconds for one look-up; an endpoint that is slower is asked for answers all the same."""
+ATTEMPTS = 3
+"""Of a look-up whose connection breaks; what does not speak HTTP at all is told after these."""
+BETWEEN = 0.3
 SHOWN = 20
 
 
@@ -61,12 +64,18 @@ async def _ask(address: Address, key: str | None) -> _Said | AwayError:
 
 
 async def _get(connections: Connections, address: Address, path: str, key: str | None) -> object:
-    """What is there, as JSON; None where that cannot be read, an error where no reply came."""
+    """What is there, as JSON; None where that cannot be read, an error where no reply came at any of the attempts."""
     head = request_head("GET", address, path, key)
-    try:
-        reply = await connections.request(lambda: [head + b"\r\n"], PATIENCE)
-    except (TimeoutError, DroppedError, GarbledError) as error:
-        return error
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            reply = await connections.request(lambda: [head + b"\r\n"], PATIENCE)
+            break
+        except TimeoutError as error:
+            return error
+        except (DroppedError, GarbledError) as error:
+            if attempt == ATTEMPTS:
+                return error
+            await asyncio.sleep(BETWEEN)
     try:
         return json.loads(reply.body) if reply.status == 200 else None
     except (ValueError, RecursionError):

@@ -63,7 +63,7 @@ class Server:
             raise ModelError(str(error), again=True) from None
         except ModelError as error:
             told = without(str(error), self._secrets)
-            raise ModelError(told, again=error.again, retry_after=error.retry_after) from None
+            raise ModelError(told, again=error.again, retry_after=error.retry_after, too_many=error.too_many) from None
 
     async def _answer(self, prompt: Prompt) -> Response:
         if prompt.letters:

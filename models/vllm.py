@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from dtbench.harness.errors import MachineryError, ModelError, UserError
+from dtbench.harness.errors import DtbenchError, MachineryError, ModelError, UserError
 from dtbench.harness.schema import Prompt, Response
 from dtbench.harness.settings import TRUTHS, arguments
 from dtbench.models.checkpoint import Checkpoint
@@ -50,6 +50,7 @@ class Vllm:
         self._server: Server | None = None
         self._lock = asyncio.Lock()
         self._restarts = 0
+        self._log_is_named = False
         self._say: Say = lambda line: None
 
     @classmethod
@@ -96,7 +97,11 @@ class Vllm:
         async with self._lock:
             if self._server is None:
                 self._engine = Engine(self._launch, self._executable)
-                await self._engine.start(self._say)
+                try:
+                    await self._engine.start(self._say)
+                except DtbenchError:
+                    self._log_is_named = True
+                    raise
                 # An engine that is away has died, and is started anew rather than waited for.
                 own = dataclasses.replace(self._settings, absence=0.0)
                 self._server = Server([self._engine.address], own, Found(SERVED, None))
@@ -147,8 +152,8 @@ class Vllm:
         }
 
     async def aclose(self) -> None:
-        """Take the engine down; the log of one that ran to the end is not kept."""
-        await self._clear(keep_log=self._server is None)
+        """Take the engine down; its log is kept where a message has named it."""
+        await self._clear(keep_log=self._log_is_named)
 
 
 def _flag(name: str, text: str) -> str | bool:

@@ -126,7 +126,8 @@ def refusal(reply: Reply) -> ModelError:
     hint = " (the key comes from DTBENCH_API_KEY or OPENAI_API_KEY)" if reply.status in {401, 403} else ""
     again = reply.status in AGAIN or reply.status >= 500
     wait = _retry_after(reply.headers.get("retry-after")) if again else None
-    return ModelError(f"the endpoint answered {reply.status}: {_message(reply)}{hint}", again=again, retry_after=wait)
+    told = f"the endpoint answered {reply.status}: {_message(reply)}{hint}"
+    return ModelError(told, again=again, retry_after=wait, too_many=reply.status in {429, 503})
 
 
 def _message(reply: Reply) -> str:

@@ -18,6 +18,9 @@ TaskFile = Annotated[
     Path | None, typer.Option("--task-file", metavar="FILE", help="A Python file that defines a task.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+ModelOptions = Annotated[
+    list[str] | None, typer.Option("-M", metavar="key=value", help="An option of the model; repeat it.")
+]
 
 
 def chosen_task(name: str | None, file: Path | None) -> Task:
@@ -30,3 +33,16 @@ def chosen_task(name: str | None, file: Path | None) -> Task:
     if name is None:
         raise UserError(f"--task is missing: name one of {', '.join(registry.task_names())}, or give --task-file.")
     return registry.task(name)
+
+
+def pairs(options: list[str]) -> dict[str, str]:
+    """What -M says, by name."""
+    pairs: dict[str, str] = {}
+    for option in options:
+        key, equals, value = option.partition("=")
+        if not equals or not key:
+            raise UserError(f"-M {option}: key=value is expected, such as -M temperature=0.7.")
+        if key in pairs:
+            raise UserError(f"-M {option}: {key} is given twice (-M {key}={pairs[key]}); give it once.")
+        pairs[key] = value
+    return pairs

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from dtbench.harness.cli.options import AsJson, TaskFile
+from dtbench.harness.cli.options import AsJson, ModelOptions, TaskFile, pairs
 from dtbench.harness.errors import UserError
 
 ModelName = Annotated[
@@ -31,9 +31,6 @@ Ids = Annotated[
 Repeats = Annotated[int, typer.Option("--samples", metavar="K", help="Answers to each question.")]
 Concurrency = Annotated[int, typer.Option("--concurrency", metavar="N", help="Requests in flight.")]
 Seed = Annotated[int, typer.Option("--seed", metavar="S", help="For sampling, and for what is drawn here.")]
-Options = Annotated[
-    list[str] | None, typer.Option("-M", metavar="key=value", help="An option of the model; repeat it.")
-]
 Backend = Annotated[
     str | None, typer.Option("--backend", metavar="B", help="What runs a checkpoint: vllm, or local (transformers).")
 ]
@@ -54,6 +51,10 @@ Rule = Annotated[
 Budget = Annotated[
     float, typer.Option("--max-failed", metavar="SHARE", help="The share of questions that may fail (exit 3 above it).")
 ]
+Track = Annotated[
+    str | None,
+    typer.Option("--track", metavar="T", help="single: refuse what the challenge's track for one model forbids."),
+]
 
 
 def command(  # noqa: PLR0913 - the parameters of a command are its options
@@ -66,7 +67,7 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
     samples: Repeats = 1,
     concurrency: Concurrency = 16,
     seed: Seed = 0,
-    options: Options = None,
+    options: ModelOptions = None,
     backend: Backend = None,
     prompt: PromptFile = None,
     answer: Answer = "direct",
@@ -74,6 +75,7 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
     permute: Permute = 0,
     long_clips: Rule = "cut",
     max_failed: Budget = 0.01,
+    track: Track = None,
     task_file: TaskFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -92,7 +94,7 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
         samples=samples,
         concurrency=concurrency,
         seed=seed,
-        options=_pairs(options or []),
+        options=pairs(options or []),
         backend=backend,
         prompt=prompt,
         answer=answer,
@@ -100,6 +102,7 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
         permute=permute,
         rule=long_clips,
         max_failed=max_failed,
+        track=track,
     )
     outcome = hold(request, quiet=as_json)
     if as_json:
@@ -123,18 +126,6 @@ def _names(tasks: str | None, task_file: Path | None) -> list[str]:
     if not names or twice:
         raise UserError(f"--tasks {tasks}: {f'{twice[0]} is named twice' if twice else 'no task is named'}.")
     return names
-
-
-def _pairs(options: list[str]) -> dict[str, str]:
-    pairs: dict[str, str] = {}
-    for option in options:
-        key, equals, value = option.partition("=")
-        if not equals or not key:
-            raise UserError(f"-M {option}: key=value is expected, such as -M temperature=0.7.")
-        if key in pairs:
-            raise UserError(f"-M {option}: {key} is given twice (-M {key}={pairs[key]}); give it once.")
-        pairs[key] = value
-    return pairs
 
 
 def _named(model: str | None) -> str:

@@ -14,7 +14,7 @@ from dtbench.harness.errors import DataError, UserError
 from dtbench.harness.task import Task
 
 if TYPE_CHECKING:
-    from dtbench.harness.rescore import Rescored
+    from dtbench.harness.rescore import Rescored, StoredTask
     from dtbench.harness.store import StoredRun
 
 
@@ -78,16 +78,15 @@ def _names(stored: StoredRun, wish: Wish) -> list[str]:
 
 def _scored(stored: StoredRun, name: str, wish: Wish, *, rows: bool) -> Rescored:
     from dtbench.harness.neighbours import against_neighbours
-    from dtbench.harness.rescore import StoredTask, find_data, rescore
+    from dtbench.harness.rescore import find_data, rescore
 
-    about = stored.info["tasks"][name]
-    task = _task(name, about, wish)
+    part = stored_task(stored, name, wish.task_file)
+    task = part.task
     if wish.scorer is not None and wish.scorer not in task.scorers:
         raise UserError(
             f"--scorer {wish.scorer}: the versions of {name}'s script are {', '.join(task.scorers)}; "
             f"for one task of a run of several, name it with --task."
         )
-    part = StoredTask(task, about, lambda: stored.records(name))
     done = rescore(part, find_data(part, wish.data_dir), wish.scorer, rows=rows)
     done.summary.update(against_neighbours(stored, name))
     if torn := stored.torn.get(name):
@@ -95,9 +94,16 @@ def _scored(stored: StoredRun, name: str, wish: Wish, *, rows: bool) -> Rescored
     return done
 
 
-def _task(name: str, about: Mapping[str, Any], wish: Wish) -> Task:
-    """The task by its name; one of a user's own from its file."""
-    file = wish.task_file or _file_of_then(about)
+def stored_task(stored: StoredRun, name: str, task_file: Path | None) -> StoredTask:
+    """A task of the run with its records; one of a user's own is defined by its file."""
+    from dtbench.harness.rescore import StoredTask
+
+    about = stored.info["tasks"][name]
+    return StoredTask(_task(stored.path, name, about, task_file), about, lambda: stored.records(name))
+
+
+def _task(run: Path, name: str, about: Mapping[str, Any], task_file: Path | None) -> Task:
+    file = task_file or _file_of_then(about)
     if file is not None and name not in registry.TASKS:
         task = registry.task_from_file(file)
         if task.name == name:
@@ -106,7 +112,7 @@ def _task(name: str, about: Mapping[str, Any], wish: Wish) -> Task:
         return registry.task(name)
     except UserError:
         raise UserError(
-            f"{wish.run}: its task {name!r} is not known here: name the file that defines it with --task-file."
+            f"{run}: its task {name!r} is not known here: name the file that defines it with --task-file."
         ) from None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dtbench.harness.cli.sureness import forced_lines, reliability
@@ -28,6 +28,21 @@ def print_summary(summary: Summary, *, groups: bool = False) -> None:
         console.print(f"{name:<13}{printable(text)}", markup=False, soft_wrap=True)
     for line in reliability(summary):
         console.print(line, markup=False, soft_wrap=True)
+
+
+def print_rows(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A plain table: words on the left, figures on the right."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE, padding=(0, 1), pad_edge=False)
+    for place, title in enumerate(titles):
+        table.add_column(title, justify="right" if place else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(printable(cell) if cell.strip() else cell) for cell in row))
+    Console(highlight=False).print(table)
 
 
 def percent(value: float | None, decimals: int = 1) -> str:

@@ -21,7 +21,7 @@ def test_a_whole_clip_says_what_it_is(kind: str, rate: int, channels: int) -> No
     assert facts.seconds == pytest.approx(0.5, abs=0.01)
 
 
-@pytest.mark.parametrize("kind", ["WAV", "FLAC"])
+@pytest.mark.parametrize("kind", ["WAV", "FLAC", "OGG"])
 @pytest.mark.parametrize("keep", [0.95, 0.5, 0.1])
 def test_a_clip_cut_short_is_found(kind: str, keep: float) -> None:
     data = tone(1.0, kind=kind)

@@ -89,7 +89,7 @@ def test_damaged_aac_is_heard_or_refused(container: str, seed: int) -> None:
 
 
 @pytest.mark.parametrize("keep", [0.9, 0.5, 0.1])
-@pytest.mark.parametrize("kind", ["WAV", "FLAC", "MP3"])
+@pytest.mark.parametrize("kind", ["WAV", "FLAC", "MP3", "OGG"])
 def test_a_clip_cut_short_is_refused_even_where_its_beginning_is_all_that_is_heard(kind: str, keep: float) -> None:
     data = encoded(sine(440, 10, 16000), 16000, kind).data
     with pytest.raises(DataError, match=r"^some/clip\.wav: the clip (is cut short|does not decode)"):

@@ -6,9 +6,12 @@ import asyncio
 
 import pytest
 from asking import PROMPT, answers
+from bad_line import Fault, bad_line
 from chat_server import Turn, chatting, nobody
 
 from dtbench.harness.errors import MachineryError, UserError
+from dtbench.models.address import address
+from dtbench.models.lookup import found
 from dtbench.models.server import Server
 from dtbench.models.settings import Settings
 
@@ -96,3 +99,14 @@ def test_it_may_be_asked_within_a_loop() -> None:
             return told.text
 
         assert asyncio.run(ask()) == "(A)"
+
+
+def test_a_look_up_whose_connection_breaks_is_made_again() -> None:
+    faults: list[Fault] = ["garbage", "dropped", "none", "torn"]
+    with (
+        chatting(models=("one",)) as chat,
+        bad_line(chat.url, lambda number: faults[number] if number < len(faults) else "none") as line,
+    ):
+        told = asyncio.run(found([address(f"{line.url}/v1")], None, None))
+        assert (told.model, told.version) == ("one", "0.32.0")
+        assert line.replies == 5

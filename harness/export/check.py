@@ -1,0 +1,227 @@
+"""Whether a board would take a file, whoever made it: every id once, the right fields, nothing too long."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from dtbench.harness.errors import UserError, printable
+from dtbench.harness.export.formats import INSIDE, Format
+from dtbench.harness.predictions import Predictions, Row
+from dtbench.harness.schema import Dataset
+from dtbench.harness.score import MISSING
+from dtbench.harness.tally import Report, tally
+from dtbench.harness.task import Task
+
+_MOST_BYTES = 1 << 31
+"""What an archive may unpack to."""
+
+
+@dataclass(slots=True)
+class Checked:
+    """What was found in a file."""
+
+    records: int = 0
+    problems: list[str] = field(default_factory=list)
+    """Why it would not be taken, or not be scored as meant."""
+    notes: list[str] = field(default_factory=list)
+    report: Report | None = None
+    """Its score, where questions and answers are at hand and nothing keeps a script from reading it."""
+
+
+def read(path: Path) -> bytes:
+    """The file; a UserError where it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"--check {path}: cannot be read ({error.strerror}).") from None
+
+
+def check(content: bytes, kind: Format, task: Task, data: Dataset | None) -> Checked:
+    """Everything that is wrong with the file, each kind of fault in one line."""
+    found = Checked()
+    records = _records(content, kind, found)
+    found.records = len(records)
+    if records:
+        found.problems += _faults_of_fields(records, kind)
+        found.problems += _faults_of_ids(records, kind, data)
+        found.notes += _notes(records, kind, data)
+        if data is not None:
+            found.problems += _other_data(records, kind, data)
+    if data is None:
+        found.notes.append("the benchmark's data was not found (--data-dir): ids were not held against it, no score")
+    elif records and not found.problems and task.answers_public:
+        found.report = tally(task, task.scorers[0], _predictions(records, kind, data))
+    return found
+
+
+def _records(content: bytes, kind: Format, found: Checked) -> list[dict[str, Any]]:
+    text = _text(content, kind, found)
+    if text is None:
+        return []
+    if kind.shape == "list":
+        return _of_list(text, found)
+    lines = text.split("\n")
+    if lines[-1] == "":
+        lines.pop()  # what follows the last line's end
+    records = []
+    broken = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError):
+            record = None
+        if isinstance(record, dict):
+            records.append(record)
+        else:
+            broken.append(f"line {number} ({line[:40]!r})" if line.strip() else f"line {number} (empty)")
+    found.problems += _line("lines that are no JSON object", broken)
+    if not lines:
+        found.problems.append("it is empty")
+    return records
+
+
+def _of_list(text: str, found: Checked) -> list[dict[str, Any]]:
+    try:
+        held = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        found.problems.append(f"it is no JSON ({error}); one list of objects is expected")
+        return []
+    if not isinstance(held, list):
+        found.problems.append(f"it holds {type(held).__name__}, one list of objects is expected")
+        return []
+    wrong = [f"entry {number}" for number, one in enumerate(held) if not isinstance(one, dict)]
+    found.problems += _line("entries that are no object", wrong)
+    if not held:
+        found.problems.append("it is empty")
+    return [one for one in held if isinstance(one, dict)]
+
+
+def _text(content: bytes, kind: Format, found: Checked) -> str | None:
+    if kind.shape == "zip":
+        unpacked = _unpacked(content, found)
+        if unpacked is None:
+            return None
+        content = unpacked
+    if content.startswith(b"\xef\xbb\xbf"):
+        found.problems.append("it begins with a byte order mark, which a JSON reader takes for text: save it without")
+        content = content[3:]
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        found.problems.append(f"it is not UTF-8 (byte {error.start})")
+        return None
+
+
+def _unpacked(content: bytes, found: Checked) -> bytes | None:
+    if not zipfile.is_zipfile(BytesIO(content)):
+        if content.lstrip()[:1] == b"{":
+            found.problems.append(f"it is not zipped: a zip with {INSIDE} at its top is expected")
+            return content
+        found.problems.append(f"it is no zip: a zip with {INSIDE} at its top is expected")
+        return None
+    try:
+        with zipfile.ZipFile(BytesIO(content)) as archive:
+            names = [name for name in archive.namelist() if not name.endswith("/")]
+            if INSIDE not in names:
+                shown = ", ".join(map(printable, names[:5])) or "nothing"
+                found.problems.append(f"{INSIDE} is expected at the top of the zip, found: {shown}")
+                return None
+            if len(names) > 1:
+                found.notes.append(f"the zip holds {len(names) - 1} files besides {INSIDE}")
+            if archive.getinfo(INSIDE).file_size > _MOST_BYTES:
+                found.problems.append(f"{INSIDE} unpacks to more than 2 GB")
+                return None
+            return archive.read(INSIDE)
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, OSError, EOFError) as error:
+        found.problems.append(f"the zip is damaged ({error})")
+        return None
+
+
+def _faults_of_fields(records: Sequence[Mapping[str, Any]], kind: Format) -> Iterator[str]:
+    for name in kind.texts:
+        lacking = [_called(record, n) for n, record in enumerate(records) if name not in record]
+        yield from _line(f"records without {name}", lacking)
+        odd = [
+            f"{_called(record, n)} has {json.dumps(record[name])[:40]}"
+            for n, record in enumerate(records)
+            if name in record and not isinstance(record[name], str)
+        ]
+        yield from _line(f"records whose {name} is no text", odd)
+    if kind.longest is not None:
+        long = [
+            f"{_called(record, n)} with {len(record['thinking_prediction'])}"
+            for n, record in enumerate(records)
+            if isinstance(record.get("thinking_prediction"), str) and len(record["thinking_prediction"]) > kind.longest
+        ]
+        yield from _line(f"chains of {kind.longest + 1:,} characters or more", long)
+
+
+def _faults_of_ids(records: Sequence[Mapping[str, Any]], kind: Format, data: Dataset | None) -> Iterator[str]:
+    ids = [record["id"] for record in records if isinstance(record.get("id"), str)]
+    times = Counter(ids)
+    yield from _line("ids that are there more than once", [repr(id_) for id_, count in times.items() if count > 1])
+    if data is None:
+        return
+    known = dict.fromkeys(sample.id for sample in data.samples)
+    yield from _line(f"ids that are not in {data.source}", [repr(id_) for id_ in times if id_ not in known])
+    yield from _line(f"ids of {data.source} that are missing", [repr(id_) for id_ in known if id_ not in times])
+    if kind.in_order and set(ids) == set(known) and len(ids) == len(known) and ids != list(known):
+        place = next(n for n, pair in enumerate(zip(ids, known, strict=True)) if pair[0] != pair[1])
+        yield f"the records are not in the order of {data.source}, which the board goes by (first at record {place})"
+
+
+def _other_data(records: Sequence[Mapping[str, Any]], kind: Format, data: Dataset) -> Iterator[str]:
+    """Questions that the file repeats have to be the ones of the data."""
+    items = {sample.id: sample.as_published() for sample in data.samples}
+    other = [
+        f"{record['id']!r} in {name}"
+        for record in records
+        if record.get("id") in items
+        for name in kind.carries
+        if name in record and name in items[record["id"]] and record[name] != items[record["id"]][name]
+    ]
+    yield from _line(f"records that repeat another text than {data.source} ({data.version})", other)
+
+
+def _notes(records: Sequence[Mapping[str, Any]], kind: Format, data: Dataset | None) -> Iterator[str]:
+    said = [record.get(kind.prediction) for record in records]
+    yield from _line(f"records with an empty {kind.prediction}", [str(n) for n, one in enumerate(said) if one == ""])
+    if "thinking_prediction" in kind.texts:
+        bare = [_called(record, n) for n, record in enumerate(records) if record.get("thinking_prediction") == ""]
+        yield from _line("records without a chain", bare)
+    if data is not None and kind.name != "mmsu":
+        options = {sample.id: sample.choices for sample in data.samples}
+        free = [
+            _called(record, n)
+            for n, (record, one) in enumerate(zip(records, said, strict=True))
+            if isinstance(record.get("id"), str) and one and one not in options.get(record["id"], (one,))
+        ]
+        yield from _line("answers that are no option word for word", free)
+
+
+def _predictions(records: Sequence[Mapping[str, Any]], kind: Format, data: Dataset) -> Predictions:
+    items = {sample.id: sample.as_published() for sample in data.samples}
+    rows = [
+        Row(number, f"record {number}", record["id"], items[record["id"]], record.get(kind.prediction, MISSING))
+        for number, record in enumerate(records)
+    ]
+    return Predictions(rows, kind.prediction, 0, data.version, ())
+
+
+def _called(record: Mapping[str, Any], number: int) -> str:
+    id_ = record.get("id")
+    return repr(id_)[:60] if isinstance(id_, str) else f"record {number}"
+
+
+def _line(what: str, cases: Iterable[str]) -> Iterator[str]:
+    listed = list(cases)
+    if listed:
+        yield printable(f"{what}: {len(listed)} (first: {', '.join(listed[:3])})")

@@ -1,0 +1,180 @@
+"""The formats: what each board and each official script reads, field for field."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from dtbench.harness.errors import UserError, nearest
+from dtbench.harness.export.answers import Said
+from dtbench.harness.packed import clip_name
+
+Record = Mapping[str, Any]
+INSIDE = "result.jsonl"
+"""The file that the challenge looks for at the top of the archive."""
+LONGEST_CHAIN = 9_999
+"""Characters of a chain in the challenge, whose rule is fewer than 10,000."""
+_ZIP_DATE = (2026, 1, 1, 0, 0, 0)
+"""Of every archive: the same answers make the same file."""
+
+
+class Format(NamedTuple):
+    """A kind of file."""
+
+    name: str
+    task: str
+    """The benchmark that it is for."""
+    any_task: bool
+    """Whether other tasks may be written in it too."""
+    shape: Literal["zip", "list", "lines"]
+    record: Callable[[Said], Record]
+    prediction: str
+    """The field that is scored."""
+    texts: tuple[str, ...]
+    """Fields that every record holds as text."""
+    needs: tuple[str, ...] = ()
+    """Fields of the data without which it cannot be made."""
+    carries: tuple[str, ...] = ()
+    """Fields of the data that it repeats, which have to be the data's."""
+    in_order: bool = False
+    """Whether the records have to stand in the order of the data."""
+    longest: int | None = None
+    """Characters that a chain may have."""
+
+    @property
+    def file(self) -> str:
+        """What a file of it is called where the user names none."""
+        return f"{self.name}.{ {'zip': 'zip', 'list': 'json', 'lines': 'jsonl'}[self.shape] }"
+
+    def encoded(self, records: Iterable[Record]) -> bytes:
+        """The file. All of it is ASCII: the official scripts read in whatever encoding a machine has set."""
+        if self.shape == "list":
+            return json.dumps(list(records), indent=1).encode() + b"\n"
+        lines = "".join(f"{json.dumps(record)}\n" for record in records).encode()
+        return _zipped(lines) if self.shape == "zip" else lines
+
+
+def _zipped(lines: bytes) -> bytes:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w") as archive:
+        archive.writestr(zipfile.ZipInfo(INSIDE, _ZIP_DATE), lines, zipfile.ZIP_DEFLATED)
+    return held.getvalue()
+
+
+def _challenge(said: Said) -> Record:
+    return {"id": said.sample.id, "thinking_prediction": said.thinking, "answer_prediction": said.choice}
+
+
+def _mmar(said: Said) -> Record:
+    # The scripts before 2026-02 read model_prediction.
+    return {
+        **said.sample.as_published(),
+        "answer_prediction": said.submission,
+        "model_prediction": said.submission,
+    }
+
+
+def _rubrics(said: Said) -> Record:
+    return {**said.sample.as_published(), **_challenge(said)}
+
+
+def _mmau(said: Said) -> Record:
+    # The script reads model_output, its README says model_prediction.
+    return {**said.sample.as_published(), "model_output": said.submission, "model_prediction": said.submission}
+
+
+def _mmau_test(said: Said) -> Record:
+    item = {name: value for name, value in said.sample.as_published().items() if name != "answer"}
+    return {**item, "model_output": said.submission, "model_prediction": said.submission}
+
+
+def _mmsu(said: Said) -> Record:
+    item = said.sample.as_published()
+    clip = {"audio_path": f"/audio/{Path(clip_name(said.sample.audio)).name}"}
+    return {"id": said.sample.id, **clip, **item, "response": said.submission}
+
+
+_CHALLENGE = ("id", "thinking_prediction", "answer_prediction")
+FORMATS: Mapping[str, Format] = {
+    one.name: one
+    for one in (
+        Format(
+            name="arc",
+            task="mmar",
+            any_task=True,
+            shape="zip",
+            record=_challenge,
+            prediction="answer_prediction",
+            texts=_CHALLENGE,
+            longest=LONGEST_CHAIN,
+        ),
+        Format(
+            name="mmar",
+            task="mmar",
+            any_task=False,
+            shape="lines",
+            record=_mmar,
+            prediction="answer_prediction",
+            texts=("id", "answer", "answer_prediction", "modality", "category"),
+            carries=("question", "choices", "answer", "modality", "category", "sub-category"),
+        ),
+        Format(
+            name="mmar-rubrics",
+            task="mmar",
+            any_task=False,
+            shape="lines",
+            record=_rubrics,
+            prediction="answer_prediction",
+            texts=(*_CHALLENGE, "question", "answer", "thinking", "modality", "category"),
+            needs=("thinking", "cue", "rubric"),
+            carries=("question", "choices", "answer", "thinking", "cue", "rubric", "modality", "category"),
+        ),
+        Format(
+            name="mmau",
+            task="mmau-mini",
+            any_task=False,
+            shape="list",
+            record=_mmau,
+            prediction="model_output",
+            texts=("id", "answer", "model_output", "model_prediction", "task", "difficulty"),
+            carries=("question", "choices", "answer", "task", "difficulty"),
+        ),
+        Format(
+            name="mmau-test",
+            task="mmau-test",
+            any_task=False,
+            shape="list",
+            record=_mmau_test,
+            prediction="model_prediction",
+            texts=("id", "model_prediction"),
+            carries=("question", "choices"),
+            in_order=True,
+        ),
+        Format(
+            name="mmsu",
+            task="mmsu",
+            any_task=False,
+            shape="lines",
+            record=_mmsu,
+            prediction="response",
+            texts=("id", "response", "category", "sub-category"),
+            carries=("question", "choice_a", "choice_b", "choice_c", "choice_d", "answer_gt", "category"),
+        ),
+    )
+}
+
+
+def format_of(name: str) -> Format:
+    """The format of this name."""
+    if name not in FORMATS:
+        raise UserError(f"--format {name}: unknown. {nearest(name, FORMATS)}")
+    return FORMATS[name]
+
+
+def formats_for(task: str) -> Sequence[str]:
+    """Which formats a task can be written in."""
+    return [one.name for one in FORMATS.values() if one.any_task or one.task == task]

@@ -1,0 +1,59 @@
+"""The criteria of a question: what a chain has to hold, each met or not, in the form of MMAR-Rubrics.
+
+{"name": "Hears the knock", "scoring_point": "Says that a knock comes first", "note": "", "choices": [0, 1]}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from dtbench.harness.errors import DataError
+from dtbench.harness.schema import Sample
+
+_LISTS = ("rubric", "criteria")
+_REFERENCES = ("thinking", "chain")
+"""Names under which items hold their criteria, and the chain of whoever wrote them."""
+
+
+class Criterion(NamedTuple):
+    """One thing that a chain has to hold."""
+
+    name: str
+    point: str
+    """What earns the mark."""
+    note: str
+
+
+class Rubric(NamedTuple):
+    """What a chain is held against."""
+
+    criteria: tuple[Criterion, ...]
+    reference: str
+    """How a person reasoned; empty where nobody wrote it down."""
+
+
+def has_rubric(sample: Sample) -> bool:
+    """Whether the question has criteria."""
+    return any(sample.item.get(name) for name in _LISTS)
+
+
+def rubric_of(sample: Sample) -> Rubric:
+    """The criteria of a question; a DataError where they cannot be read."""
+    listed = next((sample.item[name] for name in _LISTS if sample.item.get(name)), None)
+    if not isinstance(listed, list) or not all(isinstance(one, Mapping) for one in listed):
+        raise DataError(f"{sample.id}: its criteria are no list of objects.")
+    criteria = tuple(_criterion(sample.id, one) for one in listed)
+    names = [criterion.name for criterion in criteria]
+    if len({name.casefold() for name in names}) < len(names):
+        raise DataError(f"{sample.id}: two of its criteria have one name ({', '.join(names)}).")
+    reference = next((sample.item[name] for name in _REFERENCES if isinstance(sample.item.get(name), str)), "")
+    return Rubric(criteria, reference)
+
+
+def _criterion(id_: str, one: Mapping[str, Any]) -> Criterion:
+    name = one.get("name")
+    if not isinstance(name, str) or not name.strip():
+        raise DataError(f"{id_}: a criterion without a name.")
+    point, note = one.get("scoring_point", ""), one.get("note", "")
+    return Criterion(name.strip(), str(point or ""), str(note or ""))

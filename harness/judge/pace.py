@@ -1,0 +1,47 @@
+"""How many requests a judge is sent at once: fewer where it says it has too many, more again where it does not."""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+
+SLOWER = 0.5
+
+
+class Pace:
+    """Admits requests; halves what it admits at each refusal, and grows by one for each round that went well."""
+
+    def __init__(self, most: int) -> None:
+        self.allowed = float(most)
+        """How many may be in flight."""
+        self.refusals = 0
+        self._most = most
+        self._in_flight = 0
+        self._since_slowed = 0
+        self._free = asyncio.Condition()
+
+    async def __aenter__(self) -> None:
+        """Wait until one more may be sent."""
+        async with self._free:
+            await self._free.wait_for(lambda: self._in_flight < max(1, int(self.allowed)))
+            self._in_flight += 1
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let the next ones in."""
+        async with self._free:
+            self._in_flight -= 1
+            self._free.notify_all()
+
+    def refused(self) -> None:
+        """The judge had too many requests. Those that were in flight together count as one refusal."""
+        self.refusals += 1
+        if self._since_slowed >= self._in_flight or self.allowed >= self._most:
+            self.allowed = max(1.0, self.allowed * SLOWER)
+            self._since_slowed = 0
+
+    def went_well(self) -> None:
+        """A reply came."""
+        self._since_slowed += 1
+        self.allowed = min(float(self._most), self.allowed + 1 / max(1.0, self.allowed))

@@ -1,0 +1,148 @@
+"""One call of `dtbench judge`: a run's chains, or made ones, before a judge, from where it stands to the end."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dtbench.harness.errors import UserError
+from dtbench.harness.interrupts import heeded, terminable
+from dtbench.harness.judge.ask import Going, Judging
+from dtbench.harness.judge.calibrate import made_of, plan_for, trusted
+from dtbench.harness.judge.pace import Pace
+from dtbench.harness.judge.plan import How, Plan, plan_of
+from dtbench.harness.judge.summary import summarise
+from dtbench.harness.model import Model
+from dtbench.harness.rescore import StoredTask, find_data
+from dtbench.harness.run import Stop
+from dtbench.harness.store import RunFolder, Status, StoredRun
+
+SAY_EVERY = 10.0
+CALIBRATION_QUESTIONS = 20
+FAILED, INTERRUPTED = 3, 130
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What the user asked for."""
+
+    how: How
+    concurrency: int = 8
+    data_dir: Path | None = None
+    out: Path | None = None
+    calibrate: bool = False
+    max_unscored: float = 0.01
+    """The share of questions that may stay without marks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How it ended."""
+
+    folder: Path
+    status: Status
+    summary: Mapping[str, Any]
+    exit_code: int
+
+
+def hold(run: StoredRun, stored: StoredTask, model: Model, wish: Wish, say: Callable[[str], None]) -> Outcome:
+    """Make every call that is missing, and sum up what the judge said."""
+    if wish.concurrency < 1 or wish.how.calls < 1:
+        raise UserError(f"--concurrency {wish.concurrency}, --calls {wish.how.calls}: numbers from 1 up are expected.")
+    plan = _plan(stored, wish)
+    made = made_of(plan) if wish.calibrate else None
+    asked = plan if made is None else plan_for(made, plan)
+    path = wish.out or run.path / f"judge-{_slug(str(model.describe()['model']))}{'-calibration' * wish.calibrate}"
+    task = stored.task.name
+    with terminable(), RunFolder.start(path, _settings(model, asked, stored)) as folder:
+        asyncio.run(_ask(asked, task, model, folder, wish, say))
+        records = list(folder.records(task))
+        summary = summarise(stored.task, asked, records) if made is None else trusted(made, records)
+        status, code = _ended(summary, len(asked.missing([])) - len(records), wish)
+        told = {"run": str(run.path), "judge": str(path), "status": status, **summary}
+        folder.write_summary(told)
+        folder.finish(status)
+        return Outcome(path, status, told, code)
+
+
+def _plan(stored: StoredTask, wish: Wish) -> Plan:
+    data = find_data(stored, wish.data_dir)
+    if data is None:
+        told = stored.about.get("data", {}).get("version")
+        raise UserError(f"the questions of {stored.task.name} ({told}) were not found: name them with --data-dir.")
+    plan = plan_of(stored, data, wish.how)
+    if wish.calibrate and wish.how.limit is None:
+        return Plan(plan.cases[:CALIBRATION_QUESTIONS], plan.how)
+    return plan
+
+
+def _settings(model: Model, plan: Plan, stored: StoredTask) -> dict[str, Any]:
+    about = dict(model.describe())
+    where = {name: about.pop(name) for name in ("urls", "version") if name in about}
+    how = plan.how
+    return {
+        "judge": about,
+        "endpoint": where,
+        "prompt": f"{how.wording.system or ''}\n---\n{how.wording.asked}",
+        "prompt_hash": how.wording.hash,
+        "calls": how.calls,
+        "judge_seed": how.seed,
+        "tasks": {
+            stored.task.name: {
+                "chains": plan.fingerprint(),
+                "questions": len(plan.cases),
+                "data": dict(stored.about.get("data", {})),
+                "sample": how.sample,
+            }
+        },
+    }
+
+
+async def _ask(plan: Plan, task: str, model: Model, folder: RunFolder, wish: Wish, say: Callable[[str], None]) -> None:
+    stop, pace = Stop(), Pace(wish.concurrency)
+    judging = Judging(plan, task, model, folder, pace)
+    missing = plan.missing(folder.finished(task))
+    about = plan.estimate(missing)
+    if missing:
+        folder.drop_summary()
+        say(
+            f"judge: {about.calls} calls, about {about.prompt_tokens:,} tokens to read and "
+            f"{about.completion_tokens:,} to write"
+        )
+    try:
+        with heeded(stop, say):
+            await judging.ask_all(stop, wish.concurrency, _telling(say, pace))
+    finally:
+        await model.aclose()
+
+
+def _telling(say: Callable[[str], None], pace: Pace) -> Callable[[Going], None]:
+    began = said = time.monotonic()
+
+    def tell(going: Going) -> None:
+        nonlocal said
+        now = time.monotonic()
+        if now - said >= SAY_EVERY:
+            said = now
+            slowed = f", slowed {pace.refusals} times" if pace.refusals else ""
+            rate = going.done / (now - began)
+            say(f"judge: {going.done} of {going.expected} calls, {rate:.1f}/s, {going.failed} without verdict{slowed}")
+
+    return tell
+
+
+def _ended(summary: Mapping[str, Any], never_made: int, wish: Wish) -> tuple[Status, int]:
+    if never_made:
+        return "interrupted", INTERRUPTED
+    without = summary.get("unscored", summary.get("unread", 0))
+    count = summary.get("n", summary.get("chains", 0))
+    return ("failed", FAILED) if without > wish.max_unscored * count else ("done", 0)
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^\w.+-]+", "-", name).strip("-.")[:80] or "model"

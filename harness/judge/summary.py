@@ -1,0 +1,116 @@
+"""What the verdicts come to: a question's marks, the totals, how far the calls agree, and what they took."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from dtbench.harness.judge.plan import Case, Plan
+from dtbench.harness.stats import Z95
+from dtbench.harness.task import Task
+
+Record = Mapping[str, Any]
+LISTED = 20
+
+
+def of_calls(shares: Sequence[float]) -> float:
+    """The marks of a question: of three calls or more the lowest and the highest are dropped; the mean of the rest."""
+    ordered = sorted(shares)
+    kept = ordered[1:-1] if len(ordered) > 2 else ordered
+    return math.fsum(kept) / len(kept)
+
+
+def summarise(task: Task, plan: Plan, records: Iterable[Record]) -> dict[str, Any]:
+    """The object that `--json` prints for a task."""
+    verdicts: dict[str, dict[int, Record]] = defaultdict(dict)
+    failed: dict[str, str] = {}
+    tokens: dict[str, int] = defaultdict(int)
+    for record in records:
+        for name, count in record.get("response", {}).get("usage", {}).items():
+            tokens[name] += count
+        if "verdict" in record:
+            verdicts[record["id"]][record["sample"]] = record["verdict"]
+        else:
+            failed[record["id"]] = record["error"]["message"]
+    scores = {case.id: _score(case, verdicts[case.id], plan.how.calls) for case in plan.cases}
+    unscored = [case.id for case in plan.cases if scores[case.id] is None]
+    return {
+        "task": task.name,
+        "n": len(plan.cases),
+        "right": sum(case.right for case in plan.cases),
+        "calls": plan.how.calls,
+        **_total(plan.cases, scores),
+        "unscored": len(unscored),
+        "unscored_ids": unscored[:LISTED],
+        "unscored_why": {id_: failed[id_] for id_ in unscored[:LISTED] if id_ in failed},
+        "without_chain": sum(case.right and not case.said.thinking for case in plan.cases),
+        "groups": _groups(task, plan.cases, scores),
+        "agreement": _agreement(verdicts.values()),
+        "tokens": dict(tokens),
+    }
+
+
+def _score(case: Case, verdicts: Mapping[int, Record], calls: int) -> float | None:
+    """Of a wrong answer 0; None where a call has no verdict."""
+    if not case.right:
+        return 0.0
+    return of_calls([one["share"] for one in verdicts.values()]) if len(verdicts) == calls else None
+
+
+def _total(cases: Sequence[Case], scores: Mapping[str, float | None]) -> dict[str, Any]:
+    """Rubrics and accuracy in percent, over all; what is unscored could be anything between 0 and all marks."""
+    scored = [score for case in cases if (score := scores[case.id]) is not None]
+    count = len(cases)
+    if len(scored) < count or not count:
+        least = 100 * math.fsum(scored) / count if count else 0.0
+        most = least + 100 * (count - len(scored)) / count if count else 0.0
+        return {"rubrics": None, "between": [round(least, 2), round(most, 2)], "accuracy": _accuracy(cases)}
+    mean = math.fsum(scored) / count
+    spread = math.sqrt(math.fsum((score - mean) ** 2 for score in scored) / max(1, count - 1))
+    half = Z95 * spread / math.sqrt(count)
+    return {
+        "rubrics": round(100 * mean, 2),
+        "low": round(100 * max(0.0, mean - half), 2),
+        "high": round(100 * min(1.0, mean + half), 2),
+        "accuracy": _accuracy(cases),
+    }
+
+
+def _accuracy(cases: Sequence[Case]) -> float | None:
+    return round(100 * sum(case.right for case in cases) / len(cases), 2) if cases else None
+
+
+def _groups(
+    task: Task, cases: Sequence[Case], scores: Mapping[str, float | None]
+) -> dict[str, dict[str, dict[str, Any]]]:
+    tables: dict[str, dict[str, dict[str, Any]]] = {}
+    for grouping in task.groupings:
+        parts: dict[str, list[Case]] = {value: [] for value in grouping.values}
+        for case in cases:
+            groups = case.said.sample.groups
+            if all(name in groups for name in grouping.fields):
+                parts.setdefault(", ".join(groups[name] for name in grouping.fields), []).append(case)
+        tables[", ".join(grouping.fields)] = {
+            value: {"n": len(part), **_total(part, scores)} for value, part in parts.items() if part
+        }
+    return tables
+
+
+def _agreement(verdicts: Iterable[Mapping[int, Record]]) -> dict[str, Any] | None:
+    """Of each mark, how many pairs of calls give the same one; and the marks on which all calls agree."""
+    pairs = same = marks = unanimous = 0
+    for calls in verdicts:
+        if len(calls) < 2:
+            continue
+        for name in next(iter(calls.values()))["marks"]:
+            given = [one["marks"][name] for one in calls.values()]
+            met, count = sum(given), len(given)
+            pairs += count * (count - 1) // 2
+            same += (met * (met - 1) + (count - met) * (count - met - 1)) // 2
+            marks += 1
+            unanimous += met in {0, count}
+    if not marks:
+        return None
+    return {"pairs": same / pairs, "unanimous": unanimous / marks, "marks": marks}

@@ -1,0 +1,78 @@
+"""What a judge replied, read strictly: a mark for each criterion, or a reason why there is none."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from dtbench.harness.judge.criteria import Criterion
+
+_BEGINNING = re.compile(r"[\[{]")
+_THOUGHTS = re.compile(r"<think>.*?</think>", re.DOTALL)
+_MARKS = {"0": 0, "1": 1}
+_MOST = 1000
+"""Characters of a justification that are kept."""
+
+
+class Verdict(NamedTuple):
+    """A mark for each criterion, in their order."""
+
+    marks: tuple[int, ...]
+    why: tuple[str, ...]
+
+    @property
+    def share(self) -> float:
+        """The share of criteria that are met."""
+        return sum(self.marks) / len(self.marks)
+
+
+class UnreadableError(Exception):
+    """The reply holds no verdict."""
+
+
+def read_verdict(text: str, criteria: Sequence[Criterion]) -> Verdict:
+    """The verdict of a reply; nothing is guessed where a mark is missing or is neither 0 nor 1."""
+    entries = _entries(_THOUGHTS.sub("", text))
+    if len(entries) != len(criteria):
+        raise UnreadableError(f"it marks {len(entries)} criteria of {len(criteria)}")
+    by_name = {_plain(str(entry.get("name", ""))): entry for entry in entries}
+    if len(by_name) != len(entries):
+        raise UnreadableError("it marks one criterion twice, or names none")
+    marks, why = [], []
+    for criterion in criteria:
+        entry = by_name.get(_plain(criterion.name))
+        if entry is None:
+            raise UnreadableError(f"it does not mark {criterion.name!r}")
+        marks.append(_mark(entry.get("score"), criterion))
+        why.append(str(entry.get("justification", ""))[:_MOST])
+    return Verdict(tuple(marks), tuple(why))
+
+
+def _entries(text: str) -> list[dict[str, Any]]:
+    """The list of marks, alone, in an object of its own, or in a fence."""
+    for begin in _BEGINNING.finditer(text):
+        try:
+            value, _ = json.JSONDecoder().raw_decode(text, begin.start())
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(value, dict):
+            value = next((one for one in value.values() if isinstance(one, list)), None)
+        if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
+            return value
+    raise UnreadableError("it holds no JSON list of marks")
+
+
+def _mark(score: object, criterion: Criterion) -> int:
+    if isinstance(score, bool) or not isinstance(score, int | float | str):
+        raise UnreadableError(f"the mark of {criterion.name!r} is {json.dumps(score)}, 0 or 1 is expected")
+    text = f"{score:g}" if isinstance(score, float) else str(score).strip()
+    if text not in _MARKS:
+        raise UnreadableError(f"the mark of {criterion.name!r} is {text[:20]!r}, 0 or 1 is expected")
+    return _MARKS[text]
+
+
+def _plain(name: str) -> str:
+    """A name as it is compared: judges drop numbers, quotes and case."""
+    return re.sub(r"^\s*\d+[.)]\s*", "", " ".join(name.split())).strip("\"'*` .:").casefold()

@@ -1,0 +1,126 @@
+"""`dtbench export --check`: what a board would not take is said, each fault in one line."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import pytest
+from command import call
+from exports import Fields, checked, exported, lines, says, text
+from made_up_run import write_run
+from small_data import mmar_v2_folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A made-up MMAR."""
+    mmar_v2_folder(tmp_path / "mmar")
+    return tmp_path / "mmar"
+
+
+@pytest.fixture
+def run(tmp_path: Path, folder: Path) -> Path:
+    write_run(tmp_path / "run", {"mmar": folder}, says)
+    return tmp_path / "run"
+
+
+def broken(records: list[Fields]) -> dict[str, tuple[str, str]]:
+    """Files that the challenge would not take, and why."""
+    one, *rest = records
+    bare = {"id": one["id"], "answer_prediction": "x"}
+    long = {**one, "thinking_prediction": "x" * 10_000}
+    return {
+        "twice": (text([one, *records]), f"ids that are there more than once: 1 (first: '{one['id']}')"),
+        "missing": (text(rest), "that are missing: 1 (first: "),
+        "unknown": (text([*rest, {**one, "id": "else"}]), "ids that are not in"),
+        "no field": (text([bare, *rest]), "records without thinking_prediction: 1"),
+        "null": (text([{**one, "answer_prediction": None}, *rest]), "answer_prediction is no text: 1 (first: "),
+        "long": (text([long, *rest]), "chains of 10,000 characters or more: 1"),
+        "blank line": (text(records) + "\n", "lines that are no JSON object: 1 (first: line 7 (empty))"),
+        "torn": (text(records)[:-20], "lines that are no JSON object: 1 (first: line 6"),
+        "marked": ("\ufeff" + text(records), "byte order mark"),
+    }
+
+
+CASES = ("twice", "missing", "unknown", "no field", "null", "long", "blank line", "torn", "marked")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_the_challenge_would_not_take_is_said(run: Path, folder: Path, tmp_path: Path, case: str) -> None:
+    file, _ = exported(run, "arc")
+    with zipfile.ZipFile(file) as archive:
+        content, problem = broken(lines(archive.read("result.jsonl")))[case]
+    with zipfile.ZipFile(tmp_path / "bad.zip", "w") as archive:
+        archive.writestr("result.jsonl", content)
+    found = checked(tmp_path / "bad.zip", "arc", folder, 2)
+    assert any(problem in one for one in found["problems"]), found
+    assert found["score"] is None
+    said = call("export", "--check", tmp_path / "bad.zip", "--format", "arc", "--data-dir", folder)
+    assert said.code == 2
+    assert said.out.splitlines()[-1].endswith(f"{len(found['problems'])} problem{'s' * (len(found['problems']) > 1)}")
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "it is no zip"),
+        (b'{"id": "1"}\n', "it is not zipped: a zip with result.jsonl at its top is expected"),
+        (b"PK\x03\x04 no", "it is no zip"),
+    ],
+)
+def test_what_is_no_archive_is_said(tmp_path: Path, folder: Path, content: bytes, problem: str) -> None:
+    (tmp_path / "x.zip").write_bytes(content)
+    assert any(problem in one for one in checked(tmp_path / "x.zip", "arc", folder, 2)["problems"])
+
+
+def test_an_archive_with_the_file_elsewhere_is_said(tmp_path: Path, folder: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr("submission/result.jsonl", "{}")
+    (problem,) = checked(tmp_path / "x.zip", "arc", folder, 2)["problems"]
+    assert problem == "result.jsonl is expected at the top of the zip, found: submission/result.jsonl"
+
+
+def test_a_damaged_archive_is_said(run: Path, folder: Path, tmp_path: Path) -> None:
+    file, _ = exported(run, "arc")
+    content = bytearray(file.read_bytes())
+    content[60:70] = bytes(10)
+    (tmp_path / "x.zip").write_bytes(content)
+    assert any("the zip is damaged" in one for one in checked(tmp_path / "x.zip", "arc", folder, 2)["problems"])
+
+
+@pytest.mark.parametrize("content", [b"[]", b"{}", b"[1]", b"[", b"\xff"])
+def test_what_is_no_list_of_objects_is_said(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "x.json").write_bytes(content)
+    assert checked(tmp_path / "x.json", "mmau", None, 2)["problems"]
+
+
+def test_questions_of_other_data_are_told(run: Path, folder: Path, tmp_path: Path) -> None:
+    records = lines(exported(run, "mmar")[0].read_text())
+    records[2]["choices"] = records[2]["choices"][::-1]
+    (tmp_path / "x.jsonl").write_text(text(records))
+    (problem,) = checked(tmp_path / "x.jsonl", "mmar", folder, 2)["problems"]
+    assert problem.startswith("records that repeat another text than ")
+    assert problem.endswith(f"(first: '{records[2]['id']}' in choices)")
+
+
+def test_answers_in_words_of_their_own_are_noted_and_scored(run: Path, folder: Path, tmp_path: Path) -> None:
+    records = lines(exported(run, "mmar")[0].read_text())
+    records[0]["answer_prediction"] = f"It is the {records[0]['answer']}!"
+    (tmp_path / "x.jsonl").write_text(text(records))
+    found = checked(tmp_path / "x.jsonl", "mmar", folder)
+    assert f"answers that are no option word for word: 1 (first: '{records[0]['id']}')" in found["notes"]
+    assert found["score"]["n"] == 6
+
+
+def test_without_the_data_the_form_alone_is_checked(run: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file, _ = exported(run, "mmar")
+    monkeypatch.setenv("HOME", str(tmp_path / "nobody"))
+    monkeypatch.chdir(tmp_path)
+    found = checked(file, "mmar", None)
+    assert any("the benchmark's data was not found" in note for note in found["notes"])
+    assert found["score"] is None
+
+
+def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    assert "cannot be read (No such file" in call("export", "--check", tmp_path / "x", "--format", "arc").refusal()

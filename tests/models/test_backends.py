@@ -1,0 +1,102 @@
+"""Which backend runs what, and with which settings."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dtbench.harness.errors import UserError
+from dtbench.models.backends import weights_or_endpoint
+
+ENGINES = all(importlib.util.find_spec(name) for name in ("vllm", "transformers"))
+NEEDED = pytest.mark.skipif(not ENGINES, reason="vLLM and transformers are not installed: `make vllm`")
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    folder = tmp_path / "checkpoint"
+    folder.mkdir()
+    (folder / "config.json").write_text('{"architectures": ["Qwen2AudioForConditionalGeneration"]}')
+    return folder
+
+
+def sampled(folder: Path, **told: Any) -> None:
+    (folder / "generation_config.json").write_text(json.dumps(told))
+
+
+def described(spec: str | Path, backend: str | None = None, **options: str) -> Any:
+    model = weights_or_endpoint(str(spec), options, backend)
+    assert model is not None
+    return model.describe()
+
+
+@NEEDED
+def test_a_checkpoint_runs_in_vllm_unless_another_backend_is_named(checkpoint: Path) -> None:
+    assert described(checkpoint)["name"] == "vllm"
+    assert described(checkpoint, "local")["name"] == "local"
+
+
+@NEEDED
+def test_the_family_says_how_long_a_clip_may_be_and_the_user_may_say_otherwise(checkpoint: Path) -> None:
+    for backend in ("vllm", "local"):
+        assert described(checkpoint, backend)["limit_seconds"] == 30
+        assert described(checkpoint, backend, limit_seconds="12")["limit_seconds"] == 12
+        assert described(checkpoint, backend, family="glm-asr")["family"] == "glm-asr"
+
+
+@NEEDED
+def test_sampling_is_the_checkpoints_own_then_the_users(checkpoint: Path) -> None:
+    assert described(checkpoint)["sampling"] == {"temperature": 0.0}
+    sampled(checkpoint, do_sample=False, temperature=0.7, repetition_penalty=1.1)
+    assert described(checkpoint)["sampling"] == {"temperature": 0.0, "repetition_penalty": 1.1}
+    sampled(checkpoint, do_sample=True, temperature=0.7, top_k=20)
+    assert described(checkpoint)["sampling"] == {"temperature": 0.7, "top_k": 20}
+    assert described(checkpoint, temperature="0.2")["sampling"] == {"temperature": 0.2, "top_k": 20}
+    local = described(checkpoint, "local")
+    assert (local["temperature"], local["top_k"]) == (0.7, 20)
+
+
+@NEEDED
+def test_every_other_option_is_a_flag_of_vllm(checkpoint: Path) -> None:
+    options = {"data_parallel_size": "8", "enable_prefix_caching": "false", "max_tokens": "7"}
+    about = described(checkpoint, **options)
+    assert about["flags"] == {"data_parallel_size": "8", "enable_prefix_caching": False}
+    assert about["sampling"]["max_tokens"] == 7
+
+
+@NEEDED
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"host": "0.0.0.0"}, "-M host=0.0.0.0: not set here"),
+        ({"start_timeout": "soon"}, "-M start_timeout=soon: a number of seconds above 0 is expected."),
+        ({"--port": "1"}, "-M --port=1: not the name of a flag"),
+        ({"temperature": "hot"}, "-M temperature=hot: a number is expected."),
+        ({"family": "qwen2"}, "-M family=qwen2: unknown. Did you mean qwen2-audio"),
+    ],
+)
+def test_what_vllm_is_not_given_is_one_line(checkpoint: Path, options: dict[str, str], complaint: str) -> None:
+    with pytest.raises(UserError) as raised:
+        weights_or_endpoint(str(checkpoint), options, None)
+    assert complaint in str(raised.value)
+
+
+def test_a_backend_that_is_none_is_one_line(checkpoint: Path) -> None:
+    with pytest.raises(UserError, match=r"--backend vlm: unknown\. Did you mean vllm"):
+        weights_or_endpoint(str(checkpoint), {}, "vlm")
+    with pytest.raises(UserError, match="--backend local: it is for checkpoints"):
+        weights_or_endpoint("http://127.0.0.1:1/v1", {}, "local")
+
+
+def test_a_family_that_does_not_run_here_says_what_remains(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.toml"
+    mine.write_text('[mine]\nhub_id = "me/mine"\nbackends = ["endpoint"]\ninstead = "serve it with its own code"\n')
+    with pytest.raises(UserError, match="does not run here with vLLM or transformers: serve it with its own code"):
+        weights_or_endpoint(str(mine), {}, None)
+    mine.write_text('[mine]\nhub_id = "me/mine"\nbackends = ["local"]\n')
+    with pytest.raises(UserError, match="does not run here with vllm: take --backend local"):
+        weights_or_endpoint(str(mine), {}, "vllm")
