@@ -154,6 +154,11 @@ def _refuse_odd_values(request: Request) -> None:
         raise UserError(f"--audio {request.audio}: unknown. {nearest(request.audio, AUDIO_MODES)}")
     if request.answer not in STYLES:
         raise UserError(f"--answer {request.answer}: unknown. {nearest(request.answer, STYLES)}")
+    if request.answer == "forced" and request.samples > 1:
+        raise UserError(
+            f"--samples {request.samples}: a forced answer is the likeliest letter, the same at every repeat: "
+            f"leave --samples out; for other orders of the options take --permute."
+        )
     if request.rule not in LONG_CLIP_RULES:
         raise UserError(f"--long-clips {request.rule}: unknown. {nearest(request.rule, LONG_CLIP_RULES)}")
 

@@ -49,6 +49,12 @@ def test_the_mean_decides_where_orders_disagree() -> None:
     assert found["calibration"]["confidence"] == pytest.approx((0.45 + 0.9) / 2)
 
 
+def test_the_plain_order_need_not_be_among_them() -> None:
+    shown = {1: (0.1, 0.8, 0.1), 2: (0.8, 0.1, 0.1)}
+    found = averaged([order(turns, [shares], [2]) for turns, shares in shown.items()])["averaged"]
+    assert found["strict"]["accuracy"] == 1
+
+
 def test_what_has_no_probabilities_in_some_order_is_left_out() -> None:
     whole, part = order(0, [LETTER_A, LETTER_A], [0, 0]), order(1, [LETTER_A], [0])
     found = averaged([whole, part])["averaged"]

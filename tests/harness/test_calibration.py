@@ -82,6 +82,11 @@ def test_answers_of_one_confidence_are_never_parted_by_whether_they_are_right() 
     assert calibration_error([only]) == pytest.approx(0)
 
 
+def test_many_answers_of_one_confidence_lie_where_their_middle_does() -> None:
+    few, many = [sure(0.2, right=False)] * 2, [sure(0.9, right=True)] * 8
+    assert [one.n for one in equal_mass([*few, *many], bins=2)] == [2, 8]
+
+
 def test_brier_is_over_all_options() -> None:
     assert brier_score((0.7, 0.2, 0.1), 0) == pytest.approx(0.09 + 0.04 + 0.01)
     assert brier_score((1.0, 0.0), 1) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 import math
@@ -13,6 +14,9 @@ from asking import PROMPT, answers
 from chat_server import Asked, Turn, chatting
 
 from dtbench.harness.errors import ModelError
+from dtbench.models.held import Exchange, Held
+from dtbench.models.reply import Reply
+from dtbench.models.settings import Settings
 
 FORCED = dataclasses.replace(PROMPT, letters=("A", "B"))
 SURE = {"B": math.log(0.7), "A": math.log(0.3)}
@@ -159,6 +163,32 @@ def test_what_is_refused_in_every_form_is_told_as_it_was_first_and_changes_nothi
         (response,) = answers(chat, FORCED)
         assert chat.asked[-1].json() == WHOLE
     assert response.odds is not None
+
+
+def test_an_answer_that_comes_late_in_a_lesser_form_does_not_take_the_better_one_away() -> None:
+    body = completion("B", {"content": [{"token": "B", "logprob": -0.5}]})
+    better_is_there = asyncio.Event()
+    held = Held("tiny", Settings())
+
+    async def refused_at_first(fields: bytes) -> Exchange:
+        if b"structured_outputs" in fields:
+            return Exchange(Reply(400, {}, b"{}", keeps=True), 0.0)
+        await better_is_there.wait()
+        return Exchange(Reply(200, {}, body, keeps=True), 0.0)
+
+    async def taken(fields: bytes) -> Exchange:
+        assert b"structured_outputs" in fields
+        return Exchange(Reply(200, {}, body, keeps=True), 0.0)
+
+    async def both() -> None:
+        late = asyncio.create_task(held.answer(("A", "B"), refused_at_first))
+        await asyncio.sleep(0)
+        await held.answer(("A", "B"), taken)
+        better_is_there.set()
+        await late
+        await held.answer(("A", "B"), taken)
+
+    asyncio.run(both())
 
 
 def test_a_busy_endpoint_is_not_taken_for_one_that_refuses() -> None:

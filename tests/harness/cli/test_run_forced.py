@@ -228,6 +228,10 @@ def first(tmp_path: Path) -> tuple[str, ...]:
     return ("--model", "first")
 
 
+def repeated(tmp_path: Path) -> tuple[str, ...]:
+    return ("--model", "first", "--samples", "3")
+
+
 def scripted(tmp_path: Path) -> tuple[str, ...]:
     return tuple(write_script(tmp_path / "script", [{"text": "A"}]))
 
@@ -248,6 +252,7 @@ def scripted(tmp_path: Path) -> tuple[str, ...]:
             None,
             "--answer froced: unknown. Did you mean forced? Known: direct",
         ),
+        (repeated, "forced", None, "--samples 3: a forced answer is the likeliest letter, the same at every repeat"),
         (first, "forced", ten_and_more, "of mmar has 21 options; from 1 to 20 can be told"),
     ],
 )
