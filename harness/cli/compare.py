@@ -1,0 +1,112 @@
+"""`dtbench compare`: two runs or more, question by question against the first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from dtbench.harness.cli.options import AsJson
+from dtbench.harness.errors import UserError, nearest, printable
+
+Runs = Annotated[list[Path] | None, typer.Argument(metavar="A B [...]", help="Folders of runs; A is the baseline.")]
+Only = Annotated[str | None, typer.Option("--task", metavar="NAME", help="Only this task of theirs.")]
+ScoreName = Annotated[str, typer.Option("--score", metavar="S", help="official, or strict (a careful reader's).")]
+Flips = Annotated[int, typer.Option("--flips", metavar="N", help="How many questions that changed are shown.")]
+Power = Annotated[bool, typer.Option("--power", help="What difference so many questions can show.")]
+
+
+def command(
+    runs: Runs = None,
+    task: Only = None,
+    score: ScoreName = "official",
+    flips: Flips = 10,
+    power: Power = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say whether a run is better than another on the same questions, by how much, and where."""
+    from dtbench.harness.compare.paired import compared
+    from dtbench.harness.store import StoredRun
+
+    if runs is None or len(runs) < 2:
+        raise UserError("compare takes the folders of two runs or more, the baseline first.")
+    stored = [StoredRun.open(path) for path in runs]
+    found = [
+        {"before_run": str(stored[0].path), "after_run": str(other.path), **compared(one)}
+        for other in stored[1:]
+        for one in join_all(stored[0], other, task, score)
+    ]
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    for one in found:
+        _print(one, flips, power=power)
+
+
+def join_all(before: Any, after: Any, only: str | None, score: str) -> list[Any]:
+    """The tasks that both runs hold, joined; a UserError where there is none."""
+    from dtbench.harness.compare.paired import SCORES, joined
+
+    if score not in SCORES:
+        raise UserError(f"--score {score}: unknown. {nearest(score, SCORES)}")
+    here, there = (list(run.info.get("tasks", {})) for run in (before, after))
+    shared = [name for name in here if name in there and only in {None, name}]
+    if not shared:
+        what = "have no task in common" if only is None else f"do not both hold the task {only}"
+        raise UserError(f"{before.path} ({', '.join(here)}) and {after.path} ({', '.join(there)}) {what}.")
+    return [joined(before, after, name, score) for name in shared]  # type: ignore[arg-type]
+
+
+def _print(one: Mapping[str, Any], flips: int, *, power: bool) -> None:
+    for line in _lines(one, power=power):
+        typer.echo(printable(line))
+    _print_groups(one["groups"])
+    for title, changed in (("better", one["gained"]), ("worse", one["lost"])):
+        for flip in changed[:flips]:
+            typer.echo(printable(f"{title:<10}{flip['id']}: {_said(flip['before'])} -> {_said(flip['after'])}"))
+        if len(changed) > flips:
+            typer.echo(f"{title:<10}and {len(changed) - flips} more (--flips, or --json for all)")
+
+
+def _lines(one: Mapping[str, Any], *, power: bool) -> Iterator[str]:
+    yield f"{one['task']}, {one['score']}: {one['before_run']} -> {one['after_run']}, {one['n']} questions of both"
+    for unfair in one["unfair"]:
+        yield f"UNFAIR    {unfair['name']} differs: {unfair['before']} against {unfair['after']}"
+    for name, count in (("before", one["only_before"]), ("after", one["only_after"])):
+        if count:
+            yield f"UNFAIR    {count} questions have an answer only in the run {name}, and are left out"
+    if not one["n"]:
+        yield "nothing   to compare: no question has an answer in both"
+        return
+    yield (
+        f"score     {100 * one['before']:.2f} -> {100 * one['after']:.2f}, {100 * one['difference']:+.2f} points "
+        f"(95 % interval {100 * one['low']:+.2f} to {100 * one['high']:+.2f}; McNemar p = {one['p']:.2g})"
+    )
+    yield f"changed   {one['better']} better, {one['worse']} worse, {one['n'] - one['better'] - one['worse']} as before"
+    if power:
+        yield (
+            f"power     with as many changes, {one['n']} questions show a difference of "
+            f"{100 * one['visible']:.1f} points four times in five"
+        )
+
+
+def _print_groups(groups: Sequence[Mapping[str, Any]]) -> None:
+    from dtbench.harness.cli.tables import print_rows
+
+    rows, heading = [], None
+    for row in groups:
+        if row["heading"] != heading:
+            heading = row["heading"]
+            rows.append((heading, *[""] * 5))
+        interval = f"{100 * row['low']:+.1f} to {100 * row['high']:+.1f}"
+        shares = (f"{100 * row['before']:.1f}", f"{100 * row['after']:.1f}", f"{100 * row['difference']:+.1f}")
+        rows.append((f"  {row['value']}", *shares, interval, f"{row['p_adjusted']:.2g}"))
+    if rows:
+        print_rows(("", "before", "after", "points", "95 % interval", "p, all looks"), rows)
+
+
+def _said(choice: str | None) -> str:
+    return "no answer" if choice is None else repr(choice)

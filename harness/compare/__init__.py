@@ -1,0 +1,1 @@
+"""Is it better? Two runs over the same questions, question by question."""

@@ -1,0 +1,83 @@
+"""A gate's verdicts as a CI server reads them: JUnit's XML, and Markdown for a job's summary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from dtbench.harness.compare.gate import Gated, Verdict
+from dtbench.harness.disk import replace_whole
+
+SIGNS = {"passed": "✅ passed", "regressed": "❌ regressed", "undecided": "❔ undecided"}
+
+
+def sentence(one: Gated) -> str:
+    """The verdict in words, with the figures that it rests on."""
+    drop, least, most = (f"{100 * value:+.2f}" for value in (one.difference, one.low, one.high))
+    figures = (
+        f"{100 * one.before:.2f} -> {100 * one.after:.2f} ({drop} points, {least} to {most} at alpha {one.alpha:g}, "
+        f"{one.n} questions)"
+    )
+    if one.verdict == "passed":
+        also = "; it is worse, by less than that" if one.high < 0 else ""
+        return f"{figures}: not worse by {100 * one.max_drop:g} points or more{also}"
+    if one.verdict == "regressed":
+        return f"{figures}: the drop is real"
+    more = "" if one.needed is None else f"; about {one.needed} questions would tell four times in five"
+    return f"{figures}: too few questions to tell{more}"
+
+
+def write_markdown(path: Path, results: Sequence[Gated], verdict: Verdict) -> None:
+    """A table of the verdicts."""
+    rows = [
+        f"| {_cell(one.name)} | {SIGNS[one.verdict]} | {100 * one.before:.2f} | {100 * one.after:.2f} "
+        f"| {100 * one.difference:+.2f} | {100 * one.low:+.2f} to {100 * one.high:+.2f} | {one.n} |"
+        for one in results
+    ]
+    first = results[0]
+    told = (
+        f"Allowed drop {100 * first.max_drop:g} points, alpha {first.alpha:g} one-sided. So many questions pass a "
+        f"candidate that is as good {100 * first.passes:.0f} % of the time."
+    )
+    lines = [
+        f"## dtbench gate: {SIGNS[verdict]}",
+        "",
+        "| task | verdict | baseline | candidate | difference | interval | questions |",
+        "|---|---|---:|---:|---:|---:|---:|",
+        *rows,
+        "",
+        told,
+    ]
+    replace_whole(path, "\n".join(lines).encode() + b"\n")
+
+
+def write_junit(path: Path, results: Sequence[Gated], *, undecided_fails: bool) -> None:
+    """A test case for each verdict; what is undecided is a skipped one, unless it fails."""
+    from xml.etree import ElementTree
+
+    suite = ElementTree.Element("testsuite", name="dtbench gate", tests=str(len(results)))
+    failures = skipped = 0
+    for one in results:
+        case = ElementTree.SubElement(suite, "testcase", classname="dtbench.gate", name=_plain(one.name))
+        told = _plain(sentence(one))
+        if one.verdict == "regressed" or (one.verdict == "undecided" and undecided_fails):
+            ElementTree.SubElement(case, "failure", message=told, type=one.verdict)
+            failures += 1
+        elif one.verdict == "undecided":
+            ElementTree.SubElement(case, "skipped", message=told)
+            skipped += 1
+        else:
+            ElementTree.SubElement(case, "system-out").text = told
+    suite.set("failures", str(failures))
+    suite.set("skipped", str(skipped))
+    suite.set("errors", "0")
+    replace_whole(path, ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True) + b"\n")
+
+
+def _plain(text: str) -> str:
+    """What XML can hold."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def _cell(text: str) -> str:
+    return _plain(text).replace("|", "\\|").replace("<", "&lt;")

@@ -1,0 +1,189 @@
+"""`dtbench compare` and `dtbench gate` on runs whose difference is known."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from command import Done, call
+from made_up_run import write_run
+from small_data import mmar_items, mmsu_parquet, write_json
+
+from dtbench.harness.plan import Form
+from dtbench.harness.schema import Sample
+
+Says = Callable[[Sample, int], str | None]
+QUESTIONS = 400
+
+
+def number_of(sample: Sample) -> int:
+    return int(sample.id.partition("_")[0].rpartition("-")[2])
+
+
+def right_but(*wrong: int, of: int = 10) -> Says:
+    """Answers that are right, but for the questions whose number leaves one of these rests."""
+    return lambda sample, repeat: sample.choices[1 if number_of(sample) % of in wrong else 0]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("mmar")
+    write_json(folder / "MMAR-meta.jsonl", mmar_items(QUESTIONS))
+    return folder
+
+
+@pytest.fixture
+def made(data: Path, tmp_path: Path) -> Callable[..., Path]:
+    def make(name: str, says: Says, **form: Any) -> Path:
+        write_run(tmp_path / name, {"mmar": data}, says, form=Form(**form))
+        return tmp_path / name
+
+    return make
+
+
+def compared(*runs: Path, options: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+    done = call("compare", *runs, "--json", *options)
+    assert (done.code, done.err) == (0, ""), done
+    found = json.loads(done.out)
+    assert isinstance(found, list)
+    return found
+
+
+def gated(baseline: Path, candidate: Path, *options: str | Path) -> Done:
+    return call("gate", "--baseline", baseline, "--candidate", candidate, *options)
+
+
+def test_the_difference_is_counted_question_by_question(made: Callable[..., Path]) -> None:
+    (found,) = compared(made("a", right_but(1, 2)), made("b", right_but(2, 3, 4)))
+    assert (found["n"], found["before"], found["after"]) == (400, 0.8, 0.7)
+    assert found["difference"] == pytest.approx(-0.1)
+    assert (found["better"], found["worse"]) == (40, 80)
+    assert found["low"] < -0.1 < found["high"] < 0
+    assert 0.0001 < found["p"] < 0.001
+    assert {flip["id"].partition("_")[0][-1] for flip in found["gained"]} == {"1"}
+    assert len(found["lost"]) == 80
+    assert found["unfair"] == []
+
+
+def test_groups_are_compared_and_corrected_for_their_number(made: Callable[..., Path]) -> None:
+    (found,) = compared(made("a", right_but(1, 2)), made("b", right_but(2, 3, 4)))
+    groups = {(row["heading"], row["value"]): row for row in found["groups"]}
+    part = groups["category", "Signal Layer"]
+    assert sum(row["n"] for row in found["groups"] if row["heading"] == "category") == 400
+    assert part["p_adjusted"] >= part["p"]
+
+
+def test_what_makes_it_unfair_is_said_first(made: Callable[..., Path], tmp_path: Path) -> None:
+    a, b = made("a", right_but(1)), made("b", right_but(1), template="{question}\n{options}", permute=1)
+    (found,) = compared(a, b)
+    assert {one["name"] for one in found["unfair"]} == {"prompt", "permute"}
+    lines = call("compare", a, b).out.splitlines()
+    assert lines[1].startswith("UNFAIR    prompt differs: ")
+    assert lines[2].startswith("UNFAIR    permute differs: 0 against 1")
+
+
+def test_several_runs_are_held_against_the_first(made: Callable[..., Path]) -> None:
+    a, b, c = made("a", right_but(1, 2)), made("b", right_but(1)), made("c", right_but())
+    assert [round(100 * one["difference"]) for one in compared(a, b, c)] == [10, 20]
+
+
+def test_the_table_shows_flips_and_power(made: Callable[..., Path]) -> None:
+    done = call("compare", made("a", right_but(1, 2)), made("b", right_but(2, 3)), "--power", "--flips", "2")
+    assert "changed   40 better, 40 worse, 320 as before" in done.out
+    assert "questions show a difference of 6.3 points four times in five" in done.out
+    assert done.out.count("better    made-up-") == 2
+    assert "better    and 38 more (--flips, or --json for all)" in done.out
+
+
+def test_failures_are_left_out_and_told(made: Callable[..., Path]) -> None:
+    def some(sample: Sample, repeat: int) -> str | None:
+        return None if number_of(sample) < 5 else sample.choices[0]
+
+    (found,) = compared(made("a", right_but()), made("b", some))
+    assert (found["n"], found["only_before"], found["failed"]) == (395, 5, [0, 5])
+
+
+def test_a_candidate_as_good_passes_and_a_worse_one_does_not(made: Callable[..., Path]) -> None:
+    base, same, worse = made("base", right_but(1)), made("same", right_but(1)), made("worse", right_but(1, 2, 3))
+    passed = gated(base, same, "--max-drop", "2")
+    assert (passed.code, passed.out[:9]) == (0, "passed   "), passed
+    regressed = gated(base, worse, "--max-drop", "2")
+    assert (regressed.code, regressed.out[:9]) == (1, "regressed"), regressed
+    assert "90.00 -> 70.00 (-20.00 points" in regressed.out
+
+
+def test_too_few_questions_are_no_pass_and_no_failure(made: Callable[..., Path]) -> None:
+    base, other = made("base", right_but(1)), made("other", right_but(2))
+    done = gated(base, other, "--max-drop", "1")
+    assert (done.code, done.out[:9]) == (4, "undecided")
+    assert "questions would tell four times in five" in done.out
+    assert gated(base, other, "--undecided", "pass").code == 0
+    assert gated(base, other, "--undecided", "fail").code == 1
+
+
+def test_a_group_that_breaks_stops_the_candidate(made: Callable[..., Path]) -> None:
+    def breaks(sample: Sample, repeat: int) -> str:
+        return sample.choices[1 if sample.item["category"] == "Signal Layer" else 0]
+
+    base, other = made("base", right_but()), made("other", breaks)
+    assert gated(base, other, "--max-drop", "40", "--group", "category=Signal Layer").code == 1
+    assert gated(base, other, "--max-drop", "40").code == 0
+    refusal = gated(base, other, "--group", "category=Signal").refusal()
+    assert "there is no such group. Did you mean category=Signal Layer" in refusal
+
+
+def test_nothing_that_is_missing_or_unlike_passes(made: Callable[..., Path], data: Path, tmp_path: Path) -> None:
+    base = made("base", right_but())
+    worded = made("b", right_but(), template="{question}{options}")
+    assert "differ in more than the model: prompt" in gated(base, worded).refusal(3)
+    assert gated(base, worded, "--allow", "prompt").code == 0
+    failing = made("c", lambda sample, repeat: None if number_of(sample) == 7 else sample.choices[0])
+    told = "of 400 answers of the candidate are missing"
+    assert f"1 {told} (1 failed, 0 were never asked)" in gated(base, failing).refusal(3)
+    interrupted = made("d", right_but())
+    lines = (interrupted / "mmar.jsonl").read_bytes().splitlines(keepends=True)
+    (interrupted / "mmar.jsonl").write_bytes(b"".join(lines[:-3]))
+    assert f"3 {told} (0 failed, 3 were never asked)" in gated(base, interrupted).refusal(3)
+
+
+def test_a_ci_server_reads_the_verdicts(made: Callable[..., Path], tmp_path: Path) -> None:
+    base, worse = made("base", right_but(1)), made("worse", right_but(1, 2, 3))
+    done = gated(base, worse, "--junit", tmp_path / "gate.xml", "--markdown", tmp_path / "gate.md", "--json")
+    assert json.loads(done.out)["verdict"] == "regressed"
+    suite = ElementTree.parse(tmp_path / "gate.xml").getroot()
+    assert suite is not None
+    assert (suite.get("tests"), suite.get("failures")) == ("1", "1")
+    failure = suite.find("testcase/failure")
+    assert failure is not None
+    assert "the drop is real" in str(failure.get("message"))
+    text = (tmp_path / "gate.md").read_text()
+    assert text.startswith("## dtbench gate: ❌ regressed")
+    assert "| mmar | ❌ regressed | 90.00 | 70.00 | -20.00 |" in text
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["--max-drop", "-1"], "--max-drop -1: points from 0 to 100 are expected"),
+        (["--alpha", "0.6"], "--alpha 0.6: a chance above 0 and below 0.5 is expected"),
+        (["--undecided", "maybe"], "--undecided maybe: pass or fail is expected"),
+        (["--score", "best"], "--score best: unknown. "),
+        (["--task", "mmsu"], "do not both hold the task mmsu"),
+    ],
+)
+def test_a_wrong_wish_is_one_line(made: Callable[..., Path], options: list[str], complaint: str) -> None:
+    base = made("base", right_but())
+    assert complaint in gated(base, base, *options).refusal()
+
+
+def test_runs_of_other_tasks_are_refused(made: Callable[..., Path], tmp_path: Path) -> None:
+    mmsu_parquet(tmp_path / "mmsu")
+    write_run(tmp_path / "other", {"mmsu": tmp_path / "mmsu"}, lambda sample, repeat: sample.answer)
+    base = made("base", right_but())
+    assert "have no task in common" in call("compare", base, tmp_path / "other").refusal()
+    assert "compare takes the folders of two runs or more" in call("compare", base).refusal()
+    assert "--candidate is missing" in call("gate", "--baseline", base).refusal()
