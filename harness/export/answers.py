@@ -6,11 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from dtbench.harness.errors import UserError
-from dtbench.harness.extract import extract
-from dtbench.harness.plan import rotated
 from dtbench.harness.rescore import StoredTask
 from dtbench.harness.schema import Dataset, Extraction, Sample
-from dtbench.harness.task import Task
 
 State = Literal["answered", "unanswered", "failed", "missing"]
 NOTHING = Extraction("", "", None, "nothing was said")
@@ -39,18 +36,17 @@ def answers(stored: StoredTask, data: Dataset, repeat: int) -> list[Said]:
     for record in stored.records():
         if record["sample"] == repeat:
             texts[record["id"]] = None if "error" in record else record["response"]["text"]
-    turned = int(stored.about.get("permute", 0))
-    return [_said(stored.task, sample, texts, turned) for sample in data.samples]
+    return [_said(stored, sample, texts) for sample in data.samples]
 
 
-def _said(task: Task, sample: Sample, texts: Mapping[str, str | None], turned: int) -> Said:
+def _said(stored: StoredTask, sample: Sample, texts: Mapping[str, str | None]) -> Said:
     text = texts.get(sample.id)
     if text is None:
         state: State = "failed" if sample.id in texts else "missing"
-        return Said(sample, state, "", "", task.submission(sample, NOTHING))
-    read = extract(text, rotated(sample, turned).choices)
+        return Said(sample, state, "", "", stored.task.submission(sample, NOTHING))
+    read = stored.read(sample, text)
     state = "unanswered" if read.choice is None else "answered"
-    return Said(sample, state, read.thinking, read.choice or "", task.submission(sample, read))
+    return Said(sample, state, read.thinking, read.choice or "", stored.task.submission(sample, read))
 
 
 def counts(said: Sequence[Said]) -> dict[str, int]:
