@@ -57,7 +57,8 @@ def _forced(forced: Summary) -> str:
 
 def _calibration(figures: Summary) -> str:
     sure = f"confidence {figures['confidence']:.1%} at an accuracy of {figures['accuracy']:.1%}"
-    error = f"ECE {figures['ece']:.3f} ({figures['ece_equal_mass']:.3f} in bins of equal size)"
+    others = f"{figures['ece_equal_mass']:.3f} in bins of equal size, {figures['ece_by_chance']:.3f} by chance alone"
+    error = f"ECE {figures['ece']:.3f} ({others})"
     return f"{sure}; {error}; Brier {figures['brier']:.3f}; {figures['n']} answers"
 
 

@@ -20,6 +20,7 @@ from dtbench.harness.calibration import (
     calibration_error,
     equal_mass,
     equal_width,
+    error_by_chance,
     forced_of,
     forced_summary,
 )
@@ -85,6 +86,13 @@ def test_answers_of_one_confidence_are_never_parted_by_whether_they_are_right() 
 def test_many_answers_of_one_confidence_lie_where_their_middle_does() -> None:
     few, many = [sure(0.2, right=False)] * 2, [sure(0.9, right=True)] * 8
     assert [one.n for one in equal_mass([*few, *many], bins=2)] == [2, 8]
+
+
+def test_few_answers_are_off_by_chance_and_many_hardly() -> None:
+    assert error_by_chance([sure(0.5, right=True)]) == 0.5
+    assert error_by_chance([sure(1.0, right=True)] * 3) == 0
+    # The mean distance of a fair coin's share from a half is sqrt(1 / (2 pi n)).
+    assert error_by_chance([sure(0.5, right=True)] * 400) == pytest.approx((2 * math.pi * 400) ** -0.5, rel=0.15)
 
 
 def test_brier_is_over_all_options() -> None:
