@@ -152,6 +152,7 @@ def forced_summary(answers: Sequence[Forced], *, known: bool) -> dict[str, Any]:
         "told": told,
         "sure": len(sure),
         "not_the_likeliest": sum(not answer.likeliest for answer in sure),
+        "confidence": math.fsum(answer.confidence for answer in sure) / len(sure) if sure else None,
         "letters_held": math.fsum(answer.told for answer in sure) / len(sure) if sure else None,
         "calibration": calibration(sure) if known else None,
     }

@@ -52,6 +52,8 @@ def _forced(forced: Summary) -> str:
         parts.append(f"{forced['not_the_likeliest']} were not the likeliest option")
     if forced["letters_held"] is not None and forced["letters_held"] < 0.9995:
         parts.append(f"the letters had {forced['letters_held']:.1%} of the probability")
+    if forced["calibration"] is None and forced["confidence"] is not None:
+        parts.append(f"confidence {forced['confidence']:.1%}")
     return "; ".join(parts)
 
 
