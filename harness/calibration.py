@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from dtbench.harness.forced import HOW, NO_LETTER, letter_of, odds_in, option_letters, probabilities
+from dtbench.harness.forced import CHAIN_FIRST, HOW, NO_LETTER, letter_of, odds_in, option_letters, probabilities
 
 BINS = 15
 DRAWS = 200
@@ -36,7 +36,8 @@ class Sure(NamedTuple):
 class Forced(NamedTuple):
     """One forced answer."""
 
-    is_letter: bool
+    how: str
+    """HOW where it is a letter, else why it is none."""
     told: bool
     """Whether log-probabilities came with it."""
     sure: Sure | None
@@ -56,19 +57,19 @@ class Bin(NamedTuple):
 def forced_of(record: Mapping[str, Any]) -> Forced | None:
     """What calibration takes from a record; None for a free answer, or one that failed."""
     how = record.get("extraction", {}).get("how")
-    if how not in {HOW, NO_LETTER}:
+    if how not in {HOW, NO_LETTER, CHAIN_FIRST}:
         return None
     odds = odds_in(record)
     shares = None if odds is None else probabilities(odds)
-    if odds is None or shares is None or how == NO_LETTER:
-        return Forced(how == HOW, odds is not None, None)
+    if odds is None or shares is None or how != HOW:
+        return Forced(how, odds is not None, None)
     place = letter_of(record["extraction"]["answer"], option_letters(len(shares)))
     if place is None or odds.logprobs[place] is None:
-        return Forced(is_letter=True, told=True, sure=None)
+        return Forced(how, told=True, sure=None)
     told = math.fsum(math.exp(logprob) for logprob in odds.logprobs if logprob is not None)
     right = record["score"]["correct"] is True
     brier = brier_score(shares, record["score"].get("right_place"))
-    return Forced(True, True, Sure(shares[place], right, brier, shares[place] == max(shares), told))
+    return Forced(how, True, Sure(shares[place], right, brier, shares[place] == max(shares), told))
 
 
 def brier_score(shares: Sequence[float], right: int | None) -> float:
@@ -146,9 +147,11 @@ def forced_summary(answers: Sequence[Forced], *, known: bool) -> dict[str, Any]:
         return {}
     sure = [answer.sure for answer in answers if answer.sure is not None]
     told = sum(answer.told for answer in answers)
+    times = Counter(answer.how for answer in answers)
     summary = {
         "n": len(answers),
-        "no_letter": sum(not answer.is_letter for answer in answers),
+        "no_letter": times[NO_LETTER],
+        "chain_first": times[CHAIN_FIRST],
         "told": told,
         "sure": len(sure),
         "not_the_likeliest": sum(not answer.likeliest for answer in sure),
@@ -156,7 +159,7 @@ def forced_summary(answers: Sequence[Forced], *, known: bool) -> dict[str, Any]:
         "letters_held": math.fsum(answer.told for answer in sure) / len(sure) if sure else None,
         "calibration": calibration(sure) if known else None,
     }
-    return {"forced": summary | ({} if told else {"note": NO_LOGPROBS})}
+    return {"forced": summary | ({"note": NO_LOGPROBS} if times[HOW] and not told else {})}
 
 
 def _place(confidence: float, bins: int) -> int:

@@ -44,6 +44,10 @@ def _forced(forced: Summary) -> str:
     parts = [f"{forced['n']} answers"]
     if forced["no_letter"]:
         parts.append(f"{forced['no_letter']} are no bare letter, and no answer")
+    if forced["chain_first"]:
+        parts.append(
+            f"{forced['chain_first']} began a chain in place of the letter: serve it without a reasoning parser"
+        )
     if "note" in forced:
         parts.append(forced["note"])
     elif (unsure := forced["told"] - forced["sure"]) > 0:

@@ -24,7 +24,7 @@ from dtbench.harness.calibration import (
     forced_of,
     forced_summary,
 )
-from dtbench.harness.forced import HOW, NO_LETTER
+from dtbench.harness.forced import CHAIN_FIRST, HOW, NO_LETTER
 
 ANSWERS = st.lists(
     st.builds(
@@ -154,7 +154,7 @@ def test_an_answer_of_which_nothing_was_told_is_not_sure(logprobs: list[float | 
     found = forced_of(record(logprobs))
     assert found is not None
     assert found.sure is None
-    assert found.is_letter
+    assert found.how == HOW
     assert found.told == (logprobs is not None)
 
 
@@ -167,11 +167,13 @@ def test_a_free_or_failed_answer_is_not_a_forced_one() -> None:
 
 def test_a_summary_counts_what_has_no_probability() -> None:
     records = [record([-0.5, -1.0, -4.0]), record(None), record(None, text="The"), record([None, -0.2, -2.0])]
+    records.append({**record(None), "extraction": {"answer": "", "choice": None, "how": CHAIN_FIRST}})
     found = [one for one in map(forced_of, records) if one is not None]
     summary = forced_summary(found, known=True)["forced"]
-    assert {name: summary[name] for name in ("n", "no_letter", "told", "sure")} == {
-        "n": 4,
+    assert {name: summary[name] for name in ("n", "no_letter", "chain_first", "told", "sure")} == {
+        "n": 5,
         "no_letter": 1,
+        "chain_first": 1,
         "told": 2,
         "sure": 1,
     }
