@@ -24,6 +24,8 @@ FORCED_SAMPLING: Mapping[str, int] = {"temperature": 0, "max_tokens": 1, "top_lo
 """How every forced answer is drawn, whatever is set for free ones."""
 HOW = "forced"
 NO_LETTER = "forced: the answer is not one bare letter of the options"
+CHAIN_FIRST = "forced: a chain began in place of the letter"
+"""As where a server parts chains from answers (vLLM's --reasoning-parser): its structure waits for the chain's end."""
 UNKNOWN = 0.01
 """By how much untold options may move an answer's probability."""
 LEAST = -9999.0
@@ -54,7 +56,7 @@ def read_forced(text: str, choices: Sequence[str]) -> Extraction:
     parts = take_apart(text)
     place = letter_of(parts.said, option_letters(len(choices)))
     if place is None:
-        return Extraction(parts.thinking, "", None, NO_LETTER)
+        return Extraction(parts.thinking, "", None, CHAIN_FIRST if parts.thinking or parts.open_chain else NO_LETTER)
     return Extraction(parts.thinking, parts.said.strip(), choices[place], HOW)
 
 

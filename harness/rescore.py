@@ -51,6 +51,19 @@ class StoredTask:
         """How many answers there are to a question."""
         return int(self.about.get("samples", 1))
 
+    @property
+    def is_forced(self) -> bool:
+        """Whether each answer is one letter."""
+        return self.about.get("answer") == "forced"
+
+    def shown(self, sample: Sample) -> Sequence[str]:
+        """The options in the order in which this run showed them."""
+        return rotated(sample, int(self.about.get("permute", 0))).choices
+
+    def read(self, sample: Sample, text: str) -> Extraction:
+        """What a response of this run says to a question."""
+        return (read_forced if self.is_forced else extract)(text, self.shown(sample))
+
 
 @dataclass(slots=True)
 class Rescored:
@@ -144,13 +157,10 @@ class _Judge:
     def __init__(self, stored: StoredTask, data: Dataset, scorer: str) -> None:
         self.differing: list[str] = []
         self.places = {id_: place for place, id_ in enumerate(ids_of(data.samples))}
-        self._stored = stored
-        self._task = stored.task
+        self._stored, self._task = stored, stored.task
         self._same_scorer = scorer == stored.scorer
         self._default = scorer == stored.task.scorers[0]
         self._samples = data.samples
-        self._forced = stored.about.get("answer") == "forced"
-        self._turned = int(stored.about.get("permute", 0))
         self._official = {} if self._default else self._in_order(stored, data, scorer)
 
     def __call__(self, record: Record) -> Record:
@@ -158,7 +168,7 @@ class _Judge:
         if "error" in record:
             return record
         sample, read = self._read(record)
-        right = right_place(sample, self._shown(sample)) if self._forced else {}
+        right = right_place(sample, self._stored.shown(sample)) if self._stored.is_forced else {}
         text, key = record["response"]["text"], (record["id"], record["sample"])
         try:
             score = self._task.score(sample, read)
@@ -179,9 +189,6 @@ class _Judge:
     def _read(self, record: Record) -> tuple[Sample, Extraction]:
         sample = self._samples[self.places[record["id"]]]
         return sample, self._stored.read(sample, record["response"]["text"])
-
-    def _shown(self, sample: Sample) -> Sequence[str]:
-        return rotated(sample, self._turned).choices
 
     def _differs(self, record: Record, read: Extraction, score: Score) -> bool:
         stored = record["score"]

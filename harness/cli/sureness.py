@@ -44,6 +44,10 @@ def _forced(forced: Summary) -> str:
     parts = [f"{forced['n']} answers"]
     if forced["no_letter"]:
         parts.append(f"{forced['no_letter']} are no bare letter, and no answer")
+    if forced["chain_first"]:
+        parts.append(
+            f"{forced['chain_first']} began a chain in place of the letter: serve it without a reasoning parser"
+        )
     if "note" in forced:
         parts.append(forced["note"])
     elif (unsure := forced["told"] - forced["sure"]) > 0:
@@ -52,12 +56,15 @@ def _forced(forced: Summary) -> str:
         parts.append(f"{forced['not_the_likeliest']} were not the likeliest option")
     if forced["letters_held"] is not None and forced["letters_held"] < 0.9995:
         parts.append(f"the letters had {forced['letters_held']:.1%} of the probability")
+    if forced["calibration"] is None and forced["confidence"] is not None:
+        parts.append(f"confidence {forced['confidence']:.1%}")
     return "; ".join(parts)
 
 
 def _calibration(figures: Summary) -> str:
     sure = f"confidence {figures['confidence']:.1%} at an accuracy of {figures['accuracy']:.1%}"
-    error = f"ECE {figures['ece']:.3f} ({figures['ece_equal_mass']:.3f} in bins of equal size)"
+    others = f"{figures['ece_equal_mass']:.3f} in bins of equal size, {figures['ece_by_chance']:.3f} by chance alone"
+    error = f"ECE {figures['ece']:.3f} ({others})"
     return f"{sure}; {error}; Brier {figures['brier']:.3f}; {figures['n']} answers"
 
 

@@ -40,13 +40,13 @@ def answers(stored: StoredTask, data: Dataset, repeat: int) -> list[Said]:
 
 
 def _said(stored: StoredTask, sample: Sample, texts: Mapping[str, str | None]) -> Said:
-    task, text = stored.task, texts.get(sample.id)
+    text = texts.get(sample.id)
     if text is None:
         state: State = "failed" if sample.id in texts else "missing"
-        return Said(sample, state, "", "", task.submission(sample, NOTHING))
+        return Said(sample, state, "", "", stored.task.submission(sample, NOTHING))
     read = stored.read(sample, text)
     state = "unanswered" if read.choice is None else "answered"
-    return Said(sample, state, read.thinking, read.choice or "", task.submission(sample, read))
+    return Said(sample, state, read.thinking, read.choice or "", stored.task.submission(sample, read))
 
 
 def counts(said: Sequence[Said]) -> dict[str, int]:

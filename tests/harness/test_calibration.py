@@ -20,10 +20,11 @@ from dtbench.harness.calibration import (
     calibration_error,
     equal_mass,
     equal_width,
+    error_by_chance,
     forced_of,
     forced_summary,
 )
-from dtbench.harness.forced import HOW, NO_LETTER
+from dtbench.harness.forced import CHAIN_FIRST, HOW, NO_LETTER
 
 ANSWERS = st.lists(
     st.builds(
@@ -87,6 +88,13 @@ def test_many_answers_of_one_confidence_lie_where_their_middle_does() -> None:
     assert [one.n for one in equal_mass([*few, *many], bins=2)] == [2, 8]
 
 
+def test_few_answers_are_off_by_chance_and_many_hardly() -> None:
+    assert error_by_chance([sure(0.5, right=True)]) == 0.5
+    assert error_by_chance([sure(1.0, right=True)] * 3) == 0
+    # The mean distance of a fair coin's share from a half is sqrt(1 / (2 pi n)).
+    assert error_by_chance([sure(0.5, right=True)] * 400) == pytest.approx((2 * math.pi * 400) ** -0.5, rel=0.15)
+
+
 def test_brier_is_over_all_options() -> None:
     assert brier_score((0.7, 0.2, 0.1), 0) == pytest.approx(0.09 + 0.04 + 0.01)
     assert brier_score((1.0, 0.0), 1) == 2
@@ -146,7 +154,7 @@ def test_an_answer_of_which_nothing_was_told_is_not_sure(logprobs: list[float | 
     found = forced_of(record(logprobs))
     assert found is not None
     assert found.sure is None
-    assert found.is_letter
+    assert found.how == HOW
     assert found.told == (logprobs is not None)
 
 
@@ -159,11 +167,13 @@ def test_a_free_or_failed_answer_is_not_a_forced_one() -> None:
 
 def test_a_summary_counts_what_has_no_probability() -> None:
     records = [record([-0.5, -1.0, -4.0]), record(None), record(None, text="The"), record([None, -0.2, -2.0])]
+    records.append({**record(None), "extraction": {"answer": "", "choice": None, "how": CHAIN_FIRST}})
     found = [one for one in map(forced_of, records) if one is not None]
     summary = forced_summary(found, known=True)["forced"]
-    assert {name: summary[name] for name in ("n", "no_letter", "told", "sure")} == {
-        "n": 4,
+    assert {name: summary[name] for name in ("n", "no_letter", "chain_first", "told", "sure")} == {
+        "n": 5,
         "no_letter": 1,
+        "chain_first": 1,
         "told": 2,
         "sure": 1,
     }

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from dtbench.harness.errors import UserError
 from dtbench.harness.forced import (
+    CHAIN_FIRST,
     NO_LETTER,
     TokenOdds,
     odds_in,
@@ -38,10 +39,16 @@ def test_a_bare_letter_is_the_answer(text: str) -> None:
     assert (read.choice, read.how) == ("jay", "forced")
 
 
-@pytest.mark.parametrize("text", ["", "(", "b", "D", "jay", "Be", "A B", "AB", "The", "B is right", "<think>B"])
+@pytest.mark.parametrize("text", ["", "(", "b", "D", "jay", "Be", "A B", "AB", "The", "B is right"])
 def test_anything_else_is_no_answer(text: str) -> None:
     read = read_forced(text, CHOICES)
     assert (read.choice, read.answer, read.how) == (None, "", NO_LETTER)
+
+
+@pytest.mark.parametrize("text", ["<think>B", "<think>I</think>", "<think>"])
+def test_a_chain_in_place_of_the_letter_is_told_as_such(text: str) -> None:
+    read = read_forced(text, CHOICES)
+    assert (read.choice, read.how) == (None, CHAIN_FIRST)
 
 
 def test_a_letter_behind_a_chain_is_still_bare() -> None:

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from chat_server import Asked, Chat, Turn, chatting
 from command import call
+from exports import exported, lines
 from runs import mmar_data, records, summary, write_script
-from small_data import tone
+from small_data import mmau_test_json, tone
 
 from dtbench.harness.store import StoredRun
 
@@ -156,6 +157,30 @@ def test_a_forced_run_is_scored_again_from_its_records(tmp_path: Path) -> None:
     (again,) = json.loads(done.out)
     assert again["differ"]["n"] == 0
     assert again["forced"] == forced["forced"]
+
+
+def test_where_right_answers_are_withheld_there_is_neither_accuracy_nor_calibration(tmp_path: Path) -> None:
+    mmau_test_json(tmp_path / "withheld")
+    with chatting(choose=held) as chat:
+        asked = ("run", "--model", chat.url, "--tasks", "mmau-test", "--data-dir", tmp_path / "withheld")
+        done = call(*asked, "--out", tmp_path / "out", "--answer", "forced")
+    assert done.code == 0, done
+    assert "forced       6 answers; confidence 60.0%" in done.out
+    assert not any(word in done.out for word in ("calibration", "ECE", "accuracy  "))
+
+
+def test_a_letter_is_a_place_even_where_options_are_letters_themselves(tmp_path: Path) -> None:
+    path = tmp_path / "data" / "MMAR-meta.jsonl"
+    items = [{**json.loads(line), "choices": ["B", "A"], "answer": "B"} for line in path.read_text().splitlines()]
+    path.write_text("".join(json.dumps(item) + "\n" for item in items))
+    with chatting(choose=held) as chat:
+        forced = run(chat, tmp_path, "--answer", "forced")
+    out = tmp_path / "out" / "answer-forced"
+    assert forced["strict"]["accuracy"] == 1
+    (again,) = json.loads(call("score", out, "--json").out)
+    assert (again["strict"]["accuracy"], again["differ"]["n"]) == (1, 0)
+    file, _ = exported(out, "mmar", "--data-dir", tmp_path / "data")
+    assert {item["answer_prediction"] for item in lines(file.read_text())} == {"B"}
 
 
 def test_a_forced_run_is_resumed_and_other_styles_are_kept_out_of_its_folder(tmp_path: Path) -> None:
