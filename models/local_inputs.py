@@ -28,7 +28,7 @@ class Reader:
             raise UserError(f"-M rate={rate}: {source} hears at {wanted} Hz: give -M rate={wanted}.")
         self.tokenizer: Any = processor.tokenizer
         self._processor = processor
-        self._of_mistral = hasattr(self.tokenizer, "mistral")
+        self._of_mistral = type(self.tokenizer).__name__ == "MistralCommonBackend"
         if self._of_mistral:
             self._whole_messages = True
             return

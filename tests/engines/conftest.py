@@ -2,45 +2,32 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import subprocess
-import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from engines import need, write_checkpoints
 from vllm_process import Server, serving
 
-SUPPORT = Path(__file__).parents[1] / "support"
-UNAVAILABLE = Path(sys.prefix) / "vllm-unavailable.txt"
-"""Where tests/setup leaves the reason why vLLM could not be installed."""
 REQUIRED = os.environ.get("DTBENCH_REQUIRE_ENGINES") == "1"
 
 
 @pytest.fixture(scope="session")
 def tiny_qwen2_audio(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a Qwen2-Audio checkpoint of random weights."""
-    _need("transformers")
+    need("transformers")
     folder = tmp_path_factory.mktemp("checkpoints") / "tiny-qwen2-audio"
-    # A process of its own keeps torch, and the warnings of what it imports, out of this one.
-    write = [sys.executable, "-m", "tiny_checkpoints", "qwen2-audio", str(folder)]
-    subprocess.run(write, check=True, cwd=SUPPORT)
+    write_checkpoints({"qwen2-audio": folder})
     return folder
 
 
 @pytest.fixture(scope="session")
 def vllm_server(tiny_qwen2_audio: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The tiny checkpoint behind `vllm serve`, once for all tests."""
-    _need("vllm")
+    need("vllm")
     with serving(tiny_qwen2_audio, tmp_path_factory.mktemp("vllm") / "server.log") as server:
         yield server
-
-
-def _need(package: str) -> None:
-    if importlib.util.find_spec(package) is None:
-        known = UNAVAILABLE.read_text().strip() if UNAVAILABLE.exists() else "`make vllm` installs it"
-        pytest.skip(f"{package} is not installed: {known}")
 
 
 @pytest.hookimpl(wrapper=True)

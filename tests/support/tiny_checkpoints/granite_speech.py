@@ -36,6 +36,5 @@ def write(folder: Path) -> None:
     )
     model = GraniteSpeechForConditionalGeneration(config).float()
     parts.randomise(model)
-    template = parts.chat_template(AUDIO)
-    processor = GraniteSpeechProcessor(GraniteSpeechFeatureExtractor(), tokenizer, chat_template=template)
+    processor = GraniteSpeechProcessor(GraniteSpeechFeatureExtractor(), tokenizer, chat_template=parts.TEXT_TEMPLATE)
     parts.save(model, processor, folder)

@@ -1,0 +1,39 @@
+"""What the tests of engines share: the skip where one is lacking, and processes of their own for torch."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+UNAVAILABLE = Path(sys.prefix) / "vllm-unavailable.txt"
+"""Where tests/setup leaves the reason why vLLM could not be installed."""
+
+
+def need(package: str) -> None:
+    """Skip where it is not installed."""
+    if importlib.util.find_spec(package) is None:
+        known = UNAVAILABLE.read_text().strip() if UNAVAILABLE.exists() else "`make vllm` installs it"
+        pytest.skip(f"{package} is not installed: {known}")
+
+
+def write_checkpoints(folders: Mapping[str, Path]) -> None:
+    """Write tiny checkpoints, each by the short name of its architecture."""
+    apart("tiny_checkpoints", *(word for pair in folders.items() for word in pair))
+
+
+def apart(module: str, *arguments: str | Path) -> str:
+    """Run a module of this folder in a process of its own, which keeps torch and its warnings; what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", module, *map(str, arguments)],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
