@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import threading
 from collections.abc import Mapping, Sequence
@@ -53,8 +54,7 @@ class Weights:
         transformers.logging.disable_progress_bar()
         where = {"trust_remote_code": remote, "local_files_only": checkpoint.is_local}
         kind = _kind(checkpoint, where)
-        processor = transformers.AutoProcessor.from_pretrained(checkpoint.source, **where)
-        self._reader = Reader(processor, checkpoint.source, rate)
+        self._reader = Reader(_processor(checkpoint, where), checkpoint.source, rate)
         self._tokenizer = self._reader.tokenizer
         if self._tokenizer.pad_token_id is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token
@@ -71,22 +71,28 @@ class Weights:
         self._stopped = threading.Event()
 
     def answer(self, prompts: Sequence[Prompt], most: int, drawn: Drawn, seeds: Sequence[int]) -> list[Said]:
-        """What the model says to each."""
+        """What the model says to each; an OutOfMemoryError where that is too much at once."""
         import torch
 
-        said: dict[int, Said] = {}
         try:
             with torch.inference_mode():
-                for places, inputs in batches([self._reader.read(prompt) for prompt in prompts], self._pad):
-                    rows = self._generated(self._moved(inputs), most, drawn, [seeds[place] for place in places])
-                    asked = inputs["attention_mask"].sum(dim=1).tolist()
-                    said |= zip(places, map(self._said, rows, asked), strict=True)
+                return self._answers(prompts, most, drawn, seeds)
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+            why = str(error).strip().partition("\n")[0]
             if isinstance(error, RuntimeError) and not any(words in str(error) for words in _OUT_OF_MEMORY):
                 raise
-            if self._device.startswith("cuda"):
-                torch.cuda.empty_cache()
-            raise OutOfMemoryError(next(iter(str(error).splitlines()), "")) from None
+        # The error held the tensors of the batch: only now can they go.
+        gc.collect()
+        if self._device.startswith("cuda"):
+            torch.cuda.empty_cache()
+        raise OutOfMemoryError(why)
+
+    def _answers(self, prompts: Sequence[Prompt], most: int, drawn: Drawn, seeds: Sequence[int]) -> list[Said]:
+        said: dict[int, Said] = {}
+        for places, inputs in batches([self._reader.read(prompt) for prompt in prompts], self._pad):
+            rows = self._generated(self._moved(inputs), most, drawn, [seeds[place] for place in places])
+            asked = inputs["attention_mask"].sum(dim=1).tolist()
+            said |= zip(places, map(self._said, rows, asked), strict=True)
         return [said[place] for place in range(len(prompts))]
 
     def stop(self) -> None:
@@ -128,6 +134,18 @@ class Weights:
         )
         # Half a character at the end is none; servers leave it out as well.
         return Said(text.rstrip("\ufffd"), end is not None, prompt_tokens, len(row) if end is None else end + 1)
+
+
+def _processor(checkpoint: Checkpoint, where: dict[str, Any]) -> Any:
+    """What reads words and clips for it; None where a folder has none."""
+    import transformers
+
+    try:
+        return transformers.AutoProcessor.from_pretrained(checkpoint.source, **where)
+    except OSError:
+        if checkpoint.is_local:
+            return None
+        raise
 
 
 def _kind(checkpoint: Checkpoint, where: dict[str, Any]) -> Any:

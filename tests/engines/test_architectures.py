@@ -72,7 +72,7 @@ def answers(checkpoint: Path, birds: Path, out: Path) -> Sequence[tuple[str, int
     """Text and tokens of each answer of a run with transformers that was scored to its end."""
     greedy = ("-M", "temperature=0", "-M", f"max_tokens={TOKENS}", "-M", "dtype=float32")
     where = ("--task-file", TASK, "--data-dir", birds, "--out", out)
-    done = process("run", "--model", checkpoint, "--backend", "local", *where, *greedy)
+    done = process("run", "--model", checkpoint, "--backend", "local", *where, *greedy, OMP_NUM_THREADS="1")
     assert done.code == 0, done.err
     ids = [f"call-{number}" for number in range(len(SECONDS))]
     assert_each_once(out, ids, task="birds")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -12,6 +13,9 @@ import pytest
 
 UNAVAILABLE = Path(sys.prefix) / "vllm-unavailable.txt"
 """Where tests/setup leaves the reason why vLLM could not be installed."""
+
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
+"""Several threads of torch wait for each other on a busy machine."""
 
 
 def need(package: str) -> None:
@@ -26,11 +30,13 @@ def write_checkpoints(folders: Mapping[str, Path]) -> None:
     apart("tiny_checkpoints", *(word for pair in folders.items() for word in pair))
 
 
-def apart(module: str, *arguments: str | Path) -> str:
+def apart(module: str, *arguments: str | Path, given: str = "") -> str:
     """Run a module of this folder in a process of its own, which keeps torch and its warnings; what it printed."""
     done = subprocess.run(
         [sys.executable, "-m", module, *map(str, arguments)],
         cwd=Path(__file__).parent,
+        input=given,
+        env=os.environ | ONE_THREAD,
         capture_output=True,
         text=True,
         check=False,
