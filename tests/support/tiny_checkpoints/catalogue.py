@@ -57,6 +57,9 @@ TINY: Mapping[str, Tiny] = {
         mark="<|audio|>",
         always=True,
     ),
+    "granite-speech-plus": Tiny(
+        module="granite_speech_plus", transformers="GraniteSpeechPlusForConditionalGeneration", mark="<|audio|>"
+    ),
     "glm-asr": Tiny(module="glm_asr", transformers="GlmAsrForConditionalGeneration"),
     "qwen3-asr": Tiny(
         module="qwen3_asr",
