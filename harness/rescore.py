@@ -41,11 +41,6 @@ class StoredTask:
         """The version of the script that gave the stored verdicts."""
         return str(self.about.get("scorer") or self.task.scorers[0])
 
-    def read(self, sample: Sample, text: str) -> Extraction:
-        """What a response says, held against the options as they were shown."""
-        reads = read_forced if self.about.get("answer") == "forced" else extract
-        return reads(text, rotated(sample, int(self.about.get("permute", 0))).choices)
-
     @property
     def repeats(self) -> int:
         """How many answers there are to a question."""

@@ -10,13 +10,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from dtbench.harness.errors import DtbenchError, MachineryError, ModelError, UserError, described
+from dtbench.harness.errors import DtbenchError, MachineryError, ModelError, UserError, described, nearest
 from dtbench.harness.schema import Prompt, Response
 from dtbench.harness.settings import arguments
 from dtbench.models.checkpoint import Checkpoint
 from dtbench.models.local_forced import letter_response
-from dtbench.models.local_weights import Drawn, OutOfMemoryError, Weights, missing_packages
+from dtbench.models.local_tokens import Drawn
+from dtbench.models.local_weights import OutOfMemoryError, Weights, missing_packages
 from dtbench.models.sampling import default_sampling
+
+DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +27,7 @@ class LocalSettings:
     """What -M sets for a checkpoint in this process."""
 
     batch_size: int = 8
-    """Prompts that are answered together; an answer does not depend on it."""
+    """Prompts that are answered together; in float32 an answer does not depend on it."""
     device: str = "auto"
     """cpu, cuda, cuda:1, mps; auto: a GPU where there is one."""
     dtype: str = "auto"
@@ -34,6 +37,7 @@ class LocalSettings:
     top_p: float = 1.0
     top_k: int = 0
     """0 for all tokens."""
+    min_p: float = 0.0
     repetition_penalty: float = 1.0
     seed: int = 0
     """For prompts that bring none."""
@@ -49,6 +53,12 @@ class LocalSettings:
                 raise UserError(f"-M {name}={getattr(self, name)}: at least {least} is expected.")
         if not 0 < self.top_p <= 1:
             raise UserError(f"-M top_p={self.top_p:g}: above 0 and at most 1 is expected.")
+        if not 0 <= self.min_p < 1:
+            raise UserError(f"-M min_p={self.min_p:g}: 0 or more and below 1 is expected.")
+        if not self.repetition_penalty > 0:
+            raise UserError(f"-M repetition_penalty={self.repetition_penalty:g}: above 0 is expected; 1 is none.")
+        if self.dtype not in DTYPES:
+            raise UserError(f"-M dtype={self.dtype}: unknown. {nearest(self.dtype, DTYPES)}")
 
 
 class Local:
@@ -110,7 +120,11 @@ class Local:
         settings = self._settings
         try:
             return Weights(
-                self._checkpoint, device=settings.device, dtype=settings.dtype, remote=settings.trust_remote_code
+                self._checkpoint,
+                device=settings.device,
+                dtype=settings.dtype,
+                remote=settings.trust_remote_code,
+                rate=settings.rate,
             )
         except DtbenchError:
             raise
@@ -157,7 +171,7 @@ class Local:
         assert self._weights is not None
         settings = self._settings
         seeds = [settings.seed if prompt.seed is None else prompt.seed for prompt in prompts]
-        drawn = Drawn(settings.temperature, settings.top_p, settings.top_k, settings.repetition_penalty)
+        drawn = Drawn(**{name: getattr(settings, name) for name in Drawn._fields})
         if prompts[0].letters:  # a run asks for letters everywhere, or nowhere
             return [letter_response(self._weights, *each, drawn=drawn) for each in zip(prompts, seeds, strict=True)]
         started = time.perf_counter()
@@ -192,6 +206,8 @@ class Local:
         """Let go of the weights."""
         if self._worker is not None:
             self._worker.cancel()
+        if self._weights is not None:
+            self._weights.stop()
         self._thread.shutdown(wait=False, cancel_futures=True)
         self._weights = None
 

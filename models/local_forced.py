@@ -14,7 +14,8 @@ from dtbench.harness.errors import MachineryError
 from dtbench.harness.schema import Odds, Prompt, Response
 
 if TYPE_CHECKING:
-    from dtbench.models.local_weights import Drawn, Weights
+    from dtbench.models.local_tokens import Drawn
+    from dtbench.models.local_weights import Weights
 
 
 def letter_response(weights: Weights, prompt: Prompt, seed: int, *, drawn: Drawn) -> Response:

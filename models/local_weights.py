@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
-from collections.abc import Sequence
+import threading
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from dtbench.harness.audio import samples_of
 from dtbench.harness.errors import UserError
 from dtbench.harness.schema import Prompt
 from dtbench.models.checkpoint import Checkpoint
+from dtbench.models.local_inputs import Reader, batches
+from dtbench.models.local_tokens import Drawn, steps
 
 _THINKERS = {
     "Qwen2_5OmniModel": "Qwen2_5OmniThinkerForConditionalGeneration",
@@ -17,21 +20,12 @@ _THINKERS = {
     "Qwen3OmniMoeForConditionalGeneration": "Qwen3OmniMoeThinkerForConditionalGeneration",
 }
 """Of models that speak too only the part that writes is loaded."""
+_OUT_OF_MEMORY = ("can't allocate memory", "out of memory")
+"""What torch says where there is no error of its own for it: on CPUs and on Apple's GPUs."""
 
 
 class OutOfMemoryError(Exception):
     """A batch did not fit into the memory of the device."""
-
-
-class Drawn(NamedTuple):
-    """How tokens are drawn."""
-
-    temperature: float
-    """0 for the likeliest."""
-    top_p: float
-    top_k: int
-    """0 for all."""
-    repetition_penalty: float
 
 
 class Said(NamedTuple):
@@ -52,117 +46,128 @@ def missing_packages() -> list[str]:
 class Weights:
     """A model and its processor."""
 
-    def __init__(self, checkpoint: Checkpoint, *, device: str, dtype: str, remote: bool) -> None:
+    def __init__(self, checkpoint: Checkpoint, *, device: str, dtype: str, remote: bool, rate: int = 16000) -> None:
         import torch
         import transformers
 
+        transformers.logging.set_verbosity_error()
+        transformers.logging.disable_progress_bar()
         where = {"trust_remote_code": remote, "local_files_only": checkpoint.is_local}
-        self._device = device if device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
-        self._processor: Any = transformers.AutoProcessor.from_pretrained(checkpoint.source, **where)
-        self._tokenizer: Any = self._processor.tokenizer
-        self._tokenizer.padding_side = "left"
+        kind = _kind(checkpoint, where)
+        self._reader = Reader(_processor(checkpoint, where), checkpoint.source, rate)
+        self._tokenizer = self._reader.tokenizer
         if self._tokenizer.pad_token_id is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token
-        kind = _kind(checkpoint)
-        self._model: Any = kind.from_pretrained(checkpoint.source, dtype=dtype, **where).to(self._device).eval()
+        self._pad: int = self._tokenizer.pad_token_id
+        self._device = device if device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+        model, told = kind.from_pretrained(checkpoint.source, dtype=dtype, output_loading_info=True, **where)
+        if lacking := sorted(told["missing_keys"]):
+            raise UserError(
+                f"--model {checkpoint.source}: {len(lacking)} of its weights are missing, {lacking[0]} the first: "
+                "transformers would make them up. Copy or save the checkpoint again."
+            )
+        self._model: Any = model.to(self._device).eval()
         self._ends = _ends(self._model, self._tokenizer)
-
-    def inputs(self, prompts: Sequence[Prompt]) -> Any:
-        """Tokens and features, padded in front to one length."""
-        texts = [self._worded(prompt) for prompt in prompts]
-        clips = [samples_of(prompt.wav) for prompt in prompts if prompt.wav is not None]
-        rate = self._processor.feature_extractor.sampling_rate
-        heard = {"audio": clips, "sampling_rate": rate} if clips else {}
-        made = self._processor(text=texts, **heard, padding=True, return_tensors="pt")
-        return made.to(self._device, self._model.dtype)
+        self._stopped = threading.Event()
 
     def answer(self, prompts: Sequence[Prompt], most: int, drawn: Drawn, seeds: Sequence[int]) -> list[Said]:
-        """What the model says to each."""
+        """What the model says to each; an OutOfMemoryError where that is too much at once."""
         import torch
 
-        inputs = self.inputs(prompts)
         try:
             with torch.inference_mode():
-                whole = self._model.generate(
-                    **inputs,
-                    max_new_tokens=most,
-                    do_sample=False,
-                    num_beams=1,
-                    temperature=None,
-                    top_p=None,
-                    top_k=None,
-                    repetition_penalty=drawn.repetition_penalty,
-                    logits_processor=_choosing(drawn, seeds),
-                    pad_token_id=self._tokenizer.pad_token_id,
-                )
-        except torch.OutOfMemoryError as error:
+                return self._answers(prompts, most, drawn, seeds)
+        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+            why = str(error).strip().partition("\n")[0]
+            if isinstance(error, RuntimeError) and not any(words in str(error) for words in _OUT_OF_MEMORY):
+                raise
+        # The error held the tensors of the batch: only now can they go.
+        gc.collect()
+        if self._device.startswith("cuda"):
             torch.cuda.empty_cache()
-            raise OutOfMemoryError(str(error).splitlines()[0]) from None
-        length = inputs["input_ids"].shape[1]
-        asked = inputs["attention_mask"].sum(dim=1).tolist()
-        return [self._said(row, count) for row, count in zip(whole[:, length:].tolist(), asked, strict=True)]
+        raise OutOfMemoryError(why)
+
+    def _answers(self, prompts: Sequence[Prompt], most: int, drawn: Drawn, seeds: Sequence[int]) -> list[Said]:
+        said: dict[int, Said] = {}
+        for places, inputs in batches([self._reader.read(prompt) for prompt in prompts], self._pad):
+            rows = self._generated(self._moved(inputs), most, drawn, [seeds[place] for place in places])
+            asked = inputs["attention_mask"].sum(dim=1).tolist()
+            said |= zip(places, map(self._said, rows, asked), strict=True)
+        return [said[place] for place in range(len(prompts))]
+
+    def stop(self) -> None:
+        """End what is being written after the next token: nobody waits for it any more."""
+        self._stopped.set()
+
+    def _moved(self, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {
+            name: tensor.to(self._device, self._model.dtype if tensor.is_floating_point() else None)
+            for name, tensor in inputs.items()
+        }
+
+    def _generated(
+        self, inputs: Mapping[str, Any], most: int, drawn: Drawn, seeds: Sequence[int]
+    ) -> Sequence[list[int]]:
+        """The new tokens of each row."""
+        whole = self._model.generate(
+            **inputs,
+            max_new_tokens=most,
+            do_sample=False,
+            num_beams=1,
+            temperature=None,
+            top_p=None,
+            top_k=None,
+            min_p=None,
+            repetition_penalty=None,
+            logits_processor=steps(drawn, seeds, inputs["attention_mask"]),
+            stopping_criteria=[lambda tokens, scores: tokens.new_full(tokens.shape[:1], self._stopped.is_set()).bool()],
+            eos_token_id=sorted(self._ends) or None,
+            pad_token_id=self._pad,
+        )
+        rows: Sequence[list[int]] = whole[:, inputs["input_ids"].shape[1] :].tolist()
+        return rows
 
     def _said(self, row: list[int], prompt_tokens: int) -> Said:
         end = next((place for place, token in enumerate(row) if token in self._ends), None)
-        text = self._tokenizer.decode(row if end is None else row[:end], skip_special_tokens=True)
-        return Said(text, end is not None, prompt_tokens, len(row) if end is None else end + 1)
-
-    def _worded(self, prompt: Prompt) -> str:
-        parts: list[dict[str, str]] = [{"type": "audio"}] if prompt.wav is not None else []
-        messages: list[dict[str, Any]] = [{"role": "user", "content": [*parts, {"type": "text", "text": prompt.text}]}]
-        if prompt.system is not None:
-            messages.insert(0, {"role": "system", "content": [{"type": "text", "text": prompt.system}]})
-        text: str = self._processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
-        return text
+        text: str = self._tokenizer.decode(
+            row if end is None else row[:end], skip_special_tokens=True, clean_up_tokenization_spaces=False
+        )
+        # Half a character at the end is none; servers leave it out as well.
+        return Said(text.rstrip("\ufffd"), end is not None, prompt_tokens, len(row) if end is None else end + 1)
 
 
-def _kind(checkpoint: Checkpoint) -> Any:
-    """The class of transformers that loads it."""
+def _processor(checkpoint: Checkpoint, where: dict[str, Any]) -> Any:
+    """What reads words and clips for it; None where a folder has none."""
     import transformers
 
-    name = checkpoint.architecture or ""
-    found = getattr(transformers, _THINKERS.get(name, name), None) or getattr(
-        transformers, "AutoModelForMultimodalLM", None
-    )
-    if found is None:
-        raise UserError(f"--model {checkpoint.source}: transformers {transformers.__version__} has no class {name!r}.")
-    return found
+    try:
+        return transformers.AutoProcessor.from_pretrained(checkpoint.source, **where)
+    except OSError:
+        if checkpoint.is_local:
+            return None
+        raise
+
+
+def _kind(checkpoint: Checkpoint, where: dict[str, Any]) -> Any:
+    """The class that loads it: of transformers by the name in config.json, or the checkpoint's own."""
+    import transformers
+
+    name = checkpoint.architecture
+    if name is not None:
+        found = getattr(transformers, _THINKERS.get(name, name), None)
+        if isinstance(found, type) and issubclass(found, transformers.PreTrainedModel):
+            return found
+    config = transformers.AutoConfig.from_pretrained(checkpoint.source, **where)
+    own = getattr(config, "auto_map", None) or {}
+    named = next((kind for kind in ("AutoModelForCausalLM", "AutoModelForSeq2SeqLM", "AutoModel") if kind in own), None)
+    if named is not None:
+        return getattr(transformers, named)
+    if name is None:
+        return transformers.AutoModelForMultimodalLM
+    raise UserError(f"--model {checkpoint.source}: transformers {transformers.__version__} has no class {name}.")
 
 
 def _ends(model: Any, tokenizer: Any) -> set[int]:
     told = model.generation_config.eos_token_id
-    if told is None:
-        told = tokenizer.eos_token_id
-    return set(told) if isinstance(told, list) else {told}
-
-
-def _choosing(drawn: Drawn, seeds: Sequence[int]) -> Any:
-    """What makes the likeliest token the drawn one: noise with a seed for each row.
-
-    Adding Gumbel noise and taking the highest is sampling, and with a generator a row an answer depends on its own seed
-    alone, not on who else is in its batch, as transformers' sampling does.
-    """
-    import torch
-    from transformers import (
-        LogitsProcessor,
-        LogitsProcessorList,
-        TemperatureLogitsWarper,
-        TopKLogitsWarper,
-        TopPLogitsWarper,
-    )
-
-    if drawn.temperature == 0:
-        return LogitsProcessorList()
-
-    class Noise(LogitsProcessor):  # type: ignore[misc]
-        def __init__(self) -> None:
-            self._dice = [torch.Generator().manual_seed(seed) for seed in seeds]
-
-        def __call__(self, input_ids: Any, scores: Any) -> Any:
-            drawn = [torch.empty(scores.shape[1]).exponential_(generator=dice) for dice in self._dice]
-            return scores - torch.stack(drawn).log().to(scores.device, scores.dtype)
-
-    steps = [TemperatureLogitsWarper(drawn.temperature)]
-    steps += [TopKLogitsWarper(drawn.top_k)] if drawn.top_k else []
-    steps += [TopPLogitsWarper(drawn.top_p)] if drawn.top_p < 1 else []
-    return LogitsProcessorList([*steps, Noise()])
+    several = told if isinstance(told, list) else [told]
+    return {token for token in (*several, tokenizer.eos_token_id) if token is not None}

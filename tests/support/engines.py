@@ -1,10 +1,12 @@
-"""What engine tests need, and checkpoints for them."""
+"""What the tests of engines share: the skip where one is lacking, and processes of their own for torch."""
 
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -12,18 +14,39 @@ import pytest
 UNAVAILABLE = Path(sys.prefix) / "vllm-unavailable.txt"
 """Where tests/setup leaves the reason why vLLM could not be installed."""
 
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
+"""Several threads of torch wait for each other on a busy machine."""
+
 
 def need(package: str) -> None:
-    """Skip the test where the package is not there."""
+    """Skip where it is not installed."""
     if importlib.util.find_spec(package) is None:
         known = UNAVAILABLE.read_text().strip() if UNAVAILABLE.exists() else "`make vllm` installs it"
         pytest.skip(f"{package} is not installed: {known}")
 
 
+def write_checkpoints(folders: Mapping[str, Path]) -> None:
+    """Write tiny checkpoints, each by the short name of its architecture."""
+    apart("tiny_checkpoints", *(word for pair in folders.items() for word in pair))
+
+
 def tiny_checkpoint(name: str, folder: Path) -> Path:
     """A checkpoint of random weights in the folder, of a true architecture."""
     need("transformers")
-    # A process of its own keeps torch, and the warnings of what it imports, out of this one.
-    write = [sys.executable, "-m", "tiny_checkpoints", name, str(folder)]
-    subprocess.run(write, check=True, cwd=Path(__file__).parent)
+    write_checkpoints({name: folder})
     return folder
+
+
+def apart(module: str, *arguments: str | Path, given: str = "") -> str:
+    """Run a module of this folder in a process of its own, which keeps torch and its warnings; what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", module, *map(str, arguments)],
+        cwd=Path(__file__).parent,
+        input=given,
+        env=os.environ | ONE_THREAD,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout

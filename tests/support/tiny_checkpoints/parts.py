@@ -26,6 +26,14 @@ _TEMPLATE = """\
 {% endif -%}
 """
 
+TEXT_TEMPLATE = """\
+{%- for message in messages -%}
+{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}
+{%- endfor -%}
+{%- if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif -%}
+"""
+"""Of models whose messages are text alone, with a mark where a clip stands."""
+
 
 def byte_tokenizer(*special: str, **named: Any) -> Any:
     """A token for every byte, the marks of turns, and the special tokens of a released model."""

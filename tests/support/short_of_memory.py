@@ -1,0 +1,44 @@
+"""A checkpoint in a process whose memory does not take all questions at once: `python -m short_of_memory CHECKPOINT`.
+
+Prints as JSON what was said meanwhile, the answers given one by one before, and those given together then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import resource
+import sys
+from pathlib import Path
+
+from called_birds import call
+from sounds import encoded
+
+from dtbench.harness.schema import Prompt
+from dtbench.models.checkpoint import resolved
+from dtbench.models.local import Local
+
+QUESTIONS = 12
+LEFT = 60 << 20
+"""Bytes: the features of all questions take more, those of some do not."""
+
+
+async def main(source: str) -> None:
+    """Answer, limit the memory, answer again."""
+    checkpoint = resolved(source)
+    assert checkpoint is not None
+    options = {"batch_size": str(QUESTIONS), "max_tokens": "4", "dtype": "float32", "temperature": "0"}
+    model = Local.of(checkpoint, options)
+    said: list[str] = []
+    await model.start(said.append)
+    clips = [encoded(call(number), 16000).data for number in range(QUESTIONS)]
+    prompts = [Prompt("Which bird?", Path("clip"), wav=clip) for clip in clips]
+    alone = [(await model.generate(prompt)).text for prompt in prompts]
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + LEFT, resource.RLIM_INFINITY))
+    together = [one.text for one in await asyncio.gather(*map(model.generate, prompts))]
+    await model.aclose()
+    print(json.dumps({"said": said, "alone": alone, "together": together}))
+
+
+asyncio.run(main(sys.argv[1]))
