@@ -65,7 +65,7 @@ def _sketch(dice: Dice, kind: str) -> Heard:
 
 
 def placed(dice: Dice, sounds: Sequence[Heard], closeness: Closeness, *, residue: int) -> tuple[Event, ...]:
-    """The sounds one after the other in a clip; the first begins at a sample that leaves this residue by three."""
+    """The sounds one after the other in a clip; the first begins at a sample that leaves this residue by four."""
     while True:
         events = [_drawn(dice, sound, closeness) for sound in sounds]
         needed = sum(event.span.samples for event in events) + (len(events) - 1) * _GAP + 2 * _EDGE + 3
@@ -76,7 +76,7 @@ def placed(dice: Dice, sounds: Sequence[Heard], closeness: Closeness, *, residue
 def _spread(dice: Dice, events: Sequence[Event], room: int, residue: int) -> tuple[Event, ...]:
     shares = [dice.between(1, 1000) for _ in range(len(events) + 1)]
     start = _EDGE + room * shares[0] // sum(shares)
-    start += (residue - start) % 3
+    start += (residue - start) % 4
     spread = []
     for event, share in zip(events, shares[1:], strict=True):
         spread.append(replace(event, span=Span(start, event.span.samples)))

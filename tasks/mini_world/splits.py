@@ -1,7 +1,7 @@
 """Which questions a split asks, in which order, and which of their options are right, and where.
 
 Within a form of question and a difficulty, each place among the options is right equally often, and so is each value.
-No two splits share a clip: where the first sound begins, in samples, leaves another residue by three in each.
+No two splits share a clip: where the first sound begins, in samples, leaves another residue by four in each.
 """
 
 from __future__ import annotations
@@ -38,12 +38,15 @@ class Split:
         return len(CATEGORIES) * _FORMS * sum(self.rounds.values())
 
 
+BASE = "base"
+"""What the model of this world is made from; no task asks it."""
 SPLITS: Mapping[str, Split] = {
     split.name: split
     for split in (
         Split("test", 0, {EASY: 10, BOUNDARY: 10}),
         Split("train-1", 1, {EASY: 108, BOUNDARY: 27}),
         Split("train-2", 2, {EASY: 27, BOUNDARY: 108}),
+        Split("base", 3, {EASY: 600, BOUNDARY: 200}),
     )
 }
 

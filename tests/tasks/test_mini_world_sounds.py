@@ -27,14 +27,14 @@ def clips(items: list[Item]) -> list[bytes]:
 
 def test_every_clip_of_the_test_split_is_the_same_to_the_bit(clips: list[bytes]) -> None:
     digest = hashlib.sha256(b"".join(clips)).hexdigest()
-    assert digest == "6804d9b6c2efc1a5f608f942ce9b861e549305370bde9b308dd56ff1319ab13d"
+    assert digest == "e616b601941b78989b0e1cad592167216fd6046c0b9f2a84959767ad9802f145"
 
 
 @pytest.mark.parametrize(
     ("split", "expected"),
     [
-        ("train-1", "a947145a8b6d623ca03fcc8a2cad1c174c123992c6eda25733cead9919c96844"),
-        ("train-2", "03e343f4986d276e0f2506d69b4d998575f52a92253bc0ecd060ef8ed220d56e"),
+        ("train-1", "00ed74784e28a4e66c631fd8ae833688981bc98325b21d6f93324ee02afde2b2"),
+        ("train-2", "1f879d65275317b400f4edf46e9c1cc1e1d0c9c613413c7aa136b8745a0fa0d2"),
     ],
 )
 def test_clips_for_training_are_the_same_to_the_bit(split: str, expected: str) -> None:
