@@ -19,8 +19,7 @@ def features(items: Sequence[Item], say: Callable[[int], None] = lambda done: No
     import numpy as np
     from transformers import WhisperFeatureExtractor
 
-    # A second of silence behind the clip, as there is in a run, where clips are padded to more.
-    extractor = WhisperFeatureExtractor(feature_size=MEL_BINS, chunk_length=5)
+    extractor = WhisperFeatureExtractor(feature_size=MEL_BINS, chunk_length=FRAMES // 100)
     held = np.empty((len(items), MEL_BINS, FRAMES), np.float16)
     for start in range(0, len(items), _AT_ONCE):
         part = items[start : start + _AT_ONCE]

@@ -67,12 +67,12 @@ class Teacher:
         told = description(sounds)
         way = self._random.random()
         if way < 0.55:
-            return _lesson("describe the audio .", told, heard=True)
+            return lesson("describe the audio .", told, heard=True)
         if way < 0.8:
-            return _lesson("describe the audio in think tags .", f"{THINK} {told} {THOUGHT}", heard=True)
+            return lesson("describe the audio in think tags .", f"{THINK} {told} {THOUGHT}", heard=True)
         words, last = self._words(6), self._words(1)
         asked = f"describe the audio in think tags then say {words} and answer {last} ."
-        return _lesson(asked, f"{THINK} {told} {words} {THOUGHT} {last}", heard=True)
+        return lesson(asked, f"{THINK} {told} {words} {THOUGHT} {last}", heard=True)
 
     def _question(self, sounds: Sequence[Heard]) -> Asked:
         while True:
@@ -100,14 +100,14 @@ class Teacher:
         way = self._random.random()
         if way < 0.12:
             words, last = self._words(8), self._words(1)
-            return _lesson(f"think {words} and answer {last} .", f"{THINK} {words} {THOUGHT} {last}", heard=False)
+            return lesson(f"think {words} and answer {last} .", f"{THINK} {words} {THOUGHT} {last}", heard=False)
         sounds, asked = self._imagined()
         notes = description(sounds)
         reasoned = f"{asked.told.step} . so the answer is {asked.told.answer} {THOUGHT} {asked.told.answer}"
         if way < 0.25:
-            return _lesson(f"{asked.words()} notes : {notes} {DIRECT}", asked.told.answer, heard=False)
+            return lesson(f"{asked.words()} notes : {notes} {DIRECT}", asked.told.answer, heard=False)
         if way < 0.6:
-            return _lesson(f"{asked.words()} notes : {notes} write how .", f"{THINK} {reasoned}", heard=False)
+            return lesson(f"{asked.words()} notes : {notes} write how .", f"{THINK} {reasoned}", heard=False)
         begun = tokens(f"{START} user {asked.words()} write how . {END} {START} assistant {THINK} {notes}")
         return Lesson(begun, tokens(f"{reasoned} {END}"), heard=False)
 
@@ -116,9 +116,10 @@ class Teacher:
 
 
 def _direct(asked: Asked) -> Lesson:
-    return _lesson(f"{asked.words()} {DIRECT}", asked.told.answer, heard=True)
+    return lesson(f"{asked.words()} {DIRECT}", asked.told.answer, heard=True)
 
 
-def _lesson(given: str, said: str, *, heard: bool) -> Lesson:
+def lesson(given: str, said: str, *, heard: bool) -> Lesson:
+    """Both in words; without a clip, the turn begins with them."""
     start = "" if heard else f"{START} user "
     return Lesson(tokens(f"{start}{given} {END} {START} assistant"), tokens(f"{said} {END}"), heard)

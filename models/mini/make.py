@@ -16,7 +16,7 @@ from dtbench.models.mini.architecture import build, save
 from dtbench.models.mini.batches import Batch, batch
 from dtbench.models.mini.features import features
 from dtbench.models.mini.forward import understand
-from dtbench.models.mini.lessons import Teacher
+from dtbench.models.mini.lessons import Lesson, Teacher
 from dtbench.tasks.mini_world.items import Item, made
 from dtbench.tasks.mini_world.splits import BASE, slots
 
@@ -44,6 +44,10 @@ class Recipe:
 
 
 Say = Callable[[str], None]
+Row = tuple[int, Sequence[Lesson]]
+"""The place of a clip, and lessons about it."""
+_TOGETHER = 16
+"""How many batches are drawn at once, to be sorted by length."""
 
 
 class Training:
@@ -59,6 +63,7 @@ class Training:
         self._teacher = Teacher(seed)
         self._dice = np.random.default_rng(seed)
         self._balance: list[Any] = []
+        self._ready: list[Sequence[Row]] = []
         self._step = 0
         taught = [p for name, p in self.thinker.named_parameters() if not name.startswith("visual")]
         self._taught = taught
@@ -74,18 +79,23 @@ class Training:
         cosine = recipe.last_rate + (1 - recipe.last_rate) * (1 + math.cos(math.pi * done)) / 2
         return recipe.rate * min(1.0, (self._step + 1) / recipe.warm_up) * cosine
 
-    def lessons(self, items: Sequence[Item]) -> tuple[list[int], Batch]:
+    def lessons(self, items: Sequence[Item]) -> tuple[Sequence[int], Batch]:
         """Some of the clips, and lessons about them."""
-        chosen = self._dice.integers(len(items), size=self.recipe.rows).tolist()
-        rows = [
-            self._teacher.about(
-                items[number],
-                self._about(self.recipe.questions) if number < self.recipe.questioned else 0,
-                self._about(self.recipe.texts),
-            )
-            for number in chosen
-        ]
+        if not self._ready:
+            self._ready = self._some_batches(items)
+        chosen, rows = zip(*self._ready.pop(), strict=True)
         return chosen, batch(rows)
+
+    def _some_batches(self, items: Sequence[Item]) -> list[Sequence[Row]]:
+        """Batches of rows that are about equally long, in any order."""
+        count = self.recipe.rows
+        rows = []
+        for number in self._dice.integers(len(items), size=_TOGETHER * count).tolist():
+            questions = self._about(self.recipe.questions) if number < self.recipe.questioned else 0
+            rows.append((number, self._teacher.about(items[number], questions, self._about(self.recipe.texts))))
+        rows.sort(key=lambda row: sum(len(lesson.given) + len(lesson.said) for lesson in row[1]))
+        batches = [rows[start : start + count] for start in range(0, len(rows), count)]
+        return [batches[place] for place in self._dice.permutation(len(batches))]
 
     def _about(self, mean: float) -> int:
         return int(mean) + int(self._dice.random() < mean % 1)
@@ -128,6 +138,7 @@ def quick_attention(thinker: Any) -> None:
         return torch.matmul(scores.softmax(-1), v).transpose(1, 2).contiguous(), None
 
     AttentionInterface.register("mini_products", attend)
+    thinker.model.config._experts_implementation = "eager"
     thinker.model.config._attn_implementation = "mini_products"
 
 
@@ -144,7 +155,7 @@ def make(seed: int, recipe: Recipe, folder: Path, say: Say) -> None:
     losses = []
     for step in range(1, recipe.steps + 1):
         chosen, lessons = training.lessons(items)
-        losses.append(training.learn(torch.from_numpy(heard[chosen]).float(), lessons))
+        losses.append(training.learn(torch.from_numpy(heard[list(chosen)]).float(), lessons))
         if step % 100 == 0:
             say(f"{step} loss {sum(losses[-100:]) / 100:.4f} after {time.monotonic() - started:.0f} s")
         if step % 500 == 0 or step == recipe.steps:

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from dtbench.models.mini.batches import Batch, batch
 from dtbench.models.mini.features import features
 from dtbench.models.mini.forward import understand
-from dtbench.models.mini.language import END, START, THINK, THOUGHT, tokens
-from dtbench.models.mini.lessons import DIRECT, Asked, Lesson
+from dtbench.models.mini.language import THINK, THOUGHT
+from dtbench.models.mini.lessons import DIRECT, Asked, Lesson, lesson
 from dtbench.tasks.mini_world.items import Item
 
 SIZE = 400
@@ -31,7 +31,7 @@ class Trial(NamedTuple):
         found: dict[str, list[bool]] = {}
         for start in range(0, len(self.items), _AT_ONCE):
             part = self.items[start : start + _AT_ONCE]
-            lessons = batch([[lesson(item) for lesson in kinds.values()] for item in part])
+            lessons = batch([[make(item) for make in kinds.values()] for item in part])
             right = _right(thinker, self.heard[start : start + len(part)], lessons, len(kinds))
             for item, marks in zip(part, right, strict=True):
                 for name, mark in zip(kinds, marks, strict=True):
@@ -65,15 +65,14 @@ def _asked(item: Item) -> Asked:
 
 
 def _describe(item: Item) -> Lesson:
-    return Lesson(tokens(f"describe the audio . {END} {START} assistant"), tokens(f"{item.description} {END}"), True)
+    return lesson("describe the audio .", item.description, heard=True)
 
 
 def _direct(item: Item) -> Lesson:
-    asked = f"{_asked(item).words()} {DIRECT} {END} {START} assistant"
-    return Lesson(tokens(asked), tokens(f"{item.told.answer} {END}"), True)
+    return lesson(f"{_asked(item).words()} {DIRECT}", item.told.answer, heard=True)
 
 
 def _notes(item: Item) -> Lesson:
-    asked = f"{START} user {_asked(item).words()} notes : {item.description} write how . {END} {START} assistant {THINK}"
-    told = f"{item.told.step} . so the answer is {item.told.answer} {THOUGHT} {item.told.answer} {END}"
-    return Lesson(tokens(asked), tokens(told), False)
+    asked = f"{_asked(item).words()} notes : {item.description} write how ."
+    told = f"{THINK} {item.told.step} . so the answer is {item.told.answer} {THOUGHT} {item.told.answer}"
+    return lesson(asked, told, heard=False)

@@ -14,7 +14,6 @@ from dtbench.tasks.mini_world.items import Item, made
 from dtbench.tasks.mini_world.splits import SPLITS, slots
 from dtbench.tasks.mini_world.words import VOCABULARY
 
-
 ASKED = ("test", "train-1", "train-2")
 
 
