@@ -23,6 +23,9 @@ TASKS = {
     "mmau-mini": "dtbench.tasks.mmau_mini:MmauMini",
     "mmau-test": "dtbench.tasks.mmau_test:MmauTest",
     "mmsu": "dtbench.tasks.mmsu:Mmsu",
+    "mini": "dtbench.tasks.mini:Mini",
+    "mini-train-1": "dtbench.tasks.mini:MiniTrain1",
+    "mini-train-2": "dtbench.tasks.mini:MiniTrain2",
 }
 MODELS = {
     "replay": "dtbench.models.replay:Replay",

@@ -75,6 +75,9 @@ SOURCES: dict[str, tuple[HubFile | WebFile, ...]] = {
 PUBLISHED_CONTENT = {
     ("mmar", "v1-hf"): "44fb17823e42a38d618f872f225d28bcb1590bc22690520fd576aec4e0fd7bbf",
     ("mmar", "v2-github"): "aebdb1972dac192e32424e0d4fe994406bb8b952dfa01a467cb6ab5310107a82",
+    ("mini", "1"): "ab7973991f084ffe1ae2aed9c0f7216745997b87cc6a1202e08cfc856b73b37a",
+    ("mini-train-1", "1"): "ef79961d9186c312ed627bad0880e8b182d9e074f3e761955c16e03586082a73",
+    ("mini-train-2", "1"): "a4661e2d60398c44a51e13710c6d6ded4e4c2d1f3cdbc5ab49409b929a7b269f",
 }
 """The content hash (Dataset.sha256) of the whole published set, where we had the file to compute it."""
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 command = typer.Typer(no_args_is_help=True)
 
-TaskName = Annotated[str, typer.Argument(metavar="TASK", help="mmar, mmau-mini, mmau-test or mmsu.")]
+TaskName = Annotated[str, typer.Argument(metavar="TASK", help="mmar, mmau-mini, mmau-test, mmsu or mini.")]
 DataDir = Annotated[
     Path | None,
     typer.Option("--data-dir", metavar="D", help="Folder of the data sets; else $DTBENCH_DATA or ~/.cache/dtbench."),
@@ -28,16 +28,21 @@ _SHOWN = 20
 
 @command.command()
 def pull(task: TaskName, data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Fetch the pinned files of TASK into D/TASK; run again, it goes on where it stopped."""
+    """Fetch the pinned files of TASK into D/TASK, or make them; run again, it goes on where it stopped."""
     from dtbench.tasks.download import fetch_all
     from dtbench.tasks.layouts import home_of
+    from dtbench.tasks.mini import SPLIT_OF
+    from dtbench.tasks.mini_clips import write_split
     from dtbench.tasks.sources import SOURCES
 
     chosen = registry.task(task)
-    if chosen.name not in SOURCES:
-        raise UserError(f"{task}: no source is known to pull from. Known: {', '.join(SOURCES)}.")
     folder = home_of(chosen.name, data_dir)
-    files = fetch_all(chosen.name, SOURCES[chosen.name], folder)
+    if chosen.name in SPLIT_OF:
+        files = write_split(SPLIT_OF[chosen.name], folder)
+    elif chosen.name in SOURCES:
+        files = fetch_all(chosen.name, SOURCES[chosen.name], folder)
+    else:
+        raise UserError(f"{task}: no source is known to pull from. Known: {', '.join([*SOURCES, *SPLIT_OF])}.")
     data = chosen.load(folder)
     if as_json:
         fetched = [{"file": str(f.file), "bytes": f.size, "sha256": f.sha256, "page": f.page} for f in files]

@@ -1,0 +1,93 @@
+"""mini: questions about sounds of our own making, for trying everything without a download.
+
+Nothing is fetched. Questions and clips follow from a seed, bit for bit the same on every machine; a clip is written as
+WAV when it is first heard. The record of an item holds its true sounds (`events`), a reference chain (`thinking`) and
+five criteria (`cue`, `rubric`) under the names that MMAR gives them. `mini` is the test split; `mini-train-1` and
+`mini-train-2` are for training, and share no clip with it or with each other.
+
+A sound is low under 400 Hz and high from 1131 Hz, soft under -25 dB (RMS, full scale), short under half a second. In
+`easy` items everything is far from these boundaries, in `boundary` items what is asked for is close to them, or faint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import ClassVar
+
+from dtbench.harness.errors import DataError
+from dtbench.harness.packed import Packed
+from dtbench.harness.schema import Dataset, Prompt, Sample
+from dtbench.harness.task import Column, Grouping, Task, letters
+from dtbench.tasks.layouts import home_of
+from dtbench.tasks.mini_clips import MadeClip
+from dtbench.tasks.mini_world.items import made
+from dtbench.tasks.mini_world.questions import CATEGORIES
+from dtbench.tasks.mini_world.splits import DIFFICULTIES, SPLITS, Slot, slots
+
+VERSION = "1"
+"""Of questions and sounds; a change to either is a new one."""
+
+
+class Mini(Task):
+    """The test split. Scored by the option's text."""
+
+    name = "mini"
+    title = "mini: what tones, beeps, chirps and noise of our own making are like, and how many"
+    licence = "Apache-2.0"
+    split: ClassVar[str] = "test"
+    size = SPLITS["test"].size
+    groupings = (Grouping("Category", ("category",), tuple(CATEGORIES)), Grouping("Difficulty", ("difficulty",)))
+    columns = (*(Column(word, {"difficulty": word}) for word in DIFFICULTIES), Column("Avg"))
+
+    def samples(self, data_dir: Path | None) -> Iterable[Sample]:
+        """The questions, made as they are asked for."""
+        folder = home_of(self.name, data_dir)
+        if folder.is_file() or folder.parent.is_file():
+            raise DataError(f"--data-dir {data_dir}: this is a file; a folder for clips is expected.")
+        return (_sample(slot, folder) for slot in slots(self.split))
+
+    def load(self, data_dir: Path | None) -> Dataset:
+        """The samples; their clips are going to be in data_dir."""
+        samples = Packed(self.samples(data_dir))
+        return Dataset(samples, VERSION, samples.sha256, f"made by dtbench, {self.split} split")
+
+    def prompt(self, sample: Sample) -> Prompt:
+        """The question with lettered options, in words that the model of this world knows."""
+        options = "\n".join(f"({letter}) {text}" for letter, text in zip(letters(), sample.choices, strict=False))
+        return Prompt(text=f"{sample.question}\n{options}\nanswer directly .", audio=sample.audio)
+
+
+class MiniTrain1(Mini):
+    """For the first stage of training: four of five are easy."""
+
+    name = "mini-train-1"
+    title = "mini, for the first stage of training: four of five are easy"
+    split = "train-1"
+    size = SPLITS["train-1"].size
+
+
+class MiniTrain2(Mini):
+    """For the second stage of training: four of five are at the boundary."""
+
+    name = "mini-train-2"
+    title = "mini, for the second stage of training: four of five are at the boundary"
+    split = "train-2"
+    size = SPLITS["train-2"].size
+
+
+SPLIT_OF = {task.name: task.split for task in (Mini, MiniTrain1, MiniTrain2)}
+"""Task -> the split it asks."""
+
+
+def _sample(slot: Slot, folder: Path) -> Sample:
+    item = made(slot)
+    return Sample(
+        id=slot.id,
+        question=item.question,
+        choices=item.choices,
+        answer=item.told.answer,
+        audio=MadeClip(slot, folder),
+        groups={"category": slot.category, "difficulty": slot.difficulty},
+        item=item.as_published(),
+    )

@@ -1,0 +1,1 @@
+"""The world of the benchmark `mini`: sounds from a seeded generator, and questions whose answers are known."""

@@ -1,0 +1,95 @@
+"""From events to sound: mono, 16 bits, 16 kHz, by arithmetic on integers only."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from dtbench.tasks.mini_world.dice import Dice
+from dtbench.tasks.mini_world.draw import CLIP_SAMPLES, MILLISECOND, sounding
+from dtbench.tasks.mini_world.events import Event
+from dtbench.tasks.mini_world.scales import (
+    RATE,
+    SINE_BITS,
+    TURN_BITS,
+    noise_peak,
+    sine_peak,
+    sine_table,
+    turn_a_sample,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Samples = np.ndarray[Any, np.dtype[np.int64]]
+
+BACKGROUND = -660
+"""The level of the noise behind everything, in tenths of a decibel."""
+RAMP = 5 * MILLISECOND
+"""Over which a sound rises, and falls; both are part of its length."""
+_FRACTION_BITS = 8  # of a 16-bit step, in peaks
+_HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
+
+
+def wav(events: Sequence[Event], seed: str) -> bytes:
+    """The clip as a WAV file."""
+    data = pcm(events, seed)
+    form = (16, 1, 1, RATE, 2 * RATE, 2, 16)
+    return _HEADER.pack(b"RIFF", 36 + len(data), b"WAVE", b"fmt ", *form, b"data", len(data)) + data
+
+
+def pcm(events: Sequence[Event], seed: str) -> bytes:
+    """The clip as little-endian 16-bit samples; the noise in it follows from the seed."""
+    dice = Dice(seed)
+    mixed = _noise(dice, CLIP_SAMPLES, BACKGROUND)
+    for event in events:
+        start, samples = event.span
+        mixed[start : start + samples] += _sound(event, dice)
+    rounded = (mixed + (1 << (_FRACTION_BITS - 1))) >> _FRACTION_BITS
+    return rounded.clip(-32_768, 32_767).astype("<i2").tobytes()
+
+
+def _sound(event: Event, dice: Dice) -> Samples:
+    import numpy as np
+
+    samples = event.span.samples
+    if event.heard.kind == "noise":
+        return _shaped(_noise(dice, samples, event.level))
+    if event.heard.kind != "beeps":
+        return _shaped(_sine(event.steps, samples, event.level))
+    beep = _shaped(_sine(event.steps, sounding(event.period), event.level))
+    train = np.zeros(samples, np.int64)
+    for number in range(event.heard.beeps):
+        start = number * event.period
+        train[start : start + len(beep)] = beep
+    return train
+
+
+def _sine(steps: tuple[int, int], samples: int, level: int) -> Samples:
+    """A sine whose pitch goes evenly, in hertz, from one step to the other."""
+    import numpy as np
+
+    first, last = map(turn_a_sample, steps)
+    places = np.arange(samples, dtype=np.int64)
+    turns = np.cumsum(first + (last - first) * places // samples) & ((1 << TURN_BITS) - 1)
+    table = np.array(sine_table(), np.int64)
+    values: Samples = (table[turns >> (TURN_BITS - SINE_BITS)] * sine_peak(level)) >> 15
+    return values
+
+
+def _noise(dice: Dice, samples: int, level: int) -> Samples:
+    import numpy as np
+
+    drawn = np.frombuffer(dice.noise(samples), "<i2").astype(np.int64)
+    return (drawn * noise_peak(level)) >> 15
+
+
+def _shaped(sound: Samples) -> Samples:
+    """The sound with a rise and a fall."""
+    import numpy as np
+
+    ramp = np.arange(1, RAMP + 1, dtype=np.int64)
+    sound[:RAMP] = sound[:RAMP] * ramp // RAMP
+    sound[-RAMP:] = sound[-RAMP:] * ramp[::-1] // RAMP
+    return sound

@@ -1,0 +1,82 @@
+"""Pitches, levels and the sine as whole numbers, the same on every machine.
+
+The floating-point functions of C libraries differ in their last digit. `decimal` is exact by its specification, so all
+tables come from it; what follows is arithmetic on integers.
+"""
+
+from __future__ import annotations
+
+import functools
+from decimal import Context, Decimal, localcontext
+
+RATE = 16_000
+STEPS_A_SEMITONE = 16
+LOW_TO_MID, MID_TO_HIGH = 0, 18 * STEPS_A_SEMITONE
+"""Where low ends and where high begins, in steps; step 0 is 400 Hz, so high begins at 1131 Hz."""
+SOFT_TO_LOUD = -250
+"""Where soft ends, in tenths of a decibel below full scale (RMS while the sound is on)."""
+SHORT_TO_LONG = RATE // 2
+"""Where short ends, in samples: half a second."""
+
+TURN_BITS = 32
+"""A whole turn of the sine is 2 ** TURN_BITS."""
+SINE_BITS = 12
+_PEAK = 32_767
+_EXACT = Context(prec=50)
+_PI = Decimal("3.14159265358979323846264338327950288419716939937511")
+
+
+@functools.cache
+def millihertz(step: int) -> int:
+    """The pitch of a step, in thousandths of a hertz."""
+    with localcontext(_EXACT):
+        octaves = Decimal(step) / (12 * STEPS_A_SEMITONE)
+        return round(400_000 * (octaves * Decimal(2).ln()).exp())
+
+
+def turn_a_sample(step: int) -> int:
+    """How far the sine of a pitch turns from one sample to the next."""
+    return (millihertz(step) << TURN_BITS) // (1000 * RATE)
+
+
+@functools.cache
+def sine_peak(level: int) -> int:
+    """The peak of a sine at this level, in 1/256 of a 16-bit step."""
+    return _at_level(level, 2)
+
+
+@functools.cache
+def noise_peak(level: int) -> int:
+    """The peak of evenly distributed noise at this level, in 1/256 of a 16-bit step."""
+    return _at_level(level, 3)
+
+
+def _at_level(level: int, peak_to_mean: int) -> int:
+    with localcontext(_EXACT):
+        times = (Decimal(level) / 200 * Decimal(10).ln()).exp() * Decimal(peak_to_mean).sqrt()
+        return round(times * (_PEAK + 1) * 256)
+
+
+@functools.cache
+def sine_table() -> tuple[int, ...]:
+    """One turn of the sine in 2 ** SINE_BITS values, between -32767 and 32767."""
+    count = 1 << SINE_BITS
+    with localcontext(_EXACT):
+        cosine, sine = _small_angle(2 * _PI / count)
+        x, y = Decimal(1), Decimal(0)
+        quarter = []
+        for _ in range(count // 4 + 1):
+            quarter.append(round(y * _PEAK))
+            x, y = x * cosine - y * sine, x * sine + y * cosine
+    half = quarter + quarter[-2:0:-1]
+    return tuple(half + [-value for value in half])
+
+
+def _small_angle(angle: Decimal) -> tuple[Decimal, Decimal]:
+    """Its cosine and sine, by their series."""
+    sums = [Decimal(0), Decimal(0)]
+    term = Decimal(1)
+    for power in range(24):
+        sums[power % 2] += term if power % 4 < 2 else -term
+        term = term * angle / (power + 1)
+    return sums[0], sums[1]
