@@ -182,7 +182,7 @@ def test_broken_lines_of_mmsu_are_dropped_and_told(tmp_path: Path) -> None:
     ("options", "complaint"),
     [
         (["--task", "mmar"], "--predictions is missing: name the file of predictions to score."),
-        (["--predictions", "p.json"], "--task is missing: name one of mmar, mmau-mini, mmau-test, mmsu, or give"),
+        (["--predictions", "p.json"], "--task is missing: name one of mmar, mmau-mini, mmau-test, mmsu, "),
         (["--task", "mmra", "--predictions", "p.json"], "unknown task 'mmra'. Did you mean mmar"),
         (["--task", "mmar", "--predictions", "gone.json"], "--predictions gone.json: there is no such file."),
         (
