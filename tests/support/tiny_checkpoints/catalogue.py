@@ -67,7 +67,10 @@ TINY: Mapping[str, Tiny] = {
         tolerance=0.02,  # clips below a second: transformers pads them to one, vLLM does not
     ),
     "voxtral": Tiny(module="voxtral", transformers="VoxtralForConditionalGeneration", vllm=_MISTRAL),
-    "gemma-4": Tiny(module="gemma_4", transformers="Gemma4ForConditionalGeneration", vllm=_HEARING),
+    "gemma-4": Tiny(module="gemma_4", transformers="Gemma4ForConditionalGeneration", vllm=None),
+    "gemma-4-unified": Tiny(
+        module="gemma_4_unified", transformers="Gemma4UnifiedForConditionalGeneration", vllm=_HEARING
+    ),
     "music-flamingo": Tiny(
         module="music_flamingo", transformers="MusicFlamingoForConditionalGeneration", vllm=None
     ),

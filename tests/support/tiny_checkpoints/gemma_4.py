@@ -29,10 +29,14 @@ LAYERS = ["sliding_attention", "full_attention"] * 2
 
 def write(folder: Path) -> None:
     """Write the checkpoint."""
-    tokenizer = parts.byte_tokenizer(*ROLES.values(), VIDEO, extra_special_tokens=ROLES)
-    numbers = dict(zip(ROLES, parts.ids(tokenizer, *ROLES.values()), strict=True))
+    tokenizer = tokenizer_of_bytes()
     config = Gemma4Config(
-        text_config=_text(tokenizer),
+        text_config={
+            **text_sizes(tokenizer),
+            "num_kv_shared_layers": 2,
+            "vocab_size_per_layer_input": text_sizes(tokenizer)["vocab_size"],
+            "hidden_size_per_layer_input": 16,
+        },
         audio_config={
             "hidden_size": 64,
             "num_hidden_layers": 2,
@@ -49,9 +53,7 @@ def write(folder: Path) -> None:
             "head_dim": 32,
             "default_output_length": 280,  # vLLM reads it; transformers has no default for it
         },
-        video_token_id=tokenizer.convert_tokens_to_ids(VIDEO),
-        eoa_token_index=numbers["eoa_token"],
-        **{f"{name}_id": number for name, number in numbers.items() if name != "eoa_token"},
+        **token_ids(tokenizer),
     )
     model = Gemma4ForConditionalGeneration(config).float()
     parts.randomise(model)
@@ -60,21 +62,30 @@ def write(folder: Path) -> None:
         Gemma4ImageProcessor(),
         tokenizer,
         Gemma4VideoProcessor(),
-        chat_template=parts.chat_template("<|audio|>"),
+        chat_template=parts.chat_template(ROLES["audio_token"]),
     )
     parts.save(model, processor, folder)
 
 
-def _text(tokenizer: Any) -> dict[str, Any]:
-    sizes = parts.text_sizes(tokenizer)
+def tokenizer_of_bytes() -> Any:
+    """Bytes, and the marks of all Gemma 4 models."""
+    return parts.byte_tokenizer(*ROLES.values(), VIDEO, extra_special_tokens=ROLES)
+
+
+def token_ids(tokenizer: Any) -> dict[str, int]:
+    """The marks, as configurations call them."""
+    numbers = zip(ROLES, parts.ids(tokenizer, *ROLES.values()), strict=True)
+    named = {f"{name}_index" if name == "eoa_token" else f"{name}_id": number for name, number in numbers}
+    return {**named, "video_token_id": tokenizer.convert_tokens_to_ids(VIDEO)}
+
+
+def text_sizes(tokenizer: Any) -> dict[str, Any]:
+    """The decoder of all Gemma 4 models."""
     return {
-        **sizes,
+        **parts.text_sizes(tokenizer),
         "num_hidden_layers": len(LAYERS),
         "layer_types": LAYERS,
         "head_dim": 32,
         "global_head_dim": 64,
-        "num_kv_shared_layers": 2,
-        "vocab_size_per_layer_input": sizes["vocab_size"],
-        "hidden_size_per_layer_input": 16,
         "tie_word_embeddings": True,
     }
