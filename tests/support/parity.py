@@ -40,7 +40,8 @@ class Written:
     tokens: Sequence[int]
     logprobs: Sequence[float]
     """Of each token, before any sampling."""
-    text: str = ""
+    text: str
+    """Without a last character that is not whole."""
 
 
 def main() -> None:
@@ -52,7 +53,8 @@ def main() -> None:
     prompts = [dataclasses.replace(one, wav=hear(one.audio, RATE, None).wav) for one in asked]
     if tiny.transformers is not None:
         found["transformers"] = by_transformers(tiny, checkpoint, prompts)
-    found["vllm"] = by_vllm(tiny, checkpoint, prompts)
+    if tiny.vllm is not None:
+        found["vllm"] = by_vllm(tiny.vllm, checkpoint, prompts)
     out.write_text(json.dumps(found, default=dataclasses.asdict))
 
 
@@ -65,7 +67,7 @@ def by_transformers(tiny: Tiny, checkpoint: Path, prompts: Sequence[Prompt]) -> 
     kind = getattr(transformers, str(tiny.transformers))
     model, told = kind.from_pretrained(checkpoint, dtype=torch.float32, output_loading_info=True)
     assert not told["missing_keys"], told["missing_keys"]
-    return [_written(model.eval(), _inputs(processor, prompt, tiny.mark)) for prompt in prompts]
+    return [_written(model.eval(), _inputs(processor, prompt, tiny.mark), processor) for prompt in prompts]
 
 
 def _inputs(processor: Any, prompt: Prompt, mark: str | None) -> Mapping[str, Any]:
@@ -81,7 +83,7 @@ def _inputs(processor: Any, prompt: Prompt, mark: str | None) -> Mapping[str, An
     return dict(processor(text=[text], audio=[samples], return_tensors="pt"))
 
 
-def _written(model: Any, inputs: Any) -> Written:
+def _written(model: Any, inputs: Any, processor: Any) -> Written:
     import torch
 
     with torch.inference_mode():
@@ -96,15 +98,16 @@ def _written(model: Any, inputs: Any) -> Written:
     tokens = made.sequences[0, -len(made.logits) :].tolist()
     likely = torch.cat(made.logits).float().log_softmax(-1)
     logprobs = [float(row[token]) for row, token in zip(likely, tokens, strict=True)]
-    return Written(inputs["input_ids"][0].tolist(), tokens, logprobs)
+    text = processor.tokenizer.decode(tokens, skip_special_tokens=True)
+    return Written(inputs["input_ids"][0].tolist(), tokens, logprobs, text.rstrip("\ufffd"))
 
 
-def by_vllm(tiny: Tiny, checkpoint: Path, prompts: Sequence[Prompt]) -> Sequence[Written]:
+def by_vllm(told: Mapping[str, Any], checkpoint: Path, prompts: Sequence[Prompt]) -> Sequence[Written]:
     """One question after the other, as vLLM's server would be asked."""
     os.environ.update(QUIET, VLLM_ENABLE_V1_MULTIPROCESSING="0", VLLM_LOGGING_LEVEL="ERROR")
     from vllm import LLM, SamplingParams
 
-    options = {"limit_mm_per_prompt": {"audio": 1}, **tiny.vllm}
+    options = {"limit_mm_per_prompt": {"audio": 1}, **told}
     engine = LLM(
         model=str(checkpoint),
         dtype="float32",
