@@ -74,7 +74,7 @@ TINY: Mapping[str, Tiny] = {
         module="gemma_4_unified",
         transformers="Gemma4UnifiedForConditionalGeneration",
         vllm=_HEARING,
-        apart=(0.45,),  # vLLM leaves the last token out where less than half of it is sound
+        apart=(0.45,),  # vLLM counts no token for a rest of up to 10 ms, transformers does
     ),
     "music-flamingo": Tiny(module="music_flamingo", transformers="MusicFlamingoForConditionalGeneration", vllm=None),
 }
