@@ -14,7 +14,6 @@ from called_birds import TASK, call, write_birds
 from command import Done, process
 from engines import apart, need, write_checkpoints
 from runs import assert_each_once, records, status
-from safetensors.numpy import load_file, save_file
 from sounds import encoded
 
 from dtbench.harness.store import StoredRun
@@ -161,6 +160,8 @@ def copied(checkpoint: Path, folder: Path) -> Path:
 
 
 def without_a_weight(folder: Path) -> None:
+    from safetensors.numpy import load_file, save_file
+
     path = folder / "model.safetensors"
     weights = load_file(path)
     del weights["language_model.model.layers.1.mlp.down_proj.weight"]
