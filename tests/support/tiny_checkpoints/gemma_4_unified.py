@@ -24,7 +24,7 @@ def write(folder: Path) -> None:
     config = Gemma4UnifiedConfig(
         text_config=gemma_4.text_sizes(tokenizer),
         audio_config={"audio_embed_dim": SAMPLES},
-        vision_config={"mm_embed_dim": 64, "mm_posemb_size": 64, "output_proj_dims": 64},
+        vision_config={"mm_embed_dim": 64, "mm_posemb_size": 64, "output_proj_dims": 64, "num_soft_tokens": 280},
         **gemma_4.token_ids(tokenizer),
     )
     model = Gemma4UnifiedForConditionalGeneration(config).float()
