@@ -16,7 +16,7 @@ def forced_lines(summary: Summary) -> Iterator[tuple[str, str]]:
         if (figures := forced["calibration"]) is not None:
             yield "calibration", _calibration(figures)
     if (plain := summary.get("plain")) is not None:
-        yield "other style", _plain(plain, known=summary["strict"]["accuracy"] is not None)
+        yield "plain run", _plain(plain, known=summary["strict"]["accuracy"] is not None)
     if (averaged := summary.get("averaged")) is not None:
         yield "averaged", _averaged(averaged)
 
@@ -45,13 +45,8 @@ def _forced(forced: Summary) -> str:
     if forced["no_letter"]:
         parts.append(f"{forced['no_letter']} are no bare letter, and no answer")
     if forced["chain_first"]:
-        parts.append(
-            f"{forced['chain_first']} began a chain in place of the letter: serve it without a reasoning parser"
-        )
-    if "note" in forced:
-        parts.append(forced["note"])
-    elif (unsure := forced["told"] - forced["sure"]) > 0:
-        parts.append(f"{unsure} without a probability: too many options were not among the tokens told of")
+        parts.append(f"{forced['chain_first']} began a chain in its place: serve it without a reasoning parser")
+    parts += _untold(forced)
     if forced["not_the_likeliest"]:
         parts.append(f"{forced['not_the_likeliest']} were not the likeliest option")
     if forced["letters_held"] is not None and forced["letters_held"] < 0.9995:
@@ -59,6 +54,17 @@ def _forced(forced: Summary) -> str:
     if forced["calibration"] is None and forced["confidence"] is not None:
         parts.append(f"confidence {forced['confidence']:.1%}")
     return "; ".join(parts)
+
+
+def _untold(forced: Summary) -> Iterator[str]:
+    """What there is no probability of, and why."""
+    letters = forced["n"] - forced["no_letter"] - forced["chain_first"]
+    if "note" in forced:
+        yield forced["note"]
+    elif letters > forced["told"]:
+        yield f"{letters - forced['told']} came without log-probabilities"
+    if forced["told"] > forced["sure"]:
+        yield f"{forced['told'] - forced['sure']} tell too little of the other options for a probability"
 
 
 def _calibration(figures: Summary) -> str:
@@ -74,15 +80,14 @@ def _plain(plain: Summary, *, known: bool) -> str:
     differ, gap = plain["differ"], plain["gap"]
     parts = []
     if differ is not None:
-        share = f"{differ['accuracy']:.1%} of {differ['n']} choices differ from the free answer"
+        share = f"{differ['accuracy']:.1%} of {differ['n']} choices are others there"
         parts.append(f"{share} (95 % interval {differ['low']:.1%} to {differ['high']:.1%})")
     if plain["no_choice"]:
         parts.append(f"{plain['no_choice']} without a choice in one of the runs")
     if known and gap is not None and differ is not None:
         points, low, high = (f"{100 * gap[name]:+.1f}" for name in ("gap", "low", "high"))
-        parts.append(
-            f"strict {plain['this']:.1%}, there {plain['plain']:.1%}: {points} points (95 % interval {low} to {high})"
-        )
+        both = f"strict {plain['this']:.1%} here, {plain['plain']:.1%} there"
+        parts.append(f"{both}: {points} points (95 % interval {low} to {high})")
     return "; ".join([*parts, f"{plain['n']} questions, {plain['left_out']} left out"])
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 from chat_server import Asked, Chat, Turn, chatting
 from command import call
 from exports import exported, lines
-from runs import mmar_data, records, summary, write_script
+from runs import mmar_data, records, summary
 from small_data import mmau_test_json, tone
 
 from dtbench.harness.store import StoredRun
@@ -63,7 +62,7 @@ def test_a_forced_run_lies_inside_the_plain_one_and_is_told_against_it(tmp_path:
     assert told["differ"]["accuracy"] == 1
     assert (told["plain"], told["this"]) == (plain["strict"]["accuracy"], forced["strict"]["accuracy"])
     assert told["gap"]["gap"] == pytest.approx(told["this"] - told["plain"])
-    assert "100.0% of 12 choices differ from the free answer" in forced["printed"]
+    assert "plain run    100.0% of 12 choices are others there (95 % interval 75." in forced["printed"]
 
 
 def test_every_record_holds_the_odds_of_its_options_and_the_summary_what_they_are_worth(tmp_path: Path) -> None:
@@ -108,6 +107,15 @@ def test_an_endpoint_that_says_something_else_has_given_no_answer(tmp_path: Path
     assert forced["forced"]["no_letter"] == forced["unanswered"] == COUNT
     assert forced["strict"]["accuracy"] is None
     assert "12 are no bare letter, and no answer" in forced["printed"]
+
+
+def test_answers_that_tell_too_little_are_counted(tmp_path: Path) -> None:
+    turns = [Turn("A", tokens=[{"A": -2.0, "The": -2.5}]), Turn("A"), Turn("A"), Turn("<think>B")]
+    with chatting(*turns, default=Turn("A", tokens=[{"A": -0.01, "B": -6.0, "C": -7.0, "D": -8.0}])) as chat:
+        forced = run(chat, tmp_path, "--answer", "forced")
+    assert "12 answers; 1 began a chain in its place: serve it without a reasoning parser; 2 came" in forced["printed"]
+    assert "2 came without log-probabilities; 1 tell too little of the other options" in forced["printed"]
+    assert forced["forced"]["calibration"]["n"] == 8
 
 
 def test_free_answers_that_were_cut_off_are_noted_and_forced_ones_are_no_such(tmp_path: Path) -> None:
@@ -240,56 +248,3 @@ def test_a_chain_as_it_is_asked_for_is_read_without_doubt_and_told_against_the_d
     assert thought["unanswered"] == 0
     assert thought["chains"]["n"] == COUNT
     assert thought["plain"]["differ"]["accuracy"] == 0
-
-
-def ten_and_more(tmp_path: Path) -> None:
-    path = tmp_path / "data" / "MMAR-meta.jsonl"
-    items = [json.loads(line) for line in path.read_text().splitlines()]
-    items[3]["choices"] = [items[3]["answer"], *map(str, range(20))]
-    path.write_text("".join(json.dumps(item) + "\n" for item in items))
-
-
-def first(tmp_path: Path) -> tuple[str, ...]:
-    return ("--model", "first")
-
-
-def repeated(tmp_path: Path) -> tuple[str, ...]:
-    return ("--model", "first", "--samples", "3")
-
-
-def scripted(tmp_path: Path) -> tuple[str, ...]:
-    return tuple(write_script(tmp_path / "script", [{"text": "A"}]))
-
-
-@pytest.mark.parametrize(
-    ("model", "style", "spoil", "says"),
-    [
-        (
-            first,
-            "forced",
-            None,
-            "--answer forced: the model first cannot be held to one letter",
-        ),
-        (scripted, "forced", None, "--answer forced: the model scripted cannot be held to one letter"),
-        (
-            first,
-            "froced",
-            None,
-            "--answer froced: unknown. Did you mean forced? Known: direct",
-        ),
-        (repeated, "forced", None, "--samples 3: a forced answer is the likeliest letter, the same at every repeat"),
-        (first, "forced", ten_and_more, "of mmar has 21 options; from 1 to 20 can be told"),
-    ],
-)
-def test_what_cannot_be_forced_is_one_line_and_nothing_is_written(
-    tmp_path: Path,
-    model: Callable[[Path], tuple[str, ...]],
-    style: str,
-    spoil: Callable[[Path], None] | None,
-    says: str,
-) -> None:
-    if spoil is not None:
-        spoil(tmp_path)
-    asked = ("--tasks", "mmar", "--data-dir", tmp_path / "data", "--out", tmp_path / "out", "--answer", style)
-    assert says in call("run", *model(tmp_path), *asked).refusal()
-    assert not (tmp_path / "out").exists()
