@@ -160,9 +160,7 @@ def make(seed: int, recipe: Recipe, folder: Path, say: Say) -> None:
             say(f"{step} loss {sum(losses[-100:]) / 100:.4f} after {time.monotonic() - started:.0f} s")
         if step % 500 == 0 or step == recipe.steps:
             say(f"{step} {json.dumps(dev.marks(training.thinker))}")
-            training.model.config.get_text_config()._attn_implementation = "sdpa"
             save(training.model, folder)
-            quick_attention(training.thinker)
     (folder / "recipe.json").write_text(json.dumps({"seed": seed, **asdict(recipe)}, indent=1) + "\n")
 
 
