@@ -23,9 +23,9 @@ from dtbench.tasks.mini_world.items import Item
 class Recipe:
     """What decides the outcome, beside the seed."""
 
-    steps: int = 2500
+    steps: int = 1800
     rows: int = 24
-    clips: int = 16_000
+    clips: int = 12_000
     rate: float = 1.5e-3
     last_rate: float = 0.05
     """As a part of the first."""
@@ -35,7 +35,7 @@ class Recipe:
     decay: float = 0.02
     questions: float = 1.0
     """About each clip, on average."""
-    texts: float = 1.5
+    texts: float = 1.2
     """Lessons without a clip beside each, on average."""
     questioned: float = 1.0
     """The part of the clips that questions are asked about."""
