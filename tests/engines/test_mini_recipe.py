@@ -113,7 +113,7 @@ def _alone(thinker: Any, heard: Any, prefix: Any, words: Any, *, with_clip: bool
 
 
 def test_the_loss_falls_within_a_few_steps_and_is_the_same_for_the_same_seed(items: Sequence[Item], heard: Any) -> None:
-    from dtbench.models.mini.make import Recipe, Training
+    from dtbench.models.mini.training import Recipe, Training
 
     recipe = Recipe(steps=12, rows=8, warm_up=4, rate=3e-3)
     losses = []
