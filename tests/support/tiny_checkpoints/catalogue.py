@@ -71,8 +71,6 @@ TINY: Mapping[str, Tiny] = {
     "gemma-4-unified": Tiny(
         module="gemma_4_unified", transformers="Gemma4UnifiedForConditionalGeneration", vllm=_HEARING
     ),
-    "music-flamingo": Tiny(
-        module="music_flamingo", transformers="MusicFlamingoForConditionalGeneration", vllm=None
-    ),
+    "music-flamingo": Tiny(module="music_flamingo", transformers="MusicFlamingoForConditionalGeneration", vllm=None),
     "ultravox": Tiny(module="ultravox", transformers=None, vllm={"trust_remote_code": True}),
 }
