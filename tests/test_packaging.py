@@ -14,7 +14,7 @@ import dtbench
 
 ROOT = Path(__file__).resolve().parents[1]
 LINKS = ROOT / ".src" / "dtbench"
-NOT_PACKAGES = {"tests", "results", "build", "dist"}
+NOT_PACKAGES = {"tests", "build", "dist"}
 
 
 @pytest.fixture(scope="module")

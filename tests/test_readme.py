@@ -34,7 +34,7 @@ def test_the_readme_shows_commands() -> None:
 
 def test_the_figures_of_the_readme_are_those_that_are_printed(tmp_path: Path) -> None:
     dtbench = str(Path(sys.executable).with_name("dtbench"))
-    shown = next(commands for commands in COMMANDS if "--task mmar" in commands)
+    shown = next(commands for commands in COMMANDS if "score --task mmar" in commands)
     subprocess.run(["bash", "-c", shown.partition("dtbench score")[0]], cwd=tmp_path, check=True)
     command = [dtbench, "score", "--task", "mmar", "--predictions", "predictions.jsonl"]
     printed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout

@@ -1,0 +1,141 @@
+"""`dtbench board`: published numbers, and the runs of this machine among them."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dtbench.harness.cli.options import AsJson
+from dtbench.harness.errors import UserError, printable
+
+if TYPE_CHECKING:
+    from dtbench.harness.board import Board, Entry
+
+Task = Annotated[str | None, typer.Option("--task", metavar="T", help="One benchmark only.")]
+Runs = Annotated[Path | None, typer.Option("--runs", metavar="DIR", help="Runs to show; else results/runs.")]
+Alone = Annotated[bool, typer.Option("--published", help="Published numbers alone.")]
+AsMarkdown = Annotated[bool, typer.Option("--md", help="Markdown on stdout.")]
+AsHtml = Annotated[bool, typer.Option("--html", help="A page on stdout.")]
+AsCsv = Annotated[bool, typer.Option("--csv", help="Comma-separated values on stdout.")]
+TITLES = ("rank", "model", "score", "95 % interval", "rubrics", "source", "date", "not comparable")
+ABOUT = (
+    "# Leaderboard",
+    "",
+    "Made by `dtbench board --published --md`. Scores are official ones, in percent. A rank is one more than the",
+    "number of models that are better by more than chance over so many questions; several reports of one model stand",
+    "side by side. What cannot be compared is shown without a rank, with the reason.",
+)
+STYLE = """
+body { font: 15px/1.5 system-ui; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; color-scheme: light dark }
+table { border-collapse: collapse; width: 100% }
+td, th { padding: .2rem .6rem; text-align: left; border-bottom: 1px solid #8884 }
+td:first-child, td:nth-child(3) { text-align: right }
+.ours { font-weight: bold }
+"""
+HERE = Path("results") / "runs"
+
+
+def command(  # noqa: PLR0913 - the parameters of a command are its options
+    task: Task = None,
+    runs: Runs = None,
+    published: Alone = False,
+    as_markdown: AsMarkdown = False,
+    as_html: AsHtml = False,
+    as_csv: AsCsv = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show who reports what, ranked only where the difference is more than chance."""
+    from dtbench.harness.board import board, tasks
+
+    if as_markdown + as_html + as_csv + as_json > 1:
+        raise UserError("--md, --html, --csv, --json: take one of them.")
+    if runs is not None and not runs.is_dir():
+        raise UserError(f"--runs {runs}: there is no such folder.")
+    where = None if published else runs or (HERE if HERE.is_dir() else None)
+    boards = [board(name, where) for name in ([task] if task else tasks())]
+    if as_json:
+        told = [{"task": one.task, "entries": [entry._asdict() for entry in one.entries]} for one in boards]
+        typer.echo(json.dumps(told))
+    elif as_markdown:
+        typer.echo(markdown(boards), nl=False)
+    elif as_html:
+        typer.echo(_page(boards), nl=False)
+    elif as_csv:
+        typer.echo(_csv(boards), nl=False)
+    else:
+        _print(boards)
+
+
+def markdown(boards: Sequence[Board]) -> str:
+    """The boards as LEADERBOARD.md has them."""
+    return "\n".join(_markdown_lines(boards)) + "\n"
+
+
+def _markdown_lines(boards: Sequence[Board]) -> Iterator[str]:
+    yield from ABOUT
+    for one in boards:
+        yield from ("", f"## {one.task}", "", f"| {' | '.join(TITLES)} |", "|---:|---|---:|---|---:|---|---|---|")
+        for entry in one.entries:
+            yield f"| {' | '.join(_escaped(cell) for cell in _cells(entry))} |"
+
+
+def _cells(entry: Entry) -> tuple[str, ...]:
+    return (
+        "" if entry.rank is None else str(entry.rank),
+        printable(entry.model),
+        f"{entry.score:.2f}",
+        f"{entry.low:.1f} to {entry.high:.1f}",
+        "" if entry.rubrics is None else f"{entry.rubrics:.2f}",
+        printable(entry.source),
+        entry.date,
+        printable(entry.why_not),
+    )
+
+
+def _escaped(cell: str) -> str:
+    return cell.replace("|", "\\|").replace("<", "&lt;")
+
+
+def _csv(boards: Sequence[Board]) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(
+        ("task", "rank", "model", "score", "low", "high", "rubrics", "source", "where", "date", "data", "why")
+    )
+    for one in boards:
+        for e in one.entries:
+            row = (e.rank, e.model, e.score, e.low, e.high, e.rubrics, e.source, e.where, e.date, e.data, e.why_not)
+            writer.writerow((one.task, *row))
+    return out.getvalue()
+
+
+def _page(boards: Sequence[Board]) -> str:
+    parts = [f"<!doctype html><html lang=en><meta charset=utf-8><title>Leaderboard</title><style>{STYLE}</style>"]
+    for one in boards:
+        heads = "".join(f"<th>{title}" for title in TITLES)
+        parts.append(f"<h2>{html.escape(one.task)}</h2><table><tr>{heads}")
+        for entry in one.entries:
+            cells = "".join(f"<td>{html.escape(cell)}" for cell in _cells(entry))
+            parts.append(f"<tr{' class=ours' if entry.ours else ''}>{cells}")
+        parts.append("</table>")
+    return "\n".join(parts) + "\n"
+
+
+def _print(boards: Sequence[Board]) -> None:
+    from dtbench.harness.cli.tables import print_rows
+
+    for one in boards:
+        typer.echo(f"{one.task}")
+        print_rows(("model", *TITLES[:1], *TITLES[2:5], "source", "not comparable"), [_short(e) for e in one.entries])
+
+
+def _short(entry: Entry) -> tuple[str, ...]:
+    rank, model, score, interval, rubrics, source, _, why_not = _cells(entry)
+    return (f"{'* ' if entry.ours else ''}{model}", rank, score, interval, rubrics, source, why_not)

@@ -1,0 +1,1 @@
+"""What papers and boards report, and the runs of this machine."""

@@ -1,0 +1,113 @@
+"""`dtbench board`: published numbers with their sources, ours among them, ranked only beyond chance."""
+
+from __future__ import annotations
+
+import csv
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command import call
+from small_data import mmar_items, write_json
+
+from dtbench.harness.board import board, check_published, tasks
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def entries(*options: str | Path) -> list[dict[str, Any]]:
+    done = call("board", "--json", *options)
+    assert (done.code, done.err) == (0, ""), done
+    (one,) = json.loads(done.out)
+    found = one["entries"]
+    assert isinstance(found, list)
+    return found
+
+
+def test_every_published_number_has_a_source_and_can_be_a_score() -> None:
+    check_published()
+    assert sum(len(board(task, None).entries) for task in tasks()) >= 60
+
+
+def test_several_reports_of_one_model_stand_side_by_side() -> None:
+    found = [entry for entry in entries("--task", "mmar", "--published") if entry["model"] == "Qwen3-Omni-Thinking"]
+    assert len({entry["source"] for entry in found}) == len(found) >= 4
+
+
+def test_a_rank_counts_those_that_are_better_beyond_chance() -> None:
+    found = {entry["model"]: entry for entry in entries("--task", "mmsu", "--published")}
+    assert found["Gemini 3 Pro"]["rank"] == 1
+    assert found["Human"]["rank"] is None
+    ranked = [entry for entry in found.values() if entry["rank"] is not None]
+    for entry in ranked:
+        assert entry["low"] <= entry["score"] <= entry["high"]
+    close = [entry for entry in ranked if abs(entry["score"] - 70.0) < 0.5]
+    assert len({entry["rank"] for entry in close}) == 1
+
+
+def test_other_data_is_shown_and_not_ranked() -> None:
+    old = [entry for entry in entries("--task", "mmau-mini", "--published") if entry["data"] == "1f675a9"]
+    assert old
+    assert {entry["rank"] for entry in old} == {None}
+    assert {entry["why_not"] for entry in old if entry["model"] != "Human" and "Random" not in entry["model"]} == {
+        "data 1f675a9"
+    }
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    write_json(tmp_path / "data" / "MMAR-meta.jsonl", mmar_items(1000))
+    where = ("--tasks", "mmar", "--data-dir", tmp_path / "data")
+    assert call("run", "--model", "echo-gold", *where, "--out", tmp_path / "runs" / "gold").code == 0
+    assert call("run", "--model", "first", *where, "--limit", "100", "--out", tmp_path / "runs" / "part").code == 0
+    assert call("run", "--model", "first", *where, "--permute", "1", "--out", tmp_path / "runs" / "turned").code == 0
+    return tmp_path / "runs"
+
+
+def test_runs_of_ours_stand_among_them_and_say_what_keeps_them_from_a_rank(runs: Path) -> None:
+    found = {Path(entry["where"]).name: entry for entry in entries("--task", "mmar", "--runs", runs) if entry["ours"]}
+    assert (found["gold"]["rank"], found["gold"]["score"], found["gold"]["source"]) == (1, 100.0, "this machine")
+    assert (found["part"]["rank"], found["part"]["why_not"]) == (None, "100 of 1000 questions")
+    assert (found["permute-1"]["rank"], found["permute-1"]["why_not"]) == (None, "not the plain questions")
+    assert "* echo-gold" in call("board", "--task", "mmar", "--runs", runs).out.replace("\n", " ")
+
+
+class Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows = self.scripts = 0
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.rows += tag == "tr"
+        self.scripts += tag == "script"
+
+
+def test_it_is_also_a_page_and_a_table_of_values(runs: Path) -> None:
+    count = len(board("mmar", runs).entries)
+    page = Tags()
+    page.feed(call("board", "--task", "mmar", "--runs", runs, "--html").out)
+    assert (page.rows, page.scripts) == (count + 1, 0)
+    rows = list(csv.DictReader(call("board", "--task", "mmar", "--runs", runs, "--csv").out.splitlines()))
+    assert len(rows) == count
+    assert rows[0]["model"] == "echo-gold"
+
+
+def test_the_leaderboard_in_the_repository_is_not_stale() -> None:
+    made = call("board", "--published", "--md").out
+    assert made == (ROOT / "results" / "LEADERBOARD.md").read_text(encoding="utf-8"), (
+        "dtbench board --published --md > results/LEADERBOARD.md"
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["--task", "voicebench"], "--task voicebench: no numbers were published for it here. Known: mmar, "),
+        (["--runs", "gone"], "--runs gone: there is no such folder"),
+        (["--md", "--csv"], "take one of them"),
+    ],
+)
+def test_a_wrong_wish_is_one_line(options: list[str], complaint: str) -> None:
+    assert complaint in call("board", *options).refusal()
