@@ -25,7 +25,7 @@ def test_a_real_server_judges_every_chain_and_each_verdict_is_stored(vllm_server
     write_run(tmp_path / "run", {"mmar": tmp_path / "mmar"}, lambda sample, repeat: chain_of(sample, 2))
     form = json.dumps({"structured_outputs": {"regex": VERDICT}})
     command = ["judge", str(tmp_path / "run"), "--model", vllm_server.model, "--base-url", f"{vllm_server.url}/v1"]
-    options = ["--calls", str(CALLS), "-M", f"extra={form}", "-M", "max_tokens=600", "-M", "temperature=1", "--json"]
+    options = ["--calls", str(CALLS), "-M", f"extra={form}", "-M", "max_tokens=600", "--json"]
     done = process(*command, *options)
     assert done.code == 0, done.err
     told = json.loads(done.out)
