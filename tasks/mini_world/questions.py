@@ -107,10 +107,10 @@ def kind_beside(dice: Dice) -> Question:
         if len(places) != 1:
             return None
         place, other = places[0], places[0] + offset
-        start = f"{known} is {ORDINALS[place]} , {side} is"
+        passed = _passed([sound.kind for sound in sounds[: max(place, other) + 1]])
         if not 0 <= other < len(sounds):
-            return Told("nothing", f"{start} nothing", (place,))
-        return Told(sounds[other].kind, f"{start} {ORDINALS[other]} {sounds[other].kind}", (place, other))
+            return Told("nothing", f"{passed} . {side} is nothing", (place,))
+        return Told(sounds[other].kind, f"{passed} . {side} is {sounds[other].kind}", (place, other))
 
     return Question(
         text=f"which sound comes right {side} the {known} ?",
@@ -139,8 +139,8 @@ def _only(
         places = [place for place, sound in enumerate(sounds) if quality(sound) == word]
         if len(places) != 1:
             return None
-        name = ORDINALS[places[0]]
-        return Told(name, f"{name} is {word}", (places[0],))
+        passed = _passed([quality(sound) for sound in sounds[: places[0] + 1]])
+        return Told(ORDINALS[places[0]], passed, (places[0],))
 
     return Question(
         text=f"which sound is the only {word} one ?",
@@ -197,10 +197,10 @@ def pitch_extreme(dice: Dice) -> Question:
         places = [place for place, pitch in pitched if pitch == PITCHES[ranks[0]]]
         if len(places) != 1:
             return None
-        known = " , ".join(f"{ORDINALS[place]} {pitch}" for place, pitch in pitched)
+        passed = _passed([sound.pitch or "none" for sound in sounds])
         answer = ORDINALS[places[0]]
         rest = tuple(place for place, _ in pitched if place != places[0])
-        return Told(answer, f"{known} . {end} is {PITCHES[ranks[0]]} {answer}", (places[0], *rest))
+        return Told(answer, f"{passed} . {end} is {PITCHES[ranks[0]]} {answer}", (places[0], *rest))
 
     return Question(
         text=f"which sound has the {end} pitch ?",
@@ -226,10 +226,10 @@ def how_many_kinds(dice: Dice) -> Question:
     """How many different kinds of sound there are."""
 
     def tell(sounds: Sounds) -> Told:
-        kinds = list(dict.fromkeys(sound.kind for sound in sounds))
-        step = "kinds are " + " , ".join(f"{kind} makes {number}" for number, kind in enumerate(kinds, 1))
-        places = tuple([sound.kind for sound in sounds].index(kind) for kind in kinds)
-        return Told(str(len(kinds)), step, places)
+        kinds = [sound.kind for sound in sounds]
+        known = [len(set(kinds[: place + 1])) for place in range(len(kinds))]
+        passed = _passed([f"{kind} {number}" for kind, number in zip(kinds, known, strict=True)])
+        return Told(str(known[-1]), passed, tuple(kinds.index(kind) for kind in dict.fromkeys(kinds)))
 
     return Question(
         text="how many kinds of sounds are there ?",
@@ -251,13 +251,18 @@ def how_many_length(dice: Dice) -> Question:
 
 def _how_many(word: str, quality: Callable[[Heard], str], kinds: tuple[str, ...], focus: tuple[str, ...]) -> Question:
     def tell(sounds: Sounds) -> Told:
-        places = tuple(place for place, sound in enumerate(sounds) if quality(sound) == word)
-        step = " , ".join(f"{ORDINALS[place]} makes {number}" for number, place in enumerate(places, 1))
-        return Told(str(len(places)), f"{word} are {step}" if step else f"none are {word}", places)
+        found = [quality(sound) == word for sound in sounds]
+        passed = _passed([f"{quality(sound)} {sum(found[: place + 1])}" for place, sound in enumerate(sounds)])
+        return Told(str(sum(found)), passed, tuple(place for place, is_it in enumerate(found) if is_it))
 
     return Question(
         text=f"how many sounds are {word} ?", options=("0", "1", "2", "3"), tell=tell, kinds=kinds, focus=focus
     )
+
+
+def _passed(told: Sequence[str]) -> str:
+    """What is told of each sound, one after the other: a step so small each that a small model can make it."""
+    return " , ".join(f"{name} {words}" for name, words in zip(ORDINALS, told, strict=False))
 
 
 def _place(dice: Dice) -> tuple[int, str]:
