@@ -23,6 +23,12 @@ Concurrency = Annotated[int, typer.Option("--concurrency", metavar="N", help="Mo
 Seed = Annotated[int, typer.Option("--seed", metavar="S", help="The judge's.")]
 DataDir = Annotated[Path | None, typer.Option("--data-dir", metavar="D", help="The data, where it is not found.")]
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Its folder; else RUN/judge-JUDGE.")]
+PriceOf = Annotated[
+    str | None, typer.Option("--price", metavar="R/W", help="Of a million tokens read and written, such as 2.50/10.")
+]
+OnlyEstimate = Annotated[
+    bool, typer.Option("--estimate", help="Tell what is left to ask and what it takes; ask nothing.")
+]
 Calibrate = Annotated[bool, typer.Option("--calibrate", help="Judge made chains whose marks are known.")]
 
 
@@ -41,13 +47,16 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
     data_dir: DataDir = None,
     out: Out = None,
     calibrate: Calibrate = False,
+    price: PriceOf = None,
+    estimate: OnlyEstimate = False,
     task_file: TaskFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Ask a judge of each right answer's chain which criteria it meets; run again, it goes on where it stopped."""
     from dtbench.harness.cli.score_run import stored_task
     from dtbench.harness.judge.plan import How
-    from dtbench.harness.judge.session import Wish, hold
+    from dtbench.harness.judge.price import price_of
+    from dtbench.harness.judge.session import Wish, foreseen, hold
     from dtbench.harness.judge.wording import OURS, read_wording
     from dtbench.harness.store import StoredRun
 
@@ -57,13 +66,19 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
     part = stored_task(stored, _named(list(stored.info.get("tasks", {})), task, run), task_file)
     wording = OURS if prompt is None else read_wording(prompt)
     how = How(wording=wording, calls=calls, seed=seed, sample=sample, limit=limit)
-    wish = Wish(how=how, concurrency=concurrency, data_dir=data_dir, out=out, calibrate=calibrate)
+    prices = None if price is None else price_of(price)
+    wish = Wish(how=how, concurrency=concurrency, data_dir=data_dir, out=out, calibrate=calibrate, price=prices)
+    judge = _judge(model, base_url, options)
+    if estimate:
+        about = foreseen(stored, part, judge, wish)
+        typer.echo(json.dumps(about) if as_json else _foreseen(about))
+        return
 
     def say(line: str) -> None:
         if not as_json:
             typer.echo(printable(line), err=True)
 
-    outcome = hold(stored, part, _judge(model, base_url, options), wish, say)
+    outcome = hold(stored, part, judge, wish, say)
     if as_json:
         typer.echo(json.dumps(outcome.summary))
     else:
@@ -94,10 +109,21 @@ def _judge(model: str | None, base_url: str | None, options: list[str] | None) -
     return Server.reached(base_url, Settings(**{"temperature": 0.0, "model": model, **given}))
 
 
+def _foreseen(about: Mapping[str, Any]) -> str:
+    money = f", about {about['price']:,.2f} at the prices given" if "price" in about else ""
+    return (
+        f"{about['calls']:,} calls to make, about {about['prompt_tokens']:,} tokens to read and "
+        f"{about['completion_tokens']:,} to write{money}; nothing was asked"
+    )
+
+
 def _print(summary: Mapping[str, Any], folder: Path) -> None:
     lines = _calibration(summary) if "kinds" in summary else _marks(summary)
     for line in lines:
         typer.echo(printable(line))
+    told = ", ".join(f"{count:,} {name}" for name, count in summary["tokens"].items())
+    money = f", {summary['price']:,.2f} at the prices given" if "price" in summary else ""
+    typer.echo(f"cost         {printable(told) or 'the judge told no tokens'}{money}")
     typer.echo(f"judge {printable(str(folder))} ({summary['status']})")
 
 
@@ -118,8 +144,6 @@ def _marks(summary: Mapping[str, Any]) -> Iterator[str]:
     if summary["agreement"]:
         agree = summary["agreement"]
         yield f"agreement    {agree['pairs']:.1%} of pairs of calls, all of them on {agree['unanimous']:.1%} of marks"
-    told = ", ".join(f"{count:,} {name}" for name, count in summary["tokens"].items())
-    yield f"cost         {told or 'the judge told no tokens'}"
 
 
 def _cells(part: Mapping[str, Any]) -> tuple[str, str, str]:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from dtbench.harness.errors import UserError
 from dtbench.harness.interrupts import heeded, terminable
 from dtbench.harness.judge.ask import Going, Judging
-from dtbench.harness.judge.calibrate import made_of, plan_for, trusted
+from dtbench.harness.judge.calibrate import Made, made_of, plan_for, trusted
 from dtbench.harness.judge.pace import Pace
 from dtbench.harness.judge.plan import How, Plan, plan_of
-from dtbench.harness.judge.summary import summarise
+from dtbench.harness.judge.price import Price
+from dtbench.harness.judge.summary import summarise, tokens_of
 from dtbench.harness.model import Model
 from dtbench.harness.rescore import StoredTask, find_data
 from dtbench.harness.run import Stop
@@ -36,6 +37,7 @@ class Wish:
     data_dir: Path | None = None
     out: Path | None = None
     calibrate: bool = False
+    price: Price | None = None
     max_unscored: float = 0.01
     """The share of questions that may stay without marks."""
 
@@ -52,22 +54,48 @@ class Outcome:
 
 def hold(run: StoredRun, stored: StoredTask, model: Model, wish: Wish, say: Callable[[str], None]) -> Outcome:
     """Make every call that is missing, and sum up what the judge said."""
-    if wish.concurrency < 1 or wish.how.calls < 1:
-        raise UserError(f"--concurrency {wish.concurrency}, --calls {wish.how.calls}: numbers from 1 up are expected.")
-    plan = _plan(stored, wish)
-    made = made_of(plan) if wish.calibrate else None
-    asked = plan if made is None else plan_for(made, plan)
-    path = wish.out or run.path / f"judge-{_slug(str(model.describe()['model']))}{'-calibration' * wish.calibrate}"
+    made, asked, path = _prepared(run, stored, model, wish)
     task = stored.task.name
     with terminable(), RunFolder.start(path, _settings(model, asked, stored)) as folder:
         asyncio.run(_ask(asked, task, model, folder, wish, say))
         records = list(folder.records(task))
         summary = summarise(stored.task, asked, records) if made is None else trusted(made, records)
         status, code = _ended(summary, len(asked.missing([])) - len(records), wish)
-        told = {"run": str(run.path), "judge": str(path), "status": status, **summary}
+        tokens = tokens_of(records)
+        cost = _cost(wish.price, tokens.get("prompt_tokens", 0), tokens.get("completion_tokens", 0))
+        told = {"run": str(run.path), "judge": str(path), "status": status, **summary, "tokens": tokens, **cost}
         folder.write_summary(told)
         folder.finish(status)
         return Outcome(path, status, told, code)
+
+
+def foreseen(run: StoredRun, stored: StoredTask, model: Model, wish: Wish) -> Mapping[str, Any]:
+    """What is left to ask and what that will take, about; nothing is asked or written."""
+    _, asked, path = _prepared(run, stored, model, wish)
+    done = StoredRun.open(path).finished(stored.task.name) if (path / "run.json").exists() else ()
+    about = asked.estimate(asked.missing(done))
+    return {**about._asdict(), **_cost(wish.price, about.prompt_tokens, about.completion_tokens)}
+
+
+class _Prepared(NamedTuple):
+    made: Sequence[Made] | None
+    """Chains whose marks are known, where the judge is to be calibrated."""
+    asked: Plan
+    path: Path
+
+
+def _prepared(run: StoredRun, stored: StoredTask, model: Model, wish: Wish) -> _Prepared:
+    if wish.concurrency < 1 or wish.how.calls < 1:
+        raise UserError(f"--concurrency {wish.concurrency}, --calls {wish.how.calls}: numbers from 1 up are expected.")
+    plan = _plan(stored, wish)
+    made = made_of(plan) if wish.calibrate else None
+    asked = plan if made is None else plan_for(made, plan)
+    name = f"judge-{_slug(str(model.describe()['model']))}{'-calibration' * wish.calibrate}"
+    return _Prepared(made, asked, wish.out or run.path / name)
+
+
+def _cost(price: Price | None, read: int, written: int) -> dict[str, float]:
+    return {} if price is None else {"price": price.of(read, written)}
 
 
 def _plan(stored: StoredTask, wish: Wish) -> Plan:
@@ -110,9 +138,11 @@ async def _ask(plan: Plan, task: str, model: Model, folder: RunFolder, wish: Wis
     about = plan.estimate(missing)
     if missing:
         folder.drop_summary()
+        cost = _cost(wish.price, about.prompt_tokens, about.completion_tokens)
+        money = "".join(f", about {price:,.2f} at the prices given" for price in cost.values())
         say(
             f"judge: {about.calls} calls, about {about.prompt_tokens:,} tokens to read and "
-            f"{about.completion_tokens:,} to write"
+            f"{about.completion_tokens:,} to write{money}"
         )
     try:
         with heeded(stop, say):

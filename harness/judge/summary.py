@@ -26,10 +26,7 @@ def summarise(task: Task, plan: Plan, records: Iterable[Record]) -> dict[str, An
     """The object that `--json` prints for a task."""
     verdicts: dict[str, dict[int, Record]] = defaultdict(dict)
     failed: dict[str, str] = {}
-    tokens: dict[str, int] = defaultdict(int)
     for record in records:
-        for name, count in record.get("response", {}).get("usage", {}).items():
-            tokens[name] += count
         if "verdict" in record:
             verdicts[record["id"]][record["sample"]] = record["verdict"]
         else:
@@ -48,8 +45,16 @@ def summarise(task: Task, plan: Plan, records: Iterable[Record]) -> dict[str, An
         "without_chain": sum(case.right and not case.said.thinking for case in plan.cases),
         "groups": _groups(task, plan.cases, scores),
         "agreement": _agreement(verdicts.values()),
-        "tokens": dict(tokens),
     }
+
+
+def tokens_of(records: Iterable[Record]) -> dict[str, int]:
+    """What the judge counted, by its own names."""
+    tokens: dict[str, int] = defaultdict(int)
+    for record in records:
+        for name, count in record.get("response", {}).get("usage", {}).items():
+            tokens[name] += count
+    return dict(tokens)
 
 
 def _score(case: Case, verdicts: Mapping[int, Record], calls: int) -> float | None:

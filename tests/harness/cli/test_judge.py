@@ -219,6 +219,8 @@ def test_instructions_of_ones_own_are_used_and_noted(run: Path, tmp_path: Path) 
         (["--limit", "0"], "--limit 0: a number from 1 up is expected"),
         (["--calls", "0"], "--calls 0: numbers from 1 up are expected"),
         (["--prompt", "gone.txt"], "--prompt gone.txt: cannot be read"),
+        (["--price", "cheap"], "--price cheap: two prices of a million tokens are expected"),
+        (["--price", "1/-1"], "--price 1/-1: two prices of a million tokens are expected"),
         (["--sample", "1"], "--sample 1: the run holds one answer"),
     ],
 )
@@ -227,6 +229,19 @@ def test_a_wrong_wish_is_one_line(run: Path, options: list[str], complaint: str)
         url = [] if "--base-url" in options else ["--base-url", chat.url]
         assert complaint in call("judge", run, "--model", "tiny", *url, *options).refusal()
     assert not (run / "judge-tiny").exists()
+
+
+def test_an_estimate_asks_nothing_and_tells_what_is_left(run: Path) -> None:
+    with chatting(choose=honest) as chat:
+        about = json.loads(call("judge", run, "--base-url", chat.url, "--model", "tiny", "--estimate", "--json").out)
+        assert (about["calls"], chat.asked) == (25, [])
+        assert not (run / "judge-tiny").exists()
+        done, told = judged(run, chat.url, "--price", "100/1000")
+        rest = call("judge", run, "--base-url", chat.url, "--model", "tiny", "--estimate", "--price", "2.5/10")
+    assert done.code == 0, done.err
+    tokens = told["tokens"]
+    assert told["price"] == pytest.approx((tokens["prompt_tokens"] * 100 + tokens["completion_tokens"] * 1000) / 1e6)
+    assert rest.out.startswith("0 calls to make, about 0 tokens to read and 0 to write, about 0.00 at the prices")
 
 
 def test_the_tables_are_printed(run: Path) -> None:
