@@ -23,7 +23,7 @@ from dtbench.tasks.mini_world.items import Item
 class Recipe:
     """What decides the outcome, beside the seed."""
 
-    steps: int = 1800
+    steps: int = 2200
     rows: int = 24
     clips: int = 12_000
     rate: float = 1.5e-3
@@ -35,7 +35,7 @@ class Recipe:
     decay: float = 0.02
     questions: float = 1.0
     """About each clip, on average."""
-    texts: float = 1.2
+    texts: float = 1.0
     """Lessons without a clip beside each, on average."""
     questioned: float = 1.0
     """The part of the clips that questions are asked about."""
