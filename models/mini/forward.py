@@ -40,11 +40,15 @@ def _attend(layer: Any, told: Any) -> Any:
 
 def understand(thinker: Any, features: Any, lessons: Batch) -> Any:
     """The last hidden states behind clip and lessons."""
+    return understand_heard(thinker, hear(thinker.audio_tower, features), lessons)
+
+
+def understand_heard(thinker: Any, clips: Any, lessons: Batch) -> Any:
+    """The same of clips that the audio tower has heard."""
     import torch
 
     words = thinker.get_input_embeddings()(lessons.ids)
-    clip = hear(thinker.audio_tower, features).to(words.dtype)
-    whole = torch.cat([words[:, :CLIP_PLACE], clip, words[:, CLIP_PLACE + CLIP_TOKENS :]], 1)
+    whole = torch.cat([words[:, :CLIP_PLACE], clips.to(words.dtype), words[:, CLIP_PLACE + CLIP_TOKENS :]], 1)
     places = lessons.places[None].expand(3, -1, -1)
     return thinker.model(
         inputs_embeds=whole, attention_mask=lessons.mask, position_ids=places, use_cache=False

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from dtbench.models.mini import trial
 from dtbench.models.mini.architecture import save
+from dtbench.models.mini.ears import sounding
 from dtbench.models.mini.features import features
 from dtbench.models.mini.training import Part, Recipe, Training
 from dtbench.tasks.mini_world.items import made
@@ -29,14 +30,15 @@ def make(seed: int, recipe: Recipe, folder: Path, say: Say, part: Part) -> None:
     training = Training(seed, recipe, part)
     chosen = slots(BASE)[: recipe.clips][part.number :: part.whole]
     items = [made(slot) for slot in chosen]
-    heard = features(items)
+    heard, true = features(items), sounding(items)
     first = part.number == 0
     dev = trial.trial([made(slot) for slot in slots(BASE)[-trial.SIZE :]]) if first else None
     say(f"{recipe.clips} clips ready after {time.monotonic() - started:.0f} s")
     losses = []
     for step in range(1, recipe.steps + 1):
         places, lessons = training.lessons(items)
-        losses.append(training.learn(torch.from_numpy(heard[list(places)]).float(), lessons))
+        clips = list(places)
+        losses.append(training.learn(torch.from_numpy(heard[clips]).float(), torch.from_numpy(true[clips]), lessons))
         if step % 100 == 0:
             say(f"{step} loss {sum(losses[-100:]) / 100:.4f} after {time.monotonic() - started:.0f} s")
         if dev is not None and (step % 500 == 0 or step == recipe.steps):

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 from dtbench.models.mini.architecture import build
 from dtbench.models.mini.batches import Batch, batch
-from dtbench.models.mini.forward import understand
+from dtbench.models.mini.ears import head, missed
+from dtbench.models.mini.forward import hear, understand_heard
 from dtbench.models.mini.lessons import Lesson, Teacher
 from dtbench.tasks.mini_world.items import Item
 
@@ -32,6 +33,8 @@ class Recipe:
     warm_up: int = 100
     balance: float = 0.01
     """How much an uneven use of the experts costs."""
+    ears: float = 4.0
+    """How much the words count that are read from the tokens of the audio tower."""
     decay: float = 0.02
     questions: float = 1.0
     """About each clip, on average."""
@@ -73,7 +76,9 @@ class Training:
         self._balance: list[Any] = []
         self._ready: list[Sequence[Row]] = []
         self._step = 0
+        self._head = head(self.model.config.thinker_config.audio_config.output_dim)
         taught = [p for name, p in self.thinker.named_parameters() if not name.startswith("visual")]
+        taught += self._head.parameters()
         self._taught = taught
         self._optimizer = torch.optim.AdamW(taught, lr=recipe.rate, betas=(0.9, 0.98), weight_decay=recipe.decay)
         for layer in self.thinker.model.layers:
@@ -108,8 +113,8 @@ class Training:
     def _about(self, mean: float) -> int:
         return int(mean) + int(self._dice.random() < mean % 1)
 
-    def learn(self, heard: Any, lessons: Batch) -> float:
-        """One step; the loss before it."""
+    def learn(self, heard: Any, sounds: Any, lessons: Batch) -> float:
+        """One step on clips, what sounds in them, and lessons about them; the loss of the lessons before it."""
         import torch
         from torch.nn import functional as f
 
@@ -118,11 +123,13 @@ class Training:
         self._balance.clear()
         asked = lessons.wanted >= 0
         with torch.autocast("cpu", torch.bfloat16):
-            told = self.thinker.lm_head(understand(self.thinker, heard, lessons)[asked])
+            clips = hear(self.thinker.audio_tower, heard)
+            told = self.thinker.lm_head(understand_heard(self.thinker, clips, lessons)[asked])
+            unheard = missed(self._head, clips, sounds)
         loss = f.cross_entropy(told.float(), lessons.wanted[asked])
         used = sum(_unevenness(*router) for router in self._balance) / len(self._balance)
         self._optimizer.zero_grad(set_to_none=False)
-        (loss + self.recipe.balance * used).backward()
+        (loss + self.recipe.balance * used + self.recipe.ears * unheard).backward()
         if self._part.whole > 1:
             average(self._taught, self._part.whole)
         torch.nn.utils.clip_grad_norm_(self._taught, 1.0)

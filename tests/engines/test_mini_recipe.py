@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from dtbench.tasks.mini_world.events import ORDINALS
 from dtbench.tasks.mini_world.items import Item, made
 from dtbench.tasks.mini_world.splits import BASE, slots
 
@@ -113,8 +114,12 @@ def _alone(thinker: Any, heard: Any, prefix: Any, words: Any, *, with_clip: bool
 
 
 def test_the_loss_falls_within_a_few_steps_and_is_the_same_for_the_same_seed(items: Sequence[Item], heard: Any) -> None:
+    import torch
+
+    from dtbench.models.mini.ears import sounding
     from dtbench.models.mini.training import Recipe, Training
 
+    true = torch.from_numpy(sounding(items))
     recipe = Recipe(steps=12, rows=8, warm_up=4, rate=3e-3)
     losses = []
     for _ in range(2):
@@ -122,7 +127,18 @@ def test_the_loss_falls_within_a_few_steps_and_is_the_same_for_the_same_seed(ite
         found = []
         for _ in range(recipe.steps):
             chosen, lessons = training.lessons(items)
-            found.append(training.learn(heard[list(chosen)], lessons))
+            found.append(training.learn(heard[list(chosen)], true[list(chosen)], lessons))
         losses.append(found)
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)
     assert sum(losses[0][-3:]) < 0.9 * sum(losses[0][:3])
+
+
+def test_the_words_for_each_token_of_a_clip_are_those_of_the_sound_in_it(items: Sequence[Item]) -> None:
+    from dtbench.models.mini.ears import WORDS, sounding
+
+    for item, true in zip(items, sounding(items), strict=True):
+        said = [tuple(word for word, is_true in zip(WORDS, token, strict=True) if is_true) for token in true]
+        heard = [words for words in dict.fromkeys(said) if words]
+        named = [{name, *event.heard.words().split()} for name, event in zip(ORDINALS, item.events, strict=False)]
+        assert [set(words) for words in heard] == named
+        assert not any(said[0]) or item.events[0].span.start == 0
