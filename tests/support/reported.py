@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -32,12 +34,12 @@ HOSTILE = (
 """What a model may write to make a page do its bidding."""
 
 
-def chained(seed: int, share: float) -> Says:
-    """A model that reasons for a while and is right so often; now and then it says nothing, or fails."""
+def chained(seed: int, share: float, typical: int = 67) -> Says:
+    """A model that reasons for about so many words and is right so often; now and then it says nothing, or fails."""
     dice = random.Random(seed)
 
     def says(sample: Sample, repeat: int) -> str | None:
-        length = int(dice.lognormvariate(4.2, 0.7))
+        length = int(dice.lognormvariate(math.log(typical), 0.7))
         chain = " ".join(dice.choice(WORDS) for _ in range(length)).capitalize()
         luck = dice.random()
         if luck < 0.02:
@@ -45,7 +47,7 @@ def chained(seed: int, share: float) -> Says:
         if luck < 0.05:
             return f"<think>{chain}. I cannot tell"
         wrong = next(one for one in sample.choices if one != sample.answer)
-        fits = dice.random() < share - 0.0004 * (length - 70)
+        fits = dice.random() < share - 0.03 * (length / typical - 1)
         return f"<think>{chain}.</think>\nAnswer: {sample.answer if fits else wrong}"
 
     return says
@@ -92,3 +94,28 @@ def _hostile(task: object, sample: Sample, text: str, number: int) -> Record:
     record["extraction"]["how"] = text[:200]
     record["groups"] = {**record["groups"], "category": text[:100] or "none"}
     return record
+
+
+def trained(folder: Path, steps: int = 120) -> Path:
+    """A training run of two stages: metrics that change from step to step, and evaluations that get better."""
+    data = audible(folder / "data", 200, 0)
+    dice = random.Random(7)
+    for number, (name, share) in enumerate((("base", 0.4), ("stage-1", 0.6), ("stage-2", 0.75))):
+        write_run(folder / "out" / name / "eval", {"mmar": data}, chained(number, share))
+        if number:
+            lines = [_metrics(dice, step, number, steps) for step in range(1, steps + 1)]
+            path = folder / "out" / name / "metrics.jsonl"
+            path.write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"step": 1')
+    stages = [{"name": f"stage-{number}", "state": "done", "steps": steps} for number in (1, 2)]
+    told = {"recipe": {"name": "two stages", "learning_rate": 1e-6}, "stages": stages}
+    (folder / "out" / "train.json").write_text(json.dumps(told))
+    return folder / "out"
+
+
+def _metrics(dice: random.Random, step: int, stage: int, steps: int) -> dict[str, object]:
+    done = (step / steps + stage - 1) / 2
+    noise = dice.gauss(0, 0.04)
+    rewards = {"reward": 0.4 + 0.7 * done + noise, "reward/accuracy": 0.3 + 0.4 * done + noise, "reward/format": 0.9}
+    lengths = {"completion_length": 40 + 260 * done + 40 * noise, "kl": 0.1 * done, "entropy": 1.1 - 0.6 * done}
+    norms = {f"grad_norm/{part}": abs(dice.gauss(0.3, 0.1)) for part in ("audio_tower", "projector", "language_model")}
+    return {"step": step, **rewards, **lengths, "grad_norm": 0.5 + abs(noise), **norms, "note": "no number"}

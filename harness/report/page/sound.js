@@ -24,7 +24,7 @@ function soundOf(row) {
     audio.play();
   });
   follow(audio, head);
-  draw();
+  setTimeout(() => audio.isConnected && draw(), 120); // whoever runs down the list does not wait for pictures
   return el("div", { class: "sound" }, audio, frame);
 }
 
