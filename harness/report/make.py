@@ -60,6 +60,7 @@ def make(wish: Wish) -> Made:
     if wish.audio not in MODES:
         raise UserError(f"--audio {wish.audio}: unknown. {nearest(wish.audio, MODES)}")
     trained = _trained(wish) if is_training(wish.run) else None
+    names: Sequence[str] = () if trained is None else trained.pop("names")
     runs = _runs(wish) if trained is None else trained.pop("shown")
     out = _out(wish, runs)
     tasks = [_task(runs, name, wish, out) for name in _shared(runs)] if runs else []
@@ -68,7 +69,7 @@ def make(wish: Wish) -> Made:
         "made": datetime.now(UTC).isoformat(timespec="minutes"),
         "dtbench": dtbench.__version__,
         "audio": wish.audio,
-        "runs": _named([_about(run) for run in runs]),
+        "runs": _named([_about(run) for run in runs], names),
         "tasks": [task.first for task in tasks],
         "training": trained,
     }
@@ -174,8 +175,10 @@ def _about(run: StoredRun) -> dict[str, Any]:
     }
 
 
-def _named(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """With a name for each: the model's, and where that is the same twice, the folder's too."""
+def _named(runs: list[dict[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:
+    """With a name for each: the given one, the model's, and where that is the same twice, the folder's too."""
+    if names:
+        return [run | {"name": name} for run, name in zip(runs, names, strict=True)]
     same = len({run["model"] for run in runs}) < len(runs)
     return [run | {"name": f"{run['model']} ({Path(run['path']).name})" if same else run["model"]} for run in runs]
 
@@ -197,10 +200,11 @@ def _trained(wish: Wish) -> dict[str, Any]:
     if wish.against is not None:
         raise UserError(f"{wish.against}: a training run is shown by itself: leave the second folder out.")
     found = stages(wish.run)
-    evaluated = [stage.evaluated for stage in found if stage.evaluated is not None]
+    evaluated = [(stage.name, stage.evaluated) for stage in found if stage.evaluated is not None]
     shown = evaluated if len(evaluated) < 2 else [evaluated[0], evaluated[-1]]
     return {
-        "shown": shown,
+        "shown": [run for _, run in shown],
+        "names": [name for name, _ in shown],
         "recipe": recipe(wish.run),
         "stages": [
             {

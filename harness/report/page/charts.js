@@ -86,7 +86,7 @@ function decades(low, high, most) {
 // A metric over the steps of stages that follow each other; faint as logged, strong as smoothed.
 function curve(name, stages, read) {
   return drawn((width) => {
-    const height = 130, left = 4, right = 4, top = 8, bottom = 16;
+    const height = 130, left = 50, right = 4, top = 8, bottom = 16;
     const all = stages.flatMap((stage) => stage.points);
     const values = all.map((point) => point[1]);
     let least = Math.min(...values), most = Math.max(...values);
@@ -104,8 +104,8 @@ function curve(name, stages, read) {
       chart.append(svg("path", { class: "line faint", d: path(stage.points, x, y) }));
       chart.append(svg("path", { class: "line", d: path(smoothed(stage.points), x, y) }));
     });
-    chart.append(svg("text", { x: left + 2, y: y(most) + 11 }, figure(most)));
-    chart.append(svg("text", { x: left + 2, y: y(least) - 3 }, figure(least)));
+    chart.append(svg("text", { x: left - 6, y: y(most) + 4, "text-anchor": "end" }, figure(most)));
+    chart.append(svg("text", { x: left - 6, y: y(least) + 4, "text-anchor": "end" }, figure(least)));
     chart.append(svg("text", { x: width - right, y: height - 3, "text-anchor": "end", class: "axis" }, `step ${figure(last)}`));
     return pointed(chart, all, x, y, height - bottom, read);
   }, "chart-place");
@@ -115,10 +115,14 @@ function path(points, x, y) {
   return points.map(([step, value], place) => `${place ? "L" : "M"}${x(step).toFixed(1)},${y(value).toFixed(1)}`).join("");
 }
 
+// Means over neighbours on both sides, so that nothing lags behind; fewer where one side ends.
 function smoothed(points) {
-  const weight = Math.max(0.02, Math.min(1, 8 / points.length));
-  let mean = points[0][1];
-  return points.map(([step, value]) => [step, (mean += weight * (value - mean))]);
+  const reach = Math.round(points.length / 25);
+  return points.map(([step], place) => {
+    const side = Math.min(reach, place, points.length - 1 - place);
+    const near = points.slice(place - side, place + side + 1);
+    return [step, near.reduce((sum, point) => sum + point[1], 0) / near.length];
+  });
 }
 
 // Reads out the point nearest to the pointer.
