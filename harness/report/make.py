@@ -17,7 +17,7 @@ from dtbench.harness.report.clips import MODES, Heard, inside, links, notes
 from dtbench.harness.report.document import MARK, document, references
 from dtbench.harness.report.figures import figures
 from dtbench.harness.report.rows import rows
-from dtbench.harness.report.training import BASE, is_training, leaves, recipe, stages
+from dtbench.harness.report.training import BASE, is_training, plainly, recipe, stages
 from dtbench.harness.rescore import StoredTask, find_data
 from dtbench.harness.store import StoredRun
 from dtbench.harness.summary import summarise
@@ -171,7 +171,7 @@ def _about(run: StoredRun) -> dict[str, Any]:
         "status": info.get("status"),
         "start": info.get("start"),
         "end": info.get("end"),
-        "settings": [*leaves(_settings(info) | {"last start": starts[-1]})],
+        "settings": plainly(_settings(info) | {"last start": starts[-1]}),
     }
 
 
@@ -209,7 +209,7 @@ def _trained(wish: Wish) -> dict[str, Any]:
         "stages": [
             {
                 "name": stage.name,
-                "about": list(leaves(dict(stage.about))),
+                "about": plainly(dict(stage.about)),
                 "state": str(stage.about.get("state", "")),
                 "curves": stage.curves,
                 "torn": stage.torn,

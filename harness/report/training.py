@@ -9,11 +9,12 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from dtbench.harness.errors import DataError
+from dtbench.harness.run_info import leaves
 from dtbench.harness.store import StoredRun
 
 FILE = "train.json"
@@ -49,16 +50,12 @@ def stages(folder: Path) -> list[Stage]:
 
 def recipe(folder: Path) -> list[tuple[str, str]]:
     """Everything that train.json says beside the stages, by dotted name."""
-    return list(leaves({name: value for name, value in _object(folder / FILE).items() if name != "stages"}))
+    return plainly({name: value for name, value in _object(folder / FILE).items() if name != "stages"})
 
 
-def leaves(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """Names and values of a nested object, the names dotted."""
-    if isinstance(value, dict) and value:
-        for key, part in value.items():
-            yield from leaves(part, f"{name}.{key}" if name else str(key))
-    else:
-        yield name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def plainly(value: Any) -> list[tuple[str, str]]:
+    """A nested object as dotted names and texts."""
+    return [(name, one if isinstance(one, str) else json.dumps(one, ensure_ascii=False)) for name, one in leaves(value)]
 
 
 def _object(path: Path) -> dict[str, Any]:

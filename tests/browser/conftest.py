@@ -6,7 +6,8 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
-from browser import DESK, Browser, browsing, installed
+from browser import DESK, Browser, browsing
+from browsers import installed, why_not
 from command import call
 from reported import two_runs
 from required import failed_if_skipped
@@ -16,7 +17,7 @@ from required import failed_if_skipped
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """A headless Chromium."""
     if installed() is None:
-        pytest.skip("no Chromium is installed: `apt-get install chromium`, or DTBENCH_CHROMIUM=/path/to/it")
+        pytest.skip(why_not())
     with browsing(tmp_path_factory.mktemp("browser") / "profile") as browser:
         yield browser
 

@@ -7,7 +7,6 @@ import contextlib
 import itertools
 import json
 import os
-import shutil
 import subprocess
 import time
 from collections import deque
@@ -15,7 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+from browsers import installed
+
 PATIENCE = 30.0
 PHONE = (390, 844)
 DESK = (1280, 900)
@@ -28,11 +28,6 @@ _OPTIONS = (
 
 class BrowserError(Exception):
     """The browser did not do what it was asked for."""
-
-
-def installed() -> str | None:
-    """Where a Chromium is; DTBENCH_CHROMIUM names another."""
-    return os.environ.get("DTBENCH_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
 
 
 class Browser:

@@ -104,8 +104,8 @@ function curve(name, stages, read) {
       chart.append(svg("path", { class: "line faint", d: path(stage.points, x, y) }));
       chart.append(svg("path", { class: "line", d: path(smoothed(stage.points), x, y) }));
     });
-    chart.append(svg("text", { x: left - 6, y: y(most) + 4, "text-anchor": "end" }, figure(most)));
-    chart.append(svg("text", { x: left - 6, y: y(least) + 4, "text-anchor": "end" }, figure(least)));
+    chart.append(svg("text", { x: left - 6, y: y(most) + 4, "text-anchor": "end" }, figure(most, 3)));
+    chart.append(svg("text", { x: left - 6, y: y(least) + 4, "text-anchor": "end" }, figure(least, 3)));
     chart.append(svg("text", { x: width - right, y: height - 3, "text-anchor": "end", class: "axis" }, `step ${figure(last)}`));
     return pointed(chart, all, x, y, height - bottom, read);
   }, "chart-place");
@@ -115,12 +115,11 @@ function path(points, x, y) {
   return points.map(([step, value], place) => `${place ? "L" : "M"}${x(step).toFixed(1)},${y(value).toFixed(1)}`).join("");
 }
 
-// Means over neighbours on both sides, so that nothing lags behind; fewer where one side ends.
+// Means over neighbours on both sides, so that nothing lags behind.
 function smoothed(points) {
   const reach = Math.round(points.length / 25);
   return points.map(([step], place) => {
-    const side = Math.min(reach, place, points.length - 1 - place);
-    const near = points.slice(place - side, place + side + 1);
+    const near = points.slice(Math.max(0, place - reach), place + reach + 1);
     return [step, near.reduce((sum, point) => sum + point[1], 0) / near.length];
   });
 }

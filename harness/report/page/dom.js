@@ -42,11 +42,11 @@ const percent = (share, digits = 1) => (share === null || share === undefined ? 
 const signed = (share, digits = 1) => (share >= 0 ? "+" : "\u2212") + Math.abs(100 * share).toFixed(digits);
 const between = (part) => (part.low === null || part.low === undefined ? "" : `${percent(part.low)} to ${percent(part.high)}`);
 
-function figure(number) {
+function figure(number, digits = 4) {
   if (number === 0) return "0";
   const size = Math.abs(number);
   if (size >= 100000 || size < 0.001) return number.toExponential(2);
-  return String(Number(number.toPrecision(4)));
+  return String(Number(number.toPrecision(digits)));
 }
 
 function plural(number, noun) {
