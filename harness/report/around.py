@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,15 @@ from dtbench.harness.errors import DtbenchError
 from dtbench.harness.neighbours import against_neighbours
 from dtbench.harness.store import StoredRun
 
+Tell = Callable[[str], None]
+"""Takes a line that the user has to see."""
 _DEPTH = ("", "*/", "*/*/")
 _KINDS = ("plain", "listening", "orders", "averaged")
 _ONCE = ("orders", "averaged")
 """What every rotated run of a folder says alike."""
 
 
-def neighbours(run: StoredRun, task: str) -> list[dict[str, Any]]:
+def neighbours(run: StoredRun, task: str, tell: Tell) -> list[dict[str, Any]]:
     """What the runs inside this one's folder show against it: how much is listening, how much the order decides."""
     found, told = [], set()
     folders = {path.parent for depth in _DEPTH for path in run.path.glob(f"{depth}*/run.json")}
@@ -26,8 +28,9 @@ def neighbours(run: StoredRun, task: str) -> list[dict[str, Any]]:
         try:
             other = StoredRun.open(folder)
             compared = against_neighbours(other, task) if task in other.info.get("tasks", {}) else {}
-        except DtbenchError:
-            continue  # a run that cannot be read is not this one's report's subject
+        except DtbenchError as error:
+            tell(f"left out: {error}")
+            continue
         where = folder.relative_to(run.path).as_posix()
         for kind in _KINDS:
             key = (kind, folder.parent if kind in _ONCE else folder)
@@ -42,30 +45,35 @@ def judges(run: StoredRun, task: str) -> list[dict[str, Any]]:
     found = []
     for path in sorted(run.path.glob("judge-*/summary.json")):
         summary = _read(path)
-        if summary.get("task", task) == task and ("rubrics" in summary or "marks" in summary):
+        if summary.get("task", task) == task and ("rubrics" in summary or "kinds" in summary):
             found.append({"where": path.parent.name, "summary": summary})
     return found
 
 
-def marks(run: StoredRun, task: str) -> dict[str, list[dict[str, Any]]]:
+def marks(run: StoredRun, task: str, tell: Tell) -> dict[str, list[dict[str, Any]]]:
     """Question -> what judges marked: of each criterion the share of calls that found it met, and one reason."""
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for path in sorted(run.path.glob("judge-*/run.json")):
         if path.parent.name.endswith("-calibration"):
             continue
-        for id_, verdicts in _verdicts(path.parent, task).items():
-            found[id_].append({"judge": path.parent.name.removeprefix("judge-"), "marks": _together(verdicts)})
+        try:
+            judge = StoredRun.open(path.parent)
+            about = judge.info.get("tasks", {}).get(task, {})
+            verdicts = _verdicts(judge, task)
+        except DtbenchError as error:
+            tell(f"left out: {error}")
+            continue
+        told = {"judge": path.parent.name.removeprefix("judge-"), "repeat": about.get("sample", 0)}
+        for id_, each in verdicts.items():
+            found[id_].append({**told, "marks": _together(each)})
     return found
 
 
-def _verdicts(folder: Path, task: str) -> dict[str, list[Mapping[str, Any]]]:
+def _verdicts(judge: StoredRun, task: str) -> dict[str, list[Mapping[str, Any]]]:
     verdicts: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
-    try:
-        for record in StoredRun.open(folder).records(task):
-            if "verdict" in record:
-                verdicts[record["id"]].append(record["verdict"])
-    except DtbenchError:
-        return {}
+    for record in judge.records(task):
+        if "verdict" in record:
+            verdicts[record["id"]].append(record["verdict"])
     return verdicts
 
 

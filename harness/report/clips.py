@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote
 
 from dtbench.harness.audio import hear
@@ -16,7 +16,6 @@ from dtbench.harness.errors import DtbenchError, described
 from dtbench.harness.packed import ids_of
 from dtbench.harness.schema import Clip, Dataset
 
-Mode = Literal["embed", "link", "none"]
 MODES = ("embed", "link", "none")
 MOST = 200
 """How many clips are put inside a report: 16 MB of 20 s each."""
@@ -61,7 +60,7 @@ def links(data: Sequence[Dataset | None], ids: Iterable[str], page: Path) -> dic
     return {one.id: _linked(one.audio, page) for one in _found(data, ids)}
 
 
-def notes(heard: Mapping[str, Heard], asked: int, mode: Mode) -> list[str]:
+def notes(heard: Mapping[str, Heard], asked: int, mode: str) -> list[str]:
     """What a user has to know of the clips in a report."""
     if mode == "none" or not heard:
         return []

@@ -19,6 +19,8 @@ BINS = 8
 LEAST_CHAINS = 16
 """Fewer say nothing about length."""
 MOST_ROWS = 40
+MOST_CHARACTERS = 500
+"""Of an error's message, where errors are counted."""
 Record = Mapping[str, Any]
 Figures = dict[str, Any]
 
@@ -96,7 +98,7 @@ def _rule(record: Record) -> str:
 
 def _error(record: Record) -> str:
     error = record["error"]
-    return f"{error['kind']}: {error['message']}"
+    return f"{error['kind']}: {error['message']}"[:MOST_CHARACTERS]
 
 
 def _ranked(names: Iterable[str]) -> list[dict[str, Any]]:

@@ -102,9 +102,17 @@ def _out(wish: Wish, runs: Sequence[StoredRun]) -> Path:
         raise UserError(f"--out {out}: this is a folder; name a file, such as {out / 'report.html'}.")
     if not out.parent.is_dir():
         raise UserError(f"--out {out}: there is no folder {out.parent}; make it, or name another.")
-    if out.exists() and MARK.encode() not in out.read_bytes()[:4096]:
+    if out.exists() and not _is_report(out):
         raise UserError(f"--out {out}: this file is no report, and is not overwritten; name another.")
     return out
+
+
+def _is_report(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return path.is_file() and MARK.encode() in file.read(4096)
+    except OSError:
+        return False
 
 
 def _task(runs: Sequence[StoredRun], name: str, wish: Wish, out: Path) -> _Task:
@@ -112,11 +120,12 @@ def _task(runs: Sequence[StoredRun], name: str, wish: Wish, out: Path) -> _Task:
     records = [list(part.records()) for part in parts]
     data = [find_data(part, wish.data_dir) for part in parts]
     made = rows(parts, records, data)
+    told: list[str] = []
     for place, run in enumerate(runs):
-        _add_marks(made, place, marks(run, name))
+        _add_marks(made, place, marks(run, name, told.append))
     compare = None if len(runs) < 2 else compared(joined(runs[0], runs[1], name, "official"))
     clips = _heard(wish, data, made, out)
-    told = notes(clips, len(made), wish.audio)  # type: ignore[arg-type]
+    told += notes(clips, len(made), wish.audio)
     if all(one is None for one in data):
         told.append(f"{name}: its questions were not found, so only answers are shown: name them with --data-dir")
     first = {
@@ -128,7 +137,7 @@ def _task(runs: Sequence[StoredRun], name: str, wish: Wish, out: Path) -> _Task:
             {
                 **figures(run, part, each),
                 "data": part.about.get("data", {}),
-                "neighbours": neighbours(run, name),
+                "neighbours": neighbours(run, name, told.append),
                 "judges": judges(run, name),
             }
             for run, part, each in zip(runs, parts, records, strict=True)
@@ -140,10 +149,12 @@ def _task(runs: Sequence[StoredRun], name: str, wish: Wish, out: Path) -> _Task:
 
 
 def _add_marks(made: Iterable[dict[str, Any]], run: int, found: Mapping[str, list[dict[str, Any]]]) -> None:
-    """Put what judges marked beside the first answer, which is the one they read unless told otherwise."""
+    """Put what judges marked beside the answer that they read."""
     for row in made:
-        if row["id"] in found and row["runs"][run]:
-            row["runs"][run][0]["judged"] = found[row["id"]]
+        for answer in row["runs"][run]:
+            judged = [one for one in found.get(row["id"], []) if one["repeat"] == answer["repeat"]]
+            if judged:
+                answer["judged"] = judged
 
 
 def _heard(wish: Wish, data: Sequence[Any], made: Sequence[dict[str, Any]], out: Path) -> Mapping[str, Heard]:

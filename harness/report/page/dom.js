@@ -3,7 +3,8 @@
 const byId = (id) => document.getElementById(id);
 const SVG = "http://www.w3.org/2000/svg";
 // Signs that turn the direction of the text around them, or that nothing shows.
-const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]/g;
+const UNSEEN =
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]/g;
 
 function el(tag, props, ...children) {
   return fill(document.createElement(tag), props, children);
@@ -29,7 +30,9 @@ function put(node, ...children) {
 }
 
 function seen(text) {
-  return String(text).replace(/\r\n/g, "\n").replace(UNSEEN, (sign) => `\u27e8U+${sign.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}\u27e9`);
+  return String(text)
+    .replace(/\r\n/g, "\n")
+    .replace(UNSEEN, (sign) => `\u27e8U+${sign.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}\u27e9`);
 }
 
 function words(text, props) {
@@ -38,9 +41,11 @@ function words(text, props) {
 
 const whole = new Intl.NumberFormat("en-US");
 const count = (number) => (number === null || number === undefined ? "\u2013" : whole.format(number));
-const percent = (share, digits = 1) => (share === null || share === undefined ? "\u2013" : (100 * share).toFixed(digits));
+const percent = (share, digits = 1) =>
+  share === null || share === undefined ? "\u2013" : (100 * share).toFixed(digits);
 const signed = (share, digits = 1) => (share >= 0 ? "+" : "\u2212") + Math.abs(100 * share).toFixed(digits);
-const between = (part) => (part.low === null || part.low === undefined ? "" : `${percent(part.low)} to ${percent(part.high)}`);
+const between = (part) =>
+  part.low === null || part.low === undefined ? "" : `${percent(part.low)} to ${percent(part.high)}`;
 
 function figure(number, digits = 4) {
   if (number === 0) return "0";
@@ -59,7 +64,17 @@ function card(title, note, ...children) {
 }
 
 function table(titles, lines, props) {
-  const head = el("tr", {}, titles.map((title) => el("th", { scope: "col" }, title)));
-  const body = lines.map((cells) => el("tr", {}, cells.map((cell) => el("td", {}, cell))));
+  const head = el(
+    "tr",
+    {},
+    titles.map((title) => el("th", { scope: "col" }, title)),
+  );
+  const body = lines.map((cells) =>
+    el(
+      "tr",
+      {},
+      cells.map((cell) => el("td", {}, cell)),
+    ),
+  );
   return el("div", { class: "wide" }, el("table", props, el("thead", {}, head), el("tbody", {}, body)));
 }

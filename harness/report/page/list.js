@@ -22,10 +22,18 @@ function drawRows(list, inner) {
 function listRow(row, place) {
   const chosen = place === page.selected;
   const glyphs = row.states.map((state) => el("b", { class: `glyph ${state}`, title: state }, GLYPH[state]));
-  const flip = row.change ? el("i", { class: row.change > 0 ? "better" : "worse" }, row.change > 0 ? "better" : "worse") : null;
+  const flip = row.change
+    ? el("i", { class: row.change > 0 ? "better" : "worse" }, row.change > 0 ? "better" : "worse")
+    : null;
   const text = row.question === null ? row.id : row.question;
   const line = el("div", { class: "text" }, words(text.slice(0, 300)));
-  const under = el("div", { class: "under" }, flip, words(row.id.slice(0, 120)), words(Object.values(row.groups).join(" \u00b7 ").slice(0, 160)));
+  const under = el(
+    "div",
+    { class: "under" },
+    flip,
+    words(row.id.slice(0, 120)),
+    words(Object.values(row.groups).join(" \u00b7 ").slice(0, 160)),
+  );
   const node = el(
     "div",
     { class: "row", role: "option", "aria-selected": chosen, on: { click: () => select(place, true) } },

@@ -69,7 +69,9 @@ function filtered(rows, wanted) {
   const words = wanted.words.toLowerCase().split(/\s+/).filter(Boolean);
   const groups = Object.entries(wanted.groups).filter(([, value]) => value !== "");
   const runs = wanted.run === "" ? null : Number(wanted.run);
-  const found = rows.filter((row) => fits(row, wanted, groups, runs) && words.every((word) => hayOf(row).includes(word)));
+  const found = rows.filter(
+    (row) => fits(row, wanted, groups, runs) && words.every((word) => hayOf(row).includes(word)),
+  );
   const flipsFirst = (wanted.order || (page.first.runs.length > 1 ? "flips" : "data")) === "flips";
   const rank = (row) => (row.change < 0 ? 0 : row.change > 0 ? 1 : 2);
   return flipsFirst ? found.sort((one, other) => rank(one) - rank(other) || one.place - other.place) : found;
@@ -79,7 +81,9 @@ function fits(row, wanted, groups, run) {
   if (!groups.every(([heading, value]) => row.groups[heading] === value)) return false;
   if (wanted.change !== "" && !changed(row.change, wanted.change)) return false;
   if (!wanted.state && !wanted.how && !wanted.finish) return run === null || row.runs[run].length > 0;
-  return row.runs.some((answers, place) => (run === null || run === place) && answers.some((one) => answerFits(one, wanted)));
+  return row.runs.some(
+    (answers, place) => (run === null || run === place) && answers.some((one) => answerFits(one, wanted)),
+  );
 }
 
 function answerFits(one, wanted) {
@@ -91,7 +95,13 @@ function answerFits(one, wanted) {
 }
 
 function changed(change, wanted) {
-  return wanted === "flipped" ? change !== 0 : wanted === "better" ? change > 0 : wanted === "worse" ? change < 0 : change === 0;
+  return wanted === "flipped"
+    ? change !== 0
+    : wanted === "better"
+      ? change > 0
+      : wanted === "worse"
+        ? change < 0
+        : change === 0;
 }
 
 // How often each value of something comes, the most frequent first.

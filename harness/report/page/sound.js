@@ -9,15 +9,36 @@ function clipOf(row) {
 
 function soundOf(row) {
   const clip = clipOf(row);
-  if (clip === null) return page.first.audio === "none" ? null : el("p", { class: "note" }, "Its clip is not in this report.");
+  if (clip === null)
+    return page.first.audio === "none" ? null : el("p", { class: "note" }, "Its clip is not in this report.");
   if (clip.missing) return el("p", { class: "note" }, "Nothing to hear: ", words(clip.missing));
   if (clip.link) return el("div", { class: "sound" }, el("audio", { controls: true, preload: "none", src: clip.link }));
   const data = byId(`clip-${clip.inside}`).textContent;
   const audio = el("audio", { controls: true, preload: "metadata", src: `data:audio/mpeg;base64,${data}` });
-  const canvas = el("canvas", { class: "spectrogram", width: 900, height: 160, title: "Spectrogram; click to play from there" });
+  const canvas = el("canvas", {
+    class: "spectrogram",
+    width: 900,
+    height: 160,
+    title: "Spectrogram; click to play from there",
+  });
   const head = el("div", { class: "playhead" });
-  const frame = el("div", { class: "frame", hidden: true }, canvas, head, el("span", { class: "hertz upper" }, "8 kHz"), el("span", { class: "hertz" }, "0"));
-  const draw = () => spectrogram(data, canvas).then(() => { frame.hidden = false; }, () => { frame.hidden = true; });
+  const frame = el(
+    "div",
+    { class: "frame", hidden: true },
+    canvas,
+    head,
+    el("span", { class: "hertz upper" }, "8 kHz"),
+    el("span", { class: "hertz" }, "0"),
+  );
+  const draw = () =>
+    spectrogram(data, canvas).then(
+      () => {
+        frame.hidden = false;
+      },
+      () => {
+        frame.hidden = true;
+      },
+    );
   canvas.addEventListener("click", (event) => {
     const box = canvas.getBoundingClientRect();
     if (audio.duration) audio.currentTime = (audio.duration * (event.clientX - box.left)) / box.width;
@@ -37,7 +58,8 @@ function follow(audio, head) {
 }
 
 async function spectrogram(data, canvas) {
-  const packed = atob(data), bytes = new Uint8Array(packed.length);
+  const packed = atob(data),
+    bytes = new Uint8Array(packed.length);
   for (let place = 0; place < packed.length; place++) bytes[place] = packed.charCodeAt(place);
   context ??= new OfflineAudioContext(1, 1, 16000);
   const sound = await context.decodeAudioData(bytes.buffer);
@@ -45,10 +67,14 @@ async function spectrogram(data, canvas) {
 }
 
 function paint(wave, canvas) {
-  const columns = canvas.width, rows = canvas.height, half = SIZE / 2;
-  const image = new ImageData(columns, rows), pen = canvas.getContext("2d");
+  const columns = canvas.width,
+    rows = canvas.height,
+    half = SIZE / 2;
+  const image = new ImageData(columns, rows),
+    pen = canvas.getContext("2d");
   const window = Float64Array.from({ length: SIZE }, (_, n) => 0.5 - 0.5 * Math.cos((2 * Math.PI * n) / SIZE));
-  const real = new Float64Array(SIZE), imaginary = new Float64Array(SIZE);
+  const real = new Float64Array(SIZE),
+    imaginary = new Float64Array(SIZE);
   for (let column = 0; column < columns; column++) {
     const middle = Math.floor(((column + 0.5) / columns) * wave.length);
     for (let n = 0; n < SIZE; n++) real[n] = (wave[middle - half + n] ?? 0) * window[n];
@@ -64,11 +90,20 @@ function paint(wave, canvas) {
 }
 
 // Dark to light over violet and orange: as bright as loud, also for who sees no colours.
-const SCALE = [[8, 8, 24], [62, 20, 92], [142, 41, 108], [216, 80, 66], [250, 158, 40], [252, 244, 176]];
+const SCALE = [
+  [8, 8, 24],
+  [62, 20, 92],
+  [142, 41, 108],
+  [216, 80, 66],
+  [250, 158, 40],
+  [252, 244, 176],
+];
 
 function colour(pixels, place, level) {
-  const at = Math.max(0, Math.min(0.9999, level)) * (SCALE.length - 1), low = Math.floor(at);
-  for (let part = 0; part < 3; part++) pixels[place + part] = SCALE[low][part] + (at - low) * (SCALE[low + 1][part] - SCALE[low][part]);
+  const at = Math.max(0, Math.min(0.9999, level)) * (SCALE.length - 1),
+    low = Math.floor(at);
+  for (let part = 0; part < 3; part++)
+    pixels[place + part] = SCALE[low][part] + (at - low) * (SCALE[low + 1][part] - SCALE[low][part]);
   pixels[place + 3] = 255;
 }
 
@@ -84,10 +119,12 @@ function transform(real, imaginary) {
   for (let length = 2; length <= n; length *= 2) {
     const angle = (-2 * Math.PI) / length;
     for (let k = 0; k < length / 2; k++) {
-      const c = Math.cos(angle * k), s = Math.sin(angle * k);
+      const c = Math.cos(angle * k),
+        s = Math.sin(angle * k);
       for (let i = k; i < n; i += length) {
         const j = i + length / 2;
-        const re = real[j] * c - imaginary[j] * s, im = real[j] * s + imaginary[j] * c;
+        const re = real[j] * c - imaginary[j] * s,
+          im = real[j] * s + imaginary[j] * c;
         real[j] = real[i] - re;
         imaginary[j] = imaginary[i] - im;
         real[i] += re;

@@ -195,3 +195,12 @@ def test_a_response_is_cut_where_its_chain_ends_and_around_its_answer(
     assert "".join(part for _, _, part in parts) == text
     assert "".join(part for _, mark, part in parts if mark) == marked
     assert "".join(part for kind, _, part in parts if kind == "chain") == chain
+
+
+def test_a_neighbour_that_cannot_be_read_is_left_out_and_named(runs: tuple[Path, Path]) -> None:
+    broken = runs[0] / "audio-silence" / "run.json"
+    broken.parent.mkdir()
+    broken.write_text("{")
+    done = call("report", runs[0])
+    assert done.code == 0
+    assert f"left out: {broken}: no JSON" in done.err
