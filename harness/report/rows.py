@@ -32,7 +32,9 @@ def rows(parts: Sequence[StoredTask], records: Sequence[Sequence[Record]], data:
         dataset = None if where is None else data[where]
         sample = None if where is None or dataset is None else dataset.samples[places[where][id_]]
         shown = () if where is None or sample is None else parts[where].shown(sample)
-        made.append(_row(id_, sample, shown, [each.get(id_, []) for each in said]))
+        own = [each.get(id_, []) for each in said]
+        answers = [[_answer(part, record) for record in each] for part, each in zip(parts, own, strict=True)]
+        made.append({**_asked(id_, sample, shown), "groups": _groups(own), "runs": answers})
     return made
 
 
@@ -45,31 +47,32 @@ def _by_question(records: Iterable[Record]) -> dict[str, list[Record]]:
     return found
 
 
-def _row(id_: str, sample: Sample | None, shown: Sequence[str], said: Sequence[Sequence[Record]]) -> Row:
-    groups: Mapping[str, Any] = next((record["groups"] for each in said for record in each if record.get("groups")), {})
+def _asked(id_: str, sample: Sample | None, shown: Sequence[str]) -> Row:
     return {
         "id": id_,
         "question": None if sample is None else sample.question,
         "options": list(shown),
         "gold": None if sample is None else sample.answer,
-        "groups": {name: str(value) for name, value in groups.items()},
-        "runs": [[_answer(record) for record in each] for each in said],
     }
 
 
-def _answer(record: Record) -> Row:
+def _groups(said: Iterable[Iterable[Record]]) -> dict[str, str]:
+    told: Mapping[str, Any] = next((one["groups"] for each in said for one in each if one.get("groups")), {})
+    return {name: str(value) for name, value in told.items()}
+
+
+def _answer(part: StoredTask, record: Record) -> Row:
     head = {"repeat": record["sample"], "clip": record.get("audio")}
     if "error" in record:
         error = record["error"]
         return {**head, "state": "failed", "error": f"{error['kind']}: {error['message']}"}
     response, read, score = record["response"], record["extraction"], record["score"]
     usage = response.get("usage") or {}
-    correct = score["correct"]
     known = {} if (odds := odds_in(record)) is None else {"shares": probabilities(odds)}
     return {
         **head,
-        "state": "unanswered" if read["choice"] is None else "right" if correct else "wrong",
-        "official": score["official"]["correct"],
+        "state": _state(part, record),
+        "official": score["official"]["correct"] if part.task.answers_public else None,
         "counted": score["official"]["counted"],
         "choice": read["choice"],
         "how": read["how"],
@@ -79,6 +82,14 @@ def _answer(record: Record) -> Row:
         "pieces": pieces(response["text"], read["answer"]),
         **known,
     }
+
+
+def _state(part: StoredTask, record: Record) -> str:
+    if record["extraction"]["choice"] is None:
+        return "unanswered"
+    if not part.task.answers_public:
+        return "answered"
+    return "right" if record["score"]["correct"] else "wrong"
 
 
 def pieces(text: str, answer: str) -> list[Piece]:

@@ -81,7 +81,7 @@ function optionsOf(row) {
 function answersOf(row, answers, run) {
   const title =
     page.first.runs.length > 1
-      ? el("h3", { class: `run-${RUNS[run]}` }, `${runName(run)}  `, words(page.first.runs[run].name))
+      ? el("h3", { class: `run-${RUNS[run]}` }, `${runName(run)} \u00b7 `, words(page.first.runs[run].name))
       : null;
   if (!answers.length)
     return el("div", { class: "said" }, title, el("p", { class: "note" }, "This run has no answer to this question."));
@@ -105,7 +105,7 @@ function answerOf(one, several) {
   verdict.append(
     el("span", {}, one.choice === null ? "no option was read" : words(one.choice, { class: "words choice" })),
   );
-  if (one.official !== (one.state === "right"))
+  if (disagrees(one))
     verdict.append(el("span", { class: "differs" }, `official script: ${one.official ? "right" : "wrong"}`));
   if (!one.counted) verdict.append(el("span", { class: "differs" }, "not in the script's denominator"));
   return el(

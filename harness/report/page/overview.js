@@ -39,7 +39,7 @@ function headline(task) {
     "div",
     { class: "headline" },
     task.runs.map((run, place) => {
-      const label = task.runs.length > 1 ? `${runName(place)}  ` : "";
+      const label = task.runs.length > 1 ? `${runName(place)} \u00b7 ` : "";
       return el(
         "section",
         { class: `card score run-${RUNS[place]}` },
