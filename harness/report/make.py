@@ -19,6 +19,7 @@ from dtbench.harness.report.figures import figures
 from dtbench.harness.report.rows import rows
 from dtbench.harness.report.training import BASE, is_training, plainly, recipe, stages
 from dtbench.harness.rescore import StoredTask, find_data
+from dtbench.harness.schema import Dataset
 from dtbench.harness.store import StoredRun
 from dtbench.harness.summary import summarise
 
@@ -108,9 +109,11 @@ def _out(wish: Wish, runs: Sequence[StoredRun]) -> Path:
 
 
 def _is_report(path: Path) -> bool:
+    if not path.is_file():
+        return False
     try:
         with path.open("rb") as file:
-            return path.is_file() and MARK.encode() in file.read(4096)
+            return MARK.encode() in file.read(4096)
     except OSError:
         return False
 
@@ -118,34 +121,50 @@ def _is_report(path: Path) -> bool:
 def _task(runs: Sequence[StoredRun], name: str, wish: Wish, out: Path) -> _Task:
     parts = [wish.part_of(run, name) for run in runs]
     records = [list(part.records()) for part in parts]
-    data = [find_data(part, wish.data_dir) for part in parts]
+    data = _data(parts, wish.data_dir)
     made = rows(parts, records, data)
     told: list[str] = []
     for place, run in enumerate(runs):
         _add_marks(made, place, marks(run, name, told.append))
-    compare = None if len(runs) < 2 else compared(joined(runs[0], runs[1], name, "official"))
+    comparable = len(runs) > 1 and parts[0].task.answers_public
+    compare = compared(joined(runs[0], runs[1], name, "official")) if comparable else None
     clips = _heard(wish, data, made, out)
     told += notes(clips, len(made), wish.audio)
-    if all(one is None for one in data):
-        told.append(f"{name}: its questions were not found, so only answers are shown: name them with --data-dir")
+    if lacking := sum(row["question"] is None for row in made):
+        told.append(
+            f"{name}: {lacking} of {len(made)} questions were not found, so only what was answered is shown: name "
+            f"their folder with --data-dir"
+        )
     first = {
         "name": name,
         "title": parts[0].task.title or name,
         "headings": list(dict.fromkeys(heading for row in made for heading in row["groups"])),
         "known": parts[0].task.answers_public,
         "runs": [
-            {
-                **figures(run, part, each),
-                "data": part.about.get("data", {}),
-                "neighbours": neighbours(run, name, told.append),
-                "judges": judges(run, name),
-            }
+            figures(run, part, each)
+            | {"data": part.about.get("data", {}), "judges": judges(run, name)}
+            | {"neighbours": neighbours(run, name, told.append)}
             for run, part, each in zip(runs, parts, records, strict=True)
         ],
         "compare": compare,
         "notes": told,
     }
     return _Task(first, made, clips)
+
+
+def _data(parts: Sequence[StoredTask], data_dir: Path | None) -> list[Dataset | None]:
+    """The questions of each run; a UserError where data_dir has those of none of them."""
+    found: list[Dataset | None] = []
+    refused: list[UserError] = []
+    for part in parts:
+        try:
+            found.append(find_data(part, data_dir))
+        except UserError as error:
+            refused.append(error)
+            found.append(find_data(part, None))
+    if len(refused) == len(parts):
+        raise refused[0]
+    return found
 
 
 def _add_marks(made: Iterable[dict[str, Any]], run: int, found: Mapping[str, list[dict[str, Any]]]) -> None:
@@ -157,7 +176,9 @@ def _add_marks(made: Iterable[dict[str, Any]], run: int, found: Mapping[str, lis
                 answer["judged"] = judged
 
 
-def _heard(wish: Wish, data: Sequence[Any], made: Sequence[dict[str, Any]], out: Path) -> Mapping[str, Heard]:
+def _heard(
+    wish: Wish, data: Sequence[Dataset | None], made: Sequence[dict[str, Any]], out: Path
+) -> Mapping[str, Heard]:
     ids = [row["id"] for row in sorted(made, key=_interest)]
     if wish.audio == "none":
         return {}

@@ -15,6 +15,8 @@ from reported import audible, chained
 from runs import audible_data
 from small_data import mmau_json_folder, mmau_test_json
 
+from dtbench.harness.plan import Form
+
 pytestmark = pytest.mark.browser
 
 
@@ -108,3 +110,14 @@ def test_a_run_where_all_failed_says_so(browser: Browser, tmp_path: Path) -> Non
     browser.press("s")
     assert "the endpoint answered 503" in browser.text("#detail")
     assert browser.problems == []
+
+
+def test_what_makes_two_runs_unequal_is_said_above_all_numbers(browser: Browser, tmp_path: Path) -> None:
+    data = audible(tmp_path / "data", 30, 0)
+    for name, form in (("one", Form()), ("two", Form(permute=1, answer="think"))):
+        write_run(tmp_path / name, {"mmar": data}, chained(1, 0.6), form=form)
+    browser.open(reported(tmp_path / "one", tmp_path / "two"))
+    first = browser.text("#view-overview .notes p")
+    assert first == "These runs differ in prompt: " + first.partition(": ")[2]
+    assert "Their difference is not the models' alone." in first
+    assert browser.run("getComputedStyle(document.querySelector('.notes p')).fontWeight") == "600"

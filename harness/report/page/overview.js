@@ -9,7 +9,7 @@ function drawOverview() {
     warnings(task),
     headline(task),
     task.compare ? comparison(task) : null,
-    task.runs[0].tables.map((one, place) => groupCard(task, one, place)),
+    task.runs[0].tables.map((one, place) => groupCard(task, one.heading, place)),
     lengths(task),
     el("div", { class: "columns" }, missing(task), readings(task)),
     el("div", { class: "columns" }, around(task), costs(task)),
@@ -155,20 +155,21 @@ function comparison(task) {
   );
 }
 
-function groupCard(task, told, place) {
-  if (!told.rows.length) return null;
-  const rows = told.rows.map((row, at) => groupRow(task, told.heading, row, place, at));
+function groupCard(task, heading, place) {
+  const values = [...new Set(task.runs.flatMap((run) => (run.tables[place]?.rows ?? []).map((row) => row.value)))];
+  if (!values.length) return null;
+  const rows = values.map((value) => groupRow(task, heading, value, place));
   const note = "Bars: official score with its 95 % interval; tick: careful reader. Choose a line to see its samples.";
-  return card(`By ${told.heading}`, note, el("div", { class: "groups" }, rows));
+  return card(`By ${seen(heading)}`, note, el("div", { class: "groups" }, rows));
 }
 
-function groupRow(task, heading, row, place, at) {
+function groupRow(task, heading, value, place) {
   const parts = task.runs
-    .map((run) => (run.tables[place]?.rows ?? []).find((other) => other.value === row.value))
+    .map((run) => (run.tables[place]?.rows ?? []).find((other) => other.value === value))
     .map((part, run) => [part, run])
     .filter(([part]) => part);
   const simple = task.headings.includes(heading);
-  const change = task.compare?.groups.find((one) => one.heading === heading && one.value === row.value);
+  const change = task.compare?.groups.find((one) => one.heading === heading && one.value === value);
   const lines = parts.map(([part, run]) =>
     el(
       "div",
@@ -190,10 +191,10 @@ function groupRow(task, heading, row, place, at) {
   const name = simple
     ? el(
         "button",
-        { type: "button", class: "name", on: { click: () => showOnly({ groups: { [heading]: row.value } }) } },
-        seen(row.value),
+        { type: "button", class: "name", on: { click: () => showOnly({ groups: { [heading]: value } }) } },
+        seen(value),
       )
-    : el("span", { class: "name" }, seen(row.value));
+    : el("span", { class: "name" }, seen(value));
   return el("div", { class: "group" }, el("div", {}, name, told), el("div", { class: "group-bars" }, lines));
 }
 

@@ -58,7 +58,7 @@ def test_without_the_data_answers_are_shown_and_a_line_says_so(runs: tuple[Path,
     shutil.move(tmp_path / "data", tmp_path / "elsewhere")
     done = call("report", runs[0])
     assert done.code == 0
-    assert "its questions were not found, so only answers are shown: name them with --data-dir" in done.err
+    assert "mmar: 24 of 24 questions were not found, so only what was answered is shown: name" in done.err
     (rows,) = samples(runs[0] / "report.html")["tasks"]
     assert {row["question"] for row in rows} == {None}
     again = call("report", runs[0], "--data-dir", tmp_path / "elsewhere")
@@ -124,6 +124,12 @@ def test_runs_of_other_questions_have_nothing_to_compare(runs: tuple[Path, Path]
     assert (task["compare"]["n"], task["compare"]["only_after"]) == (0, 3)
     assert [one["name"] for one in task["compare"]["unfair"]] == ["data"]
     assert len(samples(runs[0] / "report.html")["tasks"][0]) == 27
+    for moved in (tmp_path / "data", tmp_path / "others"):
+        moved.rename(tmp_path / f"moved-{moved.name}")
+    where = ("--data-dir", tmp_path / "moved-others")
+    done = call("report", runs[0], tmp_path / "others-run", "--audio", "none", *where)
+    assert done.code == 0
+    assert "mmar: 24 of 27 questions were not found" in done.err
 
 
 REFUSALS: dict[str, tuple[Callable[[Path, Path], list[str | Path]], str]] = {
