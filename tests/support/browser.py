@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import json
 import os
+import select
 import subprocess
 import time
 from collections import deque
@@ -69,6 +70,8 @@ class Browser:
 
     def _next(self) -> dict[str, Any]:
         while b"\0" not in self._buffer:
+            if not select.select([self._up], [], [], 2 * PATIENCE)[0]:
+                raise BrowserError(f"the browser says nothing; {self.problems}")
             part = os.read(self._up, 1 << 20)
             if not part:
                 raise BrowserError(f"the browser ended ({self._process.poll()})")
