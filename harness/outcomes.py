@@ -86,7 +86,7 @@ class Outcomes:
         choice = None if "error" in record else record["extraction"]["choice"]
         self._outcomes.append(self._one(_outcome(record)))
         self._choices.append(self._one(choice))
-        self._chains.append(_chain(record, text))
+        self._chains.append(chain_length(record, text))
         self._seconds.append(response.get("seconds", 0.0))
         self._tries.append(tries)
         self._tokens_in.append(_first(usage, TOKENS_IN))
@@ -133,7 +133,7 @@ class Outcomes:
         return _told(self._tokens_in), _told(self._tokens_out)
 
 
-def _chain(record: Mapping[str, Any], text: str) -> int:
+def chain_length(record: Mapping[str, Any], text: str) -> int:
     """The length of the chain of thought; older records do not tell it."""
     told = record.get("extraction", {}).get("chain")
     return told if isinstance(told, int) else len(take_apart(text).thinking) if text else 0

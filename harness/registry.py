@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dtbench.harness.errors import DtbenchError, MachineryError, TaskError, UserError, described, nearest
 from dtbench.harness.model import Model
@@ -35,6 +35,12 @@ MODELS = {
     "echo-gold": "dtbench.models.baselines:EchoGold",
     "scripted": "dtbench.models.scripted:Scripted",
 }
+LOGGERS = {
+    "wandb": "dtbench.harness.loggers.to_wandb:log",
+    "mlflow": "dtbench.harness.loggers.to_mlflow:log",
+    "trackio": "dtbench.harness.loggers.to_trackio:log",
+}
+"""Each by the name of the package that it needs."""
 
 
 _OTHERS = {
@@ -55,6 +61,7 @@ class _Shelf(NamedTuple):
 
 _TASKS = _Shelf("task", TASKS, "dtbench.tasks", TaskError)
 _MODELS = _Shelf("model", MODELS, "dtbench.models", MachineryError)
+_LOGGERS = _Shelf("logger", LOGGERS, "dtbench.loggers", MachineryError)
 
 
 def task(name: str) -> Task:
@@ -106,6 +113,18 @@ def model_names() -> list[str]:
     from dtbench.models.families import known
 
     return [*_names(_MODELS), *known()]
+
+
+def logger(name: str) -> Callable[[Mapping[str, Any], Mapping[str, Any]], object]:
+    """The logger of this name: built in, `module:function`, or of an installed package."""
+    from importlib.util import find_spec
+
+    if name in LOGGERS and find_spec(name) is None:
+        raise UserError(f"--log {name}: the package {name} is not installed here: pip install {name}.")
+    found, target = _found(_LOGGERS, name)
+    if not callable(found):
+        raise MachineryError(f"logger {target} is {type(found).__name__}, not a function of (summary, settings).")
+    return found
 
 
 def _found(shelf: _Shelf, name: str) -> tuple[object, str]:

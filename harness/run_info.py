@@ -107,7 +107,7 @@ def refuse_other_settings(folder: Path, info: Info, settings: Info) -> None:
 
 
 def _differences(stored: Info, now: Info) -> Iterator[str]:
-    old, new = dict(_leaves(stored)), dict(_leaves(now))
+    old, new = dict(leaves(stored)), dict(leaves(now))
     for name in dict.fromkeys([*old, *new]):
         if _PLACE.fullmatch(name):
             continue
@@ -121,10 +121,11 @@ def _equal(one: Any, other: Any) -> bool:
     return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
 
 
-def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+def leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value of nested objects, by dotted name; an empty object is a value."""
     if isinstance(value, dict) and value:
         for key, part in value.items():
-            yield from _leaves(part, f"{name}.{key}" if name else key)
+            yield from leaves(part, f"{name}.{key}" if name else key)
     else:
         yield name, value
 

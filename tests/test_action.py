@@ -65,12 +65,14 @@ def test_a_candidate_as_good_passes(folder: Path) -> None:
     assert (code, output) == (0, "verdict=passed\n")
     assert summary.startswith("## dtbench gate: ✅ passed")
     assert (folder / "candidate" / "gate.xml").read_text().count("<testcase") == 1
+    assert "echo-gold" in (folder / "candidate" / "report.html").read_text()
 
 
 def test_a_worse_candidate_stops_the_job_and_says_why(folder: Path) -> None:
     code, summary, output = stepped({**INPUTS, "model": "random"}, folder)
     assert (code, output) == (1, "verdict=regressed\n")
     assert "| mmar | ❌ regressed | 100.00 |" in summary
+    assert "echo-gold against random" in (folder / "candidate" / "report.html").read_text()
 
 
 def test_a_subset_and_other_options_go_through(folder: Path) -> None:

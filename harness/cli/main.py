@@ -22,6 +22,7 @@ COMMANDS = {
     "score": "Score a prediction file exactly as the benchmark's authors do.",
     "compare": "Say whether a run is better than another, question by question.",
     "gate": "Pass or stop a candidate in CI: no worse than a baseline, by more than is allowed.",
+    "report": "Write a run, or two side by side, as one page for a browser.",
     "board": "Show what papers and boards report, with runs of yours among them.",
     "judge": "Hold the chains of a run against their criteria, by a language model.",
     "export": "Write a run's answers as leaderboards read them, or check such a file.",

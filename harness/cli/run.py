@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from dtbench.harness.cli.options import AsJson, ModelOptions, TaskFile, pairs
-from dtbench.harness.errors import UserError
+from dtbench.harness.errors import UserError, printable
 
 ModelName = Annotated[
     str | None,
@@ -56,6 +56,11 @@ Track = Annotated[
     typer.Option("--track", metavar="T", help="single: refuse what the challenge's track for one model forbids."),
 ]
 
+Log = Annotated[
+    list[str] | None,
+    typer.Option("--log", metavar="NAME", help="wandb, mlflow, trackio, or of a package: gets the summary; repeat it."),
+]
+
 
 def command(  # noqa: PLR0913 - the parameters of a command are its options
     model: ModelName = None,
@@ -77,11 +82,14 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
     max_failed: Budget = 0.01,
     track: Track = None,
     task_file: TaskFile = None,
+    log: Log = None,
     as_json: AsJson = False,
 ) -> None:
     """Ask a model the questions of benchmarks; run again, it goes on where it stopped."""
     from dtbench.harness.cli.tables import print_summary
+    from dtbench.harness.loggers.call import FAILED, log_all, loggers
     from dtbench.harness.session import Request, hold
+    from dtbench.harness.store import StoredRun
 
     request = Request(
         model=_named(model),
@@ -104,16 +112,18 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
         max_failed=max_failed,
         track=track,
     )
+    wanted = loggers(log or [])
     outcome = hold(request, quiet=as_json)
+    unlogged = log_all(wanted, outcome.as_json(), StoredRun.open(outcome.folder)) if wanted else []
     if as_json:
         typer.echo(json.dumps(outcome.as_json()))
     else:
         for summary in outcome.summaries:
             print_summary(summary)
         typer.echo(f"run {outcome.folder} ({outcome.status})")
-    for note in outcome.notes:
-        typer.echo(f"dtbench: {note}", err=True)
-    raise typer.Exit(outcome.exit_code)
+    for note in (*outcome.notes, *unlogged):
+        typer.echo(printable(f"dtbench: {note}"), err=True)
+    raise typer.Exit(outcome.exit_code or (FAILED if unlogged else 0))
 
 
 def _names(tasks: str | None, task_file: Path | None) -> list[str]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 from engines import need, tiny_checkpoint
+from required import failed_if_skipped
 from vllm_process import Server, serving
-
-REQUIRED = os.environ.get("DTBENCH_REQUIRE_ENGINES") == "1"
 
 
 @pytest.fixture(scope="session")
@@ -32,9 +30,8 @@ def vllm_server(tiny_qwen2_audio: Path, tmp_path_factory: pytest.TempPathFactory
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Where engines are required, an engine test that skips has failed."""
     report = yield
-    if REQUIRED and report.skipped and item.get_closest_marker("engine"):
-        report.outcome = "failed"
-        report.longrepr = f"DTBENCH_REQUIRE_ENGINES=1, and this was skipped: {report.longrepr}"
+    if item.get_closest_marker("engine"):
+        failed_if_skipped(report)
     return report
 
 
@@ -42,7 +39,5 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     """The same for a whole file that skips itself."""
     report = yield
-    if REQUIRED and report.skipped:
-        report.outcome = "failed"
-        report.longrepr = f"DTBENCH_REQUIRE_ENGINES=1, and this was skipped: {report.longrepr}"
+    failed_if_skipped(report)
     return report

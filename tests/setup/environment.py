@@ -1,4 +1,5 @@
-"""Sets up .venv: `environment.py dev` for lint, demo and light tests, `environment.py engines` adds what engines need.
+"""Sets up .venv: `environment.py dev` for lint, demo and light tests, `environment.py engines` adds what engines need,
+`environment.py browser` sees to a Chromium for the tests of reports.
 
 Needs nothing but Python. Run again, it only adds what is missing. Where vLLM for CPU cannot be had it says why
 in one line, leaves that line in the environment for the tests that skip, and tries again the next time.
@@ -12,6 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from browsers import browser_is_there
 from installer import Installer, InstallError
 
 HERE = Path(__file__).resolve().parent
@@ -29,7 +31,7 @@ class Unavailable(Exception):
 def main() -> int:
     """Bring the environment to the level that was asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("level", choices=["dev", "engines"])
+    parser.add_argument("level", choices=["dev", "engines", "browser"])
     parser.add_argument("--venv", type=Path, default=ROOT / ".venv")
     options = parser.parse_args()
     if sys.version_info < (3, 11):  # noqa: UP036 -- whatever python3 the machine has runs this
@@ -46,6 +48,8 @@ def main() -> int:
 
 def _set_up(level: str, folder: Path) -> bool:
     print(f"set-up: {level} in {folder}", flush=True)
+    if level == "browser":
+        return browser_is_there()
     installer = Installer(folder)
     if level == "dev":
         installer.install("--editable", f"{ROOT}[dev]", "--constraint", CONSTRAINTS)

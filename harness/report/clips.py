@@ -1,0 +1,128 @@
+"""What a report lets one hear: small copies of some clips inside it, or links to the files, or nothing."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
+
+from dtbench.harness.audio import hear
+from dtbench.harness.errors import DtbenchError, described
+from dtbench.harness.packed import ids_of
+from dtbench.harness.schema import Clip, Dataset
+
+MODES = ("embed", "link", "none")
+MOST = 200
+"""How many clips are put inside a report: 16 MB of 20 s each."""
+RATE = 16_000
+SECONDS = 60.0
+"""What of a clip is put inside a report."""
+_AT_ONCE = 4
+
+
+class Heard(NamedTuple):
+    """What of a question's clip is at hand: one of the three."""
+
+    inside: str = ""
+    """MP3 in base64."""
+    link: str = ""
+    missing: str = ""
+    """Why there is nothing to hear."""
+
+
+class _Wanted(NamedTuple):
+    id: str
+    place: int
+    audio: Path | Clip
+
+
+def inside(data: Sequence[Dataset | None], ids: Iterable[str]) -> dict[str, Heard]:
+    """Copies of the clips of the first MOST of these questions whose clips are there."""
+    found = _found(data, ids)
+    lost = {one.id: Heard(missing=f"{one.audio}: the clip is missing.") for one in found if _is_lost(one.audio)}
+    wanted = [one for one in found if one.id not in lost][:MOST]
+    wanted.sort(key=lambda one: one.place)  # a clip in a parquet file is cheapest read in order
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return dict(zip((one.id for one in wanted), pool.map(_copied, wanted), strict=True)) | lost
+
+
+def _is_lost(audio: Path | Clip) -> bool:
+    return isinstance(audio, Path) and not audio.is_file()
+
+
+def links(data: Sequence[Dataset | None], ids: Iterable[str], page: Path) -> dict[str, Heard]:
+    """Links from the page to the files of clips."""
+    return {one.id: _linked(one.audio, page) for one in _found(data, ids)}
+
+
+def notes(heard: Mapping[str, Heard], asked: int, mode: str) -> list[str]:
+    """What a user has to know of the clips in a report."""
+    if mode == "none" or not heard:
+        return []
+    lacking = [one.missing for one in heard.values() if one.missing]
+    told = []
+    if lacking:
+        told.append(f"{len(lacking)} of {asked} clips cannot be heard in the report; the first: {lacking[0]}")
+    if mode == "embed" and asked > len(heard):
+        told.append(
+            f"the report holds the clips of {len(heard) - len(lacking)} of {asked} questions, changed and wrong ones "
+            f"first; --audio link reaches all that lie in files"
+        )
+    return told
+
+
+def _found(data: Sequence[Dataset | None], ids: Iterable[str]) -> list[_Wanted]:
+    found: dict[str, _Wanted] = {}
+    wanted = list(dict.fromkeys(ids))
+    for dataset in data:
+        if dataset is None:
+            continue
+        places = {id_: place for place, id_ in enumerate(ids_of(dataset.samples))}
+        for id_ in wanted:
+            if id_ in places and id_ not in found:
+                found[id_] = _Wanted(id_, places[id_], dataset.samples[places[id_]].audio)
+    return [found[id_] for id_ in wanted if id_ in found]
+
+
+def _copied(wanted: _Wanted) -> Heard:
+    try:
+        wav = hear(wanted.audio, RATE, SECONDS).wav
+        return Heard(inside=base64.b64encode(_mp3(wav)).decode())
+    except DtbenchError as error:
+        return Heard(missing=str(error))
+    except Exception as error:  # someone else's clip
+        return Heard(missing=f"reading the clip failed with {described(error)}")
+
+
+def _mp3(wav: bytes) -> bytes:
+    """About 3 kB a second: every browser plays it, and speech and events are what they were."""
+    import soundfile
+
+    from dtbench.harness.audio import samples_of
+
+    out = io.BytesIO()
+    soundfile.write(
+        out,
+        samples_of(wav),
+        RATE,
+        format="MP3",
+        subtype="MPEG_LAYER_III",
+        bitrate_mode="VARIABLE",
+        compression_level=0.5,
+    )
+    return out.getvalue()
+
+
+def _linked(audio: Path | Clip, page: Path) -> Heard:
+    path = audio if isinstance(audio, Path) else getattr(audio, "path", None)
+    if not isinstance(path, Path):
+        return Heard(missing="its clip lies inside another file, where no link leads: --audio embed")
+    if not path.is_file():
+        return Heard(missing=f"{path}: the clip is missing")
+    relative = os.path.relpath(path.resolve(), page.resolve().parent)
+    return Heard(link=quote(relative.replace(os.sep, "/")))

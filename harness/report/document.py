@@ -1,0 +1,88 @@
+"""One HTML file out of the template, its style, its scripts and the data, with a policy that lets nothing else run.
+
+The policy names the one script and the one style by their hashes. Data stands in elements that are no scripts; nothing
+of it is ever parsed as HTML.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+from dtbench.harness.report.clips import Heard
+
+SCRIPTS = ("dom", "charts", "samples", "list", "filters", "sound", "answer", "overview", "around", "training", "main")
+MARK = '<meta name="generator" content="dtbench report">'
+_SLOT = re.compile(r"<!-- (policy|style|script|first|rest) -->")
+
+
+def document(first: Mapping[str, Any], samples: Any, clips: Mapping[str, Heard]) -> bytes:
+    """The page: what the first view needs comes first and plain, samples behind it packed, clips last."""
+    style = _part("page.css")
+    script = '"use strict";\n(() => {\n' + "\n".join(_part(f"{name}.js") for name in SCRIPTS) + "\n})();\n"
+    filled = {
+        "policy": f'<meta http-equiv="Content-Security-Policy" content="{_policy(script, style)}">',
+        "style": f"<style>{style}</style>",
+        "script": f"<script>{script}</script>",
+        "first": f'<script type="application/json" id="first">{_json(first)}</script>',
+        "rest": "\n".join([_packed(samples), *_clips(clips)]),
+    }
+    page = _SLOT.sub(lambda slot: filled[slot[1]], _part("page.html"))
+    return page.encode()
+
+
+def _part(name: str) -> str:
+    return (files("dtbench.harness.report") / "page" / name).read_text(encoding="utf-8")
+
+
+def _policy(script: str, style: str) -> str:
+    """Nothing from anywhere, but this script, this style, and sound that is inside the file or lies beside it."""
+    parts = {
+        "default-src": "'none'",
+        "script-src": _hash(script),
+        "style-src": _hash(style),
+        "media-src": "data: blob: 'self' file:",
+        "img-src": "data:",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+    }
+    return "; ".join(f"{name} {value}" for name, value in parts.items())
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _json(value: Any) -> str:
+    """JSON in ASCII; without a `<` nothing in it can end the element or begin another."""
+    return json.dumps(value, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _packed(samples: Any) -> str:
+    body = gzip.compress(_json(samples).encode(), compresslevel=6, mtime=0)
+    return f'<script type="text/plain" id="samples">{base64.b64encode(body).decode()}</script>'
+
+
+def _clips(clips: Mapping[str, Heard]) -> list[str]:
+    """Each in an element of its own, so that only what is listened to is decoded."""
+    inside = [one.inside for one in clips.values() if one.inside]
+    return [f'<script type="text/plain" id="clip-{place}">{sound}</script>' for place, sound in enumerate(inside)]
+
+
+def references(clips: Mapping[str, Heard]) -> dict[str, dict[str, Any]]:
+    """Question -> where the page finds its clip: the number of an element, a link, or why there is none."""
+    found: dict[str, dict[str, Any]] = {}
+    number = 0
+    for id_, one in clips.items():
+        if one.inside:
+            found[id_] = {"inside": number}
+            number += 1
+        else:
+            found[id_] = {"link": one.link} if one.link else {"missing": one.missing}
+    return found

@@ -1,0 +1,138 @@
+"""What the first view of a report says of one task of one run: the summary, and what a summary has no room for."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from dtbench.harness.neighbours import against_neighbours
+from dtbench.harness.outcomes import chain_length
+from dtbench.harness.rescore import StoredTask
+from dtbench.harness.stats import share, wilson
+from dtbench.harness.store import StoredRun
+from dtbench.harness.summary import summarise
+
+BINS = 8
+"""Into how many parts of equal size the chains are put by their length."""
+LEAST_CHAINS = 16
+"""Fewer say nothing about length."""
+MOST_ROWS = 40
+MOST_CHARACTERS = 500
+"""Of an error's message, where errors are counted."""
+Record = Mapping[str, Any]
+Figures = dict[str, Any]
+
+
+class Chain(NamedTuple):
+    """An answer's chain: how long, and whether what followed was right."""
+
+    length: int
+    right: bool
+
+
+def figures(run: StoredRun, part: StoredTask, records: Sequence[Record]) -> Figures:
+    """The summary of these records with intervals for groups, lengths against correctness, and where answers went."""
+    about = part.about
+    repeats = part.repeats
+    summary = summarise(
+        part.task,
+        records,
+        expected=int(about.get("questions", 0)) * repeats,
+        samples_k=repeats,
+        scorer=part.scorer,
+        shared=about.get("shared_clips") or {},
+    )
+    notes = list(summary["notes"])
+    if torn := run.torn.get(part.task.name):
+        notes.append(f"{torn} records were cut short by a crash; their questions are not answered")
+    if (status := run.info.get("status")) != "done":
+        notes.append(f"this run is not finished ({status}): {summary['missing']} of {summary['n']} answers are missing")
+    return {
+        **summary,
+        **against_neighbours(run, part.task.name),
+        "notes": notes,
+        "tables": _tables(summary, repeats),
+        "how": _how(records),
+        "unread": _ranked(_rule(record) for record in records if _choice(record, "unread") is None),
+        "errors": _ranked(_error(record) for record in records if "error" in record),
+        "lengths": _lengths(records) if summary["official"]["accuracy"] is not None else [],
+    }
+
+
+def _tables(summary: Mapping[str, Any], repeats: int) -> list[dict[str, Any]]:
+    """Each grouping with its lines, both scores with Wilson's interval over questions."""
+    return [
+        {
+            "heading": heading,
+            "rows": [
+                {
+                    "value": value,
+                    "official": _bounded(part, part["counted"], repeats),
+                    "strict": _bounded(summary["strict"]["groups"][heading][value], None, repeats),
+                }
+                for value, part in table.items()
+            ],
+        }
+        for heading, table in summary["official"]["groups"].items()
+    ]
+
+
+def _bounded(part: Mapping[str, Any], counted: int | None, repeats: int) -> dict[str, Any]:
+    n = part["n"] if counted is None else counted
+    told = {"correct": part["correct"], "n": n, "share": part["accuracy"]}
+    if part["accuracy"] is None or not n:
+        return {**told, "low": None, "high": None}
+    return told | wilson(part["accuracy"], n / repeats)._asdict()
+
+
+def _choice(record: Record, failed: str) -> str | None:
+    choice: str | None = failed if "error" in record else record["extraction"]["choice"]
+    return choice
+
+
+def _rule(record: Record) -> str:
+    return str(record["extraction"]["how"])
+
+
+def _error(record: Record) -> str:
+    error = record["error"]
+    return f"{error['kind']}: {error['message']}"[:MOST_CHARACTERS]
+
+
+def _ranked(names: Iterable[str]) -> list[dict[str, Any]]:
+    """The most frequent ones; how many more there are stands in the last row."""
+    ranked = sorted(Counter(names).items(), key=lambda entry: (-entry[1], entry[0]))
+    rows = [{"name": name, "n": times} for name, times in ranked[:MOST_ROWS]]
+    more = ranked[MOST_ROWS:]
+    return rows + ([{"name": f"{len(more)} more", "n": sum(times for _, times in more)}] if more else [])
+
+
+def _how(records: Iterable[Record]) -> list[dict[str, Any]]:
+    """The rules that decided, how often each did, and how often rightly."""
+    right: Counter[str] = Counter()
+    times: Counter[str] = Counter()
+    for record in records:
+        if _choice(record, ""):
+            times[_rule(record)] += 1
+            right[_rule(record)] += record["score"]["correct"] is True
+    ranked = sorted(times.items(), key=lambda entry: (-entry[1], entry[0]))[:MOST_ROWS]
+    return [{"name": name, "n": n, "right": right[name]} for name, n in ranked]
+
+
+def _lengths(records: Iterable[Record]) -> list[dict[str, Any]]:
+    """Correctness (a reader's) by length of chain, in parts of equal size; nothing where there are too few chains."""
+    chains = sorted(
+        Chain(length, record["score"]["correct"] is True)
+        for record in records
+        if "error" not in record and (length := chain_length(record, record["response"]["text"]))
+    )
+    if len(chains) < LEAST_CHAINS:
+        return []
+    edges = [round(len(chains) * step / BINS) for step in range(BINS + 1)]
+    parts = [chains[low:high] for low, high in itertools.pairwise(edges) if high > low]
+    return [
+        {"from": part[0].length, "to": part[-1].length, **share(sum(one.right for one in part), len(part))._asdict()}
+        for part in parts
+    ]

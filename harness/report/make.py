@@ -1,0 +1,263 @@
+"""A report put together: one run, two runs side by side, or a training run with its first and last evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import dtbench
+from dtbench.harness.compare.paired import compared, joined
+from dtbench.harness.disk import replace_whole
+from dtbench.harness.errors import UserError, nearest
+from dtbench.harness.report.around import judges, marks, neighbours
+from dtbench.harness.report.clips import MODES, Heard, inside, links, notes
+from dtbench.harness.report.document import MARK, document, references
+from dtbench.harness.report.figures import figures
+from dtbench.harness.report.rows import rows
+from dtbench.harness.report.training import BASE, is_training, plainly, recipe, stages
+from dtbench.harness.rescore import StoredTask, find_data
+from dtbench.harness.schema import Dataset
+from dtbench.harness.store import StoredRun
+from dtbench.harness.summary import summarise
+
+PartOf = Callable[[StoredRun, str], StoredTask]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What the user asked for."""
+
+    run: Path
+    against: Path | None
+    out: Path | None
+    data_dir: Path | None
+    audio: str
+    part_of: PartOf
+    """The task of a run with its definition."""
+
+
+class Made(NamedTuple):
+    """A report that was written."""
+
+    path: Path
+    size: int
+    questions: int
+    clips: int
+    """How many can be heard."""
+    notes: Sequence[str]
+
+
+class _Task(NamedTuple):
+    first: dict[str, Any]
+    rows: list[dict[str, Any]]
+    clips: Mapping[str, Heard]
+
+
+def make(wish: Wish) -> Made:
+    """Write the report; a UserError where there is nothing to show."""
+    if wish.audio not in MODES:
+        raise UserError(f"--audio {wish.audio}: unknown. {nearest(wish.audio, MODES)}")
+    trained = _trained(wish) if is_training(wish.run) else None
+    names: Sequence[str] = () if trained is None else trained.pop("names")
+    runs = _runs(wish) if trained is None else trained.pop("shown")
+    out = _out(wish, runs)
+    tasks = [_task(runs, name, wish, out) for name in _shared(runs)] if runs else []
+    first = {
+        "title": _title(wish, runs),
+        "made": datetime.now(UTC).isoformat(timespec="minutes"),
+        "dtbench": dtbench.__version__,
+        "audio": wish.audio,
+        "runs": _named([_about(run) for run in runs], names),
+        "tasks": [task.first for task in tasks],
+        "training": trained,
+    }
+    clips = {f"{place}/{id_}": one for place, task in enumerate(tasks) for id_, one in task.clips.items()}
+    samples = {"tasks": [task.rows for task in tasks], "clips": references(clips)}
+    page = document(first, samples, clips)
+    replace_whole(out, page)
+    told = [note for task in tasks for note in task.first["notes"]]
+    heard = sum(not one.missing for one in clips.values())
+    return Made(out, len(page), sum(len(task.rows) for task in tasks), heard, told)
+
+
+def _runs(wish: Wish) -> list[StoredRun]:
+    return [StoredRun.open(path) for path in (wish.run, wish.against) if path is not None]
+
+
+def _shared(runs: Sequence[StoredRun]) -> list[str]:
+    """The tasks that every run holds, in the order of the first."""
+    held = [list(run.info.get("tasks", {})) for run in runs]
+    shared = [name for name in held[0] if all(name in names for names in held)]
+    if not shared:
+        told = " and ".join(f"{run.path} ({', '.join(names) or 'none'})" for run, names in zip(runs, held, strict=True))
+        raise UserError(f"{told} have no task in common: name two runs of one task, or one run alone.")
+    return shared
+
+
+def _out(wish: Wish, runs: Sequence[StoredRun]) -> Path:
+    out = wish.out or wish.run / "report.html"
+    if out.is_dir():
+        raise UserError(f"--out {out}: this is a folder; name a file, such as {out / 'report.html'}.")
+    if not out.parent.is_dir():
+        raise UserError(f"--out {out}: there is no folder {out.parent}; make it, or name another.")
+    if out.exists() and not _is_report(out):
+        raise UserError(f"--out {out}: this file is no report, and is not overwritten; name another.")
+    return out
+
+
+def _is_report(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            return MARK.encode() in file.read(4096)
+    except OSError:
+        return False
+
+
+def _task(runs: Sequence[StoredRun], name: str, wish: Wish, out: Path) -> _Task:
+    parts = [wish.part_of(run, name) for run in runs]
+    records = [list(part.records()) for part in parts]
+    data = _data(parts, wish.data_dir)
+    made = rows(parts, records, data)
+    told: list[str] = []
+    for place, run in enumerate(runs):
+        _add_marks(made, place, marks(run, name, told.append))
+    comparable = len(runs) > 1 and parts[0].task.answers_public
+    compare = compared(joined(runs[0], runs[1], name, "official")) if comparable else None
+    clips = _heard(wish, data, made, out)
+    told += notes(clips, len(made), wish.audio)
+    if lacking := sum(row["question"] is None for row in made):
+        told.append(
+            f"{name}: {lacking} of {len(made)} questions were not found, so only what was answered is shown: name "
+            f"their folder with --data-dir"
+        )
+    first = {
+        "name": name,
+        "title": parts[0].task.title or name,
+        "headings": list(dict.fromkeys(heading for row in made for heading in row["groups"])),
+        "known": parts[0].task.answers_public,
+        "runs": [
+            figures(run, part, each)
+            | {"data": part.about.get("data", {}), "judges": judges(run, name)}
+            | {"neighbours": neighbours(run, name, told.append)}
+            for run, part, each in zip(runs, parts, records, strict=True)
+        ],
+        "compare": compare,
+        "notes": told,
+    }
+    return _Task(first, made, clips)
+
+
+def _data(parts: Sequence[StoredTask], data_dir: Path | None) -> list[Dataset | None]:
+    """The questions of each run; a UserError where data_dir has those of none of them."""
+    found: list[Dataset | None] = []
+    refused: list[UserError] = []
+    for part in parts:
+        try:
+            found.append(find_data(part, data_dir))
+        except UserError as error:
+            refused.append(error)
+            found.append(find_data(part, None))
+    if len(refused) == len(parts):
+        raise refused[0]
+    return found
+
+
+def _add_marks(made: Iterable[dict[str, Any]], run: int, found: Mapping[str, list[dict[str, Any]]]) -> None:
+    """Put what judges marked beside the answer that they read."""
+    for row in made:
+        for answer in row["runs"][run]:
+            judged = [one for one in found.get(row["id"], []) if one["repeat"] == answer["repeat"]]
+            if judged:
+                answer["judged"] = judged
+
+
+def _heard(
+    wish: Wish, data: Sequence[Dataset | None], made: Sequence[dict[str, Any]], out: Path
+) -> Mapping[str, Heard]:
+    ids = [row["id"] for row in sorted(made, key=_interest)]
+    if wish.audio == "none":
+        return {}
+    return inside(data, ids) if wish.audio == "embed" else links(data, ids, out)
+
+
+def _interest(row: Mapping[str, Any]) -> int:
+    """What one wants to hear first: what changed between runs, then what is not right, then the rest."""
+    states = [[answer["state"] == "right" for answer in run] for run in row["runs"]]
+    shares = {sum(run) / len(run) for run in states if run}
+    return 0 if len(shares) > 1 else 1 if shares != {1.0} else 2
+
+
+def _about(run: StoredRun) -> dict[str, Any]:
+    info = run.info
+    model = info.get("model", {})
+    starts = info.get("starts") or [{}]
+    name = model.get("model") or model.get("name") or info.get("endpoint", {}).get("spec") or run.path.name
+    return {
+        "path": str(run.path),
+        "model": str(name),
+        "status": info.get("status"),
+        "start": info.get("start"),
+        "end": info.get("end"),
+        "settings": plainly(_settings(info) | {"last start": starts[-1]}),
+    }
+
+
+def _named(runs: list[dict[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:
+    """With a name for each: the given one, the model's, and where that is the same twice, the folder's too."""
+    if names:
+        return [run | {"name": name} for run, name in zip(runs, names, strict=True)]
+    same = len({run["model"] for run in runs}) < len(runs)
+    return [run | {"name": f"{run['model']} ({Path(run['path']).name})" if same else run["model"]} for run in runs]
+
+
+def _settings(info: Mapping[str, Any]) -> dict[str, Any]:
+    """run.json less what is long and says nothing to a reader."""
+    tasks = {name: {k: v for k, v in about.items() if k != "shared_clips"} for name, about in info["tasks"].items()}
+    return {name: value for name, value in info.items() if name != "starts"} | {"tasks": tasks}
+
+
+def _title(wish: Wish, runs: Sequence[StoredRun]) -> str:
+    if is_training(wish.run):
+        return f"Training {wish.run.resolve().name}"
+    return " against ".join(dict.fromkeys(_about(run)["model"] for run in runs))
+
+
+def _trained(wish: Wish) -> dict[str, Any]:
+    """The stages of a training run with their curves, and which evaluations the browser of samples shows."""
+    if wish.against is not None:
+        raise UserError(f"{wish.against}: a training run is shown by itself: leave the second folder out.")
+    found = stages(wish.run)
+    evaluated = [(stage.name, stage.evaluated) for stage in found if stage.evaluated is not None]
+    shown = evaluated if len(evaluated) < 2 else [evaluated[0], evaluated[-1]]
+    return {
+        "shown": [run for _, run in shown],
+        "names": [name for name, _ in shown],
+        "recipe": recipe(wish.run),
+        "stages": [
+            {
+                "name": stage.name,
+                "about": plainly(dict(stage.about)),
+                "state": str(stage.about.get("state", "")),
+                "curves": stage.curves,
+                "torn": stage.torn,
+                "scores": [] if stage.evaluated is None else _scores(stage.evaluated, wish.part_of),
+            }
+            for stage in found
+            if stage.name != BASE or stage.evaluated is not None
+        ],
+    }
+
+
+def _scores(run: StoredRun, part_of: PartOf) -> list[dict[str, Any]]:
+    scores = []
+    for name, about in run.info.get("tasks", {}).items():
+        part = part_of(run, name)
+        expected = int(about.get("questions", 0)) * part.repeats
+        summary = summarise(part.task, part.records(), expected=expected, samples_k=part.repeats, scorer=part.scorer)
+        scores.append({key: summary[key] for key in ("task", "n", "official", "strict", "unanswered", "chains")})
+    return scores

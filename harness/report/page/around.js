@@ -1,0 +1,167 @@
+// What else there is to a run: does it listen, does the order of options decide, what judges say, what it cost.
+
+function around(task) {
+  const parts = task.runs.flatMap((run, place) => {
+    const own = ["plain", "listening", "orders", "averaged"]
+      .filter((kind) => run[kind])
+      .map((kind) => ({ where: "this run", kind, found: run[kind] }));
+    const lines = [...own, ...run.neighbours].map(beside).filter(Boolean).concat(run.judges.map(judge));
+    if (run.repeats) lines.push(repeats(run.repeats));
+    if (run.forced?.calibration) lines.push(calibrated(run.forced.calibration));
+    return lines.length && task.runs.length > 1
+      ? [el("h3", { class: `run-${RUNS[place]}` }, runName(place)), ...lines]
+      : lines;
+  });
+  return parts.length ? card("Listening, order, judges", null, parts) : null;
+}
+
+function line(title, text, more) {
+  return el(
+    "div",
+    { class: "fact" },
+    el("b", {}, seen(title)),
+    el("p", {}, text),
+    more ? el("p", { class: "note" }, more) : null,
+  );
+}
+
+function beside({ where, kind, found }) {
+  if (kind === "listening" && found.gap) {
+    const { gap, same_choice: same } = found;
+    return line(
+      `Listening (${where})`,
+      `${signed(gap.gap)} points come from the clip, interval ${signed(gap.low)} to ${signed(gap.high)}`,
+      same ? `${percent(same.accuracy)} % of the choices are the same without it; ${count(found.n)} questions` : "",
+    );
+  }
+  if (kind === "orders" && found.moved) {
+    return line(
+      `Order of the options (${found.orders} orders)`,
+      `${percent(found.moved.accuracy)} % of ${count(found.n)} choices move with the order, interval ${between(found.moved)}`,
+      `right in every order ${percent(found.right_in_all)} %, in some ${percent(found.right_in_some)} %`,
+    );
+  }
+  if (kind === "averaged" && found.strict)
+    return line("Mean over the orders", `${percent(found.strict.accuracy)} % right, interval ${between(found.strict)}`);
+  if (kind === "plain" && found.gap) {
+    const differ = found.differ ? `${percent(found.differ.accuracy)} % of the choices differ; ` : "";
+    return line(
+      `Style of answer (${where})`,
+      `${signed(found.gap.gap)} points against plain answers, interval ${signed(found.gap.low)} to ${signed(found.gap.high)}`,
+      `${differ}${count(found.n)} questions`,
+    );
+  }
+  return null;
+}
+
+function judge({ where, summary }) {
+  if (summary.kinds)
+    return line(
+      `Judge's calibration (${where})`,
+      `${percent(summary.marks.accuracy)} % of ${count(summary.marks.n)} known marks were given, interval ${between(summary.marks)}`,
+    );
+  const range =
+    summary.rubrics === null
+      ? `between ${summary.between?.[0]} and ${summary.between?.[1]}: ${summary.unscored} are unscored`
+      : `${summary.rubrics} (95 % interval ${summary.low} to ${summary.high})`;
+  const agree = summary.agreement ? `; pairs of calls agree on ${percent(summary.agreement.pairs)} % of marks` : "";
+  return line(
+    `Rubrics (${where})`,
+    range,
+    `${plural(summary.calls, "call")} a chain, ${count(summary.n)} questions${agree}`,
+  );
+}
+
+function repeats(told) {
+  const passes = Object.entries(told.pass)
+    .map(([at, share]) => `pass@${at} ${percent(share)} %`)
+    .join(", ");
+  return line(
+    `${told.k} answers to each question`,
+    `majority ${percent(told.majority.accuracy)} %; ${passes}`,
+    `standard deviation of the mean ${(100 * told.strict.sd).toFixed(2)} points`,
+  );
+}
+
+function calibrated(told) {
+  return line(
+    "Calibration of forced answers",
+    `expected calibration error ${percent(told.ece)} points (${percent(told.ece_by_chance)} by chance alone), Brier ${figure(told.brier)}`,
+    `mean confidence ${percent(told.confidence)} %, right ${percent(told.accuracy)} % of ${count(told.n)}`,
+  );
+}
+
+function costs(task) {
+  const rows = [
+    ["seconds a response, mean", (run) => (run.seconds.mean === null ? "\u2013" : figure(run.seconds.mean))],
+    [
+      "median, 95 % within",
+      (run) => (run.seconds.median === null ? "\u2013" : `${figure(run.seconds.median)}, ${figure(run.seconds.p95)}`),
+    ],
+    ["tokens read, written", (run) => `${count(run.tokens.in)}, ${count(run.tokens.out)}`],
+    [
+      "chains, characters on the mean",
+      (run) => (run.chains.n ? `${count(run.chains.n)}, ${count(Math.round(run.chains.mean))}` : "none"),
+    ],
+    ["requests", (run) => count(run.attempts)],
+    [
+      "clips heard",
+      (run) =>
+        Object.entries(run.clips)
+          .map(([rule, n]) => `${count(n)} ${rule}`)
+          .join(", ") || "none",
+    ],
+  ];
+  const titles = ["", ...task.runs.map((_, place) => (task.runs.length > 1 ? runName(place) : ""))];
+  return card(
+    "What it took",
+    null,
+    table(
+      titles,
+      rows.map(([name, of]) => [name, ...task.runs.map(of)]),
+    ),
+  );
+}
+
+function drawSettings() {
+  const runs = page.first.runs,
+    training = page.first.training;
+  const all = runs.map((run) => new Map(run.settings));
+  const names = [...new Set(all.flatMap((one) => [...one.keys()]))];
+  const lines = names.map((name) => {
+    const values = all.map((one) => one.get(name) ?? "\u2013");
+    const differs = values.length > 1 && values[0] !== values[1];
+    return [
+      el("span", { class: differs ? "differs" : null }, seen(name)),
+      ...values.map((value) => words(value.slice(0, 2000))),
+    ];
+  });
+  put(
+    byId("view-settings"),
+    training
+      ? card(
+          "Recipe",
+          null,
+          table(
+            ["Setting", "Value"],
+            training.recipe.map(([name, value]) => [seen(name), words(value)]),
+          ),
+        )
+      : null,
+    runs.length
+      ? card(
+          "Settings",
+          runs.length > 1 ? "What differs stands out." : null,
+          table(
+            [
+              "Setting",
+              ...runs.map((run, place) => (runs.length > 1 ? `${runName(place)}  ${seen(run.path)}` : seen(run.path))),
+            ],
+            lines,
+            { class: "settings" },
+          ),
+        )
+      : null,
+    el("p", { class: "note" }, `Made ${page.first.made} by dtbench ${page.first.dtbench}.`),
+  );
+}

@@ -1,0 +1,119 @@
+// A training run: its stages with their evaluations, and every metric that was logged, over all steps.
+
+function drawTraining() {
+  const { stages } = page.first.training;
+  const laid = layOut(stages);
+  const names = [...new Set(laid.flatMap((stage) => Object.keys(stage.curves)))].sort(byRank);
+  const search = el("input", { type: "search", placeholder: "Search metrics", "aria-label": "Search metrics" });
+  const grid = el("div", { class: "curves" });
+  const draw = () =>
+    put(
+      grid,
+      names.filter((name) => name.toLowerCase().includes(search.value.toLowerCase())).map((name) => metric(name, laid)),
+    );
+  search.addEventListener("input", draw);
+  draw();
+  const torn = stages
+    .filter((stage) => stage.torn)
+    .map((stage) =>
+      el(
+        "p",
+        { class: "note" },
+        `${stage.name}: ${plural(stage.torn, "line")} of its metrics cannot be read, and ${stage.torn === 1 ? "is" : "are"} left out.`,
+      ),
+    );
+  put(
+    byId("view-training"),
+    stageTable(stages),
+    card(
+      "Curves",
+      "Faint: as logged; strong: smoothed. Upright lines part the stages.",
+      names.length ? search : el("p", { class: "note" }, "No metrics were logged."),
+      torn,
+      grid,
+    ),
+  );
+}
+
+// Stages follow each other on one axis; each begins to count its steps anew.
+function layOut(stages) {
+  let begin = 0;
+  return stages
+    .filter((stage) => Object.keys(stage.curves).length)
+    .map((stage) => {
+      const last = Math.max(...Object.values(stage.curves).map((points) => points.at(-1)[0]));
+      const first = Math.min(...Object.values(stage.curves).map((points) => points[0][0]));
+      const offset = first > begin ? 0 : begin;
+      const laid = {
+        name: stage.name,
+        curves: stage.curves,
+        begin: Math.max(begin, first + offset),
+        end: last + offset,
+        offset,
+      };
+      begin = laid.end;
+      return laid;
+    });
+}
+
+const RANK = ["reward", "kl", "entropy", "completion", "length", "grad", "loss", "learning"];
+
+function byRank(one, other) {
+  const rank = (name) => {
+    const place = RANK.findIndex((part) => name.startsWith(part));
+    return place < 0 ? RANK.length : place;
+  };
+  return rank(one) - rank(other) || (one < other ? -1 : 1);
+}
+
+function metric(name, laid) {
+  const stages = laid
+    .map((stage) => ({
+      ...stage,
+      points: (stage.curves[name] ?? []).map(([step, value]) => [step + stage.offset, value]),
+    }))
+    .filter((stage) => stage.points.length);
+  const last = stages.at(-1).points.at(-1);
+  const value = el("b", {}, figure(last[1]));
+  const read = (point) => {
+    value.textContent = point ? `${figure(point[1])} at ${figure(point[0])}` : figure(last[1]);
+  };
+  return el("figure", {}, el("figcaption", {}, el("span", {}, seen(name)), value), curve(name, stages, read));
+}
+
+function stageTable(stages) {
+  const tasks = [...new Set(stages.flatMap((stage) => stage.scores.map((score) => score.task)))];
+  const cell = (stage, name) => {
+    const score = stage.scores.find((one) => one.task === name);
+    if (!score || score.official.accuracy === null) return "\u2013";
+    return [
+      el("b", {}, percent(score.official.accuracy)),
+      el(
+        "span",
+        { class: "note" },
+        ` ${between(score.official)}; strict ${percent(score.strict.accuracy)}, n ${count(score.n)}`,
+      ),
+    ];
+  };
+  const chains = (stage) =>
+    stage.scores.map((score) => (score.chains.n ? count(Math.round(score.chains.mean)) : "none")).join(", ") ||
+    "\u2013";
+  const steps = (stage) => {
+    const all = Object.values(stage.curves);
+    return all.length ? figure(Math.max(...all.map((points) => points.at(-1)[0]))) : "\u2013";
+  };
+  const lines = stages.map((stage) => [
+    seen(stage.name),
+    stage.state ? seen(stage.state) : "\u2013",
+    steps(stage),
+    ...tasks.map((name) => cell(stage, name)),
+    chains(stage),
+  ]);
+  return card(
+    "Stages",
+    tasks.length
+      ? "Official score after each stage, in percent, with its 95 % interval."
+      : "No stage has been evaluated yet.",
+    table(["Stage", "State", "Last step", ...tasks, "Chain, characters"], lines),
+  );
+}

@@ -1,0 +1,128 @@
+"""The questions of a task as the page's browser of samples shows them, each with what every run said to it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+from dtbench.harness.forced import odds_in, probabilities
+from dtbench.harness.outcomes import TOKENS_OUT
+from dtbench.harness.packed import ids_of
+from dtbench.harness.reading.tidy import fold, take_apart
+from dtbench.harness.rescore import StoredTask
+from dtbench.harness.schema import Dataset, Sample
+
+Record = Mapping[str, Any]
+Row = dict[str, Any]
+Piece = tuple[Literal["chain", "said"], bool, str]
+"""A part of a response: of what it is part, whether it is the answer that was read, and its words."""
+
+
+def rows(parts: Sequence[StoredTask], records: Sequence[Sequence[Record]], data: Sequence[Dataset | None]) -> list[Row]:
+    """One for each question that any of the runs has a record of, in the order of the first data set found."""
+    said = [_by_question(each) for each in records]
+    places = [{id_: place for place, id_ in enumerate(ids_of(one.samples))} if one else {} for one in data]
+    ids = list(dict.fromkeys(id_ for each in said for id_ in each))
+    order = next((known for known in places if known), {})
+    ids.sort(key=lambda id_: order.get(id_, len(order)))
+    made = []
+    for id_ in ids:
+        where = next((run for run, known in enumerate(places) if id_ in known), None)
+        dataset = None if where is None else data[where]
+        sample = None if where is None or dataset is None else dataset.samples[places[where][id_]]
+        shown = () if where is None or sample is None else parts[where].shown(sample)
+        own = [each.get(id_, []) for each in said]
+        answers = [[_answer(part, record) for record in each] for part, each in zip(parts, own, strict=True)]
+        made.append({**_asked(id_, sample, shown), "groups": _groups(own), "runs": answers})
+    return made
+
+
+def _by_question(records: Iterable[Record]) -> dict[str, list[Record]]:
+    found: dict[str, list[Record]] = {}
+    for record in records:
+        found.setdefault(record["id"], []).append(record)
+    for answers in found.values():
+        answers.sort(key=lambda record: record["sample"])
+    return found
+
+
+def _asked(id_: str, sample: Sample | None, shown: Sequence[str]) -> Row:
+    return {
+        "id": id_,
+        "question": None if sample is None else sample.question,
+        "options": list(shown),
+        "gold": None if sample is None else sample.answer,
+    }
+
+
+def _groups(said: Iterable[Iterable[Record]]) -> dict[str, str]:
+    told: Mapping[str, Any] = next((one["groups"] for each in said for one in each if one.get("groups")), {})
+    return {name: str(value) for name, value in told.items()}
+
+
+def _answer(part: StoredTask, record: Record) -> Row:
+    head = {"repeat": record["sample"], "clip": record.get("audio")}
+    if "error" in record:
+        error = record["error"]
+        return {**head, "state": "failed", "error": f"{error['kind']}: {error['message']}"}
+    response, read, score = record["response"], record["extraction"], record["score"]
+    usage = response.get("usage") or {}
+    known = {} if (odds := odds_in(record)) is None else {"shares": probabilities(odds)}
+    return {
+        **head,
+        "state": _state(part, record),
+        "official": score["official"]["correct"] if part.task.answers_public else None,
+        "counted": score["official"]["counted"],
+        "choice": read["choice"],
+        "how": read["how"],
+        "finish": response["finish_reason"],
+        "seconds": response.get("seconds"),
+        "tokens": next((usage[name] for name in TOKENS_OUT if name in usage), None),
+        "pieces": pieces(response["text"], read["answer"]),
+        **known,
+    }
+
+
+def _state(part: StoredTask, record: Record) -> str:
+    if record["extraction"]["choice"] is None:
+        return "unanswered"
+    if not part.task.answers_public:
+        return "answered"
+    return "right" if record["score"]["correct"] else "wrong"
+
+
+def pieces(text: str, answer: str) -> list[Piece]:
+    """The text cut where the chain ends, and around the words in which the answer was read; joined, the whole text."""
+    begin = _end_of_chain(text)
+    mark = _place_of(text, answer, begin)
+    cuts = sorted({0, begin, *mark, len(text)})
+    return [
+        ("chain" if start < begin else "said", mark[0] <= start < mark[1], text[start:end])
+        for start, end in itertools.pairwise(cuts)
+    ]
+
+
+def _end_of_chain(text: str) -> int:
+    """Where what was said begins: 0 where there is no chain, the end where nothing follows one."""
+    parts = take_apart(text)
+    if not parts.thinking:
+        return 0
+    said = parts.said.strip()
+    place = text.rfind(said) if said else -1
+    return len(text) if place < 0 else place
+
+
+def _place_of(text: str, answer: str, begin: int) -> tuple[int, int]:
+    """Where the answer's words stand, the last of several, before the chain's only where nowhere else."""
+    words = answer.strip()
+    if not words:
+        return (0, 0)
+    # Some readings hold the folded text: folding keeps every place.
+    for where, wanted in ((text, words), (fold(text), fold(words))):
+        place = where.rfind(wanted, begin)
+        if place < 0:
+            place = where.rfind(wanted)
+        if place >= 0:
+            return (place, place + len(wanted))
+    return (0, 0)

@@ -1,0 +1,121 @@
+"""Runs for reports: chains of any length, answers of every kind, and what lies beside a run."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from made_up_run import Record, answered, failed, write_run
+from small_data import mmar_items, write_json
+from sounds import encoded, sine
+
+from dtbench.harness import registry
+from dtbench.harness.schema import Sample
+from dtbench.harness.store import RunFolder
+
+Says = Callable[[Sample, int], str | None]
+WORDS = (
+    "the sound begins softly then a bright click follows and something rings out over a low hum while it fades".split()
+)
+HOSTILE = (
+    "</script><script>window.hacked = 1</script>",
+    "<img src=x onerror='window.hacked = 2'><svg onload='window.hacked = 3'>",
+    "<a href='javascript:window.hacked = 4'>click</a> javascript:window.hacked=4",
+    'line\u2028paragraph\u2029end `${window.hacked = 5}` "; window.hacked = 6; //',
+    "half \ud800 of a sign and \udfff the other",
+    "\u202egnp.exe reversed \u2066 isolate \u200f mark",
+    "W" * 30000,
+    "<!-- <script> --!> ]]> <style>body{display:none}</style><meta http-equiv=refresh content='0;url=x'>",
+    "\x00\x07\x1b[31mred\x7f \u0301\u0301\u0301 \U0001f469\u200d\U0001f467 \r\n<base href=//x>",
+)
+"""What a model may write to make a page do its bidding."""
+
+
+def chained(seed: int, share: float, typical: int = 67) -> Says:
+    """A model that reasons for about so many words and is right so often; now and then it says nothing, or fails."""
+    dice = random.Random(seed)
+
+    def says(sample: Sample, repeat: int) -> str | None:
+        length = int(dice.lognormvariate(math.log(typical), 0.7))
+        chain = " ".join(dice.choice(WORDS) for _ in range(length)).capitalize()
+        luck = dice.random()
+        if luck < 0.02:
+            return None
+        if luck < 0.05:
+            return f"<think>{chain}. I cannot tell"
+        wrong = next(one for one in sample.choices if one != sample.answer)
+        fits = dice.random() < share - 0.03 * (length / typical - 1)
+        return f"<think>{chain}.</think>\nAnswer: {sample.answer if fits else wrong}"
+
+    return says
+
+
+def audible(folder: Path, count: int, clips: int) -> Path:
+    """A made-up MMAR of which the first questions can be heard."""
+    items = mmar_items(count)
+    for number, item in enumerate(items[:clips]):
+        path = folder / item["audio_path"]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encoded(sine(300.0 + 250.0 * (number % 8), 0.6, 16000), 16000).data)
+    write_json(folder / "MMAR-meta.jsonl", items)
+    return folder
+
+
+def two_runs(folder: Path, count: int = 300, clips: int = 12) -> tuple[Path, Path]:
+    """Two runs on the same questions, the second one better."""
+    data = audible(folder / "data", count, clips)
+    for name, seed, share in (("first", 1, 0.62), ("second", 2, 0.78)):
+        write_run(folder / name, {"mmar": data}, chained(seed, share))
+    return folder / "first", folder / "second"
+
+
+def run_that_says(path: Path, data: Path, texts: Sequence[str], task: str = "mmar") -> Path:
+    """A run whose answers are these texts, in turn."""
+    plan = registry.task(task)
+    dataset = plan.load(data)
+    about = {"data": {"version": dataset.version, "sha256": dataset.sha256, "source": str(data)}}
+    settings = {"model": {"name": texts[0][:40]}, "tasks": {task: {**about, "questions": len(dataset.samples)}}}
+    with RunFolder.start(path, settings, command=["dtbench", "run", texts[0]]) as run:
+        for number, sample in enumerate(dataset.samples):
+            run.append(task, _hostile(plan, sample, texts[number % len(texts)], number))
+        run.finish("done")
+    return path
+
+
+def _hostile(task: object, sample: Sample, text: str, number: int) -> Record:
+    if number % 7 == 5:
+        record = failed(sample)
+        record["error"]["message"] = text
+        return record
+    record = answered(task, sample, f"<think>{text}</think>{text} Answer: {sample.answer}", finish_reason=text[:60])  # type: ignore[arg-type]
+    record["extraction"]["how"] = text[:200]
+    record["groups"] = {**record["groups"], "category": text[:100] or "none"}
+    return record
+
+
+def trained(folder: Path, steps: int = 120) -> Path:
+    """A training run of two stages: metrics that change from step to step, and evaluations that get better."""
+    data = audible(folder / "data", 200, 0)
+    dice = random.Random(7)
+    for number, (name, share) in enumerate((("base", 0.4), ("stage-1", 0.6), ("stage-2", 0.75))):
+        write_run(folder / "out" / name / "eval", {"mmar": data}, chained(number, share))
+        if number:
+            lines = [_metrics(dice, step, number, steps) for step in range(1, steps + 1)]
+            path = folder / "out" / name / "metrics.jsonl"
+            path.write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"step": 1')
+    stages = [{"name": f"stage-{number}", "state": "done", "steps": steps} for number in (1, 2)]
+    told = {"recipe": {"name": "two stages", "learning_rate": 1e-6}, "stages": stages}
+    (folder / "out" / "train.json").write_text(json.dumps(told))
+    return folder / "out"
+
+
+def _metrics(dice: random.Random, step: int, stage: int, steps: int) -> dict[str, object]:
+    done = (step / steps + stage - 1) / 2
+    noise = dice.gauss(0, 0.04)
+    rewards = {"reward": 0.4 + 0.7 * done + noise, "reward/accuracy": 0.3 + 0.4 * done + noise, "reward/format": 0.9}
+    lengths = {"completion_length": 40 + 260 * done + 40 * noise, "kl": 0.1 * done, "entropy": 1.1 - 0.6 * done}
+    norms = {f"grad_norm/{part}": abs(dice.gauss(0.3, 0.1)) for part in ("audio_tower", "projector", "language_model")}
+    return {"step": step, **rewards, **lengths, "grad_norm": 0.5 + abs(noise), **norms, "note": "no number"}
