@@ -53,10 +53,9 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
     as_json: AsJson = False,
 ) -> None:
     """Ask a judge of each right answer's chain which criteria it meets; run again, it goes on where it stopped."""
-    from dtbench.harness.judge.price import price_of
-
     from dtbench.harness.cli.score_run import stored_task
     from dtbench.harness.judge.plan import How
+    from dtbench.harness.judge.price import price_of
     from dtbench.harness.judge.session import Wish, foreseen, hold
     from dtbench.harness.judge.wording import OURS, read_wording
     from dtbench.harness.store import StoredRun

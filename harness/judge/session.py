@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dtbench.harness.judge.price import Price
-
 from dtbench.harness.errors import UserError
 from dtbench.harness.interrupts import heeded, terminable
 from dtbench.harness.judge.ask import Going, Judging
 from dtbench.harness.judge.calibrate import Made, made_of, plan_for, trusted
 from dtbench.harness.judge.pace import Pace
 from dtbench.harness.judge.plan import How, Plan, plan_of
+from dtbench.harness.judge.price import Price
 from dtbench.harness.judge.summary import summarise, tokens_of
 from dtbench.harness.model import Model
 from dtbench.harness.rescore import StoredTask, find_data
