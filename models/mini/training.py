@@ -24,7 +24,7 @@ from dtbench.tasks.mini_world.items import Item
 class Recipe:
     """What decides the outcome, beside the seed."""
 
-    steps: int = 1400
+    steps: int = 1800
     rows: int = 24
     clips: int = 12_000
     rate: float = 1.5e-3
