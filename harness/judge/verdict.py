@@ -56,8 +56,10 @@ def json_values(text: str) -> Iterator[Any]:
     for begin in _BEGINNING.finditer(text):
         try:
             value, _ = json.JSONDecoder().raw_decode(text, begin.start())
-        except (ValueError, RecursionError):
+        except ValueError:
             continue
+        except RecursionError:  # deeper than any verdict, and each bracket of it would take as long again
+            return
         yield value
 
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from dtbench.harness.errors import ModelError, UserError
+from dtbench.harness.errors import DtbenchError, ModelError, UserError
 from dtbench.harness.judge.ask import Paced
 from dtbench.harness.judge.pace import Pace
 from dtbench.harness.judge.verdict import UnreadableError
@@ -118,10 +118,11 @@ class Evaluator:
         return self._background
 
     async def _ask_all(self, model: Paced, missing: Mapping[str, Question], report: Report) -> dict[str, _Answer]:
-        async with asyncio.TaskGroup() as group:
-            tasks = {
-                key: group.create_task(self._ask(model, key, question, report)) for key, question in missing.items()
-            }
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = {key: group.create_task(self._ask(model, key, one, report)) for key, one in missing.items()}
+        except ExceptionGroup as errors:
+            raise next((one for one in errors.exceptions if isinstance(one, DtbenchError)), errors) from None
         return {key: task.result() for key, task in tasks.items()}
 
     async def _ask(self, model: Paced, key: str, question: Question, report: Report) -> _Answer:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from dtbench.harness.task import lettered
 from dtbench.training.rewards.settings import RewardSettings
 from dtbench.training.rows import Row
 
@@ -74,7 +75,7 @@ def is_loop(row: Row, chain: str, settings: RewardSettings) -> bool:
 
 def is_nothing_new(row: Row, chain: str, settings: RewardSettings) -> bool:
     """The question, its options or the answer handed back."""
-    given = set(_words(" ".join((row.question, *row.choices, row.answer))))
+    given = set(_words(" ".join((row.question, lettered(row.choices), row.answer))))
     telling = set(_words(chain)) - _SAY_LITTLE
     return len(telling - given) < max(1, NEW_SHARE * len(telling))
 

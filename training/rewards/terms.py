@@ -46,6 +46,8 @@ class Batch:
     settings: RewardSettings
     services: Services
     report: Report
+    marks: Sequence[float | None] | None = None
+    """The evaluator's, of the comparable ones, once it was asked."""
 
     def comparable(self) -> list[int]:
         """The places of right answers whose chains no guard rules out: only those are like a reference at all."""
@@ -75,21 +77,20 @@ def template(batch: Batch) -> list[float]:
 
 
 def consistency(batch: Batch) -> list[float]:
-    """1 where the chain supports the answer given, right or wrong."""
-    by_words = [
-        float(concludes(taken.chain, taken.extraction.choice, row.choices))
-        for row, taken in zip(batch.rows, batch.taken, strict=True)
-    ]
+    """1 where the chain supports the answer given, right or wrong; without a verdict, its words decide."""
     places = [
         at for at, taken in enumerate(batch.taken) if taken.extraction.choice is not None and batch.caught[at] is None
     ]
-    if batch.settings.consistency == WORDS:
-        return batch.spread(places, [by_words[at] for at in places])
-    questions = [_support(batch.rows[at], batch.taken[at]) for at in places]
-    verdicts = batch.services.decide(questions, batch.report)
+    verdicts: Sequence[Verdict | None] = [None] * len(places)
+    if batch.settings.consistency != WORDS:
+        questions = [_support(batch.rows[at], batch.taken[at]) for at in places]
+        verdicts = batch.services.decide(questions, batch.report)
     return batch.spread(
         places,
-        [by_words[at] if said is None else float(said["supports"]) for at, said in zip(places, verdicts, strict=True)],
+        [
+            _by_words(batch, at) if said is None else float(said["supports"])
+            for at, said in zip(places, verdicts, strict=True)
+        ],
     )
 
 
@@ -109,7 +110,7 @@ def embedding(batch: Batch) -> list[float]:
 
 
 def hybrid(batch: Batch) -> list[float]:
-    """The two together, half each; where there is no verdict, the embedding alone."""
+    """Both, half each unless the recipe says otherwise; where there is no verdict, the embedding alone."""
     places = batch.comparable()
     share = batch.settings.embedding_share
     return batch.spread(
@@ -136,18 +137,28 @@ def on_grid(value: float) -> float:
     return round(value * ROUND) / ROUND
 
 
-def _marks(batch: Batch, places: Sequence[int]) -> list[float | None]:
-    """The evaluator's marks as one number each, None where it came to none."""
+def _by_words(batch: Batch, at: int) -> float:
+    taken = batch.taken[at]
+    return float(concludes(taken.chain, taken.extraction.choice, batch.rows[at].choices))
+
+
+def _marks(batch: Batch, places: Sequence[int]) -> Sequence[float | None]:
+    """The evaluator's marks as one number each, None where it came to none; given once for all rewards of a batch."""
+    if batch.marks is None:
+        given = _given(batch, places)
+        for marks in given:
+            if marks is not None:
+                batch.report.marked(marks._asdict())
+        batch.marks = [None if marks is None else marks.mean for marks in given]
+    return batch.marks
+
+
+def _given(batch: Batch, places: Sequence[int]) -> list[Marks | None]:
     if batch.settings.evaluator == EVENTS:
-        given: list[Marks | None] = [events.marks(batch.rows[at], batch.taken[at].chain) for at in places]
-    else:
-        questions = [_compare(batch.rows[at], batch.taken[at].chain) for at in places]
-        verdicts = batch.services.decide(questions, batch.report)
-        given = [None if said is None else Marks(**said) for said in verdicts]
-    for marks in given:
-        if marks is not None:
-            batch.report.marked(marks._asdict())
-    return [None if marks is None else marks.mean for marks in given]
+        return [events.marks(batch.rows[at], batch.taken[at].chain) for at in places]
+    questions = [_compare(batch.rows[at], batch.taken[at].chain) for at in places]
+    verdicts = batch.services.decide(questions, batch.report)
+    return [None if said is None else Marks(**said) for said in verdicts]
 
 
 def _near(batch: Batch, places: Sequence[int]) -> list[float]:

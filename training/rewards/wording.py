@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -97,11 +96,14 @@ def _object(text: str, names: tuple[str, ...]) -> Mapping[str, Any]:
 
 
 def _whole(name: str, value: object, most: int) -> int:
-    number = value
-    if isinstance(value, str) and value.strip().isdecimal():
-        number = int(value.strip()[:6])
-    if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
-        raise UnreadableError(f"the mark {name!r} is {json.dumps(value)[:40]}, a number is expected")
-    if number != int(number) or not 0 <= number <= most:
-        raise UnreadableError(f"the mark {name!r} is {number:g}, a whole number from 0 to {most} is expected")
+    number = int(value.strip()[:6]) if isinstance(value, str) and value.strip().isdecimal() else value
+    # A number that is none is within no bounds.
+    if (
+        isinstance(number, bool)
+        or not isinstance(number, int | float)
+        or not 0 <= number <= most
+        or number != int(number)
+    ):
+        told = json.dumps(value)[:40]
+        raise UnreadableError(f"the mark {name!r} is {told}, a whole number from 0 to {most} is expected")
     return int(number)
