@@ -21,6 +21,7 @@ COMMANDS = {
     "run": "Ask a model the questions of benchmarks, keep every answer, print the scores.",
     "score": "Score a prediction file exactly as the benchmark's authors do.",
     "compare": "Say whether a run is better than another, question by question.",
+    "chains": "Write captions, questions and reference chains for training data, by language models.",
     "mine": "Keep the questions of training data that a checkpoint sometimes gets right.",
     "gate": "Pass or stop a candidate in CI: no worse than a baseline, by more than is allowed.",
     "board": "Show what papers and boards report, with runs of yours among them.",
