@@ -289,6 +289,15 @@ def test_a_chain_cannot_end_before_its_end() -> None:
         assert fenced(chat.asked[0]) == sly
 
 
+def test_the_recipes_options_reach_the_evaluator() -> None:
+    options = {"temperature": 0.6, "max_tokens": 900, "extra": {"chat_template_kwargs": {"enable_thinking": False}}}
+    with chatting(default=Turn(marks(5))) as chat:
+        rewarded(settings(chat, evaluator_options=options), "evaluator", texts=TEXTS[:1])
+        body = chat.asked[0].json()
+    assert (body["temperature"], body["max_tokens"]) == (0.6, 900)
+    assert body["chat_template_kwargs"] == {"enable_thinking": False}
+
+
 def test_a_key_reaches_the_endpoint_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DTBENCH_API_KEY", "sk-very-secret-key-of-mine")
     body = json.dumps({"error": {"message": "the key sk-very-secret-key-of-mine is out of money"}}).encode()

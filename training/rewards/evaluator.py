@@ -13,14 +13,11 @@ from dtbench.harness.judge.verdict import UnreadableError
 from dtbench.harness.retry import Policy, ask
 from dtbench.harness.schema import Prompt
 from dtbench.models.server import Server
-from dtbench.models.settings import Settings
 from dtbench.training.rewards.background import Background
 from dtbench.training.rewards.cache import Cache, content_key
 from dtbench.training.rewards.report import Report
 from dtbench.training.rewards.settings import EVENTS, RewardSettings
 
-LONGEST_REPLY = 4096
-"""Tokens: room for a model that thinks before it marks."""
 Verdict = Mapping[str, Any]
 
 
@@ -101,14 +98,7 @@ class Evaluator:
     def _connected(self) -> Paced:
         self._background_running()
         if self._model is None:
-            settings = Settings(
-                model=self._settings.evaluator_model,
-                temperature=0.0,
-                max_tokens=LONGEST_REPLY,
-                timeout=self._settings.timeout,
-                absence=self._settings.patience,
-            )
-            self._server = Server.reached(self._settings.evaluator, settings)
+            self._server = Server.reached(self._settings.evaluator, self._settings.connection())
             self._model = Paced(self._server, Pace(self._settings.concurrency))
         return self._model
 

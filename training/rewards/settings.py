@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from dtbench.harness.errors import UserError, nearest
+from dtbench.models.settings import Settings
 
 GUARDS = ("empty", "huge", "loop", "nothing new", "word salad", "copy", "instruction")
 """What rules a chain out, in the order in which it is looked for."""
@@ -16,6 +17,8 @@ EVENTS = "mini events"
 """The grader of the benchmark mini, which needs no model."""
 NGRAMS = "ngrams"
 """Cosine of word n-grams, which needs no model."""
+LONGEST_REPLY = 4096
+"""Tokens of the evaluator: room for a model that thinks before it marks."""
 WORDS, EVALUATOR = "words", "evaluator"
 
 
@@ -57,6 +60,8 @@ class RewardSettings:
     evaluator_model: str | None = None
     """Its name there; not needed where only one is served."""
     evaluator_seed: int = 42
+    evaluator_options: Mapping[str, Any] = field(default_factory=dict)
+    """How it is asked, as -M says it of a model: `temperature`, `max_tokens`, `extra` for fields of one's own."""
     embedding: str = "BAAI/bge-m3"
     """A model of sentence-transformers, the URL of an endpoint, or `ngrams`."""
     embedding_model: str | None = None
@@ -93,6 +98,7 @@ class RewardSettings:
             raise UserError(f"rewards: consistency = {self.consistency!r}: {WORDS!r} or {EVALUATOR!r} is expected.")
         if self.evaluator and self.evaluator != EVENTS and "://" not in self.evaluator:
             raise UserError(f"rewards: evaluator = {self.evaluator!r}: a URL or {EVENTS!r} is expected.")
+        self.connection()
         self._refuse_outside("max_failed", self.max_failed, 0.0, 1.0)
         self._refuse_outside("embedding_share", self.embedding_share, 0.0, 1.0)
         for name in ("concurrency", "attempts", "least_words", "most_characters"):
@@ -110,13 +116,20 @@ class RewardSettings:
         """As JSON holds it; reward_settings() reads it back."""
         return {**dataclasses.asdict(self), "cache": None if self.cache is None else str(self.cache)}
 
+    def connection(self) -> Settings:
+        """How the evaluator is asked; a UserError for an option that there is not."""
+        known = {one.name for one in dataclasses.fields(Settings)} - {"model", "seed", "n"}
+        for name in self.evaluator_options:
+            if name not in known:
+                raise UserError(f"rewards: evaluator_options: unknown option {name!r}. {nearest(name, known)}")
+        usual = {"temperature": 0.0, "max_tokens": LONGEST_REPLY, "timeout": self.timeout, "absence": self.patience}
+        return Settings(**{**usual, **self.evaluator_options, "model": self.evaluator_model})
+
 
 def reward_settings(table: Mapping[str, Any]) -> RewardSettings:
     """The settings of a recipe's table, or of what plain() wrote; a UserError for a name or kind that is not known."""
     given = _checked(RewardSettings, table, "rewards")
     if "template" in given:
-        if not isinstance(given["template"], Mapping):
-            raise UserError("rewards: template: a table is expected, such as { opening = '<reasoning>', ... }.")
         given["template"] = Template(**_checked(Template, given["template"], "template"))
     if given.get("cache") is not None:
         given["cache"] = Path(given["cache"])
@@ -133,18 +146,21 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     "Path | None": (str, Path, type(None)),
     "tuple[str, ...]": (list, tuple),
     "Template": (Mapping,),
+    "Mapping[str, Any]": (Mapping,),
 }
+
+
+_NAMED = {"tuple[str, ...]": "a list of texts", "Template": "a table", "Mapping[str, Any]": "a table"}
 
 
 def _checked(kind: type, table: Mapping[str, Any], where: str) -> dict[str, Any]:
     """The table, once every name and kind in it is known."""
-    fields = {field.name: str(field.type) for field in dataclasses.fields(kind)}
+    fields = {one.name: str(one.type) for one in dataclasses.fields(kind)}
     for name, value in table.items():
         if name not in fields:
             raise UserError(f"{where}: unknown setting {name!r}. {nearest(name, fields)}")
         allowed = _KINDS[fields[name]]
         if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
-            raise UserError(
-                f"{where}: {name} = {value!r}: {fields[name].replace('tuple[str, ...]', 'a list')} expected."
-            )
+            wanted = _NAMED.get(fields[name], fields[name])
+            raise UserError(f"{where}: {name} = {value!r}: {wanted} expected.")
     return dict(table)
