@@ -18,7 +18,7 @@ from chains import GOOD, OTHER, REFERENCE, ROW, completion, fenced, gullible, ho
 from chat_server import Asked, Chat, Turn, chatting, nobody
 
 from dtbench.harness.errors import MachineryError, UserError
-from dtbench.training.rewards import Rewards, RewardSettings, Row, Scores
+from dtbench.training.rewards import Rewards, RewardSettings, Row, Scores, check
 from dtbench.training.rewards.cache import Cache
 from dtbench.training.rewards.embedding import ngram_cosine
 from dtbench.training.rewards.terms import on_grid
@@ -267,8 +267,12 @@ def test_an_endpoint_that_is_not_there_stops_it_at_once() -> None:
 
 
 def test_a_reward_that_needs_an_endpoint_says_so_where_none_is_named() -> None:
-    with pytest.raises(UserError, match="evaluator: a URL is expected"):
-        rewarded(RewardSettings(embedding="ngrams"), "evaluator")
+    for name in ("evaluator", "hybrid", "consistency"):
+        with pytest.raises(UserError, match=f"reward '{name}': no evaluator is named"):
+            check([name], RewardSettings(embedding="ngrams"))
+    with pytest.raises(UserError, match="reward 'consistency': no evaluator is named"):
+        check(["consistency"], RewardSettings(evaluator="mini events"))
+    check(["accuracy", "format", "embedding"], RewardSettings())
 
 
 def test_a_chain_that_talks_to_the_evaluator_earns_nothing_and_is_not_even_sent() -> None:
@@ -279,7 +283,7 @@ def test_a_chain_that_talks_to_the_evaluator_earns_nothing_and_is_not_even_sent(
         scores = rewarded(settings(chat), "evaluator", "consistency", texts=[sly])
         assert len(chat.asked) == 1
     assert scores.values == {"evaluator": [0], "consistency": [0]}
-    assert scores.report.counts["guard instruction"] == 1
+    assert scores.report.counts["guard_instruction"] == 1
 
 
 def test_a_chain_cannot_end_before_its_end() -> None:

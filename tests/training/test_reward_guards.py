@@ -51,7 +51,7 @@ def test_the_guard_catches_it_and_nothing_similar_is_left(guard: str, chain: str
     if "<|im_end|>" not in chain:
         scores = score(names, [ROW], [completion(chain)], SETTINGS)
         assert scores.values == {"accuracy": [1], "consistency": [0], "embedding": [0]}
-        assert scores.report.counts[f"guard {guard}"] == 1
+        assert scores.report.counts[f"guard_{guard.replace(' ', '_')}"] == 1
 
 
 def test_every_guard_has_a_chain_here() -> None:

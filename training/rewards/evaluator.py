@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from dtbench.harness.errors import DtbenchError, ModelError, UserError
+from dtbench.harness.errors import DtbenchError, ModelError
 from dtbench.harness.judge.ask import Paced
 from dtbench.harness.judge.pace import Pace
 from dtbench.harness.judge.verdict import UnreadableError
@@ -16,7 +16,7 @@ from dtbench.models.server import Server
 from dtbench.training.rewards.background import Background
 from dtbench.training.rewards.cache import Cache, content_key
 from dtbench.training.rewards.report import Report
-from dtbench.training.rewards.settings import EVENTS, RewardSettings
+from dtbench.training.rewards.settings import RewardSettings
 
 Verdict = Mapping[str, Any]
 
@@ -45,8 +45,6 @@ class Evaluator:
     """An endpoint that marks; connected when it is first asked."""
 
     def __init__(self, settings: RewardSettings, cache: Cache) -> None:
-        if not settings.evaluator or settings.evaluator == EVENTS:
-            raise UserError("rewards: evaluator: a URL is expected, such as http://127.0.0.1:8000/v1, to ask a model.")
         self._settings = settings
         self._cache = cache
         self._policy = Policy(attempts=settings.attempts, waits_in_all=settings.patience)

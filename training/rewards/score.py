@@ -16,7 +16,7 @@ from dtbench.training.rewards.embedding import Nearness, Pair
 from dtbench.training.rewards.evaluator import Evaluator, Question, Verdict
 from dtbench.training.rewards.guards import caught
 from dtbench.training.rewards.report import Report
-from dtbench.training.rewards.settings import RewardSettings
+from dtbench.training.rewards.settings import EVALUATOR, EVENTS, WORDS, RewardSettings
 from dtbench.training.rewards.taken import read
 from dtbench.training.rewards.terms import REWARDS, Batch, on_grid
 from dtbench.training.rows import Row
@@ -49,16 +49,16 @@ class Rewards:
         """The rewards of these names; a MachineryError where too many chains had to do without a verdict."""
         if len(rows) != len(completions):
             raise ValueError(f"{len(rows)} rows and {len(completions)} completions")
-        known = [_known(name) for name in names]
+        check(names, self.settings)
         report = Report()
         report.counts["completions"] = len(rows)
         taken = [
             read(row, text, self.settings.template, self._task) for row, text in zip(rows, completions, strict=True)
         ]
         ruled_out = [caught(row, one.chain, self.settings) for row, one in zip(rows, taken, strict=True)]
-        report.counts.update(f"guard {name}" for name in ruled_out if name is not None)
+        report.counts.update(f"guard_{name.replace(' ', '_')}" for name in ruled_out if name is not None)
         batch = Batch(rows, taken, ruled_out, self.settings, self, report)
-        values = {name: [on_grid(value) for value in REWARDS[name](batch)] for name in known}
+        values = {name: [on_grid(value) for value in REWARDS[name](batch)] for name in names}
         self.total.add(report)
         self._refuse_too_many_failures()
         return Scores(values, report)
@@ -122,10 +122,20 @@ def held(settings: RewardSettings) -> Rewards:
     return _USED[key]
 
 
-def _known(name: str) -> str:
-    if name not in REWARDS:
-        raise UserError(f"unknown reward {name!r}. {nearest(name, REWARDS)}")
-    return name
+def check(names: Sequence[str], settings: RewardSettings) -> None:
+    """Refuse rewards that there are not, or that lack an evaluator; before a stage begins, as well as in it."""
+    for name in names:
+        if name not in REWARDS:
+            raise UserError(f"unknown reward {name!r}. {nearest(name, REWARDS)}")
+        by_model = name == "consistency" and settings.consistency == EVALUATOR
+        if (name in {"evaluator", "hybrid"} and not settings.evaluator) or (
+            by_model and settings.evaluator in {"", EVENTS}
+        ):
+            instead = f"{WORDS!r} for consistency" if by_model else f"{EVENTS!r} with data of mini"
+            raise UserError(
+                f"reward {name!r}: no evaluator is named. rewards: evaluator = 'http://HOST:PORT/v1' is expected, or "
+                f"{instead}."
+            )
 
 
 def _task(name: str) -> Task:
