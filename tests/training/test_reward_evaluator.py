@@ -131,12 +131,12 @@ def test_many_processes_share_a_cache_and_each_reads_what_the_others_wrote(tmp_p
 
 def test_the_cost_is_told_where_the_recipe_names_prices() -> None:
     with chatting(choose=honest) as chat:
-        chosen = settings(chat, million_prompt_tokens=2.0, million_completion_tokens=10.0)
+        chosen = settings(chat, million_prompt_tokens=200.0, million_completion_tokens=1000.0)
         told = rewarded(chosen, "evaluator").report.as_json(chosen)
         unpriced = settings(chat)
         assert "evaluator_cost" not in rewarded(unpriced, "evaluator").report.as_json(unpriced)
     assert (told["evaluator_prompt_tokens"], told["evaluator_completion_tokens"]) == (21, 9)
-    assert told["evaluator_cost"] == pytest.approx((21 * 2 + 9 * 10) / 1e6)
+    assert told["evaluator_cost"] == pytest.approx((21 * 200 + 9 * 1000) / 1e6)
 
 
 UNREADABLE = {

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from dtbench.harness.judge.price import Price
 from dtbench.training.rewards.settings import RewardSettings
 
 LISTED = 5
@@ -49,11 +50,10 @@ class Report:
 
     def cost(self, settings: RewardSettings) -> float | None:
         """What the tokens cost; None where the recipe names no price."""
-        prompt, completion = settings.million_prompt_tokens, settings.million_completion_tokens
-        if not prompt and not completion:
+        price = Price(settings.million_prompt_tokens, settings.million_completion_tokens)
+        if not any(price):
             return None
-        counts = self.counts
-        return (prompt * counts["evaluator_prompt_tokens"] + completion * counts["evaluator_completion_tokens"]) / 1e6
+        return price.of(self.counts["evaluator_prompt_tokens"], self.counts["evaluator_completion_tokens"])
 
     def as_json(self, settings: RewardSettings) -> dict[str, Any]:
         """Counts, the mean of each mark, and the cost where a price is known."""
@@ -61,7 +61,7 @@ class Report:
         told: dict[str, Any] = dict(sorted(self.counts.items()))
         told |= {f"mark_{name}": round(value / marked, 4) for name, value in self.sums.items() if marked}
         if (cost := self.cost(settings)) is not None:
-            told["evaluator_cost"] = round(cost, 6)
+            told["evaluator_cost"] = cost
         return {**told, "failures": list(self.failures)} if self.failures else told
 
 
