@@ -15,6 +15,8 @@ from dtbench.harness.errors import printable
 if TYPE_CHECKING:
     from dtbench.training.mine import Mined
 
+SHORT = ("kept", "never", "hard", "easy", "always", "lacking")
+"""The outcomes as a table of 80 columns has room for."""
 Data = Annotated[str, typer.Argument(metavar="DATA", help="A file of training rows, or mini:train-1, mini:train-2.")]
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where rows.jsonl goes; run again, it goes on there.")]
 Answers = Annotated[int, typer.Option("--samples", metavar="K", help="Answers to each question.")]
@@ -93,7 +95,7 @@ def _print(mined: Mined) -> None:
             (heading, *([""] * (1 + len(OUTCOMES)))),
             *(row(f"  {value}", table[value]) for value in sorted(table)),
         ]
-    print_rows(("", "n", *OUTCOMES), rows)
+    print_rows(("", "n", *SHORT), rows)
     rates = ", ".join(f"{right}: {mined.rates[right]}" for right in range(mined.answers + 1))
     typer.echo(f"right of {mined.answers}   {rates}")
     for note in mined.notes():

@@ -12,6 +12,7 @@ from dtbench.harness.errors import DataError, UserError
 from dtbench.training.rewards import RewardSettings, Scores, Template, reward_settings, score
 from dtbench.training.rewards.consistency import concludes
 from dtbench.training.rewards.embedding import ngram_cosine
+from dtbench.training.rewards.taken import parts
 from dtbench.training.rewards.terms import REWARDS, on_grid
 
 PLAIN = RewardSettings(embedding="ngrams", consistency="words", evaluator="mini events")
@@ -59,6 +60,26 @@ def test_a_template_with_tags_around_the_answer_wants_them() -> None:
     assert scored(right, "format", "accuracy", settings=tagged) == [1, 1]
     assert scored(f"<think>{GOOD}</think>a person arrives", "format", settings=tagged) == [0]
     assert scored(f"{right}<answer>a car leaves</answer>", "format", settings=tagged) == [0]
+
+
+@pytest.mark.parametrize("answer_tags", [("", ""), ("<answer>", "</answer>")])
+def test_the_form_is_read_fast_whatever_is_written(answer_tags: tuple[str, str]) -> None:
+    import time
+
+    template = Template("<reasoning>", "</reasoning>", *answer_tags)
+    long = " " * 20_000
+    texts = [
+        *(f"<reasoning>x</reasoning>{long}", f"<reasoning>x</reasoning>a{long}b", f"<reasoning>{long}", long),
+        *(
+            "<reasoning>" * 5000,
+            f"<reasoning>x</reasoning>{'a ' * 10_000}",
+            f"<reasoning>x{long}</reasoning>{long}a{long}",
+        ),
+    ]
+    began = time.process_time()
+    formed = [parts(text, template) is not None for text in texts]
+    assert time.process_time() - began < 1
+    assert formed == [False] * 6 + [answer_tags[0] == ""]
 
 
 def test_consistency_by_words_is_the_chains_own_conclusion_right_or_wrong() -> None:

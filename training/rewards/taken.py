@@ -39,7 +39,7 @@ class Parts(NamedTuple):
 
 def parts(text: str, template: Template) -> Parts | None:
     """Chain and answer; None where the form is another."""
-    found = _form(template).fullmatch(own_turn(text))
+    found = _form(template).fullmatch(own_turn(text).strip())
     return None if found is None else Parts(found["chain"].strip(), found["answer"].strip())
 
 
@@ -57,9 +57,10 @@ def read(row: Row, completion: str, template: Template, task: Task) -> Taken:
 @functools.lru_cache(maxsize=16)
 def _form(template: Template) -> re.Pattern[str]:
     """One chain that is not empty, then an answer on one line; no tag of the template within either."""
-    tags = [tag for tag in dataclasses.astuple(template)[:4] if tag.strip()]
-    no_tag = f"(?!{'|'.join(re.escape(tag.strip()) for tag in tags)})"
-    opening, closing, before, after = (re.escape(tag.strip()) for tag in dataclasses.astuple(template)[:4])
-    chain = rf"(?P<chain>\s*(?:{no_tag}\S)(?:{no_tag}.)*)"
-    answer = rf"(?P<answer>(?:{no_tag}[^\n]){{1,{template.longest_answer}}})"
-    return re.compile(rf"\s*{opening}{chain}{closing}\s*{before}\s*(?=\S){answer}\s*{after}\s*", re.DOTALL)
+    tags = [tag.strip() for tag in dataclasses.astuple(template)[:4]]
+    no_tag = f"(?!{'|'.join(re.escape(tag) for tag in tags if tag)})"
+    # Two runs of spaces side by side would be tried in every way of parting them: a second and more for a long one.
+    opening, closing, before, after = (rf"{re.escape(tag)}\s*" if tag else "" for tag in tags)
+    chain = rf"(?P<chain>{no_tag}\S(?:{no_tag}.)*)"
+    answer = rf"(?P<answer>(?=\S)(?:{no_tag}[^\n]){{1,{template.longest_answer}}}(?<=\S)\s*)"
+    return re.compile(f"{opening}{chain}{closing}{before}{answer}{after}", re.DOTALL)
