@@ -7,10 +7,13 @@ import dataclasses
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Generic, NamedTuple, TypeVar
 
 from dtbench.harness.errors import ModelError
 from dtbench.harness.model import Model
 from dtbench.harness.schema import Prompt, Response
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +38,31 @@ class Policy:
         return min(self.longest_wait, (retry_after or 0.0) + self.chance() * most)
 
 
+class Kept(NamedTuple, Generic[T]):
+    """What came of asking, and at which attempt."""
+
+    value: T
+    attempts: int
+
+
 async def ask(model: Model, prompt: Prompt, policy: Policy | None = None) -> Response:
     """The answer, its attempts counted; the last ModelError where there is none."""
-    policy = policy or Policy()
+    response, attempts = await persist(lambda: model.generate(prompt), policy or Policy())
+    return response if attempts == 1 else dataclasses.replace(response, attempts=attempts)
+
+
+async def persist(once: Callable[[], Awaitable[T]], policy: Policy) -> Kept[T]:
+    """What `once` gives, tried again as the policy says; its last ModelError where it gives nothing."""
     waited = 0.0
     attempt = 1
     while True:
         try:
-            response = await model.generate(prompt)
+            return Kept(await once(), attempt)
         except ModelError as error:
             error.attempts = attempt
             wait = policy.wait(attempt, error.retry_after)
             if not error.again or attempt >= policy.attempts or waited + wait > policy.waits_in_all:
                 raise
-        else:
-            return response if attempt == 1 else dataclasses.replace(response, attempts=attempt)
         await policy.sleep(wait)
         waited += wait
         attempt += 1

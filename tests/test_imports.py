@@ -33,6 +33,10 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert loaded_by("import dtbench") == ""
 
 
+def test_the_rewards_load_nothing_heavy_into_the_process_of_an_engine() -> None:
+    assert loaded_by("import dtbench.training.rewards") == ""
+
+
 @pytest.mark.parametrize("arguments", [["--help"], *([name, "--help"] for name in COMMANDS)], ids=" ".join)
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     code = f"""

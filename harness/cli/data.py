@@ -1,4 +1,4 @@
-"""`dtbench data`: fetch a benchmark's data, or check what is there."""
+"""`dtbench data`: fetch a benchmark's data, check what is there, turn data of others into training rows."""
 
 from __future__ import annotations
 
@@ -75,6 +75,28 @@ def verify(
         _print(report)
     if report.problems:
         raise typer.Exit(DataError.exit_code)
+
+
+@command.command()
+def convert(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="avqa, audiomcq, musicbench, iemocap or music-avqa.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The data set as published.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The file of training rows.")],
+    as_json: AsJson = False,
+) -> None:
+    """Turn a published data set into training rows; what makes no row is counted."""
+    from dtbench.training.converters.conversion import convert as converted_from
+    from dtbench.training.rows_file import write_rows
+
+    converted = converted_from(name, folder)
+    count = write_rows(out, converted.rows)
+    skipped = dict(converted.skipped.most_common())
+    if as_json:
+        typer.echo(json.dumps({"rows": count, "drafts": converted.drafts, "skipped": skipped, "file": str(out)}))
+        return
+    for why, number in skipped.items():
+        typer.echo(f"left out {number:>7}  {why}")
+    typer.echo(f"{out}: {count} rows, {converted.drafts} of them lack a question or a chain (`dtbench chains`)")
 
 
 def _print(report: DataReport) -> None:

@@ -16,11 +16,13 @@ from dtbench.harness.errors import DtbenchError, printable
 
 COMMANDS = {
     "tasks": "List the benchmarks and what is known of each.",
-    "data": "Fetch a benchmark's data, or check what is there.",
+    "data": "Fetch a benchmark's data, check what is there, or convert data to train on.",
     "models": "List the families of models and what is known of each.",
     "run": "Ask a model the questions of benchmarks, keep every answer, print the scores.",
     "score": "Score a prediction file exactly as the benchmark's authors do.",
     "compare": "Say whether a run is better than another, question by question.",
+    "chains": "Write captions, questions and reference chains for training data, by language models.",
+    "mine": "Keep the training questions that a checkpoint sometimes gets right, and sometimes not.",
     "gate": "Pass or stop a candidate in CI: no worse than a baseline, by more than is allowed.",
     "report": "Write a run, or two side by side, as one page for a browser.",
     "board": "Show what papers and boards report, with runs of yours among them.",

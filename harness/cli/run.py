@@ -92,7 +92,7 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
     from dtbench.harness.store import StoredRun
 
     request = Request(
-        model=_named(model),
+        model=named(model),
         tasks=_names(tasks, task_file),
         task_file=task_file,
         data_dir=data_dir,
@@ -138,7 +138,8 @@ def _names(tasks: str | None, task_file: Path | None) -> list[str]:
     return names
 
 
-def _named(model: str | None) -> str:
+def named(model: str | None) -> str:
+    """The model that --model names; a UserError where it names none."""
     if model is None:
         raise UserError("--model is missing: name one, such as --model first, or the URL of an endpoint.")
     return model

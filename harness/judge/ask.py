@@ -41,7 +41,7 @@ class Judging:
         self._plan = plan
         self._task = task
         self._folder = folder
-        self._model = _Paced(model, pace)
+        self._model = Paced(model, pace)
         self._missing = plan.missing(folder.finished(task))
         self.going = Going(len(self._missing))
         self._patience = Patience(allowed=0.01 * len(self._missing))
@@ -107,7 +107,7 @@ def _stored(response: Response) -> Record:
     }
 
 
-class _Paced:
+class Paced:
     """A model whose requests are admitted by a pace."""
 
     listens = False
@@ -121,6 +121,7 @@ class _Paced:
         self.aclose = model.aclose
 
     async def generate(self, prompt: Prompt) -> Response:
+        """As the model does, once the pace lets it."""
         async with self._pace:
             try:
                 response = await self._model.generate(prompt)

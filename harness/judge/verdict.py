@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from dtbench.harness.judge.criteria import Criterion
@@ -34,7 +34,7 @@ class UnreadableError(Exception):
 
 def read_verdict(text: str, criteria: Sequence[Criterion]) -> Verdict:
     """The verdict of a reply; nothing is guessed where a mark is missing or is neither 0 nor 1."""
-    entries = _entries(_THOUGHTS.sub("", text))
+    entries = _entries(text)
     if len(entries) != len(criteria):
         raise UnreadableError(f"it marks {len(entries)} criteria of {len(criteria)}")
     by_name = {_plain(str(entry.get("name", ""))): entry for entry in entries}
@@ -50,13 +50,22 @@ def read_verdict(text: str, criteria: Sequence[Criterion]) -> Verdict:
     return Verdict(tuple(marks), tuple(why))
 
 
-def _entries(text: str) -> list[dict[str, Any]]:
-    """The list of marks, alone, in an object of its own, or in a fence."""
+def json_values(text: str) -> Iterator[Any]:
+    """The lists and objects of JSON in a reply, less what was only thought, inner ones as well as outer ones."""
+    text = _THOUGHTS.sub("", text)
     for begin in _BEGINNING.finditer(text):
         try:
             value, _ = json.JSONDecoder().raw_decode(text, begin.start())
-        except (ValueError, RecursionError):
+        except ValueError:
             continue
+        except RecursionError:  # deeper than any verdict, and each bracket of it would take as long again
+            return
+        yield value
+
+
+def _entries(text: str) -> list[dict[str, Any]]:
+    """The list of marks, alone, in an object of its own, or in a fence."""
+    for value in json_values(text):
         if isinstance(value, dict):
             value = next((one for one in value.values() if isinstance(one, list)), None)
         if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):

@@ -59,13 +59,17 @@ class Wording(NamedTuple):
             "criteria": listed(rubric),
             "thinking": thinking,
             "prediction": prediction,
-            # What no text can hold of itself: it cannot pretend to end where it does not.
-            "code": hashlib.sha256(f"{thinking}\0{prediction}".encode("utf-8", "surrogatepass")).hexdigest()[:8],
+            "code": fence_code(f"{thinking}\0{prediction}"),
         }
         return _MARK.sub(lambda mark: fill[mark[1]], self.asked)
 
 
 OURS = Wording(SYSTEM, ASKED)
+
+
+def fence_code(text: str) -> str:
+    """What no text can hold of itself: between two lines with it, it cannot pretend to end where it does not."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
 def listed(rubric: Rubric) -> str:

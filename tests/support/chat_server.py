@@ -84,6 +84,8 @@ class Chat:
     default: Turn = field(default_factory=Turn)
     choose: Callable[[Asked], Turn | None] | None = None
     """Decides before `turns` do, where it gives a turn."""
+    embed: Callable[[Asked], Turn] | None = None
+    """Answers requests for embeddings; without it there are none."""
     models: Sequence[str] | Turn = ("tiny",)
     version: str | None = "0.32.0"
     asked: list[Asked] = field(default_factory=list)
@@ -104,6 +106,9 @@ class Chat:
                 self.asked.append(asked)
             chosen = self.choose(asked) if self.choose else None
             return chosen or (self.turns.popleft() if self.turns else self.default)
+        if asked.path.endswith("/embeddings") and self.embed is not None:
+            self.asked.append(asked)
+            return self.embed(asked)
         self.looked_up.append(asked)
         if asked.path.endswith("/models"):
             if isinstance(self.models, Turn):

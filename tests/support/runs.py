@@ -62,10 +62,10 @@ def write_script(path: Path, lines: Iterable[Script]) -> Sequence[str]:
 
 
 @contextlib.contextmanager
-def started(*arguments: str | Path) -> Iterator[subprocess.Popen[bytes]]:
-    """`dtbench run` in a process of its own, killed at the end of the block if it still runs."""
+def started(*arguments: str | Path, command: str = "run") -> Iterator[subprocess.Popen[bytes]]:
+    """`dtbench run`, or another command, in a process of its own, killed at the end of the block if it still runs."""
     pipe = subprocess.PIPE
-    with subprocess.Popen([*COMMAND, "run", *map(str, arguments)], stdout=pipe, stderr=pipe) as process:
+    with subprocess.Popen([*COMMAND, command, *map(str, arguments)], stdout=pipe, stderr=pipe) as process:
         try:
             yield process
         finally:

@@ -1,0 +1,1 @@
+"""Reinforcement learning on an existing engine: rewards, data, stages, recipes."""

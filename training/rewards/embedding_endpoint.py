@@ -1,0 +1,103 @@
+"""Embeddings over an OpenAI-compatible endpoint, such as `vllm serve BAAI/bge-m3`."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from dtbench.harness.errors import MachineryError, ModelError
+from dtbench.harness.retry import Policy, persist
+from dtbench.models.address import Address, addresses
+from dtbench.models.connection import AwayError, DroppedError
+from dtbench.models.endpoints import Endpoints
+from dtbench.models.keys import api_key, without
+from dtbench.models.lookup import found
+from dtbench.models.reply import GarbledError, Reply
+from dtbench.models.wire import refusal, request_head
+from dtbench.training.rewards.background import Background
+from dtbench.training.rewards.embedding import Pair, cosine
+from dtbench.training.rewards.settings import RewardSettings
+
+EMBEDDINGS = "/embeddings"
+AT_ONCE = 32
+"""Texts in a request."""
+Vector = Sequence[float]
+
+
+class EmbeddingEndpoint:
+    """Asks for the embeddings of texts, a number of them at once; connected when it is first asked."""
+
+    def __init__(self, settings: RewardSettings) -> None:
+        self.name = f"{settings.embedding} {settings.embedding_model or ''}".strip()
+        self._settings = settings
+        self._where = addresses(settings.embedding)
+        self._key = api_key()
+        self._policy = Policy(attempts=settings.attempts, waits_in_all=settings.patience)
+        self._background: Background | None = None
+        self._endpoints: Endpoints | None = None
+        self._model = settings.embedding_model
+
+    def cosines(self, pairs: Sequence[Pair]) -> list[float]:
+        """Texts that stand several times are embedded once."""
+        texts = list(dict.fromkeys(text for pair in pairs for text in (pair.chain, pair.reference)))
+        if self._background is None or not self._background.is_ours:
+            self._background, self._endpoints = Background(), None
+        try:
+            vectors = dict(zip(texts, self._background.run(self._embedded(texts)), strict=True))
+        except ModelError as error:
+            raise MachineryError(f"no embedding: {error}") from None
+        return [cosine(vectors[pair.chain], vectors[pair.reference]) for pair in pairs]
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._background is not None and self._background.is_ours:
+            if self._endpoints is not None:
+                self._background.run(self._endpoints.aclose())
+            self._background.close()
+        self._background = self._endpoints = None
+
+    async def _embedded(self, texts: Sequence[str]) -> list[Vector]:
+        if self._endpoints is None:
+            self._endpoints = Endpoints(self._where)
+        if self._model is None:
+            self._model = (await found(self._where, None, self._key)).model
+        ask = functools.partial(self._part, self._endpoints, self._model)
+        parts = [texts[start : start + AT_ONCE] for start in range(0, len(texts), AT_ONCE)]
+        answers = await asyncio.gather(*(persist(functools.partial(ask, part), self._policy) for part in parts))
+        return [vector for answer in answers for vector in answer.value]
+
+    async def _part(self, endpoints: Endpoints, model: str, texts: Sequence[str]) -> list[Vector]:
+        """The embeddings of some texts, asked for once."""
+        body = json.dumps({"model": model, "input": list(texts), "encoding_format": "float"}).encode()
+
+        def request(to: Address) -> list[bytes]:
+            head = request_head("POST", to, to.path + EMBEDDINGS, self._key)
+            return [b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), body)]
+
+        try:
+            return _vectors(await endpoints.request(request, self._settings.timeout), len(texts))
+        except TimeoutError:
+            raise ModelError(f"no answer within {self._settings.timeout:g} s", again=True) from None
+        except (AwayError, DroppedError, GarbledError) as error:
+            raise ModelError(str(error), again=True) from None
+        except ModelError as error:
+            told = without(str(error), [self._key])
+            raise ModelError(told, again=error.again, retry_after=error.retry_after, too_many=error.too_many) from None
+
+
+def _vectors(reply: Reply, count: int) -> list[Vector]:
+    """One vector for each text, in their order; a ModelError where the reply holds something else."""
+    if not 200 <= reply.status < 300:
+        raise refusal(reply)
+    try:
+        data: list[Any] = sorted(json.loads(reply.body)["data"], key=lambda one: one["index"])
+        vectors: list[Vector] = [[float(value) for value in one["embedding"]] for one in data]
+        places = [one["index"] for one in data]
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        raise ModelError("the endpoint's reply holds no embeddings", again=True) from None
+    if places != list(range(count)) or len({len(vector) for vector in vectors}) != 1 or not vectors[0]:
+        raise ModelError(f"the endpoint's reply holds {len(vectors)} embeddings for {count} texts", again=True)
+    return vectors

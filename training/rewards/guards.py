@@ -1,0 +1,124 @@
+"""Chains that earn marks without reasoning, told from their words alone; what is caught has no similarity at all.
+
+Each guard looks for one way to please an evaluator or an embedding: saying nothing, saying everything, going round in
+a circle, handing back what was given, scattering the words of good chains, copying one, or talking to the evaluator.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from dtbench.harness.task import lettered
+from dtbench.training.rewards.settings import RewardSettings
+from dtbench.training.rows import Row
+
+NEW_SHARE = 0.2
+"""The least share of a chain's telling words that stands in neither the question nor its options."""
+LOOP_WORDS, LOOP_SHARE = 40, 0.35
+"""From so many words on, the least share of its runs of four words that are different ones."""
+SALAD_WORDS, SALAD_SHARE, ORDER_SHARE = 8, 0.8, 0.15
+"""A chain with so many words, this share of them the reference's, and fewer of its pairs than this."""
+COPY_WORDS, COPY_SHARE = 30, 0.9
+"""A chain with so many words, this share of its runs of eight the reference's."""
+
+_ALONE = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
+_WORD = re.compile(rf"[{_ALONE}]|[^\W{_ALONE}]+")
+"""A word, or a sign of a script that puts no spaces between its words."""
+_SAY_LITTLE = frozenset(
+    "a an the this that these those is are was were be been am do does did of to in on at by for from with and or not"
+    " no so as if it its i we you they he she what which who whom whose how why when where there here then thus hence"
+    " therefore because since also only just about between one ones will would can could should must may might has have"
+    " had asked asks ask question questions answer answers option options choice choices choose choosing correct right"
+    " think thinking reason reasoning step steps first final finally conclude conclusion given audio clip sound sounds"
+    " hear heard hearing listen listening recording let me my us our".split()
+)
+_COMMANDS = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"\b(?:ignore|disregard|forget|override)\b.{0,30}\b(?:instruction|prompt|rule|rubric|guideline|criteria)s?\b",
+        r"\b(?:ignore|disregard|forget)\b.{0,15}\b(?:everything|all|anything)\b.{0,15}\b(?:above|before|previous|prior)",
+        r"\b(?:give|award|assign|grant|return|output|reply with|deserves?|receives?|earns?|merits?)\b.{0,40}"
+        r"\b(?:full|maximum|max|highest|perfect|top|best|10|ten|100)\b.{0,20}\b(?:marks?|scores?|points?|grades?|ratings?)\b",
+        r"\b(?:marks?|scores?|points?|grades?|ratings?)\b\W{0,3}(?:is|of|=|:)?\W{0,3}(?:10|ten|100)\b\W{0,3}"
+        r"(?:/|of|out of|for)",
+        r"\b(?:grader|evaluator|assessor|whoever (?:marks|grades|scores|reads))\b.{0,60}"
+        r"\b(?:must|should|please|give|assign|accept|award|treat)\b",
+        r"\b(?:note|message|attention|dear|instructions?)\b[^.]{0,15}\b(?:grader|evaluator|assessor|judge|whoever)\b",
+        r"[\"'](?:path|steps|strategy|depth|supports|score|verdict)[\"']\s*:\s*[\"\d]",
+        r"<\|(?:im_start|im_end|system|user|assistant|eot_id)\|>|\[/?INST\]|<</?SYS>>",
+    )
+)
+_FENCE = re.compile(r"^\s*(?:BEGIN|END) [0-9a-f]{6,}\s*$", re.MULTILINE)
+
+
+def caught(row: Row, chain: str, settings: RewardSettings) -> str | None:
+    """The guard that rules the chain out; None where none does."""
+    return next((name for name in settings.guards if _GUARDS[name](row, chain, settings)), None)
+
+
+def is_empty(row: Row, chain: str, settings: RewardSettings) -> bool:
+    """Too few words to be a chain."""
+    return len(_WORD.findall(chain)) < settings.least_words
+
+
+def is_huge(row: Row, chain: str, settings: RewardSettings) -> bool:
+    """More than a chain may have: who says everything also says what is right."""
+    return len(chain) > settings.most_characters
+
+
+def is_loop(row: Row, chain: str, settings: RewardSettings) -> bool:
+    """The same words over and over."""
+    runs = _runs(_words(chain), 4)
+    return len(runs) + 3 >= LOOP_WORDS and len(set(runs)) < LOOP_SHARE * len(runs)
+
+
+def is_nothing_new(row: Row, chain: str, settings: RewardSettings) -> bool:
+    """The question, its options or the answer handed back."""
+    given = set(_words(" ".join((row.question, lettered(row.choices), row.answer))))
+    telling = set(_words(chain)) - _SAY_LITTLE
+    return len(telling - given) < max(1, NEW_SHARE * len(telling))
+
+
+def is_word_salad(row: Row, chain: str, settings: RewardSettings) -> bool:
+    """The reference's words without their order."""
+    said, reference = _words(chain), _words(row.chain)
+    if len(said) < SALAD_WORDS:
+        return False
+    return _share(said, reference) >= SALAD_SHARE and _share(_runs(said, 2), _runs(reference, 2)) < ORDER_SHARE
+
+
+def is_copy(row: Row, chain: str, settings: RewardSettings) -> bool:
+    """The reference itself: a policy never sees it, so it has leaked, or was learnt by heart."""
+    said = _words(chain)
+    return len(said) >= COPY_WORDS and _share(_runs(said, 8), _runs(_words(row.chain), 8)) >= COPY_SHARE
+
+
+def is_instruction(row: Row, chain: str, settings: RewardSettings) -> bool:
+    """Words to whoever marks it."""
+    return _FENCE.search(chain) is not None or any(command.search(chain) for command in _COMMANDS)
+
+
+_GUARDS: Mapping[str, Callable[[Row, str, RewardSettings], bool]] = {
+    "empty": is_empty,
+    "huge": is_huge,
+    "loop": is_loop,
+    "nothing new": is_nothing_new,
+    "word salad": is_word_salad,
+    "copy": is_copy,
+    "instruction": is_instruction,
+}
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.casefold())
+
+
+def _runs(words: Sequence[str], length: int) -> list[tuple[str, ...]]:
+    return [tuple(words[place : place + length]) for place in range(len(words) - length + 1)]
+
+
+def _share(said: Iterable[object], reference: Iterable[object]) -> float:
+    """The share of different things said that the reference has."""
+    mine, theirs = set(said), set(reference)
+    return len(mine & theirs) / len(mine) if mine else 0.0

@@ -1,0 +1,156 @@
+"""Completions in, rewards out: what an engine's plug-in calls for each batch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from dtbench.harness import registry
+from dtbench.harness.errors import MachineryError, UserError, nearest
+from dtbench.harness.schema import Dataset, Sample
+from dtbench.harness.task import Task
+from dtbench.training.rewards.cache import Cache
+from dtbench.training.rewards.embedding import Nearness, Pair
+from dtbench.training.rewards.evaluator import Evaluator, Question, Verdict
+from dtbench.training.rewards.guards import caught
+from dtbench.training.rewards.report import Report
+from dtbench.training.rewards.settings import EVALUATOR, EVENTS, WORDS, RewardSettings
+from dtbench.training.rewards.taken import read
+from dtbench.training.rewards.terms import REWARDS, Batch, on_grid
+from dtbench.training.rows import Row
+
+WATCHED = 50
+"""As if so many had been asked before a share is taken: one failure at the start is no share of anything."""
+
+
+class Scores(NamedTuple):
+    """What a batch has earned."""
+
+    values: Mapping[str, list[float]]
+    """Reward -> one number a completion, multiples of 1/1024 from 0 to 1, never without a number."""
+    report: Report
+    """What this batch took."""
+
+
+class Rewards:
+    """Rewards completions of one stage; `total` says what all of them took."""
+
+    def __init__(self, settings: RewardSettings) -> None:
+        self.settings = settings
+        self.total = Report()
+        self._task = _task(settings.task)
+        self._cache = Cache(settings.cache)
+        self._evaluator: Evaluator | None = None
+        self._nearness: Nearness | None = None
+
+    def score(self, names: Sequence[str], rows: Sequence[Row], completions: Sequence[str]) -> Scores:
+        """The rewards of these names; a MachineryError where too many chains had to do without a verdict."""
+        if len(rows) != len(completions):
+            raise ValueError(f"{len(rows)} rows and {len(completions)} completions")
+        check(names, self.settings)
+        report = Report()
+        report.counts["completions"] = len(rows)
+        taken = [
+            read(row, text, self.settings.template, self._task) for row, text in zip(rows, completions, strict=True)
+        ]
+        ruled_out = [caught(row, one.chain, self.settings) for row, one in zip(rows, taken, strict=True)]
+        report.counts.update(f"guard_{name.replace(' ', '_')}" for name in ruled_out if name is not None)
+        batch = Batch(rows, taken, ruled_out, self.settings, self, report)
+        values = {name: [on_grid(value) for value in REWARDS[name](batch)] for name in names}
+        self.total.add(report)
+        self._refuse_too_many_failures()
+        return Scores(values, report)
+
+    def decide(self, questions: Sequence[Question], report: Report) -> list[Verdict | None]:
+        """Verdicts of the evaluator."""
+        if not questions:
+            return []
+        if self._evaluator is None:
+            self._evaluator = Evaluator(self.settings, self._cache)
+        return self._evaluator.decide(questions, report)
+
+    def near(self, pairs: Sequence[Pair], report: Report) -> list[float]:
+        """Cosines of the embedding."""
+        if self._nearness is None:
+            self._nearness = Nearness(self.settings, self._cache)
+        return self._nearness.of(pairs, report)
+
+    def close(self) -> None:
+        """Let go of connections, models and files."""
+        for one in (self._evaluator, self._nearness, self._cache):
+            if one is not None:
+                one.close()
+        self._evaluator = self._nearness = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close."""
+        self.close()
+
+    def _refuse_too_many_failures(self) -> None:
+        counts = self.total.counts
+        for what in ("evaluator", "consistency", "embedding"):
+            failed, asked = counts[f"{what}_failed"], counts[f"{what}_asked"]
+            if failed > self.settings.max_failed * max(asked, WATCHED):
+                last = (self.total.failures or ["no reason"])[-1]
+                raise MachineryError(
+                    f"rewards: {failed} of {asked} chains had no verdict of the {what}, more than the "
+                    f"{self.settings.max_failed:.1%} that the recipe allows. The last one: {last.rstrip('.')}. "
+                    f"Once that is mended, the same command goes on from the last checkpoint."
+                )
+
+
+_USED: dict[str, Rewards] = {}
+
+
+def score(names: Sequence[str], rows: Sequence[Row], completions: Sequence[str], settings: RewardSettings) -> Scores:
+    """As Rewards.score(); what equal settings hold open, such as connections, is held for as long as the process."""
+    return held(settings).score(names, rows, completions)
+
+
+def held(settings: RewardSettings) -> Rewards:
+    """The one that score() uses for these settings."""
+    key = json.dumps(settings.plain(), sort_keys=True)
+    if key not in _USED:
+        _USED[key] = Rewards(settings)
+    return _USED[key]
+
+
+def check(names: Sequence[str], settings: RewardSettings) -> None:
+    """Refuse rewards that there are not, or that lack an evaluator; before a stage begins, as well as in it."""
+    for name in names:
+        if name not in REWARDS:
+            raise UserError(f"unknown reward {name!r}. {nearest(name, REWARDS)}")
+        by_model = name == "consistency" and settings.consistency == EVALUATOR
+        if (name in {"evaluator", "hybrid"} and not settings.evaluator) or (
+            by_model and settings.evaluator in {"", EVENTS}
+        ):
+            instead = f"{WORDS!r} for consistency" if by_model else f"{EVENTS!r} with data of mini"
+            raise UserError(
+                f"reward {name!r}: no evaluator is named. rewards: evaluator = 'http://HOST:PORT/v1' is expected, or "
+                f"{instead}."
+            )
+
+
+def _task(name: str) -> Task:
+    return registry.task(name) if name else _OptionText()
+
+
+class _OptionText(Task):
+    """Scores by the option's text, as every task does that has no script of its own."""
+
+    name = "option-text"
+
+    def samples(self, data_dir: object) -> Sequence[Sample]:
+        """None: only its score is used."""
+        return ()
+
+    def load(self, data_dir: object) -> Dataset:
+        """Nothing is loaded."""
+        return Dataset((), version="none", sha256="", source="")

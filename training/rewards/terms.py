@@ -1,0 +1,175 @@
+"""The rewards by name, each from a batch that has been read: one number a completion, before it is put on the grid."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from dtbench.harness.errors import DataError
+from dtbench.training.rewards import events
+from dtbench.training.rewards.consistency import concludes
+from dtbench.training.rewards.embedding import Pair
+from dtbench.training.rewards.evaluator import Question, Verdict
+from dtbench.training.rewards.marks import Marks
+from dtbench.training.rewards.report import Report
+from dtbench.training.rewards.settings import EVENTS, WORDS, RewardSettings
+from dtbench.training.rewards.taken import Taken
+from dtbench.training.rewards.wording import compare_prompt, read_marks, read_support, support_prompt
+from dtbench.training.rows import Row
+
+ROUND = 1024
+"""Rewards are multiples of 1/ROUND: a group of equal ones then has a deviation of exactly 0 in an engine's float32."""
+
+
+class Services(Protocol):
+    """What a reward may ask of others."""
+
+    def decide(self, questions: Sequence[Question], report: Report) -> list[Verdict | None]:
+        """Verdicts of the evaluator."""
+        ...
+
+    def near(self, pairs: Sequence[Pair], report: Report) -> list[float]:
+        """Cosines of the embedding."""
+        ...
+
+
+@dataclass(slots=True)
+class Batch:
+    """Completions that have been read, and with what they are rewarded."""
+
+    rows: Sequence[Row]
+    taken: Sequence[Taken]
+    caught: Sequence[str | None]
+    """The guard that rules each chain out."""
+    settings: RewardSettings
+    services: Services
+    report: Report
+    marks: Sequence[float | None] | None = None
+    """The evaluator's, of the comparable ones, once it was asked."""
+
+    def comparable(self) -> list[int]:
+        """The places of right answers whose chains no guard rules out: only those are like a reference at all."""
+        places = [at for at, taken in enumerate(self.taken) if taken.right and self.caught[at] is None]
+        for at in places:
+            if not self.rows[at].chain.strip():
+                raise DataError(
+                    f"row {self.rows[at].id}: it has no reference chain, and a reward of this stage compares with one. "
+                    f"`dtbench chains` writes them."
+                )
+        return places
+
+    def spread(self, places: Sequence[int], values: Sequence[float]) -> list[float]:
+        """The values at their places, 0 everywhere else."""
+        known = dict(zip(places, values, strict=True))
+        return [known.get(at, 0.0) for at in range(len(self.rows))]
+
+
+def accuracy(batch: Batch) -> list[float]:
+    """1 where the task's own score says that the answer is right."""
+    return [float(taken.right) for taken in batch.taken]
+
+
+def template(batch: Batch) -> list[float]:
+    """1 where the completion has the form that is asked for."""
+    return [float(taken.formatted) for taken in batch.taken]
+
+
+def consistency(batch: Batch) -> list[float]:
+    """1 where the chain supports the answer given, right or wrong; without a verdict, its words decide."""
+    places = [
+        at for at, taken in enumerate(batch.taken) if taken.extraction.choice is not None and batch.caught[at] is None
+    ]
+    verdicts: Sequence[Verdict | None] = [None] * len(places)
+    if batch.settings.consistency != WORDS:
+        questions = [_support(batch.rows[at], batch.taken[at]) for at in places]
+        verdicts = batch.services.decide(questions, batch.report)
+    return batch.spread(
+        places,
+        [
+            _by_words(batch, at) if said is None else float(said["supports"])
+            for at, said in zip(places, verdicts, strict=True)
+        ],
+    )
+
+
+def evaluator(batch: Batch) -> list[float]:
+    """The mean of four marks against the reference; where there is no verdict, how near the embedding is."""
+    places = batch.comparable()
+    marks = _marks(batch, places)
+    without = [at for at, mark in zip(places, marks, strict=True) if mark is None]
+    instead = dict(zip(without, _near(batch, without), strict=True))
+    return batch.spread(places, [instead[at] if mark is None else mark for at, mark in zip(places, marks, strict=True)])
+
+
+def embedding(batch: Batch) -> list[float]:
+    """How near the chain is to the reference as a text."""
+    places = batch.comparable()
+    return batch.spread(places, _near(batch, places))
+
+
+def hybrid(batch: Batch) -> list[float]:
+    """Both, half each unless the recipe says otherwise; where there is no verdict, the embedding alone."""
+    places = batch.comparable()
+    share = batch.settings.embedding_share
+    return batch.spread(
+        places,
+        [
+            near if mark is None else share * near + (1 - share) * mark
+            for mark, near in zip(_marks(batch, places), _near(batch, places), strict=True)
+        ],
+    )
+
+
+REWARDS: Mapping[str, Callable[[Batch], list[float]]] = {
+    "accuracy": accuracy,
+    "format": template,
+    "consistency": consistency,
+    "evaluator": evaluator,
+    "embedding": embedding,
+    "hybrid": hybrid,
+}
+
+
+def on_grid(value: float) -> float:
+    """The nearest multiple of 1/ROUND."""
+    return round(value * ROUND) / ROUND
+
+
+def _by_words(batch: Batch, at: int) -> float:
+    taken = batch.taken[at]
+    return float(concludes(taken.chain, taken.extraction.choice, batch.rows[at].choices))
+
+
+def _marks(batch: Batch, places: Sequence[int]) -> Sequence[float | None]:
+    """The evaluator's marks as one number each, None where it came to none; given once for all rewards of a batch."""
+    if batch.marks is None:
+        given = _given(batch, places)
+        for marks in given:
+            if marks is not None:
+                batch.report.marked(marks._asdict())
+        batch.marks = [None if marks is None else marks.mean for marks in given]
+    return batch.marks
+
+
+def _given(batch: Batch, places: Sequence[int]) -> list[Marks | None]:
+    if batch.settings.evaluator == EVENTS:
+        return [events.marks(batch.rows[at], batch.taken[at].chain) for at in places]
+    questions = [_compare(batch.rows[at], batch.taken[at].chain) for at in places]
+    verdicts = batch.services.decide(questions, batch.report)
+    return [None if said is None else Marks(**said) for said in verdicts]
+
+
+def _near(batch: Batch, places: Sequence[int]) -> list[float]:
+    pairs = [Pair(batch.rows[at].id, batch.taken[at].chain, batch.rows[at].chain) for at in places]
+    return batch.services.near(pairs, batch.report) if pairs else []
+
+
+def _compare(row: Row, chain: str) -> Question:
+    return Question(row.id, "evaluator", functools.partial(compare_prompt, row, chain), read_marks)
+
+
+def _support(row: Row, taken: Taken) -> Question:
+    given = taken.extraction.choice or ""
+    return Question(row.id, "consistency", functools.partial(support_prompt, row, taken.chain, given), read_support)
