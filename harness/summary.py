@@ -271,6 +271,8 @@ def _cut_off(counts: Counts) -> list[str]:
 def _notes(task: Task, counts: Counts, *, known: bool) -> list[str]:
     if not task.answers_public:
         return [WITHHELD]
+    if task.no_verdict:
+        return [task.no_verdict]
     stops = _ranked(counts, lambda outcome: outcome.official.why or None if outcome.official.counted else None)
     stopped = [
         f"{times} answers ({why}): the official script stops there; they count as wrong" for why, times in stops.items()
