@@ -65,7 +65,9 @@ def summary_of(
         "n": n,
         "official": _official(task, counts, samples_k, known=known),
         "strict": _strict(task, counts, n, samples_k, known=known),
-        "unanswered": _times(counts, lambda outcome: outcome.failed is None and outcome.correct is None),
+        "unanswered": 0
+        if task.no_verdict
+        else _times(counts, lambda outcome: outcome.failed is None and outcome.correct is None),
         "dropped": sum(dropped.values()),
         "dropped_why": dropped,
         "failed": _times(counts, lambda outcome: outcome.failed is not None),

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
+import math
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
+
+from dtbench.harness.errors import TaskError, described
 
 BOOTSTRAPS = 100_000
 FEW_BOOTSTRAPS = 100
@@ -20,10 +23,10 @@ Values = dict[tuple[str, str], list[Any]]
 
 
 class Scorer:
-    """A task of lm-eval with its documents."""
+    """A task of lm-eval with its documents, which some tasks make anew each time they are asked for them."""
 
-    def __init__(self, task: Any, name: str) -> None:
-        self._task, self._name = task, name
+    def __init__(self, task: Any, docs: Sequence[Any], name: str) -> None:
+        self._task, self._docs, self._name = task, docs, name
 
     def first_value(self, number: int, answer: str) -> Any:
         """The first metric of one answer, under the first filter."""
@@ -36,16 +39,21 @@ class Scorer:
         """What stands in lm-eval's results for the answers of a run; `left_out` lack some of their answers."""
         texts: dict[int, dict[int, str]] = {}
         for record in records:
+            said = texts.setdefault(int(record["id"]), {})
             if "error" not in record:
-                texts.setdefault(int(record["id"]), {})[record["sample"]] = read(record["response"]["text"])
+                said[record["sample"]] = read(record["response"]["text"])
         whole = {number: said for number, said in sorted(texts.items()) if len(said) == repeats}
         answers = {number: [said[sample] for sample in sorted(said)] for number, said in whole.items()}
+        try:
+            results = self._aggregated(self._values(answers)) if answers else {}
+        except Exception as error:  # someone else's filters and metrics
+            raise TaskError(f"lm_eval:{self._name}: scoring with lm-eval failed with {described(error)}.") from error
         return {
             "task": self._name,
             "lm_eval": importlib.metadata.version("lm_eval"),
             "n": len(answers),
             "left_out": len(texts) - len(answers),
-            "results": self._aggregated(self._values(answers)) if answers else {},
+            "results": results,
             "higher_is_better": dict(self._task.higher_is_better()),
         }
 
@@ -56,7 +64,7 @@ class Scorer:
         asked = [
             Instance(
                 request_type="generate_until",
-                doc=task.eval_docs[number],
+                doc=self._docs[number],
                 arguments=("", {}),
                 idx=0,
                 metadata=(self._name, number, len(said)),
@@ -108,5 +116,6 @@ def _drawn_here() -> Iterator[None]:
 
 
 def _plain(value: Any) -> Any:
-    """A number of Python's, where numpy's is none to JSON."""
-    return value.item() if hasattr(value, "item") else value
+    """A number of Python's, where numpy's is none to JSON; a text for what is no number."""
+    plain = value.item() if hasattr(value, "item") else value
+    return str(plain) if isinstance(plain, float) and not math.isfinite(plain) else plain

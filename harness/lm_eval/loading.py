@@ -6,6 +6,7 @@ import difflib
 import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +34,7 @@ def configuration_in(file: Path) -> Mapping[str, Any]:
 
 def named(name: str) -> Any:
     """The task that lm-eval has under this name, without its documents' audio decoded."""
-    from lm_eval.tasks import TaskManager
-
-    manager = TaskManager()  # some seconds: it reads 14,000 files
+    manager = _index()
     entry = manager.task_index.get(name)
     if entry is None:
         close = difflib.get_close_matches(name, manager.all_tasks, n=5, cutoff=0.6)
@@ -48,6 +47,14 @@ def named(name: str) -> Any:
         with _seeded(name):
             return manager.load([name])["tasks"][name]
     return made(name, configuration_in(entry.yaml_path))
+
+
+@lru_cache(maxsize=1)
+def _index() -> Any:
+    """All that lm-eval knows; some seconds, as it reads 14,000 files."""
+    from lm_eval.tasks import TaskManager
+
+    return TaskManager()
 
 
 def made(name: str, configuration: Mapping[str, Any]) -> Any:

@@ -41,6 +41,7 @@ class LmEvalTask(Task):
         self.title = f"{name.removeprefix(PREFIX)}, a task of lm-eval"  # type: ignore[misc]
         self.repeats: int | None = None
         self._task: Any = None
+        self._docs: Any = ()
         self._scorer: Scorer | None = None
         self._stops: Sequence[str] = ()
 
@@ -64,7 +65,9 @@ class LmEvalTask(Task):
             raise UserError(f"{self.name}: its output_type is {task.OUTPUT_TYPE}; only generate_until can be asked.")
         kwargs = task.config.generation_kwargs or {}
         self._task, self._stops = task, stops_of(kwargs)
-        self._scorer = Scorer(task, name)
+        docs = task.eval_docs
+        self._docs = docs if hasattr(docs, "__getitem__") else list(docs)
+        self._scorer = Scorer(task, self._docs, name)
         self.sampling = sampling_of(kwargs, self.name)
         self.repeats = int(task.config.repeats or 1)
         self.no_verdict = self._no_verdict()
@@ -83,7 +86,7 @@ class LmEvalTask(Task):
         task = self._task
         task.set_fewshot_seed(FEW_SHOT_SEED)
         shots = task.config.num_fewshot or 0
-        for number, doc in enumerate(task.eval_docs):
+        for number, doc in enumerate(self._docs):
             prefix = task.doc_to_prefix(doc)
             words = task.fewshot_context(
                 doc,
@@ -101,7 +104,7 @@ class LmEvalTask(Task):
                 choices=(),
                 answer=(target := str(task.doc_to_target(doc))),
                 item={"document": number, "question": words, "choices": [], "answer": target},
-                audio=DocClip(task, number, self.name) if has_clip else NoClip(str(number)),
+                audio=DocClip(task, self._docs, number, self.name) if has_clip else NoClip(str(number)),
             )
 
     def prompt(self, sample: Sample) -> Prompt:
@@ -150,11 +153,11 @@ class LmEvalTask(Task):
 class DocClip:
     """The clip of a document, had from it each time."""
 
-    def __init__(self, task: Any, number: int, name: str) -> None:
-        self._task, self._number = task, number
+    def __init__(self, task: Any, docs: Any, number: int, name: str) -> None:
+        self._task, self._docs, self._number = task, docs, number
         self.label = f"{name}, document {number}"
 
     def read(self) -> bytes:
         """The encoded bytes."""
-        doc = self._task.eval_docs[self._number]
+        doc = self._docs[self._number]
         return clip_bytes_of(self._task.doc_to_audio(doc), self.label)
