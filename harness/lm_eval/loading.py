@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import random
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
@@ -20,11 +21,15 @@ _SEED, _OTHER_SEED = 0, 1234
 
 
 def configuration_in(file: Path) -> Mapping[str, Any]:
-    """What a YAML file says of a task; a UserError where it is of none."""
+    """What a YAML file says of a task; a UserError where it is of none, or of one that cannot be asked."""
     from lm_eval.tasks._yaml_loader import load_yaml  # what TaskManager reads files with; it keeps no door to it
 
     try:
+        plain = load_yaml(file, resolve_func=False)
+        refuse_likelihoods(str(plain.get("task")), plain)  # before its functions are imported, with what they need
         found = load_yaml(file)
+    except DtbenchError:
+        raise
     except Exception as error:  # someone else's YAML, and the functions that it names
         raise UserError(f"{file}: lm-eval cannot read it: {described(error)}.") from error
     if not isinstance(found.get("task"), str):
@@ -34,6 +39,10 @@ def configuration_in(file: Path) -> Mapping[str, Any]:
 
 def named(name: str) -> Any:
     """The task that lm-eval has under this name, without its documents' audio decoded."""
+    if (file := _file_that_says(name)) is not None:
+        configuration = configuration_in(file)
+        if "class" not in configuration:
+            return made(name, configuration)
     manager = _index()
     entry = manager.task_index.get(name)
     if entry is None:
@@ -43,10 +52,18 @@ def named(name: str) -> Any:
     if name not in manager.all_subtasks:
         raise UserError(f"lm_eval:{name}: this is a group of tasks; name one of them:{_members(entry)}.")
     refuse_likelihoods(name, entry.cfg or {})
-    if "class" in (entry.cfg or {}):
-        with _seeded(name):
-            return manager.load([name])["tasks"][name]
-    return made(name, configuration_in(entry.yaml_path))
+    with _seeded(name):
+        return manager.load([name])["tasks"][name]
+
+
+def _file_that_says(name: str) -> Path | None:
+    """The one file of lm-eval that says it is of this task: looking for a line is ten times faster than its index."""
+    import lm_eval.tasks
+
+    line = re.compile(rb"^task: *['\"]?%b['\"]?[ \t]*\r?$" % re.escape(name.encode()), re.MULTILINE)
+    (home,) = lm_eval.tasks.__path__
+    found = [path for path in Path(home).glob("**/*.yaml") if line.search(path.read_bytes())]
+    return found[0] if len(found) == 1 else None
 
 
 @lru_cache(maxsize=1)
@@ -59,7 +76,6 @@ def _index() -> Any:
 
 def made(name: str, configuration: Mapping[str, Any]) -> Any:
     """The task of a configuration with its documents; a DataError where they cannot be had."""
-    refuse_likelihoods(name, configuration)
     if "class" in configuration:
         raise UserError(f"lm_eval:{name}: its file names a class; only tasks that are all YAML are taken from files.")
     with _seeded(name):

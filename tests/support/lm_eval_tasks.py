@@ -25,6 +25,8 @@ CAPITALS = {
     "Fiji": "Suva",
 }
 SHOTS = 3
+SPOKEN = "this is a tone of {:.0f} hertz and nothing else"
+"""What a clip of common_voice() is said to hold."""
 YAML = """
 task: capitals
 dataset_path: json
@@ -83,7 +85,7 @@ def common_voice(folder: Path, hertz: Sequence[float]) -> None:
     home = folder / "fixie-ai" / "endpointing-audio"
     home.mkdir(parents=True)
     clips = [{"bytes": encoded(sine(pitch, 0.2, 16000), 16000).data, "path": f"{pitch}.wav"} for pitch in hertz]
-    table = pyarrow.table({"audio": clips, "transcript": [f"{pitch:.0f} hertz" for pitch in hertz]})
+    table = pyarrow.table({"audio": clips, "transcript": [SPOKEN.format(pitch) for pitch in hertz]})
     hints = {"info": {"features": {"audio": {"_type": "Audio"}, "transcript": {"dtype": "string", "_type": "Value"}}}}
     table = table.replace_schema_metadata({"huggingface": json.dumps(hints)})
     held = io.BytesIO()
