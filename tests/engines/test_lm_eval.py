@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,8 +10,9 @@ from typing import Any, NamedTuple
 
 import pytest
 from chat_server import Asked, Chat, Turn, chatting
-from command import Done, call
+from command import call
 from engines import need
+from lm_eval_command import Files, files_of, lm_eval
 from lm_eval_tasks import CAPITALS, SHOTS, capitals
 from odd_answers import message_of, odd_answer
 
@@ -30,10 +28,7 @@ FAILING = 5
 class Run(NamedTuple):
     """What a run of either left behind."""
 
-    results: Mapping[str, Any]
-    """lm-eval's results file, or its like."""
-    lines: Mapping[str, list[dict[str, Any]]]
-    """The lines of samples of each task."""
+    files: Files
     bodies: Counter[bytes]
     """What the endpoint was asked."""
 
@@ -50,26 +45,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def endpoint() -> Iterator[Chat]:
     with chatting(choose=odd_answer) as chat:
         yield chat
-
-
-def lm_eval(home: Path, *arguments: str | Path) -> Done:
-    """lm-eval's own command, as a user has it."""
-    command = [str(Path(sys.executable).with_name("lm_eval")), *map(str, arguments)]
-    offline = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(home / "hub")}
-    done = subprocess.run(command, env=os.environ | offline, capture_output=True, check=False, cwd=home)
-    return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
-
-
-def files_of(folder: Path) -> tuple[Mapping[str, Any], Mapping[str, list[dict[str, Any]]]]:
-    """The one results file and all samples files under a folder."""
-    (results,) = folder.glob("**/results_*.json")
-    lines = {
-        path.name.removeprefix("samples_").rpartition("_")[0]: [
-            json.loads(line) for line in path.read_text().splitlines()
-        ]
-        for path in folder.glob("**/samples_*.jsonl")
-    }
-    return json.loads(results.read_text()), lines
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +76,7 @@ def theirs(home: Path, endpoint: Chat) -> Run:
     assert done.code == 0, done.err[-2000:]
     again = Counter(asked.content for asked in endpoint.asked)
     assert set(again) == failed, "what was answered is not asked again"
-    return Run(*files_of(home / "theirs"), first + again)
+    return Run(files_of(home / "theirs"), first + again)
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +91,7 @@ def ours(home: Path, endpoint: Chat) -> Run:
     bodies = Counter(asked.content for asked in endpoint.asked)
     done = call("export", out, "--format", "lm-eval", "--out", home / "exported")
     assert done.code == 0, done
-    return Run(*files_of(home / "exported"), bodies)
+    return Run(files_of(home / "exported"), bodies)
 
 
 def summaries(home: Path) -> Mapping[str, Any]:
@@ -131,22 +106,19 @@ def test_both_ask_the_same_bytes_clips_and_seeds_included(theirs: Run, ours: Run
 
 
 def test_the_score_of_mini_is_equal_to_the_last_digit(home: Path, theirs: Run, ours: Run) -> None:
-    told, summary = theirs.results["results"]["dtbench_mini"], summaries(home)["mini"]
+    told, summary = theirs.files.figures("dtbench_mini"), summaries(home)["mini"]
     assert told["official,none"] == summary["official"]["accuracy"]
     assert told["strict,none"] == summary["strict"]["accuracy"]
     assert told["unanswered,none"] == summary["unanswered"] / LIMIT
     assert 0.1 < told["strict,none"] < 0.5
     assert told["unanswered,none"] > 0
-    exported = ours.results["results"]["dtbench_mini"]
-    assert {name: value for name, value in told.items() if "," in name} == {
-        name: value for name, value in exported.items() if "," in name
-    }, "standard errors included"
+    assert told == ours.files.figures("dtbench_mini"), "standard errors included"
 
 
 def test_the_figures_of_a_text_task_are_equal_to_the_last_digit(home: Path, theirs: Run) -> None:
-    told, summary = theirs.results["results"]["capitals"], summaries(home)["lm_eval:capitals"]
+    told, summary = theirs.files.figures("capitals"), summaries(home)["lm_eval:capitals"]
     figures = summary["lm_eval"]["results"]
-    assert figures == {name: value for name, value in told.items() if "," in name}
+    assert figures == told
     assert set(figures) == {
         f"{metric}{error},{way}"
         for metric in ("exact_match", "bleu")
@@ -167,25 +139,25 @@ def test_a_task_that_prescribes_its_sampling_gets_it(ours: Run) -> None:
 
 def test_the_export_of_a_run_and_lm_evals_own_files_say_the_same_of_each_question(theirs: Run, ours: Run) -> None:
     same = ("doc_id", "doc", "target", "resps", "metrics", "doc_hash", "prompt_hash", "target_hash", "filter", "strict")
-    mine, others = ours.lines["dtbench_mini"], theirs.lines["dtbench_mini"]
+    mine, others = ours.files.lines["dtbench_mini"], theirs.files.lines["dtbench_mini"]
     assert len(mine) == len(others) == LIMIT
     for line, other in zip(mine, others, strict=True):
         assert {name: line[name] for name in same} == {name: other[name] for name in same}
         assert line.get("official") == other.get("official")
         assert line["arguments"]["gen_args_0"]["arg_0"] == other["arguments"]["gen_args_0"]["arg_0"]
-    assert ours.results["task_hashes"]["dtbench_mini"] == theirs.results["task_hashes"]["dtbench_mini"]
+    assert ours.files.results["task_hashes"]["dtbench_mini"] == theirs.files.results["task_hashes"]["dtbench_mini"]
 
 
 def test_lm_evals_files_hold_no_sound_and_say_what_answered(theirs: Run) -> None:
-    clip = theirs.lines["dtbench_mini"][0]["arguments"]["gen_args_0"]["arg_2"]["audio"][0]
+    clip = theirs.files.lines["dtbench_mini"][0]["arguments"]["gen_args_0"]["arg_2"]["audio"][0]
     assert clip == {
         "benchmark": "mini",
         "data": clip["data"],
-        "question": theirs.lines["dtbench_mini"][0]["doc"]["id"],
+        "question": theirs.files.lines["dtbench_mini"][0]["doc"]["id"],
         "sampling_rate": 16000,
     }
-    assert theirs.results["config"]["dtbench_model"]["name"] == "server"
-    assert theirs.results["config"]["dtbench_data"]["mini"].endswith(clip["data"])
+    assert theirs.files.results["config"]["dtbench_model"]["name"] == "server"
+    assert theirs.files.results["config"]["dtbench_data"]["mini"].endswith(clip["data"])
 
 
 def test_a_model_of_lm_evals_own_gets_the_figures_of_dtbench_on_the_text_task(home: Path, ours: Run) -> None:
@@ -197,10 +169,8 @@ def test_a_model_of_lm_evals_own_gets_the_figures_of_dtbench_on_the_text_task(ho
             *("--apply_chat_template", "--fewshot_as_multiturn", "false", "--output_path", home / "own"),
         )
     assert done.code == 0, done.err[-2000:]
-    told = files_of(home / "own")[0]["results"]["capitals"]
-    assert {name: value for name, value in told.items() if "," in name} == summaries(home)["lm_eval:capitals"][
-        "lm_eval"
-    ]["results"]
+    told = files_of(home / "own").figures("capitals")
+    assert told == summaries(home)["lm_eval:capitals"]["lm_eval"]["results"]
 
 
 def test_a_text_task_is_scored_again_from_its_records_alone(home: Path, ours: Run) -> None:
