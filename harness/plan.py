@@ -165,8 +165,8 @@ class TaskPlan:
                 self._other_clip(place)
 
     def _refuse_other_repeats(self) -> None:
-        if self.task.repeats not in {None, self.repeats}:
-            wanted = self.task.repeats
+        if self.task.answers_each not in {None, self.repeats}:
+            wanted = self.task.answers_each
             raise UserError(
                 f"--samples {self.repeats}: the score of {self.task.name} takes {wanted} answers to each question: "
                 f"--samples {wanted}."

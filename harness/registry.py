@@ -196,7 +196,7 @@ def task_from_file(path: Path) -> Task:
 
 def is_from_file(task: Task, path: Path) -> bool:
     """Whether this user's file defines the task."""
-    return type(task).__module__ == _module_of(path) or task.file == path
+    return type(task).__module__ == _module_of(path) or task.defined_in == path
 
 
 def _module_of(path: Path) -> str:

@@ -81,7 +81,7 @@ def hold(request: Request, *, quiet: bool) -> Outcome:
     """Carry a run out, from where it stands to its end; an error before anything is written where it cannot be."""
     _refuse_odd_values(request)
     plans = _plans(request)
-    wanted = [registry.Wanted(plan.samples, plan.task.sampling) for plan in plans]
+    wanted = [registry.Wanted(plan.samples, plan.task.prescribed) for plan in plans]
     models = registry.models(request.model, request.options, wanted, request.backend)
     if request.answer == "forced":
         refuse_unforced(request.model, models)
@@ -238,8 +238,8 @@ def _settings(request: Request, plans: Sequence[TaskPlan], models: Sequence[Mode
 def _defined(request: Request, task: Task) -> dict[str, str]:
     """Where a task of the user's own is defined, for whoever scores the run again."""
     file = request.task_file
-    if task.file is not None:
-        return {"task_file": str(task.file.resolve())}
+    if task.defined_in is not None:
+        return {"task_file": str(task.defined_in.resolve())}
     return {} if file is None or not registry.is_from_file(task, file) else {"task_file": str(file.resolve())}
 
 

@@ -80,13 +80,13 @@ class Task(ABC):
     """Whether the script passes over lines of a prediction file that are no JSON."""
     answers_public: ClassVar[bool] = True
     """Whether predictions can be scored here; else only its authors can."""
-    repeats: int | None = None
+    answers_each: int | None = None
     """How many answers to a question its score takes; None where any number will do."""
-    sampling: Mapping[str, str] = MappingProxyType({})
+    prescribed: Mapping[str, str] = MappingProxyType({})
     """Options of a model, as -M names them, that it prescribes; what a user gives stands before them."""
     no_verdict: str = ""
     """Why its metrics call no single answer right or wrong, where they do not: there is no accuracy then."""
-    file: Path | None = None
+    defined_in: Path | None = None
     """The file that defines it, where that is a user's and no Python."""
 
     @abstractmethod

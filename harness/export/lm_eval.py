@@ -33,6 +33,7 @@ FILTER = "none"
 _NOT_OURS = (
     *("system_instruction", "system_instruction_sha", "chat_template", "chat_template_sha", "fewshot_as_multiturn"),
     *("lm_eval_version", "transformers_version", "pretty_env_info", "total_evaluation_time_seconds"),
+    "upper_git_hash",
 )
 """What its readers look for, and a run of ours has nothing to say of."""
 

@@ -25,6 +25,8 @@ from dtbench.harness.task import OfficialRule, Task
 PREFIX = "lm_eval:"
 YES_OR_NO = ("exact_match", "acc")
 """Metrics that call one answer right or wrong."""
+SHOWN = 200
+"""Characters of an answer by which two runs are told apart."""
 HOW = "as lm-eval's filters are given it"
 
 
@@ -37,9 +39,9 @@ class LmEvalTask(Task):
     def __init__(self, name: str, file: Path | None = None) -> None:
         need_lm_eval(name)
         self.name = name  # type: ignore[misc]
-        self.file = file
+        self.defined_in = file
         self.title = f"{name.removeprefix(PREFIX)}, a task of lm-eval"  # type: ignore[misc]
-        self.repeats: int | None = None
+        self.answers_each: int | None = None
         self._task: Any = None
         self._docs: Any = ()
         self._scorer: Scorer | None = None
@@ -60,7 +62,7 @@ class LmEvalTask(Task):
         if data_dir is not None:
             raise UserError(f"--data-dir {data_dir}: {self.name} finds its data by itself: run it without.")
         name = self.name.removeprefix(PREFIX)
-        task = named(name) if self.file is None else made(name, configuration_in(self.file))
+        task = named(name) if self.defined_in is None else made(name, configuration_in(self.defined_in))
         if task.OUTPUT_TYPE != "generate_until":
             raise UserError(f"{self.name}: its output_type is {task.OUTPUT_TYPE}; only generate_until can be asked.")
         kwargs = task.config.generation_kwargs or {}
@@ -68,12 +70,12 @@ class LmEvalTask(Task):
         docs = task.eval_docs
         self._docs = docs if hasattr(docs, "__getitem__") else list(docs)
         self._scorer = Scorer(task, self._docs, name)
-        self.sampling = sampling_of(kwargs, self.name)
-        self.repeats = int(task.config.repeats or 1)
+        self.prescribed = sampling_of(kwargs, self.name)
+        self.answers_each = int(task.config.repeats or 1)
         self.no_verdict = self._no_verdict()
         packed = Packed(self._questions())
         version = f"{task.VERSION}, lm-eval {importlib.metadata.version('lm_eval')}"
-        return Dataset(packed, version, packed.sha256, str(self.file or self.name))
+        return Dataset(packed, version, packed.sha256, str(self.defined_in or self.name))
 
     def _no_verdict(self) -> str:
         metrics = list(self._task.aggregation())
@@ -118,8 +120,9 @@ class LmEvalTask(Task):
         return self.prompt(sample)
 
     def read(self, text: str, choices: Sequence[str]) -> Extraction:
-        """What lm-eval's filters are given of a response."""
-        return Extraction(take_apart(text).thinking, answer_in(text, self._stops), None, HOW)
+        """What lm-eval's filters are given of a response; its beginning stands where others name an option."""
+        answer = answer_in(text, self._stops)
+        return Extraction(take_apart(text).thinking, answer, answer.strip()[:SHOWN] or None, HOW)
 
     def score(self, sample: Sample, extraction: Extraction) -> Score:
         """The verdict of its first metric, where that is one."""
@@ -141,7 +144,9 @@ class LmEvalTask(Task):
     def figures(self, records: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
         """What lm-eval would report of these answers."""
         return {
-            "lm_eval": self._scoring().report(records, lambda text: answer_in(text, self._stops), self.repeats or 1)
+            "lm_eval": self._scoring().report(
+                records, lambda text: answer_in(text, self._stops), self.answers_each or 1
+            )
         }
 
     def _scoring(self) -> Scorer:

@@ -148,6 +148,17 @@ def test_the_export_of_a_run_and_lm_evals_own_files_say_the_same_of_each_questio
     assert ours.files.results["task_hashes"]["dtbench_mini"] == theirs.files.results["task_hashes"]["dtbench_mini"]
 
 
+def test_the_export_lacks_nothing_that_lm_evals_own_files_have(theirs: Run, ours: Run) -> None:
+    assert set(theirs.files.results) <= set(ours.files.results)
+    for part in ("results", "versions", "n-shot", "higher_is_better", "n-samples", "task_hashes", "configs"):
+        assert set(ours.files.results[part]) == {"dtbench_mini", "capitals"}
+    told = ours.files.results["n-samples"]["dtbench_mini"]
+    assert told == theirs.files.results["n-samples"]["dtbench_mini"]
+    assert told["original"] > told["effective"] == LIMIT
+    for line, other in zip(ours.files.lines["dtbench_mini"], theirs.files.lines["dtbench_mini"], strict=True):
+        assert set(line) == set(other)
+
+
 def test_lm_evals_files_hold_no_sound_and_say_what_answered(theirs: Run) -> None:
     clip = theirs.files.lines["dtbench_mini"][0]["arguments"]["gen_args_0"]["arg_2"]["audio"][0]
     assert clip == {
