@@ -1,4 +1,4 @@
-"""All benchmarks of dtbench in lm-eval, by its own command and by `dtbench lm-eval`."""
+"""All benchmarks of dtbench in lm-eval, by `dtbench lm-eval`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command import call, process
+from command import process
 from engines import need
-from lm_eval_command import Files, files_of, lm_eval
-from lm_eval_tasks import capitals
+from lm_eval_command import Files, files_of
 from small_data import mmar_v2_folder, mmau_json_folder, mmsu_parquet
+
+from dtbench.harness.errors import UserError
 
 pytestmark = pytest.mark.engine
 
@@ -27,15 +28,16 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def gold(home: Path) -> Files:
-    """What lm-eval writes of the right answers, asked for with a chain."""
+    """What `dtbench lm-eval` leaves of the right answers, asked for with a chain; all is named by its name."""
     mmar_v2_folder(home / "data" / "mmar")
     mmau_json_folder(home / "data" / "mmau-mini")
     mmsu_parquet(home / "data" / "mmsu")
-    files = call("tasks", ",".join(NAMES), "--lm-eval").out.strip()
-    done = lm_eval(
-        home,
-        *("--model", "dtbench", "--model_args", "pretrained=echo-gold", "--tasks", files, "--limit", str(LIMIT)),
-        *("--metadata", f"data_dir={home / 'data'}", "answer=think", "--output_path", home / "gold", "--log_samples"),
+    done = process(
+        *("lm-eval", "--model", "dtbench", "--model_args", "pretrained=echo-gold", "--limit", str(LIMIT)),
+        *("--tasks", ",".join(map(task_of, NAMES)), "--metadata", f"data_dir={home / 'data'}", "answer=think"),
+        *("--output_path", home / "gold", "--log_samples"),
+        HF_HUB_OFFLINE="1",
+        HF_HOME=str(home / "hub"),
     )
     assert done.code == 0, done.err[-2000:]
     return files_of(home / "gold")
@@ -64,18 +66,19 @@ def test_the_results_name_the_data(gold: Files) -> None:
     assert told["mmar"].startswith("v2-github, sha256 ")
 
 
-def test_dtbench_lm_eval_knows_model_and_tasks_by_name_and_refuses_likelihoods_in_one_line(home: Path) -> None:
-    words = capitals(home / "capitals").read_text().replace("generate_until", "multiple_choice")
-    head = words.partition("generation_kwargs")[0]
-    file = home / "likely.yaml"
-    file.write_text(f"{head}doc_to_choice: [Rome, Paris]\nmetric_list:\n  - {{metric: acc}}\n")
-    done = process(
-        *("lm-eval", "--model", "dtbench", "--model_args", "pretrained=first", "--limit", "2"),
-        *("--tasks", f"dtbench_mini,{file}"),
-        HF_HUB_OFFLINE="1",
-        HF_HOME=str(home / "hub"),
-    )
-    assert (done.code, done.out) == (2, ""), done.err[-2000:]
-    assert "Task: dtbench_mini" in done.err
-    last = done.err.splitlines()[-1]
-    assert last.startswith("dtbench: the model dtbench answers questions and tells no likelihood of a text"), last
+def test_likelihoods_are_refused_in_one_line() -> None:
+    need("lm_eval")
+    from dtbench.harness.lm_eval.model import DtbenchLM
+
+    model = DtbenchLM(pretrained="first")
+    for asked in (model.loglikelihood, model.loglikelihood_rolling):
+        with pytest.raises(UserError, match="tells no likelihood of a text: choose tasks whose output_type is"):
+            asked([])
+
+
+def test_a_model_has_to_be_named() -> None:
+    need("lm_eval")
+    from dtbench.harness.lm_eval.model import DtbenchLM
+
+    with pytest.raises(UserError, match=r"pretrained=... is missing: a checkpoint, the URL of an endpoint"):
+        DtbenchLM()
