@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from dtbench.harness.errors import DtbenchError, TaskError, UserError, described
 from dtbench.harness.forced import FORCED_SAMPLING, option_letters, refuse_unlettered
 from dtbench.harness.packed import chosen, clip_name, ids_of
-from dtbench.harness.schema import Clip, Dataset, Prompt, Sample
+from dtbench.harness.schema import Clip, Dataset, NoClip, Prompt, Sample
 from dtbench.harness.summary import shared_clips
 from dtbench.harness.task import Task, lettered
 
@@ -86,7 +86,7 @@ class TaskPlan:
             id=sample.id,
             repeat=repeat,
             letters=option_letters(len(shown.choices)) if self.form.answer == "forced" else (),
-            seed=_seed(self.form.seed, sample.id, repeat),
+            seed=seed_of(self.form.seed, sample.id, repeat),
         )
         return Question(sample, filled)
 
@@ -105,7 +105,7 @@ class TaskPlan:
         """A clip of another question that is not this one's, the same at every call."""
         count = len(self.samples)
         own = clip_name(self.samples[place].audio)
-        first = place + 1 + _seed(self.form.seed, self.samples[place].id, -1) % max(1, count - 1)
+        first = place + 1 + seed_of(self.form.seed, self.samples[place].id, -1) % max(1, count - 1)
         for step in range(count):
             other = self.samples[(first + step) % count].audio
             if clip_name(other) != own:
@@ -157,9 +157,20 @@ class TaskPlan:
         if self.form.answer == "forced":
             for sample in self.samples:
                 refuse_unlettered(self.task.name, sample)
+        self._refuse_other_repeats()
+        if self.form.audio != "clip" and any(isinstance(sample.audio, NoClip) for sample in self.samples):
+            raise UserError(f"--audio {self.form.audio}: there are questions of {self.task.name} without a clip.")
         if self.form.audio == "shuffle":
             for place in range(len(self.samples)):
                 self._other_clip(place)
+
+    def _refuse_other_repeats(self) -> None:
+        if self.task.answers_each not in {None, self.repeats}:
+            wanted = self.task.answers_each
+            raise UserError(
+                f"--samples {self.repeats}: the score of {self.task.name} takes {wanted} answers to each question: "
+                f"--samples {wanted}."
+            )
 
 
 def rotated(sample: Sample, places: int) -> Sample:
@@ -225,7 +236,7 @@ def _text(option: str, path: Path) -> str:
         raise UserError(f"{option} {path}: not UTF-8 text (byte {error.start}); is it another kind of file?") from None
 
 
-def _seed(seed: int, id_: str, repeat: int) -> int:
+def seed_of(seed: int, id_: str, repeat: int) -> int:
     """A seed of its own for every answer, the same in every run."""
     key = f"{seed}\0{id_}\0{repeat}".encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.blake2b(key, digest_size=4).digest(), "big")

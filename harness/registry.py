@@ -6,7 +6,7 @@ import importlib
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dtbench.harness.errors import DtbenchError, MachineryError, TaskError, UserError, described, nearest
@@ -43,9 +43,12 @@ LOGGERS = {
 """Each by the name of the package that it needs."""
 
 
+OF_LM_EVAL = "lm_eval:"
+"""What the name of a task of lm-eval begins with."""
 _OTHERS = {
+    "task": f" A task of lm-eval is named as {OF_LM_EVAL}NAME.",
     "model": " A checkpoint is named by its folder or as org/name. An endpoint is named by its URL, such as "
-    "http://127.0.0.1:8000/v1."
+    "http://127.0.0.1:8000/v1.",
 }
 """How else things of a kind are named."""
 
@@ -65,7 +68,11 @@ _LOGGERS = _Shelf("logger", LOGGERS, "dtbench.loggers", MachineryError)
 
 
 def task(name: str) -> Task:
-    """The task of this name: built in, `module:Class`, or of an installed package."""
+    """The task of this name: built in, `lm_eval:NAME`, `module:Class`, or of an installed package."""
+    if name.startswith(OF_LM_EVAL):
+        from dtbench.harness.lm_eval.task import LmEvalTask
+
+        return LmEvalTask(name)
     found, target = _found(_TASKS, name)
     return _as_task(found, target)
 
@@ -99,13 +106,31 @@ def model(
     return _as_model(kind, spec if spec in MODELS else target, options, samples)
 
 
+class Wanted(NamedTuple):
+    """What a model is wanted for."""
+
+    samples: Iterable[Sample]
+    sampling: Mapping[str, str] = MappingProxyType({})
+    """Options that the task prescribes; the user's stand before them."""
+
+
 def models(
-    spec: str, options: Mapping[str, str], samples: Sequence[Iterable[Sample]], backend: str | None = None
+    spec: str, options: Mapping[str, str], wanted: Sequence[Wanted], backend: str | None = None
 ) -> Sequence[Model]:
-    """The model for each of these sets of samples: one and the same, unless it learns from them."""
-    first = model(spec, options, samples[0], backend)
-    learns = getattr(first, "needs_samples", False)
-    return [first, *(model(spec, options, more) if learns else first for more in samples[1:])]
+    """The model for each: one and the same, unless it learns from the samples, or is to sample in another way."""
+    first = model(spec, options, wanted[0].samples, backend)
+    if getattr(first, "needs_samples", False):
+        return [first, *(model(spec, options, each.samples) for each in wanted[1:])]
+    samples_by_options = {"sampling", "temperature"} & first.describe().keys()
+    made = {frozenset(options.items()): first}
+    chosen = []
+    for each in wanted:
+        given = {**each.sampling, **options} if samples_by_options else dict(options)
+        key = frozenset(given.items())
+        if key not in made:
+            made[key] = model(spec, given, each.samples, backend)
+        chosen.append(made[key])
+    return chosen
 
 
 def model_names() -> list[str]:
@@ -162,13 +187,17 @@ def _target_of_installed(shelf: _Shelf, name: str) -> str:
 
 
 def task_from_file(path: Path) -> Task:
-    """The one task that a user's Python file defines."""
+    """The one task that a user's Python file defines, or a YAML file for lm-eval."""
     import importlib.util
 
     if path.is_dir():
         raise UserError(f"--task-file {path}: this is a folder; a Python file that defines a task is expected.")
     if not path.is_file():
         raise UserError(f"--task-file {path}: there is no such file.")
+    if path.suffix in {".yaml", ".yml"}:
+        from dtbench.harness.lm_eval.task import LmEvalTask
+
+        return LmEvalTask.of_file(path)
     spec = importlib.util.spec_from_file_location(_module_of(path), path)
     if spec is None or spec.loader is None:
         raise UserError(f"--task-file {path}: not a Python file; its name must end in .py.")
@@ -186,7 +215,7 @@ def task_from_file(path: Path) -> Task:
 
 def is_from_file(task: Task, path: Path) -> bool:
     """Whether this user's file defines the task."""
-    return type(task).__module__ == _module_of(path)
+    return type(task).__module__ == _module_of(path) or task.defined_in == path
 
 
 def _module_of(path: Path) -> str:

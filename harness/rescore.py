@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from dtbench.harness.errors import DtbenchError, TaskError, UserError, described
-from dtbench.harness.extract import extract
 from dtbench.harness.forced import read_forced, right_place
 from dtbench.harness.outcomes import Outcomes
 from dtbench.harness.packed import ids_of
@@ -57,7 +56,7 @@ class StoredTask:
 
     def read(self, sample: Sample, text: str) -> Extraction:
         """What a response of this run says to a question."""
-        return (read_forced if self.is_forced else extract)(text, self.shown(sample))
+        return (read_forced if self.is_forced else self.task.read)(text, self.shown(sample))
 
 
 @dataclass(slots=True)

@@ -7,41 +7,22 @@ resample clips. Beside the questions themselves nothing is held but what the wor
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from dtbench.harness.audio import Heard, hear, noise, silence
+from dtbench.harness.asking import Asker, Conditions
 from dtbench.harness.errors import DataError, DtbenchError, MachineryError, ModelError, TaskError, described
-from dtbench.harness.extract import extract
 from dtbench.harness.forced import read_forced, right_place, stored_odds
 from dtbench.harness.model import Model
-from dtbench.harness.packed import clip_name
 from dtbench.harness.patience import Patience
 from dtbench.harness.plan import TaskPlan
-from dtbench.harness.retry import Policy, ask
 from dtbench.harness.schema import Prompt, Response, Sample
 from dtbench.harness.store import RunFolder
 
-READERS = 2
-"""Threads that read and resample clips, and workers beyond the requests in flight."""
 ON_AGAIN = "Run the same command again once that is mended: it goes on from here."
 
 Record = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Conditions:
-    """How a run is carried out; what it asks is in its plans."""
-
-    concurrency: int = 16
-    rule: str = "cut"
-    """What is done with a clip that is longer than the model takes."""
-    max_failed: float = 0.01
-    """The share of answers that may fail."""
-    policy: Policy = field(default_factory=Policy)
 
 
 @dataclass(slots=True)
@@ -75,27 +56,22 @@ class TaskRun:
         self.plan = plan
         self._finished = folder.finished(plan.task.name)
         self.tally = Tally(plan.expected, len(self._finished))
-        self._model = model
         self._folder = folder
-        self._conditions = conditions
         self._patience = Patience(conditions.max_failed * plan.expected)
-        self._slots = asyncio.Semaphore(conditions.concurrency)
-        self._readers = ThreadPoolExecutor(READERS) if model.listens else None
+        self._asker = Asker(model, conditions, plan.form.audio)
         self._prompt_hash = plan.prompt_hash()
 
     async def ask_all(self, stop: Stop, report: Callable[[Tally], None]) -> None:
         """Ask what is missing, and append every answer as it comes; a MachineryError where the model is down."""
         questions = self.plan.questions(self._finished)
-        workers = self._conditions.concurrency + (READERS if self._readers else 0)
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(min(workers, self.plan.expected - len(self._finished))):
+                for _ in range(min(self._asker.workers, self.plan.expected - len(self._finished))):
                     group.create_task(self._work(questions, stop, report))
         except ExceptionGroup as errors:
             raise next((one for one in errors.exceptions if isinstance(one, DtbenchError)), errors) from None
         finally:
-            if self._readers is not None:
-                self._readers.shutdown(wait=False, cancel_futures=True)
+            self._asker.close()
         if self._patience.failed and self._patience.failed == self.tally.done == self.plan.expected:
             raise self._hopeless(f"all {self.tally.done} questions failed")
 
@@ -115,12 +91,10 @@ class TaskRun:
         """The record of one question, whatever becomes of it."""
         record: Record = {"id": sample.id, "sample": prompt.repeat, "prompt_hash": self._prompt_hash, "audio": None}
         try:
-            if self._readers is not None:
-                heard = await asyncio.get_running_loop().run_in_executor(self._readers, self._hear, prompt)
-                prompt = dataclasses.replace(prompt, wav=heard.wav)
+            heard = await self._asker.heard(prompt)
+            if heard is not None:
                 record["audio"] = {name: getattr(heard, name) for name in ("seconds", "rate", "channels", "rule")}
-            async with self._slots:
-                response = await self._ask(prompt)
+            response = await self._asker.answer(prompt, heard)
         except (ModelError, DataError) as error:
             kind = "audio" if isinstance(error, DataError) else "model"
             record["error"] = {"kind": kind, "message": str(error), "attempts": getattr(error, "attempts", 0)}
@@ -128,26 +102,6 @@ class TaskRun:
             record |= judged(self.plan, sample, prompt, response)
         record["groups"] = dict(sample.groups)
         return record
-
-    async def _ask(self, prompt: Prompt) -> Response:
-        try:
-            return await ask(self._model, prompt, self._conditions.policy)
-        except DtbenchError:
-            raise
-        except Exception as error:  # someone else's code
-            raise ModelError(f"the model failed with {described(error)}", again=False) from error
-
-    def _hear(self, prompt: Prompt) -> Heard:
-        """What the model hears in place of the clip, or the clip; in a thread."""
-        try:
-            heard = hear(prompt.audio, self._model.rate, self._model.limit_seconds, self._conditions.rule)
-        except DtbenchError:
-            raise
-        except Exception as error:  # someone else's clip
-            raise DataError(f"{clip_name(prompt.audio)}: reading the clip failed with {described(error)}.") from error
-        if self.plan.form.audio == "silence":
-            return silence(heard)
-        return noise(heard, prompt.seed or 0) if self.plan.form.audio == "noise" else heard
 
     def _count(self, record: Record) -> None:
         self.tally.done += 1
@@ -170,7 +124,7 @@ class TaskRun:
 
 def judged(plan: TaskPlan, sample: Sample, prompt: Prompt, response: Response) -> Record:
     """What a record says of an answer: the response, what was read from it, and both verdicts."""
-    reads = read_forced if prompt.letters else extract
+    reads = read_forced if prompt.letters else plan.task.read
     read = reads(response.text, prompt.choices)
     try:
         score = plan.task.score(sample, read)

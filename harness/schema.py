@@ -22,6 +22,23 @@ class Clip(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class NoClip:
+    """Stands in place of a clip where a question has none: nothing is heard."""
+
+    question: str
+    """The id of the question, so that no two questions seem to share a clip."""
+
+    @property
+    def label(self) -> str:
+        """How messages name what is not there."""
+        return f"no clip ({self.question})"
+
+    def read(self) -> bytes:
+        """Nothing."""
+        return b""
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
     """One question about one clip."""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dtbench.harness import registry
+from dtbench.harness.asking import Conditions
 from dtbench.harness.audio import LONG_CLIP_RULES
 from dtbench.harness.errors import DtbenchError, TaskError, UserError, described, nearest
 from dtbench.harness.forced import refuse_unforced
@@ -18,7 +19,7 @@ from dtbench.harness.model import Model, Startable
 from dtbench.harness.neighbours import against_neighbours
 from dtbench.harness.plan import AUDIO_MODES, Form, TaskPlan, chosen_samples, read_ids, read_template, refuse_unknown
 from dtbench.harness.progress import Progress
-from dtbench.harness.run import Conditions, Stop, TaskRun
+from dtbench.harness.run import Stop, TaskRun
 from dtbench.harness.schema import Dataset
 from dtbench.harness.store import RunFolder, Status
 from dtbench.harness.summary import summarise
@@ -80,7 +81,8 @@ def hold(request: Request, *, quiet: bool) -> Outcome:
     """Carry a run out, from where it stands to its end; an error before anything is written where it cannot be."""
     _refuse_odd_values(request)
     plans = _plans(request)
-    models = registry.models(request.model, request.options, [plan.samples for plan in plans], request.backend)
+    wanted = [registry.Wanted(plan.samples, plan.task.prescribed) for plan in plans]
+    models = registry.models(request.model, request.options, wanted, request.backend)
     if request.answer == "forced":
         refuse_unforced(request.model, models)
     settings = _settings(request, plans, models)
@@ -98,9 +100,10 @@ async def _ask_all(
 ) -> None:
     """Ask task after task, until the last or until the user stops it."""
     stop = Stop()
+    held = list(dict.fromkeys(models))
     try:
         with heeded(stop, progress.say):
-            for plan, model in zip(plans, models, strict=True):
+            for place, (plan, model) in enumerate(zip(plans, models, strict=True)):
                 run = TaskRun(plan, model, folder, conditions)
                 if run.tally.done < plan.expected:
                     folder.drop_summary()
@@ -111,8 +114,11 @@ async def _ask_all(
                 progress.end(run.tally)
                 if stop.wanted:
                     return
+                if model not in models[place + 1 :]:  # before the next one is up: both may not fit on one GPU
+                    held.remove(model)
+                    await model.aclose()
     finally:
-        for model in dict.fromkeys(models):
+        for model in held:
             await model.aclose()
 
 
@@ -232,6 +238,8 @@ def _settings(request: Request, plans: Sequence[TaskPlan], models: Sequence[Mode
 def _defined(request: Request, task: Task) -> dict[str, str]:
     """Where a task of the user's own is defined, for whoever scores the run again."""
     file = request.task_file
+    if task.defined_in is not None:
+        return {"task_file": str(task.defined_in.resolve())}
     return {} if file is None or not registry.is_from_file(task, file) else {"task_file": str(file.resolve())}
 
 
@@ -243,6 +251,7 @@ def _summary(plan: TaskPlan, folder: RunFolder) -> dict[str, Any]:
         samples_k=plan.repeats,
         shared=folder.info["tasks"][plan.task.name]["shared_clips"],
     )
+    summary |= plan.task.figures(folder.records(plan.task.name))
     return summary | {"data": plan.data.version} | against_neighbours(folder, plan.task.name)
 
 

@@ -253,10 +253,11 @@ class RunFolder(StoredRun):
 
 
 def _file_name(task: str) -> str:
-    if not _NAME.fullmatch(task):
+    plain = task.replace(":", ".")  # as in lm_eval:NAME; not every file system takes a colon
+    if not _NAME.fullmatch(plain):
         allowed = "letters, digits, _ . + and - are allowed, and no dot in front"
         raise UserError(f"task {printable(task)!r}: its name cannot name a file of records: {allowed}.")
-    return f"{task}.jsonl"
+    return f"{plain}.jsonl"
 
 
 def _refuse_foreign(path: Path) -> None:

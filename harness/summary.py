@@ -65,7 +65,9 @@ def summary_of(
         "n": n,
         "official": _official(task, counts, samples_k, known=known),
         "strict": _strict(task, counts, n, samples_k, known=known),
-        "unanswered": _times(counts, lambda outcome: outcome.failed is None and outcome.correct is None),
+        "unanswered": 0
+        if task.no_verdict
+        else _times(counts, lambda outcome: outcome.failed is None and outcome.correct is None),
         "dropped": sum(dropped.values()),
         "dropped_why": dropped,
         "failed": _times(counts, lambda outcome: outcome.failed is not None),
@@ -271,6 +273,8 @@ def _cut_off(counts: Counts) -> list[str]:
 def _notes(task: Task, counts: Counts, *, known: bool) -> list[str]:
     if not task.answers_public:
         return [WITHHELD]
+    if task.no_verdict:
+        return [task.no_verdict]
     stops = _ranked(counts, lambda outcome: outcome.official.why or None if outcome.official.counted else None)
     stopped = [
         f"{times} answers ({why}): the official script stops there; they count as wrong" for why, times in stops.items()

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
+from dtbench.harness.extract import extract
 from dtbench.harness.packed import Packed
 from dtbench.harness.schema import Dataset, Extraction, Official, Prompt, Sample, Score
 
@@ -79,6 +80,14 @@ class Task(ABC):
     """Whether the script passes over lines of a prediction file that are no JSON."""
     answers_public: ClassVar[bool] = True
     """Whether predictions can be scored here; else only its authors can."""
+    answers_each: int | None = None
+    """How many answers to a question its score takes; None where any number will do."""
+    prescribed: Mapping[str, str] = MappingProxyType({})
+    """Options of a model, as -M names them, that it prescribes; what a user gives stands before them."""
+    no_verdict: str = ""
+    """Why its metrics call no single answer right or wrong, where they do not: there is no accuracy then."""
+    defined_in: Path | None = None
+    """The file that defines it, where that is a user's and no Python."""
 
     @abstractmethod
     def samples(self, data_dir: Path | None) -> Iterable[Sample]:
@@ -112,6 +121,14 @@ class Task(ABC):
 
     def _worded(self, sample: Sample, style: str) -> Prompt:
         return Prompt(f"{sample.question}\n{lettered(sample.choices)}\n{self.wordings[style]}", sample.audio)
+
+    def read(self, text: str, choices: Sequence[str]) -> Extraction:
+        """The answer out of a response, without a guess."""
+        return extract(text, choices)
+
+    def figures(self, records: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
+        """What a summary tells besides the usual, from all records of a run."""
+        return {}
 
     def official(self, scorer: str) -> OfficialRule:
         """The benchmark's own rule; a task without one asks for the option's exact text."""

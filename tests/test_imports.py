@@ -77,3 +77,18 @@ def repository_files() -> list[Path]:
         pytest.skip("not a git checkout: there is no list of the repository's files")
     paths = [ROOT / name for name in listed.stdout.split("\0") if name]
     return [path for path in paths if path.is_file() and not path.is_symlink()]
+
+
+def test_a_run_loads_nothing_of_lm_eval(tmp_path: Path) -> None:
+    code = f"""
+sys.argv = ["dtbench", "run", "--model", "first", "--tasks", "mini", "--limit", "2", "--out", {str(tmp_path / "run")!r}]
+from dtbench.harness.cli.main import main
+try:
+    main()
+except SystemExit as end:
+    assert end.code == 0, end.code
+print("of lm-eval:", *(name for name in sys.modules if "lm_eval" in name))
+"""
+    command = [sys.executable, "-c", f"import sys\n{code}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "of lm-eval:"

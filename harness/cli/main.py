@@ -28,6 +28,7 @@ COMMANDS = {
     "board": "Show what papers and boards report, with runs of yours among them.",
     "judge": "Hold the chains of a run against their criteria, by a language model.",
     "export": "Write a run's answers as leaderboards read them, or check such a file.",
+    "lm-eval": "Run lm-eval's own command line, with our models and benchmarks in it.",
     "extract": "Take the answer out of model outputs.",
 }
 INTERRUPTED = 130
@@ -102,15 +103,19 @@ def build(arguments: list[str]) -> typer.Typer:
     completing = "_DTBENCH_COMPLETE" in os.environ
     for name, summary in COMMANDS.items():
         if name == called or completing:
-            _add(app, name, summary, importlib.import_module(f"dtbench.harness.cli.{name}").command)
+            _add(app, name, summary, importlib.import_module(f"dtbench.harness.cli.{name.replace('-', '_')}"))
         else:
             app.command(name, help=summary)(_stub)
     return app
 
 
-def _add(app: typer.Typer, name: str, summary: str, command: Any) -> None:
+def _add(app: typer.Typer, name: str, summary: str, module: Any) -> None:
+    """The module's `command`; its `CONTEXT`, where it has one, says how its arguments are read."""
+    command = module.command
     if isinstance(command, typer.Typer):
         app.add_typer(command, name=name, help=summary)
+    elif (context := getattr(module, "CONTEXT", None)) is not None:
+        app.command(name, context_settings=context)(command)
     else:
         app.command(name, help=summary)(command)
 

@@ -87,8 +87,11 @@ def _scored(stored: StoredRun, name: str, wish: Wish, *, rows: bool) -> Rescored
             f"--scorer {wish.scorer}: the versions of {name}'s script are {', '.join(task.scorers)}; "
             f"for one task of a run of several, name it with --task."
         )
-    done = rescore(part, find_data(part, wish.data_dir), wish.scorer, rows=rows)
+    data = find_data(part, wish.data_dir)
+    done = rescore(part, data, wish.scorer, rows=rows)
     done.summary.update(against_neighbours(stored, name))
+    if data is not None:
+        done.summary.update(task.figures(part.records()))
     if torn := stored.torn.get(name):
         done.summary["notes"].append(f"{torn} records were cut short by a crash; their questions are not answered")
     return done

@@ -139,7 +139,23 @@ def _more(summary: Summary) -> Iterator[tuple[str, str]]:
         yield "listening", _heard(heard)
     if (orders := summary.get("orders")) is not None:
         yield "order", _orders(orders)
+    yield from _of_lm_eval(summary.get("lm_eval"))
     yield from forced_lines(summary)
+
+
+def _of_lm_eval(told: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
+    """Each figure that lm-eval would report, with its standard error."""
+    figures = told["results"] if told else {}
+    for name, value in figures.items():
+        metric, _, way = name.partition(",")
+        if not metric.endswith("_stderr"):
+            error = figures.get(f"{metric}_stderr,{way}")
+            spread = f" ± {error:.4f}" if isinstance(error, float) else ""
+            yield "lm-eval", f"{metric} {_figure(value)}{spread} (filter {way})"
+
+
+def _figure(value: object) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
 def _accuracy(part: Mapping[str, Any], of: str) -> str:

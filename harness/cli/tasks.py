@@ -14,10 +14,17 @@ from dtbench.harness.errors import DtbenchError, printable
 from dtbench.harness.task import Task
 
 Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="One task only.")]
+LmEval = Annotated[
+    bool,
+    typer.Option("--lm-eval", help="The folder that lm-eval takes as --include_path; with NAME,NAME their files."),
+]
 
 
-def command(name: Name = None, task_file: TaskFile = None, as_json: AsJson = False) -> None:
+def command(name: Name = None, task_file: TaskFile = None, lm_eval: LmEval = False, as_json: AsJson = False) -> None:
     """List the benchmarks and what is known of each."""
+    if lm_eval:
+        typer.echo(_for_lm_eval(name))
+        return
     everything = name is None and task_file is None
     tasks, broken = _all() if everything else ([chosen_task(name, task_file)], {})
     if as_json:
@@ -27,6 +34,15 @@ def command(name: Name = None, task_file: TaskFile = None, as_json: AsJson = Fal
         _print(tasks)
         for unusable, why in broken.items():
             typer.echo(printable(f"{unusable} cannot be used: {why}"))
+
+
+def _for_lm_eval(names: str | None) -> str:
+    """The folder, or the files of these benchmarks as lm-eval's --tasks takes them."""
+    from dtbench.harness.lm_eval.plug import FOLDER, task_files
+
+    if names is None:
+        return str(FOLDER)
+    return ",".join(map(str, task_files([name.strip() for name in names.split(",")])))
 
 
 def _all() -> tuple[list[Task], dict[str, str]]:

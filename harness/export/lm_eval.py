@@ -1,8 +1,8 @@
 """A run as lm-eval's results and samples files, for what reads those: viewers, its comparison scripts, boards.
 
-Two metrics: `official`, the verdict of the benchmark's script, over the records that it counts, and `strict`, a
-reader's, over all. A record that the script does not count has no `official`, so that the mean of what is there is the
-official score.
+Three metrics: `official`, the verdict of the benchmark's script, over the records that it counts, `strict`, a reader's,
+over all, and `unanswered`. A record that the script does not count has no `official`, so that the mean of what is there
+is the official score. Of a task of lm-eval its own figures stand beside them, under its own name.
 """
 
 from __future__ import annotations
@@ -21,13 +21,21 @@ from dtbench.harness.disk import replace_whole
 from dtbench.harness.errors import DtbenchError, UserError
 from dtbench.harness.export.answers import Said, answers
 from dtbench.harness.plan import Form, TaskPlan
+from dtbench.harness.registry import OF_LM_EVAL
 from dtbench.harness.rescore import StoredTask, find_data
 from dtbench.harness.schema import Dataset
 from dtbench.harness.store import StoredRun
 
-METRICS = ("official", "strict")
+HIGHER_IS_BETTER = {"official": True, "strict": True, "unanswered": False}
+"""Of each metric."""
 FILTER = "none"
 """lm-eval's name for metrics of the text as it came."""
+_NOT_OURS = (
+    *("system_instruction", "system_instruction_sha", "chat_template", "chat_template_sha", "fewshot_as_multiturn"),
+    *("lm_eval_version", "transformers_version", "pretty_env_info", "total_evaluation_time_seconds"),
+    "upper_git_hash",
+)
+"""What its readers look for, and a run of ours has nothing to say of."""
 
 
 class Where(NamedTuple):
@@ -46,7 +54,7 @@ def write_lm_eval(run: StoredRun, parts: Sequence[StoredTask], where: Where) -> 
     """The folder with a results file and a samples file for each task, named as lm-eval names them."""
     about = run.info.get("model", {})
     model = str(about.get("model") or about.get("name", "model"))
-    folder = (where.out or run.path / "export" / "lm-eval") / re.sub(r"[\"<>:/|\\?*\[\]]+", "__", model)
+    folder = (where.out or run.path / "export" / "lm-eval") / _sanitized(model)
     when = datetime.fromisoformat(str(run.info["start"]))
     stamp = when.replace(tzinfo=None).isoformat().replace(":", "-")
     results: dict[str, Any] = _of_run(run, model) | {"date": when.timestamp()}
@@ -61,6 +69,11 @@ def write_lm_eval(run: StoredRun, parts: Sequence[StoredTask], where: Where) -> 
         replace_whole(folder / name, "".join(f"{json.dumps(line)}\n" for line in lines).encode())
     replace_whole(folder / f"results_{stamp}.json", json.dumps(results, indent=2).encode() + b"\n")
     return folder
+
+
+def _sanitized(model: str) -> str:
+    """As lm-eval names folders."""
+    return re.sub(r"[\"<>:/|\\?*\[\]]+", "__", model)
 
 
 def _lines(run: StoredRun, stored: StoredTask, where: Where) -> tuple[list[dict[str, Any]], int]:
@@ -82,36 +95,38 @@ def _lines(run: StoredRun, stored: StoredTask, where: Where) -> tuple[list[dict[
 
 
 def task_name(stored: StoredTask) -> str:
-    """What the task is called there."""
+    """What the task is called there: a task of lm-eval by its own name."""
+    theirs = stored.task.name.removeprefix(OF_LM_EVAL)
+    if theirs != stored.task.name:
+        return theirs
     return f"dtbench_{stored.task.name.replace('-', '_')}"
 
 
 def _line(stored: StoredTask, place: int, said: Said, text: str, words: str | None) -> dict[str, Any]:
     item = said.sample.as_published()
-    official, strict = _verdicts(stored, said)
+    metrics = _verdicts(stored, said, text)
     target = said.sample.answer or ""
-    counted = {} if official is None else {"official": official}
     return {
         "doc_id": place,
         "doc": dict(item),
         "target": target,
-        "arguments": {"gen_args_0": {"arg_0": words or "", "arg_1": {}}},
+        "arguments": {"gen_args_0": {"arg_0": words or "", "arg_1": {"until": []}}},
         "resps": [[text]],
         "filtered_resps": [said.submission],
         "filter": FILTER,
-        "metrics": [*counted, "strict"],
+        "metrics": list(metrics),
         "doc_hash": _hash(json.dumps(item, indent=2, ensure_ascii=False)),
         "prompt_hash": _hash(words or ""),
         "target_hash": _hash(target),
-        **counted,
-        "strict": strict,
+        **metrics,
     }
 
 
-def _verdicts(stored: StoredTask, said: Said) -> tuple[float | None, float]:
-    verdict = stored.task.official(stored.task.scorers[0])(said.sample.as_published(), said.submission)
-    strict = float(bool(said.choice) and said.choice == said.sample.answer)
-    return (float(verdict.correct) if verdict.counted else None), strict
+def _verdicts(stored: StoredTask, said: Said, text: str) -> dict[str, float]:
+    """The metrics of a line."""
+    score = stored.task.score(said.sample, stored.read(said.sample, text))
+    official = {"official": float(score.official.correct)} if score.official.counted else {}
+    return {**official, "strict": float(score.correct is True), "unanswered": float(score.correct is None)}
 
 
 def _words(stored: StoredTask, data: Dataset) -> Words:
@@ -135,42 +150,54 @@ def _of_run(run: StoredRun, model: str) -> dict[str, Any]:
     return {
         "config": {"model": about.get("name"), "model_args": about, "limit": None, "gen_kwargs": about.get("sampling")},
         "git_hash": git.get("commit") if isinstance(git, Mapping) else None,
+        "group_subtasks": {},
         "model_source": "dtbench",
         "model_name": model,
+        "model_name_sanitized": _sanitized(model),
         "dtbench_version": dtbench.__version__,
-        "system_instruction": None,
-        "chat_template": None,
+        **dict.fromkeys(_NOT_OURS),
     }
 
 
 def _of_task(stored: StoredTask, lines: Sequence[Mapping[str, Any]], whole: int) -> dict[str, Any]:
     """What stands under the task's name in each part of a results file."""
     name, about = task_name(stored), stored.about
-    figures: dict[str, Any] = {"alias": name, "sample_len": len(lines)}
-    for metric in METRICS:
+    figures: dict[str, Any] = {"name": name, "alias": name, "sample_len": len(lines)}
+    for metric in HIGHER_IS_BETTER:
         figures |= dict(_figures(metric, [line[metric] for line in lines if metric in line]))
+    own = stored.task.figures(stored.records()).get("lm_eval", {})
+    higher = HIGHER_IS_BETTER | dict(own.get("higher_is_better", {}))
     hashes = "".join(f"{line['doc_hash']}{line['prompt_hash']}{line['target_hash']}" for line in lines)
     return {
-        "results": figures,
-        "group_subtasks": [],
-        "configs": {"task": name, "output_type": "generate_until", "num_fewshot": 0, "metadata": dict(about)},
+        "results": figures | dict(own.get("results", {})),
+        "configs": {
+            "task": name,
+            "output_type": "generate_until",
+            "num_fewshot": 0,
+            "repeats": 1,
+            "metric_list": [
+                {"metric": metric, "aggregation": "mean", "higher_is_better": better}
+                for metric, better in HIGHER_IS_BETTER.items()
+            ],
+            "metadata": dict(about),
+        },
         "versions": str(about.get("data", {}).get("version")),
         "n-shot": 0,
-        "higher_is_better": dict.fromkeys(METRICS, True),
+        "higher_is_better": higher,
         "n-samples": {"original": whole, "effective": len(lines)},
         "task_hashes": _hash(hashes),
     }
 
 
 def _figures(metric: str, values: Sequence[float]) -> Iterator[tuple[str, float]]:
-    """The mean and its standard error, by lm-eval's formula."""
+    """The mean and its standard error, by lm-eval's formula, step for step: equal to the last digit."""
     if not values:
         return
-    mean = math.fsum(values) / len(values)
+    mean = sum(values) / len(values)
     yield f"{metric},{FILTER}", mean
     if len(values) > 1:
-        variance = math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
-        yield f"{metric}_stderr,{FILTER}", math.sqrt(variance / len(values))
+        deviation = math.sqrt(sum((value - mean) ** 2 for value in values) / (len(values) - 1))
+        yield f"{metric}_stderr,{FILTER}", deviation / math.sqrt(len(values))
 
 
 def _hash(text: str) -> str:

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
+from dtbench.harness.asking import Conditions
 from dtbench.harness.errors import MachineryError, ModelError, TaskError
 from dtbench.harness.plan import Form, TaskPlan
 from dtbench.harness.retry import Policy
-from dtbench.harness.run import Conditions, Stop, Tally, TaskRun
+from dtbench.harness.run import Stop, Tally, TaskRun
 from dtbench.harness.schema import Clip, Dataset, Extraction, Prompt, Response, Sample, Score
 from dtbench.harness.store import RunFolder
 from dtbench.harness.task import Task

@@ -62,9 +62,17 @@ def test_a_line_holds_question_prompt_answer_and_hashes(run: Path) -> None:
     assert line["target"] == line["doc"]["answer"]
 
 
-def test_lm_evals_own_table_is_made_of_it(run: Path) -> None:
+def test_lm_evals_own_readers_find_the_files_and_make_its_table_of_them(run: Path) -> None:
     utils = pytest.importorskip("lm_eval.utils", reason="lm-eval, of the extra lm-eval, is not installed")
     results, _ = written(run)
+    files = [path.as_posix() for path in (run / "export" / "lm-eval").glob("*/*")]
+    (found,) = utils.get_results_filenames(files)
+    assert utils.get_latest_filename([Path(found).name]) == Path(found).name
+    samples = [Path(path).name for path in utils.get_sample_results_filenames(files)]
+    assert {utils.get_file_task_name(name) for name in samples} == {"dtbench_mmar", "dtbench_mmsu"}
+    assert {utils.get_file_datetime(name) for name in samples} == {
+        utils.get_file_datetime(Path(found).name).removesuffix(".json")
+    }
     table = utils.make_table(results)
     assert "dtbench_mmar" in table
     assert "official" in table

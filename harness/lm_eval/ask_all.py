@@ -1,0 +1,76 @@
+"""All prompts of lm-eval put to a model of ours, each answer told as it comes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from dtbench.harness.asking import Asker, Conditions
+from dtbench.harness.errors import DataError, DtbenchError, MachineryError, ModelError
+from dtbench.harness.model import Model, Startable
+from dtbench.harness.patience import Patience
+from dtbench.harness.schema import Prompt, Response
+
+Told = Callable[[int, Response], None]
+"""What is called with the place of a prompt and the answer to it."""
+
+
+class Failed(NamedTuple):
+    """A prompt without an answer."""
+
+    place: int
+    why: DtbenchError
+
+
+async def ask_all(
+    model: Model, prompts: Mapping[int, Prompt], conditions: Conditions, told: Told, say: Callable[[str], None]
+) -> Sequence[Failed]:
+    """Ask every prompt, the model brought up before and let go of after; which of them got no answer.
+
+    A MachineryError where the model is down.
+    """
+    try:
+        if isinstance(model, Startable):
+            await model.start(say)
+        return await _Asking(model, prompts, conditions, told).run()
+    finally:
+        await model.aclose()
+
+
+class _Asking:
+    def __init__(self, model: Model, prompts: Mapping[int, Prompt], conditions: Conditions, told: Told) -> None:
+        self._asker = Asker(model, conditions)
+        self._prompts = prompts
+        self._told = told
+        self._patience = Patience(0)
+        self._failed: list[Failed] = []
+
+    async def run(self) -> Sequence[Failed]:
+        places = iter(self._prompts)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(self._asker.workers, len(self._prompts))):
+                    group.create_task(self._work(places))
+        except ExceptionGroup as errors:
+            raise next((one for one in errors.exceptions if isinstance(one, DtbenchError)), errors) from None
+        finally:
+            self._asker.close()
+        return self._failed
+
+    async def _work(self, places: Iterator[int]) -> None:
+        for place in places:
+            prompt = self._prompts[place]
+            try:
+                response = await self._asker.answer(prompt, await self._asker.heard(prompt))
+            except (ModelError, DataError) as error:
+                self._failed.append(Failed(place, error))
+                self._patience.failure(str(error), of_model=isinstance(error, ModelError))
+                if self._patience.is_over:
+                    raise MachineryError(
+                        f"the last {self._patience.in_a_row} questions all failed, the run stops here. The last one: "
+                        f"{self._patience.last}"
+                    ) from error
+            else:
+                self._patience.answer()
+                self._told(place, response)

@@ -1,0 +1,121 @@
+"""lm-eval's own verdicts on answers that are there: its filters, its metrics, its standard errors."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import math
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from dtbench.harness.errors import TaskError, described
+
+BOOTSTRAPS = 100_000
+FEW_BOOTSTRAPS = 100
+"""Of metrics over whole texts, which are slow: as lm-eval has it."""
+_NO_POOL = "DISABLE_MULTIPROC"
+_SLOW = ("bleu", "chrf", "chrf++", "ter")
+
+Values = dict[tuple[str, str], list[Any]]
+"""(metric, filter) -> its value for each document."""
+
+
+class Scorer:
+    """A task of lm-eval with its documents, which some tasks make anew each time they are asked for them."""
+
+    def __init__(self, task: Any, docs: Sequence[Any], name: str) -> None:
+        self._task, self._docs, self._name = task, docs, name
+
+    def first_value(self, number: int, answer: str) -> Any:
+        """The first metric of one answer, under the first filter."""
+        values = self._values({number: [answer]})
+        return next(iter(values.values()))[0]
+
+    def report(
+        self, records: Iterable[Mapping[str, Any]], read: Callable[[str], str], repeats: int
+    ) -> Mapping[str, Any]:
+        """What stands in lm-eval's results for the answers of a run; `left_out` lack some of their answers."""
+        texts: dict[int, dict[int, str]] = {}
+        for record in records:
+            said = texts.setdefault(int(record["id"]), {})
+            if "error" not in record:
+                said[record["sample"]] = read(record["response"]["text"])
+        whole = {number: said for number, said in sorted(texts.items()) if len(said) == repeats}
+        answers = {number: [said[sample] for sample in sorted(said)] for number, said in whole.items()}
+        try:
+            results = self._aggregated(self._values(answers)) if answers else {}
+        except Exception as error:  # someone else's filters and metrics
+            raise TaskError(f"lm_eval:{self._name}: scoring with lm-eval failed with {described(error)}.") from error
+        return {
+            "task": self._name,
+            "lm_eval": importlib.metadata.version("lm_eval"),
+            "n": len(answers),
+            "left_out": len(texts) - len(answers),
+            "results": results,
+            "higher_is_better": dict(self._task.higher_is_better()),
+        }
+
+    def _values(self, answers: Mapping[int, Sequence[str]]) -> Values:
+        from lm_eval.api.instance import Instance
+
+        task = self._task
+        asked = [
+            Instance(
+                request_type="generate_until",
+                doc=self._docs[number],
+                arguments=("", {}),
+                idx=0,
+                metadata=(self._name, number, len(said)),
+                resps=list(said),
+            )
+            for number, said in answers.items()
+        ]
+        task._instances = asked  # where build_all_requests() leaves them for apply_filters()
+        task.apply_filters()
+        found: Values = {}
+        for name in asked[0].filtered_resps:
+            for instance in asked:
+                metrics = task.process_results(instance.doc, [instance.filtered_resps[name]])
+                for metric, value in metrics.items():
+                    found.setdefault((metric, name), []).append(value)
+        return found
+
+    def _aggregated(self, values: Values) -> dict[str, float | str]:
+        """Under the keys of lm-eval's results."""
+        from lm_eval.api.metrics import mean, stderr_for_metric
+
+        known = self._task.aggregation()
+        found: dict[str, float | str] = {}
+        for (metric, name), items in values.items():
+            of_all = known.get(metric, mean)
+            found[f"{metric},{name}"] = _plain(of_all(items))
+            times = FEW_BOOTSTRAPS if metric in _SLOW else BOOTSTRAPS
+            error = stderr_for_metric(metric=of_all, bootstrap_iters=times)
+            with _drawn_here():
+                found[f"{metric}_stderr,{name}"] = _plain(error(items)) if error and len(items) > 1 else "N/A"
+        return found
+
+
+@contextlib.contextmanager
+def _drawn_here() -> Iterator[None]:
+    """No pool of processes for a bootstrap, which would take our handling of signals along; the draws are the same.
+
+    lm-eval tells of it on stdout, which is for results here.
+    """
+    before = os.environ.get(_NO_POOL)
+    os.environ[_NO_POOL] = "1"
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.environ.pop(_NO_POOL)
+        if before is not None:
+            os.environ[_NO_POOL] = before
+
+
+def _plain(value: Any) -> Any:
+    """A number of Python's, where numpy's is none to JSON; a text for what is no number."""
+    plain = value.item() if hasattr(value, "item") else value
+    return str(plain) if isinstance(plain, float) and not math.isfinite(plain) else plain

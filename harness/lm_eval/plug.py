@@ -1,0 +1,59 @@
+"""How lm-eval comes to know of dtbench: its model by name, its tasks by their folder.
+
+After 0.4.13 lm-eval finds the model by the entry point in pyproject.toml. Until then it is registered by whichever
+comes first: a task of ours that is named by its file, or `dtbench lm-eval`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from dtbench.harness.errors import UserError
+from dtbench.harness.lm_eval.installed import need_lm_eval
+
+FOLDER = Path(__file__).with_name("benchmarks")
+"""What lm-eval takes as --include_path."""
+MODEL = "dtbench"
+TARGET = "dtbench.harness.lm_eval.model:DtbenchLM"
+COMMANDS = ("run", "ls", "validate")
+
+
+def register() -> None:
+    """Make the model known under its name, once."""
+    import lm_eval.models  # noqa: F401 - first: with one model registered, lm-eval no longer looks for its own
+    from lm_eval.api.registry import model_registry
+
+    if MODEL not in model_registry:
+        model_registry.register(MODEL, target=TARGET)
+
+
+def task_files(names: Sequence[str] = ()) -> Sequence[Path]:
+    """The files of our tasks, all or those of these benchmarks; a UserError for one that lm-eval is not given."""
+    files = {path.stem.removeprefix("dtbench_"): path for path in sorted(FOLDER.glob("*.yaml"))}
+    wanted = [name.removeprefix("dtbench_").replace("-", "_") for name in names] or list(files)
+    for name, short in zip(names, wanted, strict=False):
+        if short not in files:
+            raise UserError(f"{name}: no task of it for lm-eval. Known: {', '.join(files)}.")
+    return [files[short] for short in wanted]
+
+
+def call_lm_eval(arguments: Sequence[str]) -> None:
+    """lm-eval's own command line, with our model and our tasks in it."""
+    need_lm_eval("dtbench lm-eval")
+    register()
+    from lm_eval.__main__ import cli_evaluate
+
+    sys.argv = ["lm_eval", *_with_folder(arguments)]
+    cli_evaluate()
+
+
+def _with_folder(arguments: Sequence[str]) -> Sequence[str]:
+    """The arguments with our folder of tasks, unless they name one: lm-eval takes a single one."""
+    if not arguments or any(word in {"-h", "--help"} for word in arguments):
+        return arguments
+    if any(word.partition("=")[0] == "--include_path" for word in arguments):
+        return arguments
+    whole = list(arguments) if arguments[0] in COMMANDS else ["run", *arguments]
+    return [*whole, "--include_path", str(FOLDER)]

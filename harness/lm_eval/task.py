@@ -1,0 +1,168 @@
+"""`lm_eval:NAME`: a task of lm-eval that generates text, through the loop of dtbench, with its own filters and metrics.
+
+Of each answer the first metric of the first filter is kept as its verdict where that is a yes or no; what lm-eval
+itself would report stands in the summary under `lm_eval`.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dtbench.harness.errors import MachineryError, UserError
+from dtbench.harness.lm_eval.clips import clip_bytes_of, without_mark
+from dtbench.harness.lm_eval.figures import Scorer
+from dtbench.harness.lm_eval.generation import answer_in, sampling_of, stops_of
+from dtbench.harness.lm_eval.installed import need_lm_eval
+from dtbench.harness.lm_eval.loading import FEW_SHOT_SEED, configuration_in, made, named
+from dtbench.harness.packed import Packed
+from dtbench.harness.reading.tidy import take_apart
+from dtbench.harness.schema import Dataset, Extraction, NoClip, Official, Prompt, Sample, Score
+from dtbench.harness.task import OfficialRule, Task
+
+PREFIX = "lm_eval:"
+YES_OR_NO = ("exact_match", "acc")
+"""Metrics that call one answer right or wrong."""
+SHOWN = 200
+"""Characters of an answer by which two runs are told apart."""
+HOW = "as lm-eval's filters are given it"
+
+
+class LmEvalTask(Task):
+    """Light until load(), which reads the documents and words every question."""
+
+    name = PREFIX  # of each its own
+    prediction_keys = ("response", "text")
+
+    def __init__(self, name: str, file: Path | None = None) -> None:
+        need_lm_eval(name)
+        self.name = name  # type: ignore[misc]
+        self.defined_in = file
+        self.title = f"{name.removeprefix(PREFIX)}, a task of lm-eval"  # type: ignore[misc]
+        self.answers_each: int | None = None
+        self._task: Any = None
+        self._docs: Any = ()
+        self._scorer: Scorer | None = None
+        self._stops: Sequence[str] = ()
+
+    @classmethod
+    def of_file(cls, file: Path) -> LmEvalTask:
+        """The task that a YAML file defines."""
+        need_lm_eval(f"--task-file {file}")
+        return cls(f"{PREFIX}{configuration_in(file)['task']}", file)
+
+    def samples(self, data_dir: Path | None) -> Iterable[Sample]:
+        """The questions, as lm-eval words them."""
+        return self.load(data_dir).samples
+
+    def load(self, data_dir: Path | None) -> Dataset:
+        """The questions with the version that their file gives them; where their data lies is lm-eval's business."""
+        if data_dir is not None:
+            raise UserError(f"--data-dir {data_dir}: {self.name} finds its data by itself: run it without.")
+        name = self.name.removeprefix(PREFIX)
+        task = named(name) if self.defined_in is None else made(name, configuration_in(self.defined_in))
+        if task.OUTPUT_TYPE != "generate_until":
+            raise UserError(f"{self.name}: its output_type is {task.OUTPUT_TYPE}; only generate_until can be asked.")
+        kwargs = task.config.generation_kwargs or {}
+        self._task, self._stops = task, stops_of(kwargs)
+        docs = task.eval_docs
+        self._docs = docs if hasattr(docs, "__getitem__") else list(docs)
+        self._scorer = Scorer(task, self._docs, name)
+        self.prescribed = sampling_of(kwargs, self.name)
+        self.answers_each = int(task.config.repeats or 1)
+        self.no_verdict = self._no_verdict()
+        packed = Packed(self._questions())
+        version = f"{task.VERSION}, lm-eval {importlib.metadata.version('lm_eval')}"
+        return Dataset(packed, version, packed.sha256, str(self.defined_in or self.name))
+
+    def _no_verdict(self) -> str:
+        metrics = list(self._task.aggregation())
+        if metrics and metrics[0] in YES_OR_NO:
+            return ""
+        return f"its metric, {', '.join(metrics)}, calls no single answer right or wrong: see lm-eval's figures"
+
+    def _questions(self) -> Iterator[Sample]:
+        """In the order of the documents: lm-eval draws few-shot examples as it goes."""
+        task = self._task
+        task.set_fewshot_seed(FEW_SHOT_SEED)
+        shots = task.config.num_fewshot or 0
+        for number, doc in enumerate(self._docs):
+            prefix = task.doc_to_prefix(doc)
+            words = task.fewshot_context(
+                doc,
+                num_fewshot=shots,
+                system_instruction=None,
+                apply_chat_template=False,
+                fewshot_as_multiturn=False,
+                chat_template=None,
+                gen_prefix=prefix,
+            )
+            has_clip = bool(task.config.doc_to_audio)
+            yield Sample(
+                id=str(number),
+                question=without_mark(words) if has_clip else words,
+                choices=(),
+                answer=(target := str(task.doc_to_target(doc))),
+                item={"document": number, "question": words, "choices": [], "answer": target},
+                audio=DocClip(task, self._docs, number, self.name) if has_clip else NoClip(str(number)),
+            )
+
+    def prompt(self, sample: Sample) -> Prompt:
+        """The words as lm-eval has put them together."""
+        return Prompt(sample.question, sample.audio)
+
+    def prompt_for(self, sample: Sample, style: str) -> Prompt:
+        """There is one style: the task's own."""
+        if style != "direct":
+            raise UserError(f"--answer {style}: the words of {self.name} are lm-eval's: leave --answer out.")
+        return self.prompt(sample)
+
+    def read(self, text: str, choices: Sequence[str]) -> Extraction:
+        """What lm-eval's filters are given of a response; its beginning stands where others name an option."""
+        answer = answer_in(text, self._stops)
+        return Extraction(take_apart(text).thinking, answer, answer.strip()[:SHOWN] or None, HOW)
+
+    def score(self, sample: Sample, extraction: Extraction) -> Score:
+        """The verdict of its first metric, where that is one."""
+        official = self.official(self.scorers[0])(sample.as_published(), extraction.answer)
+        said = official.counted and bool(extraction.answer.strip())
+        return Score(official, official.correct if said else None)
+
+    def official(self, scorer: str) -> OfficialRule:
+        """The first metric, under the first filter."""
+
+        def metric(item: Mapping[str, Any], prediction: object) -> Official:
+            if self.no_verdict:
+                return Official(correct=False, counted=False, why=self.no_verdict)
+            value = self._scoring().first_value(int(item["document"]), str(prediction))
+            return Official(correct=bool(value == 1), counted=True)
+
+        return metric
+
+    def figures(self, records: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
+        """What lm-eval would report of these answers."""
+        return {
+            "lm_eval": self._scoring().report(
+                records, lambda text: answer_in(text, self._stops), self.answers_each or 1
+            )
+        }
+
+    def _scoring(self) -> Scorer:
+        if self._scorer is None:
+            raise MachineryError(f"{self.name}: its documents were not loaded.")
+        return self._scorer
+
+
+class DocClip:
+    """The clip of a document, had from it each time."""
+
+    def __init__(self, task: Any, docs: Any, number: int, name: str) -> None:
+        self._task, self._docs, self._number = task, docs, number
+        self.label = f"{name}, document {number}"
+
+    def read(self) -> bytes:
+        """The encoded bytes."""
+        doc = self._docs[self._number]
+        return clip_bytes_of(self._task.doc_to_audio(doc), self.label)
