@@ -55,6 +55,16 @@ class Asked(NamedTuple):
     answer: object
 
 
+class Filtered(NamedTuple):
+    """What one of a task's own ways of reading makes of a response, and how it scores."""
+
+    name: str
+    response: Any
+    metrics: Mapping[str, Any]
+    doc: Mapping[str, Any]
+    """The question, as the task's own harness has it."""
+
+
 class Task(ABC):
     """A benchmark. A new one needs a name and samples(); the rest has a default."""
 
@@ -129,6 +139,10 @@ class Task(ABC):
     def figures(self, records: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
         """What a summary tells besides the usual, from all records of a run."""
         return {}
+
+    def filtered(self, sample: Sample, text: str) -> Sequence[Filtered]:
+        """A response as its own filters have it; none where read() and score() say it all."""
+        return ()
 
     def official(self, scorer: str) -> OfficialRule:
         """The benchmark's own rule; a task without one asks for the option's exact text."""

@@ -2,7 +2,7 @@
 
 Three metrics: `official`, the verdict of the benchmark's script, over the records that it counts, `strict`, a reader's,
 over all, and `unanswered`. A record that the script does not count has no `official`, so that the mean of what is there
-is the official score. Of a task of lm-eval its own figures stand beside them, under its own name.
+is the official score. A task of lm-eval has its own name, metrics and filters.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from dtbench.harness.registry import OF_LM_EVAL
 from dtbench.harness.rescore import StoredTask, find_data
 from dtbench.harness.schema import Dataset
 from dtbench.harness.store import StoredRun
+from dtbench.harness.task import Filtered
 
 HIGHER_IS_BETTER = {"official": True, "strict": True, "unanswered": False}
 """Of each metric."""
@@ -66,7 +67,7 @@ def write_lm_eval(run: StoredRun, parts: Sequence[StoredTask], where: Where) -> 
             results.setdefault(key, {})[task_name(stored)] = value
     folder.mkdir(parents=True, exist_ok=True)
     for name, lines in files.items():
-        replace_whole(folder / name, "".join(f"{json.dumps(line)}\n" for line in lines).encode())
+        replace_whole(folder / name, "".join(f"{json.dumps(line, default=str)}\n" for line in lines).encode())
     replace_whole(folder / f"results_{stamp}.json", json.dumps(results, indent=2).encode() + b"\n")
     return folder
 
@@ -91,7 +92,11 @@ def _lines(run: StoredRun, stored: StoredTask, where: Where) -> tuple[list[dict[
         raise UserError(f"{run.path}: there is no answer of {stored.task.name} in it.")
     words = _words(stored, data)
     asked = [(place, one) for place, one in enumerate(said) if one.sample.id in texts]
-    return [_line(stored, place, one, texts[one.sample.id], words(place)) for place, one in asked], len(said)
+    lines = [
+        line for place, one in asked for line in _of_answer(stored, place, one, texts[one.sample.id], words(place))
+    ]
+    filters = list(dict.fromkeys(line["filter"] for line in lines))
+    return sorted(lines, key=lambda line: filters.index(line["filter"])), len(said)
 
 
 def task_name(stored: StoredTask) -> str:
@@ -102,24 +107,26 @@ def task_name(stored: StoredTask) -> str:
     return f"dtbench_{stored.task.name.replace('-', '_')}"
 
 
-def _line(stored: StoredTask, place: int, said: Said, text: str, words: str | None) -> dict[str, Any]:
-    item = said.sample.as_published()
-    metrics = _verdicts(stored, said, text)
-    target = said.sample.answer or ""
-    return {
-        "doc_id": place,
-        "doc": dict(item),
-        "target": target,
-        "arguments": {"gen_args_0": {"arg_0": words or "", "arg_1": {"until": []}}},
-        "resps": [[text]],
-        "filtered_resps": [said.submission],
-        "filter": FILTER,
-        "metrics": list(metrics),
-        "doc_hash": _hash(json.dumps(item, indent=2, ensure_ascii=False)),
-        "prompt_hash": _hash(words or ""),
-        "target_hash": _hash(target),
-        **metrics,
-    }
+def _of_answer(stored: StoredTask, place: int, said: Said, text: str, words: str | None) -> Iterator[dict[str, Any]]:
+    """A line for each filter."""
+    own = stored.task.filtered(said.sample, text)
+    usual = Filtered(FILTER, said.submission, {}, said.sample.as_published())
+    for one in own or [usual._replace(metrics=_verdicts(stored, said, text))]:
+        target = said.sample.answer or ""
+        yield {
+            "doc_id": place,
+            "doc": dict(one.doc),
+            "target": target,
+            "arguments": {"gen_args_0": {"arg_0": words or "", "arg_1": {"until": []}}},
+            "resps": [[text]],
+            "filtered_resps": [one.response],
+            "filter": one.name,
+            "metrics": list(one.metrics),
+            "doc_hash": _hash(json.dumps(one.doc, indent=2, ensure_ascii=False, default=str)),
+            "prompt_hash": _hash(words or ""),
+            "target_hash": _hash(target),
+            **one.metrics,
+        }
 
 
 def _verdicts(stored: StoredTask, said: Said, text: str) -> dict[str, float]:
@@ -162,11 +169,12 @@ def _of_run(run: StoredRun, model: str) -> dict[str, Any]:
 def _of_task(stored: StoredTask, lines: Sequence[Mapping[str, Any]], whole: int) -> dict[str, Any]:
     """What stands under the task's name in each part of a results file."""
     name, about = task_name(stored), stored.about
-    figures: dict[str, Any] = {"name": name, "alias": name, "sample_len": len(lines)}
-    for metric in HIGHER_IS_BETTER:
-        figures |= dict(_figures(metric, [line[metric] for line in lines if metric in line]))
+    asked = len({line["doc_id"] for line in lines})
+    figures: dict[str, Any] = {"name": name, "alias": name, "sample_len": asked}
     own = stored.task.figures(stored.records()).get("lm_eval", {})
-    higher = HIGHER_IS_BETTER | dict(own.get("higher_is_better", {}))
+    higher = dict(own.get("higher_is_better", HIGHER_IS_BETTER))
+    for metric in () if own else HIGHER_IS_BETTER:
+        figures |= dict(_figures(metric, [line[metric] for line in lines if metric in line]))
     hashes = "".join(f"{line['doc_hash']}{line['prompt_hash']}{line['target_hash']}" for line in lines)
     return {
         "results": figures | dict(own.get("results", {})),
@@ -177,14 +185,14 @@ def _of_task(stored: StoredTask, lines: Sequence[Mapping[str, Any]], whole: int)
             "repeats": 1,
             "metric_list": [
                 {"metric": metric, "aggregation": "mean", "higher_is_better": better}
-                for metric, better in HIGHER_IS_BETTER.items()
+                for metric, better in higher.items()
             ],
             "metadata": dict(about),
         },
         "versions": str(about.get("data", {}).get("version")),
         "n-shot": 0,
         "higher_is_better": higher,
-        "n-samples": {"original": whole, "effective": len(lines)},
+        "n-samples": {"original": whole, "effective": asked},
         "task_hashes": _hash(hashes),
     }
 

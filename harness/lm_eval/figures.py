@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from dtbench.harness.errors import TaskError, described
+from dtbench.harness.task import Filtered
 
 BOOTSTRAPS = 100_000
 FEW_BOOTSTRAPS = 100
@@ -57,7 +58,12 @@ class Scorer:
             "higher_is_better": dict(self._task.higher_is_better()),
         }
 
-    def _values(self, answers: Mapping[int, Sequence[str]]) -> Values:
+    def filtered(self, number: int, answer: str) -> Sequence[Filtered]:
+        """One answer as each filter has it, with its metrics."""
+        return list(self._filtered({number: [answer]}))
+
+    def _filtered(self, answers: Mapping[int, Sequence[str]]) -> Iterator[Filtered]:
+        """Filter by filter, and under each document by document, as lm-eval goes."""
         from lm_eval.api.instance import Instance
 
         task = self._task
@@ -74,12 +80,16 @@ class Scorer:
         ]
         task._instances = asked  # where build_all_requests() leaves them for apply_filters()
         task.apply_filters()
-        found: Values = {}
         for name in asked[0].filtered_resps:
             for instance in asked:
-                metrics = task.process_results(instance.doc, [instance.filtered_resps[name]])
-                for metric, value in metrics.items():
-                    found.setdefault((metric, name), []).append(value)
+                response = instance.filtered_resps[name]
+                yield Filtered(name, response, task.process_results(instance.doc, [response]), instance.doc)
+
+    def _values(self, answers: Mapping[int, Sequence[str]]) -> Values:
+        found: Values = {}
+        for one in self._filtered(answers):
+            for metric, value in one.metrics.items():
+                found.setdefault((metric, one.name), []).append(value)
         return found
 
     def _aggregated(self, values: Values) -> dict[str, float | str]:

@@ -20,7 +20,7 @@ from dtbench.harness.lm_eval.loading import FEW_SHOT_SEED, configuration_in, mad
 from dtbench.harness.packed import Packed
 from dtbench.harness.reading.tidy import take_apart
 from dtbench.harness.schema import Dataset, Extraction, NoClip, Official, Prompt, Sample, Score
-from dtbench.harness.task import OfficialRule, Task
+from dtbench.harness.task import Filtered, OfficialRule, Task
 
 PREFIX = "lm_eval:"
 YES_OR_NO = ("exact_match", "acc")
@@ -140,6 +140,10 @@ class LmEvalTask(Task):
             return Official(correct=bool(value == 1), counted=True)
 
         return metric
+
+    def filtered(self, sample: Sample, text: str) -> Sequence[Filtered]:
+        """As each of its filters has it."""
+        return self._scoring().filtered(int(sample.id), answer_in(text, self._stops))
 
     def figures(self, records: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
         """What lm-eval would report of these answers."""

@@ -148,6 +148,16 @@ def test_the_export_of_a_run_and_lm_evals_own_files_say_the_same_of_each_questio
     assert ours.files.results["task_hashes"]["dtbench_mini"] == theirs.files.results["task_hashes"]["dtbench_mini"]
 
 
+def test_the_export_of_a_task_of_lm_evals_has_its_filters_metrics_and_documents(theirs: Run, ours: Run) -> None:
+    same = ("doc_id", "doc", "target", "filtered_resps", "filter", "metrics", "exact_match", "bleu")
+    mine, others = ours.files.lines["capitals"], theirs.files.lines["capitals"]
+    assert len(mine) == len(others) == 2 * (len(CAPITALS) - SHOTS)
+    for line, other in zip(mine, others, strict=True):
+        assert {name: line[name] for name in same} == {name: other[name] for name in same}
+    assert ours.files.figures("capitals") == theirs.files.figures("capitals")
+    assert ours.files.results["task_hashes"]["capitals"] == theirs.files.results["task_hashes"]["capitals"]
+
+
 def test_the_export_lacks_nothing_that_lm_evals_own_files_have(theirs: Run, ours: Run) -> None:
     assert set(theirs.files.results) <= set(ours.files.results)
     for part in ("results", "versions", "n-shot", "higher_is_better", "n-samples", "task_hashes", "configs"):
