@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from dtbench.harness import registry
 from dtbench.harness.asking import Conditions
@@ -25,6 +25,7 @@ from dtbench.harness.store import RunFolder, Status
 from dtbench.harness.summary import summarise
 from dtbench.harness.task import STYLES, Task
 from dtbench.harness.track import refuse_forbidden
+from dtbench.models import families
 
 INTERRUPTED = 130
 FAILED = 3
@@ -79,47 +80,82 @@ class Outcome:
 
 def hold(request: Request, *, quiet: bool) -> Outcome:
     """Carry a run out, from where it stands to its end; an error before anything is written where it cannot be."""
-    _refuse_odd_values(request)
-    plans = _plans(request)
-    wanted = [registry.Wanted(plan.samples, plan.task.prescribed) for plan in plans]
-    models = registry.models(request.model, request.options, wanted, request.backend)
+    (outcome,) = hold_each([request], quiet=quiet)
+    return outcome
+
+
+def hold_each(requests: Sequence[Request], *, quiet: bool) -> Iterator[Outcome]:
+    """Carry out runs of one model on the same questions, which is loaded once; what does not end well is the last."""
+    for request in requests:
+        _refuse_odd_values(request)
+    planned = [_plans(request) for request in requests]
+    first = requests[0]
+    wanted = [registry.Wanted(plan.samples, plan.task.prescribed) for plan in planned[0]]
+    models = registry.models(first.model, first.options, wanted, first.backend)
+    with terminable(), asyncio.Runner() as runner:
+        try:
+            for request, plans in zip(requests, planned, strict=True):
+                asking = _Asking(plans, models, last=request is requests[-1])
+                outcome = _held(request, asking, runner, quiet=quiet)
+                yield outcome
+                if outcome.exit_code:
+                    return
+        finally:
+            _settle(runner.get_loop())
+            runner.run(_let_go(models))
+
+
+class _Asking(NamedTuple):
+    plans: Sequence[TaskPlan]
+    models: Sequence[Model]
+    """One for each plan."""
+    last: bool
+    """Whether no other run needs these models."""
+
+
+def _held(request: Request, asking: _Asking, runner: asyncio.Runner, *, quiet: bool) -> Outcome:
+    plans, models, _ = asking
     if request.answer == "forced":
         refuse_unforced(request.model, models)
     settings = _settings(request, plans, models)
     if request.track is not None:
         refuse_forbidden(request.track, settings, None if request.task_file is None else plans[0].task.name)
     path = _folder(request, plans, settings["model"])
-    with terminable(), RunFolder.start(path, settings) as folder, Progress(quiet=quiet) as progress:
+    with RunFolder.start(path, settings) as folder, Progress(quiet=quiet) as progress:
         conditions = Conditions(request.concurrency, request.rule, request.max_failed)
-        asyncio.run(_ask_all(plans, models, folder, conditions, progress))
+        runner.run(_ask_all(asking, folder, conditions, progress))
         return _ended(plans, folder, request.max_failed)
 
 
-async def _ask_all(
-    plans: Sequence[TaskPlan], models: Sequence[Model], folder: RunFolder, conditions: Conditions, progress: Progress
-) -> None:
+def _settle(loop: asyncio.AbstractEventLoop) -> None:
+    """Let a stop that an interrupt left scheduled take place, or it would stop what runs next."""
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+
+
+async def _let_go(models: Sequence[Model]) -> None:
+    for model in dict.fromkeys(models):
+        await model.aclose()
+
+
+async def _ask_all(asking: _Asking, folder: RunFolder, conditions: Conditions, progress: Progress) -> None:
     """Ask task after task, until the last or until the user stops it."""
+    plans, models, last = asking
     stop = Stop()
-    held = list(dict.fromkeys(models))
-    try:
-        with heeded(stop, progress.say):
-            for place, (plan, model) in enumerate(zip(plans, models, strict=True)):
-                run = TaskRun(plan, model, folder, conditions)
-                if run.tally.done < plan.expected:
-                    folder.drop_summary()
-                    if isinstance(model, Startable) and not await _started(model, stop, progress.say):
-                        return
-                progress.begin(plan, run.tally, torn=folder.torn[plan.task.name])
-                await run.ask_all(stop, progress.show)
-                progress.end(run.tally)
-                if stop.wanted:
+    with heeded(stop, progress.say):
+        for place, (plan, model) in enumerate(zip(plans, models, strict=True)):
+            run = TaskRun(plan, model, folder, conditions)
+            if run.tally.done < plan.expected:
+                folder.drop_summary()
+                if isinstance(model, Startable) and not await _started(model, stop, progress.say):
                     return
-                if model not in models[place + 1 :]:  # before the next one is up: both may not fit on one GPU
-                    held.remove(model)
-                    await model.aclose()
-    finally:
-        for model in held:
-            await model.aclose()
+            progress.begin(plan, run.tally, torn=folder.torn[plan.task.name])
+            await run.ask_all(stop, progress.show)
+            progress.end(run.tally)
+            if stop.wanted:
+                return
+            if last and model not in models[place + 1 :]:  # before the next one is up: both may not fit on one GPU
+                await model.aclose()
 
 
 async def _started(model: Startable, stop: Stop, say: Callable[[str], None]) -> bool:
@@ -137,12 +173,13 @@ async def _started(model: Startable, stop: Stop, say: Callable[[str], None]) -> 
 def _ended(plans: Sequence[TaskPlan], folder: RunFolder, max_failed: float) -> Outcome:
     """Sum a run up, and note how it ended: interrupted where anything is missing."""
     summaries = [_summary(plan, folder) for plan in plans]
+    beyond = families.beyond(folder.info["model"].get("family"), [plan.task.name for plan in plans])
     if any(summary["missing"] for summary in summaries):
-        outcome = Outcome(folder.path, "interrupted", summaries, INTERRUPTED)
+        outcome = Outcome(folder.path, "interrupted", summaries, INTERRUPTED, beyond)
     elif over := _over_budget(summaries, max_failed):
-        outcome = Outcome(folder.path, "failed", summaries, FAILED, over)
+        outcome = Outcome(folder.path, "failed", summaries, FAILED, [*beyond, *over])
     else:
-        outcome = Outcome(folder.path, "done", summaries, 0)
+        outcome = Outcome(folder.path, "done", summaries, 0, beyond)
     folder.write_summary(outcome.as_json())
     folder.finish(outcome.status)
     return outcome

@@ -25,6 +25,11 @@ def weights_or_endpoint(spec: str, options: Mapping[str, str], backend: str | No
     return None if checkpoint is None else _of_checkpoint(checkpoint, options, backend)
 
 
+def chosen_backend(name: str, wanted: str | None) -> str:
+    """What runs this family here: vllm or local."""
+    return _backend(of_facts(families.named(name), name), wanted)
+
+
 def of_family(family: Family, options: Mapping[str, str], backend: str | None) -> Model:
     """The model that a family's facts stand for."""
     return _of_checkpoint(of_facts(family, family.name), options, backend)
@@ -65,11 +70,28 @@ def _backend(checkpoint: Checkpoint, wanted: str | None) -> str:
     if family is None:
         return wanted or "vllm"
     can = [one for one in family.backends if one in RUN_HERE]
+    if wanted is None and families.is_in_the_box(family):
+        return _installed(checkpoint)
     if wanted in can or (wanted is None and can):
         return wanted or can[0]
     why = f"{family.title} does not run here with {wanted or 'vLLM or transformers'}"
     others = f"take --backend {can[0]}" if can else family.instead or "name an endpoint that serves it by its URL"
     raise UserError(f"--model {checkpoint.source}: {why}: {others}.")
+
+
+def _installed(checkpoint: Checkpoint) -> str:
+    """What is there to run the weights in the box, which are small enough for either."""
+    from dtbench.models.engine import is_installed
+    from dtbench.models.local_weights import missing_packages
+
+    if is_installed():
+        return "vllm"
+    if lacking := missing_packages():
+        raise UserError(
+            f"--model {checkpoint.name}: vLLM is not installed here, nor {' and '.join(lacking)} to do without it: "
+            "`pip install 'dtbench[local]'`."
+        )
+    return "local"
 
 
 def _refuse(backend: str | None, spec: str) -> None:

@@ -34,6 +34,8 @@ class Checkpoint(NamedTuple):
     @property
     def name(self) -> str:
         """What a record calls it, wherever it lies."""
+        if self.family is not None and self.source == self.family.checkpoint:
+            return self.family.name
         return Path(self.source).resolve().name if self.is_local else self.source
 
     def content(self) -> str | None:
@@ -63,6 +65,8 @@ def resolved(spec: str, family: Family | None = None) -> Checkpoint | None:
     """The checkpoint of a folder, a hub id, a family's name or a TOML file; None where it is none of these."""
     if spec.endswith(".toml"):
         return of_facts(families.of_file(Path(spec)), spec)
+    if _names_the_box(spec):
+        return of_facts(families.known()[spec], spec)
     if Path(spec).expanduser().is_dir():
         return _of_folder(Path(spec).expanduser(), family)
     if spec in families.known():
@@ -73,6 +77,12 @@ def resolved(spec: str, family: Family | None = None) -> Checkpoint | None:
         architecture = _architecture(_cached_config(spec))
         return Checkpoint(spec, family or _family_of(architecture, spec), architecture)
     return None
+
+
+def _names_the_box(spec: str) -> bool:
+    """Whether it names weights in the box, and a folder of that name, such as one of clips, holds no others."""
+    family = families.known().get(spec)
+    return family is not None and families.is_in_the_box(family) and not (Path(spec) / "config.json").is_file()
 
 
 def _looks_like_a_path(spec: str) -> bool:

@@ -122,10 +122,19 @@ class Engine:
         return cause.error(f"{what}: {cause.text} The whole log: {self.log}")
 
 
+def is_installed() -> bool:
+    """Whether there is a vLLM to start."""
+    return _command() is not None
+
+
+def _command() -> str | None:
+    beside = Path(sys.executable).with_name("vllm")
+    return str(beside) if beside.is_file() else shutil.which("vllm")
+
+
 def executable() -> str:
     """The command of vLLM, of this environment before any other; a UserError where there is none."""
-    beside = Path(sys.executable).with_name("vllm")
-    found = str(beside) if beside.is_file() else shutil.which("vllm")
+    found = _command()
     if found is None:
         raise UserError(
             "vLLM is not installed here: `pip install 'dtbench[vllm]'` (it needs a GPU), take --backend local, "

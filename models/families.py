@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ class Family:
     hub_id: str | None = None
     """The checkpoint that the short name stands for."""
     checkpoint: str | None = None
-    """A folder, in a user's file, that it stands for instead."""
+    """A folder that it stands for instead; in the built-in file beside that file, and so in the box."""
     architectures: tuple[str, ...] = ()
     """What `architectures` of its config.json says."""
     chain: tuple[str, ...] | None = None
@@ -50,6 +51,10 @@ class Family:
     model: str | None = None
     """Its name there."""
     licence: str = ""
+    forced: bool = True
+    """Whether it has tokens for letters, so that it can be held to one."""
+    made_for: tuple[str, ...] = ()
+    """The only tasks that it knows anything of; empty: any."""
     traps: tuple[str, ...] = ()
     proven: str = ""
     """What was run with it, and what came of it; empty where nothing was."""
@@ -71,7 +76,27 @@ class Family:
 @functools.cache
 def known() -> Mapping[str, Family]:
     """Every built-in family by its short name."""
-    return read(_BUILT_IN)
+    return {name: _placed(family) for name, family in read(_BUILT_IN).items()}
+
+
+def _placed(family: Family) -> Family:
+    if family.checkpoint is None:
+        return family
+    return dataclasses.replace(family, checkpoint=str(_BUILT_IN.parent / family.checkpoint))
+
+
+def is_in_the_box(family: Family) -> bool:
+    """Whether its weights came with dtbench."""
+    return family.checkpoint is not None and known().get(family.name) == family
+
+
+def beyond(family: str | None, tasks: Iterable[str]) -> list[str]:
+    """A line for each task that this family was not made for, where it was made for a few alone."""
+    one = known().get(family or "")
+    if one is None or not one.made_for:
+        return []
+    why = f"the model {one.name} knows the sounds and words of {one.made_for[0]} alone: a score here says nothing"
+    return [f"{task}: {why}." for task in tasks if task not in one.made_for]
 
 
 def named(name: str) -> Family:
@@ -146,6 +171,7 @@ _READERS: Mapping[str, tuple[Any, str]] = {
         lambda value: isinstance(value, dict) and all(isinstance(one, str | int | float) for one in value.values()),
         "a table of flags",
     ),
+    "truth": (lambda value: isinstance(value, bool), "true or false"),
     "part": (lambda value: value in {"input_audio", "audio_url"}, "input_audio or audio_url"),
     "backends": (
         lambda value: _is_texts(value) and bool(value) and set(value) <= set(BACKENDS),
@@ -156,13 +182,14 @@ _FIELDS = {
     **dict.fromkeys(
         ("title", "hub_id", "checkpoint", "thinking", "instead", "url", "model", "licence", "proven"), "text"
     ),
-    **dict.fromkeys(("architectures", "traps"), "texts"),
+    **dict.fromkeys(("architectures", "made_for", "traps"), "texts"),
     "chain": "chain",
     "rate": "rate",
     "limit_seconds": "number",
     "sampling": "numbers",
     "serve": "flags",
     "audio_part": "part",
+    "forced": "truth",
     "backends": "backends",
 }
 _KINDS = {name: _READERS[kind][0] for name, kind in _FIELDS.items()}

@@ -65,11 +65,11 @@ class Local:
     """Answers the prompts that are waiting together, a batch at a time, in one thread."""
 
     listens = True
-    forces = True
 
     def __init__(self, checkpoint: Checkpoint, settings: LocalSettings) -> None:
         self.rate = settings.rate
         self.limit_seconds = settings.limit_seconds
+        self.forces = checkpoint.family is None or checkpoint.family.forced
         self._checkpoint = checkpoint
         self._settings = settings
         self._batch = settings.batch_size

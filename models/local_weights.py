@@ -6,6 +6,7 @@ import gc
 import importlib.util
 import threading
 from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from dtbench.harness.errors import UserError
@@ -20,8 +21,17 @@ _THINKERS = {
     "Qwen3OmniMoeForConditionalGeneration": "Qwen3OmniMoeThinkerForConditionalGeneration",
 }
 """Of models that speak too only the part that writes is loaded."""
+_LISTENERS = {
+    "Qwen2_5OmniThinkerForConditionalGeneration": "Qwen2_5OmniProcessor",
+    "Qwen3OmniMoeThinkerForConditionalGeneration": "Qwen3OmniMoeProcessor",
+}
+"""Their processors, of which only the parts that read and hear are loaded."""
 _OUT_OF_MEMORY = ("can't allocate memory", "out of memory")
 """What torch says where there is no error of its own for it: on CPUs and on Apple's GPUs."""
+
+_SMALL = 20_000_000
+"""Weights below which threads wait for each other longer than they compute: a model of two million took 6 minutes on
+two threads of a busy machine for what one does in half a minute."""
 
 
 class OutOfMemoryError(Exception):
@@ -67,6 +77,8 @@ class Weights:
                 "transformers would make them up. Copy or save the checkpoint again."
             )
         self._model: Any = model.to(self._device).eval()
+        if self._device == "cpu" and model.num_parameters() < _SMALL:
+            torch.set_num_threads(1)
         self._ends = _ends(self._model, self._tokenizer)
         self._stopped = threading.Event()
 
@@ -140,12 +152,34 @@ def _processor(checkpoint: Checkpoint, where: dict[str, Any]) -> Any:
     """What reads words and clips for it; None where a folder has none."""
     import transformers
 
+    named = _LISTENERS.get(_THINKERS.get(checkpoint.architecture or "", ""))
     try:
+        if named is not None:
+            return _listener(getattr(transformers, named), checkpoint.source, where)
         return transformers.AutoProcessor.from_pretrained(checkpoint.source, **where)
     except OSError:
         if checkpoint.is_local:
             return None
         raise
+
+
+def _listener(kind: Any, source: str, where: dict[str, Any]) -> Any:
+    """This processor without the parts that see, which nothing asks for, and which want Pillow and torchvision."""
+    import transformers
+
+    blind = SimpleNamespace(merge_size=1)  # looked up before it is known that there is no picture
+
+    class Listener(kind):  # type: ignore[misc]
+        def check_argument_for_proper_class(self, argument_name: str, argument: Any) -> Any:
+            return None if argument is blind else super().check_argument_for_proper_class(argument_name, argument)
+
+    return Listener(
+        image_processor=blind,
+        video_processor=blind,
+        feature_extractor=transformers.AutoFeatureExtractor.from_pretrained(source, **where),
+        tokenizer=transformers.AutoTokenizer.from_pretrained(source, **where),
+        chat_template=kind.get_processor_dict(source, **where)[0].get("chat_template"),
+    )
 
 
 def _kind(checkpoint: Checkpoint, where: dict[str, Any]) -> Any:

@@ -33,11 +33,11 @@ class Vllm:
     """Starts the engine when it is first needed, and again where it dies."""
 
     listens = True
-    forces = True
 
     def __init__(self, checkpoint: Checkpoint, settings: Settings, flags: Flags, patience: float) -> None:
         self.rate = settings.rate
         self.limit_seconds = settings.limit_seconds
+        self.forces = checkpoint.family is None or checkpoint.family.forced
         self._checkpoint = checkpoint
         self._settings = settings
         self._flags = flags

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from types import MappingProxyType
 from typing import ClassVar
 
 from dtbench.harness.errors import DataError
 from dtbench.harness.packed import Packed
-from dtbench.harness.schema import Dataset, Prompt, Sample
-from dtbench.harness.task import Column, Grouping, Task, letters
+from dtbench.harness.schema import Dataset, Sample
+from dtbench.harness.task import WORDINGS, Column, Grouping, Task
 from dtbench.tasks.layouts import home_of
 from dtbench.tasks.mini_clips import MadeClip
 from dtbench.tasks.mini_world.items import made
@@ -38,6 +39,9 @@ class Mini(Task):
     split: ClassVar[str] = "test"
     size = SPLITS["test"].size
     groupings = (Grouping("Category", ("category",), tuple(CATEGORIES)), Grouping("Difficulty", ("difficulty",)))
+    wordings = MappingProxyType(
+        {**WORDINGS, "direct": "answer directly .", "think": "think and answer ."}  # words that its model knows
+    )
     columns = (*(Column(word, {"difficulty": word}) for word in DIFFICULTIES), Column("Avg"))
 
     def samples(self, data_dir: Path | None) -> Iterable[Sample]:
@@ -51,11 +55,6 @@ class Mini(Task):
         """The samples; their clips are going to be in data_dir."""
         samples = Packed(self.samples(data_dir))
         return Dataset(samples, VERSION, samples.sha256, f"made by dtbench, {self.split} split")
-
-    def prompt(self, sample: Sample) -> Prompt:
-        """The question with lettered options, in words that the model of this world knows."""
-        options = "\n".join(f"({letter}) {text}" for letter, text in zip(letters(), sample.choices, strict=False))
-        return Prompt(text=f"{sample.question}\n{options}\nanswer directly .", audio=sample.audio)
 
 
 class MiniTrain1(Mini):

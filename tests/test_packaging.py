@@ -51,7 +51,7 @@ def test_every_package_folder_is_banned_under_its_bare_name() -> None:
 
 
 def test_the_wheel_holds_every_module_and_data_file_as_a_real_file(wheel: Path) -> None:
-    kept = {".py", ".json", ".toml", ".yaml", ".html", ".css", ".js"}
+    kept = {".py", ".json", ".toml", ".yaml", ".html", ".css", ".js", ".safetensors", ".jinja"}
     expected = {
         f"dtbench/{path.relative_to(ROOT).as_posix()}"
         for name in package_folders()
@@ -66,6 +66,7 @@ def test_the_wheel_holds_every_module_and_data_file_as_a_real_file(wheel: Path) 
             if name.endswith(".json"):
                 json.loads(archive.read(name))
     assert "dtbench/py.typed" in packed
+    assert "dtbench/models/mini/checkpoint/model.safetensors" in packed
     assert not [name for name in packed if name.startswith(("harness/", "tasks/", "tests/"))]
 
 

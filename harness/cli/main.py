@@ -15,6 +15,7 @@ import dtbench
 from dtbench.harness.errors import DtbenchError, printable
 
 COMMANDS = {
+    "demo": "See it work: the model in the box answers the benchmark in the box.",
     "tasks": "List the benchmarks and what is known of each.",
     "data": "Fetch a benchmark's data, check what is there, or convert data to train on.",
     "models": "List the families of models and what is known of each.",

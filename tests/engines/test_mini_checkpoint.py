@@ -1,68 +1,223 @@
-"""A checkpoint of mini's architecture, not yet trained, under vLLM and transformers alike."""
+"""The checkpoint in the box: what it answers, under vLLM and transformers alike, and what it is worth."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
+from called_birds import TASK, calls, write_birds
 from command import process
+from engines import apart, need
 from runs import records
-from vllm_process import Server, serving
+
+from dtbench.harness.store import StoredRun
+from dtbench.models.families import known
 
 pytestmark = pytest.mark.engine
-pytest.importorskip("torch")
-pytest.importorskip("transformers")
-pytest.importorskip("vllm")
 
-SUPPORT = Path(__file__).parents[1] / "support"
-# A process of its own keeps torch, and the warnings of what it imports, out of this one.
-WRITE = """
-import sys
-from pathlib import Path
-from tiny_checkpoints.parts import randomise
-from dtbench.models.mini.architecture import build, save
-model = build(0)
-randomise(model)
-save(model, Path(sys.argv[1]))
-"""
-ASKED = ("--tasks", "mini", "--limit", "12", "-M", "max_tokens=6", "-M", "temperature=0")
+FOLDER = Path(str(known()["mini"].checkpoint))
+SOME = 60
+"""Questions of a sample."""
+WHOLE: Mapping[str, Mapping[str, Any]] = {
+    "heard": {"out": "run"},
+    "shuffled": {"out": "run", "audio": "shuffle"},
+    "thinking": {"out": "run", "answer": "think", "limit": SOME},
+}
+IN_FLIGHT: Mapping[str, Mapping[str, Any]] = {
+    "one by one": {"out": "one by one", "concurrency": 1, "limit": SOME},
+    "five at once": {"out": "five at once", "concurrency": 5, "limit": 4 * SOME},
+}
+PLACES = {"shuffled": "run/audio-shuffle", "thinking": "run/answer-think"}
+Texts = Mapping[str, str]
+
+
+class Held(NamedTuple):
+    """What runs left behind."""
+
+    seconds: float
+    """Of the processor, which a busy machine does not stretch as it does those of the clock."""
+    texts: Mapping[str, Texts]
+
+
+def held(folder: Path, backend: str, asked: Mapping[str, Mapping[str, Any]], **options: str) -> Held:
+    """The words of every answer of these runs, by the id of its question; the model is loaded once for all."""
+    shared = {"model": "mini", "backend": backend, "tasks": ["mini"], "options": options}
+    requests = [{**shared, **one, "out": str(folder / one["out"])} for one in asked.values()]
+    told = json.loads(apart("held", given=json.dumps(requests)))
+    assert told["codes"] == [0] * len(asked)
+    return Held(told["seconds"], {name: texts(folder / PLACES.get(name, one["out"])) for name, one in asked.items()})
+
+
+def texts(out: Path) -> Texts:
+    found = records(out, "mini")
+    assert not [record["error"] for record in found if "error" in record]
+    return {record["id"]: record["response"]["text"].strip() for record in found}
 
 
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("checkpoints") / "mini-raw"
-    subprocess.run([sys.executable, "-c", WRITE, str(folder)], check=True, cwd=SUPPORT, capture_output=True)
-    return folder
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    need("transformers")
+    return tmp_path_factory.mktemp("mini")
 
 
 @pytest.fixture(scope="module")
-def server(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(checkpoint, tmp_path_factory.mktemp("vllm") / "server.log") as served:
-        yield served
+def local(folder: Path) -> Held:
+    """With transformers, in batches of eight."""
+    return held(folder / "local", "local", WHOLE)
 
 
-def answers(out: Path, *model: str | Path, heard: str = "clip") -> Mapping[str, str]:
-    """The words of each answer."""
-    done = process("run", *ASKED, "--out", out, *model, "--audio", heard)
-    assert done.code == 0, done.err
-    where = out if heard == "clip" else out / f"audio-{heard}"
-    return {record["id"]: record["response"]["text"].strip() for record in records(where, "mini")}
+@pytest.fixture(scope="module")
+def here(local: Held) -> Mapping[str, Texts]:
+    return local.texts
 
 
-def test_it_is_as_large_as_a_laptop_and_a_repository_bear(checkpoint: Path) -> None:
-    assert (checkpoint / "model.safetensors").stat().st_size < 15_000_000
-    assert sum(file.stat().st_size for file in checkpoint.iterdir()) < 15_000_000
+@pytest.fixture(scope="module")
+def there(folder: Path) -> Mapping[str, Texts]:
+    """With vLLM."""
+    need("vllm")
+    return held(folder / "vllm", "vllm", {**WHOLE, **IN_FLIGHT}).texts
 
 
-def test_both_engines_say_the_same_and_it_depends_on_what_is_heard(
-    checkpoint: Path, server: Server, tmp_path: Path
+@pytest.fixture(scope="module")
+def summary(here: Mapping[str, Texts], folder: Path) -> Sequence[Mapping[str, Any]]:
+    """Of the plain run and of the one with the clips of others."""
+    where = (folder / "local" / "run", folder / "local" / "run" / "audio-shuffle")
+    return [json.loads((out / "summary.json").read_text())["tasks"][0] for out in where]
+
+
+@pytest.mark.parametrize(("name", "count"), [("heard", 600), ("shuffled", 600), ("thinking", SOME)])
+def test_vllm_and_transformers_say_the_same_to_every_question(
+    here: Mapping[str, Texts], there: Mapping[str, Texts], name: str, count: int
 ) -> None:
-    here = answers(tmp_path / "local", "--model", checkpoint, "--backend", "local")
-    there = answers(tmp_path / "vllm", "--model", server.url)
-    assert len(here) == 12
-    assert here == there
-    unheard = answers(tmp_path / "silence", "--model", checkpoint, "--backend", "local", heard="silence")
-    assert unheard != here
+    assert len(here[name]) == count
+    assert here[name] == there[name]
+
+
+@pytest.mark.parametrize("name", IN_FLIGHT)
+def test_an_answer_does_not_depend_on_how_many_are_in_flight(there: Mapping[str, Texts], name: str) -> None:
+    assert len(there[name]) == IN_FLIGHT[name]["limit"]
+    assert there[name].items() <= there["heard"].items()
+
+
+@pytest.mark.parametrize("size", ["1", "32"])
+def test_an_answer_does_not_depend_on_its_batch(here: Mapping[str, Texts], tmp_path: Path, size: str) -> None:
+    asked = {"some": {"out": "some", "limit": SOME, "concurrency": 32}}
+    found = held(tmp_path, "local", asked, batch_size=size).texts["some"]
+    assert len(found) == SOME
+    assert found.items() <= here["heard"].items()
+
+
+def test_it_is_right_about_half_the_time_and_less_often_at_the_boundary(summary: Sequence[Mapping[str, Any]]) -> None:
+    strict = summary[0]["strict"]
+    assert 0.45 <= strict["accuracy"] <= 0.65
+    by_difficulty = {name: group["accuracy"] for name, group in strict["groups"]["difficulty"].items()}
+    assert by_difficulty["boundary"] < by_difficulty["easy"]
+
+
+def test_it_listens_to_every_kind_of_sound(summary: Sequence[Mapping[str, Any]]) -> None:
+    heard, shuffled = summary
+    gap = shuffled["listening"]["gap"]
+    assert gap["gap"] >= 0.15
+    assert gap["low"] > 0.10
+    for category, group in heard["strict"]["groups"]["category"].items():
+        assert group["accuracy"] > shuffled["strict"]["groups"]["category"][category]["accuracy"], category
+
+
+def test_its_record_says_what_it_is(here: Mapping[str, Texts], folder: Path) -> None:
+    model = StoredRun.open(folder / "local" / "run").info["model"]
+    assert (model["model"], model["family"], model["dtype"]) == ("mini", "mini", "auto")
+    assert model["architecture"] == "Qwen3OmniMoeForConditionalGeneration"
+
+
+def test_a_whole_run_with_transformers_takes_a_fraction_of_a_minute_of_one_core(local: Held) -> None:
+    """There are two of them here, and some chains of thought."""
+    assert local.seconds < 60
+
+
+def test_it_runs_where_nothing_that_sees_is_installed(here: Mapping[str, Texts], tmp_path: Path) -> None:
+    blind = (
+        "import sys; sys.modules['torchvision'] = sys.modules['PIL'] = None\n"
+        "from dtbench.harness.cli.main import main; main()"
+    )
+    asked = (
+        "run",
+        "--model",
+        "mini",
+        "--tasks",
+        "mini",
+        "--backend",
+        "local",
+        "--limit",
+        "8",
+        "--out",
+        tmp_path / "out",
+    )
+    subprocess.run([sys.executable, "-c", blind, *map(str, asked)], check=True, capture_output=True)
+    assert texts(tmp_path / "out").items() <= here["heard"].items()
+
+
+PLAIN = """
+import sys
+
+import numpy
+from transformers import AutoProcessor
+from transformers import Qwen3OmniMoeForConditionalGeneration as Whole
+from transformers import Qwen3OmniMoeThinkerForConditionalGeneration as Thinker
+
+from dtbench.tasks.mini import Mini
+
+folder = sys.argv[1]
+processor = AutoProcessor.from_pretrained(folder)
+thinker = Thinker.from_pretrained(folder)
+whole = Whole.from_pretrained(folder)
+for sample, _ in zip(Mini().samples(None), range(4)):
+    clip = numpy.frombuffer(sample.audio.read()[44:], "<i2").astype("float32") / 32768
+    content = [{"type": "audio", "audio": clip}, {"type": "text", "text": Mini().prompt(sample).text}]
+    given = processor.apply_chat_template(
+        [{"role": "user", "content": content}],
+        add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt",
+    )
+    asked = given["input_ids"].shape[1]
+    for said in (
+        thinker.generate(**given, max_new_tokens=9),
+        whole.generate(**given, thinker_max_new_tokens=9, thinker_do_sample=False, thinker_eos_token_id=3),
+    ):
+        print(sample.id, *processor.batch_decode(said[:, asked:], skip_special_tokens=True))
+"""
+
+
+def test_plain_transformers_loads_it_and_hears_the_same(here: Mapping[str, Texts], tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", PLAIN, str(FOLDER)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    said = [line.partition(" ")[::2] for line in done.stdout.splitlines()]
+    assert len(said) == 8
+    assert all(here["heard"][id_] == text.strip() for id_, text in said)
+
+
+def test_other_questions_are_asked_and_it_is_said_what_that_is_worth(folder: Path, tmp_path: Path) -> None:
+    write_birds(tmp_path, calls(2))
+    asked = ("--model", "mini", "--backend", "local", "--task-file", TASK, "--data-dir", tmp_path)
+    done = process("run", *asked, "--out", tmp_path / "out", OMP_NUM_THREADS="1")
+    assert done.code == 0, done.err
+    assert done.err.splitlines()[-1] == (
+        "dtbench: birds: the model mini knows the sounds and words of mini alone: a score here says nothing."
+    )
+    assert "mini alone" in (tmp_path / "out" / "summary.json").read_text()
+
+
+def test_one_letter_is_not_asked_of_it(folder: Path, tmp_path: Path) -> None:
+    for backend in ("local", "vllm"):
+        need("vllm" if backend == "vllm" else "transformers")
+        asked = ("--model", "mini", "--backend", backend, "--tasks", "mini", "--answer", "forced", "--out", tmp_path)
+        refusal = process("run", *asked).refusal()
+        assert "--answer forced: the model mini cannot be held to one letter" in refusal
+
+
+def test_it_is_as_large_as_a_laptop_and_a_repository_bear() -> None:
+    assert sum(file.stat().st_size for file in FOLDER.iterdir()) < 15_000_000
+    assert (FOLDER / "recipe.json").is_file()

@@ -85,6 +85,15 @@ def test_what_vllm_is_not_given_is_one_line(checkpoint: Path, options: dict[str,
     assert complaint in str(raised.value)
 
 
+@NEEDED
+def test_the_model_in_the_box_runs_in_float32_with_either() -> None:
+    vllm, local = described("mini"), described("mini", "local")
+    assert vllm["flags"]["dtype"] == "float32"
+    assert (vllm["sampling"]["max_tokens"], local["max_tokens"]) == (256, 256)
+    assert vllm["model"] == local["model"] == "mini"
+    assert vllm["content"] == local["content"]
+
+
 def test_a_backend_that_is_none_is_one_line(checkpoint: Path) -> None:
     with pytest.raises(UserError, match=r"--backend vlm: unknown\. Did you mean vllm"):
         weights_or_endpoint(str(checkpoint), {}, "vlm")

@@ -87,6 +87,23 @@ def test_a_family_of_ones_own_may_name_a_folder(tmp_path: Path) -> None:
         resolved(str(mine))
 
 
+def test_the_weights_in_the_box_go_by_their_name_wherever_they_lie() -> None:
+    checkpoint = found("mini")
+    assert (checkpoint.name, checkpoint.is_local) == ("mini", True)
+    assert Path(checkpoint.source).parent.name == "mini"
+    assert found(checkpoint.source, "mini").name == "mini"
+
+
+def test_a_folder_stands_before_the_weights_in_the_box_where_it_holds_some(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mini" / "audio").mkdir(parents=True)  # as `dtbench data pull mini --data-dir .` makes it
+    assert found("mini").source == known()["mini"].checkpoint
+    (tmp_path / "mini" / "config.json").write_text("{}")
+    assert found("mini").source == "mini"
+
+
 def test_other_weights_have_another_content_wherever_they_differ(tmp_path: Path) -> None:
     checkpoint = found(folder(tmp_path / "a"))
     same = found(folder(tmp_path / "b"))

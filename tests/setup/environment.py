@@ -1,5 +1,5 @@
-"""Sets up .venv: `environment.py dev` for lint, demo and light tests, `environment.py engines` adds what engines need,
-`environment.py browser` sees to a Chromium for the tests of reports.
+"""Sets up .venv: `environment.py dev` for lint and light tests, `demo` adds transformers, `engines` what engines need,
+`browser` sees to a Chromium for the tests of reports.
 
 Needs nothing but Python. Run again, it only adds what is missing. Where vLLM for CPU cannot be had it says why
 in one line, leaves that line in the environment for the tests that skip, and tries again the next time.
@@ -31,7 +31,7 @@ class Unavailable(Exception):
 def main() -> int:
     """Bring the environment to the level that was asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("level", choices=["dev", "engines", "browser"])
+    parser.add_argument("level", choices=["dev", "demo", "engines", "browser"])
     parser.add_argument("--venv", type=Path, default=ROOT / ".venv")
     options = parser.parse_args()
     if sys.version_info < (3, 11):  # noqa: UP036 -- whatever python3 the machine has runs this
@@ -51,8 +51,11 @@ def _set_up(level: str, folder: Path) -> bool:
     if level == "browser":
         return browser_is_there()
     installer = Installer(folder)
-    if level == "dev":
-        installer.install("--editable", f"{ROOT}[dev]", "--constraint", CONSTRAINTS)
+    if level != "engines":
+        if level == "dev":
+            installer.install("--editable", f"{ROOT}[dev]", "--constraint", CONSTRAINTS)
+        else:
+            _transformers(installer)
         _compile(installer, folder)
         return True
     note = folder / UNAVAILABLE
@@ -72,6 +75,20 @@ def _compile(installer: Installer, folder: Path) -> None:
     ours = [link.resolve() for link in (ROOT / ".src" / "dtbench").iterdir() if link.is_symlink()]
     command = [str(installer.python), "-m", "compileall", "-qq", "-j", "0", str(folder / "lib"), *map(str, ours)]
     subprocess.run(command, check=False)  # some packages carry templates that are no Python
+
+
+def _transformers(installer: Installer) -> None:
+    """The extra `local`; a torch that is there stays, and one without CUDA is a tenth of the usual download."""
+    extras = f"{ROOT}[dev,local]"
+    if installer.runs("import torch"):
+        installer.install("--editable", extras)
+        return
+    try:
+        backend = _cpu_torch(installer)
+    except Unavailable as reason:
+        print(f"set-up: going on with the usual torch: {reason}", flush=True)
+        backend = []
+    installer.install("--editable", extras, "--constraint", CONSTRAINTS, uv_options=backend)
 
 
 def _engines(installer: Installer) -> None:

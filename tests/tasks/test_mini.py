@@ -17,8 +17,10 @@ from dtbench.harness.errors import DataError
 from dtbench.harness.extract import extract
 from dtbench.harness.registry import task
 from dtbench.harness.schema import Sample
+from dtbench.models.mini.lessons import DIRECT, THINKING
 from dtbench.tasks.mini import VERSION
 from dtbench.tasks.mini_clips import MadeClip
+from dtbench.tasks.mini_world.words import LETTERS, VOCABULARY
 from dtbench.tasks.sources import PUBLISHED_CONTENT
 
 NAMES = ("mini", "mini-train-1", "mini-train-2")
@@ -56,6 +58,16 @@ def test_the_right_answer_scores_right_in_every_form_that_the_model_gives_it(
         text = form.format(answer=sample.answer, chain=sample.item["thinking"], letter=letter)
         score = mini.score(sample, extract(text, sample.choices))
         assert (score.correct, score.official.correct) == (True, True), text
+
+
+def test_both_styles_are_in_the_words_that_the_model_was_taught(samples: list[Sample]) -> None:
+    endings = {"direct": DIRECT, "think": THINKING}
+    for sample in samples:
+        options = " ".join(f"{letter} {choice}" for letter, choice in zip(LETTERS, sample.choices, strict=False))
+        for style, ending in endings.items():
+            words = task("mini").prompt_for(sample, style).text.split()
+            assert words == f"{sample.question} {options} {ending}".split()
+            assert set(words) <= set(VOCABULARY)
 
 
 def test_a_wrong_answer_after_the_right_chain_scores_wrong(samples: list[Sample]) -> None:

@@ -1,0 +1,73 @@
+"""`dtbench demo`: the model in the box on the benchmark in the box, heard and unheard, and what to type next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+NAME = "mini"
+RUN = Path("results") / "runs" / "demo"
+"""Where other runs are, so that the board finds this one too; runs of two engines are two."""
+
+Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help=f"Where the run goes, else {RUN}-BACKEND.")]
+Backend = Annotated[
+    str | None, typer.Option("--backend", metavar="B", help="vllm or local (transformers); vllm if it is there.")
+]
+
+
+def command(out: Out = None, backend: Backend = None) -> None:
+    """Ask the model in the box every question of its benchmark, then once more with the clips of other questions.
+
+    Nothing is fetched. Called again, it goes on where it stopped, and shows what is there; delete the folder for a
+    fresh one.
+    """
+    from dtbench.harness.cli.tables import print_summary
+    from dtbench.harness.session import Request, hold_each
+    from dtbench.models.backends import chosen_backend
+
+    engine = chosen_backend(NAME, backend)
+    folder = out or RUN.with_name(f"{RUN.name}-{engine}")
+    shuffled = (folder / "audio-shuffle").is_dir()
+    runs = [
+        Request(model=NAME, backend=engine, tasks=[NAME], out=folder, audio=audio, options={})
+        for audio in ("clip", "shuffle")
+    ]
+    typer.echo(_begin(engine, folder, again=shuffled))
+    for outcome, title in zip(hold_each(runs, quiet=False), (_HEARD, _UNHEARD), strict=False):
+        typer.echo(f"\n{title}")
+        for summary in outcome.summaries:
+            print_summary(summary)
+        for note in outcome.notes:
+            typer.echo(f"dtbench: {note}", err=True)
+        if outcome.exit_code:
+            raise typer.Exit(outcome.exit_code)
+    typer.echo(_next(folder, engine))
+
+
+_HEARD = "What it says about clips that it hears:"
+_UNHEARD = "The same questions, each with the clip of another one. `listening` is what the sound is worth:"
+
+
+def _begin(engine: str, folder: Path, *, again: bool) -> str:
+    how = {"vllm": "vLLM", "local": "transformers"}[engine]
+    there = f"\nIt is there from an earlier call; for a fresh one delete {folder}." if again else ""
+    return f"""\
+The model in the box, mini, answers the benchmark in the box, mini, with {how}. Both were made by dtbench from nothing
+but code, and nothing is fetched. The run goes to {folder}.{there}"""
+
+
+def _next(folder: Path, engine: str) -> str:
+    random = folder.with_name("random")
+    return f"""
+In {folder} are run.json (how it was made), mini.jsonl (every answer) and summary.json. What to type next:
+
+  dtbench run --model mini --backend {engine} --tasks mini --answer think --out {folder}
+  dtbench run --model random --tasks mini --out {random}
+  dtbench compare {random} {folder}
+  dtbench models       # what else has a short name
+  dtbench tasks        # the benchmarks; `dtbench data pull mmar` fetches one
+
+The first one makes it think before it answers, which it was never taught: training is for that. A checkpoint of yours,
+a hub id or the URL of an endpoint goes in place of mini, and mmar, mmau-mini or mmsu in place of the task."""
