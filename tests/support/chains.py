@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from chat_server import Asked, Turn
+from chat_server import Asked, Chat, Turn
 
 from dtbench.tasks.mini import MiniTrain1
-from dtbench.training.rewards import Row
+from dtbench.training.rewards import Rewards, RewardSettings, Row, Scores
 
 REFERENCE = (
     "A metal door is pushed open at once, and its hinges creak. Then boots come nearer over gravel, heavy and slow. "
@@ -90,3 +91,18 @@ def letters_of(asked: Asked) -> Turn:
         for at, text in enumerate(texts)
     ]
     return Turn(body=json.dumps({"object": "list", "data": data[::-1], "model": "letters"}).encode())
+
+
+TEXTS = [completion(GOOD), completion(OTHER), completion(GOOD, "a car leaves"), completion(f"{GOOD} It rained before.")]
+
+
+def settings(chat: Chat, **more: Any) -> RewardSettings:
+    """Rewards whose evaluator is this endpoint, and gives up soon."""
+    given: dict[str, Any] = {"evaluator": chat.url, "embedding": "ngrams", "timeout": 5.0, "patience": 0.05}
+    return RewardSettings(**{**given, **more})
+
+
+def rewarded(chosen: RewardSettings, *names: str, texts: Sequence[str] = TEXTS) -> Scores:
+    """What completions for the one row earn."""
+    with Rewards(chosen) as rewards:
+        return rewards.score(names, [ROW] * len(texts), texts)

@@ -1,40 +1,34 @@
-"""The evaluator over a real endpoint on this machine: marks, caching, cost, and every way in which it can fail."""
+"""The evaluator over a real endpoint on this machine: marks, and every way in which it can fail."""
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from chains import GOOD, OTHER, REFERENCE, ROW, completion, fenced, gullible, honest, letters_of, marks
+from chains import (
+    GOOD,
+    REFERENCE,
+    ROW,
+    TEXTS,
+    completion,
+    fenced,
+    gullible,
+    honest,
+    marks,
+    rewarded,
+    settings,
+)
 from chat_server import Asked, Chat, Turn, chatting, nobody
 
 from dtbench.harness.errors import MachineryError, UserError
-from dtbench.training.rewards import Rewards, RewardSettings, Row, Scores, check
-from dtbench.training.rewards.cache import Cache
+from dtbench.training.rewards import Rewards, RewardSettings, check
 from dtbench.training.rewards.embedding import ngram_cosine
 from dtbench.training.rewards.terms import on_grid
-
-TEXTS = [completion(GOOD), completion(OTHER), completion(GOOD, "a car leaves"), completion(f"{GOOD} It rained before.")]
-ROWS = [ROW] * len(TEXTS)
-
-
-def settings(chat: Chat, **more: Any) -> RewardSettings:
-    given: dict[str, Any] = {"evaluator": chat.url, "embedding": "ngrams", "timeout": 5.0, "patience": 0.05}
-    return RewardSettings(**{**given, **more})
-
-
-def rewarded(chosen: RewardSettings, *names: str, texts: list[str] = TEXTS) -> Scores:
-    with Rewards(chosen) as rewards:
-        return rewards.score(names, [ROW] * len(texts), texts)
 
 
 def test_the_evaluator_is_asked_of_right_answers_alone_and_its_four_marks_are_told() -> None:
@@ -72,71 +66,6 @@ def test_consistency_is_asked_of_every_answer_right_or_wrong() -> None:
         scores = rewarded(settings(chat), "consistency", texts=[*TEXTS, completion(GOOD, "I cannot tell.")])
         assert len(chat.asked) == 4
     assert scores.values["consistency"] == [1, 1, 0, 1, 0]
-
-
-def test_equal_questions_are_asked_once_and_never_again_after_a_restart(tmp_path: Path) -> None:
-    with chatting(choose=honest) as chat:
-        chosen = settings(chat, cache=tmp_path / "verdicts")
-        first = rewarded(chosen, "hybrid", "consistency", texts=TEXTS * 2)
-        asked = len(chat.asked)
-        second = rewarded(chosen, "hybrid", "consistency", texts=TEXTS * 2)
-        assert len(chat.asked) == asked == 3 + 4
-        rewarded(dataclasses.replace(chosen, evaluator_seed=7), "hybrid")
-        assert len(chat.asked) == asked + 3, "another seed is another question"
-    assert first.values == second.values
-    assert (first.report.counts["evaluator_cached"], second.report.counts["evaluator_cached"]) == (3, 6)
-    assert second.report.counts["evaluator_calls"] == 0
-
-
-def test_a_killed_process_loses_no_verdict_and_a_torn_line_is_asked_again(tmp_path: Path) -> None:
-    with chatting(choose=honest) as chat:
-        chosen = settings(chat, cache=tmp_path)
-        code = (
-            "import json, os, sys\n"
-            f"sys.path.insert(0, {str(Path(__file__).parents[1] / 'support')!r})\n"
-            "from chains import ROW, GOOD, OTHER, completion\n"
-            "from dtbench.training.rewards import reward_settings, score\n"
-            "score(['evaluator'], [ROW, ROW], [completion(GOOD), completion(OTHER)],"
-            " reward_settings(json.loads(sys.argv[1])))\n"
-            "os.kill(os.getpid(), 9)\n"
-        )
-        done = subprocess.run([sys.executable, "-c", code, json.dumps(chosen.plain())], check=False, timeout=60)
-        assert done.returncode == -9
-        assert len(chat.asked) == 2
-        (file,) = tmp_path.glob("verdicts-*.jsonl")
-        file.write_bytes(file.read_bytes()[:-20])
-        assert (len(Cache(tmp_path)), Cache(tmp_path).torn) == (1, 1)
-        rewarded(chosen, "evaluator", texts=[completion(GOOD), completion(OTHER)])
-        assert len(chat.asked) == 3
-
-
-def test_many_processes_share_a_cache_and_each_reads_what_the_others_wrote(tmp_path: Path) -> None:
-    with chatting(choose=honest) as chat:
-        chosen = settings(chat, cache=tmp_path)
-        children = []
-        for text in TEXTS[:2]:
-            pid = os.fork()
-            if pid == 0:
-                code = 1
-                try:
-                    code = int(rewarded(chosen, "evaluator", texts=[text]).values["evaluator"][0] == 0)
-                finally:
-                    os._exit(code)
-            children.append(pid)
-        assert [os.waitpid(pid, 0)[1] for pid in children] == [0, 0]
-        assert len(list(tmp_path.glob("verdicts-*.jsonl"))) == 2
-        rewarded(chosen, "evaluator", texts=TEXTS[:2])
-        assert len(chat.asked) == 2
-
-
-def test_the_cost_is_told_where_the_recipe_names_prices() -> None:
-    with chatting(choose=honest) as chat:
-        chosen = settings(chat, million_prompt_tokens=200.0, million_completion_tokens=1000.0)
-        told = rewarded(chosen, "evaluator").report.as_json(chosen)
-        unpriced = settings(chat)
-        assert "evaluator_cost" not in rewarded(unpriced, "evaluator").report.as_json(unpriced)
-    assert (told["evaluator_prompt_tokens"], told["evaluator_completion_tokens"]) == (21, 9)
-    assert told["evaluator_cost"] == pytest.approx((21 * 200 + 9 * 1000) / 1e6)
 
 
 UNREADABLE = {
@@ -323,56 +252,3 @@ def test_it_works_where_an_engine_has_a_loop_of_its_own_new_each_time() -> None:
         assert chat.connections <= 4
     assert earned[0] > 0
     assert earned[2] == 0
-
-
-def test_embeddings_come_from_an_endpoint_in_their_order_and_once(tmp_path: Path) -> None:
-    with chatting(embed=letters_of) as chat:
-        chosen = RewardSettings(embedding=chat.url, cache=tmp_path, patience=0.05)
-        first = rewarded(chosen, "embedding", texts=[completion(GOOD), completion(OTHER), completion(GOOD)])
-        (request,) = chat.asked
-        assert request.json() == {"model": "tiny", "input": [GOOD, REFERENCE, OTHER], "encoding_format": "float"}
-        again = rewarded(chosen, "embedding", texts=[completion(GOOD), completion(OTHER), completion(GOOD)])
-        assert len(chat.asked) == 1
-    assert first.values == again.values
-    assert 0.9 < first.values["embedding"][0] < 1
-    assert first.values["embedding"][0] == first.values["embedding"][2] != first.values["embedding"][1]
-
-
-BAD_EMBEDDINGS = {
-    "500": Turn(status=500),
-    "no JSON": Turn(body=b"oops"),
-    "too few": Turn(body=b'{"data": [{"index": 0, "embedding": [1, 2]}]}'),
-    "zeros": Turn(body=json.dumps({"data": [{"index": at, "embedding": [0, 0]} for at in range(2)]}).encode()),
-    "no numbers": Turn(body=json.dumps({"data": [{"index": at, "embedding": ["x"]} for at in range(2)]}).encode()),
-    "NaN": Turn(body=b'{"data": [{"index": 0, "embedding": [NaN]}, {"index": 1, "embedding": [NaN]}]}'),
-    "other lengths": Turn(body=b'{"data": [{"index": 0, "embedding": [1]}, {"index": 1, "embedding": [1, 2]}]}'),
-}
-
-
-@pytest.mark.parametrize("case", BAD_EMBEDDINGS)
-def test_where_embeddings_fail_n_grams_stand_in_counted(case: str) -> None:
-    with chatting(embed=lambda asked: BAD_EMBEDDINGS[case]) as chat:
-        chosen = RewardSettings(embedding=chat.url, attempts=2, patience=0.05, max_failed=1.0)
-        scores = rewarded(chosen, "embedding", texts=TEXTS[:1])
-        strict = dataclasses.replace(chosen, max_failed=0.0)
-        with pytest.raises(MachineryError, match="1 of 1 chains had no verdict of the embedding"):
-            rewarded(strict, "embedding", texts=TEXTS[:1])
-    assert scores.values["embedding"] == [on_grid(ngram_cosine(GOOD, REFERENCE))]
-    assert scores.report.counts["embedding_failed"] == 1
-
-
-def test_a_sentence_model_that_is_not_installed_says_what_to_install() -> None:
-    if "sentence_transformers" in sys.modules or _installed("sentence_transformers"):
-        pytest.skip("sentence-transformers is installed here: nothing is missing")
-    row = Row("q", ROW.audio, ROW.question, ROW.choices, ROW.answer, REFERENCE)
-    with (
-        Rewards(RewardSettings()) as rewards,
-        pytest.raises(UserError, match=r"embedding = 'BAAI/bge-m3' needs .*pip install 'dtbench\[embedding\]'"),
-    ):
-        rewards.score(["embedding"], [row], [completion(GOOD)])
-
-
-def _installed(name: str) -> bool:
-    import importlib.util
-
-    return importlib.util.find_spec(name) is not None
