@@ -43,7 +43,23 @@ def command(out: Out = None, backend: Backend = None) -> None:
             typer.echo(f"dtbench: {note}", err=True)
         if outcome.exit_code:
             raise typer.Exit(outcome.exit_code)
-    typer.echo(_next(folder, engine))
+    typer.echo(_next(folder, engine, _report(folder)))
+
+
+def _report(folder: Path) -> Path:
+    from dtbench.harness.cli.score_run import stored_task
+    from dtbench.harness.report.make import Wish, make
+
+    return make(
+        Wish(
+            run=folder,
+            against=None,
+            out=None,
+            data_dir=None,
+            audio="embed",
+            part_of=lambda run, name: stored_task(run, name, None),
+        )
+    ).path
 
 
 _HEARD = "What it says about clips that it hears:"
@@ -58,14 +74,16 @@ The model in the box, mini, answers the benchmark in the box, mini, with {how}. 
 but code, and nothing is fetched. The run goes to {folder}.{there}"""
 
 
-def _next(folder: Path, engine: str) -> str:
+def _next(folder: Path, engine: str, report: Path) -> str:
     random = folder.with_name("random")
     return f"""
-In {folder} are run.json (how it was made), mini.jsonl (every answer) and summary.json. What to type next:
+Open {report} in a browser: every answer with its clip. Beside it
+are run.json (how it was made), mini.jsonl (the answers) and summary.json. What to type next:
 
   dtbench run --model mini --backend {engine} --tasks mini --answer think --out {folder}
   dtbench run --model random --tasks mini --out {random}
   dtbench compare {random} {folder}
+  dtbench report {random} {folder}
   dtbench models       # what else has a short name
   dtbench tasks        # the benchmarks; `dtbench data pull mmar` fetches one
 

@@ -46,6 +46,8 @@ def test_it_shows_what_is_right_and_what_the_sound_is_worth(first: Done, home: P
     assert "The run goes to results/runs/demo-local." in first.out
     assert [path.name for path in home.iterdir()] == ["results"]
     assert (home / "results" / "runs" / "demo-local" / "audio-shuffle" / "summary.json").is_file()
+    assert "Open results/runs/demo-local/report.html in a browser" in first.out
+    assert (home / "results" / "runs" / "demo-local" / "report.html").stat().st_size > 100_000
 
 
 def test_a_second_call_shows_the_same_and_asks_nothing(first: Done, home: Path) -> None:
@@ -65,7 +67,7 @@ def tables(done: Done) -> str:
 
 def test_what_it_says_to_type_next_works(first: Done) -> None:
     commands = re.findall(r"^  dtbench (.*?)(?: {3,}#.*)?$", first.out, re.MULTILINE)
-    assert len(commands) == 5
+    assert len(commands) == 6
     for command in commands:
         few = ["--limit", "5"] if "think" in command else []
         done = process(*command.split(), *few, PYTHONPATH=source(), OMP_NUM_THREADS="1")
