@@ -27,6 +27,7 @@ COMMANDS = {
     "board": "Show what papers and boards report, with runs of yours among them.",
     "judge": "Hold the chains of a run against their criteria, by a language model.",
     "export": "Write a run's answers as leaderboards read them, or check such a file.",
+    "train": "Train a model in stages of reinforcement learning, and evaluate each.",
     "extract": "Take the answer out of model outputs.",
 }
 INTERRUPTED = 130
