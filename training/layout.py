@@ -60,6 +60,11 @@ class StageLayout:
         return self.root / "rewards.json"
 
     @property
+    def overlaps(self) -> Path:
+        """Rows that overlap a benchmark; there only where there were some, and the stage was refused."""
+        return self.root / "overlaps.jsonl"
+
+    @property
     def counts(self) -> Path:
         """What each batch of rewards took."""
         return self.root / "rewards.jsonl"

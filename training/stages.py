@@ -94,8 +94,8 @@ class Course:
                 self.state.set(stage.name, reached)
 
     def _prepare(self, stage: Stage, layout: StageLayout) -> None:
-        count = prepare(self.recipe, stage, layout, self.layout.clips)
-        self.say(f"{stage.name}: {count} questions to learn from")
+        for line in prepare(self.recipe, stage, layout, self.layout.clips):
+            self.say(f"{stage.name}: {line}")
 
     def _train(self, stage: Stage, layout: StageLayout) -> None:
         for name in checkpoints.drop_torn(layout.engine):

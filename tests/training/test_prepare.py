@@ -60,9 +60,10 @@ def test_braces_in_a_question_stay_as_they_are(clip: Path) -> None:
 def test_the_splits_of_mini_become_questions_with_clips_and_rewards_that_know_the_rows(tmp_path: Path) -> None:
     recipe, layout = read("mini"), Layout(tmp_path)
     stage = dataclasses.replace(recipe.stage[0], questions=20)
-    count = prepare(recipe, stage, layout.stage("stage-1"), layout.clips)
+    told = prepare(recipe, stage, layout.stage("stage-1"), layout.clips)
     lines = [json.loads(line) for line in layout.stage("stage-1").questions.read_text().splitlines()]
-    assert count == len(lines) == 20
+    assert told == ["20 questions to learn from"]
+    assert len(lines) == 20
     assert all(Path(audio).is_file() for line in lines for audio in line["audios"])
     plan = RewardPlan.read(layout.stage("stage-1").rewards)
     rows = [plan.rows[line["row"]] for line in lines]
@@ -76,7 +77,9 @@ def test_rows_of_a_file_come_through_whole(tmp_path: Path, clip: Path) -> None:
     recipe, layout = read("mini"), Layout(tmp_path / "out")
     data = tmp_path / "rows.jsonl"
     data.write_text(json.dumps(row(Path("clip.wav"), extra={"events": [1]})) + "\n\n")
-    assert prepare(recipe, stage_of(recipe, str(data)), layout.stage("stage-1"), layout.clips) == 1
+    told = prepare(recipe, stage_of(recipe, str(data)), layout.stage("stage-1"), layout.clips)
+    assert told[0] == "1 questions to learn from"
+    assert "overlap: mmar not checked" in "".join(told)
     kept = RewardPlan.read(layout.stage("stage-1").rewards).rows["q1"]
     assert kept == Row(
         "q1",
@@ -95,15 +98,19 @@ def test_rows_of_a_file_come_through_whole(tmp_path: Path, clip: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("{", "rows.jsonl, line 2: no row of training data"),
-        (json.dumps({"id": "q2"}), "rows.jsonl, line 2: no row of training data"),
-        ("GONE", "rows.jsonl, line 2: there is no clip"),
-        ("OTHER", "rows.jsonl, line 2: the answer 'a horn' is none of its choices."),
-        ("TWICE", "stage stage-1: the id q1 is there twice (secret-source, secret-source)."),
+        ("{", "line 2"),
+        (json.dumps({"id": "q2"}), "line 2"),
+        ("GONE", "the row q2 names the clip"),
+        ("OTHER", "the answer 'a horn' is none of the choices"),
+        ("TWICE", "the id 'q1' was there before"),
     ],
 )
 def test_a_row_that_cannot_be_learnt_from_is_named(tmp_path: Path, clip: Path, line: str, told: str) -> None:
-    made = {"GONE": row(tmp_path / "gone.wav"), "OTHER": row(clip, answer="a horn"), "TWICE": row(clip)}
+    made = {
+        "GONE": row(tmp_path / "gone.wav", id="q2"),
+        "OTHER": row(clip, id="q2", answer="a horn"),
+        "TWICE": row(clip),
+    }
     data = tmp_path / "rows.jsonl"
     data.write_text(json.dumps(row(clip)) + "\n" + (json.dumps(made[line]) if line in made else line) + "\n")
     recipe, layout = read("mini"), Layout(tmp_path / "out")
@@ -114,5 +121,5 @@ def test_a_row_that_cannot_be_learnt_from_is_named(tmp_path: Path, clip: Path, l
 
 def test_a_file_that_is_not_there_is_one_clear_line(tmp_path: Path) -> None:
     recipe, layout = read("mini"), Layout(tmp_path)
-    with pytest.raises(UserError, match=r"absent\.jsonl: cannot be read"):
+    with pytest.raises(UserError, match=r"absent\.jsonl: there is no such file"):
         prepare(recipe, stage_of(recipe, "absent.jsonl"), layout.stage("stage-1"), layout.clips)
