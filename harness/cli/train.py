@@ -1,0 +1,155 @@
+"""`dtbench train`: stages of reinforcement learning from a recipe, evaluated after each."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dtbench.harness.cli.options import AsJson
+from dtbench.harness.errors import UserError, printable
+
+if TYPE_CHECKING:
+    from dtbench.training.engines.contract import Command, Metrics
+    from dtbench.training.recipe import Recipe, Stage
+
+Spec = Annotated[str | None, typer.Argument(metavar="RECIPE", help="A recipe of dtbench, or a TOML file.")]
+Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="The run's folder; the same one resumes.")]
+ModelName = Annotated[
+    str | None, typer.Option("--model", metavar="M", help="Another checkpoint than the recipe's: a folder or hub id.")
+]
+SeedOf = Annotated[int | None, typer.Option("--seed", metavar="S", help="Another seed than the recipe's.")]
+EnginePlace = Annotated[
+    Path | None, typer.Option("--engine", metavar="DIR", help="The environment that ms-swift is installed in.")
+]
+Dry = Annotated[bool, typer.Option("--dry-run", help="Print the engine's command of every stage, and run nothing.")]
+
+
+def command(  # noqa: PLR0913 - the parameters of a command are its options
+    recipe: Spec = None,
+    out: Out = None,
+    model: ModelName = None,
+    seed: SeedOf = None,
+    engine: EnginePlace = None,
+    dry_run: Dry = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train a model in stages and evaluate each; killed anywhere, the same command goes on."""
+    from dtbench.training import recipe as recipes
+
+    if recipe is None:
+        raise UserError(f"train takes a recipe: {', '.join(recipes.names())}, or a TOML file.")
+    if out is None:
+        raise UserError("--out is missing: name a folder for the run.")
+    chosen = recipes.changed(recipes.read(recipe), model=model, seed=seed)
+    if dry_run:
+        _print_commands(chosen, out)
+        return
+    table = _carry_out(chosen, out, engine, quiet=as_json)
+    if as_json:
+        typer.echo(json.dumps(table))
+    else:
+        _print_table(table)
+
+
+def _print_commands(recipe: Recipe, out: Path) -> None:
+    """The exact command of every stage, with what it needs in its environment."""
+    from dtbench.training.engines.contract import engine
+    from dtbench.training.layout import Layout
+    from dtbench.training.stages import job_of
+
+    layout = Layout(out.resolve())
+    for stage in recipe.stage:
+        job = job_of(recipe, stage, layout)
+        server = engine(recipe.engine).server(job)
+        if server is not None:
+            typer.echo(f"# {stage.name}, on the node that answers\n{_shell(server)}\n")
+        where = f", on each of {recipe.machines.nodes} nodes" if recipe.machines.nodes > 1 else ""
+        typer.echo(f"# {stage.name}{where}\n{_shell(engine(recipe.engine).command(job))}\n")
+
+
+def _shell(told: Command) -> str:
+    """As a shell takes it, a flag a line; `${...}` is left for the shell."""
+    given = "".join(f"{name}={_quoted(value)} " for name, value in sorted(told.environment.items()))
+    lines = " ".join(map(_quoted, told.arguments)).replace(" --", " \\\n  --")
+    return f"{given}\\\n{lines}"
+
+
+def _quoted(value: str) -> str:
+    return value if value.startswith("${") else shlex.quote(value)
+
+
+def _carry_out(recipe: Recipe, out: Path, engine: Path | None, *, quiet: bool) -> dict[str, Any]:
+    from dtbench.harness.interrupts import terminable
+    from dtbench.harness.run_lock import RunLock
+    from dtbench.training import engine_place, state
+    from dtbench.training.engines.contract import engine as engine_of
+    from dtbench.training.layout import Layout
+    from dtbench.training.stages import Course, job_of
+
+    layout = Layout(out.resolve())
+    program = engine_of(recipe.engine).command(job_of(recipe, recipe.stage[0], layout)).arguments[0]
+    place = engine_place.found(engine, program)
+    layout.root.mkdir(parents=True, exist_ok=True)
+    lock = RunLock(layout.root)
+    try:
+        opened = state.opened(layout.state, recipe)
+        opened.write()
+        say, show = _teller(quiet=quiet)
+        with terminable():
+            return Course(recipe, layout, place, opened, say, show).run()
+    finally:
+        lock.close()
+
+
+SHOWN = ("reward", "kl", "completion_length", "grad_norm", "seconds")
+"""What a line of progress says of a step, beside the parts of the reward."""
+
+
+def _teller(*, quiet: bool) -> tuple[Any, Any]:
+    """How to say a line, and how to show a step: on stderr, and nothing where only JSON is wanted."""
+
+    def say(line: str) -> None:
+        if not quiet:
+            typer.echo(printable(line), err=True)
+
+    def show(stage: Stage, figures: Metrics) -> None:
+        parts = [
+            f"{name.removeprefix('reward/')} {figures[name]:.3f}" for name in figures if name.startswith("reward/")
+        ]
+        told = [f"{name} {figures[name]:.3g}" for name in SHOWN if name in figures]
+        of = f" of {stage.steps}" if stage.steps else ""
+        say(f"{stage.name}: step {figures['step']:.0f}{of}: {', '.join([*parts, *told])}")
+
+    return say, show
+
+
+def _print_table(table: dict[str, Any]) -> None:
+    """The base and each stage with intervals, then who is better than whom."""
+    from dtbench.harness.cli.tables import percent, print_rows
+
+    groups = list(dict.fromkeys(name for row in table["rows"] for name in row["groups"] if name.startswith("diff")))
+    rows = [
+        (
+            f"{row['task']}: {row['name']}",
+            percent(row["strict"]["accuracy"]),
+            f"{percent(row['strict']['low'])} to {percent(row['strict']['high'])}",
+            percent(row["formed"]),
+            *(percent(row["groups"][name]["accuracy"]) if name in row["groups"] else "" for name in groups),
+        )
+        for row in table["rows"]
+    ]
+    print_rows(("in %", "strict", "95 % interval", "in form", *(name.split(": ")[1] for name in groups)), rows)
+    pairs = [
+        (
+            f"{one['task']}: {one['from']} -> {one['to']}",
+            f"{100 * one['difference']:+.1f}",
+            f"{100 * one['low']:+.1f} to {100 * one['high']:+.1f}",
+            f"{one['p']:.2g}",
+        )
+        for one in table["paired"]
+    ]
+    print_rows(("in points", "difference", "95 % interval", "McNemar p"), pairs)

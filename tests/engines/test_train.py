@@ -1,0 +1,139 @@
+"""Both stages through the real engine, killed on the way, and what must stop it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from processes import descendants
+from runs import wait_until
+from trainer import ended, short_recipe, train
+
+from dtbench.training import checkpoints
+from dtbench.training.engines.ms_swift import PLUGIN
+from dtbench.training.layout import Layout
+from dtbench.training.metrics import read
+
+pytestmark = pytest.mark.engine
+PATIENCE = 400.0
+LOSING = """
+import torch
+from transformers.models.qwen3_omni_moe import modeling_qwen3_omni_moe as modeling
+
+Thinker = modeling.Qwen3OmniMoeThinkerForConditionalGeneration
+whole = Thinker.forward
+
+
+def losing(self, *inputs, **named):
+    if {when} and named.get("input_features") is not None:
+        named["input_features"] = {what}
+    return whole(self, *inputs, **named)
+
+
+Thinker.forward = losing
+"""
+# A plug-in under which some forward passes hear less than others; the trainer's use no cache, those that answer do.
+DEAF = {"when": "torch.is_grad_enabled()", "what": "None"}
+HARD_OF_HEARING = {"when": "not named.get('use_cache')", "what": "0.1 * named['input_features']"}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Layout, dict[str, Any], Sequence[str]]:
+    """A run of two stages that was killed in the first one: its folder, its table, what was said after the kill."""
+    folder = tmp_path_factory.mktemp("train")
+    recipe, layout = short_recipe(folder), Layout(folder / "run")
+    first = train(recipe, layout.root)
+    engine = layout.stage("stage-1").engine
+    wait_until(lambda: first.poll() is not None or checkpoints.whole(engine), PATIENCE)
+    assert first.poll() is None, first.communicate()[1]
+    started = descendants(first.pid)
+    os.kill(first.pid, signal.SIGKILL)
+    first.communicate()
+    wait_until(lambda: not [one for one in started if one.alive], 60)
+    torn = engine / "checkpoint-99"
+    torn.mkdir()
+    (torn / "model.safetensors").write_bytes(b"half")
+    code, out, err = ended(train(recipe, layout.root))
+    assert code == 0, err
+    return layout, json.loads(out), sorted(path.name for path in engine.iterdir())
+
+
+def test_a_run_that_was_killed_goes_on_to_its_end_and_each_step_is_there_once(
+    trained: tuple[Layout, dict[str, Any], Sequence[str]],
+) -> None:
+    layout, _, left = trained
+    for stage, steps in (("stage-1", 6), ("stage-2", 4)):
+        assert [one["step"] for one in read(layout.stage(stage).metrics)] == list(range(1, steps + 1))
+    held = json.loads(layout.state.read_text())
+    assert held["stages"] == [{"name": "stage-1", "state": "done"}, {"name": "stage-2", "state": "done"}]
+    assert len(held["starts"]) == 2
+    assert "checkpoint-99" not in left
+
+
+def test_the_policy_learns_from_what_it_hears_with_the_weights_that_answered(
+    trained: tuple[Layout, dict[str, Any], Sequence[str]],
+) -> None:
+    layout, _, _ = trained
+    for stage, parts in (("stage-1", ("accuracy", "format", "consistency", "hybrid")), ("stage-2", ("evaluator",))):
+        steps = read(layout.stage(stage).metrics)
+        learnt = [one for one in steps if one["grad_norm"] > 0]
+        assert len(learnt) > len(steps) / 2
+        assert all(one["grad_norm/audio_features"] > 0 and one["grad_norm/audio_tower"] > 0 for one in learnt)
+        assert steps[0]["divergence"] < 1e-4
+        assert all(0 <= one[f"reward/{part}"] <= 1 for one in steps for part in parts)
+        assert {"kl", "entropy", "completion_length", "clip_ratio"} <= set(steps[0])
+
+
+def test_each_stage_starts_from_the_one_before_and_leaves_a_model_that_is_evaluated(
+    trained: tuple[Layout, dict[str, Any], Sequence[str]],
+) -> None:
+    layout, table, _ = trained
+    names = [row["name"] for row in table["rows"]]
+    assert names == ["base", "base, as-trained", "stage-1", "stage-2", "stage-2, shuffled clips"]
+    assert [row["strict"]["n"] for row in table["rows"]] == [24] * 5
+    assert {("stage-1", "stage-2"), ("base", "stage-2")} <= {(one["from"], one["to"]) for one in table["paired"]}
+    contents = [(layout.stage(name).model / "model.safetensors").read_bytes() for name in ("stage-1", "stage-2")]
+    assert contents[0] != contents[1]
+    args = json.loads((layout.stage("stage-2").engine / "args.json").read_text())
+    assert args["model"] == str(layout.stage("stage-1").model)
+
+
+def test_a_finished_run_is_told_again_and_nothing_of_it_is_redone(
+    trained: tuple[Layout, dict[str, Any], Sequence[str]],
+) -> None:
+    layout, table, _ = trained
+    before = {path: path.stat().st_mtime_ns for path in layout.root.rglob("*") if path.suffix == ".safetensors"}
+    log = layout.stage("stage-2").log.read_bytes()
+    code, out, err = ended(train(layout.root.parent / "short.toml", layout.root))
+    assert code == 0, err
+    assert json.loads(out) == table
+    assert layout.stage("stage-2").log.read_bytes() == log
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [(DEAF, "the policy is deaf"), (HARD_OF_HEARING, "is not the one that learns (divergence")],
+    ids=["deaf", "hard of hearing"],
+)
+def test_a_trainer_that_loses_the_clip_is_stopped_at_its_first_step(
+    tmp_path: Path, fault: dict[str, str], told: str
+) -> None:
+    plugin = tmp_path / "losing.py"
+    plugin.write_text(LOSING.format(**fault))
+    recipe = short_recipe(
+        tmp_path,
+        ("[training]", f"[flags]\nexternal_plugins = ['{PLUGIN}', '{plugin}']\n[training]"),
+        ("processes = 2", "processes = 1"),
+        ("limit = 24", "limit = 2"),
+    )
+    code, _, err = ended(train(recipe, tmp_path / "run"))
+    assert code == 3
+    assert told in err
+    steps = read(Layout(tmp_path / "run").stage("stage-1").metrics)
+    assert [one["step"] for one in steps] in ([], [1])

@@ -1,0 +1,122 @@
+"""What the tests of training share: the engine's environment, the model in the box, and short recipes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import dtbench
+
+ROOT = Path(__file__).resolve().parents[2]
+MINI = ROOT / "models" / "mini" / "checkpoint"
+"""The model in the box."""
+SHORT = """
+title = "mini, a few steps a stage"
+model = "{model}"
+engine = "swift"
+model_type = "qwen3_omni_moe"
+prompt = "{{question}}\\n{{options}}\\nthink and answer ."
+
+[training]
+advantages = "gdpo"
+beta = 0.001
+generations = 4
+batch = 16
+micro_batch = 8
+learning_rate = 2e-4
+max_prompt_tokens = 256
+max_new_tokens = 48
+temperature = 1.0
+tower = true
+projector = true
+dtype = "float32"
+checkpointing = false
+save_every = 2
+
+[machines]
+device = "cpu"
+processes = 2
+threads = 1
+rollouts = "transformers"
+
+[rewards]
+template = {{ opening = "<think>", closing = "</think>" }}
+evaluator = "mini events"
+embedding = "ngrams"
+consistency = "words"
+guards = ["empty", "huge", "loop", "nothing new", "instruction"]
+task = "mini"
+
+[evaluation]
+tasks = ["mini"]
+backend = "local"
+limit = 24
+concurrency = 24
+options = {{ batch_size = 24, max_tokens = 48 }}
+deafened = true
+
+[[stage]]
+name = "stage-1"
+data = ["mini-train-1"]
+questions = 40
+steps = 6
+rewards = {{ accuracy = 1, format = 1, consistency = 1, hybrid = 1 }}
+
+[[stage]]
+name = "stage-2"
+data = ["mini-train-2"]
+questions = 40
+steps = 4
+rewards = {{ accuracy = 1, evaluator = 1 }}
+"""
+
+
+def engine_place() -> Path:
+    """The environment of ms-swift; a skip where there is none."""
+    for place in (os.environ.get("DTBENCH_ENGINE"), ROOT / ".venv-train"):
+        if place is not None and (Path(place) / "bin" / "swift").is_file():
+            return Path(place)
+    pytest.skip("ms-swift is not installed: `make train-env` installs it")
+
+
+def model_in_the_box() -> Path:
+    """Its folder; a skip where it is not there."""
+    if not (MINI / "config.json").is_file():
+        pytest.skip("the checkpoint of models/mini is not there")
+    return MINI
+
+
+def short_recipe(folder: Path, *changes: tuple[str, str]) -> Path:
+    """A recipe of a few steps, with some of its text replaced."""
+    text = SHORT.format(model=model_in_the_box())
+    for before, after in changes:
+        assert before in text
+        text = text.replace(before, after)
+    path = folder / "short.toml"
+    path.write_text(text)
+    return path
+
+
+def train(recipe: Path, out: Path) -> subprocess.Popen[str]:
+    """`dtbench train` in a process of its own."""
+    own = f"import sys; sys.argv = ['dtbench', *{['train', str(recipe), '--out', str(out), '--json']!r}]"
+    code = f"{own}; from dtbench.harness.cli.main import main; main()"
+    environment = {
+        **os.environ,
+        "DTBENCH_ENGINE": str(engine_place()),
+        "PYTHONPATH": str(Path(dtbench.__file__).parent.parent),
+        "OMP_NUM_THREADS": "1",
+    }
+    return subprocess.Popen(
+        [sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    """Its exit status, and what it said on both channels."""
+    out, err = process.communicate()
+    return process.returncode, out, err

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from dtbench.harness.errors import MachineryError
+from dtbench.training import checkpoints
+
+
+def safetensors(path: Path, names: tuple[str, ...] = ("weight",)) -> None:
+    """A file of weights, four bytes a tensor."""
+    about = {
+        name: {"dtype": "F32", "shape": [1], "data_offsets": [4 * at, 4 * at + 4]} for at, name in enumerate(names)
+    }
+    head = json.dumps({"__metadata__": {"format": "pt"}, **about}).encode()
+    path.write_bytes(len(head).to_bytes(8, "little") + head + bytes(4 * len(names)))
+
+
+def checkpoint(engine: Path, step: int) -> Path:
+    """A checkpoint as transformers' trainer leaves it."""
+    folder = engine / f"checkpoint-{step}"
+    folder.mkdir(parents=True)
+    safetensors(folder / "model.safetensors")
+    for name in ("config.json", "tokenizer_config.json", "tokenizer.json", "processor_config.json", "args.json"):
+        (folder / name).write_text("{}")
+    (folder / "chat_template.jinja").write_text("{{ messages }}")
+    (folder / "optimizer.pt").write_bytes(b"much")
+    (folder / "trainer_state.json").write_text(json.dumps({"global_step": step}))
+    return folder
+
+
+def test_the_last_whole_checkpoint_comes_first_by_number(tmp_path: Path) -> None:
+    found = [checkpoint(tmp_path, step) for step in (2, 10, 9)]
+    assert checkpoints.whole(tmp_path) == [found[1], found[2], found[0]]
+
+
+@pytest.mark.parametrize("fault", ["no state", "half a state", "no weights", "short weights", "half a head"])
+def test_a_checkpoint_that_was_not_written_to_its_end_is_none_and_is_dropped(tmp_path: Path, fault: str) -> None:
+    good, torn = checkpoint(tmp_path, 2), checkpoint(tmp_path, 4)
+    weights, state = torn / "model.safetensors", torn / "trainer_state.json"
+    if fault == "no state":
+        state.unlink()
+    elif fault == "half a state":
+        state.write_text('{"global_')
+    elif fault == "no weights":
+        weights.unlink()
+    else:
+        weights.write_bytes(weights.read_bytes()[: 12 if fault == "half a head" else -2])
+    assert checkpoints.whole(tmp_path) == [good]
+    assert checkpoints.drop_torn(tmp_path) == ["checkpoint-4"]
+    assert not torn.exists()
+    assert good.exists()
+
+
+def test_megatrons_own_mark_is_as_good(tmp_path: Path) -> None:
+    folder = checkpoint(tmp_path, 3)
+    (folder / "trainer_state.json").unlink()
+    (folder / "latest_checkpointed_iteration.txt").write_text("3")
+    assert checkpoints.whole(tmp_path) == [folder]
+
+
+def test_an_export_holds_the_model_and_nothing_of_the_trainer(tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    checkpoints.export(checkpoint(tmp_path / "engine", 2), model)
+    assert {path.name for path in model.iterdir()} == {
+        *("model.safetensors", "config.json", "tokenizer_config.json", "tokenizer.json"),
+        *("processor_config.json", "chat_template.jinja"),
+    }
+    assert checkpoints.shapes(model) == {"weight": (1,)}
+
+
+def test_an_export_replaces_one_that_was_there_and_survives_its_checkpoint(tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "old.safetensors").write_bytes(b"old")
+    source = checkpoint(tmp_path / "engine", 2)
+    checkpoints.export(source, model)
+    for file in source.iterdir():
+        file.unlink()
+    assert not (model / "old.safetensors").exists()
+    assert checkpoints.shapes(model) == {"weight": (1,)}
+
+
+def test_a_checkpoint_without_a_configuration_is_no_model(tmp_path: Path) -> None:
+    source = checkpoint(tmp_path / "engine", 2)
+    (source / "config.json").unlink()
+    with pytest.raises(MachineryError, match=r"there is no config\.json in it"):
+        checkpoints.export(source, tmp_path / "model")
+    assert not (tmp_path / "model").exists()

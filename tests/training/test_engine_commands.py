@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from command import call
+
+from dtbench.training.engines.contract import Command, engine
+from dtbench.training.engines.ms_swift import PLUGIN
+from dtbench.training.layout import Layout
+from dtbench.training.recipe import names, read
+from dtbench.training.stages import job_of
+
+OUT = Path("/runs/x")
+QWEN3_OMNI = """
+--rlhf_type grpo --model Qwen/Qwen3-Omni-30B-A3B-Instruct --model_type qwen3_omni_moe
+--dataset /runs/x/stage-1/questions.jsonl --load_from_cache_file false --split_dataset_ratio 0
+--external_plugins PLUGIN --reward_funcs accuracy format consistency hybrid --reward_weights 1 1 1 1
+--scale_rewards gdpo --epsilon 0.2 --beta 0.001 --num_generations 8 --max_length 4096 --truncation_strategy delete
+--max_completion_length 1024 --temperature 1 --top_p 0.99 --top_k 50 --tuner_type full --freeze_vit true
+--freeze_aligner true --num_train_epochs 1 --save_steps 50 --logging_steps 1 --log_rollout_offpolicy_metrics true
+--output_dir /runs/x/stage-1/engine --add_version false --seed 0 --use_vllm true --vllm_mode server
+--vllm_server_host ${ROLLOUT_HOST} --vllm_server_port 8000 --vllm_server_timeout 600 --loss_type grpo
+--micro_batch_size 4 --global_batch_size 224 --steps_per_generation 1 --num_iterations 1 --lr 1e-06 --min_lr 1e-06
+--lr_decay_style constant --lr_warmup_fraction 0.01 --clip_grad 1 --bf16 true --tensor_model_parallel_size 4
+--pipeline_model_parallel_size 2 --expert_model_parallel_size 4 --sequence_parallel true --padding_free true
+--attention_backend flash --moe_grouped_gemm true --moe_permute_fusion true --recompute_granularity full
+--recompute_method uniform --recompute_num_layers 1 --rollout_importance_sampling_mode token_truncate
+--log_entropy true --log_completions true --save_safetensors true --finetune true --dataset_num_proc 8
+--dataloader_num_workers 8
+"""
+QWEN25_OMNI = """
+--rlhf_type grpo --model Qwen/Qwen2.5-Omni-7B --model_type qwen2_5_omni
+--dataset /runs/x/stage-1/questions.jsonl --load_from_cache_file false --split_dataset_ratio 0
+--external_plugins PLUGIN --reward_funcs accuracy format consistency hybrid --reward_weights 1 1 1 1
+--scale_rewards gdpo --loss_type grpo --epsilon 0.2 --beta 0.001 --num_generations 8 --max_length 4096
+--truncation_strategy delete --max_completion_length 1024 --temperature 1 --top_p 0.99 --top_k 50 --tuner_type full
+--freeze_vit true --freeze_aligner true --num_train_epochs 1 --save_steps 50 --logging_steps 1
+--log_rollout_offpolicy_metrics true --output_dir /runs/x/stage-1/engine --add_version false --seed 0
+--use_vllm true --vllm_mode colocate --vllm_tensor_parallel_size 1 --vllm_gpu_memory_utilization 0.4
+--vllm_max_model_len 5120 --vllm_limit_mm_per_prompt {"audio": 1, "image": 0, "video": 0} --sleep_level 1
+--callbacks dtbench --check_model false --torch_dtype bfloat16 --per_device_train_batch_size 4
+--gradient_accumulation_steps 7 --learning_rate 1e-06 --lr_scheduler_type constant --warmup_ratio 0.01
+--max_grad_norm 1 --gradient_checkpointing true --save_strategy steps --save_total_limit 2 --log_entropy true
+--log_completions true --dataset_num_proc 1 --dataloader_num_workers 0 --report_to none --attn_impl flash_attn
+--deepspeed zero2
+"""
+
+
+def commands(name: str, resume: Path | None = None) -> list[Command]:
+    """The engine's command of each stage."""
+    recipe = read(name)
+    return [engine(recipe.engine).command(job_of(recipe, stage, Layout(OUT), resume)) for stage in recipe.stage]
+
+
+def flat(command: Command) -> str:
+    """Its arguments as one line, wherever dtbench lies."""
+    return " ".join(command.arguments).replace(str(PLUGIN), "PLUGIN")
+
+
+def test_qwen3_omni_is_trained_with_megatron_by_exactly_this_command() -> None:
+    first, second = commands("qwen3-omni-30b")
+    assert flat(first) == "megatron rlhf " + " ".join(QWEN3_OMNI.split())
+    assert first.environment == {
+        "DTBENCH_REWARDS": "/runs/x/stage-1/rewards.json",
+        "DTBENCH_STOPPED": "/runs/x/stage-1/stopped.json",
+        "ENABLE_AUDIO_OUTPUT": "0",
+        "OMP_NUM_THREADS": "8",
+        "NPROC_PER_NODE": "8",
+        "NNODES": "7",
+        "NODE_RANK": "${NODE_RANK}",
+        "MASTER_ADDR": "${MASTER_ADDR}",
+        "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True",
+    }
+    told = flat(second).replace("stage-2", "stage-1")
+    differing = QWEN3_OMNI.replace("Qwen/Qwen3-Omni-30B-A3B-Instruct", "/runs/x/stage-1/model")
+    differing = differing.replace("accuracy format consistency hybrid", "accuracy evaluator").replace("1 1 1 1", "1 1")
+    assert told == "megatron rlhf " + " ".join(differing.split())
+
+
+def test_qwen3_omni_is_answered_for_by_a_node_of_its_own() -> None:
+    recipe = read("qwen3-omni-30b")
+    server = engine(recipe.engine).server(job_of(recipe, recipe.stage[1], Layout(OUT)))
+    assert server is not None
+    assert " ".join(server.arguments) == (
+        "swift rollout --model /runs/x/stage-1/model --model_type qwen3_omni_moe --vllm_tensor_parallel_size 4 "
+        "--vllm_data_parallel_size 2 --vllm_max_model_len 5120 --vllm_gpu_memory_utilization 0.9 "
+        '--vllm_limit_mm_per_prompt {"audio": 1, "image": 0, "video": 0} --host 0.0.0.0 --port 8000'
+    )
+
+
+def test_qwen2_5_omni_is_trained_by_exactly_this_command() -> None:
+    assert flat(commands("qwen2.5-omni-7b")[0]) == "swift rlhf " + " ".join(QWEN25_OMNI.split())
+
+
+def test_a_stage_goes_on_from_a_checkpoint_while_its_reference_stays_the_start_of_the_stage() -> None:
+    (_, swift), (_, megatron) = (commands(name, Path("/c/checkpoint-50")) for name in ("mini", "qwen3-omni-30b"))
+    assert "--resume_from_checkpoint /c/checkpoint-50" in flat(swift)
+    assert "--mcore_model /c/checkpoint-50" in flat(megatron)
+    assert "--finetune false" in flat(megatron)
+    assert all("--model /runs/x/stage-1/model" in flat(one) for one in (swift, megatron))
+
+
+def test_a_recipes_own_flags_stand_above_ours() -> None:
+    recipe = dataclasses.replace(read("mini"), flags={"seed": 9, "overlong_filter": True})
+    told = flat(engine("swift").command(job_of(recipe, recipe.stage[0], Layout(OUT))))
+    assert "--seed 9" in told
+    assert "--seed 0" not in told
+    assert told.endswith("--overlong_filter true")
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_dry_run_prints_what_would_be_started_and_touches_nothing(name: str, tmp_path: Path) -> None:
+    done = call("train", name, "--out", tmp_path / "run", "--dry-run", "--model", "org/model")
+    assert done.code == 0
+    assert done.out.count("rlhf \\\n") == 2
+    assert f"--output_dir {tmp_path}/run/stage-2/engine" in done.out
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from command import call
+
+from dtbench.training.layout import Layout
+from dtbench.training.outcome import base_prompts, outcome
+from dtbench.training.recipe import Recipe, read
+
+
+def recipe() -> Recipe:
+    """The recipe mini with one stage and no prompts of its own for the base."""
+    found = read("mini")
+    plain = dataclasses.replace(found.evaluation, base_prompts={})
+    return dataclasses.replace(found, stage=found.stage[:1], evaluation=plain)
+
+
+def run(model: str, out: Path, data: Path, *more: str) -> None:
+    asked = ("--tasks", "mini", "--limit", "40", "--data-dir", str(data), *more)
+    assert call("run", "--model", model, "--out", out, *asked).code == 0
+
+
+@pytest.fixture(scope="module")
+def layout(tmp_path_factory: pytest.TempPathFactory) -> Layout:
+    """A base that always takes the first option, and a stage that is always right."""
+    found, data = Layout(tmp_path_factory.mktemp("run")), tmp_path_factory.mktemp("data")
+    prompt = data / "prompt.txt"
+    prompt.write_text("{question}\n{options}\nthink and answer .")
+    run("first", found.base_eval, data)
+    run("echo-gold", found.stage("stage-1").eval, data, "--prompt", str(prompt))
+    return found
+
+
+def test_the_table_holds_each_run_that_is_done_with_its_interval_and_groups(layout: Layout) -> None:
+    base, stage = outcome(recipe(), layout)["rows"]
+    assert (base["name"], stage["name"]) == ("base", "stage-1")
+    assert stage["strict"] == {
+        "correct": 40,
+        "n": 40,
+        "accuracy": 1.0,
+        "low": pytest.approx(0.912, abs=1e-3),
+        "high": 1.0,
+    }
+    assert 0 < base["strict"]["accuracy"] < 0.7
+    assert base["formed"] == 0
+    both = [stage["groups"][f"difficulty: {name}"]["n"] for name in ("easy", "boundary")]
+    assert sum(both) == 40
+    assert min(both) > 0
+
+
+def test_a_stage_is_held_against_what_was_before_it_by_a_paired_test(layout: Layout) -> None:
+    (pair,) = outcome(recipe(), layout)["paired"]
+    assert (pair["from"], pair["to"], pair["n"]) == ("base", "stage-1", 40)
+    assert pair["better"] == round(40 * pair["difference"])
+    assert pair["worse"] == 0
+    assert pair["p"] < 0.001
+    assert pair["low"] > 0
+    assert {"easy", "boundary"} <= {group["group"] for group in pair["groups"]}
+
+
+def test_the_base_is_asked_under_the_prompt_of_the_training_as_well() -> None:
+    found = read("mini")
+    assert list(base_prompts(found)) == ["as-trained", "how"]
+    assert base_prompts(found)["as-trained"] == found.prompt

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from dtbench.harness.errors import DataError, UserError
+from dtbench.training.recipe import read
+from dtbench.training.state import DONE, PREPARED, TRAINED, opened
+
+RECIPE = read("mini")
+
+
+def test_what_is_finished_is_known_to_the_next_start(tmp_path: Path) -> None:
+    first = opened(tmp_path / "train.json", RECIPE)
+    first.set_base(DONE)
+    first.set("stage-1", TRAINED)
+    second = opened(tmp_path / "train.json", RECIPE)
+    assert second.base == DONE
+    assert second.reached("stage-1", PREPARED)
+    assert second.reached("stage-1", TRAINED)
+    assert not second.reached("stage-1", DONE)
+    assert not second.reached("stage-2", PREPARED)
+    assert len(second.starts) == 2
+
+
+def test_the_file_names_each_stage_and_its_state_in_order(tmp_path: Path) -> None:
+    opened(tmp_path / "train.json", RECIPE).set("stage-1", DONE)
+    held = json.loads((tmp_path / "train.json").read_text())
+    assert held["stages"] == [{"name": "stage-1", "state": "done"}, {"name": "stage-2", "state": "waiting"}]
+    assert held["recipe"]["training"]["beta"] == 0.001
+
+
+def test_another_recipe_in_the_same_folder_is_refused_with_what_differs(tmp_path: Path) -> None:
+    opened(tmp_path / "train.json", RECIPE).write()
+    other = dataclasses.replace(RECIPE, seed=7, training=dataclasses.replace(RECIPE.training, beta=0.5))
+    with pytest.raises(UserError, match=r"holds a run with another recipe: seed, training\.beta differ"):
+        opened(tmp_path / "train.json", other)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("", "no state of a training run"),
+        ('{"schema": 1}', "no state of a training run"),
+        ('{"schema": 9, "stages": []}', "written by a newer dtbench"),
+        (
+            '{"schema": 1, "recipe": {}, "base": "done", "starts": [], "stages": [{"name": "a", "state": "odd"}]}',
+            "the state 'odd' is unknown",
+        ),
+    ],
+)
+def test_a_damaged_state_is_one_clear_line(tmp_path: Path, content: str, told: str) -> None:
+    (tmp_path / "train.json").write_text(content)
+    with pytest.raises(DataError, match=told):
+        opened(tmp_path / "train.json", RECIPE)

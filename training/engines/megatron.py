@@ -1,0 +1,79 @@
+"""ms-swift 4.6 with Megatron: `megatron rlhf`, for mixtures of experts over many GPUs.
+
+The batch counts answers. An answer's tokens are spread over `tensor` GPUs and its layers over `pipeline` ones; experts
+over `expert`. Not run here, where there is no such machine: its flags are held against ms-swift's own classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dtbench.training.engines.contract import Command, Job, Metrics
+from dtbench.training.engines.ms_swift import arguments, environment, read_metrics, rollout_server, shared_flags
+
+
+class Megatron:
+    """`megatron rlhf`."""
+
+    def command(self, job: Job) -> Command:
+        """Checkpoints hold safetensors under the names of the hub's beside Megatron's own state."""
+        flags = {**_without(shared_flags(job), "max_steps", "loss_type"), **_own_flags(job)}
+        if job.resume is not None:
+            flags |= {"mcore_model": str(job.resume), "finetune": False}
+        return Command(["megatron", "rlhf", *arguments({**flags, **job.recipe.flags})], environment(job))
+
+    def server(self, job: Job) -> Command | None:
+        """`swift rollout`, where a node only answers."""
+        return rollout_server(job)
+
+    def metrics(self, line: Mapping[str, object]) -> Metrics | None:
+        """A line of its log."""
+        return read_metrics(line)
+
+
+MEGATRON = Megatron()
+
+
+def _without(flags: Mapping[str, object], *names: str) -> dict[str, object]:
+    return {name: value for name, value in flags.items() if name not in names}
+
+
+def _own_flags(job: Job) -> dict[str, object]:
+    training, machines = job.recipe.training_of(job.stage), job.recipe.machines
+    steps = {"train_iters": job.stage.steps} if job.stage.steps else {}
+    return {
+        **steps,
+        "loss_type": "grpo",
+        "micro_batch_size": training.micro_batch,
+        "global_batch_size": training.batch,
+        "steps_per_generation": 1,
+        "num_iterations": 1,
+        "lr": training.learning_rate,
+        "min_lr": training.learning_rate if training.schedule == "constant" else 0,
+        "lr_decay_style": training.schedule,
+        "lr_warmup_fraction": training.warmup,
+        "clip_grad": training.max_grad_norm,
+        "bf16": training.dtype == "bfloat16",
+        "tensor_model_parallel_size": machines.tensor,
+        "pipeline_model_parallel_size": machines.pipeline,
+        "expert_model_parallel_size": machines.expert,
+        "sequence_parallel": machines.tensor > 1,
+        "padding_free": True,
+        "attention_backend": "flash",
+        "moe_grouped_gemm": True,
+        "moe_permute_fusion": True,
+        **_recomputing(training.checkpointing),
+        "rollout_importance_sampling_mode": "token_truncate",
+        "log_entropy": True,
+        "log_completions": True,
+        "save_safetensors": True,
+        "finetune": True,
+        "dataset_num_proc": 8,
+        "dataloader_num_workers": 8,
+    }
+
+
+def _recomputing(wanted: bool) -> dict[str, object]:
+    if not wanted:
+        return {}
+    return {"recompute_granularity": "full", "recompute_method": "uniform", "recompute_num_layers": 1}
