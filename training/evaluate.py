@@ -12,6 +12,8 @@ from typing import NamedTuple
 from dtbench.harness.disk import replace_whole
 from dtbench.harness.errors import MachineryError
 from dtbench.harness.store import StoredRun
+from dtbench.tasks.mini import SPLIT_OF
+from dtbench.training.describe_task import SPEC
 from dtbench.training.recipe import Evaluation
 
 INTERRUPTED = 130
@@ -26,6 +28,8 @@ class Exam(NamedTuple):
     prompt: str | None = None
     """Words of our own; None for the task's."""
     audio: str = "clip"
+    tasks: tuple[str, ...] = ()
+    """Others than the recipe's."""
 
     @property
     def folder(self) -> Path:
@@ -40,13 +44,14 @@ def is_done(exam: Exam) -> bool:
 
 def arguments(exam: Exam, evaluation: Evaluation) -> Sequence[str]:
     """The command line behind `dtbench`."""
-    told = ["run", "--model", exam.model, "--tasks", ",".join(evaluation.tasks), "--out", str(exam.out)]
+    tasks = exam.tasks or evaluation.tasks
+    told = ["run", "--model", exam.model, "--tasks", ",".join(tasks), "--out", str(exam.out)]
     told += ["--concurrency", str(evaluation.concurrency)]
     if evaluation.backend is not None:
         told += ["--backend", evaluation.backend]
     if evaluation.limit is not None:
         told += ["--limit", str(evaluation.limit)]
-    if set(evaluation.tasks) <= {"mini", "mini-train-1", "mini-train-2"}:
+    if set(tasks) <= {*SPLIT_OF, SPEC}:
         told += ["--data-dir", str(exam.clips)]  # else the data sets are where the user has them
     if exam.prompt is not None:
         told += ["--prompt", str(_prompt_file(exam))]

@@ -38,6 +38,11 @@ class Layout:
         """The run of the same model under another prompt."""
         return self.root / BASE / f"eval-{prompt}"
 
+    @property
+    def base_described(self) -> Path:
+        """The run of that model in which it describes the clips."""
+        return self.root / BASE / "described"
+
     def stage(self, name: str) -> StageLayout:
         """The folder of a stage."""
         return StageLayout(self.root / name)
@@ -98,3 +103,8 @@ class StageLayout:
     def eval(self) -> Path:
         """The run of what came out."""
         return self.root / "eval"
+
+    @property
+    def described(self) -> Path:
+        """The run in which it describes the clips."""
+        return self.root / "described"

@@ -16,6 +16,7 @@ from typing import Any
 
 from dtbench.harness.errors import UserError, nearest
 from dtbench.training import tables
+from dtbench.training.arms import stages_of_arms
 
 OWN = Path(__file__).parent / "recipes"
 """Where the recipes of dtbench lie."""
@@ -116,6 +117,8 @@ class Evaluation:
     """Other prompts for the base, by name: what a stage gains is held against the best of them."""
     deafened: bool = False
     """Whether the last stage is asked with the clips shuffled as well: what it gained must then be gone."""
+    describe: bool = False
+    """Whether the base and the last stage also describe the clips; a skill of the model mini."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +134,8 @@ class Stage:
     """Name of a reward -> its weight."""
     steps: int | None = None
     epochs: float | None = None
+    other_order: int | None = None
+    """Added to the seed: a second stage on the same data is to begin with other questions than the first."""
     training: Mapping[str, Any] = field(default_factory=dict)
     """What differs from the recipe's training."""
 
@@ -157,6 +162,8 @@ class Recipe:
     flags: Mapping[str, Any] = field(default_factory=dict)
     """Further flags for the engine, as it has them; they stand last."""
     stage: tuple[Stage, ...]
+    arm: str | None = None
+    """The arm of the recipe whose stages these are; None: the recipe's own."""
 
     def training_of(self, stage: Stage) -> Training:
         """How this stage is trained."""
@@ -172,8 +179,8 @@ def names() -> list[str]:
     return sorted(path.stem for path in OWN.glob("*.toml"))
 
 
-def read(spec: str) -> Recipe:
-    """The recipe of this name or in this file."""
+def read(spec: str, arm: str | None = None) -> Recipe:
+    """The recipe of this name or in this file, with the stages of one of its arms where one is named."""
     path = Path(spec) if spec.endswith(".toml") else OWN / f"{spec}.toml"
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -185,9 +192,40 @@ def read(spec: str) -> Recipe:
         raise UserError(f"{path}: cannot be read ({error}). Name a recipe or a TOML file.") from None
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{path}: no TOML ({error}).") from None
-    recipe = tables.read(Recipe, table, path.name)
-    check(recipe, path.name)
+    variants = _variants(table, path.name)
+    if arm in variants:
+        return variants[arm]
+    known = [name for name in variants if name is not None]
+    told = nearest(str(arm), known) if known else "It has none: leave --arm out."
+    raise UserError(f"--arm {arm}: no arm of the recipe {path.stem}. {told}")
+
+
+def _variants(table: Mapping[str, Any], where: str) -> Mapping[str | None, Recipe]:
+    """The recipe as it is (None) and with the stages of each of its arms, all of them checked."""
+    arms = stages_of_arms(table, where)
+    shared = {name: value for name, value in table.items() if name != "arm"}
+    found: dict[str | None, Recipe] = {None: _checked(shared, where)}
+    for name, stages in arms.items():
+        found[name] = _checked({**shared, "stage": stages, "arm": name}, f"{where}: arm {name}")
+    return found
+
+
+def _checked(table: Mapping[str, Any], where: str) -> Recipe:
+    recipe = tables.read(Recipe, table, where)
+    check(recipe, where)
     return recipe
+
+
+def stored(plain: Mapping[str, Any]) -> Recipe:
+    """The recipe that `plain` was written of, as JSON holds it."""
+    return tables.read(Recipe, _said(plain), "the recipe of the run")
+
+
+def _said(value: Any) -> Any:
+    """Without what is nothing, at any depth: a recipe says it by leaving it out."""
+    if isinstance(value, list):
+        return [_said(one) for one in value]
+    return {name: _said(one) for name, one in value.items() if one is not None} if isinstance(value, dict) else value
 
 
 def changed(recipe: Recipe, *, model: str | None, seed: int | None) -> Recipe:
@@ -210,6 +248,8 @@ def check(recipe: Recipe, where: str) -> None:
     for place in ("{question}", "{options}"):
         if place not in recipe.prompt:
             raise UserError(f"{where}: prompt: {place} is missing in it.")
+    if recipe.evaluation.describe and "mini" not in recipe.evaluation.tasks:
+        raise UserError(f"{where}: evaluation: describe = true: only clips of the task mini are described.")
     if not recipe.stage:
         raise UserError(f"{where}: stage: at least one [[stage]] is expected.")
     seen: set[str] = set()

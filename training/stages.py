@@ -18,10 +18,10 @@ from dtbench.harness.disk import replace_whole
 from dtbench.harness.errors import MachineryError
 from dtbench.training import checkpoints, engine_place, state
 from dtbench.training.engines.contract import Engine, Job, Metrics, engine
-from dtbench.training.evaluate import Exam, evaluate
+from dtbench.training.evaluate import Exam, evaluate, is_done
 from dtbench.training.layout import Layout, StageLayout
 from dtbench.training.metrics import Follower
-from dtbench.training.outcome import exams_of_base, outcome
+from dtbench.training.outcome import exams_of_base, exams_of_describing, outcome
 from dtbench.training.prepare import prepare
 from dtbench.training.process import carried_out, filled
 from dtbench.training.recipe import Recipe, Stage
@@ -59,6 +59,7 @@ class Course:
         for stage in self.recipe.stage:
             self._pass(stage)
         self._evaluate_deafened()
+        self._describe()
         table = outcome(self.recipe, self.layout)
         replace_whole(self.layout.root / "outcome.json", json.dumps(table, indent=1).encode())
         return table
@@ -78,6 +79,15 @@ class Course:
         exam = Exam(str(last.model), last.eval, self.layout.clips, self.recipe.prompt, "shuffle")
         self.say(f"{self.recipe.stage[-1].name}: the same questions with the clips shuffled")
         evaluate(exam, self.recipe.evaluation)
+
+    def _describe(self) -> None:
+        """What no reward asks for, before and after."""
+        if not self.recipe.evaluation.describe:
+            return
+        for name, exam in exams_of_describing(self.recipe, self.layout).items():
+            if not is_done(exam):
+                self.say(f"{name}: describing the clips into {exam.out}")
+            evaluate(exam, self.recipe.evaluation)
 
     def _pass(self, stage: Stage) -> None:
         """Take a stage through what it has not passed yet."""

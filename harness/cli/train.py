@@ -22,6 +22,9 @@ ModelName = Annotated[
     str | None, typer.Option("--model", metavar="M", help="Another checkpoint than the recipe's: a folder or hub id.")
 ]
 SeedOf = Annotated[int | None, typer.Option("--seed", metavar="S", help="Another seed than the recipe's.")]
+ArmName = Annotated[
+    str | None, typer.Option("--arm", metavar="A", help="Stages of this arm of the recipe in place of its own.")
+]
 EnginePlace = Annotated[
     Path | None, typer.Option("--engine", metavar="DIR", help="The environment that ms-swift is installed in.")
 ]
@@ -33,6 +36,7 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
     out: Out = None,
     model: ModelName = None,
     seed: SeedOf = None,
+    arm: ArmName = None,
     engine: EnginePlace = None,
     dry_run: Dry = False,
     as_json: AsJson = False,
@@ -44,7 +48,7 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
         raise UserError(f"train takes a recipe: {', '.join(recipes.names())}, or a TOML file.")
     if out is None:
         raise UserError("--out is missing: name a folder for the run.")
-    chosen = recipes.changed(recipes.read(recipe), model=model, seed=seed)
+    chosen = recipes.changed(recipes.read(recipe, arm), model=model, seed=seed)
     if dry_run:
         _print_commands(chosen, out)
         return
@@ -52,7 +56,9 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
     if as_json:
         typer.echo(json.dumps(table))
     else:
-        _print_table(table)
+        from dtbench.harness.cli.train_table import print_table
+
+        print_table(table)
 
 
 def _print_commands(recipe: Recipe, out: Path) -> None:
@@ -125,31 +131,3 @@ def _teller(*, quiet: bool) -> tuple[Any, Any]:
         say(f"{stage.name}: step {figures['step']:.0f}{of}: {', '.join([*parts, *told])}")
 
     return say, show
-
-
-def _print_table(table: dict[str, Any]) -> None:
-    """The base and each stage with intervals, then who is better than whom."""
-    from dtbench.harness.cli.tables import percent, print_rows
-
-    groups = list(dict.fromkeys(name for row in table["rows"] for name in row["groups"] if name.startswith("diff")))
-    rows = [
-        (
-            f"{row['task']}: {row['name']}",
-            percent(row["strict"]["accuracy"]),
-            f"{percent(row['strict']['low'])} to {percent(row['strict']['high'])}",
-            percent(row["formed"]),
-            *(percent(row["groups"][name]["accuracy"]) if name in row["groups"] else "" for name in groups),
-        )
-        for row in table["rows"]
-    ]
-    print_rows(("in %", "strict", "95 % interval", "in form", *(name.split(": ")[1] for name in groups)), rows)
-    pairs = [
-        (
-            f"{one['task']}: {one['from']} -> {one['to']}",
-            f"{100 * one['difference']:+.1f}",
-            f"{100 * one['low']:+.1f} to {100 * one['high']:+.1f}",
-            f"{one['p']:.2g}",
-        )
-        for one in table["paired"]
-    ]
-    print_rows(("in points", "difference", "95 % interval", "McNemar p"), pairs)

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from command import call
 
+from dtbench.models.mini.language import tokens
 from dtbench.training.layout import Layout
-from dtbench.training.outcome import base_prompts, outcome
+from dtbench.training.outcome import base_prompts, exams_of_base, outcome
 from dtbench.training.recipe import Recipe, read
 
 
@@ -61,7 +62,14 @@ def test_a_stage_is_held_against_what_was_before_it_by_a_paired_test(layout: Lay
     assert {"easy", "boundary"} <= {group["group"] for group in pair["groups"]}
 
 
-def test_the_base_is_asked_under_the_prompt_of_the_training_as_well() -> None:
+def test_the_base_is_asked_under_the_prompt_of_the_training_and_under_at_least_five_others() -> None:
     found = read("mini")
-    assert list(base_prompts(found)) == ["as-trained", "how"]
     assert base_prompts(found)["as-trained"] == found.prompt
+    assert len(set(found.evaluation.base_prompts.values()) - {found.prompt}) >= 5
+    assert [exam.prompt for exam in exams_of_base(found, Layout(Path("x")))] == [None, *base_prompts(found).values()]
+
+
+def test_prompts_for_the_base_hold_only_words_that_it_knows() -> None:
+    for prompt in base_prompts(read("mini")).values():
+        assert prompt.startswith("{question}\n{options}\n")
+        assert tokens(prompt.partition("{options}\n")[2])

@@ -91,7 +91,7 @@ def shared_flags(job: Job) -> dict[str, object]:
         "log_rollout_offpolicy_metrics": True,
         "output_dir": str(job.out),
         "add_version": False,
-        "seed": recipe.seed,
+        "seed": recipe.seed + (job.stage.other_order or 0),
         **_answering_flags(recipe.machines, training),
     }
 

@@ -1,0 +1,82 @@
+"""How the outcome of a training is printed: the base and each stage, what a stage gained, and every paired test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from dtbench.harness.cli.tables import percent, print_rows
+
+Table = Mapping[str, Any]
+NEAR = "boundary"
+"""The group whose gains are shown by themselves, where a task has it."""
+
+
+def print_table(table: Table) -> None:
+    """All of it, one table below the other."""
+    _print_runs(table["rows"])
+    gains = list(_gains(table))
+    if gains:
+        print_rows(("in points", *_HEADINGS), gains)
+    pairs = [(f"{one['task']}: {one['from']} -> {one['to']}", *_cells(one, _near(one))) for one in table["paired"]]
+    print_rows(("in points", *_HEADINGS), pairs)
+    if table["described"]:
+        _print_described(table["described"])
+
+
+def _print_runs(rows: Sequence[Table]) -> None:
+    groups = list(dict.fromkeys(name for row in rows for name in row["groups"] if name.startswith("diff")))
+    with_criteria = any(row["criteria"] is not None for row in rows)
+    cells = [
+        (
+            f"{row['task']}: {row['name']}{' (best untrained)' if row['best'] else ''}",
+            percent(row["strict"]["accuracy"]),
+            f"{percent(row['strict']['low'])} to {percent(row['strict']['high'])}",
+            *(percent(row["groups"][name]["accuracy"]) if name in row["groups"] else "" for name in groups),
+            percent(row["formed"]),
+            *((_figure(row["criteria"], 2),) if with_criteria else ()),
+            _figure(row["words"], 1),
+        )
+        for row in rows
+    ]
+    named = [name.split(": ")[1] for name in groups]
+    last = ("in form", *(("criteria met",) if with_criteria else ()), "words")
+    print_rows(("in %", "strict", "95 % interval", *named, *last), cells)
+
+
+_HEADINGS = ("difference", "95 % interval", "McNemar p", NEAR, f"p, {NEAR}")
+
+
+def _gains(table: Table) -> Iterator[Sequence[str]]:
+    """Each stage against the base's direct answers, and against the base under its best prompt."""
+    from dtbench.training.outcome import gains
+
+    for task in dict.fromkeys(row["task"] for row in table["rows"]):
+        for one in gains(table, task):
+            against = f"the best untrained ({one.base})" if one.best else f"{one.base}, direct"
+            yield (f"{task}: {one.stage} over {against}", *_cells(one.all, one.groups.get(NEAR)))
+
+
+def _near(pair: Table) -> Table | None:
+    return next((group for group in pair["groups"] if group["group"] == NEAR), None)
+
+
+def _cells(pair: Table, near: Table | None) -> Sequence[str]:
+    whole = (
+        f"{100 * pair['difference']:+.1f}",
+        f"{100 * pair['low']:+.1f} to {100 * pair['high']:+.1f}",
+        f"{pair['p']:.2g}",
+    )
+    return (*whole, *(("", "") if near is None else (f"{100 * near['difference']:+.1f}", f"{near['p']:.2g}")))
+
+
+def _print_described(rows: Sequence[Table]) -> None:
+    cells = [
+        (f"{row['name']}, {row['difficulty']}", percent(row["exact"]["accuracy"]), percent(row["sounds"]))
+        for row in rows
+    ]
+    print_rows(("descriptions, in %", "right to the word", "sounds described rightly"), cells)
+
+
+def _figure(value: float | None, decimals: int) -> str:
+    return "" if value is None else f"{value:.{decimals}f}"
