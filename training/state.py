@@ -62,8 +62,8 @@ class State:
 def opened(path: Path, recipe: Recipe) -> State:
     """The state of the run in this folder; of a new one where there is none, and a UserError for another recipe's."""
     plain = json.loads(json.dumps(recipe.plain()))
-    state = _read(path) if path.exists() else State(path, plain, stages={one.name: WAITING for one in recipe.stage})
-    if differing := sorted(_differences(dict(state.recipe), plain)):
+    state = read(path) if path.exists() else State(path, plain, stages={one.name: WAITING for one in recipe.stage})
+    if differing := sorted(differences(dict(state.recipe), plain)):
         raise UserError(
             f"--out {path.parent}: holds a run with another recipe: {', '.join(differing[:4])} differ. "
             f"Give it the same recipe to go on, or name another --out."
@@ -73,7 +73,8 @@ def opened(path: Path, recipe: Recipe) -> State:
     return state
 
 
-def _read(path: Path) -> State:
+def read(path: Path) -> State:
+    """The state of the run in this folder; a DataError where it is damaged."""
     try:
         held = json.loads(path.read_bytes())
         stages = {one["name"]: one["state"] for one in held["stages"]}
@@ -87,14 +88,14 @@ def _read(path: Path) -> State:
     return state
 
 
-def _differences(before: Any, now: Any, name: str = "") -> set[str]:
+def differences(before: Any, now: Any, name: str = "") -> set[str]:
     """The names of settings that differ."""
     if isinstance(before, dict) and isinstance(now, dict):
         inner = (
-            _differences(before.get(key), now.get(key), f"{name}.{key}" if name else key) for key in {*before, *now}
+            differences(before.get(key), now.get(key), f"{name}.{key}" if name else key) for key in {*before, *now}
         )
         return set().union(*inner)
     if isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
         pairs = enumerate(zip(before, now, strict=True))
-        return set().union(*(_differences(one, other, f"{name}[{at}]") for at, (one, other) in pairs))
+        return set().union(*(differences(one, other, f"{name}[{at}]") for at, (one, other) in pairs))
     return set() if before == now else {name}
