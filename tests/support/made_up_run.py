@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from dtbench.harness import registry
-from dtbench.harness.extract import extract
 from dtbench.harness.plan import Form, TaskPlan
 from dtbench.harness.schema import Sample
 from dtbench.harness.store import RunFolder
@@ -22,7 +21,7 @@ HEARD = {"seconds": 10.0, "rate": 16000, "channels": 1, "rule": "whole"}
 
 def answered(task: Task, sample: Sample, text: str, repeat: int = 0, **response: Any) -> Record:
     """The record of an answer; `response` changes what is told of it."""
-    read = extract(text, sample.choices)
+    read = task.read(text, sample.choices)
     score = task.score(sample, read)
     told = {"finish_reason": "stop", "usage": {"prompt_tokens": 100, "completion_tokens": 7}, "seconds": 0.5}
     return {

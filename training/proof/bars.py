@@ -103,10 +103,12 @@ def _second_stage(own: Sequence[Trained], trained: Sequence[Trained]) -> Bar:
         "an arm with as many steps on the data of stage 1 alone says what stage 2 adds",
         _held(True for _ in pairs) and {one.recipe.seed for one in runs} == {one.recipe.seed for one in own},
         [
-            f"{what}: {_each(runs, map(_with_p, found))}; mean "
+            f"stage 2 adds, {what}: {_each(runs, map(_with_p, found))}; mean "
             f"{mean_and_spread((one['difference'] for one in found), points)} points"
             for what, found in (("all questions", told), (f"`{NEAR}`", near))
-        ],
+        ]
+        if pairs
+        else ["no such arm with the same seeds is among these trainings"],
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dtbench.harness.errors import UserError
+from dtbench.tasks.mini_world.splits import BOUNDARY, DIFFICULTIES
 from dtbench.training import recipe as recipes
 from dtbench.training import state
 from dtbench.training.layout import BASE, Layout
@@ -17,7 +18,7 @@ from dtbench.training.recipe import Recipe
 
 TASK = "mini"
 """Whose criteria can be checked without a judge."""
-NEAR = "boundary"
+NEAR = BOUNDARY
 Row = Mapping[str, Any]
 
 
@@ -77,7 +78,7 @@ class Trained:
 
 def accuracy(row: Row, difficulty: str | None = None) -> float:
     """Of all questions, or of those of a difficulty."""
-    marks = row["strict"] if difficulty is None else row["groups"].get(f"difficulty: {difficulty}", row["strict"])
+    marks = row["strict"] if difficulty is None else row["groups"][f"difficulty: {difficulty}"]
     return float(marks["accuracy"])
 
 
@@ -105,7 +106,13 @@ def _read(folder: Path) -> Trained:
     recipe = recipes.stored(held.recipe)
     if TASK not in recipe.evaluation.tasks:
         raise UserError(f"{folder}: evaluated on {', '.join(recipe.evaluation.tasks)}; the task {TASK} is expected.")
-    return Trained(layout, recipe, outcome(recipe, layout))
+    table = outcome(recipe, layout)
+    for row in table["rows"]:
+        if row["task"] == TASK and not {f"difficulty: {word}" for word in DIFFICULTIES} <= row["groups"].keys():
+            raise UserError(
+                f"{row['run']}: too few questions: some of each of {' and '.join(DIFFICULTIES)} are expected."
+            )
+    return Trained(layout, recipe, table)
 
 
 def _refuse_foreign(one: Trained, other: Trained) -> None:
