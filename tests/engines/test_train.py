@@ -96,6 +96,8 @@ def test_each_stage_starts_from_the_one_before_and_leaves_a_model_that_is_evalua
     names = [row["name"] for row in table["rows"]]
     assert names == ["base", "base, as-trained", "stage-1", "stage-2", "stage-2, shuffled clips"]
     assert [row["strict"]["n"] for row in table["rows"]] == [24] * 5
+    described = [(row["name"], row["exact"]["n"]) for row in table["described"]]
+    assert [sum(n for one, n in described if one == name) for name in ("base", "stage-2")] == [24, 24]
     assert {("stage-1", "stage-2"), ("base", "stage-2")} <= {(one["from"], one["to"]) for one in table["paired"]}
     contents = [(layout.stage(name).model / "model.safetensors").read_bytes() for name in ("stage-1", "stage-2")]
     assert contents[0] != contents[1]

@@ -58,6 +58,7 @@ limit = 24
 concurrency = 24
 options = {{ batch_size = 24, max_tokens = 48 }}
 deafened = true
+describe = true
 
 [[stage]]
 name = "stage-1"

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 from command import call
+from trainings import Skill, made_up_recipe, write_base, write_training
 
+from dtbench.harness.cli.train_table import print_table
 from dtbench.models.mini.language import tokens
 from dtbench.training.layout import Layout
-from dtbench.training.outcome import base_prompts, exams_of_base, outcome
+from dtbench.training.outcome import base_prompts, exams_of_base, gains, outcome
 from dtbench.training.recipe import Recipe, read
 
 
@@ -50,6 +52,67 @@ def test_the_table_holds_each_run_that_is_done_with_its_interval_and_groups(layo
     both = [stage["groups"][f"difficulty: {name}"]["n"] for name in ("easy", "boundary")]
     assert sum(both) == 40
     assert min(both) > 0
+
+
+def test_the_table_tells_criteria_and_length_of_chains_and_marks_the_best_untrained_prompt(tmp_path: Path) -> None:
+    found = made_up_recipe()
+    write_base(tmp_path / "base", found)
+    told = write_training(tmp_path / "run", found, tmp_path / "base", Skill(0.7, "answer"), Skill(0.9, "full"))
+    table = outcome(found, told)
+    marks = {row["name"]: (row["formed"], row["criteria"], row["best"]) for row in table["rows"]}
+    assert marks == {
+        "base": (0.0, 0.0, False),
+        "base, as-trained": (1.0, 1.0, False),
+        "base, how": (1.0, 1.0, True),
+        "base, listen": (0.0, 0.0, False),
+        "stage-1": (1.0, 1.0, False),
+        "stage-2": (1.0, 5.0, False),
+        "stage-2, shuffled clips": (1.0, 5.0, False),
+    }
+    words = {row["name"]: row["words"] for row in table["rows"]}
+    assert words["base"] is None
+    assert 4 < words["stage-1"] < 6 < words["stage-2"]
+    assert [(one.stage, one.base, one.best) for one in gains(table, "mini")] == [
+        (stage, name, name != "base") for stage in ("stage-1", "stage-2") for name in ("base", "base, how")
+    ]
+
+
+def test_descriptions_before_and_after_are_told_by_difficulty(tmp_path: Path) -> None:
+    found = made_up_recipe()
+    write_base(tmp_path / "base", found)
+    told = write_training(tmp_path / "run", found, tmp_path / "base", Skill(0.7), Skill(0.9))
+    rows = outcome(found, told)["described"]
+    assert [(row["name"], row["difficulty"]) for row in rows] == [
+        (name, part) for name in ("base", "stage-2") for part in ("easy", "boundary")
+    ]
+    exact = [row["exact"]["accuracy"] for row in rows]
+    assert min(exact[:2]) > max(exact[2:]) > 0
+    assert all(row["exact"]["accuracy"] <= row["sounds"] < 1 for row in rows)
+    undescribed = dataclasses.replace(found, evaluation=dataclasses.replace(found.evaluation, describe=False))
+    assert outcome(undescribed, told)["described"] is None
+
+
+def test_what_is_printed_says_what_a_stage_gained_over_direct_answers_and_over_the_best_prompt(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    found = made_up_recipe()
+    write_base(tmp_path / "base", found)
+    told = write_training(tmp_path / "run", found, tmp_path / "base", Skill(0.7, "answer"), Skill(0.9, "full"))
+    table = outcome(found, told)
+    print_table(table)
+    printed = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    over = gains(table, "mini")[-1]
+    (line,) = [line for line in printed if line.startswith("mini: stage-2 over the best untrained (base, how)")]
+    near = over.groups["boundary"]
+    assert line.split()[-2:] == [f"{100 * near['difference']:+.1f}", f"{near['p']:.2g}"]
+    assert any(line.startswith("mini: base, how (best untrained)") for line in printed)
+    assert any(line.startswith("mini: stage-2 over base, direct") for line in printed)
+    assert any(line.startswith("stage-2, boundary") for line in printed)
+    (last,) = [
+        line for line in printed if line.startswith("mini: stage-2 ") and "over" not in line and "->" not in line
+    ]
+    assert last.split()[-3:-1] == ["100.0", "5.00"]
 
 
 def test_a_stage_is_held_against_what_was_before_it_by_a_paired_test(layout: Layout) -> None:

@@ -79,6 +79,7 @@ def test_both_stages_of_a_recipe_start_from_the_same_figures(name: str) -> None:
         ("{question}\\n{options}\\nthink", "{question}\\nthink", "prompt: {options} is missing in it."),
         ('data = ["mini-train-1"]', "data = []", "at least one reward and one source of data are expected."),
         ('data = ["mini-train-1"]', 'data = "mini-train-1"', "data = 'mini-train-1': a list is expected."),
+        ('tasks = ["mini"]', 'tasks = ["mmar"]', "describe = true: only clips of the task mini are described."),
         ("[training]", "[training", "no TOML"),
     ],
 )
