@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
+import trainings
 from trainings import Skill, made_up_recipe, write_base, write_training
 
 from dtbench.harness.errors import UserError
@@ -157,6 +158,16 @@ def test_what_is_no_finished_training_of_the_same_recipe_is_refused(own: Sequenc
     ):
         with pytest.raises(UserError, match=told):
             read(folders)
+
+
+def test_a_training_that_was_asked_nothing_at_the_boundary_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainings, "QUESTIONS", 1)
+    write_base(tmp_path / "base", made_up_recipe())
+    few = write_training(tmp_path / "run", made_up_recipe(), tmp_path / "base", FIRST, GOOD)
+    with pytest.raises(UserError, match="too few questions: some easy and some boundary are expected"):
+        read([few.root])
 
 
 def test_the_command_prints_markdown_and_refuses_in_one_line(own: Sequence[Path], tmp_path: Path) -> None:
