@@ -166,7 +166,7 @@ def test_a_training_that_was_asked_nothing_at_the_boundary_is_refused(
     monkeypatch.setattr(trainings, "QUESTIONS", 1)
     write_base(tmp_path / "base", made_up_recipe())
     few = write_training(tmp_path / "run", made_up_recipe(), tmp_path / "base", FIRST, GOOD)
-    with pytest.raises(UserError, match="too few questions: some easy and some boundary are expected"):
+    with pytest.raises(UserError, match="too few questions: some of each of easy and boundary are expected"):
         read([few.root])
 
 
