@@ -28,7 +28,7 @@ class ChainMarks(NamedTuple):
 
 def chain_marks(records: Iterable[Mapping[str, Any]], task: str, template: Template) -> ChainMarks:
     """The marks of a run's records that hold an answer."""
-    items = _items(task)
+    items = items_of(task)
     formed: list[bool] = []
     words: list[float] = []
     criteria: list[float] = []
@@ -45,7 +45,7 @@ def chain_marks(records: Iterable[Mapping[str, Any]], task: str, template: Templ
 
 
 @functools.cache
-def _items(task: str) -> Mapping[str, Mapping[str, Any]] | None:
+def items_of(task: str) -> Mapping[str, Mapping[str, Any]] | None:
     """The items of a split of mini by id; None for another task, whose criteria need a judge."""
     if task not in SPLIT_OF:
         return None

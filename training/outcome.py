@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from dtbench.harness.compare.paired import compared, joined
 from dtbench.harness.stats import share
 from dtbench.harness.store import StoredRun
-from dtbench.training.chain_marks import chain_marks
+from dtbench.training.chain_marks import chain_marks, items_of
 from dtbench.training.describe_task import SPEC, Described, sounds_told
 from dtbench.training.evaluate import Exam, is_done
 from dtbench.training.layout import BASE, Layout
@@ -140,12 +140,11 @@ def _described(recipe: Recipe, layout: Layout) -> list[dict[str, Any]]:
 
 def _descriptions(name: str, folder: Path) -> Iterator[dict[str, Any]]:
     """A row for each difficulty."""
-    items = {sample.id: sample for sample in Described().samples(None)}
+    items = items_of("mini") or {}
     parts: dict[str, list[tuple[bool, float]]] = {}
     for record in _answered(folder, Described.name):
-        sample = items[record["id"]]
-        told = (record["score"]["correct"] is True, sounds_told(sample.item, record["response"]["text"]))
-        parts.setdefault(sample.groups["difficulty"], []).append(told)
+        told = (record["score"]["correct"] is True, sounds_told(items[record["id"]], record["response"]["text"]))
+        parts.setdefault(record["groups"]["difficulty"], []).append(told)
     for difficulty, marks in sorted(parts.items(), reverse=True):
         sounds = sum(share_ for _, share_ in marks) / len(marks)
         whole = share(sum(right for right, _ in marks), len(marks))._asdict()

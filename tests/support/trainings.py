@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import shutil
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from made_up_run import answered
 
 from dtbench.harness import registry
 from dtbench.harness.plan import Form, TaskPlan
-from dtbench.harness.schema import Sample
+from dtbench.harness.schema import Dataset, Sample
 from dtbench.harness.store import RunFolder
 from dtbench.training import state
 from dtbench.training.describe_task import SPEC
@@ -102,9 +103,14 @@ def drawn(sample: Sample, salt: str) -> float:
     return int.from_bytes(hashlib.sha256(f"{salt} {sample.id}".encode()).digest()[:4]) / 2**32
 
 
+@functools.cache
+def loaded(name: str) -> Dataset:
+    """The questions of a task, made once."""
+    return registry.task(name).load(Path("clips"))
+
+
 def _write(out: Path, name: str, says: Callable[[Sample, int], str], form: Form) -> None:
-    task = registry.task(name)
-    data = task.load(Path("clips"))
+    task, data = registry.task(name), loaded(name)
     plan = TaskPlan(task, data, data.samples[:QUESTIONS], 1, form)
     out.parent.mkdir(parents=True, exist_ok=True)
     settings = {"model": {"name": "made up"}, "tasks": {task.name: plan.settings()}}
