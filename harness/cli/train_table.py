@@ -14,22 +14,30 @@ NEAR = "boundary"
 
 def print_table(table: Table) -> None:
     """All of it, one table below the other."""
-    _print_runs(table["rows"])
+    _print_runs(table)
     gains = list(_gains(table))
     if gains:
         print_rows(("in points", *_HEADINGS), gains)
-    pairs = [(f"{one['task']}: {one['from']} -> {one['to']}", *_cells(one, _near(one))) for one in table["paired"]]
+    told = _prefixes(table)
+    pairs = [(f"{told[one['task']]}{one['from']} -> {one['to']}", *_cells(one, _near(one))) for one in table["paired"]]
     print_rows(("in points", *_HEADINGS), pairs)
     if table["described"]:
         _print_described(table["described"])
 
 
-def _print_runs(rows: Sequence[Table]) -> None:
+def _prefixes(table: Table) -> Mapping[str, str]:
+    """What stands before the names of runs: their task, where there is more than one."""
+    tasks = dict.fromkeys(row["task"] for row in table["rows"])
+    return {task: f"{task}: " if len(tasks) > 1 else "" for task in tasks}
+
+
+def _print_runs(table: Table) -> None:
+    rows, told = table["rows"], _prefixes(table)
     groups = list(dict.fromkeys(name for row in rows for name in row["groups"] if name.startswith("diff")))
     with_criteria = any(row["criteria"] is not None for row in rows)
     cells = [
         (
-            f"{row['task']}: {row['name']}{' (best untrained)' if row['best'] else ''}",
+            f"{told[row['task']]}{row['name']}{' *' if row['best'] else ''}",
             percent(row["strict"]["accuracy"]),
             f"{percent(row['strict']['low'])} to {percent(row['strict']['high'])}",
             *(percent(row["groups"][name]["accuracy"]) if name in row["groups"] else "" for name in groups),
@@ -40,21 +48,21 @@ def _print_runs(rows: Sequence[Table]) -> None:
         for row in rows
     ]
     named = [name.split(": ")[1] for name in groups]
-    last = ("in form", *(("criteria met",) if with_criteria else ()), "words")
-    print_rows(("in %", "strict", "95 % interval", *named, *last), cells)
+    last = ("in form", *(("criteria",) if with_criteria else ()), "words")
+    print_rows(("in % (*: the best untrained)", "strict", "95 % interval", *named, *last), cells)
 
 
-_HEADINGS = ("difference", "95 % interval", "McNemar p", NEAR, f"p, {NEAR}")
+_HEADINGS = ("difference", "95 % interval", "McNemar p", NEAR, "p there")
 
 
 def _gains(table: Table) -> Iterator[Sequence[str]]:
     """Each stage against the base's direct answers, and against the base under its best prompt."""
     from dtbench.training.outcome import gains
 
-    for task in dict.fromkeys(row["task"] for row in table["rows"]):
+    for task, told in _prefixes(table).items():
         for one in gains(table, task):
-            against = f"the best untrained ({one.base})" if one.best else f"{one.base}, direct"
-            yield (f"{task}: {one.stage} over {against}", *_cells(one.all, one.groups.get(NEAR)))
+            against = f"{one.base} *" if one.best else f"{one.base}, direct"
+            yield (f"{told}{one.stage} over {against}", *_cells(one.all, one.groups.get(NEAR)))
 
 
 def _near(pair: Table) -> Table | None:

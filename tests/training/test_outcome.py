@@ -103,15 +103,13 @@ def test_what_is_printed_says_what_a_stage_gained_over_direct_answers_and_over_t
     print_table(table)
     printed = [line.strip() for line in capsys.readouterr().out.splitlines()]
     over = gains(table, "mini")[-1]
-    (line,) = [line for line in printed if line.startswith("mini: stage-2 over the best untrained (base, how)")]
+    (line,) = [line for line in printed if line.startswith("stage-2 over base, how *")]
     near = over.groups["boundary"]
     assert line.split()[-2:] == [f"{100 * near['difference']:+.1f}", f"{near['p']:.2g}"]
-    assert any(line.startswith("mini: base, how (best untrained)") for line in printed)
-    assert any(line.startswith("mini: stage-2 over base, direct") for line in printed)
+    assert any(line.startswith("base, how *") for line in printed)
+    assert any(line.startswith("stage-2 over base, direct") for line in printed)
     assert any(line.startswith("stage-2, boundary") for line in printed)
-    (last,) = [
-        line for line in printed if line.startswith("mini: stage-2 ") and "over" not in line and "->" not in line
-    ]
+    (last,) = [line for line in printed if line.startswith("stage-2 ") and "over" not in line and "->" not in line]
     assert last.split()[-3:-1] == ["100.0", "5.00"]
 
 
