@@ -19,6 +19,7 @@ from dtbench.harness.report.figures import figures
 from dtbench.harness.report.rows import rows
 from dtbench.harness.report.training import BASE, is_training, plainly, recipe, stages
 from dtbench.harness.rescore import StoredTask, find_data
+from dtbench.harness.run_info import without_shared_clips
 from dtbench.harness.schema import Dataset
 from dtbench.harness.store import StoredRun
 from dtbench.harness.summary import summarise
@@ -196,6 +197,7 @@ def _about(run: StoredRun) -> dict[str, Any]:
     info = run.info
     model = info.get("model", {})
     starts = info.get("starts") or [{}]
+    settings = {name: value for name, value in without_shared_clips(info).items() if name != "starts"}
     name = model.get("model") or model.get("name") or info.get("endpoint", {}).get("spec") or run.path.name
     return {
         "path": str(run.path),
@@ -203,7 +205,7 @@ def _about(run: StoredRun) -> dict[str, Any]:
         "status": info.get("status"),
         "start": info.get("start"),
         "end": info.get("end"),
-        "settings": plainly(_settings(info) | {"last start": starts[-1]}),
+        "settings": plainly(settings | {"last start": starts[-1]}),
     }
 
 
@@ -213,12 +215,6 @@ def _named(runs: list[dict[str, Any]], names: Sequence[str]) -> list[dict[str, A
         return [run | {"name": name} for run, name in zip(runs, names, strict=True)]
     same = len({run["model"] for run in runs}) < len(runs)
     return [run | {"name": f"{run['model']} ({Path(run['path']).name})" if same else run["model"]} for run in runs]
-
-
-def _settings(info: Mapping[str, Any]) -> dict[str, Any]:
-    """run.json less what is long and says nothing to a reader."""
-    tasks = {name: {k: v for k, v in about.items() if k != "shared_clips"} for name, about in info["tasks"].items()}
-    return {name: value for name, value in info.items() if name != "starts"} | {"tasks": tasks}
 
 
 def _title(wish: Wish, runs: Sequence[StoredRun]) -> str:
