@@ -66,12 +66,13 @@ def make(wish: Wish) -> Made:
     runs = _runs(wish) if trained is None else trained.pop("shown")
     out = _out(wish, runs)
     tasks = [_task(runs, name, wish, out) for name in _shared(runs)] if runs else []
+    about = [_about(run) for run in runs]
     first = {
-        "title": _title(wish, runs),
+        "title": _title(wish, about),
         "made": datetime.now(UTC).isoformat(timespec="minutes"),
         "dtbench": dtbench.__version__,
         "audio": wish.audio,
-        "runs": _named([_about(run) for run in runs], names),
+        "runs": _named(about, names),
         "tasks": [task.first for task in tasks],
         "training": trained,
     }
@@ -217,10 +218,10 @@ def _named(runs: list[dict[str, Any]], names: Sequence[str]) -> list[dict[str, A
     return [run | {"name": f"{run['model']} ({Path(run['path']).name})" if same else run["model"]} for run in runs]
 
 
-def _title(wish: Wish, runs: Sequence[StoredRun]) -> str:
+def _title(wish: Wish, about: Sequence[Mapping[str, Any]]) -> str:
     if is_training(wish.run):
         return f"Training {wish.run.resolve().name}"
-    return " against ".join(dict.fromkeys(_about(run)["model"] for run in runs))
+    return " against ".join(dict.fromkeys(run["model"] for run in about))
 
 
 def _trained(wish: Wish) -> dict[str, Any]:
