@@ -6,19 +6,19 @@ resample clips. Beside the questions themselves nothing is held but what the wor
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from dtbench.harness.asking import Asker, Conditions
-from dtbench.harness.errors import DataError, DtbenchError, MachineryError, ModelError, TaskError, described
+from dtbench.harness.errors import DataError, MachineryError, ModelError, TaskError, described
 from dtbench.harness.forced import read_forced, right_place, stored_odds
 from dtbench.harness.model import Model
 from dtbench.harness.patience import Patience
 from dtbench.harness.plan import TaskPlan
 from dtbench.harness.schema import Prompt, Response, Sample
 from dtbench.harness.store import RunFolder
+from dtbench.harness.task_group import task_group
 
 ON_AGAIN = "Run the same command again once that is mended: it goes on from here."
 
@@ -65,11 +65,9 @@ class TaskRun:
         """Ask what is missing, and append every answer as it comes; a MachineryError where the model is down."""
         questions = self.plan.questions(self._finished)
         try:
-            async with asyncio.TaskGroup() as group:
+            async with task_group() as group:
                 for _ in range(min(self._asker.workers, self.plan.expected - len(self._finished))):
                     group.create_task(self._work(questions, stop, report))
-        except ExceptionGroup as errors:
-            raise next((one for one in errors.exceptions if isinstance(one, DtbenchError)), errors) from None
         finally:
             self._asker.close()
         if self._patience.failed and self._patience.failed == self.tally.done == self.plan.expected:

@@ -121,6 +121,12 @@ def _equal(one: Any, other: Any) -> bool:
     return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
 
 
+def without_shared_clips(info: Mapping[str, Any]) -> Info:
+    """Settings without which questions share a clip: a number for each question, and nothing to read."""
+    tasks = {name: {k: v for k, v in about.items() if k != "shared_clips"} for name, about in info["tasks"].items()}
+    return {**info, "tasks": tasks}
+
+
 def leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     """Every value of nested objects, by dotted name; an empty object is a value."""
     if isinstance(value, dict) and value:

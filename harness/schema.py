@@ -151,3 +151,8 @@ class Score:
     official: Official
     correct: bool | None
     """What a reader would say; None where no answer was given."""
+
+    def metrics(self) -> dict[str, float]:
+        """The verdicts as numbers, and whether no answer was given; `official` only where the script counts it."""
+        official = {"official": float(self.official.correct)} if self.official.counted else {}
+        return {**official, "strict": float(self.correct is True), "unanswered": float(self.correct is None)}

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dtbench.harness import registry
-from dtbench.harness.disk import replace_whole
 from dtbench.harness.errors import DataError, UserError
 from dtbench.training.overlap import Guard
 from dtbench.training.rows import Row
-from dtbench.training.rows_file import line
+from dtbench.training.rows_file import write_lines
 
 FOUND, NONE = "found", "none"
 BENCHMARKS = ("mmar", "mmau-mini", "mmau-test", "mmsu")
@@ -64,8 +63,7 @@ def refuse_overlap(
         guard.add(name, registry.task(name).load(data_dir).samples, progress)
     checked = guard.check(rows, progress)
     if checked.overlaps:
-        listing.parent.mkdir(parents=True, exist_ok=True)
-        replace_whole(listing, "".join(line(one._asdict()) for one in checked.overlaps).encode())
+        write_lines(listing, (one._asdict() for one in checked.overlaps))
         shown = ", ".join(f"{one.row} ({one.how} as {one.task} {one.question})" for one in checked.overlaps[:SHOWN])
         raise DataError(
             f"{len(checked.overlaps)} of {checked.rows} rows overlap a benchmark, such as {shown}. All of them are "

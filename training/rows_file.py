@@ -75,17 +75,18 @@ def plain(row: Row, folder: Path) -> dict[str, Any]:
     return {**told, "extra": dict(row.extra)} if row.extra else told
 
 
-def line(told: Mapping[str, Any]) -> str:
-    """An object as a line."""
-    return json.dumps(told, ensure_ascii=False) + "\n"
-
-
 def write_rows(path: Path, rows: Iterable[Row]) -> int:
     """Write a file of rows, whole or not at all; how many there are."""
+    return write_lines(path, (plain(row, path.parent) for row in rows))
+
+
+def write_lines(path: Path, told: Iterable[Mapping[str, Any]]) -> int:
+    """Write objects as JSON lines, whole or not at all; how many there are."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise write_failure(path, error) from error
-    lines = [line(plain(row, path.parent)) for row in rows]
+    lines = [json.dumps(one, ensure_ascii=False) + "\n" for one in told]
+    # A half of a character, which no encoding can write, stands as JSON's own escape.
     replace_whole(path, "".join(lines).encode("utf-8", "backslashreplace"))
     return len(lines)

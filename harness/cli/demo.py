@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from dtbench.harness.cli.say import say
+
 NAME = "mini"
 RUN = Path("results") / "runs" / "demo"
 """Where other runs are, so that the board finds this one too; runs of two engines are two."""
@@ -40,7 +42,7 @@ def command(out: Out = None, backend: Backend = None) -> None:
         for summary in outcome.summaries:
             print_summary(summary)
         for note in outcome.notes:
-            typer.echo(f"dtbench: {note}", err=True)
+            say(note)
         if outcome.exit_code:
             raise typer.Exit(outcome.exit_code)
     typer.echo(_next(folder, engine, _report(folder)))

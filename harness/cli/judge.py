@@ -55,7 +55,7 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
     """Ask a judge of each right answer's chain which criteria it meets; run again, it goes on where it stopped."""
     from dtbench.harness.cli.score_run import stored_task
     from dtbench.harness.judge.plan import How
-    from dtbench.harness.judge.price import price_of
+    from dtbench.harness.judge.price import price_of, what_it_takes
     from dtbench.harness.judge.session import Wish, foreseen, hold
     from dtbench.harness.judge.wording import OURS, read_wording
     from dtbench.harness.store import StoredRun
@@ -71,7 +71,8 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
     judge = _judge(model, base_url, options)
     if estimate:
         about = foreseen(stored, part, judge, wish)
-        typer.echo(json.dumps(about) if as_json else _foreseen(about))
+        said = f"{about['calls']:,} calls to make, {what_it_takes(about)}; nothing was asked"
+        typer.echo(json.dumps(about) if as_json else said)
         return
 
     def say(line: str) -> None:
@@ -109,21 +110,14 @@ def _judge(model: str | None, base_url: str | None, options: list[str] | None) -
     return Server.reached(base_url, Settings(**{"temperature": 0.0, "model": model, **given}))
 
 
-def _foreseen(about: Mapping[str, Any]) -> str:
-    money = f", about {about['price']:,.2f} at the prices given" if "price" in about else ""
-    return (
-        f"{about['calls']:,} calls to make, about {about['prompt_tokens']:,} tokens to read and "
-        f"{about['completion_tokens']:,} to write{money}; nothing was asked"
-    )
-
-
 def _print(summary: Mapping[str, Any], folder: Path) -> None:
+    from dtbench.harness.judge.price import at_prices
+
     lines = _calibration(summary) if "kinds" in summary else _marks(summary)
     for line in lines:
         typer.echo(printable(line))
     told = ", ".join(f"{count:,} {name}" for name, count in summary["tokens"].items())
-    money = f", {summary['price']:,.2f} at the prices given" if "price" in summary else ""
-    typer.echo(f"cost         {printable(told) or 'the judge told no tokens'}{money}")
+    typer.echo(f"cost         {printable(told) or 'the judge told no tokens'}{at_prices(summary)}")
     typer.echo(f"judge {printable(str(folder))} ({summary['status']})")
 
 

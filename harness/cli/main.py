@@ -12,7 +12,8 @@ from typing import Any, TextIO
 import typer
 
 import dtbench
-from dtbench.harness.errors import DtbenchError, printable
+from dtbench.harness.cli.say import say
+from dtbench.harness.errors import DtbenchError
 
 COMMANDS = {
     "demo": "See it work: the model in the box answers the benchmark in the box.",
@@ -81,8 +82,7 @@ def _misused(error: Any) -> int:
 
 
 def _say(message: str, code: int) -> int:
-    """One line on stderr, whatever the names and values in the message hold."""
-    typer.echo(f"dtbench: {printable(message)}", err=True)
+    say(message)
     return code
 
 

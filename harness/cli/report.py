@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from dtbench.harness.cli.options import AsJson, TaskFile
+from dtbench.harness.cli.say import say
 from dtbench.harness.errors import UserError, printable
 
 Runs = Annotated[
@@ -50,4 +51,4 @@ def command(
     size = f"{made.size / 1e6:.1f} MB"
     typer.echo(printable(f"report {made.path} ({size}, {made.questions} questions, {made.clips} clips)"))
     for note in made.notes:
-        typer.echo(printable(f"dtbench: {note}"), err=True)
+        say(note)

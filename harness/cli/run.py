@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dtbench.harness.cli.options import AsJson, ModelOptions, TaskFile, pairs
-from dtbench.harness.errors import UserError, printable
+from dtbench.harness.cli.say import say
+from dtbench.harness.errors import UserError
+
+if TYPE_CHECKING:
+    from dtbench.harness.session import Outcome
 
 ModelName = Annotated[
     str | None,
@@ -86,7 +90,6 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
     as_json: AsJson = False,
 ) -> None:
     """Ask a model the questions of benchmarks; run again, it goes on where it stopped."""
-    from dtbench.harness.cli.tables import print_summary
     from dtbench.harness.loggers.call import FAILED, log_all, loggers
     from dtbench.harness.session import Request, hold
     from dtbench.harness.store import StoredRun
@@ -115,15 +118,21 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
     wanted = loggers(log or [])
     outcome = hold(request, quiet=as_json)
     unlogged = log_all(wanted, outcome.as_json(), StoredRun.open(outcome.folder)) if wanted else []
+    _print(outcome, as_json=as_json)
+    for note in (*outcome.notes, *unlogged):
+        say(note)
+    raise typer.Exit(outcome.exit_code or (FAILED if unlogged else 0))
+
+
+def _print(outcome: Outcome, *, as_json: bool) -> None:
+    from dtbench.harness.cli.tables import print_summary
+
     if as_json:
         typer.echo(json.dumps(outcome.as_json()))
-    else:
-        for summary in outcome.summaries:
-            print_summary(summary)
-        typer.echo(f"run {outcome.folder} ({outcome.status})")
-    for note in (*outcome.notes, *unlogged):
-        typer.echo(printable(f"dtbench: {note}"), err=True)
-    raise typer.Exit(outcome.exit_code or (FAILED if unlogged else 0))
+        return
+    for summary in outcome.summaries:
+        print_summary(summary)
+    typer.echo(f"run {outcome.folder} ({outcome.status})")
 
 
 def _names(tasks: str | None, task_file: Path | None) -> list[str]:

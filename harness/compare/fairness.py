@@ -8,6 +8,11 @@ from typing import Any, NamedTuple
 from dtbench.harness.errors import printable
 
 _SHOWN = 80
+_OF_LOCAL = ("temperature", "top_p", "top_k", "min_p", "max_tokens", "repetition_penalty")
+_OPEN = {"top_p": 1.0, "top_k": 0, "repetition_penalty": 1.0}
+"""Without effect; where they are not set, vLLM takes them from a checkpoint's generation_config.json."""
+_IDLE = {"min_p": 0.0, "presence_penalty": 0.0, "frequency_penalty": 0.0, "n": 1}
+"""Without effect, and what holds where they are not set."""
 
 
 class Unfair(NamedTuple):
@@ -36,16 +41,25 @@ def _differences(before: Mapping[str, Any], after: Mapping[str, Any], task: str)
         yield from _unequal(name, one.get(name, usual), other.get(name, usual))
     yield from _unequal("long-clips", before.get("long_clips"), after.get("long_clips"))
     models = (before.get("model", {}), after.get("model", {}))
-    yield from _unequal("sampling", *(_sampling(model) for model in models))
+    yield from _unequal("sampling", *_apart(*(_sampling(model) for model in models)))
     yield from _unequal("clip-limit", *(model.get("limit_seconds") for model in models))
 
 
-def _sampling(model: Mapping[str, Any]) -> Any:
+def _sampling(model: Mapping[str, Any]) -> dict[str, Any]:
+    """What decides on tokens: values that change nothing are as good as none."""
     told = model.get("sampling")
-    if told is not None:
-        return told
-    names = ("temperature", "top_p", "top_k", "max_tokens", "repetition_penalty")
-    return {name: model[name] for name in names if name in model} or None
+    if told is None:
+        told = {name: model[name] for name in _OF_LOCAL if name in model}
+    if model.get("name") == "local" or model.get("content"):  # else an engine may take what is not set from anywhere
+        told = {**_OPEN, **told}
+    told = {name: 0 if name == "top_k" and value == -1 else value for name, value in told.items()}
+    return {name: value for name, value in told.items() if name not in _IDLE or value != _IDLE[name]}
+
+
+def _apart(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[dict[str, Any] | None]:
+    """Of each what the other has not."""
+    for one, other in ((before, after), (after, before)):
+        yield {name: value for name, value in one.items() if name not in other or other[name] != value} or None
 
 
 def _unequal(name: str, before: Any, after: Any) -> Iterator[Unfair]:

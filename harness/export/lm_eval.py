@@ -109,9 +109,7 @@ def task_name(stored: StoredTask) -> str:
 
 def _of_answer(stored: StoredTask, place: int, said: Said, text: str, words: str | None) -> Iterator[dict[str, Any]]:
     """A line for each filter."""
-    own = stored.task.filtered(said.sample, text)
-    usual = Filtered(FILTER, said.submission, {}, said.sample.as_published())
-    for one in own or [usual._replace(metrics=_verdicts(stored, said, text))]:
+    for one in stored.task.filtered(said.sample, text) or [_usual(stored, said, text)]:
         target = said.sample.answer or ""
         yield {
             "doc_id": place,
@@ -129,11 +127,9 @@ def _of_answer(stored: StoredTask, place: int, said: Said, text: str, words: str
         }
 
 
-def _verdicts(stored: StoredTask, said: Said, text: str) -> dict[str, float]:
-    """The metrics of a line."""
+def _usual(stored: StoredTask, said: Said, text: str) -> Filtered:
     score = stored.task.score(said.sample, stored.read(said.sample, text))
-    official = {"official": float(score.official.correct)} if score.official.counted else {}
-    return {**official, "strict": float(score.correct is True), "unanswered": float(score.correct is None)}
+    return Filtered(FILTER, said.submission, score.metrics(), said.sample.as_published())
 
 
 def _words(stored: StoredTask, data: Dataset) -> Words:

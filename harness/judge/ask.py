@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from dtbench.harness.errors import DtbenchError, MachineryError, ModelError
+from dtbench.harness.errors import MachineryError, ModelError
 from dtbench.harness.judge.pace import Pace
 from dtbench.harness.judge.plan import Case, Plan
 from dtbench.harness.judge.verdict import UnreadableError, read_verdict
@@ -17,6 +16,7 @@ from dtbench.harness.retry import Policy, ask
 from dtbench.harness.run import Stop
 from dtbench.harness.schema import Prompt, Response
 from dtbench.harness.store import RunFolder
+from dtbench.harness.task_group import task_group
 
 ATTEMPTS = 3
 """How often a verdict that cannot be read is asked for."""
@@ -50,12 +50,9 @@ class Judging:
     async def ask_all(self, stop: Stop, workers: int, report: Callable[[Going], None]) -> None:
         """Make every call; a MachineryError where the judge is down."""
         calls = iter(self._missing)
-        try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(min(workers, len(self._missing))):
-                    group.create_task(self._work(calls, stop, report))
-        except ExceptionGroup as errors:
-            raise next((one for one in errors.exceptions if isinstance(one, DtbenchError)), errors) from None
+        async with task_group() as group:
+            for _ in range(min(workers, len(self._missing))):
+                group.create_task(self._work(calls, stop, report))
 
     async def _work(self, calls: Iterator[tuple[Case, int]], stop: Stop, report: Callable[[Going], None]) -> None:
         for case, call in calls:

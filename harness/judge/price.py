@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from dtbench.harness.errors import UserError
 
@@ -19,6 +20,17 @@ class Price(NamedTuple):
     def of(self, read: int, written: int) -> float:
         """What so many cost, to four decimals."""
         return round((read * self.read + written * self.written) / MILLION, 4)
+
+
+def at_prices(told: Mapping[str, Any], about: str = "") -> str:
+    """The price in it as the end of a line; nothing where no prices were given."""
+    return f", {about}{told['price']:,.2f} at the prices given" if "price" in told else ""
+
+
+def what_it_takes(told: Mapping[str, Any]) -> str:
+    """What judging will take, about, as a part of a line."""
+    tokens = f"about {told['prompt_tokens']:,} tokens to read and {told['completion_tokens']:,} to write"
+    return tokens + at_prices(told, "about ")
 
 
 def price_of(told: str) -> Price:

@@ -15,8 +15,8 @@ from dtbench.harness.interrupts import heeded, terminable
 from dtbench.harness.judge.ask import Going, Judging
 from dtbench.harness.judge.calibrate import Made, made_of, plan_for, trusted
 from dtbench.harness.judge.pace import Pace
-from dtbench.harness.judge.plan import How, Plan, plan_of
-from dtbench.harness.judge.price import Price
+from dtbench.harness.judge.plan import Case, How, Plan, plan_of
+from dtbench.harness.judge.price import Price, what_it_takes
 from dtbench.harness.judge.summary import summarise, tokens_of
 from dtbench.harness.model import Model
 from dtbench.harness.rescore import StoredTask, find_data
@@ -73,8 +73,7 @@ def foreseen(run: StoredRun, stored: StoredTask, model: Model, wish: Wish) -> Ma
     """What is left to ask and what that will take, about; nothing is asked or written."""
     _, asked, path = _prepared(run, stored, model, wish)
     done = StoredRun.open(path).finished(stored.task.name) if (path / "run.json").exists() else ()
-    about = asked.estimate(asked.missing(done))
-    return {**about._asdict(), **_cost(wish.price, about.prompt_tokens, about.completion_tokens)}
+    return _estimate(asked, asked.missing(done), wish)
 
 
 class _Prepared(NamedTuple):
@@ -92,6 +91,11 @@ def _prepared(run: StoredRun, stored: StoredTask, model: Model, wish: Wish) -> _
     asked = plan if made is None else plan_for(made, plan)
     name = f"judge-{_slug(str(model.describe()['model']))}{'-calibration' * wish.calibrate}"
     return _Prepared(made, asked, wish.out or run.path / name)
+
+
+def _estimate(plan: Plan, missing: Sequence[tuple[Case, int]], wish: Wish) -> dict[str, float]:
+    about = plan.estimate(missing)
+    return {**about._asdict(), **_cost(wish.price, about.prompt_tokens, about.completion_tokens)}
 
 
 def _cost(price: Price | None, read: int, written: int) -> dict[str, float]:
@@ -135,15 +139,9 @@ async def _ask(plan: Plan, task: str, model: Model, folder: RunFolder, wish: Wis
     stop, pace = Stop(), Pace(wish.concurrency)
     judging = Judging(plan, task, model, folder, pace)
     missing = plan.missing(folder.finished(task))
-    about = plan.estimate(missing)
     if missing:
         folder.drop_summary()
-        cost = _cost(wish.price, about.prompt_tokens, about.completion_tokens)
-        money = "".join(f", about {price:,.2f} at the prices given" for price in cost.values())
-        say(
-            f"judge: {about.calls} calls, about {about.prompt_tokens:,} tokens to read and "
-            f"{about.completion_tokens:,} to write{money}"
-        )
+        say(f"judge: {len(missing)} calls, {what_it_takes(_estimate(plan, missing, wish))}")
     try:
         with heeded(stop, say):
             await judging.ask_all(stop, wish.concurrency, _telling(say, pace))

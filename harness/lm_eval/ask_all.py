@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -11,6 +10,7 @@ from dtbench.harness.errors import DataError, DtbenchError, MachineryError, Mode
 from dtbench.harness.model import Model, Startable
 from dtbench.harness.patience import Patience
 from dtbench.harness.schema import Prompt, Response
+from dtbench.harness.task_group import task_group
 
 Told = Callable[[int, Response], None]
 """What is called with the place of a prompt and the answer to it."""
@@ -49,11 +49,9 @@ class _Asking:
     async def run(self) -> Sequence[Failed]:
         places = iter(self._prompts)
         try:
-            async with asyncio.TaskGroup() as group:
+            async with task_group() as group:
                 for _ in range(min(self._asker.workers, len(self._prompts))):
                     group.create_task(self._work(places))
-        except ExceptionGroup as errors:
-            raise next((one for one in errors.exceptions if isinstance(one, DtbenchError)), errors) from None
         finally:
             self._asker.close()
         return self._failed

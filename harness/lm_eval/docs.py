@@ -85,6 +85,4 @@ def target(doc: Doc) -> str:
 def results(doc: Doc, responses: Sequence[str]) -> Mapping[str, float]:
     """The verdicts on one response: the official one where the script counts it, and a reader's."""
     task, (sample, prompt) = doc.plan.task, doc.question
-    score = task.score(sample, task.read(responses[0], prompt.choices))
-    official = {"official": float(score.official.correct)} if score.official.counted else {}
-    return {**official, "strict": float(score.correct is True), "unanswered": float(score.correct is None)}
+    return task.score(sample, task.read(responses[0], prompt.choices)).metrics()

@@ -19,10 +19,10 @@ from dtbench.harness.lm_eval.installed import need_lm_eval
 from dtbench.harness.lm_eval.loading import FEW_SHOT_SEED, configuration_in, made, named
 from dtbench.harness.packed import Packed
 from dtbench.harness.reading.tidy import take_apart
+from dtbench.harness.registry import OF_LM_EVAL
 from dtbench.harness.schema import Dataset, Extraction, NoClip, Official, Prompt, Sample, Score
 from dtbench.harness.task import Filtered, OfficialRule, Task
 
-PREFIX = "lm_eval:"
 YES_OR_NO = ("exact_match", "acc")
 """Metrics that call one answer right or wrong."""
 SHOWN = 200
@@ -33,14 +33,14 @@ HOW = "as lm-eval's filters are given it"
 class LmEvalTask(Task):
     """Light until load(), which reads the documents and words every question."""
 
-    name = PREFIX  # of each its own
+    name = OF_LM_EVAL  # of each its own
     prediction_keys = ("response", "text")
 
     def __init__(self, name: str, file: Path | None = None) -> None:
         need_lm_eval(name)
         self.name = name  # type: ignore[misc]
         self.defined_in = file
-        self.title = f"{name.removeprefix(PREFIX)}, a task of lm-eval"  # type: ignore[misc]
+        self.title = f"{name.removeprefix(OF_LM_EVAL)}, a task of lm-eval"  # type: ignore[misc]
         self.answers_each: int | None = None
         self._task: Any = None
         self._docs: Any = ()
@@ -51,7 +51,7 @@ class LmEvalTask(Task):
     def of_file(cls, file: Path) -> LmEvalTask:
         """The task that a YAML file defines."""
         need_lm_eval(f"--task-file {file}")
-        return cls(f"{PREFIX}{configuration_in(file)['task']}", file)
+        return cls(f"{OF_LM_EVAL}{configuration_in(file)['task']}", file)
 
     def samples(self, data_dir: Path | None) -> Iterable[Sample]:
         """The questions, as lm-eval words them."""
@@ -61,7 +61,7 @@ class LmEvalTask(Task):
         """The questions with the version that their file gives them; where their data lies is lm-eval's business."""
         if data_dir is not None:
             raise UserError(f"--data-dir {data_dir}: {self.name} finds its data by itself: run it without.")
-        name = self.name.removeprefix(PREFIX)
+        name = self.name.removeprefix(OF_LM_EVAL)
         task = named(name) if self.defined_in is None else made(name, configuration_in(self.defined_in))
         if task.OUTPUT_TYPE != "generate_until":
             raise UserError(f"{self.name}: its output_type is {task.OUTPUT_TYPE}; only generate_until can be asked.")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from dtbench.harness.run_info import OWN_KEYS, leaves
+from dtbench.harness.run_info import OWN_KEYS, leaves, without_shared_clips
 
 _COUNTS = ("n", "unanswered", "failed", "dropped", "missing", "attempts")
 _MOST = 500
@@ -44,11 +44,7 @@ def _of_task(task: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
 
 def parameters(settings: Mapping[str, Any]) -> dict[str, str]:
     """What was asked of the run, by dotted name; without which questions share a clip."""
-    asked = {name: value for name, value in settings.items() if name not in OWN_KEYS}
-    asked["tasks"] = {
-        name: {part: value for part, value in about.items() if part != "shared_clips"}
-        for name, about in settings["tasks"].items()
-    }
+    asked = {name: value for name, value in without_shared_clips(settings).items() if name not in OWN_KEYS}
     last = settings["starts"][-1]
     asked["dtbench"] = last.get("dtbench")
     asked["git"] = last.get("git")

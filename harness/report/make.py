@@ -19,6 +19,7 @@ from dtbench.harness.report.figures import figures
 from dtbench.harness.report.rows import rows
 from dtbench.harness.report.training import BASE, is_training, plainly, recipe, stages
 from dtbench.harness.rescore import StoredTask, find_data
+from dtbench.harness.run_info import without_shared_clips
 from dtbench.harness.schema import Dataset
 from dtbench.harness.store import StoredRun
 from dtbench.harness.summary import summarise
@@ -65,12 +66,13 @@ def make(wish: Wish) -> Made:
     runs = _runs(wish) if trained is None else trained.pop("shown")
     out = _out(wish, runs)
     tasks = [_task(runs, name, wish, out) for name in _shared(runs)] if runs else []
+    about = [_about(run) for run in runs]
     first = {
-        "title": _title(wish, runs),
+        "title": _title(wish, about),
         "made": datetime.now(UTC).isoformat(timespec="minutes"),
         "dtbench": dtbench.__version__,
         "audio": wish.audio,
-        "runs": _named([_about(run) for run in runs], names),
+        "runs": _named(about, names),
         "tasks": [task.first for task in tasks],
         "training": trained,
     }
@@ -196,6 +198,7 @@ def _about(run: StoredRun) -> dict[str, Any]:
     info = run.info
     model = info.get("model", {})
     starts = info.get("starts") or [{}]
+    settings = {name: value for name, value in without_shared_clips(info).items() if name != "starts"}
     name = model.get("model") or model.get("name") or info.get("endpoint", {}).get("spec") or run.path.name
     return {
         "path": str(run.path),
@@ -203,7 +206,7 @@ def _about(run: StoredRun) -> dict[str, Any]:
         "status": info.get("status"),
         "start": info.get("start"),
         "end": info.get("end"),
-        "settings": plainly(_settings(info) | {"last start": starts[-1]}),
+        "settings": plainly(settings | {"last start": starts[-1]}),
     }
 
 
@@ -215,16 +218,10 @@ def _named(runs: list[dict[str, Any]], names: Sequence[str]) -> list[dict[str, A
     return [run | {"name": f"{run['model']} ({Path(run['path']).name})" if same else run["model"]} for run in runs]
 
 
-def _settings(info: Mapping[str, Any]) -> dict[str, Any]:
-    """run.json less what is long and says nothing to a reader."""
-    tasks = {name: {k: v for k, v in about.items() if k != "shared_clips"} for name, about in info["tasks"].items()}
-    return {name: value for name, value in info.items() if name != "starts"} | {"tasks": tasks}
-
-
-def _title(wish: Wish, runs: Sequence[StoredRun]) -> str:
+def _title(wish: Wish, about: Sequence[Mapping[str, Any]]) -> str:
     if is_training(wish.run):
         return f"Training {wish.run.resolve().name}"
-    return " against ".join(dict.fromkeys(_about(run)["model"] for run in runs))
+    return " against ".join(dict.fromkeys(run["model"] for run in about))
 
 
 def _trained(wish: Wish) -> dict[str, Any]:

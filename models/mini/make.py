@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -50,6 +52,7 @@ def make(seed: int, recipe: Recipe, folder: Path, say: Say, part: Part) -> None:
 
 def work(number: int, count: int, seed: int, recipe: Recipe, folder: Path, meeting: str) -> None:
     """One of several processes, which meet by a file."""
+    _end_with_parent()
     import torch
 
     torch.set_num_threads(1)
@@ -60,6 +63,21 @@ def work(number: int, count: int, seed: int, recipe: Recipe, folder: Path, meeti
     make(seed, recipe, folder, say, Part(number, count))
     if count > 1:
         torch.distributed.destroy_process_group()
+
+
+def _end_with_parent() -> None:
+    """See that this process ends once the one that started it is gone, however that went.
+
+    What torch does for that is an interrupt, which whatever a script starts in the background ignores.
+    """
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def main() -> None:

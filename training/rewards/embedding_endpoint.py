@@ -18,13 +18,12 @@ from dtbench.models.lookup import found
 from dtbench.models.reply import GarbledError, Reply
 from dtbench.models.wire import refusal, request_head
 from dtbench.training.rewards.background import Background
-from dtbench.training.rewards.embedding import Pair, cosine
+from dtbench.training.rewards.embedding import Pair, Vector, cosines
 from dtbench.training.rewards.settings import RewardSettings
 
 EMBEDDINGS = "/embeddings"
 AT_ONCE = 32
 """Texts in a request."""
-Vector = Sequence[float]
 
 
 class EmbeddingEndpoint:
@@ -41,15 +40,8 @@ class EmbeddingEndpoint:
         self._model = settings.embedding_model
 
     def cosines(self, pairs: Sequence[Pair]) -> list[float]:
-        """Texts that stand several times are embedded once."""
-        texts = list(dict.fromkeys(text for pair in pairs for text in (pair.chain, pair.reference)))
-        if self._background is None or not self._background.is_ours:
-            self._background, self._endpoints = Background(), None
-        try:
-            vectors = dict(zip(texts, self._background.run(self._embedded(texts)), strict=True))
-        except ModelError as error:
-            raise MachineryError(f"no embedding: {error}") from None
-        return [cosine(vectors[pair.chain], vectors[pair.reference]) for pair in pairs]
+        """Of what the endpoint gives for their texts."""
+        return cosines(pairs, self._embed)
 
     def close(self) -> None:
         """Close the connections."""
@@ -58,6 +50,14 @@ class EmbeddingEndpoint:
                 self._background.run(self._endpoints.aclose())
             self._background.close()
         self._background = self._endpoints = None
+
+    def _embed(self, texts: Sequence[str]) -> list[Vector]:
+        if self._background is None or not self._background.is_ours:
+            self._background, self._endpoints = Background(), None
+        try:
+            return self._background.run(self._embedded(texts))
+        except ModelError as error:
+            raise MachineryError(f"no embedding: {error}") from None
 
     async def _embedded(self, texts: Sequence[str]) -> list[Vector]:
         if self._endpoints is None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from dtbench.harness.errors import DtbenchError, ModelError
+from dtbench.harness.errors import ModelError
 from dtbench.harness.judge.ask import Paced
 from dtbench.harness.judge.pace import Pace
 from dtbench.harness.judge.verdict import UnreadableError
 from dtbench.harness.retry import Policy, ask
 from dtbench.harness.schema import Prompt
+from dtbench.harness.task_group import task_group
 from dtbench.models.server import Server
 from dtbench.training.rewards.background import Background
 from dtbench.training.rewards.cache import Cache, content_key
@@ -106,11 +106,8 @@ class Evaluator:
         return self._background
 
     async def _ask_all(self, model: Paced, missing: Mapping[str, Question], report: Report) -> dict[str, _Answer]:
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = {key: group.create_task(self._ask(model, key, one, report)) for key, one in missing.items()}
-        except ExceptionGroup as errors:
-            raise next((one for one in errors.exceptions if isinstance(one, DtbenchError)), errors) from None
+        async with task_group() as group:
+            tasks = {key: group.create_task(self._ask(model, key, one, report)) for key, one in missing.items()}
         return {key: task.result() for key, task in tasks.items()}
 
     async def _ask(self, model: Paced, key: str, question: Question, report: Report) -> _Answer:

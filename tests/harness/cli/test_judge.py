@@ -246,8 +246,13 @@ def test_an_estimate_asks_nothing_and_tells_what_is_left(run: Path) -> None:
 
 def test_the_tables_are_printed(run: Path) -> None:
     with chatting(choose=honest) as chat:
-        done = call("judge", run, "--model", "tiny", "--base-url", chat.url)
+        asked = ("judge", run, "--model", "tiny", "--base-url", chat.url, "--price", "2.5/10")
+        before, done = call(*asked, "--estimate"), call(*asked)
     assert done.code == 0
     assert re.search(r"^ *Total +33\.33 +83\.33 +6", done.out, re.MULTILINE), done.out
     assert "agreement    100.0% of pairs of calls" in done.out
-    assert done.err.startswith("judge: 25 calls, about ")
+    takes = r"(about [\d,]+ tokens to read and [\d,]+ to write, about 0\.\d\d at the prices given)"
+    told = re.fullmatch(rf"25 calls to make, {takes}; nothing was asked\n", before.out)
+    assert told
+    assert done.err.splitlines()[0] == f"judge: 25 calls, {told[1]}"
+    assert re.search(r"^cost         .*, 0\.\d\d at the prices given$", done.out, re.MULTILINE), done.out

@@ -186,8 +186,10 @@ def test_a_second_run_on_a_folder_is_refused_while_the_first_goes_on(tmp_path: P
     asked: Arguments = (*model, "--tasks", "mmar", "--data-dir", tmp_path / "data", "--out", tmp_path / "run")
     with started(*asked) as run:
         wait_until((tmp_path / "run" / "run.json").exists)
+        run.send_signal(signal.SIGSTOP)  # or it is done before the second one begins, where that takes long
         said = process("run", *asked).refusal()
         assert f"a run is writing there already (pid {run.pid} on " in said
+        run.send_signal(signal.SIGCONT)
         assert ended(run).code == 0
 
 
