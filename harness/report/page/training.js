@@ -25,6 +25,7 @@ function drawTraining() {
   put(
     byId("view-training"),
     stageTable(stages),
+    pairTable(page.first.training.paired),
     card(
       "Curves",
       "Faint: as logged; strong: smoothed. Upright lines part the stages.",
@@ -102,18 +103,40 @@ function stageTable(stages) {
     const all = Object.values(stage.curves);
     return all.length ? figure(Math.max(...all.map((points) => points.at(-1)[0]))) : "\u2013";
   };
+  const inForm = (stage) =>
+    stage.scores.map((score) => (score.formed === null ? "\u2013" : percent(score.formed))).join(", ") || "\u2013";
+  const formed = stages.some((stage) => stage.scores.some((score) => score.formed !== null));
   const lines = stages.map((stage) => [
-    seen(stage.name),
+    stage.otherwise ? el("span", { class: "note" }, seen(stage.name)) : seen(stage.name),
     stage.state ? seen(stage.state) : "\u2013",
     steps(stage),
     ...tasks.map((name) => cell(stage, name)),
     chains(stage),
+    ...(formed ? [inForm(stage)] : []),
   ]);
   return card(
     "Stages",
     tasks.length
       ? "Official score after each stage, in percent, with its 95 % interval."
       : "No stage has been evaluated yet.",
-    table(["Stage", "State", "Last step", ...tasks, "Chain, characters"], lines),
+    table(["Stage", "State", "Last step", ...tasks, "Chain, characters", ...(formed ? ["In form, %"] : [])], lines),
+  );
+}
+
+function pairTable(pairs) {
+  if (!pairs.length) return null;
+  const lines = pairs.map((one) => [
+    seen(one.task),
+    `${seen(one.from)} \u2192 ${seen(one.to)}`,
+    el("b", { class: one.low > 0 ? "better" : one.high < 0 ? "worse" : null }, signed(one.difference)),
+    `${signed(one.low)} to ${signed(one.high)}`,
+    figure(one.p),
+    `${count(one.better)} / ${count(one.worse)}`,
+    count(one.n),
+  ]);
+  return card(
+    "Each stage against what was before it",
+    "The same questions, strict score, in points. Coloured where the interval leaves 0 out.",
+    table(["Task", "From \u2192 to", "Difference", "95 % interval", "McNemar p", "Better / worse", "n"], lines),
   );
 }

@@ -1,6 +1,6 @@
 """What ms-swift's template for Qwen2-Audio lacks: a placeholder for each piece of a clip, as the processor writes them.
 
-ms-swift writes one for the whole clip and leaves it to the model to part it. Where transformers answers, that goes wrong
+ms-swift writes one for a whole clip and leaves it to the model to part it. Where transformers answers, that goes wrong
 after the first token: the answers are not those of the model that learns (divergence 0.2 with random weights). vLLM
 parts it by itself, and is given one as before.
 """
