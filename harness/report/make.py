@@ -248,7 +248,7 @@ def _trained(wish: Wish) -> dict[str, Any]:
                 "torn": stage.torn,
                 "otherwise": stage.otherwise,
                 "scores": [
-                    score | {"formed": told.formed.get((stage.name, score["task"]))}
+                    score | {"marks": told.rows.get((stage.name, score["task"]), {})}
                     for score in _scores(stage, wish.part_of)
                 ],
             }

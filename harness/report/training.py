@@ -24,6 +24,9 @@ BASE = "base"
 AS_TRAINED = "as-trained"
 """The base under the prompt of the training; it stands before those under prompts of the recipe's own."""
 SHUFFLED = "audio-shuffle"
+MARKS = ("formed", "criteria", "words", "best")
+"""What a row of the outcome may tell: share of answers in the form of the training, criteria met in right answers, words
+of a chain, and whether it is the base under the prompt that serves it best."""
 _PAIR = ("task", "from", "to", "n", "difference", "low", "high", "p", "better", "worse")
 MOST_POINTS = 600
 """Longer curves are thinned: means of neighbouring steps."""
@@ -46,8 +49,8 @@ class Stage(NamedTuple):
 class Outcome(NamedTuple):
     """What a finished training run came to."""
 
-    formed: Mapping[tuple[str, str], float]
-    """Name and task -> the share of answers that had the form of the training."""
+    rows: Mapping[tuple[str, str], Mapping[str, Any]]
+    """Name and task -> what is told of it beside the score, by the names in MARKS."""
     paired: Sequence[Mapping[str, Any]]
     """Each stage against all before it."""
 
@@ -77,9 +80,9 @@ def outcome(folder: Path) -> Outcome:
         return Outcome({}, [])
     told = _object(path)
     try:
-        formed = {(one["name"], one["task"]): one["formed"] for one in told["rows"] if one["formed"] is not None}
-        return Outcome(formed, [{name: one[name] for name in _PAIR} for one in told["paired"]])
-    except (KeyError, TypeError) as error:
+        rows = {(one["name"], one["task"]): {name: one.get(name) for name in MARKS} for one in told["rows"]}
+        return Outcome(rows, [{name: one[name] for name in _PAIR} for one in told["paired"]])
+    except (KeyError, TypeError, AttributeError) as error:
         raise DataError(
             f"{path}: no outcome of a training run ({error!r}). The same `dtbench train` writes it anew."
         ) from None

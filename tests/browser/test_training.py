@@ -42,12 +42,13 @@ def test_stages_are_shown_with_their_scores(browser: Browser, page: Path, folder
         "stage-2": "stage-2/eval",
         "stage-2, shuffled clips": "stage-2/eval/audio-shuffle",
     }
-    assert [row[0] for row in rows] == list(runs)
+    assert [row[0] for row in rows] == ["base (best untrained)", *list(runs)[1:]]
     assert [row[1] for row in rows] == ["done", "\u2013", "\u2013", "done", "done", "\u2013"]
     for row, run in zip(rows, runs.values(), strict=True):
         (summary,) = json.loads(call("score", folder / run, "--json").out)
         assert f"{100 * summary['official']['accuracy']:.1f}" in row[3]
-    assert [row[-1] for row in rows] == ["0.0", "\u2013", "\u2013", "\u2013", "95.0", "\u2013"]
+    assert [row[-2] for row in rows] == ["0.0", "\u2013", "\u2013", "\u2013", "95.0", "\u2013"]
+    assert [row[-1] for row in rows] == ["\u2013", "\u2013", "\u2013", "\u2013", "2.5", "\u2013"]
     assert browser.problems == []
 
 
@@ -128,6 +129,4 @@ def test_a_training_run_is_not_put_beside_another(folder: Path) -> None:
 def test_a_broken_outcome_is_one_clear_line(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder, tmp_path / "run", ignore=shutil.ignore_patterns("eval*"))
     (tmp_path / "run" / "outcome.json").write_text('{"rows": [{}]}')
-    assert (
-        "outcome.json: no outcome of a training run (KeyError('formed'))" in call("report", tmp_path / "run").refusal()
-    )
+    assert "outcome.json: no outcome of a training run (KeyError('name'))" in call("report", tmp_path / "run").refusal()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import math
 import random
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -118,7 +121,10 @@ def trained(folder: Path, steps: int = 120) -> Path:
 
 
 def _outcome() -> dict[str, object]:
-    rows = [{"name": name, "task": "mmar", "formed": share} for name, share in (("base", 0.0), ("stage-2", 0.95))]
+    rows = [
+        {"name": "base", "task": "mmar", "formed": 0.0, "criteria": None, "best": True},
+        {"name": "stage-2", "task": "mmar", "formed": 0.95, "criteria": 2.5, "best": False},
+    ]
     change = {"difference": 0.35, "low": 0.25, "high": 0.44, "p": 1.5e-9, "better": 80, "worse": 10}
     return {"rows": rows, "paired": [{"task": "mmar", "from": "base", "to": "stage-2", "n": 200, **change}]}
 
@@ -130,3 +136,17 @@ def _metrics(dice: random.Random, step: int, stage: int, steps: int) -> dict[str
     lengths = {"completion_length": 40 + 260 * done + 40 * noise, "kl": 0.1 * done, "entropy": 1.1 - 0.6 * done}
     norms = {f"grad_norm/{part}": abs(dice.gauss(0.3, 0.1)) for part in ("audio_tower", "projector", "language_model")}
     return {"step": step, **rewards, **lengths, "grad_norm": 0.5 + abs(noise), **norms, "note": "no number"}
+
+
+def first(page: Path) -> dict[str, Any]:
+    """The data of a report's first view."""
+    found = re.search(r'id="first">(.*?)</script>', page.read_text())
+    assert found is not None
+    return dict(json.loads(found[1]))
+
+
+def samples(page: Path) -> dict[str, Any]:
+    """The data of its samples."""
+    found = re.search(r'id="samples">(.*?)</script>', page.read_text())
+    assert found is not None
+    return dict(json.loads(gzip.decompress(base64.b64decode(found[1]))))
