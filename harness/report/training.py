@@ -25,8 +25,8 @@ AS_TRAINED = "as-trained"
 """The base under the prompt of the training; it stands before those under prompts of the recipe's own."""
 SHUFFLED = "audio-shuffle"
 MARKS = ("formed", "criteria", "words", "best")
-"""What a row of the outcome may tell: share of answers in the form of the training, criteria met in right answers, words
-of a chain, and whether it is the base under the prompt that serves it best."""
+"""What a row of the outcome may tell: the share of answers in the form of the training, criteria met in right answers,
+words of a chain, and whether it is the base under the prompt that serves it best."""
 _PAIR = ("task", "from", "to", "n", "difference", "low", "high", "p", "better", "worse")
 MOST_POINTS = 600
 """Longer curves are thinned: means of neighbouring steps."""

@@ -129,7 +129,7 @@ def test_the_report_shows_every_evaluation_every_curve_and_every_pair_of_a_train
     assert list(shown) == [row["name"] for row in table["rows"]]
     for row in table["rows"]:
         (score,) = shown[row["name"]]["scores"]
-        assert score["strict"]["accuracy"] == row["strict"]["accuracy"]
+        assert score["strict"]["accuracy"] == (row["strict"]["accuracy"] if score["unanswered"] < 24 else None)
         assert score["marks"]["formed"] == row["formed"]
     assert [one["state"] for one in shown.values() if not one["otherwise"]] == ["done"] * 3
     for name, steps in (("stage-1", 6), ("stage-2", 4)):

@@ -10,6 +10,7 @@ import random
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from made_up_run import Record, answered, failed, write_run
 from small_data import mmar_items, write_json
