@@ -14,13 +14,19 @@ _DIGITS = 7
 
 
 class Follower:
-    """Reads an engine's log as it grows, and keeps its figures under our names."""
+    """Reads an engine's log as it grows, and keeps its figures under our names.
+
+    Of an earlier start it keeps the steps that the checkpoint holds: those that were kept then, and those that only the
+    engine had logged when everything was killed.
+    """
 
     def __init__(self, log: Path, metrics: Path, engine: Engine, *, done: int) -> None:
         self._log, self._metrics, self._engine = log, metrics, engine
-        self._at = log.stat().st_size if log.exists() else 0
-        self._rest = b""
-        keep = [one for one in read(metrics) if one["step"] <= done]
+        self._at, self._rest = 0, b""
+        logged = [one for one in map(self._figures, self._lines()) if one is not None]
+        self._rest = b""  # half a line of an engine that is gone: the next one's begins behind it
+        known = {int(one["step"]): one for one in [*logged, *read(metrics)]}
+        keep = [known[step] for step in sorted(known) if step <= done]
         metrics.parent.mkdir(parents=True, exist_ok=True)
         replace_whole(metrics, "".join(_line(one) for one in keep).encode())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from dtbench.harness.disk import replace_whole
@@ -26,7 +26,7 @@ def prepare(recipe: Recipe, stage: Stage, layout: StageLayout, clips: Path) -> l
     A DataError where rows of a file overlap a benchmark whose data is here: the splits of mini share nothing with it.
     """
     rows: dict[str, Row] = {}
-    for row in itertools.islice(_rows(stage, clips), stage.questions):
+    for row in itertools.islice(rows_of_stage(stage.data, clips), stage.questions):
         if row.id in rows:
             raise DataError(
                 f"stage {stage.name}: the id {row.id} is there twice ({rows[row.id].source}, {row.source})."
@@ -48,8 +48,9 @@ def question(row: Row, prompt: str) -> dict[str, object]:
     return {"messages": [{"role": "user", "content": f"<audio>{text}"}], "audios": [str(row.audio)], ROW: row.id}
 
 
-def _rows(stage: Stage, clips: Path) -> Iterator[Row]:
-    for source in stage.data:
+def rows_of_stage(sources: Iterable[str], clips: Path) -> Iterator[Row]:
+    """The rows of these sources, each with a clip that is there, by its whole path."""
+    for source in sources:
         for row in rows_of(source, clips):
             if not row.audio.is_file():
                 raise DataError(f"{source}: the row {row.id} names the clip {row.audio}, which is not there.")

@@ -63,10 +63,12 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
 
 def _print_commands(recipe: Recipe, out: Path) -> None:
     """The exact command of every stage, with what it needs in its environment."""
+    from dtbench.training.beginning import check_rewards
     from dtbench.training.engines.contract import engine
     from dtbench.training.layout import Layout
     from dtbench.training.stages import job_of
 
+    check_rewards(recipe)
     layout = Layout(out.resolve())
     for stage in recipe.stage:
         job = job_of(recipe, stage, layout)
@@ -91,18 +93,22 @@ def _quoted(value: str) -> str:
 def _carry_out(recipe: Recipe, out: Path, engine: Path | None, *, quiet: bool) -> dict[str, Any]:
     from dtbench.harness.interrupts import terminable
     from dtbench.harness.run_lock import RunLock
-    from dtbench.training import engine_place, state
+    from dtbench.training import beginning, engine_place, state
     from dtbench.training.engines.contract import engine as engine_of
     from dtbench.training.layout import Layout
     from dtbench.training.stages import Course, job_of
 
+    beginning.check_rewards(recipe)
     layout = Layout(out.resolve())
     program = engine_of(recipe.engine).command(job_of(recipe, recipe.stage[0], layout)).arguments[0]
     place = engine_place.found(engine, program)
+    beginning.check_place(recipe, place)
     layout.root.mkdir(parents=True, exist_ok=True)
     lock = RunLock(layout.root)
     try:
         opened = state.opened(layout.state, recipe)
+        waiting = [one for one in recipe.stage if not opened.reached(one.name, state.PREPARED)]
+        beginning.check_rows(waiting, layout.clips)
         opened.write()
         say, show = _teller(quiet=quiet)
         with terminable():

@@ -17,7 +17,7 @@ from dtbench.harness.report.clips import MODES, Heard, inside, links, notes
 from dtbench.harness.report.document import MARK, document, references
 from dtbench.harness.report.figures import figures
 from dtbench.harness.report.rows import rows
-from dtbench.harness.report.training import BASE, is_training, plainly, recipe, stages
+from dtbench.harness.report.training import BASE, Stage, is_training, outcome, plainly, recipe, stages
 from dtbench.harness.rescore import StoredTask, find_data
 from dtbench.harness.run_info import without_shared_clips
 from dtbench.harness.schema import Dataset
@@ -229,8 +229,9 @@ def _trained(wish: Wish) -> dict[str, Any]:
     if wish.against is not None:
         raise UserError(f"{wish.against}: a training run is shown by itself: leave the second folder out.")
     found = stages(wish.run)
-    evaluated = [(stage.name, stage.evaluated) for stage in found if stage.evaluated is not None]
+    evaluated = [(one.name, one.evaluated) for one in found if one.evaluated is not None and not one.otherwise]
     shown = evaluated if len(evaluated) < 2 else [evaluated[0], evaluated[-1]]
+    told = outcome(wish.run)
     return {
         "shown": [run for _, run in shown],
         "names": [name for name, _ in shown],
@@ -242,15 +243,23 @@ def _trained(wish: Wish) -> dict[str, Any]:
                 "state": str(stage.about.get("state", "")),
                 "curves": stage.curves,
                 "torn": stage.torn,
-                "scores": [] if stage.evaluated is None else _scores(stage.evaluated, wish.part_of),
+                "otherwise": stage.otherwise,
+                "scores": [
+                    score | {"marks": told.rows.get((stage.name, score["task"]), {})}
+                    for score in _scores(stage, wish.part_of)
+                ],
             }
             for stage in found
             if stage.name != BASE or stage.evaluated is not None
         ],
+        "paired": told.paired,
     }
 
 
-def _scores(run: StoredRun, part_of: PartOf) -> list[dict[str, Any]]:
+def _scores(stage: Stage, part_of: PartOf) -> list[dict[str, Any]]:
+    run = stage.evaluated
+    if run is None:
+        return []
     scores = []
     for name, about in run.info.get("tasks", {}).items():
         part = part_of(run, name)

@@ -1,7 +1,8 @@
 """A training run's folder as a report shows it: its stages, their curves, and what the evaluations after each say.
 
 OUT/train.json tells the recipe and its stages; OUT/STAGE/metrics.jsonl holds an object for each logged step, in which
-every number is a point of a curve; OUT/base/eval and OUT/STAGE/eval are run folders.
+every number is a point of a curve. OUT/base/eval and OUT/STAGE/eval are run folders; so are OUT/base/eval-NAME, of the
+base under another prompt, and OUT/STAGE/eval/audio-shuffle. OUT/outcome.json holds who is better than whom.
 """
 
 from __future__ import annotations
@@ -18,13 +19,21 @@ from dtbench.harness.run_info import leaves
 from dtbench.harness.store import StoredRun
 
 FILE = "train.json"
+OUTCOME = "outcome.json"
 BASE = "base"
+AS_TRAINED = "as-trained"
+"""The base under the prompt of the training; it stands before those under prompts of the recipe's own."""
+SHUFFLED = "audio-shuffle"
+MARKS = ("formed", "criteria", "words", "best")
+"""What a row of the outcome may tell: the share of answers in the form of the training, criteria met in right answers,
+words of a chain, and whether it is the base under the prompt that serves it best."""
+_PAIR = ("task", "from", "to", "n", "difference", "low", "high", "p", "better", "worse")
 MOST_POINTS = 600
 """Longer curves are thinned: means of neighbouring steps."""
 
 
 class Stage(NamedTuple):
-    """One stage of a training run, or the base that it began from."""
+    """One stage of a training run, the base that it began from, or one of them asked in another way."""
 
     name: str
     about: Mapping[str, Any]
@@ -33,6 +42,17 @@ class Stage(NamedTuple):
     torn: int
     """Lines of metrics that are no object: a crash leaves one at the end."""
     evaluated: StoredRun | None
+    otherwise: bool = False
+    """Whether it is the model of the line above, under another prompt or with other clips."""
+
+
+class Outcome(NamedTuple):
+    """What a finished training run came to."""
+
+    rows: Mapping[tuple[str, str], Mapping[str, Any]]
+    """Name and task -> what is told of it beside the score, by the names in MARKS."""
+    paired: Sequence[Mapping[str, Any]]
+    """Each stage against all before it."""
 
 
 def is_training(folder: Path) -> bool:
@@ -41,16 +61,36 @@ def is_training(folder: Path) -> bool:
 
 
 def stages(folder: Path) -> list[Stage]:
-    """The base and every stage, in the order in which they were trained."""
-    told = _train(folder / FILE)
-    names = {str(one.get("name")): one for one in told}
-    base = [Stage(BASE, {}, {}, 0, _evaluated(folder / BASE))]
-    return base + [_stage(folder / name, name, about) for name, about in names.items() if name != BASE]
+    """The base and every stage, in the order in which they were trained, each with what it was asked otherwise."""
+    told = _object(folder / FILE)
+    names = {str(one.get("name")): one for one in _train(folder / FILE, told)}
+    base = {"state": told["base"]} if "base" in told else {}
+    found = [Stage(BASE, base, {}, 0, _evaluated(folder / BASE / "eval")), *_prompted(folder / BASE, told)]
+    for name, about in names.items():
+        if name != BASE:
+            found.append(_stage(folder / name, name, about))
+            found += _otherwise(f"{name}, shuffled clips", folder / name / "eval" / SHUFFLED)
+    return found
+
+
+def outcome(folder: Path) -> Outcome:
+    """What outcome.json says; nothing before the run is at its end."""
+    path = folder / OUTCOME
+    if not path.exists():
+        return Outcome({}, [])
+    told = _object(path)
+    try:
+        rows = {(one["name"], one["task"]): {name: one.get(name) for name in MARKS} for one in told["rows"]}
+        return Outcome(rows, [{name: one[name] for name in _PAIR} for one in told["paired"]])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"{path}: no outcome of a training run ({error!r}). The same `dtbench train` writes it anew."
+        ) from None
 
 
 def recipe(folder: Path) -> list[tuple[str, str]]:
     """Everything that train.json says beside the stages, by dotted name."""
-    return plainly({name: value for name, value in _object(folder / FILE).items() if name != "stages"})
+    return plainly({name: value for name, value in _object(folder / FILE).items() if name not in {"stages", "base"}})
 
 
 def plainly(value: Any) -> list[tuple[str, str]]:
@@ -66,12 +106,13 @@ def _object(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: no JSON ({error}).") from None
     if not isinstance(value, dict):
-        raise DataError(f"{path}: an object with `recipe` and `stages` is expected.")
+        holds = "`recipe` and `stages`" if path.name == FILE else "`rows` and `paired`"
+        raise DataError(f"{path}: an object with {holds} is expected.")
     return value
 
 
-def _train(path: Path) -> list[dict[str, Any]]:
-    told = _object(path).get("stages", [])
+def _train(path: Path, train: Mapping[str, Any]) -> list[dict[str, Any]]:
+    told = train.get("stages", [])
     if not isinstance(told, list) or not all(isinstance(one, dict) and _is_name(one.get("name")) for one in told):
         raise DataError(f"{path}: `stages` must be a list of objects, each with the name of a folder.")
     return told
@@ -83,11 +124,24 @@ def _is_name(name: object) -> bool:
 
 def _stage(folder: Path, name: str, about: Mapping[str, Any]) -> Stage:
     curves, torn = _curves(folder / "metrics.jsonl")
-    return Stage(name, about, curves, torn, _evaluated(folder))
+    return Stage(name, about, curves, torn, _evaluated(folder / "eval"))
 
 
-def _evaluated(folder: Path) -> StoredRun | None:
-    return StoredRun.open(folder / "eval") if (folder / "eval" / "run.json").is_file() else None
+def _evaluated(run: Path) -> StoredRun | None:
+    return StoredRun.open(run) if (run / "run.json").is_file() else None
+
+
+def _otherwise(name: str, run: Path) -> list[Stage]:
+    return [Stage(name, {}, {}, 0, _evaluated(run), otherwise=True)] if (run / "run.json").is_file() else []
+
+
+def _prompted(base: Path, train: Mapping[str, Any]) -> list[Stage]:
+    """The base under other prompts, in the recipe's order."""
+    told = (train.get("recipe") or {}).get("evaluation") or {}
+    order = [AS_TRAINED, *(told.get("base_prompts") or {})]
+    names = sorted(path.name.removeprefix("eval-") for path in base.glob("eval-*"))
+    names.sort(key=lambda name: order.index(name) if name in order else len(order))
+    return [one for name in names for one in _otherwise(f"{BASE}, {name}", base / f"eval-{name}")]
 
 
 def _curves(path: Path) -> tuple[dict[str, list[tuple[float, float]]], int]:

@@ -30,12 +30,33 @@ def page(folder: Path) -> Path:
 
 def test_stages_are_shown_with_their_scores(browser: Browser, page: Path, folder: Path) -> None:
     browser.open(page)
-    rows = browser.run("[...document.querySelectorAll('#view-training tbody tr')].map(row => row.innerText)")
-    assert [row.split()[0] for row in rows] == ["base", "stage-1", "stage-2"]
-    for row, name in zip(rows, ("base", "stage-1", "stage-2"), strict=True):
-        (summary,) = json.loads(call("score", folder / name / "eval", "--json").out)
-        assert f"{100 * summary['official']['accuracy']:.1f}" in row
+    rows = browser.run(
+        "[...document.querySelector('#view-training table').querySelectorAll('tbody tr')]"
+        ".map(row => [...row.cells].map(cell => cell.innerText))"
+    )
+    runs = {
+        "base": "base/eval",
+        "base, as-trained": "base/eval-as-trained",
+        "base, plainly": "base/eval-plainly",
+        "stage-1": "stage-1/eval",
+        "stage-2": "stage-2/eval",
+        "stage-2, shuffled clips": "stage-2/eval/audio-shuffle",
+    }
+    assert [row[0] for row in rows] == ["base (best untrained)", *list(runs)[1:]]
+    assert [row[1] for row in rows] == ["done", "\u2013", "\u2013", "done", "done", "\u2013"]
+    for row, run in zip(rows, runs.values(), strict=True):
+        (summary,) = json.loads(call("score", folder / run, "--json").out)
+        assert f"{100 * summary['official']['accuracy']:.1f}" in row[3]
+    assert [row[-2] for row in rows] == ["0.0", "\u2013", "\u2013", "\u2013", "95.0", "\u2013"]
+    assert [row[-1] for row in rows] == ["\u2013", "\u2013", "\u2013", "\u2013", "2.5", "\u2013"]
     assert browser.problems == []
+
+
+def test_each_stage_is_held_against_what_was_before_it(browser: Browser, page: Path) -> None:
+    browser.open(page)
+    shown = "[...document.querySelectorAll('#view-training table')[1].querySelectorAll('tbody td')]"
+    cells = browser.run(f"{shown}.map(cell => cell.innerText)")
+    assert cells == ["mmar", "base \u2192 stage-2", "+35.0", "+25.0 to +44.0", "1.50e-9", "80 / 10", "200"]
 
 
 def test_every_number_that_was_logged_is_a_curve(browser: Browser, page: Path, folder: Path) -> None:
@@ -71,11 +92,19 @@ def test_a_phone_shows_curves_without_moving_sideways(browser: Browser, page: Pa
 
 
 def test_a_training_run_without_evaluations_has_curves_alone(browser: Browser, folder: Path, tmp_path: Path) -> None:
-    shutil.copytree(folder, tmp_path / "run", ignore=shutil.ignore_patterns("eval", "report.html"))
+    shutil.copytree(folder, tmp_path / "run", ignore=shutil.ignore_patterns("eval*", "report.html"))
     assert call("report", tmp_path / "run").code == 0
     browser.open(tmp_path / "run" / "report.html")
     assert "No stage has been evaluated yet." in browser.text("#view-training")
     browser.press("o")
+    assert browser.problems == []
+
+
+def test_a_training_run_under_way_has_no_pairs_yet(browser: Browser, folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "run", ignore=shutil.ignore_patterns("outcome.json", "report.html", "stage-2"))
+    assert call("report", tmp_path / "run", "--audio", "none").code == 0
+    browser.open(tmp_path / "run" / "report.html")
+    assert browser.run("document.querySelectorAll('#view-training table').length") == 1
     assert browser.problems == []
 
 
@@ -95,3 +124,9 @@ def test_a_broken_train_json_is_one_clear_line(name: str, tmp_path: Path) -> Non
 
 def test_a_training_run_is_not_put_beside_another(folder: Path) -> None:
     assert "a training run is shown by itself" in call("report", folder, folder).refusal()
+
+
+def test_a_broken_outcome_is_one_clear_line(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "run", ignore=shutil.ignore_patterns("eval*"))
+    (tmp_path / "run" / "outcome.json").write_text('{"rows": [{}]}')
+    assert "outcome.json: no outcome of a training run (KeyError('name'))" in call("report", tmp_path / "run").refusal()

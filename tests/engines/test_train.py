@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from command import call
 from processes import descendants
+from reported import first
 from runs import wait_until
 from trainer import ended, short_recipe, train
 
@@ -49,11 +49,13 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Layout, dict[str,
     recipe, layout = short_recipe(folder), Layout(folder / "run")
     first = train(recipe, layout.root)
     engine = layout.stage("stage-1").engine
-    wait_until(lambda: first.poll() is not None or checkpoints.whole(engine), PATIENCE)
-    assert first.poll() is None, first.communicate()[1]
-    started = descendants(first.pid)
-    os.kill(first.pid, signal.SIGKILL)
-    first.communicate()
+    try:
+        wait_until(lambda: first.poll() is not None or checkpoints.whole(engine), PATIENCE)
+        assert first.poll() is None, first.communicate()[1]
+        started = descendants(first.pid)
+    finally:
+        first.kill()
+        first.communicate()
     wait_until(lambda: not [one for one in started if one.alive], 60)
     torn = engine / "checkpoint-99"
     torn.mkdir()
@@ -116,6 +118,33 @@ def test_a_finished_run_is_told_again_and_nothing_of_it_is_redone(
     assert json.loads(out) == table
     assert layout.stage("stage-2").log.read_bytes() == log
     assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_the_report_shows_every_evaluation_every_curve_and_every_pair_of_a_training(
+    trained: tuple[Layout, dict[str, Any], Sequence[str]], tmp_path: Path
+) -> None:
+    layout, table, _ = trained
+    page = tmp_path / "report.html"
+    assert call("report", layout.root, "--audio", "none", "--out", page).code == 0
+    told = first(page)
+    shown = {one["name"]: one for one in told["training"]["stages"]}
+    assert list(shown) == [row["name"] for row in table["rows"]]
+    for row in table["rows"]:
+        (score,) = shown[row["name"]]["scores"]
+        was_read = score["unanswered"] < score["n"]  # else the report tells no share: a dead model does not score 0 %
+        assert score["strict"]["accuracy"] == (row["strict"]["accuracy"] if was_read else None)
+        assert score["marks"]["formed"] == row["formed"]
+    assert [one["state"] for one in shown.values() if not one["otherwise"]] == ["done"] * 3
+    for name, steps in (("stage-1", 6), ("stage-2", 4)):
+        logged = read(layout.stage(name).metrics)
+        curves = shown[name]["curves"]
+        assert set(curves) == {metric for one in logged for metric in one if metric != "step"}
+        assert curves["reward"] == [[at, one["reward"]] for at, one in enumerate(logged, 1)]
+        assert [at for at, _ in curves["grad_norm/audio_features"]] == list(range(1, steps + 1))
+    assert [(one["from"], one["to"], one["p"]) for one in told["training"]["paired"]] == [
+        (one["from"], one["to"], one["p"]) for one in table["paired"]
+    ]
+    assert [run["name"] for run in told["runs"]] == ["base", "stage-2"]
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import math
 import random
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from made_up_run import Record, answered, failed, write_run
 from small_data import mmar_items, write_json
@@ -97,7 +101,7 @@ def _hostile(task: object, sample: Sample, text: str, number: int) -> Record:
 
 
 def trained(folder: Path, steps: int = 120) -> Path:
-    """A training run of two stages: metrics that change from step to step, and evaluations that get better."""
+    """A training run of two stages at its end: metrics that change from step to step, evaluations that get better."""
     data = audible(folder / "data", 200, 0)
     dice = random.Random(7)
     for number, (name, share) in enumerate((("base", 0.4), ("stage-1", 0.6), ("stage-2", 0.75))):
@@ -106,10 +110,24 @@ def trained(folder: Path, steps: int = 120) -> Path:
             lines = [_metrics(dice, step, number, steps) for step in range(1, steps + 1)]
             path = folder / "out" / name / "metrics.jsonl"
             path.write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"step": 1')
+    otherwise = {"base/eval-plainly": 0.3, "base/eval-as-trained": 0.35, "stage-2/eval/audio-shuffle": 0.25}
+    for number, (name, share) in enumerate(otherwise.items()):
+        write_run(folder / "out" / name, {"mmar": data}, chained(10 + number, share))
     stages = [{"name": f"stage-{number}", "state": "done", "steps": steps} for number in (1, 2)]
-    told = {"recipe": {"name": "two stages", "learning_rate": 1e-6}, "stages": stages}
+    recipe = {"name": "two stages", "learning_rate": 1e-6, "evaluation": {"base_prompts": {"plainly": "{question}"}}}
+    told = {"recipe": recipe, "base": "done", "stages": stages}
     (folder / "out" / "train.json").write_text(json.dumps(told))
+    (folder / "out" / "outcome.json").write_text(json.dumps(_outcome()))
     return folder / "out"
+
+
+def _outcome() -> dict[str, object]:
+    rows = [
+        {"name": "base", "task": "mmar", "formed": 0.0, "criteria": None, "best": True},
+        {"name": "stage-2", "task": "mmar", "formed": 0.95, "criteria": 2.5, "best": False},
+    ]
+    change = {"difference": 0.35, "low": 0.25, "high": 0.44, "p": 1.5e-9, "better": 80, "worse": 10}
+    return {"rows": rows, "paired": [{"task": "mmar", "from": "base", "to": "stage-2", "n": 200, **change}]}
 
 
 def _metrics(dice: random.Random, step: int, stage: int, steps: int) -> dict[str, object]:
@@ -119,3 +137,17 @@ def _metrics(dice: random.Random, step: int, stage: int, steps: int) -> dict[str
     lengths = {"completion_length": 40 + 260 * done + 40 * noise, "kl": 0.1 * done, "entropy": 1.1 - 0.6 * done}
     norms = {f"grad_norm/{part}": abs(dice.gauss(0.3, 0.1)) for part in ("audio_tower", "projector", "language_model")}
     return {"step": step, **rewards, **lengths, "grad_norm": 0.5 + abs(noise), **norms, "note": "no number"}
+
+
+def first(page: Path) -> dict[str, Any]:
+    """The data of a report's first view."""
+    found = re.search(r'id="first">(.*?)</script>', page.read_text())
+    assert found is not None
+    return dict(json.loads(found[1]))
+
+
+def samples(page: Path) -> dict[str, Any]:
+    """The data of its samples."""
+    found = re.search(r'id="samples">(.*?)</script>', page.read_text())
+    assert found is not None
+    return dict(json.loads(gzip.decompress(base64.b64decode(found[1]))))

@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 import dtbench
+from dtbench.training import recipe as recipes
+from dtbench.training import state
+from dtbench.training.layout import Layout
 
 ROOT = Path(__file__).resolve().parents[2]
 MINI = ROOT / "models" / "mini" / "checkpoint"
@@ -91,9 +94,9 @@ def model_in_the_box() -> Path:
     return MINI
 
 
-def short_recipe(folder: Path, *changes: tuple[str, str]) -> Path:
-    """A recipe of a few steps, with some of its text replaced."""
-    text = SHORT.format(model=model_in_the_box())
+def short_recipe(folder: Path, *changes: tuple[str, str], model: Path | None = None) -> Path:
+    """A recipe of a few steps for the model in the box or another, with some of its text replaced."""
+    text = SHORT.format(model=model or model_in_the_box())
     for before, after in changes:
         assert before in text
         text = text.replace(before, after)
@@ -102,12 +105,21 @@ def short_recipe(folder: Path, *changes: tuple[str, str]) -> Path:
     return path
 
 
-def train(recipe: Path, out: Path) -> subprocess.Popen[str]:
+def begun(recipe: Path, out: Path) -> Layout:
+    """A run whose base counts as evaluated, so that it goes on with its first stage."""
+    layout = Layout(out.resolve())
+    layout.root.mkdir()
+    state.opened(layout.state, recipes.changed(recipes.read(str(recipe)), model=None, seed=None)).set_base(state.DONE)
+    return layout
+
+
+def train(recipe: Path, out: Path, **environment: str) -> subprocess.Popen[str]:
     """`dtbench train` in a process of its own."""
     own = f"import sys; sys.argv = ['dtbench', *{['train', str(recipe), '--out', str(out), '--json']!r}]"
     code = f"{own}; from dtbench.harness.cli.main import main; main()"
     environment = {
         **os.environ,
+        **environment,
         "DTBENCH_ENGINE": str(engine_place()),
         "PYTHONPATH": str(Path(dtbench.__file__).parent.parent),
         "OMP_NUM_THREADS": "1",

@@ -7,6 +7,7 @@ import pytest
 
 from dtbench.training.engines.inside.stopping import WHERE, StoppedError
 from dtbench.training.engines.inside.swift_rewards import Scorer
+from dtbench.training.engines.inside.swift_templates import pieces
 from dtbench.training.engines.inside.swift_watch import group_of, is_deaf
 from dtbench.training.reward_plan import RewardPlan
 from dtbench.training.rewards import reward_settings
@@ -81,3 +82,9 @@ def test_a_policy_is_deaf_where_something_is_learnt_and_nothing_of_it_from_the_c
     norms: dict[str, float], heard: float, learns: bool, deaf: bool
 ) -> None:
     assert is_deaf(norms, heard, tower_learns=learns) is deaf
+
+
+@pytest.mark.parametrize("frames", [3, 4, 5, 6, 7, 397, 398, 399, 400, 2999, 3000])
+def test_a_clip_has_as_many_pieces_as_the_tower_makes_of_it(frames: int) -> None:
+    convolved = len(range(0, frames, 2))
+    assert pieces(frames) == len(range(0, convolved - 1, 2))

@@ -71,6 +71,20 @@ def test_a_growing_log_is_followed_and_half_a_line_waits_for_its_end(tmp_path: P
     assert [one["step"] for one in read(metrics)] == [1, 2]
 
 
+def test_a_step_that_nobody_read_before_the_kill_is_kept_from_the_engines_log(tmp_path: Path) -> None:
+    log, metrics = tmp_path / "logging.jsonl", tmp_path / "metrics.jsonl"
+    first = Follower(log, metrics, SWIFT, done=0)
+    log.write_text(line(1, reward=1.0))
+    first.new()
+    log.write_text("".join(line(step, reward=1.0) for step in (1, 2, 3)) + line(4)[:30])
+    second = Follower(log, metrics, SWIFT, done=2)
+    assert [one["step"] for one in read(metrics)] == [1, 2]
+    with log.open("a") as file:
+        file.write(line(3, reward=2.0))
+    assert [one["step"] for one in second.new()] == [3]
+    assert [(one["step"], one["reward"]) for one in read(metrics)] == [(1, 1.0), (2, 1.0), (3, 2.0)]
+
+
 def test_after_a_kill_each_step_is_there_once_with_the_figures_that_count(tmp_path: Path) -> None:
     log, metrics = tmp_path / "logging.jsonl", tmp_path / "metrics.jsonl"
     log.write_text("")

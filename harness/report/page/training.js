@@ -25,6 +25,7 @@ function drawTraining() {
   put(
     byId("view-training"),
     stageTable(stages),
+    pairTable(page.first.training.paired),
     card(
       "Curves",
       "Faint: as logged; strong: smoothed. Upright lines part the stages.",
@@ -81,6 +82,14 @@ function metric(name, laid) {
   return el("figure", {}, el("figcaption", {}, el("span", {}, seen(name)), value), curve(name, stages, read));
 }
 
+// What the outcome tells of a line: its name there, the head of its column, and how it is shown.
+const MARKS = [
+  ["formed", "In form, %", (share) => percent(share)],
+  ["criteria", "Criteria met", (mean) => figure(mean, 3)],
+  ["words", "Chain, words", (mean) => figure(mean, 3)],
+];
+const known = (value) => value !== null && value !== undefined;
+
 function stageTable(stages) {
   const tasks = [...new Set(stages.flatMap((stage) => stage.scores.map((score) => score.task)))];
   const cell = (stage, name) => {
@@ -102,18 +111,44 @@ function stageTable(stages) {
     const all = Object.values(stage.curves);
     return all.length ? figure(Math.max(...all.map((points) => points.at(-1)[0]))) : "\u2013";
   };
+  const marks = MARKS.filter(([name]) => stages.some((stage) => stage.scores.some((score) => known(score.marks[name]))));
+  const marked = (stage, name, shown) =>
+    stage.scores.map((score) => (known(score.marks[name]) ? shown(score.marks[name]) : "\u2013")).join(", ") || "\u2013";
+  const best = (stage) => stage.scores.some((score) => score.marks.best);
   const lines = stages.map((stage) => [
-    seen(stage.name),
+    [
+      stage.otherwise ? el("span", { class: "note" }, seen(stage.name)) : seen(stage.name),
+      best(stage) ? el("span", { class: "note" }, " (best untrained)") : null,
+    ],
     stage.state ? seen(stage.state) : "\u2013",
     steps(stage),
     ...tasks.map((name) => cell(stage, name)),
     chains(stage),
+    ...marks.map(([name, , shown]) => marked(stage, name, shown)),
   ]);
   return card(
     "Stages",
     tasks.length
       ? "Official score after each stage, in percent, with its 95 % interval."
       : "No stage has been evaluated yet.",
-    table(["Stage", "State", "Last step", ...tasks, "Chain, characters"], lines),
+    table(["Stage", "State", "Last step", ...tasks, "Chain, characters", ...marks.map(([, title]) => title)], lines),
+  );
+}
+
+function pairTable(pairs) {
+  if (!pairs.length) return null;
+  const lines = pairs.map((one) => [
+    seen(one.task),
+    `${seen(one.from)} \u2192 ${seen(one.to)}`,
+    el("b", { class: one.low > 0 ? "better" : one.high < 0 ? "worse" : null }, signed(one.difference)),
+    `${signed(one.low)} to ${signed(one.high)}`,
+    figure(one.p),
+    `${count(one.better)} / ${count(one.worse)}`,
+    count(one.n),
+  ]);
+  return card(
+    "Each stage against what was before it",
+    "The same questions, strict score, in points. Coloured where the interval leaves 0 out.",
+    table(["Task", "From \u2192 to", "Difference", "95 % interval", "McNemar p", "Better / worse", "n"], lines),
   );
 }

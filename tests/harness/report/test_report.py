@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
 import json
 import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from chat_server import chatting
 from command import call
 from judges import chain_of, honest, mmar_with_criteria
 from made_up_run import write_run
-from reported import audible, chained, two_runs
+from reported import audible, chained, first, samples, two_runs
 
 from dtbench.harness.plan import Form
 from dtbench.harness.report.rows import pieces
-
-
-def first(page: Path) -> dict[str, Any]:
-    """The data of a report's first view."""
-    found = re.search(r'id="first">(.*?)</script>', page.read_text())
-    assert found is not None
-    return dict(json.loads(found[1]))
-
-
-def samples(page: Path) -> dict[str, Any]:
-    """The data of its samples."""
-    found = re.search(r'id="samples">(.*?)</script>', page.read_text())
-    assert found is not None
-    return dict(json.loads(gzip.decompress(base64.b64decode(found[1]))))
 
 
 @pytest.fixture

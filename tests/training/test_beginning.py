@@ -1,0 +1,89 @@
+"""`dtbench train` refuses what it cannot carry out before anything is evaluated or trained."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from command import call
+from training_rows import rows_file
+
+from dtbench.training import recipe as recipes
+from dtbench.training.beginning import check_rewards
+
+MINI = (recipes.OWN / "mini.toml").read_text()
+NO_ENGINE = "#!/bin/sh\nexit 1\n"
+
+
+def own(folder: Path, before: str, after: str) -> Path:
+    """The recipe mini with some of its text replaced."""
+    assert before in MINI
+    path = folder / "own.toml"
+    path.write_text(MINI.replace(before, after))
+    return path
+
+
+def engine(folder: Path) -> Path:
+    """A folder that looks like the environment of an engine, with nothing but this Python in it."""
+    place = folder / "engine"
+    (place / "bin").mkdir(parents=True)
+    (place / "bin" / "swift").write_text(NO_ENGINE)
+    (place / "bin" / "python").write_text(f'#!/bin/sh\nexec {sys.executable} -I -S "$@"\n')
+    for program in (place / "bin").iterdir():
+        program.chmod(0o755)
+    return place
+
+
+@pytest.mark.parametrize("name", recipes.names())
+def test_the_rewards_of_each_recipe_have_what_they_need(name: str) -> None:
+    check_rewards(recipes.read(name))
+
+
+WRONG = {
+    "a reward": ("hybrid = 1", "hybird = 1", "stage stage-1: unknown reward 'hybird'. Did you mean hybrid?"),
+    "no evaluator": ('evaluator = "mini events"', 'evaluator = ""', "stage stage-1: reward 'hybrid': no evaluator is"),
+    "a setting": ('consistency = "words"', 'consistancy = "words"', "rewards: unknown setting 'consistancy'."),
+    "a task": ('task = "mini"', 'task = "minni"', "minni"),
+    "an embedding": ('"ngrams"', '"n-grams"', "rewards: embedding = 'n-grams': unknown. Did you mean ngrams?"),
+}
+
+
+@pytest.mark.parametrize("dry", [True, False], ids=["dry run", "start"])
+@pytest.mark.parametrize("name", WRONG)
+def test_rewards_that_cannot_be_computed_are_one_line_before_anything_starts(
+    tmp_path: Path, name: str, dry: bool
+) -> None:
+    before, after, told = WRONG[name]
+    recipe = own(tmp_path, before, after)
+    more = ("--dry-run",) if dry else ("--engine", engine(tmp_path))
+    assert told in call("train", recipe, "--out", tmp_path / "run", *more).refusal()
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_embedding_whose_package_the_engine_lacks_is_told_before_anything_starts(tmp_path: Path) -> None:
+    recipe = own(tmp_path, 'embedding = "ngrams"', 'embedding = "BAAI/bge-m3"')
+    place = engine(tmp_path)
+    told = call("train", recipe, "--out", tmp_path / "run", "--engine", place).refusal()
+    assert f"embedding = 'BAAI/bge-m3': sentence-transformers is not in {place}" in told
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("lost", ["file", "clip", "answer"])
+def test_rows_that_cannot_be_trained_on_are_told_before_the_base_is_evaluated(tmp_path: Path, lost: str) -> None:
+    rows = rows_file(tmp_path, 4)
+    if lost == "file":
+        rows.unlink()
+    elif lost == "clip":
+        (tmp_path / "clips" / "3.wav").unlink()
+    else:
+        lines = [json.loads(line) for line in rows.read_text().splitlines()]
+        rows.write_text("".join(json.dumps({**line, "answer": "a horn"}) + "\n" for line in lines))
+    recipe = own(tmp_path, 'data = ["mini-train-2"]', f'data = ["mini-train-2", "{rows}"]')
+    done = call("train", recipe, "--out", tmp_path / "run", "--engine", engine(tmp_path))
+    told = {"file": "there is no such file", "clip": "the row r3 names the clip", "answer": "is none of the choices"}
+    (line,) = done.err.splitlines()
+    assert told[lost] in line
+    assert str(rows) in line
+    assert not (tmp_path / "run" / "train.json").exists()

@@ -1,0 +1,70 @@
+"""What is refused before anything starts: found later, it would have cost the evaluation of the base, and so hours."""
+
+from __future__ import annotations
+
+import subprocess
+from collections import deque
+from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
+
+from dtbench.harness import registry
+from dtbench.harness.errors import UserError, nearest
+from dtbench.training.data import split_of
+from dtbench.training.prepare import rows_of_stage
+from dtbench.training.recipe import Recipe, Stage
+from dtbench.training.rewards import RewardSettings, check, reward_settings
+from dtbench.training.rewards.settings import NGRAMS
+
+NEAR = ("evaluator", "embedding", "hybrid")
+"""Rewards that ask how near two chains are as texts; the first of them where the evaluator fails."""
+_FIND = "import importlib.util, sys; sys.exit(importlib.util.find_spec('sentence_transformers') is None)"
+
+
+def check_rewards(recipe: Recipe) -> None:
+    """A UserError for rewards that there are not, or that lack what they need; no network is asked."""
+    settings = reward_settings(recipe.rewards)
+    for stage in recipe.stage:
+        try:
+            check(list(stage.rewards), settings)
+        except UserError as error:
+            raise UserError(f"stage {stage.name}: {error}") from None
+    if settings.task:
+        registry.task(settings.task)
+    if _may_be_meant(NGRAMS, settings.embedding):
+        raise UserError(
+            f"rewards: embedding = {settings.embedding!r}: unknown. {nearest(settings.embedding, [NGRAMS])}"
+        )
+
+
+def check_place(recipe: Recipe, place: Path) -> None:
+    """A UserError where the engine's environment lacks the package of the recipe's embedding."""
+    settings = reward_settings(recipe.rewards)
+    if not _is_model(settings) or not any(name in NEAR for stage in recipe.stage for name in stage.rewards):
+        return
+    done = subprocess.run([str(place / "bin" / "python"), "-c", _FIND], check=False)
+    if done.returncode:
+        raise UserError(
+            f"rewards: embedding = {settings.embedding!r}: sentence-transformers is not in {place}, where rewards are "
+            f"computed. Install 'dtbench[embedding]' there, name an endpoint by its URL, or take {NGRAMS!r}."
+        )
+
+
+def check_rows(stages: Iterable[Stage], clips: Path) -> None:
+    """An error for a file of rows that is not there or cannot be trained on, and for a clip that is not there."""
+    for stage in stages:
+        for source in stage.data:
+            if split_of(source) is None:  # the splits of mini are made when they are asked for
+                deque(islice(rows_of_stage([source], clips), stage.questions), maxlen=0)
+
+
+def _is_model(settings: RewardSettings) -> bool:
+    return settings.embedding != NGRAMS and "://" not in settings.embedding
+
+
+def _may_be_meant(known: str, name: str) -> bool:
+    """Whether it is a slip of the pen: near the known name, and neither a folder nor an address."""
+    import difflib
+
+    far = name == known or "/" in name or Path(name).exists()
+    return not far and bool(difflib.get_close_matches(name.lower(), [known], cutoff=0.6))
