@@ -74,9 +74,9 @@ def evaluate(exam: Exam, evaluation: Evaluation) -> None:
     done = subprocess.run(command, check=False, stdout=subprocess.DEVNULL, env=dict(os.environ))
     if done.returncode == INTERRUPTED:
         raise KeyboardInterrupt
-    if done.returncode:
+    if done.returncode or not is_done(exam):  # whoever writes into a closed pipe ends with 0
         raise MachineryError(
-            f"the evaluation {exam.folder} ended with exit {done.returncode}, for the reason above. "
+            f"the evaluation {exam.folder} ended with exit {done.returncode} and is not done, for the reason above. "
             f"Once that is mended, the same command goes on with it."
         )
 
