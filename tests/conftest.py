@@ -1,11 +1,18 @@
-"""The rule that CI skips no test that needs an engine or a browser."""
+"""What holds for all tests: Ctrl-C reaches what they start, and CI skips none that needs an engine or a browser."""
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Generator
 
 import pytest
 from required import failed_if_skipped
+
+
+def pytest_configure() -> None:
+    """A job in a shell's background ignores Ctrl-C, and so would everything that it starts."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)
