@@ -28,6 +28,10 @@ ArmName = Annotated[
 EnginePlace = Annotated[
     Path | None, typer.Option("--engine", metavar="DIR", help="The environment that ms-swift is installed in.")
 ]
+ReuseOf = Annotated[
+    Path | None,
+    typer.Option("--reuse", metavar="RUN", help="Take from this run what would come out the same: base, first stages."),
+]
 Dry = Annotated[bool, typer.Option("--dry-run", help="Print the engine's command of every stage, and run nothing.")]
 
 
@@ -38,6 +42,7 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
     seed: SeedOf = None,
     arm: ArmName = None,
     engine: EnginePlace = None,
+    reuse: ReuseOf = None,
     dry_run: Dry = False,
     as_json: AsJson = False,
 ) -> None:
@@ -52,7 +57,7 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
     if dry_run:
         _print_commands(chosen, out)
         return
-    table = _carry_out(chosen, out, engine, quiet=as_json)
+    table = _carry_out(chosen, out, engine, reuse, quiet=as_json)
     if as_json:
         typer.echo(json.dumps(table))
     else:
@@ -90,12 +95,13 @@ def _quoted(value: str) -> str:
     return value if value.startswith("${") else shlex.quote(value)
 
 
-def _carry_out(recipe: Recipe, out: Path, engine: Path | None, *, quiet: bool) -> dict[str, Any]:
+def _carry_out(recipe: Recipe, out: Path, engine: Path | None, reuse: Path | None, *, quiet: bool) -> dict[str, Any]:
     from dtbench.harness.interrupts import terminable
     from dtbench.harness.run_lock import RunLock
     from dtbench.training import beginning, engine_place, state
     from dtbench.training.engines.contract import engine as engine_of
     from dtbench.training.layout import Layout
+    from dtbench.training.reuse import reuse as take
     from dtbench.training.stages import Course, job_of
 
     beginning.check_rewards(recipe)
@@ -109,8 +115,10 @@ def _carry_out(recipe: Recipe, out: Path, engine: Path | None, *, quiet: bool) -
         opened = state.opened(layout.state, recipe)
         waiting = [one for one in recipe.stage if not opened.reached(one.name, state.PREPARED)]
         beginning.check_rows(waiting, layout.clips)
-        opened.write()
         say, show = _teller(quiet=quiet)
+        for line in take(recipe, layout, opened, reuse) if reuse is not None else ():
+            say(line)
+        opened.write()
         with terminable():
             return Course(recipe, layout, place, opened, say, show).run()
     finally:

@@ -120,6 +120,18 @@ def test_a_finished_run_is_told_again_and_nothing_of_it_is_redone(
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
+def test_a_run_that_takes_everything_from_another_trains_nothing_and_tells_the_same(
+    trained: tuple[Layout, dict[str, Any], Sequence[str]], tmp_path: Path
+) -> None:
+    layout, table, _ = trained
+    code, out, err = ended(train(layout.root.parent / "short.toml", tmp_path / "run", "--reuse", str(layout.root)))
+    assert code == 0, err
+    assert json.loads(out.replace(str(tmp_path / "run"), str(layout.root))) == table
+    assert not (tmp_path / "run" / "stage-1" / "engine" / "checkpoint-6").exists()
+    held = json.loads((tmp_path / "run" / "train.json").read_text())
+    assert [line.partition(":")[0] for line in held["starts"][-1]["reused"]] == ["base", "stage-1", "stage-2"]
+
+
 def test_the_report_shows_every_evaluation_every_curve_and_every_pair_of_a_training(
     trained: tuple[Layout, dict[str, Any], Sequence[str]], tmp_path: Path
 ) -> None:

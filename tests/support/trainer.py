@@ -22,7 +22,7 @@ title = "mini, a few steps a stage"
 model = "{model}"
 engine = "swift"
 model_type = "qwen3_omni_moe"
-prompt = "{{question}}\\n{{options}}\\nthink and answer ."
+prompt = "{{question}}\\n{{options}}\\ndescribe the audio in think tags then write how ."
 
 [training]
 advantages = "gdpo"
@@ -113,9 +113,9 @@ def begun(recipe: Path, out: Path) -> Layout:
     return layout
 
 
-def train(recipe: Path, out: Path, **environment: str) -> subprocess.Popen[str]:
+def train(recipe: Path, out: Path, *options: str, **environment: str) -> subprocess.Popen[str]:
     """`dtbench train` in a process of its own."""
-    own = f"import sys; sys.argv = ['dtbench', *{['train', str(recipe), '--out', str(out), '--json']!r}]"
+    own = f"import sys; sys.argv = ['dtbench', *{['train', str(recipe), '--out', str(out), '--json', *options]!r}]"
     code = f"{own}; from dtbench.harness.cli.main import main; main()"
     environment = {
         **os.environ,
