@@ -151,6 +151,7 @@ def environment(job: Job) -> dict[str, str]:
         "DTBENCH_REWARDS": str(job.rewards),
         WHERE: str(job.stopped),
         "ENABLE_AUDIO_OUTPUT": "0",  # only the thinker is trained and saved
+        "swift_audio_load_backend": "soundfile_pyav",  # as vLLM does; librosa compiles for 15 s at the first clip
         "OMP_NUM_THREADS": str(machines.threads),
     }
     if machines.processes > 1 or machines.nodes > 1:
