@@ -66,8 +66,8 @@ def _alike(before: Recipe, now: Recipe, held: state.State) -> Iterator[Stage]:
 
 
 def _differing(before: Recipe, now: Recipe, names: tuple[str, ...] | list[str]) -> list[str]:
-    plain = [{name: value for name, value in _plain(each).items() if name in names} for each in (before, now)]
-    return sorted(state.differences(*plain))
+    one, other = ({name: value for name, value in _plain(each).items() if name in names} for each in (before, now))
+    return sorted(state.differences(one, other))
 
 
 def _plain(value: Recipe | Stage) -> Mapping[str, Any]:

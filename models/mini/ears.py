@@ -46,4 +46,4 @@ def missed(head: Any, clips: Any, true: Any) -> Any:
     """How far the words that the head reads are from the true ones."""
     from torch.nn import functional as f
 
-    return f.binary_cross_entropy_with_logits(head(clips).float(), true.float())
+    return f.binary_cross_entropy_with_logits(head(clips), true.float())

@@ -37,13 +37,16 @@ def make(seed: int, recipe: Recipe, folder: Path, say: Say, part: Part) -> None:
     dev = trial.trial([made(slot) for slot in slots(BASE)[-trial.SIZE :]]) if first else None
     say(f"{recipe.clips} clips ready after {time.monotonic() - started:.0f} s")
     losses = []
-    for step in range(1, recipe.steps + 1):
+    whole = recipe.steps + recipe.more
+    for step in range(1, whole + 1):
+        if step == recipe.steps + 1:
+            training.go_side_by_side()
         places, lessons = training.lessons(items)
         clips = list(places)
         losses.append(training.learn(torch.from_numpy(heard[clips]).float(), torch.from_numpy(true[clips]), lessons))
         if step % 100 == 0:
             say(f"{step} loss {sum(losses[-100:]) / 100:.4f} after {time.monotonic() - started:.0f} s")
-        if dev is not None and (step % 500 == 0 or step == recipe.steps):
+        if dev is not None and (step % 500 == 0 or step == whole):
             say(f"{step} {json.dumps(dev.marks(training.thinker))}")
             save(training.model, folder)
     if first:

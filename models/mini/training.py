@@ -25,11 +25,15 @@ class Recipe:
     """What decides the outcome, beside the seed."""
 
     steps: int = 1800
+    """In which tasks are taught by themselves."""
+    more: int = 600
+    """Steps in which they are taught side by side."""
     rows: int = 24
     clips: int = 12_000
     rate: float = 1.5e-3
+    more_rate: float = 8e-4
     last_rate: float = 0.05
-    """As a part of the first."""
+    """As a part of the first, at the end of either."""
     warm_up: int = 100
     balance: float = 0.01
     """How much an uneven use of the experts costs."""
@@ -38,8 +42,12 @@ class Recipe:
     decay: float = 0.02
     questions: float = 1.0
     """About each clip, on average."""
+    more_questions: float = 0.5
+    """The same where tasks stand side by side."""
     texts: float = 1.0
-    """Lessons without a clip beside each, on average."""
+    """Lessons of text beside each, on average."""
+    more_texts: float = 2.5
+    """The same where tasks stand side by side."""
     questioned: float = 1.0
     """The part of the clips that questions are asked about."""
 
@@ -65,7 +73,6 @@ class Training:
 
     def __init__(self, seed: int, recipe: Recipe, part: Part = ALONE) -> None:
         import numpy as np
-        import torch
 
         self.recipe = recipe
         self.model = build(seed)
@@ -80,17 +87,29 @@ class Training:
         taught = [p for name, p in self.thinker.named_parameters() if not name.startswith("visual")]
         taught += self._head.parameters()
         self._taught = taught
-        self._optimizer = torch.optim.AdamW(taught, lr=recipe.rate, betas=(0.9, 0.98), weight_decay=recipe.decay)
+        self._optimizer = self._new_optimizer()
         for layer in self.thinker.model.layers:
             layer.mlp.gate.register_forward_hook(lambda _, __, told: self._balance.append(told))
         quick_attention(self.thinker)
 
+    def _new_optimizer(self) -> Any:
+        import torch
+
+        return torch.optim.AdamW(self._taught, betas=(0.9, 0.98), weight_decay=self.recipe.decay)
+
+    def go_side_by_side(self) -> None:
+        """From here on tasks stand side by side, and the learning rate rises once more."""
+        self._teacher.side_by_side = True
+        self._optimizer = self._new_optimizer()
+        self._ready = []
+        self._step = 0
+
     def rate(self) -> float:
         """The learning rate of the coming step."""
-        recipe = self.recipe
-        done = self._step / recipe.steps
+        recipe, second = self.recipe, self._teacher.side_by_side
+        done = self._step / (recipe.more if second else recipe.steps)
         cosine = recipe.last_rate + (1 - recipe.last_rate) * (1 + math.cos(math.pi * done)) / 2
-        return recipe.rate * min(1.0, (self._step + 1) / recipe.warm_up) * cosine
+        return (recipe.more_rate if second else recipe.rate) * min(1.0, (self._step + 1) / recipe.warm_up) * cosine
 
     def lessons(self, items: Sequence[Item]) -> tuple[Sequence[int], Batch]:
         """Some of the clips, and lessons about them."""
@@ -102,10 +121,14 @@ class Training:
     def _some_batches(self, items: Sequence[Item]) -> list[Sequence[Row]]:
         """Batches of rows that are about equally long, in any order."""
         count = self.recipe.rows // self._part.whole
+        recipe = self.recipe
+        questions, texts = recipe.questions, recipe.texts
+        if self._teacher.side_by_side:
+            questions, texts = recipe.more_questions, recipe.more_texts
         rows = []
         for number in self._dice.integers(len(items), size=_TOGETHER * count).tolist():
-            questions = self._about(self.recipe.questions) if number < self.recipe.questioned * len(items) else 0
-            rows.append((number, self._teacher.about(items[number], questions, self._about(self.recipe.texts))))
+            asked = self._about(questions) if number < recipe.questioned * len(items) else 0
+            rows.append((number, self._teacher.about(items[number], asked, self._about(texts))))
         rows.sort(key=lambda row: sum(len(lesson.given) + len(lesson.said) for lesson in row[1]))
         batches = [rows[start : start + count] for start in range(0, len(rows), count)]
         return [batches[place] for place in self._dice.permutation(len(batches))]
@@ -122,11 +145,10 @@ class Training:
             group["lr"] = self.rate()
         self._balance.clear()
         asked = lessons.wanted >= 0
-        with torch.autocast("cpu", torch.bfloat16):
-            clips = hear(self.thinker.audio_tower, heard)
-            told = self.thinker.lm_head(understand_heard(self.thinker, clips, lessons)[asked])
-            unheard = missed(self._head, clips, sounds)
-        loss = f.cross_entropy(told.float(), lessons.wanted[asked])
+        clips = hear(self.thinker.audio_tower, heard)
+        told = self.thinker.lm_head(understand_heard(self.thinker, clips, lessons)[asked])
+        unheard = missed(self._head, clips, sounds)
+        loss = f.cross_entropy(told, lessons.wanted[asked])
         used = sum(_unevenness(*router) for router in self._balance) / len(self._balance)
         self._optimizer.zero_grad(set_to_none=False)
         (loss + self.recipe.balance * used + self.recipe.ears * unheard).backward()

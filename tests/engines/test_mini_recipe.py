@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,28 +38,67 @@ def heard(items: Sequence[Item]) -> Any:
     return torch.from_numpy(features(items)).float()
 
 
-def test_no_question_about_a_clip_has_a_chain_of_thought(items: Sequence[Item]) -> None:
-    from dtbench.models.mini.language import NUMBERS, THINK
+def told(tokens: Sequence[int]) -> str:
+    from dtbench.models.mini.language import WORDS
+
+    return " ".join(WORDS[token] for token in tokens)
+
+
+@pytest.mark.parametrize("side_by_side", [False, True])
+def test_no_question_about_a_clip_has_a_chain_of_thought(items: Sequence[Item], side_by_side: bool) -> None:
+    """Of a clip that is heard, a description or an answer is all that is said; reasoning is over notes of others."""
     from dtbench.models.mini.lessons import Teacher
 
     teacher = Teacher(0)
-    describe, think = NUMBERS["describe"], NUMBERS[THINK]
-    lessons = [lesson for _ in range(20) for item in items for lesson in teacher.about(item, 2, 1)]
-    asked = [lesson for lesson in lessons if lesson.heard and lesson.given[0] != describe]
-    assert len(asked) == 1600
-    assert any(think in lesson.said for lesson in lessons if not lesson.heard)
-    for lesson in asked:
-        assert len(lesson.said) == 2
-        assert think not in (*lesson.given, *lesson.said)
+    teacher.side_by_side = side_by_side
+    kinds: Counter[str] = Counter()
+    for item in [*items] * 20:
+        for lesson in teacher.about(item, 2, 2):
+            given, said = told(lesson.given), told(lesson.said).removesuffix(" <|im_end|>")
+            if "answer is" in said or said == "</think>":
+                kinds["reasoning behind a clip" if lesson.heard else "reasoning"] += 1
+                assert " i hear first " in given
+                assert item.description not in given
+            elif lesson.heard and item.description in said:
+                kinds["description"] += 1
+                assert "describe the audio" in given
+                if "then say" not in given:
+                    thought = f"<think> {item.description}"
+                    assert said in {item.description, thought, f"{thought} </think>"}
+            elif lesson.heard:
+                kinds["answer"] += 1
+                assert given.endswith("answer directly . <|im_end|> <|im_start|> assistant")
+                assert len(said.split()) == 1
+            else:
+                kinds["text"] += 1
+    assert kinds["description"] == 800
+    assert kinds["answer"] == 1600
+    assert min(kinds.values()) > 100
+    assert ("reasoning behind a clip" in kinds) is side_by_side
 
 
-def test_every_lesson_is_in_the_words_of_the_tokenizer(items: Sequence[Item]) -> None:
+def test_three_of_four_thoughts_that_begin_with_notes_end_with_them(items: Sequence[Item]) -> None:
+    from dtbench.models.mini.lessons import Teacher
+
+    teacher = Teacher(1)
+    teacher.side_by_side = True
+    lessons = [lesson for item in [*items] * 20 for lesson in teacher.about(item, 0, 3)]
+    begun = [
+        told(lesson.said) for lesson in lessons if told(lesson.given).endswith(" .") and "<think>" in told(lesson.given)
+    ]
+    assert len(begun) > 500
+    assert sum(said.startswith("</think>") for said in begun) / len(begun) == pytest.approx(0.75, abs=0.05)
+
+
+@pytest.mark.parametrize("side_by_side", [False, True])
+def test_every_lesson_is_in_the_words_of_the_tokenizer(items: Sequence[Item], side_by_side: bool) -> None:
     from dtbench.models.mini.language import UNKNOWN, WORDS, tokenizer, tokens
     from dtbench.models.mini.lessons import Teacher
 
-    read = tokenizer()
+    read, teacher = tokenizer(), Teacher(3)
+    teacher.side_by_side = side_by_side
     for item in items:
-        for lesson in Teacher(3).about(item, 1, 2):
+        for lesson in teacher.about(item, 1, 2):
             words = " ".join(WORDS[token] for token in (*lesson.given, *lesson.said))
             assert read(words).input_ids == tokens(words) == [*lesson.given, *lesson.said]
             assert UNKNOWN not in words
@@ -85,7 +125,9 @@ def test_the_quick_forward_gives_what_the_classes_of_transformers_give(
     from dtbench.models.mini.forward import understand
     from dtbench.models.mini.lessons import Teacher
 
-    rows = [Teacher(0).about(item, 2, 2) for item in items[:3]]
+    teacher = Teacher(0)
+    teacher.side_by_side = True
+    rows = [teacher.about(item, 2, 2) for item in items[:3]]
     with torch.inference_mode():
         together = thinker.lm_head(understand(thinker, heard[:3], batch(rows)))
         for row, lessons in enumerate(rows):
@@ -131,6 +173,21 @@ def test_the_loss_falls_within_a_few_steps_and_is_the_same_for_the_same_seed(ite
         losses.append(found)
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)
     assert sum(losses[0][-3:]) < 0.9 * sum(losses[0][:3])
+
+
+def test_side_by_side_the_learning_rate_rises_once_more_and_falls_again() -> None:
+    from dtbench.models.mini.training import Recipe, Training
+
+    training = Training(0, Recipe(steps=20, more=10, warm_up=2, rate=1e-3, more_rate=5e-4, last_rate=0.1))
+    rates = []
+    for steps in (20, 10):
+        for training._step in range(steps):
+            rates.append(training.rate())
+        training.go_side_by_side()
+    first, second = rates[:20], rates[20:]
+    assert (max(first), max(second)) == pytest.approx((1e-3, 5e-4), rel=0.05)
+    assert (first[-1], second[-1]) == pytest.approx((1e-4, 5e-5), rel=0.3)
+    assert second[0] < second[1]
 
 
 def test_the_words_for_each_token_of_a_clip_are_those_of_the_sound_in_it(items: Sequence[Item]) -> None:

@@ -88,16 +88,16 @@ def test_a_stage_that_was_not_finished_is_not_taken(finished: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("other", "told"),
     [
-        ({"model": "org/other"}, "nothing there is as here: model differ."),
-        ({"prompt": "{question} {options}"}, "nothing there is as here: prompt differ."),
+        (dataclasses.replace(recipe_of(), model="org/other"), r"nothing there is as here: model differ\."),
+        (dataclasses.replace(recipe_of(), prompt="{question} {options}"), r"nothing there is as here: prompt differ\."),
     ],
     ids=["model", "prompt"],
 )
-def test_another_base_is_refused_in_one_line(finished: Path, tmp_path: Path, change: dict[str, str], told: str) -> None:
+def test_another_base_is_refused_in_one_line(finished: Path, tmp_path: Path, other: Recipe, told: str) -> None:
     with pytest.raises(UserError, match=told):
-        taken(dataclasses.replace(recipe_of(), **change), tmp_path / "run", finished)
+        taken(other, tmp_path / "run", finished)
     assert not (tmp_path / "run" / "base").exists()
 
 
