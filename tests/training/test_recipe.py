@@ -77,12 +77,12 @@ def test_both_stages_of_a_recipe_have_the_same_figures_but_for_what_learns_in_mi
         ('engine = "swift"', 'engine = "swfit"', "engine = 'swfit': unknown. Did you mean swift?"),
         ("batch = 80", "batch = 81", "batch = 81: a multiple of generations = 8."),
         ("batch = 80", "batch = 120", "batch = 120: a multiple of 80 is expected"),
-        ("steps = 130", "steps = 130\nepochs = 1", "either steps or epochs is expected."),
-        ("steps = 130", "steps = 0", "more than 0 steps or epochs are expected."),
+        ("steps = 20", "steps = 20\nepochs = 1", "either steps or epochs is expected."),
+        ("steps = 20", "steps = 0", "more than 0 steps or epochs are expected."),
         ('name = "stage-2"', 'name = "stage-1"', "stage 'stage-1': another name is expected"),
         ('name = "stage-2"', 'name = "base"', "stage 'base': another name is expected"),
         ('name = "stage-2"', 'name = "../x"', "stage '../x': another name is expected"),
-        ("{question}\\n{options}\\nthink", "{question}\\nthink", "prompt: {options} is missing in it."),
+        ('prompt = "{question}\\n{options}', 'prompt = "{question}', "prompt: {options} is missing in it."),
         ('data = ["mini-train-1"]', "data = []", "at least one reward and one source of data are expected."),
         ('data = ["mini-train-1"]', 'data = "mini-train-1"', "data = 'mini-train-1': a list is expected."),
         ('tasks = ["mini"]', 'tasks = ["mmar"]', "describe = true: only clips of the task mini are described."),
@@ -97,13 +97,13 @@ def test_a_mistake_in_a_recipe_is_one_clear_line(tmp_path: Path, before: str, af
 
 
 def test_a_stage_may_differ_in_how_it_is_trained(tmp_path: Path) -> None:
-    path = changed(tmp_path, ("steps = 70  ", "steps = 70\ntraining = { learning_rate = 1e-5 }\n"))
+    path = changed(tmp_path, ("steps = 50  ", "steps = 50\ntraining = { learning_rate = 1e-5 }\n"))
     recipe = recipes.read(str(path))
-    assert [recipe.training_of(stage).learning_rate for stage in recipe.stage] == [2e-4, 1e-5]
+    assert [recipe.training_of(stage).learning_rate for stage in recipe.stage] == [1e-4, 1e-5]
 
 
 def test_what_a_stage_differs_in_is_read_as_strictly(tmp_path: Path) -> None:
-    path = changed(tmp_path, ("steps = 70  ", "steps = 70\ntraining = { rate = 1e-5 }\n"))
+    path = changed(tmp_path, ("steps = 50  ", "steps = 50\ntraining = { rate = 1e-5 }\n"))
     with pytest.raises(UserError, match="stage stage-2: unknown setting 'rate'"):
         recipes.read(str(path))
 
