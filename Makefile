@@ -5,7 +5,7 @@ SETUP := pyproject.toml $(addprefix tests/setup/,environment.py installer.py rep
 
 TRAIN_SETUP := pyproject.toml $(addprefix tests/setup/,environment.py installer.py repairs.py train-constraints.in train-constraints.txt)
 
-.PHONY: demo test check lint bench architectures vllm browser train-env clean
+.PHONY: demo test check lint bench architectures proof vllm browser train-env clean
 
 demo: .venv/.demo  ## the model in the box answers the benchmark in the box, anew each time
 	@rm -rf results/runs/demo-local results/runs/demo-vllm
@@ -27,6 +27,18 @@ bench: .venv/.dev  ## how long things take
 
 architectures: vllm  ## every architecture of the tiny checkpoints, where `make test` takes five
 	DTBENCH_ALL_ARCHITECTURES=1 $(BIN)/python -m pytest tests/engines/test_architectures.py
+
+# One run is whole before others take over what would come out the same; what is done is not done again.
+PROOF := results/runs/proof
+proof: .venv/.demo train-env  ## the proof in miniature: three seeds, every arm, one table; hours on two cores, and it goes on where it was stopped
+	$(BIN)/dtbench train mini --seed 0 --out $(PROOF)/0
+	@set -e; for seed in 1 2; do \
+	  $(BIN)/dtbench train mini --seed $$seed --out $(PROOF)/$$seed --reuse $(PROOF)/0; \
+	done; \
+	for arm in long-stage-1 hybrid accuracy-only format-accuracy; do for seed in 0 1 2; do \
+	  $(BIN)/dtbench train mini --arm $$arm --seed $$seed --out $(PROOF)/$$arm-$$seed --reuse $(PROOF)/$$seed; \
+	done; done
+	$(BIN)/python -m dtbench.training.proof $(PROOF)/*
 
 vllm: .venv/.engines  ## vLLM for CPU into .venv, for tests
 
