@@ -22,7 +22,8 @@ from dtbench.training.layout import BASE, Layout
 from dtbench.training.recipe import Recipe, Stage
 
 _OF_BASE = ("model", "prompt", "evaluation")
-_NOT_OF_STAGES = {"title", "arm", "stage"}
+_NOT_OF_STAGES = {"title", "arm", "stage", "training"}
+"""`training` is compared as each stage has it: where a figure was written does not matter."""
 _LEFT = shutil.ignore_patterns("checkpoint-*")
 
 
@@ -60,7 +61,7 @@ def _alike(before: Recipe, now: Recipe, held: state.State) -> Iterator[Stage]:
     if _differing(before, now, names):
         return
     for one, other in zip(before.stage, now.stage, strict=False):
-        if _plain(one) != _plain(other) or held.stages[one.name] != state.DONE:
+        if _trained(before, one) != _trained(now, other) or held.stages[one.name] != state.DONE:
             return
         yield other
 
@@ -68,6 +69,11 @@ def _alike(before: Recipe, now: Recipe, held: state.State) -> Iterator[Stage]:
 def _differing(before: Recipe, now: Recipe, names: tuple[str, ...] | list[str]) -> list[str]:
     one, other = ({name: value for name, value in _plain(each).items() if name in names} for each in (before, now))
     return sorted(state.differences(one, other))
+
+
+def _trained(recipe: Recipe, stage: Stage) -> Mapping[str, Any]:
+    """A stage with every figure of its training."""
+    return _plain(dataclasses.replace(stage, training=dataclasses.asdict(recipe.training_of(stage))))
 
 
 def _plain(value: Recipe | Stage) -> Mapping[str, Any]:

@@ -66,6 +66,18 @@ def test_what_would_come_out_the_same_is_taken_and_nothing_else(
         assert not list((tmp_path / "run" / "stage-1" / "engine").iterdir())
 
 
+def test_a_figure_of_training_may_stand_with_the_recipe_or_with_the_stage(finished: Path, tmp_path: Path) -> None:
+    recipe = recipe_of()
+    first, second = recipe.stage
+    rate = recipe.training.learning_rate
+    other = dataclasses.replace(
+        recipe,
+        training=dataclasses.replace(recipe.training, learning_rate=2 * rate),
+        stage=(dataclasses.replace(first, training={**first.training, "learning_rate": rate}), second),
+    )
+    assert taken(other, tmp_path / "run", finished)[0] == ["base", "stage-1"]
+
+
 def test_what_was_begun_here_stays_and_a_second_start_takes_nothing(finished: Path, tmp_path: Path) -> None:
     begun = tmp_path / "run" / "stage-1" / "questions.jsonl"
     begun.parent.mkdir(parents=True)
