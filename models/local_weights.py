@@ -26,8 +26,8 @@ _LISTENERS = {
     "Qwen3OmniMoeThinkerForConditionalGeneration": "Qwen3OmniMoeProcessor",
 }
 """Their processors, of which only the parts that read and hear are loaded."""
-_OUT_OF_MEMORY = ("can't allocate memory", "out of memory")
-"""What torch says where there is no error of its own for it: on CPUs and on Apple's GPUs."""
+_OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "could not create a primitive")
+"""What torch says where there is no error of its own for it: on CPUs, on Apple's GPUs, and from oneDNN on CPUs."""
 
 _SMALL = 20_000_000
 """Weights below which threads wait for each other longer than they compute: a model of two million took 6 minutes on
