@@ -11,8 +11,9 @@ demo: .venv/.demo  ## the model in the box answers the benchmark in the box, ane
 	@rm -rf results/runs/demo-local results/runs/demo-vllm
 	$(BIN)/dtbench demo
 
+# Two files at a time, and no more on larger machines: each may hold an engine in memory, most of which use one core.
 test: vllm browser train-env  ## every test, those against real engines and a real browser included where they can be had
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --durations 15
 
 check: lint test  ## what has to pass before a commit
 

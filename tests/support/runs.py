@@ -21,7 +21,7 @@ from dtbench.harness.store import StoredRun
 
 Arguments = tuple[str | Path, ...]
 Script = Mapping[str, Any]
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds after which what a test waits for is not going to happen."""
 
 

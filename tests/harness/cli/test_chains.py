@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from chat_server import Asked, Turn, chatting
 from command import Done, call
-from runs import audible_data, interrupt, started, wait_until
+from runs import PATIENCE, audible_data, interrupt, started, wait_until
 from training_rows import CHOICES, made_rows, without_chain
 
 from dtbench.harness.store import StoredRun
@@ -163,7 +163,7 @@ def test_stopped_anywhere_the_same_command_goes_on(tmp_path: Path, signal: str) 
         with started(*arguments[1:], command="chains") as process:
             wait_until(lambda: sum(len(list(_records(out, step))) for step in ("caption", "chain")) >= 7)
             process.kill() if signal == "kill" else interrupt(process)
-            process.communicate(timeout=20)
+            process.communicate(timeout=PATIENCE)
         kept = {step: {record["id"] for record in _records(out, step)} for step in ("caption", "chain")}
         asked = len(chat.asked)
         assert call(*map(str, arguments)).code == 0

@@ -53,7 +53,7 @@ def test_interrupted_it_ends_with_130_and_says_nothing(tmp_path: Path) -> None:
         assert running.stdout is not None
         assert running.stdout.readline() == b"waiting\n"
         running.send_signal(signal.SIGINT)
-        out, err = running.communicate(timeout=30)
+        out, err = running.communicate(timeout=60)
     assert (running.returncode, out, err) == (130, b"", b"")
 
 
