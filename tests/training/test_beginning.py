@@ -11,7 +11,7 @@ from command import call
 from training_rows import rows_file
 
 from dtbench.training import recipe as recipes
-from dtbench.training.beginning import check_rewards
+from dtbench.training.beginning import check_place, check_rewards
 
 MINI = (recipes.OWN / "mini.toml").read_text()
 NO_ENGINE = "#!/bin/sh\nexit 1\n"
@@ -25,12 +25,15 @@ def own(folder: Path, before: str, after: str) -> Path:
     return path
 
 
-def engine(folder: Path) -> Path:
-    """A folder that looks like the environment of an engine, with nothing but this Python in it."""
+def engine(folder: Path, *modules: str) -> Path:
+    """A folder that looks like the environment of an engine, with nothing but this Python and empty modules in it."""
     place = folder / "engine"
     (place / "bin").mkdir(parents=True)
     (place / "bin" / "swift").write_text(NO_ENGINE)
-    (place / "bin" / "python").write_text(f'#!/bin/sh\nexec {sys.executable} -I -S "$@"\n')
+    (place / "bin" / "python").write_text(f'#!/bin/sh\nPYTHONPATH={place} exec {sys.executable} -S "$@"\n')
+    for module in modules:
+        (place / module).mkdir(parents=True)
+        (place / module / "__init__.py").write_text("raise SystemExit('this is not to be run')")
     for program in (place / "bin").iterdir():
         program.chmod(0o755)
     return place
@@ -68,6 +71,35 @@ def test_an_embedding_whose_package_the_engine_lacks_is_told_before_anything_sta
     told = call("train", recipe, "--out", tmp_path / "run", "--engine", place).refusal()
     assert f"embedding = 'BAAI/bge-m3': sentence-transformers is not in {place}" in told
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "there"),
+    [
+        ("minilm/model", ()),
+        ("minilm/model", ("minilm",)),
+        ("", ()),
+        ("minilm", ("minilm",)),
+        ("minilm/../x", ("minilm",)),
+    ],
+)
+def test_a_package_without_the_model_is_told_before_anything_starts(
+    tmp_path: Path, name: str, there: tuple[str, ...]
+) -> None:
+    recipe = own(tmp_path, 'embedding = "ngrams"', f'embedding = "package:{name}"')
+    place = engine(tmp_path, "sentence_transformers", *there)
+    told = call("train", recipe, "--out", tmp_path / "run", "--engine", place).refusal()
+    package, _, inside = name.partition("/")
+    assert f"the model {package}/{inside} is not in {place}" in told
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_model_that_is_in_its_package_is_no_reason_to_refuse(tmp_path: Path) -> None:
+    recipe = recipes.read(str(own(tmp_path, 'embedding = "ngrams"', 'embedding = "package:minilm/model"')))
+    place = engine(tmp_path, "sentence_transformers", "minilm")
+    (place / "minilm" / "model").mkdir()
+    (place / "minilm" / "model" / "config.json").write_text("{}")
+    check_place(recipe, place)
 
 
 @pytest.mark.parametrize("lost", ["file", "clip", "answer"])
