@@ -13,19 +13,12 @@ from dtbench.harness.errors import UserError, nearest
 from dtbench.training.data import split_of
 from dtbench.training.prepare import rows_of_stage
 from dtbench.training.recipe import Recipe, Stage
-from dtbench.training.rewards import RewardSettings, check, reward_settings
-from dtbench.training.rewards.sentence_model import PACKAGE
+from dtbench.training.rewards import RewardSettings, check, packaged, reward_settings
+from dtbench.training.rewards.packaged import PACKAGE, parts
 from dtbench.training.rewards.settings import NGRAMS
 
 NEAR = ("evaluator", "embedding", "hybrid")
 """Rewards that ask how near two chains are as texts; the first of them where the evaluator fails."""
-_LACKING = """
-import importlib.util, pathlib, sys
-found = importlib.util.find_spec(sys.argv[1])
-folders = [pathlib.Path(root) / sys.argv[2] for root in found.submodule_search_locations or ()] if found else []
-sys.exit(not folders or bool(sys.argv[2]) and not any((folder / "config.json").is_file() for folder in folders))
-"""
-"""Whether a package, or a model in it, is not there; run by another Python, the package itself is not."""
 
 
 def check_rewards(recipe: Recipe) -> None:
@@ -49,15 +42,14 @@ def check_place(recipe: Recipe, place: Path) -> None:
     settings = reward_settings(recipe.rewards)
     if not _is_model(settings) or not any(name in NEAR for stage in recipe.stage for name in stage.rewards):
         return
-    wanted = {"sentence-transformers": ("sentence_transformers", "")}
+    wanted: dict[str, tuple[str, ...]] = {"sentence-transformers": ("sentence_transformers",)}
     if settings.embedding.startswith(PACKAGE):
-        package, _, inside = settings.embedding.removeprefix(PACKAGE).partition("/")
-        wanted[f"the model {package}/{inside}"] = (package, inside or ".")
+        package, inside = parts(settings.embedding)
+        wanted[f"the model {package}/{inside}"] = (package, inside)
+    search = Path(packaged.__file__).read_text(encoding="utf-8")
     for what, arguments in wanted.items():
-        done = subprocess.run(
-            [str(place / "bin" / "python"), "-c", _LACKING, *arguments], check=False, capture_output=True
-        )
-        if done.returncode:
+        asked = [str(place / "bin" / "python"), "-c", search, *arguments]
+        if subprocess.run(asked, check=False, capture_output=True).returncode:
             raise UserError(
                 f"rewards: embedding = {settings.embedding!r}: {what} is not in {place}, where rewards are computed. "
                 f"Install 'dtbench[embedding]' and the model there, name an endpoint by its URL, or take {NGRAMS!r}."

