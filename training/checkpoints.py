@@ -37,6 +37,17 @@ def is_whole(checkpoint: Path) -> bool:
     return all(_as_long_as_told(file) for file in weights)
 
 
+def is_last(checkpoint: Path, steps: int | None) -> bool:
+    """Whether nothing is left to train after it: by the recipe's steps, or by what the trainer made of its epochs."""
+    if steps is not None:
+        return step_of(checkpoint) >= steps
+    try:
+        told = json.loads((checkpoint / "trainer_state.json").read_bytes())
+        return 0 < int(told["max_steps"]) <= int(told["global_step"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
 def drop_torn(engine: Path) -> list[str]:
     """Remove checkpoints that a killed process left behind; their names."""
     good = set(whole(engine))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,7 +113,7 @@ class Course:
             self.say(f"{stage.name}: {name} was not written whole, and is dropped")
         whole = checkpoints.whole(layout.engine)
         done = checkpoints.step_of(whole[0]) if whole else 0
-        if stage.steps is not None and done >= stage.steps:
+        if whole and checkpoints.is_last(whole[0], stage.steps):
             return
         if whole:
             self.say(f"{stage.name}: going on from step {done}")
@@ -140,11 +141,12 @@ class Course:
         if layout.stopped.exists():
             why = json.loads(layout.stopped.read_bytes())["why"]
             raise GuardError(f"{stage.name}: {why}")
-        if code:
-            raise MachineryError(
-                f"{stage.name}: the engine ended with exit {code}: {last_words(layout.log)} The whole log: "
-                f"{layout.log}. Once that is mended, the same command goes on from the last checkpoint."
-            )
+        if not code:
+            return
+        what = f"{stage.name}: the engine ended with exit {code}: {last_words(layout.log)} The whole log: {layout.log}."
+        if not any(checkpoints.is_last(one, stage.steps) for one in checkpoints.whole(layout.engine)):
+            raise MachineryError(f"{what} Once that is mended, the same command goes on from the last checkpoint.")
+        self.say(f"{what} Every step was done and is kept, so it goes on.")
 
     def _export(self, stage: Stage, layout: StageLayout) -> None:
         whole = checkpoints.whole(layout.engine)
@@ -173,10 +175,12 @@ def job_of(recipe: Recipe, stage: Stage, layout: Layout, resume: Path | None = N
 
 
 def last_words(log: Path) -> str:
-    """The last line of the log that names an error; the last of all where there is none."""
-    lines = [line.strip() for line in log.read_text(errors="replace")[-100_000:].splitlines() if line.strip()]
-    errors = [line for line in lines if "Error: " in line and "ChildFailedError" not in line]
-    return (errors or lines or ["it said nothing."])[-1][-300:]
+    """The last line of the log that says why; the last of all where none does."""
+    text = log.read_text(errors="replace")[-100_000:]
+    ended_from_outside = re.findall(r"\bSignal \d+ \(.*", text.rpartition("Root Cause")[2])  # torchrun's table
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    errors = [line for line in lines if re.search(r"(?<!ChildFailed)Error: |^terminate called", line)]
+    return (ended_from_outside or errors or lines or ["it said nothing."])[-1][-300:]
 
 
 def _refuse_other_shape(before: str, after: Path) -> None:

@@ -18,6 +18,7 @@ from dtbench.training import checkpoints
 from dtbench.training.engines.ms_swift import PLUGIN
 from dtbench.training.layout import Layout
 from dtbench.training.metrics import read
+from dtbench.training.stages import last_words
 
 pytestmark = pytest.mark.engine
 PATIENCE = 400.0
@@ -40,13 +41,39 @@ Thinker.forward = losing
 # A plug-in under which some forward passes hear less than others; the trainer's use no cache, those that answer do.
 DEAF = {"when": "torch.is_grad_enabled()", "what": "None"}
 HARD_OF_HEARING = {"when": "not named.get('use_cache')", "what": "0.1 * named['input_features']"}
+# A plug-in under which a process of the first stage aborts once everything is done, as one in many does by itself.
+ABORTING = """
+import atexit
+import os
+
+from torch import distributed
+
+
+def abort():
+    print("in a group at the end:", distributed.is_initialized(), flush=True)
+    os.abort()
+
+
+if "stage-1" in os.environ["DTBENCH_REWARDS"] and os.environ["RANK"] == "1":
+    atexit.register(abort)
+"""
+
+
+def with_plugin(folder: Path, text: str) -> tuple[str, str]:
+    """The change of a recipe that adds a plug-in to ours."""
+    plugin = folder / "another_plugin.py"
+    plugin.write_text(text)
+    return "[training]", f"[flags]\nexternal_plugins = ['{PLUGIN}', '{plugin}']\n[training]"
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Layout, dict[str, Any], Sequence[str]]:
-    """A run of two stages that was killed in the first one: its folder, its table, what was said after the kill."""
+    """A run of two stages that was killed in the first one, which then ends badly after its last step.
+
+    Its folder, its table, what the first stage's engine left.
+    """
     folder = tmp_path_factory.mktemp("train")
-    recipe, layout = short_recipe(folder), Layout(folder / "run")
+    recipe, layout = short_recipe(folder, with_plugin(folder, ABORTING)), Layout(folder / "run")
     first = train(recipe, layout.root)
     engine = layout.stage("stage-1").engine
     try:
@@ -75,6 +102,15 @@ def test_a_run_that_was_killed_goes_on_to_its_end_and_each_step_is_there_once(
     assert held["stages"] == [{"name": "stage-1", "state": "done"}, {"name": "stage-2", "state": "done"}]
     assert len(held["starts"]) == 2
     assert "checkpoint-99" not in left
+
+
+def test_an_engine_that_ends_badly_after_its_last_step_stops_nothing(
+    trained: tuple[Layout, dict[str, Any], Sequence[str]],
+) -> None:
+    layout, _, _ = trained
+    said = layout.stage("stage-1").log.read_text(errors="replace")
+    assert last_words(layout.stage("stage-1").log).startswith("Signal 6 (SIGABRT)")
+    assert "in a group at the end: False" in said  # what made it abort by itself, now and then
 
 
 def test_the_policy_learns_from_what_it_hears_with_the_weights_that_answered(
@@ -167,11 +203,9 @@ def test_the_report_shows_every_evaluation_every_curve_and_every_pair_of_a_train
 def test_a_trainer_that_loses_the_clip_is_stopped_at_its_first_step(
     tmp_path: Path, fault: dict[str, str], told: str
 ) -> None:
-    plugin = tmp_path / "losing.py"
-    plugin.write_text(LOSING.format(**fault))
     recipe = short_recipe(
         tmp_path,
-        ("[training]", f"[flags]\nexternal_plugins = ['{PLUGIN}', '{plugin}']\n[training]"),
+        with_plugin(tmp_path, LOSING.format(**fault)),
         ("processes = 2", "processes = 1"),
         ("limit = 24", "limit = 2"),
     )

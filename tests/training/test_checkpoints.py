@@ -89,3 +89,18 @@ def test_a_checkpoint_without_a_configuration_is_no_model(tmp_path: Path) -> Non
     with pytest.raises(MachineryError, match=r"there is no config\.json in it"):
         checkpoints.export(source, tmp_path / "model")
     assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize(
+    ("steps", "max_steps", "last"), [(4, 9, True), (3, 9, True), (5, 4, False), (None, 4, True), (None, 5, False)]
+)
+def test_the_last_checkpoint_is_told_by_the_recipe_or_where_it_counts_epochs_by_the_trainer(
+    tmp_path: Path, steps: int | None, max_steps: int, last: bool
+) -> None:
+    found = checkpoint(tmp_path, 4)
+    (found / "trainer_state.json").write_text(json.dumps({"global_step": 4, "max_steps": max_steps}))
+    assert checkpoints.is_last(found, steps) is last
+
+
+def test_a_checkpoint_that_does_not_tell_is_not_the_last(tmp_path: Path) -> None:
+    assert not checkpoints.is_last(checkpoint(tmp_path, 4), None)

@@ -7,6 +7,8 @@ or not: where other gradients are and this one is not, the loss does not depend 
 
 from __future__ import annotations
 
+import atexit
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -76,6 +78,7 @@ def _watch(base: Any) -> Any:
         """Follows one trainer."""
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **others: Any) -> None:
+            atexit.register(leave_group)
             model = self.trainer.accelerator.unwrap_model(self.trainer.model)
             self.hearing, self.model = Hearing(model), model
             self.tower_learns = any(p.requires_grad for n, p in model.named_parameters() if group_of(n) == TOWER)
@@ -104,6 +107,15 @@ def _watch(base: Any) -> Any:
             self.trainer.disable_rollout_importance_sampling = False  # it is off where there is no vLLM
 
     return Watch
+
+
+def leave_group() -> None:
+    """Leave the other processes in good order: a thread of gloo's that outlives Python aborts one process in many."""
+    from torch import distributed
+
+    failed = getattr(sys, "last_value", None) is not None  # the others may wait for us elsewhere, and never come here
+    if distributed.is_initialized() and not failed:
+        distributed.destroy_process_group()
 
 
 def is_deaf(norms: Mapping[str, float], heard: float, *, tower_learns: bool) -> bool:
