@@ -12,9 +12,8 @@ demo: .venv/.demo  ## the model in the box answers the benchmark in the box, ane
 	$(BIN)/dtbench demo
 
 # Two files at a time, and no more on larger machines: each may hold an engine in memory, most of which use one core.
-# Files come in their own order, those of the engines first: by the number of their tests, long ones would be left to the end.
 test: vllm browser train-env  ## every test, those against real engines and a real browser included where they can be had
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 15
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --durations 15
 
 check: lint test  ## what has to pass before a commit
 
