@@ -17,6 +17,7 @@ from typing import Any
 
 from dtbench.harness.disk import replace_whole
 from dtbench.harness.errors import MachineryError
+from dtbench.models.engine_log import tail
 from dtbench.training import checkpoints, engine_place, state
 from dtbench.training.engines.contract import Engine, Job, Metrics, engine
 from dtbench.training.evaluate import Exam, evaluate, is_done
@@ -137,13 +138,15 @@ class Course:
                 first = False
 
         command = engine_place.within(self.engine.command(job), self.place)
+        begun = layout.log.stat().st_size if layout.log.exists() else 0
         code = carried_out(filled(command, os.environ), layout.log, self.layout.engine_lock, look)
         if layout.stopped.exists():
             why = json.loads(layout.stopped.read_bytes())["why"]
             raise GuardError(f"{stage.name}: {why}")
         if not code:
             return
-        what = f"{stage.name}: the engine ended with exit {code}: {last_words(layout.log)} The whole log: {layout.log}."
+        why = last_words(layout.log, begun)
+        what = f"{stage.name}: the engine ended with exit {code}: {why} The whole log: {layout.log}."
         if not any(checkpoints.is_last(one, stage.steps) for one in checkpoints.whole(layout.engine)):
             raise MachineryError(f"{what} Once that is mended, the same command goes on from the last checkpoint.")
         self.say(f"{what} Every step was done and is kept, so it goes on.")
@@ -174,9 +177,9 @@ def job_of(recipe: Recipe, stage: Stage, layout: Layout, resume: Path | None = N
     return Job(recipe, stage, model, own.questions, own.rewards, own.engine, own.stopped, resume)
 
 
-def last_words(log: Path) -> str:
-    """The last line of the log that says why; the last of all where none does."""
-    text = log.read_text(errors="replace")[-100_000:]
+def last_words(log: Path, since: int = 0) -> str:
+    """The last line of the log that says why; the last of all where none does; nothing of an earlier start's."""
+    text = tail(log, since)
     ended_from_outside = re.findall(r"\bSignal \d+ \(.*", text.rpartition("Root Cause")[2])  # torchrun's table
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     errors = [line for line in lines if re.search(r"(?<!ChildFailed)Error: |^terminate called", line)]

@@ -44,3 +44,12 @@ def test_an_exception_is_told_though_torchruns_table_follows(tmp_path: Path) -> 
     log = tmp_path / "engine.log"
     log.write_text("[rank1]: ValueError: 7 is odd\n" + TABLE.format(code=1, why=SEE))
     assert "ValueError: 7 is odd" in last_words(log)
+
+
+def test_what_an_earlier_start_said_is_not_told_of_this_one(tmp_path: Path) -> None:
+    log = tmp_path / "engine.log"
+    log.write_text("ValueError: 7 is odd\n" + TABLE.format(code=-9, why="Signal 9 (SIGKILL) received by PID 8"))
+    begun = log.stat().st_size
+    with log.open("a") as more:
+        more.write("no such option: --x\n")
+    assert last_words(log, begun) == "no such option: --x"
