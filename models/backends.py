@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dtbench.harness.errors import UserError, nearest
-from dtbench.harness.model import Model
-from dtbench.harness.settings import arguments
-from dtbench.models import families
-from dtbench.models.checkpoint import Checkpoint, of_facts, resolved
-from dtbench.models.families import Family
-from dtbench.models.settings import Settings
+from dtbench.harness.core.arguments import arguments
+from dtbench.harness.core.errors import UserError, nearest
+from dtbench.harness.core.model import Model
+from dtbench.models.checkpoints import families
+from dtbench.models.checkpoints.checkpoint import Checkpoint, of_facts, resolved
+from dtbench.models.checkpoints.families import Family
+from dtbench.models.endpoint.settings import Settings
 
 RUN_HERE = ("vllm", "local")
 
@@ -45,7 +45,7 @@ def _of_checkpoint(checkpoint: Checkpoint, options: Mapping[str, str], backend: 
 
 
 def _endpoint(url: str, options: Mapping[str, str], family: Family | None) -> Model:
-    from dtbench.models.server import Server
+    from dtbench.models.endpoint.server import Server
 
     given = {name: text for name, text in options.items() if name != "family"}
     usual = family.settings() if family else {}
@@ -54,10 +54,10 @@ def _endpoint(url: str, options: Mapping[str, str], family: Family | None) -> Mo
 
 def _run_here(checkpoint: Checkpoint, options: Mapping[str, str], backend: str) -> Model:
     if backend == "vllm":
-        from dtbench.models.vllm import Vllm
+        from dtbench.models.vllm.model import Vllm
 
         return Vllm.of(checkpoint, options)
-    from dtbench.models.local import Local
+    from dtbench.models.local.model import Local
 
     return Local.of(checkpoint, options)
 
@@ -81,8 +81,8 @@ def _backend(checkpoint: Checkpoint, wanted: str | None) -> str:
 
 def _installed(checkpoint: Checkpoint) -> str:
     """What is there to run the weights in the box, which are small enough for either."""
-    from dtbench.models.engine import is_installed
-    from dtbench.models.local_weights import missing_packages
+    from dtbench.models.local.weights import missing_packages
+    from dtbench.models.vllm.process import is_installed
 
     if is_installed():
         return "vllm"

@@ -16,12 +16,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar
 
-from dtbench.harness.errors import DataError
-from dtbench.harness.packed import Packed
-from dtbench.harness.schema import Dataset, Sample
-from dtbench.harness.task import WORDINGS, Column, Grouping, Task
-from dtbench.tasks.layouts import home_of
-from dtbench.tasks.mini_clips import MadeClip
+from dtbench.harness.core.errors import DataError
+from dtbench.harness.core.samples import Packed
+from dtbench.harness.core.schema import Dataset, Sample
+from dtbench.harness.core.task import WORDINGS, Column, Grouping, Task
+from dtbench.tasks.data.layouts import home_of
+from dtbench.tasks.mini_world.clips import MadeClip
 from dtbench.tasks.mini_world.items import made
 from dtbench.tasks.mini_world.questions import CATEGORIES
 from dtbench.tasks.mini_world.splits import DIFFICULTIES, SPLITS, Slot, slots

@@ -14,14 +14,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dtbench.harness.packed import Packed
-from dtbench.harness.records import Record, read_json
-from dtbench.harness.schema import Dataset, Sample
-from dtbench.harness.score import text_rule
-from dtbench.harness.task import Column, Grouping, OfficialRule, Task
-from dtbench.tasks.clips import ClipFolder
-from dtbench.tasks.layouts import find
-from dtbench.tasks.records import dataset, headings, packed
+from dtbench.harness.core.records import Record, read_json
+from dtbench.harness.core.samples import Packed
+from dtbench.harness.core.schema import Dataset, Sample
+from dtbench.harness.core.task import Column, Grouping, OfficialRule, Task
+from dtbench.harness.score.official import text_rule
+from dtbench.tasks.data.clips import ClipFolder
+from dtbench.tasks.data.fields import dataset, headings, packed
+from dtbench.tasks.data.layouts import find
 
 V2 = "v2-github"
 V1 = "v1-hf"

@@ -15,14 +15,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dtbench.harness.schema import Dataset, Sample
-from dtbench.harness.score import text_rule
-from dtbench.harness.task import Column, Grouping, OfficialRule, Task
-from dtbench.tasks.clips import ClipFolder
-from dtbench.tasks.layouts import find
-from dtbench.tasks.mmau_files import read_samples
-from dtbench.tasks.mmau_versions import refuse_broken, tell_version, version_of_records
-from dtbench.tasks.records import dataset
+from dtbench.harness.core.schema import Dataset, Sample
+from dtbench.harness.core.task import Column, Grouping, OfficialRule, Task
+from dtbench.harness.score.official import text_rule
+from dtbench.tasks.data.clips import ClipFolder
+from dtbench.tasks.data.fields import dataset
+from dtbench.tasks.data.layouts import find
+from dtbench.tasks.mmau.files import read_samples
+from dtbench.tasks.mmau.versions import refuse_broken, tell_version, version_of_records
 
 METADATA = (
     "test_mini*.parquet",

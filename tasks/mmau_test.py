@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dtbench.harness.schema import Dataset
-from dtbench.tasks.clips import ClipFolder
-from dtbench.tasks.layouts import find
-from dtbench.tasks.mmau_files import read_samples
+from dtbench.harness.core.schema import Dataset
+from dtbench.tasks.data.clips import ClipFolder
+from dtbench.tasks.data.fields import dataset
+from dtbench.tasks.data.layouts import find
+from dtbench.tasks.data.sources import MMAU_TEST_BLOB, git_blob
+from dtbench.tasks.mmau.files import read_samples
 from dtbench.tasks.mmau_mini import MmauMini
-from dtbench.tasks.records import dataset
-from dtbench.tasks.sources import MMAU_TEST_BLOB, git_blob
 
 METADATA = ("mmau-test.json", "test-0*.parquet", "data/test-0*.parquet")
 ARCHIVES = ("test-audios.tar.gz", "test-audios.zip")

@@ -15,13 +15,14 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from dtbench.harness.records import Record, read_columns, read_json
-from dtbench.harness.schema import Clip, Dataset, Extraction, Sample
-from dtbench.harness.score import carried_letter_rule, letter_rule
-from dtbench.harness.task import Asked, Column, Grouping, OfficialRule, Task
-from dtbench.tasks.clips import ClipFolder, EmbeddedClip
-from dtbench.tasks.layouts import Found, find
-from dtbench.tasks.records import dataset, headings, packed
+from dtbench.harness.core.records import Record, read_columns, read_json
+from dtbench.harness.core.schema import Clip, Dataset, Sample
+from dtbench.harness.core.task import Asked, Column, Grouping, OfficialRule, Task
+from dtbench.harness.extract.extraction import Extraction
+from dtbench.harness.score.official import carried_letter_rule, letter_rule
+from dtbench.tasks.data.clips import ClipFolder, EmbeddedClip
+from dtbench.tasks.data.fields import dataset, headings, packed
+from dtbench.tasks.data.layouts import Found, find
 
 PARQUET = "parquet-548e228"
 FOLDER = "jsonl-folder"

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dtbench.harness.cli.options import AsJson
-from dtbench.harness.errors import UserError, printable
+from dtbench.harness.core.errors import UserError, printable
 
 if TYPE_CHECKING:
-    from dtbench.harness.board import Board, Entry
+    from dtbench.results.board import Board, Entry
 
 Task = Annotated[str | None, typer.Option("--task", metavar="T", help="One benchmark only.")]
 Runs = Annotated[Path | None, typer.Option("--runs", metavar="DIR", help="Runs to show; else results/runs.")]
@@ -52,7 +52,7 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
     as_json: AsJson = False,
 ) -> None:
     """Show who reports what, ranked only where the difference is more than chance."""
-    from dtbench.harness.board import board, tasks
+    from dtbench.results.board import board, tasks
 
     if as_markdown + as_html + as_csv + as_json > 1:
         raise UserError("--md, --html, --csv, --json: take one of them.")

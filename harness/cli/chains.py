@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dtbench.harness.cli.options import AsJson, ModelOptions, pairs
-from dtbench.harness.errors import UserError, printable
+from dtbench.harness.core.errors import UserError, printable
 
 if TYPE_CHECKING:
-    from dtbench.harness.model import Model
+    from dtbench.harness.core.model import Model
 
 Data = Annotated[str, typer.Argument(metavar="DATA", help="A file of drafts: rows without question or chain.")]
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where rows.jsonl and rejects.jsonl go.")]
@@ -84,9 +84,9 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
 
 
 def _reached(step: str, url: str | None, name: str | None, options: list[str] | None) -> Model:
-    from dtbench.harness.settings import arguments
-    from dtbench.models.server import Server
-    from dtbench.models.settings import Settings
+    from dtbench.harness.core.arguments import arguments
+    from dtbench.models.endpoint.server import Server
+    from dtbench.models.endpoint.settings import Settings
 
     option = STEP_OF[step]
     if url is None or "://" not in url:

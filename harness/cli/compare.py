@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from dtbench.harness.cli.options import AsJson
-from dtbench.harness.errors import UserError, nearest, printable
+from dtbench.harness.core.errors import UserError, nearest, printable
 
 Runs = Annotated[list[Path] | None, typer.Argument(metavar="A B [...]", help="Folders of runs; A is the baseline.")]
 Only = Annotated[str | None, typer.Option("--task", metavar="NAME", help="Only this task of theirs.")]
@@ -29,7 +29,7 @@ def command(
 ) -> None:
     """Say whether a run is better than another on the same questions, by how much, and where."""
     from dtbench.harness.compare.paired import compared
-    from dtbench.harness.store import StoredRun
+    from dtbench.harness.store.run_folder import StoredRun
 
     if runs is None or len(runs) < 2:
         raise UserError("compare takes the folders of two runs or more, the baseline first.")

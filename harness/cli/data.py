@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dtbench.harness import registry
-from dtbench.harness.errors import DataError, UserError
+from dtbench.harness.core.errors import DataError, UserError
+from dtbench.tasks import registry as task_registry
 
 if TYPE_CHECKING:
-    from dtbench.harness.verify import ClipReport, DataReport, Progress
+    from dtbench.tasks.data.verify import ClipReport, DataReport, Progress
 
 command = typer.Typer(no_args_is_help=True)
 
@@ -29,13 +29,13 @@ _SHOWN = 20
 @command.command()
 def pull(task: TaskName, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Fetch the pinned files of TASK into D/TASK, or make them; run again, it goes on where it stopped."""
-    from dtbench.tasks.download import fetch_all
-    from dtbench.tasks.layouts import home_of
+    from dtbench.tasks.data.download import fetch_all
+    from dtbench.tasks.data.layouts import home_of
+    from dtbench.tasks.data.sources import SOURCES
     from dtbench.tasks.mini import SPLIT_OF
-    from dtbench.tasks.mini_clips import write_split
-    from dtbench.tasks.sources import SOURCES
+    from dtbench.tasks.mini_world.clips import write_split
 
-    chosen = registry.task(task)
+    chosen = task_registry.task(task)
     folder = home_of(chosen.name, data_dir)
     if chosen.name in SPLIT_OF:
         files = write_split(SPLIT_OF[chosen.name], folder)
@@ -65,10 +65,10 @@ def verify(
     subset: Annotated[bool, typer.Option("--subset", help="Allow fewer items than were published.")] = False,
 ) -> None:
     """Check counts, content, answers, and that every clip is there and decodes; exit 2 where something is wrong."""
-    from dtbench.harness.verify import verify as check
+    from dtbench.tasks.data.verify import verify as check
 
     with _Progress() as progress:
-        report = check(registry.task(task), data_dir, audio=not no_audio, subset=subset, progress=progress.show)
+        report = check(task_registry.task(task), data_dir, audio=not no_audio, subset=subset, progress=progress.show)
     if as_json:
         typer.echo(json.dumps(report.as_json(), ensure_ascii=False))
     else:
@@ -85,8 +85,8 @@ def convert(
     as_json: AsJson = False,
 ) -> None:
     """Turn a published data set into training rows; what makes no row is counted."""
-    from dtbench.training.converters.conversion import convert as converted_from
-    from dtbench.training.rows_file import write_rows
+    from dtbench.training.data.converters.conversion import convert as converted_from
+    from dtbench.training.data.rows_file import write_rows
 
     converted = converted_from(name, folder)
     count = write_rows(out, converted.rows)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dtbench.harness.cli.say import say
+from dtbench.harness.cli.messages import say
 
 NAME = "mini"
 RUN = Path("results") / "runs" / "demo"
@@ -26,7 +26,7 @@ def command(out: Out = None, backend: Backend = None) -> None:
     fresh one.
     """
     from dtbench.harness.cli.tables import print_summary
-    from dtbench.harness.session import Request, hold_each
+    from dtbench.harness.run.session import Request, hold_each
     from dtbench.models.backends import chosen_backend
 
     engine = chosen_backend(NAME, backend)

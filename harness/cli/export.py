@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dtbench.harness.cli.options import AsJson, TaskFile, TaskName
-from dtbench.harness.errors import DtbenchError, UserError, printable
+from dtbench.harness.core.errors import DtbenchError, UserError, printable
 
 if TYPE_CHECKING:
+    from dtbench.harness.core.schema import Dataset
+    from dtbench.harness.core.task import Task
     from dtbench.harness.export.check import Checked
     from dtbench.harness.export.formats import Format
     from dtbench.harness.export.lm_eval import Where
     from dtbench.harness.export.make import Made
-    from dtbench.harness.schema import Dataset
-    from dtbench.harness.task import Task
 
 Run = Annotated[Path | None, typer.Argument(metavar="[RUN]", help="A run's folder.")]
 FormatName = Annotated[
@@ -69,7 +69,7 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
         return
     from dtbench.harness.cli.score_run import stored_task
     from dtbench.harness.export.make import Wish, make
-    from dtbench.harness.store import StoredRun
+    from dtbench.harness.store.run_folder import StoredRun
 
     assert run is not None
     stored = StoredRun.open(run)
@@ -81,7 +81,7 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
 def _lm_eval(run: Path | None, task: str | None, task_file: Path | None, where: Where, *, as_json: bool) -> None:
     from dtbench.harness.cli.score_run import stored_task
     from dtbench.harness.export.lm_eval import write_lm_eval
-    from dtbench.harness.store import StoredRun
+    from dtbench.harness.store.run_folder import StoredRun
 
     if run is None:
         raise UserError(f"--format {LM_EVAL}: name a run's folder; only files for boards are checked.")
@@ -108,9 +108,9 @@ def _named(there: Mapping[str, Any], kind: Format, wanted: str | None, run: Path
 
 
 def _task(kind: Format, name: str | None, file: Path | None) -> Task:
-    from dtbench.harness import registry
+    from dtbench.tasks import registry as task_registry
 
-    task = registry.task(name or kind.task) if file is None else registry.task_from_file(file)
+    task = task_registry.task(name or kind.task) if file is None else task_registry.task_from_file(file)
     if task.name != kind.task and not kind.any_task:
         raise UserError(f"--task {task.name}: --format {kind.name} is for {kind.task}.")
     return task

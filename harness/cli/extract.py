@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from dtbench.harness.errors import DataError, MachineryError, UserError
+from dtbench.harness.core.errors import DataError, MachineryError, UserError
 
 EXPECTED = "JSON lines with `choices` and `output`"
 Source = Annotated[
@@ -58,7 +58,7 @@ def _stdin() -> bytes:
 
 
 def _answer(where: str, line: str) -> str:
-    from dtbench.harness.extract import extract
+    from dtbench.harness.extract.answer import extract
 
     output, choices = _checked(where, line)
     read = extract(output, choices)

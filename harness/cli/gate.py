@@ -10,7 +10,7 @@ import typer
 
 from dtbench.harness.cli.compare import Only, ScoreName, join_all
 from dtbench.harness.cli.options import AsJson
-from dtbench.harness.errors import UserError, nearest, printable
+from dtbench.harness.core.errors import UserError, nearest, printable
 
 Baseline = Annotated[Path | None, typer.Option("--baseline", metavar="A", help="The run to hold against.")]
 Candidate = Annotated[Path | None, typer.Option("--candidate", metavar="B", help="The run that is to pass.")]
@@ -42,7 +42,7 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
     """Pass a candidate that is shown to be no worse than is allowed; nothing that is missing or unlike passes."""
     from dtbench.harness.compare import gate as gates
     from dtbench.harness.compare.report import sentence, write_junit, write_markdown
-    from dtbench.harness.store import StoredRun
+    from dtbench.harness.store.run_folder import StoredRun
 
     _refuse_odd(max_drop, alpha, undecided)
     if baseline is None or candidate is None:

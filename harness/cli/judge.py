@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from dtbench.harness.cli.options import AsJson, ModelOptions, TaskFile, TaskName, pairs
-from dtbench.harness.errors import UserError, printable
+from dtbench.harness.core.errors import UserError, printable
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")]
 JudgeName = Annotated[str | None, typer.Option("--model", metavar="JUDGE", help="The judge's name at the endpoint.")]
@@ -58,7 +58,7 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
     from dtbench.harness.judge.price import price_of, what_it_takes
     from dtbench.harness.judge.session import Wish, foreseen, hold
     from dtbench.harness.judge.wording import OURS, read_wording
-    from dtbench.harness.store import StoredRun
+    from dtbench.harness.store.run_folder import StoredRun
 
     if limit is not None and limit < 1:
         raise UserError(f"--limit {limit}: a number from 1 up is expected.")
@@ -98,9 +98,9 @@ def _named(there: list[str], wanted: str | None, run: Path) -> str:
 
 def _judge(model: str | None, base_url: str | None, options: list[str] | None) -> Any:
     """The endpoint, asked at temperature 0 unless -M says otherwise."""
-    from dtbench.harness.settings import arguments
-    from dtbench.models.server import Server
-    from dtbench.models.settings import Settings
+    from dtbench.harness.core.arguments import arguments
+    from dtbench.models.endpoint.server import Server
+    from dtbench.models.endpoint.settings import Settings
 
     if base_url is None:
         raise UserError("--base-url is missing: name the judge's endpoint, such as http://localhost:8000/v1.")

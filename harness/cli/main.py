@@ -12,8 +12,8 @@ from typing import Any, TextIO
 import typer
 
 import dtbench
-from dtbench.harness.cli.say import say
-from dtbench.harness.errors import DtbenchError
+from dtbench.harness.cli.messages import say
+from dtbench.harness.core.errors import DtbenchError
 
 COMMANDS = {
     "demo": "See it work: the model in the box answers the benchmark in the box.",

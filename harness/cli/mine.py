@@ -10,10 +10,10 @@ import typer
 
 from dtbench.harness.cli.options import AsJson, ModelOptions, pairs
 from dtbench.harness.cli.run import Backend, Budget, Concurrency, ModelName, PromptFile, Rule, Seed
-from dtbench.harness.errors import printable
+from dtbench.harness.core.errors import printable
 
 if TYPE_CHECKING:
-    from dtbench.training.mine import Mined
+    from dtbench.training.data.select import Mined
 
 SHORT = ("kept", "never", "hard", "easy", "always", "lacking")
 """The outcomes as a table of 80 columns has room for."""
@@ -52,8 +52,8 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
 ) -> None:
     """Ask each question K times, and keep the rows whose right answers lie in the band."""
     from dtbench.harness.cli.run import named
-    from dtbench.harness.session import Request
-    from dtbench.training.mining import Wish, hold
+    from dtbench.harness.run.session import Request
+    from dtbench.training.data.mine import Wish, hold
 
     request = Request(
         model=named(model),
@@ -84,7 +84,7 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
 
 def _print(mined: Mined) -> None:
     from dtbench.harness.cli.tables import print_rows
-    from dtbench.training.mine import OUTCOMES
+    from dtbench.training.data.select import OUTCOMES
 
     def row(name: str, counts: Any) -> tuple[str, ...]:
         return (name, str(sum(counts.values())), *(str(counts[outcome]) for outcome in OUTCOMES))

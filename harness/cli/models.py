@@ -11,9 +11,9 @@ from typing import Annotated, Any
 import typer
 
 from dtbench.harness.cli.options import AsJson
-from dtbench.harness.errors import UserError, nearest, printable
-from dtbench.models import families
-from dtbench.models.families import Family
+from dtbench.harness.core.errors import UserError, nearest, printable
+from dtbench.models.checkpoints import families
+from dtbench.models.checkpoints.families import Family
 
 Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="One family only, or a TOML file of yours.")]
 

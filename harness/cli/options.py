@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from dtbench.harness import registry
-from dtbench.harness.errors import UserError
-from dtbench.harness.task import Task
+from dtbench.harness.core.errors import UserError
+from dtbench.harness.core.task import Task
+from dtbench.tasks import registry as task_registry
 
 TaskName = Annotated[
     str | None, typer.Option("--task", metavar="NAME", help="mmar, mmau-mini, mmsu, or a task of yours.")
@@ -26,13 +26,13 @@ ModelOptions = Annotated[
 def chosen_task(name: str | None, file: Path | None) -> Task:
     """The task that the two options name."""
     if file is not None:
-        task = registry.task_from_file(file)
+        task = task_registry.task_from_file(file)
         if name not in {None, task.name}:
             raise UserError(f"--task {name}: {file} defines the task {task.name!r}. Leave --task out.")
         return task
     if name is None:
-        raise UserError(f"--task is missing: name one of {', '.join(registry.task_names())}, or give --task-file.")
-    return registry.task(name)
+        raise UserError(f"--task is missing: name one of {', '.join(task_registry.task_names())}, or give --task-file.")
+    return task_registry.task(name)
 
 
 def pairs(options: list[str]) -> dict[str, str]:

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
+from dtbench.harness.cli.messages import say
 from dtbench.harness.cli.options import AsJson, TaskFile
-from dtbench.harness.cli.say import say
-from dtbench.harness.errors import UserError, printable
+from dtbench.harness.core.errors import UserError, printable
 
 Runs = Annotated[
     list[Path] | None, typer.Argument(metavar="RUN [RUN2]", help="A run's folder, a second one, or a training run's.")

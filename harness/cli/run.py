@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dtbench.harness.cli.messages import say
 from dtbench.harness.cli.options import AsJson, ModelOptions, TaskFile, pairs
-from dtbench.harness.cli.say import say
-from dtbench.harness.errors import UserError
+from dtbench.harness.core.errors import UserError
 
 if TYPE_CHECKING:
-    from dtbench.harness.session import Outcome
+    from dtbench.harness.run.session import Outcome
 
 ModelName = Annotated[
     str | None,
@@ -90,9 +90,9 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
     as_json: AsJson = False,
 ) -> None:
     """Ask a model the questions of benchmarks; run again, it goes on where it stopped."""
-    from dtbench.harness.loggers.call import FAILED, log_all, loggers
-    from dtbench.harness.session import Request, hold
-    from dtbench.harness.store import StoredRun
+    from dtbench.harness.export.trackers.call import FAILED, log_all, loggers
+    from dtbench.harness.run.session import Request, hold
+    from dtbench.harness.store.run_folder import StoredRun
 
     request = Request(
         model=named(model),

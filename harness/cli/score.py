@@ -11,11 +11,11 @@ import typer
 
 from dtbench.harness.cli.options import AsJson, TaskFile, TaskName, chosen_task
 from dtbench.harness.cli.score_run import Wish, print_scored, score_again, write_summaries
-from dtbench.harness.errors import MachineryError, UserError, printable
+from dtbench.harness.core.errors import MachineryError, UserError, printable
 
 if TYPE_CHECKING:
-    from dtbench.harness.tally import Count, Report
-    from dtbench.harness.task import Task
+    from dtbench.harness.core.task import Task
+    from dtbench.harness.score.prediction_file import Count, Report
 
 Run = Annotated[
     Path | None, typer.Argument(metavar="[RUN]", help="A run's folder, scored again from what is stored in it.")
@@ -57,8 +57,8 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
         _refuse_with_run("--metadata", metadata)
         _score_run(Wish(run, task, task_file, scorer, data_dir), rows, as_json=as_json, write=write)
         return
-    from dtbench.harness.predictions import read_predictions
-    from dtbench.harness.tally import tally
+    from dtbench.harness.score.prediction_file import tally
+    from dtbench.harness.score.predictions import read_predictions
 
     chosen = chosen_task(task, task_file)
     version = _scorer(chosen, scorer)

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 
-from dtbench.harness import registry
-from dtbench.harness.errors import DataError, UserError
-from dtbench.harness.task import Task
+from dtbench.harness.core.errors import DataError, UserError
+from dtbench.harness.core.task import Task
+from dtbench.tasks import registry as task_registry
 
 if TYPE_CHECKING:
-    from dtbench.harness.rescore import Rescored, StoredTask
-    from dtbench.harness.store import StoredRun
+    from dtbench.harness.score.stored_run import Rescored, StoredTask
+    from dtbench.harness.store.run_folder import StoredRun
 
 
 class Wish(NamedTuple):
@@ -31,7 +31,7 @@ class Wish(NamedTuple):
 
 def score_again(wish: Wish, *, rows: bool) -> list[Rescored]:
     """The tasks of a run, scored anew; with the lines of `--rows` where they are asked for."""
-    from dtbench.harness.store import StoredRun
+    from dtbench.harness.store.run_folder import StoredRun
 
     stored = StoredRun.open(wish.run)
     return [_scored(stored, name, wish, rows=rows) for name in _names(stored, wish)]
@@ -50,8 +50,8 @@ def print_scored(scored: Sequence[Rescored], *, as_json: bool) -> None:
 
 def write_summaries(run: Path, scored: Sequence[Rescored]) -> None:
     """Rewrite these tasks' part of summary.json, unless the run is going on."""
-    from dtbench.harness.run_lock import RunLock
-    from dtbench.harness.store import StoredRun
+    from dtbench.harness.store.lock import RunLock
+    from dtbench.harness.store.run_folder import StoredRun
 
     lock = RunLock(run)
     try:
@@ -77,8 +77,8 @@ def _names(stored: StoredRun, wish: Wish) -> list[str]:
 
 
 def _scored(stored: StoredRun, name: str, wish: Wish, *, rows: bool) -> Rescored:
-    from dtbench.harness.neighbours import against_neighbours
-    from dtbench.harness.rescore import find_data, rescore
+    from dtbench.harness.score.related_runs import against_neighbours
+    from dtbench.harness.score.stored_run import find_data, rescore
 
     part = stored_task(stored, name, wish.task_file)
     task = part.task
@@ -99,7 +99,7 @@ def _scored(stored: StoredRun, name: str, wish: Wish, *, rows: bool) -> Rescored
 
 def stored_task(stored: StoredRun, name: str, task_file: Path | None) -> StoredTask:
     """A task of the run with its records; one of a user's own is defined by its file."""
-    from dtbench.harness.rescore import StoredTask
+    from dtbench.harness.score.stored_run import StoredTask
 
     about = stored.info["tasks"][name]
     return StoredTask(_task(stored.path, name, about, task_file), about, lambda: stored.records(name))
@@ -107,12 +107,12 @@ def stored_task(stored: StoredRun, name: str, task_file: Path | None) -> StoredT
 
 def _task(run: Path, name: str, about: Mapping[str, Any], task_file: Path | None) -> Task:
     file = task_file or _file_of_then(about)
-    if file is not None and name not in registry.TASKS:
-        task = registry.task_from_file(file)
+    if file is not None and name not in task_registry.TASKS:
+        task = task_registry.task_from_file(file)
         if task.name == name:
             return task
     try:
-        return registry.task(name)
+        return task_registry.task(name)
     except UserError:
         raise UserError(
             f"{run}: its task {name!r} is not known here: name the file that defines it with --task-file."

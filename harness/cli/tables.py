@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from dtbench.harness.cli.sureness import forced_lines, reliability
-from dtbench.harness.errors import printable
+from dtbench.harness.cli.forced_table import forced_lines, reliability
+from dtbench.harness.core.errors import printable
 
 if TYPE_CHECKING:
     from rich.console import Console

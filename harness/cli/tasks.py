@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
-from dtbench.harness import registry
 from dtbench.harness.cli.options import AsJson, TaskFile, chosen_task
-from dtbench.harness.errors import DtbenchError, printable
-from dtbench.harness.task import Task
+from dtbench.harness.core.errors import DtbenchError, printable
+from dtbench.harness.core.task import Task
+from dtbench.tasks import registry as task_registry
 
 Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="One task only.")]
 LmEval = Annotated[
@@ -48,9 +48,9 @@ def _for_lm_eval(names: str | None) -> str:
 def _all() -> tuple[list[Task], dict[str, str]]:
     """Every task, and why those of installed packages that are broken cannot be used."""
     tasks, broken = [], {}
-    for name in registry.task_names():
+    for name in task_registry.task_names():
         try:
-            tasks.append(registry.task(name))
+            tasks.append(task_registry.task(name))
         except DtbenchError as error:
             broken[name] = str(error)
     return tasks, broken

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dtbench.harness.cli.options import AsJson
-from dtbench.harness.errors import UserError, printable
+from dtbench.harness.core.errors import UserError, printable
 
 if TYPE_CHECKING:
     from dtbench.training.engines.contract import Command, Metrics
-    from dtbench.training.recipe import Recipe, Stage
+    from dtbench.training.recipe.recipe import Recipe, Stage
 
 Spec = Annotated[str | None, typer.Argument(metavar="RECIPE", help="A recipe of dtbench, or a TOML file.")]
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="The run's folder; the same one resumes.")]
@@ -47,7 +47,7 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
     as_json: AsJson = False,
 ) -> None:
     """Train a model in stages and evaluate each; killed anywhere, the same command goes on."""
-    from dtbench.training import recipe as recipes
+    from dtbench.training.recipe import recipe as recipes
 
     if recipe is None:
         raise UserError(f"train takes a recipe: {', '.join(recipes.names())}, or a TOML file.")
@@ -68,10 +68,10 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
 
 def _print_commands(recipe: Recipe, out: Path) -> None:
     """The exact command of every stage, with what it needs in its environment."""
-    from dtbench.training.beginning import check_rewards
     from dtbench.training.engines.contract import engine
-    from dtbench.training.layout import Layout
-    from dtbench.training.stages import job_of
+    from dtbench.training.stages.layout import Layout
+    from dtbench.training.stages.preflight import check_rewards
+    from dtbench.training.stages.stages import job_of
 
     check_rewards(recipe)
     layout = Layout(out.resolve())
@@ -96,13 +96,15 @@ def _quoted(value: str) -> str:
 
 
 def _carry_out(recipe: Recipe, out: Path, engine: Path | None, reuse: Path | None, *, quiet: bool) -> dict[str, Any]:
-    from dtbench.harness.interrupts import terminable
-    from dtbench.harness.run_lock import RunLock
-    from dtbench.training import beginning, engine_place, state
+    from dtbench.harness.run.signals import terminable
+    from dtbench.harness.store.lock import RunLock
+    from dtbench.training.engines import environment as engine_place
     from dtbench.training.engines.contract import engine as engine_of
-    from dtbench.training.layout import Layout
-    from dtbench.training.reuse import reuse as take
-    from dtbench.training.stages import Course, job_of
+    from dtbench.training.stages import preflight as beginning
+    from dtbench.training.stages import state
+    from dtbench.training.stages.layout import Layout
+    from dtbench.training.stages.reuse import reuse as take
+    from dtbench.training.stages.stages import Course, job_of
 
     beginning.check_rewards(recipe)
     layout = Layout(out.resolve())

@@ -57,7 +57,7 @@ _HEADINGS = ("difference", "95 % interval", "McNemar p", NEAR, "p there")
 
 def _gains(table: Table) -> Iterator[Sequence[str]]:
     """Each stage against the base's direct answers, and against the base under its best prompt."""
-    from dtbench.training.outcome import gains
+    from dtbench.training.stages.outcome import gains
 
     for task, told in _prefixes(table).items():
         for one in gains(table, task):

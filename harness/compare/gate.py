@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
-from dtbench.harness.compare.inference import Bounds, Pair, bounds, needed, power_of_passing, surely_worse
 from dtbench.harness.compare.paired import Joined, Question
-from dtbench.harness.errors import MachineryError
+from dtbench.harness.core.errors import MachineryError
+from dtbench.harness.stats.paired import Bounds, Pair, bounds, needed, power_of_passing, surely_worse
 
 Verdict = Literal["passed", "regressed", "undecided"]
 EXIT = {"passed": 0, "regressed": 1, "undecided": 4}

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from dtbench.harness.compare.fairness import Unfair, differences
-from dtbench.harness.compare.inference import Bounds, Pair, bounds, holm, mcnemar, visible
-from dtbench.harness.outcomes import Answer, Outcomes
-from dtbench.harness.store import StoredRun
+from dtbench.harness.score.outcomes import Answer, Outcomes
+from dtbench.harness.stats.paired import Bounds, Pair, bounds, holm, mcnemar, visible
+from dtbench.harness.store.run_folder import StoredRun
 
 Score = Literal["official", "strict"]
 SCORES = ("official", "strict")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dtbench.harness.compare.gate import Gated, Verdict
-from dtbench.harness.disk import replace_whole
+from dtbench.harness.store.atomic import replace_whole
 
 SIGNS = {"passed": "✅ passed", "regressed": "❌ regressed", "undecided": "❔ undecided"}
 

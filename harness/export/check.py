@@ -12,13 +12,13 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from dtbench.harness.errors import UserError, printable
+from dtbench.harness.core.errors import UserError, printable
+from dtbench.harness.core.schema import Dataset
+from dtbench.harness.core.task import Task
 from dtbench.harness.export.formats import INSIDE, Format
-from dtbench.harness.predictions import Predictions, Row
-from dtbench.harness.schema import Dataset
-from dtbench.harness.score import MISSING
-from dtbench.harness.tally import Report, tally
-from dtbench.harness.task import Task
+from dtbench.harness.score.official import MISSING
+from dtbench.harness.score.prediction_file import Report, tally
+from dtbench.harness.score.predictions import Predictions, Row
 
 _MOST_BYTES = 1 << 31
 """What an archive may unpack to."""

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from dtbench.harness.errors import UserError, nearest
-from dtbench.harness.export.answers import Said
-from dtbench.harness.packed import clip_name
+from dtbench.harness.core.errors import UserError, nearest
+from dtbench.harness.core.samples import clip_name
+from dtbench.harness.score.answers import Said
 
 Record = Mapping[str, Any]
 INSIDE = "result.jsonl"

@@ -17,15 +17,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import dtbench
-from dtbench.harness.disk import replace_whole
-from dtbench.harness.errors import DtbenchError, UserError
-from dtbench.harness.export.answers import Said, answers
-from dtbench.harness.plan import Form, TaskPlan
-from dtbench.harness.registry import OF_LM_EVAL
-from dtbench.harness.rescore import StoredTask, find_data
-from dtbench.harness.schema import Dataset
-from dtbench.harness.store import StoredRun
-from dtbench.harness.task import Filtered
+from dtbench.harness.core.errors import DtbenchError, UserError
+from dtbench.harness.core.schema import Dataset
+from dtbench.harness.core.task import Filtered
+from dtbench.harness.run.plan import Form, TaskPlan
+from dtbench.harness.score.answers import Said, answers
+from dtbench.harness.score.stored_run import StoredTask, find_data
+from dtbench.harness.store.atomic import replace_whole
+from dtbench.harness.store.run_folder import StoredRun
+from dtbench.tasks.registry import OF_LM_EVAL
 
 HIGHER_IS_BETTER = {"official": True, "strict": True, "unanswered": False}
 """Of each metric."""

@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import dtbench
-from dtbench.harness.disk import replace_whole
-from dtbench.harness.errors import DataError, UserError
-from dtbench.harness.export.answers import Said, answers, counts
+from dtbench.harness.core.errors import DataError, UserError
+from dtbench.harness.core.schema import Dataset
 from dtbench.harness.export.check import Checked, check
 from dtbench.harness.export.formats import Format
-from dtbench.harness.rescore import StoredTask, find_data
-from dtbench.harness.schema import Dataset
-from dtbench.harness.store import StoredRun
-from dtbench.harness.track import statement
+from dtbench.harness.run.challenge import statement
+from dtbench.harness.score.answers import Said, answers, counts
+from dtbench.harness.score.stored_run import StoredTask, find_data
+from dtbench.harness.store.atomic import replace_whole
+from dtbench.harness.store.run_folder import StoredRun
 
 SHOWN = 3
 

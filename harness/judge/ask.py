@@ -6,17 +6,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from dtbench.harness.errors import MachineryError, ModelError
-from dtbench.harness.judge.pace import Pace
+from dtbench.harness.core.errors import MachineryError, ModelError
+from dtbench.harness.core.model import Model
+from dtbench.harness.core.schema import Prompt, Response
 from dtbench.harness.judge.plan import Case, Plan
 from dtbench.harness.judge.verdict import UnreadableError, read_verdict
-from dtbench.harness.model import Model
-from dtbench.harness.patience import Patience
-from dtbench.harness.retry import Policy, ask
-from dtbench.harness.run import Stop
-from dtbench.harness.schema import Prompt, Response
-from dtbench.harness.store import RunFolder
-from dtbench.harness.task_group import task_group
+from dtbench.harness.run.circuit_breaker import Patience
+from dtbench.harness.run.loop import Stop
+from dtbench.harness.run.pace import Pace
+from dtbench.harness.run.retry import Policy, ask
+from dtbench.harness.run.task_group import task_group
+from dtbench.harness.store.run_folder import RunFolder
 
 ATTEMPTS = 3
 """How often a verdict that cannot be read is asked for."""

@@ -11,10 +11,10 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from dtbench.harness.errors import UserError
+from dtbench.harness.core.errors import UserError
 from dtbench.harness.judge.criteria import Criterion
 from dtbench.harness.judge.plan import Case, Plan
-from dtbench.harness.stats import share
+from dtbench.harness.stats.intervals import share
 
 NONSENSE = (
     "The recording was followed with care from its beginning to its end. A recording of this kind can be understood in "

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from dtbench.harness.errors import DataError
-from dtbench.harness.schema import Sample
+from dtbench.harness.core.errors import DataError
+from dtbench.harness.core.schema import Sample
 
 _LISTS = ("rubric", "criteria")
 _REFERENCES = ("thinking", "chain")

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from dtbench.harness.errors import UserError
-from dtbench.harness.export.answers import Said, answers
+from dtbench.harness.core.errors import UserError
+from dtbench.harness.core.schema import Dataset, Prompt
 from dtbench.harness.judge.criteria import Rubric, has_rubric, rubric_of
 from dtbench.harness.judge.wording import Wording
-from dtbench.harness.rescore import StoredTask
-from dtbench.harness.schema import Dataset, Prompt
+from dtbench.harness.score.answers import Said, answers
+from dtbench.harness.score.stored_run import StoredTask
 
 CHARACTERS_A_TOKEN = 4
 TOKENS_A_MARK = 60

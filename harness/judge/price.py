@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from dtbench.harness.errors import UserError
+from dtbench.harness.core.errors import UserError
 
 MILLION = 1_000_000
 

@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dtbench.harness.errors import UserError
-from dtbench.harness.interrupts import heeded, terminable
+from dtbench.harness.core.errors import UserError
+from dtbench.harness.core.model import Model
 from dtbench.harness.judge.ask import Going, Judging
 from dtbench.harness.judge.calibrate import Made, made_of, plan_for, trusted
-from dtbench.harness.judge.pace import Pace
 from dtbench.harness.judge.plan import Case, How, Plan, plan_of
 from dtbench.harness.judge.price import Price, what_it_takes
 from dtbench.harness.judge.summary import summarise, tokens_of
-from dtbench.harness.model import Model
-from dtbench.harness.rescore import StoredTask, find_data
-from dtbench.harness.run import Stop
-from dtbench.harness.store import RunFolder, Status, StoredRun
+from dtbench.harness.run.loop import Stop
+from dtbench.harness.run.pace import Pace
+from dtbench.harness.run.signals import heeded, terminable
+from dtbench.harness.score.stored_run import StoredTask, find_data
+from dtbench.harness.store.run_folder import RunFolder, Status, StoredRun
 
 SAY_EVERY = 10.0
 CALIBRATION_QUESTIONS = 20

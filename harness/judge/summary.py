@@ -7,9 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from dtbench.harness.core.task import Task
 from dtbench.harness.judge.plan import Case, Plan
-from dtbench.harness.stats import Z95
-from dtbench.harness.task import Task
+from dtbench.harness.stats.intervals import Z95
 
 Record = Mapping[str, Any]
 LISTED = 20

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from dtbench.harness.errors import UserError
+from dtbench.harness.core.errors import UserError
 from dtbench.harness.judge.criteria import Rubric
 
 PARTING = re.compile(r"^---[ \t]*$", re.MULTILINE)

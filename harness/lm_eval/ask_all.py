@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from dtbench.harness.asking import Asker, Conditions
-from dtbench.harness.errors import DataError, DtbenchError, MachineryError, ModelError
-from dtbench.harness.model import Model, Startable
-from dtbench.harness.patience import Patience
-from dtbench.harness.schema import Prompt, Response
-from dtbench.harness.task_group import task_group
+from dtbench.harness.core.errors import DataError, DtbenchError, MachineryError, ModelError
+from dtbench.harness.core.model import Model, Startable
+from dtbench.harness.core.schema import Prompt, Response
+from dtbench.harness.run.circuit_breaker import Patience
+from dtbench.harness.run.dispatch import Asker, Conditions
+from dtbench.harness.run.task_group import task_group
 
 Told = Callable[[int, Response], None]
 """What is called with the place of a prompt and the answer to it."""

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dtbench.harness.audio import clip_bytes, hear
-from dtbench.harness.errors import UserError
-from dtbench.harness.schema import Clip
+from dtbench.harness.audio.hear import clip_bytes, hear
+from dtbench.harness.core.errors import UserError
+from dtbench.harness.core.schema import Clip
 
 RATE = 16000
 """At which what asks for an array gets one."""

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dtbench.harness import registry
-from dtbench.harness.errors import UserError
+from dtbench.harness.core.errors import UserError
 from dtbench.harness.lm_eval.clips import Sound
 from dtbench.harness.lm_eval.plug import register
-from dtbench.harness.plan import Form, Question, TaskPlan
+from dtbench.harness.run.plan import Form, Question, TaskPlan
+from dtbench.tasks import registry as task_registry
 
 STYLES = ("direct", "think")
 """What a task can ask for there: a forced letter is for models that can be held to one."""
@@ -59,7 +59,7 @@ def dataset(
     """The questions; what `--metadata` sets of data_dir and answer comes here, among settings of others."""
     if answer not in STYLES:
         raise UserError(f"--metadata answer={answer}: unknown. Known: {', '.join(STYLES)}.")
-    task = registry.task(benchmark)
+    task = task_registry.task(benchmark)
     data = task.load(None if data_dir is None else Path(data_dir).expanduser())
     plan = TaskPlan(task, data, data.samples, 1, Form(answer=answer))
     plan.check()

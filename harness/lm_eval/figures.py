@@ -10,8 +10,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from dtbench.harness.errors import TaskError, described
-from dtbench.harness.task import Filtered
+from dtbench.harness.core.errors import TaskError, described
+from dtbench.harness.core.task import Filtered
 
 BOOTSTRAPS = 100_000
 FEW_BOOTSTRAPS = 100

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dtbench.harness.errors import UserError
-from dtbench.harness.reading.tidy import take_apart
+from dtbench.harness.core.errors import UserError
+from dtbench.harness.extract.tidy import take_apart
 
 _OPTIONS: Mapping[str, str] = {
     **{name: name for name in ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "max_tokens")},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-from dtbench.harness.errors import UserError
+from dtbench.harness.core.errors import UserError
 
 
 def need_lm_eval(what: str) -> None:

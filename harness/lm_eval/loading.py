@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from dtbench.harness.errors import DataError, DtbenchError, UserError, described
+from dtbench.harness.core.errors import DataError, DtbenchError, UserError, described
 from dtbench.harness.lm_eval.clips import HeldClip, Sound
 
 _OF_THE_INDEX = ("tag", "group", "task_list", "include", "class")

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from dtbench.harness.errors import UserError
+from dtbench.harness.core.errors import UserError
 from dtbench.harness.lm_eval.installed import need_lm_eval
 
 FOLDER = Path(__file__).with_name("benchmarks")

@@ -8,12 +8,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from dtbench.harness.errors import UserError
+from dtbench.harness.core.errors import UserError
+from dtbench.harness.core.schema import NoClip, Prompt, Sample
 from dtbench.harness.lm_eval.clips import clip_of, without_mark
 from dtbench.harness.lm_eval.docs import Doc
 from dtbench.harness.lm_eval.generation import answer_in, sampling_of, stops_of
-from dtbench.harness.plan import seed_of
-from dtbench.harness.schema import NoClip, Prompt, Sample
+from dtbench.harness.run.plan import seed_of
 
 _CHAT = '[{"role": '
 """What a history of messages begins with, as apply_chat_template writes it down."""

@@ -11,17 +11,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dtbench.harness.errors import MachineryError, UserError
+from dtbench.harness.core.errors import MachineryError, UserError
+from dtbench.harness.core.samples import Packed
+from dtbench.harness.core.schema import Dataset, NoClip, Official, Prompt, Sample, Score
+from dtbench.harness.core.task import Filtered, OfficialRule, Task
+from dtbench.harness.extract.extraction import Extraction
+from dtbench.harness.extract.tidy import take_apart
 from dtbench.harness.lm_eval.clips import clip_bytes_of, without_mark
 from dtbench.harness.lm_eval.figures import Scorer
 from dtbench.harness.lm_eval.generation import answer_in, sampling_of, stops_of
 from dtbench.harness.lm_eval.installed import need_lm_eval
 from dtbench.harness.lm_eval.loading import FEW_SHOT_SEED, configuration_in, made, named
-from dtbench.harness.packed import Packed
-from dtbench.harness.reading.tidy import take_apart
-from dtbench.harness.registry import OF_LM_EVAL
-from dtbench.harness.schema import Dataset, Extraction, NoClip, Official, Prompt, Sample, Score
-from dtbench.harness.task import Filtered, OfficialRule, Task
+from dtbench.tasks.registry import OF_LM_EVAL
 
 YES_OR_NO = ("exact_match", "acc")
 """Metrics that call one answer right or wrong."""

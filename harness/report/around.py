@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from dtbench.harness.errors import DtbenchError
-from dtbench.harness.neighbours import against_neighbours
-from dtbench.harness.store import StoredRun
+from dtbench.harness.core.errors import DtbenchError
+from dtbench.harness.score.related_runs import against_neighbours
+from dtbench.harness.store.run_folder import StoredRun
 
 Tell = Callable[[str], None]
 """Takes a line that the user has to see."""

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
-from dtbench.harness.audio import hear
-from dtbench.harness.errors import DtbenchError, described
-from dtbench.harness.packed import ids_of
-from dtbench.harness.schema import Clip, Dataset
+from dtbench.harness.audio.hear import hear
+from dtbench.harness.core.errors import DtbenchError, described
+from dtbench.harness.core.samples import ids_of
+from dtbench.harness.core.schema import Clip, Dataset
 
 MODES = ("embed", "link", "none")
 MOST = 200
@@ -103,7 +103,7 @@ def _mp3(wav: bytes) -> bytes:
     """About 3 kB a second: every browser plays it, and speech and events are what they were."""
     import soundfile
 
-    from dtbench.harness.audio import samples_of
+    from dtbench.harness.audio.hear import samples_of
 
     out = io.BytesIO()
     soundfile.write(

@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from dtbench.harness.neighbours import against_neighbours
-from dtbench.harness.outcomes import chain_length
-from dtbench.harness.rescore import StoredTask
-from dtbench.harness.stats import share, wilson
-from dtbench.harness.store import StoredRun
-from dtbench.harness.summary import summarise
+from dtbench.harness.score.outcomes import chain_length
+from dtbench.harness.score.related_runs import against_neighbours
+from dtbench.harness.score.stored_run import StoredTask
+from dtbench.harness.score.summary import summarise
+from dtbench.harness.stats.intervals import share, wilson
+from dtbench.harness.store.run_folder import StoredRun
 
 BINS = 8
 """Into how many parts of equal size the chains are put by their length."""

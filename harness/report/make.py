@@ -10,19 +10,19 @@ from typing import Any, NamedTuple
 
 import dtbench
 from dtbench.harness.compare.paired import compared, joined
-from dtbench.harness.disk import replace_whole
-from dtbench.harness.errors import UserError, nearest
+from dtbench.harness.core.errors import UserError, nearest
+from dtbench.harness.core.schema import Dataset
 from dtbench.harness.report.around import judges, marks, neighbours
 from dtbench.harness.report.clips import MODES, Heard, inside, links, notes
 from dtbench.harness.report.document import MARK, document, references
 from dtbench.harness.report.figures import figures
 from dtbench.harness.report.rows import rows
 from dtbench.harness.report.training import BASE, Stage, is_training, outcome, plainly, recipe, stages
-from dtbench.harness.rescore import StoredTask, find_data
-from dtbench.harness.run_info import without_shared_clips
-from dtbench.harness.schema import Dataset
-from dtbench.harness.store import StoredRun
-from dtbench.harness.summary import summarise
+from dtbench.harness.score.stored_run import StoredTask, find_data
+from dtbench.harness.score.summary import summarise
+from dtbench.harness.store.atomic import replace_whole
+from dtbench.harness.store.run_folder import StoredRun
+from dtbench.harness.store.run_json import without_shared_clips
 
 PartOf = Callable[[StoredRun, str], StoredTask]
 

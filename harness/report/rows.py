@@ -6,12 +6,12 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from dtbench.harness.forced import odds_in, probabilities
-from dtbench.harness.outcomes import TOKENS_OUT
-from dtbench.harness.packed import ids_of
-from dtbench.harness.reading.tidy import fold, take_apart
-from dtbench.harness.rescore import StoredTask
-from dtbench.harness.schema import Dataset, Sample
+from dtbench.harness.core.samples import ids_of
+from dtbench.harness.core.schema import Dataset, Sample
+from dtbench.harness.extract.tidy import fold, take_apart
+from dtbench.harness.score.forced_choice import odds_in, probabilities
+from dtbench.harness.score.outcomes import TOKENS_OUT
+from dtbench.harness.score.stored_run import StoredTask
 
 Record = Mapping[str, Any]
 Row = dict[str, Any]

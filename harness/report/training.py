@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dtbench.harness.errors import DataError
-from dtbench.harness.run_info import leaves
-from dtbench.harness.store import StoredRun
+from dtbench.harness.core.errors import DataError
+from dtbench.harness.store.run_folder import StoredRun
+from dtbench.harness.store.run_json import leaves
 
 FILE = "train.json"
 OUTCOME = "outcome.json"

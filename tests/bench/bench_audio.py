@@ -13,7 +13,7 @@ import numpy
 import pytest
 import soundfile
 
-from dtbench.harness.audio import Heard, hear
+from dtbench.harness.audio.hear import Heard, hear
 
 CLIPS = 1000
 FILES = 20

@@ -6,7 +6,7 @@ import json
 import time
 from pathlib import Path
 
-from dtbench.harness.extract import extract
+from dtbench.harness.extract.answer import extract
 
 TABLE = Path(__file__).parents[1] / "harness" / "extraction" / "cases.jsonl"
 HOSTILE = (

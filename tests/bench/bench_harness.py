@@ -23,12 +23,12 @@ from measured import Cost, measured
 from runs import lines_of, status
 from vllm_process import serving
 
-from dtbench.harness import registry
-from dtbench.harness.audio import hear
-from dtbench.harness.plan import Form, TaskPlan
-from dtbench.models.address import CHAT, address
-from dtbench.models.settings import Settings
-from dtbench.models.wire import chat_body, fixed_fields, request_head
+from dtbench.harness.audio.hear import hear
+from dtbench.harness.run.plan import Form, TaskPlan
+from dtbench.models.endpoint.address import CHAT, address
+from dtbench.models.endpoint.settings import Settings
+from dtbench.models.endpoint.wire import chat_body, fixed_fields, request_head
+from dtbench.tasks import registry as task_registry
 
 REQUESTS = int(os.environ.get("DTBENCH_BENCH_REQUESTS", "512"))
 IN_FLIGHT = 16
@@ -112,7 +112,7 @@ def _bare(url: str, data: Path) -> Cost:
 def _requests(url: str, data: Path) -> Iterator[bytes]:
     where = address(url)
     head, fixed = request_head("POST", where, where.path + CHAT, None), fixed_fields("tiny", SETTINGS.sampling())
-    task = registry.task_from_file(TASK)
+    task = task_registry.task_from_file(TASK)
     loaded = task.load(data)
     plan = TaskPlan(task, loaded, loaded.samples, 1, Form(None, "clip", 0, 0))
     for place in range(len(plan.samples)):

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from chat_server import chatting_elsewhere
 
-from dtbench.harness.retry import ask
-from dtbench.harness.schema import Prompt
-from dtbench.models.server import Server
-from dtbench.models.settings import Settings
+from dtbench.harness.core.schema import Prompt
+from dtbench.harness.run.retry import ask
+from dtbench.models.endpoint.server import Server
+from dtbench.models.endpoint.settings import Settings
 
 REQUESTS = 5000
 IN_FLIGHT = 64

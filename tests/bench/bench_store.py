@@ -6,8 +6,8 @@ from pathlib import Path
 
 from run_records import SETTINGS, TASK, record
 
-from dtbench.harness.record_lines import encoded
-from dtbench.harness.store import RunFolder, StoredRun
+from dtbench.harness.store.jsonl import encoded
+from dtbench.harness.store.run_folder import RunFolder, StoredRun
 
 RECORDS = 5000
 RUNS = 5

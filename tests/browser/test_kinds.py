@@ -15,7 +15,7 @@ from reported import audible, chained
 from runs import audible_data
 from small_data import mmau_json_folder, mmau_test_json
 
-from dtbench.harness.plan import Form
+from dtbench.harness.run.plan import Form
 
 pytestmark = pytest.mark.browser
 

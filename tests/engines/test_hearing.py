@@ -14,9 +14,9 @@ import pytest
 from engines import write_checkpoints
 from trainer import begun, ended, engine_place, short_recipe, train
 
-from dtbench.training import recipe as recipes
+from dtbench.training.engines.metrics import read
 from dtbench.training.engines.ms_swift import PLUGIN
-from dtbench.training.metrics import read
+from dtbench.training.recipe import recipe as recipes
 
 pytestmark = pytest.mark.engine
 MODEL_TYPES = {"qwen2-audio": "qwen2_audio", "qwen2.5-omni": "qwen2_5_omni", "qwen3-omni": "qwen3_omni_moe"}

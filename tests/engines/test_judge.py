@@ -11,7 +11,7 @@ from judges import chain_of, mmar_with_criteria
 from made_up_run import write_run
 from vllm_process import Server
 
-from dtbench.harness.store import StoredRun
+from dtbench.harness.store.run_folder import StoredRun
 
 pytestmark = pytest.mark.engine
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from engines import need
 
-from dtbench.harness.errors import MachineryError
-from dtbench.models.local_forced import letter_tokens
+from dtbench.harness.core.errors import MachineryError
+from dtbench.models.local.letters import letter_tokens
 
 pytestmark = pytest.mark.engine
 

@@ -12,7 +12,7 @@ from engines import need
 from lm_eval_command import Files, files_of
 from small_data import mmar_v2_folder, mmau_json_folder, mmsu_parquet
 
-from dtbench.harness.errors import UserError
+from dtbench.harness.core.errors import UserError
 
 pytestmark = pytest.mark.engine
 

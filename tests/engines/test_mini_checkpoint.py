@@ -15,8 +15,8 @@ from command import process
 from engines import apart, need
 from runs import records
 
-from dtbench.harness.store import StoredRun
-from dtbench.models.families import known
+from dtbench.harness.store.run_folder import StoredRun
+from dtbench.models.checkpoints.families import known
 
 pytestmark = pytest.mark.engine
 

@@ -24,7 +24,7 @@ def items() -> Sequence[Item]:
 
 @pytest.fixture(scope="module")
 def thinker() -> Any:
-    from dtbench.models.mini.architecture import build
+    from dtbench.training.mini.architecture import build
 
     return build(1).thinker.eval()
 
@@ -33,13 +33,13 @@ def thinker() -> Any:
 def heard(items: Sequence[Item]) -> Any:
     import torch
 
-    from dtbench.models.mini.features import features
+    from dtbench.training.mini.features import features
 
     return torch.from_numpy(features(items)).float()
 
 
 def told(tokens: Sequence[int]) -> str:
-    from dtbench.models.mini.language import WORDS
+    from dtbench.training.mini.language import WORDS
 
     return " ".join(WORDS[token] for token in tokens)
 
@@ -47,7 +47,7 @@ def told(tokens: Sequence[int]) -> str:
 @pytest.mark.parametrize("side_by_side", [False, True])
 def test_no_question_about_a_clip_has_a_chain_of_thought(items: Sequence[Item], side_by_side: bool) -> None:
     """Of a clip that is heard, a description or an answer is all that is said; reasoning is over notes of others."""
-    from dtbench.models.mini.lessons import Teacher
+    from dtbench.training.mini.lessons import Teacher
 
     teacher = Teacher(0)
     teacher.side_by_side = side_by_side
@@ -78,7 +78,7 @@ def test_no_question_about_a_clip_has_a_chain_of_thought(items: Sequence[Item], 
 
 
 def test_three_of_four_thoughts_that_begin_with_notes_end_with_them(items: Sequence[Item]) -> None:
-    from dtbench.models.mini.lessons import Teacher
+    from dtbench.training.mini.lessons import Teacher
 
     teacher = Teacher(1)
     teacher.side_by_side = True
@@ -92,8 +92,8 @@ def test_three_of_four_thoughts_that_begin_with_notes_end_with_them(items: Seque
 
 @pytest.mark.parametrize("side_by_side", [False, True])
 def test_every_lesson_is_in_the_words_of_the_tokenizer(items: Sequence[Item], side_by_side: bool) -> None:
-    from dtbench.models.mini.language import UNKNOWN, WORDS, tokenizer, tokens
-    from dtbench.models.mini.lessons import Teacher
+    from dtbench.training.mini.language import UNKNOWN, WORDS, tokenizer, tokens
+    from dtbench.training.mini.lessons import Teacher
 
     read, teacher = tokenizer(), Teacher(3)
     teacher.side_by_side = side_by_side
@@ -107,7 +107,7 @@ def test_every_lesson_is_in_the_words_of_the_tokenizer(items: Sequence[Item], si
 def test_features_are_those_that_the_processor_gives(items: Sequence[Item], heard: Any) -> None:
     import numpy as np
 
-    from dtbench.models.mini.architecture import processor
+    from dtbench.training.mini.architecture import processor
 
     clip = np.frombuffer(items[0].wav()[44:], "<i2").astype(np.float32) / 32_768
     made = processor()(text="<|audio_pad|>", audio=[clip], sampling_rate=16_000, return_tensors="pt")
@@ -121,9 +121,9 @@ def test_the_quick_forward_gives_what_the_classes_of_transformers_give(
     """Lesson by lesson, each alone behind its clip, against rows of several."""
     import torch
 
-    from dtbench.models.mini.batches import PREFIX, batch
-    from dtbench.models.mini.forward import understand
-    from dtbench.models.mini.lessons import Teacher
+    from dtbench.training.mini.batches import PREFIX, batch
+    from dtbench.training.mini.forward import understand
+    from dtbench.training.mini.lessons import Teacher
 
     teacher = Teacher(0)
     teacher.side_by_side = True
@@ -158,8 +158,8 @@ def _alone(thinker: Any, heard: Any, prefix: Any, words: Any, *, with_clip: bool
 def test_the_loss_falls_within_a_few_steps_and_is_the_same_for_the_same_seed(items: Sequence[Item], heard: Any) -> None:
     import torch
 
-    from dtbench.models.mini.ears import sounding
-    from dtbench.models.mini.training import Recipe, Training
+    from dtbench.training.mini.ears import sounding
+    from dtbench.training.mini.training import Recipe, Training
 
     true = torch.from_numpy(sounding(items))
     recipe = Recipe(steps=12, rows=8, warm_up=4, rate=3e-3)
@@ -176,7 +176,7 @@ def test_the_loss_falls_within_a_few_steps_and_is_the_same_for_the_same_seed(ite
 
 
 def test_side_by_side_the_learning_rate_rises_once_more_and_falls_again() -> None:
-    from dtbench.models.mini.training import Recipe, Training
+    from dtbench.training.mini.training import Recipe, Training
 
     training = Training(0, Recipe(steps=20, more=10, warm_up=2, rate=1e-3, more_rate=5e-4, last_rate=0.1))
     rates = []
@@ -191,7 +191,7 @@ def test_side_by_side_the_learning_rate_rises_once_more_and_falls_again() -> Non
 
 
 def test_the_words_for_each_token_of_a_clip_are_those_of_the_sound_in_it(items: Sequence[Item]) -> None:
-    from dtbench.models.mini.ears import WORDS, sounding
+    from dtbench.training.mini.ears import WORDS, sounding
 
     for item, true in zip(items, sounding(items), strict=True):
         said = [tuple(word for word, is_true in zip(WORDS, token, strict=True) if is_true) for token in true]

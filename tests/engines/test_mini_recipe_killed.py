@@ -32,7 +32,7 @@ def test_the_processes_of_a_recipe_end_with_the_one_that_started_them(
 ) -> None:
     need("torch")
     need("transformers")
-    command = [sys.executable, "-m", "dtbench.models.mini.make", *ENDLESS, "--out", str(tmp_path / "checkpoint")]
+    command = [sys.executable, "-m", "dtbench.training.mini.make", *ENDLESS, "--out", str(tmp_path / "checkpoint")]
     environment = os.environ | ONE_THREAD | {"TMPDIR": str(tmp_path)}
     log = tmp_path / "log"  # a pipe that closes with the test would end them too
     with (

@@ -9,7 +9,7 @@ import pytest
 from chains import GOOD, OTHER, ROW, completion
 from engines import need
 
-from dtbench.harness.errors import UserError
+from dtbench.harness.core.errors import UserError
 from dtbench.training.rewards import Rewards, RewardSettings
 
 pytestmark = [pytest.mark.engine, pytest.mark.filterwarnings("ignore")]

@@ -15,7 +15,7 @@ from runs import assert_each_once, records
 from sounds import encoded
 from vllm_process import Server
 
-from dtbench.harness.store import StoredRun
+from dtbench.harness.store.run_folder import StoredRun
 
 pytestmark = pytest.mark.engine
 

@@ -14,11 +14,11 @@ from reported import first
 from runs import wait_until
 from trainer import ended, short_recipe, train
 
-from dtbench.training import checkpoints
+from dtbench.training.engines import checkpoints
+from dtbench.training.engines.metrics import read
 from dtbench.training.engines.ms_swift import PLUGIN
-from dtbench.training.layout import Layout
-from dtbench.training.metrics import read
-from dtbench.training.stages import last_words
+from dtbench.training.stages.layout import Layout
+from dtbench.training.stages.stages import last_words
 
 pytestmark = pytest.mark.engine
 PATIENCE = 400.0

@@ -12,9 +12,9 @@ from trainer import engine_place
 
 import dtbench
 from dtbench.training.engines.contract import engine
-from dtbench.training.layout import Layout
-from dtbench.training.recipe import names, read
-from dtbench.training.stages import job_of
+from dtbench.training.recipe.recipe import names, read
+from dtbench.training.stages.layout import Layout
+from dtbench.training.stages.stages import job_of
 
 pytestmark = pytest.mark.engine
 OUT = Path("/runs/x")

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from dtbench.harness import archive
-from dtbench.harness.errors import DataError, DtbenchError
+from dtbench.harness.core.errors import DataError, DtbenchError
+from dtbench.tasks.data import archive
 
 Files = dict[str, bytes]
 Maker = Callable[..., Path]
@@ -210,7 +210,7 @@ def test_a_missing_archive_is_named(tmp_path: Path) -> None:
 
 def test_two_processes_at_once_end_with_one_whole_folder(tmp_path: Path) -> None:
     made = make_tar(tmp_path / "x.tar.gz", {f"audio/{n}.wav": os.urandom(20_000) for n in range(60)})
-    code = "import sys, pathlib, dtbench.harness.archive as a; a.unpack(*map(pathlib.Path, sys.argv[1:]))"
+    code = "import sys, pathlib, dtbench.tasks.data.archive as a; a.unpack(*map(pathlib.Path, sys.argv[1:]))"
     command = [sys.executable, "-c", code, str(made), str(tmp_path / "audio")]
     running = [subprocess.Popen(command) for _ in range(3)]
     assert [process.wait() for process in running] == [0, 0, 0]

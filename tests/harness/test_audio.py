@@ -9,8 +9,8 @@ import pytest
 import soundfile
 from small_data import tone
 
-from dtbench.harness.audio import MissingClip, clip_bytes, decode_all
-from dtbench.harness.errors import DataError
+from dtbench.harness.audio.hear import MissingClip, clip_bytes, decode_all
+from dtbench.harness.core.errors import DataError
 
 
 @pytest.mark.parametrize("kind", ["WAV", "FLAC", "OGG", "MP3", "AIFF"])

@@ -13,8 +13,8 @@ import soundfile
 import soxr
 from sounds import Bytes, Wave, encoded, encoded_by_ffmpeg, loudness, pitch, sine
 
-from dtbench.harness.audio import WHOLE, Heard, decode_all, hear
-from dtbench.harness.errors import DataError
+from dtbench.harness.audio.hear import WHOLE, Heard, decode_all, hear
+from dtbench.harness.core.errors import DataError
 
 LEVEL = 0.5 / 2**0.5
 

@@ -9,8 +9,8 @@ import numpy
 import pytest
 from sounds import Bytes, encoded, sine
 
-from dtbench.harness.audio import CUT, LONG_CLIP_RULES, REFUSE, WHOLE, WINDOW_COUNT, WINDOWS, hear, noise, silence
-from dtbench.harness.errors import DataError, UserError
+from dtbench.harness.audio.hear import CUT, LONG_CLIP_RULES, REFUSE, WHOLE, WINDOW_COUNT, WINDOWS, hear, noise, silence
+from dtbench.harness.core.errors import DataError, UserError
 
 RATE = 16000
 

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sounds import Bytes, encoded, encoded_by_ffmpeg, sine
 
-from dtbench.harness import audio
-from dtbench.harness.audio import CUT, WINDOWS, MissingClip, decode_all, hear
-from dtbench.harness.errors import DataError
+from dtbench.harness.audio.hear import CUT, WINDOWS, MissingClip, decode_all, hear
+from dtbench.harness.audio.hear import hear as audio
+from dtbench.harness.core.errors import DataError
 
 NAMED = r"some/clip\.wav: the clip [^\n]*\.\Z"
 

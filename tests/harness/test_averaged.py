@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from dtbench.harness.averaged import Order, averaged
-from dtbench.harness.forced import HOW
+from dtbench.harness.score.forced_choice import HOW
+from dtbench.harness.score.permutations import Order, averaged
 
 LETTER_A = (0.7, 0.2, 0.1)
 """A model that likes the first letter, whatever it stands for."""

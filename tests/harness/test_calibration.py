@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dtbench.harness.calibration import (
+from dtbench.harness.score.calibration import (
     BINS,
     NO_LOGPROBS,
     Sure,
@@ -24,7 +24,7 @@ from dtbench.harness.calibration import (
     forced_of,
     forced_summary,
 )
-from dtbench.harness.forced import CHAIN_FIRST, HOW, NO_LETTER
+from dtbench.harness.score.forced_choice import CHAIN_FIRST, HOW, NO_LETTER
 
 ANSWERS = st.lists(
     st.builds(

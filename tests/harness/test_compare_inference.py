@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dtbench.harness.compare.gate import Verdict
-from dtbench.harness.compare.inference import (
+from dtbench.harness.stats.paired import (
     Pair,
     bounds,
     holm,

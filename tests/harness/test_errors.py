@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from dtbench.harness.errors import (
+from dtbench.harness.core.errors import (
     DataError,
     DtbenchError,
     MachineryError,

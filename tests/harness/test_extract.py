@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dtbench.harness.extract import extract
-from dtbench.harness.reading.plainly import plain_answer
-from dtbench.harness.reading.tidy import take_apart
+from dtbench.harness.extract.answer import extract
+from dtbench.harness.extract.fast_path import plain_answer
+from dtbench.harness.extract.tidy import take_apart
 
 TABLE = Path(__file__).parent / "extraction"
 Case = dict[str, Any]
@@ -62,7 +62,7 @@ def test_what_is_recognised_at_once_is_what_the_full_reading_says(monkeypatch: p
     at_once = [case for case in CASES if plain_answer(take_apart(case["output"]).said.strip(), case["choices"])]
     assert len(at_once) > 100
     sooner = [extract(case["output"], case["choices"]).choice for case in at_once]
-    monkeypatch.setattr("dtbench.harness.extract.plain_answer", lambda said, choices: None)
+    monkeypatch.setattr("dtbench.harness.extract.answer.plain_answer", lambda said, choices: None)
     assert [extract(case["output"], case["choices"]).choice for case in at_once] == sooner
 
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dtbench.harness.errors import UserError
-from dtbench.harness.forced import (
+from dtbench.harness.core.errors import UserError
+from dtbench.harness.core.schema import Odds, Sample
+from dtbench.harness.score.forced_choice import (
     CHAIN_FIRST,
     NO_LETTER,
     TokenOdds,
@@ -23,7 +24,6 @@ from dtbench.harness.forced import (
     right_place,
     stored_odds,
 )
-from dtbench.harness.schema import Odds, Sample
 
 CHOICES = ("crow", "jay", "owl")
 ABC = option_letters(3)

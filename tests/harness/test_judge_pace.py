@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from dtbench.harness.judge.pace import Pace
+from dtbench.harness.run.pace import Pace
 
 
 def test_a_refusal_halves_it_and_replies_bring_it_back() -> None:

@@ -7,12 +7,13 @@ import pytest
 from made_up_run import Record, answered, failed, write_run
 from small_data import mmar_items, mmar_v2_folder
 
-from dtbench.harness.listening import listening, order_effect, style_effect
-from dtbench.harness.neighbours import against_neighbours
-from dtbench.harness.plan import Form, rotated
-from dtbench.harness.schema import Sample
-from dtbench.harness.stats import share
-from dtbench.harness.store import StoredRun
+from dtbench.harness.core.schema import Sample
+from dtbench.harness.core.task import rotated
+from dtbench.harness.run.plan import Form
+from dtbench.harness.score.ablations import listening, order_effect, style_effect
+from dtbench.harness.score.related_runs import against_neighbours
+from dtbench.harness.stats.intervals import share
+from dtbench.harness.store.run_folder import StoredRun
 from dtbench.tasks.mmar import Mmar
 
 TASK = Mmar()

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dtbench.harness.masking import MASK, masked_command, masked_settings, masked_text
+from dtbench.harness.store.redact import MASK, masked_command, masked_settings, masked_text
 
 S = "s3cret/va+lue=="
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from dtbench.harness import spool
-from dtbench.harness.packed import Packed, chosen, clips_of, ids_of
-from dtbench.harness.schema import Sample
-from dtbench.harness.spool import Spool
+from dtbench.harness.core import disk_list as spool
+from dtbench.harness.core.disk_list import Spool
+from dtbench.harness.core.samples import Packed, chosen, clips_of, ids_of
+from dtbench.harness.core.schema import Sample
 
 
 class Bell:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dtbench.harness.patience import Patience
+from dtbench.harness.run.circuit_breaker import Patience
 
 
 @pytest.mark.parametrize(

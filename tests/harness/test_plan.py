@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from dtbench.harness.errors import TaskError, UserError
-from dtbench.harness.plan import Form, TaskPlan, chosen_samples, from_template, rotated
-from dtbench.harness.schema import Dataset, Prompt, Sample
-from dtbench.harness.task import Task
+from dtbench.harness.core.errors import TaskError, UserError
+from dtbench.harness.core.schema import Dataset, Prompt, Sample
+from dtbench.harness.core.task import Task, rotated
+from dtbench.harness.run.plan import Form, TaskPlan, chosen_samples, from_template
 
 OPTIONS = ("crow", "jay", "owl")
 

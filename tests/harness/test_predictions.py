@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 import small_data
 
-from dtbench.harness.errors import TaskError, UserError
-from dtbench.harness.predictions import Predictions, read_predictions
-from dtbench.harness.registry import task, task_from_file
-from dtbench.harness.schema import Sample
-from dtbench.harness.score import MISSING
-from dtbench.harness.task import Task
+from dtbench.harness.core.errors import TaskError, UserError
+from dtbench.harness.core.schema import Sample
+from dtbench.harness.core.task import Task
+from dtbench.harness.score.official import MISSING
+from dtbench.harness.score.predictions import Predictions, read_predictions
+from dtbench.tasks.registry import task, task_from_file
 
 OWN_TASK = Path(__file__).resolve().parents[1] / "support" / "own_task.py"
 MMAR, MMAU, MMSU = task("mmar"), task("mmau-mini"), task("mmsu")

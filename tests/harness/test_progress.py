@@ -15,11 +15,11 @@ import pytest
 from command import COMMAND
 from runs import mmar_data, write_script
 
-from dtbench.harness.plan import Form, TaskPlan
-from dtbench.harness.progress import Progress
-from dtbench.harness.registry import task
-from dtbench.harness.run import Tally
-from dtbench.harness.schema import Dataset
+from dtbench.harness.core.schema import Dataset
+from dtbench.harness.run.loop import Tally
+from dtbench.harness.run.plan import Form, TaskPlan
+from dtbench.harness.run.progress import Progress
+from dtbench.tasks.registry import task
 
 
 def plan(name: str = "mmar", notes: Sequence[str] = ()) -> TaskPlan:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dtbench.harness.provenance import PACKAGES, checkout, packages
+from dtbench.harness.store.provenance import PACKAGES, checkout, packages
 
 
 def git(folder: Path, *arguments: str) -> str:

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from run_records import failure, record
 
-from dtbench.harness.errors import DataError
-from dtbench.harness.record_lines import Line, Torn, encoded, read_lines, whole_bytes
+from dtbench.harness.core.errors import DataError
+from dtbench.harness.store.jsonl import Line, Torn, encoded, read_lines, whole_bytes
 
 
 def read(path: Path) -> list[Line | Torn]:

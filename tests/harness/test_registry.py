@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from packages import install
 
-from dtbench.harness import registry
-from dtbench.harness.errors import TaskError, UserError
+from dtbench.harness.core.errors import TaskError, UserError
+from dtbench.tasks import registry as task_registry
 
 OWN_TASK = Path(__file__).resolve().parents[1] / "support" / "own_task.py"
-HEAD = "from dtbench.harness.task import Task\n"
+HEAD = "from dtbench.harness.core.task import Task\n"
 GOOD = HEAD + "class {name}(Task):\n    name = '{task}'\n    def samples(self, data_dir):\n        return []\n"
 
 
@@ -40,20 +40,20 @@ def file_of(folder: Path, text: str, name: str = "own.py") -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", list(registry.TASKS))
+@pytest.mark.parametrize("name", list(task_registry.TASKS))
 def test_a_built_in_task_answers_to_its_own_name(name: str) -> None:
-    assert registry.task(name).name == name
+    assert task_registry.task(name).name == name
 
 
 def test_the_smallest_task_of_ones_own_has_at_most_fifteen_lines_of_code() -> None:
     lines = [line for line in OWN_TASK.read_text().splitlines() if line.strip()]
     assert len(lines) <= 15
-    assert registry.task_from_file(OWN_TASK).name == "birds"
+    assert task_registry.task_from_file(OWN_TASK).name == "birds"
 
 
 def test_a_task_is_found_by_its_path(folder: Path) -> None:
     file_of(folder, GOOD.format(name="Mine", task="mine"), "my_tasks.py")
-    assert registry.task("my_tasks:Mine").name == "mine"
+    assert task_registry.task("my_tasks:Mine").name == "mine"
 
 
 @pytest.mark.parametrize(
@@ -67,12 +67,12 @@ def test_a_task_is_found_by_its_path(folder: Path) -> None:
         ("a b:Task", "is no path to a class"),
         ("no_such_module:Task", "no module named 'no_such_module' to load a task from."),
         ("dtbench.no_such:Task", "no module named 'dtbench.no_such' to load a task from."),
-        ("dtbench.harness.task:Nothing", "the module dtbench.harness.task has no Nothing."),
+        ("dtbench.harness.core.task:Nothing", "the module dtbench.harness.core.task has no Nothing."),
     ],
 )
 def test_a_name_that_leads_nowhere_is_the_users_to_correct(name: str, complaint: str) -> None:
     with pytest.raises(UserError) as raised:
-        registry.task(name)
+        task_registry.task(name)
     assert complaint in str(raised.value)
 
 
@@ -81,7 +81,7 @@ def test_a_name_that_leads_nowhere_is_the_users_to_correct(name: str, complaint:
     [
         ("import no_such_package", "importing it failed with ModuleNotFoundError: No module named 'no_such_package'"),
         ("1 / 0", "importing it failed with ZeroDivisionError: division by zero (broken.py, line 1)."),
-        ("Mine = 3", "broken:Mine is int, not a dtbench.harness.task.Task."),
+        ("Mine = 3", "broken:Mine is int, not a dtbench.harness.core.task.Task."),
         (HEAD + "class Mine(Task):\n    name = 'x'", "the task Mine lacks samples()."),
         (GOOD.format(name="Mine", task=""), "the task Mine has no name; give it one: name = 'my-task'."),
     ],
@@ -90,7 +90,7 @@ def test_a_name_that_leads_nowhere_is_the_users_to_correct(name: str, complaint:
 def test_a_module_that_breaks_the_contract_is_named_with_its_line(folder: Path, text: str, complaint: str) -> None:
     file_of(folder, text, "broken.py")
     with pytest.raises(TaskError) as raised:
-        registry.task("broken:Mine")
+        task_registry.task("broken:Mine")
     assert complaint in str(raised.value)
 
 
@@ -104,11 +104,11 @@ def test_a_module_that_breaks_the_contract_is_named_with_its_line(folder: Path, 
             "failed with ModuleNotFoundError: No module named 'no_such_package' (own.py, line 1)",
         ),
         ("import sys\nsys.exit('bye')", "failed with SystemExit: bye (own.py, line 2)."),
-        ("", "one subclass of dtbench.harness.task.Task is expected, found none."),
-        (HEAD, "one subclass of dtbench.harness.task.Task is expected, found none."),
+        ("", "one subclass of dtbench.harness.core.task.Task is expected, found none."),
+        (HEAD, "one subclass of dtbench.harness.core.task.Task is expected, found none."),
         (
             GOOD.format(name="One", task="one") + GOOD.format(name="Two", task="two"),
-            "one subclass of dtbench.harness.task.Task is expected, found One, Two.",
+            "one subclass of dtbench.harness.core.task.Task is expected, found One, Two.",
         ),
         (HEAD + "class Mine(Task):\n    name = 'x'", "own.py: the task Mine lacks samples()."),
         (GOOD.format(name="Mine", task=""), "own.py: the task Mine has no name; give it one: name = 'my-task'."),
@@ -122,7 +122,7 @@ def test_a_module_that_breaks_the_contract_is_named_with_its_line(folder: Path, 
 def test_a_task_file_that_cannot_be_used_is_one_line(tmp_path: Path, text: str, complaint: str) -> None:
     path = file_of(tmp_path, text)
     with pytest.raises(UserError) as raised:
-        registry.task_from_file(path)
+        task_registry.task_from_file(path)
     line = str(raised.value)
     assert line.startswith(f"--task-file{'' if 'the task' in line else f' {path}'}: ")
     assert complaint in line
@@ -133,13 +133,13 @@ def test_a_base_class_that_tasks_of_a_file_share_is_not_counted(tmp_path: Path) 
     text = (
         HEAD + "class Base(Task):\n    licence = 'mit'\n" + GOOD.format(name="Mine", task="x").replace("Task)", "Base)")
     )
-    mine = registry.task_from_file(file_of(tmp_path, text))
+    mine = task_registry.task_from_file(file_of(tmp_path, text))
     assert (mine.name, mine.licence) == ("x", "mit")
 
 
 def test_a_task_that_a_file_only_imports_is_not_its_own(tmp_path: Path) -> None:
     text = "from dtbench.tasks.mmar import Mmar\nclass Mine(Mmar):\n    name = 'mine'\n"
-    assert registry.task_from_file(file_of(tmp_path, text)).name == "mine"
+    assert task_registry.task_from_file(file_of(tmp_path, text)).name == "mine"
 
 
 def test_a_path_that_is_no_python_file_is_said_to_be_none(tmp_path: Path) -> None:
@@ -150,27 +150,27 @@ def test_a_path_that_is_no_python_file_is_said_to_be_none(tmp_path: Path) -> Non
         (tmp_path / "task.txt", "not a Python file; its name must end in .py."),
     ):
         with pytest.raises(UserError, match=r"^--task-file ") as raised:
-            registry.task_from_file(path)
+            task_registry.task_from_file(path)
         assert str(raised.value) == f"--task-file {path}: {complaint}"
 
 
 def test_an_installed_package_offers_its_task_by_entry_point(folder: Path) -> None:
     install(folder, "dtbench-birds", {"birds": "dtbench_birds:Mine"}, GOOD.format(name="Mine", task="birds"))
-    assert registry.task_names() == [*registry.TASKS, "birds"]
-    assert registry.task("birds").name == "birds"
+    assert task_registry.task_names() == [*task_registry.TASKS, "birds"]
+    assert task_registry.task("birds").name == "birds"
     with pytest.raises(UserError, match=r"unknown task 'brids'. Did you mean birds"):
-        registry.task("brids")
+        task_registry.task("brids")
 
 
 def test_an_installed_package_cannot_take_the_name_of_a_built_in_task(folder: Path) -> None:
     install(folder, "dtbench-bold", {"mmar": "dtbench_bold:Mine"}, GOOD.format(name="Mine", task="mmar"))
-    assert registry.task_names() == list(registry.TASKS)
-    assert type(registry.task("mmar")).__module__ == "dtbench.tasks.mmar"
+    assert task_registry.task_names() == list(task_registry.TASKS)
+    assert type(task_registry.task("mmar")).__module__ == "dtbench.tasks.mmar"
 
 
 def test_two_packages_with_a_task_of_one_name_are_told_apart_by_their_paths(folder: Path) -> None:
     for module in ("dtbench_one", "dtbench_two"):
         install(folder, module, {"birds": f"{module}:Mine"}, GOOD.format(name="Mine", task=module))
     with pytest.raises(UserError, match=r"name one of dtbench_one:Mine or dtbench_two:Mine instead\.$"):
-        registry.task("birds")
-    assert registry.task("dtbench_two:Mine").name == "dtbench_two"
+        task_registry.task("birds")
+    assert task_registry.task("dtbench_two:Mine").name == "dtbench_two"

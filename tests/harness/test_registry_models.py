@@ -11,17 +11,18 @@ import pytest
 from chat_server import chatting
 from packages import install
 
-from dtbench.harness import registry
-from dtbench.harness.errors import MachineryError, UserError
-from dtbench.harness.schema import Prompt, Sample
-from dtbench.models import families
+from dtbench.harness.core.errors import MachineryError, UserError
+from dtbench.harness.core.schema import Prompt, Sample
+from dtbench.models import registry as model_registry
+from dtbench.models.checkpoints import families
+from dtbench.tasks import registry as task_registry
 
 SAMPLES = [Sample("a", "Which bird?", ("Crow", "Jay"), "Jay", Path("clip"))]
 GOOD = """
 from __future__ import annotations
 from pathlib import Path
 from typing import Literal
-from dtbench.harness.schema import Prompt, Response
+from dtbench.harness.core.schema import Prompt, Response
 
 class Mine:
     listens, rate, limit_seconds = True, 16000, 30.0
@@ -56,11 +57,11 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("name", sorted(registry.MODELS))
+@pytest.mark.parametrize("name", sorted(model_registry.MODELS))
 def test_a_built_in_model_is_found_by_its_name_and_says_it(name: str, tmp_path: Path) -> None:
     (tmp_path / "lines").write_text('{"id": "a", "text": "(A) Crow"}')
     file = {"replay": "file", "scripted": "script"}.get(name)
-    model = registry.model(name, {file: str(tmp_path / "lines")} if file else {}, SAMPLES)
+    model = model_registry.model(name, {file: str(tmp_path / "lines")} if file else {}, SAMPLES)
     assert model.describe()["name"] == name
     told = asyncio.run(model.generate(Prompt("?", Path("clip"), choices=("Crow", "Jay"), id="a")))
     assert told.text in {"(A) Crow", "(B) Jay"}
@@ -68,12 +69,12 @@ def test_a_built_in_model_is_found_by_its_name_and_says_it(name: str, tmp_path: 
 
 def test_right_answers_reach_only_those_that_say_so(folder: Path) -> None:
     (folder / "nosy.py").write_text(GOOD.replace("size: int", "samples: str = ''").replace("(size", "(samples"))
-    assert registry.model("nosy:Mine", {}, SAMPLES).describe()["got"][0] == ""
+    assert model_registry.model("nosy:Mine", {}, SAMPLES).describe()["got"][0] == ""
 
 
 def test_a_url_is_an_endpoint() -> None:
     with chatting(models=("a", "b")) as chat:
-        model = registry.model(chat.url, {"model": "b", "temperature": "0", "extra": '{"best_of": 1}'})
+        model = model_registry.model(chat.url, {"model": "b", "temperature": "0", "extra": '{"best_of": 1}'})
         described = model.describe()
     assert (described["model"], described["sampling"]) == ("b", {"temperature": 0.0, "best_of": 1})
 
@@ -81,7 +82,7 @@ def test_a_url_is_an_endpoint() -> None:
 def test_options_come_in_the_types_of_the_constructor(folder: Path) -> None:
     (folder / "mine.py").write_text(GOOD)
     given = {"size": "3", "warm": "0.5", "quick": "yes", "style": "b", "file": "x/y", "more": '{"a": 1}', "name": "1"}
-    got = registry.model("mine:Mine", given).describe()["got"]
+    got = model_registry.model("mine:Mine", given).describe()["got"]
     assert got == (3, 0.5, True, "b", Path("x/y"), {"a": 1}, "1")
 
 
@@ -107,7 +108,7 @@ def test_an_option_that_does_not_fit_is_the_users_to_correct(
 ) -> None:
     (folder / "mine.py").write_text(GOOD)
     with pytest.raises(UserError) as raised:
-        registry.model("mine:Mine", given)
+        model_registry.model("mine:Mine", given)
     assert complaint in str(raised.value)
 
 
@@ -126,7 +127,7 @@ def test_an_option_that_does_not_fit_is_the_users_to_correct(
 )
 def test_what_no_endpoint_takes_is_refused_before_it_is_asked(given: dict[str, str], complaint: str) -> None:
     with pytest.raises(UserError) as raised:
-        registry.model("http://127.0.0.1:1/v1", given)
+        model_registry.model("http://127.0.0.1:1/v1", given)
     assert complaint in str(raised.value)
 
 
@@ -137,13 +138,13 @@ def test_what_no_endpoint_takes_is_refused_before_it_is_asked(given: dict[str, s
         ("gpt", "An endpoint is named by its URL, such as http://127.0.0.1:8000/v1."),
         ("no_such_module:Model", "no module named 'no_such_module' to load a model from."),
         ("a b:Model", "model 'a b:Model' is no path to a class"),
-        ("dtbench.models.replay:Nothing", "the module dtbench.models.replay has no Nothing."),
+        ("dtbench.models.plain.replay:Nothing", "the module dtbench.models.plain.replay has no Nothing."),
         ("ftp://host/v1", "--model 'ftp://host/v1': not the URL of an endpoint"),
     ],
 )
 def test_a_name_that_leads_nowhere_is_the_users_to_correct(name: str, complaint: str) -> None:
     with pytest.raises(UserError) as raised:
-        registry.model(name, {})
+        model_registry.model(name, {})
     assert complaint in str(raised.value)
 
 
@@ -162,15 +163,15 @@ def test_a_name_that_leads_nowhere_is_the_users_to_correct(name: str, complaint:
 def test_a_class_that_breaks_the_contract_is_told_in_one_line(folder: Path, text: str, complaint: str) -> None:
     (folder / "broken.py").write_text(text)
     with pytest.raises(MachineryError) as raised:
-        registry.model("broken:Mine", {"size": "1"})
+        model_registry.model("broken:Mine", {"size": "1"})
     assert complaint in str(raised.value)
     assert "\n" not in str(raised.value)
 
 
 def test_an_installed_package_offers_its_model_by_entry_point(folder: Path) -> None:
     install(folder, "dtbench-own", {"own": "dtbench_own:Mine"}, GOOD, group="dtbench.models")
-    assert registry.model_names() == [*registry.MODELS, "own", *families.known()]
-    assert registry.model("own", {"size": "2"}).describe()["got"][0] == 2
+    assert model_registry.model_names() == [*model_registry.MODELS, "own", *families.known()]
+    assert model_registry.model("own", {"size": "2"}).describe()["got"][0] == 2
     with pytest.raises(UserError, match=r"unknown model 'onw'. Did you mean own"):
-        registry.model("onw", {})
-    assert registry.task_names() == list(registry.TASKS)
+        model_registry.model("onw", {})
+    assert task_registry.task_names() == list(task_registry.TASKS)

@@ -9,13 +9,13 @@ import pytest
 from asking import PROMPT
 from chat_server import Turn, chatting
 
-from dtbench.harness.errors import ModelError
-from dtbench.harness.model import Model
-from dtbench.harness.retry import Policy, ask
-from dtbench.harness.schema import Prompt, Response
-from dtbench.models.baselines import First
-from dtbench.models.server import Server
-from dtbench.models.settings import Settings
+from dtbench.harness.core.errors import ModelError
+from dtbench.harness.core.model import Model
+from dtbench.harness.core.schema import Prompt, Response
+from dtbench.harness.run.retry import Policy, ask
+from dtbench.models.endpoint.server import Server
+from dtbench.models.endpoint.settings import Settings
+from dtbench.models.plain.baselines import First
 
 
 class Failing(First):

@@ -12,14 +12,15 @@ from typing import Any
 
 import pytest
 
-from dtbench.harness.asking import Conditions
-from dtbench.harness.errors import MachineryError, ModelError, TaskError
-from dtbench.harness.plan import Form, TaskPlan
-from dtbench.harness.retry import Policy
-from dtbench.harness.run import Stop, Tally, TaskRun
-from dtbench.harness.schema import Clip, Dataset, Extraction, Prompt, Response, Sample, Score
-from dtbench.harness.store import RunFolder
-from dtbench.harness.task import Task
+from dtbench.harness.core.errors import MachineryError, ModelError, TaskError
+from dtbench.harness.core.schema import Clip, Dataset, Prompt, Response, Sample, Score
+from dtbench.harness.core.task import Task
+from dtbench.harness.extract.extraction import Extraction
+from dtbench.harness.run.dispatch import Conditions
+from dtbench.harness.run.loop import Stop, Tally, TaskRun
+from dtbench.harness.run.plan import Form, TaskPlan
+from dtbench.harness.run.retry import Policy
+from dtbench.harness.store.run_folder import RunFolder
 
 CONDITIONS = Conditions(concurrency=4, policy=Policy(first_wait=0.0001))
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from run_records import SETTINGS, TASK, changed, refusal
 
-from dtbench.harness.store import RunFolder
+from dtbench.harness.store.run_folder import RunFolder
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dtbench.harness.schema import Official
-from dtbench.harness.score import (
+from dtbench.harness.core.schema import Official
+from dtbench.harness.score.official import (
     MISSING,
     NO_EARLIER_LETTER,
     NO_PREDICTION,

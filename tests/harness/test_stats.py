@@ -10,7 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dtbench.harness.stats import Z95, clustered, majority, paired, paired_clusters, pass_at, percentile, share, wilson
+from dtbench.harness.stats.intervals import (
+    Z95,
+    clustered,
+    majority,
+    paired,
+    paired_clusters,
+    pass_at,
+    percentile,
+    share,
+    wilson,
+)
 
 # Newcombe, Statistics in Medicine 17 (1998), table I, method 3: the interval of Wilson without correction.
 PUBLISHED = [

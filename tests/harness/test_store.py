@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from run_records import SETTINGS, TASK, changed, failure, files, record, refusal
 
-from dtbench.harness.errors import DataError, UserError
-from dtbench.harness.store import RunFolder, StoredRun
+from dtbench.harness.core.errors import DataError, UserError
+from dtbench.harness.store.run_folder import RunFolder, StoredRun
 
 
 @pytest.fixture

@@ -20,9 +20,9 @@ import run_records
 from run_records import SETTINGS, TASK, record
 
 import dtbench
-from dtbench.harness.errors import MachineryError, UserError
-from dtbench.harness.record_lines import Line, read_lines
-from dtbench.harness.store import RunFolder, StoredRun
+from dtbench.harness.core.errors import MachineryError, UserError
+from dtbench.harness.store.jsonl import Line, read_lines
+from dtbench.harness.store.run_folder import RunFolder, StoredRun
 
 KILLS = 50
 NUMBERS = 100_000

@@ -10,12 +10,12 @@ import pytest
 from made_up_run import Record, answered, failed
 from small_data import mmar_items, mmau_items, mmsu_items
 
-from dtbench.harness.predictions import Predictions, Row
-from dtbench.harness.schema import Sample
-from dtbench.harness.stats import wilson
-from dtbench.harness.summary import NONE_ANSWERED, shared_clips, summarise
-from dtbench.harness.tally import tally
-from dtbench.harness.task import Grouping, Task
+from dtbench.harness.core.schema import Sample
+from dtbench.harness.core.task import Grouping, Task
+from dtbench.harness.score.prediction_file import tally
+from dtbench.harness.score.predictions import Predictions, Row
+from dtbench.harness.score.summary import NONE_ANSWERED, shared_clips, summarise
+from dtbench.harness.stats.intervals import wilson
 from dtbench.tasks.mmar import Mmar
 from dtbench.tasks.mmau_mini import MmauMini
 from dtbench.tasks.mmau_test import MmauTest

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import small_data
 
-from dtbench.harness.errors import TaskError, UserError
-from dtbench.harness.predictions import Predictions, Row
-from dtbench.harness.registry import task
-from dtbench.harness.schema import Official, Sample
-from dtbench.harness.score import MISSING, NO_PREDICTION, NOT_TEXT
-from dtbench.harness.tally import NO_RECORD, NOT_JSON, Report, tally
-from dtbench.harness.task import Grouping, OfficialRule, Task
+from dtbench.harness.core.errors import TaskError, UserError
+from dtbench.harness.core.schema import Official, Sample
+from dtbench.harness.core.task import Grouping, OfficialRule, Task
+from dtbench.harness.score.official import MISSING, NO_PREDICTION, NOT_TEXT
+from dtbench.harness.score.prediction_file import NO_RECORD, NOT_JSON, Report, tally
+from dtbench.harness.score.predictions import Predictions, Row
+from dtbench.tasks.registry import task
 
 MMAR, MMSU = task("mmar"), task("mmsu")
 Item = dict[str, Any]

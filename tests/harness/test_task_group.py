@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from dtbench.harness.errors import MachineryError
-from dtbench.harness.task_group import task_group
+from dtbench.harness.core.errors import MachineryError
+from dtbench.harness.run.task_group import task_group
 
 
 async def _grouped(*tasks: Callable[[], Awaitable[None]]) -> None:

@@ -8,10 +8,10 @@ from types import MappingProxyType
 
 import pytest
 
-from dtbench.harness.extract import extract
-from dtbench.harness.plan import Form, TaskPlan
-from dtbench.harness.schema import Dataset, Prompt, Sample
-from dtbench.harness.task import STYLES, WORDINGS, Task
+from dtbench.harness.core.schema import Dataset, Prompt, Sample
+from dtbench.harness.core.task import STYLES, WORDINGS, Task
+from dtbench.harness.extract.answer import extract
+from dtbench.harness.run.plan import Form, TaskPlan
 
 SAMPLE = Sample("1", "Which bird calls?", ("a crow", "a jay"), "a jay", Path("1.wav"))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from dtbench.models.absence import LOOK_EVERY, Absence
+from dtbench.models.endpoint.reconnect import LOOK_EVERY, Absence
 
 
 class Clock:

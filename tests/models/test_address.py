@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dtbench.harness.errors import UserError
-from dtbench.models.address import address, addresses
+from dtbench.harness.core.errors import UserError
+from dtbench.models.endpoint.address import address, addresses
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dtbench.harness.errors import UserError
+from dtbench.harness.core.errors import UserError
 from dtbench.models.backends import weights_or_endpoint
 
 ENGINES = all(importlib.util.find_spec(name) for name in ("vllm", "transformers"))

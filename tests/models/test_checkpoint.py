@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from dtbench.harness.errors import UserError
-from dtbench.models.checkpoint import Checkpoint, resolved
-from dtbench.models.families import known, named
+from dtbench.harness.core.errors import UserError
+from dtbench.models.checkpoints.checkpoint import Checkpoint, resolved
+from dtbench.models.checkpoints.families import known, named
 
 
 def folder(path: Path, architecture: str | None = "Qwen2AudioForConditionalGeneration") -> Path:

@@ -10,13 +10,13 @@ import pytest
 from asking import PROMPT
 from chat_server import Chat, Turn, chatting, nobody
 
-from dtbench.harness.retry import Policy, ask
-from dtbench.models.address import Address, address
-from dtbench.models.connection import AwayError
-from dtbench.models.endpoints import AWAY, Endpoints
-from dtbench.models.server import Server
-from dtbench.models.settings import Settings
-from dtbench.models.wire import request_head
+from dtbench.harness.run.retry import Policy, ask
+from dtbench.models.endpoint.address import Address, address
+from dtbench.models.endpoint.connection import AwayError
+from dtbench.models.endpoint.pool import AWAY, Endpoints
+from dtbench.models.endpoint.server import Server
+from dtbench.models.endpoint.settings import Settings
+from dtbench.models.endpoint.wire import request_head
 
 
 def request(to: Address) -> Sequence[bytes]:

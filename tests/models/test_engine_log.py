@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dtbench.harness.errors import MachineryError, UserError
-from dtbench.models.engine_log import last_words, likely_cause
+from dtbench.harness.core.errors import MachineryError, UserError
+from dtbench.models.vllm.diagnose import last_words, likely_cause
 
 NOISE = """\
 (APIServer pid=31605) WARNING 11-21 07:07:15 [system_utils.py:255] Found ulimit of 20000: `OSError: [Errno 24] Too many`

@@ -11,11 +11,11 @@ import pytest
 from asking import PROMPT, answers, failure
 from chat_server import Turn, chatting
 
-from dtbench.harness.errors import ModelError
-from dtbench.models.address import address
-from dtbench.models.lookup import Found
-from dtbench.models.server import Server
-from dtbench.models.settings import Settings
+from dtbench.harness.core.errors import ModelError
+from dtbench.models.endpoint.address import address
+from dtbench.models.endpoint.discover import Found
+from dtbench.models.endpoint.server import Server
+from dtbench.models.endpoint.settings import Settings
 
 
 def test_an_empty_text_is_no_answer_where_nothing_says_that_the_model_stopped() -> None:

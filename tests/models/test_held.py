@@ -13,10 +13,10 @@ import pytest
 from asking import PROMPT, answers
 from chat_server import Asked, Turn, chatting
 
-from dtbench.harness.errors import ModelError
-from dtbench.models.held import Exchange, Held
-from dtbench.models.reply import Reply
-from dtbench.models.settings import Settings
+from dtbench.harness.core.errors import ModelError
+from dtbench.models.endpoint.constrained import Exchange, Held
+from dtbench.models.endpoint.reply import Reply
+from dtbench.models.endpoint.settings import Settings
 
 FORCED = dataclasses.replace(PROMPT, letters=("A", "B"))
 SURE = {"B": math.log(0.7), "A": math.log(0.3)}

@@ -9,11 +9,11 @@ from asking import PROMPT, answers
 from bad_line import Fault, bad_line
 from chat_server import Turn, chatting, nobody
 
-from dtbench.harness.errors import MachineryError, UserError
-from dtbench.models.address import address
-from dtbench.models.lookup import found
-from dtbench.models.server import Server
-from dtbench.models.settings import Settings
+from dtbench.harness.core.errors import MachineryError, UserError
+from dtbench.models.endpoint.address import address
+from dtbench.models.endpoint.discover import found
+from dtbench.models.endpoint.server import Server
+from dtbench.models.endpoint.settings import Settings
 
 
 def test_the_one_model_of_an_endpoint_needs_no_name() -> None:

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from dtbench.harness import registry
-from dtbench.harness.errors import ModelError, UserError
-from dtbench.harness.schema import Prompt, Response
+from dtbench.harness.core.errors import ModelError, UserError
+from dtbench.harness.core.schema import Prompt, Response
+from dtbench.models import registry as model_registry
 
 
 def replayed(path: Path, id_: str, repeat: int = 0, **options: str) -> Response:
-    model = registry.model("replay", {"file": str(path), **options})
+    model = model_registry.model("replay", {"file": str(path), **options})
     assert not model.listens
     return asyncio.run(model.generate(Prompt("?", Path("clip"), id=id_, repeat=repeat)))
 
@@ -95,7 +95,7 @@ def test_answers_under_two_names_that_differ_are_not_guessed_between(tmp_path: P
 
 def test_the_record_names_the_file_and_its_content_but_no_folder(tmp_path: Path) -> None:
     described = [
-        registry.model("replay", {"file": str(lines(tmp_path, {"id": "a", "text": text}))}).describe()
+        model_registry.model("replay", {"file": str(lines(tmp_path, {"id": "a", "text": text}))}).describe()
         for text in ("x", "x", "y")
     ]
     assert described[0] == described[1] != described[2]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dtbench.models.reply import GarbledError, Reply, ReplyReader
+from dtbench.models.endpoint.reply import GarbledError, Reply, ReplyReader
 
 BY_LENGTH = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-A: b\r\n\r\nhello"
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2;x=y\r\nhe\r\n3\r\nllo\r\n0\r\nx-trailer: 1\r\n\r\n"

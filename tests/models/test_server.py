@@ -13,12 +13,12 @@ from asking import PROMPT, answers
 from chat_server import Turn, chatting, nobody
 from small_data import tone
 
-from dtbench.harness.audio import hear
-from dtbench.harness.errors import MachineryError, ModelError, UserError
-from dtbench.harness.schema import Prompt
-from dtbench.harness.settings import arguments
-from dtbench.models.server import Server
-from dtbench.models.settings import Settings
+from dtbench.harness.audio.hear import hear
+from dtbench.harness.core.arguments import arguments
+from dtbench.harness.core.errors import MachineryError, ModelError, UserError
+from dtbench.harness.core.schema import Prompt
+from dtbench.models.endpoint.server import Server
+from dtbench.models.endpoint.settings import Settings
 
 WAV = bytes(range(256)) * 1250  # 10 s at 16 kHz
 

@@ -11,7 +11,7 @@ import pytest
 from asking import PROMPT, answers
 from chat_server import Turn, chatting
 
-from dtbench.harness.errors import MachineryError
+from dtbench.harness.core.errors import MachineryError
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl command to make a certificate with")
 

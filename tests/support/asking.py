@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from chat_server import Chat, Turn, chatting
 
-from dtbench.harness.errors import ModelError
-from dtbench.harness.schema import Prompt, Response
-from dtbench.models.server import Server
-from dtbench.models.settings import Settings
+from dtbench.harness.core.errors import ModelError
+from dtbench.harness.core.schema import Prompt, Response
+from dtbench.models.endpoint.server import Server
+from dtbench.models.endpoint.settings import Settings
 
 PROMPT = Prompt("Which bird?\n(A) Crow\n(B) Jay", Path("clip"), choices=("Crow", "Jay"), id="secret-id", repeat=3)
 

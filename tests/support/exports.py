@@ -8,7 +8,7 @@ from typing import Any
 
 from command import call
 
-from dtbench.harness.schema import Sample
+from dtbench.harness.core.schema import Sample
 
 Fields = dict[str, Any]
 

@@ -7,7 +7,7 @@ import resource
 import sys
 from pathlib import Path
 
-from dtbench.harness.session import Request, hold_each
+from dtbench.harness.run.session import Request, hold_each
 
 asked = [Request(**{"options": {}, **one, "out": Path(one["out"])}) for one in json.load(sys.stdin)]
 codes = [outcome.exit_code for outcome in hold_each(asked, quiet=True)]

@@ -11,7 +11,7 @@ from typing import Any
 from chat_server import Asked, Turn
 from small_data import mmar_items, write_json
 
-from dtbench.harness.schema import Sample
+from dtbench.harness.core.schema import Sample
 
 POINTS = ("a door opens", "steps come near", "a dog barks twice", "the rain stops", "a car leaves")
 _CRITERION = re.compile(r"^\d\. (?P<name>[^:]+): (?P<point>[^(\n]*)", re.MULTILINE)

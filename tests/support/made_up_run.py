@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from dtbench.harness import registry
-from dtbench.harness.plan import Form, TaskPlan
-from dtbench.harness.schema import Sample
-from dtbench.harness.store import RunFolder
-from dtbench.harness.task import Task
+from dtbench.harness.core.schema import Sample
+from dtbench.harness.core.task import Task
+from dtbench.harness.run.plan import Form, TaskPlan
+from dtbench.harness.store.run_folder import RunFolder
+from dtbench.tasks import registry as task_registry
 
 Record = dict[str, Any]
 Says = Callable[[Sample, int], str | None]
@@ -63,7 +63,7 @@ def write_run(
     """A finished run over the data sets in these folders; the answers may have come last question first."""
     plans = []
     for name, folder in names.items():
-        task = registry.task(name)
+        task = task_registry.task(name)
         data = task.load(folder)
         plans.append(TaskPlan(task, data, data.samples, repeats, form))
     tasks = {plan.task.name: plan.settings() for plan in plans}

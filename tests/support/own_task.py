@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from dtbench.harness.schema import Sample
-from dtbench.harness.task import Task
+from dtbench.harness.core.schema import Sample
+from dtbench.harness.core.task import Task
 
 
 class Birds(Task):

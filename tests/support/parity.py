@@ -23,9 +23,9 @@ from own_task import Birds
 from tiny_checkpoints.catalogue import TINY, Tiny
 from vllm_process import QUIET
 
-from dtbench.harness.audio import hear
-from dtbench.harness.schema import Prompt
-from dtbench.models.wire import chat_body, fixed_fields
+from dtbench.harness.audio.hear import hear
+from dtbench.harness.core.schema import Prompt
+from dtbench.models.endpoint.wire import chat_body, fixed_fields
 
 RATE = 16000
 TOKENS = 12

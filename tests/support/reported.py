@@ -16,9 +16,9 @@ from made_up_run import Record, answered, failed, write_run
 from small_data import mmar_items, write_json
 from sounds import encoded, sine
 
-from dtbench.harness import registry
-from dtbench.harness.schema import Sample
-from dtbench.harness.store import RunFolder
+from dtbench.harness.core.schema import Sample
+from dtbench.harness.store.run_folder import RunFolder
+from dtbench.tasks import registry as task_registry
 
 Says = Callable[[Sample, int], str | None]
 WORDS = (
@@ -78,7 +78,7 @@ def two_runs(folder: Path, count: int = 300, clips: int = 12) -> tuple[Path, Pat
 
 def run_that_says(path: Path, data: Path, texts: Sequence[str], task: str = "mmar") -> Path:
     """A run whose answers are these texts, in turn."""
-    plan = registry.task(task)
+    plan = task_registry.task(task)
     dataset = plan.load(data)
     about = {"data": {"version": dataset.version, "sha256": dataset.sha256, "source": str(data)}}
     settings = {"model": {"name": texts[0][:40]}, "tasks": {task: {**about, "questions": len(dataset.samples)}}}

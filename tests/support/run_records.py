@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from dtbench.harness.errors import UserError
-from dtbench.harness.store import RunFolder
+from dtbench.harness.core.errors import UserError
+from dtbench.harness.store.run_folder import RunFolder
 
 TASK = "toy"
 SETTINGS = {"model": {"name": "scripted"}, "tasks": {TASK: {"prompt_hash": "a1b2c3d4e5f6", "samples": 1}}, "seed": 0}

@@ -17,7 +17,7 @@ from command import COMMAND, Done
 from small_data import TOPICS, Item, mmar_items, write_json
 from sounds import encoded, sine
 
-from dtbench.harness.store import StoredRun
+from dtbench.harness.store.run_folder import StoredRun
 
 Arguments = tuple[str | Path, ...]
 Script = Mapping[str, Any]

@@ -14,9 +14,9 @@ from pathlib import Path
 from called_birds import call
 from sounds import encoded
 
-from dtbench.harness.schema import Prompt
-from dtbench.models.checkpoint import resolved
-from dtbench.models.local import Local
+from dtbench.harness.core.schema import Prompt
+from dtbench.models.checkpoints.checkpoint import resolved
+from dtbench.models.local.model import Local
 
 QUESTIONS = 12
 LEFT = 60 << 20

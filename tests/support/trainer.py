@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 import dtbench
-from dtbench.training import recipe as recipes
-from dtbench.training import state
-from dtbench.training.layout import Layout
+from dtbench.training.recipe import recipe as recipes
+from dtbench.training.stages import state
+from dtbench.training.stages.layout import Layout
 
 ROOT = Path(__file__).resolve().parents[2]
 MINI = ROOT / "models" / "mini" / "checkpoint"

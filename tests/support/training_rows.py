@@ -7,8 +7,8 @@ from pathlib import Path
 
 from sounds import encoded, sine
 
-from dtbench.training.rows import Row
-from dtbench.training.rows_file import write_rows
+from dtbench.training.data.rows import Row
+from dtbench.training.data.rows_file import write_rows
 
 CHOICES = ("a bell", "a drum", "a flute")
 

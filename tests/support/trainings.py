@@ -12,15 +12,15 @@ from typing import NamedTuple
 
 from made_up_run import answered
 
-from dtbench.harness import registry
-from dtbench.harness.plan import Form, TaskPlan
-from dtbench.harness.schema import Dataset, Sample
-from dtbench.harness.store import RunFolder
-from dtbench.training import state
-from dtbench.training.describe_task import SPEC
-from dtbench.training.layout import Layout
-from dtbench.training.outcome import base_prompts
-from dtbench.training.recipe import Recipe, read
+from dtbench.harness.core.schema import Dataset, Sample
+from dtbench.harness.run.plan import Form, TaskPlan
+from dtbench.harness.store.run_folder import RunFolder
+from dtbench.tasks import registry as task_registry
+from dtbench.training.recipe.recipe import Recipe, read
+from dtbench.training.stages import state
+from dtbench.training.stages.describe_task import SPEC
+from dtbench.training.stages.layout import Layout
+from dtbench.training.stages.outcome import base_prompts
 
 QUESTIONS = 100
 """Of the test of mini; as many of each difficulty, by and large."""
@@ -106,11 +106,11 @@ def drawn(sample: Sample, salt: str) -> float:
 @functools.cache
 def loaded(name: str) -> Dataset:
     """The questions of a task, made once."""
-    return registry.task(name).load(Path("clips"))
+    return task_registry.task(name).load(Path("clips"))
 
 
 def _write(out: Path, name: str, says: Callable[[Sample, int], str], form: Form) -> None:
-    task, data = registry.task(name), loaded(name)
+    task, data = task_registry.task(name), loaded(name)
     plan = TaskPlan(task, data, data.samples[:QUESTIONS], 1, form)
     out.parent.mkdir(parents=True, exist_ok=True)
     settings = {"model": {"name": "made up"}, "tasks": {task.name: plan.settings()}}

@@ -16,9 +16,9 @@ import pytest
 import small_data
 from hub_server import Hub, serving_hub
 
-from dtbench.harness.errors import MachineryError
-from dtbench.tasks.download import fetch_all
-from dtbench.tasks.sources import SOURCES, HubFile, WebFile, git_blob
+from dtbench.harness.core.errors import MachineryError
+from dtbench.tasks.data.download import fetch_all
+from dtbench.tasks.data.sources import SOURCES, HubFile, WebFile, git_blob
 
 CONTENT = random.Random(1).randbytes(300_000)
 REVISION = "0123456789abcdef0123456789abcdef01234567"

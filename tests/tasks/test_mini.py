@@ -12,16 +12,16 @@ from chat_server import chatting
 from command import call, process
 from runs import records
 
-from dtbench.harness.audio import clip_bytes, hear
-from dtbench.harness.errors import DataError
-from dtbench.harness.extract import extract
-from dtbench.harness.registry import task
-from dtbench.harness.schema import Sample
-from dtbench.models.mini.lessons import DIRECT, THINKING
+from dtbench.harness.audio.hear import clip_bytes, hear
+from dtbench.harness.core.errors import DataError
+from dtbench.harness.core.schema import Sample
+from dtbench.harness.extract.answer import extract
+from dtbench.tasks.data.sources import PUBLISHED_CONTENT
 from dtbench.tasks.mini import VERSION
-from dtbench.tasks.mini_clips import MadeClip
+from dtbench.tasks.mini_world.clips import MadeClip
 from dtbench.tasks.mini_world.words import LETTERS, VOCABULARY
-from dtbench.tasks.sources import PUBLISHED_CONTENT
+from dtbench.tasks.registry import task
+from dtbench.training.mini.lessons import DIRECT, THINKING
 
 NAMES = ("mini", "mini-train-1", "mini-train-2")
 

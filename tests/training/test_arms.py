@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from command import call
 
-from dtbench.harness.errors import UserError
-from dtbench.training import recipe as recipes
-from dtbench.training import state
-from dtbench.training.recipe import read, stored
+from dtbench.harness.core.errors import UserError
+from dtbench.training.recipe import recipe as recipes
+from dtbench.training.recipe.recipe import read, stored
+from dtbench.training.stages import state
 
 ARMS = ("long-stage-1", "hybrid", "accuracy-only", "format-accuracy")
 TINY = """

@@ -10,8 +10,8 @@ import pytest
 from command import call
 from training_rows import rows_file
 
-from dtbench.training import recipe as recipes
-from dtbench.training.beginning import check_place, check_rewards
+from dtbench.training.recipe import recipe as recipes
+from dtbench.training.stages.preflight import check_place, check_rewards
 
 MINI = (recipes.OWN / "mini.toml").read_text()
 NO_ENGINE = "#!/bin/sh\nexit 1\n"

@@ -8,7 +8,7 @@ import pytest
 from chains import GOOD, ROW
 
 from dtbench.training.chains.checks import Limits, Rejected, caption_of, chain_of, question_of
-from dtbench.training.rows import Row
+from dtbench.training.data.rows import Row
 
 LIMITS = Limits()
 CHAIN = f"{GOOD} So the answer is a person arrives."

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from made_up_run import answered
 
-from dtbench.harness.schema import Sample
+from dtbench.harness.core.schema import Sample
 from dtbench.tasks.mini import Mini
-from dtbench.training.chain_marks import ChainMarks, chain_marks
 from dtbench.training.rewards import Template
+from dtbench.training.stages.chain_marks import ChainMarks, chain_marks
 
 TASK = Mini()
 TAGS = Template("<think>", "</think>")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from dtbench.harness.errors import MachineryError
-from dtbench.training import checkpoints
+from dtbench.harness.core.errors import MachineryError
+from dtbench.training.engines import checkpoints
 
 
 def safetensors(path: Path, names: tuple[str, ...] = ("weight",)) -> None:

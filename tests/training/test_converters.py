@@ -12,9 +12,9 @@ import pytest
 from command import call
 from sounds import encoded, sine
 
-from dtbench.harness.errors import DataError
-from dtbench.training.converters.conversion import CONVERTERS, Converted, convert, heard_not_seen
-from dtbench.training.rows_file import read_rows
+from dtbench.harness.core.errors import DataError
+from dtbench.training.data.converters.conversion import CONVERTERS, Converted, convert, heard_not_seen
+from dtbench.training.data.rows_file import read_rows
 
 Item = dict[str, Any]
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from dtbench.harness import registry
-from dtbench.harness.plan import Form, TaskPlan
-from dtbench.harness.schema import Sample
+from dtbench.harness.core.schema import Sample
+from dtbench.harness.run.plan import Form, TaskPlan
+from dtbench.tasks import registry as task_registry
 from dtbench.tasks.mini import Mini
-from dtbench.training.describe_task import SPEC, Described, sounds_told
+from dtbench.training.stages.describe_task import SPEC, Described, sounds_told
 
 DESCRIPTION = "i hear first loud short low tone , second 3 soft high beeps , third soft long noise ."
 
@@ -19,7 +19,7 @@ def first() -> Sample:
 
 
 def test_a_model_is_asked_for_a_description_and_told_nothing_of_the_question_or_its_answer() -> None:
-    task = registry.task(SPEC)
+    task = task_registry.task(SPEC)
     data = task.load(Path("clips"))
     prompt = TaskPlan(task, data, data.samples[:1], 1, Form()).prompt(0, 0)
     assert (prompt.text, prompt.choices, prompt.system) == ("describe the audio .", (), None)

@@ -8,9 +8,9 @@ from command import call
 
 from dtbench.training.engines.contract import Command, engine
 from dtbench.training.engines.ms_swift import PLUGIN
-from dtbench.training.layout import Layout
-from dtbench.training.recipe import names, read
-from dtbench.training.stages import job_of
+from dtbench.training.recipe.recipe import names, read
+from dtbench.training.stages.layout import Layout
+from dtbench.training.stages.stages import job_of
 
 OUT = Path("/runs/x")
 QWEN3_OMNI = """

@@ -10,9 +10,9 @@ from pathlib import Path
 CODE = """
 import sys
 from pathlib import Path
-from dtbench.harness.errors import MachineryError
-from dtbench.training.evaluate import Exam, evaluate, is_done
-from dtbench.training.recipe import Evaluation
+from dtbench.harness.core.errors import MachineryError
+from dtbench.training.stages.evaluate import Exam, evaluate, is_done
+from dtbench.training.recipe.recipe import Evaluation
 
 folder = Path(sys.argv[1])
 exam = Exam(sys.argv[2], folder / "eval", folder / "clips")

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from dtbench.training.data.rows import Row
 from dtbench.training.engines.inside.stopping import WHERE, StoppedError
 from dtbench.training.engines.inside.swift_rewards import Scorer
 from dtbench.training.engines.inside.swift_templates import pieces
 from dtbench.training.engines.inside.swift_watch import group_of, is_deaf
-from dtbench.training.reward_plan import RewardPlan
 from dtbench.training.rewards import reward_settings
-from dtbench.training.rows import Row
+from dtbench.training.rewards.plan import RewardPlan
 
 CHAIN = "i hear first loud long low tone , second soft short high beeps . so the answer is tone"
 SAID = f"<reasoning> {CHAIN} </reasoning> tone"

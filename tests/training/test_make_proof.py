@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from command import call
 
-from dtbench.training import recipe as recipes
+from dtbench.training.recipe import recipe as recipes
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTING = """#!{python}

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from dtbench.training.engines.megatron import MEGATRON
+from dtbench.training.engines.metrics import Follower, read
 from dtbench.training.engines.ms_swift import SWIFT
-from dtbench.training.metrics import Follower, read
-from dtbench.training.recipe import Guards
-from dtbench.training.watching import objection
+from dtbench.training.engines.watch import objection
+from dtbench.training.recipe.recipe import Guards
 
 
 def line(step: int, **more: Any) -> str:

@@ -8,10 +8,10 @@ from command import call
 from trainings import Skill, made_up_recipe, write_base, write_training
 
 from dtbench.harness.cli.train_table import print_table
-from dtbench.models.mini.language import tokens
-from dtbench.training.layout import Layout
-from dtbench.training.outcome import base_prompts, exams_of_base, gains, outcome
-from dtbench.training.recipe import Recipe, read
+from dtbench.training.mini.language import tokens
+from dtbench.training.recipe.recipe import Recipe, read
+from dtbench.training.stages.layout import Layout
+from dtbench.training.stages.outcome import base_prompts, exams_of_base, gains, outcome
 
 
 def recipe() -> Recipe:

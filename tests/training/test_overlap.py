@@ -15,15 +15,15 @@ import pytest
 import soundfile
 from runs import audible_data
 
-from dtbench.harness.errors import DataError
-from dtbench.harness.schema import Sample
+from dtbench.harness.core.errors import DataError
+from dtbench.harness.core.schema import Sample
 from dtbench.tasks.mini import Mini
-from dtbench.training.data import rows_of
-from dtbench.training.fingerprint import SAME, difference, fingerprint
-from dtbench.training.overlap import Guard, Overlap
-from dtbench.training.refusal import check_overlap
-from dtbench.training.rows import Row
-from dtbench.training.rows_file import read_rows, write_rows
+from dtbench.training.data.check_overlap import check_overlap
+from dtbench.training.data.fingerprint import SAME, difference, fingerprint
+from dtbench.training.data.overlap import Guard, Overlap
+from dtbench.training.data.rows import Row
+from dtbench.training.data.rows_file import read_rows, write_rows
+from dtbench.training.data.sources import rows_of
 
 RATE = 16000
 Wave = np.ndarray[Any, Any]

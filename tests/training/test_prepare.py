@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from sounds import encoded, sine
 
-from dtbench.harness.errors import DataError, UserError
-from dtbench.training.layout import Layout
-from dtbench.training.prepare import prepare, question
-from dtbench.training.recipe import Recipe, Stage, read
-from dtbench.training.reward_plan import RewardPlan
+from dtbench.harness.core.errors import DataError, UserError
+from dtbench.training.data.rows import Row
+from dtbench.training.recipe.recipe import Recipe, Stage, read
 from dtbench.training.rewards import reward_settings, score
-from dtbench.training.rows import Row
+from dtbench.training.rewards.plan import RewardPlan
+from dtbench.training.stages.layout import Layout
+from dtbench.training.stages.prepare import prepare, question
 
 HIDDEN = ("answer_text", "the reference chain", "secret-source", "events")
 

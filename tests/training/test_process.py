@@ -11,9 +11,9 @@ import pytest
 from processes import descendants
 from runs import wait_until
 
-from dtbench.harness.errors import UserError
+from dtbench.harness.core.errors import UserError
 from dtbench.training.engines.contract import Command
-from dtbench.training.process import carried_out, filled
+from dtbench.training.engines.process import carried_out, filled
 
 SLEEPER = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(600)'])"
 
@@ -56,7 +56,7 @@ CALLER = f"""
 import sys
 from pathlib import Path
 from dtbench.training.engines.contract import Command
-from dtbench.training.process import carried_out
+from dtbench.training.engines.process import carried_out
 folder = Path(sys.argv[1])
 carried_out(Command([sys.executable, "-c", {SLEEPER!r}], {{}}), folder / "log", folder / "lock", lambda: None)
 """

@@ -12,11 +12,11 @@ import pytest
 import trainings
 from trainings import Skill, made_up_recipe, write_base, write_training
 
-from dtbench.harness.errors import UserError
+from dtbench.harness.core.errors import UserError
 from dtbench.training.proof.bars import bars
 from dtbench.training.proof.markdown import report
 from dtbench.training.proof.trained import accuracy, read
-from dtbench.training.recipe import Recipe
+from dtbench.training.recipe.recipe import Recipe
 
 GOOD, FIRST = Skill(0.95, "full"), Skill(0.7, "full")
 SEEDS = (0, 1, 2)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from dtbench.harness.errors import UserError
-from dtbench.training import recipe as recipes
-from dtbench.training.recipe import Recipe
+from dtbench.harness.core.errors import UserError
+from dtbench.training.recipe import recipe as recipes
+from dtbench.training.recipe.recipe import Recipe
 from dtbench.training.rewards import reward_settings
 from dtbench.training.rewards.terms import REWARDS
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from trainings import Skill, made_up_recipe, write_base, write_training
 
-from dtbench.harness.errors import UserError
-from dtbench.training import state
-from dtbench.training.layout import Layout
-from dtbench.training.recipe import Recipe
-from dtbench.training.reuse import reuse
+from dtbench.harness.core.errors import UserError
+from dtbench.training.recipe.recipe import Recipe
+from dtbench.training.stages import state
+from dtbench.training.stages.layout import Layout
+from dtbench.training.stages.reuse import reuse
 
 
 def recipe_of(arm: str | None = None, seed: int = 0) -> Recipe:

@@ -20,7 +20,7 @@ from chains import (
 )
 from chat_server import Turn, chatting
 
-from dtbench.harness.errors import MachineryError, UserError
+from dtbench.harness.core.errors import MachineryError, UserError
 from dtbench.training.rewards import Rewards, RewardSettings, Row
 from dtbench.training.rewards.embedding import ngram_cosine
 from dtbench.training.rewards.terms import on_grid

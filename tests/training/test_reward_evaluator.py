@@ -25,7 +25,7 @@ from chains import (
 )
 from chat_server import Asked, Chat, Turn, chatting, nobody
 
-from dtbench.harness.errors import MachineryError, UserError
+from dtbench.harness.core.errors import MachineryError, UserError
 from dtbench.training.rewards import Rewards, RewardSettings, check
 from dtbench.training.rewards.embedding import ngram_cosine
 from dtbench.training.rewards.terms import on_grid

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 from chains import GOOD, OTHER, REFERENCE, ROW, completion, mini_rows
 
-from dtbench.harness.task import lettered
+from dtbench.harness.core.task import lettered
 from dtbench.training.rewards import RewardSettings, Row, score
 from dtbench.training.rewards.guards import caught
 from dtbench.training.rewards.settings import GUARDS

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from chains import GOOD, OTHER, REFERENCE, ROW, completion, mini_rows
 
-from dtbench.harness.errors import DataError, UserError
+from dtbench.harness.core.errors import DataError, UserError
 from dtbench.training.rewards import RewardSettings, Scores, Template, reward_settings, score
+from dtbench.training.rewards.completion import parts
 from dtbench.training.rewards.consistency import concludes
 from dtbench.training.rewards.embedding import ngram_cosine
-from dtbench.training.rewards.taken import parts
 from dtbench.training.rewards.terms import REWARDS, on_grid
 
 PLAIN = RewardSettings(embedding="ngrams", consistency="words", evaluator="mini events")

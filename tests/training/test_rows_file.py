@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from training_rows import made_rows, rows_file
 
-from dtbench.harness.errors import DataError, UserError
-from dtbench.harness.packed import Packed
+from dtbench.harness.core.errors import DataError, UserError
+from dtbench.harness.core.samples import Packed
 from dtbench.tasks.mini import MiniTrain1
-from dtbench.training.data import rows_of
-from dtbench.training.rows_file import read_rows, write_rows
-from dtbench.training.rows_task import RowsTask
+from dtbench.training.data.rows_file import read_rows, write_rows
+from dtbench.training.data.rows_task import RowsTask
+from dtbench.training.data.sources import rows_of
 
 
 def test_what_is_written_is_read_back_and_paths_move_with_the_folder(tmp_path: Path) -> None:

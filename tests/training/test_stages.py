@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dtbench.training.stages import last_words
+from dtbench.training.stages.stages import last_words
 
 TABLE = """\
     raise ChildFailedError(

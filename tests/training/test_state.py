@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from dtbench.harness.errors import DataError, UserError
-from dtbench.training.recipe import read
-from dtbench.training.state import DONE, PREPARED, TRAINED, opened
+from dtbench.harness.core.errors import DataError, UserError
+from dtbench.training.recipe.recipe import read
+from dtbench.training.stages.state import DONE, PREPARED, TRAINED, opened
 
 RECIPE = read("mini")
 

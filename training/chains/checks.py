@@ -7,11 +7,11 @@ import re
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from dtbench.harness.extract import extract
+from dtbench.harness.extract.answer import extract
 from dtbench.harness.judge.verdict import json_values
+from dtbench.training.data.rows import Row
 from dtbench.training.rewards.guards import is_loop, is_nothing_new
 from dtbench.training.rewards.settings import RewardSettings
-from dtbench.training.rows import Row
 
 _ASKED = re.compile(
     r"\b(?:correct|right|final|best) (?:answer|option|choice)\b"

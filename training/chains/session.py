@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dtbench.harness.errors import UserError
-from dtbench.harness.interrupts import heeded, terminable
-from dtbench.harness.model import Model
-from dtbench.harness.run import Stop
-from dtbench.harness.store import RunFolder, Status, StoredRun
+from dtbench.harness.core.errors import UserError
+from dtbench.harness.core.model import Model
+from dtbench.harness.run.loop import Stop
+from dtbench.harness.run.signals import heeded, terminable
+from dtbench.harness.store.run_folder import RunFolder, Status, StoredRun
 from dtbench.training.chains.wording import words_hash
 from dtbench.training.chains.writing import STEPS, Going, Writing, steps_of, with_step
-from dtbench.training.refusal import check_overlap
-from dtbench.training.rows import Row
-from dtbench.training.rows_file import read_rows, write_lines, write_rows
+from dtbench.training.data.check_overlap import check_overlap
+from dtbench.training.data.rows import Row
+from dtbench.training.data.rows_file import read_rows, write_lines, write_rows
 
 SAY_EVERY = 10.0
 FAILED, INTERRUPTED = 3, 130

@@ -6,9 +6,9 @@ import hashlib
 import re
 from collections.abc import Sequence
 
-from dtbench.harness.schema import Prompt
-from dtbench.harness.task import lettered
-from dtbench.training.rows import Row
+from dtbench.harness.core.schema import Prompt
+from dtbench.harness.core.task import lettered
+from dtbench.training.data.rows import Row
 
 _MARK = re.compile(r"\{(caption|question|options|answer)\}")
 CAPTION = """\

@@ -9,18 +9,18 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from dtbench.harness.audio import hear
-from dtbench.harness.errors import DataError, MachineryError, ModelError
-from dtbench.harness.model import Model
-from dtbench.harness.patience import Patience
-from dtbench.harness.retry import Policy, ask
-from dtbench.harness.run import ON_AGAIN, Stop
-from dtbench.harness.schema import Prompt
-from dtbench.harness.store import RunFolder
-from dtbench.harness.task_group import task_group
+from dtbench.harness.audio.hear import hear
+from dtbench.harness.core.errors import DataError, MachineryError, ModelError
+from dtbench.harness.core.model import Model
+from dtbench.harness.core.schema import Prompt
+from dtbench.harness.run.circuit_breaker import Patience
+from dtbench.harness.run.loop import ON_AGAIN, Stop
+from dtbench.harness.run.retry import Policy, ask
+from dtbench.harness.run.task_group import task_group
+from dtbench.harness.store.run_folder import RunFolder
 from dtbench.training.chains.checks import Limits, Rejected, caption_of, chain_of, question_of
 from dtbench.training.chains.wording import caption_prompt, chain_prompt, question_prompt
-from dtbench.training.rows import Row
+from dtbench.training.data.rows import Row
 
 STEPS = ("caption", "question", "chain")
 ATTEMPTS = 3

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from dtbench.training.recipe import Recipe, Stage
+from dtbench.training.recipe.recipe import Recipe, Stage
 
 ENGINES = {
     "swift": "dtbench.training.engines.ms_swift:SWIFT",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dtbench.training.engines.contract import Command, Job, Metrics
 from dtbench.training.engines.inside.stopping import WHERE
-from dtbench.training.recipe import Machines, Training, copies
+from dtbench.training.recipe.recipe import Machines, Training, copies
 
 PLUGIN = Path(__file__).parent / "inside" / "swift_plugin.py"
 WATCH = "dtbench"

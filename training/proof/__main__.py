@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from dtbench.harness.errors import DtbenchError, printable
+from dtbench.harness.core.errors import DtbenchError, printable
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from dtbench.harness.compare.paired import compared, joined
-from dtbench.harness.store import StoredRun
+from dtbench.harness.store.run_folder import StoredRun
 from dtbench.training.proof.trained import NEAR, TASK, Trained
 
 SEEDS = 3

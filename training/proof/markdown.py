@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 
-from dtbench.training.layout import BASE
-from dtbench.training.outcome import base_prompts
 from dtbench.training.proof.bars import SEEDS, bars, figure, mean_and_spread, percent, points
 from dtbench.training.proof.trained import NEAR, Row, Trained, accuracy
+from dtbench.training.stages.layout import BASE
+from dtbench.training.stages.outcome import base_prompts
 
 _MARKS = ("in form", "criteria", "words", "all", "easy", NEAR)
 """Shares in %, but criteria met in right answers, of five, and words of a chain."""

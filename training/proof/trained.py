@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dtbench.harness.errors import UserError
+from dtbench.harness.core.errors import UserError
 from dtbench.tasks.mini_world.splits import BOUNDARY, DIFFICULTIES
-from dtbench.training import recipe as recipes
-from dtbench.training import state
-from dtbench.training.layout import BASE, Layout
-from dtbench.training.outcome import AS_TRAINED, Gain, gains, is_base, outcome
-from dtbench.training.recipe import Recipe
+from dtbench.training.recipe import recipe as recipes
+from dtbench.training.recipe.recipe import Recipe
+from dtbench.training.stages import state
+from dtbench.training.stages.layout import BASE, Layout
+from dtbench.training.stages.outcome import AS_TRAINED, Gain, gains, is_base, outcome
 
 TASK = "mini"
 """Whose criteria can be checked without a judge."""

@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dtbench.harness.disk import append_whole, write_failure
-from dtbench.harness.masking import masked_text
-from dtbench.harness.record_lines import Line, encoded, read_lines, whole_bytes
+from dtbench.harness.store.atomic import append_whole, write_failure
+from dtbench.harness.store.jsonl import Line, encoded, read_lines, whole_bytes
+from dtbench.harness.store.redact import masked_text
 
 Entry = Mapping[str, Any]
 """What is kept: a verdict, and what it took."""

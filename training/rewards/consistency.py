@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dtbench.harness.extract import extract
+from dtbench.harness.extract.answer import extract
 
 
 def concludes(chain: str, choice: str | None, choices: Sequence[str]) -> bool:

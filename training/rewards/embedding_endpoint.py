@@ -8,17 +8,17 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from dtbench.harness.errors import MachineryError, ModelError
-from dtbench.harness.retry import Policy, persist
-from dtbench.models.address import Address, addresses
-from dtbench.models.connection import AwayError, DroppedError
-from dtbench.models.endpoints import Endpoints
-from dtbench.models.keys import api_key, without
-from dtbench.models.lookup import found
-from dtbench.models.reply import GarbledError, Reply
-from dtbench.models.wire import refusal, request_head
+from dtbench.harness.core.errors import MachineryError, ModelError
+from dtbench.harness.run.retry import Policy, persist
+from dtbench.models.endpoint.address import Address, addresses
+from dtbench.models.endpoint.connection import AwayError, DroppedError
+from dtbench.models.endpoint.discover import found
+from dtbench.models.endpoint.keys import api_key, without
+from dtbench.models.endpoint.pool import Endpoints
+from dtbench.models.endpoint.reply import GarbledError, Reply
+from dtbench.models.endpoint.wire import refusal, request_head
 from dtbench.training.rewards.background import Background
-from dtbench.training.rewards.embedding import Pair, Vector, cosines
+from dtbench.training.rewards.cosines import Pair, Vector, cosines
 from dtbench.training.rewards.settings import RewardSettings
 
 EMBEDDINGS = "/embeddings"

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from dtbench.harness.errors import ModelError
+from dtbench.harness.core.errors import ModelError
+from dtbench.harness.core.schema import Prompt
 from dtbench.harness.judge.ask import Paced
-from dtbench.harness.judge.pace import Pace
 from dtbench.harness.judge.verdict import UnreadableError
-from dtbench.harness.retry import Policy, ask
-from dtbench.harness.schema import Prompt
-from dtbench.harness.task_group import task_group
-from dtbench.models.server import Server
+from dtbench.harness.run.pace import Pace
+from dtbench.harness.run.retry import Policy, ask
+from dtbench.harness.run.task_group import task_group
+from dtbench.models.endpoint.server import Server
 from dtbench.training.rewards.background import Background
 from dtbench.training.rewards.cache import Cache, content_key
 from dtbench.training.rewards.report import Report

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from dtbench.harness.task import lettered
+from dtbench.harness.core.task import lettered
+from dtbench.training.data.rows import Row
 from dtbench.training.rewards.settings import RewardSettings
-from dtbench.training.rows import Row
 
 NEW_SHARE = 0.2
 """The least share of a chain's telling words that stands in neither the question nor its options."""

@@ -7,19 +7,20 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from dtbench.harness import registry
-from dtbench.harness.errors import MachineryError, UserError, nearest
-from dtbench.harness.schema import Dataset, Sample
-from dtbench.harness.task import Task
+from dtbench.harness.core.errors import MachineryError, UserError, nearest
+from dtbench.harness.core.schema import Dataset, Sample
+from dtbench.harness.core.task import Task
+from dtbench.tasks import registry as task_registry
+from dtbench.training.data.rows import Row
 from dtbench.training.rewards.cache import Cache
-from dtbench.training.rewards.embedding import Nearness, Pair
+from dtbench.training.rewards.completion import read
+from dtbench.training.rewards.cosines import Pair
+from dtbench.training.rewards.embedding import Nearness
 from dtbench.training.rewards.evaluator import Evaluator, Question, Verdict
 from dtbench.training.rewards.guards import caught
 from dtbench.training.rewards.report import Report
 from dtbench.training.rewards.settings import EVALUATOR, EVENTS, WORDS, RewardSettings
-from dtbench.training.rewards.taken import read
 from dtbench.training.rewards.terms import REWARDS, Batch, on_grid
-from dtbench.training.rows import Row
 
 WATCHED = 50
 """As if so many had been asked before a share is taken: one failure at the start is no share of anything."""
@@ -139,7 +140,7 @@ def check(names: Sequence[str], settings: RewardSettings) -> None:
 
 
 def _task(name: str) -> Task:
-    return registry.task(name) if name else _OptionText()
+    return task_registry.task(name) if name else _OptionText()
 
 
 class _OptionText(Task):

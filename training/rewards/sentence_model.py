@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dtbench.harness.errors import UserError
-from dtbench.training.rewards.embedding import Pair, cosines
-from dtbench.training.rewards.packaged import PACKAGE, folders, model_in, parts
+from dtbench.harness.core.errors import UserError
+from dtbench.training.rewards.cosines import Pair, cosines
+from dtbench.training.rewards.packaged_model import PACKAGE, folders, model_in, parts
 from dtbench.training.rewards.settings import NGRAMS
 
 OTHERWISE = f"name an endpoint by its URL, or take {NGRAMS!r}, which needs no model"

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dtbench.harness.errors import UserError, nearest
-from dtbench.models.settings import Settings
+from dtbench.harness.core.errors import UserError, nearest
+from dtbench.models.endpoint.settings import Settings
 
 GUARDS = ("empty", "huge", "loop", "nothing new", "word salad", "copy", "instruction")
 """What rules a chain out, in the order in which it is looked for."""

@@ -7,17 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from dtbench.harness.errors import DataError
-from dtbench.training.rewards import events
+from dtbench.harness.core.errors import DataError
+from dtbench.training.data.rows import Row
+from dtbench.training.rewards import mini_grader as events
+from dtbench.training.rewards.completion import Taken
 from dtbench.training.rewards.consistency import concludes
-from dtbench.training.rewards.embedding import Pair
+from dtbench.training.rewards.cosines import Pair
 from dtbench.training.rewards.evaluator import Question, Verdict
 from dtbench.training.rewards.marks import Marks
 from dtbench.training.rewards.report import Report
 from dtbench.training.rewards.settings import EVENTS, WORDS, RewardSettings
-from dtbench.training.rewards.taken import Taken
 from dtbench.training.rewards.wording import compare_prompt, read_marks, read_support, support_prompt
-from dtbench.training.rows import Row
 
 ROUND = 1024
 """Rewards are multiples of 1/ROUND: a group of equal ones then has a deviation of exactly 0 in an engine's float32."""

@@ -7,11 +7,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from dtbench.harness.core.schema import Prompt
 from dtbench.harness.judge.verdict import UnreadableError, json_values
 from dtbench.harness.judge.wording import fence_code
-from dtbench.harness.schema import Prompt
+from dtbench.training.data.rows import Row
 from dtbench.training.rewards.marks import Marks
-from dtbench.training.rows import Row
 
 _MARK = re.compile(r"\{(question|options|answer|given|reference|chain|code)\}")
 LONGEST = 20_000

@@ -12,7 +12,7 @@ import pytest
 from command import call
 from small_data import mmar_items, write_json
 
-from dtbench.harness.board import board, check_published, tasks
+from dtbench.results.board import board, check_published, tasks
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -14,8 +14,8 @@ from command import Done, call
 from runs import PATIENCE, audible_data, interrupt, started, wait_until
 from training_rows import CHOICES, made_rows, without_chain
 
-from dtbench.harness.store import StoredRun
-from dtbench.training.rows_file import read_rows, write_rows
+from dtbench.harness.store.run_folder import StoredRun
+from dtbench.training.data.rows_file import read_rows, write_rows
 
 COUNT = 6
 NUMBER = re.compile(r"[Nn]umber (\d+)")

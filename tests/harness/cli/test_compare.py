@@ -13,8 +13,8 @@ from command import Done, call
 from made_up_run import write_run
 from small_data import mmar_items, mmsu_parquet, write_json
 
-from dtbench.harness.plan import Form
-from dtbench.harness.schema import Sample
+from dtbench.harness.core.schema import Sample
+from dtbench.harness.run.plan import Form
 
 Says = Callable[[Sample, int], str | None]
 QUESTIONS = 400

@@ -86,8 +86,8 @@ def test_a_broken_data_set_is_one_line_and_exit_2(tmp_path: Path) -> None:
 
 OWN_TASK = """
 from pathlib import Path
-from dtbench.harness.schema import Sample
-from dtbench.harness.task import Task
+from dtbench.harness.core.schema import Sample
+from dtbench.harness.core.task import Task
 
 class Own(Task):
     name = "own"

@@ -15,8 +15,8 @@ from exports import Fields, checked, exported, lines, says
 from made_up_run import write_run
 from small_data import mmar_v1_archive, mmar_v2_folder, mmau_json_folder, mmau_test_json, mmsu_parquet
 
-from dtbench.harness.plan import Form
-from dtbench.harness.schema import Sample
+from dtbench.harness.core.schema import Sample
+from dtbench.harness.run.plan import Form
 
 
 @pytest.fixture

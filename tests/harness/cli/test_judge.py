@@ -14,8 +14,8 @@ from command import Done, call
 from judges import by_call, chain_of, gullible, honest, marks_of, mmar_with_criteria
 from made_up_run import write_run
 
-from dtbench.harness.schema import Sample
-from dtbench.harness.store import StoredRun
+from dtbench.harness.core.schema import Sample
+from dtbench.harness.store.run_folder import StoredRun
 
 Choose = Callable[[Asked], Turn | None]
 QUESTIONS = 6

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from command import call, process
 
-from dtbench.models import families
+from dtbench.models.checkpoints import families
 
 ASKED_FOR = """qwen2-audio qwen2.5-omni qwen3-omni qwen3-omni-thinking audio-flamingo-3 kimi-audio step-audio-2-mini
     mimo-audio phi-4-multimodal voxtral ultravox gemma-3n minicpm-o granite-speech midashenglm r1-aqa omni-r1

@@ -14,7 +14,7 @@ from exports import exported, lines
 from runs import mmar_data, records, summary
 from small_data import mmau_test_json, tone
 
-from dtbench.harness.store import StoredRun
+from dtbench.harness.store.run_folder import StoredRun
 
 COUNT = 12
 SHARES = {"A": 0.6, "B": 0.3, "C": 0.08, "D": 0.02}

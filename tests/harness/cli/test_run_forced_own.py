@@ -13,7 +13,7 @@ from runs import mmar_data, records
 COUNT = 6
 OWN = """
 import math
-from dtbench.harness.schema import Odds, Response
+from dtbench.harness.core.schema import Odds, Response
 
 class {name}:
     listens, rate, limit_seconds, forces = False, 16000, None, {forces}

@@ -150,7 +150,7 @@ def test_ids_that_leave_nothing_to_ask_of_a_task_are_refused(here: Path) -> None
 )
 def test_a_task_of_ones_own_that_cannot_be_asked_is_refused(here: Path, code: str, says: str) -> None:
     (here / "birds.py").write_text(
-        "from pathlib import Path\nfrom dtbench.harness.schema import Sample\nfrom dtbench.harness.task import Task\n"
+        "from pathlib import Path\nfrom dtbench import Sample, Task\n"
         f"class Birds(Task):\n    name = 'birds'\n\n    def samples(self, data_dir):\n        {code}\n"
     )
     done = call("run", *MODEL, "--task-file", "birds.py", "--out", "out")

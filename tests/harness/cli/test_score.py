@@ -13,7 +13,7 @@ import small_data
 from command import call, process
 from packages import install
 
-from dtbench.harness.registry import task
+from dtbench.tasks.registry import task
 
 TESTS = Path(__file__).resolve().parents[2]
 GOLDEN, OWN_TASK = TESTS / "golden", TESTS / "support" / "own_task.py"

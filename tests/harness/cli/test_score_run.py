@@ -10,9 +10,9 @@ from command import call, process
 from made_up_run import write_run
 from small_data import mmar_v2_folder, mmau_json_folder, mmsu_parquet
 
-from dtbench.harness.plan import Form
-from dtbench.harness.schema import Sample
-from dtbench.harness.store import RunFolder, StoredRun
+from dtbench.harness.core.schema import Sample
+from dtbench.harness.run.plan import Form
+from dtbench.harness.store.run_folder import RunFolder, StoredRun
 
 
 def by_turns(sample: Sample, repeat: int) -> str | None:
@@ -274,7 +274,7 @@ def test_what_a_crash_cut_short_is_missing_and_told(run: Path) -> None:
 
 
 def test_a_stored_summary_is_the_one_that_scoring_again_gives(tmp_path: Path, data: dict[str, Path]) -> None:
-    from dtbench.harness.summary import summarise
+    from dtbench.harness.score.summary import summarise
     from dtbench.tasks.mmar import Mmar
 
     write_run(tmp_path / "run", {"mmar": data["mmar"]}, by_turns, repeats=3)

@@ -9,7 +9,7 @@ import pytest
 from command import call, process
 from packages import install
 
-from dtbench.harness.registry import TASKS
+from dtbench.tasks.registry import TASKS
 
 OWN_TASK = Path(__file__).resolve().parents[2] / "support" / "own_task.py"
 

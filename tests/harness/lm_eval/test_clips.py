@@ -8,8 +8,8 @@ import numpy
 import pytest
 from sounds import encoded, sine
 
-from dtbench.harness.audio import hear
-from dtbench.harness.errors import UserError
+from dtbench.harness.audio.hear import hear
+from dtbench.harness.core.errors import UserError
 from dtbench.harness.lm_eval.clips import RATE, HeldClip, Sound, clip_of, without_mark
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dtbench.harness.errors import UserError
+from dtbench.harness.core.errors import UserError
 from dtbench.harness.lm_eval.generation import answer_in, sampling_of, stops_of
 
 

@@ -15,8 +15,8 @@ from judges import chain_of, honest, mmar_with_criteria
 from made_up_run import write_run
 from reported import audible, chained, first, samples, two_runs
 
-from dtbench.harness.plan import Form
 from dtbench.harness.report.rows import pieces
+from dtbench.harness.run.plan import Form
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import NoReturn
 
-from dtbench.harness.disk import replace_whole
+from dtbench.harness.store.atomic import replace_whole
 
 WHERE = "DTBENCH_STOPPED"
 """The variable that names the file for the reason."""

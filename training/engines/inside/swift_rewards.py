@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dtbench.harness.errors import DtbenchError
+from dtbench.harness.core.errors import DtbenchError
 from dtbench.training.engines.inside.columns import ROW
 from dtbench.training.engines.inside.stopping import stop
-from dtbench.training.reward_plan import RewardPlan
 from dtbench.training.rewards import RewardSettings, reward_settings, score
+from dtbench.training.rewards.plan import RewardPlan
 
 
 @dataclass(slots=True)

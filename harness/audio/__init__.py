@@ -1,0 +1,1 @@
+"""Clips, from bytes to what a model hears."""

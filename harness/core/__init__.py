@@ -1,0 +1,1 @@
+"""The nouns, the errors, and the two contracts that others implement: Task and Model."""

@@ -1,0 +1,88 @@
+"""The errors of dtbench.
+
+DtbenchError
+|-- UserError        the input is wrong: one line, exit 2
+|   `-- DataError    a data set is missing, broken or of another version
+|-- TaskError        a task's own code breaks its contract, exit 3
+|-- MachineryError   the network, the disk or an engine failed, exit 3
+`-- ModelError       a model did not answer one prompt; the loop asks again where that may help
+
+A message says what is wrong, the value, what is allowed and what to do next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+
+class DtbenchError(Exception):
+    """Anything dtbench reports in one line, without a traceback."""
+
+    exit_code = 3
+
+
+class UserError(DtbenchError):
+    """The user's input is wrong; nothing was lost and nothing was written."""
+
+    exit_code = 2
+
+
+class DataError(UserError):
+    """A data set is missing, broken, or of a version that cannot be used."""
+
+
+class TaskError(DtbenchError):
+    """A task's own code breaks the contract of a task."""
+
+
+class MachineryError(DtbenchError):
+    """Something outside failed: network, disk, endpoint, engine."""
+
+
+class ModelError(DtbenchError):
+    """A model did not answer one prompt."""
+
+    def __init__(self, message: str, *, again: bool, retry_after: float | None = None, too_many: bool = False) -> None:
+        super().__init__(message)
+        self.too_many = too_many
+        """Whether it was asked more than it takes at a time."""
+        self.again = again
+        """Whether asking again may help."""
+        self.retry_after = retry_after
+        """The seconds that the endpoint asks to wait."""
+        self.attempts = 1
+        """How often it was asked before this error was the last."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The end of a message about an unknown name: the nearest names, then all of them."""
+    import difflib  # 5 ms that only a mistake should cost
+
+    names = {name.lower(): name for name in known}
+    begun = [low for low in names if name and low.startswith(name.lower())]
+    alike = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.5)
+    close = [names[low] for low in dict.fromkeys([*begun, *alike])][:3]
+    meant = f"Did you mean {' or '.join(close)}? " if close else ""
+    return f"{meant}Known: {', '.join(names.values())}."
+
+
+def described(error: BaseException) -> str:
+    """An error of someone else's code in one line: its kind, its message, and the line of that code."""
+    import sysconfig
+    import traceback
+
+    ours = (f"{Path(__file__).parents[1]}/", f"{sysconfig.get_path('stdlib')}/", "<")
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith(ours) or "site-packages" in frame.filename
+    ]
+    where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    message = " ".join(str(error).split())
+    return f"{type(error).__name__}{f': {message}' if message else ''}{where}"
+
+
+def printable(text: str) -> str:
+    """Text of a file, a model or a user in one line, with nothing that a terminal takes for a command."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(text.splitlines()))

@@ -1,0 +1,48 @@
+"""What the loop asks of a model. An adapter is generate(), describe() and aclose(); retries are the loop's business."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, runtime_checkable
+
+from dtbench.harness.core.schema import Prompt, Response
+
+
+class Model(Protocol):
+    """Anything that answers prompts."""
+
+    listens: bool
+    """Whether it hears the clip; for one that does not, no audio is decoded."""
+    rate: int
+    """The sampling rate it hears at."""
+    limit_seconds: float | None
+    """The longest clip it takes; None for no limit."""
+
+    async def generate(self, prompt: Prompt) -> Response:
+        """Answer one prompt; a ModelError where it cannot."""
+        ...
+
+    def describe(self) -> Mapping[str, Any]:
+        """What the record of a run says of it: names, versions, settings; never a secret."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of connections and processes."""
+        ...
+
+
+@runtime_checkable
+class Forcible(Protocol):
+    """A model that can be held to one letter; its responses then carry `odds` where it knows them."""
+
+    forces: bool
+    """Whether it reads `letters` of a prompt."""
+
+
+@runtime_checkable
+class Startable(Protocol):
+    """A model that takes its time to come up; the loop starts it before the first question, if there is one to ask."""
+
+    async def start(self, say: Callable[[str], None]) -> None:
+        """Be ready to answer; `say` shows a line of how far it is."""
+        ...

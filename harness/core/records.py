@@ -1,0 +1,193 @@
+"""Reading records: JSON lists, JSON lines, parquet columns; whatever is wrong is named with its place."""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import io
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dtbench.harness.core.errors import DataError
+
+_POINTER = b"version https://git-lfs.github.com/spec"
+_LOOK_AHEAD = 4096
+
+
+class Record(NamedTuple):
+    """One object of a metadata file, and where it stood."""
+
+    where: str
+    item: dict[str, Any]
+
+    def wrong(self, what: str) -> DataError:
+        """The error that says what is wrong with this record."""
+        return DataError(f"{self.where}: {what}.")
+
+    def get(self, key: str) -> Any:
+        """A field that every record must have."""
+        if key not in self.item:
+            known = ", ".join(self.item) or "none"
+            raise self.wrong(f"the field {key!r} is missing; there are: {known}")
+        return self.item[key]
+
+    def text(self, key: str) -> str:
+        """A field that must be text."""
+        value = self.get(key)
+        if not isinstance(value, str):
+            raise self.wrong(f"{key!r} must be text, found {_show(value)}")
+        return value
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """A field that must be a list of texts, not empty."""
+        value = self.get(key)
+        if not isinstance(value, list) or not value or not all(isinstance(entry, str) for entry in value):
+            raise self.wrong(f"{key!r} must be a list of texts, found {_show(value)}")
+        return tuple(value)
+
+
+def read_json(path: Path) -> Iterator[Record]:
+    """The objects of a JSON list or of JSON lines, told apart by content, one after the other."""
+    for record in read_json_parts(path):
+        if isinstance(record, DataError):
+            raise record
+        yield record
+
+
+def read_json_parts(path: Path) -> Iterator[Record | DataError]:
+    """As read_json, with the error in the place of a line that is no record."""
+    with _rewindable(path) as file:
+        head = file.peek(_LOOK_AHEAD)
+        _refuse_pointer(path, head)
+        if head.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"["):
+            yield from _json_list(path, _decoded(path, file.read()))
+        else:
+            yield from _json_lines(path, file)
+
+
+@contextlib.contextmanager
+def _rewindable(path: Path) -> Iterator[io.BufferedReader]:
+    """The file, or what comes through a pipe."""
+    with path.open("rb") as file:
+        if file.seekable():
+            yield file
+        else:
+            yield io.BufferedReader(io.BytesIO(file.read()))
+
+
+def read_columns(path: Path, columns: Sequence[str]) -> list[Record]:
+    """The rows of a parquet file, without what the columns leave out; a dotted name is a part of a column."""
+    with _parquet(path) as file:
+        missing = {name.split(".")[0] for name in columns} - set(file.schema_arrow.names)
+        if missing:
+            there = ", ".join(file.schema_arrow.names)
+            raise DataError(f"{path}: the column {min(missing)!r} is missing; there are: {there}.")
+        rows = file.read(columns=list(columns)).to_pylist()
+    return [Record(f"{path}: row {number}", row) for number, row in enumerate(rows)]
+
+
+def column_names(path: Path) -> list[str]:
+    """The columns of a parquet file."""
+    with _parquet(path) as file:
+        return list(file.schema_arrow.names)
+
+
+@contextlib.contextmanager
+def _parquet(path: Path) -> Iterator[Any]:
+    import pyarrow
+    import pyarrow.parquet
+
+    refuse_pointer(path)
+    try:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            yield file
+    except (pyarrow.ArrowException, OSError) as error:
+        raise DataError(f"{path}: not a readable parquet file ({str(error).splitlines()[0]}).") from None
+
+
+def refuse_pointer(path: Path) -> None:
+    """A clone without its large files has a few words in place of each."""
+    with path.open("rb") as handle:
+        _refuse_pointer(path, handle.read(len(_POINTER)))
+
+
+def _refuse_pointer(path: Path, head: bytes) -> None:
+    if head.startswith(_POINTER):
+        raise DataError(f"{path}: a pointer of Git LFS, not the data: run `git lfs pull` in its folder.")
+
+
+def _decoded(path: Path, data: bytes, offset: int = 0) -> str:
+    try:
+        return data.decode("utf-8-sig" if offset == 0 else "utf-8")
+    except UnicodeDecodeError as error:
+        place = offset + error.start
+        raise DataError(f"{path}: not UTF-8 text (byte {place}); is it another kind of file?") from None
+
+
+def _json_list(path: Path, text: str) -> list[Record]:
+    try:
+        items = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise DataError(f"{path}: line {error.lineno}, column {error.colno}: not JSON ({error.msg}).") from None
+    except ValueError as error:
+        raise DataError(f"{path}: {_long_number(error)}.") from None
+    except RecursionError:
+        raise DataError(f"{path}: not a list of items: it is nested too deeply.") from None
+    return [_record(f"{path}: item {number}", item) for number, item in enumerate(items, start=1)]
+
+
+def _json_lines(path: Path, file: io.BufferedReader) -> Iterator[Record | DataError]:
+    offset = 0
+    for number, line in enumerate(file, start=1):
+        text = _decoded(path, line, offset)
+        offset += len(line)
+        if not text.strip():
+            continue
+        part = _json_line(f"{path}: line {number}", text.removesuffix("\n"))
+        if offset == len(line) and isinstance(part, DataError) and _is_one_object(path, file):
+            yield DataError(f"{path}: one JSON object over several lines, not a record a line.")
+            return
+        yield part
+
+
+def _is_one_object(path: Path, file: io.BufferedReader) -> bool:
+    """Whether the whole file is one object; reading goes on where it was."""
+    here = file.tell()
+    file.seek(0)
+    try:
+        return isinstance(json.loads(_decoded(path, file.read())), dict)
+    except (ValueError, RecursionError, DataError):
+        return False
+    finally:
+        file.seek(here)
+
+
+def _json_line(where: str, line: str) -> Record | DataError:
+    try:
+        return _record(where, json.loads(line))
+    except json.JSONDecodeError as error:
+        return DataError(f"{where}, column {error.colno}: not JSON ({error.msg}).")
+    except ValueError as error:
+        return DataError(f"{where}: {_long_number(error)}.")
+    except RecursionError:
+        return DataError(f"{where}: not an item: it is nested too deeply.")
+    except DataError as error:
+        return error
+
+
+def _long_number(error: ValueError) -> str:
+    """Python refuses to read whole numbers of thousands of digits, and json lets that through."""
+    return f"a number in it is too long to be read ({str(error).partition(';')[0]})"
+
+
+def _record(where: str, item: object) -> Record:
+    if not isinstance(item, dict):
+        raise DataError(f"{where}: an object with fields is expected, found {_show(item)}.")
+    return Record(where, item)
+
+
+def _show(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 60 else f"{shown[:57]}..."

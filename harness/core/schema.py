@@ -1,0 +1,144 @@
+"""The nouns that pass from a data set to a score."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+
+class Clip(Protocol):
+    """An audio clip that is read only when it is needed."""
+
+    @property
+    def label(self) -> str:
+        """How messages name the clip; never shown to a model."""
+        ...
+
+    def read(self) -> bytes:
+        """The encoded bytes, as published."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NoClip:
+    """Stands in place of a clip where a question has none: nothing is heard."""
+
+    question: str
+    """The id of the question, so that no two questions seem to share a clip."""
+
+    @property
+    def label(self) -> str:
+        """How messages name what is not there."""
+        return f"no clip ({self.question})"
+
+    def read(self) -> bytes:
+        """Nothing."""
+        return b""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One question about one clip."""
+
+    id: str
+    question: str
+    choices: tuple[str, ...]
+    answer: str | None
+    """The right option's text; None where the authors withhold it."""
+    audio: Path | Clip
+    groups: Mapping[str, str] = field(default_factory=dict)
+    """What the benchmark reports by (heading -> value); never shown to a model."""
+    item: Mapping[str, Any] = field(default_factory=dict)
+    """The record as published, without audio: what official scorers and exports read."""
+
+    def as_published(self) -> Mapping[str, Any]:
+        """The item; where a task gives none, the same fields under their usual names."""
+        if self.item:
+            return self.item
+        asked = {"id": self.id, "question": self.question, "choices": list(self.choices), "answer": self.answer}
+        return {**self.groups, **asked}
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """The samples of a task, and which version of them this is."""
+
+    samples: Sequence[Sample]
+    version: str
+    """The name of the version told from the content, such as `v2-github`."""
+    sha256: str
+    """Over ids, questions, choices and answers in order: equal data, equal hash."""
+    source: str
+    """The file that was read."""
+    notes: tuple[str, ...] = ()
+    """What a user should know of this data before trusting a score."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a model is given: words and one clip, nothing that gives the answer away."""
+
+    text: str
+    audio: Path | Clip
+    system: str | None = None
+    choices: tuple[str, ...] = ()
+    """The options in the order in which the text shows them."""
+    id: str = ""
+    """Which question this is: for the record and for replayed answers; never sent to an endpoint."""
+    repeat: int = 0
+    """Which of the answers to this question, from 0."""
+    seed: int | None = None
+    letters: tuple[str, ...] = ()
+    """The letters of the options where one of them must be the whole answer; empty where the answer is free."""
+    wav: bytes | None = None
+    """The clip as the model hears it: mono WAV at the model's rate; None for a model that does not listen."""
+
+
+class Odds(NamedTuple):
+    """The log-probability of each option's letter, in the order shown, as a model gave it."""
+
+    logprobs: tuple[float | None, ...]
+    """None for a letter that was not among the tokens told of."""
+    below: float | None = None
+    """What lies no higher: the log-probability that no letter untold of exceeds; None where all were told of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What a model said, and what it took."""
+
+    text: str
+    finish_reason: str = "stop"
+    """`stop`, `length` where the answer was cut off, or what the endpoint calls it."""
+    usage: Mapping[str, int] = field(default_factory=dict)
+    """Tokens, under the names of the endpoint."""
+    seconds: float = 0.0
+    attempts: int = 1
+    odds: Odds | None = None
+    """Of a forced answer, how likely each option was; None where nothing was told."""
+
+
+class Official(NamedTuple):
+    """The verdict of the benchmark's own script on one record."""
+
+    correct: bool
+    counted: bool
+    """Whether the script leaves the record in its denominator."""
+    why: str = ""
+    """Why a record was not counted, or what the script could not have read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Two verdicts that are never mixed: the official script's, and a reader's."""
+
+    official: Official
+    correct: bool | None
+    """What a reader would say; None where no answer was given."""
+
+    def metrics(self) -> dict[str, float]:
+        """The verdicts as numbers, and whether no answer was given; `official` only where the script counts it."""
+        official = {"official": float(self.official.correct)} if self.official.counted else {}
+        return {**official, "strict": float(self.correct is True), "unanswered": float(self.correct is None)}

@@ -1,0 +1,1 @@
+"""The answer out of a text, without guessing."""

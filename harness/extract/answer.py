@@ -1,0 +1,122 @@
+"""The answer out of a chain of thought, without guessing: what decides nothing is no answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+from dtbench.harness.extract.containers import Container, containers, without_latex
+from dtbench.harness.extract.cues import CORRECTION
+from dtbench.harness.extract.extraction import Extraction
+from dtbench.harness.extract.fast_path import plain_answer
+from dtbench.harness.extract.options import Options
+from dtbench.harness.extract.stance import CONCLUDED, STATED
+from dtbench.harness.extract.tidy import before_next_question, fold, take_apart, without_rejected
+from dtbench.harness.extract.verdict import NOTHING, Verdict, read
+
+_PLACEHOLDER = re.compile(
+    r"\W*(?:your|the|insert|put)?\W*(?:final )?(?:choice|answer|option|letter)(?: here| letter)?\W*", re.IGNORECASE
+)
+_IN_LAST_SENTENCE = re.compile(r"[^\w]*|[^.!?\n]{0,200}[.!]\s*")
+WINDOW = 8_000
+"""Longer texts are read at their end: the answer stands there, and reading stays fast."""
+
+
+def extract(text: str, choices: Sequence[str]) -> Extraction:
+    """The chain, the answer in the model's words, the option it means (or None), and what decided."""
+    parts = take_apart(text)
+    said = parts.said.strip()
+    plain = plain_answer(said, choices) if said else None
+    if plain is not None:
+        return Extraction(parts.thinking, *plain)
+    options = _options(tuple(choices))
+    if said:
+        verdict, words = _read_answer(said, options)
+    else:
+        verdict, words = _read_chain(parts.thinking, options, open_chain=parts.open_chain)
+    choice = None if verdict.option is None else choices[verdict.option]
+    return Extraction(parts.thinking, words, choice, verdict.how)
+
+
+@lru_cache(maxsize=1024)
+def _options(choices: tuple[str, ...]) -> Options:
+    return Options(choices)
+
+
+def _read_answer(said: str, options: Options) -> tuple[Verdict, str]:
+    head = before_next_question(said)
+    if head is not None:
+        verdict, words = _read_part(head, options)
+        if verdict.option is not None:
+            return verdict, words
+    return _read_part(said, options)
+
+
+def _read_part(said: str, options: Options) -> tuple[Verdict, str]:
+    folded = fold(said)
+    for container in containers(folded):
+        verdict = _read_container(container, folded, options)
+        if verdict is not None:
+            return verdict, verdict_words(said, container, verdict)
+    text, shift = _window(folded)
+    verdict = read(_unformatted(text), options)
+    words = _sentence_around(said, verdict.start + shift, verdict.end + shift) if verdict.option is not None else ""
+    return verdict, words
+
+
+def verdict_words(said: str, container: Container, verdict: Verdict) -> str:
+    """The words of the answer: what the container held, or what took it back afterwards."""
+    if verdict.start >= container.end:
+        return said[container.end :].strip()[:400]
+    return container.content.strip()[:2000]
+
+
+def _read_container(container: Container, text: str, options: Options) -> Verdict | None:
+    """What a container decides; None where it is empty and the rest of the text has to speak."""
+    content = container.content.strip()
+    inner = [c for c in containers(content) if c.content.strip()]
+    if inner:
+        content = inner[0].content.strip()
+    if _PLACEHOLDER.fullmatch(content) or not any(c.isalnum() for c in content):
+        return None if text[: container.start].strip() else NOTHING._replace(how=f"empty {container.name}")
+    after = text[container.end :][:WINDOW]
+    if CORRECTION.search(after):
+        corrected = read(after, options)
+        if corrected.option is not None and corrected.level >= CONCLUDED:
+            return corrected._replace(how=f"after the {container.name}: {corrected.how}", start=container.end)
+    verdict = read(content[:WINDOW], options, cued=True)
+    return verdict._replace(how=f"{container.name}: {verdict.how}", start=0, end=0)
+
+
+def _read_chain(thinking: str, options: Options, *, open_chain: bool) -> tuple[Verdict, str]:
+    """A text that is all chain: only an answer that was put in its place, or stated last, counts."""
+    why = NOTHING._replace(how="the chain was cut off" if open_chain else "nothing after the chain")
+    folded = fold(thinking)
+    for container in containers(folded):
+        if container.content.strip():
+            verdict = _read_container(container, folded, options)
+            if verdict is not None and verdict.option is not None:
+                return verdict, container.content.strip()
+    text, _ = _window(folded)
+    verdict = read(text, options)
+    ends_there = _IN_LAST_SENTENCE.fullmatch(text, verdict.end) is not None
+    if verdict.option is not None and verdict.level == STATED and ends_there:
+        return verdict._replace(how=f"stated at the end of the chain, {verdict.how}"), text[verdict.start : verdict.end]
+    return why if thinking.strip() else NOTHING._replace(how="empty"), ""
+
+
+def _window(text: str) -> tuple[str, int]:
+    shift = max(0, len(text) - WINDOW)
+    return text[shift:], shift
+
+
+def _unformatted(text: str) -> str:
+    return without_latex(without_rejected(text))
+
+
+def _sentence_around(text: str, start: int, end: int) -> str:
+    """The line or sentence in which the deciding words stand."""
+    left = max(text.rfind("\n", 0, start), text.rfind(". ", 0, start)) + 1
+    right = min((p for p in (text.find("\n", end), text.find(". ", end)) if p >= 0), default=len(text))
+    return text[left : right + 1].strip()[:400]

@@ -1,0 +1,73 @@
+"""Places where a text only lists the options, and the marks it gives them there."""
+
+from __future__ import annotations
+
+import re
+
+from dtbench.harness.extract import cues
+from dtbench.harness.extract.page import Page
+from dtbench.harness.extract.spots import Spot
+from dtbench.harness.extract.stance import CHOSEN, SAID, Group
+
+_LINE_HEAD = re.compile(r"(?:^|\n)[\s*_>#|(\[✓✔✅☑❌✗✘•·-]*(?:option |choice )?[*_(\[]*$", re.IGNORECASE)
+_BULLET = re.compile(r"(?:^|\n)\s*[-*•·](?:\s*\[[ xX]\]|\s*[✓✔✅☑❌✗✘])?\s+[*_]*$|(?:^|\n)\s*\d[.)]\s+[*_]*$")
+_REST_OF_LINE = re.compile(r"[^\n]*\w")
+
+
+def listed(page: Page, spots: list[Spot]) -> list[Spot]:
+    """The spots that are entries of a list: at the heads of lines, or labels one right after the other."""
+    text = page.text
+    labels = [spot for spot in spots if spot.label_at is not None and spot.option >= 0]
+    heads = [spot for spot in labels if _heads_a_line(text, spot)]
+    heads += [
+        spot for spot in spots if spot.label_at is None and _BULLET.search(text[max(0, spot.start - 24) : spot.start])
+    ]
+    entries = set(heads) if len({spot.option for spot in heads}) > 1 else set()
+    run: list[Spot] = []
+    for spot in labels:
+        if run and (spot.option != run[-1].option + 1 or re.search(r"[^\W\d]", text[run[-1].end : spot.start])):
+            run = []
+        run.append(spot)
+        if len(run) >= min(3, len(page.options)) and run[0].option == 0:
+            entries.update(run)
+    entries.update(_one_by_one(page, labels))
+    return [spot for spot in spots if spot in entries]
+
+
+def _one_by_one(page: Page, labels: list[Spot]) -> list[Spot]:
+    """Labels A, B, C that begin one sentence each, with whatever is said of them behind."""
+    run: list[Spot] = []
+    for spot in labels:
+        begin = page.span(page.sentence(spot.start))[0]
+        before = page.text[begin : spot.label_at].rstrip(" *_(")
+        if spot.option == len(run) and (before.endswith(":") or not re.search(r"\w", before)):
+            run.append(spot)
+    return run if len(run) >= 3 else []
+
+
+def _heads_a_line(text: str, spot: Spot) -> bool:
+    place = spot.label_at or 0
+    alone = spot.kind == "letter" and not _REST_OF_LINE.match(text, spot.end, spot.end + 80)
+    return not alone and _LINE_HEAD.search(text[max(0, place - 40) : place]) is not None
+
+
+def marked(page: Page, entries: list[Spot]) -> list[Group]:
+    """Of listed options, the one that alone is marked as right, and those that are marked as wrong."""
+    good, bad = [], []
+    for place, spot in enumerate(entries):
+        following = entries[place + 1].start if place + 1 < len(entries) else len(page.text)
+        line_end = page.text.find("\n", spot.end)
+        rest = page.text[spot.end : min(following, line_end if line_end >= 0 else following)]
+        begin = page.text.rfind("\n", 0, spot.start) + 1
+        head = page.text[begin : spot.start] if place == 0 or begin >= entries[place - 1].end else ""
+        shown = head + page.text[spot.start : spot.end] + rest
+        if cues.BAD_SIGN.search(shown) or cues.BAD.match(rest):
+            bad.append(spot)
+        elif (cues.GOOD_SIGN.search(shown) or cues.GOOD_MARK.search(rest)) and not cues.BAD_MARK.search(rest):
+            good.append(spot)
+    right = [_group(page, spot, "said", CHOSEN) for spot in good] if len(good) == 1 else []
+    return right + [_group(page, spot, "denied", SAID) for spot in bad]
+
+
+def _group(page: Page, spot: Spot, stance: str, level: int) -> Group:
+    return Group(spot.start, spot.end, (spot.option,), stance, level, page.sentence(spot.start), spot.kind)

@@ -1,0 +1,75 @@
+"""A text laid out for reading: its words, the options it names, and where its sentences begin."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+
+from dtbench.harness.extract.options import Options
+from dtbench.harness.extract.spots import Spot, find_spots
+from dtbench.harness.extract.words import Token, tokens
+
+_STOP = re.compile(r"[.!?]+(?=[\s\"')\]*_]|$|[\u3040-\u9fff\uac00-\ud7af])|\n+")
+_ABBREVIATION = re.compile(r"(?:\b(?:e\.g|i\.e|vs|mr|mrs|dr|no|approx|etc|ca)|(?:^|\n)\s*\d{1,2})$", re.IGNORECASE)
+_IDIOM = re.compile(
+    r"\b(?:(?:minor|major) (?:problem|issue|detail|error|change|difference)"
+    r"|in light of|all right|right away|right now|double bass)\b",
+    re.IGNORECASE,
+)
+_MINOR = re.compile(r"\b([A-G][b#]?)[ -]minor\b")
+_OWN_NUMBER = re.compile(r"(?<![\w.:,])[1-9](?=[).:\]]|\s*$|[.!]?\s*\n)")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What every later step reads from."""
+
+    text: str
+    options: Options
+    words: list[Token]
+    spots: list[Spot]
+    begins: list[int]
+    """Where sentences begin."""
+
+    def sentence(self, place: int) -> int:
+        """The number of the sentence at a place, from 1."""
+        return bisect_right(self.begins, place)
+
+    def span(self, sentence: int) -> tuple[int, int]:
+        """Where a sentence begins and ends."""
+        end = self.begins[sentence] if sentence < len(self.begins) else len(self.text)
+        return self.begins[sentence - 1], end
+
+    def words_in(self, begin: int, end: int) -> list[Token]:
+        """The words of a part of the text."""
+        first = bisect_left(self.words, begin, key=_start)
+        return self.words[first : bisect_left(self.words, end, key=_start)]
+
+
+def lay_out(text: str, options: Options) -> Page:
+    """The page of a folded text."""
+    text = _IDIOM.sub(lambda idiom: " " * len(idiom[0]), text)
+    if options.numbered:
+        text = _OWN_NUMBER.sub(lambda number: chr(ord("A") + int(number[0]) - 1), text)
+    if options.have_minor_chords:
+        text = _MINOR.sub(lambda chord: f"{chord[1]}m".ljust(len(chord[0])), text)
+    words = tokens(text, options.normal)
+    spots = find_spots(text, words, options)
+    return Page(text, options, words, spots, _sentences(text, spots))
+
+
+def _start(token: Token) -> int:
+    return token.start
+
+
+def _sentences(text: str, spots: list[Spot]) -> list[int]:
+    """Where sentences begin; the dot of a label such as `A.` or of an abbreviation ends none."""
+    labels = {spot.label_at + 1 for spot in spots if spot.label_at is not None and spot.kind != "letter"}
+    begins = [0]
+    for stop in _STOP.finditer(text):
+        place = stop.start()
+        if stop[0] == "." and (place in labels or _ABBREVIATION.search(text, max(0, place - 8), place)):
+            continue
+        begins.append(stop.end())
+    return begins

@@ -1,0 +1,149 @@
+"""Where a text names options: by their words, by letter, by place in the list, or by several of these at once."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from typing import NamedTuple
+
+from dtbench.harness.extract.letters import Letter, letters
+from dtbench.harness.extract.options import Mention, Options
+from dtbench.harness.extract.ordinals import ordinals
+from dtbench.harness.extract.words import Token
+
+
+class Spot(NamedTuple):
+    """One place that names an option."""
+
+    start: int
+    end: int
+    option: int
+    """Its place among the options; -1 for a letter beyond the last of them."""
+    kind: str
+    """`text`, `letter`, or `conflict` where a letter stands beside another option's text."""
+    strong: bool = True
+    """A text, or a letter that is marked as the name of an option."""
+    label_at: int | None = None
+    """Where its letter stands, if that is a label such as `B)`."""
+
+
+_NONE = re.compile(r"\bnone of (?:these|them|those|the (?:above|options|choices|others|listed))\b", re.IGNORECASE)
+_BETWEEN_LABEL_AND_TEXT = re.compile(
+    r"[\s*_\"')\]>.:,=|✓✔✅☑❌✗✘-]{0,8}(?:(?:the|a|an|i\.e\.,?|namely|which is|is)\s)?[\s*_\"'(\[]{0,4}$", re.IGNORECASE
+)
+_BETWEEN_TEXT_AND_LETTER = re.compile(
+    r"[\s*_\"',]{0,4}[(\[]\s?(?:option |choice |answer )?[*_]{0,2}$"
+    r"|,? (?:which is |i\.e\. )?(?:option|choice) [(\[]?$",
+    re.IGNORECASE,
+)
+_LABEL_END = re.compile(r"[)\]>}.:*_\"' -]{1,6}")
+_ARTICLE = re.compile(r"(?:a|an|the) ", re.IGNORECASE)
+_LIST_NUMBER = re.compile(r"(?:^|\n)[\s*_#]*$")
+_NUMBERED_THING = re.compile(r"\b(?:step|strike|item|figure|note|ring|voice|sound|event)\s$", re.IGNORECASE)
+_OPENING = re.compile(r"(?:^|[.!?\n])[\s*_\"']*$")
+_POINTED_AT = re.compile(r"(?:\bis|:|=|/|\bor|\band|\"|'|\*|>|->|答案是)\s*[*_\"']*$")
+_DETERMINER = re.compile(r" (?!it|there|the|that|this|he|she|they|i\b|we|you|because|since|as\b|not\b)[a-z]")
+_MODAL = re.compile(r" (?:might|could|may|would|can|should|must)\b")
+_OPENING_WORDS = frozenset("right okay ok wait well no yes so sure stop".split())
+
+
+def find_spots(text: str, words: list[Token], options: Options) -> list[Spot]:
+    """Every place that names an option, in order; a letter and the text beside it are one."""
+    texts = [m for m in options.mentions(words) if not _is_other_use(text, m)]
+    if options.none_of_them is not None:
+        texts = _with_none(text, texts, options.none_of_them)
+    named = sorted([*letters(text, options), *ordinals(text, options)])
+    if not named:
+        return [Spot(m.start, m.end, m.option, "text") for m in texts]
+    starts = {m.start for m in texts}
+    labels = {n.start for n in named if n.label and _text_follows(text, n, starts)}
+    # "Option C" and "(C) B" name by letter, though C may be an option's text as well.
+    binding = {n.start for n in named if n.named and n.strong} | labels
+    texts = [m for m in texts if m.end - m.start > 1 or m.start not in binding]
+    spans = [(m.start, m.end) for m in texts]
+    free = [n for n in named if not inside(n.start, spans)]
+    if options.have_letters and texts:
+        free = [n for n in free if n.strong or n.start in labels]
+    spots = [Spot(m.start, m.end, m.option, "text") for m in texts]
+    spots += [_letter_spot(n, labels) for n in free]
+    return _joined(text, sorted(spots, key=lambda s: s[:3]), labels)
+
+
+def inside(place: int, spans: list[tuple[int, int]]) -> bool:
+    """Whether a place lies in one of the spans, which are in order and apart."""
+    i = bisect_right(spans, (place, 1 << 60)) - 1
+    return i >= 0 and spans[i][0] <= place < spans[i][1]
+
+
+def _with_none(text: str, texts: list[Mention], option: int) -> list[Mention]:
+    taken = [(m.start, m.end) for m in texts]
+    none = [Mention(*m.span(), option) for m in _NONE.finditer(text) if not inside(m.start(), taken)]
+    return sorted([*texts, *none])
+
+
+def _letter_spot(letter: Letter, labels: set[int]) -> Spot:
+    is_label = letter.label and (letter.strong or letter.start in labels)
+    return Spot(letter.start, letter.end, letter.option, "letter", letter.strong, letter.start if is_label else None)
+
+
+def _text_follows(text: str, letter: Letter, starts: set[int]) -> bool:
+    gap = _LABEL_END.match(text, letter.end, letter.end + 6)
+    if gap is None:
+        return False
+    article = _ARTICLE.match(text, gap.end())
+    return any(place in starts for place in range(letter.end + 1, gap.end() + 1)) or (
+        article is not None and article.end() in starts
+    )
+
+
+def _is_other_use(text: str, mention: Mention) -> bool:
+    """Whether an option's word stands there as something else: a list number, an opening word, a determiner."""
+    said = text[mention.start : mention.end].lower()
+    before = text[max(0, mention.start - 24) : mention.start]
+    if said.isdigit():
+        numbers_a_line = _LIST_NUMBER.search(before) and re.match(r"[.)]\s", text[mention.end : mention.end + 2])
+        return bool(numbers_a_line or _NUMBERED_THING.search(before))
+    if said == "one" and _MODAL.match(text, mention.end):
+        return True  # "one might say"
+    if said not in _OPENING_WORDS:
+        return False
+    opens = _OPENING.search(before) is not None
+    if said == "no" and _DETERMINER.match(text, mention.end):
+        return True
+    if said in {"no", "yes", "so"}:
+        goes_on = re.match(r" [a-z]", text[mention.end : mention.end + 2])
+        return not opens and (goes_on is not None or not _POINTED_AT.search(before))
+    return opens and text.startswith((",", " let", "..."), mention.end) and len(text) > mention.end + 12
+
+
+def _joined(text: str, spots: list[Spot], labels: set[int]) -> list[Spot]:
+    joined: list[Spot] = []
+    for spot in spots:
+        both = _both(text, joined[-1], spot, labels) if joined else None
+        if both is None:
+            joined.append(spot)
+        else:
+            joined[-1] = both
+    return joined
+
+
+def _both(text: str, one: Spot, other: Spot, labels: set[int]) -> Spot | None:
+    """A letter and the text beside it as one spot: that of the text, for where they differ the text stands."""
+    between = text[one.end : other.start]
+    if len(between) > 16 or {one.kind, other.kind} != {"text", "letter"}:
+        return None
+    if one.kind == "letter":
+        letter, words = one, other
+        beside = _BETWEEN_LABEL_AND_TEXT.match(between)
+    else:
+        letter, words = other, one
+        taken = one.label_at is not None or other.start in labels
+        beside = None if taken else _BETWEEN_TEXT_AND_LETTER.match(between)
+    same = letter.option == words.option
+    enclosed = between.lstrip()[:1] in {"(", "["}
+    is_label = letter.label_at is not None
+    if not beside or not (letter.strong or same or enclosed or is_label):
+        return None
+    if not same and one is letter and not (is_label or enclosed):
+        return None
+    return Spot(one.start, other.end, words.option, "text" if same else "conflict", True, letter.label_at)

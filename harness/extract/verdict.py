@@ -1,0 +1,184 @@
+"""From what is said of each option to the one that is meant, or to the reason why none is."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import NamedTuple
+
+from dtbench.harness.extract import cues
+from dtbench.harness.extract.options import Options
+from dtbench.harness.extract.page import Page, lay_out
+from dtbench.harness.extract.stance import ASIDE, CHOSEN, CONCLUDED, IDENTIFIED, SAID, STATED, Group
+from dtbench.harness.extract.survey import survey
+
+_ANSWER_MARKER = re.compile(r"\s*A:\s+(?=[A-Z][a-z]+ [a-z])")
+
+
+@cache
+def _points_at_answer() -> re.Pattern[str]:
+    return re.compile(f"{cues.EXPLICIT}|{cues.CHOOSE}", re.IGNORECASE)
+
+
+@cache
+def _turns() -> re.Pattern[str]:
+    return re.compile(rf"{cues.NEGATE}|{cues.HEDGE}|{cues.CONTEXT}|[?]", re.IGNORECASE)
+
+
+class Verdict(NamedTuple):
+    """The option that a text means, if it means one."""
+
+    option: int | None
+    how: str
+    start: int = 0
+    end: int = 0
+    """Where the deciding words stand."""
+    level: int = 0
+
+
+NOTHING = Verdict(None, "nothing decides")
+SEVERAL = Verdict(None, "several options named")
+
+
+def read(text: str, options: Options, *, cued: bool = False) -> Verdict:
+    """What a folded text means; cued: it stands where an answer was asked for, as in a tag."""
+    whole = options.whole(text)
+    if whole is not None:
+        return Verdict(whole, "option text", 0, len(text), STATED)
+    marker = _ANSWER_MARKER.match(text)
+    if marker is not None:
+        beside = read(text[marker.end() :], options, cued=True)
+        if beside.option is not None:
+            return beside._replace(start=beside.start + marker.end(), end=beside.end + marker.end())
+    page = lay_out(text, options)
+    groups = survey(page, cued=cued)
+    verdict = _strong(groups, page) or _weaker(groups, page)
+    if verdict is not None and verdict.level >= CHOSEN:
+        return verdict
+    if verdict is not None and verdict.level >= CONCLUDED and not _points_at_answer().search(text):
+        return verdict
+    loose = survey(page, cued=cued, loosely=True)
+    if len(loose) > len(groups):
+        in_other_words = _strong(loose, page) or (
+            _weaker(loose, page) if verdict is None or verdict.level < ASIDE else None
+        )
+        if in_other_words is not None and (verdict is None or in_other_words.option is not None):
+            return _loosely(in_other_words)
+    return verdict or _by_hint(page)
+
+
+def _loosely(verdict: Verdict) -> Verdict:
+    return verdict if verdict.option is None else verdict._replace(how=f"{verdict.how}, in other words")
+
+
+def _by_hint(page: Page) -> Verdict:
+    """The last resort, where no option is named, denied or doubted at all."""
+    if _turns().search(page.text):
+        return NOTHING
+    ordered = page.options.ordered(page.words_in(max(0, len(page.text) - 300), len(page.text)))
+    if ordered is not None:
+        return Verdict(ordered, "told in its order", 0, len(page.text), SAID)
+    hinted = page.options.hinted(page.words)
+    return NOTHING if hinted is None else Verdict(hinted, "the only option hinted at", 0, len(page.text), SAID)
+
+
+def _strong(groups: list[Group], page: Page) -> Verdict | None:
+    """The last statement of the answer, unless it is taken back."""
+    strong = [group for group in groups if group.level >= CHOSEN and group.stance != "denied"]
+    if any(group.stance == "said" and group.level >= CONCLUDED for group in groups):
+        strong = [group for group in strong if not (group.supposed and group.stance == "doubted")]
+    if not strong:
+        return None
+    last = strong[-1]
+    withdrawn = cues.WITHDRAWN.search(page.text, last.end)
+    if withdrawn is not None:
+        return Verdict(None, "answer withdrawn", last.start, withdrawn.end(), last.level)
+    corrected = _correction(groups, last, page)
+    if corrected is not None:
+        return _found(corrected, "corrected")._replace(level=CHOSEN)
+    if len(last.options) > 1:
+        return Verdict(None, "several options named as the answer", last.start, last.end, last.level)
+    if last.stance == "doubted" and len({option for group in strong for option in group.options}) > 1:
+        return Verdict(None, "only doubtful answers", last.start, last.end, last.level)
+    contradicted = _contradicted(groups, last)
+    if contradicted is not None:
+        return _found(contradicted._replace(kind="conflict"), "stated")._replace(level=STATED)
+    return _found(last, "stated" if last.level == STATED else "chosen")
+
+
+def _contradicted(groups: list[Group], letter: Group) -> Group | None:
+    """The option that the words say, where they deny the one that the letter names."""
+    after = [group for group in groups if group.start > letter.end and group.kind == "text"]
+    denied = {option for group in after if group.stance == "denied" for option in group.options}
+    said = [group for group in after if group.stance == "said"]
+    if letter.kind not in {"letter", "weak"} or letter.options[0] not in denied:
+        return None
+    return said[0] if len({option for group in said for option in group.options}) == 1 else None
+
+
+def _correction(groups: list[Group], last: Group, page: Page) -> Group | None:
+    mark = cues.CORRECTION.search(page.text, last.end)
+    if mark is None:
+        return None
+    later = [g for g in groups if g.start >= mark.start() and g.stance == "said" and len(g.options) == 1]
+    later = [group for group in later if group.level >= SAID]
+    return later[-1] if later else None
+
+
+def _found(group: Group, how: str) -> Verdict:
+    option = group.options[0]
+    if option < 0:
+        return Verdict(None, "no such option", group.start, group.end, group.level)
+    if group.kind == "conflict":
+        how = f"{how}, letter and text in conflict: the text stands"
+    elif group.kind in {"letter", "weak"}:
+        how = f"{how}, by letter"
+    return Verdict(option, how, group.start, group.end, group.level)
+
+
+def _weaker(groups: list[Group], page: Page) -> Verdict | None:
+    """The best of what is said without naming it the answer."""
+    withdrawn = cues.WITHDRAWN.search(page.text)
+    if withdrawn is not None and all(group.end <= withdrawn.start() for group in groups):
+        return Verdict(None, "answer withdrawn", withdrawn.start(), withdrawn.end())
+    refusal = cues.REFUSAL.search(page.text)
+    if refusal is not None and not any(group.start <= refusal.start() < group.end for group in groups):
+        after = [group for group in groups if group.start > refusal.end() and group.level >= CONCLUDED]
+        return _by_level(after, page.options) or Verdict(None, "refusal", refusal.start(), refusal.end())
+    return _by_level(groups, page.options) or _by_elimination(groups, len(page.options)) or _by_doubt(groups)
+
+
+def _by_level(groups: list[Group], options: Options) -> Verdict | None:
+    said = [group for group in groups if group.stance == "said"]
+    concluded = [group for group in said if group.level == CONCLUDED]
+    if concluded and len(concluded[-1].options) == 1:
+        return _found(concluded[-1], "concluded")
+    plainly = [group for group in said if group.level >= SAID]
+    if not plainly:
+        return _all_one(said, "mentioned")
+    together = options.union({option for group in plainly for option in group.options if option >= 0})
+    if together is not None:
+        return Verdict(together, "its parts named together", plainly[0].start, plainly[-1].end, SAID)
+    if options.both_of_them in {option for group in plainly for option in group.options}:
+        return _all_one([group for group in plainly if options.both_of_them in group.options], "said")
+    identified = [group for group in plainly if group.level == IDENTIFIED]
+    return _all_one(plainly, "said") or _all_one(identified, "identified") or SEVERAL
+
+
+def _all_one(groups: list[Group], how: str) -> Verdict | None:
+    """The option that all of the groups name, if they name one."""
+    return _found(groups[-1], how) if len({option for group in groups for option in group.options}) == 1 else None
+
+
+def _by_elimination(groups: list[Group], n: int) -> Verdict | None:
+    denied = [group for group in groups if group.stance == "denied"]
+    left = set(range(n)) - {option for group in denied for option in group.options}
+    if len(left) != 1 or not denied:
+        return None
+    return Verdict(left.pop(), "all others ruled out", denied[-1].start, denied[-1].end, SAID)
+
+
+def _by_doubt(groups: list[Group]) -> Verdict | None:
+    doubted = [group for group in groups if group.stance == "doubted" and not group.supposed]
+    only = _all_one(doubted, "the only one considered")
+    return only and only._replace(level=0)

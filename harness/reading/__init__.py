@@ -1,1 +1,0 @@
-"""How a model's words are read: chain, containers, options, clauses, verdict (see README.md)."""

@@ -1,0 +1,1 @@
+"""`dtbench run`: the loop from a request to an outcome."""

@@ -1,0 +1,48 @@
+"""What the single-model track of the Audio Reasoning Challenge allows, held against a run before it starts.
+
+One model, one pass: no tools, no second model, no edits to what it wrote, and nothing before it but the clip, the
+question, its options and a prompt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dtbench.harness.core.errors import UserError, nearest
+
+TRACKS = ("single",)
+_TOOLS = ("tools", "tool_choice", "functions", "function_call", "web_search_options", "plugins", "mcp_servers")
+"""Fields of a request that give a model more than itself."""
+_NO_MODELS = ("random", "first", "majority", "echo-gold", "scripted", "replay")
+RULES = (
+    "one model, asked once for each answer, in one request without tools",
+    "before it: the clip, the question, its options and the prompt that stands in this manifest, nothing else",
+    "chain and answer are taken from its text by matching strings; nothing in them was changed",
+)
+
+
+def refuse_forbidden(track: str, settings: Mapping[str, Any], own_task: str | None) -> None:
+    """A UserError for what the track forbids."""
+    if track not in TRACKS:
+        raise UserError(f"--track {track}: unknown. {nearest(track, TRACKS)}")
+    model = settings.get("model", {})
+    if own_task is not None:
+        raise _forbidden(track, f"{own_task} is a task of your own, whose prompt nobody can vouch for")
+    if model.get("name") in _NO_MODELS:
+        raise _forbidden(track, f"{model['name']} is no model that listens")
+    if used := [name for name in _TOOLS if name in (model.get("sampling") or {})]:
+        raise _forbidden(track, f"-M extra gives the model {used[0]}")
+    for name, about in settings.get("tasks", {}).items():
+        if about.get("audio", "clip") != "clip":
+            raise _forbidden(track, f"{name} is asked with --audio {about['audio']}, not with its clips")
+
+
+def statement(info: Mapping[str, Any]) -> dict[str, Any]:
+    """What a manifest says of it: the rules, and what in the run they rest on."""
+    cut = "cut where a format takes no more, which is noted under `truncated`"
+    return {"name": info["track"], "rules": [*RULES], "chains": f"as written, or {cut}", "checked": "before the run"}
+
+
+def _forbidden(track: str, why: str) -> UserError:
+    return UserError(f"--track {track}: {why}: the track does not allow that. Leave it out, or run without --track.")

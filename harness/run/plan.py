@@ -1,0 +1,236 @@
+"""What a run will ask: which questions of which tasks, how often, in which form.
+
+A form that cannot be asked is refused when the plan is made, before anything is written.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dtbench.harness.core.errors import DtbenchError, TaskError, UserError, described
+from dtbench.harness.core.samples import chosen, clip_name, ids_of
+from dtbench.harness.core.schema import Clip, Dataset, NoClip, Prompt, Sample
+from dtbench.harness.core.task import Task, lettered, rotated
+from dtbench.harness.score.forced_choice import FORCED_SAMPLING, option_letters, refuse_unlettered
+from dtbench.harness.score.summary import shared_clips
+
+AUDIO_MODES = ("clip", "silence", "noise", "shuffle")
+_MARKS = re.compile(r"\{(question|options)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How questions are put."""
+
+    template: str | None = None
+    """A user's own words around {question} and {options}; None for the task's."""
+    audio: str = "clip"
+    """One of AUDIO_MODES: what the model hears in place of the clip."""
+    permute: int = 0
+    """By how many places the options are rotated."""
+    seed: int = 0
+    answer: str = "direct"
+    """One of STYLES: what is asked for."""
+
+
+class Question(NamedTuple):
+    """What is asked, and how."""
+
+    sample: Sample
+    prompt: Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPlan:
+    """One task of a run."""
+
+    task: Task
+    data: Dataset
+    samples: Sequence[Sample]
+    """The questions that are asked, in the order of the data set."""
+    repeats: int
+    form: Form
+
+    @property
+    def expected(self) -> int:
+        """How many answers there will be."""
+        return len(self.samples) * self.repeats
+
+    def questions(self, finished: set[tuple[str, int]]) -> Iterator[tuple[int, int]]:
+        """Place and repeat of what is still to be asked, a question's repeats together."""
+        for place, id_ in enumerate(ids_of(self.samples)):
+            for repeat in range(self.repeats):
+                if (id_, repeat) not in finished:
+                    yield place, repeat
+
+    def prompt(self, place: int, repeat: int) -> Prompt:
+        """The prompt of one question."""
+        return self.question(place, repeat).prompt
+
+    def question(self, place: int, repeat: int) -> Question:
+        """A sample and its prompt, options rotated and clip exchanged as the form says."""
+        sample = self.samples[place]
+        shown = rotated(sample, self.form.permute)
+        prompt = self._worded(shown)
+        filled = dataclasses.replace(
+            prompt,
+            audio=self._other_clip(place) if self.form.audio == "shuffle" else prompt.audio,
+            choices=shown.choices,
+            id=sample.id,
+            repeat=repeat,
+            letters=option_letters(len(shown.choices)) if self.form.answer == "forced" else (),
+            seed=seed_of(self.form.seed, sample.id, repeat),
+        )
+        return Question(sample, filled)
+
+    def _worded(self, sample: Sample) -> Prompt:
+        if self.form.template is not None:
+            return from_template(self.form.template, sample)
+        try:
+            return self.task.prompt_for(sample, self.form.answer)
+        except DtbenchError:
+            raise
+        except Exception as error:  # someone else's code
+            what = f"prompt() of the question {sample.id!r} failed with {described(error)}"
+            raise TaskError(f"{self.task.name}: {what}.") from error
+
+    def _other_clip(self, place: int) -> Path | Clip:
+        """A clip of another question that is not this one's, the same at every call."""
+        count = len(self.samples)
+        own = clip_name(self.samples[place].audio)
+        first = place + 1 + seed_of(self.form.seed, self.samples[place].id, -1) % max(1, count - 1)
+        for step in range(count):
+            other = self.samples[(first + step) % count].audio
+            if clip_name(other) != own:
+                return other
+        raise UserError(f"--audio shuffle: all questions of {self.task.name} share one clip: ask more of them.")
+
+    def settings(self) -> dict[str, Any]:
+        """What must be the same for a run to be resumed, and which questions share a clip."""
+        forced = {"forced": FORCED_SAMPLING} if self.form.answer == "forced" else {}
+        return {
+            "data": {"version": self.data.version, "sha256": self.data.sha256, "source": self.data.source},
+            "prompt": self.prompt_text(),
+            "prompt_hash": self.prompt_hash(),
+            "questions": len(self.samples),
+            "ids_sha256": hashlib.sha256("\n".join(ids_of(self.samples)).encode()).hexdigest()[:12],
+            "samples": self.repeats,
+            "answer": self.form.answer,
+            **forced,
+            "audio": self.form.audio,
+            "permute": self.form.permute,
+            "seed": self.form.seed,
+            "shared_clips": shared_clips(self.samples),
+        }
+
+    def prompt_text(self) -> str:
+        """The words around a question, with placeholders for what changes; the first prompt where that fails."""
+        blank = Sample("id", "{question}", ("{option 1}", "{option 2}"), None, Path("clip"))
+        try:
+            prompt = self._worded(blank)
+        except DtbenchError:  # a task may need more of a question than that
+            prompt = self._worded(self.samples[0])
+        return f"{prompt.system}\n\n{prompt.text}" if prompt.system else prompt.text
+
+    def prompt_hash(self) -> str:
+        """Twelve digits that differ where the words differ."""
+        return hashlib.sha256(self.prompt_text().encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+    def check(self) -> None:
+        """Refuse what could not be asked, or not be told apart in the records."""
+        if not self.samples:
+            raise UserError(f"{self.task.name}: there is no question to ask in {self.data.source}.")
+        seen: set[str] = set()
+        for id_ in ids_of(self.samples):
+            if not isinstance(id_, str):
+                raise TaskError(f"{self.task.name}: the id {id_!r} is no text; give every sample one: str(id).")
+            if id_ in seen:
+                raise TaskError(f"{self.task.name}: the id {id_!r} is there twice; ids must be unique.")
+            seen.add(id_)
+        if self.form.answer == "forced":
+            for sample in self.samples:
+                refuse_unlettered(self.task.name, sample)
+        self._refuse_other_repeats()
+        if self.form.audio != "clip" and any(isinstance(sample.audio, NoClip) for sample in self.samples):
+            raise UserError(f"--audio {self.form.audio}: there are questions of {self.task.name} without a clip.")
+        if self.form.audio == "shuffle":
+            for place in range(len(self.samples)):
+                self._other_clip(place)
+
+    def _refuse_other_repeats(self) -> None:
+        if self.task.answers_each not in {None, self.repeats}:
+            wanted = self.task.answers_each
+            raise UserError(
+                f"--samples {self.repeats}: the score of {self.task.name} takes {wanted} answers to each question: "
+                f"--samples {wanted}."
+            )
+
+
+def from_template(template: str, sample: Sample) -> Prompt:
+    """A user's own prompt: {question} and {options} filled in."""
+    fill = {"question": sample.question, "options": lettered(sample.choices)}
+    return Prompt(text=_MARKS.sub(lambda mark: fill[mark[1]], template), audio=sample.audio)
+
+
+def read_template(path: Path) -> str:
+    """The text of a prompt file; it must say where the question and the options go."""
+    template = _text("--prompt", path).strip()
+    missing = [mark for mark in ("{question}", "{options}") if mark not in template]
+    if missing:
+        raise UserError(f"--prompt {path}: {' and '.join(missing)} is missing; write it where it shall stand.")
+    return template
+
+
+def read_ids(path: Path) -> Sequence[str]:
+    """The ids of a file, one a line."""
+    ids = [line.strip() for line in _text("--ids", path).splitlines() if line.strip()]
+    if not ids:
+        raise UserError(f"--ids {path}: there is no id in it; one a line is expected.")
+    return ids
+
+
+def refuse_unknown(ids: Sequence[str], data: Sequence[Dataset]) -> None:
+    """A UserError for ids that are in none of the data sets, and for a data set that has none of them."""
+    known = [set(ids_of(one.samples)) for one in data]
+    sources = " or ".join(one.source for one in data)
+    unknown = [id_ for id_ in ids if not any(id_ in those for those in known)]
+    if unknown:
+        looks = next((repr(id_) for one in data for id_ in ids_of(one.samples)), "nothing")
+        raise UserError(
+            f"--ids: {len(unknown)} of {len(ids)} ids are not in {sources} (first: {unknown[0]!r}). "
+            f"Ids look like {looks}."
+        )
+    for one, those in zip(data, known, strict=True):
+        if those.isdisjoint(ids):
+            raise UserError(f"--ids: none of the {len(ids)} ids is in {one.source}: leave its task out of --tasks.")
+
+
+def chosen_samples(data: Dataset, limit: int | None, ids: Sequence[str] | None) -> Sequence[Sample]:
+    """The first `limit` questions, of those with the given ids where some are."""
+    if ids is None:
+        return data.samples if limit is None else data.samples[:limit]
+    wanted = set(ids)
+    places = (place for place, id_ in enumerate(ids_of(data.samples)) if id_ in wanted)
+    return chosen(data.samples, itertools.islice(places, limit))
+
+
+def _text(option: str, path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise UserError(f"{option} {path}: cannot be read ({error.strerror}).") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{option} {path}: not UTF-8 text (byte {error.start}); is it another kind of file?") from None
+
+
+def seed_of(seed: int, id_: str, repeat: int) -> int:
+    """A seed of its own for every answer, the same in every run."""
+    key = f"{seed}\0{id_}\0{repeat}".encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(key, digest_size=4).digest(), "big")

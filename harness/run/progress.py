@@ -1,0 +1,136 @@
+"""How a run shows where it is, on stderr: a bar for each task on a terminal, a plain line now and then elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any, Self
+
+from dtbench.harness.core.errors import printable
+from dtbench.harness.run.loop import Tally
+from dtbench.harness.run.plan import TaskPlan
+
+PLAIN_SECONDS = 10.0
+"""Between two lines where there is no terminal."""
+LONGEST_NAME = 24
+"""What is shown of a task's name in front of its figures."""
+BAR_FITS = 100
+"""Columns of a terminal from which on a bar leaves room for the figures."""
+
+
+class Progress:
+    """The bars or lines of a run."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._bars: Any = None
+        self._bar: Any = None
+        self._quiet = quiet
+        self._name = ""
+        self._scored = True
+        self._begun = self._said = time.monotonic()
+
+    def __enter__(self) -> Self:
+        """Show the bars, where there is a terminal."""
+        if not self._quiet and sys.stderr.isatty():
+            self._bars = _bars()
+        if self._bars is not None:
+            self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the last state on the screen."""
+        if self._bars is not None:
+            self._bars.stop()
+
+    def begin(self, plan: TaskPlan, tally: Tally, *, torn: int) -> None:
+        """Go on to the next task, and tell what is known of it before the first question."""
+        self._name, self._scored = plan.task.name, plan.task.answers_public
+        for line in _facts(plan, tally, torn):
+            self.say(f"{self._name}: {line}")
+        self._begun = self._said = time.monotonic()
+        if self._bars is not None:
+            figures = self._figures(tally)
+            name = self._name if len(self._name) <= LONGEST_NAME else f"{self._name[: LONGEST_NAME - 1]}…"
+            self._bar = self._bars.add_task(name, total=tally.expected, completed=tally.done, figures=figures)
+
+    def show(self, tally: Tally) -> None:
+        """Tell how far the task is, where it is time to."""
+        if time.monotonic() - self._said < (0.1 if self._bars is not None else PLAIN_SECONDS):
+            return
+        self._said = time.monotonic()
+        if self._bars is not None:
+            self._bars.update(self._bar, completed=tally.done, figures=self._figures(tally))
+        else:
+            self.say(f"{self._name}: {tally.done} of {tally.expected}, {self._figures(tally)}")
+
+    def end(self, tally: Tally) -> None:
+        """Leave the last figures of a task on the screen."""
+        if self._bars is not None:
+            self._bars.update(self._bar, completed=tally.done, figures=self._figures(tally))
+
+    def say(self, line: str) -> None:
+        """A line of its own."""
+        if self._bars is not None:
+            self._bars.console.print(printable(line), markup=False, highlight=False)
+        elif not self._quiet:
+            print(printable(line), file=sys.stderr, flush=True)
+
+    def _figures(self, tally: Tally) -> str:
+        return ", ".join(_figures(tally, time.monotonic() - self._begun, scored=self._scored))
+
+
+def _facts(plan: TaskPlan, tally: Tally, torn: int) -> Iterator[str]:
+    yield from plan.data.notes
+    if torn:
+        which = "1 answer" if torn == 1 else f"{torn} answers"
+        yield f"{which} that an interrupted start did not write whole {'is' if torn == 1 else 'are'} asked for again"
+    if tally.done:
+        yield f"{tally.done} of {tally.expected} answers are there already"
+
+
+def _figures(tally: Tally, seconds: float, *, scored: bool) -> Iterator[str]:
+    rate = tally.asked / seconds if seconds > 0 else 0.0
+    if tally.asked:
+        yield f"{rate:.1f}/s"
+        if tally.done < tally.expected:
+            yield f"{_duration((tally.expected - tally.done) / rate)} left"
+    if scored and (answered := tally.asked - tally.failed):
+        yield f"{tally.correct / answered:.1%} right"
+    yield f"{tally.unanswered} unanswered"
+    yield f"{tally.failed} failed"
+
+
+def _duration(seconds: float) -> str:
+    """As `5 s`, `2 min 5 s` or `3 h 20 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def _bars() -> Any:
+    """A line for each task, cut at its end where the terminal is narrow; None where nothing can be drawn twice."""
+    from rich.console import Console
+    from rich.progress import BarColumn
+    from rich.progress import Progress as Bars
+
+    console = Console(stderr=True)
+    if console.is_dumb_terminal:
+        return None
+    name, figures = "{task.description}", "{task.completed:.0f}/{task.total:.0f} {task.fields[figures]}"
+    if console.width >= BAR_FITS:
+        return Bars(_text(name), BarColumn(bar_width=20), _text(figures), console=console)
+    return Bars(_text(f"{name} {figures}"), console=console)
+
+
+def _text(told: str) -> Any:
+    from rich.progress import TextColumn
+    from rich.table import Column
+
+    return TextColumn(told, markup=False, table_column=Column(no_wrap=True, overflow="ellipsis"))

@@ -1,0 +1,310 @@
+"""One call of `dtbench run`: what was asked for is checked, carried out, and summed up."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dtbench.harness.audio.hear import LONG_CLIP_RULES
+from dtbench.harness.core.errors import DtbenchError, TaskError, UserError, described, nearest
+from dtbench.harness.core.model import Model, Startable
+from dtbench.harness.core.schema import Dataset
+from dtbench.harness.core.task import STYLES, Task
+from dtbench.harness.run.challenge import refuse_forbidden
+from dtbench.harness.run.dispatch import Conditions
+from dtbench.harness.run.loop import Stop, TaskRun
+from dtbench.harness.run.plan import (
+    AUDIO_MODES,
+    Form,
+    TaskPlan,
+    chosen_samples,
+    read_ids,
+    read_template,
+    refuse_unknown,
+)
+from dtbench.harness.run.progress import Progress
+from dtbench.harness.run.signals import heeded, terminable
+from dtbench.harness.score.forced_choice import refuse_unforced
+from dtbench.harness.score.related_runs import against_neighbours
+from dtbench.harness.score.summary import summarise
+from dtbench.harness.store.run_folder import RunFolder, Status
+from dtbench.models import registry as model_registry
+from dtbench.models.checkpoints import families
+from dtbench.tasks import registry as task_registry
+
+INTERRUPTED = 130
+FAILED = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What the command line asked for."""
+
+    model: str
+    tasks: Sequence[str]
+    task_file: Path | None = None
+    data_dir: Path | None = None
+    out: Path | None = None
+    limit: int | None = None
+    ids: Path | None = None
+    samples: int = 1
+    concurrency: int = 16
+    seed: int = 0
+    options: Mapping[str, str]
+    backend: str | None = None
+    """What runs a checkpoint: vllm or local; None for its family's own."""
+    prompt: Path | None = None
+    audio: str = "clip"
+    permute: int = 0
+    answer: str = "direct"
+    rule: str = "cut"
+    max_failed: float = 0.01
+    track: str | None = None
+    """A track of the challenge whose rules the run keeps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended."""
+
+    folder: Path
+    status: Status
+    summaries: Sequence[dict[str, Any]]
+    exit_code: int
+    notes: Sequence[str] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that `--json` prints, and summary.json holds."""
+        return {
+            "run": str(self.folder),
+            "status": self.status,
+            "tasks": list(self.summaries),
+            "notes": list(self.notes),
+        }
+
+
+def hold(request: Request, *, quiet: bool) -> Outcome:
+    """Carry a run out, from where it stands to its end; an error before anything is written where it cannot be."""
+    (outcome,) = hold_each([request], quiet=quiet)
+    return outcome
+
+
+def hold_each(requests: Sequence[Request], *, quiet: bool) -> Iterator[Outcome]:
+    """Carry out runs of one model on the same questions, which is loaded once; what does not end well is the last."""
+    for request in requests:
+        _refuse_odd_values(request)
+    planned = [_plans(request) for request in requests]
+    first = requests[0]
+    wanted = [model_registry.Wanted(plan.samples, plan.task.prescribed) for plan in planned[0]]
+    models = model_registry.models(first.model, first.options, wanted, first.backend)
+    with terminable(), asyncio.Runner() as runner:
+        try:
+            for request, plans in zip(requests, planned, strict=True):
+                asking = _Asking(plans, models, last=request is requests[-1])
+                outcome = _held(request, asking, runner, quiet=quiet)
+                yield outcome
+                if outcome.exit_code:
+                    return
+        finally:
+            _settle(runner.get_loop())
+            runner.run(_let_go(models))
+
+
+class _Asking(NamedTuple):
+    plans: Sequence[TaskPlan]
+    models: Sequence[Model]
+    """One for each plan."""
+    last: bool
+    """Whether no other run needs these models."""
+
+
+def _held(request: Request, asking: _Asking, runner: asyncio.Runner, *, quiet: bool) -> Outcome:
+    plans, models, _ = asking
+    if request.answer == "forced":
+        refuse_unforced(request.model, models)
+    settings = _settings(request, plans, models)
+    if request.track is not None:
+        refuse_forbidden(request.track, settings, None if request.task_file is None else plans[0].task.name)
+    path = _folder(request, plans, settings["model"])
+    with RunFolder.start(path, settings) as folder, Progress(quiet=quiet) as progress:
+        conditions = Conditions(request.concurrency, request.rule, request.max_failed)
+        runner.run(_ask_all(asking, folder, conditions, progress))
+        return _ended(plans, folder, request.max_failed)
+
+
+def _settle(loop: asyncio.AbstractEventLoop) -> None:
+    """Let a stop that an interrupt left scheduled take place, or it would stop what runs next."""
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+
+
+async def _let_go(models: Sequence[Model]) -> None:
+    for model in dict.fromkeys(models):
+        await model.aclose()
+
+
+async def _ask_all(asking: _Asking, folder: RunFolder, conditions: Conditions, progress: Progress) -> None:
+    """Ask task after task, until the last or until the user stops it."""
+    plans, models, last = asking
+    stop = Stop()
+    with heeded(stop, progress.say):
+        for place, (plan, model) in enumerate(zip(plans, models, strict=True)):
+            run = TaskRun(plan, model, folder, conditions)
+            if run.tally.done < plan.expected:
+                folder.drop_summary()
+                if isinstance(model, Startable) and not await _started(model, stop, progress.say):
+                    return
+            progress.begin(plan, run.tally, torn=folder.torn[plan.task.name])
+            await run.ask_all(stop, progress.show)
+            progress.end(run.tally)
+            if stop.wanted:
+                return
+            if last and model not in models[place + 1 :]:  # before the next one is up: both may not fit on one GPU
+                await model.aclose()
+
+
+async def _started(model: Startable, stop: Stop, say: Callable[[str], None]) -> bool:
+    """Whether it came up; a user who stops meanwhile is not kept waiting."""
+    starting = asyncio.create_task(model.start(say))
+    while not (await asyncio.wait({starting}, timeout=0.2))[0]:
+        if stop.wanted:
+            starting.cancel()
+            await asyncio.wait({starting})
+            return False
+    starting.result()
+    return True
+
+
+def _ended(plans: Sequence[TaskPlan], folder: RunFolder, max_failed: float) -> Outcome:
+    """Sum a run up, and note how it ended: interrupted where anything is missing."""
+    summaries = [_summary(plan, folder) for plan in plans]
+    beyond = families.beyond(folder.info["model"].get("family"), [plan.task.name for plan in plans])
+    if any(summary["missing"] for summary in summaries):
+        outcome = Outcome(folder.path, "interrupted", summaries, INTERRUPTED, beyond)
+    elif over := _over_budget(summaries, max_failed):
+        outcome = Outcome(folder.path, "failed", summaries, FAILED, [*beyond, *over])
+    else:
+        outcome = Outcome(folder.path, "done", summaries, 0, beyond)
+    folder.write_summary(outcome.as_json())
+    folder.finish(outcome.status)
+    return outcome
+
+
+def _refuse_odd_values(request: Request) -> None:
+    for name, value in (("limit", request.limit), ("samples", request.samples), ("concurrency", request.concurrency)):
+        if value is not None and value < 1:
+            raise UserError(f"--{name} {value}: a number from 1 up is expected.")
+    if request.permute < 0:
+        raise UserError(f"--permute {request.permute}: a number from 0 up is expected.")
+    if not 0 <= request.max_failed <= 1:
+        raise UserError(f"--max-failed {request.max_failed}: a share from 0 to 1 is expected, such as 0.01.")
+    if request.audio not in AUDIO_MODES:
+        raise UserError(f"--audio {request.audio}: unknown. {nearest(request.audio, AUDIO_MODES)}")
+    if request.answer not in STYLES:
+        raise UserError(f"--answer {request.answer}: unknown. {nearest(request.answer, STYLES)}")
+    if request.answer == "forced" and request.samples > 1:
+        raise UserError(
+            f"--samples {request.samples}: a forced answer is the likeliest letter, the same at every repeat: "
+            f"leave --samples out; for other orders of the options take --permute."
+        )
+    if request.rule not in LONG_CLIP_RULES:
+        raise UserError(f"--long-clips {request.rule}: unknown. {nearest(request.rule, LONG_CLIP_RULES)}")
+
+
+def _plans(request: Request) -> Sequence[TaskPlan]:
+    """A plan for each task; all of them can be asked."""
+    tasks = _tasks(request)
+    template = read_template(request.prompt) if request.prompt else None
+    ids = read_ids(request.ids) if request.ids else None
+    data = [_data(task, request.data_dir) for task in tasks]
+    if ids is not None:
+        refuse_unknown(ids, data)
+    form = Form(template, request.audio, request.permute, request.seed, request.answer)
+    plans = [
+        TaskPlan(task, one, chosen_samples(one, request.limit, ids), request.samples, form)
+        for task, one in zip(tasks, data, strict=True)
+    ]
+    for plan in plans:
+        plan.check()
+    return plans
+
+
+def _tasks(request: Request) -> Sequence[Task]:
+    own = [] if request.task_file is None else [task_registry.task_from_file(request.task_file)]
+    tasks = own + [task_registry.task(name) for name in request.tasks if name not in {task.name for task in own}]
+    names = [task.name for task in tasks]
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(f"--tasks {','.join(request.tasks)}: the task {name} is there twice; name it once.")
+    return tasks
+
+
+def _data(task: Task, data_dir: Path | None) -> Dataset:
+    try:
+        return task.load(data_dir)
+    except DtbenchError:
+        raise
+    except Exception as error:  # someone else's code
+        raise TaskError(f"{task.name}: reading its questions failed with {described(error)}.") from error
+
+
+def _folder(request: Request, plans: Sequence[TaskPlan], about: Mapping[str, Any]) -> Path:
+    """The run's folder; one with another style of answer, other clips or another order lies inside the plain one's."""
+    model = request.model if "://" not in request.model else str(about.get("model", "endpoint"))
+    name = re.sub(r"[^\w.+-]+", "-", "-".join([model, *(plan.task.name for plan in plans)])).strip("-.")
+    path = request.out or Path("results") / "runs" / name[:120]
+    if request.answer != "direct":
+        path = path / f"answer-{request.answer}"
+    if request.audio != "clip":
+        path = path / f"audio-{request.audio}"
+    return path / f"permute-{request.permute}" if request.permute else path
+
+
+def _settings(request: Request, plans: Sequence[TaskPlan], models: Sequence[Model]) -> dict[str, Any]:
+    each = [dict(model.describe()) for model in models]
+    about = {name: value for name, value in each[0].items() if all(name in one and one[name] == value for one in each)}
+    own = [{name: value for name, value in one.items() if name not in about} for one in each]
+    where = {name: about.pop(name) for name in ("urls", "version", "machine") if name in about}
+    return {
+        "model": about,
+        "endpoint": {"spec": request.model, **where},
+        "long_clips": request.rule,
+        **({"track": request.track} if request.track is not None else {}),
+        "tasks": {
+            plan.task.name: plan.settings() | ({"model": special} if special else {}) | _defined(request, plan.task)
+            for plan, special in zip(plans, own, strict=True)
+        },
+    }
+
+
+def _defined(request: Request, task: Task) -> dict[str, str]:
+    """Where a task of the user's own is defined, for whoever scores the run again."""
+    file = request.task_file
+    if task.defined_in is not None:
+        return {"task_file": str(task.defined_in.resolve())}
+    return {} if file is None or not task_registry.is_from_file(task, file) else {"task_file": str(file.resolve())}
+
+
+def _summary(plan: TaskPlan, folder: RunFolder) -> dict[str, Any]:
+    summary = summarise(
+        plan.task,
+        folder.records(plan.task.name),
+        expected=plan.expected,
+        samples_k=plan.repeats,
+        shared=folder.info["tasks"][plan.task.name]["shared_clips"],
+    )
+    summary |= plan.task.figures(folder.records(plan.task.name))
+    return summary | {"data": plan.data.version} | against_neighbours(folder, plan.task.name)
+
+
+def _over_budget(summaries: Sequence[Mapping[str, Any]], budget: float) -> list[str]:
+    return [
+        f"{one['task']}: {one['failed']} of {one['n']} answers failed, more than the {budget:.2%} of --max-failed: "
+        f"run the same command again to ask for them anew."
+        for one in summaries
+        if one["failed"] > budget * one["n"]
+    ]

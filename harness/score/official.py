@@ -1,0 +1,109 @@
+"""The official rules of the benchmarks, as pure functions of a record and a prediction.
+
+The scripts they follow, verdict for verdict:
+  text rule       MMAR  ddlBoJack/MMAR 3bce090 evaluation.py;  MMAU  Sakshi113/MMAU 110127f evaluation.py
+  letter rule     MMSU  ddwang2000/MMSU of 2026: dingdongwang/MMSU 217d1d3
+  carried letter  MMSU  of 2025: dingdongwang/MMSU_Bench f0ef334
+
+Where a script would have stopped with a traceback, the record counts as wrong and `why` says so.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from dtbench.harness.core.schema import Official
+
+_WORD = re.compile(r"\b\w+\b")
+
+
+class _Missing:
+    """The type of MISSING, for a record that has no prediction at all."""
+
+    def __repr__(self) -> str:
+        return "missing"
+
+
+MISSING: Final = _Missing()
+
+NO_PREDICTION = "no prediction"
+NOT_TEXT = "prediction is not text"
+WRONG_FORMAT = "no option letter where the script looks"
+NO_EARLIER_LETTER = "empty, and no earlier letter to carry over"
+
+
+def text_rule(item: Mapping[str, Any], prediction: object) -> Official:
+    """MMAR and MMAU: all words of the answer, and no word that only wrong options have."""
+    if prediction is MISSING:
+        return Official(correct=False, counted=False, why=NO_PREDICTION)
+    if not isinstance(prediction, str):
+        return Official(correct=False, counted=True, why=NOT_TEXT)
+    return Official(correct=words_match(item["answer"], prediction, item["choices"]), counted=True)
+
+
+def words_match(answer: str, prediction: str, choices: list[str]) -> bool:
+    """The rule itself: words are lower-cased and taken as sets, so order and signs are invisible."""
+    said = _words(prediction)
+    right = _words(answer)
+    if not said or not right <= said:
+        return False
+    wrong = {word for choice in choices for word in _words(choice)} - right
+    return said.isdisjoint(wrong)
+
+
+def letter_rule(item: Mapping[str, Any], prediction: object) -> Official:
+    """MMSU 2026: a letter at the first or the last but one place; an empty response is wrong."""
+    return _letter_verdict(item, prediction, _read_letter(prediction))
+
+
+class CarriedLetterRule:
+    """MMSU 2025: as 2026, but an empty response is marked by the letter of the record before it."""
+
+    def __init__(self) -> None:
+        self._carried: str | None = None
+
+    def __call__(self, item: Mapping[str, Any], prediction: object) -> Official:
+        """The verdict on the next record of the file; the order of calls matters."""
+        letter = _read_letter(prediction)
+        if letter:
+            self._carried = letter
+        elif letter == "":
+            if self._carried is None:
+                return Official(correct=False, counted=True, why=NO_EARLIER_LETTER)
+            letter = self._carried
+        return _letter_verdict(item, prediction, letter)
+
+
+def carried_letter_rule() -> CarriedLetterRule:
+    """A fresh rule for one file of MMSU predictions."""
+    return CarriedLetterRule()
+
+
+def _letter_verdict(item: Mapping[str, Any], prediction: object, letter: str | None) -> Official:
+    if letter is None:
+        return Official(correct=False, counted=False, why=WRONG_FORMAT if isinstance(prediction, str) else NOT_TEXT)
+    # Equality as in the script: the number 3 is not the text "3", and what is absent equals an empty text.
+    right = letter != "" and item.get(f"choice_{letter.lower()}", "") == item.get("answer_gt", "")
+    return Official(correct=right, counted=True)
+
+
+def _read_letter(prediction: object) -> str | None:
+    """The letter that the script sees, "" where it sees an empty response, None where it drops the record."""
+    if prediction is MISSING:
+        return ""
+    if not isinstance(prediction, str):
+        return None
+    text = prediction.strip().replace("\n", "")
+    if text in {"", "None"}:
+        return ""
+    if text[0] in "ABCD":
+        return text[0]
+    if len(text) > 1 and text[-2] in "ABCD":
+        return text[-2]
+    return None
+
+
+def _words(text: str) -> set[str]:
+    return set(_WORD.findall(text.lower()))

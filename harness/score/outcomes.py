@@ -1,0 +1,167 @@
+"""What came of each question, small enough to hold a whole run: a few numbers and a shared object a record."""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from dtbench.harness.core.schema import Official
+from dtbench.harness.extract.tidy import take_apart
+from dtbench.harness.score.calibration import Forced, forced_of
+
+Groups = tuple[tuple[str, str], ...]
+NOT_TOLD = -1
+TOKENS_IN = ("prompt_tokens", "input_tokens")
+TOKENS_OUT = ("completion_tokens", "output_tokens")
+
+
+class Outcome(NamedTuple):
+    """What tables count; equal ones are one object."""
+
+    groups: Groups
+    """Heading and value, as tables report by."""
+    failed: str | None
+    """The kind of the error; None where there is a response."""
+    official: Official
+    """The verdict on what would be submitted; of a failed one, not counted."""
+    correct: bool | None
+    """A reader's verdict; None where no answer was read."""
+    raw: Official | None
+    """The script's verdict on the untouched text, where it was asked for."""
+    finish: str | None
+    rule: str | None
+    """What was done with the clip; None where none was heard."""
+
+    def group(self, heading: str) -> str | None:
+        """The value under a heading; None where there is none."""
+        return next((value for name, value in self.groups if name == heading), None)
+
+
+class Answer(NamedTuple):
+    """One answer to one question."""
+
+    id: str
+    sample: int
+    outcome: Outcome
+    choice: str | None
+
+
+class Outcomes:
+    """The outcomes of one task's records: of each question's repeats, the last that did not fail."""
+
+    def __init__(self) -> None:
+        self._places: dict[tuple[str, int], int] = {}
+        self._outcomes: list[Outcome] = []
+        self._shared: dict[Any, Any] = {}
+        self._choices: list[str | None] = []
+        self._chains, self._seconds, self._tries = array("q"), array("d"), array("q")
+        self._tokens_in, self._tokens_out = array("q"), array("q")
+        self._forced: dict[tuple[str, int], Forced] = {}
+
+    def __len__(self) -> int:
+        return len(self._outcomes)
+
+    def add(self, record: Mapping[str, Any]) -> None:
+        """Count a record in; a failure never takes the place of an answer."""
+        key = (record["id"], record["sample"])
+        place = self._places.get(key)
+        if place is None:
+            self._places[key] = len(self._outcomes)
+            self._append(record)
+        elif "error" not in record or self._outcomes[place].failed is not None:
+            self._append(record)
+            self._move_last_to(place)
+        else:
+            return
+        if (forced := forced_of(record)) is not None:
+            self._forced[key] = forced
+
+    def _append(self, record: Mapping[str, Any]) -> None:
+        response = record.get("response") or {}
+        usage = response.get("usage") or {}
+        text = response.get("text", "")
+        tries = (record.get("error") or response).get("attempts", 1)
+        choice = None if "error" in record else record["extraction"]["choice"]
+        self._outcomes.append(self._one(_outcome(record)))
+        self._choices.append(self._one(choice))
+        self._chains.append(chain_length(record, text))
+        self._seconds.append(response.get("seconds", 0.0))
+        self._tries.append(tries)
+        self._tokens_in.append(_first(usage, TOKENS_IN))
+        self._tokens_out.append(_first(usage, TOKENS_OUT))
+
+    def _one(self, value: Any) -> Any:
+        return self._shared.setdefault(value, value)
+
+    def _move_last_to(self, place: int) -> None:
+        self._outcomes[place] = self._outcomes.pop()
+        self._choices[place] = self._choices.pop()
+        self._seconds[place] = self._seconds.pop()
+        for numbers in (self._chains, self._tries, self._tokens_in, self._tokens_out):
+            numbers[place] = numbers.pop()
+
+    def counts(self) -> Counter[Outcome]:
+        """How often each outcome came."""
+        return Counter(self._outcomes)
+
+    def answers(self) -> Iterator[Answer]:
+        """Every question and repeat with its outcome, in no order to rely on."""
+        for (id_, sample), place in self._places.items():
+            yield Answer(id_, sample, self._outcomes[place], self._choices[place])
+
+    def chains(self) -> list[float]:
+        """The lengths of the chains of thought, in characters, shortest first; without those that are none."""
+        return sorted(length for length in self._chains if length)
+
+    def seconds(self) -> list[float]:
+        """How long the model took for each response, shortest first."""
+        taken = zip(self._outcomes, self._seconds, strict=True)
+        return sorted(seconds for outcome, seconds in taken if outcome.failed is None)
+
+    def forced(self) -> list[Forced]:
+        """What is kept of forced answers, in an order that does not depend on the records'."""
+        return [answer for _, answer in sorted(self._forced.items())]
+
+    def attempts(self) -> int:
+        """How often the model was asked, in all."""
+        return sum(self._tries)
+
+    def tokens(self) -> tuple[int | None, int | None]:
+        """The tokens read and written, in all; None where no response told."""
+        return _told(self._tokens_in), _told(self._tokens_out)
+
+
+def chain_length(record: Mapping[str, Any], text: str) -> int:
+    """The length of the chain of thought; older records do not tell it."""
+    told = record.get("extraction", {}).get("chain")
+    return told if isinstance(told, int) else len(take_apart(text).thinking) if text else 0
+
+
+def _outcome(record: Mapping[str, Any]) -> Outcome:
+    groups = tuple(record.get("groups", {}).items())
+    rule = (record.get("audio") or {}).get("rule")
+    if "error" in record:
+        lost = Official(correct=False, counted=False, why="failed")
+        return Outcome(groups, record["error"]["kind"], lost, None, None, None, rule)
+    score = record["score"]
+    raw = score.get("raw")
+    return Outcome(
+        groups=groups,
+        failed=None,
+        official=Official(**score["official"]),
+        correct=score["correct"],
+        raw=None if raw is None else Official(**raw),
+        finish=record["response"]["finish_reason"],
+        rule=rule,
+    )
+
+
+def _first(usage: Mapping[str, int], names: tuple[str, ...]) -> int:
+    return next((usage[name] for name in names if isinstance(usage.get(name), int)), NOT_TOLD)
+
+
+def _told(tokens: array[int]) -> int | None:
+    told = [count for count in tokens if count != NOT_TOLD]
+    return sum(told) if told else None

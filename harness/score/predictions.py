@@ -1,0 +1,182 @@
+"""Prediction files: every format and key name in use, each record with its place in the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dtbench.harness.core.errors import DataError, DtbenchError, TaskError, UserError, described
+from dtbench.harness.core.records import Record, read_json_parts
+from dtbench.harness.core.schema import Dataset
+from dtbench.harness.core.task import Task
+from dtbench.harness.score.official import MISSING
+
+Parts = Sequence[Record | DataError]
+Items = Mapping[str | None, Mapping[str, Any]]
+EXPECTED = "A JSON list or JSON lines of records is expected."
+COMPARED = ("question", "choices", "answer", "choice_a", "choice_b", "choice_c", "choice_d", "answer_gt")
+
+
+class Row(NamedTuple):
+    """One record of a prediction file, joined with its item where the metadata is given."""
+
+    number: int
+    """Its place among the records of the file, from 0."""
+    where: str
+    id: str | None
+    item: Mapping[str, Any] | None
+    """None where the line is no record."""
+    prediction: object
+    """MISSING where the record does not have the key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """The records of a file, in order, and what a reader of the scores should know of them."""
+
+    rows: Sequence[Row]
+    key: str
+    """The name under which the predictions were found."""
+    absent: int
+    """How many items of the metadata the file has no record for."""
+    version: str | None
+    """The version of the data, where the metadata or the records themselves tell it."""
+    notes: tuple[str, ...]
+
+
+def read_predictions(task: Task, path: Path, metadata: Path | None, *, allow_duplicates: bool = False) -> Predictions:
+    """Read a file of predictions; with metadata, questions and answers are taken from there, by id."""
+    parts = _parts(task, path)
+    records = [part for part in parts if isinstance(part, Record)]
+    key = _prediction_key(task, path, records)
+    notes = _other_keys(task, key, records)
+    notes += _repeated_ids(path, records, allow_duplicates=allow_duplicates)
+    if metadata is None:
+        rows = [_row(number, part, key) for number, part in enumerate(parts)]
+        return Predictions(rows, key, 0, task.version_of([record.item for record in records]), tuple(notes))
+    data = _load(task, metadata)
+    items: Items = {sample.id: sample.as_published() for sample in data.samples}
+    _refuse_unknown_ids(records, items, metadata)
+    notes += _differences(records, items)
+    rows = [_row(number, part, key, items) for number, part in enumerate(parts)]
+    absent = len(items.keys() - {row.id for row in rows})
+    return Predictions(rows, key, absent, data.version, tuple(notes))
+
+
+def _parts(task: Task, path: Path) -> Parts:
+    try:
+        parts = list(read_json_parts(path))
+    except DataError as error:
+        raise UserError(f"--predictions {error} {EXPECTED}") from None
+    except FileNotFoundError:
+        raise UserError(f"--predictions {path}: there is no such file.") from None
+    except IsADirectoryError:
+        raise UserError(f"--predictions {path}: this is a folder. {EXPECTED}") from None
+    except OSError as error:
+        raise UserError(f"--predictions {path}: cannot be read ({error.strerror}).") from None
+    broken = [part for part in parts if isinstance(part, DataError)]
+    if not parts:
+        raise UserError(f"--predictions {path}: there is no record in it. {EXPECTED}")
+    if len(broken) == len(parts):
+        raise UserError(f"--predictions {broken[0]} {EXPECTED}")
+    if broken and not task.skips_broken_lines:
+        raise UserError(f"--predictions {broken[0]} The official script stops there: repair the line, or remove it.")
+    return parts
+
+
+def _load(task: Task, metadata: Path) -> Dataset:
+    try:
+        if not metadata.exists():
+            raise UserError(f"--metadata {metadata}: there is no such file or folder.")
+        return task.load(metadata)
+    except DtbenchError:
+        raise
+    except OSError as error:
+        raise UserError(f"--metadata {metadata}: cannot be read ({error.strerror or described(error)}).") from None
+    except Exception as error:  # the code of a task of the user's own
+        raise TaskError(f"task {task.name}: loading {metadata} failed with {described(error)}") from error
+
+
+def _prediction_key(task: Task, path: Path, records: Sequence[Record]) -> str:
+    for key in task.prediction_keys:
+        if any(key in record.item for record in records):
+            return key
+    keys = list(dict.fromkeys(key for record in records for key in record.item))
+    there = ", ".join(keys[:12]) or "none"
+    more = f" and {len(keys) - 12} more" if len(keys) > 12 else ""
+    raise UserError(
+        f"--predictions {path}: no record holds a prediction: expected is the key "
+        f"{' or '.join(task.prediction_keys)}; there are: {there}{more}."
+    )
+
+
+def _other_keys(task: Task, key: str, records: Sequence[Record]) -> list[str]:
+    """Predictions under another name are told where they are not the ones that were read."""
+    notes = []
+    for other in task.prediction_keys:
+        differ = sum(other in item and item[other] != item.get(key, MISSING) for _, item in records)
+        if differ:
+            notes.append(f"read from {key}; records that hold something else in {other}, which was not read: {differ}")
+    return notes
+
+
+def _repeated_ids(path: Path, records: Iterable[Record], *, allow_duplicates: bool) -> list[str]:
+    first: dict[str, Record] = {}
+    again: dict[str, Record] = {}
+    for record in records:
+        id_ = _id(record)
+        if id_ is not None and first.setdefault(id_, record) is not record:
+            again.setdefault(id_, record)
+    if not again:
+        return []
+    if allow_duplicates:
+        return [f"ids that stand there more than once: {len(again)}; every record is scored, as by the official script"]
+    id_, second = next(iter(again.items()))
+    places = " and ".join(record.where.rpartition(": ")[2] for record in (first[id_], second))
+    raise UserError(
+        f"--predictions {path}: ids stand there more than once: {len(again)} (first: {id_!r}, {places}). "
+        f"Remove the extra records, or score record by record as the official script does: --allow-duplicates."
+    )
+
+
+def _refuse_unknown_ids(records: Sequence[Record], items: Items, metadata: Path) -> None:
+    unknown = [record for record in records if _id(record) not in items]
+    if unknown:
+        first = unknown[0]
+        named = f"id {str(first.item['id'])[:80]!r}" if "id" in first.item else "no id"
+        raise UserError(
+            f"--predictions {first.where}: {named}: {len(unknown)} of {len(records)} records have no item in "
+            f"{metadata}. Score them with the metadata that they were made from."
+        )
+
+
+def _differences(records: Iterable[Record], items: Items) -> list[str]:
+    """Records may carry the question along; where it is another one, that is told."""
+    other = []
+    for record in records:
+        item = items[_id(record)]
+        if any(key in record.item and record.item[key] != item.get(key) for key in COMPARED):
+            other.append(_id(record))
+    if not other:
+        return []
+    return [
+        f"records that hold another question, options or answer than the metadata: {len(other)} "
+        f"(first: {other[0]!r}); the metadata's were used, and the predictions may be for another version"
+    ]
+
+
+def _row(number: int, part: Record | DataError, key: str, items: Items | None = None) -> Row:
+    if isinstance(part, DataError):
+        return Row(number, str(part), None, None, MISSING)
+    id_ = _id(part)
+    return Row(number, part.where, id_, part.item if items is None else items[id_], part.item.get(key, MISSING))
+
+
+def _id(record: Record) -> str | None:
+    """The id as text; None where there is none that could name an item."""
+    id_ = record.item.get("id")
+    if isinstance(id_, int) and not isinstance(id_, bool):
+        return str(id_)
+    return id_ if isinstance(id_, str) else None

@@ -1,0 +1,282 @@
+"""The summary of a task's records: official and strict accuracy with intervals, and what became of every question.
+
+Nothing in it depends on the order of the records, so a run that was killed and resumed has the summary of one that was
+not. Where no answer was read from any response there is no accuracy anywhere: a dead endpoint does not score 0 %.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from dtbench.harness.core.samples import clips_of, ids_of
+from dtbench.harness.core.schema import Official, Sample
+from dtbench.harness.core.task import Column, Grouping, Task
+from dtbench.harness.score.calibration import forced_summary
+from dtbench.harness.score.outcomes import Outcome, Outcomes
+from dtbench.harness.score.repeats import repeated
+from dtbench.harness.stats.intervals import clustered, percentile, wilson
+
+FAILED = "failed, no response"
+MISSING = "not asked yet"
+WITHHELD = "its authors keep the answers: nothing here can tell right from wrong"
+NONE_ANSWERED = "no answer was read from any response: there is no accuracy"
+
+Clips = Mapping[str, int]
+"""Question -> number of its clip, for those that share one."""
+Counts = Counter[Outcome]
+Accuracy = dict[str, Any]
+
+
+def summarise(
+    task: Task,
+    records: Iterable[Mapping[str, Any]],
+    *,
+    expected: int,
+    samples_k: int = 1,
+    scorer: str | None = None,
+    shared: Clips | None = None,
+) -> dict[str, Any]:
+    """The summary of records in any order; expected is how many answers a whole run has, all repeats counted."""
+    outcomes = Outcomes()
+    for record in records:
+        outcomes.add(record)
+    return summary_of(task, outcomes, expected=expected, samples_k=samples_k, scorer=scorer, shared=shared)
+
+
+def summary_of(
+    task: Task,
+    outcomes: Outcomes,
+    *,
+    expected: int,
+    samples_k: int = 1,
+    scorer: str | None = None,
+    shared: Clips | None = None,
+) -> dict[str, Any]:
+    """The summary of outcomes that were counted in one by one; the object that `--json` prints for a task."""
+    counts = outcomes.counts()
+    n = max(expected, len(outcomes))
+    known = task.answers_public and any(outcome.correct is not None for outcome in counts)
+    dropped = _dropped(counts, n)
+    summary = {
+        "task": task.name,
+        "scorer": scorer or task.scorers[0],
+        "n": n,
+        "official": _official(task, counts, samples_k, known=known),
+        "strict": _strict(task, counts, n, samples_k, known=known),
+        "unanswered": 0
+        if task.no_verdict
+        else _times(counts, lambda outcome: outcome.failed is None and outcome.correct is None),
+        "dropped": sum(dropped.values()),
+        "dropped_why": dropped,
+        "failed": _times(counts, lambda outcome: outcome.failed is not None),
+        "failed_why": _ranked(counts, lambda outcome: outcome.failed),
+        "missing": n - len(outcomes),
+        "paper": [_column(column, counts, n, known=known) for column in _columns(task, counts)],
+        "clustered": _clustered(outcomes, n, samples_k, shared or {}) if known else None,
+        "repeats": repeated(outcomes, n // samples_k, samples_k) if known and samples_k > 1 else None,
+        "clips": _ranked(counts, lambda outcome: outcome.rule),
+        "finish": _ranked(counts, lambda outcome: outcome.finish),
+        **_costs(outcomes),
+        **forced_summary(outcomes.forced(), known=known),
+    }
+    notes = [*_notes(task, counts, known=known), *([] if outcomes.forced() else _cut_off(counts))]
+    return {**summary, "notes": notes}
+
+
+def shared_clips(samples: Sequence[Sample]) -> dict[str, int]:
+    """Which questions are asked about one and the same clip; empty where each has its own."""
+    times = Counter(clips_of(samples))
+    if len(times) == len(samples):
+        return {}
+    asked: dict[str, list[str]] = {}
+    for id_, clip in zip(ids_of(samples), clips_of(samples), strict=True):
+        if times[clip] > 1:
+            asked.setdefault(clip, []).append(id_)
+    return {id_: number for number, ids in enumerate(asked.values()) for id_ in ids}
+
+
+def _official(task: Task, counts: Counts, repeats: int, *, known: bool) -> dict[str, Any]:
+    total = _verdicts(counts, known=known)
+    raw: Counter[Official] = Counter()
+    for outcome, times in counts.items():
+        if outcome.raw is not None:
+            raw[outcome.raw] += times
+    return {
+        **total,
+        **_interval(total, total["counted"], repeats),
+        "raw": _accuracy_of(raw, known=known) if raw else None,
+        "groups": _grouped(task, counts, lambda part: _verdicts(part, known=known)),
+    }
+
+
+def _strict(task: Task, counts: Counts, n: int, repeats: int, *, known: bool) -> dict[str, Any]:
+    total = _read(counts, n, known=known)
+    groups = _grouped(task, counts, lambda part: _read(part, part.total(), known=known))
+    return {**total, **_interval(total, n, repeats), "groups": groups}
+
+
+def _verdicts(counts: Counts, *, known: bool) -> Accuracy:
+    """What the script says: its verdicts over what it counts."""
+    official: Counter[Official] = Counter()
+    for outcome, times in counts.items():
+        official[outcome.official] += times
+    return _accuracy_of(official, known=known)
+
+
+def _accuracy_of(verdicts: Counter[Official], *, known: bool) -> Accuracy:
+    counted = sum(times for verdict, times in verdicts.items() if verdict.counted)
+    correct = sum(times for verdict, times in verdicts.items() if verdict.counted and verdict.correct)
+    return {
+        "correct": correct if known else None,
+        "counted": counted,
+        "accuracy": correct / counted if known and counted else None,
+    }
+
+
+def _read(counts: Counts, n: int, *, known: bool) -> Accuracy:
+    """What a reader says: right answers over all that were asked for, failed and missing ones too."""
+    correct = _times(counts, lambda outcome: outcome.correct is True)
+    return {"correct": correct if known else None, "n": n, "accuracy": correct / n if known and n else None}
+
+
+def _interval(total: Accuracy, n: int, repeats: int) -> dict[str, float | None]:
+    """Wilson's over questions: the repeats of one question are not independent of each other."""
+    if total["accuracy"] is None:
+        return {"low": None, "high": None}
+    return wilson(total["accuracy"], n / repeats)._asdict()
+
+
+def _grouped(task: Task, counts: Counts, of: Callable[[Counts], Accuracy]) -> dict[str, dict[str, Accuracy]]:
+    return {
+        ", ".join(grouping.fields): {", ".join(line): of(part) for line, part in _split(grouping, counts).items()}
+        for grouping in task.groupings
+    }
+
+
+def _split(grouping: Grouping, counts: Counts) -> dict[tuple[str, ...], Counts]:
+    """The lines of a table: the script's fixed ones in its order, or those that come, by the alphabet."""
+    parts: dict[tuple[str, ...], Counts] = {(value,): Counter() for value in grouping.values}
+    for outcome, times in counts.items():
+        values = tuple(outcome.group(field) for field in grouping.fields)
+        if None not in values:
+            parts.setdefault(tuple(map(str, values)), Counter())[outcome] += times
+    return parts if grouping.values else dict(sorted(parts.items()))
+
+
+def _columns(task: Task, counts: Counts) -> Sequence[Column]:
+    if task.columns or not task.groupings:
+        return task.columns or (Column("Avg"),)
+    first = task.groupings[0]
+    lines = _split(first, counts)
+    return [Column("Avg"), *(Column(", ".join(line), dict(zip(first.fields, line, strict=True))) for line in lines)]
+
+
+def _column(column: Column, counts: Counts, n: int, *, known: bool) -> dict[str, Any]:
+    wanted = column.where.items()
+    part = Counter({o: times for o, times in counts.items() if all(o.group(name) == value for name, value in wanted)})
+    official, strict = _verdicts(part, known=known), _read(part, part.total() if wanted else n, known=known)
+    return {
+        "column": column.title,
+        "official": official["accuracy"],
+        "counted": official["counted"],
+        "strict": strict["accuracy"],
+        "n": strict["n"],
+    }
+
+
+def _clustered(outcomes: Outcomes, n: int, repeats: int, shared: Clips) -> dict[str, Any] | None:
+    """Bootstrap intervals over clips; None where every answer has a clip of its own and Wilson's says it all."""
+    if repeats == 1 and not shared:
+        return None
+    official: dict[int | str, list[int]] = {}
+    strict: dict[int | str, list[int]] = {}
+    for answer in outcomes.answers():
+        clip = shared.get(answer.id, answer.id)
+        verdict = answer.outcome.official
+        _add(strict, clip, correct=answer.outcome.correct is True)
+        if verdict.counted:
+            _add(official, clip, correct=verdict.correct)
+    whole, rest = divmod(n - len(outcomes), repeats)
+    missing = [(0, repeats)] * whole + [(0, rest)] * (rest > 0)
+    return {
+        "clips": len(strict) + len(missing),
+        "official": _bootstrap(official.values(), []),
+        "strict": _bootstrap(strict.values(), missing),
+    }
+
+
+def _add(clusters: dict[int | str, list[int]], clip: int | str, *, correct: bool) -> None:
+    cluster = clusters.setdefault(clip, [0, 0])
+    cluster[0] += correct
+    cluster[1] += 1
+
+
+def _bootstrap(clusters: Iterable[list[int]], missing: list[tuple[int, int]]) -> dict[str, float] | None:
+    pairs = [*((correct, answers) for correct, answers in clusters), *missing]
+    return clustered(pairs)._asdict() if pairs else None
+
+
+def _dropped(counts: Counts, n: int) -> dict[str, int]:
+    """Why answers are not in the script's denominator."""
+    why: Counter[str] = Counter()
+    for outcome, times in counts.items():
+        if not outcome.official.counted:
+            why[FAILED if outcome.failed else outcome.official.why] += times
+    if n > counts.total():
+        why[MISSING] = n - counts.total()
+    return _by_rank(why)
+
+
+def _costs(outcomes: Outcomes) -> dict[str, Any]:
+    seconds, chains, (read, written) = outcomes.seconds(), outcomes.chains(), outcomes.tokens()
+    return {
+        "chains": {"n": len(chains), **_spread(chains)},
+        "tokens": {"in": read, "out": written},
+        "seconds": {"total": round(sum(seconds), 3), **_spread(seconds)},
+        "attempts": outcomes.attempts(),
+    }
+
+
+def _spread(ordered: Sequence[float]) -> dict[str, float | None]:
+    if not ordered:
+        return {"mean": None, "median": None, "p95": None}
+    values = (sum(ordered) / len(ordered), percentile(ordered, 0.5), percentile(ordered, 0.95))
+    return {name: round(value, 4) for name, value in zip(("mean", "median", "p95"), values, strict=True)}
+
+
+def _times(counts: Counts, fits: Callable[[Outcome], bool]) -> int:
+    return sum(times for outcome, times in counts.items() if fits(outcome))
+
+
+def _ranked(counts: Counts, name: Callable[[Outcome], str | None]) -> dict[str, int]:
+    found: Counter[str] = Counter()
+    for outcome, times in counts.items():
+        if (called := name(outcome)) is not None:
+            found[called] += times
+    return _by_rank(found)
+
+
+def _by_rank(found: Counter[str]) -> dict[str, int]:
+    return dict(sorted(found.items(), key=lambda entry: (-entry[1], entry[0])))
+
+
+def _cut_off(counts: Counts) -> list[str]:
+    """A note on answers that ended at a limit of tokens; every forced answer does."""
+    cut = _times(counts, lambda outcome: outcome.finish == "length")
+    unread = _times(counts, lambda outcome: outcome.finish == "length" and outcome.correct is None)
+    limit = "the model's own limit of tokens, or that of -M max_tokens"
+    return [f"{cut} answers were cut off at {limit}; {unread} of them hold no option"] if cut else []
+
+
+def _notes(task: Task, counts: Counts, *, known: bool) -> list[str]:
+    if not task.answers_public:
+        return [WITHHELD]
+    if task.no_verdict:
+        return [task.no_verdict]
+    stops = _ranked(counts, lambda outcome: outcome.official.why or None if outcome.official.counted else None)
+    stopped = [
+        f"{times} answers ({why}): the official script stops there; they count as wrong" for why, times in stops.items()
+    ]
+    return stopped if known else [NONE_ANSWERED, *stopped]

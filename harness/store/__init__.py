@@ -1,0 +1,1 @@
+"""What is written stays: run folders, locks, checksums."""

@@ -1,0 +1,69 @@
+"""Writing that either happens whole or not at all, and says in one line why it did not."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from dtbench.harness.core.errors import DtbenchError, MachineryError, UserError
+
+_WRONG_PLACE = {
+    *(errno.EACCES, errno.EPERM, errno.EROFS),
+    *(errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP),
+}
+
+
+def write_failure(path: Path, error: OSError) -> DtbenchError:
+    """The error for a file that could not be written: the user's, where the place is wrong, else the machine's."""
+    why = f"{path}: cannot be written ({error.strerror or error})"
+    if error.errno in _WRONG_PLACE:
+        return UserError(f"{why}. Name a folder that you may write to.")
+    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        return MachineryError(f"{why}. Make room; what was stored before is whole.")
+    return MachineryError(f"{why}. What was stored before is whole.")
+
+
+def append_whole(descriptor: int, line: bytes, path: Path) -> None:
+    """Append a line with one write; where not all of it fits, none of it stays and a MachineryError tells."""
+    try:
+        written = os.write(descriptor, line)
+    except OSError as error:
+        raise write_failure(path, error) from error
+    if written == len(line):
+        return
+    with contextlib.suppress(OSError):  # what stays then is a torn last line, which readers know
+        os.ftruncate(descriptor, os.fstat(descriptor).st_size - written)
+    raise write_failure(path, OSError(errno.ENOSPC, f"{written} of {len(line)} bytes fitted, the disk is full"))
+
+
+def replace_whole(path: Path, content: bytes) -> None:
+    """Put a file in the place of another, on disk, so that at any moment one of the two is there."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise write_failure(path, error) from error
+
+
+def left_temporary(folder: Path) -> Iterator[Path]:
+    """What replace_whole leaves where it is killed."""
+    return (path for name in ("run.json", "summary.json") for path in folder.glob(f".{name}.*.tmp"))
+
+
+def sync_folder(folder: Path) -> None:
+    """See that new names in the folder are on disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

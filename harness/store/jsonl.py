@@ -1,0 +1,165 @@
+"""Records as lines of JSON, each with a checksum; what a crash left of a line is told from a line that was changed.
+
+A line is `{"id":...,"crc":"0123abcd"}`: the checksum is the CRC-32 of every byte before `,"crc"`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dtbench.harness.core.errors import DataError
+
+Record = dict[str, Any]
+
+_CHECKSUM = b',"crc":"%08x"}\n'
+_CHECKSUM_BYTES = len(_CHECKSUM % 0)
+_BEGINNING = b'{"id":'
+_RECORD = re.compile(rb'\{"id":"(?:[^"\\]|\\.)*","sample":')
+_KEY = re.compile(rb'\{"id":"([^"\\]*)","sample":(\d+)(?:,|$)')
+_ENDING = re.compile(rb',"crc":"[0-9a-f]{8}"\}$')
+_BUFFER = 1 << 18
+
+
+class Key(NamedTuple):
+    """Which answer a record holds."""
+
+    id: str
+    sample: int
+    """Which of the answers to this question, from 0."""
+
+
+class Line(NamedTuple):
+    """A line whose checksum is right."""
+
+    path: Path
+    number: int
+    """From 1."""
+    body: bytes
+    """The record as JSON, less the brace at its end."""
+
+    def record(self) -> Record:
+        """The record itself."""
+        try:
+            record = json.loads(str(self.body, "utf-8") + "}")
+        except (ValueError, RecursionError):
+            record = None
+        if not isinstance(record, dict) or not record.keys() >= {"id", "sample"}:
+            raise DataError(f"{self.path}, line {self.number}: no record of dtbench. Remove the line.")
+        return record
+
+    def key(self) -> Key:
+        """The key of the record, without reading all of it."""
+        beginning = _KEY.match(self.body)
+        if beginning is None:  # an id with escaped characters
+            return key_of(self.record())
+        return Key(str(beginning[1], "utf-8", "replace"), int(beginning[2]))
+
+    def failed(self) -> bool:
+        """Whether the record holds an error in place of an answer."""
+        return b'"error":' in self.body and "error" in self.record()
+
+
+class Torn(NamedTuple):
+    """What an interrupted write left in this line; its record is not there."""
+
+    number: int
+
+
+def key_of(record: Mapping[str, Any]) -> Key:
+    """The key of a record; a KeyError where it has none."""
+    return Key(record["id"], record["sample"])
+
+
+def encoded(record: Mapping[str, Any]) -> bytes:
+    """The line of a record; a ValueError for what JSON cannot hold."""
+    body = json_bytes(record)[:-1]
+    return body + _CHECKSUM % zlib.crc32(body)
+
+
+def body_of(line: bytes) -> bytes | None:
+    """A whole line less its checksum, None where the line is not as it was written."""
+    body = line[:-_CHECKSUM_BYTES]
+    return body if line[-_CHECKSUM_BYTES:] == _CHECKSUM % zlib.crc32(body) else None
+
+
+def read_lines(path: Path, end: int) -> Iterator[Line | Torn]:
+    """The lines within the first `end` bytes; a DataError for a line that was changed since it was written."""
+    damaged: tuple[int, bytes] | None = None
+    with path.open("rb", buffering=_BUFFER) as file:
+        read = 0
+        for number, line in enumerate(file, 1):
+            read += len(line)
+            if read > end:
+                break
+            if damaged is not None:
+                yield from _between_others(path, *damaged)
+                damaged = None
+            body = body_of(line)
+            if body is None:
+                damaged = (number, line)
+            else:
+                yield Line(path, number, body)
+    if damaged is not None:  # the last line: whatever is wrong with it, its write may have been cut short
+        yield from _recovered(path, *damaged) or [Torn(damaged[0])]
+
+
+def whole_bytes(descriptor: int) -> int:
+    """The size of the file without a torn last line."""
+    size = os.fstat(descriptor).st_size
+    tail = b""
+    wanted = _BUFFER
+    while len(tail) < size and b"\n" not in tail[:-1]:
+        tail = os.pread(descriptor, wanted, max(0, size - wanted))[-wanted:]
+        wanted *= 2
+    last = tail[tail.rfind(b"\n", 0, -1) + 1 :]
+    return size if body_of(last) is not None or _behind_torn(last) is not None else size - len(last)
+
+
+def json_bytes(value: object, *, indent: int | None = None) -> bytes:
+    """JSON in UTF-8, a ValueError for what it cannot hold; halves of characters, which UTF-8 cannot hold, escaped."""
+    separators = (",", ": " if indent else ":")
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=separators, indent=indent)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, allow_nan=False, separators=separators, indent=indent).encode()
+
+
+def _between_others(path: Path, number: int, line: bytes) -> list[Line | Torn]:
+    """What a damaged line is that others follow: the remains of a torn write, or an error."""
+    found = _recovered(path, number, line)
+    if not found and not _is_torn(line):
+        raise DataError(
+            f"{path}, line {number}: this is not what dtbench wrote, the checksum does not match. "
+            f"Remove the line: its question is asked again when the run is resumed."
+        )
+    return found or [Torn(number)]
+
+
+def _recovered(path: Path, number: int, line: bytes) -> list[Line | Torn]:
+    """A torn record and the whole one that was written right behind it; nothing where that is not what the line is."""
+    body = _behind_torn(line)
+    return [] if body is None else [Torn(number), Line(path, number, body)]
+
+
+def _behind_torn(line: bytes) -> bytes | None:
+    bodies = (body_of(line[match.start() :]) for match in _RECORD.finditer(line, 1))
+    return next((body for body in bodies if body is not None), None)
+
+
+def _is_torn(line: bytes) -> bool:
+    """Whether the line is the beginning of a record and no more."""
+    text = line.rstrip(b"\n")
+    if not (text.startswith(_BEGINNING) or _BEGINNING.startswith(text)) or _ENDING.search(text):
+        return False
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return True
+    return False

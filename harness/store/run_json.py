@@ -1,0 +1,174 @@
+"""run.json: what a run was asked to do, which must not change, and every start of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import dtbench
+from dtbench.harness.core.errors import DataError, UserError, printable
+from dtbench.harness.store.provenance import checkout, packages
+from dtbench.harness.store.redact import masked_command, masked_settings
+
+SCHEMA = 1
+"""Of run.json and the records together; a newer one is refused."""
+OWN_KEYS = ("schema", "status", "start", "end", "starts")
+"""What is not a setting."""
+_PLACE = re.compile(r"endpoint(?:\..*)?|tasks\..*\.(?:data\.source|task_file)")
+"""Where things are: an endpoint on another port, or files in another folder, are the same run."""
+_SHOWN_DIFFERENCES = 6
+_SHOWN_CHARACTERS = 48
+
+Info = dict[str, Any]
+
+
+def plain_settings(settings: Mapping[str, Any]) -> Info:
+    """Settings as JSON gives them back, without secrets."""
+    taken = [name for name in OWN_KEYS if name in settings]
+    if taken:
+        raise ValueError(f"settings cannot be named {', '.join(taken)}: run.json uses these names itself")
+    plain: Info = masked_settings(json.loads(json.dumps(settings, allow_nan=False)))
+    return plain
+
+
+def new_info(settings: Info) -> Info:
+    """The run.json of a run that has not been started."""
+    return {"schema": SCHEMA, "status": "running", "start": None, "end": None, **settings, "starts": []}
+
+
+def add_start(info: Info, command: Sequence[str]) -> None:
+    """Note a start of this process; one before that has no end was killed."""
+    for earlier in info["starts"]:
+        if earlier.get("status") == "running":
+            earlier["status"] = "interrupted"
+    now = _now()
+    this_start = {
+        "command": masked_command(command),
+        "start": now,
+        "end": None,
+        "status": "running",
+        "pid": os.getpid(),
+        "host": os.uname().nodename,
+        "dtbench": dtbench.__version__,
+        "git": checkout(Path(__file__).resolve()),
+        "python": ".".join(map(str, sys.version_info[:3])),
+        "packages": packages(),
+    }
+    info["starts"].append(this_start)
+    info.update(status="running", start=info.get("start") or now, end=None)
+
+
+def add_end(info: Info, status: str) -> None:
+    """Note how the last start ended."""
+    now = _now()
+    info.update(status=status, end=now)
+    info["starts"][-1].update(status=status, end=now)
+
+
+def read_info(folder: Path) -> Info:
+    """The run.json of a folder; a FileNotFoundError where there is none."""
+    path = folder / "run.json"
+    try:
+        info = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: no JSON ({error}): it was changed since dtbench wrote it. {_MEND}") from None
+    schema = info.get("schema") if isinstance(info, dict) else None
+    if not isinstance(schema, int) or isinstance(schema, bool):
+        raise DataError(f"{path}: no run of dtbench: it has no schema number. {_MEND}")
+    if schema > SCHEMA:
+        raise DataError(
+            f"{path}: written by a newer dtbench (schema {schema}, this one reads up to {SCHEMA}): update dtbench."
+        )
+    starts = info.get("starts")
+    if not isinstance(starts, list) or not all(isinstance(start, dict) for start in starts):
+        raise DataError(f"{path}: the list of starts is missing: it was changed since dtbench wrote it. {_MEND}")
+    return dict(info)
+
+
+def refuse_other_settings(folder: Path, info: Info, settings: Info) -> None:
+    """A UserError where a run with these settings is not the one that the folder holds."""
+    stored = {name: value for name, value in info.items() if name not in OWN_KEYS}
+    differences = list(_differences(stored, settings))
+    if not differences:
+        return
+    shown = "; ".join(differences[:_SHOWN_DIFFERENCES])
+    more = len(differences) - _SHOWN_DIFFERENCES
+    shown += f"; and {more} more" if more > 0 else ""
+    raise UserError(
+        f"--out {folder}: holds a run with other settings: {shown}. "
+        f"Give it the same settings to resume it, or name another --out."
+    )
+
+
+def _differences(stored: Info, now: Info) -> Iterator[str]:
+    old, new = dict(leaves(stored)), dict(leaves(now))
+    for name in dict.fromkeys([*old, *new]):
+        if _PLACE.fullmatch(name):
+            continue
+        if name not in old or name not in new or not _equal(old[name], new[name]):
+            before, after = _told_apart(_shown(old, name), _shown(new, name))
+            yield f"{printable(name)}: stored {before}, now {after}"
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """Equality of JSON, where 1 is 1.0 but not true."""
+    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
+
+
+def without_shared_clips(info: Mapping[str, Any]) -> Info:
+    """Settings without which questions share a clip: a number for each question, and nothing to read."""
+    tasks = {name: {k: v for k, v in about.items() if k != "shared_clips"} for name, about in info["tasks"].items()}
+    return {**info, "tasks": tasks}
+
+
+def leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value of nested objects, by dotted name; an empty object is a value."""
+    if isinstance(value, dict) and value:
+        for key, part in value.items():
+            yield from leaves(part, f"{name}.{key}" if name else key)
+    else:
+        yield name, value
+
+
+def _shown(leaves: Mapping[str, Any], name: str) -> str:
+    if name not in leaves:
+        return "nothing"
+    value = leaves[name]
+    return printable(value if _is_plain(value) else json.dumps(value, ensure_ascii=False))
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a text cannot be taken for anything else, so that it needs no quotes."""
+    if not isinstance(value, str) or value.strip() in {"", "nothing"}:
+        return False
+    try:
+        json.loads(value)
+    except (ValueError, RecursionError):
+        return True
+    return False
+
+
+def _told_apart(before: str, after: str) -> tuple[str, str]:
+    """Both texts, shortened to where they begin to differ."""
+    ends = (place for place, pair in enumerate(zip(before, after, strict=False)) if pair[0] != pair[1])
+    same = next(ends, min(len(before), len(after)))
+    cut = max(0, same - _SHOWN_CHARACTERS // 2) if max(len(before), len(after)) > _SHOWN_CHARACTERS else 0
+    return _part(before, cut), _part(after, cut)
+
+
+def _part(text: str, begin: int) -> str:
+    end = begin + _SHOWN_CHARACTERS
+    return f"{'...' if begin else ''}{text[begin:end]}{'...' if end < len(text) else ''}"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+_MEND = "Restore it, or name another --out."

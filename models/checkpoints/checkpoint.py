@@ -1,0 +1,151 @@
+"""Weights that a run names: a folder here or an id of the hub, and the family they are of."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dtbench.harness.core.errors import UserError
+from dtbench.models.checkpoints import families
+from dtbench.models.checkpoints.families import Family
+
+BLOCKS, BLOCK = 64, 1 << 16
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+class Checkpoint(NamedTuple):
+    """Weights, and what is known of them without loading any."""
+
+    source: str
+    """A folder's path, or `org/name` on the hub."""
+    family: Family | None
+    architecture: str | None
+    """What config.json says; None for a hub id that is not here, or where it says nothing."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a folder of this machine: then nothing reaches for the network."""
+        return Path(self.source).is_dir()
+
+    @property
+    def name(self) -> str:
+        """What a record calls it, wherever it lies."""
+        if self.family is not None and self.source == self.family.checkpoint:
+            return self.family.name
+        return Path(self.source).resolve().name if self.is_local else self.source
+
+    def content(self) -> str | None:
+        """Twelve digits that differ where the weights or what stands beside them do; None for what is not here."""
+        if not self.is_local:
+            return None
+        import hashlib
+
+        digest = hashlib.sha256()
+        for file in sorted(path for path in Path(self.source).iterdir() if path.is_file()):
+            digest.update(f"{file.name}\0{file.stat().st_size}\0".encode("utf-8", "surrogateescape"))
+            for block in _blocks(file):
+                digest.update(block)
+        return digest.hexdigest()[:12]
+
+
+def _blocks(file: Path) -> Iterator[bytes]:
+    """The file, or of a large one blocks from all over it: training changes every part of the weights."""
+    size = file.stat().st_size
+    with file.open("rb") as data:
+        for nth in range(BLOCKS):
+            data.seek(max(0, size - BLOCK) * nth // (BLOCKS - 1) if size > BLOCKS * BLOCK else nth * BLOCK)
+            yield data.read(BLOCK)
+
+
+def resolved(spec: str, family: Family | None = None) -> Checkpoint | None:
+    """The checkpoint of a folder, a hub id, a family's name or a TOML file; None where it is none of these."""
+    if spec.endswith(".toml"):
+        return of_facts(families.of_file(Path(spec)), spec)
+    if _names_the_box(spec):
+        return of_facts(families.known()[spec], spec)
+    if Path(spec).expanduser().is_dir():
+        return _of_folder(Path(spec).expanduser(), family)
+    if spec in families.known():
+        return of_facts(families.known()[spec], spec)
+    if _looks_like_a_path(spec):
+        raise UserError(f"--model {spec}: there is no such folder. A hub id is written as org/name.")
+    if _HUB_ID.fullmatch(spec):
+        architecture = _architecture(_cached_config(spec))
+        return Checkpoint(spec, family or _family_of(architecture, spec), architecture)
+    return None
+
+
+def _names_the_box(spec: str) -> bool:
+    """Whether it names weights in the box, and a folder of that name, such as one of clips, holds no others."""
+    family = families.known().get(spec)
+    return family is not None and families.is_in_the_box(family) and not (Path(spec) / "config.json").is_file()
+
+
+def _looks_like_a_path(spec: str) -> bool:
+    """Whether it can only be meant as a folder: a hub id has one slash, and its first part is no folder here."""
+    first = spec.partition("/")[0]
+    return (
+        spec.startswith((".", "~", "/"))
+        or spec.count("/") > 1
+        or (bool(first) and "/" in spec and Path(first).is_dir())
+    )
+
+
+def of_facts(family: Family, spec: str) -> Checkpoint:
+    """The checkpoint that a family stands for."""
+    source = family.checkpoint or family.hub_id
+    if family.checkpoint is not None and not Path(family.checkpoint).expanduser().is_dir():
+        raise UserError(f"{spec}: checkpoint = {family.checkpoint!r}: there is no such folder.")
+    if source is None:
+        if family.url is None:
+            raise UserError(f"--model {spec}: this family has no checkpoint of its own: name a folder or a hub id.")
+        return Checkpoint(spec, family, None)
+    place = Path(source).expanduser()
+    return _of_folder(place, family) if place.is_dir() else Checkpoint(source, family, None)
+
+
+def _of_folder(folder: Path, family: Family | None) -> Checkpoint:
+    names = {entry.name for entry in folder.iterdir()}
+    if "params.json" in names and "config.json" not in names:  # Mistral's own layout
+        return Checkpoint(str(folder), family or families.known()["voxtral"], None)
+    if "adapter_config.json" in names and "config.json" not in names:
+        raise UserError(
+            f"--model {folder}: an adapter, not a model: merge it into its base model first, or serve the base with "
+            f"`vllm serve BASE --enable-lora --lora-modules NAME={folder}` and name that URL with -M model=NAME."
+        )
+    if "config.json" not in names:
+        shown = ", ".join(sorted(names)[:5]) or "nothing"
+        raise UserError(f"--model {folder}: no checkpoint: config.json is expected in it, found {shown}.")
+    architecture = _architecture(folder / "config.json")
+    return Checkpoint(str(folder), family or _family_of(architecture, str(folder.resolve())), architecture)
+
+
+def _family_of(architecture: str | None, called: str) -> Family | None:
+    if architecture is not None:
+        return families.of_architecture(architecture, called)
+    ids = {family.hub_id.lower(): family for family in families.known().values() if family.hub_id}
+    return ids.get(called.lower())
+
+
+def _architecture(config: Path | None) -> str | None:
+    """The first of the classes that a config.json names."""
+    if config is None:
+        return None
+    try:
+        told: Any = json.loads(config.read_bytes())
+    except (OSError, ValueError) as error:
+        raise UserError(f"{config}: no configuration of a model ({error}).") from None
+    listed = told.get("architectures") if isinstance(told, dict) else None
+    return str(listed[0]) if isinstance(listed, list) and listed else None
+
+
+def _cached_config(hub_id: str) -> Path | None:
+    """The config.json of a hub id where it was fetched before; nothing is fetched to tell a family."""
+    home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
+    cache = Path(os.environ.get("HF_HUB_CACHE", home / "hub")).expanduser()
+    found = sorted((cache / f"models--{hub_id.replace('/', '--')}").glob("snapshots/*/config.json"))
+    return found[-1] if found else None

@@ -1,0 +1,82 @@
+"""Where an endpoint is: its URL taken apart, without what must not be shown."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from dtbench.harness.core.errors import UserError, printable
+
+CHAT = "/chat/completions"
+EXAMPLE = "http://127.0.0.1:8000/v1"
+
+
+class Address(NamedTuple):
+    """The base of an OpenAI-compatible API."""
+
+    secure: bool
+    host: str
+    port: int
+    path: str
+    """Without a slash at its end, such as `/v1`."""
+    login: str | None = None
+    """`user:password` of the URL; never shown."""
+
+    @property
+    def authority(self) -> str:
+        """Host and port as a Host header has them."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == (443 if self.secure else 80) else f"{host}:{self.port}"
+
+    @property
+    def root(self) -> str:
+        """The path of the server itself, which is above that of its API."""
+        return self.path.removesuffix("/v1")
+
+    @property
+    def password(self) -> str | None:
+        """The part of the login that an endpoint might quote."""
+        return self.login.partition(":")[2] if self.login else None
+
+    def __str__(self) -> str:
+        """The URL as it may be shown: without a login."""
+        return f"http{'s' * self.secure}://{self.authority}{self.path}"
+
+
+def addresses(text: str) -> list[Address]:
+    """The endpoints that a user names, separated by commas."""
+    return list(dict.fromkeys(address(url.strip()) for url in text.split(",")))
+
+
+def address(url: str) -> Address:
+    """Take a URL apart; one without a path gets `/v1`, which nearly every endpoint has."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise _wrong(url) from None
+    scheme = parts.scheme.lower()
+    plain = url.isascii() and url.isprintable() and " " not in url
+    if scheme not in {"http", "https"} or not parts.hostname or port == 0 or not plain:
+        raise _wrong(url)
+    if parts.query or parts.fragment:
+        raise UserError(
+            f"--model {_hidden(parts)}: ends in a query; the base of an API is expected, such as {EXAMPLE}."
+        )
+    path = parts.path.rstrip("/").removesuffix(CHAT).rstrip("/") or "/v1"
+    return Address(scheme == "https", parts.hostname, port or (443 if scheme == "https" else 80), path, _login(parts))
+
+
+def _login(parts: SplitResult) -> str | None:
+    if parts.username is None:
+        return None
+    return f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+
+
+def _hidden(parts: SplitResult) -> str:
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _wrong(url: str) -> UserError:
+    shown = printable(url.rpartition("@")[2])[:120]
+    return UserError(f"--model {shown!r}: not the URL of an endpoint; one such as {EXAMPLE} is expected.")

@@ -1,0 +1,218 @@
+"""A checkpoint in this process, with transformers: for machines and architectures that vLLM does not run on."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from dtbench.harness.core.arguments import arguments
+from dtbench.harness.core.errors import DtbenchError, MachineryError, ModelError, UserError, described, nearest
+from dtbench.harness.core.schema import Prompt, Response
+from dtbench.models.checkpoints.checkpoint import Checkpoint
+from dtbench.models.checkpoints.defaults import default_sampling
+from dtbench.models.local.letters import letter_response
+from dtbench.models.local.sampling import Drawn
+from dtbench.models.local.weights import OutOfMemoryError, Weights, missing_packages
+
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalSettings:
+    """What -M sets for a checkpoint in this process."""
+
+    batch_size: int = 8
+    """Prompts that are answered together; in float32 an answer does not depend on it."""
+    device: str = "auto"
+    """cpu, cuda, cuda:1, mps; auto: a GPU where there is one."""
+    dtype: str = "auto"
+    """float32, bfloat16, float16; auto: as the checkpoint was saved."""
+    max_tokens: int = 2048
+    temperature: float = 0.0
+    top_p: float = 1.0
+    top_k: int = 0
+    """0 for all tokens."""
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+    seed: int = 0
+    """For prompts that bring none."""
+    trust_remote_code: bool = False
+    """Whether code of the checkpoint may run."""
+    rate: int = 16000
+    limit_seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be."""
+        for name, least in (("batch_size", 1), ("max_tokens", 1), ("top_k", 0), ("temperature", 0)):
+            if getattr(self, name) < least:
+                raise UserError(f"-M {name}={getattr(self, name)}: at least {least} is expected.")
+        if not 0 < self.top_p <= 1:
+            raise UserError(f"-M top_p={self.top_p:g}: above 0 and at most 1 is expected.")
+        if not 0 <= self.min_p < 1:
+            raise UserError(f"-M min_p={self.min_p:g}: 0 or more and below 1 is expected.")
+        if not self.repetition_penalty > 0:
+            raise UserError(f"-M repetition_penalty={self.repetition_penalty:g}: above 0 is expected; 1 is none.")
+        if self.dtype not in DTYPES:
+            raise UserError(f"-M dtype={self.dtype}: unknown. {nearest(self.dtype, DTYPES)}")
+
+
+class Local:
+    """Answers the prompts that are waiting together, a batch at a time, in one thread."""
+
+    listens = True
+
+    def __init__(self, checkpoint: Checkpoint, settings: LocalSettings) -> None:
+        self.rate = settings.rate
+        self.limit_seconds = settings.limit_seconds
+        self.forces = checkpoint.family is None or checkpoint.family.forced
+        self._checkpoint = checkpoint
+        self._settings = settings
+        self._batch = settings.batch_size
+        self._weights: Weights | None = None
+        self._waiting: list[tuple[Prompt, asyncio.Future[Response]]] = []
+        self._worker: asyncio.Task[None] | None = None
+        self._thread = ThreadPoolExecutor(1)
+        self._lock = asyncio.Lock()
+        self._say: Callable[[str], None] = lambda line: None
+
+    @classmethod
+    def of(cls, checkpoint: Checkpoint, options: Mapping[str, str]) -> Local:
+        """The checkpoint with its -M options."""
+        if lacking := missing_packages():
+            raise UserError(
+                f"--backend local: {' and '.join(lacking)} not installed here: `pip install 'dtbench[local]'`."
+            )
+        given = {name: text for name, text in options.items() if name != "family"}
+        own = {field.name for field in dataclasses.fields(LocalSettings)}
+        family = checkpoint.family
+        usual = {**(family.settings() if family else {}), **default_sampling(checkpoint)}
+        chosen = arguments(LocalSettings, given, "a checkpoint with --backend local")
+        return cls(checkpoint, LocalSettings(**{**{k: v for k, v in usual.items() if k in own}, **chosen}))
+
+    async def start(self, say: Callable[[str], None]) -> None:
+        """Load the weights."""
+        self._say = say
+        await self._loaded()
+
+    async def generate(self, prompt: Prompt) -> Response:
+        """Answer one prompt, together with those that wait beside it."""
+        await self._loaded()
+        answer: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+        self._waiting.append((prompt, answer))
+        if self._worker is None or self._worker.done():
+            self._worker = asyncio.create_task(self._work())
+        return await answer
+
+    async def _loaded(self) -> Weights:
+        async with self._lock:
+            if self._weights is None:
+                self._say(f"transformers: loading {self._checkpoint.source}")
+                load = asyncio.get_running_loop().run_in_executor(self._thread, self._load)
+                self._weights = await load
+            return self._weights
+
+    def _load(self) -> Weights:
+        settings = self._settings
+        try:
+            return Weights(
+                self._checkpoint,
+                device=settings.device,
+                dtype=settings.dtype,
+                remote=settings.trust_remote_code,
+                rate=settings.rate,
+            )
+        except DtbenchError:
+            raise
+        except Exception as error:  # someone else's code, and someone else's weights
+            what = f"{self._checkpoint.source} cannot be loaded with transformers"
+            raise MachineryError(f"{what}: {described(error)}.") from error
+
+    async def _work(self) -> None:
+        """Answer batch after batch until nobody waits."""
+        await asyncio.sleep(0)  # whoever else is about to ask comes along
+        while self._waiting:
+            batch, self._waiting = self._waiting[: self._batch], self._waiting[self._batch :]
+            batch = [(prompt, answer) for prompt, answer in batch if not answer.done()]
+            if batch:
+                await self._answer(batch)
+
+    async def _answer(self, batch: Sequence[tuple[Prompt, asyncio.Future[Response]]]) -> None:
+        prompts = [prompt for prompt, _ in batch]
+        try:
+            responses = await asyncio.get_running_loop().run_in_executor(self._thread, self._responses, prompts)
+        except OutOfMemoryError as error:
+            if len(batch) > 1:
+                self._batch = max(1, len(batch) // 2)
+                self._say(f"transformers: out of memory with {len(batch)} at once; going on with {self._batch}")
+                self._waiting = [*batch, *self._waiting]
+                return
+            self._fail(batch, ModelError(f"out of memory with one prompt ({error})", again=False))
+        except DtbenchError as error:
+            self._fail(batch, error)
+        except Exception as error:  # someone else's code
+            self._fail(batch, ModelError(f"transformers failed with {described(error)}", again=False))
+        else:
+            for (_, answer), response in zip(batch, responses, strict=True):
+                if not answer.done():
+                    answer.set_result(response)
+
+    @staticmethod
+    def _fail(batch: Sequence[tuple[Prompt, asyncio.Future[Response]]], error: Exception) -> None:
+        for _, answer in batch:
+            if not answer.done():
+                answer.set_exception(error)
+
+    def _responses(self, prompts: Sequence[Prompt]) -> Sequence[Response]:
+        assert self._weights is not None
+        settings = self._settings
+        seeds = [settings.seed if prompt.seed is None else prompt.seed for prompt in prompts]
+        drawn = Drawn(**{name: getattr(settings, name) for name in Drawn._fields})
+        if prompts[0].letters:  # a run asks for letters everywhere, or nowhere
+            return [letter_response(self._weights, *each, drawn=drawn) for each in zip(prompts, seeds, strict=True)]
+        started = time.perf_counter()
+        said = self._weights.answer(prompts, settings.max_tokens, drawn, seeds)
+        seconds = time.perf_counter() - started
+        return [
+            Response(
+                one.text,
+                "stop" if one.ended else "length",
+                {"prompt_tokens": one.prompt_tokens, "completion_tokens": one.tokens},
+                seconds,
+            )
+            for one in said
+        ]
+
+    def describe(self) -> Mapping[str, Any]:
+        """The checkpoint, and how it is run and sampled."""
+        told = dataclasses.asdict(self._settings)
+        machine = {name: told.pop(name) for name in ("batch_size", "device")}
+        return {
+            "name": "local",
+            "model": self._checkpoint.name,
+            "content": self._checkpoint.content(),
+            "family": self._checkpoint.family.name if self._checkpoint.family else None,
+            "architecture": self._checkpoint.architecture,
+            "version": _version(),
+            "machine": machine,
+            **told,
+        }
+
+    async def aclose(self) -> None:
+        """Let go of the weights."""
+        if self._worker is not None:
+            self._worker.cancel()
+        if self._weights is not None:
+            self._weights.stop()
+        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._weights = None
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return f"transformers {version('transformers')}, torch {version('torch')}"

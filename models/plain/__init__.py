@@ -1,0 +1,1 @@
+"""Models without weights: baselines, replayed and scripted answers."""

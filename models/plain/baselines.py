@@ -1,0 +1,140 @@
+"""What needs no model: chance, the commonest letter, the first option, and the right answer."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from dtbench.harness.core.errors import ModelError, UserError
+from dtbench.harness.core.schema import Prompt, Response, Sample
+from dtbench.harness.core.task import letters
+
+
+class Baseline:
+    """Answers with an option, by its place among those shown."""
+
+    name: ClassVar[str]
+    listens = False
+    rate = 16000
+    limit_seconds: float | None = None
+    oracle: ClassVar[bool] = False
+    """Whether it was told right answers."""
+
+    async def generate(self, prompt: Prompt) -> Response:
+        """The chosen option, with its letter."""
+        if not prompt.choices:
+            raise ModelError(
+                f"{prompt.id}: the prompt shows no options, and {self.name} knows nothing else", again=False
+            )
+        return Response(shown(prompt.choices, self.place(prompt)))
+
+    def place(self, prompt: Prompt) -> int:
+        """Which of the options, from 0."""
+        raise NotImplementedError
+
+    def describe(self) -> Mapping[str, Any]:
+        """Its name, and whether it was told right answers."""
+        return {"name": self.name, "oracle": self.oracle}
+
+    async def aclose(self) -> None:
+        """Nothing is held."""
+
+
+class First(Baseline):
+    """Always the first option."""
+
+    name = "first"
+
+    def place(self, prompt: Prompt) -> int:
+        """The first."""
+        return 0
+
+
+class Random(Baseline):
+    """Any option, the same for the same seed, question and repeat."""
+
+    name = "random"
+
+    def __init__(self, *, seed: int = 0) -> None:
+        self._seed = seed
+
+    def place(self, prompt: Prompt) -> int:
+        """One by a hash; the prompt's seed stands before that of the options."""
+        seed = self._seed if prompt.seed is None else prompt.seed
+        drawn = hashlib.sha256(f"{seed}\n{prompt.id}\n{prompt.repeat}".encode("utf-8", "surrogatepass")).digest()
+        return int.from_bytes(drawn[:8], "big") % len(prompt.choices)
+
+    def describe(self) -> Mapping[str, Any]:
+        """Its seed, beside the usual."""
+        return {**super().describe(), "seed": self._seed}
+
+
+class Majority(Baseline):
+    """The letter that is right most often, among those that a question has."""
+
+    name = "majority"
+    oracle = True
+    needs_samples: ClassVar[bool] = True
+
+    def __init__(self, counts: Mapping[int, int]) -> None:
+        self._counts = counts
+
+    @classmethod
+    def from_samples(cls, samples: Iterable[Sample]) -> Majority:
+        """Count the places of the right answers, in the order of the data set."""
+        places = (sample.choices.index(sample.answer) for sample in samples if sample.answer in sample.choices)
+        counts = Counter(places)
+        if not counts:
+            raise UserError("model majority: this data has no right answers to count; they may be withheld.")
+        return cls(counts)
+
+    def place(self, prompt: Prompt) -> int:
+        """The commonest of the places that are there, the first of equals."""
+        return max(range(len(prompt.choices)), key=lambda place: (self._counts.get(place, 0), -place))
+
+    def describe(self) -> Mapping[str, Any]:
+        """How often each letter is right, beside the usual."""
+        names = {letter(place): count for place, count in sorted(self._counts.items())}
+        return {**super().describe(), "right": names}
+
+
+class EchoGold(Baseline):
+    """The right answer: what a perfect model would score."""
+
+    name = "echo-gold"
+    oracle = True
+    needs_samples: ClassVar[bool] = True
+
+    def __init__(self, answers: Mapping[tuple[str, frozenset[str]], str]) -> None:
+        self._answers = answers
+
+    @classmethod
+    def from_samples(cls, samples: Iterable[Sample]) -> EchoGold:
+        """Learn the right answers; ids of several tasks are told apart by the options."""
+        given = ((sample, sample.answer) for sample in samples)
+        answers = {(sample.id, frozenset(sample.choices)): answer for sample, answer in given if answer is not None}
+        if not answers:
+            raise UserError("model echo-gold: this data has no right answers; its authors may withhold them.")
+        return cls(answers)
+
+    async def generate(self, prompt: Prompt) -> Response:
+        """The right option with its letter; bare where it is none of the options."""
+        answer = self._answers.get((prompt.id, frozenset(prompt.choices)))
+        if answer is None:
+            raise ModelError(f"{prompt.id}: echo-gold was told no right answer to this question", again=False)
+        if answer not in prompt.choices:
+            return Response(answer)
+        return Response(shown(prompt.choices, prompt.choices.index(answer)))
+
+
+def shown(choices: Sequence[str], place: int) -> str:
+    """An option as an answer gives it: letter and text, as options may themselves be letters."""
+    return f"({letter(place)}) {choices[place]}"
+
+
+def letter(place: int) -> str:
+    """The letter of the option at this place; a number behind the last letter."""
+    names = letters()
+    return names[place] if place < len(names) else str(place + 1)

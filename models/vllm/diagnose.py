@@ -1,0 +1,137 @@
+"""Why an engine did not start, told from its log."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from dtbench.harness.core.errors import DtbenchError, MachineryError, UserError, printable
+
+_READ = 1 << 18
+_SHOWN = 300
+
+
+class Cause(NamedTuple):
+    """What went wrong, and what to do about it."""
+
+    text: str
+    error: type[DtbenchError]
+
+
+class _Sign(NamedTuple):
+    pattern: re.Pattern[str]
+    text: str
+    error: type[DtbenchError] = MachineryError
+
+
+def _sign(pattern: str, text: str, error: type[DtbenchError] = MachineryError) -> _Sign:
+    return _Sign(re.compile(pattern, re.IGNORECASE), text, error)
+
+
+_SIGNS = (
+    _sign(
+        r"error: unrecognized arguments: (?P<what>.+)",
+        "it knows no option {what}: `vllm serve --help=all` lists them; -M takes their names with underscores.",
+        UserError,
+    ),
+    _sign(
+        r"error: argument (?P<what>.+)",
+        "it does not take a value: {what}. `vllm serve --help=all` tells what is allowed.",
+        UserError,
+    ),
+    _sign(
+        r"(?P<what>Model architectures? .+?(?:not supported|failed to be inspected).*)",
+        "vLLM does not serve this architecture ({what}): take --backend local, or a newer vLLM.",
+        UserError,
+    ),
+    _sign(
+        r"(?P<what>(?:contains|requires|execute) .*custom code|trust_remote_code=True)",
+        "the checkpoint brings code of its own: add -M trust_remote_code=true if you trust it.",
+        UserError,
+    ),
+    _sign(
+        r"(?:ModuleNotFoundError|ImportError): (?P<what>.+)",
+        "a package is missing or broken ({what}): install it beside vLLM.",
+    ),
+    _sign(
+        r"(?P<what>The model's max seq len .+|.*max_model_len.* is larger than .+|No available memory for the cache.*)",
+        "the cache is too small for the longest input ({what}): lower -M max_model_len, or give more with "
+        "-M gpu_memory_utilization or -M kv_cache_memory_bytes.",
+    ),
+    _sign(
+        r"(?P<what>CUDA out of memory.*|torch\.OutOfMemoryError.*|Free memory on device .+ is less than .+)",
+        "the GPU has too little free memory ({what}): lower -M gpu_memory_utilization or -M max_model_len, spread it "
+        "with -M tensor_parallel_size, or stop what else runs there.",
+    ),
+    _sign(
+        r"(?P<what>Cannot allocate memory|MemoryError.*|DefaultCPUAllocator: can't allocate memory.*)",
+        "this machine has too little memory ({what}): lower -M kv_cache_memory_bytes or -M max_model_len.",
+    ),
+    _sign(
+        r"(?P<what>GatedRepoError.*|is gated.*|401 Client Error.*|RepositoryNotFoundError.*|"
+        r"is not a local folder and is not a valid model identifier.*|Repo id must .+)",
+        "the hub does not give out this checkpoint ({what}): check the name, and log in with `hf auth login` if it "
+        "is gated.",
+        UserError,
+    ),
+    _sign(
+        r"(?P<what>LocalEntryNotFoundError.*|We couldn't connect to .+|OfflineModeIsEnabled.*|"
+        r"Name or service not known.*)",
+        "the hub cannot be reached and the checkpoint is not here ({what}): fetch it with `hf download`.",
+    ),
+    _sign(
+        r"(?P<what>HeaderTooLarge|SafetensorError.*|Error no file named .+|Cannot find any model weights.*|"
+        r"InvalidHeaderDeserialization)",
+        "the weights cannot be read ({what}): the checkpoint is incomplete or damaged; copy it again.",
+        UserError,
+    ),
+    _sign(
+        r"(?P<what>There is no module or parameter named .+|"
+        r"(?:The size of tensor|shape mismatch|size mismatch|Following weights were not initialized).*)",
+        "the weights do not fit the configuration ({what}): are config.json and the weights of one model?",
+        UserError,
+    ),
+    _sign(r"(?P<what>address already in use)", "its port was taken meanwhile: run the same command again."),
+    _sign(
+        r"(?P<what>head_size .+ not supported.*|Head size .+ is not supported.*)",
+        "attention of this size does not run on this machine ({what}): take --backend local.",
+    ),
+)
+
+
+def likely_cause(log: Path) -> Cause:
+    """The first sign that the log shows; its last error where it shows none."""
+    text = tail(log)
+    for sign in _SIGNS:
+        if found := sign.pattern.search(text):
+            return Cause(sign.text.format(what=_short(found["what"])), sign.error)
+    return Cause(f"its last words are: {last_words(log)}.", MachineryError)
+
+
+def last_words(log: Path) -> str:
+    """The last line that says something, an error before other lines."""
+    lines = [line for line in (_plain(line) for line in tail(log).splitlines()) if line]
+    errors = [line for line in lines if re.match(r"[\w.]*(?:Error|Exception)\b", line)]
+    told = (errors or lines)[-1:] or ["nothing yet"]
+    return _short(told[0])
+
+
+def _plain(line: str) -> str:
+    """A line without the stamps of whoever logged it."""
+    line = re.sub(r"\x1b\[[0-9;]*m", "", line)
+    line = re.sub(r"^\([^)]*\)\s*", "", line.strip())
+    return re.sub(r"^(?:INFO|WARNING|ERROR|DEBUG) [\d-]+ [\d:]+ (?:\[[^\]]*\] ?)?", "", line).strip()
+
+
+def _short(text: str) -> str:
+    line = printable(_plain(text)).rstrip(".")
+    return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 3]}..."
+
+
+def tail(log: Path, since: int = 0) -> str:
+    """The end of a log, as much as is read of one; nothing of what was there before so many bytes."""
+    with log.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(since, size - _READ))
+        return file.read().decode("utf-8", "replace")

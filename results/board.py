@@ -1,0 +1,187 @@
+"""A leaderboard: what papers and boards report, with the runs of this machine among them.
+
+Scores of other data, of parts of a benchmark, or of options in another order are shown and not ranked. A rank says only
+what more than chance says: one more than the number of those that are better beyond it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dtbench.harness.core.errors import DataError, UserError
+from dtbench.harness.stats.intervals import Z95, wilson
+
+UNRANKED = ("Human", "Random guess")
+CURRENT = {"mmau-mini": "v05.15.25", "mmau-test": "v05.15.25"}
+"""The version of the data that a board is about; where none is named, all versions count alike."""
+OURS = "this machine"
+
+
+class Entry(NamedTuple):
+    """A line of a board."""
+
+    rank: int | None
+    """None where it cannot be ranked."""
+    model: str
+    score: float
+    low: float
+    high: float
+    groups: Mapping[str, float]
+    rubrics: float | None
+    source: str
+    where: str
+    date: str
+    data: str
+    why_not: str
+    """Why it is not comparable; empty where it is."""
+    ours: bool
+
+
+class Board(NamedTuple):
+    """The board of one benchmark."""
+
+    task: str
+    groups: Sequence[str]
+    entries: Sequence[Entry]
+
+
+def tasks() -> list[str]:
+    """The benchmarks of which numbers were published."""
+    return sorted(file.name.removesuffix(".json") for file in _published().iterdir() if file.name.endswith(".json"))
+
+
+def board(task: str, runs: Path | None) -> Board:
+    """The board of a benchmark, best first; with the whole runs in a folder where one is named."""
+    if task not in tasks():
+        raise UserError(f"--task {task}: no numbers were published for it here. Known: {', '.join(tasks())}.")
+    told = json.loads((_published() / f"{task}.json").read_text(encoding="utf-8"))
+    entries = [*_reported(told), *(() if runs is None else _own(runs, task))]
+    entries.sort(key=lambda entry: (-entry.score, entry.model, entry.source))
+    return Board(task, told["groups"], _ranked(entries, told["questions"]))
+
+
+def _published() -> Any:
+    return resources.files("dtbench.results") / "published"
+
+
+def _reported(told: Mapping[str, Any]) -> Iterator[Entry]:
+    n = told["questions"]
+    for row in told["rows"]:
+        source = told["sources"][row["source"]]
+        groups = {
+            name: value for name, value in zip(told["groups"], row.get("groups", ()), strict=False) if value is not None
+        }
+        yield Entry(
+            None,
+            row["model"],
+            row["score"],
+            *_interval(row["score"], n),
+            groups,
+            row.get("rubrics"),
+            source["title"],
+            source["where"],
+            source.get("date", ""),
+            row.get("data", ""),
+            _unlike(row, told["task"], source),
+            ours=False,
+        )
+
+
+def _unlike(row: Mapping[str, Any], task: str, source: Mapping[str, Any]) -> str:
+    if row["model"] in UNRANKED:
+        return "for orientation"
+    if task in CURRENT and row.get("data") != CURRENT[task]:
+        return f"data {row.get('data', 'not told')}"
+    return str(row.get("kind", "") if row.get("kind", "").endswith("agent") else source.get("scorer", ""))
+
+
+def _own(runs: Path, task: str) -> Iterator[Entry]:
+    """Every run in the folder, or the folder itself, that has a summary of the task."""
+    for path in sorted({*runs.glob("**/summary.json")}):
+        try:
+            summary = json.loads(path.read_bytes())
+            info = json.loads((path.parent / "run.json").read_bytes())
+            found = [one for one in summary["tasks"] if one["task"] == task]
+            about = info["tasks"][task] if found else {}
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        for one in found:
+            if one["official"]["accuracy"] is not None:
+                yield _entry_of_run(path.parent, one, info, about)
+
+
+def _entry_of_run(folder: Path, summary: Mapping[str, Any], info: Mapping[str, Any], about: Mapping[str, Any]) -> Entry:
+    model = info.get("model", {})
+    score = 100 * summary["official"]["accuracy"]
+    return Entry(
+        None,
+        str(model.get("model") or model.get("name")),
+        round(score, 2),
+        *_interval(score, max(1, summary["official"]["counted"])),
+        {column["column"]: round(100 * column["official"], 2) for column in _columns(summary)},
+        None,
+        OURS,
+        str(folder),
+        str(info.get("end") or "")[:10],
+        str(about.get("data", {}).get("version")),
+        _why_not(summary, about),
+        ours=True,
+    )
+
+
+def _columns(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [
+        column for column in summary.get("paper", ()) if column["column"] != "Avg" and column["official"] is not None
+    ]
+
+
+def _why_not(summary: Mapping[str, Any], about: Mapping[str, Any]) -> str:
+    task = summary["task"]
+    whole = _questions(task)
+    if about.get("audio", "clip") != "clip" or about.get("permute"):
+        return "not the plain questions"
+    if summary["failed"] or summary["missing"]:
+        return f"{summary['failed'] + summary['missing']} answers are missing"
+    if int(about.get("questions", 0)) != whole:
+        return f"{about.get('questions')} of {whole} questions"
+    if task in CURRENT and about.get("data", {}).get("version") != CURRENT[task]:
+        return f"data {about.get('data', {}).get('version')}"
+    return ""
+
+
+def _questions(task: str) -> int:
+    return int(json.loads((_published() / f"{task}.json").read_text(encoding="utf-8"))["questions"])
+
+
+def _interval(score: float, n: int) -> tuple[float, float]:
+    found = wilson(score / 100, n)
+    return round(100 * found.low, 2), round(100 * found.high, 2)
+
+
+def _ranked(entries: Sequence[Entry], n: int) -> list[Entry]:
+    fit = [entry for entry in entries if not entry.why_not]
+    return [
+        entry if entry.why_not else entry._replace(rank=1 + sum(_better(other, entry, n) for other in fit))
+        for entry in entries
+    ]
+
+
+def _better(one: Entry, other: Entry, n: int) -> bool:
+    """Whether it is beyond what chance does to two scores over so many questions."""
+    p, q = one.score / 100, other.score / 100
+    error = math.sqrt((p * (1 - p) + q * (1 - q)) / n)
+    return p - q > Z95 * error
+
+
+def check_published() -> None:
+    """A DataError where a file of published numbers does not hold what it must."""
+    for task in tasks():
+        told = json.loads((_published() / f"{task}.json").read_text(encoding="utf-8"))
+        for row in told["rows"]:
+            if row["source"] not in told["sources"] or not 0 <= row["score"] <= 100:
+                raise DataError(f"results/published/{task}.json: {row['model']}: a score from 0 to 100 and a source.")

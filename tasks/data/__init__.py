@@ -1,0 +1,1 @@
+"""Where the data of benchmarks is, and how it is fetched, unpacked and verified."""

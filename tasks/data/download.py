@@ -1,0 +1,143 @@
+"""Fetching the pinned files: resumable, checked, and never half there under their own name."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dtbench.harness.core.errors import DtbenchError, MachineryError
+from dtbench.tasks.data.sources import HubFile, WebFile, git_blob
+
+_TIMEOUT_S = 30
+_CHUNK = 1 << 20
+
+
+class Fetched(NamedTuple):
+    """A file that is there now."""
+
+    file: Path
+    size: int
+    sha256: str
+    page: str
+
+
+class _NotFetched(Exception):
+    """Why a file did not arrive."""
+
+
+def fetch_all(task: str, files: Sequence[HubFile | WebFile], folder: Path) -> list[Fetched]:
+    """Bring every file of a task into a folder; what is there and right is not fetched again."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MachineryError(f"{folder}: cannot make the folder ({error.strerror}).") from None
+    return [_fetch(task, file, files, folder) for file in files]
+
+
+def _fetch(task: str, file: HubFile | WebFile, files: Sequence[HubFile | WebFile], folder: Path) -> Fetched:
+    target = folder / file.path
+    try:
+        sha256 = _from_hub(file, folder) if isinstance(file, HubFile) else _from_web(file, target)
+    except DtbenchError:
+        raise
+    # The hub's client raises the errors of whatever HTTP library it was built on.
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else "no reason given"
+        by_hand = ", ".join(f"{other.path} ({other.page})" for other in files)
+        raise MachineryError(
+            f"{task}: {file.path} could not be fetched ({type(error).__name__.lstrip('_')}: {reason}). Run the command "
+            f"again to go on where it stopped, or put into {folder} yourself: {by_hand}; "
+            f"then check with `dtbench data verify {task}`."
+        ) from error
+    return Fetched(target, target.stat().st_size, sha256, file.page)
+
+
+def _from_hub(file: HubFile, folder: Path) -> str:
+    """Fetch a file of a data set repository; an unreachable hub is fine where the file is there already."""
+    import huggingface_hub
+
+    target = folder / file.path
+    endpoint = os.environ.get("HF_ENDPOINT") or None
+    url = huggingface_hub.hf_hub_url(
+        file.repo, file.path, repo_type="dataset", revision=file.revision, endpoint=endpoint
+    )
+    try:
+        facts = huggingface_hub.get_hf_file_metadata(url, timeout=_TIMEOUT_S)
+    except Exception:
+        if not target.is_file():
+            raise
+        return _checked(target, file.sha256)
+    wanted = file.sha256 or (facts.etag if facts.etag and len(facts.etag) == 64 else None)
+    if not target.is_file():
+        _refuse_full_disk(folder, facts.size or 0)
+    options: dict[str, Any] = {"repo_type": "dataset", "revision": file.revision, "local_dir": folder}
+    huggingface_hub.hf_hub_download(file.repo, file.path, endpoint=endpoint, **options)
+    if wanted and _sha256(target) != wanted:  # a file that was damaged after an earlier pull
+        huggingface_hub.hf_hub_download(file.repo, file.path, endpoint=endpoint, force_download=True, **options)
+    return _checked(target, wanted)
+
+
+def _from_web(file: WebFile, target: Path) -> str:
+    """Fetch a file behind a URL, on from where an earlier run stopped."""
+    if target.is_file() and _is_right(file, target):
+        return _sha256(target)
+    part = target.with_name(f"{target.name}.part")
+    _download(file.page, part)
+    if not _is_right(file, part):
+        part.unlink()
+        raise _NotFetched("what arrived is not the pinned content; a proxy or a moved file may be the cause")
+    part.replace(target)
+    return _sha256(target)
+
+
+def _download(url: str, part: Path) -> None:
+    have = part.stat().st_size if part.is_file() else 0
+    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    try:
+        with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:
+            resumed = answer.status == 206
+            wanted = int(answer.headers.get("Content-Length") or 0)
+            with part.open("ab" if resumed else "wb") as out:
+                before = out.tell()
+                shutil.copyfileobj(answer, out, _CHUNK)
+                arrived = out.tell() - before
+    except urllib.error.HTTPError as error:
+        with error:
+            if error.code == 416:  # all of it was there already
+                return
+        raise
+    if arrived < wanted:
+        raise _NotFetched(f"the connection broke off after {arrived} of {wanted} bytes")
+
+
+def _is_right(file: WebFile, path: Path) -> bool:
+    if file.sha256:
+        return _sha256(path) == file.sha256
+    return file.git_blob is None or git_blob(path) == file.git_blob
+
+
+def _checked(path: Path, wanted: str | None) -> str:
+    found = _sha256(path)
+    if wanted and found != wanted:
+        raise _NotFetched(f"{path} is not the pinned content (sha256 {found[:12]}, not {wanted[:12]}); delete it")
+    return found
+
+
+def _refuse_full_disk(folder: Path, size: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        raise MachineryError(f"{folder}: {size / 1e9:.1f} GB are needed, {free / 1e9:.1f} GB are free there.")
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as handle:
+        while chunk := handle.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,152 @@
+"""Checking a data set as a whole: counts, content, answers, and every clip to its end."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dtbench.harness.audio.hear import ClipFacts, MissingClip, clip_bytes, decode_all
+from dtbench.harness.core.errors import DataError
+from dtbench.harness.core.samples import clip_name
+from dtbench.harness.core.schema import Dataset, Sample
+from dtbench.harness.core.task import Task
+
+Progress = Callable[[int, int], None]
+"""Called with (clips done, clips in all)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClipReport:
+    """What the clips are, those that decode, and which do not."""
+
+    decoded: int
+    seconds: float
+    longest: float
+    rates: Mapping[int, int]
+    channels: Mapping[int, int]
+    formats: Mapping[str, int]
+    missing: tuple[str, ...]
+    broken: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DataReport:
+    """A data set, and everything that is wrong with it."""
+
+    task: str
+    data: Dataset
+    published: int | None
+    problems: tuple[str, ...]
+    clips: ClipReport | None
+
+    def as_json(self) -> dict[str, Any]:
+        """The report for machines."""
+        clips = self.clips and {name: getattr(self.clips, name) for name in ClipReport.__slots__}
+        return {
+            "task": self.task,
+            "ok": not self.problems,
+            "version": self.data.version,
+            "source": self.data.source,
+            "sha256": self.data.sha256,
+            "items": len(self.data.samples),
+            "published": self.published,
+            "notes": self.data.notes,
+            "problems": self.problems,
+            "clips": clips,
+        }
+
+
+def verify(
+    task: Task, data_dir: Path | None, *, audio: bool = True, subset: bool = False, progress: Progress | None = None
+) -> DataReport:
+    """Check what a task loads from a folder; a subset may hold fewer items than were published."""
+    data = task.load(data_dir)
+    problems = [
+        *_count_problems(task, data, subset),
+        *_answer_problems(task, data),
+        *_heading_problems(task, data.samples),
+    ]
+    clips = _check_clips(data.samples, progress or (lambda done, total: None)) if audio else None
+    if clips:
+        problems += _clip_problems(clips, len(data.samples))
+    return DataReport(task.name, data, task.size, tuple(problems), clips)
+
+
+def _count_problems(task: Task, data: Dataset, subset: bool) -> Iterator[str]:
+    from dtbench.tasks.data.sources import PUBLISHED_CONTENT
+
+    count = len(data.samples)
+    if task.size is not None and (count > task.size or (count < task.size and not subset)):
+        yield f"{count} items, the published set has {task.size} (--subset allows fewer)"
+    known = PUBLISHED_CONTENT.get((task.name, data.version))
+    if count == task.size and (known or data.sha256) != data.sha256:
+        yield f"the content is not that of the published {data.version}: sha256 {data.sha256[:12]}, not {known}"
+
+
+def _answer_problems(task: Task, data: Dataset) -> Iterator[str]:
+    from dtbench.tasks.data.sources import PUBLISHED_FAULTS
+
+    lost = [s.id for s in data.samples if s.answer is not None and s.answer not in s.choices]
+    if len(lost) > PUBLISHED_FAULTS.get((task.name, data.version), 0):
+        yield f"{len(lost)} answers are not among their options, first: {lost[0]!r}"
+
+
+def _heading_problems(task: Task, samples: Sequence[Sample]) -> Iterator[str]:
+    for grouping in task.groupings:
+        if not grouping.values:
+            continue
+        (heading,) = grouping.fields
+        found = Counter(sample.groups.get(heading, "none") for sample in samples)
+        for value in found.keys() - set(grouping.values):
+            yield f"{found[value]} items have the {heading} {value!r}, which the official script does not know"
+
+
+def _clip_problems(clips: ClipReport, total: int) -> Iterator[str]:
+    if clips.missing:
+        yield f"{len(clips.missing)} of {total} clips are missing, first: {clips.missing[0]}"
+    for message, count in Counter(clips.broken).items():
+        yield message if count == 1 else f"{message} ({count} clips)"
+
+
+def _check_clips(samples: Sequence[Sample], progress: Progress) -> ClipReport:
+    facts: list[ClipFacts] = []
+    missing: list[str] = []
+    broken: list[str] = []
+    for done, (sample, result) in enumerate(_results(samples), start=1):
+        if isinstance(result, ClipFacts):
+            facts.append(result)
+        elif isinstance(result, MissingClip):
+            missing.append(clip_name(sample.audio))
+        else:
+            broken.append(str(result))
+        progress(done, len(samples))
+    return ClipReport(
+        decoded=len(facts),
+        seconds=sum(fact.seconds for fact in facts),
+        longest=max((fact.seconds for fact in facts), default=0.0),
+        rates=Counter(fact.rate for fact in facts),
+        channels=Counter(fact.channels for fact in facts),
+        formats=Counter(fact.format for fact in facts),
+        missing=tuple(missing),
+        broken=tuple(broken),
+    )
+
+
+def _results(samples: Sequence[Sample]) -> Iterator[tuple[Sample, ClipFacts | DataError]]:
+    pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1))
+    try:
+        yield from zip(samples, pool.map(_check_clip, samples), strict=True)
+    finally:
+        pool.shutdown(cancel_futures=True)  # so that Ctrl-C need not wait for thousands of clips
+
+
+def _check_clip(sample: Sample) -> ClipFacts | DataError:
+    try:
+        return decode_all(clip_bytes(sample.audio), clip_name(sample.audio))
+    except DataError as error:
+        return error

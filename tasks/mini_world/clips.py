@@ -1,0 +1,89 @@
+"""Clips that are made when they are heard, and kept as WAV files for people and other programs."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from dtbench.harness.store.atomic import replace_whole, write_failure
+from dtbench.tasks.data.download import Fetched
+from dtbench.tasks.mini_world.items import made
+from dtbench.tasks.mini_world.splits import Slot, slots
+
+ORIGIN = "made by dtbench"
+"""What stands where other data has the page it came from."""
+
+
+@dataclass(frozen=True, slots=True)
+class MadeClip:
+    """A clip that follows from its slot; the file is a copy, and never what is heard."""
+
+    slot: Slot
+    folder: Path
+
+    @property
+    def path(self) -> Path:
+        """Where the copy is."""
+        return self.folder / "audio" / f"{self.slot.id}.wav"
+
+    @property
+    def label(self) -> str:
+        """Where the copy is going to be."""
+        return str(self.path)
+
+    def read(self) -> bytes:
+        """The clip; a copy that is missing or damaged is written, where the folder can be written to."""
+        data = made(self.slot).wav()
+        with contextlib.suppress(OSError):  # a run needs no copy, so a disk that takes none does not end it
+            _keep(self.path, data)
+        return data
+
+    def write(self) -> bytes:
+        """As read(), and a UserError or MachineryError where the copy cannot be written."""
+        data = made(self.slot).wav()
+        try:
+            _keep(self.path, data)
+        except OSError as error:
+            raise write_failure(self.path, error) from error
+        return data
+
+
+def _keep(path: Path, data: bytes) -> None:
+    """See that the file holds the data; at any moment it is whole or absent for whoever looks."""
+    with contextlib.suppress(FileNotFoundError):
+        if path.read_bytes() == data:
+            return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # No fsync, which would take longer than making the clip: what a crash tears is made anew when it is next heard.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_split(split: str, folder: Path) -> list[Fetched]:
+    """Write the clips of a split, and its records as JSON lines with the path of each clip."""
+    lines, digest, size = [], hashlib.sha256(), 0
+    for slot in slots(split):
+        clip = MadeClip(slot, folder)
+        data = clip.write()
+        digest.update(data)
+        size += len(data)
+        record = {**made(slot).as_published(), "audio_path": f"./audio/{clip.path.name}"}
+        lines.append(json.dumps(record, ensure_ascii=False) + "\n")
+    records = folder / "items.jsonl"
+    content = "".join(lines).encode()
+    replace_whole(records, content)
+    return [
+        Fetched(records, len(content), hashlib.sha256(content).hexdigest(), ORIGIN),
+        Fetched(folder / "audio", size, digest.hexdigest(), ORIGIN),
+    ]

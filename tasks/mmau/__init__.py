@@ -1,0 +1,1 @@
+"""The layouts and versions of MMAU."""

@@ -1,0 +1,105 @@
+"""The layouts of MMAU, as plain samples: GitHub's JSON, the hub's parquet, and the parquet of lmms-lab."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from dtbench.harness.core.records import Record, column_names, read_columns, read_json
+from dtbench.harness.core.samples import Packed
+from dtbench.harness.core.schema import Clip, Sample
+from dtbench.tasks.data.clips import ClipFolder, EmbeddedClip
+from dtbench.tasks.data.fields import headings, packed
+from dtbench.tasks.data.layouts import Found
+
+HEADINGS = ("task", "difficulty", "sub-category", "category", "dataset")
+_HUB_COLUMNS = ("instruction", "choices", "answer", "other_attributes")
+_LMMS_COLUMNS = ("id", "question", "choices", "answer", "split", *HEADINGS)
+_PREFIX = re.compile(r"^\(([A-Z])\) ?")
+
+
+def read_samples(found: Found, archives: tuple[str, ...], withheld: bool = False) -> Packed:
+    """The samples of whichever layout was found, all with the fields and options of GitHub's JSON."""
+    if found.file.suffix == ".parquet":
+        rows = (row for shard in found.files for row in _parquet_rows(shard))
+        samples = (_sample(without_letters(record), clip, withheld) for record, clip in rows)
+    else:
+        clips = ClipFolder(found.root, archives)
+        samples = (_sample(record, clips.clip(record, "audio_id"), withheld) for record in read_json(found.file))
+    return packed(samples, found.file)
+
+
+def without_letters(record: Record) -> Record:
+    """The record with `(A) text` as `text`, where each option has its own letter in front."""
+    choices, answer = record.texts("choices"), record.item.get("answer") or ""
+    found = [_PREFIX.match(choice) for choice in choices]
+    if [match and match[1] for match in found] != list("ABCDEFGHIJKLMNOPQRSTUVWXYZ"[: len(choices)]):
+        return record
+    plain = {"choices": [_PREFIX.sub("", choice) for choice in choices], "answer": _PREFIX.sub("", answer)}
+    return Record(record.where, record.item | plain)
+
+
+def _sample(record: Record, audio: Path | Clip, withheld: bool) -> Sample:
+    for heading in ("task", "difficulty", "sub-category"):
+        record.text(heading)
+    return Sample(
+        id=record.text("id"),
+        question=record.text("question"),
+        choices=record.texts("choices"),
+        answer=None if withheld else record.text("answer"),
+        audio=audio,
+        groups=headings(record.item, HEADINGS),
+        item=record.item,
+    )
+
+
+def _parquet_rows(shard: Path) -> list[tuple[Record, EmbeddedClip]]:
+    if "instruction" in column_names(shard):
+        return _rows(shard, "context", _HUB_COLUMNS, _hub_item)
+    return _rows(shard, "audio", _LMMS_COLUMNS, _lmms_item)
+
+
+def _rows(
+    shard: Path, column: str, wanted: tuple[str, ...], as_item: Callable[[Record], dict[str, Any]]
+) -> list[tuple[Record, EmbeddedClip]]:
+    # The path inside the audio column is read only to be sure that the column is there.
+    records = read_columns(shard, (*wanted, f"{column}.path"))
+    return [
+        (Record(record.where, as_item(record)), EmbeddedClip(shard, row, column)) for row, record in enumerate(records)
+    ]
+
+
+def _hub_item(record: Record) -> dict[str, Any]:
+    more = _parsed(record, "other_attributes")
+    if not isinstance(more, dict):
+        raise record.wrong("'other_attributes' must be a JSON object")
+    return {
+        "id": more.get("id"),
+        "audio_id": _audio_id(more),
+        "question": record.get("instruction"),
+        "choices": record.get("choices"),
+        "answer": record.get("answer"),
+        **{name: value for name, value in more.items() if name != "id"},
+    }
+
+
+def _lmms_item(record: Record) -> dict[str, Any]:
+    item = {name: value for name, value in record.item.items() if name != "audio"}
+    return {**item, "audio_id": _audio_id(item), "choices": _parsed(record, "choices")}
+
+
+def _audio_id(item: Mapping[str, Any]) -> str:
+    """The path as GitHub's JSON has it, for exports that ask for it."""
+    folder = "test-audios" if item.get("split") == "test" else "test-mini-audios"
+    return f"./{folder}/{item.get('id')}.wav"
+
+
+def _parsed(record: Record, key: str) -> Any:
+    """A field whose text is JSON."""
+    try:
+        return json.loads(record.text(key))
+    except json.JSONDecodeError as error:
+        raise record.wrong(f"{key!r} must be JSON ({error.msg})") from None

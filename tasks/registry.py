@@ -1,0 +1,120 @@
+"""The benchmarks by name."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from dtbench.harness.core.errors import TaskError, UserError, described
+from dtbench.harness.core.lookup import Shelf, found, names
+from dtbench.harness.core.task import Task
+
+TASKS = {
+    "mmar": "dtbench.tasks.mmar:Mmar",
+    "mmau-mini": "dtbench.tasks.mmau_mini:MmauMini",
+    "mmau-test": "dtbench.tasks.mmau_test:MmauTest",
+    "mmsu": "dtbench.tasks.mmsu:Mmsu",
+    "mini": "dtbench.tasks.mini:Mini",
+    "mini-train-1": "dtbench.tasks.mini:MiniTrain1",
+    "mini-train-2": "dtbench.tasks.mini:MiniTrain2",
+}
+
+
+OF_LM_EVAL = "lm_eval:"
+"""What the name of a task of lm-eval begins with."""
+
+
+_TASKS = Shelf("task", TASKS, "dtbench.tasks", TaskError)
+
+
+def task(name: str) -> Task:
+    """The task of this name: built in, `lm_eval:NAME`, `module:Class`, or of an installed package."""
+    if name.startswith(OF_LM_EVAL):
+        made: Task = _lm_eval_task()(name)
+        return made
+    value, target = found(_TASKS, name)
+    return _as_task(value, target)
+
+
+def task_names() -> list[str]:
+    """Every name that task() knows, built-in ones first."""
+    return names(_TASKS)
+
+
+def task_from_file(path: Path) -> Task:
+    """The one task that a user's Python file defines, or a YAML file for lm-eval."""
+    import importlib.util
+
+    if path.is_dir():
+        raise UserError(f"--task-file {path}: this is a folder; a Python file that defines a task is expected.")
+    if not path.is_file():
+        raise UserError(f"--task-file {path}: there is no such file.")
+    if path.suffix in {".yaml", ".yml"}:
+        made: Task = _lm_eval_task().of_file(path)
+        return made
+    spec = importlib.util.spec_from_file_location(_module_of(path), path)
+    if spec is None or spec.loader is None:
+        raise UserError(f"--task-file {path}: not a Python file; its name must end in .py.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses and pickles of the file look themselves up there
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        raise UserError(f"--task-file {path}: running it failed with {described(error)}.") from error
+    try:
+        return _as_task(_only_task_class(module, path), str(path))
+    except TaskError as error:
+        raise UserError(f"--task-file: {error}") from error
+
+
+def is_from_file(task: Task, path: Path) -> bool:
+    """Whether this user's file defines the task."""
+    return type(task).__module__ == _module_of(path) or task.defined_in == path
+
+
+def _module_of(path: Path) -> str:
+    return f"dtbench_task_file_{path.stem}"
+
+
+def _only_task_class(module: ModuleType, path: Path) -> type[Task]:
+    own = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, Task) and value.__module__ == module.__name__
+    ]
+    # A base that several tasks of the file share is not one itself.
+    candidates = [value for value in own if not value.__abstractmethods__] or own
+    if len(candidates) != 1:
+        names = ", ".join(value.__name__ for value in candidates) or "none"
+        raise UserError(f"--task-file {path}: one subclass of dtbench.Task is expected, found {names}.")
+    return candidates[0]
+
+
+def _as_task(value: object, origin: str) -> Task:
+    if isinstance(value, type) and issubclass(value, Task):
+        value = _instance(value, origin)
+    if not isinstance(value, Task):
+        raise TaskError(f"{origin} is {type(value).__name__}, not a dtbench.Task.")
+    name = getattr(value, "name", None)
+    if not isinstance(name, str) or not name:
+        raise TaskError(f"{origin}: the task {type(value).__name__} has no name; give it one: name = 'my-task'.")
+    return value
+
+
+def _instance(kind: type[Task], origin: str) -> Task:
+    missing = sorted(kind.__abstractmethods__)
+    if missing:
+        raise TaskError(f"{origin}: the task {kind.__name__} lacks {', '.join(f'{name}()' for name in missing)}.")
+    try:
+        return kind()
+    except Exception as error:  # someone else's code
+        raise TaskError(f"{origin}: making the task {kind.__name__} failed with {described(error)}.") from error
+
+
+def _lm_eval_task() -> type[Any]:
+    """By its path, as everything that is named in a table: lm-eval's tasks stand above this file."""
+    kind: type[Any] = importlib.import_module("dtbench.harness.lm_eval.task").LmEvalTask
+    return kind

@@ -1,0 +1,1 @@
+"""Rows to train on: files, converters, mining, overlap."""

@@ -1,0 +1,57 @@
+"""AudioMCQ: multiple-choice questions with chains of thought. https://huggingface.co/datasets/inclusionAI/AudioMCQ
+
+JSON lines: `data.jsonl` in the part with strong audio contribution, files below `datasets/` in the whole. Made up:
+
+    {"source_dataset": "Clotho", "id": "17", "audio_path": "audio/Clotho/rain.wav", "question": "What falls?",
+     "choices": ["rain", "snow", "sand", "hail"], "answer": "rain", "audio-contribution": "strong", "gemini_cot": "..."}
+
+Its questions come from sets of which benchmarks took clips too: hold the rows against them before they are trained on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from dtbench.harness.core.records import Record, read_json
+from dtbench.training.data.converters.conversion import Clips, Skipped, the_files
+from dtbench.training.data.rows import Row
+
+CHAINS = ("gemini_cot", "unstructured_cot", "structured_cot")
+"""Fields that may hold a chain, the first that does is taken."""
+PATTERNS = ("data.jsonl", "datasets/**/*.jsonl", "datasets/**/*.json", "*.jsonl")
+
+
+def rows(folder: Path) -> Iterator[Row | Skipped]:
+    """Every question whose clip is there."""
+    clips = Clips(folder)
+    for file in the_files(folder, PATTERNS, "AudioMCQ"):
+        for record in read_json(file):
+            yield _row(record, folder, clips)
+
+
+def _row(record: Record, folder: Path, clips: Clips) -> Row | Skipped:
+    path = Path(record.text("audio_path"))
+    clip = folder / path if not path.is_absolute() and (folder / path).is_file() else clips.find(path.stem)
+    if clip is None:
+        return Skipped("its clip is not there")
+    choices = tuple(choice.strip() for choice in record.texts("choices"))
+    answer = record.text("answer").strip()
+    if answer not in choices:
+        return Skipped("its answer is none of its choices")
+    if len(set(choices)) < len(choices):
+        return Skipped("two of its choices are the same")
+    source = str(record.item.get("source_dataset") or "AudioMCQ")
+    chain = next((text for name in CHAINS if isinstance(text := record.item.get(name), str) and text.strip()), "")
+    contribution = record.item.get("audio-contribution")
+    groups = {"dataset": source} | ({"contribution": str(contribution)} if contribution else {})
+    return Row(
+        id=f"audiomcq-{source}-{record.get('id')}",
+        audio=clip,
+        question=record.text("question").strip(),
+        choices=choices,
+        answer=answer,
+        chain=chain.strip(),
+        source="AudioMCQ",
+        extra={"groups": groups},
+    )

@@ -1,0 +1,116 @@
+"""Boundary cases: questions that a checkpoint sometimes gets right. Always and never teach reinforcement nothing.
+
+Which pass rates the paper kept is not published; from one right answer to all but one is our choice.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from dtbench.harness.core.errors import UserError
+from dtbench.training.data.rows import Row
+from dtbench.training.data.rows_task import sample_of
+
+_BAND = re.compile(r"(\d{1,4})(?:-(\d{1,4}))?")
+KEPT, NEVER, TOO_HARD, TOO_EASY, ALWAYS, UNFINISHED = (
+    *("kept", "never right", "too hard", "too easy", "always right", "unfinished"),
+)
+OUTCOMES = (KEPT, NEVER, TOO_HARD, TOO_EASY, ALWAYS, UNFINISHED)
+Record = Mapping[str, Any]
+
+
+class Band(NamedTuple):
+    """How many of the answers to a question may be right for it to be kept."""
+
+    low: int
+    high: int
+
+    def __str__(self) -> str:
+        return f"{self.low}-{self.high}"
+
+
+def band_of(text: str | None, answers: int) -> Band:
+    """The band that a user names, such as 1-7 or 4; without one, all but never and always."""
+    if answers < 2:
+        raise UserError(f"--samples {answers}: 2 answers or more are expected: a pass rate is told from several.")
+    if text is None:
+        return Band(1, answers - 1)
+    found = _BAND.fullmatch(text.strip())
+    band = Band(int(found[1]), int(found[2] or found[1])) if found else None
+    if band is None or not 0 <= band.low <= band.high <= answers:
+        raise UserError(f"--band {text}: two numbers from 0 to {answers} are expected, the lower first, such as 1-7.")
+    return band
+
+
+@dataclass(slots=True)
+class Mined:
+    """What was kept, and what became of the others."""
+
+    band: Band
+    answers: int
+    rows: list[Row] = field(default_factory=list)
+    rates: Counter[int] = field(default_factory=Counter)
+    """How many questions had so many right answers."""
+    groups: dict[str, dict[str, Counter[str]]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(Counter))
+    )
+    """Heading -> value -> outcome -> how many questions."""
+    outcomes: Counter[str] = field(default_factory=Counter)
+
+    def notes(self) -> Iterator[str]:
+        """What whoever reads the figures should know."""
+        if self.outcomes[UNFINISHED]:
+            yield f"{self.outcomes[UNFINISHED]} questions have fewer than {self.answers} answers and are left out"
+        if self.rates and not set(self.rates) - {0, self.answers}:
+            yield "every question was always right or never: does the model sample (-M temperature=1.0)?"
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as an object."""
+        return {
+            "band": list(self.band),
+            "answers": self.answers,
+            "questions": sum(self.outcomes.values()),
+            "outcomes": {name: self.outcomes[name] for name in OUTCOMES},
+            "right_answers": {str(right): self.rates[right] for right in range(self.answers + 1)},
+            "groups": {
+                heading: {value: {name: counts[name] for name in OUTCOMES} for value, counts in sorted(table.items())}
+                for heading, table in self.groups.items()
+            },
+            "notes": list(self.notes()),
+        }
+
+
+def select(rows: Iterable[Row], records: Iterable[Record], answers: int, band: Band) -> Mined:
+    """The rows whose pass rate lies in the band, each with its rate; the rest is counted by why it is left out."""
+    right: dict[str, list[bool]] = defaultdict(list)
+    for record in records:
+        if "error" not in record and record["sample"] < answers:
+            right[record["id"]].append(record["score"]["official"]["correct"])
+    mined = Mined(band, answers)
+    for row in rows:
+        outcome = _outcome(right.get(row.id, ()), answers, band)
+        mined.outcomes[outcome] += 1
+        for heading, value in sample_of(row).groups.items():
+            mined.groups[heading][value][outcome] += 1
+        if outcome != UNFINISHED:
+            mined.rates[sum(right[row.id])] += 1
+        if outcome == KEPT:
+            told = {"right": sum(right[row.id]), "answers": answers}
+            mined.rows.append(dataclasses.replace(row, extra={**row.extra, "mined": told}))
+    return mined
+
+
+def _outcome(answers: Sequence[bool], wanted: int, band: Band) -> str:
+    if len(answers) < wanted:
+        return UNFINISHED
+    right = sum(answers)
+    if band.low <= right <= band.high:
+        return KEPT
+    if right in {0, wanted}:
+        return ALWAYS if right else NEVER
+    return TOO_HARD if right < band.low else TOO_EASY

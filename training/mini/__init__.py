@@ -1,0 +1,1 @@
+"""How the checkpoint in the box was made."""

@@ -1,0 +1,57 @@
+"""From sources of data to what an engine reads: questions with nothing that gives an answer away, and their rows."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from dtbench.harness.core.errors import DataError
+from dtbench.harness.run.plan import from_template
+from dtbench.harness.store.atomic import replace_whole
+from dtbench.training.data.check_overlap import FOUND, check_overlap
+from dtbench.training.data.rows import Row
+from dtbench.training.data.sources import rows_of, split_of
+from dtbench.training.engines.inside.columns import ROW
+from dtbench.training.recipe.recipe import Recipe, Stage
+from dtbench.training.rewards.plan import RewardPlan
+from dtbench.training.stages.layout import StageLayout
+
+
+def prepare(recipe: Recipe, stage: Stage, layout: StageLayout, clips: Path) -> list[str]:
+    """Write what the engine and the rewards of a stage read; what there is to be told of it, in lines.
+
+    A DataError where rows of a file overlap a benchmark whose data is here: the splits of mini share nothing with it.
+    """
+    rows: dict[str, Row] = {}
+    for row in itertools.islice(rows_of_stage(stage.data, clips), stage.questions):
+        if row.id in rows:
+            raise DataError(
+                f"stage {stage.name}: the id {row.id} is there twice ({rows[row.id].source}, {row.source})."
+            )
+        rows[row.id] = row
+    layout.root.mkdir(parents=True, exist_ok=True)
+    foreign = [row for row in rows.values() if split_of(row.source) is None]
+    told = check_overlap(foreign, FOUND, None, layout.overlaps) if foreign else []
+    lines = "".join(json.dumps(question(row, recipe.prompt), ensure_ascii=False) + "\n" for row in rows.values())
+    plan = RewardPlan(list(stage.rewards), recipe.rewards, rows, layout.counts)
+    plan.write(layout.rewards)
+    replace_whole(layout.questions, lines.encode())
+    return [f"{len(rows)} questions to learn from", *told]
+
+
+def question(row: Row, prompt: str) -> dict[str, object]:
+    """A row as engines read it: the words of the prompt, the clip, and which row it is."""
+    text = from_template(prompt.strip(), row.sample()).text  # to the letter what `dtbench run` asks after the stage
+    return {"messages": [{"role": "user", "content": f"<audio>{text}"}], "audios": [str(row.audio)], ROW: row.id}
+
+
+def rows_of_stage(sources: Iterable[str], clips: Path) -> Iterator[Row]:
+    """The rows of these sources, each with a clip that is there, by its whole path."""
+    for source in sources:
+        for row in rows_of(source, clips):
+            if not row.audio.is_file():
+                raise DataError(f"{source}: the row {row.id} names the clip {row.audio}, which is not there.")
+            yield dataclasses.replace(row, audio=row.audio.resolve())
