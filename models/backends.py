@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dtbench.harness.core.arguments import arguments
-from dtbench.harness.core.errors import UserError, nearest
+from dtbench.harness.core.arguments import parse_arguments
+from dtbench.harness.core.errors import UserError, did_you_mean
 from dtbench.harness.core.model import Model
 from dtbench.models.checkpoints import families
 from dtbench.models.checkpoints.checkpoint import Checkpoint, of_facts, resolved
 from dtbench.models.checkpoints.families import Family
-from dtbench.models.endpoint.settings import Settings
+from dtbench.models.endpoint.settings import EndpointSettings
 
 RUN_HERE = ("vllm", "local")
 
 
 def weights_or_endpoint(spec: str, options: Mapping[str, str], backend: str | None) -> Model | None:
     """The model of a URL, a checkpoint or a family with its -M options; None where the name is none of these."""
-    family = families.named(options["family"]) if "family" in options else None
+    family = families.get_family(options["family"]) if "family" in options else None
     if "://" in spec:
         _refuse(backend, spec)
         return _endpoint(spec, options, family)
@@ -27,7 +27,7 @@ def weights_or_endpoint(spec: str, options: Mapping[str, str], backend: str | No
 
 def chosen_backend(name: str, wanted: str | None) -> str:
     """What runs this family here: vllm or local."""
-    return _backend(of_facts(families.named(name), name), wanted)
+    return _backend(of_facts(families.get_family(name), name), wanted)
 
 
 def of_family(family: Family, options: Mapping[str, str], backend: str | None) -> Model:
@@ -49,7 +49,7 @@ def _endpoint(url: str, options: Mapping[str, str], family: Family | None) -> Mo
 
     given = {name: text for name, text in options.items() if name != "family"}
     usual = family.settings() if family else {}
-    return Server.reached(url, Settings(**{**usual, **arguments(Settings, given, "an endpoint")}))
+    return Server.reached(url, EndpointSettings(**{**usual, **parse_arguments(EndpointSettings, given, "an endpoint")}))
 
 
 def _run_here(checkpoint: Checkpoint, options: Mapping[str, str], backend: str) -> Model:
@@ -65,7 +65,7 @@ def _run_here(checkpoint: Checkpoint, options: Mapping[str, str], backend: str) 
 def _backend(checkpoint: Checkpoint, wanted: str | None) -> str:
     """vllm or local; a UserError where the family allows neither, or not the one that is wanted."""
     if wanted is not None and wanted not in RUN_HERE:
-        raise UserError(f"--backend {wanted}: unknown. {nearest(wanted, RUN_HERE)}")
+        raise UserError(f"--backend {wanted}: unknown. {did_you_mean(wanted, RUN_HERE)}")
     family = checkpoint.family
     if family is None:
         return wanted or "vllm"

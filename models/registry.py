@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from dtbench.harness.core.errors import DtbenchError, MachineryError, UserError, described
-from dtbench.harness.core.lookup import Shelf, found, names
+from dtbench.harness.core.errors import DtbenchError, MachineryError, UserError, format_error
+from dtbench.harness.core.lookup import NameTable, look_up, names
 from dtbench.harness.core.model import Model
 from dtbench.models.checkpoints import families
 
@@ -24,7 +24,7 @@ MODELS = {
 }
 
 
-_MODELS = Shelf("model", MODELS, "dtbench.models", MachineryError, lambda: families.known())
+_MODELS = NameTable("model", MODELS, "dtbench.models", MachineryError, lambda: families.known())
 
 
 def model(
@@ -39,7 +39,7 @@ def model(
 
         if (known := weights_or_endpoint(spec, options, backend)) is not None:
             return known
-    kind, target = found(_MODELS, spec)
+    kind, target = look_up(_MODELS, spec)
     if not isinstance(kind, type):
         from dtbench.models.backends import of_family
         from dtbench.models.checkpoints.families import Family
@@ -51,7 +51,7 @@ def model(
     return _as_model(kind, spec if spec in MODELS else target, options, samples)
 
 
-class Wanted(NamedTuple):
+class ModelUse(NamedTuple):
     """What a model is wanted for."""
 
     samples: Iterable[Sample]
@@ -60,7 +60,7 @@ class Wanted(NamedTuple):
 
 
 def models(
-    spec: str, options: Mapping[str, str], wanted: Sequence[Wanted], backend: str | None = None
+    spec: str, options: Mapping[str, str], wanted: Sequence[ModelUse], backend: str | None = None
 ) -> Sequence[Model]:
     """The model for each: one and the same, unless it learns from the samples, or is to sample in another way."""
     first = model(spec, options, wanted[0].samples, backend)
@@ -84,7 +84,7 @@ def model_names() -> list[str]:
 
 
 def _as_model(kind: object, origin: str, options: Mapping[str, str], samples: Iterable[Sample] | None) -> Model:
-    from dtbench.harness.core.arguments import arguments
+    from dtbench.harness.core.arguments import parse_arguments
 
     if not isinstance(kind, type):
         raise MachineryError(f"model {origin} is {type(kind).__name__}, not a class.")
@@ -95,13 +95,13 @@ def _as_model(kind: object, origin: str, options: Mapping[str, str], samples: It
     handed: dict[str, object] = {}
     if getattr(kind, "needs_samples", False):
         make, handed = kind.from_samples, {"samples": list(samples or ())}  # type: ignore[attr-defined]
-    chosen = arguments(make, options, f"the model {origin}", besides=handed.keys())
+    chosen = parse_arguments(make, options, f"the model {origin}", besides=handed.keys())
     try:
         built = make(**handed, **chosen)
     except DtbenchError:
         raise
     except Exception as error:  # someone else's code
-        raise MachineryError(f"making the model {origin} failed with {described(error)}.") from error
+        raise MachineryError(f"making the model {origin} failed with {format_error(error)}.") from error
     missing = [name for name in ("listens", "rate", "limit_seconds") if not hasattr(built, name)]
     if missing:
         raise MachineryError(f"model {origin} lacks {', '.join(missing)}: see dtbench.Model.")

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import ClassVar
 
 from dtbench.harness.core.errors import DataError
-from dtbench.harness.core.samples import Packed
+from dtbench.harness.core.samples import SampleList
 from dtbench.harness.core.schema import Dataset, Sample
 from dtbench.harness.core.task import WORDINGS, Column, Grouping, Task
 from dtbench.tasks.data.layouts import home_of
@@ -53,7 +53,7 @@ class Mini(Task):
 
     def load(self, data_dir: Path | None) -> Dataset:
         """The samples; their clips are going to be in data_dir."""
-        samples = Packed(self.samples(data_dir))
+        samples = SampleList(self.samples(data_dir))
         return Dataset(samples, VERSION, samples.sha256, f"made by dtbench, {self.split} split")
 
 

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dtbench.harness.core.records import Record, read_json
-from dtbench.harness.core.samples import Packed
+from dtbench.harness.core.records import MetadataRecord, read_json
+from dtbench.harness.core.samples import SampleList
 from dtbench.harness.core.schema import Dataset, Sample
 from dtbench.harness.core.task import Column, Grouping, OfficialRule, Task
 from dtbench.harness.score.official import text_rule
@@ -78,7 +78,7 @@ class Mmar(Task):
         return text_rule
 
 
-def _sample(record: Record, clips: ClipFolder) -> Sample:
+def _sample(record: MetadataRecord, clips: ClipFolder) -> Sample:
     for heading in ("modality", "category"):
         record.text(heading)
     record.get("sub-category")
@@ -94,7 +94,7 @@ def _sample(record: Record, clips: ClipFolder) -> Sample:
     )
 
 
-def _known_faults(samples: Packed, version: str) -> list[str]:
+def _known_faults(samples: SampleList, version: str) -> list[str]:
     lost = len(samples.unanswerable)
     if not lost:
         return []

@@ -15,14 +15,14 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from dtbench.harness.core.records import Record, read_columns, read_json
+from dtbench.harness.core.records import MetadataRecord, read_columns, read_json
 from dtbench.harness.core.schema import Clip, Dataset, Sample
-from dtbench.harness.core.task import Asked, Column, Grouping, OfficialRule, Task
+from dtbench.harness.core.task import AnswerKey, Column, Grouping, OfficialRule, Task
 from dtbench.harness.extract.extraction import Extraction
 from dtbench.harness.score.official import carried_letter_rule, letter_rule
 from dtbench.tasks.data.clips import ClipFolder, EmbeddedClip
 from dtbench.tasks.data.fields import dataset, headings, packed
-from dtbench.tasks.data.layouts import Found, find
+from dtbench.tasks.data.layouts import MetadataFiles, find
 
 PARQUET = "parquet-548e228"
 FOLDER = "jsonl-folder"
@@ -84,10 +84,10 @@ class Mmsu(Task):
             notes.append(f"{lost} answers are not among their options")
         return dataset(samples, version, found.file, notes)
 
-    def asked(self, item: Mapping[str, Any]) -> Asked:
+    def asked(self, item: Mapping[str, Any]) -> AnswerKey:
         """The options that are there, as text, and the right one."""
         answer = item["answer_gt"]
-        return Asked([text for _, text in _options(item)], None if answer is None else str(answer))
+        return AnswerKey([text for _, text in _options(item)], None if answer is None else str(answer))
 
     def official(self, scorer: str) -> OfficialRule:
         """The rule of the 2026 script, or a fresh one of 2025 for one file."""
@@ -106,15 +106,15 @@ def _shard(shard: Path) -> Iterator[Sample]:
     for row, record in enumerate(read_columns(shard, _COLUMNS)):
         audio = record.item.pop("audio")
         item = {**record.item, "audio_path": (audio or {}).get("path")}
-        yield _sample(Record(record.where, item), EmbeddedClip(shard, row, "audio"))
+        yield _sample(MetadataRecord(record.where, item), EmbeddedClip(shard, row, "audio"))
 
 
-def _folder(found: Found) -> Iterator[Sample]:
+def _folder(found: MetadataFiles) -> Iterator[Sample]:
     clips = ClipFolder(found.root, ARCHIVES)
     return (_sample(record, clips.clip(record, "audio_path")) for record in read_json(found.file))
 
 
-def _sample(record: Record, audio: Path | Clip) -> Sample:
+def _sample(record: MetadataRecord, audio: Path | Clip) -> Sample:
     for heading in ("category", "sub-category"):
         record.text(heading)
     choices = tuple(_shown(record, key) for key in LETTERED.values() if record.item.get(key) is not None)
@@ -132,7 +132,7 @@ def _sample(record: Record, audio: Path | Clip) -> Sample:
     )
 
 
-def _shown(record: Record, key: str) -> str:
+def _shown(record: MetadataRecord, key: str) -> str:
     value = record.get(key)
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise record.wrong(f"{key!r} must be text or a number, found {value!r}")

@@ -8,8 +8,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from dtbench.harness.core.errors import TaskError, UserError, described
-from dtbench.harness.core.lookup import Shelf, found, names
+from dtbench.harness.core.errors import TaskError, UserError, format_error
+from dtbench.harness.core.lookup import NameTable, look_up, names
 from dtbench.harness.core.task import Task
 
 TASKS = {
@@ -27,7 +27,7 @@ OF_LM_EVAL = "lm_eval:"
 """What the name of a task of lm-eval begins with."""
 
 
-_TASKS = Shelf("task", TASKS, "dtbench.tasks", TaskError)
+_TASKS = NameTable("task", TASKS, "dtbench.tasks", TaskError)
 
 
 def task(name: str) -> Task:
@@ -35,7 +35,7 @@ def task(name: str) -> Task:
     if name.startswith(OF_LM_EVAL):
         made: Task = _lm_eval_task()(name)
         return made
-    value, target = found(_TASKS, name)
+    value, target = look_up(_TASKS, name)
     return _as_task(value, target)
 
 
@@ -63,7 +63,7 @@ def task_from_file(path: Path) -> Task:
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
-        raise UserError(f"--task-file {path}: running it failed with {described(error)}.") from error
+        raise UserError(f"--task-file {path}: running it failed with {format_error(error)}.") from error
     try:
         return _as_task(_only_task_class(module, path), str(path))
     except TaskError as error:
@@ -111,7 +111,7 @@ def _instance(kind: type[Task], origin: str) -> Task:
     try:
         return kind()
     except Exception as error:  # someone else's code
-        raise TaskError(f"{origin}: making the task {kind.__name__} failed with {described(error)}.") from error
+        raise TaskError(f"{origin}: making the task {kind.__name__} failed with {format_error(error)}.") from error
 
 
 def _lm_eval_task() -> type[Any]:

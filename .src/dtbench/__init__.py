@@ -1,3 +1,84 @@
-"""dtbench: how well does a large audio-language model reason about what it hears?"""
+"""dtbench: how well does a large audio-language model reason about what it hears?
+
+Import what you build on from here: `from dtbench import Sample, Task, extract`. A name is loaded when it is first used.
+"""
+
+TYPE_CHECKING = False  # as typing has it, whose import would cost a few milliseconds
+if TYPE_CHECKING:
+    from dtbench.harness.core.errors import DataError, DtbenchError, MachineryError, ModelError, TaskError, UserError
+    from dtbench.harness.core.model import Model
+    from dtbench.harness.core.schema import (
+        Clip,
+        Dataset,
+        NoClip,
+        Official,
+        OptionLogprobs,
+        Prompt,
+        Response,
+        Sample,
+        Score,
+    )
+    from dtbench.harness.core.task import Column, Grouping, Task
+    from dtbench.harness.extract.answer import extract
+    from dtbench.harness.extract.extraction import Extraction
 
 __version__ = "0.1.0"
+
+_PUBLIC = {
+    "harness.core.errors": ("DataError", "DtbenchError", "MachineryError", "ModelError", "TaskError", "UserError"),
+    "harness.core.model": ("Model",),
+    "harness.core.schema": (
+        "Clip",
+        "Dataset",
+        "NoClip",
+        "Official",
+        "OptionLogprobs",
+        "Prompt",
+        "Response",
+        "Sample",
+        "Score",
+    ),
+    "harness.core.task": ("Column", "Grouping", "Task"),
+    "harness.extract.answer": ("extract",),
+    "harness.extract.extraction": ("Extraction",),
+}
+_MODULE_OF = {name: module for module, names in _PUBLIC.items() for name in names}
+
+__all__ = [
+    "Clip",
+    "Column",
+    "DataError",
+    "Dataset",
+    "DtbenchError",
+    "Extraction",
+    "Grouping",
+    "MachineryError",
+    "Model",
+    "ModelError",
+    "NoClip",
+    "Official",
+    "OptionLogprobs",
+    "Prompt",
+    "Response",
+    "Sample",
+    "Score",
+    "Task",
+    "TaskError",
+    "UserError",
+    "extract",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name from the module that defines it."""
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = globals()[name] = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    """Every public name, loaded or not."""
+    return sorted({*globals(), *__all__})

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from dtbench.harness.audio.mp3 import counted_samples
-from dtbench.harness.audio.sound import Sound
+from dtbench.harness.audio.sound import DecodedSound
 from dtbench.harness.core.errors import DataError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ _AS_INT16 = ("PCM_16", "PCM_S8", "PCM_U8")
 class Decoded(NamedTuple):
     """What was asked for of a clip."""
 
-    sound: Sound
+    sound: DecodedSound
     mono: Mono | PCM
     """The mean of the channels in the spans asked for, float32 from -1 to 1, the caller's own; one channel of 16 bits
     stays as it is."""
@@ -53,7 +53,7 @@ class _Underestimated(Exception):
     """libsndfile takes an MP3 for shorter than it is, and would stop there in silence."""
 
 
-def decode(descriptor: int, name: str, spans: Callable[[Sound], Sequence[range]]) -> Decoded:
+def decode(descriptor: int, name: str, spans: Callable[[DecodedSound], Sequence[range]]) -> Decoded:
     """Decode a clip to its end and keep the spans of it; what is not sound from end to end is a DataError."""
     head, size = os.pread(descriptor, 16, 0), os.fstat(descriptor).st_size
     if not size:
@@ -78,7 +78,7 @@ def decode(descriptor: int, name: str, spans: Callable[[Sound], Sequence[range]]
 
 
 @contextmanager
-def _opened(descriptor: int, head: bytes, name: str) -> Iterator[Sound]:
+def _opened(descriptor: int, head: bytes, name: str) -> Iterator[DecodedSound]:
     """The sound of a clip; whatever is wrong with it, now or while it is decoded, is a DataError."""
     import soundfile
 
@@ -88,13 +88,13 @@ def _opened(descriptor: int, head: bytes, name: str) -> Iterator[Sound]:
             # soundfile seeks after each block where it can: slow, and an end to streamed FLAC, whose length is unknown.
             file.seekable = lambda: False
             promised = _promised(file, descriptor)
-            yield Sound(file.samplerate, file.channels, file.format, promised, _blocks(file))
+            yield DecodedSound(file.samplerate, file.channels, file.format, promised, _blocks(file))
     except soundfile.LibsndfileError as error:
         reason = " ".join(error.error_string.split()).rstrip(".")
         raise DataError(f"{name}: the clip does not decode: {reason} (it begins with {head[:4]!r}).") from None
 
 
-def _gathered(sound: Sound, spans: Sequence[range], name: str) -> Decoded:
+def _gathered(sound: DecodedSound, spans: Sequence[range], name: str) -> Decoded:
     """Decode to the end, and keep the frames of the spans; what is not sound throughout is a DataError."""
     import numpy
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from dtbench.harness.audio.sound import Sound
+from dtbench.harness.audio.sound import DecodedSound
 from dtbench.harness.core.errors import DataError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _SLACK = 3 * 2048
 
 
 @contextmanager
-def opened_by_ffmpeg(descriptor: int, container: str, name: str) -> Iterator[Sound]:
+def opened_by_ffmpeg(descriptor: int, container: str, name: str) -> Iterator[DecodedSound]:
     """The sound of a clip in a container that FFmpeg knows by this name; whatever is wrong with it is a DataError."""
     try:
         import av
@@ -41,7 +41,7 @@ def opened_by_ffmpeg(descriptor: int, container: str, name: str) -> Iterator[Sou
             raise DataError(f"{name}: the clip does not decode: {reason} (FFmpeg, as {container}).") from None
 
 
-def _sound(media: Any, container: str, name: str) -> Sound:
+def _sound(media: Any, container: str, name: str) -> DecodedSound:
     """The first audio stream, as its first frame is: containers are wrong about the rate of HE-AAC."""
     stream = media.streams.audio[0]
     if stream.codec_context is None:  # PyAV before 18 dies of it
@@ -54,7 +54,9 @@ def _sound(media: Any, container: str, name: str) -> Sound:
     promised = 0
     if container == "mp4" and stream.duration and stream.time_base:
         promised = max(0, int(stream.duration * stream.time_base * first.sample_rate) - _SLACK)
-    return Sound(first.sample_rate, first.layout.nb_channels, stream.codec_context.name.upper(), promised, blocks)
+    return DecodedSound(
+        first.sample_rate, first.layout.nb_channels, stream.codec_context.name.upper(), promised, blocks
+    )
 
 
 def _blocks(frames: Iterator[Any], name: str) -> Iterator[Block]:

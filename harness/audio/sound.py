@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
+class DecodedSound:
     """A clip being decoded from its beginning to its end."""
 
     rate: int

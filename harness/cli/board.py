@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dtbench.harness.cli.options import AsJson
-from dtbench.harness.core.errors import UserError, printable
+from dtbench.harness.core.errors import UserError, one_line
 
 if TYPE_CHECKING:
     from dtbench.results.board import Board, Entry
@@ -89,13 +89,13 @@ def _markdown_lines(boards: Sequence[Board]) -> Iterator[str]:
 def _cells(entry: Entry) -> tuple[str, ...]:
     return (
         "" if entry.rank is None else str(entry.rank),
-        printable(entry.model),
+        one_line(entry.model),
         f"{entry.score:.2f}",
         f"{entry.low:.1f} to {entry.high:.1f}",
         "" if entry.rubrics is None else f"{entry.rubrics:.2f}",
-        printable(entry.source),
+        one_line(entry.source),
         entry.date,
-        printable(entry.why_not),
+        one_line(entry.why_not),
     )
 
 

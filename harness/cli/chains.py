@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dtbench.harness.cli.options import AsJson, ModelOptions, pairs
-from dtbench.harness.core.errors import UserError, printable
+from dtbench.harness.core.errors import UserError, one_line
 
 if TYPE_CHECKING:
     from dtbench.harness.core.model import Model
@@ -53,14 +53,14 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
     as_json: AsJson = False,
 ) -> None:
     """Write what each row lacks, check it, keep what is turned away; run again, it goes on where it stopped."""
-    from dtbench.training.chains.session import Wish, hold
+    from dtbench.training.chains.session import ChainsOptions, write_chains
 
     where = {
         "caption": (captioner, captioner_model),
         "question": (writer, writer_model),
         "chain": (reasoner, reasoner_model) if reasoner else (writer, writer_model),
     }
-    wish = Wish(
+    wish = ChainsOptions(
         data=data,
         out=out,
         limit=limit,
@@ -73,9 +73,9 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
 
     def say(text: str) -> None:
         if not as_json:
-            typer.echo(printable(text), err=True)
+            typer.echo(one_line(text), err=True)
 
-    outcome = hold(wish, lambda step: _reached(step, *where[step], options), say)
+    outcome = write_chains(wish, lambda step: _reached(step, *where[step], options), say)
     if as_json:
         typer.echo(json.dumps(outcome.report))
     else:
@@ -84,16 +84,16 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
 
 
 def _reached(step: str, url: str | None, name: str | None, options: list[str] | None) -> Model:
-    from dtbench.harness.core.arguments import arguments
+    from dtbench.harness.core.arguments import parse_arguments
     from dtbench.models.endpoint.server import Server
-    from dtbench.models.endpoint.settings import Settings
+    from dtbench.models.endpoint.settings import EndpointSettings
 
     option = STEP_OF[step]
     if url is None or "://" not in url:
         said = f"--{option} is missing" if url is None else f"--{option} {url}: this is no URL"
         raise UserError(f"{said}: rows lack a {step}; name an endpoint, such as http://localhost:8000/v1.")
-    given = arguments(Settings, pairs(options or []), f"a {option}", besides=("model",))
-    return Server.reached(url, Settings(**{**given, "model": name}))
+    given = parse_arguments(EndpointSettings, pairs(options or []), f"a {option}", besides=("model",))
+    return Server.reached(url, EndpointSettings(**{**given, "model": name}))
 
 
 def _print(report: Mapping[str, Any]) -> None:
@@ -102,7 +102,7 @@ def _print(report: Mapping[str, Any]) -> None:
         f"failed {report['failed']}, missing {report['missing']}"
     )
     for why, count in report["rejected_why"].items():
-        typer.echo(printable(f"rejected {count:>6}   {why}"))
+        typer.echo(one_line(f"rejected {count:>6}   {why}"))
     for step, tokens in report["tokens"].items():
         typer.echo(f"{step:<9} {', '.join(f'{count:,} {name}' for name, count in tokens.items())}")
-    typer.echo(printable(f"rows {report['rows']} ({report['status']})"))
+    typer.echo(one_line(f"rows {report['rows']} ({report['status']})"))

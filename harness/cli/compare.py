@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from dtbench.harness.cli.options import AsJson
-from dtbench.harness.core.errors import UserError, nearest, printable
+from dtbench.harness.core.errors import UserError, did_you_mean, one_line
 
 Runs = Annotated[list[Path] | None, typer.Argument(metavar="A B [...]", help="Folders of runs; A is the baseline.")]
 Only = Annotated[str | None, typer.Option("--task", metavar="NAME", help="Only this task of theirs.")]
@@ -51,7 +51,7 @@ def join_all(before: Any, after: Any, only: str | None, score: str) -> list[Any]
     from dtbench.harness.compare.paired import SCORES, joined
 
     if score not in SCORES:
-        raise UserError(f"--score {score}: unknown. {nearest(score, SCORES)}")
+        raise UserError(f"--score {score}: unknown. {did_you_mean(score, SCORES)}")
     here, there = (list(run.info.get("tasks", {})) for run in (before, after))
     shared = [name for name in here if name in there and only in {None, name}]
     if not shared:
@@ -62,11 +62,11 @@ def join_all(before: Any, after: Any, only: str | None, score: str) -> list[Any]
 
 def _print(one: Mapping[str, Any], flips: int, *, power: bool) -> None:
     for line in _lines(one, power=power):
-        typer.echo(printable(line))
+        typer.echo(one_line(line))
     _print_groups(one["groups"])
     for title, changed in (("better", one["gained"]), ("worse", one["lost"])):
         for flip in changed[:flips]:
-            typer.echo(printable(f"{title:<10}{flip['id']}: {_said(flip['before'])} -> {_said(flip['after'])}"))
+            typer.echo(one_line(f"{title:<10}{flip['id']}: {_said(flip['before'])} -> {_said(flip['after'])}"))
         if len(changed) > flips:
             typer.echo(f"{title:<10}and {len(changed) - flips} more (--flips, or --json for all)")
 

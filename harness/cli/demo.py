@@ -26,18 +26,18 @@ def command(out: Out = None, backend: Backend = None) -> None:
     fresh one.
     """
     from dtbench.harness.cli.tables import print_summary
-    from dtbench.harness.run.session import Request, hold_each
+    from dtbench.harness.run.session import RunRequest, run_many
     from dtbench.models.backends import chosen_backend
 
     engine = chosen_backend(NAME, backend)
     folder = out or RUN.with_name(f"{RUN.name}-{engine}")
     shuffled = (folder / "audio-shuffle").is_dir()
     runs = [
-        Request(model=NAME, backend=engine, tasks=[NAME], out=folder, audio=audio, options={})
+        RunRequest(model=NAME, backend=engine, tasks=[NAME], out=folder, audio=audio, options={})
         for audio in ("clip", "shuffle")
     ]
     typer.echo(_begin(engine, folder, again=shuffled))
-    for outcome, title in zip(hold_each(runs, quiet=False), (_HEARD, _UNHEARD), strict=False):
+    for outcome, title in zip(run_many(runs, quiet=False), (_HEARD, _UNHEARD), strict=False):
         typer.echo(f"\n{title}")
         for summary in outcome.summaries:
             print_summary(summary)
@@ -50,10 +50,10 @@ def command(out: Out = None, backend: Backend = None) -> None:
 
 def _report(folder: Path) -> Path:
     from dtbench.harness.cli.score_run import stored_task
-    from dtbench.harness.report.make import Wish, make
+    from dtbench.harness.report.make import ReportOptions, make
 
     return make(
-        Wish(
+        ReportOptions(
             run=folder,
             against=None,
             out=None,

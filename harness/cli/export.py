@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dtbench.harness.cli.options import AsJson, TaskFile, TaskName
-from dtbench.harness.core.errors import DtbenchError, UserError, printable
+from dtbench.harness.core.errors import DtbenchError, UserError, one_line
 
 if TYPE_CHECKING:
     from dtbench.harness.core.schema import Dataset
     from dtbench.harness.core.task import Task
-    from dtbench.harness.export.check import Checked
-    from dtbench.harness.export.formats import Format
-    from dtbench.harness.export.lm_eval import Where
-    from dtbench.harness.export.make import Made
+    from dtbench.harness.export.check import FileCheck
+    from dtbench.harness.export.formats import SubmissionFormat
+    from dtbench.harness.export.lm_eval import LmEvalExport
+    from dtbench.harness.export.make import ExportedFile
 
 Run = Annotated[Path | None, typer.Argument(metavar="[RUN]", help="A run's folder.")]
 FormatName = Annotated[
@@ -51,12 +51,12 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
 ) -> None:
     """Write a run's answers as a board reads them, with a manifest beside it, or check such a file."""
     from dtbench.harness.export.formats import FORMATS, format_of
-    from dtbench.harness.export.lm_eval import Where
+    from dtbench.harness.export.lm_eval import LmEvalExport
 
     if format_ is None:
         raise UserError(f"--format is missing: one of {', '.join(FORMATS)}, {LM_EVAL}.")
     if format_ == LM_EVAL:
-        _lm_eval(run, task, task_file, Where(out, data_dir, sample), as_json=as_json)
+        _lm_eval(run, task, task_file, LmEvalExport(out, data_dir, sample), as_json=as_json)
         return
     kind = format_of(format_)
     if (run is None) == (check is None):
@@ -68,17 +68,17 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
         _check(check, kind, _task(kind, task, task_file), data_dir, as_json=as_json)
         return
     from dtbench.harness.cli.score_run import stored_task
-    from dtbench.harness.export.make import Wish, make
+    from dtbench.harness.export.make import ExportOptions, make
     from dtbench.harness.store.run_folder import StoredRun
 
     assert run is not None
     stored = StoredRun.open(run)
     part = stored_task(stored, _named(stored.info.get("tasks", {}), kind, task, run), task_file)
-    wish = Wish(kind=kind, sample=sample, data_dir=data_dir, out=out, truncate=truncate, incomplete=incomplete)
+    wish = ExportOptions(kind=kind, sample=sample, data_dir=data_dir, out=out, truncate=truncate, incomplete=incomplete)
     _print_made(make(stored, part, wish), as_json=as_json)
 
 
-def _lm_eval(run: Path | None, task: str | None, task_file: Path | None, where: Where, *, as_json: bool) -> None:
+def _lm_eval(run: Path | None, task: str | None, task_file: Path | None, where: LmEvalExport, *, as_json: bool) -> None:
     from dtbench.harness.cli.score_run import stored_task
     from dtbench.harness.export.lm_eval import write_lm_eval
     from dtbench.harness.store.run_folder import StoredRun
@@ -93,10 +93,10 @@ def _lm_eval(run: Path | None, task: str | None, task_file: Path | None, where: 
     if as_json:
         typer.echo(json.dumps({"format": LM_EVAL, "path": str(folder), "tasks": names}))
     else:
-        typer.echo(f"wrote {printable(str(folder))}: results and samples of {', '.join(names)}")
+        typer.echo(f"wrote {one_line(str(folder))}: results and samples of {', '.join(names)}")
 
 
-def _named(there: Mapping[str, Any], kind: Format, wanted: str | None, run: Path) -> str:
+def _named(there: Mapping[str, Any], kind: SubmissionFormat, wanted: str | None, run: Path) -> str:
     """Which task of the run is exported."""
     names = [wanted] if wanted else [name for name in there if name == kind.task or (kind.any_task and len(there) == 1)]
     if len(names) != 1 or names[0] not in there:
@@ -107,7 +107,7 @@ def _named(there: Mapping[str, Any], kind: Format, wanted: str | None, run: Path
     return names[0]
 
 
-def _task(kind: Format, name: str | None, file: Path | None) -> Task:
+def _task(kind: SubmissionFormat, name: str | None, file: Path | None) -> Task:
     from dtbench.tasks import registry as task_registry
 
     task = task_registry.task(name or kind.task) if file is None else task_registry.task_from_file(file)
@@ -116,7 +116,7 @@ def _task(kind: Format, name: str | None, file: Path | None) -> Task:
     return task
 
 
-def _check(file: Path, kind: Format, task: Task, data_dir: Path | None, *, as_json: bool) -> None:
+def _check(file: Path, kind: SubmissionFormat, task: Task, data_dir: Path | None, *, as_json: bool) -> None:
     from dtbench.harness.export.check import check, read
 
     checked = check(read(file), kind, task, _data(task, data_dir))
@@ -140,7 +140,7 @@ def _data(task: Task, data_dir: Path | None) -> Dataset | None:
         return None
 
 
-def _print_checked(file: Path, kind: Format, checked: Checked) -> None:
+def _print_checked(file: Path, kind: SubmissionFormat, checked: FileCheck) -> None:
     for problem in checked.problems:
         typer.echo(f"problem  {problem}")
     for note in checked.notes:
@@ -151,10 +151,10 @@ def _print_checked(file: Path, kind: Format, checked: Checked) -> None:
         typer.echo(f"strict   {report.strict.accuracy:.2%} ({report.strict.correct} of {report.strict.n})")
     count = len(checked.problems)
     verdict = "would be taken" if not count else f"would not be taken: {count} problem{'s' if count > 1 else ''}"
-    typer.echo(f"{printable(str(file))}: {checked.records} records, as {kind.name} it {verdict}")
+    typer.echo(f"{one_line(str(file))}: {checked.records} records, as {kind.name} it {verdict}")
 
 
-def _print_made(made: Made, *, as_json: bool) -> None:
+def _print_made(made: ExportedFile, *, as_json: bool) -> None:
     about = made.about
     if as_json:
         typer.echo(json.dumps({"path": str(made.file), "manifest": str(made.manifest), **about}))
@@ -162,11 +162,11 @@ def _print_made(made: Made, *, as_json: bool) -> None:
     states = [f"{about[state]} {state}" for state in ("answered", "unanswered", "failed", "missing") if about[state]]
     typer.echo(f"{about['records']} records: {', '.join(states)}")
     for note in _told(about):
-        typer.echo(f"note     {printable(note)}")
+        typer.echo(f"note     {one_line(note)}")
     if about["score"] is not None:
         official = about["score"]["official"]
         typer.echo(f"official {official['accuracy']:.2%} ({official['correct']} of {official['counted']} counted)")
-    typer.echo(f"wrote {printable(str(made.file))}, and how it was made in {printable(made.manifest.name)}")
+    typer.echo(f"wrote {one_line(str(made.file))}, and how it was made in {one_line(made.manifest.name)}")
 
 
 def _told(about: Mapping[str, Any]) -> Sequence[str]:

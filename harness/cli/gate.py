@@ -10,7 +10,7 @@ import typer
 
 from dtbench.harness.cli.compare import Only, ScoreName, join_all
 from dtbench.harness.cli.options import AsJson
-from dtbench.harness.core.errors import UserError, nearest, printable
+from dtbench.harness.core.errors import UserError, did_you_mean, one_line
 
 Baseline = Annotated[Path | None, typer.Option("--baseline", metavar="A", help="The run to hold against.")]
 Candidate = Annotated[Path | None, typer.Option("--candidate", metavar="B", help="The run that is to pass.")]
@@ -67,7 +67,7 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
         typer.echo(json.dumps({"verdict": verdict, "results": gates.as_json(results)}))
     else:
         for one in results:
-            typer.echo(printable(f"{one.verdict:<10}{one.name}: {sentence(one)}"))
+            typer.echo(one_line(f"{one.verdict:<10}{one.name}: {sentence(one)}"))
     wished = {"pass": 0, "fail": 1}
     code = wished[undecided] if undecided is not None and verdict == "undecided" else gates.EXIT[verdict]
     raise typer.Exit(code)
@@ -88,12 +88,12 @@ def _named(part: object, groups: list[str], parts: list[object]) -> list[str]:
     everywhere = sorted(set().union(*known.values()))
     for group in groups:
         if group not in everywhere:
-            raise UserError(f"--group {group}: there is no such group. {nearest(group, everywhere)}")
+            raise UserError(f"--group {group}: there is no such group. {did_you_mean(group, everywhere)}")
     return [group for group in groups if group in known[id(part)]]
 
 
 def _groups(part: object) -> set[str]:
-    from dtbench.harness.compare.paired import Joined
+    from dtbench.harness.compare.paired import PairedRuns
 
-    assert isinstance(part, Joined)
+    assert isinstance(part, PairedRuns)
     return {f"{heading}={value}" for one in part.questions for heading, value in one.groups}

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from dtbench.harness.cli.options import AsJson, ModelOptions, TaskFile, TaskName, pairs
-from dtbench.harness.core.errors import UserError, printable
+from dtbench.harness.core.errors import UserError, one_line
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")]
 JudgeName = Annotated[str | None, typer.Option("--model", metavar="JUDGE", help="The judge's name at the endpoint.")]
@@ -54,9 +54,9 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
 ) -> None:
     """Ask a judge of each right answer's chain which criteria it meets; run again, it goes on where it stopped."""
     from dtbench.harness.cli.score_run import stored_task
-    from dtbench.harness.judge.plan import How
+    from dtbench.harness.judge.plan import JudgeSettings
     from dtbench.harness.judge.price import price_of, what_it_takes
-    from dtbench.harness.judge.session import Wish, foreseen, hold
+    from dtbench.harness.judge.session import JudgeOptions, foreseen, run_judge
     from dtbench.harness.judge.wording import OURS, read_wording
     from dtbench.harness.store.run_folder import StoredRun
 
@@ -65,9 +65,9 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
     stored = StoredRun.open(run)
     part = stored_task(stored, _named(list(stored.info.get("tasks", {})), task, run), task_file)
     wording = OURS if prompt is None else read_wording(prompt)
-    how = How(wording=wording, calls=calls, seed=seed, sample=sample, limit=limit)
+    how = JudgeSettings(wording=wording, calls=calls, seed=seed, sample=sample, limit=limit)
     prices = None if price is None else price_of(price)
-    wish = Wish(how=how, concurrency=concurrency, data_dir=data_dir, out=out, calibrate=calibrate, price=prices)
+    wish = JudgeOptions(how=how, concurrency=concurrency, data_dir=data_dir, out=out, calibrate=calibrate, price=prices)
     judge = _judge(model, base_url, options)
     if estimate:
         about = foreseen(stored, part, judge, wish)
@@ -77,9 +77,9 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
 
     def say(line: str) -> None:
         if not as_json:
-            typer.echo(printable(line), err=True)
+            typer.echo(one_line(line), err=True)
 
-    outcome = hold(stored, part, judge, wish, say)
+    outcome = run_judge(stored, part, judge, wish, say)
     if as_json:
         typer.echo(json.dumps(outcome.summary))
     else:
@@ -98,16 +98,16 @@ def _named(there: list[str], wanted: str | None, run: Path) -> str:
 
 def _judge(model: str | None, base_url: str | None, options: list[str] | None) -> Any:
     """The endpoint, asked at temperature 0 unless -M says otherwise."""
-    from dtbench.harness.core.arguments import arguments
+    from dtbench.harness.core.arguments import parse_arguments
     from dtbench.models.endpoint.server import Server
-    from dtbench.models.endpoint.settings import Settings
+    from dtbench.models.endpoint.settings import EndpointSettings
 
     if base_url is None:
         raise UserError("--base-url is missing: name the judge's endpoint, such as http://localhost:8000/v1.")
     if "://" not in base_url:
         raise UserError(f"--base-url {base_url}: a URL is expected, such as http://localhost:8000/v1.")
-    given = arguments(Settings, pairs(options or []), "a judge")
-    return Server.reached(base_url, Settings(**{"temperature": 0.0, "model": model, **given}))
+    given = parse_arguments(EndpointSettings, pairs(options or []), "a judge")
+    return Server.reached(base_url, EndpointSettings(**{"temperature": 0.0, "model": model, **given}))
 
 
 def _print(summary: Mapping[str, Any], folder: Path) -> None:
@@ -115,10 +115,10 @@ def _print(summary: Mapping[str, Any], folder: Path) -> None:
 
     lines = _calibration(summary) if "kinds" in summary else _marks(summary)
     for line in lines:
-        typer.echo(printable(line))
+        typer.echo(one_line(line))
     told = ", ".join(f"{count:,} {name}" for name, count in summary["tokens"].items())
-    typer.echo(f"cost         {printable(told) or 'the judge told no tokens'}{at_prices(summary)}")
-    typer.echo(f"judge {printable(str(folder))} ({summary['status']})")
+    typer.echo(f"cost         {one_line(told) or 'the judge told no tokens'}{at_prices(summary)}")
+    typer.echo(f"judge {one_line(str(folder))} ({summary['status']})")
 
 
 def _marks(summary: Mapping[str, Any]) -> Iterator[str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import typer
 
-from dtbench.harness.core.errors import printable
+from dtbench.harness.core.errors import one_line
 
 
 def say(message: str) -> None:
     """One line on stderr, whatever the names and values in the message hold."""
-    typer.echo(printable(f"dtbench: {message}"), err=True)
+    typer.echo(one_line(f"dtbench: {message}"), err=True)

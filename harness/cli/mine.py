@@ -10,7 +10,7 @@ import typer
 
 from dtbench.harness.cli.options import AsJson, ModelOptions, pairs
 from dtbench.harness.cli.run import Backend, Budget, Concurrency, ModelName, PromptFile, Rule, Seed
-from dtbench.harness.core.errors import printable
+from dtbench.harness.core.errors import one_line
 
 if TYPE_CHECKING:
     from dtbench.training.data.select import Mined
@@ -52,10 +52,10 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
 ) -> None:
     """Ask each question K times, and keep the rows whose right answers lie in the band."""
     from dtbench.harness.cli.run import named
-    from dtbench.harness.run.session import Request
-    from dtbench.training.data.mine import Wish, hold
+    from dtbench.harness.run.session import RunRequest
+    from dtbench.training.data.mine import MiningOptions, mine
 
-    request = Request(
+    request = RunRequest(
         model=named(model),
         tasks=(),
         out=out / "run",
@@ -70,15 +70,15 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
         rule=long_clips,
         max_failed=max_failed,
     )
-    outcome = hold(Wish(data, out, band, against, data_dir), request, quiet=as_json)
+    outcome = mine(MiningOptions(data, out, band, against, data_dir), request, quiet=as_json)
     if as_json:
         typer.echo(json.dumps(outcome.as_json()))
     else:
         for line in outcome.checked:
-            typer.echo(printable(line), err=True)
+            typer.echo(one_line(line), err=True)
         if outcome.mined is not None:
             _print(outcome.mined)
-        typer.echo(printable(outcome.told()))
+        typer.echo(one_line(outcome.told()))
     raise typer.Exit(outcome.exit_code)
 
 
@@ -99,4 +99,4 @@ def _print(mined: Mined) -> None:
     rates = ", ".join(f"{right}: {mined.rates[right]}" for right in range(mined.answers + 1))
     typer.echo(f"right of {mined.answers}   {rates}")
     for note in mined.notes():
-        typer.echo(f"note: {printable(note)}")
+        typer.echo(f"note: {one_line(note)}")

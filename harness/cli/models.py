@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from dtbench.harness.cli.options import AsJson
-from dtbench.harness.core.errors import UserError, nearest, printable
+from dtbench.harness.core.errors import UserError, did_you_mean, one_line
 from dtbench.models.checkpoints import families
 from dtbench.models.checkpoints.families import Family
 
@@ -28,7 +28,7 @@ def command(name: Name = None, as_json: AsJson = False) -> None:
         typer.echo("Without weights: random, first, majority, echo-gold, replay. All of one: `dtbench models NAME`.")
     else:
         for family in chosen:
-            typer.echo("\n".join(map(printable, _whole(family))))
+            typer.echo("\n".join(map(one_line, _whole(family))))
 
 
 def _chosen(name: str | None) -> Sequence[Family]:
@@ -37,7 +37,7 @@ def _chosen(name: str | None) -> Sequence[Family]:
     if name.endswith(".toml"):
         return list(families.read(Path(name)).values())
     if name not in families.known():
-        raise UserError(f"unknown family {name!r}. {nearest(name, families.known())}")
+        raise UserError(f"unknown family {name!r}. {did_you_mean(name, families.known())}")
     return [families.known()[name]]
 
 
@@ -59,14 +59,14 @@ def _print_table(chosen: Sequence[Family]) -> None:
 
 
 def _lines(family: Family) -> Iterator[str]:
-    yield printable(family.title)
+    yield one_line(family.title)
     where = family.url or family.checkpoint or family.hub_id
     if where:
-        yield printable(where)
+        yield one_line(where)
     yield f"runs with {' or '.join(family.backends)}"
     if family.thinking:
-        yield printable(f"thinking: {family.thinking}")
-    yield printable(f"run here: {family.proven or 'no'}")
+        yield one_line(f"thinking: {family.thinking}")
+    yield one_line(f"run here: {family.proven or 'no'}")
 
 
 def _limit(family: Family) -> str:

@@ -10,7 +10,7 @@ import typer
 
 from dtbench.harness.cli.messages import say
 from dtbench.harness.cli.options import AsJson, TaskFile
-from dtbench.harness.core.errors import UserError, printable
+from dtbench.harness.core.errors import UserError, one_line
 
 Runs = Annotated[
     list[Path] | None, typer.Argument(metavar="RUN [RUN2]", help="A run's folder, a second one, or a training run's.")
@@ -30,12 +30,12 @@ def command(
 ) -> None:
     """Write one HTML file with scores, charts and every answer; it opens from disk, without a network."""
     from dtbench.harness.cli.score_run import stored_task
-    from dtbench.harness.report.make import Wish, make
+    from dtbench.harness.report.make import ReportOptions, make
 
     if not runs or len(runs) > 2:
         raise UserError("report takes the folder of a run, of two runs, or of a training run.")
     made = make(
-        Wish(
+        ReportOptions(
             run=runs[0],
             against=runs[1] if len(runs) > 1 else None,
             out=out,
@@ -49,6 +49,6 @@ def command(
         typer.echo(json.dumps(told))
         return
     size = f"{made.size / 1e6:.1f} MB"
-    typer.echo(printable(f"report {made.path} ({size}, {made.questions} questions, {made.clips} clips)"))
+    typer.echo(one_line(f"report {made.path} ({size}, {made.questions} questions, {made.clips} clips)"))
     for note in made.notes:
         say(note)

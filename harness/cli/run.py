@@ -13,7 +13,7 @@ from dtbench.harness.cli.options import AsJson, ModelOptions, TaskFile, pairs
 from dtbench.harness.core.errors import UserError
 
 if TYPE_CHECKING:
-    from dtbench.harness.run.session import Outcome
+    from dtbench.harness.run.session import RunResult
 
 ModelName = Annotated[
     str | None,
@@ -91,10 +91,10 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
 ) -> None:
     """Ask a model the questions of benchmarks; run again, it goes on where it stopped."""
     from dtbench.harness.export.trackers.call import FAILED, log_all, loggers
-    from dtbench.harness.run.session import Request, hold
+    from dtbench.harness.run.session import RunRequest, run
     from dtbench.harness.store.run_folder import StoredRun
 
-    request = Request(
+    request = RunRequest(
         model=named(model),
         tasks=_names(tasks, task_file),
         task_file=task_file,
@@ -116,7 +116,7 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
         track=track,
     )
     wanted = loggers(log or [])
-    outcome = hold(request, quiet=as_json)
+    outcome = run(request, quiet=as_json)
     unlogged = log_all(wanted, outcome.as_json(), StoredRun.open(outcome.folder)) if wanted else []
     _print(outcome, as_json=as_json)
     for note in (*outcome.notes, *unlogged):
@@ -124,7 +124,7 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
     raise typer.Exit(outcome.exit_code or (FAILED if unlogged else 0))
 
 
-def _print(outcome: Outcome, *, as_json: bool) -> None:
+def _print(outcome: RunResult, *, as_json: bool) -> None:
     from dtbench.harness.cli.tables import print_summary
 
     if as_json:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dtbench.harness.cli.options import AsJson, TaskFile, TaskName, chosen_task
-from dtbench.harness.cli.score_run import Wish, print_scored, score_again, write_summaries
-from dtbench.harness.core.errors import MachineryError, UserError, printable
+from dtbench.harness.cli.score_run import RescoreOptions, print_scored, score_again, write_summaries
+from dtbench.harness.core.errors import MachineryError, UserError, one_line
 
 if TYPE_CHECKING:
     from dtbench.harness.core.task import Task
-    from dtbench.harness.score.prediction_file import Count, Report
+    from dtbench.harness.score.prediction_file import Count, PredictionScores
 
 Run = Annotated[
     Path | None, typer.Argument(metavar="[RUN]", help="A run's folder, scored again from what is stored in it.")
@@ -55,9 +55,9 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
     if run is not None:
         _refuse_with_run("--predictions", predictions)
         _refuse_with_run("--metadata", metadata)
-        _score_run(Wish(run, task, task_file, scorer, data_dir), rows, as_json=as_json, write=write)
+        _score_run(RescoreOptions(run, task, task_file, scorer, data_dir), rows, as_json=as_json, write=write)
         return
-    from dtbench.harness.score.prediction_file import tally
+    from dtbench.harness.score.prediction_file import score_predictions
     from dtbench.harness.score.predictions import read_predictions
 
     chosen = chosen_task(task, task_file)
@@ -67,7 +67,9 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
     if write or data_dir is not None:
         raise UserError(f"{'--write' if write else f'--data-dir {data_dir}'}: only the folder of a run takes this.")
     _refuse_overwriting(rows, predictions, metadata)
-    report = tally(chosen, version, read_predictions(chosen, predictions, metadata, allow_duplicates=allow_duplicates))
+    report = score_predictions(
+        chosen, version, read_predictions(chosen, predictions, metadata, allow_duplicates=allow_duplicates)
+    )
     if rows is not None:
         _write_rows(rows, (score.as_json() for score in report.rows))
     if as_json:
@@ -81,7 +83,7 @@ def _refuse_with_run(option: str, value: Path | None) -> None:
         raise UserError(f"{option} {value}: a run holds its own answers; name either RUN or --predictions.")
 
 
-def _score_run(wish: Wish, rows: Path | None, *, as_json: bool, write: bool) -> None:
+def _score_run(wish: RescoreOptions, rows: Path | None, *, as_json: bool, write: bool) -> None:
     _refuse_overwriting(rows, *wish.run.glob("*"))
     scored = score_again(wish, rows=rows is not None)
     if rows is not None:
@@ -122,7 +124,7 @@ def _write_rows(path: Path, scores: Iterable[Mapping[str, Any]]) -> None:
         ) from None
 
 
-def _print(report: Report) -> None:
+def _print(report: PredictionScores) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -137,9 +139,9 @@ def _print(report: Report) -> None:
     shown = report.task.decimals
     for grouping, counts in report.groups.items():
         table.add_section()
-        table.add_row(Text(printable(grouping.title)), style="bold")
+        table.add_row(Text(one_line(grouping.title)), style="bold")
         for value, count in counts.items():
-            table.add_row(Text(f"  {printable(value)}"), *_cells(count, shown))
+            table.add_row(Text(f"  {one_line(value)}"), *_cells(count, shown))
     table.add_section()
     table.add_row("Total", *_cells(report.total, shown))
     console.print(table)
@@ -151,13 +153,13 @@ def _cells(count: Count, shown: str) -> tuple[str, str, str]:
     return shown.format(count.accuracy), str(count.correct), str(count.counted)
 
 
-def _above(report: Report) -> Iterator[str]:
+def _above(report: PredictionScores) -> Iterator[str]:
     scorer = f", script of {report.scorer}" if len(report.task.scorers) > 1 else ""
     data = f", data {report.version}" if report.version else ""
-    yield printable(f"{report.task.name}{scorer}{data}: {report.strict.n} items")
+    yield one_line(f"{report.task.name}{scorer}{data}: {report.strict.n} items")
 
 
-def _below(report: Report) -> Iterator[str]:
+def _below(report: PredictionScores) -> Iterator[str]:
     strict = report.strict
     yield (
         f"strict       {strict.accuracy:.2%} ({strict.correct} of all {strict.n} items; "
@@ -167,4 +169,4 @@ def _below(report: Report) -> Iterator[str]:
     why = "; ".join(f"{count} {reason}" for reason, count in report.dropped.items())
     yield f"dropped      {sum(report.dropped.values())} from the official denominator{f': {why}' if why else ''}"
     for note in report.notes:
-        yield printable(f"note         {note}")
+        yield one_line(f"note         {note}")

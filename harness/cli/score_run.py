@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dtbench.harness.store.run_folder import StoredRun
 
 
-class Wish(NamedTuple):
+class RescoreOptions(NamedTuple):
     """What the user asked of a run folder."""
 
     run: Path
@@ -29,7 +29,7 @@ class Wish(NamedTuple):
     data_dir: Path | None
 
 
-def score_again(wish: Wish, *, rows: bool) -> list[Rescored]:
+def score_again(wish: RescoreOptions, *, rows: bool) -> list[Rescored]:
     """The tasks of a run, scored anew; with the lines of `--rows` where they are asked for."""
     from dtbench.harness.store.run_folder import StoredRun
 
@@ -65,7 +65,7 @@ def write_summaries(run: Path, scored: Sequence[Rescored]) -> None:
         lock.close()
 
 
-def _names(stored: StoredRun, wish: Wish) -> list[str]:
+def _names(stored: StoredRun, wish: RescoreOptions) -> list[str]:
     names = list(stored.info.get("tasks", {}))
     if not names:
         raise DataError(f"{stored.path / 'run.json'}: no task is named in it; it was changed since dtbench wrote it.")
@@ -76,8 +76,8 @@ def _names(stored: StoredRun, wish: Wish) -> list[str]:
     return [wish.only]
 
 
-def _scored(stored: StoredRun, name: str, wish: Wish, *, rows: bool) -> Rescored:
-    from dtbench.harness.score.related_runs import against_neighbours
+def _scored(stored: StoredRun, name: str, wish: RescoreOptions, *, rows: bool) -> Rescored:
+    from dtbench.harness.score.related_runs import compare_related
     from dtbench.harness.score.stored_run import find_data, rescore
 
     part = stored_task(stored, name, wish.task_file)
@@ -89,7 +89,7 @@ def _scored(stored: StoredRun, name: str, wish: Wish, *, rows: bool) -> Rescored
         )
     data = find_data(part, wish.data_dir)
     done = rescore(part, data, wish.scorer, rows=rows)
-    done.summary.update(against_neighbours(stored, name))
+    done.summary.update(compare_related(stored, name))
     if data is not None:
         done.summary.update(task.figures(part.records()))
     if torn := stored.torn.get(name):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dtbench.harness.cli.forced_table import forced_lines, reliability
-from dtbench.harness.core.errors import printable
+from dtbench.harness.core.errors import one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,7 +25,7 @@ def print_summary(summary: Summary, *, groups: bool = False) -> None:
     if groups:
         _print_groups(console, summary)
     for name, text in _lines(summary):
-        console.print(f"{name:<13}{printable(text)}", markup=False, soft_wrap=True)
+        console.print(f"{name:<13}{one_line(text)}", markup=False, soft_wrap=True)
     for line in reliability(summary):
         console.print(line, markup=False, soft_wrap=True)
 
@@ -41,7 +41,7 @@ def print_rows(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     for place, title in enumerate(titles):
         table.add_column(title, justify="right" if place else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(printable(cell) if cell.strip() else cell) for cell in row))
+        table.add_row(*(Text(one_line(cell) if cell.strip() else cell) for cell in row))
     Console(highlight=False).print(table)
 
 
@@ -54,7 +54,7 @@ def _title(summary: Summary) -> str:
     data = f", data {summary['data']}" if summary.get("data") else ""
     repeats = summary["repeats"]
     answers = f" ({repeats['k']} to each question)" if repeats else ""
-    return printable(f"{summary['task']}, script {summary['scorer']}{data}: {summary['n']} answers{answers}")
+    return one_line(f"{summary['task']}, script {summary['scorer']}{data}: {summary['n']} answers{answers}")
 
 
 def _print_paper(console: Console, summary: Summary) -> None:
@@ -66,7 +66,7 @@ def _print_paper(console: Console, summary: Summary) -> None:
     table.add_column("in %", no_wrap=True)
     for column in summary["paper"]:
         # A narrow column for each: the titles break where a word ends.
-        title = printable(column["column"]).replace(" ", "\n").replace("-", "-\n")
+        title = one_line(column["column"]).replace(" ", "\n").replace("-", "-\n")
         table.add_column(Text(title), justify="right", overflow="fold")
     for name in ("official", "strict"):
         table.add_row(name, *(percent(column[name]) for column in summary["paper"]))
@@ -85,11 +85,11 @@ def _print_groups(console: Console, summary: Summary) -> None:
         table.add_column(title, justify="right", no_wrap=True)
     for heading, official in summary["official"]["groups"].items():
         table.add_section()
-        table.add_row(Text(printable(heading)), style="bold")
+        table.add_row(Text(one_line(heading)), style="bold")
         for value, count in official.items():
             strict = summary["strict"]["groups"][heading][value]
             shown = (percent(count["accuracy"], 2), _or_none(count["correct"]), str(count["counted"]))
-            table.add_row(Text(f"  {printable(value)}"), *shown, percent(strict["accuracy"], 2), str(strict["n"]))
+            table.add_row(Text(f"  {one_line(value)}"), *shown, percent(strict["accuracy"], 2), str(strict["n"]))
     if table.row_count:
         console.print(table)
 

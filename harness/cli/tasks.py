@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from dtbench.harness.cli.options import AsJson, TaskFile, chosen_task
-from dtbench.harness.core.errors import DtbenchError, printable
+from dtbench.harness.core.errors import DtbenchError, one_line
 from dtbench.harness.core.task import Task
 from dtbench.tasks import registry as task_registry
 
@@ -33,7 +33,7 @@ def command(name: Name = None, task_file: TaskFile = None, lm_eval: LmEval = Fal
     else:
         _print(tasks)
         for unusable, why in broken.items():
-            typer.echo(printable(f"{unusable} cannot be used: {why}"))
+            typer.echo(one_line(f"{unusable} cannot be used: {why}"))
 
 
 def _for_lm_eval(names: str | None) -> str:
@@ -81,15 +81,15 @@ def _print(tasks: list[Task]) -> None:
     table.add_column("items", justify="right", no_wrap=True)
     for task in tasks:
         lines = Text("\n".join(_lines(task)))
-        table.add_row(Text(printable(task.name)), lines, f"{task.size:,}" if task.size else "?")
+        table.add_row(Text(one_line(task.name)), lines, f"{task.size:,}" if task.size else "?")
     Console(highlight=False).print(table)
 
 
 def _lines(task: Task) -> Iterator[str]:
     if task.title:
-        yield printable(task.title)
-    yield printable(f"prediction key {task.prediction_keys[0]}{f', licence {task.licence}' if task.licence else ''}")
+        yield one_line(task.title)
+    yield one_line(f"prediction key {task.prediction_keys[0]}{f', licence {task.licence}' if task.licence else ''}")
     if not task.answers_public:
         yield "answers withheld: no score here"
     elif len(task.scorers) > 1:
-        yield printable(f"versions of the script: {', '.join(task.scorers)}")
+        yield one_line(f"versions of the script: {', '.join(task.scorers)}")

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dtbench.harness.cli.options import AsJson
-from dtbench.harness.core.errors import UserError, printable
+from dtbench.harness.core.errors import UserError, one_line
 
 if TYPE_CHECKING:
     from dtbench.training.engines.contract import Command, Metrics
-    from dtbench.training.recipe.recipe import Recipe, Stage
+    from dtbench.training.recipe.recipe import Recipe, StageRecipe
 
 Spec = Annotated[str | None, typer.Argument(metavar="RECIPE", help="A recipe of dtbench, or a TOML file.")]
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="The run's folder; the same one resumes.")]
@@ -104,7 +104,7 @@ def _carry_out(recipe: Recipe, out: Path, engine: Path | None, reuse: Path | Non
     from dtbench.training.stages import state
     from dtbench.training.stages.layout import Layout
     from dtbench.training.stages.reuse import reuse as take
-    from dtbench.training.stages.stages import Course, job_of
+    from dtbench.training.stages.stages import TrainingRun, job_of
 
     beginning.check_rewards(recipe)
     layout = Layout(out.resolve())
@@ -122,7 +122,7 @@ def _carry_out(recipe: Recipe, out: Path, engine: Path | None, reuse: Path | Non
             say(line)
         opened.write()
         with terminable():
-            return Course(recipe, layout, place, opened, say, show).run()
+            return TrainingRun(recipe, layout, place, opened, say, show).run()
     finally:
         lock.close()
 
@@ -136,9 +136,9 @@ def _teller(*, quiet: bool) -> tuple[Any, Any]:
 
     def say(line: str) -> None:
         if not quiet:
-            typer.echo(printable(line), err=True)
+            typer.echo(one_line(line), err=True)
 
-    def show(stage: Stage, figures: Metrics) -> None:
+    def show(stage: StageRecipe, figures: Metrics) -> None:
         parts = [
             f"{name.removeprefix('reward/')} {figures[name]:.3f}" for name in figures if name.startswith("reward/")
         ]

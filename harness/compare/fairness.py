@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from dtbench.harness.core.errors import printable
+from dtbench.harness.core.errors import one_line
 
 _SHOWN = 80
 _OF_LOCAL = ("temperature", "top_p", "top_k", "min_p", "max_tokens", "repetition_penalty")
@@ -15,7 +15,7 @@ _IDLE = {"min_p": 0.0, "presence_penalty": 0.0, "frequency_penalty": 0.0, "n": 1
 """Without effect, and what holds where they are not set."""
 
 
-class Unfair(NamedTuple):
+class Confounder(NamedTuple):
     """A setting in which two runs differ."""
 
     name: str
@@ -27,15 +27,15 @@ class Unfair(NamedTuple):
         return f"{self.name}: {self.before} against {self.after}"
 
 
-def differences(before: Mapping[str, Any], after: Mapping[str, Any], task: str) -> list[Unfair]:
+def differences(before: Mapping[str, Any], after: Mapping[str, Any], task: str) -> list[Confounder]:
     """Those of two run.json that count; another checkpoint is what is compared, and none of them."""
     return list(_differences(before, after, task))
 
 
-def _differences(before: Mapping[str, Any], after: Mapping[str, Any], task: str) -> Iterator[Unfair]:
+def _differences(before: Mapping[str, Any], after: Mapping[str, Any], task: str) -> Iterator[Confounder]:
     one, other = before["tasks"][task], after["tasks"][task]
     if one.get("data", {}).get("sha256") != other.get("data", {}).get("sha256"):
-        yield Unfair("data", *(_version(about.get("data", {})) for about in (one, other)))
+        yield Confounder("data", *(_version(about.get("data", {})) for about in (one, other)))
     yield from _unequal("prompt", one.get("prompt_hash"), other.get("prompt_hash"))
     for name, usual in (("answer", "direct"), ("audio", "clip"), ("permute", 0), ("samples", 1), ("scorer", None)):
         yield from _unequal(name, one.get(name, usual), other.get(name, usual))
@@ -62,9 +62,9 @@ def _apart(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[dict
         yield {name: value for name, value in one.items() if name not in other or other[name] != value} or None
 
 
-def _unequal(name: str, before: Any, after: Any) -> Iterator[Unfair]:
+def _unequal(name: str, before: Any, after: Any) -> Iterator[Confounder]:
     if before != after:
-        yield Unfair(name, _shown(before), _shown(after))
+        yield Confounder(name, _shown(before), _shown(after))
 
 
 def _version(data: Mapping[str, Any]) -> str:
@@ -72,5 +72,5 @@ def _version(data: Mapping[str, Any]) -> str:
 
 
 def _shown(value: Any) -> str:
-    text = printable("none" if value is None else str(value))
+    text = one_line("none" if value is None else str(value))
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."

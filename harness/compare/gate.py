@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
-from dtbench.harness.compare.paired import Joined, Question
+from dtbench.harness.compare.paired import PairedQuestion, PairedRuns
 from dtbench.harness.core.errors import MachineryError
-from dtbench.harness.stats.paired import Bounds, Pair, bounds, needed, power_of_passing, surely_worse
+from dtbench.harness.stats.paired import Bounds, PairedShares, bounds, needed, power_of_passing, surely_worse
 
 Verdict = Literal["passed", "regressed", "undecided"]
 EXIT = {"passed": 0, "regressed": 1, "undecided": 4}
@@ -44,19 +44,21 @@ class Gated(NamedTuple):
         return self.task if self.group is None else f"{self.task} {self.group}"
 
 
-def gate(joined: Joined, groups: Sequence[str], *, max_drop: float, alpha: float) -> list[Gated]:
+def gate(joined: PairedRuns, groups: Sequence[str], *, max_drop: float, alpha: float) -> list[Gated]:
     """The verdict on the task, and on each group that is named as HEADING=VALUE."""
     return [_gated(joined, group, questions, max_drop, alpha) for group, questions in _parts(joined, groups)]
 
 
-def _parts(joined: Joined, groups: Sequence[str]) -> Iterator[tuple[str | None, Sequence[Question]]]:
+def _parts(joined: PairedRuns, groups: Sequence[str]) -> Iterator[tuple[str | None, Sequence[PairedQuestion]]]:
     yield None, joined.questions
     for group in groups:
         heading, _, value = group.partition("=")
         yield group, [one for one in joined.questions if (heading, value) in one.groups]
 
 
-def _gated(joined: Joined, group: str | None, questions: Sequence[Question], max_drop: float, alpha: float) -> Gated:
+def _gated(
+    joined: PairedRuns, group: str | None, questions: Sequence[PairedQuestion], max_drop: float, alpha: float
+) -> Gated:
     pairs = joined.pairs(questions)
     found = bounds(pairs, alpha)
     count = len(pairs)
@@ -79,13 +81,13 @@ def _gated(joined: Joined, group: str | None, questions: Sequence[Question], max
     )
 
 
-def _verdict(pairs: Sequence[Pair], found: Bounds, max_drop: float, alpha: float) -> Verdict:
+def _verdict(pairs: Sequence[PairedShares], found: Bounds, max_drop: float, alpha: float) -> Verdict:
     if found.low > -max_drop:
         return "passed"
     return "regressed" if surely_worse(pairs, alpha) else "undecided"
 
 
-def refuse_unsound(joined: Joined, allowed: Sequence[str]) -> None:
+def refuse_unsound(joined: PairedRuns, allowed: Sequence[str]) -> None:
     """A MachineryError where nothing can pass: settings that differ, answers that are missing or failed."""
     unfair = [one for one in joined.unfair if one.name not in allowed]
     if unfair:

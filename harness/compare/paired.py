@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from dtbench.harness.compare.fairness import Unfair, differences
+from dtbench.harness.compare.fairness import Confounder, differences
 from dtbench.harness.score.outcomes import Answer, Outcomes
-from dtbench.harness.stats.paired import Bounds, Pair, bounds, holm, mcnemar, visible
+from dtbench.harness.stats.paired import Bounds, PairedShares, bounds, holm, mcnemar, visible
 from dtbench.harness.store.run_folder import StoredRun
 
 Score = Literal["official", "strict"]
@@ -17,7 +17,7 @@ TAIL = 0.025
 Groups = Mapping[str, str]
 
 
-class Question(NamedTuple):
+class PairedQuestion(NamedTuple):
     """One question of both runs, all its repeats together."""
 
     id: str
@@ -29,15 +29,15 @@ class Question(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Joined:
+class PairedRuns:
     """What both runs have answered, and what keeps their difference from being fair."""
 
     task: str
     score: Score
-    questions: Sequence[Question]
+    questions: Sequence[PairedQuestion]
     clusters: Mapping[str, int]
     """Which questions share a clip."""
-    unfair: Sequence[Unfair]
+    unfair: Sequence[Confounder]
     only_before: int
     only_after: int
     """Questions that only one of them has an answer to, failures counted as none."""
@@ -46,18 +46,18 @@ class Joined:
     """How many answers each run should have."""
     answered: tuple[int, int]
 
-    def pairs(self, questions: Iterable[Question] | None = None) -> list[Pair]:
+    def pairs(self, questions: Iterable[PairedQuestion] | None = None) -> list[PairedShares]:
         """As tests and intervals take them."""
         chosen = self.questions if questions is None else questions
-        return [Pair(one.before, one.after, str(self.clusters.get(one.id, one.id))) for one in chosen]
+        return [PairedShares(one.before, one.after, str(self.clusters.get(one.id, one.id))) for one in chosen]
 
 
-def joined(before: StoredRun, after: StoredRun, task: str, score: Score) -> Joined:
+def joined(before: StoredRun, after: StoredRun, task: str, score: Score) -> PairedRuns:
     """The task of both runs, by question."""
     one, other = _by_question(before, task), _by_question(after, task)
     both = [id_ for id_ in one if id_ in other]
     about = (before.info["tasks"][task], after.info["tasks"][task])
-    return Joined(
+    return PairedRuns(
         task=task,
         score=score,
         questions=[_question(id_, one[id_], other[id_], score) for id_ in both],
@@ -90,8 +90,8 @@ def _failed(run: StoredRun, task: str) -> int:
     return sum("error" in record for record in run.records(task))
 
 
-def _question(id_: str, before: Sequence[Answer], after: Sequence[Answer], score: Score) -> Question:
-    return Question(
+def _question(id_: str, before: Sequence[Answer], after: Sequence[Answer], score: Score) -> PairedQuestion:
+    return PairedQuestion(
         id_,
         _right(before, score),
         _right(after, score),
@@ -105,7 +105,7 @@ def _right(answers: Sequence[Answer], score: Score) -> float:
     return sum(right) / len(right)
 
 
-def compared(joined: Joined, *, tail: float = TAIL) -> dict[str, Any]:
+def compared(joined: PairedRuns, *, tail: float = TAIL) -> dict[str, Any]:
     """The difference, how sure it is, by group, and the questions that went either way."""
     groups = _groups(joined, tail)
     gained = [one for one in joined.questions if one.after > one.before]
@@ -128,7 +128,7 @@ def compared(joined: Joined, *, tail: float = TAIL) -> dict[str, Any]:
     }
 
 
-def _of(joined: Joined, questions: Sequence[Question], tail: float) -> dict[str, Any]:
+def _of(joined: PairedRuns, questions: Sequence[PairedQuestion], tail: float) -> dict[str, Any]:
     pairs = joined.pairs(questions)
     found: Bounds = bounds(pairs, tail)
     gained = sum(pair.after > pair.before for pair in pairs)
@@ -144,8 +144,8 @@ def _of(joined: Joined, questions: Sequence[Question], tail: float) -> dict[str,
     }
 
 
-def _groups(joined: Joined, tail: float) -> list[dict[str, Any]]:
-    parts: dict[tuple[str, str], list[Question]] = {}
+def _groups(joined: PairedRuns, tail: float) -> list[dict[str, Any]]:
+    parts: dict[tuple[str, str], list[PairedQuestion]] = {}
     for one in joined.questions:
         for group in one.groups:
             parts.setdefault(group, []).append(one)
@@ -160,5 +160,5 @@ def _groups(joined: Joined, tail: float) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (row["heading"],))
 
 
-def _flip(one: Question) -> dict[str, Any]:
+def _flip(one: PairedQuestion) -> dict[str, Any]:
     return {"id": one.id, "before": one.choices[0], "after": one.choices[1]}

@@ -10,12 +10,12 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
-from dtbench.harness.core.errors import MachineryError, UserError, nearest
+from dtbench.harness.core.errors import MachineryError, UserError, did_you_mean
 
 TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
-def arguments(
+def parse_arguments(
     target: Callable[..., object],
     given: Mapping[str, str],
     what: str,
@@ -27,7 +27,7 @@ def arguments(
     known = {name: kind for name, kind in _parameters(target, what).items() if name not in besides}
     for name, text in given.items():
         if name not in known:
-            allowed = nearest(name, known) if known else "It has none: leave it out."
+            allowed = did_you_mean(name, known) if known else "It has none: leave it out."
             raise UserError(f"{flag} {name}={text}: {what} has no option {name!r}. {allowed}")
     for name, parameter in known.items():
         if parameter.default is parameter.empty and name not in given:

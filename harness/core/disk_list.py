@@ -19,7 +19,7 @@ IN_MEMORY = 4 << 20
 """Bytes that are held before they are written."""
 
 
-class Spool:
+class DiskList:
     """Holds None, numbers, texts, bytes, and tuples, lists and dicts of them; one thread puts them down."""
 
     def __init__(self) -> None:

@@ -55,7 +55,7 @@ class ModelError(DtbenchError):
         """How often it was asked before this error was the last."""
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The end of a message about an unknown name: the nearest names, then all of them."""
     import difflib  # 5 ms that only a mistake should cost
 
@@ -67,7 +67,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"{meant}Known: {', '.join(names.values())}."
 
 
-def described(error: BaseException) -> str:
+def format_error(error: BaseException) -> str:
     """An error of someone else's code in one line: its kind, its message, and the line of that code."""
     import sysconfig
     import traceback
@@ -83,6 +83,6 @@ def described(error: BaseException) -> str:
     return f"{type(error).__name__}{f': {message}' if message else ''}{where}"
 
 
-def printable(text: str) -> str:
+def one_line(text: str) -> str:
     """Text of a file, a model or a user in one line, with nothing that a terminal takes for a command."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(text.splitlines()))

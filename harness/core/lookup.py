@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
 
-from dtbench.harness.core.errors import DtbenchError, UserError, described, nearest
+from dtbench.harness.core.errors import DtbenchError, UserError, did_you_mean, format_error
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -20,7 +20,7 @@ _OTHERS = {
 """How else things of a kind are named."""
 
 
-class Shelf(NamedTuple):
+class NameTable(NamedTuple):
     """Things of one kind: their built-in names, where packages offer others, and what breaking their contract is."""
 
     noun: str
@@ -31,47 +31,47 @@ class Shelf(NamedTuple):
     """Further names, such as those of families."""
 
 
-def found(shelf: Shelf, name: str) -> tuple[object, str]:
+def look_up(shelf: NameTable, name: str) -> tuple[object, str]:
     """What a name stands for, and its path."""
     target = shelf.table.get(name) or (name if ":" in name else _target_of_installed(shelf, name))
     module, _, attribute = target.partition(":")
     if not all(part.isidentifier() for part in (*module.split("."), attribute)):
         raise UserError(f"{shelf.noun} {target!r} is no path to a class: `package.module:Class` is expected.")
-    found = getattr(_import(shelf, module), attribute, None)
-    if found is None:
+    thing = getattr(_import(shelf, module), attribute, None)
+    if thing is None:
         raise UserError(f"{shelf.noun} {target!r}: the module {module} has no {attribute}.")
-    return found, target
+    return thing, target
 
 
-def names(shelf: Shelf) -> list[str]:
+def names(shelf: NameTable) -> list[str]:
     """Every name of a shelf, built-in ones first."""
     others = sorted({point.name for point in _installed(shelf)} - shelf.table.keys())
     return [*shelf.table, *others]
 
 
-def _installed(shelf: Shelf) -> Iterable[EntryPoint]:
+def _installed(shelf: NameTable) -> Iterable[EntryPoint]:
     from importlib.metadata import entry_points  # 30 ms that a built-in name does not need
 
     return entry_points(group=shelf.group)
 
 
-def _target_of_installed(shelf: Shelf, name: str) -> str:
+def _target_of_installed(shelf: NameTable, name: str) -> str:
     noun = shelf.noun
     targets = sorted({point.value for point in _installed(shelf) if point.name == name})
     if not targets:
         known = [*names(shelf), *shelf.more()]
-        raise UserError(f"unknown {noun} {name!r}. {nearest(name, known)}{_OTHERS.get(noun, '')}")
+        raise UserError(f"unknown {noun} {name!r}. {did_you_mean(name, known)}{_OTHERS.get(noun, '')}")
     if len(targets) > 1:
         raise UserError(f"several packages offer a {noun} {name!r}: name one of {' or '.join(targets)} instead.")
     return targets[0]
 
 
-def _import(shelf: Shelf, module: str) -> ModuleType:
+def _import(shelf: NameTable, module: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         if error.name and (module == error.name or module.startswith(f"{error.name}.")):
             raise UserError(f"no module named {module!r} to load a {shelf.noun} from.") from error
-        raise shelf.broken(f"{module}: importing it failed with {described(error)}.") from error
+        raise shelf.broken(f"{module}: importing it failed with {format_error(error)}.") from error
     except Exception as error:  # someone else's code
-        raise shelf.broken(f"{module}: importing it failed with {described(error)}.") from error
+        raise shelf.broken(f"{module}: importing it failed with {format_error(error)}.") from error

@@ -16,7 +16,7 @@ _POINTER = b"version https://git-lfs.github.com/spec"
 _LOOK_AHEAD = 4096
 
 
-class Record(NamedTuple):
+class MetadataRecord(NamedTuple):
     """One object of a metadata file, and where it stood."""
 
     where: str
@@ -48,7 +48,7 @@ class Record(NamedTuple):
         return tuple(value)
 
 
-def read_json(path: Path) -> Iterator[Record]:
+def read_json(path: Path) -> Iterator[MetadataRecord]:
     """The objects of a JSON list or of JSON lines, told apart by content, one after the other."""
     for record in read_json_parts(path):
         if isinstance(record, DataError):
@@ -56,7 +56,7 @@ def read_json(path: Path) -> Iterator[Record]:
         yield record
 
 
-def read_json_parts(path: Path) -> Iterator[Record | DataError]:
+def read_json_parts(path: Path) -> Iterator[MetadataRecord | DataError]:
     """As read_json, with the error in the place of a line that is no record."""
     with _rewindable(path) as file:
         head = file.peek(_LOOK_AHEAD)
@@ -77,7 +77,7 @@ def _rewindable(path: Path) -> Iterator[io.BufferedReader]:
             yield io.BufferedReader(io.BytesIO(file.read()))
 
 
-def read_columns(path: Path, columns: Sequence[str]) -> list[Record]:
+def read_columns(path: Path, columns: Sequence[str]) -> list[MetadataRecord]:
     """The rows of a parquet file, without what the columns leave out; a dotted name is a part of a column."""
     with _parquet(path) as file:
         missing = {name.split(".")[0] for name in columns} - set(file.schema_arrow.names)
@@ -85,7 +85,7 @@ def read_columns(path: Path, columns: Sequence[str]) -> list[Record]:
             there = ", ".join(file.schema_arrow.names)
             raise DataError(f"{path}: the column {min(missing)!r} is missing; there are: {there}.")
         rows = file.read(columns=list(columns)).to_pylist()
-    return [Record(f"{path}: row {number}", row) for number, row in enumerate(rows)]
+    return [MetadataRecord(f"{path}: row {number}", row) for number, row in enumerate(rows)]
 
 
 def column_names(path: Path) -> list[str]:
@@ -126,7 +126,7 @@ def _decoded(path: Path, data: bytes, offset: int = 0) -> str:
         raise DataError(f"{path}: not UTF-8 text (byte {place}); is it another kind of file?") from None
 
 
-def _json_list(path: Path, text: str) -> list[Record]:
+def _json_list(path: Path, text: str) -> list[MetadataRecord]:
     try:
         items = json.loads(text)
     except json.JSONDecodeError as error:
@@ -138,7 +138,7 @@ def _json_list(path: Path, text: str) -> list[Record]:
     return [_record(f"{path}: item {number}", item) for number, item in enumerate(items, start=1)]
 
 
-def _json_lines(path: Path, file: io.BufferedReader) -> Iterator[Record | DataError]:
+def _json_lines(path: Path, file: io.BufferedReader) -> Iterator[MetadataRecord | DataError]:
     offset = 0
     for number, line in enumerate(file, start=1):
         text = _decoded(path, line, offset)
@@ -164,7 +164,7 @@ def _is_one_object(path: Path, file: io.BufferedReader) -> bool:
         file.seek(here)
 
 
-def _json_line(where: str, line: str) -> Record | DataError:
+def _json_line(where: str, line: str) -> MetadataRecord | DataError:
     try:
         return _record(where, json.loads(line))
     except json.JSONDecodeError as error:
@@ -182,10 +182,10 @@ def _long_number(error: ValueError) -> str:
     return f"a number in it is too long to be read ({str(error).partition(';')[0]})"
 
 
-def _record(where: str, item: object) -> Record:
+def _record(where: str, item: object) -> MetadataRecord:
     if not isinstance(item, dict):
         raise DataError(f"{where}: an object with fields is expected, found {_show(item)}.")
-    return Record(where, item)
+    return MetadataRecord(where, item)
 
 
 def _show(value: object) -> str:

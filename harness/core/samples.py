@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import overload
 
-from dtbench.harness.core.disk_list import Spool
+from dtbench.harness.core.disk_list import DiskList
 from dtbench.harness.core.schema import Clip, Sample
 
 
-class Packed(Sequence[Sample]):
+class SampleList(Sequence[Sample]):
     """Samples that are made anew each time they are asked for; what marshal cannot hold stays as it is."""
 
     def __init__(self, samples: Iterable[Sample] = ()) -> None:
@@ -23,7 +23,7 @@ class Packed(Sequence[Sample]):
         self.unanswerable: list[str] = []
         """The ids of those whose right answer is none of their options."""
         self._content = hashlib.sha256()
-        self._spool = Spool()
+        self._spool = DiskList()
         self._kept: dict[int, Sample] = {}
         self._clips: dict[int, Clip] = {}
         for sample in samples:
@@ -118,7 +118,7 @@ def chosen(samples: Sequence[Sample], places: Iterable[int]) -> Sequence[Sample]
 
 def clips_of(samples: Sequence[Sample]) -> Iterator[str]:
     """What messages call the clip of each, in order."""
-    if isinstance(samples, Packed):
+    if isinstance(samples, SampleList):
         yield from samples.clip_names()
     else:
         yield from (clip_name(sample.audio) for sample in samples)
@@ -131,4 +131,4 @@ def clip_name(audio: Path | Clip) -> str:
 
 def ids_of(samples: Sequence[Sample]) -> Sequence[str]:
     """The ids in order, without making samples where that can be spared."""
-    return samples.ids if isinstance(samples, Packed) else [sample.id for sample in samples]
+    return samples.ids if isinstance(samples, SampleList) else [sample.id for sample in samples]

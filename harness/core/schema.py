@@ -96,7 +96,7 @@ class Prompt:
     """The clip as the model hears it: mono WAV at the model's rate; None for a model that does not listen."""
 
 
-class Odds(NamedTuple):
+class OptionLogprobs(NamedTuple):
     """The log-probability of each option's letter, in the order shown, as a model gave it."""
 
     logprobs: tuple[float | None, ...]
@@ -116,7 +116,7 @@ class Response:
     """Tokens, under the names of the endpoint."""
     seconds: float = 0.0
     attempts: int = 1
-    odds: Odds | None = None
+    odds: OptionLogprobs | None = None
     """Of a forced answer, how likely each option was; None where nothing was told."""
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
-from dtbench.harness.core.samples import Packed
+from dtbench.harness.core.samples import SampleList
 from dtbench.harness.core.schema import Dataset, Official, Prompt, Sample, Score
 from dtbench.harness.extract.answer import extract
 from dtbench.harness.extract.extraction import Extraction
@@ -49,7 +49,7 @@ WORDINGS: Mapping[str, str] = MappingProxyType(
 )
 
 
-class Asked(NamedTuple):
+class AnswerKey(NamedTuple):
     """What a record asks: the options that are there, and the right one."""
 
     choices: Sequence[str]
@@ -106,12 +106,12 @@ class Task(ABC):
 
     def load(self, data_dir: Path | None) -> Dataset:
         """The samples with their version, as results name it."""
-        samples = Packed(self.samples(data_dir))
+        samples = SampleList(self.samples(data_dir))
         return Dataset(samples, version="own", sha256=samples.sha256, source=str(data_dir or self.name))
 
-    def asked(self, item: Mapping[str, Any]) -> Asked:
+    def asked(self, item: Mapping[str, Any]) -> AnswerKey:
         """The options and the right one of a record as published; KeyError where a field is missing."""
-        return Asked(item["choices"], item["answer"])
+        return AnswerKey(item["choices"], item["answer"])
 
     def version_of(self, items: Sequence[Mapping[str, Any]]) -> str | None:
         """The version of the data, told from records that carry their questions along; None if they do not tell."""

@@ -12,27 +12,27 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from dtbench.harness.core.errors import UserError, printable
+from dtbench.harness.core.errors import UserError, one_line
 from dtbench.harness.core.schema import Dataset
 from dtbench.harness.core.task import Task
-from dtbench.harness.export.formats import INSIDE, Format
+from dtbench.harness.export.formats import INSIDE, SubmissionFormat
 from dtbench.harness.score.official import MISSING
-from dtbench.harness.score.prediction_file import Report, tally
-from dtbench.harness.score.predictions import Predictions, Row
+from dtbench.harness.score.prediction_file import PredictionScores, score_predictions
+from dtbench.harness.score.predictions import PredictionRow, Predictions
 
 _MOST_BYTES = 1 << 31
 """What an archive may unpack to."""
 
 
 @dataclass(slots=True)
-class Checked:
+class FileCheck:
     """What was found in a file."""
 
     records: int = 0
     problems: list[str] = field(default_factory=list)
     """Why it would not be taken, or not be scored as meant."""
     notes: list[str] = field(default_factory=list)
-    report: Report | None = None
+    report: PredictionScores | None = None
     """Its score, where questions and answers are at hand and nothing keeps a script from reading it."""
 
 
@@ -44,9 +44,9 @@ def read(path: Path) -> bytes:
         raise UserError(f"--check {path}: cannot be read ({error.strerror}).") from None
 
 
-def check(content: bytes, kind: Format, task: Task, data: Dataset | None) -> Checked:
+def check(content: bytes, kind: SubmissionFormat, task: Task, data: Dataset | None) -> FileCheck:
     """Everything that is wrong with the file, each kind of fault in one line."""
-    found = Checked()
+    found = FileCheck()
     records = _records(content, kind, found)
     found.records = len(records)
     if records:
@@ -58,11 +58,11 @@ def check(content: bytes, kind: Format, task: Task, data: Dataset | None) -> Che
     if data is None:
         found.notes.append("the benchmark's data was not found (--data-dir): ids were not held against it, no score")
     elif records and not found.problems and task.answers_public:
-        found.report = tally(task, task.scorers[0], _predictions(records, kind, data))
+        found.report = score_predictions(task, task.scorers[0], _predictions(records, kind, data))
     return found
 
 
-def _records(content: bytes, kind: Format, found: Checked) -> list[dict[str, Any]]:
+def _records(content: bytes, kind: SubmissionFormat, found: FileCheck) -> list[dict[str, Any]]:
     text = _text(content, kind, found)
     if text is None:
         return []
@@ -88,7 +88,7 @@ def _records(content: bytes, kind: Format, found: Checked) -> list[dict[str, Any
     return records
 
 
-def _of_list(text: str, found: Checked) -> list[dict[str, Any]]:
+def _of_list(text: str, found: FileCheck) -> list[dict[str, Any]]:
     try:
         held = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -104,7 +104,7 @@ def _of_list(text: str, found: Checked) -> list[dict[str, Any]]:
     return [one for one in held if isinstance(one, dict)]
 
 
-def _text(content: bytes, kind: Format, found: Checked) -> str | None:
+def _text(content: bytes, kind: SubmissionFormat, found: FileCheck) -> str | None:
     if kind.shape == "zip":
         unpacked = _unpacked(content, found)
         if unpacked is None:
@@ -120,7 +120,7 @@ def _text(content: bytes, kind: Format, found: Checked) -> str | None:
         return None
 
 
-def _unpacked(content: bytes, found: Checked) -> bytes | None:
+def _unpacked(content: bytes, found: FileCheck) -> bytes | None:
     if not zipfile.is_zipfile(BytesIO(content)):
         if content.lstrip()[:1] == b"{":
             found.problems.append(f"it is not zipped: a zip with {INSIDE} at its top is expected")
@@ -131,7 +131,7 @@ def _unpacked(content: bytes, found: Checked) -> bytes | None:
         with zipfile.ZipFile(BytesIO(content)) as archive:
             names = [name for name in archive.namelist() if not name.endswith("/")]
             if INSIDE not in names:
-                shown = ", ".join(map(printable, names[:5])) or "nothing"
+                shown = ", ".join(map(one_line, names[:5])) or "nothing"
                 found.problems.append(f"{INSIDE} is expected at the top of the zip, found: {shown}")
                 return None
             if len(names) > 1:
@@ -145,7 +145,7 @@ def _unpacked(content: bytes, found: Checked) -> bytes | None:
         return None
 
 
-def _faults_of_fields(records: Sequence[Mapping[str, Any]], kind: Format) -> Iterator[str]:
+def _faults_of_fields(records: Sequence[Mapping[str, Any]], kind: SubmissionFormat) -> Iterator[str]:
     for name in kind.texts:
         lacking = [_called(record, n) for n, record in enumerate(records) if name not in record]
         yield from _line(f"records without {name}", lacking)
@@ -164,7 +164,7 @@ def _faults_of_fields(records: Sequence[Mapping[str, Any]], kind: Format) -> Ite
         yield from _line(f"chains of {kind.longest + 1:,} characters or more", long)
 
 
-def _faults_of_ids(records: Sequence[Mapping[str, Any]], kind: Format, data: Dataset | None) -> Iterator[str]:
+def _faults_of_ids(records: Sequence[Mapping[str, Any]], kind: SubmissionFormat, data: Dataset | None) -> Iterator[str]:
     ids = [record["id"] for record in records if isinstance(record.get("id"), str)]
     times = Counter(ids)
     yield from _line("ids that are there more than once", [repr(id_) for id_, count in times.items() if count > 1])
@@ -178,7 +178,7 @@ def _faults_of_ids(records: Sequence[Mapping[str, Any]], kind: Format, data: Dat
         yield f"the records are not in the order of {data.source}, which the board goes by (first at record {place})"
 
 
-def _other_data(records: Sequence[Mapping[str, Any]], kind: Format, data: Dataset) -> Iterator[str]:
+def _other_data(records: Sequence[Mapping[str, Any]], kind: SubmissionFormat, data: Dataset) -> Iterator[str]:
     """Questions that the file repeats have to be the ones of the data."""
     items = {sample.id: sample.as_published() for sample in data.samples}
     other = [
@@ -191,7 +191,7 @@ def _other_data(records: Sequence[Mapping[str, Any]], kind: Format, data: Datase
     yield from _line(f"records that repeat another text than {data.source} ({data.version})", other)
 
 
-def _notes(records: Sequence[Mapping[str, Any]], kind: Format, data: Dataset | None) -> Iterator[str]:
+def _notes(records: Sequence[Mapping[str, Any]], kind: SubmissionFormat, data: Dataset | None) -> Iterator[str]:
     said = [record.get(kind.prediction) for record in records]
     yield from _line(f"records with an empty {kind.prediction}", [str(n) for n, one in enumerate(said) if one == ""])
     if "thinking_prediction" in kind.texts:
@@ -207,10 +207,12 @@ def _notes(records: Sequence[Mapping[str, Any]], kind: Format, data: Dataset | N
         yield from _line("answers that are no option word for word", free)
 
 
-def _predictions(records: Sequence[Mapping[str, Any]], kind: Format, data: Dataset) -> Predictions:
+def _predictions(records: Sequence[Mapping[str, Any]], kind: SubmissionFormat, data: Dataset) -> Predictions:
     items = {sample.id: sample.as_published() for sample in data.samples}
     rows = [
-        Row(number, f"record {number}", record["id"], items[record["id"]], record.get(kind.prediction, MISSING))
+        PredictionRow(
+            number, f"record {number}", record["id"], items[record["id"]], record.get(kind.prediction, MISSING)
+        )
         for number, record in enumerate(records)
     ]
     return Predictions(rows, kind.prediction, 0, data.version, ())
@@ -224,4 +226,4 @@ def _called(record: Mapping[str, Any], number: int) -> str:
 def _line(what: str, cases: Iterable[str]) -> Iterator[str]:
     listed = list(cases)
     if listed:
-        yield printable(f"{what}: {len(listed)} (first: {', '.join(listed[:3])})")
+        yield one_line(f"{what}: {len(listed)} (first: {', '.join(listed[:3])})")

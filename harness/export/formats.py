@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from dtbench.harness.core.errors import UserError, nearest
+from dtbench.harness.core.errors import UserError, did_you_mean
 from dtbench.harness.core.samples import clip_name
-from dtbench.harness.score.answers import Said
+from dtbench.harness.score.answers import SubmittedAnswer
 
 Record = Mapping[str, Any]
 INSIDE = "result.jsonl"
@@ -22,7 +22,7 @@ _ZIP_DATE = (2026, 1, 1, 0, 0, 0)
 """Of every archive: the same answers make the same file."""
 
 
-class Format(NamedTuple):
+class SubmissionFormat(NamedTuple):
     """A kind of file."""
 
     name: str
@@ -31,7 +31,7 @@ class Format(NamedTuple):
     any_task: bool
     """Whether other tasks may be written in it too."""
     shape: Literal["zip", "list", "lines"]
-    record: Callable[[Said], Record]
+    record: Callable[[SubmittedAnswer], Record]
     prediction: str
     """The field that is scored."""
     texts: tuple[str, ...]
@@ -65,11 +65,11 @@ def _zipped(lines: bytes) -> bytes:
     return held.getvalue()
 
 
-def _challenge(said: Said) -> Record:
+def _challenge(said: SubmittedAnswer) -> Record:
     return {"id": said.sample.id, "thinking_prediction": said.thinking, "answer_prediction": said.choice}
 
 
-def _mmar(said: Said) -> Record:
+def _mmar(said: SubmittedAnswer) -> Record:
     # The scripts before 2026-02 read model_prediction.
     return {
         **said.sample.as_published(),
@@ -78,31 +78,31 @@ def _mmar(said: Said) -> Record:
     }
 
 
-def _rubrics(said: Said) -> Record:
+def _rubrics(said: SubmittedAnswer) -> Record:
     return {**said.sample.as_published(), **_challenge(said)}
 
 
-def _mmau(said: Said) -> Record:
+def _mmau(said: SubmittedAnswer) -> Record:
     # The script reads model_output, its README says model_prediction.
     return {**said.sample.as_published(), "model_output": said.submission, "model_prediction": said.submission}
 
 
-def _mmau_test(said: Said) -> Record:
+def _mmau_test(said: SubmittedAnswer) -> Record:
     item = {name: value for name, value in said.sample.as_published().items() if name != "answer"}
     return {**item, "model_output": said.submission, "model_prediction": said.submission}
 
 
-def _mmsu(said: Said) -> Record:
+def _mmsu(said: SubmittedAnswer) -> Record:
     item = said.sample.as_published()
     clip = {"audio_path": f"/audio/{Path(clip_name(said.sample.audio)).name}"}
     return {"id": said.sample.id, **clip, **item, "response": said.submission}
 
 
 _CHALLENGE = ("id", "thinking_prediction", "answer_prediction")
-FORMATS: Mapping[str, Format] = {
+FORMATS: Mapping[str, SubmissionFormat] = {
     one.name: one
     for one in (
-        Format(
+        SubmissionFormat(
             name="arc",
             task="mmar",
             any_task=True,
@@ -112,7 +112,7 @@ FORMATS: Mapping[str, Format] = {
             texts=_CHALLENGE,
             longest=LONGEST_CHAIN,
         ),
-        Format(
+        SubmissionFormat(
             name="mmar",
             task="mmar",
             any_task=False,
@@ -122,7 +122,7 @@ FORMATS: Mapping[str, Format] = {
             texts=("id", "answer", "answer_prediction", "modality", "category"),
             carries=("question", "choices", "answer", "modality", "category", "sub-category"),
         ),
-        Format(
+        SubmissionFormat(
             name="mmar-rubrics",
             task="mmar",
             any_task=False,
@@ -133,7 +133,7 @@ FORMATS: Mapping[str, Format] = {
             needs=("thinking", "cue", "rubric"),
             carries=("question", "choices", "answer", "thinking", "cue", "rubric", "modality", "category"),
         ),
-        Format(
+        SubmissionFormat(
             name="mmau",
             task="mmau-mini",
             any_task=False,
@@ -143,7 +143,7 @@ FORMATS: Mapping[str, Format] = {
             texts=("id", "answer", "model_output", "model_prediction", "task", "difficulty"),
             carries=("question", "choices", "answer", "task", "difficulty"),
         ),
-        Format(
+        SubmissionFormat(
             name="mmau-test",
             task="mmau-test",
             any_task=False,
@@ -154,7 +154,7 @@ FORMATS: Mapping[str, Format] = {
             carries=("question", "choices"),
             in_order=True,
         ),
-        Format(
+        SubmissionFormat(
             name="mmsu",
             task="mmsu",
             any_task=False,
@@ -168,10 +168,10 @@ FORMATS: Mapping[str, Format] = {
 }
 
 
-def format_of(name: str) -> Format:
+def format_of(name: str) -> SubmissionFormat:
     """The format of this name."""
     if name not in FORMATS:
-        raise UserError(f"--format {name}: unknown. {nearest(name, FORMATS)}")
+        raise UserError(f"--format {name}: unknown. {did_you_mean(name, FORMATS)}")
     return FORMATS[name]
 
 

@@ -20,8 +20,8 @@ import dtbench
 from dtbench.harness.core.errors import DtbenchError, UserError
 from dtbench.harness.core.schema import Dataset
 from dtbench.harness.core.task import Filtered
-from dtbench.harness.run.plan import Form, TaskPlan
-from dtbench.harness.score.answers import Said, answers
+from dtbench.harness.run.plan import PromptForm, TaskPlan
+from dtbench.harness.score.answers import SubmittedAnswer, answers
 from dtbench.harness.score.stored_run import StoredTask, find_data
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.harness.store.run_folder import StoredRun
@@ -39,7 +39,7 @@ _NOT_OURS = (
 """What its readers look for, and a run of ours has nothing to say of."""
 
 
-class Where(NamedTuple):
+class LmEvalExport(NamedTuple):
     """Where to, from which data, and which of several answers."""
 
     out: Path | None = None
@@ -51,7 +51,7 @@ Words = Callable[[int], str | None]
 """The prompt of the question at this place; None where it can no longer be told."""
 
 
-def write_lm_eval(run: StoredRun, parts: Sequence[StoredTask], where: Where) -> Path:
+def write_lm_eval(run: StoredRun, parts: Sequence[StoredTask], where: LmEvalExport) -> Path:
     """The folder with a results file and a samples file for each task, named as lm-eval names them."""
     about = run.info.get("model", {})
     model = str(about.get("model") or about.get("name", "model"))
@@ -77,7 +77,7 @@ def _sanitized(model: str) -> str:
     return re.sub(r"[\"<>:/|\\?*\[\]]+", "__", model)
 
 
-def _lines(run: StoredRun, stored: StoredTask, where: Where) -> tuple[list[dict[str, Any]], int]:
+def _lines(run: StoredRun, stored: StoredTask, where: LmEvalExport) -> tuple[list[dict[str, Any]], int]:
     """A line for each answer, and how many questions there are."""
     data = find_data(stored, where.data_dir)
     if data is None:
@@ -107,7 +107,9 @@ def task_name(stored: StoredTask) -> str:
     return f"dtbench_{stored.task.name.replace('-', '_')}"
 
 
-def _of_answer(stored: StoredTask, place: int, said: Said, text: str, words: str | None) -> Iterator[dict[str, Any]]:
+def _of_answer(
+    stored: StoredTask, place: int, said: SubmittedAnswer, text: str, words: str | None
+) -> Iterator[dict[str, Any]]:
     """A line for each filter."""
     for one in stored.task.filtered(said.sample, text) or [_usual(stored, said, text)]:
         target = said.sample.answer or ""
@@ -127,7 +129,7 @@ def _of_answer(stored: StoredTask, place: int, said: Said, text: str, words: str
         }
 
 
-def _usual(stored: StoredTask, said: Said, text: str) -> Filtered:
+def _usual(stored: StoredTask, said: SubmittedAnswer, text: str) -> Filtered:
     score = stored.task.score(said.sample, stored.read(said.sample, text))
     return Filtered(FILTER, said.submission, score.metrics(), said.sample.as_published())
 
@@ -136,7 +138,7 @@ def _words(stored: StoredTask, data: Dataset) -> Words:
     """The prompts as the run worded them, made anew."""
     about = stored.about
     for template in (None, about.get("prompt")):
-        form = Form(template, "clip", int(about.get("permute", 0)), answer=str(about.get("answer", "direct")))
+        form = PromptForm(template, "clip", int(about.get("permute", 0)), answer=str(about.get("answer", "direct")))
         plan = TaskPlan(stored.task, data, data.samples, stored.repeats, form)
         try:
             if plan.prompt_hash() == about.get("prompt_hash"):

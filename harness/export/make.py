@@ -13,10 +13,10 @@ from typing import Any
 import dtbench
 from dtbench.harness.core.errors import DataError, UserError
 from dtbench.harness.core.schema import Dataset
-from dtbench.harness.export.check import Checked, check
-from dtbench.harness.export.formats import Format
+from dtbench.harness.export.check import FileCheck, check
+from dtbench.harness.export.formats import SubmissionFormat
 from dtbench.harness.run.challenge import statement
-from dtbench.harness.score.answers import Said, answers, counts
+from dtbench.harness.score.answers import SubmittedAnswer, answers, counts
 from dtbench.harness.score.stored_run import StoredTask, find_data
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.harness.store.run_folder import StoredRun
@@ -25,10 +25,10 @@ SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class ExportOptions:
     """What the user asked for."""
 
-    kind: Format
+    kind: SubmissionFormat
     sample: int = 0
     """Which of several answers to a question."""
     data_dir: Path | None = None
@@ -40,7 +40,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class ExportedFile:
     """What was written."""
 
     file: Path
@@ -49,7 +49,7 @@ class Made:
     """What the manifest says."""
 
 
-def make(run: StoredRun, stored: StoredTask, wish: Wish) -> Made:
+def make(run: StoredRun, stored: StoredTask, wish: ExportOptions) -> ExportedFile:
     """Write the file and its manifest; an error with nothing written where a board would not take it."""
     data = _data(stored, wish)
     said = answers(stored, data, wish.sample)
@@ -72,10 +72,10 @@ def make(run: StoredRun, stored: StoredTask, wish: Wish) -> Made:
     file.parent.mkdir(parents=True, exist_ok=True)
     replace_whole(file, content)
     replace_whole(manifest, json.dumps(about, indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n")
-    return Made(file, manifest, about)
+    return ExportedFile(file, manifest, about)
 
 
-def _data(stored: StoredTask, wish: Wish) -> Dataset:
+def _data(stored: StoredTask, wish: ExportOptions) -> Dataset:
     task, kind = stored.task.name, wish.kind
     if task != kind.task and not kind.any_task:
         raise UserError(f"--format {kind.name}: it is for {kind.task}, and this run is of {task}.")
@@ -95,7 +95,7 @@ def _data(stored: StoredTask, wish: Wish) -> Dataset:
     return data
 
 
-def _refuse_gaps(said: Sequence[Said], wish: Wish) -> None:
+def _refuse_gaps(said: Sequence[SubmittedAnswer], wish: ExportOptions) -> None:
     gaps = [one for one in said if one.state in {"failed", "missing"}]
     if gaps and not wish.incomplete:
         first = ", ".join(repr(one.sample.id) for one in gaps[:SHOWN])
@@ -105,7 +105,7 @@ def _refuse_gaps(said: Sequence[Said], wish: Wish) -> None:
         )
 
 
-def _fitting(said: Sequence[Said], wish: Wish) -> tuple[Sequence[Said], dict[str, int]]:
+def _fitting(said: Sequence[SubmittedAnswer], wish: ExportOptions) -> tuple[Sequence[SubmittedAnswer], dict[str, int]]:
     """The answers with chains that are short enough, and how long the cut ones were."""
     longest = wish.kind.longest
     long = {} if longest is None else {one.sample.id: len(one.thinking) for one in said if len(one.thinking) > longest}
@@ -127,7 +127,7 @@ def _refuse_overwriting(file: Path, manifest: Path) -> None:
         raise UserError(f"--out {file}: there is a file that no export made; name another one.")
 
 
-def _about(run: StoredRun, stored: StoredTask, wish: Wish, said: Sequence[Said]) -> dict[str, Any]:
+def _about(run: StoredRun, stored: StoredTask, wish: ExportOptions, said: Sequence[SubmittedAnswer]) -> dict[str, Any]:
     """How the answers came about: what whoever reproduces them has to know."""
     info = run.info
     return {
@@ -153,7 +153,7 @@ def _about(run: StoredRun, stored: StoredTask, wish: Wish, said: Sequence[Said])
     }
 
 
-def _score(checked: Checked) -> dict[str, Any] | None:
+def _score(checked: FileCheck) -> dict[str, Any] | None:
     """As the summary of a run has it; None where the authors keep the answers."""
     report = checked.report
     if report is None:

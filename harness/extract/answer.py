@@ -13,7 +13,7 @@ from dtbench.harness.extract.fast_path import plain_answer
 from dtbench.harness.extract.options import Options
 from dtbench.harness.extract.stance import CONCLUDED, STATED
 from dtbench.harness.extract.tidy import before_next_question, fold, take_apart, without_rejected
-from dtbench.harness.extract.verdict import NOTHING, Verdict, read
+from dtbench.harness.extract.verdict import NOTHING, ReadVerdict, read
 
 _PLACEHOLDER = re.compile(
     r"\W*(?:your|the|insert|put)?\W*(?:final )?(?:choice|answer|option|letter)(?: here| letter)?\W*", re.IGNORECASE
@@ -44,7 +44,7 @@ def _options(choices: tuple[str, ...]) -> Options:
     return Options(choices)
 
 
-def _read_answer(said: str, options: Options) -> tuple[Verdict, str]:
+def _read_answer(said: str, options: Options) -> tuple[ReadVerdict, str]:
     head = before_next_question(said)
     if head is not None:
         verdict, words = _read_part(head, options)
@@ -53,7 +53,7 @@ def _read_answer(said: str, options: Options) -> tuple[Verdict, str]:
     return _read_part(said, options)
 
 
-def _read_part(said: str, options: Options) -> tuple[Verdict, str]:
+def _read_part(said: str, options: Options) -> tuple[ReadVerdict, str]:
     folded = fold(said)
     for container in containers(folded):
         verdict = _read_container(container, folded, options)
@@ -65,14 +65,14 @@ def _read_part(said: str, options: Options) -> tuple[Verdict, str]:
     return verdict, words
 
 
-def verdict_words(said: str, container: Container, verdict: Verdict) -> str:
+def verdict_words(said: str, container: Container, verdict: ReadVerdict) -> str:
     """The words of the answer: what the container held, or what took it back afterwards."""
     if verdict.start >= container.end:
         return said[container.end :].strip()[:400]
     return container.content.strip()[:2000]
 
 
-def _read_container(container: Container, text: str, options: Options) -> Verdict | None:
+def _read_container(container: Container, text: str, options: Options) -> ReadVerdict | None:
     """What a container decides; None where it is empty and the rest of the text has to speak."""
     content = container.content.strip()
     inner = [c for c in containers(content) if c.content.strip()]
@@ -89,7 +89,7 @@ def _read_container(container: Container, text: str, options: Options) -> Verdic
     return verdict._replace(how=f"{container.name}: {verdict.how}", start=0, end=0)
 
 
-def _read_chain(thinking: str, options: Options, *, open_chain: bool) -> tuple[Verdict, str]:
+def _read_chain(thinking: str, options: Options, *, open_chain: bool) -> tuple[ReadVerdict, str]:
     """A text that is all chain: only an answer that was put in its place, or stated last, counts."""
     why = NOTHING._replace(how="the chain was cut off" if open_chain else "nothing after the chain")
     folded = fold(thinking)

@@ -30,7 +30,7 @@ _CHAIN_TAG = re.compile(
 )
 
 
-class Parts(NamedTuple):
+class SplitText(NamedTuple):
     """A text taken apart: what was thought, what was said."""
 
     thinking: str
@@ -77,11 +77,11 @@ def before_next_question(text: str) -> str | None:
     return None
 
 
-def take_apart(text: str) -> Parts:
+def take_apart(text: str) -> SplitText:
     """Chain and answer of a raw text; several chains are joined, tags may be missing at either end."""
     if _FINAL_CHANNEL in text:
         before, _, after = text.rpartition(_FINAL_CHANNEL)
-        return Parts(_CHANNEL_MARK.sub(" ", before).strip(), own_turn(after), open_chain=False)
+        return SplitText(_CHANNEL_MARK.sub(" ", before).strip(), own_turn(after), open_chain=False)
     text = own_turn(text)
     thoughts: list[str] = []
     said: list[str] = []
@@ -104,4 +104,4 @@ def take_apart(text: str) -> Parts:
             opened = name
     (said if opened is None else thoughts).append(text[place:])
     spoken = "".join(said)
-    return Parts("\n".join(t.strip() for t in thoughts if t.strip()), spoken, opened is not None)
+    return SplitText("\n".join(t.strip() for t in thoughts if t.strip()), spoken, opened is not None)

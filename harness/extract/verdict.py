@@ -25,7 +25,7 @@ def _turns() -> re.Pattern[str]:
     return re.compile(rf"{cues.NEGATE}|{cues.HEDGE}|{cues.CONTEXT}|[?]", re.IGNORECASE)
 
 
-class Verdict(NamedTuple):
+class ReadVerdict(NamedTuple):
     """The option that a text means, if it means one."""
 
     option: int | None
@@ -36,15 +36,15 @@ class Verdict(NamedTuple):
     level: int = 0
 
 
-NOTHING = Verdict(None, "nothing decides")
-SEVERAL = Verdict(None, "several options named")
+NOTHING = ReadVerdict(None, "nothing decides")
+SEVERAL = ReadVerdict(None, "several options named")
 
 
-def read(text: str, options: Options, *, cued: bool = False) -> Verdict:
+def read(text: str, options: Options, *, cued: bool = False) -> ReadVerdict:
     """What a folded text means; cued: it stands where an answer was asked for, as in a tag."""
     whole = options.whole(text)
     if whole is not None:
-        return Verdict(whole, "option text", 0, len(text), STATED)
+        return ReadVerdict(whole, "option text", 0, len(text), STATED)
     marker = _ANSWER_MARKER.match(text)
     if marker is not None:
         beside = read(text[marker.end() :], options, cued=True)
@@ -67,22 +67,22 @@ def read(text: str, options: Options, *, cued: bool = False) -> Verdict:
     return verdict or _by_hint(page)
 
 
-def _loosely(verdict: Verdict) -> Verdict:
+def _loosely(verdict: ReadVerdict) -> ReadVerdict:
     return verdict if verdict.option is None else verdict._replace(how=f"{verdict.how}, in other words")
 
 
-def _by_hint(page: Page) -> Verdict:
+def _by_hint(page: Page) -> ReadVerdict:
     """The last resort, where no option is named, denied or doubted at all."""
     if _turns().search(page.text):
         return NOTHING
     ordered = page.options.ordered(page.words_in(max(0, len(page.text) - 300), len(page.text)))
     if ordered is not None:
-        return Verdict(ordered, "told in its order", 0, len(page.text), SAID)
+        return ReadVerdict(ordered, "told in its order", 0, len(page.text), SAID)
     hinted = page.options.hinted(page.words)
-    return NOTHING if hinted is None else Verdict(hinted, "the only option hinted at", 0, len(page.text), SAID)
+    return NOTHING if hinted is None else ReadVerdict(hinted, "the only option hinted at", 0, len(page.text), SAID)
 
 
-def _strong(groups: list[Group], page: Page) -> Verdict | None:
+def _strong(groups: list[Group], page: Page) -> ReadVerdict | None:
     """The last statement of the answer, unless it is taken back."""
     strong = [group for group in groups if group.level >= CHOSEN and group.stance != "denied"]
     if any(group.stance == "said" and group.level >= CONCLUDED for group in groups):
@@ -92,14 +92,14 @@ def _strong(groups: list[Group], page: Page) -> Verdict | None:
     last = strong[-1]
     withdrawn = cues.WITHDRAWN.search(page.text, last.end)
     if withdrawn is not None:
-        return Verdict(None, "answer withdrawn", last.start, withdrawn.end(), last.level)
+        return ReadVerdict(None, "answer withdrawn", last.start, withdrawn.end(), last.level)
     corrected = _correction(groups, last, page)
     if corrected is not None:
         return _found(corrected, "corrected")._replace(level=CHOSEN)
     if len(last.options) > 1:
-        return Verdict(None, "several options named as the answer", last.start, last.end, last.level)
+        return ReadVerdict(None, "several options named as the answer", last.start, last.end, last.level)
     if last.stance == "doubted" and len({option for group in strong for option in group.options}) > 1:
-        return Verdict(None, "only doubtful answers", last.start, last.end, last.level)
+        return ReadVerdict(None, "only doubtful answers", last.start, last.end, last.level)
     contradicted = _contradicted(groups, last)
     if contradicted is not None:
         return _found(contradicted._replace(kind="conflict"), "stated")._replace(level=STATED)
@@ -125,30 +125,30 @@ def _correction(groups: list[Group], last: Group, page: Page) -> Group | None:
     return later[-1] if later else None
 
 
-def _found(group: Group, how: str) -> Verdict:
+def _found(group: Group, how: str) -> ReadVerdict:
     option = group.options[0]
     if option < 0:
-        return Verdict(None, "no such option", group.start, group.end, group.level)
+        return ReadVerdict(None, "no such option", group.start, group.end, group.level)
     if group.kind == "conflict":
         how = f"{how}, letter and text in conflict: the text stands"
     elif group.kind in {"letter", "weak"}:
         how = f"{how}, by letter"
-    return Verdict(option, how, group.start, group.end, group.level)
+    return ReadVerdict(option, how, group.start, group.end, group.level)
 
 
-def _weaker(groups: list[Group], page: Page) -> Verdict | None:
+def _weaker(groups: list[Group], page: Page) -> ReadVerdict | None:
     """The best of what is said without naming it the answer."""
     withdrawn = cues.WITHDRAWN.search(page.text)
     if withdrawn is not None and all(group.end <= withdrawn.start() for group in groups):
-        return Verdict(None, "answer withdrawn", withdrawn.start(), withdrawn.end())
+        return ReadVerdict(None, "answer withdrawn", withdrawn.start(), withdrawn.end())
     refusal = cues.REFUSAL.search(page.text)
     if refusal is not None and not any(group.start <= refusal.start() < group.end for group in groups):
         after = [group for group in groups if group.start > refusal.end() and group.level >= CONCLUDED]
-        return _by_level(after, page.options) or Verdict(None, "refusal", refusal.start(), refusal.end())
+        return _by_level(after, page.options) or ReadVerdict(None, "refusal", refusal.start(), refusal.end())
     return _by_level(groups, page.options) or _by_elimination(groups, len(page.options)) or _by_doubt(groups)
 
 
-def _by_level(groups: list[Group], options: Options) -> Verdict | None:
+def _by_level(groups: list[Group], options: Options) -> ReadVerdict | None:
     said = [group for group in groups if group.stance == "said"]
     concluded = [group for group in said if group.level == CONCLUDED]
     if concluded and len(concluded[-1].options) == 1:
@@ -158,27 +158,27 @@ def _by_level(groups: list[Group], options: Options) -> Verdict | None:
         return _all_one(said, "mentioned")
     together = options.union({option for group in plainly for option in group.options if option >= 0})
     if together is not None:
-        return Verdict(together, "its parts named together", plainly[0].start, plainly[-1].end, SAID)
+        return ReadVerdict(together, "its parts named together", plainly[0].start, plainly[-1].end, SAID)
     if options.both_of_them in {option for group in plainly for option in group.options}:
         return _all_one([group for group in plainly if options.both_of_them in group.options], "said")
     identified = [group for group in plainly if group.level == IDENTIFIED]
     return _all_one(plainly, "said") or _all_one(identified, "identified") or SEVERAL
 
 
-def _all_one(groups: list[Group], how: str) -> Verdict | None:
+def _all_one(groups: list[Group], how: str) -> ReadVerdict | None:
     """The option that all of the groups name, if they name one."""
     return _found(groups[-1], how) if len({option for group in groups for option in group.options}) == 1 else None
 
 
-def _by_elimination(groups: list[Group], n: int) -> Verdict | None:
+def _by_elimination(groups: list[Group], n: int) -> ReadVerdict | None:
     denied = [group for group in groups if group.stance == "denied"]
     left = set(range(n)) - {option for group in denied for option in group.options}
     if len(left) != 1 or not denied:
         return None
-    return Verdict(left.pop(), "all others ruled out", denied[-1].start, denied[-1].end, SAID)
+    return ReadVerdict(left.pop(), "all others ruled out", denied[-1].start, denied[-1].end, SAID)
 
 
-def _by_doubt(groups: list[Group]) -> Verdict | None:
+def _by_doubt(groups: list[Group]) -> ReadVerdict | None:
     doubted = [group for group in groups if group.stance == "doubted" and not group.supposed]
     only = _all_one(doubted, "the only one considered")
     return only and only._replace(level=0)

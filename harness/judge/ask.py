@@ -9,11 +9,11 @@ from typing import Any
 from dtbench.harness.core.errors import MachineryError, ModelError
 from dtbench.harness.core.model import Model
 from dtbench.harness.core.schema import Prompt, Response
-from dtbench.harness.judge.plan import Case, Plan
+from dtbench.harness.judge.plan import Case, JudgePlan
 from dtbench.harness.judge.verdict import UnreadableError, read_verdict
-from dtbench.harness.run.circuit_breaker import Patience
+from dtbench.harness.run.circuit_breaker import CircuitBreaker
 from dtbench.harness.run.loop import Stop
-from dtbench.harness.run.pace import Pace
+from dtbench.harness.run.pace import AdaptiveConcurrency
 from dtbench.harness.run.retry import Policy, ask
 from dtbench.harness.run.task_group import task_group
 from dtbench.harness.store.run_folder import RunFolder
@@ -36,7 +36,7 @@ class Going:
 class Judging:
     """All calls that are missing, to the last."""
 
-    def __init__(self, plan: Plan, task: str, model: Model, folder: RunFolder, pace: Pace) -> None:
+    def __init__(self, plan: JudgePlan, task: str, model: Model, folder: RunFolder, pace: AdaptiveConcurrency) -> None:
         self.pace = pace
         self._plan = plan
         self._task = task
@@ -44,7 +44,7 @@ class Judging:
         self._model = Paced(model, pace)
         self._missing = plan.missing(folder.finished(task))
         self.going = Going(len(self._missing))
-        self._patience = Patience(allowed=0.01 * len(self._missing))
+        self._patience = CircuitBreaker(allowed=0.01 * len(self._missing))
         self._policy = Policy()
 
     async def ask_all(self, stop: Stop, workers: int, report: Callable[[Going], None]) -> None:
@@ -109,7 +109,7 @@ class Paced:
 
     listens = False
 
-    def __init__(self, model: Model, pace: Pace) -> None:
+    def __init__(self, model: Model, pace: AdaptiveConcurrency) -> None:
         self.rate = model.rate
         self.limit_seconds = model.limit_seconds
         self._model = model

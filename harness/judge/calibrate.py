@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from dtbench.harness.core.errors import UserError
-from dtbench.harness.judge.criteria import Criterion
-from dtbench.harness.judge.plan import Case, Plan
+from dtbench.harness.judge.criteria import RubricCriterion
+from dtbench.harness.judge.plan import Case, JudgePlan
 from dtbench.harness.stats.intervals import share
 
 NONSENSE = (
@@ -34,7 +34,7 @@ KINDS = {
 }
 
 
-class Made(NamedTuple):
+class CalibrationChain(NamedTuple):
     """A chain, and the marks that it is known to earn."""
 
     kind: str
@@ -43,7 +43,7 @@ class Made(NamedTuple):
     """By criterion; those that the answer alone may meet are not in it."""
 
 
-def made_of(plan: Plan) -> list[Made]:
+def made_of(plan: JudgePlan) -> list[CalibrationChain]:
     """Five kinds of chains from the criteria of each question."""
     cases = [case for case in plan.cases if all(one.point.strip() for one in case.rubric.criteria)]
     if len(cases) < 2:
@@ -52,12 +52,12 @@ def made_of(plan: Plan) -> list[Made]:
     return [made for case, other in zip(cases, turned, strict=True) for made in _of_one(case, other)]
 
 
-def plan_for(made: Sequence[Made], plan: Plan) -> Plan:
+def plan_for(made: Sequence[CalibrationChain], plan: JudgePlan) -> JudgePlan:
     """The made chains as what is to be judged, one call each."""
-    return Plan([one.case for one in made], dataclasses.replace(plan.how, calls=1))
+    return JudgePlan([one.case for one in made], dataclasses.replace(plan.how, calls=1))
 
 
-def _of_one(case: Case, other: Case) -> Iterator[Made]:
+def _of_one(case: Case, other: Case) -> Iterator[CalibrationChain]:
     criteria = case.rubric.criteria
     yield _made("all", case, "all", _points(criteria), criteria)
     for number, left_out in enumerate(criteria):
@@ -68,7 +68,7 @@ def _of_one(case: Case, other: Case) -> Iterator[Made]:
     yield _made("instruction", case, "instruction", f"{NONSENSE} {COMMAND}", ())
 
 
-def _made(kind: str, case: Case, mark: str, chain: str, met: Iterable[Criterion]) -> Made:
+def _made(kind: str, case: Case, mark: str, chain: str, met: Iterable[RubricCriterion]) -> CalibrationChain:
     sample = dataclasses.replace(case.said.sample, id=f"{case.id}#{mark}")
     answer = sample.answer or ""
     names = {one.name for one in met}
@@ -78,14 +78,14 @@ def _made(kind: str, case: Case, mark: str, chain: str, met: Iterable[Criterion]
         for one in case.rubric.criteria
         if kind == "all" or answer.casefold() not in f"{one.name} {one.point}".casefold()
     }
-    return Made(kind, Case(said, case.rubric, right=True), expected)
+    return CalibrationChain(kind, Case(said, case.rubric, right=True), expected)
 
 
-def _points(criteria: Iterable[Criterion]) -> str:
+def _points(criteria: Iterable[RubricCriterion]) -> str:
     return " ".join(f"{one.point.strip().rstrip('.')}." for one in criteria)
 
 
-def trusted(made: Sequence[Made], records: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def trusted(made: Sequence[CalibrationChain], records: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """How many of its marks are the known ones, in all and for each kind of chain."""
     by_id = {one.case.id: one for one in made}
     right: dict[str, int] = dict.fromkeys(KINDS, 0)

@@ -16,7 +16,7 @@ _REFERENCES = ("thinking", "chain")
 """Names under which items hold their criteria, and the chain of whoever wrote them."""
 
 
-class Criterion(NamedTuple):
+class RubricCriterion(NamedTuple):
     """One thing that a chain has to hold."""
 
     name: str
@@ -28,7 +28,7 @@ class Criterion(NamedTuple):
 class Rubric(NamedTuple):
     """What a chain is held against."""
 
-    criteria: tuple[Criterion, ...]
+    criteria: tuple[RubricCriterion, ...]
     reference: str
     """How a person reasoned; empty where nobody wrote it down."""
 
@@ -51,9 +51,9 @@ def rubric_of(sample: Sample) -> Rubric:
     return Rubric(criteria, reference)
 
 
-def _criterion(id_: str, one: Mapping[str, Any]) -> Criterion:
+def _criterion(id_: str, one: Mapping[str, Any]) -> RubricCriterion:
     name = one.get("name")
     if not isinstance(name, str) or not name.strip():
         raise DataError(f"{id_}: a criterion without a name.")
     point, note = one.get("scoring_point", ""), one.get("note", "")
-    return Criterion(name.strip(), str(point or ""), str(note or ""))
+    return RubricCriterion(name.strip(), str(point or ""), str(note or ""))

@@ -11,7 +11,7 @@ from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.schema import Dataset, Prompt
 from dtbench.harness.judge.criteria import Rubric, has_rubric, rubric_of
 from dtbench.harness.judge.wording import Wording
-from dtbench.harness.score.answers import Said, answers
+from dtbench.harness.score.answers import SubmittedAnswer, answers
 from dtbench.harness.score.stored_run import StoredTask
 
 CHARACTERS_A_TOKEN = 4
@@ -22,7 +22,7 @@ TOKENS_A_MARK = 60
 class Case(NamedTuple):
     """One chain, and what it is held against."""
 
-    said: Said
+    said: SubmittedAnswer
     rubric: Rubric
     right: bool
     """By the benchmark's own rule; a wrong answer has 0 marks and is not shown to the judge."""
@@ -42,7 +42,7 @@ class Estimate(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class How:
+class JudgeSettings:
     """How chains are judged."""
 
     wording: Wording
@@ -55,11 +55,11 @@ class How:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class JudgePlan:
     """Every question that was asked, in the order of the data."""
 
     cases: Sequence[Case]
-    how: How
+    how: JudgeSettings
 
     def prompt(self, case: Case, call: int, attempt: int) -> Prompt:
         """The request of one call; one whose reply could not be read is asked with another seed."""
@@ -97,7 +97,7 @@ class Plan:
         return digest.hexdigest()[:12]
 
 
-def plan_of(stored: StoredTask, data: Dataset, how: How) -> Plan:
+def plan_of(stored: StoredTask, data: Dataset, how: JudgeSettings) -> JudgePlan:
     """The plan for a task of a run; a UserError where its questions have no criteria."""
     asked = [one for one in answers(stored, data, how.sample) if one.state != "missing"][: how.limit]
     with_rubric = [one for one in asked if has_rubric(one.sample)]
@@ -110,4 +110,4 @@ def plan_of(stored: StoredTask, data: Dataset, how: How) -> Plan:
     cases = [
         Case(one, rubric_of(one.sample), rule(one.sample.as_published(), one.submission).correct) for one in with_rubric
     ]
-    return Plan(cases, how)
+    return JudgePlan(cases, how)

@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.model import Model
 from dtbench.harness.judge.ask import Going, Judging
-from dtbench.harness.judge.calibrate import Made, made_of, plan_for, trusted
-from dtbench.harness.judge.plan import Case, How, Plan, plan_of
+from dtbench.harness.judge.calibrate import CalibrationChain, made_of, plan_for, trusted
+from dtbench.harness.judge.plan import Case, JudgePlan, JudgeSettings, plan_of
 from dtbench.harness.judge.price import Price, what_it_takes
 from dtbench.harness.judge.summary import summarise, tokens_of
 from dtbench.harness.run.loop import Stop
-from dtbench.harness.run.pace import Pace
+from dtbench.harness.run.pace import AdaptiveConcurrency
 from dtbench.harness.run.signals import heeded, terminable
 from dtbench.harness.score.stored_run import StoredTask, find_data
 from dtbench.harness.store.run_folder import RunFolder, Status, StoredRun
@@ -29,10 +29,10 @@ FAILED, INTERRUPTED = 3, 130
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class JudgeOptions:
     """What the user asked for."""
 
-    how: How
+    how: JudgeSettings
     concurrency: int = 8
     data_dir: Path | None = None
     out: Path | None = None
@@ -43,7 +43,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class JudgeResult:
     """How it ended."""
 
     folder: Path
@@ -52,7 +52,9 @@ class Outcome:
     exit_code: int
 
 
-def hold(run: StoredRun, stored: StoredTask, model: Model, wish: Wish, say: Callable[[str], None]) -> Outcome:
+def run_judge(
+    run: StoredRun, stored: StoredTask, model: Model, wish: JudgeOptions, say: Callable[[str], None]
+) -> JudgeResult:
     """Make every call that is missing, and sum up what the judge said."""
     made, asked, path = _prepared(run, stored, model, wish)
     task = stored.task.name
@@ -66,10 +68,10 @@ def hold(run: StoredRun, stored: StoredTask, model: Model, wish: Wish, say: Call
         told = {"run": str(run.path), "judge": str(path), "status": status, **summary, "tokens": tokens, **cost}
         folder.write_summary(told)
         folder.finish(status)
-        return Outcome(path, status, told, code)
+        return JudgeResult(path, status, told, code)
 
 
-def foreseen(run: StoredRun, stored: StoredTask, model: Model, wish: Wish) -> Mapping[str, Any]:
+def foreseen(run: StoredRun, stored: StoredTask, model: Model, wish: JudgeOptions) -> Mapping[str, Any]:
     """What is left to ask and what that will take, about; nothing is asked or written."""
     _, asked, path = _prepared(run, stored, model, wish)
     done = StoredRun.open(path).finished(stored.task.name) if (path / "run.json").exists() else ()
@@ -77,13 +79,13 @@ def foreseen(run: StoredRun, stored: StoredTask, model: Model, wish: Wish) -> Ma
 
 
 class _Prepared(NamedTuple):
-    made: Sequence[Made] | None
+    made: Sequence[CalibrationChain] | None
     """Chains whose marks are known, where the judge is to be calibrated."""
-    asked: Plan
+    asked: JudgePlan
     path: Path
 
 
-def _prepared(run: StoredRun, stored: StoredTask, model: Model, wish: Wish) -> _Prepared:
+def _prepared(run: StoredRun, stored: StoredTask, model: Model, wish: JudgeOptions) -> _Prepared:
     if wish.concurrency < 1 or wish.how.calls < 1:
         raise UserError(f"--concurrency {wish.concurrency}, --calls {wish.how.calls}: numbers from 1 up are expected.")
     plan = _plan(stored, wish)
@@ -93,7 +95,7 @@ def _prepared(run: StoredRun, stored: StoredTask, model: Model, wish: Wish) -> _
     return _Prepared(made, asked, wish.out or run.path / name)
 
 
-def _estimate(plan: Plan, missing: Sequence[tuple[Case, int]], wish: Wish) -> dict[str, float]:
+def _estimate(plan: JudgePlan, missing: Sequence[tuple[Case, int]], wish: JudgeOptions) -> dict[str, float]:
     about = plan.estimate(missing)
     return {**about._asdict(), **_cost(wish.price, about.prompt_tokens, about.completion_tokens)}
 
@@ -102,18 +104,18 @@ def _cost(price: Price | None, read: int, written: int) -> dict[str, float]:
     return {} if price is None else {"price": price.of(read, written)}
 
 
-def _plan(stored: StoredTask, wish: Wish) -> Plan:
+def _plan(stored: StoredTask, wish: JudgeOptions) -> JudgePlan:
     data = find_data(stored, wish.data_dir)
     if data is None:
         told = stored.about.get("data", {}).get("version")
         raise UserError(f"the questions of {stored.task.name} ({told}) were not found: name them with --data-dir.")
     plan = plan_of(stored, data, wish.how)
     if wish.calibrate and wish.how.limit is None:
-        return Plan(plan.cases[:CALIBRATION_QUESTIONS], plan.how)
+        return JudgePlan(plan.cases[:CALIBRATION_QUESTIONS], plan.how)
     return plan
 
 
-def _settings(model: Model, plan: Plan, stored: StoredTask) -> dict[str, Any]:
+def _settings(model: Model, plan: JudgePlan, stored: StoredTask) -> dict[str, Any]:
     about = dict(model.describe())
     where = {name: about.pop(name) for name in ("urls", "version") if name in about}
     how = plan.how
@@ -135,8 +137,10 @@ def _settings(model: Model, plan: Plan, stored: StoredTask) -> dict[str, Any]:
     }
 
 
-async def _ask(plan: Plan, task: str, model: Model, folder: RunFolder, wish: Wish, say: Callable[[str], None]) -> None:
-    stop, pace = Stop(), Pace(wish.concurrency)
+async def _ask(
+    plan: JudgePlan, task: str, model: Model, folder: RunFolder, wish: JudgeOptions, say: Callable[[str], None]
+) -> None:
+    stop, pace = Stop(), AdaptiveConcurrency(wish.concurrency)
     judging = Judging(plan, task, model, folder, pace)
     missing = plan.missing(folder.finished(task))
     if missing:
@@ -149,7 +153,7 @@ async def _ask(plan: Plan, task: str, model: Model, folder: RunFolder, wish: Wis
         await model.aclose()
 
 
-def _telling(say: Callable[[str], None], pace: Pace) -> Callable[[Going], None]:
+def _telling(say: Callable[[str], None], pace: AdaptiveConcurrency) -> Callable[[Going], None]:
     began = said = time.monotonic()
 
     def tell(going: Going) -> None:
@@ -164,7 +168,7 @@ def _telling(say: Callable[[str], None], pace: Pace) -> Callable[[Going], None]:
     return tell
 
 
-def _ended(summary: Mapping[str, Any], never_made: int, wish: Wish) -> tuple[Status, int]:
+def _ended(summary: Mapping[str, Any], never_made: int, wish: JudgeOptions) -> tuple[Status, int]:
     if never_made:
         return "interrupted", INTERRUPTED
     without = summary.get("unscored", summary.get("unread", 0))

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dtbench.harness.core.task import Task
-from dtbench.harness.judge.plan import Case, Plan
+from dtbench.harness.judge.plan import Case, JudgePlan
 from dtbench.harness.stats.intervals import Z95
 
 Record = Mapping[str, Any]
@@ -22,7 +22,7 @@ def of_calls(shares: Sequence[float]) -> float:
     return math.fsum(kept) / len(kept)
 
 
-def summarise(task: Task, plan: Plan, records: Iterable[Record]) -> dict[str, Any]:
+def summarise(task: Task, plan: JudgePlan, records: Iterable[Record]) -> dict[str, Any]:
     """The object that `--json` prints for a task."""
     verdicts: dict[str, dict[int, Record]] = defaultdict(dict)
     failed: dict[str, str] = {}

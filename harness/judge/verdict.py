@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from dtbench.harness.judge.criteria import Criterion
+from dtbench.harness.judge.criteria import RubricCriterion
 
 _BEGINNING = re.compile(r"[\[{]")
 _THOUGHTS = re.compile(r"<think>.*?</think>", re.DOTALL)
@@ -16,7 +16,7 @@ _MOST = 1000
 """Characters of a justification that are kept."""
 
 
-class Verdict(NamedTuple):
+class JudgeVerdict(NamedTuple):
     """A mark for each criterion, in their order."""
 
     marks: tuple[int, ...]
@@ -32,7 +32,7 @@ class UnreadableError(Exception):
     """The reply holds no verdict."""
 
 
-def read_verdict(text: str, criteria: Sequence[Criterion]) -> Verdict:
+def read_verdict(text: str, criteria: Sequence[RubricCriterion]) -> JudgeVerdict:
     """The verdict of a reply; nothing is guessed where a mark is missing or is neither 0 nor 1."""
     entries = _entries(text)
     if len(entries) != len(criteria):
@@ -47,7 +47,7 @@ def read_verdict(text: str, criteria: Sequence[Criterion]) -> Verdict:
             raise UnreadableError(f"it does not mark {criterion.name!r}")
         marks.append(_mark(entry.get("score"), criterion))
         why.append(str(entry.get("justification", ""))[:_MOST])
-    return Verdict(tuple(marks), tuple(why))
+    return JudgeVerdict(tuple(marks), tuple(why))
 
 
 def json_values(text: str) -> Iterator[Any]:
@@ -73,7 +73,7 @@ def _entries(text: str) -> list[dict[str, Any]]:
     raise UnreadableError("it holds no JSON list of marks")
 
 
-def _mark(score: object, criterion: Criterion) -> int:
+def _mark(score: object, criterion: RubricCriterion) -> int:
     if isinstance(score, bool) or not isinstance(score, int | float | str):
         raise UnreadableError(f"the mark of {criterion.name!r} is {json.dumps(score)}, 0 or 1 is expected")
     text = f"{score:g}" if isinstance(score, float) else str(score).strip()

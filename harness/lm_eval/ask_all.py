@@ -8,8 +8,8 @@ from typing import NamedTuple
 from dtbench.harness.core.errors import DataError, DtbenchError, MachineryError, ModelError
 from dtbench.harness.core.model import Model, Startable
 from dtbench.harness.core.schema import Prompt, Response
-from dtbench.harness.run.circuit_breaker import Patience
-from dtbench.harness.run.dispatch import Asker, Conditions
+from dtbench.harness.run.circuit_breaker import CircuitBreaker
+from dtbench.harness.run.dispatch import Conditions, Dispatcher
 from dtbench.harness.run.task_group import task_group
 
 Told = Callable[[int, Response], None]
@@ -33,17 +33,17 @@ async def ask_all(
     try:
         if isinstance(model, Startable):
             await model.start(say)
-        return await _Asking(model, prompts, conditions, told).run()
+        return await _LmEvalDispatch(model, prompts, conditions, told).run()
     finally:
         await model.aclose()
 
 
-class _Asking:
+class _LmEvalDispatch:
     def __init__(self, model: Model, prompts: Mapping[int, Prompt], conditions: Conditions, told: Told) -> None:
-        self._asker = Asker(model, conditions)
+        self._asker = Dispatcher(model, conditions)
         self._prompts = prompts
         self._told = told
-        self._patience = Patience(0)
+        self._patience = CircuitBreaker(0)
         self._failed: list[Failed] = []
 
     async def run(self) -> Sequence[Failed]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dtbench.harness.audio.hear import clip_bytes, hear
+from dtbench.harness.audio.prepare import clip_bytes, prepare_audio
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.schema import Clip
 
@@ -18,7 +18,7 @@ RATE = 16000
 _MARK = re.compile(r" ?<audio>")
 
 
-class Sound(dict[str, Any]):
+class LmEvalAudio(dict[str, Any]):
     """Audio as lm-eval passes it on, `array` and `sampling_rate`, decoded only when the array is asked for.
 
     lm-eval holds all requests of a run at once: a thousand decoded clips take gigabytes. What is stored is plain, so
@@ -31,7 +31,7 @@ class Sound(dict[str, Any]):
 
     def __missing__(self, key: str) -> Any:
         if key == "array":
-            return hear(self.clip, RATE, None).samples
+            return prepare_audio(self.clip, RATE, None).samples
         if key == "bytes":
             return clip_bytes(self.clip)
         if key == "path":
@@ -76,7 +76,7 @@ def clip_of(value: Any, label: str) -> Path | Clip:
         if len(value) != 1:
             raise UserError(f"{label}: it comes with {len(value)} clips; dtbench asks about one.")
         value = value[0]
-    if isinstance(value, Sound):
+    if isinstance(value, LmEvalAudio):
         return value.clip
     if isinstance(value, str | Path):
         return Path(value)

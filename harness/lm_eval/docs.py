@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from dtbench.harness.core.errors import UserError
-from dtbench.harness.lm_eval.clips import Sound
+from dtbench.harness.lm_eval.clips import LmEvalAudio
 from dtbench.harness.lm_eval.plug import register
-from dtbench.harness.run.plan import Form, Question, TaskPlan
+from dtbench.harness.run.plan import PlannedPrompt, PromptForm, TaskPlan
 from dtbench.tasks import registry as task_registry
 
 STYLES = ("direct", "think")
@@ -27,7 +27,7 @@ class Doc(dict[str, Any]):
 
     def __init__(self, plan: TaskPlan, place: int) -> None:
         self.plan = plan
-        self.question: Question = plan.question(place, 0)
+        self.question: PlannedPrompt = plan.question(place, 0)
         self.place = place
         super().__init__(self.question.sample.as_published())
 
@@ -61,7 +61,7 @@ def dataset(
         raise UserError(f"--metadata answer={answer}: unknown. Known: {', '.join(STYLES)}.")
     task = task_registry.task(benchmark)
     data = task.load(None if data_dir is None else Path(data_dir).expanduser())
-    plan = TaskPlan(task, data, data.samples, 1, Form(answer=answer))
+    plan = TaskPlan(task, data, data.samples, 1, PromptForm(answer=answer))
     plan.check()
     return {"test": Docs(plan)}
 
@@ -71,10 +71,10 @@ def text(doc: Doc) -> str:
     return doc.question.prompt.text
 
 
-def audio(doc: Doc) -> Sequence[Sound]:
+def audio(doc: Doc) -> Sequence[LmEvalAudio]:
     """The clip."""
     plan, sample = doc.plan, doc.question.sample
-    return [Sound(sample.audio, benchmark=plan.task.name, data=plan.data.sha256[:12], question=sample.id)]
+    return [LmEvalAudio(sample.audio, benchmark=plan.task.name, data=plan.data.sha256[:12], question=sample.id)]
 
 
 def target(doc: Doc) -> str:

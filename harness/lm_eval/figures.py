@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from dtbench.harness.core.errors import TaskError, described
+from dtbench.harness.core.errors import TaskError, format_error
 from dtbench.harness.core.task import Filtered
 
 BOOTSTRAPS = 100_000
@@ -23,7 +23,7 @@ Values = dict[tuple[str, str], list[Any]]
 """(metric, filter) -> its value for each document."""
 
 
-class Scorer:
+class LmEvalMetrics:
     """A task of lm-eval with its documents, which some tasks make anew each time they are asked for them."""
 
     def __init__(self, task: Any, docs: Sequence[Any], name: str) -> None:
@@ -48,7 +48,7 @@ class Scorer:
         try:
             results = self._aggregated(self._values(answers)) if answers else {}
         except Exception as error:  # someone else's filters and metrics
-            raise TaskError(f"lm_eval:{self._name}: scoring with lm-eval failed with {described(error)}.") from error
+            raise TaskError(f"lm_eval:{self._name}: scoring with lm-eval failed with {format_error(error)}.") from error
         return {
             "task": self._name,
             "lm_eval": importlib.metadata.version("lm_eval"),

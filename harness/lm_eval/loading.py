@@ -11,8 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from dtbench.harness.core.errors import DataError, DtbenchError, UserError, described
-from dtbench.harness.lm_eval.clips import HeldClip, Sound
+from dtbench.harness.core.errors import DataError, DtbenchError, UserError, format_error
+from dtbench.harness.lm_eval.clips import HeldClip, LmEvalAudio
 
 _OF_THE_INDEX = ("tag", "group", "task_list", "include", "class")
 """What says where a task belongs, or what makes it: nothing that its configuration knows."""
@@ -31,7 +31,7 @@ def configuration_in(file: Path) -> Mapping[str, Any]:
     except DtbenchError:
         raise
     except Exception as error:  # someone else's YAML, and the functions that it names
-        raise UserError(f"{file}: lm-eval cannot read it: {described(error)}.") from error
+        raise UserError(f"{file}: lm-eval cannot read it: {format_error(error)}.") from error
     if not isinstance(found.get("task"), str):
         raise UserError(f"{file}: no task of lm-eval: a line `task: NAME` is expected.")
     return dict(found)
@@ -132,11 +132,11 @@ def _sounded(batch: Mapping[str, Any], columns: list[str]) -> Mapping[str, Any]:
     return {name: [_sound(value) for value in values] if name in columns else values for name, values in batch.items()}
 
 
-def _sound(value: Mapping[str, Any] | None) -> Sound | None:
+def _sound(value: Mapping[str, Any] | None) -> LmEvalAudio | None:
     if value is None:
         return None
     path = str(value.get("path") or "clip")
-    return Sound(HeldClip(path, value["bytes"]) if value.get("bytes") is not None else Path(path), file=path)
+    return LmEvalAudio(HeldClip(path, value["bytes"]) if value.get("bytes") is not None else Path(path), file=path)
 
 
 @contextmanager
@@ -152,7 +152,7 @@ def _seeded(name: str) -> Iterator[None]:
     except DtbenchError:
         raise
     except Exception as error:  # the hub, someone else's data, someone else's code
-        raise DataError(f"lm_eval:{name}: its documents cannot be loaded: {described(error)}.") from error
+        raise DataError(f"lm_eval:{name}: its documents cannot be loaded: {format_error(error)}.") from error
     finally:
         random.setstate(kept[0])
         numpy.random.set_state(kept[1])

@@ -14,7 +14,7 @@ import dtbench
 from dtbench.harness.core.errors import MachineryError, UserError
 from dtbench.harness.core.schema import Response
 from dtbench.harness.lm_eval.ask_all import Failed, ask_all
-from dtbench.harness.lm_eval.requests import Asked, asked_for, data_of, written_down
+from dtbench.harness.lm_eval.requests import LmEvalPrompt, asked_for, data_of, written_down
 from dtbench.harness.run.dispatch import Conditions
 from dtbench.models import registry as model_registry
 
@@ -71,13 +71,15 @@ class DtbenchLM(LM):  # type: ignore[misc]
             raise MachineryError(_lost(failed, len(asked)))
         return [answers[place] for place in range(len(asked))]
 
-    def _ask(self, asked: Sequence[Asked], places: Sequence[int], told: Any) -> Sequence[Failed]:
+    def _ask(self, asked: Sequence[LmEvalPrompt], places: Sequence[int], told: Any) -> Sequence[Failed]:
         """Ask the questions at these places, which sample alike."""
         samples = [sample for place in places if (sample := asked[place].sample) is not None]
         sampling = asked[places[0]].sampling
         # What a task prescribes is its protocol here, and stands before the options, unlike in `dtbench run`.
         options = {name: value for name, value in self._options.items() if name not in sampling}
-        (model,) = model_registry.models(self._spec, options, [model_registry.Wanted(samples, sampling)], self._backend)
+        (model,) = model_registry.models(
+            self._spec, options, [model_registry.ModelUse(samples, sampling)], self._backend
+        )
         self._about = model.describe()
         prompts = {place: asked[place].prompt for place in places}
         return asyncio.run(ask_all(model, prompts, self._conditions, told, _say))
@@ -117,7 +119,7 @@ def _written(value: Any) -> str:
     return str(value)
 
 
-def _alike(asked: Sequence[Asked]) -> Sequence[Sequence[int]]:
+def _alike(asked: Sequence[LmEvalPrompt]) -> Sequence[Sequence[int]]:
     """The places of requests that sample alike."""
     groups: dict[frozenset[tuple[str, str]], list[int]] = {}
     for place, one in enumerate(asked):

@@ -19,7 +19,7 @@ _CHAT = '[{"role": '
 """What a history of messages begins with, as apply_chat_template writes it down."""
 
 
-class Asked(NamedTuple):
+class LmEvalPrompt(NamedTuple):
     """A prompt, how to sample for it, and what lm-eval is handed of the answer."""
 
     prompt: Prompt
@@ -35,14 +35,14 @@ class Asked(NamedTuple):
         return text if self.whole else answer_in(text, self.stops)
 
 
-class Words(NamedTuple):
+class ChatWords(NamedTuple):
     """The messages of a prompt."""
 
     text: str
     system: str | None = None
 
 
-def asked_for(requests: Sequence[Any], seed: int) -> Sequence[Asked]:
+def asked_for(requests: Sequence[Any], seed: int) -> Sequence[LmEvalPrompt]:
     """What each request asks; one that is there several times asks for as many answers."""
     times: Counter[int] = Counter()
     found = []
@@ -52,7 +52,7 @@ def asked_for(requests: Sequence[Any], seed: int) -> Sequence[Asked]:
     return found
 
 
-def _asked(request: Any, seed: int, repeat: int) -> Asked:
+def _asked(request: Any, seed: int, repeat: int) -> LmEvalPrompt:
     context, kwargs, *more = request.args
     media = more[0] if more else {}
     what = f"{request.task_name}, question {request.doc_id}"
@@ -69,7 +69,7 @@ def _asked(request: Any, seed: int, repeat: int) -> Asked:
             repeat=repeat,
             seed=seed_of(seed, doc.question.sample.id, repeat),
         )
-        return Asked(prompt, sampling, stops_of(kwargs), whole=True, sample=doc.question.sample)
+        return LmEvalPrompt(prompt, sampling, stops_of(kwargs), whole=True, sample=doc.question.sample)
     name = str(request.doc_id)
     audio = media.get("audio")
     prompt = Prompt(
@@ -80,7 +80,7 @@ def _asked(request: Any, seed: int, repeat: int) -> Asked:
         repeat=repeat,
         seed=seed_of(seed, name, repeat),
     )
-    return Asked(prompt, sampling, stops_of(kwargs), whole=False, sample=None)
+    return LmEvalPrompt(prompt, sampling, stops_of(kwargs), whole=False, sample=None)
 
 
 def data_of(requests: Sequence[Any]) -> dict[str, str]:
@@ -94,10 +94,10 @@ def written_down(history: Sequence[Mapping[str, str]]) -> str:
     return json.dumps(list(history), ensure_ascii=False)
 
 
-def _words(context: str, what: str) -> Words:
+def _words(context: str, what: str) -> ChatWords:
     """The messages of a context, whether it is plain text or a history that was written down."""
     if not context.startswith(_CHAT):
-        return Words(context)
+        return ChatWords(context)
     messages = json.loads(context)
     system = [message["content"] for message in messages if message["role"] == "system"]
     others = [message for message in messages if message["role"] != "system"]
@@ -107,4 +107,4 @@ def _words(context: str, what: str) -> Words:
             f"{what}: its messages are {roles}; dtbench sends one message of a user: leave --apply_chat_template out, "
             f"or take --fewshot_as_multiturn false."
         )
-    return Words(others[0]["content"], "\n\n".join(system) or None)
+    return ChatWords(others[0]["content"], "\n\n".join(system) or None)

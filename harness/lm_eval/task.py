@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from dtbench.harness.core.errors import MachineryError, UserError
-from dtbench.harness.core.samples import Packed
+from dtbench.harness.core.samples import SampleList
 from dtbench.harness.core.schema import Dataset, NoClip, Official, Prompt, Sample, Score
 from dtbench.harness.core.task import Filtered, OfficialRule, Task
 from dtbench.harness.extract.extraction import Extraction
 from dtbench.harness.extract.tidy import take_apart
 from dtbench.harness.lm_eval.clips import clip_bytes_of, without_mark
-from dtbench.harness.lm_eval.figures import Scorer
+from dtbench.harness.lm_eval.figures import LmEvalMetrics
 from dtbench.harness.lm_eval.generation import answer_in, sampling_of, stops_of
 from dtbench.harness.lm_eval.installed import need_lm_eval
 from dtbench.harness.lm_eval.loading import FEW_SHOT_SEED, configuration_in, made, named
@@ -45,7 +45,7 @@ class LmEvalTask(Task):
         self.answers_each: int | None = None
         self._task: Any = None
         self._docs: Any = ()
-        self._scorer: Scorer | None = None
+        self._scorer: LmEvalMetrics | None = None
         self._stops: Sequence[str] = ()
 
     @classmethod
@@ -70,11 +70,11 @@ class LmEvalTask(Task):
         self._task, self._stops = task, stops_of(kwargs)
         docs = task.eval_docs
         self._docs = docs if hasattr(docs, "__getitem__") else list(docs)
-        self._scorer = Scorer(task, self._docs, name)
+        self._scorer = LmEvalMetrics(task, self._docs, name)
         self.prescribed = sampling_of(kwargs, self.name)
         self.answers_each = int(task.config.repeats or 1)
         self.no_verdict = self._no_verdict()
-        packed = Packed(self._questions())
+        packed = SampleList(self._questions())
         version = f"{task.VERSION}, lm-eval {importlib.metadata.version('lm_eval')}"
         return Dataset(packed, version, packed.sha256, str(self.defined_in or self.name))
 
@@ -154,7 +154,7 @@ class LmEvalTask(Task):
             )
         }
 
-    def _scoring(self) -> Scorer:
+    def _scoring(self) -> LmEvalMetrics:
         if self._scorer is None:
             raise MachineryError(f"{self.name}: its documents were not loaded.")
         return self._scorer

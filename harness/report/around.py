@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dtbench.harness.core.errors import DtbenchError
-from dtbench.harness.score.related_runs import against_neighbours
+from dtbench.harness.score.related_runs import compare_related
 from dtbench.harness.store.run_folder import StoredRun
 
 Tell = Callable[[str], None]
@@ -27,7 +27,7 @@ def neighbours(run: StoredRun, task: str, tell: Tell) -> list[dict[str, Any]]:
     for folder in sorted(folders):
         try:
             other = StoredRun.open(folder)
-            compared = against_neighbours(other, task) if task in other.info.get("tasks", {}) else {}
+            compared = compare_related(other, task) if task in other.info.get("tasks", {}) else {}
         except DtbenchError as error:
             tell(f"left out: {error}")
             continue

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
-from dtbench.harness.audio.hear import hear
-from dtbench.harness.core.errors import DtbenchError, described
+from dtbench.harness.audio.prepare import prepare_audio
+from dtbench.harness.core.errors import DtbenchError, format_error
 from dtbench.harness.core.samples import ids_of
 from dtbench.harness.core.schema import Clip, Dataset
 
@@ -25,7 +25,7 @@ SECONDS = 60.0
 _AT_ONCE = 4
 
 
-class Heard(NamedTuple):
+class ReportClip(NamedTuple):
     """What of a question's clip is at hand: one of the three."""
 
     inside: str = ""
@@ -41,10 +41,10 @@ class _Wanted(NamedTuple):
     audio: Path | Clip
 
 
-def inside(data: Sequence[Dataset | None], ids: Iterable[str]) -> dict[str, Heard]:
+def inside(data: Sequence[Dataset | None], ids: Iterable[str]) -> dict[str, ReportClip]:
     """Copies of the clips of the first MOST of these questions whose clips are there."""
     found = _found(data, ids)
-    lost = {one.id: Heard(missing=f"{one.audio}: the clip is missing.") for one in found if _is_lost(one.audio)}
+    lost = {one.id: ReportClip(missing=f"{one.audio}: the clip is missing.") for one in found if _is_lost(one.audio)}
     wanted = [one for one in found if one.id not in lost][:MOST]
     wanted.sort(key=lambda one: one.place)  # a clip in a parquet file is cheapest read in order
     with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -55,12 +55,12 @@ def _is_lost(audio: Path | Clip) -> bool:
     return isinstance(audio, Path) and not audio.is_file()
 
 
-def links(data: Sequence[Dataset | None], ids: Iterable[str], page: Path) -> dict[str, Heard]:
+def links(data: Sequence[Dataset | None], ids: Iterable[str], page: Path) -> dict[str, ReportClip]:
     """Links from the page to the files of clips."""
     return {one.id: _linked(one.audio, page) for one in _found(data, ids)}
 
 
-def notes(heard: Mapping[str, Heard], asked: int, mode: str) -> list[str]:
+def notes(heard: Mapping[str, ReportClip], asked: int, mode: str) -> list[str]:
     """What a user has to know of the clips in a report."""
     if mode == "none" or not heard:
         return []
@@ -89,21 +89,21 @@ def _found(data: Sequence[Dataset | None], ids: Iterable[str]) -> list[_Wanted]:
     return [found[id_] for id_ in wanted if id_ in found]
 
 
-def _copied(wanted: _Wanted) -> Heard:
+def _copied(wanted: _Wanted) -> ReportClip:
     try:
-        wav = hear(wanted.audio, RATE, SECONDS).wav
-        return Heard(inside=base64.b64encode(_mp3(wav)).decode())
+        wav = prepare_audio(wanted.audio, RATE, SECONDS).wav
+        return ReportClip(inside=base64.b64encode(_mp3(wav)).decode())
     except DtbenchError as error:
-        return Heard(missing=str(error))
+        return ReportClip(missing=str(error))
     except Exception as error:  # someone else's clip
-        return Heard(missing=f"reading the clip failed with {described(error)}")
+        return ReportClip(missing=f"reading the clip failed with {format_error(error)}")
 
 
 def _mp3(wav: bytes) -> bytes:
     """About 3 kB a second: every browser plays it, and speech and events are what they were."""
     import soundfile
 
-    from dtbench.harness.audio.hear import samples_of
+    from dtbench.harness.audio.prepare import samples_of
 
     out = io.BytesIO()
     soundfile.write(
@@ -118,11 +118,11 @@ def _mp3(wav: bytes) -> bytes:
     return out.getvalue()
 
 
-def _linked(audio: Path | Clip, page: Path) -> Heard:
+def _linked(audio: Path | Clip, page: Path) -> ReportClip:
     path = audio if isinstance(audio, Path) else getattr(audio, "path", None)
     if not isinstance(path, Path):
-        return Heard(missing="its clip lies inside another file, where no link leads: --audio embed")
+        return ReportClip(missing="its clip lies inside another file, where no link leads: --audio embed")
     if not path.is_file():
-        return Heard(missing=f"{path}: the clip is missing")
+        return ReportClip(missing=f"{path}: the clip is missing")
     relative = os.path.relpath(path.resolve(), page.resolve().parent)
-    return Heard(link=quote(relative.replace(os.sep, "/")))
+    return ReportClip(link=quote(relative.replace(os.sep, "/")))

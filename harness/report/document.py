@@ -15,14 +15,14 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
-from dtbench.harness.report.clips import Heard
+from dtbench.harness.report.clips import ReportClip
 
 SCRIPTS = ("dom", "charts", "samples", "list", "filters", "sound", "answer", "overview", "around", "training", "main")
 MARK = '<meta name="generator" content="dtbench report">'
 _SLOT = re.compile(r"<!-- (policy|style|script|first|rest) -->")
 
 
-def document(first: Mapping[str, Any], samples: Any, clips: Mapping[str, Heard]) -> bytes:
+def document(first: Mapping[str, Any], samples: Any, clips: Mapping[str, ReportClip]) -> bytes:
     """The page: what the first view needs comes first and plain, samples behind it packed, clips last."""
     style = _part("page.css")
     script = '"use strict";\n(() => {\n' + "\n".join(_part(f"{name}.js") for name in SCRIPTS) + "\n})();\n"
@@ -69,13 +69,13 @@ def _packed(samples: Any) -> str:
     return f'<script type="text/plain" id="samples">{base64.b64encode(body).decode()}</script>'
 
 
-def _clips(clips: Mapping[str, Heard]) -> list[str]:
+def _clips(clips: Mapping[str, ReportClip]) -> list[str]:
     """Each in an element of its own, so that only what is listened to is decoded."""
     inside = [one.inside for one in clips.values() if one.inside]
     return [f'<script type="text/plain" id="clip-{place}">{sound}</script>' for place, sound in enumerate(inside)]
 
 
-def references(clips: Mapping[str, Heard]) -> dict[str, dict[str, Any]]:
+def references(clips: Mapping[str, ReportClip]) -> dict[str, dict[str, Any]]:
     """Question -> where the page finds its clip: the number of an element, a link, or why there is none."""
     found: dict[str, dict[str, Any]] = {}
     number = 0

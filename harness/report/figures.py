@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from dtbench.harness.score.outcomes import chain_length
-from dtbench.harness.score.related_runs import against_neighbours
+from dtbench.harness.score.related_runs import compare_related
 from dtbench.harness.score.stored_run import StoredTask
 from dtbench.harness.score.summary import summarise
 from dtbench.harness.stats.intervals import share, wilson
@@ -25,7 +25,7 @@ Record = Mapping[str, Any]
 Figures = dict[str, Any]
 
 
-class Chain(NamedTuple):
+class ChainPoint(NamedTuple):
     """An answer's chain: how long, and whether what followed was right."""
 
     length: int
@@ -51,7 +51,7 @@ def figures(run: StoredRun, part: StoredTask, records: Sequence[Record]) -> Figu
         notes.append(f"this run is not finished ({status}): {summary['missing']} of {summary['n']} answers are missing")
     return {
         **summary,
-        **against_neighbours(run, part.task.name),
+        **compare_related(run, part.task.name),
         "notes": notes,
         "tables": _tables(summary, repeats),
         "how": _how(records),
@@ -124,7 +124,7 @@ def _how(records: Iterable[Record]) -> list[dict[str, Any]]:
 def _lengths(records: Iterable[Record]) -> list[dict[str, Any]]:
     """Correctness (a reader's) by length of chain, in parts of equal size; nothing where there are too few chains."""
     chains = sorted(
-        Chain(length, record["score"]["correct"] is True)
+        ChainPoint(length, record["score"]["correct"] is True)
         for record in records
         if "error" not in record and (length := chain_length(record, record["response"]["text"]))
     )

@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 
 import dtbench
 from dtbench.harness.compare.paired import compared, joined
-from dtbench.harness.core.errors import UserError, nearest
+from dtbench.harness.core.errors import UserError, did_you_mean
 from dtbench.harness.core.schema import Dataset
 from dtbench.harness.report.around import judges, marks, neighbours
-from dtbench.harness.report.clips import MODES, Heard, inside, links, notes
+from dtbench.harness.report.clips import MODES, ReportClip, inside, links, notes
 from dtbench.harness.report.document import MARK, document, references
 from dtbench.harness.report.figures import figures
 from dtbench.harness.report.rows import rows
-from dtbench.harness.report.training import BASE, Stage, is_training, outcome, plainly, recipe, stages
+from dtbench.harness.report.training import BASE, TrainingCurves, is_training, outcome, plainly, recipe, stages
 from dtbench.harness.score.stored_run import StoredTask, find_data
 from dtbench.harness.score.summary import summarise
 from dtbench.harness.store.atomic import replace_whole
@@ -28,7 +28,7 @@ PartOf = Callable[[StoredRun, str], StoredTask]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class ReportOptions:
     """What the user asked for."""
 
     run: Path
@@ -40,7 +40,7 @@ class Wish:
     """The task of a run with its definition."""
 
 
-class Made(NamedTuple):
+class WrittenReport(NamedTuple):
     """A report that was written."""
 
     path: Path
@@ -54,13 +54,13 @@ class Made(NamedTuple):
 class _Task(NamedTuple):
     first: dict[str, Any]
     rows: list[dict[str, Any]]
-    clips: Mapping[str, Heard]
+    clips: Mapping[str, ReportClip]
 
 
-def make(wish: Wish) -> Made:
+def make(wish: ReportOptions) -> WrittenReport:
     """Write the report; a UserError where there is nothing to show."""
     if wish.audio not in MODES:
-        raise UserError(f"--audio {wish.audio}: unknown. {nearest(wish.audio, MODES)}")
+        raise UserError(f"--audio {wish.audio}: unknown. {did_you_mean(wish.audio, MODES)}")
     trained = _trained(wish) if is_training(wish.run) else None
     names: Sequence[str] = () if trained is None else trained.pop("names")
     runs = _runs(wish) if trained is None else trained.pop("shown")
@@ -82,10 +82,10 @@ def make(wish: Wish) -> Made:
     replace_whole(out, page)
     told = [note for task in tasks for note in task.first["notes"]]
     heard = sum(not one.missing for one in clips.values())
-    return Made(out, len(page), sum(len(task.rows) for task in tasks), heard, told)
+    return WrittenReport(out, len(page), sum(len(task.rows) for task in tasks), heard, told)
 
 
-def _runs(wish: Wish) -> list[StoredRun]:
+def _runs(wish: ReportOptions) -> list[StoredRun]:
     return [StoredRun.open(path) for path in (wish.run, wish.against) if path is not None]
 
 
@@ -99,7 +99,7 @@ def _shared(runs: Sequence[StoredRun]) -> list[str]:
     return shared
 
 
-def _out(wish: Wish, runs: Sequence[StoredRun]) -> Path:
+def _out(wish: ReportOptions, runs: Sequence[StoredRun]) -> Path:
     out = wish.out or wish.run / "report.html"
     if out.is_dir():
         raise UserError(f"--out {out}: this is a folder; name a file, such as {out / 'report.html'}.")
@@ -120,7 +120,7 @@ def _is_report(path: Path) -> bool:
         return False
 
 
-def _task(runs: Sequence[StoredRun], name: str, wish: Wish, out: Path) -> _Task:
+def _task(runs: Sequence[StoredRun], name: str, wish: ReportOptions, out: Path) -> _Task:
     parts = [wish.part_of(run, name) for run in runs]
     records = [list(part.records()) for part in parts]
     data = _data(parts, wish.data_dir)
@@ -179,8 +179,8 @@ def _add_marks(made: Iterable[dict[str, Any]], run: int, found: Mapping[str, lis
 
 
 def _heard(
-    wish: Wish, data: Sequence[Dataset | None], made: Sequence[dict[str, Any]], out: Path
-) -> Mapping[str, Heard]:
+    wish: ReportOptions, data: Sequence[Dataset | None], made: Sequence[dict[str, Any]], out: Path
+) -> Mapping[str, ReportClip]:
     ids = [row["id"] for row in sorted(made, key=_interest)]
     if wish.audio == "none":
         return {}
@@ -218,13 +218,13 @@ def _named(runs: list[dict[str, Any]], names: Sequence[str]) -> list[dict[str, A
     return [run | {"name": f"{run['model']} ({Path(run['path']).name})" if same else run["model"]} for run in runs]
 
 
-def _title(wish: Wish, about: Sequence[Mapping[str, Any]]) -> str:
+def _title(wish: ReportOptions, about: Sequence[Mapping[str, Any]]) -> str:
     if is_training(wish.run):
         return f"Training {wish.run.resolve().name}"
     return " against ".join(dict.fromkeys(run["model"] for run in about))
 
 
-def _trained(wish: Wish) -> dict[str, Any]:
+def _trained(wish: ReportOptions) -> dict[str, Any]:
     """The stages of a training run with their curves, and which evaluations the browser of samples shows."""
     if wish.against is not None:
         raise UserError(f"{wish.against}: a training run is shown by itself: leave the second folder out.")
@@ -256,7 +256,7 @@ def _trained(wish: Wish) -> dict[str, Any]:
     }
 
 
-def _scores(stage: Stage, part_of: PartOf) -> list[dict[str, Any]]:
+def _scores(stage: TrainingCurves, part_of: PartOf) -> list[dict[str, Any]]:
     run = stage.evaluated
     if run is None:
         return []

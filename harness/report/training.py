@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from dtbench.harness.core.errors import DataError
 from dtbench.harness.store.run_folder import StoredRun
-from dtbench.harness.store.run_json import leaves
+from dtbench.harness.store.run_json import flatten
 
 FILE = "train.json"
 OUTCOME = "outcome.json"
@@ -32,7 +32,7 @@ MOST_POINTS = 600
 """Longer curves are thinned: means of neighbouring steps."""
 
 
-class Stage(NamedTuple):
+class TrainingCurves(NamedTuple):
     """One stage of a training run, the base that it began from, or one of them asked in another way."""
 
     name: str
@@ -46,7 +46,7 @@ class Stage(NamedTuple):
     """Whether it is the model of the line above, under another prompt or with other clips."""
 
 
-class Outcome(NamedTuple):
+class TrainingOutcome(NamedTuple):
     """What a finished training run came to."""
 
     rows: Mapping[tuple[str, str], Mapping[str, Any]]
@@ -60,12 +60,12 @@ def is_training(folder: Path) -> bool:
     return (folder / FILE).is_file()
 
 
-def stages(folder: Path) -> list[Stage]:
+def stages(folder: Path) -> list[TrainingCurves]:
     """The base and every stage, in the order in which they were trained, each with what it was asked otherwise."""
     told = _object(folder / FILE)
     names = {str(one.get("name")): one for one in _train(folder / FILE, told)}
     base = {"state": told["base"]} if "base" in told else {}
-    found = [Stage(BASE, base, {}, 0, _evaluated(folder / BASE / "eval")), *_prompted(folder / BASE, told)]
+    found = [TrainingCurves(BASE, base, {}, 0, _evaluated(folder / BASE / "eval")), *_prompted(folder / BASE, told)]
     for name, about in names.items():
         if name != BASE:
             found.append(_stage(folder / name, name, about))
@@ -73,15 +73,15 @@ def stages(folder: Path) -> list[Stage]:
     return found
 
 
-def outcome(folder: Path) -> Outcome:
+def outcome(folder: Path) -> TrainingOutcome:
     """What outcome.json says; nothing before the run is at its end."""
     path = folder / OUTCOME
     if not path.exists():
-        return Outcome({}, [])
+        return TrainingOutcome({}, [])
     told = _object(path)
     try:
         rows = {(one["name"], one["task"]): {name: one.get(name) for name in MARKS} for one in told["rows"]}
-        return Outcome(rows, [{name: one[name] for name in _PAIR} for one in told["paired"]])
+        return TrainingOutcome(rows, [{name: one[name] for name in _PAIR} for one in told["paired"]])
     except (KeyError, TypeError, AttributeError) as error:
         raise DataError(
             f"{path}: no outcome of a training run ({error!r}). The same `dtbench train` writes it anew."
@@ -95,7 +95,9 @@ def recipe(folder: Path) -> list[tuple[str, str]]:
 
 def plainly(value: Any) -> list[tuple[str, str]]:
     """A nested object as dotted names and texts."""
-    return [(name, one if isinstance(one, str) else json.dumps(one, ensure_ascii=False)) for name, one in leaves(value)]
+    return [
+        (name, one if isinstance(one, str) else json.dumps(one, ensure_ascii=False)) for name, one in flatten(value)
+    ]
 
 
 def _object(path: Path) -> dict[str, Any]:
@@ -122,20 +124,20 @@ def _is_name(name: object) -> bool:
     return isinstance(name, str) and name not in {"", ".", ".."} and "/" not in name and "\0" not in name
 
 
-def _stage(folder: Path, name: str, about: Mapping[str, Any]) -> Stage:
+def _stage(folder: Path, name: str, about: Mapping[str, Any]) -> TrainingCurves:
     curves, torn = _curves(folder / "metrics.jsonl")
-    return Stage(name, about, curves, torn, _evaluated(folder / "eval"))
+    return TrainingCurves(name, about, curves, torn, _evaluated(folder / "eval"))
 
 
 def _evaluated(run: Path) -> StoredRun | None:
     return StoredRun.open(run) if (run / "run.json").is_file() else None
 
 
-def _otherwise(name: str, run: Path) -> list[Stage]:
-    return [Stage(name, {}, {}, 0, _evaluated(run), otherwise=True)] if (run / "run.json").is_file() else []
+def _otherwise(name: str, run: Path) -> list[TrainingCurves]:
+    return [TrainingCurves(name, {}, {}, 0, _evaluated(run), otherwise=True)] if (run / "run.json").is_file() else []
 
 
-def _prompted(base: Path, train: Mapping[str, Any]) -> list[Stage]:
+def _prompted(base: Path, train: Mapping[str, Any]) -> list[TrainingCurves]:
     """The base under other prompts, in the recipe's order."""
     told = (train.get("recipe") or {}).get("evaluation") or {}
     order = [AS_TRAINED, *(told.get("base_prompts") or {})]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dtbench.harness.core.errors import UserError, nearest
+from dtbench.harness.core.errors import UserError, did_you_mean
 
 TRACKS = ("single",)
 _TOOLS = ("tools", "tool_choice", "functions", "function_call", "web_search_options", "plugins", "mcp_servers")
@@ -25,7 +25,7 @@ RULES = (
 def refuse_forbidden(track: str, settings: Mapping[str, Any], own_task: str | None) -> None:
     """A UserError for what the track forbids."""
     if track not in TRACKS:
-        raise UserError(f"--track {track}: unknown. {nearest(track, TRACKS)}")
+        raise UserError(f"--track {track}: unknown. {did_you_mean(track, TRACKS)}")
     model = settings.get("model", {})
     if own_task is not None:
         raise _forbidden(track, f"{own_task} is a task of your own, whose prompt nobody can vouch for")

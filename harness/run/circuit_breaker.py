@@ -9,7 +9,7 @@ IN_A_ROW = 8
 
 
 @dataclass(slots=True)
-class Patience:
+class CircuitBreaker:
     """What one start of a task has seen of its model."""
 
     allowed: float

@@ -7,8 +7,8 @@ import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from dtbench.harness.audio.hear import Heard, hear, noise, silence
-from dtbench.harness.core.errors import DataError, DtbenchError, ModelError, described
+from dtbench.harness.audio.prepare import PreparedAudio, noise, prepare_audio, silence
+from dtbench.harness.core.errors import DataError, DtbenchError, ModelError, format_error
 from dtbench.harness.core.model import Model
 from dtbench.harness.core.samples import clip_name
 from dtbench.harness.core.schema import NoClip, Prompt, Response
@@ -30,7 +30,7 @@ class Conditions:
     policy: Policy = field(default_factory=Policy)
 
 
-class Asker:
+class Dispatcher:
     """What stands between workers and a model."""
 
     def __init__(self, model: Model, conditions: Conditions, audio: str = "clip") -> None:
@@ -45,13 +45,13 @@ class Asker:
         """How many may be at work: some more than requests in flight, to read clips while those wait."""
         return self._conditions.concurrency + (READERS if self._readers else 0)
 
-    async def heard(self, prompt: Prompt) -> Heard | None:
+    async def heard(self, prompt: Prompt) -> PreparedAudio | None:
         """What the model hears in place of the clip, or the clip; None where it does not listen, or there is none."""
         if self._readers is None or isinstance(prompt.audio, NoClip):
             return None
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._hear, prompt)
 
-    async def answer(self, prompt: Prompt, heard: Heard | None) -> Response:
+    async def answer(self, prompt: Prompt, heard: PreparedAudio | None) -> Response:
         """The model's answer, asked for as often as the policy allows; a ModelError where there is none."""
         prompt = prompt if heard is None else dataclasses.replace(prompt, wav=heard.wav)
         async with self._slots:
@@ -60,21 +60,23 @@ class Asker:
             except DtbenchError:
                 raise
             except Exception as error:  # someone else's code
-                raise ModelError(f"the model failed with {described(error)}", again=False) from error
+                raise ModelError(f"the model failed with {format_error(error)}", again=False) from error
 
     def close(self) -> None:
         """Let go of the threads."""
         if self._readers is not None:
             self._readers.shutdown(wait=False, cancel_futures=True)
 
-    def _hear(self, prompt: Prompt) -> Heard:
+    def _hear(self, prompt: Prompt) -> PreparedAudio:
         """In a thread."""
         try:
-            heard = hear(prompt.audio, self._model.rate, self._model.limit_seconds, self._conditions.rule)
+            heard = prepare_audio(prompt.audio, self._model.rate, self._model.limit_seconds, self._conditions.rule)
         except DtbenchError:
             raise
         except Exception as error:  # someone else's clip
-            raise DataError(f"{clip_name(prompt.audio)}: reading the clip failed with {described(error)}.") from error
+            raise DataError(
+                f"{clip_name(prompt.audio)}: reading the clip failed with {format_error(error)}."
+            ) from error
         if self._audio == "silence":
             return silence(heard)
         return noise(heard, prompt.seed or 0) if self._audio == "noise" else heard

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from dtbench.harness.core.errors import DataError, MachineryError, ModelError, TaskError, described
+from dtbench.harness.core.errors import DataError, MachineryError, ModelError, TaskError, format_error
 from dtbench.harness.core.model import Model
 from dtbench.harness.core.schema import Prompt, Response, Sample
-from dtbench.harness.run.circuit_breaker import Patience
-from dtbench.harness.run.dispatch import Asker, Conditions
+from dtbench.harness.run.circuit_breaker import CircuitBreaker
+from dtbench.harness.run.dispatch import Conditions, Dispatcher
 from dtbench.harness.run.plan import TaskPlan
 from dtbench.harness.run.task_group import task_group
 from dtbench.harness.score.forced_choice import read_forced, right_place, stored_odds
@@ -26,7 +26,7 @@ Record = dict[str, Any]
 
 
 @dataclass(slots=True)
-class Tally:
+class RunProgress:
     """How far a task is."""
 
     expected: int
@@ -55,13 +55,13 @@ class TaskRun:
     def __init__(self, plan: TaskPlan, model: Model, folder: RunFolder, conditions: Conditions) -> None:
         self.plan = plan
         self._finished = folder.finished(plan.task.name)
-        self.tally = Tally(plan.expected, len(self._finished))
+        self.tally = RunProgress(plan.expected, len(self._finished))
         self._folder = folder
-        self._patience = Patience(conditions.max_failed * plan.expected)
-        self._asker = Asker(model, conditions, plan.form.audio)
+        self._patience = CircuitBreaker(conditions.max_failed * plan.expected)
+        self._asker = Dispatcher(model, conditions, plan.form.audio)
         self._prompt_hash = plan.prompt_hash()
 
-    async def ask_all(self, stop: Stop, report: Callable[[Tally], None]) -> None:
+    async def ask_all(self, stop: Stop, report: Callable[[RunProgress], None]) -> None:
         """Ask what is missing, and append every answer as it comes; a MachineryError where the model is down."""
         questions = self.plan.questions(self._finished)
         try:
@@ -73,7 +73,9 @@ class TaskRun:
         if self._patience.failed and self._patience.failed == self.tally.done == self.plan.expected:
             raise self._hopeless(f"all {self.tally.done} questions failed")
 
-    async def _work(self, questions: Iterator[tuple[int, int]], stop: Stop, report: Callable[[Tally], None]) -> None:
+    async def _work(
+        self, questions: Iterator[tuple[int, int]], stop: Stop, report: Callable[[RunProgress], None]
+    ) -> None:
         for place, repeat in questions:
             if stop.wanted:
                 return
@@ -127,7 +129,7 @@ def judged(plan: TaskPlan, sample: Sample, prompt: Prompt, response: Response) -
     try:
         score = plan.task.score(sample, read)
     except Exception as error:  # someone else's code
-        what = f"scoring the answer to {sample.id!r} failed with {described(error)}"
+        what = f"scoring the answer to {sample.id!r} failed with {format_error(error)}"
         raise TaskError(f"{plan.task.name}: {what}.") from error
     official = score.official
     return {

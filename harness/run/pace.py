@@ -8,7 +8,7 @@ from types import TracebackType
 SLOWER = 0.5
 
 
-class Pace:
+class AdaptiveConcurrency:
     """Admits requests; halves what it admits at each refusal, and grows by one for each round that went well."""
 
     def __init__(self, most: int) -> None:

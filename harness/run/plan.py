@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dtbench.harness.core.errors import DtbenchError, TaskError, UserError, described
+from dtbench.harness.core.errors import DtbenchError, TaskError, UserError, format_error
 from dtbench.harness.core.samples import chosen, clip_name, ids_of
 from dtbench.harness.core.schema import Clip, Dataset, NoClip, Prompt, Sample
 from dtbench.harness.core.task import Task, lettered, rotated
@@ -26,7 +26,7 @@ _MARKS = re.compile(r"\{(question|options)\}")
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class PromptForm:
     """How questions are put."""
 
     template: str | None = None
@@ -40,7 +40,7 @@ class Form:
     """One of STYLES: what is asked for."""
 
 
-class Question(NamedTuple):
+class PlannedPrompt(NamedTuple):
     """What is asked, and how."""
 
     sample: Sample
@@ -56,7 +56,7 @@ class TaskPlan:
     samples: Sequence[Sample]
     """The questions that are asked, in the order of the data set."""
     repeats: int
-    form: Form
+    form: PromptForm
 
     @property
     def expected(self) -> int:
@@ -74,7 +74,7 @@ class TaskPlan:
         """The prompt of one question."""
         return self.question(place, repeat).prompt
 
-    def question(self, place: int, repeat: int) -> Question:
+    def question(self, place: int, repeat: int) -> PlannedPrompt:
         """A sample and its prompt, options rotated and clip exchanged as the form says."""
         sample = self.samples[place]
         shown = rotated(sample, self.form.permute)
@@ -88,7 +88,7 @@ class TaskPlan:
             letters=option_letters(len(shown.choices)) if self.form.answer == "forced" else (),
             seed=seed_of(self.form.seed, sample.id, repeat),
         )
-        return Question(sample, filled)
+        return PlannedPrompt(sample, filled)
 
     def _worded(self, sample: Sample) -> Prompt:
         if self.form.template is not None:
@@ -98,7 +98,7 @@ class TaskPlan:
         except DtbenchError:
             raise
         except Exception as error:  # someone else's code
-            what = f"prompt() of the question {sample.id!r} failed with {described(error)}"
+            what = f"prompt() of the question {sample.id!r} failed with {format_error(error)}"
             raise TaskError(f"{self.task.name}: {what}.") from error
 
     def _other_clip(self, place: int) -> Path | Clip:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
 
-from dtbench.harness.core.errors import printable
-from dtbench.harness.run.loop import Tally
+from dtbench.harness.core.errors import one_line
+from dtbench.harness.run.loop import RunProgress
 from dtbench.harness.run.plan import TaskPlan
 
 PLAIN_SECONDS = 10.0
@@ -20,7 +20,7 @@ BAR_FITS = 100
 """Columns of a terminal from which on a bar leaves room for the figures."""
 
 
-class Progress:
+class ProgressDisplay:
     """The bars or lines of a run."""
 
     def __init__(self, *, quiet: bool) -> None:
@@ -46,7 +46,7 @@ class Progress:
         if self._bars is not None:
             self._bars.stop()
 
-    def begin(self, plan: TaskPlan, tally: Tally, *, torn: int) -> None:
+    def begin(self, plan: TaskPlan, tally: RunProgress, *, torn: int) -> None:
         """Go on to the next task, and tell what is known of it before the first question."""
         self._name, self._scored = plan.task.name, plan.task.answers_public
         for line in _facts(plan, tally, torn):
@@ -57,7 +57,7 @@ class Progress:
             name = self._name if len(self._name) <= LONGEST_NAME else f"{self._name[: LONGEST_NAME - 1]}…"
             self._bar = self._bars.add_task(name, total=tally.expected, completed=tally.done, figures=figures)
 
-    def show(self, tally: Tally) -> None:
+    def show(self, tally: RunProgress) -> None:
         """Tell how far the task is, where it is time to."""
         if time.monotonic() - self._said < (0.1 if self._bars is not None else PLAIN_SECONDS):
             return
@@ -67,7 +67,7 @@ class Progress:
         else:
             self.say(f"{self._name}: {tally.done} of {tally.expected}, {self._figures(tally)}")
 
-    def end(self, tally: Tally) -> None:
+    def end(self, tally: RunProgress) -> None:
         """Leave the last figures of a task on the screen."""
         if self._bars is not None:
             self._bars.update(self._bar, completed=tally.done, figures=self._figures(tally))
@@ -75,15 +75,15 @@ class Progress:
     def say(self, line: str) -> None:
         """A line of its own."""
         if self._bars is not None:
-            self._bars.console.print(printable(line), markup=False, highlight=False)
+            self._bars.console.print(one_line(line), markup=False, highlight=False)
         elif not self._quiet:
-            print(printable(line), file=sys.stderr, flush=True)
+            print(one_line(line), file=sys.stderr, flush=True)
 
-    def _figures(self, tally: Tally) -> str:
+    def _figures(self, tally: RunProgress) -> str:
         return ", ".join(_figures(tally, time.monotonic() - self._begun, scored=self._scored))
 
 
-def _facts(plan: TaskPlan, tally: Tally, torn: int) -> Iterator[str]:
+def _facts(plan: TaskPlan, tally: RunProgress, torn: int) -> Iterator[str]:
     yield from plan.data.notes
     if torn:
         which = "1 answer" if torn == 1 else f"{torn} answers"
@@ -92,7 +92,7 @@ def _facts(plan: TaskPlan, tally: Tally, torn: int) -> Iterator[str]:
         yield f"{tally.done} of {tally.expected} answers are there already"
 
 
-def _figures(tally: Tally, seconds: float, *, scored: bool) -> Iterator[str]:
+def _figures(tally: RunProgress, seconds: float, *, scored: bool) -> Iterator[str]:
     rate = tally.asked / seconds if seconds > 0 else 0.0
     if tally.asked:
         yield f"{rate:.1f}/s"

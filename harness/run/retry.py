@@ -38,7 +38,7 @@ class Policy:
         return min(self.longest_wait, (retry_after or 0.0) + self.chance() * most)
 
 
-class Kept(NamedTuple, Generic[T]):
+class RetryResult(NamedTuple, Generic[T]):
     """What came of asking, and at which attempt."""
 
     value: T
@@ -51,13 +51,13 @@ async def ask(model: Model, prompt: Prompt, policy: Policy | None = None) -> Res
     return response if attempts == 1 else dataclasses.replace(response, attempts=attempts)
 
 
-async def persist(once: Callable[[], Awaitable[T]], policy: Policy) -> Kept[T]:
+async def persist(once: Callable[[], Awaitable[T]], policy: Policy) -> RetryResult[T]:
     """What `once` gives, tried again as the policy says; its last ModelError where it gives nothing."""
     waited = 0.0
     attempt = 1
     while True:
         try:
-            return Kept(await once(), attempt)
+            return RetryResult(await once(), attempt)
         except ModelError as error:
             error.attempts = attempt
             wait = policy.wait(attempt, error.retry_after)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dtbench.harness.audio.hear import LONG_CLIP_RULES
-from dtbench.harness.core.errors import DtbenchError, TaskError, UserError, described, nearest
+from dtbench.harness.audio.prepare import LONG_CLIP_RULES
+from dtbench.harness.core.errors import DtbenchError, TaskError, UserError, did_you_mean, format_error
 from dtbench.harness.core.model import Model, Startable
 from dtbench.harness.core.schema import Dataset
 from dtbench.harness.core.task import STYLES, Task
@@ -19,17 +19,17 @@ from dtbench.harness.run.dispatch import Conditions
 from dtbench.harness.run.loop import Stop, TaskRun
 from dtbench.harness.run.plan import (
     AUDIO_MODES,
-    Form,
+    PromptForm,
     TaskPlan,
     chosen_samples,
     read_ids,
     read_template,
     refuse_unknown,
 )
-from dtbench.harness.run.progress import Progress
+from dtbench.harness.run.progress import ProgressDisplay
 from dtbench.harness.run.signals import heeded, terminable
 from dtbench.harness.score.forced_choice import refuse_unforced
-from dtbench.harness.score.related_runs import against_neighbours
+from dtbench.harness.score.related_runs import compare_related
 from dtbench.harness.score.summary import summarise
 from dtbench.harness.store.run_folder import RunFolder, Status
 from dtbench.models import registry as model_registry
@@ -41,7 +41,7 @@ FAILED = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class RunRequest:
     """What the command line asked for."""
 
     model: str
@@ -68,7 +68,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RunResult:
     """How a run ended."""
 
     folder: Path
@@ -87,34 +87,34 @@ class Outcome:
         }
 
 
-def hold(request: Request, *, quiet: bool) -> Outcome:
+def run(request: RunRequest, *, quiet: bool) -> RunResult:
     """Carry a run out, from where it stands to its end; an error before anything is written where it cannot be."""
-    (outcome,) = hold_each([request], quiet=quiet)
+    (outcome,) = run_many([request], quiet=quiet)
     return outcome
 
 
-def hold_each(requests: Sequence[Request], *, quiet: bool) -> Iterator[Outcome]:
+def run_many(requests: Sequence[RunRequest], *, quiet: bool) -> Iterator[RunResult]:
     """Carry out runs of one model on the same questions, which is loaded once; what does not end well is the last."""
     for request in requests:
         _refuse_odd_values(request)
     planned = [_plans(request) for request in requests]
     first = requests[0]
-    wanted = [model_registry.Wanted(plan.samples, plan.task.prescribed) for plan in planned[0]]
+    wanted = [model_registry.ModelUse(plan.samples, plan.task.prescribed) for plan in planned[0]]
     models = model_registry.models(first.model, first.options, wanted, first.backend)
     with terminable(), asyncio.Runner() as runner:
         try:
             for request, plans in zip(requests, planned, strict=True):
-                asking = _Asking(plans, models, last=request is requests[-1])
-                outcome = _held(request, asking, runner, quiet=quiet)
+                asking = _RunPlan(plans, models, last=request is requests[-1])
+                outcome = _run_one(request, asking, runner, quiet=quiet)
                 yield outcome
                 if outcome.exit_code:
                     return
         finally:
-            _settle(runner.get_loop())
-            runner.run(_let_go(models))
+            _drain(runner.get_loop())
+            runner.run(_close_models(models))
 
 
-class _Asking(NamedTuple):
+class _RunPlan(NamedTuple):
     plans: Sequence[TaskPlan]
     models: Sequence[Model]
     """One for each plan."""
@@ -122,7 +122,7 @@ class _Asking(NamedTuple):
     """Whether no other run needs these models."""
 
 
-def _held(request: Request, asking: _Asking, runner: asyncio.Runner, *, quiet: bool) -> Outcome:
+def _run_one(request: RunRequest, asking: _RunPlan, runner: asyncio.Runner, *, quiet: bool) -> RunResult:
     plans, models, _ = asking
     if request.answer == "forced":
         refuse_unforced(request.model, models)
@@ -130,24 +130,24 @@ def _held(request: Request, asking: _Asking, runner: asyncio.Runner, *, quiet: b
     if request.track is not None:
         refuse_forbidden(request.track, settings, None if request.task_file is None else plans[0].task.name)
     path = _folder(request, plans, settings["model"])
-    with RunFolder.start(path, settings) as folder, Progress(quiet=quiet) as progress:
+    with RunFolder.start(path, settings) as folder, ProgressDisplay(quiet=quiet) as progress:
         conditions = Conditions(request.concurrency, request.rule, request.max_failed)
         runner.run(_ask_all(asking, folder, conditions, progress))
-        return _ended(plans, folder, request.max_failed)
+        return _finish(plans, folder, request.max_failed)
 
 
-def _settle(loop: asyncio.AbstractEventLoop) -> None:
+def _drain(loop: asyncio.AbstractEventLoop) -> None:
     """Let a stop that an interrupt left scheduled take place, or it would stop what runs next."""
     loop.call_soon(loop.stop)
     loop.run_forever()
 
 
-async def _let_go(models: Sequence[Model]) -> None:
+async def _close_models(models: Sequence[Model]) -> None:
     for model in dict.fromkeys(models):
         await model.aclose()
 
 
-async def _ask_all(asking: _Asking, folder: RunFolder, conditions: Conditions, progress: Progress) -> None:
+async def _ask_all(asking: _RunPlan, folder: RunFolder, conditions: Conditions, progress: ProgressDisplay) -> None:
     """Ask task after task, until the last or until the user stops it."""
     plans, models, last = asking
     stop = Stop()
@@ -179,22 +179,22 @@ async def _started(model: Startable, stop: Stop, say: Callable[[str], None]) -> 
     return True
 
 
-def _ended(plans: Sequence[TaskPlan], folder: RunFolder, max_failed: float) -> Outcome:
+def _finish(plans: Sequence[TaskPlan], folder: RunFolder, max_failed: float) -> RunResult:
     """Sum a run up, and note how it ended: interrupted where anything is missing."""
     summaries = [_summary(plan, folder) for plan in plans]
-    beyond = families.beyond(folder.info["model"].get("family"), [plan.task.name for plan in plans])
+    beyond = families.out_of_scope(folder.info["model"].get("family"), [plan.task.name for plan in plans])
     if any(summary["missing"] for summary in summaries):
-        outcome = Outcome(folder.path, "interrupted", summaries, INTERRUPTED, beyond)
+        outcome = RunResult(folder.path, "interrupted", summaries, INTERRUPTED, beyond)
     elif over := _over_budget(summaries, max_failed):
-        outcome = Outcome(folder.path, "failed", summaries, FAILED, [*beyond, *over])
+        outcome = RunResult(folder.path, "failed", summaries, FAILED, [*beyond, *over])
     else:
-        outcome = Outcome(folder.path, "done", summaries, 0, beyond)
+        outcome = RunResult(folder.path, "done", summaries, 0, beyond)
     folder.write_summary(outcome.as_json())
     folder.finish(outcome.status)
     return outcome
 
 
-def _refuse_odd_values(request: Request) -> None:
+def _refuse_odd_values(request: RunRequest) -> None:
     for name, value in (("limit", request.limit), ("samples", request.samples), ("concurrency", request.concurrency)):
         if value is not None and value < 1:
             raise UserError(f"--{name} {value}: a number from 1 up is expected.")
@@ -203,19 +203,19 @@ def _refuse_odd_values(request: Request) -> None:
     if not 0 <= request.max_failed <= 1:
         raise UserError(f"--max-failed {request.max_failed}: a share from 0 to 1 is expected, such as 0.01.")
     if request.audio not in AUDIO_MODES:
-        raise UserError(f"--audio {request.audio}: unknown. {nearest(request.audio, AUDIO_MODES)}")
+        raise UserError(f"--audio {request.audio}: unknown. {did_you_mean(request.audio, AUDIO_MODES)}")
     if request.answer not in STYLES:
-        raise UserError(f"--answer {request.answer}: unknown. {nearest(request.answer, STYLES)}")
+        raise UserError(f"--answer {request.answer}: unknown. {did_you_mean(request.answer, STYLES)}")
     if request.answer == "forced" and request.samples > 1:
         raise UserError(
             f"--samples {request.samples}: a forced answer is the likeliest letter, the same at every repeat: "
             f"leave --samples out; for other orders of the options take --permute."
         )
     if request.rule not in LONG_CLIP_RULES:
-        raise UserError(f"--long-clips {request.rule}: unknown. {nearest(request.rule, LONG_CLIP_RULES)}")
+        raise UserError(f"--long-clips {request.rule}: unknown. {did_you_mean(request.rule, LONG_CLIP_RULES)}")
 
 
-def _plans(request: Request) -> Sequence[TaskPlan]:
+def _plans(request: RunRequest) -> Sequence[TaskPlan]:
     """A plan for each task; all of them can be asked."""
     tasks = _tasks(request)
     template = read_template(request.prompt) if request.prompt else None
@@ -223,7 +223,7 @@ def _plans(request: Request) -> Sequence[TaskPlan]:
     data = [_data(task, request.data_dir) for task in tasks]
     if ids is not None:
         refuse_unknown(ids, data)
-    form = Form(template, request.audio, request.permute, request.seed, request.answer)
+    form = PromptForm(template, request.audio, request.permute, request.seed, request.answer)
     plans = [
         TaskPlan(task, one, chosen_samples(one, request.limit, ids), request.samples, form)
         for task, one in zip(tasks, data, strict=True)
@@ -233,7 +233,7 @@ def _plans(request: Request) -> Sequence[TaskPlan]:
     return plans
 
 
-def _tasks(request: Request) -> Sequence[Task]:
+def _tasks(request: RunRequest) -> Sequence[Task]:
     own = [] if request.task_file is None else [task_registry.task_from_file(request.task_file)]
     tasks = own + [task_registry.task(name) for name in request.tasks if name not in {task.name for task in own}]
     names = [task.name for task in tasks]
@@ -249,10 +249,10 @@ def _data(task: Task, data_dir: Path | None) -> Dataset:
     except DtbenchError:
         raise
     except Exception as error:  # someone else's code
-        raise TaskError(f"{task.name}: reading its questions failed with {described(error)}.") from error
+        raise TaskError(f"{task.name}: reading its questions failed with {format_error(error)}.") from error
 
 
-def _folder(request: Request, plans: Sequence[TaskPlan], about: Mapping[str, Any]) -> Path:
+def _folder(request: RunRequest, plans: Sequence[TaskPlan], about: Mapping[str, Any]) -> Path:
     """The run's folder; one with another style of answer, other clips or another order lies inside the plain one's."""
     model = request.model if "://" not in request.model else str(about.get("model", "endpoint"))
     name = re.sub(r"[^\w.+-]+", "-", "-".join([model, *(plan.task.name for plan in plans)])).strip("-.")
@@ -264,7 +264,7 @@ def _folder(request: Request, plans: Sequence[TaskPlan], about: Mapping[str, Any
     return path / f"permute-{request.permute}" if request.permute else path
 
 
-def _settings(request: Request, plans: Sequence[TaskPlan], models: Sequence[Model]) -> dict[str, Any]:
+def _settings(request: RunRequest, plans: Sequence[TaskPlan], models: Sequence[Model]) -> dict[str, Any]:
     each = [dict(model.describe()) for model in models]
     about = {name: value for name, value in each[0].items() if all(name in one and one[name] == value for one in each)}
     own = [{name: value for name, value in one.items() if name not in about} for one in each]
@@ -281,7 +281,7 @@ def _settings(request: Request, plans: Sequence[TaskPlan], models: Sequence[Mode
     }
 
 
-def _defined(request: Request, task: Task) -> dict[str, str]:
+def _defined(request: RunRequest, task: Task) -> dict[str, str]:
     """Where a task of the user's own is defined, for whoever scores the run again."""
     file = request.task_file
     if task.defined_in is not None:
@@ -298,7 +298,7 @@ def _summary(plan: TaskPlan, folder: RunFolder) -> dict[str, Any]:
         shared=folder.info["tasks"][plan.task.name]["shared_clips"],
     )
     summary |= plan.task.figures(folder.records(plan.task.name))
-    return summary | {"data": plan.data.version} | against_neighbours(folder, plan.task.name)
+    return summary | {"data": plan.data.version} | compare_related(folder, plan.task.name)
 
 
 def _over_budget(summaries: Sequence[Mapping[str, Any]], budget: float) -> list[str]:

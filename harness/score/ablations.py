@@ -15,14 +15,14 @@ from dtbench.harness.stats.intervals import Difference, paired, paired_clusters,
 Records = Iterable[Mapping[str, Any]]
 
 
-class Said(NamedTuple):
+class ShownAnswer(NamedTuple):
     """What was said to one question: a choice (or None) and whether it was right."""
 
     choice: str | None
     right: bool
 
 
-Run = dict[tuple[str, int], Said]
+Run = dict[tuple[str, int], ShownAnswer]
 
 
 def listening(plain: Records, altered: Records, shared: Mapping[str, int]) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def _said(records: Records) -> Run:
     for record in records:
         outcomes.add(record)
     return {
-        (answer.id, answer.sample): Said(answer.choice, answer.outcome.correct is True)
+        (answer.id, answer.sample): ShownAnswer(answer.choice, answer.outcome.correct is True)
         for answer in outcomes.answers()
         if answer.outcome.failed is None
     }

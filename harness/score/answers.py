@@ -14,7 +14,7 @@ State = Literal["answered", "unanswered", "failed", "missing"]
 NOTHING = Extraction("", "", None, "nothing was said")
 
 
-class Said(NamedTuple):
+class SubmittedAnswer(NamedTuple):
     """A question, and what a file says was answered."""
 
     sample: Sample
@@ -28,7 +28,7 @@ class Said(NamedTuple):
     """What the benchmark's own prediction file holds for it."""
 
 
-def answers(stored: StoredTask, data: Dataset, repeat: int) -> list[Said]:
+def answers(stored: StoredTask, data: Dataset, repeat: int) -> list[SubmittedAnswer]:
     """One for each question of the data set, asked or not; of several answers the one with this number."""
     if not 0 <= repeat < stored.repeats:
         held = "one answer" if stored.repeats == 1 else f"{stored.repeats} answers, numbered from 0"
@@ -40,16 +40,16 @@ def answers(stored: StoredTask, data: Dataset, repeat: int) -> list[Said]:
     return [_said(stored, sample, texts) for sample in data.samples]
 
 
-def _said(stored: StoredTask, sample: Sample, texts: Mapping[str, str | None]) -> Said:
+def _said(stored: StoredTask, sample: Sample, texts: Mapping[str, str | None]) -> SubmittedAnswer:
     text = texts.get(sample.id)
     if text is None:
         state: State = "failed" if sample.id in texts else "missing"
-        return Said(sample, state, "", "", stored.task.submission(sample, NOTHING))
+        return SubmittedAnswer(sample, state, "", "", stored.task.submission(sample, NOTHING))
     read = stored.read(sample, text)
     state = "unanswered" if read.choice is None else "answered"
-    return Said(sample, state, read.thinking, read.choice or "", stored.task.submission(sample, read))
+    return SubmittedAnswer(sample, state, read.thinking, read.choice or "", stored.task.submission(sample, read))
 
 
-def counts(said: Sequence[Said]) -> dict[str, int]:
+def counts(said: Sequence[SubmittedAnswer]) -> dict[str, int]:
     """How many of each state there are."""
     return {state: sum(one.state == state for one in said) for state in ("answered", "unanswered", "failed", "missing")}

@@ -29,7 +29,7 @@ DRAWS = 200
 NO_LOGPROBS = "no log-probabilities from this endpoint"
 
 
-class Sure(NamedTuple):
+class Confidence(NamedTuple):
     """How sure a model was of one answer."""
 
     confidence: float
@@ -41,14 +41,14 @@ class Sure(NamedTuple):
     """The probability of all letters together, before they were made to sum up to 1."""
 
 
-class Forced(NamedTuple):
+class ForcedAnswer(NamedTuple):
     """One forced answer."""
 
     how: str
     """HOW where it is a letter, else why it is none."""
     told: bool
     """Whether log-probabilities came with it."""
-    sure: Sure | None
+    sure: Confidence | None
     """None where it is no letter, or too little was told."""
 
 
@@ -62,7 +62,7 @@ class Bin(NamedTuple):
     accuracy: float
 
 
-def forced_of(record: Mapping[str, Any]) -> Forced | None:
+def forced_of(record: Mapping[str, Any]) -> ForcedAnswer | None:
     """What calibration takes from a record; None for a free answer, or one that failed."""
     how = record.get("extraction", {}).get("how")
     if how not in {HOW, NO_LETTER, CHAIN_FIRST}:
@@ -70,14 +70,14 @@ def forced_of(record: Mapping[str, Any]) -> Forced | None:
     odds = odds_in(record)
     shares = None if odds is None else probabilities(odds)
     if odds is None or shares is None or how != HOW:
-        return Forced(how, odds is not None, None)
+        return ForcedAnswer(how, odds is not None, None)
     place = letter_of(record["extraction"]["answer"], option_letters(len(shares)))
     if place is None or odds.logprobs[place] is None:
-        return Forced(how, told=True, sure=None)
+        return ForcedAnswer(how, told=True, sure=None)
     told = math.fsum(math.exp(logprob) for logprob in odds.logprobs if logprob is not None)
     right = record["score"]["correct"] is True
     brier = brier_score(shares, record["score"].get("right_place"))
-    return Forced(how, True, Sure(shares[place], right, brier, shares[place] == max(shares), told))
+    return ForcedAnswer(how, True, Confidence(shares[place], right, brier, shares[place] == max(shares), told))
 
 
 def brier_score(shares: Sequence[float], right: int | None) -> float:
@@ -85,7 +85,7 @@ def brier_score(shares: Sequence[float], right: int | None) -> float:
     return math.fsum((share - (place == right)) ** 2 for place, share in enumerate(shares))
 
 
-def equal_width(answers: Sequence[Sure], bins: int = BINS) -> list[Bin]:
+def equal_width(answers: Sequence[Confidence], bins: int = BINS) -> list[Bin]:
     """The answers by confidence in bins of equal width, open below and closed above; empty ones are left out."""
     places = [_place(answer.confidence, bins) for answer in answers]
     return [
@@ -94,7 +94,7 @@ def equal_width(answers: Sequence[Sure], bins: int = BINS) -> list[Bin]:
     ]
 
 
-def equal_mass(answers: Sequence[Sure], bins: int = BINS) -> list[Bin]:
+def equal_mass(answers: Sequence[Confidence], bins: int = BINS) -> list[Bin]:
     """The answers by confidence in bins of nearly equal size: those of one confidence stay together."""
     times = Counter(answer.confidence for answer in answers)
     place_of: dict[float, int] = {}
@@ -102,7 +102,7 @@ def equal_mass(answers: Sequence[Sure], bins: int = BINS) -> list[Bin]:
     for confidence, count in sorted(times.items()):
         place_of[confidence] = int((below + count / 2) / len(answers) * bins)
         below += count
-    parts: dict[int, list[Sure]] = {}
+    parts: dict[int, list[Confidence]] = {}
     for answer in answers:
         parts.setdefault(place_of[answer.confidence], []).append(answer)
     return [
@@ -117,7 +117,7 @@ def calibration_error(bins: Sequence[Bin]) -> float:
     return math.fsum(one.n * abs(one.confidence - one.accuracy) for one in bins) / n
 
 
-def error_by_chance(answers: Sequence[Sure], bins: int = BINS) -> float:
+def error_by_chance(answers: Sequence[Confidence], bins: int = BINS) -> float:
     """The error in bins of equal width that answers of these confidences show where each is rightly so, in the mean."""
     import numpy
 
@@ -131,7 +131,7 @@ def error_by_chance(answers: Sequence[Sure], bins: int = BINS) -> float:
     return math.fsum(errors) / DRAWS
 
 
-def calibration(answers: Sequence[Sure]) -> dict[str, Any] | None:
+def calibration(answers: Sequence[Confidence]) -> dict[str, Any] | None:
     """The figures of a summary; None where no answer has a probability."""
     if not answers:
         return None
@@ -149,7 +149,7 @@ def calibration(answers: Sequence[Sure]) -> dict[str, Any] | None:
     }
 
 
-def forced_summary(answers: Sequence[Forced], *, known: bool) -> dict[str, Any]:
+def forced_summary(answers: Sequence[ForcedAnswer], *, known: bool) -> dict[str, Any]:
     """What a summary says of forced answers; nothing where there are none. Known: whether right and wrong are."""
     if not answers:
         return {}
@@ -174,6 +174,6 @@ def _place(confidence: float, bins: int) -> int:
     return max(0, math.ceil(confidence * bins) - 1)
 
 
-def _bin(low: float, high: float, part: Sequence[Sure]) -> Bin:
+def _bin(low: float, high: float, part: Sequence[Confidence]) -> Bin:
     n = len(part)
     return Bin(low, high, n, math.fsum(a.confidence for a in part) / n, sum(a.right for a in part) / n)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.model import Forcible, Model
-from dtbench.harness.core.schema import Odds, Sample
+from dtbench.harness.core.schema import OptionLogprobs, Sample
 from dtbench.harness.core.task import letters
 from dtbench.harness.extract.extraction import Extraction
 from dtbench.harness.extract.tidy import take_apart
@@ -34,7 +34,7 @@ LEAST = -9999.0
 _LETTER = re.compile(r"[\s▁Ġ(\[\"'*]*([A-Z])[\s)\]\"'*.:]*")
 
 
-class TokenOdds(NamedTuple):
+class TokenLogprob(NamedTuple):
     """A token and its log-probability, as an endpoint tells them."""
 
     token: str
@@ -61,7 +61,7 @@ def read_forced(text: str, choices: Sequence[str]) -> Extraction:
     return Extraction(parts.thinking, parts.said.strip(), choices[place], HOW)
 
 
-def odds_of(tokens: Sequence[TokenOdds], among: Sequence[str]) -> Odds | None:
+def odds_of(tokens: Sequence[TokenLogprob], among: Sequence[str]) -> OptionLogprobs | None:
     """The letters' log-probabilities: tokens that are the same letter add up; None where no letter is told of."""
     found: dict[int, list[float]] = {}
     for token, logprob in tokens:
@@ -72,13 +72,13 @@ def odds_of(tokens: Sequence[TokenOdds], among: Sequence[str]) -> Odds | None:
         return None
     logprobs = tuple(_log_sum(found[place]) if place in found else None for place in range(len(among)))
     if None not in logprobs:
-        return Odds(logprobs)
+        return OptionLogprobs(logprobs)
     rest = 1.0 - math.fsum(math.exp(logprob) for _, logprob in tokens)
     most = math.log(rest) if rest > 0 else -math.inf
-    return Odds(logprobs, max(min(most, min(logprob for _, logprob in tokens)), LEAST))
+    return OptionLogprobs(logprobs, max(min(most, min(logprob for _, logprob in tokens)), LEAST))
 
 
-def probabilities(odds: Odds) -> tuple[float, ...] | None:
+def probabilities(odds: OptionLogprobs) -> tuple[float, ...] | None:
     """The share of each option among them all; None where untold ones might move one of the told by UNKNOWN or more."""
     told = [0.0 if logprob is None else math.exp(logprob) for logprob in odds.logprobs]
     total = math.fsum(told)
@@ -91,7 +91,7 @@ def probabilities(odds: Odds) -> tuple[float, ...] | None:
     return tuple(share / total for share in told)
 
 
-def stored_odds(odds: Odds | None) -> dict[str, Any]:
+def stored_odds(odds: OptionLogprobs | None) -> dict[str, Any]:
     """What a record's response holds of them: nothing where nothing was told."""
     if odds is None:
         return {}
@@ -99,11 +99,11 @@ def stored_odds(odds: Odds | None) -> dict[str, Any]:
     return {"option_logprobs": logprobs} | ({} if odds.below is None else {"untold_below": round(odds.below, 5)})
 
 
-def odds_in(record: Mapping[str, Any]) -> Odds | None:
+def odds_in(record: Mapping[str, Any]) -> OptionLogprobs | None:
     """What was stored so."""
     response = record.get("response") or {}
     told = response.get("option_logprobs")
-    return None if told is None else Odds(tuple(told), response.get("untold_below"))
+    return None if told is None else OptionLogprobs(tuple(told), response.get("untold_below"))
 
 
 def right_place(sample: Sample, choices: Sequence[str]) -> dict[str, int | None]:

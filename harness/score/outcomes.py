@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from dtbench.harness.core.schema import Official
 from dtbench.harness.extract.tidy import take_apart
-from dtbench.harness.score.calibration import Forced, forced_of
+from dtbench.harness.score.calibration import ForcedAnswer, forced_of
 
 Groups = tuple[tuple[str, str], ...]
 NOT_TOLD = -1
@@ -17,7 +17,7 @@ TOKENS_IN = ("prompt_tokens", "input_tokens")
 TOKENS_OUT = ("completion_tokens", "output_tokens")
 
 
-class Outcome(NamedTuple):
+class AnswerOutcome(NamedTuple):
     """What tables count; equal ones are one object."""
 
     groups: Groups
@@ -44,7 +44,7 @@ class Answer(NamedTuple):
 
     id: str
     sample: int
-    outcome: Outcome
+    outcome: AnswerOutcome
     choice: str | None
 
 
@@ -53,12 +53,12 @@ class Outcomes:
 
     def __init__(self) -> None:
         self._places: dict[tuple[str, int], int] = {}
-        self._outcomes: list[Outcome] = []
+        self._outcomes: list[AnswerOutcome] = []
         self._shared: dict[Any, Any] = {}
         self._choices: list[str | None] = []
         self._chains, self._seconds, self._tries = array("q"), array("d"), array("q")
         self._tokens_in, self._tokens_out = array("q"), array("q")
-        self._forced: dict[tuple[str, int], Forced] = {}
+        self._forced: dict[tuple[str, int], ForcedAnswer] = {}
 
     def __len__(self) -> int:
         return len(self._outcomes)
@@ -102,7 +102,7 @@ class Outcomes:
         for numbers in (self._chains, self._tries, self._tokens_in, self._tokens_out):
             numbers[place] = numbers.pop()
 
-    def counts(self) -> Counter[Outcome]:
+    def counts(self) -> Counter[AnswerOutcome]:
         """How often each outcome came."""
         return Counter(self._outcomes)
 
@@ -120,7 +120,7 @@ class Outcomes:
         taken = zip(self._outcomes, self._seconds, strict=True)
         return sorted(seconds for outcome, seconds in taken if outcome.failed is None)
 
-    def forced(self) -> list[Forced]:
+    def forced(self) -> list[ForcedAnswer]:
         """What is kept of forced answers, in an order that does not depend on the records'."""
         return [answer for _, answer in sorted(self._forced.items())]
 
@@ -139,15 +139,15 @@ def chain_length(record: Mapping[str, Any], text: str) -> int:
     return told if isinstance(told, int) else len(take_apart(text).thinking) if text else 0
 
 
-def _outcome(record: Mapping[str, Any]) -> Outcome:
+def _outcome(record: Mapping[str, Any]) -> AnswerOutcome:
     groups = tuple(record.get("groups", {}).items())
     rule = (record.get("audio") or {}).get("rule")
     if "error" in record:
         lost = Official(correct=False, counted=False, why="failed")
-        return Outcome(groups, record["error"]["kind"], lost, None, None, None, rule)
+        return AnswerOutcome(groups, record["error"]["kind"], lost, None, None, None, rule)
     score = record["score"]
     raw = score.get("raw")
-    return Outcome(
+    return AnswerOutcome(
         groups=groups,
         failed=None,
         official=Official(**score["official"]),

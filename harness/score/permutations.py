@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from dtbench.harness.score.calibration import Sure, brier_score, calibration
+from dtbench.harness.score.calibration import Confidence, brier_score, calibration
 from dtbench.harness.score.forced_choice import odds_in, probabilities
 from dtbench.harness.stats.intervals import share
 
@@ -63,9 +63,9 @@ def _by_key(order: Order) -> Iterable[tuple[Key, _Shares]]:
             yield (record["id"], record["sample"]), _Shares(own, None if right is None else (right + turns) % len(own))
 
 
-def _mean_answer(each: Sequence[_Shares]) -> Sure:
+def _mean_answer(each: Sequence[_Shares]) -> Confidence:
     """The likeliest option on the mean, the first of equals."""
     means = [sum(column) / len(each) for column in zip(*(one.shares for one in each), strict=True)]
     place = means.index(max(means))
     right = each[0].right
-    return Sure(means[place], place == right, brier_score(means, right), likeliest=True, told=1.0)
+    return Confidence(means[place], place == right, brier_score(means, right), likeliest=True, told=1.0)

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from dtbench.harness.core.errors import DtbenchError, TaskError, UserError, described
+from dtbench.harness.core.errors import DtbenchError, TaskError, UserError, format_error
 from dtbench.harness.core.schema import Official
-from dtbench.harness.core.task import Asked, Grouping, OfficialRule, Task
+from dtbench.harness.core.task import AnswerKey, Grouping, OfficialRule, Task
 from dtbench.harness.extract.answer import extract
 from dtbench.harness.score.official import MISSING, NO_PREDICTION, NOT_TEXT
-from dtbench.harness.score.predictions import Predictions, Row
+from dtbench.harness.score.predictions import PredictionRow, Predictions
 from dtbench.harness.stats.intervals import Share, share
 
 NOT_JSON = "not a JSON record"
@@ -60,7 +60,7 @@ class Count(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class PredictionScores:
     """The score of a prediction file."""
 
     task: Task
@@ -95,7 +95,7 @@ class Report:
         }
 
 
-def tally(task: Task, scorer: str, predictions: Predictions) -> Report:
+def score_predictions(task: Task, scorer: str, predictions: Predictions) -> PredictionScores:
     """Score every record, in the order of the file."""
     rule = task.official(scorer)
     scores = [_score(task, rule, row) for row in predictions.rows]
@@ -107,7 +107,7 @@ def tally(task: Task, scorer: str, predictions: Predictions) -> Report:
     n = len(scores) + predictions.absent
     total = Count(sum(correct for _, correct in counted), len(counted))
     groups = {grouping: _table(grouping, counted) for grouping in task.groupings}
-    return Report(
+    return PredictionScores(
         task=task,
         scorer=scorer,
         rows=scores,
@@ -121,7 +121,7 @@ def tally(task: Task, scorer: str, predictions: Predictions) -> Report:
     )
 
 
-def _score(task: Task, rule: OfficialRule, row: Row) -> RowScore:
+def _score(task: Task, rule: OfficialRule, row: PredictionRow) -> RowScore:
     if row.item is None:
         return RowScore(row.number, row.id, Official(correct=False, counted=False, why=NOT_JSON), None, None, NOT_JSON)
     try:
@@ -132,7 +132,7 @@ def _score(task: Task, rule: OfficialRule, row: Row) -> RowScore:
     except DtbenchError:
         raise
     except Exception as error:  # the code of a task of the user's own
-        raise TaskError(f"task {task.name}: scoring {row.where} failed with {described(error)}.") from error
+        raise TaskError(f"task {task.name}: scoring {row.where} failed with {format_error(error)}.") from error
     if asked is None or not isinstance(row.prediction, str):
         return RowScore(row.number, row.id, official, None, None, _unread(row))
     read = extract(row.prediction, asked.choices)
@@ -140,7 +140,7 @@ def _score(task: Task, rule: OfficialRule, row: Row) -> RowScore:
     return RowScore(row.number, row.id, official, correct, read.choice, read.how)
 
 
-def _asked(task: Task, where: str, item: Mapping[str, Any]) -> Asked:
+def _asked(task: Task, where: str, item: Mapping[str, Any]) -> AnswerKey:
     asked = task.asked(item)
     if not isinstance(asked.choices, list | tuple) or not all(isinstance(text, str) for text in asked.choices):
         raise UserError(f"{where}: the options must be a list of texts, found {str(asked.choices)[:80]}.")
@@ -156,11 +156,11 @@ def _lacks(where: str, field: object) -> UserError:
     )
 
 
-def _unread(row: Row) -> str:
+def _unread(row: PredictionRow) -> str:
     return NO_PREDICTION if row.prediction is MISSING else NOT_TEXT
 
 
-def _table(grouping: Grouping, counted: Sequence[tuple[Row, bool]]) -> dict[str, Count]:
+def _table(grouping: Grouping, counted: Sequence[tuple[PredictionRow, bool]]) -> dict[str, Count]:
     """Its lines as the script orders them: the fixed values, or as first seen, field within field."""
     right: Counter[tuple[str, ...]] = Counter()
     seen: Counter[tuple[str, ...]] = Counter()
@@ -176,7 +176,7 @@ def _table(grouping: Grouping, counted: Sequence[tuple[Row, bool]]) -> dict[str,
     return {", ".join(values): Count(right[values], seen[values]) for values in in_order}
 
 
-def _values(grouping: Grouping, row: Row) -> tuple[str, ...] | None:
+def _values(grouping: Grouping, row: PredictionRow) -> tuple[str, ...] | None:
     """What a record is counted under; None where it is in no line of the table."""
     assert row.item is not None
     values = []

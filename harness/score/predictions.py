@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dtbench.harness.core.errors import DataError, DtbenchError, TaskError, UserError, described
-from dtbench.harness.core.records import Record, read_json_parts
+from dtbench.harness.core.errors import DataError, DtbenchError, TaskError, UserError, format_error
+from dtbench.harness.core.records import MetadataRecord, read_json_parts
 from dtbench.harness.core.schema import Dataset
 from dtbench.harness.core.task import Task
 from dtbench.harness.score.official import MISSING
 
-Parts = Sequence[Record | DataError]
+Parts = Sequence[MetadataRecord | DataError]
 Items = Mapping[str | None, Mapping[str, Any]]
 EXPECTED = "A JSON list or JSON lines of records is expected."
 COMPARED = ("question", "choices", "answer", "choice_a", "choice_b", "choice_c", "choice_d", "answer_gt")
 
 
-class Row(NamedTuple):
+class PredictionRow(NamedTuple):
     """One record of a prediction file, joined with its item where the metadata is given."""
 
     number: int
@@ -36,7 +36,7 @@ class Row(NamedTuple):
 class Predictions:
     """The records of a file, in order, and what a reader of the scores should know of them."""
 
-    rows: Sequence[Row]
+    rows: Sequence[PredictionRow]
     key: str
     """The name under which the predictions were found."""
     absent: int
@@ -49,7 +49,7 @@ class Predictions:
 def read_predictions(task: Task, path: Path, metadata: Path | None, *, allow_duplicates: bool = False) -> Predictions:
     """Read a file of predictions; with metadata, questions and answers are taken from there, by id."""
     parts = _parts(task, path)
-    records = [part for part in parts if isinstance(part, Record)]
+    records = [part for part in parts if isinstance(part, MetadataRecord)]
     key = _prediction_key(task, path, records)
     notes = _other_keys(task, key, records)
     notes += _repeated_ids(path, records, allow_duplicates=allow_duplicates)
@@ -94,12 +94,12 @@ def _load(task: Task, metadata: Path) -> Dataset:
     except DtbenchError:
         raise
     except OSError as error:
-        raise UserError(f"--metadata {metadata}: cannot be read ({error.strerror or described(error)}).") from None
+        raise UserError(f"--metadata {metadata}: cannot be read ({error.strerror or format_error(error)}).") from None
     except Exception as error:  # the code of a task of the user's own
-        raise TaskError(f"task {task.name}: loading {metadata} failed with {described(error)}") from error
+        raise TaskError(f"task {task.name}: loading {metadata} failed with {format_error(error)}") from error
 
 
-def _prediction_key(task: Task, path: Path, records: Sequence[Record]) -> str:
+def _prediction_key(task: Task, path: Path, records: Sequence[MetadataRecord]) -> str:
     for key in task.prediction_keys:
         if any(key in record.item for record in records):
             return key
@@ -112,7 +112,7 @@ def _prediction_key(task: Task, path: Path, records: Sequence[Record]) -> str:
     )
 
 
-def _other_keys(task: Task, key: str, records: Sequence[Record]) -> list[str]:
+def _other_keys(task: Task, key: str, records: Sequence[MetadataRecord]) -> list[str]:
     """Predictions under another name are told where they are not the ones that were read."""
     notes = []
     for other in task.prediction_keys:
@@ -122,9 +122,9 @@ def _other_keys(task: Task, key: str, records: Sequence[Record]) -> list[str]:
     return notes
 
 
-def _repeated_ids(path: Path, records: Iterable[Record], *, allow_duplicates: bool) -> list[str]:
-    first: dict[str, Record] = {}
-    again: dict[str, Record] = {}
+def _repeated_ids(path: Path, records: Iterable[MetadataRecord], *, allow_duplicates: bool) -> list[str]:
+    first: dict[str, MetadataRecord] = {}
+    again: dict[str, MetadataRecord] = {}
     for record in records:
         id_ = _id(record)
         if id_ is not None and first.setdefault(id_, record) is not record:
@@ -141,7 +141,7 @@ def _repeated_ids(path: Path, records: Iterable[Record], *, allow_duplicates: bo
     )
 
 
-def _refuse_unknown_ids(records: Sequence[Record], items: Items, metadata: Path) -> None:
+def _refuse_unknown_ids(records: Sequence[MetadataRecord], items: Items, metadata: Path) -> None:
     unknown = [record for record in records if _id(record) not in items]
     if unknown:
         first = unknown[0]
@@ -152,7 +152,7 @@ def _refuse_unknown_ids(records: Sequence[Record], items: Items, metadata: Path)
         )
 
 
-def _differences(records: Iterable[Record], items: Items) -> list[str]:
+def _differences(records: Iterable[MetadataRecord], items: Items) -> list[str]:
     """Records may carry the question along; where it is another one, that is told."""
     other = []
     for record in records:
@@ -167,14 +167,16 @@ def _differences(records: Iterable[Record], items: Items) -> list[str]:
     ]
 
 
-def _row(number: int, part: Record | DataError, key: str, items: Items | None = None) -> Row:
+def _row(number: int, part: MetadataRecord | DataError, key: str, items: Items | None = None) -> PredictionRow:
     if isinstance(part, DataError):
-        return Row(number, str(part), None, None, MISSING)
+        return PredictionRow(number, str(part), None, None, MISSING)
     id_ = _id(part)
-    return Row(number, part.where, id_, part.item if items is None else items[id_], part.item.get(key, MISSING))
+    return PredictionRow(
+        number, part.where, id_, part.item if items is None else items[id_], part.item.get(key, MISSING)
+    )
 
 
-def _id(record: Record) -> str | None:
+def _id(record: MetadataRecord) -> str | None:
     """The id as text; None where there is none that could name an item."""
     id_ = record.item.get("id")
     if isinstance(id_, int) and not isinstance(id_, bool):

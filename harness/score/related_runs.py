@@ -20,7 +20,7 @@ PLAIN = "direct"
 """The style of answer of a plain run; older runs do not tell theirs."""
 
 
-def against_neighbours(run: StoredRun, task: str) -> dict[str, Any]:
+def compare_related(run: StoredRun, task: str) -> dict[str, Any]:
     """What a run's summary says against the others: `plain` of one with another style of answer, `listening` of one
     with other clips, `orders` of a rotated one, and `averaged` where its answers are forced ones.
     """

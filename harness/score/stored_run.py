@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dtbench.harness.core.errors import DtbenchError, TaskError, UserError, described
+from dtbench.harness.core.errors import DtbenchError, TaskError, UserError, format_error
 from dtbench.harness.core.samples import ids_of
 from dtbench.harness.core.schema import Dataset, Official, Sample, Score
 from dtbench.harness.core.task import Task, rotated
@@ -171,7 +171,7 @@ class _Judge:
             raise
         except Exception as error:  # the code of a task of the user's own
             raise TaskError(
-                f"task {self._task.name}: scoring {record['id']!r} failed with {described(error)}."
+                f"task {self._task.name}: scoring {record['id']!r} failed with {format_error(error)}."
             ) from error
         official = score.official if self._default else self._official[key]
         verdicts = {"official": official._asdict(), "correct": score.correct, "raw": raw and raw._asdict(), **right}

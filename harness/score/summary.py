@@ -14,7 +14,7 @@ from dtbench.harness.core.samples import clips_of, ids_of
 from dtbench.harness.core.schema import Official, Sample
 from dtbench.harness.core.task import Column, Grouping, Task
 from dtbench.harness.score.calibration import forced_summary
-from dtbench.harness.score.outcomes import Outcome, Outcomes
+from dtbench.harness.score.outcomes import AnswerOutcome, Outcomes
 from dtbench.harness.score.repeats import repeated
 from dtbench.harness.stats.intervals import clustered, percentile, wilson
 
@@ -25,7 +25,7 @@ NONE_ANSWERED = "no answer was read from any response: there is no accuracy"
 
 Clips = Mapping[str, int]
 """Question -> number of its clip, for those that share one."""
-Counts = Counter[Outcome]
+Counts = Counter[AnswerOutcome]
 Accuracy = dict[str, Any]
 
 
@@ -246,11 +246,11 @@ def _spread(ordered: Sequence[float]) -> dict[str, float | None]:
     return {name: round(value, 4) for name, value in zip(("mean", "median", "p95"), values, strict=True)}
 
 
-def _times(counts: Counts, fits: Callable[[Outcome], bool]) -> int:
+def _times(counts: Counts, fits: Callable[[AnswerOutcome], bool]) -> int:
     return sum(times for outcome, times in counts.items() if fits(outcome))
 
 
-def _ranked(counts: Counts, name: Callable[[Outcome], str | None]) -> dict[str, int]:
+def _ranked(counts: Counts, name: Callable[[AnswerOutcome], str | None]) -> dict[str, int]:
     found: Counter[str] = Counter()
     for outcome, times in counts.items():
         if (called := name(outcome)) is not None:

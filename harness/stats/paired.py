@@ -24,7 +24,7 @@ class Bounds(NamedTuple):
     high: float
 
 
-class Pair(NamedTuple):
+class PairedShares(NamedTuple):
     """What two runs made of one question: shares of right answers, before and after."""
 
     before: float
@@ -32,7 +32,7 @@ class Pair(NamedTuple):
     cluster: str
 
 
-def bounds(pairs: Sequence[Pair], tail: float) -> Bounds:
+def bounds(pairs: Sequence[PairedShares], tail: float) -> Bounds:
     """After minus before; each limit is exceeded with this chance at most."""
     if not pairs:
         return Bounds(0.0, -1.0, 1.0)
@@ -72,7 +72,7 @@ def _root(falling: Callable[[float], float], low: float, high: float) -> float:
     return (low + high) / 2
 
 
-def _clustered(pairs: Sequence[Pair], tail: float) -> Bounds:
+def _clustered(pairs: Sequence[PairedShares], tail: float) -> Bounds:
     sums: dict[str, list[float]] = {}
     for pair in pairs:
         one = sums.setdefault(pair.cluster, [0.0, 0.0])
@@ -112,7 +112,7 @@ def mcnemar(gained: int, lost: int) -> float:
     return min(1.0, 2 * tail / (1 << flips))
 
 
-def surely_worse(pairs: Sequence[Pair], chance: float) -> bool:
+def surely_worse(pairs: Sequence[PairedShares], chance: float) -> bool:
     """Whether there is a loss, wrongly said so with this chance at most; exactly so for single answers."""
     if _stand_alone(pairs):
         gained = sum(pair.after > pair.before for pair in pairs)
@@ -123,7 +123,7 @@ def surely_worse(pairs: Sequence[Pair], chance: float) -> bool:
     return bounds(pairs, chance).high < 0
 
 
-def _stand_alone(pairs: Sequence[Pair]) -> bool:
+def _stand_alone(pairs: Sequence[PairedShares]) -> bool:
     """Whether each is one answer in both runs, about a clip of its own."""
     single = all(pair.before in {0, 1} and pair.after in {0, 1} for pair in pairs)
     return single and len({pair.cluster for pair in pairs}) == len(pairs)

@@ -34,7 +34,7 @@ class Key(NamedTuple):
     """Which of the answers to this question, from 0."""
 
 
-class Line(NamedTuple):
+class RecordLine(NamedTuple):
     """A line whose checksum is right."""
 
     path: Path
@@ -65,7 +65,7 @@ class Line(NamedTuple):
         return b'"error":' in self.body and "error" in self.record()
 
 
-class Torn(NamedTuple):
+class TornLine(NamedTuple):
     """What an interrupted write left in this line; its record is not there."""
 
     number: int
@@ -88,7 +88,7 @@ def body_of(line: bytes) -> bytes | None:
     return body if line[-_CHECKSUM_BYTES:] == _CHECKSUM % zlib.crc32(body) else None
 
 
-def read_lines(path: Path, end: int) -> Iterator[Line | Torn]:
+def read_lines(path: Path, end: int) -> Iterator[RecordLine | TornLine]:
     """The lines within the first `end` bytes; a DataError for a line that was changed since it was written."""
     damaged: tuple[int, bytes] | None = None
     with path.open("rb", buffering=_BUFFER) as file:
@@ -104,9 +104,9 @@ def read_lines(path: Path, end: int) -> Iterator[Line | Torn]:
             if body is None:
                 damaged = (number, line)
             else:
-                yield Line(path, number, body)
+                yield RecordLine(path, number, body)
     if damaged is not None:  # the last line: whatever is wrong with it, its write may have been cut short
-        yield from _recovered(path, *damaged) or [Torn(damaged[0])]
+        yield from _recovered(path, *damaged) or [TornLine(damaged[0])]
 
 
 def whole_bytes(descriptor: int) -> int:
@@ -131,7 +131,7 @@ def json_bytes(value: object, *, indent: int | None = None) -> bytes:
         return json.dumps(value, allow_nan=False, separators=separators, indent=indent).encode()
 
 
-def _between_others(path: Path, number: int, line: bytes) -> list[Line | Torn]:
+def _between_others(path: Path, number: int, line: bytes) -> list[RecordLine | TornLine]:
     """What a damaged line is that others follow: the remains of a torn write, or an error."""
     found = _recovered(path, number, line)
     if not found and not _is_torn(line):
@@ -139,13 +139,13 @@ def _between_others(path: Path, number: int, line: bytes) -> list[Line | Torn]:
             f"{path}, line {number}: this is not what dtbench wrote, the checksum does not match. "
             f"Remove the line: its question is asked again when the run is resumed."
         )
-    return found or [Torn(number)]
+    return found or [TornLine(number)]
 
 
-def _recovered(path: Path, number: int, line: bytes) -> list[Line | Torn]:
+def _recovered(path: Path, number: int, line: bytes) -> list[RecordLine | TornLine]:
     """A torn record and the whole one that was written right behind it; nothing where that is not what the line is."""
     body = _behind_torn(line)
-    return [] if body is None else [Torn(number), Line(path, number, body)]
+    return [] if body is None else [TornLine(number), RecordLine(path, number, body)]
 
 
 def _behind_torn(line: bytes) -> bytes | None:

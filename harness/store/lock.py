@@ -6,7 +6,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from dtbench.harness.core.errors import MachineryError, UserError, printable
+from dtbench.harness.core.errors import MachineryError, UserError, one_line
 from dtbench.harness.store.atomic import write_failure
 
 NAME = ".lock"
@@ -45,7 +45,7 @@ class RunLock:
         except BlockingIOError:
             holder = os.pread(self._descriptor, _LONGEST_NOTE, 0).decode(errors="replace")
             raise UserError(
-                f"--out {folder}: a run is writing there already ({printable(holder) or 'just starting'}). "
+                f"--out {folder}: a run is writing there already ({one_line(holder) or 'just starting'}). "
                 f"Wait for its end or stop it, or name another --out."
             ) from None
         except OSError as error:

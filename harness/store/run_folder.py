@@ -15,12 +15,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, Self
 
-from dtbench.harness.core.errors import DataError, MachineryError, UserError, printable
+from dtbench.harness.core.errors import DataError, MachineryError, UserError, one_line
 from dtbench.harness.store.atomic import append_whole, left_temporary, replace_whole, sync_folder, write_failure
 from dtbench.harness.store.jsonl import (
     Key,
-    Line,
     Record,
+    RecordLine,
     encoded,
     json_bytes,
     key_of,
@@ -99,14 +99,14 @@ class StoredRun:
         """Write summary.json, whole or not at all."""
         replace_whole(self.path / "summary.json", json_bytes(summary, indent=2) + b"\n")
 
-    def _read(self, task: str, end: int) -> Iterator[Line]:
+    def _read(self, task: str, end: int) -> Iterator[RecordLine]:
         self.torn[task] = 0
         if not end:
             return
         path = self._file(task)
         try:
             for line in read_lines(path, end):
-                if isinstance(line, Line):
+                if isinstance(line, RecordLine):
                     yield line
                 else:
                     self.torn[task] += 1
@@ -256,7 +256,7 @@ def _file_name(task: str) -> str:
     plain = task.replace(":", ".")  # as in lm_eval:NAME; not every file system takes a colon
     if not _NAME.fullmatch(plain):
         allowed = "letters, digits, _ . + and - are allowed, and no dot in front"
-        raise UserError(f"task {printable(task)!r}: its name cannot name a file of records: {allowed}.")
+        raise UserError(f"task {one_line(task)!r}: its name cannot name a file of records: {allowed}.")
     return f"{plain}.jsonl"
 
 
@@ -272,7 +272,7 @@ def _refuse_foreign(path: Path) -> None:
     except OSError as error:
         raise UserError(f"--out {path}: cannot be read ({error.strerror}).") from None
     if others:
-        shown = ", ".join(map(printable, others[:3])) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
+        shown = ", ".join(map(one_line, others[:3])) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
         raise UserError(f"--out {path}: no run folder, and not empty ({shown}): name a new or an empty folder.")
 
 

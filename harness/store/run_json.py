@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import dtbench
-from dtbench.harness.core.errors import DataError, UserError, printable
+from dtbench.harness.core.errors import DataError, UserError, one_line
 from dtbench.harness.store.provenance import checkout, packages
 from dtbench.harness.store.redact import masked_command, masked_settings
 
@@ -107,13 +107,13 @@ def refuse_other_settings(folder: Path, info: Info, settings: Info) -> None:
 
 
 def _differences(stored: Info, now: Info) -> Iterator[str]:
-    old, new = dict(leaves(stored)), dict(leaves(now))
+    old, new = dict(flatten(stored)), dict(flatten(now))
     for name in dict.fromkeys([*old, *new]):
         if _PLACE.fullmatch(name):
             continue
         if name not in old or name not in new or not _equal(old[name], new[name]):
             before, after = _told_apart(_shown(old, name), _shown(new, name))
-            yield f"{printable(name)}: stored {before}, now {after}"
+            yield f"{one_line(name)}: stored {before}, now {after}"
 
 
 def _equal(one: Any, other: Any) -> bool:
@@ -127,11 +127,11 @@ def without_shared_clips(info: Mapping[str, Any]) -> Info:
     return {**info, "tasks": tasks}
 
 
-def leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+def flatten(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     """Every value of nested objects, by dotted name; an empty object is a value."""
     if isinstance(value, dict) and value:
         for key, part in value.items():
-            yield from leaves(part, f"{name}.{key}" if name else key)
+            yield from flatten(part, f"{name}.{key}" if name else key)
     else:
         yield name, value
 
@@ -140,7 +140,7 @@ def _shown(leaves: Mapping[str, Any], name: str) -> str:
     if name not in leaves:
         return "nothing"
     value = leaves[name]
-    return printable(value if _is_plain(value) else json.dumps(value, ensure_ascii=False))
+    return one_line(value if _is_plain(value) else json.dumps(value, ensure_ascii=False))
 
 
 def _is_plain(value: Any) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dtbench.harness.core.errors import UserError, nearest
+from dtbench.harness.core.errors import UserError, did_you_mean
 
 BACKENDS = ("vllm", "local", "endpoint")
 _BUILT_IN = Path(__file__).with_name("families.toml")
@@ -90,7 +90,7 @@ def is_in_the_box(family: Family) -> bool:
     return family.checkpoint is not None and known().get(family.name) == family
 
 
-def beyond(family: str | None, tasks: Iterable[str]) -> list[str]:
+def out_of_scope(family: str | None, tasks: Iterable[str]) -> list[str]:
     """A line for each task that this family was not made for, where it was made for a few alone."""
     one = known().get(family or "")
     if one is None or not one.made_for:
@@ -99,12 +99,12 @@ def beyond(family: str | None, tasks: Iterable[str]) -> list[str]:
     return [f"{task}: {why}." for task in tasks if task not in one.made_for]
 
 
-def named(name: str) -> Family:
+def get_family(name: str) -> Family:
     """The family of this name, or the only one of a TOML file."""
     if name.endswith(".toml"):
         return of_file(Path(name))
     if name not in known():
-        raise UserError(f"-M family={name}: unknown. {nearest(name, known())} Or a TOML file: family=mine.toml.")
+        raise UserError(f"-M family={name}: unknown. {did_you_mean(name, known())} Or a TOML file: family=mine.toml.")
     return known()[name]
 
 
@@ -142,7 +142,7 @@ def _family(path: Path, name: str, table: Mapping[str, Any]) -> Family:
     where = f"{path}: [{name}]"
     for key, value in table.items():
         if key not in _KINDS:
-            raise UserError(f"{where}: unknown field {key!r}. {nearest(key, _KINDS)}")
+            raise UserError(f"{where}: unknown field {key!r}. {did_you_mean(key, _KINDS)}")
         if not _KINDS[key](value):
             raise UserError(f"{where}: {key} = {json.dumps(value, default=str)}: {_EXPECTED[key]} is expected.")
     given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from dtbench.harness.core.errors import UserError, printable
+from dtbench.harness.core.errors import UserError, one_line
 
 CHAT = "/chat/completions"
 EXAMPLE = "http://127.0.0.1:8000/v1"
@@ -78,5 +78,5 @@ def _hidden(parts: SplitResult) -> str:
 
 
 def _wrong(url: str) -> UserError:
-    shown = printable(url.rpartition("@")[2])[:120]
+    shown = one_line(url.rpartition("@")[2])[:120]
     return UserError(f"--model {shown!r}: not the URL of an endpoint; one such as {EXAMPLE} is expected.")

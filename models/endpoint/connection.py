@@ -15,7 +15,7 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from dtbench.harness.core.errors import printable
+from dtbench.harness.core.errors import one_line
 from dtbench.models.endpoint.address import Address
 from dtbench.models.endpoint.reply import GarbledError, Reply, ReplyReader
 
@@ -184,4 +184,4 @@ def _reason(error: OSError) -> str:
     if isinstance(error, ConnectionRefusedError) or f"[Errno {errno.ECONNREFUSED}]" in str(error):
         return "connection refused"
     text = getattr(error, "verify_message", "") or error.strerror or str(error)
-    return printable(" ".join(text.split())) or type(error).__name__
+    return one_line(" ".join(text.split())) or type(error).__name__

@@ -12,11 +12,11 @@ import math
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from dtbench.harness.core.schema import Odds, Response
+from dtbench.harness.core.schema import OptionLogprobs, Response
 from dtbench.harness.extract.tidy import take_apart
-from dtbench.harness.score.forced_choice import FORCED_SAMPLING, TokenOdds, letter_of, odds_of
+from dtbench.harness.score.forced_choice import FORCED_SAMPLING, TokenLogprob, letter_of, odds_of
 from dtbench.models.endpoint.reply import Reply
-from dtbench.models.endpoint.settings import Settings
+from dtbench.models.endpoint.settings import EndpointSettings
 from dtbench.models.endpoint.wire import fixed_fields, refusal, response
 
 REFUSED = {400, 422}
@@ -33,10 +33,10 @@ class Exchange(NamedTuple):
     seconds: float
 
 
-class Held:
+class ConstrainedChoice:
     """Asks an endpoint for letters, with as much of what that takes as it knows."""
 
-    def __init__(self, model: str, settings: Settings) -> None:
+    def __init__(self, model: str, settings: EndpointSettings) -> None:
         self._model = model
         longest = "max_completion_tokens" if settings.max_completion_tokens is not None else "max_tokens"
         self._usual = {
@@ -73,7 +73,7 @@ class Held:
         return fixed_fields(self._model, {**self._usual, **held})
 
 
-def _odds(reply: Reply, text: str, letters: Sequence[str]) -> Odds | None:
+def _odds(reply: Reply, text: str, letters: Sequence[str]) -> OptionLogprobs | None:
     """What the reply tells of the letters, at the token that is the answer; None where the answer is no letter."""
     said = letter_of(take_apart(text).said, letters)
     if said is None:
@@ -85,8 +85,8 @@ def _odds(reply: Reply, text: str, letters: Sequence[str]) -> Odds | None:
 
 
 class _Place(NamedTuple):
-    own: TokenOdds
-    tokens: Sequence[TokenOdds]
+    own: TokenLogprob
+    tokens: Sequence[TokenLogprob]
     """What might stand there, the own one among them."""
 
 
@@ -102,11 +102,11 @@ def _places(answer: Mapping[str, Any]) -> Iterator[_Place]:
             yield _Place(own, top if own in top else [own, *top])
 
 
-def _token(entry: object) -> TokenOdds | None:
+def _token(entry: object) -> TokenLogprob | None:
     """A token with its log-probability; None where it is not one."""
     if not isinstance(entry, dict):
         return None
     token, logprob = entry.get("token"), entry.get("logprob")
     if not isinstance(token, str) or isinstance(logprob, bool) or not isinstance(logprob, int | float):
         return None
-    return TokenOdds(token, min(0.0, float(logprob))) if math.isfinite(logprob) else None
+    return TokenLogprob(token, min(0.0, float(logprob))) if math.isfinite(logprob) else None

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from dtbench.harness.core.errors import MachineryError, UserError, nearest, printable
+from dtbench.harness.core.errors import MachineryError, UserError, did_you_mean, one_line
 from dtbench.models.endpoint.address import Address
 from dtbench.models.endpoint.connection import AwayError, Connections, DroppedError
 from dtbench.models.endpoint.reply import GarbledError
@@ -21,7 +21,7 @@ BETWEEN = 0.3
 SHOWN = 20
 
 
-class Found(NamedTuple):
+class EndpointModel(NamedTuple):
     """What a run is told of the endpoint."""
 
     model: str
@@ -29,7 +29,7 @@ class Found(NamedTuple):
     """The version of the server, where it says one."""
 
 
-async def found(where: Sequence[Address], wanted: str | None, key: str | None) -> Found:
+async def discover(where: Sequence[Address], wanted: str | None, key: str | None) -> EndpointModel:
     """What all that can be reached serve; an error where none can be, or where one does not serve what is wanted."""
     asked = await asyncio.gather(*(_ask(address, key) for address in where))
     there = [(address, said) for address, said in zip(where, asked, strict=True) if not isinstance(said, AwayError)]
@@ -40,15 +40,15 @@ async def found(where: Sequence[Address], wanted: str | None, key: str | None) -
     if len(names) > 1:
         served = " and ".join(sorted(names))
         raise UserError(f"the endpoints serve different models ({served}): name one that all serve with -M model=NAME.")
-    return Found(names.pop(), next((said.version for _, said in there if said.version), None))
+    return EndpointModel(names.pop(), next((said.version for _, said in there if said.version), None))
 
 
-class _Said(NamedTuple):
+class _ModelList(NamedTuple):
     models: Sequence[str] | None
     version: str | None
 
 
-async def _ask(address: Address, key: str | None) -> _Said | AwayError:
+async def _ask(address: Address, key: str | None) -> _ModelList | AwayError:
     connections = Connections(address)
     try:
         models = await _get(connections, address, f"{address.path}/models", key)
@@ -60,7 +60,7 @@ async def _ask(address: Address, key: str | None) -> _Said | AwayError:
     if isinstance(models, Exception) and isinstance(version, Exception):
         return AwayError(f"{models or 'no answer'}; does it speak http{'' if address.secure else 's'}?")
     version = version.get("version") if isinstance(version, dict) else None
-    return _Said(_names(models), printable(version)[:80] if isinstance(version, str) else None)
+    return _ModelList(_names(models), one_line(version)[:80] if isinstance(version, str) else None)
 
 
 async def _get(connections: Connections, address: Address, path: str, key: str | None) -> object:
@@ -104,8 +104,8 @@ def _chosen(address: Address, names: Sequence[str] | None, wanted: str | None) -
 
 
 def _listed(wanted: str, names: Sequence[str]) -> str:
-    told = printable(nearest(wanted, names))
+    told = one_line(did_you_mean(wanted, names))
     if len(names) <= SHOWN:
         return told
     close = told.partition("Known: ")[0]
-    return f"{close}Known: {printable(', '.join(names[:SHOWN]))} and {len(names) - SHOWN} more."
+    return f"{close}Known: {one_line(', '.join(names[:SHOWN]))} and {len(names) - SHOWN} more."

@@ -11,7 +11,7 @@ LOOK_EVERY = 2.0
 """Seconds between two looks, in the mean."""
 
 
-class Absence:
+class ReconnectWait:
     """Waits for one that was there and will be back; one that never answered is not waited for."""
 
     def __init__(

@@ -13,13 +13,13 @@ from dtbench.harness.core.errors import ModelError
 from dtbench.harness.core.schema import Prompt, Response
 from dtbench.models.endpoint.address import CHAT, Address, addresses
 from dtbench.models.endpoint.connection import AwayError, DroppedError
-from dtbench.models.endpoint.constrained import Exchange, Held
-from dtbench.models.endpoint.discover import Found, found
+from dtbench.models.endpoint.constrained import ConstrainedChoice, Exchange
+from dtbench.models.endpoint.discover import EndpointModel, discover
 from dtbench.models.endpoint.keys import api_key, without
 from dtbench.models.endpoint.pool import Endpoints
-from dtbench.models.endpoint.reconnect import Absence
+from dtbench.models.endpoint.reconnect import ReconnectWait
 from dtbench.models.endpoint.reply import GarbledError
-from dtbench.models.endpoint.settings import Settings
+from dtbench.models.endpoint.settings import EndpointSettings
 from dtbench.models.endpoint.wire import chat_body, fixed_fields, request_head, response
 
 
@@ -29,26 +29,28 @@ class Server:
     listens = True
     forces = True
 
-    def __init__(self, where: Sequence[Address], settings: Settings, about: Found, key: str | None = None) -> None:
+    def __init__(
+        self, where: Sequence[Address], settings: EndpointSettings, about: EndpointModel, key: str | None = None
+    ) -> None:
         self.rate = settings.rate
         self.limit_seconds = settings.limit_seconds
         self._settings = settings
         self._about = about
         self._secrets = [key, *(one.login for one in where), *(one.password for one in where)]
         self._endpoints = Endpoints(where)
-        self._absence = Absence(settings.absence)
+        self._absence = ReconnectWait(settings.absence)
         self._heads = {one: request_head("POST", one, one.path + CHAT, key) for one in where}
         sampling = settings.sampling()
         self._seed = sampling.pop("seed", None)
         self._fixed = fixed_fields(about.model, sampling)
-        self._held = Held(about.model, settings)
+        self._held = ConstrainedChoice(about.model, settings)
 
     @classmethod
-    def reached(cls, urls: str, settings: Settings) -> Server:
+    def reached(cls, urls: str, settings: EndpointSettings) -> Server:
         """The model at these URLs, once they were asked what they serve; may be called within a loop or outside."""
         where, key = addresses(urls), api_key()
         with ThreadPoolExecutor(1) as elsewhere:
-            about = elsewhere.submit(asyncio.run, found(where, settings.model, key)).result()
+            about = elsewhere.submit(asyncio.run, discover(where, settings.model, key)).result()
         return cls(where, settings, about, key)
 
     async def generate(self, prompt: Prompt) -> Response:

@@ -25,7 +25,7 @@ SAMPLING = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class EndpointSettings:
     """A sampling field that is not set is left to the endpoint."""
 
     model: str | None = None

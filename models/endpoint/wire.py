@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
-from dtbench.harness.core.errors import ModelError, printable
+from dtbench.harness.core.errors import ModelError, one_line
 from dtbench.harness.core.schema import Prompt, Response
 from dtbench.models.endpoint.address import Address
 from dtbench.models.endpoint.reply import Reply
@@ -94,7 +94,7 @@ def response(reply: Reply, seconds: float) -> Response:
         raise ModelError(f"the endpoint's reply holds no answer: finish_reason is {reason!r}", again=True)
     if not text and reason not in {"stop", "length"}:
         filtered = reason == "content_filter"
-        raise ModelError(f"the endpoint answered nothing (finish_reason: {printable(reason)[:40]})", again=not filtered)
+        raise ModelError(f"the endpoint answered nothing (finish_reason: {one_line(reason)[:40]})", again=not filtered)
     return Response(text, reason, usage, seconds)
 
 
@@ -121,7 +121,7 @@ def _usage(usage: object) -> dict[str, int]:
 def refusal(reply: Reply) -> ModelError:
     """The error of a reply that is none."""
     if 300 <= reply.status < 400:
-        there = printable(reply.headers.get("location", "elsewhere"))[:LONGEST_MESSAGE]
+        there = one_line(reply.headers.get("location", "elsewhere"))[:LONGEST_MESSAGE]
         return ModelError(f"the endpoint has moved to {there}: name that address", again=False)
     hint = " (the key comes from DTBENCH_API_KEY or OPENAI_API_KEY)" if reply.status in {401, 403} else ""
     again = reply.status in AGAIN or reply.status >= 500
@@ -143,7 +143,7 @@ def _message(reply: Reply) -> str:
             found = found.get("message") or found
         if found:
             text = found if isinstance(found, str) else json.dumps(found)
-    line = printable(" ".join(text.split()))
+    line = one_line(" ".join(text.split()))
     return f"{line[: LONGEST_MESSAGE - 3]}..." if len(line) > LONGEST_MESSAGE else line or "an empty reply"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from dtbench.harness.audio.hear import samples_of
+from dtbench.harness.audio.prepare import samples_of
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.schema import Prompt
 
@@ -13,7 +13,7 @@ _PARTS = ("feature_extractor", "audio_processor")
 """The names that processors give the part that hears."""
 
 
-class Reader:
+class PromptProcessor:
     """A processor, and the way in which its chat template takes a clip."""
 
     def __init__(self, processor: Any, source: str, rate: int) -> None:
@@ -81,7 +81,7 @@ class Reader:
         return text
 
 
-class Batch(NamedTuple):
+class InputBatch(NamedTuple):
     """Prompts that are answered together."""
 
     places: Sequence[int]
@@ -89,7 +89,7 @@ class Batch(NamedTuple):
     inputs: Mapping[str, Any]
 
 
-def batches(prompts: Sequence[Mapping[str, Any]], pad: int) -> Sequence[Batch]:
+def batches(prompts: Sequence[Mapping[str, Any]], pad: int) -> Sequence[InputBatch]:
     """The prompts side by side, tokens padded in front; features are never padded: each shape is a batch of its own.
 
     Each prompt was read alone, and some encoders (Granite Speech) hear padding as sound: otherwise what a model hears
@@ -99,7 +99,7 @@ def batches(prompts: Sequence[Mapping[str, Any]], pad: int) -> Sequence[Batch]:
     for place, prompt in enumerate(prompts):
         shapes = tuple((name, tuple(prompt[name].shape[1:])) for name in sorted(prompt) if not _of_tokens(prompt, name))
         alike.setdefault(shapes, []).append(place)
-    return [Batch(places, _side_by_side([prompts[place] for place in places], pad)) for places in alike.values()]
+    return [InputBatch(places, _side_by_side([prompts[place] for place in places], pad)) for places in alike.values()]
 
 
 def _side_by_side(prompts: Sequence[Mapping[str, Any]], pad: int) -> Mapping[str, Any]:

@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from dtbench.harness.core.errors import MachineryError
-from dtbench.harness.core.schema import Odds, Prompt, Response
+from dtbench.harness.core.schema import OptionLogprobs, Prompt, Response
 
 if TYPE_CHECKING:
-    from dtbench.models.local.sampling import Drawn
+    from dtbench.models.local.sampling import SamplingSettings
     from dtbench.models.local.weights import Weights
 
 
-def letter_response(weights: Weights, prompt: Prompt, seed: int, *, drawn: Drawn) -> Response:
+def letter_response(weights: Weights, prompt: Prompt, seed: int, *, drawn: SamplingSettings) -> Response:
     """The likeliest letter, and the log-probability of each among all tokens."""
     started = time.perf_counter()
     with _first_row(weights) as rows:
@@ -27,7 +27,7 @@ def letter_response(weights: Weights, prompt: Prompt, seed: int, *, drawn: Drawn
     logprobs = tuple(_logprob(every, weights, letter) for letter in prompt.letters)
     text = prompt.letters[logprobs.index(max(logprobs))]
     usage = {"prompt_tokens": said.prompt_tokens, "completion_tokens": 1}
-    return Response(text, "length", usage, time.perf_counter() - started, odds=Odds(logprobs))
+    return Response(text, "length", usage, time.perf_counter() - started, odds=OptionLogprobs(logprobs))
 
 
 @contextmanager

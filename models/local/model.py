@@ -10,13 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from dtbench.harness.core.arguments import arguments
-from dtbench.harness.core.errors import DtbenchError, MachineryError, ModelError, UserError, described, nearest
+from dtbench.harness.core.arguments import parse_arguments
+from dtbench.harness.core.errors import DtbenchError, MachineryError, ModelError, UserError, did_you_mean, format_error
 from dtbench.harness.core.schema import Prompt, Response
 from dtbench.models.checkpoints.checkpoint import Checkpoint
 from dtbench.models.checkpoints.defaults import default_sampling
 from dtbench.models.local.letters import letter_response
-from dtbench.models.local.sampling import Drawn
+from dtbench.models.local.sampling import SamplingSettings
 from dtbench.models.local.weights import OutOfMemoryError, Weights, missing_packages
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
@@ -58,7 +58,7 @@ class LocalSettings:
         if not self.repetition_penalty > 0:
             raise UserError(f"-M repetition_penalty={self.repetition_penalty:g}: above 0 is expected; 1 is none.")
         if self.dtype not in DTYPES:
-            raise UserError(f"-M dtype={self.dtype}: unknown. {nearest(self.dtype, DTYPES)}")
+            raise UserError(f"-M dtype={self.dtype}: unknown. {did_you_mean(self.dtype, DTYPES)}")
 
 
 class Local:
@@ -91,7 +91,7 @@ class Local:
         own = {field.name for field in dataclasses.fields(LocalSettings)}
         family = checkpoint.family
         usual = {**(family.settings() if family else {}), **default_sampling(checkpoint)}
-        chosen = arguments(LocalSettings, given, "a checkpoint with --backend local")
+        chosen = parse_arguments(LocalSettings, given, "a checkpoint with --backend local")
         return cls(checkpoint, LocalSettings(**{**{k: v for k, v in usual.items() if k in own}, **chosen}))
 
     async def start(self, say: Callable[[str], None]) -> None:
@@ -130,7 +130,7 @@ class Local:
             raise
         except Exception as error:  # someone else's code, and someone else's weights
             what = f"{self._checkpoint.source} cannot be loaded with transformers"
-            raise MachineryError(f"{what}: {described(error)}.") from error
+            raise MachineryError(f"{what}: {format_error(error)}.") from error
 
     async def _work(self) -> None:
         """Answer batch after batch until nobody waits."""
@@ -155,7 +155,7 @@ class Local:
         except DtbenchError as error:
             self._fail(batch, error)
         except Exception as error:  # someone else's code
-            self._fail(batch, ModelError(f"transformers failed with {described(error)}", again=False))
+            self._fail(batch, ModelError(f"transformers failed with {format_error(error)}", again=False))
         else:
             for (_, answer), response in zip(batch, responses, strict=True):
                 if not answer.done():
@@ -171,7 +171,7 @@ class Local:
         assert self._weights is not None
         settings = self._settings
         seeds = [settings.seed if prompt.seed is None else prompt.seed for prompt in prompts]
-        drawn = Drawn(**{name: getattr(settings, name) for name in Drawn._fields})
+        drawn = SamplingSettings(**{name: getattr(settings, name) for name in SamplingSettings._fields})
         if prompts[0].letters:  # a run asks for letters everywhere, or nowhere
             return [letter_response(self._weights, *each, drawn=drawn) for each in zip(prompts, seeds, strict=True)]
         started = time.perf_counter()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 
-class Drawn(NamedTuple):
+class SamplingSettings(NamedTuple):
     """What decides on a token."""
 
     temperature: float = 0.0
@@ -18,7 +18,7 @@ class Drawn(NamedTuple):
     repetition_penalty: float = 1.0
 
 
-def steps(drawn: Drawn, seeds: Sequence[int], attention: Any) -> Any:
+def steps(drawn: SamplingSettings, seeds: Sequence[int], attention: Any) -> Any:
     """What makes the likeliest token the drawn one, for a batch whose padding stands in front.
 
     Adding Gumbel noise and taking the highest is sampling, and with a generator a row an answer depends on its own seed

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.schema import Prompt
 from dtbench.models.checkpoints.checkpoint import Checkpoint
-from dtbench.models.local.inputs import Reader, batches
-from dtbench.models.local.sampling import Drawn, steps
+from dtbench.models.local.inputs import PromptProcessor, batches
+from dtbench.models.local.sampling import SamplingSettings, steps
 
 _THINKERS = {
     "Qwen2_5OmniModel": "Qwen2_5OmniThinkerForConditionalGeneration",
@@ -38,7 +38,7 @@ class OutOfMemoryError(Exception):
     """A batch did not fit into the memory of the device."""
 
 
-class Said(NamedTuple):
+class GeneratedText(NamedTuple):
     """One answer."""
 
     text: str
@@ -64,7 +64,7 @@ class Weights:
         transformers.logging.disable_progress_bar()
         where = {"trust_remote_code": remote, "local_files_only": checkpoint.is_local}
         kind = _kind(checkpoint, where)
-        self._reader = Reader(_processor(checkpoint, where), checkpoint.source, rate)
+        self._reader = PromptProcessor(_processor(checkpoint, where), checkpoint.source, rate)
         self._tokenizer = self._reader.tokenizer
         if self._tokenizer.pad_token_id is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token
@@ -82,7 +82,9 @@ class Weights:
         self._ends = _ends(self._model, self._tokenizer)
         self._stopped = threading.Event()
 
-    def answer(self, prompts: Sequence[Prompt], most: int, drawn: Drawn, seeds: Sequence[int]) -> list[Said]:
+    def answer(
+        self, prompts: Sequence[Prompt], most: int, drawn: SamplingSettings, seeds: Sequence[int]
+    ) -> list[GeneratedText]:
         """What the model says to each; an OutOfMemoryError where that is too much at once."""
         import torch
 
@@ -99,8 +101,10 @@ class Weights:
             torch.cuda.empty_cache()
         raise OutOfMemoryError(why)
 
-    def _answers(self, prompts: Sequence[Prompt], most: int, drawn: Drawn, seeds: Sequence[int]) -> list[Said]:
-        said: dict[int, Said] = {}
+    def _answers(
+        self, prompts: Sequence[Prompt], most: int, drawn: SamplingSettings, seeds: Sequence[int]
+    ) -> list[GeneratedText]:
+        said: dict[int, GeneratedText] = {}
         for places, inputs in batches([self._reader.read(prompt) for prompt in prompts], self._pad):
             rows = self._generated(self._moved(inputs), most, drawn, [seeds[place] for place in places])
             asked = inputs["attention_mask"].sum(dim=1).tolist()
@@ -118,7 +122,7 @@ class Weights:
         }
 
     def _generated(
-        self, inputs: Mapping[str, Any], most: int, drawn: Drawn, seeds: Sequence[int]
+        self, inputs: Mapping[str, Any], most: int, drawn: SamplingSettings, seeds: Sequence[int]
     ) -> Sequence[list[int]]:
         """The new tokens of each row."""
         whole = self._model.generate(
@@ -139,13 +143,15 @@ class Weights:
         rows: Sequence[list[int]] = whole[:, inputs["input_ids"].shape[1] :].tolist()
         return rows
 
-    def _said(self, row: list[int], prompt_tokens: int) -> Said:
+    def _said(self, row: list[int], prompt_tokens: int) -> GeneratedText:
         end = next((place for place, token in enumerate(row) if token in self._ends), None)
         text: str = self._tokenizer.decode(
             row if end is None else row[:end], skip_special_tokens=True, clean_up_tokenization_spaces=False
         )
         # Half a character at the end is none; servers leave it out as well.
-        return Said(text.rstrip("\ufffd"), end is not None, prompt_tokens, len(row) if end is None else end + 1)
+        return GeneratedText(
+            text.rstrip("\ufffd"), end is not None, prompt_tokens, len(row) if end is None else end + 1
+        )
 
 
 def _processor(checkpoint: Checkpoint, where: dict[str, Any]) -> Any:

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dtbench.harness.core.disk_list import Spool
+from dtbench.harness.core.disk_list import DiskList
 from dtbench.harness.core.errors import DataError, ModelError, UserError
-from dtbench.harness.core.records import Record, read_json
+from dtbench.harness.core.records import MetadataRecord, read_json
 from dtbench.harness.core.schema import Prompt, Response
 
 KEYS = ("response", "text", "answers", "model_output", "model_prediction", "answer_prediction", "output", "prediction")
@@ -44,7 +44,7 @@ class Replay:
         """All answers to a question, in order."""
         placed: list[tuple[int, Response]] = []
         for place in self._places.get(id_, ()):
-            record = Record(*self._spool.take(place))
+            record = MetadataRecord(*self._spool.take(place))
             sample = record.item.get("sample")
             first = sample if isinstance(sample, int) else len(placed)
             placed.extend((first + nth, one) for nth, one in enumerate(_responses(record, record.item[self._key])))
@@ -62,7 +62,7 @@ class _Records:
     """The records of a file, of each only its id and what may be its answer; they lie on disk, as they may be many."""
 
     def __init__(self, file: Path, names: Sequence[str]) -> None:
-        self.spool = Spool()
+        self.spool = DiskList()
         self._file = file
         self._found: set[str] = set()
         self._differ: set[tuple[str, str]] = set()
@@ -93,7 +93,7 @@ class _Records:
         return found[0]
 
 
-def _read(file: Path) -> Iterator[Record]:
+def _read(file: Path) -> Iterator[MetadataRecord]:
     try:
         yield from read_json(file)
     except FileNotFoundError:
@@ -115,7 +115,7 @@ def _placed(records: _Records, key: str) -> tuple[Mapping[str, Sequence[int]], s
     places: dict[str, Sequence[int]] = {}
     content = 0
     for place in range(len(records.spool)):
-        record = Record(*records.spool.take(place))
+        record = MetadataRecord(*records.spool.take(place))
         if key not in record.item:
             continue  # a record of a run whose question failed: that it is missing is said when it is asked for
         id_ = record.item.get("id")
@@ -129,7 +129,7 @@ def _placed(records: _Records, key: str) -> tuple[Mapping[str, Sequence[int]], s
     return places, f"{content % 2**256:064x}"
 
 
-def _responses(record: Record, value: object) -> list[Response]:
+def _responses(record: MetadataRecord, value: object) -> list[Response]:
     """What a record holds: a text, several, or the response of a run."""
     if value is None:
         return [Response("")]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dtbench.harness.core.errors import DataError, ModelError, UserError
-from dtbench.harness.core.records import Record, read_json
+from dtbench.harness.core.records import MetadataRecord, read_json
 from dtbench.harness.core.schema import Prompt, Response
 
 FIELDS = ("id", "text", "sleep", "error", "again", "retry_after", "finish_reason")
@@ -66,7 +66,7 @@ class Scripted:
         """Nothing is held."""
 
 
-def _read(script: Path) -> list[Record]:
+def _read(script: Path) -> list[MetadataRecord]:
     try:
         return list(read_json(script))
     except OSError as error:
@@ -75,7 +75,7 @@ def _read(script: Path) -> list[Record]:
         raise UserError(f"-M script: {error}") from None
 
 
-def _line(record: Record) -> _Line:
+def _line(record: MetadataRecord) -> _Line:
     item = record.item
     if unknown := sorted(item.keys() - set(FIELDS)):
         what = f"unknown field {unknown[0]!r}; known: {', '.join(FIELDS)}"
@@ -90,7 +90,7 @@ def _line(record: Record) -> _Line:
     )
 
 
-def _number(record: Record, key: str) -> float | None:
+def _number(record: MetadataRecord, key: str) -> float | None:
     value = record.item.get(key)
     if value is not None and not isinstance(value, int | float):
         raise UserError(f"-M script: {record.wrong(f'{key!r} must be a number, found {value!r}')}")

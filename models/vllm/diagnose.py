@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from dtbench.harness.core.errors import DtbenchError, MachineryError, UserError, printable
+from dtbench.harness.core.errors import DtbenchError, MachineryError, UserError, one_line
 
 _READ = 1 << 18
 _SHOWN = 300
@@ -125,7 +125,7 @@ def _plain(line: str) -> str:
 
 
 def _short(text: str) -> str:
-    line = printable(_plain(text)).rstrip(".")
+    line = one_line(_plain(text)).rstrip(".")
     return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 3]}..."
 
 

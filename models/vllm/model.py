@@ -8,16 +8,16 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from dtbench.harness.core.arguments import TRUTHS, arguments
+from dtbench.harness.core.arguments import TRUTHS, parse_arguments
 from dtbench.harness.core.errors import DtbenchError, MachineryError, ModelError, UserError
 from dtbench.harness.core.schema import Prompt, Response
 from dtbench.models.checkpoints.checkpoint import Checkpoint
 from dtbench.models.checkpoints.defaults import default_sampling
-from dtbench.models.endpoint.discover import Found
+from dtbench.models.endpoint.discover import EndpointModel
 from dtbench.models.endpoint.server import Server
-from dtbench.models.endpoint.settings import Settings
+from dtbench.models.endpoint.settings import EndpointSettings
 from dtbench.models.vllm.machine import environment, machine_flags
-from dtbench.models.vllm.process import SERVED, Engine, Launch, Say, executable
+from dtbench.models.vllm.process import SERVED, Launch, Say, VllmProcess, executable
 
 RESTARTS = 3
 """How often an engine that died is started anew, in all."""
@@ -34,7 +34,7 @@ class Vllm:
 
     listens = True
 
-    def __init__(self, checkpoint: Checkpoint, settings: Settings, flags: Flags, patience: float) -> None:
+    def __init__(self, checkpoint: Checkpoint, settings: EndpointSettings, flags: Flags, patience: float) -> None:
         self.rate = settings.rate
         self.limit_seconds = settings.limit_seconds
         self.forces = checkpoint.family is None or checkpoint.family.forced
@@ -46,7 +46,7 @@ class Vllm:
         self._launch = Launch(
             checkpoint.source, {**self._machine, **flags}, environment(local=checkpoint.is_local), patience
         )
-        self._engine: Engine | None = None
+        self._engine: VllmProcess | None = None
         self._server: Server | None = None
         self._lock = asyncio.Lock()
         self._restarts = 0
@@ -56,7 +56,7 @@ class Vllm:
     @classmethod
     def of(cls, checkpoint: Checkpoint, options: Mapping[str, str]) -> Vllm:
         """The checkpoint with its -M options: those of an endpoint, and every flag of `vllm serve`."""
-        client = {field.name for field in dataclasses.fields(Settings)} - {"model"}
+        client = {field.name for field in dataclasses.fields(EndpointSettings)} - {"model"}
         ours = {name: text for name, text in options.items() if name in client}
         flags = {name: _flag(name, text) for name, text in options.items() if name not in client and name not in _OWN}
         for taken in ("model", "host", "port", "served_model_name", "api_key"):
@@ -64,7 +64,7 @@ class Vllm:
                 raise UserError(f"-M {taken}={options[taken]}: not set here; dtbench starts vLLM for itself alone.")
         family = checkpoint.family
         usual = {**(family.settings() if family else {}), **default_sampling(checkpoint)}
-        settings = Settings(**{**usual, **arguments(Settings, ours, "vLLM")})
+        settings = EndpointSettings(**{**usual, **parse_arguments(EndpointSettings, ours, "vLLM")})
         return cls(
             checkpoint,
             settings,
@@ -96,7 +96,7 @@ class Vllm:
     async def _running(self) -> Server:
         async with self._lock:
             if self._server is None:
-                self._engine = Engine(self._launch, self._executable)
+                self._engine = VllmProcess(self._launch, self._executable)
                 try:
                     await self._engine.start(self._say)
                 except DtbenchError:
@@ -104,7 +104,7 @@ class Vllm:
                     raise
                 # An engine that is away has died, and is started anew rather than waited for.
                 own = dataclasses.replace(self._settings, absence=0.0)
-                self._server = Server([self._engine.address], own, Found(SERVED, None))
+                self._server = Server([self._engine.address], own, EndpointModel(SERVED, None))
             return self._server
 
     async def _lost(self, server: Server) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from dtbench.harness.core.errors import DtbenchError, UserError, printable
+from dtbench.harness.core.errors import DtbenchError, UserError, one_line
 from dtbench.models.endpoint.address import Address
 from dtbench.models.endpoint.connection import AwayError, Connections, DroppedError
 from dtbench.models.endpoint.reply import GarbledError
@@ -41,7 +41,7 @@ class Launch(NamedTuple):
     """Seconds until it must be ready."""
 
 
-class Engine:
+class VllmProcess:
     """One process, from its start to its end; the log of one that failed stays on disk."""
 
     def __init__(self, launch: Launch, executable: str) -> None:
@@ -151,7 +151,7 @@ def _arguments(flags: Mapping[str, str | bool]) -> Sequence[str]:
         if isinstance(value, bool):
             arguments.append(f"--{dashed}" if value else f"--no-{dashed}")
         else:
-            arguments += [f"--{dashed}", printable(value)]
+            arguments += [f"--{dashed}", one_line(value)]
     return arguments
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dtbench.harness.audio.hear import clip_bytes
+from dtbench.harness.audio.prepare import clip_bytes
 from dtbench.harness.core.errors import DataError
-from dtbench.harness.core.records import Record
+from dtbench.harness.core.records import MetadataRecord
 from dtbench.harness.core.schema import Clip
 from dtbench.tasks.data.archive import unpack
 
@@ -63,7 +63,7 @@ class ClipFolder:
         self._archive = next((root / name for name in archives if (root / name).is_file()), None)
         self._listings: dict[str, dict[str, str] | None] = {}
 
-    def clip(self, record: Record, key: str) -> Path | Clip:
+    def clip(self, record: MetadataRecord, key: str) -> Path | Clip:
         """The clip that a record names; whether it is there shows when it is read."""
         # Split by hand: pathlib would take a third of the time of loading a benchmark.
         parts = [part for part in record.text(key).split("/") if part not in ("", ".")]

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from dtbench.harness.core.errors import DataError
-from dtbench.harness.core.samples import Packed
+from dtbench.harness.core.samples import SampleList
 from dtbench.harness.core.schema import Dataset, Sample
 
 
-def packed(samples: Iterable[Sample], path: Path) -> Packed:
+def packed(samples: Iterable[Sample], path: Path) -> SampleList:
     """The samples of a metadata file: at least one, with unique ids, and text that can be written."""
     try:
-        held = Packed(samples)
+        held = SampleList(samples)
     except UnicodeEncodeError as error:
         raise DataError(f"{path}: there is text that no encoding can write: {error.object[:60]!a}.") from None
     if not held:
@@ -26,7 +26,7 @@ def packed(samples: Iterable[Sample], path: Path) -> Packed:
     return held
 
 
-def dataset(samples: Packed, version: str, path: Path, notes: Iterable[str]) -> Dataset:
+def dataset(samples: SampleList, version: str, path: Path, notes: Iterable[str]) -> Dataset:
     """The data set of a metadata file."""
     return Dataset(samples, version, samples.sha256, str(path), tuple(notes))
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from dtbench.harness.core.errors import DataError
 
 
-class Found(NamedTuple):
+class MetadataFiles(NamedTuple):
     """The metadata to read."""
 
     files: tuple[Path, ...]
@@ -44,14 +44,14 @@ def home_of(task: str, data_dir: Path | None) -> Path:
     return root if root.name == task else root / task
 
 
-def find(task: str, data_dir: Path | None, patterns: Sequence[str], folders: Sequence[str] = ()) -> Found:
+def find(task: str, data_dir: Path | None, patterns: Sequence[str], folders: Sequence[str] = ()) -> MetadataFiles:
     """The first folder with metadata in it, and there the first pattern that fits.
 
     Looked at are D, D/TASK and D/FOLDER for each of the folders; D may also be the metadata file itself.
     """
     root = data_root(data_dir)
     if root.is_file():
-        return Found((root,), _clip_root(root), ())
+        return MetadataFiles((root,), _clip_root(root), ())
     if data_dir is not None and not root.is_dir():
         raise DataError(f"--data-dir {root}: there is no such folder.")
     tried = [root, *(root / name for name in dict.fromkeys((task, *folders)))]
@@ -61,7 +61,7 @@ def find(task: str, data_dir: Path | None, patterns: Sequence[str], folders: Seq
             (_, files), *others = found.items()
             _refuse_missing_shards(files[0])
             passed_over = tuple(file.relative_to(folder).as_posix() for _, more in others for file in more)
-            return Found(files, _clip_root(files[0]), passed_over)
+            return MetadataFiles(files, _clip_root(files[0]), passed_over)
     raise DataError(
         f"no {task} metadata in {root} or {root / task}: looked for {', '.join(patterns)}. "
         f"Fetch it with `dtbench data pull {task}`, or name its folder with --data-dir."

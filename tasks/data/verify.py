@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dtbench.harness.audio.hear import ClipFacts, MissingClip, clip_bytes, decode_all
+from dtbench.harness.audio.prepare import ClipFacts, MissingClip, clip_bytes, decode_all
 from dtbench.harness.core.errors import DataError
 from dtbench.harness.core.samples import clip_name
 from dtbench.harness.core.schema import Dataset, Sample

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from dtbench.tasks.mini_world.events import KINDS, ORDINALS, Heard
+from dtbench.tasks.mini_world.events import KINDS, ORDINALS, SoundFacts
 from dtbench.tasks.mini_world.questions import Told
 
 COUNT = 5
 
 
-class Criterion(NamedTuple):
+class MiniCriterion(NamedTuple):
     """Something that a chain of thought does or does not do."""
 
     name: str
@@ -27,24 +27,24 @@ class Criterion(NamedTuple):
         return {"name": self.name, "scoring_point": self.scoring_point, "note": self.note, "choices": [0, 1]}
 
 
-def criteria(sounds: Sequence[Heard], told: Told) -> list[Criterion]:
+def criteria(sounds: Sequence[SoundFacts], told: Told) -> list[MiniCriterion]:
     """What a good chain says of these sounds and of the way to the answer."""
     kinds = [sound.kind for sound in sounds]
     return [
-        Criterion(
+        MiniCriterion(
             "Sequence of Sounds",
             f"One point if the reasoning names these sounds in this order and no others: {', '.join(kinds)}.",
             "The sounds of the clip have to be told apart before anything can be said of them.",
             " ".join(kinds),
         ),
         *(_described(place, sounds[place]) for place in _two_that_matter(len(sounds), told.deciding)),
-        Criterion(
+        MiniCriterion(
             "Step to the Answer",
             f"One point if the reasoning draws this conclusion from what it heard: '{told.step}'.",
             "The answer has to follow from the sounds.",
             told.step,
         ),
-        Criterion(
+        MiniCriterion(
             "Right Answer",
             f"One point if the answer that the reasoning ends with is '{told.answer}'.",
             "The chain has to end where it leads.",
@@ -53,8 +53,8 @@ def criteria(sounds: Sequence[Heard], told: Told) -> list[Criterion]:
     ]
 
 
-def _described(place: int, sound: Heard) -> Criterion:
-    return Criterion(
+def _described(place: int, sound: SoundFacts) -> MiniCriterion:
+    return MiniCriterion(
         f"Description of the {ORDINALS[place].title()} Sound",
         f"One point if the reasoning describes the {ORDINALS[place]} sound as '{sound.words()}', or says the same.",
         "Every quality of the sound counts: how loud, how long, how high, how many.",

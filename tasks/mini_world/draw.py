@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from dtbench.tasks.mini_world.dice import Dice
-from dtbench.tasks.mini_world.events import BEEPS, LENGTHS, LEVELS, PITCHES, WAYS, Event, Heard, Span
+from dtbench.tasks.mini_world.events import BEEPS, LENGTHS, LEVELS, PITCHES, WAYS, Event, SoundFacts, Span
 from dtbench.tasks.mini_world.scales import (
     LOW_TO_MID,
     MID_TO_HIGH,
@@ -50,21 +50,21 @@ class Closeness:
         return self.grade if self.grade and (what in self.what or dice.chance(3)) else 0
 
 
-def sketched(dice: Dice, kinds: Sequence[str], count: int) -> tuple[Heard, ...]:
+def sketched(dice: Dice, kinds: Sequence[str], count: int) -> tuple[SoundFacts, ...]:
     """What is to be heard, all values equally likely."""
     return tuple(_sketch(dice, dice.pick(kinds)) for _ in range(count))
 
 
-def _sketch(dice: Dice, kind: str) -> Heard:
+def _sketch(dice: Dice, kind: str) -> SoundFacts:
     level = dice.pick(LEVELS)
     if kind == "beeps":
-        return Heard(kind, level, pitch=dice.pick(PITCHES), beeps=dice.pick(BEEPS))
+        return SoundFacts(kind, level, pitch=dice.pick(PITCHES), beeps=dice.pick(BEEPS))
     length = dice.pick(LENGTHS)
     pitch = dice.pick(PITCHES) if kind == "tone" else ""
-    return Heard(kind, level, length, pitch, dice.pick(WAYS) if kind == "chirp" else "")
+    return SoundFacts(kind, level, length, pitch, dice.pick(WAYS) if kind == "chirp" else "")
 
 
-def placed(dice: Dice, sounds: Sequence[Heard], closeness: Closeness, *, residue: int) -> tuple[Event, ...]:
+def placed(dice: Dice, sounds: Sequence[SoundFacts], closeness: Closeness, *, residue: int) -> tuple[Event, ...]:
     """The sounds one after the other in a clip; the first begins at a sample that leaves this residue by four."""
     while True:
         events = [_drawn(dice, sound, closeness) for sound in sounds]
@@ -84,7 +84,7 @@ def _spread(dice: Dice, events: Sequence[Event], room: int, residue: int) -> tup
     return tuple(spread)
 
 
-def _drawn(dice: Dice, sound: Heard, closeness: Closeness) -> Event:
+def _drawn(dice: Dice, sound: SoundFacts, closeness: Closeness) -> Event:
     level = _level(dice, sound, closeness)
     if sound.kind == "beeps":
         near = closeness.near("rate", dice)
@@ -104,7 +104,7 @@ def sounding(period: int) -> int:
     return period * 3 // 5
 
 
-def _level(dice: Dice, sound: Heard, closeness: Closeness) -> int:
+def _level(dice: Dice, sound: SoundFacts, closeness: Closeness) -> int:
     if near := closeness.near("level", dice):
         away = _about(dice, _LEVEL_AWAY[near])
         return SOFT_TO_LOUD + (away if sound.level == "loud" else -away)

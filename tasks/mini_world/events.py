@@ -18,7 +18,7 @@ BEEPS = (2, 3, 4, 5)
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class SoundFacts:
     """What a listener says of a sound; empty or 0 where it does not apply."""
 
     kind: str
@@ -51,7 +51,7 @@ class Span(NamedTuple):
 class Event:
     """A sound as it is rendered."""
 
-    heard: Heard
+    heard: SoundFacts
     span: Span
     level: int
     """Tenths of a decibel below full scale, RMS while the sound is on."""
@@ -79,7 +79,7 @@ class Event:
         }
 
 
-def description(sounds: Sequence[Heard]) -> str:
+def description(sounds: Sequence[SoundFacts]) -> str:
     """A clip in words."""
     told = (f"{place} {sound.words()}" for place, sound in zip(ORDINALS, sounds, strict=False))
     return f"i hear {' , '.join(told)} ."

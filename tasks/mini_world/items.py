@@ -8,8 +8,8 @@ from typing import Any
 
 from dtbench.tasks.mini_world.criteria import criteria
 from dtbench.tasks.mini_world.draw import GRADES, Closeness, placed, sketched
-from dtbench.tasks.mini_world.events import Event, Heard, description
-from dtbench.tasks.mini_world.questions import CATEGORIES, Question, Told
+from dtbench.tasks.mini_world.events import Event, SoundFacts, description
+from dtbench.tasks.mini_world.questions import CATEGORIES, MiniQuestion, Told
 from dtbench.tasks.mini_world.render import wav
 from dtbench.tasks.mini_world.splits import EASY, SEED, SPLITS, Slot
 
@@ -27,7 +27,7 @@ class Item:
     events: tuple[Event, ...]
 
     @property
-    def sounds(self) -> tuple[Heard, ...]:
+    def sounds(self) -> tuple[SoundFacts, ...]:
         """What is to be heard."""
         return tuple(event.heard for event in self.events)
 
@@ -76,7 +76,7 @@ def made(slot: Slot) -> Item:
     return Item(slot, question.text, _in_order(slot, question.options, answer), told, grade, events)
 
 
-def _sounds(slot: Slot, question: Question, answer: str) -> tuple[tuple[Heard, ...], Told]:
+def _sounds(slot: Slot, question: MiniQuestion, answer: str) -> tuple[tuple[SoundFacts, ...], Told]:
     """Sounds that give the question this answer."""
     dice = slot.dice("sounds")
     while True:

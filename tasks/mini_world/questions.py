@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from dtbench.tasks.mini_world.dice import Dice
-from dtbench.tasks.mini_world.events import BEEPS, KINDS, LENGTHS, LEVELS, ORDINALS, PITCHES, WAYS, Heard
+from dtbench.tasks.mini_world.events import BEEPS, KINDS, LENGTHS, LEVELS, ORDINALS, PITCHES, WAYS, SoundFacts
 
-Sounds = Sequence[Heard]
+Sounds = Sequence[SoundFacts]
 
 
 class Told(NamedTuple):
@@ -26,7 +26,7 @@ class Told(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class MiniQuestion:
     """A question, its options, and what clips it can be asked about."""
 
     text: str
@@ -41,7 +41,7 @@ class Question:
     """The qualities that are close to a boundary in a hard clip."""
 
 
-def total_beeps(dice: Dice) -> Question:
+def total_beeps(dice: Dice) -> MiniQuestion:
     """How many beeps all trains have together."""
     lowest = dice.between(2, 7)
     wanted = dice.pick((1, 2, 2, 3))
@@ -57,7 +57,7 @@ def total_beeps(dice: Dice) -> Question:
             step += f" plus {more} makes {total}"
         return Told(str(total), step, tuple(place for place, _ in trains))
 
-    return Question(
+    return MiniQuestion(
         text="how many beeps are there in total ?",
         options=tuple(str(number) for number in range(lowest, lowest + 5)),
         tell=tell,
@@ -66,7 +66,7 @@ def total_beeps(dice: Dice) -> Question:
     )
 
 
-def beeps_of_one(dice: Dice) -> Question:
+def beeps_of_one(dice: Dice) -> MiniQuestion:
     """How many beeps one train has."""
     place, name = _place(dice)
 
@@ -76,7 +76,7 @@ def beeps_of_one(dice: Dice) -> Question:
         answer = str(sounds[place].beeps)
         return Told(answer, f"{name} has {answer}", (place,))
 
-    return Question(
+    return MiniQuestion(
         text=f"how many beeps does the {name} sound have ?",
         options=tuple(map(str, BEEPS)),
         tell=tell,
@@ -85,7 +85,7 @@ def beeps_of_one(dice: Dice) -> Question:
     )
 
 
-def kind_at_end(dice: Dice) -> Question:
+def kind_at_end(dice: Dice) -> MiniQuestion:
     """Which sound is first, or last."""
     end = dice.pick(("first", "last"))
 
@@ -94,10 +94,10 @@ def kind_at_end(dice: Dice) -> Question:
         kind = sounds[place].kind
         return Told(kind, f"first is {kind}" if end == "first" else f"last is {ORDINALS[place]} {kind}", (place,))
 
-    return Question(text=f"which sound comes {end} ?", options=KINDS, tell=tell, focus=("sweep", "faint", "length"))
+    return MiniQuestion(text=f"which sound comes {end} ?", options=KINDS, tell=tell, focus=("sweep", "faint", "length"))
 
 
-def kind_beside(dice: Dice) -> Question:
+def kind_beside(dice: Dice) -> MiniQuestion:
     """Which sound comes right after, or before, the only one of a kind."""
     known = dice.pick(KINDS)
     side, offset = dice.pick((("after", 1), ("before", -1)))
@@ -112,7 +112,7 @@ def kind_beside(dice: Dice) -> Question:
             return Told("nothing", f"{passed} . {side} is nothing", (place,))
         return Told(sounds[other].kind, f"{passed} . {side} is {sounds[other].kind}", (place, other))
 
-    return Question(
+    return MiniQuestion(
         text=f"which sound comes right {side} the {known} ?",
         options=(*(kind for kind in KINDS if kind != known), "nothing"),
         tell=tell,
@@ -120,19 +120,19 @@ def kind_beside(dice: Dice) -> Question:
     )
 
 
-def only_level(dice: Dice) -> Question:
+def only_level(dice: Dice) -> MiniQuestion:
     """Which sound is the only loud, or soft, one."""
     return _only(dice, dice.pick(LEVELS), lambda sound: sound.level, KINDS, ("level",))
 
 
-def only_length(dice: Dice) -> Question:
+def only_length(dice: Dice) -> MiniQuestion:
     """Which sound is the only long, or short, one; beeps have no length, so there are none."""
     return _only(dice, dice.pick(LENGTHS), lambda sound: sound.length, ("tone", "noise", "chirp"), ("length",))
 
 
 def _only(
-    dice: Dice, word: str, quality: Callable[[Heard], str], kinds: tuple[str, ...], focus: tuple[str, ...]
-) -> Question:
+    dice: Dice, word: str, quality: Callable[[SoundFacts], str], kinds: tuple[str, ...], focus: tuple[str, ...]
+) -> MiniQuestion:
     count = dice.pick((2, 3, 3, 4, 4))
 
     def tell(sounds: Sounds) -> Told | None:
@@ -142,7 +142,7 @@ def _only(
         passed = _passed([quality(sound) for sound in sounds[: places[0] + 1]])
         return Told(ORDINALS[places[0]], passed, (places[0],))
 
-    return Question(
+    return MiniQuestion(
         text=f"which sound is the only {word} one ?",
         options=ORDINALS[:count],
         tell=tell,
@@ -152,39 +152,41 @@ def _only(
     )
 
 
-def level_of_one(dice: Dice) -> Question:
+def level_of_one(dice: Dice) -> MiniQuestion:
     """Whether one sound is loud or soft."""
     return _quality(dice, "how loud is the {} sound ?", LEVELS, lambda sound: sound.level, "level")
 
 
-def length_of_one(dice: Dice) -> Question:
+def length_of_one(dice: Dice) -> MiniQuestion:
     """Whether one sound is short or long."""
     return _quality(dice, "how long is the {} sound ?", LENGTHS, lambda sound: sound.length, "length")
 
 
-def pitch_of_one(dice: Dice) -> Question:
+def pitch_of_one(dice: Dice) -> MiniQuestion:
     """Whether one sound is low, mid or high."""
     return _quality(dice, "what is the pitch of the {} sound ?", PITCHES, lambda sound: sound.pitch, "pitch")
 
 
-def way_of_one(dice: Dice) -> Question:
+def way_of_one(dice: Dice) -> MiniQuestion:
     """Whether a chirp goes up or down."""
     return _quality(dice, "which way does the {} sound go ?", WAYS, lambda sound: sound.way, "sweep")
 
 
-def _quality(dice: Dice, text: str, options: tuple[str, ...], quality: Callable[[Heard], str], focus: str) -> Question:
+def _quality(
+    dice: Dice, text: str, options: tuple[str, ...], quality: Callable[[SoundFacts], str], focus: str
+) -> MiniQuestion:
     place, name = _place(dice)
 
     def tell(sounds: Sounds) -> Told | None:
         answer = quality(sounds[place])
         return Told(answer, f"{name} is {answer}", (place,)) if answer else None
 
-    return Question(
+    return MiniQuestion(
         text=text.format(name), options=options, tell=tell, counts=_counts_from(place + 1), focus=(focus, "faint")
     )
 
 
-def pitch_extreme(dice: Dice) -> Question:
+def pitch_extreme(dice: Dice) -> MiniQuestion:
     """Which sound has the highest, or lowest, pitch; noise has none, and there are no chirps."""
     end = dice.pick(("highest", "lowest"))
     count = dice.pick((2, 3, 3, 4, 4))
@@ -202,7 +204,7 @@ def pitch_extreme(dice: Dice) -> Question:
         rest = tuple(place for place, _ in pitched if place != places[0])
         return Told(answer, f"{passed} . {end} is {PITCHES[ranks[0]]} {answer}", (places[0], *rest))
 
-    return Question(
+    return MiniQuestion(
         text=f"which sound has the {end} pitch ?",
         options=ORDINALS[:count],
         tell=tell,
@@ -212,17 +214,17 @@ def pitch_extreme(dice: Dice) -> Question:
     )
 
 
-def how_many_sounds(dice: Dice) -> Question:
+def how_many_sounds(dice: Dice) -> MiniQuestion:
     """How many sounds there are."""
 
     def tell(sounds: Sounds) -> Told:
         last = len(sounds) - 1
         return Told(str(len(sounds)), f"last is {ORDINALS[last]} makes {len(sounds)}", (last,))
 
-    return Question(text="how many sounds are there ?", options=("2", "3", "4"), tell=tell, focus=("faint", "rate"))
+    return MiniQuestion(text="how many sounds are there ?", options=("2", "3", "4"), tell=tell, focus=("faint", "rate"))
 
 
-def how_many_kinds(dice: Dice) -> Question:
+def how_many_kinds(dice: Dice) -> MiniQuestion:
     """How many different kinds of sound there are."""
 
     def tell(sounds: Sounds) -> Told:
@@ -231,7 +233,7 @@ def how_many_kinds(dice: Dice) -> Question:
         passed = _passed([f"{kind} {number}" for kind, number in zip(kinds, known, strict=True)])
         return Told(str(known[-1]), passed, tuple(kinds.index(kind) for kind in dict.fromkeys(kinds)))
 
-    return Question(
+    return MiniQuestion(
         text="how many kinds of sounds are there ?",
         options=("1", "2", "3", "4"),
         tell=tell,
@@ -239,23 +241,25 @@ def how_many_kinds(dice: Dice) -> Question:
     )
 
 
-def how_many_level(dice: Dice) -> Question:
+def how_many_level(dice: Dice) -> MiniQuestion:
     """How many sounds are loud, or soft."""
     return _how_many(dice.pick(LEVELS), lambda sound: sound.level, KINDS, ("level",))
 
 
-def how_many_length(dice: Dice) -> Question:
+def how_many_length(dice: Dice) -> MiniQuestion:
     """How many sounds are long, or short; beeps have no length, so there are none."""
     return _how_many(dice.pick(LENGTHS), lambda sound: sound.length, ("tone", "noise", "chirp"), ("length",))
 
 
-def _how_many(word: str, quality: Callable[[Heard], str], kinds: tuple[str, ...], focus: tuple[str, ...]) -> Question:
+def _how_many(
+    word: str, quality: Callable[[SoundFacts], str], kinds: tuple[str, ...], focus: tuple[str, ...]
+) -> MiniQuestion:
     def tell(sounds: Sounds) -> Told:
         found = [quality(sound) == word for sound in sounds]
         passed = _passed([f"{quality(sound)} {sum(found[: place + 1])}" for place, sound in enumerate(sounds)])
         return Told(str(sum(found)), passed, tuple(place for place, is_it in enumerate(found) if is_it))
 
-    return Question(
+    return MiniQuestion(
         text=f"how many sounds are {word} ?", options=("0", "1", "2", "3"), tell=tell, kinds=kinds, focus=focus
     )
 
@@ -274,7 +278,7 @@ def _counts_from(lowest: int) -> tuple[int, ...]:
     return tuple(range(max(2, lowest), 5))
 
 
-CATEGORIES: Mapping[str, Sequence[Callable[[Dice], Question]]] = {
+CATEGORIES: Mapping[str, Sequence[Callable[[Dice], MiniQuestion]]] = {
     "count": (total_beeps, total_beeps, total_beeps, beeps_of_one, beeps_of_one),
     "order": (kind_at_end, kind_at_end, kind_beside, kind_beside, kind_beside),
     "loudness": (only_level, only_level, only_level, only_level, level_of_one),

@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from dtbench.harness.core.records import Record, column_names, read_columns, read_json
-from dtbench.harness.core.samples import Packed
+from dtbench.harness.core.records import MetadataRecord, column_names, read_columns, read_json
+from dtbench.harness.core.samples import SampleList
 from dtbench.harness.core.schema import Clip, Sample
 from dtbench.tasks.data.clips import ClipFolder, EmbeddedClip
 from dtbench.tasks.data.fields import headings, packed
-from dtbench.tasks.data.layouts import Found
+from dtbench.tasks.data.layouts import MetadataFiles
 
 HEADINGS = ("task", "difficulty", "sub-category", "category", "dataset")
 _HUB_COLUMNS = ("instruction", "choices", "answer", "other_attributes")
@@ -21,7 +21,7 @@ _LMMS_COLUMNS = ("id", "question", "choices", "answer", "split", *HEADINGS)
 _PREFIX = re.compile(r"^\(([A-Z])\) ?")
 
 
-def read_samples(found: Found, archives: tuple[str, ...], withheld: bool = False) -> Packed:
+def read_samples(found: MetadataFiles, archives: tuple[str, ...], withheld: bool = False) -> SampleList:
     """The samples of whichever layout was found, all with the fields and options of GitHub's JSON."""
     if found.file.suffix == ".parquet":
         rows = (row for shard in found.files for row in _parquet_rows(shard))
@@ -32,17 +32,17 @@ def read_samples(found: Found, archives: tuple[str, ...], withheld: bool = False
     return packed(samples, found.file)
 
 
-def without_letters(record: Record) -> Record:
+def without_letters(record: MetadataRecord) -> MetadataRecord:
     """The record with `(A) text` as `text`, where each option has its own letter in front."""
     choices, answer = record.texts("choices"), record.item.get("answer") or ""
     found = [_PREFIX.match(choice) for choice in choices]
     if [match and match[1] for match in found] != list("ABCDEFGHIJKLMNOPQRSTUVWXYZ"[: len(choices)]):
         return record
     plain = {"choices": [_PREFIX.sub("", choice) for choice in choices], "answer": _PREFIX.sub("", answer)}
-    return Record(record.where, record.item | plain)
+    return MetadataRecord(record.where, record.item | plain)
 
 
-def _sample(record: Record, audio: Path | Clip, withheld: bool) -> Sample:
+def _sample(record: MetadataRecord, audio: Path | Clip, withheld: bool) -> Sample:
     for heading in ("task", "difficulty", "sub-category"):
         record.text(heading)
     return Sample(
@@ -56,23 +56,24 @@ def _sample(record: Record, audio: Path | Clip, withheld: bool) -> Sample:
     )
 
 
-def _parquet_rows(shard: Path) -> list[tuple[Record, EmbeddedClip]]:
+def _parquet_rows(shard: Path) -> list[tuple[MetadataRecord, EmbeddedClip]]:
     if "instruction" in column_names(shard):
         return _rows(shard, "context", _HUB_COLUMNS, _hub_item)
     return _rows(shard, "audio", _LMMS_COLUMNS, _lmms_item)
 
 
 def _rows(
-    shard: Path, column: str, wanted: tuple[str, ...], as_item: Callable[[Record], dict[str, Any]]
-) -> list[tuple[Record, EmbeddedClip]]:
+    shard: Path, column: str, wanted: tuple[str, ...], as_item: Callable[[MetadataRecord], dict[str, Any]]
+) -> list[tuple[MetadataRecord, EmbeddedClip]]:
     # The path inside the audio column is read only to be sure that the column is there.
     records = read_columns(shard, (*wanted, f"{column}.path"))
     return [
-        (Record(record.where, as_item(record)), EmbeddedClip(shard, row, column)) for row, record in enumerate(records)
+        (MetadataRecord(record.where, as_item(record)), EmbeddedClip(shard, row, column))
+        for row, record in enumerate(records)
     ]
 
 
-def _hub_item(record: Record) -> dict[str, Any]:
+def _hub_item(record: MetadataRecord) -> dict[str, Any]:
     more = _parsed(record, "other_attributes")
     if not isinstance(more, dict):
         raise record.wrong("'other_attributes' must be a JSON object")
@@ -86,7 +87,7 @@ def _hub_item(record: Record) -> dict[str, Any]:
     }
 
 
-def _lmms_item(record: Record) -> dict[str, Any]:
+def _lmms_item(record: MetadataRecord) -> dict[str, Any]:
     item = {name: value for name, value in record.item.items() if name != "audio"}
     return {**item, "audio_id": _audio_id(item), "choices": _parsed(record, "choices")}
 
@@ -97,7 +98,7 @@ def _audio_id(item: Mapping[str, Any]) -> str:
     return f"./{folder}/{item.get('id')}.wav"
 
 
-def _parsed(record: Record, key: str) -> Any:
+def _parsed(record: MetadataRecord, key: str) -> Any:
     """A field whose text is JSON."""
     try:
         return json.loads(record.text(key))

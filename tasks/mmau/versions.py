@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dtbench.harness.core.errors import DataError
-from dtbench.harness.core.samples import Packed
+from dtbench.harness.core.samples import SampleList
 from dtbench.harness.core.schema import Sample
 
 CURRENT = "v05.15.25"
@@ -35,7 +35,7 @@ def _words(text: str) -> str:
     return " ".join(re.findall(r"\w+", text.lower()))
 
 
-def tell_version(samples: Packed) -> tuple[str, list[str]]:
+def tell_version(samples: SampleList) -> tuple[str, list[str]]:
     """The version's name, and notes; a name is given only where every item is known from that version."""
     votes = Counter(_origin(sample) for sample in samples)
     total = len(samples)
@@ -69,7 +69,7 @@ def _origin_of_record(item: Mapping[str, Any]) -> str:
     return _known().get(item_key(id_, question, choices, answer), "")
 
 
-def refuse_broken(samples: Packed, path: Path) -> None:
+def refuse_broken(samples: SampleList, path: Path) -> None:
     """MMAU of 2025-05-15/16 has golds that no option equals; scores on it mean nothing."""
     lost = samples.unanswerable
     of_broken_file = bool(lost) and any(_origin(sample) == BROKEN for sample in samples if sample.id in lost)

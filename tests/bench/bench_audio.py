@@ -13,7 +13,7 @@ import numpy
 import pytest
 import soundfile
 
-from dtbench.harness.audio.hear import Heard, hear
+from dtbench.harness.audio.prepare import PreparedAudio, prepare_audio
 
 CLIPS = 1000
 FILES = 20
@@ -52,8 +52,8 @@ def _clip(folder: Path, number: int) -> Path:
 
 
 def _seconds(clips: list[Path], threads: int) -> float:
-    def one(number: int) -> Heard:
-        return hear(clips[number % FILES], 16000, 30.0)
+    def one(number: int) -> PreparedAudio:
+        return prepare_audio(clips[number % FILES], 16000, 30.0)
 
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(one, range(threads)))

@@ -23,10 +23,10 @@ from measured import Cost, measured
 from runs import lines_of, status
 from vllm_process import serving
 
-from dtbench.harness.audio.hear import hear
-from dtbench.harness.run.plan import Form, TaskPlan
+from dtbench.harness.audio.prepare import prepare_audio
+from dtbench.harness.run.plan import PromptForm, TaskPlan
 from dtbench.models.endpoint.address import CHAT, address
-from dtbench.models.endpoint.settings import Settings
+from dtbench.models.endpoint.settings import EndpointSettings
 from dtbench.models.endpoint.wire import chat_body, fixed_fields, request_head
 from dtbench.tasks import registry as task_registry
 
@@ -34,7 +34,7 @@ REQUESTS = int(os.environ.get("DTBENCH_BENCH_REQUESTS", "512"))
 IN_FLIGHT = 16
 ROUNDS = 3
 TOKENS = 16
-SETTINGS = Settings(temperature=0.0, max_tokens=TOKENS, extra={"ignore_eos": True})
+SETTINGS = EndpointSettings(temperature=0.0, max_tokens=TOKENS, extra={"ignore_eos": True})
 OPTIONS = ("temperature=0", f"max_tokens={TOKENS}", 'extra={"ignore_eos":true}')
 SUPPORT = Path(__file__).parents[1] / "support"
 RUNNING = "DTBENCH_BENCH_VLLM"
@@ -114,10 +114,10 @@ def _requests(url: str, data: Path) -> Iterator[bytes]:
     head, fixed = request_head("POST", where, where.path + CHAT, None), fixed_fields("tiny", SETTINGS.sampling())
     task = task_registry.task_from_file(TASK)
     loaded = task.load(data)
-    plan = TaskPlan(task, loaded, loaded.samples, 1, Form(None, "clip", 0, 0))
+    plan = TaskPlan(task, loaded, loaded.samples, 1, PromptForm(None, "clip", 0, 0))
     for place in range(len(plan.samples)):
         prompt = plan.prompt(place, 0)
-        wav = hear(prompt.audio, SETTINGS.rate, None).wav
+        wav = prepare_audio(prompt.audio, SETTINGS.rate, None).wav
         body = b"".join(chat_body(fixed, type(prompt)(prompt.text, prompt.audio, prompt.system, wav=wav), prompt.seed))
         yield b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), body)
 

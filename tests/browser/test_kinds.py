@@ -15,7 +15,7 @@ from reported import audible, chained
 from runs import audible_data
 from small_data import mmau_json_folder, mmau_test_json
 
-from dtbench.harness.run.plan import Form
+from dtbench.harness.run.plan import PromptForm
 
 pytestmark = pytest.mark.browser
 
@@ -114,7 +114,7 @@ def test_a_run_where_all_failed_says_so(browser: Browser, tmp_path: Path) -> Non
 
 def test_what_makes_two_runs_unequal_is_said_above_all_numbers(browser: Browser, tmp_path: Path) -> None:
     data = audible(tmp_path / "data", 30, 0)
-    for name, form in (("one", Form()), ("two", Form(permute=1, answer="think"))):
+    for name, form in (("one", PromptForm()), ("two", PromptForm(permute=1, answer="think"))):
         write_run(tmp_path / name, {"mmar": data}, chained(1, 0.6), form=form)
     browser.open(reported(tmp_path / "one", tmp_path / "two"))
     first = browser.text("#view-overview .notes p")

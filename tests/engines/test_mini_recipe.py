@@ -159,13 +159,13 @@ def test_the_loss_falls_within_a_few_steps_and_is_the_same_for_the_same_seed(ite
     import torch
 
     from dtbench.training.mini.ears import sounding
-    from dtbench.training.mini.training import Recipe, Training
+    from dtbench.training.mini.training import MiniRecipe, MiniTraining
 
     true = torch.from_numpy(sounding(items))
-    recipe = Recipe(steps=12, rows=8, warm_up=4, rate=3e-3)
+    recipe = MiniRecipe(steps=12, rows=8, warm_up=4, rate=3e-3)
     losses = []
     for _ in range(2):
-        training = Training(0, recipe)
+        training = MiniTraining(0, recipe)
         found = []
         for _ in range(recipe.steps):
             chosen, lessons = training.lessons(items)
@@ -176,9 +176,9 @@ def test_the_loss_falls_within_a_few_steps_and_is_the_same_for_the_same_seed(ite
 
 
 def test_side_by_side_the_learning_rate_rises_once_more_and_falls_again() -> None:
-    from dtbench.training.mini.training import Recipe, Training
+    from dtbench.training.mini.training import MiniRecipe, MiniTraining
 
-    training = Training(0, Recipe(steps=20, more=10, warm_up=2, rate=1e-3, more_rate=5e-4, last_rate=0.1))
+    training = MiniTraining(0, MiniRecipe(steps=20, more=10, warm_up=2, rate=1e-3, more_rate=5e-4, last_rate=0.1))
     rates = []
     for steps in (20, 10):
         for training._step in range(steps):

@@ -11,7 +11,7 @@ from chat_server import Chat, Turn, chatting
 from dtbench.harness.core.errors import ModelError
 from dtbench.harness.core.schema import Prompt, Response
 from dtbench.models.endpoint.server import Server
-from dtbench.models.endpoint.settings import Settings
+from dtbench.models.endpoint.settings import EndpointSettings
 
 PROMPT = Prompt("Which bird?\n(A) Crow\n(B) Jay", Path("clip"), choices=("Crow", "Jay"), id="secret-id", repeat=3)
 
@@ -20,7 +20,7 @@ def answers(chat: Chat, *prompts: Prompt, **settings: object) -> list[Response]:
     """The answers to prompts that are asked one after the other."""
 
     async def ask() -> list[Response]:
-        server = Server.reached(chat.url, Settings(**settings))  # type: ignore[arg-type]
+        server = Server.reached(chat.url, EndpointSettings(**settings))  # type: ignore[arg-type]
         try:
             return [await server.generate(prompt) for prompt in prompts]
         finally:

@@ -11,7 +11,7 @@ from typing import Any
 from chat_server import Asked, Chat, Turn
 
 from dtbench.tasks.mini import MiniTrain1
-from dtbench.training.rewards import Rewards, RewardSettings, Row, Scores
+from dtbench.training.rewards import Rewards, RewardSettings, Scores, TrainingRow
 
 REFERENCE = (
     "A metal door is pushed open at once, and its hinges creak. Then boots come nearer over gravel, heavy and slow. "
@@ -27,7 +27,7 @@ OTHER = (
     "Rain drums on a tin roof while a kettle whistles. The whistle stops after two seconds and a cup is set down on "
     "wood. Nothing moves outside, so a person arrives."
 )
-ROW = Row(
+ROW = TrainingRow(
     id="q1",
     audio=Path("clip.wav"),
     question="What happens in the recording?",
@@ -44,11 +44,11 @@ def completion(chain: str, answer: str = "a person arrives") -> str:
     return f"<reasoning>{chain}</reasoning>\n{answer}"
 
 
-def mini_rows(count: int) -> list[Row]:
+def mini_rows(count: int) -> list[TrainingRow]:
     """Rows of the benchmark mini with their true sounds."""
     samples = iter(MiniTrain1().samples(Path("nowhere")))
     return [
-        Row(
+        TrainingRow(
             one.id, Path("clip.wav"), one.question, one.choices, str(one.answer), one.item["thinking"], "mini", one.item
         )
         for one, _ in zip(samples, range(count), strict=False)

@@ -7,9 +7,9 @@ import resource
 import sys
 from pathlib import Path
 
-from dtbench.harness.run.session import Request, hold_each
+from dtbench.harness.run.session import RunRequest, run_many
 
-asked = [Request(**{"options": {}, **one, "out": Path(one["out"])}) for one in json.load(sys.stdin)]
-codes = [outcome.exit_code for outcome in hold_each(asked, quiet=True)]
+asked = [RunRequest(**{"options": {}, **one, "out": Path(one["out"])}) for one in json.load(sys.stdin)]
+codes = [outcome.exit_code for outcome in run_many(asked, quiet=True)]
 used = resource.getrusage(resource.RUSAGE_SELF)
 print(json.dumps({"codes": codes, "seconds": used.ru_utime + used.ru_stime}))

@@ -8,7 +8,7 @@ from typing import Any
 
 from dtbench.harness.core.schema import Sample
 from dtbench.harness.core.task import Task
-from dtbench.harness.run.plan import Form, TaskPlan
+from dtbench.harness.run.plan import PromptForm, TaskPlan
 from dtbench.harness.store.run_folder import RunFolder
 from dtbench.tasks import registry as task_registry
 
@@ -48,7 +48,7 @@ def failed(sample: Sample, repeat: int = 0, kind: str = "model") -> Record:
     }
 
 
-PLAIN = Form()
+PLAIN = PromptForm()
 
 
 def write_run(
@@ -57,7 +57,7 @@ def write_run(
     says: Says,
     *,
     repeats: int = 1,
-    form: Form = PLAIN,
+    form: PromptForm = PLAIN,
     backwards: bool = False,
 ) -> None:
     """A finished run over the data sets in these folders; the answers may have come last question first."""

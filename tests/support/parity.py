@@ -23,7 +23,7 @@ from own_task import Birds
 from tiny_checkpoints.catalogue import TINY, Tiny
 from vllm_process import QUIET
 
-from dtbench.harness.audio.hear import hear
+from dtbench.harness.audio.prepare import prepare_audio
 from dtbench.harness.core.schema import Prompt
 from dtbench.models.endpoint.wire import chat_body, fixed_fields
 
@@ -50,7 +50,7 @@ def main() -> None:
     tiny, found = TINY[name], {}
     birds = Birds()
     asked = [birds.prompt(sample) for sample in birds.samples(data)]
-    prompts = [dataclasses.replace(one, wav=hear(one.audio, RATE, None).wav) for one in asked]
+    prompts = [dataclasses.replace(one, wav=prepare_audio(one.audio, RATE, None).wav) for one in asked]
     found["transformers"] = by_transformers(tiny, checkpoint, prompts)
     if tiny.vllm is not None:
         found["vllm"] = by_vllm(tiny.vllm, checkpoint, prompts)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dtbench.tasks.mini_world.events import Heard
+from dtbench.tasks.mini_world.events import SoundFacts
 
 Sound = np.ndarray[Any, np.dtype[np.float64]]
 RATE = 16_000
@@ -32,7 +32,7 @@ def samples(wav: bytes) -> Sound:
         return np.frombuffer(file.readframes(file.getnframes()), "<i2") / 32_768
 
 
-def heard(wav: bytes) -> list[Heard]:
+def heard(wav: bytes) -> list[SoundFacts]:
     """What is heard, sound by sound."""
     clip = samples(wav)
     return [_said(clip, runs) for runs in _trains(list(_runs(clip)))]
@@ -58,18 +58,18 @@ def _trains(runs: list[Run]) -> list[list[Run]]:
     return trains
 
 
-def _said(clip: Sound, runs: list[Run]) -> Heard:
+def _said(clip: Sound, runs: list[Run]) -> SoundFacts:
     inner = clip[runs[0].start + 2 * FRAME : runs[0].end - 2 * FRAME]
     level = "loud" if 10 * np.log10((inner**2).mean()) > -25 else "soft"
     if len(runs) > 1:
-        return Heard("beeps", level, pitch=_pitch(_hertz(inner)), beeps=len(runs))
+        return SoundFacts("beeps", level, pitch=_pitch(_hertz(inner)), beeps=len(runs))
     length = "long" if runs[0].end - runs[0].start > RATE / 2 else "short"
     if _is_noise(inner):
-        return Heard("noise", level, length)
+        return SoundFacts("noise", level, length)
     first, last = _hertz(inner[: len(inner) // 3]), _hertz(inner[-len(inner) // 3 :])
     if abs(np.log2(last / first)) > 0.03:
-        return Heard("chirp", level, length, way="up" if last > first else "down")
-    return Heard("tone", level, length, _pitch(_hertz(inner)))
+        return SoundFacts("chirp", level, length, way="up" if last > first else "down")
+    return SoundFacts("tone", level, length, _pitch(_hertz(inner)))
 
 
 def _is_noise(sound: Sound) -> bool:

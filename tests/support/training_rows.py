@@ -7,13 +7,13 @@ from pathlib import Path
 
 from sounds import encoded, sine
 
-from dtbench.training.data.rows import Row
+from dtbench.training.data.rows import TrainingRow
 from dtbench.training.data.rows_file import write_rows
 
 CHOICES = ("a bell", "a drum", "a flute")
 
 
-def made_rows(folder: Path, count: int) -> list[Row]:
+def made_rows(folder: Path, count: int) -> list[TrainingRow]:
     """Rows with clips of their own, and questions that say their number."""
     rows = []
     for number in range(count):
@@ -21,7 +21,7 @@ def made_rows(folder: Path, count: int) -> list[Row]:
         clip.parent.mkdir(parents=True, exist_ok=True)
         clip.write_bytes(encoded(sine(300.0 + 37 * number, 0.3, 16000), 16000).data)
         rows.append(
-            Row(
+            TrainingRow(
                 id=f"r{number}",
                 audio=clip,
                 question=f"Which instrument is number {number}?",
@@ -42,6 +42,6 @@ def rows_file(folder: Path, count: int) -> Path:
     return path
 
 
-def without_chain(row: Row) -> Row:
+def without_chain(row: TrainingRow) -> TrainingRow:
     """The row before anybody has reasoned about it."""
     return dataclasses.replace(row, chain="")

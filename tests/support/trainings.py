@@ -13,7 +13,7 @@ from typing import NamedTuple
 from made_up_run import answered
 
 from dtbench.harness.core.schema import Dataset, Sample
-from dtbench.harness.run.plan import Form, TaskPlan
+from dtbench.harness.run.plan import PromptForm, TaskPlan
 from dtbench.harness.store.run_folder import RunFolder
 from dtbench.tasks import registry as task_registry
 from dtbench.training.recipe.recipe import Recipe, read
@@ -69,12 +69,12 @@ def write_training(folder: Path, recipe: Recipe, base: Path, *skills: Skill) -> 
         ask(layout.stage(stage.name).eval, skill, f"{recipe.seed} {recipe.arm} {stage.name}")
         held.set(stage.name, state.DONE)
     last = layout.stage(recipe.stage[-1].name)
-    ask(last.eval / "audio-shuffle", Skill(0.3, "full"), form=Form(audio="shuffle"))
+    ask(last.eval / "audio-shuffle", Skill(0.3, "full"), form=PromptForm(audio="shuffle"))
     describe(last.described, 0.4)
     return layout
 
 
-def ask(out: Path, skill: Skill, salt: str = "", form: Form | None = None) -> None:
+def ask(out: Path, skill: Skill, salt: str = "", form: PromptForm | None = None) -> None:
     """A run of the questions of mini."""
 
     def says(sample: Sample, repeat: int) -> str:
@@ -85,7 +85,7 @@ def ask(out: Path, skill: Skill, salt: str = "", form: Form | None = None) -> No
         chain = sample.item["thinking"] if skill.chain == "full" else f"so the answer is {answer}"
         return f"<think> {chain} </think> {answer}"
 
-    _write(out, "mini", says, form or Form())
+    _write(out, "mini", says, form or PromptForm())
 
 
 def describe(out: Path, right: float) -> None:
@@ -95,7 +95,7 @@ def describe(out: Path, right: float) -> None:
         told = str(sample.answer)
         return told if drawn(sample, f"{repeat}") < right else f"i hear first {told.partition(' , second ')[2]}"
 
-    _write(out, SPEC, says, Form())
+    _write(out, SPEC, says, PromptForm())
 
 
 def drawn(sample: Sample, salt: str) -> float:
@@ -109,7 +109,7 @@ def loaded(name: str) -> Dataset:
     return task_registry.task(name).load(Path("clips"))
 
 
-def _write(out: Path, name: str, says: Callable[[Sample, int], str], form: Form) -> None:
+def _write(out: Path, name: str, says: Callable[[Sample, int], str], form: PromptForm) -> None:
     task, data = task_registry.task(name), loaded(name)
     plan = TaskPlan(task, data, data.samples[:QUESTIONS], 1, form)
     out.parent.mkdir(parents=True, exist_ok=True)

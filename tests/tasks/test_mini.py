@@ -12,7 +12,7 @@ from chat_server import chatting
 from command import call, process
 from runs import records
 
-from dtbench.harness.audio.hear import clip_bytes, hear
+from dtbench.harness.audio.prepare import clip_bytes, prepare_audio
 from dtbench.harness.core.errors import DataError
 from dtbench.harness.core.schema import Sample
 from dtbench.harness.extract.answer import extract
@@ -99,7 +99,7 @@ def test_a_clip_is_written_on_first_use_and_a_damaged_one_again(tmp_path: Path) 
 def test_a_clip_is_heard_where_no_copy_can_be_written(tmp_path: Path) -> None:
     sample = next(iter(task("mini").samples(tmp_path)))
     (tmp_path / "mini").write_text("in the way")
-    assert hear(sample.audio, 16_000, None).seconds == 4.0
+    assert prepare_audio(sample.audio, 16_000, None).seconds == 4.0
 
 
 def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from dtbench.harness.extract.answer import extract
 from dtbench.harness.judge.verdict import json_values
-from dtbench.training.data.rows import Row
+from dtbench.training.data.rows import TrainingRow
 from dtbench.training.rewards.guards import is_loop, is_nothing_new
 from dtbench.training.rewards.settings import RewardSettings
 
@@ -54,7 +54,7 @@ def caption_of(text: str, limits: Limits) -> str | Rejected:
     return _within(caption, limits.caption) or caption
 
 
-def question_of(text: str, row: Row) -> Row | Rejected:
+def question_of(text: str, row: TrainingRow) -> TrainingRow | Rejected:
     """The row with its question; the options in an order drawn from its id, for models put the right one first."""
     told = next((one for one in json_values(text[-20_000:]) if isinstance(one, dict) and "question" in one), None)
     if told is None:
@@ -75,7 +75,7 @@ def question_of(text: str, row: Row) -> Row | Rejected:
     return replace(row, question=question.strip(), choices=tuple(options), answer=answer.strip())
 
 
-def chain_of(text: str, row: Row, limits: Limits) -> str | Rejected:
+def chain_of(text: str, row: TrainingRow, limits: Limits) -> str | Rejected:
     """The chain; it has to end where the answer is, and to reason as one who only listens."""
     chain = _spoken(text)
     if short := _within(chain, limits.chain):

@@ -19,7 +19,7 @@ from dtbench.harness.store.run_folder import RunFolder, Status, StoredRun
 from dtbench.training.chains.wording import words_hash
 from dtbench.training.chains.writing import STEPS, Going, Writing, steps_of, with_step
 from dtbench.training.data.check_overlap import check_overlap
-from dtbench.training.data.rows import Row
+from dtbench.training.data.rows import TrainingRow
 from dtbench.training.data.rows_file import read_rows, write_lines, write_rows
 
 SAY_EVERY = 10.0
@@ -27,7 +27,7 @@ FAILED, INTERRUPTED = 3, 130
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class ChainsOptions:
     """What the user asked for."""
 
     data: str
@@ -41,7 +41,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ChainsResult:
     """How it ended."""
 
     status: Status
@@ -49,7 +49,7 @@ class Outcome:
     report: Mapping[str, Any]
 
 
-def hold(wish: Wish, reach: Callable[[str], Model], say: Callable[[str], None]) -> Outcome:
+def write_chains(wish: ChainsOptions, reach: Callable[[str], Model], say: Callable[[str], None]) -> ChainsResult:
     """Write what the drafts lack; `reach` gives the model of a step, and is called for steps that are needed."""
     if wish.concurrency < 1:
         raise UserError(f"--concurrency {wish.concurrency}: a number from 1 up is expected.")
@@ -64,14 +64,14 @@ def hold(wish: Wish, reach: Callable[[str], Model], say: Callable[[str], None]) 
         return _ended(rows, folder, wish, lines)
 
 
-def _drafts(wish: Wish) -> list[Row]:
+def _drafts(wish: ChainsOptions) -> list[TrainingRow]:
     rows = list(read_rows(Path(wish.data), drafts=True))[: wish.limit]
     if not any(steps_of(row) for row in rows):
         raise UserError(f"{wish.data}: every row has its question and its chain: there is nothing to write.")
     return rows
 
 
-def _settings(rows: Sequence[Row], models: Mapping[str, Model], wish: Wish) -> dict[str, Any]:
+def _settings(rows: Sequence[TrainingRow], models: Mapping[str, Model], wish: ChainsOptions) -> dict[str, Any]:
     digest = hashlib.sha256()
     for row in rows:
         digest.update(repr((row.id, row.question, row.choices, row.answer, row.chain)).encode("utf-8", "replace"))
@@ -87,7 +87,11 @@ def _settings(rows: Sequence[Row], models: Mapping[str, Model], wish: Wish) -> d
 
 
 async def _write(
-    rows: Sequence[Row], models: Mapping[str, Model], folder: RunFolder, wish: Wish, say: Callable[[str], None]
+    rows: Sequence[TrainingRow],
+    models: Mapping[str, Model],
+    folder: RunFolder,
+    wish: ChainsOptions,
+    say: Callable[[str], None],
 ) -> None:
     stop, writing = Stop(), Writing(rows, models, folder, wish.seed)
     try:
@@ -110,7 +114,7 @@ def _telling(say: Callable[[str], None]) -> Callable[[Going], None]:
     return tell
 
 
-def _ended(rows: Sequence[Row], folder: RunFolder, wish: Wish, lines: Sequence[str]) -> Outcome:
+def _ended(rows: Sequence[TrainingRow], folder: RunFolder, wish: ChainsOptions, lines: Sequence[str]) -> ChainsResult:
     """Sum up what was written: whole rows, rejects with their reasons, and what is still missing."""
     finished, rejects, failed, missing = _sorted(rows, folder)
     status: Status = "interrupted" if missing else "failed" if failed > wish.max_failed * len(rows) else "done"
@@ -131,12 +135,12 @@ def _ended(rows: Sequence[Row], folder: RunFolder, wish: Wish, lines: Sequence[s
     }
     folder.write_summary(report)
     folder.finish(status)
-    return Outcome(status, {"done": 0, "failed": FAILED, "interrupted": INTERRUPTED}[status], report)
+    return ChainsResult(status, {"done": 0, "failed": FAILED, "interrupted": INTERRUPTED}[status], report)
 
 
-def _sorted(rows: Sequence[Row], folder: StoredRun) -> tuple[list[Row], list[dict[str, Any]], int, int]:
+def _sorted(rows: Sequence[TrainingRow], folder: StoredRun) -> tuple[list[TrainingRow], list[dict[str, Any]], int, int]:
     kept = {step: {record["id"]: record for record in folder.records(step)} for step in STEPS}
-    finished: list[Row] = []
+    finished: list[TrainingRow] = []
     rejects: list[dict[str, Any]] = []
     failed = missing = 0
     for row in rows:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from dtbench.harness.core.schema import Prompt
 from dtbench.harness.core.task import lettered
-from dtbench.training.data.rows import Row
+from dtbench.training.data.rows import TrainingRow
 
 _MARK = re.compile(r"\{(caption|question|options|answer)\}")
 CAPTION = """\
@@ -45,17 +45,17 @@ was not heard. End with this sentence, word for word: So the answer is {answer}.
 PROMPTS = {"caption": CAPTION, "question": f"{WRITER}\n---\n{QUESTION}", "chain": f"{REASONER}\n---\n{CHAIN}"}
 
 
-def caption_prompt(row: Row, seed: int) -> Prompt:
+def caption_prompt(row: TrainingRow, seed: int) -> Prompt:
     """The clip, and nothing that is known of it."""
     return Prompt(CAPTION, row.audio, id=row.id, seed=seed)
 
 
-def question_prompt(row: Row, caption: str, seed: int) -> Prompt:
+def question_prompt(row: TrainingRow, caption: str, seed: int) -> Prompt:
     """The caption, for a question."""
     return Prompt(_filled(QUESTION, caption=caption), row.audio, system=WRITER, id=row.id, seed=seed)
 
 
-def chain_prompt(row: Row, caption: str, seed: int) -> Prompt:
+def chain_prompt(row: TrainingRow, caption: str, seed: int) -> Prompt:
     """Caption, question and answer, for a chain."""
     options = lettered(row.choices)
     text = _filled(CHAIN, caption=caption, question=row.question, options=options, answer=row.answer)

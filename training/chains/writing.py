@@ -9,18 +9,18 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from dtbench.harness.audio.hear import hear
+from dtbench.harness.audio.prepare import prepare_audio
 from dtbench.harness.core.errors import DataError, MachineryError, ModelError
 from dtbench.harness.core.model import Model
 from dtbench.harness.core.schema import Prompt
-from dtbench.harness.run.circuit_breaker import Patience
+from dtbench.harness.run.circuit_breaker import CircuitBreaker
 from dtbench.harness.run.loop import ON_AGAIN, Stop
 from dtbench.harness.run.retry import Policy, ask
 from dtbench.harness.run.task_group import task_group
 from dtbench.harness.store.run_folder import RunFolder
 from dtbench.training.chains.checks import Limits, Rejected, caption_of, chain_of, question_of
 from dtbench.training.chains.wording import caption_prompt, chain_prompt, question_prompt
-from dtbench.training.data.rows import Row
+from dtbench.training.data.rows import TrainingRow
 
 STEPS = ("caption", "question", "chain")
 ATTEMPTS = 3
@@ -50,7 +50,7 @@ class Going:
     failed: int = 0
 
 
-def steps_of(row: Row) -> list[str]:
+def steps_of(row: TrainingRow) -> list[str]:
     """What a row lacks, in order; a caption only where something is to be written from it."""
     lacking = [name for name, there in (("question", row.question), ("chain", row.chain)) if not there]
     return ["caption", *lacking] if lacking and not row.extra.get("caption") else lacking
@@ -59,7 +59,7 @@ def steps_of(row: Row) -> list[str]:
 class Writing:
     """All rows that lack something, to the last."""
 
-    def __init__(self, rows: Sequence[Row], models: Mapping[str, Model], folder: RunFolder, seed: int) -> None:
+    def __init__(self, rows: Sequence[TrainingRow], models: Mapping[str, Model], folder: RunFolder, seed: int) -> None:
         self.rows = rows
         self.going = Going(len(rows))
         self._models = models
@@ -67,7 +67,7 @@ class Writing:
         self._seed = seed
         self._limits = Limits()
         self._policy = Policy()
-        self._patience = Patience(allowed=0.01 * len(rows))
+        self._patience = CircuitBreaker(allowed=0.01 * len(rows))
         self._kept = {step: {record["id"]: record for record in folder.records(step)} for step in STEPS}
 
     async def write_all(self, stop: Stop, workers: int, report: Callable[[Going], None]) -> None:
@@ -79,7 +79,7 @@ class Writing:
                     group.create_task(self._work(rows, stop, report, readers))
 
     async def _work(
-        self, rows: Iterator[Row], stop: Stop, report: Callable[[Going], None], readers: ThreadPoolExecutor
+        self, rows: Iterator[TrainingRow], stop: Stop, report: Callable[[Going], None], readers: ThreadPoolExecutor
     ) -> None:
         for row in rows:
             if stop.wanted:
@@ -96,7 +96,7 @@ class Writing:
                     f"{ON_AGAIN}"
                 )
 
-    async def _write(self, row: Row, readers: ThreadPoolExecutor) -> str:
+    async def _write(self, row: TrainingRow, readers: ThreadPoolExecutor) -> str:
         """Take a row through its steps; how it ended: taken, rejected or error."""
         for name in steps_of(row):
             record = self._kept[name].get(row.id)
@@ -109,7 +109,7 @@ class Writing:
             row = with_step(row, name, record["taken"])
         return "taken"
 
-    async def _step(self, row: Row, step: Step, readers: ThreadPoolExecutor) -> Record:
+    async def _step(self, row: TrainingRow, step: Step, readers: ThreadPoolExecutor) -> Record:
         """The record of one step, whatever becomes of it."""
         record: Record = {"id": row.id, "sample": 0}
         rejected = Rejected("never asked")
@@ -134,11 +134,11 @@ class Writing:
     async def _with_sound(self, prompt: Prompt, readers: ThreadPoolExecutor) -> Prompt:
         model = self._models["caption"]
         loop = asyncio.get_running_loop()
-        heard = await loop.run_in_executor(readers, hear, prompt.audio, model.rate, model.limit_seconds)
+        heard = await loop.run_in_executor(readers, prepare_audio, prompt.audio, model.rate, model.limit_seconds)
         return dataclasses.replace(prompt, wav=heard.wav)
 
 
-def _step(name: str, row: Row, limits: Limits) -> Step:
+def _step(name: str, row: TrainingRow, limits: Limits) -> Step:
     if name == "caption":
         return Step(name, lambda seed: caption_prompt(row, seed), lambda text: caption_of(text, limits), str)
     caption = str(row.extra["caption"])
@@ -147,11 +147,11 @@ def _step(name: str, row: Row, limits: Limits) -> Step:
     return Step(name, lambda seed: chain_prompt(row, caption, seed), lambda text: chain_of(text, row, limits), str)
 
 
-def _asked(row: Row) -> dict[str, Any]:
+def _asked(row: TrainingRow) -> dict[str, Any]:
     return {"question": row.question, "choices": list(row.choices), "answer": row.answer}
 
 
-def with_step(row: Row, name: str, taken: Any) -> Row:
+def with_step(row: TrainingRow, name: str, taken: Any) -> TrainingRow:
     """The row with what a step gave."""
     if name == "caption":
         return dataclasses.replace(row, extra={**row.extra, "caption": taken})

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from dtbench.harness.core.errors import DataError, UserError
 from dtbench.tasks import registry as task_registry
-from dtbench.training.data.overlap import Guard
-from dtbench.training.data.rows import Row
+from dtbench.training.data.overlap import OverlapIndex
+from dtbench.training.data.rows import TrainingRow
 from dtbench.training.data.rows_file import write_lines
 
 FOUND, NONE = "found", "none"
@@ -45,20 +45,20 @@ def benchmarks_of(against: str, data_dir: Path | None) -> tuple[list[Benchmark],
     return there, lines
 
 
-def check_overlap(rows: Sequence[Row], against: str, data_dir: Path | None, listing: Path) -> list[str]:
+def check_overlap(rows: Sequence[TrainingRow], against: str, data_dir: Path | None, listing: Path) -> list[str]:
     """What was compared and what was not, in lines; a DataError where a row overlaps one of the benchmarks."""
     benchmarks, lines = benchmarks_of(against, data_dir)
     return [*lines, *(refuse_overlap(rows, benchmarks, listing) if benchmarks else [])]
 
 
 def refuse_overlap(
-    rows: Sequence[Row],
+    rows: Sequence[TrainingRow],
     benchmarks: Sequence[Benchmark],
     listing: Path,
     progress: Callable[[], None] = lambda: None,
 ) -> list[str]:
     """What was compared, in lines; a DataError where anything overlaps, with all of it in the listing."""
-    guard = Guard()
+    guard = OverlapIndex()
     for name, data_dir in benchmarks:
         guard.add(name, task_registry.task(name).load(data_dir).samples, progress)
     checked = guard.check(rows, progress)
@@ -72,7 +72,7 @@ def refuse_overlap(
     return list(_told(checked.rows, guard, [one.name for one in benchmarks]))
 
 
-def _told(rows: int, guard: Guard, names: Iterable[str]) -> Iterable[str]:
+def _told(rows: int, guard: OverlapIndex, names: Iterable[str]) -> Iterable[str]:
     held = ", ".join(names)
     if held:
         yield f"overlap: none of {rows} rows with {held} ({guard.clips} clips)"

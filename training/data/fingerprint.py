@@ -11,7 +11,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dtbench.harness.audio.hear import hear
+from dtbench.harness.audio.prepare import prepare_audio
 from dtbench.harness.core.schema import Clip
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def fingerprint(audio: Path | Clip) -> Fingerprint:
     """The fingerprint of a clip, of its first two minutes; a DataError where it cannot be heard."""
     import numpy as np
 
-    wave = hear(audio, RATE, MOST_SECONDS).samples
+    wave = prepare_audio(audio, RATE, MOST_SECONDS).samples
     padded = np.pad(wave, (0, max(0, WINDOW + HOP - len(wave))))
     frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP]
     spectrum = np.abs(np.fft.rfft(frames * np.hanning(WINDOW).astype(np.float32), axis=1)) ** 2 / WINDOW

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dtbench.harness.run.session import Request
-from dtbench.harness.run.session import hold as ask
+from dtbench.harness.run.session import RunRequest
+from dtbench.harness.run.session import run as ask
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.harness.store.jsonl import json_bytes
 from dtbench.harness.store.run_folder import Status, StoredRun
 from dtbench.training.data.check_overlap import check_overlap
-from dtbench.training.data.rows import Row
+from dtbench.training.data.rows import TrainingRow
 from dtbench.training.data.rows_file import write_rows
 from dtbench.training.data.rows_task import SPEC, RowsTask
 from dtbench.training.data.select import Mined, band_of, select
@@ -23,7 +23,7 @@ from dtbench.training.data.sources import rows_of, split_of
 DISJOINT = "overlap: none, no two splits of mini share a clip"
 
 
-class Wish(NamedTuple):
+class MiningOptions(NamedTuple):
     """What the user asked for, beside the run."""
 
     data: str
@@ -34,7 +34,7 @@ class Wish(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class MiningResult:
     """How it ended."""
 
     run: Path
@@ -58,7 +58,7 @@ class Outcome:
         return {**where, "overlap": list(self.checked), **report}
 
 
-def hold(wish: Wish, request: Request, *, quiet: bool) -> Outcome:
+def mine(wish: MiningOptions, request: RunRequest, *, quiet: bool) -> MiningResult:
     """Check, ask, choose; an error before anything is asked where the rows overlap a benchmark."""
     band = band_of(wish.band, request.samples)
     rows = list(rows_of(wish.data, wish.out / "clips", request.limit))
@@ -70,13 +70,13 @@ def hold(wish: Wish, request: Request, *, quiet: bool) -> Outcome:
     run = ask(asked, quiet=quiet)
     target = wish.out / "rows.jsonl"
     if run.status != "done":
-        return Outcome(run.folder, run.status, run.exit_code, None, target, lines)
+        return MiningResult(run.folder, run.status, run.exit_code, None, target, lines)
     mined = select(rows, StoredRun.open(run.folder).records(split or RowsTask.name), request.samples, band)
     _write(mined, wish.out, target)
-    return Outcome(run.folder, run.status, 0, mined, target, lines)
+    return MiningResult(run.folder, run.status, 0, mined, target, lines)
 
 
 def _write(mined: Mined, out: Path, target: Path) -> None:
-    kept: Sequence[Row] = mined.rows
+    kept: Sequence[TrainingRow] = mined.rows
     write_rows(target, kept)
     replace_whole(out / "mined.json", json_bytes(mined.as_json(), indent=2) + b"\n")

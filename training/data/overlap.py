@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from dtbench.harness.core.errors import DataError
 from dtbench.harness.core.schema import Clip, Sample
 from dtbench.training.data.fingerprint import SAME, Fingerprint, difference, fingerprint
-from dtbench.training.data.rows import Row
+from dtbench.training.data.rows import TrainingRow
 
 _WORD = re.compile(r"\w+")
 LEAST_WORDS = 4
@@ -37,7 +37,7 @@ class Overlap(NamedTuple):
 
 
 @dataclass(slots=True)
-class Checked:
+class OverlapReport:
     """What was compared, and what was found."""
 
     overlaps: list[Overlap] = field(default_factory=list)
@@ -48,7 +48,7 @@ class Checked:
     """What could not be heard, as `name: why`: of these, only the question was compared."""
 
 
-class Guard:
+class OverlapIndex:
     """What benchmarks hold, to hold training data against."""
 
     def __init__(self) -> None:
@@ -73,9 +73,9 @@ class Guard:
         self.clips = len(self._known)
         self._index = None
 
-    def check(self, rows: Iterable[Row], progress: Callable[[], None] = lambda: None) -> Checked:
+    def check(self, rows: Iterable[TrainingRow], progress: Callable[[], None] = lambda: None) -> OverlapReport:
         """Every overlap of the rows, a row's first by clip, then by question."""
-        found = Checked(clips=self.clips)
+        found = OverlapReport(clips=self.clips)
         heard: dict[Path, Overlap | None] = {}
         unheard_before = len(self.unheard)
         for row in rows:
@@ -97,7 +97,7 @@ class Guard:
             self.unheard.append(f"{name}: {error}")
             return None
 
-    def _same_clip(self, row: Row) -> Overlap | None:
+    def _same_clip(self, row: TrainingRow) -> Overlap | None:
         print_ = self._heard(f"row {row.id}", row.audio)
         if print_ is None:
             return None
@@ -141,7 +141,7 @@ class Guard:
             self._index = (columns[0][order], columns[1][order], columns[2][order])
         return self._index
 
-    def _same_question(self, row: Row) -> Overlap | None:
+    def _same_question(self, row: TrainingRow) -> Overlap | None:
         asked = _asked(row.question, row.choices)
         known = self._questions.get(asked, [])
         telling = len(known) == 1 and self._texts[_plain(row.question)] == 1 and len(asked.split()) >= LEAST_WORDS

@@ -11,7 +11,7 @@ from dtbench.harness.core.schema import Sample
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TrainingRow:
     """One question of the training data."""
 
     id: str

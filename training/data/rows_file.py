@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from dtbench.harness.core.errors import DataError, UserError
-from dtbench.harness.core.records import Record, read_json
+from dtbench.harness.core.records import MetadataRecord, read_json
 from dtbench.harness.store.atomic import replace_whole, write_failure
-from dtbench.training.data.rows import Row
+from dtbench.training.data.rows import TrainingRow
 
 FIELDS = ("id", "audio", "question", "choices", "answer", "chain", "source")
 
 
-def read_rows(path: Path, *, drafts: bool = False) -> Iterator[Row]:
+def read_rows(path: Path, *, drafts: bool = False) -> Iterator[TrainingRow]:
     """The rows of a file; a DataError for one that cannot be trained on, unless drafts are wanted."""
     if not path.is_file():
         raise UserError(f"{path}: there is no such file; training data is JSON lines with {', '.join(FIELDS)}.")
@@ -36,7 +36,7 @@ def read_rows(path: Path, *, drafts: bool = False) -> Iterator[Row]:
         raise DataError(f"{path}: there is no row in it.")
 
 
-def _row(record: Record, folder: Path, *, drafts: bool) -> Row:
+def _row(record: MetadataRecord, folder: Path, *, drafts: bool) -> TrainingRow:
     question = _text(record, "question", drafts)
     choices = () if drafts and not record.item.get("choices") else record.texts("choices")
     answer = _text(record, "answer", drafts)
@@ -47,7 +47,7 @@ def _row(record: Record, folder: Path, *, drafts: bool) -> Row:
     extra = record.item.get("extra", {})
     if not isinstance(extra, dict):
         raise record.wrong("'extra' must be an object")
-    return Row(
+    return TrainingRow(
         id=record.text("id"),
         audio=folder / record.text("audio"),
         question=question,
@@ -59,7 +59,7 @@ def _row(record: Record, folder: Path, *, drafts: bool) -> Row:
     )
 
 
-def _text(record: Record, name: str, drafts: bool) -> str:
+def _text(record: MetadataRecord, name: str, drafts: bool) -> str:
     if drafts and record.item.get(name) is None:
         return ""
     text = record.text(name)
@@ -68,14 +68,14 @@ def _text(record: Record, name: str, drafts: bool) -> str:
     return text
 
 
-def plain(row: Row, folder: Path) -> dict[str, Any]:
+def plain(row: TrainingRow, folder: Path) -> dict[str, Any]:
     """A row as a file in that folder holds it."""
     told: dict[str, Any] = {name: getattr(row, name) for name in FIELDS}
     told |= {"audio": os.path.relpath(row.audio, folder), "choices": list(row.choices)}
     return {**told, "extra": dict(row.extra)} if row.extra else told
 
 
-def write_rows(path: Path, rows: Iterable[Row]) -> int:
+def write_rows(path: Path, rows: Iterable[TrainingRow]) -> int:
     """Write a file of rows, whole or not at all; how many there are."""
     return write_lines(path, (plain(row, path.parent) for row in rows))
 

@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dtbench.harness.core.errors import UserError
-from dtbench.harness.core.samples import Packed
+from dtbench.harness.core.samples import SampleList
 from dtbench.harness.core.schema import Dataset, Sample
 from dtbench.harness.core.task import Grouping, Task
-from dtbench.training.data.rows import Row
+from dtbench.training.data.rows import TrainingRow
 from dtbench.training.data.rows_file import read_rows
 
 SPEC = "dtbench.training.data.rows_task:RowsTask"
@@ -35,11 +35,11 @@ class RowsTask(Task):
 
     def load(self, data_dir: Path | None) -> Dataset:
         """The samples, by content."""
-        samples = Packed(self.samples(data_dir))
+        samples = SampleList(self.samples(data_dir))
         return Dataset(samples, "rows", samples.sha256, str(data_dir))
 
 
-def sample_of(row: Row) -> Sample:
+def sample_of(row: TrainingRow) -> Sample:
     """A row as it is asked, with what it is reported by."""
     groups = row.extra.get("groups", {})
     told = {str(name): str(value) for name, value in groups.items()} if isinstance(groups, dict) else {}

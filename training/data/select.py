@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from dtbench.harness.core.errors import UserError
-from dtbench.training.data.rows import Row
+from dtbench.training.data.rows import TrainingRow
 from dtbench.training.data.rows_task import sample_of
 
 _BAND = re.compile(r"(\d{1,4})(?:-(\d{1,4}))?")
@@ -53,7 +53,7 @@ class Mined:
 
     band: Band
     answers: int
-    rows: list[Row] = field(default_factory=list)
+    rows: list[TrainingRow] = field(default_factory=list)
     rates: Counter[int] = field(default_factory=Counter)
     """How many questions had so many right answers."""
     groups: dict[str, dict[str, Counter[str]]] = field(
@@ -85,7 +85,7 @@ class Mined:
         }
 
 
-def select(rows: Iterable[Row], records: Iterable[Record], answers: int, band: Band) -> Mined:
+def select(rows: Iterable[TrainingRow], records: Iterable[Record], answers: int, band: Band) -> Mined:
     """The rows whose pass rate lies in the band, each with its rate; the rest is counted by why it is left out."""
     right: dict[str, list[bool]] = defaultdict(list)
     for record in records:

@@ -12,7 +12,7 @@ from dtbench.tasks import registry as task_registry
 from dtbench.tasks.data.layouts import home_of
 from dtbench.tasks.mini import SPLIT_OF
 from dtbench.tasks.mini_world.clips import MadeClip
-from dtbench.training.data.rows import Row
+from dtbench.training.data.rows import TrainingRow
 from dtbench.training.data.rows_file import read_rows
 
 TRAINING_SPLITS = {f"mini:{split}": name for name, split in SPLIT_OF.items() if split != "test"}
@@ -24,10 +24,10 @@ def split_of(source: str) -> str | None:
     return source if source in TRAINING_SPLITS.values() else TRAINING_SPLITS.get(source)
 
 
-def rows_of(source: str, clips: Path | None = None, limit: int | None = None) -> Iterator[Row]:
+def rows_of(source: str, clips: Path | None = None, limit: int | None = None) -> Iterator[TrainingRow]:
     """The rows of `mini:train-1`, `mini:train-2`, or of a file; clips of mini are written into the folder."""
     if (split := split_of(source)) is not None:
-        rows: Iterator[Row] = _mini_rows(split, clips)
+        rows: Iterator[TrainingRow] = _mini_rows(split, clips)
     elif Path(source).suffix in {".json", ".jsonl"} or Path(source).exists():
         rows = read_rows(Path(source))
     else:
@@ -35,17 +35,17 @@ def rows_of(source: str, clips: Path | None = None, limit: int | None = None) ->
     return islice(rows, limit)
 
 
-def _mini_rows(name: str, clips: Path | None) -> Iterator[Row]:
+def _mini_rows(name: str, clips: Path | None) -> Iterator[TrainingRow]:
     folder = home_of(name, None) if clips is None else clips
     for sample in task_registry.task(name).samples(folder):
         yield _made(sample, name)
 
 
-def _made(sample: Sample, name: str) -> Row:
+def _made(sample: Sample, name: str) -> TrainingRow:
     """The row of a made clip, which is written where it is not there."""
     assert isinstance(sample.audio, MadeClip)
     sample.audio.write()
-    return Row(
+    return TrainingRow(
         id=sample.id,
         audio=sample.audio.path,
         question=sample.question,

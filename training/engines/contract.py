@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from dtbench.training.recipe.recipe import Recipe, Stage
+from dtbench.training.recipe.recipe import Recipe, StageRecipe
 
 ENGINES = {
     "swift": "dtbench.training.engines.ms_swift:SWIFT",
@@ -30,7 +30,7 @@ class Job:
     """One stage for an engine."""
 
     recipe: Recipe
-    stage: Stage
+    stage: StageRecipe
     model: str
     """What the stage begins with; also what its divergence is measured from."""
     data: Path
@@ -45,7 +45,7 @@ class Job:
     """The checkpoint to go on from."""
 
 
-class Engine(Protocol):
+class TrainingEngine(Protocol):
     """Something that trains."""
 
     def command(self, job: Job) -> Command:
@@ -61,8 +61,8 @@ class Engine(Protocol):
         ...
 
 
-def engine(name: str) -> Engine:
+def engine(name: str) -> TrainingEngine:
     """The engine of a recipe."""
     module, _, attribute = ENGINES[name].partition(":")
-    found: Engine = getattr(importlib.import_module(module), attribute)
+    found: TrainingEngine = getattr(importlib.import_module(module), attribute)
     return found

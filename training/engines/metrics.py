@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dtbench.harness.store.atomic import replace_whole
-from dtbench.training.engines.contract import Engine, Metrics
+from dtbench.training.engines.contract import Metrics, TrainingEngine
 
 _DIGITS = 7
 
@@ -20,7 +20,7 @@ class Follower:
     engine had logged when everything was killed.
     """
 
-    def __init__(self, log: Path, metrics: Path, engine: Engine, *, done: int) -> None:
+    def __init__(self, log: Path, metrics: Path, engine: TrainingEngine, *, done: int) -> None:
         self._log, self._metrics, self._engine = log, metrics, engine
         self._at, self._rest = 0, b""
         logged = [one for one in map(self._figures, self._lines()) if one is not None]

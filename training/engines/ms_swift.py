@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dtbench.training.engines.contract import Command, Job, Metrics
 from dtbench.training.engines.inside.stopping import WHERE
-from dtbench.training.recipe.recipe import Machines, Training, copies
+from dtbench.training.recipe.recipe import Machines, TrainingSettings, copies
 
 PLUGIN = Path(__file__).parent / "inside" / "swift_plugin.py"
 WATCH = "dtbench"
@@ -96,7 +96,7 @@ def shared_flags(job: Job) -> dict[str, object]:
     }
 
 
-def _answering_flags(machines: Machines, training: Training) -> dict[str, object]:
+def _answering_flags(machines: Machines, training: TrainingSettings) -> dict[str, object]:
     if machines.rollouts == "transformers":
         return {"use_vllm": False}
     if machines.rollouts == "server":

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 
 from dtbench.training.engines.contract import Metrics
-from dtbench.training.recipe.recipe import Guards
+from dtbench.training.recipe.recipe import StopGuards
 
 HEARD = "grad_norm/audio_features"
 
 
-def objection(figures: Metrics, guards: Guards, *, first: bool) -> str | None:
+def objection(figures: Metrics, guards: StopGuards, *, first: bool) -> str | None:
     """Why the stage has to stop after this step; None where nothing is wrong."""
     step = int(figures["step"])
     for name in ("loss", "grad_norm"):

@@ -18,7 +18,7 @@ CLIP_PLACE = 3
 _ROUND = 16
 
 
-class Batch(NamedTuple):
+class LessonBatch(NamedTuple):
     """Rows of lessons."""
 
     ids: Any
@@ -30,7 +30,7 @@ class Batch(NamedTuple):
     """The token that is to come next; -100 where none is taught."""
 
 
-def batch(rows: Sequence[Sequence[Lesson]]) -> Batch:
+def batch(rows: Sequence[Sequence[Lesson]]) -> LessonBatch:
     """Each row begins with the clip."""
     import torch
 
@@ -59,4 +59,4 @@ def batch(rows: Sequence[Sequence[Lesson]]) -> Batch:
     clip = (part[:, None, :] == 0) & heard[:, :, None]
     seen = (same | clip) & torch.ones(length, length, dtype=torch.bool).tril()
     mask = torch.zeros(seen.shape).masked_fill(~seen, float("-inf"))[:, None]
-    return Batch(ids, places, mask, wanted)
+    return LessonBatch(ids, places, mask, wanted)

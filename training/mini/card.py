@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dtbench.harness.run.session import Request, hold_each
+from dtbench.harness.run.session import RunRequest, run_many
 from dtbench.tasks.mini_world.items import made
 from dtbench.tasks.mini_world.questions import CATEGORIES
 from dtbench.tasks.mini_world.splits import DIFFICULTIES, slots
@@ -42,12 +42,12 @@ def _runs(folder: Path) -> Sequence[Mapping[str, Any]]:
     options = {"family": "mini"}
     with tempfile.TemporaryDirectory() as out:
         asked = [
-            Request(
+            RunRequest(
                 model=str(folder), backend="local", tasks=[TASK], out=Path(out) / "run", audio=audio, options=options
             )
             for audio in ("clip", "shuffle")
         ]
-        return [outcome.summaries[0] for outcome in hold_each(asked, quiet=True)]
+        return [outcome.summaries[0] for outcome in run_many(asked, quiet=True)]
 
 
 def _marks(folder: Path) -> Mapping[str, float]:

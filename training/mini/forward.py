@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from dtbench.training.mini.architecture import FRAMES_A_CHUNK
-from dtbench.training.mini.batches import CLIP_PLACE, CLIP_TOKENS, Batch
+from dtbench.training.mini.batches import CLIP_PLACE, CLIP_TOKENS, LessonBatch
 
 
 def hear(ears: Any, features: Any) -> Any:
@@ -38,12 +38,12 @@ def _attend(layer: Any, told: Any) -> Any:
     return layer.out_proj(f.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
 
 
-def understand(thinker: Any, features: Any, lessons: Batch) -> Any:
+def understand(thinker: Any, features: Any, lessons: LessonBatch) -> Any:
     """The last hidden states behind clip and lessons."""
     return understand_heard(thinker, hear(thinker.audio_tower, features), lessons)
 
 
-def understand_heard(thinker: Any, clips: Any, lessons: Batch) -> Any:
+def understand_heard(thinker: Any, clips: Any, lessons: LessonBatch) -> Any:
     """The same of clips that the audio tower has heard."""
     import torch
 

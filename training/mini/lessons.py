@@ -17,9 +17,9 @@ from typing import NamedTuple
 
 from dtbench.tasks.mini_world.dice import Dice
 from dtbench.tasks.mini_world.draw import sketched
-from dtbench.tasks.mini_world.events import Heard, description
+from dtbench.tasks.mini_world.events import SoundFacts, description
 from dtbench.tasks.mini_world.items import Item
-from dtbench.tasks.mini_world.questions import CATEGORIES, Question, Told
+from dtbench.tasks.mini_world.questions import CATEGORIES, MiniQuestion, Told
 from dtbench.tasks.mini_world.words import LETTERS, VOCABULARY
 from dtbench.training.mini.language import END, START, THINK, THOUGHT, tokens
 
@@ -48,7 +48,7 @@ class Lesson(NamedTuple):
     """Whether the clip stands before it."""
 
 
-class Asked(NamedTuple):
+class LessonQuestion(NamedTuple):
     """A question with its options in their order."""
 
     text: str
@@ -75,13 +75,13 @@ class Teacher:
     def about(self, item: Item, questions: int, texts: int) -> list[Lesson]:
         """Lessons for one clip: what it is, some questions about it, and some of text alone."""
         lessons = [self._describe(item.sounds)]
-        own = Asked(item.question, item.choices, item.told)
+        own = LessonQuestion(item.question, item.choices, item.told)
         for number in range(questions):
             lessons.append(_direct(own if number == 0 else self._question(item.sounds)))
         lessons.extend(self._of_text() for _ in range(texts))
         return lessons
 
-    def _describe(self, sounds: Sequence[Heard]) -> Lesson:
+    def _describe(self, sounds: Sequence[SoundFacts]) -> Lesson:
         told = description(sounds)
         if self.side_by_side:
             return self._describe_beside(sounds, told)
@@ -92,7 +92,7 @@ class Teacher:
             return lesson(f"{DESCRIBE} in think tags .", f"{THINK} {told} {THOUGHT}", heard=True)
         return self._describe_and_say(DESCRIBE, told)
 
-    def _describe_beside(self, sounds: Sequence[Heard], told: str) -> Lesson:
+    def _describe_beside(self, sounds: Sequence[SoundFacts], told: str) -> Lesson:
         """Mostly behind a question; what is to come after the description may be said in words that mean nothing."""
         asked_first = self._random.random() < ASKED_FIRST
         before = f"{self._question(sounds).words()} {DESCRIBE}" if asked_first else DESCRIBE
@@ -111,7 +111,7 @@ class Teacher:
         asked = f"{before} in think tags then say {words} and answer {last} ."
         return lesson(asked, f"{THINK} {told} {words} {THOUGHT} {last}", heard=True)
 
-    def _question(self, sounds: Sequence[Heard]) -> Asked:
+    def _question(self, sounds: Sequence[SoundFacts]) -> LessonQuestion:
         while True:
             question = self._random.choice(self._forms)(self._dice)
             if len(sounds) not in question.counts or not {sound.kind for sound in sounds} <= set(question.kinds):
@@ -120,10 +120,10 @@ class Teacher:
             if told is not None and told.answer in question.options:
                 return self._asked(question, told)
 
-    def _asked(self, question: Question, told: Told) -> Asked:
-        return Asked(question.text, self._dice.shuffled(question.options), told)
+    def _asked(self, question: MiniQuestion, told: Told) -> LessonQuestion:
+        return LessonQuestion(question.text, self._dice.shuffled(question.options), told)
 
-    def _imagined(self) -> tuple[Sequence[Heard], Asked]:
+    def _imagined(self) -> tuple[Sequence[SoundFacts], LessonQuestion]:
         """A question with sounds that nobody hears; each of its options is right equally often."""
         question = self._random.choice(self._forms)(self._dice)
         answer = self._dice.pick(question.options)
@@ -179,11 +179,11 @@ class Teacher:
         return " ".join(self._random.choices(VOCABULARY, k=self._random.randint(1, most)))
 
 
-def _direct(asked: Asked) -> Lesson:
+def _direct(asked: LessonQuestion) -> Lesson:
     return lesson(f"{asked.words()} {DIRECT}", asked.told.answer, heard=True)
 
 
-def _reasoned(asked: Asked) -> str:
+def _reasoned(asked: LessonQuestion) -> str:
     """What follows notes of the sounds."""
     return f"{asked.told.step} . so the answer is {asked.told.answer} {THOUGHT} {asked.told.answer}"
 

@@ -19,17 +19,17 @@ from dtbench.training.mini import trial
 from dtbench.training.mini.architecture import save
 from dtbench.training.mini.ears import sounding
 from dtbench.training.mini.features import features
-from dtbench.training.mini.training import Part, Recipe, Training
+from dtbench.training.mini.training import MiniRecipe, MiniTraining, Part
 
 Say = Callable[[str], None]
 
 
-def make(seed: int, recipe: Recipe, folder: Path, say: Say, part: Part) -> None:
+def make(seed: int, recipe: MiniRecipe, folder: Path, say: Say, part: Part) -> None:
     """Train from scratch; the first of the processes tells, and writes the checkpoint."""
     import torch
 
     started = time.monotonic()
-    training = Training(seed, recipe, part)
+    training = MiniTraining(seed, recipe, part)
     chosen = slots(BASE)[: recipe.clips][part.number :: part.whole]
     items = [made(slot) for slot in chosen]
     heard, true = features(items), sounding(items)
@@ -53,7 +53,7 @@ def make(seed: int, recipe: Recipe, folder: Path, say: Say, part: Part) -> None:
         (folder / "recipe.json").write_text(json.dumps({"seed": seed, **asdict(recipe)}, indent=1) + "\n")
 
 
-def work(number: int, count: int, seed: int, recipe: Recipe, folder: Path, meeting: str) -> None:
+def work(number: int, count: int, seed: int, recipe: MiniRecipe, folder: Path, meeting: str) -> None:
     """One of several processes, which meet by a file."""
     _end_with_parent()
     import torch
@@ -91,12 +91,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("mini-checkpoint"))
     parser.add_argument("--processes", type=int, default=2, help="part of the recipe: another number, other weights")
-    for name, value in asdict(Recipe()).items():
+    for name, value in asdict(MiniRecipe()).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
     given = vars(parser.parse_args())
     seed, out, count = given.pop("seed"), given.pop("out"), given.pop("processes")
     with tempfile.TemporaryDirectory() as folder:
-        shared = (count, seed, Recipe(**given), out, str(Path(folder) / "meeting"))
+        shared = (count, seed, MiniRecipe(**given), out, str(Path(folder) / "meeting"))
         torch.multiprocessing.spawn(work, shared, nprocs=count)
 
 

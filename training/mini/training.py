@@ -14,14 +14,14 @@ from typing import Any, NamedTuple
 
 from dtbench.tasks.mini_world.items import Item
 from dtbench.training.mini.architecture import build
-from dtbench.training.mini.batches import Batch, batch
+from dtbench.training.mini.batches import LessonBatch, batch
 from dtbench.training.mini.ears import head, missed
 from dtbench.training.mini.forward import hear, understand_heard
 from dtbench.training.mini.lessons import Lesson, Teacher
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
+class MiniRecipe:
     """What decides the outcome, beside the seed."""
 
     steps: int = 1800
@@ -68,10 +68,10 @@ class Part(NamedTuple):
 ALONE = Part()
 
 
-class Training:
+class MiniTraining:
     """A model on its way, or one process's part in it."""
 
-    def __init__(self, seed: int, recipe: Recipe, part: Part = ALONE) -> None:
+    def __init__(self, seed: int, recipe: MiniRecipe, part: Part = ALONE) -> None:
         import numpy as np
 
         self.recipe = recipe
@@ -111,7 +111,7 @@ class Training:
         cosine = recipe.last_rate + (1 - recipe.last_rate) * (1 + math.cos(math.pi * done)) / 2
         return (recipe.more_rate if second else recipe.rate) * min(1.0, (self._step + 1) / recipe.warm_up) * cosine
 
-    def lessons(self, items: Sequence[Item]) -> tuple[Sequence[int], Batch]:
+    def lessons(self, items: Sequence[Item]) -> tuple[Sequence[int], LessonBatch]:
         """Some of the clips, and lessons about them."""
         if not self._ready:
             self._ready = self._some_batches(items)
@@ -136,7 +136,7 @@ class Training:
     def _about(self, mean: float) -> int:
         return int(mean) + int(self._dice.random() < mean % 1)
 
-    def learn(self, heard: Any, sounds: Any, lessons: Batch) -> float:
+    def learn(self, heard: Any, sounds: Any, lessons: LessonBatch) -> float:
         """One step on clips, what sounds in them, and lessons about them; the loss of the lessons before it."""
         import torch
         from torch.nn import functional as f

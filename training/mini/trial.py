@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from dtbench.tasks.mini_world.items import Item
-from dtbench.training.mini.batches import Batch, batch
+from dtbench.training.mini.batches import LessonBatch, batch
 from dtbench.training.mini.features import features
 from dtbench.training.mini.forward import understand
 from dtbench.training.mini.language import THINK, THOUGHT
-from dtbench.training.mini.lessons import DIRECT, Asked, Lesson, lesson
+from dtbench.training.mini.lessons import DIRECT, Lesson, LessonQuestion, lesson
 
 SIZE = 400
 _AT_ONCE = 50
@@ -47,7 +47,7 @@ def trial(items: Sequence[Item]) -> Trial:
     return Trial(items, torch.from_numpy(features(items)).float())
 
 
-def _right(thinker: Any, heard: Any, lessons: Batch, count: int) -> list[list[bool]]:
+def _right(thinker: Any, heard: Any, lessons: LessonBatch, count: int) -> list[list[bool]]:
     import torch
 
     with torch.inference_mode():
@@ -60,8 +60,8 @@ def _right(thinker: Any, heard: Any, lessons: Batch, count: int) -> list[list[bo
     return rows
 
 
-def _asked(item: Item) -> Asked:
-    return Asked(item.question, item.choices, item.told)
+def _asked(item: Item) -> LessonQuestion:
+    return LessonQuestion(item.question, item.choices, item.told)
 
 
 def _describe(item: Item) -> Lesson:

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from dtbench.harness.core.errors import DtbenchError, printable
+from dtbench.harness.core.errors import DtbenchError, one_line
 
 
 def main() -> None:
@@ -19,7 +19,7 @@ def main() -> None:
     try:
         print("\n".join(report(read(parser.parse_args().runs))))
     except DtbenchError as error:
-        print(f"dtbench: {printable(str(error))}", file=sys.stderr)
+        print(f"dtbench: {one_line(str(error))}", file=sys.stderr)
         sys.exit(error.exit_code)
 
 

@@ -14,7 +14,7 @@ from dtbench.training.recipe import recipe as recipes
 from dtbench.training.recipe.recipe import Recipe
 from dtbench.training.stages import state
 from dtbench.training.stages.layout import BASE, Layout
-from dtbench.training.stages.outcome import AS_TRAINED, Gain, gains, is_base, outcome
+from dtbench.training.stages.outcome import AS_TRAINED, StageGain, gains, is_base, outcome
 
 TASK = "mini"
 """Whose criteria can be checked without a judge."""
@@ -71,7 +71,7 @@ class Trained:
         name = f"{self.last}, shuffled clips"
         return next((row for row in self.table["rows"] if (row["task"], row["name"]) == (TASK, name)), None)
 
-    def gain(self, stage: str, *, best: bool) -> Gain:
+    def gain(self, stage: str, *, best: bool) -> StageGain:
         """A stage over the base's direct answers, or over those under its best prompt."""
         return next(one for one in gains(self.table, TASK) if one.stage == stage and one.best is best)
 

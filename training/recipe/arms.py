@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dtbench.harness.core.errors import UserError, nearest
+from dtbench.harness.core.errors import UserError, did_you_mean
 
 Table = Mapping[str, Any]
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
@@ -37,7 +37,7 @@ def stages_of_arms(table: Table, where: str) -> dict[str, Sequence[Table]]:
 
 def _stages(arm: Table, known: Mapping[str, Table], where: str) -> Sequence[Table]:
     if unknown := [key for key in arm if key not in {"name", "stage"}]:
-        raise UserError(f"{where}: unknown setting {unknown[0]!r}. {nearest(unknown[0], ('name', 'stage'))}")
+        raise UserError(f"{where}: unknown setting {unknown[0]!r}. {did_you_mean(unknown[0], ('name', 'stage'))}")
     stages = arm.get("stage", [])
     if not stages or not _are_tables(stages):
         raise UserError(f"{where}: at least one [[arm.stage]] is expected.")
@@ -50,7 +50,7 @@ def _whole(stage: Table, known: Mapping[str, Table], where: str) -> Table:
         return stage
     like = stage["like"]
     if like not in known:
-        raise UserError(f"{where}: like = {like!r}: no stage of the recipe. {nearest(str(like), known)}")
+        raise UserError(f"{where}: like = {like!r}: no stage of the recipe. {did_you_mean(str(like), known)}")
     lengths = {"steps", "epochs"}
     left = {key: value for key, value in known[like].items() if not (key in lengths and lengths & stage.keys())}
     return {**left, **{key: value for key, value in stage.items() if key != "like"}}

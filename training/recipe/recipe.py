@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dtbench.harness.core.errors import UserError, nearest
+from dtbench.harness.core.errors import UserError, did_you_mean
 from dtbench.training.recipe import toml_tables as tables
 from dtbench.training.recipe.arms import stages_of_arms
 
@@ -28,7 +28,7 @@ _TAKEN = {"base", "data"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Training:
+class TrainingSettings:
     """How the policy is moved."""
 
     advantages: str
@@ -95,7 +95,7 @@ class Machines:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Guards:
+class StopGuards:
     """What stops a stage, so that it can be resumed."""
 
     divergence: float = 0.01
@@ -122,7 +122,7 @@ class Evaluation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
+class StageRecipe:
     """One stretch of training with its own data and rewards."""
 
     name: str
@@ -153,21 +153,23 @@ class Recipe:
     prompt: str
     """With {question} and {options} in it; the clip stands before it."""
     seed: int = 0
-    training: Training
+    training: TrainingSettings
     machines: Machines
     rewards: Mapping[str, Any] = field(default_factory=dict)
     """Settings of the rewards."""
-    guards: Guards = Guards()
+    guards: StopGuards = StopGuards()
     evaluation: Evaluation
     flags: Mapping[str, Any] = field(default_factory=dict)
     """Further flags for the engine, as it has them; they stand last."""
-    stage: tuple[Stage, ...]
+    stage: tuple[StageRecipe, ...]
     arm: str | None = None
     """The arm of the recipe whose stages these are; None: the recipe's own."""
 
-    def training_of(self, stage: Stage) -> Training:
+    def training_of(self, stage: StageRecipe) -> TrainingSettings:
         """How this stage is trained."""
-        return tables.read(Training, {**dataclasses.asdict(self.training), **stage.training}, f"stage {stage.name}")
+        return tables.read(
+            TrainingSettings, {**dataclasses.asdict(self.training), **stage.training}, f"stage {stage.name}"
+        )
 
     def plain(self) -> dict[str, Any]:
         """As JSON holds it."""
@@ -186,7 +188,7 @@ def read(spec: str, arm: str | None = None) -> Recipe:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         if path.parent == OWN:
-            raise UserError(f"recipe {spec}: unknown. {nearest(spec, names())} A file ends in .toml.") from None
+            raise UserError(f"recipe {spec}: unknown. {did_you_mean(spec, names())} A file ends in .toml.") from None
         raise UserError(f"{spec}: there is no such file. Recipes of dtbench: {', '.join(names())}.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read ({error}). Name a recipe or a TOML file.") from None
@@ -196,7 +198,7 @@ def read(spec: str, arm: str | None = None) -> Recipe:
     if arm in variants:
         return variants[arm]
     known = [name for name in variants if name is not None]
-    told = nearest(str(arm), known) if known else "It has none: leave --arm out."
+    told = did_you_mean(str(arm), known) if known else "It has none: leave --arm out."
     raise UserError(f"--arm {arm}: no arm of the recipe {path.stem}. {told}")
 
 
@@ -260,7 +262,7 @@ def check(recipe: Recipe, where: str) -> None:
         seen.add(stage.name)
 
 
-def _check_stage(recipe: Recipe, stage: Stage, where: str) -> None:
+def _check_stage(recipe: Recipe, stage: StageRecipe, where: str) -> None:
     if (stage.steps is None) == (stage.epochs is None):
         raise UserError(f"{where}: either steps or epochs is expected.")
     if not stage.rewards or not stage.data:
@@ -272,7 +274,7 @@ def _check_stage(recipe: Recipe, stage: Stage, where: str) -> None:
     _check_batch(recipe, training, where)
 
 
-def _check_batch(recipe: Recipe, training: Training, where: str) -> None:
+def _check_batch(recipe: Recipe, training: TrainingSettings, where: str) -> None:
     """The answers of a step have to fall into whole groups, and into whole micro batches on each machine."""
     if training.batch % training.generations:
         raise UserError(f"{where}: batch = {training.batch}: a multiple of generations = {training.generations}.")
@@ -291,4 +293,4 @@ def copies(machines: Machines) -> int:
 
 def _refuse_unknown(what: str, name: str, known: tuple[str, ...]) -> None:
     if name not in known:
-        raise UserError(f"{what} = {name!r}: unknown. {nearest(name, known)}")
+        raise UserError(f"{what} = {name!r}: unknown. {did_you_mean(name, known)}")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dtbench.harness.store.atomic import append_whole, write_failure
-from dtbench.harness.store.jsonl import Line, encoded, read_lines, whole_bytes
+from dtbench.harness.store.jsonl import RecordLine, encoded, read_lines, whole_bytes
 from dtbench.harness.store.redact import masked_text
 
 Entry = Mapping[str, Any]
@@ -81,7 +81,7 @@ class Cache:
 
     def _load(self, path: Path) -> None:
         for line in read_lines(path, path.stat().st_size):
-            if isinstance(line, Line):
+            if isinstance(line, RecordLine):
                 record = line.record()
                 del record["sample"]
                 self._entries.setdefault(record.pop("id"), record)

@@ -11,11 +11,11 @@ from dtbench.harness.core.task import Task
 from dtbench.harness.extract.answer import extract
 from dtbench.harness.extract.extraction import Extraction
 from dtbench.harness.extract.tidy import own_turn
-from dtbench.training.data.rows import Row
+from dtbench.training.data.rows import TrainingRow
 from dtbench.training.rewards.settings import Template
 
 
-class Taken(NamedTuple):
+class ParsedCompletion(NamedTuple):
     """What a completion says."""
 
     extraction: Extraction
@@ -30,20 +30,20 @@ class Taken(NamedTuple):
         return self.extraction.thinking
 
 
-class Parts(NamedTuple):
+class CompletionParts(NamedTuple):
     """Chain and answer of a completion in the template's form."""
 
     chain: str
     answer: str
 
 
-def parts(text: str, template: Template) -> Parts | None:
+def parts(text: str, template: Template) -> CompletionParts | None:
     """Chain and answer; None where the form is another."""
     found = _form(template).fullmatch(own_turn(text).strip())
-    return None if found is None else Parts(found["chain"].strip(), found["answer"].strip())
+    return None if found is None else CompletionParts(found["chain"].strip(), found["answer"].strip())
 
 
-def read(row: Row, completion: str, template: Template, task: Task) -> Taken:
+def read(row: TrainingRow, completion: str, template: Template, task: Task) -> ParsedCompletion:
     """The chain and the answer, read without guessing, and the task's verdict."""
     formed = parts(completion, template)
     if formed is None:
@@ -51,7 +51,7 @@ def read(row: Row, completion: str, template: Template, task: Task) -> Taken:
     else:
         extraction = dataclasses.replace(extract(formed.answer, row.choices), thinking=formed.chain)
     score = task.score(row.sample(), extraction)
-    return Taken(extraction, formed is not None, score.official.correct)
+    return ParsedCompletion(extraction, formed is not None, score.official.correct)
 
 
 @functools.lru_cache(maxsize=16)

@@ -11,7 +11,7 @@ from dtbench.harness.core.errors import MachineryError
 Vector = Sequence[float]
 
 
-class Pair(NamedTuple):
+class ChainPair(NamedTuple):
     """A chain and its reference."""
 
     id: str
@@ -25,7 +25,7 @@ class Embedder(Protocol):
     name: str
     """Tells one embedding from another: under it cosines are kept."""
 
-    def cosines(self, pairs: Sequence[Pair]) -> list[float]:
+    def cosines(self, pairs: Sequence[ChainPair]) -> list[float]:
         """The cosine of each pair; a MachineryError where they cannot be had."""
         ...
 
@@ -34,7 +34,7 @@ class Embedder(Protocol):
         ...
 
 
-def cosines(pairs: Sequence[Pair], embed: Callable[[list[str]], Iterable[Vector]]) -> list[float]:
+def cosines(pairs: Sequence[ChainPair], embed: Callable[[list[str]], Iterable[Vector]]) -> list[float]:
     """The cosine of each pair; texts that stand several times are embedded once."""
     texts = list(dict.fromkeys(text for pair in pairs for text in (pair.chain, pair.reference)))
     vectors = dict(zip(texts, embed(texts), strict=True))

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from dtbench.harness.core.errors import MachineryError
 from dtbench.training.rewards.cache import Cache, content_key
-from dtbench.training.rewards.cosines import Embedder, Pair
-from dtbench.training.rewards.report import Report
+from dtbench.training.rewards.cosines import ChainPair, Embedder
+from dtbench.training.rewards.report import RewardCounts
 from dtbench.training.rewards.settings import NGRAMS, RewardSettings
 
 _WORD = re.compile(r"\w+|[.,;:?!]")
@@ -22,7 +22,7 @@ class Ngrams:
 
     name = NGRAMS
 
-    def cosines(self, pairs: Sequence[Pair]) -> list[float]:
+    def cosines(self, pairs: Sequence[ChainPair]) -> list[float]:
         """From the two texts alone."""
         return [ngram_cosine(pair.chain, pair.reference) for pair in pairs]
 
@@ -69,7 +69,7 @@ class Nearness:
         self._embedder = embedder(settings)
         self._cache = cache
 
-    def of(self, pairs: Sequence[Pair], report: Report) -> list[float]:
+    def of(self, pairs: Sequence[ChainPair], report: RewardCounts) -> list[float]:
         """The cosine of each pair."""
         if isinstance(self._embedder, Ngrams):
             return self._embedder.cosines(pairs)

@@ -12,13 +12,13 @@ from dtbench.harness.core.errors import MachineryError, ModelError
 from dtbench.harness.run.retry import Policy, persist
 from dtbench.models.endpoint.address import Address, addresses
 from dtbench.models.endpoint.connection import AwayError, DroppedError
-from dtbench.models.endpoint.discover import found
+from dtbench.models.endpoint.discover import discover
 from dtbench.models.endpoint.keys import api_key, without
 from dtbench.models.endpoint.pool import Endpoints
 from dtbench.models.endpoint.reply import GarbledError, Reply
 from dtbench.models.endpoint.wire import refusal, request_head
 from dtbench.training.rewards.background import Background
-from dtbench.training.rewards.cosines import Pair, Vector, cosines
+from dtbench.training.rewards.cosines import ChainPair, Vector, cosines
 from dtbench.training.rewards.settings import RewardSettings
 
 EMBEDDINGS = "/embeddings"
@@ -39,7 +39,7 @@ class EmbeddingEndpoint:
         self._endpoints: Endpoints | None = None
         self._model = settings.embedding_model
 
-    def cosines(self, pairs: Sequence[Pair]) -> list[float]:
+    def cosines(self, pairs: Sequence[ChainPair]) -> list[float]:
         """Of what the endpoint gives for their texts."""
         return cosines(pairs, self._embed)
 
@@ -63,7 +63,7 @@ class EmbeddingEndpoint:
         if self._endpoints is None:
             self._endpoints = Endpoints(self._where)
         if self._model is None:
-            self._model = (await found(self._where, None, self._key)).model
+            self._model = (await discover(self._where, None, self._key)).model
         ask = functools.partial(self._part, self._endpoints, self._model)
         parts = [texts[start : start + AT_ONCE] for start in range(0, len(texts), AT_ONCE)]
         answers = await asyncio.gather(*(persist(functools.partial(ask, part), self._policy) for part in parts))

@@ -9,19 +9,19 @@ from dtbench.harness.core.errors import ModelError
 from dtbench.harness.core.schema import Prompt
 from dtbench.harness.judge.ask import Paced
 from dtbench.harness.judge.verdict import UnreadableError
-from dtbench.harness.run.pace import Pace
+from dtbench.harness.run.pace import AdaptiveConcurrency
 from dtbench.harness.run.retry import Policy, ask
 from dtbench.harness.run.task_group import task_group
 from dtbench.models.endpoint.server import Server
 from dtbench.training.rewards.background import Background
 from dtbench.training.rewards.cache import Cache, content_key
-from dtbench.training.rewards.report import Report
+from dtbench.training.rewards.report import RewardCounts
 from dtbench.training.rewards.settings import RewardSettings
 
 Verdict = Mapping[str, Any]
 
 
-class Question(NamedTuple):
+class EvaluatorQuery(NamedTuple):
     """Something to be decided about a chain."""
 
     id: str
@@ -52,11 +52,11 @@ class Evaluator:
         self._server: Server | None = None
         self._model: Paced | None = None
 
-    def decide(self, questions: Sequence[Question], report: Report) -> list[Verdict | None]:
+    def decide(self, questions: Sequence[EvaluatorQuery], report: RewardCounts) -> list[Verdict | None]:
         """A verdict for each, None where none could be had within the bounds; equal questions are asked once."""
         model = self._connected()
         keys = [self._key(question) for question in questions]
-        missing: dict[str, Question] = {}
+        missing: dict[str, EvaluatorQuery] = {}
         for key, question in zip(keys, questions, strict=True):
             report.counts[f"{question.kind}_asked"] += 1
             if self._kept(key) is not None or key in missing:
@@ -78,7 +78,9 @@ class Evaluator:
         entry = self._cache.get(key)
         return None if entry is None else entry["verdict"]
 
-    def _told(self, key: str, question: Question, answers: Mapping[str, _Answer], report: Report) -> Verdict | None:
+    def _told(
+        self, key: str, question: EvaluatorQuery, answers: Mapping[str, _Answer], report: RewardCounts
+    ) -> Verdict | None:
         answer = answers.get(key)
         if answer is None or answer.verdict is not None:
             return self._kept(key)
@@ -86,7 +88,7 @@ class Evaluator:
         self._cache.note({"id": question.id, "kind": question.kind, "why": answer.why})
         return None
 
-    def _key(self, question: Question) -> str:
+    def _key(self, question: EvaluatorQuery) -> str:
         """By content: who is asked how, and every word of the request."""
         assert self._server is not None
         prompt = question.prompt(self._settings.evaluator_seed)
@@ -97,7 +99,7 @@ class Evaluator:
         self._background_running()
         if self._model is None:
             self._server = Server.reached(self._settings.evaluator, self._settings.connection())
-            self._model = Paced(self._server, Pace(self._settings.concurrency))
+            self._model = Paced(self._server, AdaptiveConcurrency(self._settings.concurrency))
         return self._model
 
     def _background_running(self) -> Background:
@@ -105,13 +107,15 @@ class Evaluator:
             self._background, self._server, self._model = Background(), None, None
         return self._background
 
-    async def _ask_all(self, model: Paced, missing: Mapping[str, Question], report: Report) -> dict[str, _Answer]:
+    async def _ask_all(
+        self, model: Paced, missing: Mapping[str, EvaluatorQuery], report: RewardCounts
+    ) -> dict[str, _Answer]:
         async with task_group() as group:
             tasks = {key: group.create_task(self._ask(model, key, one, report)) for key, one in missing.items()}
         return {key: task.result() for key, task in tasks.items()}
 
-    async def _ask(self, model: Paced, key: str, question: Question, report: Report) -> _Answer:
-        usage = Report()
+    async def _ask(self, model: Paced, key: str, question: EvaluatorQuery, report: RewardCounts) -> _Answer:
+        usage = RewardCounts()
         told = ""
         for attempt in range(self._settings.attempts):
             seed = self._settings.evaluator_seed + 1000 * attempt

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from dtbench.harness.core.task import lettered
-from dtbench.training.data.rows import Row
+from dtbench.training.data.rows import TrainingRow
 from dtbench.training.rewards.settings import RewardSettings
 
 NEW_SHARE = 0.2
@@ -52,35 +52,35 @@ _COMMANDS = tuple(
 _FENCE = re.compile(r"^\s*(?:BEGIN|END) [0-9a-f]{6,}\s*$", re.MULTILINE)
 
 
-def caught(row: Row, chain: str, settings: RewardSettings) -> str | None:
+def caught(row: TrainingRow, chain: str, settings: RewardSettings) -> str | None:
     """The guard that rules the chain out; None where none does."""
     return next((name for name in settings.guards if _GUARDS[name](row, chain, settings)), None)
 
 
-def is_empty(row: Row, chain: str, settings: RewardSettings) -> bool:
+def is_empty(row: TrainingRow, chain: str, settings: RewardSettings) -> bool:
     """Too few words to be a chain."""
     return len(_WORD.findall(chain)) < settings.least_words
 
 
-def is_huge(row: Row, chain: str, settings: RewardSettings) -> bool:
+def is_huge(row: TrainingRow, chain: str, settings: RewardSettings) -> bool:
     """More than a chain may have: who says everything also says what is right."""
     return len(chain) > settings.most_characters
 
 
-def is_loop(row: Row, chain: str, settings: RewardSettings) -> bool:
+def is_loop(row: TrainingRow, chain: str, settings: RewardSettings) -> bool:
     """The same words over and over."""
     runs = _runs(_words(chain), 4)
     return len(runs) + 3 >= LOOP_WORDS and len(set(runs)) < LOOP_SHARE * len(runs)
 
 
-def is_nothing_new(row: Row, chain: str, settings: RewardSettings) -> bool:
+def is_nothing_new(row: TrainingRow, chain: str, settings: RewardSettings) -> bool:
     """The question, its options or the answer handed back."""
     given = set(_words(" ".join((row.question, lettered(row.choices), row.answer))))
     telling = set(_words(chain)) - _SAY_LITTLE
     return len(telling - given) < max(1, NEW_SHARE * len(telling))
 
 
-def is_word_salad(row: Row, chain: str, settings: RewardSettings) -> bool:
+def is_word_salad(row: TrainingRow, chain: str, settings: RewardSettings) -> bool:
     """The reference's words without their order."""
     said, reference = _words(chain), _words(row.chain)
     if len(said) < SALAD_WORDS:
@@ -88,18 +88,18 @@ def is_word_salad(row: Row, chain: str, settings: RewardSettings) -> bool:
     return _share(said, reference) >= SALAD_SHARE and _share(_runs(said, 2), _runs(reference, 2)) < ORDER_SHARE
 
 
-def is_copy(row: Row, chain: str, settings: RewardSettings) -> bool:
+def is_copy(row: TrainingRow, chain: str, settings: RewardSettings) -> bool:
     """The reference itself: a policy never sees it, so it has leaked, or was learnt by heart."""
     said = _words(chain)
     return len(said) >= COPY_WORDS and _share(_runs(said, 8), _runs(_words(row.chain), 8)) >= COPY_SHARE
 
 
-def is_instruction(row: Row, chain: str, settings: RewardSettings) -> bool:
+def is_instruction(row: TrainingRow, chain: str, settings: RewardSettings) -> bool:
     """Words to whoever marks it."""
     return _FENCE.search(chain) is not None or any(command.search(chain) for command in _COMMANDS)
 
 
-_GUARDS: Mapping[str, Callable[[Row, str, RewardSettings], bool]] = {
+_GUARDS: Mapping[str, Callable[[TrainingRow, str, RewardSettings], bool]] = {
     "empty": is_empty,
     "huge": is_huge,
     "loop": is_loop,

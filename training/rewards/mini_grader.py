@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from dtbench.harness.core.errors import DataError
 from dtbench.tasks.mini_world.events import KINDS, ORDINALS
-from dtbench.training.data.rows import Row
+from dtbench.training.data.rows import TrainingRow
 from dtbench.training.rewards.marks import Marks
 
 _TOKEN = re.compile(r"\w+|[.,]")
@@ -34,7 +34,7 @@ class _Read(NamedTuple):
     """The answer that the chain ends with; empty where it ends without."""
 
 
-def marks(row: Row, chain: str) -> Marks:
+def marks(row: TrainingRow, chain: str) -> Marks:
     """The four marks of a chain, from the events of the row's item."""
     events, said = _events(row), _read(chain)
     true = {ordinal: _words_of(event) for ordinal, event in zip(ORDINALS, events, strict=False)}
@@ -47,7 +47,7 @@ def marks(row: Row, chain: str) -> Marks:
     )
 
 
-def _events(row: Row) -> Sequence[Mapping[str, Any]]:
+def _events(row: TrainingRow) -> Sequence[Mapping[str, Any]]:
     events = row.extra.get("events")
     if not isinstance(events, list) or not events or len(row.extra.get("cue", ())) <= _STEP_CUE:
         raise DataError(
@@ -92,7 +92,7 @@ def _described(true: Mapping[str, frozenset[str]], said: Mapping[str, Words]) ->
     return sum(shares) / len(shares)
 
 
-def _depth(row: Row, true: Mapping[str, frozenset[str]], said: _Read) -> float:
+def _depth(row: TrainingRow, true: Mapping[str, frozenset[str]], said: _Read) -> float:
     """Whether it speaks of each sound and of no other, says enough of each, takes a step, and ends with the answer."""
     done = (
         said.clauses.keys() == true.keys(),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dtbench.harness.store.atomic import replace_whole
-from dtbench.training.data.rows import Row
+from dtbench.training.data.rows import TrainingRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class RewardPlan:
 
     names: Sequence[str]
     settings: Mapping[str, Any]
-    rows: Mapping[str, Row]
+    rows: Mapping[str, TrainingRow]
     counts: Path
     """The file to which a line is added for each batch: what its rewards took."""
 
@@ -36,7 +36,7 @@ class RewardPlan:
         return cls(held["names"], held["settings"], {row.id: row for row in rows}, Path(held["counts"]))
 
 
-def row_as_json(row: Row) -> dict[str, Any]:
+def row_as_json(row: TrainingRow) -> dict[str, Any]:
     """A row as JSON holds it."""
     return {
         "id": row.id,
@@ -50,6 +50,6 @@ def row_as_json(row: Row) -> dict[str, Any]:
     }
 
 
-def row_of_json(held: Mapping[str, Any]) -> Row:
+def row_of_json(held: Mapping[str, Any]) -> TrainingRow:
     """The row that row_as_json() wrote."""
-    return Row(**{**held, "audio": Path(held["audio"]), "choices": tuple(held["choices"])})
+    return TrainingRow(**{**held, "audio": Path(held["audio"]), "choices": tuple(held["choices"])})

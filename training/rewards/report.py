@@ -15,7 +15,7 @@ LISTED = 5
 
 
 @dataclass(slots=True)
-class Report:
+class RewardCounts:
     """Counts by name, such as `evaluator_calls`, sums of marks, and why something failed."""
 
     counts: Counter[str] = field(default_factory=Counter)
@@ -36,7 +36,7 @@ class Report:
         for name, mark in marks.items():
             self.sums[name] = self.sums.get(name, 0.0) + mark
 
-    def add(self, other: Report) -> None:
+    def add(self, other: RewardCounts) -> None:
         """Add what another batch took."""
         self.counts.update(other.counts)
         for name, value in other.sums.items():
@@ -65,9 +65,9 @@ class Report:
         return {**told, "failures": list(self.failures)} if self.failures else told
 
 
-def total(reports: Iterable[Report]) -> Report:
+def total(reports: Iterable[RewardCounts]) -> RewardCounts:
     """All of them as one."""
-    whole = Report()
+    whole = RewardCounts()
     for one in reports:
         whole.add(one)
     return whole

@@ -7,20 +7,20 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from dtbench.harness.core.errors import MachineryError, UserError, nearest
+from dtbench.harness.core.errors import MachineryError, UserError, did_you_mean
 from dtbench.harness.core.schema import Dataset, Sample
 from dtbench.harness.core.task import Task
 from dtbench.tasks import registry as task_registry
-from dtbench.training.data.rows import Row
+from dtbench.training.data.rows import TrainingRow
 from dtbench.training.rewards.cache import Cache
 from dtbench.training.rewards.completion import read
-from dtbench.training.rewards.cosines import Pair
+from dtbench.training.rewards.cosines import ChainPair
 from dtbench.training.rewards.embedding import Nearness
-from dtbench.training.rewards.evaluator import Evaluator, Question, Verdict
+from dtbench.training.rewards.evaluator import Evaluator, EvaluatorQuery, Verdict
 from dtbench.training.rewards.guards import caught
-from dtbench.training.rewards.report import Report
+from dtbench.training.rewards.report import RewardCounts
 from dtbench.training.rewards.settings import EVALUATOR, EVENTS, WORDS, RewardSettings
-from dtbench.training.rewards.terms import REWARDS, Batch, on_grid
+from dtbench.training.rewards.terms import REWARDS, RewardBatch, on_grid
 
 WATCHED = 50
 """As if so many had been asked before a share is taken: one failure at the start is no share of anything."""
@@ -31,7 +31,7 @@ class Scores(NamedTuple):
 
     values: Mapping[str, list[float]]
     """Reward -> one number a completion, multiples of 1/1024 from 0 to 1, never without a number."""
-    report: Report
+    report: RewardCounts
     """What this batch took."""
 
 
@@ -40,31 +40,31 @@ class Rewards:
 
     def __init__(self, settings: RewardSettings) -> None:
         self.settings = settings
-        self.total = Report()
+        self.total = RewardCounts()
         self._task = _task(settings.task)
         self._cache = Cache(settings.cache)
         self._evaluator: Evaluator | None = None
         self._nearness: Nearness | None = None
 
-    def score(self, names: Sequence[str], rows: Sequence[Row], completions: Sequence[str]) -> Scores:
+    def score(self, names: Sequence[str], rows: Sequence[TrainingRow], completions: Sequence[str]) -> Scores:
         """The rewards of these names; a MachineryError where too many chains had to do without a verdict."""
         if len(rows) != len(completions):
             raise ValueError(f"{len(rows)} rows and {len(completions)} completions")
         check(names, self.settings)
-        report = Report()
+        report = RewardCounts()
         report.counts["completions"] = len(rows)
         taken = [
             read(row, text, self.settings.template, self._task) for row, text in zip(rows, completions, strict=True)
         ]
         ruled_out = [caught(row, one.chain, self.settings) for row, one in zip(rows, taken, strict=True)]
         report.counts.update(f"guard_{name.replace(' ', '_')}" for name in ruled_out if name is not None)
-        batch = Batch(rows, taken, ruled_out, self.settings, self, report)
+        batch = RewardBatch(rows, taken, ruled_out, self.settings, self, report)
         values = {name: [on_grid(value) for value in REWARDS[name](batch)] for name in names}
         self.total.add(report)
         self._refuse_too_many_failures()
         return Scores(values, report)
 
-    def decide(self, questions: Sequence[Question], report: Report) -> list[Verdict | None]:
+    def decide(self, questions: Sequence[EvaluatorQuery], report: RewardCounts) -> list[Verdict | None]:
         """Verdicts of the evaluator."""
         if not questions:
             return []
@@ -72,7 +72,7 @@ class Rewards:
             self._evaluator = Evaluator(self.settings, self._cache)
         return self._evaluator.decide(questions, report)
 
-    def near(self, pairs: Sequence[Pair], report: Report) -> list[float]:
+    def near(self, pairs: Sequence[ChainPair], report: RewardCounts) -> list[float]:
         """Cosines of the embedding."""
         if self._nearness is None:
             self._nearness = Nearness(self.settings, self._cache)
@@ -110,7 +110,9 @@ class Rewards:
 _USED: dict[str, Rewards] = {}
 
 
-def score(names: Sequence[str], rows: Sequence[Row], completions: Sequence[str], settings: RewardSettings) -> Scores:
+def score(
+    names: Sequence[str], rows: Sequence[TrainingRow], completions: Sequence[str], settings: RewardSettings
+) -> Scores:
     """As Rewards.score(); what equal settings hold open, such as connections, is held for as long as the process."""
     return held(settings).score(names, rows, completions)
 
@@ -127,7 +129,7 @@ def check(names: Sequence[str], settings: RewardSettings) -> None:
     """Refuse rewards that there are not, or that lack an evaluator; before a stage begins, as well as in it."""
     for name in names:
         if name not in REWARDS:
-            raise UserError(f"unknown reward {name!r}. {nearest(name, REWARDS)}")
+            raise UserError(f"unknown reward {name!r}. {did_you_mean(name, REWARDS)}")
         by_model = name == "consistency" and settings.consistency == EVALUATOR
         if (name in {"evaluator", "hybrid"} and not settings.evaluator) or (
             by_model and settings.evaluator in {"", EVENTS}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dtbench.harness.core.errors import UserError
-from dtbench.training.rewards.cosines import Pair, cosines
+from dtbench.training.rewards.cosines import ChainPair, cosines
 from dtbench.training.rewards.packaged_model import PACKAGE, folders, model_in, parts
 from dtbench.training.rewards.settings import NGRAMS
 
@@ -20,7 +20,7 @@ class SentenceModel:
         self.name = name
         self._model: Any = None
 
-    def cosines(self, pairs: Sequence[Pair]) -> list[float]:
+    def cosines(self, pairs: Sequence[ChainPair]) -> list[float]:
         """Of what the model gives for their texts."""
         return cosines(pairs, lambda texts: self._loaded().encode(texts, show_progress_bar=False))
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dtbench.harness.core.errors import UserError, nearest
-from dtbench.models.endpoint.settings import Settings
+from dtbench.harness.core.errors import UserError, did_you_mean
+from dtbench.models.endpoint.settings import EndpointSettings
 
 GUARDS = ("empty", "huge", "loop", "nothing new", "word salad", "copy", "instruction")
 """What rules a chain out, in the order in which it is looked for."""
@@ -93,7 +93,7 @@ class RewardSettings:
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
         if unknown := [name for name in self.guards if name not in GUARDS]:
-            raise UserError(f"rewards: guards: unknown guard {unknown[0]!r}. {nearest(unknown[0], GUARDS)}")
+            raise UserError(f"rewards: guards: unknown guard {unknown[0]!r}. {did_you_mean(unknown[0], GUARDS)}")
         if self.consistency not in {WORDS, EVALUATOR}:
             raise UserError(f"rewards: consistency = {self.consistency!r}: {WORDS!r} or {EVALUATOR!r} is expected.")
         if self.evaluator and self.evaluator != EVENTS and "://" not in self.evaluator:
@@ -116,14 +116,14 @@ class RewardSettings:
         """As JSON holds it; reward_settings() reads it back."""
         return {**dataclasses.asdict(self), "cache": None if self.cache is None else str(self.cache)}
 
-    def connection(self) -> Settings:
+    def connection(self) -> EndpointSettings:
         """How the evaluator is asked; a UserError for an option that there is not."""
-        known = {one.name for one in dataclasses.fields(Settings)} - {"model", "seed", "n"}
+        known = {one.name for one in dataclasses.fields(EndpointSettings)} - {"model", "seed", "n"}
         for name in self.evaluator_options:
             if name not in known:
-                raise UserError(f"rewards: evaluator_options: unknown option {name!r}. {nearest(name, known)}")
+                raise UserError(f"rewards: evaluator_options: unknown option {name!r}. {did_you_mean(name, known)}")
         usual = {"temperature": 0.0, "max_tokens": LONGEST_REPLY, "timeout": self.timeout, "absence": self.patience}
-        return Settings(**{**usual, **self.evaluator_options, "model": self.evaluator_model})
+        return EndpointSettings(**{**usual, **self.evaluator_options, "model": self.evaluator_model})
 
 
 def reward_settings(table: Mapping[str, Any]) -> RewardSettings:
@@ -158,7 +158,7 @@ def _checked(kind: type, table: Mapping[str, Any], where: str) -> dict[str, Any]
     fields = {one.name: str(one.type) for one in dataclasses.fields(kind)}
     for name, value in table.items():
         if name not in fields:
-            raise UserError(f"{where}: unknown setting {name!r}. {nearest(name, fields)}")
+            raise UserError(f"{where}: unknown setting {name!r}. {did_you_mean(name, fields)}")
         allowed = _KINDS[fields[name]]
         if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
             wanted = _NAMED.get(fields[name], fields[name])

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from dtbench.harness.core.errors import DataError
-from dtbench.training.data.rows import Row
+from dtbench.training.data.rows import TrainingRow
 from dtbench.training.rewards import mini_grader as events
-from dtbench.training.rewards.completion import Taken
+from dtbench.training.rewards.completion import ParsedCompletion
 from dtbench.training.rewards.consistency import concludes
-from dtbench.training.rewards.cosines import Pair
-from dtbench.training.rewards.evaluator import Question, Verdict
+from dtbench.training.rewards.cosines import ChainPair
+from dtbench.training.rewards.evaluator import EvaluatorQuery, Verdict
 from dtbench.training.rewards.marks import Marks
-from dtbench.training.rewards.report import Report
+from dtbench.training.rewards.report import RewardCounts
 from dtbench.training.rewards.settings import EVENTS, WORDS, RewardSettings
 from dtbench.training.rewards.wording import compare_prompt, read_marks, read_support, support_prompt
 
@@ -26,26 +26,26 @@ ROUND = 1024
 class Services(Protocol):
     """What a reward may ask of others."""
 
-    def decide(self, questions: Sequence[Question], report: Report) -> list[Verdict | None]:
+    def decide(self, questions: Sequence[EvaluatorQuery], report: RewardCounts) -> list[Verdict | None]:
         """Verdicts of the evaluator."""
         ...
 
-    def near(self, pairs: Sequence[Pair], report: Report) -> list[float]:
+    def near(self, pairs: Sequence[ChainPair], report: RewardCounts) -> list[float]:
         """Cosines of the embedding."""
         ...
 
 
 @dataclass(slots=True)
-class Batch:
+class RewardBatch:
     """Completions that have been read, and with what they are rewarded."""
 
-    rows: Sequence[Row]
-    taken: Sequence[Taken]
+    rows: Sequence[TrainingRow]
+    taken: Sequence[ParsedCompletion]
     caught: Sequence[str | None]
     """The guard that rules each chain out."""
     settings: RewardSettings
     services: Services
-    report: Report
+    report: RewardCounts
     marks: Sequence[float | None] | None = None
     """The evaluator's, of the comparable ones, once it was asked."""
 
@@ -66,17 +66,17 @@ class Batch:
         return [known.get(at, 0.0) for at in range(len(self.rows))]
 
 
-def accuracy(batch: Batch) -> list[float]:
+def accuracy(batch: RewardBatch) -> list[float]:
     """1 where the task's own score says that the answer is right."""
     return [float(taken.right) for taken in batch.taken]
 
 
-def template(batch: Batch) -> list[float]:
+def template(batch: RewardBatch) -> list[float]:
     """1 where the completion has the form that is asked for."""
     return [float(taken.formatted) for taken in batch.taken]
 
 
-def consistency(batch: Batch) -> list[float]:
+def consistency(batch: RewardBatch) -> list[float]:
     """1 where the chain supports the answer given, right or wrong; without a verdict, its words decide."""
     places = [
         at for at, taken in enumerate(batch.taken) if taken.extraction.choice is not None and batch.caught[at] is None
@@ -94,7 +94,7 @@ def consistency(batch: Batch) -> list[float]:
     )
 
 
-def evaluator(batch: Batch) -> list[float]:
+def evaluator(batch: RewardBatch) -> list[float]:
     """The mean of four marks against the reference; where there is no verdict, how near the embedding is."""
     places = batch.comparable()
     marks = _marks(batch, places)
@@ -103,13 +103,13 @@ def evaluator(batch: Batch) -> list[float]:
     return batch.spread(places, [instead[at] if mark is None else mark for at, mark in zip(places, marks, strict=True)])
 
 
-def embedding(batch: Batch) -> list[float]:
+def embedding(batch: RewardBatch) -> list[float]:
     """How near the chain is to the reference as a text."""
     places = batch.comparable()
     return batch.spread(places, _near(batch, places))
 
 
-def hybrid(batch: Batch) -> list[float]:
+def hybrid(batch: RewardBatch) -> list[float]:
     """Both, half each unless the recipe says otherwise; where there is no verdict, the embedding alone."""
     places = batch.comparable()
     share = batch.settings.embedding_share
@@ -122,7 +122,7 @@ def hybrid(batch: Batch) -> list[float]:
     )
 
 
-REWARDS: Mapping[str, Callable[[Batch], list[float]]] = {
+REWARDS: Mapping[str, Callable[[RewardBatch], list[float]]] = {
     "accuracy": accuracy,
     "format": template,
     "consistency": consistency,
@@ -137,12 +137,12 @@ def on_grid(value: float) -> float:
     return round(value * ROUND) / ROUND
 
 
-def _by_words(batch: Batch, at: int) -> float:
+def _by_words(batch: RewardBatch, at: int) -> float:
     taken = batch.taken[at]
     return float(concludes(taken.chain, taken.extraction.choice, batch.rows[at].choices))
 
 
-def _marks(batch: Batch, places: Sequence[int]) -> Sequence[float | None]:
+def _marks(batch: RewardBatch, places: Sequence[int]) -> Sequence[float | None]:
     """The evaluator's marks as one number each, None where it came to none; given once for all rewards of a batch."""
     if batch.marks is None:
         given = _given(batch, places)
@@ -153,7 +153,7 @@ def _marks(batch: Batch, places: Sequence[int]) -> Sequence[float | None]:
     return batch.marks
 
 
-def _given(batch: Batch, places: Sequence[int]) -> list[Marks | None]:
+def _given(batch: RewardBatch, places: Sequence[int]) -> list[Marks | None]:
     if batch.settings.evaluator == EVENTS:
         return [events.marks(batch.rows[at], batch.taken[at].chain) for at in places]
     questions = [_compare(batch.rows[at], batch.taken[at].chain) for at in places]
@@ -161,15 +161,17 @@ def _given(batch: Batch, places: Sequence[int]) -> list[Marks | None]:
     return [None if said is None else Marks(**said) for said in verdicts]
 
 
-def _near(batch: Batch, places: Sequence[int]) -> list[float]:
-    pairs = [Pair(batch.rows[at].id, batch.taken[at].chain, batch.rows[at].chain) for at in places]
+def _near(batch: RewardBatch, places: Sequence[int]) -> list[float]:
+    pairs = [ChainPair(batch.rows[at].id, batch.taken[at].chain, batch.rows[at].chain) for at in places]
     return batch.services.near(pairs, batch.report) if pairs else []
 
 
-def _compare(row: Row, chain: str) -> Question:
-    return Question(row.id, "evaluator", functools.partial(compare_prompt, row, chain), read_marks)
+def _compare(row: TrainingRow, chain: str) -> EvaluatorQuery:
+    return EvaluatorQuery(row.id, "evaluator", functools.partial(compare_prompt, row, chain), read_marks)
 
 
-def _support(row: Row, taken: Taken) -> Question:
+def _support(row: TrainingRow, taken: ParsedCompletion) -> EvaluatorQuery:
     given = taken.extraction.choice or ""
-    return Question(row.id, "consistency", functools.partial(support_prompt, row, taken.chain, given), read_support)
+    return EvaluatorQuery(
+        row.id, "consistency", functools.partial(support_prompt, row, taken.chain, given), read_support
+    )

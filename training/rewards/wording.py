@@ -10,7 +10,7 @@ from typing import Any
 from dtbench.harness.core.schema import Prompt
 from dtbench.harness.judge.verdict import UnreadableError, json_values
 from dtbench.harness.judge.wording import fence_code
-from dtbench.training.data.rows import Row
+from dtbench.training.data.rows import TrainingRow
 from dtbench.training.rewards.marks import Marks
 
 _MARK = re.compile(r"\{(question|options|answer|given|reference|chain|code)\}")
@@ -57,12 +57,12 @@ alike, or there are no conclusions.
 Reply with one JSON object and nothing else: {"supports": 0 or 1}"""
 
 
-def compare_prompt(row: Row, chain: str, seed: int) -> Prompt:
+def compare_prompt(row: TrainingRow, chain: str, seed: int) -> Prompt:
     """The request for the four marks."""
     return _prompt(COMPARE, row, chain, seed, answer=row.answer, reference=row.chain)
 
 
-def support_prompt(row: Row, chain: str, given: str, seed: int) -> Prompt:
+def support_prompt(row: TrainingRow, chain: str, given: str, seed: int) -> Prompt:
     """The request for whether a chain supports the answer given."""
     return _prompt(SUPPORT, row, chain, seed, given=given)
 
@@ -79,7 +79,7 @@ def read_support(text: str) -> dict[str, Any]:
     return {"supports": int(told) if isinstance(told, bool) else _whole("supports", told, 1)}
 
 
-def _prompt(asked: str, row: Row, chain: str, seed: int, **fill: str) -> Prompt:
+def _prompt(asked: str, row: TrainingRow, chain: str, seed: int, **fill: str) -> Prompt:
     options = "; ".join(row.choices) or "(none)"
     fill |= {"question": row.question, "options": options, "chain": chain, "code": fence_code(chain)}
     return Prompt(_MARK.sub(lambda mark: fill[mark[1]], asked), row.audio, system=SYSTEM, id=row.id, seed=seed)

@@ -1,4 +1,4 @@
-"""The clips of mini, to be described: `dtbench run --tasks dtbench.training.stages.describe_task:Described`.
+"""The clips of mini, to be described: `dtbench run --tasks dtbench.training.stages.describe_task:DescribeTask`.
 
 A skill that no reward asks for, and that training may wear out: it is asked before and after.
 """
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dtbench.harness.core.samples import Packed
+from dtbench.harness.core.samples import SampleList
 from dtbench.harness.core.schema import Dataset, Official, Prompt, Sample, Score
 from dtbench.harness.core.task import Column, Grouping, Task
 from dtbench.harness.extract.extraction import Extraction
@@ -18,13 +18,13 @@ from dtbench.harness.extract.tidy import own_turn
 from dtbench.tasks.mini import VERSION, Mini
 from dtbench.tasks.mini_world.splits import DIFFICULTIES
 
-SPEC = "dtbench.training.stages.describe_task:Described"
+SPEC = "dtbench.training.stages.describe_task:DescribeTask"
 """How the registry finds it: it is no benchmark, so it has no name among them."""
 WORDS = "describe the audio ."
 """What mini is asked for a description with."""
 
 
-class Described(Task):
+class DescribeTask(Task):
     """Each clip of mini's test, once for each question about it; right is a description without a wrong word."""
 
     name = "mini-described"
@@ -38,7 +38,7 @@ class Described(Task):
 
     def load(self, data_dir: Path | None) -> Dataset:
         """The samples; their clips are going to be in data_dir."""
-        samples = Packed(self.samples(data_dir))
+        samples = SampleList(self.samples(data_dir))
         return Dataset(samples, VERSION, samples.sha256, "made by dtbench, test split")
 
     def prompt(self, sample: Sample) -> Prompt:

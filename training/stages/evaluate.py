@@ -19,7 +19,7 @@ from dtbench.training.stages.describe_task import SPEC
 INTERRUPTED = 130
 
 
-class Exam(NamedTuple):
+class EvalRun(NamedTuple):
     """A run of `dtbench run`."""
 
     model: str
@@ -37,12 +37,12 @@ class Exam(NamedTuple):
         return self.out if self.audio == "clip" else self.out / f"audio-{self.audio}"
 
 
-def is_done(exam: Exam) -> bool:
+def is_done(exam: EvalRun) -> bool:
     """Whether all of it was asked and answered."""
     return (exam.folder / "run.json").is_file() and StoredRun.open(exam.folder).info.get("status") == "done"
 
 
-def arguments(exam: Exam, evaluation: Evaluation) -> Sequence[str]:
+def arguments(exam: EvalRun, evaluation: Evaluation) -> Sequence[str]:
     """The command line behind `dtbench`."""
     tasks = exam.tasks or evaluation.tasks
     told = ["run", "--model", exam.model, "--tasks", ",".join(tasks), "--out", str(exam.out)]
@@ -62,7 +62,7 @@ def arguments(exam: Exam, evaluation: Evaluation) -> Sequence[str]:
     return told
 
 
-def evaluate(exam: Exam, evaluation: Evaluation) -> None:
+def evaluate(exam: EvalRun, evaluation: Evaluation) -> None:
     """Ask all questions; one that was interrupted goes on."""
     if is_done(exam):
         return
@@ -81,5 +81,5 @@ def evaluate(exam: Exam, evaluation: Evaluation) -> None:
         )
 
 
-def _prompt_file(exam: Exam) -> Path:
+def _prompt_file(exam: EvalRun) -> Path:
     return exam.out.with_name(f"{exam.out.name}-prompt.txt")

@@ -12,15 +12,15 @@ from dtbench.harness.store.run_folder import StoredRun
 from dtbench.training.recipe.recipe import Recipe
 from dtbench.training.rewards import Template, reward_settings
 from dtbench.training.stages.chain_marks import chain_marks, items_of
-from dtbench.training.stages.describe_task import SPEC, Described, sounds_told
-from dtbench.training.stages.evaluate import Exam, is_done
+from dtbench.training.stages.describe_task import SPEC, DescribeTask, sounds_told
+from dtbench.training.stages.evaluate import EvalRun, is_done
 from dtbench.training.stages.layout import BASE, Layout
 
 AS_TRAINED = "as-trained"
 """The name of the base under the prompt of the training."""
 
 
-class Line(NamedTuple):
+class OutcomeRow(NamedTuple):
     """One run in the table."""
 
     name: str
@@ -33,32 +33,32 @@ def base_prompts(recipe: Recipe) -> Mapping[str, str]:
     return {AS_TRAINED: recipe.prompt, **recipe.evaluation.base_prompts}
 
 
-def exams_of_base(recipe: Recipe, layout: Layout) -> list[Exam]:
+def exams_of_base(recipe: Recipe, layout: Layout) -> list[EvalRun]:
     """Everything that the base is asked."""
     others = [
-        Exam(recipe.model, layout.base_eval_of(name), layout.clips, prompt)
+        EvalRun(recipe.model, layout.base_eval_of(name), layout.clips, prompt)
         for name, prompt in base_prompts(recipe).items()
     ]
-    return [Exam(recipe.model, layout.base_eval, layout.clips), *others]
+    return [EvalRun(recipe.model, layout.base_eval, layout.clips), *others]
 
 
-def exams_of_describing(recipe: Recipe, layout: Layout) -> Mapping[str, Exam]:
+def exams_of_describing(recipe: Recipe, layout: Layout) -> Mapping[str, EvalRun]:
     """Descriptions by the base and by what the last stage made."""
     last = layout.stage(recipe.stage[-1].name)
     return {
-        BASE: Exam(recipe.model, layout.base_described, layout.clips, tasks=(SPEC,)),
-        recipe.stage[-1].name: Exam(str(last.model), last.described, layout.clips, tasks=(SPEC,)),
+        BASE: EvalRun(recipe.model, layout.base_described, layout.clips, tasks=(SPEC,)),
+        recipe.stage[-1].name: EvalRun(str(last.model), last.described, layout.clips, tasks=(SPEC,)),
     }
 
 
-def lines(recipe: Recipe, layout: Layout) -> list[Line]:
+def lines(recipe: Recipe, layout: Layout) -> list[OutcomeRow]:
     """The rows of the table, in order; of runs that are done."""
-    stages = [Line(stage.name, layout.stage(stage.name).eval, trained=True) for stage in recipe.stage]
-    base = [Line(BASE, layout.base_eval, trained=False)]
-    base += [Line(f"{BASE}, {name}", layout.base_eval_of(name), trained=False) for name in base_prompts(recipe)]
+    stages = [OutcomeRow(stage.name, layout.stage(stage.name).eval, trained=True) for stage in recipe.stage]
+    base = [OutcomeRow(BASE, layout.base_eval, trained=False)]
+    base += [OutcomeRow(f"{BASE}, {name}", layout.base_eval_of(name), trained=False) for name in base_prompts(recipe)]
     deaf = layout.stage(recipe.stage[-1].name).eval / "audio-shuffle"
-    last = [Line(f"{recipe.stage[-1].name}, shuffled clips", deaf, trained=False)]
-    return [one for one in [*base, *stages, *last] if is_done(Exam("", one.folder, layout.clips))]
+    last = [OutcomeRow(f"{recipe.stage[-1].name}, shuffled clips", deaf, trained=False)]
+    return [one for one in [*base, *stages, *last] if is_done(EvalRun("", one.folder, layout.clips))]
 
 
 def outcome(recipe: Recipe, layout: Layout) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def outcome(recipe: Recipe, layout: Layout) -> dict[str, Any]:
     }
 
 
-class Gain(NamedTuple):
+class StageGain(NamedTuple):
     """How a stage stands to the untrained model."""
 
     stage: str
@@ -86,11 +86,11 @@ class Gain(NamedTuple):
     """The same of each group, such as `boundary`."""
 
 
-def gains(table: Mapping[str, Any], task: str) -> list[Gain]:
+def gains(table: Mapping[str, Any], task: str) -> list[StageGain]:
     """Each stage against the base's direct answers, and against the base under its best prompt."""
     best = next((row["name"] for row in table["rows"] if row["task"] == task and row["best"]), None)
     return [
-        Gain(pair["to"], name, is_best, pair, {group["group"]: group for group in pair["groups"]})
+        StageGain(pair["to"], name, is_best, pair, {group["group"]: group for group in pair["groups"]})
         for pair in table["paired"]
         for name, is_best in ((BASE, False), (best, True))
         if pair["task"] == task and pair["from"] == name and not is_base(pair["to"])
@@ -102,7 +102,7 @@ def is_base(name: str) -> bool:
     return name.partition(",")[0] == BASE
 
 
-def _rows(told: Sequence[Line], task: str, template: Template) -> list[dict[str, Any]]:
+def _rows(told: Sequence[OutcomeRow], task: str, template: Template) -> list[dict[str, Any]]:
     """A row a run; the base under its best prompt is marked, the first of equals."""
     rows = [_row(line, task, template) for line in told]
     base = [row["strict"]["correct"] / max(1, row["strict"]["n"]) for row in rows if is_base(row["name"])]
@@ -111,7 +111,7 @@ def _rows(told: Sequence[Line], task: str, template: Template) -> list[dict[str,
     return rows
 
 
-def _row(line: Line, task: str, template: Template) -> dict[str, Any]:
+def _row(line: OutcomeRow, task: str, template: Template) -> dict[str, Any]:
     records = _answered(line.folder, task)
     right = [record["score"]["correct"] is True for record in records]
     groups: dict[str, list[bool]] = {}
@@ -142,7 +142,7 @@ def _descriptions(name: str, folder: Path) -> Iterator[dict[str, Any]]:
     """A row for each difficulty."""
     items = items_of("mini") or {}
     parts: dict[str, list[tuple[bool, float]]] = {}
-    for record in _answered(folder, Described.name):
+    for record in _answered(folder, DescribeTask.name):
         told = (record["score"]["correct"] is True, sounds_told(items[record["id"]], record["response"]["text"]))
         parts.setdefault(record["groups"]["difficulty"], []).append(told)
     for difficulty, marks in sorted(parts.items(), reverse=True):
@@ -151,7 +151,7 @@ def _descriptions(name: str, folder: Path) -> Iterator[dict[str, Any]]:
         yield {"name": name, "difficulty": difficulty, "run": str(folder), "exact": whole, "sounds": sounds}
 
 
-def _paired(told: Sequence[Line], task: str) -> list[dict[str, Any]]:
+def _paired(told: Sequence[OutcomeRow], task: str) -> list[dict[str, Any]]:
     """Each stage against everything before it."""
     found = []
     for place, after in enumerate(told):

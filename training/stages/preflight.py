@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 
-from dtbench.harness.core.errors import UserError, nearest
+from dtbench.harness.core.errors import UserError, did_you_mean
 from dtbench.tasks import registry as task_registry
 from dtbench.training.data.sources import split_of
-from dtbench.training.recipe.recipe import Recipe, Stage
+from dtbench.training.recipe.recipe import Recipe, StageRecipe
 from dtbench.training.rewards import RewardSettings, check, reward_settings
 from dtbench.training.rewards import packaged_model as packaged
 from dtbench.training.rewards.packaged_model import PACKAGE, parts
@@ -34,7 +34,7 @@ def check_rewards(recipe: Recipe) -> None:
         task_registry.task(settings.task)
     if _may_be_meant(NGRAMS, settings.embedding):
         raise UserError(
-            f"rewards: embedding = {settings.embedding!r}: unknown. {nearest(settings.embedding, [NGRAMS])}"
+            f"rewards: embedding = {settings.embedding!r}: unknown. {did_you_mean(settings.embedding, [NGRAMS])}"
         )
 
 
@@ -57,7 +57,7 @@ def check_place(recipe: Recipe, place: Path) -> None:
             )
 
 
-def check_rows(stages: Iterable[Stage], clips: Path) -> None:
+def check_rows(stages: Iterable[StageRecipe], clips: Path) -> None:
     """An error for a file of rows that is not there or cannot be trained on, and for a clip that is not there."""
     for stage in stages:
         for source in stage.data:

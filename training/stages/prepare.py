@@ -12,20 +12,20 @@ from dtbench.harness.core.errors import DataError
 from dtbench.harness.run.plan import from_template
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.training.data.check_overlap import FOUND, check_overlap
-from dtbench.training.data.rows import Row
+from dtbench.training.data.rows import TrainingRow
 from dtbench.training.data.sources import rows_of, split_of
 from dtbench.training.engines.inside.columns import ROW
-from dtbench.training.recipe.recipe import Recipe, Stage
+from dtbench.training.recipe.recipe import Recipe, StageRecipe
 from dtbench.training.rewards.plan import RewardPlan
 from dtbench.training.stages.layout import StageLayout
 
 
-def prepare(recipe: Recipe, stage: Stage, layout: StageLayout, clips: Path) -> list[str]:
+def prepare(recipe: Recipe, stage: StageRecipe, layout: StageLayout, clips: Path) -> list[str]:
     """Write what the engine and the rewards of a stage read; what there is to be told of it, in lines.
 
     A DataError where rows of a file overlap a benchmark whose data is here: the splits of mini share nothing with it.
     """
-    rows: dict[str, Row] = {}
+    rows: dict[str, TrainingRow] = {}
     for row in itertools.islice(rows_of_stage(stage.data, clips), stage.questions):
         if row.id in rows:
             raise DataError(
@@ -42,13 +42,13 @@ def prepare(recipe: Recipe, stage: Stage, layout: StageLayout, clips: Path) -> l
     return [f"{len(rows)} questions to learn from", *told]
 
 
-def question(row: Row, prompt: str) -> dict[str, object]:
+def question(row: TrainingRow, prompt: str) -> dict[str, object]:
     """A row as engines read it: the words of the prompt, the clip, and which row it is."""
     text = from_template(prompt.strip(), row.sample()).text  # to the letter what `dtbench run` asks after the stage
     return {"messages": [{"role": "user", "content": f"<audio>{text}"}], "audios": [str(row.audio)], ROW: row.id}
 
 
-def rows_of_stage(sources: Iterable[str], clips: Path) -> Iterator[Row]:
+def rows_of_stage(sources: Iterable[str], clips: Path) -> Iterator[TrainingRow]:
     """The rows of these sources, each with a clip that is there, by its whole path."""
     for source in sources:
         for row in rows_of(source, clips):

@@ -17,7 +17,7 @@ from dtbench.harness.core.errors import UserError
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.models.checkpoints.checkpoint import resolved
 from dtbench.training.recipe import recipe as recipes
-from dtbench.training.recipe.recipe import Recipe, Stage
+from dtbench.training.recipe.recipe import Recipe, StageRecipe
 from dtbench.training.stages import state
 from dtbench.training.stages.layout import BASE, Layout
 
@@ -55,7 +55,7 @@ def reuse(recipe: Recipe, layout: Layout, opened: state.State, other: Path) -> l
     return taken
 
 
-def _alike(before: Recipe, now: Recipe, held: state.State) -> Iterator[Stage]:
+def _alike(before: Recipe, now: Recipe, held: state.State) -> Iterator[StageRecipe]:
     """The first stages of both, as far as they are the same and done there."""
     names = [field.name for field in dataclasses.fields(Recipe) if field.name not in _NOT_OF_STAGES]
     if _differing(before, now, names):
@@ -71,12 +71,12 @@ def _differing(before: Recipe, now: Recipe, names: tuple[str, ...] | list[str]) 
     return sorted(state.differences(one, other))
 
 
-def _trained(recipe: Recipe, stage: Stage) -> Mapping[str, Any]:
+def _trained(recipe: Recipe, stage: StageRecipe) -> Mapping[str, Any]:
     """A stage with every figure of its training."""
     return _plain(dataclasses.replace(stage, training=dataclasses.asdict(recipe.training_of(stage))))
 
 
-def _plain(value: Recipe | Stage) -> Mapping[str, Any]:
+def _plain(value: Recipe | StageRecipe) -> Mapping[str, Any]:
     """As JSON holds it: what was stored has lists where there were tuples."""
     found: Mapping[str, Any] = json.loads(json.dumps(dataclasses.asdict(value)))
     return found

@@ -20,20 +20,20 @@ from dtbench.harness.store.atomic import replace_whole
 from dtbench.models.vllm.diagnose import tail
 from dtbench.training.engines import checkpoints
 from dtbench.training.engines import environment as engine_place
-from dtbench.training.engines.contract import Engine, Job, Metrics, engine
+from dtbench.training.engines.contract import Job, Metrics, TrainingEngine, engine
 from dtbench.training.engines.metrics import Follower
 from dtbench.training.engines.process import carried_out, filled
 from dtbench.training.engines.watch import objection
-from dtbench.training.recipe.recipe import Recipe, Stage
+from dtbench.training.recipe.recipe import Recipe, StageRecipe
 from dtbench.training.stages import state
-from dtbench.training.stages.evaluate import Exam, evaluate, is_done
+from dtbench.training.stages.evaluate import EvalRun, evaluate, is_done
 from dtbench.training.stages.layout import Layout, StageLayout
 from dtbench.training.stages.outcome import exams_of_base, exams_of_describing, outcome
 from dtbench.training.stages.prepare import prepare
 
 LOG = "logging.jsonl"
 Say = Callable[[str], None]
-Show = Callable[[Stage, Metrics], None]
+Show = Callable[[StageRecipe, Metrics], None]
 
 
 class GuardError(MachineryError):
@@ -41,7 +41,7 @@ class GuardError(MachineryError):
 
 
 @dataclass(slots=True)
-class Course:
+class TrainingRun:
     """One start of a training run."""
 
     recipe: Recipe
@@ -53,7 +53,7 @@ class Course:
     show: Show
 
     @property
-    def engine(self) -> Engine:
+    def engine(self) -> TrainingEngine:
         """What trains."""
         return engine(self.recipe.engine)
 
@@ -80,7 +80,7 @@ class Course:
         if not self.recipe.evaluation.deafened:
             return
         last = self.layout.stage(self.recipe.stage[-1].name)
-        exam = Exam(str(last.model), last.eval, self.layout.clips, self.recipe.prompt, "shuffle")
+        exam = EvalRun(str(last.model), last.eval, self.layout.clips, self.recipe.prompt, "shuffle")
         self.say(f"{self.recipe.stage[-1].name}: the same questions with the clips shuffled")
         evaluate(exam, self.recipe.evaluation)
 
@@ -93,7 +93,7 @@ class Course:
                 self.say(f"{name}: describing the clips into {exam.out}")
             evaluate(exam, self.recipe.evaluation)
 
-    def _pass(self, stage: Stage) -> None:
+    def _pass(self, stage: StageRecipe) -> None:
         """Take a stage through what it has not passed yet."""
         layout = self.layout.stage(stage.name)
         steps = (
@@ -107,11 +107,11 @@ class Course:
                 step(stage, layout)
                 self.state.set(stage.name, reached)
 
-    def _prepare(self, stage: Stage, layout: StageLayout) -> None:
+    def _prepare(self, stage: StageRecipe, layout: StageLayout) -> None:
         for line in prepare(self.recipe, stage, layout, self.layout.clips):
             self.say(f"{stage.name}: {line}")
 
-    def _train(self, stage: Stage, layout: StageLayout) -> None:
+    def _train(self, stage: StageRecipe, layout: StageLayout) -> None:
         for name in checkpoints.drop_torn(layout.engine):
             self.say(f"{stage.name}: {name} was not written whole, and is dropped")
         whole = checkpoints.whole(layout.engine)
@@ -127,7 +127,7 @@ class Course:
         self.say(f"{stage.name}: training; the engine's log is {layout.log}")
         self._watched(stage, layout, job, follower)
 
-    def _watched(self, stage: Stage, layout: StageLayout, job: Job, follower: Follower) -> None:
+    def _watched(self, stage: StageRecipe, layout: StageLayout, job: Job, follower: Follower) -> None:
         """Run the engine, and end it where a figure says so."""
         first = True
 
@@ -153,26 +153,26 @@ class Course:
             raise MachineryError(f"{what} Once that is mended, the same command goes on from the last checkpoint.")
         self.say(f"{what} Every step was done and is kept, so it goes on.")
 
-    def _export(self, stage: Stage, layout: StageLayout) -> None:
+    def _export(self, stage: StageRecipe, layout: StageLayout) -> None:
         whole = checkpoints.whole(layout.engine)
         if not whole:
             raise MachineryError(f"{stage.name}: the engine ended well and left no checkpoint in {layout.engine}.")
         checkpoints.export(whole[0], layout.model)
         _refuse_other_shape(model_of(self.recipe, stage, self.layout), layout.model)
 
-    def _evaluate(self, stage: Stage, layout: StageLayout) -> None:
+    def _evaluate(self, stage: StageRecipe, layout: StageLayout) -> None:
         self.say(f"{stage.name}: evaluating it into {layout.eval}")
-        exam = Exam(str(layout.model), layout.eval, self.layout.clips, self.recipe.prompt)
+        exam = EvalRun(str(layout.model), layout.eval, self.layout.clips, self.recipe.prompt)
         evaluate(exam, self.recipe.evaluation)
 
 
-def model_of(recipe: Recipe, stage: Stage, layout: Layout) -> str:
+def model_of(recipe: Recipe, stage: StageRecipe, layout: Layout) -> str:
     """What a stage begins with: the recipe's model, or what the stage before it made."""
     place = recipe.stage.index(stage)
     return str(layout.stage(recipe.stage[place - 1].name).model) if place else recipe.model
 
 
-def job_of(recipe: Recipe, stage: Stage, layout: Layout, resume: Path | None = None) -> Job:
+def job_of(recipe: Recipe, stage: StageRecipe, layout: Layout, resume: Path | None = None) -> Job:
     """A stage as the engine gets it."""
     own = layout.stage(stage.name)
     model = model_of(recipe, stage, layout)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from dtbench.harness.core.errors import UserError, described
+from dtbench.harness.core.errors import UserError, format_error
 from dtbench.harness.export.trackers import registry as tracker_registry
 from dtbench.harness.store.redact import masked_text
 from dtbench.harness.store.run_folder import StoredRun
@@ -40,7 +40,7 @@ def log_all(loggers: Sequence[Logger], summary: Mapping[str, Any], run: StoredRu
                 one.log(summary, run.info)
         except Exception as error:  # someone else's code
             told.append(
-                f"--log {one.name}: failed with {masked_text(described(error))}. The run is stored; the same command "
-                f"again asks nothing anew, and logs."
+                f"--log {one.name}: failed with {masked_text(format_error(error))}. The run is stored; the same "
+                "command again asks nothing anew, and logs."
             )
     return told

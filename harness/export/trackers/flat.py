@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from dtbench.harness.store.run_json import OWN_KEYS, leaves, without_shared_clips
+from dtbench.harness.store.run_json import OWN_KEYS, flatten, without_shared_clips
 
 _COUNTS = ("n", "unanswered", "failed", "dropped", "missing", "attempts")
 _MOST = 500
@@ -48,7 +48,7 @@ def parameters(settings: Mapping[str, Any]) -> dict[str, str]:
     last = settings["starts"][-1]
     asked["dtbench"] = last.get("dtbench")
     asked["git"] = last.get("git")
-    return {name: _text(value) for name, value in leaves(asked)}
+    return {name: _text(value) for name, value in flatten(asked)}
 
 
 def _text(value: Any) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from dtbench.harness.core.errors import MachineryError, UserError
-from dtbench.harness.core.lookup import Shelf, found
+from dtbench.harness.core.lookup import NameTable, look_up
 
 LOGGERS = {
     "wandb": "dtbench.harness.export.trackers.to_wandb:log",
@@ -16,7 +16,7 @@ LOGGERS = {
 """Each by the name of the package that it needs."""
 
 
-_LOGGERS = Shelf("logger", LOGGERS, "dtbench.loggers", MachineryError)
+_LOGGERS = NameTable("logger", LOGGERS, "dtbench.loggers", MachineryError)
 
 
 def logger(name: str) -> Callable[[Mapping[str, Any], Mapping[str, Any]], object]:
@@ -25,7 +25,7 @@ def logger(name: str) -> Callable[[Mapping[str, Any], Mapping[str, Any]], object
 
     if name in LOGGERS and find_spec(name) is None:
         raise UserError(f"--log {name}: the package {name} is not installed here: pip install {name}.")
-    chosen, target = found(_LOGGERS, name)
+    chosen, target = look_up(_LOGGERS, name)
     if not callable(chosen):
         raise MachineryError(f"logger {target} is {type(chosen).__name__}, not a function of (summary, settings).")
     return chosen

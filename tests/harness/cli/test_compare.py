@@ -14,7 +14,7 @@ from made_up_run import write_run
 from small_data import mmar_items, mmsu_parquet, write_json
 
 from dtbench.harness.core.schema import Sample
-from dtbench.harness.run.plan import Form
+from dtbench.harness.run.plan import PromptForm
 
 Says = Callable[[Sample, int], str | None]
 QUESTIONS = 400
@@ -39,7 +39,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def made(data: Path, tmp_path: Path) -> Callable[..., Path]:
     def make(name: str, says: Says, **form: Any) -> Path:
-        write_run(tmp_path / name, {"mmar": data}, says, form=Form(**form))
+        write_run(tmp_path / name, {"mmar": data}, says, form=PromptForm(**form))
         return tmp_path / name
 
     return make

@@ -16,7 +16,7 @@ from made_up_run import write_run
 from small_data import mmar_v1_archive, mmar_v2_folder, mmau_json_folder, mmau_test_json, mmsu_parquet
 
 from dtbench.harness.core.schema import Sample
-from dtbench.harness.run.plan import Form
+from dtbench.harness.run.plan import PromptForm
 
 
 @pytest.fixture
@@ -151,7 +151,7 @@ def test_one_of_several_answers_is_chosen_and_told(tmp_path: Path, data: dict[st
 
 
 def test_answers_to_rotated_options_are_the_options_that_were_meant(tmp_path: Path, data: dict[str, Path]) -> None:
-    write_run(tmp_path / "run", {"mmar": data["mmar"]}, lambda sample, repeat: "(A)", form=Form(permute=1))
+    write_run(tmp_path / "run", {"mmar": data["mmar"]}, lambda sample, repeat: "(A)", form=PromptForm(permute=1))
     file, _ = exported(tmp_path / "run", "mmar")
     assert all(record["answer_prediction"] == record["choices"][1] for record in lines(file.read_text()))
 

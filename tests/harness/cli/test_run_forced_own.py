@@ -13,7 +13,7 @@ from runs import mmar_data, records
 COUNT = 6
 OWN = """
 import math
-from dtbench.harness.core.schema import Odds, Response
+from dtbench.harness.core.schema import OptionLogprobs, Response
 
 class {name}:
     listens, rate, limit_seconds, forces = False, 16000, None, {forces}
@@ -21,7 +21,7 @@ class {name}:
     async def generate(self, prompt):
         assert len(prompt.letters) == len(prompt.choices)
         rest = math.log(0.2 / (len(prompt.letters) - 1))
-        return Response(prompt.letters[-1], odds=Odds((*(rest for _ in prompt.letters[1:]), math.log(0.8))))
+        return Response(prompt.letters[-1], odds=OptionLogprobs((*(rest for _ in prompt.letters[1:]), math.log(0.8))))
 
     def describe(self):
         return {{"name": "own"}}

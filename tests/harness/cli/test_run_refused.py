@@ -143,7 +143,7 @@ def test_ids_that_leave_nothing_to_ask_of_a_task_are_refused(here: Path) -> None
         ("return [Sample(1, 'Who?', ('a', 'b'), 'a', Path('x'))]", "birds: the id 1 is no text; give every sample one"),
         (
             "return [{}['questions']]",
-            "birds: reading its questions failed with KeyError: 'questions' (birds.py, line 8).",
+            "birds: reading its questions failed with KeyError: 'questions' (birds.py, line 7).",
         ),
     ],
     ids=["empty", "twice", "number", "broken"],

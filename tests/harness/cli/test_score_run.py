@@ -11,7 +11,7 @@ from made_up_run import write_run
 from small_data import mmar_v2_folder, mmau_json_folder, mmsu_parquet
 
 from dtbench.harness.core.schema import Sample
-from dtbench.harness.run.plan import Form
+from dtbench.harness.run.plan import PromptForm
 from dtbench.harness.store.run_folder import RunFolder, StoredRun
 
 
@@ -160,7 +160,7 @@ def test_another_script_needs_the_data(run: Path, data: dict[str, Path]) -> None
 
 
 def test_answers_to_rotated_options_are_read_in_the_order_that_was_shown(tmp_path: Path, data: dict[str, Path]) -> None:
-    write_run(tmp_path / "run", {"mmau-mini": data["mmau-mini"]}, lambda sample, _: "(B)", form=Form(permute=1))
+    write_run(tmp_path / "run", {"mmau-mini": data["mmau-mini"]}, lambda sample, _: "(B)", form=PromptForm(permute=1))
     items = json.loads((data["mmau-mini"] / "mmau-test-mini.json").read_text())
     rows = tmp_path / "rows.jsonl"
     assert call("score", tmp_path / "run", "--rows", rows, "--json").code == 0

@@ -8,9 +8,9 @@ import numpy
 import pytest
 from sounds import encoded, sine
 
-from dtbench.harness.audio.hear import hear
+from dtbench.harness.audio.prepare import prepare_audio
 from dtbench.harness.core.errors import UserError
-from dtbench.harness.lm_eval.clips import RATE, HeldClip, Sound, clip_of, without_mark
+from dtbench.harness.lm_eval.clips import RATE, HeldClip, LmEvalAudio, clip_of, without_mark
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ class Counting:
 
 def test_a_sound_is_decoded_only_when_its_samples_are_asked_for_and_what_is_written_of_it_is_plain(tone: bytes) -> None:
     clip = Counting(tone)
-    sound = Sound(clip, question="q7")
+    sound = LmEvalAudio(clip, question="q7")
     assert json.loads(json.dumps(sound)) == {"question": "q7", "sampling_rate": RATE}
     assert str(sound) == str({"question": "q7", "sampling_rate": RATE})
     assert clip.read_times == 0
@@ -44,15 +44,15 @@ def test_a_sound_is_decoded_only_when_its_samples_are_asked_for_and_what_is_writ
 
 
 def test_a_sound_of_ours_is_heard_bit_for_bit_after_its_way_through_lm_eval(tone: bytes) -> None:
-    heard = hear(HeldClip("c", tone), RATE, None)
-    found = clip_of([Sound(HeldClip("c", tone))], "task, question 1")
-    assert hear(found, RATE, None).wav == heard.wav
+    heard = prepare_audio(HeldClip("c", tone), RATE, None)
+    found = clip_of([LmEvalAudio(HeldClip("c", tone))], "task, question 1")
+    assert prepare_audio(found, RATE, None).wav == heard.wav
 
 
 def test_samples_that_were_decoded_elsewhere_are_heard_as_they_are(tone: bytes) -> None:
-    heard = hear(HeldClip("c", tone), RATE, None)
+    heard = prepare_audio(HeldClip("c", tone), RATE, None)
     again = clip_of([{"array": heard.samples, "sampling_rate": RATE}], "task, question 1")
-    assert hear(again, RATE, None).wav == heard.wav
+    assert prepare_audio(again, RATE, None).wav == heard.wav
 
 
 class Decoder:
@@ -67,8 +67,8 @@ def test_every_form_in_which_tasks_hold_audio_is_a_clip(tone: bytes, tmp_path: P
     file.write_bytes(tone)
     forms: list[Any] = [file, str(file), tone, {"bytes": tone, "path": None}, {"bytes": None, "path": str(file)}]
     for form in forms:
-        assert hear(clip_of(form, "x"), RATE, None).seconds == 0.5
-    assert hear(clip_of(Decoder(), "x"), RATE, None).rate == 8000
+        assert prepare_audio(clip_of(form, "x"), RATE, None).seconds == 0.5
+    assert prepare_audio(clip_of(Decoder(), "x"), RATE, None).rate == 8000
 
 
 @pytest.mark.parametrize(

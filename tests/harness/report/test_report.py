@@ -16,7 +16,7 @@ from made_up_run import write_run
 from reported import audible, chained, first, samples, two_runs
 
 from dtbench.harness.report.rows import pieces
-from dtbench.harness.run.plan import Form
+from dtbench.harness.run.plan import PromptForm
 
 
 @pytest.fixture
@@ -146,9 +146,9 @@ def test_what_lies_in_the_folder_of_a_run_is_shown_with_it(tmp_path: Path) -> No
     plain = tmp_path / "run"
     write_run(plain, {"mmar": tmp_path / "data"}, lambda sample, _: chain_of(sample, 3))
     silent = lambda sample, _: sample.choices[len(sample.id) % 2]  # noqa: E731
-    write_run(plain / "audio-silence", {"mmar": tmp_path / "data"}, silent, form=Form(audio="silence"))
+    write_run(plain / "audio-silence", {"mmar": tmp_path / "data"}, silent, form=PromptForm(audio="silence"))
     for turns in (1, 2):
-        write_run(plain / f"permute-{turns}", {"mmar": tmp_path / "data"}, silent, form=Form(permute=turns))
+        write_run(plain / f"permute-{turns}", {"mmar": tmp_path / "data"}, silent, form=PromptForm(permute=turns))
     with chatting(choose=honest) as chat:
         assert call("judge", plain, "--model", "tiny", "--base-url", chat.url).code == 0
     assert call("report", plain).code == 0

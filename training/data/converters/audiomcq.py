@@ -13,16 +13,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from dtbench.harness.core.records import Record, read_json
+from dtbench.harness.core.records import MetadataRecord, read_json
 from dtbench.training.data.converters.conversion import Clips, Skipped, the_files
-from dtbench.training.data.rows import Row
+from dtbench.training.data.rows import TrainingRow
 
 CHAINS = ("gemini_cot", "unstructured_cot", "structured_cot")
 """Fields that may hold a chain, the first that does is taken."""
 PATTERNS = ("data.jsonl", "datasets/**/*.jsonl", "datasets/**/*.json", "*.jsonl")
 
 
-def rows(folder: Path) -> Iterator[Row | Skipped]:
+def rows(folder: Path) -> Iterator[TrainingRow | Skipped]:
     """Every question whose clip is there."""
     clips = Clips(folder)
     for file in the_files(folder, PATTERNS, "AudioMCQ"):
@@ -30,7 +30,7 @@ def rows(folder: Path) -> Iterator[Row | Skipped]:
             yield _row(record, folder, clips)
 
 
-def _row(record: Record, folder: Path, clips: Clips) -> Row | Skipped:
+def _row(record: MetadataRecord, folder: Path, clips: Clips) -> TrainingRow | Skipped:
     path = Path(record.text("audio_path"))
     clip = folder / path if not path.is_absolute() and (folder / path).is_file() else clips.find(path.stem)
     if clip is None:
@@ -45,7 +45,7 @@ def _row(record: Record, folder: Path, clips: Clips) -> Row | Skipped:
     chain = next((text for name in CHAINS if isinstance(text := record.item.get(name), str) and text.strip()), "")
     contribution = record.item.get("audio-contribution")
     groups = {"dataset": source} | ({"contribution": str(contribution)} if contribution else {})
-    return Row(
+    return TrainingRow(
         id=f"audiomcq-{source}-{record.get('id')}",
         audio=clip,
         question=record.text("question").strip(),

@@ -15,12 +15,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from dtbench.harness.core.records import Record, read_json
+from dtbench.harness.core.records import MetadataRecord, read_json
 from dtbench.training.data.converters.conversion import Clips, Skipped, heard_not_seen, the_files
-from dtbench.training.data.rows import Row
+from dtbench.training.data.rows import TrainingRow
 
 
-def rows(folder: Path) -> Iterator[Row | Skipped]:
+def rows(folder: Path) -> Iterator[TrainingRow | Skipped]:
     """The training questions; those for validation lie in a file of their own, which is not read."""
     clips = Clips(folder)
     for file in the_files(folder, ("train_qa.json", "train_qa*.jsonl", "*/train_qa.json"), "AVQA"):
@@ -28,7 +28,7 @@ def rows(folder: Path) -> Iterator[Row | Skipped]:
             yield _row(record, clips)
 
 
-def _row(record: Record, clips: Clips) -> Row | Skipped:
+def _row(record: MetadataRecord, clips: Clips) -> TrainingRow | Skipped:
     name = record.text("video_name")
     start = name.rpartition("_")[2]
     short = f"{name.rpartition('_')[0]}_{int(start)}" if start.isdecimal() else name
@@ -43,7 +43,7 @@ def _row(record: Record, clips: Clips) -> Row | Skipped:
     if len(set(choices)) < len(choices):
         return Skipped("two of its choices are the same")
     groups = {name: str(record.item[key]) for name, key in _GROUPS.items() if record.item.get(key)}
-    return Row(
+    return TrainingRow(
         id=f"avqa-{record.get('id')}",
         audio=clip,
         question=heard_not_seen(record.text("question_text")),

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from dtbench.harness.core.errors import DataError, UserError, nearest
-from dtbench.training.data.rows import Row
+from dtbench.harness.core.errors import DataError, UserError, did_you_mean
+from dtbench.training.data.rows import TrainingRow
 
 ENDINGS = frozenset((".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".mp4", ".webm"))
 CONVERTERS = {
@@ -32,7 +32,7 @@ class Skipped(NamedTuple):
 class Converted:
     """The rows of a data set, and what is not among them."""
 
-    rows: list[Row] = field(default_factory=list)
+    rows: list[TrainingRow] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -60,11 +60,11 @@ def convert(name: str, folder: Path) -> Converted:
     import importlib
 
     if name not in CONVERTERS:
-        raise UserError(f"{name}: no converter is known. {nearest(name, CONVERTERS)}")
+        raise UserError(f"{name}: no converter is known. {did_you_mean(name, CONVERTERS)}")
     if not folder.is_dir():
         raise UserError(f"{folder}: there is no such folder.")
     module, _, attribute = CONVERTERS[name].partition(":")
-    found: Callable[[Path], Iterator[Row | Skipped]] = getattr(importlib.import_module(module), attribute)
+    found: Callable[[Path], Iterator[TrainingRow | Skipped]] = getattr(importlib.import_module(module), attribute)
     converted = Converted()
     ids: set[str] = set()
     for row in found(folder):

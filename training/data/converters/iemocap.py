@@ -16,7 +16,7 @@ from pathlib import Path
 
 from dtbench.harness.core.errors import DataError
 from dtbench.training.data.converters.conversion import Skipped, the_files, with_others
-from dtbench.training.data.rows import Row
+from dtbench.training.data.rows import TrainingRow
 
 QUESTION = "Which emotion does the speaker express?"
 EMOTIONS = {
@@ -34,7 +34,7 @@ ALIKE = ({"happiness", "excitement"}, {"anger", "frustration"}, {"anger", "disgu
 _LINE = re.compile(r"\[\s*[\d.]+\s*-\s*[\d.]+\s*\]\s+(?P<name>Ses\w+)\s+(?P<label>[a-z]{3})\b")
 
 
-def rows(folder: Path) -> Iterator[Row | Skipped]:
+def rows(folder: Path) -> Iterator[TrainingRow | Skipped]:
     """A question for each utterance on whose emotion its listeners agreed."""
     for file in the_files(folder, ("Session*/dialog/EmoEvaluation/Ses*.txt",), "IEMOCAP"):
         session = file.parents[2]
@@ -46,7 +46,7 @@ def rows(folder: Path) -> Iterator[Row | Skipped]:
             yield _row(session, found["name"], found["label"])
 
 
-def _row(session: Path, name: str, label: str) -> Row | Skipped:
+def _row(session: Path, name: str, label: str) -> TrainingRow | Skipped:
     if label not in EMOTIONS:  # xxx: no majority, oth: an emotion without a name
         return Skipped("its listeners agreed on no emotion" if label == "xxx" else "its emotion has no name")
     clip = session / "sentences" / "wav" / name.rpartition("_")[0] / f"{name}.wav"
@@ -54,7 +54,7 @@ def _row(session: Path, name: str, label: str) -> Row | Skipped:
         return Skipped("its clip is not there")
     emotion = EMOTIONS[label]
     near = {other for pair in ALIKE if emotion in pair for other in pair}
-    return Row(
+    return TrainingRow(
         id=f"iemocap-{name}",
         audio=clip,
         question=QUESTION,

@@ -20,16 +20,16 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from dtbench.harness.core.records import Record, read_json
+from dtbench.harness.core.records import MetadataRecord, read_json
 from dtbench.training.data.converters.conversion import Clips, Skipped, heard_not_seen, shuffled, the_files, with_others
-from dtbench.training.data.rows import Row
+from dtbench.training.data.rows import TrainingRow
 
 NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "more than ten")
 _MARK = re.compile(r"<[^<>]+>")
 Answers = Mapping[str, set[str]]
 
 
-def rows(folder: Path) -> Iterator[Row | Skipped]:
+def rows(folder: Path) -> Iterator[TrainingRow | Skipped]:
     """The training questions that are about what is heard."""
     clips = Clips(folder)
     (file, *_) = the_files(folder, ("avqa-train.json", "**/avqa-train.json"), "MUSIC-AVQA")
@@ -41,7 +41,7 @@ def rows(folder: Path) -> Iterator[Row | Skipped]:
         yield _row(record, clips, answers)
 
 
-def _row(record: Record, clips: Clips, answers: Answers) -> Row | Skipped:
+def _row(record: MetadataRecord, clips: Clips, answers: Answers) -> TrainingRow | Skipped:
     kinds = _list(record, "type")
     if not kinds or kinds[0] != "Audio":
         return Skipped("it asks for what is seen")
@@ -60,7 +60,7 @@ def _row(record: Record, clips: Clips, answers: Answers) -> Row | Skipped:
     choices = _choices(answer, answers[template], id_)
     if len(choices) < 2:
         return Skipped("there is no other answer to offer")
-    return Row(
+    return TrainingRow(
         id=id_,
         audio=clip,
         question=heard_not_seen(question),
@@ -81,7 +81,7 @@ def _choices(answer: str, others: set[str], seed: str) -> tuple[str, ...]:
     return with_others(answer, others, seed)
 
 
-def _list(record: Record, key: str) -> Sequence[str]:
+def _list(record: MetadataRecord, key: str) -> Sequence[str]:
     """A list that the file holds as text, in JSON or as Python writes it."""
     value = record.get(key)
     if isinstance(value, str):

@@ -14,23 +14,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from dtbench.harness.core.records import Record, read_json
+from dtbench.harness.core.records import MetadataRecord, read_json
 from dtbench.training.data.converters.conversion import Skipped, the_files
-from dtbench.training.data.rows import Row
+from dtbench.training.data.rows import TrainingRow
 
 FEATURES = ("prompt_bpm", "prompt_key", "prompt_ch", "prompt_bt", "prompt_aug")
 """Sentences about what was measured of the clip; a caption may hold some of them already."""
 CLIPS = ("datashare", ".")
 
 
-def rows(folder: Path) -> Iterator[Row | Skipped]:
+def rows(folder: Path) -> Iterator[TrainingRow | Skipped]:
     """A draft for each clip; of the test sets, none."""
     for file in the_files(folder, ("MusicBench_train.json", "*/MusicBench_train.json"), "MusicBench"):
         for record in read_json(file):
             yield _row(record, file.parent)
 
 
-def _row(record: Record, folder: Path) -> Row | Skipped:
+def _row(record: MetadataRecord, folder: Path) -> TrainingRow | Skipped:
     location = record.text("location")
     if ".." in Path(location).parts or Path(location).is_absolute():
         raise record.wrong(f"'location' must be a path within the data set, found {location!r}")
@@ -43,7 +43,7 @@ def _row(record: Record, folder: Path) -> Row | Skipped:
     more = [text.strip() for name in FEATURES if isinstance(text := record.item.get(name), str) and text.strip()]
     whole = " ".join((caption, *(text for text in more if text not in caption)))
     part, _, name = location.removesuffix(clip.suffix).rpartition("/")
-    return Row(
+    return TrainingRow(
         id=f"musicbench-{part.replace('/', '-') or 'data'}-{name}",
         audio=clip,
         question="",

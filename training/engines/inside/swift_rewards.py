@@ -17,7 +17,7 @@ from dtbench.training.rewards.plan import RewardPlan
 
 
 @dataclass(slots=True)
-class Scorer:
+class RewardColumns:
     """All rewards of a stage; a batch is scored once, whichever reward asks first."""
 
     plan: RewardPlan
@@ -48,12 +48,12 @@ def register() -> None:
     from swift.rewards import ORM, orms
 
     plan = RewardPlan.read(Path(os.environ["DTBENCH_REWARDS"]))
-    scorer = Scorer(plan, reward_settings(plan.settings))
+    scorer = RewardColumns(plan, reward_settings(plan.settings))
     for name in scorer.plan.names:
         orms[name] = type(name, (ORM,), {"__call__": _called(scorer, name)})
 
 
-def _called(scorer: Scorer, name: str) -> Callable[..., list[float]]:
+def _called(scorer: RewardColumns, name: str) -> Callable[..., list[float]]:
     def call(self: Any, completions: Sequence[str], **columns: Any) -> list[float]:
         return scorer.values(name, columns[ROW], completions)
 

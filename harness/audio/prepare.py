@@ -1,0 +1,220 @@
+"""Clips as they are published, by content and never by file name, and as a model hears them.
+
+What a model hears is mono PCM16 at its own rate: the channels' mean, resampled by soxr. A clip that is not sound from
+end to end is never taken for one that is. Where a clip is longer than the model takes, one of LONG_CLIP_RULES decides.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, BinaryIO, NamedTuple
+
+from dtbench.harness.core.errors import DataError, UserError, did_you_mean
+from dtbench.harness.core.samples import clip_name
+from dtbench.harness.core.schema import Clip
+
+if TYPE_CHECKING:
+    from dtbench.harness.audio.decode import Decoded
+    from dtbench.harness.audio.sound import PCM, DecodedSound, Mono
+
+WHOLE, CUT, WINDOWS, REFUSE = "whole", "cut", "windows", "refuse"
+WINDOW_COUNT = 3
+LONG_CLIP_RULES: Mapping[str, str] = {
+    CUT: "its beginning is heard, up to the model's limit",
+    WINDOWS: f"{WINDOW_COUNT} evenly spaced parts are heard, its beginning and its end among them, the limit in all",
+    REFUSE: "it is not heard, and its question fails",
+}
+"""What becomes of a clip over a model's limit. One within it is heard WHOLE, whatever the rule."""
+
+MOST_FRAMES = 1 << 28
+"""What is held in memory of one clip: 1 GB while it is resampled, 1.5 hours at 48 kHz."""
+_HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
+_NOISE_SHIFT = 3
+"""Noise is full-scale white noise, halved three times: -23 dB RMS, about as loud as speech."""
+
+
+class MissingClip(DataError):
+    """A clip is not where the data set says."""
+
+
+class ClipFacts(NamedTuple):
+    """What a clip is, known from decoding all of it."""
+
+    seconds: float
+    rate: int
+    channels: int
+    format: str
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedAudio:
+    """A clip as a model hears it, and what was done to it."""
+
+    wav: bytes
+    """Mono PCM16 WAV at the model's rate."""
+    seconds: float
+    """The length of the clip as published."""
+    rate: int
+    """The sampling rate of the clip as published."""
+    channels: int
+    """The channels of the clip as published."""
+    rule: str
+    """WHOLE, or the rule by which a clip over the limit was shortened."""
+
+    @property
+    def samples(self) -> Mono:
+        """The sound of `wav` as float32 from -1 to 1: what runs in this process hears what an endpoint would."""
+        return samples_of(self.wav)
+
+
+def samples_of(wav: bytes) -> Mono:
+    """The sound of a WAV file of ours as float32 from -1 to 1."""
+    import numpy
+
+    from dtbench.harness.audio.decode import as_floats
+
+    return as_floats(numpy.frombuffer(wav, "<i2", offset=_HEADER.size))
+
+
+def prepare_audio(audio: Path | Clip, rate: int, limit: float | None, rule: str = CUT) -> PreparedAudio:
+    """A clip for a model that takes `rate` Hz and at most `limit` seconds; DataError where it cannot be heard."""
+    if rule not in LONG_CLIP_RULES:
+        raise UserError(f"{rule!r} is no rule for clips over the limit. {did_you_mean(rule, LONG_CLIP_RULES)}")
+    if limit is not None and not limit > 0:
+        raise UserError(f"a limit of {limit} s leaves nothing to hear: it must be above 0, or none.")
+    name = clip_name(audio)
+    clip, applied = _within(audio, name, limit, rule)
+    sound = clip.sound
+    pcm = _pcm16(clip.mono, sound.rate, rate)
+    if limit is not None:
+        pcm = pcm[: max(1, int(limit * rate))]
+    if not len(pcm):
+        raise DataError(f"{name}: the clip holds no sound at {rate} Hz ({clip.frames} frames at {sound.rate} Hz).")
+    return PreparedAudio(_wav(pcm, rate), clip.frames / sound.rate, sound.rate, sound.channels, applied)
+
+
+def _within(audio: Path | Clip, name: str, limit: float | None, rule: str) -> tuple[Decoded, str]:
+    """What of a clip is within the limit, and the rule that had to be applied for it."""
+    clip = _decode(audio, name, lambda sound: [range(_most(sound.rate, limit))])
+    rate = clip.sound.rate
+    most = _most(rate, limit)
+    if clip.frames <= most:
+        return clip, WHOLE
+    length = f"{name}: the clip is {clip.frames / rate:.2f} s long"
+    if most == MOST_FRAMES:
+        raise DataError(f"{length}, more than is held in memory: cut it, or give the model a limit of fewer seconds.")
+    if rule == REFUSE:
+        raise DataError(f"{length}, over the model's limit of {limit:g} s, and the rule is {REFUSE!r}.")
+    if rule == WINDOWS:
+        return _decode(audio, name, lambda _: _windows(clip.frames, most)), WINDOWS
+    return clip, CUT
+
+
+def _most(rate: int, limit: float | None) -> int:
+    """How many frames of a clip may be heard."""
+    return MOST_FRAMES if limit is None else min(MOST_FRAMES, max(1, int(limit * rate)))
+
+
+def _windows(frames: int, most: int) -> list[range]:
+    """Evenly spaced windows, the first at the beginning and the last at the end, that together hold `most` frames."""
+    lengths = [most // WINDOW_COUNT] * (WINDOW_COUNT - 1)
+    lengths.append(most - sum(lengths))
+    gap = (frames - most) / (WINDOW_COUNT - 1)
+    starts = [sum(lengths[:place]) + round(gap * place) for place in range(WINDOW_COUNT)]
+    return [range(start, start + length) for start, length in zip(starts, lengths, strict=True)]
+
+
+def _pcm16(mono: Mono | PCM, rate: int, wanted: int) -> PCM:
+    """The sound at the wanted rate as 16-bit numbers; what was 16-bit at that rate already comes out as it was."""
+    import numpy
+
+    from dtbench.harness.audio.decode import as_floats
+
+    if rate == wanted and mono.dtype == numpy.int16:
+        return mono.astype("<i2", copy=False)
+    wave = as_floats(mono)
+    if rate != wanted:
+        import soxr
+
+        wave = soxr.resample(wave, rate, wanted, quality="HQ")
+    wave *= numpy.float32(32768)  # ours alone, as are the next: no copies
+    numpy.rint(wave, out=wave)
+    numpy.clip(wave, -32768, 32767, out=wave)
+    return wave.astype("<i2")
+
+
+def _wav(pcm: PCM, rate: int) -> bytes:
+    """A mono WAV file."""
+    size = 2 * len(pcm)
+    header = _HEADER.pack(b"RIFF", 36 + size, b"WAVE", b"fmt ", 16, 1, 1, rate, 2 * rate, 2, 16, b"data", size)
+    return b"".join((header, pcm.data))
+
+
+def silence(heard: PreparedAudio) -> PreparedAudio:
+    """Silence in place of what was heard, of the same length: what a model says of it, it has not heard."""
+    return replace(heard, wav=heard.wav[: _HEADER.size] + bytes(len(heard.wav) - _HEADER.size))
+
+
+def noise(heard: PreparedAudio, seed: int) -> PreparedAudio:
+    """White noise in place of what was heard, of the same length; equal for equal seeds."""
+    import random
+
+    import numpy
+
+    # Not numpy's generators: their streams may change from release to release.
+    drawn = random.Random(seed).randbytes(len(heard.wav) - _HEADER.size)
+    pcm = numpy.frombuffer(drawn, "<i2") >> _NOISE_SHIFT
+    return replace(heard, wav=heard.wav[: _HEADER.size] + pcm.tobytes())
+
+
+def clip_bytes(audio: Path | Clip) -> bytes:
+    """The encoded bytes of a clip, wherever it lies."""
+    if not isinstance(audio, Path):
+        return audio.read()
+    with _file(audio) as file:
+        return file.read()
+
+
+def decode_all(data: bytes, name: str) -> ClipFacts:
+    """Decode a clip to its end and say what it is; what is not sound from end to end is a DataError."""
+    clip = _decode(data, name, lambda _: [])
+    sound = clip.sound
+    return ClipFacts(clip.frames / sound.rate, sound.rate, sound.channels, sound.format)
+
+
+def _decode(audio: Path | Clip | bytes, name: str, spans: Callable[[DecodedSound], Sequence[range]]) -> Decoded:
+    """Decode a clip to its end and keep the spans of it."""
+    from dtbench.harness.audio.decode import decode
+
+    if isinstance(audio, Path):
+        with _file(audio) as file:
+            return decode(file.fileno(), name, spans)
+    with _in_memory() as file:
+        file.write(audio if isinstance(audio, bytes) else audio.read())
+        file.seek(0)
+        return decode(file.fileno(), name, spans)
+
+
+def _in_memory() -> IO[bytes]:
+    """A file without a name; on a disk only where the system has none in memory."""
+    if sys.platform == "linux":
+        return os.fdopen(os.memfd_create("clip"), "w+b", buffering=0)
+    return tempfile.TemporaryFile(buffering=0)
+
+
+@contextmanager
+def _file(path: Path) -> Iterator[BinaryIO]:
+    try:
+        with path.open("rb") as file:
+            yield file
+    except FileNotFoundError:
+        raise MissingClip(f"{path}: the clip is missing.") from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: the clip cannot be read ({error}).") from None

@@ -1,0 +1,170 @@
+"""Paired inference held to what it promises: by counting all tables, by hand, and by drawing runs."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+from collections.abc import Callable
+from statistics import NormalDist
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dtbench.harness.compare.gate import Verdict
+from dtbench.harness.stats.paired import (
+    PairedShares,
+    bounds,
+    holm,
+    mcnemar,
+    needed,
+    power_of_passing,
+    surely_worse,
+    tango,
+    visible,
+)
+
+
+@pytest.mark.parametrize(("gain", "loss"), [(0.1, 0.1), (0.02, 0.12), (0.3, 0.05), (0.0, 0.1), (0.01, 0.01)])
+@pytest.mark.parametrize(("n", "slack"), [(25, 0.03), (60, 0.025), (200, 0.02)])
+def test_each_limit_is_passed_as_seldom_as_it_says(n: int, slack: float, gain: float, loss: float) -> None:
+    tail, truth = 0.05, gain - loss
+    below = above = 0.0
+    for gained, lost in itertools.product(range(n + 1), repeat=2):
+        if gained + lost <= n:
+            ways = math.comb(n, gained) * math.comb(n - gained, lost)
+            chance = ways * gain**gained * loss**lost * (1 - gain - loss) ** (n - gained - lost)
+            if chance > 1e-8:
+                found = tango(gained, lost, n, tail)
+                below += chance * (truth < found.low)
+                above += chance * (truth > found.high)
+    assert below <= tail + slack
+    assert above <= tail + slack
+
+
+def test_a_loss_is_sure_as_seldom_as_it_says_where_there_is_none() -> None:
+    for n, each in ((20, 0.2), (60, 0.05), (200, 0.1)):
+        sure = 0.0
+        for gained, lost in itertools.product(range(n + 1), repeat=2):
+            if gained + lost <= n:
+                ways = math.comb(n, gained) * math.comb(n - gained, lost)
+                chance = ways * each ** (gained + lost) * (1 - 2 * each) ** (n - gained - lost)
+                if chance > 1e-9:
+                    pairs = [PairedShares(0, 1, f"g{k}") for k in range(gained)] + [
+                        PairedShares(1, 0, f"l{k}") for k in range(lost)
+                    ]
+                    sure += chance * surely_worse(pairs, 0.05)
+        assert sure <= 0.05
+
+
+@given(st.integers(0, 60), st.integers(0, 60), st.integers(1, 200))
+def test_the_interval_holds_the_difference_and_turns_round(gained: int, lost: int, rest: int) -> None:
+    n = gained + lost + rest
+    found, turned = tango(gained, lost, n, 0.025), tango(lost, gained, n, 0.025)
+    assert -1 <= found.low <= found.difference <= found.high <= 1
+    assert turned == pytest.approx((-found.difference, -found.high, -found.low), abs=1e-9)
+
+
+def test_two_runs_that_never_differ_are_not_certain_to_be_equal() -> None:
+    found = tango(0, 0, 100, 0.025)
+    assert found.difference == 0
+    assert -0.05 < found.low < 0 < found.high < 0.05
+    assert tango(0, 0, 1000, 0.025).low > found.low
+
+
+def test_mcnemar_is_the_binomial_of_the_changed_ones() -> None:
+    assert mcnemar(0, 0) == 1
+    assert mcnemar(5, 0) == pytest.approx(2 / 32)
+    assert mcnemar(8, 2) == pytest.approx(2 * (1 + 10 + 45) / 1024)
+    assert mcnemar(3, 3) == 1
+    assert mcnemar(1200, 1000) == pytest.approx(mcnemar(1000, 1200))
+
+
+def test_many_looks_cost_what_holm_says() -> None:
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+def clips(rng: random.Random, count: int, size: int, gap: float) -> list[PairedShares]:
+    """Questions in clusters that change together."""
+    pairs = []
+    for clip in range(count):
+        roll = rng.random()
+        change = 1 if roll < 0.1 + max(0.0, gap) else -1 if roll < 0.2 + abs(gap) else 0
+        for _ in range(size):
+            before = rng.random() < 0.5
+            right = {1: (0, 1), -1: (1, 0), 0: (int(before), int(before))}[change]
+            pairs.append(PairedShares(*right, cluster=str(clip)))
+    return pairs
+
+
+def test_questions_that_hang_together_widen_the_interval_to_what_it_takes() -> None:
+    rng = random.Random(1)
+    missed = narrow = 0
+    for _ in range(300):
+        pairs = clips(rng, 60, 5, 0.0)
+        found = bounds(pairs, 0.025)
+        missed += not found.low <= 0 <= found.high
+        alone = tango(sum(p.after > p.before for p in pairs), sum(p.after < p.before for p in pairs), len(pairs), 0.025)
+        narrow += not alone.low <= 0 <= alone.high
+    assert missed / 300 < 0.08
+    assert narrow / 300 > 0.2, "as if each question stood alone, the interval would be far too narrow"
+
+
+def test_repeats_of_a_question_are_one_pair_of_shares() -> None:
+    pairs = [
+        PairedShares(0.25, 0.75, "a"),
+        PairedShares(1.0, 0.5, "b"),
+        PairedShares(0.5, 0.5, "c"),
+        PairedShares(0.0, 0.25, "d"),
+    ]
+    found = bounds(pairs, 0.025)
+    assert found.difference == pytest.approx(0.0625)
+    assert found.low < 0 < found.high
+
+
+def verdict_of(pairs: list[PairedShares], margin: float, alpha: float) -> Verdict:
+    found = bounds(pairs, alpha)
+    return "passed" if found.low > -margin else "regressed" if surely_worse(pairs, alpha) else "undecided"
+
+
+def drawn(rng: random.Random, n: int, gain: float, loss: float) -> list[PairedShares]:
+    pairs = []
+    for number in range(n):
+        roll = rng.random()
+        right = (0, 1) if roll < gain else (1, 0) if roll < gain + loss else (1, 1)
+        pairs.append(PairedShares(*right, cluster=str(number)))
+    return pairs
+
+
+def share_of(verdict: Verdict, draw: Callable[[], list[PairedShares]], times: int = 400) -> float:
+    return sum(verdict_of(draw(), 0.02, 0.05) == verdict for _ in range(times)) / times
+
+
+def test_a_gates_false_alarms_stay_within_alpha_and_its_power_is_what_it_says() -> None:
+    rng = random.Random(7)
+    n, flips, slack = 1500, 0.08, 3 * math.sqrt(0.05 * 0.95 / 400)
+    assert share_of("regressed", lambda: drawn(rng, n, flips / 2, flips / 2)) <= 0.05 + slack
+    assert share_of("passed", lambda: drawn(rng, n, flips / 2 - 0.01, flips / 2 + 0.01)) <= 0.05 + slack
+    told = power_of_passing(n, flips, 0.02, 0.05)
+    found = share_of("passed", lambda: drawn(rng, n, flips / 2, flips / 2))
+    assert found == pytest.approx(told, abs=0.06)
+    assert 0.5 < told < 0.95
+
+
+def test_as_many_questions_as_are_needed_give_the_power_that_was_asked_for() -> None:
+    count = needed(0.1, 0.01, 0.05)
+    assert count is not None
+    assert power_of_passing(count, 0.1, 0.01, 0.05) == pytest.approx(0.8, abs=0.001)
+    assert needed(0.1, 0.0, 0.05) is None
+
+
+def test_what_is_visible_shrinks_with_the_root_of_the_questions() -> None:
+    assert visible(0, 0.1) is None
+    one, four = visible(1000, 0.2), visible(4000, 0.2)
+    assert one is not None
+    assert four == pytest.approx(one / 2)
+    normal = NormalDist()
+    assert one == pytest.approx((normal.inv_cdf(0.975) + normal.inv_cdf(0.8)) * math.sqrt(0.2 / 1000))

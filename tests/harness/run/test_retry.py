@@ -1,0 +1,167 @@
+"""Asking again: how often, how long between, and when no more."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+import pytest
+from asking import PROMPT
+from chat_server import Turn, chatting
+
+from dtbench.harness.core.errors import ModelError
+from dtbench.harness.core.model import Model
+from dtbench.harness.core.schema import Prompt, Response
+from dtbench.harness.run.retry import Policy, ask
+from dtbench.models.endpoint.server import Server
+from dtbench.models.endpoint.settings import EndpointSettings
+from dtbench.models.plain.baselines import First
+
+
+class Failing(First):
+    """Fails as it is told, then answers."""
+
+    def __init__(self, *errors: ModelError) -> None:
+        self.left = list(errors)
+        self.asked = 0
+
+    async def generate(self, prompt: Prompt) -> Response:
+        self.asked += 1
+        if self.left:
+            raise self.left.pop(0)
+        return await super().generate(prompt)
+
+
+class Waits:
+    """A clock that is only told how long it would have been slept on."""
+
+    def __init__(self, chances: Iterable[float] = ()) -> None:
+        self.slept: list[float] = []
+        self.chances = list(chances)
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+
+    def policy(self, attempts: int = 5, longest_wait: float = 60.0, waits_in_all: float = 300.0) -> Policy:
+        return Policy(
+            attempts,
+            longest_wait=longest_wait,
+            waits_in_all=waits_in_all,
+            sleep=self.sleep,
+            chance=lambda: self.chances.pop(0) if self.chances else 1.0,
+        )
+
+
+def busy(retry_after: float | None = None) -> ModelError:
+    return ModelError("busy", again=True, retry_after=retry_after)
+
+
+def asked(model: Model, policy: Policy) -> Response:
+    return asyncio.run(ask(model, PROMPT, policy))
+
+
+def test_an_answer_at_once_is_one_attempt_without_a_wait() -> None:
+    waits = Waits()
+    assert asked(Failing(), waits.policy()).attempts == 1
+    assert waits.slept == []
+
+
+def test_waits_double_and_the_attempts_are_counted() -> None:
+    waits = Waits()
+    assert asked(Failing(*(busy() for _ in range(4))), waits.policy()).attempts == 5
+    assert waits.slept == [1, 2, 4, 8]
+
+
+def test_waits_are_spread_over_their_whole_length() -> None:
+    waits = Waits([0.0, 0.25, 1.0])
+    asked(Failing(busy(), busy(), busy()), waits.policy())
+    assert waits.slept == [0.0, 0.5, 4.0]
+
+
+def test_no_wait_is_longer_than_the_longest() -> None:
+    waits = Waits()
+    asked(Failing(*(busy() for _ in range(9)), busy(3600)), waits.policy(20, 5, 1000))
+    assert waits.slept == [1, 2, 4, *[5] * 7]
+
+
+def test_the_endpoint_is_given_at_least_the_time_it_asks_for() -> None:
+    waits = Waits([0.0, 0.5])
+    asked(Failing(busy(7), busy(7)), waits.policy())
+    assert waits.slept == [7, 8]
+
+
+def test_the_attempts_are_bounded_and_the_last_error_is_the_one_that_counts() -> None:
+    waits = Waits()
+    model = Failing(*(ModelError(f"no {number}", again=True) for number in range(1, 10)))
+    with pytest.raises(ModelError, match=r"^no 5$") as raised:
+        asked(model, waits.policy())
+    assert (model.asked, raised.value.attempts, len(waits.slept)) == (5, 5, 4)
+
+
+def test_the_waits_for_one_prompt_are_bounded_in_all() -> None:
+    waits = Waits()
+    model = Failing(*(busy(30) for _ in range(100)))
+    with pytest.raises(ModelError) as raised:
+        asked(model, waits.policy(100, 40, 100))
+    assert sum(waits.slept) <= 100
+    assert raised.value.attempts == model.asked == 4
+
+
+def test_what_asking_again_cannot_help_is_asked_once() -> None:
+    waits = Waits()
+    model = Failing(ModelError("no such model", again=False), busy())
+    with pytest.raises(ModelError, match="no such model") as raised:
+        asked(model, waits.policy())
+    assert (model.asked, raised.value.attempts, waits.slept) == (1, 1, [])
+
+
+def test_another_error_is_not_swallowed() -> None:
+    class Broken(First):
+        async def generate(self, prompt: Prompt) -> Response:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        asked(Broken(), Waits().policy())
+
+
+def test_a_model_that_gives_up_late_can_be_cancelled_while_it_waits() -> None:
+    async def drive() -> None:
+        task = asyncio.create_task(ask(Failing(busy(50)), PROMPT))
+        await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(drive())
+
+
+def test_an_endpoint_that_fails_in_five_ways_is_asked_until_it_answers() -> None:
+    turns = [
+        Turn(status=429, headers={"retry-after": "3"}),
+        Turn(status=503),
+        Turn(drop="half way"),
+        Turn(body=b'{"choices": []}'),
+        Turn("", finish_reason=None),
+        Turn("(B) Jay"),
+    ]
+    waits = Waits()
+    with chatting(*turns) as chat:
+
+        async def drive() -> Response:
+            server = Server.reached(chat.url, EndpointSettings())
+            try:
+                return await ask(server, PROMPT, waits.policy(6))
+            finally:
+                await server.aclose()
+
+        told = asyncio.run(drive())
+        assert len(chat.asked) == 6
+    assert (told.text, told.attempts) == ("(B) Jay", 6)
+    assert waits.slept == [4, 2, 4, 8, 16]
+
+
+def test_the_default_is_five_attempts_with_waits_under_five_minutes() -> None:
+    policy = Policy()
+    assert policy.attempts == 5
+    assert policy.waits_in_all <= 300
+    assert all(0 <= policy.wait(attempt, None) <= 60 for attempt in range(1, 2000))

@@ -1,0 +1,143 @@
+"""One letter as the whole answer, and what may be said of how likely it was."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dtbench.harness.core.errors import UserError
+from dtbench.harness.core.schema import OptionLogprobs, Sample
+from dtbench.harness.score.forced_choice import (
+    CHAIN_FIRST,
+    NO_LETTER,
+    TokenLogprob,
+    odds_in,
+    odds_of,
+    option_letters,
+    probabilities,
+    read_forced,
+    refuse_unlettered,
+    right_place,
+    stored_odds,
+)
+
+CHOICES = ("crow", "jay", "owl")
+ABC = option_letters(3)
+
+
+def tokens(**logprobs: float) -> list[TokenLogprob]:
+    return [TokenLogprob(token, math.log(share)) for token, share in logprobs.items()]
+
+
+@pytest.mark.parametrize("text", ["B", " B", "(B)", "B.", "B)\n", "▁B", "ĠB", "[B]:", "'B'", "**B**"])
+def test_a_bare_letter_is_the_answer(text: str) -> None:
+    read = read_forced(text, CHOICES)
+    assert (read.choice, read.how) == ("jay", "forced")
+
+
+@pytest.mark.parametrize("text", ["", "(", "b", "D", "jay", "Be", "A B", "AB", "The", "B is right"])
+def test_anything_else_is_no_answer(text: str) -> None:
+    read = read_forced(text, CHOICES)
+    assert (read.choice, read.answer, read.how) == (None, "", NO_LETTER)
+
+
+@pytest.mark.parametrize("text", ["<think>B", "<think>I</think>", "<think>"])
+def test_a_chain_in_place_of_the_letter_is_told_as_such(text: str) -> None:
+    read = read_forced(text, CHOICES)
+    assert (read.choice, read.how) == (None, CHAIN_FIRST)
+
+
+def test_a_letter_behind_a_chain_is_still_bare() -> None:
+    read = read_forced("<think>A caw?</think>\nA", CHOICES)
+    assert (read.choice, read.thinking) == ("crow", "A caw?")
+
+
+def test_tokens_that_are_the_same_letter_add_up_and_others_count_for_nothing() -> None:
+    odds = odds_of([*tokens(A=0.2, B=0.3, C=0.1, The=0.2), TokenLogprob(" A", math.log(0.15))], ABC)
+    assert odds is not None
+    assert odds.below is None
+    assert [math.exp(logprob or 0) for logprob in odds.logprobs] == pytest.approx([0.35, 0.3, 0.1])
+    assert probabilities(odds) == pytest.approx([0.35 / 0.75, 0.3 / 0.75, 0.1 / 0.75])
+
+
+def test_an_untold_option_lies_below_the_least_that_was_told() -> None:
+    odds = odds_of(tokens(A=0.6, B=0.2, The=0.01), ABC)
+    assert odds is not None
+    assert odds.logprobs[2] is None
+    assert odds.below == pytest.approx(math.log(0.01))
+
+
+def test_an_untold_option_lies_below_what_the_others_leave() -> None:
+    odds = odds_of(tokens(A=0.7, B=0.299), ABC)
+    assert odds is not None
+    assert odds.below == pytest.approx(math.log(0.001), rel=1e-6)
+
+
+def test_an_untold_option_that_hardly_matters_has_no_share() -> None:
+    odds = odds_of(tokens(A=0.9, B=0.099, The=0.0005), ABC)
+    assert odds is not None
+    assert probabilities(odds) == pytest.approx([0.9 / 0.999, 0.099 / 0.999, 0.0])
+
+
+def test_where_an_untold_option_may_matter_there_is_no_probability() -> None:
+    odds = odds_of(tokens(A=0.3, B=0.2, The=0.2), ABC)
+    assert odds is not None
+    assert probabilities(odds) is None
+
+
+def test_no_letter_at_all_is_no_odds() -> None:
+    assert odds_of(tokens(The=0.9, D=0.1), ABC) is None
+    assert odds_of([], ABC) is None
+
+
+def test_letters_without_any_probability_have_no_shares() -> None:
+    assert probabilities(OptionLogprobs((-9999.0, -9999.0))) is None
+
+
+@given(st.lists(st.floats(-30, 0), min_size=1, max_size=20))
+def test_shares_sum_up_to_one_and_keep_the_order(logprobs: list[float]) -> None:
+    shares = probabilities(OptionLogprobs(tuple(logprobs)))
+    assert shares is not None
+    assert math.fsum(shares) == pytest.approx(1)
+    assert logprobs[shares.index(max(shares))] == pytest.approx(max(logprobs))
+
+
+@given(st.lists(st.one_of(st.none(), st.floats(-20, 0)), min_size=1, max_size=8), st.floats(-20, 0))
+def test_a_given_probability_is_never_further_off_than_was_promised(told: list[float | None], below: float) -> None:
+    odds = OptionLogprobs(tuple(told), below if None in told else None)
+    shares = probabilities(odds)
+    if shares is None or None not in told:
+        return
+    worst = [below if logprob is None else logprob for logprob in told]
+    real = probabilities(OptionLogprobs(tuple(worst)))
+    assert real is not None
+    place = shares.index(max(shares))
+    assert abs(shares[place] - real[place]) < 0.0101
+
+
+@pytest.mark.parametrize("odds", [OptionLogprobs((-0.5, -1.25)), OptionLogprobs((-0.5, None), -8.125), None])
+def test_what_is_stored_is_read_back(odds: OptionLogprobs | None) -> None:
+    assert odds_in({"response": {"text": "A", **stored_odds(odds)}}) == odds
+
+
+def test_a_record_without_a_response_has_no_odds() -> None:
+    assert odds_in({"error": {"kind": "model"}}) is None
+    assert stored_odds(None) == {}
+
+
+def test_the_right_option_is_found_where_it_is_shown() -> None:
+    sample = Sample("1", "?", CHOICES, "owl", Path("1.wav"))
+    assert right_place(sample, ("owl", "crow", "jay")) == {"right_place": 0}
+    assert right_place(sample, ("crow", "jay")) == {"right_place": None}
+
+
+@pytest.mark.parametrize("count", [0, 21, 27])
+def test_more_options_than_can_be_told_of_are_refused_by_the_question(count: int) -> None:
+    sample = Sample("q-7", "?", tuple(map(str, range(count))), None, Path("1.wav"))
+    with pytest.raises(UserError, match=rf"the question 'q-7' of birds has {count} options; from 1 to 20"):
+        refuse_unlettered("birds", sample)
+    refuse_unlettered("birds", Sample("q", "?", tuple(map(str, range(20))), None, Path("1.wav")))

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from run_records import failure, record
+
+from dtbench.harness.core.errors import DataError
+from dtbench.harness.store.jsonl import RecordLine, TornLine, encoded, read_lines, whole_bytes
+
+
+def read(path: Path) -> list[RecordLine | TornLine]:
+    return list(read_lines(path, path.stat().st_size))
+
+
+def records(path: Path) -> list[dict[str, Any]]:
+    return [line.record() for line in read(path) if isinstance(line, RecordLine)]
+
+
+def torn(path: Path) -> list[int]:
+    return [line.number for line in read(path) if isinstance(line, TornLine)]
+
+
+def whole(path: Path) -> int:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        return whole_bytes(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@given(
+    st.text(st.characters(exclude_categories=())),
+    st.integers(0, 10**6),
+    st.recursive(st.none() | st.booleans() | st.integers() | st.text(st.characters(exclude_categories=())), st.lists),
+)
+def test_any_text_comes_back_as_it_was_on_one_line(id_: str, sample: int, value: object) -> None:
+    item = {"id": id_, "sample": sample, "response": {"text": value}, "crc": "its own"}
+    line = encoded(item)
+    assert line.count(b"\n") == 1
+    assert line.endswith(b"\n")
+    stored = RecordLine(Path("toy.jsonl"), 1, line[:-19])
+    assert stored.record() == item
+    assert stored.key() == (id_, sample)
+    assert not stored.failed()
+
+
+@pytest.mark.parametrize("item", [record(1), failure(2), {"id": "\ud800", "sample": 3}, {"id": 'a"b\\', "sample": 4}])
+def test_the_key_is_told_without_reading_the_record(item: dict[str, Any]) -> None:
+    line = RecordLine(Path("toy.jsonl"), 1, encoded(item)[:-19])
+    assert line.key() == (item["id"], item["sample"])
+    assert line.failed() == ("error" in item)
+
+
+def test_a_text_that_looks_like_an_error_is_no_failure() -> None:
+    item = {"id": "1", "sample": 0, "response": {"text": ',"error":{"kind":'}, "groups": {"error": "high"}}
+    assert not RecordLine(Path("toy.jsonl"), 1, encoded(item)[:-19]).failed()
+
+
+@pytest.mark.parametrize("last", [record(2, characters=60), failure(2), {"id": "日本語 \ud800", "sample": 0}])
+def test_a_last_line_torn_at_any_byte_is_dropped_and_nothing_else(tmp_path: Path, last: dict[str, Any]) -> None:
+    path = tmp_path / "toy.jsonl"
+    before = encoded(record(0, characters=20)) + encoded(record(1, characters=20))
+    line = encoded(last)
+    for size in range(len(line)):
+        path.write_bytes(before + line[:size])
+        assert records(path) == [record(0, characters=20), record(1, characters=20)], size
+        assert torn(path) == ([3] if size else []), size
+        assert whole(path) == len(before), size
+    path.write_bytes(before + line)
+    assert records(path)[2] == last
+    assert whole(path) == len(before) + len(line)
+
+
+@pytest.mark.parametrize("place", range(0, 300, 7))
+def test_a_last_line_with_one_wrong_byte_is_dropped(tmp_path: Path, place: int) -> None:
+    path = tmp_path / "toy.jsonl"
+    before, line = encoded(record(0)), bytearray(encoded(record(1)))
+    line[place] ^= 1
+    path.write_bytes(before + line)
+    assert records(path) == [record(0)]
+    assert whole(path) == len(before)
+
+
+def test_nothing_but_a_torn_line_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "toy.jsonl"
+    path.write_bytes(encoded(record(0))[:40])
+    assert (records(path), torn(path), whole(path)) == ([], [1], 0)
+    path.write_bytes(b"")
+    assert (records(path), torn(path), whole(path)) == ([], [], 0)
+
+
+def test_lines_longer_than_any_buffer_are_whole(tmp_path: Path) -> None:
+    path = tmp_path / "toy.jsonl"
+    long = [record(number, characters=900_000) for number in range(3)]
+    lines = [encoded(item) for item in long]
+    path.write_bytes(b"".join(lines))
+    assert records(path) == long
+    assert whole(path) == sum(map(len, lines))
+    path.write_bytes(b"".join(lines)[:-1])
+    assert whole(path) == sum(map(len, lines[:2]))
+
+
+def test_zeros_that_a_power_failure_leaves_at_the_end_are_dropped(tmp_path: Path) -> None:
+    path = tmp_path / "toy.jsonl"
+    path.write_bytes(encoded(record(0)) + bytes(5000))
+    assert (records(path), torn(path)) == ([record(0)], [2])
+    assert whole(path) == len(encoded(record(0)))
+
+
+def test_a_torn_line_that_others_follow_is_counted_and_passed_over_at_every_byte(tmp_path: Path) -> None:
+    path = tmp_path / "toy.jsonl"
+    line, next_line = encoded(record(0, characters=20)), encoded(record(1, characters=20))
+    for size in range(len(line) - 1):
+        path.write_bytes(line[:size] + b"\n" + next_line)
+        assert (records(path), torn(path)) == ([record(1, characters=20)], [1]), size
+
+
+def test_a_record_written_right_behind_a_torn_one_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "toy.jsonl"
+    line, next_line = encoded(record(0, characters=20)), encoded(record(1, characters=20))
+    for size in range(1, len(line)):
+        path.write_bytes(line[:size] + next_line)
+        assert (records(path), torn(path)) == ([record(1, characters=20)], [1]), size
+        assert whole(path) == size + len(next_line)
+        path.write_bytes(line[:size] + next_line + next_line)
+        assert (records(path), torn(path)) == ([record(1, characters=20)] * 2, [1]), size
+
+
+CHANGED = {
+    "one letter of the answer": encoded(record(1)).replace(b'"a dog"', b'"a cat"'),
+    "a checksum of something else": encoded(record(1))[:-19] + encoded(record(2))[-19:],
+    "no checksum": encoded(record(1))[:-19] + b"}\n",
+    "something else": b"hello\n",
+    "zeros": bytes(100) + b"\n",
+    "another kind of JSON": b'{"question":"what?"}\n',
+    "a list without end": b"[" * 100_000 + b"\n",
+}
+
+
+@pytest.mark.parametrize("line", CHANGED.values(), ids=CHANGED)
+def test_a_line_in_the_middle_that_was_changed_is_an_error_with_its_place(tmp_path: Path, line: bytes) -> None:
+    path = tmp_path / "toy.jsonl"
+    path.write_bytes(encoded(record(0)) + line + encoded(record(2)))
+    with pytest.raises(DataError, match=r"toy\.jsonl, line 2: .* Remove the line"):
+        read(path)
+
+
+def test_a_line_that_is_right_but_no_record_is_an_error_with_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "toy.jsonl"
+    path.write_bytes(encoded({"question": "what?"}) + encoded(record(2)))
+    with pytest.raises(DataError, match=r"toy\.jsonl, line 1: no record"):
+        records(path)
+
+
+def test_what_json_cannot_hold_is_refused() -> None:
+    with pytest.raises(ValueError, match="JSON compliant"):
+        encoded({"id": "1", "sample": 0, "seconds": float("nan")})

@@ -1,0 +1,140 @@
+"""Several endpoints share the load, and one that goes away takes nothing with it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+
+import pytest
+from asking import PROMPT
+from chat_server import Chat, Turn, chatting, nobody
+
+from dtbench.harness.run.retry import Policy, ask
+from dtbench.models.endpoint.address import Address, address
+from dtbench.models.endpoint.connection import AwayError
+from dtbench.models.endpoint.pool import AWAY, Endpoints
+from dtbench.models.endpoint.server import Server
+from dtbench.models.endpoint.settings import EndpointSettings
+from dtbench.models.endpoint.wire import request_head
+
+
+def request(to: Address) -> Sequence[bytes]:
+    return [request_head("POST", to, f"{to.path}/chat/completions", None) + b"content-length: 2\r\n\r\n{}"]
+
+
+async def asked(endpoints: Endpoints, times: int) -> None:
+    await asyncio.gather(*(endpoints.request(request, 10) for _ in range(times)))
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def endpoints_of(*chats: Chat | str, clock: Clock | None = None) -> Endpoints:
+    where = [address(chat if isinstance(chat, str) else chat.url) for chat in chats]
+    return Endpoints(where, clock or Clock())
+
+
+def test_requests_in_flight_are_shared_evenly() -> None:
+    with chatting(default=Turn(delay=0.1)) as one, chatting(default=Turn(delay=0.1)) as two:
+
+        async def drive() -> None:
+            endpoints = endpoints_of(one, two)
+            await asked(endpoints, 40)
+            await endpoints.aclose()
+
+        asyncio.run(drive())
+        assert (one.most_in_flight, two.most_in_flight) == (20, 20)
+
+
+def test_the_faster_one_gets_more() -> None:
+    with chatting(default=Turn(delay=0.002)) as fast, chatting(default=Turn(delay=0.05)) as slow:
+
+        async def drive() -> None:
+            endpoints = endpoints_of(fast, slow)
+            await asyncio.gather(*(one_after_another(endpoints, 20) for _ in range(4)))
+            await endpoints.aclose()
+
+        async def one_after_another(endpoints: Endpoints, times: int) -> None:
+            for _ in range(times):
+                await endpoints.request(request, 10)
+
+        asyncio.run(drive())
+        assert len(fast.asked) > 2 * len(slow.asked) > 0
+        assert len(fast.asked) + len(slow.asked) == 80
+
+
+def test_one_that_cannot_be_reached_is_left_out_and_its_requests_go_elsewhere() -> None:
+    with chatting() as chat:
+
+        async def drive() -> None:
+            endpoints = endpoints_of(nobody(), chat)
+            for _ in range(20):
+                await endpoints.request(request, 10)
+            assert endpoints.all[0].served == 1
+            await endpoints.aclose()
+
+        asyncio.run(drive())
+        assert len(chat.asked) == 20
+
+
+def test_one_that_was_away_is_tried_again_after_a_while() -> None:
+    with chatting() as chat:
+
+        async def drive() -> None:
+            clock = Clock()
+            endpoints = endpoints_of(nobody(), chat, clock=clock)
+            for passes, served in ((0, 1), (AWAY - 1, 1), (2, 2), (1, 2)):
+                clock.now += passes
+                await asked(endpoints, 1)
+                assert endpoints.all[0].served == served
+            await endpoints.aclose()
+
+        asyncio.run(drive())
+
+
+def test_where_all_are_away_each_is_tried_and_named() -> None:
+    first, second = nobody(), nobody()
+
+    async def drive() -> None:
+        endpoints = endpoints_of(first, second)
+        for _ in range(2):
+            with pytest.raises(AwayError) as raised:
+                await endpoints.request(request, 10)
+            assert str(raised.value).count("connection refused") == 2
+            assert first in str(raised.value)
+            assert second in str(raised.value)
+        assert [endpoint.in_flight for endpoint in endpoints.all] == [0, 0]
+
+    asyncio.run(drive())
+
+
+def test_a_server_that_dies_in_the_middle_costs_no_answer() -> None:
+    with chatting(default=Turn("stays", delay=0.01)) as stays, contextlib.ExitStack() as life:
+        dies = life.enter_context(chatting(default=Turn("dies", delay=0.01)))
+
+        async def drive() -> list[str]:
+            server = Server.reached(f"{dies.url},{stays.url}", EndpointSettings())
+            policy = Policy(attempts=2, first_wait=0.01)
+            limit = asyncio.Semaphore(8)
+
+            async def one() -> str:
+                async with limit:
+                    return (await ask(server, PROMPT, policy)).text
+
+            asked = [asyncio.create_task(one()) for _ in range(200)]
+            while len(dies.asked) < 20:
+                await asyncio.sleep(0.001)
+            await asyncio.to_thread(life.close)
+            told = await asyncio.gather(*asked)
+            await server.aclose()
+            return told
+
+        told = asyncio.run(drive())
+    assert len(told) == 200
+    assert told.count("dies") >= 12
+    assert told.count("stays") >= 100

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from dtbench.training.data.rows import TrainingRow
+from dtbench.training.engines.inside.stopping import WHERE, StoppedError
+from dtbench.training.engines.inside.swift_rewards import RewardColumns
+from dtbench.training.engines.inside.swift_templates import pieces
+from dtbench.training.engines.inside.swift_watch import group_of, is_deaf
+from dtbench.training.rewards import reward_settings
+from dtbench.training.rewards.plan import RewardPlan
+
+CHAIN = "i hear first loud long low tone , second soft short high beeps . so the answer is tone"
+SAID = f"<reasoning> {CHAIN} </reasoning> tone"
+ROW = TrainingRow("q1", Path("clip.wav"), "what is first ?", ("tone", "beeps"), "tone", CHAIN)
+PLAIN = {"embedding": "ngrams", "consistency": "words", "guards": ["empty"]}
+
+
+def scorer(tmp_path: Path, *names: str, **settings: object) -> RewardColumns:
+    """Scores as it does within an engine."""
+    path = tmp_path / "rewards.json"
+    RewardPlan(names, {**PLAIN, **settings}, {"q1": ROW}, tmp_path / "rewards.jsonl").write(path)
+    plan = RewardPlan.read(path)
+    return RewardColumns(plan, reward_settings(plan.settings))
+
+
+def test_each_reward_of_a_batch_is_what_it_has_earned_and_the_batch_is_scored_once(tmp_path: Path) -> None:
+    found = scorer(tmp_path, "accuracy", "format", "embedding")
+    ids, said = ["q1", "q1"], [SAID, "beeps"]
+    assert found.values("accuracy", ids, said) == [1.0, 0.0]
+    assert found.values("format", ids, said) == [1.0, 0.0]
+    assert found.values("embedding", ids, said) == [1.0, 0.0]
+    (line,) = (tmp_path / "rewards.jsonl").read_text().splitlines()
+    assert json.loads(line)["completions"] == 2
+    assert found.values("accuracy", ["q1"], ["tone"]) == [1.0]
+    assert len((tmp_path / "rewards.jsonl").read_text().splitlines()) == 2
+
+
+def test_an_evaluator_that_cannot_be_reached_stops_the_stage_and_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(WHERE, str(tmp_path / "stopped.json"))
+    gone = {"evaluator": "http://127.0.0.1:9/v1", "evaluator_model": "m", "attempts": 1, "patience": 0.0}
+    found = scorer(tmp_path, "evaluator", max_failed=0.0, **gone)
+    with pytest.raises(StoppedError):
+        found.values("evaluator", ["q1"], [SAID])
+    why = json.loads((tmp_path / "stopped.json").read_text())["why"]
+    assert why.startswith("no endpoint can be reached: http://127.0.0.1:9/v1")
+
+
+@pytest.mark.parametrize(
+    ("parameter", "group"),
+    [
+        ("thinker.audio_tower.layers.0.fc1.weight", "audio_tower"),
+        ("thinker.audio_tower.proj1.weight", "audio_projector"),
+        ("multi_modal_projector.linear.weight", "audio_projector"),
+        ("thinker.visual.blocks.0.attn.qkv.weight", "vision"),
+        ("thinker.model.layers.3.mlp.gate.weight", "language_model"),
+        ("thinker.lm_head.weight", "language_model"),
+    ],
+)
+def test_a_gradient_counts_for_the_part_that_it_is_of(parameter: str, group: str) -> None:
+    assert group_of(parameter) == group
+
+
+@pytest.mark.parametrize(
+    ("norms", "heard", "learns", "deaf"),
+    [
+        ({"clipped": 1.0, "audio_tower": 0.1}, 0.2, True, False),
+        ({"clipped": 1.0, "audio_tower": 0.1}, 0.0, True, True),
+        ({"clipped": 1.0}, 0.2, True, True),  # what it gives reaches the loss, and the tower learns nothing
+        ({"clipped": 1.0}, 0.2, False, False),
+        ({"clipped": 1.0}, 0.0, False, True),
+        ({"clipped": 0.0}, 0.0, True, False),  # all answers were alike
+        ({}, 0.0, True, False),  # the gradients are elsewhere, in pieces
+    ],
+)
+def test_a_policy_is_deaf_where_something_is_learnt_and_nothing_of_it_from_the_clips(
+    norms: dict[str, float], heard: float, learns: bool, deaf: bool
+) -> None:
+    assert is_deaf(norms, heard, tower_learns=learns) is deaf
+
+
+@pytest.mark.parametrize("frames", [3, 4, 5, 6, 7, 397, 398, 399, 400, 2999, 3000])
+def test_a_clip_has_as_many_pieces_as_the_tower_makes_of_it(frames: int) -> None:
+    convolved = len(range(0, frames, 2))
+    assert pieces(frames) == len(range(0, convolved - 1, 2))
