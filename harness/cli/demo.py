@@ -49,19 +49,9 @@ def command(out: Out = None, backend: Backend = None) -> None:
 
 
 def _report(folder: Path) -> Path:
-    from dtbench.harness.cli.score_run import stored_task
     from dtbench.harness.report.make import ReportOptions, make
 
-    return make(
-        ReportOptions(
-            run=folder,
-            against=None,
-            out=None,
-            data_dir=None,
-            audio="embed",
-            part_of=lambda run, name: stored_task(run, name, None),
-        )
-    ).path
+    return make(ReportOptions(run=folder)).path
 
 
 _HEARD = "What it says about clips that it hears:"

@@ -67,9 +67,9 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
                 raise UserError(f"{option}: only the export of a run takes it; --check writes nothing.")
         _check(check, kind, _task(kind, task, task_file), data_dir, as_json=as_json)
         return
-    from dtbench.harness.cli.score_run import stored_task
     from dtbench.harness.export.make import ExportOptions, make
     from dtbench.harness.store.run_folder import StoredRun
+    from dtbench.tasks.stored import stored_task
 
     assert run is not None
     stored = StoredRun.open(run)
@@ -79,16 +79,14 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
 
 
 def _lm_eval(run: Path | None, task: str | None, task_file: Path | None, where: LmEvalExport, *, as_json: bool) -> None:
-    from dtbench.harness.cli.score_run import stored_task
     from dtbench.harness.export.lm_eval import write_lm_eval
     from dtbench.harness.store.run_folder import StoredRun
+    from dtbench.tasks.stored import stored_task, stored_task_names
 
     if run is None:
         raise UserError(f"--format {LM_EVAL}: name a run's folder; only files for boards are checked.")
     stored = StoredRun.open(run)
-    names = list(stored.info.get("tasks", {})) if task is None else [task]
-    if unknown := [name for name in names if name not in stored.info.get("tasks", {})]:
-        raise UserError(f"--task {unknown[0]}: it is not in {run}.")
+    names = stored_task_names(stored, task)
     folder = write_lm_eval(stored, [stored_task(stored, name, task_file) for name in names], where)
     if as_json:
         typer.echo(json.dumps({"format": LM_EVAL, "path": str(folder), "tasks": names}))

@@ -53,12 +53,12 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
     as_json: AsJson = False,
 ) -> None:
     """Ask a judge of each right answer's chain which criteria it meets; run again, it goes on where it stopped."""
-    from dtbench.harness.cli.score_run import stored_task
     from dtbench.harness.judge.plan import JudgeSettings
     from dtbench.harness.judge.price import price_of, what_it_takes
     from dtbench.harness.judge.session import JudgeOptions, foreseen, run_judge
     from dtbench.harness.judge.wording import OURS, read_wording
     from dtbench.harness.store.run_folder import StoredRun
+    from dtbench.tasks.stored import stored_task
 
     if limit is not None and limit < 1:
         raise UserError(f"--limit {limit}: a number from 1 up is expected.")

@@ -29,7 +29,6 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """Write one HTML file with scores, charts and every answer; it opens from disk, without a network."""
-    from dtbench.harness.cli.score_run import stored_task
     from dtbench.harness.report.make import ReportOptions, make
 
     if not runs or len(runs) > 2:
@@ -41,7 +40,7 @@ def command(
             out=out,
             data_dir=data_dir,
             audio=audio,
-            part_of=lambda run, name: stored_task(run, name, task_file),
+            task_file=task_file,
         )
     )
     if as_json:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 
-from dtbench.harness.core.errors import DataError, UserError
-from dtbench.harness.core.task import Task
-from dtbench.tasks import registry as task_registry
+from dtbench.harness.core.errors import UserError
 
 if TYPE_CHECKING:
-    from dtbench.harness.score.stored_run import Rescored, StoredTask
+    from dtbench.harness.score.stored_run import Rescored
     from dtbench.harness.store.run_folder import StoredRun
 
 
@@ -32,9 +30,10 @@ class RescoreOptions(NamedTuple):
 def score_again(wish: RescoreOptions, *, rows: bool) -> list[Rescored]:
     """The tasks of a run, scored anew; with the lines of `--rows` where they are asked for."""
     from dtbench.harness.store.run_folder import StoredRun
+    from dtbench.tasks.stored import stored_task_names
 
     stored = StoredRun.open(wish.run)
-    return [_scored(stored, name, wish, rows=rows) for name in _names(stored, wish)]
+    return [_scored(stored, name, wish, rows=rows) for name in stored_task_names(stored, wish.only)]
 
 
 def print_scored(scored: Sequence[Rescored], *, as_json: bool) -> None:
@@ -65,20 +64,10 @@ def write_summaries(run: Path, scored: Sequence[Rescored]) -> None:
         lock.close()
 
 
-def _names(stored: StoredRun, wish: RescoreOptions) -> list[str]:
-    names = list(stored.info.get("tasks", {}))
-    if not names:
-        raise DataError(f"{stored.path / 'run.json'}: no task is named in it; it was changed since dtbench wrote it.")
-    if wish.only is None:
-        return names
-    if wish.only not in names:
-        raise UserError(f"--task {wish.only}: it is not in {stored.path}, which holds {', '.join(names)}.")
-    return [wish.only]
-
-
 def _scored(stored: StoredRun, name: str, wish: RescoreOptions, *, rows: bool) -> Rescored:
     from dtbench.harness.score.related_runs import compare_related
     from dtbench.harness.score.stored_run import find_data, rescore
+    from dtbench.tasks.stored import stored_task
 
     part = stored_task(stored, name, wish.task_file)
     task = part.task
@@ -95,34 +84,6 @@ def _scored(stored: StoredRun, name: str, wish: RescoreOptions, *, rows: bool) -
     if torn := stored.torn.get(name):
         done.summary["notes"].append(f"{torn} records were cut short by a crash; their questions are not answered")
     return done
-
-
-def stored_task(stored: StoredRun, name: str, task_file: Path | None) -> StoredTask:
-    """A task of the run with its records; one of a user's own is defined by its file."""
-    from dtbench.harness.score.stored_run import StoredTask
-
-    about = stored.info["tasks"][name]
-    return StoredTask(_task(stored.path, name, about, task_file), about, lambda: stored.records(name))
-
-
-def _task(run: Path, name: str, about: Mapping[str, Any], task_file: Path | None) -> Task:
-    file = task_file or _file_of_then(about)
-    if file is not None and name not in task_registry.TASKS:
-        task = task_registry.task_from_file(file)
-        if task.name == name:
-            return task
-    try:
-        return task_registry.task(name)
-    except UserError:
-        raise UserError(
-            f"{run}: its task {name!r} is not known here: name the file that defines it with --task-file."
-        ) from None
-
-
-def _file_of_then(about: Mapping[str, Any]) -> Path | None:
-    """The file that defined the task when it was run, if it is still there."""
-    file = about.get("task_file")
-    return Path(file) if isinstance(file, str) and Path(file).is_file() else None
 
 
 def _stored_summary(run: Path) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,8 +23,7 @@ from dtbench.harness.score.summary import summarise
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.run_json import without_shared_clips
-
-PartOf = Callable[[StoredRun, str], StoredTask]
+from dtbench.tasks.stored import stored_task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,12 +31,11 @@ class ReportOptions:
     """What the user asked for."""
 
     run: Path
-    against: Path | None
-    out: Path | None
-    data_dir: Path | None
-    audio: str
-    part_of: PartOf
-    """The task of a run with its definition."""
+    against: Path | None = None
+    out: Path | None = None
+    data_dir: Path | None = None
+    audio: str = "embed"
+    task_file: Path | None = None
 
 
 class WrittenReport(NamedTuple):
@@ -121,7 +119,7 @@ def _is_report(path: Path) -> bool:
 
 
 def _task(runs: Sequence[StoredRun], name: str, wish: ReportOptions, out: Path) -> _Task:
-    parts = [wish.part_of(run, name) for run in runs]
+    parts = [stored_task(run, name, wish.task_file) for run in runs]
     records = [list(part.records()) for part in parts]
     data = _data(parts, wish.data_dir)
     made = rows(parts, records, data)
@@ -246,7 +244,7 @@ def _trained(wish: ReportOptions) -> dict[str, Any]:
                 "otherwise": stage.otherwise,
                 "scores": [
                     score | {"marks": told.rows.get((stage.name, score["task"]), {})}
-                    for score in _scores(stage, wish.part_of)
+                    for score in _scores(stage, wish.task_file)
                 ],
             }
             for stage in found
@@ -256,13 +254,13 @@ def _trained(wish: ReportOptions) -> dict[str, Any]:
     }
 
 
-def _scores(stage: TrainingCurves, part_of: PartOf) -> list[dict[str, Any]]:
+def _scores(stage: TrainingCurves, task_file: Path | None) -> list[dict[str, Any]]:
     run = stage.evaluated
     if run is None:
         return []
     scores = []
     for name, about in run.info.get("tasks", {}).items():
-        part = part_of(run, name)
+        part = stored_task(run, name, task_file)
         expected = int(about.get("questions", 0)) * part.repeats
         summary = summarise(part.task, part.records(), expected=expected, samples_k=part.repeats, scorer=part.scorer)
         scores.append({key: summary[key] for key in ("task", "n", "official", "strict", "unanswered", "chains")})
