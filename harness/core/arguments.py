@@ -12,6 +12,21 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from dtbench.harness.core.errors import MachineryError, UserError, did_you_mean
 
+RENAMED = {
+    "absence": "reconnect_timeout",
+    "deafened": "audio_ablation",
+    "embedding_share": "embedding_weight",
+    "least_words": "min_words",
+    "like": "extends",
+    "million_completion_tokens": "price_per_million_completion_tokens",
+    "million_prompt_tokens": "price_per_million_prompt_tokens",
+    "most_characters": "max_chars",
+    "other_order": "seed_offset",
+    "patience": "retry_budget",
+    "projector": "train_projector",
+    "tower": "train_audio_tower",
+}
+"""Former names of settings, so that who writes one is told the new one."""
 TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
@@ -27,12 +42,18 @@ def parse_arguments(
     known = {name: kind for name, kind in _parameters(target, what).items() if name not in besides}
     for name, text in given.items():
         if name not in known:
-            allowed = did_you_mean(name, known) if known else "It has none: leave it out."
+            allowed = known_settings(name, known) if known else "It has none: leave it out."
             raise UserError(f"{flag} {name}={text}: {what} has no option {name!r}. {allowed}")
     for name, parameter in known.items():
         if parameter.default is parameter.empty and name not in given:
             raise UserError(f"{what} needs {flag} {name}={_metavar(parameter.annotation)}.")
     return {name: _value(known[name].annotation, f"{flag} {name}", text) for name, text in given.items()}
+
+
+def known_settings(name: str, known: Collection[str]) -> str:
+    """The end of a message about an unknown setting: its new name, or the nearest names and all of them."""
+    new = RENAMED.get(name)
+    return f"It is called {new} now." if new in known else did_you_mean(name, known)
 
 
 def _parameters(target: Callable[..., object], what: str) -> dict[str, inspect.Parameter]:

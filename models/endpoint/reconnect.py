@@ -43,7 +43,8 @@ class ReconnectWait:
         now = self._clock()
         if self._since is None:
             self._since = now
-            self.say(f"the endpoint cannot be reached: waiting up to {self._seconds:g} s for it (-M absence=SECONDS)")
+            limit = f"up to {self._seconds:g} s (-M reconnect_timeout=SECONDS)"
+            self.say(f"the endpoint cannot be reached: waiting {limit} for it")
         if now - self._since >= self._seconds:
             return False
         await self._sleep(LOOK_EVERY * (0.5 + random.random()))

@@ -38,7 +38,7 @@ class Server:
         self._about = about
         self._secrets = [key, *(one.login for one in where), *(one.password for one in where)]
         self._endpoints = Endpoints(where)
-        self._absence = ReconnectWait(settings.absence)
+        self._reconnect = ReconnectWait(settings.reconnect_timeout)
         self._heads = {one: request_head("POST", one, one.path + CHAT, key) for one in where}
         sampling = settings.sampling()
         self._seed = sampling.pop("seed", None)
@@ -79,15 +79,15 @@ class Server:
                 request = functools.partial(self._request, prompt=prompt, fixed=fixed)
                 reply = await self._endpoints.request(request, self._settings.timeout)
             except AwayError:
-                if not await self._absence.waited():
+                if not await self._reconnect.waited():
                     raise
             else:
-                self._absence.over()
+                self._reconnect.over()
                 return Exchange(reply, time.perf_counter() - started)
 
     async def start(self, say: Callable[[str], None]) -> None:
-        """There is nothing to bring up; `say` will be told of absences."""
-        self._absence.say = say
+        """There is nothing to bring up; `say` is told when the endpoint is away."""
+        self._reconnect.say = say
 
     def _request(self, to: Address, prompt: Prompt, fixed: bytes) -> list[bytes]:
         """Head and body in parts."""

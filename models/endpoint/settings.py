@@ -48,7 +48,7 @@ class EndpointSettings:
     """More fields of the body."""
     timeout: float = 600.0
     """Seconds for a whole request."""
-    absence: float = 120.0
+    reconnect_timeout: float = 120.0
     """Seconds for which an endpoint that has answered before is waited for when it cannot be reached."""
     audio_part: AudioPart = "input_audio"
     """How the clip stands in a request: as `input_audio`, or as the data URL of an `audio_url`."""
@@ -65,7 +65,7 @@ class EndpointSettings:
         self._refuse_outside("max_tokens", self.max_tokens, 1)
         self._refuse_outside("max_completion_tokens", self.max_completion_tokens, 1)
         self._refuse_outside("timeout", self.timeout, 0.001)
-        self._refuse_outside("absence", self.absence, 0.0)
+        self._refuse_outside("reconnect_timeout", self.reconnect_timeout, 0.0)
         self._refuse_outside("rate", self.rate, 4000, 192000)
         self._refuse_outside("limit_seconds", self.limit_seconds, 0.001)
         if self.n not in {None, 1}:

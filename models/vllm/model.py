@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from dtbench.harness.core.arguments import TRUTHS, parse_arguments
+from dtbench.harness.core.arguments import RENAMED, TRUTHS, parse_arguments
 from dtbench.harness.core.errors import DtbenchError, MachineryError, ModelError, UserError
 from dtbench.harness.core.schema import Prompt, Response
 from dtbench.models.checkpoints.checkpoint import Checkpoint
@@ -57,6 +57,7 @@ class Vllm:
     def of(cls, checkpoint: Checkpoint, options: Mapping[str, str]) -> Vllm:
         """The checkpoint with its -M options: those of an endpoint, and every flag of `vllm serve`."""
         client = {field.name for field in dataclasses.fields(EndpointSettings)} - {"model"}
+        client |= {old for old, new in RENAMED.items() if new in client}
         ours = {name: text for name, text in options.items() if name in client}
         flags = {name: _flag(name, text) for name, text in options.items() if name not in client and name not in _OWN}
         for taken in ("model", "host", "port", "served_model_name", "api_key"):
@@ -103,7 +104,7 @@ class Vllm:
                     self._log_is_named = True
                     raise
                 # An engine that is away has died, and is started anew rather than waited for.
-                own = dataclasses.replace(self._settings, absence=0.0)
+                own = dataclasses.replace(self._settings, reconnect_timeout=0.0)
                 self._server = Server([self._engine.address], own, EndpointModel(SERVED, None))
             return self._server
 

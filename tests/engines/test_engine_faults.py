@@ -153,7 +153,7 @@ def test_a_killed_server_that_comes_back_costs_no_answer(
     vllm_server: Server, birds: Path, ids: Sequence[str], tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    run = begun(arguments(vllm_server.url, birds, out, "-M", "absence=300"))
+    run = begun(arguments(vllm_server.url, birds, out, "-M", "reconnect_timeout=300"))
     try:
         wait_until(lambda: lines_of(out, "birds") >= 8)
         vllm_server.signal(signal.SIGKILL)
@@ -172,7 +172,7 @@ def test_a_server_that_does_not_come_back_ends_the_run_and_the_next_one_complete
 ) -> None:
     out = tmp_path / "out"
     with bad_line(vllm_server.url) as line:
-        run = begun(arguments(line.url, birds, out, "-M", "absence=1"))
+        run = begun(arguments(line.url, birds, out, "-M", "reconnect_timeout=1"))
         try:
             wait_until(lambda: lines_of(out, "birds") >= 8)
             line.cut()

@@ -75,6 +75,7 @@ def test_every_other_option_is_a_flag_of_vllm(checkpoint: Path) -> None:
         ({"host": "0.0.0.0"}, "-M host=0.0.0.0: not set here"),
         ({"start_timeout": "soon"}, "-M start_timeout=soon: a number of seconds above 0 is expected."),
         ({"--port": "1"}, "-M --port=1: not the name of a flag"),
+        ({"absence": "9"}, "-M absence=9: vLLM has no option 'absence'. It is called reconnect_timeout now."),
         ({"temperature": "hot"}, "-M temperature=hot: a number is expected."),
         ({"family": "qwen2"}, "-M family=qwen2: unknown. Did you mean qwen2-audio"),
     ],

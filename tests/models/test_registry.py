@@ -116,6 +116,10 @@ def test_an_option_that_does_not_fit_is_the_users_to_correct(
     ("given", "complaint"),
     [
         ({"temprature": "1"}, "-M temprature=1: an endpoint has no option 'temprature'. Did you mean temperature"),
+        (
+            {"absence": "9"},
+            "-M absence=9: an endpoint has no option 'absence'. It is called reconnect_timeout now.",
+        ),
         ({"temperature": "-1"}, "-M temperature=-1: at least 0 is expected."),
         ({"top_p": "1.5"}, "-M top_p=1.5: 0 to 1 is expected."),
         ({"max_tokens": "0"}, "-M max_tokens=0: at least 1 is expected."),

@@ -34,8 +34,8 @@ learning_rate = 2e-4
 max_prompt_tokens = 256
 max_new_tokens = 48
 temperature = 1.0
-tower = true
-projector = true
+train_audio_tower = true
+train_projector = true
 dtype = "float32"
 checkpointing = false
 save_every = 2
@@ -60,7 +60,7 @@ backend = "local"
 limit = 24
 concurrency = 24
 options = {{ batch_size = 24, max_tokens = 48 }}
-deafened = true
+audio_ablation = true
 describe = true
 
 [[stage]]

@@ -83,15 +83,15 @@ def shared_flags(job: Job) -> dict[str, object]:
         "top_p": training.top_p,
         "top_k": training.top_k or -1,
         "tuner_type": "full",
-        "freeze_vit": not training.tower,
-        "freeze_aligner": not training.projector,
+        "freeze_vit": not training.train_audio_tower,
+        "freeze_aligner": not training.train_projector,
         **length,
         "save_steps": training.save_every,
         "logging_steps": 1,
         "log_rollout_offpolicy_metrics": True,
         "output_dir": str(job.out),
         "add_version": False,
-        "seed": recipe.seed + (job.stage.other_order or 0),
+        "seed": recipe.seed + (job.stage.seed_offset or 0),
         **_answering_flags(recipe.machines, training),
     }
 

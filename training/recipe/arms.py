@@ -3,7 +3,7 @@
 [[arm]]
 name = "accuracy-only"
 [[arm.stage]]
-like = "stage-1"             # a stage of the recipe: what is not said here is as it is there
+extends = "stage-1"          # a stage of the recipe: what is not said here is as it is there
 rewards = { accuracy = 1 }   # in place of all of its rewards
 """
 
@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dtbench.harness.core.arguments import known_settings
 from dtbench.harness.core.errors import UserError, did_you_mean
 
 Table = Mapping[str, Any]
@@ -46,14 +47,16 @@ def _stages(arm: Table, known: Mapping[str, Table], where: str) -> Sequence[Tabl
 
 def _whole(stage: Table, known: Mapping[str, Table], where: str) -> Table:
     """A stage with what it leaves to the one that it is like; where it says steps, epochs are not left to that one."""
-    if "like" not in stage:
+    if "like" in stage:
+        raise UserError(f"{where}: stage: unknown setting 'like'. {known_settings('like', ['extends'])}")
+    if "extends" not in stage:
         return stage
-    like = stage["like"]
-    if like not in known:
-        raise UserError(f"{where}: like = {like!r}: no stage of the recipe. {did_you_mean(str(like), known)}")
+    base = stage["extends"]
+    if base not in known:
+        raise UserError(f"{where}: extends = {base!r}: no stage of the recipe. {did_you_mean(str(base), known)}")
     lengths = {"steps", "epochs"}
-    left = {key: value for key, value in known[like].items() if not (key in lengths and lengths & stage.keys())}
-    return {**left, **{key: value for key, value in stage.items() if key != "like"}}
+    left = {key: value for key, value in known[base].items() if not (key in lengths and lengths & stage.keys())}
+    return {**left, **{key: value for key, value in stage.items() if key != "extends"}}
 
 
 def _are_tables(value: object) -> bool:

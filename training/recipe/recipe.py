@@ -55,9 +55,9 @@ class TrainingSettings:
     top_p: float = 1.0
     top_k: int = 0
     """0 for all tokens."""
-    tower: bool
+    train_audio_tower: bool
     """Whether the audio tower learns too."""
-    projector: bool
+    train_projector: bool
     """Whether what joins the tower to the language model learns too."""
     dtype: str = "bfloat16"
     checkpointing: bool = True
@@ -115,7 +115,7 @@ class Evaluation:
     """Only the first questions of each task."""
     base_prompts: Mapping[str, str] = field(default_factory=dict)
     """Other prompts for the base, by name: what a stage gains is held against the best of them."""
-    deafened: bool = False
+    audio_ablation: bool = False
     """Whether the last stage is asked with the clips shuffled as well: what it gained must then be gone."""
     describe: bool = False
     """Whether the base and the last stage also describe the clips; a skill of the model mini."""
@@ -134,7 +134,7 @@ class StageRecipe:
     """Name of a reward -> its weight."""
     steps: int | None = None
     epochs: float | None = None
-    other_order: int | None = None
+    seed_offset: int | None = None
     """Added to the seed: a second stage on the same data is to begin with other questions than the first."""
     training: Mapping[str, Any] = field(default_factory=dict)
     """What differs from the recipe's training."""

@@ -8,7 +8,8 @@ import typing
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from dtbench.harness.core.errors import UserError, did_you_mean
+from dtbench.harness.core.arguments import known_settings
+from dtbench.harness.core.errors import UserError
 
 T = TypeVar("T")
 
@@ -19,7 +20,7 @@ def read(kind: type[T], table: Mapping[str, Any], where: str) -> T:
     fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
     for name in table:
         if name not in fields:
-            raise UserError(f"{where}: unknown setting {name!r}. {did_you_mean(name, fields)}")
+            raise UserError(f"{where}: unknown setting {name!r}. {known_settings(name, fields)}")
     lacking = [name for name, field in fields.items() if name not in table and _is_required(field)]
     if lacking:
         raise UserError(f"{where}: {lacking[0]} is missing: add it.")

@@ -34,7 +34,7 @@ class EmbeddingEndpoint:
         self._settings = settings
         self._where = addresses(settings.embedding)
         self._key = api_key()
-        self._policy = Policy(attempts=settings.attempts, waits_in_all=settings.patience)
+        self._policy = Policy(attempts=settings.attempts, waits_in_all=settings.retry_budget)
         self._background: Background | None = None
         self._endpoints: Endpoints | None = None
         self._model = settings.embedding_model

@@ -47,7 +47,7 @@ class Evaluator:
     def __init__(self, settings: RewardSettings, cache: Cache) -> None:
         self._settings = settings
         self._cache = cache
-        self._policy = Policy(attempts=settings.attempts, waits_in_all=settings.patience)
+        self._policy = Policy(attempts=settings.attempts, waits_in_all=settings.retry_budget)
         self._background: Background | None = None
         self._server: Server | None = None
         self._model: Paced | None = None

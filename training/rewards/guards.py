@@ -59,12 +59,12 @@ def caught(row: TrainingRow, chain: str, settings: RewardSettings) -> str | None
 
 def is_empty(row: TrainingRow, chain: str, settings: RewardSettings) -> bool:
     """Too few words to be a chain."""
-    return len(_WORD.findall(chain)) < settings.least_words
+    return len(_WORD.findall(chain)) < settings.min_words
 
 
 def is_huge(row: TrainingRow, chain: str, settings: RewardSettings) -> bool:
     """More than a chain may have: who says everything also says what is right."""
-    return len(chain) > settings.most_characters
+    return len(chain) > settings.max_chars
 
 
 def is_loop(row: TrainingRow, chain: str, settings: RewardSettings) -> bool:

@@ -50,7 +50,7 @@ class RewardCounts:
 
     def cost(self, settings: RewardSettings) -> float | None:
         """What the tokens cost; None where the recipe names no price."""
-        price = Price(settings.million_prompt_tokens, settings.million_completion_tokens)
+        price = Price(settings.price_per_million_prompt_tokens, settings.price_per_million_completion_tokens)
         if not any(price):
             return None
         return price.of(self.counts["evaluator_prompt_tokens"], self.counts["evaluator_completion_tokens"])

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dtbench.harness.core.arguments import known_settings
 from dtbench.harness.core.errors import UserError, did_you_mean
 from dtbench.models.endpoint.settings import EndpointSettings
 
@@ -66,7 +67,7 @@ class RewardSettings:
     """A model of sentence-transformers (hub name, folder, `package:NAME/FOLDER`), the URL of one, or `ngrams`."""
     embedding_model: str | None = None
     """Its name at the endpoint."""
-    embedding_share: float = 0.5
+    embedding_weight: float = 0.5
     """How much of the hybrid reward is the embedding's."""
     cache: Path | None = None
     """The folder that keeps every verdict."""
@@ -76,18 +77,18 @@ class RewardSettings:
     """How often a verdict that cannot be read is asked for, and how often a request that failed is sent."""
     timeout: float = 120.0
     """Seconds for a request."""
-    patience: float = 60.0
+    retry_budget: float = 60.0
     """Seconds that the waits between the attempts of one request may take in all."""
     max_failed: float = 0.02
     """The share of chains that may stay without a verdict; above it the stage stops."""
-    million_prompt_tokens: float = 0.0
+    price_per_million_prompt_tokens: float = 0.0
     """What they cost; 0: no cost is told."""
-    million_completion_tokens: float = 0.0
+    price_per_million_completion_tokens: float = 0.0
     guards: tuple[str, ...] = GUARDS
     """Which guards hold; `copy` and `word salad` are for free words: leave them out where words are few."""
-    least_words: int = 5
+    min_words: int = 5
     """Of a chain; fewer are none."""
-    most_characters: int = 9_999
+    max_chars: int = 9_999
     """Of a chain; the challenge takes fewer than 10,000."""
 
     def __post_init__(self) -> None:
@@ -100,10 +101,15 @@ class RewardSettings:
             raise UserError(f"rewards: evaluator = {self.evaluator!r}: a URL or {EVENTS!r} is expected.")
         self.connection()
         self._refuse_outside("max_failed", self.max_failed, 0.0, 1.0)
-        self._refuse_outside("embedding_share", self.embedding_share, 0.0, 1.0)
-        for name in ("concurrency", "attempts", "least_words", "most_characters"):
+        self._refuse_outside("embedding_weight", self.embedding_weight, 0.0, 1.0)
+        for name in ("concurrency", "attempts", "min_words", "max_chars"):
             self._refuse_outside(name, getattr(self, name), 1, float("inf"))
-        for name in ("timeout", "patience", "million_prompt_tokens", "million_completion_tokens"):
+        for name in (
+            "timeout",
+            "retry_budget",
+            "price_per_million_prompt_tokens",
+            "price_per_million_completion_tokens",
+        ):
             self._refuse_outside(name, getattr(self, name), 0.0, float("inf"))
 
     @staticmethod
@@ -121,8 +127,13 @@ class RewardSettings:
         known = {one.name for one in dataclasses.fields(EndpointSettings)} - {"model", "seed", "n"}
         for name in self.evaluator_options:
             if name not in known:
-                raise UserError(f"rewards: evaluator_options: unknown option {name!r}. {did_you_mean(name, known)}")
-        usual = {"temperature": 0.0, "max_tokens": LONGEST_REPLY, "timeout": self.timeout, "absence": self.patience}
+                raise UserError(f"rewards: evaluator_options: unknown option {name!r}. {known_settings(name, known)}")
+        usual = {
+            "temperature": 0.0,
+            "max_tokens": LONGEST_REPLY,
+            "timeout": self.timeout,
+            "reconnect_timeout": self.retry_budget,
+        }
         return EndpointSettings(**{**usual, **self.evaluator_options, "model": self.evaluator_model})
 
 
@@ -158,7 +169,7 @@ def _checked(kind: type, table: Mapping[str, Any], where: str) -> dict[str, Any]
     fields = {one.name: str(one.type) for one in dataclasses.fields(kind)}
     for name, value in table.items():
         if name not in fields:
-            raise UserError(f"{where}: unknown setting {name!r}. {did_you_mean(name, fields)}")
+            raise UserError(f"{where}: unknown setting {name!r}. {known_settings(name, fields)}")
         allowed = _KINDS[fields[name]]
         if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
             wanted = _NAMED.get(fields[name], fields[name])

@@ -112,11 +112,11 @@ def embedding(batch: RewardBatch) -> list[float]:
 def hybrid(batch: RewardBatch) -> list[float]:
     """Both, half each unless the recipe says otherwise; where there is no verdict, the embedding alone."""
     places = batch.comparable()
-    share = batch.settings.embedding_share
+    weight = batch.settings.embedding_weight
     return batch.spread(
         places,
         [
-            near if mark is None else share * near + (1 - share) * mark
+            near if mark is None else weight * near + (1 - weight) * mark
             for mark, near in zip(_marks(batch, places), _near(batch, places), strict=True)
         ],
     )

@@ -62,7 +62,7 @@ class TrainingRun:
         self._evaluate_base()
         for stage in self.recipe.stage:
             self._pass(stage)
-        self._evaluate_deafened()
+        self._evaluate_audio_ablation()
         self._describe()
         table = outcome(self.recipe, self.layout)
         replace_whole(self.layout.root / "outcome.json", json.dumps(table, indent=1).encode())
@@ -76,8 +76,8 @@ class TrainingRun:
             evaluate(exam, self.recipe.evaluation)
         self.state.set_base(state.DONE)
 
-    def _evaluate_deafened(self) -> None:
-        if not self.recipe.evaluation.deafened:
+    def _evaluate_audio_ablation(self) -> None:
+        if not self.recipe.evaluation.audio_ablation:
             return
         last = self.layout.stage(self.recipe.stage[-1].name)
         exam = EvalRun(str(last.model), last.eval, self.layout.clips, self.recipe.prompt, "shuffle")

@@ -15,7 +15,7 @@ from dtbench.harness.store.atomic import replace_whole
 from dtbench.harness.store.provenance import checkout
 from dtbench.training.recipe.recipe import Recipe
 
-SCHEMA = 1
+SCHEMA = 2
 WAITING, PREPARED, TRAINED, EXPORTED, DONE = "waiting", "prepared", "trained", "exported", "done"
 STATES = (WAITING, PREPARED, TRAINED, EXPORTED, DONE)
 """In the order in which a stage passes through them."""
@@ -80,6 +80,11 @@ def read(path: Path) -> State:
         stages = {one["name"]: one["state"] for one in held["stages"]}
         if held["schema"] > SCHEMA:
             raise DataError(f"{path}: written by a newer dtbench (schema {held['schema']}): update dtbench.")
+        if held["schema"] < SCHEMA:
+            raise DataError(
+                f"{path}: written by an older dtbench (schema {held['schema']}), whose settings had other names: "
+                f"name another --out, or finish it with that version."
+            )
         state = State(path, held["recipe"], held["base"], stages, held["starts"])
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: no state of a training run ({error!r}). Restore it, or name another --out.") from None

@@ -43,7 +43,7 @@ def test_an_evaluator_that_cannot_be_reached_stops_the_stage_and_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(WHERE, str(tmp_path / "stopped.json"))
-    gone = {"evaluator": "http://127.0.0.1:9/v1", "evaluator_model": "m", "attempts": 1, "patience": 0.0}
+    gone = {"evaluator": "http://127.0.0.1:9/v1", "evaluator_model": "m", "attempts": 1, "retry_budget": 0.0}
     found = scorer(tmp_path, "evaluator", max_failed=0.0, **gone)
     with pytest.raises(StoppedError):
         found.values("evaluator", ["q1"], [SAID])

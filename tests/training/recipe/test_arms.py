@@ -17,7 +17,7 @@ TINY = """
 [[arm]]
 name = "tiny"
 [[arm.stage]]
-like = "stage-1"
+extends = "stage-1"
 steps = 2
 """
 
@@ -42,7 +42,7 @@ def test_the_long_first_stage_takes_as_many_steps_as_both_on_the_first_data_alon
     plain, long = read("mini"), read("mini", "long-stage-1")
     assert [stage.steps for stage in long.stage] == [stage.steps for stage in plain.stage]
     assert [(stage.data, stage.rewards) for stage in long.stage] == [(plain.stage[0].data, plain.stage[0].rewards)] * 2
-    assert long.stage[1].other_order
+    assert long.stage[1].seed_offset
 
 
 def test_ablations_differ_from_the_first_stage_in_their_rewards_alone() -> None:
@@ -83,18 +83,19 @@ def test_an_unknown_arm_is_told_with_those_that_there_are(tmp_path: Path) -> Non
     ("before", "after", "told"),
     [
         (
-            'like = "stage-1"',
-            'like = "stage1"',
-            "arm tiny: like = 'stage1': no stage of the recipe. Did you mean stage-1",
+            'extends = "stage-1"',
+            'extends = "stage1"',
+            "arm tiny: extends = 'stage1': no stage of the recipe. Did you mean stage-1",
         ),
-        ('like = "stage-1"', "", "own.toml: arm tiny: stage: name is missing: add it."),
+        ('extends = "stage-1"', "", "own.toml: arm tiny: stage: name is missing: add it."),
+        ("extends", "like", "arm tiny: stage: unknown setting 'like'. It is called extends now."),
         ("steps = 2", "stepz = 2", "own.toml: arm tiny: stage: unknown setting 'stepz'. Did you mean steps"),
         ("steps = 2", "steps = 2\nepochs = 1", "arm tiny: stage stage-1: either steps or epochs is expected."),
         ('name = "tiny"', 'name = "../x"', "own.toml: arm '../x': another name is expected, such as 'accuracy-only'."),
         ('name = "tiny"', "", "own.toml: arm None: another name is expected"),
         ('name = "tiny"', 'name = "tiny"\nbeta = 1', "own.toml: arm tiny: unknown setting 'beta'."),
         (
-            '[[arm.stage]]\nlike = "stage-1"\nsteps = 2',
+            '[[arm.stage]]\nextends = "stage-1"\nsteps = 2',
             "",
             "own.toml: arm tiny: at least one [[arm.stage]] is expected.",
         ),

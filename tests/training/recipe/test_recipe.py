@@ -59,14 +59,16 @@ def test_the_large_recipe_holds_the_figures_of_the_paper() -> None:
 def test_both_stages_of_a_recipe_have_the_same_figures_and_leave_the_ears_alone(name: str) -> None:
     recipe = recipes.read(name)
     assert [recipe.training_of(stage) for stage in recipe.stage] == [recipe.training] * 2
-    assert not recipe.training.tower
-    assert not recipe.training.projector
+    assert not recipe.training.train_audio_tower
+    assert not recipe.training.train_projector
 
 
 @pytest.mark.parametrize(
     ("before", "after", "told"),
     [
         ("beta = 0.001", "betta = 0.001", "own.toml: training: unknown setting 'betta'. Did you mean beta?"),
+        ("train_projector", "projector", "training: unknown setting 'projector'. It is called train_projector now."),
+        ("audio_ablation", "deafened", "evaluation: unknown setting 'deafened'. It is called audio_ablation now."),
         ("beta = 0.001", 'beta = "small"', "own.toml: training: beta = 'small': a number is expected."),
         ("generations = 8", "generations = true", "generations = True: a whole number is expected."),
         ("beta = 0.001  ", "", "own.toml: training: beta is missing: add it."),

@@ -81,7 +81,7 @@ def test_many_processes_share_a_cache_and_each_reads_what_the_others_wrote(tmp_p
 
 def test_the_cost_is_told_where_the_recipe_names_prices() -> None:
     with chatting(choose=honest) as chat:
-        chosen = settings(chat, million_prompt_tokens=200.0, million_completion_tokens=1000.0)
+        chosen = settings(chat, price_per_million_prompt_tokens=200.0, price_per_million_completion_tokens=1000.0)
         told = rewarded(chosen, "evaluator").report.as_json(chosen)
         unpriced = settings(chat)
         assert "evaluator_cost" not in rewarded(unpriced, "evaluator").report.as_json(unpriced)

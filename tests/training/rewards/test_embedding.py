@@ -28,7 +28,7 @@ from dtbench.training.rewards.terms import on_grid
 
 def test_embeddings_come_from_an_endpoint_in_their_order_and_once(tmp_path: Path) -> None:
     with chatting(embed=letters_of) as chat:
-        chosen = RewardSettings(embedding=chat.url, cache=tmp_path, patience=0.05)
+        chosen = RewardSettings(embedding=chat.url, cache=tmp_path, retry_budget=0.05)
         first = rewarded(chosen, "embedding", texts=[completion(GOOD), completion(OTHER), completion(GOOD)])
         (request,) = chat.asked
         assert request.json() == {"model": "tiny", "input": [GOOD, REFERENCE, OTHER], "encoding_format": "float"}
@@ -53,7 +53,7 @@ BAD_EMBEDDINGS = {
 @pytest.mark.parametrize("case", BAD_EMBEDDINGS)
 def test_where_embeddings_fail_n_grams_stand_in_counted(case: str) -> None:
     with chatting(embed=lambda asked: BAD_EMBEDDINGS[case]) as chat:
-        chosen = RewardSettings(embedding=chat.url, attempts=2, patience=0.05, max_failed=1.0)
+        chosen = RewardSettings(embedding=chat.url, attempts=2, retry_budget=0.05, max_failed=1.0)
         scores = rewarded(chosen, "embedding", texts=TEXTS[:1])
         strict = dataclasses.replace(chosen, max_failed=0.0)
         with pytest.raises(MachineryError, match="1 of 1 chains had no verdict of the embedding"):

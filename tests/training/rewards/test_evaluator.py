@@ -137,7 +137,7 @@ def test_a_failed_evaluator_is_never_a_zero_but_the_embedding_alone_counted_and_
 def test_retries_are_bounded_in_number_and_in_time() -> None:
     with chatting(default=Turn(status=503, headers={"retry-after": "3600"})) as chat:
         began = time.monotonic()
-        rewarded(settings(chat, attempts=3, patience=0.5, max_failed=1.0), "evaluator")
+        rewarded(settings(chat, attempts=3, retry_budget=0.5, max_failed=1.0), "evaluator")
         assert time.monotonic() - began < 5
         assert len(chat.asked) <= 3 * 3
     with chatting(default=Turn("never")) as chat:
@@ -163,7 +163,7 @@ def test_an_evaluator_with_too_many_requests_is_sent_fewer() -> None:
         chat.default = Turn(marks(3), delay=0.02)
         chat.choose = lambda asked: Turn(status=429, headers={"retry-after": "0"}) if chat.in_flight > 3 else None
         texts = [completion(f"{GOOD} Variant {number} of it.") for number in range(16)]
-        scores = rewarded(settings(chat, concurrency=16, attempts=8, patience=60.0), "evaluator", texts=texts)
+        scores = rewarded(settings(chat, concurrency=16, attempts=8, retry_budget=60.0), "evaluator", texts=texts)
     assert set(scores.values["evaluator"]) == {on_grid(0.3)}
     assert scores.report.counts["evaluator_failed"] == 0
 

@@ -81,11 +81,11 @@ def test_no_reference_chain_of_mini_is_caught_by_the_guards_of_its_recipe() -> N
 
 def test_a_guard_that_the_recipe_leaves_out_does_not_hold() -> None:
     assert caught(ROW, REFERENCE, dataclasses.replace(SETTINGS, guards=("empty",))) is None
-    assert caught(ROW, "Boots.", dataclasses.replace(SETTINGS, least_words=1, guards=("empty",))) is None
+    assert caught(ROW, "Boots.", dataclasses.replace(SETTINGS, min_words=1, guards=("empty",))) is None
 
 
 def test_the_longest_chain_is_the_recipes() -> None:
-    short = dataclasses.replace(SETTINGS, most_characters=len(GOOD) - 1)
+    short = dataclasses.replace(SETTINGS, max_chars=len(GOOD) - 1)
     assert caught(ROW, GOOD, short) == "huge"
     assert caught(ROW, GOOD, SETTINGS) is None
 

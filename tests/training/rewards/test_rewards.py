@@ -162,7 +162,7 @@ def test_hybrid_is_half_and_half_unless_the_recipe_says_otherwise() -> None:
     row = mini_rows(1)[0]
     text = f"<think> {row.chain.partition(' . ')[0]} . so the answer is {row.answer} </think> {row.answer}"
     for share in (0.5, 0.25):
-        settings = dataclasses.replace(MINI, embedding_share=share)
+        settings = dataclasses.replace(MINI, embedding_weight=share)
         earned = {name: values[0] for name, values in score(list(REWARDS), [row], [text], settings).values.items()}
         expected = share * earned["embedding"] + (1 - share) * earned["evaluator"]
         assert 0 < earned["evaluator"] < 1
@@ -191,6 +191,7 @@ def test_minis_grader_refuses_rows_without_true_sounds() -> None:
     ("table", "complaint"),
     [
         ({"evaluater": "x"}, "unknown setting 'evaluater'. Did you mean evaluator"),
+        ({"patience": 9.0}, "rewards: unknown setting 'patience'. It is called retry_budget now."),
         ({"evaluator": "gpt"}, "a URL or 'mini events' is expected"),
         ({"max_failed": 2}, "max_failed = 2: 0 to 1 is expected"),
         ({"max_failed": "2%"}, "max_failed = '2%': float expected"),

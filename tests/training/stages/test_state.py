@@ -44,10 +44,11 @@ def test_another_recipe_in_the_same_folder_is_refused_with_what_differs(tmp_path
     ("content", "told"),
     [
         ("", "no state of a training run"),
-        ('{"schema": 1}', "no state of a training run"),
+        ('{"schema": 2}', "no state of a training run"),
         ('{"schema": 9, "stages": []}', "written by a newer dtbench"),
+        ('{"schema": 1, "stages": []}', r"written by an older dtbench \(schema 1\), whose settings had other names"),
         (
-            '{"schema": 1, "recipe": {}, "base": "done", "starts": [], "stages": [{"name": "a", "state": "odd"}]}',
+            '{"schema": 2, "recipe": {}, "base": "done", "starts": [], "stages": [{"name": "a", "state": "odd"}]}',
             "the state 'odd' is unknown",
         ),
     ],
