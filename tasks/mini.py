@@ -19,7 +19,8 @@ from typing import ClassVar
 from dtbench.harness.core.errors import DataError
 from dtbench.harness.core.samples import SampleList
 from dtbench.harness.core.schema import Dataset, Sample
-from dtbench.harness.core.task import WORDINGS, Column, Grouping, Task
+from dtbench.harness.core.scorer import Column, Grouping
+from dtbench.harness.core.task import WORDINGS, Task
 from dtbench.tasks.data.layouts import home_of
 from dtbench.tasks.mini_world.clips import MadeClip
 from dtbench.tasks.mini_world.items import made

@@ -17,7 +17,8 @@ from typing import Any
 from dtbench.harness.core.records import MetadataRecord, read_json
 from dtbench.harness.core.samples import SampleList
 from dtbench.harness.core.schema import Dataset, Sample
-from dtbench.harness.core.task import Column, Grouping, OfficialRule, Task
+from dtbench.harness.core.scorer import Column, Grouping, OfficialRule
+from dtbench.harness.core.task import Task
 from dtbench.harness.score.official import text_rule
 from dtbench.tasks.data.clips import ClipFolder
 from dtbench.tasks.data.fields import dataset, headings, packed
@@ -73,7 +74,7 @@ class Mmar(Task):
         """v2 is known by its rubrics; without them it may be either."""
         return V2 if items and all("rubric" in item or "thinking" in item for item in items) else None
 
-    def official(self, scorer: str) -> OfficialRule:
+    def official(self, version: str) -> OfficialRule:
         """The rule of ddlBoJack/MMAR evaluation.py, the same in all its versions."""
         return text_rule
 

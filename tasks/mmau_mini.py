@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from dtbench.harness.core.schema import Dataset, Sample
-from dtbench.harness.core.task import Column, Grouping, OfficialRule, Task
+from dtbench.harness.core.scorer import Column, Grouping, OfficialRule
+from dtbench.harness.core.task import Task
 from dtbench.harness.score.official import text_rule
 from dtbench.tasks.data.clips import ClipFolder
 from dtbench.tasks.data.fields import dataset
@@ -70,6 +71,6 @@ class MmauMini(Task):
         """The published content that all of the records are of, if one is."""
         return version_of_records(items)
 
-    def official(self, scorer: str) -> OfficialRule:
+    def official(self, version: str) -> OfficialRule:
         """The rule of Sakshi113/MMAU evaluation.py since 2024-10-25."""
         return text_rule

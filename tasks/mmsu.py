@@ -17,7 +17,8 @@ from typing import Any
 
 from dtbench.harness.core.records import MetadataRecord, read_columns, read_json
 from dtbench.harness.core.schema import Clip, Dataset, Sample
-from dtbench.harness.core.task import AnswerKey, Column, Grouping, OfficialRule, Task
+from dtbench.harness.core.scorer import AnswerKey, Column, Grouping, OfficialRule
+from dtbench.harness.core.task import Task
 from dtbench.harness.extract.extraction import Extraction
 from dtbench.harness.score.official import carried_letter_rule, letter_rule
 from dtbench.tasks.data.clips import ClipFolder, EmbeddedClip
@@ -61,7 +62,7 @@ class Mmsu(Task):
         Column("Avg (All)"),
     )
     prediction_keys = ("response", "model_output", "model_prediction", "answer_prediction")
-    scorers = ("2026", "2025")
+    official_versions = ("2026", "2025")
     decimals = "{:.4f}"
     skips_broken_lines = True
 
@@ -84,14 +85,14 @@ class Mmsu(Task):
             notes.append(f"{lost} answers are not among their options")
         return dataset(samples, version, found.file, notes)
 
-    def asked(self, item: Mapping[str, Any]) -> AnswerKey:
+    def answer_key(self, item: Mapping[str, Any]) -> AnswerKey:
         """The options that are there, as text, and the right one."""
         answer = item["answer_gt"]
         return AnswerKey([text for _, text in _options(item)], None if answer is None else str(answer))
 
-    def official(self, scorer: str) -> OfficialRule:
+    def official(self, version: str) -> OfficialRule:
         """The rule of the 2026 script, or a fresh one of 2025 for one file."""
-        return carried_letter_rule() if scorer == "2025" else letter_rule
+        return carried_letter_rule() if version == "2025" else letter_rule
 
     def submission(self, sample: Sample, extraction: Extraction) -> str:
         """The letter of the option that was meant; empty where none was."""

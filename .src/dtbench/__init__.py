@@ -18,7 +18,8 @@ if TYPE_CHECKING:
         Sample,
         Score,
     )
-    from dtbench.harness.core.task import Column, Grouping, Task
+    from dtbench.harness.core.scorer import Column, Grouping, Scorer
+    from dtbench.harness.core.task import Task
     from dtbench.harness.extract.answer import extract
     from dtbench.harness.extract.extraction import Extraction
 
@@ -38,7 +39,8 @@ _PUBLIC = {
         "Sample",
         "Score",
     ),
-    "harness.core.task": ("Column", "Grouping", "Task"),
+    "harness.core.scorer": ("Column", "Grouping", "Scorer"),
+    "harness.core.task": ("Task",),
     "harness.extract.answer": ("extract",),
     "harness.extract.extraction": ("Extraction",),
 }
@@ -62,6 +64,7 @@ __all__ = [
     "Response",
     "Sample",
     "Score",
+    "Scorer",
     "Task",
     "TaskError",
     "UserError",

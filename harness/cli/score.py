@@ -99,11 +99,11 @@ def _scorer(task: Task, wanted: str | None) -> str:
             f"{task.name}: its authors keep the answers, so it cannot be scored here; send them the predictions."
         )
     if wanted is None:
-        return task.scorers[0]
-    if wanted not in task.scorers:
+        return task.official_versions[0]
+    if wanted not in task.official_versions:
         raise UserError(
-            f"--scorer {wanted}: the versions of {task.name}'s script are {', '.join(task.scorers)}; "
-            f"without --scorer it is {task.scorers[0]}."
+            f"--scorer {wanted}: the versions of {task.name}'s script are {', '.join(task.official_versions)}; "
+            f"without --scorer it is {task.official_versions[0]}."
         )
     return wanted
 
@@ -154,7 +154,7 @@ def _cells(count: Count, shown: str) -> tuple[str, str, str]:
 
 
 def _above(report: PredictionScores) -> Iterator[str]:
-    scorer = f", script of {report.scorer}" if len(report.task.scorers) > 1 else ""
+    scorer = f", script of {report.scorer}" if len(report.task.official_versions) > 1 else ""
     data = f", data {report.version}" if report.version else ""
     yield one_line(f"{report.task.name}{scorer}{data}: {report.strict.n} items")
 

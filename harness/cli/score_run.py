@@ -71,9 +71,9 @@ def _scored(stored: StoredRun, name: str, wish: RescoreOptions, *, rows: bool) -
 
     part = stored_task(stored, name, wish.task_file)
     task = part.task
-    if wish.scorer is not None and wish.scorer not in task.scorers:
+    if wish.scorer is not None and wish.scorer not in task.official_versions:
         raise UserError(
-            f"--scorer {wish.scorer}: the versions of {name}'s script are {', '.join(task.scorers)}; "
+            f"--scorer {wish.scorer}: the versions of {name}'s script are {', '.join(task.official_versions)}; "
             f"for one task of a run of several, name it with --task."
         )
     data = find_data(part, wish.data_dir)

@@ -63,7 +63,7 @@ def _facts(task: Task) -> dict[str, Any]:
         "items": task.size,
         "paper": task.paper,
         "licence": task.licence,
-        "scorers": list(task.scorers),
+        "scorers": list(task.official_versions),
         "prediction_keys": list(task.prediction_keys),
         "groups": [list(grouping.fields) for grouping in task.groupings],
         "answers_public": task.answers_public,
@@ -91,5 +91,5 @@ def _lines(task: Task) -> Iterator[str]:
     yield one_line(f"prediction key {task.prediction_keys[0]}{f', licence {task.licence}' if task.licence else ''}")
     if not task.answers_public:
         yield "answers withheld: no score here"
-    elif len(task.scorers) > 1:
-        yield one_line(f"versions of the script: {', '.join(task.scorers)}")
+    elif len(task.official_versions) > 1:
+        yield one_line(f"versions of the script: {', '.join(task.official_versions)}")

@@ -14,7 +14,7 @@ from typing import Any
 
 from dtbench.harness.core.errors import UserError, one_line
 from dtbench.harness.core.schema import Dataset
-from dtbench.harness.core.task import Task
+from dtbench.harness.core.scorer import Scorer
 from dtbench.harness.export.formats import INSIDE, SubmissionFormat
 from dtbench.harness.score.official import MISSING
 from dtbench.harness.score.prediction_file import PredictionScores, score_predictions
@@ -44,7 +44,7 @@ def read(path: Path) -> bytes:
         raise UserError(f"--check {path}: cannot be read ({error.strerror}).") from None
 
 
-def check(content: bytes, kind: SubmissionFormat, task: Task, data: Dataset | None) -> FileCheck:
+def check(content: bytes, kind: SubmissionFormat, scorer: Scorer, data: Dataset | None) -> FileCheck:
     """Everything that is wrong with the file, each kind of fault in one line."""
     found = FileCheck()
     records = _records(content, kind, found)
@@ -57,8 +57,8 @@ def check(content: bytes, kind: SubmissionFormat, task: Task, data: Dataset | No
             found.problems += _other_data(records, kind, data)
     if data is None:
         found.notes.append("the benchmark's data was not found (--data-dir): ids were not held against it, no score")
-    elif records and not found.problems and task.answers_public:
-        found.report = score_predictions(task, task.scorers[0], _predictions(records, kind, data))
+    elif records and not found.problems and scorer.answers_public:
+        found.report = score_predictions(scorer, scorer.official_versions[0], _predictions(records, kind, data))
     return found
 
 

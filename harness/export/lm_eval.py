@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import dtbench
 from dtbench.harness.core.errors import DtbenchError, UserError
 from dtbench.harness.core.schema import Dataset
-from dtbench.harness.core.task import Filtered
+from dtbench.harness.core.scorer import Filtered
 from dtbench.harness.run.plan import PromptForm, TaskPlan
 from dtbench.harness.score.answers import SubmittedAnswer, answers
 from dtbench.harness.score.stored_run import StoredTask, find_data

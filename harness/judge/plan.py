@@ -106,7 +106,7 @@ def plan_of(stored: StoredTask, data: Dataset, how: JudgeSettings) -> JudgePlan:
             f"{stored.task.name}: its questions ({data.version}) have no criteria to judge by: MMAR v2 has, and any "
             f"task whose items hold `rubric`."
         )
-    rule = stored.task.official(stored.task.scorers[0])
+    rule = stored.task.official(stored.task.official_versions[0])
     cases = [
         Case(one, rubric_of(one.sample), rule(one.sample.as_published(), one.submission).correct) for one in with_rubric
     ]

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from dtbench.harness.core.task import Task
+from dtbench.harness.core.scorer import Scorer
 from dtbench.harness.judge.plan import Case, JudgePlan
 from dtbench.harness.stats.intervals import Z95
 
@@ -22,7 +22,7 @@ def of_calls(shares: Sequence[float]) -> float:
     return math.fsum(kept) / len(kept)
 
 
-def summarise(task: Task, plan: JudgePlan, records: Iterable[Record]) -> dict[str, Any]:
+def summarise(task: Scorer, plan: JudgePlan, records: Iterable[Record]) -> dict[str, Any]:
     """The object that `--json` prints for a task."""
     verdicts: dict[str, dict[int, Record]] = defaultdict(dict)
     failed: dict[str, str] = {}
@@ -88,7 +88,7 @@ def _accuracy(cases: Sequence[Case]) -> float | None:
 
 
 def _groups(
-    task: Task, cases: Sequence[Case], scores: Mapping[str, float | None]
+    task: Scorer, cases: Sequence[Case], scores: Mapping[str, float | None]
 ) -> dict[str, dict[str, dict[str, Any]]]:
     tables: dict[str, dict[str, dict[str, Any]]] = {}
     for grouping in task.groupings:

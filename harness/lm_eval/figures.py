@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from dtbench.harness.core.errors import TaskError, format_error
-from dtbench.harness.core.task import Filtered
+from dtbench.harness.core.scorer import Filtered
 
 BOOTSTRAPS = 100_000
 FEW_BOOTSTRAPS = 100

@@ -14,7 +14,8 @@ from typing import Any
 from dtbench.harness.core.errors import MachineryError, UserError
 from dtbench.harness.core.samples import SampleList
 from dtbench.harness.core.schema import Dataset, NoClip, Official, Prompt, Sample, Score
-from dtbench.harness.core.task import Filtered, OfficialRule, Task
+from dtbench.harness.core.scorer import Filtered, OfficialRule
+from dtbench.harness.core.task import Task
 from dtbench.harness.extract.extraction import Extraction
 from dtbench.harness.extract.tidy import take_apart
 from dtbench.harness.lm_eval.clips import clip_bytes_of, without_mark
@@ -127,11 +128,11 @@ class LmEvalTask(Task):
 
     def score(self, sample: Sample, extraction: Extraction) -> Score:
         """The verdict of its first metric, where that is one."""
-        official = self.official(self.scorers[0])(sample.as_published(), extraction.answer)
+        official = self.official(self.official_versions[0])(sample.as_published(), extraction.answer)
         said = official.counted and bool(extraction.answer.strip())
         return Score(official, official.correct if said else None)
 
-    def official(self, scorer: str) -> OfficialRule:
+    def official(self, version: str) -> OfficialRule:
         """The first metric, under the first filter."""
 
         def metric(item: Mapping[str, Any], prediction: object) -> Official:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from dtbench.harness.core.errors import DtbenchError, TaskError, UserError, format_error
 from dtbench.harness.core.schema import Official
-from dtbench.harness.core.task import AnswerKey, Grouping, OfficialRule, Task
+from dtbench.harness.core.scorer import AnswerKey, Grouping, OfficialRule, Scorer
 from dtbench.harness.extract.answer import extract
 from dtbench.harness.score.official import MISSING, NO_PREDICTION, NOT_TEXT
 from dtbench.harness.score.predictions import PredictionRow, Predictions
@@ -63,7 +63,7 @@ class Count(NamedTuple):
 class PredictionScores:
     """The score of a prediction file."""
 
-    task: Task
+    task: Scorer
     scorer: str
     rows: Sequence[RowScore]
     total: Count
@@ -95,7 +95,7 @@ class PredictionScores:
         }
 
 
-def score_predictions(task: Task, scorer: str, predictions: Predictions) -> PredictionScores:
+def score_predictions(task: Scorer, scorer: str, predictions: Predictions) -> PredictionScores:
     """Score every record, in the order of the file."""
     rule = task.official(scorer)
     scores = [_score(task, rule, row) for row in predictions.rows]
@@ -121,11 +121,11 @@ def score_predictions(task: Task, scorer: str, predictions: Predictions) -> Pred
     )
 
 
-def _score(task: Task, rule: OfficialRule, row: PredictionRow) -> RowScore:
+def _score(task: Scorer, rule: OfficialRule, row: PredictionRow) -> RowScore:
     if row.item is None:
         return RowScore(row.number, row.id, Official(correct=False, counted=False, why=NOT_JSON), None, None, NOT_JSON)
     try:
-        asked = _asked(task, row.where, row.item) if isinstance(row.prediction, str) else None
+        key = _answer_key(task, row.where, row.item) if isinstance(row.prediction, str) else None
         official = rule(row.item, row.prediction)
     except KeyError as missing:
         raise _lacks(row.where, missing.args[0]) from None
@@ -133,20 +133,20 @@ def _score(task: Task, rule: OfficialRule, row: PredictionRow) -> RowScore:
         raise
     except Exception as error:  # the code of a task of the user's own
         raise TaskError(f"task {task.name}: scoring {row.where} failed with {format_error(error)}.") from error
-    if asked is None or not isinstance(row.prediction, str):
+    if key is None or not isinstance(row.prediction, str):
         return RowScore(row.number, row.id, official, None, None, _unread(row))
-    read = extract(row.prediction, asked.choices)
-    correct = None if read.choice is None else read.choice == asked.answer
+    read = extract(row.prediction, key.choices)
+    correct = None if read.choice is None else read.choice == key.answer
     return RowScore(row.number, row.id, official, correct, read.choice, read.how)
 
 
-def _asked(task: Task, where: str, item: Mapping[str, Any]) -> AnswerKey:
-    asked = task.asked(item)
-    if not isinstance(asked.choices, list | tuple) or not all(isinstance(text, str) for text in asked.choices):
-        raise UserError(f"{where}: the options must be a list of texts, found {str(asked.choices)[:80]}.")
-    if not isinstance(asked.answer, str):
-        raise UserError(f"{where}: the answer must be text, found {str(asked.answer)[:80]}.")
-    return asked
+def _answer_key(task: Scorer, where: str, item: Mapping[str, Any]) -> AnswerKey:
+    key = task.answer_key(item)
+    if not isinstance(key.choices, list | tuple) or not all(isinstance(text, str) for text in key.choices):
+        raise UserError(f"{where}: the options must be a list of texts, found {str(key.choices)[:80]}.")
+    if not isinstance(key.answer, str):
+        raise UserError(f"{where}: the answer must be text, found {str(key.answer)[:80]}.")
+    return key
 
 
 def _lacks(where: str, field: object) -> UserError:

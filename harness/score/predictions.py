@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from dtbench.harness.core.errors import DataError, DtbenchError, TaskError, UserError, format_error
 from dtbench.harness.core.records import MetadataRecord, read_json_parts
 from dtbench.harness.core.schema import Dataset
+from dtbench.harness.core.scorer import Scorer
 from dtbench.harness.core.task import Task
 from dtbench.harness.score.official import MISSING
 
@@ -65,7 +66,7 @@ def read_predictions(task: Task, path: Path, metadata: Path | None, *, allow_dup
     return Predictions(rows, key, absent, data.version, tuple(notes))
 
 
-def _parts(task: Task, path: Path) -> Parts:
+def _parts(scorer: Scorer, path: Path) -> Parts:
     try:
         parts = list(read_json_parts(path))
     except DataError as error:
@@ -81,7 +82,7 @@ def _parts(task: Task, path: Path) -> Parts:
         raise UserError(f"--predictions {path}: there is no record in it. {EXPECTED}")
     if len(broken) == len(parts):
         raise UserError(f"--predictions {broken[0]} {EXPECTED}")
-    if broken and not task.skips_broken_lines:
+    if broken and not scorer.skips_broken_lines:
         raise UserError(f"--predictions {broken[0]} The official script stops there: repair the line, or remove it.")
     return parts
 
@@ -99,8 +100,8 @@ def _load(task: Task, metadata: Path) -> Dataset:
         raise TaskError(f"task {task.name}: loading {metadata} failed with {format_error(error)}") from error
 
 
-def _prediction_key(task: Task, path: Path, records: Sequence[MetadataRecord]) -> str:
-    for key in task.prediction_keys:
+def _prediction_key(scorer: Scorer, path: Path, records: Sequence[MetadataRecord]) -> str:
+    for key in scorer.prediction_keys:
         if any(key in record.item for record in records):
             return key
     keys = list(dict.fromkeys(key for record in records for key in record.item))
@@ -108,14 +109,14 @@ def _prediction_key(task: Task, path: Path, records: Sequence[MetadataRecord]) -
     more = f" and {len(keys) - 12} more" if len(keys) > 12 else ""
     raise UserError(
         f"--predictions {path}: no record holds a prediction: expected is the key "
-        f"{' or '.join(task.prediction_keys)}; there are: {there}{more}."
+        f"{' or '.join(scorer.prediction_keys)}; there are: {there}{more}."
     )
 
 
-def _other_keys(task: Task, key: str, records: Sequence[MetadataRecord]) -> list[str]:
+def _other_keys(scorer: Scorer, key: str, records: Sequence[MetadataRecord]) -> list[str]:
     """Predictions under another name are told where they are not the ones that were read."""
     notes = []
-    for other in task.prediction_keys:
+    for other in scorer.prediction_keys:
         differ = sum(other in item and item[other] != item.get(key, MISSING) for _, item in records)
         if differ:
             notes.append(f"read from {key}; records that hold something else in {other}, which was not read: {differ}")

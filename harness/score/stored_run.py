@@ -38,7 +38,7 @@ class StoredTask:
     @property
     def scorer(self) -> str:
         """The version of the script that gave the stored verdicts."""
-        return str(self.about.get("scorer") or self.task.scorers[0])
+        return str(self.about.get("scorer") or self.task.official_versions[0])
 
     @property
     def repeats(self) -> int:
@@ -153,7 +153,7 @@ class _Judge:
         self.places = {id_: place for place, id_ in enumerate(ids_of(data.samples))}
         self._stored, self._task = stored, stored.task
         self._same_scorer = scorer == stored.scorer
-        self._default = scorer == stored.task.scorers[0]
+        self._default = scorer == stored.task.official_versions[0]
         self._samples = data.samples
         self._official = {} if self._default else self._in_order(stored, data, scorer)
 
@@ -166,7 +166,8 @@ class _Judge:
         text, key = record["response"]["text"], (record["id"], record["sample"])
         try:
             score = self._task.score(sample, read)
-            raw = self._task.official(self._task.scorers[0])(sample.as_published(), text) if self._default else None
+            rule = self._task.official(self._task.official_versions[0])
+            raw = rule(sample.as_published(), text) if self._default else None
         except DtbenchError:
             raise
         except Exception as error:  # the code of a task of the user's own

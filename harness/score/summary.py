@@ -12,7 +12,7 @@ from typing import Any
 
 from dtbench.harness.core.samples import clips_of, ids_of
 from dtbench.harness.core.schema import Official, Sample
-from dtbench.harness.core.task import Column, Grouping, Task
+from dtbench.harness.core.scorer import Column, Grouping, Scorer
 from dtbench.harness.score.calibration import forced_summary
 from dtbench.harness.score.outcomes import AnswerOutcome, Outcomes
 from dtbench.harness.score.repeats import repeated
@@ -30,7 +30,7 @@ Accuracy = dict[str, Any]
 
 
 def summarise(
-    task: Task,
+    task: Scorer,
     records: Iterable[Mapping[str, Any]],
     *,
     expected: int,
@@ -46,7 +46,7 @@ def summarise(
 
 
 def summary_of(
-    task: Task,
+    task: Scorer,
     outcomes: Outcomes,
     *,
     expected: int,
@@ -61,7 +61,7 @@ def summary_of(
     dropped = _dropped(counts, n)
     summary = {
         "task": task.name,
-        "scorer": scorer or task.scorers[0],
+        "scorer": scorer or task.official_versions[0],
         "n": n,
         "official": _official(task, counts, samples_k, known=known),
         "strict": _strict(task, counts, n, samples_k, known=known),
@@ -97,7 +97,7 @@ def shared_clips(samples: Sequence[Sample]) -> dict[str, int]:
     return {id_: number for number, ids in enumerate(asked.values()) for id_ in ids}
 
 
-def _official(task: Task, counts: Counts, repeats: int, *, known: bool) -> dict[str, Any]:
+def _official(task: Scorer, counts: Counts, repeats: int, *, known: bool) -> dict[str, Any]:
     total = _verdicts(counts, known=known)
     raw: Counter[Official] = Counter()
     for outcome, times in counts.items():
@@ -111,7 +111,7 @@ def _official(task: Task, counts: Counts, repeats: int, *, known: bool) -> dict[
     }
 
 
-def _strict(task: Task, counts: Counts, n: int, repeats: int, *, known: bool) -> dict[str, Any]:
+def _strict(task: Scorer, counts: Counts, n: int, repeats: int, *, known: bool) -> dict[str, Any]:
     total = _read(counts, n, known=known)
     groups = _grouped(task, counts, lambda part: _read(part, part.total(), known=known))
     return {**total, **_interval(total, n, repeats), "groups": groups}
@@ -148,7 +148,7 @@ def _interval(total: Accuracy, n: int, repeats: int) -> dict[str, float | None]:
     return wilson(total["accuracy"], n / repeats)._asdict()
 
 
-def _grouped(task: Task, counts: Counts, of: Callable[[Counts], Accuracy]) -> dict[str, dict[str, Accuracy]]:
+def _grouped(task: Scorer, counts: Counts, of: Callable[[Counts], Accuracy]) -> dict[str, dict[str, Accuracy]]:
     return {
         ", ".join(grouping.fields): {", ".join(line): of(part) for line, part in _split(grouping, counts).items()}
         for grouping in task.groupings
@@ -165,7 +165,7 @@ def _split(grouping: Grouping, counts: Counts) -> dict[tuple[str, ...], Counts]:
     return parts if grouping.values else dict(sorted(parts.items()))
 
 
-def _columns(task: Task, counts: Counts) -> Sequence[Column]:
+def _columns(task: Scorer, counts: Counts) -> Sequence[Column]:
     if task.columns or not task.groupings:
         return task.columns or (Column("Avg"),)
     first = task.groupings[0]
@@ -270,7 +270,7 @@ def _cut_off(counts: Counts) -> list[str]:
     return [f"{cut} answers were cut off at {limit}; {unread} of them hold no option"] if cut else []
 
 
-def _notes(task: Task, counts: Counts, *, known: bool) -> list[str]:
+def _notes(task: Scorer, counts: Counts, *, known: bool) -> list[str]:
     if not task.answers_public:
         return [WITHHELD]
     if task.no_verdict:

@@ -12,7 +12,8 @@ from pathlib import Path
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.samples import SampleList
 from dtbench.harness.core.schema import Dataset, Sample
-from dtbench.harness.core.task import Grouping, Task
+from dtbench.harness.core.scorer import Grouping
+from dtbench.harness.core.task import Task
 from dtbench.training.data.rows import TrainingRow
 from dtbench.training.data.rows_file import read_rows
 

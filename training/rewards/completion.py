@@ -7,7 +7,7 @@ import functools
 import re
 from typing import NamedTuple
 
-from dtbench.harness.core.task import Task
+from dtbench.harness.core.scorer import Scorer
 from dtbench.harness.extract.answer import extract
 from dtbench.harness.extract.extraction import Extraction
 from dtbench.harness.extract.tidy import own_turn
@@ -43,14 +43,14 @@ def parts(text: str, template: Template) -> CompletionParts | None:
     return None if found is None else CompletionParts(found["chain"].strip(), found["answer"].strip())
 
 
-def read(row: TrainingRow, completion: str, template: Template, task: Task) -> ParsedCompletion:
+def read(row: TrainingRow, completion: str, template: Template, scorer: Scorer) -> ParsedCompletion:
     """The chain and the answer, read without guessing, and the task's verdict."""
     formed = parts(completion, template)
     if formed is None:
         extraction = extract(completion, row.choices)
     else:
         extraction = dataclasses.replace(extract(formed.answer, row.choices), thinking=formed.chain)
-    score = task.score(row.sample(), extraction)
+    score = scorer.score(row.sample(), extraction)
     return ParsedCompletion(extraction, formed is not None, score.official.correct)
 
 

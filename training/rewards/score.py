@@ -8,8 +8,7 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from dtbench.harness.core.errors import MachineryError, UserError, did_you_mean
-from dtbench.harness.core.schema import Dataset, Sample
-from dtbench.harness.core.task import Task
+from dtbench.harness.core.scorer import Scorer
 from dtbench.tasks import registry as task_registry
 from dtbench.training.data.rows import TrainingRow
 from dtbench.training.rewards.cache import Cache
@@ -41,7 +40,7 @@ class Rewards:
     def __init__(self, settings: RewardSettings) -> None:
         self.settings = settings
         self.total = RewardCounts()
-        self._task = _task(settings.task)
+        self._scorer = task_registry.task(settings.task) if settings.task else Scorer()
         self._cache = Cache(settings.cache)
         self._evaluator: Evaluator | None = None
         self._nearness: Nearness | None = None
@@ -54,7 +53,7 @@ class Rewards:
         report = RewardCounts()
         report.counts["completions"] = len(rows)
         taken = [
-            read(row, text, self.settings.template, self._task) for row, text in zip(rows, completions, strict=True)
+            read(row, text, self.settings.template, self._scorer) for row, text in zip(rows, completions, strict=True)
         ]
         ruled_out = [caught(row, one.chain, self.settings) for row, one in zip(rows, taken, strict=True)]
         report.counts.update(f"guard_{name.replace(' ', '_')}" for name in ruled_out if name is not None)
@@ -139,21 +138,3 @@ def check(names: Sequence[str], settings: RewardSettings) -> None:
                 f"reward {name!r}: no evaluator is named. rewards: evaluator = 'http://HOST:PORT/v1' is expected, or "
                 f"{instead}."
             )
-
-
-def _task(name: str) -> Task:
-    return task_registry.task(name) if name else _OptionText()
-
-
-class _OptionText(Task):
-    """Scores by the option's text, as every task does that has no script of its own."""
-
-    name = "option-text"
-
-    def samples(self, data_dir: object) -> Sequence[Sample]:
-        """None: only its score is used."""
-        return ()
-
-    def load(self, data_dir: object) -> Dataset:
-        """Nothing is loaded."""
-        return Dataset((), version="none", sha256="", source="")

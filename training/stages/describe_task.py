@@ -12,7 +12,8 @@ from typing import Any
 
 from dtbench.harness.core.samples import SampleList
 from dtbench.harness.core.schema import Dataset, Official, Prompt, Sample, Score
-from dtbench.harness.core.task import Column, Grouping, Task
+from dtbench.harness.core.scorer import Column, Grouping
+from dtbench.harness.core.task import Task
 from dtbench.harness.extract.extraction import Extraction
 from dtbench.harness.extract.tidy import own_turn
 from dtbench.tasks.mini import VERSION, Mini

@@ -12,7 +12,8 @@ import small_data
 
 from dtbench.harness.core.errors import TaskError, UserError
 from dtbench.harness.core.schema import Official, Sample
-from dtbench.harness.core.task import Grouping, OfficialRule, Task
+from dtbench.harness.core.scorer import Grouping, OfficialRule
+from dtbench.harness.core.task import Task
 from dtbench.harness.score.official import MISSING, NO_PREDICTION, NOT_TEXT
 from dtbench.harness.score.prediction_file import NO_RECORD, NOT_JSON, PredictionScores, score_predictions
 from dtbench.harness.score.predictions import PredictionRow, Predictions
@@ -39,7 +40,8 @@ def scored(
 ) -> PredictionScores:
     """The report on records and their predictions."""
     rows = [PredictionRow(n, f"p.jsonl: line {n + 1}", str(n), item, said) for n, (item, said) in enumerate(pairs)]
-    return score_predictions(of, scorer or of.scorers[0], Predictions(rows, "answer_prediction", absent, None, ()))
+    predictions = Predictions(rows, "answer_prediction", absent, None, ())
+    return score_predictions(of, scorer or of.official_versions[0], predictions)
 
 
 def test_the_two_scores_stand_side_by_side_and_each_has_its_denominator() -> None:
@@ -183,9 +185,9 @@ SMALL: dict[str, list[Item]] = {
 @pytest.mark.parametrize("name", SMALL)
 def test_every_gold_answer_is_right_to_the_script_and_to_the_reader(name: str) -> None:
     of = task(name)
-    right = [of.asked(item) for item in SMALL[name]]
+    right = [of.answer_key(item) for item in SMALL[name]]
     said = ["ABCD"[gold.choices.index(gold.answer)] if name == "mmsu" else gold.answer for gold in right]
-    for scorer in of.scorers:
+    for scorer in of.official_versions:
         report = scored(of, *zip(SMALL[name], said, strict=True), scorer=scorer)
         assert report.total == (len(said), len(said))
         assert report.strict.correct == len(said)
@@ -203,8 +205,8 @@ class Own(Task):
     def samples(self, data_dir: Path | None) -> Sequence[Sample]:
         return []
 
-    def official(self, scorer: str) -> OfficialRule:
-        return self.rule or super().official(scorer)
+    def official(self, version: str) -> OfficialRule:
+        return self.rule or super().official(version)
 
 
 OWN_ITEM = {"choices": ["a bell", "a drum"], "answer": "a drum", "difficulty": "easy"}

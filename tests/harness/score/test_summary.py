@@ -11,7 +11,8 @@ from made_up_run import Record, answered, failed
 from small_data import mmar_items, mmau_items, mmsu_items
 
 from dtbench.harness.core.schema import Sample
-from dtbench.harness.core.task import Grouping, Task
+from dtbench.harness.core.scorer import Grouping
+from dtbench.harness.core.task import Task
 from dtbench.harness.score.prediction_file import score_predictions
 from dtbench.harness.score.predictions import PredictionRow, Predictions
 from dtbench.harness.score.summary import NONE_ANSWERED, shared_clips, summarise
@@ -29,7 +30,7 @@ def samples(task: Task, count: int = 60) -> list[Sample]:
 
 
 def _sample(task: Task, item: dict[str, Any]) -> Sample:
-    choices, answer = task.asked(item)
+    choices, answer = task.answer_key(item)
     headings = {name: value for name, value in item.items() if isinstance(value, str)}
     return Sample(item["id"], item["question"], tuple(choices), str(answer), Path(item["id"]), headings, item)
 
@@ -73,7 +74,8 @@ def test_a_run_has_the_numbers_and_tables_of_a_file_of_what_it_would_submit(task
             choice = record["extraction"]["choice"]
             letter = "ABCD"[sample.choices.index(choice)] if choice and task.name == "mmsu" else choice
             rows.append(PredictionRow(number, "", sample.id, sample.item, letter or ""))
-    file = score_predictions(task, task.scorers[0], Predictions(rows, "", len(asked) - len(rows), None, ())).as_json()
+    predictions = Predictions(rows, "", len(asked) - len(rows), None, ())
+    file = score_predictions(task, task.official_versions[0], predictions).as_json()
     run = summarise(task, records, expected=len(asked))
     assert {name: run["official"][name] for name in ("correct", "counted", "accuracy")} == {
         name: file["official"][name] for name in ("correct", "counted", "accuracy")
