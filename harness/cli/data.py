@@ -86,7 +86,7 @@ def convert(
 ) -> None:
     """Turn a published data set into training rows; what makes no row is counted."""
     from dtbench.training.data.converters.conversion import convert as converted_from
-    from dtbench.training.data.rows_file import write_rows
+    from dtbench.training.data.rows import write_rows
 
     converted = converted_from(name, folder)
     count = write_rows(out, converted.rows)

@@ -13,7 +13,7 @@ from dtbench.harness.cli.run import Backend, Budget, Concurrency, ModelName, Pro
 from dtbench.harness.core.errors import one_line
 
 if TYPE_CHECKING:
-    from dtbench.training.data.select import Mined
+    from dtbench.training.data.mining import Mined
 
 SHORT = ("kept", "never", "hard", "easy", "always", "lacking")
 """The outcomes as a table of 80 columns has room for."""
@@ -53,7 +53,7 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
     """Ask each question K times, and keep the rows whose right answers lie in the band."""
     from dtbench.harness.cli.run import named
     from dtbench.harness.run.session import RunRequest
-    from dtbench.training.data.mine import MiningOptions, mine
+    from dtbench.training.data.mining import MiningOptions, mine
 
     request = RunRequest(
         model=named(model),
@@ -84,7 +84,7 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
 
 def _print(mined: Mined) -> None:
     from dtbench.harness.cli.tables import print_rows
-    from dtbench.training.data.select import OUTCOMES
+    from dtbench.training.data.mining import OUTCOMES
 
     def row(name: str, counts: Any) -> tuple[str, ...]:
         return (name, str(sum(counts.values())), *(str(counts[outcome]) for outcome in OUTCOMES))

@@ -98,8 +98,8 @@ def _quoted(value: str) -> str:
 def _carry_out(recipe: Recipe, out: Path, engine: Path | None, reuse: Path | None, *, quiet: bool) -> dict[str, Any]:
     from dtbench.harness.run.signals import terminable
     from dtbench.harness.store.lock import RunLock
-    from dtbench.training.engines import environment as engine_place
     from dtbench.training.engines.contract import engine as engine_of
+    from dtbench.training.engines.launch import find_environment
     from dtbench.training.stages import preflight as beginning
     from dtbench.training.stages import state
     from dtbench.training.stages.layout import Layout
@@ -109,7 +109,7 @@ def _carry_out(recipe: Recipe, out: Path, engine: Path | None, reuse: Path | Non
     beginning.check_rewards(recipe)
     layout = Layout(out.resolve())
     program = engine_of(recipe.engine).command(job_of(recipe, recipe.stage[0], layout)).arguments[0]
-    place = engine_place.found(engine, program)
+    place = find_environment(engine, program)
     beginning.check_place(recipe, place)
     layout.root.mkdir(parents=True, exist_ok=True)
     lock = RunLock(layout.root)

@@ -14,7 +14,7 @@ import pytest
 from engines import write_checkpoints
 from trainer import begun, ended, engine_place, short_recipe, train
 
-from dtbench.training.engines.metrics import read
+from dtbench.training.engines.metrics import read_steps
 from dtbench.training.engines.ms_swift import PLUGIN
 from dtbench.training.recipe import recipe as recipes
 
@@ -79,7 +79,7 @@ def course(
     layout = begun(recipe, folder / "run")
     code, _, err = ended(train(recipe, layout.root, DTBENCH_TEST_HEARING=str(told)))
     assert told.exists(), f"{err}\n{layout.stage('stage-1').log.read_text()[-3000:]}"
-    return Course(code, err, read(layout.stage("stage-1").metrics), json.loads(told.read_text()))
+    return Course(code, err, read_steps(layout.stage("stage-1").metrics), json.loads(told.read_text()))
 
 
 def apart(one: Sequence[Sequence[float]], other: Sequence[Sequence[float]]) -> list[float]:

@@ -33,7 +33,7 @@ def thinker() -> Any:
 def heard(items: Sequence[Item]) -> Any:
     import torch
 
-    from dtbench.training.mini.features import features
+    from dtbench.training.mini.audio import features
 
     return torch.from_numpy(features(items)).float()
 
@@ -158,7 +158,7 @@ def _alone(thinker: Any, heard: Any, prefix: Any, words: Any, *, with_clip: bool
 def test_the_loss_falls_within_a_few_steps_and_is_the_same_for_the_same_seed(items: Sequence[Item], heard: Any) -> None:
     import torch
 
-    from dtbench.training.mini.ears import sounding
+    from dtbench.training.mini.audio import sounding
     from dtbench.training.mini.training import MiniRecipe, MiniTraining
 
     true = torch.from_numpy(sounding(items))
@@ -191,7 +191,7 @@ def test_side_by_side_the_learning_rate_rises_once_more_and_falls_again() -> Non
 
 
 def test_the_words_for_each_token_of_a_clip_are_those_of_the_sound_in_it(items: Sequence[Item]) -> None:
-    from dtbench.training.mini.ears import WORDS, sounding
+    from dtbench.training.mini.audio import WORDS, sounding
 
     for item, true in zip(items, sounding(items), strict=True):
         said = [tuple(word for word, is_true in zip(WORDS, token, strict=True) if is_true) for token in true]

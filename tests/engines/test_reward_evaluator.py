@@ -24,14 +24,14 @@ def test_a_real_server_gives_four_marks_to_each_right_answer(vllm_server: Server
         cache=tmp_path,
     )
     with Rewards(settings) as rewards:
-        first = rewards.score(["evaluator", "hybrid"], [ROW] * 3, TEXTS)
+        first = rewards.score_batch(["evaluator", "hybrid"], [ROW] * 3, TEXTS)
     counts = first.report.counts
     assert (counts["evaluator_calls"], counts["evaluator_failed"], counts["marked"]) == (2, 0, 2)
     assert counts["evaluator_prompt_tokens"] > 2 * 100
     assert first.values["evaluator"][2] == 0
     assert all(0 <= value <= 0.9 for value in first.values["evaluator"])
     with Rewards(settings) as rewards:
-        again = rewards.score(["evaluator", "hybrid"], [ROW] * 3, TEXTS)
+        again = rewards.score_batch(["evaluator", "hybrid"], [ROW] * 3, TEXTS)
     assert (again.values, again.report.counts["evaluator_calls"]) == (first.values, 0)
 
 
@@ -44,7 +44,7 @@ def test_a_real_server_that_talks_nonsense_costs_the_evaluators_part_alone(vllm_
         max_failed=1.0,
     )
     with Rewards(settings) as rewards:
-        scores = rewards.score(["evaluator", "embedding"], [ROW], TEXTS[:1])
+        scores = rewards.score_batch(["evaluator", "embedding"], [ROW], TEXTS[:1])
     assert scores.values["evaluator"] == scores.values["embedding"]
     assert scores.report.counts["evaluator_failed"] == 1
     assert scores.report.counts["evaluator_unreadable"] == 2

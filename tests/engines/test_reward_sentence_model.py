@@ -41,7 +41,7 @@ def test_the_cosine_is_that_of_the_models_own_embeddings(checkpoint: Path) -> No
 
     with Rewards(RewardSettings(embedding=str(checkpoint))) as rewards:
         texts = [completion(GOOD), completion(OTHER)]
-        earned = rewards.score(["embedding"], [ROW, ROW], texts).values["embedding"]
+        earned = rewards.score_batch(["embedding"], [ROW, ROW], texts).values["embedding"]
     model = SentenceTransformer(str(checkpoint), device="cpu")
     reference = model.encode(ROW.chain)
     expected = [float(util.cos_sim(model.encode(chain), reference)) for chain in (GOOD, OTHER)]
@@ -59,10 +59,10 @@ def test_a_model_that_has_learnt_knows_a_chain_in_other_words_from_one_about_som
     )
     with Rewards(RewardSettings(embedding=LEARNT)) as rewards:
         texts = [completion(chain) for chain in (rephrased, elsewhere)]
-        near, far = rewards.score(["embedding"], [row, row], texts).values["embedding"]
+        near, far = rewards.score_batch(["embedding"], [row, row], texts).values["embedding"]
     assert near > 0.5 > far + 0.2
     with Rewards(RewardSettings(embedding="ngrams")) as rewards:
-        words = rewards.score(["embedding"], [row], texts[:1]).values["embedding"]
+        words = rewards.score_batch(["embedding"], [row], texts[:1]).values["embedding"]
     assert words[0] < 0.3
 
 
@@ -73,5 +73,5 @@ def test_a_folder_that_is_no_model_is_told_in_one_line(tmp_path: Path) -> None:
         Rewards(RewardSettings(embedding=str(tmp_path / "empty"))) as rewards,
         pytest.raises(UserError, match=r"embedding = '.*empty' cannot be loaded \(.*\): a model of sentence") as told,
     ):
-        rewards.score(["embedding"], [ROW], [completion(GOOD)])
+        rewards.score_batch(["embedding"], [ROW], [completion(GOOD)])
     assert "\n" not in str(told.value)

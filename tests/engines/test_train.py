@@ -15,7 +15,7 @@ from runs import wait_until
 from trainer import ended, short_recipe, train
 
 from dtbench.training.engines import checkpoints
-from dtbench.training.engines.metrics import read
+from dtbench.training.engines.metrics import read_steps
 from dtbench.training.engines.ms_swift import PLUGIN
 from dtbench.training.stages.layout import Layout
 from dtbench.training.stages.stages import last_words
@@ -97,7 +97,7 @@ def test_a_run_that_was_killed_goes_on_to_its_end_and_each_step_is_there_once(
 ) -> None:
     layout, _, left = trained
     for stage, steps in (("stage-1", 6), ("stage-2", 4)):
-        assert [one["step"] for one in read(layout.stage(stage).metrics)] == list(range(1, steps + 1))
+        assert [one["step"] for one in read_steps(layout.stage(stage).metrics)] == list(range(1, steps + 1))
     held = json.loads(layout.state.read_text())
     assert held["stages"] == [{"name": "stage-1", "state": "done"}, {"name": "stage-2", "state": "done"}]
     assert len(held["starts"]) == 2
@@ -118,7 +118,7 @@ def test_the_policy_learns_from_what_it_hears_with_the_weights_that_answered(
 ) -> None:
     layout, _, _ = trained
     for stage, parts in (("stage-1", ("accuracy", "format", "consistency", "hybrid")), ("stage-2", ("evaluator",))):
-        steps = read(layout.stage(stage).metrics)
+        steps = read_steps(layout.stage(stage).metrics)
         learnt = [one for one in steps if one["grad_norm"] > 0]
         assert len(learnt) > len(steps) / 2
         assert all(one["grad_norm/audio_features"] > 0 and one["grad_norm/audio_tower"] > 0 for one in learnt)
@@ -184,7 +184,7 @@ def test_the_report_shows_every_evaluation_every_curve_and_every_pair_of_a_train
         assert score["marks"]["formed"] == row["formed"]
     assert [one["state"] for one in shown.values() if not one["otherwise"]] == ["done"] * 3
     for name, steps in (("stage-1", 6), ("stage-2", 4)):
-        logged = read(layout.stage(name).metrics)
+        logged = read_steps(layout.stage(name).metrics)
         curves = shown[name]["curves"]
         assert set(curves) == {metric for one in logged for metric in one if metric != "step"}
         assert curves["reward"] == [[at, one["reward"]] for at, one in enumerate(logged, 1)]
@@ -212,5 +212,5 @@ def test_a_trainer_that_loses_the_clip_is_stopped_at_its_first_step(
     code, _, err = ended(train(recipe, tmp_path / "run"))
     assert code == 3
     assert told in err
-    steps = read(Layout(tmp_path / "run").stage("stage-1").metrics)
+    steps = read_steps(Layout(tmp_path / "run").stage("stage-1").metrics)
     assert [one["step"] for one in steps] in ([], [1])

@@ -104,5 +104,12 @@ def settings(chat: Chat, **more: Any) -> RewardSettings:
 
 def rewarded(chosen: RewardSettings, *names: str, texts: Sequence[str] = TEXTS) -> Scores:
     """What completions for the one row earn."""
+    return score_batch(names, [ROW] * len(texts), texts, chosen)
+
+
+def score_batch(
+    names: Sequence[str], rows: Sequence[TrainingRow], texts: Sequence[str], chosen: RewardSettings
+) -> Scores:
+    """What a batch earns that is rewarded by itself."""
     with Rewards(chosen) as rewards:
-        return rewards.score(names, [ROW] * len(texts), texts)
+        return rewards.score_batch(names, rows, texts)

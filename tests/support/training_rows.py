@@ -7,8 +7,7 @@ from pathlib import Path
 
 from sounds import encoded, sine
 
-from dtbench.training.data.rows import TrainingRow
-from dtbench.training.data.rows_file import write_rows
+from dtbench.training.data.rows import TrainingRow, write_rows
 
 CHOICES = ("a bell", "a drum", "a flute")
 

@@ -19,8 +19,7 @@ from dtbench.harness.store.run_folder import RunFolder, Status, StoredRun
 from dtbench.training.chains.wording import words_hash
 from dtbench.training.chains.writing import STEPS, Going, Writing, steps_of, with_step
 from dtbench.training.data.check_overlap import check_overlap
-from dtbench.training.data.rows import TrainingRow
-from dtbench.training.data.rows_file import read_rows, write_lines, write_rows
+from dtbench.training.data.rows import TrainingRow, read_rows, write_lines, write_rows
 
 SAY_EVERY = 10.0
 FAILED, INTERRUPTED = 3, 130

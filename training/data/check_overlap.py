@@ -9,8 +9,7 @@ from typing import NamedTuple
 from dtbench.harness.core.errors import DataError, UserError
 from dtbench.tasks import registry as task_registry
 from dtbench.training.data.overlap import OverlapIndex
-from dtbench.training.data.rows import TrainingRow
-from dtbench.training.data.rows_file import write_lines
+from dtbench.training.data.rows import TrainingRow, write_lines
 
 FOUND, NONE = "found", "none"
 BENCHMARKS = ("mmar", "mmau-mini", "mmau-test", "mmsu")

@@ -1,13 +1,26 @@
-"""What is trained on: a question about a clip, its answer, and how somebody reasoned to it."""
+"""Training rows, and their file: JSON lines, a row each.
+
+{"id": "a1", "audio": "clips/a1.wav", "question": "Which bird calls?", "choices": ["Crow", "Jay"], "answer": "Jay",
+ "chain": "A harsh call, twice ...", "source": "avqa", "extra": {"groups": {"type": "Which"}}}
+
+`audio` starts from the folder of the file. A draft is a row whose question or chain is still to be written.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dtbench.harness.core.errors import DataError, UserError
+from dtbench.harness.core.records import MetadataRecord, read_json
 from dtbench.harness.core.schema import Sample
+from dtbench.harness.store.atomic import replace_whole, write_failure
+
+FIELDS = ("id", "audio", "question", "choices", "answer", "chain", "source")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +44,73 @@ class TrainingRow:
         """The row as tasks score it."""
         asked = {"id": self.id, "question": self.question, "choices": list(self.choices), "answer": self.answer}
         return Sample(self.id, self.question, self.choices, self.answer, self.audio, item={**self.extra, **asked})
+
+
+def read_rows(path: Path, *, drafts: bool = False) -> Iterator[TrainingRow]:
+    """The rows of a file; a DataError for one that cannot be trained on, unless drafts are wanted."""
+    if not path.is_file():
+        raise UserError(f"{path}: there is no such file; training data is JSON lines with {', '.join(FIELDS)}.")
+    places: dict[str, str] = {}
+    for record in read_json(path):
+        row = _row(record, path.parent, drafts=drafts)
+        if (first := places.setdefault(row.id, record.where)) != record.where:
+            raise record.wrong(f"the id {row.id!r} was there before ({first}); ids must be unique")
+        yield row
+    if not places:
+        raise DataError(f"{path}: there is no row in it.")
+
+
+def _row(record: MetadataRecord, folder: Path, *, drafts: bool) -> TrainingRow:
+    question = _text(record, "question", drafts)
+    choices = () if drafts and not record.item.get("choices") else record.texts("choices")
+    answer = _text(record, "answer", drafts)
+    if question and (len(set(choices)) < 2 or len(set(choices)) < len(choices)):
+        raise record.wrong(f"'choices' must be two or more different texts, found {list(choices)}")
+    if question and answer not in choices:
+        raise record.wrong(f"the answer {answer!r} is none of the choices {list(choices)}")
+    extra = record.item.get("extra", {})
+    if not isinstance(extra, dict):
+        raise record.wrong("'extra' must be an object")
+    return TrainingRow(
+        id=record.text("id"),
+        audio=folder / record.text("audio"),
+        question=question,
+        choices=choices,
+        answer=answer,
+        chain=_text(record, "chain", drafts=True),
+        source=record.text("source"),
+        extra=extra,
+    )
+
+
+def _text(record: MetadataRecord, name: str, drafts: bool) -> str:
+    if drafts and record.item.get(name) is None:
+        return ""
+    text = record.text(name)
+    if not text.strip() and not drafts:
+        raise record.wrong(f"{name!r} is empty")
+    return text
+
+
+def plain(row: TrainingRow, folder: Path) -> dict[str, Any]:
+    """A row as a file in that folder holds it."""
+    told: dict[str, Any] = {name: getattr(row, name) for name in FIELDS}
+    told |= {"audio": os.path.relpath(row.audio, folder), "choices": list(row.choices)}
+    return {**told, "extra": dict(row.extra)} if row.extra else told
+
+
+def write_rows(path: Path, rows: Iterable[TrainingRow]) -> int:
+    """Write a file of rows, whole or not at all; how many there are."""
+    return write_lines(path, (plain(row, path.parent) for row in rows))
+
+
+def write_lines(path: Path, told: Iterable[Mapping[str, Any]]) -> int:
+    """Write objects as JSON lines, whole or not at all; how many there are."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise write_failure(path, error) from error
+    lines = [json.dumps(one, ensure_ascii=False) + "\n" for one in told]
+    # A half of a character, which no encoding can write, stands as JSON's own escape.
+    replace_whole(path, "".join(lines).encode("utf-8", "backslashreplace"))
+    return len(lines)

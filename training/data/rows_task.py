@@ -14,8 +14,7 @@ from dtbench.harness.core.samples import SampleList
 from dtbench.harness.core.schema import Dataset, Sample
 from dtbench.harness.core.scorer import Grouping
 from dtbench.harness.core.task import Task
-from dtbench.training.data.rows import TrainingRow
-from dtbench.training.data.rows_file import read_rows
+from dtbench.training.data.rows import TrainingRow, read_rows
 
 SPEC = "dtbench.training.data.rows_task:RowsTask"
 """How the registry finds it: it is no benchmark, so it has no name among them."""

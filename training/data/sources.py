@@ -12,8 +12,7 @@ from dtbench.tasks import registry as task_registry
 from dtbench.tasks.data.layouts import home_of
 from dtbench.tasks.mini import SPLIT_OF
 from dtbench.tasks.mini_world.clips import MadeClip
-from dtbench.training.data.rows import TrainingRow
-from dtbench.training.data.rows_file import read_rows
+from dtbench.training.data.rows import TrainingRow, read_rows
 
 TRAINING_SPLITS = {f"mini:{split}": name for name, split in SPLIT_OF.items() if split != "test"}
 """Source -> the task that asks it; the test split is no training data."""

@@ -1,4 +1,7 @@
-"""metrics.jsonl: a line for each step of a stage, in the order of the steps, each once, however often it was killed."""
+"""metrics.jsonl: a line for each step of a stage, in order, each once however often the stage was killed.
+
+A stage must not go on from some figures; `violated_guard` says which.
+"""
 
 from __future__ import annotations
 
@@ -9,68 +12,93 @@ from pathlib import Path
 
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.training.engines.contract import Metrics, TrainingEngine
+from dtbench.training.recipe.recipe import StopGuards
 
+AUDIO_GRADIENT = "grad_norm/audio_features"
 _DIGITS = 7
 
 
-class Follower:
-    """Reads an engine's log as it grows, and keeps its figures under our names.
+class MetricsFollower:
+    """Follows an engine's log as it grows, and stores its metrics under our names.
 
-    Of an earlier start it keeps the steps that the checkpoint holds: those that were kept then, and those that only the
-    engine had logged when everything was killed.
+    Of an earlier start it keeps the steps that the checkpoint holds: those that were stored then, and those that only
+    the engine had logged when everything was killed.
     """
 
     def __init__(self, log: Path, metrics: Path, engine: TrainingEngine, *, done: int) -> None:
         self._log, self._metrics, self._engine = log, metrics, engine
-        self._at, self._rest = 0, b""
-        logged = [one for one in map(self._figures, self._lines()) if one is not None]
+        self._offset, self._rest = 0, b""
+        logged = self._new_steps()
         self._rest = b""  # half a line of an engine that is gone: the next one's begins behind it
-        known = {int(one["step"]): one for one in [*logged, *read(metrics)]}
-        keep = [known[step] for step in sorted(known) if step <= done]
+        steps = {int(step["step"]): step for step in [*logged, *read_steps(metrics)]}
         metrics.parent.mkdir(parents=True, exist_ok=True)
-        replace_whole(metrics, "".join(_line(one) for one in keep).encode())
+        replace_whole(metrics, "".join(_line(steps[number]) for number in sorted(steps) if number <= done).encode())
 
-    def new(self) -> list[Metrics]:
-        """The steps since the last call, which are kept by now."""
-        found = [one for one in map(self._figures, self._lines()) if one is not None]
-        if found:
+    def new_steps(self) -> list[Metrics]:
+        """Store and return the steps since the last call."""
+        steps = self._new_steps()
+        if steps:
             with self._metrics.open("a", encoding="utf-8") as file:
-                file.writelines(_line(one) for one in found)
-        return found
+                file.writelines(_line(step) for step in steps)
+        return steps
 
-    def _lines(self) -> Iterator[bytes]:
+    def _new_steps(self) -> list[Metrics]:
+        return [step for step in map(self._parse, self._new_lines()) if step is not None]
+
+    def _new_lines(self) -> Iterator[bytes]:
         if not self._log.exists():
             return
         with self._log.open("rb") as file:
-            file.seek(self._at)
+            file.seek(self._offset)
             grown = file.read()
-        self._at += len(grown)
+        self._offset += len(grown)
         *lines, self._rest = (self._rest + grown).split(b"\n")
         yield from lines
 
-    def _figures(self, line: bytes) -> Metrics | None:
+    def _parse(self, line: bytes) -> Metrics | None:
         try:
-            told = json.loads(line)
+            entry = json.loads(line)
         except ValueError:
             return None  # an engine that was killed may have left half a line
-        return self._engine.metrics(told) if isinstance(told, dict) else None
+        return self._engine.metrics(entry) if isinstance(entry, dict) else None
 
 
-def read(metrics: Path) -> list[Metrics]:
-    """The steps that a file holds."""
+def read_steps(metrics: Path) -> list[Metrics]:
+    """Read the steps of a metrics file; none where it is not there."""
     if not metrics.exists():
         return []
     return [json.loads(line) for line in metrics.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
 
 
-def _line(figures: Metrics) -> str:
-    shown = {name: _shown(name, value) for name, value in figures.items()}
-    return json.dumps(shown) + "\n"
+def _line(step: Metrics) -> str:
+    return json.dumps({name: _json_number(name, value) for name, value in step.items()}) + "\n"
 
 
-def _shown(name: str, value: float) -> float | int | None:
+def _json_number(name: str, value: float) -> float | int | None:
     if name == "step":
         return int(value)
     if not math.isfinite(value):
         return None  # JSON has no such number
     return float(f"{value:.{_DIGITS}g}")
+
+
+def violated_guard(step: Metrics, guards: StopGuards, *, first: bool) -> str | None:
+    """Return why the stage has to stop after this step; None where nothing is wrong."""
+    number = int(step["step"])
+    for name in ("loss", "grad_norm"):
+        if not math.isfinite(step.get(name, 0.0)):
+            return f"step {number}: {name} is no number any more: lower the learning rate or the batch's temperature."
+    divergence = step.get("divergence")
+    if first and divergence is not None and divergence > guards.divergence:
+        return (
+            f"step {number}: the model that answers is not the one that learns (divergence {divergence:.3g}, at most "
+            f"{guards.divergence:g} is allowed): other weights, another dtype or lost audio; see engine.log."
+        )
+    if number == 1 and step.get("kl", 0.0) > guards.divergence:
+        return (
+            f"step 1: the model that learns is not the one that the stage starts from (kl {step['kl']:.3g}, at most "
+            f"{guards.divergence:g} is allowed): its forward pass differs in training; see engine.log."
+        )
+    if step.get(AUDIO_GRADIENT) == 0 and step.get("grad_norm", 0.0) > 0:
+        return f"step {number}: the policy is deaf: its loss does not depend on the clips."
+    return None

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dtbench.training.engines.contract import Command, Job, Metrics
-from dtbench.training.engines.inside.stopping import WHERE
+from dtbench.training.engines.inside.swift_bridge import PLAN_VARIABLE, STOP_VARIABLE
 from dtbench.training.recipe.recipe import Machines, TrainingSettings, copies
 
 PLUGIN = Path(__file__).parent / "inside" / "swift_plugin.py"
@@ -148,8 +148,8 @@ def environment(job: Job) -> dict[str, str]:
     """What the engine and our plug-in read from the environment."""
     machines = job.recipe.machines
     given = {
-        "DTBENCH_REWARDS": str(job.rewards),
-        WHERE: str(job.stopped),
+        PLAN_VARIABLE: str(job.rewards),
+        STOP_VARIABLE: str(job.stopped),
         "ENABLE_AUDIO_OUTPUT": "0",  # only the thinker is trained and saved
         "swift_audio_load_backend": "soundfile_pyav",  # as vLLM does; librosa compiles for 15 s at the first clip
         "OMP_NUM_THREADS": str(machines.threads),

@@ -17,8 +17,7 @@ from dtbench.tasks.mini_world.items import made
 from dtbench.tasks.mini_world.splits import BASE, slots
 from dtbench.training.mini import trial
 from dtbench.training.mini.architecture import save
-from dtbench.training.mini.ears import sounding
-from dtbench.training.mini.features import features
+from dtbench.training.mini.audio import features, sounding
 from dtbench.training.mini.training import MiniRecipe, MiniTraining, Part
 
 Say = Callable[[str], None]

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 from dtbench.tasks.mini_world.items import Item
 from dtbench.training.mini.architecture import build
+from dtbench.training.mini.audio import head, missed
 from dtbench.training.mini.batches import LessonBatch, batch
-from dtbench.training.mini.ears import head, missed
 from dtbench.training.mini.forward import hear, understand_heard
 from dtbench.training.mini.lessons import Lesson, Teacher
 

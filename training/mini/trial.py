@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from dtbench.tasks.mini_world.items import Item
+from dtbench.training.mini.audio import features
 from dtbench.training.mini.batches import LessonBatch, batch
-from dtbench.training.mini.features import features
 from dtbench.training.mini.forward import understand
 from dtbench.training.mini.language import THINK, THOUGHT
 from dtbench.training.mini.lessons import DIRECT, Lesson, LessonQuestion, lesson

@@ -1,8 +1,8 @@
-"""Rewards for reinforcement learning, as plain functions of rows and completions: what engines call stands here."""
+"""Rewards for reinforcement learning: what engines and stages import."""
 
 from dtbench.training.data.rows import TrainingRow
-from dtbench.training.rewards.report import RewardCounts
-from dtbench.training.rewards.score import Rewards, Scores, check, score
+from dtbench.training.rewards.counts import RewardCounts
+from dtbench.training.rewards.scoring import Rewards, Scores, check_reward_names
 from dtbench.training.rewards.settings import RewardSettings, Template, reward_settings
 
 __all__ = [
@@ -12,7 +12,6 @@ __all__ = [
     "Scores",
     "Template",
     "TrainingRow",
-    "check",
+    "check_reward_names",
     "reward_settings",
-    "score",
 ]

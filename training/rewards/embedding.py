@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dtbench.harness.core.errors import MachineryError
 from dtbench.training.rewards.cache import Cache, content_key
 from dtbench.training.rewards.cosines import ChainPair, Embedder
-from dtbench.training.rewards.report import RewardCounts
+from dtbench.training.rewards.counts import RewardCounts
 from dtbench.training.rewards.settings import NGRAMS, RewardSettings
 
 _WORD = re.compile(r"\w+|[.,;:?!]")

@@ -15,7 +15,7 @@ from dtbench.harness.run.task_group import task_group
 from dtbench.models.endpoint.server import Server
 from dtbench.training.rewards.background import Background
 from dtbench.training.rewards.cache import Cache, content_key
-from dtbench.training.rewards.report import RewardCounts
+from dtbench.training.rewards.counts import RewardCounts
 from dtbench.training.rewards.settings import RewardSettings
 
 Verdict = Mapping[str, Any]

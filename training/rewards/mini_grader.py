@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from dtbench.harness.core.errors import DataError
 from dtbench.tasks.mini_world.events import KINDS, ORDINALS
 from dtbench.training.data.rows import TrainingRow
-from dtbench.training.rewards.marks import Marks
+from dtbench.training.rewards.evaluator_prompts import Marks
 
 _TOKEN = re.compile(r"\w+|[.,]")
 _QUALITIES = ("loudness", "length", "pitch", "direction", "beeps")

@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from dtbench.harness.core.errors import DataError
+from dtbench.harness.extract.answer import extract
 from dtbench.training.data.rows import TrainingRow
 from dtbench.training.rewards import mini_grader as events
 from dtbench.training.rewards.completion import ParsedCompletion
-from dtbench.training.rewards.consistency import concludes
 from dtbench.training.rewards.cosines import ChainPair
+from dtbench.training.rewards.counts import RewardCounts
 from dtbench.training.rewards.evaluator import EvaluatorQuery, Verdict
-from dtbench.training.rewards.marks import Marks
-from dtbench.training.rewards.report import RewardCounts
+from dtbench.training.rewards.evaluator_prompts import Marks, compare_prompt, read_marks, read_support, support_prompt
 from dtbench.training.rewards.settings import EVENTS, WORDS, RewardSettings
-from dtbench.training.rewards.wording import compare_prompt, read_marks, read_support, support_prompt
 
 ROUND = 1024
 """Rewards are multiples of 1/ROUND: a group of equal ones then has a deviation of exactly 0 in an engine's float32."""
@@ -130,6 +129,11 @@ REWARDS: Mapping[str, Callable[[RewardBatch], list[float]]] = {
     "embedding": embedding,
     "hybrid": hybrid,
 }
+
+
+def concludes(chain: str, choice: str | None, choices: Sequence[str]) -> bool:
+    """Return whether the chain's own conclusion, extracted like any answer, is the chosen option."""
+    return choice is not None and extract(chain, choices).choice == choice
 
 
 def on_grid(value: float) -> float:

@@ -12,7 +12,7 @@ from dtbench.harness.core.errors import UserError, did_you_mean
 from dtbench.tasks import registry as task_registry
 from dtbench.training.data.sources import split_of
 from dtbench.training.recipe.recipe import Recipe, StageRecipe
-from dtbench.training.rewards import RewardSettings, check, reward_settings
+from dtbench.training.rewards import RewardSettings, check_reward_names, reward_settings
 from dtbench.training.rewards import packaged_model as packaged
 from dtbench.training.rewards.packaged_model import PACKAGE, parts
 from dtbench.training.rewards.settings import NGRAMS
@@ -27,7 +27,7 @@ def check_rewards(recipe: Recipe) -> None:
     settings = reward_settings(recipe.rewards)
     for stage in recipe.stage:
         try:
-            check(list(stage.rewards), settings)
+            check_reward_names(list(stage.rewards), settings)
         except UserError as error:
             raise UserError(f"stage {stage.name}: {error}") from None
     if settings.task:

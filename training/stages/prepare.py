@@ -14,9 +14,8 @@ from dtbench.harness.store.atomic import replace_whole
 from dtbench.training.data.check_overlap import FOUND, check_overlap
 from dtbench.training.data.rows import TrainingRow
 from dtbench.training.data.sources import rows_of, split_of
-from dtbench.training.engines.inside.columns import ROW
+from dtbench.training.engines.inside.swift_bridge import ROW_COLUMN, RewardPlan
 from dtbench.training.recipe.recipe import Recipe, StageRecipe
-from dtbench.training.rewards.plan import RewardPlan
 from dtbench.training.stages.layout import StageLayout
 
 
@@ -45,7 +44,7 @@ def prepare(recipe: Recipe, stage: StageRecipe, layout: StageLayout, clips: Path
 def question(row: TrainingRow, prompt: str) -> dict[str, object]:
     """A row as engines read it: the words of the prompt, the clip, and which row it is."""
     text = from_template(prompt.strip(), row.sample()).text  # to the letter what `dtbench run` asks after the stage
-    return {"messages": [{"role": "user", "content": f"<audio>{text}"}], "audios": [str(row.audio)], ROW: row.id}
+    return {"messages": [{"role": "user", "content": f"<audio>{text}"}], "audios": [str(row.audio)], ROW_COLUMN: row.id}
 
 
 def rows_of_stage(sources: Iterable[str], clips: Path) -> Iterator[TrainingRow]:

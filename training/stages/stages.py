@@ -19,11 +19,10 @@ from dtbench.harness.core.errors import MachineryError
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.models.vllm.diagnose import tail
 from dtbench.training.engines import checkpoints
-from dtbench.training.engines import environment as engine_place
 from dtbench.training.engines.contract import Job, Metrics, TrainingEngine, engine
-from dtbench.training.engines.metrics import Follower
-from dtbench.training.engines.process import carried_out, filled
-from dtbench.training.engines.watch import objection
+from dtbench.training.engines.inside.swift_bridge import read_stop_reason
+from dtbench.training.engines.launch import fill_placeholders, in_environment, run_engine
+from dtbench.training.engines.metrics import MetricsFollower, violated_guard
 from dtbench.training.recipe.recipe import Recipe, StageRecipe
 from dtbench.training.stages import state
 from dtbench.training.stages.evaluate import EvalRun, evaluate, is_done
@@ -123,27 +122,27 @@ class TrainingRun:
         layout.stopped.unlink(missing_ok=True)
         layout.engine.mkdir(parents=True, exist_ok=True)
         job = job_of(self.recipe, stage, self.layout, whole[0] if whole else None)
-        follower = Follower(layout.engine / LOG, layout.metrics, self.engine, done=done)
+        follower = MetricsFollower(layout.engine / LOG, layout.metrics, self.engine, done=done)
         self.say(f"{stage.name}: training; the engine's log is {layout.log}")
         self._watched(stage, layout, job, follower)
 
-    def _watched(self, stage: StageRecipe, layout: StageLayout, job: Job, follower: Follower) -> None:
+    def _watched(self, stage: StageRecipe, layout: StageLayout, job: Job, follower: MetricsFollower) -> None:
         """Run the engine, and end it where a figure says so."""
         first = True
 
         def look() -> None:
             nonlocal first
-            for figures in follower.new():
+            for figures in follower.new_steps():
                 self.show(stage, figures)
-                if why := objection(figures, self.recipe.guards, first=first):
+                if why := violated_guard(figures, self.recipe.guards, first=first):
                     raise GuardError(f"{stage.name}: {why}")
                 first = False
 
-        command = engine_place.within(self.engine.command(job), self.place)
+        command = in_environment(self.engine.command(job), self.place)
         begun = layout.log.stat().st_size if layout.log.exists() else 0
-        code = carried_out(filled(command, os.environ), layout.log, self.layout.engine_lock, look)
-        if layout.stopped.exists():
-            why = json.loads(layout.stopped.read_bytes())["why"]
+        code = run_engine(fill_placeholders(command, os.environ), layout.log, self.layout.engine_lock, look)
+
+        if why := read_stop_reason(layout.stopped):
             raise GuardError(f"{stage.name}: {why}")
         if not code:
             return

@@ -15,7 +15,7 @@ from runs import PATIENCE, audible_data, interrupt, started, wait_until
 from training_rows import CHOICES, made_rows, without_chain
 
 from dtbench.harness.store.run_folder import StoredRun
-from dtbench.training.data.rows_file import read_rows, write_rows
+from dtbench.training.data.rows import read_rows, write_rows
 
 COUNT = 6
 NUMBER = re.compile(r"[Nn]umber (\d+)")

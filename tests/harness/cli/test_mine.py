@@ -14,7 +14,7 @@ from command import Done, call
 from runs import audible_data
 from training_rows import CHOICES, made_rows, rows_file
 
-from dtbench.training.data.rows_file import read_rows, write_rows
+from dtbench.training.data.rows import read_rows, write_rows
 
 NUMBER = re.compile(r"number (\d+)\?")
 COUNT = 10

@@ -14,7 +14,7 @@ from sounds import encoded, sine
 
 from dtbench.harness.core.errors import DataError
 from dtbench.training.data.converters.conversion import CONVERTERS, Converted, convert, heard_not_seen
-from dtbench.training.data.rows_file import read_rows
+from dtbench.training.data.rows import read_rows
 
 Item = dict[str, Any]
 

@@ -21,8 +21,7 @@ from dtbench.tasks.mini import Mini
 from dtbench.training.data.check_overlap import check_overlap
 from dtbench.training.data.fingerprint import SAME, difference, fingerprint
 from dtbench.training.data.overlap import Overlap, OverlapIndex
-from dtbench.training.data.rows import TrainingRow
-from dtbench.training.data.rows_file import read_rows, write_rows
+from dtbench.training.data.rows import TrainingRow, read_rows, write_rows
 from dtbench.training.data.sources import rows_of
 
 RATE = 16000

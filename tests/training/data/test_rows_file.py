@@ -13,7 +13,7 @@ from training_rows import made_rows, rows_file
 from dtbench.harness.core.errors import DataError, UserError
 from dtbench.harness.core.samples import SampleList
 from dtbench.tasks.mini import MiniTrain1
-from dtbench.training.data.rows_file import read_rows, write_rows
+from dtbench.training.data.rows import read_rows, write_rows
 from dtbench.training.data.rows_task import RowsTask
 from dtbench.training.data.sources import rows_of
 

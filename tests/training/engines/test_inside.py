@@ -6,12 +6,11 @@ from pathlib import Path
 import pytest
 
 from dtbench.training.data.rows import TrainingRow
-from dtbench.training.engines.inside.stopping import WHERE, StoppedError
+from dtbench.training.engines.inside.swift_bridge import STOP_VARIABLE, RewardPlan, StoppedError
 from dtbench.training.engines.inside.swift_rewards import RewardColumns
 from dtbench.training.engines.inside.swift_templates import pieces
 from dtbench.training.engines.inside.swift_watch import group_of, is_deaf
-from dtbench.training.rewards import reward_settings
-from dtbench.training.rewards.plan import RewardPlan
+from dtbench.training.rewards import Rewards, reward_settings
 
 CHAIN = "i hear first loud long low tone , second soft short high beeps . so the answer is tone"
 SAID = f"<reasoning> {CHAIN} </reasoning> tone"
@@ -24,7 +23,7 @@ def scorer(tmp_path: Path, *names: str, **settings: object) -> RewardColumns:
     path = tmp_path / "rewards.json"
     RewardPlan(names, {**PLAIN, **settings}, {"q1": ROW}, tmp_path / "rewards.jsonl").write(path)
     plan = RewardPlan.read(path)
-    return RewardColumns(plan, reward_settings(plan.settings))
+    return RewardColumns(plan, Rewards(reward_settings(plan.settings)))
 
 
 def test_each_reward_of_a_batch_is_what_it_has_earned_and_the_batch_is_scored_once(tmp_path: Path) -> None:
@@ -42,7 +41,7 @@ def test_each_reward_of_a_batch_is_what_it_has_earned_and_the_batch_is_scored_on
 def test_an_evaluator_that_cannot_be_reached_stops_the_stage_and_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(WHERE, str(tmp_path / "stopped.json"))
+    monkeypatch.setenv(STOP_VARIABLE, str(tmp_path / "stopped.json"))
     gone = {"evaluator": "http://127.0.0.1:9/v1", "evaluator_model": "m", "attempts": 1, "retry_budget": 0.0}
     found = scorer(tmp_path, "evaluator", max_failed=0.0, **gone)
     with pytest.raises(StoppedError):

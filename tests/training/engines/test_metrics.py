@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from dtbench.training.engines.megatron import MEGATRON
-from dtbench.training.engines.metrics import Follower, read
+from dtbench.training.engines.metrics import MetricsFollower, read_steps, violated_guard
 from dtbench.training.engines.ms_swift import SWIFT
-from dtbench.training.engines.watch import objection
 from dtbench.training.recipe.recipe import StopGuards
 
 
@@ -61,49 +60,49 @@ def test_the_line_at_the_end_of_a_training_is_no_step() -> None:
 
 def test_a_growing_log_is_followed_and_half_a_line_waits_for_its_end(tmp_path: Path) -> None:
     log, metrics = tmp_path / "logging.jsonl", tmp_path / "stage" / "metrics.jsonl"
-    follower = Follower(log, metrics, SWIFT, done=0)
-    assert follower.new() == []
+    follower = MetricsFollower(log, metrics, SWIFT, done=0)
+    assert follower.new_steps() == []
     whole, begun = line(1), line(2)
     log.write_text(whole + begun[:20])
-    assert [one["step"] for one in follower.new()] == [1]
+    assert [one["step"] for one in follower.new_steps()] == [1]
     log.write_text(whole + begun)
-    assert [one["step"] for one in follower.new()] == [2]
-    assert [one["step"] for one in read(metrics)] == [1, 2]
+    assert [one["step"] for one in follower.new_steps()] == [2]
+    assert [one["step"] for one in read_steps(metrics)] == [1, 2]
 
 
 def test_a_step_that_nobody_read_before_the_kill_is_kept_from_the_engines_log(tmp_path: Path) -> None:
     log, metrics = tmp_path / "logging.jsonl", tmp_path / "metrics.jsonl"
-    first = Follower(log, metrics, SWIFT, done=0)
+    first = MetricsFollower(log, metrics, SWIFT, done=0)
     log.write_text(line(1, reward=1.0))
-    first.new()
+    first.new_steps()
     log.write_text("".join(line(step, reward=1.0) for step in (1, 2, 3)) + line(4)[:30])
-    second = Follower(log, metrics, SWIFT, done=2)
-    assert [one["step"] for one in read(metrics)] == [1, 2]
+    second = MetricsFollower(log, metrics, SWIFT, done=2)
+    assert [one["step"] for one in read_steps(metrics)] == [1, 2]
     with log.open("a") as file:
         file.write(line(3, reward=2.0))
-    assert [one["step"] for one in second.new()] == [3]
-    assert [(one["step"], one["reward"]) for one in read(metrics)] == [(1, 1.0), (2, 1.0), (3, 2.0)]
+    assert [one["step"] for one in second.new_steps()] == [3]
+    assert [(one["step"], one["reward"]) for one in read_steps(metrics)] == [(1, 1.0), (2, 1.0), (3, 2.0)]
 
 
 def test_after_a_kill_each_step_is_there_once_with_the_figures_that_count(tmp_path: Path) -> None:
     log, metrics = tmp_path / "logging.jsonl", tmp_path / "metrics.jsonl"
     log.write_text("")
-    first = Follower(log, metrics, SWIFT, done=0)
+    first = MetricsFollower(log, metrics, SWIFT, done=0)
     log.write_text("".join(line(step, reward=1.0) for step in (1, 2, 3)) + '{"loss": 0.')
-    first.new()
-    second = Follower(log, metrics, SWIFT, done=2)  # the last whole checkpoint
+    first.new_steps()
+    second = MetricsFollower(log, metrics, SWIFT, done=2)  # the last whole checkpoint
     with log.open("a") as file:
         file.write("\n" + line(3, reward=9.0) + line(4, reward=9.0))
-    second.new()
-    assert [(one["step"], one["reward"]) for one in read(metrics)] == [(1, 1.0), (2, 1.0), (3, 9.0), (4, 9.0)]
+    second.new_steps()
+    assert [(one["step"], one["reward"]) for one in read_steps(metrics)] == [(1, 1.0), (2, 1.0), (3, 9.0), (4, 9.0)]
 
 
 def test_a_figure_that_is_no_number_is_null_in_the_file(tmp_path: Path) -> None:
     log, metrics = tmp_path / "logging.jsonl", tmp_path / "metrics.jsonl"
-    follower = Follower(log, metrics, SWIFT, done=0)
+    follower = MetricsFollower(log, metrics, SWIFT, done=0)
     log.write_text(line(1).replace("0.5", "NaN"))
-    (found,) = follower.new()
-    assert objection(found, StopGuards(), first=True) is not None
+    (found,) = follower.new_steps()
+    assert violated_guard(found, StopGuards(), first=True) is not None
     assert json.loads(metrics.read_text())["loss"] is None
 
 
@@ -118,7 +117,7 @@ def test_a_figure_that_is_no_number_is_null_in_the_file(tmp_path: Path) -> None:
     ],
 )
 def test_what_a_stage_must_not_go_on_with_stops_it(figures: dict[str, float], first: bool, told: str) -> None:
-    assert told in str(objection({"step": 1, **figures}, StopGuards(), first=first))
+    assert told in str(violated_guard({"step": 1, **figures}, StopGuards(), first=first))
 
 
 @pytest.mark.parametrize(
@@ -131,4 +130,4 @@ def test_what_a_stage_must_not_go_on_with_stops_it(figures: dict[str, float], fi
     ],
 )
 def test_what_is_usual_stops_nothing(figures: dict[str, float], first: bool) -> None:
-    assert objection({"step": 2, **figures}, StopGuards(), first=first) is None
+    assert violated_guard({"step": 2, **figures}, StopGuards(), first=first) is None

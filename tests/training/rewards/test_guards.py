@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from chains import GOOD, OTHER, REFERENCE, ROW, completion, mini_rows
+from chains import GOOD, OTHER, REFERENCE, ROW, completion, mini_rows, score_batch
 
 from dtbench.harness.core.task import lettered
-from dtbench.training.rewards import RewardSettings, TrainingRow, score
+from dtbench.training.rewards import RewardSettings, TrainingRow
 from dtbench.training.rewards.guards import caught
 from dtbench.training.rewards.settings import GUARDS
 
@@ -49,7 +49,7 @@ def test_the_guard_catches_it_and_nothing_similar_is_left(guard: str, chain: str
     names = ["accuracy", "consistency", "embedding"]
     # A chain that ends its own turn is cut there by whoever reads it: the guard is asked about the chain itself.
     if "<|im_end|>" not in chain:
-        scores = score(names, [ROW], [completion(chain)], SETTINGS)
+        scores = score_batch(names, [ROW], [completion(chain)], SETTINGS)
         assert scores.values == {"accuracy": [1], "consistency": [0], "embedding": [0]}
         assert scores.report.counts[f"guard_{guard.replace(' ', '_')}"] == 1
 

@@ -6,14 +6,13 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-from chains import GOOD, OTHER, REFERENCE, ROW, completion, mini_rows
+from chains import GOOD, OTHER, REFERENCE, ROW, completion, mini_rows, score_batch
 
 from dtbench.harness.core.errors import DataError, UserError
-from dtbench.training.rewards import RewardSettings, Scores, Template, reward_settings, score
+from dtbench.training.rewards import RewardSettings, Scores, Template, reward_settings
 from dtbench.training.rewards.completion import parts
-from dtbench.training.rewards.consistency import concludes
 from dtbench.training.rewards.embedding import ngram_cosine
-from dtbench.training.rewards.terms import REWARDS, on_grid
+from dtbench.training.rewards.terms import REWARDS, concludes, on_grid
 
 PLAIN = RewardSettings(embedding="ngrams", consistency="words", evaluator="mini events")
 MINI = dataclasses.replace(
@@ -22,7 +21,7 @@ MINI = dataclasses.replace(
 
 
 def scored(text: str, *names: str, settings: RewardSettings = PLAIN) -> list[float]:
-    return [score([name], [ROW], [text], settings).values[name][0] for name in names]
+    return [score_batch([name], [ROW], [text], settings).values[name][0] for name in names]
 
 
 @pytest.mark.parametrize(
@@ -102,11 +101,11 @@ def test_ngrams_are_nearest_to_themselves_and_know_order() -> None:
 
 def test_a_reference_chain_of_mini_earns_everything_and_that_of_another_clip_little() -> None:
     rows = mini_rows(300)
-    own = score(list(REWARDS), rows, [f"<think> {row.chain} </think> {row.answer}" for row in rows], MINI)
+    own = score_batch(list(REWARDS), rows, [f"<think> {row.chain} </think> {row.answer}" for row in rows], MINI)
     assert {name: min(values) for name, values in own.values.items()} == dict.fromkeys(REWARDS, 1.0)
     others = [*rows[1:], rows[0]]
     texts = [f"<think> {other.chain} </think> {row.answer}" for row, other in zip(rows, others, strict=True)]
-    strange = score(list(REWARDS), rows, texts, MINI)
+    strange = score_batch(list(REWARDS), rows, texts, MINI)
     assert min(strange.values["accuracy"]) == 1
     assert mean(strange, "evaluator") < 0.35
     assert mean(strange, "embedding") < 0.5
@@ -132,8 +131,8 @@ def test_each_mark_of_minis_grader_falls_for_its_own_fault() -> None:
         "mark_depth": f"{described} . {rest.partition(' . so the answer')[0]}",
     }
     for mark, chain in faults.items():
-        report = score(["evaluator"], [row], [f"<think> {chain} </think> {row.answer}"], MINI).report.as_json(MINI)
-        assert report[mark] < 1, (mark, chain)
+        scores = score_batch(["evaluator"], [row], [f"<think> {chain} </think> {row.answer}"], MINI)
+        assert scores.report.as_json(MINI)[mark] < 1, (mark, chain)
 
 
 def test_saying_every_word_of_the_world_earns_little() -> None:
@@ -143,7 +142,7 @@ def test_saying_every_word_of_the_world_earns_little() -> None:
         for place in ("first", "second", "third", "fourth")
     )
     text = f"<think> i hear {every} . so the answer is {row.answer} </think> {row.answer}"
-    earned = score(["accuracy", "evaluator", "embedding"], [row], [text], MINI).values
+    earned = score_batch(["accuracy", "evaluator", "embedding"], [row], [text], MINI).values
     assert earned["accuracy"] == [1]
     assert earned["evaluator"][0] < 0.45
     assert earned["embedding"][0] < 0.45
@@ -153,7 +152,7 @@ def test_a_wrong_answer_has_no_similarity_however_good_its_chain() -> None:
     row = mini_rows(1)[0]
     wrong = next(choice for choice in row.choices if choice != row.answer)
     names = ["evaluator", "embedding", "hybrid"]
-    scores = score(names, [row], [f"<think> {row.chain} </think> {wrong}"], MINI)
+    scores = score_batch(names, [row], [f"<think> {row.chain} </think> {wrong}"], MINI)
     assert list(scores.values.values()) == [[0], [0], [0]]
     assert scores.report.counts["marked"] == 0
 
@@ -163,7 +162,8 @@ def test_hybrid_is_half_and_half_unless_the_recipe_says_otherwise() -> None:
     text = f"<think> {row.chain.partition(' . ')[0]} . so the answer is {row.answer} </think> {row.answer}"
     for share in (0.5, 0.25):
         settings = dataclasses.replace(MINI, embedding_weight=share)
-        earned = {name: values[0] for name, values in score(list(REWARDS), [row], [text], settings).values.items()}
+        scores = score_batch(list(REWARDS), [row], [text], settings)
+        earned = {name: values[0] for name, values in scores.values.items()}
         expected = share * earned["embedding"] + (1 - share) * earned["evaluator"]
         assert 0 < earned["evaluator"] < 1
         assert earned["hybrid"] == pytest.approx(expected, abs=2 / 1024)
@@ -179,12 +179,12 @@ def test_every_reward_lies_on_the_grid_and_equal_ones_have_no_deviation_in_float
 
 def test_a_row_without_a_reference_says_what_writes_one() -> None:
     with pytest.raises(DataError, match=r"row q1: it has no reference chain.*dtbench chains"):
-        score(["embedding"], [dataclasses.replace(ROW, chain="")], [completion(GOOD)], PLAIN)
+        score_batch(["embedding"], [dataclasses.replace(ROW, chain="")], [completion(GOOD)], PLAIN)
 
 
 def test_minis_grader_refuses_rows_without_true_sounds() -> None:
     with pytest.raises(DataError, match="row q1: the evaluator 'mini events' holds chains against true sounds"):
-        score(["evaluator"], [ROW], [completion(GOOD)], PLAIN)
+        score_batch(["evaluator"], [ROW], [completion(GOOD)], PLAIN)
 
 
 @pytest.mark.parametrize(
@@ -218,4 +218,4 @@ def test_settings_survive_being_handed_to_the_engine() -> None:
 
 def test_an_unknown_reward_names_the_known_ones() -> None:
     with pytest.raises(UserError, match=r"unknown reward 'acuracy'\. Did you mean accuracy"):
-        score(["acuracy"], [ROW], [completion(GOOD)], PLAIN)
+        score_batch(["acuracy"], [ROW], [completion(GOOD)], PLAIN)

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from chains import score_batch
 from sounds import encoded, sine
 
 from dtbench.harness.core.errors import DataError, UserError
 from dtbench.training.data.rows import TrainingRow
+from dtbench.training.engines.inside.swift_bridge import RewardPlan
 from dtbench.training.recipe.recipe import Recipe, StageRecipe, read
-from dtbench.training.rewards import reward_settings, score
-from dtbench.training.rewards.plan import RewardPlan
+from dtbench.training.rewards import reward_settings
 from dtbench.training.stages.layout import Layout
 from dtbench.training.stages.prepare import prepare, question
 
@@ -70,7 +71,7 @@ def test_the_splits_of_mini_become_questions_with_clips_and_rewards_that_know_th
     plan = RewardPlan.read(layout.stage("stage-1").rewards)
     rows = [plan.rows[line["row"]] for line in lines]
     said = [f"<think> {one.chain} </think> {one.answer}" for one in rows]
-    values = score(plan.names, rows, said, reward_settings(plan.settings)).values
+    values = score_batch(plan.names, rows, said, reward_settings(plan.settings)).values
     assert values["accuracy"] == values["format"] == [1.0] * 20
     assert min(values["hybrid"]) > 0.9
 

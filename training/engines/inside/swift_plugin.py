@@ -1,7 +1,12 @@
-"""What ms-swift loads (`--external_plugins`). It puts this folder on its path: no file may be named as a package is."""
+"""What ms-swift loads (`--external_plugins`), so a file of its own, and short: see the modules that it registers.
 
-from dtbench.training.engines.inside import swift_rewards, swift_templates, swift_watch
+ms-swift puts this folder on its path: no file in it may be named as a package is.
+"""
 
-swift_rewards.register()
-swift_templates.register()
-swift_watch.register()
+from dtbench.training.engines.inside.swift_rewards import register_rewards
+from dtbench.training.engines.inside.swift_templates import register_template
+from dtbench.training.engines.inside.swift_watch import register_watch
+
+register_rewards()
+register_template()
+register_watch()

@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from dtbench.harness.core.errors import DtbenchError
-from dtbench.training.engines.inside.columns import ROW
-from dtbench.training.engines.inside.stopping import stop
-from dtbench.training.rewards import RewardSettings, reward_settings, score
-from dtbench.training.rewards.plan import RewardPlan
+from dtbench.training.engines.inside.swift_bridge import PLAN_VARIABLE, ROW_COLUMN, RewardPlan, stop_engine
+from dtbench.training.rewards import Rewards, reward_settings
 
 
 @dataclass(slots=True)
@@ -21,40 +19,41 @@ class RewardColumns:
     """All rewards of a stage; a batch is scored once, whichever reward asks first."""
 
     plan: RewardPlan
-    settings: RewardSettings
+    rewards: Rewards
     _last: tuple[Sequence[str], Sequence[str]] | None = None
     _values: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     def values(self, name: str, ids: Sequence[str], completions: Sequence[str]) -> list[float]:
-        """The reward of each completion."""
+        """Return the reward of each completion."""
         if self._last != (ids, completions):
-            self._values = self._scored(ids, completions)
+            self._values = self._score(ids, completions)
             self._last = (list(ids), list(completions))
         return list(self._values[name])
 
-    def _scored(self, ids: Sequence[str], completions: Sequence[str]) -> Mapping[str, Sequence[float]]:
+    def _score(self, ids: Sequence[str], completions: Sequence[str]) -> Mapping[str, Sequence[float]]:
+        rows = [self.plan.rows[id_] for id_ in ids]
         try:
-            found = score(self.plan.names, [self.plan.rows[id_] for id_ in ids], completions, self.settings)
+            scores = self.rewards.score_batch(self.plan.names, rows, completions)
         except DtbenchError as error:
-            stop(str(error))
-        line = json.dumps({"rank": int(os.environ.get("RANK", "0")), **found.report.as_json(self.settings)})
+            stop_engine(str(error))
+        rank = {"rank": int(os.environ.get("RANK", "0"))}
         with self.plan.counts.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
-        return found.values
+            file.write(json.dumps({**rank, **scores.report.as_json(self.rewards.settings)}) + "\n")
+        return scores.values
 
 
-def register() -> None:
-    """Put a class for each reward of the stage into ms-swift's table."""
+def register_rewards() -> None:
+    """Register a class for each reward of the stage with ms-swift."""
     from swift.rewards import ORM, orms
 
-    plan = RewardPlan.read(Path(os.environ["DTBENCH_REWARDS"]))
-    scorer = RewardColumns(plan, reward_settings(plan.settings))
-    for name in scorer.plan.names:
-        orms[name] = type(name, (ORM,), {"__call__": _called(scorer, name)})
+    plan = RewardPlan.read(Path(os.environ[PLAN_VARIABLE]))
+    columns = RewardColumns(plan, Rewards(reward_settings(plan.settings)))
+    for name in plan.names:
+        orms[name] = type(name, (ORM,), {"__call__": _caller(columns, name)})
 
 
-def _called(scorer: RewardColumns, name: str) -> Callable[..., list[float]]:
-    def call(self: Any, completions: Sequence[str], **columns: Any) -> list[float]:
-        return scorer.values(name, columns[ROW], completions)
+def _caller(columns: RewardColumns, name: str) -> Callable[..., list[float]]:
+    def call(self: Any, completions: Sequence[str], **data: Any) -> list[float]:
+        return columns.values(name, data[ROW_COLUMN], completions)
 
     return call

@@ -13,7 +13,7 @@ NAME = "qwen2_audio"
 PLACEHOLDER = "<|AUDIO|>"
 
 
-def register() -> None:
+def register_template() -> None:
     """Put the whole prompt in place of ms-swift's."""
     from swift.template import TEMPLATE_MAPPING
 

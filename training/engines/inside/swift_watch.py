@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from dtbench.training.engines.inside.stopping import stop
+from dtbench.training.engines.inside.swift_bridge import stop_engine
 
 TOWER = "audio_tower"
 HEARD = "grad_norm/audio_features"
@@ -66,7 +66,7 @@ class Hearing:
         self._squares += float(gradient.detach().double().pow(2).sum())
 
 
-def register() -> None:
+def register_watch() -> None:
     """Put the callback into ms-swift's table."""
     from swift.callbacks import TrainerCallback, callbacks_map
 
@@ -83,7 +83,7 @@ def _watch(base: Any) -> Any:
             self.hearing, self.model = Hearing(model), model
             self.tower_learns = any(p.requires_grad for n, p in model.named_parameters() if group_of(n) == TOWER)
             if not self.hearing.has_tower:
-                stop(f"the model has no module named {TOWER}: whether the policy hears its clips cannot be watched.")
+                stop_engine(f"the model has no module named {TOWER}: whether the policy hears cannot be watched.")
             if not args.use_vllm:
                 self._compare(True)  # costs time, so only in the first step
 
@@ -91,7 +91,7 @@ def _watch(base: Any) -> Any:
             accelerator = self.trainer.accelerator
             norms, heard = gradient_norms(self.model), self.hearing.taken(accelerator.gather, accelerator.device)
             if is_deaf(norms, heard, tower_learns=self.tower_learns):
-                stop("the policy is deaf: the loss does not depend on what the audio tower gives.")
+                stop_engine("the policy is deaf: the loss does not depend on what the audio tower gives.")
             metrics = self.trainer._metrics["train"]  # where the trainer gathers its own figures for the log
             metrics[HEARD].append(heard)
             for group, norm in norms.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,11 +63,3 @@ class RewardCounts:
         if (cost := self.cost(settings)) is not None:
             told["evaluator_cost"] = cost
         return {**told, "failures": list(self.failures)} if self.failures else told
-
-
-def total(reports: Iterable[RewardCounts]) -> RewardCounts:
-    """All of them as one."""
-    whole = RewardCounts()
-    for one in reports:
-        whole.add(one)
-    return whole

@@ -1,17 +1,16 @@
-"""What the evaluator is told, and how its replies are read: strictly, so that nothing is guessed."""
+"""Prompts for the evaluator, and the parsing of its replies: strict, so that nothing is guessed."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from dtbench.harness.core.schema import Prompt
 from dtbench.harness.judge.verdict import UnreadableError, json_values
 from dtbench.harness.judge.wording import fence_code
 from dtbench.training.data.rows import TrainingRow
-from dtbench.training.rewards.marks import Marks
 
 _MARK = re.compile(r"\{(question|options|answer|given|reference|chain|code)\}")
 LONGEST = 20_000
@@ -55,6 +54,24 @@ Does the text between BEGIN {code} and END {code} lead to the answer that was gi
 not asked. 1: its conclusions support this option and no other. 0: they support another option, none, or several \
 alike, or there are no conclusions.
 Reply with one JSON object and nothing else: {"supports": 0 or 1}"""
+
+
+class Marks(NamedTuple):
+    """How close a chain comes to the reference, in four ways, each from 0 to 1."""
+
+    path: float
+    """Whether it goes the same way from what is heard to the answer."""
+    steps: float
+    """How many of the steps that matter it takes."""
+    strategy: float
+    """Whether it solves the question in the same manner."""
+    depth: float
+    """Whether it looks as closely."""
+
+    @property
+    def mean(self) -> float:
+        """All four as one number."""
+        return sum(self) / len(self)
 
 
 def compare_prompt(row: TrainingRow, chain: str, seed: int) -> Prompt:

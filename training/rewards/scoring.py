@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -14,10 +13,10 @@ from dtbench.training.data.rows import TrainingRow
 from dtbench.training.rewards.cache import Cache
 from dtbench.training.rewards.completion import read
 from dtbench.training.rewards.cosines import ChainPair
+from dtbench.training.rewards.counts import RewardCounts
 from dtbench.training.rewards.embedding import Nearness
 from dtbench.training.rewards.evaluator import Evaluator, EvaluatorQuery, Verdict
 from dtbench.training.rewards.guards import caught
-from dtbench.training.rewards.report import RewardCounts
 from dtbench.training.rewards.settings import EVALUATOR, EVENTS, WORDS, RewardSettings
 from dtbench.training.rewards.terms import REWARDS, RewardBatch, on_grid
 
@@ -45,11 +44,11 @@ class Rewards:
         self._evaluator: Evaluator | None = None
         self._nearness: Nearness | None = None
 
-    def score(self, names: Sequence[str], rows: Sequence[TrainingRow], completions: Sequence[str]) -> Scores:
+    def score_batch(self, names: Sequence[str], rows: Sequence[TrainingRow], completions: Sequence[str]) -> Scores:
         """The rewards of these names; a MachineryError where too many chains had to do without a verdict."""
         if len(rows) != len(completions):
             raise ValueError(f"{len(rows)} rows and {len(completions)} completions")
-        check(names, self.settings)
+        check_reward_names(names, self.settings)
         report = RewardCounts()
         report.counts["completions"] = len(rows)
         taken = [
@@ -106,25 +105,7 @@ class Rewards:
                 )
 
 
-_USED: dict[str, Rewards] = {}
-
-
-def score(
-    names: Sequence[str], rows: Sequence[TrainingRow], completions: Sequence[str], settings: RewardSettings
-) -> Scores:
-    """As Rewards.score(); what equal settings hold open, such as connections, is held for as long as the process."""
-    return held(settings).score(names, rows, completions)
-
-
-def held(settings: RewardSettings) -> Rewards:
-    """The one that score() uses for these settings."""
-    key = json.dumps(settings.plain(), sort_keys=True)
-    if key not in _USED:
-        _USED[key] = Rewards(settings)
-    return _USED[key]
-
-
-def check(names: Sequence[str], settings: RewardSettings) -> None:
+def check_reward_names(names: Sequence[str], settings: RewardSettings) -> None:
     """Refuse rewards that there are not, or that lack an evaluator; before a stage begins, as well as in it."""
     for name in names:
         if name not in REWARDS:

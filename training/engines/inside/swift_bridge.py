@@ -1,0 +1,63 @@
+"""What the stages and the engine's own process hand each other: the rewards to compute, and why it was stopped."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from dtbench.harness.store.atomic import replace_whole
+from dtbench.training.data.rows import TrainingRow
+
+ROW_COLUMN = "row"
+"""The column of the engine's data that says which training row a completion answers."""
+PLAN_VARIABLE = "DTBENCH_REWARDS"
+"""The environment variable that names the file of the reward plan."""
+STOP_VARIABLE = "DTBENCH_STOPPED"
+"""The environment variable that names the file for the reason of a stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class RewardPlan:
+    """The rewards of a stage: their names, their settings, and the rows that they read."""
+
+    names: Sequence[str]
+    settings: Mapping[str, Any]
+    rows: Mapping[str, TrainingRow]
+    counts: Path
+    """The file that gets a line for each batch: what its rewards took."""
+
+    def write(self, path: Path) -> None:
+        """Write the plan to a file."""
+        rows = [{**dataclasses.asdict(row), "audio": str(row.audio)} for row in self.rows.values()]
+        content = {"names": list(self.names), "settings": dict(self.settings), "rows": rows, "counts": str(self.counts)}
+        replace_whole(path, json.dumps(content, ensure_ascii=False).encode())
+
+    @classmethod
+    def read(cls, path: Path) -> RewardPlan:
+        """Read a plan that write() wrote."""
+        content = json.loads(path.read_bytes())
+        rows = {
+            row["id"]: TrainingRow(**{**row, "audio": Path(row["audio"]), "choices": tuple(row["choices"])})
+            for row in content["rows"]
+        }
+        return cls(content["names"], content["settings"], rows, Path(content["counts"]))
+
+
+class StoppedError(RuntimeError):
+    """Ends the engine's process."""
+
+
+def stop_engine(why: str) -> NoReturn:
+    """Write the reason for the stages to read, and end the engine's process."""
+    replace_whole(Path(os.environ[STOP_VARIABLE]), json.dumps({"why": why}).encode())
+    raise StoppedError(f"dtbench: {why}")
+
+
+def read_stop_reason(path: Path) -> str | None:
+    """Return the reason that stop_engine() wrote; None where the engine was not stopped."""
+    return str(json.loads(path.read_bytes())["why"]) if path.exists() else None

@@ -1,0 +1,115 @@
+"""Find the environment that an engine is installed in, and run its process there.
+
+The process ends with ours, however that happens, and never starts beside one that still runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import dtbench
+from dtbench.harness.core.errors import MachineryError, UserError
+from dtbench.models.vllm import watchdog
+from dtbench.training.engines.contract import Command
+
+ENGINE_VARIABLE = "DTBENCH_ENGINE"
+DEFAULT_ENVIRONMENT = Path(".venv-train")
+"""Where `make train-env` puts it: the engine needs other versions than dtbench's extras."""
+POLL_SECONDS = 0.5
+LOCK_SECONDS = 60.0
+"""How long to wait for the engine of an earlier start to end."""
+_PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
+
+
+def find_environment(named: Path | None, program: str) -> Path:
+    """Return the environment that holds the program; a UserError says how to install it."""
+    candidates = [named] if named is not None else _candidates()
+    for environment in candidates:
+        if (environment / "bin" / program).is_file():
+            return environment.resolve()
+    searched = ", ".join(map(str, candidates))
+    raise UserError(
+        f"no `{program}` in {searched}: ms-swift is not there. `make train-env` installs it into "
+        f"{DEFAULT_ENVIRONMENT}; for another environment give --engine FOLDER or set {ENGINE_VARIABLE}."
+    )
+
+
+def _candidates() -> list[Path]:
+    own = [Path(os.environ[ENGINE_VARIABLE])] if os.environ.get(ENGINE_VARIABLE) else []
+    return [*own, DEFAULT_ENVIRONMENT, Path(sys.prefix)]
+
+
+def in_environment(command: Command, environment: Path) -> Command:
+    """Return the command as that environment runs it, with this dtbench importable for the plug-in."""
+    program, *rest = command.arguments
+    path = os.pathsep.join([str(environment / "bin"), os.environ.get("PATH", "")])
+    root = Path(dtbench.__file__).parent.parent
+    # A checkout's folder holds nothing but dtbench; of an installed one all packages would come along.
+    python = {"PYTHONPATH": str(root)} if root.name == ".src" else {}
+    return Command([str(environment / "bin" / program), *rest], {**command.environment, **python, "PATH": path})
+
+
+def fill_placeholders(command: Command, values: Mapping[str, str]) -> Command:
+    """Return the command with what only this machine knows, such as `${NODE_RANK}`, filled in."""
+
+    def value_of(match: re.Match[str]) -> str:
+        if match[1] not in values:
+            raise UserError(f"{match[1]} is not set: the recipe needs it in the environment of each node.")
+        return values[match[1]]
+
+    def fill(text: str) -> str:
+        return _PLACEHOLDER.sub(value_of, text)
+
+    environment = {name: fill(value) for name, value in command.environment.items()}
+    return Command([fill(argument) for argument in command.arguments], environment)
+
+
+@contextlib.contextmanager
+def engine_lock(path: Path) -> Iterator[int]:
+    """Hold a lock that lives as long as any process that inherits it; wait for an engine that is still ending."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        until = time.monotonic() + LOCK_SECONDS
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    raise MachineryError(f"{path}: an engine of an earlier start still runs. End it first.") from None
+                time.sleep(POLL_SECONDS)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def run_engine(command: Command, log: Path, lock: Path, poll: Callable[[], None]) -> int:
+    """Run a command to its end and return its exit status; `poll` is called meanwhile, and may raise to end it."""
+    with engine_lock(lock) as descriptor, log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-S", watchdog.__file__, *command.arguments],
+            env={**os.environ, **command.environment},
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,  # Ctrl-C is for us, who end it in good order
+            pass_fds=(descriptor,),
+        )
+        try:
+            while process.poll() is None:
+                poll()
+                time.sleep(POLL_SECONDS)
+            poll()
+        finally:
+            assert process.stdin is not None
+            process.stdin.close()
+            process.wait()
+        return process.returncode
