@@ -48,8 +48,8 @@ browser: .venv/.browser  ## a Chromium, for tests: Debian's, where this is Debia
 train-env: .venv-train/.train  ## ms-swift into .venv-train, for `dtbench train` on CPUs and for tests
 
 clean:  ## build outputs and caches; the environment stays
-	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .src/*.egg-info
-	find harness tasks tests .src -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info .src/*.egg-info
+	find harness models results tasks tests training .src -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/.dev: $(SETUP)
 	@$(PYTHON) tests/setup/environment.py dev

@@ -4,8 +4,10 @@ import json
 import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -15,22 +17,79 @@ import dtbench
 ROOT = Path(__file__).resolve().parents[1]
 LINKS = ROOT / ".src" / "dtbench"
 NOT_PACKAGES = {"tests", "build", "dist"}
+FORMS = ("clone", "clone without links", "zip", "sdist")
+WEIGHTS = "models/mini/checkpoint/model.safetensors"
+STRAY = ("build/lib/dtbench/gone.py", "dist/gone.py", "results/runs/own.py", "results/runs/mine/summary.json")
+GIT = ("git", "-c", "user.name=dtbench", "-c", "user.email=dtbench@example.org", "-c", "commit.gpgsign=false")
+
+
+def git(*arguments: str | Path) -> str:
+    done = subprocess.run([*GIT, *map(str, arguments)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def build(tree: Path, kind: str, out: Path) -> subprocess.CompletedProcess[str]:
+    """Build as pip does, with what is installed and without a network."""
+    code = f"import setuptools.build_meta as backend; backend.build_{kind}({str(out)!r})"
+    return subprocess.run([sys.executable, "-c", code], cwd=tree, capture_output=True, text=True, check=False)
+
+
+def built(tree: Path, kind: str, out: Path) -> Path:
+    """The one file that a build leaves in a folder."""
+    done = build(tree, kind, out)
+    assert done.returncode == 0, done.stderr
+    (path,) = out.iterdir()
+    return path
+
+
+def content(wheel: Path) -> Mapping[str, bytes]:
+    with zipfile.ZipFile(wheel) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A wheel of this tree, built with what is installed and without a network."""
-    tree = tmp_path_factory.mktemp("source") / "dtbench"
-    # Links stay links: what the wheel makes of them is the question. A copy, because setuptools writes into the tree.
-    shutil.copytree(
-        ROOT, tree, symlinks=True, ignore=shutil.ignore_patterns(".git", ".venv*", ".*_cache", "*.egg-info")
-    )
-    out = tree.parent / "out"
-    build = f"import setuptools.build_meta as backend; backend.build_wheel({str(out)!r})"
-    done = subprocess.run([sys.executable, "-c", build], cwd=tree, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    (path,) = out.glob("*.whl")
-    return path
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """This tree as a commit, with changes that nobody has committed yet."""
+    tree = tmp_path_factory.mktemp("repository") / "dtbench"
+    kept_out = shutil.ignore_patterns(".git", ".venv*", ".*_cache", "*.egg-info", "__pycache__", "runs")
+    shutil.copytree(ROOT, tree, symlinks=True, ignore=kept_out)
+    (tree / WEIGHTS).write_bytes(bytes(range(256)))  # packing 8 MB ten times is most of what these tests would take
+    git("init", "--quiet", tree)
+    git("-C", tree, "add", "--all")
+    git("-C", tree, "commit", "--quiet", "--message", "this tree")
+    return tree
+
+
+@pytest.fixture(scope="module")
+def trees(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
+    """The source in every form in which people get it, with what lies about where somebody works."""
+    folder = tmp_path_factory.mktemp("trees")
+    git("clone", "--quiet", repository, folder / "clone")
+    git("-c", "core.symlinks=false", "clone", "--quiet", repository, folder / "text")
+    git("-C", repository, "archive", "--format=zip", "--prefix=dtbench-main/", "-o", folder / "main.zip", "HEAD")
+    with zipfile.ZipFile(folder / "main.zip") as archive:
+        archive.extractall(folder)
+    with tarfile.open(built(folder / "clone", "sdist", folder / "out")) as archive:
+        archive.extractall(folder, filter="data")
+    names = ("clone", "text", "dtbench-main", f"dtbench-{dtbench.__version__}")
+    trees = {form: folder / name for form, name in zip(FORMS, names, strict=True)}
+    for form in ("clone", "clone without links"):
+        for stray in STRAY:
+            (trees[form] / stray).parent.mkdir(parents=True, exist_ok=True)
+            (trees[form] / stray).write_text("{}")
+    return trees
+
+
+@pytest.fixture(scope="module")
+def wheels(trees: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
+    """The wheel of every form."""
+    return {form: built(tree, "wheel", tmp_path_factory.mktemp("wheel")) for form, tree in trees.items()}
+
+
+@pytest.fixture(scope="module")
+def wheel(wheels: Mapping[str, Path]) -> Path:
+    return wheels["clone"]
 
 
 def package_folders() -> set[str]:
@@ -50,24 +109,68 @@ def test_every_package_folder_is_banned_under_its_bare_name() -> None:
     assert package_folders() <= set(banned)
 
 
-def test_the_wheel_holds_every_module_and_data_file_as_a_real_file(wheel: Path) -> None:
-    kept = {".py", ".json", ".toml", ".yaml", ".html", ".css", ".js", ".safetensors", ".jinja"}
-    expected = {
-        f"dtbench/{path.relative_to(ROOT).as_posix()}"
-        for name in package_folders()
-        for path in (ROOT / name).rglob("*")
-        if path.suffix in kept and "__pycache__" not in path.parts
-    }
-    with zipfile.ZipFile(wheel) as archive:
-        packed = {entry.filename: entry for entry in archive.infolist()}
-        assert expected <= packed.keys(), f"missing: {sorted(expected - packed.keys())}"
-        for name in expected:
-            assert archive.read(name) == (ROOT / name.removeprefix("dtbench/")).read_bytes()
-            if name.endswith(".json"):
-                json.loads(archive.read(name))
-    assert "dtbench/py.typed" in packed
-    assert "dtbench/models/mini/checkpoint/model.safetensors" in packed
-    assert not [name for name in packed if name.startswith(("harness/", "tasks/", "tests/"))]
+def test_the_wheel_holds_every_file_of_the_package_and_nothing_else(repository: Path, wheel: Path) -> None:
+    folders = sorted(package_folders())
+    listed = git("-C", repository, "ls-files", "-z", *folders).split("\0")
+    expected = {f"dtbench/{name}": repository / name for name in listed if name and not name.endswith(".md")}
+    expected |= {f"dtbench/{name}": LINKS / name for name in ("__init__.py", "py.typed")}
+    packed = {name: held for name, held in content(wheel).items() if ".dist-info/" not in name}
+    assert packed.keys() == expected.keys()
+    for name, held in packed.items():
+        assert held == expected[name].read_bytes(), name
+        if name.endswith(".json"):
+            json.loads(held)
+    assert f"dtbench/{WEIGHTS}" in packed
+
+
+@pytest.mark.parametrize("form", FORMS[1:])
+def test_the_same_wheel_comes_from_every_form_of_the_source(wheels: Mapping[str, Path], form: str) -> None:
+    assert content(wheels[form]) == content(wheels["clone"])
+
+
+def test_links_are_text_where_they_have_to_be(trees: Mapping[str, Path]) -> None:
+    links = {form: [tree / ".src" / "dtbench" / name for name in package_folders()] for form, tree in trees.items()}
+    kinds = {form: {link.is_dir() for link in paths} for form, paths in links.items()}
+    assert kinds == {"clone": {True}, "clone without links": {False}, "zip": {False}, "sdist": {True}}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_editable_install_of_every_form_imports(trees: Mapping[str, Path], tmp_path: Path, form: str) -> None:
+    with zipfile.ZipFile(built(trees[form], "editable", tmp_path / "out")) as archive:
+        archive.extractall(tmp_path / "site")
+    names = ("harness.run.session", "models.registry", "results.board", "tasks.registry", "training.rewards")
+    # The packages that dtbench needs, without the links of this environment: they would lead to this tree.
+    code = f"""
+import importlib, json, site, sys
+site.addsitedir({str(tmp_path / "site")!r})
+sys.path.extend({[path for path in sys.path if path.endswith("-packages")]!r})
+print(json.dumps([importlib.import_module("dtbench." + name).__file__ for name in {names!r}]))
+"""
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert all(Path(file).is_relative_to(trees[form]) for file in json.loads(done.stdout))
+
+
+@pytest.mark.parametrize(
+    ("form", "lost"),
+    [
+        ("zip", "models"),
+        ("zip", "harness/run/__init__.py"),
+        ("clone", "tasks"),
+        ("clone", "results/__init__.py"),
+    ],
+)
+def test_a_tree_that_is_not_whole_refuses_to_build(
+    trees: Mapping[str, Path], tmp_path: Path, form: str, lost: str
+) -> None:
+    tree = tmp_path / "tree"
+    shutil.copytree(trees[form], tree, symlinks=True, ignore=shutil.ignore_patterns(".git"))
+    (shutil.rmtree if (tree / lost).is_dir() else Path.unlink)(tree / lost)
+    done = build(tree, "wheel", tmp_path / "out")
+    (told,) = [line for line in done.stderr.splitlines() if "dtbench" in line]
+    assert (done.returncode, told.startswith("dtbench: "), list(tmp_path.glob("out/*.whl"))) == (1, True, [])
+    missing = lost if lost.endswith(".py") else f"{lost}/__init__.py"
+    assert f"{missing} is missing from this source tree" in told
 
 
 def test_the_wheel_carries_the_licence_and_the_command(wheel: Path) -> None:
