@@ -8,7 +8,7 @@ from dtbench.harness.core.arguments import parse_arguments
 from dtbench.harness.core.errors import UserError, did_you_mean
 from dtbench.harness.core.model import Model
 from dtbench.models.checkpoints import families
-from dtbench.models.checkpoints.checkpoint import Checkpoint, of_facts, resolved
+from dtbench.models.checkpoints.checkpoint import Checkpoint, checkpoint_of_family, resolve_checkpoint
 from dtbench.models.checkpoints.families import Family
 from dtbench.models.endpoint.settings import EndpointSettings
 
@@ -21,18 +21,18 @@ def weights_or_endpoint(spec: str, options: Mapping[str, str], backend: str | No
     if "://" in spec:
         _refuse(backend, spec)
         return _endpoint(spec, options, family)
-    checkpoint = resolved(spec, family)
+    checkpoint = resolve_checkpoint(spec, family)
     return None if checkpoint is None else _of_checkpoint(checkpoint, options, backend)
 
 
-def chosen_backend(name: str, wanted: str | None) -> str:
+def resolve_backend(name: str, wanted: str | None) -> str:
     """What runs this family here: vllm or local."""
-    return _backend(of_facts(families.get_family(name), name), wanted)
+    return _backend(checkpoint_of_family(families.get_family(name), name), wanted)
 
 
 def of_family(family: Family, options: Mapping[str, str], backend: str | None) -> Model:
     """The model that a family's facts stand for."""
-    return _of_checkpoint(of_facts(family, family.name), options, backend)
+    return _of_checkpoint(checkpoint_of_family(family, family.name), options, backend)
 
 
 def _of_checkpoint(checkpoint: Checkpoint, options: Mapping[str, str], backend: str | None) -> Model:
@@ -82,9 +82,9 @@ def _backend(checkpoint: Checkpoint, wanted: str | None) -> str:
 def _installed(checkpoint: Checkpoint) -> str:
     """What is there to run the weights in the box, which are small enough for either."""
     from dtbench.models.local.weights import missing_packages
-    from dtbench.models.vllm.process import is_installed
+    from dtbench.models.vllm.process import vllm_is_installed
 
-    if is_installed():
+    if vllm_is_installed():
         return "vllm"
     if lacking := missing_packages():
         raise UserError(

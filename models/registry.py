@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from dtbench.harness.core.errors import DtbenchError, MachineryError, UserError, format_error
-from dtbench.harness.core.lookup import NameTable, look_up, names
+from dtbench.harness.core.lookup import NameTable, list_names, look_up
 from dtbench.harness.core.model import Model
 from dtbench.models.checkpoints import families
 
@@ -80,7 +80,7 @@ def models(
 
 def model_names() -> list[str]:
     """Every name that model() knows, built-in ones first."""
-    return [*names(_MODELS), *families.known()]
+    return [*list_names(_MODELS), *families.known()]
 
 
 def _as_model(kind: object, origin: str, options: Mapping[str, str], samples: Iterable[Sample] | None) -> Model:

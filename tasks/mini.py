@@ -21,9 +21,9 @@ from dtbench.harness.core.samples import SampleList
 from dtbench.harness.core.schema import Dataset, Sample
 from dtbench.harness.core.scorer import Column, Grouping
 from dtbench.harness.core.task import WORDINGS, Task
-from dtbench.tasks.data.layouts import home_of
-from dtbench.tasks.mini_world.clips import MadeClip
-from dtbench.tasks.mini_world.items import made
+from dtbench.tasks.data.layouts import task_folder
+from dtbench.tasks.mini_world.clips import GeneratedClip
+from dtbench.tasks.mini_world.items import make_item
 from dtbench.tasks.mini_world.questions import CATEGORIES
 from dtbench.tasks.mini_world.splits import DIFFICULTIES, SPLITS, Slot, slots
 
@@ -47,7 +47,7 @@ class Mini(Task):
 
     def samples(self, data_dir: Path | None) -> Iterable[Sample]:
         """The questions, made as they are asked for."""
-        folder = home_of(self.name, data_dir)
+        folder = task_folder(self.name, data_dir)
         if folder.is_file() or folder.parent.is_file():
             raise DataError(f"--data-dir {data_dir}: this is a file; a folder for clips is expected.")
         return (_sample(slot, folder) for slot in slots(self.split))
@@ -81,13 +81,13 @@ SPLIT_OF = {task.name: task.split for task in (Mini, MiniTrain1, MiniTrain2)}
 
 
 def _sample(slot: Slot, folder: Path) -> Sample:
-    item = made(slot)
+    item = make_item(slot)
     return Sample(
         id=slot.id,
         question=item.question,
         choices=item.choices,
         answer=item.told.answer,
-        audio=MadeClip(slot, folder),
+        audio=GeneratedClip(slot, folder),
         groups={"category": slot.category, "difficulty": slot.difficulty},
         item=item.as_published(),
     )

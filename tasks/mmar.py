@@ -21,8 +21,8 @@ from dtbench.harness.core.scorer import Column, Grouping, OfficialRule
 from dtbench.harness.core.task import Task
 from dtbench.harness.score.official import text_rule
 from dtbench.tasks.data.clips import ClipFolder
-from dtbench.tasks.data.fields import dataset, headings, packed
-from dtbench.tasks.data.layouts import find
+from dtbench.tasks.data.fields import collect_samples, group_values, make_dataset
+from dtbench.tasks.data.layouts import find_metadata
 
 V2 = "v2-github"
 V1 = "v1-hf"
@@ -63,12 +63,12 @@ class Mmar(Task):
 
     def load(self, data_dir: Path | None) -> Dataset:
         """The samples and their version: v2 is known by its rubrics."""
-        found = find(self.name, data_dir, ("MMAR-meta.jsonl", "MMAR-meta.json"), folders=("MMAR",))
+        found = find_metadata(self.name, data_dir, ("MMAR-meta.jsonl", "MMAR-meta.json"), folders=("MMAR",))
         clips = ClipFolder(found.root, ("mmar-audio.tar.gz", "mmar-audio.zip"))
-        samples = packed((_sample(record, clips) for record in read_json(found.file)), found.file)
+        samples = collect_samples((_sample(record, clips) for record in read_json(found.file)), found.file)
         version = V2 if any("thinking" in sample.item or "rubric" in sample.item for sample in samples) else V1
         notes = [*found.notes(), *clips.missing("audio"), *_known_faults(samples, version)]
-        return dataset(samples, version, found.file, notes)
+        return make_dataset(samples, version, found.file, notes)
 
     def version_of(self, items: Sequence[Mapping[str, Any]]) -> str | None:
         """v2 is known by its rubrics; without them it may be either."""
@@ -90,7 +90,7 @@ def _sample(record: MetadataRecord, clips: ClipFolder) -> Sample:
         answer=record.text("answer"),
         # Not <id>.wav: 46 ids differ from the name of their clip.
         audio=clips.clip(record, "audio_path"),
-        groups=headings(record.item, ("modality", "category", "sub-category", "language")),
+        groups=group_values(record.item, ("modality", "category", "sub-category", "language")),
         item=record.item,
     )
 

@@ -20,10 +20,10 @@ from dtbench.harness.core.scorer import Column, Grouping, OfficialRule
 from dtbench.harness.core.task import Task
 from dtbench.harness.score.official import text_rule
 from dtbench.tasks.data.clips import ClipFolder
-from dtbench.tasks.data.fields import dataset
-from dtbench.tasks.data.layouts import find
-from dtbench.tasks.mmau.files import read_samples
-from dtbench.tasks.mmau.versions import refuse_broken, tell_version, version_of_records
+from dtbench.tasks.data.fields import make_dataset
+from dtbench.tasks.data.layouts import find_metadata
+from dtbench.tasks.mmau.files import read_mmau_samples
+from dtbench.tasks.mmau.versions import detect_version, refuse_broken, version_of_records
 
 METADATA = (
     "test_mini*.parquet",
@@ -57,15 +57,15 @@ class MmauMini(Task):
 
     def load(self, data_dir: Path | None) -> Dataset:
         """The samples and their version; the broken versions are refused."""
-        found = find(self.name, data_dir, METADATA, folders=("mmau", "MMAU", "MMAU-test-mini"))
-        samples = read_samples(found, ARCHIVES)
+        found = find_metadata(self.name, data_dir, METADATA, folders=("mmau", "MMAU", "MMAU-test-mini"))
+        samples = read_mmau_samples(found, ARCHIVES)
         refuse_broken(samples, found.file)
-        version, notes = tell_version(samples)
+        version, notes = detect_version(samples)
         if found.file.suffix == ".json":
             notes += ClipFolder(found.root, ARCHIVES).missing("test-mini-audios")
         if lost := len(samples.unanswerable):
             notes.append(f"{lost} answers are not among their options")
-        return dataset(samples, version, found.file, [*found.notes(), *notes])
+        return make_dataset(samples, version, found.file, [*found.notes(), *notes])
 
     def version_of(self, items: Sequence[Mapping[str, Any]]) -> str | None:
         """The published content that all of the records are of, if one is."""

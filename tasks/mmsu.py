@@ -22,8 +22,8 @@ from dtbench.harness.core.task import Task
 from dtbench.harness.extract.extraction import Extraction
 from dtbench.harness.score.official import carried_letter_rule, letter_rule
 from dtbench.tasks.data.clips import ClipFolder, EmbeddedClip
-from dtbench.tasks.data.fields import dataset, headings, packed
-from dtbench.tasks.data.layouts import MetadataFiles, find
+from dtbench.tasks.data.fields import collect_samples, group_values, make_dataset
+from dtbench.tasks.data.layouts import MetadataFiles, find_metadata
 
 PARQUET = "parquet-548e228"
 FOLDER = "jsonl-folder"
@@ -72,7 +72,7 @@ class Mmsu(Task):
 
     def load(self, data_dir: Path | None) -> Dataset:
         """The samples, and which of the two published copies they are."""
-        found = find(self.name, data_dir, METADATA, folders=("MMSU",))
+        found = find_metadata(self.name, data_dir, METADATA, folders=("MMSU",))
         notes = [COPIES_DIFFER, *found.notes()]
         if found.file.suffix == ".parquet":
             version = PARQUET
@@ -80,10 +80,10 @@ class Mmsu(Task):
         else:
             version, rows = FOLDER, _folder(found)
             notes += ClipFolder(found.root, ARCHIVES).missing("audio")
-        samples = packed(rows, found.file)
+        samples = collect_samples(rows, found.file)
         if lost := len(samples.unanswerable):
             notes.append(f"{lost} answers are not among their options")
-        return dataset(samples, version, found.file, notes)
+        return make_dataset(samples, version, found.file, notes)
 
     def answer_key(self, item: Mapping[str, Any]) -> AnswerKey:
         """The options that are there, as text, and the right one."""
@@ -128,7 +128,7 @@ def _sample(record: MetadataRecord, audio: Path | Clip) -> Sample:
         # Some answers and options of the older file are numbers; the record keeps them so, for the script.
         answer=_shown(record, "answer_gt"),
         audio=audio,
-        groups=headings(record.item, HEADINGS),
+        groups=group_values(record.item, HEADINGS),
         item=record.item,
     )
 

@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from dtbench.harness.core.errors import TaskError, UserError, format_error
-from dtbench.harness.core.lookup import NameTable, look_up, names
+from dtbench.harness.core.lookup import NameTable, list_names, look_up
 from dtbench.harness.core.task import Task
 
 TASKS = {
@@ -30,7 +30,7 @@ OF_LM_EVAL = "lm_eval:"
 _TASKS = NameTable("task", TASKS, "dtbench.tasks", TaskError)
 
 
-def task(name: str) -> Task:
+def get_task(name: str) -> Task:
     """The task of this name: built in, `lm_eval:NAME`, `module:Class`, or of an installed package."""
     if name.startswith(OF_LM_EVAL):
         made: Task = _lm_eval_task()(name)
@@ -41,7 +41,7 @@ def task(name: str) -> Task:
 
 def task_names() -> list[str]:
     """Every name that task() knows, built-in ones first."""
-    return names(_TASKS)
+    return list_names(_TASKS)
 
 
 def task_from_file(path: Path) -> Task:

@@ -41,7 +41,7 @@ def _definition(run: Path, name: str, about: Mapping[str, Any], task_file: Path 
         if task.name == name:
             return task
     try:
-        return task_registry.task(name)
+        return task_registry.get_task(name)
     except UserError:
         raise UserError(
             f"{run}: its task {name!r} is not known here: name the file that defines it with --task-file."

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from dtbench.harness.audio.mp3 import counted_samples
+from dtbench.harness.audio.mp3 import count_mp3_samples
 from dtbench.harness.audio.sound import DecodedSound
 from dtbench.harness.core.errors import DataError
 
@@ -53,7 +53,7 @@ class _Underestimated(Exception):
     """libsndfile takes an MP3 for shorter than it is, and would stop there in silence."""
 
 
-def decode(descriptor: int, name: str, spans: Callable[[DecodedSound], Sequence[range]]) -> Decoded:
+def decode_clip(descriptor: int, name: str, spans: Callable[[DecodedSound], Sequence[range]]) -> Decoded:
     """Decode a clip to its end and keep the spans of it; what is not sound from end to end is a DataError."""
     head, size = os.pread(descriptor, 16, 0), os.fstat(descriptor).st_size
     if not size:
@@ -160,7 +160,7 @@ def _promised(file: Any, descriptor: int) -> int:
     """How many frames the clip has to have; 0 where that cannot be known."""
     if file.format != "MP3":
         return 0 if file.frames == _UNKNOWN else int(file.frames)
-    counted = counted_samples(descriptor)
+    counted = count_mp3_samples(descriptor)
     if counted is None:
         return max(0, int(file.frames) - _MP3_SLACK)
     if counted > file.frames + _MP3_SLACK:

@@ -20,7 +20,7 @@ class _Frame(NamedTuple):
     samples: int
 
 
-def counted_samples(descriptor: int) -> int | None:
+def count_mp3_samples(descriptor: int) -> int | None:
     """How many samples a channel of an MP3 has; None where its first frame tells, or it is no layer III."""
     with mmap.mmap(descriptor, 0, prot=mmap.PROT_READ) as data:
         at = _tag_size(data[:10])

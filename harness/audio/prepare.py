@@ -71,10 +71,10 @@ class PreparedAudio:
     @property
     def samples(self) -> Mono:
         """The sound of `wav` as float32 from -1 to 1: what runs in this process hears what an endpoint would."""
-        return samples_of(self.wav)
+        return wav_samples(self.wav)
 
 
-def samples_of(wav: bytes) -> Mono:
+def wav_samples(wav: bytes) -> Mono:
     """The sound of a WAV file of ours as float32 from -1 to 1."""
     import numpy
 
@@ -157,12 +157,12 @@ def _wav(pcm: PCM, rate: int) -> bytes:
     return b"".join((header, pcm.data))
 
 
-def silence(heard: PreparedAudio) -> PreparedAudio:
+def silence_of(heard: PreparedAudio) -> PreparedAudio:
     """Silence in place of what was heard, of the same length: what a model says of it, it has not heard."""
     return replace(heard, wav=heard.wav[: _HEADER.size] + bytes(len(heard.wav) - _HEADER.size))
 
 
-def noise(heard: PreparedAudio, seed: int) -> PreparedAudio:
+def noise_for(heard: PreparedAudio, seed: int) -> PreparedAudio:
     """White noise in place of what was heard, of the same length; equal for equal seeds."""
     import random
 
@@ -174,7 +174,7 @@ def noise(heard: PreparedAudio, seed: int) -> PreparedAudio:
     return replace(heard, wav=heard.wav[: _HEADER.size] + pcm.tobytes())
 
 
-def clip_bytes(audio: Path | Clip) -> bytes:
+def read_clip(audio: Path | Clip) -> bytes:
     """The encoded bytes of a clip, wherever it lies."""
     if not isinstance(audio, Path):
         return audio.read()
@@ -182,7 +182,7 @@ def clip_bytes(audio: Path | Clip) -> bytes:
         return file.read()
 
 
-def decode_all(data: bytes, name: str) -> ClipFacts:
+def inspect_clip(data: bytes, name: str) -> ClipFacts:
     """Decode a clip to its end and say what it is; what is not sound from end to end is a DataError."""
     clip = _decode(data, name, lambda _: [])
     sound = clip.sound
@@ -191,15 +191,15 @@ def decode_all(data: bytes, name: str) -> ClipFacts:
 
 def _decode(audio: Path | Clip | bytes, name: str, spans: Callable[[DecodedSound], Sequence[range]]) -> Decoded:
     """Decode a clip to its end and keep the spans of it."""
-    from dtbench.harness.audio.decode import decode
+    from dtbench.harness.audio.decode import decode_clip
 
     if isinstance(audio, Path):
         with _file(audio) as file:
-            return decode(file.fileno(), name, spans)
+            return decode_clip(file.fileno(), name, spans)
     with _in_memory() as file:
         file.write(audio if isinstance(audio, bytes) else audio.read())
         file.seek(0)
-        return decode(file.fileno(), name, spans)
+        return decode_clip(file.fileno(), name, spans)
 
 
 def _in_memory() -> IO[bytes]:

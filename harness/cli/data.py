@@ -30,13 +30,13 @@ _SHOWN = 20
 def pull(task: TaskName, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Fetch the pinned files of TASK into D/TASK, or make them; run again, it goes on where it stopped."""
     from dtbench.tasks.data.download import fetch_all
-    from dtbench.tasks.data.layouts import home_of
+    from dtbench.tasks.data.layouts import task_folder
     from dtbench.tasks.data.sources import SOURCES
     from dtbench.tasks.mini import SPLIT_OF
     from dtbench.tasks.mini_world.clips import write_split
 
-    chosen = task_registry.task(task)
-    folder = home_of(chosen.name, data_dir)
+    chosen = task_registry.get_task(task)
+    folder = task_folder(chosen.name, data_dir)
     if chosen.name in SPLIT_OF:
         files = write_split(SPLIT_OF[chosen.name], folder)
     elif chosen.name in SOURCES:
@@ -65,10 +65,12 @@ def verify(
     subset: Annotated[bool, typer.Option("--subset", help="Allow fewer items than were published.")] = False,
 ) -> None:
     """Check counts, content, answers, and that every clip is there and decodes; exit 2 where something is wrong."""
-    from dtbench.tasks.data.verify import verify as check
+    from dtbench.tasks.data.verify import verify_dataset as check
 
     with _Progress() as progress:
-        report = check(task_registry.task(task), data_dir, audio=not no_audio, subset=subset, progress=progress.show)
+        report = check(
+            task_registry.get_task(task), data_dir, audio=not no_audio, subset=subset, progress=progress.show
+        )
     if as_json:
         typer.echo(json.dumps(report.as_json(), ensure_ascii=False))
     else:

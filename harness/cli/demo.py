@@ -27,9 +27,9 @@ def command(out: Out = None, backend: Backend = None) -> None:
     """
     from dtbench.harness.cli.tables import print_summary
     from dtbench.harness.run.session import RunRequest, run_many
-    from dtbench.models.backends import chosen_backend
+    from dtbench.models.backends import resolve_backend
 
-    engine = chosen_backend(NAME, backend)
+    engine = resolve_backend(NAME, backend)
     folder = out or RUN.with_name(f"{RUN.name}-{engine}")
     shuffled = (folder / "audio-shuffle").is_dir()
     runs = [

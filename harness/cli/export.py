@@ -108,7 +108,7 @@ def _named(there: Mapping[str, Any], kind: SubmissionFormat, wanted: str | None,
 def _task(kind: SubmissionFormat, name: str | None, file: Path | None) -> Task:
     from dtbench.tasks import registry as task_registry
 
-    task = task_registry.task(name or kind.task) if file is None else task_registry.task_from_file(file)
+    task = task_registry.get_task(name or kind.task) if file is None else task_registry.task_from_file(file)
     if task.name != kind.task and not kind.any_task:
         raise UserError(f"--task {task.name}: --format {kind.name} is for {kind.task}.")
     return task

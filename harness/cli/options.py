@@ -32,7 +32,7 @@ def chosen_task(name: str | None, file: Path | None) -> Task:
         return task
     if name is None:
         raise UserError(f"--task is missing: name one of {', '.join(task_registry.task_names())}, or give --task-file.")
-    return task_registry.task(name)
+    return task_registry.get_task(name)
 
 
 def pairs(options: list[str]) -> dict[str, str]:

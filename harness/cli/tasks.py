@@ -50,7 +50,7 @@ def _all() -> tuple[list[Task], dict[str, str]]:
     tasks, broken = [], {}
     for name in task_registry.task_names():
         try:
-            tasks.append(task_registry.task(name))
+            tasks.append(task_registry.get_task(name))
         except DtbenchError as error:
             broken[name] = str(error)
     return tasks, broken

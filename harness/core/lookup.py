@@ -43,7 +43,7 @@ def look_up(shelf: NameTable, name: str) -> tuple[object, str]:
     return thing, target
 
 
-def names(shelf: NameTable) -> list[str]:
+def list_names(shelf: NameTable) -> list[str]:
     """Every name of a shelf, built-in ones first."""
     others = sorted({point.name for point in _installed(shelf)} - shelf.table.keys())
     return [*shelf.table, *others]
@@ -59,7 +59,7 @@ def _target_of_installed(shelf: NameTable, name: str) -> str:
     noun = shelf.noun
     targets = sorted({point.value for point in _installed(shelf) if point.name == name})
     if not targets:
-        known = [*names(shelf), *shelf.more()]
+        known = [*list_names(shelf), *shelf.more()]
         raise UserError(f"unknown {noun} {name!r}. {did_you_mean(name, known)}{_OTHERS.get(noun, '')}")
     if len(targets) > 1:
         raise UserError(f"several packages offer a {noun} {name!r}: name one of {' or '.join(targets)} instead.")

@@ -6,14 +6,14 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from dtbench.harness.extract.containers import Container, containers, without_latex
+from dtbench.harness.extract.containers import Container, find_containers, without_latex
 from dtbench.harness.extract.cues import CORRECTION
 from dtbench.harness.extract.extraction import Extraction
-from dtbench.harness.extract.fast_path import plain_answer
+from dtbench.harness.extract.fast_path import fast_answer
 from dtbench.harness.extract.options import Options
 from dtbench.harness.extract.stance import CONCLUDED, STATED
-from dtbench.harness.extract.tidy import before_next_question, fold, take_apart, without_rejected
-from dtbench.harness.extract.verdict import NOTHING, ReadVerdict, read
+from dtbench.harness.extract.tidy import before_next_question, fold_signs, split_text, without_rejected
+from dtbench.harness.extract.verdict import NOTHING, ReadVerdict, read_verdict
 
 _PLACEHOLDER = re.compile(
     r"\W*(?:your|the|insert|put)?\W*(?:final )?(?:choice|answer|option|letter)(?: here| letter)?\W*", re.IGNORECASE
@@ -25,9 +25,9 @@ WINDOW = 8_000
 
 def extract(text: str, choices: Sequence[str]) -> Extraction:
     """The chain, the answer in the model's words, the option it means (or None), and what decided."""
-    parts = take_apart(text)
+    parts = split_text(text)
     said = parts.said.strip()
-    plain = plain_answer(said, choices) if said else None
+    plain = fast_answer(said, choices) if said else None
     if plain is not None:
         return Extraction(parts.thinking, *plain)
     options = _options(tuple(choices))
@@ -54,13 +54,13 @@ def _read_answer(said: str, options: Options) -> tuple[ReadVerdict, str]:
 
 
 def _read_part(said: str, options: Options) -> tuple[ReadVerdict, str]:
-    folded = fold(said)
-    for container in containers(folded):
+    folded = fold_signs(said)
+    for container in find_containers(folded):
         verdict = _read_container(container, folded, options)
         if verdict is not None:
             return verdict, verdict_words(said, container, verdict)
     text, shift = _window(folded)
-    verdict = read(_unformatted(text), options)
+    verdict = read_verdict(_unformatted(text), options)
     words = _sentence_around(said, verdict.start + shift, verdict.end + shift) if verdict.option is not None else ""
     return verdict, words
 
@@ -75,31 +75,31 @@ def verdict_words(said: str, container: Container, verdict: ReadVerdict) -> str:
 def _read_container(container: Container, text: str, options: Options) -> ReadVerdict | None:
     """What a container decides; None where it is empty and the rest of the text has to speak."""
     content = container.content.strip()
-    inner = [c for c in containers(content) if c.content.strip()]
+    inner = [c for c in find_containers(content) if c.content.strip()]
     if inner:
         content = inner[0].content.strip()
     if _PLACEHOLDER.fullmatch(content) or not any(c.isalnum() for c in content):
         return None if text[: container.start].strip() else NOTHING._replace(how=f"empty {container.name}")
     after = text[container.end :][:WINDOW]
     if CORRECTION.search(after):
-        corrected = read(after, options)
+        corrected = read_verdict(after, options)
         if corrected.option is not None and corrected.level >= CONCLUDED:
             return corrected._replace(how=f"after the {container.name}: {corrected.how}", start=container.end)
-    verdict = read(content[:WINDOW], options, cued=True)
+    verdict = read_verdict(content[:WINDOW], options, cued=True)
     return verdict._replace(how=f"{container.name}: {verdict.how}", start=0, end=0)
 
 
 def _read_chain(thinking: str, options: Options, *, open_chain: bool) -> tuple[ReadVerdict, str]:
     """A text that is all chain: only an answer that was put in its place, or stated last, counts."""
     why = NOTHING._replace(how="the chain was cut off" if open_chain else "nothing after the chain")
-    folded = fold(thinking)
-    for container in containers(folded):
+    folded = fold_signs(thinking)
+    for container in find_containers(folded):
         if container.content.strip():
             verdict = _read_container(container, folded, options)
             if verdict is not None and verdict.option is not None:
                 return verdict, container.content.strip()
     text, _ = _window(folded)
-    verdict = read(text, options)
+    verdict = read_verdict(text, options)
     ends_there = _IN_LAST_SENTENCE.fullmatch(text, verdict.end) is not None
     if verdict.option is not None and verdict.level == STATED and ends_there:
         return verdict._replace(how=f"stated at the end of the chain, {verdict.how}"), text[verdict.start : verdict.end]

@@ -28,7 +28,7 @@ _FRACTION = re.compile(r"\\[dt]?frac\s?\{([^{}]*)\}\s?\{([^{}]*)\}")
 _LATEX = re.compile(r"\\(?:text(?:bf|it|rm|tt)?|math(?:rm|bf|it)?|mbox|boxed|[,;! ]|quad|left|right)|[{}$~]")
 
 
-def containers(text: str) -> list[Container]:
+def find_containers(text: str) -> list[Container]:
     """What the text has of them, the most binding sort first."""
     found = (_tag(text), _box(text), _json(text))
     return [container for container in found if container is not None]

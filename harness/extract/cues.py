@@ -238,6 +238,6 @@ FILLER = frozenset(
 """Words beside which an option still stands alone in its sentence."""
 
 
-def master(kinds: Iterable[tuple[str, str]]) -> str:
+def one_pattern(kinds: Iterable[tuple[str, str]]) -> str:
     """One pattern for several kinds of cue, each a group of its name."""
     return "|".join(f"(?P<{name}>{pattern})" for name, pattern in kinds)

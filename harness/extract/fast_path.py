@@ -12,7 +12,7 @@ from typing import NamedTuple
 from dtbench.harness.extract.tidy import before_next_question
 
 
-class Plain(NamedTuple):
+class FastAnswer(NamedTuple):
     """An answer in so many words."""
 
     words: str
@@ -30,7 +30,7 @@ _ANSWER_LINE = re.compile(r"\n\**(?:final )?answer\**:\** ([^\n]+)$", re.IGNOREC
 _LONGEST = 400
 
 
-def plain_answer(said: str, choices: Sequence[str]) -> Plain | None:
+def fast_answer(said: str, choices: Sequence[str]) -> FastAnswer | None:
     """The answer of a text that is one, or that ends in an answer tag or line that holds one."""
     if len(said) <= _LONGEST:
         whole = _plain(said, choices)
@@ -47,16 +47,16 @@ def plain_answer(said: str, choices: Sequence[str]) -> Plain | None:
     return inner and inner._replace(how="stated")
 
 
-def _plain(text: str, choices: Sequence[str]) -> Plain | None:
+def _plain(text: str, choices: Sequence[str]) -> FastAnswer | None:
     if text and text in choices:
-        return Plain(text, text, "option text")
+        return FastAnswer(text, text, "option text")
     wrapped = _WRAPPED.fullmatch(text)
     if wrapped is not None and (inner := wrapped["text"].strip()) in choices:
         letter = wrapped["letter"]
         if letter is None or choices.index(inner) == ord(letter.upper()) - ord("A"):
-            return Plain(text, inner, "stated" if wrapped["said"] else "option text")
+            return FastAnswer(text, inner, "stated" if wrapped["said"] else "option text")
     letter = _LETTER.fullmatch(text)
     if letter is None or min(map(len, choices), default=0) < 3:  # short options may be letters themselves
         return None
     place = ord(letter[1]) - ord("A")
-    return Plain(text, choices[place], "chosen, by letter") if place < len(choices) else None
+    return FastAnswer(text, choices[place], "chosen, by letter") if place < len(choices) else None

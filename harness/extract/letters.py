@@ -42,7 +42,7 @@ class Letter(NamedTuple):
     """Preceded by a word such as `option`."""
 
 
-def letters(text: str, options: Options) -> list[Letter]:
+def find_letters(text: str, options: Options) -> list[Letter]:
     """Every letter that may name an option, in order."""
     alone = len(text) <= 400 and sum(sign.isalnum() for sign in text) == 1
     found = []

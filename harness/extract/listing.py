@@ -14,7 +14,7 @@ _BULLET = re.compile(r"(?:^|\n)\s*[-*•·](?:\s*\[[ xX]\]|\s*[✓✔✅☑❌�
 _REST_OF_LINE = re.compile(r"[^\n]*\w")
 
 
-def listed(page: Page, spots: list[Spot]) -> list[Spot]:
+def find_listed(page: Page, spots: list[Spot]) -> list[Spot]:
     """The spots that are entries of a list: at the heads of lines, or labels one right after the other."""
     text = page.text
     labels = [spot for spot in spots if spot.label_at is not None and spot.option >= 0]
@@ -51,7 +51,7 @@ def _heads_a_line(text: str, spot: Spot) -> bool:
     return not alone and _LINE_HEAD.search(text[max(0, place - 40) : place]) is not None
 
 
-def marked(page: Page, entries: list[Spot]) -> list[Group]:
+def find_marked(page: Page, entries: list[Spot]) -> list[Group]:
     """Of listed options, the one that alone is marked as right, and those that are marked as wrong."""
     good, bad = [], []
     for place, spot in enumerate(entries):

@@ -8,8 +8,8 @@ from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from dtbench.harness.extract.tables import STOP_WORDS
-from dtbench.harness.extract.tidy import fold
-from dtbench.harness.extract.words import Token, akin, exact, plain, stems, tokens
+from dtbench.harness.extract.tidy import fold_signs
+from dtbench.harness.extract.words import Token, exact_form, normal_form, share_stem, stems, tokenize
 
 _OWN_LABEL = re.compile(r"\s*(?:[(\[]([A-Za-z1-9])[)\]]|([A-Za-z1-9])[).:](?=\s))\s*(?=\S)")
 _NOTE = re.compile(r"[A-Z](?:[b#♭♯]|m|M|maj|min|dim|sus|aug)?\d?|[IV]+")
@@ -34,7 +34,7 @@ class Options:
 
     def __init__(self, choices: Sequence[str]) -> None:
         self.choices = tuple(choices)
-        self.texts, self.numbered = _without_labels([fold(choice).strip() for choice in choices])
+        self.texts, self.numbered = _without_labels([fold_signs(choice).strip() for choice in choices])
 
     def __len__(self) -> int:
         return len(self.choices)
@@ -42,13 +42,13 @@ class Options:
     @cached_property
     def words(self) -> list[tuple[str, ...]]:
         """The normal forms of each option's words, without articles."""
-        return [_spell(text, exactly=self.normal is exact) for text in self.texts]
+        return [_spell(text, exactly=self.normal is exact_form) for text in self.texts]
 
     @cached_property
     def normal(self) -> Callable[[str], str]:
         """How words are brought to normal form; forms that would run together (`dog`, `dogs`) stay as written."""
         apart = len({_spell(text, exactly=False) for text in self.texts})
-        return exact if apart < len({text.casefold() for text in self.texts}) else plain
+        return exact_form if apart < len({text.casefold() for text in self.texts}) else normal_form
 
     @cached_property
     def have_letters(self) -> bool:
@@ -99,7 +99,7 @@ class Options:
         for option, own in enumerate(self.texts):
             if own.casefold() == bare:
                 return option
-        words = _spell(text, exactly=self.normal is exact) if len(text) < 2000 else ()
+        words = _spell(text, exactly=self.normal is exact_form) if len(text) < 2000 else ()
         hits = [i for i, own in enumerate(self.words) if words and own == words]
         hits = hits or [i for i, own in enumerate(self.words) if words and "".join(own) == "".join(words)]
         return hits[0] if len({self.texts[i] for i in hits}) == 1 else None
@@ -200,7 +200,7 @@ class Options:
 
 @lru_cache(maxsize=16384)
 def _spell(text: str, *, exactly: bool) -> tuple[str, ...]:
-    return tuple(token.norm for token in tokens(text, exact if exactly else plain) if not token.article)
+    return tuple(token.norm for token in tokenize(text, exact_form if exactly else normal_form) if not token.article)
 
 
 def _length_of(sequence: tuple[str, ...], words: list[Token], place: int) -> int:
@@ -235,7 +235,7 @@ def _stems_said(words: list[Token]) -> set[str]:
 
 def _is_said(word: str, said: set[str]) -> bool:
     forms = stems(word)
-    return any(form in said for form in forms) or any(akin(forms[0], other) for other in said)
+    return any(form in said for form in forms) or any(share_stem(forms[0], other) for other in said)
 
 
 def _without_labels(texts: list[str]) -> tuple[list[str], bool]:

@@ -54,7 +54,7 @@ _MAY_BE_THERE = re.compile(
 )
 
 
-def ordinals(text: str, options: Options) -> list[Letter]:
+def find_ordinals(text: str, options: Options) -> list[Letter]:
     """Every place in the list that names an option, as if it were its letter."""
     if options.have_ordinals or not _MAY_BE_THERE.search(text):
         return []

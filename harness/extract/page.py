@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from dtbench.harness.extract.options import Options
 from dtbench.harness.extract.spots import Spot, find_spots
-from dtbench.harness.extract.words import Token, tokens
+from dtbench.harness.extract.words import Token, tokenize
 
 _STOP = re.compile(r"[.!?]+(?=[\s\"')\]*_]|$|[\u3040-\u9fff\uac00-\ud7af])|\n+")
 _ABBREVIATION = re.compile(r"(?:\b(?:e\.g|i\.e|vs|mr|mrs|dr|no|approx|etc|ca)|(?:^|\n)\s*\d{1,2})$", re.IGNORECASE)
@@ -54,7 +54,7 @@ def lay_out(text: str, options: Options) -> Page:
         text = _OWN_NUMBER.sub(lambda number: chr(ord("A") + int(number[0]) - 1), text)
     if options.have_minor_chords:
         text = _MINOR.sub(lambda chord: f"{chord[1]}m".ljust(len(chord[0])), text)
-    words = tokens(text, options.normal)
+    words = tokenize(text, options.normal)
     spots = find_spots(text, words, options)
     return Page(text, options, words, spots, _sentences(text, spots))
 

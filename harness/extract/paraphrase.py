@@ -20,7 +20,7 @@ _SETS_APART = re.compile(
 )
 
 
-def widened(page: Page) -> list[Spot]:
+def widen_spots(page: Page) -> list[Spot]:
     """The spots; `it rises, and after that it falls` is read as the longer option, not as `It rises`."""
     nested = page.options.nested
     if not nested:
@@ -58,7 +58,7 @@ def _in_order(said: list[str], words: tuple[str, ...]) -> bool:
     return [word for word in said if word in words] == list(words)
 
 
-def paraphrases(page: Page) -> list[Spot]:
+def find_paraphrases(page: Page) -> list[Spot]:
     """Spots for clauses that name no option by its words but say all that sets one apart."""
     clauses = sorted({*page.begins, *(mark.start() for mark in _CLAUSE.finditer(page.text))})
     taken = {bisect_right(clauses, spot.start) for spot in page.spots if spot.strong}

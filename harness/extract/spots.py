@@ -6,9 +6,9 @@ import re
 from bisect import bisect_right
 from typing import NamedTuple
 
-from dtbench.harness.extract.letters import Letter, letters
+from dtbench.harness.extract.letters import Letter, find_letters
 from dtbench.harness.extract.options import Mention, Options
-from dtbench.harness.extract.ordinals import ordinals
+from dtbench.harness.extract.ordinals import find_ordinals
 from dtbench.harness.extract.words import Token
 
 
@@ -52,7 +52,7 @@ def find_spots(text: str, words: list[Token], options: Options) -> list[Spot]:
     texts = [m for m in options.mentions(words) if not _is_other_use(text, m)]
     if options.none_of_them is not None:
         texts = _with_none(text, texts, options.none_of_them)
-    named = sorted([*letters(text, options), *ordinals(text, options)])
+    named = sorted([*find_letters(text, options), *find_ordinals(text, options)])
     if not named:
         return [Spot(m.start, m.end, m.option, "text") for m in texts]
     starts = {m.start for m in texts}
@@ -61,7 +61,7 @@ def find_spots(text: str, words: list[Token], options: Options) -> list[Spot]:
     binding = {n.start for n in named if n.named and n.strong} | labels
     texts = [m for m in texts if m.end - m.start > 1 or m.start not in binding]
     spans = [(m.start, m.end) for m in texts]
-    free = [n for n in named if not inside(n.start, spans)]
+    free = [n for n in named if not in_spans(n.start, spans)]
     if options.have_letters and texts:
         free = [n for n in free if n.strong or n.start in labels]
     spots = [Spot(m.start, m.end, m.option, "text") for m in texts]
@@ -69,7 +69,7 @@ def find_spots(text: str, words: list[Token], options: Options) -> list[Spot]:
     return _joined(text, sorted(spots, key=lambda s: s[:3]), labels)
 
 
-def inside(place: int, spans: list[tuple[int, int]]) -> bool:
+def in_spans(place: int, spans: list[tuple[int, int]]) -> bool:
     """Whether a place lies in one of the spans, which are in order and apart."""
     i = bisect_right(spans, (place, 1 << 60)) - 1
     return i >= 0 and spans[i][0] <= place < spans[i][1]
@@ -77,7 +77,7 @@ def inside(place: int, spans: list[tuple[int, int]]) -> bool:
 
 def _with_none(text: str, texts: list[Mention], option: int) -> list[Mention]:
     taken = [(m.start, m.end) for m in texts]
-    none = [Mention(*m.span(), option) for m in _NONE.finditer(text) if not inside(m.start(), taken)]
+    none = [Mention(*m.span(), option) for m in _NONE.finditer(text) if not in_spans(m.start(), taken)]
     return sorted([*texts, *none])
 
 

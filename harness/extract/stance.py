@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from dtbench.harness.extract import cues
 from dtbench.harness.extract.page import Page
-from dtbench.harness.extract.spots import inside
+from dtbench.harness.extract.spots import in_spans
 
 STATED, CHOSEN, CONCLUDED, IDENTIFIED, SAID, ASIDE = 6, 5, 4, 3, 2, 1
 
@@ -33,7 +33,7 @@ class Group(NamedTuple):
     """Said under an `if`, or of what was thought before."""
 
 
-_CUES = cues.master(
+_CUES = cues.one_pattern(
     (
         ("explicit", cues.EXPLICIT),
         ("choose", cues.CHOOSE),
@@ -159,7 +159,7 @@ class _State:
         self.denied = self.context = False
 
 
-def judge(page: Page, groups: Sequence[Group], marked: Sequence[Group], *, cued: bool) -> list[Group]:
+def judge_groups(page: Page, groups: Sequence[Group], marked: Sequence[Group], *, cued: bool) -> list[Group]:
     """The groups with stance and level; marked ones have theirs already."""
     quoted = [quote.span(1) for quote in _QUOTED.finditer(page.text)]
     taken = [(group.start, group.end) for group in groups]
@@ -206,7 +206,7 @@ def _in_order(
             if group.start >= covered:
                 yield group
             group = next(waiting, None)
-        if inside(place, taken) or (event.lastgroup in _NOT_IN_QUOTES and inside(place, quoted)):
+        if in_spans(place, taken) or (event.lastgroup in _NOT_IN_QUOTES and in_spans(place, quoted)):
             continue
         if event.lastgroup == "choose":
             covered = event.end()  # "my answer from A to B": the A is part of the cue
@@ -236,7 +236,7 @@ def _judge_one(page: Page, group: Group, state: _State, quoted: list[tuple[int, 
         level = max(level, CHOSEN)
     elif cues.IN_TOTAL.match(rest) or _closes_sentence(page.text, begin, group, rest):
         level = max(level, CONCLUDED)
-    if state.aside or (state.context and level < CHOSEN) or (level < STATED and inside(group.start, quoted)):
+    if state.aside or (state.context and level < CHOSEN) or (level < STATED and in_spans(group.start, quoted)):
         level = ASIDE
     if group.kind == "weak" and stance != "denied" and not (trailing or praised):
         alone = level == CHOSEN and state.cue_end == 0

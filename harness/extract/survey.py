@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from dtbench.harness.extract.listing import listed, marked
+from dtbench.harness.extract.listing import find_listed, find_marked
 from dtbench.harness.extract.page import Page
-from dtbench.harness.extract.paraphrase import paraphrases, widened
+from dtbench.harness.extract.paraphrase import find_paraphrases, widen_spots
 from dtbench.harness.extract.spots import Spot
-from dtbench.harness.extract.stance import SAID, Group, judge
+from dtbench.harness.extract.stance import SAID, Group, judge_groups
 
 _TOGETHER = re.compile(
     r"[\s*_\"')\].(]*(?:,|/|&|\+|\b(?:and|or|nor|und|oder|noch|et|ou|y|o|e|и|или|ni|as well as)\b|和|或者?|还是|以及|与"
@@ -20,15 +20,15 @@ _TOGETHER = re.compile(
 _OR = re.compile(r"\b(?:or|oder|ou|o|или)\b|或|/|か", re.IGNORECASE)
 
 
-def survey(page: Page, *, cued: bool = False, loosely: bool = False) -> list[Group]:
+def survey_options(page: Page, *, cued: bool = False, loosely: bool = False) -> list[Group]:
     """The groups of options named on a page, judged; cued: the text stands where an answer is asked for."""
-    spots = widened(page)
+    spots = widen_spots(page)
     if loosely:
-        spots = sorted([*spots, *paraphrases(page)], key=lambda spot: spot[:3])
-    entries = listed(page, spots)
+        spots = sorted([*spots, *find_paraphrases(page)], key=lambda spot: spot[:3])
+    entries = find_listed(page, spots)
     taken = set(entries)
     groups = _grouped(page, [spot for spot in spots if spot not in taken])
-    return judge(page, groups, marked(page, entries), cued=cued)
+    return judge_groups(page, groups, find_marked(page, entries), cued=cued)
 
 
 def _grouped(page: Page, spots: list[Spot]) -> list[Group]:

@@ -39,7 +39,7 @@ class SplitText(NamedTuple):
     """The chain never ended, so nothing was said after it."""
 
 
-def fold(text: str) -> str:
+def fold_signs(text: str) -> str:
     """The text with full-width, circled and typographic signs made plain, each place kept."""
     return text.translate(_FOLD)
 
@@ -77,7 +77,7 @@ def before_next_question(text: str) -> str | None:
     return None
 
 
-def take_apart(text: str) -> SplitText:
+def split_text(text: str) -> SplitText:
     """Chain and answer of a raw text; several chains are joined, tags may be missing at either end."""
     if _FINAL_CHANNEL in text:
         before, _, after = text.rpartition(_FINAL_CHANNEL)

@@ -10,7 +10,7 @@ from dtbench.harness.extract import cues
 from dtbench.harness.extract.options import Options
 from dtbench.harness.extract.page import Page, lay_out
 from dtbench.harness.extract.stance import ASIDE, CHOSEN, CONCLUDED, IDENTIFIED, SAID, STATED, Group
-from dtbench.harness.extract.survey import survey
+from dtbench.harness.extract.survey import survey_options
 
 _ANSWER_MARKER = re.compile(r"\s*A:\s+(?=[A-Z][a-z]+ [a-z])")
 
@@ -40,24 +40,24 @@ NOTHING = ReadVerdict(None, "nothing decides")
 SEVERAL = ReadVerdict(None, "several options named")
 
 
-def read(text: str, options: Options, *, cued: bool = False) -> ReadVerdict:
+def read_verdict(text: str, options: Options, *, cued: bool = False) -> ReadVerdict:
     """What a folded text means; cued: it stands where an answer was asked for, as in a tag."""
     whole = options.whole(text)
     if whole is not None:
         return ReadVerdict(whole, "option text", 0, len(text), STATED)
     marker = _ANSWER_MARKER.match(text)
     if marker is not None:
-        beside = read(text[marker.end() :], options, cued=True)
+        beside = read_verdict(text[marker.end() :], options, cued=True)
         if beside.option is not None:
             return beside._replace(start=beside.start + marker.end(), end=beside.end + marker.end())
     page = lay_out(text, options)
-    groups = survey(page, cued=cued)
+    groups = survey_options(page, cued=cued)
     verdict = _strong(groups, page) or _weaker(groups, page)
     if verdict is not None and verdict.level >= CHOSEN:
         return verdict
     if verdict is not None and verdict.level >= CONCLUDED and not _points_at_answer().search(text):
         return verdict
-    loose = survey(page, cued=cued, loosely=True)
+    loose = survey_options(page, cued=cued, loosely=True)
     if len(loose) > len(groups):
         in_other_words = _strong(loose, page) or (
             _weaker(loose, page) if verdict is None or verdict.level < ASIDE else None

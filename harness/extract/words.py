@@ -43,7 +43,7 @@ class Token(NamedTuple):
     article: bool = False
 
 
-def tokens(text: str, normal: Callable[[str], str]) -> list[Token]:
+def tokenize(text: str, normal: Callable[[str], str]) -> list[Token]:
     """The words of a folded text, articles marked, `E flat` and `seventy-eight` as one."""
     found: list[Token] = []
     tens = False
@@ -104,9 +104,9 @@ def _is_article(found: list[Token], i: int, text: str) -> bool:
 
 
 @lru_cache(maxsize=65536)
-def plain(word: str) -> str:
+def normal_form(word: str) -> str:
     """The form in which case, accents, plural and spelled-out numbers do not differ."""
-    word = exact(word)
+    word = exact_form(word)
     word = NUMBERS.get(word) or IRREGULAR.get(word) or word
     if len(word) <= 3 or not word.endswith("s") or word.endswith(("ss", "us", "is")):
         return word
@@ -116,7 +116,7 @@ def plain(word: str) -> str:
 
 
 @lru_cache(maxsize=65536)
-def exact(word: str) -> str:
+def exact_form(word: str) -> str:
     """The form in which only case and accents do not differ, and numbers are written in one way."""
     word = word.lower()
     if not word.isascii():
@@ -139,7 +139,7 @@ def stems(word: str) -> tuple[str, ...]:
 def _same_meaning() -> dict[str, tuple[str, ...]]:
     table: dict[str, tuple[str, ...]] = {}
     for group in SAME_MEANING:
-        members = [_stem(plain(word)) for word in group.split()]
+        members = [_stem(normal_form(word)) for word in group.split()]
         for member in members:
             table[member] = tuple(m for m in dict.fromkeys(members) if m != member)
     return table
@@ -153,7 +153,7 @@ def _stem(word: str) -> str:
     return word[:-1] if len(word) > 3 and word[-1] == word[-2] else word
 
 
-def akin(one: str, other: str) -> bool:
+def share_stem(one: str, other: str) -> bool:
     """Whether two stems share their beginning so far that they are forms of one word."""
     shorter, longer = sorted((len(one), len(other)))
     if shorter < 4 or one[:4] != other[:4]:

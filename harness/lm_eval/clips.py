@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dtbench.harness.audio.prepare import clip_bytes, prepare_audio
+from dtbench.harness.audio.prepare import prepare_audio, read_clip
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.schema import Clip
 
@@ -33,7 +33,7 @@ class LmEvalAudio(dict[str, Any]):
         if key == "array":
             return prepare_audio(self.clip, RATE, None).samples
         if key == "bytes":
-            return clip_bytes(self.clip)
+            return read_clip(self.clip)
         if key == "path":
             return None
         raise KeyError(key)
@@ -100,4 +100,4 @@ def without_mark(text: str) -> str:
 
 def clip_bytes_of(value: Any, label: str) -> bytes:
     """The encoded bytes of the one clip in an audio value."""
-    return clip_bytes(clip_of(value, label))
+    return read_clip(clip_of(value, label))

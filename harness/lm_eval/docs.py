@@ -59,7 +59,7 @@ def dataset(
     """The questions; what `--metadata` sets of data_dir and answer comes here, among settings of others."""
     if answer not in STYLES:
         raise UserError(f"--metadata answer={answer}: unknown. Known: {', '.join(STYLES)}.")
-    task = task_registry.task(benchmark)
+    task = task_registry.get_task(benchmark)
     data = task.load(None if data_dir is None else Path(data_dir).expanduser())
     plan = TaskPlan(task, data, data.samples, 1, PromptForm(answer=answer))
     plan.check()

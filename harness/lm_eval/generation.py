@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dtbench.harness.core.errors import UserError
-from dtbench.harness.extract.tidy import take_apart
+from dtbench.harness.extract.tidy import split_text
 
 _OPTIONS: Mapping[str, str] = {
     **{name: name for name in ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "max_tokens")},
@@ -42,7 +42,7 @@ def answer_in(text: str, stops: Sequence[str]) -> str:
 
     A text without a chain stays as it is, to the last blank; one that is all chain has no answer.
     """
-    parts = take_apart(text)
+    parts = split_text(text)
     said = parts.said.lstrip() if parts.thinking or parts.open_chain else text
     for stop in stops:
         said = said.partition(stop)[0]

@@ -17,7 +17,7 @@ from dtbench.harness.core.schema import Dataset, NoClip, Official, Prompt, Sampl
 from dtbench.harness.core.scorer import Filtered, OfficialRule
 from dtbench.harness.core.task import Task
 from dtbench.harness.extract.extraction import Extraction
-from dtbench.harness.extract.tidy import take_apart
+from dtbench.harness.extract.tidy import split_text
 from dtbench.harness.lm_eval.clips import clip_bytes_of, without_mark
 from dtbench.harness.lm_eval.figures import LmEvalMetrics
 from dtbench.harness.lm_eval.generation import answer_in, sampling_of, stops_of
@@ -124,7 +124,7 @@ class LmEvalTask(Task):
     def read(self, text: str, choices: Sequence[str]) -> Extraction:
         """What lm-eval's filters are given of a response; its beginning stands where others name an option."""
         answer = answer_in(text, self._stops)
-        return Extraction(take_apart(text).thinking, answer, answer.strip()[:SHOWN] or None, HOW)
+        return Extraction(split_text(text).thinking, answer, answer.strip()[:SHOWN] or None, HOW)
 
     def score(self, sample: Sample, extraction: Extraction) -> Score:
         """The verdict of its first metric, where that is one."""

@@ -103,12 +103,12 @@ def _mp3(wav: bytes) -> bytes:
     """About 3 kB a second: every browser plays it, and speech and events are what they were."""
     import soundfile
 
-    from dtbench.harness.audio.prepare import samples_of
+    from dtbench.harness.audio.prepare import wav_samples
 
     out = io.BytesIO()
     soundfile.write(
         out,
-        samples_of(wav),
+        wav_samples(wav),
         RATE,
         format="MP3",
         subtype="MPEG_LAYER_III",

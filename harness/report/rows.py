@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from dtbench.harness.core.samples import ids_of
 from dtbench.harness.core.schema import Dataset, Sample
-from dtbench.harness.extract.tidy import fold, take_apart
+from dtbench.harness.extract.tidy import fold_signs, split_text
 from dtbench.harness.score.forced_choice import odds_in, probabilities
 from dtbench.harness.score.outcomes import TOKENS_OUT
 from dtbench.harness.score.stored_run import StoredTask
@@ -105,7 +105,7 @@ def pieces(text: str, answer: str) -> list[Piece]:
 
 def _end_of_chain(text: str) -> int:
     """Where what was said begins: 0 where there is no chain, the end where nothing follows one."""
-    parts = take_apart(text)
+    parts = split_text(text)
     if not parts.thinking:
         return 0
     said = parts.said.strip()
@@ -119,7 +119,7 @@ def _place_of(text: str, answer: str, begin: int) -> tuple[int, int]:
     if not words:
         return (0, 0)
     # Some readings hold the folded text: folding keeps every place.
-    for where, wanted in ((text, words), (fold(text), fold(words))):
+    for where, wanted in ((text, words), (fold_signs(text), fold_signs(words))):
         place = where.rfind(wanted, begin)
         if place < 0:
             place = where.rfind(wanted)

@@ -7,7 +7,7 @@ import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from dtbench.harness.audio.prepare import PreparedAudio, noise, prepare_audio, silence
+from dtbench.harness.audio.prepare import PreparedAudio, noise_for, prepare_audio, silence_of
 from dtbench.harness.core.errors import DataError, DtbenchError, ModelError, format_error
 from dtbench.harness.core.model import Model
 from dtbench.harness.core.samples import clip_name
@@ -78,5 +78,5 @@ class Dispatcher:
                 f"{clip_name(prompt.audio)}: reading the clip failed with {format_error(error)}."
             ) from error
         if self._audio == "silence":
-            return silence(heard)
-        return noise(heard, prompt.seed or 0) if self._audio == "noise" else heard
+            return silence_of(heard)
+        return noise_for(heard, prompt.seed or 0) if self._audio == "noise" else heard

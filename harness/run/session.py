@@ -235,7 +235,7 @@ def _plans(request: RunRequest) -> Sequence[TaskPlan]:
 
 def _tasks(request: RunRequest) -> Sequence[Task]:
     own = [] if request.task_file is None else [task_registry.task_from_file(request.task_file)]
-    tasks = own + [task_registry.task(name) for name in request.tasks if name not in {task.name for task in own}]
+    tasks = own + [task_registry.get_task(name) for name in request.tasks if name not in {task.name for task in own}]
     names = [task.name for task in tasks]
     for name in names:
         if names.count(name) > 1:

@@ -17,7 +17,7 @@ from dtbench.harness.core.model import Forcible, Model
 from dtbench.harness.core.schema import OptionLogprobs, Sample
 from dtbench.harness.core.task import letters
 from dtbench.harness.extract.extraction import Extraction
-from dtbench.harness.extract.tidy import take_apart
+from dtbench.harness.extract.tidy import split_text
 
 TOLD = 20
 """How many tokens endpoints tell the log-probabilities of, at most; so many options there may be."""
@@ -54,7 +54,7 @@ def letter_of(text: str, among: Sequence[str]) -> int | None:
 
 def read_forced(text: str, choices: Sequence[str]) -> Extraction:
     """The option whose letter is the whole answer."""
-    parts = take_apart(text)
+    parts = split_text(text)
     place = letter_of(parts.said, option_letters(len(choices)))
     if place is None:
         return Extraction(parts.thinking, "", None, CHAIN_FIRST if parts.thinking or parts.open_chain else NO_LETTER)

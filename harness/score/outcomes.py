@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from dtbench.harness.core.schema import Official
-from dtbench.harness.extract.tidy import take_apart
+from dtbench.harness.extract.tidy import split_text
 from dtbench.harness.score.calibration import ForcedAnswer, forced_of
 
 Groups = tuple[tuple[str, str], ...]
@@ -136,7 +136,7 @@ class Outcomes:
 def chain_length(record: Mapping[str, Any], text: str) -> int:
     """The length of the chain of thought; older records do not tell it."""
     told = record.get("extraction", {}).get("chain")
-    return told if isinstance(told, int) else len(take_apart(text).thinking) if text else 0
+    return told if isinstance(told, int) else len(split_text(text).thinking) if text else 0
 
 
 def _outcome(record: Mapping[str, Any]) -> AnswerOutcome:

@@ -61,16 +61,16 @@ def _blocks(file: Path) -> Iterator[bytes]:
             yield data.read(BLOCK)
 
 
-def resolved(spec: str, family: Family | None = None) -> Checkpoint | None:
+def resolve_checkpoint(spec: str, family: Family | None = None) -> Checkpoint | None:
     """The checkpoint of a folder, a hub id, a family's name or a TOML file; None where it is none of these."""
     if spec.endswith(".toml"):
-        return of_facts(families.of_file(Path(spec)), spec)
+        return checkpoint_of_family(families.of_file(Path(spec)), spec)
     if _names_the_box(spec):
-        return of_facts(families.known()[spec], spec)
+        return checkpoint_of_family(families.known()[spec], spec)
     if Path(spec).expanduser().is_dir():
         return _of_folder(Path(spec).expanduser(), family)
     if spec in families.known():
-        return of_facts(families.known()[spec], spec)
+        return checkpoint_of_family(families.known()[spec], spec)
     if _looks_like_a_path(spec):
         raise UserError(f"--model {spec}: there is no such folder. A hub id is written as org/name.")
     if _HUB_ID.fullmatch(spec):
@@ -95,7 +95,7 @@ def _looks_like_a_path(spec: str) -> bool:
     )
 
 
-def of_facts(family: Family, spec: str) -> Checkpoint:
+def checkpoint_of_family(family: Family, spec: str) -> Checkpoint:
     """The checkpoint that a family stands for."""
     source = family.checkpoint or family.hub_id
     if family.checkpoint is not None and not Path(family.checkpoint).expanduser().is_dir():

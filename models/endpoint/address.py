@@ -43,12 +43,12 @@ class Address(NamedTuple):
         return f"http{'s' * self.secure}://{self.authority}{self.path}"
 
 
-def addresses(text: str) -> list[Address]:
+def parse_addresses(text: str) -> list[Address]:
     """The endpoints that a user names, separated by commas."""
-    return list(dict.fromkeys(address(url.strip()) for url in text.split(",")))
+    return list(dict.fromkeys(parse_address(url.strip()) for url in text.split(",")))
 
 
-def address(url: str) -> Address:
+def parse_address(url: str) -> Address:
     """Take a URL apart; one without a path gets `/v1`, which nearly every endpoint has."""
     try:
         parts = urlsplit(url)

@@ -13,11 +13,11 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from dtbench.harness.core.schema import OptionLogprobs, Response
-from dtbench.harness.extract.tidy import take_apart
+from dtbench.harness.extract.tidy import split_text
 from dtbench.harness.score.forced_choice import FORCED_SAMPLING, TokenLogprob, letter_of, odds_of
 from dtbench.models.endpoint.reply import Reply
 from dtbench.models.endpoint.settings import EndpointSettings
-from dtbench.models.endpoint.wire import fixed_fields, refusal, response
+from dtbench.models.endpoint.wire import fixed_fields, parse_response, reply_error
 
 REFUSED = {400, 422}
 """What endpoints say to fields that they do not know."""
@@ -58,8 +58,8 @@ class ConstrainedChoice:
             first = first or reply
             way += 1
             if way == len(_WAYS):
-                raise refusal(first)
-        said = response(reply, seconds)
+                raise reply_error(first)
+        said = parse_response(reply, seconds)
         if not self._answered:
             self._way, self._answered = way, True
         return dataclasses.replace(said, odds=_odds(reply, said.text, letters))
@@ -75,7 +75,7 @@ class ConstrainedChoice:
 
 def _odds(reply: Reply, text: str, letters: Sequence[str]) -> OptionLogprobs | None:
     """What the reply tells of the letters, at the token that is the answer; None where the answer is no letter."""
-    said = letter_of(take_apart(text).said, letters)
+    said = letter_of(split_text(text).said, letters)
     if said is None:
         return None
     for place in _places(json.loads(reply.body)):

@@ -29,7 +29,7 @@ class EndpointModel(NamedTuple):
     """The version of the server, where it says one."""
 
 
-async def discover(where: Sequence[Address], wanted: str | None, key: str | None) -> EndpointModel:
+async def discover_model(where: Sequence[Address], wanted: str | None, key: str | None) -> EndpointModel:
     """What all that can be reached serve; an error where none can be, or where one does not serve what is wanted."""
     asked = await asyncio.gather(*(_ask(address, key) for address in where))
     there = [(address, said) for address, said in zip(where, asked, strict=True) if not isinstance(said, AwayError)]

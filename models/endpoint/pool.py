@@ -25,7 +25,7 @@ class Endpoint:
         self.away_until = 0.0
 
 
-class Endpoints:
+class EndpointPool:
     """All of them."""
 
     def __init__(self, addresses: Sequence[Address], clock: Callable[[], float] = time.monotonic) -> None:

@@ -11,16 +11,16 @@ from typing import Any
 
 from dtbench.harness.core.errors import ModelError
 from dtbench.harness.core.schema import Prompt, Response
-from dtbench.models.endpoint.address import CHAT, Address, addresses
+from dtbench.models.endpoint.address import CHAT, Address, parse_addresses
 from dtbench.models.endpoint.connection import AwayError, DroppedError
 from dtbench.models.endpoint.constrained import ConstrainedChoice, Exchange
-from dtbench.models.endpoint.discover import EndpointModel, discover
+from dtbench.models.endpoint.discover import EndpointModel, discover_model
 from dtbench.models.endpoint.keys import api_key, without
-from dtbench.models.endpoint.pool import Endpoints
+from dtbench.models.endpoint.pool import EndpointPool
 from dtbench.models.endpoint.reconnect import ReconnectWait
 from dtbench.models.endpoint.reply import GarbledError
 from dtbench.models.endpoint.settings import EndpointSettings
-from dtbench.models.endpoint.wire import chat_body, fixed_fields, request_head, response
+from dtbench.models.endpoint.wire import chat_body, fixed_fields, parse_response, request_head
 
 
 class Server:
@@ -37,7 +37,7 @@ class Server:
         self._settings = settings
         self._about = about
         self._secrets = [key, *(one.login for one in where), *(one.password for one in where)]
-        self._endpoints = Endpoints(where)
+        self._endpoints = EndpointPool(where)
         self._reconnect = ReconnectWait(settings.reconnect_timeout)
         self._heads = {one: request_head("POST", one, one.path + CHAT, key) for one in where}
         sampling = settings.sampling()
@@ -48,9 +48,9 @@ class Server:
     @classmethod
     def reached(cls, urls: str, settings: EndpointSettings) -> Server:
         """The model at these URLs, once they were asked what they serve; may be called within a loop or outside."""
-        where, key = addresses(urls), api_key()
+        where, key = parse_addresses(urls), api_key()
         with ThreadPoolExecutor(1) as elsewhere:
-            about = elsewhere.submit(asyncio.run, discover(where, settings.model, key)).result()
+            about = elsewhere.submit(asyncio.run, discover_model(where, settings.model, key)).result()
         return cls(where, settings, about, key)
 
     async def generate(self, prompt: Prompt) -> Response:
@@ -70,7 +70,7 @@ class Server:
     async def _answer(self, prompt: Prompt) -> Response:
         if prompt.letters:
             return await self._held.answer(prompt.letters, lambda fixed: self._exchange(prompt, fixed))
-        return response(*await self._exchange(prompt, self._fixed))
+        return parse_response(*await self._exchange(prompt, self._fixed))
 
     async def _exchange(self, prompt: Prompt, fixed: bytes) -> Exchange:
         while True:

@@ -19,18 +19,18 @@ AudioPart = Literal["input_audio", "audio_url"]
 """How the clip stands in a message: as OpenAI has it, or as a data URL, which some servers of a family know alone."""
 
 
-class _Around(NamedTuple):
+class _ClipEnvelope(NamedTuple):
     """What stands before the clip's base64 in a message, and what after it."""
 
     before: bytes
     after: bytes
 
 
-_CLIP: Mapping[AudioPart, _Around] = {
-    "input_audio": _Around(
+_CLIP: Mapping[AudioPart, _ClipEnvelope] = {
+    "input_audio": _ClipEnvelope(
         b'{"role":"user","content":[{"type":"input_audio","input_audio":{"data":"', b'","format":"wav"}},'
     ),
-    "audio_url": _Around(
+    "audio_url": _ClipEnvelope(
         b'{"role":"user","content":[{"type":"audio_url","audio_url":{"url":"data:audio/wav;base64,', b'"}},'
     ),
 }
@@ -77,10 +77,10 @@ def _quoted(text: str) -> bytes:
     return json.dumps(text).encode()
 
 
-def response(reply: Reply, seconds: float) -> Response:
+def parse_response(reply: Reply, seconds: float) -> Response:
     """What the model said; a ModelError where the reply holds no answer."""
     if not 200 <= reply.status < 300:
-        raise refusal(reply)
+        raise reply_error(reply)
     try:
         answer = json.loads(reply.body)
         choice = answer["choices"][0]
@@ -118,7 +118,7 @@ def _usage(usage: object) -> dict[str, int]:
     return {name: count for name, count in counts.items() if isinstance(count, int) and not isinstance(count, bool)}
 
 
-def refusal(reply: Reply) -> ModelError:
+def reply_error(reply: Reply) -> ModelError:
     """The error of a reply that is none."""
     if 300 <= reply.status < 400:
         there = one_line(reply.headers.get("location", "elsewhere"))[:LONGEST_MESSAGE]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from dtbench.harness.audio.prepare import samples_of
+from dtbench.harness.audio.prepare import wav_samples
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.schema import Prompt
 
@@ -45,7 +45,7 @@ class PromptProcessor:
             made = self._processor.apply_chat_template([self._messages(prompt)], return_tensors="pt")
             return {"attention_mask": made["input_ids"].new_ones(made["input_ids"].shape), **made}
         text = self._rendered(self._messages(prompt))
-        heard = {} if prompt.wav is None else {"audio": [samples_of(prompt.wav)]}
+        heard = {} if prompt.wav is None else {"audio": [wav_samples(prompt.wav)]}
         made = self._processor(text=[text], **heard, return_tensors="pt")
         return dict(made)
 

@@ -28,7 +28,7 @@ class Baseline:
             raise ModelError(
                 f"{prompt.id}: the prompt shows no options, and {self.name} knows nothing else", again=False
             )
-        return Response(shown(prompt.choices, self.place(prompt)))
+        return Response(lettered_option(prompt.choices, self.place(prompt)))
 
     def place(self, prompt: Prompt) -> int:
         """Which of the options, from 0."""
@@ -96,7 +96,7 @@ class Majority(Baseline):
 
     def describe(self) -> Mapping[str, Any]:
         """How often each letter is right, beside the usual."""
-        names = {letter(place): count for place, count in sorted(self._counts.items())}
+        names = {option_letter(place): count for place, count in sorted(self._counts.items())}
         return {**super().describe(), "right": names}
 
 
@@ -126,15 +126,15 @@ class EchoGold(Baseline):
             raise ModelError(f"{prompt.id}: echo-gold was told no right answer to this question", again=False)
         if answer not in prompt.choices:
             return Response(answer)
-        return Response(shown(prompt.choices, prompt.choices.index(answer)))
+        return Response(lettered_option(prompt.choices, prompt.choices.index(answer)))
 
 
-def shown(choices: Sequence[str], place: int) -> str:
+def lettered_option(choices: Sequence[str], place: int) -> str:
     """An option as an answer gives it: letter and text, as options may themselves be letters."""
-    return f"({letter(place)}) {choices[place]}"
+    return f"({option_letter(place)}) {choices[place]}"
 
 
-def letter(place: int) -> str:
+def option_letter(place: int) -> str:
     """The letter of the option at this place; a number behind the last letter."""
     names = letters()
     return names[place] if place < len(names) else str(place + 1)

@@ -102,16 +102,16 @@ _SIGNS = (
 
 def likely_cause(log: Path) -> Cause:
     """The first sign that the log shows; its last error where it shows none."""
-    text = tail(log)
+    text = read_tail(log)
     for sign in _SIGNS:
         if found := sign.pattern.search(text):
             return Cause(sign.text.format(what=_short(found["what"])), sign.error)
-    return Cause(f"its last words are: {last_words(log)}.", MachineryError)
+    return Cause(f"its last words are: {last_log_line(log)}.", MachineryError)
 
 
-def last_words(log: Path) -> str:
+def last_log_line(log: Path) -> str:
     """The last line that says something, an error before other lines."""
-    lines = [line for line in (_plain(line) for line in tail(log).splitlines()) if line]
+    lines = [line for line in (_plain(line) for line in read_tail(log).splitlines()) if line]
     errors = [line for line in lines if re.match(r"[\w.]*(?:Error|Exception)\b", line)]
     told = (errors or lines)[-1:] or ["nothing yet"]
     return _short(told[0])
@@ -129,7 +129,7 @@ def _short(text: str) -> str:
     return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 3]}..."
 
 
-def tail(log: Path, since: int = 0) -> str:
+def read_tail(log: Path, since: int = 0) -> str:
     """The end of a log, as much as is read of one; nothing of what was there before so many bytes."""
     with log.open("rb") as file:
         size = file.seek(0, 2)

@@ -17,7 +17,7 @@ from dtbench.models.endpoint.discover import EndpointModel
 from dtbench.models.endpoint.server import Server
 from dtbench.models.endpoint.settings import EndpointSettings
 from dtbench.models.vllm.machine import environment, machine_flags
-from dtbench.models.vllm.process import SERVED, Launch, Say, VllmProcess, executable
+from dtbench.models.vllm.process import SERVED, Launch, Notify, VllmProcess, find_executable
 
 RESTARTS = 3
 """How often an engine that died is started anew, in all."""
@@ -41,7 +41,7 @@ class Vllm:
         self._checkpoint = checkpoint
         self._settings = settings
         self._flags = flags
-        self._executable = executable()
+        self._executable = find_executable()
         self._machine = {name: value for name, value in machine_flags().items() if name not in flags}
         self._launch = Launch(
             checkpoint.source, {**self._machine, **flags}, environment(local=checkpoint.is_local), patience
@@ -51,7 +51,7 @@ class Vllm:
         self._lock = asyncio.Lock()
         self._restarts = 0
         self._log_is_named = False
-        self._say: Say = lambda line: None
+        self._say: Notify = lambda line: None
 
     @classmethod
     def of(cls, checkpoint: Checkpoint, options: Mapping[str, str]) -> Vllm:
@@ -73,7 +73,7 @@ class Vllm:
             _seconds(options.get("start_timeout")),
         )
 
-    async def start(self, say: Say) -> None:
+    async def start(self, say: Notify) -> None:
         """Bring the engine up, and tell how far it is."""
         self._say = say
         await self._running()

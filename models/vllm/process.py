@@ -19,7 +19,7 @@ from dtbench.models.endpoint.connection import AwayError, Connections, DroppedEr
 from dtbench.models.endpoint.reply import GarbledError
 from dtbench.models.endpoint.wire import request_head
 from dtbench.models.vllm import watchdog
-from dtbench.models.vllm.diagnose import last_words, likely_cause
+from dtbench.models.vllm.diagnose import last_log_line, likely_cause
 
 SERVED = "model"
 """The name under which the engine serves it."""
@@ -28,7 +28,7 @@ SAY_EVERY = 10.0
 HEALTH_WITHIN = 30.0
 """Seconds for an engine that is up to say so; one that hangs says nothing."""
 ENDING = 60.0
-Say = Callable[[str], None]
+Notify = Callable[[str], None]
 
 
 class Launch(NamedTuple):
@@ -55,7 +55,7 @@ class VllmProcess:
         self.log = Path(name)
         """Everything that it says."""
 
-    async def start(self, say: Say) -> None:
+    async def start(self, say: Notify) -> None:
         """Start it, and come back once it answers; an error with the likely cause where it does not get there."""
         began = said = time.monotonic()
         await self._spawn()
@@ -71,7 +71,7 @@ class VllmProcess:
                 )
             if now - said >= SAY_EVERY:
                 said = now
-                say(f"vLLM: {now - began:.0f} s so far: {last_words(self.log)}")
+                say(f"vLLM: {now - began:.0f} s so far: {last_log_line(self.log)}")
             await asyncio.sleep(LOOK_EVERY)
         say(f"vLLM: ready after {time.monotonic() - began:.0f} s")
 
@@ -122,7 +122,7 @@ class VllmProcess:
         return cause.error(f"{what}: {cause.text} The whole log: {self.log}")
 
 
-def is_installed() -> bool:
+def vllm_is_installed() -> bool:
     """Whether there is a vLLM to start."""
     return _command() is not None
 
@@ -132,7 +132,7 @@ def _command() -> str | None:
     return str(beside) if beside.is_file() else shutil.which("vllm")
 
 
-def executable() -> str:
+def find_executable() -> str:
     """The command of vLLM, of this environment before any other; a UserError where there is none."""
     found = _command()
     if found is None:

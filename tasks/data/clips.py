@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dtbench.harness.audio.prepare import clip_bytes
+from dtbench.harness.audio.prepare import read_clip
 from dtbench.harness.core.errors import DataError
 from dtbench.harness.core.records import MetadataRecord
 from dtbench.harness.core.schema import Clip
@@ -36,7 +36,7 @@ class ArchivedClip:
         """The encoded bytes, as published."""
         if not self.folder.is_dir():
             _unpack_once(self.archive, self.folder)
-        return clip_bytes(self.path)
+        return read_clip(self.path)
 
 
 def _unpack_once(archive: Path, folder: Path) -> None:

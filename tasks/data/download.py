@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dtbench.harness.core.errors import DtbenchError, MachineryError
-from dtbench.tasks.data.sources import HubFile, WebFile, git_blob
+from dtbench.tasks.data.sources import HubFile, WebFile, git_blob_hash
 
 _TIMEOUT_S = 30
 _CHUNK = 1 << 20
@@ -119,7 +119,7 @@ def _download(url: str, part: Path) -> None:
 def _is_right(file: WebFile, path: Path) -> bool:
     if file.sha256:
         return _sha256(path) == file.sha256
-    return file.git_blob is None or git_blob(path) == file.git_blob
+    return file.git_blob is None or git_blob_hash(path) == file.git_blob
 
 
 def _checked(path: Path, wanted: str | None) -> str:

@@ -11,7 +11,7 @@ from dtbench.harness.core.samples import SampleList
 from dtbench.harness.core.schema import Dataset, Sample
 
 
-def packed(samples: Iterable[Sample], path: Path) -> SampleList:
+def collect_samples(samples: Iterable[Sample], path: Path) -> SampleList:
     """The samples of a metadata file: at least one, with unique ids, and text that can be written."""
     try:
         held = SampleList(samples)
@@ -26,7 +26,7 @@ def packed(samples: Iterable[Sample], path: Path) -> SampleList:
     return held
 
 
-def dataset(samples: SampleList, version: str, path: Path, notes: Iterable[str]) -> Dataset:
+def make_dataset(samples: SampleList, version: str, path: Path, notes: Iterable[str]) -> Dataset:
     """The data set of a metadata file."""
     return Dataset(samples, version, samples.sha256, str(path), tuple(notes))
 
@@ -40,6 +40,6 @@ def as_heading(value: object) -> str:
     return str(value)
 
 
-def headings(item: Mapping[str, Any], names: Iterable[str]) -> dict[str, str]:
+def group_values(item: Mapping[str, Any], names: Iterable[str]) -> dict[str, str]:
     """The fields that tables report by, as text; those that are there."""
     return {name: as_heading(item[name]) for name in names if name in item}

@@ -38,13 +38,15 @@ def data_root(data_dir: Path | None) -> Path:
     return Path(named).expanduser() if named else Path.home() / ".cache" / "dtbench"
 
 
-def home_of(task: str, data_dir: Path | None) -> Path:
+def task_folder(task: str, data_dir: Path | None) -> Path:
     """The folder where `dtbench data pull` puts a task: D/TASK, or D where D is called so."""
     root = data_root(data_dir)
     return root if root.name == task else root / task
 
 
-def find(task: str, data_dir: Path | None, patterns: Sequence[str], folders: Sequence[str] = ()) -> MetadataFiles:
+def find_metadata(
+    task: str, data_dir: Path | None, patterns: Sequence[str], folders: Sequence[str] = ()
+) -> MetadataFiles:
     """The first folder with metadata in it, and there the first pattern that fits.
 
     Looked at are D, D/TASK and D/FOLDER for each of the folders; D may also be the metadata file itself.

@@ -85,7 +85,7 @@ PUBLISHED_FAULTS = {("mmar", "v1-hf"): 6}
 """How many answers of a published set are not among their options."""
 
 
-def git_blob(path: Path) -> str:
+def git_blob_hash(path: Path) -> str:
     """Git's hash of a file's content."""
     digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
     with path.open("rb") as handle:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dtbench.harness.audio.prepare import ClipFacts, MissingClip, clip_bytes, decode_all
+from dtbench.harness.audio.prepare import ClipFacts, MissingClip, inspect_clip, read_clip
 from dtbench.harness.core.errors import DataError
 from dtbench.harness.core.samples import clip_name
 from dtbench.harness.core.schema import Dataset, Sample
@@ -61,7 +61,7 @@ class DataReport:
         }
 
 
-def verify(
+def verify_dataset(
     task: Task, data_dir: Path | None, *, audio: bool = True, subset: bool = False, progress: Progress | None = None
 ) -> DataReport:
     """Check what a task loads from a folder; a subset may hold fewer items than were published."""
@@ -147,6 +147,6 @@ def _results(samples: Sequence[Sample]) -> Iterator[tuple[Sample, ClipFacts | Da
 
 def _check_clip(sample: Sample) -> ClipFacts | DataError:
     try:
-        return decode_all(clip_bytes(sample.audio), clip_name(sample.audio))
+        return inspect_clip(read_clip(sample.audio), clip_name(sample.audio))
     except DataError as error:
         return error

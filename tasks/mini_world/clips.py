@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dtbench.harness.store.atomic import replace_whole, write_failure
 from dtbench.tasks.data.download import Fetched
-from dtbench.tasks.mini_world.items import made
+from dtbench.tasks.mini_world.items import make_item
 from dtbench.tasks.mini_world.splits import Slot, slots
 
 ORIGIN = "made by dtbench"
@@ -20,7 +20,7 @@ ORIGIN = "made by dtbench"
 
 
 @dataclass(frozen=True, slots=True)
-class MadeClip:
+class GeneratedClip:
     """A clip that follows from its slot; the file is a copy, and never what is heard."""
 
     slot: Slot
@@ -38,14 +38,14 @@ class MadeClip:
 
     def read(self) -> bytes:
         """The clip; a copy that is missing or damaged is written, where the folder can be written to."""
-        data = made(self.slot).wav()
+        data = make_item(self.slot).wav()
         with contextlib.suppress(OSError):  # a run needs no copy, so a disk that takes none does not end it
             _keep(self.path, data)
         return data
 
     def write(self) -> bytes:
         """As read(), and a UserError or MachineryError where the copy cannot be written."""
-        data = made(self.slot).wav()
+        data = make_item(self.slot).wav()
         try:
             _keep(self.path, data)
         except OSError as error:
@@ -74,11 +74,11 @@ def write_split(split: str, folder: Path) -> list[Fetched]:
     """Write the clips of a split, and its records as JSON lines with the path of each clip."""
     lines, digest, size = [], hashlib.sha256(), 0
     for slot in slots(split):
-        clip = MadeClip(slot, folder)
+        clip = GeneratedClip(slot, folder)
         data = clip.write()
         digest.update(data)
         size += len(data)
-        record = {**made(slot).as_published(), "audio_path": f"./audio/{clip.path.name}"}
+        record = {**make_item(slot).as_published(), "audio_path": f"./audio/{clip.path.name}"}
         lines.append(json.dumps(record, ensure_ascii=False) + "\n")
     records = folder / "items.jsonl"
     content = "".join(lines).encode()

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from dtbench.tasks.mini_world.events import KINDS, ORDINALS, SoundFacts
-from dtbench.tasks.mini_world.questions import Told
+from dtbench.tasks.mini_world.questions import Solution
 
 COUNT = 5
 
@@ -27,7 +27,7 @@ class MiniCriterion(NamedTuple):
         return {"name": self.name, "scoring_point": self.scoring_point, "note": self.note, "choices": [0, 1]}
 
 
-def criteria(sounds: Sequence[SoundFacts], told: Told) -> list[MiniCriterion]:
+def make_criteria(sounds: Sequence[SoundFacts], told: Solution) -> list[MiniCriterion]:
     """What a good chain says of these sounds and of the way to the answer."""
     kinds = [sound.kind for sound in sounds]
     return [
@@ -67,7 +67,7 @@ def _two_that_matter(count: int, deciding: Sequence[int]) -> Sequence[int]:
     return sorted([*dict.fromkeys((*deciding, *range(count)))][:2])
 
 
-def met(item: Mapping[str, Any], thinking: str) -> tuple[bool, ...]:
+def criteria_met(item: Mapping[str, Any], thinking: str) -> tuple[bool, ...]:
     """Which of an item's criteria a chain meets, by its words; stricter than a judge, who knows other words too."""
     words = f" {' '.join(thinking.split())} "
     kinds, *cues = item["cue"]

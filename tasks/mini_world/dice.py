@@ -10,7 +10,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-class Dice:
+class SeededRandom:
     """Draws that follow from a text alone."""
 
     def __init__(self, seed: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from dtbench.tasks.mini_world.dice import Dice
+from dtbench.tasks.mini_world.dice import SeededRandom
 from dtbench.tasks.mini_world.events import BEEPS, LENGTHS, LEVELS, PITCHES, WAYS, Event, SoundFacts, Span
 from dtbench.tasks.mini_world.scales import (
     LOW_TO_MID,
@@ -45,17 +45,17 @@ class Closeness:
     what: frozenset[str] = frozenset()
     """Of `level`, `length`, `pitch`, `rate`, `sweep` and `faint`; the others are close once in three."""
 
-    def near(self, what: str, dice: Dice) -> int:
+    def near(self, what: str, dice: SeededRandom) -> int:
         """The grade for this quality of this sound; 0 where it is clear."""
         return self.grade if self.grade and (what in self.what or dice.chance(3)) else 0
 
 
-def sketched(dice: Dice, kinds: Sequence[str], count: int) -> tuple[SoundFacts, ...]:
+def draw_sounds(dice: SeededRandom, kinds: Sequence[str], count: int) -> tuple[SoundFacts, ...]:
     """What is to be heard, all values equally likely."""
     return tuple(_sketch(dice, dice.pick(kinds)) for _ in range(count))
 
 
-def _sketch(dice: Dice, kind: str) -> SoundFacts:
+def _sketch(dice: SeededRandom, kind: str) -> SoundFacts:
     level = dice.pick(LEVELS)
     if kind == "beeps":
         return SoundFacts(kind, level, pitch=dice.pick(PITCHES), beeps=dice.pick(BEEPS))
@@ -64,7 +64,9 @@ def _sketch(dice: Dice, kind: str) -> SoundFacts:
     return SoundFacts(kind, level, length, pitch, dice.pick(WAYS) if kind == "chirp" else "")
 
 
-def placed(dice: Dice, sounds: Sequence[SoundFacts], closeness: Closeness, *, residue: int) -> tuple[Event, ...]:
+def place_sounds(
+    dice: SeededRandom, sounds: Sequence[SoundFacts], closeness: Closeness, *, residue: int
+) -> tuple[Event, ...]:
     """The sounds one after the other in a clip; the first begins at a sample that leaves this residue by four."""
     while True:
         events = [_drawn(dice, sound, closeness) for sound in sounds]
@@ -73,7 +75,7 @@ def placed(dice: Dice, sounds: Sequence[SoundFacts], closeness: Closeness, *, re
             return _spread(dice, events, CLIP_SAMPLES - needed, residue)
 
 
-def _spread(dice: Dice, events: Sequence[Event], room: int, residue: int) -> tuple[Event, ...]:
+def _spread(dice: SeededRandom, events: Sequence[Event], room: int, residue: int) -> tuple[Event, ...]:
     shares = [dice.between(1, 1000) for _ in range(len(events) + 1)]
     start = _EDGE + room * shares[0] // sum(shares)
     start += (residue - start) % 4
@@ -84,13 +86,13 @@ def _spread(dice: Dice, events: Sequence[Event], room: int, residue: int) -> tup
     return tuple(spread)
 
 
-def _drawn(dice: Dice, sound: SoundFacts, closeness: Closeness) -> Event:
+def _drawn(dice: SeededRandom, sound: SoundFacts, closeness: Closeness) -> Event:
     level = _level(dice, sound, closeness)
     if sound.kind == "beeps":
         near = closeness.near("rate", dice)
         period = (dice.between(105, 120) if near else dice.between(150, 180)) * MILLISECOND
         pitch = _pitch(dice, sound.pitch, closeness)
-        samples = (sound.beeps - 1) * period + sounding(period)
+        samples = (sound.beeps - 1) * period + beep_samples(period)
         return Event(sound, Span(0, samples), level, (pitch, pitch), period)
     samples = _samples(dice, sound.length, closeness)
     if sound.kind == "chirp":
@@ -99,12 +101,12 @@ def _drawn(dice: Dice, sound: SoundFacts, closeness: Closeness) -> Event:
     return Event(sound, Span(0, samples), level, (pitch, pitch))
 
 
-def sounding(period: int) -> int:
+def beep_samples(period: int) -> int:
     """How much of a period a beep sounds, in samples."""
     return period * 3 // 5
 
 
-def _level(dice: Dice, sound: SoundFacts, closeness: Closeness) -> int:
+def _level(dice: SeededRandom, sound: SoundFacts, closeness: Closeness) -> int:
     if near := closeness.near("level", dice):
         away = _about(dice, _LEVEL_AWAY[near])
         return SOFT_TO_LOUD + (away if sound.level == "loud" else -away)
@@ -115,19 +117,19 @@ def _level(dice: Dice, sound: SoundFacts, closeness: Closeness) -> int:
     return dice.between(-400, -320)
 
 
-def _about(dice: Dice, away: int) -> int:
+def _about(dice: SeededRandom, away: int) -> int:
     """A distance from a boundary: this one, or up to a quarter more."""
     return dice.between(away, away * 5 // 4)
 
 
-def _samples(dice: Dice, length: str, closeness: Closeness) -> int:
+def _samples(dice: SeededRandom, length: str, closeness: Closeness) -> int:
     if near := closeness.near("length", dice):
         away = _about(dice, _LENGTH_AWAY[near])
         return SHORT_TO_LONG + (away if length == "long" else -away)
     return (dice.between(720, 950) if length == "long" else dice.between(180, 340)) * MILLISECOND
 
 
-def _pitch(dice: Dice, pitch: str, closeness: Closeness) -> int:
+def _pitch(dice: SeededRandom, pitch: str, closeness: Closeness) -> int:
     if near := closeness.near("pitch", dice):
         away = _about(dice, _PITCH_AWAY[near])
         sides = {
@@ -139,7 +141,7 @@ def _pitch(dice: Dice, pitch: str, closeness: Closeness) -> int:
     return dice.between(*_CLEAR_PITCH[pitch])
 
 
-def _sweep(dice: Dice, way: str, closeness: Closeness) -> tuple[int, int]:
+def _sweep(dice: SeededRandom, way: str, closeness: Closeness) -> tuple[int, int]:
     near = closeness.near("sweep", dice)
     whole = _SWEEP[near] if near else dice.between(12 * STEPS_A_SEMITONE, 24 * STEPS_A_SEMITONE)
     middle = dice.between(LOW_TO_MID, MID_TO_HIGH)

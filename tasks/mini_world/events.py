@@ -79,7 +79,7 @@ class Event:
         }
 
 
-def description(sounds: Sequence[SoundFacts]) -> str:
+def describe_sounds(sounds: Sequence[SoundFacts]) -> str:
     """A clip in words."""
     told = (f"{place} {sound.words()}" for place, sound in zip(ORDINALS, sounds, strict=False))
     return f"i hear {' , '.join(told)} ."

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dtbench.tasks.mini_world.criteria import criteria
-from dtbench.tasks.mini_world.draw import GRADES, Closeness, placed, sketched
-from dtbench.tasks.mini_world.events import Event, SoundFacts, description
-from dtbench.tasks.mini_world.questions import CATEGORIES, MiniQuestion, Told
-from dtbench.tasks.mini_world.render import wav
+from dtbench.tasks.mini_world.criteria import make_criteria
+from dtbench.tasks.mini_world.draw import GRADES, Closeness, draw_sounds, place_sounds
+from dtbench.tasks.mini_world.events import Event, SoundFacts, describe_sounds
+from dtbench.tasks.mini_world.questions import CATEGORIES, MiniQuestion, Solution
+from dtbench.tasks.mini_world.render import render_wav
 from dtbench.tasks.mini_world.splits import EASY, SEED, SPLITS, Slot
 
 
@@ -21,7 +21,7 @@ class Item:
     slot: Slot
     question: str
     choices: tuple[str, ...]
-    told: Told
+    told: Solution
     grade: int
     """How close to the boundary, 3 the closest; 0 is easy."""
     events: tuple[Event, ...]
@@ -34,7 +34,7 @@ class Item:
     @property
     def description(self) -> str:
         """The clip in words."""
-        return description(self.sounds)
+        return describe_sounds(self.sounds)
 
     @property
     def chain(self) -> str:
@@ -43,11 +43,11 @@ class Item:
 
     def wav(self) -> bytes:
         """The clip as a file."""
-        return wav(self.events, f"{SEED} {self.slot.split} {self.slot.number} noise")
+        return render_wav(self.events, f"{SEED} {self.slot.split} {self.slot.number} noise")
 
     def as_published(self) -> dict[str, Any]:
         """The record of the item; chain, cues and rubric have the names that MMAR gives them."""
-        judged = criteria(self.sounds, self.told)
+        judged = make_criteria(self.sounds, self.told)
         return {
             "id": self.slot.id,
             "question": self.question,
@@ -64,7 +64,7 @@ class Item:
         }
 
 
-def made(slot: Slot) -> Item:
+def make_item(slot: Slot) -> Item:
     """The item of a slot, the same whenever it is made."""
     dice = slot.dice("question")
     question = CATEGORIES[slot.category][slot.form](dice)
@@ -72,15 +72,15 @@ def made(slot: Slot) -> Item:
     sounds, told = _sounds(slot, question, answer)
     grade = 0 if slot.difficulty == EASY else GRADES[slot.even(len(GRADES), "grade")]
     closeness = Closeness(grade, frozenset(question.focus))
-    events = placed(slot.dice("clip"), sounds, closeness, residue=SPLITS[slot.split].residue)
+    events = place_sounds(slot.dice("clip"), sounds, closeness, residue=SPLITS[slot.split].residue)
     return Item(slot, question.text, _in_order(slot, question.options, answer), told, grade, events)
 
 
-def _sounds(slot: Slot, question: MiniQuestion, answer: str) -> tuple[tuple[SoundFacts, ...], Told]:
+def _sounds(slot: Slot, question: MiniQuestion, answer: str) -> tuple[tuple[SoundFacts, ...], Solution]:
     """Sounds that give the question this answer."""
     dice = slot.dice("sounds")
     while True:
-        sounds = sketched(dice, question.kinds, dice.pick(question.counts))
+        sounds = draw_sounds(dice, question.kinds, dice.pick(question.counts))
         told = question.tell(sounds)
         if told is not None and told.answer == answer:
             return sounds, told

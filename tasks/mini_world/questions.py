@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from dtbench.tasks.mini_world.dice import Dice
+from dtbench.tasks.mini_world.dice import SeededRandom
 from dtbench.tasks.mini_world.events import BEEPS, KINDS, LENGTHS, LEVELS, ORDINALS, PITCHES, WAYS, SoundFacts
 
 Sounds = Sequence[SoundFacts]
 
 
-class Told(NamedTuple):
+class Solution(NamedTuple):
     """What sounds answer to a question."""
 
     answer: str
@@ -31,7 +31,7 @@ class MiniQuestion:
 
     text: str
     options: tuple[str, ...]
-    tell: Callable[[Sounds], Told | None]
+    tell: Callable[[Sounds], Solution | None]
     """The answer; None where the question cannot be asked about these sounds."""
     counts: tuple[int, ...] = (2, 3, 4)
     """How many sounds there may be."""
@@ -41,12 +41,12 @@ class MiniQuestion:
     """The qualities that are close to a boundary in a hard clip."""
 
 
-def total_beeps(dice: Dice) -> MiniQuestion:
+def total_beeps(dice: SeededRandom) -> MiniQuestion:
     """How many beeps all trains have together."""
     lowest = dice.between(2, 7)
     wanted = dice.pick((1, 2, 2, 3))
 
-    def tell(sounds: Sounds) -> Told | None:
+    def tell(sounds: Sounds) -> Solution | None:
         trains = [(place, sound.beeps) for place, sound in enumerate(sounds) if sound.kind == "beeps"]
         if not trains:
             return None
@@ -55,7 +55,7 @@ def total_beeps(dice: Dice) -> MiniQuestion:
         for _, more in trains[1:]:
             total += more
             step += f" plus {more} makes {total}"
-        return Told(str(total), step, tuple(place for place, _ in trains))
+        return Solution(str(total), step, tuple(place for place, _ in trains))
 
     return MiniQuestion(
         text="how many beeps are there in total ?",
@@ -66,15 +66,15 @@ def total_beeps(dice: Dice) -> MiniQuestion:
     )
 
 
-def beeps_of_one(dice: Dice) -> MiniQuestion:
+def beeps_of_one(dice: SeededRandom) -> MiniQuestion:
     """How many beeps one train has."""
     place, name = _place(dice)
 
-    def tell(sounds: Sounds) -> Told | None:
+    def tell(sounds: Sounds) -> Solution | None:
         if sounds[place].kind != "beeps":
             return None
         answer = str(sounds[place].beeps)
-        return Told(answer, f"{name} has {answer}", (place,))
+        return Solution(answer, f"{name} has {answer}", (place,))
 
     return MiniQuestion(
         text=f"how many beeps does the {name} sound have ?",
@@ -85,32 +85,32 @@ def beeps_of_one(dice: Dice) -> MiniQuestion:
     )
 
 
-def kind_at_end(dice: Dice) -> MiniQuestion:
+def kind_at_end(dice: SeededRandom) -> MiniQuestion:
     """Which sound is first, or last."""
     end = dice.pick(("first", "last"))
 
-    def tell(sounds: Sounds) -> Told:
+    def tell(sounds: Sounds) -> Solution:
         place = 0 if end == "first" else len(sounds) - 1
         kind = sounds[place].kind
-        return Told(kind, f"first is {kind}" if end == "first" else f"last is {ORDINALS[place]} {kind}", (place,))
+        return Solution(kind, f"first is {kind}" if end == "first" else f"last is {ORDINALS[place]} {kind}", (place,))
 
     return MiniQuestion(text=f"which sound comes {end} ?", options=KINDS, tell=tell, focus=("sweep", "faint", "length"))
 
 
-def kind_beside(dice: Dice) -> MiniQuestion:
+def kind_beside(dice: SeededRandom) -> MiniQuestion:
     """Which sound comes right after, or before, the only one of a kind."""
     known = dice.pick(KINDS)
     side, offset = dice.pick((("after", 1), ("before", -1)))
 
-    def tell(sounds: Sounds) -> Told | None:
+    def tell(sounds: Sounds) -> Solution | None:
         places = [place for place, sound in enumerate(sounds) if sound.kind == known]
         if len(places) != 1:
             return None
         place, other = places[0], places[0] + offset
         passed = _passed([sound.kind for sound in sounds[: max(place, other) + 1]])
         if not 0 <= other < len(sounds):
-            return Told("nothing", f"{passed} . {side} is nothing", (place,))
-        return Told(sounds[other].kind, f"{passed} . {side} is {sounds[other].kind}", (place, other))
+            return Solution("nothing", f"{passed} . {side} is nothing", (place,))
+        return Solution(sounds[other].kind, f"{passed} . {side} is {sounds[other].kind}", (place, other))
 
     return MiniQuestion(
         text=f"which sound comes right {side} the {known} ?",
@@ -120,27 +120,27 @@ def kind_beside(dice: Dice) -> MiniQuestion:
     )
 
 
-def only_level(dice: Dice) -> MiniQuestion:
+def only_level(dice: SeededRandom) -> MiniQuestion:
     """Which sound is the only loud, or soft, one."""
     return _only(dice, dice.pick(LEVELS), lambda sound: sound.level, KINDS, ("level",))
 
 
-def only_length(dice: Dice) -> MiniQuestion:
+def only_length(dice: SeededRandom) -> MiniQuestion:
     """Which sound is the only long, or short, one; beeps have no length, so there are none."""
     return _only(dice, dice.pick(LENGTHS), lambda sound: sound.length, ("tone", "noise", "chirp"), ("length",))
 
 
 def _only(
-    dice: Dice, word: str, quality: Callable[[SoundFacts], str], kinds: tuple[str, ...], focus: tuple[str, ...]
+    dice: SeededRandom, word: str, quality: Callable[[SoundFacts], str], kinds: tuple[str, ...], focus: tuple[str, ...]
 ) -> MiniQuestion:
     count = dice.pick((2, 3, 3, 4, 4))
 
-    def tell(sounds: Sounds) -> Told | None:
+    def tell(sounds: Sounds) -> Solution | None:
         places = [place for place, sound in enumerate(sounds) if quality(sound) == word]
         if len(places) != 1:
             return None
         passed = _passed([quality(sound) for sound in sounds[: places[0] + 1]])
-        return Told(ORDINALS[places[0]], passed, (places[0],))
+        return Solution(ORDINALS[places[0]], passed, (places[0],))
 
     return MiniQuestion(
         text=f"which sound is the only {word} one ?",
@@ -152,46 +152,46 @@ def _only(
     )
 
 
-def level_of_one(dice: Dice) -> MiniQuestion:
+def level_of_one(dice: SeededRandom) -> MiniQuestion:
     """Whether one sound is loud or soft."""
     return _quality(dice, "how loud is the {} sound ?", LEVELS, lambda sound: sound.level, "level")
 
 
-def length_of_one(dice: Dice) -> MiniQuestion:
+def length_of_one(dice: SeededRandom) -> MiniQuestion:
     """Whether one sound is short or long."""
     return _quality(dice, "how long is the {} sound ?", LENGTHS, lambda sound: sound.length, "length")
 
 
-def pitch_of_one(dice: Dice) -> MiniQuestion:
+def pitch_of_one(dice: SeededRandom) -> MiniQuestion:
     """Whether one sound is low, mid or high."""
     return _quality(dice, "what is the pitch of the {} sound ?", PITCHES, lambda sound: sound.pitch, "pitch")
 
 
-def way_of_one(dice: Dice) -> MiniQuestion:
+def way_of_one(dice: SeededRandom) -> MiniQuestion:
     """Whether a chirp goes up or down."""
     return _quality(dice, "which way does the {} sound go ?", WAYS, lambda sound: sound.way, "sweep")
 
 
 def _quality(
-    dice: Dice, text: str, options: tuple[str, ...], quality: Callable[[SoundFacts], str], focus: str
+    dice: SeededRandom, text: str, options: tuple[str, ...], quality: Callable[[SoundFacts], str], focus: str
 ) -> MiniQuestion:
     place, name = _place(dice)
 
-    def tell(sounds: Sounds) -> Told | None:
+    def tell(sounds: Sounds) -> Solution | None:
         answer = quality(sounds[place])
-        return Told(answer, f"{name} is {answer}", (place,)) if answer else None
+        return Solution(answer, f"{name} is {answer}", (place,)) if answer else None
 
     return MiniQuestion(
         text=text.format(name), options=options, tell=tell, counts=_counts_from(place + 1), focus=(focus, "faint")
     )
 
 
-def pitch_extreme(dice: Dice) -> MiniQuestion:
+def pitch_extreme(dice: SeededRandom) -> MiniQuestion:
     """Which sound has the highest, or lowest, pitch; noise has none, and there are no chirps."""
     end = dice.pick(("highest", "lowest"))
     count = dice.pick((2, 3, 3, 4, 4))
 
-    def tell(sounds: Sounds) -> Told | None:
+    def tell(sounds: Sounds) -> Solution | None:
         pitched = [(place, sound.pitch) for place, sound in enumerate(sounds) if sound.pitch]
         ranks = sorted({PITCHES.index(pitch) for _, pitch in pitched}, reverse=end == "highest")
         if len(ranks) < 2:
@@ -202,7 +202,7 @@ def pitch_extreme(dice: Dice) -> MiniQuestion:
         passed = _passed([sound.pitch or "none" for sound in sounds])
         answer = ORDINALS[places[0]]
         rest = tuple(place for place, _ in pitched if place != places[0])
-        return Told(answer, f"{passed} . {end} is {PITCHES[ranks[0]]} {answer}", (places[0], *rest))
+        return Solution(answer, f"{passed} . {end} is {PITCHES[ranks[0]]} {answer}", (places[0], *rest))
 
     return MiniQuestion(
         text=f"which sound has the {end} pitch ?",
@@ -214,24 +214,24 @@ def pitch_extreme(dice: Dice) -> MiniQuestion:
     )
 
 
-def how_many_sounds(dice: Dice) -> MiniQuestion:
+def how_many_sounds(dice: SeededRandom) -> MiniQuestion:
     """How many sounds there are."""
 
-    def tell(sounds: Sounds) -> Told:
+    def tell(sounds: Sounds) -> Solution:
         last = len(sounds) - 1
-        return Told(str(len(sounds)), f"last is {ORDINALS[last]} makes {len(sounds)}", (last,))
+        return Solution(str(len(sounds)), f"last is {ORDINALS[last]} makes {len(sounds)}", (last,))
 
     return MiniQuestion(text="how many sounds are there ?", options=("2", "3", "4"), tell=tell, focus=("faint", "rate"))
 
 
-def how_many_kinds(dice: Dice) -> MiniQuestion:
+def how_many_kinds(dice: SeededRandom) -> MiniQuestion:
     """How many different kinds of sound there are."""
 
-    def tell(sounds: Sounds) -> Told:
+    def tell(sounds: Sounds) -> Solution:
         kinds = [sound.kind for sound in sounds]
         known = [len(set(kinds[: place + 1])) for place in range(len(kinds))]
         passed = _passed([f"{kind} {number}" for kind, number in zip(kinds, known, strict=True)])
-        return Told(str(known[-1]), passed, tuple(kinds.index(kind) for kind in dict.fromkeys(kinds)))
+        return Solution(str(known[-1]), passed, tuple(kinds.index(kind) for kind in dict.fromkeys(kinds)))
 
     return MiniQuestion(
         text="how many kinds of sounds are there ?",
@@ -241,12 +241,12 @@ def how_many_kinds(dice: Dice) -> MiniQuestion:
     )
 
 
-def how_many_level(dice: Dice) -> MiniQuestion:
+def how_many_level(dice: SeededRandom) -> MiniQuestion:
     """How many sounds are loud, or soft."""
     return _how_many(dice.pick(LEVELS), lambda sound: sound.level, KINDS, ("level",))
 
 
-def how_many_length(dice: Dice) -> MiniQuestion:
+def how_many_length(dice: SeededRandom) -> MiniQuestion:
     """How many sounds are long, or short; beeps have no length, so there are none."""
     return _how_many(dice.pick(LENGTHS), lambda sound: sound.length, ("tone", "noise", "chirp"), ("length",))
 
@@ -254,10 +254,10 @@ def how_many_length(dice: Dice) -> MiniQuestion:
 def _how_many(
     word: str, quality: Callable[[SoundFacts], str], kinds: tuple[str, ...], focus: tuple[str, ...]
 ) -> MiniQuestion:
-    def tell(sounds: Sounds) -> Told:
+    def tell(sounds: Sounds) -> Solution:
         found = [quality(sound) == word for sound in sounds]
         passed = _passed([f"{quality(sound)} {sum(found[: place + 1])}" for place, sound in enumerate(sounds)])
-        return Told(str(sum(found)), passed, tuple(place for place, is_it in enumerate(found) if is_it))
+        return Solution(str(sum(found)), passed, tuple(place for place, is_it in enumerate(found) if is_it))
 
     return MiniQuestion(
         text=f"how many sounds are {word} ?", options=("0", "1", "2", "3"), tell=tell, kinds=kinds, focus=focus
@@ -269,7 +269,7 @@ def _passed(told: Sequence[str]) -> str:
     return " , ".join(f"{name} {words}" for name, words in zip(ORDINALS, told, strict=False))
 
 
-def _place(dice: Dice) -> tuple[int, str]:
+def _place(dice: SeededRandom) -> tuple[int, str]:
     place = dice.below(3)
     return place, ORDINALS[place]
 
@@ -278,7 +278,7 @@ def _counts_from(lowest: int) -> tuple[int, ...]:
     return tuple(range(max(2, lowest), 5))
 
 
-CATEGORIES: Mapping[str, Sequence[Callable[[Dice], MiniQuestion]]] = {
+CATEGORIES: Mapping[str, Sequence[Callable[[SeededRandom], MiniQuestion]]] = {
     "count": (total_beeps, total_beeps, total_beeps, beeps_of_one, beeps_of_one),
     "order": (kind_at_end, kind_at_end, kind_beside, kind_beside, kind_beside),
     "loudness": (only_level, only_level, only_level, only_level, level_of_one),

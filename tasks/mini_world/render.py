@@ -6,8 +6,8 @@ import struct
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from dtbench.tasks.mini_world.dice import Dice
-from dtbench.tasks.mini_world.draw import CLIP_SAMPLES, MILLISECOND, sounding
+from dtbench.tasks.mini_world.dice import SeededRandom
+from dtbench.tasks.mini_world.draw import CLIP_SAMPLES, MILLISECOND, beep_samples
 from dtbench.tasks.mini_world.events import Event
 from dtbench.tasks.mini_world.scales import (
     RATE,
@@ -32,16 +32,16 @@ _FRACTION_BITS = 8  # of a 16-bit step, in peaks
 _HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
 
 
-def wav(events: Sequence[Event], seed: str) -> bytes:
+def render_wav(events: Sequence[Event], seed: str) -> bytes:
     """The clip as a WAV file."""
-    data = pcm(events, seed)
+    data = render_pcm(events, seed)
     form = (16, 1, 1, RATE, 2 * RATE, 2, 16)
     return _HEADER.pack(b"RIFF", 36 + len(data), b"WAVE", b"fmt ", *form, b"data", len(data)) + data
 
 
-def pcm(events: Sequence[Event], seed: str) -> bytes:
+def render_pcm(events: Sequence[Event], seed: str) -> bytes:
     """The clip as little-endian 16-bit samples; the noise in it follows from the seed."""
-    dice = Dice(seed)
+    dice = SeededRandom(seed)
     mixed = _noise(dice, CLIP_SAMPLES, BACKGROUND)
     for event in events:
         start, samples = event.span
@@ -50,7 +50,7 @@ def pcm(events: Sequence[Event], seed: str) -> bytes:
     return rounded.clip(-32_768, 32_767).astype("<i2").tobytes()
 
 
-def _sound(event: Event, dice: Dice) -> Samples:
+def _sound(event: Event, dice: SeededRandom) -> Samples:
     import numpy as np
 
     samples = event.span.samples
@@ -58,7 +58,7 @@ def _sound(event: Event, dice: Dice) -> Samples:
         return _shaped(_noise(dice, samples, event.level))
     if event.heard.kind != "beeps":
         return _shaped(_sine(event.steps, samples, event.level))
-    beep = _shaped(_sine(event.steps, sounding(event.period), event.level))
+    beep = _shaped(_sine(event.steps, beep_samples(event.period), event.level))
     train = np.zeros(samples, np.int64)
     for number in range(event.heard.beeps):
         start = number * event.period
@@ -78,7 +78,7 @@ def _sine(steps: tuple[int, int], samples: int, level: int) -> Samples:
     return values
 
 
-def _noise(dice: Dice, samples: int, level: int) -> Samples:
+def _noise(dice: SeededRandom, samples: int, level: int) -> Samples:
     import numpy as np
 
     drawn = np.frombuffer(dice.noise(samples), "<i2").astype(np.int64)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from dtbench.tasks.mini_world.dice import Dice
+from dtbench.tasks.mini_world.dice import SeededRandom
 from dtbench.tasks.mini_world.questions import CATEGORIES
 
 SEED = "dtbench mini 1"
@@ -69,21 +69,21 @@ class Slot(NamedTuple):
         """A name that tells nothing."""
         return hashlib.sha256(f"{SEED} {self.split} {self.number}".encode()).hexdigest()[:12]
 
-    def dice(self, subject: str) -> Dice:
+    def dice(self, subject: str) -> SeededRandom:
         """Draws for one side of this question."""
-        return Dice(f"{SEED} {self.split} {self.number} {subject}")
+        return SeededRandom(f"{SEED} {self.split} {self.number} {subject}")
 
     def even(self, count: int, subject: str) -> int:
         """A number below count that is as frequent as any other among the turns of this entry."""
         turn, place = divmod(self.turn, count)
         seed = f"{SEED} {self.split} {self.category} {self.form} {self.difficulty} {subject} {count} {turn}"
-        return Dice(seed).shuffled(range(count))[place]
+        return SeededRandom(seed).shuffled(range(count))[place]
 
 
 @functools.cache
 def slots(split: str) -> tuple[Slot, ...]:
     """All questions of a split, in their order."""
-    mixed = Dice(f"{SEED} {split}").shuffled(list(_entries(SPLITS[split])))
+    mixed = SeededRandom(f"{SEED} {split}").shuffled(list(_entries(SPLITS[split])))
     return tuple(Slot(split, number, *entry) for number, entry in enumerate(mixed))
 
 

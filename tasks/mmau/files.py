@@ -12,7 +12,7 @@ from dtbench.harness.core.records import MetadataRecord, column_names, read_colu
 from dtbench.harness.core.samples import SampleList
 from dtbench.harness.core.schema import Clip, Sample
 from dtbench.tasks.data.clips import ClipFolder, EmbeddedClip
-from dtbench.tasks.data.fields import headings, packed
+from dtbench.tasks.data.fields import collect_samples, group_values
 from dtbench.tasks.data.layouts import MetadataFiles
 
 HEADINGS = ("task", "difficulty", "sub-category", "category", "dataset")
@@ -21,7 +21,7 @@ _LMMS_COLUMNS = ("id", "question", "choices", "answer", "split", *HEADINGS)
 _PREFIX = re.compile(r"^\(([A-Z])\) ?")
 
 
-def read_samples(found: MetadataFiles, archives: tuple[str, ...], withheld: bool = False) -> SampleList:
+def read_mmau_samples(found: MetadataFiles, archives: tuple[str, ...], withheld: bool = False) -> SampleList:
     """The samples of whichever layout was found, all with the fields and options of GitHub's JSON."""
     if found.file.suffix == ".parquet":
         rows = (row for shard in found.files for row in _parquet_rows(shard))
@@ -29,7 +29,7 @@ def read_samples(found: MetadataFiles, archives: tuple[str, ...], withheld: bool
     else:
         clips = ClipFolder(found.root, archives)
         samples = (_sample(record, clips.clip(record, "audio_id"), withheld) for record in read_json(found.file))
-    return packed(samples, found.file)
+    return collect_samples(samples, found.file)
 
 
 def without_letters(record: MetadataRecord) -> MetadataRecord:
@@ -51,7 +51,7 @@ def _sample(record: MetadataRecord, audio: Path | Clip, withheld: bool) -> Sampl
         choices=record.texts("choices"),
         answer=None if withheld else record.text("answer"),
         audio=audio,
-        groups=headings(record.item, HEADINGS),
+        groups=group_values(record.item, HEADINGS),
         item=record.item,
     )
 

@@ -35,7 +35,7 @@ def _words(text: str) -> str:
     return " ".join(re.findall(r"\w+", text.lower()))
 
 
-def tell_version(samples: SampleList) -> tuple[str, list[str]]:
+def detect_version(samples: SampleList) -> tuple[str, list[str]]:
     """The version's name, and notes; a name is given only where every item is known from that version."""
     votes = Counter(_origin(sample) for sample in samples)
     total = len(samples)

@@ -25,7 +25,7 @@ from vllm_process import serving
 
 from dtbench.harness.audio.prepare import prepare_audio
 from dtbench.harness.run.plan import PromptForm, TaskPlan
-from dtbench.models.endpoint.address import CHAT, address
+from dtbench.models.endpoint.address import CHAT, parse_address
 from dtbench.models.endpoint.settings import EndpointSettings
 from dtbench.models.endpoint.wire import chat_body, fixed_fields, request_head
 from dtbench.tasks import registry as task_registry
@@ -110,7 +110,7 @@ def _bare(url: str, data: Path) -> Cost:
 
 
 def _requests(url: str, data: Path) -> Iterator[bytes]:
-    where = address(url)
+    where = parse_address(url)
     head, fixed = request_head("POST", where, where.path + CHAT, None), fixed_fields("tiny", SETTINGS.sampling())
     task = task_registry.task_from_file(TASK)
     loaded = task.load(data)

@@ -21,6 +21,6 @@ def test_what_loading_a_thousand_items_costs(task: str, file: str) -> None:
     seconds = []
     for _ in range(5):
         start = time.perf_counter()
-        task_registry.task(task).load(REAL / file)
+        task_registry.get_task(task).load(REAL / file)
         seconds.append(time.perf_counter() - start)
     print(f"\n{task}: 1,000 items loaded in {min(seconds):.3f} s, best of 5")

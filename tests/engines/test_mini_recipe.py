@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dtbench.tasks.mini_world.events import ORDINALS
-from dtbench.tasks.mini_world.items import Item, made
+from dtbench.tasks.mini_world.items import Item, make_item
 from dtbench.tasks.mini_world.splits import BASE, slots
 
 pytestmark = pytest.mark.engine
@@ -19,7 +19,7 @@ pytest.importorskip("transformers")
 
 @pytest.fixture(scope="module")
 def items() -> Sequence[Item]:
-    return [made(slot) for slot in slots(BASE)[:40]]
+    return [make_item(slot) for slot in slots(BASE)[:40]]
 
 
 @pytest.fixture(scope="module")

@@ -63,7 +63,7 @@ def write_run(
     """A finished run over the data sets in these folders; the answers may have come last question first."""
     plans = []
     for name, folder in names.items():
-        task = task_registry.task(name)
+        task = task_registry.get_task(name)
         data = task.load(folder)
         plans.append(TaskPlan(task, data, data.samples, repeats, form))
     tasks = {plan.task.name: plan.settings() for plan in plans}

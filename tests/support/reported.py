@@ -78,7 +78,7 @@ def two_runs(folder: Path, count: int = 300, clips: int = 12) -> tuple[Path, Pat
 
 def run_that_says(path: Path, data: Path, texts: Sequence[str], task: str = "mmar") -> Path:
     """A run whose answers are these texts, in turn."""
-    plan = task_registry.task(task)
+    plan = task_registry.get_task(task)
     dataset = plan.load(data)
     about = {"data": {"version": dataset.version, "sha256": dataset.sha256, "source": str(data)}}
     settings = {"model": {"name": texts[0][:40]}, "tasks": {task: {**about, "questions": len(dataset.samples)}}}

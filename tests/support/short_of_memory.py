@@ -15,7 +15,7 @@ from called_birds import call
 from sounds import encoded
 
 from dtbench.harness.core.schema import Prompt
-from dtbench.models.checkpoints.checkpoint import resolved
+from dtbench.models.checkpoints.checkpoint import resolve_checkpoint
 from dtbench.models.local.model import Local
 
 QUESTIONS = 12
@@ -25,7 +25,7 @@ LEFT = 60 << 20
 
 async def main(source: str) -> None:
     """Answer, limit the memory, answer again."""
-    checkpoint = resolved(source)
+    checkpoint = resolve_checkpoint(source)
     assert checkpoint is not None
     options = {"batch_size": str(QUESTIONS), "max_tokens": "4", "dtype": "float32", "temperature": "0"}
     model = Local.of(checkpoint, options)

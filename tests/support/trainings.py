@@ -106,11 +106,11 @@ def drawn(sample: Sample, salt: str) -> float:
 @functools.cache
 def loaded(name: str) -> Dataset:
     """The questions of a task, made once."""
-    return task_registry.task(name).load(Path("clips"))
+    return task_registry.get_task(name).load(Path("clips"))
 
 
 def _write(out: Path, name: str, says: Callable[[Sample, int], str], form: PromptForm) -> None:
-    task, data = task_registry.task(name), loaded(name)
+    task, data = task_registry.get_task(name), loaded(name)
     plan = TaskPlan(task, data, data.samples[:QUESTIONS], 1, form)
     out.parent.mkdir(parents=True, exist_ok=True)
     settings = {"model": {"name": "made up"}, "tasks": {task.name: plan.settings()}}

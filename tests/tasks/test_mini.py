@@ -12,15 +12,15 @@ from chat_server import chatting
 from command import call, process
 from runs import records
 
-from dtbench.harness.audio.prepare import clip_bytes, prepare_audio
+from dtbench.harness.audio.prepare import prepare_audio, read_clip
 from dtbench.harness.core.errors import DataError
 from dtbench.harness.core.schema import Sample
 from dtbench.harness.extract.answer import extract
 from dtbench.tasks.data.sources import PUBLISHED_CONTENT
 from dtbench.tasks.mini import VERSION
-from dtbench.tasks.mini_world.clips import MadeClip
+from dtbench.tasks.mini_world.clips import GeneratedClip
 from dtbench.tasks.mini_world.words import LETTERS, VOCABULARY
-from dtbench.tasks.registry import task
+from dtbench.tasks.registry import get_task
 from dtbench.training.mini.lessons import DIRECT, THINKING
 
 NAMES = ("mini", "mini-train-1", "mini-train-2")
@@ -28,13 +28,13 @@ NAMES = ("mini", "mini-train-1", "mini-train-2")
 
 @pytest.fixture(scope="module")
 def samples(tmp_path_factory: pytest.TempPathFactory) -> list[Sample]:
-    return list(task("mini").samples(tmp_path_factory.mktemp("data")))
+    return list(get_task("mini").samples(tmp_path_factory.mktemp("data")))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_questions_are_the_same_on_every_machine(name: str, tmp_path: Path) -> None:
-    data = task(name).load(tmp_path)
-    assert len(data.samples) == task(name).size
+    data = get_task(name).load(tmp_path)
+    assert len(data.samples) == get_task(name).size
     assert data.sha256 == PUBLISHED_CONTENT[name, VERSION]
 
 
@@ -52,7 +52,7 @@ def test_the_questions_are_the_same_on_every_machine(name: str, tmp_path: Path) 
 def test_the_right_answer_scores_right_in_every_form_that_the_model_gives_it(
     name: str, form: str, tmp_path: Path
 ) -> None:
-    mini = task(name)
+    mini = get_task(name)
     for sample in mini.samples(tmp_path):
         letter = "ABCDE"[sample.choices.index(str(sample.answer))]
         text = form.format(answer=sample.answer, chain=sample.item["thinking"], letter=letter)
@@ -65,7 +65,7 @@ def test_both_styles_are_in_the_words_that_the_model_was_taught(samples: list[Sa
     for sample in samples:
         options = " ".join(f"{letter} {choice}" for letter, choice in zip(LETTERS, sample.choices, strict=False))
         for style, ending in endings.items():
-            words = task("mini").prompt_for(sample, style).text.split()
+            words = get_task("mini").prompt_for(sample, style).text.split()
             assert words == f"{sample.question} {options} {ending}".split()
             assert set(words) <= set(VOCABULARY)
 
@@ -73,7 +73,7 @@ def test_both_styles_are_in_the_words_that_the_model_was_taught(samples: list[Sa
 def test_a_wrong_answer_after_the_right_chain_scores_wrong(samples: list[Sample]) -> None:
     for sample in samples:
         wrong = next(choice for choice in sample.choices if choice != sample.answer)
-        score = task("mini").score(
+        score = get_task("mini").score(
             sample, extract(f"<think> {sample.item['thinking']} </think> {wrong}", sample.choices)
         )
         assert (score.correct, score.official.correct) == (False, False)
@@ -86,18 +86,18 @@ def test_a_record_is_plain_json_and_names_its_group(samples: list[Sample]) -> No
 
 
 def test_a_clip_is_written_on_first_use_and_a_damaged_one_again(tmp_path: Path) -> None:
-    sample = next(iter(task("mini").samples(tmp_path)))
+    sample = next(iter(get_task("mini").samples(tmp_path)))
     path = tmp_path / "mini" / "audio" / f"{sample.id}.wav"
     assert not path.parent.exists()
-    data = clip_bytes(sample.audio)
+    data = read_clip(sample.audio)
     assert path.read_bytes() == data
     path.write_bytes(data[:-100])
-    assert clip_bytes(sample.audio) == data == path.read_bytes()
+    assert read_clip(sample.audio) == data == path.read_bytes()
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
 def test_a_clip_is_heard_where_no_copy_can_be_written(tmp_path: Path) -> None:
-    sample = next(iter(task("mini").samples(tmp_path)))
+    sample = next(iter(get_task("mini").samples(tmp_path)))
     (tmp_path / "mini").write_text("in the way")
     assert prepare_audio(sample.audio, 16_000, None).seconds == 4.0
 
@@ -105,12 +105,12 @@ def test_a_clip_is_heard_where_no_copy_can_be_written(tmp_path: Path) -> None:
 def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mini").write_text("in the way")
     with pytest.raises(DataError, match="this is a file"):
-        list(task("mini").samples(tmp_path / "mini"))
+        list(get_task("mini").samples(tmp_path / "mini"))
 
 
 def test_names_of_clips_tell_nothing(samples: list[Sample]) -> None:
     for sample in samples:
-        assert isinstance(sample.audio, MadeClip)
+        assert isinstance(sample.audio, GeneratedClip)
         assert sample.audio.path.name == f"{sample.id}.wav"
         assert set(sample.id) <= set("0123456789abcdef")
 
@@ -120,9 +120,9 @@ def test_nothing_but_words_options_and_clip_reaches_an_endpoint(tmp_path: Path) 
     with chatting() as chat:
         assert call("run", "--model", chat.url, *arguments).code == 0
     told = [record["id"] for record in records(tmp_path / "out", "mini")]
-    by_id = {sample.id: sample for sample in task("mini").samples(tmp_path)}
+    by_id = {sample.id: sample for sample in get_task("mini").samples(tmp_path)}
     asked = {request.json()["messages"][-1]["content"][-1]["text"] for request in chat.asked}
-    assert asked == {task("mini").prompt(by_id[id_]).text for id_ in told}
+    assert asked == {get_task("mini").prompt(by_id[id_]).text for id_ in told}
     for request in chat.asked:
         body = json.dumps(request.json())
         assert not any(word in body for word in ("boundary", "difficulty", "category", "rubric", "events", *told))

@@ -42,7 +42,7 @@ def file_of(folder: Path, text: str, name: str = "own.py") -> Path:
 
 @pytest.mark.parametrize("name", list(task_registry.TASKS))
 def test_a_built_in_task_answers_to_its_own_name(name: str) -> None:
-    assert task_registry.task(name).name == name
+    assert task_registry.get_task(name).name == name
 
 
 def test_the_smallest_task_of_ones_own_has_at_most_fifteen_lines_of_code() -> None:
@@ -53,7 +53,7 @@ def test_the_smallest_task_of_ones_own_has_at_most_fifteen_lines_of_code() -> No
 
 def test_a_task_is_found_by_its_path(folder: Path) -> None:
     file_of(folder, GOOD.format(name="Mine", task="mine"), "my_tasks.py")
-    assert task_registry.task("my_tasks:Mine").name == "mine"
+    assert task_registry.get_task("my_tasks:Mine").name == "mine"
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_task_is_found_by_its_path(folder: Path) -> None:
 )
 def test_a_name_that_leads_nowhere_is_the_users_to_correct(name: str, complaint: str) -> None:
     with pytest.raises(UserError) as raised:
-        task_registry.task(name)
+        task_registry.get_task(name)
     assert complaint in str(raised.value)
 
 
@@ -90,7 +90,7 @@ def test_a_name_that_leads_nowhere_is_the_users_to_correct(name: str, complaint:
 def test_a_module_that_breaks_the_contract_is_named_with_its_line(folder: Path, text: str, complaint: str) -> None:
     file_of(folder, text, "broken.py")
     with pytest.raises(TaskError) as raised:
-        task_registry.task("broken:Mine")
+        task_registry.get_task("broken:Mine")
     assert complaint in str(raised.value)
 
 
@@ -157,20 +157,20 @@ def test_a_path_that_is_no_python_file_is_said_to_be_none(tmp_path: Path) -> Non
 def test_an_installed_package_offers_its_task_by_entry_point(folder: Path) -> None:
     install(folder, "dtbench-birds", {"birds": "dtbench_birds:Mine"}, GOOD.format(name="Mine", task="birds"))
     assert task_registry.task_names() == [*task_registry.TASKS, "birds"]
-    assert task_registry.task("birds").name == "birds"
+    assert task_registry.get_task("birds").name == "birds"
     with pytest.raises(UserError, match=r"unknown task 'brids'. Did you mean birds"):
-        task_registry.task("brids")
+        task_registry.get_task("brids")
 
 
 def test_an_installed_package_cannot_take_the_name_of_a_built_in_task(folder: Path) -> None:
     install(folder, "dtbench-bold", {"mmar": "dtbench_bold:Mine"}, GOOD.format(name="Mine", task="mmar"))
     assert task_registry.task_names() == list(task_registry.TASKS)
-    assert type(task_registry.task("mmar")).__module__ == "dtbench.tasks.mmar"
+    assert type(task_registry.get_task("mmar")).__module__ == "dtbench.tasks.mmar"
 
 
 def test_two_packages_with_a_task_of_one_name_are_told_apart_by_their_paths(folder: Path) -> None:
     for module in ("dtbench_one", "dtbench_two"):
         install(folder, module, {"birds": f"{module}:Mine"}, GOOD.format(name="Mine", task=module))
     with pytest.raises(UserError, match=r"name one of dtbench_one:Mine or dtbench_two:Mine instead\.$"):
-        task_registry.task("birds")
-    assert task_registry.task("dtbench_two:Mine").name == "dtbench_two"
+        task_registry.get_task("birds")
+    assert task_registry.get_task("dtbench_two:Mine").name == "dtbench_two"

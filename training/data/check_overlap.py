@@ -32,11 +32,11 @@ def benchmarks_of(against: str, data_dir: Path | None) -> tuple[list[Benchmark],
     if not named:
         raise UserError(f"--against {against!r}: names of benchmarks are expected, or {FOUND}, or {NONE}.")
     if against != FOUND:
-        return [Benchmark(task_registry.task(name).name, data_dir) for name in named], []
+        return [Benchmark(task_registry.get_task(name).name, data_dir) for name in named], []
     there, lines = [], []
     for name in BENCHMARKS:
         try:
-            task_registry.task(name).load(data_dir)
+            task_registry.get_task(name).load(data_dir)
         except DataError:
             lines.append(f"overlap: {name} not checked, its data is not here (`dtbench data pull {name}`)")
         else:
@@ -59,7 +59,7 @@ def refuse_overlap(
     """What was compared, in lines; a DataError where anything overlaps, with all of it in the listing."""
     guard = OverlapIndex()
     for name, data_dir in benchmarks:
-        guard.add(name, task_registry.task(name).load(data_dir).samples, progress)
+        guard.add(name, task_registry.get_task(name).load(data_dir).samples, progress)
     checked = guard.check(rows, progress)
     if checked.overlaps:
         write_lines(listing, (one._asdict() for one in checked.overlaps))

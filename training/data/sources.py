@@ -9,9 +9,9 @@ from pathlib import Path
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.schema import Sample
 from dtbench.tasks import registry as task_registry
-from dtbench.tasks.data.layouts import home_of
+from dtbench.tasks.data.layouts import task_folder
 from dtbench.tasks.mini import SPLIT_OF
-from dtbench.tasks.mini_world.clips import MadeClip
+from dtbench.tasks.mini_world.clips import GeneratedClip
 from dtbench.training.data.rows import TrainingRow, read_rows
 
 TRAINING_SPLITS = {f"mini:{split}": name for name, split in SPLIT_OF.items() if split != "test"}
@@ -35,14 +35,14 @@ def rows_of(source: str, clips: Path | None = None, limit: int | None = None) ->
 
 
 def _mini_rows(name: str, clips: Path | None) -> Iterator[TrainingRow]:
-    folder = home_of(name, None) if clips is None else clips
-    for sample in task_registry.task(name).samples(folder):
+    folder = task_folder(name, None) if clips is None else clips
+    for sample in task_registry.get_task(name).samples(folder):
         yield _made(sample, name)
 
 
 def _made(sample: Sample, name: str) -> TrainingRow:
     """The row of a made clip, which is written where it is not there."""
-    assert isinstance(sample.audio, MadeClip)
+    assert isinstance(sample.audio, GeneratedClip)
     sample.audio.write()
     return TrainingRow(
         id=sample.id,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dtbench.harness.run.session import RunRequest, run_many
-from dtbench.tasks.mini_world.items import made
+from dtbench.tasks.mini_world.items import make_item
 from dtbench.tasks.mini_world.questions import CATEGORIES
 from dtbench.tasks.mini_world.splits import DIFFICULTIES, slots
 from dtbench.training.mini import trial
@@ -60,7 +60,7 @@ def _marks(folder: Path) -> Mapping[str, float]:
     torch.set_num_threads(1)
     thinker = Qwen3OmniMoeThinkerForConditionalGeneration.from_pretrained(folder).eval()
     quick_attention(thinker)
-    return trial.trial([made(slot) for slot in slots(SPLIT)]).marks(thinker)
+    return trial.trial([make_item(slot) for slot in slots(SPLIT)]).marks(thinker)
 
 
 def _part(summary: Mapping[str, Any], heading: str, value: str) -> float:

@@ -15,11 +15,11 @@ import random
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from dtbench.tasks.mini_world.dice import Dice
-from dtbench.tasks.mini_world.draw import sketched
-from dtbench.tasks.mini_world.events import SoundFacts, description
+from dtbench.tasks.mini_world.dice import SeededRandom
+from dtbench.tasks.mini_world.draw import draw_sounds
+from dtbench.tasks.mini_world.events import SoundFacts, describe_sounds
 from dtbench.tasks.mini_world.items import Item
-from dtbench.tasks.mini_world.questions import CATEGORIES, MiniQuestion, Told
+from dtbench.tasks.mini_world.questions import CATEGORIES, MiniQuestion, Solution
 from dtbench.tasks.mini_world.words import LETTERS, VOCABULARY
 from dtbench.training.mini.language import END, START, THINK, THOUGHT, tokens
 
@@ -53,7 +53,7 @@ class LessonQuestion(NamedTuple):
 
     text: str
     choices: Sequence[str]
-    told: Told
+    told: Solution
 
     def words(self) -> str:
         """The question as a prompt puts it."""
@@ -69,7 +69,7 @@ class Teacher:
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
-        self._dice = Dice(f"lessons {seed}")
+        self._dice = SeededRandom(f"lessons {seed}")
         self._forms = [form for forms in CATEGORIES.values() for form in forms]
 
     def about(self, item: Item, questions: int, texts: int) -> list[Lesson]:
@@ -82,7 +82,7 @@ class Teacher:
         return lessons
 
     def _describe(self, sounds: Sequence[SoundFacts]) -> Lesson:
-        told = description(sounds)
+        told = describe_sounds(sounds)
         if self.side_by_side:
             return self._describe_beside(sounds, told)
         way = self._random.random()
@@ -120,7 +120,7 @@ class Teacher:
             if told is not None and told.answer in question.options:
                 return self._asked(question, told)
 
-    def _asked(self, question: MiniQuestion, told: Told) -> LessonQuestion:
+    def _asked(self, question: MiniQuestion, told: Solution) -> LessonQuestion:
         return LessonQuestion(question.text, self._dice.shuffled(question.options), told)
 
     def _imagined(self) -> tuple[Sequence[SoundFacts], LessonQuestion]:
@@ -128,7 +128,7 @@ class Teacher:
         question = self._random.choice(self._forms)(self._dice)
         answer = self._dice.pick(question.options)
         while True:
-            sounds = sketched(self._dice, question.kinds, self._dice.pick(question.counts))
+            sounds = draw_sounds(self._dice, question.kinds, self._dice.pick(question.counts))
             told = question.tell(sounds)
             if told is not None and told.answer == answer:
                 return sounds, self._asked(question, told)
@@ -141,7 +141,7 @@ class Teacher:
         if way < 0.12:
             return self._repeat()
         sounds, asked = self._imagined()
-        notes = description(sounds)
+        notes = describe_sounds(sounds)
         if way < 0.25:
             return lesson(f"{asked.words()} notes : {notes} {DIRECT}", asked.told.answer, heard=False)
         if way < 0.6:
@@ -154,7 +154,7 @@ class Teacher:
         if way < 0.06:
             return self._repeat()
         sounds, asked = self._imagined()
-        notes, behind = description(sounds), self._random.random() < BEHIND_A_CLIP
+        notes, behind = describe_sounds(sounds), self._random.random() < BEHIND_A_CLIP
         how = f"{self._words(5)} ." if self._random.random() < 0.5 else HOW
         if way < 0.1:
             return lesson(f"{asked.words()} notes : {notes} {DIRECT}", asked.told.answer, heard=False)

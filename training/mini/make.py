@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from dtbench.tasks.mini_world.items import made
+from dtbench.tasks.mini_world.items import make_item
 from dtbench.tasks.mini_world.splits import BASE, slots
 from dtbench.training.mini import trial
 from dtbench.training.mini.architecture import save
@@ -30,10 +30,10 @@ def make(seed: int, recipe: MiniRecipe, folder: Path, say: Say, part: Part) -> N
     started = time.monotonic()
     training = MiniTraining(seed, recipe, part)
     chosen = slots(BASE)[: recipe.clips][part.number :: part.whole]
-    items = [made(slot) for slot in chosen]
+    items = [make_item(slot) for slot in chosen]
     heard, true = features(items), sounding(items)
     first = part.number == 0
-    dev = trial.trial([made(slot) for slot in slots(BASE)[-trial.SIZE :]]) if first else None
+    dev = trial.trial([make_item(slot) for slot in slots(BASE)[-trial.SIZE :]]) if first else None
     say(f"{recipe.clips} clips ready after {time.monotonic() - started:.0f} s")
     losses = []
     whole = recipe.steps + recipe.more

@@ -232,10 +232,10 @@ def _said(value: Any) -> Any:
 
 def changed(recipe: Recipe, *, model: str | None, seed: int | None) -> Recipe:
     """The recipe with another checkpoint or seed; a folder by its whole path, for processes that start elsewhere."""
-    from dtbench.models.checkpoints.checkpoint import resolved
+    from dtbench.models.checkpoints.checkpoint import resolve_checkpoint
 
     chosen = recipe.model if model is None else model
-    found = resolved(chosen)
+    found = resolve_checkpoint(chosen)
     if found is not None:
         chosen = str(Path(found.source).resolve()) if found.is_local else found.source
     return dataclasses.replace(recipe, model=chosen, seed=recipe.seed if seed is None else seed)

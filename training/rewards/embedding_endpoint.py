@@ -10,13 +10,13 @@ from typing import Any
 
 from dtbench.harness.core.errors import MachineryError, ModelError
 from dtbench.harness.run.retry import Policy, persist
-from dtbench.models.endpoint.address import Address, addresses
+from dtbench.models.endpoint.address import Address, parse_addresses
 from dtbench.models.endpoint.connection import AwayError, DroppedError
-from dtbench.models.endpoint.discover import discover
+from dtbench.models.endpoint.discover import discover_model
 from dtbench.models.endpoint.keys import api_key, without
-from dtbench.models.endpoint.pool import Endpoints
+from dtbench.models.endpoint.pool import EndpointPool
 from dtbench.models.endpoint.reply import GarbledError, Reply
-from dtbench.models.endpoint.wire import refusal, request_head
+from dtbench.models.endpoint.wire import reply_error, request_head
 from dtbench.training.rewards.background import Background
 from dtbench.training.rewards.cosines import ChainPair, Vector, cosines
 from dtbench.training.rewards.settings import RewardSettings
@@ -32,11 +32,11 @@ class EmbeddingEndpoint:
     def __init__(self, settings: RewardSettings) -> None:
         self.name = f"{settings.embedding} {settings.embedding_model or ''}".strip()
         self._settings = settings
-        self._where = addresses(settings.embedding)
+        self._where = parse_addresses(settings.embedding)
         self._key = api_key()
         self._policy = Policy(attempts=settings.attempts, waits_in_all=settings.retry_budget)
         self._background: Background | None = None
-        self._endpoints: Endpoints | None = None
+        self._endpoints: EndpointPool | None = None
         self._model = settings.embedding_model
 
     def cosines(self, pairs: Sequence[ChainPair]) -> list[float]:
@@ -61,15 +61,15 @@ class EmbeddingEndpoint:
 
     async def _embedded(self, texts: Sequence[str]) -> list[Vector]:
         if self._endpoints is None:
-            self._endpoints = Endpoints(self._where)
+            self._endpoints = EndpointPool(self._where)
         if self._model is None:
-            self._model = (await discover(self._where, None, self._key)).model
+            self._model = (await discover_model(self._where, None, self._key)).model
         ask = functools.partial(self._part, self._endpoints, self._model)
         parts = [texts[start : start + AT_ONCE] for start in range(0, len(texts), AT_ONCE)]
         answers = await asyncio.gather(*(persist(functools.partial(ask, part), self._policy) for part in parts))
         return [vector for answer in answers for vector in answer.value]
 
-    async def _part(self, endpoints: Endpoints, model: str, texts: Sequence[str]) -> list[Vector]:
+    async def _part(self, endpoints: EndpointPool, model: str, texts: Sequence[str]) -> list[Vector]:
         """The embeddings of some texts, asked for once."""
         body = json.dumps({"model": model, "input": list(texts), "encoding_format": "float"}).encode()
 
@@ -91,7 +91,7 @@ class EmbeddingEndpoint:
 def _vectors(reply: Reply, count: int) -> list[Vector]:
     """One vector for each text, in their order; a ModelError where the reply holds something else."""
     if not 200 <= reply.status < 300:
-        raise refusal(reply)
+        raise reply_error(reply)
     try:
         data: list[Any] = sorted(json.loads(reply.body)["data"], key=lambda one: one["index"])
         vectors: list[Vector] = [[float(value) for value in one["embedding"]] for one in data]

@@ -39,7 +39,7 @@ class Rewards:
     def __init__(self, settings: RewardSettings) -> None:
         self.settings = settings
         self.total = RewardCounts()
-        self._scorer = task_registry.task(settings.task) if settings.task else Scorer()
+        self._scorer = task_registry.get_task(settings.task) if settings.task else Scorer()
         self._cache = Cache(settings.cache)
         self._evaluator: Evaluator | None = None
         self._nearness: Nearness | None = None

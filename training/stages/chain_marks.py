@@ -6,10 +6,10 @@ import functools
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from dtbench.harness.extract.tidy import take_apart
+from dtbench.harness.extract.tidy import split_text
 from dtbench.tasks.mini import SPLIT_OF
-from dtbench.tasks.mini_world.criteria import met
-from dtbench.tasks.mini_world.items import made
+from dtbench.tasks.mini_world.criteria import criteria_met
+from dtbench.tasks.mini_world.items import make_item
 from dtbench.tasks.mini_world.splits import slots
 from dtbench.training.rewards.completion import parts
 from dtbench.training.rewards.settings import Template
@@ -35,12 +35,12 @@ def chain_marks(records: Iterable[Mapping[str, Any]], task: str, template: Templ
     for record in records:
         text = record["response"]["text"]
         found = parts(text, template)
-        chain = take_apart(text).thinking if found is None else found.chain
+        chain = split_text(text).thinking if found is None else found.chain
         formed.append(found is not None)
         if chain.split():
             words.append(len(chain.split()))
         if items is not None and record["score"]["correct"] is True:
-            criteria.append(sum(met(items[record["id"]], chain)))
+            criteria.append(sum(criteria_met(items[record["id"]], chain)))
     return ChainMarks(_mean(formed), _mean(words), _mean(criteria))
 
 
@@ -49,7 +49,7 @@ def items_of(task: str) -> Mapping[str, Mapping[str, Any]] | None:
     """The items of a split of mini by id; None for another task, whose criteria need a judge."""
     if task not in SPLIT_OF:
         return None
-    return {slot.id: made(slot).as_published() for slot in slots(SPLIT_OF[task])}
+    return {slot.id: make_item(slot).as_published() for slot in slots(SPLIT_OF[task])}
 
 
 def _mean(values: list[float] | list[bool]) -> float | None:

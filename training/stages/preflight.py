@@ -31,7 +31,7 @@ def check_rewards(recipe: Recipe) -> None:
         except UserError as error:
             raise UserError(f"stage {stage.name}: {error}") from None
     if settings.task:
-        task_registry.task(settings.task)
+        task_registry.get_task(settings.task)
     if _may_be_meant(NGRAMS, settings.embedding):
         raise UserError(
             f"rewards: embedding = {settings.embedding!r}: unknown. {did_you_mean(settings.embedding, [NGRAMS])}"

@@ -15,7 +15,7 @@ from typing import Any
 
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.store.run_folder import StoredRun
-from dtbench.models.checkpoints.checkpoint import resolved
+from dtbench.models.checkpoints.checkpoint import resolve_checkpoint
 from dtbench.training.recipe import recipe as recipes
 from dtbench.training.recipe.recipe import Recipe, StageRecipe
 from dtbench.training.stages import state
@@ -84,7 +84,7 @@ def _plain(value: Recipe | StageRecipe) -> Mapping[str, Any]:
 
 def _refuse_other_weights(recipe: Recipe, source: Layout, other: Path) -> None:
     """The name of a checkpoint may be the same and its files others."""
-    here = resolved(recipe.model)
+    here = resolve_checkpoint(recipe.model)
     then = StoredRun.open(source.base_eval).info["model"].get("content")
     if here is not None and (now := here.content()) != then:
         raise UserError(f"--reuse {other}: it began with other weights in {recipe.model} ({then}, and {now} today).")

@@ -17,7 +17,7 @@ from typing import Any
 
 from dtbench.harness.core.errors import MachineryError
 from dtbench.harness.store.atomic import replace_whole
-from dtbench.models.vllm.diagnose import tail
+from dtbench.models.vllm.diagnose import read_tail
 from dtbench.training.engines import checkpoints
 from dtbench.training.engines.contract import Job, Metrics, TrainingEngine, engine
 from dtbench.training.engines.inside.swift_bridge import read_stop_reason
@@ -180,7 +180,7 @@ def job_of(recipe: Recipe, stage: StageRecipe, layout: Layout, resume: Path | No
 
 def last_words(log: Path, since: int = 0) -> str:
     """The last line of the log that says why; the last of all where none does; nothing of an earlier start's."""
-    text = tail(log, since)
+    text = read_tail(log, since)
     ended_from_outside = re.findall(r"\bSignal \d+ \(.*", text.rpartition("Root Cause")[2])  # torchrun's table
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     errors = [line for line in lines if re.search(r"(?<!ChildFailed)Error: |^terminate called", line)]

@@ -16,9 +16,9 @@ from dtbench.harness.audio.prepare import (
     WHOLE,
     WINDOW_COUNT,
     WINDOWS,
-    noise,
+    noise_for,
     prepare_audio,
-    silence,
+    silence_of,
 )
 from dtbench.harness.core.errors import DataError, UserError
 
@@ -117,18 +117,18 @@ def test_the_same_clip_is_heard_the_same_in_any_number_of_threads() -> None:
 @pytest.mark.parametrize("limit", [None, 1.0])
 def test_silence_and_noise_differ_from_what_was_heard_in_nothing_but_the_sound(limit: float | None) -> None:
     heard = prepare_audio(encoded(sine(440, 1.7, 44100), 44100), RATE, limit)
-    for stand_in in (silence(heard), noise(heard, 1)):
+    for stand_in in (silence_of(heard), noise_for(heard, 1)):
         assert len(stand_in.wav) == len(heard.wav)
         assert stand_in.wav[:44] == heard.wav[:44]
         assert (stand_in.seconds, stand_in.rate, stand_in.channels, stand_in.rule) == (1.7, 44100, 1, heard.rule)
 
 
 def test_silence_is_silent() -> None:
-    assert not silence(prepare_audio(ramp(1), RATE, None)).samples.any()
+    assert not silence_of(prepare_audio(ramp(1), RATE, None)).samples.any()
 
 
 def test_noise_is_white_and_about_as_loud_as_speech() -> None:
-    samples = noise(prepare_audio(ramp(4), RATE, None), 7).samples
+    samples = noise_for(prepare_audio(ramp(4), RATE, None), 7).samples
     assert 20 * numpy.log10(numpy.sqrt(numpy.mean(samples**2))) == pytest.approx(-23, abs=1)
     assert abs(samples.mean()) < 0.001
     power = numpy.abs(numpy.fft.rfft(samples)) ** 2
@@ -138,6 +138,6 @@ def test_noise_is_white_and_about_as_loud_as_speech() -> None:
 
 def test_noise_is_the_same_for_the_same_seed_only() -> None:
     heard = prepare_audio(ramp(1), RATE, None)
-    assert noise(heard, 1) == noise(heard, 1)
-    assert noise(heard, 1) != noise(heard, 2)
-    assert noise(heard, 1).wav[44:52].hex() == "3ef64c04090b36f2"
+    assert noise_for(heard, 1) == noise_for(heard, 1)
+    assert noise_for(heard, 1) != noise_for(heard, 2)
+    assert noise_for(heard, 1).wav[44:52].hex() == "3ef64c04090b36f2"

@@ -9,14 +9,14 @@ import pytest
 import soundfile
 from small_data import tone
 
-from dtbench.harness.audio.prepare import MissingClip, clip_bytes, decode_all
+from dtbench.harness.audio.prepare import MissingClip, inspect_clip, read_clip
 from dtbench.harness.core.errors import DataError
 
 
 @pytest.mark.parametrize("kind", ["WAV", "FLAC", "OGG", "MP3", "AIFF"])
 @pytest.mark.parametrize(("rate", "channels"), [(16000, 1), (44100, 2)])
 def test_a_whole_clip_says_what_it_is(kind: str, rate: int, channels: int) -> None:
-    facts = decode_all(tone(0.5, rate, channels, kind), "x.wav")
+    facts = inspect_clip(tone(0.5, rate, channels, kind), "x.wav")
     assert (facts.rate, facts.channels, facts.format) == (rate, channels, kind)
     assert facts.seconds == pytest.approx(0.5, abs=0.01)
 
@@ -26,35 +26,35 @@ def test_a_whole_clip_says_what_it_is(kind: str, rate: int, channels: int) -> No
 def test_a_clip_cut_short_is_found(kind: str, keep: float) -> None:
     data = tone(1.0, kind=kind)
     with pytest.raises(DataError, match=r"x\.wav: the clip (is cut short|does not decode)"):
-        decode_all(data[: int(len(data) * keep)], "x.wav")
+        inspect_clip(data[: int(len(data) * keep)], "x.wav")
 
 
 def test_a_stream_that_could_not_know_its_size_is_whole() -> None:
     data = bytearray(tone())
     data[4:8] = data[40:44] = b"\xff\xff\xff\xff"
-    assert decode_all(bytes(data), "x.wav").seconds == pytest.approx(0.2)
+    assert inspect_clip(bytes(data), "x.wav").seconds == pytest.approx(0.2)
 
 
 @pytest.mark.parametrize("data", [b"", b"RIFF", b"<html></html>", b"\0" * 1000, b"version https://git-lfs"])
 def test_what_is_no_sound_is_one_line_with_its_name(data: bytes) -> None:
     with pytest.raises(DataError, match=r"^some/clip\.wav: the clip ") as caught:
-        decode_all(data, "some/clip.wav")
+        inspect_clip(data, "some/clip.wav")
     assert "\n" not in str(caught.value)
 
 
 def test_a_clip_without_frames_is_no_clip() -> None:
     with pytest.raises(DataError, match="no sound"):
-        decode_all(tone(0.0), "x.wav")
+        inspect_clip(tone(0.0), "x.wav")
 
 
 def test_samples_that_are_no_numbers_are_found(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "x.wav", numpy.array([0.1, numpy.nan, 0.2]), 16000, subtype="FLOAT")
     with pytest.raises(DataError, match="NaN"):
-        decode_all((tmp_path / "x.wav").read_bytes(), "x.wav")
+        inspect_clip((tmp_path / "x.wav").read_bytes(), "x.wav")
 
 
 def test_a_clip_that_is_not_there_is_told_from_one_that_is_broken(tmp_path: Path) -> None:
     with pytest.raises(MissingClip, match=r"gone\.wav: the clip is missing"):
-        clip_bytes(tmp_path / "gone.wav")
+        read_clip(tmp_path / "gone.wav")
     with pytest.raises(DataError, match="cannot be read"):
-        clip_bytes(tmp_path)
+        read_clip(tmp_path)

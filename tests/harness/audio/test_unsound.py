@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sounds import Bytes, encoded, encoded_by_ffmpeg, sine
 
 from dtbench.harness.audio import prepare as audio
-from dtbench.harness.audio.prepare import CUT, WINDOWS, MissingClip, decode_all, prepare_audio
+from dtbench.harness.audio.prepare import CUT, WINDOWS, MissingClip, inspect_clip, prepare_audio
 from dtbench.harness.core.errors import DataError
 
 NAMED = r"some/clip\.wav: the clip [^\n]*\.\Z"
@@ -46,7 +46,7 @@ def heard_or_refused(data: bytes) -> None:
     for attempt in (
         lambda: prepare_audio(Bytes(data), 8000, 0.02, WINDOWS),
         lambda: prepare_audio(Bytes(data), 16000, None),
-        lambda: decode_all(data, "some/clip.wav"),
+        lambda: inspect_clip(data, "some/clip.wav"),
     ):
         try:
             attempt()

@@ -13,7 +13,7 @@ import small_data
 from command import call, process
 from packages import install
 
-from dtbench.tasks.registry import task
+from dtbench.tasks.registry import get_task
 
 TESTS = Path(__file__).resolve().parents[2]
 GOLDEN, OWN_TASK = TESTS / "golden", TESTS / "support" / "own_task.py"
@@ -32,7 +32,7 @@ def golden_records(name: str, key: str) -> list[Item]:
 
 def every_form() -> Iterator[tuple[str, str, str]]:
     for name in FILES:
-        own, *others = task(name).prediction_keys
+        own, *others = get_task(name).prediction_keys
         yield from ((name, own, "json"), (name, own, "jsonl"))
         yield from ((name, other, "jsonl") for other in others)
 
@@ -89,7 +89,7 @@ def printed_by_us(report: Item) -> list[str]:
 )
 def test_tables_are_those_that_the_official_script_printed(tmp_path: Path, case: Item) -> None:
     """Same groups, order and rounding, empty groups and records without a heading included."""
-    records = case.get("records") or golden_records(case["task"], task(case["task"]).prediction_keys[0])
+    records = case.get("records") or golden_records(case["task"], get_task(case["task"]).prediction_keys[0])
     small_data.write_json(tmp_path / "p.jsonl", records)
     options = ("--task", case["task"], "--predictions", tmp_path / "p.jsonl", "--scorer", case["scorer"])
     done = call("score", *options, "--allow-duplicates", "--json")
@@ -124,7 +124,7 @@ def test_the_table_for_people_is_readable_at_80_columns_and_when_piped(tmp_path:
     assert max(map(len, table)) <= 80
     assert "…" not in done.out
     names = {case["item"]["sub-category"] for case in lines_of(GOLDEN / "mmar.jsonl")}
-    assert {line.split("│")[1].strip() for line in table} >= names | set(task("mmar").groupings[0].values)
+    assert {line.split("│")[1].strip() for line in table} >= names | set(get_task("mmar").groupings[0].values)
     assert any(line.split("│")[1].strip() == "Total" and "56.85%" in line for line in table)
     last = [line.split("  ")[0] for line in done.out.splitlines()[-4:]]
     assert last == ["strict", "unanswered", "dropped", "note"]

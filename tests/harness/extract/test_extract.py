@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dtbench.harness.extract.answer import extract
-from dtbench.harness.extract.fast_path import plain_answer
-from dtbench.harness.extract.tidy import take_apart
+from dtbench.harness.extract.fast_path import fast_answer
+from dtbench.harness.extract.tidy import split_text
 
 TABLE = Path(__file__).parent
 Case = dict[str, Any]
@@ -59,10 +59,10 @@ def test_what_is_still_open(case: Case) -> None:
 
 
 def test_what_is_recognised_at_once_is_what_the_full_reading_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    at_once = [case for case in CASES if plain_answer(take_apart(case["output"]).said.strip(), case["choices"])]
+    at_once = [case for case in CASES if fast_answer(split_text(case["output"]).said.strip(), case["choices"])]
     assert len(at_once) > 100
     sooner = [extract(case["output"], case["choices"]).choice for case in at_once]
-    monkeypatch.setattr("dtbench.harness.extract.answer.plain_answer", lambda said, choices: None)
+    monkeypatch.setattr("dtbench.harness.extract.answer.fast_answer", lambda said, choices: None)
     assert [extract(case["output"], case["choices"]).choice for case in at_once] == sooner
 
 

@@ -22,7 +22,7 @@ def test_the_folder_is_printed_and_holds_a_task_for_every_benchmark_with_public_
     told = {path.stem: yaml.safe_load(path.read_text()) for path in FOLDER.glob("*.yaml")}
     assert all(name == one["task"] for name, one in told.items())
     asked = {one["dataset_kwargs"]["benchmark"] for one in told.values()}
-    public = {name for name in task_registry.TASKS if task_registry.task(name).answers_public}
+    public = {name for name in task_registry.TASKS if task_registry.get_task(name).answers_public}
     assert asked == {name for name in public if "train" not in name}
 
 

@@ -19,11 +19,11 @@ from dtbench.harness.core.schema import Dataset
 from dtbench.harness.run.loop import RunProgress
 from dtbench.harness.run.plan import PromptForm, TaskPlan
 from dtbench.harness.run.progress import ProgressDisplay
-from dtbench.tasks.registry import task
+from dtbench.tasks.registry import get_task
 
 
 def plan(name: str = "mmar", notes: Sequence[str] = ()) -> TaskPlan:
-    return TaskPlan(task(name), Dataset([], "v2", "0", "here", tuple(notes)), [], 1, PromptForm())
+    return TaskPlan(get_task(name), Dataset([], "v2", "0", "here", tuple(notes)), [], 1, PromptForm())
 
 
 def shown(

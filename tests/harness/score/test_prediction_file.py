@@ -17,9 +17,9 @@ from dtbench.harness.core.task import Task
 from dtbench.harness.score.official import MISSING, NO_PREDICTION, NOT_TEXT
 from dtbench.harness.score.prediction_file import NO_RECORD, NOT_JSON, PredictionScores, score_predictions
 from dtbench.harness.score.predictions import PredictionRow, Predictions
-from dtbench.tasks.registry import task
+from dtbench.tasks.registry import get_task
 
-MMAR, MMSU = task("mmar"), task("mmsu")
+MMAR, MMSU = get_task("mmar"), get_task("mmsu")
 Item = dict[str, Any]
 
 
@@ -184,7 +184,7 @@ SMALL: dict[str, list[Item]] = {
 
 @pytest.mark.parametrize("name", SMALL)
 def test_every_gold_answer_is_right_to_the_script_and_to_the_reader(name: str) -> None:
-    of = task(name)
+    of = get_task(name)
     right = [of.answer_key(item) for item in SMALL[name]]
     said = ["ABCD"[gold.choices.index(gold.answer)] if name == "mmsu" else gold.answer for gold in right]
     for scorer in of.official_versions:

@@ -17,10 +17,10 @@ from dtbench.harness.core.schema import Sample
 from dtbench.harness.core.task import Task
 from dtbench.harness.score.official import MISSING
 from dtbench.harness.score.predictions import Predictions, read_predictions
-from dtbench.tasks.registry import task, task_from_file
+from dtbench.tasks.registry import get_task, task_from_file
 
 OWN_TASK = Path(__file__).resolve().parents[2] / "support" / "own_task.py"
-MMAR, MMAU, MMSU = task("mmar"), task("mmau-mini"), task("mmsu")
+MMAR, MMAU, MMSU = get_task("mmar"), get_task("mmau-mini"), get_task("mmsu")
 TWO = [{"id": "1", "answer_prediction": "a bell"}, {"id": "2", "answer_prediction": "a drum"}]
 LINES = "".join(json.dumps(record) + "\n" for record in TWO)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dtbench.harness.core.errors import UserError
-from dtbench.models.checkpoints.checkpoint import Checkpoint, resolved
+from dtbench.models.checkpoints.checkpoint import Checkpoint, resolve_checkpoint
 from dtbench.models.checkpoints.families import get_family, known
 
 
@@ -20,7 +20,7 @@ def folder(path: Path, architecture: str | None = "Qwen2AudioForConditionalGener
 
 
 def found(spec: str | Path, family: str | None = None) -> Checkpoint:
-    checkpoint = resolved(str(spec), get_family(family) if family else None)
+    checkpoint = resolve_checkpoint(str(spec), get_family(family) if family else None)
     assert checkpoint is not None
     return checkpoint
 
@@ -64,8 +64,8 @@ def test_a_hub_id_is_known_by_its_name_or_by_what_was_fetched(tmp_path: Path, mo
 
 
 def test_what_is_no_name_for_weights_is_left_to_others() -> None:
-    assert resolved("first") is None
-    assert resolved("a:b") is None
+    assert resolve_checkpoint("first") is None
+    assert resolve_checkpoint("a:b") is None
 
 
 @pytest.mark.parametrize("spec", ["./gone", "../gone", "~/gone", "/gone/model", "a/b/c", "runs/step-400"])
@@ -73,7 +73,7 @@ def test_a_path_without_a_folder_is_no_hub_id(tmp_path: Path, monkeypatch: pytes
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs").mkdir()
     with pytest.raises(UserError, match=f"^--model {spec}: there is no such folder"):
-        resolved(spec)
+        resolve_checkpoint(spec)
 
 
 def test_a_family_of_ones_own_may_name_a_folder(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_a_family_of_ones_own_may_name_a_folder(tmp_path: Path) -> None:
     assert (checkpoint.source, checkpoint.family and checkpoint.family.limit_seconds) == (str(weights), 12)
     mine.write_text('[mine]\ncheckpoint = "gone"\n')
     with pytest.raises(UserError, match="checkpoint = 'gone': there is no such folder"):
-        resolved(str(mine))
+        resolve_checkpoint(str(mine))
 
 
 def test_the_weights_in_the_box_go_by_their_name_wherever_they_lie() -> None:
@@ -123,13 +123,13 @@ def test_what_is_no_checkpoint_is_one_line(tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
     with pytest.raises(UserError, match=r"no checkpoint: config\.json is expected in it, found nothing"):
-        resolved(str(empty))
+        resolve_checkpoint(str(empty))
     adapter = tmp_path / "adapter"
     adapter.mkdir()
     (adapter / "adapter_config.json").write_text("{}")
     with pytest.raises(UserError, match="an adapter, not a model: merge it into its base model first"):
-        resolved(str(adapter))
+        resolve_checkpoint(str(adapter))
     broken = folder(tmp_path / "broken")
     (broken / "config.json").write_text("{")
     with pytest.raises(UserError, match=r"config\.json: no configuration of a model"):
-        resolved(str(broken))
+        resolve_checkpoint(str(broken))

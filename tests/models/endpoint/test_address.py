@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dtbench.harness.core.errors import UserError
-from dtbench.models.endpoint.address import address, addresses
+from dtbench.models.endpoint.address import parse_address, parse_addresses
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ from dtbench.models.endpoint.address import address, addresses
     ],
 )
 def test_the_base_of_the_api_is_found_in_what_users_write(url: str, shown: str) -> None:
-    assert str(address(url)) == shown
+    assert str(parse_address(url)) == shown
 
 
 @pytest.mark.parametrize(
@@ -30,15 +30,15 @@ def test_the_base_of_the_api_is_found_in_what_users_write(url: str, shown: str) 
 )
 def test_what_is_no_url_is_the_users_to_correct(url: str) -> None:
     with pytest.raises(UserError, match=r"^--model .* not the URL of an endpoint; one such as http://127"):
-        address(url)
+        parse_address(url)
 
 
 @pytest.mark.parametrize("url", ["http://me:secret@host/v1?x=1", "ftp://me:secret@host/v1", "http://me:secret@host:x"])
 def test_a_url_that_is_refused_does_not_show_its_password(url: str) -> None:
     with pytest.raises(UserError) as raised:
-        address(url)
+        parse_address(url)
     assert "secret" not in str(raised.value)
 
 
 def test_urls_are_parted_by_commas_and_repeated_ones_count_once() -> None:
-    assert [str(one) for one in addresses("http://a/v1, http://b:1,http://a")] == ["http://a/v1", "http://b:1/v1"]
+    assert [str(one) for one in parse_addresses("http://a/v1, http://b:1,http://a")] == ["http://a/v1", "http://b:1/v1"]

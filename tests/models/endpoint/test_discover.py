@@ -10,8 +10,8 @@ from bad_line import Fault, bad_line
 from chat_server import Turn, chatting, nobody
 
 from dtbench.harness.core.errors import MachineryError, UserError
-from dtbench.models.endpoint.address import address
-from dtbench.models.endpoint.discover import discover
+from dtbench.models.endpoint.address import parse_address
+from dtbench.models.endpoint.discover import discover_model
 from dtbench.models.endpoint.server import Server
 from dtbench.models.endpoint.settings import EndpointSettings
 
@@ -107,6 +107,6 @@ def test_a_look_up_whose_connection_breaks_is_made_again() -> None:
         chatting(models=("one",)) as chat,
         bad_line(chat.url, lambda number: faults[number] if number < len(faults) else "none") as line,
     ):
-        told = asyncio.run(discover([address(f"{line.url}/v1")], None, None))
+        told = asyncio.run(discover_model([parse_address(f"{line.url}/v1")], None, None))
         assert (told.model, told.version) == ("one", "0.32.0")
         assert line.replies == 5

@@ -12,7 +12,7 @@ from asking import PROMPT, answers, failure
 from chat_server import Turn, chatting
 
 from dtbench.harness.core.errors import ModelError
-from dtbench.models.endpoint.address import address
+from dtbench.models.endpoint.address import parse_address
 from dtbench.models.endpoint.discover import EndpointModel
 from dtbench.models.endpoint.server import Server
 from dtbench.models.endpoint.settings import EndpointSettings
@@ -196,7 +196,7 @@ def test_a_connection_on_which_a_request_was_refused_half_way_is_not_used_again(
 
     async def drive() -> list[str]:
         async with await asyncio.start_server(refuse, "127.0.0.1", 0) as here:
-            where = address(f"http://127.0.0.1:{here.sockets[0].getsockname()[1]}")
+            where = parse_address(f"http://127.0.0.1:{here.sockets[0].getsockname()[1]}")
             server = Server([where], EndpointSettings(timeout=2), EndpointModel("tiny", None))
             told = []
             for _ in range(2):

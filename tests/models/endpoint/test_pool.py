@@ -11,9 +11,9 @@ from asking import PROMPT
 from chat_server import Chat, Turn, chatting, nobody
 
 from dtbench.harness.run.retry import Policy, ask
-from dtbench.models.endpoint.address import Address, address
+from dtbench.models.endpoint.address import Address, parse_address
 from dtbench.models.endpoint.connection import AwayError
-from dtbench.models.endpoint.pool import AWAY, Endpoints
+from dtbench.models.endpoint.pool import AWAY, EndpointPool
 from dtbench.models.endpoint.server import Server
 from dtbench.models.endpoint.settings import EndpointSettings
 from dtbench.models.endpoint.wire import request_head
@@ -23,7 +23,7 @@ def request(to: Address) -> Sequence[bytes]:
     return [request_head("POST", to, f"{to.path}/chat/completions", None) + b"content-length: 2\r\n\r\n{}"]
 
 
-async def asked(endpoints: Endpoints, times: int) -> None:
+async def asked(endpoints: EndpointPool, times: int) -> None:
     await asyncio.gather(*(endpoints.request(request, 10) for _ in range(times)))
 
 
@@ -34,9 +34,9 @@ class Clock:
         return self.now
 
 
-def endpoints_of(*chats: Chat | str, clock: Clock | None = None) -> Endpoints:
-    where = [address(chat if isinstance(chat, str) else chat.url) for chat in chats]
-    return Endpoints(where, clock or Clock())
+def endpoints_of(*chats: Chat | str, clock: Clock | None = None) -> EndpointPool:
+    where = [parse_address(chat if isinstance(chat, str) else chat.url) for chat in chats]
+    return EndpointPool(where, clock or Clock())
 
 
 def test_requests_in_flight_are_shared_evenly() -> None:
@@ -59,7 +59,7 @@ def test_the_faster_one_gets_more() -> None:
             await asyncio.gather(*(one_after_another(endpoints, 20) for _ in range(4)))
             await endpoints.aclose()
 
-        async def one_after_another(endpoints: Endpoints, times: int) -> None:
+        async def one_after_another(endpoints: EndpointPool, times: int) -> None:
             for _ in range(times):
                 await endpoints.request(request, 10)
 

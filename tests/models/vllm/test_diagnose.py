@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dtbench.harness.core.errors import MachineryError, UserError
-from dtbench.models.vllm.diagnose import last_words, likely_cause
+from dtbench.models.vllm.diagnose import last_log_line, likely_cause
 
 NOISE = """\
 (APIServer pid=31605) WARNING 11-21 07:07:15 [system_utils.py:255] Found ulimit of 20000: `OSError: [Errno 24] Too many`
@@ -82,12 +82,12 @@ def test_without_a_sign_the_last_error_is_told(tmp_path: Path) -> None:
 def test_a_log_that_is_empty_says_so(tmp_path: Path) -> None:
     log = tmp_path / "vllm.log"
     log.write_bytes(b"")
-    assert last_words(log) == "nothing yet"
+    assert last_log_line(log) == "nothing yet"
 
 
 def test_the_last_words_are_plain_and_short(tmp_path: Path) -> None:
     log = tmp_path / "vllm.log"
     log.write_text(f"(EngineCore pid=7) INFO 11-21 07:07:20 [core.py:107] \x1b[32mLoading\x1b[0m weights {'x' * 500}\n")
-    said = last_words(log)
+    said = last_log_line(log)
     assert said.startswith("Loading weights xxx")
     assert len(said) <= 300

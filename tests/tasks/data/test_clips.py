@@ -12,7 +12,7 @@ import pytest
 import small_data
 from pyarrow import parquet
 
-from dtbench.harness.audio.prepare import clip_bytes
+from dtbench.harness.audio.prepare import read_clip
 from dtbench.harness.core.errors import DataError
 from dtbench.tasks import registry as task_registry
 from dtbench.tasks.data.clips import EmbeddedClip
@@ -51,7 +51,7 @@ def test_memory_does_not_grow_with_the_number_of_clips(tmp_path: Path) -> None:
 def test_loading_reads_no_audio(tmp_path: Path) -> None:
     small_data.mmsu_parquet(tmp_path)
     before = pyarrow.total_allocated_bytes()
-    samples = list(task_registry.task("mmsu").samples(tmp_path))
+    samples = list(task_registry.get_task("mmsu").samples(tmp_path))
     assert all(b"RIFF" not in repr(sample).encode() for sample in samples)
     assert "bytes" not in samples[0].item
     assert pyarrow.total_allocated_bytes() - before < MEGABYTE
@@ -80,6 +80,6 @@ def test_a_file_damaged_in_its_data_is_one_line(tmp_path: Path) -> None:
 def test_another_ending_is_found_where_only_that_is_there(tmp_path: Path) -> None:
     small_data.mmsu_jsonl_folder(tmp_path)
     (tmp_path / "audio" / "made_up_task_0001.wav").rename(tmp_path / "audio" / "made_up_task_0001.mp3")
-    samples = list(task_registry.task("mmsu").samples(tmp_path))
+    samples = list(task_registry.get_task("mmsu").samples(tmp_path))
     assert samples[1].audio == tmp_path / "audio" / "made_up_task_0001.mp3"
-    assert clip_bytes(samples[1].audio) == small_data.published_clips(2)[1]
+    assert read_clip(samples[1].audio) == small_data.published_clips(2)[1]

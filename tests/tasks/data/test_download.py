@@ -18,7 +18,7 @@ from hub_server import Hub, serving_hub
 
 from dtbench.harness.core.errors import MachineryError
 from dtbench.tasks.data.download import fetch_all
-from dtbench.tasks.data.sources import SOURCES, HubFile, WebFile, git_blob
+from dtbench.tasks.data.sources import SOURCES, HubFile, WebFile, git_blob_hash
 
 CONTENT = random.Random(1).randbytes(300_000)
 REVISION = "0123456789abcdef0123456789abcdef01234567"
@@ -99,7 +99,7 @@ def test_a_file_of_other_content_is_replaced(hub: Hub, tmp_path: Path) -> None:
 def test_content_can_be_pinned_by_the_hash_that_git_gives_it(hub: Hub, tmp_path: Path) -> None:
     (tmp_path / "copy").write_bytes(CONTENT)
     known = subprocess.run(["git", "hash-object", "copy"], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert git_blob(tmp_path / "copy") == known.stdout.strip()
+    assert git_blob_hash(tmp_path / "copy") == known.stdout.strip()
     file = web_file(hub)._replace(sha256=None, git_blob=known.stdout.strip())
     fetch_all("mmau-test", [file], tmp_path / "x")
     with pytest.raises(MachineryError, match="not the pinned content"):

@@ -9,13 +9,13 @@ import pytest
 import small_data
 from small_data import LAYOUTS
 
-from dtbench.harness.audio.prepare import clip_bytes
+from dtbench.harness.audio.prepare import read_clip
 from dtbench.harness.core.errors import DataError
 from dtbench.harness.core.schema import Sample
 from dtbench.harness.core.task import Task
 from dtbench.harness.extract.extraction import Extraction
 from dtbench.tasks import registry as task_registry
-from dtbench.tasks.data.verify import verify
+from dtbench.tasks.data.verify import verify_dataset
 
 SCORED = {name: found for name, found in LAYOUTS.items() if found[0] != "mmau-test"}
 
@@ -23,7 +23,7 @@ SCORED = {name: found for name, found in LAYOUTS.items() if found[0] != "mmau-te
 def task_in(layout: str, folder: Path) -> Task:
     name, build = LAYOUTS[layout]
     build(folder)
-    return task_registry.task(name)
+    return task_registry.get_task(name)
 
 
 def answered(choice: str | None) -> Extraction:
@@ -32,7 +32,7 @@ def answered(choice: str | None) -> Extraction:
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_published_layout_verifies_with_every_clip(layout: str, tmp_path: Path) -> None:
-    report = verify(task_in(layout, tmp_path), tmp_path, subset=True)
+    report = verify_dataset(task_in(layout, tmp_path), tmp_path, subset=True)
     assert report.problems == ()
     assert report.clips is not None
     assert report.clips.decoded == 6
@@ -58,14 +58,14 @@ def test_every_gold_answer_scores_right_and_no_answer_scores_wrong(layout: str, 
 def test_data_is_found_in_d_and_in_d_task(layout: str, tmp_path: Path) -> None:
     name, build = LAYOUTS[layout]
     build(tmp_path / "inside" / name)
-    task = task_registry.task(name)
+    task = task_registry.get_task(name)
     assert task.load(tmp_path / "inside").sha256 == task.load(tmp_path / "inside" / name).sha256
 
 
 def test_the_default_folder_is_named_by_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small_data.mmsu_parquet(tmp_path / "mmsu")
     monkeypatch.setenv("DTBENCH_DATA", str(tmp_path))
-    assert len(task_registry.task("mmsu").load(None).samples) == 6
+    assert len(task_registry.get_task("mmsu").load(None).samples) == 6
 
 
 def test_all_layouts_of_mmau_hold_the_same_questions(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_options_that_only_look_prefixed_stay_as_they_are(tmp_path: Path) -> Non
     items = small_data.mmau_items(1)
     items[0] |= {"choices": ["(B) flat", "(A) sharp"], "answer": "(A) sharp"}
     small_data.write_json(tmp_path / "mmau-test-mini.json", items)
-    (sample,) = task_registry.task("mmau-mini").samples(tmp_path)
+    (sample,) = task_registry.get_task("mmau-mini").samples(tmp_path)
     assert sample.choices == ("(B) flat", "(A) sharp")
 
 
@@ -103,7 +103,7 @@ def test_groups_are_text_and_hold_what_the_tables_need(tmp_path: Path) -> None:
         "linguistics_sub_discipline",
         "task_name",
     }
-    listed = list(task_registry.task("mmau-mini").samples(tmp_path / "mmau json, folder"))[2]
+    listed = list(task_registry.get_task("mmau-mini").samples(tmp_path / "mmau json, folder"))[2]
     assert (listed.groups["category"], listed.item["category"]) == ("Reasoning", ["Reasoning"])
 
 
@@ -118,7 +118,7 @@ def test_mmsu_submits_letters_and_keeps_numbers_for_the_script(tmp_path: Path) -
 
 
 def test_mmsu_of_2025_starts_afresh_for_each_file() -> None:
-    task = task_registry.task("mmsu")
+    task = task_registry.get_task("mmsu")
     item = small_data.mmsu_items(1)[0]
     rule = task.official("2025")
     assert [rule(item, text).correct for text in ("A", "", "B", "")] == [True, True, False, False]
@@ -139,9 +139,9 @@ def test_clips_are_opened_by_audio_path_and_not_by_id(tmp_path: Path) -> None:
 
 def test_v2_is_read_where_both_are_there_and_it_is_said(tmp_path: Path) -> None:
     small_data.mmar_v1_archive(tmp_path)
-    assert task_registry.task("mmar").load(tmp_path).version == "v1-hf"
+    assert task_registry.get_task("mmar").load(tmp_path).version == "v1-hf"
     small_data.mmar_v2_archive(tmp_path)
-    data = task_registry.task("mmar").load(tmp_path)
+    data = task_registry.get_task("mmar").load(tmp_path)
     assert data.version == "v2-github"
     assert data.notes == ("read MMAR-meta.jsonl, not MMAR-meta.json beside it",)
 
@@ -149,7 +149,7 @@ def test_v2_is_read_where_both_are_there_and_it_is_said(tmp_path: Path) -> None:
 def test_an_archive_is_unpacked_when_a_clip_is_read_and_not_before(tmp_path: Path) -> None:
     samples = list(task_in("mmar v2 jsonl, tar.gz", tmp_path).samples(tmp_path))
     assert not (tmp_path / "audio").exists()
-    assert clip_bytes(samples[0].audio) == small_data.published_clips(1)[0]
+    assert read_clip(samples[0].audio) == small_data.published_clips(1)[0]
     assert len(list((tmp_path / "audio").iterdir())) == 6
 
 
@@ -157,21 +157,21 @@ def test_a_broken_archive_is_one_problem_not_one_a_clip(tmp_path: Path) -> None:
     task = task_in("mmar v2 jsonl, tar.gz", tmp_path)
     archive = tmp_path / "mmar-audio.tar.gz"
     archive.write_bytes(archive.read_bytes()[:-100])
-    (problem,) = verify(task, tmp_path, subset=True).problems
+    (problem,) = verify_dataset(task, tmp_path, subset=True).problems
     assert "truncated" in problem
     assert "(6 clips)" in problem
 
 
 def test_metadata_without_audio_loads_for_scoring_and_fails_to_verify(tmp_path: Path) -> None:
     small_data.write_json(tmp_path / "MMAR-meta.jsonl", small_data.mmar_items())
-    task = task_registry.task("mmar")
+    task = task_registry.get_task("mmar")
     (note,) = task.load(tmp_path).notes
     assert "mmar-audio.tar.gz" in note
-    assert verify(task, tmp_path, audio=False, subset=True).problems == ()
-    (problem,) = verify(task, tmp_path, subset=True).problems
+    assert verify_dataset(task, tmp_path, audio=False, subset=True).problems == ()
+    (problem,) = verify_dataset(task, tmp_path, subset=True).problems
     assert problem.startswith("6 of 6 clips are missing, first: ")
     with pytest.raises(DataError, match="clip is missing"):
-        clip_bytes(next(iter(task.samples(tmp_path))).audio)
+        read_clip(next(iter(task.samples(tmp_path))).audio)
 
 
 def without(key: str) -> str:
@@ -220,7 +220,7 @@ def test_bad_metadata_is_one_line_that_names_file_and_place(case: str, tmp_path:
     text, message = BAD_METADATA[case]
     (tmp_path / "MMAR-meta.jsonl").write_text(text)
     with pytest.raises(DataError, match=message) as caught:
-        task_registry.task("mmar").load(tmp_path)
+        task_registry.get_task("mmar").load(tmp_path)
     assert str(caught.value).startswith(f"{tmp_path}/MMAR-meta.jsonl")
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 400
@@ -229,25 +229,25 @@ def test_bad_metadata_is_one_line_that_names_file_and_place(case: str, tmp_path:
 def test_metadata_that_is_not_utf8_is_said_to_be_so(tmp_path: Path) -> None:
     (tmp_path / "MMAR-meta.json").write_bytes(b'[{"id": "\xff"}]')
     with pytest.raises(DataError, match=r"not UTF-8 text \(byte 9\)"):
-        task_registry.task("mmar").load(tmp_path)
+        task_registry.get_task("mmar").load(tmp_path)
 
 
 def test_a_byte_order_mark_and_line_separators_in_texts_are_harmless(tmp_path: Path) -> None:
     item = small_data.mmar_items(1)[0] | {"question": "one\u2028two"}
     (tmp_path / "MMAR-meta.jsonl").write_text("\ufeff" + json.dumps(item, ensure_ascii=False) + "\r\n", "utf-8")
-    assert next(iter(task_registry.task("mmar").samples(tmp_path))).question == "one\u2028two"
+    assert next(iter(task_registry.get_task("mmar").samples(tmp_path))).question == "one\u2028two"
 
 
 @pytest.mark.parametrize("name", ["mmar", "mmau-mini", "mmau-test", "mmsu"])
 def test_a_folder_without_metadata_is_said_to_be_so_with_what_to_do(name: str, tmp_path: Path) -> None:
     (tmp_path / "audio").mkdir()
     with pytest.raises(DataError, match=rf"no {name} metadata in .*dtbench data pull {name}"):
-        task_registry.task(name).load(tmp_path)
+        task_registry.get_task(name).load(tmp_path)
 
 
 def test_a_folder_that_is_not_there_is_named() -> None:
     with pytest.raises(DataError, match="--data-dir /no/such/folder: there is no such folder"):
-        task_registry.task("mmar").load(Path("/no/such/folder"))
+        task_registry.get_task("mmar").load(Path("/no/such/folder"))
 
 
 def test_missing_shards_are_counted(tmp_path: Path) -> None:
@@ -273,4 +273,4 @@ def test_a_parquet_file_of_something_else_names_the_column(tmp_path: Path) -> No
 
     parquet.write_table(pyarrow.table({"x": [1]}), tmp_path / "test_mini.parquet")
     with pytest.raises(DataError, match=r"the column 'answer' is missing; there are: x"):
-        task_registry.task("mmau-mini").load(tmp_path)
+        task_registry.get_task("mmau-mini").load(tmp_path)

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from dtbench.tasks.mini_world.criteria import COUNT, met
-from dtbench.tasks.mini_world.items import Item, made
+from dtbench.tasks.mini_world.criteria import COUNT, criteria_met
+from dtbench.tasks.mini_world.items import Item, make_item
 from dtbench.tasks.mini_world.splits import SPLITS, slots
 from dtbench.tasks.mini_world.words import VOCABULARY
 
@@ -19,7 +19,7 @@ ASKED = ("test", "train-1", "train-2")
 
 @pytest.fixture(scope="module")
 def splits() -> dict[str, list[Item]]:
-    return {name: [made(slot) for slot in slots(name)] for name in ASKED}
+    return {name: [make_item(slot) for slot in slots(name)] for name in ASKED}
 
 
 def everything(splits: dict[str, list[Item]]) -> Iterable[Item]:
@@ -39,7 +39,7 @@ def test_no_clip_is_there_twice_in_all_splits(splits: dict[str, list[Item]]) -> 
 def test_no_clip_of_a_split_can_be_one_of_another(splits: dict[str, list[Item]]) -> None:
     residues = {name: {item.events[0].span.start % 4 for item in items} for name, items in splits.items()}
     assert residues == {"test": {0}, "train-1": {1}, "train-2": {2}}
-    assert {made(slot).events[0].span.start % 4 for slot in slots("base")[:500]} == {3}
+    assert {make_item(slot).events[0].span.start % 4 for slot in slots("base")[:500]} == {3}
 
 
 def test_each_category_and_difficulty_is_asked_equally_often(splits: dict[str, list[Item]]) -> None:
@@ -100,10 +100,10 @@ def test_the_reference_chain_meets_all_five_criteria_and_no_other_chain_does(spl
     items = splits["test"]
     for item, other in zip(items, items[1:] + items[:1], strict=True):
         record = item.as_published()
-        assert met(record, record["thinking"]) == (True,) * COUNT
-        assert not any(met(record, ""))
+        assert criteria_met(record, record["thinking"]) == (True,) * COUNT
+        assert not any(criteria_met(record, ""))
         if other.chain != item.chain:
-            assert not all(met(record, other.chain))
+            assert not all(criteria_met(record, other.chain))
 
 
 def test_criteria_have_the_form_of_mmar_rubrics(splits: dict[str, list[Item]]) -> None:

@@ -10,14 +10,14 @@ from itertools import pairwise
 import pytest
 from perfect_ears import heard, samples
 
-from dtbench.tasks.mini_world.items import Item, made
+from dtbench.tasks.mini_world.items import Item, make_item
 from dtbench.tasks.mini_world.scales import MID_TO_HIGH, millihertz, noise_peak, sine_peak, sine_table
 from dtbench.tasks.mini_world.splits import slots
 
 
 @pytest.fixture(scope="module")
 def items() -> list[Item]:
-    return [made(slot) for slot in slots("test")]
+    return [make_item(slot) for slot in slots("test")]
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def test_every_clip_of_the_test_split_is_the_same_to_the_bit(clips: list[bytes])
 def test_clips_for_training_are_the_same_to_the_bit(split: str, expected: str) -> None:
     digest = hashlib.sha256()
     for slot in slots(split)[::10]:
-        digest.update(made(slot).wav())
+        digest.update(make_item(slot).wav())
     assert digest.hexdigest() == expected
 
 

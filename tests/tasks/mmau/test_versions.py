@@ -14,7 +14,7 @@ import small_data
 from dtbench.harness.core.errors import DataError
 from dtbench.tasks import registry as task_registry
 from dtbench.tasks.data.sources import PUBLISHED_CONTENT
-from dtbench.tasks.data.verify import verify
+from dtbench.tasks.data.verify import verify_dataset
 from dtbench.tasks.mmau import versions as mmau_versions
 
 REAL = Path(__file__).parents[3].parent / "shared" / "data"
@@ -37,7 +37,7 @@ def mmau_of(folder: Path, items: list[dict[str, Any]]) -> Path:
 
 
 def test_mmar_v1_and_v2_are_told_apart_and_complete() -> None:
-    task = task_registry.task("mmar")
+    task = task_registry.get_task("mmar")
     v1, v2 = task.load(real("mmar/MMAR-meta.json")), task.load(real("mmar/MMAR-meta.jsonl"))
     assert (v1.version, v2.version) == ("v1-hf", "v2-github")
     assert {v1.version: v1.sha256, v2.version: v2.sha256} == {
@@ -67,7 +67,7 @@ def test_mmar_v1_and_v2_are_told_apart_and_complete() -> None:
 
 @pytest.mark.parametrize(("version", "name"), [(NEW, "v05.15.25"), (OLD, "2024-old")])
 def test_mmau_versions_are_known_whole_and_in_part(version: str, name: str, tmp_path: Path) -> None:
-    task = task_registry.task("mmau-mini")
+    task = task_registry.get_task("mmau-mini")
     file = real_mmau(version)
     whole = task.load(file)
     assert (whole.version, len(whole.samples)) == (name, 1000)
@@ -81,21 +81,21 @@ def test_mmau_versions_are_known_whole_and_in_part(version: str, name: str, tmp_
 
 def test_real_data_verifies_without_its_audio(tmp_path: Path) -> None:
     for name, file in (("mmar", "mmar/MMAR-meta.json"), ("mmar", "mmar/MMAR-meta.jsonl")):
-        assert verify(task_registry.task(name), real(file), audio=False).problems == ()
+        assert verify_dataset(task_registry.get_task(name), real(file), audio=False).problems == ()
     for version in (OLD, NEW):
-        assert verify(task_registry.task("mmau-mini"), real_mmau(version), audio=False).problems == ()
+        assert verify_dataset(task_registry.get_task("mmau-mini"), real_mmau(version), audio=False).problems == ()
 
 
 def test_a_changed_question_is_found_in_a_whole_set(tmp_path: Path) -> None:
     items = [json.loads(line) for line in real("mmar/MMAR-meta.jsonl").read_text("utf-8").splitlines()]
     items[500]["question"] += " "
     small_data.write_json(tmp_path / "MMAR-meta.jsonl", items)
-    (problem,) = verify(task_registry.task("mmar"), tmp_path, audio=False).problems
+    (problem,) = verify_dataset(task_registry.get_task("mmar"), tmp_path, audio=False).problems
     assert "not that of the published v2-github" in problem
 
     mmau = json.loads(real_mmau(NEW).read_text("utf-8"))
     mmau[500]["question"] += " Really?"
-    version = task_registry.task("mmau-mini").load(mmau_of(tmp_path, mmau)).version
+    version = task_registry.get_task("mmau-mini").load(mmau_of(tmp_path, mmau)).version
     assert version.startswith("unrecognised-")
 
 
@@ -103,14 +103,14 @@ def test_items_that_both_versions_share_are_not_given_to_one(tmp_path: Path) -> 
     old = {item["id"]: item for item in json.loads(real_mmau(OLD).read_text("utf-8"))}
     new = json.loads(real_mmau(NEW).read_text("utf-8"))
     same = [item for item in new if old.get(item["id"]) == item]
-    assert task_registry.task("mmau-mini").load(mmau_of(tmp_path, same[:50])).version == "v05.15.25-or-2024-old"
+    assert task_registry.get_task("mmau-mini").load(mmau_of(tmp_path, same[:50])).version == "v05.15.25-or-2024-old"
 
 
 def test_a_mix_of_versions_is_not_given_a_name(tmp_path: Path) -> None:
     old, new = (json.loads(real_mmau(version).read_text("utf-8")) for version in (OLD, NEW))
     known = {item["id"] for item in new[:500]}
     mixed = new[:500] + [item for item in old if item["id"] not in known][:300]
-    data = task_registry.task("mmau-mini").load(mmau_of(tmp_path, mixed))
+    data = task_registry.get_task("mmau-mini").load(mmau_of(tmp_path, mixed))
     assert data.version.startswith("unrecognised-")
     assert "of 800 items" in data.notes[0]
 
@@ -121,7 +121,7 @@ def test_the_broken_mmau_is_refused_whole_and_in_part(tmp_path: Path) -> None:
     one_of_many = [item for item in items if item not in lost][:400] + lost[:1]
     for part, count in ((items, 147), (lost[:1], 1), (one_of_many, 1)):
         with pytest.raises(DataError, match=rf"refused: {count} of {len(part)} answers .* commit f0a4a97") as caught:
-            task_registry.task("mmau-mini").load(mmau_of(tmp_path, part))
+            task_registry.get_task("mmau-mini").load(mmau_of(tmp_path, part))
         assert "this is the broken MMAU-test-mini" in str(caught.value)
         assert "\n" not in str(caught.value)
 
@@ -129,32 +129,32 @@ def test_the_broken_mmau_is_refused_whole_and_in_part(tmp_path: Path) -> None:
 def test_made_up_data_with_the_same_fault_is_refused(tmp_path: Path) -> None:
     items = small_data.mmau_items(100)
     items[7]["answer"] = "none of these"
-    data = task_registry.task("mmau-mini").load(mmau_of(tmp_path, items))
+    data = task_registry.get_task("mmau-mini").load(mmau_of(tmp_path, items))
     assert "1 answers are not among their options" in data.notes
     items[8]["answer"] = "none of these"
     with pytest.raises(
         DataError, match=r"refused: 2 of 100 .*it has the fault of the broken MMAU.*data pull mmau-mini"
     ):
-        task_registry.task("mmau-mini").load(mmau_of(tmp_path, items))
+        task_registry.get_task("mmau-mini").load(mmau_of(tmp_path, items))
 
 
 def test_mmar_with_answers_that_are_no_option_loads_with_a_note(tmp_path: Path) -> None:
     items = small_data.mmar_items(version=1)
     items[0]["answer"] = "none of these"
     small_data.write_json(tmp_path / "MMAR-meta.json", items)
-    (note, _) = sorted(task_registry.task("mmar").load(tmp_path).notes)
+    (note, _) = sorted(task_registry.get_task("mmar").load(tmp_path).notes)
     assert note.startswith("1 answers are not among their options, as published in v1")
-    assert verify(task_registry.task("mmar"), tmp_path, audio=False, subset=True).problems == ()
+    assert verify_dataset(task_registry.get_task("mmar"), tmp_path, audio=False, subset=True).problems == ()
 
 
 def test_the_test_set_given_as_test_mini_is_told_so(tmp_path: Path) -> None:
     items = [item | {"answer": ""} for item in small_data.mmau_items()]
     with pytest.raises(DataError, match=r"every answer is empty.*mmau-test"):
-        task_registry.task("mmau-mini").load(mmau_of(tmp_path, items))
+        task_registry.get_task("mmau-mini").load(mmau_of(tmp_path, items))
 
 
 def test_made_up_data_has_its_hash_for_a_version(tmp_path: Path) -> None:
-    data = task_registry.task("mmau-mini").load(mmau_of(tmp_path, small_data.mmau_items()))
+    data = task_registry.get_task("mmau-mini").load(mmau_of(tmp_path, small_data.mmau_items()))
     assert data.version == f"unrecognised-{data.sha256[:8]}"
 
 
@@ -165,7 +165,7 @@ def test_both_copies_of_mmsu_are_named_with_their_difference(tmp_path: Path) -> 
     }
     for version, build in builders.items():
         build(tmp_path / version)
-        data = task_registry.task("mmsu").load(tmp_path / version)
+        data = task_registry.get_task("mmsu").load(tmp_path / version)
         assert data.version == version
         assert "differs in part" in data.notes[0]
 
@@ -187,17 +187,17 @@ def test_the_hashes_in_the_package_are_those_of_the_real_items() -> None:
 @pytest.mark.parametrize(("version", "name"), [(NEW, "v05.15.25"), (OLD, "2024-old"), (BROKEN, "broken-2025-05-15")])
 def test_prediction_records_tell_the_version_that_they_were_made_from(version: str, name: str) -> None:
     items = json.loads(real_mmau(version).read_text(encoding="utf-8"))
-    assert task_registry.task("mmau-mini").version_of(items) == name
+    assert task_registry.get_task("mmau-mini").version_of(items) == name
 
 
 def test_records_that_are_of_no_published_content_tell_no_version() -> None:
-    mmau = task_registry.task("mmau-mini")
+    mmau = task_registry.get_task("mmau-mini")
     assert mmau.version_of(small_data.mmau_items()) is None
     assert mmau.version_of([{"id": "1"}]) is None
     assert mmau.version_of([]) is None
 
 
 def test_mmar_records_tell_v2_by_their_rubrics() -> None:
-    mmar = task_registry.task("mmar")
+    mmar = task_registry.get_task("mmar")
     assert mmar.version_of(small_data.mmar_items(version=2)) == "v2-github"
     assert mmar.version_of(small_data.mmar_items(version=1)) is None
