@@ -16,9 +16,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar
 
+from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DataError
-from dtbench.harness.core.samples import SampleList
-from dtbench.harness.core.schema import Dataset, Sample
+from dtbench.harness.core.schema import Sample
 from dtbench.harness.core.scorer import Column, Grouping
 from dtbench.harness.core.task import WORDINGS, Task
 from dtbench.tasks.data.layouts import task_folder
@@ -54,8 +54,7 @@ class Mini(Task):
 
     def load(self, data_dir: Path | None) -> Dataset:
         """The samples; their clips are going to be in data_dir."""
-        samples = SampleList(self.samples(data_dir))
-        return Dataset(samples, VERSION, samples.sha256, f"made by dtbench, {self.split} split")
+        return Dataset(self.samples(data_dir), VERSION, f"made by dtbench, {self.split} split")
 
 
 class MiniTrain1(Mini):

@@ -14,14 +14,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.records import MetadataRecord, read_json
-from dtbench.harness.core.samples import SampleList
-from dtbench.harness.core.schema import Dataset, Sample
+from dtbench.harness.core.schema import Sample
 from dtbench.harness.core.scorer import Column, Grouping, OfficialRule
 from dtbench.harness.core.task import Task
 from dtbench.harness.score.official import text_rule
 from dtbench.tasks.data.clips import ClipFolder
-from dtbench.tasks.data.fields import collect_samples, group_values, make_dataset
+from dtbench.tasks.data.fields import group_values, make_dataset
 from dtbench.tasks.data.layouts import find_metadata
 
 V2 = "v2-github"
@@ -65,10 +65,10 @@ class Mmar(Task):
         """The samples and their version: v2 is known by its rubrics."""
         found = find_metadata(self.name, data_dir, ("MMAR-meta.jsonl", "MMAR-meta.json"), folders=("MMAR",))
         clips = ClipFolder(found.root, ("mmar-audio.tar.gz", "mmar-audio.zip"))
-        samples = collect_samples((_sample(record, clips) for record in read_json(found.file)), found.file)
-        version = V2 if any("thinking" in sample.item or "rubric" in sample.item for sample in samples) else V1
-        notes = [*found.notes(), *clips.missing("audio"), *_known_faults(samples, version)]
-        return make_dataset(samples, version, found.file, notes)
+        data = make_dataset((_sample(record, clips) for record in read_json(found.file)), found.file)
+        version = V2 if any("thinking" in sample.item or "rubric" in sample.item for sample in data.samples) else V1
+        notes = [*found.notes(), *clips.missing("audio"), *_known_faults(data, version)]
+        return Dataset(data.samples, version, data.source, notes)
 
     def version_of(self, items: Sequence[Mapping[str, Any]]) -> str | None:
         """v2 is known by its rubrics; without them it may be either."""
@@ -95,8 +95,8 @@ def _sample(record: MetadataRecord, clips: ClipFolder) -> Sample:
     )
 
 
-def _known_faults(samples: SampleList, version: str) -> list[str]:
-    lost = len(samples.unanswerable)
+def _known_faults(data: Dataset, version: str) -> list[str]:
+    lost = len(data.unanswerable)
     if not lost:
         return []
     where = "as published in v1; v2 (MMAR-meta.jsonl) repairs them" if version == V1 else "unlike the published v2"

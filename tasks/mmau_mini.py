@@ -15,14 +15,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dtbench.harness.core.schema import Dataset, Sample
+from dtbench.harness.core.dataset import Dataset
+from dtbench.harness.core.schema import Sample
 from dtbench.harness.core.scorer import Column, Grouping, OfficialRule
 from dtbench.harness.core.task import Task
 from dtbench.harness.score.official import text_rule
 from dtbench.tasks.data.clips import ClipFolder
-from dtbench.tasks.data.fields import make_dataset
 from dtbench.tasks.data.layouts import find_metadata
-from dtbench.tasks.mmau.files import read_mmau_samples
+from dtbench.tasks.mmau.files import read_mmau
 from dtbench.tasks.mmau.versions import detect_version, refuse_broken, version_of_records
 
 METADATA = (
@@ -58,14 +58,14 @@ class MmauMini(Task):
     def load(self, data_dir: Path | None) -> Dataset:
         """The samples and their version; the broken versions are refused."""
         found = find_metadata(self.name, data_dir, METADATA, folders=("mmau", "MMAU", "MMAU-test-mini"))
-        samples = read_mmau_samples(found, ARCHIVES)
-        refuse_broken(samples, found.file)
-        version, notes = detect_version(samples)
+        data = read_mmau(found, ARCHIVES)
+        refuse_broken(data, found.file)
+        version, notes = detect_version(data)
         if found.file.suffix == ".json":
             notes += ClipFolder(found.root, ARCHIVES).missing("test-mini-audios")
-        if lost := len(samples.unanswerable):
+        if lost := len(data.unanswerable):
             notes.append(f"{lost} answers are not among their options")
-        return make_dataset(samples, version, found.file, [*found.notes(), *notes])
+        return Dataset(data.samples, version, data.source, [*found.notes(), *notes])
 
     def version_of(self, items: Sequence[Mapping[str, Any]]) -> str | None:
         """The published content that all of the records are of, if one is."""

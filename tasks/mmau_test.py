@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dtbench.harness.core.schema import Dataset
+from dtbench.harness.core.dataset import Dataset
 from dtbench.tasks.data.clips import ClipFolder
-from dtbench.tasks.data.fields import make_dataset
 from dtbench.tasks.data.layouts import find_metadata
 from dtbench.tasks.data.sources import MMAU_TEST_BLOB, git_blob_hash
-from dtbench.tasks.mmau.files import read_mmau_samples
+from dtbench.tasks.mmau.files import read_mmau
 from dtbench.tasks.mmau_mini import MmauMini
 
 METADATA = ("mmau-test.json", "test-0*.parquet", "data/test-0*.parquet")
@@ -28,14 +27,13 @@ class MmauTest(MmauMini):
     def load(self, data_dir: Path | None) -> Dataset:
         """The samples, without answers; the version is that of the file as a whole."""
         found = find_metadata(self.name, data_dir, METADATA, folders=("mmau", "MMAU", "MMAU-test"))
-        samples = read_mmau_samples(found, ARCHIVES, withheld=True)
+        data = read_mmau(found, ARCHIVES, withheld=True)
         notes = ["answers are withheld by the authors: predictions can be exported, not scored"]
-        if {sample.item.get("split") for sample in samples} == {"test-mini"}:
+        if {sample.item.get("split") for sample in data.samples} == {"test-mini"}:
             notes.append("these are questions of test-mini without their answers, as commit 3d87e5b had them")
-        data = make_dataset(samples, "", found.file, [])
         version = f"unrecognised-{data.sha256[:8]}"
         if found.file.suffix == ".json":
             notes += ClipFolder(found.root, ARCHIVES).missing("test-audios")
             if git_blob_hash(found.file) == MMAU_TEST_BLOB:
                 version = "v05.15.25"
-        return Dataset(samples, version, data.sha256, data.source, (*found.notes(), *notes))
+        return Dataset(data.samples, version, data.source, (*found.notes(), *notes))

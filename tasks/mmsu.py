@@ -15,14 +15,15 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.records import MetadataRecord, read_columns, read_json
-from dtbench.harness.core.schema import Clip, Dataset, Sample
+from dtbench.harness.core.schema import Clip, Sample
 from dtbench.harness.core.scorer import AnswerKey, Column, Grouping, OfficialRule
 from dtbench.harness.core.task import Task
 from dtbench.harness.extract.extraction import Extraction
 from dtbench.harness.score.official import carried_letter_rule, letter_rule
 from dtbench.tasks.data.clips import ClipFolder, EmbeddedClip
-from dtbench.tasks.data.fields import collect_samples, group_values, make_dataset
+from dtbench.tasks.data.fields import group_values, make_dataset
 from dtbench.tasks.data.layouts import MetadataFiles, find_metadata
 
 PARQUET = "parquet-548e228"
@@ -80,10 +81,10 @@ class Mmsu(Task):
         else:
             version, rows = FOLDER, _folder(found)
             notes += ClipFolder(found.root, ARCHIVES).missing("audio")
-        samples = collect_samples(rows, found.file)
-        if lost := len(samples.unanswerable):
+        data = make_dataset(rows, found.file)
+        if lost := len(data.unanswerable):
             notes.append(f"{lost} answers are not among their options")
-        return make_dataset(samples, version, found.file, notes)
+        return Dataset(data.samples, version, data.source, notes)
 
     def answer_key(self, item: Mapping[str, Any]) -> AnswerKey:
         """The options that are there, as text, and the right one."""

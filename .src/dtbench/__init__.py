@@ -5,11 +5,11 @@ Import what you build on from here: `from dtbench import Sample, Task, extract`.
 
 TYPE_CHECKING = False  # as typing has it, whose import would cost a few milliseconds
 if TYPE_CHECKING:
+    from dtbench.harness.core.dataset import Dataset
     from dtbench.harness.core.errors import DataError, DtbenchError, MachineryError, ModelError, TaskError, UserError
     from dtbench.harness.core.model import Model
     from dtbench.harness.core.schema import (
         Clip,
-        Dataset,
         NoClip,
         Official,
         OptionLogprobs,
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "harness.core.dataset": ("Dataset",),
     "harness.core.errors": ("DataError", "DtbenchError", "MachineryError", "ModelError", "TaskError", "UserError"),
     "harness.core.model": ("Model",),
     "harness.core.schema": (
         "Clip",
-        "Dataset",
         "NoClip",
         "Official",
         "OptionLogprobs",

@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, BinaryIO, NamedTuple
 
 from dtbench.harness.core.errors import DataError, UserError, did_you_mean
-from dtbench.harness.core.samples import clip_name
-from dtbench.harness.core.schema import Clip
+from dtbench.harness.core.schema import Clip, clip_name
 
 if TYPE_CHECKING:
     from dtbench.harness.audio.decode import Decoded

@@ -13,7 +13,7 @@ from dtbench.harness.cli.options import AsJson, TaskFile, TaskName
 from dtbench.harness.core.errors import DtbenchError, UserError, one_line
 
 if TYPE_CHECKING:
-    from dtbench.harness.core.schema import Dataset
+    from dtbench.harness.core.dataset import Dataset
     from dtbench.harness.core.task import Task
     from dtbench.harness.export.check import FileCheck
     from dtbench.harness.export.formats import SubmissionFormat

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -19,6 +19,11 @@ class Clip(Protocol):
     def read(self) -> bytes:
         """The encoded bytes, as published."""
         ...
+
+
+def clip_name(audio: Path | Clip) -> str:
+    """What messages call a clip."""
+    return str(audio) if isinstance(audio, Path) else audio.label
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,21 +64,6 @@ class Sample:
             return self.item
         asked = {"id": self.id, "question": self.question, "choices": list(self.choices), "answer": self.answer}
         return {**self.groups, **asked}
-
-
-@dataclass(frozen=True, slots=True)
-class Dataset:
-    """The samples of a task, and which version of them this is."""
-
-    samples: Sequence[Sample]
-    version: str
-    """The name of the version told from the content, such as `v2-github`."""
-    sha256: str
-    """Over ids, questions, choices and answers in order: equal data, equal hash."""
-    source: str
-    """The file that was read."""
-    notes: tuple[str, ...] = ()
-    """What a user should know of this data before trusting a score."""
 
 
 @dataclass(frozen=True, slots=True)

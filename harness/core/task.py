@@ -9,8 +9,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar
 
-from dtbench.harness.core.samples import SampleList
-from dtbench.harness.core.schema import Dataset, Prompt, Sample
+from dtbench.harness.core.dataset import Dataset
+from dtbench.harness.core.schema import Prompt, Sample
 from dtbench.harness.core.scorer import Scorer
 
 STYLES = ("direct", "think", "forced")
@@ -50,8 +50,7 @@ class Task(Scorer, ABC):
 
     def load(self, data_dir: Path | None) -> Dataset:
         """The samples with their version, as results name it."""
-        samples = SampleList(self.samples(data_dir))
-        return Dataset(samples, version="own", sha256=samples.sha256, source=str(data_dir or self.name))
+        return Dataset(self.samples(data_dir), "own", str(data_dir or self.name))
 
     def prompt(self, sample: Sample) -> Prompt:
         """The question with lettered options, asking for one of them at once; a task's own words go here."""

@@ -12,8 +12,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import UserError, one_line
-from dtbench.harness.core.schema import Dataset
 from dtbench.harness.core.scorer import Scorer
 from dtbench.harness.export.formats import INSIDE, SubmissionFormat
 from dtbench.harness.score.official import MISSING

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from dtbench.harness.core.errors import UserError, did_you_mean
-from dtbench.harness.core.samples import clip_name
+from dtbench.harness.core.schema import clip_name
 from dtbench.harness.score.answers import SubmittedAnswer
 
 Record = Mapping[str, Any]

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import dtbench
+from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DtbenchError, UserError
-from dtbench.harness.core.schema import Dataset
 from dtbench.harness.core.scorer import Filtered
 from dtbench.harness.run.plan import PromptForm, TaskPlan
 from dtbench.harness.score.answers import SubmittedAnswer, answers
@@ -139,7 +139,7 @@ def _words(stored: StoredTask, data: Dataset) -> Words:
     about = stored.about
     for template in (None, about.get("prompt")):
         form = PromptForm(template, "clip", int(about.get("permute", 0)), answer=str(about.get("answer", "direct")))
-        plan = TaskPlan(stored.task, data, data.samples, stored.repeats, form)
+        plan = TaskPlan(stored.task, data, stored.repeats, form)
         try:
             if plan.prompt_hash() == about.get("prompt_hash"):
                 return lambda place, plan=plan: plan.prompt(place, 0).text  # type: ignore[misc]

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import dtbench
+from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DataError, UserError
-from dtbench.harness.core.schema import Dataset
 from dtbench.harness.export.check import FileCheck, check
 from dtbench.harness.export.formats import SubmissionFormat
 from dtbench.harness.run.challenge import statement

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import UserError
-from dtbench.harness.core.schema import Dataset, Prompt
+from dtbench.harness.core.schema import Prompt
 from dtbench.harness.judge.criteria import Rubric, has_rubric, rubric_of
 from dtbench.harness.judge.wording import Wording
 from dtbench.harness.score.answers import SubmittedAnswer, answers

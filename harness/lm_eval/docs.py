@@ -44,7 +44,7 @@ class Docs:
         return dict.fromkeys(self[0])
 
     def __len__(self) -> int:
-        return len(self._plan.samples)
+        return len(self._plan.data.samples)
 
     def __getitem__(self, place: int) -> Doc:
         return Doc(self._plan, range(len(self))[place])
@@ -61,7 +61,7 @@ def dataset(
         raise UserError(f"--metadata answer={answer}: unknown. Known: {', '.join(STYLES)}.")
     task = task_registry.get_task(benchmark)
     data = task.load(None if data_dir is None else Path(data_dir).expanduser())
-    plan = TaskPlan(task, data, data.samples, 1, PromptForm(answer=answer))
+    plan = TaskPlan(task, data, 1, PromptForm(answer=answer))
     plan.check()
     return {"test": Docs(plan)}
 

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import MachineryError, UserError
-from dtbench.harness.core.samples import SampleList
-from dtbench.harness.core.schema import Dataset, NoClip, Official, Prompt, Sample, Score
+from dtbench.harness.core.schema import NoClip, Official, Prompt, Sample, Score
 from dtbench.harness.core.scorer import Filtered, OfficialRule
 from dtbench.harness.core.task import Task
 from dtbench.harness.extract.extraction import Extraction
@@ -75,9 +75,8 @@ class LmEvalTask(Task):
         self.prescribed = sampling_of(kwargs, self.name)
         self.answers_each = int(task.config.repeats or 1)
         self.no_verdict = self._no_verdict()
-        packed = SampleList(self._questions())
         version = f"{task.VERSION}, lm-eval {importlib.metadata.version('lm_eval')}"
-        return Dataset(packed, version, packed.sha256, str(self.defined_in or self.name))
+        return Dataset(self._questions(), version, str(self.defined_in or self.name))
 
     def _no_verdict(self) -> str:
         metrics = list(self._task.aggregation())

@@ -12,9 +12,9 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from dtbench.harness.audio.prepare import prepare_audio
+from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DtbenchError, format_error
-from dtbench.harness.core.samples import ids_of
-from dtbench.harness.core.schema import Clip, Dataset
+from dtbench.harness.core.schema import Clip
 
 MODES = ("embed", "link", "none")
 MOST = 200
@@ -82,7 +82,7 @@ def _found(data: Sequence[Dataset | None], ids: Iterable[str]) -> list[_Wanted]:
     for dataset in data:
         if dataset is None:
             continue
-        places = {id_: place for place, id_ in enumerate(ids_of(dataset.samples))}
+        places = dataset.places()
         for id_ in wanted:
             if id_ in places and id_ not in found:
                 found[id_] = _Wanted(id_, places[id_], dataset.samples[places[id_]].audio)

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import dtbench
 from dtbench.harness.compare.paired import compared, joined
+from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import UserError, did_you_mean
-from dtbench.harness.core.schema import Dataset
 from dtbench.harness.report.around import judges, marks, neighbours
 from dtbench.harness.report.clips import MODES, ReportClip, inside, links, notes
 from dtbench.harness.report.document import MARK, document, references

@@ -6,8 +6,8 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from dtbench.harness.core.samples import ids_of
-from dtbench.harness.core.schema import Dataset, Sample
+from dtbench.harness.core.dataset import Dataset
+from dtbench.harness.core.schema import Sample
 from dtbench.harness.extract.tidy import fold_signs, split_text
 from dtbench.harness.score.forced_choice import odds_in, probabilities
 from dtbench.harness.score.outcomes import TOKENS_OUT
@@ -22,7 +22,7 @@ Piece = tuple[Literal["chain", "said"], bool, str]
 def rows(parts: Sequence[StoredTask], records: Sequence[Sequence[Record]], data: Sequence[Dataset | None]) -> list[Row]:
     """One for each question that any of the runs has a record of, in the order of the first data set found."""
     said = [_by_question(each) for each in records]
-    places = [{id_: place for place, id_ in enumerate(ids_of(one.samples))} if one else {} for one in data]
+    places = [one.places() if one else {} for one in data]
     ids = list(dict.fromkeys(id_ for each in said for id_ in each))
     order = next((known for known in places if known), {})
     ids.sort(key=lambda id_: order.get(id_, len(order)))

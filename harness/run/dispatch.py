@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from dtbench.harness.audio.prepare import PreparedAudio, noise_for, prepare_audio, silence_of
 from dtbench.harness.core.errors import DataError, DtbenchError, ModelError, format_error
 from dtbench.harness.core.model import Model
-from dtbench.harness.core.samples import clip_name
-from dtbench.harness.core.schema import NoClip, Prompt, Response
+from dtbench.harness.core.schema import NoClip, Prompt, Response, clip_name
 from dtbench.harness.run.retry import Policy, ask
 
 READERS = 2

@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DtbenchError, TaskError, UserError, format_error
-from dtbench.harness.core.samples import chosen, clip_name, ids_of
-from dtbench.harness.core.schema import Clip, Dataset, NoClip, Prompt, Sample
+from dtbench.harness.core.schema import Clip, NoClip, Prompt, Sample, clip_name
 from dtbench.harness.core.task import Task, lettered, rotated
 from dtbench.harness.score.forced_choice import FORCED_SAMPLING, option_letters, refuse_unlettered
-from dtbench.harness.score.summary import shared_clips
 
 AUDIO_MODES = ("clip", "silence", "noise", "shuffle")
 _MARKS = re.compile(r"\{(question|options)\}")
@@ -53,7 +52,6 @@ class TaskPlan:
 
     task: Task
     data: Dataset
-    samples: Sequence[Sample]
     """The questions that are asked, in the order of the data set."""
     repeats: int
     form: PromptForm
@@ -61,11 +59,11 @@ class TaskPlan:
     @property
     def expected(self) -> int:
         """How many answers there will be."""
-        return len(self.samples) * self.repeats
+        return len(self.data.samples) * self.repeats
 
     def questions(self, finished: set[tuple[str, int]]) -> Iterator[tuple[int, int]]:
         """Place and repeat of what is still to be asked, a question's repeats together."""
-        for place, id_ in enumerate(ids_of(self.samples)):
+        for place, id_ in enumerate(self.data.ids):
             for repeat in range(self.repeats):
                 if (id_, repeat) not in finished:
                     yield place, repeat
@@ -76,7 +74,7 @@ class TaskPlan:
 
     def question(self, place: int, repeat: int) -> PlannedPrompt:
         """A sample and its prompt, options rotated and clip exchanged as the form says."""
-        sample = self.samples[place]
+        sample = self.data.samples[place]
         shown = rotated(sample, self.form.permute)
         prompt = self._worded(shown)
         filled = dataclasses.replace(
@@ -103,11 +101,11 @@ class TaskPlan:
 
     def _other_clip(self, place: int) -> Path | Clip:
         """A clip of another question that is not this one's, the same at every call."""
-        count = len(self.samples)
-        own = clip_name(self.samples[place].audio)
-        first = place + 1 + seed_of(self.form.seed, self.samples[place].id, -1) % max(1, count - 1)
+        count = len(self.data.samples)
+        own = clip_name(self.data.samples[place].audio)
+        first = place + 1 + seed_of(self.form.seed, self.data.samples[place].id, -1) % max(1, count - 1)
         for step in range(count):
-            other = self.samples[(first + step) % count].audio
+            other = self.data.samples[(first + step) % count].audio
             if clip_name(other) != own:
                 return other
         raise UserError(f"--audio shuffle: all questions of {self.task.name} share one clip: ask more of them.")
@@ -119,15 +117,15 @@ class TaskPlan:
             "data": {"version": self.data.version, "sha256": self.data.sha256, "source": self.data.source},
             "prompt": self.prompt_text(),
             "prompt_hash": self.prompt_hash(),
-            "questions": len(self.samples),
-            "ids_sha256": hashlib.sha256("\n".join(ids_of(self.samples)).encode()).hexdigest()[:12],
+            "questions": len(self.data.samples),
+            "ids_sha256": hashlib.sha256("\n".join(self.data.ids).encode()).hexdigest()[:12],
             "samples": self.repeats,
             "answer": self.form.answer,
             **forced,
             "audio": self.form.audio,
             "permute": self.form.permute,
             "seed": self.form.seed,
-            "shared_clips": shared_clips(self.samples),
+            "shared_clips": self.data.shared_clips(),
         }
 
     def prompt_text(self) -> str:
@@ -136,7 +134,7 @@ class TaskPlan:
         try:
             prompt = self._worded(blank)
         except DtbenchError:  # a task may need more of a question than that
-            prompt = self._worded(self.samples[0])
+            prompt = self._worded(self.data.samples[0])
         return f"{prompt.system}\n\n{prompt.text}" if prompt.system else prompt.text
 
     def prompt_hash(self) -> str:
@@ -145,23 +143,23 @@ class TaskPlan:
 
     def check(self) -> None:
         """Refuse what could not be asked, or not be told apart in the records."""
-        if not self.samples:
+        if not self.data.samples:
             raise UserError(f"{self.task.name}: there is no question to ask in {self.data.source}.")
         seen: set[str] = set()
-        for id_ in ids_of(self.samples):
+        for id_ in self.data.ids:
             if not isinstance(id_, str):
                 raise TaskError(f"{self.task.name}: the id {id_!r} is no text; give every sample one: str(id).")
             if id_ in seen:
                 raise TaskError(f"{self.task.name}: the id {id_!r} is there twice; ids must be unique.")
             seen.add(id_)
         if self.form.answer == "forced":
-            for sample in self.samples:
+            for sample in self.data.samples:
                 refuse_unlettered(self.task.name, sample)
         self._refuse_other_repeats()
-        if self.form.audio != "clip" and any(isinstance(sample.audio, NoClip) for sample in self.samples):
+        if self.form.audio != "clip" and any(isinstance(sample.audio, NoClip) for sample in self.data.samples):
             raise UserError(f"--audio {self.form.audio}: there are questions of {self.task.name} without a clip.")
         if self.form.audio == "shuffle":
-            for place in range(len(self.samples)):
+            for place in range(len(self.data.samples)):
                 self._other_clip(place)
 
     def _refuse_other_repeats(self) -> None:
@@ -198,11 +196,11 @@ def read_ids(path: Path) -> Sequence[str]:
 
 def refuse_unknown(ids: Sequence[str], data: Sequence[Dataset]) -> None:
     """A UserError for ids that are in none of the data sets, and for a data set that has none of them."""
-    known = [set(ids_of(one.samples)) for one in data]
+    known = [set(one.ids) for one in data]
     sources = " or ".join(one.source for one in data)
     unknown = [id_ for id_ in ids if not any(id_ in those for those in known)]
     if unknown:
-        looks = next((repr(id_) for one in data for id_ in ids_of(one.samples)), "nothing")
+        looks = next((repr(id_) for one in data for id_ in one.ids), "nothing")
         raise UserError(
             f"--ids: {len(unknown)} of {len(ids)} ids are not in {sources} (first: {unknown[0]!r}). "
             f"Ids look like {looks}."
@@ -212,13 +210,11 @@ def refuse_unknown(ids: Sequence[str], data: Sequence[Dataset]) -> None:
             raise UserError(f"--ids: none of the {len(ids)} ids is in {one.source}: leave its task out of --tasks.")
 
 
-def chosen_samples(data: Dataset, limit: int | None, ids: Sequence[str] | None) -> Sequence[Sample]:
+def select_samples(data: Dataset, limit: int | None, ids: Sequence[str] | None) -> Dataset:
     """The first `limit` questions, of those with the given ids where some are."""
-    if ids is None:
-        return data.samples if limit is None else data.samples[:limit]
-    wanted = set(ids)
-    places = (place for place, id_ in enumerate(ids_of(data.samples)) if id_ in wanted)
-    return chosen(data.samples, itertools.islice(places, limit))
+    wanted = set(data.ids if ids is None else ids)
+    places = (place for place, id_ in enumerate(data.ids) if id_ in wanted)
+    return data.select(itertools.islice(places, limit))
 
 
 def _text(option: str, path: Path) -> str:

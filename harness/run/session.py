@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dtbench.harness.audio.prepare import LONG_CLIP_RULES
+from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DtbenchError, TaskError, UserError, did_you_mean, format_error
 from dtbench.harness.core.model import Model, Startable
-from dtbench.harness.core.schema import Dataset
 from dtbench.harness.core.task import STYLES, Task
 from dtbench.harness.run.challenge import refuse_forbidden
 from dtbench.harness.run.dispatch import Conditions
@@ -21,10 +21,10 @@ from dtbench.harness.run.plan import (
     AUDIO_MODES,
     PromptForm,
     TaskPlan,
-    chosen_samples,
     read_ids,
     read_template,
     refuse_unknown,
+    select_samples,
 )
 from dtbench.harness.run.progress import ProgressDisplay
 from dtbench.harness.run.signals import heeded, terminable
@@ -99,7 +99,7 @@ def run_many(requests: Sequence[RunRequest], *, quiet: bool) -> Iterator[RunResu
         _refuse_odd_values(request)
     planned = [_plans(request) for request in requests]
     first = requests[0]
-    wanted = [model_registry.ModelUse(plan.samples, plan.task.prescribed) for plan in planned[0]]
+    wanted = [model_registry.ModelUse(plan.data.samples, plan.task.prescribed) for plan in planned[0]]
     models = model_registry.models(first.model, first.options, wanted, first.backend)
     with terminable(), asyncio.Runner() as runner:
         try:
@@ -225,7 +225,7 @@ def _plans(request: RunRequest) -> Sequence[TaskPlan]:
         refuse_unknown(ids, data)
     form = PromptForm(template, request.audio, request.permute, request.seed, request.answer)
     plans = [
-        TaskPlan(task, one, chosen_samples(one, request.limit, ids), request.samples, form)
+        TaskPlan(task, select_samples(one, request.limit, ids), request.samples, form)
         for task, one in zip(tasks, data, strict=True)
     ]
     for plan in plans:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
+from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import UserError
-from dtbench.harness.core.schema import Dataset, Sample
+from dtbench.harness.core.schema import Sample
 from dtbench.harness.extract.extraction import Extraction
 from dtbench.harness.score.stored_run import StoredTask
 

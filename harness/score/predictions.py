@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DataError, DtbenchError, TaskError, UserError, format_error
 from dtbench.harness.core.records import MetadataRecord, read_json_parts
-from dtbench.harness.core.schema import Dataset
 from dtbench.harness.core.scorer import Scorer
 from dtbench.harness.core.task import Task
 from dtbench.harness.score.official import MISSING

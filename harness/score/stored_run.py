@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DtbenchError, TaskError, UserError, format_error
-from dtbench.harness.core.samples import ids_of
-from dtbench.harness.core.schema import Dataset, Official, Sample, Score
+from dtbench.harness.core.schema import Official, Sample, Score
 from dtbench.harness.core.task import Task, rotated
 from dtbench.harness.extract.extraction import Extraction
 from dtbench.harness.score.forced_choice import read_forced, right_place
 from dtbench.harness.score.outcomes import Outcomes
-from dtbench.harness.score.summary import shared_clips, summary_of
+from dtbench.harness.score.summary import summary_of
 
 Record = Mapping[str, Any]
 Key = tuple[str, int]
@@ -133,7 +133,7 @@ def _shared(stored: StoredTask, data: Dataset | None) -> Mapping[str, int]:
     """Which questions share a clip, as the run noted it; of an older run, as the data set says."""
     noted: Mapping[str, int] | None = stored.about.get("shared_clips")
     if noted is None:
-        return shared_clips(data.samples) if data is not None else {}
+        return data.shared_clips() if data is not None else {}
     return noted
 
 
@@ -150,7 +150,7 @@ class _Judge:
 
     def __init__(self, stored: StoredTask, data: Dataset, scorer: str) -> None:
         self.differing: list[str] = []
-        self.places = {id_: place for place, id_ in enumerate(ids_of(data.samples))}
+        self.places = data.places()
         self._stored, self._task = stored, stored.task
         self._same_scorer = scorer == stored.scorer
         self._default = scorer == stored.task.official_versions[0]

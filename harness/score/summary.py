@@ -10,8 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from dtbench.harness.core.samples import clips_of, ids_of
-from dtbench.harness.core.schema import Official, Sample
+from dtbench.harness.core.schema import Official
 from dtbench.harness.core.scorer import Column, Grouping, Scorer
 from dtbench.harness.score.calibration import forced_summary
 from dtbench.harness.score.outcomes import AnswerOutcome, Outcomes
@@ -83,18 +82,6 @@ def summary_of(
     }
     notes = [*_notes(task, counts, known=known), *([] if outcomes.forced() else _cut_off(counts))]
     return {**summary, "notes": notes}
-
-
-def shared_clips(samples: Sequence[Sample]) -> dict[str, int]:
-    """Which questions are asked about one and the same clip; empty where each has its own."""
-    times = Counter(clips_of(samples))
-    if len(times) == len(samples):
-        return {}
-    asked: dict[str, list[str]] = {}
-    for id_, clip in zip(ids_of(samples), clips_of(samples), strict=True):
-        if times[clip] > 1:
-            asked.setdefault(clip, []).append(id_)
-    return {id_: number for number, ids in enumerate(asked.values()) for id_ in ids}
 
 
 def _official(task: Scorer, counts: Counts, repeats: int, *, known: bool) -> dict[str, Any]:

@@ -6,29 +6,24 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DataError
-from dtbench.harness.core.samples import SampleList
-from dtbench.harness.core.schema import Dataset, Sample
+from dtbench.harness.core.schema import Sample
 
 
-def collect_samples(samples: Iterable[Sample], path: Path) -> SampleList:
+def make_dataset(samples: Iterable[Sample], path: Path) -> Dataset:
     """The samples of a metadata file: at least one, with unique ids, and text that can be written."""
     try:
-        held = SampleList(samples)
+        data = Dataset(samples, "", str(path))
     except UnicodeEncodeError as error:
         raise DataError(f"{path}: there is text that no encoding can write: {error.object[:60]!a}.") from None
-    if not held:
+    if not data.samples:
         raise DataError(f"{path}: there is no item in it.")
     places: dict[str, int] = {}
-    for number, id_ in enumerate(held.ids, start=1):
+    for number, id_ in enumerate(data.ids, start=1):
         if (first := places.setdefault(id_, number)) != number:
             raise DataError(f"{path}: the id {id_!r} is there twice (items {first} and {number}); ids must be unique.")
-    return held
-
-
-def make_dataset(samples: SampleList, version: str, path: Path, notes: Iterable[str]) -> Dataset:
-    """The data set of a metadata file."""
-    return Dataset(samples, version, samples.sha256, str(path), tuple(notes))
+    return data
 
 
 def as_heading(value: object) -> str:

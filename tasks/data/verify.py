@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from dtbench.harness.audio.prepare import ClipFacts, MissingClip, inspect_clip, read_clip
+from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DataError
-from dtbench.harness.core.samples import clip_name
-from dtbench.harness.core.schema import Dataset, Sample
+from dtbench.harness.core.schema import Sample, clip_name
 from dtbench.harness.core.task import Task
 
 Progress = Callable[[int, int], None]
@@ -91,7 +91,7 @@ def _count_problems(task: Task, data: Dataset, subset: bool) -> Iterator[str]:
 def _answer_problems(task: Task, data: Dataset) -> Iterator[str]:
     from dtbench.tasks.data.sources import PUBLISHED_FAULTS
 
-    lost = [s.id for s in data.samples if s.answer is not None and s.answer not in s.choices]
+    lost = data.unanswerable
     if len(lost) > PUBLISHED_FAULTS.get((task.name, data.version), 0):
         yield f"{len(lost)} answers are not among their options, first: {lost[0]!r}"
 

@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.records import MetadataRecord, column_names, read_columns, read_json
-from dtbench.harness.core.samples import SampleList
 from dtbench.harness.core.schema import Clip, Sample
 from dtbench.tasks.data.clips import ClipFolder, EmbeddedClip
-from dtbench.tasks.data.fields import collect_samples, group_values
+from dtbench.tasks.data.fields import group_values, make_dataset
 from dtbench.tasks.data.layouts import MetadataFiles
 
 HEADINGS = ("task", "difficulty", "sub-category", "category", "dataset")
@@ -21,15 +21,15 @@ _LMMS_COLUMNS = ("id", "question", "choices", "answer", "split", *HEADINGS)
 _PREFIX = re.compile(r"^\(([A-Z])\) ?")
 
 
-def read_mmau_samples(found: MetadataFiles, archives: tuple[str, ...], withheld: bool = False) -> SampleList:
-    """The samples of whichever layout was found, all with the fields and options of GitHub's JSON."""
+def read_mmau(found: MetadataFiles, archives: tuple[str, ...], withheld: bool = False) -> Dataset:
+    """The questions of whichever layout was found, all with the fields and options of GitHub's JSON."""
     if found.file.suffix == ".parquet":
         rows = (row for shard in found.files for row in _parquet_rows(shard))
         samples = (_sample(without_letters(record), clip, withheld) for record, clip in rows)
     else:
         clips = ClipFolder(found.root, archives)
         samples = (_sample(record, clips.clip(record, "audio_id"), withheld) for record in read_json(found.file))
-    return collect_samples(samples, found.file)
+    return make_dataset(samples, found.file)
 
 
 def without_letters(record: MetadataRecord) -> MetadataRecord:

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DataError
-from dtbench.harness.core.samples import SampleList
 from dtbench.harness.core.schema import Sample
 
 CURRENT = "v05.15.25"
@@ -35,10 +35,10 @@ def _words(text: str) -> str:
     return " ".join(re.findall(r"\w+", text.lower()))
 
 
-def detect_version(samples: SampleList) -> tuple[str, list[str]]:
+def detect_version(data: Dataset) -> tuple[str, list[str]]:
     """The version's name, and notes; a name is given only where every item is known from that version."""
-    votes = Counter(_origin(sample) for sample in samples)
-    total = len(samples)
+    votes = Counter(_origin(sample) for sample in data.samples)
+    total = len(data.samples)
     for version, other in ((CURRENT, OLD), (OLD, CURRENT)):
         if votes[version] and votes[version] + votes[BOTH] == total:
             return version, _version_notes(version, other, total)
@@ -46,7 +46,7 @@ def detect_version(samples: SampleList) -> tuple[str, list[str]]:
         return EITHER, [f"these {total} items are the same in {CURRENT} and {OLD}"]
     near = ", ".join(f"{votes[version] + votes[BOTH]} of {version}" for version in (CURRENT, OLD))
     return (
-        f"unrecognised-{samples.sha256[:8]}",
+        f"unrecognised-{data.sha256[:8]}",
         [f"no published content of MMAU-test-mini: of {total} items, {near} are equal"],
     )
 
@@ -69,9 +69,9 @@ def _origin_of_record(item: Mapping[str, Any]) -> str:
     return _known().get(item_key(id_, question, choices, answer), "")
 
 
-def refuse_broken(samples: SampleList, path: Path) -> None:
+def refuse_broken(data: Dataset, path: Path) -> None:
     """MMAU of 2025-05-15/16 has golds that no option equals; scores on it mean nothing."""
-    lost = samples.unanswerable
+    samples, lost = data.samples, data.unanswerable
     of_broken_file = bool(lost) and any(_origin(sample) == BROKEN for sample in samples if sample.id in lost)
     if not of_broken_file and len(lost) <= _TOLERATED_SHARE * len(samples):
         return

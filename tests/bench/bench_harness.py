@@ -114,8 +114,8 @@ def _requests(url: str, data: Path) -> Iterator[bytes]:
     head, fixed = request_head("POST", where, where.path + CHAT, None), fixed_fields("tiny", SETTINGS.sampling())
     task = task_registry.task_from_file(TASK)
     loaded = task.load(data)
-    plan = TaskPlan(task, loaded, loaded.samples, 1, PromptForm(None, "clip", 0, 0))
-    for place in range(len(plan.samples)):
+    plan = TaskPlan(task, loaded, 1, PromptForm(None, "clip", 0, 0))
+    for place in range(len(plan.data.samples)):
         prompt = plan.prompt(place, 0)
         wav = prepare_audio(prompt.audio, SETTINGS.rate, None).wav
         body = b"".join(chat_body(fixed, type(prompt)(prompt.text, prompt.audio, prompt.system, wav=wav), prompt.seed))

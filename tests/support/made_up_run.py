@@ -65,11 +65,11 @@ def write_run(
     for name, folder in names.items():
         task = task_registry.get_task(name)
         data = task.load(folder)
-        plans.append(TaskPlan(task, data, data.samples, repeats, form))
+        plans.append(TaskPlan(task, data, repeats, form))
     tasks = {plan.task.name: plan.settings() for plan in plans}
     with RunFolder.start(path, {"model": {"name": "made up"}, "tasks": tasks}, command=["dtbench", "run"]) as run:
         for plan in plans:
-            for sample in reversed(plan.samples) if backwards else plan.samples:
+            for sample in reversed(plan.data.samples) if backwards else plan.data.samples:
                 for repeat in range(repeats):
                     run.append(plan.task.name, _record(plan.task, sample, repeat, says(sample, repeat)))
         run.finish("done")

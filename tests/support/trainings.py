@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from made_up_run import answered
 
-from dtbench.harness.core.schema import Dataset, Sample
+from dtbench.harness.core.dataset import Dataset
+from dtbench.harness.core.schema import Sample
 from dtbench.harness.run.plan import PromptForm, TaskPlan
 from dtbench.harness.store.run_folder import RunFolder
 from dtbench.tasks import registry as task_registry
@@ -111,10 +112,10 @@ def loaded(name: str) -> Dataset:
 
 def _write(out: Path, name: str, says: Callable[[Sample, int], str], form: PromptForm) -> None:
     task, data = task_registry.get_task(name), loaded(name)
-    plan = TaskPlan(task, data, data.samples[:QUESTIONS], 1, form)
+    plan = TaskPlan(task, data.select(range(QUESTIONS)), 1, form)
     out.parent.mkdir(parents=True, exist_ok=True)
     settings = {"model": {"name": "made up"}, "tasks": {task.name: plan.settings()}}
     with RunFolder.start(out, settings, command=["dtbench", "run"]) as run:
-        for sample in plan.samples:
+        for sample in plan.data.samples:
             run.append(task.name, answered(task, sample, says(sample, 0)))
         run.finish("done")

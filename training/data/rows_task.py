@@ -9,9 +9,9 @@ import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
 
+from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import UserError
-from dtbench.harness.core.samples import SampleList
-from dtbench.harness.core.schema import Dataset, Sample
+from dtbench.harness.core.schema import Sample
 from dtbench.harness.core.scorer import Grouping
 from dtbench.harness.core.task import Task
 from dtbench.training.data.rows import TrainingRow, read_rows
@@ -35,8 +35,7 @@ class RowsTask(Task):
 
     def load(self, data_dir: Path | None) -> Dataset:
         """The samples, by content."""
-        samples = SampleList(self.samples(data_dir))
-        return Dataset(samples, "rows", samples.sha256, str(data_dir))
+        return Dataset(self.samples(data_dir), "rows", str(data_dir))
 
 
 def sample_of(row: TrainingRow) -> Sample:

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dtbench.harness.core.samples import SampleList
-from dtbench.harness.core.schema import Dataset, Official, Prompt, Sample, Score
+from dtbench.harness.core.dataset import Dataset
+from dtbench.harness.core.schema import Official, Prompt, Sample, Score
 from dtbench.harness.core.scorer import Column, Grouping
 from dtbench.harness.core.task import Task
 from dtbench.harness.extract.extraction import Extraction
@@ -39,8 +39,7 @@ class DescribeTask(Task):
 
     def load(self, data_dir: Path | None) -> Dataset:
         """The samples; their clips are going to be in data_dir."""
-        samples = SampleList(self.samples(data_dir))
-        return Dataset(samples, VERSION, samples.sha256, "made by dtbench, test split")
+        return Dataset(self.samples(data_dir), VERSION, "made by dtbench, test split")
 
     def prompt(self, sample: Sample) -> Prompt:
         """The words alone: there are no options."""

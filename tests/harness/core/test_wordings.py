@@ -8,7 +8,8 @@ from types import MappingProxyType
 
 import pytest
 
-from dtbench.harness.core.schema import Dataset, Prompt, Sample
+from dtbench.harness.core.dataset import Dataset
+from dtbench.harness.core.schema import Prompt, Sample
 from dtbench.harness.core.task import STYLES, WORDINGS, Task
 from dtbench.harness.extract.answer import extract
 from dtbench.harness.run.plan import PromptForm, TaskPlan
@@ -33,9 +34,7 @@ class OwnStyles(Birds):
 
 
 def prompt(task: Task, style: str, template: str | None = None) -> Prompt:
-    return TaskPlan(
-        task, Dataset([SAMPLE], "own", "0", "here"), [SAMPLE], 1, PromptForm(template, answer=style)
-    ).prompt(0, 0)
+    return TaskPlan(task, Dataset([SAMPLE], "own", "here"), 1, PromptForm(template, answer=style)).prompt(0, 0)
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -66,7 +65,7 @@ def test_only_a_forced_prompt_names_letters_to_be_held_to(style: str) -> None:
 def test_the_style_is_in_the_settings_and_so_are_the_words() -> None:
     told = {}
     for style in STYLES:
-        plan = TaskPlan(Birds(), Dataset([SAMPLE], "own", "0", "here"), [SAMPLE], 1, PromptForm(answer=style))
+        plan = TaskPlan(Birds(), Dataset([SAMPLE], "own", "here"), 1, PromptForm(answer=style))
         told[style] = plan.settings()
         assert (told[style]["answer"], WORDINGS[style] in told[style]["prompt"]) == (style, True)
     assert len({about["prompt_hash"] for about in told.values()}) == len(STYLES)

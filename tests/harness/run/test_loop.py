@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import MachineryError, ModelError, TaskError
-from dtbench.harness.core.schema import Clip, Dataset, Prompt, Response, Sample, Score
+from dtbench.harness.core.schema import Clip, Prompt, Response, Sample, Score
 from dtbench.harness.core.task import Task
 from dtbench.harness.extract.extraction import Extraction
 from dtbench.harness.run.dispatch import Conditions
@@ -64,7 +65,7 @@ class Model:
 
 
 def plan(*samples: Sample, repeats: int = 1, task: Task | None = None) -> TaskPlan:
-    return TaskPlan(task or Birds(), Dataset(samples, "own", "0", "here"), samples, repeats, PromptForm())
+    return TaskPlan(task or Birds(), Dataset(samples, "own", "here"), repeats, PromptForm())
 
 
 def birds(count: int, audio: Path | Clip = Path("clip")) -> list[Sample]:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import TaskError, UserError
-from dtbench.harness.core.schema import Dataset, Prompt, Sample
+from dtbench.harness.core.schema import Prompt, Sample
 from dtbench.harness.core.task import Task, rotated
-from dtbench.harness.run.plan import PromptForm, TaskPlan, chosen_samples, from_template
+from dtbench.harness.run.plan import PromptForm, TaskPlan, from_template, select_samples
 
 OPTIONS = ("crow", "jay", "owl")
 
@@ -30,7 +31,7 @@ def plan(
     form: PromptForm, *, repeats: int = 1, task: Task | None = None, asked: list[Sample] | None = None
 ) -> TaskPlan:
     asked = samples() if asked is None else asked
-    return TaskPlan(task or Birds(), Dataset(asked, "own", "0", "here"), asked, repeats, form)
+    return TaskPlan(task or Birds(), Dataset(asked, "own", "here"), repeats, form)
 
 
 def test_what_is_finished_is_not_asked_and_repeats_come_together() -> None:
@@ -107,5 +108,5 @@ def test_a_prompt_that_fails_is_an_error_of_the_task_with_the_question() -> None
 
 
 def test_a_limit_counts_the_questions_that_were_named() -> None:
-    data = Dataset(samples(), "own", "0", "here")
-    assert [sample.id for sample in chosen_samples(data, 2, ["4", "1", "3"])] == ["1", "3"]
+    data = Dataset(samples(), "own", "here")
+    assert select_samples(data, 2, ["4", "1", "3"]).ids == ["1", "3"]

@@ -15,7 +15,7 @@ import pytest
 from command import COMMAND
 from runs import mmar_data, write_script
 
-from dtbench.harness.core.schema import Dataset
+from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.run.loop import RunProgress
 from dtbench.harness.run.plan import PromptForm, TaskPlan
 from dtbench.harness.run.progress import ProgressDisplay
@@ -23,7 +23,7 @@ from dtbench.tasks.registry import get_task
 
 
 def plan(name: str = "mmar", notes: Sequence[str] = ()) -> TaskPlan:
-    return TaskPlan(get_task(name), Dataset([], "v2", "0", "here", tuple(notes)), [], 1, PromptForm())
+    return TaskPlan(get_task(name), Dataset([], "v2", "here", notes), 1, PromptForm())
 
 
 def shown(

@@ -10,12 +10,13 @@ import pytest
 from made_up_run import Record, answered, failed
 from small_data import mmar_items, mmau_items, mmsu_items
 
+from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.schema import Sample
 from dtbench.harness.core.scorer import Grouping
 from dtbench.harness.core.task import Task
 from dtbench.harness.score.prediction_file import score_predictions
 from dtbench.harness.score.predictions import PredictionRow, Predictions
-from dtbench.harness.score.summary import NONE_ANSWERED, shared_clips, summarise
+from dtbench.harness.score.summary import NONE_ANSWERED, summarise
 from dtbench.harness.stats.intervals import wilson
 from dtbench.tasks.mmar import Mmar
 from dtbench.tasks.mmau_mini import MmauMini
@@ -209,7 +210,7 @@ def test_questions_about_one_clip_widen_the_interval() -> None:
 def test_only_questions_that_share_a_clip_are_listed() -> None:
     one, two = Path("a/clip.wav"), Path("b/clip.wav")
     asked = [Sample(str(n), "", ("x",), "x", clip) for n, clip in enumerate((one, two, one, Path("c.wav"), two))]
-    assert shared_clips(asked) == {"0": 0, "2": 0, "1": 1, "4": 1}
+    assert Dataset(asked, "own", "here").shared_clips() == {"0": 0, "2": 0, "1": 1, "4": 1}
 
 
 def test_repeats_have_a_spread_a_majority_and_pass_at_k() -> None:

@@ -21,7 +21,7 @@ def first() -> Sample:
 def test_a_model_is_asked_for_a_description_and_told_nothing_of_the_question_or_its_answer() -> None:
     task = task_registry.get_task(SPEC)
     data = task.load(Path("clips"))
-    prompt = TaskPlan(task, data, data.samples[:1], 1, PromptForm()).prompt(0, 0)
+    prompt = TaskPlan(task, data.select([0]), 1, PromptForm()).prompt(0, 0)
     assert (prompt.text, prompt.choices, prompt.system) == ("describe the audio .", (), None)
     assert len(data.samples) == Mini.size
 

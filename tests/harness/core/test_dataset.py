@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from dtbench.harness.core import disk_list as spool
+from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.disk_list import DiskList
-from dtbench.harness.core.samples import SampleList, chosen, clips_of, ids_of
-from dtbench.harness.core.schema import Sample
+from dtbench.harness.core.schema import Sample, clip_name
 
 
 class Bell:
@@ -36,23 +36,42 @@ ODD = (
 )
 
 
+def dataset(*samples: Sample) -> Dataset:
+    return Dataset(samples, "own", "here")
+
+
 def test_what_goes_in_comes_out_again() -> None:
-    packed = SampleList(ODD)
-    assert list(packed) == list(ODD)
-    assert [packed[place] for place in range(-5, 5)] == [*ODD, *ODD]
-    assert list(packed[1:4:2]) == [ODD[1], ODD[3]]
-    assert list(packed[1:][1:]) == list(ODD[2:])
-    assert list(chosen(packed, [4, 0])) == [ODD[4], ODD[0]]
+    data = dataset(*ODD)
+    assert list(data.samples) == list(ODD)
+    assert [data.samples[place] for place in range(-5, 5)] == [*ODD, *ODD]
+    assert list(data.samples[1:4:2]) == [ODD[1], ODD[3]]
+    assert list(data.samples[1:][1:]) == list(ODD[2:])
+    assert list(data.select([4, 0]).samples) == [ODD[4], ODD[0]]
+    assert list(data.select([4, 0, 2]).select([2, 0]).samples) == [ODD[2], ODD[4]]
     with pytest.raises(IndexError):
-        packed[5]
+        data.samples[5]
 
 
 def test_what_is_known_of_all_of_them_needs_no_sample() -> None:
-    packed = SampleList([*ODD, sample(9, answer="c")])
-    assert packed.ids == ["0", "1", "2", "3", "4", "9"] == [*ids_of(list(packed))]
-    assert packed.unanswerable == ["9"]
-    assert [*clips_of(packed)] == [*clips_of(list(packed))] == [str(Path("clips/0.wav")), "bell", *clips_of(packed[2:])]
-    assert packed.sha256 == SampleList([*packed]).sha256 != SampleList(ODD).sha256
+    data = dataset(*ODD, sample(9, answer="c"))
+    assert data.ids == ["0", "1", "2", "3", "4", "9"] == [one.id for one in data.samples]
+    assert data.unanswerable == ["9"]
+    assert data.clip_names() == [clip_name(one.audio) for one in data.samples]
+    assert data.clip_names() == [str(Path("clips/0.wav")), "bell", *data.select([2, 3, 4, 5]).clip_names()]
+    assert data.sha256 == dataset(*data.samples).sha256 != dataset(*ODD).sha256
+
+
+def test_a_selection_is_of_the_same_data() -> None:
+    data = dataset(*ODD, sample(9, answer="c"))
+    part = data.select([5, 1])
+    assert (part.version, part.source, part.sha256) == (data.version, data.source, data.sha256)
+    assert (part.ids, part.places(), part.clip_names()) == (
+        ["9", "1"],
+        {"9": 0, "1": 1},
+        [str(Path("clips/9.wav")), "bell"],
+    )
+    again = Dataset(part.samples, "other", "there", ["a note"])
+    assert (again.ids, again.version, again.notes) == (part.ids, "other", ("a note",))
 
 
 @pytest.mark.parametrize("held", [0, 64, spool.IN_MEMORY])

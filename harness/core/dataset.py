@@ -1,0 +1,130 @@
+"""A task's questions: of 50,000 only the ids stay in memory, where their objects would take 200 MB."""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import overload
+
+from dtbench.harness.core.disk_list import DiskList
+from dtbench.harness.core.schema import Clip, Sample, clip_name
+
+
+class Dataset:
+    """The samples of a task, and which version of them this is."""
+
+    def __init__(self, samples: Iterable[Sample], version: str, source: str, notes: Iterable[str] = ()) -> None:
+        self._stored = samples if isinstance(samples, _StoredSamples) else _StoredSamples(_SampleStore(samples))
+        self.samples: Sequence[Sample] = self._stored
+        """Read back from disk one by one."""
+        self.version = version
+        """The name of the version told from the content, such as `v2-github`."""
+        self.source = source
+        """The file that was read."""
+        self.notes = tuple(notes)
+        """What a user should know of this data before trusting a score."""
+
+    @property
+    def sha256(self) -> str:
+        """Over ids, questions, choices and answers in order, of the whole data in a selection too."""
+        return self._stored.store.content.hexdigest()
+
+    @property
+    def unanswerable(self) -> Sequence[str]:
+        """The ids of samples whose right answer is none of their options, of the whole data in a selection too."""
+        return self._stored.store.unanswerable
+
+    @property
+    def ids(self) -> list[str]:
+        """The id of each sample, in order."""
+        return [self._stored.store.ids[place] for place in self._stored.places]
+
+    def places(self) -> dict[str, int]:
+        """Map each id to its place in `samples`."""
+        return {id_: place for place, id_ in enumerate(self.ids)}
+
+    def clip_names(self) -> list[str]:
+        """What messages call the clip of each sample, in order."""
+        return [self._stored.store.clip_name(place) for place in self._stored.places]
+
+    def shared_clips(self) -> dict[str, int]:
+        """Number the clips that several questions are about, by the questions' ids."""
+        names = self.clip_names()
+        times = Counter(names)
+        numbers = {name: number for number, name in enumerate(name for name in times if times[name] > 1)}
+        return {id_: numbers[name] for id_, name in zip(self.ids, names, strict=True) if name in numbers}
+
+    def select(self, places: Iterable[int]) -> Dataset:
+        """The samples at these places, without a copy of them."""
+        return Dataset(self._stored.at(places), self.version, self.source, self.notes)
+
+
+class _StoredSamples(Sequence[Sample]):
+    """Some places of a store, or all."""
+
+    def __init__(self, store: _SampleStore, places: Sequence[int] | None = None) -> None:
+        self.store = store
+        self.places = range(len(store.ids)) if places is None else places
+
+    def at(self, places: Iterable[int]) -> _StoredSamples:
+        return _StoredSamples(self.store, array("Q", (self.places[place] for place in places)))
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    @overload
+    def __getitem__(self, place: int) -> Sample: ...
+    @overload
+    def __getitem__(self, place: slice) -> _StoredSamples: ...
+    def __getitem__(self, place: int | slice) -> Sample | _StoredSamples:
+        if isinstance(place, slice):
+            return _StoredSamples(self.store, self.places[place])
+        return self.store.sample(self.places[place])
+
+
+class _SampleStore:
+    """Samples on disk; what marshal cannot write, such as a clip in memory, stays as it is."""
+
+    def __init__(self, samples: Iterable[Sample]) -> None:
+        import hashlib  # 5 ms that scoring a file does not need
+
+        self.ids: list[str] = []
+        self.unanswerable: list[str] = []
+        self.content = hashlib.sha256()
+        self._fields = DiskList()
+        self._whole: dict[int, Sample] = {}
+        self._clips: dict[int, Clip] = {}
+        for place, sample in enumerate(samples):
+            self.ids.append(sample.id)
+            if sample.answer is not None and sample.answer not in sample.choices:
+                self.unanswerable.append(sample.id)
+            row = (sample.id, sample.question, sample.choices, sample.answer)
+            self.content.update(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+            self._put(place, sample)
+
+    def _put(self, place: int, sample: Sample) -> None:
+        path = str(sample.audio) if isinstance(sample.audio, Path) else None
+        fields = (sample.question, sample.choices, sample.answer, path, sample.groups, sample.item)
+        is_plain = type(sample) is Sample
+        try:
+            self._fields.put(fields if is_plain else None)
+        except ValueError:  # someone else's item, with more than plain values in it
+            is_plain = False
+            self._fields.put(None)
+        if not is_plain:
+            self._whole[place] = sample
+        elif not isinstance(sample.audio, Path):
+            self._clips[place] = sample.audio
+
+    def sample(self, place: int) -> Sample:
+        if place in self._whole:
+            return self._whole[place]
+        question, choices, answer, path, groups, item = self._fields.take(place)
+        audio = self._clips[place] if path is None else Path(path)
+        return Sample(self.ids[place], question, choices, answer, audio, groups, item)
+
+    def clip_name(self, place: int) -> str:
+        return clip_name(self._clips[place] if place in self._clips else self.sample(place).audio)
