@@ -66,11 +66,13 @@ class Nearness:
     """Cosines of pairs, each asked for once; where an embedder fails, n-grams stand in, counted."""
 
     def __init__(self, settings: RewardSettings, cache: Cache) -> None:
-        self._embedder = embedder(settings)
+        self._settings = settings
         self._cache = cache
+        self._embedder: Embedder | None = None
 
     def of(self, pairs: Sequence[ChainPair], report: RewardCounts) -> list[float]:
         """The cosine of each pair."""
+        self._embedder = self._embedder or embedder(self._settings)
         if isinstance(self._embedder, Ngrams):
             return self._embedder.cosines(pairs)
         keys = [content_key("embedding", self._embedder.name, pair.chain, pair.reference) for pair in pairs]
@@ -92,7 +94,9 @@ class Nearness:
 
     def close(self) -> None:
         """Let go of the embedder."""
-        self._embedder.close()
+        if self._embedder is not None:
+            self._embedder.close()
+            self._embedder = None
 
     def _entry(self, key: str) -> float:
         entry = self._cache.get(key)

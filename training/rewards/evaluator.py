@@ -54,6 +54,8 @@ class Evaluator:
 
     def decide(self, questions: Sequence[EvaluatorQuery], report: RewardCounts) -> list[Verdict | None]:
         """A verdict for each, None where none could be had within the bounds; equal questions are asked once."""
+        if not questions:
+            return []
         model = self._connected()
         keys = [self._key(question) for question in questions]
         missing: dict[str, EvaluatorQuery] = {}

@@ -12,10 +12,9 @@ from dtbench.tasks import registry as task_registry
 from dtbench.training.data.rows import TrainingRow
 from dtbench.training.rewards.cache import Cache
 from dtbench.training.rewards.completion import read
-from dtbench.training.rewards.cosines import ChainPair
 from dtbench.training.rewards.counts import RewardCounts
 from dtbench.training.rewards.embedding import Nearness
-from dtbench.training.rewards.evaluator import Evaluator, EvaluatorQuery, Verdict
+from dtbench.training.rewards.evaluator import Evaluator
 from dtbench.training.rewards.guards import caught
 from dtbench.training.rewards.settings import EVALUATOR, EVENTS, WORDS, RewardSettings
 from dtbench.training.rewards.terms import REWARDS, RewardBatch, on_grid
@@ -41,8 +40,8 @@ class Rewards:
         self.total = RewardCounts()
         self._scorer = task_registry.get_task(settings.task) if settings.task else Scorer()
         self._cache = Cache(settings.cache)
-        self._evaluator: Evaluator | None = None
-        self._nearness: Nearness | None = None
+        self._evaluator = Evaluator(settings, self._cache)
+        self._nearness = Nearness(settings, self._cache)
 
     def score_batch(self, names: Sequence[str], rows: Sequence[TrainingRow], completions: Sequence[str]) -> Scores:
         """The rewards of these names; a MachineryError where too many chains had to do without a verdict."""
@@ -56,32 +55,16 @@ class Rewards:
         ]
         ruled_out = [caught(row, one.chain, self.settings) for row, one in zip(rows, taken, strict=True)]
         report.counts.update(f"guard_{name.replace(' ', '_')}" for name in ruled_out if name is not None)
-        batch = RewardBatch(rows, taken, ruled_out, self.settings, self, report)
+        batch = RewardBatch(rows, taken, ruled_out, self.settings, self._evaluator, self._nearness, report)
         values = {name: [on_grid(value) for value in REWARDS[name](batch)] for name in names}
         self.total.add(report)
         self._refuse_too_many_failures()
         return Scores(values, report)
 
-    def decide(self, questions: Sequence[EvaluatorQuery], report: RewardCounts) -> list[Verdict | None]:
-        """Verdicts of the evaluator."""
-        if not questions:
-            return []
-        if self._evaluator is None:
-            self._evaluator = Evaluator(self.settings, self._cache)
-        return self._evaluator.decide(questions, report)
-
-    def near(self, pairs: Sequence[ChainPair], report: RewardCounts) -> list[float]:
-        """Cosines of the embedding."""
-        if self._nearness is None:
-            self._nearness = Nearness(self.settings, self._cache)
-        return self._nearness.of(pairs, report)
-
     def close(self) -> None:
         """Let go of connections, models and files."""
-        for one in (self._evaluator, self._nearness, self._cache):
-            if one is not None:
-                one.close()
-        self._evaluator = self._nearness = None
+        for part in (self._evaluator, self._nearness, self._cache):
+            part.close()
 
     def __enter__(self) -> Self:
         return self

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from dtbench.harness.core.errors import DataError
 from dtbench.harness.extract.answer import extract
@@ -14,24 +13,13 @@ from dtbench.training.rewards import mini_grader as events
 from dtbench.training.rewards.completion import ParsedCompletion
 from dtbench.training.rewards.cosines import ChainPair
 from dtbench.training.rewards.counts import RewardCounts
-from dtbench.training.rewards.evaluator import EvaluatorQuery, Verdict
+from dtbench.training.rewards.embedding import Nearness
+from dtbench.training.rewards.evaluator import Evaluator, EvaluatorQuery, Verdict
 from dtbench.training.rewards.evaluator_prompts import Marks, compare_prompt, read_marks, read_support, support_prompt
 from dtbench.training.rewards.settings import EVENTS, WORDS, RewardSettings
 
 ROUND = 1024
 """Rewards are multiples of 1/ROUND: a group of equal ones then has a deviation of exactly 0 in an engine's float32."""
-
-
-class Services(Protocol):
-    """What a reward may ask of others."""
-
-    def decide(self, questions: Sequence[EvaluatorQuery], report: RewardCounts) -> list[Verdict | None]:
-        """Verdicts of the evaluator."""
-        ...
-
-    def near(self, pairs: Sequence[ChainPair], report: RewardCounts) -> list[float]:
-        """Cosines of the embedding."""
-        ...
 
 
 @dataclass(slots=True)
@@ -43,7 +31,8 @@ class RewardBatch:
     caught: Sequence[str | None]
     """The guard that rules each chain out."""
     settings: RewardSettings
-    services: Services
+    evaluator: Evaluator
+    nearness: Nearness
     report: RewardCounts
     marks: Sequence[float | None] | None = None
     """The evaluator's, of the comparable ones, once it was asked."""
@@ -83,7 +72,7 @@ def consistency(batch: RewardBatch) -> list[float]:
     verdicts: Sequence[Verdict | None] = [None] * len(places)
     if batch.settings.consistency != WORDS:
         questions = [_support(batch.rows[at], batch.taken[at]) for at in places]
-        verdicts = batch.services.decide(questions, batch.report)
+        verdicts = batch.evaluator.decide(questions, batch.report)
     return batch.spread(
         places,
         [
@@ -161,13 +150,13 @@ def _given(batch: RewardBatch, places: Sequence[int]) -> list[Marks | None]:
     if batch.settings.evaluator == EVENTS:
         return [events.marks(batch.rows[at], batch.taken[at].chain) for at in places]
     questions = [_compare(batch.rows[at], batch.taken[at].chain) for at in places]
-    verdicts = batch.services.decide(questions, batch.report)
+    verdicts = batch.evaluator.decide(questions, batch.report)
     return [None if said is None else Marks(**said) for said in verdicts]
 
 
 def _near(batch: RewardBatch, places: Sequence[int]) -> list[float]:
     pairs = [ChainPair(batch.rows[at].id, batch.taken[at].chain, batch.rows[at].chain) for at in places]
-    return batch.services.near(pairs, batch.report) if pairs else []
+    return batch.nearness.of(pairs, batch.report) if pairs else []
 
 
 def _compare(row: TrainingRow, chain: str) -> EvaluatorQuery:
