@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dtbench.harness.core.arguments import parse_arguments
+from dtbench.harness.core.typed_settings import parse_arguments
 from dtbench.harness.core.errors import UserError, did_you_mean
 from dtbench.harness.core.model import Model
 from dtbench.models.checkpoints import families

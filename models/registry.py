@@ -84,7 +84,7 @@ def model_names() -> list[str]:
 
 
 def _as_model(kind: object, origin: str, options: Mapping[str, str], samples: Iterable[Sample] | None) -> Model:
-    from dtbench.harness.core.arguments import parse_arguments
+    from dtbench.harness.core.typed_settings import parse_arguments
 
     if not isinstance(kind, type):
         raise MachineryError(f"model {origin} is {type(kind).__name__}, not a class.")

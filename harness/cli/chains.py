@@ -84,7 +84,7 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
 
 
 def _reached(step: str, url: str | None, name: str | None, options: list[str] | None) -> Model:
-    from dtbench.harness.core.arguments import parse_arguments
+    from dtbench.harness.core.typed_settings import parse_arguments
     from dtbench.models.endpoint.server import Server
     from dtbench.models.endpoint.settings import EndpointSettings
 

@@ -98,7 +98,7 @@ def _named(there: list[str], wanted: str | None, run: Path) -> str:
 
 def _judge(model: str | None, base_url: str | None, options: list[str] | None) -> Any:
     """The endpoint, asked at temperature 0 unless -M says otherwise."""
-    from dtbench.harness.core.arguments import parse_arguments
+    from dtbench.harness.core.typed_settings import parse_arguments
     from dtbench.models.endpoint.server import Server
     from dtbench.models.endpoint.settings import EndpointSettings
 

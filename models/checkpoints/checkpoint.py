@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +14,8 @@ from dtbench.models.checkpoints import families
 from dtbench.models.checkpoints.families import Family
 
 BLOCKS, BLOCK = 64, 1 << 16
+_SAMPLING_FIELDS = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
+GREEDY = {"temperature": 0.0}
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -149,3 +151,26 @@ def _cached_config(hub_id: str) -> Path | None:
     cache = Path(os.environ.get("HF_HUB_CACHE", home / "hub")).expanduser()
     found = sorted((cache / f"models--{hub_id.replace('/', '--')}").glob("snapshots/*/config.json"))
     return found[-1] if found else None
+
+
+def default_sampling(checkpoint: Checkpoint) -> Mapping[str, Any]:
+    """Return how the checkpoint's authors sample: generation_config.json, then the family; greedy where neither samples.
+
+    Of a hub id nothing is known before it is fetched: the backend reads its generation_config.json then.
+    """
+    family = checkpoint.family.sampling if checkpoint.family else {}
+    if not checkpoint.is_local:
+        return family
+    config = _generation_config(Path(checkpoint.source))
+    sampling = {name: config[name] for name in _SAMPLING_FIELDS if isinstance(config.get(name), int | float)}
+    if config.get("do_sample") is not True:
+        sampling = {name: value for name, value in sampling.items() if name == "repetition_penalty"} | GREEDY
+    return {**sampling, **family}
+
+
+def _generation_config(folder: Path) -> Mapping[str, Any]:
+    try:
+        config = json.loads((folder / "generation_config.json").read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return config if isinstance(config, dict) else {}

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import json
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, get_args
 
 from dtbench.harness.core.errors import UserError, did_you_mean
+from dtbench.harness.core.typed_settings import Limit, above, between, read_table, read_toml
 
-BACKENDS = ("vllm", "local", "endpoint")
+Backend = Literal["vllm", "local", "endpoint"]
+BACKENDS: tuple[Backend, ...] = get_args(Backend)
 _BUILT_IN = Path(__file__).with_name("families.toml")
 
 
@@ -22,45 +22,46 @@ class Family:
     """The facts of one family: a row of `dtbench models`, and a table of a file of families."""
 
     name: str
-    """The short name, such as `qwen2-audio`."""
+    """The short name, such as `qwen2-audio`; the name of its table."""
     title: str
     hub_id: str | None = None
     """The checkpoint that the short name stands for."""
     checkpoint: str | None = None
-    """A folder that it stands for instead; in the built-in file beside that file, and so in the box."""
+    """A folder that it stands for instead; in the built-in file relative to models/."""
     architectures: tuple[str, ...] = ()
-    """What `architectures` of its config.json says."""
-    chain: tuple[str, ...] | None = None
+    """Values of `architectures` in its config.json."""
+    chain: Annotated[tuple[str, ...], Limit(lambda tags: len(tags) == 2, "a list of two tags")] | None = None
     """The tags around its chain of thought; None where it writes none."""
     thinking: str = ""
-    """How thinking is asked for."""
-    rate: int = 16000
-    limit_seconds: float | None = None
-    sampling: Mapping[str, float | int] = field(default_factory=dict)
+    """How thinking is requested."""
+    rate: Annotated[int, between(4000, 192000)] = 16000
+    limit_seconds: Annotated[float, above(0)] | None = None
+    sampling: Mapping[str, int | float] = field(default_factory=dict)
     """Defaults by the names of `-M`, where the checkpoint has no generation_config.json."""
     serve: Mapping[str, str | int | float | bool] = field(default_factory=dict)
     """Flags of `vllm serve`, with underscores and without dashes."""
-    audio_part: str = "input_audio"
-    """How the clip stands in a request: input_audio or audio_url."""
-    backends: tuple[str, ...] = ("vllm", "local")
+    audio_part: Literal["input_audio", "audio_url"] = "input_audio"
+    """How a request carries the clip."""
+    backends: Annotated[tuple[Backend, ...], Limit(bool, f"one or more of {', '.join(BACKENDS)}")] = ("vllm", "local")
     """What can run it, the default first."""
     instead: str = ""
-    """The way that remains where vLLM does not serve it."""
+    """What remains where vLLM does not serve it."""
     url: str | None = None
     """The base of its API, for hosted ones."""
     model: str | None = None
-    """Its name there."""
+    """Its name at that API."""
     licence: str = ""
     forced: bool = True
-    """Whether it has tokens for letters, so that it can be held to one."""
+    """Whether it has tokens for letters, so that an answer can be constrained to one."""
     made_for: tuple[str, ...] = ()
     """The only tasks that it knows anything of; empty: any."""
     traps: tuple[str, ...] = ()
+    """What a user has to know before running it."""
     proven: str = ""
-    """What was run with it, and what came of it; empty where nothing was."""
+    """What was run with it, and the result; empty where nothing was."""
 
     def settings(self) -> dict[str, Any]:
-        """What -M of an endpoint would say: below what the user says."""
+        """Return its defaults for the settings of an endpoint; those of a user take precedence."""
         return {
             **self.sampling,
             "rate": self.rate,
@@ -69,20 +70,20 @@ class Family:
         }
 
     def flags(self) -> dict[str, str | bool]:
-        """The flags of `vllm serve`, as its command line has them."""
+        """Return its flags of `vllm serve`, for a command line."""
         return {name: value if isinstance(value, bool) else str(value) for name, value in self.serve.items()}
 
 
 @functools.cache
 def known() -> Mapping[str, Family]:
-    """Every built-in family by its short name."""
-    return {name: _placed(family) for name, family in read(_BUILT_IN).items()}
-
-
-def _placed(family: Family) -> Family:
-    if family.checkpoint is None:
-        return family
-    return dataclasses.replace(family, checkpoint=str(_BUILT_IN.parents[1] / family.checkpoint))
+    """Return every built-in family by its short name."""
+    families = load_families(_BUILT_IN)
+    placed = {
+        name: dataclasses.replace(family, checkpoint=str(_BUILT_IN.parents[1] / family.checkpoint))
+        for name, family in families.items()
+        if family.checkpoint is not None
+    }
+    return {**families, **placed}
 
 
 def is_in_the_box(family: Family) -> bool:
@@ -91,16 +92,16 @@ def is_in_the_box(family: Family) -> bool:
 
 
 def out_of_scope(family: str | None, tasks: Iterable[str]) -> list[str]:
-    """A line for each task that this family was not made for, where it was made for a few alone."""
-    one = known().get(family or "")
-    if one is None or not one.made_for:
+    """Return a warning for each task outside those that the family was made for."""
+    facts = known().get(family or "")
+    if facts is None or not facts.made_for:
         return []
-    why = f"the model {one.name} knows the sounds and words of {one.made_for[0]} alone: a score here says nothing"
-    return [f"{task}: {why}." for task in tasks if task not in one.made_for]
+    why = f"the model {facts.name} knows the sounds and words of {facts.made_for[0]} alone: a score here says nothing"
+    return [f"{task}: {why}." for task in tasks if task not in facts.made_for]
 
 
 def get_family(name: str) -> Family:
-    """The family of this name, or the only one of a TOML file."""
+    """Return the family of this name, or the only one of a TOML file."""
     if name.endswith(".toml"):
         return of_file(Path(name))
     if name not in known():
@@ -109,88 +110,29 @@ def get_family(name: str) -> Family:
 
 
 def of_file(path: Path) -> Family:
-    """The one family of a user's file."""
-    found = read(path)
-    if len(found) != 1:
-        raise UserError(f"{path}: one family is expected, found {len(found)}: {', '.join(found) or 'none'}.")
-    return next(iter(found.values()))
+    """Load the one family of a user's file."""
+    families = load_families(path)
+    if len(families) != 1:
+        listed = ", ".join(families) or "none"
+        raise UserError(f"{path}: one family is expected, found {len(families)}: {listed}.")
+    return next(iter(families.values()))
 
 
 def of_architecture(architecture: str, called: str) -> Family | None:
-    """The family of a checkpoint: of several with one class the one whose name it bears, else the first."""
+    """Return the family of this architecture: of several the one whose name is part of `called`, else the first."""
     fits = [family for family in known().values() if architecture in family.architectures]
     low = called.lower()
-    told = [one for one in fits if one.name in low or (one.hub_id or "/").rpartition("/")[2].lower() in low]
-    return max(told or fits[:1], key=lambda one: len(one.name), default=None)
+    named = [each for each in fits if each.name in low or (each.hub_id or "/").rpartition("/")[2].lower() in low]
+    return max(named or fits[:1], key=lambda family: len(family.name), default=None)
 
 
-def read(path: Path) -> Mapping[str, Family]:
-    """The families of a TOML file, a table each."""
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not TOML ({error}).") from None
+def load_families(path: Path) -> Mapping[str, Family]:
+    """Load the families of a TOML file, a table each."""
+    tables = read_toml(path)
     for name, table in tables.items():
         if not isinstance(table, dict):
             raise UserError(f"{path}: {name} stands in no table: a family begins with a line such as [my-model].")
-    return {name: _family(path, name, table) for name, table in tables.items()}
-
-
-def _family(path: Path, name: str, table: Mapping[str, Any]) -> Family:
-    where = f"{path}: [{name}]"
-    for key, value in table.items():
-        if key not in _KINDS:
-            raise UserError(f"{where}: unknown field {key!r}. {did_you_mean(key, _KINDS)}")
-        if not _KINDS[key](value):
-            raise UserError(f"{where}: {key} = {json.dumps(value, default=str)}: {_EXPECTED[key]} is expected.")
-    given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
-    return Family(name=name, **({"title": name} | given))
-
-
-def _is_texts(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(one, str) for one in value)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
-
-
-_READERS: Mapping[str, tuple[Any, str]] = {
-    "text": (lambda value: isinstance(value, str), "text"),
-    "texts": (_is_texts, "a list of texts"),
-    "number": (_is_number, "a number above 0"),
-    "rate": (lambda value: isinstance(value, int) and 4000 <= value <= 192000, "a rate in Hz, such as 16000,"),
-    "chain": (lambda value: _is_texts(value) and len(value) == 2, "a list of two tags"),
-    "numbers": (
-        lambda value: isinstance(value, dict) and all(isinstance(one, int | float) for one in value.values()),
-        "a table of numbers",
-    ),
-    "flags": (
-        lambda value: isinstance(value, dict) and all(isinstance(one, str | int | float) for one in value.values()),
-        "a table of flags",
-    ),
-    "truth": (lambda value: isinstance(value, bool), "true or false"),
-    "part": (lambda value: value in {"input_audio", "audio_url"}, "input_audio or audio_url"),
-    "backends": (
-        lambda value: _is_texts(value) and bool(value) and set(value) <= set(BACKENDS),
-        f"a list of {', '.join(BACKENDS)}",
-    ),
-}
-_FIELDS = {
-    **dict.fromkeys(
-        ("title", "hub_id", "checkpoint", "thinking", "instead", "url", "model", "licence", "proven"), "text"
-    ),
-    **dict.fromkeys(("architectures", "made_for", "traps"), "texts"),
-    "chain": "chain",
-    "rate": "rate",
-    "limit_seconds": "number",
-    "sampling": "numbers",
-    "serve": "flags",
-    "audio_part": "part",
-    "forced": "truth",
-    "backends": "backends",
-}
-_KINDS = {name: _READERS[kind][0] for name, kind in _FIELDS.items()}
-_EXPECTED = {name: _READERS[kind][1] for name, kind in _FIELDS.items()}
+    return {
+        name: read_table(Family, {"title": name, **table, "name": name}, f"{path}: [{name}]")
+        for name, table in tables.items()
+    }

@@ -8,57 +8,45 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from dtbench.harness.core.arguments import parse_arguments
-from dtbench.harness.core.errors import DtbenchError, MachineryError, ModelError, UserError, did_you_mean, format_error
+from dtbench.harness.core.typed_settings import Limit, above, at_least, check_settings, parse_arguments
+from dtbench.harness.core.errors import DtbenchError, MachineryError, ModelError, UserError, format_error
 from dtbench.harness.core.schema import Prompt, Response
-from dtbench.models.checkpoints.checkpoint import Checkpoint
-from dtbench.models.checkpoints.defaults import default_sampling
+from dtbench.models.checkpoints.checkpoint import Checkpoint, default_sampling
 from dtbench.models.local.letters import letter_response
 from dtbench.models.local.sampling import SamplingSettings
 from dtbench.models.local.weights import OutOfMemoryError, Weights, missing_packages
 
-DTYPES = ("auto", "float32", "bfloat16", "float16")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalSettings:
-    """What -M sets for a checkpoint in this process."""
+    """How a checkpoint answers in this process, by `-M key=value`."""
 
-    batch_size: int = 8
-    """Prompts that are answered together; in float32 an answer does not depend on it."""
+    batch_size: Annotated[int, at_least(1)] = 8
+    """Prompts in one batch; in float32 an answer does not depend on it."""
     device: str = "auto"
     """cpu, cuda, cuda:1, mps; auto: a GPU where there is one."""
-    dtype: str = "auto"
-    """float32, bfloat16, float16; auto: as the checkpoint was saved."""
-    max_tokens: int = 2048
-    temperature: float = 0.0
-    top_p: float = 1.0
-    top_k: int = 0
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """auto: the type in which the checkpoint was saved."""
+    max_tokens: Annotated[int, at_least(1)] = 2048
+    temperature: Annotated[float, at_least(0)] = 0.0
+    top_p: Annotated[float, Limit(lambda value: 0 < value <= 1, "above 0 and at most 1")] = 1.0
+    top_k: Annotated[int, at_least(0)] = 0
     """0 for all tokens."""
-    min_p: float = 0.0
-    repetition_penalty: float = 1.0
+    min_p: Annotated[float, Limit(lambda value: 0 <= value < 1, "0 or more and below 1")] = 0.0
+    repetition_penalty: Annotated[float, above(0)] = 1.0
+    """1 for none."""
     seed: int = 0
-    """For prompts that bring none."""
+    """For prompts without a seed of their own."""
     trust_remote_code: bool = False
     """Whether code of the checkpoint may run."""
     rate: int = 16000
     limit_seconds: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be."""
-        for name, least in (("batch_size", 1), ("max_tokens", 1), ("top_k", 0), ("temperature", 0)):
-            if getattr(self, name) < least:
-                raise UserError(f"-M {name}={getattr(self, name)}: at least {least} is expected.")
-        if not 0 < self.top_p <= 1:
-            raise UserError(f"-M top_p={self.top_p:g}: above 0 and at most 1 is expected.")
-        if not 0 <= self.min_p < 1:
-            raise UserError(f"-M min_p={self.min_p:g}: 0 or more and below 1 is expected.")
-        if not self.repetition_penalty > 0:
-            raise UserError(f"-M repetition_penalty={self.repetition_penalty:g}: above 0 is expected; 1 is none.")
-        if self.dtype not in DTYPES:
-            raise UserError(f"-M dtype={self.dtype}: unknown. {did_you_mean(self.dtype, DTYPES)}")
+        """Refuse values out of range, also those of generation_config.json and of a family."""
+        check_settings(self, "-M")
 
 
 class Local:

@@ -16,7 +16,7 @@ from dtbench.training.rewards.counts import RewardCounts
 from dtbench.training.rewards.embedding import Nearness
 from dtbench.training.rewards.evaluator import Evaluator
 from dtbench.training.rewards.guards import caught
-from dtbench.training.rewards.settings import EVALUATOR, EVENTS, WORDS, RewardSettings
+from dtbench.training.rewards.settings import EVENTS, RewardSettings
 from dtbench.training.rewards.terms import REWARDS, RewardBatch, on_grid
 
 WATCHED = 50
@@ -93,11 +93,11 @@ def check_reward_names(names: Sequence[str], settings: RewardSettings) -> None:
     for name in names:
         if name not in REWARDS:
             raise UserError(f"unknown reward {name!r}. {did_you_mean(name, REWARDS)}")
-        by_model = name == "consistency" and settings.consistency == EVALUATOR
+        by_model = name == "consistency" and settings.consistency == "evaluator"
         if (name in {"evaluator", "hybrid"} and not settings.evaluator) or (
             by_model and settings.evaluator in {"", EVENTS}
         ):
-            instead = f"{WORDS!r} for consistency" if by_model else f"{EVENTS!r} with data of mini"
+            instead = "'words' for consistency" if by_model else f"{EVENTS!r} with data of mini"
             raise UserError(
                 f"reward {name!r}: no evaluator is named. rewards: evaluator = 'http://HOST:PORT/v1' is expected, or "
                 f"{instead}."

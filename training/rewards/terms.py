@@ -16,7 +16,7 @@ from dtbench.training.rewards.counts import RewardCounts
 from dtbench.training.rewards.embedding import Nearness
 from dtbench.training.rewards.evaluator import Evaluator, EvaluatorQuery, Verdict
 from dtbench.training.rewards.evaluator_prompts import Marks, compare_prompt, read_marks, read_support, support_prompt
-from dtbench.training.rewards.settings import EVENTS, WORDS, RewardSettings
+from dtbench.training.rewards.settings import EVENTS, RewardSettings
 
 ROUND = 1024
 """Rewards are multiples of 1/ROUND: a group of equal ones then has a deviation of exactly 0 in an engine's float32."""
@@ -70,7 +70,7 @@ def consistency(batch: RewardBatch) -> list[float]:
         at for at, taken in enumerate(batch.taken) if taken.extraction.choice is not None and batch.caught[at] is None
     ]
     verdicts: Sequence[Verdict | None] = [None] * len(places)
-    if batch.settings.consistency != WORDS:
+    if batch.settings.consistency != "words":
         questions = [_support(batch.rows[at], batch.taken[at]) for at in places]
         verdicts = batch.evaluator.decide(questions, batch.report)
     return batch.spread(

@@ -14,7 +14,7 @@ from chat_server import Turn, chatting, nobody
 from small_data import tone
 
 from dtbench.harness.audio.prepare import prepare_audio
-from dtbench.harness.core.arguments import parse_arguments
+from dtbench.harness.core.typed_settings import parse_arguments
 from dtbench.harness.core.errors import MachineryError, ModelError, UserError
 from dtbench.harness.core.schema import Prompt
 from dtbench.models.endpoint.server import Server

@@ -1,0 +1,235 @@
+"""The one reader of what a user sets: `-M key=value`, tables of TOML files, settings kept as JSON.
+
+The signature of a class or function says which settings there are, of which type, and by a Limit in `Annotated` in
+which range. Written here rather than left to a library: a message names the setting, the value, what is allowed and
+the nearest name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import inspect
+import json
+import math
+import tomllib
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, cast, get_args, get_origin
+
+from dtbench.harness.core.errors import MachineryError, UserError, did_you_mean
+
+T = TypeVar("T")
+RENAMED = {
+    "absence": "reconnect_timeout",
+    "deafened": "audio_ablation",
+    "embedding_share": "embedding_weight",
+    "least_words": "min_words",
+    "million_completion_tokens": "price_per_million_completion_tokens",
+    "million_prompt_tokens": "price_per_million_prompt_tokens",
+    "most_characters": "max_chars",
+    "like": "extends",
+    "other_order": "seed_offset",
+    "patience": "retry_budget",
+    "projector": "train_projector",
+    "tower": "train_audio_tower",
+}
+"""Former names of settings: a message about one names the new one."""
+TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+class Limit(NamedTuple):
+    """A condition on a setting beside its type: `Annotated[int, at_least(1)]`."""
+
+    holds: Callable[[Any], bool]
+    expected: str
+    """How a message words it."""
+
+
+def at_least(least: float) -> Limit:
+    """From this number up."""
+    return Limit(lambda value: value >= least, f"at least {least:g}")
+
+
+def above(bound: float) -> Limit:
+    """Greater than this number."""
+    return Limit(lambda value: value > bound, f"above {bound:g}")
+
+
+def between(least: float, most: float) -> Limit:
+    """From one number to the other, both included."""
+    return Limit(lambda value: least <= value <= most, f"{least:g} to {most:g}")
+
+
+def parse_arguments(
+    target: Callable[..., object],
+    given: Mapping[str, str],
+    what: str,
+    *,
+    flag: str = "-M",
+    besides: Collection[str] = (),
+) -> dict[str, Any]:
+    """Read key=value texts as arguments of the target; those named in `besides` are not the user's."""
+    known = _parameters(target, what, besides)
+    for name, text in given.items():
+        if name not in known:
+            allowed = known_settings(name, known) if known else "It has none: leave it out."
+            raise UserError(f"{flag} {name}={text}: {what} has no option {name!r}. {allowed}")
+    for name, parameter in known.items():
+        if parameter.default is parameter.empty and name not in given:
+            raise UserError(f"{what} needs {flag} {name}={_metavar(parameter.annotation)}.")
+    return {name: _read(known[name].annotation, text, _Place(f"{flag} {name}", text)) for name, text in given.items()}
+
+
+def read_table(kind: type[T], table: Mapping[str, Any], where: str, *, besides: Collection[str] = ()) -> T:
+    """Make an object of this class from a table; `where` names the table in messages."""
+    known = _parameters(kind, where, besides)
+    for name in table:
+        if name not in known:
+            raise UserError(f"{where}: unknown setting {name!r}. {known_settings(name, known)}")
+    for name, parameter in known.items():
+        if parameter.default is parameter.empty and name not in table:
+            raise UserError(f"{where}: {name} is missing: add it.")
+    return kind(**{name: _read(known[name].annotation, table[name], _Place(f"{where}: {name}")) for name in table})
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file; a UserError where it cannot be read or is not TOML."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is no such file.") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not TOML ({error}).") from None
+
+
+def check_settings(settings: object, where: str) -> None:
+    """Raise a UserError for a field of another type or out of range, from wherever its value came."""
+    for name, parameter in _parameters(type(settings), where).items():
+        _read(parameter.annotation, getattr(settings, name), _Place(f"{where} {name}"))
+
+
+def known_settings(name: str, known: Collection[str]) -> str:
+    """The end of a message about an unknown setting: its new name, or the nearest names and all of them."""
+    new = RENAMED.get(name)
+    return f"It is called {new} now." if new in known else did_you_mean(name, known)
+
+
+def _parameters(
+    target: Callable[..., object], what: str, besides: Collection[str] = ()
+) -> Mapping[str, inspect.Parameter]:
+    try:
+        signature = inspect.signature(target, eval_str=True)
+    except NameError as error:
+        raise MachineryError(f"{what}: the types of its arguments cannot be read ({error}): import them.") from error
+    except ValueError:  # a class of C without a signature
+        return {}
+    by_name = {inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
+    parameters = signature.parameters.items()
+    return {name: each for name, each in parameters if each.kind in by_name and name not in besides}
+
+
+class _Place(NamedTuple):
+    """Where a value stands, for messages."""
+
+    setting: str
+    """Such as `-M top_k`, or `own.toml: training: beta`."""
+    text: str | None = None
+    """What the user typed, still to be parsed; None where the value comes from a file and has its type."""
+
+    def refusal(self, value: object, complaint: str) -> UserError:
+        written = f" = {json.dumps(value, default=str)}" if self.text is None else f"={self.text}"
+        return UserError(f"{self.setting}{written}: {complaint}")
+
+
+def _read(kind: Any, value: Any, place: _Place) -> Any:
+    """The value as one of this type; a UserError where it is none, any value where the type is not known here."""
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        read = _read(inner[0], value, place)
+        if wrong := [limit for limit in inner[1:] if read is not None and not limit.holds(read)]:
+            raise place.refusal(value, f"{wrong[0].expected} is expected.")
+        return read
+    if origin in {Union, UnionType}:
+        return _read_union(inner, value, place)
+    if origin is Literal:
+        allowed = {str(each): each for each in inner}
+        if str(value) not in allowed:
+            raise place.refusal(value, f"unknown. {did_you_mean(str(value), allowed)}")
+        return allowed[str(value)]
+    if dataclasses.is_dataclass(kind):
+        whole = isinstance(value, cast("type[Any]", kind))
+        return value if whole else read_table(cast("type[Any]", kind), _read(dict, value, place), place.setting)
+    if (origin or kind) in {dict, Mapping}:
+        table = _parsed(Mapping, value, place, "a table", 'a JSON object, such as {"top_k": 20},')
+        each_kind = inner[1] if inner else Any
+        return {key: _read(each_kind, each, _Place(f"{place.setting}.{key}")) for key, each in table.items()}
+    if (origin or kind) in {list, tuple, Sequence}:
+        items = _parsed((list, tuple), value, place, "a list", 'a JSON list, such as ["a", "b"],')
+        each_kind = inner[0] if inner else Any
+        return (list if origin is list else tuple)(_read(each_kind, each, _Place(place.setting)) for each in items)
+    return _read_simple(kind, value, place) if kind in _SIMPLE else value
+
+
+def _read_union(kinds: Sequence[Any], value: Any, place: _Place) -> Any:
+    """The value as the first of these types that takes it."""
+    if value is None and NoneType in kinds:
+        return None
+    *others, last = [kind for kind in kinds if kind is not NoneType]
+    for kind in others:
+        with contextlib.suppress(UserError):
+            return _read(kind, value, place)
+    return _read(last, value, place)
+
+
+def _parsed(kinds: Any, value: Any, place: _Place, expected: str, expected_text: str) -> Any:
+    """A table or list, of an option from its JSON."""
+    if place.text is not None:
+        expected = expected_text
+        with contextlib.suppress(ValueError, RecursionError):
+            value = json.loads(place.text)
+    if not isinstance(value, kinds):
+        raise place.refusal(value, f"{expected} is expected.")
+    return value
+
+
+class _Simple(NamedTuple):
+    """A type of single values."""
+
+    accepted: tuple[type, ...]
+    """What a file may hold."""
+    convert: Callable[[Any], Any]
+    """From that, or from the text of an option."""
+    expected: str
+
+
+_SIMPLE: Mapping[Any, _Simple] = {
+    str: _Simple((str,), str, "a text"),
+    int: _Simple((int,), int, "a whole number"),
+    float: _Simple((float, int), float, "a number"),
+    bool: _Simple((bool,), lambda value: TRUTHS[str(value).lower()], "true or false"),
+    Path: _Simple((Path, str), lambda value: Path(value).expanduser(), "a path"),
+}
+
+
+def _read_simple(kind: Any, value: Any, place: _Place) -> Any:
+    accepted, convert, expected = _SIMPLE[kind]
+    has_type = isinstance(value, accepted) and (kind is bool or not isinstance(value, bool))
+    try:
+        result = convert(value) if has_type or place.text is not None else math.nan
+    except (ValueError, LookupError, OverflowError):
+        result = math.nan
+    if isinstance(result, float) and not math.isfinite(result):
+        raise place.refusal(value, f"{expected} is expected.")
+    return result
+
+
+def _metavar(kind: Any) -> str:
+    """How a message shows the value that is missing."""
+    if get_origin(kind) in {Annotated, Union, UnionType}:
+        return _metavar(get_args(kind)[0])
+    names: Mapping[object, str] = {Path: "FILE", int: "N", float: "NUMBER", bool: "true"}
+    return names.get(kind, "TEXT")
