@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dtbench.harness.core.typed_settings import parse_arguments
 from dtbench.harness.core.errors import UserError, did_you_mean
 from dtbench.harness.core.model import Model
+from dtbench.harness.core.typed_settings import parse_arguments
 from dtbench.models.checkpoints import families
 from dtbench.models.checkpoints.checkpoint import Checkpoint, checkpoint_of_family, resolve_checkpoint
 from dtbench.models.checkpoints.families import Family
@@ -70,7 +70,7 @@ def _backend(checkpoint: Checkpoint, wanted: str | None) -> str:
     if family is None:
         return wanted or "vllm"
     can = [one for one in family.backends if one in RUN_HERE]
-    if wanted is None and families.is_in_the_box(family):
+    if wanted is None and families.is_bundled(family):
         return _installed(checkpoint)
     if wanted in can or (wanted is None and can):
         return wanted or can[0]

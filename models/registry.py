@@ -24,7 +24,7 @@ MODELS = {
 }
 
 
-_MODELS = NameTable("model", MODELS, "dtbench.models", MachineryError, lambda: families.known())
+_MODELS = NameTable("model", MODELS, "dtbench.models", MachineryError, lambda: families.built_in_families())
 
 
 def model(
@@ -80,7 +80,7 @@ def models(
 
 def model_names() -> list[str]:
     """Every name that model() knows, built-in ones first."""
-    return [*list_names(_MODELS), *families.known()]
+    return [*list_names(_MODELS), *families.built_in_families()]
 
 
 def _as_model(kind: object, origin: str, options: Mapping[str, str], samples: Iterable[Sample] | None) -> Model:

@@ -33,12 +33,12 @@ def command(name: Name = None, as_json: AsJson = False) -> None:
 
 def _chosen(name: str | None) -> Sequence[Family]:
     if name is None:
-        return list(families.known().values())
+        return list(families.built_in_families().values())
     if name.endswith(".toml"):
-        return list(families.read(Path(name)).values())
-    if name not in families.known():
-        raise UserError(f"unknown family {name!r}. {did_you_mean(name, families.known())}")
-    return [families.known()[name]]
+        return list(families.load_families(Path(name)).values())
+    if name not in families.built_in_families():
+        raise UserError(f"unknown family {name!r}. {did_you_mean(name, families.built_in_families())}")
+    return [families.built_in_families()[name]]
 
 
 def _facts(family: Family) -> dict[str, Any]:

@@ -47,13 +47,13 @@ def command(  # noqa: PLR0913 - the parameters of a command are its options
     as_json: AsJson = False,
 ) -> None:
     """Train a model in stages and evaluate each; killed anywhere, the same command goes on."""
-    from dtbench.training.recipe import recipe as recipes
+    from dtbench.training.recipe.load import load_recipe, override, recipe_names
 
     if recipe is None:
-        raise UserError(f"train takes a recipe: {', '.join(recipes.names())}, or a TOML file.")
+        raise UserError(f"train takes a recipe: {', '.join(recipe_names())}, or a TOML file.")
     if out is None:
         raise UserError("--out is missing: name a folder for the run.")
-    chosen = recipes.changed(recipes.read(recipe, arm), model=model, seed=seed)
+    chosen = override(load_recipe(recipe, arm), model=model, seed=seed)
     if dry_run:
         _print_commands(chosen, out)
         return

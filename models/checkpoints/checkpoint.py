@@ -66,13 +66,13 @@ def _blocks(file: Path) -> Iterator[bytes]:
 def resolve_checkpoint(spec: str, family: Family | None = None) -> Checkpoint | None:
     """The checkpoint of a folder, a hub id, a family's name or a TOML file; None where it is none of these."""
     if spec.endswith(".toml"):
-        return checkpoint_of_family(families.of_file(Path(spec)), spec)
+        return checkpoint_of_family(families.load_family(Path(spec)), spec)
     if _names_the_box(spec):
-        return checkpoint_of_family(families.known()[spec], spec)
+        return checkpoint_of_family(families.built_in_families()[spec], spec)
     if Path(spec).expanduser().is_dir():
         return _of_folder(Path(spec).expanduser(), family)
-    if spec in families.known():
-        return checkpoint_of_family(families.known()[spec], spec)
+    if spec in families.built_in_families():
+        return checkpoint_of_family(families.built_in_families()[spec], spec)
     if _looks_like_a_path(spec):
         raise UserError(f"--model {spec}: there is no such folder. A hub id is written as org/name.")
     if _HUB_ID.fullmatch(spec):
@@ -83,8 +83,8 @@ def resolve_checkpoint(spec: str, family: Family | None = None) -> Checkpoint | 
 
 def _names_the_box(spec: str) -> bool:
     """Whether it names weights in the box, and a folder of that name, such as one of clips, holds no others."""
-    family = families.known().get(spec)
-    return family is not None and families.is_in_the_box(family) and not (Path(spec) / "config.json").is_file()
+    family = families.built_in_families().get(spec)
+    return family is not None and families.is_bundled(family) and not (Path(spec) / "config.json").is_file()
 
 
 def _looks_like_a_path(spec: str) -> bool:
@@ -113,7 +113,7 @@ def checkpoint_of_family(family: Family, spec: str) -> Checkpoint:
 def _of_folder(folder: Path, family: Family | None) -> Checkpoint:
     names = {entry.name for entry in folder.iterdir()}
     if "params.json" in names and "config.json" not in names:  # Mistral's own layout
-        return Checkpoint(str(folder), family or families.known()["voxtral"], None)
+        return Checkpoint(str(folder), family or families.built_in_families()["voxtral"], None)
     if "adapter_config.json" in names and "config.json" not in names:
         raise UserError(
             f"--model {folder}: an adapter, not a model: merge it into its base model first, or serve the base with "
@@ -128,8 +128,8 @@ def _of_folder(folder: Path, family: Family | None) -> Checkpoint:
 
 def _family_of(architecture: str | None, called: str) -> Family | None:
     if architecture is not None:
-        return families.of_architecture(architecture, called)
-    ids = {family.hub_id.lower(): family for family in families.known().values() if family.hub_id}
+        return families.family_of_architecture(architecture, called)
+    ids = {family.hub_id.lower(): family for family in families.built_in_families().values() if family.hub_id}
     return ids.get(called.lower())
 
 
@@ -154,7 +154,7 @@ def _cached_config(hub_id: str) -> Path | None:
 
 
 def default_sampling(checkpoint: Checkpoint) -> Mapping[str, Any]:
-    """Return how the checkpoint's authors sample: generation_config.json, then the family; greedy where neither samples.
+    """Return how its authors sample: by generation_config.json, then by the family; greedy where neither samples.
 
     Of a hub id nothing is known before it is fetched: the backend reads its generation_config.json then.
     """

@@ -75,7 +75,7 @@ class Family:
 
 
 @functools.cache
-def known() -> Mapping[str, Family]:
+def built_in_families() -> Mapping[str, Family]:
     """Return every built-in family by its short name."""
     families = load_families(_BUILT_IN)
     placed = {
@@ -86,14 +86,14 @@ def known() -> Mapping[str, Family]:
     return {**families, **placed}
 
 
-def is_in_the_box(family: Family) -> bool:
+def is_bundled(family: Family) -> bool:
     """Whether its weights came with dtbench."""
-    return family.checkpoint is not None and known().get(family.name) == family
+    return family.checkpoint is not None and built_in_families().get(family.name) == family
 
 
 def out_of_scope(family: str | None, tasks: Iterable[str]) -> list[str]:
     """Return a warning for each task outside those that the family was made for."""
-    facts = known().get(family or "")
+    facts = built_in_families().get(family or "")
     if facts is None or not facts.made_for:
         return []
     why = f"the model {facts.name} knows the sounds and words of {facts.made_for[0]} alone: a score here says nothing"
@@ -103,13 +103,15 @@ def out_of_scope(family: str | None, tasks: Iterable[str]) -> list[str]:
 def get_family(name: str) -> Family:
     """Return the family of this name, or the only one of a TOML file."""
     if name.endswith(".toml"):
-        return of_file(Path(name))
-    if name not in known():
-        raise UserError(f"-M family={name}: unknown. {did_you_mean(name, known())} Or a TOML file: family=mine.toml.")
-    return known()[name]
+        return load_family(Path(name))
+    if name not in built_in_families():
+        raise UserError(
+            f"-M family={name}: unknown. {did_you_mean(name, built_in_families())} Or a TOML file: family=mine.toml."
+        )
+    return built_in_families()[name]
 
 
-def of_file(path: Path) -> Family:
+def load_family(path: Path) -> Family:
     """Load the one family of a user's file."""
     families = load_families(path)
     if len(families) != 1:
@@ -118,9 +120,9 @@ def of_file(path: Path) -> Family:
     return next(iter(families.values()))
 
 
-def of_architecture(architecture: str, called: str) -> Family | None:
+def family_of_architecture(architecture: str, called: str) -> Family | None:
     """Return the family of this architecture: of several the one whose name is part of `called`, else the first."""
-    fits = [family for family in known().values() if architecture in family.architectures]
+    fits = [family for family in built_in_families().values() if architecture in family.architectures]
     low = called.lower()
     named = [each for each in fits if each.name in low or (each.hub_id or "/").rpartition("/")[2].lower() in low]
     return max(named or fits[:1], key=lambda family: len(family.name), default=None)

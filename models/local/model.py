@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from dtbench.harness.core.typed_settings import Limit, above, at_least, check_settings, parse_arguments
 from dtbench.harness.core.errors import DtbenchError, MachineryError, ModelError, UserError, format_error
 from dtbench.harness.core.schema import Prompt, Response
+from dtbench.harness.core.typed_settings import Limit, above, at_least, check_settings, parse_arguments
 from dtbench.models.checkpoints.checkpoint import Checkpoint, default_sampling
 from dtbench.models.local.letters import letter_response
 from dtbench.models.local.sampling import SamplingSettings

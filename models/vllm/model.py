@@ -8,9 +8,9 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from dtbench.harness.core.typed_settings import RENAMED, TRUTHS, parse_arguments
 from dtbench.harness.core.errors import DtbenchError, MachineryError, ModelError, UserError
 from dtbench.harness.core.schema import Prompt, Response
+from dtbench.harness.core.typed_settings import RENAMED, TRUTHS, parse_arguments
 from dtbench.models.checkpoints.checkpoint import Checkpoint, default_sampling
 from dtbench.models.endpoint.discover import EndpointModel
 from dtbench.models.endpoint.server import Server

@@ -16,7 +16,7 @@ from trainer import begun, ended, engine_place, short_recipe, train
 
 from dtbench.training.engines.metrics import read_steps
 from dtbench.training.engines.ms_swift import PLUGIN
-from dtbench.training.recipe import recipe as recipes
+from dtbench.training.recipe.load import load_recipe, recipe_names
 
 pytestmark = pytest.mark.engine
 MODEL_TYPES = {"qwen2-audio": "qwen2_audio", "qwen2.5-omni": "qwen2_5_omni", "qwen3-omni": "qwen3_omni_moe"}
@@ -89,7 +89,7 @@ def apart(one: Sequence[Sequence[float]], other: Sequence[Sequence[float]]) -> l
 
 
 def test_every_architecture_of_a_recipe_is_tried() -> None:
-    assert {recipes.read(name).model_type for name in recipes.names()} <= set(MODEL_TYPES.values())
+    assert {load_recipe(name).model_type for name in recipe_names()} <= set(MODEL_TYPES.values())
 
 
 def test_the_gradient_reaches_the_tower_and_its_projector(course: Course) -> None:

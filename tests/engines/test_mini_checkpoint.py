@@ -16,11 +16,11 @@ from engines import apart, need
 from runs import records
 
 from dtbench.harness.store.run_folder import StoredRun
-from dtbench.models.checkpoints.families import known
+from dtbench.models.checkpoints.families import built_in_families
 
 pytestmark = pytest.mark.engine
 
-FOLDER = Path(str(known()["mini"].checkpoint))
+FOLDER = Path(str(built_in_families()["mini"].checkpoint))
 SOME = 60
 """Questions of a sample."""
 WHOLE: Mapping[str, Mapping[str, Any]] = {

@@ -12,7 +12,7 @@ from trainer import engine_place
 
 import dtbench
 from dtbench.training.engines.contract import engine
-from dtbench.training.recipe.recipe import names, read
+from dtbench.training.recipe.load import load_recipe, recipe_names
 from dtbench.training.stages.layout import Layout
 from dtbench.training.stages.stages import job_of
 
@@ -40,8 +40,8 @@ def test_the_engine_knows_every_flag_that_it_is_given() -> None:
     environment = {**os.environ, "PYTHONPATH": str(Path(dtbench.__file__).parent.parent)}
     done = subprocess.run([python, "-c", KNOWN], env=environment, capture_output=True, text=True, check=True)
     known = json.loads(done.stdout.splitlines()[-1])
-    for name in names():
-        recipe = read(name)
+    for name in recipe_names():
+        recipe = load_recipe(name)
         for stage in recipe.stage:
             job = job_of(recipe, stage, Layout(OUT), Path("/c"))
             server = engine(recipe.engine).server(job)

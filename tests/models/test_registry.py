@@ -99,7 +99,7 @@ def test_options_come_in_the_types_of_the_constructor(folder: Path) -> None:
         ({"size": ""}, "-M size=: a whole number is expected."),
         ({"size": "1", "warm": "nan"}, "-M warm=nan: a number is expected."),
         ({"size": "1", "quick": "perhaps"}, "-M quick=perhaps: true or false is expected."),
-        ({"size": "1", "style": "c"}, "-M style=c: one of a, b is expected."),
+        ({"size": "1", "style": "c"}, "-M style=c: unknown. Known: a, b."),
         ({"size": "1", "more": "[1]"}, '-M more=[1]: a JSON object, such as {"top_k": 20}, is expected.'),
     ],
 )
@@ -174,7 +174,7 @@ def test_a_class_that_breaks_the_contract_is_told_in_one_line(folder: Path, text
 
 def test_an_installed_package_offers_its_model_by_entry_point(folder: Path) -> None:
     install(folder, "dtbench-own", {"own": "dtbench_own:Mine"}, GOOD, group="dtbench.models")
-    assert model_registry.model_names() == [*model_registry.MODELS, "own", *families.known()]
+    assert model_registry.model_names() == [*model_registry.MODELS, "own", *families.built_in_families()]
     assert model_registry.model("own", {"size": "2"}).describe()["got"][0] == 2
     with pytest.raises(UserError, match=r"unknown model 'onw'. Did you mean own"):
         model_registry.model("onw", {})

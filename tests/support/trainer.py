@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import dtbench
-from dtbench.training.recipe import recipe as recipes
+from dtbench.training.recipe.load import load_recipe, override
 from dtbench.training.stages import state
 from dtbench.training.stages.layout import Layout
 
@@ -109,7 +109,7 @@ def begun(recipe: Path, out: Path) -> Layout:
     """A run whose base counts as evaluated, so that it goes on with its first stage."""
     layout = Layout(out.resolve())
     layout.root.mkdir()
-    state.opened(layout.state, recipes.changed(recipes.read(str(recipe)), model=None, seed=None)).set_base(state.DONE)
+    state.opened(layout.state, override(load_recipe(str(recipe)), model=None, seed=None)).set_base(state.DONE)
     return layout
 
 

@@ -17,7 +17,8 @@ from dtbench.harness.core.schema import Sample
 from dtbench.harness.run.plan import PromptForm, TaskPlan
 from dtbench.harness.store.run_folder import RunFolder
 from dtbench.tasks import registry as task_registry
-from dtbench.training.recipe.recipe import Recipe, read
+from dtbench.training.recipe.load import load_recipe
+from dtbench.training.recipe.recipe import Recipe
 from dtbench.training.stages import state
 from dtbench.training.stages.describe_task import SPEC
 from dtbench.training.stages.layout import Layout
@@ -38,7 +39,7 @@ class Skill(NamedTuple):
 
 def made_up_recipe(arm: str | None = None, seed: int = 0) -> Recipe:
     """The recipe mini with two prompts for the base."""
-    found = read("mini", arm)
+    found = load_recipe("mini", arm)
     two = {"how": "{question}\n{options}\nwrite how .", "listen": "{question}\n{options}\nlisten ."}
     return dataclasses.replace(found, seed=seed, evaluation=dataclasses.replace(found.evaluation, base_prompts=two))
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from command import call
 
-from dtbench.training.recipe import recipe as recipes
+from dtbench.training.recipe.load import RECIPES
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTING = """#!{python}
@@ -46,7 +46,7 @@ def of(words: Words, option: str) -> str | None:
 
 
 def test_every_arm_of_mini_is_trained_with_every_seed(started: Sequence[Words]) -> None:
-    told = tomllib.loads((recipes.OWN / "mini.toml").read_text())
+    told = tomllib.loads((RECIPES / "mini.toml").read_text())
     arms = [None, *(arm["name"] for arm in told["arm"])]
     asked = [(of(words, "--arm"), of(words, "--seed")) for words in started[:-1]]
     assert len(asked) == len(set(asked))

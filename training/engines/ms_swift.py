@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dtbench.training.engines.contract import Command, Job, Metrics
 from dtbench.training.engines.inside.swift_bridge import PLAN_VARIABLE, STOP_VARIABLE
-from dtbench.training.recipe.recipe import Machines, TrainingSettings, copies
+from dtbench.training.recipe.recipe import Machines, TrainingSettings
 
 PLUGIN = Path(__file__).parent / "inside" / "swift_plugin.py"
 WATCH = "dtbench"
@@ -121,7 +121,7 @@ def _own_flags(job: Job) -> dict[str, object]:
         "check_model": False,  # else it asks a hub whether the folder is the newest
         "torch_dtype": training.dtype,
         "per_device_train_batch_size": training.micro_batch,
-        "gradient_accumulation_steps": training.batch // (training.micro_batch * copies(machines)),
+        "gradient_accumulation_steps": training.batch // (training.micro_batch * machines.data_parallel),
         "learning_rate": training.learning_rate,
         "lr_scheduler_type": training.schedule,
         "warmup_ratio": training.warmup,

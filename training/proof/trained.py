@@ -10,7 +10,7 @@ from typing import Any
 
 from dtbench.harness.core.errors import UserError
 from dtbench.tasks.mini_world.splits import BOUNDARY, DIFFICULTIES
-from dtbench.training.recipe import recipe as recipes
+from dtbench.training.recipe.load import stored_recipe
 from dtbench.training.recipe.recipe import Recipe
 from dtbench.training.stages import state
 from dtbench.training.stages.layout import BASE, Layout
@@ -103,7 +103,7 @@ def _read(folder: Path) -> Trained:
     for name, reached in {BASE: held.base, **held.stages}.items():
         if reached != state.DONE:
             raise UserError(f"{folder}: not finished: {name} is {reached}. The same `dtbench train` goes on with it.")
-    recipe = recipes.stored(held.recipe)
+    recipe = stored_recipe(held.recipe)
     if TASK not in recipe.evaluation.tasks:
         raise UserError(f"{folder}: evaluated on {', '.join(recipe.evaluation.tasks)}; the task {TASK} is expected.")
     table = outcome(recipe, layout)

@@ -38,6 +38,8 @@ def load_recipe(spec: str, arm: str | None = None) -> Recipe:
         known = did_you_mean(spec, recipe_names())
         raise UserError(f"recipe {spec}: unknown. {known} A file ends in .toml.")
     path = Path(spec) if is_file else RECIPES / f"{spec}.toml"
+    if not path.exists():
+        raise UserError(f"{spec}: there is no such file. Recipes of dtbench: {', '.join(recipe_names())}.")
     variants = _variants(read_toml(path), path.name)
     if arm in variants:
         return variants[arm]
@@ -68,10 +70,9 @@ def _variants(table: Table, where: str) -> Mapping[str | None, Recipe]:
     tables: dict[str | None, tuple[Table, str]] = {None: (shared, where)}
     for name, stages in _stages_of_arms(table, where).items():
         tables[name] = ({**shared, "stage": stages, "arm": name}, f"{where}: arm {name}")
-    recipes = {}
-    for name, (variant, place) in tables.items():
-        recipes[name] = read_table(Recipe, variant, place)
-        check_recipe(recipes[name], place)
+    recipes = {arm: read_table(Recipe, variant, place) for arm, (variant, place) in tables.items()}
+    for arm, recipe in recipes.items():
+        check_recipe(recipe, tables[arm][1])
     return recipes
 
 

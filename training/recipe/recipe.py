@@ -1,4 +1,4 @@
-"""What a recipe says: which model is trained on what, for which rewards, how, on which machines, and how it is evaluated.
+"""The settings of a recipe: model, data, rewards, hyperparameters, machines, evaluation.
 
 Where a field says nothing else, the recipes in this folder say in the comment behind each figure whether it is the
 paper's or was chosen here.

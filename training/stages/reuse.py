@@ -16,7 +16,7 @@ from typing import Any
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.models.checkpoints.checkpoint import resolve_checkpoint
-from dtbench.training.recipe import recipe as recipes
+from dtbench.training.recipe.load import stored_recipe
 from dtbench.training.recipe.recipe import Recipe, StageRecipe
 from dtbench.training.stages import state
 from dtbench.training.stages.layout import BASE, Layout
@@ -35,7 +35,7 @@ def reuse(recipe: Recipe, layout: Layout, opened: state.State, other: Path) -> l
     if not source.state.is_file():
         raise UserError(f"--reuse {other}: no training: there is no train.json in it.")
     held = state.read(source.state)
-    before = recipes.stored(held.recipe)
+    before = stored_recipe(held.recipe)
     if differing := _differing(before, recipe, _OF_BASE):
         raise UserError(f"--reuse {other}: nothing there is as here: {', '.join(differing[:4])} differ.")
     if held.base != state.DONE:

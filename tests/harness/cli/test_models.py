@@ -21,20 +21,20 @@ def test_every_family_is_shown_whole_at_any_width(columns: str) -> None:
     assert (done.code, done.err) == (0, "")
     assert "…" not in done.out
     names = "".join(line.split("│")[1].strip() for line in done.out.splitlines() if line.startswith("│"))
-    assert names == "".join(families.known())
-    assert set(ASKED_FOR) <= families.known().keys()
+    assert names == "".join(families.built_in_families())
+    assert set(ASKED_FOR) <= families.built_in_families().keys()
 
 
 def test_one_family_is_told_with_its_traps() -> None:
     said = call("models", "qwen2-audio").out
     assert "Qwen/Qwen2-Audio-7B-Instruct" in said
-    assert said.count("trap") == len(families.known()["qwen2-audio"].traps)
+    assert said.count("trap") == len(families.built_in_families()["qwen2-audio"].traps)
     (facts,) = json.loads(call("models", "qwen2-audio", "--json").out)
     assert (facts["limit_seconds"], facts["architectures"]) == (30.0, ["Qwen2AudioForConditionalGeneration"])
 
 
 def test_who_runs_nowhere_here_says_what_remains() -> None:
-    for family in families.known().values():
+    for family in families.built_in_families().values():
         assert family.url or set(family.backends) & {"vllm", "local"} or family.instead
 
 
@@ -55,10 +55,12 @@ def test_a_file_of_families_is_read_as_the_built_in_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("[mine]\nhubid = 'x'", "mine.toml: [mine]: unknown field 'hubid'. Did you mean hub_id"),
-        ("[mine]\nrate = 'fast'", 'mine.toml: [mine]: rate = "fast": a rate in Hz, such as 16000, is expected.'),
-        ("[mine]\nbackends = ['gpu']", 'backends = ["gpu"]: a list of vllm, local, endpoint is expected.'),
-        ("[mine]\nlimit_seconds = 0", "limit_seconds = 0: a number above 0 is expected."),
+        ("[mine]\nhubid = 'x'", "mine.toml: [mine]: unknown setting 'hubid'. Did you mean hub_id"),
+        ("[mine]\nrate = 'fast'", 'mine.toml: [mine]: rate = "fast": a whole number is expected.'),
+        ("[mine]\nbackends = ['gpu']", 'backends = "gpu": unknown. Known: vllm, local, endpoint.'),
+        ("[mine]\nrate = 400", "rate = 400: 4000 to 192000 is expected."),
+        ("[mine]\nbackends = []", "backends = []: one or more of vllm, local, endpoint is expected."),
+        ("[mine]\nlimit_seconds = 0", "limit_seconds = 0: above 0 is expected."),
         ("[mine]\nchain = ['<t>']", 'chain = ["<t>"]: a list of two tags is expected.'),
         ("title = 'x'", "mine.toml: title stands in no table: a family begins with a line such as [my-model]."),
         ("[mine", "mine.toml: not TOML ("),

@@ -9,7 +9,7 @@ import pytest
 
 from dtbench.harness.core.errors import UserError
 from dtbench.models.checkpoints.checkpoint import Checkpoint, resolve_checkpoint
-from dtbench.models.checkpoints.families import get_family, known
+from dtbench.models.checkpoints.families import built_in_families, get_family
 
 
 def folder(path: Path, architecture: str | None = "Qwen2AudioForConditionalGeneration") -> Path:
@@ -41,12 +41,12 @@ def test_a_folder_is_of_the_family_of_its_class_and_name(
 ) -> None:
     checkpoint = found(folder(tmp_path / name, architecture))
     assert (checkpoint.name, checkpoint.architecture, checkpoint.is_local) == (name, architecture, True)
-    assert checkpoint.family == (None if family is None else known()[family])
+    assert checkpoint.family == (None if family is None else built_in_families()[family])
 
 
 def test_the_family_that_a_user_names_stands_before_what_the_folder_says(tmp_path: Path) -> None:
     checkpoint = found(folder(tmp_path / "r1-aqa"), "audio-reasoner")
-    assert checkpoint.family is known()["audio-reasoner"]
+    assert checkpoint.family is built_in_families()["audio-reasoner"]
 
 
 def test_a_short_name_stands_for_its_hub_id() -> None:
@@ -57,10 +57,10 @@ def test_a_short_name_stands_for_its_hub_id() -> None:
 
 def test_a_hub_id_is_known_by_its_name_or_by_what_was_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
-    assert found("mispeech/r1-aqa").family is known()["r1-aqa"]
+    assert found("mispeech/r1-aqa").family is built_in_families()["r1-aqa"]
     assert found("me/tuned").family is None
     folder(tmp_path / "models--me--tuned" / "snapshots" / "1a2b")
-    assert found("me/tuned").family is known()["qwen2-audio"]
+    assert found("me/tuned").family is built_in_families()["qwen2-audio"]
 
 
 def test_what_is_no_name_for_weights_is_left_to_others() -> None:
@@ -99,7 +99,7 @@ def test_a_folder_stands_before_the_weights_in_the_box_where_it_holds_some(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mini" / "audio").mkdir(parents=True)  # as `dtbench data pull mini --data-dir .` makes it
-    assert found("mini").source == known()["mini"].checkpoint
+    assert found("mini").source == built_in_families()["mini"].checkpoint
     (tmp_path / "mini" / "config.json").write_text("{}")
     assert found("mini").source == "mini"
 

@@ -14,9 +14,9 @@ from chat_server import Turn, chatting, nobody
 from small_data import tone
 
 from dtbench.harness.audio.prepare import prepare_audio
-from dtbench.harness.core.typed_settings import parse_arguments
 from dtbench.harness.core.errors import MachineryError, ModelError, UserError
 from dtbench.harness.core.schema import Prompt
+from dtbench.harness.core.typed_settings import parse_arguments
 from dtbench.models.endpoint.server import Server
 from dtbench.models.endpoint.settings import EndpointSettings
 
@@ -68,7 +68,9 @@ def test_the_clip_may_go_as_a_data_url_and_nothing_else_changes() -> None:
 
 
 def test_a_way_to_send_clips_that_is_not_known_is_refused() -> None:
-    with pytest.raises(UserError, match="one of input_audio, audio_url is expected"):
+    with pytest.raises(
+        UserError, match=r"-M audio_part=audio: unknown\. Did you mean .*\? Known: input_audio, audio_url\."
+    ):
         parse_arguments(EndpointSettings, {"audio_part": "audio"}, "an endpoint")
 
 

@@ -8,7 +8,7 @@ from command import call
 
 from dtbench.training.engines.contract import Command, engine
 from dtbench.training.engines.ms_swift import PLUGIN
-from dtbench.training.recipe.recipe import names, read
+from dtbench.training.recipe.load import load_recipe, recipe_names
 from dtbench.training.stages.layout import Layout
 from dtbench.training.stages.stages import job_of
 
@@ -50,7 +50,7 @@ QWEN25_OMNI = """
 
 def commands(name: str, resume: Path | None = None) -> list[Command]:
     """The engine's command of each stage."""
-    recipe = read(name)
+    recipe = load_recipe(name)
     return [engine(recipe.engine).command(job_of(recipe, stage, Layout(OUT), resume)) for stage in recipe.stage]
 
 
@@ -81,7 +81,7 @@ def test_qwen3_omni_is_trained_with_megatron_by_exactly_this_command() -> None:
 
 
 def test_qwen3_omni_is_answered_for_by_a_node_of_its_own() -> None:
-    recipe = read("qwen3-omni-30b")
+    recipe = load_recipe("qwen3-omni-30b")
     server = engine(recipe.engine).server(job_of(recipe, recipe.stage[1], Layout(OUT)))
     assert server is not None
     assert " ".join(server.arguments) == (
@@ -104,14 +104,14 @@ def test_a_stage_goes_on_from_a_checkpoint_while_its_reference_stays_the_start_o
 
 
 def test_a_recipes_own_flags_stand_above_ours() -> None:
-    recipe = dataclasses.replace(read("mini"), flags={"seed": 9, "overlong_filter": True})
+    recipe = dataclasses.replace(load_recipe("mini"), flags={"seed": 9, "overlong_filter": True})
     told = flat(engine("swift").command(job_of(recipe, recipe.stage[0], Layout(OUT))))
     assert "--seed 9" in told
     assert "--seed 0" not in told
     assert told.endswith("--overlong_filter true")
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", recipe_names())
 def test_a_dry_run_prints_what_would_be_started_and_touches_nothing(name: str, tmp_path: Path) -> None:
     done = call("train", name, "--out", tmp_path / "run", "--dry-run", "--model", "org/model")
     assert done.code == 0

@@ -8,8 +8,7 @@ import pytest
 from command import call
 
 from dtbench.harness.core.errors import UserError
-from dtbench.training.recipe import recipe as recipes
-from dtbench.training.recipe.recipe import read, stored
+from dtbench.training.recipe.load import RECIPES, load_recipe, recipe_names, stored_recipe
 from dtbench.training.stages import state
 
 ARMS = ("long-stage-1", "hybrid", "accuracy-only", "format-accuracy")
@@ -24,38 +23,38 @@ steps = 2
 
 def with_arms(tmp_path: Path, text: str) -> str:
     """The recipe mini with these arms in place of its own."""
-    own = (recipes.OWN / "mini.toml").read_text().partition("[[arm]]")[0]
+    own = (RECIPES / "mini.toml").read_text().partition("[[arm]]")[0]
     path = tmp_path / "own.toml"
     path.write_text(own + text)
     return str(path)
 
 
 def test_an_arm_replaces_the_stages_and_nothing_else() -> None:
-    plain = read("mini")
+    plain = load_recipe("mini")
     for arm in ARMS:
-        found = read("mini", arm)
+        found = load_recipe("mini", arm)
         assert found.arm == arm
         assert dataclasses.replace(found, arm=None, stage=plain.stage) == plain
 
 
 def test_the_long_first_stage_takes_as_many_steps_as_both_on_the_first_data_alone() -> None:
-    plain, long = read("mini"), read("mini", "long-stage-1")
+    plain, long = load_recipe("mini"), load_recipe("mini", "long-stage-1")
     assert [stage.steps for stage in long.stage] == [stage.steps for stage in plain.stage]
     assert [(stage.data, stage.rewards) for stage in long.stage] == [(plain.stage[0].data, plain.stage[0].rewards)] * 2
     assert long.stage[1].seed_offset
 
 
 def test_ablations_differ_from_the_first_stage_in_their_rewards_alone() -> None:
-    first = read("mini").stage[0]
-    stages = [stage for arm in ARMS[1:] for stage in read("mini", arm).stage]
+    first = load_recipe("mini").stage[0]
+    stages = [stage for arm in ARMS[1:] for stage in load_recipe("mini", arm).stage]
     assert [stage.rewards for stage in stages] == [first.rewards, {"accuracy": 1}, {"accuracy": 1, "format": 1}]
     assert [dataclasses.replace(stage, rewards=first.rewards) for stage in stages] == [first] * 3
 
 
 def test_what_an_arm_does_not_say_is_as_in_the_stage_it_is_like(tmp_path: Path) -> None:
     text = TINY.replace("steps = 2", 'epochs = 0.5\ntraining = { beta = 0.5 }\nname = "short"')
-    (stage,) = read(with_arms(tmp_path, text), "tiny").stage
-    first = read("mini").stage[0]
+    (stage,) = load_recipe(with_arms(tmp_path, text), "tiny").stage
+    first = load_recipe("mini").stage[0]
     assert stage == dataclasses.replace(first, name="short", steps=None, epochs=0.5, training={"beta": 0.5})
 
 
@@ -108,23 +107,23 @@ def test_a_mistake_in_an_arm_is_one_clear_line_whichever_arm_is_asked_for(
 ) -> None:
     assert before in TINY
     with pytest.raises(UserError) as caught:
-        read(with_arms(tmp_path, TINY.replace(before, after)))
+        load_recipe(with_arms(tmp_path, TINY.replace(before, after)))
     assert told in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_a_folder_notes_its_arm_and_is_not_gone_on_with_by_another(tmp_path: Path) -> None:
     path = tmp_path / "train.json"
-    state.opened(path, read("mini", "accuracy-only")).write()
+    state.opened(path, load_recipe("mini", "accuracy-only")).write()
     assert json.loads(path.read_text())["recipe"]["arm"] == "accuracy-only"
-    assert len(state.opened(path, read("mini", "accuracy-only")).starts) == 2
+    assert len(state.opened(path, load_recipe("mini", "accuracy-only")).starts) == 2
     for arm in (None, "hybrid"):
         with pytest.raises(UserError, match="holds a run with another recipe: arm, "):
-            state.opened(path, read("mini", arm))
+            state.opened(path, load_recipe("mini", arm))
 
 
-@pytest.mark.parametrize("name", recipes.names())
+@pytest.mark.parametrize("name", recipe_names())
 def test_a_recipe_is_read_back_from_what_a_run_keeps_of_it(name: str) -> None:
     for arm in (None, *(ARMS if name == "mini" else ())):
-        found = read(name, arm)
-        assert stored(json.loads(json.dumps(found.plain()))) == found
+        found = load_recipe(name, arm)
+        assert stored_recipe(json.loads(json.dumps(found.plain()))) == found

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from dtbench.harness.core.errors import UserError
-from dtbench.training.recipe import recipe as recipes
+from dtbench.training.recipe.load import RECIPES, load_recipe, override, recipe_names
 from dtbench.training.recipe.recipe import Recipe
 from dtbench.training.rewards import reward_settings
 from dtbench.training.rewards.terms import REWARDS
 
-MINI = (recipes.OWN / "mini.toml").read_text()
+MINI = (RECIPES / "mini.toml").read_text()
 
 
 def changed(tmp_path: Path, *pairs: tuple[str, str]) -> Path:
@@ -25,17 +25,17 @@ def changed(tmp_path: Path, *pairs: tuple[str, str]) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", recipes.names())
+@pytest.mark.parametrize("name", recipe_names())
 def test_each_recipe_can_be_read_and_its_rewards_are_known(name: str) -> None:
-    recipe = recipes.read(name)
+    recipe = load_recipe(name)
     reward_settings(recipe.rewards)
     assert [stage.name for stage in recipe.stage] == ["stage-1", "stage-2"]
     assert all(reward in REWARDS for stage in recipe.stage for reward in stage.rewards)
 
 
-@pytest.mark.parametrize("name", recipes.names())
+@pytest.mark.parametrize("name", recipe_names())
 def test_each_figure_of_a_recipe_says_whether_it_is_the_papers_or_was_chosen(name: str) -> None:
-    lines = (recipes.OWN / f"{name}.toml").read_text().splitlines()
+    lines = (RECIPES / f"{name}.toml").read_text().splitlines()
     figures = [line for line in lines if re.match(r"\w+ = ", line) and not re.match(r"(title|name) = ", line)]
     texts = [line for line in figures if not line.endswith('"""')]
     assert len(texts) > 30
@@ -43,7 +43,7 @@ def test_each_figure_of_a_recipe_says_whether_it_is_the_papers_or_was_chosen(nam
 
 
 def test_the_large_recipe_holds_the_figures_of_the_paper() -> None:
-    recipe = recipes.read("qwen3-omni-30b")
+    recipe = load_recipe("qwen3-omni-30b")
     training, machines = recipe.training, recipe.machines
     assert (training.advantages, training.beta, training.generations) == ("gdpo", 0.001, 8)
     assert (training.learning_rate, training.batch, training.micro_batch) == (1e-6, 224, 4)
@@ -55,9 +55,9 @@ def test_the_large_recipe_holds_the_figures_of_the_paper() -> None:
     assert recipe.stage[1].rewards == {"accuracy": 1, "evaluator": 1}
 
 
-@pytest.mark.parametrize("name", recipes.names())
+@pytest.mark.parametrize("name", recipe_names())
 def test_both_stages_of_a_recipe_have_the_same_figures_and_leave_the_ears_alone(name: str) -> None:
-    recipe = recipes.read(name)
+    recipe = load_recipe(name)
     assert [recipe.training_of(stage) for stage in recipe.stage] == [recipe.training] * 2
     assert not recipe.training.train_audio_tower
     assert not recipe.training.train_projector
@@ -69,51 +69,52 @@ def test_both_stages_of_a_recipe_have_the_same_figures_and_leave_the_ears_alone(
         ("beta = 0.001", "betta = 0.001", "own.toml: training: unknown setting 'betta'. Did you mean beta?"),
         ("train_projector", "projector", "training: unknown setting 'projector'. It is called train_projector now."),
         ("audio_ablation", "deafened", "evaluation: unknown setting 'deafened'. It is called audio_ablation now."),
-        ("beta = 0.001", 'beta = "small"', "own.toml: training: beta = 'small': a number is expected."),
-        ("generations = 8", "generations = true", "generations = True: a whole number is expected."),
+        ("beta = 0.001", 'beta = "small"', 'own.toml: training: beta = "small": a number is expected.'),
+        ("generations = 8", "generations = 0", "own.toml: training: generations = 0: at least 1 is expected."),
+        ("generations = 8", "generations = true", "generations = true: a whole number is expected."),
         ("beta = 0.001  ", "", "own.toml: training: beta is missing: add it."),
-        ('engine = "swift"', 'engine = "swfit"', "engine = 'swfit': unknown. Did you mean swift?"),
+        ('engine = "swift"', 'engine = "swfit"', 'own.toml: engine = "swfit": unknown. Did you mean swift?'),
         ("batch = 80", "batch = 81", "batch = 81: a multiple of generations = 8."),
         ("batch = 80", "batch = 120", "batch = 120: a multiple of 80 is expected"),
         ("steps = 20", "steps = 20\nepochs = 1", "either steps or epochs is expected."),
-        ("steps = 20", "steps = 0", "more than 0 steps or epochs are expected."),
+        ("steps = 20", "steps = 0", "own.toml: stage: steps = 0: at least 1 is expected."),
         ('name = "stage-2"', 'name = "stage-1"', "stage 'stage-1': another name is expected"),
         ('name = "stage-2"', 'name = "base"', "stage 'base': another name is expected"),
         ('name = "stage-2"', 'name = "../x"', "stage '../x': another name is expected"),
         ('prompt = "{question}\\n{options}', 'prompt = "{question}', "prompt: {options} is missing in it."),
-        ('data = ["mini-train-1"]', "data = []", "at least one reward and one source of data are expected."),
-        ('data = ["mini-train-1"]', 'data = "mini-train-1"', "data = 'mini-train-1': a list is expected."),
+        ('data = ["mini-train-1"]', "data = []", "own.toml: stage: data = []: at least one source is expected."),
+        ('data = ["mini-train-1"]', 'data = "mini-train-1"', 'data = "mini-train-1": a list is expected.'),
         ('tasks = ["mini"]', 'tasks = ["mmar"]', "describe = true: only clips of the task mini are described."),
-        ("[training]", "[training", "no TOML"),
+        ("[training]", "[training", "own.toml: not TOML ("),
     ],
 )
 def test_a_mistake_in_a_recipe_is_one_clear_line(tmp_path: Path, before: str, after: str, told: str) -> None:
     with pytest.raises(UserError) as caught:
-        recipes.read(str(changed(tmp_path, (before, after))))
+        load_recipe(str(changed(tmp_path, (before, after))))
     assert told in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_a_stage_may_differ_in_how_it_is_trained(tmp_path: Path) -> None:
     path = changed(tmp_path, ("steps = 50  ", "steps = 50\ntraining = { learning_rate = 1e-5 }\n"))
-    recipe = recipes.read(str(path))
+    recipe = load_recipe(str(path))
     assert [recipe.training_of(stage).learning_rate for stage in recipe.stage] == [1e-4, 1e-5]
 
 
 def test_what_a_stage_differs_in_is_read_as_strictly(tmp_path: Path) -> None:
     path = changed(tmp_path, ("steps = 50  ", "steps = 50\ntraining = { rate = 1e-5 }\n"))
     with pytest.raises(UserError, match="stage stage-2: unknown setting 'rate'"):
-        recipes.read(str(path))
+        load_recipe(str(path))
 
 
 def test_an_unknown_recipe_is_told_with_those_that_there_are() -> None:
     with pytest.raises(UserError, match=r"recipe minni: unknown\. Did you mean mini"):
-        recipes.read("minni")
+        load_recipe("minni")
 
 
 def test_a_folder_is_named_by_its_whole_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "ckpt").mkdir()
     (tmp_path / "ckpt" / "config.json").write_text('{"architectures": ["Qwen3OmniMoeForConditionalGeneration"]}')
     monkeypatch.chdir(tmp_path)
-    recipe: Recipe = recipes.changed(recipes.read("qwen3-omni-30b"), model="./ckpt", seed=5)
+    recipe: Recipe = override(load_recipe("qwen3-omni-30b"), model="./ckpt", seed=5)
     assert (recipe.model, recipe.seed) == (str(tmp_path / "ckpt"), 5)

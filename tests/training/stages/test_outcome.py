@@ -9,14 +9,15 @@ from trainings import Skill, made_up_recipe, write_base, write_training
 
 from dtbench.harness.cli.train_table import print_table
 from dtbench.training.mini.language import tokens
-from dtbench.training.recipe.recipe import Recipe, read
+from dtbench.training.recipe.load import load_recipe
+from dtbench.training.recipe.recipe import Recipe
 from dtbench.training.stages.layout import Layout
 from dtbench.training.stages.outcome import base_prompts, exams_of_base, gains, outcome
 
 
 def recipe() -> Recipe:
     """The recipe mini with one stage and no prompts of its own for the base."""
-    found = read("mini")
+    found = load_recipe("mini")
     plain = dataclasses.replace(found.evaluation, base_prompts={})
     return dataclasses.replace(found, stage=found.stage[:1], evaluation=plain)
 
@@ -124,13 +125,13 @@ def test_a_stage_is_held_against_what_was_before_it_by_a_paired_test(layout: Lay
 
 
 def test_the_base_is_asked_under_the_prompt_of_the_training_and_under_at_least_five_others() -> None:
-    found = read("mini")
+    found = load_recipe("mini")
     assert base_prompts(found)["as-trained"] == found.prompt
     assert len(set(found.evaluation.base_prompts.values()) - {found.prompt}) >= 5
     assert [exam.prompt for exam in exams_of_base(found, Layout(Path("x")))] == [None, *base_prompts(found).values()]
 
 
 def test_prompts_for_the_base_hold_only_words_that_it_knows() -> None:
-    for prompt in base_prompts(read("mini")).values():
+    for prompt in base_prompts(load_recipe("mini")).values():
         assert prompt.startswith("{question}\n{options}\n")
         assert tokens(prompt.partition("{options}\n")[2])

@@ -10,10 +10,10 @@ import pytest
 from command import call
 from training_rows import rows_file
 
-from dtbench.training.recipe import recipe as recipes
+from dtbench.training.recipe.load import RECIPES, load_recipe, recipe_names
 from dtbench.training.stages.preflight import check_place, check_rewards
 
-MINI = (recipes.OWN / "mini.toml").read_text()
+MINI = (RECIPES / "mini.toml").read_text()
 NO_ENGINE = "#!/bin/sh\nexit 1\n"
 
 
@@ -39,9 +39,9 @@ def engine(folder: Path, *modules: str) -> Path:
     return place
 
 
-@pytest.mark.parametrize("name", recipes.names())
+@pytest.mark.parametrize("name", recipe_names())
 def test_the_rewards_of_each_recipe_have_what_they_need(name: str) -> None:
-    check_rewards(recipes.read(name))
+    check_rewards(load_recipe(name))
 
 
 WRONG = {
@@ -95,7 +95,7 @@ def test_a_package_without_the_model_is_told_before_anything_starts(
 
 
 def test_a_model_that_is_in_its_package_is_no_reason_to_refuse(tmp_path: Path) -> None:
-    recipe = recipes.read(str(own(tmp_path, 'embedding = "ngrams"', 'embedding = "package:minilm/model"')))
+    recipe = load_recipe(str(own(tmp_path, 'embedding = "ngrams"', 'embedding = "package:minilm/model"')))
     place = engine(tmp_path, "sentence_transformers", "minilm")
     (place / "minilm" / "model").mkdir()
     (place / "minilm" / "model" / "config.json").write_text("{}")

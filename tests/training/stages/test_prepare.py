@@ -12,7 +12,8 @@ from sounds import encoded, sine
 from dtbench.harness.core.errors import DataError, UserError
 from dtbench.training.data.rows import TrainingRow
 from dtbench.training.engines.inside.swift_bridge import RewardPlan
-from dtbench.training.recipe.recipe import Recipe, StageRecipe, read
+from dtbench.training.recipe.load import load_recipe
+from dtbench.training.recipe.recipe import Recipe, StageRecipe
 from dtbench.training.rewards import reward_settings
 from dtbench.training.stages.layout import Layout
 from dtbench.training.stages.prepare import prepare, question
@@ -61,7 +62,7 @@ def test_braces_in_a_question_stay_as_they_are(clip: Path) -> None:
 
 
 def test_the_splits_of_mini_become_questions_with_clips_and_rewards_that_know_the_rows(tmp_path: Path) -> None:
-    recipe, layout = read("mini"), Layout(tmp_path)
+    recipe, layout = load_recipe("mini"), Layout(tmp_path)
     stage = dataclasses.replace(recipe.stage[0], questions=20)
     told = prepare(recipe, stage, layout.stage("stage-1"), layout.clips)
     lines = [json.loads(line) for line in layout.stage("stage-1").questions.read_text().splitlines()]
@@ -77,7 +78,7 @@ def test_the_splits_of_mini_become_questions_with_clips_and_rewards_that_know_th
 
 
 def test_rows_of_a_file_come_through_whole(tmp_path: Path, clip: Path) -> None:
-    recipe, layout = read("mini"), Layout(tmp_path / "out")
+    recipe, layout = load_recipe("mini"), Layout(tmp_path / "out")
     data = tmp_path / "rows.jsonl"
     data.write_text(json.dumps(row(Path("clip.wav"), extra={"events": [1]})) + "\n\n")
     told = prepare(recipe, stage_of(recipe, str(data)), layout.stage("stage-1"), layout.clips)
@@ -116,13 +117,13 @@ def test_a_row_that_cannot_be_learnt_from_is_named(tmp_path: Path, clip: Path, l
     }
     data = tmp_path / "rows.jsonl"
     data.write_text(json.dumps(row(clip)) + "\n" + (json.dumps(made[line]) if line in made else line) + "\n")
-    recipe, layout = read("mini"), Layout(tmp_path / "out")
+    recipe, layout = load_recipe("mini"), Layout(tmp_path / "out")
     with pytest.raises(DataError) as caught:
         prepare(recipe, stage_of(recipe, str(data)), layout.stage("stage-1"), layout.clips)
     assert told in str(caught.value)
 
 
 def test_a_file_that_is_not_there_is_one_clear_line(tmp_path: Path) -> None:
-    recipe, layout = read("mini"), Layout(tmp_path)
+    recipe, layout = load_recipe("mini"), Layout(tmp_path)
     with pytest.raises(UserError, match=r"absent\.jsonl: there is no such file"):
         prepare(recipe, stage_of(recipe, "absent.jsonl"), layout.stage("stage-1"), layout.clips)

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from dtbench.harness.core.errors import DataError, UserError
-from dtbench.training.recipe.recipe import read
+from dtbench.training.recipe.load import load_recipe
 from dtbench.training.stages.state import DONE, PREPARED, TRAINED, opened
 
-RECIPE = read("mini")
+RECIPE = load_recipe("mini")
 
 
 def test_what_is_finished_is_known_to_the_next_start(tmp_path: Path) -> None:
