@@ -1,36 +1,51 @@
-"""A loop of our own beside the engine's: engines call rewards from anywhere, some from a new loop each time."""
+"""A client on an event loop of its own: engines call rewards from anywhere, some from a new loop each time."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import threading
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
-class Background:
-    """Runs coroutines on one loop in a thread, so that connections outlive the call that opened them."""
+class BackgroundClient(Generic[T]):
+    """Keeps a client on a loop in a thread, so that its connections outlive the call that opened them.
 
-    def __init__(self) -> None:
-        self._process = os.getpid()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="dtbench rewards", daemon=True)
-        self._thread.start()
+    It is opened at first use, and once more after a fork, which has no thread.
+    """
 
-    @property
-    def is_ours(self) -> bool:
-        """Whether this process started it: a thread does not survive a fork."""
-        return self._process == os.getpid()
+    def __init__(self, open_client: Callable[[], T], close_client: Callable[[T], Coroutine[Any, Any, None]]) -> None:
+        self._open_client, self._close_client = open_client, close_client
+        self._open: tuple[T, asyncio.AbstractEventLoop, threading.Thread] | None = None
+        self._process = 0
 
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """The coroutine's result, waited for here."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+    def client(self) -> T:
+        """Return the client, open."""
+        return self._opened()[0]
+
+    def run(self, call: Callable[[T], Coroutine[Any, Any, R]]) -> R:
+        """Run a coroutine with the client, and wait for its result."""
+        client, loop, _ = self._opened()
+        return asyncio.run_coroutine_threadsafe(call(client), loop).result()
 
     def close(self) -> None:
-        """End the loop and its thread."""
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        """Close the client and end the thread, unless they are those of the process that forked."""
+        if self._open is not None and self._process == os.getpid():
+            self.run(self._close_client)
+            _, loop, thread = self._open
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
+            loop.close()
+        self._open = None
+
+    def _opened(self) -> tuple[T, asyncio.AbstractEventLoop, threading.Thread]:
+        if self._open is None or self._process != os.getpid():
+            client, loop = self._open_client(), asyncio.new_event_loop()
+            thread = threading.Thread(target=loop.run_forever, name="dtbench rewards", daemon=True)
+            thread.start()
+            self._open, self._process = (client, loop, thread), os.getpid()
+        return self._open

@@ -1,6 +1,6 @@
-"""Verdicts kept on disk by what was asked: asking the same again costs nothing, not after a restart either.
+"""A cache of verdicts on disk, by the content of the request: it survives restarts and kills.
 
-Each process appends to a file of its own and reads all that are there when it starts, so that many can share a folder.
+Each process appends to a file of its own and reads all files when it starts, so that many can share a folder.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from dtbench.harness.store.jsonl import RecordLine, encoded, read_lines, whole_b
 from dtbench.harness.store.redact import masked_text
 
 Entry = Mapping[str, Any]
-"""What is kept: a verdict, and what it took."""
+"""A verdict, and the tokens that it took."""
 
 
 def content_key(*parts: object) -> str:
-    """A name for what is asked, that differs wherever anything in it does."""
+    """Hash the parts of a request into a key."""
     text = json.dumps(parts, ensure_ascii=True, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 class Cache:
-    """What was asked before, and what came of it; without a folder, for as long as the process lives."""
+    """Caches verdicts in a folder; in memory alone without one."""
 
     def __init__(self, folder: Path | None) -> None:
         self.torn = 0
-        """Lines that a killed process left unfinished; their verdicts are asked for again."""
+        """How many lines a killed process left unfinished; their verdicts are requested again."""
         self._folder = folder
         self._entries: dict[str, Entry] = {}
         self._descriptor: int | None = None
@@ -50,18 +50,18 @@ class Cache:
         return len(self._entries)
 
     def get(self, key: str) -> Entry | None:
-        """What is kept under a key."""
+        """Return the entry of a key; None where there is none."""
         return self._entries.get(key)
 
     def put(self, key: str, entry: Entry) -> None:
-        """Keep an entry; when this returns, no end of this process can take it back."""
+        """Store an entry; once this returns, it survives the end of this process."""
         with self._lock:
             self._entries[key] = entry
             if self._folder is not None:
                 append_whole(self._file(), encoded({"id": key, "sample": 0, **entry}), self._path())
 
-    def note(self, failure: Mapping[str, Any]) -> None:
-        """Write down what had to do without a verdict, for people to read."""
+    def note_failure(self, failure: Mapping[str, Any]) -> None:
+        """Log a request that got no verdict, for people to read."""
         if self._folder is None:
             return
         path = self._folder / "without-verdict.jsonl"
@@ -73,7 +73,7 @@ class Cache:
             raise write_failure(path, error) from error
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         with self._lock:
             if self._descriptor is not None:
                 os.close(self._descriptor)

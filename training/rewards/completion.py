@@ -1,4 +1,4 @@
-"""A completion taken apart: its chain, its answer, and whether it has the form that is asked for."""
+"""Parse a completion: its chain, its answer, and whether it has the form that the template asks for."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from dtbench.training.rewards.settings import Template
 
 
 class ParsedCompletion(NamedTuple):
-    """What a completion says."""
+    """A completion as the rewards read it."""
 
     extraction: Extraction
     formatted: bool
     """Whether it has the template's form to the letter."""
-    right: bool
+    correct: bool
     """By the task's own score."""
 
     @property
@@ -31,31 +31,31 @@ class ParsedCompletion(NamedTuple):
 
 
 class CompletionParts(NamedTuple):
-    """Chain and answer of a completion in the template's form."""
+    """The chain and the answer of a completion in the template's form."""
 
     chain: str
     answer: str
 
 
-def parts(text: str, template: Template) -> CompletionParts | None:
-    """Chain and answer; None where the form is another."""
-    found = _form(template).fullmatch(own_turn(text).strip())
-    return None if found is None else CompletionParts(found["chain"].strip(), found["answer"].strip())
+def split_completion(text: str, template: Template) -> CompletionParts | None:
+    """Split a completion by its tags; None where it has another form."""
+    match = _pattern(template).fullmatch(own_turn(text).strip())
+    return None if match is None else CompletionParts(match["chain"].strip(), match["answer"].strip())
 
 
-def read(row: TrainingRow, completion: str, template: Template, scorer: Scorer) -> ParsedCompletion:
-    """The chain and the answer, read without guessing, and the task's verdict."""
-    formed = parts(completion, template)
-    if formed is None:
+def parse_completion(row: TrainingRow, completion: str, template: Template, scorer: Scorer) -> ParsedCompletion:
+    """Extract chain and answer without guessing, and score the answer by the task."""
+    parts = split_completion(completion, template)
+    if parts is None:
         extraction = extract(completion, row.choices)
     else:
-        extraction = dataclasses.replace(extract(formed.answer, row.choices), thinking=formed.chain)
+        extraction = dataclasses.replace(extract(parts.answer, row.choices), thinking=parts.chain)
     score = scorer.score(row.sample(), extraction)
-    return ParsedCompletion(extraction, formed is not None, score.official.correct)
+    return ParsedCompletion(extraction, parts is not None, score.official.correct)
 
 
 @functools.lru_cache(maxsize=16)
-def _form(template: Template) -> re.Pattern[str]:
+def _pattern(template: Template) -> re.Pattern[str]:
     """One chain that is not empty, then an answer on one line; no tag of the template within either."""
     tags = [tag.strip() for tag in dataclasses.astuple(template)[:4]]
     no_tag = f"(?!{'|'.join(re.escape(tag) for tag in tags if tag)})"

@@ -1,4 +1,4 @@
-"""Pairs of chains, and the cosine of their vectors."""
+"""The cosine similarity of a chain and its reference, from vectors of their texts."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ class ChainPair(NamedTuple):
 
 
 class Embedder(Protocol):
-    """Says how near texts are."""
+    """Compares texts by their embeddings."""
 
     name: str
-    """Tells one embedding from another: under it cosines are kept."""
+    """Identifies the embedding: cosines are cached under it."""
 
     def cosines(self, pairs: Sequence[ChainPair]) -> list[float]:
-        """The cosine of each pair; a MachineryError where they cannot be had."""
+        """Return the cosine of each pair; a MachineryError where embedding fails."""
         ...
 
     def close(self) -> None:
-        """Let go of what it holds."""
+        """Release connections or a model."""
         ...
 
 
-def cosines(pairs: Sequence[ChainPair], embed: Callable[[list[str]], Iterable[Vector]]) -> list[float]:
-    """The cosine of each pair; texts that stand several times are embedded once."""
+def pair_cosines(pairs: Sequence[ChainPair], embed: Callable[[list[str]], Iterable[Vector]]) -> list[float]:
+    """Return the cosine of each pair; a text that occurs several times is embedded once."""
     texts = list(dict.fromkeys(text for pair in pairs for text in (pair.chain, pair.reference)))
     vectors = dict(zip(texts, embed(texts), strict=True))
-    return [cosine(vectors[pair.chain], vectors[pair.reference]) for pair in pairs]
+    return [vector_cosine(vectors[pair.chain], vectors[pair.reference]) for pair in pairs]
 
 
-def cosine(one: Vector, other: Vector) -> float:
-    """From 0 to 1; a MachineryError for vectors that have no direction."""
-    shared = math.fsum(float(a) * float(b) for a, b in zip(one, other, strict=True))
-    lengths = math.fsum(float(a) ** 2 for a in one) * math.fsum(float(b) ** 2 for b in other)
-    value = shared / math.sqrt(lengths) if lengths > 0 else math.nan
+def vector_cosine(a: Vector, b: Vector) -> float:
+    """Return the cosine, clipped to 0..1; a MachineryError for vectors without a direction."""
+    dot = math.fsum(float(x) * float(y) for x, y in zip(a, b, strict=True))
+    norms = math.fsum(float(x) ** 2 for x in a) * math.fsum(float(y) ** 2 for y in b)
+    value = dot / math.sqrt(norms) if norms > 0 else math.nan
     if not math.isfinite(value):
         raise MachineryError("an embedding has no direction (zeros, or no numbers)")
     return min(1.0, max(0.0, value))

@@ -1,4 +1,4 @@
-"""The language model that marks chains, over an OpenAI-compatible endpoint; what it was asked once is kept."""
+"""The evaluator: a language model that marks chains, over an OpenAI-compatible endpoint, with cached verdicts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dtbench.harness.run.pace import AdaptiveConcurrency
 from dtbench.harness.run.retry import Policy, ask
 from dtbench.harness.run.task_group import task_group
 from dtbench.models.endpoint.server import Server
-from dtbench.training.rewards.background import Background
+from dtbench.training.rewards.background import BackgroundClient
 from dtbench.training.rewards.cache import Cache, content_key
 from dtbench.training.rewards.counts import RewardCounts
 from dtbench.training.rewards.settings import RewardSettings
@@ -22,120 +22,102 @@ Verdict = Mapping[str, Any]
 
 
 class EvaluatorQuery(NamedTuple):
-    """Something to be decided about a chain."""
+    """A question to the evaluator about a chain."""
 
     id: str
     kind: str
     """`evaluator` or `consistency`: under which name it is counted."""
     prompt: Callable[[int], Prompt]
-    """The request, from a seed."""
-    read: Callable[[str], dict[str, Any]]
-    """The verdict of a reply; an UnreadableError where there is none."""
+    """Makes the request from a seed."""
+    parse: Callable[[str], dict[str, Any]]
+    """Parses the verdict of a reply; raises UnreadableError where there is none."""
 
 
 class _Answer(NamedTuple):
-    """What came of a question."""
-
     verdict: Verdict | None
     why: str = ""
     """Why there is no verdict."""
 
 
+class _Connection(NamedTuple):
+    server: Server
+    model: Paced
+
+    async def aclose(self) -> None:
+        await self.server.aclose()
+
+
 class Evaluator:
-    """An endpoint that marks; connected when it is first asked."""
+    """Asks an endpoint for verdicts; connects at first use."""
 
     def __init__(self, settings: RewardSettings, cache: Cache) -> None:
         self._settings = settings
         self._cache = cache
         self._policy = Policy(attempts=settings.attempts, waits_in_all=settings.retry_budget)
-        self._background: Background | None = None
-        self._server: Server | None = None
-        self._model: Paced | None = None
+        self._background = BackgroundClient(self._connect, _Connection.aclose)
 
-    def decide(self, questions: Sequence[EvaluatorQuery], report: RewardCounts) -> list[Verdict | None]:
-        """A verdict for each, None where none could be had within the bounds; equal questions are asked once."""
-        if not questions:
-            return []
-        model = self._connected()
-        keys = [self._key(question) for question in questions]
+    def decide(self, queries: Sequence[EvaluatorQuery], report: RewardCounts) -> list[Verdict | None]:
+        """Return a verdict for each query, None where attempts ran out; equal queries are asked once."""
+        keys = [self._key(query) for query in queries]
         missing: dict[str, EvaluatorQuery] = {}
-        for key, question in zip(keys, questions, strict=True):
-            report.counts[f"{question.kind}_asked"] += 1
-            if self._kept(key) is not None or key in missing:
-                report.counts[f"{question.kind}_cached"] += 1
+        for key, query in zip(keys, queries, strict=True):
+            report.counts[f"{query.kind}_asked"] += 1
+            if self._cached(key) is not None or key in missing:
+                report.counts[f"{query.kind}_cached"] += 1
             else:
-                missing[key] = question
-        answers = self._background_running().run(self._ask_all(model, missing, report)) if missing else {}
-        return [self._told(key, question, answers, report) for key, question in zip(keys, questions, strict=True)]
+                missing[key] = query
+        answers = self._background.run(lambda to: self._ask_all(to.model, missing, report)) if missing else {}
+        for key, query in zip(keys, queries, strict=True):
+            if key in answers and answers[key].verdict is None:
+                report.add_failure(query.kind, query.id, answers[key].why)
+                self._cache.note_failure({"id": query.id, "kind": query.kind, "why": answers[key].why})
+        return [self._cached(key) for key in keys]
 
     def close(self) -> None:
         """Close the connections."""
-        if self._background is not None and self._background.is_ours:
-            if self._server is not None:
-                self._background.run(self._server.aclose())
-            self._background.close()
-        self._background = self._server = self._model = None
+        self._background.close()
 
-    def _kept(self, key: str) -> Verdict | None:
+    def _cached(self, key: str) -> Verdict | None:
         entry = self._cache.get(key)
         return None if entry is None else entry["verdict"]
 
-    def _told(
-        self, key: str, question: EvaluatorQuery, answers: Mapping[str, _Answer], report: RewardCounts
-    ) -> Verdict | None:
-        answer = answers.get(key)
-        if answer is None or answer.verdict is not None:
-            return self._kept(key)
-        report.failed(question.kind, question.id, answer.why)
-        self._cache.note({"id": question.id, "kind": question.kind, "why": answer.why})
-        return None
-
-    def _key(self, question: EvaluatorQuery) -> str:
-        """By content: who is asked how, and every word of the request."""
-        assert self._server is not None
-        prompt = question.prompt(self._settings.evaluator_seed)
-        about = self._server.describe()
+    def _key(self, query: EvaluatorQuery) -> str:
+        """By content: the model, its sampling, and every word of the request."""
+        prompt = query.prompt(self._settings.evaluator_seed)
+        about = self._background.client().server.describe()
         return content_key(about["model"], about["sampling"], prompt.system, prompt.text, prompt.seed)
 
-    def _connected(self) -> Paced:
-        self._background_running()
-        if self._model is None:
-            self._server = Server.reached(self._settings.evaluator, self._settings.connection())
-            self._model = Paced(self._server, AdaptiveConcurrency(self._settings.concurrency))
-        return self._model
-
-    def _background_running(self) -> Background:
-        if self._background is None or not self._background.is_ours:  # a fork has no thread: begin anew
-            self._background, self._server, self._model = Background(), None, None
-        return self._background
+    def _connect(self) -> _Connection:
+        server = Server.reached(self._settings.evaluator, self._settings.connection())
+        return _Connection(server, Paced(server, AdaptiveConcurrency(self._settings.concurrency)))
 
     async def _ask_all(
-        self, model: Paced, missing: Mapping[str, EvaluatorQuery], report: RewardCounts
+        self, model: Paced, queries: Mapping[str, EvaluatorQuery], report: RewardCounts
     ) -> dict[str, _Answer]:
         async with task_group() as group:
-            tasks = {key: group.create_task(self._ask(model, key, one, report)) for key, one in missing.items()}
+            tasks = {key: group.create_task(self._ask(model, key, query, report)) for key, query in queries.items()}
         return {key: task.result() for key, task in tasks.items()}
 
-    async def _ask(self, model: Paced, key: str, question: EvaluatorQuery, report: RewardCounts) -> _Answer:
+    async def _ask(self, model: Paced, key: str, query: EvaluatorQuery, report: RewardCounts) -> _Answer:
         usage = RewardCounts()
-        told = ""
+        why = ""
         for attempt in range(self._settings.attempts):
             seed = self._settings.evaluator_seed + 1000 * attempt
-            report.counts[f"{question.kind}_calls"] += 1
+            report.counts[f"{query.kind}_calls"] += 1
             try:
-                response = await ask(model, question.prompt(seed), self._policy)
+                response = await ask(model, query.prompt(seed), self._policy)
             except ModelError as error:
                 report.counts["evaluator_requests"] += error.attempts
                 return _Answer(None, str(error))
             report.counts["evaluator_requests"] += response.attempts
-            report.spent(response.usage)
-            usage.spent(response.usage)
+            report.add_tokens(response.usage)
+            usage.add_tokens(response.usage)
             try:
-                verdict = question.read(response.text)
+                verdict = query.parse(response.text)
             except UnreadableError as error:
-                report.counts[f"{question.kind}_unreadable"] += 1
-                told = f"no verdict: {error}"
+                report.counts[f"{query.kind}_unreadable"] += 1
+                why = f"no verdict: {error}"
                 continue
-            self._cache.put(key, {"kind": question.kind, "verdict": verdict, "usage": dict(usage.counts)})
+            self._cache.put(key, {"kind": query.kind, "verdict": verdict, "usage": dict(usage.counts)})
             return _Answer(verdict)
-        return _Answer(None, told)
+        return _Answer(None, why)

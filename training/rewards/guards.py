@@ -1,7 +1,7 @@
-"""Chains that earn marks without reasoning, told from their words alone; what is caught has no similarity at all.
+"""Guards: they rule out chains that earn marks without reasoning, by their words alone.
 
-Each guard looks for one way to please an evaluator or an embedding: saying nothing, saying everything, going round in
-a circle, handing back what was given, scattering the words of good chains, copying one, or talking to the evaluator.
+Each looks for one way to please an evaluator or an embedding: saying nothing, saying everything, repeating oneself,
+restating the question, scattering the words of good chains, copying one, or giving the evaluator orders.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from dtbench.training.data.rows import TrainingRow
 from dtbench.training.rewards.settings import RewardSettings
 
 NEW_SHARE = 0.2
-"""The least share of a chain's telling words that stands in neither the question nor its options."""
+"""The least share of a chain's content words that stand in neither the question nor its options."""
 LOOP_WORDS, LOOP_SHARE = 40, 0.35
-"""From so many words on, the least share of its runs of four words that are different ones."""
+"""From so many words on, the least share of distinct runs of four words."""
 SALAD_WORDS, SALAD_SHARE, ORDER_SHARE = 8, 0.8, 0.15
 """A chain with so many words, this share of them the reference's, and fewer of its pairs than this."""
 COPY_WORDS, COPY_SHARE = 30, 0.9
@@ -24,8 +24,8 @@ COPY_WORDS, COPY_SHARE = 30, 0.9
 
 _ALONE = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 _WORD = re.compile(rf"[{_ALONE}]|[^\W{_ALONE}]+")
-"""A word, or a sign of a script that puts no spaces between its words."""
-_SAY_LITTLE = frozenset(
+"""A word, or a character of a script without spaces."""
+_STOP_WORDS = frozenset(
     "a an the this that these those is are was were be been am do does did of to in on at by for from with and or not"
     " no so as if it its i we you they he she what which who whom whose how why when where there here then thus hence"
     " therefore because since also only just about between one ones will would can could should must may might has have"
@@ -52,50 +52,50 @@ _COMMANDS = tuple(
 _FENCE = re.compile(r"^\s*(?:BEGIN|END) [0-9a-f]{6,}\s*$", re.MULTILINE)
 
 
-def caught(row: TrainingRow, chain: str, settings: RewardSettings) -> str | None:
-    """The guard that rules the chain out; None where none does."""
+def matching_guard(row: TrainingRow, chain: str, settings: RewardSettings) -> str | None:
+    """Return the first guard that rules the chain out; None where none does."""
     return next((name for name in settings.guards if _GUARDS[name](row, chain, settings)), None)
 
 
 def is_empty(row: TrainingRow, chain: str, settings: RewardSettings) -> bool:
-    """Too few words to be a chain."""
+    """Return whether it has too few words to be a chain."""
     return len(_WORD.findall(chain)) < settings.min_words
 
 
 def is_huge(row: TrainingRow, chain: str, settings: RewardSettings) -> bool:
-    """More than a chain may have: who says everything also says what is right."""
+    """Return whether it is too long: who says everything also says what is right."""
     return len(chain) > settings.max_chars
 
 
 def is_loop(row: TrainingRow, chain: str, settings: RewardSettings) -> bool:
-    """The same words over and over."""
+    """Return whether it repeats the same words over and over."""
     runs = _runs(_words(chain), 4)
     return len(runs) + 3 >= LOOP_WORDS and len(set(runs)) < LOOP_SHARE * len(runs)
 
 
 def is_nothing_new(row: TrainingRow, chain: str, settings: RewardSettings) -> bool:
-    """The question, its options or the answer handed back."""
+    """Return whether it only restates the question, its options or the answer."""
     given = set(_words(" ".join((row.question, lettered(row.choices), row.answer))))
-    telling = set(_words(chain)) - _SAY_LITTLE
-    return len(telling - given) < max(1, NEW_SHARE * len(telling))
+    content = set(_words(chain)) - _STOP_WORDS
+    return len(content - given) < max(1, NEW_SHARE * len(content))
 
 
 def is_word_salad(row: TrainingRow, chain: str, settings: RewardSettings) -> bool:
-    """The reference's words without their order."""
-    said, reference = _words(chain), _words(row.chain)
-    if len(said) < SALAD_WORDS:
+    """Return whether it has the reference's words without their order."""
+    words, reference = _words(chain), _words(row.chain)
+    if len(words) < SALAD_WORDS:
         return False
-    return _share(said, reference) >= SALAD_SHARE and _share(_runs(said, 2), _runs(reference, 2)) < ORDER_SHARE
+    return _share(words, reference) >= SALAD_SHARE and _share(_runs(words, 2), _runs(reference, 2)) < ORDER_SHARE
 
 
 def is_copy(row: TrainingRow, chain: str, settings: RewardSettings) -> bool:
-    """The reference itself: a policy never sees it, so it has leaked, or was learnt by heart."""
-    said = _words(chain)
-    return len(said) >= COPY_WORDS and _share(_runs(said, 8), _runs(_words(row.chain), 8)) >= COPY_SHARE
+    """Return whether it is the reference, which a policy never sees: it has leaked."""
+    words = _words(chain)
+    return len(words) >= COPY_WORDS and _share(_runs(words, 8), _runs(_words(row.chain), 8)) >= COPY_SHARE
 
 
 def is_instruction(row: TrainingRow, chain: str, settings: RewardSettings) -> bool:
-    """Words to whoever marks it."""
+    """Return whether it talks to the evaluator."""
     return _FENCE.search(chain) is not None or any(command.search(chain) for command in _COMMANDS)
 
 
@@ -115,10 +115,10 @@ def _words(text: str) -> list[str]:
 
 
 def _runs(words: Sequence[str], length: int) -> list[tuple[str, ...]]:
-    return [tuple(words[place : place + length]) for place in range(len(words) - length + 1)]
+    return [tuple(words[start : start + length]) for start in range(len(words) - length + 1)]
 
 
-def _share(said: Iterable[object], reference: Iterable[object]) -> float:
-    """The share of different things said that the reference has."""
-    mine, theirs = set(said), set(reference)
+def _share(items: Iterable[object], reference: Iterable[object]) -> float:
+    """The share of distinct items that the reference has too."""
+    mine, theirs = set(items), set(reference)
     return len(mine & theirs) / len(mine) if mine else 0.0

@@ -1,6 +1,6 @@
-"""The grader of the benchmark mini: no model, but a comparison of a chain with the true sounds of its clip.
+"""The grader of the benchmark mini: it compares a chain with the true sounds of its clip, without a model.
 
-It gives the four marks that an evaluator gives, each from counting words: mini's world has only so many.
+It gives the four marks that an evaluator gives, by counting words: mini's world has only so many.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ _STEP_CUE = 3
 Words = Sequence[str]
 
 
-class _Read(NamedTuple):
-    """A chain of mini's world taken apart."""
+class _ParsedChain(NamedTuple):
+    """The parts of a chain of mini's world."""
 
     clauses: Mapping[str, Words]
-    """Ordinal -> what is said of that sound."""
+    """Ordinal -> the words about that sound."""
     kinds: Words
     """The kinds of sounds in the order in which they are named."""
     step: Words
-    """What stands between the description and the conclusion."""
-    concluded: str
+    """The words between the description and the conclusion."""
+    conclusion: str
     """The answer that the chain ends with; empty where it ends without."""
 
 
-def marks(row: TrainingRow, chain: str) -> Marks:
-    """The four marks of a chain, from the events of the row's item."""
-    events, said = _events(row), _read(chain)
+def grade_chain(row: TrainingRow, chain: str) -> Marks:
+    """Mark a chain by the events of the row's item."""
+    events, parsed = _events(row), _parse_chain(chain)
     true = {ordinal: _words_of(event) for ordinal, event in zip(ORDINALS, events, strict=False)}
     reference = _TOKEN.findall(str(row.extra["cue"][_STEP_CUE]))
     return Marks(
-        path=_alike([event["kind"] for event in events], said.kinds),
-        steps=_described(true, said.clauses),
-        strategy=_alike(reference, said.step),
-        depth=_depth(row, true, said),
+        path=_alike([event["kind"] for event in events], parsed.kinds),
+        steps=_described(true, parsed.clauses),
+        strategy=_alike(reference, parsed.step),
+        depth=_depth(row, true, parsed),
     )
 
 
@@ -58,12 +58,12 @@ def _events(row: TrainingRow) -> Sequence[Mapping[str, Any]]:
 
 
 def _words_of(event: Mapping[str, Any]) -> frozenset[str]:
-    """What is to be said of a sound; of beeps, no length."""
+    """The words that describe a sound; of beeps, no length."""
     named = [name for name in _QUALITIES if event.get(name) and not (name == "length" and event["kind"] == "beeps")]
     return frozenset((event["kind"], *(str(event[name]) for name in named)))
 
 
-def _read(chain: str) -> _Read:
+def _parse_chain(chain: str) -> _ParsedChain:
     tokens = _TOKEN.findall(chain.casefold())
     end = tokens.index(".") if "." in tokens else len(tokens)
     described, rest = tokens[:end], tokens[end + 1 :]
@@ -77,39 +77,41 @@ def _read(chain: str) -> _Read:
     kinds = [token for token in described if token in KINDS]
     place = next((at for at in range(len(rest) - 1) if rest[at : at + 2] == ["answer", "is"]), None)
     if place is None:
-        return _Read(clauses, kinds, rest, "")
+        return _ParsedChain(clauses, kinds, rest, "")
     step = [token for token in rest[:place] if token not in {"so", "the"}]
-    return _Read(clauses, kinds, step[:-1] if step[-1:] == ["."] else step, " ".join(rest[place + 2 :]).strip(" ."))
+    return _ParsedChain(
+        clauses, kinds, step[:-1] if step[-1:] == ["."] else step, " ".join(rest[place + 2 :]).strip(" .")
+    )
 
 
-def _described(true: Mapping[str, frozenset[str]], said: Mapping[str, Words]) -> float:
-    """What is said rightly of the right sound, less what is said besides: naming all words earns little."""
+def _described(true: Mapping[str, frozenset[str]], clauses: Mapping[str, Words]) -> float:
+    """The share of right words about each sound, less the wrong ones: naming all words earns little."""
     shares = [
-        len(true.get(ordinal, frozenset()) & set(said.get(ordinal, ())))
-        / max(1, len(true.get(ordinal, frozenset()) | set(said.get(ordinal, ()))), len(said.get(ordinal, ())))
-        for ordinal in dict.fromkeys((*true, *said))
+        len(true.get(ordinal, frozenset()) & set(clauses.get(ordinal, ())))
+        / max(1, len(true.get(ordinal, frozenset()) | set(clauses.get(ordinal, ()))), len(clauses.get(ordinal, ())))
+        for ordinal in dict.fromkeys((*true, *clauses))
     ]
     return sum(shares) / len(shares)
 
 
-def _depth(row: TrainingRow, true: Mapping[str, frozenset[str]], said: _Read) -> float:
-    """Whether it speaks of each sound and of no other, says enough of each, takes a step, and ends with the answer."""
-    done = (
-        said.clauses.keys() == true.keys(),
-        all(len(said.clauses.get(ordinal, ())) == len(words) for ordinal, words in true.items()),
-        bool(said.step),
-        said.concluded == " ".join(_TOKEN.findall(row.answer.casefold())),
+def _depth(row: TrainingRow, true: Mapping[str, frozenset[str]], parsed: _ParsedChain) -> float:
+    """Whether it describes each sound and no other, describes it fully, takes a step, and ends with the answer."""
+    criteria = (
+        parsed.clauses.keys() == true.keys(),
+        all(len(parsed.clauses.get(ordinal, ())) == len(words) for ordinal, words in true.items()),
+        bool(parsed.step),
+        parsed.conclusion == " ".join(_TOKEN.findall(row.answer.casefold())),
     )
-    return sum(done) / len(done)
+    return sum(criteria) / len(criteria)
 
 
-def _alike(reference: Words, said: Words) -> float:
-    """Twice the longest common sequence, as a share of both lengths."""
-    if not reference and not said:
+def _alike(reference: Words, words: Words) -> float:
+    """Twice the longest common subsequence, as a share of both lengths."""
+    if not reference and not words:
         return 1.0
-    row = [0] * (len(said) + 1)
+    row = [0] * (len(words) + 1)
     for word in reference:
         above = 0
-        for place, other in enumerate(said, 1):
+        for place, other in enumerate(words, 1):
             above, row[place] = row[place], above + 1 if word == other else max(row[place], row[place - 1])
-    return 2 * row[-1] / (len(reference) + len(said))
+    return 2 * row[-1] / (len(reference) + len(words))

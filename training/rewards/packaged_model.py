@@ -1,6 +1,7 @@
-"""Where a model lies in an installed package: `python packaged.py PACKAGE [FOLDER]` exits with 1 where it does not.
+"""Find a model in an installed package: `python packaged_model.py PACKAGE [FOLDER]` exits with 1 where it is not there.
 
-Nothing but Python is needed, so that the Python of an engine can be asked as well; the package itself is not run.
+A file of its own, and short, because the Python of an engine runs its text, which may have nothing else installed. The
+package itself is not run.
 """
 
 from __future__ import annotations
@@ -13,23 +14,23 @@ PACKAGE = "package:"
 """Before a folder in an installed package: weights that come as any package does, where no hub is reached."""
 
 
-def parts(name: str) -> tuple[str, str]:
-    """The package and the folder in it, of `package:NAME/FOLDER`."""
+def split_package_name(name: str) -> tuple[str, str]:
+    """Split `package:NAME/FOLDER` into the package and the folder in it."""
     package, _, inside = name.removeprefix(PACKAGE).partition("/")
     return package, inside
 
 
-def folders(package: str) -> list[Path]:
-    """Where the package lies; nothing where it is not installed."""
-    found = importlib.util.find_spec(package) if package.isidentifier() else None
-    return [Path(root) for root in found.submodule_search_locations or ()] if found else []
+def package_folders(package: str) -> list[Path]:
+    """Return the folders of a package; none where it is not installed."""
+    spec = importlib.util.find_spec(package) if package.isidentifier() else None
+    return [Path(root) for root in spec.submodule_search_locations or ()] if spec else []
 
 
-def model_in(package: str, inside: str) -> Path | None:
-    """The folder of the model; None where there is none."""
-    places = (folder / inside for folder in folders(package))
-    return next((place for place in places if (place / "config.json").is_file()), None)
+def packaged_model_folder(package: str, inside: str) -> Path | None:
+    """Return the folder of the model; None where there is none."""
+    candidates = (folder / inside for folder in package_folders(package))
+    return next((folder for folder in candidates if (folder / "config.json").is_file()), None)
 
 
 if __name__ == "__main__":
-    sys.exit(not (model_in(*sys.argv[1:]) if len(sys.argv) > 2 else folders(sys.argv[1])))
+    sys.exit(not (packaged_model_folder(*sys.argv[1:]) if len(sys.argv) > 2 else package_folders(sys.argv[1])))

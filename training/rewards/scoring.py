@@ -1,4 +1,4 @@
-"""Completions in, rewards out: what an engine's plug-in calls for each batch."""
+"""Score batches of completions: what an engine's plug-in calls."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from dtbench.harness.core.scorer import Scorer
 from dtbench.tasks import registry as task_registry
 from dtbench.training.data.rows import TrainingRow
 from dtbench.training.rewards.cache import Cache
-from dtbench.training.rewards.completion import read
+from dtbench.training.rewards.completion import parse_completion
 from dtbench.training.rewards.counts import RewardCounts
-from dtbench.training.rewards.embedding import Nearness
+from dtbench.training.rewards.embedding import ChainSimilarity
 from dtbench.training.rewards.evaluator import Evaluator
-from dtbench.training.rewards.guards import caught
+from dtbench.training.rewards.guards import matching_guard
 from dtbench.training.rewards.settings import EVENTS, RewardSettings
-from dtbench.training.rewards.terms import REWARDS, RewardBatch, on_grid
+from dtbench.training.rewards.terms import REWARDS, Candidate, RewardBatch, round_to_grid
 
-WATCHED = 50
-"""As if so many had been asked before a share is taken: one failure at the start is no share of anything."""
+MIN_ASKED = 50
+"""The least number of requests that the share of failures is taken of: one failure at the start is no share."""
 
 
 class Scores(NamedTuple):
-    """What a batch has earned."""
+    """The rewards of a batch."""
 
     values: Mapping[str, list[float]]
-    """Reward -> one number a completion, multiples of 1/1024 from 0 to 1, never without a number."""
+    """Reward -> one number a completion, multiples of 1/1024 from 0 to 1, never NaN."""
     report: RewardCounts
     """What this batch took."""
 
 
 class Rewards:
-    """Rewards completions of one stage; `total` says what all of them took."""
+    """Computes the rewards of a stage; `total` counts what all batches took."""
 
     def __init__(self, settings: RewardSettings) -> None:
         self.settings = settings
@@ -41,30 +41,29 @@ class Rewards:
         self._scorer = task_registry.get_task(settings.task) if settings.task else Scorer()
         self._cache = Cache(settings.cache)
         self._evaluator = Evaluator(settings, self._cache)
-        self._nearness = Nearness(settings, self._cache)
+        self._similarity = ChainSimilarity(settings, self._cache)
 
     def score_batch(self, names: Sequence[str], rows: Sequence[TrainingRow], completions: Sequence[str]) -> Scores:
-        """The rewards of these names; a MachineryError where too many chains had to do without a verdict."""
+        """Return the rewards of these names; a MachineryError where too many chains got no verdict."""
         if len(rows) != len(completions):
             raise ValueError(f"{len(rows)} rows and {len(completions)} completions")
         check_reward_names(names, self.settings)
         report = RewardCounts()
         report.counts["completions"] = len(rows)
-        taken = [
-            read(row, text, self.settings.template, self._scorer) for row, text in zip(rows, completions, strict=True)
-        ]
-        ruled_out = [caught(row, one.chain, self.settings) for row, one in zip(rows, taken, strict=True)]
-        report.counts.update(f"guard_{name.replace(' ', '_')}" for name in ruled_out if name is not None)
-        batch = RewardBatch(rows, taken, ruled_out, self.settings, self._evaluator, self._nearness, report)
-        values = {name: [on_grid(value) for value in REWARDS[name](batch)] for name in names}
+        candidates = [self._candidate(row, text) for row, text in zip(rows, completions, strict=True)]
+        guards = (candidate.guard for candidate in candidates)
+        report.counts.update(f"guard_{guard.replace(' ', '_')}" for guard in guards if guard is not None)
+        batch = RewardBatch(candidates, self.settings, self._evaluator, self._similarity, report)
+        values = {name: [round_to_grid(value) for value in REWARDS[name](batch)] for name in names}
         self.total.add(report)
         self._refuse_too_many_failures()
         return Scores(values, report)
 
     def close(self) -> None:
-        """Let go of connections, models and files."""
-        for part in (self._evaluator, self._nearness, self._cache):
-            part.close()
+        """Close connections, models and files."""
+        self._evaluator.close()
+        self._similarity.close()
+        self._cache.close()
 
     def __enter__(self) -> Self:
         return self
@@ -75,21 +74,25 @@ class Rewards:
         """Close."""
         self.close()
 
+    def _candidate(self, row: TrainingRow, text: str) -> Candidate:
+        completion = parse_completion(row, text, self.settings.template, self._scorer)
+        return Candidate(row, completion, matching_guard(row, completion.chain, self.settings))
+
     def _refuse_too_many_failures(self) -> None:
         counts = self.total.counts
-        for what in ("evaluator", "consistency", "embedding"):
-            failed, asked = counts[f"{what}_failed"], counts[f"{what}_asked"]
-            if failed > self.settings.max_failed * max(asked, WATCHED):
+        for kind in ("evaluator", "consistency", "embedding"):
+            failed, asked = counts[f"{kind}_failed"], counts[f"{kind}_asked"]
+            if failed > self.settings.max_failed * max(asked, MIN_ASKED):
                 last = (self.total.failures or ["no reason"])[-1]
                 raise MachineryError(
-                    f"rewards: {failed} of {asked} chains had no verdict of the {what}, more than the "
+                    f"rewards: {failed} of {asked} chains had no verdict of the {kind}, more than the "
                     f"{self.settings.max_failed:.1%} that the recipe allows. The last one: {last.rstrip('.')}. "
                     f"Once that is mended, the same command goes on from the last checkpoint."
                 )
 
 
 def check_reward_names(names: Sequence[str], settings: RewardSettings) -> None:
-    """Refuse rewards that there are not, or that lack an evaluator; before a stage begins, as well as in it."""
+    """Raise a UserError for a reward that is unknown, or that lacks an evaluator."""
     for name in names:
         if name not in REWARDS:
             raise UserError(f"unknown reward {name!r}. {did_you_mean(name, REWARDS)}")

@@ -1,170 +1,173 @@
-"""The rewards by name, each from a batch that has been read: one number a completion, before it is put on the grid."""
+"""The rewards by name: each gives one number for every completion of a batch, before it is rounded to the grid."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from dtbench.harness.core.errors import DataError
 from dtbench.harness.extract.answer import extract
 from dtbench.training.data.rows import TrainingRow
-from dtbench.training.rewards import mini_grader as events
 from dtbench.training.rewards.completion import ParsedCompletion
 from dtbench.training.rewards.cosines import ChainPair
 from dtbench.training.rewards.counts import RewardCounts
-from dtbench.training.rewards.embedding import Nearness
+from dtbench.training.rewards.embedding import ChainSimilarity
 from dtbench.training.rewards.evaluator import Evaluator, EvaluatorQuery, Verdict
-from dtbench.training.rewards.evaluator_prompts import Marks, compare_prompt, read_marks, read_support, support_prompt
+from dtbench.training.rewards.evaluator_prompts import Marks, compare_prompt, parse_marks, parse_support, support_prompt
+from dtbench.training.rewards.mini_grader import grade_chain
 from dtbench.training.rewards.settings import EVENTS, RewardSettings
 
-ROUND = 1024
-"""Rewards are multiples of 1/ROUND: a group of equal ones then has a deviation of exactly 0 in an engine's float32."""
+GRID = 1024
+"""Rewards are multiples of 1/GRID: a group of equal ones then has a deviation of exactly 0 in an engine's float32."""
+
+
+class Candidate(NamedTuple):
+    """A completion of a row, parsed."""
+
+    row: TrainingRow
+    completion: ParsedCompletion
+    guard: str | None
+    """The guard that rules the chain out; None where none does."""
+
+    @property
+    def chain(self) -> str:
+        """The chain of thought."""
+        return self.completion.chain
+
+    @property
+    def choice(self) -> str | None:
+        """The chosen option; None where the completion chooses none."""
+        return self.completion.extraction.choice
 
 
 @dataclass(slots=True)
 class RewardBatch:
-    """Completions that have been read, and with what they are rewarded."""
+    """The candidates of a batch, and what rewards are computed with."""
 
-    rows: Sequence[TrainingRow]
-    taken: Sequence[ParsedCompletion]
-    caught: Sequence[str | None]
-    """The guard that rules each chain out."""
+    candidates: Sequence[Candidate]
     settings: RewardSettings
     evaluator: Evaluator
-    nearness: Nearness
+    similarity: ChainSimilarity
     report: RewardCounts
     marks: Sequence[float | None] | None = None
-    """The evaluator's, of the comparable ones, once it was asked."""
+    """The evaluator's means for the comparable candidates, once it was asked."""
 
-    def comparable(self) -> list[int]:
-        """The places of right answers whose chains no guard rules out: only those are like a reference at all."""
-        places = [at for at, taken in enumerate(self.taken) if taken.right and self.caught[at] is None]
-        for at in places:
-            if not self.rows[at].chain.strip():
+    def comparable(self) -> list[Candidate]:
+        """Return the right answers whose chains no guard rules out: only those are compared with a reference."""
+        comparable = [one for one in self.candidates if one.completion.correct and one.guard is None]
+        for candidate in comparable:
+            if not candidate.row.chain.strip():
                 raise DataError(
-                    f"row {self.rows[at].id}: it has no reference chain, and a reward of this stage compares with one. "
+                    f"row {candidate.row.id}: it has no reference chain, and a reward of this stage compares with one. "
                     f"`dtbench chains` writes them."
                 )
-        return places
+        return comparable
 
-    def spread(self, places: Sequence[int], values: Sequence[float]) -> list[float]:
-        """The values at their places, 0 everywhere else."""
-        known = dict(zip(places, values, strict=True))
-        return [known.get(at, 0.0) for at in range(len(self.rows))]
-
-
-def accuracy(batch: RewardBatch) -> list[float]:
-    """1 where the task's own score says that the answer is right."""
-    return [float(taken.right) for taken in batch.taken]
+    def scatter(self, candidates: Sequence[Candidate], values: Sequence[float]) -> list[float]:
+        """Return the values at the places of these candidates, and 0 everywhere else."""
+        known = {id(candidate): value for candidate, value in zip(candidates, values, strict=True)}
+        return [known.get(id(candidate), 0.0) for candidate in self.candidates]
 
 
-def template(batch: RewardBatch) -> list[float]:
-    """1 where the completion has the form that is asked for."""
-    return [float(taken.formatted) for taken in batch.taken]
+def accuracy_reward(batch: RewardBatch) -> list[float]:
+    """1 where the task's own score calls the answer right."""
+    return [float(candidate.completion.correct) for candidate in batch.candidates]
 
 
-def consistency(batch: RewardBatch) -> list[float]:
-    """1 where the chain supports the answer given, right or wrong; without a verdict, its words decide."""
-    places = [
-        at for at, taken in enumerate(batch.taken) if taken.extraction.choice is not None and batch.caught[at] is None
-    ]
-    verdicts: Sequence[Verdict | None] = [None] * len(places)
+def format_reward(batch: RewardBatch) -> list[float]:
+    """1 where the completion has the form of the template."""
+    return [float(candidate.completion.formatted) for candidate in batch.candidates]
+
+
+def consistency_reward(batch: RewardBatch) -> list[float]:
+    """1 where the chain supports the chosen option, right or wrong; without a verdict, its words decide."""
+    candidates = [one for one in batch.candidates if one.choice is not None and one.guard is None]
+    verdicts: Sequence[Verdict | None] = [None] * len(candidates)
     if batch.settings.consistency != "words":
-        questions = [_support(batch.rows[at], batch.taken[at]) for at in places]
-        verdicts = batch.evaluator.decide(questions, batch.report)
-    return batch.spread(
-        places,
-        [
-            _by_words(batch, at) if said is None else float(said["supports"])
-            for at, said in zip(places, verdicts, strict=True)
-        ],
-    )
+        verdicts = batch.evaluator.decide([_support_query(one) for one in candidates], batch.report)
+    values = [
+        float(chain_concludes(one.chain, one.choice, one.row.choices) if verdict is None else verdict["supports"])
+        for one, verdict in zip(candidates, verdicts, strict=True)
+    ]
+    return batch.scatter(candidates, values)
 
 
-def evaluator(batch: RewardBatch) -> list[float]:
-    """The mean of four marks against the reference; where there is no verdict, how near the embedding is."""
-    places = batch.comparable()
-    marks = _marks(batch, places)
-    without = [at for at, mark in zip(places, marks, strict=True) if mark is None]
-    instead = dict(zip(without, _near(batch, without), strict=True))
-    return batch.spread(places, [instead[at] if mark is None else mark for at, mark in zip(places, marks, strict=True)])
+def evaluator_reward(batch: RewardBatch) -> list[float]:
+    """The mean of four marks against the reference; without a verdict, the cosine of the embedding."""
+    candidates = batch.comparable()
+    marks = _mean_marks(batch, candidates)
+    unmarked = iter(_cosines(batch, [one for one, mark in zip(candidates, marks, strict=True) if mark is None]))
+    return batch.scatter(candidates, [next(unmarked) if mark is None else mark for mark in marks])
 
 
-def embedding(batch: RewardBatch) -> list[float]:
-    """How near the chain is to the reference as a text."""
-    places = batch.comparable()
-    return batch.spread(places, _near(batch, places))
+def embedding_reward(batch: RewardBatch) -> list[float]:
+    """The cosine of the chain's embedding with the reference's."""
+    candidates = batch.comparable()
+    return batch.scatter(candidates, _cosines(batch, candidates))
 
 
-def hybrid(batch: RewardBatch) -> list[float]:
-    """Both, half each unless the recipe says otherwise; where there is no verdict, the embedding alone."""
-    places = batch.comparable()
+def hybrid_reward(batch: RewardBatch) -> list[float]:
+    """Evaluator and embedding, weighted by the recipe; without a verdict, the embedding alone."""
+    candidates = batch.comparable()
     weight = batch.settings.embedding_weight
-    return batch.spread(
-        places,
-        [
-            near if mark is None else weight * near + (1 - weight) * mark
-            for mark, near in zip(_marks(batch, places), _near(batch, places), strict=True)
-        ],
-    )
+    marks, cosines = _mean_marks(batch, candidates), _cosines(batch, candidates)
+    values = [
+        cosine if mark is None else weight * cosine + (1 - weight) * mark
+        for mark, cosine in zip(marks, cosines, strict=True)
+    ]
+    return batch.scatter(candidates, values)
 
 
 REWARDS: Mapping[str, Callable[[RewardBatch], list[float]]] = {
-    "accuracy": accuracy,
-    "format": template,
-    "consistency": consistency,
-    "evaluator": evaluator,
-    "embedding": embedding,
-    "hybrid": hybrid,
+    "accuracy": accuracy_reward,
+    "format": format_reward,
+    "consistency": consistency_reward,
+    "evaluator": evaluator_reward,
+    "embedding": embedding_reward,
+    "hybrid": hybrid_reward,
 }
 
 
-def concludes(chain: str, choice: str | None, choices: Sequence[str]) -> bool:
+def chain_concludes(chain: str, choice: str | None, choices: Sequence[str]) -> bool:
     """Return whether the chain's own conclusion, extracted like any answer, is the chosen option."""
     return choice is not None and extract(chain, choices).choice == choice
 
 
-def on_grid(value: float) -> float:
-    """The nearest multiple of 1/ROUND."""
-    return round(value * ROUND) / ROUND
+def round_to_grid(value: float) -> float:
+    """Return the nearest multiple of 1/GRID."""
+    return round(value * GRID) / GRID
 
 
-def _by_words(batch: RewardBatch, at: int) -> float:
-    taken = batch.taken[at]
-    return float(concludes(taken.chain, taken.extraction.choice, batch.rows[at].choices))
-
-
-def _marks(batch: RewardBatch, places: Sequence[int]) -> Sequence[float | None]:
-    """The evaluator's marks as one number each, None where it came to none; given once for all rewards of a batch."""
+def _mean_marks(batch: RewardBatch, candidates: Sequence[Candidate]) -> Sequence[float | None]:
+    """The mean of each candidate's marks, None without a verdict; requested once for all rewards of a batch."""
     if batch.marks is None:
-        given = _given(batch, places)
+        given = _marks(batch, candidates)
         for marks in given:
             if marks is not None:
-                batch.report.marked(marks._asdict())
+                batch.report.add_marks(marks._asdict())
         batch.marks = [None if marks is None else marks.mean for marks in given]
     return batch.marks
 
 
-def _given(batch: RewardBatch, places: Sequence[int]) -> list[Marks | None]:
+def _marks(batch: RewardBatch, candidates: Sequence[Candidate]) -> list[Marks | None]:
     if batch.settings.evaluator == EVENTS:
-        return [events.marks(batch.rows[at], batch.taken[at].chain) for at in places]
-    questions = [_compare(batch.rows[at], batch.taken[at].chain) for at in places]
-    verdicts = batch.evaluator.decide(questions, batch.report)
-    return [None if said is None else Marks(**said) for said in verdicts]
+        return [grade_chain(one.row, one.chain) for one in candidates]
+    verdicts = batch.evaluator.decide([_compare_query(one) for one in candidates], batch.report)
+    return [None if verdict is None else Marks(**verdict) for verdict in verdicts]
 
 
-def _near(batch: RewardBatch, places: Sequence[int]) -> list[float]:
-    pairs = [ChainPair(batch.rows[at].id, batch.taken[at].chain, batch.rows[at].chain) for at in places]
-    return batch.nearness.of(pairs, batch.report) if pairs else []
+def _cosines(batch: RewardBatch, candidates: Sequence[Candidate]) -> list[float]:
+    pairs = [ChainPair(one.row.id, one.chain, one.row.chain) for one in candidates]
+    return batch.similarity.cosines(pairs, batch.report)
 
 
-def _compare(row: TrainingRow, chain: str) -> EvaluatorQuery:
-    return EvaluatorQuery(row.id, "evaluator", functools.partial(compare_prompt, row, chain), read_marks)
+def _compare_query(candidate: Candidate) -> EvaluatorQuery:
+    row, chain = candidate.row, candidate.chain
+    return EvaluatorQuery(row.id, "evaluator", functools.partial(compare_prompt, row, chain), parse_marks)
 
 
-def _support(row: TrainingRow, taken: ParsedCompletion) -> EvaluatorQuery:
-    given = taken.extraction.choice or ""
-    return EvaluatorQuery(
-        row.id, "consistency", functools.partial(support_prompt, row, taken.chain, given), read_support
-    )
+def _support_query(candidate: Candidate) -> EvaluatorQuery:
+    row, chain, choice = candidate.row, candidate.chain, candidate.choice or ""
+    return EvaluatorQuery(row.id, "consistency", functools.partial(support_prompt, row, chain, choice), parse_support)

@@ -11,7 +11,7 @@ from dtbench.tasks.mini import SPLIT_OF
 from dtbench.tasks.mini_world.criteria import criteria_met
 from dtbench.tasks.mini_world.items import make_item
 from dtbench.tasks.mini_world.splits import slots
-from dtbench.training.rewards.completion import parts
+from dtbench.training.rewards.completion import split_completion
 from dtbench.training.rewards.settings import Template
 
 
@@ -34,7 +34,7 @@ def chain_marks(records: Iterable[Mapping[str, Any]], task: str, template: Templ
     criteria: list[float] = []
     for record in records:
         text = record["response"]["text"]
-        found = parts(text, template)
+        found = split_completion(text, template)
         chain = split_text(text).thinking if found is None else found.chain
         formed.append(found is not None)
         if chain.split():

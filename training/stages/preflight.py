@@ -14,7 +14,7 @@ from dtbench.training.data.sources import split_of
 from dtbench.training.recipe.recipe import Recipe, StageRecipe
 from dtbench.training.rewards import RewardSettings, check_reward_names, reward_settings
 from dtbench.training.rewards import packaged_model as packaged
-from dtbench.training.rewards.packaged_model import PACKAGE, parts
+from dtbench.training.rewards.packaged_model import PACKAGE, split_package_name
 from dtbench.training.rewards.settings import NGRAMS
 from dtbench.training.stages.prepare import rows_of_stage
 
@@ -45,7 +45,7 @@ def check_place(recipe: Recipe, place: Path) -> None:
         return
     wanted: dict[str, tuple[str, ...]] = {"sentence-transformers": ("sentence_transformers",)}
     if settings.embedding.startswith(PACKAGE):
-        package, inside = parts(settings.embedding)
+        package, inside = split_package_name(settings.embedding)
         wanted[f"the model {package}/{inside}"] = (package, inside)
     search = Path(packaged.__file__).read_text(encoding="utf-8")
     for what, arguments in wanted.items():

@@ -23,7 +23,7 @@ from chat_server import Turn, chatting
 from dtbench.harness.core.errors import MachineryError, UserError
 from dtbench.training.rewards import Rewards, RewardSettings, TrainingRow
 from dtbench.training.rewards.embedding import ngram_cosine
-from dtbench.training.rewards.terms import on_grid
+from dtbench.training.rewards.terms import round_to_grid
 
 
 def test_embeddings_come_from_an_endpoint_in_their_order_and_once(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_where_embeddings_fail_n_grams_stand_in_counted(case: str) -> None:
         strict = dataclasses.replace(chosen, max_failed=0.0)
         with pytest.raises(MachineryError, match="1 of 1 chains had no verdict of the embedding"):
             rewarded(strict, "embedding", texts=TEXTS[:1])
-    assert scores.values["embedding"] == [on_grid(ngram_cosine(GOOD, REFERENCE))]
+    assert scores.values["embedding"] == [round_to_grid(ngram_cosine(GOOD, REFERENCE))]
     assert scores.report.counts["embedding_failed"] == 1
 
 

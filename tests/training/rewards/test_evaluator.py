@@ -28,7 +28,7 @@ from chat_server import Asked, Chat, Turn, chatting, nobody
 from dtbench.harness.core.errors import MachineryError, UserError
 from dtbench.training.rewards import Rewards, RewardSettings, check_reward_names
 from dtbench.training.rewards.embedding import ngram_cosine
-from dtbench.training.rewards.terms import on_grid
+from dtbench.training.rewards.terms import round_to_grid
 
 
 def test_the_evaluator_is_asked_of_right_answers_alone_and_its_four_marks_are_told() -> None:
@@ -36,7 +36,7 @@ def test_the_evaluator_is_asked_of_right_answers_alone_and_its_four_marks_are_to
     with chatting(default=Turn(reply)) as chat:
         scores = rewarded(settings(chat), "evaluator", "hybrid")
         assert len(chat.asked) == 3, "the wrong answer costs nothing, and both rewards share a verdict"
-    assert scores.values["evaluator"] == [on_grid(0.6), on_grid(0.6), 0, on_grid(0.6)]
+    assert scores.values["evaluator"] == [round_to_grid(0.6), round_to_grid(0.6), 0, round_to_grid(0.6)]
     told = scores.report.as_json(settings(chat))
     assert (told["mark_path"], told["mark_steps"], told["mark_strategy"], told["mark_depth"]) == (1, 0.5, 0, 0.9)
     near = ngram_cosine(GOOD, REFERENCE)
@@ -93,7 +93,7 @@ def test_a_reply_that_holds_no_marks_is_asked_for_again_with_another_seed(case: 
     with chatting(Turn(UNREADABLE[case]), Turn(UNREADABLE[case]), default=Turn(marks(4))) as chat:
         scores = rewarded(settings(chat), "evaluator", texts=TEXTS[:1])
         seeds = [one.json()["seed"] for one in chat.asked]
-    assert scores.values["evaluator"] == [on_grid(0.4)]
+    assert scores.values["evaluator"] == [round_to_grid(0.4)]
     assert seeds == [42, 1042, 2042]
     assert scores.report.counts["evaluator_unreadable"] == 2
     assert scores.report.counts["evaluator_prompt_tokens"] == 21, "what was in vain cost as much"
@@ -106,7 +106,7 @@ def test_a_reply_that_holds_no_marks_is_asked_for_again_with_another_seed(case: 
 def test_marks_are_read_in_the_wrappings_that_models_use(wrapped: str) -> None:
     said = wrapped.replace("{}", marks(7)) if wrapped == "{} {}" else wrapped.format(marks(7))
     with chatting(default=Turn(said)) as chat:
-        assert rewarded(settings(chat), "evaluator", texts=TEXTS[:1]).values["evaluator"] == [on_grid(0.7)]
+        assert rewarded(settings(chat), "evaluator", texts=TEXTS[:1]).values["evaluator"] == [round_to_grid(0.7)]
         assert len(chat.asked) == 1
 
 
@@ -126,7 +126,7 @@ def test_a_failed_evaluator_is_never_a_zero_but_the_embedding_alone_counted_and_
         with chatting(default=turn) as chat:
             chosen = settings(chat, timeout=0.3, attempts=2, max_failed=1.0, cache=tmp_path / str(number))
             scores = rewarded(chosen, "evaluator", "hybrid", "embedding", texts=TEXTS[:1])
-        near = on_grid(ngram_cosine(GOOD, REFERENCE))
+        near = round_to_grid(ngram_cosine(GOOD, REFERENCE))
         assert list(scores.values.values()) == [[near]] * 3, case
         assert scores.report.counts["evaluator_failed"] == 1, case
         assert len(scores.report.failures) == 1, case
@@ -155,7 +155,7 @@ def test_one_slow_reply_does_not_hold_up_the_others() -> None:
         scores = rewarded(settings(chat, concurrency=16), "evaluator", texts=texts)
         assert time.monotonic() - began < 3, "16 times 0.4 s one after the other is 6.4 s"
         assert chat.most_in_flight == 16
-    assert set(scores.values["evaluator"]) == {on_grid(0.3)}
+    assert set(scores.values["evaluator"]) == {round_to_grid(0.3)}
 
 
 def test_an_evaluator_with_too_many_requests_is_sent_fewer() -> None:
@@ -164,7 +164,7 @@ def test_an_evaluator_with_too_many_requests_is_sent_fewer() -> None:
         chat.choose = lambda asked: Turn(status=429, headers={"retry-after": "0"}) if chat.in_flight > 3 else None
         texts = [completion(f"{GOOD} Variant {number} of it.") for number in range(16)]
         scores = rewarded(settings(chat, concurrency=16, attempts=8, retry_budget=60.0), "evaluator", texts=texts)
-    assert set(scores.values["evaluator"]) == {on_grid(0.3)}
+    assert set(scores.values["evaluator"]) == {round_to_grid(0.3)}
     assert scores.report.counts["evaluator_failed"] == 0
 
 

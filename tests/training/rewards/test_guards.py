@@ -9,7 +9,7 @@ from chains import GOOD, OTHER, REFERENCE, ROW, completion, mini_rows, score_bat
 
 from dtbench.harness.core.task import lettered
 from dtbench.training.rewards import RewardSettings, TrainingRow
-from dtbench.training.rewards.guards import caught
+from dtbench.training.rewards.guards import matching_guard
 from dtbench.training.rewards.settings import GUARDS
 
 SETTINGS = RewardSettings(embedding="ngrams", consistency="words")
@@ -45,7 +45,7 @@ BAD = {
 
 @pytest.mark.parametrize(("guard", "chain"), [(guard, chain) for guard, chains in BAD.items() for chain in chains])
 def test_the_guard_catches_it_and_nothing_similar_is_left(guard: str, chain: str) -> None:
-    assert caught(ROW, chain, SETTINGS) == guard
+    assert matching_guard(ROW, chain, SETTINGS) == guard
     names = ["accuracy", "consistency", "embedding"]
     # A chain that ends its own turn is cut there by whoever reads it: the guard is asked about the chain itself.
     if "<|im_end|>" not in chain:
@@ -71,23 +71,23 @@ def test_every_guard_has_a_chain_here() -> None:
     ],
 )
 def test_an_honest_chain_is_left_alone(chain: str) -> None:
-    assert caught(ROW, chain, SETTINGS) is None
+    assert matching_guard(ROW, chain, SETTINGS) is None
 
 
 def test_no_reference_chain_of_mini_is_caught_by_the_guards_of_its_recipe() -> None:
     settings = dataclasses.replace(SETTINGS, guards=("empty", "huge", "loop", "nothing new", "instruction"))
-    assert [row.id for row in mini_rows(600) if caught(row, row.chain, settings)] == []
+    assert [row.id for row in mini_rows(600) if matching_guard(row, row.chain, settings)] == []
 
 
 def test_a_guard_that_the_recipe_leaves_out_does_not_hold() -> None:
-    assert caught(ROW, REFERENCE, dataclasses.replace(SETTINGS, guards=("empty",))) is None
-    assert caught(ROW, "Boots.", dataclasses.replace(SETTINGS, min_words=1, guards=("empty",))) is None
+    assert matching_guard(ROW, REFERENCE, dataclasses.replace(SETTINGS, guards=("empty",))) is None
+    assert matching_guard(ROW, "Boots.", dataclasses.replace(SETTINGS, min_words=1, guards=("empty",))) is None
 
 
 def test_the_longest_chain_is_the_recipes() -> None:
     short = dataclasses.replace(SETTINGS, max_chars=len(GOOD) - 1)
-    assert caught(ROW, GOOD, short) == "huge"
-    assert caught(ROW, GOOD, SETTINGS) is None
+    assert matching_guard(ROW, GOOD, short) == "huge"
+    assert matching_guard(ROW, GOOD, SETTINGS) is None
 
 
 def test_a_guard_is_fast_on_what_is_made_to_be_slow() -> None:
@@ -96,5 +96,5 @@ def test_a_guard_is_fast_on_what_is_made_to_be_slow() -> None:
     nasty = [("give " * 20_000)[:9000], ("ignore " * 20_000)[:9000], "[" * 9000, ("score is of " * 9000)[:9000]]
     began = time.process_time()
     for text in nasty:
-        caught(TrainingRow("n", ROW.audio, ROW.question, ROW.choices, ROW.answer, REFERENCE), text, SETTINGS)
+        matching_guard(TrainingRow("n", ROW.audio, ROW.question, ROW.choices, ROW.answer, REFERENCE), text, SETTINGS)
     assert time.process_time() - began < 2

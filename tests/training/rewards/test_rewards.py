@@ -10,9 +10,9 @@ from chains import GOOD, OTHER, REFERENCE, ROW, completion, mini_rows, score_bat
 
 from dtbench.harness.core.errors import DataError, UserError
 from dtbench.training.rewards import RewardSettings, Scores, Template, reward_settings
-from dtbench.training.rewards.completion import parts
+from dtbench.training.rewards.completion import split_completion
 from dtbench.training.rewards.embedding import ngram_cosine
-from dtbench.training.rewards.terms import REWARDS, concludes, on_grid
+from dtbench.training.rewards.terms import REWARDS, chain_concludes, round_to_grid
 
 PLAIN = RewardSettings(embedding="ngrams", consistency="words", evaluator="mini events")
 MINI = dataclasses.replace(
@@ -76,16 +76,16 @@ def test_the_form_is_read_fast_whatever_is_written(answer_tags: tuple[str, str])
         ),
     ]
     began = time.process_time()
-    formed = [parts(text, template) is not None for text in texts]
+    formed = [split_completion(text, template) is not None for text in texts]
     assert time.process_time() - began < 1
     assert formed == [False] * 6 + [answer_tags[0] == ""]
 
 
 def test_consistency_by_words_is_the_chains_own_conclusion_right_or_wrong() -> None:
-    assert concludes("Boots come near. So the answer is a car leaves.", "a car leaves", ROW.choices)
-    assert not concludes("Boots come near. So the answer is a car leaves.", "a person arrives", ROW.choices)
-    assert not concludes("Boots come near over gravel.", "a person arrives", ROW.choices)
-    assert not concludes("So the answer is a car leaves.", None, ROW.choices)
+    assert chain_concludes("Boots come near. So the answer is a car leaves.", "a car leaves", ROW.choices)
+    assert not chain_concludes("Boots come near. So the answer is a car leaves.", "a person arrives", ROW.choices)
+    assert not chain_concludes("Boots come near over gravel.", "a person arrives", ROW.choices)
+    assert not chain_concludes("So the answer is a car leaves.", None, ROW.choices)
     chain = f"{OTHER} So the answer is a car leaves."
     assert scored(completion(chain, "a car leaves"), "consistency", "accuracy") == [1, 0]
     assert scored(completion(chain, "a bird sings"), "consistency") == [0]
@@ -171,8 +171,8 @@ def test_hybrid_is_half_and_half_unless_the_recipe_says_otherwise() -> None:
 
 def test_every_reward_lies_on_the_grid_and_equal_ones_have_no_deviation_in_float32() -> None:
     numpy = pytest.importorskip("numpy")
-    assert on_grid(0.2) != 0.2
-    for value in (on_grid(k / 97) for k in range(98)):
+    assert round_to_grid(0.2) != 0.2
+    for value in (round_to_grid(k / 97) for k in range(98)):
         assert value * 1024 == int(value * 1024)
         assert numpy.std(numpy.full(8, value, numpy.float32)) == 0
 
