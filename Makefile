@@ -5,11 +5,21 @@ SETUP := pyproject.toml $(addprefix tests/setup/,environment.py installer.py rep
 
 TRAIN_SETUP := pyproject.toml $(addprefix tests/setup/,environment.py installer.py repairs.py train-constraints.in train-constraints.txt)
 
-.PHONY: demo test check lint bench architectures proof vllm browser train-env clean
+.PHONY: demo quick coverage test check lint bench architectures proof vllm browser train-env clean
 
 demo: .venv/.demo  ## the model in the box answers the benchmark in the box, anew each time
 	@rm -rf results/runs/demo-local results/runs/demo-vllm
 	$(BIN)/dtbench demo
+
+QUICK := --numprocesses 2 --dist loadfile -m "not engine and not browser"
+quick: .venv/.dev  ## every test that needs neither an engine nor a browser, in minutes
+	$(BIN)/python -m pytest $(QUICK)
+
+coverage: .venv/.dev  ## how much of the package the quick tests run, as a figure
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(QUICK) --quiet
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 # Two files at a time, and no more on larger machines: each may hold an engine in memory, most of which use one core.
 test: vllm browser train-env  ## every test, those against real engines and a real browser included where they can be had
@@ -22,6 +32,7 @@ lint: .venv/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy tests
+	$(BIN)/lint-imports
 
 bench: .venv/.dev  ## how long things take
 	$(BIN)/python -m pytest tests/bench -o python_files='bench_*.py' --quiet --capture=no
@@ -39,7 +50,7 @@ proof: .venv/.demo train-env  ## the proof in miniature: three seeds, every arm,
 	for arm in long-stage-1 hybrid accuracy-only format-accuracy; do for seed in 0 1 2; do \
 	  $(BIN)/dtbench train mini --arm $$arm --seed $$seed --out $(PROOF)/$$arm-$$seed --reuse $(PROOF)/$$seed; \
 	done; done
-	$(BIN)/python -m dtbench.training.proof $(PROOF)/*
+	$(BIN)/python tests/proof/prove.py $(PROOF)/*
 
 vllm: .venv/.engines  ## vLLM for CPU into .venv, for tests
 
@@ -48,7 +59,7 @@ browser: .venv/.browser  ## a Chromium, for tests: Debian's, where this is Debia
 train-env: .venv-train/.train  ## ms-swift into .venv-train, for `dtbench train` on CPUs and for tests
 
 clean:  ## build outputs and caches; the environment stays
-	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info .src/*.egg-info
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* *.egg-info .src/*.egg-info
 	find harness models results tasks tests training .src -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/.dev: $(SETUP)

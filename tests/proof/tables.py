@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 
-from dtbench.training.proof.bars import SEEDS, bars, figure, mean_and_spread, percent, points
-from dtbench.training.proof.trained import NEAR, Row, Trained, accuracy
+from bars import SEEDS, bars, figure, mean_and_spread, percent, points
+from trained import NEAR, Row, Trained, accuracy
+
 from dtbench.training.stages.layout import BASE
 from dtbench.training.stages.outcome import base_prompts
 

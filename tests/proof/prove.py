@@ -1,4 +1,4 @@
-"""`python -m dtbench.training.proof RUN...`: finished trainings of one recipe, by seed and arm, as Markdown."""
+"""Print the finished trainings of one recipe as Markdown: tables by arm and seed, and the bars of the proof."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from dtbench.harness.core.errors import DtbenchError, one_line
 
 
 def main() -> None:
-    """Read the command line."""
-    from dtbench.training.proof.markdown import report
-    from dtbench.training.proof.trained import read
+    """Print the report on the trainings that the command line names."""
+    from tables import report
+    from trained import read
 
-    parser = argparse.ArgumentParser(prog="python -m dtbench.training.proof", description=__doc__)
+    parser = argparse.ArgumentParser(prog="prove.py", description=__doc__)
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="The --out of a finished `dtbench train`.")
     try:
         print("\n".join(report(read(parser.parse_args().runs))))

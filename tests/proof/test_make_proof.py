@@ -61,7 +61,7 @@ def test_each_takes_over_what_was_trained_before_it(started: Sequence[Words]) ->
         if of(words, "--arm"):  # the first stage of the same seed, where it is the same
             assert of(done[source], "--seed") == of(words, "--seed")
         done[of(words, "--out")] = words
-    assert started[-1][:2] == ["-m", "dtbench.training.proof"]
+    assert started[-1][0] == "tests/proof/prove.py"
 
 
 def test_dtbench_takes_these_commands(started: Sequence[Words]) -> None:

@@ -6,9 +6,10 @@ import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from trained import NEAR, TASK, Trained
+
 from dtbench.harness.compare.paired import compared, joined
 from dtbench.harness.store.run_folder import StoredRun
-from dtbench.training.proof.trained import NEAR, TASK, Trained
 
 SEEDS = 3
 FORMED, POINTS, TIMES, CHANCE = 0.95, 0.10, 2.0, 0.01
