@@ -93,7 +93,7 @@ def _reached(step: str, url: str | None, name: str | None, options: list[str] | 
         said = f"--{option} is missing" if url is None else f"--{option} {url}: this is no URL"
         raise UserError(f"{said}: rows lack a {step}; name an endpoint, such as http://localhost:8000/v1.")
     given = parse_arguments(EndpointSettings, pairs(options or []), f"a {option}", besides=("model",))
-    return Server.reached(url, EndpointSettings(**{**given, "model": name}))
+    return Server.connect(url, EndpointSettings(**{**given, "model": name}))
 
 
 def _print(report: Mapping[str, Any]) -> None:

@@ -107,7 +107,7 @@ def _judge(model: str | None, base_url: str | None, options: list[str] | None) -
     if "://" not in base_url:
         raise UserError(f"--base-url {base_url}: a URL is expected, such as http://localhost:8000/v1.")
     given = parse_arguments(EndpointSettings, pairs(options or []), "a judge")
-    return Server.reached(base_url, EndpointSettings(**{"temperature": 0.0, "model": model, **given}))
+    return Server.connect(base_url, EndpointSettings(**{"temperature": 0.0, "model": model, **given}))
 
 
 def _print(summary: Mapping[str, Any], folder: Path) -> None:

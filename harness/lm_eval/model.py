@@ -16,7 +16,7 @@ from dtbench.harness.core.schema import Response
 from dtbench.harness.lm_eval.ask_all import Failed, ask_all
 from dtbench.harness.lm_eval.requests import LmEvalPrompt, asked_for, data_of, written_down
 from dtbench.harness.run.dispatch import Conditions
-from dtbench.models import registry as model_registry
+from dtbench.models.backends import ModelUse, open_models
 
 NO_LIKELIHOOD = (
     "the model dtbench answers questions and tells no likelihood of a text: choose tasks whose output_type is "
@@ -77,9 +77,7 @@ class DtbenchLM(LM):  # type: ignore[misc]
         sampling = asked[places[0]].sampling
         # What a task prescribes is its protocol here, and stands before the options, unlike in `dtbench run`.
         options = {name: value for name, value in self._options.items() if name not in sampling}
-        (model,) = model_registry.models(
-            self._spec, options, [model_registry.ModelUse(samples, sampling)], self._backend
-        )
+        (model,) = open_models(self._spec, options, [ModelUse(samples, sampling)], self._backend)
         self._about = model.describe()
         prompts = {place: asked[place].prompt for place in places}
         return asyncio.run(ask_all(model, prompts, self._conditions, told, _say))

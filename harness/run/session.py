@@ -32,7 +32,7 @@ from dtbench.harness.score.forced_choice import refuse_unforced
 from dtbench.harness.score.related_runs import compare_related
 from dtbench.harness.score.summary import summarise
 from dtbench.harness.store.run_folder import RunFolder, Status
-from dtbench.models import registry as model_registry
+from dtbench.models.backends import ModelUse, open_models
 from dtbench.models.checkpoints import families
 from dtbench.tasks import registry as task_registry
 
@@ -99,8 +99,8 @@ def run_many(requests: Sequence[RunRequest], *, quiet: bool) -> Iterator[RunResu
         _refuse_odd_values(request)
     planned = [_plans(request) for request in requests]
     first = requests[0]
-    wanted = [model_registry.ModelUse(plan.data.samples, plan.task.prescribed) for plan in planned[0]]
-    models = model_registry.models(first.model, first.options, wanted, first.backend)
+    wanted = [ModelUse(plan.data.samples, plan.task.prescribed) for plan in planned[0]]
+    models = open_models(first.model, first.options, wanted, first.backend)
     with terminable(), asyncio.Runner() as runner:
         try:
             for request, plans in zip(requests, planned, strict=True):

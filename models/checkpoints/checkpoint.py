@@ -1,4 +1,4 @@
-"""Weights that a run names: a folder here or an id of the hub, and the family they are of."""
+"""Checkpoints: a folder here or an id of the hub, the family it belongs to, and how its authors sample."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from dtbench.models.checkpoints import families
 from dtbench.models.checkpoints.families import Family
 
 BLOCKS, BLOCK = 64, 1 << 16
-_SAMPLING_FIELDS = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
 GREEDY = {"temperature": 0.0}
+_SAMPLING = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
+"""What of generation_config.json is used."""
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 class Checkpoint(NamedTuple):
-    """Weights, and what is known of them without loading any."""
+    """A checkpoint, and what is known of it without loading its weights."""
 
     source: str
     """A folder's path, or `org/name` on the hub."""
@@ -30,18 +31,18 @@ class Checkpoint(NamedTuple):
 
     @property
     def is_local(self) -> bool:
-        """Whether it is a folder of this machine: then nothing reaches for the network."""
+        """Whether it is a folder of this machine; then nothing reaches for the network."""
         return Path(self.source).is_dir()
 
     @property
     def name(self) -> str:
-        """What a record calls it, wherever it lies."""
+        """Name the checkpoint for the record, without the place where it lies."""
         if self.family is not None and self.source == self.family.checkpoint:
             return self.family.name
         return Path(self.source).resolve().name if self.is_local else self.source
 
-    def content(self) -> str | None:
-        """Twelve digits that differ where the weights or what stands beside them do; None for what is not here."""
+    def content_hash(self) -> str | None:
+        """Hash the weights and the files beside them to twelve digits; None for a checkpoint that is not here."""
         if not self.is_local:
             return None
         import hashlib
@@ -55,7 +56,7 @@ class Checkpoint(NamedTuple):
 
 
 def _blocks(file: Path) -> Iterator[bytes]:
-    """The file, or of a large one blocks from all over it: training changes every part of the weights."""
+    """Read the file; of a large one, blocks spread over it, as training changes every part of the weights."""
     size = file.stat().st_size
     with file.open("rb") as data:
         for nth in range(BLOCKS):
@@ -64,7 +65,7 @@ def _blocks(file: Path) -> Iterator[bytes]:
 
 
 def resolve_checkpoint(spec: str, family: Family | None = None) -> Checkpoint | None:
-    """The checkpoint of a folder, a hub id, a family's name or a TOML file; None where it is none of these."""
+    """Resolve a folder, a hub id, the name of a family or a TOML file; None where it is none of these."""
     if spec.endswith(".toml"):
         return checkpoint_of_family(families.load_family(Path(spec)), spec)
     if _names_the_box(spec):
@@ -98,7 +99,7 @@ def _looks_like_a_path(spec: str) -> bool:
 
 
 def checkpoint_of_family(family: Family, spec: str) -> Checkpoint:
-    """The checkpoint that a family stands for."""
+    """Return the checkpoint that a family stands for."""
     source = family.checkpoint or family.hub_id
     if family.checkpoint is not None and not Path(family.checkpoint).expanduser().is_dir():
         raise UserError(f"{spec}: checkpoint = {family.checkpoint!r}: there is no such folder.")
@@ -106,8 +107,8 @@ def checkpoint_of_family(family: Family, spec: str) -> Checkpoint:
         if family.url is None:
             raise UserError(f"--model {spec}: this family has no checkpoint of its own: name a folder or a hub id.")
         return Checkpoint(spec, family, None)
-    place = Path(source).expanduser()
-    return _of_folder(place, family) if place.is_dir() else Checkpoint(source, family, None)
+    folder = Path(source).expanduser()
+    return _of_folder(folder, family) if folder.is_dir() else Checkpoint(source, family, None)
 
 
 def _of_folder(folder: Path, family: Family | None) -> Checkpoint:
@@ -126,43 +127,43 @@ def _of_folder(folder: Path, family: Family | None) -> Checkpoint:
     return Checkpoint(str(folder), family or _family_of(architecture, str(folder.resolve())), architecture)
 
 
-def _family_of(architecture: str | None, called: str) -> Family | None:
+def _family_of(architecture: str | None, name: str) -> Family | None:
     if architecture is not None:
-        return families.family_of_architecture(architecture, called)
+        return families.family_of_architecture(architecture, name)
     ids = {family.hub_id.lower(): family for family in families.built_in_families().values() if family.hub_id}
-    return ids.get(called.lower())
+    return ids.get(name.lower())
 
 
 def _architecture(config: Path | None) -> str | None:
-    """The first of the classes that a config.json names."""
+    """Return the first of the classes that a config.json names."""
     if config is None:
         return None
     try:
-        told: Any = json.loads(config.read_bytes())
+        fields: Any = json.loads(config.read_bytes())
     except (OSError, ValueError) as error:
         raise UserError(f"{config}: no configuration of a model ({error}).") from None
-    listed = told.get("architectures") if isinstance(told, dict) else None
-    return str(listed[0]) if isinstance(listed, list) and listed else None
+    names = fields.get("architectures") if isinstance(fields, dict) else None
+    return str(names[0]) if isinstance(names, list) and names else None
 
 
 def _cached_config(hub_id: str) -> Path | None:
-    """The config.json of a hub id where it was fetched before; nothing is fetched to tell a family."""
+    """Find the config.json of a hub id in the cache of the hub; nothing is fetched to tell a family."""
     home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
     cache = Path(os.environ.get("HF_HUB_CACHE", home / "hub")).expanduser()
-    found = sorted((cache / f"models--{hub_id.replace('/', '--')}").glob("snapshots/*/config.json"))
-    return found[-1] if found else None
+    configs = sorted((cache / f"models--{hub_id.replace('/', '--')}").glob("snapshots/*/config.json"))
+    return configs[-1] if configs else None
 
 
 def default_sampling(checkpoint: Checkpoint) -> Mapping[str, Any]:
-    """Return how its authors sample: by generation_config.json, then by the family; greedy where neither samples.
+    """Return the sampling of generation_config.json, overridden by the family's; greedy where neither samples.
 
-    Of a hub id nothing is known before it is fetched: the backend reads its generation_config.json then.
+    Of a hub id nothing is known before it is fetched: its generation_config.json is then the backend's to read.
     """
     family = checkpoint.family.sampling if checkpoint.family else {}
     if not checkpoint.is_local:
         return family
     config = _generation_config(Path(checkpoint.source))
-    sampling = {name: config[name] for name in _SAMPLING_FIELDS if isinstance(config.get(name), int | float)}
+    sampling = {name: config[name] for name in _SAMPLING if isinstance(config.get(name), int | float)}
     if config.get("do_sample") is not True:
         sampling = {name: value for name, value in sampling.items() if name == "repetition_penalty"} | GREEDY
     return {**sampling, **family}

@@ -1,7 +1,9 @@
-"""Where an endpoint is: its URL taken apart, without what must not be shown."""
+"""The address and the key of an endpoint, and how neither a login nor a key reaches a message."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from typing import NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -9,6 +11,7 @@ from dtbench.harness.core.errors import UserError, one_line
 
 CHAT = "/chat/completions"
 EXAMPLE = "http://127.0.0.1:8000/v1"
+KEY_VARIABLES = ("DTBENCH_API_KEY", "OPENAI_API_KEY")
 
 
 class Address(NamedTuple):
@@ -24,32 +27,32 @@ class Address(NamedTuple):
 
     @property
     def authority(self) -> str:
-        """Host and port as a Host header has them."""
+        """Return host and port as a Host header has them."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == (443 if self.secure else 80) else f"{host}:{self.port}"
 
     @property
     def root(self) -> str:
-        """The path of the server itself, which is above that of its API."""
+        """Return the path of the server itself, which is above that of its API."""
         return self.path.removesuffix("/v1")
 
     @property
     def password(self) -> str | None:
-        """The part of the login that an endpoint might quote."""
+        """Return the part of the login that an endpoint might quote."""
         return self.login.partition(":")[2] if self.login else None
 
     def __str__(self) -> str:
-        """The URL as it may be shown: without a login."""
+        """Return the URL without its login."""
         return f"http{'s' * self.secure}://{self.authority}{self.path}"
 
 
 def parse_addresses(text: str) -> list[Address]:
-    """The endpoints that a user names, separated by commas."""
+    """Parse the URLs of one or several endpoints, separated by commas."""
     return list(dict.fromkeys(parse_address(url.strip()) for url in text.split(",")))
 
 
 def parse_address(url: str) -> Address:
-    """Take a URL apart; one without a path gets `/v1`, which nearly every endpoint has."""
+    """Parse a URL; one without a path gets `/v1`, which nearly every endpoint has."""
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -80,3 +83,22 @@ def _hidden(parts: SplitResult) -> str:
 def _wrong(url: str) -> UserError:
     shown = one_line(url.rpartition("@")[2])[:120]
     return UserError(f"--model {shown!r}: not the URL of an endpoint; one such as {EXAMPLE} is expected.")
+
+
+def api_key() -> str | None:
+    """Read the key of an endpoint from the environment; None where none is set."""
+    for name in KEY_VARIABLES:
+        key = os.environ.get(name, "").strip()
+        if key:
+            if not (key.isascii() and key.isprintable()):
+                raise UserError(f"the variable {name} holds no key: it has characters that a header cannot carry.")
+            return key
+    return None
+
+
+def without_secrets(text: str, secrets: Iterable[str | None]) -> str:
+    """Strike every secret out of the text: endpoints quote keys in their errors."""
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret, "***")
+    return text

@@ -1,7 +1,8 @@
-"""A chat endpoint held to one letter: vLLM's structured output, and the log-probabilities that come with it.
+"""Constrain a chat endpoint to one letter, and read the log-probabilities that come with it.
 
-vLLM tells them as they are within the structure, so the letters have all of the probability. Others take no structure,
-and some no log-probabilities: what an endpoint refuses is left out, from the first answer that comes on.
+vLLM constrains by structured output, and its log-probabilities are those within the structure: the letters share all of
+the probability. Other endpoints take no structure, and some no log-probabilities: what an endpoint refuses is left out
+of the next request, and from its first answer on the fields stay the same.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ from dtbench.models.endpoint.settings import EndpointSettings
 from dtbench.models.endpoint.wire import fixed_fields, parse_response, reply_error
 
 REFUSED = {400, 422}
-"""What endpoints say to fields that they do not know."""
+"""Statuses with which endpoints refuse fields that they do not know."""
 _STRUCTURE, _LOGPROBS = "structured_outputs", "logprobs"
-_WAYS = ({_STRUCTURE, _LOGPROBS}, {_LOGPROBS}, {_STRUCTURE}, set[str]())
-"""What is asked for beside the answer, until an endpoint takes it."""
+_FIELD_SETS = ({_STRUCTURE, _LOGPROBS}, {_LOGPROBS}, {_STRUCTURE}, set[str]())
+"""What a request asks for beside the answer: tried in this order until the endpoint accepts one."""
 
 
 class Exchange(NamedTuple):
@@ -34,7 +35,7 @@ class Exchange(NamedTuple):
 
 
 class ConstrainedChoice:
-    """Asks an endpoint for letters, with as much of what that takes as it knows."""
+    """Asks an endpoint for letters, with the first set of fields that it accepts."""
 
     def __init__(self, model: str, settings: EndpointSettings) -> None:
         self._model = model
@@ -44,66 +45,66 @@ class ConstrainedChoice:
             "temperature": FORCED_SAMPLING["temperature"],
             longest: FORCED_SAMPLING["max_tokens"],
         }
-        self._way = 0
+        self._accepted = 0
         self._answered = False
 
     async def answer(self, letters: Sequence[str], exchange: Callable[[bytes], Awaitable[Exchange]]) -> Response:
-        """The answer to a request with these fixed fields; a ModelError where none of the ways brings one."""
-        way = self._way
+        """Return the letter that the endpoint answers; raise a ModelError where it refuses every set of fields."""
+        attempt = self._accepted
         first: Reply | None = None
         while True:
-            reply, seconds = await exchange(self._fields(way, letters))
+            reply, seconds = await exchange(self._fields(attempt, letters))
             if reply.status not in REFUSED or self._answered:
                 break
             first = first or reply
-            way += 1
-            if way == len(_WAYS):
+            attempt += 1
+            if attempt == len(_FIELD_SETS):
                 raise reply_error(first)
-        said = parse_response(reply, seconds)
+        response = parse_response(reply, seconds)
         if not self._answered:
-            self._way, self._answered = way, True
-        return dataclasses.replace(said, odds=_odds(reply, said.text, letters))
+            self._accepted, self._answered = attempt, True
+        return dataclasses.replace(response, odds=_odds(reply, response.text, letters))
 
-    def _fields(self, way: int, letters: Sequence[str]) -> bytes:
-        held: dict[str, Any] = {}
-        if _LOGPROBS in _WAYS[way]:
-            held |= {_LOGPROBS: True, "top_logprobs": FORCED_SAMPLING["top_logprobs"]}
-        if _STRUCTURE in _WAYS[way]:
-            held[_STRUCTURE] = {"choice": list(letters)}
-        return fixed_fields(self._model, {**self._usual, **held})
+    def _fields(self, attempt: int, letters: Sequence[str]) -> bytes:
+        fields: dict[str, Any] = {}
+        if _LOGPROBS in _FIELD_SETS[attempt]:
+            fields |= {_LOGPROBS: True, "top_logprobs": FORCED_SAMPLING["top_logprobs"]}
+        if _STRUCTURE in _FIELD_SETS[attempt]:
+            fields[_STRUCTURE] = {"choice": list(letters)}
+        return fixed_fields(self._model, {**self._usual, **fields})
 
 
 def _odds(reply: Reply, text: str, letters: Sequence[str]) -> OptionLogprobs | None:
-    """What the reply tells of the letters, at the token that is the answer; None where the answer is no letter."""
-    said = letter_of(split_text(text).said, letters)
-    if said is None:
+    """Return the log-probabilities of the letters at the token of the answer; None where that is no letter."""
+    letter = letter_of(split_text(text).said, letters)
+    if letter is None:
         return None
-    for place in _places(json.loads(reply.body)):
-        if letter_of(place.own.token, letters) == said:
-            return odds_of(place.tokens, letters)
+    for position in _positions(json.loads(reply.body)):
+        if letter_of(position.token.token, letters) == letter:
+            return odds_of(position.candidates, letters)
     return None
 
 
-class _Place(NamedTuple):
-    own: TokenLogprob
-    tokens: Sequence[TokenLogprob]
-    """What might stand there, the own one among them."""
+class _Position(NamedTuple):
+    token: TokenLogprob
+    candidates: Sequence[TokenLogprob]
+    """The tokens that might stand there, the one that does among them."""
 
 
-def _places(answer: Mapping[str, Any]) -> Iterator[_Place]:
-    """The tokens of the answer that log-probabilities came with."""
-    told = answer["choices"][0].get("logprobs")
-    content = told.get("content") if isinstance(told, dict) else None
+def _positions(answer: Mapping[str, Any]) -> Iterator[_Position]:
+    """Yield the positions of the answer that have log-probabilities."""
+    logprobs = answer["choices"][0].get("logprobs")
+    content = logprobs.get("content") if isinstance(logprobs, dict) else None
     for entry in content if isinstance(content, list) else ():
-        own = _token(entry)
-        if own is not None:
-            others = entry.get("top_logprobs")
-            top = [one for one in map(_token, others if isinstance(others, list) else ()) if one is not None]
-            yield _Place(own, top if own in top else [own, *top])
+        token = _token(entry)
+        if token is not None:
+            listed = entry.get("top_logprobs")
+            top = [other for other in map(_token, listed if isinstance(listed, list) else ()) if other is not None]
+            yield _Position(token, top if token in top else [token, *top])
 
 
 def _token(entry: object) -> TokenLogprob | None:
-    """A token with its log-probability; None where it is not one."""
+    """Read a token with its log-probability; None where the entry holds none."""
     if not isinstance(entry, dict):
         return None
     token, logprob = entry.get("token"), entry.get("logprob")

@@ -1,4 +1,4 @@
-"""How long an endpoint that has answered before may be away: a restart of vLLM takes about a minute."""
+"""Wait for an endpoint that has answered before and cannot be reached: a restart of vLLM takes about a minute."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 
-LOOK_EVERY = 2.0
-"""Seconds between two looks, in the mean."""
+RETRY_EVERY = 2.0
+"""Mean seconds between two attempts."""
 
 
 class ReconnectWait:
-    """Waits for one that was there and will be back; one that never answered is not waited for."""
+    """Bounds the wait for an endpoint that was there; one that never answered is not waited for."""
 
     def __init__(
         self,
@@ -21,31 +21,31 @@ class ReconnectWait:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self.say: Callable[[str], None] = lambda line: None
-        """Where the user is told of it."""
+        self.notify: Callable[[str], None] = lambda line: None
+        """Where messages to the user go."""
         self._seconds = seconds
         self._clock = clock
         self._sleep = sleep
-        self._met = False
-        self._since: float | None = None
+        self._has_answered = False
+        self._away_since: float | None = None
 
-    def over(self) -> None:
-        """It has answered."""
-        self._met = True
-        if self._since is not None:
-            self.say("the endpoint answers again")
-            self._since = None
+    def reset(self) -> None:
+        """Note that the endpoint has answered."""
+        self._has_answered = True
+        if self._away_since is not None:
+            self.notify("the endpoint answers again")
+            self._away_since = None
 
-    async def waited(self) -> bool:
-        """Whether to ask again: after a while, as long as it may still be away."""
-        if not self._met:
+    async def wait(self) -> bool:
+        """Wait until the next attempt; False where the time is up, or the endpoint has never answered."""
+        if not self._has_answered:
             return False
         now = self._clock()
-        if self._since is None:
-            self._since = now
+        if self._away_since is None:
+            self._away_since = now
             limit = f"up to {self._seconds:g} s (-M reconnect_timeout=SECONDS)"
-            self.say(f"the endpoint cannot be reached: waiting {limit} for it")
-        if now - self._since >= self._seconds:
+            self.notify(f"the endpoint cannot be reached: waiting {limit} for it")
+        if now - self._away_since >= self._seconds:
             return False
-        await self._sleep(LOOK_EVERY * (0.5 + random.random()))
+        await self._sleep(RETRY_EVERY * (0.5 + random.random()))
         return True

@@ -1,4 +1,4 @@
-"""Any OpenAI-compatible chat endpoint, with the clip as `input_audio` or `audio_url`."""
+"""A model behind an OpenAI-compatible chat endpoint, which gets the clip as `input_audio` or `audio_url`."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from typing import Any
 
 from dtbench.harness.core.errors import ModelError
 from dtbench.harness.core.schema import Prompt, Response
-from dtbench.models.endpoint.address import CHAT, Address, parse_addresses
+from dtbench.models.endpoint.address import CHAT, Address, api_key, parse_addresses, without_secrets
 from dtbench.models.endpoint.connection import AwayError, DroppedError
 from dtbench.models.endpoint.constrained import ConstrainedChoice, Exchange
 from dtbench.models.endpoint.discover import EndpointModel, discover_model
-from dtbench.models.endpoint.keys import api_key, without
 from dtbench.models.endpoint.pool import EndpointPool
 from dtbench.models.endpoint.reconnect import ReconnectWait
 from dtbench.models.endpoint.reply import GarbledError
@@ -24,7 +23,7 @@ from dtbench.models.endpoint.wire import chat_body, fixed_fields, parse_response
 
 
 class Server:
-    """The model behind one or several endpoints that serve the same; connections are of the loop that first asks."""
+    """A model behind one or several endpoints; its connections belong to the event loop that first uses them."""
 
     listens = True
     forces = True
@@ -36,25 +35,25 @@ class Server:
         self.limit_seconds = settings.limit_seconds
         self._settings = settings
         self._about = about
-        self._secrets = [key, *(one.login for one in where), *(one.password for one in where)]
+        self._secrets = [key, *(address.login for address in where), *(address.password for address in where)]
         self._endpoints = EndpointPool(where)
         self._reconnect = ReconnectWait(settings.reconnect_timeout)
-        self._heads = {one: request_head("POST", one, one.path + CHAT, key) for one in where}
+        self._heads = {to: request_head("POST", to, to.path + CHAT, key) for to in where}
         sampling = settings.sampling()
         self._seed = sampling.pop("seed", None)
         self._fixed = fixed_fields(about.model, sampling)
-        self._held = ConstrainedChoice(about.model, settings)
+        self._constrained = ConstrainedChoice(about.model, settings)
 
     @classmethod
-    def reached(cls, urls: str, settings: EndpointSettings) -> Server:
-        """The model at these URLs, once they were asked what they serve; may be called within a loop or outside."""
+    def connect(cls, urls: str, settings: EndpointSettings) -> Server:
+        """Ask the endpoints at these URLs which model they serve, and return it; works inside a running loop, too."""
         where, key = parse_addresses(urls), api_key()
-        with ThreadPoolExecutor(1) as elsewhere:
-            about = elsewhere.submit(asyncio.run, discover_model(where, settings.model, key)).result()
+        with ThreadPoolExecutor(1) as thread:
+            about = thread.submit(asyncio.run, discover_model(where, settings.model, key)).result()
         return cls(where, settings, about, key)
 
     async def generate(self, prompt: Prompt) -> Response:
-        """Ask one of the endpoints, once; one that is away for a while is waited for."""
+        """Send the prompt to one of the endpoints, once; wait for endpoints that are away for a while."""
         try:
             return await self._answer(prompt)
         except TimeoutError:
@@ -64,12 +63,14 @@ class Server:
         except (DroppedError, GarbledError) as error:
             raise ModelError(str(error), again=True) from None
         except ModelError as error:
-            told = without(str(error), self._secrets)
-            raise ModelError(told, again=error.again, retry_after=error.retry_after, too_many=error.too_many) from None
+            message = without_secrets(str(error), self._secrets)
+            raise ModelError(
+                message, again=error.again, retry_after=error.retry_after, too_many=error.too_many
+            ) from None
 
     async def _answer(self, prompt: Prompt) -> Response:
         if prompt.letters:
-            return await self._held.answer(prompt.letters, lambda fixed: self._exchange(prompt, fixed))
+            return await self._constrained.answer(prompt.letters, lambda fixed: self._exchange(prompt, fixed))
         return parse_response(*await self._exchange(prompt, self._fixed))
 
     async def _exchange(self, prompt: Prompt, fixed: bytes) -> Exchange:
@@ -79,25 +80,25 @@ class Server:
                 request = functools.partial(self._request, prompt=prompt, fixed=fixed)
                 reply = await self._endpoints.request(request, self._settings.timeout)
             except AwayError:
-                if not await self._reconnect.waited():
+                if not await self._reconnect.wait():
                     raise
             else:
-                self._reconnect.over()
+                self._reconnect.reset()
                 return Exchange(reply, time.perf_counter() - started)
 
-    async def start(self, say: Callable[[str], None]) -> None:
-        """There is nothing to bring up; `say` is told when the endpoint is away."""
-        self._reconnect.say = say
+    async def start(self, notify: Callable[[str], None]) -> None:
+        """Report through `notify` when an endpoint is away; there is nothing to start."""
+        self._reconnect.notify = notify
 
     def _request(self, to: Address, prompt: Prompt, fixed: bytes) -> list[bytes]:
-        """Head and body in parts."""
+        """Return head and body in parts."""
         seed = self._seed if prompt.seed is None else prompt.seed
         first, *rest = chat_body(fixed, prompt, seed, self._settings.audio_part)
         length = len(first) + sum(map(len, rest))
         return [b"%bcontent-length: %d\r\n\r\n%b" % (self._heads[to], length, first), *rest]
 
     def describe(self) -> Mapping[str, Any]:
-        """Where it is, what it serves under which name, and how it samples."""
+        """Return the URLs, the name and the version of the model, and its sampling."""
         return {
             "name": "server",
             "model": self._about.model,
@@ -111,5 +112,5 @@ class Server:
         }
 
     async def aclose(self) -> None:
-        """Close the connections."""
+        """Close every connection."""
         await self._endpoints.aclose()

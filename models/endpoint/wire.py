@@ -1,4 +1,4 @@
-"""What goes to a chat endpoint and what comes back: bytes from a prompt, a response or an error from a reply."""
+"""Make the bytes of a chat request from a prompt, and a response or an error from the reply."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from dtbench.harness.core.schema import Prompt, Response
 from dtbench.models.endpoint.address import Address
 from dtbench.models.endpoint.reply import Reply
 
-LONGEST_MESSAGE = 300
-AGAIN = {408, 409, 425, 429}
-"""Beside these every 5xx is asked again; any other status says that the request itself is wrong."""
+MAX_MESSAGE = 300
+RETRIED = {408, 409, 425, 429}
+"""Statuses that are retried, as every 5xx is; any other says that the request itself is wrong."""
 AudioPart = Literal["input_audio", "audio_url"]
 """How the clip stands in a message: as OpenAI has it, or as a data URL, which some servers of a family know alone."""
 
 
 class _ClipEnvelope(NamedTuple):
-    """What stands before the clip's base64 in a message, and what after it."""
+    """The JSON before the base64 of a clip in a message, and the JSON after it."""
 
     before: bytes
     after: bytes
@@ -37,12 +37,12 @@ _CLIP: Mapping[AudioPart, _ClipEnvelope] = {
 
 
 def fixed_fields(model: str, sampling: Mapping[str, Any]) -> bytes:
-    """What is the same in every body: all but messages and seed."""
+    """Encode the fields that every body shares: all but messages and seed."""
     return json.dumps({"model": model, **sampling}, separators=(",", ":")).encode()[:-1]
 
 
 def request_head(method: str, address: Address, path: str, key: str | None) -> bytes:
-    """The head of a request up to its length, the key in it."""
+    """Encode the head of a request, with the key, up to its content length."""
     lines = [f"{method} {path} HTTP/1.1", f"host: {address.authority}", "user-agent: dtbench"]
     lines += ["accept: application/json", "accept-encoding: identity"]
     if address.login is not None:
@@ -55,7 +55,7 @@ def request_head(method: str, address: Address, path: str, key: str | None) -> b
 
 
 def chat_body(fixed: bytes, prompt: Prompt, seed: int | None, part: AudioPart = "input_audio") -> list[bytes]:
-    """The body in parts, so that the clip is not copied; the id of the question is not in it."""
+    """Encode the body in parts, so that the clip is not copied; the id of the question is left out."""
     opening = [fixed, b',"messages":[']
     if prompt.system is not None:
         opening.append(b'{"role":"system","content":%b},' % _quoted(prompt.system))
@@ -78,7 +78,7 @@ def _quoted(text: str) -> bytes:
 
 
 def parse_response(reply: Reply, seconds: float) -> Response:
-    """What the model said; a ModelError where the reply holds no answer."""
+    """Return the response of the model; raise a ModelError where the reply holds no answer."""
     if not 200 <= reply.status < 300:
         raise reply_error(reply)
     try:
@@ -99,15 +99,15 @@ def parse_response(reply: Reply, seconds: float) -> Response:
 
 
 def _text(message: Mapping[str, Any]) -> str:
-    """The words of the answer, the chain of thought in front where the endpoint has parted them."""
+    """Return the text of the answer; a chain of thought that the endpoint sends apart comes first, in tags."""
     content = message.get("content")
     if isinstance(content, list):
         content = "".join(part["text"] for part in content if part.get("type") == "text")
     chain = message.get("reasoning_content") or message.get("reasoning")
-    said = content or ""
-    if not isinstance(said, str):
+    text = content or ""
+    if not isinstance(text, str):
         raise TypeError("content is no text")
-    return f"<think>{chain}</think>{said}" if chain and isinstance(chain, str) else said
+    return f"<think>{chain}</think>{text}" if chain and isinstance(chain, str) else text
 
 
 def _usage(usage: object) -> dict[str, int]:
@@ -119,46 +119,46 @@ def _usage(usage: object) -> dict[str, int]:
 
 
 def reply_error(reply: Reply) -> ModelError:
-    """The error of a reply that is none."""
+    """Return the error that a reply with an unsuccessful status stands for."""
     if 300 <= reply.status < 400:
-        there = one_line(reply.headers.get("location", "elsewhere"))[:LONGEST_MESSAGE]
-        return ModelError(f"the endpoint has moved to {there}: name that address", again=False)
+        location = one_line(reply.headers.get("location", "elsewhere"))[:MAX_MESSAGE]
+        return ModelError(f"the endpoint has moved to {location}: name that address", again=False)
     hint = " (the key comes from DTBENCH_API_KEY or OPENAI_API_KEY)" if reply.status in {401, 403} else ""
-    again = reply.status in AGAIN or reply.status >= 500
+    again = reply.status in RETRIED or reply.status >= 500
     wait = _retry_after(reply.headers.get("retry-after")) if again else None
-    told = f"the endpoint answered {reply.status}: {_message(reply)}{hint}"
-    return ModelError(told, again=again, retry_after=wait, too_many=reply.status in {429, 503})
+    message = f"the endpoint answered {reply.status}: {_message(reply)}{hint}"
+    return ModelError(message, again=again, retry_after=wait, too_many=reply.status in {429, 503})
 
 
 def _message(reply: Reply) -> str:
-    """What the endpoint says is wrong, in one line."""
-    text = reply.body[: 20 * LONGEST_MESSAGE].decode("utf-8", "replace")
+    """Return the error message of the endpoint in one line."""
+    text = reply.body[: 20 * MAX_MESSAGE].decode("utf-8", "replace")
     try:
-        said = json.loads(reply.body)
+        body = json.loads(reply.body)
     except (ValueError, RecursionError):
-        said = None
-    if isinstance(said, dict):
-        found = said.get("error") or said.get("message") or said.get("detail")
-        if isinstance(found, dict):
-            found = found.get("message") or found
-        if found:
-            text = found if isinstance(found, str) else json.dumps(found)
+        body = None
+    if isinstance(body, dict):
+        error = body.get("error") or body.get("message") or body.get("detail")
+        if isinstance(error, dict):
+            error = error.get("message") or error
+        if error:
+            text = error if isinstance(error, str) else json.dumps(error)
     line = one_line(" ".join(text.split()))
-    return f"{line[: LONGEST_MESSAGE - 3]}..." if len(line) > LONGEST_MESSAGE else line or "an empty reply"
+    return f"{line[: MAX_MESSAGE - 3]}..." if len(line) > MAX_MESSAGE else line or "an empty reply"
 
 
 def _retry_after(value: str | None) -> float | None:
-    """The seconds that a Retry-After header asks for, given as such or as a date."""
+    """Return the seconds of a Retry-After header, which holds seconds or a date."""
     if not value:
         return None
     try:
         seconds = float(value)
     except ValueError:
-        seconds = _until(value)
+        seconds = _seconds_until(value)
     return min(max(seconds, 0.0), 1e9) if seconds == seconds else None
 
 
-def _until(date: str) -> float:
+def _seconds_until(date: str) -> float:
     import time
     from email.utils import parsedate_to_datetime
 

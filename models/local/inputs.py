@@ -1,4 +1,4 @@
-"""What a processor of transformers makes of prompts: tokens and features, one prompt at a time, then in batches."""
+"""Make tokens and features of prompts with a processor of transformers, one at a time, and join them to batches."""
 
 from __future__ import annotations
 
@@ -10,52 +10,51 @@ from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.schema import Prompt
 
 _PARTS = ("feature_extractor", "audio_processor")
-"""The names that processors give the part that hears."""
+"""Names of the part of a processor that takes the audio."""
 
 
 class PromptProcessor:
-    """A processor, and the way in which its chat template takes a clip."""
+    """A processor, and the form in which its chat template takes a clip."""
 
     def __init__(self, processor: Any, source: str, rate: int) -> None:
-        hears = next((getattr(processor, name) for name in _PARTS if getattr(processor, name, None)), None)
-        if hears is None or not hasattr(processor, "tokenizer"):
+        extractor = next((getattr(processor, name) for name in _PARTS if getattr(processor, name, None)), None)
+        if extractor is None or not hasattr(processor, "tokenizer"):
             raise UserError(
                 f"--model {source}: transformers finds no processor of clips in it; preprocessor_config.json or "
                 "processor_config.json is expected beside the weights, as the base model has it."
             )
-        wanted = getattr(hears, "sampling_rate", rate)
-        if wanted != rate:
-            raise UserError(f"-M rate={rate}: {source} hears at {wanted} Hz: give -M rate={wanted}.")
+        own_rate = getattr(extractor, "sampling_rate", rate)
+        if own_rate != rate:
+            raise UserError(f"-M rate={rate}: {source} hears at {own_rate} Hz: give -M rate={own_rate}.")
         self.tokenizer: Any = processor.tokenizer
         self._processor = processor
         self._of_mistral = type(self.tokenizer).__name__ == "MistralCommonBackend"
         if self._of_mistral:
-            self._whole_messages = True
+            self._takes_parts = True
             return
         template = getattr(processor, "chat_template", None) or getattr(self.tokenizer, "chat_template", None)
         if template is None:
             raise UserError(
                 f"--model {source}: it has no chat template: chat_template.jinja is expected beside the weights."
             )
-        self._whole_messages = self._takes_parts()
+        self._takes_parts = self._reads_parts()
 
     def read(self, prompt: Prompt) -> Mapping[str, Any]:
-        """Tokens and features of one prompt, as tensors with a first dimension of one or of its windows."""
+        """Return the tokens and features of one prompt: tensors whose first dimension is one, or its windows."""
         if self._of_mistral:
-            made = self._processor.apply_chat_template([self._messages(prompt)], return_tensors="pt")
-            return {"attention_mask": made["input_ids"].new_ones(made["input_ids"].shape), **made}
-        text = self._rendered(self._messages(prompt))
-        heard = {} if prompt.wav is None else {"audio": [wav_samples(prompt.wav)]}
-        made = self._processor(text=[text], **heard, return_tensors="pt")
-        return dict(made)
+            inputs = self._processor.apply_chat_template([self._messages(prompt)], return_tensors="pt")
+            return {"attention_mask": inputs["input_ids"].new_ones(inputs["input_ids"].shape), **inputs}
+        text = self._render(self._messages(prompt))
+        audio = {} if prompt.wav is None else {"audio": [wav_samples(prompt.wav)]}
+        return dict(self._processor(text=[text], **audio, return_tensors="pt"))
 
     def _messages(self, prompt: Prompt) -> Sequence[Mapping[str, Any]]:
         system = [] if prompt.system is None else [{"role": "system", "content": self._content(prompt.system)}]
         return [*system, {"role": "user", "content": self._content(prompt.text, prompt.wav)}]
 
     def _content(self, text: str, wav: bytes | None = None) -> Any:
-        """A message in parts; where the template takes nothing but text, the clip's mark on a line before it."""
-        if not self._whole_messages:
+        """Write a message in parts; as text, after the token of the clip, where the template takes no parts."""
+        if not self._takes_parts:
             return text if wav is None else f"{self._processor.audio_token}\n{text}"
         parts: list[Mapping[str, str]] = [{"type": "text", "text": text}]
         if wav is None:
@@ -66,17 +65,17 @@ class PromptProcessor:
 
         return [{"type": "audio", "base64": pybase64.b64encode(wav).decode()}, *parts]
 
-    def _takes_parts(self) -> bool:
-        """Whether the template reads messages in parts; one that does not breaks, or prints them as they stand."""
+    def _reads_parts(self) -> bool:
+        """Whether the template reads messages in parts; one that does not fails, or prints them as they stand."""
         from jinja2 import TemplateError
 
         try:
-            shown = self._rendered([{"role": "user", "content": [{"type": "audio"}, {"type": "text", "text": "x"}]}])
+            text = self._render([{"role": "user", "content": [{"type": "audio"}, {"type": "text", "text": "x"}]}])
         except (TemplateError, TypeError, ValueError):
             return False
-        return "'type'" not in shown
+        return "'type'" not in text
 
-    def _rendered(self, messages: Sequence[Mapping[str, Any]]) -> str:
+    def _render(self, messages: Sequence[Mapping[str, Any]]) -> str:
         text: str = self._processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
         return text
 
@@ -85,24 +84,23 @@ class InputBatch(NamedTuple):
     """Prompts that are answered together."""
 
     places: Sequence[int]
-    """Where each stood among all that were read."""
+    """The index of each among all prompts."""
     inputs: Mapping[str, Any]
 
 
-def batches(prompts: Sequence[Mapping[str, Any]], pad: int) -> Sequence[InputBatch]:
-    """The prompts side by side, tokens padded in front; features are never padded: each shape is a batch of its own.
+def make_batches(prompts: Sequence[Mapping[str, Any]], pad: int) -> Sequence[InputBatch]:
+    """Join prompts to batches: tokens are padded in front; features never are, so each shape is a batch of its own.
 
-    Each prompt was read alone, and some encoders (Granite Speech) hear padding as sound: otherwise what a model hears
-    would depend on who else is in its batch.
+    Some encoders (Granite Speech) hear padding as sound: what a model hears would depend on the rest of its batch.
     """
     alike: dict[Hashable, list[int]] = {}
     for place, prompt in enumerate(prompts):
         shapes = tuple((name, tuple(prompt[name].shape[1:])) for name in sorted(prompt) if not _of_tokens(prompt, name))
         alike.setdefault(shapes, []).append(place)
-    return [InputBatch(places, _side_by_side([prompts[place] for place in places], pad)) for places in alike.values()]
+    return [InputBatch(places, _join([prompts[place] for place in places], pad)) for places in alike.values()]
 
 
-def _side_by_side(prompts: Sequence[Mapping[str, Any]], pad: int) -> Mapping[str, Any]:
+def _join(prompts: Sequence[Mapping[str, Any]], pad: int) -> Mapping[str, Any]:
     import torch
 
     longest = max(prompt["input_ids"].shape[1] for prompt in prompts)
@@ -121,5 +119,5 @@ def _side_by_side(prompts: Sequence[Mapping[str, Any]], pad: int) -> Mapping[str
 
 
 def _of_tokens(prompt: Mapping[str, Any], name: str) -> bool:
-    """Whether it says something of every token, as a mask or a type does."""
+    """Whether it has a value for every token, as a mask has."""
     return "feature" not in name and bool(prompt[name].shape == prompt["input_ids"].shape)

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from dtbench.harness.core.errors import DtbenchError, MachineryError, ModelError, UserError, format_error
-from dtbench.harness.core.schema import Prompt, Response
+from dtbench.harness.core.schema import OptionLogprobs, Prompt, Response
 from dtbench.harness.core.typed_settings import Limit, above, at_least, check_settings, parse_arguments
 from dtbench.models.checkpoints.checkpoint import Checkpoint, default_sampling
-from dtbench.models.local.letters import letter_response
 from dtbench.models.local.sampling import SamplingSettings
 from dtbench.models.local.weights import OutOfMemoryError, Weights, missing_packages
 
@@ -50,7 +49,7 @@ class LocalSettings:
 
 
 class Local:
-    """Answers the prompts that are waiting together, a batch at a time, in one thread."""
+    """A checkpoint that answers waiting prompts in batches, in one thread."""
 
     listens = True
 
@@ -66,14 +65,14 @@ class Local:
         self._worker: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1)
         self._lock = asyncio.Lock()
-        self._say: Callable[[str], None] = lambda line: None
+        self._notify: Callable[[str], None] = lambda line: None
 
     @classmethod
-    def of(cls, checkpoint: Checkpoint, options: Mapping[str, str]) -> Local:
-        """The checkpoint with its -M options."""
-        if lacking := missing_packages():
+    def from_checkpoint(cls, checkpoint: Checkpoint, options: Mapping[str, str]) -> Local:
+        """Make the model from its -M options."""
+        if missing := missing_packages():
             raise UserError(
-                f"--backend local: {' and '.join(lacking)} not installed here: `pip install 'dtbench[local]'`."
+                f"--backend local: {' and '.join(missing)} not installed here: `pip install 'dtbench[local]'`."
             )
         given = {name: text for name, text in options.items() if name != "family"}
         own = {field.name for field in dataclasses.fields(LocalSettings)}
@@ -82,13 +81,13 @@ class Local:
         chosen = parse_arguments(LocalSettings, given, "a checkpoint with --backend local")
         return cls(checkpoint, LocalSettings(**{**{k: v for k, v in usual.items() if k in own}, **chosen}))
 
-    async def start(self, say: Callable[[str], None]) -> None:
+    async def start(self, notify: Callable[[str], None]) -> None:
         """Load the weights."""
-        self._say = say
+        self._notify = notify
         await self._loaded()
 
     async def generate(self, prompt: Prompt) -> Response:
-        """Answer one prompt, together with those that wait beside it."""
+        """Answer one prompt, in a batch with those that wait beside it."""
         await self._loaded()
         answer: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
         self._waiting.append((prompt, answer))
@@ -99,7 +98,7 @@ class Local:
     async def _loaded(self) -> Weights:
         async with self._lock:
             if self._weights is None:
-                self._say(f"transformers: loading {self._checkpoint.source}")
+                self._notify(f"transformers: loading {self._checkpoint.source}")
                 load = asyncio.get_running_loop().run_in_executor(self._thread, self._load)
                 self._weights = await load
             return self._weights
@@ -121,8 +120,8 @@ class Local:
             raise MachineryError(f"{what}: {format_error(error)}.") from error
 
     async def _work(self) -> None:
-        """Answer batch after batch until nobody waits."""
-        await asyncio.sleep(0)  # whoever else is about to ask comes along
+        """Answer batch after batch until no prompt waits."""
+        await asyncio.sleep(0)  # prompts that are about to come join the batch
         while self._waiting:
             batch, self._waiting = self._waiting[: self._batch], self._waiting[self._batch :]
             batch = [(prompt, answer) for prompt, answer in batch if not answer.done()]
@@ -136,7 +135,7 @@ class Local:
         except OutOfMemoryError as error:
             if len(batch) > 1:
                 self._batch = max(1, len(batch) // 2)
-                self._say(f"transformers: out of memory with {len(batch)} at once; going on with {self._batch}")
+                self._notify(f"transformers: out of memory with {len(batch)} at once; going on with {self._batch}")
                 self._waiting = [*batch, *self._waiting]
                 return
             self._fail(batch, ModelError(f"out of memory with one prompt ({error})", again=False))
@@ -159,45 +158,54 @@ class Local:
         assert self._weights is not None
         settings = self._settings
         seeds = [settings.seed if prompt.seed is None else prompt.seed for prompt in prompts]
-        drawn = SamplingSettings(**{name: getattr(settings, name) for name in SamplingSettings._fields})
+        sampling = SamplingSettings(**{name: getattr(settings, name) for name in SamplingSettings._fields})
         if prompts[0].letters:  # a run asks for letters everywhere, or nowhere
-            return [letter_response(self._weights, *each, drawn=drawn) for each in zip(prompts, seeds, strict=True)]
+            return [_letter_response(self._weights, *each, sampling) for each in zip(prompts, seeds, strict=True)]
         started = time.perf_counter()
-        said = self._weights.answer(prompts, settings.max_tokens, drawn, seeds)
+        texts = self._weights.answer(prompts, settings.max_tokens, sampling, seeds)
         seconds = time.perf_counter() - started
         return [
             Response(
-                one.text,
-                "stop" if one.ended else "length",
-                {"prompt_tokens": one.prompt_tokens, "completion_tokens": one.tokens},
+                text.text,
+                "stop" if text.ended else "length",
+                {"prompt_tokens": text.prompt_tokens, "completion_tokens": text.tokens},
                 seconds,
             )
-            for one in said
+            for text in texts
         ]
 
     def describe(self) -> Mapping[str, Any]:
-        """The checkpoint, and how it is run and sampled."""
-        told = dataclasses.asdict(self._settings)
-        machine = {name: told.pop(name) for name in ("batch_size", "device")}
+        """Return the checkpoint, how it runs, and the sampling."""
+        settings = dataclasses.asdict(self._settings)
+        machine = {name: settings.pop(name) for name in ("batch_size", "device")}
         return {
             "name": "local",
             "model": self._checkpoint.name,
-            "content": self._checkpoint.content(),
+            "content": self._checkpoint.content_hash(),
             "family": self._checkpoint.family.name if self._checkpoint.family else None,
             "architecture": self._checkpoint.architecture,
             "version": _version(),
             "machine": machine,
-            **told,
+            **settings,
         }
 
     async def aclose(self) -> None:
-        """Let go of the weights."""
+        """Stop, and release the weights."""
         if self._worker is not None:
             self._worker.cancel()
         if self._weights is not None:
             self._weights.stop()
         self._thread.shutdown(wait=False, cancel_futures=True)
         self._weights = None
+
+
+def _letter_response(weights: Weights, prompt: Prompt, seed: int, sampling: SamplingSettings) -> Response:
+    """Return the likeliest letter, with the log-probability of each."""
+    started = time.perf_counter()
+    logprobs, prompt_tokens = weights.letter_logprobs(prompt, sampling, seed)
+    text = prompt.letters[logprobs.index(max(logprobs))]
+    usage = {"prompt_tokens": prompt_tokens, "completion_tokens": 1}
+    return Response(text, "length", usage, time.perf_counter() - started, odds=OptionLogprobs(logprobs))
 
 
 def _version() -> str:

@@ -1,4 +1,4 @@
-"""How tokens are drawn, each row of a batch by itself."""
+"""Sample tokens, each row of a batch by itself."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 
 class SamplingSettings(NamedTuple):
-    """What decides on a token."""
+    """How a token is sampled."""
 
     temperature: float = 0.0
-    """0 for the likeliest."""
+    """0 for greedy decoding."""
     top_p: float = 1.0
     top_k: int = 0
     """0 for all."""
@@ -18,26 +18,26 @@ class SamplingSettings(NamedTuple):
     repetition_penalty: float = 1.0
 
 
-def steps(drawn: SamplingSettings, seeds: Sequence[int], attention: Any) -> Any:
-    """What makes the likeliest token the drawn one, for a batch whose padding stands in front.
+def logits_processors(sampling: SamplingSettings, seeds: Sequence[int], attention: Any) -> Any:
+    """Return processors that make greedy decoding sample, for a batch whose padding stands in front.
 
-    Adding Gumbel noise and taking the highest is sampling, and with a generator a row an answer depends on its own seed
-    alone, not on who else is in its batch, as transformers' sampling does.
+    Adding Gumbel noise and taking the highest is sampling. With a generator a row, an answer depends on its own seed
+    alone; with transformers' own sampling it would depend on the other rows of its batch, too.
     """
     import transformers
 
-    made = [] if drawn.repetition_penalty == 1 else [_penalty(drawn.repetition_penalty, attention)]
-    if drawn.temperature > 0:
-        made += [transformers.TemperatureLogitsWarper(drawn.temperature)]
-        made += [transformers.TopKLogitsWarper(drawn.top_k)] if drawn.top_k else []
-        made += [transformers.TopPLogitsWarper(drawn.top_p)] if drawn.top_p < 1 else []
-        made += [transformers.MinPLogitsWarper(drawn.min_p)] if drawn.min_p else []
-        made += [_noise(seeds)]
-    return transformers.LogitsProcessorList(made)
+    steps = [] if sampling.repetition_penalty == 1 else [_penalty(sampling.repetition_penalty, attention)]
+    if sampling.temperature > 0:
+        steps += [transformers.TemperatureLogitsWarper(sampling.temperature)]
+        steps += [transformers.TopKLogitsWarper(sampling.top_k)] if sampling.top_k else []
+        steps += [transformers.TopPLogitsWarper(sampling.top_p)] if sampling.top_p < 1 else []
+        steps += [transformers.MinPLogitsWarper(sampling.min_p)] if sampling.min_p else []
+        steps += [_noise(seeds)]
+    return transformers.LogitsProcessorList(steps)
 
 
 def _penalty(penalty: float, attention: Any) -> Any:
-    """Tokens that were there are less likely; transformers' own counts the padding as said, and so the batch."""
+    """Make tokens of the text less likely; transformers' own penalty would count the padding as text."""
     import torch
     from transformers import LogitsProcessor
 
@@ -47,10 +47,10 @@ def _penalty(penalty: float, attention: Any) -> Any:
         def __call__(self, input_ids: Any, scores: Any) -> Any:
             lowered = scores.clone()
             for row, start in enumerate(starts):
-                there = input_ids[row, start:].unique()
-                there = there[there < scores.shape[1]]
-                found = scores[row, there]
-                lowered[row, there] = torch.where(found < 0, found * penalty, found / penalty)
+                used = input_ids[row, start:].unique()
+                used = used[used < scores.shape[1]]
+                score = scores[row, used]
+                lowered[row, used] = torch.where(score < 0, score * penalty, score / penalty)
             return lowered
 
     return Penalty()
@@ -60,11 +60,11 @@ def _noise(seeds: Sequence[int]) -> Any:
     import torch
     from transformers import LogitsProcessor
 
-    dice = [torch.Generator().manual_seed(seed) for seed in seeds]
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
 
     class Noise(LogitsProcessor):  # type: ignore[misc]
         def __call__(self, input_ids: Any, scores: Any) -> Any:
-            drawn = [torch.empty(scores.shape[1]).exponential_(generator=one) for one in dice]
-            return scores - torch.stack(drawn).log().to(scores.device, scores.dtype)
+            noise = [torch.empty(scores.shape[1]).exponential_(generator=generator) for generator in generators]
+            return scores - torch.stack(noise).log().to(scores.device, scores.dtype)
 
     return Noise()

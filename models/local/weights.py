@@ -1,4 +1,4 @@
-"""Weights in memory, and tokens out of them: the part of the local backend that knows torch and transformers."""
+"""Load weights and generate tokens with transformers."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from dtbench.harness.core.errors import UserError
+from dtbench.harness.core.errors import MachineryError, UserError
 from dtbench.harness.core.schema import Prompt
 from dtbench.models.checkpoints.checkpoint import Checkpoint
-from dtbench.models.local.inputs import PromptProcessor, batches
-from dtbench.models.local.sampling import SamplingSettings, steps
+from dtbench.models.local.inputs import PromptProcessor, make_batches
+from dtbench.models.local.sampling import SamplingSettings, logits_processors
 
 _THINKERS = {
     "Qwen2_5OmniModel": "Qwen2_5OmniThinkerForConditionalGeneration",
     "Qwen2_5OmniForConditionalGeneration": "Qwen2_5OmniThinkerForConditionalGeneration",
     "Qwen3OmniMoeForConditionalGeneration": "Qwen3OmniMoeThinkerForConditionalGeneration",
 }
-"""Of models that speak too only the part that writes is loaded."""
+"""Of models that also speak, the part that writes, which alone is loaded."""
 _LISTENERS = {
     "Qwen2_5OmniThinkerForConditionalGeneration": "Qwen2_5OmniProcessor",
     "Qwen3OmniMoeThinkerForConditionalGeneration": "Qwen3OmniMoeProcessor",
 }
 """Their processors, of which only the parts that read and hear are loaded."""
 _OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "could not create a primitive")
-"""What torch says where there is no error of its own for it: on CPUs, on Apple's GPUs, and from oneDNN on CPUs."""
+"""Messages of torch for what it has no error class for: on CPUs, on Apple's GPUs, and from oneDNN on CPUs."""
 
 _SMALL = 20_000_000
 """Weights below which threads wait for each other longer than they compute: a model of two million took 6 minutes on
@@ -39,7 +39,7 @@ class OutOfMemoryError(Exception):
 
 
 class GeneratedText(NamedTuple):
-    """One answer."""
+    """The answer to one prompt."""
 
     text: str
     ended: bool
@@ -48,8 +48,15 @@ class GeneratedText(NamedTuple):
     tokens: int
 
 
+class LetterLogprobs(NamedTuple):
+    """The log-probability of each letter of a prompt as the first token, among all tokens."""
+
+    logprobs: tuple[float, ...]
+    prompt_tokens: int
+
+
 def missing_packages() -> list[str]:
-    """What the backend needs and this environment lacks."""
+    """List the packages that the backend needs and this environment lacks."""
     return [name for name in ("torch", "transformers") if importlib.util.find_spec(name) is None]
 
 
@@ -64,14 +71,14 @@ class Weights:
         transformers.logging.disable_progress_bar()
         where = {"trust_remote_code": remote, "local_files_only": checkpoint.is_local}
         kind = _kind(checkpoint, where)
-        self._reader = PromptProcessor(_processor(checkpoint, where), checkpoint.source, rate)
-        self._tokenizer = self._reader.tokenizer
+        self._processor = PromptProcessor(_processor(checkpoint, where), checkpoint.source, rate)
+        self._tokenizer = self._processor.tokenizer
         if self._tokenizer.pad_token_id is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token
         self._pad: int = self._tokenizer.pad_token_id
         self._device = device if device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
-        model, told = kind.from_pretrained(checkpoint.source, dtype=dtype, output_loading_info=True, **where)
-        if lacking := sorted(told["missing_keys"]):
+        model, loading = kind.from_pretrained(checkpoint.source, dtype=dtype, output_loading_info=True, **where)
+        if lacking := sorted(loading["missing_keys"]):
             raise UserError(
                 f"--model {checkpoint.source}: {len(lacking)} of its weights are missing, {lacking[0]} the first: "
                 "transformers would make them up. Copy or save the checkpoint again."
@@ -83,51 +90,63 @@ class Weights:
         self._stopped = threading.Event()
 
     def answer(
-        self, prompts: Sequence[Prompt], most: int, drawn: SamplingSettings, seeds: Sequence[int]
+        self, prompts: Sequence[Prompt], max_tokens: int, sampling: SamplingSettings, seeds: Sequence[int]
     ) -> list[GeneratedText]:
-        """What the model says to each; an OutOfMemoryError where that is too much at once."""
+        """Answer every prompt; raise an OutOfMemoryError where they do not fit into memory together."""
         import torch
 
         try:
             with torch.inference_mode():
-                return self._answers(prompts, most, drawn, seeds)
+                return self._answer_in_batches(prompts, max_tokens, sampling, seeds)
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
             why = str(error).strip().partition("\n")[0]
             if isinstance(error, RuntimeError) and not any(words in str(error) for words in _OUT_OF_MEMORY):
                 raise
-        # The error held the tensors of the batch: only now can they go.
+        # The error kept the tensors of the batch alive: only now can they go.
         gc.collect()
         if self._device.startswith("cuda"):
             torch.cuda.empty_cache()
         raise OutOfMemoryError(why)
 
-    def _answers(
-        self, prompts: Sequence[Prompt], most: int, drawn: SamplingSettings, seeds: Sequence[int]
+    def letter_logprobs(self, prompt: Prompt, sampling: SamplingSettings, seed: int) -> LetterLogprobs:
+        """Score the letters of one prompt in one pass, which a batch would pad and hardly speed up."""
+        first_rows: list[Any] = []
+        hook = self._model.register_forward_hook(lambda module, args, output: first_rows.append(output.logits[0, -1]))
+        try:
+            (text,) = self.answer([prompt], 1, sampling._replace(temperature=0.0), [seed])
+        finally:
+            hook.remove()
+        row = first_rows[0].float().log_softmax(dim=-1)
+        tokens = [letter_tokens(self._tokenizer, letter) for letter in prompt.letters]
+        return LetterLogprobs(tuple(float(row[ids].logsumexp(dim=0)) for ids in tokens), text.prompt_tokens)
+
+    def _answer_in_batches(
+        self, prompts: Sequence[Prompt], max_tokens: int, sampling: SamplingSettings, seeds: Sequence[int]
     ) -> list[GeneratedText]:
-        said: dict[int, GeneratedText] = {}
-        for places, inputs in batches([self._reader.read(prompt) for prompt in prompts], self._pad):
-            rows = self._generated(self._moved(inputs), most, drawn, [seeds[place] for place in places])
-            asked = inputs["attention_mask"].sum(dim=1).tolist()
-            said |= zip(places, map(self._said, rows, asked), strict=True)
-        return [said[place] for place in range(len(prompts))]
+        texts: dict[int, GeneratedText] = {}
+        for places, inputs in make_batches([self._processor.read(prompt) for prompt in prompts], self._pad):
+            rows = self._generate(self._on_device(inputs), max_tokens, sampling, [seeds[place] for place in places])
+            prompt_tokens = inputs["attention_mask"].sum(dim=1).tolist()
+            texts |= zip(places, map(self._decode, rows, prompt_tokens), strict=True)
+        return [texts[place] for place in range(len(prompts))]
 
     def stop(self) -> None:
-        """End what is being written after the next token: nobody waits for it any more."""
+        """End the generation in progress after its next token."""
         self._stopped.set()
 
-    def _moved(self, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _on_device(self, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
         return {
             name: tensor.to(self._device, self._model.dtype if tensor.is_floating_point() else None)
             for name, tensor in inputs.items()
         }
 
-    def _generated(
-        self, inputs: Mapping[str, Any], most: int, drawn: SamplingSettings, seeds: Sequence[int]
+    def _generate(
+        self, inputs: Mapping[str, Any], max_tokens: int, sampling: SamplingSettings, seeds: Sequence[int]
     ) -> Sequence[list[int]]:
-        """The new tokens of each row."""
+        """Generate the new tokens of each row."""
         whole = self._model.generate(
             **inputs,
-            max_new_tokens=most,
+            max_new_tokens=max_tokens,
             do_sample=False,
             num_beams=1,
             temperature=None,
@@ -135,7 +154,7 @@ class Weights:
             top_k=None,
             min_p=None,
             repetition_penalty=None,
-            logits_processor=steps(drawn, seeds, inputs["attention_mask"]),
+            logits_processor=logits_processors(sampling, seeds, inputs["attention_mask"]),
             stopping_criteria=[lambda tokens, scores: tokens.new_full(tokens.shape[:1], self._stopped.is_set()).bool()],
             eos_token_id=sorted(self._ends) or None,
             pad_token_id=self._pad,
@@ -143,25 +162,25 @@ class Weights:
         rows: Sequence[list[int]] = whole[:, inputs["input_ids"].shape[1] :].tolist()
         return rows
 
-    def _said(self, row: list[int], prompt_tokens: int) -> GeneratedText:
+    def _decode(self, row: list[int], prompt_tokens: int) -> GeneratedText:
         end = next((place for place, token in enumerate(row) if token in self._ends), None)
         text: str = self._tokenizer.decode(
             row if end is None else row[:end], skip_special_tokens=True, clean_up_tokenization_spaces=False
         )
-        # Half a character at the end is none; servers leave it out as well.
+        # Drop half a character at the end, as servers do.
         return GeneratedText(
             text.rstrip("\ufffd"), end is not None, prompt_tokens, len(row) if end is None else end + 1
         )
 
 
 def _processor(checkpoint: Checkpoint, where: dict[str, Any]) -> Any:
-    """What reads words and clips for it; None where a folder has none."""
+    """Load the processor of a checkpoint; None where a folder has none."""
     import transformers
 
-    named = _LISTENERS.get(_THINKERS.get(checkpoint.architecture or "", ""))
+    listener = _LISTENERS.get(_THINKERS.get(checkpoint.architecture or "", ""))
     try:
-        if named is not None:
-            return _listener(getattr(transformers, named), checkpoint.source, where)
+        if listener is not None:
+            return _listener(getattr(transformers, listener), checkpoint.source, where)
         return transformers.AutoProcessor.from_pretrained(checkpoint.source, **where)
     except OSError:
         if checkpoint.is_local:
@@ -170,10 +189,10 @@ def _processor(checkpoint: Checkpoint, where: dict[str, Any]) -> Any:
 
 
 def _listener(kind: Any, source: str, where: dict[str, Any]) -> Any:
-    """This processor without the parts that see, which nothing asks for, and which want Pillow and torchvision."""
+    """Load a processor without the parts that see: nothing uses them, and they need Pillow and torchvision."""
     import transformers
 
-    blind = SimpleNamespace(merge_size=1)  # looked up before it is known that there is no picture
+    blind = SimpleNamespace(merge_size=1)  # read before it is known that there is no picture
 
     class Listener(kind):  # type: ignore[misc]
         def check_argument_for_proper_class(self, argument_name: str, argument: Any) -> Any:
@@ -189,25 +208,39 @@ def _listener(kind: Any, source: str, where: dict[str, Any]) -> Any:
 
 
 def _kind(checkpoint: Checkpoint, where: dict[str, Any]) -> Any:
-    """The class that loads it: of transformers by the name in config.json, or the checkpoint's own."""
+    """Return the class that loads a checkpoint: that of transformers which config.json names, or its own."""
     import transformers
 
     name = checkpoint.architecture
     if name is not None:
-        found = getattr(transformers, _THINKERS.get(name, name), None)
-        if isinstance(found, type) and issubclass(found, transformers.PreTrainedModel):
-            return found
+        kind = getattr(transformers, _THINKERS.get(name, name), None)
+        if isinstance(kind, type) and issubclass(kind, transformers.PreTrainedModel):
+            return kind
     config = transformers.AutoConfig.from_pretrained(checkpoint.source, **where)
     own = getattr(config, "auto_map", None) or {}
-    named = next((kind for kind in ("AutoModelForCausalLM", "AutoModelForSeq2SeqLM", "AutoModel") if kind in own), None)
-    if named is not None:
-        return getattr(transformers, named)
+    auto = next((auto for auto in ("AutoModelForCausalLM", "AutoModelForSeq2SeqLM", "AutoModel") if auto in own), None)
+    if auto is not None:
+        return getattr(transformers, auto)
     if name is None:
         return transformers.AutoModelForMultimodalLM
     raise UserError(f"--model {checkpoint.source}: transformers {transformers.__version__} has no class {name}.")
 
 
 def _ends(model: Any, tokenizer: Any) -> set[int]:
-    told = model.generation_config.eos_token_id
-    several = told if isinstance(told, list) else [told]
-    return {token for token in (*several, tokenizer.eos_token_id) if token is not None}
+    ends = model.generation_config.eos_token_id
+    return {
+        token for token in (*(ends if isinstance(ends, list) else [ends]), tokenizer.eos_token_id) if token is not None
+    }
+
+
+def letter_tokens(tokenizer: Any, letter: str) -> Sequence[int]:
+    """Return the tokens that are this letter alone; raise a MachineryError where the tokenizer has none."""
+    spelt = tokenizer.encode(letter, add_special_tokens=False)
+    known = tokenizer.convert_tokens_to_ids(letter)
+    candidates = {*(spelt if len(spelt) == 1 else ()), *([known] if isinstance(known, int) else ())}
+    tokens = sorted(token for token in candidates if tokenizer.decode([token]).strip() == letter)
+    if not tokens:
+        raise MachineryError(
+            f"--answer forced: this tokenizer has no token for the letter {letter}: take --answer direct."
+        )
+    return tokens

@@ -1,4 +1,4 @@
-"""Why an engine did not start, told from its log."""
+"""Find out from its log why an engine did not start."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from dtbench.harness.core.errors import DtbenchError, MachineryError, UserError, one_line
 
-_READ = 1 << 18
-_SHOWN = 300
+_TAIL = 1 << 18
+_MAX_LINE = 300
 
 
 class Cause(NamedTuple):
@@ -101,37 +101,36 @@ _SIGNS = (
 
 
 def likely_cause(log: Path) -> Cause:
-    """The first sign that the log shows; its last error where it shows none."""
+    """Return the cause of the first known sign in the log; quote its last error where there is none."""
     text = read_tail(log)
     for sign in _SIGNS:
-        if found := sign.pattern.search(text):
-            return Cause(sign.text.format(what=_short(found["what"])), sign.error)
+        if match := sign.pattern.search(text):
+            return Cause(sign.text.format(what=_short(match["what"])), sign.error)
     return Cause(f"its last words are: {last_log_line(log)}.", MachineryError)
 
 
 def last_log_line(log: Path) -> str:
-    """The last line that says something, an error before other lines."""
-    lines = [line for line in (_plain(line) for line in read_tail(log).splitlines()) if line]
+    """Return the last line of a log that is not empty; the last error where there is one."""
+    lines = [line for line in (_without_stamps(line) for line in read_tail(log).splitlines()) if line]
     errors = [line for line in lines if re.match(r"[\w.]*(?:Error|Exception)\b", line)]
-    told = (errors or lines)[-1:] or ["nothing yet"]
-    return _short(told[0])
+    return _short((errors or lines or ["nothing yet"])[-1])
 
 
-def _plain(line: str) -> str:
-    """A line without the stamps of whoever logged it."""
+def _without_stamps(line: str) -> str:
+    """Strip colours, process names, levels and times from a line."""
     line = re.sub(r"\x1b\[[0-9;]*m", "", line)
     line = re.sub(r"^\([^)]*\)\s*", "", line.strip())
     return re.sub(r"^(?:INFO|WARNING|ERROR|DEBUG) [\d-]+ [\d:]+ (?:\[[^\]]*\] ?)?", "", line).strip()
 
 
 def _short(text: str) -> str:
-    line = one_line(_plain(text)).rstrip(".")
-    return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 3]}..."
+    line = one_line(_without_stamps(text)).rstrip(".")
+    return line if len(line) <= _MAX_LINE else f"{line[: _MAX_LINE - 3]}..."
 
 
 def read_tail(log: Path, since: int = 0) -> str:
-    """The end of a log, as much as is read of one; nothing of what was there before so many bytes."""
+    """Read the last 256 KiB of a log, of what came after its first `since` bytes."""
     with log.open("rb") as file:
         size = file.seek(0, 2)
-        file.seek(max(since, size - _READ))
+        file.seek(max(since, size - _TAIL))
         return file.read().decode("utf-8", "replace")

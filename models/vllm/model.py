@@ -15,25 +15,32 @@ from dtbench.models.checkpoints.checkpoint import Checkpoint, default_sampling
 from dtbench.models.endpoint.discover import EndpointModel
 from dtbench.models.endpoint.server import Server
 from dtbench.models.endpoint.settings import EndpointSettings
-from dtbench.models.vllm.machine import environment, machine_flags
-from dtbench.models.vllm.process import SERVED, Launch, Notify, VllmProcess, find_executable
+from dtbench.models.vllm.process import (
+    SERVED,
+    Launch,
+    Notify,
+    VllmProcess,
+    engine_environment,
+    find_executable,
+    machine_flags,
+)
 
 RESTARTS = 3
-"""How often an engine that died is started anew, in all."""
+"""How often an engine that died is restarted, in all."""
 START_TIMEOUT = 1800.0
 """Seconds for a start: large weights come slowly from a cold disk."""
 _NO_TEMPLATE = "chat template is no longer allowed"
-"""What transformers says where a tokenizer has none."""
+"""The message of transformers for a tokenizer without a chat template."""
 _OWN = ("start_timeout", "family")
 Flags = Mapping[str, str | bool]
 
 
 class Vllm:
-    """Starts the engine when it is first needed, and again where it dies."""
+    """A checkpoint behind an engine that starts when it is first needed, and again when it dies."""
 
     listens = True
 
-    def __init__(self, checkpoint: Checkpoint, settings: EndpointSettings, flags: Flags, patience: float) -> None:
+    def __init__(self, checkpoint: Checkpoint, settings: EndpointSettings, flags: Flags, start_timeout: float) -> None:
         self.rate = settings.rate
         self.limit_seconds = settings.limit_seconds
         self.forces = checkpoint.family is None or checkpoint.family.forced
@@ -43,28 +50,30 @@ class Vllm:
         self._executable = find_executable()
         self._machine = {name: value for name, value in machine_flags().items() if name not in flags}
         self._launch = Launch(
-            checkpoint.source, {**self._machine, **flags}, environment(local=checkpoint.is_local), patience
+            checkpoint.source, {**self._machine, **flags}, engine_environment(local=checkpoint.is_local), start_timeout
         )
         self._engine: VllmProcess | None = None
         self._server: Server | None = None
         self._lock = asyncio.Lock()
         self._restarts = 0
         self._log_is_named = False
-        self._say: Notify = lambda line: None
+        self._notify: Notify = lambda line: None
 
     @classmethod
-    def of(cls, checkpoint: Checkpoint, options: Mapping[str, str]) -> Vllm:
-        """The checkpoint with its -M options: those of an endpoint, and every flag of `vllm serve`."""
+    def from_checkpoint(cls, checkpoint: Checkpoint, options: Mapping[str, str]) -> Vllm:
+        """Make the model from its -M options: those of an endpoint, and every flag of `vllm serve`."""
         client = {field.name for field in dataclasses.fields(EndpointSettings)} - {"model"}
         client |= {old for old, new in RENAMED.items() if new in client}
         ours = {name: text for name, text in options.items() if name in client}
         flags = {name: _flag(name, text) for name, text in options.items() if name not in client and name not in _OWN}
-        for taken in ("model", "host", "port", "served_model_name", "api_key"):
-            if taken in flags:
-                raise UserError(f"-M {taken}={options[taken]}: not set here; dtbench starts vLLM for itself alone.")
+        for reserved in ("model", "host", "port", "served_model_name", "api_key"):
+            if reserved in flags:
+                raise UserError(
+                    f"-M {reserved}={options[reserved]}: not set here; dtbench starts vLLM for itself alone."
+                )
         family = checkpoint.family
-        usual = {**(family.settings() if family else {}), **default_sampling(checkpoint)}
-        settings = EndpointSettings(**{**usual, **parse_arguments(EndpointSettings, ours, "vLLM")})
+        defaults = {**(family.settings() if family else {}), **default_sampling(checkpoint)}
+        settings = EndpointSettings(**{**defaults, **parse_arguments(EndpointSettings, ours, "vLLM")})
         return cls(
             checkpoint,
             settings,
@@ -72,13 +81,13 @@ class Vllm:
             _seconds(options.get("start_timeout")),
         )
 
-    async def start(self, say: Notify) -> None:
-        """Bring the engine up, and tell how far it is."""
-        self._say = say
+    async def start(self, notify: Notify) -> None:
+        """Start the engine, and report its progress."""
+        self._notify = notify
         await self._running()
 
     async def generate(self, prompt: Prompt) -> Response:
-        """Ask the engine; a question that dies with it is asked again once it is back."""
+        """Send the prompt to the engine; send it again to the next one where the engine dies."""
         while True:
             server = await self._running()
             try:
@@ -98,20 +107,20 @@ class Vllm:
             if self._server is None:
                 self._engine = VllmProcess(self._launch, self._executable)
                 try:
-                    await self._engine.start(self._say)
+                    await self._engine.start(self._notify)
                 except DtbenchError:
                     self._log_is_named = True
                     raise
-                # An engine that is away has died, and is started anew rather than waited for.
+                # An engine that is away has died: it is restarted, not waited for.
                 own = dataclasses.replace(self._settings, reconnect_timeout=0.0)
                 self._server = Server([self._engine.address], own, EndpointModel(SERVED, None))
             return self._server
 
     async def _lost(self, server: Server) -> bool:
-        """Whether the engine behind this server is gone; then it is cleared away, a bounded number of times."""
+        """Whether the engine behind this server is gone; clear it away then, a bounded number of times."""
         async with self._lock:
             if self._server is not server:
-                return True  # another question has seen to it
+                return True  # another request has cleared it away
             engine = self._engine
             assert engine is not None
             if not engine.ended and await engine.healthy():
@@ -123,7 +132,7 @@ class Vllm:
                     f"vLLM died {self._restarts} times in this run, and is not started again. The log of the last "
                     f"one: {engine.log}. The same command goes on from here."
                 )
-            self._say(f"vLLM died (log: {engine.log}); started again, {self._restarts} of {RESTARTS} times")
+            self._notify(f"vLLM died (log: {engine.log}); started again, {self._restarts} of {RESTARTS} times")
             return True
 
     async def _clear(self, *, keep_log: bool = True) -> None:
@@ -135,11 +144,11 @@ class Vllm:
             await engine.stop(keep_log=keep_log)
 
     def describe(self) -> Mapping[str, Any]:
-        """The checkpoint, vLLM's flags and version, and how it samples."""
+        """Return the checkpoint, vLLM's flags and version, and the sampling."""
         return {
             "name": "vllm",
             "model": self._checkpoint.name,
-            "content": self._checkpoint.content(),
+            "content": self._checkpoint.content_hash(),
             "family": self._checkpoint.family.name if self._checkpoint.family else None,
             "architecture": self._checkpoint.architecture,
             "version": _version(),
@@ -152,7 +161,7 @@ class Vllm:
         }
 
     async def aclose(self) -> None:
-        """Take the engine down; its log is kept where a message has named it."""
+        """Stop the engine; keep its log where a message has named it."""
         await self._clear(keep_log=self._log_is_named)
 
 

@@ -1,4 +1,4 @@
-"""A process of `vllm serve` on this machine: its command, its start, its log, its end."""
+"""A process of `vllm serve` on this machine: its command and environment, its start, its log, its end."""
 
 from __future__ import annotations
 
@@ -23,26 +23,36 @@ from dtbench.models.vllm.diagnose import last_log_line, likely_cause
 
 SERVED = "model"
 """The name under which the engine serves it."""
-LOOK_EVERY = 0.25
-SAY_EVERY = 10.0
-HEALTH_WITHIN = 30.0
-"""Seconds for an engine that is up to say so; one that hangs says nothing."""
-ENDING = 60.0
+POLL_EVERY = 0.25
+REPORT_EVERY = 10.0
+HEALTH_TIMEOUT = 30.0
+"""Seconds for an engine that runs to answer; one that hangs never does."""
+STOP_TIMEOUT = 60.0
+CACHE_SHARE = 0.1
+MAX_CACHE = 4 << 30
+"""Bytes of a CPU's memory for the cache, at most; vLLM would take 92 % of all there is."""
+_ALWAYS = {
+    "VLLM_NO_USAGE_STATS": "1",
+    "VLLM_HOST_IP": "127.0.0.1",  # else it asks the routing table for a way to the internet
+}
+_OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
+_ON_CPU = {"TORCH_COMPILE_DISABLE": "1"}  # log-probabilities would compile a kernel: seconds, and a compiler
+_WITHHELD = ("VLLM_API_KEY", "DTBENCH_API_KEY", "OPENAI_API_KEY")
 Notify = Callable[[str], None]
 
 
 class Launch(NamedTuple):
-    """What is started."""
+    """What to start, and how."""
 
     checkpoint: str
     flags: Mapping[str, str | bool]
     environment: Mapping[str, str]
-    patience: float
+    timeout: float
     """Seconds until it must be ready."""
 
 
 class VllmProcess:
-    """One process, from its start to its end; the log of one that failed stays on disk."""
+    """One process, from its start to its end; its log stays on disk where it failed."""
 
     def __init__(self, launch: Launch, executable: str) -> None:
         self.address = Address(False, "127.0.0.1", _free_port(), "/v1")
@@ -53,50 +63,50 @@ class VllmProcess:
         handle, name = tempfile.mkstemp(prefix="dtbench-vllm-", suffix=".log")
         os.close(handle)
         self.log = Path(name)
-        """Everything that it says."""
+        """All its output."""
 
-    async def start(self, say: Notify) -> None:
-        """Start it, and come back once it answers; an error with the likely cause where it does not get there."""
-        began = said = time.monotonic()
+    async def start(self, notify: Notify) -> None:
+        """Start it and return once it answers; raise an error with the likely cause where it never does."""
+        began = reported = time.monotonic()
         await self._spawn()
-        say(f"vLLM: starting {self._launch.checkpoint}; its log is {self.log}")
-        while not await self.healthy(within=5.0):
+        notify(f"vLLM: starting {self._launch.checkpoint}; its log is {self.log}")
+        while not await self.healthy(timeout=5.0):
             if self.ended:
                 raise self._failure(f"vLLM ended while it started (exit {await self._exit_code()})")
             now = time.monotonic()
-            if now - began > self._launch.patience:
+            if now - began > self._launch.timeout:
                 await self.stop()
                 raise self._failure(
-                    f"vLLM was not ready within {self._launch.patience:g} s (-M start_timeout=SECONDS allows more)"
+                    f"vLLM was not ready within {self._launch.timeout:g} s (-M start_timeout=SECONDS allows more)"
                 )
-            if now - said >= SAY_EVERY:
-                said = now
-                say(f"vLLM: {now - began:.0f} s so far: {last_log_line(self.log)}")
-            await asyncio.sleep(LOOK_EVERY)
-        say(f"vLLM: ready after {time.monotonic() - began:.0f} s")
+            if now - reported >= REPORT_EVERY:
+                reported = now
+                notify(f"vLLM: {now - began:.0f} s so far: {last_log_line(self.log)}")
+            await asyncio.sleep(POLL_EVERY)
+        notify(f"vLLM: ready after {time.monotonic() - began:.0f} s")
 
     @property
     def ended(self) -> bool:
-        """Whether there is no process any more."""
+        """Whether the process has ended."""
         return self._process is None or self._process.returncode is not None
 
-    async def healthy(self, within: float = HEALTH_WITHIN) -> bool:
-        """Whether it says that it is."""
+    async def healthy(self, timeout: float = HEALTH_TIMEOUT) -> bool:
+        """Whether the engine answers that it is healthy."""
         connections = Connections(self.address)
         head = request_head("GET", self.address, "/health", None)
         try:
-            return (await connections.request(lambda: [head + b"\r\n"], within)).status == 200
+            return (await connections.request(lambda: [head + b"\r\n"], timeout)).status == 200
         except (AwayError, DroppedError, GarbledError, TimeoutError):
             return False
         finally:
             await connections.aclose()
 
     async def stop(self, *, keep_log: bool = True) -> None:
-        """End it and all its workers."""
+        """Stop it and all its workers."""
         if self._process is not None and self._process.stdin is not None:
             self._process.stdin.close()
             try:
-                await asyncio.wait_for(self._process.wait(), ENDING)
+                await asyncio.wait_for(self._process.wait(), STOP_TIMEOUT)
             except TimeoutError:
                 self._process.kill()
         if not keep_log:
@@ -123,28 +133,28 @@ class VllmProcess:
 
 
 def vllm_is_installed() -> bool:
-    """Whether there is a vLLM to start."""
-    return _command() is not None
+    """Whether this machine has a vLLM to start."""
+    return _vllm_command() is not None
 
 
-def _command() -> str | None:
+def _vllm_command() -> str | None:
     beside = Path(sys.executable).with_name("vllm")
     return str(beside) if beside.is_file() else shutil.which("vllm")
 
 
 def find_executable() -> str:
-    """The command of vLLM, of this environment before any other; a UserError where there is none."""
-    found = _command()
-    if found is None:
+    """Find the command of vLLM, of this environment before any other; raise a UserError where there is none."""
+    command = _vllm_command()
+    if command is None:
         raise UserError(
             "vLLM is not installed here: `pip install 'dtbench[vllm]'` (it needs a GPU), take --backend local, "
             "or name an endpoint that runs already by its URL."
         )
-    return found
+    return command
 
 
 def _arguments(flags: Mapping[str, str | bool]) -> Sequence[str]:
-    """Flags as vLLM's command line has them."""
+    """Write flags as the command line of vLLM takes them."""
     arguments: list[str] = []
     for name, value in flags.items():
         dashed = name.replace("_", "-")
@@ -159,3 +169,37 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def has_gpu() -> bool:
+    """Whether the machine has a GPU, as far as can be told without loading anything heavy."""
+    if os.environ.get("CUDA_VISIBLE_DEVICES", "all") in {"", "-1"}:
+        return False
+    drivers = ("/proc/driver/nvidia/version", "/dev/kfd")
+    return any(Path(driver).exists() for driver in drivers) or shutil.which("nvidia-smi") is not None
+
+
+def machine_flags() -> Mapping[str, str | bool]:
+    """Return the flags of `vllm serve` for a machine without GPU; on a GPU its own defaults are right."""
+    if has_gpu():
+        return {}
+    cache = int(min(MAX_CACHE, CACHE_SHARE * _memory()))
+    return {
+        "enforce_eager": True,  # compiling takes longer than most runs on a CPU
+        "kv_cache_memory_bytes": str(cache),
+        "max_model_len": "auto",
+        "max_num_seqs": "16",
+    }
+
+
+def engine_environment(*, local: bool) -> Mapping[str, str]:
+    """Return the environment of an engine: without keys, and offline for a local checkpoint."""
+    inherited = {name: value for name, value in os.environ.items() if name not in _WITHHELD}
+    return inherited | _ALWAYS | (_OFFLINE if local else {}) | ({} if has_gpu() else _ON_CPU)
+
+
+def _memory() -> int:
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError):
+        return 8 << 30

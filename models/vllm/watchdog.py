@@ -1,6 +1,6 @@
-"""Runs a command in a session of its own, and ends all of it when whoever started this is gone, however that went.
+"""Run a command in a session of its own, and end all its processes when the process that started this is gone.
 
-Nothing but the standard library, and started with `python -I -S`: it must be there at once and cost nothing.
+Only the standard library, and started with `python -I -S`: it must start at once and cost nothing.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import sys
 import time
 
 GRACE = 10.0
-"""Seconds that a group has to end in good order."""
+"""Seconds for the group to end by itself."""
 
 
 def main() -> int:
-    """Run the command; standard input is a pipe that its holder closes, willingly or not, to end it."""
-    # What is for a terminal's foreground is not for us: whoever started us says when it is over.
+    """Run the command until it ends, or until the pipe on standard input is closed at its other end."""
+    # Ignore Ctrl-C and its kin: the pipe says when to end.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     process = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=_heed_signals)
@@ -38,7 +38,7 @@ def _heed_signals() -> None:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End every process of the group, those that outlived their parent too."""
+    """End every process of the group, also those that outlived their parent."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         _send(process, number)
         until = time.monotonic() + GRACE
@@ -49,7 +49,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _send(process: subprocess.Popen[bytes], number: int) -> bool:
-    """Whether there was still someone to send it to."""
+    """Send a signal to the group; return whether it still had a process."""
     process.poll()  # one that has ended stays in its group until it is asked for
     try:
         os.killpg(process.pid, number)

@@ -26,7 +26,7 @@ CLIP = bytes(44) + bytes(range(250)) * 1280  # 10 s at 16 kHz, 16 bit
 @pytest.mark.parametrize("wav", [None, CLIP], ids=["no clip", "10 s clip"])
 def test_what_a_request_costs(wav: bytes | None) -> None:
     with chatting_elsewhere() as url:
-        server = Server.reached(url, EndpointSettings(temperature=0.0, max_tokens=512))
+        server = Server.connect(url, EndpointSettings(temperature=0.0, max_tokens=512))
         cpu, wall = min(asyncio.run(_driven(server, wav)) for _ in range(2))
     print(f"HTTP, {'10 s clip' if wav else 'no clip'}: {cpu:.3f} ms of CPU, {wall:.3f} ms of wall a request")
 

@@ -8,7 +8,7 @@ import pytest
 from engines import need
 
 from dtbench.harness.core.errors import MachineryError
-from dtbench.models.local.letters import letter_tokens
+from dtbench.models.local.weights import letter_tokens
 
 pytestmark = pytest.mark.engine
 

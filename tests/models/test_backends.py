@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dtbench.harness.core.errors import UserError
-from dtbench.models.backends import weights_or_endpoint
+from dtbench.models.backends import open_model
 
 ENGINES = all(importlib.util.find_spec(name) for name in ("vllm", "transformers"))
 NEEDED = pytest.mark.skipif(not ENGINES, reason="vLLM and transformers are not installed: `make vllm`")
@@ -29,7 +29,7 @@ def sampled(folder: Path, **told: Any) -> None:
 
 
 def described(spec: str | Path, backend: str | None = None, **options: str) -> Any:
-    model = weights_or_endpoint(str(spec), options, backend)
+    model = open_model(str(spec), options, backend=backend)
     assert model is not None
     return model.describe()
 
@@ -82,7 +82,7 @@ def test_every_other_option_is_a_flag_of_vllm(checkpoint: Path) -> None:
 )
 def test_what_vllm_is_not_given_is_one_line(checkpoint: Path, options: dict[str, str], complaint: str) -> None:
     with pytest.raises(UserError) as raised:
-        weights_or_endpoint(str(checkpoint), options, None)
+        open_model(str(checkpoint), options)
     assert complaint in str(raised.value)
 
 
@@ -97,16 +97,16 @@ def test_the_model_in_the_box_runs_in_float32_with_either() -> None:
 
 def test_a_backend_that_is_none_is_one_line(checkpoint: Path) -> None:
     with pytest.raises(UserError, match=r"--backend vlm: unknown\. Did you mean vllm"):
-        weights_or_endpoint(str(checkpoint), {}, "vlm")
+        open_model(str(checkpoint), {}, backend="vlm")
     with pytest.raises(UserError, match="--backend local: it is for checkpoints"):
-        weights_or_endpoint("http://127.0.0.1:1/v1", {}, "local")
+        open_model("http://127.0.0.1:1/v1", {}, backend="local")
 
 
 def test_a_family_that_does_not_run_here_says_what_remains(tmp_path: Path) -> None:
     mine = tmp_path / "mine.toml"
     mine.write_text('[mine]\nhub_id = "me/mine"\nbackends = ["endpoint"]\ninstead = "serve it with its own code"\n')
     with pytest.raises(UserError, match="does not run here with vLLM or transformers: serve it with its own code"):
-        weights_or_endpoint(str(mine), {}, None)
+        open_model(str(mine), {})
     mine.write_text('[mine]\nhub_id = "me/mine"\nbackends = ["local"]\n')
     with pytest.raises(UserError, match="does not run here with vllm: take --backend local"):
-        weights_or_endpoint(str(mine), {}, "vllm")
+        open_model(str(mine), {}, backend="vllm")

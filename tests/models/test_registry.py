@@ -14,6 +14,7 @@ from packages import install
 from dtbench.harness.core.errors import MachineryError, UserError
 from dtbench.harness.core.schema import Prompt, Sample
 from dtbench.models import registry as model_registry
+from dtbench.models.backends import open_model
 from dtbench.models.checkpoints import families
 from dtbench.tasks import registry as task_registry
 
@@ -61,7 +62,7 @@ def folder(tmp_path: Path) -> Path:
 def test_a_built_in_model_is_found_by_its_name_and_says_it(name: str, tmp_path: Path) -> None:
     (tmp_path / "lines").write_text('{"id": "a", "text": "(A) Crow"}')
     file = {"replay": "file", "scripted": "script"}.get(name)
-    model = model_registry.model(name, {file: str(tmp_path / "lines")} if file else {}, SAMPLES)
+    model = open_model(name, {file: str(tmp_path / "lines")} if file else {}, SAMPLES)
     assert model.describe()["name"] == name
     told = asyncio.run(model.generate(Prompt("?", Path("clip"), choices=("Crow", "Jay"), id="a")))
     assert told.text in {"(A) Crow", "(B) Jay"}
@@ -69,12 +70,12 @@ def test_a_built_in_model_is_found_by_its_name_and_says_it(name: str, tmp_path: 
 
 def test_right_answers_reach_only_those_that_say_so(folder: Path) -> None:
     (folder / "nosy.py").write_text(GOOD.replace("size: int", "samples: str = ''").replace("(size", "(samples"))
-    assert model_registry.model("nosy:Mine", {}, SAMPLES).describe()["got"][0] == ""
+    assert open_model("nosy:Mine", {}, SAMPLES).describe()["got"][0] == ""
 
 
 def test_a_url_is_an_endpoint() -> None:
     with chatting(models=("a", "b")) as chat:
-        model = model_registry.model(chat.url, {"model": "b", "temperature": "0", "extra": '{"best_of": 1}'})
+        model = open_model(chat.url, {"model": "b", "temperature": "0", "extra": '{"best_of": 1}'})
         described = model.describe()
     assert (described["model"], described["sampling"]) == ("b", {"temperature": 0.0, "best_of": 1})
 
@@ -82,7 +83,7 @@ def test_a_url_is_an_endpoint() -> None:
 def test_options_come_in_the_types_of_the_constructor(folder: Path) -> None:
     (folder / "mine.py").write_text(GOOD)
     given = {"size": "3", "warm": "0.5", "quick": "yes", "style": "b", "file": "x/y", "more": '{"a": 1}', "name": "1"}
-    got = model_registry.model("mine:Mine", given).describe()["got"]
+    got = open_model("mine:Mine", given).describe()["got"]
     assert got == (3, 0.5, True, "b", Path("x/y"), {"a": 1}, "1")
 
 
@@ -108,7 +109,7 @@ def test_an_option_that_does_not_fit_is_the_users_to_correct(
 ) -> None:
     (folder / "mine.py").write_text(GOOD)
     with pytest.raises(UserError) as raised:
-        model_registry.model("mine:Mine", given)
+        open_model("mine:Mine", given)
     assert complaint in str(raised.value)
 
 
@@ -131,7 +132,7 @@ def test_an_option_that_does_not_fit_is_the_users_to_correct(
 )
 def test_what_no_endpoint_takes_is_refused_before_it_is_asked(given: dict[str, str], complaint: str) -> None:
     with pytest.raises(UserError) as raised:
-        model_registry.model("http://127.0.0.1:1/v1", given)
+        open_model("http://127.0.0.1:1/v1", given)
     assert complaint in str(raised.value)
 
 
@@ -148,7 +149,7 @@ def test_what_no_endpoint_takes_is_refused_before_it_is_asked(given: dict[str, s
 )
 def test_a_name_that_leads_nowhere_is_the_users_to_correct(name: str, complaint: str) -> None:
     with pytest.raises(UserError) as raised:
-        model_registry.model(name, {})
+        open_model(name, {})
     assert complaint in str(raised.value)
 
 
@@ -167,7 +168,7 @@ def test_a_name_that_leads_nowhere_is_the_users_to_correct(name: str, complaint:
 def test_a_class_that_breaks_the_contract_is_told_in_one_line(folder: Path, text: str, complaint: str) -> None:
     (folder / "broken.py").write_text(text)
     with pytest.raises(MachineryError) as raised:
-        model_registry.model("broken:Mine", {"size": "1"})
+        open_model("broken:Mine", {"size": "1"})
     assert complaint in str(raised.value)
     assert "\n" not in str(raised.value)
 
@@ -175,7 +176,7 @@ def test_a_class_that_breaks_the_contract_is_told_in_one_line(folder: Path, text
 def test_an_installed_package_offers_its_model_by_entry_point(folder: Path) -> None:
     install(folder, "dtbench-own", {"own": "dtbench_own:Mine"}, GOOD, group="dtbench.models")
     assert model_registry.model_names() == [*model_registry.MODELS, "own", *families.built_in_families()]
-    assert model_registry.model("own", {"size": "2"}).describe()["got"][0] == 2
+    assert open_model("own", {"size": "2"}).describe()["got"][0] == 2
     with pytest.raises(UserError, match=r"unknown model 'onw'. Did you mean own"):
-        model_registry.model("onw", {})
+        open_model("onw", {})
     assert task_registry.task_names() == list(task_registry.TASKS)

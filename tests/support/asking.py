@@ -20,7 +20,7 @@ def answers(chat: Chat, *prompts: Prompt, **settings: object) -> list[Response]:
     """The answers to prompts that are asked one after the other."""
 
     async def ask() -> list[Response]:
-        server = Server.reached(chat.url, EndpointSettings(**settings))  # type: ignore[arg-type]
+        server = Server.connect(chat.url, EndpointSettings(**settings))  # type: ignore[arg-type]
         try:
             return [await server.generate(prompt) for prompt in prompts]
         finally:

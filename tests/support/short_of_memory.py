@@ -28,7 +28,7 @@ async def main(source: str) -> None:
     checkpoint = resolve_checkpoint(source)
     assert checkpoint is not None
     options = {"batch_size": str(QUESTIONS), "max_tokens": "4", "dtype": "float32", "temperature": "0"}
-    model = Local.of(checkpoint, options)
+    model = Local.from_checkpoint(checkpoint, options)
     said: list[str] = []
     await model.start(said.append)
     clips = [encoded(call(number), 16000).data for number in range(QUESTIONS)]

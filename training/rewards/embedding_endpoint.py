@@ -10,10 +10,9 @@ from typing import Any
 
 from dtbench.harness.core.errors import MachineryError, ModelError
 from dtbench.harness.run.retry import Policy, persist
-from dtbench.models.endpoint.address import Address, parse_addresses
+from dtbench.models.endpoint.address import Address, api_key, parse_addresses, without_secrets
 from dtbench.models.endpoint.connection import AwayError, DroppedError
 from dtbench.models.endpoint.discover import discover_model
-from dtbench.models.endpoint.keys import api_key, without
 from dtbench.models.endpoint.pool import EndpointPool
 from dtbench.models.endpoint.reply import GarbledError, Reply
 from dtbench.models.endpoint.wire import reply_error, request_head
@@ -74,7 +73,7 @@ class EmbeddingEndpoint:
         except (AwayError, DroppedError, GarbledError) as error:
             raise ModelError(str(error), again=True) from None
         except ModelError as error:
-            why = without(str(error), [self._key])
+            why = without_secrets(str(error), [self._key])
             raise ModelError(why, again=error.again, retry_after=error.retry_after, too_many=error.too_many) from None
 
 

@@ -88,7 +88,7 @@ class Evaluator:
         return content_key(about["model"], about["sampling"], prompt.system, prompt.text, prompt.seed)
 
     def _connect(self) -> _Connection:
-        server = Server.reached(self._settings.evaluator, self._settings.connection())
+        server = Server.connect(self._settings.evaluator, self._settings.connection())
         return _Connection(server, Paced(server, AdaptiveConcurrency(self._settings.concurrency)))
 
     async def _ask_all(

@@ -86,7 +86,7 @@ def _refuse_other_weights(recipe: Recipe, source: Layout, other: Path) -> None:
     """The name of a checkpoint may be the same and its files others."""
     here = resolve_checkpoint(recipe.model)
     then = StoredRun.open(source.base_eval).info["model"].get("content")
-    if here is not None and (now := here.content()) != then:
+    if here is not None and (now := here.content_hash()) != then:
         raise UserError(f"--reuse {other}: it began with other weights in {recipe.model} ({then}, and {now} today).")
 
 

@@ -9,7 +9,7 @@ import pytest
 from chat_server import chatting
 
 from dtbench.harness.compare.fairness import Confounder, differences
-from dtbench.models.backends import weights_or_endpoint
+from dtbench.models.backends import open_model
 
 ENGINES = all(importlib.util.find_spec(name) for name in ("vllm", "transformers"))
 NEEDED = pytest.mark.skipif(not ENGINES, reason="vLLM and transformers are not installed: `make vllm`")
@@ -17,7 +17,7 @@ NEEDED = pytest.mark.skipif(not ENGINES, reason="vLLM and transformers are not i
 
 def told(spec: str, backend: str | None, **options: str) -> dict[str, Any]:
     """What run.json tells of a model."""
-    model = weights_or_endpoint(spec, options, backend)
+    model = open_model(spec, options, backend=backend)
     assert model is not None
     return {"model": dict(model.describe()), "tasks": {"mini": {}}}
 

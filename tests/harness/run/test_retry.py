@@ -148,7 +148,7 @@ def test_an_endpoint_that_fails_in_five_ways_is_asked_until_it_answers() -> None
     with chatting(*turns) as chat:
 
         async def drive() -> Response:
-            server = Server.reached(chat.url, EndpointSettings())
+            server = Server.connect(chat.url, EndpointSettings())
             try:
                 return await ask(server, PROMPT, waits.policy(6))
             finally:

@@ -52,7 +52,7 @@ def test_the_family_that_a_user_names_stands_before_what_the_folder_says(tmp_pat
 def test_a_short_name_stands_for_its_hub_id() -> None:
     checkpoint = found("qwen2-audio")
     assert (checkpoint.source, checkpoint.is_local) == ("Qwen/Qwen2-Audio-7B-Instruct", False)
-    assert checkpoint.content() is None
+    assert checkpoint.content_hash() is None
 
 
 def test_a_hub_id_is_known_by_its_name_or_by_what_was_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,16 +107,16 @@ def test_a_folder_stands_before_the_weights_in_the_box_where_it_holds_some(
 def test_other_weights_have_another_content_wherever_they_differ(tmp_path: Path) -> None:
     checkpoint = found(folder(tmp_path / "a"))
     same = found(folder(tmp_path / "b"))
-    assert checkpoint.content() == same.content()
+    assert checkpoint.content_hash() == same.content_hash()
     for place in (0, 1 << 20, (5 << 20) - 1):
         with (tmp_path / "b" / "model.safetensors").open("r+b") as weights:
             weights.seek(place // (1 << 16) * (1 << 16))
             weights.write(bytes([place % 251 + 1]) * (1 << 16))
-        changed = same.content()
-        assert changed != checkpoint.content()
-        assert changed == same.content()
+        changed = same.content_hash()
+        assert changed != checkpoint.content_hash()
+        assert changed == same.content_hash()
     (tmp_path / "a" / "generation_config.json").write_text("{}")
-    assert found(tmp_path / "a").content() not in {same.content(), changed}
+    assert found(tmp_path / "a").content_hash() not in {same.content_hash(), changed}
 
 
 def test_what_is_no_checkpoint_is_one_line(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ UNTOLD = [
 def test_an_endpoint_that_does_not_tell_is_believed_about_a_name_and_asked_for_one(models: Turn) -> None:
     with chatting(models=models, version=None) as chat:
         assert answers(chat, PROMPT, model="mine")[0].text == "(A)"
-        assert Server.reached(chat.url, EndpointSettings(model="mine")).describe()["version"] is None
+        assert Server.connect(chat.url, EndpointSettings(model="mine")).describe()["version"] is None
         with pytest.raises(UserError, match=r"does not say which models it serves: name one with -M model=NAME\.$"):
             answers(chat, PROMPT)
 
@@ -75,17 +75,17 @@ def test_an_endpoint_that_does_not_tell_is_believed_about_a_name_and_asked_for_o
 def test_endpoints_that_serve_different_models_are_refused() -> None:
     with chatting(models=("a",)) as one, chatting(models=("b",)) as two:
         with pytest.raises(UserError, match=r"serve different models \(a and b\)"):
-            Server.reached(f"{one.url},{two.url}", EndpointSettings())
+            Server.connect(f"{one.url},{two.url}", EndpointSettings())
         with pytest.raises(UserError, match="serves no model 'a'"):
-            Server.reached(f"{one.url},{two.url}", EndpointSettings(model="a"))
+            Server.connect(f"{one.url},{two.url}", EndpointSettings(model="a"))
 
 
 def test_one_endpoint_of_several_may_be_away_but_not_all() -> None:
     with chatting() as chat:
         away = nobody()
-        assert Server.reached(f"{away},{chat.url}", EndpointSettings()).describe()["urls"] == [away, chat.url]
+        assert Server.connect(f"{away},{chat.url}", EndpointSettings()).describe()["urls"] == [away, chat.url]
     with pytest.raises(MachineryError) as raised:
-        Server.reached(f"{away},{chat.url}", EndpointSettings())
+        Server.connect(f"{away},{chat.url}", EndpointSettings())
     assert f"{away} (connection refused); {chat.url} (connection refused)" in str(raised.value)
 
 
@@ -93,7 +93,7 @@ def test_it_may_be_asked_within_a_loop() -> None:
     with chatting() as chat:
 
         async def ask() -> str:
-            server = Server.reached(chat.url, EndpointSettings())
+            server = Server.connect(chat.url, EndpointSettings())
             told = await server.generate(PROMPT)
             await server.aclose()
             return told.text

@@ -132,7 +132,7 @@ def test_a_request_after_a_late_or_broken_answer_gets_its_own() -> None:
     with chatting(Turn("late", delay=0.3), Turn("own"), Turn("torn", drop="half way"), Turn("whole")) as chat:
 
         async def ask() -> list[str]:
-            server = Server.reached(chat.url, EndpointSettings(timeout=0.15))
+            server = Server.connect(chat.url, EndpointSettings(timeout=0.15))
             told = []
             for _ in range(4):
                 try:
@@ -168,7 +168,7 @@ def test_a_cancelled_request_leaves_no_connection_behind() -> None:
     with chatting(Turn(delay=30), Turn("next")) as chat:
 
         async def ask() -> str:
-            server = Server.reached(chat.url, EndpointSettings())
+            server = Server.connect(chat.url, EndpointSettings())
             task = asyncio.create_task(server.generate(PROMPT))
             while not chat.asked:
                 await asyncio.sleep(0.01)
@@ -197,7 +197,7 @@ def test_a_connection_on_which_a_request_was_refused_half_way_is_not_used_again(
     async def drive() -> list[str]:
         async with await asyncio.start_server(refuse, "127.0.0.1", 0) as here:
             where = parse_address(f"http://127.0.0.1:{here.sockets[0].getsockname()[1]}")
-            server = Server([where], EndpointSettings(timeout=2), EndpointModel("tiny", None))
+            server = Server([where], EndpointSettings(timeout=60), EndpointModel("tiny", None))
             told = []
             for _ in range(2):
                 with pytest.raises(ModelError) as raised:

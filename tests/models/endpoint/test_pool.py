@@ -13,7 +13,7 @@ from chat_server import Chat, Turn, chatting, nobody
 from dtbench.harness.run.retry import Policy, ask
 from dtbench.models.endpoint.address import Address, parse_address
 from dtbench.models.endpoint.connection import AwayError
-from dtbench.models.endpoint.pool import AWAY, EndpointPool
+from dtbench.models.endpoint.pool import COOL_DOWN, EndpointPool
 from dtbench.models.endpoint.server import Server
 from dtbench.models.endpoint.settings import EndpointSettings
 from dtbench.models.endpoint.wire import request_head
@@ -88,7 +88,7 @@ def test_one_that_was_away_is_tried_again_after_a_while() -> None:
         async def drive() -> None:
             clock = Clock()
             endpoints = endpoints_of(nobody(), chat, clock=clock)
-            for passes, served in ((0, 1), (AWAY - 1, 1), (2, 2), (1, 2)):
+            for passes, served in ((0, 1), (COOL_DOWN - 1, 1), (2, 2), (1, 2)):
                 clock.now += passes
                 await asked(endpoints, 1)
                 assert endpoints.all[0].served == served
@@ -118,7 +118,7 @@ def test_a_server_that_dies_in_the_middle_costs_no_answer() -> None:
         dies = life.enter_context(chatting(default=Turn("dies", delay=0.01)))
 
         async def drive() -> list[str]:
-            server = Server.reached(f"{dies.url},{stays.url}", EndpointSettings())
+            server = Server.connect(f"{dies.url},{stays.url}", EndpointSettings())
             policy = Policy(attempts=2, first_wait=0.01)
             limit = asyncio.Semaphore(8)
 

@@ -135,7 +135,7 @@ def test_as_many_requests_as_wanted_are_in_flight_over_as_many_connections() -> 
     with chatting(default=Turn(delay=0.1)) as chat:
 
         async def ask() -> None:
-            server = Server.reached(chat.url, EndpointSettings())
+            server = Server.connect(chat.url, EndpointSettings())
             for _ in range(2):
                 await asyncio.gather(*(server.generate(PROMPT) for _ in range(100)))
             await server.aclose()
@@ -148,7 +148,7 @@ def test_as_many_requests_as_wanted_are_in_flight_over_as_many_connections() -> 
 def test_the_record_says_where_what_and_how_but_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
     with chatting() as chat:
-        server = Server.reached(chat.url.replace("http://", "http://me:hidden@"), EndpointSettings(temperature=0.0))
+        server = Server.connect(chat.url.replace("http://", "http://me:hidden@"), EndpointSettings(temperature=0.0))
         told = json.dumps(server.describe())
         assert json.loads(told) == {
             "name": "server",
@@ -181,7 +181,7 @@ def test_a_key_goes_into_the_header_and_is_struck_out_of_what_the_endpoint_says(
 def test_a_key_that_no_header_can_carry_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DTBENCH_API_KEY", "sk-se\ncret")
     with pytest.raises(UserError, match="DTBENCH_API_KEY holds no key") as raised:
-        Server.reached(nobody(), EndpointSettings())
+        Server.connect(nobody(), EndpointSettings())
     assert "cret" not in str(raised.value)
 
 
@@ -194,7 +194,7 @@ def test_without_a_key_no_request_claims_one() -> None:
 def test_nothing_at_the_url_is_told_at_once() -> None:
     url = nobody()
     with pytest.raises(MachineryError) as raised:
-        Server.reached(url, EndpointSettings())
+        Server.connect(url, EndpointSettings())
     assert str(raised.value).startswith(f"no endpoint can be reached: {url} (connection refused). Is the server")
 
 

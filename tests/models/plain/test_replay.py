@@ -11,11 +11,11 @@ import pytest
 
 from dtbench.harness.core.errors import ModelError, UserError
 from dtbench.harness.core.schema import Prompt, Response
-from dtbench.models import registry as model_registry
+from dtbench.models.backends import open_model
 
 
 def replayed(path: Path, id_: str, repeat: int = 0, **options: str) -> Response:
-    model = model_registry.model("replay", {"file": str(path), **options})
+    model = open_model("replay", {"file": str(path), **options})
     assert not model.listens
     return asyncio.run(model.generate(Prompt("?", Path("clip"), id=id_, repeat=repeat)))
 
@@ -95,7 +95,7 @@ def test_answers_under_two_names_that_differ_are_not_guessed_between(tmp_path: P
 
 def test_the_record_names_the_file_and_its_content_but_no_folder(tmp_path: Path) -> None:
     described = [
-        model_registry.model("replay", {"file": str(lines(tmp_path, {"id": "a", "text": text}))}).describe()
+        open_model("replay", {"file": str(lines(tmp_path, {"id": "a", "text": text}))}).describe()
         for text in ("x", "x", "y")
     ]
     assert described[0] == described[1] != described[2]

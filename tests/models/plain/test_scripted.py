@@ -12,13 +12,13 @@ import pytest
 from dtbench.harness.core.errors import ModelError, UserError
 from dtbench.harness.core.model import Model
 from dtbench.harness.core.schema import Prompt
-from dtbench.models import registry as model_registry
+from dtbench.models.backends import open_model
 
 
 def scripted(folder: Path, *lines: object) -> Model:
     path = folder / "script.jsonl"
     path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
-    return model_registry.model("scripted", {"script": str(path)})
+    return open_model("scripted", {"script": str(path)})
 
 
 def said(model: Model, id_: str) -> str:
@@ -56,6 +56,6 @@ def test_a_script_that_cannot_be_followed_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"line 1: unknown field 'txt'; known: id, text, sleep"):
         scripted(tmp_path, {"txt": "1"})
     with pytest.raises(UserError, match="cannot be read"):
-        model_registry.model("scripted", {"script": str(tmp_path)})
+        open_model("scripted", {"script": str(tmp_path)})
     with pytest.raises(UserError, match=r"line 1: 'sleep' must be a number, found 'long'"):
         scripted(tmp_path, {"sleep": "long"})
