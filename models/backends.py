@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dtbench.harness.core.errors import DtbenchError, MachineryError, UserError, did_you_mean, format_error
 from dtbench.harness.core.model import Model
-from dtbench.harness.core.typed_settings import parse_arguments
+from dtbench.harness.core.typed_settings import parse_arguments, read_options
 from dtbench.models.checkpoints import families
 from dtbench.models.checkpoints.checkpoint import Checkpoint, checkpoint_of_family, resolve_checkpoint
 from dtbench.models.checkpoints.families import Family
@@ -98,8 +98,7 @@ def _open_endpoint(
         raise UserError(f"--backend {backend}: it is for checkpoints, and {spec or url} is an endpoint: leave it out.")
     own = {name: text for name, text in options.items() if name != "family"}
     defaults = family.settings() if family else {}
-    settings = EndpointSettings(**{**defaults, **parse_arguments(EndpointSettings, own, "an endpoint")})
-    return Server.connect(url, settings)
+    return Server.connect(url, read_options(EndpointSettings, own, "an endpoint", defaults=defaults))
 
 
 def _choose_backend(checkpoint: Checkpoint, requested: str | None) -> str:

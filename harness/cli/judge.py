@@ -98,7 +98,7 @@ def _named(there: list[str], wanted: str | None, run: Path) -> str:
 
 def _judge(model: str | None, base_url: str | None, options: list[str] | None) -> Any:
     """The endpoint, asked at temperature 0 unless -M says otherwise."""
-    from dtbench.harness.core.typed_settings import parse_arguments
+    from dtbench.harness.core.typed_settings import read_options
     from dtbench.models.endpoint.server import Server
     from dtbench.models.endpoint.settings import EndpointSettings
 
@@ -106,8 +106,8 @@ def _judge(model: str | None, base_url: str | None, options: list[str] | None) -
         raise UserError("--base-url is missing: name the judge's endpoint, such as http://localhost:8000/v1.")
     if "://" not in base_url:
         raise UserError(f"--base-url {base_url}: a URL is expected, such as http://localhost:8000/v1.")
-    given = parse_arguments(EndpointSettings, pairs(options or []), "a judge")
-    return Server.connect(base_url, EndpointSettings(**{"temperature": 0.0, "model": model, **given}))
+    defaults = {"temperature": 0.0, "model": model}
+    return Server.connect(base_url, read_options(EndpointSettings, pairs(options or []), "a judge", defaults=defaults))
 
 
 def _print(summary: Mapping[str, Any], folder: Path) -> None:

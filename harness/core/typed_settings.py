@@ -82,6 +82,20 @@ def parse_arguments(
     return {name: _read(known[name].annotation, text, _Place(f"{flag} {name}", text)) for name, text in given.items()}
 
 
+def read_options(
+    kind: type[T],
+    given: Mapping[str, str],
+    what: str,
+    *,
+    defaults: Mapping[str, Any] | None = None,
+    besides: Collection[str] = (),
+) -> T:
+    """Make settings of this class from key=value texts, over those of the defaults that it knows."""
+    arguments = parse_arguments(kind, given, what, besides=besides)
+    known = _parameters(kind, what)
+    return kind(**{name: value for name, value in (defaults or {}).items() if name in known} | arguments)
+
+
 def read_table(kind: type[T], table: Mapping[str, Any], where: str, *, besides: Collection[str] = ()) -> T:
     """Make an object of this class from a table; `where` names the table in messages."""
     known = _parameters(kind, where, besides)

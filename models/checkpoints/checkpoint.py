@@ -154,19 +154,19 @@ def _cached_config(hub_id: str) -> Path | None:
     return configs[-1] if configs else None
 
 
-def default_sampling(checkpoint: Checkpoint) -> Mapping[str, Any]:
-    """Return the sampling of generation_config.json, overridden by the family's; greedy where neither samples.
+def default_settings(checkpoint: Checkpoint) -> Mapping[str, Any]:
+    """Return what its family and generation_config.json set, the family first; greedy where neither samples.
 
     Of a hub id nothing is known before it is fetched: its generation_config.json is then the backend's to read.
     """
-    family = checkpoint.family.sampling if checkpoint.family else {}
+    defaults = checkpoint.family.settings() if checkpoint.family else {}
     if not checkpoint.is_local:
-        return family
+        return defaults
     config = _generation_config(Path(checkpoint.source))
     sampling = {name: config[name] for name in _SAMPLING if isinstance(config.get(name), int | float)}
     if config.get("do_sample") is not True:
         sampling = {name: value for name, value in sampling.items() if name == "repetition_penalty"} | GREEDY
-    return {**sampling, **family}
+    return {**sampling, **defaults}
 
 
 def _generation_config(folder: Path) -> Mapping[str, Any]:

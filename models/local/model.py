@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal
 
 from dtbench.harness.core.errors import DtbenchError, MachineryError, ModelError, UserError, format_error
 from dtbench.harness.core.schema import OptionLogprobs, Prompt, Response
-from dtbench.harness.core.typed_settings import Limit, above, at_least, check_settings, parse_arguments
-from dtbench.models.checkpoints.checkpoint import Checkpoint, default_sampling
+from dtbench.harness.core.typed_settings import Limit, above, at_least, check_settings, read_options
+from dtbench.models.checkpoints.checkpoint import Checkpoint, default_settings
 from dtbench.models.local.sampling import SamplingSettings
 from dtbench.models.local.weights import OutOfMemoryError, Weights, missing_packages
 
@@ -75,11 +75,8 @@ class Local:
                 f"--backend local: {' and '.join(missing)} not installed here: `pip install 'dtbench[local]'`."
             )
         given = {name: text for name, text in options.items() if name != "family"}
-        own = {field.name for field in dataclasses.fields(LocalSettings)}
-        family = checkpoint.family
-        usual = {**(family.settings() if family else {}), **default_sampling(checkpoint)}
-        chosen = parse_arguments(LocalSettings, given, "a checkpoint with --backend local")
-        return cls(checkpoint, LocalSettings(**{**{k: v for k, v in usual.items() if k in own}, **chosen}))
+        what, defaults = "a checkpoint with --backend local", default_settings(checkpoint)
+        return cls(checkpoint, read_options(LocalSettings, given, what, defaults=defaults))
 
     async def start(self, notify: Callable[[str], None]) -> None:
         """Load the weights."""

@@ -6,12 +6,13 @@ import asyncio
 import dataclasses
 import os
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 from dtbench.harness.core.errors import DtbenchError, MachineryError, ModelError, UserError
 from dtbench.harness.core.schema import Prompt, Response
-from dtbench.harness.core.typed_settings import RENAMED, TRUTHS, parse_arguments
-from dtbench.models.checkpoints.checkpoint import Checkpoint, default_sampling
+from dtbench.harness.core.typed_settings import RENAMED, TRUTHS, above, read_options
+from dtbench.models.checkpoints.checkpoint import Checkpoint, default_settings
 from dtbench.models.endpoint.discover import EndpointModel
 from dtbench.models.endpoint.server import Server
 from dtbench.models.endpoint.settings import EndpointSettings
@@ -27,12 +28,17 @@ from dtbench.models.vllm.process import (
 
 RESTARTS = 3
 """How often an engine that died is restarted, in all."""
-START_TIMEOUT = 1800.0
-"""Seconds for a start: large weights come slowly from a cold disk."""
 _NO_TEMPLATE = "chat template is no longer allowed"
 """The message of transformers for a tokenizer without a chat template."""
-_OWN = ("start_timeout", "family")
 Flags = Mapping[str, str | bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VllmSettings(EndpointSettings):
+    """How an engine is started, and asked like any endpoint, by `-M key=value`."""
+
+    start_timeout: Annotated[float, above(0)] = 1800.0
+    """Seconds for a start: large weights come slowly from a cold disk."""
 
 
 class Vllm:
@@ -40,7 +46,7 @@ class Vllm:
 
     listens = True
 
-    def __init__(self, checkpoint: Checkpoint, settings: EndpointSettings, flags: Flags, start_timeout: float) -> None:
+    def __init__(self, checkpoint: Checkpoint, settings: VllmSettings, flags: Flags) -> None:
         self.rate = settings.rate
         self.limit_seconds = settings.limit_seconds
         self.forces = checkpoint.family is None or checkpoint.family.forced
@@ -50,7 +56,10 @@ class Vllm:
         self._executable = find_executable()
         self._machine = {name: value for name, value in machine_flags().items() if name not in flags}
         self._launch = Launch(
-            checkpoint.source, {**self._machine, **flags}, engine_environment(local=checkpoint.is_local), start_timeout
+            checkpoint.source,
+            {**self._machine, **flags},
+            engine_environment(local=checkpoint.is_local),
+            settings.start_timeout,
         )
         self._engine: VllmProcess | None = None
         self._server: Server | None = None
@@ -62,24 +71,18 @@ class Vllm:
     @classmethod
     def from_checkpoint(cls, checkpoint: Checkpoint, options: Mapping[str, str]) -> Vllm:
         """Make the model from its -M options: those of an endpoint, and every flag of `vllm serve`."""
-        client = {field.name for field in dataclasses.fields(EndpointSettings)} - {"model"}
-        client |= {old for old, new in RENAMED.items() if new in client}
-        ours = {name: text for name, text in options.items() if name in client}
-        flags = {name: _flag(name, text) for name, text in options.items() if name not in client and name not in _OWN}
+        names = {field.name for field in dataclasses.fields(VllmSettings)} - {"model"}
+        names |= {old for old, new in RENAMED.items() if new in names}
+        own = {name: text for name, text in options.items() if name in names}
+        flags = {name: _flag(name, text) for name, text in options.items() if name not in {*names, "family"}}
         for reserved in ("model", "host", "port", "served_model_name", "api_key"):
             if reserved in flags:
                 raise UserError(
                     f"-M {reserved}={options[reserved]}: not set here; dtbench starts vLLM for itself alone."
                 )
+        settings = read_options(VllmSettings, own, "vLLM", defaults=default_settings(checkpoint))
         family = checkpoint.family
-        defaults = {**(family.settings() if family else {}), **default_sampling(checkpoint)}
-        settings = EndpointSettings(**{**defaults, **parse_arguments(EndpointSettings, ours, "vLLM")})
-        return cls(
-            checkpoint,
-            settings,
-            {**(family.flags() if family else {}), **flags},
-            _seconds(options.get("start_timeout")),
-        )
+        return cls(checkpoint, settings, {**(family.flags() if family else {}), **flags})
 
     async def start(self, notify: Notify) -> None:
         """Start the engine, and report its progress."""
@@ -170,16 +173,6 @@ def _flag(name: str, text: str) -> str | bool:
     if not name.isidentifier():
         raise UserError(f"-M {name}={text}: not the name of a flag; vLLM's are written as in -M max_model_len=8192.")
     return TRUTHS[low] if low in {"true", "false"} else text
-
-
-def _seconds(text: str | None) -> float:
-    try:
-        seconds = START_TIMEOUT if text is None else float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise UserError(f"-M start_timeout={text}: a number of seconds above 0 is expected.")
-    return seconds
 
 
 def _version() -> str | None:

@@ -73,7 +73,8 @@ def test_every_other_option_is_a_flag_of_vllm(checkpoint: Path) -> None:
     ("options", "complaint"),
     [
         ({"host": "0.0.0.0"}, "-M host=0.0.0.0: not set here"),
-        ({"start_timeout": "soon"}, "-M start_timeout=soon: a number of seconds above 0 is expected."),
+        ({"start_timeout": "soon"}, "-M start_timeout=soon: a number is expected."),
+        ({"start_timeout": "0"}, "-M start_timeout=0: above 0 is expected."),
         ({"--port": "1"}, "-M --port=1: not the name of a flag"),
         ({"absence": "9"}, "-M absence=9: vLLM has no option 'absence'. It is called reconnect_timeout now."),
         ({"temperature": "hot"}, "-M temperature=hot: a number is expected."),
