@@ -16,7 +16,7 @@ import tomllib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, cast, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from dtbench.harness.core.errors import MachineryError, UserError, did_you_mean
 
@@ -135,15 +135,21 @@ def known_settings(name: str, known: Collection[str]) -> str:
 def _parameters(
     target: Callable[..., object], what: str, besides: Collection[str] = ()
 ) -> Mapping[str, inspect.Parameter]:
+    is_class_of_fields = isinstance(target, type) and dataclasses.is_dataclass(target)
     try:
-        signature = inspect.signature(target, eval_str=True)
+        signature = inspect.signature(target, eval_str=not is_class_of_fields)
+        # The fields of a base class name types of its own module.
+        types = get_type_hints(target, include_extras=True) if is_class_of_fields else {}
     except NameError as error:
         raise MachineryError(f"{what}: the types of its arguments cannot be read ({error}): import them.") from error
     except ValueError:  # a class of C without a signature
         return {}
     by_name = {inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
-    parameters = signature.parameters.items()
-    return {name: each for name, each in parameters if each.kind in by_name and name not in besides}
+    return {
+        name: parameter.replace(annotation=types.get(name, parameter.annotation))
+        for name, parameter in signature.parameters.items()
+        if parameter.kind in by_name and name not in besides
+    }
 
 
 class _Place(NamedTuple):

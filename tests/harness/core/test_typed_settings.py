@@ -15,9 +15,11 @@ from dtbench.harness.core.typed_settings import (
     check_settings,
     known_settings,
     parse_arguments,
+    read_options,
     read_table,
     read_toml,
 )
+from dtbench.models.vllm.model import VllmSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +141,20 @@ def test_a_value_that_was_never_read_is_checked_where_the_object_is() -> None:
     check_settings(Outer(size=1, names=("a",), many=(Inner(),)), "settings:")
     with pytest.raises(UserError, match=r"^settings: size = 0: at least 1 is expected\.$"):
         check_settings(Outer(size=0), "settings:")
+
+
+def test_settings_that_extend_others_know_the_types_of_both() -> None:
+    with pytest.raises(UserError, match=r"^-M temperature=-1: at least 0 is expected\.$"):
+        parse_arguments(VllmSettings, {"temperature": "-1"}, "vLLM")
+    assert parse_arguments(VllmSettings, {"start_timeout": "9", "rate": "8000"}, "vLLM") == {
+        "start_timeout": 9.0,
+        "rate": 8000,
+    }
+
+
+def test_defaults_that_a_class_does_not_have_are_left_out_and_options_take_precedence() -> None:
+    read = read_options(Outer, {"size": "2"}, "it", defaults={"size": 1, "limit": 0.5, "other": 3})
+    assert (read.size, read.limit) == (2, 0.5)
 
 
 def test_a_former_name_is_told_with_the_new_one_where_that_is_known() -> None:
