@@ -1,14 +1,17 @@
-"""Find the tasks of a stored run: built in, installed, or defined by a user's file."""
+"""Find the tasks of a stored run, whether built in, installed or defined by a user's file, and score them again."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from dtbench.harness.core.errors import DataError, UserError
 from dtbench.harness.core.task import Task
-from dtbench.harness.score.stored_run import StoredTask
+from dtbench.harness.score.related_runs import compare_related
+from dtbench.harness.score.stored_run import Rescored, StoredTask, find_data, rescore
+from dtbench.harness.store.lock import RunLock
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.tasks import registry as task_registry
 
@@ -34,6 +37,53 @@ def stored_task_names(run: StoredRun, only: str | None = None) -> list[str]:
     return [only]
 
 
+def rescore_run(
+    run: StoredRun,
+    *,
+    only: str | None = None,
+    task_file: Path | None = None,
+    scorer: str | None = None,
+    data_dir: Path | None = None,
+    rows: bool = False,
+) -> list[Rescored]:
+    """Score the tasks of a run again from its records; with the lines of `--rows` where they are wanted."""
+    return [
+        _rescore(run, stored_task(run, name, task_file), scorer, data_dir, rows=rows)
+        for name in stored_task_names(run, only)
+    ]
+
+
+def _rescore(run: StoredRun, stored: StoredTask, scorer: str | None, data_dir: Path | None, *, rows: bool) -> Rescored:
+    task = stored.task
+    if scorer is not None and scorer not in task.official_versions:
+        raise UserError(
+            f"--scorer {scorer}: the versions of {task.name}'s script are {', '.join(task.official_versions)}; "
+            f"for one task of a run of several, name it with --task."
+        )
+    data = find_data(stored, data_dir)
+    rescored = rescore(stored, data, scorer, rows=rows)
+    rescored.summary.update(compare_related(run, task.name))
+    if data is not None:
+        rescored.summary.update(task.figures(stored.records()))
+    if torn := run.torn.get(task.name):
+        rescored.summary["notes"].append(f"{torn} records were cut short by a crash; their questions are not answered")
+    return rescored
+
+
+def rewrite_summary(folder: Path, rescored: Sequence[Rescored]) -> None:
+    """Replace these tasks in the run's summary.json; an error while the run is going on."""
+    lock = RunLock(folder)
+    try:
+        run = StoredRun.open(folder)
+        before = _stored_summary(folder)
+        anew = {one.summary["task"]: one.summary for one in rescored}
+        tasks = {**{one["task"]: one for one in before.get("tasks", [])}, **anew}
+        head = {"run": str(folder), "status": run.info["status"], **before}
+        run.write_summary({**head, "tasks": [tasks[name] for name in run.info["tasks"] if name in tasks]})
+    finally:
+        lock.close()
+
+
 def _definition(run: Path, name: str, about: Mapping[str, Any], task_file: Path | None) -> Task:
     file = task_file or _recorded_file(about)
     if file is not None and name not in task_registry.TASKS:
@@ -52,3 +102,13 @@ def _recorded_file(about: Mapping[str, Any]) -> Path | None:
     """Return the file that defined the task when it ran, if it is still there."""
     file = about.get("task_file")
     return Path(file) if isinstance(file, str) and Path(file).is_file() else None
+
+
+def _stored_summary(run: Path) -> dict[str, Any]:
+    """Return summary.json; nothing where none can be read, since it can be written again."""
+    try:
+        summary = json.loads((run / "summary.json").read_bytes())
+        well_formed = all(isinstance(one["task"], str) for one in summary["tasks"])
+    except (OSError, ValueError, RecursionError, KeyError, TypeError):
+        return {}
+    return summary if well_formed and isinstance(summary, dict) else {}

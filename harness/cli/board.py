@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dtbench.harness.cli.options import AsJson
+from dtbench.harness.cli.options import with_options
 from dtbench.harness.core.errors import UserError, one_line
+from dtbench.harness.core.options import AsJson, Option
 
 if TYPE_CHECKING:
     from dtbench.results.board import Board, Entry
 
-Task = Annotated[str | None, typer.Option("--task", metavar="T", help="One benchmark only.")]
-Runs = Annotated[Path | None, typer.Option("--runs", metavar="DIR", help="Runs to show; else results/runs.")]
-Alone = Annotated[bool, typer.Option("--published", help="Published numbers alone.")]
-AsMarkdown = Annotated[bool, typer.Option("--md", help="Markdown on stdout.")]
-AsHtml = Annotated[bool, typer.Option("--html", help="A page on stdout.")]
-AsCsv = Annotated[bool, typer.Option("--csv", help="Comma-separated values on stdout.")]
+Task = Annotated[str | None, Option("--task", "T", "One benchmark only.")]
+Runs = Annotated[Path | None, Option("--runs", "DIR", "Runs to show; else results/runs.")]
+Alone = Annotated[bool, Option("--published", None, "Published numbers alone.")]
+AsMarkdown = Annotated[bool, Option("--md", None, "Markdown on stdout.")]
+AsHtml = Annotated[bool, Option("--html", None, "A page on stdout.")]
+AsCsv = Annotated[bool, Option("--csv", None, "Comma-separated values on stdout.")]
 TITLES = ("rank", "model", "score", "95 % interval", "rubrics", "source", "date", "not comparable")
 ABOUT = (
     "# Leaderboard",
@@ -42,7 +43,8 @@ td:first-child, td:nth-child(3) { text-align: right }
 HERE = Path("results") / "runs"
 
 
-def command(  # noqa: PLR0913 - the parameters of a command are its options
+@with_options
+def board_command(  # noqa: PLR0913 - its parameters are options
     task: Task = None,
     runs: Runs = None,
     published: Alone = False,

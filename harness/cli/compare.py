@@ -9,55 +9,41 @@ from typing import Annotated, Any
 
 import typer
 
-from dtbench.harness.cli.options import AsJson
-from dtbench.harness.core.errors import UserError, did_you_mean, one_line
+from dtbench.harness.cli.options import with_options
+from dtbench.harness.compare.paired import ScoreName, SharedTask, compared, join_tasks
+from dtbench.harness.core.errors import UserError, one_line
+from dtbench.harness.core.options import Argument, AsJson, Option
 
-Runs = Annotated[list[Path] | None, typer.Argument(metavar="A B [...]", help="Folders of runs; A is the baseline.")]
-Only = Annotated[str | None, typer.Option("--task", metavar="NAME", help="Only this task of theirs.")]
-ScoreName = Annotated[str, typer.Option("--score", metavar="S", help="official, or strict (a careful reader's).")]
-Flips = Annotated[int, typer.Option("--flips", metavar="N", help="How many questions that changed are shown.")]
-Power = Annotated[bool, typer.Option("--power", help="What difference so many questions can show.")]
+Runs = Annotated[Sequence[Path], Argument("A B [...]", "Folders of runs; A is the baseline.")]
+Flips = Annotated[int, Option("--flips", "N", "How many questions that changed are shown.")]
+Power = Annotated[bool, Option("--power", None, "Show which difference so many questions can show.")]
 
 
-def command(
-    runs: Runs = None,
-    task: Only = None,
+@with_options
+def compare_command(
+    runs: Runs = (),
+    task: SharedTask = None,
     score: ScoreName = "official",
     flips: Flips = 10,
     power: Power = False,
     as_json: AsJson = False,
 ) -> None:
     """Say whether a run is better than another on the same questions, by how much, and where."""
-    from dtbench.harness.compare.paired import compared
     from dtbench.harness.store.run_folder import StoredRun
 
-    if runs is None or len(runs) < 2:
+    if len(runs) < 2:
         raise UserError("compare takes the folders of two runs or more, the baseline first.")
-    stored = [StoredRun.open(path) for path in runs]
-    found = [
-        {"before_run": str(stored[0].path), "after_run": str(other.path), **compared(one)}
-        for other in stored[1:]
-        for one in join_all(stored[0], other, task, score)
+    baseline, *others = [StoredRun.open(path) for path in runs]
+    comparisons = [
+        {"before_run": str(baseline.path), "after_run": str(other.path), **compared(pair)}
+        for other in others
+        for pair in join_tasks(baseline, other, task, score)
     ]
     if as_json:
-        typer.echo(json.dumps(found))
+        typer.echo(json.dumps(comparisons))
         return
-    for one in found:
-        _print(one, flips, power=power)
-
-
-def join_all(before: Any, after: Any, only: str | None, score: str) -> list[Any]:
-    """The tasks that both runs hold, joined; a UserError where there is none."""
-    from dtbench.harness.compare.paired import SCORES, joined
-
-    if score not in SCORES:
-        raise UserError(f"--score {score}: unknown. {did_you_mean(score, SCORES)}")
-    here, there = (list(run.info.get("tasks", {})) for run in (before, after))
-    shared = [name for name in here if name in there and only in {None, name}]
-    if not shared:
-        what = "have no task in common" if only is None else f"do not both hold the task {only}"
-        raise UserError(f"{before.path} ({', '.join(here)}) and {after.path} ({', '.join(there)}) {what}.")
-    return [joined(before, after, name, score) for name in shared]  # type: ignore[arg-type]
+    for comparison in comparisons:
+        _print(comparison, flips, power=power)
 
 
 def _print(one: Mapping[str, Any], flips: int, *, power: bool) -> None:

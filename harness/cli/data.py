@@ -9,25 +9,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dtbench.harness.cli.options import with_options
 from dtbench.harness.core.errors import DataError, UserError
+from dtbench.harness.core.options import Argument, AsJson, DataDir, Option
 from dtbench.tasks import registry as task_registry
 
 if TYPE_CHECKING:
     from dtbench.tasks.data.verify import ClipReport, DataReport, Progress
 
-command = typer.Typer(no_args_is_help=True)
+data_commands = typer.Typer(no_args_is_help=True)
 
-TaskName = Annotated[str, typer.Argument(metavar="TASK", help="mmar, mmau-mini, mmau-test, mmsu or mini.")]
-DataDir = Annotated[
-    Path | None,
-    typer.Option("--data-dir", metavar="D", help="Folder of the data sets; else $DTBENCH_DATA or ~/.cache/dtbench."),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+TaskArgument = Annotated[str, Argument("TASK", "mmar, mmau-mini, mmau-test, mmsu or mini.")]
 _SHOWN = 20
 
 
-@command.command()
-def pull(task: TaskName, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+@data_commands.command()
+@with_options
+def pull(task: TaskArgument, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Fetch the pinned files of TASK into D/TASK, or make them; run again, it goes on where it stopped."""
     from dtbench.tasks.data.download import fetch_all
     from dtbench.tasks.data.layouts import task_folder
@@ -56,13 +54,14 @@ def pull(task: TaskName, data_dir: DataDir = None, as_json: AsJson = False) -> N
         typer.echo(f"note: {note}")
 
 
-@command.command()
+@data_commands.command()
+@with_options
 def verify(
-    task: TaskName,
+    task: TaskArgument,
     data_dir: DataDir = None,
     as_json: AsJson = False,
-    no_audio: Annotated[bool, typer.Option("--no-audio", help="Do not read the clips.")] = False,
-    subset: Annotated[bool, typer.Option("--subset", help="Allow fewer items than were published.")] = False,
+    no_audio: Annotated[bool, Option("--no-audio", None, "Do not read the clips.")] = False,
+    subset: Annotated[bool, Option("--subset", None, "Allow fewer items than were published.")] = False,
 ) -> None:
     """Check counts, content, answers, and that every clip is there and decodes; exit 2 where something is wrong."""
     from dtbench.tasks.data.verify import verify_dataset as check
@@ -79,11 +78,12 @@ def verify(
         raise typer.Exit(DataError.exit_code)
 
 
-@command.command()
+@data_commands.command()
+@with_options
 def convert(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="avqa, audiomcq, musicbench, iemocap or music-avqa.")],
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The data set as published.")],
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The file of training rows.")],
+    name: Annotated[str, Argument("NAME", "avqa, audiomcq, musicbench, iemocap or music-avqa.")],
+    folder: Annotated[Path, Argument("FOLDER", "The data set as published.")],
+    out: Annotated[Path, Option("--out", "FILE", "The file of training rows.")],
     as_json: AsJson = False,
 ) -> None:
     """Turn a published data set into training rows; what makes no row is counted."""
@@ -98,7 +98,7 @@ def convert(
         return
     for why, number in skipped.items():
         typer.echo(f"left out {number:>7}  {why}")
-    typer.echo(f"{out}: {count} rows, {converted.drafts} of them lack a question or a chain (`dtbench chains`)")
+    typer.echo(f"{out}: {count} rows, {converted.drafts} of them lack a question or a chain (`dtbench cot`)")
 
 
 def _print(report: DataReport) -> None:

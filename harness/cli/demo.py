@@ -8,25 +8,27 @@ from typing import Annotated
 import typer
 
 from dtbench.harness.cli.messages import say
+from dtbench.harness.cli.options import with_options
+from dtbench.harness.core.options import Option
 
 NAME = "mini"
 RUN = Path("results") / "runs" / "demo"
 """Where other runs are, so that the board finds this one too; runs of two engines are two."""
 
-Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help=f"Where the run goes, else {RUN}-BACKEND.")]
-Backend = Annotated[
-    str | None, typer.Option("--backend", metavar="B", help="vllm or local (transformers); vllm if it is there.")
-]
+Out = Annotated[Path | None, Option("--out", "DIR", f"Where the run goes, else {RUN}-BACKEND.")]
+Backend = Annotated[str | None, Option("--backend", "B", "vllm or local (transformers); vllm if it is there.")]
 
 
-def command(out: Out = None, backend: Backend = None) -> None:
+@with_options
+def demo_command(out: Out = None, backend: Backend = None) -> None:
     """Ask the model in the box every question of its benchmark, then once more with the clips of other questions.
 
     Nothing is fetched. Called again, it goes on where it stopped, and shows what is there; delete the folder for a
     fresh one.
     """
     from dtbench.harness.cli.tables import print_summary
-    from dtbench.harness.run.session import RunRequest, run_many
+    from dtbench.harness.run.request import RunRequest
+    from dtbench.harness.run.session import run_many
     from dtbench.models.backends import resolve_backend
 
     engine = resolve_backend(NAME, backend)
@@ -51,7 +53,7 @@ def command(out: Out = None, backend: Backend = None) -> None:
 def _report(folder: Path) -> Path:
     from dtbench.harness.report.make import ReportOptions, make
 
-    return make(ReportOptions(run=folder)).path
+    return make(ReportOptions(runs=[folder])).path
 
 
 _HEARD = "What it says about clips that it hears:"

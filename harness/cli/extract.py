@@ -8,19 +8,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
+from dtbench.harness.cli.options import with_options
 from dtbench.harness.core.errors import DataError, MachineryError, UserError
+from dtbench.harness.core.options import Argument, Option
 
 EXPECTED = "JSON lines with `choices` and `output`"
 Source = Annotated[
     Path | None,
-    typer.Argument(metavar="[FILE]", help=f"{EXPECTED}; stdin where none is named."),
+    Argument("[FILE]", f"{EXPECTED}; stdin where none is named."),
 ]
-Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write there; stdout where none is named.")]
+Out = Annotated[Path | None, Option("--out", "FILE", "Write there; stdout where none is named.")]
 
 
-def command(source: Source = None, out: Out = None) -> None:
+@with_options
+def extract_command(source: Source = None, out: Out = None) -> None:
     """Read the answer out of each line's `output`: thinking, answer, choice, how."""
     lines = (_answer(where, line) for where, line in _lines(source))
     if out is None:

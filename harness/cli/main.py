@@ -7,7 +7,8 @@ import importlib
 import io
 import os
 import sys
-from typing import Any, TextIO
+from collections.abc import Mapping
+from typing import Any, NamedTuple, TextIO
 
 import typer
 
@@ -15,25 +16,48 @@ import dtbench
 from dtbench.harness.cli.messages import say
 from dtbench.harness.core.errors import DtbenchError
 
+
+class Command(NamedTuple):
+    """A command of dtbench."""
+
+    path: str
+    """module:function, in this folder."""
+    help: str
+    context: Mapping[str, bool] = {}
+    """Settings of click."""
+
+
 COMMANDS = {
-    "demo": "See it work: the model in the box answers the benchmark in the box.",
-    "tasks": "List the benchmarks and what is known of each.",
-    "data": "Fetch a benchmark's data, check what is there, or convert data to train on.",
-    "models": "List the families of models and what is known of each.",
-    "run": "Ask a model the questions of benchmarks, keep every answer, print the scores.",
-    "score": "Score a prediction file exactly as the benchmark's authors do.",
-    "compare": "Say whether a run is better than another, question by question.",
-    "chains": "Write captions, questions and reference chains for training data, by language models.",
-    "mine": "Keep the training questions that a checkpoint sometimes gets right, and sometimes not.",
-    "gate": "Pass or stop a candidate in CI: no worse than a baseline, by more than is allowed.",
-    "report": "Write a run, or two side by side, as one page for a browser.",
-    "board": "Show what papers and boards report, with runs of yours among them.",
-    "judge": "Hold the chains of a run against their criteria, by a language model.",
-    "export": "Write a run's answers as leaderboards read them, or check such a file.",
-    "lm-eval": "Run lm-eval's own command line, with our models and benchmarks in it.",
-    "train": "Train a model in stages of reinforcement learning, and evaluate each.",
-    "extract": "Take the answer out of model outputs.",
+    "demo": Command("demo:demo_command", "See it work: the model in the box answers the benchmark in the box."),
+    "tasks": Command("tasks:tasks_command", "List the benchmarks and what is known of each."),
+    "data": Command("data:data_commands", "Fetch a benchmark's data, check it, or convert data to train on."),
+    "models": Command("models:models_command", "List the families of models and what is known of each."),
+    "run": Command("run:run_command", "Ask a model the questions of benchmarks, store every answer, print the scores."),
+    "score": Command("score:score_command", "Score a prediction file exactly as the benchmark's authors do."),
+    "compare": Command("compare:compare_command", "Say whether a run is better than another, question by question."),
+    "cot": Command(
+        "cot:cot_command", "Write captions, questions and reference chains for training data with language models."
+    ),
+    "mine": Command("mine:mine_command", "Keep the questions that a checkpoint only sometimes gets right."),
+    "gate": Command(
+        "gate:gate_command", "Pass or stop a candidate in CI: no worse than a baseline, by more than is allowed."
+    ),
+    "report": Command("report:report_command", "Write a run, or two side by side, as one page for a browser."),
+    "board": Command("board:board_command", "Show what papers and boards report, with runs of yours among them."),
+    "judge": Command("judge:judge_command", "Score a run's reasoning chains against rubrics, with an LLM judge."),
+    "export": Command(
+        "export:export_command", "Write a run's answers as a leaderboard reads them, or check such a file."
+    ),
+    "lm-eval": Command(
+        "main:lm_eval_command",
+        "Run lm-eval's own command line, with our models and benchmarks in it.",
+        {"ignore_unknown_options": True, "allow_extra_args": True},
+    ),
+    "train": Command("train:train_command", "Train a model in stages of reinforcement learning, and evaluate each."),
+    "extract": Command("extract:extract_command", "Extract the answer from model outputs."),
 }
+ALIASES = {"chains": "cot"}
+"""Former names, which work and are not listed."""
 INTERRUPTED = 130
 USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 """Click's UsageError, for which typer has no name of its own."""
@@ -103,23 +127,30 @@ def build(arguments: list[str]) -> typer.Typer:
     app.callback()(_options)
     called = next((word for word in arguments if not word.startswith("-")), None)
     completing = "_DTBENCH_COMPLETE" in os.environ
-    for name, summary in COMMANDS.items():
+    for name, command in COMMANDS.items():
         if name == called or completing:
-            _add(app, name, summary, importlib.import_module(f"dtbench.harness.cli.{name.replace('-', '_')}"))
+            _add(app, name, command)
         else:
-            app.command(name, help=summary)(_stub)
+            app.command(name, help=command.help)(_stub)
+    if called in ALIASES:
+        _add(app, called, COMMANDS[ALIASES[called]], hidden=True)
     return app
 
 
-def _add(app: typer.Typer, name: str, summary: str, module: Any) -> None:
-    """The module's `command`; its `CONTEXT`, where it has one, says how its arguments are read."""
-    command = module.command
-    if isinstance(command, typer.Typer):
-        app.add_typer(command, name=name, help=summary)
-    elif (context := getattr(module, "CONTEXT", None)) is not None:
-        app.command(name, context_settings=context)(command)
+def _add(app: typer.Typer, name: str, command: Command, *, hidden: bool = False) -> None:
+    module, _, attribute = command.path.partition(":")
+    target = getattr(importlib.import_module(f"dtbench.harness.cli.{module}"), attribute)
+    if isinstance(target, typer.Typer):
+        app.add_typer(target, name=name, help=command.help, hidden=hidden)
     else:
-        app.command(name, help=summary)(command)
+        app.command(name, help=command.help, context_settings=dict(command.context), hidden=hidden)(target)
+
+
+def lm_eval_command(context: typer.Context) -> None:
+    """Pass what follows on, as in `dtbench lm-eval --model dtbench --model_args pretrained=D --tasks dtbench_mini`."""
+    from dtbench.harness.lm_eval.plug import call_lm_eval
+
+    call_lm_eval(context.args)
 
 
 def _stub() -> None:

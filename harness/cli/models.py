@@ -10,15 +10,17 @@ from typing import Annotated, Any
 
 import typer
 
-from dtbench.harness.cli.options import AsJson
+from dtbench.harness.cli.options import with_options
 from dtbench.harness.core.errors import UserError, did_you_mean, one_line
+from dtbench.harness.core.options import Argument, AsJson
 from dtbench.models.checkpoints import families
 from dtbench.models.checkpoints.families import Family
 
-Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="One family only, or a TOML file of yours.")]
+Name = Annotated[str | None, Argument("[NAME]", "One family only, or a TOML file of yours.")]
 
 
-def command(name: Name = None, as_json: AsJson = False) -> None:
+@with_options
+def models_command(name: Name = None, as_json: AsJson = False) -> None:
     """List the families of models and what is known of each; every other checkpoint that vLLM serves runs too."""
     chosen = _chosen(name)
     if as_json:

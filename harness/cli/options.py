@@ -1,48 +1,83 @@
-"""Options that several commands share."""
+"""Build typer commands from requests: an option stands on the field that it sets, with its help, and nowhere else."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+import functools
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import MISSING, fields, is_dataclass
+from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
 
 import typer
 
 from dtbench.harness.core.errors import UserError
-from dtbench.harness.core.task import Task
-from dtbench.tasks import registry as task_registry
-
-TaskName = Annotated[
-    str | None, typer.Option("--task", metavar="NAME", help="mmar, mmau-mini, mmsu, or a task of yours.")
-]
-TaskFile = Annotated[
-    Path | None, typer.Option("--task-file", metavar="FILE", help="A Python file that defines a task.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
-ModelOptions = Annotated[
-    list[str] | None, typer.Option("-M", metavar="key=value", help="An option of the model; repeat it.")
-]
+from dtbench.harness.core.options import Argument, Option
 
 
-def chosen_task(name: str | None, file: Path | None) -> Task:
-    """The task that the two options name."""
-    if file is not None:
-        task = task_registry.task_from_file(file)
-        if name not in {None, task.name}:
-            raise UserError(f"--task {name}: {file} defines the task {task.name!r}. Leave --task out.")
-        return task
-    if name is None:
-        raise UserError(f"--task is missing: name one of {', '.join(task_registry.task_names())}, or give --task-file.")
-    return task_registry.get_task(name)
+class _Parameter(NamedTuple):
+    name: str
+    kind: Any
+    option: Option | Argument
+    default: Any
+    """inspect.Parameter.empty where there is none."""
+    owner: str | None
+    """The request whose field it sets; None for a parameter of the command's function itself."""
+
+    def signature(self) -> inspect.Parameter:
+        """Return the parameter as typer reads it."""
+        kind: Any = self.kind
+        option, default = self.option, self.default
+        if option.parse is not None:
+            kind, default = (list[str] if option.repeated else str) | None, None
+        elif get_origin(kind) is Sequence:
+            kind, default = list[get_args(kind)[0]] | None, None  # type: ignore[misc]
+        elif option.missing is not None:
+            kind, default = kind | None, None
+        if isinstance(option, Argument):
+            info = typer.Argument(metavar=option.metavar, help=option.help)
+        else:
+            info = typer.Option(option.flag, metavar=option.metavar, help=option.help)
+        return inspect.Parameter(
+            self.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, info]
+        )
+
+    def value(self, given: Any) -> Any:
+        """Return what was given as the field's value; None where the field keeps its default."""
+        if given is None or given == []:
+            if self.option.missing is not None:
+                raise UserError(self.option.missing)
+            return None
+        return given if self.option.parse is None else self.option.parse(given)
 
 
-def pairs(options: list[str]) -> dict[str, str]:
-    """What -M says, by name."""
-    pairs: dict[str, str] = {}
-    for option in options:
-        key, equals, value = option.partition("=")
-        if not equals or not key:
-            raise UserError(f"-M {option}: key=value is expected, such as -M temperature=0.7.")
-        if key in pairs:
-            raise UserError(f"-M {option}: {key} is given twice (-M {key}={pairs[key]}); give it once.")
-        pairs[key] = value
-    return pairs
+def with_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Return the function as a command: the options of a parameter that is a dataclass are those of its fields."""
+    hints = get_type_hints(function, include_extras=True)
+    requests: dict[str, Any] = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
+    parameters = list(_parameters(function, hints))
+
+    @functools.wraps(function)
+    def command(**given: Any) -> None:
+        arguments: dict[str, Any] = {name: {} for name in requests}
+        for one in parameters:
+            if (value := one.value(given[one.name])) is not None:
+                (arguments if one.owner is None else arguments[one.owner])[one.name] = value
+        function(**arguments | {name: kind(**arguments[name]) for name, kind in requests.items()})
+
+    command.__signature__ = inspect.Signature([one.signature() for one in parameters])  # type: ignore[attr-defined]
+    return command
+
+
+def _parameters(function: Callable[..., None], hints: dict[str, Any]) -> Iterator[_Parameter]:
+    for name, parameter in inspect.signature(function).parameters.items():
+        if not is_dataclass(hints[name]):
+            kind, option = get_args(hints[name])
+            yield _Parameter(name, kind, option, parameter.default, None)
+            continue
+        field_hints = get_type_hints(hints[name], include_extras=True)
+        for field in fields(hints[name]):
+            if get_origin(hint := field_hints[field.name]) is Annotated:
+                kind, option = get_args(hint)
+                default = None if field.default_factory is not MISSING else field.default
+                default = inspect.Parameter.empty if default is MISSING else default
+                yield _Parameter(field.name, kind, option, default, name)

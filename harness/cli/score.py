@@ -4,93 +4,103 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dtbench.harness.cli.options import AsJson, TaskFile, TaskName, chosen_task
-from dtbench.harness.cli.score_run import RescoreOptions, print_scored, score_again, write_summaries
+from dtbench.harness.cli.options import with_options
+from dtbench.harness.cli.tasks import named_task
 from dtbench.harness.core.errors import MachineryError, UserError, one_line
+from dtbench.harness.core.options import Argument, AsJson, Option, TaskFile, TaskName
 
 if TYPE_CHECKING:
     from dtbench.harness.core.task import Task
     from dtbench.harness.score.prediction_file import Count, PredictionScores
 
-Run = Annotated[
-    Path | None, typer.Argument(metavar="[RUN]", help="A run's folder, scored again from what is stored in it.")
-]
-Predicted = Annotated[Path | None, typer.Option("--predictions", metavar="FILE", help="The official prediction file.")]
-Metadata = Annotated[
-    Path | None,
-    typer.Option(
-        "--metadata", metavar="FILE", help="The benchmark's metadata, for files that hold ids and predictions."
-    ),
-]
-Scorer = Annotated[str | None, typer.Option("--scorer", metavar="V", help="Version of the script (mmsu: 2026, 2025).")]
-RowsFile = Annotated[
-    Path | None, typer.Option("--rows", metavar="OUT.jsonl", help="Write the verdicts on every record.")
-]
-Duplicates = Annotated[bool, typer.Option("--allow-duplicates", help="Score repeated ids record by record.")]
-DataDir = Annotated[
-    Path | None, typer.Option("--data-dir", metavar="D", help="For RUN: the data sets, where they are not found.")
-]
-Write = Annotated[bool, typer.Option("--write", help="For RUN: rewrite its summary.json.")]
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreOptions:
+    """What is scored, a run or a prediction file, and how."""
 
-def command(  # noqa: PLR0913 - the parameters of a command are its options
-    run: Run = None,
-    task: TaskName = None,
-    predictions: Predicted = None,
-    metadata: Metadata = None,
-    scorer: Scorer = None,
-    rows: RowsFile = None,
-    allow_duplicates: Duplicates = False,
-    task_file: TaskFile = None,
-    data_dir: DataDir = None,
-    write: Write = False,
-    as_json: AsJson = False,
-) -> None:
-    """Score a prediction file, or a run again, exactly as the benchmark's authors do."""
-    if run is not None:
-        _refuse_with_run("--predictions", predictions)
-        _refuse_with_run("--metadata", metadata)
-        _score_run(RescoreOptions(run, task, task_file, scorer, data_dir), rows, as_json=as_json, write=write)
-        return
-    from dtbench.harness.score.prediction_file import score_predictions
-    from dtbench.harness.score.predictions import read_predictions
-
-    chosen = chosen_task(task, task_file)
-    version = _scorer(chosen, scorer)
-    if predictions is None:
-        raise UserError("--predictions is missing: name the file of predictions to score.")
-    if write or data_dir is not None:
-        raise UserError(f"{'--write' if write else f'--data-dir {data_dir}'}: only the folder of a run takes this.")
-    _refuse_overwriting(rows, predictions, metadata)
-    report = score_predictions(
-        chosen, version, read_predictions(chosen, predictions, metadata, allow_duplicates=allow_duplicates)
+    run: Annotated[Path | None, Argument("[RUN]", "A run's folder, to score its stored answers again.")] = None
+    task: TaskName = None
+    predictions: Annotated[Path | None, Option("--predictions", "FILE", "The official prediction file.")] = None
+    metadata: Annotated[
+        Path | None,
+        Option("--metadata", "FILE", "The benchmark's metadata, for files that hold ids and predictions."),
+    ] = None
+    scorer: Annotated[str | None, Option("--scorer", "V", "Version of the script (mmsu: 2026, 2025).")] = None
+    rows: Annotated[Path | None, Option("--rows", "OUT.jsonl", "Write the verdict on every record.")] = None
+    allow_duplicates: Annotated[bool, Option("--allow-duplicates", None, "Score repeated ids record by record.")] = (
+        False
     )
-    if rows is not None:
-        _write_rows(rows, (score.as_json() for score in report.rows))
+    task_file: TaskFile = None
+    data_dir: Annotated[
+        Path | None, Option("--data-dir", "D", "For RUN: the folder of its data, where it is not found.")
+    ] = None
+    write: Annotated[bool, Option("--write", None, "For RUN: rewrite its summary.json.")] = False
+
+
+@with_options
+def score_command(options: ScoreOptions, as_json: AsJson = False) -> None:
+    """Score a prediction file, or a run again, exactly as the benchmark's authors do."""
+    if options.run is not None:
+        _score_run(options.run, options, as_json=as_json)
+        return
+    report = _score_file(options)
+    if options.rows is not None:
+        _write_rows(options.rows, (score.as_json() for score in report.rows))
     if as_json:
         typer.echo(json.dumps(report.as_json()))
     else:
         _print(report)
 
 
-def _refuse_with_run(option: str, value: Path | None) -> None:
-    if value is not None:
-        raise UserError(f"{option} {value}: a run holds its own answers; name either RUN or --predictions.")
+def _score_file(options: ScoreOptions) -> PredictionScores:
+    from dtbench.harness.score.prediction_file import score_predictions
+    from dtbench.harness.score.predictions import read_predictions
+
+    task = named_task(options.task, options.task_file)
+    version = _scorer(task, options.scorer)
+    file, metadata = options.predictions, options.metadata
+    if file is None:
+        raise UserError("--predictions is missing: name the file of predictions to score.")
+    if options.write or options.data_dir is not None:
+        flag = "--write" if options.write else f"--data-dir {options.data_dir}"
+        raise UserError(f"{flag}: only the folder of a run takes this.")
+    _refuse_overwriting(options.rows, file, metadata)
+    predictions = read_predictions(task, file, metadata, allow_duplicates=options.allow_duplicates)
+    return score_predictions(task, version, predictions)
 
 
-def _score_run(wish: RescoreOptions, rows: Path | None, *, as_json: bool, write: bool) -> None:
-    _refuse_overwriting(rows, *wish.run.glob("*"))
-    scored = score_again(wish, rows=rows is not None)
-    if rows is not None:
-        _write_rows(rows, (line for done in scored for line in done.rows))
-    if write:
-        write_summaries(wish.run, scored)
-    print_scored(scored, as_json=as_json)
+def _score_run(folder: Path, options: ScoreOptions, *, as_json: bool) -> None:
+    from dtbench.harness.cli.tables import print_summary
+    from dtbench.harness.store.run_folder import StoredRun
+    from dtbench.tasks.stored import rescore_run, rewrite_summary
+
+    for flag, value in (("--predictions", options.predictions), ("--metadata", options.metadata)):
+        if value is not None:
+            raise UserError(f"{flag} {value}: a run holds its own answers; name either RUN or --predictions.")
+    _refuse_overwriting(options.rows, *folder.glob("*"))
+    rescored = rescore_run(
+        StoredRun.open(folder),
+        only=options.task,
+        task_file=options.task_file,
+        scorer=options.scorer,
+        data_dir=options.data_dir,
+        rows=options.rows is not None,
+    )
+    if options.rows is not None:
+        _write_rows(options.rows, (line for one in rescored for line in one.rows))
+    if options.write:
+        rewrite_summary(folder, rescored)
+    if as_json:
+        typer.echo(json.dumps([one.summary for one in rescored]))
+        return
+    for one in rescored:
+        print_summary(one.summary, groups=True)
 
 
 def _scorer(task: Task, wanted: str | None) -> str:

@@ -4,29 +4,46 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from dtbench.harness.cli.options import AsJson, TaskFile, chosen_task
-from dtbench.harness.core.errors import DtbenchError, one_line
+from dtbench.harness.cli.options import with_options
+from dtbench.harness.core.errors import DtbenchError, UserError, one_line
+from dtbench.harness.core.options import Argument, AsJson, Option, TaskFile
 from dtbench.harness.core.task import Task
 from dtbench.tasks import registry as task_registry
 
-Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="One task only.")]
+Name = Annotated[str | None, Argument("[NAME]", "One task only.")]
 LmEval = Annotated[
     bool,
-    typer.Option("--lm-eval", help="The folder that lm-eval takes as --include_path; with NAME,NAME their files."),
+    Option("--lm-eval", None, "The folder that lm-eval takes as --include_path; with NAME,NAME their files."),
 ]
 
 
-def command(name: Name = None, task_file: TaskFile = None, lm_eval: LmEval = False, as_json: AsJson = False) -> None:
+def named_task(name: str | None, file: Path | None) -> Task:
+    """Return the task that --task or --task-file names."""
+    if file is not None:
+        task = task_registry.task_from_file(file)
+        if name not in {None, task.name}:
+            raise UserError(f"--task {name}: {file} defines the task {task.name!r}. Leave --task out.")
+        return task
+    if name is None:
+        raise UserError(f"--task is missing: name one of {', '.join(task_registry.task_names())}, or give --task-file.")
+    return task_registry.get_task(name)
+
+
+@with_options
+def tasks_command(
+    name: Name = None, task_file: TaskFile = None, lm_eval: LmEval = False, as_json: AsJson = False
+) -> None:
     """List the benchmarks and what is known of each."""
     if lm_eval:
         typer.echo(_for_lm_eval(name))
         return
     everything = name is None and task_file is None
-    tasks, broken = _all() if everything else ([chosen_task(name, task_file)], {})
+    tasks, broken = _all() if everything else ([named_task(name, task_file)], {})
     if as_json:
         facts = [_facts(task) for task in tasks]
         typer.echo(json.dumps([*facts, *({"name": name, "error": why} for name, why in broken.items())]))

@@ -9,33 +9,29 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dtbench.harness.cli.options import AsJson
+from dtbench.harness.cli.options import with_options
 from dtbench.harness.core.errors import UserError, one_line
+from dtbench.harness.core.options import Argument, AsJson, Option
 
 if TYPE_CHECKING:
     from dtbench.training.engines.contract import Command, Metrics
     from dtbench.training.recipe.recipe import Recipe, StageRecipe
 
-Spec = Annotated[str | None, typer.Argument(metavar="RECIPE", help="A recipe of dtbench, or a TOML file.")]
-Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="The run's folder; the same one resumes.")]
-ModelName = Annotated[
-    str | None, typer.Option("--model", metavar="M", help="Another checkpoint than the recipe's: a folder or hub id.")
-]
-SeedOf = Annotated[int | None, typer.Option("--seed", metavar="S", help="Another seed than the recipe's.")]
-ArmName = Annotated[
-    str | None, typer.Option("--arm", metavar="A", help="Stages of this arm of the recipe in place of its own.")
-]
-EnginePlace = Annotated[
-    Path | None, typer.Option("--engine", metavar="DIR", help="The environment that ms-swift is installed in.")
-]
+Spec = Annotated[str | None, Argument("RECIPE", "A recipe of dtbench, or a TOML file.")]
+Out = Annotated[Path | None, Option("--out", "DIR", "The run's folder; the same one resumes.")]
+ModelName = Annotated[str | None, Option("--model", "M", "Another checkpoint than the recipe's: a folder or hub id.")]
+SeedOf = Annotated[int | None, Option("--seed", "S", "Another seed than the recipe's.")]
+ArmName = Annotated[str | None, Option("--arm", "A", "Stages of this arm of the recipe in place of its own.")]
+EnginePlace = Annotated[Path | None, Option("--engine", "DIR", "The environment that ms-swift is installed in.")]
 ReuseOf = Annotated[
     Path | None,
-    typer.Option("--reuse", metavar="RUN", help="Take from this run what would come out the same: base, first stages."),
+    Option("--reuse", "RUN", "Take from this run what would come out the same: base, first stages."),
 ]
-Dry = Annotated[bool, typer.Option("--dry-run", help="Print the engine's command of every stage, and run nothing.")]
+Dry = Annotated[bool, Option("--dry-run", None, "Print the engine's command of every stage, and run nothing.")]
 
 
-def command(  # noqa: PLR0913 - the parameters of a command are its options
+@with_options
+def train_command(  # noqa: PLR0913 - its parameters are options
     recipe: Spec = None,
     out: Out = None,
     model: ModelName = None,

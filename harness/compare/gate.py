@@ -8,15 +8,55 @@ the gate says that it cannot tell.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, NamedTuple
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
 
-from dtbench.harness.compare.paired import PairedQuestion, PairedRuns
-from dtbench.harness.core.errors import MachineryError
+from dtbench.harness.compare.paired import PairedQuestion, PairedRuns, ScoreName, SharedTask, join_tasks
+from dtbench.harness.core.errors import MachineryError, UserError, did_you_mean
+from dtbench.harness.core.options import Option
 from dtbench.harness.stats.paired import Bounds, PairedShares, bounds, needed, power_of_passing, surely_worse
+from dtbench.harness.store.run_folder import StoredRun
 
 Verdict = Literal["passed", "regressed", "undecided"]
 EXIT = {"passed": 0, "regressed": 1, "undecided": 4}
 WORST: Sequence[Verdict] = ("regressed", "undecided", "passed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateOptions:
+    """Which runs are compared, and what a candidate has to show; a UserError where a value is not allowed."""
+
+    baseline: Annotated[
+        Path,
+        Option("--baseline", "A", "The run to compare against.", missing="--baseline is missing: name a run's folder."),
+    ]
+    candidate: Annotated[
+        Path,
+        Option("--candidate", "B", "The run that is to pass.", missing="--candidate is missing: name a run's folder."),
+    ]
+    max_drop: Annotated[float, Option("--max-drop", "P", "Percentage points it may be worse.")] = 1.0
+    alpha: Annotated[float, Option("--alpha", "A", "The chance of a wrong verdict, one-sided.")] = 0.05
+    groups: Annotated[Sequence[str], Option("--group", "H=V", "A group that has to pass too; repeat it.")] = ()
+    task: SharedTask = None
+    score: ScoreName = "official"
+    allow: Annotated[Sequence[str], Option("--allow", "NAME", "A setting that may differ; repeat it.")] = ()
+    undecided: Annotated[str | None, Option("--undecided", "W", "pass or fail, instead of exit 4.")] = None
+
+    def __post_init__(self) -> None:
+        """Refuse values that are not allowed."""
+        if not 0 <= self.max_drop <= 100:
+            raise UserError(f"--max-drop {self.max_drop:g}: points from 0 to 100 are expected.")
+        if not 0 < self.alpha < 0.5:
+            raise UserError(f"--alpha {self.alpha:g}: a chance above 0 and below 0.5 is expected, such as 0.05.")
+        if self.undecided not in {None, "pass", "fail"}:
+            raise UserError(f"--undecided {self.undecided}: pass or fail is expected.")
+
+    def exit_code(self, verdict: Verdict) -> int:
+        """Return the exit code of a verdict."""
+        if verdict == "undecided" and self.undecided is not None:
+            return {"pass": 0, "fail": 1}[self.undecided]
+        return EXIT[verdict]
 
 
 class Gated(NamedTuple):
@@ -42,6 +82,30 @@ class Gated(NamedTuple):
     def name(self) -> str:
         """The task, and the group in it."""
         return self.task if self.group is None else f"{self.task} {self.group}"
+
+
+def gate_runs(options: GateOptions) -> list[Gated]:
+    """Return the verdicts on each task and group of two runs; an error where nothing can pass."""
+    before, after = StoredRun.open(options.baseline), StoredRun.open(options.candidate)
+    parts = join_tasks(before, after, options.task, options.score)
+    if options.task is None and set(before.info["tasks"]) != set(after.info["tasks"]):
+        raise UserError("the runs hold different tasks: name the one to gate with --task.")
+    known = [{f"{heading}={value}" for one in part.questions for heading, value in one.groups} for part in parts]
+    for part in parts:
+        refuse_unsound(part, options.allow)
+    for group in options.groups:
+        if group not in (everywhere := sorted(set().union(*known))):
+            raise UserError(f"--group {group}: there is no such group. {did_you_mean(group, everywhere)}")
+    return [
+        one
+        for part, groups in zip(parts, known, strict=True)
+        for one in gate(
+            part,
+            [group for group in options.groups if group in groups],
+            max_drop=options.max_drop / 100,
+            alpha=options.alpha,
+        )
+    ]
 
 
 def gate(joined: PairedRuns, groups: Sequence[str], *, max_drop: float, alpha: float) -> list[Gated]:

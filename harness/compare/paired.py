@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from dtbench.harness.compare.fairness import Confounder, differences
+from dtbench.harness.core.errors import UserError, did_you_mean
+from dtbench.harness.core.options import Option
 from dtbench.harness.score.outcomes import Answer, Outcomes
 from dtbench.harness.stats.paired import Bounds, PairedShares, bounds, holm, mcnemar, visible
 from dtbench.harness.store.run_folder import StoredRun
 
 Score = Literal["official", "strict"]
 SCORES = ("official", "strict")
+ScoreName = Annotated[str, Option("--score", "S", "official, or strict (a careful reader's).")]
+SharedTask = Annotated[str | None, Option("--task", "NAME", "Only this task of the runs.")]
 TAIL = 0.025
 Groups = Mapping[str, str]
 
@@ -50,6 +54,18 @@ class PairedRuns:
         """As tests and intervals take them."""
         chosen = self.questions if questions is None else questions
         return [PairedShares(one.before, one.after, str(self.clusters.get(one.id, one.id))) for one in chosen]
+
+
+def join_tasks(before: StoredRun, after: StoredRun, only: str | None, score: str) -> list[PairedRuns]:
+    """Join the tasks that both runs hold, or the one that is named; a UserError where there is none."""
+    if score not in SCORES:
+        raise UserError(f"--score {score}: unknown. {did_you_mean(score, SCORES)}")
+    here, there = (list(run.info.get("tasks", {})) for run in (before, after))
+    shared = [name for name in here if name in there and only in {None, name}]
+    if not shared:
+        what = "have no task in common" if only is None else f"do not both hold the task {only}"
+        raise UserError(f"{before.path} ({', '.join(here)}) and {after.path} ({', '.join(there)}) {what}.")
+    return [joined(before, after, name, score) for name in shared]  # type: ignore[arg-type]
 
 
 def joined(before: StoredRun, after: StoredRun, task: str, score: Score) -> PairedRuns:

@@ -43,7 +43,7 @@ class CalibrationChain(NamedTuple):
     """By criterion; those that the answer alone may meet are not in it."""
 
 
-def made_of(plan: JudgePlan) -> list[CalibrationChain]:
+def calibration_chains(plan: JudgePlan) -> list[CalibrationChain]:
     """Five kinds of chains from the criteria of each question."""
     cases = [case for case in plan.cases if all(one.point.strip() for one in case.rubric.criteria)]
     if len(cases) < 2:
@@ -52,9 +52,9 @@ def made_of(plan: JudgePlan) -> list[CalibrationChain]:
     return [made for case, other in zip(cases, turned, strict=True) for made in _of_one(case, other)]
 
 
-def plan_for(made: Sequence[CalibrationChain], plan: JudgePlan) -> JudgePlan:
+def calibration_plan(known: Sequence[CalibrationChain], plan: JudgePlan) -> JudgePlan:
     """The made chains as what is to be judged, one call each."""
-    return JudgePlan([one.case for one in made], dataclasses.replace(plan.how, calls=1))
+    return JudgePlan([one.case for one in known], dataclasses.replace(plan.options, calls=1))
 
 
 def _of_one(case: Case, other: Case) -> Iterator[CalibrationChain]:
@@ -85,9 +85,9 @@ def _points(criteria: Iterable[RubricCriterion]) -> str:
     return " ".join(f"{one.point.strip().rstrip('.')}." for one in criteria)
 
 
-def trusted(made: Sequence[CalibrationChain], records: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def compare_with_known(chains: Sequence[CalibrationChain], records: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """How many of its marks are the known ones, in all and for each kind of chain."""
-    by_id = {one.case.id: one for one in made}
+    by_id = {one.case.id: one for one in chains}
     right: dict[str, int] = dict.fromkeys(KINDS, 0)
     marks: dict[str, int] = dict.fromkeys(KINDS, 0)
     given: dict[str, int] = dict.fromkeys(KINDS, 0)
@@ -107,7 +107,7 @@ def trusted(made: Sequence[CalibrationChain], records: Iterable[Mapping[str, Any
             given[one.kind] += mark
             known[one.kind] += expected
     return {
-        "chains": len(made),
+        "chains": len(chains),
         "unread": unread,
         "marks": share(sum(right.values()), sum(marks.values()))._asdict(),
         "kinds": {

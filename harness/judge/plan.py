@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, NamedTuple
 
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import UserError
+from dtbench.harness.core.options import (
+    Concurrency,
+    DataOfRun,
+    Limit,
+    ModelOptions,
+    Option,
+    RunArgument,
+    SampleNumber,
+    Seed,
+    TaskFile,
+    TaskName,
+)
 from dtbench.harness.core.schema import Prompt
 from dtbench.harness.judge.criteria import Rubric, has_rubric, rubric_of
-from dtbench.harness.judge.wording import Wording
+from dtbench.harness.judge.wording import DEFAULT_WORDING, Wording, read_wording
 from dtbench.harness.score.answers import SubmittedAnswer, answers
 from dtbench.harness.score.stored_run import StoredTask
 
+MILLION = 1_000_000
 CHARACTERS_A_TOKEN = 4
 TOKENS_A_MARK = 60
 """What a judge writes for each criterion, about."""
@@ -42,17 +57,76 @@ class Estimate(NamedTuple):
     completion_tokens: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JudgeSettings:
-    """How chains are judged."""
+class Price(NamedTuple):
+    """The price of a million tokens, in the money that the user names it in."""
 
-    wording: Wording
-    calls: int = 5
-    """How often the judge is asked about each."""
-    seed: int = 42
-    sample: int = 0
-    """Of a run with several answers to a question: which."""
-    limit: int | None = None
+    read: float
+    written: float
+
+    def of(self, read: int, written: int) -> float:
+        """Return what so many tokens cost, to four decimals."""
+        return round((read * self.read + written * self.written) / MILLION, 4)
+
+
+def parse_price(text: str) -> Price:
+    """Return the price that `READ/WRITTEN` gives, such as 2.50/10."""
+    try:
+        read, written = map(float, text.split("/"))
+    except ValueError:
+        read = written = math.nan
+    if not (0 <= read < math.inf and 0 <= written < math.inf):
+        raise UserError(
+            f"--price {text}: two prices of a million tokens are expected, read and written, such as 2.50/10."
+        )
+    return Price(read, written)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeOptions:
+    """Which run is judged, by which model, and how; a UserError where a value is not allowed."""
+
+    run: RunArgument
+    model: Annotated[str | None, Option("--model", "JUDGE", "The judge's name at the endpoint.")] = None
+    base_url: Annotated[
+        str,
+        Option(
+            "--base-url",
+            "URL",
+            "The judge's endpoint, OpenAI-compatible.",
+            missing="--base-url is missing: name the judge's endpoint, such as http://localhost:8000/v1.",
+        ),
+    ]
+    task: TaskName = None
+    calls: Annotated[int, Option("--calls", "N", "Calls for each chain; the lowest and highest are dropped.")] = 5
+    wording: Annotated[Wording, Option("--prompt", "FILE", "Your instructions for the judge.", parse=read_wording)] = (
+        DEFAULT_WORDING
+    )
+    limit: Limit = None
+    sample: SampleNumber = 0
+    concurrency: Concurrency = 8
+    seed: Seed = 42
+    options: ModelOptions = field(default_factory=dict[str, str])
+    data_dir: DataOfRun = None
+    out: Annotated[Path | None, Option("--out", "DIR", "The folder of the verdicts; else RUN/judge-JUDGE.")] = None
+    calibrate: Annotated[
+        bool, Option("--calibrate", None, "Judge chains that are written so that their marks are known.")
+    ] = False
+    price: Annotated[
+        Price | None,
+        Option("--price", "R/W", "The price of a million tokens read and written, such as 2.50/10.", parse=parse_price),
+    ] = None
+    task_file: TaskFile = None
+    max_unscored: float = 0.01
+    """The share of questions that may stay without marks."""
+
+    def __post_init__(self) -> None:
+        """Refuse values that are not allowed."""
+        if self.limit is not None and self.limit < 1:
+            raise UserError(f"--limit {self.limit}: a number from 1 up is expected.")
+        if self.concurrency < 1 or self.calls < 1:
+            raise UserError(f"--concurrency {self.concurrency}, --calls {self.calls}: numbers from 1 up are expected.")
+        if "://" not in self.base_url:
+            raise UserError(f"--base-url {self.base_url}: a URL is expected, such as http://localhost:8000/v1.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +134,14 @@ class JudgePlan:
     """Every question that was asked, in the order of the data."""
 
     cases: Sequence[Case]
-    how: JudgeSettings
+    options: JudgeOptions
 
     def prompt(self, case: Case, call: int, attempt: int) -> Prompt:
         """The request of one call; one whose reply could not be read is asked with another seed."""
         sample, said = case.said.sample, case.said
-        text = self.how.wording.about(sample.question, sample.answer or "", case.rubric, said.thinking, said.choice)
-        seed = self.how.seed + 1000 * attempt
-        return Prompt(text, sample.audio, system=self.how.wording.system, id=sample.id, repeat=call, seed=seed)
+        text = self.options.wording.about(sample.question, sample.answer or "", case.rubric, said.thinking, said.choice)
+        seed = self.options.seed + 1000 * attempt
+        return Prompt(text, sample.audio, system=self.options.wording.system, id=sample.id, repeat=call, seed=seed)
 
     def missing(self, finished: Iterable[tuple[str, int]]) -> list[tuple[Case, int]]:
         """The calls that are still to be made."""
@@ -76,14 +150,14 @@ class JudgePlan:
             (case, call)
             for case in self.cases
             if case.right
-            for call in range(self.how.calls)
+            for call in range(self.options.calls)
             if (case.id, call) not in done
         ]
 
     def estimate(self, missing: Sequence[tuple[Case, int]]) -> Estimate:
         """How many calls and tokens these are, about."""
         lengths = {id(case): len(self.prompt(case, 0, 0).text) for case, _ in missing}
-        fixed = len(self.how.wording.system or "")
+        fixed = len(self.options.wording.system or "")
         characters = sum(lengths[id(case)] + fixed for case, _ in missing)
         written = sum(TOKENS_A_MARK * len(case.rubric.criteria) for case, _ in missing)
         return Estimate(len(missing), characters // CHARACTERS_A_TOKEN, written)
@@ -98,9 +172,9 @@ class JudgePlan:
         return digest.hexdigest()[:12]
 
 
-def plan_of(stored: StoredTask, data: Dataset, how: JudgeSettings) -> JudgePlan:
+def plan_of(stored: StoredTask, data: Dataset, options: JudgeOptions) -> JudgePlan:
     """The plan for a task of a run; a UserError where its questions have no criteria."""
-    asked = [one for one in answers(stored, data, how.sample) if one.state != "missing"][: how.limit]
+    asked = [one for one in answers(stored, data, options.sample) if one.state != "missing"][: options.limit]
     with_rubric = [one for one in asked if has_rubric(one.sample)]
     if not with_rubric:
         raise UserError(
@@ -111,4 +185,4 @@ def plan_of(stored: StoredTask, data: Dataset, how: JudgeSettings) -> JudgePlan:
     cases = [
         Case(one, rubric_of(one.sample), rule(one.sample.as_published(), one.submission).correct) for one in with_rubric
     ]
-    return JudgePlan(cases, how)
+    return JudgePlan(cases, options)

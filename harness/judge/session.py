@@ -1,4 +1,4 @@
-"""One call of `dtbench judge`: a run's chains, or made ones, before a judge, from where it stands to the end."""
+"""Score a run's reasoning chains, or chains with known marks, against rubrics with an LLM judge; resume if started."""
 
 from __future__ import annotations
 
@@ -12,39 +12,33 @@ from typing import Any, NamedTuple
 
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.model import Model
+from dtbench.harness.core.typed_settings import read_options
 from dtbench.harness.judge.ask import Going, Judging
-from dtbench.harness.judge.calibrate import CalibrationChain, made_of, plan_for, trusted
-from dtbench.harness.judge.plan import Case, JudgePlan, JudgeSettings, plan_of
-from dtbench.harness.judge.price import Price, what_it_takes
+from dtbench.harness.judge.calibrate import (
+    CalibrationChain,
+    calibration_chains,
+    calibration_plan,
+    compare_with_known,
+)
+from dtbench.harness.judge.plan import Case, JudgeOptions, JudgePlan, Price, plan_of
 from dtbench.harness.judge.summary import summarise, tokens_of
 from dtbench.harness.run.loop import Stop
 from dtbench.harness.run.pace import AdaptiveConcurrency
 from dtbench.harness.run.signals import heeded, terminable
 from dtbench.harness.score.stored_run import StoredTask, find_data
 from dtbench.harness.store.run_folder import RunFolder, Status, StoredRun
+from dtbench.models.endpoint.server import Server
+from dtbench.models.endpoint.settings import EndpointSettings
+from dtbench.tasks.stored import stored_task
 
 SAY_EVERY = 10.0
 CALIBRATION_QUESTIONS = 20
 FAILED, INTERRUPTED = 3, 130
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JudgeOptions:
-    """What the user asked for."""
-
-    how: JudgeSettings
-    concurrency: int = 8
-    data_dir: Path | None = None
-    out: Path | None = None
-    calibrate: bool = False
-    price: Price | None = None
-    max_unscored: float = 0.01
-    """The share of questions that may stay without marks."""
-
-
 @dataclass(frozen=True, slots=True)
 class JudgeResult:
-    """How it ended."""
+    """How judging ended."""
 
     folder: Path
     status: Status
@@ -52,103 +46,128 @@ class JudgeResult:
     exit_code: int
 
 
-def run_judge(
-    run: StoredRun, stored: StoredTask, model: Model, wish: JudgeOptions, say: Callable[[str], None]
-) -> JudgeResult:
-    """Make every call that is missing, and sum up what the judge said."""
-    made, asked, path = _prepared(run, stored, model, wish)
-    task = stored.task.name
-    with terminable(), RunFolder.start(path, _settings(model, asked, stored)) as folder:
-        asyncio.run(_ask(asked, task, model, folder, wish, say))
-        records = list(folder.records(task))
-        summary = summarise(stored.task, asked, records) if made is None else trusted(made, records)
-        status, code = _ended(summary, len(asked.missing([])) - len(records), wish)
+def run_judge(options: JudgeOptions, say: Callable[[str], None]) -> JudgeResult:
+    """Make every call that is missing, and sum up the verdicts."""
+    job = _prepare(options)
+    task, plan, known = job.stored.task, job.plan, job.calibration
+    with terminable(), RunFolder.start(job.folder, _settings(job.judge, plan, job.stored)) as folder:
+        asyncio.run(_ask(plan, task.name, job.judge, folder, say))
+        records = list(folder.records(task.name))
+        summary = summarise(task, plan, records) if known is None else compare_with_known(known, records)
+        status, code = _ended(summary, len(plan.missing([])) - len(records), options.max_unscored)
         tokens = tokens_of(records)
-        cost = _cost(wish.price, tokens.get("prompt_tokens", 0), tokens.get("completion_tokens", 0))
-        told = {"run": str(run.path), "judge": str(path), "status": status, **summary, "tokens": tokens, **cost}
-        folder.write_summary(told)
+        cost = _cost(options.price, tokens.get("prompt_tokens", 0), tokens.get("completion_tokens", 0))
+        where = {"run": str(options.run), "judge": str(job.folder), "status": status}
+        summary = {**where, **summary, "tokens": tokens, **cost}
+        folder.write_summary(summary)
         folder.finish(status)
-        return JudgeResult(path, status, told, code)
+        return JudgeResult(job.folder, status, summary, code)
 
 
-def foreseen(run: StoredRun, stored: StoredTask, model: Model, wish: JudgeOptions) -> Mapping[str, Any]:
-    """What is left to ask and what that will take, about; nothing is asked or written."""
-    _, asked, path = _prepared(run, stored, model, wish)
-    done = StoredRun.open(path).finished(stored.task.name) if (path / "run.json").exists() else ()
-    return _estimate(asked, asked.missing(done), wish)
+def estimate_judge(options: JudgeOptions) -> Mapping[str, Any]:
+    """Estimate the calls and tokens that are still missing; nothing is asked or written."""
+    job = _prepare(options)
+    started = (job.folder / "run.json").exists()
+    done = StoredRun.open(job.folder).finished(job.stored.task.name) if started else ()
+    return _estimate(job.plan, job.plan.missing(done))
 
 
-class _Prepared(NamedTuple):
-    made: Sequence[CalibrationChain] | None
-    """Chains whose marks are known, where the judge is to be calibrated."""
-    asked: JudgePlan
-    path: Path
+class _Job(NamedTuple):
+    stored: StoredTask
+    judge: Model
+    plan: JudgePlan
+    calibration: Sequence[CalibrationChain] | None
+    """Chains whose marks are known; None where the run's own are judged."""
+    folder: Path
 
 
-def _prepared(run: StoredRun, stored: StoredTask, model: Model, wish: JudgeOptions) -> _Prepared:
-    if wish.concurrency < 1 or wish.how.calls < 1:
-        raise UserError(f"--concurrency {wish.concurrency}, --calls {wish.how.calls}: numbers from 1 up are expected.")
-    plan = _plan(stored, wish)
-    made = made_of(plan) if wish.calibrate else None
-    asked = plan if made is None else plan_for(made, plan)
-    name = f"judge-{_slug(str(model.describe()['model']))}{'-calibration' * wish.calibrate}"
-    return _Prepared(made, asked, wish.out or run.path / name)
+def _prepare(options: JudgeOptions) -> _Job:
+    run = StoredRun.open(options.run)
+    stored = stored_task(run, _task_name(list(run.info.get("tasks", {})), options), options.task_file)
+    judge = _reach(options)
+    plan = _plan(stored, options)
+    known = calibration_chains(plan) if options.calibrate else None
+    name = f"judge-{_slug(str(judge.describe()['model']))}{'-calibration' * options.calibrate}"
+    plan = plan if known is None else calibration_plan(known, plan)
+    return _Job(stored, judge, plan, known, options.out or run.path / name)
 
 
-def _estimate(plan: JudgePlan, missing: Sequence[tuple[Case, int]], wish: JudgeOptions) -> dict[str, float]:
+def _task_name(names: Sequence[str], options: JudgeOptions) -> str:
+    if options.task is None and len(names) == 1:
+        return names[0]
+    if options.task is None or options.task not in names:
+        problem = (
+            "is missing: the run has several" if options.task is None else f"{options.task}: it is not in {options.run}"
+        )
+        raise UserError(f"--task {problem}; it holds {', '.join(names) or 'none'}.")
+    return options.task
+
+
+def _reach(options: JudgeOptions) -> Model:
+    """Return the judge's endpoint, asked at temperature 0 unless -M says otherwise."""
+    defaults = {"temperature": 0.0, "model": options.model}
+    settings = read_options(EndpointSettings, options.options, "a judge", defaults=defaults)
+    return Server.connect(options.base_url, settings)
+
+
+def _estimate(plan: JudgePlan, missing: Sequence[tuple[Case, int]]) -> dict[str, float]:
     about = plan.estimate(missing)
-    return {**about._asdict(), **_cost(wish.price, about.prompt_tokens, about.completion_tokens)}
+    return {**about._asdict(), **_cost(plan.options.price, about.prompt_tokens, about.completion_tokens)}
+
+
+def describe_estimate(estimate: Mapping[str, Any]) -> str:
+    """Return the tokens and the price of an estimate as part of a line."""
+    tokens = f"about {estimate['prompt_tokens']:,} tokens to read and {estimate['completion_tokens']:,} to write"
+    return tokens + (f", about {estimate['price']:,.2f} at the prices given" if "price" in estimate else "")
 
 
 def _cost(price: Price | None, read: int, written: int) -> dict[str, float]:
     return {} if price is None else {"price": price.of(read, written)}
 
 
-def _plan(stored: StoredTask, wish: JudgeOptions) -> JudgePlan:
-    data = find_data(stored, wish.data_dir)
+def _plan(stored: StoredTask, options: JudgeOptions) -> JudgePlan:
+    data = find_data(stored, options.data_dir)
     if data is None:
-        told = stored.about.get("data", {}).get("version")
-        raise UserError(f"the questions of {stored.task.name} ({told}) were not found: name them with --data-dir.")
-    plan = plan_of(stored, data, wish.how)
-    if wish.calibrate and wish.how.limit is None:
-        return JudgePlan(plan.cases[:CALIBRATION_QUESTIONS], plan.how)
+        version = stored.about.get("data", {}).get("version")
+        raise UserError(f"the questions of {stored.task.name} ({version}) were not found: name them with --data-dir.")
+    plan = plan_of(stored, data, options)
+    if options.calibrate and options.limit is None:
+        return JudgePlan(plan.cases[:CALIBRATION_QUESTIONS], options)
     return plan
 
 
 def _settings(model: Model, plan: JudgePlan, stored: StoredTask) -> dict[str, Any]:
     about = dict(model.describe())
     where = {name: about.pop(name) for name in ("urls", "version") if name in about}
-    how = plan.how
+    options = plan.options
     return {
         "judge": about,
         "endpoint": where,
-        "prompt": f"{how.wording.system or ''}\n---\n{how.wording.asked}",
-        "prompt_hash": how.wording.hash,
-        "calls": how.calls,
-        "judge_seed": how.seed,
+        "prompt": f"{options.wording.system or ''}\n---\n{options.wording.asked}",
+        "prompt_hash": options.wording.hash,
+        "calls": options.calls,
+        "judge_seed": options.seed,
         "tasks": {
             stored.task.name: {
                 "chains": plan.fingerprint(),
                 "questions": len(plan.cases),
                 "data": dict(stored.about.get("data", {})),
-                "sample": how.sample,
+                "sample": options.sample,
             }
         },
     }
 
 
-async def _ask(
-    plan: JudgePlan, task: str, model: Model, folder: RunFolder, wish: JudgeOptions, say: Callable[[str], None]
-) -> None:
-    stop, pace = Stop(), AdaptiveConcurrency(wish.concurrency)
+async def _ask(plan: JudgePlan, task: str, model: Model, folder: RunFolder, say: Callable[[str], None]) -> None:
+    stop, pace = Stop(), AdaptiveConcurrency(plan.options.concurrency)
     judging = Judging(plan, task, model, folder, pace)
     missing = plan.missing(folder.finished(task))
     if missing:
         folder.drop_summary()
-        say(f"judge: {len(missing)} calls, {what_it_takes(_estimate(plan, missing, wish))}")
+        say(f"judge: {len(missing)} calls, {describe_estimate(_estimate(plan, missing))}")
     try:
         with heeded(stop, say):
-            await judging.ask_all(stop, wish.concurrency, _telling(say, pace))
+            await judging.ask_all(stop, plan.options.concurrency, _telling(say, pace))
     finally:
         await model.aclose()
 
@@ -168,12 +187,12 @@ def _telling(say: Callable[[str], None], pace: AdaptiveConcurrency) -> Callable[
     return tell
 
 
-def _ended(summary: Mapping[str, Any], never_made: int, wish: JudgeOptions) -> tuple[Status, int]:
+def _ended(summary: Mapping[str, Any], never_made: int, max_unscored: float) -> tuple[Status, int]:
     if never_made:
         return "interrupted", INTERRUPTED
     without = summary.get("unscored", summary.get("unread", 0))
     count = summary.get("n", summary.get("chains", 0))
-    return ("failed", FAILED) if without > wish.max_unscored * count else ("done", 0)
+    return ("failed", FAILED) if without > max_unscored * count else ("done", 0)
 
 
 def _slug(name: str) -> str:

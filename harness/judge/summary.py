@@ -31,13 +31,13 @@ def summarise(task: Scorer, plan: JudgePlan, records: Iterable[Record]) -> dict[
             verdicts[record["id"]][record["sample"]] = record["verdict"]
         else:
             failed[record["id"]] = record["error"]["message"]
-    scores = {case.id: _score(case, verdicts[case.id], plan.how.calls) for case in plan.cases}
+    scores = {case.id: _score(case, verdicts[case.id], plan.options.calls) for case in plan.cases}
     unscored = [case.id for case in plan.cases if scores[case.id] is None]
     return {
         "task": task.name,
         "n": len(plan.cases),
         "right": sum(case.right for case in plan.cases),
-        "calls": plan.how.calls,
+        "calls": plan.options.calls,
         **_total(plan.cases, scores),
         "unscored": len(unscored),
         "unscored_ids": unscored[:LISTED],

@@ -64,7 +64,7 @@ class Wording(NamedTuple):
         return _MARK.sub(lambda mark: fill[mark[1]], self.asked)
 
 
-OURS = Wording(SYSTEM, ASKED)
+DEFAULT_WORDING = Wording(SYSTEM, ASKED)
 
 
 def fence_code(text: str) -> str:
@@ -80,8 +80,9 @@ def listed(rubric: Rubric) -> str:
     )
 
 
-def read_wording(path: Path) -> Wording:
-    """A file of one's own: the request with its marks, and before a line `---` what the judge is, if anything."""
+def read_wording(file: str) -> Wording:
+    """Read a user's instructions: the request with its fields, and above a line `---` the system prompt, if any."""
+    path = Path(file)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:

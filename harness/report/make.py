@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import dtbench
 from dtbench.harness.compare.paired import compared, joined
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import UserError, did_you_mean
+from dtbench.harness.core.options import Argument, DataOfRun, Option, TaskFile
 from dtbench.harness.report.around import judges, marks, neighbours
 from dtbench.harness.report.clips import MODES, ReportClip, inside, links, notes
 from dtbench.harness.report.document import MARK, document, references
@@ -28,14 +29,27 @@ from dtbench.tasks.stored import stored_task
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportOptions:
-    """What the user asked for."""
+    """Which runs the page shows, and what of their clips."""
 
-    run: Path
-    against: Path | None = None
-    out: Path | None = None
-    data_dir: Path | None = None
-    audio: str = "embed"
-    task_file: Path | None = None
+    runs: Annotated[
+        Sequence[Path], Argument("RUN [RUN2]", "The folder of a run, of two runs, or of a training run.")
+    ] = ()
+    out: Annotated[Path | None, Option("--out", "FILE", "The page; else report.html in RUN.")] = None
+    data_dir: DataOfRun = None
+    audio: Annotated[str, Option("--audio", "MODE", "embed (up to 200 clips), link (files), or none.")] = "embed"
+    task_file: TaskFile = None
+
+    def __post_init__(self) -> None:
+        """Refuse values that are not allowed."""
+        if not 1 <= len(self.runs) <= 2:
+            raise UserError("report takes the folder of a run, of two runs, or of a training run.")
+        if self.audio not in MODES:
+            raise UserError(f"--audio {self.audio}: unknown. {did_you_mean(self.audio, MODES)}")
+
+    @property
+    def run(self) -> Path:
+        """The first run, or the training run."""
+        return self.runs[0]
 
 
 class WrittenReport(NamedTuple):
@@ -57,8 +71,6 @@ class _Task(NamedTuple):
 
 def make(wish: ReportOptions) -> WrittenReport:
     """Write the report; a UserError where there is nothing to show."""
-    if wish.audio not in MODES:
-        raise UserError(f"--audio {wish.audio}: unknown. {did_you_mean(wish.audio, MODES)}")
     trained = _trained(wish) if is_training(wish.run) else None
     names: Sequence[str] = () if trained is None else trained.pop("names")
     runs = _runs(wish) if trained is None else trained.pop("shown")
@@ -84,7 +96,7 @@ def make(wish: ReportOptions) -> WrittenReport:
 
 
 def _runs(wish: ReportOptions) -> list[StoredRun]:
-    return [StoredRun.open(path) for path in (wish.run, wish.against) if path is not None]
+    return [StoredRun.open(path) for path in wish.runs]
 
 
 def _shared(runs: Sequence[StoredRun]) -> list[str]:
@@ -224,8 +236,8 @@ def _title(wish: ReportOptions, about: Sequence[Mapping[str, Any]]) -> str:
 
 def _trained(wish: ReportOptions) -> dict[str, Any]:
     """The stages of a training run with their curves, and which evaluations the browser of samples shows."""
-    if wish.against is not None:
-        raise UserError(f"{wish.against}: a training run is shown by itself: leave the second folder out.")
+    if len(wish.runs) > 1:
+        raise UserError(f"{wish.runs[1]}: a training run is shown by itself: leave the second folder out.")
     found = stages(wish.run)
     evaluated = [(one.name, one.evaluated) for one in found if one.evaluated is not None and not one.otherwise]
     shown = evaluated if len(evaluated) < 2 else [evaluated[0], evaluated[-1]]

@@ -9,16 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dtbench.harness.audio.prepare import LONG_CLIP_RULES
 from dtbench.harness.core.dataset import Dataset
-from dtbench.harness.core.errors import DtbenchError, TaskError, UserError, did_you_mean, format_error
+from dtbench.harness.core.errors import DtbenchError, TaskError, UserError, format_error
 from dtbench.harness.core.model import Model, Startable
-from dtbench.harness.core.task import STYLES, Task
+from dtbench.harness.core.task import Task
 from dtbench.harness.run.challenge import refuse_forbidden
 from dtbench.harness.run.dispatch import Conditions
 from dtbench.harness.run.loop import Stop, TaskRun
 from dtbench.harness.run.plan import (
-    AUDIO_MODES,
     PromptForm,
     TaskPlan,
     read_ids,
@@ -27,6 +25,7 @@ from dtbench.harness.run.plan import (
     select_samples,
 )
 from dtbench.harness.run.progress import ProgressDisplay
+from dtbench.harness.run.request import RunRequest
 from dtbench.harness.run.signals import heeded, terminable
 from dtbench.harness.score.forced_choice import refuse_unforced
 from dtbench.harness.score.related_runs import compare_related
@@ -38,33 +37,6 @@ from dtbench.tasks import registry as task_registry
 
 INTERRUPTED = 130
 FAILED = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunRequest:
-    """What the command line asked for."""
-
-    model: str
-    tasks: Sequence[str]
-    task_file: Path | None = None
-    data_dir: Path | None = None
-    out: Path | None = None
-    limit: int | None = None
-    ids: Path | None = None
-    samples: int = 1
-    concurrency: int = 16
-    seed: int = 0
-    options: Mapping[str, str]
-    backend: str | None = None
-    """What runs a checkpoint: vllm or local; None for its family's own."""
-    prompt: Path | None = None
-    audio: str = "clip"
-    permute: int = 0
-    answer: str = "direct"
-    rule: str = "cut"
-    max_failed: float = 0.01
-    track: str | None = None
-    """A track of the challenge whose rules the run keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +67,6 @@ def run(request: RunRequest, *, quiet: bool) -> RunResult:
 
 def run_many(requests: Sequence[RunRequest], *, quiet: bool) -> Iterator[RunResult]:
     """Carry out runs of one model on the same questions, which is loaded once; what does not end well is the last."""
-    for request in requests:
-        _refuse_odd_values(request)
     planned = [_plans(request) for request in requests]
     first = requests[0]
     wanted = [ModelUse(plan.data.samples, plan.task.prescribed) for plan in planned[0]]
@@ -131,7 +101,7 @@ def _run_one(request: RunRequest, asking: _RunPlan, runner: asyncio.Runner, *, q
         refuse_forbidden(request.track, settings, None if request.task_file is None else plans[0].task.name)
     path = _folder(request, plans, settings["model"])
     with RunFolder.start(path, settings) as folder, ProgressDisplay(quiet=quiet) as progress:
-        conditions = Conditions(request.concurrency, request.rule, request.max_failed)
+        conditions = Conditions(request.concurrency, request.long_clips, request.max_failed)
         runner.run(_ask_all(asking, folder, conditions, progress))
         return _finish(plans, folder, request.max_failed)
 
@@ -194,27 +164,6 @@ def _finish(plans: Sequence[TaskPlan], folder: RunFolder, max_failed: float) -> 
     return outcome
 
 
-def _refuse_odd_values(request: RunRequest) -> None:
-    for name, value in (("limit", request.limit), ("samples", request.samples), ("concurrency", request.concurrency)):
-        if value is not None and value < 1:
-            raise UserError(f"--{name} {value}: a number from 1 up is expected.")
-    if request.permute < 0:
-        raise UserError(f"--permute {request.permute}: a number from 0 up is expected.")
-    if not 0 <= request.max_failed <= 1:
-        raise UserError(f"--max-failed {request.max_failed}: a share from 0 to 1 is expected, such as 0.01.")
-    if request.audio not in AUDIO_MODES:
-        raise UserError(f"--audio {request.audio}: unknown. {did_you_mean(request.audio, AUDIO_MODES)}")
-    if request.answer not in STYLES:
-        raise UserError(f"--answer {request.answer}: unknown. {did_you_mean(request.answer, STYLES)}")
-    if request.answer == "forced" and request.samples > 1:
-        raise UserError(
-            f"--samples {request.samples}: a forced answer is the likeliest letter, the same at every repeat: "
-            f"leave --samples out; for other orders of the options take --permute."
-        )
-    if request.rule not in LONG_CLIP_RULES:
-        raise UserError(f"--long-clips {request.rule}: unknown. {did_you_mean(request.rule, LONG_CLIP_RULES)}")
-
-
 def _plans(request: RunRequest) -> Sequence[TaskPlan]:
     """A plan for each task; all of them can be asked."""
     tasks = _tasks(request)
@@ -272,7 +221,7 @@ def _settings(request: RunRequest, plans: Sequence[TaskPlan], models: Sequence[M
     return {
         "model": about,
         "endpoint": {"spec": request.model, **where},
-        "long_clips": request.rule,
+        "long_clips": request.long_clips,
         **({"track": request.track} if request.track is not None else {}),
         "tasks": {
             plan.task.name: plan.settings() | ({"model": special} if special else {}) | _defined(request, plan.task)

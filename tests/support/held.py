@@ -7,7 +7,8 @@ import resource
 import sys
 from pathlib import Path
 
-from dtbench.harness.run.session import RunRequest, run_many
+from dtbench.harness.run.request import RunRequest
+from dtbench.harness.run.session import run_many
 
 asked = [RunRequest(**{"options": {}, **one, "out": Path(one["out"])}) for one in json.load(sys.stdin)]
 codes = [outcome.exit_code for outcome in run_many(asked, quiet=True)]

@@ -1,4 +1,4 @@
-"""One call of `dtbench chains`: drafts become rows, from where it stands to the end; what is turned away is kept."""
+"""Complete drafts of training rows with captions, questions and chains; resume if started, keep what is rejected."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.model import Model
+from dtbench.harness.core.options import Against, Argument, DataDir, ModelOptions, Option, Seed
+from dtbench.harness.core.typed_settings import read_options
 from dtbench.harness.run.loop import Stop
 from dtbench.harness.run.signals import heeded, terminable
 from dtbench.harness.store.run_folder import RunFolder, Status, StoredRun
+from dtbench.models.endpoint.server import Server
+from dtbench.models.endpoint.settings import EndpointSettings
 from dtbench.training.chains.wording import words_hash
 from dtbench.training.chains.writing import STEPS, Going, Writing, steps_of, with_step
 from dtbench.training.data.check_overlap import check_overlap
@@ -25,18 +29,52 @@ SAY_EVERY = 10.0
 FAILED, INTERRUPTED = 3, 130
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChainsOptions:
-    """What the user asked for."""
+_NAME_THERE = "The model's name there."
 
-    data: str
-    out: Path
-    limit: int | None = None
-    concurrency: int = 8
-    seed: int = 0
-    max_failed: float = 0.01
-    against: str = "found"
-    data_dir: Path | None = None
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CotOptions:
+    """Which drafts are completed, and which endpoints write what they lack."""
+
+    data: Annotated[str, Argument("DATA", "A file of drafts: rows without question or chain.")]
+    out: Annotated[Path, Option("--out", "DIR", "Where rows.jsonl and rejects.jsonl go; run it again to go on there.")]
+    captioner: Annotated[str | None, Option("--captioner", "URL", "Describes what is heard in each clip.")] = None
+    writer: Annotated[str | None, Option("--writer", "URL", "Writes questions, where rows have none.")] = None
+    reasoner: Annotated[str | None, Option("--reasoner", "URL", "Writes chains; without it the writer does.")] = None
+    captioner_model: Annotated[str | None, Option("--captioner-model", "NAME", _NAME_THERE)] = None
+    writer_model: Annotated[str | None, Option("--writer-model", "NAME", _NAME_THERE)] = None
+    reasoner_model: Annotated[str | None, Option("--reasoner-model", "NAME", _NAME_THERE)] = None
+    limit: Annotated[int | None, Option("--limit", "N", "Only the first N rows.")] = None
+    concurrency: Annotated[int, Option("--concurrency", "N", "Rows in work at once.")] = 8
+    seed: Seed = 0
+    options: ModelOptions = field(default_factory=dict[str, str])
+    max_failed: Annotated[float, Option("--max-failed", "SHARE", "The share of rows that may fail.")] = 0.01
+    against: Against = "found"
+    data_dir: DataDir = None
+
+    def __post_init__(self) -> None:
+        """Refuse values that are not allowed."""
+        if self.concurrency < 1:
+            raise UserError(f"--concurrency {self.concurrency}: a number from 1 up is expected.")
+
+    def endpoint(self, step: str) -> Model:
+        """Return the endpoint of a step; a UserError where none is named."""
+        role, url, name = {
+            "caption": ("captioner", self.captioner, self.captioner_model),
+            "question": ("writer", self.writer, self.writer_model),
+            "chain": (
+                "reasoner",
+                self.reasoner or self.writer,
+                self.reasoner_model if self.reasoner else self.writer_model,
+            ),
+        }[step]
+        if url is None or "://" not in url:
+            problem = f"--{role} is missing" if url is None else f"--{role} {url}: this is no URL"
+            raise UserError(f"{problem}: rows lack a {step}; name an endpoint, such as http://localhost:8000/v1.")
+        settings = read_options(
+            EndpointSettings, self.options, f"a {role}", defaults={"model": name}, besides=("model",)
+        )
+        return Server.connect(url, settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,29 +86,27 @@ class ChainsResult:
     report: Mapping[str, Any]
 
 
-def write_chains(wish: ChainsOptions, reach: Callable[[str], Model], say: Callable[[str], None]) -> ChainsResult:
-    """Write what the drafts lack; `reach` gives the model of a step, and is called for steps that are needed."""
-    if wish.concurrency < 1:
-        raise UserError(f"--concurrency {wish.concurrency}: a number from 1 up is expected.")
-    rows = _drafts(wish)
-    lines = check_overlap(rows, wish.against, wish.data_dir, wish.out / "overlaps.jsonl")
+def write_chains(options: CotOptions, say: Callable[[str], None]) -> ChainsResult:
+    """Write what the drafts lack; resume if the folder already holds some."""
+    rows = _drafts(options)
+    overlaps = check_overlap(rows, options.against, options.data_dir, options.out / "overlaps.jsonl")
     needed = [step for step in STEPS if any(step in steps_of(row) for row in rows)]
-    models = {step: reach(step) for step in needed}
-    for told in lines:
-        say(told)
-    with terminable(), RunFolder.start(wish.out / "run", _settings(rows, models, wish)) as folder:
-        asyncio.run(_write(rows, models, folder, wish, say))
-        return _ended(rows, folder, wish, lines)
+    models = {step: options.endpoint(step) for step in needed}
+    for line in overlaps:
+        say(line)
+    with terminable(), RunFolder.start(options.out / "run", _settings(rows, models, options)) as folder:
+        asyncio.run(_write(rows, models, folder, options, say))
+        return _ended(rows, folder, options, overlaps)
 
 
-def _drafts(wish: ChainsOptions) -> list[TrainingRow]:
-    rows = list(read_rows(Path(wish.data), drafts=True))[: wish.limit]
+def _drafts(options: CotOptions) -> list[TrainingRow]:
+    rows = list(read_rows(Path(options.data), drafts=True))[: options.limit]
     if not any(steps_of(row) for row in rows):
-        raise UserError(f"{wish.data}: every row has its question and its chain: there is nothing to write.")
+        raise UserError(f"{options.data}: every row has its question and its chain: there is nothing to write.")
     return rows
 
 
-def _settings(rows: Sequence[TrainingRow], models: Mapping[str, Model], wish: ChainsOptions) -> dict[str, Any]:
+def _settings(rows: Sequence[TrainingRow], models: Mapping[str, Model], options: CotOptions) -> dict[str, Any]:
     digest = hashlib.sha256()
     for row in rows:
         digest.update(repr((row.id, row.question, row.choices, row.answer, row.chain)).encode("utf-8", "replace"))
@@ -80,7 +116,7 @@ def _settings(rows: Sequence[TrainingRow], models: Mapping[str, Model], wish: Ch
         "models": about,
         "endpoint": where,
         "words": words_hash(list(models)),
-        "writing_seed": wish.seed,
+        "writing_seed": options.seed,
         "tasks": {step: {"rows": len(rows), "sha256": digest.hexdigest()} for step in models},
     }
 
@@ -89,13 +125,13 @@ async def _write(
     rows: Sequence[TrainingRow],
     models: Mapping[str, Model],
     folder: RunFolder,
-    wish: ChainsOptions,
+    options: CotOptions,
     say: Callable[[str], None],
 ) -> None:
-    stop, writing = Stop(), Writing(rows, models, folder, wish.seed)
+    stop, writing = Stop(), Writing(rows, models, folder, options.seed)
     try:
         with heeded(stop, say):
-            await writing.write_all(stop, wish.concurrency, _telling(say))
+            await writing.write_all(stop, options.concurrency, _telling(say))
     finally:
         for model in dict.fromkeys(models.values()):
             await model.aclose()
@@ -113,15 +149,15 @@ def _telling(say: Callable[[str], None]) -> Callable[[Going], None]:
     return tell
 
 
-def _ended(rows: Sequence[TrainingRow], folder: RunFolder, wish: ChainsOptions, lines: Sequence[str]) -> ChainsResult:
+def _ended(rows: Sequence[TrainingRow], folder: RunFolder, options: CotOptions, lines: Sequence[str]) -> ChainsResult:
     """Sum up what was written: whole rows, rejects with their reasons, and what is still missing."""
     finished, rejects, failed, missing = _sorted(rows, folder)
-    status: Status = "interrupted" if missing else "failed" if failed > wish.max_failed * len(rows) else "done"
-    write_rows(wish.out / "rows.jsonl", finished)
-    write_lines(wish.out / "rejects.jsonl", rejects)
+    status: Status = "interrupted" if missing else "failed" if failed > options.max_failed * len(rows) else "done"
+    write_rows(options.out / "rows.jsonl", finished)
+    write_lines(options.out / "rejects.jsonl", rejects)
     why = Counter(f"{one['step']}: {str(one['why']).partition(':')[0]}" for one in rejects)
     report = {
-        "rows": str(wish.out / "rows.jsonl"),
+        "rows": str(options.out / "rows.jsonl"),
         "status": status,
         "drafts": len(rows),
         "written": len(finished),

@@ -10,12 +10,28 @@ import dataclasses
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from dtbench.harness.core.errors import UserError
-from dtbench.harness.run.session import RunRequest
+from dtbench.harness.core.options import (
+    Against,
+    Argument,
+    Backend,
+    Concurrency,
+    DataDir,
+    Limit,
+    LongClips,
+    MaxFailed,
+    ModelName,
+    ModelOptions,
+    Option,
+    PromptFile,
+    Samples,
+    Seed,
+)
+from dtbench.harness.run.request import RunRequest
 from dtbench.harness.run.session import run as run_benchmark
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.harness.store.jsonl import json_bytes
@@ -128,14 +144,33 @@ def _outcome(answers: Sequence[bool], wanted: int, band: Band) -> str:
 DISJOINT = "overlap: none, no two splits of mini share a clip"
 
 
-class MiningOptions(NamedTuple):
-    """What the user asked for, beside the run."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MiningOptions:
+    """Which rows to mine, and how a checkpoint is asked about them."""
 
-    data: str
-    out: Path
-    band: str | None
-    against: str
-    data_dir: Path | None
+    data: Annotated[str, Argument("DATA", "A file of training rows, or mini:train-1, mini:train-2.")]
+    out: Annotated[Path, Option("--out", "DIR", "Where rows.jsonl goes; run it again to go on there.")]
+    model: ModelName
+    samples: Samples = 8
+    band: Annotated[
+        str | None, Option("--band", "LOW-HIGH", "How many of the answers may be right; else 1 to K-1.")
+    ] = None
+    limit: Limit = None
+    concurrency: Concurrency = 16
+    seed: Seed = 0
+    options: ModelOptions = field(default_factory=dict[str, str])
+    backend: Backend = None
+    prompt: PromptFile = None
+    answer: Annotated[str, Option("--answer", "STYLE", "direct, or think (a chain first).")] = "think"
+    long_clips: LongClips = "cut"
+    max_failed: MaxFailed = 0.01
+    against: Against = "found"
+    data_dir: DataDir = None
+
+    def run_request(self, task: str, data_dir: Path) -> RunRequest:
+        """Return the run that asks the questions."""
+        same = {one.name: getattr(self, one.name) for one in fields(RunRequest) if hasattr(self, one.name)}
+        return RunRequest(**same | {"tasks": (task,), "data_dir": data_dir, "out": self.out / "run"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,21 +198,21 @@ class MiningResult:
         return {**where, "overlap": list(self.checked), **report}
 
 
-def mine(wish: MiningOptions, request: RunRequest, *, quiet: bool) -> MiningResult:
+def mine(options: MiningOptions, *, quiet: bool) -> MiningResult:
     """Check, ask, choose; an error before anything is asked where the rows overlap a benchmark."""
-    band = band_of(wish.band, request.samples)
-    rows = list(rows_of(wish.data, wish.out / "clips", request.limit))
-    split = split_of(wish.data)
-    lines = [DISJOINT] if split else check_overlap(rows, wish.against, wish.data_dir, wish.out / "overlaps.jsonl")
-    asked = dataclasses.replace(
-        request, tasks=(split or SPEC,), data_dir=wish.out / "clips" if split else Path(wish.data)
+    split = split_of(options.data)
+    clips, target = options.out / "clips", options.out / "rows.jsonl"
+    request = options.run_request(split or SPEC, clips if split else Path(options.data))
+    band = band_of(options.band, options.samples)
+    rows = list(rows_of(options.data, clips, options.limit))
+    lines = (
+        [DISJOINT] if split else check_overlap(rows, options.against, options.data_dir, options.out / "overlaps.jsonl")
     )
-    run = run_benchmark(asked, quiet=quiet)
-    target = wish.out / "rows.jsonl"
+    run = run_benchmark(request, quiet=quiet)
     if run.status != "done":
         return MiningResult(run.folder, run.status, run.exit_code, None, target, lines)
-    mined = select(rows, StoredRun.open(run.folder).records(split or RowsTask.name), request.samples, band)
-    _write(mined, wish.out, target)
+    mined = select(rows, StoredRun.open(run.folder).records(split or RowsTask.name), options.samples, band)
+    _write(mined, options.out, target)
     return MiningResult(run.folder, run.status, 0, mined, target, lines)
 
 

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dtbench.harness.run.session import RunRequest, run_many
+from dtbench.harness.run.request import RunRequest
+from dtbench.harness.run.session import run_many
 from dtbench.tasks.mini_world.items import make_item
 from dtbench.tasks.mini_world.questions import CATEGORIES
 from dtbench.tasks.mini_world.splits import DIFFICULTIES, slots

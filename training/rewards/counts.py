@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dtbench.harness.judge.price import Price
+from dtbench.harness.judge.plan import Price
 from dtbench.training.rewards.settings import RewardSettings
 
 MAX_FAILURES = 5

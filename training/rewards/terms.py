@@ -61,7 +61,7 @@ class RewardBatch:
             if not candidate.row.chain.strip():
                 raise DataError(
                     f"row {candidate.row.id}: it has no reference chain, and a reward of this stage compares with one. "
-                    f"`dtbench chains` writes them."
+                    f"`dtbench cot` writes them."
                 )
         return comparable
 

@@ -26,9 +26,16 @@ def test_the_version_is_printed_on_demand() -> None:
 def test_help_lists_every_command_with_its_summary(flag: str) -> None:
     done = call(flag)
     assert done.code == 0
-    for name, summary in COMMANDS.items():
+    for name, command in COMMANDS.items():
         assert name in done.out
-        assert summary.split(",")[0] in done.out
+        assert command.help.split(",")[0] in done.out
+
+
+def test_a_former_name_of_a_command_works_and_is_not_listed() -> None:
+    former = call("chains", "--help")
+    assert former.code == 0
+    assert former.out.replace("dtbench chains", "dtbench cot").split() == call("cot", "--help").out.split()
+    assert "chains  " not in call("--help").out
 
 
 @pytest.mark.parametrize(

@@ -178,7 +178,7 @@ def test_every_reward_lies_on_the_grid_and_equal_ones_have_no_deviation_in_float
 
 
 def test_a_row_without_a_reference_says_what_writes_one() -> None:
-    with pytest.raises(DataError, match=r"row q1: it has no reference chain.*dtbench chains"):
+    with pytest.raises(DataError, match=r"row q1: it has no reference chain.*dtbench cot"):
         score_batch(["embedding"], [dataclasses.replace(ROW, chain="")], [completion(GOOD)], PLAIN)
 
 

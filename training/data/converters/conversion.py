@@ -37,7 +37,7 @@ class Converted:
 
     @property
     def drafts(self) -> int:
-        """How many rows lack a question or a chain, which `dtbench chains` writes."""
+        """How many rows lack a question or a chain, which `dtbench cot` writes."""
         return sum(not (row.question and row.chain) for row in self.rows)
 
 

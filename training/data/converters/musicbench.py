@@ -6,7 +6,7 @@
      "alt_caption": "A guitar plays.", "prompt_aug": "", "prompt_ch": "The chords are C, G.", "prompt_bt": "",
      "prompt_bpm": "It is an Adagio.", "prompt_key": "The key is C major."}
 
-It has no questions: its rows are drafts with a caption, for `dtbench chains`.
+It has no questions: its rows are drafts with a caption, for `dtbench cot`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whether a board would take a file, whoever made it: every id once, the right fields, nothing too long."""
+"""Check whether a leaderboard would accept a file: every id once, the right fields, nothing too long."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from dtbench.harness.core.dataset import Dataset
-from dtbench.harness.core.errors import UserError, one_line
+from dtbench.harness.core.errors import DtbenchError, UserError, one_line
 from dtbench.harness.core.scorer import Scorer
-from dtbench.harness.export.formats import INSIDE, SubmissionFormat
+from dtbench.harness.core.task import Task
+from dtbench.harness.export.submission_formats import INSIDE, ExportOptions, SubmissionFormat
 from dtbench.harness.score.official import MISSING
 from dtbench.harness.score.prediction_file import PredictionScores, score_predictions
 from dtbench.harness.score.predictions import PredictionRow, Predictions
+from dtbench.tasks import registry as task_registry
 
 _MOST_BYTES = 1 << 31
 """What an archive may unpack to."""
@@ -36,38 +38,60 @@ class FileCheck:
     """Its score, where questions and answers are at hand and nothing keeps a script from reading it."""
 
 
-def read(path: Path) -> bytes:
-    """The file; a UserError where it cannot be read."""
+def check_file(options: ExportOptions) -> FileCheck:
+    """Check a file of any origin; a UserError where it cannot be read."""
+    file, kind = options.check, options.format
+    assert file is not None
+    task = _task(kind, options)
     try:
-        return path.read_bytes()
+        content = file.read_bytes()
     except OSError as error:
-        raise UserError(f"--check {path}: cannot be read ({error.strerror}).") from None
+        raise UserError(f"--check {file}: cannot be read ({error.strerror}).") from None
+    return check_submission(content, kind, task, _data(task, options.data_dir))
 
 
-def check(content: bytes, kind: SubmissionFormat, scorer: Scorer, data: Dataset | None) -> FileCheck:
-    """Everything that is wrong with the file, each kind of fault in one line."""
-    found = FileCheck()
-    records = _records(content, kind, found)
-    found.records = len(records)
+def _task(kind: SubmissionFormat, options: ExportOptions) -> Task:
+    file = options.task_file
+    task = task_registry.get_task(options.task or kind.task) if file is None else task_registry.task_from_file(file)
+    if task.name != kind.task and not kind.any_task:
+        raise UserError(f"--task {task.name}: --format {kind.name} is for {kind.task}.")
+    return task
+
+
+def _data(task: Task, data_dir: Path | None) -> Dataset | None:
+    """Return the benchmark's questions, if they are found; a folder that a user names has to hold them."""
+    try:
+        return task.load(data_dir)
+    except DtbenchError:
+        if data_dir is not None:
+            raise
+        return None
+
+
+def check_submission(content: bytes, kind: SubmissionFormat, task: Scorer, data: Dataset | None) -> FileCheck:
+    """Return everything that is wrong with a submission, each kind of fault in one line."""
+    checked = FileCheck()
+    records = _records(content, kind, checked)
+    checked.records = len(records)
     if records:
-        found.problems += _faults_of_fields(records, kind)
-        found.problems += _faults_of_ids(records, kind, data)
-        found.notes += _notes(records, kind, data)
+        checked.problems += _faults_of_fields(records, kind)
+        checked.problems += _faults_of_ids(records, kind, data)
+        checked.notes += _notes(records, kind, data)
         if data is not None:
-            found.problems += _other_data(records, kind, data)
+            checked.problems += _other_data(records, kind, data)
     if data is None:
-        found.notes.append("the benchmark's data was not found (--data-dir): ids were not held against it, no score")
-    elif records and not found.problems and scorer.answers_public:
-        found.report = score_predictions(scorer, scorer.official_versions[0], _predictions(records, kind, data))
-    return found
+        checked.notes.append("the benchmark's data was not found (--data-dir): ids were not held against it, no score")
+    elif records and not checked.problems and task.answers_public:
+        checked.report = score_predictions(task, task.official_versions[0], _predictions(records, kind, data))
+    return checked
 
 
-def _records(content: bytes, kind: SubmissionFormat, found: FileCheck) -> list[dict[str, Any]]:
-    text = _text(content, kind, found)
+def _records(content: bytes, kind: SubmissionFormat, checked: FileCheck) -> list[dict[str, Any]]:
+    text = _text(content, kind, checked)
     if text is None:
         return []
     if kind.shape == "list":
-        return _of_list(text, found)
+        return _of_list(text, checked)
     lines = text.split("\n")
     if lines[-1] == "":
         lines.pop()  # what follows the last line's end
@@ -82,66 +106,66 @@ def _records(content: bytes, kind: SubmissionFormat, found: FileCheck) -> list[d
             records.append(record)
         else:
             broken.append(f"line {number} ({line[:40]!r})" if line.strip() else f"line {number} (empty)")
-    found.problems += _line("lines that are no JSON object", broken)
+    checked.problems += _line("lines that are no JSON object", broken)
     if not lines:
-        found.problems.append("it is empty")
+        checked.problems.append("it is empty")
     return records
 
 
-def _of_list(text: str, found: FileCheck) -> list[dict[str, Any]]:
+def _of_list(text: str, checked: FileCheck) -> list[dict[str, Any]]:
     try:
-        held = json.loads(text)
+        entries = json.loads(text)
     except (ValueError, RecursionError) as error:
-        found.problems.append(f"it is no JSON ({error}); one list of objects is expected")
+        checked.problems.append(f"it is no JSON ({error}); one list of objects is expected")
         return []
-    if not isinstance(held, list):
-        found.problems.append(f"it holds {type(held).__name__}, one list of objects is expected")
+    if not isinstance(entries, list):
+        checked.problems.append(f"it holds {type(entries).__name__}, one list of objects is expected")
         return []
-    wrong = [f"entry {number}" for number, one in enumerate(held) if not isinstance(one, dict)]
-    found.problems += _line("entries that are no object", wrong)
-    if not held:
-        found.problems.append("it is empty")
-    return [one for one in held if isinstance(one, dict)]
+    wrong = [f"entry {number}" for number, one in enumerate(entries) if not isinstance(one, dict)]
+    checked.problems += _line("entries that are no object", wrong)
+    if not entries:
+        checked.problems.append("it is empty")
+    return [one for one in entries if isinstance(one, dict)]
 
 
-def _text(content: bytes, kind: SubmissionFormat, found: FileCheck) -> str | None:
+def _text(content: bytes, kind: SubmissionFormat, checked: FileCheck) -> str | None:
     if kind.shape == "zip":
-        unpacked = _unpacked(content, found)
+        unpacked = _unpacked(content, checked)
         if unpacked is None:
             return None
         content = unpacked
     if content.startswith(b"\xef\xbb\xbf"):
-        found.problems.append("it begins with a byte order mark, which a JSON reader takes for text: save it without")
+        checked.problems.append("it begins with a byte order mark, which a JSON reader takes for text: save it without")
         content = content[3:]
     try:
         return content.decode()
     except UnicodeDecodeError as error:
-        found.problems.append(f"it is not UTF-8 (byte {error.start})")
+        checked.problems.append(f"it is not UTF-8 (byte {error.start})")
         return None
 
 
-def _unpacked(content: bytes, found: FileCheck) -> bytes | None:
+def _unpacked(content: bytes, checked: FileCheck) -> bytes | None:
     if not zipfile.is_zipfile(BytesIO(content)):
         if content.lstrip()[:1] == b"{":
-            found.problems.append(f"it is not zipped: a zip with {INSIDE} at its top is expected")
+            checked.problems.append(f"it is not zipped: a zip with {INSIDE} at its top is expected")
             return content
-        found.problems.append(f"it is no zip: a zip with {INSIDE} at its top is expected")
+        checked.problems.append(f"it is no zip: a zip with {INSIDE} at its top is expected")
         return None
     try:
         with zipfile.ZipFile(BytesIO(content)) as archive:
             names = [name for name in archive.namelist() if not name.endswith("/")]
             if INSIDE not in names:
                 shown = ", ".join(map(one_line, names[:5])) or "nothing"
-                found.problems.append(f"{INSIDE} is expected at the top of the zip, found: {shown}")
+                checked.problems.append(f"{INSIDE} is expected at the top of the zip, found: {shown}")
                 return None
             if len(names) > 1:
-                found.notes.append(f"the zip holds {len(names) - 1} files besides {INSIDE}")
+                checked.notes.append(f"the zip holds {len(names) - 1} files besides {INSIDE}")
             if archive.getinfo(INSIDE).file_size > _MOST_BYTES:
-                found.problems.append(f"{INSIDE} unpacks to more than 2 GB")
+                checked.problems.append(f"{INSIDE} unpacks to more than 2 GB")
                 return None
             return archive.read(INSIDE)
     except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, OSError, EOFError) as error:
-        found.problems.append(f"the zip is damaged ({error})")
+        checked.problems.append(f"the zip is damaged ({error})")
         return None
 
 

@@ -1,4 +1,4 @@
-"""`dtbench chains` against endpoints on this machine: every step, its faults, and going on after a kill."""
+"""`dtbench cot` against endpoints on this machine: every step, its faults, and going on after a kill."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def drafts(folder: Path, *, questions: bool = True, count: int = COUNT) -> Path:
 
 def written(data: Path, out: Path, url: str, *options: str) -> tuple[Done, dict[str, Any]]:
     named = ("--captioner", url, "--writer", url, "--against", "none", "--json")
-    done = call("chains", data, "--out", out, *named, *options)
+    done = call("cot", data, "--out", out, *named, *options)
     return done, json.loads(done.out) if done.out else {}
 
 
@@ -94,7 +94,7 @@ def test_a_row_with_a_caption_needs_no_captioner(tmp_path: Path) -> None:
     rows = [dataclasses.replace(without_chain(row), extra={"caption": "One note."}) for row in made_rows(tmp_path, 2)]
     write_rows(tmp_path / "drafts.jsonl", rows)
     with chatting(choose=models) as chat:
-        done = call("chains", tmp_path / "drafts.jsonl", "--out", tmp_path / "out", "--reasoner", chat.url)
+        done = call("cot", tmp_path / "drafts.jsonl", "--out", tmp_path / "out", "--reasoner", chat.url)
         assert {step_of(one) for one in chat.asked} == {"chain"}
     assert done.code == 0, done
     assert "written 2" in done.out
@@ -149,7 +149,7 @@ def test_stopped_anywhere_the_same_command_goes_on(tmp_path: Path, signal: str) 
     out = tmp_path / "out"
     with chatting(choose=lambda asked: dataclasses.replace(models(asked), delay=0.05)) as chat:
         arguments: list[str | Path] = [
-            "chains",
+            "cot",
             path,
             "--out",
             out,
@@ -160,7 +160,7 @@ def test_stopped_anywhere_the_same_command_goes_on(tmp_path: Path, signal: str) 
             "--against",
             "none",
         ]
-        with started(*arguments[1:], command="chains") as process:
+        with started(*arguments[1:], command="cot") as process:
             wait_until(lambda: sum(len(list(_records(out, step))) for step in ("caption", "chain")) >= 7)
             process.kill() if signal == "kill" else interrupt(process)
             process.communicate(timeout=PATIENCE)
@@ -183,7 +183,7 @@ def test_drafts_that_overlap_a_benchmark_are_refused_before_anything_is_asked(tm
     (tmp_path / "clips" / "2.wav").write_bytes((tmp_path / "data" / "mmar" / items[1]["audio_path"]).read_bytes())
     with chatting(choose=models) as chat:
         done = call(
-            *("chains", path, "--out", tmp_path / "out", "--captioner", chat.url, "--writer", chat.url),
+            *("cot", path, "--out", tmp_path / "out", "--captioner", chat.url, "--writer", chat.url),
             *("--data-dir", tmp_path / "data"),
         )
         assert chat.asked == []
@@ -193,8 +193,8 @@ def test_drafts_that_overlap_a_benchmark_are_refused_before_anything_is_asked(tm
 def test_a_wrong_wish_is_one_line(tmp_path: Path) -> None:
     path = drafts(tmp_path)
     out = ("--out", tmp_path / "out", "--against", "none")
-    assert "--captioner is missing: rows lack a caption" in call("chains", path, *out).refusal()
-    assert "--captioner nowhere: this is no URL" in call("chains", path, *out, "--captioner", "nowhere").refusal()
+    assert "--captioner is missing: rows lack a caption" in call("cot", path, *out).refusal()
+    assert "--captioner nowhere: this is no URL" in call("cot", path, *out, "--captioner", "nowhere").refusal()
     write_rows(tmp_path / "whole.jsonl", made_rows(tmp_path, 2))
-    assert "there is nothing to write" in call("chains", tmp_path / "whole.jsonl", *out).refusal()
-    assert "there is no such file" in call("chains", tmp_path / "gone.jsonl", *out).refusal()
+    assert "there is nothing to write" in call("cot", tmp_path / "whole.jsonl", *out).refusal()
+    assert "there is no such file" in call("cot", tmp_path / "gone.jsonl", *out).refusal()

@@ -14,18 +14,20 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import dtbench
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DtbenchError, UserError
 from dtbench.harness.core.scorer import Filtered
+from dtbench.harness.export.submission_formats import ExportOptions
 from dtbench.harness.run.plan import PromptForm, TaskPlan
 from dtbench.harness.score.answers import SubmittedAnswer, answers
 from dtbench.harness.score.stored_run import StoredTask, find_data
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.tasks.registry import OF_LM_EVAL
+from dtbench.tasks.stored import stored_task, stored_task_names
 
 HIGHER_IS_BETTER = {"official": True, "strict": True, "unanswered": False}
 """Of each metric."""
@@ -39,29 +41,24 @@ _NOT_OURS = (
 """What its readers look for, and a run of ours has nothing to say of."""
 
 
-class LmEvalExport(NamedTuple):
-    """Where to, from which data, and which of several answers."""
-
-    out: Path | None = None
-    data_dir: Path | None = None
-    sample: int = 0
-
-
 Words = Callable[[int], str | None]
 """The prompt of the question at this place; None where it can no longer be told."""
 
 
-def write_lm_eval(run: StoredRun, parts: Sequence[StoredTask], where: LmEvalExport) -> Path:
-    """The folder with a results file and a samples file for each task, named as lm-eval names them."""
+def write_lm_eval(options: ExportOptions) -> tuple[Path, list[str]]:
+    """Write a results file and a samples file for each task, named as lm-eval names them; the folder and the tasks."""
+    assert options.run is not None
+    run = StoredRun.open(options.run)
+    names = stored_task_names(run, options.task)
     about = run.info.get("model", {})
     model = str(about.get("model") or about.get("name", "model"))
-    folder = (where.out or run.path / "export" / "lm-eval") / _sanitized(model)
+    folder = (options.out or run.path / "export" / "lm-eval") / _sanitized(model)
     when = datetime.fromisoformat(str(run.info["start"]))
     stamp = when.replace(tzinfo=None).isoformat().replace(":", "-")
     results: dict[str, Any] = _of_run(run, model) | {"date": when.timestamp()}
     files = {}
-    for stored in parts:
-        lines, whole = _lines(run, stored, where)
+    for stored in (stored_task(run, name, options.task_file) for name in names):
+        lines, whole = _lines(run, stored, options)
         files[f"samples_{task_name(stored)}_{stamp}.jsonl"] = lines
         for key, value in _of_task(stored, lines, whole).items():
             results.setdefault(key, {})[task_name(stored)] = value
@@ -69,7 +66,7 @@ def write_lm_eval(run: StoredRun, parts: Sequence[StoredTask], where: LmEvalExpo
     for name, lines in files.items():
         replace_whole(folder / name, "".join(f"{json.dumps(line, default=str)}\n" for line in lines).encode())
     replace_whole(folder / f"results_{stamp}.json", json.dumps(results, indent=2).encode() + b"\n")
-    return folder
+    return folder, names
 
 
 def _sanitized(model: str) -> str:
@@ -77,16 +74,16 @@ def _sanitized(model: str) -> str:
     return re.sub(r"[\"<>:/|\\?*\[\]]+", "__", model)
 
 
-def _lines(run: StoredRun, stored: StoredTask, where: LmEvalExport) -> tuple[list[dict[str, Any]], int]:
+def _lines(run: StoredRun, stored: StoredTask, options: ExportOptions) -> tuple[list[dict[str, Any]], int]:
     """A line for each answer, and how many questions there are."""
-    data = find_data(stored, where.data_dir)
+    data = find_data(stored, options.data_dir)
     if data is None:
         raise UserError(f"the questions of {stored.task.name} were not found: name their folder with --data-dir.")
-    said = answers(stored, data, where.sample)
+    said = answers(stored, data, options.sample)
     texts = {
         record["id"]: record["response"]["text"]
         for record in stored.records()
-        if record["sample"] == where.sample and "error" not in record
+        if record["sample"] == options.sample and "error" not in record
     }
     if not texts:
         raise UserError(f"{run.path}: there is no answer of {stored.task.name} in it.")

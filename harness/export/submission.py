@@ -1,4 +1,4 @@
-"""A submission file out of a run, and beside it the manifest of how it was made."""
+"""Write the file that a leaderboard accepts from a run's answers, with a manifest that says how it was made."""
 
 from __future__ import annotations
 
@@ -13,30 +13,16 @@ from typing import Any
 import dtbench
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DataError, UserError
-from dtbench.harness.export.check import FileCheck, check
-from dtbench.harness.export.formats import SubmissionFormat
+from dtbench.harness.export.check_submission import FileCheck, check_submission
+from dtbench.harness.export.submission_formats import ExportOptions
 from dtbench.harness.run.challenge import statement
 from dtbench.harness.score.answers import SubmittedAnswer, answers, counts
 from dtbench.harness.score.stored_run import StoredTask, find_data
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.harness.store.run_folder import StoredRun
+from dtbench.tasks.stored import stored_task
 
 SHOWN = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExportOptions:
-    """What the user asked for."""
-
-    kind: SubmissionFormat
-    sample: int = 0
-    """Which of several answers to a question."""
-    data_dir: Path | None = None
-    out: Path | None = None
-    truncate: bool = False
-    """Whether chains that are too long are cut."""
-    incomplete: bool = False
-    """Whether questions without an answer get an empty one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +35,23 @@ class ExportedFile:
     """What the manifest says."""
 
 
-def make(run: StoredRun, stored: StoredTask, wish: ExportOptions) -> ExportedFile:
-    """Write the file and its manifest; an error with nothing written where a board would not take it."""
-    data = _data(stored, wish)
-    said = answers(stored, data, wish.sample)
-    _refuse_gaps(said, wish)
-    fitting, cut = _fitting(said, wish)
-    content = wish.kind.encoded(wish.kind.record(one) for one in fitting)
-    checked = check(content, wish.kind, stored.task, data)
+def write_submission(options: ExportOptions) -> ExportedFile:
+    """Write the file and its manifest; an error with nothing written where a leaderboard would not accept it."""
+    assert options.run is not None
+    run = StoredRun.open(options.run)
+    stored = stored_task(run, _task_name(list(run.info.get("tasks", {})), options), options.task_file)
+    data = _data(stored, options)
+    every = answers(stored, data, options.sample)
+    _refuse_gaps(every, options)
+    fitting, cut = _fitting(every, options)
+    content = options.format.encoded(options.format.record(one) for one in fitting)
+    checked = check_submission(content, options.format, stored.task, data)
     if checked.problems:
-        raise DataError(f"{run.path} cannot be exported as {wish.kind.name}: {'; '.join(checked.problems)}.")
-    file = wish.out or run.path / "export" / wish.kind.file
+        raise DataError(f"{run.path} cannot be exported as {options.format_name}: {'; '.join(checked.problems)}.")
+    file = options.out or run.path / "export" / options.format.file
     manifest = file.with_name(f"{file.name}.manifest.json")
     _refuse_overwriting(file, manifest)
-    about = _about(run, stored, wish, said) | {
+    about = _about(run, stored, options, every) | {
         "file": file.name,
         "sha256": hashlib.sha256(content).hexdigest(),
         "truncated": cut,
@@ -75,15 +64,29 @@ def make(run: StoredRun, stored: StoredTask, wish: ExportOptions) -> ExportedFil
     return ExportedFile(file, manifest, about)
 
 
-def _data(stored: StoredTask, wish: ExportOptions) -> Dataset:
-    task, kind = stored.task.name, wish.kind
+def _task_name(names: Sequence[str], options: ExportOptions) -> str:
+    """Return the task of the run that is exported."""
+    kind, task = options.format, options.task
+    fitting = [name for name in names if name == kind.task or (kind.any_task and len(names) == 1)]
+    chosen = [task] if task else fitting
+    if len(chosen) != 1 or chosen[0] not in names:
+        problem = (
+            f"--task {task}: it is not in {options.run}" if task else f"--format {kind.name}: it is for {kind.task}"
+        )
+        more = ", or any task that --task names" if kind.any_task and not task else ""
+        raise UserError(f"{problem}{more}; the run holds {', '.join(names) or 'none'}.")
+    return chosen[0]
+
+
+def _data(stored: StoredTask, options: ExportOptions) -> Dataset:
+    task, kind = stored.task.name, options.format
     if task != kind.task and not kind.any_task:
         raise UserError(f"--format {kind.name}: it is for {kind.task}, and this run is of {task}.")
-    data = find_data(stored, wish.data_dir)
+    data = find_data(stored, options.data_dir)
     if data is None:
-        told = stored.about.get("data", {})
+        version = stored.about.get("data", {}).get("version")
         raise UserError(
-            f"the questions of {task} ({told.get('version')}) were not found, and a file holds every one of them: "
+            f"the questions of {task} ({version}) were not found, and a file holds every one of them: "
             f"name their folder with --data-dir."
         )
     lacking = [name for name in kind.needs if any(name not in sample.item for sample in data.samples)]
@@ -95,29 +98,31 @@ def _data(stored: StoredTask, wish: ExportOptions) -> Dataset:
     return data
 
 
-def _refuse_gaps(said: Sequence[SubmittedAnswer], wish: ExportOptions) -> None:
-    gaps = [one for one in said if one.state in {"failed", "missing"}]
-    if gaps and not wish.incomplete:
+def _refuse_gaps(every: Sequence[SubmittedAnswer], options: ExportOptions) -> None:
+    gaps = [one for one in every if one.state in {"failed", "missing"}]
+    if gaps and not options.incomplete:
         first = ", ".join(repr(one.sample.id) for one in gaps[:SHOWN])
         raise UserError(
-            f"{len(gaps)} of {len(said)} questions have no answer (first: {first}): run the same command again to "
+            f"{len(gaps)} of {len(every)} questions have no answer (first: {first}): run the same command again to "
             f"ask for them, or write empty answers with --incomplete."
         )
 
 
-def _fitting(said: Sequence[SubmittedAnswer], wish: ExportOptions) -> tuple[Sequence[SubmittedAnswer], dict[str, int]]:
+def _fitting(
+    every: Sequence[SubmittedAnswer], options: ExportOptions
+) -> tuple[Sequence[SubmittedAnswer], dict[str, int]]:
     """The answers with chains that are short enough, and how long the cut ones were."""
-    longest = wish.kind.longest
-    long = {} if longest is None else {one.sample.id: len(one.thinking) for one in said if len(one.thinking) > longest}
+    longest = options.format.longest
+    long = {} if longest is None else {one.sample.id: len(one.thinking) for one in every if len(one.thinking) > longest}
     if not long:
-        return said, {}
-    if not wish.truncate:
+        return every, {}
+    if not options.truncate:
         first = ", ".join(f"{id_!r} with {count:,}" for id_, count in list(long.items())[:SHOWN])
         raise UserError(
             f"{len(long)} chains have more than the {longest:,} characters that are allowed (first: {first}): "
             f"--truncate cuts them there and notes it, a shorter -M max_tokens keeps a model from writing them."
         )
-    return [one._replace(thinking=one.thinking[:longest]) for one in said], long
+    return [one._replace(thinking=one.thinking[:longest]) for one in every], long
 
 
 def _refuse_overwriting(file: Path, manifest: Path) -> None:
@@ -127,18 +132,20 @@ def _refuse_overwriting(file: Path, manifest: Path) -> None:
         raise UserError(f"--out {file}: there is a file that no export made; name another one.")
 
 
-def _about(run: StoredRun, stored: StoredTask, wish: ExportOptions, said: Sequence[SubmittedAnswer]) -> dict[str, Any]:
+def _about(
+    run: StoredRun, stored: StoredTask, options: ExportOptions, every: Sequence[SubmittedAnswer]
+) -> dict[str, Any]:
     """How the answers came about: what whoever reproduces them has to know."""
     info = run.info
     return {
-        "format": wish.kind.name,
+        "format": options.format_name,
         "task": stored.task.name,
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "dtbench": dtbench.__version__,
-        "records": len(said),
-        **counts(said),
-        "without_chain": sum(not one.thinking for one in said if one.state in {"answered", "unanswered"}),
-        "sample": wish.sample,
+        "records": len(every),
+        **counts(every),
+        "without_chain": sum(not one.thinking for one in every if one.state in {"answered", "unanswered"}),
+        "sample": options.sample,
         "of_samples": stored.repeats,
         "track": statement(info) if info.get("track") else None,
         "run": {

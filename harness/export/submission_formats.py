@@ -1,4 +1,4 @@
-"""The formats: what each board and each official script reads, field for field."""
+"""The formats of submissions: what each leaderboard and each official script reads, field by field."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from dtbench.harness.core.errors import UserError, did_you_mean
+from dtbench.harness.core.options import Argument, DataOfRun, Option, SampleNumber, TaskFile, TaskName
 from dtbench.harness.core.schema import clip_name
 from dtbench.harness.score.answers import SubmittedAnswer
 
 Record = Mapping[str, Any]
+LM_EVAL = "lm-eval"
+"""The format that is no submission: results and samples files of lm-eval."""
 INSIDE = "result.jsonl"
 """The file that the challenge looks for at the top of the archive."""
 LONGEST_CHAIN = 9_999
@@ -59,43 +63,43 @@ class SubmissionFormat(NamedTuple):
 
 
 def _zipped(lines: bytes) -> bytes:
-    held = io.BytesIO()
-    with zipfile.ZipFile(held, "w") as archive:
+    archive_bytes = io.BytesIO()
+    with zipfile.ZipFile(archive_bytes, "w") as archive:
         archive.writestr(zipfile.ZipInfo(INSIDE, _ZIP_DATE), lines, zipfile.ZIP_DEFLATED)
-    return held.getvalue()
+    return archive_bytes.getvalue()
 
 
-def _challenge(said: SubmittedAnswer) -> Record:
-    return {"id": said.sample.id, "thinking_prediction": said.thinking, "answer_prediction": said.choice}
+def _challenge(answer: SubmittedAnswer) -> Record:
+    return {"id": answer.sample.id, "thinking_prediction": answer.thinking, "answer_prediction": answer.choice}
 
 
-def _mmar(said: SubmittedAnswer) -> Record:
+def _mmar(answer: SubmittedAnswer) -> Record:
     # The scripts before 2026-02 read model_prediction.
     return {
-        **said.sample.as_published(),
-        "answer_prediction": said.submission,
-        "model_prediction": said.submission,
+        **answer.sample.as_published(),
+        "answer_prediction": answer.submission,
+        "model_prediction": answer.submission,
     }
 
 
-def _rubrics(said: SubmittedAnswer) -> Record:
-    return {**said.sample.as_published(), **_challenge(said)}
+def _rubrics(answer: SubmittedAnswer) -> Record:
+    return {**answer.sample.as_published(), **_challenge(answer)}
 
 
-def _mmau(said: SubmittedAnswer) -> Record:
+def _mmau(answer: SubmittedAnswer) -> Record:
     # The script reads model_output, its README says model_prediction.
-    return {**said.sample.as_published(), "model_output": said.submission, "model_prediction": said.submission}
+    return {**answer.sample.as_published(), "model_output": answer.submission, "model_prediction": answer.submission}
 
 
-def _mmau_test(said: SubmittedAnswer) -> Record:
-    item = {name: value for name, value in said.sample.as_published().items() if name != "answer"}
-    return {**item, "model_output": said.submission, "model_prediction": said.submission}
+def _mmau_test(answer: SubmittedAnswer) -> Record:
+    item = {name: value for name, value in answer.sample.as_published().items() if name != "answer"}
+    return {**item, "model_output": answer.submission, "model_prediction": answer.submission}
 
 
-def _mmsu(said: SubmittedAnswer) -> Record:
-    item = said.sample.as_published()
-    clip = {"audio_path": f"/audio/{Path(clip_name(said.sample.audio)).name}"}
-    return {"id": said.sample.id, **clip, **item, "response": said.submission}
+def _mmsu(answer: SubmittedAnswer) -> Record:
+    item = answer.sample.as_published()
+    clip = {"audio_path": f"/audio/{Path(clip_name(answer.sample.audio)).name}"}
+    return {"id": answer.sample.id, **clip, **item, "response": answer.submission}
 
 
 _CHALLENGE = ("id", "thinking_prediction", "answer_prediction")
@@ -166,6 +170,50 @@ FORMATS: Mapping[str, SubmissionFormat] = {
         ),
     )
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportOptions:
+    """Which run is written in which format, or which file is checked; a UserError where options do not go together."""
+
+    run: Annotated[Path | None, Argument("[RUN]", "A run's folder.")] = None
+    format_name: Annotated[
+        str,
+        Option(
+            "--format",
+            "F",
+            f"arc (the challenge), {', '.join(name for name in FORMATS if name != 'arc')} or {LM_EVAL}.",
+            missing=f"--format is missing: one of {', '.join(FORMATS)}, {LM_EVAL}.",
+        ),
+    ]
+    check: Annotated[Path | None, Option("--check", "FILE", "Only say what is wrong with a file.")] = None
+    out: Annotated[Path | None, Option("--out", "FILE", "Where the file goes; else RUN/export/.")] = None
+    task: TaskName = None
+    sample: SampleNumber = 0
+    data_dir: DataOfRun = None
+    truncate: Annotated[bool, Option("--truncate", None, "Cut chains that are too long; the manifest says which.")] = (
+        False
+    )
+    incomplete: Annotated[bool, Option("--incomplete", None, "Write empty answers where the run has none.")] = False
+    task_file: TaskFile = None
+
+    def __post_init__(self) -> None:
+        """Refuse options that do not go together."""
+        if self.format_name == LM_EVAL:
+            if self.run is None:
+                raise UserError(f"--format {LM_EVAL}: name a run's folder; only files for boards are checked.")
+            return
+        format_of(self.format_name)
+        if (self.run is None) == (self.check is None):
+            raise UserError("name either a run's folder, or a file with --check.")
+        for flag, value in (("--out", self.out), ("--truncate", self.truncate), ("--incomplete", self.incomplete)):
+            if value and self.check is not None:
+                raise UserError(f"{flag}: only the export of a run takes it; --check writes nothing.")
+
+    @property
+    def format(self) -> SubmissionFormat:
+        """The format of a submission."""
+        return format_of(self.format_name)
 
 
 def format_of(name: str) -> SubmissionFormat:

@@ -1,0 +1,43 @@
+"""`dtbench cot`: captions, questions and reference chains for training data, each from an endpoint."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import typer
+
+from dtbench.harness.cli.options import with_options
+from dtbench.harness.core.errors import one_line
+from dtbench.harness.core.options import AsJson
+from dtbench.training.chains.session import CotOptions
+
+
+@with_options
+def cot_command(options: CotOptions, as_json: AsJson = False) -> None:
+    """Write what each row lacks, check it, and keep what is rejected; run it again to go on where it stopped."""
+    from dtbench.training.chains.session import write_chains
+
+    def say(text: str) -> None:
+        if not as_json:
+            typer.echo(one_line(text), err=True)
+
+    result = write_chains(options, say)
+    if as_json:
+        typer.echo(json.dumps(result.report))
+    else:
+        _print(result.report)
+    raise typer.Exit(result.exit_code)
+
+
+def _print(report: Mapping[str, Any]) -> None:
+    typer.echo(
+        f"drafts {report['drafts']}, written {report['written']}, rejected {report['rejected']}, "
+        f"failed {report['failed']}, missing {report['missing']}"
+    )
+    for why, count in report["rejected_why"].items():
+        typer.echo(one_line(f"rejected {count:>6}   {why}"))
+    for step, tokens in report["tokens"].items():
+        typer.echo(f"{step:<9} {', '.join(f'{count:,} {name}' for name, count in tokens.items())}")
+    typer.echo(one_line(f"rows {report['rows']} ({report['status']})"))

@@ -1,0 +1,99 @@
+"""How a field of a request is given on the command line: written beside the field, read by harness/cli alone.
+
+limit: Annotated[int | None, Option("--limit", "N", "Only the first N questions.")] = None
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+from dtbench.harness.core.errors import UserError
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An option of a command."""
+
+    flag: str
+    metavar: str | None
+    """None for a switch."""
+    help: str
+    missing: str | None = None
+    """The error where a required option is missing; None for typer's own."""
+    parse: Callable[[Any], Any] | None = None
+    """Turns the text into the field's value."""
+    repeated: bool = False
+    """Whether the option may be given several times: parse then takes a list of texts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """A positional argument of a command; a sequence takes all that are given."""
+
+    metavar: str
+    help: str
+    missing: str | None = None
+    parse: ClassVar[None] = None
+
+
+def parse_pairs(options: Sequence[str]) -> dict[str, str]:
+    """Return the values of `-M key=value` by key."""
+    pairs: dict[str, str] = {}
+    for option in options:
+        key, equals, value = option.partition("=")
+        if not equals or not key:
+            raise UserError(f"-M {option}: key=value is expected, such as -M temperature=0.7.")
+        if key in pairs:
+            raise UserError(f"-M {option}: {key} is given twice (-M {key}={pairs[key]}); give it once.")
+        pairs[key] = value
+    return pairs
+
+
+def parse_names(text: str) -> list[str]:
+    """Return the names in a comma-separated list of tasks."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    twice = [name for name in names if names.count(name) > 1]
+    if not names or twice:
+        raise UserError(f"--tasks {text}: {f'{twice[0]} is named twice' if twice else 'no task is named'}.")
+    return names
+
+
+# Options of several requests. Their defaults stand on the fields.
+RunArgument = Annotated[Path, Argument("RUN", "A run's folder.")]
+ModelName = Annotated[
+    str,
+    Option(
+        "--model",
+        "M",
+        "A checkpoint (folder or hub id), a name of `dtbench models`, or the URL of an endpoint.",
+        missing="--model is missing: name one, such as --model first, or the URL of an endpoint.",
+    ),
+]
+ModelOptions = Annotated[
+    Mapping[str, str],
+    Option("-M", "key=value", "An option of the model; repeat it.", parse=parse_pairs, repeated=True),
+]
+Backend = Annotated[str | None, Option("--backend", "B", "What runs a checkpoint: vllm, or local (transformers).")]
+TaskName = Annotated[str | None, Option("--task", "NAME", "mmar, mmau-mini, mmsu, or a task of yours.")]
+TaskFile = Annotated[Path | None, Option("--task-file", "FILE", "A Python file that defines a task.")]
+DataDir = Annotated[
+    Path | None, Option("--data-dir", "D", "The folder of the data sets; else $DTBENCH_DATA or ~/.cache/dtbench.")
+]
+DataOfRun = Annotated[Path | None, Option("--data-dir", "D", "The folder of the run's data, where it is not found.")]
+Limit = Annotated[int | None, Option("--limit", "N", "Only the first N questions.")]
+Samples = Annotated[int, Option("--samples", "K", "Answers to each question.")]
+SampleNumber = Annotated[int, Option("--sample", "N", "Which answer of a run with several to each question, from 0.")]
+Concurrency = Annotated[int, Option("--concurrency", "N", "Most requests in flight.")]
+Seed = Annotated[int, Option("--seed", "S", "Seed of sampling, and of what is drawn here.")]
+PromptFile = Annotated[Path | None, Option("--prompt", "FILE", "Your prompt, with {question} and {options} in it.")]
+LongClips = Annotated[
+    str, Option("--long-clips", "RULE", "What to do with a clip over the model's limit: cut, windows or refuse.")
+]
+MaxFailed = Annotated[float, Option("--max-failed", "SHARE", "The share of questions that may fail (exit 3 above it).")]
+Against = Annotated[
+    str, Option("--against", "T,T", "Benchmarks that the rows must not overlap; all whose data is found.")
+]
+AsJson = Annotated[bool, Option("--json", None, "Print one JSON object on stdout.")]

@@ -1,0 +1,87 @@
+"""What `dtbench run` is asked for: the options of the command, and their checks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+from dtbench.harness.audio.prepare import LONG_CLIP_RULES
+from dtbench.harness.core.errors import UserError, did_you_mean
+from dtbench.harness.core.options import (
+    Backend,
+    Concurrency,
+    DataDir,
+    LongClips,
+    MaxFailed,
+    ModelName,
+    ModelOptions,
+    Option,
+    PromptFile,
+    Samples,
+    Seed,
+    TaskFile,
+    parse_names,
+)
+from dtbench.harness.core.task import STYLES
+from dtbench.harness.run.plan import AUDIO_MODES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """One run of a model on benchmarks; a UserError where a value is not allowed."""
+
+    model: ModelName
+    tasks: Annotated[
+        Sequence[str], Option("--tasks", "T,T", "mmar, mmau-mini, mmau-test, mmsu, or yours.", parse=parse_names)
+    ] = ()
+    data_dir: DataDir = None
+    out: Annotated[Path | None, Option("--out", "DIR", "The run's folder; the same one resumes.")] = None
+    limit: Annotated[int | None, Option("--limit", "N", "Only the first N questions of each task.")] = None
+    ids: Annotated[Path | None, Option("--ids", "FILE", "Only the questions with these ids, one a line.")] = None
+    samples: Samples = 1
+    concurrency: Concurrency = 16
+    seed: Seed = 0
+    options: ModelOptions = field(default_factory=dict[str, str])
+    backend: Backend = None
+    """What runs a checkpoint; None for its family's own."""
+    prompt: PromptFile = None
+    answer: Annotated[
+        str, Option("--answer", "STYLE", "direct, think (a chain first), or forced (one letter, with its probability).")
+    ] = "direct"
+    audio: Annotated[
+        str, Option("--audio", "MODE", "clip; or silence, noise, shuffle, to see whether the model listens.")
+    ] = "clip"
+    permute: Annotated[int, Option("--permute", "K", "Rotate the options by K places.")] = 0
+    long_clips: LongClips = "cut"
+    max_failed: MaxFailed = 0.01
+    track: Annotated[
+        str | None, Option("--track", "T", "single: refuse what the challenge's track for one model forbids.")
+    ] = None
+    task_file: TaskFile = None
+
+    def __post_init__(self) -> None:
+        """Refuse values that are not allowed."""
+        if not self.tasks and self.task_file is None:
+            raise UserError("--tasks is missing: name one or more, such as --tasks mmar,mmsu, or give --task-file.")
+        for name in ("limit", "samples", "concurrency"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UserError(f"--{name} {value}: a number from 1 up is expected.")
+        if self.permute < 0:
+            raise UserError(f"--permute {self.permute}: a number from 0 up is expected.")
+        if not 0 <= self.max_failed <= 1:
+            raise UserError(f"--max-failed {self.max_failed}: a share from 0 to 1 is expected, such as 0.01.")
+        for flag, value, known in (
+            ("--audio", self.audio, AUDIO_MODES),
+            ("--answer", self.answer, STYLES),
+            ("--long-clips", self.long_clips, LONG_CLIP_RULES),
+        ):
+            if value not in known:
+                raise UserError(f"{flag} {value}: unknown. {did_you_mean(value, known)}")
+        if self.answer == "forced" and self.samples > 1:
+            raise UserError(
+                f"--samples {self.samples}: a forced answer is the likeliest letter, the same at every repeat: "
+                f"leave --samples out; for other orders of the options take --permute."
+            )
