@@ -64,20 +64,20 @@ def train_command(  # noqa: PLR0913 - its parameters are options
 
 def _print_commands(recipe: Recipe, out: Path) -> None:
     """The exact command of every stage, with what it needs in its environment."""
-    from dtbench.training.engines.contract import engine
+    from dtbench.training.engines.contract import get_engine
     from dtbench.training.stages.layout import Layout
     from dtbench.training.stages.preflight import check_rewards
-    from dtbench.training.stages.stages import job_of
+    from dtbench.training.stages.stages import stage_job
 
     check_rewards(recipe)
     layout = Layout(out.resolve())
     for stage in recipe.stage:
-        job = job_of(recipe, stage, layout)
-        server = engine(recipe.engine).server(job)
+        job = stage_job(recipe, stage, layout)
+        server = get_engine(recipe.engine).server(job)
         if server is not None:
             typer.echo(f"# {stage.name}, on the node that answers\n{_shell(server)}\n")
         where = f", on each of {recipe.machines.nodes} nodes" if recipe.machines.nodes > 1 else ""
-        typer.echo(f"# {stage.name}{where}\n{_shell(engine(recipe.engine).command(job))}\n")
+        typer.echo(f"# {stage.name}{where}\n{_shell(get_engine(recipe.engine).command(job))}\n")
 
 
 def _shell(told: Command) -> str:
@@ -94,31 +94,31 @@ def _quoted(value: str) -> str:
 def _carry_out(recipe: Recipe, out: Path, engine: Path | None, reuse: Path | None, *, quiet: bool) -> dict[str, Any]:
     from dtbench.harness.run.signals import terminable
     from dtbench.harness.store.lock import RunLock
-    from dtbench.training.engines.contract import engine as engine_of
+    from dtbench.training.engines.contract import get_engine
     from dtbench.training.engines.launch import find_environment
-    from dtbench.training.stages import preflight as beginning
     from dtbench.training.stages import state
     from dtbench.training.stages.layout import Layout
-    from dtbench.training.stages.reuse import reuse as take
-    from dtbench.training.stages.stages import TrainingRun, job_of
+    from dtbench.training.stages.preflight import check_embedding, check_rewards, check_stage_rows
+    from dtbench.training.stages.reuse import reuse_run
+    from dtbench.training.stages.stages import TrainingRun, stage_job
 
-    beginning.check_rewards(recipe)
+    check_rewards(recipe)
     layout = Layout(out.resolve())
-    program = engine_of(recipe.engine).command(job_of(recipe, recipe.stage[0], layout)).arguments[0]
+    program = get_engine(recipe.engine).command(stage_job(recipe, recipe.stage[0], layout)).arguments[0]
     place = find_environment(engine, program)
-    beginning.check_place(recipe, place)
+    check_embedding(recipe, place)
     layout.root.mkdir(parents=True, exist_ok=True)
     lock = RunLock(layout.root)
     try:
-        opened = state.opened(layout.state, recipe)
-        waiting = [one for one in recipe.stage if not opened.reached(one.name, state.PREPARED)]
-        beginning.check_rows(waiting, layout.clips)
+        progress = state.open_state(layout.state, recipe)
+        waiting = [one for one in recipe.stage if not progress.reached(one.name, state.PREPARED)]
+        check_stage_rows(waiting, layout.clips)
         say, show = _teller(quiet=quiet)
-        for line in take(recipe, layout, opened, reuse) if reuse is not None else ():
+        for line in reuse_run(recipe, layout, progress, reuse) if reuse is not None else ():
             say(line)
-        opened.write()
+        progress.write()
         with terminable():
-            return TrainingRun(recipe, layout, place, opened, say, show).run()
+            return TrainingRun(recipe, layout, place, progress, say, show).run()
     finally:
         lock.close()
 

@@ -57,10 +57,10 @@ _HEADINGS = ("difference", "95 % interval", "McNemar p", NEAR, "p there")
 
 def _gains(table: Table) -> Iterator[Sequence[str]]:
     """Each stage against the base's direct answers, and against the base under its best prompt."""
-    from dtbench.training.stages.outcome import gains
+    from dtbench.training.stages.outcome import stage_gains
 
     for task, told in _prefixes(table).items():
-        for one in gains(table, task):
+        for one in stage_gains(table, task):
             against = f"{one.base} *" if one.best else f"{one.base}, direct"
             yield (f"{told}{one.stage} over {against}", *_cells(one.all, one.groups.get(NEAR)))
 

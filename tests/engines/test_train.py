@@ -18,7 +18,7 @@ from dtbench.training.engines import checkpoints
 from dtbench.training.engines.metrics import read_steps
 from dtbench.training.engines.ms_swift import PLUGIN
 from dtbench.training.stages.layout import Layout
-from dtbench.training.stages.stages import last_words
+from dtbench.training.stages.stages import failure_reason
 
 pytestmark = pytest.mark.engine
 PATIENCE = 400.0
@@ -77,7 +77,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Layout, dict[str,
     first = train(recipe, layout.root)
     engine = layout.stage("stage-1").engine
     try:
-        wait_until(lambda: first.poll() is not None or checkpoints.whole(engine), PATIENCE)
+        wait_until(lambda: first.poll() is not None or checkpoints.whole_checkpoints(engine), PATIENCE)
         assert first.poll() is None, first.communicate()[1]
         started = descendants(first.pid)
     finally:
@@ -109,7 +109,7 @@ def test_an_engine_that_ends_badly_after_its_last_step_stops_nothing(
 ) -> None:
     layout, _, _ = trained
     said = layout.stage("stage-1").log.read_text(errors="replace")
-    assert last_words(layout.stage("stage-1").log).startswith("Signal 6 (SIGABRT)")
+    assert failure_reason(layout.stage("stage-1").log).startswith("Signal 6 (SIGABRT)")
     assert "in a group at the end: False" in said  # what made it abort by itself, now and then
 
 

@@ -11,10 +11,10 @@ import pytest
 from trainer import engine_place
 
 import dtbench
-from dtbench.training.engines.contract import engine
+from dtbench.training.engines.contract import get_engine
 from dtbench.training.recipe.load import load_recipe, recipe_names
 from dtbench.training.stages.layout import Layout
-from dtbench.training.stages.stages import job_of
+from dtbench.training.stages.stages import stage_job
 
 pytestmark = pytest.mark.engine
 OUT = Path("/runs/x")
@@ -43,9 +43,9 @@ def test_the_engine_knows_every_flag_that_it_is_given() -> None:
     for name in recipe_names():
         recipe = load_recipe(name)
         for stage in recipe.stage:
-            job = job_of(recipe, stage, Layout(OUT), Path("/c"))
-            server = engine(recipe.engine).server(job)
-            for kind, command in (("", engine(recipe.engine).command(job)), ("rollout", server)):
+            job = stage_job(recipe, stage, Layout(OUT), Path("/c"))
+            server = get_engine(recipe.engine).server(job)
+            for kind, command in (("", get_engine(recipe.engine).command(job)), ("rollout", server)):
                 if command is not None:
                     flags = {word[2:] for word in command.arguments if word.startswith("--")}
                     assert flags - set(known[kind or recipe.engine]) == set()

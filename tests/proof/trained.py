@@ -14,7 +14,7 @@ from dtbench.training.recipe.load import stored_recipe
 from dtbench.training.recipe.recipe import Recipe
 from dtbench.training.stages import state
 from dtbench.training.stages.layout import BASE, Layout
-from dtbench.training.stages.outcome import AS_TRAINED, StageGain, gains, is_base, outcome
+from dtbench.training.stages.outcome import AS_TRAINED, StageGain, is_base_row, outcome_table, stage_gains
 
 TASK = "mini"
 """Whose criteria can be checked without a judge."""
@@ -53,7 +53,7 @@ class Trained:
     @property
     def base_rows(self) -> Sequence[Row]:
         """The untrained model under each prompt."""
-        return [row for row in self.table["rows"] if row["task"] == TASK and is_base(row["name"])]
+        return [row for row in self.table["rows"] if row["task"] == TASK and is_base_row(row["name"])]
 
     @property
     def best(self) -> Row:
@@ -73,7 +73,7 @@ class Trained:
 
     def gain(self, stage: str, *, best: bool) -> StageGain:
         """A stage over the base's direct answers, or over those under its best prompt."""
-        return next(one for one in gains(self.table, TASK) if one.stage == stage and one.best is best)
+        return next(one for one in stage_gains(self.table, TASK) if one.stage == stage and one.best is best)
 
 
 def accuracy(row: Row, difficulty: str | None = None) -> float:
@@ -99,14 +99,14 @@ def _read(folder: Path) -> Trained:
     layout = Layout(folder)
     if not layout.state.is_file():
         raise UserError(f"{folder}: no training: there is no train.json in it. `dtbench train --out` makes one.")
-    held = state.read(layout.state)
+    held = state.read_state(layout.state)
     for name, reached in {BASE: held.base, **held.stages}.items():
         if reached != state.DONE:
             raise UserError(f"{folder}: not finished: {name} is {reached}. The same `dtbench train` goes on with it.")
     recipe = stored_recipe(held.recipe)
     if TASK not in recipe.evaluation.tasks:
         raise UserError(f"{folder}: evaluated on {', '.join(recipe.evaluation.tasks)}; the task {TASK} is expected.")
-    table = outcome(recipe, layout)
+    table = outcome_table(recipe, layout)
     for row in table["rows"]:
         if row["task"] == TASK and not {f"difficulty: {word}" for word in DIFFICULTIES} <= row["groups"].keys():
             raise UserError(
@@ -124,5 +124,5 @@ def _refuse_foreign(one: Trained, other: Trained) -> None:
     same_arm = one.recipe.arm == other.recipe.arm
     free = {"arm", "seed"} if same_arm else {"arm", "seed", "stage"}
     first, second = ({name: value for name, value in each.items() if name not in free} for each in plain)
-    if differing := sorted(state.differences(first, second)):
+    if differing := sorted(state.differing_settings(first, second)):
         raise UserError(f"{where}: two recipes: {', '.join(differing[:4])} differ. Name trainings of one.")

@@ -109,7 +109,7 @@ def begun(recipe: Path, out: Path) -> Layout:
     """A run whose base counts as evaluated, so that it goes on with its first stage."""
     layout = Layout(out.resolve())
     layout.root.mkdir()
-    state.opened(layout.state, override(load_recipe(str(recipe)), model=None, seed=None)).set_base(state.DONE)
+    state.open_state(layout.state, override(load_recipe(str(recipe)), model=None, seed=None)).set_base(state.DONE)
     return layout
 
 

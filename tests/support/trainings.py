@@ -65,7 +65,7 @@ def write_training(folder: Path, recipe: Recipe, base: Path, *skills: Skill) -> 
     """A finished training: a skill a stage; with the clips of others, it answers by chance."""
     layout = Layout(folder)
     shutil.copytree(base / "base", folder / "base")
-    held = state.opened(layout.state, recipe)
+    held = state.open_state(layout.state, recipe)
     held.set_base(state.DONE)
     for stage, skill in zip(recipe.stage, skills, strict=True):
         ask(layout.stage(stage.name).eval, skill, f"{recipe.seed} {recipe.arm} {stage.name}")

@@ -1,4 +1,4 @@
-"""What the stages ask of an engine. Another engine is three functions more, and a line in ENGINES."""
+"""The interface of an engine. Another engine is a class with three functions, and a line in ENGINES."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ ENGINES = {
     "swift": "dtbench.training.engines.ms_swift:SWIFT",
     "megatron": "dtbench.training.engines.megatron:MEGATRON",
 }
+LOG = "logging.jsonl"
+"""The file in the engine's folder that gets a line a step."""
 Metrics = dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A process: what is called, and what its environment holds beside the user's."""
+    """A process: its command line, and the variables that its environment holds beside the user's."""
 
     arguments: Sequence[str]
     environment: Mapping[str, str]
@@ -27,42 +29,42 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One stage for an engine."""
+    """One stage, as an engine gets it."""
 
     recipe: Recipe
     stage: StageRecipe
     model: str
-    """What the stage begins with; also what its divergence is measured from."""
+    """The model that the stage starts from, which its KL divergence is measured from."""
     data: Path
-    """Questions as the engine reads them."""
-    rewards: Path
-    """What the rewards need to know, for the plug-in."""
+    """The questions, as the engine reads them."""
+    reward_plan: Path
+    """The reward plan, for the plug-in."""
     out: Path
-    """Where the engine writes: logs and checkpoints."""
-    stopped: Path
-    """Where what runs within the engine leaves the reason when it stops it."""
+    """The folder for the engine's logs and checkpoints."""
+    stop_file: Path
+    """Where the plug-in writes the reason when it stops the engine."""
     resume: Path | None = None
-    """The checkpoint to go on from."""
+    """The checkpoint to resume from."""
 
 
 class TrainingEngine(Protocol):
-    """Something that trains."""
+    """Trains a stage."""
 
     def command(self, job: Job) -> Command:
-        """The process that carries the stage out, from its start or from a checkpoint."""
+        """Return the command that trains the stage, from its start or from a checkpoint."""
         ...
 
     def server(self, job: Job) -> Command | None:
-        """The process of a node that only answers, where the recipe has one."""
+        """Return the command of a rollout node; None where the recipe has none."""
         ...
 
     def metrics(self, line: Mapping[str, object]) -> Metrics | None:
-        """A line of the engine's own log under our names, `step` among them; None for a line about something else."""
+        """Parse a line of the engine's log into metrics under our names, with `step`; None for any other line."""
         ...
 
 
-def engine(name: str) -> TrainingEngine:
-    """The engine of a recipe."""
+def get_engine(name: str) -> TrainingEngine:
+    """Return the engine of that name."""
     module, _, attribute = ENGINES[name].partition(":")
-    found: TrainingEngine = getattr(importlib.import_module(module), attribute)
-    return found
+    engine: TrainingEngine = getattr(importlib.import_module(module), attribute)
+    return engine

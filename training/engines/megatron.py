@@ -1,7 +1,7 @@
 """ms-swift 4.6 with Megatron: `megatron rlhf`, for mixtures of experts over many GPUs.
 
 The batch counts answers. An answer's tokens are spread over `tensor` GPUs and its layers over `pipeline` ones; experts
-over `expert`. Not run here, where there is no such machine: its flags are held against ms-swift's own classes.
+over `expert`. It was never run: a test checks its flags against ms-swift's own classes.
 """
 
 from __future__ import annotations
@@ -9,26 +9,32 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dtbench.training.engines.contract import Command, Job, Metrics
-from dtbench.training.engines.ms_swift import arguments, environment, read_metrics, rollout_server, shared_flags
+from dtbench.training.engines.ms_swift import (
+    command_arguments,
+    engine_environment,
+    parse_step,
+    rollout_server,
+    shared_flags,
+)
 
 
 class Megatron:
     """`megatron rlhf`."""
 
     def command(self, job: Job) -> Command:
-        """Checkpoints hold safetensors under the names of the hub's beside Megatron's own state."""
+        """Return the command; checkpoints hold safetensors under the hub's names beside Megatron's own state."""
         flags = {**_without(shared_flags(job), "max_steps", "loss_type"), **_own_flags(job)}
         if job.resume is not None:
             flags |= {"mcore_model": str(job.resume), "finetune": False}
-        return Command(["megatron", "rlhf", *arguments({**flags, **job.recipe.flags})], environment(job))
+        return Command(["megatron", "rlhf", *command_arguments({**flags, **job.recipe.flags})], engine_environment(job))
 
     def server(self, job: Job) -> Command | None:
-        """`swift rollout`, where a node only answers."""
+        """Return the command of `swift rollout`, where the recipe has a rollout node."""
         return rollout_server(job)
 
     def metrics(self, line: Mapping[str, object]) -> Metrics | None:
-        """A line of its log."""
-        return read_metrics(line)
+        """Parse a line of its log."""
+        return parse_step(line)
 
 
 MEGATRON = Megatron()
@@ -62,7 +68,7 @@ def _own_flags(job: Job) -> dict[str, object]:
         "attention_backend": "flash",
         "moe_grouped_gemm": True,
         "moe_permute_fusion": True,
-        **_recomputing(training.checkpointing),
+        **_recompute_flags(training.checkpointing),
         "rollout_importance_sampling_mode": "token_truncate",
         "log_entropy": True,
         "log_completions": True,
@@ -73,7 +79,7 @@ def _own_flags(job: Job) -> dict[str, object]:
     }
 
 
-def _recomputing(wanted: bool) -> dict[str, object]:
-    if not wanted:
+def _recompute_flags(enabled: bool) -> dict[str, object]:
+    if not enabled:
         return {}
     return {"recompute_granularity": "full", "recompute_method": "uniform", "recompute_num_layers": 1}

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.training.engines.contract import Metrics, TrainingEngine
+from dtbench.training.engines.inside.swift_bridge import AUDIO_GRADIENT
 from dtbench.training.recipe.recipe import StopGuards
 
-AUDIO_GRADIENT = "grad_norm/audio_features"
 _DIGITS = 7
 
 

@@ -11,11 +11,9 @@ from dtbench.training.engines.inside.swift_bridge import PLAN_VARIABLE, STOP_VAR
 from dtbench.training.recipe.recipe import Machines, TrainingSettings
 
 PLUGIN = Path(__file__).parent / "inside" / "swift_plugin.py"
-WATCH = "dtbench"
-"""The name of our callback there."""
-HEARD_BY_ANSWERS = json.dumps({"audio": 1, "image": 0, "video": 0})
-LOG = "logging.jsonl"
-"""Where both forms of ms-swift write a line a step, in their folder."""
+CALLBACK = "dtbench"
+"""The name of our callback in ms-swift."""
+AUDIO_LIMIT = json.dumps({"audio": 1, "image": 0, "video": 0})
 _NAMES: Mapping[str, str] = {
     "loss": "loss",
     "reward": "reward",
@@ -39,26 +37,26 @@ class Swift:
     """`swift rlhf`."""
 
     def command(self, job: Job) -> Command:
-        """Gradients are summed until a step's batch is whole."""
-        flags = {**shared_flags(job), **_own_flags(job), **_place_flags(job.recipe.machines)}
+        """Return the command; gradients are accumulated until a step's batch is complete."""
+        flags = {**shared_flags(job), **_own_flags(job), **_device_flags(job.recipe.machines)}
         if job.resume is not None:
             flags["resume_from_checkpoint"] = str(job.resume)
-        return Command(["swift", "rlhf", *arguments({**flags, **job.recipe.flags})], environment(job))
+        return Command(["swift", "rlhf", *command_arguments({**flags, **job.recipe.flags})], engine_environment(job))
 
     def server(self, job: Job) -> Command | None:
-        """`swift rollout`, where a node only answers."""
+        """Return the command of `swift rollout`, where the recipe has a rollout node."""
         return rollout_server(job)
 
     def metrics(self, line: Mapping[str, object]) -> Metrics | None:
-        """A line of logging.jsonl."""
-        return read_metrics(line)
+        """Parse a line of logging.jsonl."""
+        return parse_step(line)
 
 
 SWIFT = Swift()
 
 
 def shared_flags(job: Job) -> dict[str, object]:
-    """What `swift rlhf` and `megatron rlhf` call by the same names."""
+    """Return the flags that `swift rlhf` and `megatron rlhf` share."""
     recipe, training = job.recipe, job.recipe.training_of(job.stage)
     length = {"max_steps": job.stage.steps} if job.stage.steps else {"num_train_epochs": job.stage.epochs}
     return {
@@ -92,11 +90,11 @@ def shared_flags(job: Job) -> dict[str, object]:
         "output_dir": str(job.out),
         "add_version": False,
         "seed": recipe.seed + (job.stage.seed_offset or 0),
-        **_answering_flags(recipe.machines, training),
+        **_rollout_flags(recipe.machines, training),
     }
 
 
-def _answering_flags(machines: Machines, training: TrainingSettings) -> dict[str, object]:
+def _rollout_flags(machines: Machines, training: TrainingSettings) -> dict[str, object]:
     if machines.rollouts == "transformers":
         return {"use_vllm": False}
     if machines.rollouts == "server":
@@ -109,7 +107,7 @@ def _answering_flags(machines: Machines, training: TrainingSettings) -> dict[str
         "vllm_tensor_parallel_size": machines.rollout_tensor,
         "vllm_gpu_memory_utilization": machines.rollout_memory,
         "vllm_max_model_len": training.max_prompt_tokens + training.max_new_tokens,
-        "vllm_limit_mm_per_prompt": HEARD_BY_ANSWERS,
+        "vllm_limit_mm_per_prompt": AUDIO_LIMIT,
         "sleep_level": 1,
     }
 
@@ -117,7 +115,7 @@ def _answering_flags(machines: Machines, training: TrainingSettings) -> dict[str
 def _own_flags(job: Job) -> dict[str, object]:
     training, machines = job.recipe.training_of(job.stage), job.recipe.machines
     return {
-        "callbacks": WATCH,
+        "callbacks": CALLBACK,
         "check_model": False,  # else it asks a hub whether the folder is the newest
         "torch_dtype": training.dtype,
         "per_device_train_batch_size": training.micro_batch,
@@ -137,34 +135,34 @@ def _own_flags(job: Job) -> dict[str, object]:
     }
 
 
-def _place_flags(machines: Machines) -> dict[str, object]:
+def _device_flags(machines: Machines) -> dict[str, object]:
     if machines.device == "cpu":  # one process alone is no group: the flags for groups would stop it
         return {"use_cpu": True, "ddp_backend": "gloo"} if machines.processes > 1 else {}
     zero = {"deepspeed": f"zero{machines.zero}"} if machines.zero else {}
     return {"attn_impl": "flash_attn", **zero}
 
 
-def environment(job: Job) -> dict[str, str]:
-    """What the engine and our plug-in read from the environment."""
+def engine_environment(job: Job) -> dict[str, str]:
+    """Return the environment variables of the engine and of our plug-in."""
     machines = job.recipe.machines
-    given = {
-        PLAN_VARIABLE: str(job.rewards),
-        STOP_VARIABLE: str(job.stopped),
+    variables = {
+        PLAN_VARIABLE: str(job.reward_plan),
+        STOP_VARIABLE: str(job.stop_file),
         "ENABLE_AUDIO_OUTPUT": "0",  # only the thinker is trained and saved
         "swift_audio_load_backend": "soundfile_pyav",  # as vLLM does; librosa compiles for 15 s at the first clip
         "OMP_NUM_THREADS": str(machines.threads),
     }
     if machines.processes > 1 or machines.nodes > 1:
-        given["NPROC_PER_NODE"] = str(machines.processes)
+        variables["NPROC_PER_NODE"] = str(machines.processes)
     if machines.nodes > 1:
-        given |= {"NNODES": str(machines.nodes), "NODE_RANK": "${NODE_RANK}", "MASTER_ADDR": "${MASTER_ADDR}"}
+        variables |= {"NNODES": str(machines.nodes), "NODE_RANK": "${NODE_RANK}", "MASTER_ADDR": "${MASTER_ADDR}"}
     if machines.device == "cpu":
-        return given | {"CUDA_VISIBLE_DEVICES": ""}
-    return given | {"PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True"}
+        return variables | {"CUDA_VISIBLE_DEVICES": ""}
+    return variables | {"PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True"}
 
 
 def rollout_server(job: Job) -> Command | None:
-    """The node that only answers: copies of the model, each over as many GPUs as one takes."""
+    """Return the command of the rollout node: copies of the model, each over as many GPUs as one takes."""
     machines, training = job.recipe.machines, job.recipe.training_of(job.stage)
     if machines.rollouts != "server":
         return None
@@ -175,20 +173,20 @@ def rollout_server(job: Job) -> Command | None:
         "vllm_data_parallel_size": machines.processes // machines.rollout_tensor,
         "vllm_max_model_len": training.max_prompt_tokens + training.max_new_tokens,
         "vllm_gpu_memory_utilization": 0.9,
-        "vllm_limit_mm_per_prompt": HEARD_BY_ANSWERS,
+        "vllm_limit_mm_per_prompt": AUDIO_LIMIT,
         "host": "0.0.0.0",  # the trainers are on other machines
         "port": machines.rollout_port,
     }
-    return Command(["swift", "rollout", *arguments(flags)], {"ENABLE_AUDIO_OUTPUT": "0"})
+    return Command(["swift", "rollout", *command_arguments(flags)], {"ENABLE_AUDIO_OUTPUT": "0"})
 
 
-def arguments(flags: Mapping[str, object]) -> Sequence[str]:
-    """Flags as ms-swift's command line has them."""
-    found: list[str] = []
+def command_arguments(flags: Mapping[str, object]) -> Sequence[str]:
+    """Return flags as arguments of ms-swift's command line."""
+    arguments: list[str] = []
     for name, value in flags.items():
         values = value if isinstance(value, list) else [value]
-        found += [f"--{name}", *(_text(one) for one in values)]
-    return found
+        arguments += [f"--{name}", *(_text(one) for one in values)]
+    return arguments
 
 
 def _text(value: object) -> str:
@@ -197,20 +195,20 @@ def _text(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def read_metrics(line: Mapping[str, object]) -> Metrics | None:
-    """Figures of a step under our names; gradients of modules as they were before they were clipped together."""
-    at = line.get("global_step/max_steps", line.get("iteration"))  # the second is Megatron's
-    if not isinstance(at, str) or "loss" not in line:
+def parse_step(line: Mapping[str, object]) -> Metrics | None:
+    """Parse the metrics of a step under our names; gradients of modules are those before clipping."""
+    progress = line.get("global_step/max_steps", line.get("iteration"))  # the second is Megatron's
+    if not isinstance(progress, str) or "loss" not in line:
         return None
-    figures = {name: float(value) for name, value in line.items() if isinstance(value, int | float)}
-    found: Metrics = {"step": float(at.partition("/")[0])}
-    found |= {ours: figures[theirs] for theirs, ours in _NAMES.items() if theirs in figures}
-    for name, value in figures.items():
+    values = {name: float(value) for name, value in line.items() if isinstance(value, int | float)}
+    metrics: Metrics = {"step": float(progress.partition("/")[0])}
+    metrics |= {ours: values[theirs] for theirs, ours in _NAMES.items() if theirs in values}
+    for name, value in values.items():
         if name.startswith("rewards/") and name.endswith("/mean"):
-            found[f"reward/{name.split('/')[1]}"] = value
-    clipped = figures.get(_CLIPPED_TOTAL, 0.0)
-    before = figures.get("grad_norm", 0.0) / clipped if clipped else 1.0
-    for name, value in figures.items():
+            metrics[f"reward/{name.split('/')[1]}"] = value
+    clipped = values.get(_CLIPPED_TOTAL, 0.0)
+    before = values.get("grad_norm", 0.0) / clipped if clipped else 1.0
+    for name, value in values.items():
         if name.startswith(_MODULES) and name != _CLIPPED_TOTAL:
-            found[name] = value * before
-    return found
+            metrics[name] = value * before
+    return metrics

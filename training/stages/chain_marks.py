@@ -1,4 +1,4 @@
-"""What the chains of a run are like: their form, their length, and how many of mini's criteria they meet."""
+"""Measure the chains of a run: their form, their length, and how many of mini's criteria they meet."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from dtbench.training.rewards.settings import Template
 
 
 class ChainMarks(NamedTuple):
-    """All of a run's answers together; None where there is nothing to take a mean of."""
+    """Means over the answers of a run; None where there is none to average."""
 
     formed: float | None
-    """The share of answers in the form that the training asks for, to the letter."""
+    """The share of answers that fit the template of the training to the letter."""
     words: float | None
-    """How long a chain is, of the answers that have one, in whatever form."""
+    """The words of a chain, over the answers that have one, in whatever form."""
     criteria: float | None
-    """How many of mini's five criteria a right answer meets; one without a chain meets none. None for other tasks."""
+    """How many of mini's five criteria a right answer meets; without a chain, none. None for other tasks."""
 
 
 def chain_marks(records: Iterable[Mapping[str, Any]], task: str, template: Template) -> ChainMarks:
-    """The marks of a run's records that hold an answer."""
-    items = items_of(task)
+    """Measure the chains of records that hold an answer."""
+    items = items_by_id(task)
     formed: list[bool] = []
     words: list[float] = []
     criteria: list[float] = []
     for record in records:
         text = record["response"]["text"]
-        found = split_completion(text, template)
-        chain = split_text(text).thinking if found is None else found.chain
-        formed.append(found is not None)
+        parts = split_completion(text, template)
+        chain = split_text(text).thinking if parts is None else parts.chain
+        formed.append(parts is not None)
         if chain.split():
             words.append(len(chain.split()))
         if items is not None and record["score"]["correct"] is True:
@@ -45,8 +45,8 @@ def chain_marks(records: Iterable[Mapping[str, Any]], task: str, template: Templ
 
 
 @functools.cache
-def items_of(task: str) -> Mapping[str, Mapping[str, Any]] | None:
-    """The items of a split of mini by id; None for another task, whose criteria need a judge."""
+def items_by_id(task: str) -> Mapping[str, Mapping[str, Any]] | None:
+    """Return the items of a split of mini by id; None for other tasks, whose criteria need a judge."""
     if task not in SPLIT_OF:
         return None
     return {slot.id: make_item(slot).as_published() for slot in slots(SPLIT_OF[task])}

@@ -1,4 +1,4 @@
-"""A stage's model, evaluated by `dtbench run` in a process of its own."""
+"""Evaluate a model by `dtbench run`, in a process of its own."""
 
 from __future__ import annotations
 
@@ -20,66 +20,66 @@ INTERRUPTED = 130
 
 
 class EvalRun(NamedTuple):
-    """A run of `dtbench run`."""
+    """What a call of `dtbench run` evaluates."""
 
     model: str
     out: Path
     clips: Path
     prompt: str | None = None
-    """Words of our own; None for the task's."""
+    """The prompt template; None for the task's own."""
     audio: str = "clip"
     tasks: tuple[str, ...] = ()
-    """Others than the recipe's."""
+    """Tasks in place of the recipe's."""
 
     @property
     def folder(self) -> Path:
-        """Where the run is."""
+        """The folder of the run."""
         return self.out if self.audio == "clip" else self.out / f"audio-{self.audio}"
 
 
-def is_done(exam: EvalRun) -> bool:
-    """Whether all of it was asked and answered."""
-    return (exam.folder / "run.json").is_file() and StoredRun.open(exam.folder).info.get("status") == "done"
+def is_evaluated(run: EvalRun) -> bool:
+    """Return whether the run is done."""
+    return (run.folder / "run.json").is_file() and StoredRun.open(run.folder).info.get("status") == "done"
 
 
-def arguments(exam: EvalRun, evaluation: Evaluation) -> Sequence[str]:
-    """The command line behind `dtbench`."""
-    tasks = exam.tasks or evaluation.tasks
-    told = ["run", "--model", exam.model, "--tasks", ",".join(tasks), "--out", str(exam.out)]
-    told += ["--concurrency", str(evaluation.concurrency)]
+def run_arguments(run: EvalRun, evaluation: Evaluation) -> Sequence[str]:
+    """Return the arguments of `dtbench`."""
+    tasks = run.tasks or evaluation.tasks
+    arguments = ["run", "--model", run.model, "--tasks", ",".join(tasks), "--out", str(run.out)]
+    arguments += ["--concurrency", str(evaluation.concurrency)]
     if evaluation.backend is not None:
-        told += ["--backend", evaluation.backend]
+        arguments += ["--backend", evaluation.backend]
     if evaluation.limit is not None:
-        told += ["--limit", str(evaluation.limit)]
+        arguments += ["--limit", str(evaluation.limit)]
     if set(tasks) <= {*SPLIT_OF, SPEC}:
-        told += ["--data-dir", str(exam.clips)]  # else the data sets are where the user has them
-    if exam.prompt is not None:
-        told += ["--prompt", str(_prompt_file(exam))]
-    if exam.audio != "clip":
-        told += ["--audio", exam.audio]
+        arguments += ["--data-dir", str(run.clips)]  # other data sets are where the user has them
+    if run.prompt is not None:
+        arguments += ["--prompt", str(_prompt_file(run))]
+    if run.audio != "clip":
+        arguments += ["--audio", run.audio]
     for name, value in evaluation.options.items():
-        told += ["-M", f"{name}={str(value).lower() if isinstance(value, bool) else value}"]
-    return told
+        arguments += ["-M", f"{name}={str(value).lower() if isinstance(value, bool) else value}"]
+    return arguments
 
 
-def evaluate(exam: EvalRun, evaluation: Evaluation) -> None:
-    """Ask all questions; one that was interrupted goes on."""
-    if is_done(exam):
+def run_evaluation(run: EvalRun, evaluation: Evaluation) -> None:
+    """Run the evaluation; resume one that was interrupted."""
+    if is_evaluated(run):
         return
-    if exam.prompt is not None:
-        path = _prompt_file(exam)
+    if run.prompt is not None:
+        path = _prompt_file(run)
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_whole(path, exam.prompt.encode())
-    command = [sys.executable, "-m", "dtbench.harness.cli.main", *arguments(exam, evaluation)]
-    done = subprocess.run(command, check=False, stdout=subprocess.DEVNULL, env=dict(os.environ))
-    if done.returncode == INTERRUPTED:
+        replace_whole(path, run.prompt.encode())
+    command = [sys.executable, "-m", "dtbench.harness.cli.main", *run_arguments(run, evaluation)]
+    process = subprocess.run(command, check=False, stdout=subprocess.DEVNULL, env=dict(os.environ))
+    if process.returncode == INTERRUPTED:
         raise KeyboardInterrupt
-    if done.returncode or not is_done(exam):  # whoever writes into a closed pipe ends with 0
+    if process.returncode or not is_evaluated(run):  # whoever writes into a closed pipe ends with 0
         raise MachineryError(
-            f"the evaluation {exam.folder} ended with exit {done.returncode} and is not done, for the reason above. "
+            f"the evaluation {run.folder} ended with exit {process.returncode} and is not done, for the reason above. "
             f"Once that is mended, the same command goes on with it."
         )
 
 
-def _prompt_file(exam: EvalRun) -> Path:
-    return exam.out.with_name(f"{exam.out.name}-prompt.txt")
+def _prompt_file(run: EvalRun) -> Path:
+    return run.out.with_name(f"{run.out.name}-prompt.txt")

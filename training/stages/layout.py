@@ -1,4 +1,4 @@
-"""Where things lie in the folder of a training run; everything that is derived can be made again."""
+"""The paths in the folder of a training run."""
 
 from __future__ import annotations
 
@@ -10,101 +10,101 @@ BASE = "base"
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The folder that `--out` names."""
+    """Paths in the folder that `--out` names."""
 
     root: Path
 
     @property
     def state(self) -> Path:
-        """The recipe and how far each stage is."""
+        """The recipe, and how far each stage is."""
         return self.root / "train.json"
 
     @property
     def clips(self) -> Path:
-        """Where tasks write their clips."""
+        """The clips that tasks write."""
         return self.root / "data"
 
     @property
     def engine_lock(self) -> Path:
-        """Held for as long as any process of an engine lives."""
+        """The lock that is held while any process of an engine lives."""
         return self.root / ".engine.lock"
 
     @property
     def base_eval(self) -> Path:
-        """The run of the model that training starts from, under the task's own prompt."""
+        """The evaluation of the base, under the task's own prompt."""
         return self.root / BASE / "eval"
 
     def base_eval_of(self, prompt: str) -> Path:
-        """The run of the same model under another prompt."""
+        """The evaluation of the base under another prompt."""
         return self.root / BASE / f"eval-{prompt}"
 
     @property
     def base_described(self) -> Path:
-        """The run of that model in which it describes the clips."""
+        """The run in which the base describes the clips."""
         return self.root / BASE / "described"
 
     def stage(self, name: str) -> StageLayout:
-        """The folder of a stage."""
+        """Return the paths of a stage."""
         return StageLayout(self.root / name)
 
 
 @dataclass(frozen=True, slots=True)
 class StageLayout:
-    """The folder of one stage."""
+    """Paths in the folder of one stage."""
 
     root: Path
 
     @property
     def questions(self) -> Path:
-        """What the engine reads; neither an answer nor a chain is in it."""
+        """The questions for the engine, without answers and chains."""
         return self.root / "questions.jsonl"
 
     @property
-    def rewards(self) -> Path:
-        """What the rewards read."""
+    def reward_plan(self) -> Path:
+        """The reward plan for the plug-in."""
         return self.root / "rewards.json"
 
     @property
     def overlaps(self) -> Path:
-        """Rows that overlap a benchmark; there only where there were some, and the stage was refused."""
+        """The rows that overlap a benchmark, where the stage was refused for them."""
         return self.root / "overlaps.jsonl"
 
     @property
-    def counts(self) -> Path:
-        """What each batch of rewards took."""
+    def reward_counts(self) -> Path:
+        """A line a batch: what its rewards took."""
         return self.root / "rewards.jsonl"
 
     @property
     def engine(self) -> Path:
-        """The engine's own folder: its log of figures and its checkpoints."""
+        """The engine's own folder: its log of metrics and its checkpoints."""
         return self.root / "engine"
 
     @property
     def log(self) -> Path:
-        """Everything that the engine's processes said."""
+        """The output of the engine's processes."""
         return self.root / "engine.log"
 
     @property
-    def stopped(self) -> Path:
-        """Why what runs within the engine stopped it."""
+    def stop_file(self) -> Path:
+        """The reason why the plug-in stopped the engine."""
         return self.root / "stopped.json"
 
     @property
     def metrics(self) -> Path:
-        """A line a step."""
+        """A line a step: its metrics."""
         return self.root / "metrics.jsonl"
 
     @property
     def model(self) -> Path:
-        """What came out: a plain folder, as transformers and vLLM read it."""
+        """The trained model: a plain folder for transformers and vLLM."""
         return self.root / "model"
 
     @property
     def eval(self) -> Path:
-        """The run of what came out."""
+        """The evaluation of that model."""
         return self.root / "eval"
 
     @property
     def described(self) -> Path:
-        """The run in which it describes the clips."""
+        """The run in which that model describes the clips."""
         return self.root / "described"

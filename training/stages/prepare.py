@@ -1,4 +1,4 @@
-"""From sources of data to what an engine reads: questions with nothing that gives an answer away, and their rows."""
+"""Prepare the data of a stage: questions without anything that gives an answer away, and the reward plan."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from dtbench.training.recipe.recipe import Recipe, StageRecipe
 from dtbench.training.stages.layout import StageLayout
 
 
-def prepare(recipe: Recipe, stage: StageRecipe, layout: StageLayout, clips: Path) -> list[str]:
-    """Write what the engine and the rewards of a stage read; what there is to be told of it, in lines.
+def prepare_stage(recipe: Recipe, stage: StageRecipe, layout: StageLayout, clips: Path) -> list[str]:
+    """Write what the engine and the rewards of a stage read; return notes, a line each.
 
-    A DataError where rows of a file overlap a benchmark whose data is here: the splits of mini share nothing with it.
+    Raises a DataError where rows of a file overlap a benchmark whose data is here. The splits of mini never do.
     """
     rows: dict[str, TrainingRow] = {}
     for row in itertools.islice(rows_of_stage(stage.data, clips), stage.questions):
@@ -33,22 +33,22 @@ def prepare(recipe: Recipe, stage: StageRecipe, layout: StageLayout, clips: Path
         rows[row.id] = row
     layout.root.mkdir(parents=True, exist_ok=True)
     foreign = [row for row in rows.values() if split_of(row.source) is None]
-    told = check_overlap(foreign, FOUND, None, layout.overlaps) if foreign else []
-    lines = "".join(json.dumps(question(row, recipe.prompt), ensure_ascii=False) + "\n" for row in rows.values())
-    plan = RewardPlan(list(stage.rewards), recipe.rewards, rows, layout.counts)
-    plan.write(layout.rewards)
+    notes = check_overlap(foreign, FOUND, None, layout.overlaps) if foreign else []
+    lines = "".join(json.dumps(engine_question(row, recipe.prompt), ensure_ascii=False) + "\n" for row in rows.values())
+    plan = RewardPlan(list(stage.rewards), recipe.rewards, rows, layout.reward_counts)
+    plan.write(layout.reward_plan)
     replace_whole(layout.questions, lines.encode())
-    return [f"{len(rows)} questions to learn from", *told]
+    return [f"{len(rows)} questions to learn from", *notes]
 
 
-def question(row: TrainingRow, prompt: str) -> dict[str, object]:
-    """A row as engines read it: the words of the prompt, the clip, and which row it is."""
-    text = from_template(prompt.strip(), row.sample()).text  # to the letter what `dtbench run` asks after the stage
+def engine_question(row: TrainingRow, prompt: str) -> dict[str, object]:
+    """Return a row as engines read it: prompt, clip, and the id of the row."""
+    text = from_template(prompt.strip(), row.sample()).text  # the same text as `dtbench run` sends after the stage
     return {"messages": [{"role": "user", "content": f"<audio>{text}"}], "audios": [str(row.audio)], ROW_COLUMN: row.id}
 
 
 def rows_of_stage(sources: Iterable[str], clips: Path) -> Iterator[TrainingRow]:
-    """The rows of these sources, each with a clip that is there, by its whole path."""
+    """Yield the rows of these sources with absolute paths of their clips; a DataError where one is missing."""
     for source in sources:
         for row in rows_of(source, clips):
             if not row.audio.is_file():

@@ -1,8 +1,7 @@
-"""A training run from its recipe to its table: prepare, train, export, evaluate, stage after stage.
+"""Run the stages of a training: prepare, train, export, evaluate, one after the other.
 
-Every step is done once and can be repeated: what is finished is noted in train.json after it is on disk, so whoever
-starts the same command again, after whatever ended it, goes on from there, within a stage from its last whole
-checkpoint.
+Every step is done once and can be repeated: train.json notes it after its files are on disk. So the same command, after
+whatever ended it, resumes there, and within a stage from its last complete checkpoint.
 """
 
 from __future__ import annotations
@@ -18,82 +17,86 @@ from typing import Any
 from dtbench.harness.core.errors import MachineryError
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.models.vllm.diagnose import read_tail
-from dtbench.training.engines import checkpoints
-from dtbench.training.engines.contract import Job, Metrics, TrainingEngine, engine
+from dtbench.training.engines.checkpoints import (
+    checkpoint_step,
+    export_model,
+    is_final_checkpoint,
+    remove_torn_checkpoints,
+    tensor_shapes,
+    whole_checkpoints,
+)
+from dtbench.training.engines.contract import LOG, Job, Metrics, TrainingEngine, get_engine
 from dtbench.training.engines.inside.swift_bridge import read_stop_reason
 from dtbench.training.engines.launch import fill_placeholders, in_environment, run_engine
 from dtbench.training.engines.metrics import MetricsFollower, violated_guard
 from dtbench.training.recipe.recipe import Recipe, StageRecipe
 from dtbench.training.stages import state
-from dtbench.training.stages.evaluate import EvalRun, evaluate, is_done
+from dtbench.training.stages.evaluate import EvalRun, is_evaluated, run_evaluation
 from dtbench.training.stages.layout import Layout, StageLayout
-from dtbench.training.stages.outcome import exams_of_base, exams_of_describing, outcome
-from dtbench.training.stages.prepare import prepare
+from dtbench.training.stages.outcome import base_evaluations, description_runs, outcome_table
+from dtbench.training.stages.prepare import prepare_stage
 
-LOG = "logging.jsonl"
-Say = Callable[[str], None]
-Show = Callable[[StageRecipe, Metrics], None]
+Notify = Callable[[str], None]
+OnStep = Callable[[StageRecipe, Metrics], None]
 
 
 class GuardError(MachineryError):
-    """A figure of a step says that it must not go on like this."""
+    """Raised where a stage must not go on."""
 
 
 @dataclass(slots=True)
 class TrainingRun:
-    """One start of a training run."""
+    """One start of a training."""
 
     recipe: Recipe
     layout: Layout
-    place: Path
-    """The engine's environment."""
-    state: state.State
-    say: Say
-    show: Show
+    environment: Path
+    """Where the engine is installed."""
+    state: state.TrainingState
+    notify: Notify
+    on_step: OnStep
 
     @property
     def engine(self) -> TrainingEngine:
-        """What trains."""
-        return engine(self.recipe.engine)
+        """The engine of the recipe."""
+        return get_engine(self.recipe.engine)
 
     def run(self) -> dict[str, Any]:
-        """Go on from wherever it stands to the end; the table."""
+        """Run what is not done yet; return the table of the outcome."""
         self._evaluate_base()
         for stage in self.recipe.stage:
-            self._pass(stage)
-        self._evaluate_audio_ablation()
+            self._run_stage(stage)
+        self._ablate_audio()
         self._describe()
-        table = outcome(self.recipe, self.layout)
+        table = outcome_table(self.recipe, self.layout)
         replace_whole(self.layout.root / "outcome.json", json.dumps(table, indent=1).encode())
         return table
 
     def _evaluate_base(self) -> None:
         if self.state.base == state.DONE:
             return
-        for exam in exams_of_base(self.recipe, self.layout):
-            self.say(f"base: evaluating it into {exam.out}")
-            evaluate(exam, self.recipe.evaluation)
+        for run in base_evaluations(self.recipe, self.layout):
+            self.notify(f"base: evaluating it into {run.out}")
+            run_evaluation(run, self.recipe.evaluation)
         self.state.set_base(state.DONE)
 
-    def _evaluate_audio_ablation(self) -> None:
+    def _ablate_audio(self) -> None:
         if not self.recipe.evaluation.audio_ablation:
             return
         last = self.layout.stage(self.recipe.stage[-1].name)
-        exam = EvalRun(str(last.model), last.eval, self.layout.clips, self.recipe.prompt, "shuffle")
-        self.say(f"{self.recipe.stage[-1].name}: the same questions with the clips shuffled")
-        evaluate(exam, self.recipe.evaluation)
+        run = EvalRun(str(last.model), last.eval, self.layout.clips, self.recipe.prompt, "shuffle")
+        self.notify(f"{self.recipe.stage[-1].name}: the same questions with the clips shuffled")
+        run_evaluation(run, self.recipe.evaluation)
 
     def _describe(self) -> None:
-        """What no reward asks for, before and after."""
         if not self.recipe.evaluation.describe:
             return
-        for name, exam in exams_of_describing(self.recipe, self.layout).items():
-            if not is_done(exam):
-                self.say(f"{name}: describing the clips into {exam.out}")
-            evaluate(exam, self.recipe.evaluation)
+        for name, run in description_runs(self.recipe, self.layout).items():
+            if not is_evaluated(run):
+                self.notify(f"{name}: describing the clips into {run.out}")
+            run_evaluation(run, self.recipe.evaluation)
 
-    def _pass(self, stage: StageRecipe) -> None:
-        """Take a stage through what it has not passed yet."""
+    def _run_stage(self, stage: StageRecipe) -> None:
         layout = self.layout.stage(stage.name)
         steps = (
             (state.PREPARED, self._prepare),
@@ -107,93 +110,93 @@ class TrainingRun:
                 self.state.set(stage.name, reached)
 
     def _prepare(self, stage: StageRecipe, layout: StageLayout) -> None:
-        for line in prepare(self.recipe, stage, layout, self.layout.clips):
-            self.say(f"{stage.name}: {line}")
+        for line in prepare_stage(self.recipe, stage, layout, self.layout.clips):
+            self.notify(f"{stage.name}: {line}")
 
     def _train(self, stage: StageRecipe, layout: StageLayout) -> None:
-        for name in checkpoints.drop_torn(layout.engine):
-            self.say(f"{stage.name}: {name} was not written whole, and is dropped")
-        whole = checkpoints.whole(layout.engine)
-        done = checkpoints.step_of(whole[0]) if whole else 0
-        if whole and checkpoints.is_last(whole[0], stage.steps):
+        for name in remove_torn_checkpoints(layout.engine):
+            self.notify(f"{stage.name}: {name} was not written whole, and is dropped")
+        complete = whole_checkpoints(layout.engine)
+        done = checkpoint_step(complete[0]) if complete else 0
+        if complete and is_final_checkpoint(complete[0], stage.steps):
             return
-        if whole:
-            self.say(f"{stage.name}: going on from step {done}")
-        layout.stopped.unlink(missing_ok=True)
+        if complete:
+            self.notify(f"{stage.name}: going on from step {done}")
+        layout.stop_file.unlink(missing_ok=True)
         layout.engine.mkdir(parents=True, exist_ok=True)
-        job = job_of(self.recipe, stage, self.layout, whole[0] if whole else None)
+        job = stage_job(self.recipe, stage, self.layout, complete[0] if complete else None)
         follower = MetricsFollower(layout.engine / LOG, layout.metrics, self.engine, done=done)
-        self.say(f"{stage.name}: training; the engine's log is {layout.log}")
-        self._watched(stage, layout, job, follower)
+        self.notify(f"{stage.name}: training; the engine's log is {layout.log}")
+        self._run_engine(stage, layout, job, follower)
 
-    def _watched(self, stage: StageRecipe, layout: StageLayout, job: Job, follower: MetricsFollower) -> None:
-        """Run the engine, and end it where a figure says so."""
+    def _run_engine(self, stage: StageRecipe, layout: StageLayout, job: Job, follower: MetricsFollower) -> None:
+        """Run the engine, and stop it where a guard says so."""
         first = True
 
-        def look() -> None:
+        def poll() -> None:
             nonlocal first
-            for figures in follower.new_steps():
-                self.show(stage, figures)
-                if why := violated_guard(figures, self.recipe.guards, first=first):
+            for step in follower.new_steps():
+                self.on_step(stage, step)
+                if why := violated_guard(step, self.recipe.guards, first=first):
                     raise GuardError(f"{stage.name}: {why}")
                 first = False
 
-        command = in_environment(self.engine.command(job), self.place)
-        begun = layout.log.stat().st_size if layout.log.exists() else 0
-        code = run_engine(fill_placeholders(command, os.environ), layout.log, self.layout.engine_lock, look)
-
-        if why := read_stop_reason(layout.stopped):
+        command = in_environment(self.engine.command(job), self.environment)
+        start = layout.log.stat().st_size if layout.log.exists() else 0
+        code = run_engine(fill_placeholders(command, os.environ), layout.log, self.layout.engine_lock, poll)
+        if why := read_stop_reason(layout.stop_file):
             raise GuardError(f"{stage.name}: {why}")
         if not code:
             return
-        why = last_words(layout.log, begun)
+        why = failure_reason(layout.log, start)
         what = f"{stage.name}: the engine ended with exit {code}: {why} The whole log: {layout.log}."
-        if not any(checkpoints.is_last(one, stage.steps) for one in checkpoints.whole(layout.engine)):
+        complete = whole_checkpoints(layout.engine)
+        if not any(is_final_checkpoint(checkpoint, stage.steps) for checkpoint in complete):
             raise MachineryError(f"{what} Once that is mended, the same command goes on from the last checkpoint.")
-        self.say(f"{what} Every step was done and is kept, so it goes on.")
+        self.notify(f"{what} Every step was done and is kept, so it goes on.")
 
     def _export(self, stage: StageRecipe, layout: StageLayout) -> None:
-        whole = checkpoints.whole(layout.engine)
-        if not whole:
+        complete = whole_checkpoints(layout.engine)
+        if not complete:
             raise MachineryError(f"{stage.name}: the engine ended well and left no checkpoint in {layout.engine}.")
-        checkpoints.export(whole[0], layout.model)
-        _refuse_other_shape(model_of(self.recipe, stage, self.layout), layout.model)
+        export_model(complete[0], layout.model)
+        _refuse_other_shapes(stage_model(self.recipe, stage, self.layout), layout.model)
 
     def _evaluate(self, stage: StageRecipe, layout: StageLayout) -> None:
-        self.say(f"{stage.name}: evaluating it into {layout.eval}")
-        exam = EvalRun(str(layout.model), layout.eval, self.layout.clips, self.recipe.prompt)
-        evaluate(exam, self.recipe.evaluation)
+        self.notify(f"{stage.name}: evaluating it into {layout.eval}")
+        run = EvalRun(str(layout.model), layout.eval, self.layout.clips, self.recipe.prompt)
+        run_evaluation(run, self.recipe.evaluation)
 
 
-def model_of(recipe: Recipe, stage: StageRecipe, layout: Layout) -> str:
-    """What a stage begins with: the recipe's model, or what the stage before it made."""
-    place = recipe.stage.index(stage)
-    return str(layout.stage(recipe.stage[place - 1].name).model) if place else recipe.model
+def stage_model(recipe: Recipe, stage: StageRecipe, layout: Layout) -> str:
+    """Return the model that a stage starts from: the recipe's, or that of the stage before it."""
+    index = recipe.stage.index(stage)
+    return str(layout.stage(recipe.stage[index - 1].name).model) if index else recipe.model
 
 
-def job_of(recipe: Recipe, stage: StageRecipe, layout: Layout, resume: Path | None = None) -> Job:
-    """A stage as the engine gets it."""
+def stage_job(recipe: Recipe, stage: StageRecipe, layout: Layout, resume: Path | None = None) -> Job:
+    """Return a stage as the engine gets it."""
     own = layout.stage(stage.name)
-    model = model_of(recipe, stage, layout)
-    return Job(recipe, stage, model, own.questions, own.rewards, own.engine, own.stopped, resume)
+    model = stage_model(recipe, stage, layout)
+    return Job(recipe, stage, model, own.questions, own.reward_plan, own.engine, own.stop_file, resume)
 
 
-def last_words(log: Path, since: int = 0) -> str:
-    """The last line of the log that says why; the last of all where none does; nothing of an earlier start's."""
-    text = read_tail(log, since)
-    ended_from_outside = re.findall(r"\bSignal \d+ \(.*", text.rpartition("Root Cause")[2])  # torchrun's table
+def failure_reason(log: Path, start: int = 0) -> str:
+    """Return the line of the log that says why the engine failed, else its last; `start` skips earlier starts."""
+    text = read_tail(log, start)
+    signals = re.findall(r"\bSignal \d+ \(.*", text.rpartition("Root Cause")[2])  # torchrun's table
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     errors = [line for line in lines if re.search(r"(?<!ChildFailed)Error: |^terminate called", line)]
-    return (ended_from_outside or errors or lines or ["it said nothing."])[-1][-300:]
+    return (signals or errors or lines or ["it said nothing."])[-1][-300:]
 
 
-def _refuse_other_shape(before: str, after: Path) -> None:
-    """What came out has the tensors of what went in, as far as that lies here and both are whole models."""
+def _refuse_other_shapes(before: str, after: Path) -> None:
+    """Refuse a model whose tensors differ from those it started from, where that is a folder here."""
     if not Path(before).is_dir():
         return
-    one, other = checkpoints.shapes(Path(before)), checkpoints.shapes(after)
-    differing = [name for name in one.keys() & other.keys() if one[name] != other[name]]
-    lost = [name for name in one if name not in other and name.split(".")[0] not in {"talker", "code2wav"}]
+    expected, actual = tensor_shapes(Path(before)), tensor_shapes(after)
+    differing = [name for name in expected.keys() & actual.keys() if expected[name] != actual[name]]
+    lost = [name for name in expected if name not in actual and name.split(".")[0] not in {"talker", "code2wav"}]
     if differing or lost:
         names = ", ".join(sorted([*differing, *lost])[:3])
         raise MachineryError(f"{after}: {len(differing) + len(lost)} tensors are not those of {before}: {names}, ...")

@@ -33,7 +33,7 @@ def checkpoint(engine: Path, step: int) -> Path:
 
 def test_the_last_whole_checkpoint_comes_first_by_number(tmp_path: Path) -> None:
     found = [checkpoint(tmp_path, step) for step in (2, 10, 9)]
-    assert checkpoints.whole(tmp_path) == [found[1], found[2], found[0]]
+    assert checkpoints.whole_checkpoints(tmp_path) == [found[1], found[2], found[0]]
 
 
 @pytest.mark.parametrize("fault", ["no state", "half a state", "no weights", "short weights", "half a head"])
@@ -48,8 +48,8 @@ def test_a_checkpoint_that_was_not_written_to_its_end_is_none_and_is_dropped(tmp
         weights.unlink()
     else:
         weights.write_bytes(weights.read_bytes()[: 12 if fault == "half a head" else -2])
-    assert checkpoints.whole(tmp_path) == [good]
-    assert checkpoints.drop_torn(tmp_path) == ["checkpoint-4"]
+    assert checkpoints.whole_checkpoints(tmp_path) == [good]
+    assert checkpoints.remove_torn_checkpoints(tmp_path) == ["checkpoint-4"]
     assert not torn.exists()
     assert good.exists()
 
@@ -58,17 +58,17 @@ def test_megatrons_own_mark_is_as_good(tmp_path: Path) -> None:
     folder = checkpoint(tmp_path, 3)
     (folder / "trainer_state.json").unlink()
     (folder / "latest_checkpointed_iteration.txt").write_text("3")
-    assert checkpoints.whole(tmp_path) == [folder]
+    assert checkpoints.whole_checkpoints(tmp_path) == [folder]
 
 
 def test_an_export_holds_the_model_and_nothing_of_the_trainer(tmp_path: Path) -> None:
     model = tmp_path / "model"
-    checkpoints.export(checkpoint(tmp_path / "engine", 2), model)
+    checkpoints.export_model(checkpoint(tmp_path / "engine", 2), model)
     assert {path.name for path in model.iterdir()} == {
         *("model.safetensors", "config.json", "tokenizer_config.json", "tokenizer.json"),
         *("processor_config.json", "chat_template.jinja"),
     }
-    assert checkpoints.shapes(model) == {"weight": (1,)}
+    assert checkpoints.tensor_shapes(model) == {"weight": (1,)}
 
 
 def test_an_export_replaces_one_that_was_there_and_survives_its_checkpoint(tmp_path: Path) -> None:
@@ -76,18 +76,18 @@ def test_an_export_replaces_one_that_was_there_and_survives_its_checkpoint(tmp_p
     model.mkdir()
     (model / "old.safetensors").write_bytes(b"old")
     source = checkpoint(tmp_path / "engine", 2)
-    checkpoints.export(source, model)
+    checkpoints.export_model(source, model)
     for file in source.iterdir():
         file.unlink()
     assert not (model / "old.safetensors").exists()
-    assert checkpoints.shapes(model) == {"weight": (1,)}
+    assert checkpoints.tensor_shapes(model) == {"weight": (1,)}
 
 
 def test_a_checkpoint_without_a_configuration_is_no_model(tmp_path: Path) -> None:
     source = checkpoint(tmp_path / "engine", 2)
     (source / "config.json").unlink()
     with pytest.raises(MachineryError, match=r"there is no config\.json in it"):
-        checkpoints.export(source, tmp_path / "model")
+        checkpoints.export_model(source, tmp_path / "model")
     assert not (tmp_path / "model").exists()
 
 
@@ -99,8 +99,8 @@ def test_the_last_checkpoint_is_told_by_the_recipe_or_where_it_counts_epochs_by_
 ) -> None:
     found = checkpoint(tmp_path, 4)
     (found / "trainer_state.json").write_text(json.dumps({"global_step": 4, "max_steps": max_steps}))
-    assert checkpoints.is_last(found, steps) is last
+    assert checkpoints.is_final_checkpoint(found, steps) is last
 
 
 def test_a_checkpoint_that_does_not_tell_is_not_the_last(tmp_path: Path) -> None:
-    assert not checkpoints.is_last(checkpoint(tmp_path, 4), None)
+    assert not checkpoints.is_final_checkpoint(checkpoint(tmp_path, 4), None)

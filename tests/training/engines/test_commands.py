@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from command import call
 
-from dtbench.training.engines.contract import Command, engine
+from dtbench.training.engines.contract import Command, get_engine
 from dtbench.training.engines.ms_swift import PLUGIN
 from dtbench.training.recipe.load import load_recipe, recipe_names
 from dtbench.training.stages.layout import Layout
-from dtbench.training.stages.stages import job_of
+from dtbench.training.stages.stages import stage_job
 
 OUT = Path("/runs/x")
 QWEN3_OMNI = """
@@ -51,7 +51,7 @@ QWEN25_OMNI = """
 def commands(name: str, resume: Path | None = None) -> list[Command]:
     """The engine's command of each stage."""
     recipe = load_recipe(name)
-    return [engine(recipe.engine).command(job_of(recipe, stage, Layout(OUT), resume)) for stage in recipe.stage]
+    return [get_engine(recipe.engine).command(stage_job(recipe, stage, Layout(OUT), resume)) for stage in recipe.stage]
 
 
 def flat(command: Command) -> str:
@@ -82,7 +82,7 @@ def test_qwen3_omni_is_trained_with_megatron_by_exactly_this_command() -> None:
 
 def test_qwen3_omni_is_answered_for_by_a_node_of_its_own() -> None:
     recipe = load_recipe("qwen3-omni-30b")
-    server = engine(recipe.engine).server(job_of(recipe, recipe.stage[1], Layout(OUT)))
+    server = get_engine(recipe.engine).server(stage_job(recipe, recipe.stage[1], Layout(OUT)))
     assert server is not None
     assert " ".join(server.arguments) == (
         "swift rollout --model /runs/x/stage-1/model --model_type qwen3_omni_moe --vllm_tensor_parallel_size 4 "
@@ -105,7 +105,7 @@ def test_a_stage_goes_on_from_a_checkpoint_while_its_reference_stays_the_start_o
 
 def test_a_recipes_own_flags_stand_above_ours() -> None:
     recipe = dataclasses.replace(load_recipe("mini"), flags={"seed": 9, "overlong_filter": True})
-    told = flat(engine("swift").command(job_of(recipe, recipe.stage[0], Layout(OUT))))
+    told = flat(get_engine("swift").command(stage_job(recipe, recipe.stage[0], Layout(OUT))))
     assert "--seed 9" in told
     assert "--seed 0" not in told
     assert told.endswith("--overlong_filter true")

@@ -8,8 +8,8 @@ import pytest
 from dtbench.training.data.rows import TrainingRow
 from dtbench.training.engines.inside.swift_bridge import STOP_VARIABLE, RewardPlan, StoppedError
 from dtbench.training.engines.inside.swift_rewards import RewardColumns
-from dtbench.training.engines.inside.swift_templates import pieces
-from dtbench.training.engines.inside.swift_watch import group_of, is_deaf
+from dtbench.training.engines.inside.swift_templates import audio_token_count
+from dtbench.training.engines.inside.swift_watch import is_deaf, parameter_group
 from dtbench.training.rewards import Rewards, reward_settings
 
 CHAIN = "i hear first loud long low tone , second soft short high beeps . so the answer is tone"
@@ -62,7 +62,7 @@ def test_an_evaluator_that_cannot_be_reached_stops_the_stage_and_says_why(
     ],
 )
 def test_a_gradient_counts_for_the_part_that_it_is_of(parameter: str, group: str) -> None:
-    assert group_of(parameter) == group
+    assert parameter_group(parameter) == group
 
 
 @pytest.mark.parametrize(
@@ -86,4 +86,4 @@ def test_a_policy_is_deaf_where_something_is_learnt_and_nothing_of_it_from_the_c
 @pytest.mark.parametrize("frames", [3, 4, 5, 6, 7, 397, 398, 399, 400, 2999, 3000])
 def test_a_clip_has_as_many_pieces_as_the_tower_makes_of_it(frames: int) -> None:
     convolved = len(range(0, frames, 2))
-    assert pieces(frames) == len(range(0, convolved - 1, 2))
+    assert audio_token_count(frames) == len(range(0, convolved - 1, 2))

@@ -114,12 +114,12 @@ def test_a_mistake_in_an_arm_is_one_clear_line_whichever_arm_is_asked_for(
 
 def test_a_folder_notes_its_arm_and_is_not_gone_on_with_by_another(tmp_path: Path) -> None:
     path = tmp_path / "train.json"
-    state.opened(path, load_recipe("mini", "accuracy-only")).write()
+    state.open_state(path, load_recipe("mini", "accuracy-only")).write()
     assert json.loads(path.read_text())["recipe"]["arm"] == "accuracy-only"
-    assert len(state.opened(path, load_recipe("mini", "accuracy-only")).starts) == 2
+    assert len(state.open_state(path, load_recipe("mini", "accuracy-only")).starts) == 2
     for arm in (None, "hybrid"):
         with pytest.raises(UserError, match="holds a run with another recipe: arm, "):
-            state.opened(path, load_recipe("mini", arm))
+            state.open_state(path, load_recipe("mini", arm))
 
 
 @pytest.mark.parametrize("name", recipe_names())

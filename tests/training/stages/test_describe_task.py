@@ -8,7 +8,7 @@ from dtbench.harness.core.schema import Sample
 from dtbench.harness.run.plan import PromptForm, TaskPlan
 from dtbench.tasks import registry as task_registry
 from dtbench.tasks.mini import Mini
-from dtbench.training.stages.describe_task import SPEC, DescribeTask, sounds_told
+from dtbench.training.stages.describe_task import SPEC, DescribeTask, sounds_described
 
 DESCRIPTION = "i hear first loud short low tone , second 3 soft high beeps , third soft long noise ."
 
@@ -64,4 +64,4 @@ def test_a_description_is_right_to_the_word_or_wrong(change: object, right: bool
     ids=["all", "a wrong number", "one left out", "none at its place", "one too many", "nothing"],
 )
 def test_a_sound_counts_where_all_its_words_are_right_at_its_place(said: str, share: float) -> None:
-    assert sounds_told({"description": DESCRIPTION}, said) == pytest.approx(share)
+    assert sounds_described({"description": DESCRIPTION}, said) == pytest.approx(share)

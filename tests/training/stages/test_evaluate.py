@@ -11,14 +11,14 @@ CODE = """
 import sys
 from pathlib import Path
 from dtbench.harness.core.errors import MachineryError
-from dtbench.training.stages.evaluate import EvalRun, evaluate, is_done
+from dtbench.training.stages.evaluate import EvalRun, is_evaluated, run_evaluation
 from dtbench.training.recipe.recipe import Evaluation
 
 folder = Path(sys.argv[1])
 exam = EvalRun(sys.argv[2], folder / "eval", folder / "clips")
 try:
-    evaluate(exam, Evaluation(tasks=("mini",), limit=4))
-    print("done" if is_done(exam) else "lost")
+    run_evaluation(exam, Evaluation(tasks=("mini",), limit=4))
+    print("done" if is_evaluated(exam) else "lost")
 except MachineryError as error:
     print(error)
 """

@@ -12,7 +12,7 @@ from dtbench.training.mini.language import tokens
 from dtbench.training.recipe.load import load_recipe
 from dtbench.training.recipe.recipe import Recipe
 from dtbench.training.stages.layout import Layout
-from dtbench.training.stages.outcome import base_prompts, exams_of_base, gains, outcome
+from dtbench.training.stages.outcome import base_evaluations, base_prompts, outcome_table, stage_gains
 
 
 def recipe() -> Recipe:
@@ -39,7 +39,7 @@ def layout(tmp_path_factory: pytest.TempPathFactory) -> Layout:
 
 
 def test_the_table_holds_each_run_that_is_done_with_its_interval_and_groups(layout: Layout) -> None:
-    base, stage = outcome(recipe(), layout)["rows"]
+    base, stage = outcome_table(recipe(), layout)["rows"]
     assert (base["name"], stage["name"]) == ("base", "stage-1")
     assert stage["strict"] == {
         "correct": 40,
@@ -59,7 +59,7 @@ def test_the_table_tells_criteria_and_length_of_chains_and_marks_the_best_untrai
     found = made_up_recipe()
     write_base(tmp_path / "base", found)
     told = write_training(tmp_path / "run", found, tmp_path / "base", Skill(0.7, "answer"), Skill(0.9, "full"))
-    table = outcome(found, told)
+    table = outcome_table(found, told)
     marks = {row["name"]: (row["formed"], row["criteria"], row["best"]) for row in table["rows"]}
     assert marks == {
         "base": (0.0, 0.0, False),
@@ -73,7 +73,7 @@ def test_the_table_tells_criteria_and_length_of_chains_and_marks_the_best_untrai
     words = {row["name"]: row["words"] for row in table["rows"]}
     assert words["base"] is None
     assert 4 < words["stage-1"] < 6 < words["stage-2"]
-    assert [(one.stage, one.base, one.best) for one in gains(table, "mini")] == [
+    assert [(one.stage, one.base, one.best) for one in stage_gains(table, "mini")] == [
         (stage, name, name != "base") for stage in ("stage-1", "stage-2") for name in ("base", "base, how")
     ]
 
@@ -82,7 +82,7 @@ def test_descriptions_before_and_after_are_told_by_difficulty(tmp_path: Path) ->
     found = made_up_recipe()
     write_base(tmp_path / "base", found)
     told = write_training(tmp_path / "run", found, tmp_path / "base", Skill(0.7), Skill(0.9))
-    rows = outcome(found, told)["described"]
+    rows = outcome_table(found, told)["described"]
     assert [(row["name"], row["difficulty"]) for row in rows] == [
         (name, part) for name in ("base", "stage-2") for part in ("easy", "boundary")
     ]
@@ -90,7 +90,7 @@ def test_descriptions_before_and_after_are_told_by_difficulty(tmp_path: Path) ->
     assert min(exact[:2]) > max(exact[2:]) > 0
     assert all(row["exact"]["accuracy"] <= row["sounds"] < 1 for row in rows)
     undescribed = dataclasses.replace(found, evaluation=dataclasses.replace(found.evaluation, describe=False))
-    assert outcome(undescribed, told)["described"] is None
+    assert outcome_table(undescribed, told)["described"] is None
 
 
 def test_what_is_printed_says_what_a_stage_gained_over_direct_answers_and_over_the_best_prompt(
@@ -100,10 +100,10 @@ def test_what_is_printed_says_what_a_stage_gained_over_direct_answers_and_over_t
     found = made_up_recipe()
     write_base(tmp_path / "base", found)
     told = write_training(tmp_path / "run", found, tmp_path / "base", Skill(0.7, "answer"), Skill(0.9, "full"))
-    table = outcome(found, told)
+    table = outcome_table(found, told)
     print_table(table)
     printed = [line.strip() for line in capsys.readouterr().out.splitlines()]
-    over = gains(table, "mini")[-1]
+    over = stage_gains(table, "mini")[-1]
     (line,) = [line for line in printed if line.startswith("stage-2 over base, how *")]
     near = over.groups["boundary"]
     assert line.split()[-2:] == [f"{100 * near['difference']:+.1f}", f"{near['p']:.2g}"]
@@ -115,7 +115,7 @@ def test_what_is_printed_says_what_a_stage_gained_over_direct_answers_and_over_t
 
 
 def test_a_stage_is_held_against_what_was_before_it_by_a_paired_test(layout: Layout) -> None:
-    (pair,) = outcome(recipe(), layout)["paired"]
+    (pair,) = outcome_table(recipe(), layout)["paired"]
     assert (pair["from"], pair["to"], pair["n"]) == ("base", "stage-1", 40)
     assert pair["better"] == round(40 * pair["difference"])
     assert pair["worse"] == 0
@@ -128,7 +128,7 @@ def test_the_base_is_asked_under_the_prompt_of_the_training_and_under_at_least_f
     found = load_recipe("mini")
     assert base_prompts(found)["as-trained"] == found.prompt
     assert len(set(found.evaluation.base_prompts.values()) - {found.prompt}) >= 5
-    assert [exam.prompt for exam in exams_of_base(found, Layout(Path("x")))] == [None, *base_prompts(found).values()]
+    assert [exam.prompt for exam in base_evaluations(found, Layout(Path("x")))] == [None, *base_prompts(found).values()]
 
 
 def test_prompts_for_the_base_hold_only_words_that_it_knows() -> None:

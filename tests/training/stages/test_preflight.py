@@ -11,7 +11,7 @@ from command import call
 from training_rows import rows_file
 
 from dtbench.training.recipe.load import RECIPES, load_recipe, recipe_names
-from dtbench.training.stages.preflight import check_place, check_rewards
+from dtbench.training.stages.preflight import check_embedding, check_rewards
 
 MINI = (RECIPES / "mini.toml").read_text()
 NO_ENGINE = "#!/bin/sh\nexit 1\n"
@@ -99,7 +99,7 @@ def test_a_model_that_is_in_its_package_is_no_reason_to_refuse(tmp_path: Path) -
     place = engine(tmp_path, "sentence_transformers", "minilm")
     (place / "minilm" / "model").mkdir()
     (place / "minilm" / "model" / "config.json").write_text("{}")
-    check_place(recipe, place)
+    check_embedding(recipe, place)
 
 
 @pytest.mark.parametrize("lost", ["file", "clip", "answer"])

@@ -16,7 +16,7 @@ from dtbench.training.recipe.load import load_recipe
 from dtbench.training.recipe.recipe import Recipe, StageRecipe
 from dtbench.training.rewards import reward_settings
 from dtbench.training.stages.layout import Layout
-from dtbench.training.stages.prepare import prepare, question
+from dtbench.training.stages.prepare import engine_question, prepare_stage
 
 HIDDEN = ("answer_text", "the reference chain", "secret-source", "events")
 
@@ -41,7 +41,7 @@ def clip(tmp_path: Path) -> Path:
 
 
 def test_an_engine_is_told_the_question_and_its_options_and_nothing_that_gives_the_answer_away(clip: Path) -> None:
-    asked = question(
+    asked = engine_question(
         TrainingRow("q1", clip, "what is it?", ("a bell", "a horn"), "a horn", "the reference chain", "secret-source"),
         "{question}\n{options}\nthink .",
     )
@@ -53,7 +53,7 @@ def test_an_engine_is_told_the_question_and_its_options_and_nothing_that_gives_t
 
 
 def test_braces_in_a_question_stay_as_they_are(clip: Path) -> None:
-    asked = question(
+    asked = engine_question(
         TrainingRow("q1", clip, "is it {options}?", ("yes {question}", "no"), "no"), "{question} {options}"
     )
     assert asked["messages"] == [
@@ -64,12 +64,12 @@ def test_braces_in_a_question_stay_as_they_are(clip: Path) -> None:
 def test_the_splits_of_mini_become_questions_with_clips_and_rewards_that_know_the_rows(tmp_path: Path) -> None:
     recipe, layout = load_recipe("mini"), Layout(tmp_path)
     stage = dataclasses.replace(recipe.stage[0], questions=20)
-    told = prepare(recipe, stage, layout.stage("stage-1"), layout.clips)
+    told = prepare_stage(recipe, stage, layout.stage("stage-1"), layout.clips)
     lines = [json.loads(line) for line in layout.stage("stage-1").questions.read_text().splitlines()]
     assert told == ["20 questions to learn from"]
     assert len(lines) == 20
     assert all(Path(audio).is_file() for line in lines for audio in line["audios"])
-    plan = RewardPlan.read(layout.stage("stage-1").rewards)
+    plan = RewardPlan.read(layout.stage("stage-1").reward_plan)
     rows = [plan.rows[line["row"]] for line in lines]
     said = [f"<think> {one.chain} </think> {one.answer}" for one in rows]
     values = score_batch(plan.names, rows, said, reward_settings(plan.settings)).values
@@ -81,10 +81,10 @@ def test_rows_of_a_file_come_through_whole(tmp_path: Path, clip: Path) -> None:
     recipe, layout = load_recipe("mini"), Layout(tmp_path / "out")
     data = tmp_path / "rows.jsonl"
     data.write_text(json.dumps(row(Path("clip.wav"), extra={"events": [1]})) + "\n\n")
-    told = prepare(recipe, stage_of(recipe, str(data)), layout.stage("stage-1"), layout.clips)
+    told = prepare_stage(recipe, stage_of(recipe, str(data)), layout.stage("stage-1"), layout.clips)
     assert told[0] == "1 questions to learn from"
     assert "overlap: mmar not checked" in "".join(told)
-    kept = RewardPlan.read(layout.stage("stage-1").rewards).rows["q1"]
+    kept = RewardPlan.read(layout.stage("stage-1").reward_plan).rows["q1"]
     assert kept == TrainingRow(
         "q1",
         clip.resolve(),
@@ -119,11 +119,11 @@ def test_a_row_that_cannot_be_learnt_from_is_named(tmp_path: Path, clip: Path, l
     data.write_text(json.dumps(row(clip)) + "\n" + (json.dumps(made[line]) if line in made else line) + "\n")
     recipe, layout = load_recipe("mini"), Layout(tmp_path / "out")
     with pytest.raises(DataError) as caught:
-        prepare(recipe, stage_of(recipe, str(data)), layout.stage("stage-1"), layout.clips)
+        prepare_stage(recipe, stage_of(recipe, str(data)), layout.stage("stage-1"), layout.clips)
     assert told in str(caught.value)
 
 
 def test_a_file_that_is_not_there_is_one_clear_line(tmp_path: Path) -> None:
     recipe, layout = load_recipe("mini"), Layout(tmp_path)
     with pytest.raises(UserError, match=r"absent\.jsonl: there is no such file"):
-        prepare(recipe, stage_of(recipe, "absent.jsonl"), layout.stage("stage-1"), layout.clips)
+        prepare_stage(recipe, stage_of(recipe, "absent.jsonl"), layout.stage("stage-1"), layout.clips)

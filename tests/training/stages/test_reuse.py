@@ -11,7 +11,7 @@ from dtbench.harness.core.errors import UserError
 from dtbench.training.recipe.recipe import Recipe
 from dtbench.training.stages import state
 from dtbench.training.stages.layout import Layout
-from dtbench.training.stages.reuse import reuse
+from dtbench.training.stages.reuse import reuse_run
 
 
 def recipe_of(arm: str | None = None, seed: int = 0) -> Recipe:
@@ -29,14 +29,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made.root
 
 
-def taken(recipe: Recipe, folder: Path, other: Path) -> tuple[list[str], state.State]:
+def taken(recipe: Recipe, folder: Path, other: Path) -> tuple[list[str], state.TrainingState]:
     """What a new run in this folder takes, and how far it is then."""
     layout = Layout(folder)
     layout.root.mkdir(parents=True, exist_ok=True)
-    opened = state.opened(layout.state, recipe)
-    lines = reuse(recipe, layout, opened, other)
+    opened = state.open_state(layout.state, recipe)
+    lines = reuse_run(recipe, layout, opened, other)
     opened.write()
-    return [line.partition(":")[0] for line in lines], state.read(layout.state)
+    return [line.partition(":")[0] for line in lines], state.read_state(layout.state)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_a_stage_that_was_not_finished_is_not_taken(finished: Path, tmp_path: Pa
     other = tmp_path / "other"
     write_base(tmp_path / "base", recipe_of())
     write_training(other, recipe_of(), tmp_path / "base", Skill(0.7, "full"), Skill(0.9, "full"))
-    held = state.read(other / "train.json")
+    held = state.read_state(other / "train.json")
     held.set("stage-1", state.TRAINED)
     assert taken(recipe_of(), tmp_path / "run", other)[0] == ["base"]
 
@@ -132,7 +132,7 @@ def test_what_is_no_finished_training_is_refused(finished: Path, tmp_path: Path)
         taken(recipe_of(), finished, finished)
     unfinished = tmp_path / "unfinished"
     unfinished.mkdir()
-    state.opened(unfinished / "train.json", recipe_of()).write()
+    state.open_state(unfinished / "train.json", recipe_of()).write()
     assert json.loads((unfinished / "train.json").read_text())["base"] == state.WAITING
     with pytest.raises(UserError, match="its base is not evaluated yet"):
         taken(recipe_of(), tmp_path / "run", unfinished)

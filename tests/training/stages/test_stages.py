@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dtbench.training.stages.stages import last_words
+from dtbench.training.stages.stages import failure_reason
 
 TABLE = """\
     raise ChildFailedError(
@@ -37,13 +37,13 @@ SEE = "To enable traceback see: https://pytorch.org/docs/stable/elastic/errors.h
 def test_the_last_line_that_says_why_is_told(tmp_path: Path, said: str, why: str) -> None:
     log = tmp_path / "engine.log"
     log.write_text(said)
-    assert why in last_words(log)
+    assert why in failure_reason(log)
 
 
 def test_an_exception_is_told_though_torchruns_table_follows(tmp_path: Path) -> None:
     log = tmp_path / "engine.log"
     log.write_text("[rank1]: ValueError: 7 is odd\n" + TABLE.format(code=1, why=SEE))
-    assert "ValueError: 7 is odd" in last_words(log)
+    assert "ValueError: 7 is odd" in failure_reason(log)
 
 
 def test_what_an_earlier_start_said_is_not_told_of_this_one(tmp_path: Path) -> None:
@@ -52,4 +52,4 @@ def test_what_an_earlier_start_said_is_not_told_of_this_one(tmp_path: Path) -> N
     begun = log.stat().st_size
     with log.open("a") as more:
         more.write("no such option: --x\n")
-    assert last_words(log, begun) == "no such option: --x"
+    assert failure_reason(log, begun) == "no such option: --x"

@@ -8,16 +8,16 @@ import pytest
 
 from dtbench.harness.core.errors import DataError, UserError
 from dtbench.training.recipe.load import load_recipe
-from dtbench.training.stages.state import DONE, PREPARED, TRAINED, opened
+from dtbench.training.stages.state import DONE, PREPARED, TRAINED, open_state
 
 RECIPE = load_recipe("mini")
 
 
 def test_what_is_finished_is_known_to_the_next_start(tmp_path: Path) -> None:
-    first = opened(tmp_path / "train.json", RECIPE)
+    first = open_state(tmp_path / "train.json", RECIPE)
     first.set_base(DONE)
     first.set("stage-1", TRAINED)
-    second = opened(tmp_path / "train.json", RECIPE)
+    second = open_state(tmp_path / "train.json", RECIPE)
     assert second.base == DONE
     assert second.reached("stage-1", PREPARED)
     assert second.reached("stage-1", TRAINED)
@@ -27,17 +27,17 @@ def test_what_is_finished_is_known_to_the_next_start(tmp_path: Path) -> None:
 
 
 def test_the_file_names_each_stage_and_its_state_in_order(tmp_path: Path) -> None:
-    opened(tmp_path / "train.json", RECIPE).set("stage-1", DONE)
+    open_state(tmp_path / "train.json", RECIPE).set("stage-1", DONE)
     held = json.loads((tmp_path / "train.json").read_text())
     assert held["stages"] == [{"name": "stage-1", "state": "done"}, {"name": "stage-2", "state": "waiting"}]
     assert held["recipe"]["training"]["beta"] == 0.001
 
 
 def test_another_recipe_in_the_same_folder_is_refused_with_what_differs(tmp_path: Path) -> None:
-    opened(tmp_path / "train.json", RECIPE).write()
+    open_state(tmp_path / "train.json", RECIPE).write()
     other = dataclasses.replace(RECIPE, seed=7, training=dataclasses.replace(RECIPE.training, beta=0.5))
     with pytest.raises(UserError, match=r"holds a run with another recipe: seed, training\.beta differ"):
-        opened(tmp_path / "train.json", other)
+        open_state(tmp_path / "train.json", other)
 
 
 @pytest.mark.parametrize(
@@ -56,4 +56,4 @@ def test_another_recipe_in_the_same_folder_is_refused_with_what_differs(tmp_path
 def test_a_damaged_state_is_one_clear_line(tmp_path: Path, content: str, told: str) -> None:
     (tmp_path / "train.json").write_text(content)
     with pytest.raises(DataError, match=told):
-        opened(tmp_path / "train.json", RECIPE)
+        open_state(tmp_path / "train.json", RECIPE)

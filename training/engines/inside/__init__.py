@@ -1,1 +1,1 @@
-"""What runs within ms-swift's own process and environment: rewards, and a watch over what is learnt from."""
+"""The plug-in that runs in ms-swift's own process and environment: rewards, gradients, a template."""

@@ -19,6 +19,8 @@ PLAN_VARIABLE = "DTBENCH_REWARDS"
 """The environment variable that names the file of the reward plan."""
 STOP_VARIABLE = "DTBENCH_STOPPED"
 """The environment variable that names the file for the reason of a stop."""
+AUDIO_GRADIENT = "grad_norm/audio_features"
+"""The metric that is 0 where the policy does not hear."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
-"""A callback of ms-swift: gradients by module, what the clip does to the loss, and how far answers are from the policy.
+"""A callback of ms-swift: it logs gradients by module, and stops a policy that does not hear.
 
-A trainer that leaves the clip out of its forward pass trains a policy that is deaf, and its rewards rise all the same.
-So the gradient of the loss with respect to what the audio tower gives is taken in every step, whether the tower learns
-or not: where other gradients are and this one is not, the loss does not depend on the clip.
+A trainer that leaves the clip out of its forward pass trains a deaf policy, and its rewards rise all the same. So every
+step measures the gradient of the loss with respect to the output of the audio tower, whether the tower learns or not:
+where other gradients are and this one is not, the loss does not depend on the clip.
 """
 
 from __future__ import annotations
@@ -12,25 +12,26 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from dtbench.training.engines.inside.swift_bridge import stop_engine
+from dtbench.training.engines.inside.swift_bridge import AUDIO_GRADIENT, stop_engine
 
 TOWER = "audio_tower"
-HEARD = "grad_norm/audio_features"
 _GROUPS: Mapping[str, tuple[str, ...]] = {
     "audio_projector": ("multi_modal_projector", "audio_tower.proj"),
     "audio_tower": ("audio_tower",),
     "vision": ("visual", "vision_tower"),
 }
-"""Group -> what the names of its parameters hold; the first that fits counts, all others are the language model's."""
+"""Group -> what names of its parameters contain; the first match counts, the rest is the language model."""
 
 
-def group_of(parameter: str) -> str:
-    """The part of the model that a parameter belongs to."""
-    return next((group for group, signs in _GROUPS.items() if any(s in parameter for s in signs)), "language_model")
+def parameter_group(parameter: str) -> str:
+    """Return the part of the model that a parameter belongs to."""
+    return next(
+        (group for group, parts in _GROUPS.items() if any(part in parameter for part in parts)), "language_model"
+    )
 
 
-class Hearing:
-    """The gradient that reaches the output of the audio tower, summed over a step."""
+class AudioGradient:
+    """Accumulates the gradient that reaches the output of the audio tower."""
 
     def __init__(self, model: Any) -> None:
         self._squares = 0.0
@@ -39,8 +40,8 @@ class Hearing:
             tower.register_forward_hook(self._follow)
         self.has_tower = bool(towers)
 
-    def taken(self, gather: Any, device: Any) -> float:
-        """The norm since it was last taken, of all processes: one whose answers were all alike has nothing to learn."""
+    def take_norm(self, gather: Any, device: Any) -> float:
+        """Return the norm over all processes since the last call: one whose answers were all alike learns nothing."""
         import torch
 
         squares = gather(torch.tensor([self._squares], device=device, dtype=torch.float32))
@@ -67,33 +68,34 @@ class Hearing:
 
 
 def register_watch() -> None:
-    """Put the callback into ms-swift's table."""
+    """Register the callback with ms-swift."""
     from swift.callbacks import TrainerCallback, callbacks_map
 
-    callbacks_map["dtbench"] = _watch(TrainerCallback)
+    callbacks_map["dtbench"] = _watch_class(TrainerCallback)
 
 
-def _watch(base: Any) -> Any:
+def _watch_class(base: Any) -> Any:
     class Watch(base):  # type: ignore[misc]
-        """Follows one trainer."""
+        """Watches one trainer."""
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **others: Any) -> None:
             atexit.register(leave_group)
             model = self.trainer.accelerator.unwrap_model(self.trainer.model)
-            self.hearing, self.model = Hearing(model), model
-            self.tower_learns = any(p.requires_grad for n, p in model.named_parameters() if group_of(n) == TOWER)
-            if not self.hearing.has_tower:
+            self.audio_gradient, self.model = AudioGradient(model), model
+            self.tower_learns = any(p.requires_grad for n, p in model.named_parameters() if parameter_group(n) == TOWER)
+            if not self.audio_gradient.has_tower:
                 stop_engine(f"the model has no module named {TOWER}: whether the policy hears cannot be watched.")
             if not args.use_vllm:
                 self._compare(True)  # costs time, so only in the first step
 
         def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **others: Any) -> None:
             accelerator = self.trainer.accelerator
-            norms, heard = gradient_norms(self.model), self.hearing.taken(accelerator.gather, accelerator.device)
-            if is_deaf(norms, heard, tower_learns=self.tower_learns):
+            norms = gradient_norms(self.model)
+            audio_norm = self.audio_gradient.take_norm(accelerator.gather, accelerator.device)
+            if is_deaf(norms, audio_norm, tower_learns=self.tower_learns):
                 stop_engine("the policy is deaf: the loss does not depend on what the audio tower gives.")
             metrics = self.trainer._metrics["train"]  # where the trainer gathers its own figures for the log
-            metrics[HEARD].append(heard)
+            metrics[AUDIO_GRADIENT].append(audio_norm)
             for group, norm in norms.items():
                 metrics[f"grad_norm/{group}"].append(norm)
 
@@ -101,16 +103,16 @@ def _watch(base: Any) -> Any:
             if not args.use_vllm:
                 self._compare(False)
 
-        def _compare(self, wanted: bool) -> None:
-            """Let answers carry their log-probabilities, which the trainer then holds against its own."""
-            self.trainer.request_config.logprobs = wanted
+        def _compare(self, enabled: bool) -> None:
+            """Request log-probabilities with answers, which the trainer then compares with its own."""
+            self.trainer.request_config.logprobs = enabled
             self.trainer.disable_rollout_importance_sampling = False  # it is off where there is no vLLM
 
     return Watch
 
 
 def leave_group() -> None:
-    """Leave the other processes in good order: a thread of gloo's that outlives Python aborts one process in many."""
+    """Leave the process group in good order: a thread of gloo's that outlives Python aborts one process in many."""
     from torch import distributed
 
     failed = getattr(sys, "last_value", None) is not None  # the others may wait for us elsewhere, and never come here
@@ -118,18 +120,18 @@ def leave_group() -> None:
         distributed.destroy_process_group()
 
 
-def is_deaf(norms: Mapping[str, float], heard: float, *, tower_learns: bool) -> bool:
-    """Whether something was learnt in a step and nothing of it from the clips."""
+def is_deaf(norms: Mapping[str, float], audio_norm: float, *, tower_learns: bool) -> bool:
+    """Return whether a step learnt something, and nothing of it from the clips."""
     learnt = norms.get("clipped", 0.0) > 0
-    return learnt and (heard == 0 or (tower_learns and not norms.get(TOWER)))
+    return learnt and (audio_norm == 0 or (tower_learns and not norms.get(TOWER)))
 
 
 def gradient_norms(model: Any) -> dict[str, float]:
-    """The norm of the gradient of each part and of all (`clipped`); none where a sharding optimiser holds them."""
+    """Return the gradient norm of each part and of all (`clipped`); none where a sharding optimizer holds them."""
     squares: dict[str, float] = {}
     for name, parameter in model.named_parameters():
         if parameter.grad is not None:
-            group = group_of(name)
+            group = parameter_group(name)
             squares[group] = squares.get(group, 0.0) + float(parameter.grad.detach().double().pow(2).sum())
     if not squares:
         return {}
