@@ -135,11 +135,11 @@ def known_settings(name: str, known: Collection[str]) -> str:
 def _parameters(
     target: Callable[..., object], what: str, besides: Collection[str] = ()
 ) -> Mapping[str, inspect.Parameter]:
-    is_class_of_fields = isinstance(target, type) and dataclasses.is_dataclass(target)
+    has_fields = isinstance(target, type) and dataclasses.is_dataclass(target)
     try:
-        signature = inspect.signature(target, eval_str=not is_class_of_fields)
-        # The fields of a base class name types of its own module.
-        types = get_type_hints(target, include_extras=True) if is_class_of_fields else {}
+        signature = inspect.signature(target, eval_str=not has_fields)
+        # A field of a base class names types of another module.
+        types = get_type_hints(target, include_extras=True) if has_fields else {}
     except NameError as error:
         raise MachineryError(f"{what}: the types of its arguments cannot be read ({error}): import them.") from error
     except ValueError:  # a class of C without a signature
@@ -161,7 +161,7 @@ class _Place(NamedTuple):
     """What the user typed, still to be parsed; None where the value comes from a file and has its type."""
 
     def refusal(self, value: object, complaint: str) -> UserError:
-        written = f" = {json.dumps(value, default=str)}" if self.text is None else f"={self.text}"
+        written = f" = {json.dumps(value, default=str, ensure_ascii=False)}" if self.text is None else f"={self.text}"
         return UserError(f"{self.setting}{written}: {complaint}")
 
 
@@ -170,8 +170,9 @@ def _read(kind: Any, value: Any, place: _Place) -> Any:
     origin, inner = get_origin(kind), get_args(kind)
     if origin is Annotated:
         read = _read(inner[0], value, place)
-        if wrong := [limit for limit in inner[1:] if read is not None and not limit.holds(read)]:
-            raise place.refusal(value, f"{wrong[0].expected} is expected.")
+        for limit in (mark for mark in inner[1:] if isinstance(mark, Limit) and read is not None):
+            if not limit.holds(read):
+                raise place.refusal(value, f"{limit.expected} is expected.")
         return read
     if origin in {Union, UnionType}:
         return _read_union(inner, value, place)

@@ -39,6 +39,7 @@ class Outer:
     folder: Path | None = None
     inner: Inner = Inner()
     many: tuple[Inner, ...] = ()
+    note: Annotated[str, "a mark of someone else's"] = ""
 
 
 def test_a_table_becomes_an_object_of_the_types_of_its_fields() -> None:
@@ -51,6 +52,7 @@ def test_a_table_becomes_an_object_of_the_types_of_its_fields() -> None:
         "folder": "~/x",
         "inner": {"share": 1},
         "many": [{}, {"share": 0.25}],
+        "note": "x",
     }
     read = read_table(Outer, table, "own.toml")
     assert read == Outer(
@@ -62,6 +64,7 @@ def test_a_table_becomes_an_object_of_the_types_of_its_fields() -> None:
         folder=Path.home() / "x",
         inner=Inner(share=1.0),
         many=(Inner(), Inner(share=0.25)),
+        note="x",
     )
     assert [type(value) for value in read.flags.values()] == [int, float, bool, str]
     assert type(read.limit) is float
@@ -81,6 +84,7 @@ def test_a_table_becomes_an_object_of_the_types_of_its_fields() -> None:
         ({"size": 1, "limit": float("inf")}, "own.toml: limit = Infinity: a number is expected."),
         ({"size": 1, "limit": 10**400}, ": a number is expected."),
         ({"size": 1, "mode": "slwo"}, 'own.toml: mode = "slwo": unknown. Did you mean slow? Known: fast, slow.'),
+        ({"size": 1, "mode": "ü"}, 'own.toml: mode = "ü": unknown. Known: fast, slow.'),
         ({"size": 1, "names": "a"}, 'own.toml: names = "a": a list is expected.'),
         ({"size": 1, "names": ["a", 2]}, "own.toml: names = 2: a text is expected."),
         ({"size": 1, "weights": ["x"]}, 'own.toml: weights = ["x"]: a table is expected.'),
