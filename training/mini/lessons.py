@@ -15,11 +15,12 @@ import random
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from dtbench.tasks.mini_world.dice import SeededRandom
 from dtbench.tasks.mini_world.draw import draw_sounds
-from dtbench.tasks.mini_world.events import LETTERS, VOCABULARY, SoundFacts, describe_sounds
+from dtbench.tasks.mini_world.events import SoundFacts, describe_sounds
 from dtbench.tasks.mini_world.items import Item
 from dtbench.tasks.mini_world.questions import CATEGORIES, MiniQuestion, Solution
-from dtbench.tasks.mini_world.scales import SeededRandom
+from dtbench.tasks.mini_world.words import LETTERS, VOCABULARY
 from dtbench.training.mini.language import END, START, THINK, THOUGHT, tokens
 
 DIRECT = "answer directly ."
@@ -74,7 +75,7 @@ class Teacher:
     def about(self, item: Item, questions: int, texts: int) -> list[Lesson]:
         """Lessons for one clip: what it is, some questions about it, and some of text alone."""
         lessons = [self._describe(item.sounds)]
-        own = LessonQuestion(item.question, item.choices, item.solution)
+        own = LessonQuestion(item.question, item.choices, item.told)
         for number in range(questions):
             lessons.append(_direct(own if number == 0 else self._question(item.sounds)))
         lessons.extend(self._of_text() for _ in range(texts))
@@ -115,7 +116,7 @@ class Teacher:
             question = self._random.choice(self._forms)(self._dice)
             if len(sounds) not in question.counts or not {sound.kind for sound in sounds} <= set(question.kinds):
                 continue
-            told = question.solve(sounds)
+            told = question.tell(sounds)
             if told is not None and told.answer in question.options:
                 return self._asked(question, told)
 
@@ -128,7 +129,7 @@ class Teacher:
         answer = self._dice.pick(question.options)
         while True:
             sounds = draw_sounds(self._dice, question.kinds, self._dice.pick(question.counts))
-            told = question.solve(sounds)
+            told = question.tell(sounds)
             if told is not None and told.answer == answer:
                 return sounds, self._asked(question, told)
 

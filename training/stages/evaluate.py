@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -58,7 +59,7 @@ def run_arguments(run: EvalRun, evaluation: Evaluation) -> Sequence[str]:
     if run.audio != "clip":
         arguments += ["--audio", run.audio]
     for name, value in evaluation.options.items():
-        arguments += ["-M", f"{name}={str(value).lower() if isinstance(value, bool) else value}"]
+        arguments += ["-M", f"{name}={value if isinstance(value, str) else json.dumps(value)}"]
     return arguments
 
 

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+from dtbench.harness.core.options import parse_pairs
+from dtbench.harness.core.typed_settings import read_options
+from dtbench.models.vllm.model import VllmSettings
+from dtbench.training.recipe.recipe import Evaluation
+from dtbench.training.stages.evaluate import EvalRun, run_arguments
 
 CODE = """
 import sys
@@ -41,3 +48,12 @@ def test_an_evaluation_is_done_or_says_how_it_ended(tmp_path: Path) -> None:
     with (tmp_path / "told.txt").open("w") as file:
         assert "eval ended with exit 2 and is not done" in evaluated(tmp_path, "no-such-model", file.fileno())
         assert evaluated(tmp_path, "echo-gold", file.fileno()) == "done"
+
+
+def test_the_options_of_an_evaluation_reach_the_run_whatever_their_type(tmp_path: Path) -> None:
+    given = {"temperature": 1e-5, "max_tokens": 64, "model": "a b", "extra": {"logit_bias": {"1": 2}, "echo": True}}
+    run = EvalRun("echo-gold", tmp_path / "eval", tmp_path / "clips")
+    arguments = run_arguments(run, Evaluation(tasks=("mini",), options=given))
+    pairs = parse_pairs([value for flag, value in itertools.pairwise(arguments) if flag == "-M"])
+    settings = read_options(VllmSettings, pairs, "it")
+    assert {name: getattr(settings, name) for name in given} == given
