@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from dtbench.harness.cli.messages import say
 from dtbench.harness.cli.options import with_options
+from dtbench.harness.cli.tables import print_note, print_summary
 from dtbench.harness.core.options import Option
 
 NAME = "mini"
@@ -26,7 +26,6 @@ def demo_command(out: Out = None, backend: Backend = None) -> None:
     Nothing is fetched. Called again, it goes on where it stopped, and shows what is there; delete the folder for a
     fresh one.
     """
-    from dtbench.harness.cli.tables import print_summary
     from dtbench.harness.run.request import RunRequest
     from dtbench.harness.run.session import run_many
     from dtbench.models.backends import resolve_backend
@@ -44,7 +43,7 @@ def demo_command(out: Out = None, backend: Backend = None) -> None:
         for summary in outcome.summaries:
             print_summary(summary)
         for note in outcome.notes:
-            say(note)
+            print_note(note)
         if outcome.exit_code:
             raise typer.Exit(outcome.exit_code)
     typer.echo(_next(folder, engine, _report(folder)))

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TextIO
 import typer
 
 import dtbench
-from dtbench.harness.cli.messages import say
+from dtbench.harness.cli.tables import print_note
 from dtbench.harness.core.errors import DtbenchError
 
 
@@ -106,7 +106,7 @@ def _misused(error: Any) -> int:
 
 
 def _say(message: str, code: int) -> int:
-    say(message)
+    print_note(message)
     return code
 
 

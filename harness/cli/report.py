@@ -6,8 +6,8 @@ import json
 
 import typer
 
-from dtbench.harness.cli.messages import say
 from dtbench.harness.cli.options import with_options
+from dtbench.harness.cli.tables import print_note
 from dtbench.harness.core.errors import one_line
 from dtbench.harness.core.options import AsJson
 from dtbench.harness.report.make import ReportOptions
@@ -25,4 +25,4 @@ def report_command(options: ReportOptions, as_json: AsJson = False) -> None:
     size = f"{report.size / 1e6:.1f} MB"
     typer.echo(one_line(f"report {report.path} ({size}, {report.questions} questions, {report.clips} clips)"))
     for note in report.notes:
-        say(note)
+        print_note(note)

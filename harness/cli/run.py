@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dtbench.harness.cli.messages import say
 from dtbench.harness.cli.options import with_options
+from dtbench.harness.cli.tables import print_note, print_summary
 from dtbench.harness.core.options import AsJson, Option
 from dtbench.harness.run.request import RunRequest
 
@@ -25,21 +25,20 @@ Log = Annotated[
 @with_options
 def run_command(request: RunRequest, log: Log = (), as_json: AsJson = False) -> None:
     """Ask a model the questions of benchmarks; run it again to go on where it stopped."""
-    from dtbench.harness.export.trackers.call import FAILED, log_all, loggers
+    from dtbench.harness.export.trackers import FAILED, get_loggers, log_summary
     from dtbench.harness.run.session import run
     from dtbench.harness.store.run_folder import StoredRun
 
-    trackers = loggers(log)
+    loggers = get_loggers(log)
     result = run(request, quiet=as_json)
-    unlogged = log_all(trackers, result.as_json(), StoredRun.open(result.folder)) if trackers else []
+    unlogged = log_summary(loggers, result.as_json(), StoredRun.open(result.folder)) if loggers else []
     _print(result, as_json=as_json)
     for note in (*result.notes, *unlogged):
-        say(note)
+        print_note(note)
     raise typer.Exit(result.exit_code or (FAILED if unlogged else 0))
 
 
 def _print(result: RunResult, *, as_json: bool) -> None:
-    from dtbench.harness.cli.tables import print_summary
 
     if as_json:
         typer.echo(json.dumps(result.as_json()))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from dtbench.harness.cli.forced_table import forced_lines, reliability
 from dtbench.harness.core.errors import one_line
 
@@ -13,6 +15,11 @@ if TYPE_CHECKING:
 
 Summary = Mapping[str, Any]
 NONE = "none"
+
+
+def print_note(message: str) -> None:
+    """Print one line on stderr, whatever the names and values in the message hold."""
+    typer.echo(one_line(f"dtbench: {message}"), err=True)
 
 
 def print_summary(summary: Summary, *, groups: bool = False) -> None:

@@ -1,0 +1,151 @@
+"""Send a stored run's summary to experiment trackers, each by its own client.
+
+A logger is a function of (summary, settings): what summary.json and run.json hold, without secrets. Names are looked up
+before a run, so that a wrong one costs nothing; what a logger raises is reported in a line and changes nothing stored.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dtbench.harness.core.errors import MachineryError, UserError, format_error
+from dtbench.harness.core.lookup import NameTable, look_up
+from dtbench.harness.store.redact import masked_text
+from dtbench.harness.store.run_folder import StoredRun
+from dtbench.harness.store.run_json import OWN_KEYS, flatten, without_shared_clips
+
+LOGGERS = {
+    "wandb": "dtbench.harness.export.trackers:log_to_wandb",
+    "mlflow": "dtbench.harness.export.trackers:log_to_mlflow",
+    "trackio": "dtbench.harness.export.trackers:log_to_trackio",
+}
+"""Each by the name of the package that it needs."""
+FAILED = 3
+_TABLE = NameTable("logger", LOGGERS, "dtbench.loggers", MachineryError)
+_COUNTS = ("n", "unanswered", "failed", "dropped", "missing", "attempts")
+_MAX_CHARS = 500
+"""Of a setting: the most that MLflow keeps."""
+_REFUSED_BY_MLFLOW = re.compile(r"[^\w\-. :/]")
+"""What MLflow does not accept in a name."""
+
+
+class Logger(NamedTuple):
+    """A function of a run's summary and settings, and its name."""
+
+    name: str
+    log: Callable[[Mapping[str, Any], Mapping[str, Any]], object]
+
+
+def get_loggers(names: Sequence[str]) -> list[Logger]:
+    """Return the loggers of these names; a UserError where one cannot be used here."""
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise UserError(f"--log {twice[0]}: it is named twice; name it once.")
+    return [_logger(name) for name in names]
+
+
+def _logger(name: str) -> Logger:
+    from importlib.util import find_spec
+
+    if name in LOGGERS and find_spec(name) is None:
+        raise UserError(f"--log {name}: the package {name} is not installed here: pip install {name}.")
+    function, target = look_up(_TABLE, name)
+    if not callable(function):
+        raise MachineryError(f"logger {target} is {type(function).__name__}, not a function of (summary, settings).")
+    return Logger(name, function)
+
+
+def log_summary(loggers: Sequence[Logger], summary: Mapping[str, Any], run: StoredRun) -> list[str]:
+    """Call each logger; return a line for each that failed."""
+    failures = []
+    for logger in loggers:
+        try:
+            with contextlib.redirect_stdout(sys.stderr):  # stdout is for the summary alone
+                logger.log(summary, run.info)
+        except Exception as error:  # someone else's code
+            failures.append(
+                f"--log {logger.name}: failed with {masked_text(format_error(error))}. The run is stored; the same "
+                "command again asks nothing anew, and logs."
+            )
+    return failures
+
+
+def log_to_wandb(summary: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+    """Write a run of Weights & Biases, where WANDB_PROJECT, WANDB_ENTITY and WANDB_MODE say."""
+    import wandb
+
+    project = os.environ.get("WANDB_PROJECT", "dtbench")
+    run = wandb.init(project=project, name=run_name(summary), job_type="evaluation", config=flat_settings(settings))
+    run.log(flat_metrics(summary))
+    run.finish(exit_code=0 if summary["status"] == "done" else 1)
+
+
+def log_to_mlflow(summary: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+    """Write a run of MLflow, where MLFLOW_TRACKING_URI and MLFLOW_EXPERIMENT_NAME say."""
+    import mlflow
+
+    if not {"MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID"} & os.environ.keys():
+        mlflow.set_experiment("dtbench")
+    with mlflow.start_run(run_name=run_name(summary)):
+        mlflow.set_tag("dtbench.status", summary["status"])
+        mlflow.log_params({_REFUSED_BY_MLFLOW.sub("_", key): text for key, text in flat_settings(settings).items()})
+        mlflow.log_metrics({_REFUSED_BY_MLFLOW.sub("_", key): value for key, value in flat_metrics(summary).items()})
+
+
+def log_to_trackio(summary: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+    """Write a run of Trackio, on this machine or where TRACKIO_SPACE_ID says; TRACKIO_PROJECT names the project."""
+    import trackio
+
+    project = os.environ.get("TRACKIO_PROJECT", "dtbench")
+    trackio.init(project=project, name=run_name(summary), config=flat_settings(settings))
+    trackio.log(flat_metrics(summary))
+    trackio.finish()
+
+
+def run_name(summary: Mapping[str, Any]) -> str:
+    """Return the name of the run's folder, under which trackers list it."""
+    return Path(summary["run"]).resolve().name
+
+
+def flat_metrics(summary: Mapping[str, Any]) -> dict[str, float]:
+    """Return every number of every task by name: shares from 0 to 1, counts, lengths, seconds, tokens."""
+    return dict(pair for task in summary["tasks"] for pair in _task_metrics(task))
+
+
+def _task_metrics(task: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    name = task["task"]
+    for kind in ("official", "strict"):
+        part = task[kind]
+        shares = {"": part["accuracy"], "_low": part.get("low"), "_high": part.get("high")}
+        yield from ((f"{name}/{kind}{end}", share) for end, share in shares.items() if share is not None)
+        for heading, table in part["groups"].items():
+            for value, line in table.items():
+                if line["accuracy"] is not None:
+                    yield f"{name}/{kind}/{heading}/{value}", line["accuracy"]
+    yield from ((f"{name}/{count}", task[count]) for count in _COUNTS)
+    yield f"{name}/cut_off", task["finish"].get("length", 0)
+    for heading in ("chains", "tokens", "seconds"):
+        for part, value in task[heading].items():
+            if value is not None:
+                yield f"{name}/{heading}/{part}", value
+
+
+def flat_settings(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Return the settings of the run by dotted name; without which questions share a clip."""
+    values = {name: value for name, value in without_shared_clips(settings).items() if name not in OWN_KEYS}
+    start = settings["starts"][-1]
+    values["dtbench"] = start.get("dtbench")
+    values["git"] = start.get("git")
+    return {name: _text(value) for name, value in flatten(values)}
+
+
+def _text(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _MAX_CHARS else f"{text[: _MAX_CHARS - 3]}..."
