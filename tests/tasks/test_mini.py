@@ -27,8 +27,14 @@ NAMES = ("mini", "mini-train-1", "mini-train-2")
 
 
 @pytest.fixture(scope="module")
-def samples(tmp_path_factory: pytest.TempPathFactory) -> list[Sample]:
-    return list(get_task("mini").samples(tmp_path_factory.mktemp("data")))
+def splits(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Sample]]:
+    folder = tmp_path_factory.mktemp("data")
+    return {name: list(get_task(name).samples(folder)) for name in NAMES}
+
+
+@pytest.fixture(scope="module")
+def samples(splits: dict[str, list[Sample]]) -> list[Sample]:
+    return splits["mini"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -50,10 +56,10 @@ def test_the_questions_are_the_same_on_every_machine(name: str, tmp_path: Path) 
     ],
 )
 def test_the_right_answer_scores_right_in_every_form_that_the_model_gives_it(
-    name: str, form: str, tmp_path: Path
+    name: str, form: str, splits: dict[str, list[Sample]]
 ) -> None:
     mini = get_task(name)
-    for sample in mini.samples(tmp_path):
+    for sample in splits[name]:
         letter = "ABCDE"[sample.choices.index(str(sample.answer))]
         text = form.format(answer=sample.answer, chain=sample.item["thinking"], letter=letter)
         score = mini.score(sample, extract(text, sample.choices))
