@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.model import Model
 from dtbench.harness.core.typed_settings import read_options
-from dtbench.harness.judge.ask import Going, Judging
+from dtbench.harness.judge.ask import JudgeRun
 from dtbench.harness.judge.calibrate import (
     CalibrationChain,
     calibration_chains,
@@ -22,16 +22,16 @@ from dtbench.harness.judge.calibrate import (
 )
 from dtbench.harness.judge.plan import Case, JudgeOptions, JudgePlan, Price, plan_of
 from dtbench.harness.judge.summary import summarise, tokens_of
-from dtbench.harness.run.loop import Stop
 from dtbench.harness.run.pace import AdaptiveConcurrency
-from dtbench.harness.run.signals import heeded, terminable
+from dtbench.harness.run.progress import report_lines
+from dtbench.harness.run.signals import sigterm_as_interrupt, stop_on_signals
+from dtbench.harness.run.worker_pool import Progress, Stop
 from dtbench.harness.score.stored_run import StoredTask, find_data
 from dtbench.harness.store.run_folder import RunFolder, Status, StoredRun
 from dtbench.models.endpoint.server import Server
 from dtbench.models.endpoint.settings import EndpointSettings
 from dtbench.tasks.stored import stored_task
 
-SAY_EVERY = 10.0
 CALIBRATION_QUESTIONS = 20
 FAILED, INTERRUPTED = 3, 130
 
@@ -50,7 +50,7 @@ def run_judge(options: JudgeOptions, say: Callable[[str], None]) -> JudgeResult:
     """Make every call that is missing, and sum up the verdicts."""
     job = _prepare(options)
     task, plan, known = job.stored.task, job.plan, job.calibration
-    with terminable(), RunFolder.start(job.folder, _settings(job.judge, plan, job.stored)) as folder:
+    with sigterm_as_interrupt(), RunFolder.start(job.folder, _settings(job.judge, plan, job.stored)) as folder:
         asyncio.run(_ask(plan, task.name, job.judge, folder, say))
         records = list(folder.records(task.name))
         summary = summarise(task, plan, records) if known is None else compare_with_known(known, records)
@@ -160,31 +160,28 @@ def _settings(model: Model, plan: JudgePlan, stored: StoredTask) -> dict[str, An
 
 async def _ask(plan: JudgePlan, task: str, model: Model, folder: RunFolder, say: Callable[[str], None]) -> None:
     stop, pace = Stop(), AdaptiveConcurrency(plan.options.concurrency)
-    judging = Judging(plan, task, model, folder, pace)
+    run = JudgeRun(plan, task, model, folder, pace)
     missing = plan.missing(folder.finished(task))
     if missing:
         folder.drop_summary()
         say(f"judge: {len(missing)} calls, {describe_estimate(_estimate(plan, missing))}")
     try:
-        with heeded(stop, say):
-            await judging.ask_all(stop, plan.options.concurrency, _telling(say, pace))
+        with stop_on_signals(stop, say):
+            await run.run(stop, plan.options.concurrency, report_lines(say, _line(pace)))
     finally:
         await model.aclose()
 
 
-def _telling(say: Callable[[str], None], pace: AdaptiveConcurrency) -> Callable[[Going], None]:
-    began = said = time.monotonic()
+def _line(pace: AdaptiveConcurrency) -> Callable[[Progress], str]:
+    start = time.monotonic()
 
-    def tell(going: Going) -> None:
-        nonlocal said
-        now = time.monotonic()
-        if now - said >= SAY_EVERY:
-            said = now
-            slowed = f", slowed {pace.refusals} times" if pace.refusals else ""
-            rate = going.done / (now - began)
-            say(f"judge: {going.done} of {going.expected} calls, {rate:.1f}/s, {going.failed} without verdict{slowed}")
+    def line(progress: Progress) -> str:
+        slowed = f", slowed {pace.refusals} times" if pace.refusals else ""
+        rate = progress.done / (time.monotonic() - start)
+        calls = f"{progress.done} of {progress.expected} calls"
+        return f"judge: {calls}, {rate:.1f}/s, {progress.failed} without verdict{slowed}"
 
-    return tell
+    return line
 
 
 def _ended(summary: Mapping[str, Any], never_made: int, max_unscored: float) -> tuple[Status, int]:

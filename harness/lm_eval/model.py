@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lm_eval.api.model import LM
 
 import dtbench
-from dtbench.harness.core.errors import MachineryError, UserError
-from dtbench.harness.core.schema import Response
-from dtbench.harness.lm_eval.ask_all import Failed, ask_all
+from dtbench.harness.core.errors import DataError, DtbenchError, MachineryError, ModelError, UserError
+from dtbench.harness.core.model import Model, Startable
+from dtbench.harness.core.schema import Prompt, Response
 from dtbench.harness.lm_eval.requests import LmEvalPrompt, asked_for, data_of, written_down
-from dtbench.harness.run.dispatch import Conditions
+from dtbench.harness.run.dispatch import Dispatcher, DispatchSettings
+from dtbench.harness.run.worker_pool import CircuitBreaker, Progress, WorkerPool
 from dtbench.models.backends import ModelUse, open_models
 
+ADVICE = "With --use_cache FILE all answers are kept, and the same command asks for the rest alone."
 NO_LIKELIHOOD = (
     "the model dtbench answers questions and tells no likelihood of a text: choose tasks whose output_type is "
     "generate_until."
@@ -47,7 +49,7 @@ class DtbenchLM(LM):  # type: ignore[misc]
         self._spec = str(pretrained)
         self._backend = backend
         self._seed = seed
-        self._conditions = Conditions(concurrency, long_clips)
+        self._settings = DispatchSettings(concurrency, long_clips)
         self._options = _as_written(options)
         self._about: Mapping[str, Any] = {}
         self._data: dict[str, str] = {}
@@ -61,17 +63,17 @@ class DtbenchLM(LM):  # type: ignore[misc]
         answers: dict[int, str] = {}
         with tqdm(total=len(asked), disable=disable_tqdm, desc="Asking dtbench's model") as bar:
 
-            def told(place: int, response: Response) -> None:
+            def report(place: int, response: Response) -> None:
                 answers[place] = asked[place].handed(response.text)
                 self.cache_hook.add_partial("generate_until", requests[place].args, answers[place])
                 bar.update()
 
-            failed = [one for group in _alike(asked) for one in self._ask(asked, group, told)]
+            failed = [one for group in _alike(asked) for one in self._ask(asked, group, report)]
         if failed:
             raise MachineryError(_lost(failed, len(asked)))
         return [answers[place] for place in range(len(asked))]
 
-    def _ask(self, asked: Sequence[LmEvalPrompt], places: Sequence[int], told: Any) -> Sequence[Failed]:
+    def _ask(self, asked: Sequence[LmEvalPrompt], places: Sequence[int], report: Report) -> Sequence[DtbenchError]:
         """Ask the questions at these places, which sample alike."""
         samples = [sample for place in places if (sample := asked[place].sample) is not None]
         sampling = asked[places[0]].sampling
@@ -80,7 +82,7 @@ class DtbenchLM(LM):  # type: ignore[misc]
         (model,) = open_models(self._spec, options, [ModelUse(samples, sampling)], self._backend)
         self._about = model.describe()
         prompts = {place: asked[place].prompt for place in places}
-        return asyncio.run(ask_all(model, prompts, self._conditions, told, _say))
+        return asyncio.run(_ask_all(model, prompts, self._settings, report))
 
     def loglikelihood(self, requests: list[Any]) -> list[tuple[float, bool]]:
         """Refused."""
@@ -104,6 +106,38 @@ class DtbenchLM(LM):  # type: ignore[misc]
         return {"dtbench": dtbench.__version__, "dtbench_model": dict(self._about), "dtbench_data": self._data}
 
 
+Report = Callable[[int, Response], None]
+"""Called with the place of a prompt and the answer to it."""
+
+
+async def _ask_all(
+    model: Model, prompts: Mapping[int, Prompt], settings: DispatchSettings, report: Report
+) -> Sequence[DtbenchError]:
+    """Start the model, report its answer to every prompt, and close it; return an error for each without one."""
+    breaker = CircuitBreaker(advice=ADVICE)
+    errors: list[DtbenchError] = []
+    dispatcher = Dispatcher(model, settings)
+
+    async def ask(place: int) -> None:
+        try:
+            response = await dispatcher.answer(prompts[place], await dispatcher.prepare(prompts[place]))
+        except (ModelError, DataError) as error:
+            errors.append(error)
+            breaker.add_failure(str(error), of_model=isinstance(error, ModelError))
+        else:
+            breaker.add_success()
+            report(place, response)
+
+    try:
+        if isinstance(model, Startable):
+            await model.start(_say)
+        await WorkerPool(Progress(len(prompts)), breaker).run(prompts, ask, dispatcher.workers)
+    finally:
+        dispatcher.close()
+        await model.aclose()
+    return errors
+
+
 def _as_written(options: Mapping[str, Any]) -> dict[str, str]:
     """Options as -M takes them. lm-eval has read them as values, and adds its own, whose defaults say nothing."""
     said_nothing = {"batch_size": (None, 1, "1", "auto"), "max_batch_size": (None,), "device": (None, "cuda:0")}
@@ -125,10 +159,10 @@ def _alike(asked: Sequence[LmEvalPrompt]) -> Sequence[Sequence[int]]:
     return list(groups.values())
 
 
-def _lost(failed: Sequence[Failed], asked: int) -> str:
+def _lost(failed: Sequence[DtbenchError], asked: int) -> str:
     return (
-        f"{len(failed)} of {asked} questions got no answer (the first: {failed[0].why}). A score without them would "
-        f"mislead; with --use_cache FILE all answers are kept, and the same command asks for these alone."
+        f"{len(failed)} of {asked} questions got no answer (the first: {failed[0]}). A score without them would "
+        f"mislead. {ADVICE}"
     )
 
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 import asyncio
 from types import TracebackType
 
+from dtbench.harness.core.errors import ModelError
+from dtbench.harness.core.model import Model
+from dtbench.harness.core.schema import Prompt, Response
+
 SLOWER = 0.5
 
 
@@ -34,14 +38,40 @@ class AdaptiveConcurrency:
             self._in_flight -= 1
             self._free.notify_all()
 
-    def refused(self) -> None:
+    def add_refusal(self) -> None:
         """The judge had too many requests. Those that were in flight together count as one refusal."""
         self.refusals += 1
         if self._since_slowed >= self._in_flight or self.allowed >= self._most:
             self.allowed = max(1.0, self.allowed * SLOWER)
             self._since_slowed = 0
 
-    def went_well(self) -> None:
+    def add_success(self) -> None:
         """A reply came."""
         self._since_slowed += 1
         self.allowed = min(float(self._most), self.allowed + 1 / max(1.0, self.allowed))
+
+
+class PacedModel:
+    """A model that is sent as many requests at once as it takes."""
+
+    listens = False
+
+    def __init__(self, model: Model, pace: AdaptiveConcurrency) -> None:
+        self.rate = model.rate
+        self.limit_seconds = model.limit_seconds
+        self._model = model
+        self._pace = pace
+        self.describe = model.describe
+        self.aclose = model.aclose
+
+    async def generate(self, prompt: Prompt) -> Response:
+        """Answer one prompt, once fewer than `pace.allowed` are in flight."""
+        async with self._pace:
+            try:
+                response = await self._model.generate(prompt)
+            except ModelError as error:
+                if error.too_many:
+                    self._pace.add_refusal()
+                raise
+            self._pace.add_success()
+            return response

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any, Self
 
 from dtbench.harness.core.errors import one_line
-from dtbench.harness.run.loop import RunProgress
 from dtbench.harness.run.plan import TaskPlan
+from dtbench.harness.run.worker_pool import Progress
 
 PLAIN_SECONDS = 10.0
 """Between two lines where there is no terminal."""
@@ -46,31 +46,31 @@ class ProgressDisplay:
         if self._bars is not None:
             self._bars.stop()
 
-    def begin(self, plan: TaskPlan, tally: RunProgress, *, torn: int) -> None:
+    def begin(self, plan: TaskPlan, progress: Progress, *, torn: int) -> None:
         """Go on to the next task, and tell what is known of it before the first question."""
         self._name, self._scored = plan.task.name, plan.task.answers_public
-        for line in _facts(plan, tally, torn):
+        for line in _facts(plan, progress, torn):
             self.say(f"{self._name}: {line}")
         self._begun = self._said = time.monotonic()
         if self._bars is not None:
-            figures = self._figures(tally)
+            figures = self._figures(progress)
             name = self._name if len(self._name) <= LONGEST_NAME else f"{self._name[: LONGEST_NAME - 1]}…"
-            self._bar = self._bars.add_task(name, total=tally.expected, completed=tally.done, figures=figures)
+            self._bar = self._bars.add_task(name, total=progress.expected, completed=progress.done, figures=figures)
 
-    def show(self, tally: RunProgress) -> None:
+    def show(self, progress: Progress) -> None:
         """Tell how far the task is, where it is time to."""
         if time.monotonic() - self._said < (0.1 if self._bars is not None else PLAIN_SECONDS):
             return
         self._said = time.monotonic()
         if self._bars is not None:
-            self._bars.update(self._bar, completed=tally.done, figures=self._figures(tally))
+            self._bars.update(self._bar, completed=progress.done, figures=self._figures(progress))
         else:
-            self.say(f"{self._name}: {tally.done} of {tally.expected}, {self._figures(tally)}")
+            self.say(f"{self._name}: {progress.done} of {progress.expected}, {self._figures(progress)}")
 
-    def end(self, tally: RunProgress) -> None:
+    def end(self, progress: Progress) -> None:
         """Leave the last figures of a task on the screen."""
         if self._bars is not None:
-            self._bars.update(self._bar, completed=tally.done, figures=self._figures(tally))
+            self._bars.update(self._bar, completed=progress.done, figures=self._figures(progress))
 
     def say(self, line: str) -> None:
         """A line of its own."""
@@ -79,29 +79,42 @@ class ProgressDisplay:
         elif not self._quiet:
             print(one_line(line), file=sys.stderr, flush=True)
 
-    def _figures(self, tally: RunProgress) -> str:
-        return ", ".join(_figures(tally, time.monotonic() - self._begun, scored=self._scored))
+    def _figures(self, progress: Progress) -> str:
+        return ", ".join(_figures(progress, time.monotonic() - self._begun, scored=self._scored))
 
 
-def _facts(plan: TaskPlan, tally: RunProgress, torn: int) -> Iterator[str]:
+def report_lines(say: Callable[[str], None], line: Callable[[Progress], str]) -> Callable[[Progress], None]:
+    """A report for a pool of workers: say a line of its progress, not more often than every PLAIN_SECONDS."""
+    last = time.monotonic()
+
+    def report(progress: Progress) -> None:
+        nonlocal last
+        if time.monotonic() - last >= PLAIN_SECONDS:
+            last = time.monotonic()
+            say(line(progress))
+
+    return report
+
+
+def _facts(plan: TaskPlan, progress: Progress, torn: int) -> Iterator[str]:
     yield from plan.data.notes
     if torn:
         which = "1 answer" if torn == 1 else f"{torn} answers"
         yield f"{which} that an interrupted start did not write whole {'is' if torn == 1 else 'are'} asked for again"
-    if tally.done:
-        yield f"{tally.done} of {tally.expected} answers are there already"
+    if progress.done:
+        yield f"{progress.done} of {progress.expected} answers are there already"
 
 
-def _figures(tally: RunProgress, seconds: float, *, scored: bool) -> Iterator[str]:
-    rate = tally.asked / seconds if seconds > 0 else 0.0
-    if tally.asked:
+def _figures(progress: Progress, seconds: float, *, scored: bool) -> Iterator[str]:
+    rate = progress.asked / seconds if seconds > 0 else 0.0
+    if progress.asked:
         yield f"{rate:.1f}/s"
-        if tally.done < tally.expected:
-            yield f"{_duration((tally.expected - tally.done) / rate)} left"
-    if scored and (answered := tally.asked - tally.failed):
-        yield f"{tally.correct / answered:.1%} right"
-    yield f"{tally.unanswered} unanswered"
-    yield f"{tally.failed} failed"
+        if progress.done < progress.expected:
+            yield f"{_duration((progress.expected - progress.done) / rate)} left"
+    if scored and (answered := progress.asked - progress.failed):
+        yield f"{progress.correct / answered:.1%} right"
+    yield f"{progress.unanswered} unanswered"
+    yield f"{progress.failed} failed"
 
 
 def _duration(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""Asking a model until it answers, a bounded number of times and for a bounded time."""
+"""Ask a model until it answers, a bounded number of times and for a bounded time."""
 
 from __future__ import annotations
 
@@ -17,51 +17,51 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
-    """How often, and with which waits between."""
+class RetryPolicy:
+    """How often a request is tried, and how long the waits between are."""
 
     attempts: int = 5
     first_wait: float = 1.0
     """Seconds that the first wait has at most; each further one twice as many."""
-    longest_wait: float = 60.0
+    max_wait: float = 60.0
     """What no wait exceeds, whatever an endpoint asks for."""
-    waits_in_all: float = 300.0
-    """Once the waits for one prompt would sum up to more, it has failed."""
+    retry_budget: float = 300.0
+    """Once the waits for one request would sum up to more seconds, it has failed."""
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    chance: Callable[[], float] = random.random
+    jitter: Callable[[], float] = random.random
     """From 0 to 1: spreads the waits of requests that failed together."""
 
     def wait(self, attempt: int, retry_after: float | None) -> float:
         """Seconds to wait after this attempt, counted from 1."""
-        most = min(self.longest_wait, self.first_wait * 2.0 ** min(attempt - 1, 60))
+        most = min(self.max_wait, self.first_wait * 2.0 ** min(attempt - 1, 60))
         # What the endpoint asks for is the least; the spread comes on top, else all come back in the same moment.
-        return min(self.longest_wait, (retry_after or 0.0) + self.chance() * most)
+        return min(self.max_wait, (retry_after or 0.0) + self.jitter() * most)
 
 
 class RetryResult(NamedTuple, Generic[T]):
-    """What came of asking, and at which attempt."""
+    """A value, and at which attempt it came."""
 
     value: T
     attempts: int
 
 
-async def ask(model: Model, prompt: Prompt, policy: Policy | None = None) -> Response:
-    """The answer, its attempts counted; the last ModelError where there is none."""
-    response, attempts = await persist(lambda: model.generate(prompt), policy or Policy())
+async def generate_with_retries(model: Model, prompt: Prompt, policy: RetryPolicy) -> Response:
+    """Answer one prompt, with the number of attempts in the response; the last ModelError where there is no answer."""
+    response, attempts = await retry(lambda: model.generate(prompt), policy)
     return response if attempts == 1 else dataclasses.replace(response, attempts=attempts)
 
 
-async def persist(once: Callable[[], Awaitable[T]], policy: Policy) -> RetryResult[T]:
-    """What `once` gives, tried again as the policy says; its last ModelError where it gives nothing."""
+async def retry(call: Callable[[], Awaitable[T]], policy: RetryPolicy) -> RetryResult[T]:
+    """Await `call` until it succeeds, as often as the policy allows; the last ModelError where it does not."""
     waited = 0.0
     attempt = 1
     while True:
         try:
-            return RetryResult(await once(), attempt)
+            return RetryResult(await call(), attempt)
         except ModelError as error:
             error.attempts = attempt
             wait = policy.wait(attempt, error.retry_after)
-            if not error.again or attempt >= policy.attempts or waited + wait > policy.waits_in_all:
+            if not error.again or attempt >= policy.attempts or waited + wait > policy.retry_budget:
                 raise
         await policy.sleep(wait)
         waited += wait

@@ -14,8 +14,8 @@ from dtbench.harness.core.errors import DtbenchError, TaskError, UserError, form
 from dtbench.harness.core.model import Model, Startable
 from dtbench.harness.core.task import Task
 from dtbench.harness.run.challenge import refuse_forbidden
-from dtbench.harness.run.dispatch import Conditions
-from dtbench.harness.run.loop import Stop, TaskRun
+from dtbench.harness.run.dispatch import DispatchSettings
+from dtbench.harness.run.loop import TaskRun
 from dtbench.harness.run.plan import (
     PromptForm,
     TaskPlan,
@@ -26,7 +26,8 @@ from dtbench.harness.run.plan import (
 )
 from dtbench.harness.run.progress import ProgressDisplay
 from dtbench.harness.run.request import RunRequest
-from dtbench.harness.run.signals import heeded, terminable
+from dtbench.harness.run.signals import sigterm_as_interrupt, stop_on_signals
+from dtbench.harness.run.worker_pool import Stop
 from dtbench.harness.score.forced_choice import refuse_unforced
 from dtbench.harness.score.related_runs import compare_related
 from dtbench.harness.score.summary import summarise
@@ -71,7 +72,7 @@ def run_many(requests: Sequence[RunRequest], *, quiet: bool) -> Iterator[RunResu
     first = requests[0]
     wanted = [ModelUse(plan.data.samples, plan.task.prescribed) for plan in planned[0]]
     models = open_models(first.model, first.options, wanted, first.backend)
-    with terminable(), asyncio.Runner() as runner:
+    with sigterm_as_interrupt(), asyncio.Runner() as runner:
         try:
             for request, plans in zip(requests, planned, strict=True):
                 asking = _RunPlan(plans, models, last=request is requests[-1])
@@ -101,8 +102,8 @@ def _run_one(request: RunRequest, asking: _RunPlan, runner: asyncio.Runner, *, q
         refuse_forbidden(request.track, settings, None if request.task_file is None else plans[0].task.name)
     path = _folder(request, plans, settings["model"])
     with RunFolder.start(path, settings) as folder, ProgressDisplay(quiet=quiet) as progress:
-        conditions = Conditions(request.concurrency, request.long_clips, request.max_failed)
-        runner.run(_ask_all(asking, folder, conditions, progress))
+        dispatch = DispatchSettings(request.concurrency, request.long_clips, request.max_failed)
+        runner.run(_ask_all(asking, folder, dispatch, progress))
         return _finish(plans, folder, request.max_failed)
 
 
@@ -117,21 +118,21 @@ async def _close_models(models: Sequence[Model]) -> None:
         await model.aclose()
 
 
-async def _ask_all(asking: _RunPlan, folder: RunFolder, conditions: Conditions, progress: ProgressDisplay) -> None:
+async def _ask_all(asking: _RunPlan, folder: RunFolder, settings: DispatchSettings, progress: ProgressDisplay) -> None:
     """Ask task after task, until the last or until the user stops it."""
     plans, models, last = asking
     stop = Stop()
-    with heeded(stop, progress.say):
+    with stop_on_signals(stop, progress.say):
         for place, (plan, model) in enumerate(zip(plans, models, strict=True)):
-            run = TaskRun(plan, model, folder, conditions)
-            if run.tally.done < plan.expected:
+            run = TaskRun(plan, model, folder, settings)
+            if run.progress.done < plan.expected:
                 folder.drop_summary()
                 if isinstance(model, Startable) and not await _started(model, stop, progress.say):
                     return
-            progress.begin(plan, run.tally, torn=folder.torn[plan.task.name])
-            await run.ask_all(stop, progress.show)
-            progress.end(run.tally)
-            if stop.wanted:
+            progress.begin(plan, run.progress, torn=folder.torn[plan.task.name])
+            await run.run(stop, progress.show)
+            progress.end(run.progress)
+            if stop.requested:
                 return
             if last and model not in models[place + 1 :]:  # before the next one is up: both may not fit on one GPU
                 await model.aclose()
@@ -141,7 +142,7 @@ async def _started(model: Startable, stop: Stop, say: Callable[[str], None]) -> 
     """Whether it came up; a user who stops meanwhile is not kept waiting."""
     starting = asyncio.create_task(model.start(say))
     while not (await asyncio.wait({starting}, timeout=0.2))[0]:
-        if stop.wanted:
+        if stop.requested:
             starting.cancel()
             await asyncio.wait({starting})
             return False

@@ -7,30 +7,30 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from dtbench.harness.run.loop import Stop
+from dtbench.harness.run.worker_pool import Stop
 
 FIRST = "stopping: what is in flight is finished; Ctrl-C once more to stop at once"
 SECOND = "stopped: what was in flight is given up"
 
 
 @contextmanager
-def heeded(stop: Stop, say: Callable[[str], None]) -> Iterator[None]:
-    """Within the block, of a coroutine, signals are wishes to stop; what was to be awaited in it may be given up."""
-    loop, asking = asyncio.get_running_loop(), asyncio.current_task()
-    assert asking is not None
+def stop_on_signals(stop: Stop, say: Callable[[str], None]) -> Iterator[None]:
+    """Within this block of a coroutine, turn signals into requests to stop; at the second one its task is cancelled."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
 
     def at_once() -> None:
-        if not stop.now:
+        if not stop.immediate:
             say(SECOND)
-            asking.cancel()
-        stop.wanted = stop.now = True
+            task.cancel()
+        stop.requested = stop.immediate = True
 
     def first_or_second() -> None:
-        if stop.wanted:
+        if stop.requested:
             at_once()
         else:
             say(FIRST)
-        stop.wanted = True
+        stop.requested = True
 
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     loop.add_signal_handler(signal.SIGINT, first_or_second)
@@ -38,9 +38,9 @@ def heeded(stop: Stop, say: Callable[[str], None]) -> Iterator[None]:
     try:
         yield
     except asyncio.CancelledError:
-        if not stop.now:
+        if not stop.immediate:
             raise
-        asking.uncancel()
+        task.uncancel()
     finally:
         for number, handler in before.items():
             loop.remove_signal_handler(number)
@@ -48,8 +48,8 @@ def heeded(stop: Stop, say: Callable[[str], None]) -> Iterator[None]:
 
 
 @contextmanager
-def terminable() -> Iterator[None]:
-    """Within the block, SIGTERM is as Ctrl-C: what is open is closed in good order."""
+def sigterm_as_interrupt() -> Iterator[None]:
+    """Within this block, treat SIGTERM like Ctrl-C, so that what is open is closed in good order."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield

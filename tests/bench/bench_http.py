@@ -14,7 +14,7 @@ import pytest
 from chat_server import chatting_elsewhere
 
 from dtbench.harness.core.schema import Prompt
-from dtbench.harness.run.retry import ask
+from dtbench.harness.run.retry import RetryPolicy, generate_with_retries
 from dtbench.models.endpoint.server import Server
 from dtbench.models.endpoint.settings import EndpointSettings
 
@@ -37,7 +37,7 @@ async def _driven(server: Server, wav: bytes | None) -> tuple[float, float]:
     async def work() -> None:
         for number in numbers:
             prompt = Prompt(f"Which bird calls in {number}?\n(A) Crow\n(B) Jay", Path("clip"), id=str(number), wav=wav)
-            await ask(server, prompt)
+            await generate_with_retries(server, prompt, RetryPolicy())
 
     gc.collect()
     cpu, wall = time.process_time(), time.perf_counter()

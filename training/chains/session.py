@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,17 +14,17 @@ from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.model import Model
 from dtbench.harness.core.options import Against, Argument, DataDir, ModelOptions, Option, Seed
 from dtbench.harness.core.typed_settings import read_options
-from dtbench.harness.run.loop import Stop
-from dtbench.harness.run.signals import heeded, terminable
+from dtbench.harness.run.progress import report_lines
+from dtbench.harness.run.signals import sigterm_as_interrupt, stop_on_signals
+from dtbench.harness.run.worker_pool import Progress, Stop
 from dtbench.harness.store.run_folder import RunFolder, Status, StoredRun
 from dtbench.models.endpoint.server import Server
 from dtbench.models.endpoint.settings import EndpointSettings
 from dtbench.training.chains.wording import words_hash
-from dtbench.training.chains.writing import STEPS, Going, Writing, steps_of, with_step
+from dtbench.training.chains.writing import STEPS, ChainRun, steps_of, with_step
 from dtbench.training.data.check_overlap import check_overlap
 from dtbench.training.data.rows import TrainingRow, read_rows, write_lines, write_rows
 
-SAY_EVERY = 10.0
 FAILED, INTERRUPTED = 3, 130
 
 
@@ -94,7 +93,7 @@ def write_chains(options: CotOptions, say: Callable[[str], None]) -> ChainsResul
     models = {step: options.endpoint(step) for step in needed}
     for line in overlaps:
         say(line)
-    with terminable(), RunFolder.start(options.out / "run", _settings(rows, models, options)) as folder:
+    with sigterm_as_interrupt(), RunFolder.start(options.out / "run", _settings(rows, models, options)) as folder:
         asyncio.run(_write(rows, models, folder, options, say))
         return _ended(rows, folder, options, overlaps)
 
@@ -128,25 +127,18 @@ async def _write(
     options: CotOptions,
     say: Callable[[str], None],
 ) -> None:
-    stop, writing = Stop(), Writing(rows, models, folder, options.seed)
+    stop, run = Stop(), ChainRun(rows, models, folder, options.seed, options.concurrency)
     try:
-        with heeded(stop, say):
-            await writing.write_all(stop, options.concurrency, _telling(say))
+        with stop_on_signals(stop, say):
+            await run.run(stop, report_lines(say, _line))
     finally:
         for model in dict.fromkeys(models.values()):
             await model.aclose()
 
 
-def _telling(say: Callable[[str], None]) -> Callable[[Going], None]:
-    said = time.monotonic()
-
-    def tell(going: Going) -> None:
-        nonlocal said
-        if time.monotonic() - said >= SAY_EVERY:
-            said = time.monotonic()
-            say(f"chains: {going.done} of {going.expected} rows, {going.rejected} rejected, {going.failed} failed")
-
-    return tell
+def _line(progress: Progress) -> str:
+    rows = f"{progress.done} of {progress.expected} rows"
+    return f"chains: {rows}, {progress.rejected} rejected, {progress.failed} failed"
 
 
 def _ended(rows: Sequence[TrainingRow], folder: RunFolder, options: CotOptions, lines: Sequence[str]) -> ChainsResult:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dtbench.harness.core.errors import MachineryError, ModelError
-from dtbench.harness.run.retry import Policy, persist
+from dtbench.harness.run.retry import RetryPolicy, retry
 from dtbench.models.endpoint.address import Address, api_key, parse_addresses, without_secrets
 from dtbench.models.endpoint.connection import AwayError, DroppedError
 from dtbench.models.endpoint.discover import discover_model
@@ -32,7 +32,7 @@ class EmbeddingEndpoint:
         self._settings = settings
         self._addresses = parse_addresses(settings.embedding)
         self._key = api_key()
-        self._policy = Policy(attempts=settings.attempts, waits_in_all=settings.retry_budget)
+        self._policy = RetryPolicy(attempts=settings.attempts, retry_budget=settings.retry_budget)
         self._background = BackgroundClient(functools.partial(EndpointPool, self._addresses), EndpointPool.aclose)
         self._model = settings.embedding_model
 
@@ -55,7 +55,7 @@ class EmbeddingEndpoint:
             self._model = (await discover_model(self._addresses, None, self._key)).model
         request = functools.partial(self._request, endpoints, self._model)
         batches = [texts[start : start + TEXTS_A_REQUEST] for start in range(0, len(texts), TEXTS_A_REQUEST)]
-        answers = await asyncio.gather(*(persist(functools.partial(request, batch), self._policy) for batch in batches))
+        answers = await asyncio.gather(*(retry(functools.partial(request, batch), self._policy) for batch in batches))
         return [vector for answer in answers for vector in answer.value]
 
     async def _request(self, endpoints: EndpointPool, model: str, texts: Sequence[str]) -> list[Vector]:

@@ -7,11 +7,10 @@ from typing import Any, NamedTuple
 
 from dtbench.harness.core.errors import ModelError
 from dtbench.harness.core.schema import Prompt
-from dtbench.harness.judge.ask import Paced
 from dtbench.harness.judge.verdict import UnreadableError
-from dtbench.harness.run.pace import AdaptiveConcurrency
-from dtbench.harness.run.retry import Policy, ask
-from dtbench.harness.run.task_group import task_group
+from dtbench.harness.run.pace import AdaptiveConcurrency, PacedModel
+from dtbench.harness.run.retry import RetryPolicy, generate_with_retries
+from dtbench.harness.run.worker_pool import Progress, WorkerPool
 from dtbench.models.endpoint.server import Server
 from dtbench.training.rewards.background import BackgroundClient
 from dtbench.training.rewards.cache import Cache, content_key
@@ -41,7 +40,7 @@ class _Answer(NamedTuple):
 
 class _Connection(NamedTuple):
     server: Server
-    model: Paced
+    model: PacedModel
 
     async def aclose(self) -> None:
         await self.server.aclose()
@@ -53,7 +52,7 @@ class Evaluator:
     def __init__(self, settings: RewardSettings, cache: Cache) -> None:
         self._settings = settings
         self._cache = cache
-        self._policy = Policy(attempts=settings.attempts, waits_in_all=settings.retry_budget)
+        self._policy = RetryPolicy(attempts=settings.attempts, retry_budget=settings.retry_budget)
         self._background = BackgroundClient(self._connect, _Connection.aclose)
 
     def decide(self, queries: Sequence[EvaluatorQuery], report: RewardCounts) -> list[Verdict | None]:
@@ -89,23 +88,27 @@ class Evaluator:
 
     def _connect(self) -> _Connection:
         server = Server.connect(self._settings.evaluator, self._settings.connection())
-        return _Connection(server, Paced(server, AdaptiveConcurrency(self._settings.concurrency)))
+        return _Connection(server, PacedModel(server, AdaptiveConcurrency(self._settings.concurrency)))
 
     async def _ask_all(
-        self, model: Paced, queries: Mapping[str, EvaluatorQuery], report: RewardCounts
+        self, model: PacedModel, queries: Mapping[str, EvaluatorQuery], report: RewardCounts
     ) -> dict[str, _Answer]:
-        async with task_group() as group:
-            tasks = {key: group.create_task(self._ask(model, key, query, report)) for key, query in queries.items()}
-        return {key: task.result() for key, task in tasks.items()}
+        answers: dict[str, _Answer] = {}
 
-    async def _ask(self, model: Paced, key: str, query: EvaluatorQuery, report: RewardCounts) -> _Answer:
+        async def ask(key: str) -> None:
+            answers[key] = await self._ask(model, key, queries[key], report)
+
+        await WorkerPool(Progress(len(queries))).run(queries, ask, len(queries))
+        return answers
+
+    async def _ask(self, model: PacedModel, key: str, query: EvaluatorQuery, report: RewardCounts) -> _Answer:
         usage = RewardCounts()
         why = ""
         for attempt in range(self._settings.attempts):
             seed = self._settings.evaluator_seed + 1000 * attempt
             report.counts[f"{query.kind}_calls"] += 1
             try:
-                response = await ask(model, query.prompt(seed), self._policy)
+                response = await generate_with_retries(model, query.prompt(seed), self._policy)
             except ModelError as error:
                 report.counts["evaluator_requests"] += error.attempts
                 return _Answer(None, str(error))

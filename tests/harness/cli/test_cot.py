@@ -140,7 +140,7 @@ def test_a_model_that_is_down_stops_it(tmp_path: Path) -> None:
     with chatting(choose=lambda asked: Turn(status=400)) as chat:
         done, _ = written(path, tmp_path / "out", chat.url, "--concurrency", "2")
         assert len(chat.asked) < 20
-    assert "requests all failed, it stops here" in done.refusal(3)
+    assert "requests all failed, the run stops here" in done.refusal(3)
 
 
 @pytest.mark.parametrize("signal", ["kill", "interrupt"])

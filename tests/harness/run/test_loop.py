@@ -17,13 +17,14 @@ from dtbench.harness.core.errors import MachineryError, ModelError, TaskError
 from dtbench.harness.core.schema import Clip, Prompt, Response, Sample, Score
 from dtbench.harness.core.task import Task
 from dtbench.harness.extract.extraction import Extraction
-from dtbench.harness.run.dispatch import Conditions
-from dtbench.harness.run.loop import RunProgress, Stop, TaskRun
+from dtbench.harness.run.dispatch import DispatchSettings
+from dtbench.harness.run.loop import TaskRun
 from dtbench.harness.run.plan import PromptForm, TaskPlan
-from dtbench.harness.run.retry import Policy
+from dtbench.harness.run.retry import RetryPolicy
+from dtbench.harness.run.worker_pool import Progress, Stop
 from dtbench.harness.store.run_folder import RunFolder
 
-CONDITIONS = Conditions(concurrency=4, policy=Policy(first_wait=0.0001))
+SETTINGS = DispatchSettings(concurrency=4, retries=RetryPolicy(first_wait=0.0001))
 
 
 class Birds(Task):
@@ -73,13 +74,13 @@ def birds(count: int, audio: Path | Clip = Path("clip")) -> list[Sample]:
 
 
 def hold(
-    folder: Path, model: Model, plan: TaskPlan, *, conditions: Conditions = CONDITIONS, stop: Stop | None = None
-) -> RunProgress:
+    folder: Path, model: Model, plan: TaskPlan, *, settings: DispatchSettings = SETTINGS, stop: Stop | None = None
+) -> Progress:
     """Ask all that is missing in a folder."""
     with RunFolder.start(folder, {"tasks": {}}) as run_folder:
-        run = TaskRun(plan, model, run_folder, conditions)
-        asyncio.run(run.ask_all(stop or Stop(), lambda tally: None))
-    return run.tally
+        run = TaskRun(plan, model, run_folder, settings)
+        asyncio.run(run.run(stop or Stop(), lambda progress: None))
+    return run.progress
 
 
 def records(folder: Path) -> dict[str, dict[str, Any]]:
@@ -91,7 +92,7 @@ def test_every_question_is_asked_once_and_counted(tmp_path: Path) -> None:
     model = Model()
     tally = hold(tmp_path / "run", model, plan(*birds(20)))
     assert sorted(model.asked) == sorted(f"bird-{number}" for number in range(20))
-    assert tally == RunProgress(20, done=20, asked=20, correct=20)
+    assert tally == Progress(20, done=20, asked=20, correct=20)
     assert model.most_in_flight == 4
 
 
@@ -116,9 +117,9 @@ def test_a_question_is_asked_up_to_five_times_and_each_is_counted(tmp_path: Path
 
 def test_a_model_that_never_answers_is_asked_five_times_for_each_of_eight(tmp_path: Path) -> None:
     model = Fickle(1000)
-    patient = dataclasses.replace(CONDITIONS, concurrency=1, max_failed=1.0)
+    patient = dataclasses.replace(SETTINGS, concurrency=1, max_failed=1.0)
     with pytest.raises(MachineryError, match="birds: the last 8 questions all failed, the run stops here"):
-        hold(tmp_path / "run", model, plan(*birds(100)), conditions=patient)
+        hold(tmp_path / "run", model, plan(*birds(100)), settings=patient)
     assert len(model.asked) == 40
     assert {record["error"]["attempts"] for record in records(tmp_path / "run").values()} == {5}
 
@@ -186,7 +187,7 @@ class Stopper(Model):
         self.stop = stop
 
     def answer(self, prompt: Prompt) -> Response:
-        self.stop.wanted = self.stop.wanted or len(self.asked) >= 5
+        self.stop.requested = self.stop.requested or len(self.asked) >= 5
         return Response("(A)")
 
 

@@ -9,10 +9,10 @@ from dtbench.harness.run.pace import AdaptiveConcurrency
 
 def test_a_refusal_halves_it_and_replies_bring_it_back() -> None:
     pace = AdaptiveConcurrency(16)
-    pace.refused()
+    pace.add_refusal()
     assert pace.allowed == 8
     for _ in range(200):
-        pace.went_well()
+        pace.add_success()
     assert pace.allowed == 16
     assert pace.refusals == 1
 
@@ -20,7 +20,7 @@ def test_a_refusal_halves_it_and_replies_bring_it_back() -> None:
 def test_it_never_stops_altogether() -> None:
     pace = AdaptiveConcurrency(4)
     for _ in range(20):
-        pace.refused()
+        pace.add_refusal()
     assert pace.allowed >= 1
 
 
@@ -29,7 +29,7 @@ def test_requests_refused_together_slow_it_down_once() -> None:
         for _ in range(8):
             await pace.__aenter__()
         for _ in range(8):
-            pace.refused()
+            pace.add_refusal()
 
     pace = AdaptiveConcurrency(8)
     asyncio.run(together())
@@ -51,6 +51,6 @@ def test_no_more_than_allowed_are_in_flight() -> None:
         await asyncio.gather(*(one() for _ in range(40)))
 
     pace = AdaptiveConcurrency(6)
-    pace.refused()
+    pace.add_refusal()
     asyncio.run(many())
     assert max(seen) == 3

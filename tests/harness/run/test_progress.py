@@ -16,9 +16,9 @@ from command import COMMAND
 from runs import mmar_data, write_script
 
 from dtbench.harness.core.dataset import Dataset
-from dtbench.harness.run.loop import RunProgress
 from dtbench.harness.run.plan import PromptForm, TaskPlan
 from dtbench.harness.run.progress import ProgressDisplay
+from dtbench.harness.run.worker_pool import Progress
 from dtbench.tasks.registry import get_task
 
 
@@ -27,14 +27,14 @@ def plan(name: str = "mmar", notes: Sequence[str] = ()) -> TaskPlan:
 
 
 def shown(
-    tally: RunProgress, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str = "mmar"
+    tally: Progress, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str = "mmar"
 ) -> str:
     """The line that tells how far a task is, ten seconds after its begin."""
     clock = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     with ProgressDisplay(quiet=False) as bars:
-        bars.begin(plan(name), RunProgress(tally.expected), torn=0)
-        bars.show(RunProgress(tally.expected, 1, 1))
+        bars.begin(plan(name), Progress(tally.expected), torn=0)
+        bars.show(Progress(tally.expected, 1, 1))
         clock[0] += 10.0
         bars.show(tally)
     out, err = capsys.readouterr()
@@ -46,19 +46,19 @@ def shown(
     ("tally", "line"),
     [
         (
-            RunProgress(1000, 150, 50, correct=20, unanswered=5, failed=10),
+            Progress(1000, 150, 50, correct=20, unanswered=5, failed=10),
             "mmar: 150 of 1000, 5.0/s, 2 min 50 s left, 50.0% right, 5 unanswered, 10 failed\n",
         ),
-        (RunProgress(10, 10, 10, failed=10), "mmar: 10 of 10, 1.0/s, 0 unanswered, 10 failed\n"),
+        (Progress(10, 10, 10, failed=10), "mmar: 10 of 10, 1.0/s, 0 unanswered, 10 failed\n"),
         (
-            RunProgress(90000, 1, 1, correct=1),
+            Progress(90000, 1, 1, correct=1),
             "mmar: 1 of 90000, 0.1/s, 249 h 59 min left, 100.0% right, 0 unanswered, 0 failed\n",
         ),
-        (RunProgress(20, 0), "mmar: 0 of 20, 0 unanswered, 0 failed\n"),
+        (Progress(20, 0), "mmar: 0 of 20, 0 unanswered, 0 failed\n"),
     ],
 )
 def test_a_line_tells_rate_time_accuracy_and_what_went_wrong(
-    tally: RunProgress, line: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tally: Progress, line: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert shown(tally, capsys, monkeypatch) == line
 
@@ -66,12 +66,12 @@ def test_a_line_tells_rate_time_accuracy_and_what_went_wrong(
 def test_where_the_answers_are_withheld_no_accuracy_is_shown(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "right" not in shown(RunProgress(20, 10, 10), capsys, monkeypatch, "mmau-test")
+    assert "right" not in shown(Progress(20, 10, 10), capsys, monkeypatch, "mmau-test")
 
 
 def test_what_is_known_before_the_first_question_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     with ProgressDisplay(quiet=False) as bars:
-        bars.begin(plan(notes=["two clips are not there"]), RunProgress(10, 4), torn=1)
+        bars.begin(plan(notes=["two clips are not there"]), Progress(10, 4), torn=1)
     assert capsys.readouterr().err.splitlines() == [
         "mmar: two clips are not there",
         "mmar: 1 answer that an interrupted start did not write whole is asked for again",
@@ -81,7 +81,7 @@ def test_what_is_known_before_the_first_question_is_told(capsys: pytest.CaptureF
 
 def test_where_output_is_for_machines_nothing_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     with ProgressDisplay(quiet=True) as bars:
-        bars.begin(plan(notes=["two clips are not there"]), RunProgress(10, 4), torn=1)
+        bars.begin(plan(notes=["two clips are not there"]), Progress(10, 4), torn=1)
         bars.say("anything")
     assert capsys.readouterr() == ("", "")
 

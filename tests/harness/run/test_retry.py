@@ -12,7 +12,7 @@ from chat_server import Turn, chatting
 from dtbench.harness.core.errors import ModelError
 from dtbench.harness.core.model import Model
 from dtbench.harness.core.schema import Prompt, Response
-from dtbench.harness.run.retry import Policy, ask
+from dtbench.harness.run.retry import RetryPolicy, generate_with_retries
 from dtbench.models.endpoint.server import Server
 from dtbench.models.endpoint.settings import EndpointSettings
 from dtbench.models.plain.baselines import First
@@ -42,13 +42,13 @@ class Waits:
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
 
-    def policy(self, attempts: int = 5, longest_wait: float = 60.0, waits_in_all: float = 300.0) -> Policy:
-        return Policy(
+    def policy(self, attempts: int = 5, max_wait: float = 60.0, retry_budget: float = 300.0) -> RetryPolicy:
+        return RetryPolicy(
             attempts,
-            longest_wait=longest_wait,
-            waits_in_all=waits_in_all,
+            max_wait=max_wait,
+            retry_budget=retry_budget,
             sleep=self.sleep,
-            chance=lambda: self.chances.pop(0) if self.chances else 1.0,
+            jitter=lambda: self.chances.pop(0) if self.chances else 1.0,
         )
 
 
@@ -56,8 +56,8 @@ def busy(retry_after: float | None = None) -> ModelError:
     return ModelError("busy", again=True, retry_after=retry_after)
 
 
-def asked(model: Model, policy: Policy) -> Response:
-    return asyncio.run(ask(model, PROMPT, policy))
+def asked(model: Model, policy: RetryPolicy) -> Response:
+    return asyncio.run(generate_with_retries(model, PROMPT, policy))
 
 
 def test_an_answer_at_once_is_one_attempt_without_a_wait() -> None:
@@ -126,7 +126,7 @@ def test_another_error_is_not_swallowed() -> None:
 
 def test_a_model_that_gives_up_late_can_be_cancelled_while_it_waits() -> None:
     async def drive() -> None:
-        task = asyncio.create_task(ask(Failing(busy(50)), PROMPT))
+        task = asyncio.create_task(generate_with_retries(Failing(busy(50)), PROMPT, RetryPolicy()))
         await asyncio.sleep(0.01)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -150,7 +150,7 @@ def test_an_endpoint_that_fails_in_five_ways_is_asked_until_it_answers() -> None
         async def drive() -> Response:
             server = Server.connect(chat.url, EndpointSettings())
             try:
-                return await ask(server, PROMPT, waits.policy(6))
+                return await generate_with_retries(server, PROMPT, waits.policy(6))
             finally:
                 await server.aclose()
 
@@ -161,7 +161,7 @@ def test_an_endpoint_that_fails_in_five_ways_is_asked_until_it_answers() -> None
 
 
 def test_the_default_is_five_attempts_with_waits_under_five_minutes() -> None:
-    policy = Policy()
+    policy = RetryPolicy()
     assert policy.attempts == 5
-    assert policy.waits_in_all <= 300
+    assert policy.retry_budget <= 300
     assert all(0 <= policy.wait(attempt, None) <= 60 for attempt in range(1, 2000))

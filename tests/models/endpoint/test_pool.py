@@ -10,7 +10,7 @@ import pytest
 from asking import PROMPT
 from chat_server import Chat, Turn, chatting, nobody
 
-from dtbench.harness.run.retry import Policy, ask
+from dtbench.harness.run.retry import generate_with_retries
 from dtbench.models.endpoint.address import Address, parse_address
 from dtbench.models.endpoint.connection import AwayError
 from dtbench.models.endpoint.pool import COOL_DOWN, EndpointPool
@@ -119,12 +119,12 @@ def test_a_server_that_dies_in_the_middle_costs_no_answer() -> None:
 
         async def drive() -> list[str]:
             server = Server.connect(f"{dies.url},{stays.url}", EndpointSettings())
-            policy = Policy(attempts=2, first_wait=0.01)
+            policy = RetryPolicy(attempts=2, first_wait=0.01)
             limit = asyncio.Semaphore(8)
 
             async def one() -> str:
                 async with limit:
-                    return (await ask(server, PROMPT, policy)).text
+                    return (await generate_with_retries(server, PROMPT, policy)).text
 
             asked = [asyncio.create_task(one()) for _ in range(200)]
             while len(dies.asked) < 20:
