@@ -138,7 +138,7 @@ async def _write(
 
 def _line(progress: Progress) -> str:
     rows = f"{progress.done} of {progress.expected} rows"
-    return f"chains: {rows}, {progress.rejected} rejected, {progress.failed} failed"
+    return f"cot: {rows}, {progress.rejected} rejected, {progress.failed} failed"
 
 
 def _ended(rows: Sequence[TrainingRow], folder: RunFolder, options: CotOptions, lines: Sequence[str]) -> ChainsResult:

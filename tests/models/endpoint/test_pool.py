@@ -10,7 +10,7 @@ import pytest
 from asking import PROMPT
 from chat_server import Chat, Turn, chatting, nobody
 
-from dtbench.harness.run.retry import generate_with_retries
+from dtbench.harness.run.retry import RetryPolicy, generate_with_retries
 from dtbench.models.endpoint.address import Address, parse_address
 from dtbench.models.endpoint.connection import AwayError
 from dtbench.models.endpoint.pool import COOL_DOWN, EndpointPool
