@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 from dtbench.harness.core.options import Argument, Option
-from dtbench.harness.run.signals import terminable
+from dtbench.harness.run.signals import sigterm_as_interrupt
 from dtbench.harness.store.lock import RunLock
 from dtbench.training.engines.contract import Command, Metrics, get_engine
 from dtbench.training.engines.launch import find_environment
@@ -77,7 +77,7 @@ def train(
         for line in reuse_run(recipe, layout, progress, options.reuse) if options.reuse is not None else ():
             say(line)
         progress.write()
-        with terminable():
+        with sigterm_as_interrupt():
             return TrainingRun(recipe, layout, environment, progress, say, show).run()
     finally:
         lock.close()
