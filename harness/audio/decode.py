@@ -1,4 +1,4 @@
-"""Decoding clips block by block: libsndfile for what it reads, FFmpeg for AAC and its containers.
+"""Decode clips block by block: with libsndfile what it reads, with FFmpeg AAC, ALAC, MP4, Matroska and odd MP3s.
 
 A clip is given as the descriptor of an open file, even where its bytes are in memory. A descriptor has no name: neither
 that nor files beside it (libsndfile takes an MP3 beside `._NAME` for another format) can mislead. And libsndfile reads
@@ -7,17 +7,23 @@ it without calling back into Python, which would hold up other threads and print
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from dtbench.harness.audio.mp3 import count_mp3_samples
-from dtbench.harness.audio.sound import DecodedSound
 from dtbench.harness.core.errors import DataError
 
 if TYPE_CHECKING:
-    from dtbench.harness.audio.sound import PCM, Block, Mono
+    import numpy
+
+    Block = numpy.ndarray[tuple[int, int], numpy.dtype[Any]]
+    """Frames by channels: int16 or float32, from -1 to 1."""
+    Mono = numpy.ndarray[tuple[int], numpy.dtype[numpy.float32]]
+    PCM = numpy.ndarray[tuple[int], numpy.dtype[numpy.int16]]
 
 SLOWEST, FASTEST = 1_000, 768_000
 """Sampling rates that a sound can have; a header that says more would make the resampler fill the memory."""
@@ -33,20 +39,35 @@ _UNKNOWN = 2**63 - 1
 """What libsndfile says of a length that it does not know."""
 _MP3_SLACK = 3 * 1152
 """Frames by which encoders miscount the length of an MP3."""
-_OGG_HEADER, _LONGEST_OGG_PAGE = 27, 65_307
+_MP4_SLACK = 3 * 2048
+"""Frames by which the length in an MP4 differs from what decodes: the delay of the encoder, a last packet unfilled."""
+_OGG_HEADER, _MAX_OGG_PAGE = 27, 65_307
 _AS_INT16 = ("PCM_16", "PCM_S8", "PCM_U8")
 """What fits into int16, which libsndfile reads eight times as fast as it makes floats of it."""
 
 
+@dataclass(frozen=True, slots=True)
+class DecodedSound:
+    """A clip being decoded from its beginning to its end."""
+
+    rate: int
+    channels: int
+    format: str
+    promised: int
+    """The frames that its header says there are at least; 0 where the header cannot be trusted."""
+    blocks: Iterator[Block]
+    """Each is valid until the next is read."""
+
+
 class Decoded(NamedTuple):
-    """What was asked for of a clip."""
+    """The parts of a clip that were requested."""
 
     sound: DecodedSound
     mono: Mono | PCM
-    """The mean of the channels in the spans asked for, float32 from -1 to 1, the caller's own; one channel of 16 bits
-    stays as it is."""
+    """The mean of the channels in the spans, float32 from -1 to 1, the caller's own; one channel of 16 bits stays as it
+    is."""
     frames: int
-    """How many there are in all, asked for or not."""
+    """All of the clip, inside the spans or not."""
 
 
 class _Underestimated(Exception):
@@ -54,32 +75,30 @@ class _Underestimated(Exception):
 
 
 def decode_clip(descriptor: int, name: str, spans: Callable[[DecodedSound], Sequence[range]]) -> Decoded:
-    """Decode a clip to its end and keep the spans of it; what is not sound from end to end is a DataError."""
+    """Decode a clip to its end and keep its spans; raise a DataError unless all of it is sound."""
     head, size = os.pread(descriptor, 16, 0), os.fstat(descriptor).st_size
     if not size:
         raise DataError(f"{name}: the clip is empty (0 bytes).")
     if _ogg_cut_short(head, descriptor, size):
         raise DataError(f"{name}: the clip is cut short: it ends after {size} bytes, within a page.")
-    container = _ffmpeg_name(head)
+    container = _ffmpeg_container(head)
     if container is None:
         try:
-            with _opened(descriptor, head, name) as sound:
-                decoded = _gathered(sound, spans(sound), name)
+            with _open_with_libsndfile(descriptor, head, name) as sound:
+                decoded = _collect(sound, spans(sound), name)
         except _Underestimated:
             container = "mp3"
         else:
             if _riff_cut_short(head, size):
                 raise DataError(f"{name}: the clip is cut short: it has {size} bytes, its header promises more.")
             return decoded
-    from dtbench.harness.audio.ffmpeg import opened_by_ffmpeg
-
-    with opened_by_ffmpeg(descriptor, container, name) as sound:
-        return _gathered(sound, spans(sound), name)
+    with _open_with_ffmpeg(descriptor, container, name) as sound:
+        return _collect(sound, spans(sound), name)
 
 
 @contextmanager
-def _opened(descriptor: int, head: bytes, name: str) -> Iterator[DecodedSound]:
-    """The sound of a clip; whatever is wrong with it, now or while it is decoded, is a DataError."""
+def _open_with_libsndfile(descriptor: int, head: bytes, name: str) -> Iterator[DecodedSound]:
+    """Open a clip; every fault of the clip, now or while it is decoded, is a DataError."""
     import soundfile
 
     try:
@@ -87,24 +106,79 @@ def _opened(descriptor: int, head: bytes, name: str) -> Iterator[DecodedSound]:
         with soundfile.SoundFile(descriptor, closefd=False) as file:
             # soundfile seeks after each block where it can: slow, and an end to streamed FLAC, whose length is unknown.
             file.seekable = lambda: False
-            promised = _promised(file, descriptor)
+            promised = _promised_frames(file, descriptor)
             yield DecodedSound(file.samplerate, file.channels, file.format, promised, _blocks(file))
     except soundfile.LibsndfileError as error:
         reason = " ".join(error.error_string.split()).rstrip(".")
         raise DataError(f"{name}: the clip does not decode: {reason} (it begins with {head[:4]!r}).") from None
 
 
-def _gathered(sound: DecodedSound, spans: Sequence[range], name: str) -> Decoded:
-    """Decode to the end, and keep the frames of the spans; what is not sound throughout is a DataError."""
+@contextmanager
+def _open_with_ffmpeg(descriptor: int, container: str, name: str) -> Iterator[DecodedSound]:
+    """Open a clip in a container that FFmpeg knows by this name; every fault of the clip is a DataError.
+
+    Needs PyAV, the extra `aac`.
+    """
+    try:
+        import av
+    except ImportError:
+        raise DataError(
+            f"{name}: the clip is one that only FFmpeg decodes ({container}): pip install 'dtbench[aac]'."
+        ) from None
+    with open(descriptor, "rb", closefd=False) as file:
+        file.seek(0)
+        try:
+            with av.open(file, format=container, metadata_errors="ignore") as media:
+                if not media.streams.audio:
+                    raise DataError(f"{name}: the clip holds no sound (no audio stream in its {container}).")
+                yield _ffmpeg_sound(media, container, name)
+        except av.FFmpegError as error:
+            reason = str(error.strerror).rstrip(".")
+            raise DataError(f"{name}: the clip does not decode: {reason} (FFmpeg, as {container}).") from None
+
+
+def _ffmpeg_sound(media: Any, container: str, name: str) -> DecodedSound:
+    """Return the first audio stream, at the rate of its first frame: containers are wrong about HE-AAC."""
+    stream = media.streams.audio[0]
+    if stream.codec_context is None:  # PyAV before 18 dies of it
+        raise DataError(f"{name}: the clip does not decode: unknown codec (FFmpeg, as {container}).")
+    frames = media.decode(stream)
+    first = next(frames, None)
+    if first is None:
+        raise DataError(f"{name}: the clip holds no sound (0 frames).")
+    blocks = _ffmpeg_blocks(itertools.chain([first], frames), name)
+    promised = 0
+    if container == "mp4" and stream.duration and stream.time_base:
+        promised = max(0, int(stream.duration * stream.time_base * first.sample_rate) - _MP4_SLACK)
+    return DecodedSound(
+        first.sample_rate, first.layout.nb_channels, stream.codec_context.name.upper(), promised, blocks
+    )
+
+
+def _ffmpeg_blocks(frames: Iterator[Any], name: str) -> Iterator[Block]:
+    import av
+
+    resampler = av.AudioResampler(format="fltp")  # changes the format of the samples, not their rate
+    for frame in frames:
+        try:
+            resampled = resampler.resample(frame)
+        except ValueError:
+            raise DataError(f"{name}: the clip does not decode: it changes its rate or channels midway.") from None
+        for part in resampled:
+            yield part.to_ndarray().T
+
+
+def _collect(sound: DecodedSound, spans: Sequence[range], name: str) -> Decoded:
+    """Decode to the end and keep the frames of the spans; raise a DataError unless all of it is sound."""
     import numpy
 
     if not SLOWEST <= sound.rate <= FASTEST:
         raise DataError(f"{name}: the clip has a rate of {sound.rate} Hz, allowed are {SLOWEST} to {FASTEST} Hz.")
-    kept: list[Mono | PCM] = []
+    parts: list[Mono | PCM] = []
     done = 0
     for block in sound.blocks:
-        mono = _mixed(block, name)
-        kept += (mono[max(span.start - done, 0) : max(span.stop - done, 0)] for span in spans)
+        mono = _mix_down(block, name)
+        parts += (mono[max(span.start - done, 0) : max(span.stop - done, 0)] for span in spans)
         done += len(mono)
         if done > MOST_HOURS * 3600 * sound.rate:
             raise DataError(f"{name}: the clip is longer than {MOST_HOURS} hours: cut it.")
@@ -112,12 +186,12 @@ def _gathered(sound: DecodedSound, spans: Sequence[range], name: str) -> Decoded
         raise DataError(f"{name}: the clip holds no sound (0 frames).")
     if done < sound.promised:
         raise DataError(f"{name}: the clip is cut short: {done / sound.rate:.2f} s decode, its header promises more.")
-    joined = cast("Mono | PCM", numpy.concatenate(kept)) if kept else numpy.empty(0, numpy.float32)
+    joined = cast("Mono | PCM", numpy.concatenate(parts)) if parts else numpy.empty(0, numpy.float32)
     return Decoded(sound, joined, done)
 
 
 def as_floats(pcm: Mono | PCM) -> Mono:
-    """16-bit numbers as float32 from -1 to 1; what is float32 already as it is."""
+    """Convert 16-bit numbers to float32 from -1 to 1; return float32 as it is."""
     import numpy
 
     if pcm.dtype == numpy.float32:
@@ -127,8 +201,8 @@ def as_floats(pcm: Mono | PCM) -> Mono:
     return samples
 
 
-def _mixed(block: Block, name: str) -> Mono | PCM:
-    """The mean of the channels, as `Decoded` has it. Column by column: numpy's mean takes ten times as long."""
+def _mix_down(block: Block, name: str) -> Mono | PCM:
+    """Return the mean of the channels, column by column: numpy's own mean takes ten times as long."""
     import numpy
 
     whole = block.dtype == numpy.int16
@@ -147,7 +221,7 @@ def _mixed(block: Block, name: str) -> Mono | PCM:
 
 
 def _blocks(file: Any) -> Iterator[Block]:
-    """The frames of a file, until there are none: headers are wrong about their number."""
+    """Read the frames of a file until there are none: headers are wrong about their number."""
     import numpy
 
     count = max(1, _BLOCK_VALUES // file.channels)
@@ -156,8 +230,8 @@ def _blocks(file: Any) -> Iterator[Block]:
         yield block
 
 
-def _promised(file: Any, descriptor: int) -> int:
-    """How many frames the clip has to have; 0 where that cannot be known."""
+def _promised_frames(file: Any, descriptor: int) -> int:
+    """Return how many frames the clip must have; 0 where that cannot be known."""
     if file.format != "MP3":
         return 0 if file.frames == _UNKNOWN else int(file.frames)
     counted = count_mp3_samples(descriptor)
@@ -168,8 +242,8 @@ def _promised(file: Any, descriptor: int) -> int:
     return 0
 
 
-def _ffmpeg_name(head: bytes) -> str | None:
-    """FFmpeg's name of what only it reads. Told here, since it would also open play lists, which name other files."""
+def _ffmpeg_container(head: bytes) -> str | None:
+    """Return FFmpeg's name of a container that only it reads; left to itself it would open play lists, too."""
     if head[:2] == b"\0\0" and head[4:8] == b"ftyp":
         return "mp4"
     if head[:4] == b"\x1aE\xdf\xa3":
@@ -183,15 +257,15 @@ def _riff_cut_short(head: bytes, size: int) -> bool:
     """Whether a RIFF file has fewer bytes than it says; decoders pass over that in silence."""
     if head[:4] != b"RIFF":
         return False
-    said = int.from_bytes(head[4:8], "little")
-    return size - 8 < said < _STREAMED
+    stated = int.from_bytes(head[4:8], "little")
+    return size - 8 < stated < _STREAMED
 
 
 def _ogg_cut_short(head: bytes, descriptor: int, size: int) -> bool:
     """Whether the last page of an Ogg stream ends before it should; libsndfile leaves such a page out in silence."""
     if head[:4] != b"OggS":
         return False
-    tail = os.pread(descriptor, _LONGEST_OGG_PAGE, max(0, size - _LONGEST_OGG_PAGE))
+    tail = os.pread(descriptor, _MAX_OGG_PAGE, max(0, size - _MAX_OGG_PAGE))
     page = tail[tail.rfind(b"OggS") :]
     segments = page[_OGG_HEADER : _OGG_HEADER + page[_OGG_HEADER - 1]] if len(page) >= _OGG_HEADER else b""
     return len(page) < _OGG_HEADER + len(segments) + sum(segments) or len(segments) < page[_OGG_HEADER - 1]

@@ -1,4 +1,4 @@
-"""How long an MP3 is, counted frame by frame: without a table of contents decoders only estimate it."""
+"""Count the length of an MP3 frame by frame: without a table of contents decoders only estimate it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class _Frame(NamedTuple):
 
 
 def count_mp3_samples(descriptor: int) -> int | None:
-    """How many samples a channel of an MP3 has; None where its first frame tells, or it is no layer III."""
+    """Count the samples of a channel of an MP3; None where its first frame tells, or it is no layer III."""
     with mmap.mmap(descriptor, 0, prot=mmap.PROT_READ) as data:
         at = _tag_size(data[:10])
         first = int.from_bytes(data[at : at + 4])
@@ -40,7 +40,7 @@ def count_mp3_samples(descriptor: int) -> int | None:
 
 
 def _tag_size(head: bytes) -> int:
-    """How many bytes of an ID3 tag precede the sound."""
+    """Return the size of an ID3 tag before the sound."""
     if head[:3] != b"ID3" or len(head) < 10:
         return 0
     footer = 10 if head[5] & 0x10 else 0
@@ -48,7 +48,7 @@ def _tag_size(head: bytes) -> int:
 
 
 def _frame(header: int) -> _Frame | None:
-    """The frame that a header of layer III begins; None for anything else."""
+    """Parse a frame header of layer III; None for anything else."""
     version, layer = header >> 19 & 3, header >> 17 & 3
     kbits, rate = header >> 12 & 15, header >> 10 & 3
     if header >> 21 != 0x7FF or version == 1 or layer != _LAYER_3 or kbits in (0, 15) or rate == 3:

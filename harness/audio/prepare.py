@@ -1,7 +1,7 @@
-"""Clips as they are published, by content and never by file name, and as a model hears them.
+"""Prepare clips for a model: decode them by content, never by file name, and convert them to what it hears.
 
-What a model hears is mono PCM16 at its own rate: the channels' mean, resampled by soxr. A clip that is not sound from
-end to end is never taken for one that is. Where a clip is longer than the model takes, one of LONG_CLIP_RULES decides.
+A model hears mono PCM16 at its own rate: the channels' mean, resampled by soxr. A clip that is not sound from end to
+end is an error. Where a clip is longer than the model takes, one of LONG_CLIP_RULES decides.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ from dtbench.harness.core.errors import DataError, UserError, did_you_mean
 from dtbench.harness.core.schema import Clip, clip_name
 
 if TYPE_CHECKING:
-    from dtbench.harness.audio.decode import Decoded
-    from dtbench.harness.audio.sound import PCM, DecodedSound, Mono
+    from dtbench.harness.audio.decode import PCM, Decoded, DecodedSound, Mono
 
 WHOLE, CUT, WINDOWS, REFUSE = "whole", "cut", "windows", "refuse"
 WINDOW_COUNT = 3
@@ -30,10 +29,10 @@ LONG_CLIP_RULES: Mapping[str, str] = {
     WINDOWS: f"{WINDOW_COUNT} evenly spaced parts are heard, its beginning and its end among them, the limit in all",
     REFUSE: "it is not heard, and its question fails",
 }
-"""What becomes of a clip over a model's limit. One within it is heard WHOLE, whatever the rule."""
+"""What happens to a clip over a model's limit; one within it is heard WHOLE, whatever the rule."""
 
-MOST_FRAMES = 1 << 28
-"""What is held in memory of one clip: 1 GB while it is resampled, 1.5 hours at 48 kHz."""
+MAX_FRAMES = 1 << 28
+"""Of one clip in memory: 1 GB while it is resampled, 1.5 hours at 48 kHz."""
 _HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
 _NOISE_SHIFT = 3
 """Noise is full-scale white noise, halved three times: -23 dB RMS, about as loud as speech."""
@@ -44,7 +43,7 @@ class MissingClip(DataError):
 
 
 class ClipFacts(NamedTuple):
-    """What a clip is, known from decoding all of it."""
+    """The facts of a clip, known from decoding all of it."""
 
     seconds: float
     rate: int
@@ -54,7 +53,7 @@ class ClipFacts(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PreparedAudio:
-    """A clip as a model hears it, and what was done to it."""
+    """A clip as a model hears it, and how it was prepared."""
 
     wav: bytes
     """Mono PCM16 WAV at the model's rate."""
@@ -69,12 +68,12 @@ class PreparedAudio:
 
     @property
     def samples(self) -> Mono:
-        """The sound of `wav` as float32 from -1 to 1: what runs in this process hears what an endpoint would."""
+        """Return the samples of `wav` as float32 from -1 to 1: a local model hears what an endpoint would."""
         return wav_samples(self.wav)
 
 
 def wav_samples(wav: bytes) -> Mono:
-    """The sound of a WAV file of ours as float32 from -1 to 1."""
+    """Return the samples of a WAV file of ours as float32 from -1 to 1."""
     import numpy
 
     from dtbench.harness.audio.decode import as_floats
@@ -83,13 +82,13 @@ def wav_samples(wav: bytes) -> Mono:
 
 
 def prepare_audio(audio: Path | Clip, rate: int, limit: float | None, rule: str = CUT) -> PreparedAudio:
-    """A clip for a model that takes `rate` Hz and at most `limit` seconds; DataError where it cannot be heard."""
+    """Prepare a clip for a model that takes `rate` Hz and at most `limit` seconds; a faulty one is a DataError."""
     if rule not in LONG_CLIP_RULES:
         raise UserError(f"{rule!r} is no rule for clips over the limit. {did_you_mean(rule, LONG_CLIP_RULES)}")
     if limit is not None and not limit > 0:
         raise UserError(f"a limit of {limit} s leaves nothing to hear: it must be above 0, or none.")
     name = clip_name(audio)
-    clip, applied = _within(audio, name, limit, rule)
+    clip, applied = _decode_within(audio, name, limit, rule)
     sound = clip.sound
     pcm = _pcm16(clip.mono, sound.rate, rate)
     if limit is not None:
@@ -99,15 +98,15 @@ def prepare_audio(audio: Path | Clip, rate: int, limit: float | None, rule: str 
     return PreparedAudio(_wav(pcm, rate), clip.frames / sound.rate, sound.rate, sound.channels, applied)
 
 
-def _within(audio: Path | Clip, name: str, limit: float | None, rule: str) -> tuple[Decoded, str]:
-    """What of a clip is within the limit, and the rule that had to be applied for it."""
-    clip = _decode(audio, name, lambda sound: [range(_most(sound.rate, limit))])
+def _decode_within(audio: Path | Clip, name: str, limit: float | None, rule: str) -> tuple[Decoded, str]:
+    """Decode the part of a clip within the limit, and return the rule that was applied."""
+    clip = _decode(audio, name, lambda sound: [range(_max_frames(sound.rate, limit))])
     rate = clip.sound.rate
-    most = _most(rate, limit)
+    most = _max_frames(rate, limit)
     if clip.frames <= most:
         return clip, WHOLE
     length = f"{name}: the clip is {clip.frames / rate:.2f} s long"
-    if most == MOST_FRAMES:
+    if most == MAX_FRAMES:
         raise DataError(f"{length}, more than is held in memory: cut it, or give the model a limit of fewer seconds.")
     if rule == REFUSE:
         raise DataError(f"{length}, over the model's limit of {limit:g} s, and the rule is {REFUSE!r}.")
@@ -116,13 +115,13 @@ def _within(audio: Path | Clip, name: str, limit: float | None, rule: str) -> tu
     return clip, CUT
 
 
-def _most(rate: int, limit: float | None) -> int:
-    """How many frames of a clip may be heard."""
-    return MOST_FRAMES if limit is None else min(MOST_FRAMES, max(1, int(limit * rate)))
+def _max_frames(rate: int, limit: float | None) -> int:
+    """Return how many frames of a clip may be heard."""
+    return MAX_FRAMES if limit is None else min(MAX_FRAMES, max(1, int(limit * rate)))
 
 
 def _windows(frames: int, most: int) -> list[range]:
-    """Evenly spaced windows, the first at the beginning and the last at the end, that together hold `most` frames."""
+    """Return evenly spaced windows, the first at the beginning and the last at the end, of `most` frames in all."""
     lengths = [most // WINDOW_COUNT] * (WINDOW_COUNT - 1)
     lengths.append(most - sum(lengths))
     gap = (frames - most) / (WINDOW_COUNT - 1)
@@ -130,19 +129,19 @@ def _windows(frames: int, most: int) -> list[range]:
     return [range(start, start + length) for start, length in zip(starts, lengths, strict=True)]
 
 
-def _pcm16(mono: Mono | PCM, rate: int, wanted: int) -> PCM:
-    """The sound at the wanted rate as 16-bit numbers; what was 16-bit at that rate already comes out as it was."""
+def _pcm16(mono: Mono | PCM, rate: int, new_rate: int) -> PCM:
+    """Resample to 16-bit numbers; 16-bit sound at the new rate stays as it is."""
     import numpy
 
     from dtbench.harness.audio.decode import as_floats
 
-    if rate == wanted and mono.dtype == numpy.int16:
+    if rate == new_rate and mono.dtype == numpy.int16:
         return mono.astype("<i2", copy=False)
     wave = as_floats(mono)
-    if rate != wanted:
+    if rate != new_rate:
         import soxr
 
-        wave = soxr.resample(wave, rate, wanted, quality="HQ")
+        wave = soxr.resample(wave, rate, new_rate, quality="HQ")
     wave *= numpy.float32(32768)  # ours alone, as are the next: no copies
     numpy.rint(wave, out=wave)
     numpy.clip(wave, -32768, 32767, out=wave)
@@ -150,31 +149,31 @@ def _pcm16(mono: Mono | PCM, rate: int, wanted: int) -> PCM:
 
 
 def _wav(pcm: PCM, rate: int) -> bytes:
-    """A mono WAV file."""
+    """Make a mono WAV file."""
     size = 2 * len(pcm)
     header = _HEADER.pack(b"RIFF", 36 + size, b"WAVE", b"fmt ", 16, 1, 1, rate, 2 * rate, 2, 16, b"data", size)
     return b"".join((header, pcm.data))
 
 
-def silence_of(heard: PreparedAudio) -> PreparedAudio:
-    """Silence in place of what was heard, of the same length: what a model says of it, it has not heard."""
-    return replace(heard, wav=heard.wav[: _HEADER.size] + bytes(len(heard.wav) - _HEADER.size))
+def silence_of(audio: PreparedAudio) -> PreparedAudio:
+    """Replace the sound by silence of the same length."""
+    return replace(audio, wav=audio.wav[: _HEADER.size] + bytes(len(audio.wav) - _HEADER.size))
 
 
-def noise_for(heard: PreparedAudio, seed: int) -> PreparedAudio:
-    """White noise in place of what was heard, of the same length; equal for equal seeds."""
+def noise_for(audio: PreparedAudio, seed: int) -> PreparedAudio:
+    """Replace the sound by white noise of the same length, equal for equal seeds."""
     import random
 
     import numpy
 
     # Not numpy's generators: their streams may change from release to release.
-    drawn = random.Random(seed).randbytes(len(heard.wav) - _HEADER.size)
-    pcm = numpy.frombuffer(drawn, "<i2") >> _NOISE_SHIFT
-    return replace(heard, wav=heard.wav[: _HEADER.size] + pcm.tobytes())
+    noise = random.Random(seed).randbytes(len(audio.wav) - _HEADER.size)
+    pcm = numpy.frombuffer(noise, "<i2") >> _NOISE_SHIFT
+    return replace(audio, wav=audio.wav[: _HEADER.size] + pcm.tobytes())
 
 
 def read_clip(audio: Path | Clip) -> bytes:
-    """The encoded bytes of a clip, wherever it lies."""
+    """Read the encoded bytes of a clip, wherever it lies."""
     if not isinstance(audio, Path):
         return audio.read()
     with _file(audio) as file:
@@ -182,14 +181,14 @@ def read_clip(audio: Path | Clip) -> bytes:
 
 
 def inspect_clip(data: bytes, name: str) -> ClipFacts:
-    """Decode a clip to its end and say what it is; what is not sound from end to end is a DataError."""
+    """Decode a clip to its end and return its facts; raise a DataError unless all of it is sound."""
     clip = _decode(data, name, lambda _: [])
     sound = clip.sound
     return ClipFacts(clip.frames / sound.rate, sound.rate, sound.channels, sound.format)
 
 
 def _decode(audio: Path | Clip | bytes, name: str, spans: Callable[[DecodedSound], Sequence[range]]) -> Decoded:
-    """Decode a clip to its end and keep the spans of it."""
+    """Decode a clip to its end and keep its spans."""
     from dtbench.harness.audio.decode import decode_clip
 
     if isinstance(audio, Path):
@@ -202,7 +201,7 @@ def _decode(audio: Path | Clip | bytes, name: str, spans: Callable[[DecodedSound
 
 
 def _in_memory() -> IO[bytes]:
-    """A file without a name; on a disk only where the system has none in memory."""
+    """Open a file without a name; on a disk only where the system has none in memory."""
     if sys.platform == "linux":
         return os.fdopen(os.memfd_create("clip"), "w+b", buffering=0)
     return tempfile.TemporaryFile(buffering=0)

@@ -5,7 +5,7 @@ DtbenchError
 |   `-- DataError    a data set is missing, broken or of another version
 |-- TaskError        a task's own code breaks its contract, exit 3
 |-- MachineryError   the network, the disk or an engine failed, exit 3
-`-- ModelError       a model did not answer one prompt; the loop asks again where that may help
+`-- ModelError       a model did not answer one prompt; the loop retries where that may help
 
 A message says what is wrong, the value, what is allowed and what to do next.
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 
 
 class DtbenchError(Exception):
-    """Anything dtbench reports in one line, without a traceback."""
+    """An error that dtbench reports in one line, without a traceback."""
 
     exit_code = 3
 
@@ -46,17 +46,17 @@ class ModelError(DtbenchError):
     def __init__(self, message: str, *, again: bool, retry_after: float | None = None, too_many: bool = False) -> None:
         super().__init__(message)
         self.too_many = too_many
-        """Whether it was asked more than it takes at a time."""
+        """Whether it had more requests than it takes at a time."""
         self.again = again
-        """Whether asking again may help."""
+        """Whether a retry may help."""
         self.retry_after = retry_after
-        """The seconds that the endpoint asks to wait."""
+        """Seconds that the endpoint asks to wait."""
         self.attempts = 1
-        """How often it was asked before this error was the last."""
+        """How often the prompt was sent in all."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """The end of a message about an unknown name: the nearest names, then all of them."""
+    """Return the end of a message about an unknown name: the nearest names, then all of them."""
     import difflib  # 5 ms that only a mistake should cost
 
     names = {name.lower(): name for name in known}
@@ -68,7 +68,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def format_error(error: BaseException) -> str:
-    """An error of someone else's code in one line: its kind, its message, and the line of that code."""
+    """Describe an error of someone else's code in one line: its class, its message, and the line of that code."""
     import sysconfig
     import traceback
 
@@ -84,5 +84,5 @@ def format_error(error: BaseException) -> str:
 
 
 def one_line(text: str) -> str:
-    """Text of a file, a model or a user in one line, with nothing that a terminal takes for a command."""
+    """Write text in one line, without the signs that a terminal takes for commands."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(text.splitlines()))

@@ -140,7 +140,7 @@ def test_a_rate_that_no_sound_has_is_refused_before_it_fills_the_memory(rate: in
 def test_a_clip_beyond_what_is_held_in_memory_is_refused_whole_and_heard_in_part(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(audio, "MOST_FRAMES", 16000)
+    monkeypatch.setattr(audio, "MAX_FRAMES", 16000)
     clip = encoded(sine(440, 2, 16000), 16000)
     for limit in (None, 1.5):
         with pytest.raises(DataError, match=r"2\.00 s long, more than is held in memory"):
