@@ -1,7 +1,7 @@
-"""mini: questions about sounds of our own making, for trying everything without a download.
+"""mini: questions about synthetic sounds, for trying everything without a download.
 
 Nothing is fetched. Questions and clips follow from a seed, bit for bit the same on every machine; a clip is written as
-WAV when it is first heard. The record of an item holds its true sounds (`events`), a reference chain (`thinking`) and
+WAV when it is first read. The record of an item holds its true sounds (`events`), a reference chain (`thinking`) and
 five criteria (`cue`, `rubric`) under the names that MMAR gives them. `mini` is the test split; `mini-train-1` and
 `mini-train-2` are for training, and share no clip with it or with each other.
 
@@ -46,7 +46,7 @@ class Mini(Task):
     columns = (*(Column(word, {"difficulty": word}) for word in DIFFICULTIES), Column("Avg"))
 
     def samples(self, data_dir: Path | None) -> Iterable[Sample]:
-        """The questions, made as they are asked for."""
+        """Make the questions one by one."""
         folder = task_folder(self.name, data_dir)
         if folder.is_file() or folder.parent.is_file():
             raise DataError(f"--data-dir {data_dir}: this is a file; a folder for clips is expected.")
@@ -76,7 +76,7 @@ class MiniTrain2(Mini):
 
 
 SPLIT_OF = {task.name: task.split for task in (Mini, MiniTrain1, MiniTrain2)}
-"""Task -> the split it asks."""
+"""Task -> its split."""
 
 
 def _sample(slot: Slot, folder: Path) -> Sample:
@@ -85,7 +85,7 @@ def _sample(slot: Slot, folder: Path) -> Sample:
         id=slot.id,
         question=item.question,
         choices=item.choices,
-        answer=item.told.answer,
+        answer=item.solution.answer,
         audio=GeneratedClip(slot, folder),
         groups={"category": slot.category, "difficulty": slot.difficulty},
         item=item.as_published(),

@@ -21,8 +21,7 @@ from dtbench.harness.core.scorer import Column, Grouping, OfficialRule
 from dtbench.harness.core.task import Task
 from dtbench.harness.score.official import text_rule
 from dtbench.tasks.data.clips import ClipFolder
-from dtbench.tasks.data.fields import group_values, make_dataset
-from dtbench.tasks.data.layouts import find_metadata
+from dtbench.tasks.data.layouts import find_metadata, group_values, make_dataset
 
 V2 = "v2-github"
 V1 = "v1-hf"
@@ -58,24 +57,24 @@ class Mmar(Task):
     prediction_keys = ("answer_prediction", "model_prediction", "model_output")
 
     def samples(self, data_dir: Path | None) -> Iterable[Sample]:
-        """The questions of whichever version is there, v2 before v1."""
+        """Load the questions of the version that is there, v2 before v1."""
         return self.load(data_dir).samples
 
     def load(self, data_dir: Path | None) -> Dataset:
-        """The samples and their version: v2 is known by its rubrics."""
-        found = find_metadata(self.name, data_dir, ("MMAR-meta.jsonl", "MMAR-meta.json"), folders=("MMAR",))
-        clips = ClipFolder(found.root, ("mmar-audio.tar.gz", "mmar-audio.zip"))
-        data = make_dataset((_sample(record, clips) for record in read_json(found.file)), found.file)
+        """Load the samples; their version is v2 where they have rubrics."""
+        metadata = find_metadata(self.name, data_dir, ("MMAR-meta.jsonl", "MMAR-meta.json"), folders=("MMAR",))
+        clips = ClipFolder(metadata.root, ("mmar-audio.tar.gz", "mmar-audio.zip"))
+        data = make_dataset((_sample(record, clips) for record in read_json(metadata.file)), metadata.file)
         version = V2 if any("thinking" in sample.item or "rubric" in sample.item for sample in data.samples) else V1
-        notes = [*found.notes(), *clips.missing("audio"), *_known_faults(data, version)]
+        notes = [*metadata.notes(), *clips.missing("audio"), *_known_faults(data, version)]
         return Dataset(data.samples, version, data.source, notes)
 
     def version_of(self, items: Sequence[Mapping[str, Any]]) -> str | None:
-        """v2 is known by its rubrics; without them it may be either."""
+        """Return v2 where every record has a rubric; without one it may be either."""
         return V2 if items and all("rubric" in item or "thinking" in item for item in items) else None
 
     def official(self, version: str) -> OfficialRule:
-        """The rule of ddlBoJack/MMAR evaluation.py, the same in all its versions."""
+        """Return the rule of ddlBoJack/MMAR evaluation.py, the same in all its versions."""
         return text_rule
 
 

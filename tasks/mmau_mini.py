@@ -52,25 +52,25 @@ class MmauMini(Task):
     prediction_keys = ("model_output", "model_prediction", "answer_prediction")
 
     def samples(self, data_dir: Path | None) -> Iterable[Sample]:
-        """The questions of whichever version is there."""
+        """Load the questions of the version that is there."""
         return self.load(data_dir).samples
 
     def load(self, data_dir: Path | None) -> Dataset:
-        """The samples and their version; the broken versions are refused."""
-        found = find_metadata(self.name, data_dir, METADATA, folders=("mmau", "MMAU", "MMAU-test-mini"))
-        data = read_mmau(found, ARCHIVES)
-        refuse_broken(data, found.file)
+        """Load the samples and tell their version; refuse the broken ones."""
+        metadata = find_metadata(self.name, data_dir, METADATA, folders=("mmau", "MMAU", "MMAU-test-mini"))
+        data = read_mmau(metadata, ARCHIVES)
+        refuse_broken(data, metadata.file)
         version, notes = detect_version(data)
-        if found.file.suffix == ".json":
-            notes += ClipFolder(found.root, ARCHIVES).missing("test-mini-audios")
+        if metadata.file.suffix == ".json":
+            notes += ClipFolder(metadata.root, ARCHIVES).missing("test-mini-audios")
         if lost := len(data.unanswerable):
             notes.append(f"{lost} answers are not among their options")
-        return Dataset(data.samples, version, data.source, [*found.notes(), *notes])
+        return Dataset(data.samples, version, data.source, [*metadata.notes(), *notes])
 
     def version_of(self, items: Sequence[Mapping[str, Any]]) -> str | None:
-        """The published content that all of the records are of, if one is."""
+        """Return the published version that holds all of the records, if one does."""
         return version_of_records(items)
 
     def official(self, version: str) -> OfficialRule:
-        """The rule of Sakshi113/MMAU evaluation.py since 2024-10-25."""
+        """Return the rule of Sakshi113/MMAU evaluation.py since 2024-10-25."""
         return text_rule

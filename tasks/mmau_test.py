@@ -25,15 +25,15 @@ class MmauTest(MmauMini):
     answers_public = False
 
     def load(self, data_dir: Path | None) -> Dataset:
-        """The samples, without answers; the version is that of the file as a whole."""
-        found = find_metadata(self.name, data_dir, METADATA, folders=("mmau", "MMAU", "MMAU-test"))
-        data = read_mmau(found, ARCHIVES, withheld=True)
+        """Load the samples, without answers; the version is that of the file as a whole."""
+        metadata = find_metadata(self.name, data_dir, METADATA, folders=("mmau", "MMAU", "MMAU-test"))
+        data = read_mmau(metadata, ARCHIVES, withheld=True)
         notes = ["answers are withheld by the authors: predictions can be exported, not scored"]
         if {sample.item.get("split") for sample in data.samples} == {"test-mini"}:
             notes.append("these are questions of test-mini without their answers, as commit 3d87e5b had them")
         version = f"unrecognised-{data.sha256[:8]}"
-        if found.file.suffix == ".json":
-            notes += ClipFolder(found.root, ARCHIVES).missing("test-audios")
-            if git_blob_hash(found.file) == MMAU_TEST_BLOB:
+        if metadata.file.suffix == ".json":
+            notes += ClipFolder(metadata.root, ARCHIVES).missing("test-audios")
+            if git_blob_hash(metadata.file) == MMAU_TEST_BLOB:
                 version = "v05.15.25"
-        return Dataset(data.samples, version, data.source, (*found.notes(), *notes))
+        return Dataset(data.samples, version, data.source, (*metadata.notes(), *notes))

@@ -23,8 +23,7 @@ from dtbench.harness.core.task import Task
 from dtbench.harness.extract.extraction import Extraction
 from dtbench.harness.score.official import carried_letter_rule, letter_rule
 from dtbench.tasks.data.clips import ClipFolder, EmbeddedClip
-from dtbench.tasks.data.fields import group_values, make_dataset
-from dtbench.tasks.data.layouts import MetadataFiles, find_metadata
+from dtbench.tasks.data.layouts import MetadataFiles, find_metadata, group_values, make_dataset
 
 PARQUET = "parquet-548e228"
 FOLDER = "jsonl-folder"
@@ -36,7 +35,7 @@ _COLUMNS = ("id", "task_name", "audio.path", "question", *LETTERED.values(), "an
 
 
 def _columns(short: str, category: str) -> tuple[Column, ...]:
-    """The paper's columns of perception or reasoning; both kinds of speakers' traits are its paralinguistics."""
+    """Make the paper's columns of perception or reasoning; its paralinguistics are both kinds of speakers' traits."""
     return (
         Column(f"{short} Sem.", {"category": category, "sub-sub-category": "Semantics"}),
         Column(f"{short} Phon.", {"category": category, "sub-sub-category": "Phonology"}),
@@ -68,37 +67,37 @@ class Mmsu(Task):
     skips_broken_lines = True
 
     def samples(self, data_dir: Path | None) -> Iterable[Sample]:
-        """The questions of whichever copy is there, parquet first."""
+        """Load the questions of the copy that is there, parquet first."""
         return self.load(data_dir).samples
 
     def load(self, data_dir: Path | None) -> Dataset:
-        """The samples, and which of the two published copies they are."""
-        found = find_metadata(self.name, data_dir, METADATA, folders=("MMSU",))
-        notes = [COPIES_DIFFER, *found.notes()]
-        if found.file.suffix == ".parquet":
+        """Load the samples; the version names which of the two published copies they are."""
+        metadata = find_metadata(self.name, data_dir, METADATA, folders=("MMSU",))
+        notes = [COPIES_DIFFER, *metadata.notes()]
+        if metadata.file.suffix == ".parquet":
             version = PARQUET
-            rows: Iterable[Sample] = chain.from_iterable(map(_shard, found.files))
+            rows: Iterable[Sample] = chain.from_iterable(map(_shard, metadata.files))
         else:
-            version, rows = FOLDER, _folder(found)
-            notes += ClipFolder(found.root, ARCHIVES).missing("audio")
-        data = make_dataset(rows, found.file)
+            version, rows = FOLDER, _folder(metadata)
+            notes += ClipFolder(metadata.root, ARCHIVES).missing("audio")
+        data = make_dataset(rows, metadata.file)
         if lost := len(data.unanswerable):
             notes.append(f"{lost} answers are not among their options")
         return Dataset(data.samples, version, data.source, notes)
 
     def answer_key(self, item: Mapping[str, Any]) -> AnswerKey:
-        """The options that are there, as text, and the right one."""
+        """Return the options that are there, as text, and the right one."""
         answer = item["answer_gt"]
         return AnswerKey([text for _, text in _options(item)], None if answer is None else str(answer))
 
     def official(self, version: str) -> OfficialRule:
-        """The rule of the 2026 script, or a fresh one of 2025 for one file."""
+        """Return the rule of the 2026 script, or a new one of 2025, which is good for one file."""
         return carried_letter_rule() if version == "2025" else letter_rule
 
     def submission(self, sample: Sample, extraction: Extraction) -> str:
-        """The letter of the option that was meant; empty where none was."""
-        meant = (letter for letter, text in _options(sample.item) if text == extraction.choice)
-        return next(meant, "")
+        """Return the letter of the chosen option; empty where there is none."""
+        matches = (letter for letter, text in _options(sample.item) if text == extraction.choice)
+        return next(matches, "")
 
 
 ARCHIVES = ("audio.tar.gz", "audio.zip")
@@ -111,9 +110,9 @@ def _shard(shard: Path) -> Iterator[Sample]:
         yield _sample(MetadataRecord(record.where, item), EmbeddedClip(shard, row, "audio"))
 
 
-def _folder(found: MetadataFiles) -> Iterator[Sample]:
-    clips = ClipFolder(found.root, ARCHIVES)
-    return (_sample(record, clips.clip(record, "audio_path")) for record in read_json(found.file))
+def _folder(metadata: MetadataFiles) -> Iterator[Sample]:
+    clips = ClipFolder(metadata.root, ARCHIVES)
+    return (_sample(record, clips.clip(record, "audio_path")) for record in read_json(metadata.file))
 
 
 def _sample(record: MetadataRecord, audio: Path | Clip) -> Sample:
@@ -142,5 +141,5 @@ def _shown(record: MetadataRecord, key: str) -> str:
 
 
 def _options(item: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Letters and texts of the options that are there; two-option items have null for the others."""
+    """Return letters and texts of the options that are there; two-option items have null for the others."""
     return [(letter, str(item[key])) for letter, key in LETTERED.items() if item.get(key) is not None]

@@ -21,31 +21,26 @@ TASKS = {
     "mini-train-1": "dtbench.tasks.mini:MiniTrain1",
     "mini-train-2": "dtbench.tasks.mini:MiniTrain2",
 }
-
-
 OF_LM_EVAL = "lm_eval:"
-"""What the name of a task of lm-eval begins with."""
-
-
+"""The prefix of the name of a task of lm-eval."""
 _TASKS = NameTable("task", TASKS, "dtbench.tasks", TaskError)
 
 
 def get_task(name: str) -> Task:
-    """The task of this name: built in, `lm_eval:NAME`, `module:Class`, or of an installed package."""
+    """Return the task of this name: built in, `lm_eval:NAME`, `module:Class`, or of an installed package."""
     if name.startswith(OF_LM_EVAL):
-        made: Task = _lm_eval_task()(name)
-        return made
-    value, target = look_up(_TASKS, name)
-    return _as_task(value, target)
+        task: Task = _lm_eval_task()(name)
+        return task
+    return _as_task(*look_up(_TASKS, name))
 
 
 def task_names() -> list[str]:
-    """Every name that task() knows, built-in ones first."""
+    """List every name of a task, built-in ones first."""
     return list_names(_TASKS)
 
 
 def task_from_file(path: Path) -> Task:
-    """The one task that a user's Python file defines, or a YAML file for lm-eval."""
+    """Return the one task that a user's Python file defines, or a YAML file for lm-eval."""
     import importlib.util
 
     if path.is_dir():
@@ -53,8 +48,8 @@ def task_from_file(path: Path) -> Task:
     if not path.is_file():
         raise UserError(f"--task-file {path}: there is no such file.")
     if path.suffix in {".yaml", ".yml"}:
-        made: Task = _lm_eval_task().of_file(path)
-        return made
+        task: Task = _lm_eval_task().of_file(path)
+        return task
     spec = importlib.util.spec_from_file_location(_module_of(path), path)
     if spec is None or spec.loader is None:
         raise UserError(f"--task-file {path}: not a Python file; its name must end in .py.")
@@ -71,7 +66,7 @@ def task_from_file(path: Path) -> Task:
 
 
 def is_from_file(task: Task, path: Path) -> bool:
-    """Whether this user's file defines the task."""
+    """Whether the task is defined by this file of a user."""
     return type(task).__module__ == _module_of(path) or task.defined_in == path
 
 
@@ -115,6 +110,6 @@ def _instance(kind: type[Task], origin: str) -> Task:
 
 
 def _lm_eval_task() -> type[Any]:
-    """By its path, as everything that is named in a table: lm-eval's tasks stand above this file."""
+    """Import the class by its path, as everything in a table: lm-eval's tasks stand above this file."""
     kind: type[Any] = importlib.import_module("dtbench.harness.lm_eval.task").LmEvalTask
     return kind

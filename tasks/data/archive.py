@@ -1,4 +1,8 @@
-"""Unpacking archives that nobody vouches for: all of it arrives in place, or nothing does."""
+"""Unpack archives of unknown authors: all of it arrives in place, or nothing does.
+
+tarfile's `data_filter` would let pass what is refused here: links inside the folder, absolute paths made relative,
+names with control characters, and members that overwrite each other. It bounds no size either, and zip has none.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +36,7 @@ _UNSAFE = re.compile(r"[\x00-\x1f\\]|^[A-Za-z]:")
 
 
 class Unpacked(NamedTuple):
-    """What came out of an archive."""
+    """The content of an archive."""
 
     files: int
     size: int
@@ -43,7 +47,7 @@ class _Refused(Exception):
 
 
 def unpack(archive: Path, target: Path) -> Unpacked | None:
-    """Make the folder `target` from an archive that holds it; None where it was there already.
+    """Unpack an archive to the folder `target`; return None where it exists already.
 
     A tar.gz or zip, told apart by content. Where the archive has one folder around everything, or one
     of the target's name, that folder becomes the target.
@@ -68,7 +72,7 @@ def unpack(archive: Path, target: Path) -> Unpacked | None:
 
 @contextlib.contextmanager
 def _alone(archive: Path, target: Path) -> Iterator[None]:
-    """Let one process unpack at a time, and sweep what a killed one left."""
+    """Let one process unpack at a time, and remove what a killed one left."""
     import fcntl
 
     if not archive.is_file():
@@ -76,7 +80,7 @@ def _alone(archive: Path, target: Path) -> Iterator[None]:
     with archive.open("rb") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
-        except OSError:  # some network file systems cannot lock; then nothing may be swept
+        except OSError:  # some network file systems cannot lock; then nothing may be removed
             yield
             return
         for left in target.parent.glob(f".{target.name}.unpacking-*"):
@@ -125,7 +129,7 @@ def _unpack_all(archive: Path, folder: Path) -> Unpacked:
 
 
 class _Writer:
-    """Puts members into a folder, up to a size."""
+    """Writes members into a folder, up to a size."""
 
     def __init__(self, archive: Path, folder: Path) -> None:
         self.folder = folder
@@ -133,7 +137,7 @@ class _Writer:
         self.size = self.files = self.members = 0
 
     def place(self, name: str, size: int) -> Path:
-        """Where a member goes; refused are names that lead out, and more than the archive may hold."""
+        """Return the path of a member; refuse names that lead out of the folder, and more than the archive may hold."""
         self.members += 1
         parts = PurePosixPath(name).parts
         if name.startswith("/") or ".." in parts or _UNSAFE.search(name):
@@ -203,7 +207,7 @@ def _add_tar_member(writer: _Writer, tar: tarfile.TarFile, member: tarfile.TarIn
 
 
 class _Metered:
-    """A stream that is read forward only, with an end to what a header or the whole may claim."""
+    """A stream that is read forward only, with bounds on what a header or the whole may claim."""
 
     def __init__(self, stream: gzip.GzipFile, limit: int) -> None:
         self._stream = stream

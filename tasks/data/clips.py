@@ -1,4 +1,4 @@
-"""Where clips are: in a folder, in an archive not yet unpacked, or inside a parquet file."""
+"""Clips in a folder, in an archive that is not unpacked yet, or inside a parquet file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BATCHES_KEPT = 3
 
 @dataclass(frozen=True, slots=True)
 class ArchivedClip:
-    """A clip whose archive is unpacked, next to the metadata, when the first of its clips is read."""
+    """A clip in an archive, which is unpacked next to the metadata when the first of its clips is read."""
 
     path: Path
     folder: Path
@@ -29,18 +29,18 @@ class ArchivedClip:
 
     @property
     def label(self) -> str:
-        """Where the clip is going to be."""
+        """Return the path of the unpacked clip."""
         return str(self.path)
 
     def read(self) -> bytes:
-        """The encoded bytes, as published."""
+        """Read the encoded bytes, as published."""
         if not self.folder.is_dir():
             _unpack_once(self.archive, self.folder)
         return read_clip(self.path)
 
 
 def _unpack_once(archive: Path, folder: Path) -> None:
-    """A refused archive is not tried again for each of its clips."""
+    """Unpack the archive; one that was refused is not tried again for each of its clips."""
     refusal = _refused.get(archive)
     if refusal is None:
         try:
@@ -55,7 +55,7 @@ _refused: dict[Path, str] = {}
 
 
 class ClipFolder:
-    """The folder that clip paths of a metadata file start from, and the archives that may hold the clips."""
+    """The folder that the clip paths of a metadata file start from, and the archives that may hold the clips."""
 
     def __init__(self, root: Path, archives: Sequence[str]) -> None:
         self._root = root
@@ -64,7 +64,7 @@ class ClipFolder:
         self._listings: dict[str, dict[str, str] | None] = {}
 
     def clip(self, record: MetadataRecord, key: str) -> Path | Clip:
-        """The clip that a record names; whether it is there shows when it is read."""
+        """Return the clip that a record names; whether it exists shows when it is read."""
         # Split by hand: pathlib would take a third of the time of loading a benchmark.
         parts = [part for part in record.text(key).split("/") if part not in ("", ".")]
         if len(parts) < 2 or ".." in parts or any("\0" in part for part in parts):
@@ -78,14 +78,14 @@ class ClipFolder:
         return path
 
     def missing(self, folder: str) -> list[str]:
-        """A note where there are neither clips nor an archive of them."""
+        """Return a note where there are neither clips nor an archive of them."""
         if self._archive or self._listing(folder) is not None:
             return []
-        wanted = " or ".join([f"the folder {folder}", *self._archives])
-        return [f"no audio: scoring works, a run needs {wanted} in {self._root}"]
+        either = " or ".join([f"the folder {folder}", *self._archives])
+        return [f"no audio: scoring works, a run needs {either} in {self._root}"]
 
     def _listing(self, folder: str) -> dict[str, str] | None:
-        """The files of a folder by name, and by name without ending; None where there is no folder."""
+        """List a folder: file names by name, and by name without ending; None where there is no folder."""
         if folder not in self._listings:
             path = self._root / folder
             self._listings[folder] = _by_name(path) if path.is_dir() else None
@@ -112,11 +112,11 @@ class EmbeddedClip:
 
     @property
     def label(self) -> str:
-        """The file and the row."""
+        """Return the file and the row."""
         return f"{self.file}: row {self.row}"
 
     def read(self) -> bytes:
-        """The encoded bytes, as published."""
+        """Read the encoded bytes, as published."""
         data = _reader(self.file, self.column).read(self.row)
         if data is None:
             raise DataError(f"{self.label}: the column {self.column!r} holds no audio bytes there.")
@@ -129,7 +129,7 @@ def _reader(file: Path, column: str) -> _ParquetClips:
 
 
 class _ParquetClips:
-    """Reads clips row by row, forward; holds a few pages of the file, however many clips it has.
+    """Reads clips row by row, forward, and keeps a few pages of the file, however many clips it has.
 
     Row groups are streamed, not loaded: in a published file one may hold all the clips.
     """
@@ -148,7 +148,7 @@ class _ParquetClips:
         self._next_row = self._end_of_group = 0
 
     def read(self, row: int) -> bytes | None:
-        """The bytes of a row; cheapest in order."""
+        """Read the bytes of a row; cheapest in order."""
         import pyarrow
 
         with self._lock:

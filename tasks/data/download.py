@@ -1,4 +1,4 @@
-"""Fetching the pinned files: resumable, checked, and never half there under their own name."""
+"""Fetch the pinned files: resumable, checked, and never half there under their own name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CHUNK = 1 << 20
 
 
 class Fetched(NamedTuple):
-    """A file that is there now."""
+    """A file that was fetched."""
 
     file: Path
     size: int
@@ -28,11 +28,11 @@ class Fetched(NamedTuple):
 
 
 class _NotFetched(Exception):
-    """Why a file did not arrive."""
+    """Why a file could not be fetched."""
 
 
 def fetch_all(task: str, files: Sequence[HubFile | WebFile], folder: Path) -> list[Fetched]:
-    """Bring every file of a task into a folder; what is there and right is not fetched again."""
+    """Fetch every file of a task into a folder; a file that is there and right is not fetched again."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -59,7 +59,7 @@ def _fetch(task: str, file: HubFile | WebFile, files: Sequence[HubFile | WebFile
 
 
 def _from_hub(file: HubFile, folder: Path) -> str:
-    """Fetch a file of a data set repository; an unreachable hub is fine where the file is there already."""
+    """Fetch a file of a repository on the hub; an unreachable hub is fine where the file is there already."""
     import huggingface_hub
 
     target = folder / file.path
@@ -73,18 +73,18 @@ def _from_hub(file: HubFile, folder: Path) -> str:
         if not target.is_file():
             raise
         return _checked(target, file.sha256)
-    wanted = file.sha256 or (facts.etag if facts.etag and len(facts.etag) == 64 else None)
+    expected = file.sha256 or (facts.etag if facts.etag and len(facts.etag) == 64 else None)
     if not target.is_file():
         _refuse_full_disk(folder, facts.size or 0)
     options: dict[str, Any] = {"repo_type": "dataset", "revision": file.revision, "local_dir": folder}
     huggingface_hub.hf_hub_download(file.repo, file.path, endpoint=endpoint, **options)
-    if wanted and _sha256(target) != wanted:  # a file that was damaged after an earlier pull
+    if expected and _sha256(target) != expected:  # a file that was damaged after an earlier pull
         huggingface_hub.hf_hub_download(file.repo, file.path, endpoint=endpoint, force_download=True, **options)
-    return _checked(target, wanted)
+    return _checked(target, expected)
 
 
 def _from_web(file: WebFile, target: Path) -> str:
-    """Fetch a file behind a URL, on from where an earlier run stopped."""
+    """Fetch a file behind a URL, from where an earlier run stopped."""
     if target.is_file() and _is_right(file, target):
         return _sha256(target)
     part = target.with_name(f"{target.name}.part")
@@ -102,7 +102,7 @@ def _download(url: str, part: Path) -> None:
     try:
         with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:
             resumed = answer.status == 206
-            wanted = int(answer.headers.get("Content-Length") or 0)
+            expected = int(answer.headers.get("Content-Length") or 0)
             with part.open("ab" if resumed else "wb") as out:
                 before = out.tell()
                 shutil.copyfileobj(answer, out, _CHUNK)
@@ -112,8 +112,8 @@ def _download(url: str, part: Path) -> None:
             if error.code == 416:  # all of it was there already
                 return
         raise
-    if arrived < wanted:
-        raise _NotFetched(f"the connection broke off after {arrived} of {wanted} bytes")
+    if arrived < expected:
+        raise _NotFetched(f"the connection broke off after {arrived} of {expected} bytes")
 
 
 def _is_right(file: WebFile, path: Path) -> bool:
@@ -122,11 +122,11 @@ def _is_right(file: WebFile, path: Path) -> bool:
     return file.git_blob is None or git_blob_hash(path) == file.git_blob
 
 
-def _checked(path: Path, wanted: str | None) -> str:
-    found = _sha256(path)
-    if wanted and found != wanted:
-        raise _NotFetched(f"{path} is not the pinned content (sha256 {found[:12]}, not {wanted[:12]}); delete it")
-    return found
+def _checked(path: Path, expected: str | None) -> str:
+    actual = _sha256(path)
+    if expected and actual != expected:
+        raise _NotFetched(f"{path} is not the pinned content (sha256 {actual[:12]}, not {expected[:12]}); delete it")
+    return actual
 
 
 def _refuse_full_disk(folder: Path, size: int) -> None:

@@ -1,45 +1,47 @@
-"""Where a task's metadata is looked for."""
+"""Find the metadata of a task, and make a data set of its records."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DataError
+from dtbench.harness.core.schema import Sample
 
 
 class MetadataFiles(NamedTuple):
-    """The metadata to read."""
+    """The metadata files of a task."""
 
     files: tuple[Path, ...]
-    """One file, or the shards of one."""
+    """One file, or its shards."""
     root: Path
     """The folder that clip paths start from."""
-    passed_over: tuple[str, ...]
+    unused: tuple[str, ...]
     """Other metadata of the task in the same folder."""
 
     @property
     def file(self) -> Path:
-        """The file, or the first shard."""
+        """Return the file, or the first shard."""
         return self.files[0]
 
     def notes(self) -> list[str]:
-        """What was passed over, as a note."""
-        return [f"read {self.file.name}, not {', '.join(self.passed_over)} beside it"] if self.passed_over else []
+        """Return a note on metadata that is not used."""
+        return [f"read {self.file.name}, not {', '.join(self.unused)} beside it"] if self.unused else []
 
 
 def data_root(data_dir: Path | None) -> Path:
-    """The folder of all data sets: the user's, $DTBENCH_DATA, or the cache in the home folder."""
+    """Return the folder of all data sets: the user's, $DTBENCH_DATA, or the cache in the home folder."""
     if data_dir is not None:
         return data_dir.expanduser()
-    named = os.environ.get("DTBENCH_DATA")
-    return Path(named).expanduser() if named else Path.home() / ".cache" / "dtbench"
+    variable = os.environ.get("DTBENCH_DATA")
+    return Path(variable).expanduser() if variable else Path.home() / ".cache" / "dtbench"
 
 
 def task_folder(task: str, data_dir: Path | None) -> Path:
-    """The folder where `dtbench data pull` puts a task: D/TASK, or D where D is called so."""
+    """Return the folder where `dtbench data pull` puts a task: D/TASK, or D where it has that name."""
     root = data_root(data_dir)
     return root if root.name == task else root / task
 
@@ -47,27 +49,56 @@ def task_folder(task: str, data_dir: Path | None) -> Path:
 def find_metadata(
     task: str, data_dir: Path | None, patterns: Sequence[str], folders: Sequence[str] = ()
 ) -> MetadataFiles:
-    """The first folder with metadata in it, and there the first pattern that fits.
+    """Find the first folder with metadata, and in it the first pattern that matches.
 
-    Looked at are D, D/TASK and D/FOLDER for each of the folders; D may also be the metadata file itself.
+    Search D, D/TASK and D/FOLDER for each of the folders; D may also be the metadata file itself.
     """
     root = data_root(data_dir)
     if root.is_file():
         return MetadataFiles((root,), _clip_root(root), ())
     if data_dir is not None and not root.is_dir():
         raise DataError(f"--data-dir {root}: there is no such folder.")
-    tried = [root, *(root / name for name in dict.fromkeys((task, *folders)))]
-    for folder in tried:
-        found = {pattern: files for pattern in patterns if (files := _files(folder, pattern))}
-        if found:
-            (_, files), *others = found.items()
+    candidates = [root, *(root / name for name in dict.fromkeys((task, *folders)))]
+    for folder in candidates:
+        matches = {pattern: files for pattern in patterns if (files := _files(folder, pattern))}
+        if matches:
+            (_, files), *others = matches.items()
             _refuse_missing_shards(files[0])
-            passed_over = tuple(file.relative_to(folder).as_posix() for _, more in others for file in more)
-            return MetadataFiles(files, _clip_root(files[0]), passed_over)
+            unused = tuple(file.relative_to(folder).as_posix() for _, more in others for file in more)
+            return MetadataFiles(files, _clip_root(files[0]), unused)
     raise DataError(
         f"no {task} metadata in {root} or {root / task}: looked for {', '.join(patterns)}. "
         f"Fetch it with `dtbench data pull {task}`, or name its folder with --data-dir."
     )
+
+
+def make_dataset(samples: Iterable[Sample], path: Path) -> Dataset:
+    """Collect the samples of a metadata file: at least one, with unique ids, and text that can be written."""
+    try:
+        data = Dataset(samples, "", str(path))
+    except UnicodeEncodeError as error:
+        raise DataError(f"{path}: there is text that no encoding can write: {error.object[:60]!a}.") from None
+    if not data.samples:
+        raise DataError(f"{path}: there is no item in it.")
+    places: dict[str, int] = {}
+    for number, id_ in enumerate(data.ids, start=1):
+        if (first := places.setdefault(id_, number)) != number:
+            raise DataError(f"{path}: the id {id_!r} is there twice (items {first} and {number}); ids must be unique.")
+    return data
+
+
+def group_values(item: Mapping[str, Any], names: Iterable[str]) -> dict[str, str]:
+    """Return the fields that tables report by, as text, where the item has them."""
+    return {name: _heading(item[name]) for name in names if name in item}
+
+
+def _heading(value: object) -> str:
+    """Write a value as tables show it: lists joined, nothing as `none`."""
+    if value is None:
+        return "none"
+    if isinstance(value, list):
+        return ", ".join(_heading(entry) for entry in value)
+    return str(value)
 
 
 def _files(folder: Path, pattern: str) -> tuple[Path, ...]:
@@ -75,17 +106,17 @@ def _files(folder: Path, pattern: str) -> tuple[Path, ...]:
 
 
 def _refuse_missing_shards(file: Path) -> None:
-    """`train-00000-of-00003.parquet` says how many there must be."""
+    """Raise a DataError where a shard is missing: `train-00000-of-00003.parquet` tells their number."""
     start, of, count = file.stem.rpartition("-of-")
     if not of or not count.isdigit():
         return
     name = start.rpartition("-")[0]
-    wanted = [f"{name}-{number:05}-of-{count}{file.suffix}" for number in range(int(count))]
-    missing = [shard for shard in wanted if not (file.parent / shard).is_file()]
+    shards = [f"{name}-{number:05}-of-{count}{file.suffix}" for number in range(int(count))]
+    missing = [shard for shard in shards if not (file.parent / shard).is_file()]
     if missing:
-        raise DataError(f"{file.parent}: {len(missing)} of {len(wanted)} parts are missing: {', '.join(missing)}.")
+        raise DataError(f"{file.parent}: {len(missing)} of {len(shards)} parts are missing: {', '.join(missing)}.")
 
 
 def _clip_root(file: Path) -> Path:
-    """Metadata may lie in a folder of its own beside the clips."""
+    """Return the folder that clip paths start from: metadata may lie in a folder of its own beside the clips."""
     return file.parent.parent if file.parent.name == "question" else file.parent

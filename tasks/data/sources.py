@@ -1,4 +1,4 @@
-"""Where the data comes from: each file pinned, each pin with its reason."""
+"""The files of the data sets, each pinned, each pin with its reason."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class HubFile(NamedTuple):
 
     @property
     def page(self) -> str:
-        """Where a person finds it."""
+        """Return its URL."""
         return f"https://huggingface.co/datasets/{self.repo}/resolve/{self.revision}/{self.path}"
 
 
@@ -28,7 +28,7 @@ class WebFile(NamedTuple):
     path: str
     sha256: str | None = None
     git_blob: str | None = None
-    """Git's own hash of the content, where that is what is known."""
+    """Git's hash of the content, where only that is known."""
 
 
 MMAU_TEST_BLOB = "344d99bb206f8be8e69b4507988556fb52b36b02"
@@ -86,7 +86,7 @@ PUBLISHED_FAULTS = {("mmar", "v1-hf"): 6}
 
 
 def git_blob_hash(path: Path) -> str:
-    """Git's hash of a file's content."""
+    """Return git's hash of the content of a file."""
     digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
     with path.open("rb") as handle:
         while chunk := handle.read(1 << 20):

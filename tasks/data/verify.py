@@ -1,4 +1,4 @@
-"""Checking a data set as a whole: counts, content, answers, and every clip to its end."""
+"""Check a data set as a whole: counts, content, answers, and every clip to its end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class ClipReport:
-    """What the clips are, those that decode, and which do not."""
+    """What the clips that decode are, and which do not."""
 
     decoded: int
     seconds: float
@@ -36,7 +36,7 @@ class ClipReport:
 
 @dataclass(frozen=True, slots=True)
 class DataReport:
-    """A data set, and everything that is wrong with it."""
+    """A data set, and every problem in it."""
 
     task: str
     data: Dataset
@@ -45,7 +45,7 @@ class DataReport:
     clips: ClipReport | None
 
     def as_json(self) -> dict[str, Any]:
-        """The report for machines."""
+        """Return the report for machines."""
         clips = self.clips and {name: getattr(self.clips, name) for name in ClipReport.__slots__}
         return {
             "task": self.task,
@@ -64,7 +64,7 @@ class DataReport:
 def verify_dataset(
     task: Task, data_dir: Path | None, *, audio: bool = True, subset: bool = False, progress: Progress | None = None
 ) -> DataReport:
-    """Check what a task loads from a folder; a subset may hold fewer items than were published."""
+    """Check the data set of a task in a folder; a subset may hold fewer items than were published."""
     data = task.load(data_dir)
     problems = [
         *_count_problems(task, data, subset),
@@ -101,9 +101,9 @@ def _heading_problems(task: Task, samples: Sequence[Sample]) -> Iterator[str]:
         if not grouping.values:
             continue
         (heading,) = grouping.fields
-        found = Counter(sample.groups.get(heading, "none") for sample in samples)
-        for value in found.keys() - set(grouping.values):
-            yield f"{found[value]} items have the {heading} {value!r}, which the official script does not know"
+        counts = Counter(sample.groups.get(heading, "none") for sample in samples)
+        for value in counts.keys() - set(grouping.values):
+            yield f"{counts[value]} items have the {heading} {value!r}, which the official script does not know"
 
 
 def _clip_problems(clips: ClipReport, total: int) -> Iterator[str]:

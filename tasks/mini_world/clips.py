@@ -1,4 +1,4 @@
-"""Clips that are made when they are heard, and kept as WAV files for people and other programs."""
+"""Clips that are rendered when they are read, and kept as WAV files for people and other programs."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ from dtbench.tasks.mini_world.items import make_item
 from dtbench.tasks.mini_world.splits import Slot, slots
 
 ORIGIN = "made by dtbench"
-"""What stands where other data has the page it came from."""
+"""Stands where other data has the page it came from."""
 
 
 @dataclass(frozen=True, slots=True)
 class GeneratedClip:
-    """A clip that follows from its slot; the file is a copy, and never what is heard."""
+    """A clip that follows from its slot; the file is a copy, which no model hears."""
 
     slot: Slot
     folder: Path
 
     @property
     def path(self) -> Path:
-        """Where the copy is."""
+        """Return the path of the copy."""
         return self.folder / "audio" / f"{self.slot.id}.wav"
 
     @property
     def label(self) -> str:
-        """Where the copy is going to be."""
+        """Return the path of the copy, for messages."""
         return str(self.path)
 
     def read(self) -> bytes:
-        """The clip; a copy that is missing or damaged is written, where the folder can be written to."""
+        """Render the clip; write a copy that is missing or damaged, where the folder allows it."""
         data = make_item(self.slot).wav()
         with contextlib.suppress(OSError):  # a run needs no copy, so a disk that takes none does not end it
             _keep(self.path, data)
         return data
 
     def write(self) -> bytes:
-        """As read(), and a UserError or MachineryError where the copy cannot be written."""
+        """Render the clip; raise a UserError or MachineryError where the copy cannot be written."""
         data = make_item(self.slot).wav()
         try:
             _keep(self.path, data)
@@ -54,12 +54,12 @@ class GeneratedClip:
 
 
 def _keep(path: Path, data: bytes) -> None:
-    """See that the file holds the data; at any moment it is whole or absent for whoever looks."""
+    """Write the data unless the file holds it; at any moment the file is whole or absent."""
     with contextlib.suppress(FileNotFoundError):
         if path.read_bytes() == data:
             return
     path.parent.mkdir(parents=True, exist_ok=True)
-    # No fsync, which would take longer than making the clip: what a crash tears is made anew when it is next heard.
+    # No fsync, which takes longer than rendering: a copy that a crash tears is written anew at the next read.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
     try:
         temporary.write_bytes(data)

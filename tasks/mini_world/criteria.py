@@ -1,6 +1,6 @@
-"""Five yes/no criteria for a chain of thought, in the form of MMAR-Rubrics, and a judge of them that needs no model.
+"""Five yes/no criteria for a chain of thought, in the form of MMAR-Rubrics, and a check of them without a model.
 
-The cue of a criterion is what the words of a chain must hold; of the first, it is the kinds of sounds in their order.
+The cue of a criterion is the words that a chain must hold; of the first, the kinds of sounds in their order.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ class MiniCriterion(NamedTuple):
     cue: str
 
     def as_published(self) -> dict[str, Any]:
-        """As a record of MMAR holds it."""
+        """Return the criterion as a record of MMAR holds it."""
         return {"name": self.name, "scoring_point": self.scoring_point, "note": self.note, "choices": [0, 1]}
 
 
-def make_criteria(sounds: Sequence[SoundFacts], told: Solution) -> list[MiniCriterion]:
-    """What a good chain says of these sounds and of the way to the answer."""
+def make_criteria(sounds: Sequence[SoundFacts], solution: Solution) -> list[MiniCriterion]:
+    """Make the criteria of a good chain about these sounds and the way to the answer."""
     kinds = [sound.kind for sound in sounds]
     return [
         MiniCriterion(
@@ -37,23 +37,23 @@ def make_criteria(sounds: Sequence[SoundFacts], told: Solution) -> list[MiniCrit
             "The sounds of the clip have to be told apart before anything can be said of them.",
             " ".join(kinds),
         ),
-        *(_described(place, sounds[place]) for place in _two_that_matter(len(sounds), told.deciding)),
+        *(_description_criterion(place, sounds[place]) for place in _two_that_matter(len(sounds), solution.deciding)),
         MiniCriterion(
             "Step to the Answer",
-            f"One point if the reasoning draws this conclusion from what it heard: '{told.step}'.",
+            f"One point if the reasoning draws this conclusion from what it heard: '{solution.step}'.",
             "The answer has to follow from the sounds.",
-            told.step,
+            solution.step,
         ),
         MiniCriterion(
             "Right Answer",
-            f"One point if the answer that the reasoning ends with is '{told.answer}'.",
+            f"One point if the answer that the reasoning ends with is '{solution.answer}'.",
             "The chain has to end where it leads.",
-            f"answer is {told.answer}",
+            f"answer is {solution.answer}",
         ),
     ]
 
 
-def _described(place: int, sound: SoundFacts) -> MiniCriterion:
+def _description_criterion(place: int, sound: SoundFacts) -> MiniCriterion:
     return MiniCriterion(
         f"Description of the {ORDINALS[place].title()} Sound",
         f"One point if the reasoning describes the {ORDINALS[place]} sound as '{sound.words()}', or says the same.",
@@ -63,13 +63,13 @@ def _described(place: int, sound: SoundFacts) -> MiniCriterion:
 
 
 def _two_that_matter(count: int, deciding: Sequence[int]) -> Sequence[int]:
-    """Two places, those that decide before the others."""
+    """Return two places, deciding ones before others."""
     return sorted([*dict.fromkeys((*deciding, *range(count)))][:2])
 
 
 def criteria_met(item: Mapping[str, Any], thinking: str) -> tuple[bool, ...]:
-    """Which of an item's criteria a chain meets, by its words; stricter than a judge, who knows other words too."""
+    """Return which criteria of an item a chain meets, by its words; stricter than a judge, who knows other words."""
     words = f" {' '.join(thinking.split())} "
     kinds, *cues = item["cue"]
-    described = words.partition(" .")[0].split()
-    return (" ".join(word for word in described if word in KINDS) == kinds, *(f" {cue} " in words for cue in cues))
+    first_sentence = words.partition(" .")[0].split()
+    return (" ".join(word for word in first_sentence if word in KINDS) == kinds, *(f" {cue} " in words for cue in cues))

@@ -1,7 +1,7 @@
-"""Sounds drawn for what is to be said of them: clearly so, or close to the boundary of two words.
+"""Draw sounds with given qualities: clearly so, or close to the boundary of two words.
 
 At the boundary the truth stays well defined: a pitch is at least half a semitone, a level one decibel, a length 25 ms
-on its side, and the quietest sound stands 10 dB above the background. Who measures can always tell.
+on its side, and the quietest sound stands 10 dB above the background. Measuring always tells.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from dtbench.tasks.mini_world.dice import SeededRandom
 from dtbench.tasks.mini_world.events import BEEPS, LENGTHS, LEVELS, PITCHES, WAYS, Event, SoundFacts, Span
 from dtbench.tasks.mini_world.scales import (
     LOW_TO_MID,
@@ -18,6 +17,7 @@ from dtbench.tasks.mini_world.scales import (
     SHORT_TO_LONG,
     SOFT_TO_LOUD,
     STEPS_A_SEMITONE,
+    SeededRandom,
 )
 
 CLIP_SAMPLES = 4 * RATE
@@ -39,44 +39,44 @@ _CLEAR_PITCH = {
 
 @dataclass(frozen=True, slots=True)
 class Closeness:
-    """What is close to a boundary in a clip, and how close."""
+    """Which qualities of a clip are close to a boundary, and how close."""
 
     grade: int = 0
-    what: frozenset[str] = frozenset()
+    qualities: frozenset[str] = frozenset()
     """Of `level`, `length`, `pitch`, `rate`, `sweep` and `faint`; the others are close once in three."""
 
-    def near(self, what: str, dice: SeededRandom) -> int:
-        """The grade for this quality of this sound; 0 where it is clear."""
-        return self.grade if self.grade and (what in self.what or dice.chance(3)) else 0
+    def near(self, quality: str, rng: SeededRandom) -> int:
+        """Return the grade of a quality of a sound; 0 where it is clear."""
+        return self.grade if self.grade and (quality in self.qualities or rng.chance(3)) else 0
 
 
-def draw_sounds(dice: SeededRandom, kinds: Sequence[str], count: int) -> tuple[SoundFacts, ...]:
-    """What is to be heard, all values equally likely."""
-    return tuple(_sketch(dice, dice.pick(kinds)) for _ in range(count))
+def draw_sounds(rng: SeededRandom, kinds: Sequence[str], count: int) -> tuple[SoundFacts, ...]:
+    """Draw the qualities of sounds, all values equally likely."""
+    return tuple(_sketch(rng, rng.pick(kinds)) for _ in range(count))
 
 
-def _sketch(dice: SeededRandom, kind: str) -> SoundFacts:
-    level = dice.pick(LEVELS)
+def _sketch(rng: SeededRandom, kind: str) -> SoundFacts:
+    level = rng.pick(LEVELS)
     if kind == "beeps":
-        return SoundFacts(kind, level, pitch=dice.pick(PITCHES), beeps=dice.pick(BEEPS))
-    length = dice.pick(LENGTHS)
-    pitch = dice.pick(PITCHES) if kind == "tone" else ""
-    return SoundFacts(kind, level, length, pitch, dice.pick(WAYS) if kind == "chirp" else "")
+        return SoundFacts(kind, level, pitch=rng.pick(PITCHES), beeps=rng.pick(BEEPS))
+    length = rng.pick(LENGTHS)
+    pitch = rng.pick(PITCHES) if kind == "tone" else ""
+    return SoundFacts(kind, level, length, pitch, rng.pick(WAYS) if kind == "chirp" else "")
 
 
 def place_sounds(
-    dice: SeededRandom, sounds: Sequence[SoundFacts], closeness: Closeness, *, residue: int
+    rng: SeededRandom, sounds: Sequence[SoundFacts], closeness: Closeness, *, residue: int
 ) -> tuple[Event, ...]:
-    """The sounds one after the other in a clip; the first begins at a sample that leaves this residue by four."""
+    """Place the sounds one after the other; the first begins at a sample that leaves this residue by four."""
     while True:
-        events = [_drawn(dice, sound, closeness) for sound in sounds]
+        events = [_event(rng, sound, closeness) for sound in sounds]
         needed = sum(event.span.samples for event in events) + (len(events) - 1) * _GAP + 2 * _EDGE + 3
         if needed <= CLIP_SAMPLES:
-            return _spread(dice, events, CLIP_SAMPLES - needed, residue)
+            return _spread(rng, events, CLIP_SAMPLES - needed, residue)
 
 
-def _spread(dice: SeededRandom, events: Sequence[Event], room: int, residue: int) -> tuple[Event, ...]:
-    shares = [dice.between(1, 1000) for _ in range(len(events) + 1)]
+def _spread(rng: SeededRandom, events: Sequence[Event], room: int, residue: int) -> tuple[Event, ...]:
+    shares = [rng.between(1, 1000) for _ in range(len(events) + 1)]
     start = _EDGE + room * shares[0] // sum(shares)
     start += (residue - start) % 4
     spread = []
@@ -86,64 +86,64 @@ def _spread(dice: SeededRandom, events: Sequence[Event], room: int, residue: int
     return tuple(spread)
 
 
-def _drawn(dice: SeededRandom, sound: SoundFacts, closeness: Closeness) -> Event:
-    level = _level(dice, sound, closeness)
+def _event(rng: SeededRandom, sound: SoundFacts, closeness: Closeness) -> Event:
+    level = _level(rng, sound, closeness)
     if sound.kind == "beeps":
-        near = closeness.near("rate", dice)
-        period = (dice.between(105, 120) if near else dice.between(150, 180)) * MILLISECOND
-        pitch = _pitch(dice, sound.pitch, closeness)
+        near = closeness.near("rate", rng)
+        period = (rng.between(105, 120) if near else rng.between(150, 180)) * MILLISECOND
+        pitch = _pitch(rng, sound.pitch, closeness)
         samples = (sound.beeps - 1) * period + beep_samples(period)
         return Event(sound, Span(0, samples), level, (pitch, pitch), period)
-    samples = _samples(dice, sound.length, closeness)
+    samples = _samples(rng, sound.length, closeness)
     if sound.kind == "chirp":
-        return Event(sound, Span(0, samples), level, _sweep(dice, sound.way, closeness))
-    pitch = _pitch(dice, sound.pitch, closeness) if sound.kind == "tone" else 0
+        return Event(sound, Span(0, samples), level, _sweep(rng, sound.way, closeness))
+    pitch = _pitch(rng, sound.pitch, closeness) if sound.kind == "tone" else 0
     return Event(sound, Span(0, samples), level, (pitch, pitch))
 
 
 def beep_samples(period: int) -> int:
-    """How much of a period a beep sounds, in samples."""
+    """Return how many samples of a period a beep sounds."""
     return period * 3 // 5
 
 
-def _level(dice: SeededRandom, sound: SoundFacts, closeness: Closeness) -> int:
-    if near := closeness.near("level", dice):
-        away = _about(dice, _LEVEL_AWAY[near])
+def _level(rng: SeededRandom, sound: SoundFacts, closeness: Closeness) -> int:
+    if near := closeness.near("level", rng):
+        away = _about(rng, _LEVEL_AWAY[near])
         return SOFT_TO_LOUD + (away if sound.level == "loud" else -away)
     if sound.level == "loud":
-        return dice.between(-180, -100)
-    if (near := closeness.near("faint", dice)) and dice.chance(2):
+        return rng.between(-180, -100)
+    if (near := closeness.near("faint", rng)) and rng.chance(2):
         return _FAINT[near]
-    return dice.between(-400, -320)
+    return rng.between(-400, -320)
 
 
-def _about(dice: SeededRandom, away: int) -> int:
-    """A distance from a boundary: this one, or up to a quarter more."""
-    return dice.between(away, away * 5 // 4)
+def _about(rng: SeededRandom, away: int) -> int:
+    """Draw a distance from a boundary: this one, or up to a quarter more."""
+    return rng.between(away, away * 5 // 4)
 
 
-def _samples(dice: SeededRandom, length: str, closeness: Closeness) -> int:
-    if near := closeness.near("length", dice):
-        away = _about(dice, _LENGTH_AWAY[near])
+def _samples(rng: SeededRandom, length: str, closeness: Closeness) -> int:
+    if near := closeness.near("length", rng):
+        away = _about(rng, _LENGTH_AWAY[near])
         return SHORT_TO_LONG + (away if length == "long" else -away)
-    return (dice.between(720, 950) if length == "long" else dice.between(180, 340)) * MILLISECOND
+    return (rng.between(720, 950) if length == "long" else rng.between(180, 340)) * MILLISECOND
 
 
-def _pitch(dice: SeededRandom, pitch: str, closeness: Closeness) -> int:
-    if near := closeness.near("pitch", dice):
-        away = _about(dice, _PITCH_AWAY[near])
+def _pitch(rng: SeededRandom, pitch: str, closeness: Closeness) -> int:
+    if near := closeness.near("pitch", rng):
+        away = _about(rng, _PITCH_AWAY[near])
         sides = {
             "low": (LOW_TO_MID - away,),
             "mid": (LOW_TO_MID + away, MID_TO_HIGH - away),
             "high": (MID_TO_HIGH + away,),
         }
-        return dice.pick(sides[pitch])
-    return dice.between(*_CLEAR_PITCH[pitch])
+        return rng.pick(sides[pitch])
+    return rng.between(*_CLEAR_PITCH[pitch])
 
 
-def _sweep(dice: SeededRandom, way: str, closeness: Closeness) -> tuple[int, int]:
-    near = closeness.near("sweep", dice)
-    whole = _SWEEP[near] if near else dice.between(12 * STEPS_A_SEMITONE, 24 * STEPS_A_SEMITONE)
-    middle = dice.between(LOW_TO_MID, MID_TO_HIGH)
+def _sweep(rng: SeededRandom, way: str, closeness: Closeness) -> tuple[int, int]:
+    near = closeness.near("sweep", rng)
+    whole = _SWEEP[near] if near else rng.between(12 * STEPS_A_SEMITONE, 24 * STEPS_A_SEMITONE)
+    middle = rng.between(LOW_TO_MID, MID_TO_HIGH)
     ends = (middle - whole // 2, middle + whole - whole // 2)
     return ends if way == "up" else ends[::-1]

@@ -1,4 +1,4 @@
-"""What can be heard: sounds with a kind, and what is to be said of each."""
+"""The sounds of the world, and every word that its questions and chains use."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BEEPS = (2, 3, 4, 5)
 
 @dataclass(frozen=True, slots=True)
 class SoundFacts:
-    """What a listener says of a sound; empty or 0 where it does not apply."""
+    """The qualities of a sound; empty or 0 where one does not apply."""
 
     kind: str
     level: str
@@ -32,7 +32,7 @@ class SoundFacts:
     beeps: int = 0
 
     def words(self) -> str:
-        """The sound in words."""
+        """Describe the sound."""
         if self.kind == "beeps":
             return f"{self.beeps} {self.level} {self.pitch} beeps"
         if self.kind == "tone":
@@ -41,7 +41,7 @@ class SoundFacts:
 
 
 class Span(NamedTuple):
-    """Where a sound lies in the clip, in samples."""
+    """The place of a sound in the clip, in samples."""
 
     start: int
     samples: int
@@ -51,7 +51,7 @@ class Span(NamedTuple):
 class Event:
     """A sound as it is rendered."""
 
-    heard: SoundFacts
+    sound: SoundFacts
     span: Span
     level: int
     """Tenths of a decibel below full scale, RMS while the sound is on."""
@@ -61,17 +61,17 @@ class Event:
     """Samples from one beep to the next."""
 
     def as_published(self) -> dict[str, Any]:
-        """The sound as an item's record tells it."""
-        heard = self.heard
+        """Return the sound as the record of an item holds it."""
+        sound = self.sound
         facts: dict[str, Any] = {}
-        if heard.kind != "noise":
+        if sound.kind != "noise":
             facts["hertz"] = [millihertz(step) / 1000 for step in self.steps]
-        if heard.kind == "beeps":
-            facts["beeps"], facts["period"] = heard.beeps, self.period / RATE
-        named = {"loudness": heard.level, "length": heard.length, "pitch": heard.pitch, "direction": heard.way}
+        if sound.kind == "beeps":
+            facts["beeps"], facts["period"] = sound.beeps, self.period / RATE
+        qualities = {"loudness": sound.level, "length": sound.length, "pitch": sound.pitch, "direction": sound.way}
         return {
-            "kind": heard.kind,
-            **{name: value for name, value in named.items() if value},
+            "kind": sound.kind,
+            **{name: value for name, value in qualities.items() if value},
             "start": self.span.start / RATE,
             "seconds": self.span.samples / RATE,
             "decibels": self.level / 10,
@@ -80,6 +80,21 @@ class Event:
 
 
 def describe_sounds(sounds: Sequence[SoundFacts]) -> str:
-    """A clip in words."""
-    told = (f"{place} {sound.words()}" for place, sound in zip(ORDINALS, sounds, strict=False))
-    return f"i hear {' , '.join(told)} ."
+    """Describe the sounds of a clip, one after the other."""
+    parts = (f"{place} {sound.words()}" for place, sound in zip(ORDINALS, sounds, strict=False))
+    return f"i hear {' , '.join(parts)} ."
+
+
+LETTERS = ("(A)", "(B)", "(C)", "(D)", "(E)")
+"""As options are lettered."""
+NUMBERS = tuple(str(number) for number in range(21))
+_TEXT = (
+    ". , : ? i hear describe the audio answer directly think and in tags with your words notes then say write how"
+    " many beeps are there total does sound have which comes first last right after before nothing is only one loud"
+    " long what pitch of way go highest lowest sounds kinds plus makes has none so goes a to this clip listen question"
+    " from choose options step not yes no same it"
+)
+VOCABULARY = tuple(
+    dict.fromkeys((*NUMBERS, *LETTERS, *KINDS, *LEVELS, *LENGTHS, *PITCHES, *WAYS, *ORDINALS, *_TEXT.split()))
+)
+"""Words of questions, options, descriptions and chains, and those that tasks for a model are put in."""

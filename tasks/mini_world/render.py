@@ -1,4 +1,4 @@
-"""From events to sound: mono, 16 bits, 16 kHz, by arithmetic on integers only."""
+"""Render events as sound: mono, 16 bits, 16 kHz, by arithmetic on integers only."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import struct
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from dtbench.tasks.mini_world.dice import SeededRandom
 from dtbench.tasks.mini_world.draw import CLIP_SAMPLES, MILLISECOND, beep_samples
 from dtbench.tasks.mini_world.events import Event
 from dtbench.tasks.mini_world.scales import (
     RATE,
     SINE_BITS,
     TURN_BITS,
+    SeededRandom,
     noise_peak,
     sine_peak,
     sine_table,
@@ -33,41 +33,41 @@ _HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
 
 
 def render_wav(events: Sequence[Event], seed: str) -> bytes:
-    """The clip as a WAV file."""
+    """Render a clip as a WAV file."""
     data = render_pcm(events, seed)
-    form = (16, 1, 1, RATE, 2 * RATE, 2, 16)
-    return _HEADER.pack(b"RIFF", 36 + len(data), b"WAVE", b"fmt ", *form, b"data", len(data)) + data
+    fields = (16, 1, 1, RATE, 2 * RATE, 2, 16)
+    return _HEADER.pack(b"RIFF", 36 + len(data), b"WAVE", b"fmt ", *fields, b"data", len(data)) + data
 
 
 def render_pcm(events: Sequence[Event], seed: str) -> bytes:
-    """The clip as little-endian 16-bit samples; the noise in it follows from the seed."""
-    dice = SeededRandom(seed)
-    mixed = _noise(dice, CLIP_SAMPLES, BACKGROUND)
+    """Render a clip as little-endian 16-bit samples; its noise follows from the seed."""
+    rng = SeededRandom(seed)
+    mixed = _noise(rng, CLIP_SAMPLES, BACKGROUND)
     for event in events:
         start, samples = event.span
-        mixed[start : start + samples] += _sound(event, dice)
+        mixed[start : start + samples] += _sound(event, rng)
     rounded = (mixed + (1 << (_FRACTION_BITS - 1))) >> _FRACTION_BITS
     return rounded.clip(-32_768, 32_767).astype("<i2").tobytes()
 
 
-def _sound(event: Event, dice: SeededRandom) -> Samples:
+def _sound(event: Event, rng: SeededRandom) -> Samples:
     import numpy as np
 
     samples = event.span.samples
-    if event.heard.kind == "noise":
-        return _shaped(_noise(dice, samples, event.level))
-    if event.heard.kind != "beeps":
-        return _shaped(_sine(event.steps, samples, event.level))
-    beep = _shaped(_sine(event.steps, beep_samples(event.period), event.level))
+    if event.sound.kind == "noise":
+        return _with_ramps(_noise(rng, samples, event.level))
+    if event.sound.kind != "beeps":
+        return _with_ramps(_sine(event.steps, samples, event.level))
+    beep = _with_ramps(_sine(event.steps, beep_samples(event.period), event.level))
     train = np.zeros(samples, np.int64)
-    for number in range(event.heard.beeps):
+    for number in range(event.sound.beeps):
         start = number * event.period
         train[start : start + len(beep)] = beep
     return train
 
 
 def _sine(steps: tuple[int, int], samples: int, level: int) -> Samples:
-    """A sine whose pitch goes evenly, in hertz, from one step to the other."""
+    """Return a sine whose pitch moves evenly, in hertz, from one step to the other."""
     import numpy as np
 
     first, last = map(turn_a_sample, steps)
@@ -78,15 +78,15 @@ def _sine(steps: tuple[int, int], samples: int, level: int) -> Samples:
     return values
 
 
-def _noise(dice: SeededRandom, samples: int, level: int) -> Samples:
+def _noise(rng: SeededRandom, samples: int, level: int) -> Samples:
     import numpy as np
 
-    drawn = np.frombuffer(dice.noise(samples), "<i2").astype(np.int64)
-    return (drawn * noise_peak(level)) >> 15
+    uniform = np.frombuffer(rng.noise(samples), "<i2").astype(np.int64)
+    return (uniform * noise_peak(level)) >> 15
 
 
-def _shaped(sound: Samples) -> Samples:
-    """The sound with a rise and a fall."""
+def _with_ramps(sound: Samples) -> Samples:
+    """Let the sound rise and fall."""
     import numpy as np
 
     ramp = np.arange(1, RAMP + 1, dtype=np.int64)

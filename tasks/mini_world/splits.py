@@ -1,4 +1,4 @@
-"""Which questions a split asks, in which order, and which of their options are right, and where.
+"""The questions of a split in their order, and which of their options is right, and where.
 
 Within a form of question and a difficulty, each place among the options is right equally often, and so is each value.
 No two splits share a clip: where the first sound begins, in samples, leaves another residue by four in each.
@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from dtbench.tasks.mini_world.dice import SeededRandom
 from dtbench.tasks.mini_world.questions import CATEGORIES
+from dtbench.tasks.mini_world.scales import SeededRandom
 
 SEED = "dtbench mini 1"
 """Everything follows from it."""
@@ -34,12 +34,12 @@ class Split:
 
     @property
     def size(self) -> int:
-        """How many questions there are."""
+        """Return the number of questions."""
         return len(CATEGORIES) * _FORMS * sum(self.rounds.values())
 
 
 BASE = "base"
-"""What the model of this world is made from; no task asks it."""
+"""The split that the model of this world is trained on; no task asks it."""
 SPLITS: Mapping[str, Split] = {
     split.name: split
     for split in (
@@ -52,7 +52,7 @@ SPLITS: Mapping[str, Split] = {
 
 
 class Slot(NamedTuple):
-    """A question that is to be made."""
+    """A question to make."""
 
     split: str
     number: int
@@ -62,19 +62,19 @@ class Slot(NamedTuple):
     """Which entry of the category."""
     difficulty: str
     turn: int
-    """How many of this category and entry and difficulty there were before it."""
+    """How many of its category, form and difficulty precede it."""
 
     @property
     def id(self) -> str:
-        """A name that tells nothing."""
+        """Return an id that gives nothing away."""
         return hashlib.sha256(f"{SEED} {self.split} {self.number}".encode()).hexdigest()[:12]
 
-    def dice(self, subject: str) -> SeededRandom:
-        """Draws for one side of this question."""
+    def rng(self, subject: str) -> SeededRandom:
+        """Return a generator for one subject of this question."""
         return SeededRandom(f"{SEED} {self.split} {self.number} {subject}")
 
-    def even(self, count: int, subject: str) -> int:
-        """A number below count that is as frequent as any other among the turns of this entry."""
+    def balanced(self, count: int, subject: str) -> int:
+        """Return a number below count; over the turns of this form each is equally frequent."""
         turn, place = divmod(self.turn, count)
         seed = f"{SEED} {self.split} {self.category} {self.form} {self.difficulty} {subject} {count} {turn}"
         return SeededRandom(seed).shuffled(range(count))[place]
@@ -82,9 +82,9 @@ class Slot(NamedTuple):
 
 @functools.cache
 def slots(split: str) -> tuple[Slot, ...]:
-    """All questions of a split, in their order."""
-    mixed = SeededRandom(f"{SEED} {split}").shuffled(list(_entries(SPLITS[split])))
-    return tuple(Slot(split, number, *entry) for number, entry in enumerate(mixed))
+    """Return the questions of a split in their order."""
+    shuffled = SeededRandom(f"{SEED} {split}").shuffled(list(_entries(SPLITS[split])))
+    return tuple(Slot(split, number, *entry) for number, entry in enumerate(shuffled))
 
 
 def _entries(split: Split) -> Iterator[tuple[str, int, str, int]]:

@@ -1,4 +1,4 @@
-"""The layouts of MMAU, as plain samples: GitHub's JSON, the hub's parquet, and the parquet of lmms-lab."""
+"""Read the layouts of MMAU: GitHub's JSON, the hub's parquet, and the parquet of lmms-lab."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.records import MetadataRecord, column_names, read_columns, read_json
 from dtbench.harness.core.schema import Clip, Sample
 from dtbench.tasks.data.clips import ClipFolder, EmbeddedClip
-from dtbench.tasks.data.fields import group_values, make_dataset
-from dtbench.tasks.data.layouts import MetadataFiles
+from dtbench.tasks.data.layouts import MetadataFiles, group_values, make_dataset
 
 HEADINGS = ("task", "difficulty", "sub-category", "category", "dataset")
 _HUB_COLUMNS = ("instruction", "choices", "answer", "other_attributes")
@@ -21,25 +20,25 @@ _LMMS_COLUMNS = ("id", "question", "choices", "answer", "split", *HEADINGS)
 _PREFIX = re.compile(r"^\(([A-Z])\) ?")
 
 
-def read_mmau(found: MetadataFiles, archives: tuple[str, ...], withheld: bool = False) -> Dataset:
-    """The questions of whichever layout was found, all with the fields and options of GitHub's JSON."""
-    if found.file.suffix == ".parquet":
-        rows = (row for shard in found.files for row in _parquet_rows(shard))
+def read_mmau(metadata: MetadataFiles, archives: tuple[str, ...], withheld: bool = False) -> Dataset:
+    """Read the questions of any layout, all with the fields and options of GitHub's JSON."""
+    if metadata.file.suffix == ".parquet":
+        rows = (row for shard in metadata.files for row in _parquet_rows(shard))
         samples = (_sample(without_letters(record), clip, withheld) for record, clip in rows)
     else:
-        clips = ClipFolder(found.root, archives)
-        samples = (_sample(record, clips.clip(record, "audio_id"), withheld) for record in read_json(found.file))
-    return make_dataset(samples, found.file)
+        clips = ClipFolder(metadata.root, archives)
+        samples = (_sample(record, clips.clip(record, "audio_id"), withheld) for record in read_json(metadata.file))
+    return make_dataset(samples, metadata.file)
 
 
 def without_letters(record: MetadataRecord) -> MetadataRecord:
-    """The record with `(A) text` as `text`, where each option has its own letter in front."""
+    """Return the record with `(A) text` as `text`, where each option has its own letter in front."""
     choices, answer = record.texts("choices"), record.item.get("answer") or ""
-    found = [_PREFIX.match(choice) for choice in choices]
-    if [match and match[1] for match in found] != list("ABCDEFGHIJKLMNOPQRSTUVWXYZ"[: len(choices)]):
+    prefixes = [_PREFIX.match(choice) for choice in choices]
+    if [prefix and prefix[1] for prefix in prefixes] != list("ABCDEFGHIJKLMNOPQRSTUVWXYZ"[: len(choices)]):
         return record
-    plain = {"choices": [_PREFIX.sub("", choice) for choice in choices], "answer": _PREFIX.sub("", answer)}
-    return MetadataRecord(record.where, record.item | plain)
+    stripped = {"choices": [_PREFIX.sub("", choice) for choice in choices], "answer": _PREFIX.sub("", answer)}
+    return MetadataRecord(record.where, record.item | stripped)
 
 
 def _sample(record: MetadataRecord, audio: Path | Clip, withheld: bool) -> Sample:
@@ -63,10 +62,10 @@ def _parquet_rows(shard: Path) -> list[tuple[MetadataRecord, EmbeddedClip]]:
 
 
 def _rows(
-    shard: Path, column: str, wanted: tuple[str, ...], as_item: Callable[[MetadataRecord], dict[str, Any]]
+    shard: Path, column: str, columns: tuple[str, ...], as_item: Callable[[MetadataRecord], dict[str, Any]]
 ) -> list[tuple[MetadataRecord, EmbeddedClip]]:
     # The path inside the audio column is read only to be sure that the column is there.
-    records = read_columns(shard, (*wanted, f"{column}.path"))
+    records = read_columns(shard, (*columns, f"{column}.path"))
     return [
         (MetadataRecord(record.where, as_item(record)), EmbeddedClip(shard, row, column))
         for row, record in enumerate(records)
@@ -93,13 +92,13 @@ def _lmms_item(record: MetadataRecord) -> dict[str, Any]:
 
 
 def _audio_id(item: Mapping[str, Any]) -> str:
-    """The path as GitHub's JSON has it, for exports that ask for it."""
+    """Return the path as GitHub's JSON has it, for exports that ask for it."""
     folder = "test-audios" if item.get("split") == "test" else "test-mini-audios"
     return f"./{folder}/{item.get('id')}.wav"
 
 
 def _parsed(record: MetadataRecord, key: str) -> Any:
-    """A field whose text is JSON."""
+    """Parse a field whose text is JSON."""
     try:
         return json.loads(record.text(key))
     except json.JSONDecodeError as error:

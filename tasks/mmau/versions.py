@@ -1,4 +1,4 @@
-"""Which content of MMAU-test-mini this is: told from the items, so that a part of a file is known too."""
+"""Tell which content of MMAU-test-mini a file is, by its items, so that a part of a file is known too."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _TOLERATED_SHARE = 0.01
 
 
 def item_key(id_: str, question: str, choices: Sequence[str], answer: str) -> str:
-    """A short hash of the words of an item: layouts differ in spaces and signs, which the rule does not see."""
+    """Hash the words of an item: layouts differ in spaces and signs, which the rule does not see."""
     row = [id_, _words(question), [_words(choice) for choice in choices], _words(answer)]
     return hashlib.sha256(json.dumps(row).encode()).hexdigest()[:10]
 
@@ -36,7 +36,7 @@ def _words(text: str) -> str:
 
 
 def detect_version(data: Dataset) -> tuple[str, list[str]]:
-    """The version's name, and notes; a name is given only where every item is known from that version."""
+    """Return the version's name, and notes; a name only where every item is known from that version."""
     votes = Counter(_origin(sample) for sample in data.samples)
     total = len(data.samples)
     for version, other in ((CURRENT, OLD), (OLD, CURRENT)):
@@ -52,7 +52,7 @@ def detect_version(data: Dataset) -> tuple[str, list[str]]:
 
 
 def version_of_records(items: Sequence[Mapping[str, Any]]) -> str | None:
-    """The version's name where every record is of it; the broken files are named as what they are."""
+    """Return the version's name where every record is of it; the broken files have a name of their own."""
     origins = {_origin_of_record(item) for item in items}
     if BROKEN in origins:
         return "broken-2025-05-15"
@@ -70,7 +70,7 @@ def _origin_of_record(item: Mapping[str, Any]) -> str:
 
 
 def refuse_broken(data: Dataset, path: Path) -> None:
-    """MMAU of 2025-05-15/16 has golds that no option equals; scores on it mean nothing."""
+    """Refuse MMAU of 2025-05-15/16: its golds equal no option, so scores on it mean nothing."""
     samples, lost = data.samples, data.unanswerable
     of_broken_file = bool(lost) and any(_origin(sample) == BROKEN for sample in samples if sample.id in lost)
     if not of_broken_file and len(lost) <= _TOLERATED_SHARE * len(samples):

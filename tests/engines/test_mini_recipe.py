@@ -196,6 +196,6 @@ def test_the_words_for_each_token_of_a_clip_are_those_of_the_sound_in_it(items: 
     for item, true in zip(items, sounding(items), strict=True):
         said = [tuple(word for word, is_true in zip(WORDS, token, strict=True) if is_true) for token in true]
         heard = [words for words in dict.fromkeys(said) if words]
-        named = [{name, *event.heard.words().split()} for name, event in zip(ORDINALS, item.events, strict=False)]
+        named = [{name, *event.sound.words().split()} for name, event in zip(ORDINALS, item.events, strict=False)]
         assert [set(words) for words in heard] == named
         assert not any(said[0]) or item.events[0].span.start == 0

@@ -19,7 +19,7 @@ from dtbench.harness.extract.answer import extract
 from dtbench.tasks.data.sources import PUBLISHED_CONTENT
 from dtbench.tasks.mini import VERSION
 from dtbench.tasks.mini_world.clips import GeneratedClip
-from dtbench.tasks.mini_world.words import LETTERS, VOCABULARY
+from dtbench.tasks.mini_world.events import LETTERS, VOCABULARY
 from dtbench.tasks.registry import get_task
 from dtbench.training.mini.lessons import DIRECT, THINKING
 

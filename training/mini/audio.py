@@ -49,7 +49,7 @@ def sounding(items: Sequence[Item]) -> Any:
         for name, event in zip(ORDINALS, item.events, strict=False):
             start = event.span.start / RATE
             within = (middles >= start) & (middles < start + event.span.samples / RATE)
-            for word in (name, *event.heard.words().split()):
+            for word in (name, *event.sound.words().split()):
                 true[clip, within, WORDS.index(word)] = True
     return true
 

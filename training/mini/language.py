@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dtbench.tasks.mini_world.words import VOCABULARY
+from dtbench.tasks.mini_world.events import VOCABULARY
 
 PAD, UNKNOWN, START, END = "<|endoftext|>", "<|unknown|>", "<|im_start|>", "<|im_end|>"
 ROLES: Mapping[str, str] = {

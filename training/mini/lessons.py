@@ -15,12 +15,11 @@ import random
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from dtbench.tasks.mini_world.dice import SeededRandom
 from dtbench.tasks.mini_world.draw import draw_sounds
-from dtbench.tasks.mini_world.events import SoundFacts, describe_sounds
+from dtbench.tasks.mini_world.events import LETTERS, VOCABULARY, SoundFacts, describe_sounds
 from dtbench.tasks.mini_world.items import Item
 from dtbench.tasks.mini_world.questions import CATEGORIES, MiniQuestion, Solution
-from dtbench.tasks.mini_world.words import LETTERS, VOCABULARY
+from dtbench.tasks.mini_world.scales import SeededRandom
 from dtbench.training.mini.language import END, START, THINK, THOUGHT, tokens
 
 DIRECT = "answer directly ."
@@ -75,7 +74,7 @@ class Teacher:
     def about(self, item: Item, questions: int, texts: int) -> list[Lesson]:
         """Lessons for one clip: what it is, some questions about it, and some of text alone."""
         lessons = [self._describe(item.sounds)]
-        own = LessonQuestion(item.question, item.choices, item.told)
+        own = LessonQuestion(item.question, item.choices, item.solution)
         for number in range(questions):
             lessons.append(_direct(own if number == 0 else self._question(item.sounds)))
         lessons.extend(self._of_text() for _ in range(texts))
@@ -116,7 +115,7 @@ class Teacher:
             question = self._random.choice(self._forms)(self._dice)
             if len(sounds) not in question.counts or not {sound.kind for sound in sounds} <= set(question.kinds):
                 continue
-            told = question.tell(sounds)
+            told = question.solve(sounds)
             if told is not None and told.answer in question.options:
                 return self._asked(question, told)
 
@@ -129,7 +128,7 @@ class Teacher:
         answer = self._dice.pick(question.options)
         while True:
             sounds = draw_sounds(self._dice, question.kinds, self._dice.pick(question.counts))
-            told = question.tell(sounds)
+            told = question.solve(sounds)
             if told is not None and told.answer == answer:
                 return sounds, self._asked(question, told)
 

@@ -61,7 +61,7 @@ def _right(thinker: Any, heard: Any, lessons: LessonBatch, count: int) -> list[l
 
 
 def _asked(item: Item) -> LessonQuestion:
-    return LessonQuestion(item.question, item.choices, item.told)
+    return LessonQuestion(item.question, item.choices, item.solution)
 
 
 def _describe(item: Item) -> Lesson:
@@ -69,10 +69,10 @@ def _describe(item: Item) -> Lesson:
 
 
 def _direct(item: Item) -> Lesson:
-    return lesson(f"{_asked(item).words()} {DIRECT}", item.told.answer, heard=True)
+    return lesson(f"{_asked(item).words()} {DIRECT}", item.solution.answer, heard=True)
 
 
 def _notes(item: Item) -> Lesson:
     asked = f"{_asked(item).words()} notes : {item.description} write how ."
-    told = f"{THINK} {item.told.step} . so the answer is {item.told.answer} {THOUGHT} {item.told.answer}"
+    told = f"{THINK} {item.solution.step} . so the answer is {item.solution.answer} {THOUGHT} {item.solution.answer}"
     return lesson(asked, told, heard=False)

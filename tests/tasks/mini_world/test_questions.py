@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from dtbench.tasks.mini_world.criteria import COUNT, criteria_met
+from dtbench.tasks.mini_world.events import VOCABULARY
 from dtbench.tasks.mini_world.items import Item, make_item
 from dtbench.tasks.mini_world.splits import SPLITS, slots
-from dtbench.tasks.mini_world.words import VOCABULARY
 
 ASKED = ("test", "train-1", "train-2")
 
@@ -61,7 +61,7 @@ def test_there_are_two_to_five_options_and_chance_is_about_three_in_ten(splits: 
 def test_each_place_is_right_equally_often(splits: dict[str, list[Item]]) -> None:
     for items in splits.values():
         for options in (2, 3, 4, 5):
-            places = [item.choices.index(item.told.answer) for item in items if len(item.choices) == options]
+            places = [item.choices.index(item.solution.answer) for item in items if len(item.choices) == options]
             assert max(Counter(places).values()) / len(places) < 1 / options + 0.06
 
 
@@ -80,9 +80,11 @@ def test_the_words_alone_do_not_beat_chance(splits: dict[str, list[Item]], seen:
     learnt: dict[object, Counter[str]] = defaultdict(Counter)
     for name in ("train-1", "train-2"):
         for item in splits[name]:
-            learnt[seen(item)][item.told.answer] += 1
+            learnt[seen(item)][item.solution.answer] += 1
     test = splits["test"]
-    right = sum(max(item.choices, key=lambda choice: learnt[seen(item)][choice]) == item.told.answer for item in test)
+    right = sum(
+        max(item.choices, key=lambda choice: learnt[seen(item)][choice]) == item.solution.answer for item in test
+    )
     chance = sum(1 / len(item.choices) for item in test)
     spread = math.sqrt(sum(1 / len(item.choices) * (1 - 1 / len(item.choices)) for item in test))
     assert right < chance + 2.5 * spread
@@ -91,8 +93,8 @@ def test_the_words_alone_do_not_beat_chance(splits: dict[str, list[Item]], seen:
 def test_the_answer_follows_from_the_description(splits: dict[str, list[Item]]) -> None:
     for item in everything(splits):
         assert item.chain.startswith(item.description)
-        assert item.chain.endswith(f"so the answer is {item.told.answer}")
-        assert item.told.answer in item.choices
+        assert item.chain.endswith(f"so the answer is {item.solution.answer}")
+        assert item.solution.answer in item.choices
         assert len(set(item.choices)) == len(item.choices)
 
 

@@ -66,10 +66,10 @@ def test_a_boundary_is_close_and_easy_is_far_from_it(items: list[Item]) -> None:
     for item in items:
         found = nearest[item.grade]
         for event in item.events:
-            if event.heard.pitch:
+            if event.sound.pitch:
                 found[0] = min(found[0], *(abs(event.steps[0] - edge) / 16 for edge in (0, MID_TO_HIGH)))
             found[1] = min(found[1], abs(event.level + 250) / 10)
-            if event.heard.length:
+            if event.sound.length:
                 found[2] = min(found[2], abs(event.span.samples - 8000) / 16)
     assert [(semitones, decibels, round(length)) for semitones, decibels, length in nearest.values()] == [
         (4.0, 7.0, 160),
