@@ -1,4 +1,4 @@
-"""Clips between the two: what lm-eval's tasks hold as audio, and what its models expect."""
+"""Convert clips: from the audio values of lm-eval's tasks, and to what its models expect."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.schema import Clip
 
 RATE = 16000
-"""At which what asks for an array gets one."""
+"""Sampling rate of the arrays that lm-eval's models get."""
 _MARK = re.compile(r" ?<audio>")
 
 
@@ -40,27 +40,27 @@ class LmEvalAudio(dict[str, Any]):
 
 
 @dataclass(frozen=True, slots=True)
-class HeldClip:
+class EncodedClip:
     """The encoded bytes of a clip."""
 
     label: str
     data: bytes
 
     def read(self) -> bytes:
-        """As they were given."""
+        """Return the bytes."""
         return self.data
 
 
 @dataclass(frozen=True, slots=True)
 class SampledClip:
-    """A clip that was decoded elsewhere."""
+    """The samples of a clip that was decoded elsewhere."""
 
     label: str
     array: Any
     rate: int
 
     def read(self) -> bytes:
-        """As WAV, each number as it is."""
+        """Return the samples as WAV, unchanged."""
         import numpy
         import soundfile
 
@@ -71,7 +71,7 @@ class SampledClip:
 
 
 def clip_of(value: Any, label: str) -> Path | Clip:
-    """The one clip that an audio value of lm-eval stands for; a UserError where it stands for none, or for several."""
+    """Return the one clip of an audio value of lm-eval; a UserError where it has none, or several."""
     if isinstance(value, list | tuple):
         if len(value) != 1:
             raise UserError(f"{label}: it comes with {len(value)} clips; dtbench asks about one.")
@@ -81,9 +81,9 @@ def clip_of(value: Any, label: str) -> Path | Clip:
     if isinstance(value, str | Path):
         return Path(value)
     if isinstance(value, bytes):
-        return HeldClip(label, value)
+        return EncodedClip(label, value)
     if isinstance(value, Mapping) and isinstance(value.get("bytes"), bytes):
-        return HeldClip(label, value["bytes"])
+        return EncodedClip(label, value["bytes"])
     try:  # a mapping, or a decoder of torchcodec, which knows these two names alone
         return SampledClip(label, value["array"], int(value["sampling_rate"]))
     except (TypeError, KeyError, IndexError):
@@ -93,11 +93,11 @@ def clip_of(value: Any, label: str) -> Path | Clip:
     raise UserError(f"{label}: its audio is {type(value).__name__}, in which no clip is found.")
 
 
-def without_mark(text: str) -> str:
-    """The words of a question about a clip: lm-eval marks its place, where here it is a part of the message."""
+def strip_mark(text: str) -> str:
+    """Remove lm-eval's mark for the place of a clip: here the clip is a part of the message."""
     return _MARK.sub("", text)
 
 
 def clip_bytes_of(value: Any, label: str) -> bytes:
-    """The encoded bytes of the one clip in an audio value."""
+    """Return the encoded bytes of the one clip of an audio value."""
     return read_clip(clip_of(value, label))

@@ -1,4 +1,4 @@
-"""What the YAML files of our tasks name: a benchmark's questions as lm-eval's documents, and its verdicts as metrics.
+"""Functions that the YAML files of our tasks name: questions as lm-eval's documents, and verdicts as its metrics.
 
 lm-eval resolves these names before it looks for a model when a task is named by its file, so the model `dtbench` is
 registered here: releases up to 0.4.13 offer no other moment.
@@ -12,18 +12,18 @@ from typing import Any
 
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.lm_eval.clips import LmEvalAudio
-from dtbench.harness.lm_eval.plug import register
+from dtbench.harness.lm_eval.plug import register_model
 from dtbench.harness.run.plan import PlannedPrompt, PromptForm, TaskPlan
 from dtbench.tasks import registry as task_registry
 
 STYLES = ("direct", "think")
-"""What a task can ask for there: a forced letter is for models that can be held to one."""
+"""The styles of answers there: a forced letter needs a model that can be constrained to one."""
 
-register()
+register_model()
 
 
 class Doc(dict[str, Any]):
-    """A record as published, and the question that it is."""
+    """A record as published, with its question."""
 
     def __init__(self, plan: TaskPlan, place: int) -> None:
         self.plan = plan
@@ -33,7 +33,7 @@ class Doc(dict[str, Any]):
 
 
 class Docs:
-    """The questions of a benchmark, made as they are asked for."""
+    """The questions of a benchmark, built at each access."""
 
     def __init__(self, plan: TaskPlan) -> None:
         self._plan = plan
@@ -56,7 +56,7 @@ class Docs:
 def dataset(
     *, benchmark: str, data_dir: str | None = None, answer: str = "direct", **others: Any
 ) -> Mapping[str, Docs]:
-    """The questions; what `--metadata` sets of data_dir and answer comes here, among settings of others."""
+    """Return the questions; `--metadata` sets data_dir and answer, among settings of other tasks."""
     if answer not in STYLES:
         raise UserError(f"--metadata answer={answer}: unknown. Known: {', '.join(STYLES)}.")
     task = task_registry.get_task(benchmark)
@@ -67,22 +67,22 @@ def dataset(
 
 
 def text(doc: Doc) -> str:
-    """The words of the prompt."""
+    """Return the text of the prompt."""
     return doc.question.prompt.text
 
 
 def audio(doc: Doc) -> Sequence[LmEvalAudio]:
-    """The clip."""
+    """Return the clip."""
     plan, sample = doc.plan, doc.question.sample
     return [LmEvalAudio(sample.audio, benchmark=plan.task.name, data=plan.data.sha256[:12], question=sample.id)]
 
 
 def target(doc: Doc) -> str:
-    """The right option."""
+    """Return the right option."""
     return doc.question.sample.answer or ""
 
 
 def results(doc: Doc, responses: Sequence[str]) -> Mapping[str, float]:
-    """The verdicts on one response: the official one where the script counts it, and a reader's."""
+    """Return the verdicts on one response: the official one where the script counts it, and the strict one."""
     task, (sample, prompt) = doc.plan.task, doc.question
     return task.score(sample, task.read(responses[0], prompt.choices)).metrics()

@@ -1,4 +1,4 @@
-"""lm-eval's own verdicts on answers that are there: its filters, its metrics, its standard errors."""
+"""Score stored answers as lm-eval does: its filters, its metrics, its standard errors."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ Values = dict[tuple[str, str], list[Any]]
 
 
 class LmEvalMetrics:
-    """A task of lm-eval with its documents, which some tasks make anew each time they are asked for them."""
+    """A task of lm-eval with its documents, which some tasks build anew at each access."""
 
     def __init__(self, task: Any, docs: Sequence[Any], name: str) -> None:
         self._task, self._docs, self._name = task, docs, name
 
     def first_value(self, number: int, answer: str) -> Any:
-        """The first metric of one answer, under the first filter."""
+        """Return the first metric of one answer, under the first filter."""
         values = self._values({number: [answer]})
         return next(iter(values.values()))[0]
 
@@ -59,15 +59,15 @@ class LmEvalMetrics:
         }
 
     def filtered(self, number: int, answer: str) -> Sequence[Filtered]:
-        """One answer as each filter has it, with its metrics."""
+        """Return one answer as each filter reads it, with its metrics."""
         return list(self._filtered({number: [answer]}))
 
     def _filtered(self, answers: Mapping[int, Sequence[str]]) -> Iterator[Filtered]:
-        """Filter by filter, and under each document by document, as lm-eval goes."""
+        """Yield filter by filter, and under each document by document, as lm-eval does."""
         from lm_eval.api.instance import Instance
 
         task = self._task
-        asked = [
+        instances = [
             Instance(
                 request_type="generate_until",
                 doc=self._docs[number],
@@ -78,41 +78,41 @@ class LmEvalMetrics:
             )
             for number, said in answers.items()
         ]
-        task._instances = asked  # where build_all_requests() leaves them for apply_filters()
+        task._instances = instances  # where build_all_requests() leaves them for apply_filters()
         task.apply_filters()
-        for name in asked[0].filtered_resps:
-            for instance in asked:
+        for name in instances[0].filtered_resps:
+            for instance in instances:
                 response = instance.filtered_resps[name]
                 yield Filtered(name, response, task.process_results(instance.doc, [response]), instance.doc)
 
     def _values(self, answers: Mapping[int, Sequence[str]]) -> Values:
-        found: Values = {}
+        values: Values = {}
         for one in self._filtered(answers):
             for metric, value in one.metrics.items():
-                found.setdefault((metric, one.name), []).append(value)
-        return found
+                values.setdefault((metric, one.name), []).append(value)
+        return values
 
     def _aggregated(self, values: Values) -> dict[str, float | str]:
-        """Under the keys of lm-eval's results."""
+        """Return the aggregates under the keys of lm-eval's results."""
         from lm_eval.api.metrics import mean, stderr_for_metric
 
         known = self._task.aggregation()
-        found: dict[str, float | str] = {}
+        results: dict[str, float | str] = {}
         for (metric, name), items in values.items():
             of_all = known.get(metric, mean)
-            found[f"{metric},{name}"] = _plain(of_all(items))
+            results[f"{metric},{name}"] = _python_value(of_all(items))
             times = FEW_BOOTSTRAPS if metric in _SLOW else BOOTSTRAPS
             error = stderr_for_metric(metric=of_all, bootstrap_iters=times)
-            with _drawn_here():
-                found[f"{metric}_stderr,{name}"] = _plain(error(items)) if error and len(items) > 1 else "N/A"
-        return found
+            with _without_process_pool():
+                results[f"{metric}_stderr,{name}"] = _python_value(error(items)) if error and len(items) > 1 else "N/A"
+        return results
 
 
 @contextlib.contextmanager
-def _drawn_here() -> Iterator[None]:
-    """No pool of processes for a bootstrap, which would take our handling of signals along; the draws are the same.
+def _without_process_pool() -> Iterator[None]:
+    """Let lm-eval bootstrap in this process: its workers would inherit our handling of signals. The draws are the same.
 
-    lm-eval tells of it on stdout, which is for results here.
+    lm-eval reports that on stdout, which is for results here.
     """
     before = os.environ.get(_NO_POOL)
     os.environ[_NO_POOL] = "1"
@@ -125,7 +125,7 @@ def _drawn_here() -> Iterator[None]:
             os.environ[_NO_POOL] = before
 
 
-def _plain(value: Any) -> Any:
+def _python_value(value: Any) -> Any:
     """A number of Python's, where numpy's is none to JSON; a text for what is no number."""
     plain = value.item() if hasattr(value, "item") else value
     return str(plain) if isinstance(plain, float) and not math.isfinite(plain) else plain

@@ -1,4 +1,4 @@
-"""What lm-eval calls generation_kwargs: how to sample, and where an answer ends."""
+"""Translate lm-eval's generation_kwargs: how to sample, and where an answer ends."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _OPTIONS: Mapping[str, str] = {
     "max_gen_toks": "max_tokens",
     "max_new_tokens": "max_tokens",
 }
-"""A name of lm-eval -> the option of our models."""
+"""lm-eval's name -> the option of our models."""
 _HANDLED = ("until", "do_sample")
 
 
-def sampling_of(kwargs: Mapping[str, Any], what: str) -> dict[str, str]:
-    """The options of a model, as -M takes them; a UserError for what no model here does."""
+def model_options(kwargs: Mapping[str, Any], what: str) -> dict[str, str]:
+    """Return the options of a model as -M takes them; a UserError for what no model here does."""
     unknown = sorted(kwargs.keys() - _OPTIONS.keys() - set(_HANDLED))
     if unknown:
         raise UserError(
@@ -31,19 +31,19 @@ def sampling_of(kwargs: Mapping[str, Any], what: str) -> dict[str, str]:
     return options
 
 
-def stops_of(kwargs: Mapping[str, Any]) -> Sequence[str]:
-    """The texts at which an answer ends."""
+def stop_texts(kwargs: Mapping[str, Any]) -> Sequence[str]:
+    """Return the texts at which an answer ends."""
     until = kwargs.get("until") or ()
     return [stop for stop in ([until] if isinstance(until, str) else until) if stop]
 
 
-def answer_in(text: str, stops: Sequence[str]) -> str:
-    """What lm-eval's filters are given: what was said after the chain, up to the first of the stops.
+def answer_before_stop(text: str, stops: Sequence[str]) -> str:
+    """Return the answer for lm-eval's filters: what follows the chain, up to the first of the stops.
 
     A text without a chain stays as it is, to the last blank; one that is all chain has no answer.
     """
     parts = split_text(text)
-    said = parts.said.lstrip() if parts.thinking or parts.open_chain else text
+    answer = parts.said.lstrip() if parts.thinking or parts.open_chain else text
     for stop in stops:
-        said = said.partition(stop)[0]
-    return said
+        answer = answer.partition(stop)[0]
+    return answer

@@ -1,4 +1,4 @@
-"""`lm_eval --model dtbench`: whatever answers for dtbench answers for lm-eval, clips and all."""
+"""`lm_eval --model dtbench`: any model of dtbench as a model of lm-eval, clips included."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ import dtbench
 from dtbench.harness.core.errors import DataError, DtbenchError, MachineryError, ModelError, UserError
 from dtbench.harness.core.model import Model, Startable
 from dtbench.harness.core.schema import Prompt, Response
-from dtbench.harness.lm_eval.requests import LmEvalPrompt, asked_for, data_of, written_down
+from dtbench.harness.lm_eval.requests import LmEvalPrompt, chat_as_text, data_versions, read_requests
 from dtbench.harness.run.dispatch import Dispatcher, DispatchSettings
 from dtbench.harness.run.worker_pool import CircuitBreaker, Progress, WorkerPool
 from dtbench.models.backends import ModelUse, open_models
 
 ADVICE = "With --use_cache FILE all answers are kept, and the same command asks for the rest alone."
 NO_LIKELIHOOD = (
-    "the model dtbench answers questions and tells no likelihood of a text: choose tasks whose output_type is "
+    "the model dtbench answers questions and computes no likelihood of a text: choose tasks whose output_type is "
     "generate_until."
 )
 
 
 class DtbenchLM(LM):  # type: ignore[misc]
-    """A checkpoint, an endpoint or any other model of dtbench; what it does not know itself are -M options of these."""
+    """A checkpoint, an endpoint or any other model of dtbench; further arguments are its -M options."""
 
     MULTIMODAL = True
 
@@ -50,39 +50,39 @@ class DtbenchLM(LM):  # type: ignore[misc]
         self._backend = backend
         self._seed = seed
         self._settings = DispatchSettings(concurrency, long_clips)
-        self._options = _as_written(options)
+        self._options = _as_options(options)
         self._about: Mapping[str, Any] = {}
         self._data: dict[str, str] = {}
 
     def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
-        """The answers, in the order of the requests; each is in lm-eval's cache as soon as it is there."""
+        """Return the answers in the order of the requests; each is in lm-eval's cache as soon as it comes."""
         from tqdm import tqdm
 
-        asked = asked_for(requests, self._seed)
-        self._data |= data_of(requests)
+        prompts = read_requests(requests, self._seed)
+        self._data |= data_versions(requests)
         answers: dict[int, str] = {}
-        with tqdm(total=len(asked), disable=disable_tqdm, desc="Asking dtbench's model") as bar:
+        with tqdm(total=len(prompts), disable=disable_tqdm, desc="Asking dtbench's model") as bar:
 
             def report(place: int, response: Response) -> None:
-                answers[place] = asked[place].handed(response.text)
+                answers[place] = prompts[place].for_filters(response.text)
                 self.cache_hook.add_partial("generate_until", requests[place].args, answers[place])
                 bar.update()
 
-            failed = [one for group in _alike(asked) for one in self._ask(asked, group, report)]
+            failed = [one for group in _group_by_sampling(prompts) for one in self._ask(prompts, group, report)]
         if failed:
-            raise MachineryError(_lost(failed, len(asked)))
-        return [answers[place] for place in range(len(asked))]
+            raise MachineryError(_unanswered(failed, len(prompts)))
+        return [answers[place] for place in range(len(prompts))]
 
-    def _ask(self, asked: Sequence[LmEvalPrompt], places: Sequence[int], report: Report) -> Sequence[DtbenchError]:
-        """Ask the questions at these places, which sample alike."""
-        samples = [sample for place in places if (sample := asked[place].sample) is not None]
-        sampling = asked[places[0]].sampling
+    def _ask(self, prompts: Sequence[LmEvalPrompt], places: Sequence[int], report: Report) -> Sequence[DtbenchError]:
+        """Ask the questions at these places, which have the same sampling."""
+        samples = [sample for place in places if (sample := prompts[place].sample) is not None]
+        sampling = prompts[places[0]].sampling
         # What a task prescribes is its protocol here, and stands before the options, unlike in `dtbench run`.
         options = {name: value for name, value in self._options.items() if name not in sampling}
         (model,) = open_models(self._spec, options, [ModelUse(samples, sampling)], self._backend)
         self._about = model.describe()
-        prompts = {place: asked[place].prompt for place in places}
-        return asyncio.run(_ask_all(model, prompts, self._settings, report))
+        group = {place: prompts[place].prompt for place in places}
+        return asyncio.run(_ask_all(model, group, self._settings, report))
 
     def loglikelihood(self, requests: list[Any]) -> list[tuple[float, bool]]:
         """Refused."""
@@ -93,16 +93,16 @@ class DtbenchLM(LM):  # type: ignore[misc]
         raise UserError(NO_LIKELIHOOD)
 
     def apply_chat_template(self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
-        """The messages written down: they go to the model as messages."""
-        return written_down(chat_history)
+        """Return the messages as one text; they go to the model as messages."""
+        return chat_as_text(chat_history)
 
     @property
     def tokenizer_name(self) -> str:
-        """What lm-eval tells prompts apart by that were made by different chat templates."""
+        """The name by which lm-eval distinguishes prompts of different chat templates."""
         return "dtbench-messages"
 
     def get_model_info(self) -> dict[str, Any]:
-        """What lm-eval's results say of the model besides its arguments, and of the data of our tasks."""
+        """Return what lm-eval's results record of the model besides its arguments, and of the data of our tasks."""
         return {"dtbench": dtbench.__version__, "dtbench_model": dict(self._about), "dtbench_data": self._data}
 
 
@@ -138,28 +138,28 @@ async def _ask_all(
     return errors
 
 
-def _as_written(options: Mapping[str, Any]) -> dict[str, str]:
-    """Options as -M takes them. lm-eval has read them as values, and adds its own, whose defaults say nothing."""
-    said_nothing = {"batch_size": (None, 1, "1", "auto"), "max_batch_size": (None,), "device": (None, "cuda:0")}
-    given = {name: value for name, value in options.items() if value not in said_nothing.get(name, ())}
-    return {name: _written(value) for name, value in given.items()}
+def _as_options(options: Mapping[str, Any]) -> dict[str, str]:
+    """Return the options as -M takes them. lm-eval has parsed them, and adds its own, whose defaults mean nothing."""
+    defaults = {"batch_size": (None, 1, "1", "auto"), "max_batch_size": (None,), "device": (None, "cuda:0")}
+    given = {name: value for name, value in options.items() if value not in defaults.get(name, ())}
+    return {name: _as_text(value) for name, value in given.items()}
 
 
-def _written(value: Any) -> str:
+def _as_text(value: Any) -> str:
     if isinstance(value, bool | dict | list):
         return json.dumps(value)
     return str(value)
 
 
-def _alike(asked: Sequence[LmEvalPrompt]) -> Sequence[Sequence[int]]:
-    """The places of requests that sample alike."""
+def _group_by_sampling(prompts: Sequence[LmEvalPrompt]) -> Sequence[Sequence[int]]:
+    """Return the places of the prompts, grouped by their sampling."""
     groups: dict[frozenset[tuple[str, str]], list[int]] = {}
-    for place, one in enumerate(asked):
+    for place, one in enumerate(prompts):
         groups.setdefault(frozenset(one.sampling.items()), []).append(place)
     return list(groups.values())
 
 
-def _lost(failed: Sequence[DtbenchError], asked: int) -> str:
+def _unanswered(failed: Sequence[DtbenchError], asked: int) -> str:
     return (
         f"{len(failed)} of {asked} questions got no answer (the first: {failed[0]}). A score without them would "
         f"mislead. {ADVICE}"

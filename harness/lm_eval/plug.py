@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from dtbench.harness.core.errors import UserError
-from dtbench.harness.lm_eval.installed import need_lm_eval
 
 FOLDER = Path(__file__).with_name("benchmarks")
 """What lm-eval takes as --include_path."""
@@ -20,8 +20,14 @@ TARGET = "dtbench.harness.lm_eval.model:DtbenchLM"
 COMMANDS = ("run", "ls", "validate")
 
 
-def register() -> None:
-    """Make the model known under its name, once."""
+def need_lm_eval(what: str) -> None:
+    """Raise a UserError where lm-eval is not installed."""
+    if find_spec("lm_eval") is None:
+        raise UserError(f"{what}: lm-eval is not installed here: `pip install 'dtbench[lm-eval]'`.")
+
+
+def register_model() -> None:
+    """Register the model under its name, once."""
     import lm_eval.models  # noqa: F401 - first: with one model registered, lm-eval no longer looks for its own
     from lm_eval.api.registry import model_registry
 
@@ -30,7 +36,7 @@ def register() -> None:
 
 
 def task_files(names: Sequence[str] = ()) -> Sequence[Path]:
-    """The files of our tasks, all or those of these benchmarks; a UserError for one that lm-eval is not given."""
+    """Return the files of our tasks, all or those of these benchmarks; a UserError for one without a file."""
     files = {path.stem.removeprefix("dtbench_"): path for path in sorted(FOLDER.glob("*.yaml"))}
     wanted = [name.removeprefix("dtbench_").replace("-", "_") for name in names] or list(files)
     for name, short in zip(names, wanted, strict=False):
@@ -40,9 +46,9 @@ def task_files(names: Sequence[str] = ()) -> Sequence[Path]:
 
 
 def call_lm_eval(arguments: Sequence[str]) -> None:
-    """lm-eval's own command line, with our model and our tasks in it."""
+    """Run lm-eval's own command line with our model and our tasks in it."""
     need_lm_eval("dtbench lm-eval")
-    register()
+    register_model()
     from lm_eval.__main__ import cli_evaluate
 
     sys.argv = ["lm_eval", *_with_folder(arguments)]
@@ -50,7 +56,7 @@ def call_lm_eval(arguments: Sequence[str]) -> None:
 
 
 def _with_folder(arguments: Sequence[str]) -> Sequence[str]:
-    """The arguments with our folder of tasks, unless they name one: lm-eval takes a single one."""
+    """Add our folder of tasks to the arguments, unless they name one: lm-eval takes a single one."""
     if not arguments or any(word in {"-h", "--help"} for word in arguments):
         return arguments
     if any(word.partition("=")[0] == "--include_path" for word in arguments):

@@ -1,4 +1,4 @@
-"""A request of lm-eval as a prompt of ours."""
+"""Turn requests of lm-eval into prompts of ours."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from typing import Any, NamedTuple
 
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.schema import NoClip, Prompt, Sample
-from dtbench.harness.lm_eval.clips import clip_of, without_mark
+from dtbench.harness.lm_eval.clips import clip_of, strip_mark
 from dtbench.harness.lm_eval.docs import Doc
-from dtbench.harness.lm_eval.generation import answer_in, sampling_of, stops_of
+from dtbench.harness.lm_eval.generation import answer_before_stop, model_options, stop_texts
 from dtbench.harness.run.plan import seed_of
 
 _CHAT = '[{"role": '
-"""What a history of messages begins with, as apply_chat_template writes it down."""
+"""How the text of a history begins, as apply_chat_template writes it."""
 
 
 class LmEvalPrompt(NamedTuple):
-    """A prompt, how to sample for it, and what lm-eval is handed of the answer."""
+    """A prompt, its sampling, and what lm-eval gets of the answer."""
 
     prompt: Prompt
     sampling: Mapping[str, str]
     stops: Sequence[str]
     whole: bool
-    """Whether the answer goes on with its chain: our own tasks read it themselves."""
+    """Whether lm-eval gets the chain too: our own tasks read it themselves."""
     sample: Sample | None
     """The question, of a task of ours."""
 
-    def handed(self, text: str) -> str:
-        """The part of an answer that lm-eval's filters see."""
-        return text if self.whole else answer_in(text, self.stops)
+    def for_filters(self, text: str) -> str:
+        """Return the part of an answer that lm-eval's filters get."""
+        return text if self.whole else answer_before_stop(text, self.stops)
 
 
 class ChatWords(NamedTuple):
@@ -42,24 +42,24 @@ class ChatWords(NamedTuple):
     system: str | None = None
 
 
-def asked_for(requests: Sequence[Any], seed: int) -> Sequence[LmEvalPrompt]:
-    """What each request asks; one that is there several times asks for as many answers."""
+def read_requests(requests: Sequence[Any], seed: int) -> Sequence[LmEvalPrompt]:
+    """Return the prompt of each request; one that stands there several times asks for as many answers."""
     times: Counter[int] = Counter()
-    found = []
+    prompts = []
     for request in requests:
-        found.append(_asked(request, seed, times[id(request)]))
+        prompts.append(_read_request(request, seed, times[id(request)]))
         times[id(request)] += 1
-    return found
+    return prompts
 
 
-def _asked(request: Any, seed: int, repeat: int) -> LmEvalPrompt:
+def _read_request(request: Any, seed: int, repeat: int) -> LmEvalPrompt:
     context, kwargs, *more = request.args
     media = more[0] if more else {}
     what = f"{request.task_name}, question {request.doc_id}"
     if media.get("visual") is not None:
         raise UserError(f"{what}: it shows pictures, and dtbench asks about sound.")
     words = _words(context, what)
-    sampling = sampling_of(kwargs, str(request.task_name))
+    sampling = model_options(kwargs, str(request.task_name))
     doc = request.doc
     if isinstance(doc, Doc):
         prompt = dataclasses.replace(
@@ -69,33 +69,33 @@ def _asked(request: Any, seed: int, repeat: int) -> LmEvalPrompt:
             repeat=repeat,
             seed=seed_of(seed, doc.question.sample.id, repeat),
         )
-        return LmEvalPrompt(prompt, sampling, stops_of(kwargs), whole=True, sample=doc.question.sample)
+        return LmEvalPrompt(prompt, sampling, stop_texts(kwargs), whole=True, sample=doc.question.sample)
     name = str(request.doc_id)
     audio = media.get("audio")
     prompt = Prompt(
-        text=words.text if audio is None else without_mark(words.text),
+        text=words.text if audio is None else strip_mark(words.text),
         audio=NoClip(what) if audio is None else clip_of(audio, what),
         system=words.system,
         id=name,
         repeat=repeat,
         seed=seed_of(seed, name, repeat),
     )
-    return LmEvalPrompt(prompt, sampling, stops_of(kwargs), whole=False, sample=None)
+    return LmEvalPrompt(prompt, sampling, stop_texts(kwargs), whole=False, sample=None)
 
 
-def data_of(requests: Sequence[Any]) -> dict[str, str]:
-    """Each benchmark of ours that is asked for, and the version and hash of its data."""
+def data_versions(requests: Sequence[Any]) -> dict[str, str]:
+    """Return the version and hash of the data of each benchmark of ours among the requests."""
     plans = {request.doc.plan.task.name: request.doc.plan for request in requests if isinstance(request.doc, Doc)}
     return {name: f"{plan.data.version}, sha256 {plan.data.sha256[:12]}" for name, plan in plans.items()}
 
 
-def written_down(history: Sequence[Mapping[str, str]]) -> str:
-    """A history of messages as the one text that lm-eval wants of a chat template."""
+def chat_as_text(history: Sequence[Mapping[str, str]]) -> str:
+    """Return a history of messages as the one text that lm-eval expects of a chat template."""
     return json.dumps(list(history), ensure_ascii=False)
 
 
 def _words(context: str, what: str) -> ChatWords:
-    """The messages of a context, whether it is plain text or a history that was written down."""
+    """Return the messages of a context, be it plain text or the text of a history."""
     if not context.startswith(_CHAT):
         return ChatWords(context)
     messages = json.loads(context)

@@ -18,22 +18,22 @@ from dtbench.harness.core.scorer import Filtered, OfficialRule
 from dtbench.harness.core.task import Task
 from dtbench.harness.extract.extraction import Extraction
 from dtbench.harness.extract.tidy import split_text
-from dtbench.harness.lm_eval.clips import clip_bytes_of, without_mark
+from dtbench.harness.lm_eval.clips import clip_bytes_of, strip_mark
 from dtbench.harness.lm_eval.figures import LmEvalMetrics
-from dtbench.harness.lm_eval.generation import answer_in, sampling_of, stops_of
-from dtbench.harness.lm_eval.installed import need_lm_eval
-from dtbench.harness.lm_eval.loading import FEW_SHOT_SEED, configuration_in, made, named
+from dtbench.harness.lm_eval.generation import answer_before_stop, model_options, stop_texts
+from dtbench.harness.lm_eval.loading import FEW_SHOT_SEED, build_lm_eval_task, load_lm_eval_task, read_task_file
+from dtbench.harness.lm_eval.plug import need_lm_eval
 from dtbench.tasks.registry import OF_LM_EVAL
 
 YES_OR_NO = ("exact_match", "acc")
 """Metrics that call one answer right or wrong."""
 SHOWN = 200
-"""Characters of an answer by which two runs are told apart."""
+"""Characters of an answer by which two runs are compared."""
 HOW = "as lm-eval's filters are given it"
 
 
 class LmEvalTask(Task):
-    """Light until load(), which reads the documents and words every question."""
+    """A task of lm-eval; light until load(), which reads the documents and words every question."""
 
     name = OF_LM_EVAL  # of each its own
     prediction_keys = ("response", "text")
@@ -51,28 +51,32 @@ class LmEvalTask(Task):
 
     @classmethod
     def of_file(cls, file: Path) -> LmEvalTask:
-        """The task that a YAML file defines."""
+        """Return the task that a YAML file defines."""
         need_lm_eval(f"--task-file {file}")
-        return cls(f"{OF_LM_EVAL}{configuration_in(file)['task']}", file)
+        return cls(f"{OF_LM_EVAL}{read_task_file(file)['task']}", file)
 
     def samples(self, data_dir: Path | None) -> Iterable[Sample]:
-        """The questions, as lm-eval words them."""
+        """Return the questions as lm-eval words them."""
         return self.load(data_dir).samples
 
     def load(self, data_dir: Path | None) -> Dataset:
-        """The questions with the version that their file gives them; where their data lies is lm-eval's business."""
+        """Return the questions with the version in their file; where their data lies is lm-eval's business."""
         if data_dir is not None:
             raise UserError(f"--data-dir {data_dir}: {self.name} finds its data by itself: run it without.")
         name = self.name.removeprefix(OF_LM_EVAL)
-        task = named(name) if self.defined_in is None else made(name, configuration_in(self.defined_in))
+        task = (
+            load_lm_eval_task(name)
+            if self.defined_in is None
+            else build_lm_eval_task(name, read_task_file(self.defined_in))
+        )
         if task.OUTPUT_TYPE != "generate_until":
             raise UserError(f"{self.name}: its output_type is {task.OUTPUT_TYPE}; only generate_until can be asked.")
         kwargs = task.config.generation_kwargs or {}
-        self._task, self._stops = task, stops_of(kwargs)
+        self._task, self._stops = task, stop_texts(kwargs)
         docs = task.eval_docs
         self._docs = docs if hasattr(docs, "__getitem__") else list(docs)
         self._scorer = LmEvalMetrics(task, self._docs, name)
-        self.prescribed = sampling_of(kwargs, self.name)
+        self.prescribed = model_options(kwargs, self.name)
         self.answers_each = int(task.config.repeats or 1)
         self.no_verdict = self._no_verdict()
         version = f"{task.VERSION}, lm-eval {importlib.metadata.version('lm_eval')}"
@@ -85,7 +89,7 @@ class LmEvalTask(Task):
         return f"its metric, {', '.join(metrics)}, calls no single answer right or wrong: see lm-eval's figures"
 
     def _questions(self) -> Iterator[Sample]:
-        """In the order of the documents: lm-eval draws few-shot examples as it goes."""
+        """Yield the questions in the order of the documents: lm-eval draws few-shot examples as it goes."""
         task = self._task
         task.set_fewshot_seed(FEW_SHOT_SEED)
         shots = task.config.num_fewshot or 0
@@ -103,7 +107,7 @@ class LmEvalTask(Task):
             has_clip = bool(task.config.doc_to_audio)
             yield Sample(
                 id=str(number),
-                question=without_mark(words) if has_clip else words,
+                question=strip_mark(words) if has_clip else words,
                 choices=(),
                 answer=(target := str(task.doc_to_target(doc))),
                 item={"document": number, "question": words, "choices": [], "answer": target},
@@ -111,28 +115,28 @@ class LmEvalTask(Task):
             )
 
     def prompt(self, sample: Sample) -> Prompt:
-        """The words as lm-eval has put them together."""
+        """Return the text as lm-eval has composed it."""
         return Prompt(sample.question, sample.audio)
 
     def prompt_for(self, sample: Sample, style: str) -> Prompt:
-        """There is one style: the task's own."""
+        """Return the prompt; there is one style, the task's own."""
         if style != "direct":
             raise UserError(f"--answer {style}: the words of {self.name} are lm-eval's: leave --answer out.")
         return self.prompt(sample)
 
     def read(self, text: str, choices: Sequence[str]) -> Extraction:
-        """What lm-eval's filters are given of a response; its beginning stands where others name an option."""
-        answer = answer_in(text, self._stops)
+        """Read the answer that lm-eval's filters get; its beginning stands where other tasks have an option."""
+        answer = answer_before_stop(text, self._stops)
         return Extraction(split_text(text).thinking, answer, answer.strip()[:SHOWN] or None, HOW)
 
     def score(self, sample: Sample, extraction: Extraction) -> Score:
-        """The verdict of its first metric, where that is one."""
+        """Return the verdict of the first metric, where that is one."""
         official = self.official(self.official_versions[0])(sample.as_published(), extraction.answer)
         said = official.counted and bool(extraction.answer.strip())
         return Score(official, official.correct if said else None)
 
     def official(self, version: str) -> OfficialRule:
-        """The first metric, under the first filter."""
+        """Return the first metric under the first filter, as a rule."""
 
         def metric(item: Mapping[str, Any], prediction: object) -> Official:
             if self.no_verdict:
@@ -143,14 +147,14 @@ class LmEvalTask(Task):
         return metric
 
     def filtered(self, sample: Sample, text: str) -> Sequence[Filtered]:
-        """As each of its filters has it."""
-        return self._scoring().filtered(int(sample.id), answer_in(text, self._stops))
+        """Return the answer as each of the filters reads it."""
+        return self._scoring().filtered(int(sample.id), answer_before_stop(text, self._stops))
 
     def figures(self, records: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
-        """What lm-eval would report of these answers."""
+        """Return what lm-eval would report of these answers."""
         return {
             "lm_eval": self._scoring().report(
-                records, lambda text: answer_in(text, self._stops), self.answers_each or 1
+                records, lambda text: answer_before_stop(text, self._stops), self.answers_each or 1
             )
         }
 
@@ -161,13 +165,13 @@ class LmEvalTask(Task):
 
 
 class DocClip:
-    """The clip of a document, had from it each time."""
+    """The clip of a document, read from it at each access."""
 
     def __init__(self, task: Any, docs: Any, number: int, name: str) -> None:
         self._task, self._docs, self._number = task, docs, number
         self.label = f"{name}, document {number}"
 
     def read(self) -> bytes:
-        """The encoded bytes."""
+        """Return the encoded bytes."""
         doc = self._docs[self._number]
         return clip_bytes_of(self._task.doc_to_audio(doc), self.label)

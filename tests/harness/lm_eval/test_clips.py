@@ -10,7 +10,7 @@ from sounds import encoded, sine
 
 from dtbench.harness.audio.prepare import prepare_audio
 from dtbench.harness.core.errors import UserError
-from dtbench.harness.lm_eval.clips import RATE, HeldClip, LmEvalAudio, clip_of, without_mark
+from dtbench.harness.lm_eval.clips import RATE, EncodedClip, LmEvalAudio, clip_of, strip_mark
 
 
 @pytest.fixture
@@ -44,13 +44,13 @@ def test_a_sound_is_decoded_only_when_its_samples_are_asked_for_and_what_is_writ
 
 
 def test_a_sound_of_ours_is_heard_bit_for_bit_after_its_way_through_lm_eval(tone: bytes) -> None:
-    heard = prepare_audio(HeldClip("c", tone), RATE, None)
-    found = clip_of([LmEvalAudio(HeldClip("c", tone))], "task, question 1")
+    heard = prepare_audio(EncodedClip("c", tone), RATE, None)
+    found = clip_of([LmEvalAudio(EncodedClip("c", tone))], "task, question 1")
     assert prepare_audio(found, RATE, None).wav == heard.wav
 
 
 def test_samples_that_were_decoded_elsewhere_are_heard_as_they_are(tone: bytes) -> None:
-    heard = prepare_audio(HeldClip("c", tone), RATE, None)
+    heard = prepare_audio(EncodedClip("c", tone), RATE, None)
     again = clip_of([{"array": heard.samples, "sampling_rate": RATE}], "task, question 1")
     assert prepare_audio(again, RATE, None).wav == heard.wav
 
@@ -81,4 +81,4 @@ def test_what_is_no_one_clip_is_refused(value: object, said: str) -> None:
 
 
 def test_the_mark_of_a_clip_leaves_the_words() -> None:
-    assert without_mark("Listen to the audio <audio> and say what it is.") == "Listen to the audio and say what it is."
+    assert strip_mark("Listen to the audio <audio> and say what it is.") == "Listen to the audio and say what it is."
