@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from dtbench.harness.core.errors import DataError, UserError
 from dtbench.harness.core.task import Task
 from dtbench.harness.score.related_runs import compare_related
 from dtbench.harness.score.stored_run import Rescored, StoredTask, find_data, rescore
+from dtbench.harness.score.summary import with_figures
 from dtbench.harness.store.lock import RunLock
 from dtbench.harness.store.run_folder import StoredRun
+from dtbench.harness.store.run_json import read_summary
+from dtbench.harness.store.summary_types import Summary
+from dtbench.harness.store.types import TaskInfo
 from dtbench.tasks import registry as task_registry
 
 
@@ -27,7 +30,7 @@ def stored_task(run: StoredRun, name: str, task_file: Path | None = None) -> Sto
 
 def stored_task_names(run: StoredRun, only: str | None = None) -> list[str]:
     """Return the names of the run's tasks, or the one that --task names; a UserError if the run lacks it."""
-    names = list(run.info.get("tasks", {}))
+    names = list(run.info["tasks"])
     if not names:
         raise DataError(f"{run.path / 'run.json'}: no task is named in it; it was changed since dtbench wrote it.")
     if only is None:
@@ -62,9 +65,8 @@ def _rescore(run: StoredRun, stored: StoredTask, scorer: str | None, data_dir: P
         )
     data = find_data(stored, data_dir)
     rescored = rescore(stored, data, scorer, rows=rows)
-    rescored.summary.update(compare_related(run, task.name))
-    if data is not None:
-        rescored.summary.update(task.figures(stored.records()))
+    own = {} if data is None else task.figures(stored.records())
+    rescored.summary = with_figures(rescored.summary, compare_related(run, task.name), own)
     if torn := run.torn.get(task.name):
         rescored.summary["notes"].append(f"{torn} records were cut short by a crash; their questions are not answered")
     return rescored
@@ -75,16 +77,16 @@ def rewrite_summary(folder: Path, rescored: Sequence[Rescored]) -> None:
     lock = RunLock(folder)
     try:
         run = StoredRun.open(folder)
-        before = _stored_summary(folder)
-        anew = {one.summary["task"]: one.summary for one in rescored}
-        tasks = {**{one["task"]: one for one in before.get("tasks", [])}, **anew}
-        head = {"run": str(folder), "status": run.info["status"], **before}
-        run.write_summary({**head, "tasks": [tasks[name] for name in run.info["tasks"] if name in tasks]})
+        summary: Summary = {"run": str(folder), "status": run.info["status"], "tasks": []}
+        with contextlib.suppress(DataError):  # it can be made again
+            summary = read_summary(folder, Summary) or summary
+        tasks = {one["task"]: one for one in (*summary["tasks"], *(one.summary for one in rescored))}
+        run.write_summary({**summary, "tasks": [tasks[name] for name in run.info["tasks"] if name in tasks]})
     finally:
         lock.close()
 
 
-def _definition(run: Path, name: str, about: Mapping[str, Any], task_file: Path | None) -> Task:
+def _definition(run: Path, name: str, about: TaskInfo, task_file: Path | None) -> Task:
     file = task_file or _recorded_file(about)
     if file is not None and name not in task_registry.TASKS:
         task = task_registry.task_from_file(file)
@@ -98,17 +100,7 @@ def _definition(run: Path, name: str, about: Mapping[str, Any], task_file: Path 
         ) from None
 
 
-def _recorded_file(about: Mapping[str, Any]) -> Path | None:
+def _recorded_file(about: TaskInfo) -> Path | None:
     """Return the file that defined the task when it ran, if it is still there."""
     file = about.get("task_file")
-    return Path(file) if isinstance(file, str) and Path(file).is_file() else None
-
-
-def _stored_summary(run: Path) -> dict[str, Any]:
-    """Return summary.json; nothing where none can be read, since it can be written again."""
-    try:
-        summary = json.loads((run / "summary.json").read_bytes())
-        well_formed = all(isinstance(one["task"], str) for one in summary["tasks"])
-    except (OSError, ValueError, RecursionError, KeyError, TypeError):
-        return {}
-    return summary if well_formed and isinstance(summary, dict) else {}
+    return Path(file) if file is not None and Path(file).is_file() else None

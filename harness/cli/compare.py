@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from dtbench.harness.cli.options import with_options
-from dtbench.harness.compare.paired import ScoreName, SharedTask, compared, join_tasks
+from dtbench.harness.compare.paired import ScoreName, SharedTask, join_tasks
 from dtbench.harness.core.errors import UserError, one_line
 from dtbench.harness.core.options import Argument, AsJson, Option
 
@@ -29,21 +29,18 @@ def compare_command(
     as_json: AsJson = False,
 ) -> None:
     """Say whether a run is better than another on the same questions, by how much, and where."""
+    from dtbench.harness.compare.paired import comparison
     from dtbench.harness.store.run_folder import StoredRun
 
     if len(runs) < 2:
         raise UserError("compare takes the folders of two runs or more, the baseline first.")
     baseline, *others = [StoredRun.open(path) for path in runs]
-    comparisons = [
-        {"before_run": str(baseline.path), "after_run": str(other.path), **compared(pair)}
-        for other in others
-        for pair in join_tasks(baseline, other, task, score)
-    ]
+    comparisons = [comparison(pair) for other in others for pair in join_tasks(baseline, other, task, score)]
     if as_json:
         typer.echo(json.dumps(comparisons))
         return
-    for comparison in comparisons:
-        _print(comparison, flips, power=power)
+    for one in comparisons:
+        _print(one, flips, power=power)
 
 
 def _print(one: Mapping[str, Any], flips: int, *, power: bool) -> None:
@@ -59,8 +56,8 @@ def _print(one: Mapping[str, Any], flips: int, *, power: bool) -> None:
 
 def _lines(one: Mapping[str, Any], *, power: bool) -> Iterator[str]:
     yield f"{one['task']}, {one['score']}: {one['before_run']} -> {one['after_run']}, {one['n']} questions of both"
-    for unfair in one["unfair"]:
-        yield f"UNFAIR    {unfair['name']} differs: {unfair['before']} against {unfair['after']}"
+    for confounder in one["confounders"]:
+        yield f"UNFAIR    {confounder['name']} differs: {confounder['before']} against {confounder['after']}"
     for name, count in (("before", one["only_before"]), ("after", one["only_after"])):
         if count:
             yield f"UNFAIR    {count} questions have an answer only in the run {name}, and are left out"
@@ -75,7 +72,7 @@ def _lines(one: Mapping[str, Any], *, power: bool) -> Iterator[str]:
     if power:
         yield (
             f"power     with as many changes, {one['n']} questions show a difference of "
-            f"{100 * one['visible']:.1f} points four times in five"
+            f"{100 * one['minimum_detectable']:.1f} points four times in five"
         )
 
 

@@ -15,9 +15,9 @@ def forced_lines(summary: Summary) -> Iterator[tuple[str, str]]:
         yield "forced", _forced(forced)
         if (figures := forced["calibration"]) is not None:
             yield "calibration", _calibration(figures)
-    if (plain := summary.get("plain")) is not None:
+    if (plain := summary.get("vs_plain")) is not None:
         yield "plain run", _plain(plain, known=summary["strict"]["accuracy"] is not None)
-    if (averaged := summary.get("averaged")) is not None:
+    if (averaged := summary.get("order_averaged")) is not None:
         yield "averaged", _averaged(averaged)
 
 
@@ -44,13 +44,13 @@ def _forced(forced: Summary) -> str:
     parts = [f"{forced['n']} answers"]
     if forced["no_letter"]:
         parts.append(f"{forced['no_letter']} are no bare letter, and no answer")
-    if forced["chain_first"]:
-        parts.append(f"{forced['chain_first']} began a chain in its place: serve it without a reasoning parser")
+    if forced["started_with_chain"]:
+        parts.append(f"{forced['started_with_chain']} began a chain in its place: serve it without a reasoning parser")
     parts += _untold(forced)
-    if forced["not_the_likeliest"]:
-        parts.append(f"{forced['not_the_likeliest']} were not the likeliest option")
-    if forced["letters_held"] is not None and forced["letters_held"] < 0.9995:
-        parts.append(f"the letters had {forced['letters_held']:.1%} of the probability")
+    if forced["not_argmax"]:
+        parts.append(f"{forced['not_argmax']} were not the likeliest option")
+    if forced["letter_mass"] is not None and forced["letter_mass"] < 0.9995:
+        parts.append(f"the letters had {forced['letter_mass']:.1%} of the probability")
     if forced["calibration"] is None and forced["confidence"] is not None:
         parts.append(f"confidence {forced['confidence']:.1%}")
     return "; ".join(parts)
@@ -58,13 +58,13 @@ def _forced(forced: Summary) -> str:
 
 def _untold(forced: Summary) -> Iterator[str]:
     """What there is no probability of, and why."""
-    letters = forced["n"] - forced["no_letter"] - forced["chain_first"]
+    letters = forced["n"] - forced["no_letter"] - forced["started_with_chain"]
     if "note" in forced:
         yield forced["note"]
-    elif letters > forced["told"]:
-        yield f"{letters - forced['told']} came without log-probabilities"
-    if forced["told"] > forced["sure"]:
-        yield f"{forced['told'] - forced['sure']} tell too little of the other options for a probability"
+    elif letters > forced["with_logprobs"]:
+        yield f"{letters - forced['with_logprobs']} came without log-probabilities"
+    if forced["with_logprobs"] > forced["scored"]:
+        yield f"{forced['with_logprobs'] - forced['scored']} tell too little of the other options for a probability"
 
 
 def _calibration(figures: Summary) -> str:
@@ -88,7 +88,7 @@ def _plain(plain: Summary, *, known: bool) -> str:
         points, low, high = (f"{100 * gap[name]:+.1f}" for name in ("gap", "low", "high"))
         both = f"strict {plain['this']:.1%} here, {plain['plain']:.1%} there"
         parts.append(f"{both}: {points} points (95 % interval {low} to {high})")
-    return "; ".join([*parts, f"{plain['n']} questions, {plain['left_out']} left out"])
+    return "; ".join([*parts, f"{plain['n']} questions, {plain['unmatched']} left out"])
 
 
 def _averaged(averaged: Summary) -> str:
@@ -96,4 +96,4 @@ def _averaged(averaged: Summary) -> str:
     if strict is None or figures is None:
         return "the right answers are not known" if averaged["n"] else "no question has probabilities in every order"
     share = f"{strict['accuracy']:.2%} strict by mean probability over {averaged['orders']} orders"
-    return f"{share} of {averaged['n']} questions, {averaged['left_out']} left out; ECE {figures['ece']:.3f}"
+    return f"{share} of {averaged['n']} questions, {averaged['unmatched']} left out; ECE {figures['ece']:.3f}"

@@ -129,8 +129,8 @@ def _more(summary: Summary) -> Iterator[tuple[str, str]]:
         yield "repeats", _repeats(repeats)
     if set(summary["clips"]) - {"whole"}:
         yield "clips", _listed(summary["clips"])
-    if summary["finish"] and "forced" not in summary:
-        yield "finished by", _listed(summary["finish"])
+    if summary["finish_reasons"] and "forced" not in summary:
+        yield "finished by", _listed(summary["finish_reasons"])
     if (chains := summary["chains"])["n"]:
         length = f"mean {chains['mean']:,.0f}, median {chains['median']:,.0f}, 95 % within {chains['p95']:,.0f}"
         yield "chains", f"{chains['n']}, characters: {length}"
@@ -142,9 +142,9 @@ def _more(summary: Summary) -> Iterator[tuple[str, str]]:
     if (differ := summary.get("differ")) is not None:
         first = f" (first: {', '.join(differ['ids'][:3])})" if differ["n"] else ""
         yield "read again", f"{differ['n']} verdicts differ from the stored ones{first}"
-    if (heard := summary.get("listening")) is not None:
+    if (heard := summary.get("audio_ablation")) is not None:
         yield "listening", _heard(heard)
-    if (orders := summary.get("orders")) is not None:
+    if (orders := summary.get("order_sensitivity")) is not None:
         yield "order", _orders(orders)
     yield from _of_lm_eval(summary.get("lm_eval"))
     yield from forced_lines(summary)
@@ -202,7 +202,7 @@ def _heard(heard: Mapping[str, Any]) -> str:
     points, low, high = (f"{100 * gap[name]:+.1f}" for name in ("gap", "low", "high"))
     told = f"{points} points come from the clip (95 % interval {low} to {high})"
     kept = f"; {same['accuracy']:.1%} of the choices are the same without it" if same else ""
-    return f"{told}{kept}; {heard['n']} questions, {heard['left_out']} left out"
+    return f"{told}{kept}; {heard['n']} questions, {heard['unmatched']} left out"
 
 
 def _orders(orders: Mapping[str, Any]) -> str:

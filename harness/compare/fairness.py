@@ -1,4 +1,4 @@
-"""What in the settings of two runs makes their difference something else than the models' difference."""
+"""Confounders: settings in which two runs differ, so that their difference is not the models' alone."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from dtbench.harness.core.errors import one_line
+from dtbench.harness.store.types import DataInfo, RunInfo
 
 _SHOWN = 80
 _OF_LOCAL = ("temperature", "top_p", "top_k", "min_p", "max_tokens", "repetition_penalty")
@@ -27,33 +28,33 @@ class Confounder(NamedTuple):
         return f"{self.name}: {self.before} against {self.after}"
 
 
-def differences(before: Mapping[str, Any], after: Mapping[str, Any], task: str) -> list[Confounder]:
-    """Those of two run.json that count; another checkpoint is what is compared, and none of them."""
+def confounders(before: RunInfo, after: RunInfo, task: str) -> list[Confounder]:
+    """The settings of two runs whose difference counts; another checkpoint is what is compared, and none of them."""
     return list(_differences(before, after, task))
 
 
-def _differences(before: Mapping[str, Any], after: Mapping[str, Any], task: str) -> Iterator[Confounder]:
+def _differences(before: RunInfo, after: RunInfo, task: str) -> Iterator[Confounder]:
     one, other = before["tasks"][task], after["tasks"][task]
-    if one.get("data", {}).get("sha256") != other.get("data", {}).get("sha256"):
-        yield Confounder("data", *(_version(about.get("data", {})) for about in (one, other)))
-    yield from _unequal("prompt", one.get("prompt_hash"), other.get("prompt_hash"))
-    for name, usual in (("answer", "direct"), ("audio", "clip"), ("permute", 0), ("samples", 1), ("scorer", None)):
-        yield from _unequal(name, one.get(name, usual), other.get(name, usual))
-    yield from _unequal("long-clips", before.get("long_clips"), after.get("long_clips"))
-    models = (before.get("model", {}), after.get("model", {}))
+    if one["data"]["sha256"] != other["data"]["sha256"]:
+        yield Confounder("data", _version(one["data"]), _version(other["data"]))
+    yield from _unequal("prompt", one["prompt_hash"], other["prompt_hash"])
+    for name in ("answer", "audio", "permute", "samples", "scorer"):
+        yield from _unequal(name, one.get(name), other.get(name))
+    yield from _unequal("long-clips", before["long_clips"], after["long_clips"])
+    models = (before["model"], after["model"])
     yield from _unequal("sampling", *_apart(*(_sampling(model) for model in models)))
     yield from _unequal("clip-limit", *(model.get("limit_seconds") for model in models))
 
 
 def _sampling(model: Mapping[str, Any]) -> dict[str, Any]:
     """What decides on tokens: values that change nothing are as good as none."""
-    told = model.get("sampling")
-    if told is None:
-        told = {name: model[name] for name in _OF_LOCAL if name in model}
+    sampling = model.get("sampling")
+    if sampling is None:
+        sampling = {name: model[name] for name in _OF_LOCAL if name in model}
     if model.get("name") == "local" or model.get("content"):  # else an engine may take what is not set from anywhere
-        told = {**_OPEN, **told}
-    told = {name: 0 if name == "top_k" and value == -1 else value for name, value in told.items()}
-    return {name: value for name, value in told.items() if name not in _IDLE or value != _IDLE[name]}
+        sampling = {**_OPEN, **sampling}
+    sampling = {name: 0 if name == "top_k" and value == -1 else value for name, value in sampling.items()}
+    return {name: value for name, value in sampling.items() if name not in _IDLE or value != _IDLE[name]}
 
 
 def _apart(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[dict[str, Any] | None]:
@@ -67,8 +68,8 @@ def _unequal(name: str, before: Any, after: Any) -> Iterator[Confounder]:
         yield Confounder(name, _shown(before), _shown(after))
 
 
-def _version(data: Mapping[str, Any]) -> str:
-    return _shown(f"{data.get('version')} ({str(data.get('sha256'))[:12]})")
+def _version(data: DataInfo) -> str:
+    return _shown(f"{data['version']} ({data['sha256'][:12]})")
 
 
 def _shown(value: Any) -> str:

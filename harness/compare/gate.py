@@ -108,36 +108,36 @@ def gate_runs(options: GateOptions) -> list[Gated]:
     ]
 
 
-def gate(joined: PairedRuns, groups: Sequence[str], *, max_drop: float, alpha: float) -> list[Gated]:
+def gate(paired: PairedRuns, groups: Sequence[str], *, max_drop: float, alpha: float) -> list[Gated]:
     """The verdict on the task, and on each group that is named as HEADING=VALUE."""
-    return [_gated(joined, group, questions, max_drop, alpha) for group, questions in _parts(joined, groups)]
+    return [_gated(paired, group, questions, max_drop, alpha) for group, questions in _parts(paired, groups)]
 
 
-def _parts(joined: PairedRuns, groups: Sequence[str]) -> Iterator[tuple[str | None, Sequence[PairedQuestion]]]:
-    yield None, joined.questions
+def _parts(paired: PairedRuns, groups: Sequence[str]) -> Iterator[tuple[str | None, Sequence[PairedQuestion]]]:
+    yield None, paired.questions
     for group in groups:
         heading, _, value = group.partition("=")
-        yield group, [one for one in joined.questions if (heading, value) in one.groups]
+        yield group, [one for one in paired.questions if (heading, value) in one.groups]
 
 
 def _gated(
-    joined: PairedRuns, group: str | None, questions: Sequence[PairedQuestion], max_drop: float, alpha: float
+    paired: PairedRuns, group: str | None, questions: Sequence[PairedQuestion], max_drop: float, alpha: float
 ) -> Gated:
-    pairs = joined.pairs(questions)
-    found = bounds(pairs, alpha)
+    pairs = paired.pairs(questions)
+    interval = bounds(pairs, alpha)
     count = len(pairs)
     clusters = len({pair.cluster for pair in pairs})
     flips = sum(pair.before != pair.after for pair in pairs) / count
     return Gated(
-        task=joined.task,
+        task=paired.task,
         group=group,
-        verdict=_verdict(pairs, found, max_drop, alpha),
+        verdict=_verdict(pairs, interval, max_drop, alpha),
         n=count,
         before=sum(pair.before for pair in pairs) / count,
         after=sum(pair.after for pair in pairs) / count,
-        difference=found.difference,
-        low=found.low,
-        high=found.high,
+        difference=interval.difference,
+        low=interval.low,
+        high=interval.high,
         max_drop=max_drop,
         alpha=alpha,
         passes=power_of_passing(clusters, flips, max_drop, alpha),
@@ -145,33 +145,33 @@ def _gated(
     )
 
 
-def _verdict(pairs: Sequence[PairedShares], found: Bounds, max_drop: float, alpha: float) -> Verdict:
-    if found.low > -max_drop:
+def _verdict(pairs: Sequence[PairedShares], interval: Bounds, max_drop: float, alpha: float) -> Verdict:
+    if interval.low > -max_drop:
         return "passed"
     return "regressed" if surely_worse(pairs, alpha) else "undecided"
 
 
-def refuse_unsound(joined: PairedRuns, allowed: Sequence[str]) -> None:
+def refuse_unsound(paired: PairedRuns, allowed: Sequence[str]) -> None:
     """A MachineryError where nothing can pass: settings that differ, answers that are missing or failed."""
-    unfair = [one for one in joined.unfair if one.name not in allowed]
-    if unfair:
-        told = "; ".join(map(str, unfair))
+    confounders = [one for one in paired.confounders if one.name not in allowed]
+    if confounders:
+        listed = "; ".join(map(str, confounders))
         raise MachineryError(
-            f"{joined.task}: the runs differ in more than the model: {told}. Run one of them again with the settings "
-            f"of the other, or name what may differ: {' '.join(f'--allow {one.name}' for one in unfair)}."
+            f"{paired.task}: the runs differ in more than the model: {listed}. Run one of them again with the settings "
+            f"of the other, or name what may differ: {' '.join(f'--allow {one.name}' for one in confounders)}."
         )
     for name, failed, expected, answered in zip(
-        ("baseline", "candidate"), joined.failed, joined.expected, joined.answered, strict=True
+        ("baseline", "candidate"), paired.failed, paired.expected, paired.answered, strict=True
     ):
         if answered < expected:
             why = f"{failed} failed, {expected - answered - failed} were never asked"
             raise MachineryError(
-                f"{joined.task}: {expected - answered} of {expected} answers of the {name} are missing ({why}): a gate "
+                f"{paired.task}: {expected - answered} of {expected} answers of the {name} are missing ({why}): a gate "
                 f"passes nothing that is not whole. Run the same command again, it asks for what is missing."
             )
-    if joined.only_before or joined.only_after or not joined.questions:
+    if paired.only_before or paired.only_after or not paired.questions:
         raise MachineryError(
-            f"{joined.task}: {joined.only_before} questions are only in the baseline and {joined.only_after} only in "
+            f"{paired.task}: {paired.only_before} questions are only in the baseline and {paired.only_after} only in "
             f"the candidate: compare runs on the same questions."
         )
 

@@ -1,17 +1,19 @@
-"""Two runs of one task, joined question by question."""
+"""Pair two runs of one task question by question, and compare them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
-from dtbench.harness.compare.fairness import Confounder, differences
+from dtbench.harness.compare.fairness import Confounder, confounders
 from dtbench.harness.core.errors import UserError, did_you_mean
 from dtbench.harness.core.options import Option
 from dtbench.harness.score.outcomes import Answer, Outcomes
-from dtbench.harness.stats.paired import Bounds, PairedShares, bounds, holm, mcnemar, visible
+from dtbench.harness.stats.paired import PairedShares, bounds, holm, mcnemar, minimum_detectable
 from dtbench.harness.store.run_folder import StoredRun
+from dtbench.harness.store.summary_types import Comparison, Flip, GroupComparison, PairedFigures
+from dtbench.harness.store.types import TaskInfo, as_fields
 
 Score = Literal["official", "strict"]
 SCORES = ("official", "strict")
@@ -34,14 +36,15 @@ class PairedQuestion(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PairedRuns:
-    """What both runs have answered, and what keeps their difference from being fair."""
+    """The questions that both runs answered, and what else differs between the runs."""
 
+    folders: tuple[str, str]
     task: str
     score: Score
     questions: Sequence[PairedQuestion]
     clusters: Mapping[str, int]
     """Which questions share a clip."""
-    unfair: Sequence[Confounder]
+    confounders: Sequence[Confounder]
     only_before: int
     only_after: int
     """Questions that only one of them has an answer to, failures counted as none."""
@@ -51,34 +54,35 @@ class PairedRuns:
     answered: tuple[int, int]
 
     def pairs(self, questions: Iterable[PairedQuestion] | None = None) -> list[PairedShares]:
-        """As tests and intervals take them."""
-        chosen = self.questions if questions is None else questions
-        return [PairedShares(one.before, one.after, str(self.clusters.get(one.id, one.id))) for one in chosen]
+        """The questions as tests and intervals take them; all of them by default."""
+        paired = self.questions if questions is None else questions
+        return [PairedShares(one.before, one.after, str(self.clusters.get(one.id, one.id))) for one in paired]
 
 
 def join_tasks(before: StoredRun, after: StoredRun, only: str | None, score: str) -> list[PairedRuns]:
     """Join the tasks that both runs hold, or the one that is named; a UserError where there is none."""
     if score not in SCORES:
         raise UserError(f"--score {score}: unknown. {did_you_mean(score, SCORES)}")
-    here, there = (list(run.info.get("tasks", {})) for run in (before, after))
+    here, there = (list(run.info["tasks"]) for run in (before, after))
     shared = [name for name in here if name in there and only in {None, name}]
     if not shared:
         what = "have no task in common" if only is None else f"do not both hold the task {only}"
         raise UserError(f"{before.path} ({', '.join(here)}) and {after.path} ({', '.join(there)}) {what}.")
-    return [joined(before, after, name, score) for name in shared]  # type: ignore[arg-type]
+    return [pair_runs(before, after, name, score) for name in shared]  # type: ignore[arg-type]
 
 
-def joined(before: StoredRun, after: StoredRun, task: str, score: Score) -> PairedRuns:
-    """The task of both runs, by question."""
+def pair_runs(before: StoredRun, after: StoredRun, task: str, score: Score) -> PairedRuns:
+    """Pair the answers of two runs to one task, question by question."""
     one, other = _by_question(before, task), _by_question(after, task)
     both = [id_ for id_ in one if id_ in other]
     about = (before.info["tasks"][task], after.info["tasks"][task])
     return PairedRuns(
+        folders=(str(before.path), str(after.path)),
         task=task,
         score=score,
         questions=[_question(id_, one[id_], other[id_], score) for id_ in both],
-        clusters=about[0].get("shared_clips") or {},
-        unfair=differences(before.info, after.info, task),
+        clusters=about[0]["shared_clips"],
+        confounders=confounders(before.info, after.info, task),
         only_before=len(one) - len(both),
         only_after=len(other) - len(both),
         failed=(_failed(before, task), _failed(after, task)),
@@ -87,19 +91,19 @@ def joined(before: StoredRun, after: StoredRun, task: str, score: Score) -> Pair
     )
 
 
-def _expected(about: Mapping[str, Any]) -> int:
-    return int(about.get("questions", 0)) * int(about.get("samples", 1))
+def _expected(about: TaskInfo) -> int:
+    return about["questions"] * about["samples"]
 
 
 def _by_question(run: StoredRun, task: str) -> dict[str, list[Answer]]:
     outcomes = Outcomes()
     for record in run.records(task):
         outcomes.add(record)
-    found: dict[str, list[Answer]] = {}
+    by_question: dict[str, list[Answer]] = {}
     for answer in outcomes.answers():
         if answer.outcome.failed is None:
-            found.setdefault(answer.id, []).append(answer)
-    return {id_: sorted(answers, key=lambda answer: answer.sample) for id_, answers in sorted(found.items())}
+            by_question.setdefault(answer.id, []).append(answer)
+    return {id_: sorted(answers, key=lambda answer: answer.sample) for id_, answers in sorted(by_question.items())}
 
 
 def _failed(run: StoredRun, task: str) -> int:
@@ -121,54 +125,57 @@ def _right(answers: Sequence[Answer], score: Score) -> float:
     return sum(right) / len(right)
 
 
-def compared(joined: PairedRuns, *, tail: float = TAIL) -> dict[str, Any]:
-    """The difference, how sure it is, by group, and the questions that went either way."""
-    groups = _groups(joined, tail)
-    gained = [one for one in joined.questions if one.after > one.before]
-    lost = [one for one in joined.questions if one.after < one.before]
-    flips = (len(gained) + len(lost)) / len(joined.questions) if joined.questions else 0.0
-    clusters = len({pair.cluster for pair in joined.pairs()})
+def comparison(paired: PairedRuns, *, tail: float = TAIL) -> Comparison:
+    """The difference with its interval, in all and by group, and the questions that went either way."""
+    gained = [one for one in paired.questions if one.after > one.before]
+    lost = [one for one in paired.questions if one.after < one.before]
+    flips = (len(gained) + len(lost)) / len(paired.questions) if paired.questions else 0.0
+    clusters = len({pair.cluster for pair in paired.pairs()})
     return {
-        "task": joined.task,
-        "score": joined.score,
-        "unfair": [one._asdict() for one in joined.unfair],
-        "n": len(joined.questions),
-        "only_before": joined.only_before,
-        "only_after": joined.only_after,
-        "failed": list(joined.failed),
-        **_of(joined, joined.questions, tail),
-        "visible": visible(clusters, flips),
-        "groups": groups,
+        "before_run": paired.folders[0],
+        "after_run": paired.folders[1],
+        "task": paired.task,
+        "score": paired.score,
+        "confounders": [as_fields(one) for one in paired.confounders],
+        "n": len(paired.questions),
+        "only_before": paired.only_before,
+        "only_after": paired.only_after,
+        "failed": list(paired.failed),
+        **_figures(paired, paired.questions, tail),
+        "minimum_detectable": minimum_detectable(clusters, flips),
+        "groups": _groups(paired, tail),
         "gained": [_flip(one) for one in gained],
         "lost": [_flip(one) for one in lost],
     }
 
 
-def _of(joined: PairedRuns, questions: Sequence[PairedQuestion], tail: float) -> dict[str, Any]:
-    pairs = joined.pairs(questions)
-    found: Bounds = bounds(pairs, tail)
+def _figures(paired: PairedRuns, questions: Sequence[PairedQuestion], tail: float) -> PairedFigures:
+    pairs = paired.pairs(questions)
+    interval = bounds(pairs, tail)
     gained = sum(pair.after > pair.before for pair in pairs)
     lost = sum(pair.after < pair.before for pair in pairs)
     count = len(pairs)
     return {
         "before": sum(pair.before for pair in pairs) / count if count else None,
         "after": sum(pair.after for pair in pairs) / count if count else None,
-        **found._asdict(),
+        "difference": interval.difference,
+        "low": interval.low,
+        "high": interval.high,
         "better": gained,
         "worse": lost,
         "p": mcnemar(gained, lost),
     }
 
 
-def _groups(joined: PairedRuns, tail: float) -> list[dict[str, Any]]:
+def _groups(paired: PairedRuns, tail: float) -> list[GroupComparison]:
     parts: dict[tuple[str, str], list[PairedQuestion]] = {}
-    for one in joined.questions:
+    for one in paired.questions:
         for group in one.groups:
             parts.setdefault(group, []).append(one)
-    rows = [
-        {"heading": heading, "value": value, "n": len(part), **_of(joined, part, tail)}
+    rows: list[GroupComparison] = [
+        {"heading": heading, "value": value, "n": len(part), "p_adjusted": 1.0, **_figures(paired, part, tail)}
         for (heading, value), part in parts.items()
-        if len(part) < len(joined.questions)
+        if len(part) < len(paired.questions)
     ]
     # A heading's values are looked at together, and so are all headings: each look is one more chance to be fooled.
     for row, p in zip(rows, holm([row["p"] for row in rows]), strict=True):
@@ -176,5 +183,5 @@ def _groups(joined: PairedRuns, tail: float) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (row["heading"],))
 
 
-def _flip(one: PairedQuestion) -> dict[str, Any]:
+def _flip(one: PairedQuestion) -> Flip:
     return {"id": one.id, "before": one.choices[0], "after": one.choices[1]}

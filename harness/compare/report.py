@@ -35,7 +35,7 @@ def write_markdown(path: Path, results: Sequence[Gated], verdict: Verdict) -> No
         for one in results
     ]
     first = results[0]
-    told = (
+    allowed = (
         f"Allowed drop {100 * first.max_drop:g} points, alpha {first.alpha:g} one-sided. So many questions pass a "
         f"candidate that is as good {100 * first.passes:.0f} % of the time."
     )
@@ -46,7 +46,7 @@ def write_markdown(path: Path, results: Sequence[Gated], verdict: Verdict) -> No
         "|---|---|---:|---:|---:|---:|---:|",
         *rows,
         "",
-        told,
+        allowed,
     ]
     replace_whole(path, "\n".join(lines).encode() + b"\n")
 
@@ -59,15 +59,15 @@ def write_junit(path: Path, results: Sequence[Gated], *, undecided_fails: bool) 
     failures = skipped = 0
     for one in results:
         case = ElementTree.SubElement(suite, "testcase", classname="dtbench.gate", name=_plain(one.name))
-        told = _plain(sentence(one))
+        message = _plain(sentence(one))
         if one.verdict == "regressed" or (one.verdict == "undecided" and undecided_fails):
-            ElementTree.SubElement(case, "failure", message=told, type=one.verdict)
+            ElementTree.SubElement(case, "failure", message=message, type=one.verdict)
             failures += 1
         elif one.verdict == "undecided":
-            ElementTree.SubElement(case, "skipped", message=told)
+            ElementTree.SubElement(case, "skipped", message=message)
             skipped += 1
         else:
-            ElementTree.SubElement(case, "system-out").text = told
+            ElementTree.SubElement(case, "system-out").text = message
     suite.set("failures", str(failures))
     suite.set("skipped", str(skipped))
     suite.set("errors", "0")

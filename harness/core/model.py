@@ -33,7 +33,7 @@ class Model(Protocol):
 
 @runtime_checkable
 class Forcible(Protocol):
-    """A model that can be held to one letter; its responses then carry `odds` where it knows them."""
+    """A model that can be held to one letter; its responses then carry `option_logprobs` where it knows them."""
 
     forces: bool
     """Whether it reads `letters` of a prompt."""

@@ -90,9 +90,9 @@ class OptionLogprobs(NamedTuple):
     """The log-probability of each option's letter, in the order shown, as a model gave it."""
 
     logprobs: tuple[float | None, ...]
-    """None for a letter that was not among the tokens told of."""
+    """None for a letter that was not among the tokens listed."""
     below: float | None = None
-    """What lies no higher: the log-probability that no letter untold of exceeds; None where all were told of."""
+    """The log-probability that no unlisted letter exceeds; None where all were listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +106,8 @@ class Response:
     """Tokens, under the names of the endpoint."""
     seconds: float = 0.0
     attempts: int = 1
-    odds: OptionLogprobs | None = None
-    """Of a forced answer, how likely each option was; None where nothing was told."""
+    option_logprobs: OptionLogprobs | None = None
+    """Of a forced answer, how likely each option was; None where the model gave no log-probabilities."""
 
 
 class Official(NamedTuple):

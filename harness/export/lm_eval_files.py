@@ -50,7 +50,7 @@ def write_lm_eval(options: ExportOptions) -> tuple[Path, list[str]]:
     assert options.run is not None
     run = StoredRun.open(options.run)
     names = stored_task_names(run, options.task)
-    about = run.info.get("model", {})
+    about = run.info["model"]
     model = str(about.get("model") or about.get("name", "model"))
     folder = (options.out or run.path / "export" / "lm-eval") / _sanitized(model)
     when = datetime.fromisoformat(str(run.info["start"]))
@@ -134,11 +134,11 @@ def _usual(stored: StoredTask, said: SubmittedAnswer, text: str) -> Filtered:
 def _words(stored: StoredTask, data: Dataset) -> Words:
     """The prompts as the run worded them, made anew."""
     about = stored.about
-    for template in (None, about.get("prompt")):
-        form = PromptForm(template, "clip", int(about.get("permute", 0)), answer=str(about.get("answer", "direct")))
+    for template in (None, about["prompt"]):
+        form = PromptForm(template, "clip", about["permute"], answer=about["answer"])
         plan = TaskPlan(stored.task, data, stored.repeats, form)
         try:
-            if plan.prompt_hash() == about.get("prompt_hash"):
+            if plan.prompt_hash() == about["prompt_hash"]:
                 return lambda place, plan=plan: plan.prompt(place, 0).text  # type: ignore[misc]
         except DtbenchError:
             continue
@@ -146,12 +146,10 @@ def _words(stored: StoredTask, data: Dataset) -> Words:
 
 
 def _of_run(run: StoredRun, model: str) -> dict[str, Any]:
-    about = run.info.get("model", {})
-    start = (run.info.get("starts") or [{}])[-1]
-    git = start.get("git")
+    about, git = run.info["model"], run.info["starts"][-1]["git"]
     return {
         "config": {"model": about.get("name"), "model_args": about, "limit": None, "gen_kwargs": about.get("sampling")},
-        "git_hash": git.get("commit") if isinstance(git, Mapping) else None,
+        "git_hash": None if git is None else git["commit"],
         "group_subtasks": {},
         "model_source": "dtbench",
         "model_name": model,
@@ -184,7 +182,7 @@ def _of_task(stored: StoredTask, lines: Sequence[Mapping[str, Any]], whole: int)
             ],
             "metadata": dict(about),
         },
-        "versions": str(about.get("data", {}).get("version")),
+        "versions": about["data"]["version"],
         "n-shot": 0,
         "higher_is_better": higher,
         "n-samples": {"original": whole, "effective": asked},

@@ -150,12 +150,12 @@ def _about(
         "track": statement(info) if info.get("track") else None,
         "run": {
             "folder": run.path.resolve().name,
-            "status": info.get("status"),
-            "model": info.get("model"),
-            "endpoint": info.get("endpoint"),
-            "long_clips": info.get("long_clips"),
-            "settings": dict(stored.about),
-            "starts": info.get("starts"),
+            "status": info["status"],
+            "model": info["model"],
+            "endpoint": info["endpoint"],
+            "long_clips": info["long_clips"],
+            "settings": stored.about,
+            "starts": info["starts"],
         },
     }
 

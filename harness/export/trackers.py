@@ -11,7 +11,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +20,8 @@ from dtbench.harness.core.lookup import NameTable, look_up
 from dtbench.harness.store.redact import masked_text
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.run_json import OWN_KEYS, flatten, without_shared_clips
+from dtbench.harness.store.summary_types import Summary, TaskSummary
+from dtbench.harness.store.types import RunInfo
 
 LOGGERS = {
     "wandb": "dtbench.harness.export.trackers:log_to_wandb",
@@ -40,7 +42,7 @@ class Logger(NamedTuple):
     """A function of a run's summary and settings, and its name."""
 
     name: str
-    log: Callable[[Mapping[str, Any], Mapping[str, Any]], object]
+    log: Callable[[Summary, RunInfo], object]
 
 
 def get_loggers(names: Sequence[str]) -> list[Logger]:
@@ -62,7 +64,7 @@ def _logger(name: str) -> Logger:
     return Logger(name, function)
 
 
-def log_summary(loggers: Sequence[Logger], summary: Mapping[str, Any], run: StoredRun) -> list[str]:
+def log_summary(loggers: Sequence[Logger], summary: Summary, run: StoredRun) -> list[str]:
     """Call each logger; return a line for each that failed."""
     failures = []
     for logger in loggers:
@@ -77,7 +79,7 @@ def log_summary(loggers: Sequence[Logger], summary: Mapping[str, Any], run: Stor
     return failures
 
 
-def log_to_wandb(summary: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+def log_to_wandb(summary: Summary, settings: RunInfo) -> None:
     """Write a run of Weights & Biases, where WANDB_PROJECT, WANDB_ENTITY and WANDB_MODE say."""
     import wandb
 
@@ -87,7 +89,7 @@ def log_to_wandb(summary: Mapping[str, Any], settings: Mapping[str, Any]) -> Non
     run.finish(exit_code=0 if summary["status"] == "done" else 1)
 
 
-def log_to_mlflow(summary: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+def log_to_mlflow(summary: Summary, settings: RunInfo) -> None:
     """Write a run of MLflow, where MLFLOW_TRACKING_URI and MLFLOW_EXPERIMENT_NAME say."""
     import mlflow
 
@@ -99,7 +101,7 @@ def log_to_mlflow(summary: Mapping[str, Any], settings: Mapping[str, Any]) -> No
         mlflow.log_metrics({_REFUSED_BY_MLFLOW.sub("_", key): value for key, value in flat_metrics(summary).items()})
 
 
-def log_to_trackio(summary: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+def log_to_trackio(summary: Summary, settings: RunInfo) -> None:
     """Write a run of Trackio, on this machine or where TRACKIO_SPACE_ID says; TRACKIO_PROJECT names the project."""
     import trackio
 
@@ -109,40 +111,38 @@ def log_to_trackio(summary: Mapping[str, Any], settings: Mapping[str, Any]) -> N
     trackio.finish()
 
 
-def run_name(summary: Mapping[str, Any]) -> str:
+def run_name(summary: Summary) -> str:
     """Return the name of the run's folder, under which trackers list it."""
     return Path(summary["run"]).resolve().name
 
 
-def flat_metrics(summary: Mapping[str, Any]) -> dict[str, float]:
+def flat_metrics(summary: Summary) -> dict[str, float]:
     """Return every number of every task by name: shares from 0 to 1, counts, lengths, seconds, tokens."""
     return dict(pair for task in summary["tasks"] for pair in _task_metrics(task))
 
 
-def _task_metrics(task: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+def _task_metrics(task: TaskSummary) -> Iterator[tuple[str, float]]:
     name = task["task"]
-    for kind in ("official", "strict"):
-        part = task[kind]
-        shares = {"": part["accuracy"], "_low": part.get("low"), "_high": part.get("high")}
+    for kind, part in (("official", task["official"]), ("strict", task["strict"])):
+        shares = {"": part["accuracy"], "_low": part["low"], "_high": part["high"]}
         yield from ((f"{name}/{kind}{end}", share) for end, share in shares.items() if share is not None)
         for heading, table in part["groups"].items():
             for value, line in table.items():
                 if line["accuracy"] is not None:
                     yield f"{name}/{kind}/{heading}/{value}", line["accuracy"]
-    yield from ((f"{name}/{count}", task[count]) for count in _COUNTS)
-    yield f"{name}/cut_off", task["finish"].get("length", 0)
+    yield from ((f"{name}/{count}", task[count]) for count in _COUNTS)  # type: ignore[literal-required]
+    yield f"{name}/cut_off", task["finish_reasons"].get("length", 0)
     for heading in ("chains", "tokens", "seconds"):
-        for part, value in task[heading].items():
+        for part, value in task[heading].items():  # type: ignore[literal-required]
             if value is not None:
                 yield f"{name}/{heading}/{part}", value
 
 
-def flat_settings(settings: Mapping[str, Any]) -> dict[str, str]:
+def flat_settings(settings: RunInfo) -> dict[str, str]:
     """Return the settings of the run by dotted name; without which questions share a clip."""
     values = {name: value for name, value in without_shared_clips(settings).items() if name not in OWN_KEYS}
     start = settings["starts"][-1]
-    values["dtbench"] = start.get("dtbench")
-    values["git"] = start.get("git")
+    values["dtbench"], values["git"] = start["dtbench"], start["git"]
     return {name: _text(value) for name, value in flatten(values)}
 
 

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from dtbench.harness.core.errors import ModelError
 from dtbench.harness.core.model import Model
-from dtbench.harness.core.schema import Response
 from dtbench.harness.judge.plan import Case, JudgePlan
 from dtbench.harness.judge.verdict import UnreadableError, read_verdict
 from dtbench.harness.run.pace import AdaptiveConcurrency, PacedModel
 from dtbench.harness.run.retry import RetryPolicy, generate_with_retries
 from dtbench.harness.run.worker_pool import CircuitBreaker, Progress, Stop, WorkerPool
+from dtbench.harness.score.answer_record import response_fields
 from dtbench.harness.store.run_folder import RunFolder
+from dtbench.harness.store.types import JudgeRecord
 
 ATTEMPTS = 3
 """How often a verdict that cannot be read is asked for."""
 UNREADABLE = "unreadable"
-Record = dict[str, Any]
 
 
 class JudgeRun:
@@ -42,9 +41,9 @@ class JudgeRun:
         self._folder.append(self._task, record)
         self._progress.failed += "error" in record
 
-    async def _call(self, case: Case, call: int) -> Record:
+    async def _call(self, case: Case, call: int) -> JudgeRecord:
         """The record of one call, whatever becomes of it."""
-        record: Record = {"id": case.id, "sample": call}
+        record: JudgeRecord = {"id": case.id, "sample": call}
         unreadable = ""
         for attempt in range(ATTEMPTS):
             prompt = self._plan.prompt(case, call, attempt)
@@ -52,9 +51,9 @@ class JudgeRun:
                 response = await generate_with_retries(self._model, prompt, RetryPolicy())
             except ModelError as error:
                 self._breaker.add_failure(str(error), of_model=True)
-                return record | {"error": {"kind": "model", "message": str(error), "attempts": error.attempts}}
+                return {**record, "error": {"kind": "model", "message": str(error), "attempts": error.attempts}}
             self._breaker.add_success()
-            record["response"] = _stored(response)
+            record["response"] = response_fields(response)
             try:
                 verdict = read_verdict(response.text, case.rubric.criteria)
             except UnreadableError as error:
@@ -62,17 +61,9 @@ class JudgeRun:
                 continue
             names = [criterion.name for criterion in case.rubric.criteria]
             marks = dict(zip(names, verdict.marks, strict=True))
-            return record | {
+            return {
+                **record,
                 "verdict": {"marks": marks, "why": dict(zip(names, verdict.why, strict=True)), "share": verdict.share},
                 "attempts": attempt + 1,
             }
-        return record | {"error": {"kind": UNREADABLE, "message": f"no verdict: {unreadable}", "attempts": ATTEMPTS}}
-
-
-def _stored(response: Response) -> Record:
-    return {
-        "text": response.text,
-        "finish_reason": response.finish_reason,
-        "usage": dict(response.usage),
-        "seconds": round(response.seconds, 4),
-    }
+        return {**record, "error": {"kind": UNREADABLE, "message": f"no verdict: {unreadable}", "attempts": ATTEMPTS}}

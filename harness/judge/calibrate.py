@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.judge.criteria import RubricCriterion
 from dtbench.harness.judge.plan import Case, JudgePlan
 from dtbench.harness.stats.intervals import share
+from dtbench.harness.store.summary_types import JudgeCalibration
+from dtbench.harness.store.types import JudgeRecord, as_fields
 
 NONSENSE = (
     "The recording was followed with care from its beginning to its end. A recording of this kind can be understood in "
@@ -85,7 +87,7 @@ def _points(criteria: Iterable[RubricCriterion]) -> str:
     return " ".join(f"{one.point.strip().rstrip('.')}." for one in criteria)
 
 
-def compare_with_known(chains: Sequence[CalibrationChain], records: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def compare_with_known(chains: Sequence[CalibrationChain], records: Iterable[JudgeRecord]) -> JudgeCalibration:
     """How many of its marks are the known ones, in all and for each kind of chain."""
     by_id = {one.case.id: one for one in chains}
     right: dict[str, int] = dict.fromkeys(KINDS, 0)
@@ -109,7 +111,7 @@ def compare_with_known(chains: Sequence[CalibrationChain], records: Iterable[Map
     return {
         "chains": len(chains),
         "unread": unread,
-        "marks": share(sum(right.values()), sum(marks.values()))._asdict(),
+        "marks": as_fields(share(sum(right.values()), sum(marks.values()))),
         "kinds": {
             kind: {
                 "what": KINDS[kind],

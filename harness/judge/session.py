@@ -27,7 +27,8 @@ from dtbench.harness.run.progress import report_lines
 from dtbench.harness.run.signals import sigterm_as_interrupt, stop_on_signals
 from dtbench.harness.run.worker_pool import Progress, Stop
 from dtbench.harness.score.stored_run import StoredTask, find_data
-from dtbench.harness.store.run_folder import RunFolder, Status, StoredRun
+from dtbench.harness.store.run_folder import RunFolder, StoredRun
+from dtbench.harness.store.types import JudgeRecord, Status
 from dtbench.models.endpoint.server import Server
 from dtbench.models.endpoint.settings import EndpointSettings
 from dtbench.tasks.stored import stored_task
@@ -52,13 +53,13 @@ def run_judge(options: JudgeOptions, say: Callable[[str], None]) -> JudgeResult:
     task, plan, known = job.stored.task, job.plan, job.calibration
     with sigterm_as_interrupt(), RunFolder.start(job.folder, _settings(job.judge, plan, job.stored)) as folder:
         asyncio.run(_ask(plan, task.name, job.judge, folder, say))
-        records = list(folder.records(task.name))
-        summary = summarise(task, plan, records) if known is None else compare_with_known(known, records)
-        status, code = _ended(summary, len(plan.missing([])) - len(records), options.max_unscored)
+        records = list(folder.records_as(task.name, JudgeRecord))
+        figures = summarise(task, plan, records) if known is None else compare_with_known(known, records)
+        status, code = _ended(figures, len(plan.missing([])) - len(records), options.max_unscored)
         tokens = tokens_of(records)
         cost = _cost(options.price, tokens.get("prompt_tokens", 0), tokens.get("completion_tokens", 0))
         where = {"run": str(options.run), "judge": str(job.folder), "status": status}
-        summary = {**where, **summary, "tokens": tokens, **cost}
+        summary = {**where, **figures, "tokens": tokens, **cost}
         folder.write_summary(summary)
         folder.finish(status)
         return JudgeResult(job.folder, status, summary, code)
@@ -68,7 +69,7 @@ def estimate_judge(options: JudgeOptions) -> Mapping[str, Any]:
     """Estimate the calls and tokens that are still missing; nothing is asked or written."""
     job = _prepare(options)
     started = (job.folder / "run.json").exists()
-    done = StoredRun.open(job.folder).finished(job.stored.task.name) if started else ()
+    done = StoredRun.open(job.folder, "judge").finished(job.stored.task.name) if started else ()
     return _estimate(job.plan, job.plan.missing(done))
 
 
@@ -128,7 +129,7 @@ def _cost(price: Price | None, read: int, written: int) -> dict[str, float]:
 def _plan(stored: StoredTask, options: JudgeOptions) -> JudgePlan:
     data = find_data(stored, options.data_dir)
     if data is None:
-        version = stored.about.get("data", {}).get("version")
+        version = stored.about["data"]["version"]
         raise UserError(f"the questions of {stored.task.name} ({version}) were not found: name them with --data-dir.")
     plan = plan_of(stored, data, options)
     if options.calibrate and options.limit is None:
@@ -141,6 +142,7 @@ def _settings(model: Model, plan: JudgePlan, stored: StoredTask) -> dict[str, An
     where = {name: about.pop(name) for name in ("urls", "version") if name in about}
     options = plan.options
     return {
+        "kind": "judge",
         "judge": about,
         "endpoint": where,
         "prompt": f"{options.wording.system or ''}\n---\n{options.wording.asked}",
@@ -151,7 +153,7 @@ def _settings(model: Model, plan: JudgePlan, stored: StoredTask) -> dict[str, An
             stored.task.name: {
                 "chains": plan.fingerprint(),
                 "questions": len(plan.cases),
-                "data": dict(stored.about.get("data", {})),
+                "data": stored.about["data"],
                 "sample": options.sample,
             }
         },

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from dtbench.harness.core.scorer import Scorer
 from dtbench.harness.judge.plan import Case, JudgePlan
 from dtbench.harness.stats.intervals import Z95
+from dtbench.harness.store.summary_types import AgreementFigures, JudgedFigures, JudgedGroup, JudgeFigures
+from dtbench.harness.store.types import JudgeRecord, VerdictRecord
 
-Record = Mapping[str, Any]
 LISTED = 20
 
 
@@ -22,9 +22,9 @@ def of_calls(shares: Sequence[float]) -> float:
     return math.fsum(kept) / len(kept)
 
 
-def summarise(task: Scorer, plan: JudgePlan, records: Iterable[Record]) -> dict[str, Any]:
+def summarise(task: Scorer, plan: JudgePlan, records: Iterable[JudgeRecord]) -> JudgeFigures:
     """The object that `--json` prints for a task."""
-    verdicts: dict[str, dict[int, Record]] = defaultdict(dict)
+    verdicts: dict[str, dict[int, VerdictRecord]] = defaultdict(dict)
     failed: dict[str, str] = {}
     for record in records:
         if "verdict" in record:
@@ -48,23 +48,24 @@ def summarise(task: Scorer, plan: JudgePlan, records: Iterable[Record]) -> dict[
     }
 
 
-def tokens_of(records: Iterable[Record]) -> dict[str, int]:
+def tokens_of(records: Iterable[JudgeRecord]) -> dict[str, int]:
     """What the judge counted, by its own names."""
     tokens: dict[str, int] = defaultdict(int)
     for record in records:
-        for name, count in record.get("response", {}).get("usage", {}).items():
-            tokens[name] += count
+        if "response" in record:
+            for name, count in record["response"]["usage"].items():
+                tokens[name] += count
     return dict(tokens)
 
 
-def _score(case: Case, verdicts: Mapping[int, Record], calls: int) -> float | None:
+def _score(case: Case, verdicts: Mapping[int, VerdictRecord], calls: int) -> float | None:
     """Of a wrong answer 0; None where a call has no verdict."""
     if not case.right:
         return 0.0
     return of_calls([one["share"] for one in verdicts.values()]) if len(verdicts) == calls else None
 
 
-def _total(cases: Sequence[Case], scores: Mapping[str, float | None]) -> dict[str, Any]:
+def _total(cases: Sequence[Case], scores: Mapping[str, float | None]) -> JudgedFigures:
     """Rubrics and accuracy in percent, over all; what is unscored could be anything between 0 and all marks."""
     scored = [score for case in cases if (score := scores[case.id]) is not None]
     count = len(cases)
@@ -89,8 +90,8 @@ def _accuracy(cases: Sequence[Case]) -> float | None:
 
 def _groups(
     task: Scorer, cases: Sequence[Case], scores: Mapping[str, float | None]
-) -> dict[str, dict[str, dict[str, Any]]]:
-    tables: dict[str, dict[str, dict[str, Any]]] = {}
+) -> dict[str, dict[str, JudgedGroup]]:
+    tables: dict[str, dict[str, JudgedGroup]] = {}
     for grouping in task.groupings:
         parts: dict[str, list[Case]] = {value: [] for value in grouping.values}
         for case in cases:
@@ -103,7 +104,7 @@ def _groups(
     return tables
 
 
-def _agreement(verdicts: Iterable[Mapping[int, Record]]) -> dict[str, Any] | None:
+def _agreement(verdicts: Iterable[Mapping[int, VerdictRecord]]) -> AgreementFigures | None:
     """Of each mark, how many pairs of calls give the same one; and the marks on which all calls agree."""
     pairs = same = marks = unanimous = 0
     for calls in verdicts:

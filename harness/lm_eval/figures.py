@@ -37,7 +37,7 @@ class LmEvalMetrics:
     def report(
         self, records: Iterable[Mapping[str, Any]], read: Callable[[str], str], repeats: int
     ) -> Mapping[str, Any]:
-        """What stands in lm-eval's results for the answers of a run; `left_out` lack some of their answers."""
+        """What stands in lm-eval's results for the answers of a run; `incomplete` ones lack some."""
         texts: dict[int, dict[int, str]] = {}
         for record in records:
             said = texts.setdefault(int(record["id"]), {})
@@ -53,7 +53,7 @@ class LmEvalMetrics:
             "task": self._name,
             "lm_eval": importlib.metadata.version("lm_eval"),
             "n": len(answers),
-            "left_out": len(texts) - len(answers),
+            "incomplete": len(texts) - len(answers),
             "results": results,
             "higher_is_better": dict(self._task.higher_is_better()),
         }

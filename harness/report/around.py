@@ -2,82 +2,86 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
-from dtbench.harness.core.errors import DtbenchError
+from dtbench.harness.core.errors import DataError, DtbenchError
 from dtbench.harness.score.related_runs import compare_related
 from dtbench.harness.store.run_folder import StoredRun
+from dtbench.harness.store.run_json import read_info, read_summary
+from dtbench.harness.store.summary_types import CalibrationSummary, JudgeSummary
+from dtbench.harness.store.types import JudgeInfo, JudgeRecord, VerdictRecord
 
-Tell = Callable[[str], None]
+Notify = Callable[[str], None]
 """Takes a line that the user has to see."""
 _DEPTH = ("", "*/", "*/*/")
-_KINDS = ("plain", "listening", "orders", "averaged")
-_ONCE = ("orders", "averaged")
+_ONCE = ("order_sensitivity", "order_averaged")
 """What every rotated run of a folder says alike."""
 
 
-def neighbours(run: StoredRun, task: str, tell: Tell) -> list[dict[str, Any]]:
-    """What the runs inside this one's folder show against it: how much is listening, how much the order decides."""
-    found, told = [], set()
+def related_runs(run: StoredRun, task: str, notify: Notify) -> list[dict[str, Any]]:
+    """What the runs inside this one's folder show against it: what the audio is worth, what the order decides."""
+    found, seen = [], set()
     folders = {path.parent for depth in _DEPTH for path in run.path.glob(f"{depth}*/run.json")}
     for folder in sorted(folders):
         try:
+            if read_info(folder)["kind"] != "run":
+                continue
             other = StoredRun.open(folder)
-            compared = compare_related(other, task) if task in other.info.get("tasks", {}) else {}
+            compared = compare_related(other, task) if task in other.info["tasks"] else {}
         except DtbenchError as error:
-            tell(f"left out: {error}")
+            notify(f"left out: {error}")
             continue
-        where = folder.relative_to(run.path).as_posix()
-        for kind in _KINDS:
+        for kind, figures in compared.items():
             key = (kind, folder.parent if kind in _ONCE else folder)
-            if kind in compared and key not in told:
-                told.add(key)
-                found.append({"where": where, "kind": kind, "found": compared[kind]})
+            if key not in seen:
+                seen.add(key)
+                found.append({"where": folder.relative_to(run.path).as_posix(), "kind": kind, "found": figures})
     return found
 
 
-def judges(run: StoredRun, task: str) -> list[dict[str, Any]]:
+def judge_summaries(run: StoredRun, task: str) -> list[dict[str, Any]]:
     """The summaries of judges who marked this run's chains, and of their calibrations."""
     found = []
     for path in sorted(run.path.glob("judge-*/summary.json")):
-        summary = _read(path)
-        if summary.get("task", task) == task and ("rubrics" in summary or "kinds" in summary):
+        try:
+            summary: Any = read_summary(path.parent, JudgeSummary, CalibrationSummary)
+        except DataError:
+            continue
+        if summary.get("task", task) == task:
             found.append({"where": path.parent.name, "summary": summary})
     return found
 
 
-def marks(run: StoredRun, task: str, tell: Tell) -> dict[str, list[dict[str, Any]]]:
+def judged_chains(run: StoredRun, task: str, notify: Notify) -> dict[str, list[dict[str, Any]]]:
     """Question -> what judges marked: of each criterion the share of calls that found it met, and one reason."""
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for path in sorted(run.path.glob("judge-*/run.json")):
         if path.parent.name.endswith("-calibration"):
             continue
         try:
-            judge = StoredRun.open(path.parent)
-            about = judge.info.get("tasks", {}).get(task, {})
+            judge = StoredRun.open(path.parent, "judge")
+            about = cast("JudgeInfo", judge.info)["tasks"].get(task)
             verdicts = _verdicts(judge, task)
         except DtbenchError as error:
-            tell(f"left out: {error}")
+            notify(f"left out: {error}")
             continue
-        told = {"judge": path.parent.name.removeprefix("judge-"), "repeat": about.get("sample", 0)}
+        head = {"judge": path.parent.name.removeprefix("judge-"), "repeat": 0 if about is None else about["sample"]}
         for id_, each in verdicts.items():
-            found[id_].append({**told, "marks": _together(each)})
+            found[id_].append({**head, "marks": _together(each)})
     return found
 
 
-def _verdicts(judge: StoredRun, task: str) -> dict[str, list[Mapping[str, Any]]]:
-    verdicts: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
-    for record in judge.records(task):
+def _verdicts(judge: StoredRun, task: str) -> dict[str, list[VerdictRecord]]:
+    verdicts: dict[str, list[VerdictRecord]] = defaultdict(list)
+    for record in judge.records_as(task, JudgeRecord):
         if "verdict" in record:
             verdicts[record["id"]].append(record["verdict"])
     return verdicts
 
 
-def _together(verdicts: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _together(verdicts: Sequence[VerdictRecord]) -> list[dict[str, Any]]:
     names = dict.fromkeys(name for verdict in verdicts for name in verdict["marks"])
     return [
         {
@@ -87,11 +91,3 @@ def _together(verdicts: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
         }
         for name in names
     ]
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        summary = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return summary if isinstance(summary, dict) else {}

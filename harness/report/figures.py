@@ -1,18 +1,19 @@
-"""What the first view of a report says of one task of one run: the summary, and what a summary has no room for."""
+"""The figures of a report's first view, for one task of one run: the summary, and what a summary has no room for."""
 
 from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from dtbench.harness.score.outcomes import chain_length
 from dtbench.harness.score.related_runs import compare_related
 from dtbench.harness.score.stored_run import StoredTask
 from dtbench.harness.score.summary import summarise
 from dtbench.harness.stats.intervals import share, wilson
 from dtbench.harness.store.run_folder import StoredRun
+from dtbench.harness.store.summary_types import AllFigures, CountedFigures, TaskSummary
+from dtbench.harness.store.types import Record
 
 BINS = 8
 """Into how many parts of equal size the chains are put by their length."""
@@ -21,7 +22,6 @@ LEAST_CHAINS = 16
 MOST_ROWS = 40
 MOST_CHARACTERS = 500
 """Of an error's message, where errors are counted."""
-Record = Mapping[str, Any]
 Figures = dict[str, Any]
 
 
@@ -34,20 +34,19 @@ class ChainPoint(NamedTuple):
 
 def figures(run: StoredRun, part: StoredTask, records: Sequence[Record]) -> Figures:
     """The summary of these records with intervals for groups, lengths against correctness, and where answers went."""
-    about = part.about
     repeats = part.repeats
     summary = summarise(
         part.task,
         records,
-        expected=int(about.get("questions", 0)) * repeats,
+        expected=part.expected,
         samples_k=repeats,
         scorer=part.scorer,
-        shared=about.get("shared_clips") or {},
+        shared=part.about["shared_clips"],
     )
     notes = list(summary["notes"])
     if torn := run.torn.get(part.task.name):
         notes.append(f"{torn} records were cut short by a crash; their questions are not answered")
-    if (status := run.info.get("status")) != "done":
+    if (status := run.info["status"]) != "done":
         notes.append(f"this run is not finished ({status}): {summary['missing']} of {summary['n']} answers are missing")
     return {
         **summary,
@@ -61,7 +60,7 @@ def figures(run: StoredRun, part: StoredTask, records: Sequence[Record]) -> Figu
     }
 
 
-def _tables(summary: Mapping[str, Any], repeats: int) -> list[dict[str, Any]]:
+def _tables(summary: TaskSummary, repeats: int) -> list[dict[str, Any]]:
     """Each grouping with its lines, both scores with Wilson's interval over questions."""
     return [
         {
@@ -70,7 +69,7 @@ def _tables(summary: Mapping[str, Any], repeats: int) -> list[dict[str, Any]]:
                 {
                     "value": value,
                     "official": _bounded(part, part["counted"], repeats),
-                    "strict": _bounded(summary["strict"]["groups"][heading][value], None, repeats),
+                    "strict": _bounded(strict := summary["strict"]["groups"][heading][value], strict["n"], repeats),
                 }
                 for value, part in table.items()
             ],
@@ -79,21 +78,19 @@ def _tables(summary: Mapping[str, Any], repeats: int) -> list[dict[str, Any]]:
     ]
 
 
-def _bounded(part: Mapping[str, Any], counted: int | None, repeats: int) -> dict[str, Any]:
-    n = part["n"] if counted is None else counted
-    told = {"correct": part["correct"], "n": n, "share": part["accuracy"]}
+def _bounded(part: CountedFigures | AllFigures, n: int, repeats: int) -> dict[str, Any]:
+    figures = {"correct": part["correct"], "n": n, "share": part["accuracy"]}
     if part["accuracy"] is None or not n:
-        return {**told, "low": None, "high": None}
-    return told | wilson(part["accuracy"], n / repeats)._asdict()
+        return {**figures, "low": None, "high": None}
+    return figures | wilson(part["accuracy"], n / repeats)._asdict()
 
 
 def _choice(record: Record, failed: str) -> str | None:
-    choice: str | None = failed if "error" in record else record["extraction"]["choice"]
-    return choice
+    return failed if "error" in record else record["extraction"]["choice"]
 
 
 def _rule(record: Record) -> str:
-    return str(record["extraction"]["how"])
+    return record["extraction"]["how"]
 
 
 def _error(record: Record) -> str:
@@ -126,7 +123,7 @@ def _lengths(records: Iterable[Record]) -> list[dict[str, Any]]:
     chains = sorted(
         ChainPoint(length, record["score"]["correct"] is True)
         for record in records
-        if "error" not in record and (length := chain_length(record, record["response"]["text"]))
+        if "error" not in record and (length := record["extraction"]["thinking_chars"])
     )
     if len(chains) < LEAST_CHAINS:
         return []

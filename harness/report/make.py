@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import dtbench
-from dtbench.harness.compare.paired import compared, joined
+from dtbench.harness.compare.paired import comparison, pair_runs
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import UserError, did_you_mean
 from dtbench.harness.core.options import Argument, DataOfRun, Option, TaskFile
-from dtbench.harness.report.around import judges, marks, neighbours
+from dtbench.harness.report.around import judge_summaries, judged_chains, related_runs
 from dtbench.harness.report.clips import MODES, ReportClip, inside, links, notes
 from dtbench.harness.report.document import MARK, document, references
 from dtbench.harness.report.figures import figures
@@ -101,7 +101,7 @@ def _runs(wish: ReportOptions) -> list[StoredRun]:
 
 def _shared(runs: Sequence[StoredRun]) -> list[str]:
     """The tasks that every run holds, in the order of the first."""
-    held = [list(run.info.get("tasks", {})) for run in runs]
+    held = [list(run.info["tasks"]) for run in runs]
     shared = [name for name in held[0] if all(name in names for names in held)]
     if not shared:
         told = " and ".join(f"{run.path} ({', '.join(names) or 'none'})" for run, names in zip(runs, held, strict=True))
@@ -137,9 +137,9 @@ def _task(runs: Sequence[StoredRun], name: str, wish: ReportOptions, out: Path) 
     made = rows(parts, records, data)
     told: list[str] = []
     for place, run in enumerate(runs):
-        _add_marks(made, place, marks(run, name, told.append))
+        _add_marks(made, place, judged_chains(run, name, told.append))
     comparable = len(runs) > 1 and parts[0].task.answers_public
-    compare = compared(joined(runs[0], runs[1], name, "official")) if comparable else None
+    compare = comparison(pair_runs(runs[0], runs[1], name, "official")) if comparable else None
     clips = _heard(wish, data, made, out)
     told += notes(clips, len(made), wish.audio)
     if lacking := sum(row["question"] is None for row in made):
@@ -154,8 +154,8 @@ def _task(runs: Sequence[StoredRun], name: str, wish: ReportOptions, out: Path) 
         "known": parts[0].task.answers_public,
         "runs": [
             figures(run, part, each)
-            | {"data": part.about.get("data", {}), "judges": judges(run, name)}
-            | {"neighbours": neighbours(run, name, told.append)}
+            | {"data": part.about["data"], "judges": judge_summaries(run, name)}
+            | {"related": related_runs(run, name, told.append)}
             for run, part, each in zip(runs, parts, records, strict=True)
         ],
         "compare": compare,
@@ -206,17 +206,16 @@ def _interest(row: Mapping[str, Any]) -> int:
 
 def _about(run: StoredRun) -> dict[str, Any]:
     info = run.info
-    model = info.get("model", {})
-    starts = info.get("starts") or [{}]
+    model = info["model"]
     settings = {name: value for name, value in without_shared_clips(info).items() if name != "starts"}
-    name = model.get("model") or model.get("name") or info.get("endpoint", {}).get("spec") or run.path.name
+    name = model.get("model") or model.get("name") or info["endpoint"].get("spec") or run.path.name
     return {
         "path": str(run.path),
         "model": str(name),
-        "status": info.get("status"),
-        "start": info.get("start"),
-        "end": info.get("end"),
-        "settings": plainly(settings | {"last start": starts[-1]}),
+        "status": info["status"],
+        "start": info["start"],
+        "end": info["end"],
+        "settings": plainly(settings | {"last start": info["starts"][-1]}),
     }
 
 
@@ -271,9 +270,9 @@ def _scores(stage: TrainingCurves, task_file: Path | None) -> list[dict[str, Any
     if run is None:
         return []
     scores = []
-    for name, about in run.info.get("tasks", {}).items():
+    for name in run.info["tasks"]:
         part = stored_task(run, name, task_file)
-        expected = int(about.get("questions", 0)) * part.repeats
-        summary = summarise(part.task, part.records(), expected=expected, samples_k=part.repeats, scorer=part.scorer)
+        repeats, scorer = part.repeats, part.scorer
+        summary = summarise(part.task, part.records(), expected=part.expected, samples_k=repeats, scorer=scorer)
         scores.append({key: summary[key] for key in ("task", "n", "official", "strict", "unanswered", "chains")})
     return scores

@@ -1,19 +1,19 @@
-"""The questions of a task as the page's browser of samples shows them, each with what every run said to it."""
+"""The questions of a task as the page's browser of samples shows them, each with the answers of every run."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.schema import Sample
 from dtbench.harness.extract.tidy import fold_signs, split_text
-from dtbench.harness.score.forced_choice import odds_in, probabilities
+from dtbench.harness.score.forced_choice import probabilities, stored_logprobs
 from dtbench.harness.score.outcomes import TOKENS_OUT
 from dtbench.harness.score.stored_run import StoredTask
+from dtbench.harness.store.types import Record
 
-Record = Mapping[str, Any]
 Row = dict[str, Any]
 Piece = tuple[Literal["chain", "said"], bool, str]
 """A part of a response: of what it is part, whether it is the answer that was read, and its words."""
@@ -21,9 +21,9 @@ Piece = tuple[Literal["chain", "said"], bool, str]
 
 def rows(parts: Sequence[StoredTask], records: Sequence[Sequence[Record]], data: Sequence[Dataset | None]) -> list[Row]:
     """One for each question that any of the runs has a record of, in the order of the first data set found."""
-    said = [_by_question(each) for each in records]
+    by_run = [_by_question(each) for each in records]
     places = [one.places() if one else {} for one in data]
-    ids = list(dict.fromkeys(id_ for each in said for id_ in each))
+    ids = list(dict.fromkeys(id_ for each in by_run for id_ in each))
     order = next((known for known in places if known), {})
     ids.sort(key=lambda id_: order.get(id_, len(order)))
     made = []
@@ -31,20 +31,20 @@ def rows(parts: Sequence[StoredTask], records: Sequence[Sequence[Record]], data:
         where = next((run for run, known in enumerate(places) if id_ in known), None)
         dataset = None if where is None else data[where]
         sample = None if where is None or dataset is None else dataset.samples[places[where][id_]]
-        shown = () if where is None or sample is None else parts[where].shown(sample)
-        own = [each.get(id_, []) for each in said]
+        shown = () if where is None or sample is None else parts[where].shown(sample).choices
+        own = [each.get(id_, []) for each in by_run]
         answers = [[_answer(part, record) for record in each] for part, each in zip(parts, own, strict=True)]
         made.append({**_asked(id_, sample, shown), "groups": _groups(own), "runs": answers})
     return made
 
 
 def _by_question(records: Iterable[Record]) -> dict[str, list[Record]]:
-    found: dict[str, list[Record]] = {}
+    answers: dict[str, list[Record]] = {}
     for record in records:
-        found.setdefault(record["id"], []).append(record)
-    for answers in found.values():
-        answers.sort(key=lambda record: record["sample"])
-    return found
+        answers.setdefault(record["id"], []).append(record)
+    for each in answers.values():
+        each.sort(key=lambda record: record["sample"])
+    return answers
 
 
 def _asked(id_: str, sample: Sample | None, shown: Sequence[str]) -> Row:
@@ -56,19 +56,18 @@ def _asked(id_: str, sample: Sample | None, shown: Sequence[str]) -> Row:
     }
 
 
-def _groups(said: Iterable[Iterable[Record]]) -> dict[str, str]:
-    told: Mapping[str, Any] = next((one["groups"] for each in said for one in each if one.get("groups")), {})
-    return {name: str(value) for name, value in told.items()}
+def _groups(runs: Iterable[Iterable[Record]]) -> dict[str, str]:
+    return next((one["groups"] for records in runs for one in records if one["groups"]), {})
 
 
 def _answer(part: StoredTask, record: Record) -> Row:
-    head = {"repeat": record["sample"], "clip": record.get("audio")}
+    head = {"repeat": record["sample"], "clip": record["audio"]}
     if "error" in record:
         error = record["error"]
         return {**head, "state": "failed", "error": f"{error['kind']}: {error['message']}"}
     response, read, score = record["response"], record["extraction"], record["score"]
-    usage = response.get("usage") or {}
-    known = {} if (odds := odds_in(record)) is None else {"shares": probabilities(odds)}
+    usage = response["usage"]
+    known = {} if (options := stored_logprobs(record)) is None else {"shares": probabilities(options)}
     return {
         **head,
         "state": _state(part, record),
@@ -77,7 +76,7 @@ def _answer(part: StoredTask, record: Record) -> Row:
         "choice": read["choice"],
         "how": read["how"],
         "finish": response["finish_reason"],
-        "seconds": response.get("seconds"),
+        "seconds": response["seconds"],
         "tokens": next((usage[name] for name in TOKENS_OUT if name in usage), None),
         "pieces": pieces(response["text"], read["answer"]),
         **known,

@@ -7,18 +7,15 @@ resample clips. Beside the questions themselves nothing is held but what the wor
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-from dtbench.harness.core.errors import DataError, ModelError, TaskError, format_error
+from dtbench.harness.core.errors import DataError, ModelError
 from dtbench.harness.core.model import Model
-from dtbench.harness.core.schema import Prompt, Response, Sample
 from dtbench.harness.run.dispatch import Dispatcher, DispatchSettings
 from dtbench.harness.run.plan import TaskPlan
 from dtbench.harness.run.worker_pool import CircuitBreaker, Progress, Stop, WorkerPool
-from dtbench.harness.score.forced_choice import read_forced, right_place, stored_odds
+from dtbench.harness.score.answer_record import ShownOptions, response_fields, with_answer
 from dtbench.harness.store.run_folder import RunFolder
-
-Record = dict[str, Any]
+from dtbench.harness.store.types import Record
 
 
 class TaskRun:
@@ -46,18 +43,25 @@ class TaskRun:
     async def _ask(self, job: tuple[int, int]) -> None:
         """Append the record of one question, whatever becomes of it."""
         sample, prompt = self.plan.question(*job)
-        record: Record = {"id": sample.id, "sample": prompt.repeat, "prompt_hash": self._prompt_hash, "audio": None}
+        record: Record = {
+            "id": sample.id,
+            "sample": prompt.repeat,
+            "prompt_hash": self._prompt_hash,
+            "audio": None,
+            "groups": {heading: str(value) for heading, value in sample.groups.items()},
+        }
         try:
             audio = await self._dispatcher.prepare(prompt)
             if audio is not None:
-                record["audio"] = {name: getattr(audio, name) for name in ("seconds", "rate", "channels", "rule")}
+                seconds, rate = audio.seconds, audio.rate
+                record["audio"] = {"seconds": seconds, "rate": rate, "channels": audio.channels, "rule": audio.rule}
             response = await self._dispatcher.answer(prompt, audio)
         except (ModelError, DataError) as error:
             kind = "audio" if isinstance(error, DataError) else "model"
             record["error"] = {"kind": kind, "message": str(error), "attempts": getattr(error, "attempts", 0)}
         else:
-            record |= judged(self.plan, sample, prompt, response)
-        record["groups"] = dict(sample.groups)
+            shown = ShownOptions(prompt.choices, forced=bool(prompt.letters))
+            record = with_answer(record, response_fields(response), self.plan.task, sample, shown)
         self._folder.append(self.plan.task.name, record)
         self._count(record)
 
@@ -71,36 +75,3 @@ class TaskRun:
             self.progress.unanswered += 1
         else:
             self.progress.correct += record["score"]["correct"]
-
-
-def judged(plan: TaskPlan, sample: Sample, prompt: Prompt, response: Response) -> Record:
-    """What a record says of an answer: the response, what was read from it, and both verdicts."""
-    reads = read_forced if prompt.letters else plan.task.read
-    read = reads(response.text, prompt.choices)
-    try:
-        score = plan.task.score(sample, read)
-    except Exception as error:  # someone else's code
-        what = f"scoring the answer to {sample.id!r} failed with {format_error(error)}"
-        raise TaskError(f"{plan.task.name}: {what}.") from error
-    official = score.official
-    return {
-        "response": {
-            "text": response.text,
-            "finish_reason": response.finish_reason,
-            "usage": dict(response.usage),
-            "seconds": round(response.seconds, 4),
-            "attempts": response.attempts,
-            **stored_odds(response.odds),
-        },
-        "extraction": {
-            "answer": read.answer,
-            "choice": read.choice,
-            "how": read.how,
-            "chain": len(read.thinking),  # in characters; the chain itself stands in the text
-        },
-        "score": {
-            "official": {"correct": official.correct, "counted": official.counted, "why": official.why},
-            "correct": score.correct,
-            **(right_place(sample, prompt.choices) if prompt.letters else {}),
-        },
-    }

@@ -30,8 +30,10 @@ from dtbench.harness.run.signals import sigterm_as_interrupt, stop_on_signals
 from dtbench.harness.run.worker_pool import Stop
 from dtbench.harness.score.forced_choice import refuse_unforced
 from dtbench.harness.score.related_runs import compare_related
-from dtbench.harness.score.summary import summarise
-from dtbench.harness.store.run_folder import RunFolder, Status
+from dtbench.harness.score.summary import summarise, with_figures
+from dtbench.harness.store.run_folder import RunFolder
+from dtbench.harness.store.summary_types import Summary, TaskSummary
+from dtbench.harness.store.types import Status
 from dtbench.models.backends import ModelUse, open_models
 from dtbench.models.checkpoints import families
 from dtbench.tasks import registry as task_registry
@@ -46,11 +48,11 @@ class RunResult:
 
     folder: Path
     status: Status
-    summaries: Sequence[dict[str, Any]]
+    summaries: Sequence[TaskSummary]
     exit_code: int
     notes: Sequence[str] = ()
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> Summary:
         """The object that `--json` prints, and summary.json holds."""
         return {
             "run": str(self.folder),
@@ -220,6 +222,7 @@ def _settings(request: RunRequest, plans: Sequence[TaskPlan], models: Sequence[M
     own = [{name: value for name, value in one.items() if name not in about} for one in each]
     where = {name: about.pop(name) for name in ("urls", "version", "machine") if name in about}
     return {
+        "kind": "run",
         "model": about,
         "endpoint": {"spec": request.model, **where},
         "long_clips": request.long_clips,
@@ -239,19 +242,20 @@ def _defined(request: RunRequest, task: Task) -> dict[str, str]:
     return {} if file is None or not task_registry.is_from_file(task, file) else {"task_file": str(file.resolve())}
 
 
-def _summary(plan: TaskPlan, folder: RunFolder) -> dict[str, Any]:
+def _summary(plan: TaskPlan, folder: RunFolder) -> TaskSummary:
+    name = plan.task.name
     summary = summarise(
         plan.task,
-        folder.records(plan.task.name),
+        folder.records(name),
         expected=plan.expected,
         samples_k=plan.repeats,
-        shared=folder.info["tasks"][plan.task.name]["shared_clips"],
+        shared=folder.info["tasks"][name]["shared_clips"],
     )
-    summary |= plan.task.figures(folder.records(plan.task.name))
-    return summary | {"data": plan.data.version} | compare_related(folder, plan.task.name)
+    summary["data"] = plan.data.version
+    return with_figures(summary, plan.task.figures(folder.records(name)), compare_related(folder, name))
 
 
-def _over_budget(summaries: Sequence[Mapping[str, Any]], budget: float) -> list[str]:
+def _over_budget(summaries: Sequence[TaskSummary], budget: float) -> list[str]:
     return [
         f"{one['task']}: {one['failed']} of {one['n']} answers failed, more than the {budget:.2%} of --max-failed: "
         f"run the same command again to ask for them anew."

@@ -1,22 +1,24 @@
-"""How much of a score comes from listening, and how often an answer follows the order of the options.
+"""Ablations: how much of a score comes from the audio, and how often an answer follows the order of the options.
 
-Runs are compared question by question. What failed in either is left out, and counted.
+Runs are compared question by question. A question without an answer in one of them is left out and counted.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from dtbench.harness.score.outcomes import Outcomes
 from dtbench.harness.stats.intervals import Difference, paired, paired_clusters, share
+from dtbench.harness.store.summary_types import AblationFigures, GapFigures, OrderFigures, ShareFigures, StyleFigures
+from dtbench.harness.store.types import Record, as_fields
 
-Records = Iterable[Mapping[str, Any]]
+Records = Iterable[Record]
 
 
 class ShownAnswer(NamedTuple):
-    """What was said to one question: a choice (or None) and whether it was right."""
+    """An answer to one question: a choice (or None), and whether it was right."""
 
     choice: str | None
     right: bool
@@ -25,55 +27,49 @@ class ShownAnswer(NamedTuple):
 Run = dict[tuple[str, int], ShownAnswer]
 
 
-def listening(plain: Records, altered: Records, shared: Mapping[str, int]) -> dict[str, Any]:
-    """A plain run against one whose clips were replaced: the gap in accuracy, and the choices that stay the same.
+def audio_effect(plain: Records, altered: Records, shared: Mapping[str, int]) -> AblationFigures:
+    """Compare a plain run with one whose clips were replaced: the gap in accuracy, and the choices that stay the same.
 
     `shared` numbers the clips that several questions are about.
     """
-    heard, unheard = _said(plain), _said(altered)
-    both = sorted(heard.keys() & unheard.keys())
-    questions = {id_ for id_, _ in both}
-    gap = _gap(heard, unheard, both, shared)
-    chosen = [key for key in both if heard[key].choice is not None]
-    same = sum(heard[key].choice == unheard[key].choice for key in chosen)
+    pair = _paired(plain, altered)
+    with_choice = [key for key in pair.both if pair.first[key].choice is not None]
+    same = sum(pair.first[key].choice == pair.second[key].choice for key in with_choice)
     return {
-        "n": len(questions),
-        "left_out": len({id_ for id_, _ in heard.keys() | unheard.keys()}) - len(questions),
-        "plain": _mean([heard[key].right for key in both]),
-        "altered": _mean([unheard[key].right for key in both]),
-        "gap": None if gap is None else gap._asdict(),
-        "same_choice": share(same, len(chosen))._asdict() if chosen else None,
+        "n": pair.questions,
+        "unmatched": pair.unmatched,
+        "plain": _mean([pair.first[key].right for key in pair.both]),
+        "altered": _mean([pair.second[key].right for key in pair.both]),
+        "gap": _gap(pair.first, pair.second, pair.both, shared),
+        "same_choice": _share(same, len(with_choice)),
     }
 
 
-def style_effect(plain: Records, other: Records, shared: Mapping[str, int]) -> dict[str, Any]:
-    """A plain run against one with another style of answer: both accuracies, and how often the choices differ.
+def style_effect(plain: Records, other: Records, shared: Mapping[str, int]) -> StyleFigures:
+    """Compare a plain run with one in another style of answer: both accuracies, and how often the choices differ.
 
-    Where either made no choice there is nothing to differ: those are counted apart.
+    Answers without a choice in one of the runs are counted apart.
     """
-    free, styled = _said(plain), _said(other)
-    both = sorted(free.keys() & styled.keys())
-    gap = _gap(styled, free, both, shared)
-    chosen = [key for key in both if free[key].choice is not None and styled[key].choice is not None]
-    differ = sum(free[key].choice != styled[key].choice for key in chosen)
-    questions = {id_ for id_, _ in both}
+    pair = _paired(plain, other)
+    choices = [(pair.first[key].choice, pair.second[key].choice) for key in pair.both]
+    with_choice = [(one, two) for one, two in choices if one is not None and two is not None]
     return {
-        "n": len(questions),
-        "left_out": len({id_ for id_, _ in free.keys() | styled.keys()}) - len(questions),
-        "plain": _mean([free[key].right for key in both]),
-        "this": _mean([styled[key].right for key in both]),
-        "gap": None if gap is None else gap._asdict(),
-        "differ": share(differ, len(chosen))._asdict() if chosen else None,
-        "no_choice": len(both) - len(chosen),
+        "n": pair.questions,
+        "unmatched": pair.unmatched,
+        "plain": _mean([pair.first[key].right for key in pair.both]),
+        "this": _mean([pair.second[key].right for key in pair.both]),
+        "gap": _gap(pair.second, pair.first, pair.both, shared),
+        "differ": _share(sum(one != two for one, two in with_choice), len(with_choice)),
+        "no_choice": len(choices) - len(with_choice),
     }
 
 
-def order_effect(orders: Sequence[Records]) -> dict[str, Any]:
-    """One run for each order of the options: how often the choice moves with it, and how far the accuracy does.
+def order_effect(orders: Sequence[Records]) -> OrderFigures:
+    """Compare runs with the options in several orders: how often the choice moves with it, and how far the accuracy.
 
     A choice is an option's text, so one that stays is the same in every order. No answer is a choice of its own.
     """
-    runs = [_said(records) for records in orders]
+    runs = [_answers(records) for records in orders]
     everywhere = set.intersection(*(set(run) for run in runs)) if len(runs) > 1 else set()
     choices = {key: [run[key].choice for run in runs] for key in everywhere}
     moved = sum(len(set(each)) > 1 for each in choices.values())
@@ -83,16 +79,37 @@ def order_effect(orders: Sequence[Records]) -> dict[str, Any]:
     return {
         "orders": len(runs),
         "n": n,
-        "left_out": len(set().union(*runs)) - n,
+        "unmatched": len(set().union(*runs)) - n,
         "accuracy": accuracies,
-        "moved": share(moved, n)._asdict() if n else None,
+        "moved": _share(moved, n),
         "moved_between_two": math.fsum(map(_disagreement, choices.values())) / n if n else None,
         "right_in_all": sum(times == len(runs) for times in right.values()) / n if n else None,
         "right_in_some": sum(times > 0 for times in right.values()) / n if n else None,
     }
 
 
-def _said(records: Records) -> Run:
+class _Pair(NamedTuple):
+    """Two runs, and which answers both hold."""
+
+    first: Run
+    second: Run
+    both: Sequence[tuple[str, int]]
+    questions: int
+    unmatched: int
+
+
+def _paired(first: Records, second: Records) -> _Pair:
+    one, two = _answers(first), _answers(second)
+    both = sorted(one.keys() & two.keys())
+    questions = len({id_ for id_, _ in both})
+    return _Pair(one, two, both, questions, len({id_ for id_, _ in one.keys() | two.keys()}) - questions)
+
+
+def _share(count: int, n: int) -> ShareFigures | None:
+    return as_fields(share(count, n)) if n else None
+
+
+def _answers(records: Records) -> Run:
     outcomes = Outcomes()
     for record in records:
         outcomes.add(record)
@@ -103,8 +120,13 @@ def _said(records: Records) -> Run:
     }
 
 
-def _gap(one: Run, other: Run, both: Iterable[tuple[str, int]], shared: Mapping[str, int]) -> Difference | None:
+def _gap(one: Run, other: Run, both: Iterable[tuple[str, int]], shared: Mapping[str, int]) -> GapFigures | None:
     """Repeats of one question make one pair, and questions about one clip one cluster."""
+    gap = _difference(one, other, both, shared)
+    return None if gap is None else as_fields(gap)
+
+
+def _difference(one: Run, other: Run, both: Iterable[tuple[str, int]], shared: Mapping[str, int]) -> Difference | None:
     sums: dict[str, list[int]] = {}
     for key in both:
         pair = sums.setdefault(key[0], [0, 0, 0])

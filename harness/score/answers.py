@@ -1,4 +1,4 @@
-"""What a run said to each question of its data set, in the order of the data."""
+"""The answers of a run to each question of its data set, in the order of the data."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from dtbench.harness.extract.extraction import Extraction
 from dtbench.harness.score.stored_run import StoredTask
 
 State = Literal["answered", "unanswered", "failed", "missing"]
-NOTHING = Extraction("", "", None, "nothing was said")
+NO_ANSWER = Extraction("", "", None, "nothing was said")
 
 
 class SubmittedAnswer(NamedTuple):
-    """A question, and what a file says was answered."""
+    """A question, and the answer that a prediction file holds for it."""
 
     sample: Sample
     state: State
@@ -32,25 +32,27 @@ class SubmittedAnswer(NamedTuple):
 def answers(stored: StoredTask, data: Dataset, repeat: int) -> list[SubmittedAnswer]:
     """One for each question of the data set, asked or not; of several answers the one with this number."""
     if not 0 <= repeat < stored.repeats:
-        held = "one answer" if stored.repeats == 1 else f"{stored.repeats} answers, numbered from 0"
-        raise UserError(f"--sample {repeat}: the run holds {held} to a question.")
+        stands = "one answer" if stored.repeats == 1 else f"{stored.repeats} answers, numbered from 0"
+        raise UserError(f"--sample {repeat}: the run holds {stands} to a question.")
     texts: dict[str, str | None] = {}
     for record in stored.records():
         if record["sample"] == repeat:
             texts[record["id"]] = None if "error" in record else record["response"]["text"]
-    return [_said(stored, sample, texts) for sample in data.samples]
+    return [_answer(stored, sample, texts) for sample in data.samples]
 
 
-def _said(stored: StoredTask, sample: Sample, texts: Mapping[str, str | None]) -> SubmittedAnswer:
+def _answer(stored: StoredTask, sample: Sample, texts: Mapping[str, str | None]) -> SubmittedAnswer:
     text = texts.get(sample.id)
     if text is None:
         state: State = "failed" if sample.id in texts else "missing"
-        return SubmittedAnswer(sample, state, "", "", stored.task.submission(sample, NOTHING))
+        return SubmittedAnswer(sample, state, "", "", stored.task.submission(sample, NO_ANSWER))
     read = stored.read(sample, text)
     state = "unanswered" if read.choice is None else "answered"
     return SubmittedAnswer(sample, state, read.thinking, read.choice or "", stored.task.submission(sample, read))
 
 
-def counts(said: Sequence[SubmittedAnswer]) -> dict[str, int]:
-    """How many of each state there are."""
-    return {state: sum(one.state == state for one in said) for state in ("answered", "unanswered", "failed", "missing")}
+def counts(submitted: Sequence[SubmittedAnswer]) -> dict[str, int]:
+    """How many answers there are in each state."""
+    return {
+        state: sum(one.state == state for one in submitted) for state in ("answered", "unanswered", "failed", "missing")
+    }

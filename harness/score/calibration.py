@@ -2,7 +2,7 @@
 
 The confidence of an answer is its probability among the options. The expected calibration error is the mean distance
 between confidence and accuracy over bins of answers, once with bins of equal width and once of (nearly) equal size; of
-few answers it is above zero by chance alone, which is told beside it.
+few answers it is above zero by chance alone, which is reported beside it.
 Brier's score is that of all options: the squared distances between their probabilities and what is right, summed, so
 from 0 to 2.
 """
@@ -11,18 +11,20 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from dtbench.harness.score.forced_choice import (
     CHAIN_FIRST,
     HOW,
     NO_LETTER,
     letter_of,
-    odds_in,
     option_letters,
     probabilities,
+    stored_logprobs,
 )
+from dtbench.harness.store.summary_types import CalibrationFigures, ForcedFigures
+from dtbench.harness.store.types import Record, as_fields
 
 BINS = 15
 DRAWS = 200
@@ -35,9 +37,9 @@ class Confidence(NamedTuple):
     confidence: float
     right: bool
     brier: float
-    likeliest: bool
+    is_argmax: bool
     """Whether no option was likelier than the answer."""
-    told: float
+    letter_mass: float
     """The probability of all letters together, before they were made to sum up to 1."""
 
 
@@ -46,10 +48,9 @@ class ForcedAnswer(NamedTuple):
 
     how: str
     """HOW where it is a letter, else why it is none."""
-    told: bool
-    """Whether log-probabilities came with it."""
-    sure: Confidence | None
-    """None where it is no letter, or too little was told."""
+    with_logprobs: bool
+    scored: Confidence | None
+    """None where it is no letter, or too few options were listed."""
 
 
 class Bin(NamedTuple):
@@ -62,27 +63,27 @@ class Bin(NamedTuple):
     accuracy: float
 
 
-def forced_of(record: Mapping[str, Any]) -> ForcedAnswer | None:
+def forced_answer(record: Record) -> ForcedAnswer | None:
     """What calibration takes from a record; None for a free answer, or one that failed."""
-    how = record.get("extraction", {}).get("how")
+    how = record["extraction"]["how"] if "extraction" in record else ""
     if how not in {HOW, NO_LETTER, CHAIN_FIRST}:
         return None
-    odds = odds_in(record)
-    shares = None if odds is None else probabilities(odds)
-    if odds is None or shares is None or how != HOW:
-        return ForcedAnswer(how, odds is not None, None)
+    options = stored_logprobs(record)
+    shares = None if options is None else probabilities(options)
+    if options is None or shares is None or how != HOW:
+        return ForcedAnswer(how, options is not None, None)
     place = letter_of(record["extraction"]["answer"], option_letters(len(shares)))
-    if place is None or odds.logprobs[place] is None:
-        return ForcedAnswer(how, told=True, sure=None)
-    told = math.fsum(math.exp(logprob) for logprob in odds.logprobs if logprob is not None)
+    if place is None or options.logprobs[place] is None:
+        return ForcedAnswer(how, with_logprobs=True, scored=None)
+    mass = math.fsum(math.exp(logprob) for logprob in options.logprobs if logprob is not None)
     right = record["score"]["correct"] is True
-    brier = brier_score(shares, record["score"].get("right_place"))
-    return ForcedAnswer(how, True, Confidence(shares[place], right, brier, shares[place] == max(shares), told))
+    brier = brier_score(shares, record["score"].get("gold_index"))
+    return ForcedAnswer(how, True, Confidence(shares[place], right, brier, shares[place] == max(shares), mass))
 
 
-def brier_score(shares: Sequence[float], right: int | None) -> float:
+def brier_score(shares: Sequence[float], gold: int | None) -> float:
     """Brier's score of one answer over all options; none of them may be right."""
-    return math.fsum((share - (place == right)) ** 2 for place, share in enumerate(shares))
+    return math.fsum((share - (place == gold)) ** 2 for place, share in enumerate(shares))
 
 
 def equal_width(answers: Sequence[Confidence], bins: int = BINS) -> list[Bin]:
@@ -123,15 +124,15 @@ def error_by_chance(answers: Sequence[Confidence], bins: int = BINS) -> float:
 
     confidences = numpy.array(sorted(answer.confidence for answer in answers))
     places = numpy.array([_place(confidence, bins) for confidence in confidences])
-    dice = numpy.random.default_rng(0)
+    rng = numpy.random.default_rng(0)
     errors = []
     for _ in range(DRAWS):
-        gaps = (dice.random(len(confidences)) < confidences) - confidences
+        gaps = (rng.random(len(confidences)) < confidences) - confidences
         errors.append(float(numpy.abs(numpy.bincount(places, gaps)).sum()) / len(confidences))
     return math.fsum(errors) / DRAWS
 
 
-def calibration(answers: Sequence[Confidence]) -> dict[str, Any] | None:
+def calibration(answers: Sequence[Confidence]) -> CalibrationFigures | None:
     """The figures of a summary; None where no answer has a probability."""
     if not answers:
         return None
@@ -145,29 +146,29 @@ def calibration(answers: Sequence[Confidence]) -> dict[str, Any] | None:
         "ece_equal_mass": calibration_error(equal_mass(answers)),
         "ece_by_chance": error_by_chance(answers),
         "brier": math.fsum(answer.brier for answer in answers) / n,
-        "bins": [one._asdict() for one in bins],
+        "bins": [as_fields(one) for one in bins],
     }
 
 
-def forced_summary(answers: Sequence[ForcedAnswer], *, known: bool) -> dict[str, Any]:
-    """What a summary says of forced answers; nothing where there are none. Known: whether right and wrong are."""
-    if not answers:
-        return {}
-    sure = [answer.sure for answer in answers if answer.sure is not None]
-    told = sum(answer.told for answer in answers)
+def forced_figures(answers: Sequence[ForcedAnswer], *, known: bool) -> ForcedFigures:
+    """What a summary says of forced answers; `known` tells whether the right options are."""
+    scored = [answer.scored for answer in answers if answer.scored is not None]
+    with_logprobs = sum(answer.with_logprobs for answer in answers)
     times = Counter(answer.how for answer in answers)
-    summary = {
+    figures: ForcedFigures = {
         "n": len(answers),
         "no_letter": times[NO_LETTER],
-        "chain_first": times[CHAIN_FIRST],
-        "told": told,
-        "sure": len(sure),
-        "not_the_likeliest": sum(not answer.likeliest for answer in sure),
-        "confidence": math.fsum(answer.confidence for answer in sure) / len(sure) if sure else None,
-        "letters_held": math.fsum(answer.told for answer in sure) / len(sure) if sure else None,
-        "calibration": calibration(sure) if known else None,
+        "started_with_chain": times[CHAIN_FIRST],
+        "with_logprobs": with_logprobs,
+        "scored": len(scored),
+        "not_argmax": sum(not answer.is_argmax for answer in scored),
+        "confidence": math.fsum(answer.confidence for answer in scored) / len(scored) if scored else None,
+        "letter_mass": math.fsum(answer.letter_mass for answer in scored) / len(scored) if scored else None,
+        "calibration": calibration(scored) if known else None,
     }
-    return {"forced": summary | ({"note": NO_LOGPROBS} if times[HOW] and not told else {})}
+    if times[HOW] and not with_logprobs:
+        figures["note"] = NO_LOGPROBS
+    return figures
 
 
 def _place(confidence: float, bins: int) -> int:

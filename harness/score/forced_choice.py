@@ -1,8 +1,8 @@
 """Forced choice: the letter of one option as the whole answer, and how likely each letter was.
 
-Nothing is taken out of a text here: what is no bare letter is no answer. An option whose letter was not among the
-tokens that an endpoint told of has a bound and no value, so an answer has a probability only where what is unknown
-hardly moves it.
+Nothing is read out of a text here: what is no bare letter is no answer. An option whose letter was not among the tokens
+that an endpoint lists has a bound and no value, so an answer has a probability only where what is unknown hardly moves
+it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.model import Forcible, Model
@@ -18,24 +18,25 @@ from dtbench.harness.core.schema import OptionLogprobs, Sample
 from dtbench.harness.core.task import letters
 from dtbench.harness.extract.extraction import Extraction
 from dtbench.harness.extract.tidy import split_text
+from dtbench.harness.store.types import LogprobFields, Record
 
-TOLD = 20
-"""How many tokens endpoints tell the log-probabilities of, at most; so many options there may be."""
-FORCED_SAMPLING: Mapping[str, int] = {"temperature": 0, "max_tokens": 1, "top_logprobs": TOLD}
+TOP_LOGPROBS = 20
+"""How many tokens endpoints list with their log-probabilities, at most; so many options there may be."""
+FORCED_SAMPLING: Mapping[str, int] = {"temperature": 0, "max_tokens": 1, "top_logprobs": TOP_LOGPROBS}
 """How every forced answer is drawn, whatever is set for free ones."""
 HOW = "forced"
 NO_LETTER = "forced: the answer is not one bare letter of the options"
 CHAIN_FIRST = "forced: a chain began in place of the letter"
 """As where a server parts chains from answers (vLLM's --reasoning-parser): its structure waits for the chain's end."""
 UNKNOWN = 0.01
-"""By how much untold options may move an answer's probability."""
+"""By how much unlisted options may move an answer's probability."""
 LEAST = -9999.0
 """What vLLM gives for no probability at all; JSON has no infinity."""
 _LETTER = re.compile(r"[\s▁Ġ(\[\"'*]*([A-Z])[\s)\]\"'*.:]*")
 
 
 class TokenLogprob(NamedTuple):
-    """A token and its log-probability, as an endpoint tells them."""
+    """A token and its log-probability, as an endpoint lists them."""
 
     token: str
     logprob: float
@@ -61,8 +62,8 @@ def read_forced(text: str, choices: Sequence[str]) -> Extraction:
     return Extraction(parts.thinking, parts.said.strip(), choices[place], HOW)
 
 
-def odds_of(tokens: Sequence[TokenLogprob], among: Sequence[str]) -> OptionLogprobs | None:
-    """The letters' log-probabilities: tokens that are the same letter add up; None where no letter is told of."""
+def option_logprobs(tokens: Sequence[TokenLogprob], among: Sequence[str]) -> OptionLogprobs | None:
+    """The letters' log-probabilities: tokens that are the same letter add up; None where no letter is listed."""
     found: dict[int, list[float]] = {}
     for token, logprob in tokens:
         place = letter_of(token, among)
@@ -78,38 +79,41 @@ def odds_of(tokens: Sequence[TokenLogprob], among: Sequence[str]) -> OptionLogpr
     return OptionLogprobs(logprobs, max(min(most, min(logprob for _, logprob in tokens)), LEAST))
 
 
-def probabilities(odds: OptionLogprobs) -> tuple[float, ...] | None:
-    """The share of each option among them all; None where untold ones might move one of the told by UNKNOWN or more."""
-    told = [0.0 if logprob is None else math.exp(logprob) for logprob in odds.logprobs]
-    total = math.fsum(told)
+def probabilities(options: OptionLogprobs) -> tuple[float, ...] | None:
+    """The share of each option among all; None where unlisted ones might move a listed one by UNKNOWN or more."""
+    masses = [0.0 if logprob is None else math.exp(logprob) for logprob in options.logprobs]
+    total = math.fsum(masses)
     if not total:
         return None
-    untold = odds.logprobs.count(None)
-    more = untold * math.exp(min(0.0, odds.below or 0.0)) if untold else 0.0
-    if max(told) / total - max(told) / (total + more) >= UNKNOWN:
+    unlisted = options.logprobs.count(None)
+    more = unlisted * math.exp(min(0.0, options.below or 0.0)) if unlisted else 0.0
+    if max(masses) / total - max(masses) / (total + more) >= UNKNOWN:
         return None
-    return tuple(share / total for share in told)
+    return tuple(mass / total for mass in masses)
 
 
-def stored_odds(odds: OptionLogprobs | None) -> dict[str, Any]:
-    """What a record's response holds of them: nothing where nothing was told."""
-    if odds is None:
+def logprob_fields(options: OptionLogprobs | None) -> LogprobFields:
+    """What a record's response holds of log-probabilities; nothing where the model gave none."""
+    if options is None:
         return {}
-    logprobs = [None if logprob is None else round(logprob, 5) for logprob in odds.logprobs]
-    return {"option_logprobs": logprobs} | ({} if odds.below is None else {"untold_below": round(odds.below, 5)})
+    logprobs = [None if logprob is None else round(logprob, 5) for logprob in options.logprobs]
+    if options.below is None:
+        return {"option_logprobs": logprobs}
+    return {"option_logprobs": logprobs, "unlisted_max": round(options.below, 5)}
 
 
-def odds_in(record: Mapping[str, Any]) -> OptionLogprobs | None:
-    """What was stored so."""
-    response = record.get("response") or {}
-    told = response.get("option_logprobs")
-    return None if told is None else OptionLogprobs(tuple(told), response.get("untold_below"))
+def stored_logprobs(record: Record) -> OptionLogprobs | None:
+    """The log-probabilities in a record; None where there are none."""
+    response = record.get("response")
+    if response is None or "option_logprobs" not in response:
+        return None
+    return OptionLogprobs(tuple(response["option_logprobs"]), response.get("unlisted_max"))
 
 
-def right_place(sample: Sample, choices: Sequence[str]) -> dict[str, int | None]:
-    """Where the right option was shown, as a record's score holds it; None where it is not among them."""
-    right = sample.answer
-    return {"right_place": choices.index(right) if right is not None and right in choices else None}
+def gold_index(sample: Sample, choices: Sequence[str]) -> int | None:
+    """The place of the right option among those shown; None where it is not there."""
+    gold = sample.answer
+    return choices.index(gold) if gold is not None and gold in choices else None
 
 
 def _log_sum(logprobs: Sequence[float]) -> float:
@@ -120,10 +124,10 @@ def _log_sum(logprobs: Sequence[float]) -> float:
 def refuse_unlettered(task: str, sample: Sample) -> None:
     """A UserError for a question whose options cannot be answered by a letter."""
     count = len(sample.choices)
-    if not 1 <= count <= TOLD:
+    if not 1 <= count <= TOP_LOGPROBS:
         raise UserError(
-            f"--answer forced: the question {sample.id!r} of {task} has {count} options; from 1 to {TOLD} can be told "
-            f"by a letter: leave it out with --ids, or take --answer direct."
+            f"--answer forced: the question {sample.id!r} of {task} has {count} options; from 1 to {TOP_LOGPROBS} can "
+            f"be told by a letter: leave it out with --ids, or take --answer direct."
         )
 
 

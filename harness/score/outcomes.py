@@ -1,4 +1,4 @@
-"""What came of each question, small enough to hold a whole run: a few numbers and a shared object a record."""
+"""The outcome of each answer, small enough to hold a whole run: a few numbers and a shared object a record."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from dtbench.harness.core.schema import Official
-from dtbench.harness.extract.tidy import split_text
-from dtbench.harness.score.calibration import ForcedAnswer, forced_of
+from dtbench.harness.score.calibration import ForcedAnswer, forced_answer
+from dtbench.harness.store.types import Record
 
 Groups = tuple[tuple[str, str], ...]
-NOT_TOLD = -1
+UNREPORTED = -1
 TOKENS_IN = ("prompt_tokens", "input_tokens")
 TOKENS_OUT = ("completion_tokens", "output_tokens")
 
@@ -63,7 +63,7 @@ class Outcomes:
     def __len__(self) -> int:
         return len(self._outcomes)
 
-    def add(self, record: Mapping[str, Any]) -> None:
+    def add(self, record: Record) -> None:
         """Count a record in; a failure never takes the place of an answer."""
         key = (record["id"], record["sample"])
         place = self._places.get(key)
@@ -75,20 +75,17 @@ class Outcomes:
             self._move_last_to(place)
         else:
             return
-        if (forced := forced_of(record)) is not None:
+        if (forced := forced_answer(record)) is not None:
             self._forced[key] = forced
 
-    def _append(self, record: Mapping[str, Any]) -> None:
-        response = record.get("response") or {}
-        usage = response.get("usage") or {}
-        text = response.get("text", "")
-        tries = (record.get("error") or response).get("attempts", 1)
-        choice = None if "error" in record else record["extraction"]["choice"]
+    def _append(self, record: Record) -> None:
+        failed = "error" in record
+        usage = {} if failed else record["response"]["usage"]
         self._outcomes.append(self._one(_outcome(record)))
-        self._choices.append(self._one(choice))
-        self._chains.append(chain_length(record, text))
-        self._seconds.append(response.get("seconds", 0.0))
-        self._tries.append(tries)
+        self._choices.append(None if failed else self._one(record["extraction"]["choice"]))
+        self._chains.append(0 if failed else record["extraction"]["thinking_chars"])
+        self._seconds.append(0.0 if failed else record["response"]["seconds"])
+        self._tries.append((record["error"] if failed else record["response"]).get("attempts", 1))
         self._tokens_in.append(_first(usage, TOKENS_IN))
         self._tokens_out.append(_first(usage, TOKENS_OUT))
 
@@ -117,8 +114,8 @@ class Outcomes:
 
     def seconds(self) -> list[float]:
         """How long the model took for each response, shortest first."""
-        taken = zip(self._outcomes, self._seconds, strict=True)
-        return sorted(seconds for outcome, seconds in taken if outcome.failed is None)
+        both = zip(self._outcomes, self._seconds, strict=True)
+        return sorted(seconds for outcome, seconds in both if outcome.failed is None)
 
     def forced(self) -> list[ForcedAnswer]:
         """What is kept of forced answers, in an order that does not depend on the records'."""
@@ -129,24 +126,18 @@ class Outcomes:
         return sum(self._tries)
 
     def tokens(self) -> tuple[int | None, int | None]:
-        """The tokens read and written, in all; None where no response told."""
-        return _told(self._tokens_in), _told(self._tokens_out)
+        """The tokens read and written, in all; None where no response reported any."""
+        return _total(self._tokens_in), _total(self._tokens_out)
 
 
-def chain_length(record: Mapping[str, Any], text: str) -> int:
-    """The length of the chain of thought; older records do not tell it."""
-    told = record.get("extraction", {}).get("chain")
-    return told if isinstance(told, int) else len(split_text(text).thinking) if text else 0
-
-
-def _outcome(record: Mapping[str, Any]) -> AnswerOutcome:
-    groups = tuple(record.get("groups", {}).items())
-    rule = (record.get("audio") or {}).get("rule")
+def _outcome(record: Record) -> AnswerOutcome:
+    groups = tuple(record["groups"].items())
+    rule = None if record["audio"] is None else record["audio"]["rule"]
     if "error" in record:
         lost = Official(correct=False, counted=False, why="failed")
         return AnswerOutcome(groups, record["error"]["kind"], lost, None, None, None, rule)
     score = record["score"]
-    raw = score.get("raw")
+    raw = score["raw"]
     return AnswerOutcome(
         groups=groups,
         failed=None,
@@ -159,9 +150,9 @@ def _outcome(record: Mapping[str, Any]) -> AnswerOutcome:
 
 
 def _first(usage: Mapping[str, int], names: tuple[str, ...]) -> int:
-    return next((usage[name] for name in names if isinstance(usage.get(name), int)), NOT_TOLD)
+    return next((usage[name] for name in names if name in usage), UNREPORTED)
 
 
-def _told(tokens: array[int]) -> int | None:
-    told = [count for count in tokens if count != NOT_TOLD]
-    return sum(told) if told else None
+def _total(tokens: array[int]) -> int | None:
+    reported = [count for count in tokens if count != UNREPORTED]
+    return sum(reported) if reported else None

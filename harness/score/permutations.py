@@ -6,12 +6,14 @@ was asked, every option had every letter once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from dtbench.harness.score.calibration import Confidence, brier_score, calibration
-from dtbench.harness.score.forced_choice import odds_in, probabilities
+from dtbench.harness.score.forced_choice import probabilities, stored_logprobs
 from dtbench.harness.stats.intervals import share
+from dtbench.harness.store.summary_types import AverageFigures
+from dtbench.harness.store.types import Record, as_fields
 
 
 class Order(NamedTuple):
@@ -19,53 +21,51 @@ class Order(NamedTuple):
 
     turns: int
     """By how many places."""
-    records: Iterable[Mapping[str, Any]]
+    records: Iterable[Record]
 
 
 class _Shares(NamedTuple):
     """The options of one answer, in the data set's own order."""
 
     shares: Sequence[float]
-    right: int | None
+    gold: int | None
 
 
 Key = tuple[str, int]
 
 
-def averaged(orders: Sequence[Order]) -> dict[str, Any]:
-    """What a summary says of answers by mean probability, under `averaged`; nothing where answers carry none."""
+def order_average(orders: Sequence[Order]) -> AverageFigures | None:
+    """What a summary says of answers by mean probability over orders; None where answers carry no probabilities."""
     runs = [dict(_by_key(order)) for order in orders]
     if not any(runs):
-        return {}
+        return None
     everywhere = sorted(set.intersection(*(set(run) for run in runs)))
     answers = [_mean_answer([run[key] for run in runs]) for key in everywhere]
-    known = any(shares.right is not None for run in runs for shares in run.values())
+    known = any(shares.gold is not None for run in runs for shares in run.values())
     right = sum(answer.right for answer in answers)
     return {
-        "averaged": {
-            "orders": len(runs),
-            "n": len(answers),
-            "left_out": len(set().union(*runs)) - len(answers),
-            "strict": share(right, len(answers))._asdict() if answers and known else None,
-            "calibration": calibration(answers) if known else None,
-        }
+        "orders": len(runs),
+        "n": len(answers),
+        "unmatched": len(set().union(*runs)) - len(answers),
+        "strict": as_fields(share(right, len(answers))) if answers and known else None,
+        "calibration": calibration(answers) if known else None,
     }
 
 
 def _by_key(order: Order) -> Iterable[tuple[Key, _Shares]]:
     for record in order.records:
-        odds = odds_in(record)
-        shares = None if odds is None else probabilities(odds)
+        options = stored_logprobs(record)
+        shares = None if options is None else probabilities(options)
         if shares is not None and "score" in record:
-            right = record["score"].get("right_place")
+            gold = record["score"].get("gold_index")
             turns = order.turns % len(shares)
             own = [shares[(place - turns) % len(shares)] for place in range(len(shares))]
-            yield (record["id"], record["sample"]), _Shares(own, None if right is None else (right + turns) % len(own))
+            yield (record["id"], record["sample"]), _Shares(own, None if gold is None else (gold + turns) % len(own))
 
 
 def _mean_answer(each: Sequence[_Shares]) -> Confidence:
     """The likeliest option on the mean, the first of equals."""
     means = [sum(column) / len(each) for column in zip(*(one.shares for one in each), strict=True)]
     place = means.index(max(means))
-    right = each[0].right
-    return Confidence(means[place], place == right, brier_score(means, right), likeliest=True, told=1.0)
+    gold = each[0].gold
+    return Confidence(means[place], place == gold, brier_score(means, gold), is_argmax=True, letter_mass=1.0)

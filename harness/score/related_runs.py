@@ -7,50 +7,46 @@ questions.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from dtbench.harness.core.errors import DtbenchError
-from dtbench.harness.score.ablations import listening, order_effect, style_effect
-from dtbench.harness.score.permutations import Order, averaged
-
-if TYPE_CHECKING:
-    from dtbench.harness.store.run_folder import StoredRun
+from dtbench.harness.score.ablations import audio_effect, order_effect, style_effect
+from dtbench.harness.score.permutations import Order, order_average
+from dtbench.harness.store.run_folder import StoredRun
+from dtbench.harness.store.summary_types import RelatedFigures
 
 PLAIN = "direct"
-"""The style of answer of a plain run; older runs do not tell theirs."""
+"""The style of answer of a plain run."""
 
 
-def compare_related(run: StoredRun, task: str) -> dict[str, Any]:
-    """What a run's summary says against the others: `plain` of one with another style of answer, `listening` of one
-    with other clips, `orders` of a rotated one, and `averaged` where its answers are forced ones.
+def compare_related(run: StoredRun, task: str) -> RelatedFigures:
+    """Compare a run with the others in its folder: with the plain one where its style of answer or its clips are
+    others, and with every order where its options are rotated.
     """
     about = run.info["tasks"][task]
-    compared: dict[str, Any] = {}
-    turned = bool(about.get("permute"))
-    shared = about.get("shared_clips") or {}
+    compared: RelatedFigures = {}
+    turned = bool(about["permute"])
+    shared = about["shared_clips"]
     if (plain := _in_plain_style(run, task)) is not None:
-        compared["plain"] = style_effect(plain.records(task), run.records(task), shared)
-    if about.get("audio", "clip") != "clip":
+        compared["vs_plain"] = style_effect(plain.records(task), run.records(task), shared)
+    if about["audio"] != "clip":
         home = run.path.parent.parent / run.path.name if turned else run.path.parent
         plain = _same_questions(home, run, task)
         if plain is not None:
-            compared["listening"] = listening(plain.records(task), run.records(task), shared)
+            compared["audio_ablation"] = audio_effect(plain.records(task), run.records(task), shared)
     if turned:
         found = [_same_questions(path, run, task) for path in (run.path.parent, *_rotations(run.path.parent))]
         runs = [other for other in found if other is not None]
         if len(runs) > 1:
-            compared["orders"] = order_effect([other.records(task) for other in runs])
-            compared |= averaged([Order(_turns(other, task), other.records(task)) for other in runs])
+            compared["order_sensitivity"] = order_effect([other.records(task) for other in runs])
+            orders = [Order(other.info["tasks"][task]["permute"], other.records(task)) for other in runs]
+            if (average := order_average(orders)) is not None:
+                compared["order_averaged"] = average
     return compared
-
-
-def _turns(run: StoredRun, task: str) -> int:
-    return int(run.info["tasks"][task].get("permute", 0))
 
 
 def _in_plain_style(run: StoredRun, task: str) -> StoredRun | None:
     """The run that differs in the style of its answers alone, and with it in the prompt."""
-    style = run.info["tasks"][task].get("answer", PLAIN)
+    style = run.info["tasks"][task]["answer"]
     if style == PLAIN:
         return None
     inside = [place for place in run.path.parents if place.name == f"answer-{style}"]
@@ -58,9 +54,7 @@ def _in_plain_style(run: StoredRun, task: str) -> StoredRun | None:
     if home is None:
         return None
     other = _same_questions(home.parent / run.path.relative_to(home), run, task, whatever_the_prompt=True)
-    if other is None or other.info["tasks"][task].get("answer", PLAIN) != PLAIN:
-        return None
-    return other
+    return other if other is not None and other.info["tasks"][task]["answer"] == PLAIN else None
 
 
 def _rotations(folder: Path) -> list[Path]:
@@ -70,15 +64,11 @@ def _rotations(folder: Path) -> list[Path]:
 def _same_questions(path: Path, run: StoredRun, task: str, *, whatever_the_prompt: bool = False) -> StoredRun | None:
     """The run in a folder, where there is one and it was on the same data, prompt and model."""
     try:
-        other = type(run).open(path) if path != run.path else run
+        other = StoredRun.open(path) if path != run.path else run
     except DtbenchError:
         return None
-    there, here = (one.info.get("tasks", {}).get(task, {}) for one in (other, run))
-    parts = ("data",) if whatever_the_prompt else ("data", "prompt")
-    same = all(_asked(there)[part] == _asked(here)[part] for part in parts)
-    return other if there and same and other.info.get("model") == run.info.get("model") else None
-
-
-def _asked(about: dict[str, Any]) -> dict[str, Any]:
-    """What is asked, wherever it lies."""
-    return {"data": about.get("data", {}).get("sha256"), "prompt": about.get("prompt_hash")}
+    if task not in other.info["tasks"] or other.info["model"] != run.info["model"]:
+        return None
+    there, here = other.info["tasks"][task], run.info["tasks"][task]
+    same_data = there["data"]["sha256"] == here["data"]["sha256"]
+    return other if same_data and (whatever_the_prompt or there["prompt_hash"] == here["prompt_hash"]) else None

@@ -1,18 +1,19 @@
-"""What several answers to each question say together: their spread, the majority's answer, and pass@k."""
+"""Figures of several answers to each question: their spread, the majority's answer, and pass@k."""
 
 from __future__ import annotations
 
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from dtbench.harness.score.outcomes import Answer, Outcomes
 from dtbench.harness.stats.intervals import majority, pass_at, share
+from dtbench.harness.store.summary_types import RepeatFigures, RepeatsFigures
+from dtbench.harness.store.types import as_fields
 
 
-def repeated(outcomes: Outcomes, questions: int, k: int) -> dict[str, Any]:
-    """Over all questions: an answer that failed or is missing is a wrong one, and has no vote."""
+def repeat_figures(outcomes: Outcomes, questions: int, k: int) -> RepeatsFigures:
+    """Figures over all questions: an answer that failed or is missing is a wrong one, and has no vote."""
     by_question: dict[str, list[Answer]] = {}
     for answer in outcomes.answers():
         by_question.setdefault(answer.id, []).append(answer)
@@ -22,8 +23,8 @@ def repeated(outcomes: Outcomes, questions: int, k: int) -> dict[str, Any]:
     return {
         "k": k,
         "strict": _spread([correct / questions for correct, _, _ in each]),
-        "official": _spread([said / counted for _, said, counted in each if counted]),
-        "majority": share(voted, questions)._asdict(),
+        "official": _spread([official / counted for _, official, counted in each if counted]),
+        "majority": as_fields(share(voted, questions)),
         "pass": {str(at): _pass_at(at, k, right) / questions for at in _steps(k)},
     }
 
@@ -40,7 +41,7 @@ def _of_repeat(questions: Iterable[Sequence[Answer]], repeat: int) -> tuple[int,
     return sum(outcome.correct is True for outcome in outcomes), sum(counted), len(counted)
 
 
-def _spread(each: Sequence[float]) -> dict[str, Any]:
+def _spread(each: Sequence[float]) -> RepeatFigures:
     return {
         "each": list(each),
         "mean": statistics.fmean(each) if each else None,

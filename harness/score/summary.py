@@ -8,14 +8,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from dtbench.harness.core.schema import Official
 from dtbench.harness.core.scorer import Column, Grouping, Scorer
-from dtbench.harness.score.calibration import forced_summary
+from dtbench.harness.score.calibration import forced_figures
 from dtbench.harness.score.outcomes import AnswerOutcome, Outcomes
-from dtbench.harness.score.repeats import repeated
+from dtbench.harness.score.repeats import repeat_figures
 from dtbench.harness.stats.intervals import clustered, percentile, wilson
+from dtbench.harness.store.summary_types import (
+    AllFigures,
+    ClusterFigures,
+    ColumnFigures,
+    CountedFigures,
+    IntervalFigures,
+    OfficialFigures,
+    SpreadFigures,
+    StrictFigures,
+    TaskSummary,
+)
+from dtbench.harness.store.types import Record, as_fields
 
 FAILED = "failed, no response"
 MISSING = "not asked yet"
@@ -25,18 +37,18 @@ NONE_ANSWERED = "no answer was read from any response: there is no accuracy"
 Clips = Mapping[str, int]
 """Question -> number of its clip, for those that share one."""
 Counts = Counter[AnswerOutcome]
-Accuracy = dict[str, Any]
+Figures = TypeVar("Figures")
 
 
 def summarise(
     task: Scorer,
-    records: Iterable[Mapping[str, Any]],
+    records: Iterable[Record],
     *,
     expected: int,
     samples_k: int = 1,
     scorer: str | None = None,
     shared: Clips | None = None,
-) -> dict[str, Any]:
+) -> TaskSummary:
     """The summary of records in any order; expected is how many answers a whole run has, all repeats counted."""
     outcomes = Outcomes()
     for record in records:
@@ -52,13 +64,14 @@ def summary_of(
     samples_k: int = 1,
     scorer: str | None = None,
     shared: Clips | None = None,
-) -> dict[str, Any]:
+) -> TaskSummary:
     """The summary of outcomes that were counted in one by one; the object that `--json` prints for a task."""
     counts = outcomes.counts()
     n = max(expected, len(outcomes))
     known = task.answers_public and any(outcome.correct is not None for outcome in counts)
     dropped = _dropped(counts, n)
-    summary = {
+    seconds, chains, (read, written) = outcomes.seconds(), outcomes.chains(), outcomes.tokens()
+    summary: TaskSummary = {
         "task": task.name,
         "scorer": scorer or task.official_versions[0],
         "n": n,
@@ -74,17 +87,28 @@ def summary_of(
         "missing": n - len(outcomes),
         "paper": [_column(column, counts, n, known=known) for column in _columns(task, counts)],
         "clustered": _clustered(outcomes, n, samples_k, shared or {}) if known else None,
-        "repeats": repeated(outcomes, n // samples_k, samples_k) if known and samples_k > 1 else None,
+        "repeats": repeat_figures(outcomes, n // samples_k, samples_k) if known and samples_k > 1 else None,
         "clips": _ranked(counts, lambda outcome: outcome.rule),
-        "finish": _ranked(counts, lambda outcome: outcome.finish),
-        **_costs(outcomes),
-        **forced_summary(outcomes.forced(), known=known),
+        "finish_reasons": _ranked(counts, lambda outcome: outcome.finish),
+        "chains": {"n": len(chains), **_spread(chains)},
+        "tokens": {"in": read, "out": written},
+        "seconds": {"total": round(sum(seconds), 3), **_spread(seconds)},
+        "attempts": outcomes.attempts(),
+        "notes": _notes(task, counts, known=known),
     }
-    notes = [*_notes(task, counts, known=known), *([] if outcomes.forced() else _cut_off(counts))]
-    return {**summary, "notes": notes}
+    if forced := outcomes.forced():
+        summary["forced"] = forced_figures(forced, known=known)
+    else:
+        summary["notes"] += _cut_off(counts)
+    return summary
 
 
-def _official(task: Scorer, counts: Counts, repeats: int, *, known: bool) -> dict[str, Any]:
+def with_figures(summary: TaskSummary, *more: Mapping[str, Any]) -> TaskSummary:
+    """The summary with more keys: what the runs beside it show, and the figures of a task's own."""
+    return cast("TaskSummary", {name: value for part in (summary, *more) for name, value in part.items()})
+
+
+def _official(task: Scorer, counts: Counts, repeats: int, *, known: bool) -> OfficialFigures:
     total = _verdicts(counts, known=known)
     raw: Counter[Official] = Counter()
     for outcome, times in counts.items():
@@ -92,19 +116,19 @@ def _official(task: Scorer, counts: Counts, repeats: int, *, known: bool) -> dic
             raw[outcome.raw] += times
     return {
         **total,
-        **_interval(total, total["counted"], repeats),
+        **_interval(total["accuracy"], total["counted"], repeats),
         "raw": _accuracy_of(raw, known=known) if raw else None,
         "groups": _grouped(task, counts, lambda part: _verdicts(part, known=known)),
     }
 
 
-def _strict(task: Scorer, counts: Counts, n: int, repeats: int, *, known: bool) -> dict[str, Any]:
+def _strict(task: Scorer, counts: Counts, n: int, repeats: int, *, known: bool) -> StrictFigures:
     total = _read(counts, n, known=known)
     groups = _grouped(task, counts, lambda part: _read(part, part.total(), known=known))
-    return {**total, **_interval(total, n, repeats), "groups": groups}
+    return {**total, **_interval(total["accuracy"], n, repeats), "groups": groups}
 
 
-def _verdicts(counts: Counts, *, known: bool) -> Accuracy:
+def _verdicts(counts: Counts, *, known: bool) -> CountedFigures:
     """What the script says: its verdicts over what it counts."""
     official: Counter[Official] = Counter()
     for outcome, times in counts.items():
@@ -112,7 +136,7 @@ def _verdicts(counts: Counts, *, known: bool) -> Accuracy:
     return _accuracy_of(official, known=known)
 
 
-def _accuracy_of(verdicts: Counter[Official], *, known: bool) -> Accuracy:
+def _accuracy_of(verdicts: Counter[Official], *, known: bool) -> CountedFigures:
     counted = sum(times for verdict, times in verdicts.items() if verdict.counted)
     correct = sum(times for verdict, times in verdicts.items() if verdict.counted and verdict.correct)
     return {
@@ -122,20 +146,21 @@ def _accuracy_of(verdicts: Counter[Official], *, known: bool) -> Accuracy:
     }
 
 
-def _read(counts: Counts, n: int, *, known: bool) -> Accuracy:
-    """What a reader says: right answers over all that were asked for, failed and missing ones too."""
+def _read(counts: Counts, n: int, *, known: bool) -> AllFigures:
+    """A reader's verdict: right answers over all that were asked for, failed and missing ones too."""
     correct = _times(counts, lambda outcome: outcome.correct is True)
     return {"correct": correct if known else None, "n": n, "accuracy": correct / n if known and n else None}
 
 
-def _interval(total: Accuracy, n: int, repeats: int) -> dict[str, float | None]:
+def _interval(accuracy: float | None, n: int, repeats: int) -> IntervalFigures:
     """Wilson's over questions: the repeats of one question are not independent of each other."""
-    if total["accuracy"] is None:
+    if accuracy is None:
         return {"low": None, "high": None}
-    return wilson(total["accuracy"], n / repeats)._asdict()
+    interval: IntervalFigures = as_fields(wilson(accuracy, n / repeats))
+    return interval
 
 
-def _grouped(task: Scorer, counts: Counts, of: Callable[[Counts], Accuracy]) -> dict[str, dict[str, Accuracy]]:
+def _grouped(task: Scorer, counts: Counts, of: Callable[[Counts], Figures]) -> dict[str, dict[str, Figures]]:
     return {
         ", ".join(grouping.fields): {", ".join(line): of(part) for line, part in _split(grouping, counts).items()}
         for grouping in task.groupings
@@ -160,10 +185,10 @@ def _columns(task: Scorer, counts: Counts) -> Sequence[Column]:
     return [Column("Avg"), *(Column(", ".join(line), dict(zip(first.fields, line, strict=True))) for line in lines)]
 
 
-def _column(column: Column, counts: Counts, n: int, *, known: bool) -> dict[str, Any]:
-    wanted = column.where.items()
-    part = Counter({o: times for o, times in counts.items() if all(o.group(name) == value for name, value in wanted)})
-    official, strict = _verdicts(part, known=known), _read(part, part.total() if wanted else n, known=known)
+def _column(column: Column, counts: Counts, n: int, *, known: bool) -> ColumnFigures:
+    where = column.where.items()
+    part = Counter({o: times for o, times in counts.items() if all(o.group(name) == value for name, value in where)})
+    official, strict = _verdicts(part, known=known), _read(part, part.total() if where else n, known=known)
     return {
         "column": column.title,
         "official": official["accuracy"],
@@ -173,7 +198,7 @@ def _column(column: Column, counts: Counts, n: int, *, known: bool) -> dict[str,
     }
 
 
-def _clustered(outcomes: Outcomes, n: int, repeats: int, shared: Clips) -> dict[str, Any] | None:
+def _clustered(outcomes: Outcomes, n: int, repeats: int, shared: Clips) -> ClusterFigures | None:
     """Bootstrap intervals over clips; None where every answer has a clip of its own and Wilson's says it all."""
     if repeats == 1 and not shared:
         return None
@@ -200,9 +225,9 @@ def _add(clusters: dict[int | str, list[int]], clip: int | str, *, correct: bool
     cluster[1] += 1
 
 
-def _bootstrap(clusters: Iterable[list[int]], missing: list[tuple[int, int]]) -> dict[str, float] | None:
+def _bootstrap(clusters: Iterable[list[int]], missing: list[tuple[int, int]]) -> IntervalFigures | None:
     pairs = [*((correct, answers) for correct, answers in clusters), *missing]
-    return clustered(pairs)._asdict() if pairs else None
+    return as_fields(clustered(pairs)) if pairs else None
 
 
 def _dropped(counts: Counts, n: int) -> dict[str, int]:
@@ -216,21 +241,11 @@ def _dropped(counts: Counts, n: int) -> dict[str, int]:
     return _by_rank(why)
 
 
-def _costs(outcomes: Outcomes) -> dict[str, Any]:
-    seconds, chains, (read, written) = outcomes.seconds(), outcomes.chains(), outcomes.tokens()
-    return {
-        "chains": {"n": len(chains), **_spread(chains)},
-        "tokens": {"in": read, "out": written},
-        "seconds": {"total": round(sum(seconds), 3), **_spread(seconds)},
-        "attempts": outcomes.attempts(),
-    }
-
-
-def _spread(ordered: Sequence[float]) -> dict[str, float | None]:
+def _spread(ordered: Sequence[float]) -> SpreadFigures:
     if not ordered:
         return {"mean": None, "median": None, "p95": None}
-    values = (sum(ordered) / len(ordered), percentile(ordered, 0.5), percentile(ordered, 0.95))
-    return {name: round(value, 4) for name, value in zip(("mean", "median", "p95"), values, strict=True)}
+    mean, median, p95 = sum(ordered) / len(ordered), percentile(ordered, 0.5), percentile(ordered, 0.95)
+    return {"mean": round(mean, 4), "median": round(median, 4), "p95": round(p95, 4)}
 
 
 def _times(counts: Counts, fits: Callable[[AnswerOutcome], bool]) -> int:
@@ -238,15 +253,15 @@ def _times(counts: Counts, fits: Callable[[AnswerOutcome], bool]) -> int:
 
 
 def _ranked(counts: Counts, name: Callable[[AnswerOutcome], str | None]) -> dict[str, int]:
-    found: Counter[str] = Counter()
+    totals: Counter[str] = Counter()
     for outcome, times in counts.items():
-        if (called := name(outcome)) is not None:
-            found[called] += times
-    return _by_rank(found)
+        if (key := name(outcome)) is not None:
+            totals[key] += times
+    return _by_rank(totals)
 
 
-def _by_rank(found: Counter[str]) -> dict[str, int]:
-    return dict(sorted(found.items(), key=lambda entry: (-entry[1], entry[0])))
+def _by_rank(totals: Counter[str]) -> dict[str, int]:
+    return dict(sorted(totals.items(), key=lambda entry: (-entry[1], entry[0])))
 
 
 def _cut_off(counts: Counts) -> list[str]:

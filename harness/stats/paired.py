@@ -139,8 +139,8 @@ def holm(chances: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def visible(n: float, flips: float, *, tail: float = 0.025, power: float = 0.8) -> float | None:
-    """The difference that so many questions show with this power, where a share `flips` of them changes."""
+def minimum_detectable(n: float, flips: float, *, tail: float = 0.025, power: float = 0.8) -> float | None:
+    """The difference that n questions show with this power, where a share `flips` of them changes."""
     if n <= 0:
         return None
     return min(1.0, (_NORMAL.inv_cdf(1 - tail) + _NORMAL.inv_cdf(power)) * math.sqrt(max(flips, 1 / n) / n))

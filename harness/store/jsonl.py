@@ -11,11 +11,12 @@ import re
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from dtbench.harness.core.errors import DataError
+from dtbench.harness.store.types import Record
 
-Record = dict[str, Any]
+Kind = TypeVar("Kind")
 
 _CHECKSUM = b',"crc":"%08x"}\n'
 _CHECKSUM_BYTES = len(_CHECKSUM % 0)
@@ -24,6 +25,8 @@ _RECORD = re.compile(rb'\{"id":"(?:[^"\\]|\\.)*","sample":')
 _KEY = re.compile(rb'\{"id":"([^"\\]*)","sample":(\d+)(?:,|$)')
 _ENDING = re.compile(rb',"crc":"[0-9a-f]{8}"\}$')
 _BUFFER = 1 << 18
+_ANSWER = {"response", "extraction", "score"}
+"""What a record holds where there is no error."""
 
 
 class Key(NamedTuple):
@@ -43,32 +46,63 @@ class RecordLine(NamedTuple):
     body: bytes
     """The record as JSON, less the brace at its end."""
 
-    def record(self) -> Record:
-        """The record itself."""
+    def record(self, kind: type[Kind]) -> Kind:
+        """The record, checked field by field; a DataError where it is none of this kind."""
+        import msgspec
+
+        try:
+            try:  # twice as fast as json.loads
+                record: Any = _decoder(kind).decode(self.body + b"}")
+            except msgspec.ValidationError:
+                raise
+            except msgspec.DecodeError:  # half of a surrogate pair, which only json.loads takes
+                record = msgspec.convert(self._loaded(), kind)
+        except msgspec.ValidationError as error:
+            raise self._wrong(str(error).replace("`", "").replace(" - at $.", " at ")) from None
+        if kind is Record and "error" not in record and not record.keys() >= _ANSWER:
+            raise self._wrong(f"{', '.join(sorted(_ANSWER - record.keys()))} missing")
+        fits: Kind = record
+        return fits
+
+    def _loaded(self) -> dict[str, Any]:
         try:
             record = json.loads(str(self.body, "utf-8") + "}")
         except (ValueError, RecursionError):
-            record = None
+            raise self._wrong("no JSON") from None
         if not isinstance(record, dict) or not record.keys() >= {"id", "sample"}:
-            raise DataError(f"{self.path}, line {self.number}: no record of dtbench. Remove the line.")
+            raise self._wrong("id and sample are missing")
         return record
+
+    def _wrong(self, what: str) -> DataError:
+        return DataError(f"{self.path}, line {self.number}: no record of dtbench ({what}). Remove the line.")
 
     def key(self) -> Key:
         """The key of the record, without reading all of it."""
         beginning = _KEY.match(self.body)
         if beginning is None:  # an id with escaped characters
-            return key_of(self.record())
+            return key_of(self._loaded())
         return Key(str(beginning[1], "utf-8", "replace"), int(beginning[2]))
 
     def failed(self) -> bool:
         """Whether the record holds an error in place of an answer."""
-        return b'"error":' in self.body and "error" in self.record()
+        return b'"error":' in self.body and "error" in self._loaded()
 
 
 class TornLine(NamedTuple):
     """What an interrupted write left in this line; its record is not there."""
 
     number: int
+
+
+_decoders: dict[Any, Any] = {}
+
+
+def _decoder(kind: Any) -> Any:
+    import msgspec
+
+    if kind not in _decoders:
+        _decoders[kind] = msgspec.json.Decoder(kind)
+    return _decoders[kind]
 
 
 def key_of(record: Mapping[str, Any]) -> Key:

@@ -6,7 +6,8 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Any
+
+from dtbench.harness.store.types import GitInfo
 
 PACKAGES = (
     *("numpy", "soundfile", "soxr", "av", "pyarrow", "huggingface_hub"),
@@ -31,7 +32,7 @@ def packages() -> dict[str, str]:
     return {name: found[name] for name in PACKAGES if name in found}
 
 
-def checkout(source: Path) -> dict[str, Any] | None:
+def checkout(source: Path) -> GitInfo | None:
     """The commit of the checkout that carries this source file, and whether it was changed; None without one."""
     if _git(source, "ls-files", "--error-unmatch", source.name) is None:
         return None

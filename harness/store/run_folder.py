@@ -13,13 +13,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, NamedTuple, Self, cast
 
 from dtbench.harness.core.errors import DataError, MachineryError, UserError, one_line
 from dtbench.harness.store.atomic import append_whole, left_temporary, replace_whole, sync_folder, write_failure
 from dtbench.harness.store.jsonl import (
     Key,
-    Record,
+    Kind,
     RecordLine,
     encoded,
     json_bytes,
@@ -31,7 +31,7 @@ from dtbench.harness.store.lock import NAME as LOCK_NAME
 from dtbench.harness.store.lock import RunLock
 from dtbench.harness.store.redact import masked_text
 from dtbench.harness.store.run_json import (
-    Info,
+    Settings,
     add_end,
     add_start,
     new_info,
@@ -39,8 +39,7 @@ from dtbench.harness.store.run_json import (
     read_info,
     refuse_other_settings,
 )
-
-Status = Literal["done", "interrupted", "failed"]
+from dtbench.harness.store.types import AnyInfo, Record, RunInfo, Status
 
 SYNC_SECONDS = 1.0
 """The most that a power failure can take."""
@@ -55,18 +54,18 @@ class _OpenFile(NamedTuple):
 class StoredRun:
     """A run folder for reading, also while another process writes to it."""
 
-    def __init__(self, path: Path, info: Info) -> None:
+    def __init__(self, path: Path, info: AnyInfo) -> None:
         self.path = path
-        self.info = info
-        """run.json."""
+        self.info = cast("RunInfo", info)
+        """run.json; of a judge and of `dtbench cot`, see types.py."""
         self.torn: dict[str, int] = {}
         """How many lines of a task an interrupted write left behind, as last read; their questions are not answered."""
 
     @classmethod
-    def open(cls, path: Path) -> StoredRun:
-        """The run in a folder; a UserError where there is none."""
+    def open(cls, path: Path, kind: str = "run") -> StoredRun:
+        """The run in a folder, or what `dtbench KIND` made; a UserError where there is none."""
         try:
-            return StoredRun(path, read_info(path))
+            info = read_info(path)
         except FileNotFoundError:
             what = "there is no run.json in it" if path.is_dir() else "there is no such folder"
             raise UserError(f"{path}: no run folder: {what}. `dtbench run --out` makes one.") from None
@@ -74,9 +73,16 @@ class StoredRun:
             raise UserError(f"{path}: no run folder: this is a file. `dtbench run --out` makes one.") from None
         except OSError as error:
             raise UserError(f"{path}: run.json cannot be read ({error.strerror}).") from None
+        if info["kind"] != kind:
+            raise UserError(f"{path}: `dtbench {info['kind']}` made this folder; name one of `dtbench {kind}`.")
+        return StoredRun(path, info)
 
     def records(self, task: str) -> Iterator[Record]:
         """One record for each answer, in the order of the file: the last without an error, else the last."""
+        return self.records_as(task, Record)
+
+    def records_as(self, task: str, kind: type[Kind]) -> Iterator[Kind]:
+        """As records(), of a judge or of `dtbench cot`."""
         end = self._size(task)
         standing: dict[Key, int] = {}
         answered: set[Key] = set()
@@ -89,7 +95,7 @@ class StoredRun:
             standing[key] = line.number
         for line in self._read(task, end):
             if standing.get(line.key()) == line.number:
-                yield line.record()
+                yield line.record(kind)
 
     def finished(self, task: str) -> set[tuple[str, int]]:
         """The answers that are there; those of failed questions are not."""
@@ -129,7 +135,7 @@ class StoredRun:
 class RunFolder(StoredRun):
     """A run folder for writing; start() makes one or goes on with one. One thread appends."""
 
-    def __init__(self, path: Path, info: Info, lock: RunLock) -> None:
+    def __init__(self, path: Path, info: AnyInfo, lock: RunLock) -> None:
         super().__init__(path, info)
         self._lock = lock
         self._open_files: dict[str, _OpenFile] = {}
@@ -140,7 +146,7 @@ class RunFolder(StoredRun):
     def start(cls, path: Path, settings: Mapping[str, Any], *, command: Sequence[str] | None = None) -> RunFolder:
         """Make the folder, or go on with the run in it, unless that has other settings or is being written.
 
-        The settings are what must not change; what they hold under `tasks` goes by the names of tasks.
+        The settings are what must not change: a RunInfo, JudgeInfo or CotInfo less what every run.json holds.
         """
         plain = plain_settings(settings)
         for task in plain.get("tasks", ()):
@@ -276,7 +282,7 @@ def _refuse_foreign(path: Path) -> None:
         raise UserError(f"--out {path}: no run folder, and not empty ({shown}): name a new or an empty folder.")
 
 
-def _resumed(path: Path, settings: Info) -> Info | None:
+def _resumed(path: Path, settings: Settings) -> AnyInfo | None:
     """The run.json of a run with these settings, None where there is none yet."""
     try:
         info = read_info(path)
@@ -287,8 +293,8 @@ def _resumed(path: Path, settings: Info) -> Info | None:
     try:
         refuse_other_settings(path, info, settings)
     except UserError:
-        answered = any((path / _file_name(task)).exists() for task in info.get("tasks", ()))
-        if answered or info.get("status") != "failed":
+        answered = any((path / _file_name(task)).exists() for task in info["tasks"])
+        if answered or info["status"] != "failed":
             raise
         return None  # it failed before the first answer, so its settings may be what was wrong
-    return info | settings  # where things are may have changed
+    return cast("AnyInfo", {**info, **settings})  # where things are may have changed

@@ -1,4 +1,4 @@
-"""run.json: what a run was asked to do, which must not change, and every start of it."""
+"""run.json: the settings of a run, which must not change, and every start of it."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import dtbench
 from dtbench.harness.core.errors import DataError, UserError, one_line
 from dtbench.harness.store.provenance import checkout, packages
 from dtbench.harness.store.redact import masked_command, masked_settings
+from dtbench.harness.store.types import AnyInfo, CotInfo, JudgeInfo, RunInfo, StartInfo, Status
 
-SCHEMA = 1
-"""Of run.json and the records together; a newer one is refused."""
+SCHEMA = 2
+"""Of run.json and the records together; any other is refused."""
 OWN_KEYS = ("schema", "status", "start", "end", "starts")
 """What is not a setting."""
 _PLACE = re.compile(r"endpoint(?:\..*)?|tasks\..*\.(?:data\.source|task_file)")
@@ -25,30 +26,33 @@ _PLACE = re.compile(r"endpoint(?:\..*)?|tasks\..*\.(?:data\.source|task_file)")
 _SHOWN_DIFFERENCES = 6
 _SHOWN_CHARACTERS = 48
 
-Info = dict[str, Any]
+Settings = dict[str, Any]
+Kind = TypeVar("Kind")
+_KINDS: Mapping[str, Any] = {"run": RunInfo, "judge": JudgeInfo, "cot": CotInfo}
 
 
-def plain_settings(settings: Mapping[str, Any]) -> Info:
+def plain_settings(settings: Mapping[str, Any]) -> Settings:
     """Settings as JSON gives them back, without secrets."""
-    taken = [name for name in OWN_KEYS if name in settings]
-    if taken:
-        raise ValueError(f"settings cannot be named {', '.join(taken)}: run.json uses these names itself")
-    plain: Info = masked_settings(json.loads(json.dumps(settings, allow_nan=False)))
+    own = [name for name in OWN_KEYS if name in settings]
+    if own:
+        raise ValueError(f"settings cannot be named {', '.join(own)}: run.json uses these names itself")
+    plain: Settings = masked_settings(json.loads(json.dumps(settings, allow_nan=False)))
     return plain
 
 
-def new_info(settings: Info) -> Info:
+def new_info(settings: Settings) -> AnyInfo:
     """The run.json of a run that has not been started."""
-    return {"schema": SCHEMA, "status": "running", "start": None, "end": None, **settings, "starts": []}
+    head = {"schema": SCHEMA, "status": "running", "start": None, "end": None}
+    return cast("AnyInfo", {**head, **settings, "starts": []})
 
 
-def add_start(info: Info, command: Sequence[str]) -> None:
+def add_start(info: AnyInfo, command: Sequence[str]) -> None:
     """Note a start of this process; one before that has no end was killed."""
     for earlier in info["starts"]:
-        if earlier.get("status") == "running":
+        if earlier["status"] == "running":
             earlier["status"] = "interrupted"
     now = _now()
-    this_start = {
+    this_start: StartInfo = {
         "command": masked_command(command),
         "start": now,
         "end": None,
@@ -61,18 +65,18 @@ def add_start(info: Info, command: Sequence[str]) -> None:
         "packages": packages(),
     }
     info["starts"].append(this_start)
-    info.update(status="running", start=info.get("start") or now, end=None)
+    info["status"], info["start"], info["end"] = "running", info["start"] or now, None
 
 
-def add_end(info: Info, status: str) -> None:
+def add_end(info: AnyInfo, status: Status) -> None:
     """Note how the last start ended."""
     now = _now()
-    info.update(status=status, end=now)
-    info["starts"][-1].update(status=status, end=now)
+    for one in (info, info["starts"][-1]):
+        one["status"], one["end"] = status, now
 
 
-def read_info(folder: Path) -> Info:
-    """The run.json of a folder; a FileNotFoundError where there is none."""
+def read_info(folder: Path) -> AnyInfo:
+    """The run.json of a folder, checked field by field; a FileNotFoundError where there is none."""
     path = folder / "run.json"
     try:
         info = json.loads(path.read_bytes())
@@ -81,17 +85,44 @@ def read_info(folder: Path) -> Info:
     schema = info.get("schema") if isinstance(info, dict) else None
     if not isinstance(schema, int) or isinstance(schema, bool):
         raise DataError(f"{path}: no run of dtbench: it has no schema number. {_MEND}")
-    if schema > SCHEMA:
-        raise DataError(
-            f"{path}: written by a newer dtbench (schema {schema}, this one reads up to {SCHEMA}): update dtbench."
-        )
-    starts = info.get("starts")
-    if not isinstance(starts, list) or not all(isinstance(start, dict) for start in starts):
-        raise DataError(f"{path}: the list of starts is missing: it was changed since dtbench wrote it. {_MEND}")
-    return dict(info)
+    if schema != SCHEMA:
+        age, remedy = ("a newer", "update dtbench") if schema > SCHEMA else ("an older", _OLDER)
+        raise DataError(f"{path}: written by {age} dtbench (schema {schema}, this one reads {SCHEMA}): {remedy}.")
+    if (wrong := misfit(info, _KINDS.get(str(info.get("kind")), RunInfo))) is not None:
+        raise DataError(f"{path}: {wrong}: it was changed since dtbench wrote it. {_MEND}")
+    return cast("AnyInfo", info)
 
 
-def refuse_other_settings(folder: Path, info: Info, settings: Info) -> None:
+def read_summary(folder: Path, *kinds: type[Kind]) -> Kind | None:
+    """summary.json, checked field by field; None where there is none, a DataError where it is of no such kind."""
+    path = folder / "summary.json"
+    try:
+        summary = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}).") from None
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: no JSON ({error}): `dtbench score RUN --write` makes it anew.") from None
+    wrong = [misfit(summary, kind) for kind in kinds]
+    if None not in wrong:
+        raise DataError(f"{path}: {wrong[0]}: `dtbench score RUN --write` makes it anew.")
+    fits: Kind = summary
+    return fits
+
+
+def misfit(value: object, kind: Any) -> str | None:
+    """What in a value is not of a type, with its place; None where it fits."""
+    import msgspec
+
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        return str(error).replace("`", "").replace(" - at $.", " at ")
+    return None
+
+
+def refuse_other_settings(folder: Path, info: AnyInfo, settings: Settings) -> None:
     """A UserError where a run with these settings is not the one that the folder holds."""
     stored = {name: value for name, value in info.items() if name not in OWN_KEYS}
     differences = list(_differences(stored, settings))
@@ -106,7 +137,7 @@ def refuse_other_settings(folder: Path, info: Info, settings: Info) -> None:
     )
 
 
-def _differences(stored: Info, now: Info) -> Iterator[str]:
+def _differences(stored: Settings, now: Settings) -> Iterator[str]:
     old, new = dict(flatten(stored)), dict(flatten(now))
     for name in dict.fromkeys([*old, *new]):
         if _PLACE.fullmatch(name):
@@ -121,7 +152,7 @@ def _equal(one: Any, other: Any) -> bool:
     return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
 
 
-def without_shared_clips(info: Mapping[str, Any]) -> Info:
+def without_shared_clips(info: RunInfo) -> Settings:
     """Settings without which questions share a clip: a number for each question, and nothing to read."""
     tasks = {name: {k: v for k, v in about.items() if k != "shared_clips"} for name, about in info["tasks"].items()}
     return {**info, "tasks": tasks}
@@ -171,4 +202,5 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
+_OLDER = "run it again into another --out, or read it with the dtbench that wrote it"
 _MEND = "Restore it, or name another --out."

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from dtbench.harness.core.schema import OptionLogprobs, Response
 from dtbench.harness.extract.tidy import split_text
-from dtbench.harness.score.forced_choice import FORCED_SAMPLING, TokenLogprob, letter_of, odds_of
+from dtbench.harness.score.forced_choice import FORCED_SAMPLING, TokenLogprob, letter_of, option_logprobs
 from dtbench.models.endpoint.reply import Reply
 from dtbench.models.endpoint.settings import EndpointSettings
 from dtbench.models.endpoint.wire import fixed_fields, parse_response, reply_error
@@ -63,7 +63,7 @@ class ConstrainedChoice:
         response = parse_response(reply, seconds)
         if not self._answered:
             self._accepted, self._answered = attempt, True
-        return dataclasses.replace(response, odds=_odds(reply, response.text, letters))
+        return dataclasses.replace(response, option_logprobs=_letter_logprobs(reply, response.text, letters))
 
     def _fields(self, attempt: int, letters: Sequence[str]) -> bytes:
         fields: dict[str, Any] = {}
@@ -74,14 +74,14 @@ class ConstrainedChoice:
         return fixed_fields(self._model, {**self._usual, **fields})
 
 
-def _odds(reply: Reply, text: str, letters: Sequence[str]) -> OptionLogprobs | None:
+def _letter_logprobs(reply: Reply, text: str, letters: Sequence[str]) -> OptionLogprobs | None:
     """Return the log-probabilities of the letters at the token of the answer; None where that is no letter."""
     letter = letter_of(split_text(text).said, letters)
     if letter is None:
         return None
     for position in _positions(json.loads(reply.body)):
         if letter_of(position.token.token, letters) == letter:
-            return odds_of(position.candidates, letters)
+            return option_logprobs(position.candidates, letters)
     return None
 
 

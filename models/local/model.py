@@ -202,7 +202,7 @@ def _letter_response(weights: Weights, prompt: Prompt, seed: int, sampling: Samp
     logprobs, prompt_tokens = weights.letter_logprobs(prompt, sampling, seed)
     text = prompt.letters[logprobs.index(max(logprobs))]
     usage = {"prompt_tokens": prompt_tokens, "completion_tokens": 1}
-    return Response(text, "length", usage, time.perf_counter() - started, odds=OptionLogprobs(logprobs))
+    return Response(text, "length", usage, time.perf_counter() - started, option_logprobs=OptionLogprobs(logprobs))
 
 
 def _version() -> str:

@@ -68,8 +68,8 @@ def test_the_answer_is_the_letter_of_the_likeliest_option(birds: Path, forced: M
         assert record["extraction"]["choice"] == CHOICES[likeliest]
         assert record["response"]["usage"]["completion_tokens"] == 1
     summary = told(birds / "out" / "answer-forced")["forced"]
-    assert (summary["no_letter"], summary["not_the_likeliest"], summary["sure"]) == (0, 0, COUNT)
-    assert summary["letters_held"] == pytest.approx(1, abs=1e-4)
+    assert (summary["no_letter"], summary["not_argmax"], summary["scored"]) == (0, 0, COUNT)
+    assert summary["letter_mass"] == pytest.approx(1, abs=1e-4)
 
 
 def test_a_second_run_says_the_same_with_the_same_odds(
@@ -92,7 +92,7 @@ def test_transformers_in_this_process_says_the_same_with_the_same_odds(
         ours = shares(found[id_])
         assert found[id_]["response"]["text"] == record["response"]["text"]
         assert [share / math.fsum(ours) for share in ours] == pytest.approx(shares(record), abs=2e-4)
-    assert 0 < told(tmp_path / "out" / "answer-forced")["forced"]["letters_held"] < 1
+    assert 0 < told(tmp_path / "out" / "answer-forced")["forced"]["letter_mass"] < 1
 
 
 def test_a_liking_for_a_letter_averages_out_over_all_orders(
@@ -100,7 +100,7 @@ def test_a_liking_for_a_letter_averages_out_over_all_orders(
 ) -> None:
     for places in ("1", "2", "3"):
         run(vllm_server, birds, birds / "out", "--permute", places)
-    averaged = told(birds / "out" / "answer-forced" / "permute-3")["averaged"]
-    assert (averaged["orders"], averaged["n"], averaged["left_out"]) == (4, COUNT, 0)
+    averaged = told(birds / "out" / "answer-forced" / "permute-3")["order_averaged"]
+    assert (averaged["orders"], averaged["n"], averaged["unmatched"]) == (4, COUNT, 0)
     alone = told(birds / "out" / "answer-forced")["forced"]["calibration"]["confidence"]
     assert averaged["calibration"]["confidence"] < alone  # random weights know letters, and no birds

@@ -12,6 +12,7 @@ from made_up_run import write_run
 from vllm_process import Server
 
 from dtbench.harness.store.run_folder import StoredRun
+from dtbench.harness.store.types import JudgeRecord
 
 pytestmark = pytest.mark.engine
 
@@ -31,7 +32,7 @@ def test_a_real_server_judges_every_chain_and_each_verdict_is_stored(vllm_server
     told = json.loads(done.out)
     assert (told["n"], told["unscored"], told["calls"]) == (4, 0, CALLS)
     assert 0 <= told["rubrics"] <= 100
-    stored = list(StoredRun.open(tmp_path / "run" / "judge-tiny").records("mmar"))
+    stored = list(StoredRun.open(tmp_path / "run" / "judge-tiny", "judge").records_as("mmar", JudgeRecord))
     assert len(stored) == 4 * CALLS
     assert all(len(record["verdict"]["why"]["Point 4"]) == 4 for record in stored)
     assert told["tokens"]["completion_tokens"] == sum(r["response"]["usage"]["completion_tokens"] for r in stored)

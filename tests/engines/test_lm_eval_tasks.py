@@ -76,7 +76,7 @@ def asked(home: Path) -> Chat:
         assert done.code == 3, done
         assert "lm_eval:gsm8k: 1 of 8 answers failed" in done.err
         assert len(chat.asked) == SUMS + len(PITCHES)
-        assert summaries(home / "run")["lm_eval:gsm8k"]["lm_eval"]["left_out"] == 1
+        assert summaries(home / "run")["lm_eval:gsm8k"]["lm_eval"]["incomplete"] == 1
         chat.choose = able_answer
         done = run(home, *command)
         assert (done.code, len(chat.asked)) == (0, SUMS + len(PITCHES) + 1), done
@@ -90,7 +90,7 @@ def test_each_filter_of_gsm8k_has_its_own_score(home: Path, asked: Chat) -> None
     assert results["exact_match,strict-match"] == 0.5
     assert results["exact_match,flexible-extract"] == 1.0
     assert told["official"]["accuracy"] == told["strict"]["accuracy"] == 0.5
-    assert (told["lm_eval"]["n"], told["lm_eval"]["left_out"]) == (SUMS, 0)
+    assert (told["lm_eval"]["n"], told["lm_eval"]["incomplete"]) == (SUMS, 0)
 
 
 def test_gsm8k_is_asked_with_its_five_examples_greedily(asked: Chat) -> None:

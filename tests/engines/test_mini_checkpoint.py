@@ -108,7 +108,7 @@ def test_it_is_right_about_half_the_time_and_less_often_at_the_boundary(summary:
 
 def test_it_listens_to_every_kind_of_sound(summary: Sequence[Mapping[str, Any]]) -> None:
     heard, shuffled = summary
-    gap = shuffled["listening"]["gap"]
+    gap = shuffled["audio_ablation"]["gap"]
     assert gap["gap"] >= 0.15
     assert gap["low"] > 0.10
     for category, group in heard["strict"]["groups"]["category"].items():

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 from trained import NEAR, TASK, Trained
 
-from dtbench.harness.compare.paired import compared, joined
+from dtbench.harness.compare.paired import comparison, pair_runs
 from dtbench.harness.store.run_folder import StoredRun
+from dtbench.harness.store.summary_types import Comparison
 
 SEEDS = 3
 FORMED, POINTS, TIMES, CHANCE = 0.95, 0.10, 2.0, 0.01
@@ -121,10 +122,10 @@ def _is_long_first_stage(one: Trained, arm: Trained) -> bool:
     return named and alike and arm.steps == one.steps
 
 
-def _added(one: Trained, arm: Trained) -> dict[str, Any]:
+def _added(one: Trained, arm: Trained) -> Comparison:
     """The recipe's last stage over the arm's, question by question."""
     before, after = (StoredRun.open(each.layout.stage(each.last).eval) for each in (arm, one))
-    return compared(joined(before, after, TASK, "strict"))
+    return comparison(pair_runs(before, after, TASK, "strict"))
 
 
 def _near(pair: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -9,10 +9,12 @@ from typing import Any
 from dtbench.harness.core.schema import Sample
 from dtbench.harness.core.task import Task
 from dtbench.harness.run.plan import PromptForm, TaskPlan
+from dtbench.harness.score.answer_record import ShownOptions, with_answer
 from dtbench.harness.store.run_folder import RunFolder
 from dtbench.tasks import registry as task_registry
 
-Record = dict[str, Any]
+Record = Any
+"""As types.Record says; tests change records at will."""
 Says = Callable[[Sample, int], str | None]
 """What a model says to a question, by repeat; None where it fails."""
 
@@ -21,19 +23,11 @@ HEARD = {"seconds": 10.0, "rate": 16000, "channels": 1, "rule": "whole"}
 
 def answered(task: Task, sample: Sample, text: str, repeat: int = 0, **response: Any) -> Record:
     """The record of an answer; `response` changes what is told of it."""
-    read = task.read(text, sample.choices)
-    score = task.score(sample, read)
-    told = {"finish_reason": "stop", "usage": {"prompt_tokens": 100, "completion_tokens": 7}, "seconds": 0.5}
-    return {
-        "id": sample.id,
-        "sample": repeat,
-        "prompt_hash": "0123456789ab",
-        "audio": dict(HEARD),
-        "response": {"text": text, **told, "attempts": 1, **response},
-        "extraction": {"answer": read.answer, "choice": read.choice, "how": read.how},
-        "score": {"official": score.official._asdict(), "correct": score.correct},
-        "groups": dict(sample.groups),
-    }
+    usual = {"finish_reason": "stop", "usage": {"prompt_tokens": 100, "completion_tokens": 7}, "seconds": 0.5}
+    head: Record = {**failed(sample, repeat), "audio": dict(HEARD)}
+    del head["error"]
+    said: Any = {"text": text, **usual, "attempts": 1, **response}
+    return with_answer(head, said, task, sample, ShownOptions(sample.choices, forced=False))
 
 
 def failed(sample: Sample, repeat: int = 0, kind: str = "model") -> Record:
@@ -49,6 +43,11 @@ def failed(sample: Sample, repeat: int = 0, kind: str = "model") -> Record:
 
 
 PLAIN = PromptForm()
+
+
+def settings_of(tasks: Mapping[str, Any], model: str = "made up") -> dict[str, Any]:
+    """The settings of a run of these tasks."""
+    return {"kind": "run", "model": {"name": model}, "endpoint": {}, "long_clips": "cut", "tasks": tasks}
 
 
 def write_run(
@@ -67,7 +66,7 @@ def write_run(
         data = task.load(folder)
         plans.append(TaskPlan(task, data, repeats, form))
     tasks = {plan.task.name: plan.settings() for plan in plans}
-    with RunFolder.start(path, {"model": {"name": "made up"}, "tasks": tasks}, command=["dtbench", "run"]) as run:
+    with RunFolder.start(path, settings_of(tasks), command=["dtbench", "run"]) as run:
         for plan in plans:
             for sample in reversed(plan.data.samples) if backwards else plan.data.samples:
                 for repeat in range(repeats):

@@ -12,11 +12,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from made_up_run import Record, answered, failed, write_run
+from made_up_run import Record, answered, failed, settings_of, write_run
 from small_data import mmar_items, write_json
 from sounds import encoded, sine
 
 from dtbench.harness.core.schema import Sample
+from dtbench.harness.run.plan import PromptForm, TaskPlan
 from dtbench.harness.store.run_folder import RunFolder
 from dtbench.tasks import registry as task_registry
 
@@ -80,9 +81,8 @@ def run_that_says(path: Path, data: Path, texts: Sequence[str], task: str = "mma
     """A run whose answers are these texts, in turn."""
     plan = task_registry.get_task(task)
     dataset = plan.load(data)
-    about = {"data": {"version": dataset.version, "sha256": dataset.sha256, "source": str(data)}}
-    settings = {"model": {"name": texts[0][:40]}, "tasks": {task: {**about, "questions": len(dataset.samples)}}}
-    with RunFolder.start(path, settings, command=["dtbench", "run", texts[0]]) as run:
+    about = TaskPlan(plan, dataset, 1, PromptForm()).settings()
+    with RunFolder.start(path, settings_of({task: about}, texts[0][:40]), command=["dtbench", "run", texts[0]]) as run:
         for number, sample in enumerate(dataset.samples):
             run.append(task, _hostile(plan, sample, texts[number % len(texts)], number))
         run.finish("done")

@@ -12,7 +12,28 @@ from dtbench.harness.core.errors import UserError
 from dtbench.harness.store.run_folder import RunFolder
 
 TASK = "toy"
-SETTINGS = {"model": {"name": "scripted"}, "tasks": {TASK: {"prompt_hash": "a1b2c3d4e5f6", "samples": 1}}, "seed": 0}
+ABOUT = {
+    "data": {"version": "v1", "sha256": "0123456789abcdef", "source": "toy.jsonl"},
+    "prompt": "{question}",
+    "prompt_hash": "a1b2c3d4e5f6",
+    "questions": 10,
+    "ids_sha256": "b2c3d4e5f6a1",
+    "samples": 1,
+    "answer": "direct",
+    "audio": "clip",
+    "permute": 0,
+    "seed": 0,
+    "shared_clips": {},
+}
+"""What run.json says of the task."""
+SETTINGS = {
+    "kind": "run",
+    "model": {"name": "scripted"},
+    "endpoint": {},
+    "long_clips": "cut",
+    "tasks": {TASK: ABOUT},
+    "seed": 0,
+}
 
 
 def record(number: int, *, sample: int = 0, characters: int = 1000) -> dict[str, Any]:
@@ -29,8 +50,8 @@ def record(number: int, *, sample: int = 0, characters: int = 1000) -> dict[str,
             "seconds": 0.25,
             "attempts": 1,
         },
-        "extraction": {"answer": "a dog", "choice": "Dog", "how": "named at the end"},
-        "score": {"official": {"correct": True, "counted": True, "why": ""}, "correct": True},
+        "extraction": {"answer": "a dog", "choice": "Dog", "how": "named at the end", "thinking_chars": characters},
+        "score": {"official": {"correct": True, "counted": True, "why": ""}, "correct": True, "raw": None},
         "groups": {"modality": "sound"},
     }
 

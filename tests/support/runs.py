@@ -18,6 +18,7 @@ from small_data import TOPICS, Item, mmar_items, write_json
 from sounds import encoded, sine
 
 from dtbench.harness.store.run_folder import StoredRun
+from dtbench.harness.store.types import Record
 
 Arguments = tuple[str | Path, ...]
 Script = Mapping[str, Any]
@@ -92,7 +93,7 @@ def lines_of(out: Path, task: str = "mmar") -> int:
     return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
-def records(out: Path, task: str = "mmar") -> list[dict[str, Any]]:
+def records(out: Path, task: str = "mmar") -> list[Record]:
     """A task's records as read back."""
     return list(StoredRun.open(out).records(task))
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from made_up_run import answered
+from made_up_run import answered, settings_of
 
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.schema import Sample
@@ -115,7 +115,7 @@ def _write(out: Path, name: str, says: Callable[[Sample, int], str], form: Promp
     task, data = task_registry.get_task(name), loaded(name)
     plan = TaskPlan(task, data.select(range(QUESTIONS)), 1, form)
     out.parent.mkdir(parents=True, exist_ok=True)
-    settings = {"model": {"name": "made up"}, "tasks": {task.name: plan.settings()}}
+    settings = settings_of({task.name: plan.settings()})
     with RunFolder.start(out, settings, command=["dtbench", "run"]) as run:
         for sample in plan.data.samples:
             run.append(task.name, answered(task, sample, says(sample, 0)))

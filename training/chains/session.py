@@ -17,7 +17,8 @@ from dtbench.harness.core.typed_settings import read_options
 from dtbench.harness.run.progress import report_lines
 from dtbench.harness.run.signals import sigterm_as_interrupt, stop_on_signals
 from dtbench.harness.run.worker_pool import Progress, Stop
-from dtbench.harness.store.run_folder import RunFolder, Status, StoredRun
+from dtbench.harness.store.run_folder import RunFolder, StoredRun
+from dtbench.harness.store.types import CotRecord, Status
 from dtbench.models.endpoint.server import Server
 from dtbench.models.endpoint.settings import EndpointSettings
 from dtbench.training.chains.wording import words_hash
@@ -112,6 +113,7 @@ def _settings(rows: Sequence[TrainingRow], models: Mapping[str, Model], options:
     about = {step: dict(model.describe()) for step, model in models.items()}
     where = {step: {name: one.pop(name, None) for name in ("urls", "version")} for step, one in about.items()}
     return {
+        "kind": "cot",
         "models": about,
         "endpoint": where,
         "words": words_hash(list(models)),
@@ -166,7 +168,7 @@ def _ended(rows: Sequence[TrainingRow], folder: RunFolder, options: CotOptions, 
 
 
 def _sorted(rows: Sequence[TrainingRow], folder: StoredRun) -> tuple[list[TrainingRow], list[dict[str, Any]], int, int]:
-    kept = {step: {record["id"]: record for record in folder.records(step)} for step in STEPS}
+    kept = {step: {record["id"]: record for record in folder.records_as(step, CotRecord)} for step in STEPS}
     finished: list[TrainingRow] = []
     rejects: list[dict[str, Any]] = []
     failed = missing = 0
@@ -190,6 +192,6 @@ def _tokens(folder: StoredRun) -> dict[str, dict[str, int]]:
     """What each step took; of texts that were asked for again, the last."""
     tokens: dict[str, Counter[str]] = {step: Counter() for step in STEPS}
     for step in STEPS:
-        for record in folder.records(step):
+        for record in folder.records_as(step, CotRecord):
             tokens[step].update(record.get("usage", {}))
     return {step: dict(counts) for step, counts in tokens.items() if counts}

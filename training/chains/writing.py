@@ -12,6 +12,7 @@ from dtbench.harness.core.schema import Prompt
 from dtbench.harness.run.dispatch import Dispatcher, DispatchSettings
 from dtbench.harness.run.worker_pool import CircuitBreaker, Progress, Stop, WorkerPool
 from dtbench.harness.store.run_folder import RunFolder
+from dtbench.harness.store.types import CotRecord
 from dtbench.training.chains.checks import Limits, Rejected, caption_of, chain_of, question_of
 from dtbench.training.chains.wording import caption_prompt, chain_prompt, question_prompt
 from dtbench.training.data.rows import TrainingRow
@@ -19,7 +20,6 @@ from dtbench.training.data.rows import TrainingRow
 STEPS = ("caption", "question", "chain")
 ATTEMPTS = 3
 """How often a text that is turned away is asked for, each time with another seed."""
-Record = dict[str, Any]
 
 
 class Step(NamedTuple):
@@ -55,7 +55,7 @@ class ChainRun:
         self._workers = concurrency
         settings = DispatchSettings(concurrency)
         self._dispatchers = {step: Dispatcher(model, settings) for step, model in models.items()}
-        self._kept = {step: {record["id"]: record for record in folder.records(step)} for step in STEPS}
+        self._kept = {step: {record["id"]: record for record in folder.records_as(step, CotRecord)} for step in STEPS}
 
     async def run(self, stop: Stop, report: Callable[[Progress], None]) -> None:
         """Take every row through its steps; a MachineryError where a model is down."""
@@ -78,9 +78,9 @@ class ChainRun:
                 return
             row = with_step(row, name, record["taken"])
 
-    async def _step(self, row: TrainingRow, step: Step) -> Record:
+    async def _step(self, row: TrainingRow, step: Step) -> CotRecord:
         """The record of one step, whatever becomes of it."""
-        record: Record = {"id": row.id, "sample": 0}
+        record: CotRecord = {"id": row.id, "sample": 0}
         dispatcher = self._dispatchers[step.name]
         rejected = Rejected("never asked")
         for attempt in range(ATTEMPTS):
@@ -91,14 +91,14 @@ class ChainRun:
             except (ModelError, DataError) as error:
                 of_model = isinstance(error, ModelError)
                 self._breaker.add_failure(str(error), of_model=of_model)
-                return record | {"error": {"kind": "model" if of_model else "audio", "message": str(error)}}
+                return {**record, "error": {"kind": "model" if of_model else "audio", "message": str(error)}}
             self._breaker.add_success()
-            record |= {"text": response.text, "usage": dict(response.usage), "attempts": attempt + 1}
+            record["text"], record["usage"], record["attempts"] = response.text, dict(response.usage), attempt + 1
             taken = step.take(response.text)
             if not isinstance(taken, Rejected):
-                return record | {"taken": step.plain(taken)}
+                return {**record, "taken": step.plain(taken)}
             rejected = taken
-        return record | {"rejected": rejected.why}
+        return {**record, "rejected": rejected.why}
 
 
 def _step(name: str, row: TrainingRow, limits: Limits) -> Step:

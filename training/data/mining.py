@@ -35,7 +35,8 @@ from dtbench.harness.run.request import RunRequest
 from dtbench.harness.run.session import run as run_benchmark
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.harness.store.jsonl import json_bytes
-from dtbench.harness.store.run_folder import Status, StoredRun
+from dtbench.harness.store.run_folder import StoredRun
+from dtbench.harness.store.types import Status
 from dtbench.training.data.check_overlap import check_overlap
 from dtbench.training.data.rows import TrainingRow, write_rows
 from dtbench.training.data.rows_task import SPEC, RowsTask, sample_of

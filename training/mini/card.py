@@ -31,7 +31,7 @@ def figures(folder: Path) -> Mapping[str, str]:
         **{f"direct, {word}": _percent(_part(heard, "difficulty", word)) for word in DIFFICULTIES},
         **{f"direct, {word}": _percent(_part(heard, "category", word)) for word in CATEGORIES},
         "shuffled": _percent(shuffled["strict"]["accuracy"]),
-        "listening": f"{100 * shuffled['listening']['gap']['gap']:+.1f}",
+        "listening": f"{100 * shuffled['audio_ablation']['gap']['gap']:+.1f}",
         **{f"{task}, {word}": _percent(marks[f"{task} {word}"]) for task in _TOLD for word in DIFFICULTIES},
     }
 

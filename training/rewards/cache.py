@@ -82,7 +82,7 @@ class Cache:
     def _load(self, path: Path) -> None:
         for line in read_lines(path, path.stat().st_size):
             if isinstance(line, RecordLine):
-                record = line.record()
+                record = line.record(dict[str, Any])
                 del record["sample"]
                 self._entries.setdefault(record.pop("id"), record)
             else:

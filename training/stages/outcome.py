@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dtbench.harness.compare.paired import compared, joined
+from dtbench.harness.compare.paired import comparison, pair_runs
 from dtbench.harness.stats.intervals import share
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.training.recipe.recipe import Recipe
@@ -157,8 +157,11 @@ def _paired(runs: Sequence[OutcomeRow], task: str) -> Iterator[dict[str, Any]]:
     """Compare each stage with everything before it."""
     for index, after in enumerate(runs):
         for before in runs[:index] if after.trained else ():
-            pair = joined(StoredRun.open(before.folder), StoredRun.open(after.folder), task, "strict")
-            test = compared(pair)
-            groups = [{"group": row["value"], **{name: row[name] for name in _PAIRED}} for row in test["groups"]]
-            shown = {name: test[name] for name in _PAIRED}
-            yield {"task": task, "from": before.name, "to": after.name, **shown, "groups": groups}
+            pair = pair_runs(StoredRun.open(before.folder), StoredRun.open(after.folder), task, "strict")
+            test = comparison(pair)
+            groups = [{"group": row["value"], **_kept(row)} for row in test["groups"]]
+            yield {"task": task, "from": before.name, "to": after.name, **_kept(test), "groups": groups}
+
+
+def _kept(figures: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: figures[name] for name in _PAIRED}

@@ -2,10 +2,10 @@
 
 function around(task) {
   const parts = task.runs.flatMap((run, place) => {
-    const own = ["plain", "listening", "orders", "averaged"]
+    const own = ["vs_plain", "audio_ablation", "order_sensitivity", "order_averaged"]
       .filter((kind) => run[kind])
       .map((kind) => ({ where: "this run", kind, found: run[kind] }));
-    const lines = [...own, ...run.neighbours].map(beside).filter(Boolean).concat(run.judges.map(judge));
+    const lines = [...own, ...run.related].map(beside).filter(Boolean).concat(run.judges.map(judge));
     if (run.repeats) lines.push(repeats(run.repeats));
     if (run.forced?.calibration) lines.push(calibrated(run.forced.calibration));
     return lines.length && task.runs.length > 1
@@ -26,7 +26,7 @@ function line(title, text, more) {
 }
 
 function beside({ where, kind, found }) {
-  if (kind === "listening" && found.gap) {
+  if (kind === "audio_ablation" && found.gap) {
     const { gap, same_choice: same } = found;
     return line(
       `Listening (${where})`,
@@ -34,16 +34,16 @@ function beside({ where, kind, found }) {
       same ? `${percent(same.accuracy)} % of the choices are the same without it; ${count(found.n)} questions` : "",
     );
   }
-  if (kind === "orders" && found.moved) {
+  if (kind === "order_sensitivity" && found.moved) {
     return line(
       `Order of the options (${found.orders} orders)`,
       `${percent(found.moved.accuracy)} % of ${count(found.n)} choices move with the order, interval ${between(found.moved)}`,
       `right in every order ${percent(found.right_in_all)} %, in some ${percent(found.right_in_some)} %`,
     );
   }
-  if (kind === "averaged" && found.strict)
+  if (kind === "order_averaged" && found.strict)
     return line("Mean over the orders", `${percent(found.strict.accuracy)} % right, interval ${between(found.strict)}`);
-  if (kind === "plain" && found.gap) {
+  if (kind === "vs_plain" && found.gap) {
     const differ = found.differ ? `${percent(found.differ.accuracy)} % of the choices differ; ` : "";
     return line(
       `Style of answer (${where})`,

@@ -17,11 +17,11 @@ function drawOverview() {
 }
 
 function warnings(task) {
-  const unfair = (task.compare?.unfair ?? []).map(
+  const confounders = (task.compare?.confounders ?? []).map(
     (one) =>
       `These runs differ in ${one.name}: ${one.before} against ${one.after}. Their difference is not the models' alone.`,
   );
-  const lines = [...unfair.map((text) => ["warn", text]), ...task.notes.map((text) => ["note", text])];
+  const lines = [...confounders.map((text) => ["warn", text]), ...task.notes.map((text) => ["note", text])];
   task.runs.forEach((run, place) =>
     run.notes.forEach((text) => lines.push(["note", `${task.runs.length > 1 ? `${runName(place)}: ` : ""}${text}`])),
   );
@@ -81,7 +81,7 @@ function scoreLine(run, kind, label, n, place) {
 }
 
 function counts(run) {
-  const cut = run.finish.length ?? 0;
+  const cut = run.finish_reasons.length ?? 0;
   const all = [
     ["unanswered", run.unanswered, { state: "unanswered" }],
     ["failed", run.failed, { state: "failed" }],
@@ -142,7 +142,7 @@ function comparison(task) {
         {},
         `95 % interval ${signed(one.low)} to ${signed(one.high)}; McNemar p = ${figure(one.p)}. `,
         sure ? "" : "This may be chance. ",
-        `So many questions show a difference of ${percent(one.visible)} points four times in five.`,
+        `So many questions show a difference of ${percent(one.minimum_detectable)} points four times in five.`,
       ),
     ),
     el(
@@ -222,8 +222,8 @@ function missing(task) {
       ]),
       ...run.errors.map((one) => [words(one.name), "failed", link(one.n, { state: "failed" })]),
       ...(run.missing ? [["", "not asked yet", count(run.missing)]] : []),
-      ...(run.finish.length
-        ? [["the answer ended at a limit of tokens", "cut off", link(run.finish.length, { finish: "length" })]]
+      ...(run.finish_reasons.length
+        ? [["the answer ended at a limit of tokens", "cut off", link(run.finish_reasons.length, { finish: "length" })]]
         : []),
       ...Object.entries(run.dropped_why).map(([why, n]) => [words(why), "not counted by the script", count(n)]),
     ];

@@ -66,7 +66,7 @@ def test_the_difference_is_counted_question_by_question(made: Callable[..., Path
     assert 0.0001 < found["p"] < 0.001
     assert {flip["id"].partition("_")[0][-1] for flip in found["gained"]} == {"1"}
     assert len(found["lost"]) == 80
-    assert found["unfair"] == []
+    assert found["confounders"] == []
 
 
 def test_groups_are_compared_and_corrected_for_their_number(made: Callable[..., Path]) -> None:
@@ -80,7 +80,7 @@ def test_groups_are_compared_and_corrected_for_their_number(made: Callable[..., 
 def test_what_makes_it_unfair_is_said_first(made: Callable[..., Path], tmp_path: Path) -> None:
     a, b = made("a", right_but(1)), made("b", right_but(1), template="{question}\n{options}", permute=1)
     (found,) = compared(a, b)
-    assert {one["name"] for one in found["unfair"]} == {"prompt", "permute"}
+    assert {one["name"] for one in found["confounders"]} == {"prompt", "permute"}
     lines = call("compare", a, b).out.splitlines()
     assert lines[1].startswith("UNFAIR    prompt differs: ")
     assert lines[2].startswith("UNFAIR    permute differs: 0 against 1")

@@ -15,6 +15,7 @@ from runs import PATIENCE, audible_data, interrupt, started, wait_until
 from training_rows import CHOICES, made_rows, without_chain
 
 from dtbench.harness.store.run_folder import StoredRun
+from dtbench.harness.store.types import CotRecord
 from dtbench.training.data.rows import read_rows, write_rows
 
 COUNT = 6
@@ -171,10 +172,10 @@ def test_stopped_anywhere_the_same_command_goes_on(tmp_path: Path, signal: str) 
     assert len(list(read_rows(out / "rows.jsonl"))) == 12
 
 
-def _records(out: Path, step: str) -> list[dict[str, Any]]:
+def _records(out: Path, step: str) -> list[CotRecord]:
     if not (out / "run" / "run.json").is_file():
         return []
-    return list(StoredRun.open(out / "run").records(step))
+    return list(StoredRun.open(out / "run", "cot").records_as(step, CotRecord))
 
 
 def test_drafts_that_overlap_a_benchmark_are_refused_before_anything_is_asked(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from made_up_run import write_run
 
 from dtbench.harness.core.schema import Sample
 from dtbench.harness.store.run_folder import StoredRun
+from dtbench.harness.store.types import JudgeRecord
 
 Choose = Callable[[Asked], Turn | None]
 QUESTIONS = 6
@@ -39,8 +40,8 @@ def judged(run: Path, url: str, *options: str) -> tuple[Done, dict[str, Any]]:
     return done, json.loads(done.out) if done.out else {}
 
 
-def records(run: Path) -> list[dict[str, Any]]:
-    return list(StoredRun.open(run / "judge-tiny").records("mmar"))
+def records(run: Path) -> list[JudgeRecord]:
+    return list(StoredRun.open(run / "judge-tiny", "judge").records_as("mmar", JudgeRecord))
 
 
 def test_the_marks_are_the_share_of_points_over_all_questions(run: Path) -> None:

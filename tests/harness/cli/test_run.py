@@ -44,7 +44,7 @@ def as_json(data: Path, out: Path, *arguments: str | Path, model: str = "first")
     return dict(told)
 
 
-def choices(out: Path) -> dict[tuple[str, int], str]:
+def choices(out: Path) -> dict[tuple[str, int], str | None]:
     return {(record["id"], record["sample"]): record["extraction"]["choice"] for record in records(out)}
 
 

@@ -15,6 +15,8 @@ from runs import Arguments, assert_each_once, audible_data, lines_of, mmar_data,
 from small_data import Item
 from sounds import encoded, sine
 
+from dtbench.harness.store.types import Record
+
 ONCE_MORE = {"retry-after": "0.1"}
 
 
@@ -38,7 +40,7 @@ def fails(question: int, turn: Turn) -> Any:
     return choose
 
 
-def by_question(tmp_path: Path) -> dict[str, dict[str, Any]]:
+def by_question(tmp_path: Path) -> dict[str, Record]:
     return {record["id"].split("_")[0].removeprefix("made-up-"): record for record in records(tmp_path / "out")}
 
 
@@ -95,7 +97,7 @@ def test_cut_off_and_empty_answers_are_answers(tmp_path: Path, items: list[Item]
         done = run(chat.url, tmp_path, "--json", "--concurrency", "1")
     (told,) = json.loads(done.out)["tasks"]
     assert (done.code, told["unanswered"], told["failed"]) == (0, 2, 0)
-    assert told["finish"] == {"stop": 11, "length": 1}
+    assert told["finish_reasons"] == {"stop": 11, "length": 1}
 
 
 @pytest.mark.parametrize("status_", [401, 404])
@@ -212,7 +214,9 @@ def test_a_clip_over_the_limit_is_treated_by_the_rule_and_counted(
         assert "the clip is 2.50 s long, over the model's limit of 1 s" in message
     else:
         assert told["clips"] == {"whole": 11, rule: 1}
-        assert by_question(tmp_path)["3"]["audio"]["seconds"] == 2.5
+        heard = by_question(tmp_path)["3"]["audio"]
+        assert heard is not None
+        assert heard["seconds"] == 2.5
 
 
 def test_requests_in_flight_are_as_many_as_asked_for(tmp_path: Path, items: list[Item]) -> None:

@@ -57,8 +57,8 @@ def test_a_forced_run_lies_inside_the_plain_one_and_is_told_against_it(tmp_path:
         forced = run(chat, tmp_path, "--answer", "forced")
     assert forced["run"] == str(tmp_path / "out" / "answer-forced")
     assert {"forced", "plain"}.isdisjoint(plain)
-    told = forced["plain"]
-    assert (told["n"], told["left_out"], told["no_choice"]) == (COUNT, 0, 0)
+    told = forced["vs_plain"]
+    assert (told["n"], told["unmatched"], told["no_choice"]) == (COUNT, 0, 0)
     assert told["differ"]["accuracy"] == 1
     assert (told["plain"], told["this"]) == (plain["strict"]["accuracy"], forced["strict"]["accuracy"])
     assert told["gap"]["gap"] == pytest.approx(told["this"] - told["plain"])
@@ -74,7 +74,7 @@ def test_every_record_holds_the_odds_of_its_options_and_the_summary_what_they_ar
         odds = record["response"]["option_logprobs"]
         assert odds == pytest.approx([math.log(share) for share in list(SHARES.values())[: len(odds)]], abs=1e-5)
         assert record["extraction"]["how"] == "forced"
-        assert record["score"]["correct"] == (record["score"]["right_place"] == 0)
+        assert record["score"]["correct"] == (record["score"]["gold_index"] == 0)
     figures = forced["forced"]["calibration"]
     confidences = [0.6 / math.fsum(list(SHARES.values())[: 2 + number % 3]) for number in range(COUNT)]
     assert figures["confidence"] == pytest.approx(math.fsum(confidences) / COUNT, abs=1e-4)
@@ -132,8 +132,8 @@ def test_orders_of_forced_answers_are_averaged(tmp_path: Path) -> None:
         run(chat, tmp_path, "--answer", "forced")
         turned = [run(chat, tmp_path, "--answer", "forced", "--permute", str(places)) for places in (1, 2)]
     assert turned[-1]["run"] == str(tmp_path / "out" / "answer-forced" / "permute-2")
-    assert turned[-1]["orders"]["orders"] == turned[-1]["averaged"]["orders"] == 3
-    assert turned[-1]["averaged"]["n"] == COUNT
+    assert turned[-1]["order_sensitivity"]["orders"] == turned[-1]["order_averaged"]["orders"] == 3
+    assert turned[-1]["order_averaged"]["n"] == COUNT
     assert "strict by mean probability over 3 orders of 12 questions" in turned[-1]["printed"]
 
 
@@ -144,8 +144,8 @@ def test_clips_and_orders_lie_inside_the_style_and_are_told_against_their_like(t
         run(chat, tmp_path, "--answer", "forced", "--permute", "1")
         forced = run(chat, tmp_path, "--answer", "forced", *both)
     assert forced["run"] == str(tmp_path / "out" / "answer-forced" / "audio-silence" / "permute-1")
-    assert forced["plain"]["n"] == forced["listening"]["n"] == COUNT
-    assert forced["listening"]["gap"]["gap"] == 0
+    assert forced["vs_plain"]["n"] == forced["audio_ablation"]["n"] == COUNT
+    assert forced["audio_ablation"]["gap"]["gap"] == 0
 
 
 def test_runs_of_another_model_are_not_compared(tmp_path: Path) -> None:
@@ -247,4 +247,4 @@ def test_a_chain_as_it_is_asked_for_is_read_without_doubt_and_told_against_the_d
     assert thought["run"] == str(tmp_path / "out" / "answer-think")
     assert thought["unanswered"] == 0
     assert thought["chains"]["n"] == COUNT
-    assert thought["plain"]["differ"]["accuracy"] == 0
+    assert thought["vs_plain"]["differ"]["accuracy"] == 0

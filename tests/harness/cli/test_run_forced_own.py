@@ -21,7 +21,8 @@ class {name}:
     async def generate(self, prompt):
         assert len(prompt.letters) == len(prompt.choices)
         rest = math.log(0.2 / (len(prompt.letters) - 1))
-        return Response(prompt.letters[-1], odds=OptionLogprobs((*(rest for _ in prompt.letters[1:]), math.log(0.8))))
+        logprobs = (*(rest for _ in prompt.letters[1:]), math.log(0.8))
+        return Response(prompt.letters[-1], option_logprobs=OptionLogprobs(logprobs))
 
     def describe(self):
         return {{"name": "own"}}
@@ -45,7 +46,7 @@ def test_a_model_that_says_so_is_held_to_letters(asked: tuple[str | Path, ...], 
     done = call("run", "--model", "own_forced_model:Held", "--json", *asked)
     assert done.code == 0, done
     (summary,) = json.loads(done.out)["tasks"]
-    assert summary["forced"]["sure"] == COUNT
+    assert summary["forced"]["scored"] == COUNT
     assert summary["forced"]["confidence"] == pytest.approx(0.8, abs=1e-4)
     for record in records(tmp_path / "out" / "answer-forced"):
         assert record["response"]["option_logprobs"][-1] == pytest.approx(math.log(0.8), abs=1e-5)

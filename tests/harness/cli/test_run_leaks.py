@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 from chat_server import Asked, chatting
@@ -23,6 +22,8 @@ from small_data import (
     mmsu_items,
     mmsu_jsonl_folder,
 )
+
+from dtbench.harness.store.types import Record
 
 TASKS: Mapping[str, tuple[Callable[[Path], None], list[Item]]] = {
     "mmar": (mmar_v2_folder, mmar_items()),
@@ -55,7 +56,7 @@ def test_nothing_of_an_item_but_question_options_and_clip_is_sent(
     assert len(rests) == 1, "less the question and its options, all requests are the same"
 
 
-def out_records(out: Path, task: str) -> Iterator[dict[str, Any]]:
+def out_records(out: Path, task: str) -> Iterator[Record]:
     for folder in (out, *out.glob("*-*")):
         if (folder / "run.json").exists():
             yield from records(folder, task)

@@ -68,12 +68,12 @@ def gap_of(model: Callable[[Asked], Turn], tmp_path: Path, mode: str) -> dict[st
 @pytest.mark.parametrize("mode", ["silence", "noise", "shuffle"])
 def test_what_a_model_that_listens_gains_by_it_is_told_with_an_interval(tmp_path: Path, mode: str) -> None:
     other = gap_of(listens, tmp_path, mode)
-    heard = other["listening"]
+    heard = other["audio_ablation"]
     assert heard["plain"] == 1.0
     assert heard["altered"] < 0.6
     assert heard["gap"]["gap"] == pytest.approx(1.0 - heard["altered"])
     assert 0 < heard["gap"]["low"] < heard["gap"]["gap"] < heard["gap"]["high"]
-    assert (heard["n"], heard["left_out"]) == (COUNT, 0)
+    assert (heard["n"], heard["unmatched"]) == (COUNT, 0)
     assert (
         f"listening    {100 * heard['gap']['gap']:+.1f} points come from the clip (95 % interval " in other["printed"]
     )
@@ -81,7 +81,7 @@ def test_what_a_model_that_listens_gains_by_it_is_told_with_an_interval(tmp_path
 
 @pytest.mark.parametrize("mode", ["silence", "noise", "shuffle"])
 def test_of_a_deaf_model_nothing_comes_from_listening(tmp_path: Path, mode: str) -> None:
-    heard = gap_of(is_deaf, tmp_path, mode)["listening"]
+    heard = gap_of(is_deaf, tmp_path, mode)["audio_ablation"]
     assert heard["gap"]["gap"] == 0
     assert heard["same_choice"]["accuracy"] == 1.0
 
@@ -136,7 +136,7 @@ def test_an_answer_that_goes_by_the_letter_moves_with_the_order(tmp_path: Path) 
         run(chat, tmp_path)
         other = run(chat, tmp_path, "--permute", "1")
     assert other["run"] == str(tmp_path / "out" / "permute-1")
-    assert other["orders"]["moved"]["accuracy"] == 1.0
+    assert other["order_sensitivity"]["moved"]["accuracy"] == 1.0
     assert "over 2 orders of the options, 100.0% of 24 choices move" in other["printed"]
 
 
@@ -144,8 +144,8 @@ def test_an_answer_that_goes_by_the_sound_stays_whatever_the_order(tmp_path: Pat
     with chatting(choose=listens) as chat:
         first = run(chat, tmp_path)
         rotated = [run(chat, tmp_path, "--permute", str(places)) for places in (1, 2, 3)]
-    assert rotated[-1]["orders"]["orders"] == 4
-    assert rotated[-1]["orders"]["moved"]["accuracy"] == 0.0
+    assert rotated[-1]["order_sensitivity"]["orders"] == 4
+    assert rotated[-1]["order_sensitivity"]["moved"]["accuracy"] == 0.0
     assert [one["strict"]["accuracy"] for one in (first, *rotated)] == [1.0] * 4
     assert [one["official"]["accuracy"] for one in (first, *rotated)] == [1.0] * 4
 
@@ -170,4 +170,4 @@ def test_the_plain_run_may_come_after_the_others(tmp_path: Path) -> None:
         run(chat, tmp_path, "--limit", "4")
         again = run(chat, tmp_path, "--audio", "silence", "--limit", "4")
     assert "listening" not in first
-    assert again["listening"]["n"] == 4
+    assert again["audio_ablation"]["n"] == 4

@@ -13,6 +13,7 @@ from small_data import mmar_v2_folder, mmau_json_folder, mmsu_parquet
 from dtbench.harness.core.schema import Sample
 from dtbench.harness.run.plan import PromptForm
 from dtbench.harness.store.run_folder import RunFolder, StoredRun
+from dtbench.harness.store.run_json import OWN_KEYS
 
 
 def by_turns(sample: Sample, repeat: int) -> str | None:
@@ -67,14 +68,16 @@ def test_its_keys_are_those_of_a_prediction_file_and_more(run: Path, data: dict[
     assert json.loads(done.out).keys() <= scored(run)[0].keys()
 
 
+def settings(run: Path) -> dict[str, Any]:
+    return {name: value for name, value in StoredRun.open(run).info.items() if name not in OWN_KEYS}
+
+
 def test_verdicts_of_older_code_are_replaced_and_told(run: Path) -> None:
     lines = list(StoredRun.open(run).records("mmar"))
     (run / "mmar.jsonl").unlink()
     lines[0]["extraction"] |= {"choice": "the sea"}
     lines[0]["score"] |= {"correct": False}
-    info = StoredRun.open(run).info
-    settings = {name: info[name] for name in ("model", "tasks")}
-    with RunFolder.start(run, settings) as folder:
+    with RunFolder.start(run, settings(run)) as folder:
         for record in lines:
             folder.append("mmar", {key: value for key, value in record.items() if key != "crc"})
         folder.finish("done")
@@ -207,8 +210,7 @@ def test_a_summary_that_is_lost_or_broken_is_made_again(run: Path, content: str 
 
 
 def test_a_run_that_is_going_on_keeps_its_summary(run: Path) -> None:
-    info = StoredRun.open(run).info
-    with RunFolder.start(run, {name: info[name] for name in ("model", "tasks")}):
+    with RunFolder.start(run, settings(run)):
         assert "a run is writing there already" in call("score", run, "--write").refusal()
         assert len(scored(run)) == 3
 

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import importlib.util
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from chat_server import chatting
+from run_records import SETTINGS, TASK
 
-from dtbench.harness.compare.fairness import Confounder, differences
+from dtbench.harness.compare.fairness import Confounder, confounders
+from dtbench.harness.store.types import RunInfo
 from dtbench.models.backends import open_model
 
 ENGINES = all(importlib.util.find_spec(name) for name in ("vllm", "transformers"))
 NEEDED = pytest.mark.skipif(not ENGINES, reason="vLLM and transformers are not installed: `make vllm`")
 
 
-def told(spec: str, backend: str | None, **options: str) -> dict[str, Any]:
-    """What run.json tells of a model."""
+def told(spec: str, backend: str | None, **options: str) -> RunInfo:
+    """The run.json of a run of a model."""
     model = open_model(spec, options, backend=backend)
     assert model is not None
-    return {"model": dict(model.describe()), "tasks": {"mini": {}}}
+    info: Any = {**SETTINGS, "model": dict(model.describe())}
+    return cast("RunInfo", info)
 
 
-def unfair(local: dict[str, Any], other: dict[str, Any]) -> list[Confounder]:
-    there = differences(local, other, "mini")
-    back = differences(other, local, "mini")
+def unfair(local: RunInfo, other: RunInfo) -> list[Confounder]:
+    there = confounders(local, other, TASK)
+    back = confounders(other, local, TASK)
     assert back == [Confounder(one.name, one.after, one.before) for one in there]
     return there
 

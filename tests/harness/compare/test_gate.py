@@ -18,11 +18,11 @@ from dtbench.harness.stats.paired import (
     bounds,
     holm,
     mcnemar,
+    minimum_detectable,
     needed,
     power_of_passing,
     surely_worse,
     tango,
-    visible,
 )
 
 
@@ -162,8 +162,8 @@ def test_as_many_questions_as_are_needed_give_the_power_that_was_asked_for() -> 
 
 
 def test_what_is_visible_shrinks_with_the_root_of_the_questions() -> None:
-    assert visible(0, 0.1) is None
-    one, four = visible(1000, 0.2), visible(4000, 0.2)
+    assert minimum_detectable(0, 0.1) is None
+    one, four = minimum_detectable(1000, 0.2), minimum_detectable(4000, 0.2)
     assert one is not None
     assert four == pytest.approx(one / 2)
     normal = NormalDist()

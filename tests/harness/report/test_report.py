@@ -105,7 +105,7 @@ def test_runs_of_other_questions_have_nothing_to_compare(runs: tuple[Path, Path]
     assert call("report", runs[0], tmp_path / "others-run", "--audio", "none").code == 0
     (task,) = first(runs[0] / "report.html")["tasks"]
     assert (task["compare"]["n"], task["compare"]["only_after"]) == (0, 3)
-    assert [one["name"] for one in task["compare"]["unfair"]] == ["data"]
+    assert [one["name"] for one in task["compare"]["confounders"]] == ["data"]
     assert len(samples(runs[0] / "report.html")["tasks"][0]) == 27
     for moved in (tmp_path / "data", tmp_path / "others"):
         moved.rename(tmp_path / f"moved-{moved.name}")
@@ -154,11 +154,11 @@ def test_what_lies_in_the_folder_of_a_run_is_shown_with_it(tmp_path: Path) -> No
     assert call("report", plain).code == 0
     (task,) = first(plain / "report.html")["tasks"]
     (run,) = task["runs"]
-    assert [(one["where"], one["kind"]) for one in run["neighbours"]] == [
-        ("audio-silence", "listening"),
-        ("permute-1", "orders"),
+    assert [(one["where"], one["kind"]) for one in run["related"]] == [
+        ("audio-silence", "audio_ablation"),
+        ("permute-1", "order_sensitivity"),
     ]
-    assert run["neighbours"][1]["found"]["orders"] == 3
+    assert run["related"][1]["found"]["orders"] == 3
     assert run["judges"][0]["summary"]["rubrics"] == 60.0
     (rows,) = samples(plain / "report.html")["tasks"]
     (judged,) = rows[0]["runs"][0][0]["judged"]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_up_run import settings_of
 
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import MachineryError, ModelError, TaskError
@@ -23,6 +24,7 @@ from dtbench.harness.run.plan import PromptForm, TaskPlan
 from dtbench.harness.run.retry import RetryPolicy
 from dtbench.harness.run.worker_pool import Progress, Stop
 from dtbench.harness.store.run_folder import RunFolder
+from dtbench.harness.store.types import Record
 
 SETTINGS = DispatchSettings(concurrency=4, retries=RetryPolicy(first_wait=0.0001))
 
@@ -77,14 +79,14 @@ def hold(
     folder: Path, model: Model, plan: TaskPlan, *, settings: DispatchSettings = SETTINGS, stop: Stop | None = None
 ) -> Progress:
     """Ask all that is missing in a folder."""
-    with RunFolder.start(folder, {"tasks": {}}) as run_folder:
+    with RunFolder.start(folder, settings_of({})) as run_folder:
         run = TaskRun(plan, model, run_folder, settings)
         asyncio.run(run.run(stop or Stop(), lambda progress: None))
     return run.progress
 
 
-def records(folder: Path) -> dict[str, dict[str, Any]]:
-    with RunFolder.start(folder, {"tasks": {}}) as run_folder:
+def records(folder: Path) -> dict[str, Record]:
+    with RunFolder.start(folder, settings_of({})) as run_folder:
         return {record["id"]: record for record in run_folder.records("birds")}
 
 

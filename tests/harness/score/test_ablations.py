@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 from made_up_run import Record, answered, failed, write_run
@@ -10,13 +11,16 @@ from small_data import mmar_items, mmar_v2_folder
 from dtbench.harness.core.schema import Sample
 from dtbench.harness.core.task import rotated
 from dtbench.harness.run.plan import PromptForm
-from dtbench.harness.score.ablations import listening, order_effect, style_effect
+from dtbench.harness.score import ablations
 from dtbench.harness.score.related_runs import compare_related
 from dtbench.harness.stats.intervals import share
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.tasks.mmar import Mmar
 
 TASK = Mmar()
+audio_effect: Any = ablations.audio_effect
+style_effect: Any = ablations.style_effect
+order_effect: Any = ablations.order_effect
 
 
 def questions(count: int) -> list[Sample]:
@@ -33,8 +37,8 @@ def test_what_only_listening_tells_is_the_gap() -> None:
     asked = questions(40)
     plain = [says(sample, 0) for sample in asked]
     silent = [says(sample, 0 if number < 10 else 1) for number, sample in enumerate(asked)]
-    found = listening(plain, silent, {})
-    assert (found["n"], found["left_out"], found["plain"], found["altered"]) == (40, 0, 1.0, 0.25)
+    found = audio_effect(plain, silent, {})
+    assert (found["n"], found["unmatched"], found["plain"], found["altered"]) == (40, 0, 1.0, 0.25)
     assert found["gap"]["gap"] == 0.75
     assert 0.55 < found["gap"]["low"] < 0.75 < found["gap"]["high"] < 0.9
     assert found["same_choice"] == share(10, 40)._asdict()
@@ -44,7 +48,7 @@ def test_a_model_that_does_not_listen_has_no_gap_and_the_same_choices() -> None:
     asked = questions(30)
     plain = [says(sample, number % 2) for number, sample in enumerate(asked)]
     random.Random(0).shuffle(asked)
-    found = listening(plain, list(reversed(plain)), {})
+    found = audio_effect(plain, list(reversed(plain)), {})
     assert found["gap"]["gap"] == 0
     assert found["gap"]["low"] < 0 < found["gap"]["high"]
     assert found["same_choice"]["accuracy"] == 1
@@ -54,21 +58,21 @@ def test_what_failed_in_either_run_is_left_out_and_told() -> None:
     asked = questions(4)
     plain = [says(asked[0], 0), says(asked[1], 0), failed(asked[2]), says(asked[3], 0)]
     silent = [says(asked[0], 0), failed(asked[1]), says(asked[2], 0)]
-    found = listening(plain, silent, {})
-    assert (found["n"], found["left_out"], found["plain"]) == (1, 3, 1.0)
+    found = audio_effect(plain, silent, {})
+    assert (found["n"], found["unmatched"], found["plain"]) == (1, 3, 1.0)
 
 
 def test_without_a_question_in_common_nothing_is_said() -> None:
     one, two = questions(2)
-    found = listening([says(one, 0)], [says(two, 0)], {})
-    assert (found["n"], found["left_out"]) == (0, 2)
+    found = audio_effect([says(one, 0)], [says(two, 0)], {})
+    assert (found["n"], found["unmatched"]) == (0, 2)
     assert found["plain"] is found["altered"] is found["gap"] is found["same_choice"] is None
 
 
 def test_repeats_of_a_question_are_one_pair() -> None:
     asked = questions(20)
-    once = listening([says(s, 0) for s in asked], [says(s, n % 2) for n, s in enumerate(asked)], {})
-    thrice = listening(
+    once = audio_effect([says(s, 0) for s in asked], [says(s, n % 2) for n, s in enumerate(asked)], {})
+    thrice = audio_effect(
         [says(s, 0, repeat) for s in asked for repeat in range(3)],
         [says(s, n % 2, repeat) for n, s in enumerate(asked) for repeat in range(3)],
         {},
@@ -81,8 +85,8 @@ def test_questions_about_one_clip_hang_together_and_tell_less() -> None:
     asked = questions(40)
     plain = [says(sample, 0) for sample in asked]
     silent = [says(sample, number // 4 % 2) for number, sample in enumerate(asked)]
-    apart = listening(plain, silent, {})["gap"]
-    together = listening(plain, silent, {sample.id: number // 4 for number, sample in enumerate(asked)})["gap"]
+    apart = audio_effect(plain, silent, {})["gap"]
+    together = audio_effect(plain, silent, {sample.id: number // 4 for number, sample in enumerate(asked)})["gap"]
     assert together["gap"] == apart["gap"] == 0.5
     assert 1.5 < (together["high"] - together["low"]) / (apart["high"] - apart["low"]) < 2.5
 
@@ -90,8 +94,8 @@ def test_questions_about_one_clip_hang_together_and_tell_less() -> None:
 def test_an_unreadable_answer_is_no_choice_that_could_stay() -> None:
     (sample,) = questions(1)
     silent = [answered(TASK, sample, "Hm.")]
-    assert listening(silent, silent, {})["same_choice"] is None
-    assert listening([says(sample, 0)], silent, {})["same_choice"]["accuracy"] == 0
+    assert audio_effect(silent, silent, {})["same_choice"] is None
+    assert audio_effect([says(sample, 0)], silent, {})["same_choice"]["accuracy"] == 0
 
 
 def test_another_style_is_told_with_its_gap_and_how_often_the_choices_differ() -> None:
@@ -99,7 +103,7 @@ def test_another_style_is_told_with_its_gap_and_how_often_the_choices_differ() -
     plain = [says(sample, 0) for sample in asked]
     other = [says(sample, 0 if number < 30 else 1) for number, sample in enumerate(asked)]
     found = style_effect(plain, other, {})
-    assert (found["n"], found["left_out"], found["plain"], found["this"]) == (40, 0, 1.0, 0.75)
+    assert (found["n"], found["unmatched"], found["plain"], found["this"]) == (40, 0, 1.0, 0.75)
     assert found["gap"]["gap"] == -0.25
     assert found["gap"]["low"] < -0.25 < found["gap"]["high"] < 0
     assert found["differ"] == share(10, 40)._asdict()
@@ -109,10 +113,10 @@ def test_where_one_of_two_styles_made_no_choice_nothing_differs_and_it_is_counte
     one, two, three = questions(3)
     plain = [says(one, 0), answered(TASK, two, "Hm."), says(three, 1), failed(questions(4)[3])]
     found = style_effect(plain, [says(one, 1), says(two, 0), answered(TASK, three, "Hm.")], {})
-    assert (found["n"], found["left_out"], found["no_choice"]) == (3, 0, 2)
+    assert (found["n"], found["unmatched"], found["no_choice"]) == (3, 0, 2)
     assert found["differ"] == share(1, 1)._asdict()
     nothing = style_effect([says(one, 0)], [says(two, 0)], {})
-    assert (nothing["n"], nothing["left_out"]) == (0, 2)
+    assert (nothing["n"], nothing["unmatched"]) == (0, 2)
     assert nothing["differ"] is nothing["gap"] is nothing["plain"] is None
 
 
@@ -130,7 +134,7 @@ def test_an_answer_by_place_moves_with_the_order_and_an_answer_by_content_stays(
 def test_orders_are_compared_on_the_questions_that_all_of_them_answered() -> None:
     one, two = questions(2)
     found = order_effect([[says(one, 0), says(two, 0)], [says(one, 1), failed(two)], [says(one, 0), says(two, 0)]])
-    assert (found["orders"], found["n"], found["left_out"]) == (3, 1, 1)
+    assert (found["orders"], found["n"], found["unmatched"]) == (3, 1, 1)
     assert found["moved_between_two"] == pytest.approx(2 / 3)
     assert order_effect([[says(one, 0)]])["moved"] is None
     assert order_effect([])["moved"] is None
@@ -155,11 +159,11 @@ def folder_of_runs(home: Path) -> Path:
 
 def test_a_run_is_compared_with_those_in_the_same_folder(tmp_path: Path) -> None:
     run = folder_of_runs(tmp_path)
-    silent = compare_related(StoredRun.open(run / "audio-silence"), "mmar")
-    assert silent["listening"]["gap"]["gap"] == 1
-    turned = compare_related(StoredRun.open(run / "permute-1"), "mmar")
-    assert turned["orders"]["accuracy"] == [1, 0, 1]
-    assert turned["orders"]["moved"]["accuracy"] == 1
+    silent: Any = compare_related(StoredRun.open(run / "audio-silence"), "mmar")
+    assert silent["audio_ablation"]["gap"]["gap"] == 1
+    turned: Any = compare_related(StoredRun.open(run / "permute-1"), "mmar")
+    assert turned["order_sensitivity"]["accuracy"] == [1, 0, 1]
+    assert turned["order_sensitivity"]["moved"]["accuracy"] == 1
     assert compare_related(StoredRun.open(run), "mmar") == {}
 
 

@@ -21,10 +21,12 @@ from dtbench.harness.score.calibration import (
     equal_mass,
     equal_width,
     error_by_chance,
-    forced_of,
-    forced_summary,
+    forced_answer,
+    forced_figures,
 )
 from dtbench.harness.score.forced_choice import CHAIN_FIRST, HOW, NO_LETTER
+from dtbench.harness.score.summary import summarise
+from dtbench.tasks.mmar import Mmar
 
 ANSWERS = st.lists(
     st.builds(
@@ -32,8 +34,8 @@ ANSWERS = st.lists(
         confidence=st.floats(0.0, 1.0),
         right=st.booleans(),
         brier=st.floats(0.0, 2.0),
-        likeliest=st.booleans(),
-        told=st.floats(0.0, 1.0),
+        is_argmax=st.booleans(),
+        letter_mass=st.floats(0.0, 1.0),
     ),
     min_size=1,
     max_size=60,
@@ -41,18 +43,18 @@ ANSWERS = st.lists(
 
 
 def sure(confidence: float, *, right: bool) -> Confidence:
-    return Confidence(confidence, right, 0.0, likeliest=True, told=1.0)
+    return Confidence(confidence, right, 0.0, is_argmax=True, letter_mass=1.0)
 
 
-def record(logprobs: Sequence[float | None] | None, text: str = "A", **score: Any) -> dict[str, Any]:
-    odds = {} if logprobs is None else {"option_logprobs": list(logprobs)}
+def record(logprobs: Sequence[float | None] | None, text: str = "A", **score: Any) -> Any:
+    options = {} if logprobs is None else {"option_logprobs": list(logprobs)}
     how = HOW if text in "ABC" else NO_LETTER
     return {
         "id": "1",
         "sample": 0,
-        "response": {"text": text, **odds},
+        "response": {"text": text, **options},
         "extraction": {"answer": text if how == HOW else "", "choice": None, "how": how},
-        "score": {"correct": True, "right_place": 0, **score},
+        "score": {"correct": True, "gold_index": 0, **score},
     }
 
 
@@ -132,62 +134,64 @@ def test_the_order_of_the_answers_says_nothing(answers: list[Confidence], dice: 
 
 
 def test_a_record_tells_how_sure_its_answer_was() -> None:
-    found = forced_of(record([math.log(0.6), math.log(0.15), math.log(0.05)]))
+    found = forced_answer(record([math.log(0.6), math.log(0.15), math.log(0.05)]))
     assert found is not None
-    assert found.sure is not None
-    assert found.sure.confidence == pytest.approx(0.75)
-    assert found.sure.brier == pytest.approx(0.25**2 + 0.1875**2 + 0.0625**2)
-    assert found.sure.told == pytest.approx(0.8)
-    assert (found.sure.right, found.sure.likeliest) == (True, True)
+    assert found.scored is not None
+    assert found.scored.confidence == pytest.approx(0.75)
+    assert found.scored.brier == pytest.approx(0.25**2 + 0.1875**2 + 0.0625**2)
+    assert found.scored.letter_mass == pytest.approx(0.8)
+    assert (found.scored.right, found.scored.is_argmax) == (True, True)
 
 
 def test_an_answer_that_was_not_the_likeliest_is_told() -> None:
-    found = forced_of(record([-2.0, -0.5, -3.0]))
+    found = forced_answer(record([-2.0, -0.5, -3.0]))
     assert found is not None
-    assert found.sure is not None
-    assert not found.sure.likeliest
-    assert found.sure.confidence < 0.5
+    assert found.scored is not None
+    assert not found.scored.is_argmax
+    assert found.scored.confidence < 0.5
 
 
 @pytest.mark.parametrize("logprobs", [None, [None, -0.5, -2.0]])
 def test_an_answer_of_which_nothing_was_told_is_not_sure(logprobs: list[float | None] | None) -> None:
-    found = forced_of(record(logprobs))
+    found = forced_answer(record(logprobs))
     assert found is not None
-    assert found.sure is None
+    assert found.scored is None
     assert found.how == HOW
-    assert found.told == (logprobs is not None)
+    assert found.with_logprobs == (logprobs is not None)
 
 
 def test_a_free_or_failed_answer_is_not_a_forced_one() -> None:
     free = record(None)
     free["extraction"]["how"] = "chosen, by letter"
-    assert forced_of(free) is None
-    assert forced_of({"id": "1", "sample": 0, "error": {"kind": "model", "message": "no"}}) is None
+    assert forced_answer(free) is None
+    failed: Any = {"id": "1", "sample": 0, "error": {"kind": "model", "message": "no"}}
+    assert forced_answer(failed) is None
 
 
 def test_a_summary_counts_what_has_no_probability() -> None:
     records = [record([-0.5, -1.0, -4.0]), record(None), record(None, text="The"), record([None, -0.2, -2.0])]
     records.append({**record(None), "extraction": {"answer": "", "choice": None, "how": CHAIN_FIRST}})
-    found = [one for one in map(forced_of, records) if one is not None]
-    summary = forced_summary(found, known=True)["forced"]
-    assert {name: summary[name] for name in ("n", "no_letter", "chain_first", "told", "sure")} == {
+    found = [one for one in map(forced_answer, records) if one is not None]
+    summary = forced_figures(found, known=True)
+    assert {name: summary[name] for name in ("n", "no_letter", "started_with_chain", "with_logprobs", "scored")} == {
         "n": 5,
         "no_letter": 1,
-        "chain_first": 1,
-        "told": 2,
-        "sure": 1,
+        "started_with_chain": 1,
+        "with_logprobs": 2,
+        "scored": 1,
     }
+    assert summary["calibration"] is not None
     assert summary["calibration"]["n"] == 1
     assert "note" not in summary
 
 
 def test_a_summary_says_that_an_endpoint_tells_nothing() -> None:
-    found = [one for one in map(forced_of, [record(None), record(None)]) if one is not None]
-    summary = forced_summary(found, known=True)["forced"]
-    assert (summary["note"], summary["calibration"], summary["letters_held"]) == (NO_LOGPROBS, None, None)
+    found = [one for one in map(forced_answer, [record(None), record(None)]) if one is not None]
+    summary = forced_figures(found, known=True)
+    assert (summary["note"], summary["calibration"], summary["letter_mass"]) == (NO_LOGPROBS, None, None)
 
 
 def test_without_right_answers_there_is_no_calibration_and_without_forced_ones_no_word() -> None:
-    found = [one for one in [forced_of(record([-0.5, -1.0]))] if one is not None]
-    assert forced_summary(found, known=False)["forced"]["calibration"] is None
-    assert forced_summary([], known=True) == {}
+    found = [one for one in [forced_answer(record([-0.5, -1.0]))] if one is not None]
+    assert forced_figures(found, known=False)["calibration"] is None
+    assert "forced" not in summarise(Mmar(), [], expected=1)

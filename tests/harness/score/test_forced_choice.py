@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,14 +16,14 @@ from dtbench.harness.score.forced_choice import (
     CHAIN_FIRST,
     NO_LETTER,
     TokenLogprob,
-    odds_in,
-    odds_of,
+    gold_index,
+    logprob_fields,
     option_letters,
+    option_logprobs,
     probabilities,
     read_forced,
     refuse_unlettered,
-    right_place,
-    stored_odds,
+    stored_logprobs,
 )
 
 CHOICES = ("crow", "jay", "owl")
@@ -57,41 +58,41 @@ def test_a_letter_behind_a_chain_is_still_bare() -> None:
 
 
 def test_tokens_that_are_the_same_letter_add_up_and_others_count_for_nothing() -> None:
-    odds = odds_of([*tokens(A=0.2, B=0.3, C=0.1, The=0.2), TokenLogprob(" A", math.log(0.15))], ABC)
-    assert odds is not None
-    assert odds.below is None
-    assert [math.exp(logprob or 0) for logprob in odds.logprobs] == pytest.approx([0.35, 0.3, 0.1])
-    assert probabilities(odds) == pytest.approx([0.35 / 0.75, 0.3 / 0.75, 0.1 / 0.75])
+    options = option_logprobs([*tokens(A=0.2, B=0.3, C=0.1, The=0.2), TokenLogprob(" A", math.log(0.15))], ABC)
+    assert options is not None
+    assert options.below is None
+    assert [math.exp(logprob or 0) for logprob in options.logprobs] == pytest.approx([0.35, 0.3, 0.1])
+    assert probabilities(options) == pytest.approx([0.35 / 0.75, 0.3 / 0.75, 0.1 / 0.75])
 
 
 def test_an_untold_option_lies_below_the_least_that_was_told() -> None:
-    odds = odds_of(tokens(A=0.6, B=0.2, The=0.01), ABC)
-    assert odds is not None
-    assert odds.logprobs[2] is None
-    assert odds.below == pytest.approx(math.log(0.01))
+    options = option_logprobs(tokens(A=0.6, B=0.2, The=0.01), ABC)
+    assert options is not None
+    assert options.logprobs[2] is None
+    assert options.below == pytest.approx(math.log(0.01))
 
 
 def test_an_untold_option_lies_below_what_the_others_leave() -> None:
-    odds = odds_of(tokens(A=0.7, B=0.299), ABC)
-    assert odds is not None
-    assert odds.below == pytest.approx(math.log(0.001), rel=1e-6)
+    options = option_logprobs(tokens(A=0.7, B=0.299), ABC)
+    assert options is not None
+    assert options.below == pytest.approx(math.log(0.001), rel=1e-6)
 
 
 def test_an_untold_option_that_hardly_matters_has_no_share() -> None:
-    odds = odds_of(tokens(A=0.9, B=0.099, The=0.0005), ABC)
-    assert odds is not None
-    assert probabilities(odds) == pytest.approx([0.9 / 0.999, 0.099 / 0.999, 0.0])
+    options = option_logprobs(tokens(A=0.9, B=0.099, The=0.0005), ABC)
+    assert options is not None
+    assert probabilities(options) == pytest.approx([0.9 / 0.999, 0.099 / 0.999, 0.0])
 
 
 def test_where_an_untold_option_may_matter_there_is_no_probability() -> None:
-    odds = odds_of(tokens(A=0.3, B=0.2, The=0.2), ABC)
-    assert odds is not None
-    assert probabilities(odds) is None
+    options = option_logprobs(tokens(A=0.3, B=0.2, The=0.2), ABC)
+    assert options is not None
+    assert probabilities(options) is None
 
 
-def test_no_letter_at_all_is_no_odds() -> None:
-    assert odds_of(tokens(The=0.9, D=0.1), ABC) is None
-    assert odds_of([], ABC) is None
+def test_no_letter_at_all_is_no_log_probabilities() -> None:
+    assert option_logprobs(tokens(The=0.9, D=0.1), ABC) is None
+    assert option_logprobs([], ABC) is None
 
 
 def test_letters_without_any_probability_have_no_shares() -> None:
@@ -108,8 +109,8 @@ def test_shares_sum_up_to_one_and_keep_the_order(logprobs: list[float]) -> None:
 
 @given(st.lists(st.one_of(st.none(), st.floats(-20, 0)), min_size=1, max_size=8), st.floats(-20, 0))
 def test_a_given_probability_is_never_further_off_than_was_promised(told: list[float | None], below: float) -> None:
-    odds = OptionLogprobs(tuple(told), below if None in told else None)
-    shares = probabilities(odds)
+    options = OptionLogprobs(tuple(told), below if None in told else None)
+    shares = probabilities(options)
     if shares is None or None not in told:
         return
     worst = [below if logprob is None else logprob for logprob in told]
@@ -119,20 +120,22 @@ def test_a_given_probability_is_never_further_off_than_was_promised(told: list[f
     assert abs(shares[place] - real[place]) < 0.0101
 
 
-@pytest.mark.parametrize("odds", [OptionLogprobs((-0.5, -1.25)), OptionLogprobs((-0.5, None), -8.125), None])
-def test_what_is_stored_is_read_back(odds: OptionLogprobs | None) -> None:
-    assert odds_in({"response": {"text": "A", **stored_odds(odds)}}) == odds
+@pytest.mark.parametrize("options", [OptionLogprobs((-0.5, -1.25)), OptionLogprobs((-0.5, None), -8.125), None])
+def test_what_is_stored_is_read_back(options: OptionLogprobs | None) -> None:
+    stored: Any = {"response": {"text": "A", **logprob_fields(options)}}
+    assert stored_logprobs(stored) == options
 
 
-def test_a_record_without_a_response_has_no_odds() -> None:
-    assert odds_in({"error": {"kind": "model"}}) is None
-    assert stored_odds(None) == {}
+def test_a_record_without_a_response_has_no_log_probabilities() -> None:
+    failed: Any = {"error": {"kind": "model"}}
+    assert stored_logprobs(failed) is None
+    assert logprob_fields(None) == {}
 
 
 def test_the_right_option_is_found_where_it_is_shown() -> None:
     sample = Sample("1", "?", CHOICES, "owl", Path("1.wav"))
-    assert right_place(sample, ("owl", "crow", "jay")) == {"right_place": 0}
-    assert right_place(sample, ("crow", "jay")) == {"right_place": None}
+    assert gold_index(sample, ("owl", "crow", "jay")) == 0
+    assert gold_index(sample, ("crow", "jay")) is None
 
 
 @pytest.mark.parametrize("count", [0, 21, 27])

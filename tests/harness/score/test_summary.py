@@ -14,14 +14,17 @@ from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.schema import Sample
 from dtbench.harness.core.scorer import Grouping
 from dtbench.harness.core.task import Task
+from dtbench.harness.score import summary as summaries
 from dtbench.harness.score.prediction_file import score_predictions
 from dtbench.harness.score.predictions import PredictionRow, Predictions
-from dtbench.harness.score.summary import NONE_ANSWERED, summarise
+from dtbench.harness.score.summary import NONE_ANSWERED
 from dtbench.harness.stats.intervals import wilson
 from dtbench.tasks.mmar import Mmar
 from dtbench.tasks.mmau_mini import MmauMini
 from dtbench.tasks.mmau_test import MmauTest
 from dtbench.tasks.mmsu import Mmsu
+
+summarise: Any = summaries.summarise
 
 
 def samples(task: Task, count: int = 60) -> list[Sample]:
@@ -251,7 +254,7 @@ def test_costs_clips_and_ends_are_counted() -> None:
     summary = summarise(task, thought, expected=4)
     assert summary["chains"] == {"n": 3, "mean": 30.0, "median": 20.0, "p95": 56.0}
     assert summary["clips"] == {"whole": 3, "cut": 1}
-    assert summary["finish"] == {"stop": 3, "length": 1}
+    assert summary["finish_reasons"] == {"stop": 3, "length": 1}
     assert summary["tokens"] == {"in": 305, "out": 21}
     assert summary["seconds"]["total"] == 4.0
     assert summary["attempts"] == 6

@@ -11,6 +11,7 @@ from run_records import failure, record
 
 from dtbench.harness.core.errors import DataError
 from dtbench.harness.store.jsonl import RecordLine, TornLine, encoded, read_lines, whole_bytes
+from dtbench.harness.store.types import Record
 
 
 def read(path: Path) -> list[RecordLine | TornLine]:
@@ -18,7 +19,7 @@ def read(path: Path) -> list[RecordLine | TornLine]:
 
 
 def records(path: Path) -> list[dict[str, Any]]:
-    return [line.record() for line in read(path) if isinstance(line, RecordLine)]
+    return [line.record(dict[str, Any]) for line in read(path) if isinstance(line, RecordLine)]
 
 
 def torn(path: Path) -> list[int]:
@@ -44,7 +45,7 @@ def test_any_text_comes_back_as_it_was_on_one_line(id_: str, sample: int, value:
     assert line.count(b"\n") == 1
     assert line.endswith(b"\n")
     stored = RecordLine(Path("toy.jsonl"), 1, line[:-19])
-    assert stored.record() == item
+    assert stored.record(dict[str, Any]) == item
     assert stored.key() == (id_, sample)
     assert not stored.failed()
 
@@ -153,8 +154,39 @@ def test_a_line_in_the_middle_that_was_changed_is_an_error_with_its_place(tmp_pa
 def test_a_line_that_is_right_but_no_record_is_an_error_with_its_place(tmp_path: Path) -> None:
     path = tmp_path / "toy.jsonl"
     path.write_bytes(encoded({"question": "what?"}) + encoded(record(2)))
-    with pytest.raises(DataError, match=r"toy\.jsonl, line 1: no record"):
-        records(path)
+    (line, _) = read(path)
+    assert isinstance(line, RecordLine)
+    for reads in (line.key, lambda: line.record(Record)):
+        with pytest.raises(DataError, match=r"toy\.jsonl, line 1: no record"):
+            reads()
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"sample": "0"}, "Expected int, got str at sample"),
+        ({"score": {"correct": True}}, "Object missing required field official at score"),
+        ({"response": {**record(1)["response"], "text": None}}, "Expected str, got null at response.text"),
+        ({"groups": {"modality": 3}}, "Expected str, got int at groups[...]"),
+    ],
+)
+@pytest.mark.parametrize("id_", ["item-1", "half \ud800 of a sign"])
+def test_a_field_of_a_record_that_is_wrong_is_named(change: dict[str, Any], what: str, id_: str) -> None:
+    line = RecordLine(Path("toy.jsonl"), 7, encoded({**record(1), "id": id_, **change})[:-19])
+    with pytest.raises(DataError) as error:
+        line.record(Record)
+    assert str(error.value) == f"toy.jsonl, line 7: no record of dtbench ({what}). Remove the line."
+
+
+def test_a_record_without_an_answer_and_without_an_error_is_refused() -> None:
+    half = {name: value for name, value in record(1).items() if name != "score"}
+    with pytest.raises(DataError, match=r"no record of dtbench \(score missing\)"):
+        RecordLine(Path("toy.jsonl"), 1, encoded(half)[:-19]).record(Record)
+
+
+def test_a_record_with_half_of_a_sign_is_read_as_any_other() -> None:
+    item = {**record(1), "id": "\ud800"}
+    assert RecordLine(Path("toy.jsonl"), 1, encoded(item)[:-19]).record(Record) == item
 
 
 def test_what_json_cannot_hold_is_refused() -> None:

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from run_records import SETTINGS, TASK, changed, failure, files, record, refusal
+from run_records import ABOUT, SETTINGS, TASK, changed, failure, files, record, refusal
 
 from dtbench.harness.core.errors import DataError, UserError
 from dtbench.harness.store.run_folder import RunFolder, StoredRun
+from dtbench.harness.store.run_json import SCHEMA
 
 
 @pytest.fixture
@@ -68,13 +69,13 @@ def test_run_json_tells_of_every_start(folder: Path) -> None:
     with RunFolder.start(folder, SETTINGS, command=["dtbench", "run"]) as run:
         run.finish("done")
     info = StoredRun.open(folder).info
-    assert (info["schema"], info["status"], info["start"]) == (1, "done", first["start"])
-    assert {name: info[name] for name in SETTINGS} == SETTINGS
+    assert (info["schema"], info["status"], info["start"]) == (SCHEMA, "done", first["start"])
+    assert {**info, **SETTINGS} == info
     assert [start["status"] for start in info["starts"]] == ["interrupted", "done"]
     assert [start["command"] for start in info["starts"]] == [["dtbench", "run", "--model", "x"], ["dtbench", "run"]]
     start = info["starts"][1]
     assert (start["pid"], start["host"]) == (os.getpid(), os.uname().nodename)
-    assert start["start"] <= start["end"] == info["end"]
+    assert start["start"] <= str(start["end"]) == info["end"]
     assert start["packages"].keys() >= {"numpy", "soundfile"}
 
 
@@ -133,15 +134,56 @@ def test_a_task_whose_name_cannot_name_a_file_is_refused_before_anything_is_writ
 def test_a_run_of_a_newer_dtbench_is_refused(folder: Path) -> None:
     RunFolder.start(folder, SETTINGS).close()
     path = folder / "run.json"
-    path.write_text(path.read_text().replace('"schema": 1', '"schema": 2'))
+    path.write_text(path.read_text().replace(f'"schema": {SCHEMA}', f'"schema": {SCHEMA + 1}'))
     line = refusal(folder, SETTINGS)
-    assert line == f"{path}: written by a newer dtbench (schema 2, this one reads up to 1): update dtbench."
+    assert line == f"{path}: written by a newer dtbench (schema {SCHEMA + 1}, this one reads {SCHEMA}): update dtbench."
     with pytest.raises(UserError, match="newer dtbench"):
         StoredRun.open(folder)
 
 
+def test_a_run_of_an_older_dtbench_is_refused_and_stays_as_it_was(folder: Path) -> None:
+    RunFolder.start(folder, SETTINGS).close()
+    path = folder / "run.json"
+    path.write_text(path.read_text().replace(f'"schema": {SCHEMA}', '"schema": 1'))
+    line = refusal(folder, SETTINGS)
+    assert line == (
+        f"{path}: written by an older dtbench (schema 1, this one reads {SCHEMA}): run it again into another --out, or "
+        f"read it with the dtbench that wrote it."
+    )
+    with pytest.raises(DataError, match="older dtbench"):
+        StoredRun.open(folder)
+
+
 @pytest.mark.parametrize(
-    "content", ["", "{", "[]", "{}", '{"schema": true}', '{"schema": 1}', '{"schema": 1, "starts": [1]}']
+    ("name", "value", "what"),
+    [
+        ("status", "ended", "Invalid enum value 'ended' at status"),
+        ("start", 3, "Expected str | null, got int at start"),
+        ("tasks", {TASK: {**ABOUT, "samples": "1"}}, "Expected int, got str at tasks[...].samples"),
+        ("starts", [1], "Expected object, got int at starts[0]"),
+    ],
+)
+def test_a_field_of_run_json_that_is_wrong_is_named(folder: Path, name: str, value: object, what: str) -> None:
+    RunFolder.start(folder, SETTINGS).close()
+    path = folder / "run.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), name: value}))
+    with pytest.raises(DataError) as error:
+        StoredRun.open(folder)
+    assert str(error.value).startswith(f"{path}: {what}: it was changed since dtbench wrote it.")
+
+
+def test_a_judges_folder_is_not_a_runs(folder: Path) -> None:
+    judged = {"chains": "a1", "questions": 2, "data": ABOUT["data"], "sample": 0}
+    words = {"prompt": "Mark it.", "prompt_hash": "b2", "calls": 5, "judge_seed": 42}
+    settings = {"kind": "judge", "judge": {"name": "tiny"}, "endpoint": {}, **words, "tasks": {TASK: judged}}
+    RunFolder.start(folder, settings).close()
+    with pytest.raises(UserError, match=r"`dtbench judge` made this folder; name one of `dtbench run`\."):
+        StoredRun.open(folder)
+    assert StoredRun.open(folder, "judge").finished(TASK) == set()
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", "{}", '{"schema": true}', '{"schema": 2}', '{"schema": 2, "starts": [1]}']
 )
 def test_a_run_json_that_was_changed_is_refused(folder: Path, content: str) -> None:
     folder.mkdir(parents=True)

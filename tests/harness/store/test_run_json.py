@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from run_records import SETTINGS, TASK, changed, refusal
+from run_records import ABOUT, SETTINGS, TASK, changed, refusal
 
 from dtbench.harness.store.run_folder import RunFolder
 
@@ -18,7 +18,7 @@ def folder(tmp_path: Path) -> Path:
     ("settings", "shown"),
     [
         (
-            changed(tasks={TASK: {"prompt_hash": "c3d4", "samples": 1}}),
+            changed(tasks={TASK: {**ABOUT, "prompt_hash": "c3d4"}}),
             "tasks.toy.prompt_hash: stored a1b2c3d4e5f6, now c3d4",
         ),
         (changed(seed=1), "seed: stored 0, now 1"),
@@ -26,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
         (changed(seed=False), "seed: stored 0, now false"),
         (changed(limit=10), "limit: stored nothing, now 10"),
         (changed(limit=None), "limit: stored nothing, now null"),
-        ({"model": {"name": "scripted"}, "tasks": SETTINGS["tasks"]}, "seed: stored 0, now nothing"),
+        ({name: value for name, value in SETTINGS.items() if name != "seed"}, "seed: stored 0, now nothing"),
         (changed(model={}), "model.name: stored scripted, now nothing; model: stored nothing, now {}"),
         (changed(model={"name": ""}), 'model.name: stored scripted, now ""'),
         (changed(model={"name": "two\nlines"}), "model.name: stored scripted, now two lines"),
@@ -49,8 +49,8 @@ def test_long_values_are_shown_where_they_differ(folder: Path) -> None:
 
 
 def test_many_differences_are_counted(folder: Path) -> None:
-    RunFolder.start(folder, {f"key{number}": 0 for number in range(20)}).close()
-    line = refusal(folder, {f"key{number}": 1 for number in range(20)})
+    RunFolder.start(folder, changed(**{f"key{number}": 0 for number in range(20)})).close()
+    line = refusal(folder, changed(**{f"key{number}": 1 for number in range(20)}))
     assert line.count("stored 0, now 1") == 6
     assert "; and 14 more. " in line
 

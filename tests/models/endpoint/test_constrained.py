@@ -65,23 +65,23 @@ def test_every_letter_has_its_log_probability() -> None:
     with chatting(Turn("B", tokens=[{**SURE, "<unk>": -9999.0}])) as chat:
         (response,) = answers(chat, FORCED)
     assert response.text == "B"
-    assert response.odds is not None
-    assert response.odds.logprobs == pytest.approx([math.log(0.3), math.log(0.7)])
-    assert response.odds.below is None
+    assert response.option_logprobs is not None
+    assert response.option_logprobs.logprobs == pytest.approx([math.log(0.3), math.log(0.7)])
+    assert response.option_logprobs.below is None
 
 
 def test_forms_of_a_letter_add_up() -> None:
     with chatting(Turn("B", tokens=[{"B": math.log(0.5), " B": math.log(0.2), "(A": math.log(0.1)}])) as chat:
         (response,) = answers(chat, FORCED)
-    assert response.odds is not None
-    assert response.odds.logprobs == pytest.approx([math.log(0.1), math.log(0.7)])
+    assert response.option_logprobs is not None
+    assert response.option_logprobs.logprobs == pytest.approx([math.log(0.1), math.log(0.7)])
 
 
 def test_the_odds_are_those_of_the_token_that_is_the_answer() -> None:
     with chatting(Turn("\nB", tokens=[{"\n": -0.1, "A": -2.0}, SURE, {"<end>": 0.0}])) as chat:
         (response,) = answers(chat, FORCED)
-    assert response.odds is not None
-    assert response.odds.logprobs == pytest.approx([math.log(0.3), math.log(0.7)])
+    assert response.option_logprobs is not None
+    assert response.option_logprobs.logprobs == pytest.approx([math.log(0.3), math.log(0.7)])
 
 
 def test_the_answer_counts_among_the_tokens_where_the_endpoint_lists_only_others() -> None:
@@ -89,8 +89,8 @@ def test_the_answer_counts_among_the_tokens_where_the_endpoint_lists_only_others
     told = {"content": [{"token": "B", "logprob": -0.6, "top_logprobs": [other]}]}
     with chatting(Turn(body=completion("B", told))) as chat:
         (response,) = answers(chat, FORCED)
-    assert response.odds is not None
-    assert response.odds.logprobs == (-1.0, -0.6)
+    assert response.option_logprobs is not None
+    assert response.option_logprobs.logprobs == (-1.0, -0.6)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_the_answer_counts_among_the_tokens_where_the_endpoint_lists_only_others
 def test_an_endpoint_that_tells_nothing_still_answers(told: object) -> None:
     with chatting(Turn(body=completion("B", told))) as chat:
         (response,) = answers(chat, FORCED)
-    assert (response.text, response.odds) == ("B", None)
+    assert (response.text, response.option_logprobs) == ("B", None)
 
 
 def test_no_token_is_more_than_certain_and_one_that_is_no_number_is_passed_over() -> None:
@@ -117,16 +117,16 @@ def test_no_token_is_more_than_certain_and_one_that_is_no_number_is_passed_over(
     told = {"content": [{**tokens[0], "top_logprobs": [*tokens, "A"]}]}
     with chatting(Turn(body=completion("B", told))) as chat:
         (response,) = answers(chat, FORCED)
-    assert response.odds is not None
-    assert response.odds.logprobs == (None, 0.0)
-    assert response.odds.below is not None
-    assert response.odds.below < -100
+    assert response.option_logprobs is not None
+    assert response.option_logprobs.logprobs == (None, 0.0)
+    assert response.option_logprobs.below is not None
+    assert response.option_logprobs.below < -100
 
 
 def test_an_answer_that_is_no_letter_has_no_odds() -> None:
     with chatting(Turn("The", tokens=[{"The": -0.5, "A": -1.0, "B": -2.0}])) as chat:
         (response,) = answers(chat, FORCED)
-    assert (response.text, response.odds) == ("The", None)
+    assert (response.text, response.option_logprobs) == ("The", None)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_what_an_endpoint_refuses_is_left_out_from_then_on(unknown: tuple[str, .
         first, second = answers(chat, FORCED, FORCED)
         asked = [set(one.json()) for one in chat.asked]
     assert first.text == second.text == "B"
-    assert (first.odds is not None) == ("logprobs" in left)
+    assert (first.option_logprobs is not None) == ("logprobs" in left)
     assert asked[-1] == asked[-2] == {"model", "messages", "temperature", "max_tokens", *left}
     assert len(asked) == 2 + {"logprobs": 1, "structured_outputs": 2}.get(left[0] if left else "", 3)
 
@@ -162,7 +162,7 @@ def test_what_is_refused_in_every_form_is_told_as_it_was_first_and_changes_nothi
             answers(chat, FORCED)
         (response,) = answers(chat, FORCED)
         assert chat.asked[-1].json() == WHOLE
-    assert response.odds is not None
+    assert response.option_logprobs is not None
 
 
 def test_an_answer_that_comes_late_in_a_lesser_form_does_not_take_the_better_one_away() -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ def marks(*texts: str, task: str = "mini") -> ChainMarks:
     return chain_marks([record(text) for text in texts], task, TAGS)
 
 
-def record(text: str) -> Mapping[str, Any]:
+def record(text: str) -> Any:
     return answered(TASK, SAMPLE, text)
 
 

@@ -1,0 +1,82 @@
+"""The one writer of an answer's record: what was said, what was read from it, and both verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from dtbench.harness.core.errors import DtbenchError, TaskError, format_error
+from dtbench.harness.core.schema import Official, Response, Sample
+from dtbench.harness.core.scorer import Scorer
+from dtbench.harness.extract.extraction import Extraction
+from dtbench.harness.score.forced_choice import gold_index, logprob_fields, read_forced
+from dtbench.harness.store.types import OfficialRecord, Record, ResponseRecord, ScoreRecord, as_fields
+
+
+class ShownOptions(NamedTuple):
+    """The options of a question as a run shows them."""
+
+    choices: Sequence[str]
+    forced: bool
+    """Whether the whole answer must be the letter of one."""
+
+    def read(self, task: Scorer, text: str) -> Extraction:
+        """Read the answer out of a response."""
+        return (read_forced if self.forced else task.read)(text, self.choices)
+
+
+def response_fields(response: Response) -> ResponseRecord:
+    """A response as it is stored."""
+    return {
+        "text": response.text,
+        "finish_reason": response.finish_reason,
+        "usage": dict(response.usage),
+        "seconds": round(response.seconds, 4),
+        "attempts": response.attempts,
+        **logprob_fields(response.option_logprobs),
+    }
+
+
+def with_answer(
+    record: Record,
+    response: ResponseRecord,
+    task: Scorer,
+    sample: Sample,
+    shown: ShownOptions,
+    *,
+    official: Official | None = None,
+) -> Record:
+    """The record with the response, its reading and its scores; `official` is the verdict of an older script."""
+    read = shown.read(task, response["text"])
+    try:
+        score = task.score(sample, read)
+        raw = None if official else task.official(task.official_versions[0])(sample.as_published(), response["text"])
+    except DtbenchError:
+        raise
+    except Exception as error:  # someone else's code
+        raise TaskError(
+            f"{task.name}: scoring the answer to {sample.id!r} failed with {format_error(error)}."
+        ) from error
+    verdicts: ScoreRecord = {
+        "official": _verdict(official or score.official),
+        "correct": score.correct,
+        "raw": None if raw is None else _verdict(raw),
+    }
+    if shown.forced:
+        verdicts["gold_index"] = gold_index(sample, shown.choices)
+    return {
+        **record,
+        "response": response,
+        "extraction": {
+            "answer": read.answer,
+            "choice": read.choice,
+            "how": read.how,
+            "thinking_chars": len(read.thinking),
+        },
+        "score": verdicts,
+    }
+
+
+def _verdict(official: Official) -> OfficialRecord:
+    fields: OfficialRecord = as_fields(official)
+    return fields

@@ -1,0 +1,429 @@
+"""The types of summary.json, and of what `compare --json` prints."""
+
+from __future__ import annotations
+
+from typing import Literal, NotRequired, TypedDict
+
+from dtbench.harness.store.types import RunStatus
+
+
+class IntervalFigures(TypedDict):
+    """A 95 % interval; null where there is no accuracy."""
+
+    low: float | None
+    high: float | None
+
+
+class ShareFigures(TypedDict):
+    """A share with its 95 % interval."""
+
+    correct: int
+    n: int
+    accuracy: float
+    low: float
+    high: float
+
+
+class GapFigures(TypedDict):
+    """A difference of two accuracies with its 95 % interval."""
+
+    gap: float
+    low: float
+    high: float
+
+
+class CountedFigures(TypedDict):
+    """Answers that the script counts, and how many it calls correct; null where right and wrong are not known."""
+
+    correct: int | None
+    counted: int
+    accuracy: float | None
+
+
+class AllFigures(TypedDict):
+    """All answers, missing ones too, and how many a careful reader calls correct."""
+
+    correct: int | None
+    n: int
+    accuracy: float | None
+
+
+class OfficialFigures(CountedFigures, IntervalFigures):
+    """The official score."""
+
+    raw: CountedFigures | None
+    """The script's verdicts on the untouched texts."""
+    groups: dict[str, dict[str, CountedFigures]]
+
+
+class StrictFigures(AllFigures, IntervalFigures):
+    """The strict score."""
+
+    groups: dict[str, dict[str, AllFigures]]
+
+
+class ColumnFigures(TypedDict):
+    """A column of the table that papers print."""
+
+    column: str
+    official: float | None
+    counted: int
+    strict: float | None
+    n: int
+
+
+class ClusterFigures(TypedDict):
+    """Intervals by bootstrap over clips."""
+
+    clips: int
+    official: IntervalFigures | None
+    strict: IntervalFigures | None
+
+
+class RepeatFigures(TypedDict):
+    """An accuracy over several answers to each question."""
+
+    each: list[float]
+    mean: float | None
+    sd: float | None
+
+
+# The functional form: `pass` is a keyword.
+RepeatsFigures = TypedDict(
+    "RepeatsFigures",
+    {
+        "k": int,
+        "strict": RepeatFigures,
+        "official": RepeatFigures,
+        "majority": ShareFigures,
+        "pass": dict[str, float],
+    },
+)
+
+
+class SpreadFigures(TypedDict):
+    """Mean, median and 95th percentile."""
+
+    mean: float | None
+    median: float | None
+    p95: float | None
+
+
+class ChainFigures(SpreadFigures):
+    """The lengths of chains of thought, in characters."""
+
+    n: int
+
+
+class SecondsFigures(SpreadFigures):
+    """How long responses took."""
+
+    total: float
+
+
+# The functional form: `in` is a keyword.
+TokenFigures = TypedDict("TokenFigures", {"in": int | None, "out": int | None})
+
+
+class BinFigures(TypedDict):
+    """Answers of like confidence."""
+
+    low: float
+    high: float
+    n: int
+    confidence: float
+    accuracy: float
+
+
+class CalibrationFigures(TypedDict):
+    """How far confidence can be believed."""
+
+    n: int
+    accuracy: float
+    confidence: float
+    ece: float
+    ece_equal_mass: float
+    ece_by_chance: float
+    """The error that as many rightly confident answers show."""
+    brier: float
+    bins: list[BinFigures]
+
+
+class ForcedFigures(TypedDict):
+    """Forced answers."""
+
+    n: int
+    no_letter: int
+    started_with_chain: int
+    with_logprobs: int
+    scored: int
+    """How many have a probability."""
+    not_argmax: int
+    """How many were not the likeliest option."""
+    confidence: float | None
+    letter_mass: float | None
+    """The probability of all letters together, on the mean."""
+    calibration: CalibrationFigures | None
+    note: NotRequired[str]
+
+
+class AblationFigures(TypedDict):
+    """A run with other clips against the plain one."""
+
+    n: int
+    unmatched: int
+    """Questions without an answer in one of the runs."""
+    plain: float | None
+    altered: float | None
+    gap: GapFigures | None
+    same_choice: ShareFigures | None
+
+
+class StyleFigures(TypedDict):
+    """A run with another style of answer against the plain one."""
+
+    n: int
+    unmatched: int
+    plain: float | None
+    this: float | None
+    gap: GapFigures | None
+    differ: ShareFigures | None
+    no_choice: int
+
+
+class OrderFigures(TypedDict):
+    """Runs with the options in several orders."""
+
+    orders: int
+    n: int
+    unmatched: int
+    accuracy: list[float | None]
+    moved: ShareFigures | None
+    """Choices that are not the same in every order."""
+    moved_between_two: float | None
+    right_in_all: float | None
+    right_in_some: float | None
+
+
+class AverageFigures(TypedDict):
+    """Answers by mean probability over several orders of the options."""
+
+    orders: int
+    n: int
+    unmatched: int
+    strict: ShareFigures | None
+    calibration: CalibrationFigures | None
+
+
+class RelatedFigures(TypedDict, total=False):
+    """What a summary says against the other runs in its folder."""
+
+    vs_plain: StyleFigures
+    audio_ablation: AblationFigures
+    order_sensitivity: OrderFigures
+    order_averaged: AverageFigures
+
+
+class DifferFigures(TypedDict):
+    """Verdicts of today that differ from the stored ones."""
+
+    n: int
+    ids: list[str]
+
+
+class TaskSummary(RelatedFigures):
+    """The summary of one task; a task may add figures of its own."""
+
+    task: str
+    scorer: str
+    n: int
+    """How many answers there should be."""
+    official: OfficialFigures
+    strict: StrictFigures
+    unanswered: int
+    dropped: int
+    """How many are not in the script's denominator."""
+    dropped_why: dict[str, int]
+    failed: int
+    failed_why: dict[str, int]
+    missing: int
+    paper: list[ColumnFigures]
+    clustered: ClusterFigures | None
+    repeats: RepeatsFigures | None
+    clips: dict[str, int]
+    """What was done with clips, and how often."""
+    finish_reasons: dict[str, int]
+    chains: ChainFigures
+    tokens: TokenFigures
+    seconds: SecondsFigures
+    attempts: int
+    forced: NotRequired[ForcedFigures]
+    notes: list[str]
+    data: NotRequired[str | None]
+    """The version of the data."""
+    differ: NotRequired[DifferFigures | None]
+
+
+class Summary(TypedDict):
+    """summary.json of a run, and what `run --json` prints."""
+
+    run: str
+    status: RunStatus
+    tasks: list[TaskSummary]
+    notes: NotRequired[list[str]]
+
+
+class JudgedFigures(TypedDict):
+    """Rubrics and accuracy in percent; without `rubrics`, what the total lies between."""
+
+    rubrics: float | None
+    between: NotRequired[list[float]]
+    low: NotRequired[float]
+    high: NotRequired[float]
+    accuracy: float | None
+
+
+class JudgedGroup(JudgedFigures):
+    """The questions under one value of a heading."""
+
+    n: int
+
+
+class AgreementFigures(TypedDict):
+    """How far the calls of a judge agree."""
+
+    pairs: float
+    unanimous: float
+    marks: int
+
+
+class KindFigures(TypedDict):
+    """Made chains of one kind, whose marks are known."""
+
+    what: str
+    marks: int
+    as_known: float | None
+    given: float | None
+    known: float | None
+
+
+class JudgeHead(TypedDict):
+    """What was judged, and what it took."""
+
+    run: str
+    judge: str
+    status: RunStatus
+    tokens: dict[str, int]
+    price: NotRequired[float]
+
+
+class JudgeFigures(JudgedFigures):
+    """The marks of a run's chains."""
+
+    task: str
+    n: int
+    right: int
+    calls: int
+    unscored: int
+    unscored_ids: list[str]
+    unscored_why: dict[str, str]
+    without_chain: int
+    groups: dict[str, dict[str, JudgedGroup]]
+    agreement: AgreementFigures | None
+
+
+class JudgeSummary(JudgeFigures, JudgeHead):
+    """summary.json of a judge."""
+
+
+class JudgeCalibration(TypedDict):
+    """How a judge marked made chains."""
+
+    chains: int
+    unread: int
+    marks: ShareFigures
+    kinds: dict[str, KindFigures]
+
+
+class CalibrationSummary(JudgeCalibration, JudgeHead):
+    """summary.json of a judge that was calibrated."""
+
+
+class CotSummary(TypedDict):
+    """summary.json of `dtbench cot`."""
+
+    rows: str
+    status: RunStatus
+    drafts: int
+    written: int
+    rejected: int
+    failed: int
+    missing: int
+    rejected_why: dict[str, int]
+    tokens: dict[str, dict[str, int]]
+    overlap: list[str]
+
+
+AnySummary = Summary | JudgeSummary | CalibrationSummary | CotSummary
+
+
+# What `compare --json` prints.
+
+
+class ConfounderFigures(TypedDict):
+    """A setting in which two runs differ."""
+
+    name: str
+    before: str
+    after: str
+
+
+class PairedFigures(TypedDict):
+    """Two runs on the same questions."""
+
+    before: float | None
+    after: float | None
+    difference: float
+    low: float
+    high: float
+    better: int
+    worse: int
+    p: float
+    """McNemar's test, exact."""
+
+
+class GroupComparison(PairedFigures):
+    """Two runs on the questions under one value of a heading."""
+
+    heading: str
+    value: str
+    n: int
+    p_adjusted: float
+    """After Holm's steps over all groups."""
+
+
+class Flip(TypedDict):
+    """A question whose answer became right or wrong."""
+
+    id: str
+    before: str | None
+    after: str | None
+
+
+class Comparison(PairedFigures):
+    """Two runs of one task, question by question; a list of these is what `compare --json` prints."""
+
+    before_run: str
+    after_run: str
+    task: str
+    score: Literal["official", "strict"]
+    confounders: list[ConfounderFigures]
+    n: int
+    only_before: int
+    only_after: int
+    failed: list[int]
+    minimum_detectable: float | None
+    """The difference that so many questions show four times in five."""
+    groups: list[GroupComparison]
+    gained: list[Flip]
+    lost: list[Flip]

@@ -1,0 +1,281 @@
+"""What a run folder holds: the types of run.json, of a record, of summary.json, and of what `compare --json` prints.
+
+All are plain dicts. The JSON Schemas beside this module are made from these types; see schemas.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple, NotRequired, TypedDict
+
+Status = Literal["done", "interrupted", "failed"]
+RunStatus = Literal["running", "done", "interrupted", "failed"]
+
+
+def as_fields(value: NamedTuple) -> Any:
+    """The fields of a named tuple as the dict that is stored."""
+    return value._asdict()
+
+
+# One line of TASK.jsonl.
+
+
+class AudioRecord(TypedDict):
+    """What a model heard of a clip."""
+
+    seconds: float
+    rate: int
+    channels: int
+    """How many the published clip has; they are mixed down to one."""
+    rule: str
+    """`whole`, or what was done to a clip that is longer than the model takes."""
+
+
+class ErrorRecord(TypedDict):
+    """Why there is no answer."""
+
+    kind: str
+    """`model`, `audio`, or, of a judge, `unreadable`."""
+    message: str
+    attempts: NotRequired[int]
+    """How often the model was asked."""
+
+
+class LogprobFields(TypedDict, total=False):
+    """How likely the options of a forced answer were."""
+
+    option_logprobs: list[float | None]
+    """The log-probability of each option's letter, in the order shown; null for a letter that was not listed."""
+    unlisted_max: float
+    """The log-probability that no unlisted letter exceeds."""
+
+
+class ResponseRecord(LogprobFields):
+    """What a model answered, and what it took."""
+
+    text: str
+    finish_reason: str
+    usage: dict[str, int]
+    """Tokens, under the names of the endpoint."""
+    seconds: float
+    attempts: NotRequired[int]
+
+
+class ExtractionRecord(TypedDict):
+    """What was read from the text."""
+
+    answer: str
+    """The words in which the answer was given."""
+    choice: str | None
+    """The option that was meant; null where nothing decides."""
+    how: str
+    """The rule that decided, or why nothing did."""
+    thinking_chars: int
+    """The length of the chain of thought, which stands in the text."""
+
+
+class OfficialRecord(TypedDict):
+    """The verdict of the benchmark's own script."""
+
+    correct: bool
+    counted: bool
+    """Whether the script leaves the answer in its denominator."""
+    why: str
+    """Why an answer is not counted, or what the script could not read."""
+
+
+class ScoreRecord(TypedDict):
+    """Both verdicts on an answer."""
+
+    official: OfficialRecord
+    """On what a prediction file would hold."""
+    correct: bool | None
+    """What a careful reader says; null where no answer was read."""
+    raw: OfficialRecord | None
+    """The script's verdict on the untouched text; null where an older version of the script was asked for."""
+    gold_index: NotRequired[int | None]
+    """Of a forced answer: the place of the right option among those shown."""
+
+
+class Record(TypedDict):
+    """One answer of a run: either `response`, `extraction` and `score`, or `error`."""
+
+    id: str
+    sample: int
+    """Which of the answers to this question, from 0."""
+    prompt_hash: str
+    audio: AudioRecord | None
+    """Null where nothing was heard."""
+    response: NotRequired[ResponseRecord]
+    extraction: NotRequired[ExtractionRecord]
+    score: NotRequired[ScoreRecord]
+    error: NotRequired[ErrorRecord]
+    groups: dict[str, str]
+    """What the benchmark reports by: heading and value."""
+
+
+class VerdictRecord(TypedDict):
+    """A judge's marks, by criterion."""
+
+    marks: dict[str, int]
+    why: dict[str, str]
+    share: float
+    """The share of criteria that are met."""
+
+
+class JudgeRecord(TypedDict):
+    """One call of a judge: `verdict` or `error`."""
+
+    id: str
+    sample: int
+    """Which of the calls on this chain, from 0."""
+    response: NotRequired[ResponseRecord]
+    verdict: NotRequired[VerdictRecord]
+    attempts: NotRequired[int]
+    error: NotRequired[ErrorRecord]
+
+
+class CotRecord(TypedDict):
+    """One text of `dtbench cot`: `taken`, `rejected` or `error`."""
+
+    id: str
+    sample: int
+    text: NotRequired[str]
+    usage: NotRequired[dict[str, int]]
+    attempts: NotRequired[int]
+    taken: NotRequired[Any]
+    """What was read from the text."""
+    rejected: NotRequired[str]
+    """Why nothing could be."""
+    error: NotRequired[ErrorRecord]
+
+
+# run.json.
+
+
+class GitInfo(TypedDict):
+    """The checkout that a start ran from."""
+
+    commit: str | None
+    dirty: bool
+
+
+class StartInfo(TypedDict):
+    """One start of a run."""
+
+    command: list[str]
+    start: str
+    end: str | None
+    status: RunStatus
+    pid: int
+    host: str
+    dtbench: str
+    git: GitInfo | None
+    python: str
+    packages: dict[str, str]
+
+
+class DataInfo(TypedDict):
+    """Which questions were asked."""
+
+    version: str
+    sha256: str
+    source: str
+    """The file or folder that was read."""
+
+
+class TaskInfo(TypedDict):
+    """One task of a run: what must not change."""
+
+    data: DataInfo
+    prompt: str
+    """The words around a question."""
+    prompt_hash: str
+    questions: int
+    ids_sha256: str
+    samples: int
+    """How many answers to each question."""
+    answer: str
+    """The style of answer: direct, think or forced."""
+    forced: NotRequired[dict[str, int]]
+    """How a forced answer is sampled."""
+    audio: str
+    """What is heard: clip, silence, noise or shuffle."""
+    permute: int
+    """By how many places the options are rotated."""
+    seed: int
+    shared_clips: dict[str, int]
+    """The number of its clip, for each question that shares one."""
+    model: NotRequired[dict[str, Any]]
+    """What of the model differs between the tasks of a run."""
+    task_file: NotRequired[str]
+    """Where a task of the user's own is defined."""
+    scorer: NotRequired[str]
+
+
+class StoredInfo(TypedDict):
+    """What every run.json holds."""
+
+    schema: int
+    status: RunStatus
+    start: str | None
+    end: str | None
+    starts: list[StartInfo]
+
+
+class RunInfo(StoredInfo):
+    """run.json of a run: its settings, and every start of it."""
+
+    kind: Literal["run"]
+    model: dict[str, Any]
+    """The model and how it samples, as the model describes itself."""
+    endpoint: dict[str, Any]
+    """Where the model is; not part of what a run is."""
+    long_clips: str
+    track: NotRequired[str]
+    tasks: dict[str, TaskInfo]
+
+
+class JudgedTaskInfo(TypedDict):
+    """The chains that a judge marks."""
+
+    chains: str
+    """A hash of them."""
+    questions: int
+    data: DataInfo
+    sample: int
+    """Of several answers to a question: which."""
+
+
+class JudgeInfo(StoredInfo):
+    """run.json of a judge."""
+
+    kind: Literal["judge"]
+    judge: dict[str, Any]
+    endpoint: dict[str, Any]
+    prompt: str
+    prompt_hash: str
+    calls: int
+    judge_seed: int
+    tasks: dict[str, JudgedTaskInfo]
+
+
+class CotStepInfo(TypedDict):
+    """One step of `dtbench cot`."""
+
+    rows: int
+    sha256: str
+
+
+class CotInfo(StoredInfo):
+    """run.json of `dtbench cot`."""
+
+    kind: Literal["cot"]
+    models: dict[str, dict[str, Any]]
+    endpoint: dict[str, dict[str, Any]]
+    words: str
+    """A hash of the prompts."""
+    writing_seed: int
+    tasks: dict[str, CotStepInfo]
+
+
+AnyInfo = RunInfo | JudgeInfo | CotInfo
