@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from dtbench.harness.core.task import Task
     from dtbench.harness.extract.answer import extract
     from dtbench.harness.extract.extraction import Extraction
+    from dtbench.harness.store.summary_types import Comparison, Summary
+    from dtbench.harness.store.types import Record, RunInfo
 
 __version__ = "0.1.0"
 
@@ -43,12 +45,15 @@ _PUBLIC = {
     "harness.core.task": ("Task",),
     "harness.extract.answer": ("extract",),
     "harness.extract.extraction": ("Extraction",),
+    "harness.store.summary_types": ("Comparison", "Summary"),
+    "harness.store.types": ("Record", "RunInfo"),
 }
 _MODULE_OF = {name: module for module, names in _PUBLIC.items() for name in names}
 
 __all__ = [
     "Clip",
     "Column",
+    "Comparison",
     "DataError",
     "Dataset",
     "DtbenchError",
@@ -61,10 +66,13 @@ __all__ = [
     "Official",
     "OptionLogprobs",
     "Prompt",
+    "Record",
     "Response",
+    "RunInfo",
     "Sample",
     "Score",
     "Scorer",
+    "Summary",
     "Task",
     "TaskError",
     "UserError",

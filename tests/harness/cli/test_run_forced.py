@@ -89,7 +89,7 @@ def test_a_free_run_s_records_hold_nothing_of_it(tmp_path: Path) -> None:
         run(chat, tmp_path)
     for record in records(tmp_path / "out"):
         assert record["response"].keys() == {"text", "finish_reason", "usage", "seconds", "attempts"}
-        assert record["score"].keys() == {"official", "correct"}
+        assert record["score"].keys() == {"official", "correct", "raw"}
 
 
 def test_an_endpoint_without_log_probabilities_is_said_to_have_none(tmp_path: Path) -> None:
