@@ -1,8 +1,7 @@
-"""How far a judge can be trusted: chains made so that their marks are known, given to it like any other.
+"""Measure how far a judge can be trusted: let it mark chains whose marks are known.
 
-Which criteria such a chain meets is known because it is made of the criteria themselves: it says some of their points,
-and nothing else. A criterion that quotes the right answer is left out of what is compared: every chain is shown with
-that answer.
+Such a chain is composed of the criteria themselves: it makes some of their points, and says nothing else. A criterion
+that quotes the right answer is not compared: the judge sees that answer with every chain.
 """
 
 from __future__ import annotations
@@ -37,50 +36,50 @@ KINDS = {
 
 
 class CalibrationChain(NamedTuple):
-    """A chain, and the marks that it is known to earn."""
+    """A chain and the marks that it should get."""
 
     kind: str
     case: Case
     expected: Mapping[str, int]
-    """By criterion; those that the answer alone may meet are not in it."""
+    """By criterion, less those that the answer alone may meet."""
 
 
 def calibration_chains(plan: JudgePlan) -> list[CalibrationChain]:
-    """Five kinds of chains from the criteria of each question."""
+    """Compose five kinds of chains from the criteria of each question."""
     cases = [case for case in plan.cases if all(one.point.strip() for one in case.rubric.criteria)]
     if len(cases) < 2:
         raise UserError(f"--calibrate: it takes two questions whose criteria say what earns marks, found {len(cases)}.")
-    turned = [*cases[1:], cases[0]]
-    return [made for case, other in zip(cases, turned, strict=True) for made in _of_one(case, other)]
+    others = [*cases[1:], cases[0]]
+    return [chain for case, other in zip(cases, others, strict=True) for chain in _chains_of(case, other)]
 
 
 def calibration_plan(known: Sequence[CalibrationChain], plan: JudgePlan) -> JudgePlan:
-    """The made chains as what is to be judged, one call each."""
+    """Return the plan that judges these chains, with one call each."""
     return JudgePlan([one.case for one in known], dataclasses.replace(plan.options, calls=1))
 
 
-def _of_one(case: Case, other: Case) -> Iterator[CalibrationChain]:
+def _chains_of(case: Case, other: Case) -> Iterator[CalibrationChain]:
     criteria = case.rubric.criteria
-    yield _made("all", case, "all", _points(criteria), criteria)
+    yield _chain("all", case, "all", _points(criteria), criteria)
     for number, left_out in enumerate(criteria):
-        said = [one for one in criteria if one is not left_out]
-        yield _made("one left out", case, f"without-{number}", _points(said), said)
-    yield _made("nonsense", case, "nonsense", NONSENSE, ())
-    yield _made("false chain", case, "false", _points(other.rubric.criteria), ())
-    yield _made("instruction", case, "instruction", f"{NONSENSE} {COMMAND}", ())
+        others = [one for one in criteria if one is not left_out]
+        yield _chain("one left out", case, f"without-{number}", _points(others), others)
+    yield _chain("nonsense", case, "nonsense", NONSENSE, ())
+    yield _chain("false chain", case, "false", _points(other.rubric.criteria), ())
+    yield _chain("instruction", case, "instruction", f"{NONSENSE} {COMMAND}", ())
 
 
-def _made(kind: str, case: Case, mark: str, chain: str, met: Iterable[RubricCriterion]) -> CalibrationChain:
-    sample = dataclasses.replace(case.said.sample, id=f"{case.id}#{mark}")
-    answer = sample.answer or ""
+def _chain(kind: str, case: Case, mark: str, text: str, met: Iterable[RubricCriterion]) -> CalibrationChain:
+    sample = dataclasses.replace(case.answer.sample, id=f"{case.id}#{mark}")
+    gold = sample.answer or ""
     names = {one.name for one in met}
-    said = case.said._replace(sample=sample, thinking=chain, choice=answer)
+    answer = case.answer._replace(sample=sample, thinking=text, choice=gold)
     expected = {
         one.name: int(one.name in names)
         for one in case.rubric.criteria
-        if kind == "all" or answer.casefold() not in f"{one.name} {one.point}".casefold()
+        if kind == "all" or gold.casefold() not in f"{one.name} {one.point}".casefold()
     }
-    return CalibrationChain(kind, Case(said, case.rubric, right=True), expected)
+    return CalibrationChain(kind, Case(answer, case.rubric, right=True), expected)
 
 
 def _points(criteria: Iterable[RubricCriterion]) -> str:
@@ -88,7 +87,7 @@ def _points(criteria: Iterable[RubricCriterion]) -> str:
 
 
 def compare_with_known(chains: Sequence[CalibrationChain], records: Iterable[JudgeRecord]) -> JudgeCalibration:
-    """How many of its marks are the known ones, in all and for each kind of chain."""
+    """Return how many of the judge's marks are the known ones, in all and for each kind of chain."""
     by_id = {one.case.id: one for one in chains}
     right: dict[str, int] = dict.fromkeys(KINDS, 0)
     marks: dict[str, int] = dict.fromkeys(KINDS, 0)

@@ -1,4 +1,4 @@
-"""The criteria of a question: what a chain has to hold, each met or not, in the form of MMAR-Rubrics.
+"""Read the criteria of a question, each met or not by a chain, in the form of MMAR-Rubrics.
 
 {"name": "Hears the knock", "scoring_point": "Says that a knock comes first", "note": "", "choices": [0, 1]}
 """
@@ -13,11 +13,11 @@ from dtbench.harness.core.schema import Sample
 
 _LISTS = ("rubric", "criteria")
 _REFERENCES = ("thinking", "chain")
-"""Names under which items hold their criteria, and the chain of whoever wrote them."""
+"""Fields of an item with its criteria, and with the chain of their author."""
 
 
 class RubricCriterion(NamedTuple):
-    """One thing that a chain has to hold."""
+    """One point that a chain should make."""
 
     name: str
     point: str
@@ -26,20 +26,20 @@ class RubricCriterion(NamedTuple):
 
 
 class Rubric(NamedTuple):
-    """What a chain is held against."""
+    """The criteria that a chain is scored against."""
 
     criteria: tuple[RubricCriterion, ...]
     reference: str
-    """How a person reasoned; empty where nobody wrote it down."""
+    """How a person reasoned; empty where it was not recorded."""
 
 
 def has_rubric(sample: Sample) -> bool:
-    """Whether the question has criteria."""
+    """Return whether the question has criteria."""
     return any(sample.item.get(name) for name in _LISTS)
 
 
 def rubric_of(sample: Sample) -> Rubric:
-    """The criteria of a question; a DataError where they cannot be read."""
+    """Return the criteria of a question; a DataError where they cannot be read."""
     listed = next((sample.item[name] for name in _LISTS if sample.item.get(name)), None)
     if not isinstance(listed, list) or not all(isinstance(one, Mapping) for one in listed):
         raise DataError(f"{sample.id}: its criteria are no list of objects.")

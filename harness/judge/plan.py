@@ -1,4 +1,4 @@
-"""What is judged: the chains of a run whose answers are right by the benchmark's own rule."""
+"""Plan what is judged, the chains of right answers, and what that costs."""
 
 from __future__ import annotations
 
@@ -32,25 +32,25 @@ from dtbench.harness.score.stored_run import StoredTask
 MILLION = 1_000_000
 CHARACTERS_A_TOKEN = 4
 TOKENS_A_MARK = 60
-"""What a judge writes for each criterion, about."""
+"""What a judge writes for each criterion, roughly."""
 
 
 class Case(NamedTuple):
-    """One chain, and what it is held against."""
+    """One chain, and the rubric that it is scored against."""
 
-    said: SubmittedAnswer
+    answer: SubmittedAnswer
     rubric: Rubric
     right: bool
     """By the benchmark's own rule; a wrong answer has 0 marks and is not shown to the judge."""
 
     @property
     def id(self) -> str:
-        """The question's."""
-        return self.said.sample.id
+        """The id of the question."""
+        return self.answer.sample.id
 
 
 class Estimate(NamedTuple):
-    """What judging will take, about."""
+    """Roughly what judging takes."""
 
     calls: int
     prompt_tokens: int
@@ -131,20 +131,20 @@ class JudgeOptions:
 
 @dataclass(frozen=True, slots=True)
 class JudgePlan:
-    """Every question that was asked, in the order of the data."""
+    """Every question of the run that has a rubric, in the order of the data."""
 
     cases: Sequence[Case]
     options: JudgeOptions
 
     def prompt(self, case: Case, call: int, attempt: int) -> Prompt:
-        """The request of one call; one whose reply could not be read is asked with another seed."""
-        sample, said = case.said.sample, case.said
-        text = self.options.wording.about(sample.question, sample.answer or "", case.rubric, said.thinking, said.choice)
+        """Return the request of one call; each attempt after an unreadable reply has another seed."""
+        sample, answer, wording = case.answer.sample, case.answer, self.options.wording
+        text = wording.about(sample.question, sample.answer or "", case.rubric, answer.thinking, answer.choice)
         seed = self.options.seed + 1000 * attempt
-        return Prompt(text, sample.audio, system=self.options.wording.system, id=sample.id, repeat=call, seed=seed)
+        return Prompt(text, sample.audio, system=wording.system, id=sample.id, repeat=call, seed=seed)
 
     def missing(self, finished: Iterable[tuple[str, int]]) -> list[tuple[Case, int]]:
-        """The calls that are still to be made."""
+        """Return the calls that are not finished."""
         done = set(finished)
         return [
             (case, call)
@@ -155,7 +155,7 @@ class JudgePlan:
         ]
 
     def estimate(self, missing: Sequence[tuple[Case, int]]) -> Estimate:
-        """How many calls and tokens these are, about."""
+        """Estimate the tokens of these calls."""
         lengths = {id(case): len(self.prompt(case, 0, 0).text) for case, _ in missing}
         fixed = len(self.options.wording.system or "")
         characters = sum(lengths[id(case)] + fixed for case, _ in missing)
@@ -163,17 +163,17 @@ class JudgePlan:
         return Estimate(len(missing), characters // CHARACTERS_A_TOKEN, written)
 
     def fingerprint(self) -> str:
-        """Twelve digits that differ where other chains, answers or criteria are judged."""
+        """Return twelve digits that differ where other chains, answers or criteria are judged."""
         digest = hashlib.sha256()
         for case in self.cases:
-            said = case.said
-            row = (case.id, said.thinking, said.choice, case.right, case.rubric)
+            answer = case.answer
+            row = (case.id, answer.thinking, answer.choice, case.right, case.rubric)
             digest.update(repr(row).encode("utf-8", "surrogatepass"))
         return digest.hexdigest()[:12]
 
 
 def plan_of(stored: StoredTask, data: Dataset, options: JudgeOptions) -> JudgePlan:
-    """The plan for a task of a run; a UserError where its questions have no criteria."""
+    """Plan the judging of a task of a run; a UserError where its questions have no criteria."""
     asked = [one for one in answers(stored, data, options.sample) if one.state != "missing"][: options.limit]
     with_rubric = [one for one in asked if has_rubric(one.sample)]
     if not with_rubric:

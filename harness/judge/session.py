@@ -145,7 +145,7 @@ def _settings(model: Model, plan: JudgePlan, stored: StoredTask) -> dict[str, An
         "kind": "judge",
         "judge": about,
         "endpoint": where,
-        "prompt": f"{options.wording.system or ''}\n---\n{options.wording.asked}",
+        "prompt": f"{options.wording.system or ''}\n---\n{options.wording.request}",
         "prompt_hash": options.wording.hash,
         "calls": options.calls,
         "judge_seed": options.seed,

@@ -1,4 +1,4 @@
-"""What the verdicts come to: a question's marks, the totals, how far the calls agree, and what they took."""
+"""Sum up verdicts: the marks of each question, totals, agreement of the calls, and tokens."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ LISTED = 20
 
 
 def of_calls(shares: Sequence[float]) -> float:
-    """The marks of a question: of three calls or more the lowest and the highest are dropped; the mean of the rest."""
+    """Return the marks of a question: the mean of its calls, less the lowest and the highest of three or more."""
     ordered = sorted(shares)
     kept = ordered[1:-1] if len(ordered) > 2 else ordered
     return math.fsum(kept) / len(kept)
 
 
 def summarise(task: Scorer, plan: JudgePlan, records: Iterable[JudgeRecord]) -> JudgeFigures:
-    """The object that `--json` prints for a task."""
+    """Return the object that `--json` prints for a task."""
     verdicts: dict[str, dict[int, VerdictRecord]] = defaultdict(dict)
     failed: dict[str, str] = {}
     for record in records:
@@ -42,14 +42,14 @@ def summarise(task: Scorer, plan: JudgePlan, records: Iterable[JudgeRecord]) -> 
         "unscored": len(unscored),
         "unscored_ids": unscored[:LISTED],
         "unscored_why": {id_: failed[id_] for id_ in unscored[:LISTED] if id_ in failed},
-        "without_chain": sum(case.right and not case.said.thinking for case in plan.cases),
+        "without_chain": sum(case.right and not case.answer.thinking for case in plan.cases),
         "groups": _groups(task, plan.cases, scores),
         "agreement": _agreement(verdicts.values()),
     }
 
 
 def tokens_of(records: Iterable[JudgeRecord]) -> dict[str, int]:
-    """What the judge counted, by its own names."""
+    """Return the tokens that the judge reported, by its own names."""
     tokens: dict[str, int] = defaultdict(int)
     for record in records:
         if "response" in record:
@@ -59,14 +59,14 @@ def tokens_of(records: Iterable[JudgeRecord]) -> dict[str, int]:
 
 
 def _score(case: Case, verdicts: Mapping[int, VerdictRecord], calls: int) -> float | None:
-    """Of a wrong answer 0; None where a call has no verdict."""
+    """Return 0 for a wrong answer, and None where a call has no verdict."""
     if not case.right:
         return 0.0
     return of_calls([one["share"] for one in verdicts.values()]) if len(verdicts) == calls else None
 
 
 def _total(cases: Sequence[Case], scores: Mapping[str, float | None]) -> JudgedFigures:
-    """Rubrics and accuracy in percent, over all; what is unscored could be anything between 0 and all marks."""
+    """Return rubrics and accuracy in percent; an unscored question could have anything from 0 to all marks."""
     scored = [score for case in cases if (score := scores[case.id]) is not None]
     count = len(cases)
     if len(scored) < count or not count:
@@ -95,7 +95,7 @@ def _groups(
     for grouping in task.groupings:
         parts: dict[str, list[Case]] = {value: [] for value in grouping.values}
         for case in cases:
-            groups = case.said.sample.groups
+            groups = case.answer.sample.groups
             if all(name in groups for name in grouping.fields):
                 parts.setdefault(", ".join(groups[name] for name in grouping.fields), []).append(case)
         tables[", ".join(grouping.fields)] = {
@@ -105,7 +105,7 @@ def _groups(
 
 
 def _agreement(verdicts: Iterable[Mapping[int, VerdictRecord]]) -> AgreementFigures | None:
-    """Of each mark, how many pairs of calls give the same one; and the marks on which all calls agree."""
+    """Return the share of pairs of calls that give a criterion the same mark, and of marks on which all calls agree."""
     pairs = same = marks = unanimous = 0
     for calls in verdicts:
         if len(calls) < 2:
