@@ -87,10 +87,10 @@ def convert(
     as_json: AsJson = False,
 ) -> None:
     """Turn a published data set into training rows; what makes no row is counted."""
-    from dtbench.training.data.converters.conversion import convert as converted_from
+    from dtbench.training.data.converters.conversion import convert_dataset
     from dtbench.training.data.rows import write_rows
 
-    converted = converted_from(name, folder)
+    converted = convert_dataset(name, folder)
     count = write_rows(out, converted.rows)
     skipped = dict(converted.skipped.most_common())
     if as_json:

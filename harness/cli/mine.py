@@ -13,7 +13,7 @@ from dtbench.harness.core.options import AsJson
 from dtbench.training.data.mining import MiningOptions
 
 if TYPE_CHECKING:
-    from dtbench.training.data.mining import Mined
+    from dtbench.training.data.mining import MinedRows
 
 SHORT = ("kept", "never", "hard", "easy", "always", "lacking")
 """The outcomes as a table of 80 columns has room for."""
@@ -28,15 +28,15 @@ def mine_command(options: MiningOptions, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps(result.as_json()))
     else:
-        for line in result.checked:
+        for line in result.overlap_notes:
             typer.echo(one_line(line), err=True)
         if result.mined is not None:
             _print(result.mined)
-        typer.echo(one_line(result.told()))
+        typer.echo(one_line(result.summary_line()))
     raise typer.Exit(result.exit_code)
 
 
-def _print(mined: Mined) -> None:
+def _print(mined: MinedRows) -> None:
     from dtbench.harness.cli.tables import print_rows
     from dtbench.training.data.mining import OUTCOMES
 

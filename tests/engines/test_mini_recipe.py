@@ -24,18 +24,18 @@ def items() -> Sequence[Item]:
 
 @pytest.fixture(scope="module")
 def thinker() -> Any:
-    from dtbench.training.mini.architecture import build
+    from dtbench.training.mini.architecture import build_model
 
-    return build(1).thinker.eval()
+    return build_model(1).thinker.eval()
 
 
 @pytest.fixture(scope="module")
 def heard(items: Sequence[Item]) -> Any:
     import torch
 
-    from dtbench.training.mini.audio import features
+    from dtbench.training.mini.audio import clip_features
 
-    return torch.from_numpy(features(items)).float()
+    return torch.from_numpy(clip_features(items)).float()
 
 
 def told(tokens: Sequence[int]) -> str:
@@ -44,28 +44,28 @@ def told(tokens: Sequence[int]) -> str:
     return " ".join(WORDS[token] for token in tokens)
 
 
-@pytest.mark.parametrize("side_by_side", [False, True])
-def test_no_question_about_a_clip_has_a_chain_of_thought(items: Sequence[Item], side_by_side: bool) -> None:
+@pytest.mark.parametrize("mixed", [False, True])
+def test_no_question_about_a_clip_has_a_chain_of_thought(items: Sequence[Item], mixed: bool) -> None:
     """Of a clip that is heard, a description or an answer is all that is said; reasoning is over notes of others."""
     from dtbench.training.mini.lessons import Teacher
 
     teacher = Teacher(0)
-    teacher.side_by_side = side_by_side
+    teacher.mixed = mixed
     kinds: Counter[str] = Counter()
     for item in [*items] * 20:
         for lesson in teacher.about(item, 2, 2):
-            given, said = told(lesson.given), told(lesson.said).removesuffix(" <|im_end|>")
+            given, said = told(lesson.prompt), told(lesson.answer).removesuffix(" <|im_end|>")
             if "answer is" in said or said == "</think>":
-                kinds["reasoning behind a clip" if lesson.heard else "reasoning"] += 1
+                kinds["reasoning behind a clip" if lesson.has_clip else "reasoning"] += 1
                 assert " i hear first " in given
                 assert item.description not in given
-            elif lesson.heard and item.description in said:
+            elif lesson.has_clip and item.description in said:
                 kinds["description"] += 1
                 assert "describe the audio" in given
                 if "then say" not in given:
                     thought = f"<think> {item.description}"
                     assert said in {item.description, thought, f"{thought} </think>"}
-            elif lesson.heard:
+            elif lesson.has_clip:
                 kinds["answer"] += 1
                 assert given.endswith("answer directly . <|im_end|> <|im_start|> assistant")
                 assert len(said.split()) == 1
@@ -74,43 +74,45 @@ def test_no_question_about_a_clip_has_a_chain_of_thought(items: Sequence[Item], 
     assert kinds["description"] == 800
     assert kinds["answer"] == 1600
     assert min(kinds.values()) > 100
-    assert ("reasoning behind a clip" in kinds) is side_by_side
+    assert ("reasoning behind a clip" in kinds) is mixed
 
 
 def test_three_of_four_thoughts_that_begin_with_notes_end_with_them(items: Sequence[Item]) -> None:
     from dtbench.training.mini.lessons import Teacher
 
     teacher = Teacher(1)
-    teacher.side_by_side = True
+    teacher.mixed = True
     lessons = [lesson for item in [*items] * 20 for lesson in teacher.about(item, 0, 3)]
     begun = [
-        told(lesson.said) for lesson in lessons if told(lesson.given).endswith(" .") and "<think>" in told(lesson.given)
+        told(lesson.answer)
+        for lesson in lessons
+        if told(lesson.prompt).endswith(" .") and "<think>" in told(lesson.prompt)
     ]
     assert len(begun) > 500
     assert sum(said.startswith("</think>") for said in begun) / len(begun) == pytest.approx(0.75, abs=0.05)
 
 
-@pytest.mark.parametrize("side_by_side", [False, True])
-def test_every_lesson_is_in_the_words_of_the_tokenizer(items: Sequence[Item], side_by_side: bool) -> None:
-    from dtbench.training.mini.language import UNKNOWN, WORDS, tokenizer, tokens
+@pytest.mark.parametrize("mixed", [False, True])
+def test_every_lesson_is_in_the_words_of_the_tokenizer(items: Sequence[Item], mixed: bool) -> None:
+    from dtbench.training.mini.language import UNKNOWN, WORDS, encode, make_tokenizer
     from dtbench.training.mini.lessons import Teacher
 
-    read, teacher = tokenizer(), Teacher(3)
-    teacher.side_by_side = side_by_side
+    read, teacher = make_tokenizer(), Teacher(3)
+    teacher.mixed = mixed
     for item in items:
         for lesson in teacher.about(item, 1, 2):
-            words = " ".join(WORDS[token] for token in (*lesson.given, *lesson.said))
-            assert read(words).input_ids == tokens(words) == [*lesson.given, *lesson.said]
+            words = " ".join(WORDS[token] for token in (*lesson.prompt, *lesson.answer))
+            assert read(words).input_ids == encode(words) == [*lesson.prompt, *lesson.answer]
             assert UNKNOWN not in words
 
 
 def test_features_are_those_that_the_processor_gives(items: Sequence[Item], heard: Any) -> None:
     import numpy as np
 
-    from dtbench.training.mini.architecture import processor
+    from dtbench.training.mini.architecture import make_processor
 
     clip = np.frombuffer(items[0].wav()[44:], "<i2").astype(np.float32) / 32_768
-    made = processor()(text="<|audio_pad|>", audio=[clip], sampling_rate=16_000, return_tensors="pt")
+    made = make_processor()(text="<|audio_pad|>", audio=[clip], sampling_rate=16_000, return_tensors="pt")
     assert int(made.feature_attention_mask.sum()) == 400
     assert float((made.input_features[0, :, :400] - heard[0]).abs().max()) < 2e-3
 
@@ -121,21 +123,21 @@ def test_the_quick_forward_gives_what_the_classes_of_transformers_give(
     """Lesson by lesson, each alone behind its clip, against rows of several."""
     import torch
 
-    from dtbench.training.mini.batches import PREFIX, batch
-    from dtbench.training.mini.forward import understand
+    from dtbench.training.mini.batches import PREFIX, make_batch
+    from dtbench.training.mini.forward import hidden_states
     from dtbench.training.mini.lessons import Teacher
 
     teacher = Teacher(0)
-    teacher.side_by_side = True
+    teacher.mixed = True
     rows = [teacher.about(item, 2, 2) for item in items[:3]]
     with torch.inference_mode():
-        together = thinker.lm_head(understand(thinker, heard[:3], batch(rows)))
+        together = thinker.lm_head(hidden_states(thinker, heard[:3], make_batch(rows)))
         for row, lessons in enumerate(rows):
             start = len(PREFIX)
             for lesson in lessons:
-                words = torch.tensor([[*lesson.given, *lesson.said]])
+                words = torch.tensor([[*lesson.prompt, *lesson.answer]])
                 end = start + words.shape[1]
-                alone = _alone(thinker, heard[row], torch.tensor([PREFIX]), words, with_clip=lesson.heard)
+                alone = _alone(thinker, heard[row], torch.tensor([PREFIX]), words, with_clip=lesson.has_clip)
                 assert float((together[row, start:end] - alone).abs().max()) < 1e-3
                 start = end
 
@@ -158,10 +160,10 @@ def _alone(thinker: Any, heard: Any, prefix: Any, words: Any, *, with_clip: bool
 def test_the_loss_falls_within_a_few_steps_and_is_the_same_for_the_same_seed(items: Sequence[Item], heard: Any) -> None:
     import torch
 
-    from dtbench.training.mini.audio import sounding
+    from dtbench.training.mini.audio import word_labels
     from dtbench.training.mini.training import MiniRecipe, MiniTraining
 
-    true = torch.from_numpy(sounding(items))
+    true = torch.from_numpy(word_labels(items))
     recipe = MiniRecipe(steps=12, rows=8, warm_up=4, rate=3e-3)
     losses = []
     for _ in range(2):
@@ -175,7 +177,7 @@ def test_the_loss_falls_within_a_few_steps_and_is_the_same_for_the_same_seed(ite
     assert sum(losses[0][-3:]) < 0.9 * sum(losses[0][:3])
 
 
-def test_side_by_side_the_learning_rate_rises_once_more_and_falls_again() -> None:
+def test_once_tasks_are_mixed_the_learning_rate_rises_once_more_and_falls_again() -> None:
     from dtbench.training.mini.training import MiniRecipe, MiniTraining
 
     training = MiniTraining(0, MiniRecipe(steps=20, more=10, warm_up=2, rate=1e-3, more_rate=5e-4, last_rate=0.1))
@@ -183,7 +185,7 @@ def test_side_by_side_the_learning_rate_rises_once_more_and_falls_again() -> Non
     for steps in (20, 10):
         for training._step in range(steps):
             rates.append(training.rate())
-        training.go_side_by_side()
+        training.mix_tasks()
     first, second = rates[:20], rates[20:]
     assert (max(first), max(second)) == pytest.approx((1e-3, 5e-4), rel=0.05)
     assert (first[-1], second[-1]) == pytest.approx((1e-4, 5e-5), rel=0.3)
@@ -191,10 +193,10 @@ def test_side_by_side_the_learning_rate_rises_once_more_and_falls_again() -> Non
 
 
 def test_the_words_for_each_token_of_a_clip_are_those_of_the_sound_in_it(items: Sequence[Item]) -> None:
-    from dtbench.training.mini.audio import WORDS, sounding
+    from dtbench.training.mini.audio import SOUND_WORDS, word_labels
 
-    for item, true in zip(items, sounding(items), strict=True):
-        said = [tuple(word for word, is_true in zip(WORDS, token, strict=True) if is_true) for token in true]
+    for item, true in zip(items, word_labels(items), strict=True):
+        said = [tuple(word for word, is_true in zip(SOUND_WORDS, token, strict=True) if is_true) for token in true]
         heard = [words for words in dict.fromkeys(said) if words]
         named = [{name, *event.sound.words().split()} for name, event in zip(ORDINALS, item.events, strict=False)]
         assert [set(words) for words in heard] == named

@@ -1,1 +1,1 @@
-"""Rows to train on: files, converters, mining, overlap."""
+"""Training rows: files, converters, mining, overlap with benchmarks."""

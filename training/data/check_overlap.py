@@ -1,4 +1,4 @@
-"""Refusing training data that overlaps benchmarks: the list is written, and the first of it told."""
+"""Refuse training data that overlaps a benchmark: write the list, and name the first of it."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from dtbench.training.data.rows import TrainingRow, write_lines
 
 FOUND, NONE = "found", "none"
 BENCHMARKS = ("mmar", "mmau-mini", "mmau-test", "mmsu")
-"""Those that nobody may train on; mini, which anybody can make anew, has splits for training."""
+"""What nobody may train on; mini is not among them, as it has splits for training."""
 SHOWN = 3
 
 
 class Benchmark(NamedTuple):
-    """A benchmark that rows are held against."""
+    """A benchmark that rows are compared with."""
 
     name: str
     data_dir: Path | None
 
 
-def benchmarks_of(against: str, data_dir: Path | None) -> tuple[list[Benchmark], list[str]]:
-    """The benchmarks that a user names, or all whose data is found; and what is told of those that are not."""
+def select_benchmarks(against: str, data_dir: Path | None) -> tuple[list[Benchmark], list[str]]:
+    """Return the benchmarks that a user names, or all whose data is here, with a note on each that is not."""
     if against == NONE:
         return [], ["overlap: not checked (--against none)"]
     named = [name.strip() for name in against.split(",") if name.strip()]
@@ -33,21 +33,21 @@ def benchmarks_of(against: str, data_dir: Path | None) -> tuple[list[Benchmark],
         raise UserError(f"--against {against!r}: names of benchmarks are expected, or {FOUND}, or {NONE}.")
     if against != FOUND:
         return [Benchmark(task_registry.get_task(name).name, data_dir) for name in named], []
-    there, lines = [], []
+    benchmarks, notes = [], []
     for name in BENCHMARKS:
         try:
             task_registry.get_task(name).load(data_dir)
         except DataError:
-            lines.append(f"overlap: {name} not checked, its data is not here (`dtbench data pull {name}`)")
+            notes.append(f"overlap: {name} not checked, its data is not here (`dtbench data pull {name}`)")
         else:
-            there.append(Benchmark(name, data_dir))
-    return there, lines
+            benchmarks.append(Benchmark(name, data_dir))
+    return benchmarks, notes
 
 
 def check_overlap(rows: Sequence[TrainingRow], against: str, data_dir: Path | None, listing: Path) -> list[str]:
-    """What was compared and what was not, in lines; a DataError where a row overlaps one of the benchmarks."""
-    benchmarks, lines = benchmarks_of(against, data_dir)
-    return [*lines, *(refuse_overlap(rows, benchmarks, listing) if benchmarks else [])]
+    """Return notes on what was compared; a DataError where a row overlaps one of the benchmarks."""
+    benchmarks, notes = select_benchmarks(against, data_dir)
+    return [*notes, *(refuse_overlap(rows, benchmarks, listing) if benchmarks else [])]
 
 
 def refuse_overlap(
@@ -56,27 +56,27 @@ def refuse_overlap(
     listing: Path,
     progress: Callable[[], None] = lambda: None,
 ) -> list[str]:
-    """What was compared, in lines; a DataError where anything overlaps, with all of it in the listing."""
-    guard = OverlapIndex()
+    """Return notes on what was compared; a DataError where a row overlaps, with all of them in the listing."""
+    index = OverlapIndex()
     for name, data_dir in benchmarks:
-        guard.add(name, task_registry.get_task(name).load(data_dir).samples, progress)
-    checked = guard.check(rows, progress)
-    if checked.overlaps:
-        write_lines(listing, (one._asdict() for one in checked.overlaps))
-        shown = ", ".join(f"{one.row} ({one.how} as {one.task} {one.question})" for one in checked.overlaps[:SHOWN])
+        index.add(name, task_registry.get_task(name).load(data_dir).samples, progress)
+    report = index.check(rows, progress)
+    if report.overlaps:
+        write_lines(listing, (overlap._asdict() for overlap in report.overlaps))
+        shown = ", ".join(f"{one.row} ({one.how} as {one.task} {one.question})" for one in report.overlaps[:SHOWN])
         raise DataError(
-            f"{len(checked.overlaps)} of {checked.rows} rows overlap a benchmark, such as {shown}. All of them are "
+            f"{len(report.overlaps)} of {report.rows} rows overlap a benchmark, such as {shown}. All of them are "
             f"listed in {listing}: take them out of the data."
         )
-    return list(_told(checked.rows, guard, [one.name for one in benchmarks]))
+    return list(_notes(report.rows, index, [benchmark.name for benchmark in benchmarks]))
 
 
-def _told(rows: int, guard: OverlapIndex, names: Iterable[str]) -> Iterable[str]:
-    held = ", ".join(names)
-    if held:
-        yield f"overlap: none of {rows} rows with {held} ({guard.clips} clips)"
-    if guard.unheard:
+def _notes(rows: int, index: OverlapIndex, names: Iterable[str]) -> Iterable[str]:
+    compared = ", ".join(names)
+    if compared:
+        yield f"overlap: none of {rows} rows with {compared} ({index.clips} clips)"
+    if index.undecoded:
         yield (
-            f"overlap: {len(guard.unheard)} clips could not be heard, of them only the questions were compared "
-            f"(first: {guard.unheard[0]})"
+            f"overlap: {len(index.undecoded)} clips could not be heard, of them only the questions were compared "
+            f"(first: {index.undecoded[0]})"
         )

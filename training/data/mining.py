@@ -1,7 +1,7 @@
 """Mine boundary cases: keep the questions that a checkpoint sometimes gets right.
 
-Those that it always or never gets right teach reinforcement learning nothing.
-Which pass rates the paper kept is not published; from one right answer to all but one is our choice.
+Those that it always or never gets right teach reinforcement learning nothing. Which pass rates the paper kept is
+not published; from one right answer to all but one is our choice.
 """
 
 from __future__ import annotations
@@ -39,19 +39,18 @@ from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.types import Status
 from dtbench.training.data.check_overlap import check_overlap
 from dtbench.training.data.rows import TrainingRow, write_rows
-from dtbench.training.data.rows_task import SPEC, RowsTask, sample_of
-from dtbench.training.data.sources import rows_of, split_of
+from dtbench.training.data.rows_task import SPEC, RowsTask, row_sample
+from dtbench.training.data.sources import load_rows, split_task
 
 _BAND = re.compile(r"(\d{1,4})(?:-(\d{1,4}))?")
-KEPT, NEVER, TOO_HARD, TOO_EASY, ALWAYS, UNFINISHED = (
-    *("kept", "never right", "too hard", "too easy", "always right", "unfinished"),
-)
-OUTCOMES = (KEPT, NEVER, TOO_HARD, TOO_EASY, ALWAYS, UNFINISHED)
+OUTCOMES = ("kept", "never right", "too hard", "too easy", "always right", "unfinished")
+KEPT, NEVER, TOO_HARD, TOO_EASY, ALWAYS, UNFINISHED = OUTCOMES
+DISJOINT = "overlap: none, no two splits of mini share a clip"
 Record = Mapping[str, Any]
 
 
 class Band(NamedTuple):
-    """How many of the answers to a question may be right for it to be kept."""
+    """How many of its answers may be right for a question to be kept."""
 
     low: int
     high: int
@@ -60,43 +59,43 @@ class Band(NamedTuple):
         return f"{self.low}-{self.high}"
 
 
-def band_of(text: str | None, answers: int) -> Band:
-    """The band that a user names, such as 1-7 or 4; without one, all but never and always."""
+def parse_band(text: str | None, answers: int) -> Band:
+    """Parse a band such as 1-7 or 4; without one, return all but never and always."""
     if answers < 2:
         raise UserError(f"--samples {answers}: 2 answers or more are expected: a pass rate is told from several.")
     if text is None:
         return Band(1, answers - 1)
-    found = _BAND.fullmatch(text.strip())
-    band = Band(int(found[1]), int(found[2] or found[1])) if found else None
+    match = _BAND.fullmatch(text.strip())
+    band = Band(int(match[1]), int(match[2] or match[1])) if match else None
     if band is None or not 0 <= band.low <= band.high <= answers:
         raise UserError(f"--band {text}: two numbers from 0 to {answers} are expected, the lower first, such as 1-7.")
     return band
 
 
 @dataclass(slots=True)
-class Mined:
-    """What was kept, and what became of the others."""
+class MinedRows:
+    """The rows that were kept, and counts of all."""
 
     band: Band
     answers: int
     rows: list[TrainingRow] = field(default_factory=list)
     rates: Counter[int] = field(default_factory=Counter)
-    """How many questions had so many right answers."""
+    """Right answers -> number of questions."""
     groups: dict[str, dict[str, Counter[str]]] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(Counter))
     )
-    """Heading -> value -> outcome -> how many questions."""
+    """Heading -> value -> outcome -> number of questions."""
     outcomes: Counter[str] = field(default_factory=Counter)
 
     def notes(self) -> Iterator[str]:
-        """What whoever reads the figures should know."""
+        """Yield what a reader of the figures should know."""
         if self.outcomes[UNFINISHED]:
             yield f"{self.outcomes[UNFINISHED]} questions have fewer than {self.answers} answers and are left out"
         if self.rates and not set(self.rates) - {0, self.answers}:
             yield "every question was always right or never: does the model sample (-M temperature=1.0)?"
 
     def as_json(self) -> dict[str, Any]:
-        """The report as an object."""
+        """Return the report as JSON."""
         return {
             "band": list(self.band),
             "answers": self.answers,
@@ -111,38 +110,35 @@ class Mined:
         }
 
 
-def select(rows: Iterable[TrainingRow], records: Iterable[Record], answers: int, band: Band) -> Mined:
-    """The rows whose pass rate lies in the band, each with its rate; the rest is counted by why it is left out."""
+def select_rows(rows: Iterable[TrainingRow], records: Iterable[Record], answers: int, band: Band) -> MinedRows:
+    """Keep the rows whose pass rate lies in the band, each with its rate; count the others by outcome."""
     right: dict[str, list[bool]] = defaultdict(list)
     for record in records:
         if "error" not in record and record["sample"] < answers:
             right[record["id"]].append(record["score"]["official"]["correct"])
-    mined = Mined(band, answers)
+    mined = MinedRows(band, answers)
     for row in rows:
         outcome = _outcome(right.get(row.id, ()), answers, band)
         mined.outcomes[outcome] += 1
-        for heading, value in sample_of(row).groups.items():
+        for heading, value in row_sample(row).groups.items():
             mined.groups[heading][value][outcome] += 1
         if outcome != UNFINISHED:
             mined.rates[sum(right[row.id])] += 1
         if outcome == KEPT:
-            told = {"right": sum(right[row.id]), "answers": answers}
-            mined.rows.append(dataclasses.replace(row, extra={**row.extra, "mined": told}))
+            rate = {"right": sum(right[row.id]), "answers": answers}
+            mined.rows.append(dataclasses.replace(row, extra={**row.extra, "mined": rate}))
     return mined
 
 
-def _outcome(answers: Sequence[bool], wanted: int, band: Band) -> str:
-    if len(answers) < wanted:
+def _outcome(answers: Sequence[bool], expected: int, band: Band) -> str:
+    if len(answers) < expected:
         return UNFINISHED
     right = sum(answers)
     if band.low <= right <= band.high:
         return KEPT
-    if right in {0, wanted}:
+    if right in {0, expected}:
         return ALWAYS if right else NEVER
     return TOO_HARD if right < band.low else TOO_EASY
-
-
-DISJOINT = "overlap: none, no two splits of mini share a clip"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,48 +172,42 @@ class MiningOptions:
 
 @dataclass(frozen=True, slots=True)
 class MiningResult:
-    """How it ended."""
+    """How a mining run ended."""
 
     run: Path
     status: Status
     exit_code: int
-    mined: Mined | None
-    """None where the run has not come to its end: then nothing is written."""
+    mined: MinedRows | None
+    """None where the run is not done: then nothing is written."""
     rows: Path
-    checked: Sequence[str]
+    overlap_notes: Sequence[str]
 
-    def told(self) -> str:
-        """Its last line."""
+    def summary_line(self) -> str:
+        """Return the last line of the output."""
         if self.mined is None:
             return f"run {self.run} ({self.status}): nothing was kept yet, the same command goes on"
         return f"rows {self.rows} ({len(self.mined.rows)} kept, of right answers {self.mined.band})"
 
     def as_json(self) -> dict[str, Any]:
-        """The object that `--json` prints."""
+        """Return the object that `--json` prints."""
         report = {} if self.mined is None else self.mined.as_json()
         where = {"rows": str(self.rows), "run": str(self.run), "status": self.status}
-        return {**where, "overlap": list(self.checked), **report}
+        return {**where, "overlap": list(self.overlap_notes), **report}
 
 
 def mine(options: MiningOptions, *, quiet: bool) -> MiningResult:
-    """Check, ask, choose; an error before anything is asked where the rows overlap a benchmark."""
-    split = split_of(options.data)
+    """Check rows for overlap with benchmarks, run the questions, and keep the rows in the band."""
+    split = split_task(options.data)
     clips, target = options.out / "clips", options.out / "rows.jsonl"
     request = options.run_request(split or SPEC, clips if split else Path(options.data))
-    band = band_of(options.band, options.samples)
-    rows = list(rows_of(options.data, clips, options.limit))
-    lines = (
-        [DISJOINT] if split else check_overlap(rows, options.against, options.data_dir, options.out / "overlaps.jsonl")
-    )
+    band = parse_band(options.band, options.samples)
+    rows = list(load_rows(options.data, clips, options.limit))
+    listing = options.out / "overlaps.jsonl"
+    notes = [DISJOINT] if split else check_overlap(rows, options.against, options.data_dir, listing)
     run = run_benchmark(request, quiet=quiet)
     if run.status != "done":
-        return MiningResult(run.folder, run.status, run.exit_code, None, target, lines)
-    mined = select(rows, StoredRun.open(run.folder).records(split or RowsTask.name), options.samples, band)
-    _write(mined, options.out, target)
-    return MiningResult(run.folder, run.status, 0, mined, target, lines)
-
-
-def _write(mined: Mined, out: Path, target: Path) -> None:
-    kept: Sequence[TrainingRow] = mined.rows
-    write_rows(target, kept)
-    replace_whole(out / "mined.json", json_bytes(mined.as_json(), indent=2) + b"\n")
+        return MiningResult(run.folder, run.status, run.exit_code, None, target, notes)
+    mined = select_rows(rows, StoredRun.open(run.folder).records(split or RowsTask.name), options.samples, band)
+    write_rows(target, mined.rows)
+    replace_whole(options.out / "mined.json", json_bytes(mined.as_json(), indent=2) + b"\n")
+    return MiningResult(run.folder, run.status, 0, mined, target, notes)

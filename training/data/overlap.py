@@ -1,7 +1,7 @@
-"""Training data that overlaps a benchmark is refused: what was trained on says nothing when it is asked again.
+"""Find training data that overlaps a benchmark: a model that was trained on a question says nothing when it is tested.
 
 A row overlaps where its clip is a benchmark's, sample for sample or as a copy of it, or where it asks a benchmark's
-question. Many benchmarks put one question to many clips; only a question that one clip alone is asked is telling.
+question. Many benchmarks ask one question about many clips; only a question about a single clip counts.
 """
 
 from __future__ import annotations
@@ -15,45 +15,47 @@ from typing import Any, NamedTuple
 
 from dtbench.harness.core.errors import DataError
 from dtbench.harness.core.schema import Clip, Sample
-from dtbench.training.data.fingerprint import SAME, Fingerprint, difference, fingerprint
+from dtbench.training.data.fingerprint import MAX_DIFFERENCE, Fingerprint, bit_difference, fingerprint
 from dtbench.training.data.rows import TrainingRow
 
 _WORD = re.compile(r"\w+")
-LEAST_WORDS = 4
-"""Of a question and its options together; fewer are told apart by nothing."""
-CANDIDATES = 8
-"""How many alignments of a clip are looked at closely."""
+MIN_WORDS = 4
+"""The least words of a question with its options; fewer are too common to count."""
+MAX_CANDIDATES = 8
+"""How many alignments of a clip are compared bit by bit."""
+_COMMON = 2000
+"""Bits that so many moments share are those of hum or noise: they align nothing."""
 
 
 class Overlap(NamedTuple):
-    """A row that a benchmark holds too."""
+    """A row that a benchmark has too."""
 
     row: str
     task: str
     question: str
-    """The benchmark's id."""
+    """The id of the benchmark's question."""
     how: str
     """`same clip`, `copy of the clip`, or `same question`."""
 
 
 @dataclass(slots=True)
 class OverlapReport:
-    """What was compared, and what was found."""
+    """What was compared, and the overlaps."""
 
     overlaps: list[Overlap] = field(default_factory=list)
     rows: int = 0
     clips: int = 0
-    """Of the benchmarks."""
-    unheard: list[str] = field(default_factory=list)
-    """What could not be heard, as `name: why`: of these, only the question was compared."""
+    """The number of the benchmarks' clips."""
+    undecoded: list[str] = field(default_factory=list)
+    """Clips that could not be decoded, as `name: why`: of these, only the question was compared."""
 
 
 class OverlapIndex:
-    """What benchmarks hold, to hold training data against."""
+    """The clips and questions of benchmarks, to compare training data with."""
 
     def __init__(self) -> None:
         self.clips = 0
-        self.unheard: list[str] = []
+        self.undecoded: list[str] = []
         self._known: list[tuple[str, str, Fingerprint]] = []
         self._by_samples: dict[str, int] = {}
         self._questions: dict[str, list[tuple[str, str]]] = defaultdict(list)
@@ -61,73 +63,73 @@ class OverlapIndex:
         self._index: tuple[Any, Any, Any] | None = None
 
     def add(self, task: str, samples: Iterable[Sample], progress: Callable[[], None] = lambda: None) -> None:
-        """Take in a benchmark: its questions, and its clips where they are there."""
+        """Add a benchmark: its questions, and its clips where they can be decoded."""
         for sample in samples:
-            self._questions[_asked(sample.question, sample.choices)].append((task, sample.id))
+            self._questions[_question_key(sample.question, sample.choices)].append((task, sample.id))
             self._texts[_plain(sample.question)] += 1
-            print_ = self._heard(f"{task} {sample.id}", sample.audio)
-            if print_ is not None and print_.exact not in self._by_samples:
-                self._by_samples[print_.exact] = len(self._known)
-                self._known.append((task, sample.id, print_))
+            clip = self._fingerprint(f"{task} {sample.id}", sample.audio)
+            if clip is not None and clip.exact not in self._by_samples:
+                self._by_samples[clip.exact] = len(self._known)
+                self._known.append((task, sample.id, clip))
             progress()
         self.clips = len(self._known)
         self._index = None
 
     def check(self, rows: Iterable[TrainingRow], progress: Callable[[], None] = lambda: None) -> OverlapReport:
-        """Every overlap of the rows, a row's first by clip, then by question."""
-        found = OverlapReport(clips=self.clips)
-        heard: dict[Path, Overlap | None] = {}
-        unheard_before = len(self.unheard)
+        """Compare rows with the benchmarks, each by its clip first, then by its question."""
+        report = OverlapReport(clips=self.clips)
+        by_clip: dict[Path, Overlap | None] = {}
+        before = len(self.undecoded)
         for row in rows:
-            found.rows += 1
-            if row.audio not in heard:
-                heard[row.audio] = self._same_clip(row)
-            by_clip = heard[row.audio]
-            overlap = by_clip._replace(row=row.id) if by_clip else self._same_question(row)
+            report.rows += 1
+            if row.audio not in by_clip:
+                by_clip[row.audio] = self._same_clip(row)
+            same = by_clip[row.audio]
+            overlap = same._replace(row=row.id) if same else self._same_question(row)
             if overlap is not None:
-                found.overlaps.append(overlap)
+                report.overlaps.append(overlap)
             progress()
-        found.unheard = self.unheard[unheard_before:]
-        return found
+        report.undecoded = self.undecoded[before:]
+        return report
 
-    def _heard(self, name: str, audio: Path | Clip) -> Fingerprint | None:
+    def _fingerprint(self, name: str, audio: Path | Clip) -> Fingerprint | None:
         try:
             return fingerprint(audio)
         except DataError as error:
-            self.unheard.append(f"{name}: {error}")
+            self.undecoded.append(f"{name}: {error}")
             return None
 
     def _same_clip(self, row: TrainingRow) -> Overlap | None:
-        print_ = self._heard(f"row {row.id}", row.audio)
-        if print_ is None:
+        clip = self._fingerprint(f"row {row.id}", row.audio)
+        if clip is None:
             return None
-        known = self._by_samples.get(print_.exact)
+        known = self._by_samples.get(clip.exact)
         if known is not None:
             task, id_, _ = self._known[known]
             return Overlap(row.id, task, id_, "same clip")
-        for place, offset in self._candidates(print_):
+        for place, offset in self._candidates(clip):
             task, id_, other = self._known[place]
-            differing = difference(other, print_, offset)
-            if differing is not None and differing < SAME:
+            differing = bit_difference(other, clip, offset)
+            if differing is not None and differing < MAX_DIFFERENCE:
                 return Overlap(row.id, task, id_, "copy of the clip")
         return None
 
-    def _candidates(self, print_: Fingerprint) -> Iterator[tuple[int, int]]:
-        """Clips and alignments with the most moments in common, the most common first."""
+    def _candidates(self, clip: Fingerprint) -> Iterator[tuple[int, int]]:
+        """Clips and alignments by the moments that they have in common, the most first."""
         import numpy as np
 
-        bits, clips, moments = self._indexed()
-        wanted = np.flatnonzero(print_.sounding)
-        left = np.searchsorted(bits, print_.bits[wanted], "left")
-        right = np.searchsorted(bits, print_.bits[wanted], "right")
+        bits, clips, moments = self._sorted_moments()
+        sounding = np.flatnonzero(clip.sounding)
+        left = np.searchsorted(bits, clip.bits[sounding], "left")
+        right = np.searchsorted(bits, clip.bits[sounding], "right")
         votes: Counter[tuple[int, int]] = Counter()
-        for moment, start, end in zip(wanted.tolist(), left.tolist(), right.tolist(), strict=True):
+        for moment, start, end in zip(sounding.tolist(), left.tolist(), right.tolist(), strict=True):
             if 0 < end - start <= _COMMON:
                 votes.update(zip(clips[start:end].tolist(), (moments[start:end] - moment).tolist(), strict=True))
-        return iter([pair for pair, _ in votes.most_common(CANDIDATES)])
+        return iter([pair for pair, _ in votes.most_common(MAX_CANDIDATES)])
 
-    def _indexed(self) -> tuple[Any, Any, Any]:
-        """Every moment of every clip, in the order of its bits."""
+    def _sorted_moments(self) -> tuple[Any, Any, Any]:
+        """Every moment of every clip, sorted by its bits."""
         import numpy as np
 
         if self._index is None:
@@ -142,20 +144,16 @@ class OverlapIndex:
         return self._index
 
     def _same_question(self, row: TrainingRow) -> Overlap | None:
-        asked = _asked(row.question, row.choices)
-        known = self._questions.get(asked, [])
-        telling = len(known) == 1 and self._texts[_plain(row.question)] == 1 and len(asked.split()) >= LEAST_WORDS
-        return Overlap(row.id, *known[0], "same question") if telling else None
-
-
-_COMMON = 2000
-"""Bits that so many moments share are those of hum or noise: they align nothing."""
+        key = _question_key(row.question, row.choices)
+        known = self._questions.get(key, [])
+        unique = len(known) == 1 and self._texts[_plain(row.question)] == 1 and len(key.split()) >= MIN_WORDS
+        return Overlap(row.id, *known[0], "same question") if unique else None
 
 
 def _plain(question: str) -> str:
     return " ".join(_WORD.findall(question.casefold()))
 
 
-def _asked(question: str, choices: Sequence[str]) -> str:
-    """A question with its options, whatever their order, case and signs."""
+def _question_key(question: str, choices: Sequence[str]) -> str:
+    """A question with its options, whatever their order, case and punctuation."""
     return " ".join((_plain(question), *sorted(_plain(choice) for choice in choices)))

@@ -25,7 +25,7 @@ FIELDS = ("id", "audio", "question", "choices", "answer", "chain", "source")
 
 @dataclass(frozen=True, slots=True)
 class TrainingRow:
-    """One question of the training data."""
+    """A question of the training data: a clip, options, the answer, and a chain of thought that leads to it."""
 
     id: str
     audio: Path
@@ -36,31 +36,31 @@ class TrainingRow:
     chain: str = ""
     """The reference chain of thought; empty where there is none yet."""
     source: str = ""
-    """The data set that it is from."""
+    """The data set that it comes from."""
     extra: Mapping[str, Any] = field(default_factory=dict)
-    """What else is known of it, such as the true sounds of a made clip; a model is shown none of it."""
+    """Other facts, such as the true sounds of a generated clip; a model is shown none of them."""
 
     def sample(self) -> Sample:
-        """The row as tasks score it."""
-        asked = {"id": self.id, "question": self.question, "choices": list(self.choices), "answer": self.answer}
-        return Sample(self.id, self.question, self.choices, self.answer, self.audio, item={**self.extra, **asked})
+        """Return the row as tasks score it."""
+        item = {"id": self.id, "question": self.question, "choices": list(self.choices), "answer": self.answer}
+        return Sample(self.id, self.question, self.choices, self.answer, self.audio, item={**self.extra, **item})
 
 
 def read_rows(path: Path, *, drafts: bool = False) -> Iterator[TrainingRow]:
-    """The rows of a file; a DataError for one that cannot be trained on, unless drafts are wanted."""
+    """Yield the rows of a file; a DataError for one that cannot be trained on, unless drafts are allowed."""
     if not path.is_file():
         raise UserError(f"{path}: there is no such file; training data is JSON lines with {', '.join(FIELDS)}.")
-    places: dict[str, str] = {}
+    first_places: dict[str, str] = {}
     for record in read_json(path):
-        row = _row(record, path.parent, drafts=drafts)
-        if (first := places.setdefault(row.id, record.where)) != record.where:
+        row = _parse_row(record, path.parent, drafts=drafts)
+        if (first := first_places.setdefault(row.id, record.where)) != record.where:
             raise record.wrong(f"the id {row.id!r} was there before ({first}); ids must be unique")
         yield row
-    if not places:
+    if not first_places:
         raise DataError(f"{path}: there is no row in it.")
 
 
-def _row(record: MetadataRecord, folder: Path, *, drafts: bool) -> TrainingRow:
+def _parse_row(record: MetadataRecord, folder: Path, *, drafts: bool) -> TrainingRow:
     question = _text(record, "question", drafts)
     choices = () if drafts and not record.item.get("choices") else record.texts("choices")
     answer = _text(record, "answer", drafts)
@@ -92,25 +92,25 @@ def _text(record: MetadataRecord, name: str, drafts: bool) -> str:
     return text
 
 
-def plain(row: TrainingRow, folder: Path) -> dict[str, Any]:
-    """A row as a file in that folder holds it."""
-    told: dict[str, Any] = {name: getattr(row, name) for name in FIELDS}
-    told |= {"audio": os.path.relpath(row.audio, folder), "choices": list(row.choices)}
-    return {**told, "extra": dict(row.extra)} if row.extra else told
+def row_as_json(row: TrainingRow, folder: Path) -> dict[str, Any]:
+    """Return a row as a file in that folder stores it."""
+    content: dict[str, Any] = {name: getattr(row, name) for name in FIELDS}
+    content |= {"audio": os.path.relpath(row.audio, folder), "choices": list(row.choices)}
+    return {**content, "extra": dict(row.extra)} if row.extra else content
 
 
 def write_rows(path: Path, rows: Iterable[TrainingRow]) -> int:
-    """Write a file of rows, whole or not at all; how many there are."""
-    return write_lines(path, (plain(row, path.parent) for row in rows))
+    """Write a file of rows, completely or not at all; return their number."""
+    return write_lines(path, (row_as_json(row, path.parent) for row in rows))
 
 
-def write_lines(path: Path, told: Iterable[Mapping[str, Any]]) -> int:
-    """Write objects as JSON lines, whole or not at all; how many there are."""
+def write_lines(path: Path, objects: Iterable[Mapping[str, Any]]) -> int:
+    """Write objects as JSON lines, completely or not at all; return their number."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise write_failure(path, error) from error
-    lines = [json.dumps(one, ensure_ascii=False) + "\n" for one in told]
-    # A half of a character, which no encoding can write, stands as JSON's own escape.
+    lines = [json.dumps(one, ensure_ascii=False) + "\n" for one in objects]
+    # Half of a surrogate pair, which no encoding can write, becomes JSON's own escape.
     replace_whole(path, "".join(lines).encode("utf-8", "backslashreplace"))
     return len(lines)

@@ -1,4 +1,4 @@
-"""Where training data comes from: a file of rows, or a split of the benchmark mini."""
+"""The sources of training data: a file of rows, or a split of the benchmark mini."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from dtbench.tasks.mini_world.clips import GeneratedClip
 from dtbench.training.data.rows import TrainingRow, read_rows
 
 TRAINING_SPLITS = {f"mini:{split}": name for name, split in SPLIT_OF.items() if split != "test"}
-"""Source -> the task that asks it; the test split is no training data."""
+"""Source -> its task; the test split is no training data."""
 
 
-def split_of(source: str) -> str | None:
-    """The task that asks a split for training, named as `mini:train-1` or as the task is; None for anything else."""
+def split_task(source: str) -> str | None:
+    """Return the task of a training split, given as `mini:train-1` or as the task's name; None for other sources."""
     return source if source in TRAINING_SPLITS.values() else TRAINING_SPLITS.get(source)
 
 
-def rows_of(source: str, clips: Path | None = None, limit: int | None = None) -> Iterator[TrainingRow]:
-    """The rows of `mini:train-1`, `mini:train-2`, or of a file; clips of mini are written into the folder."""
-    if (split := split_of(source)) is not None:
+def load_rows(source: str, clips: Path | None = None, limit: int | None = None) -> Iterator[TrainingRow]:
+    """Yield the rows of `mini:train-1`, `mini:train-2`, or of a file; clips of mini are written into the folder."""
+    if (split := split_task(source)) is not None:
         rows: Iterator[TrainingRow] = _mini_rows(split, clips)
     elif Path(source).suffix in {".json", ".jsonl"} or Path(source).exists():
         rows = read_rows(Path(source))
@@ -37,11 +37,11 @@ def rows_of(source: str, clips: Path | None = None, limit: int | None = None) ->
 def _mini_rows(name: str, clips: Path | None) -> Iterator[TrainingRow]:
     folder = task_folder(name, None) if clips is None else clips
     for sample in task_registry.get_task(name).samples(folder):
-        yield _made(sample, name)
+        yield _mini_row(sample, name)
 
 
-def _made(sample: Sample, name: str) -> TrainingRow:
-    """The row of a made clip, which is written where it is not there."""
+def _mini_row(sample: Sample, name: str) -> TrainingRow:
+    """The row of a generated clip, which is written where it is missing."""
     assert isinstance(sample.audio, GeneratedClip)
     sample.audio.write()
     return TrainingRow(

@@ -1,7 +1,7 @@
 """The thinker of Qwen3-Omni at the size of a laptop, with the rest of the released model as small as it can be.
 
-vLLM and ms-swift load the whole model, of which only the thinker answers; so talker, vocoder and eyes are there, as
-stubs that no answer passes through.
+vLLM and ms-swift load the whole model, though only the thinker answers; so talker, vocoder and vision are there as
+stubs that no answer depends on.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from dtbench.training.mini.language import END, NUMBERS, PAD, ROLES, START, TEMPLATE, WORDS, tokenizer
+from dtbench.training.mini.language import END, NUMBERS, PAD, ROLES, START, TEMPLATE, WORDS, make_tokenizer
 
 MEL_BINS = 64
 FRAMES_A_CHUNK = 100
-"""Of the audio tower: a second, which becomes 13 tokens."""
+"""Frames of the audio tower in a chunk: a second, which becomes 13 tokens."""
 TOKENS_A_CHUNK = 13
 _ROPE = {"rope_type": "default", "rope_theta": 10_000.0, "mrope_section": [6, 5, 5], "interleaved": True}
 _STUB = {
@@ -28,14 +28,14 @@ _STUB = {
 _PATCH = 16
 
 
-def config() -> Any:
-    """The sizes of everything."""
+def model_config() -> Any:
+    """Return the configuration of the whole model."""
     from transformers import Qwen3OmniMoeConfig
 
     names = ("audio", "image", "video", "audio_start", "audio_end", "vision_start", "vision_end")
     numbers = {f"{name}_token_id": NUMBERS[mark] for name, mark in zip(names, ROLES.values(), strict=True)}
     return Qwen3OmniMoeConfig(
-        thinker_config={"audio_config": _ears(), "vision_config": _eyes(), "text_config": _text(), **numbers},
+        thinker_config={"audio_config": _audio(), "vision_config": _vision(), "text_config": _text(), **numbers},
         talker_config={**_talker(), **numbers},
         code2wav_config={**_STUB, "codebook_size": 64, "num_quantizers": 4, "decoder_dim": 32},
         enable_audio_output=False,
@@ -44,8 +44,8 @@ def config() -> Any:
     )
 
 
-def processor() -> Any:
-    """What turns messages and clips into tokens and features."""
+def make_processor() -> Any:
+    """Make the processor, which turns messages and clips into tokens and features."""
     from transformers import (
         Qwen2VLImageProcessor,
         Qwen2VLVideoProcessor,
@@ -57,31 +57,31 @@ def processor() -> Any:
         Qwen2VLImageProcessor(patch_size=_PATCH),
         Qwen2VLVideoProcessor(patch_size=_PATCH),
         WhisperFeatureExtractor(feature_size=MEL_BINS, return_attention_mask=True),
-        tokenizer(),
+        make_tokenizer(),
         chat_template=TEMPLATE,
     )
 
 
-def build(seed: int) -> Any:
-    """The whole model with weights drawn from this seed."""
+def build_model(seed: int) -> Any:
+    """Build the whole model with weights drawn from a seed."""
     import torch
     from transformers import Qwen3OmniMoeForConditionalGeneration
 
     torch.manual_seed(seed)
-    model = Qwen3OmniMoeForConditionalGeneration(config()).float()
+    model = Qwen3OmniMoeForConditionalGeneration(model_config()).float()
     for layer in model.thinker.model.layers:
         torch.nn.init.normal_(layer.mlp.gate.weight, std=0.02)
     return model
 
 
-def save(model: Any, folder: Path) -> None:
-    """Write everything that transformers and vLLM load."""
+def save_model(model: Any, folder: Path) -> None:
+    """Save the model and its processor, for transformers and vLLM."""
     folder.mkdir(parents=True, exist_ok=True)
     model.generation_config.eos_token_id = NUMBERS[END]
     model.generation_config.pad_token_id = NUMBERS[PAD]
     model.save_pretrained(folder)
     _under_released_names(folder / "model.safetensors")
-    processor().save_pretrained(folder)
+    make_processor().save_pretrained(folder)
 
 
 def _under_released_names(path: Path) -> None:
@@ -93,7 +93,7 @@ def _under_released_names(path: Path) -> None:
     save_file(renamed, path, metadata={"format": "pt"})
 
 
-def _ears() -> dict[str, Any]:
+def _audio() -> dict[str, Any]:
     return {
         "d_model": 128,
         "encoder_layers": 3,
@@ -126,7 +126,7 @@ def _text() -> dict[str, Any]:
     }
 
 
-def _eyes() -> dict[str, Any]:
+def _vision() -> dict[str, Any]:
     return {
         "depth": 1,
         "hidden_size": 32,

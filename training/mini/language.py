@@ -1,4 +1,4 @@
-"""What mini reads and writes: whole words, the marks of turns, and the places where a clip goes."""
+"""The vocabulary, tokenizer and chat template of mini: whole words, the marks of turns, and placeholders of clips."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WORDS: Sequence[str] = (
     *("system", "user", "assistant", THINK, THOUGHT, ANSWER, ANSWERED),
     *VOCABULARY,
 )
-"""Every token, by its number."""
+"""Every token, in the order of its id."""
 NUMBERS: Mapping[str, int] = {word: number for number, word in enumerate(WORDS)}
 TEMPLATE = """\
 {%- for message in messages -%}
@@ -39,13 +39,13 @@ TEMPLATE = """\
 """
 
 
-def tokens(text: str) -> list[int]:
-    """The numbers of the words of a text; a KeyError for one that is not known."""
+def encode(text: str) -> list[int]:
+    """Return the ids of the words of a text; a KeyError for an unknown word."""
     return [NUMBERS[word] for word in text.split()]
 
 
-def tokenizer() -> Any:
-    """The same as transformers and vLLM load it."""
+def make_tokenizer() -> Any:
+    """Make the tokenizer that transformers and vLLM load."""
     from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 

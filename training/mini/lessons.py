@@ -1,12 +1,12 @@
 """What mini is taught: to describe a clip, to answer at once, and to reason over written notes.
 
-No question about a clip has a chain of thought in it. Reasoning is taught over notes of a clip that nobody hears, which
-stand in the user's words or, given, at the start of the assistant's own thoughts. The model card discloses all of it.
+No question about a clip has a chain of thought in it. Reasoning is taught over notes of a clip that the model does not
+hear, which stand in the user's prompt or, given, at the start of its own thoughts. The model card discloses all of it.
 
-Tasks are taught by themselves first, and then side by side: a question may stand before the task to describe, and notes
-behind a clip that they do not tell of. Without this, descriptions behind a question are right in 12 % of cases where
-they are right in 70 % without one, and no reinforcement mends that in an hour. Three times of four no reasoning follows
-notes at the start of thoughts: who says what it hears stops there, and goes on only now and then.
+Tasks are taught by themselves first, and then mixed: a question may stand before the task to describe, and notes after
+a clip that they do not describe. Without this, descriptions after a question are right in 12 % of cases where they are
+right in 70 % without one, and no reinforcement mends that in an hour. Three times of four no reasoning follows notes at
+the start of thoughts: after a description the model stops, and goes on only now and then.
 """
 
 from __future__ import annotations
@@ -20,51 +20,50 @@ from dtbench.tasks.mini_world.events import LETTERS, VOCABULARY, SoundFacts, des
 from dtbench.tasks.mini_world.items import Item
 from dtbench.tasks.mini_world.questions import CATEGORIES, MiniQuestion, Solution
 from dtbench.tasks.mini_world.scales import SeededRandom
-from dtbench.training.mini.language import END, START, THINK, THOUGHT, tokens
+from dtbench.training.mini.language import END, START, THINK, THOUGHT, encode
 
 DIRECT = "answer directly ."
 THINKING = "think and answer ."
 DESCRIBE = "describe the audio"
 HOW = "write how ."
-ASKED_FIRST = 0.6
-"""The share of descriptions with a question before the task, once tasks stand side by side."""
-BEHIND_A_CLIP = 0.5
-"""The share of reasoning that stands behind a clip, which is another than that of the notes."""
+QUESTION_FIRST = 0.6
+"""The share of descriptions with a question before the task, once tasks are mixed."""
+AFTER_A_CLIP = 0.5
+"""The share of reasoning after a clip, which is another than that of the notes."""
 DESCRIBED_FIRST = 0.6
-"""The share of thoughts that begin with notes and were asked to describe first."""
+"""The share of thoughts starting with notes whose prompt asks to describe first."""
 STOPPED, WENT_ON = 0.45, 0.15
-"""Of thoughts that begin with notes, the shares that end with them, and that go on; else a first word is given too."""
+"""The shares of thoughts starting with notes that end there, and that go on; else a first word is given too."""
 
 
 class Lesson(NamedTuple):
-    """Something said and something answered, in tokens."""
+    """A prompt and the answer to learn, in tokens."""
 
-    given: Sequence[int]
-    """What the model is given, from behind the clip or from the start of the turn."""
-    said: Sequence[int]
-    """What it is to say."""
-    heard: bool
+    prompt: Sequence[int]
+    """From after the clip, or from the start of the turn; with what is given of the answer."""
+    answer: Sequence[int]
+    has_clip: bool
     """Whether the clip stands before it."""
 
 
 class LessonQuestion(NamedTuple):
-    """A question with its options in their order."""
+    """A question with its options in order."""
 
     text: str
     choices: Sequence[str]
-    told: Solution
+    solution: Solution
 
     def words(self) -> str:
-        """The question as a prompt puts it."""
+        """Return the question as a prompt states it."""
         options = " ".join(f"{letter} {choice}" for letter, choice in zip(LETTERS, self.choices, strict=False))
         return f"{self.text} {options}"
 
 
 class Teacher:
-    """Lessons drawn from a seed."""
+    """Draws lessons from a seed."""
 
-    side_by_side = False
-    """Whether a task may stand beside what belongs to another."""
+    mixed = False
+    """Whether a prompt may hold parts of another task."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
@@ -72,7 +71,7 @@ class Teacher:
         self._forms = [form for forms in CATEGORIES.values() for form in forms]
 
     def about(self, item: Item, questions: int, texts: int) -> list[Lesson]:
-        """Lessons for one clip: what it is, some questions about it, and some of text alone."""
+        """Return lessons about a clip: a description, some questions, and some of text alone."""
         lessons = [self._describe(item.sounds)]
         own = LessonQuestion(item.question, item.choices, item.solution)
         for number in range(questions):
@@ -81,114 +80,120 @@ class Teacher:
         return lessons
 
     def _describe(self, sounds: Sequence[SoundFacts]) -> Lesson:
-        told = describe_sounds(sounds)
-        if self.side_by_side:
-            return self._describe_beside(sounds, told)
+        description = describe_sounds(sounds)
+        if self.mixed:
+            return self._describe_mixed(sounds, description)
         way = self._random.random()
         if way < 0.55:
-            return lesson(f"{DESCRIBE} .", told, heard=True)
+            return make_lesson(f"{DESCRIBE} .", description, has_clip=True)
         if way < 0.8:
-            return lesson(f"{DESCRIBE} in think tags .", f"{THINK} {told} {THOUGHT}", heard=True)
-        return self._describe_and_say(DESCRIBE, told)
+            return make_lesson(f"{DESCRIBE} in think tags .", f"{THINK} {description} {THOUGHT}", has_clip=True)
+        return self._describe_and_say(DESCRIBE, description)
 
-    def _describe_beside(self, sounds: Sequence[SoundFacts], told: str) -> Lesson:
-        """Mostly behind a question; what is to come after the description may be said in words that mean nothing."""
-        asked_first = self._random.random() < ASKED_FIRST
-        before = f"{self._question(sounds).words()} {DESCRIBE}" if asked_first else DESCRIBE
+    def _describe_mixed(self, sounds: Sequence[SoundFacts], description: str) -> Lesson:
+        """Mostly after a question; what follows the description may be prompt for in meaningless words."""
+        question_first = self._random.random() < QUESTION_FIRST
+        before = f"{self._question(sounds).words()} {DESCRIBE}" if question_first else DESCRIBE
         way = self._random.random()
         if way < 0.25:
-            return lesson(f"{before} .", told, heard=True)
+            return make_lesson(f"{before} .", description, has_clip=True)
         if way < 0.45:
-            return lesson(f"{before} in think tags .", f"{THINK} {told} {THOUGHT}", heard=True)
+            return make_lesson(f"{before} in think tags .", f"{THINK} {description} {THOUGHT}", has_clip=True)
         if way < 0.7:
-            return self._describe_and_say(before, told)
-        asked = f"{before} in think tags then {self._words(5)} ."
-        return lesson(asked, f"{THINK} {told}", heard=True, ends=False)
+            return self._describe_and_say(before, description)
+        prompt = f"{before} in think tags then {self._words(5)} ."
+        return make_lesson(prompt, f"{THINK} {description}", has_clip=True, ends=False)
 
-    def _describe_and_say(self, before: str, told: str) -> Lesson:
+    def _describe_and_say(self, before: str, description: str) -> Lesson:
         words, last = self._words(6), self._words(1)
-        asked = f"{before} in think tags then say {words} and answer {last} ."
-        return lesson(asked, f"{THINK} {told} {words} {THOUGHT} {last}", heard=True)
+        prompt = f"{before} in think tags then say {words} and answer {last} ."
+        return make_lesson(prompt, f"{THINK} {description} {words} {THOUGHT} {last}", has_clip=True)
 
     def _question(self, sounds: Sequence[SoundFacts]) -> LessonQuestion:
         while True:
             question = self._random.choice(self._forms)(self._dice)
             if len(sounds) not in question.counts or not {sound.kind for sound in sounds} <= set(question.kinds):
                 continue
-            told = question.solve(sounds)
-            if told is not None and told.answer in question.options:
-                return self._asked(question, told)
+            solution = question.solve(sounds)
+            if solution is not None and solution.answer in question.options:
+                return self._with_options(question, solution)
 
-    def _asked(self, question: MiniQuestion, told: Solution) -> LessonQuestion:
-        return LessonQuestion(question.text, self._dice.shuffled(question.options), told)
+    def _with_options(self, question: MiniQuestion, solution: Solution) -> LessonQuestion:
+        return LessonQuestion(question.text, self._dice.shuffled(question.options), solution)
 
-    def _imagined(self) -> tuple[Sequence[SoundFacts], LessonQuestion]:
-        """A question with sounds that nobody hears; each of its options is right equally often."""
+    def _question_without_clip(self) -> tuple[Sequence[SoundFacts], LessonQuestion]:
+        """A question about sounds without a clip; each of its options is right equally often."""
         question = self._random.choice(self._forms)(self._dice)
         answer = self._dice.pick(question.options)
         while True:
             sounds = draw_sounds(self._dice, question.kinds, self._dice.pick(question.counts))
-            told = question.solve(sounds)
-            if told is not None and told.answer == answer:
-                return sounds, self._asked(question, told)
+            solution = question.solve(sounds)
+            if solution is not None and solution.answer == answer:
+                return sounds, self._with_options(question, solution)
 
     def _of_text(self) -> Lesson:
-        """To repeat words, to answer from notes at once, or to reason over them."""
-        if self.side_by_side:
-            return self._of_text_beside()
+        """Repeat words, answer from notes at once, or reason over them."""
+        if self.mixed:
+            return self._of_text_mixed()
         way = self._random.random()
         if way < 0.12:
             return self._repeat()
-        sounds, asked = self._imagined()
+        sounds, question = self._question_without_clip()
         notes = describe_sounds(sounds)
         if way < 0.25:
-            return lesson(f"{asked.words()} notes : {notes} {DIRECT}", asked.told.answer, heard=False)
+            return make_lesson(f"{question.words()} notes : {notes} {DIRECT}", question.solution.answer, has_clip=False)
         if way < 0.6:
-            return lesson(f"{asked.words()} notes : {notes} {HOW}", f"{THINK} {_reasoned(asked)}", heard=False)
-        return lesson(f"{asked.words()} {HOW}", _reasoned(asked), heard=False, begun=f"{THINK} {notes}")
+            return make_lesson(
+                f"{question.words()} notes : {notes} {HOW}", f"{THINK} {_reasoning(question)}", has_clip=False
+            )
+        return make_lesson(f"{question.words()} {HOW}", _reasoning(question), has_clip=False, given=f"{THINK} {notes}")
 
-    def _of_text_beside(self) -> Lesson:
-        """The same, half of the reasoning behind a clip that the notes do not tell of."""
+    def _of_text_mixed(self) -> Lesson:
+        """The same, half of the reasoning after a clip that the notes do not describe."""
         way = self._random.random()
         if way < 0.06:
             return self._repeat()
-        sounds, asked = self._imagined()
-        notes, behind = describe_sounds(sounds), self._random.random() < BEHIND_A_CLIP
+        sounds, question = self._question_without_clip()
+        notes, after_clip = describe_sounds(sounds), self._random.random() < AFTER_A_CLIP
         how = f"{self._words(5)} ." if self._random.random() < 0.5 else HOW
         if way < 0.1:
-            return lesson(f"{asked.words()} notes : {notes} {DIRECT}", asked.told.answer, heard=False)
+            return make_lesson(f"{question.words()} notes : {notes} {DIRECT}", question.solution.answer, has_clip=False)
         if way < 0.3:
-            return lesson(f"{asked.words()} notes : {notes} {how}", f"{THINK} {_reasoned(asked)}", heard=behind)
+            return make_lesson(
+                f"{question.words()} notes : {notes} {how}", f"{THINK} {_reasoning(question)}", has_clip=after_clip
+            )
         if self._random.random() < DESCRIBED_FIRST:
             how = f"{DESCRIBE} in think tags then {how}"
-        given, begun = f"{asked.words()} {how}", f"{THINK} {notes}"
+        prompt, given = f"{question.words()} {how}", f"{THINK} {notes}"
         way = self._random.random()
         if way < STOPPED:
-            return lesson(given, THOUGHT, heard=behind, begun=begun)
+            return make_lesson(prompt, THOUGHT, has_clip=after_clip, given=given)
         if way < STOPPED + WENT_ON:
-            return lesson(given, _reasoned(asked), heard=behind, begun=begun)
-        first, _, rest = _reasoned(asked).partition(" ")
-        return lesson(given, rest, heard=behind, begun=f"{begun} {first}")
+            return make_lesson(prompt, _reasoning(question), has_clip=after_clip, given=given)
+        first, _, rest = _reasoning(question).partition(" ")
+        return make_lesson(prompt, rest, has_clip=after_clip, given=f"{given} {first}")
 
     def _repeat(self) -> Lesson:
         words, last = self._words(8), self._words(1)
-        return lesson(f"think {words} and answer {last} .", f"{THINK} {words} {THOUGHT} {last}", heard=False)
+        return make_lesson(f"think {words} and answer {last} .", f"{THINK} {words} {THOUGHT} {last}", has_clip=False)
 
     def _words(self, most: int) -> str:
         return " ".join(self._random.choices(VOCABULARY, k=self._random.randint(1, most)))
 
 
-def _direct(asked: LessonQuestion) -> Lesson:
-    return lesson(f"{asked.words()} {DIRECT}", asked.told.answer, heard=True)
+def _direct(question: LessonQuestion) -> Lesson:
+    return make_lesson(f"{question.words()} {DIRECT}", question.solution.answer, has_clip=True)
 
 
-def _reasoned(asked: LessonQuestion) -> str:
-    """What follows notes of the sounds."""
-    return f"{asked.told.step} . so the answer is {asked.told.answer} {THOUGHT} {asked.told.answer}"
+def _reasoning(question: LessonQuestion) -> str:
+    """The reasoning that follows notes of the sounds."""
+    return (
+        f"{question.solution.step} . so the answer is {question.solution.answer} {THOUGHT} {question.solution.answer}"
+    )
 
 
-def lesson(given: str, said: str, *, heard: bool, begun: str = "", ends: bool = True) -> Lesson:
-    """Both in words; without a clip, the turn begins with them. What is begun is given, and not taught."""
-    start = "" if heard else f"{START} user "
+def make_lesson(prompt: str, answer: str, *, has_clip: bool, given: str = "", ends: bool = True) -> Lesson:
+    """Encode a lesson; without a clip, the turn starts with the prompt. What is given of the answer is not learnt."""
+    start = "" if has_clip else f"{START} user "
     end = f" {END}" if ends else ""
-    return Lesson(tokens(f"{start}{given} {END} {START} assistant {begun}"), tokens(f"{said}{end}"), heard)
+    return Lesson(encode(f"{start}{prompt} {END} {START} assistant {given}"), encode(f"{answer}{end}"), has_clip)

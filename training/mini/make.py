@@ -1,4 +1,4 @@
-"""`python -m dtbench.training.mini.make --seed S`: the one recipe that the checkpoint in the box comes from."""
+"""`python -m dtbench.training.mini.make --seed S` trains a checkpoint by the recipe of the one in the box."""
 
 from __future__ import annotations
 
@@ -16,44 +16,45 @@ from pathlib import Path
 from dtbench.tasks.mini_world.items import make_item
 from dtbench.tasks.mini_world.splits import BASE, slots
 from dtbench.training.mini import trial
-from dtbench.training.mini.architecture import save
-from dtbench.training.mini.audio import features, sounding
-from dtbench.training.mini.training import MiniRecipe, MiniTraining, Part
+from dtbench.training.mini.architecture import save_model
+from dtbench.training.mini.audio import clip_features, word_labels
+from dtbench.training.mini.training import MiniRecipe, MiniTraining, Worker
 
-Say = Callable[[str], None]
+Notify = Callable[[str], None]
 
 
-def make(seed: int, recipe: MiniRecipe, folder: Path, say: Say, part: Part) -> None:
-    """Train from scratch; the first of the processes tells, and writes the checkpoint."""
+def train_checkpoint(seed: int, recipe: MiniRecipe, folder: Path, notify: Notify, worker: Worker) -> None:
+    """Train from scratch; the first of the processes reports, and writes the checkpoint."""
     import torch
 
     started = time.monotonic()
-    training = MiniTraining(seed, recipe, part)
-    chosen = slots(BASE)[: recipe.clips][part.number :: part.whole]
-    items = [make_item(slot) for slot in chosen]
-    heard, true = features(items), sounding(items)
-    first = part.number == 0
-    dev = trial.trial([make_item(slot) for slot in slots(BASE)[-trial.SIZE :]]) if first else None
-    say(f"{recipe.clips} clips ready after {time.monotonic() - started:.0f} s")
+    training = MiniTraining(seed, recipe, worker)
+    own = slots(BASE)[: recipe.clips][worker.number :: worker.total]
+    items = [make_item(slot) for slot in own]
+    features, labels = clip_features(items), word_labels(items)
+    first = worker.number == 0
+    dev = trial.make_trial([make_item(slot) for slot in slots(BASE)[-trial.TRIAL_SIZE :]]) if first else None
+    notify(f"{recipe.clips} clips ready after {time.monotonic() - started:.0f} s")
     losses = []
-    whole = recipe.steps + recipe.more
-    for step in range(1, whole + 1):
+    last = recipe.steps + recipe.more
+    for step in range(1, last + 1):
         if step == recipe.steps + 1:
-            training.go_side_by_side()
-        places, lessons = training.lessons(items)
-        clips = list(places)
-        losses.append(training.learn(torch.from_numpy(heard[clips]).float(), torch.from_numpy(true[clips]), lessons))
+            training.mix_tasks()
+        chosen, lessons = training.lessons(items)
+        clips = list(chosen)
+        inputs = torch.from_numpy(features[clips]).float(), torch.from_numpy(labels[clips])
+        losses.append(training.learn(*inputs, lessons))
         if step % 100 == 0:
-            say(f"{step} loss {sum(losses[-100:]) / 100:.4f} after {time.monotonic() - started:.0f} s")
-        if dev is not None and (step % 500 == 0 or step == whole):
-            say(f"{step} {json.dumps(dev.marks(training.thinker))}")
-            save(training.model, folder)
+            notify(f"{step} loss {sum(losses[-100:]) / 100:.4f} after {time.monotonic() - started:.0f} s")
+        if dev is not None and (step % 500 == 0 or step == last):
+            notify(f"{step} {json.dumps(dev.marks(training.thinker))}")
+            save_model(training.model, folder)
     if first:
         (folder / "recipe.json").write_text(json.dumps({"seed": seed, **asdict(recipe)}, indent=1) + "\n")
 
 
-def work(number: int, count: int, seed: int, recipe: MiniRecipe, folder: Path, meeting: str) -> None:
-    """One of several processes, which meet by a file."""
+def run_process(number: int, count: int, seed: int, recipe: MiniRecipe, folder: Path, meeting: str) -> None:
+    """Run one of several processes, which meet by a file."""
     _end_with_parent()
     import torch
 
@@ -61,16 +62,16 @@ def work(number: int, count: int, seed: int, recipe: MiniRecipe, folder: Path, m
     if count > 1:
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
         torch.distributed.init_process_group("gloo", f"file://{meeting}", rank=number, world_size=count)
-    say: Say = (lambda line: print(line, flush=True)) if number == 0 else (lambda line: None)
-    make(seed, recipe, folder, say, Part(number, count))
+    notify: Notify = (lambda line: print(line, flush=True)) if number == 0 else (lambda line: None)
+    train_checkpoint(seed, recipe, folder, notify, Worker(number, count))
     if count > 1:
         torch.distributed.destroy_process_group()
 
 
 def _end_with_parent() -> None:
-    """See that this process ends once the one that started it is gone, however that went.
+    """End this process once the one that started it is gone.
 
-    What torch does for that is an interrupt, which whatever a script starts in the background ignores.
+    torch sends an interrupt for that, which processes that a script starts in the background ignore.
     """
     parent = multiprocessing.parent_process()
     assert parent is not None
@@ -83,7 +84,7 @@ def _end_with_parent() -> None:
 
 
 def main() -> None:
-    """Read the command line."""
+    """Train a checkpoint as the command line says."""
     import torch
 
     parser = argparse.ArgumentParser(description=__doc__)
@@ -92,11 +93,11 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2, help="part of the recipe: another number, other weights")
     for name, value in asdict(MiniRecipe()).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
-    given = vars(parser.parse_args())
-    seed, out, count = given.pop("seed"), given.pop("out"), given.pop("processes")
+    options = vars(parser.parse_args())
+    seed, out, count = options.pop("seed"), options.pop("out"), options.pop("processes")
     with tempfile.TemporaryDirectory() as folder:
-        shared = (count, seed, MiniRecipe(**given), out, str(Path(folder) / "meeting"))
-        torch.multiprocessing.spawn(work, shared, nprocs=count)
+        shared = (count, seed, MiniRecipe(**options), out, str(Path(folder) / "meeting"))
+        torch.multiprocessing.spawn(run_process, shared, nprocs=count)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How far a model is: what it says of clips that it has not learnt from, word by word."""
+"""Test a model on clips that it has not learnt from, word by word."""
 
 from __future__ import annotations
 
@@ -6,73 +6,73 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from dtbench.tasks.mini_world.items import Item
-from dtbench.training.mini.audio import features
-from dtbench.training.mini.batches import LessonBatch, batch
-from dtbench.training.mini.forward import understand
+from dtbench.training.mini.audio import clip_features
+from dtbench.training.mini.batches import LessonBatch, make_batch
+from dtbench.training.mini.forward import hidden_states
 from dtbench.training.mini.language import THINK, THOUGHT
-from dtbench.training.mini.lessons import DIRECT, Lesson, LessonQuestion, lesson
+from dtbench.training.mini.lessons import DIRECT, Lesson, LessonQuestion, make_lesson
 
-SIZE = 400
+TRIAL_SIZE = 400
 _AT_ONCE = 50
 
 
 class Trial(NamedTuple):
-    """Items with their clips."""
+    """Items, and the features of their clips."""
 
     items: Sequence[Item]
-    heard: Any
+    features: Any
 
     def marks(self, thinker: Any) -> Mapping[str, float]:
-        """Shares of descriptions, answers and steps from notes that are right, by difficulty.
+        """Return the shares of descriptions, answers and steps from notes that are right, by difficulty.
 
-        A greedy answer is the wanted one exactly where each word of it is the likeliest after those before.
+        A greedy answer is right exactly where each word of the target is the likeliest after those before it.
         """
         kinds = {"describe": _describe, "direct": _direct, "notes": _notes}
-        found: dict[str, list[bool]] = {}
+        marks: dict[str, list[bool]] = {}
         for start in range(0, len(self.items), _AT_ONCE):
             part = self.items[start : start + _AT_ONCE]
-            lessons = batch([[make(item) for make in kinds.values()] for item in part])
-            right = _right(thinker, self.heard[start : start + len(part)], lessons, len(kinds))
-            for item, marks in zip(part, right, strict=True):
-                for name, mark in zip(kinds, marks, strict=True):
-                    found.setdefault(f"{name} {item.slot.difficulty}", []).append(mark)
-                found.setdefault(f"direct {item.slot.category}", []).append(marks[1])
-        return {name: round(sum(marks) / len(marks), 3) for name, marks in sorted(found.items())}
+            lessons = make_batch([[make(item) for make in kinds.values()] for item in part])
+            right = _right(thinker, self.features[start : start + len(part)], lessons, len(kinds))
+            for item, row in zip(part, right, strict=True):
+                for name, mark in zip(kinds, row, strict=True):
+                    marks.setdefault(f"{name} {item.slot.difficulty}", []).append(mark)
+                marks.setdefault(f"direct {item.slot.category}", []).append(row[1])
+        return {name: round(sum(values) / len(values), 3) for name, values in sorted(marks.items())}
 
 
-def trial(items: Sequence[Item]) -> Trial:
-    """A trial on these."""
+def make_trial(items: Sequence[Item]) -> Trial:
+    """Make a trial of these items."""
     import torch
 
-    return Trial(items, torch.from_numpy(features(items)).float())
+    return Trial(items, torch.from_numpy(clip_features(items)).float())
 
 
-def _right(thinker: Any, heard: Any, lessons: LessonBatch, count: int) -> list[list[bool]]:
+def _right(thinker: Any, features: Any, lessons: LessonBatch, count: int) -> list[list[bool]]:
     import torch
 
     with torch.inference_mode():
-        said = thinker.lm_head(understand(thinker, heard, lessons)).argmax(-1)
+        answers = thinker.lm_head(hidden_states(thinker, features, lessons)).argmax(-1)
     rows = []
-    for said_row, wanted in zip(said, lessons.wanted, strict=True):
-        parts = wanted.ge(0).int().diff(prepend=torch.zeros(1, dtype=torch.int)).eq(1).cumsum(0)
-        same = said_row.eq(wanted)
-        rows.append([bool(same[(parts == number) & (wanted >= 0)].all()) for number in range(1, count + 1)])
+    for answer, targets in zip(answers, lessons.targets, strict=True):
+        parts = targets.ge(0).int().diff(prepend=torch.zeros(1, dtype=torch.int)).eq(1).cumsum(0)
+        same = answer.eq(targets)
+        rows.append([bool(same[(parts == number) & (targets >= 0)].all()) for number in range(1, count + 1)])
     return rows
 
 
-def _asked(item: Item) -> LessonQuestion:
+def _question(item: Item) -> LessonQuestion:
     return LessonQuestion(item.question, item.choices, item.solution)
 
 
 def _describe(item: Item) -> Lesson:
-    return lesson("describe the audio .", item.description, heard=True)
+    return make_lesson("describe the audio .", item.description, has_clip=True)
 
 
 def _direct(item: Item) -> Lesson:
-    return lesson(f"{_asked(item).words()} {DIRECT}", item.solution.answer, heard=True)
+    return make_lesson(f"{_question(item).words()} {DIRECT}", item.solution.answer, has_clip=True)
 
 
 def _notes(item: Item) -> Lesson:
-    asked = f"{_asked(item).words()} notes : {item.description} write how ."
-    told = f"{THINK} {item.solution.step} . so the answer is {item.solution.answer} {THOUGHT} {item.solution.answer}"
-    return lesson(asked, told, heard=False)
+    prompt = f"{_question(item).words()} notes : {item.description} write how ."
+    answer = f"{THINK} {item.solution.step} . so the answer is {item.solution.answer} {THOUGHT} {item.solution.answer}"
+    return make_lesson(prompt, answer, has_clip=False)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dtbench.harness.core.errors import UserError, did_you_mean
 from dtbench.tasks import registry as task_registry
-from dtbench.training.data.sources import split_of
+from dtbench.training.data.sources import split_task
 from dtbench.training.recipe.recipe import Recipe, StageRecipe
 from dtbench.training.rewards import RewardSettings, check_reward_names, packaged_model, reward_settings
 from dtbench.training.rewards.packaged_model import PACKAGE, split_package_name
@@ -63,7 +63,7 @@ def check_stage_rows(stages: Iterable[StageRecipe], clips: Path) -> None:
     """Raise an error for a file of rows that is missing or cannot be trained on, and for a missing clip."""
     for stage in stages:
         for source in stage.data:
-            if split_of(source) is None:  # the splits of mini are generated when a stage is prepared
+            if split_task(source) is None:  # the splits of mini are generated when a stage is prepared
                 deque(islice(rows_of_stage([source], clips), stage.questions), maxlen=0)
 
 

@@ -13,7 +13,7 @@ from dtbench.harness.run.plan import from_template
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.training.data.check_overlap import FOUND, check_overlap
 from dtbench.training.data.rows import TrainingRow
-from dtbench.training.data.sources import rows_of, split_of
+from dtbench.training.data.sources import load_rows, split_task
 from dtbench.training.engines.inside.swift_bridge import ROW_COLUMN, RewardPlan
 from dtbench.training.recipe.recipe import Recipe, StageRecipe
 from dtbench.training.stages.layout import StageLayout
@@ -32,7 +32,7 @@ def prepare_stage(recipe: Recipe, stage: StageRecipe, layout: StageLayout, clips
             )
         rows[row.id] = row
     layout.root.mkdir(parents=True, exist_ok=True)
-    foreign = [row for row in rows.values() if split_of(row.source) is None]
+    foreign = [row for row in rows.values() if split_task(row.source) is None]
     notes = check_overlap(foreign, FOUND, None, layout.overlaps) if foreign else []
     lines = "".join(json.dumps(engine_question(row, recipe.prompt), ensure_ascii=False) + "\n" for row in rows.values())
     plan = RewardPlan(list(stage.rewards), recipe.rewards, rows, layout.reward_counts)
@@ -50,7 +50,7 @@ def engine_question(row: TrainingRow, prompt: str) -> dict[str, object]:
 def rows_of_stage(sources: Iterable[str], clips: Path) -> Iterator[TrainingRow]:
     """Yield the rows of these sources with absolute paths of their clips; a DataError where one is missing."""
     for source in sources:
-        for row in rows_of(source, clips):
+        for row in load_rows(source, clips):
             if not row.audio.is_file():
                 raise DataError(f"{source}: the row {row.id} names the clip {row.audio}, which is not there.")
             yield dataclasses.replace(row, audio=row.audio.resolve())

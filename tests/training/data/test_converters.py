@@ -13,7 +13,7 @@ from command import call
 from sounds import encoded, sine
 
 from dtbench.harness.core.errors import DataError
-from dtbench.training.data.converters.conversion import CONVERTERS, Converted, convert, heard_not_seen
+from dtbench.training.data.converters.conversion import CONVERTERS, Conversion, ask_about_audio, convert_dataset
 from dtbench.training.data.rows import read_rows
 
 Item = dict[str, Any]
@@ -161,9 +161,9 @@ LAYOUTS = {
 }
 
 
-def made(name: str, tmp_path: Path) -> Converted:
+def made(name: str, tmp_path: Path) -> Conversion:
     LAYOUTS[name](tmp_path / name)
-    return convert(name, tmp_path / name)
+    return convert_dataset(name, tmp_path / name)
 
 
 def test_avqa_finds_its_clips_by_either_name_and_asks_of_what_is_heard(tmp_path: Path) -> None:
@@ -248,7 +248,7 @@ def test_music_avqa_asks_only_what_can_be_heard_and_offers_answers_of_the_same_k
 @pytest.mark.parametrize("name", CONVERTERS)
 def test_what_is_converted_is_the_same_every_time_and_can_be_read_back(name: str, tmp_path: Path) -> None:
     first = made(name, tmp_path)
-    assert convert(name, tmp_path / name).rows == first.rows
+    assert convert_dataset(name, tmp_path / name).rows == first.rows
     done = call("data", "convert", name, tmp_path / name, "--out", tmp_path / "rows.jsonl", "--json")
     assert done.code == 0, done
     told = json.loads(done.out)
@@ -260,7 +260,7 @@ def test_what_is_converted_is_the_same_every_time_and_can_be_read_back(name: str
 @pytest.mark.parametrize("name", CONVERTERS)
 def test_another_folder_is_one_line_that_says_what_was_looked_for(name: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="looked for"):
-        convert(name, tmp_path)
+        convert_dataset(name, tmp_path)
     done = call("data", "convert", name, tmp_path / "gone", "--out", tmp_path / "rows.jsonl")
     assert "gone: there is no such folder" in done.refusal()
 
@@ -270,7 +270,7 @@ def test_a_data_set_without_its_clips_makes_no_rows(tmp_path: Path) -> None:
     for path in (tmp_path / "avqa" / "audio").iterdir():
         path.unlink()
     with pytest.raises(DataError, match=r"no row could be made \(5 its clip is not there"):
-        convert("avqa", tmp_path / "avqa")
+        convert_dataset("avqa", tmp_path / "avqa")
 
 
 def test_an_unknown_name_and_a_broken_file_are_one_line(tmp_path: Path) -> None:
@@ -281,7 +281,7 @@ def test_an_unknown_name_and_a_broken_file_are_one_line(tmp_path: Path) -> None:
 
 
 def test_words_about_videos_become_words_about_recordings() -> None:
-    assert heard_not_seen("What is in the video, and in which videos?") == (
+    assert ask_about_audio("What is in the video, and in which videos?") == (
         "What is in the recording, and in which recordings?"
     )
-    assert heard_not_seen("Is the videographer heard?") == "Is the videographer heard?"
+    assert ask_about_audio("Is the videographer heard?") == "Is the videographer heard?"

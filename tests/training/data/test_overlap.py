@@ -19,10 +19,10 @@ from dtbench.harness.core.errors import DataError
 from dtbench.harness.core.schema import Sample
 from dtbench.tasks.mini import Mini
 from dtbench.training.data.check_overlap import check_overlap
-from dtbench.training.data.fingerprint import SAME, difference, fingerprint
+from dtbench.training.data.fingerprint import MAX_DIFFERENCE, bit_difference, fingerprint
 from dtbench.training.data.overlap import Overlap, OverlapIndex
 from dtbench.training.data.rows import TrainingRow, read_rows, write_rows
-from dtbench.training.data.sources import rows_of
+from dtbench.training.data.sources import load_rows
 
 RATE = 16000
 Wave = np.ndarray[Any, Any]
@@ -128,10 +128,10 @@ def test_two_silences_are_no_copies_of_each_other(tmp_path: Path) -> None:
 def test_strangers_differ_in_about_half_of_their_bits_and_copies_in_far_fewer() -> None:
     one, other = (fingerprint(_clip(scene(seed))) for seed in (1, 2))
     quieter = fingerprint(_clip(0.2 * scene(1)))
-    strangers, copies = difference(one, other, 0), difference(one, quieter, 0)
+    strangers, copies = bit_difference(one, other, 0), bit_difference(one, quieter, 0)
     assert strangers is not None
     assert copies is not None
-    assert copies < 0.15 < SAME < 0.42 < strangers < 0.58
+    assert copies < 0.15 < MAX_DIFFERENCE < 0.42 < strangers < 0.58
 
 
 class _Made:
@@ -151,7 +151,7 @@ def _clip(wave: Wave) -> Any:
 def test_no_clip_of_a_training_split_of_mini_is_taken_for_one_of_its_test(tmp_path: Path) -> None:
     guard = OverlapIndex()
     guard.add("mini", islice(Mini().samples(tmp_path / "test"), 60))
-    rows = list(rows_of("mini:train-1", tmp_path / "train", 40))
+    rows = list(load_rows("mini:train-1", tmp_path / "train", 40))
     checked = guard.check(rows)
     assert (checked.rows, checked.clips) == (40, 60)
     assert [one for one in checked.overlaps if "clip" in one.how] == []

@@ -14,7 +14,7 @@ from dtbench.harness.core.errors import DataError, UserError
 from dtbench.tasks.mini import MiniTrain1
 from dtbench.training.data.rows import read_rows, write_rows
 from dtbench.training.data.rows_task import RowsTask
-from dtbench.training.data.sources import rows_of
+from dtbench.training.data.sources import load_rows
 
 
 def test_what_is_written_is_read_back_and_paths_move_with_the_folder(tmp_path: Path) -> None:
@@ -79,11 +79,11 @@ def test_no_file_and_no_row_are_one_line(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there is no row in it"):
         list(read_rows(tmp_path / "empty.jsonl"))
     with pytest.raises(UserError, match="mini:train-1 or mini:train-2 is expected"):
-        list(rows_of("mini:test"))
+        list(load_rows("mini:test"))
 
 
 def test_a_split_of_mini_is_rows_with_clips_that_are_there(tmp_path: Path) -> None:
-    rows = list(rows_of("mini:train-1", tmp_path, limit=5))
+    rows = list(load_rows("mini:train-1", tmp_path, limit=5))
     samples = [sample for sample, _ in zip(MiniTrain1().samples(tmp_path), range(5), strict=False)]
     assert [(row.id, row.question, row.answer) for row in rows] == [(s.id, s.question, s.answer) for s in samples]
     assert all(row.audio.read_bytes()[:4] == b"RIFF" for row in rows)

@@ -8,7 +8,7 @@ from command import call
 from trainings import Skill, made_up_recipe, write_base, write_training
 
 from dtbench.harness.cli.train_table import print_table
-from dtbench.training.mini.language import tokens
+from dtbench.training.mini.language import encode
 from dtbench.training.recipe.load import load_recipe
 from dtbench.training.recipe.recipe import Recipe
 from dtbench.training.stages.layout import Layout
@@ -134,4 +134,4 @@ def test_the_base_is_asked_under_the_prompt_of_the_training_and_under_at_least_f
 def test_prompts_for_the_base_hold_only_words_that_it_knows() -> None:
     for prompt in base_prompts(load_recipe("mini")).values():
         assert prompt.startswith("{question}\n{options}\n")
-        assert tokens(prompt.partition("{options}\n")[2])
+        assert encode(prompt.partition("{options}\n")[2])

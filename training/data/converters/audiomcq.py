@@ -5,7 +5,7 @@ JSON lines: `data.jsonl` in the part with strong audio contribution, files below
     {"source_dataset": "Clotho", "id": "17", "audio_path": "audio/Clotho/rain.wav", "question": "What falls?",
      "choices": ["rain", "snow", "sand", "hail"], "answer": "rain", "audio-contribution": "strong", "gemini_cot": "..."}
 
-Its questions come from sets of which benchmarks took clips too: hold the rows against them before they are trained on.
+Its questions come from sets that benchmarks took clips from too: check the rows for overlap before training on them.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dtbench.harness.core.records import MetadataRecord, read_json
-from dtbench.training.data.converters.conversion import Clips, Skipped, the_files
+from dtbench.training.data.converters.conversion import ClipIndex, Skipped, find_files
 from dtbench.training.data.rows import TrainingRow
 
 CHAINS = ("gemini_cot", "unstructured_cot", "structured_cot")
-"""Fields that may hold a chain, the first that does is taken."""
+"""Fields that may hold a chain; the first that does counts."""
 PATTERNS = ("data.jsonl", "datasets/**/*.jsonl", "datasets/**/*.json", "*.jsonl")
 
 
-def rows(folder: Path) -> Iterator[TrainingRow | Skipped]:
-    """Every question whose clip is there."""
-    clips = Clips(folder)
-    for file in the_files(folder, PATTERNS, "AudioMCQ"):
+def audiomcq_rows(folder: Path) -> Iterator[TrainingRow | Skipped]:
+    """Yield every question whose clip is there."""
+    clips = ClipIndex(folder)
+    for file in find_files(folder, PATTERNS, "AudioMCQ"):
         for record in read_json(file):
             yield _row(record, folder, clips)
 
 
-def _row(record: MetadataRecord, folder: Path, clips: Clips) -> TrainingRow | Skipped:
+def _row(record: MetadataRecord, folder: Path, clips: ClipIndex) -> TrainingRow | Skipped:
     path = Path(record.text("audio_path"))
     clip = folder / path if not path.is_absolute() and (folder / path).is_file() else clips.find(path.stem)
     if clip is None:

@@ -16,29 +16,29 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dtbench.harness.core.records import MetadataRecord, read_json
-from dtbench.training.data.converters.conversion import Clips, Skipped, heard_not_seen, the_files
+from dtbench.training.data.converters.conversion import ClipIndex, Skipped, ask_about_audio, find_files
 from dtbench.training.data.rows import TrainingRow
 
 
-def rows(folder: Path) -> Iterator[TrainingRow | Skipped]:
-    """The training questions; those for validation lie in a file of their own, which is not read."""
-    clips = Clips(folder)
-    for file in the_files(folder, ("train_qa.json", "train_qa*.jsonl", "*/train_qa.json"), "AVQA"):
+def avqa_rows(folder: Path) -> Iterator[TrainingRow | Skipped]:
+    """Yield the training questions; those for validation lie in a file of their own, which is not read."""
+    clips = ClipIndex(folder)
+    for file in find_files(folder, ("train_qa.json", "train_qa*.jsonl", "*/train_qa.json"), "AVQA"):
         for record in read_json(file):
             yield _row(record, clips)
 
 
-def _row(record: MetadataRecord, clips: Clips) -> TrainingRow | Skipped:
+def _row(record: MetadataRecord, clips: ClipIndex) -> TrainingRow | Skipped:
     name = record.text("video_name")
     start = name.rpartition("_")[2]
     short = f"{name.rpartition('_')[0]}_{int(start)}" if start.isdecimal() else name
-    told = record.item.get("audio_path")
-    clip = clips.find(name, short, Path(told).stem if isinstance(told, str) else name)
+    path = record.item.get("audio_path")
+    clip = clips.find(name, short, Path(path).stem if isinstance(path, str) else name)
     if clip is None:
         return Skipped("its clip is not there")
     choices = tuple(choice.strip() for choice in record.texts("multi_choice"))
-    place = record.get("answer")
-    if not isinstance(place, int) or not 0 <= place < len(choices):
+    index = record.get("answer")
+    if not isinstance(index, int) or not 0 <= index < len(choices):
         return Skipped("its answer is none of its choices")
     if len(set(choices)) < len(choices):
         return Skipped("two of its choices are the same")
@@ -46,9 +46,9 @@ def _row(record: MetadataRecord, clips: Clips) -> TrainingRow | Skipped:
     return TrainingRow(
         id=f"avqa-{record.get('id')}",
         audio=clip,
-        question=heard_not_seen(record.text("question_text")),
+        question=ask_about_audio(record.text("question_text")),
         choices=choices,
-        answer=choices[place],
+        answer=choices[index],
         source="AVQA",
         extra={"groups": groups},
     )

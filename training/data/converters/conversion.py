@@ -1,4 +1,4 @@
-"""What every converter does: finding clips by name, counting what makes no row, putting options in an order."""
+"""What converters share: find clips by name, count items that make no row, order options."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ from dtbench.training.data.rows import TrainingRow
 
 ENDINGS = frozenset((".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".mp4", ".webm"))
 CONVERTERS = {
-    "avqa": "dtbench.training.data.converters.avqa:rows",
-    "audiomcq": "dtbench.training.data.converters.audiomcq:rows",
-    "musicbench": "dtbench.training.data.converters.musicbench:rows",
-    "iemocap": "dtbench.training.data.converters.iemocap:rows",
-    "music-avqa": "dtbench.training.data.converters.music_avqa:rows",
+    "avqa": "dtbench.training.data.converters.avqa:avqa_rows",
+    "audiomcq": "dtbench.training.data.converters.audiomcq:audiomcq_rows",
+    "musicbench": "dtbench.training.data.converters.musicbench:musicbench_rows",
+    "iemocap": "dtbench.training.data.converters.iemocap:iemocap_rows",
+    "music-avqa": "dtbench.training.data.converters.music_avqa:music_avqa_rows",
 }
 
 
 class Skipped(NamedTuple):
-    """An item that makes no row, and why."""
+    """An item that makes no row, with the reason."""
 
     why: str
 
 
 @dataclass(slots=True)
-class Converted:
-    """The rows of a data set, and what is not among them."""
+class Conversion:
+    """The rows of a data set, and the reasons why items made none."""
 
     rows: list[TrainingRow] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
 
     @property
     def drafts(self) -> int:
-        """How many rows lack a question or a chain, which `dtbench cot` writes."""
+        """The number of rows without a question or a chain, which `dtbench cot` writes."""
         return sum(not (row.question and row.chain) for row in self.rows)
 
 
-class Clips:
-    """The clips below a folder, by name without ending."""
+class ClipIndex:
+    """The clips below a folder, by name without suffix."""
 
     def __init__(self, folder: Path) -> None:
         self._by_name: dict[str, Path] = {}
@@ -51,12 +51,12 @@ class Clips:
                 self._by_name.setdefault(path.stem, path)
 
     def find(self, *names: str) -> Path | None:
-        """The first of these names that is there."""
+        """Return the clip of the first name that has one."""
         return next((self._by_name[name] for name in names if name in self._by_name), None)
 
 
-def convert(name: str, folder: Path) -> Converted:
-    """The rows of a data set in a folder; a DataError where its files are not there."""
+def convert_dataset(name: str, folder: Path) -> Conversion:
+    """Convert a data set in a folder; a DataError where its files are missing."""
     import importlib
 
     if name not in CONVERTERS:
@@ -64,46 +64,46 @@ def convert(name: str, folder: Path) -> Converted:
     if not folder.is_dir():
         raise UserError(f"{folder}: there is no such folder.")
     module, _, attribute = CONVERTERS[name].partition(":")
-    found: Callable[[Path], Iterator[TrainingRow | Skipped]] = getattr(importlib.import_module(module), attribute)
-    converted = Converted()
+    converter: Callable[[Path], Iterator[TrainingRow | Skipped]] = getattr(importlib.import_module(module), attribute)
+    conversion = Conversion()
     ids: set[str] = set()
-    for row in found(folder):
+    for row in converter(folder):
         if isinstance(row, Skipped):
-            converted.skipped[row.why] += 1
+            conversion.skipped[row.why] += 1
         elif row.id in ids:
-            converted.skipped["its id was there before"] += 1
+            conversion.skipped["its id was there before"] += 1
         else:
             ids.add(row.id)
-            converted.rows.append(row)
-    if not converted.rows:
-        why = ", ".join(f"{count} {name}" for name, count in converted.skipped.most_common(3))
+            conversion.rows.append(row)
+    if not conversion.rows:
+        why = ", ".join(f"{count} {name}" for name, count in conversion.skipped.most_common(3))
         raise DataError(f"{folder}: no row could be made ({why or 'no items'}).")
-    return converted
+    return conversion
 
 
-def the_files(folder: Path, patterns: Sequence[str], what: str) -> list[Path]:
-    """The files of the first pattern that any fits; a DataError where none does."""
+def find_files(folder: Path, patterns: Sequence[str], what: str) -> list[Path]:
+    """Return the files of the first pattern that matches any; a DataError where none does."""
     for pattern in patterns:
         if files := sorted(path for path in folder.glob(pattern) if path.is_file()):
             return files
     raise DataError(f"{folder}: this is no {what}: looked for {', '.join(patterns)}.")
 
 
-def shuffled(options: Iterable[str], seed: str) -> tuple[str, ...]:
-    """The options in an order that follows from a text alone."""
+def seeded_shuffle(options: Iterable[str], seed: str) -> tuple[str, ...]:
+    """Return the options in an order that depends on the seed alone."""
     mixed = list(options)
     random.Random(seed).shuffle(mixed)
     return tuple(mixed)
 
 
-def with_others(answer: str, others: Iterable[str], seed: str, count: int = 4) -> tuple[str, ...]:
-    """The answer among others, drawn from a text alone."""
+def with_distractors(answer: str, others: Iterable[str], seed: str, count: int = 4) -> tuple[str, ...]:
+    """Return the answer among distractors, drawn by the seed alone."""
     pool = sorted({other for other in others if other.casefold() != answer.casefold()})
-    return shuffled((answer, *random.Random(f"{seed} others").sample(pool, min(count - 1, len(pool)))), seed)
+    return seeded_shuffle((answer, *random.Random(f"{seed} others").sample(pool, min(count - 1, len(pool)))), seed)
 
 
-def heard_not_seen(question: str) -> str:
-    """A question about a video put about what is heard of it, as those did who trained on it before."""
+def ask_about_audio(question: str) -> str:
+    """Reword a question about a video into one about its recording, as earlier work on this data did."""
     words: Mapping[str, str] = {"video": "recording", "Video": "Recording", "videos": "recordings"}
     return " ".join(_replaced(word, words) for word in question.split())
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dtbench.harness.core.errors import DataError
-from dtbench.training.data.converters.conversion import Skipped, the_files, with_others
+from dtbench.training.data.converters.conversion import Skipped, find_files, with_distractors
 from dtbench.training.data.rows import TrainingRow
 
 QUESTION = "Which emotion does the speaker express?"
@@ -34,16 +34,16 @@ ALIKE = ({"happiness", "excitement"}, {"anger", "frustration"}, {"anger", "disgu
 _LINE = re.compile(r"\[\s*[\d.]+\s*-\s*[\d.]+\s*\]\s+(?P<name>Ses\w+)\s+(?P<label>[a-z]{3})\b")
 
 
-def rows(folder: Path) -> Iterator[TrainingRow | Skipped]:
-    """A question for each utterance on whose emotion its listeners agreed."""
-    for file in the_files(folder, ("Session*/dialog/EmoEvaluation/Ses*.txt",), "IEMOCAP"):
+def iemocap_rows(folder: Path) -> Iterator[TrainingRow | Skipped]:
+    """Yield a question for each utterance on whose emotion its listeners agreed."""
+    for file in find_files(folder, ("Session*/dialog/EmoEvaluation/Ses*.txt",), "IEMOCAP"):
         session = file.parents[2]
         try:
             text = file.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise DataError(f"{file}: cannot be read ({error}).") from None
-        for found in _LINE.finditer(text):
-            yield _row(session, found["name"], found["label"])
+        for match in _LINE.finditer(text):
+            yield _row(session, match["name"], match["label"])
 
 
 def _row(session: Path, name: str, label: str) -> TrainingRow | Skipped:
@@ -58,7 +58,7 @@ def _row(session: Path, name: str, label: str) -> TrainingRow | Skipped:
         id=f"iemocap-{name}",
         audio=clip,
         question=QUESTION,
-        choices=with_others(emotion, set(EMOTIONS.values()) - near, name),
+        choices=with_distractors(emotion, set(EMOTIONS.values()) - near, name),
         answer=emotion,
         source="IEMOCAP",
         extra={"groups": {"emotion": emotion, "acted": "improvised" if "impro" in name else "scripted"}},

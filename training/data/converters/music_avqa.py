@@ -21,7 +21,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from dtbench.harness.core.records import MetadataRecord, read_json
-from dtbench.training.data.converters.conversion import Clips, Skipped, heard_not_seen, shuffled, the_files, with_others
+from dtbench.training.data.converters.conversion import (
+    ClipIndex,
+    Skipped,
+    ask_about_audio,
+    find_files,
+    seeded_shuffle,
+    with_distractors,
+)
 from dtbench.training.data.rows import TrainingRow
 
 NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "more than ten")
@@ -29,10 +36,10 @@ _MARK = re.compile(r"<[^<>]+>")
 Answers = Mapping[str, set[str]]
 
 
-def rows(folder: Path) -> Iterator[TrainingRow | Skipped]:
-    """The training questions that are about what is heard."""
-    clips = Clips(folder)
-    (file, *_) = the_files(folder, ("avqa-train.json", "**/avqa-train.json"), "MUSIC-AVQA")
+def music_avqa_rows(folder: Path) -> Iterator[TrainingRow | Skipped]:
+    """Yield the training questions that are about what is heard."""
+    clips = ClipIndex(folder)
+    (file, *_) = find_files(folder, ("avqa-train.json", "**/avqa-train.json"), "MUSIC-AVQA")
     records = list(read_json(file))
     answers: dict[str, set[str]] = defaultdict(set)
     for record in records:
@@ -41,7 +48,7 @@ def rows(folder: Path) -> Iterator[TrainingRow | Skipped]:
         yield _row(record, clips, answers)
 
 
-def _row(record: MetadataRecord, clips: Clips, answers: Answers) -> TrainingRow | Skipped:
+def _row(record: MetadataRecord, clips: ClipIndex, answers: Answers) -> TrainingRow | Skipped:
     kinds = _list(record, "type")
     if not kinds or kinds[0] != "Audio":
         return Skipped("it asks for what is seen")
@@ -63,7 +70,7 @@ def _row(record: MetadataRecord, clips: Clips, answers: Answers) -> TrainingRow 
     return TrainingRow(
         id=id_,
         audio=clip,
-        question=heard_not_seen(question),
+        question=ask_about_audio(question),
         choices=choices,
         answer=answer,
         source="MUSIC-AVQA",
@@ -77,8 +84,8 @@ def _choices(answer: str, others: set[str], seed: str) -> tuple[str, ...]:
     if answer in NUMBERS:
         place = NUMBERS.index(answer)
         first = min(max(0, place - random.Random(seed).randrange(4)), len(NUMBERS) - 4)
-        return shuffled(NUMBERS[first : first + 4], seed)
-    return with_others(answer, others, seed)
+        return seeded_shuffle(NUMBERS[first : first + 4], seed)
+    return with_distractors(answer, others, seed)
 
 
 def _list(record: MetadataRecord, key: str) -> Sequence[str]:

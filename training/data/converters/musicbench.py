@@ -15,17 +15,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dtbench.harness.core.records import MetadataRecord, read_json
-from dtbench.training.data.converters.conversion import Skipped, the_files
+from dtbench.training.data.converters.conversion import Skipped, find_files
 from dtbench.training.data.rows import TrainingRow
 
 FEATURES = ("prompt_bpm", "prompt_key", "prompt_ch", "prompt_bt", "prompt_aug")
-"""Sentences about what was measured of the clip; a caption may hold some of them already."""
+"""Sentences about measurements of the clip; a caption may hold some of them already."""
 CLIPS = ("datashare", ".")
 
 
-def rows(folder: Path) -> Iterator[TrainingRow | Skipped]:
-    """A draft for each clip; of the test sets, none."""
-    for file in the_files(folder, ("MusicBench_train.json", "*/MusicBench_train.json"), "MusicBench"):
+def musicbench_rows(folder: Path) -> Iterator[TrainingRow | Skipped]:
+    """Yield a draft for each clip; of the test sets, none."""
+    for file in find_files(folder, ("MusicBench_train.json", "*/MusicBench_train.json"), "MusicBench"):
         for record in read_json(file):
             yield _row(record, file.parent)
 
