@@ -20,7 +20,7 @@ from dtbench.harness.core.records import MetadataRecord, read_columns, read_json
 from dtbench.harness.core.schema import Clip, Sample
 from dtbench.harness.core.scorer import AnswerKey, Column, Grouping, OfficialRule
 from dtbench.harness.core.task import Task
-from dtbench.harness.extract.extraction import Extraction
+from dtbench.harness.extract.answer import Extraction
 from dtbench.harness.score.official import carried_letter_rule, letter_rule
 from dtbench.tasks.data.clips import ClipFolder, EmbeddedClip
 from dtbench.tasks.data.layouts import MetadataFiles, find_metadata, group_values, make_dataset

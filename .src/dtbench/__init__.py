@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     )
     from dtbench.harness.core.scorer import Column, Grouping, Scorer
     from dtbench.harness.core.task import Task
-    from dtbench.harness.extract.answer import extract
-    from dtbench.harness.extract.extraction import Extraction
+    from dtbench.harness.extract.answer import Extraction, extract
     from dtbench.harness.store.summary_types import Comparison, Summary
     from dtbench.harness.store.types import Record, RunInfo
 
@@ -43,8 +42,7 @@ _PUBLIC = {
     ),
     "harness.core.scorer": ("Column", "Grouping", "Scorer"),
     "harness.core.task": ("Task",),
-    "harness.extract.answer": ("extract",),
-    "harness.extract.extraction": ("Extraction",),
+    "harness.extract.answer": ("Extraction", "extract"),
     "harness.store.summary_types": ("Comparison", "Summary"),
     "harness.store.types": ("Record", "RunInfo"),
 }

@@ -7,8 +7,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
 from dtbench.harness.core.schema import Official, Sample, Score
-from dtbench.harness.extract.answer import extract
-from dtbench.harness.extract.extraction import Extraction
+from dtbench.harness.extract.answer import Extraction, extract
 
 OfficialRule = Callable[[Mapping[str, Any], object], Official]
 """(record as published, prediction) -> verdict; may carry state from record to record."""

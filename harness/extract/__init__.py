@@ -1,1 +1,1 @@
-"""The answer out of a text, without guessing."""
+"""Extract the answer from a text, without guessing."""

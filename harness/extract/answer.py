@@ -1,14 +1,14 @@
-"""The answer out of a chain of thought, without guessing: what decides nothing is no answer."""
+"""Extract the answer from a text, without guessing: a text that decides nothing has no answer."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from dtbench.harness.extract.containers import Container, find_containers, without_latex
 from dtbench.harness.extract.cues import CORRECTION
-from dtbench.harness.extract.extraction import Extraction
 from dtbench.harness.extract.fast_path import fast_answer
 from dtbench.harness.extract.options import Options
 from dtbench.harness.extract.stance import CONCLUDED, STATED
@@ -23,16 +23,30 @@ WINDOW = 8_000
 """Longer texts are read at their end: the answer stands there, and reading stays fast."""
 
 
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """The answer of a text, read without guessing."""
+
+    thinking: str
+    """The chain of thought as written, without its tags."""
+    answer: str
+    """The words in which the answer was given; empty where there are none."""
+    choice: str | None
+    """The chosen option, verbatim from the choices; None where nothing decides."""
+    how: str
+    """The rule that decided, or why nothing did."""
+
+
 def extract(text: str, choices: Sequence[str]) -> Extraction:
-    """The chain, the answer in the model's words, the option it means (or None), and what decided."""
+    """Read a model's text: its chain, its answer, the option it means, and what decided."""
     parts = split_text(text)
-    said = parts.said.strip()
-    plain = fast_answer(said, choices) if said else None
-    if plain is not None:
-        return Extraction(parts.thinking, *plain)
+    answer = parts.answer.strip()
+    fast = fast_answer(answer, choices) if answer else None
+    if fast is not None:
+        return Extraction(parts.thinking, *fast)
     options = _options(tuple(choices))
-    if said:
-        verdict, words = _read_answer(said, options)
+    if answer:
+        verdict, words = _read_answer(answer, options)
     else:
         verdict, words = _read_chain(parts.thinking, options, open_chain=parts.open_chain)
     choice = None if verdict.option is None else choices[verdict.option]
@@ -44,36 +58,36 @@ def _options(choices: tuple[str, ...]) -> Options:
     return Options(choices)
 
 
-def _read_answer(said: str, options: Options) -> tuple[ReadVerdict, str]:
-    head = before_next_question(said)
+def _read_answer(text: str, options: Options) -> tuple[ReadVerdict, str]:
+    head = before_next_question(text)
     if head is not None:
         verdict, words = _read_part(head, options)
         if verdict.option is not None:
             return verdict, words
-    return _read_part(said, options)
+    return _read_part(text, options)
 
 
-def _read_part(said: str, options: Options) -> tuple[ReadVerdict, str]:
-    folded = fold_signs(said)
+def _read_part(text: str, options: Options) -> tuple[ReadVerdict, str]:
+    folded = fold_signs(text)
     for container in find_containers(folded):
         verdict = _read_container(container, folded, options)
         if verdict is not None:
-            return verdict, verdict_words(said, container, verdict)
-    text, shift = _window(folded)
-    verdict = read_verdict(_unformatted(text), options)
-    words = _sentence_around(said, verdict.start + shift, verdict.end + shift) if verdict.option is not None else ""
+            return verdict, _words_of(text, container, verdict)
+    window, shift = _window(folded)
+    verdict = read_verdict(without_latex(without_rejected(window)), options)
+    words = _sentence_around(text, verdict.start + shift, verdict.end + shift) if verdict.option is not None else ""
     return verdict, words
 
 
-def verdict_words(said: str, container: Container, verdict: ReadVerdict) -> str:
-    """The words of the answer: what the container held, or what took it back afterwards."""
+def _words_of(text: str, container: Container, verdict: ReadVerdict) -> str:
+    """Return the words of the answer: the content of the container, or what corrects it afterwards."""
     if verdict.start >= container.end:
-        return said[container.end :].strip()[:400]
+        return text[container.end :].strip()[:400]
     return container.content.strip()[:2000]
 
 
 def _read_container(container: Container, text: str, options: Options) -> ReadVerdict | None:
-    """What a container decides; None where it is empty and the rest of the text has to speak."""
+    """Read the content of a container; None where it is empty and the rest of the text decides."""
     content = container.content.strip()
     inner = [c for c in find_containers(content) if c.content.strip()]
     if inner:
@@ -90,7 +104,7 @@ def _read_container(container: Container, text: str, options: Options) -> ReadVe
 
 
 def _read_chain(thinking: str, options: Options, *, open_chain: bool) -> tuple[ReadVerdict, str]:
-    """A text that is all chain: only an answer that was put in its place, or stated last, counts."""
+    """Read a text that is all chain: only an answer in a container, or one stated last, counts."""
     why = NOTHING._replace(how="the chain was cut off" if open_chain else "nothing after the chain")
     folded = fold_signs(thinking)
     for container in find_containers(folded):
@@ -111,12 +125,8 @@ def _window(text: str) -> tuple[str, int]:
     return text[shift:], shift
 
 
-def _unformatted(text: str) -> str:
-    return without_latex(without_rejected(text))
-
-
 def _sentence_around(text: str, start: int, end: int) -> str:
-    """The line or sentence in which the deciding words stand."""
+    """Return the line or sentence around the deciding words."""
     left = max(text.rfind("\n", 0, start), text.rfind(". ", 0, start)) + 1
     right = min((p for p in (text.find("\n", end), text.find(". ", end)) if p >= 0), default=len(text))
     return text[left : right + 1].strip()[:400]

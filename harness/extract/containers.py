@@ -1,4 +1,4 @@
-"""The places made for an answer: tags, boxes and JSON."""
+"""Find the containers of an answer: tags, boxes and JSON."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Container(NamedTuple):
-    """The last place of its sort in a text."""
+    """The last container of its kind in a text."""
 
     name: str
     content: str
@@ -29,9 +29,9 @@ _LATEX = re.compile(r"\\(?:text(?:bf|it|rm|tt)?|math(?:rm|bf|it)?|mbox|boxed|[,;
 
 
 def find_containers(text: str) -> list[Container]:
-    """What the text has of them, the most binding sort first."""
-    found = (_tag(text), _box(text), _json(text))
-    return [container for container in found if container is not None]
+    """Return the containers of a text, the most binding kind first."""
+    candidates = (_tag(text), _box(text), _json(text))
+    return [container for container in candidates if container is not None]
 
 
 def _tag(text: str) -> Container | None:
@@ -52,8 +52,8 @@ def _box(text: str) -> Container | None:
         depth += 1 if mark[0] == "{" else -1
         if depth == 0:
             end = place + mark.start()
-            return Container("box", _squeezed(text[place:end]), opened.start(), end + 1)
-    return Container("box", _squeezed(text[place : place + 400]), opened.start(), len(text))
+            return Container("box", _without_markup(text[place:end]), opened.start(), end + 1)
+    return Container("box", _without_markup(text[place : place + 400]), opened.start(), len(text))
 
 
 def _json(text: str) -> Container | None:
@@ -75,11 +75,11 @@ def _json(text: str) -> Container | None:
 
 
 def without_latex(text: str) -> str:
-    """The text with the commands of formulas blanked, each place kept."""
+    """Blank the commands of formulas; every other sign keeps its position."""
     return _LATEX.sub(lambda command: " " * len(command[0]), text) if "\\" in text or "$" in text else text
 
 
-def _squeezed(text: str) -> str:
+def _without_markup(text: str) -> str:
     text = _FRACTION.sub(r"\1/\2", text)
     return " ".join(_LATEX.sub(" ", text).split())
 

@@ -1,6 +1,6 @@
-"""The phrases that steer a sentence, by what they do to the option that comes next or came before.
+"""The phrases that steer a sentence, by their effect on the option that follows or precedes.
 
-Each is a list of alternatives, a line a kind or a language: English first, then what was met in practice.
+Each is a list of alternatives, a line a kind or a language: English first, then others seen in practice.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def _compiled(*alternatives: str) -> re.Pattern[str]:
 
 
 def _words(text: str) -> str:
-    """Phrases of plain words, set apart by bars, as whole words."""
+    """Match phrases of plain words, separated by bars, as whole words."""
     return rf"\b(?:{text})\b"
 
 
@@ -239,5 +239,5 @@ FILLER = frozenset(
 
 
 def one_pattern(kinds: Iterable[tuple[str, str]]) -> str:
-    """One pattern for several kinds of cue, each a group of its name."""
+    """Join several kinds of cue to one pattern, each a group of its name."""
     return "|".join(f"(?P<{name}>{pattern})" for name, pattern in kinds)

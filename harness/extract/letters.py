@@ -1,4 +1,4 @@
-"""Where a text names an option by its letter."""
+"""Find where a text names an option by its letter."""
 
 from __future__ import annotations
 
@@ -43,18 +43,18 @@ class Letter(NamedTuple):
 
 
 def find_letters(text: str, options: Options) -> list[Letter]:
-    """Every letter that may name an option, in order."""
+    """Return every letter that may name an option, in order."""
     alone = len(text) <= 400 and sum(sign.isalnum() for sign in text) == 1
-    found = []
+    letters = []
     for match in _LETTER.finditer(text):
         letter = _classify(text, match, alone)
         if letter is None:
             continue
         if letter.option < len(options):
-            found.append(letter)
+            letters.append(letter)
         elif letter.strong and match[1].isupper() and match[1] != "I" and (letter.label or letter.named or alone):
-            found.append(letter._replace(option=-1))
-    return found
+            letters.append(letter._replace(option=-1))
+    return letters
 
 
 def _classify(text: str, match: re.Match[str], alone: bool) -> Letter | None:
@@ -93,7 +93,7 @@ def _heads_line(text: str, start: int) -> bool:
 
 
 def _is_asked_for(text: str, start: int, end: int) -> bool:
-    """A small letter at the end of a sentence that asks for one: `the answer is b`."""
+    """Whether a small letter ends a sentence that asks for one: `the answer is b`."""
     return (
         _ASKED_FOR.search(text[max(0, start - 12) : start]) is not None and _SENTENCE_END.match(text, end) is not None
     )

@@ -1,4 +1,4 @@
-"""Places where a text only lists the options, and the marks it gives them there."""
+"""Find where a text only lists the options, and the marks that it gives them there."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _REST_OF_LINE = re.compile(r"[^\n]*\w")
 
 
 def find_listed(page: Page, spots: list[Spot]) -> list[Spot]:
-    """The spots that are entries of a list: at the heads of lines, or labels one right after the other."""
+    """Return the spots that are entries of a list: at the heads of lines, or labels one right after the other."""
     text = page.text
     labels = [spot for spot in spots if spot.label_at is not None and spot.option >= 0]
     heads = [spot for spot in labels if _heads_a_line(text, spot)]
@@ -35,7 +35,7 @@ def find_listed(page: Page, spots: list[Spot]) -> list[Spot]:
 
 
 def _one_by_one(page: Page, labels: list[Spot]) -> list[Spot]:
-    """Labels A, B, C that begin one sentence each, with whatever is said of them behind."""
+    """Return labels A, B, C that begin a sentence each, with anything behind them."""
     run: list[Spot] = []
     for spot in labels:
         begin = page.span(page.sentence(spot.start))[0]
@@ -52,7 +52,7 @@ def _heads_a_line(text: str, spot: Spot) -> bool:
 
 
 def find_marked(page: Page, entries: list[Spot]) -> list[Group]:
-    """Of listed options, the one that alone is marked as right, and those that are marked as wrong."""
+    """Return the listed option that alone is marked as right, and those that are marked as wrong."""
     good, bad = [], []
     for place, spot in enumerate(entries):
         following = entries[place + 1].start if place + 1 < len(entries) else len(page.text)

@@ -1,4 +1,4 @@
-"""The options of a question as sequences of words, and what a text says of them."""
+"""The options of a question as sequences of words, and where a text names them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Mention(NamedTuple):
 
 
 class Options:
-    """The options of one question, ready to be looked for."""
+    """The options of one question, prepared for search."""
 
     def __init__(self, choices: Sequence[str]) -> None:
         self.choices = tuple(choices)
@@ -41,44 +41,44 @@ class Options:
 
     @cached_property
     def words(self) -> list[tuple[str, ...]]:
-        """The normal forms of each option's words, without articles."""
+        """Return the normal forms of each option's words, without articles."""
         return [_spell(text, exactly=self.normal is exact_form) for text in self.texts]
 
     @cached_property
     def normal(self) -> Callable[[str], str]:
-        """How words are brought to normal form; forms that would run together (`dog`, `dogs`) stay as written."""
+        """Return the function that normalises words; forms that would coincide (`dog`, `dogs`) stay as written."""
         apart = len({_spell(text, exactly=False) for text in self.texts})
         return exact_form if apart < len({text.casefold() for text in self.texts}) else normal_form
 
     @cached_property
     def have_letters(self) -> bool:
-        """Some option holds a single letter, as notes and vitamins do."""
+        """Whether some option holds a single letter, as notes and vitamins do."""
         return any(len(w) == 1 and w.isalpha() and w.isascii() for words in self.words for w in words)
 
     @cached_property
     def have_minor_chords(self) -> bool:
-        """Some option is a chord such as Am, which texts spell out."""
+        """Whether some option is a chord such as Am, which texts spell out."""
         return any(_MINOR_CHORD.fullmatch(text) for text in self.texts)
 
     @cached_property
     def have_ordinals(self) -> bool:
-        """Some option holds an ordinal itself."""
+        """Whether some option holds an ordinal itself."""
         return any(word in _ORDINALS for words in self.words for word in words)
 
     @cached_property
     def have_numbers(self) -> bool:
-        """Some option begins with a number."""
+        """Whether some option begins with a number."""
         return any(words and words[0].lstrip("+-")[:1].isdigit() for words in self.words)
 
     @cached_property
     def none_of_them(self) -> int | None:
-        """The option that says that no other fits, where there is one."""
+        """Return the option that says that no other fits, where there is one."""
         found = [i for i, words in enumerate(self.words) if words and words[0] in {"none", "neither"}]
         return found[0] if len(found) == 1 else None
 
     @cached_property
     def distinctive(self) -> list[tuple[str, ...]]:
-        """Each option's words that are neither small words nor shared by all options."""
+        """Return each option's words that are neither small words nor shared by all options."""
         sets = [{w for w in words if w not in STOP_WORDS} for words in self.words]
         common = set.intersection(*sets) if sets else set()
         return [
@@ -88,13 +88,13 @@ class Options:
 
     @cached_property
     def nested(self) -> dict[int, list[int]]:
-        """For each option, those that say all of it and more."""
+        """Return for each option those that say all of it and more."""
         sets = [set(own) for own in self.distinctive]
         found = {i: [j for j, other in enumerate(sets) if own < other] for i, own in enumerate(sets) if own}
         return {i: longer for i, longer in found.items() if longer}
 
     def whole(self, text: str) -> int | None:
-        """The option that the whole of a short text is, punctuation and mark-up aside."""
+        """Return the option that equals a short text, punctuation and mark-up aside."""
         bare = text.strip().casefold()
         for option, own in enumerate(self.texts):
             if own.casefold() == bare:
@@ -105,7 +105,7 @@ class Options:
         return hits[0] if len({self.texts[i] for i in hits}) == 1 else None
 
     def mentions(self, words: list[Token]) -> list[Mention]:
-        """Where options stand in the text word for word; the longest wins where they overlap."""
+        """Return where options stand in the text word for word; the longest wins where they overlap."""
         found: list[Mention] = []
         place = 0
         while place < len(words):
@@ -126,7 +126,7 @@ class Options:
         return table
 
     def _at(self, words: list[Token], place: int) -> tuple[int, int]:
-        """How many words from here name an option, and which; (0, 0) where none is named."""
+        """Return how many words from here name an option, and which; (0, 0) where none does."""
         for sequence, option in self._by_first.get(words[place].norm, ()):
             if len(sequence) == 1:
                 if not words[place].article and not _is_other_word(words, place, self.texts[option]):
@@ -136,10 +136,10 @@ class Options:
         return 0, 0
 
     def paraphrased(self, words: list[Token]) -> list[int]:
-        """The options of which everything that sets them apart is said by these words, in whatever form."""
-        said = _stems_said(words)
+        """Return the options whose distinctive words all occur among these words, in any form."""
+        stems_there = _stems_of(words)
         sets = {i: set(own) for i, own in enumerate(self.distinctive) if own and not _YES_NO.issuperset(own)}
-        full = [i for i, own in sets.items() if all(_is_said(word, said) for word in own)]
+        full = [i for i, own in sets.items() if all(_occurs(word, stems_there) for word in own)]
         largest = [i for i in full if not any(sets[i] < sets[j] for j in full)]
         if len(largest) > 1 and all(sets[i] == sets[largest[0]] for i in largest):
             largest = self._in_order(largest, words)
@@ -147,24 +147,24 @@ class Options:
         return largest if apart else []
 
     def _in_order(self, same: list[int], words: list[Token]) -> list[int]:
-        """Of options with the same words, those whose order is that of the text."""
+        """Return those of the options with the same words whose order is that of the text."""
         norms = [token.norm for token in words]
-        places = {word: _first_said(word, words) for word in self.distinctive[same[0]]}
+        places = {word: _first_occurrence(word, words) for word in self.distinctive[same[0]]}
         first = min((place for place in places.values() if place is not None), default=None)
         origin = next((token.start for token in words if token.norm == "from"), None)
         if first is None or "after" in norms or (origin is not None and origin > first):
             return []
-        said = [word for word, place in sorted(places.items(), key=lambda item: item[1] or 0) if place is not None]
-        return [i for i in same if [word for word in self.distinctive[i] if word in said] == said]
+        order = [word for word, place in sorted(places.items(), key=lambda item: item[1] or 0) if place is not None]
+        return [i for i in same if [word for word in self.distinctive[i] if word in order] == order]
 
     @cached_property
     def both_of_them(self) -> int | None:
-        """The option that says that two others are right together, where there is one."""
+        """Return the option that says that two others are right together, where there is one."""
         found = [i for i, words in enumerate(self.words) if words and words[0] == "both"]
         return found[0] if len(found) == 1 else None
 
     def ordered(self, words: list[Token]) -> int | None:
-        """Of options that tell the same events in different orders, the one whose order is that of the text."""
+        """Return the option that tells the events in the order of the text, of options that differ in their order."""
         if _BACKWARDS.intersection(token.norm for token in words):
             return None
         contents = [tuple(dict.fromkeys(w for w in own if w not in _ORDER_WORDS)) for own in self.words]
@@ -172,27 +172,29 @@ class Options:
         same = [i for i, own in enumerate(sets) if sets.count(own) > 1 and _TELLS_ORDER.search(self.texts[i])]
         found = []
         for i in same:
-            places = [_first_said(word, words) for word in contents[i]]
-            said = [place for place in places if place is not None]
-            if len(set(said)) > 1 and said == sorted(said):
+            places = [_first_occurrence(word, words) for word in contents[i]]
+            known = [place for place in places if place is not None]
+            if len(set(known)) > 1 and known == sorted(known):
                 found.append(i)
         return found[0] if len(found) == 1 else None
 
-    def says(self, said: str, option: int) -> bool:
-        """Whether a word says one of those that set an option apart."""
-        return any(_is_said(word, {stems(said)[0]}) for word in self.distinctive[option])
+    def says(self, token: str, option: int) -> bool:
+        """Whether a word is a form of a distinctive word of an option."""
+        return any(_occurs(word, {stems(token)[0]}) for word in self.distinctive[option])
 
     def hinted(self, words: list[Token]) -> int | None:
-        """The only option of which the text says at least half of what sets it apart, and of the others nothing."""
-        said = _stems_said([token for token in words if token.norm not in STOP_WORDS])
-        shares = [sum(_is_said(word, said) for word in own) / len(own) if own else 0.0 for own in self.distinctive]
+        """Return the only option of which the text has any distinctive word, if it has at least half of them."""
+        stems_there = _stems_of([token for token in words if token.norm not in STOP_WORDS])
+        shares = [
+            sum(_occurs(word, stems_there) for word in own) / len(own) if own else 0.0 for own in self.distinctive
+        ]
         found = [i for i, share in enumerate(shares) if share]
         if len(found) != 1 or shares[found[0]] < 0.5 or not _YES_NO.isdisjoint(self.words[found[0]]):
             return None
         return found[0]
 
     def union(self, named: set[int]) -> int | None:
-        """The option that says exactly what the named ones say together: a dog, a cat -> `Dog and cat`."""
+        """Return the option that says exactly what the named ones say together: a dog, a cat -> `Dog and cat`."""
         parts = {word for i in named for word in self.distinctive[i]}
         whole = [i for i, own in enumerate(self.distinctive) if len(own) > 1 and set(own) == parts]
         return whole[0] if len(whole) == 1 and len(named) > 1 else None
@@ -204,12 +206,12 @@ def _spell(text: str, *, exactly: bool) -> tuple[str, ...]:
 
 
 def _length_of(sequence: tuple[str, ...], words: list[Token], place: int) -> int:
-    """How many words from here spell the sequence, articles between them aside; 0 if they do not."""
+    """Return how many words from here spell the sequence, articles between them aside; 0 if they do not."""
     here = place
-    for wanted in sequence:
-        while here < len(words) and words[here].norm != wanted and words[here].article and here > place:
+    for norm in sequence:
+        while here < len(words) and words[here].norm != norm and words[here].article and here > place:
             here += 1
-        if here == len(words) or words[here].norm != wanted:
+        if here == len(words) or words[here].norm != norm:
             return 0
         here += 1
     return here - place
@@ -225,21 +227,21 @@ def _is_other_word(words: list[Token], place: int, option: str) -> bool:
     return place + 1 < len(words) and words[place + 1].norm in {"minor", "major"}
 
 
-def _first_said(word: str, words: list[Token]) -> int | None:
-    return next((token.start for token in words if _is_said(word, {stems(token.norm)[0]})), None)
+def _first_occurrence(word: str, words: list[Token]) -> int | None:
+    return next((token.start for token in words if _occurs(word, {stems(token.norm)[0]})), None)
 
 
-def _stems_said(words: list[Token]) -> set[str]:
+def _stems_of(words: list[Token]) -> set[str]:
     return {stems(token.norm)[0] for token in words if not token.article}
 
 
-def _is_said(word: str, said: set[str]) -> bool:
+def _occurs(word: str, present: set[str]) -> bool:
     forms = stems(word)
-    return any(form in said for form in forms) or any(share_stem(forms[0], other) for other in said)
+    return any(form in present for form in forms) or any(share_stem(forms[0], stem) for stem in present)
 
 
 def _without_labels(texts: list[str]) -> tuple[list[str], bool]:
-    """The texts without letters or numbers of their own in front, and whether these were numbers."""
+    """Strip letters or numbers in front of the texts, and return whether they were numbers."""
     marks = [_OWN_LABEL.match(text) for text in texts]
     for numbered, names in ((False, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"), (True, "123456789")):
         if all(mark and (mark[1] or mark[2]).upper() == names[i : i + 1] for i, mark in enumerate(marks)):

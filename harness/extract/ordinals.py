@@ -1,4 +1,4 @@
-"""Where a text names an option by its place in the list: `the second option`, `option 3`, `the last one`."""
+"""Find where a text names an option by its place in the list: `the second option`, `option 3`, `the last one`."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ _MAY_BE_THERE = re.compile(
 
 
 def find_ordinals(text: str, options: Options) -> list[Letter]:
-    """Every place in the list that names an option, as if it were its letter."""
+    """Return every place in the list that names an option, as if it were its letter."""
     if options.have_ordinals or not _MAY_BE_THERE.search(text):
         return []
-    found = []
+    letters = []
     for match in _ORDINAL.finditer(text):
         kind = match.lastgroup
         if options.have_numbers and (match["digit"] or match["boxed"]):
@@ -66,8 +66,10 @@ def find_ordinals(text: str, options: Options) -> list[Letter]:
         option = _place(match, len(options))
         if option is not None:
             firm = _is_firm(match, kind)
-            found.append(Letter(match.start(), match.end(), option if option < len(options) else -1, firm, named=firm))
-    return found
+            letters.append(
+                Letter(match.start(), match.end(), option if option < len(options) else -1, firm, named=firm)
+            )
+    return letters
 
 
 def _is_firm(match: re.Match[str], kind: str | None) -> bool:

@@ -1,4 +1,4 @@
-"""A text laid out for reading: its words, the options it names, and where its sentences begin."""
+"""Prepare a text for reading: its words, the options it names, and its sentences."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OWN_NUMBER = re.compile(r"(?<![\w.:,])[1-9](?=[).:\]]|\s*$|[.!]?\s*\n)")
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What every later step reads from."""
+    """A prepared text, which every later step reads."""
 
     text: str
     options: Options
@@ -33,22 +33,22 @@ class Page:
     """Where sentences begin."""
 
     def sentence(self, place: int) -> int:
-        """The number of the sentence at a place, from 1."""
+        """Return the number of the sentence at a place, from 1."""
         return bisect_right(self.begins, place)
 
     def span(self, sentence: int) -> tuple[int, int]:
-        """Where a sentence begins and ends."""
+        """Return where a sentence begins and ends."""
         end = self.begins[sentence] if sentence < len(self.begins) else len(self.text)
         return self.begins[sentence - 1], end
 
     def words_in(self, begin: int, end: int) -> list[Token]:
-        """The words of a part of the text."""
+        """Return the words of a part of the text."""
         first = bisect_left(self.words, begin, key=_start)
         return self.words[first : bisect_left(self.words, end, key=_start)]
 
 
 def lay_out(text: str, options: Options) -> Page:
-    """The page of a folded text."""
+    """Prepare a folded text."""
     text = _IDIOM.sub(lambda idiom: " " * len(idiom[0]), text)
     if options.numbered:
         text = _OWN_NUMBER.sub(lambda number: chr(ord("A") + int(number[0]) - 1), text)
@@ -64,7 +64,7 @@ def _start(token: Token) -> int:
 
 
 def _sentences(text: str, spots: list[Spot]) -> list[int]:
-    """Where sentences begin; the dot of a label such as `A.` or of an abbreviation ends none."""
+    """Return where sentences begin; the dot of a label such as `A.` or of an abbreviation ends none."""
     labels = {spot.label_at + 1 for spot in spots if spot.label_at is not None and spot.kind != "letter"}
     begins = [0]
     for stop in _STOP.finditer(text):

@@ -1,4 +1,4 @@
-"""Options that a text says in other words, or with more words than the option that it names."""
+"""Find options that a text says in other words, or with more words than the option that it names."""
 
 from __future__ import annotations
 
@@ -21,60 +21,60 @@ _SETS_APART = re.compile(
 
 
 def widen_spots(page: Page) -> list[Spot]:
-    """The spots; `it rises, and after that it falls` is read as the longer option, not as `It rises`."""
+    """Return the spots; `it rises, and after that it falls` is read as the longer option, not as `It rises`."""
     nested = page.options.nested
     if not nested:
         return page.spots
     named = {spot.option for spot in page.spots}
-    said: dict[int, list[str]] = {}
-    found: list[Spot] = []
+    by_sentence: dict[int, list[str]] = {}
+    spots: list[Spot] = []
     for spot in page.spots:
         longer = [j for j in nested.get(spot.option, ()) if j not in named] if spot.kind == "text" else []
         if longer:
             sentence = page.sentence(spot.start)
-            if sentence not in said:
-                said[sentence] = _said_together(page, sentence)
-            found += _widen(spot, longer, said[sentence], page.options)
+            if sentence not in by_sentence:
+                by_sentence[sentence] = _joined_words(page, sentence)
+            spots += _widen(spot, longer, by_sentence[sentence], page.options)
         else:
-            found.append(spot)
-    return found
+            spots.append(spot)
+    return spots
 
 
-def _said_together(page: Page, sentence: int) -> list[str]:
-    """The words of a sentence that sets nothing apart; none of one that does."""
+def _joined_words(page: Page, sentence: int) -> list[str]:
+    """Return the words of a sentence without contrast; none of one with contrast."""
     begin, end = page.span(sentence)
     return [] if _SETS_APART.search(page.text, begin, end) else [t.norm for t in page.words_in(begin, end)]
 
 
-def _widen(spot: Spot, longer: list[int], said: list[str], options: Options) -> list[Spot]:
-    full = [j for j in longer if set(options.distinctive[j]).issubset(said)] if said else []
-    meant = [j for j in full if "and" in options.words[j] or _in_order(said, options.distinctive[j])]
+def _widen(spot: Spot, longer: list[int], words: list[str], options: Options) -> list[Spot]:
+    full = [j for j in longer if set(options.distinctive[j]).issubset(words)] if words else []
+    meant = [j for j in full if "and" in options.words[j] or _in_order(words, options.distinctive[j])]
     if meant:
         return [spot._replace(option=meant[0])]
     return [] if full else [spot]
 
 
-def _in_order(said: list[str], words: tuple[str, ...]) -> bool:
-    return [word for word in said if word in words] == list(words)
+def _in_order(words: list[str], option: tuple[str, ...]) -> bool:
+    return [word for word in words if word in option] == list(option)
 
 
 def find_paraphrases(page: Page) -> list[Spot]:
-    """Spots for clauses that name no option by its words but say all that sets one apart."""
+    """Return spots for clauses that name no option by its words but have all its distinctive ones."""
     clauses = sorted({*page.begins, *(mark.start() for mark in _CLAUSE.finditer(page.text))})
-    taken = {bisect_right(clauses, spot.start) for spot in page.spots if spot.strong}
+    explicit = {bisect_right(clauses, spot.start) for spot in page.spots if spot.strong}
     by_clause: dict[int, list[Token]] = {}
     for word in page.words:
         by_clause.setdefault(bisect_right(clauses, word.start), []).append(word)
     return [
-        _spot(said, page.options, option)
+        _spot(words, page.options, option)
         for number, clause in by_clause.items()
-        if number not in taken
-        for option, said in _meant(page.text, clause, page.options)
+        if number not in explicit
+        for option, words in _meant(page.text, clause, page.options)
     ]
 
 
 def _meant(text: str, clause: list[Token], options: Options) -> list[tuple[int, list[Token]]]:
-    """The options that a clause paraphrases, or else its parts between commas, with the words that do."""
+    """Return the options that a clause paraphrases, or else its parts between commas, each with its words."""
     whole = options.paraphrased(clause)
     if whole:
         return [(option, clause) for option in whole]

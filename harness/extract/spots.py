@@ -1,4 +1,4 @@
-"""Where a text names options: by their words, by letter, by place in the list, or by several of these at once."""
+"""Find where a text names options: by their words, by letter, by place in the list, or by several of these."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dtbench.harness.extract.words import Token
 
 
 class Spot(NamedTuple):
-    """One place that names an option."""
+    """A place that names an option."""
 
     start: int
     end: int
@@ -48,7 +48,7 @@ _OPENING_WORDS = frozenset("right okay ok wait well no yes so sure stop".split()
 
 
 def find_spots(text: str, words: list[Token], options: Options) -> list[Spot]:
-    """Every place that names an option, in order; a letter and the text beside it are one."""
+    """Return every place that names an option, in order; a letter and the text beside it are one."""
     texts = [m for m in options.mentions(words) if not _is_other_use(text, m)]
     if options.none_of_them is not None:
         texts = _with_none(text, texts, options.none_of_them)
@@ -76,8 +76,8 @@ def in_spans(place: int, spans: list[tuple[int, int]]) -> bool:
 
 
 def _with_none(text: str, texts: list[Mention], option: int) -> list[Mention]:
-    taken = [(m.start, m.end) for m in texts]
-    none = [Mention(*m.span(), option) for m in _NONE.finditer(text) if not in_spans(m.start(), taken)]
+    spans = [(m.start, m.end) for m in texts]
+    none = [Mention(*m.span(), option) for m in _NONE.finditer(text) if not in_spans(m.start(), spans)]
     return sorted([*texts, *none])
 
 
@@ -98,19 +98,19 @@ def _text_follows(text: str, letter: Letter, starts: set[int]) -> bool:
 
 def _is_other_use(text: str, mention: Mention) -> bool:
     """Whether an option's word stands there as something else: a list number, an opening word, a determiner."""
-    said = text[mention.start : mention.end].lower()
+    word = text[mention.start : mention.end].lower()
     before = text[max(0, mention.start - 24) : mention.start]
-    if said.isdigit():
+    if word.isdigit():
         numbers_a_line = _LIST_NUMBER.search(before) and re.match(r"[.)]\s", text[mention.end : mention.end + 2])
         return bool(numbers_a_line or _NUMBERED_THING.search(before))
-    if said == "one" and _MODAL.match(text, mention.end):
+    if word == "one" and _MODAL.match(text, mention.end):
         return True  # "one might say"
-    if said not in _OPENING_WORDS:
+    if word not in _OPENING_WORDS:
         return False
     opens = _OPENING.search(before) is not None
-    if said == "no" and _DETERMINER.match(text, mention.end):
+    if word == "no" and _DETERMINER.match(text, mention.end):
         return True
-    if said in {"no", "yes", "so"}:
+    if word in {"no", "yes", "so"}:
         goes_on = re.match(r" [a-z]", text[mention.end : mention.end + 2])
         return not opens and (goes_on is not None or not _POINTED_AT.search(before))
     return opens and text.startswith((",", " let", "..."), mention.end) and len(text) > mention.end + 12
@@ -128,7 +128,7 @@ def _joined(text: str, spots: list[Spot], labels: set[int]) -> list[Spot]:
 
 
 def _both(text: str, one: Spot, other: Spot, labels: set[int]) -> Spot | None:
-    """A letter and the text beside it as one spot: that of the text, for where they differ the text stands."""
+    """Join a letter and the text beside it to one spot, that of the text: where they differ, the text stands."""
     between = text[one.end : other.start]
     if len(between) > 16 or {one.kind, other.kind} != {"text", "letter"}:
         return None
@@ -137,8 +137,8 @@ def _both(text: str, one: Spot, other: Spot, labels: set[int]) -> Spot | None:
         beside = _BETWEEN_LABEL_AND_TEXT.match(between)
     else:
         letter, words = other, one
-        taken = one.label_at is not None or other.start in labels
-        beside = None if taken else _BETWEEN_TEXT_AND_LETTER.match(between)
+        labelled = one.label_at is not None or other.start in labels
+        beside = None if labelled else _BETWEEN_TEXT_AND_LETTER.match(between)
     same = letter.option == words.option
     enclosed = between.lstrip()[:1] in {"(", "["}
     is_label = letter.label_at is not None

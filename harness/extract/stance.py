@@ -1,4 +1,4 @@
-"""How a text stands to the options it names: cues, negations and doubts, read once from left to right."""
+"""Judge the stance of a text on the options it names: cues, negations and doubts, read once from left to right."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _CUES = cues.one_pattern(
 
 @cache
 def _any_cue(*, in_ascii: bool) -> re.Pattern[str]:
-    """Every cue as one pattern. In plain ASCII none begins inside a word, which saves looking there."""
+    """Compile every cue into one pattern; in ASCII none begins inside a word, which saves the search there."""
     return re.compile(rf"(?:(?=[^A-Za-z])|(?<![A-Za-z]))(?:{_CUES})" if in_ascii else _CUES, re.IGNORECASE)
 
 
@@ -88,7 +88,7 @@ _FAR_AWAY = 1 << 60
 
 @dataclass(slots=True)
 class _State:
-    """What the sentence has said so far about the option that comes next."""
+    """What the sentence has said so far about the next option."""
 
     cue: int = 0
     cue_end: int = 0
@@ -98,7 +98,7 @@ class _State:
     aside: bool = False
     context: bool = False
     exempt: bool = False
-    """What follows is left out of what the sentence says of all."""
+    """What follows is an exception to what the sentence says of all."""
     any_denied: bool = False
     of_prompt: bool = False
     """The sentence belongs to the prompt: an instruction."""
@@ -111,7 +111,7 @@ class _State:
         self.cue, self.cue_end = level, end
 
     def read(self, event: re.Match[str], next_group: int) -> None:
-        """Take in one cue; next_group: where the next option is named."""
+        """Update the state by one cue; next_group: where the next option is named."""
         kind, words, end = event.lastgroup, event[0].lower(), event.end()
         if kind in {"explicit", "choose", "except"}:
             self.point(STATED if kind == "explicit" else CHOSEN, end)
@@ -149,7 +149,7 @@ class _State:
             self.denied = self.aside = self.context = False
 
     def pass_by(self, group: Group | None) -> None:
-        """An option was named: what pointed at it is used up."""
+        """Update the state after an option: the cue that pointed at it is used up."""
         if group is not None and group.stance == "denied":
             self.any_denied = True
         denied_after = group is not None and group.stance == "denied" and not self.denied
@@ -160,12 +160,12 @@ class _State:
 
 
 def judge_groups(page: Page, groups: Sequence[Group], marked: Sequence[Group], *, cued: bool) -> list[Group]:
-    """The groups with stance and level; marked ones have theirs already."""
+    """Give the groups their stance and level; marked ones have theirs already."""
     quoted = [quote.span(1) for quote in _QUOTED.finditer(page.text)]
-    taken = [(group.start, group.end) for group in groups]
+    named = [(group.start, group.end) for group in groups]
     judged = list(marked)
     state, sentence, carried = _State(), 0, STATED if cued else 0
-    for item in _in_order(page.text, groups, quoted, taken):
+    for item in _in_order(page.text, groups, quoted, named):
         now = page.sentence(item.start if isinstance(item, Group) else item.start())
         if now != sentence:
             sentence = now
@@ -176,7 +176,7 @@ def judge_groups(page: Page, groups: Sequence[Group], marked: Sequence[Group], *
             judged += [] if verdict is None else [verdict]
             state.pass_by(verdict)
         else:
-            state.read(item, _next_start(taken, item.end()))
+            state.read(item, _next_start(named, item.end()))
             # "Answer:" at the end of a line speaks of the next one.
             if state.cue == STATED and not _ANY_WORD.search(page.text, state.cue_end, page.span(sentence)[1]):
                 carried = STATED
@@ -194,9 +194,9 @@ def _begin(page: Page, sentence: int, carried: int) -> _State:
 
 
 def _in_order(
-    text: str, groups: Sequence[Group], quoted: list[tuple[int, int]], taken: list[tuple[int, int]]
+    text: str, groups: Sequence[Group], quoted: list[tuple[int, int]], named: list[tuple[int, int]]
 ) -> Iterator[Group | re.Match[str]]:
-    """Groups and cues as they come; cues inside an option's name or inside quoted speech are none."""
+    """Yield groups and cues in order; cues inside an option's name or inside quoted speech are none."""
     waiting = iter(groups)
     group = next(waiting, None)
     covered = 0
@@ -206,7 +206,7 @@ def _in_order(
             if group.start >= covered:
                 yield group
             group = next(waiting, None)
-        if in_spans(place, taken) or (event.lastgroup in _NOT_IN_QUOTES and in_spans(place, quoted)):
+        if in_spans(place, named) or (event.lastgroup in _NOT_IN_QUOTES and in_spans(place, quoted)):
             continue
         if event.lastgroup == "choose":
             covered = event.end()  # "my answer from A to B": the A is part of the cue
@@ -217,9 +217,9 @@ def _in_order(
         group = next(waiting, None)
 
 
-def _next_start(taken: list[tuple[int, int]], place: int) -> int:
-    i = bisect_right(taken, (place - 1, _FAR_AWAY))
-    return taken[i][0] if i < len(taken) else _FAR_AWAY
+def _next_start(named: list[tuple[int, int]], place: int) -> int:
+    i = bisect_right(named, (place - 1, _FAR_AWAY))
+    return named[i][0] if i < len(named) else _FAR_AWAY
 
 
 def _judge_one(page: Page, group: Group, state: _State, quoted: list[tuple[int, int]]) -> Group | None:
@@ -246,14 +246,14 @@ def _judge_one(page: Page, group: Group, state: _State, quoted: list[tuple[int, 
 
 
 def _answered(text: str, group: Group, end: int) -> Group | None:
-    """An option named in a question, judged by the yes or no that comes after it."""
+    """Judge an option named in a question by the yes or no that follows."""
     if cues.ANSWERED_YES.match(text, end):
         return group._replace(level=CHOSEN)
     return group._replace(stance="denied") if cues.ANSWERED_NO.match(text, end) else None
 
 
 def _stance(group: Group, state: _State, rest: str) -> tuple[str, bool]:
-    """The stance, and whether what follows calls the option right."""
+    """Return the stance, and whether what follows calls the option right."""
     if cues.GOOD.match(rest) and not state.denied:
         return "said" if len(group.options) == 1 else group.stance, True
     if state.denied or (cues.BAD.match(rest) and not state.exempt):

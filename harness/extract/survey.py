@@ -1,4 +1,4 @@
-"""What a text says of each option that it names: who is asserted, doubted, denied, and how firmly."""
+"""Survey what a text says of each option that it names: asserted, doubted or denied, and how firmly."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ _OR = re.compile(r"\b(?:or|oder|ou|o|или)\b|或|/|か", re.IGNORECASE)
 
 
 def survey_options(page: Page, *, cued: bool = False, loosely: bool = False) -> list[Group]:
-    """The groups of options named on a page, judged; cued: the text stands where an answer is asked for."""
+    """Return the judged groups of options on a page; cued: the text stands where an answer is expected."""
     spots = widen_spots(page)
     if loosely:
         spots = sorted([*spots, *find_paraphrases(page)], key=lambda spot: spot[:3])
     entries = find_listed(page, spots)
-    taken = set(entries)
-    groups = _grouped(page, [spot for spot in spots if spot not in taken])
+    listed = set(entries)
+    groups = _grouped(page, [spot for spot in spots if spot not in listed])
     return judge_groups(page, groups, find_marked(page, entries), cued=cued)
 
 
 def _grouped(page: Page, spots: list[Spot]) -> list[Group]:
-    """Mentions that are joined by commas, `and` or `or` as one group, still without a judgement."""
+    """Group mentions that are joined by commas, `and` or `or`, without judging them."""
     runs: list[list[Spot]] = []
     for spot in spots:
         if runs and _goes_on(page, runs[-1], spot):

@@ -1,4 +1,4 @@
-"""Words and what they stand for: numbers, odd plurals, small words, words of one meaning."""
+"""Tables of words: numbers, irregular plurals, small words, words of one meaning."""
 
 from __future__ import annotations
 

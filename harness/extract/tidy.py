@@ -1,4 +1,4 @@
-"""From raw output to the text that holds the answer: full-width signs, echoed roles, end markers, chains."""
+"""Clean raw output: full-width signs, echoed roles, end markers, and chains of thought."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ _CHAIN_TAG = re.compile(
 
 
 class SplitText(NamedTuple):
-    """A text taken apart: what was thought, what was said."""
+    """A text split into its chain of thought and its answer."""
 
     thinking: str
-    said: str
+    answer: str
     open_chain: bool
     """The chain never ended, so nothing was said after it."""
 
 
 def fold_signs(text: str) -> str:
-    """The text with full-width, circled and typographic signs made plain, each place kept."""
+    """Replace full-width, circled and typographic signs by plain ones; every sign keeps its position."""
     return text.translate(_FOLD)
 
 
 def without_rejected(text: str) -> str:
-    """The text with what was struck through or left unticked blanked, each place kept."""
+    """Blank what is struck through or left unticked; every other sign keeps its position."""
     if "~~" in text:
         text = _STRUCK.sub(_blank, text)
     if "[x]" in text.lower():
@@ -58,7 +58,7 @@ def _blank(match: re.Match[str]) -> str:
 
 
 def own_turn(text: str) -> str:
-    """The model's own turn: without an echoed prompt's roles before it and invented turns after it."""
+    """Return the model's own turn, without an echoed prompt before it and invented turns after it."""
     if _ROLE_ECHO.match(text) and (role := _ASSISTANT.search(text)):
         text = text[role.end() :]
     start = 0
@@ -70,7 +70,7 @@ def own_turn(text: str) -> str:
 
 
 def before_next_question(text: str) -> str | None:
-    """The text up to a question that the model asks itself after answering; None where there is none."""
+    """Return the text before a question that the model asks itself after its answer; None without one."""
     for mark in _NEXT_QUESTION.finditer(text):
         if text[: mark.start()].strip():
             return text[: mark.start()]
@@ -78,13 +78,13 @@ def before_next_question(text: str) -> str | None:
 
 
 def split_text(text: str) -> SplitText:
-    """Chain and answer of a raw text; several chains are joined, tags may be missing at either end."""
+    """Split a raw text into chain and answer; several chains are joined, tags may be missing at either end."""
     if _FINAL_CHANNEL in text:
         before, _, after = text.rpartition(_FINAL_CHANNEL)
         return SplitText(_CHANNEL_MARK.sub(" ", before).strip(), own_turn(after), open_chain=False)
     text = own_turn(text)
     thoughts: list[str] = []
-    said: list[str] = []
+    answers: list[str] = []
     opened: str | None = None
     place = 0
     for tag in _CHAIN_TAG.finditer(text):
@@ -97,11 +97,10 @@ def split_text(text: str) -> SplitText:
             thoughts.append(piece)
             opened = None
         elif closing:
-            thoughts.append("".join(said) + piece)
-            said = []
+            thoughts.append("".join(answers) + piece)
+            answers = []
         else:
-            said.append(piece)
+            answers.append(piece)
             opened = name
-    (said if opened is None else thoughts).append(text[place:])
-    spoken = "".join(said)
-    return SplitText("\n".join(t.strip() for t in thoughts if t.strip()), spoken, opened is not None)
+    (answers if opened is None else thoughts).append(text[place:])
+    return SplitText("\n".join(t.strip() for t in thoughts if t.strip()), "".join(answers), opened is not None)

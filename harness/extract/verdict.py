@@ -1,4 +1,4 @@
-"""From what is said of each option to the one that is meant, or to the reason why none is."""
+"""Decide which option a text means, or why it means none."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ SEVERAL = ReadVerdict(None, "several options named")
 
 
 def read_verdict(text: str, options: Options, *, cued: bool = False) -> ReadVerdict:
-    """What a folded text means; cued: it stands where an answer was asked for, as in a tag."""
+    """Return the verdict of a folded text; cued: it stands where an answer is expected, as in a tag."""
     whole = options.whole(text)
     if whole is not None:
         return ReadVerdict(whole, "option text", 0, len(text), STATED)
@@ -72,7 +72,7 @@ def _loosely(verdict: ReadVerdict) -> ReadVerdict:
 
 
 def _by_hint(page: Page) -> ReadVerdict:
-    """The last resort, where no option is named, denied or doubted at all."""
+    """Decide by hints, the last resort where no option is named, denied or doubted at all."""
     if _turns().search(page.text):
         return NOTHING
     ordered = page.options.ordered(page.words_in(max(0, len(page.text) - 300), len(page.text)))
@@ -83,7 +83,7 @@ def _by_hint(page: Page) -> ReadVerdict:
 
 
 def _strong(groups: list[Group], page: Page) -> ReadVerdict | None:
-    """The last statement of the answer, unless it is taken back."""
+    """Decide by the last statement of the answer, unless it is taken back."""
     strong = [group for group in groups if group.level >= CHOSEN and group.stance != "denied"]
     if any(group.stance == "said" and group.level >= CONCLUDED for group in groups):
         strong = [group for group in strong if not (group.supposed and group.stance == "doubted")]
@@ -95,19 +95,19 @@ def _strong(groups: list[Group], page: Page) -> ReadVerdict | None:
         return ReadVerdict(None, "answer withdrawn", last.start, withdrawn.end(), last.level)
     corrected = _correction(groups, last, page)
     if corrected is not None:
-        return _found(corrected, "corrected")._replace(level=CHOSEN)
+        return _decided(corrected, "corrected")._replace(level=CHOSEN)
     if len(last.options) > 1:
         return ReadVerdict(None, "several options named as the answer", last.start, last.end, last.level)
     if last.stance == "doubted" and len({option for group in strong for option in group.options}) > 1:
         return ReadVerdict(None, "only doubtful answers", last.start, last.end, last.level)
     contradicted = _contradicted(groups, last)
     if contradicted is not None:
-        return _found(contradicted._replace(kind="conflict"), "stated")._replace(level=STATED)
-    return _found(last, "stated" if last.level == STATED else "chosen")
+        return _decided(contradicted._replace(kind="conflict"), "stated")._replace(level=STATED)
+    return _decided(last, "stated" if last.level == STATED else "chosen")
 
 
 def _contradicted(groups: list[Group], letter: Group) -> Group | None:
-    """The option that the words say, where they deny the one that the letter names."""
+    """Return the option that the words say, where they deny the one that the letter names."""
     after = [group for group in groups if group.start > letter.end and group.kind == "text"]
     denied = {option for group in after if group.stance == "denied" for option in group.options}
     said = [group for group in after if group.stance == "said"]
@@ -125,7 +125,7 @@ def _correction(groups: list[Group], last: Group, page: Page) -> Group | None:
     return later[-1] if later else None
 
 
-def _found(group: Group, how: str) -> ReadVerdict:
+def _decided(group: Group, how: str) -> ReadVerdict:
     option = group.options[0]
     if option < 0:
         return ReadVerdict(None, "no such option", group.start, group.end, group.level)
@@ -137,7 +137,7 @@ def _found(group: Group, how: str) -> ReadVerdict:
 
 
 def _weaker(groups: list[Group], page: Page) -> ReadVerdict | None:
-    """The best of what is said without naming it the answer."""
+    """Decide by the best of what is said without naming it the answer."""
     withdrawn = cues.WITHDRAWN.search(page.text)
     if withdrawn is not None and all(group.end <= withdrawn.start() for group in groups):
         return ReadVerdict(None, "answer withdrawn", withdrawn.start(), withdrawn.end())
@@ -152,22 +152,22 @@ def _by_level(groups: list[Group], options: Options) -> ReadVerdict | None:
     said = [group for group in groups if group.stance == "said"]
     concluded = [group for group in said if group.level == CONCLUDED]
     if concluded and len(concluded[-1].options) == 1:
-        return _found(concluded[-1], "concluded")
-    plainly = [group for group in said if group.level >= SAID]
-    if not plainly:
+        return _decided(concluded[-1], "concluded")
+    asserted = [group for group in said if group.level >= SAID]
+    if not asserted:
         return _all_one(said, "mentioned")
-    together = options.union({option for group in plainly for option in group.options if option >= 0})
+    together = options.union({option for group in asserted for option in group.options if option >= 0})
     if together is not None:
-        return ReadVerdict(together, "its parts named together", plainly[0].start, plainly[-1].end, SAID)
-    if options.both_of_them in {option for group in plainly for option in group.options}:
-        return _all_one([group for group in plainly if options.both_of_them in group.options], "said")
-    identified = [group for group in plainly if group.level == IDENTIFIED]
-    return _all_one(plainly, "said") or _all_one(identified, "identified") or SEVERAL
+        return ReadVerdict(together, "its parts named together", asserted[0].start, asserted[-1].end, SAID)
+    if options.both_of_them in {option for group in asserted for option in group.options}:
+        return _all_one([group for group in asserted if options.both_of_them in group.options], "said")
+    identified = [group for group in asserted if group.level == IDENTIFIED]
+    return _all_one(asserted, "said") or _all_one(identified, "identified") or SEVERAL
 
 
 def _all_one(groups: list[Group], how: str) -> ReadVerdict | None:
-    """The option that all of the groups name, if they name one."""
-    return _found(groups[-1], how) if len({option for group in groups for option in group.options}) == 1 else None
+    """Decide for the option that all of the groups name, if they name one."""
+    return _decided(groups[-1], how) if len({option for group in groups for option in group.options}) == 1 else None
 
 
 def _by_elimination(groups: list[Group], n: int) -> ReadVerdict | None:

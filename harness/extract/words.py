@@ -1,4 +1,4 @@
-"""Words and their forms: as written, without case and plural, and down to a stem."""
+"""Split a text into words, and normalise them: without case, without plural, and down to a stem."""
 
 from __future__ import annotations
 
@@ -44,31 +44,31 @@ class Token(NamedTuple):
 
 
 def tokenize(text: str, normal: Callable[[str], str]) -> list[Token]:
-    """The words of a folded text, articles marked, `E flat` and `seventy-eight` as one."""
-    found: list[Token] = []
+    """Split a folded text into words; articles are marked, `E flat` and `seventy-eight` are one word."""
+    tokens: list[Token] = []
     tens = False
     for match in _TOKEN.finditer(text):
         word = match[0]
-        if word in _ACCIDENTALS and found and _is_note(found[-1], match.start(), text):
-            note = found[-1]
-            found[-1] = Token(note.norm + _ACCIDENTALS[word], note.start, match.end(), text[note.start : match.end()])
-        elif found and found[-1].raw in _MINUS and normal(word)[0].isdigit():
-            found[-1] = Token(f"-{normal(word)}", found[-1].start, match.end(), text[found[-1].start : match.end()])
+        if word in _ACCIDENTALS and tokens and _is_note(tokens[-1], match.start(), text):
+            note = tokens[-1]
+            tokens[-1] = Token(note.norm + _ACCIDENTALS[word], note.start, match.end(), text[note.start : match.end()])
+        elif tokens and tokens[-1].raw in _MINUS and normal(word)[0].isdigit():
+            tokens[-1] = Token(f"-{normal(word)}", tokens[-1].start, match.end(), text[tokens[-1].start : match.end()])
         else:
-            found.append(Token(normal(word), match.start(), match.end(), word))
+            tokens.append(Token(normal(word), match.start(), match.end(), word))
             tens = tens or word.lower() in _TENS
     if tens:
-        found = _joined_numbers(found, text)
-    for i, token in enumerate(found):
-        if token.raw in _ARTICLES and _is_article(found, i, text):
-            found[i] = token._replace(article=True)
-    return found
+        tokens = _joined_numbers(tokens, text)
+    for i, token in enumerate(tokens):
+        if token.raw in _ARTICLES and _is_article(tokens, i, text):
+            tokens[i] = token._replace(article=True)
+    return tokens
 
 
-def _joined_numbers(found: list[Token], text: str) -> list[Token]:
-    """Spelled-out numbers of several words as one: seventy-eight, nineteen seventy-eight."""
+def _joined_numbers(tokens: list[Token], text: str) -> list[Token]:
+    """Join spelled-out numbers of several words: seventy-eight, nineteen seventy-eight."""
     joined: list[Token] = []
-    for token in found:
+    for token in tokens:
         last = joined[-1] if joined else None
         value = _number_of_both(last, token) if last and text[last.end : token.start] in {" ", "-"} else None
         if last and value:
@@ -92,20 +92,20 @@ def _is_note(token: Token, place: int, text: str) -> bool:
     return token.raw in tuple("ABCDEFG") and text[token.end : place] in {" ", "-"}
 
 
-def _is_article(found: list[Token], i: int, text: str) -> bool:
-    raw = found[i].raw
+def _is_article(tokens: list[Token], i: int, text: str) -> bool:
+    raw = tokens[i].raw
     if raw not in {"A", "I"}:
-        return len(found) > 1
-    if i + 1 == len(found) or (i > 0 and found[i - 1].article):
+        return len(tokens) > 1
+    if i + 1 == len(tokens) or (i > 0 and tokens[i - 1].article):
         return False
-    following = found[i + 1]
-    between = text[found[i].end : following.start]
+    following = tokens[i + 1]
+    between = text[tokens[i].end : following.start]
     return between == " " and following.raw[0].islower() and following.raw not in AFTER_A_LETTER
 
 
 @lru_cache(maxsize=65536)
 def normal_form(word: str) -> str:
-    """The form in which case, accents, plural and spelled-out numbers do not differ."""
+    """Normalise case, accents, plurals and spelled-out numbers."""
     word = exact_form(word)
     word = NUMBERS.get(word) or IRREGULAR.get(word) or word
     if len(word) <= 3 or not word.endswith("s") or word.endswith(("ss", "us", "is")):
@@ -117,7 +117,7 @@ def normal_form(word: str) -> str:
 
 @lru_cache(maxsize=65536)
 def exact_form(word: str) -> str:
-    """The form in which only case and accents do not differ, and numbers are written in one way."""
+    """Normalise case, accents and the notation of numbers."""
     word = word.lower()
     if not word.isascii():
         apart = unicodedata.normalize("NFKD", word)
@@ -130,7 +130,7 @@ def exact_form(word: str) -> str:
 
 @lru_cache(maxsize=65536)
 def stems(word: str) -> tuple[str, ...]:
-    """The stem of a normal form, then the stems of words that mean the same."""
+    """Return the stem of a normal form, then the stems of its synonyms."""
     own = _stem(word)
     return (own, *_same_meaning().get(own, ()))
 
@@ -154,7 +154,7 @@ def _stem(word: str) -> str:
 
 
 def share_stem(one: str, other: str) -> bool:
-    """Whether two stems share their beginning so far that they are forms of one word."""
+    """Whether two stems share enough of their beginning to be forms of one word."""
     shorter, longer = sorted((len(one), len(other)))
     if shorter < 4 or one[:4] != other[:4]:
         return False

@@ -43,7 +43,7 @@ def answer_before_stop(text: str, stops: Sequence[str]) -> str:
     A text without a chain stays as it is, to the last blank; one that is all chain has no answer.
     """
     parts = split_text(text)
-    answer = parts.said.lstrip() if parts.thinking or parts.open_chain else text
+    answer = parts.answer.lstrip() if parts.thinking or parts.open_chain else text
     for stop in stops:
         answer = answer.partition(stop)[0]
     return answer

@@ -16,7 +16,7 @@ from dtbench.harness.core.errors import MachineryError, UserError
 from dtbench.harness.core.schema import NoClip, Official, Prompt, Sample, Score
 from dtbench.harness.core.scorer import Filtered, OfficialRule
 from dtbench.harness.core.task import Task
-from dtbench.harness.extract.extraction import Extraction
+from dtbench.harness.extract.answer import Extraction
 from dtbench.harness.extract.tidy import split_text
 from dtbench.harness.lm_eval.clips import clip_bytes_of, strip_mark
 from dtbench.harness.lm_eval.figures import LmEvalMetrics

@@ -107,7 +107,7 @@ def _end_of_chain(text: str) -> int:
     parts = split_text(text)
     if not parts.thinking:
         return 0
-    said = parts.said.strip()
+    said = parts.answer.strip()
     place = text.rfind(said) if said else -1
     return len(text) if place < 0 else place
 

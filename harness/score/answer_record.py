@@ -8,7 +8,7 @@ from typing import NamedTuple
 from dtbench.harness.core.errors import DtbenchError, TaskError, format_error
 from dtbench.harness.core.schema import Official, Response, Sample
 from dtbench.harness.core.scorer import Scorer
-from dtbench.harness.extract.extraction import Extraction
+from dtbench.harness.extract.answer import Extraction
 from dtbench.harness.score.forced_choice import gold_index, logprob_fields, read_forced
 from dtbench.harness.store.types import OfficialRecord, Record, ResponseRecord, ScoreRecord, as_fields
 

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.schema import Sample
-from dtbench.harness.extract.extraction import Extraction
+from dtbench.harness.extract.answer import Extraction
 from dtbench.harness.score.stored_run import StoredTask
 
 State = Literal["answered", "unanswered", "failed", "missing"]

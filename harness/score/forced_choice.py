@@ -16,7 +16,7 @@ from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.model import Forcible, Model
 from dtbench.harness.core.schema import OptionLogprobs, Sample
 from dtbench.harness.core.task import letters
-from dtbench.harness.extract.extraction import Extraction
+from dtbench.harness.extract.answer import Extraction
 from dtbench.harness.extract.tidy import split_text
 from dtbench.harness.store.types import LogprobFields, Record
 
@@ -56,10 +56,10 @@ def letter_of(text: str, among: Sequence[str]) -> int | None:
 def read_forced(text: str, choices: Sequence[str]) -> Extraction:
     """The option whose letter is the whole answer."""
     parts = split_text(text)
-    place = letter_of(parts.said, option_letters(len(choices)))
+    place = letter_of(parts.answer, option_letters(len(choices)))
     if place is None:
         return Extraction(parts.thinking, "", None, CHAIN_FIRST if parts.thinking or parts.open_chain else NO_LETTER)
-    return Extraction(parts.thinking, parts.said.strip(), choices[place], HOW)
+    return Extraction(parts.thinking, parts.answer.strip(), choices[place], HOW)
 
 
 def option_logprobs(tokens: Sequence[TokenLogprob], among: Sequence[str]) -> OptionLogprobs | None:

@@ -15,7 +15,7 @@ from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DtbenchError, UserError
 from dtbench.harness.core.schema import Official, Sample
 from dtbench.harness.core.task import Task, rotated
-from dtbench.harness.extract.extraction import Extraction
+from dtbench.harness.extract.answer import Extraction
 from dtbench.harness.score.answer_record import ShownOptions, with_answer
 from dtbench.harness.score.outcomes import Outcomes
 from dtbench.harness.score.summary import summary_of

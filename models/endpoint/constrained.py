@@ -76,7 +76,7 @@ class ConstrainedChoice:
 
 def _letter_logprobs(reply: Reply, text: str, letters: Sequence[str]) -> OptionLogprobs | None:
     """Return the log-probabilities of the letters at the token of the answer; None where that is no letter."""
-    letter = letter_of(split_text(text).said, letters)
+    letter = letter_of(split_text(text).answer, letters)
     if letter is None:
         return None
     for position in _positions(json.loads(reply.body)):

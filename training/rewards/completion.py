@@ -8,8 +8,7 @@ import re
 from typing import NamedTuple
 
 from dtbench.harness.core.scorer import Scorer
-from dtbench.harness.extract.answer import extract
-from dtbench.harness.extract.extraction import Extraction
+from dtbench.harness.extract.answer import Extraction, extract
 from dtbench.harness.extract.tidy import own_turn
 from dtbench.training.data.rows import TrainingRow
 from dtbench.training.rewards.settings import Template

@@ -15,7 +15,7 @@ from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.schema import Official, Prompt, Sample, Score
 from dtbench.harness.core.scorer import Column, Grouping
 from dtbench.harness.core.task import Task
-from dtbench.harness.extract.extraction import Extraction
+from dtbench.harness.extract.answer import Extraction
 from dtbench.harness.extract.tidy import own_turn
 from dtbench.tasks.mini import VERSION, Mini
 from dtbench.tasks.mini_world.splits import DIFFICULTIES

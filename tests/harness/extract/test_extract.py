@@ -59,7 +59,7 @@ def test_what_is_still_open(case: Case) -> None:
 
 
 def test_what_is_recognised_at_once_is_what_the_full_reading_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    at_once = [case for case in CASES if fast_answer(split_text(case["output"]).said.strip(), case["choices"])]
+    at_once = [case for case in CASES if fast_answer(split_text(case["output"]).answer.strip(), case["choices"])]
     assert len(at_once) > 100
     sooner = [extract(case["output"], case["choices"]).choice for case in at_once]
     monkeypatch.setattr("dtbench.harness.extract.answer.fast_answer", lambda said, choices: None)

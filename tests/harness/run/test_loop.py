@@ -17,7 +17,7 @@ from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import MachineryError, ModelError, TaskError
 from dtbench.harness.core.schema import Clip, Prompt, Response, Sample, Score
 from dtbench.harness.core.task import Task
-from dtbench.harness.extract.extraction import Extraction
+from dtbench.harness.extract.answer import Extraction
 from dtbench.harness.run.dispatch import DispatchSettings
 from dtbench.harness.run.loop import TaskRun
 from dtbench.harness.run.plan import PromptForm, TaskPlan

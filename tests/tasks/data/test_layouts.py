@@ -13,7 +13,7 @@ from dtbench.harness.audio.prepare import read_clip
 from dtbench.harness.core.errors import DataError
 from dtbench.harness.core.schema import Sample
 from dtbench.harness.core.task import Task
-from dtbench.harness.extract.extraction import Extraction
+from dtbench.harness.extract.answer import Extraction
 from dtbench.tasks import registry as task_registry
 from dtbench.tasks.data.verify import verify_dataset
 
