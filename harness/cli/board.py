@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dtbench.results.board import Board, Entry
 
 Task = Annotated[str | None, Option("--task", "T", "One benchmark only.")]
-Runs = Annotated[Path | None, Option("--runs", "DIR", "Runs to show; else results/runs.")]
+Runs = Annotated[Path | None, Option("--runs", "DIR", "The folder of the runs to show; else results/runs.")]
 Alone = Annotated[bool, Option("--published", None, "Published numbers alone.")]
 AsMarkdown = Annotated[bool, Option("--md", None, "Markdown on stdout.")]
 AsHtml = Annotated[bool, Option("--html", None, "A page on stdout.")]
@@ -63,10 +63,10 @@ def board_command(  # noqa: PLR0913 - its parameters are options
     where = None if published else runs or (HERE if HERE.is_dir() else None)
     boards = [board(name, where) for name in ([task] if task else tasks())]
     if as_json:
-        told = [{"task": one.task, "entries": [entry._asdict() for entry in one.entries]} for one in boards]
-        typer.echo(json.dumps(told))
+        entries = [{"task": one.task, "entries": [entry._asdict() for entry in one.entries]} for one in boards]
+        typer.echo(json.dumps(entries))
     elif as_markdown:
-        typer.echo(markdown(boards), nl=False)
+        typer.echo(boards_as_markdown(boards), nl=False)
     elif as_html:
         typer.echo(_page(boards), nl=False)
     elif as_csv:
@@ -75,8 +75,8 @@ def board_command(  # noqa: PLR0913 - its parameters are options
         _print(boards)
 
 
-def markdown(boards: Sequence[Board]) -> str:
-    """The boards as LEADERBOARD.md has them."""
+def boards_as_markdown(boards: Sequence[Board]) -> str:
+    """Return the boards as LEADERBOARD.md has them."""
     return "\n".join(_markdown_lines(boards)) + "\n"
 
 

@@ -49,7 +49,7 @@ def _print(one: Mapping[str, Any], flips: int, *, power: bool) -> None:
     _print_groups(one["groups"])
     for title, changed in (("better", one["gained"]), ("worse", one["lost"])):
         for flip in changed[:flips]:
-            typer.echo(one_line(f"{title:<10}{flip['id']}: {_said(flip['before'])} -> {_said(flip['after'])}"))
+            typer.echo(one_line(f"{title:<10}{flip['id']}: {_choice(flip['before'])} -> {_choice(flip['after'])}"))
         if len(changed) > flips:
             typer.echo(f"{title:<10}and {len(changed) - flips} more (--flips, or --json for all)")
 
@@ -91,5 +91,5 @@ def _print_groups(groups: Sequence[Mapping[str, Any]]) -> None:
         print_rows(("", "before", "after", "points", "95 % interval", "p, all looks"), rows)
 
 
-def _said(choice: str | None) -> str:
+def _choice(choice: str | None) -> str:
     return "no answer" if choice is None else repr(choice)

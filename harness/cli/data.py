@@ -1,4 +1,4 @@
-"""`dtbench data`: fetch a benchmark's data, check what is there, turn data of others into training rows."""
+"""`dtbench data`: fetch a benchmark's data, check it, or convert published data to training rows."""
 
 from __future__ import annotations
 
@@ -26,30 +26,30 @@ _SHOWN = 20
 @data_commands.command()
 @with_options
 def pull(task: TaskArgument, data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Fetch the pinned files of TASK into D/TASK, or make them; run again, it goes on where it stopped."""
+    """Fetch or generate the pinned files of TASK in D/TASK; run it again to go on where it stopped."""
     from dtbench.tasks.data.download import fetch_all
     from dtbench.tasks.data.layouts import task_folder
     from dtbench.tasks.data.sources import SOURCES
     from dtbench.tasks.mini import SPLIT_OF
     from dtbench.tasks.mini_world.clips import write_split
 
-    chosen = task_registry.get_task(task)
-    folder = task_folder(chosen.name, data_dir)
-    if chosen.name in SPLIT_OF:
-        files = write_split(SPLIT_OF[chosen.name], folder)
-    elif chosen.name in SOURCES:
-        files = fetch_all(chosen.name, SOURCES[chosen.name], folder)
+    definition = task_registry.get_task(task)
+    folder = task_folder(definition.name, data_dir)
+    if definition.name in SPLIT_OF:
+        files = write_split(SPLIT_OF[definition.name], folder)
+    elif definition.name in SOURCES:
+        files = fetch_all(definition.name, SOURCES[definition.name], folder)
     else:
         raise UserError(f"{task}: no source is known to pull from. Known: {', '.join([*SOURCES, *SPLIT_OF])}.")
-    data = chosen.load(folder)
+    data = definition.load(folder)
     if as_json:
         fetched = [{"file": str(f.file), "bytes": f.size, "sha256": f.sha256, "page": f.page} for f in files]
-        report = {"task": chosen.name, "folder": str(folder), "files": fetched, "version": data.version}
+        report = {"task": definition.name, "folder": str(folder), "files": fetched, "version": data.version}
         typer.echo(json.dumps({**report, "items": len(data.samples), "sha256": data.sha256, "notes": data.notes}))
         return
     for file in files:
         typer.echo(f"{file.file}  {file.size:,} bytes  sha256 {file.sha256[:12]}")
-    typer.echo(f"{chosen.name}: {data.version}, {len(data.samples)} items in {folder}")
+    typer.echo(f"{definition.name}: {data.version}, {len(data.samples)} items in {folder}")
     for note in data.notes:
         typer.echo(f"note: {note}")
 
@@ -63,7 +63,7 @@ def verify(
     no_audio: Annotated[bool, Option("--no-audio", None, "Do not read the clips.")] = False,
     subset: Annotated[bool, Option("--subset", None, "Allow fewer items than were published.")] = False,
 ) -> None:
-    """Check counts, content, answers, and that every clip is there and decodes; exit 2 where something is wrong."""
+    """Check counts, content, answers, and that every clip exists and decodes; exit 2 where something is wrong."""
     from dtbench.tasks.data.verify import verify_dataset as check
 
     with _Progress() as progress:
@@ -86,7 +86,7 @@ def convert(
     out: Annotated[Path, Option("--out", "FILE", "The file of training rows.")],
     as_json: AsJson = False,
 ) -> None:
-    """Turn a published data set into training rows; what makes no row is counted."""
+    """Convert a published data set to training rows; what makes no row is counted."""
     from dtbench.training.data.converters.conversion import convert_dataset
     from dtbench.training.data.rows import write_rows
 
@@ -128,7 +128,7 @@ def _clip_line(clips: ClipReport) -> str:
 
 
 class _Progress:
-    """A bar on a terminal's stderr, nothing anywhere else."""
+    """A progress bar on stderr, if that is a terminal."""
 
     def __enter__(self) -> _Progress:
         from rich.console import Console
@@ -144,5 +144,5 @@ class _Progress:
 
     @property
     def show(self) -> Progress:
-        """What the check calls after each clip."""
+        """Return what the check calls after each clip."""
         return lambda done, total: self._bar.update(self._line, completed=done, total=total)

@@ -1,4 +1,4 @@
-"""`dtbench extract`: JSON lines in, the answers read from them out."""
+"""`dtbench extract`: read JSON lines of outputs, write JSON lines of answers."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from dtbench.harness.core.options import Argument, Option
 EXPECTED = "JSON lines with `choices` and `output`"
 Source = Annotated[
     Path | None,
-    Argument("[FILE]", f"{EXPECTED}; stdin where none is named."),
+    Argument("[FILE]", f"{EXPECTED}; without it stdin."),
 ]
-Out = Annotated[Path | None, Option("--out", "FILE", "Write there; stdout where none is named.")]
+Out = Annotated[Path | None, Option("--out", "FILE", "Where the answers go; without it stdout.")]
 
 
 @with_options
 def extract_command(source: Source = None, out: Out = None) -> None:
-    """Read the answer out of each line's `output`: thinking, answer, choice, how."""
+    """Extract the answer from each line's `output`: thinking, answer, choice, how."""
     lines = (_answer(where, line) for where, line in _lines(source))
     if out is None:
         for line in lines:

@@ -1,4 +1,4 @@
-"""How the summary of forced answers is printed: how sure the model was, how rightly so, and a picture of both."""
+"""Print the summary of forced answers: confidence, calibration, and a reliability diagram."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ WIDTH = 25
 
 
 def forced_lines(summary: Summary) -> Iterator[tuple[str, str]]:
-    """Name and text of the lines below the table."""
+    """Yield the name and text of each line below the table."""
     if (forced := summary.get("forced")) is not None:
         yield "forced", _forced(forced)
         if (figures := forced["calibration"]) is not None:
@@ -21,8 +21,8 @@ def forced_lines(summary: Summary) -> Iterator[tuple[str, str]]:
         yield "averaged", _averaged(averaged)
 
 
-def reliability(summary: Summary) -> Iterator[str]:
-    """A line for each bin of confidence: as long as the answers in it are accurate, a bar where they should be."""
+def reliability_lines(summary: Summary) -> Iterator[str]:
+    """Yield a line for each bin of confidence, with accuracy as a bar and confidence as a mark on it."""
     figures = (summary.get("forced") or {}).get("calibration")
     if figures is None:
         return
@@ -33,7 +33,7 @@ def reliability(summary: Summary) -> Iterator[str]:
 
 
 def _bar(accuracy: float, confidence: float) -> str:
-    """Accuracy as a row of signs, confidence as a mark on it."""
+    """Return accuracy as a bar of signs, with confidence as a mark on it."""
     filled, mark = round(accuracy * WIDTH), min(WIDTH - 1, int(confidence * WIDTH))
     row = ["#" if place < filled else "." for place in range(WIDTH)]
     row[mark] = "|"
@@ -46,7 +46,7 @@ def _forced(forced: Summary) -> str:
         parts.append(f"{forced['no_letter']} are no bare letter, and no answer")
     if forced["started_with_chain"]:
         parts.append(f"{forced['started_with_chain']} began a chain in its place: serve it without a reasoning parser")
-    parts += _untold(forced)
+    parts += _without_probability(forced)
     if forced["not_argmax"]:
         parts.append(f"{forced['not_argmax']} were not the likeliest option")
     if forced["letter_mass"] is not None and forced["letter_mass"] < 0.9995:
@@ -56,15 +56,15 @@ def _forced(forced: Summary) -> str:
     return "; ".join(parts)
 
 
-def _untold(forced: Summary) -> Iterator[str]:
-    """What there is no probability of, and why."""
+def _without_probability(forced: Summary) -> Iterator[str]:
+    """Say which answers have no probability, and why."""
     letters = forced["n"] - forced["no_letter"] - forced["started_with_chain"]
     if "note" in forced:
         yield forced["note"]
     elif letters > forced["with_logprobs"]:
         yield f"{letters - forced['with_logprobs']} came without log-probabilities"
     if forced["with_logprobs"] > forced["scored"]:
-        yield f"{forced['with_logprobs'] - forced['scored']} tell too little of the other options for a probability"
+        yield f"{forced['with_logprobs'] - forced['scored']} have too few log-probabilities of the other options"
 
 
 def _calibration(figures: Summary) -> str:

@@ -1,4 +1,4 @@
-"""The entry point: a table of commands, each imported only when it is the one called."""
+"""The entry point: a table of commands, each imported only when it is called."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _run(arguments: list[str]) -> Any:
 
 
 def _misused(error: Any) -> int:
-    """Say what is wrong with the command line; where there was none, its help says it all."""
+    """Report what is wrong with the command line; without a message, its help was printed."""
     message, where = error.format_message().rstrip("."), error.ctx.command_path if error.ctx else "dtbench"
     stop = "" if message.endswith("?") else "."
     return _say(f"{message}{stop} See `{where} --help`.", 2) if message else 2
@@ -111,12 +111,12 @@ def _say(message: str, code: int) -> int:
 
 
 def _discard(stdout: TextIO) -> None:
-    """Let what is still buffered go nowhere, or the interpreter complains of it at its end."""
+    """Send what is still buffered nowhere, or the interpreter reports an error at its exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
 
 
 def build(arguments: list[str]) -> typer.Typer:
-    """The application with the command that the arguments call, and stubs for the others."""
+    """Build the application with the command that the arguments call, and stubs for the others."""
     app = typer.Typer(
         name="dtbench",
         help=dtbench.__doc__,
@@ -124,7 +124,7 @@ def build(arguments: list[str]) -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    app.callback()(_options)
+    app.callback()(_global_options)
     called = next((word for word in arguments if not word.startswith("-")), None)
     completing = "_DTBENCH_COMPLETE" in os.environ
     for name, command in COMMANDS.items():
@@ -157,13 +157,13 @@ def _stub() -> None:
     """Stands for a command that was not called, so that --help can list it."""
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(given: bool) -> None:
+    if given:
         typer.echo(f"dtbench {dtbench.__version__}")
         raise typer.Exit
 
 
-def _options(
+def _global_options(
     version: bool = typer.Option(
         False, "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
     ),

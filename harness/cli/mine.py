@@ -1,4 +1,4 @@
-"""`dtbench mine`: the questions of training data that a checkpoint sometimes gets right, and sometimes not."""
+"""`dtbench mine`: keep the training questions that a checkpoint only sometimes gets right."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dtbench.training.data.mining import MinedRows
 
 SHORT = ("kept", "never", "hard", "easy", "always", "lacking")
-"""The outcomes as a table of 80 columns has room for."""
+"""Names of the outcomes that fit a table of 80 columns."""
 
 
 @with_options

@@ -22,18 +22,18 @@ Name = Annotated[str | None, Argument("[NAME]", "One family only, or a TOML file
 @with_options
 def models_command(name: Name = None, as_json: AsJson = False) -> None:
     """List the families of models and what is known of each; every other checkpoint that vLLM serves runs too."""
-    chosen = _chosen(name)
+    selected = _families(name)
     if as_json:
-        typer.echo(json.dumps([_facts(family) for family in chosen]))
+        typer.echo(json.dumps([_facts(family) for family in selected]))
     elif name is None:
-        _print_table(chosen)
+        _print_table(selected)
         typer.echo("Without weights: random, first, majority, echo-gold, replay. All of one: `dtbench models NAME`.")
     else:
-        for family in chosen:
+        for family in selected:
             typer.echo("\n".join(map(one_line, _whole(family))))
 
 
-def _chosen(name: str | None) -> Sequence[Family]:
+def _families(name: str | None) -> Sequence[Family]:
     if name is None:
         return list(families.built_in_families().values())
     if name.endswith(".toml"):
@@ -47,7 +47,7 @@ def _facts(family: Family) -> dict[str, Any]:
     return {name: value for name, value in dataclasses.asdict(family).items() if value not in (None, "", (), {})}
 
 
-def _print_table(chosen: Sequence[Family]) -> None:
+def _print_table(selected: Sequence[Family]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -55,7 +55,7 @@ def _print_table(chosen: Sequence[Family]) -> None:
     table = Table(show_lines=True)
     for title in ("family", "what it is", "clip"):
         table.add_column(title, overflow="fold")
-    for family in chosen:
+    for family in selected:
         table.add_row(Text(family.name), Text("\n".join(_lines(family))), Text(_limit(family)))
     Console(highlight=False).print(table)
 

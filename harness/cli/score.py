@@ -63,7 +63,7 @@ def _score_file(options: ScoreOptions) -> PredictionScores:
     from dtbench.harness.score.predictions import read_predictions
 
     task = named_task(options.task, options.task_file)
-    version = _scorer(task, options.scorer)
+    version = _script_version(task, options.scorer)
     file, metadata = options.predictions, options.metadata
     if file is None:
         raise UserError("--predictions is missing: name the file of predictions to score.")
@@ -103,19 +103,19 @@ def _score_run(folder: Path, options: ScoreOptions, *, as_json: bool) -> None:
         print_summary(one.summary, groups=True)
 
 
-def _scorer(task: Task, wanted: str | None) -> str:
+def _script_version(task: Task, version: str | None) -> str:
     if not task.answers_public:
         raise UserError(
             f"{task.name}: its authors keep the answers, so it cannot be scored here; send them the predictions."
         )
-    if wanted is None:
+    if version is None:
         return task.official_versions[0]
-    if wanted not in task.official_versions:
+    if version not in task.official_versions:
         raise UserError(
-            f"--scorer {wanted}: the versions of {task.name}'s script are {', '.join(task.official_versions)}; "
+            f"--scorer {version}: the versions of {task.name}'s script are {', '.join(task.official_versions)}; "
             f"without --scorer it is {task.official_versions[0]}."
         )
-    return wanted
+    return version
 
 
 def _refuse_overwriting(rows: Path | None, *inputs: Path | None) -> None:

@@ -1,4 +1,4 @@
-"""How a summary is printed: the table that papers print for the benchmark, and below it what it rests on."""
+"""Print results: the table that papers print for the benchmark, what it rests on below, and plain tables."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from dtbench.harness.cli.forced_table import forced_lines, reliability
+from dtbench.harness.cli.forced_table import forced_lines, reliability_lines
 from dtbench.harness.core.errors import one_line
 
 if TYPE_CHECKING:
@@ -33,12 +33,12 @@ def print_summary(summary: Summary, *, groups: bool = False) -> None:
         _print_groups(console, summary)
     for name, text in _lines(summary):
         console.print(f"{name:<13}{one_line(text)}", markup=False, soft_wrap=True)
-    for line in reliability(summary):
+    for line in reliability_lines(summary):
         console.print(line, markup=False, soft_wrap=True)
 
 
 def print_rows(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A plain table: words on the left, figures on the right."""
+    """Print a plain table, words on the left and figures on the right."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -53,7 +53,7 @@ def print_rows(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def percent(value: float | None, decimals: int = 1) -> str:
-    """A share as tables show it; the word `none` where there is none."""
+    """Return a share as tables show it; `none` where there is none."""
     return NONE if value is None else f"{100 * value:.{decimals}f}"
 
 
@@ -142,17 +142,17 @@ def _more(summary: Summary) -> Iterator[tuple[str, str]]:
     if (differ := summary.get("differ")) is not None:
         first = f" (first: {', '.join(differ['ids'][:3])})" if differ["n"] else ""
         yield "read again", f"{differ['n']} verdicts differ from the stored ones{first}"
-    if (heard := summary.get("audio_ablation")) is not None:
-        yield "listening", _heard(heard)
+    if (ablation := summary.get("audio_ablation")) is not None:
+        yield "listening", _audio_ablation(ablation)
     if (orders := summary.get("order_sensitivity")) is not None:
         yield "order", _orders(orders)
-    yield from _of_lm_eval(summary.get("lm_eval"))
+    yield from _lm_eval_lines(summary.get("lm_eval"))
     yield from forced_lines(summary)
 
 
-def _of_lm_eval(told: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
-    """Each figure that lm-eval would report, with its standard error."""
-    figures = told["results"] if told else {}
+def _lm_eval_lines(summary: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
+    """Yield each figure that lm-eval would report, with its standard error."""
+    figures = summary["results"] if summary else {}
     for name, value in figures.items():
         metric, _, way = name.partition(",")
         if not metric.endswith("_stderr"):
@@ -195,14 +195,14 @@ def _repeats(repeats: Mapping[str, Any]) -> str:
     return f"{spread}; majority@{k} {repeats['majority']['accuracy']:.1%}; {passed}"
 
 
-def _heard(heard: Mapping[str, Any]) -> str:
-    if heard["gap"] is None:
+def _audio_ablation(ablation: Mapping[str, Any]) -> str:
+    if ablation["gap"] is None:
         return "no question was answered in both runs"
-    gap, same = heard["gap"], heard["same_choice"]
+    gap, same = ablation["gap"], ablation["same_choice"]
     points, low, high = (f"{100 * gap[name]:+.1f}" for name in ("gap", "low", "high"))
     told = f"{points} points come from the clip (95 % interval {low} to {high})"
     kept = f"; {same['accuracy']:.1%} of the choices are the same without it" if same else ""
-    return f"{told}{kept}; {heard['n']} questions, {heard['unmatched']} left out"
+    return f"{told}{kept}; {ablation['n']} questions, {ablation['unmatched']} left out"
 
 
 def _orders(orders: Mapping[str, Any]) -> str:

@@ -43,7 +43,7 @@ def tasks_command(
         typer.echo(_for_lm_eval(name))
         return
     everything = name is None and task_file is None
-    tasks, broken = _all() if everything else ([named_task(name, task_file)], {})
+    tasks, broken = _usable_tasks() if everything else ([named_task(name, task_file)], {})
     if as_json:
         facts = [_facts(task) for task in tasks]
         typer.echo(json.dumps([*facts, *({"name": name, "error": why} for name, why in broken.items())]))
@@ -54,7 +54,7 @@ def tasks_command(
 
 
 def _for_lm_eval(names: str | None) -> str:
-    """The folder, or the files of these benchmarks as lm-eval's --tasks takes them."""
+    """Return the folder for --include_path, or the files of these benchmarks for lm-eval's --tasks."""
     from dtbench.harness.lm_eval.plug import FOLDER, task_files
 
     if names is None:
@@ -62,8 +62,8 @@ def _for_lm_eval(names: str | None) -> str:
     return ",".join(map(str, task_files([name.strip() for name in names.split(",")])))
 
 
-def _all() -> tuple[list[Task], dict[str, str]]:
-    """Every task, and why those of installed packages that are broken cannot be used."""
+def _usable_tasks() -> tuple[list[Task], dict[str, str]]:
+    """Return every task, and why some of installed packages cannot be used."""
     tasks, broken = [], {}
     for name in task_registry.task_names():
         try:

@@ -1,4 +1,4 @@
-"""How the outcome of a training is printed: the base and each stage, what a stage gained, and every paired test."""
+"""Print the results of a training: the base and each stage, the gain of each stage, and every paired test."""
 
 from __future__ import annotations
 
@@ -9,35 +9,37 @@ from dtbench.harness.cli.tables import percent, print_rows
 
 Table = Mapping[str, Any]
 NEAR = "boundary"
-"""The group whose gains are shown by themselves, where a task has it."""
+"""The group whose gains are shown in columns of their own, where a task has it."""
 
 
 def print_table(table: Table) -> None:
-    """All of it, one table below the other."""
+    """Print the tables, one below the other."""
     _print_runs(table)
     gains = list(_gains(table))
     if gains:
         print_rows(("in points", *_HEADINGS), gains)
-    told = _prefixes(table)
-    pairs = [(f"{told[one['task']]}{one['from']} -> {one['to']}", *_cells(one, _near(one))) for one in table["paired"]]
+    prefixes = _prefixes(table)
+    pairs = [
+        (f"{prefixes[one['task']]}{one['from']} -> {one['to']}", *_cells(one, _near(one))) for one in table["paired"]
+    ]
     print_rows(("in points", *_HEADINGS), pairs)
     if table["described"]:
         _print_described(table["described"])
 
 
 def _prefixes(table: Table) -> Mapping[str, str]:
-    """What stands before the names of runs: their task, where there is more than one."""
+    """Return the prefix of each task's runs: its name, where there are several tasks."""
     tasks = dict.fromkeys(row["task"] for row in table["rows"])
     return {task: f"{task}: " if len(tasks) > 1 else "" for task in tasks}
 
 
 def _print_runs(table: Table) -> None:
-    rows, told = table["rows"], _prefixes(table)
+    rows, prefixes = table["rows"], _prefixes(table)
     groups = list(dict.fromkeys(name for row in rows for name in row["groups"] if name.startswith("diff")))
     with_criteria = any(row["criteria"] is not None for row in rows)
     cells = [
         (
-            f"{told[row['task']]}{row['name']}{' *' if row['best'] else ''}",
+            f"{prefixes[row['task']]}{row['name']}{' *' if row['best'] else ''}",
             percent(row["strict"]["accuracy"]),
             f"{percent(row['strict']['low'])} to {percent(row['strict']['high'])}",
             *(percent(row["groups"][name]["accuracy"]) if name in row["groups"] else "" for name in groups),
@@ -56,13 +58,13 @@ _HEADINGS = ("difference", "95 % interval", "McNemar p", NEAR, "p there")
 
 
 def _gains(table: Table) -> Iterator[Sequence[str]]:
-    """Each stage against the base's direct answers, and against the base under its best prompt."""
+    """Yield the gain of each stage over the base's direct answers, and over the base with its best prompt."""
     from dtbench.training.stages.outcome import stage_gains
 
-    for task, told in _prefixes(table).items():
+    for task, prefix in _prefixes(table).items():
         for one in stage_gains(table, task):
             against = f"{one.base} *" if one.best else f"{one.base}, direct"
-            yield (f"{told}{one.stage} over {against}", *_cells(one.all, one.groups.get(NEAR)))
+            yield (f"{prefix}{one.stage} over {against}", *_cells(one.all, one.groups.get(NEAR)))
 
 
 def _near(pair: Table) -> Table | None:

@@ -28,14 +28,14 @@ _MOST_BYTES = 1 << 31
 
 @dataclass(slots=True)
 class FileCheck:
-    """What was found in a file."""
+    """The findings of a check."""
 
     records: int = 0
     problems: list[str] = field(default_factory=list)
-    """Why it would not be taken, or not be scored as meant."""
+    """Why it would not be accepted, or not be scored as intended."""
     notes: list[str] = field(default_factory=list)
     report: PredictionScores | None = None
-    """Its score, where questions and answers are at hand and nothing keeps a script from reading it."""
+    """The score, where questions and answers are known and the official script can read the file."""
 
 
 def check_file(options: ExportOptions) -> FileCheck:
@@ -203,7 +203,7 @@ def _faults_of_ids(records: Sequence[Mapping[str, Any]], kind: SubmissionFormat,
 
 
 def _other_data(records: Sequence[Mapping[str, Any]], kind: SubmissionFormat, data: Dataset) -> Iterator[str]:
-    """Questions that the file repeats have to be the ones of the data."""
+    """Compare the questions that the file repeats with those of the data."""
     items = {sample.id: sample.as_published() for sample in data.samples}
     other = [
         f"{record['id']!r} in {name}"
@@ -216,8 +216,10 @@ def _other_data(records: Sequence[Mapping[str, Any]], kind: SubmissionFormat, da
 
 
 def _notes(records: Sequence[Mapping[str, Any]], kind: SubmissionFormat, data: Dataset | None) -> Iterator[str]:
-    said = [record.get(kind.prediction) for record in records]
-    yield from _line(f"records with an empty {kind.prediction}", [str(n) for n, one in enumerate(said) if one == ""])
+    predictions = [record.get(kind.prediction) for record in records]
+    yield from _line(
+        f"records with an empty {kind.prediction}", [str(n) for n, one in enumerate(predictions) if one == ""]
+    )
     if "thinking_prediction" in kind.texts:
         bare = [_called(record, n) for n, record in enumerate(records) if record.get("thinking_prediction") == ""]
         yield from _line("records without a chain", bare)
@@ -225,7 +227,7 @@ def _notes(records: Sequence[Mapping[str, Any]], kind: SubmissionFormat, data: D
         options = {sample.id: sample.choices for sample in data.samples}
         free = [
             _called(record, n)
-            for n, (record, one) in enumerate(zip(records, said, strict=True))
+            for n, (record, one) in enumerate(zip(records, predictions, strict=True))
             if isinstance(record.get("id"), str) and one and one not in options.get(record["id"], (one,))
         ]
         yield from _line("answers that are no option word for word", free)

@@ -1,4 +1,4 @@
-"""A run as lm-eval's results and samples files, for what reads those: viewers, its comparison scripts, boards.
+"""Write a run as lm-eval's results and samples files, for viewers, comparison scripts and leaderboards.
 
 Three metrics: `official`, the verdict of the benchmark's script, over the records that it counts, `strict`, a reader's,
 over all, and `unanswered`. A record that the script does not count has no `official`, so that the mean of what is there
@@ -33,16 +33,16 @@ HIGHER_IS_BETTER = {"official": True, "strict": True, "unanswered": False}
 """Of each metric."""
 FILTER = "none"
 """lm-eval's name for metrics of the text as it came."""
-_NOT_OURS = (
+_LM_EVAL_ONLY = (
     *("system_instruction", "system_instruction_sha", "chat_template", "chat_template_sha", "fewshot_as_multiturn"),
     *("lm_eval_version", "transformers_version", "pretty_env_info", "total_evaluation_time_seconds"),
     "upper_git_hash",
 )
-"""What its readers look for, and a run of ours has nothing to say of."""
+"""Keys that its readers expect, for which a run of ours has no value."""
 
 
-Words = Callable[[int], str | None]
-"""The prompt of the question at this place; None where it can no longer be told."""
+PromptTexts = Callable[[int], str | None]
+"""The prompt of the question at this place; None where it is no longer known."""
 
 
 def write_lm_eval(options: ExportOptions) -> tuple[Path, list[str]]:
@@ -59,9 +59,9 @@ def write_lm_eval(options: ExportOptions) -> tuple[Path, list[str]]:
     files = {}
     for stored in (stored_task(run, name, options.task_file) for name in names):
         lines, whole = _lines(run, stored, options)
-        files[f"samples_{task_name(stored)}_{stamp}.jsonl"] = lines
+        files[f"samples_{lm_eval_task_name(stored)}_{stamp}.jsonl"] = lines
         for key, value in _of_task(stored, lines, whole).items():
-            results.setdefault(key, {})[task_name(stored)] = value
+            results.setdefault(key, {})[lm_eval_task_name(stored)] = value
     folder.mkdir(parents=True, exist_ok=True)
     for name, lines in files.items():
         replace_whole(folder / name, "".join(f"{json.dumps(line, default=str)}\n" for line in lines).encode())
@@ -70,16 +70,16 @@ def write_lm_eval(options: ExportOptions) -> tuple[Path, list[str]]:
 
 
 def _sanitized(model: str) -> str:
-    """As lm-eval names folders."""
+    """Return the name as lm-eval writes it in folders."""
     return re.sub(r"[\"<>:/|\\?*\[\]]+", "__", model)
 
 
 def _lines(run: StoredRun, stored: StoredTask, options: ExportOptions) -> tuple[list[dict[str, Any]], int]:
-    """A line for each answer, and how many questions there are."""
+    """Return a line for each answer and filter, and the number of questions."""
     data = find_data(stored, options.data_dir)
     if data is None:
         raise UserError(f"the questions of {stored.task.name} were not found: name their folder with --data-dir.")
-    said = answers(stored, data, options.sample)
+    submitted = answers(stored, data, options.sample)
     texts = {
         record["id"]: record["response"]["text"]
         for record in stored.records()
@@ -87,17 +87,17 @@ def _lines(run: StoredRun, stored: StoredTask, options: ExportOptions) -> tuple[
     }
     if not texts:
         raise UserError(f"{run.path}: there is no answer of {stored.task.name} in it.")
-    words = _words(stored, data)
-    asked = [(place, one) for place, one in enumerate(said) if one.sample.id in texts]
+    words = _prompts(stored, data)
+    answered = [(place, one) for place, one in enumerate(submitted) if one.sample.id in texts]
     lines = [
-        line for place, one in asked for line in _of_answer(stored, place, one, texts[one.sample.id], words(place))
+        line for place, one in answered for line in _of_answer(stored, place, one, texts[one.sample.id], words(place))
     ]
     filters = list(dict.fromkeys(line["filter"] for line in lines))
-    return sorted(lines, key=lambda line: filters.index(line["filter"])), len(said)
+    return sorted(lines, key=lambda line: filters.index(line["filter"])), len(submitted)
 
 
-def task_name(stored: StoredTask) -> str:
-    """What the task is called there: a task of lm-eval by its own name."""
+def lm_eval_task_name(stored: StoredTask) -> str:
+    """Return the task's name in these files: a task of lm-eval has its own."""
     theirs = stored.task.name.removeprefix(OF_LM_EVAL)
     if theirs != stored.task.name:
         return theirs
@@ -105,11 +105,11 @@ def task_name(stored: StoredTask) -> str:
 
 
 def _of_answer(
-    stored: StoredTask, place: int, said: SubmittedAnswer, text: str, words: str | None
+    stored: StoredTask, place: int, answer: SubmittedAnswer, text: str, words: str | None
 ) -> Iterator[dict[str, Any]]:
-    """A line for each filter."""
-    for one in stored.task.filtered(said.sample, text) or [_usual(stored, said, text)]:
-        target = said.sample.answer or ""
+    """Yield a line for each filter."""
+    for one in stored.task.filtered(answer.sample, text) or [_usual(stored, answer, text)]:
+        target = answer.sample.answer or ""
         yield {
             "doc_id": place,
             "doc": dict(one.doc),
@@ -126,13 +126,13 @@ def _of_answer(
         }
 
 
-def _usual(stored: StoredTask, said: SubmittedAnswer, text: str) -> Filtered:
-    score = stored.task.score(said.sample, stored.read(said.sample, text))
-    return Filtered(FILTER, said.submission, score.metrics(), said.sample.as_published())
+def _usual(stored: StoredTask, answer: SubmittedAnswer, text: str) -> Filtered:
+    score = stored.task.score(answer.sample, stored.read(answer.sample, text))
+    return Filtered(FILTER, answer.submission, score.metrics(), answer.sample.as_published())
 
 
-def _words(stored: StoredTask, data: Dataset) -> Words:
-    """The prompts as the run worded them, made anew."""
+def _prompts(stored: StoredTask, data: Dataset) -> PromptTexts:
+    """Return the prompts of the run, composed again."""
     about = stored.about
     for template in (None, about["prompt"]):
         form = PromptForm(template, "clip", about["permute"], answer=about["answer"])
@@ -155,13 +155,13 @@ def _of_run(run: StoredRun, model: str) -> dict[str, Any]:
         "model_name": model,
         "model_name_sanitized": _sanitized(model),
         "dtbench_version": dtbench.__version__,
-        **dict.fromkeys(_NOT_OURS),
+        **dict.fromkeys(_LM_EVAL_ONLY),
     }
 
 
 def _of_task(stored: StoredTask, lines: Sequence[Mapping[str, Any]], whole: int) -> dict[str, Any]:
-    """What stands under the task's name in each part of a results file."""
-    name, about = task_name(stored), stored.about
+    """Return what each part of a results file has under the task's name."""
+    name, about = lm_eval_task_name(stored), stored.about
     asked = len({line["doc_id"] for line in lines})
     figures: dict[str, Any] = {"name": name, "alias": name, "sample_len": asked}
     own = stored.task.figures(stored.records()).get("lm_eval", {})
@@ -191,7 +191,7 @@ def _of_task(stored: StoredTask, lines: Sequence[Mapping[str, Any]], whole: int)
 
 
 def _figures(metric: str, values: Sequence[float]) -> Iterator[tuple[str, float]]:
-    """The mean and its standard error, by lm-eval's formula, step for step: equal to the last digit."""
+    """Yield the mean and its standard error by lm-eval's formula, step for step: equal to the last digit."""
     if not values:
         return
     mean = sum(values) / len(values)

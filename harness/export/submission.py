@@ -68,14 +68,14 @@ def _task_name(names: Sequence[str], options: ExportOptions) -> str:
     """Return the task of the run that is exported."""
     kind, task = options.format, options.task
     fitting = [name for name in names if name == kind.task or (kind.any_task and len(names) == 1)]
-    chosen = [task] if task else fitting
-    if len(chosen) != 1 or chosen[0] not in names:
+    selected = [task] if task else fitting
+    if len(selected) != 1 or selected[0] not in names:
         problem = (
             f"--task {task}: it is not in {options.run}" if task else f"--format {kind.name}: it is for {kind.task}"
         )
         more = ", or any task that --task names" if kind.any_task and not task else ""
         raise UserError(f"{problem}{more}; the run holds {', '.join(names) or 'none'}.")
-    return chosen[0]
+    return selected[0]
 
 
 def _data(stored: StoredTask, options: ExportOptions) -> Dataset:
@@ -111,7 +111,7 @@ def _refuse_gaps(every: Sequence[SubmittedAnswer], options: ExportOptions) -> No
 def _fitting(
     every: Sequence[SubmittedAnswer], options: ExportOptions
 ) -> tuple[Sequence[SubmittedAnswer], dict[str, int]]:
-    """The answers with chains that are short enough, and how long the cut ones were."""
+    """Return the answers with chains short enough, and the lengths of those that were cut."""
     longest = options.format.longest
     long = {} if longest is None else {one.sample.id: len(one.thinking) for one in every if len(one.thinking) > longest}
     if not long:
@@ -135,7 +135,7 @@ def _refuse_overwriting(file: Path, manifest: Path) -> None:
 def _about(
     run: StoredRun, stored: StoredTask, options: ExportOptions, every: Sequence[SubmittedAnswer]
 ) -> dict[str, Any]:
-    """How the answers came about: what whoever reproduces them has to know."""
+    """Return how the answers were produced, for whoever reproduces them."""
     info = run.info
     return {
         "format": options.format_name,
@@ -161,7 +161,7 @@ def _about(
 
 
 def _score(checked: FileCheck) -> dict[str, Any] | None:
-    """As the summary of a run has it; None where the authors keep the answers."""
+    """Return the score as a run's summary has it; None where the authors withhold the answers."""
     report = checked.report
     if report is None:
         return None

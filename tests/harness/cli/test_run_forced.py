@@ -114,7 +114,9 @@ def test_answers_that_tell_too_little_are_counted(tmp_path: Path) -> None:
     with chatting(*turns, default=Turn("A", tokens=[{"A": -0.01, "B": -6.0, "C": -7.0, "D": -8.0}])) as chat:
         forced = run(chat, tmp_path, "--answer", "forced")
     assert "12 answers; 1 began a chain in its place: serve it without a reasoning parser; 2 came" in forced["printed"]
-    assert "2 came without log-probabilities; 1 tell too little of the other options" in forced["printed"]
+    assert (
+        "2 came without log-probabilities; 1 have too few log-probabilities of the other options" in forced["printed"]
+    )
     assert forced["forced"]["calibration"]["n"] == 8
 
 
