@@ -27,7 +27,7 @@ class Model(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Let go of connections and processes."""
+        """Close connections and processes."""
         ...
 
 
@@ -41,8 +41,8 @@ class Forcible(Protocol):
 
 @runtime_checkable
 class Startable(Protocol):
-    """A model that takes its time to come up; the loop starts it before the first question, if there is one to ask."""
+    """A model that takes time to start: the run starts it before the first question, if there is one to ask."""
 
-    async def start(self, say: Callable[[str], None]) -> None:
-        """Be ready to answer; `say` shows a line of how far it is."""
+    async def start(self, notify: Callable[[str], None]) -> None:
+        """Become ready to answer; `notify` shows a line of progress."""
         ...

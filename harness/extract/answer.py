@@ -13,7 +13,7 @@ from dtbench.harness.extract.fast_path import fast_answer
 from dtbench.harness.extract.options import Options
 from dtbench.harness.extract.stance import CONCLUDED, STATED
 from dtbench.harness.extract.tidy import before_next_question, fold_signs, split_text, without_rejected
-from dtbench.harness.extract.verdict import NOTHING, ReadVerdict, read_verdict
+from dtbench.harness.extract.verdict import NOTHING, ReadVerdict, decide_option
 
 _PLACEHOLDER = re.compile(
     r"\W*(?:your|the|insert|put)?\W*(?:final )?(?:choice|answer|option|letter)(?: here| letter)?\W*", re.IGNORECASE
@@ -74,7 +74,7 @@ def _read_part(text: str, options: Options) -> tuple[ReadVerdict, str]:
         if verdict is not None:
             return verdict, _words_of(text, container, verdict)
     window, shift = _window(folded)
-    verdict = read_verdict(without_latex(without_rejected(window)), options)
+    verdict = decide_option(without_latex(without_rejected(window)), options)
     words = _sentence_around(text, verdict.start + shift, verdict.end + shift) if verdict.option is not None else ""
     return verdict, words
 
@@ -96,10 +96,10 @@ def _read_container(container: Container, text: str, options: Options) -> ReadVe
         return None if text[: container.start].strip() else NOTHING._replace(how=f"empty {container.name}")
     after = text[container.end :][:WINDOW]
     if CORRECTION.search(after):
-        corrected = read_verdict(after, options)
+        corrected = decide_option(after, options)
         if corrected.option is not None and corrected.level >= CONCLUDED:
             return corrected._replace(how=f"after the {container.name}: {corrected.how}", start=container.end)
-    verdict = read_verdict(content[:WINDOW], options, cued=True)
+    verdict = decide_option(content[:WINDOW], options, cued=True)
     return verdict._replace(how=f"{container.name}: {verdict.how}", start=0, end=0)
 
 
@@ -113,7 +113,7 @@ def _read_chain(thinking: str, options: Options, *, open_chain: bool) -> tuple[R
             if verdict is not None and verdict.option is not None:
                 return verdict, container.content.strip()
     text, _ = _window(folded)
-    verdict = read_verdict(text, options)
+    verdict = decide_option(text, options)
     ends_there = _IN_LAST_SENTENCE.fullmatch(text, verdict.end) is not None
     if verdict.option is not None and verdict.level == STATED and ends_there:
         return verdict._replace(how=f"stated at the end of the chain, {verdict.how}"), text[verdict.start : verdict.end]

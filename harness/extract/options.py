@@ -73,8 +73,8 @@ class Options:
     @cached_property
     def none_of_them(self) -> int | None:
         """Return the option that says that no other fits, where there is one."""
-        found = [i for i, words in enumerate(self.words) if words and words[0] in {"none", "neither"}]
-        return found[0] if len(found) == 1 else None
+        none = [i for i, words in enumerate(self.words) if words and words[0] in {"none", "neither"}]
+        return none[0] if len(none) == 1 else None
 
     @cached_property
     def distinctive(self) -> list[tuple[str, ...]]:
@@ -90,8 +90,8 @@ class Options:
     def nested(self) -> dict[int, list[int]]:
         """Return for each option those that say all of it and more."""
         sets = [set(own) for own in self.distinctive]
-        found = {i: [j for j, other in enumerate(sets) if own < other] for i, own in enumerate(sets) if own}
-        return {i: longer for i, longer in found.items() if longer}
+        supersets = {i: [j for j, other in enumerate(sets) if own < other] for i, own in enumerate(sets) if own}
+        return {i: longer for i, longer in supersets.items() if longer}
 
     def whole(self, text: str) -> int | None:
         """Return the option that equals a short text, punctuation and mark-up aside."""
@@ -106,14 +106,14 @@ class Options:
 
     def mentions(self, words: list[Token]) -> list[Mention]:
         """Return where options stand in the text word for word; the longest wins where they overlap."""
-        found: list[Mention] = []
+        mentions: list[Mention] = []
         place = 0
         while place < len(words):
             length, option = self._at(words, place)
             if length:
-                found.append(Mention(words[place].start, words[place + length - 1].end, option))
+                mentions.append(Mention(words[place].start, words[place + length - 1].end, option))
             place += length or 1
-        return found
+        return mentions
 
     @cached_property
     def _by_first(self) -> dict[str, list[tuple[tuple[str, ...], int]]]:
@@ -160,8 +160,8 @@ class Options:
     @cached_property
     def both_of_them(self) -> int | None:
         """Return the option that says that two others are right together, where there is one."""
-        found = [i for i, words in enumerate(self.words) if words and words[0] == "both"]
-        return found[0] if len(found) == 1 else None
+        both = [i for i, words in enumerate(self.words) if words and words[0] == "both"]
+        return both[0] if len(both) == 1 else None
 
     def ordered(self, words: list[Token]) -> int | None:
         """Return the option that tells the events in the order of the text, of options that differ in their order."""
@@ -170,13 +170,13 @@ class Options:
         contents = [tuple(dict.fromkeys(w for w in own if w not in _ORDER_WORDS)) for own in self.words]
         sets = [set(own) for own in contents]
         same = [i for i, own in enumerate(sets) if sets.count(own) > 1 and _TELLS_ORDER.search(self.texts[i])]
-        found = []
+        matches = []
         for i in same:
             places = [_first_occurrence(word, words) for word in contents[i]]
             known = [place for place in places if place is not None]
             if len(set(known)) > 1 and known == sorted(known):
-                found.append(i)
-        return found[0] if len(found) == 1 else None
+                matches.append(i)
+        return matches[0] if len(matches) == 1 else None
 
     def says(self, token: str, option: int) -> bool:
         """Whether a word is a form of a distinctive word of an option."""
@@ -188,10 +188,10 @@ class Options:
         shares = [
             sum(_occurs(word, stems_there) for word in own) / len(own) if own else 0.0 for own in self.distinctive
         ]
-        found = [i for i, share in enumerate(shares) if share]
-        if len(found) != 1 or shares[found[0]] < 0.5 or not _YES_NO.isdisjoint(self.words[found[0]]):
+        hinted = [i for i, share in enumerate(shares) if share]
+        if len(hinted) != 1 or shares[hinted[0]] < 0.5 or not _YES_NO.isdisjoint(self.words[hinted[0]]):
             return None
-        return found[0]
+        return hinted[0]
 
     def union(self, named: set[int]) -> int | None:
         """Return the option that says exactly what the named ones say together: a dog, a cat -> `Dog and cat`."""

@@ -40,14 +40,14 @@ NOTHING = ReadVerdict(None, "nothing decides")
 SEVERAL = ReadVerdict(None, "several options named")
 
 
-def read_verdict(text: str, options: Options, *, cued: bool = False) -> ReadVerdict:
+def decide_option(text: str, options: Options, *, cued: bool = False) -> ReadVerdict:
     """Return the verdict of a folded text; cued: it stands where an answer is expected, as in a tag."""
     whole = options.whole(text)
     if whole is not None:
         return ReadVerdict(whole, "option text", 0, len(text), STATED)
     marker = _ANSWER_MARKER.match(text)
     if marker is not None:
-        beside = read_verdict(text[marker.end() :], options, cued=True)
+        beside = decide_option(text[marker.end() :], options, cued=True)
         if beside.option is not None:
             return beside._replace(start=beside.start + marker.end(), end=beside.end + marker.end())
     page = lay_out(text, options)

@@ -43,8 +43,8 @@ class Connections:
 
     def __init__(self, address: Address) -> None:
         self._address = address
-        self._idle: list[_Connection] = []
-        self._open: set[_Connection] = set()
+        self._idle: list[_OpenConnection] = []
+        self._open: set[_OpenConnection] = set()
         self._tls: ssl.SSLContext | None = None
 
     async def request(self, parts: Parts, seconds: float) -> Reply:
@@ -63,7 +63,7 @@ class Connections:
         if gone:
             await asyncio.wait(gone, timeout=CLOSING)
 
-    async def _exchange(self, connection: _Connection, parts: Parts) -> Reply:
+    async def _exchange(self, connection: _OpenConnection, parts: Parts) -> Reply:
         try:
             reply = await connection.exchange(parts)
         except BaseException:  # cancelled, too: a reply that is still to come must not meet the next request
@@ -75,12 +75,12 @@ class Connections:
             connection.abort()
         return reply
 
-    async def _connect(self) -> _Connection:
+    async def _connect(self) -> _OpenConnection:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(CONNECTING):
                 _, connection = await loop.create_connection(
-                    lambda: _Connection(self._idle, self._open),
+                    lambda: _OpenConnection(self._idle, self._open),
                     self._address.host,
                     self._address.port,
                     ssl=self._context() if self._address.secure else None,
@@ -103,8 +103,8 @@ class _StaleError(DroppedError):
     """A connection that had been used before ended without a byte of the reply."""
 
 
-class _Connection(asyncio.Protocol):
-    def __init__(self, idle: list[_Connection], all_: set[_Connection]) -> None:
+class _OpenConnection(asyncio.Protocol):
+    def __init__(self, idle: list[_OpenConnection], all_: set[_OpenConnection]) -> None:
         self._idle = idle
         self._all = all_
         self._used = False

@@ -1,4 +1,4 @@
-"""What needs no model: chance, the commonest letter, the first option, and the right answer."""
+"""Baselines that need no model: chance, the commonest letter, the first option, and the right answer."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from dtbench.harness.core.task import letters
 
 
 class Baseline:
-    """Answers with an option, by its place among those shown."""
+    """Answers with an option, by its position among those of the prompt."""
 
     name: ClassVar[str]
     listens = False
     rate = 16000
     limit_seconds: float | None = None
     oracle: ClassVar[bool] = False
-    """Whether it was told right answers."""
+    """Whether it knows right answers."""
 
     async def generate(self, prompt: Prompt) -> Response:
-        """The chosen option, with its letter."""
+        """Answer with the option at its position, with its letter."""
         if not prompt.choices:
             raise ModelError(
                 f"{prompt.id}: the prompt shows no options, and {self.name} knows nothing else", again=False
@@ -31,15 +31,15 @@ class Baseline:
         return Response(lettered_option(prompt.choices, self.place(prompt)))
 
     def place(self, prompt: Prompt) -> int:
-        """Which of the options, from 0."""
+        """Return the position of the option, from 0."""
         raise NotImplementedError
 
     def describe(self) -> Mapping[str, Any]:
-        """Its name, and whether it was told right answers."""
+        """Return its name, and whether it knows right answers."""
         return {"name": self.name, "oracle": self.oracle}
 
     async def aclose(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there is nothing to close."""
 
 
 class First(Baseline):
@@ -48,12 +48,12 @@ class First(Baseline):
     name = "first"
 
     def place(self, prompt: Prompt) -> int:
-        """The first."""
+        """Return 0."""
         return 0
 
 
 class Random(Baseline):
-    """Any option, the same for the same seed, question and repeat."""
+    """A random option, the same for the same seed, question and repeat."""
 
     name = "random"
 
@@ -61,18 +61,18 @@ class Random(Baseline):
         self._seed = seed
 
     def place(self, prompt: Prompt) -> int:
-        """One by a hash; the prompt's seed stands before that of the options."""
+        """Return a position by a hash; the seed of the prompt takes precedence over the option's."""
         seed = self._seed if prompt.seed is None else prompt.seed
-        drawn = hashlib.sha256(f"{seed}\n{prompt.id}\n{prompt.repeat}".encode("utf-8", "surrogatepass")).digest()
-        return int.from_bytes(drawn[:8], "big") % len(prompt.choices)
+        digest = hashlib.sha256(f"{seed}\n{prompt.id}\n{prompt.repeat}".encode("utf-8", "surrogatepass")).digest()
+        return int.from_bytes(digest[:8], "big") % len(prompt.choices)
 
     def describe(self) -> Mapping[str, Any]:
-        """Its seed, beside the usual."""
+        """Return its seed, too."""
         return {**super().describe(), "seed": self._seed}
 
 
 class Majority(Baseline):
-    """The letter that is right most often, among those that a question has."""
+    """The letter that is right most often, of those that a question has."""
 
     name = "majority"
     oracle = True
@@ -83,7 +83,7 @@ class Majority(Baseline):
 
     @classmethod
     def from_samples(cls, samples: Iterable[Sample]) -> Majority:
-        """Count the places of the right answers, in the order of the data set."""
+        """Count the positions of the right answers."""
         places = (sample.choices.index(sample.answer) for sample in samples if sample.answer in sample.choices)
         counts = Counter(places)
         if not counts:
@@ -91,17 +91,17 @@ class Majority(Baseline):
         return cls(counts)
 
     def place(self, prompt: Prompt) -> int:
-        """The commonest of the places that are there, the first of equals."""
+        """Return the commonest position that the prompt has, the first of equals."""
         return max(range(len(prompt.choices)), key=lambda place: (self._counts.get(place, 0), -place))
 
     def describe(self) -> Mapping[str, Any]:
-        """How often each letter is right, beside the usual."""
+        """Return how often each letter is right, too."""
         names = {option_letter(place): count for place, count in sorted(self._counts.items())}
         return {**super().describe(), "right": names}
 
 
 class EchoGold(Baseline):
-    """The right answer: what a perfect model would score."""
+    """The right answer: what a perfect model scores."""
 
     name = "echo-gold"
     oracle = True
@@ -112,15 +112,15 @@ class EchoGold(Baseline):
 
     @classmethod
     def from_samples(cls, samples: Iterable[Sample]) -> EchoGold:
-        """Learn the right answers; ids of several tasks are told apart by the options."""
-        given = ((sample, sample.answer) for sample in samples)
-        answers = {(sample.id, frozenset(sample.choices)): answer for sample, answer in given if answer is not None}
+        """Learn the right answers; the options tell apart equal ids of several tasks."""
+        pairs = ((sample, sample.answer) for sample in samples)
+        answers = {(sample.id, frozenset(sample.choices)): answer for sample, answer in pairs if answer is not None}
         if not answers:
             raise UserError("model echo-gold: this data has no right answers; its authors may withhold them.")
         return cls(answers)
 
     async def generate(self, prompt: Prompt) -> Response:
-        """The right option with its letter; bare where it is none of the options."""
+        """Answer with the right option and its letter, or with the bare text where it is none of the options."""
         answer = self._answers.get((prompt.id, frozenset(prompt.choices)))
         if answer is None:
             raise ModelError(f"{prompt.id}: echo-gold was told no right answer to this question", again=False)
@@ -130,11 +130,11 @@ class EchoGold(Baseline):
 
 
 def lettered_option(choices: Sequence[str], place: int) -> str:
-    """An option as an answer gives it: letter and text, as options may themselves be letters."""
+    """Write an option as an answer: letter and text, as options may themselves be letters."""
     return f"({option_letter(place)}) {choices[place]}"
 
 
 def option_letter(place: int) -> str:
-    """The letter of the option at this place; a number behind the last letter."""
+    """Return the letter of the option at this position; a number after the last letter."""
     names = letters()
     return names[place] if place < len(names) else str(place + 1)

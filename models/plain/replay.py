@@ -1,4 +1,4 @@
-"""Answers that were given before: prediction files, and records of a run."""
+"""Replay answers of a prediction file, or of the records of a run."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from dtbench.harness.core.records import MetadataRecord, read_json
 from dtbench.harness.core.schema import Prompt, Response
 
 KEYS = ("response", "text", "answers", "model_output", "model_prediction", "answer_prediction", "output", "prediction")
-"""Names under which files hold answers."""
+"""Keys under which files hold answers."""
 
 
 class Replay:
-    """Gives each question the answer that a file has for its id; repeats in the order of the file."""
+    """Answers each question as a file does for its id; repeats come in the order of the file."""
 
     listens = False
     rate = 16000
@@ -26,71 +26,73 @@ class Replay:
         self._file = file
         records = _Records(file, KEYS if key is None else (key,))
         self._key = key or records.key()
-        self._spool = records.spool
-        self._places, self._content = _placed(records, self._key)
+        self._records = records.on_disk
+        self._places, self._content = _index(records, self._key)
         if not self._places:
             raise UserError(f"-M file={file}: no record holds an id and a text under {self._key!r}.")
 
     async def generate(self, prompt: Prompt) -> Response:
-        """The answer of the file, word for word."""
+        """Return the answer of the file, verbatim."""
         answers = self._answers(prompt.id)
         if prompt.repeat >= len(answers):
-            there = f"{len(answers)} answer{'s' * (len(answers) != 1)}" if answers else "no answer"
-            wanted = f", number {prompt.repeat + 1} was asked for" if answers else ""
-            raise ModelError(f"{self._file.name} holds {there} to {prompt.id!r}{wanted}", again=False)
+            count = f"{len(answers)} answer{'s' * (len(answers) != 1)}" if answers else "no answer"
+            missing = f", number {prompt.repeat + 1} was asked for" if answers else ""
+            raise ModelError(f"{self._file.name} holds {count} to {prompt.id!r}{missing}", again=False)
         return answers[prompt.repeat]
 
     def _answers(self, id_: str) -> Sequence[Response]:
-        """All answers to a question, in order."""
-        placed: list[tuple[int, Response]] = []
+        """Return all answers to a question, in order."""
+        numbered: list[tuple[int, Response]] = []
         for place in self._places.get(id_, ()):
-            record = MetadataRecord(*self._spool.take(place))
+            record = MetadataRecord(*self._records.take(place))
             sample = record.item.get("sample")
-            first = sample if isinstance(sample, int) else len(placed)
-            placed.extend((first + nth, one) for nth, one in enumerate(_responses(record, record.item[self._key])))
-        return [one for _, one in sorted(placed, key=lambda pair: pair[0])]
+            first = sample if isinstance(sample, int) else len(numbered)
+            numbered.extend(
+                (first + nth, response) for nth, response in enumerate(_responses(record, record.item[self._key]))
+            )
+        return [response for _, response in sorted(numbered, key=lambda pair: pair[0])]
 
     def describe(self) -> Mapping[str, Any]:
-        """The file and a hash of its answers."""
+        """Return the file and a hash of its answers."""
         return {"name": "replay", "file": self._file.name, "key": self._key, "sha256": self._content}
 
     async def aclose(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there is nothing to close."""
 
 
 class _Records:
-    """The records of a file, of each only its id and what may be its answer; they lie on disk, as they may be many."""
+    """The records of a file, with only their ids and possible answers; on disk, as there may be many."""
 
     def __init__(self, file: Path, names: Sequence[str]) -> None:
-        self.spool = DiskList()
+        self.on_disk = DiskList()
         self._file = file
-        self._found: set[str] = set()
+        self._answer_keys: set[str] = set()
         self._differ: set[tuple[str, str]] = set()
-        self._others: dict[str, None] = {}
-        kept = {"id", "sample", *names}
+        self._all_keys: dict[str, None] = {}
+        fields = {"id", "sample", *names}
         for where, item in _read(file):
             self._compare(item, [name for name in names if name in item])
-            self._others.update(dict.fromkeys(item))
-            self.spool.put((where, {name: item[name] for name in kept & item.keys()}))
-        if not len(self.spool):
+            self._all_keys.update(dict.fromkeys(item))
+            self.on_disk.put((where, {name: item[name] for name in fields & item.keys()}))
+        if not len(self.on_disk):
             raise UserError(f"-M file={file}: there is no record in it; objects with an id and a text are expected.")
 
     def _compare(self, item: Mapping[str, Any], there: Sequence[str]) -> None:
-        """Note which names this record has, and where it does not say the same under another."""
-        self._found.update(there)
-        pairs = ((one, name) for name in there for one in KEYS if one != name)
+        """Note which keys this record has, and which of them hold another value."""
+        self._answer_keys.update(there)
+        pairs = ((key, name) for name in there for key in KEYS if key != name)
         self._differ.update(pair for pair in pairs if item.get(pair[0]) != item[pair[1]])
 
     def key(self) -> str:
-        """The one name under which this file holds answers."""
-        found = [key for key in KEYS if key in self._found]
+        """Return the one key under which this file holds answers."""
+        keys = [key for key in KEYS if key in self._answer_keys]
         where = f"-M file={self._file}"
-        if not found:
-            there = ", ".join(list(self._others)[:12]) or "none"
+        if not keys:
+            there = ", ".join(list(self._all_keys)[:12]) or "none"
             raise UserError(f"{where}: no answers under {', '.join(KEYS)}: name the key with -M key=NAME ({there}).")
-        if any((found[0], other) in self._differ for other in found[1:]):
-            raise UserError(f"{where}: answers under {' and under '.join(found)} differ: name one with -M key=NAME.")
-        return found[0]
+        if any((keys[0], key) in self._differ for key in keys[1:]):
+            raise UserError(f"{where}: answers under {' and under '.join(keys)} differ: name one with -M key=NAME.")
+        return keys[0]
 
 
 def _read(file: Path) -> Iterator[MetadataRecord]:
@@ -108,29 +110,29 @@ def _read(file: Path) -> Iterator[MetadataRecord]:
         raise UserError(f"-M file: {error}") from None
 
 
-def _placed(records: _Records, key: str) -> tuple[Mapping[str, Sequence[int]], str]:
-    """Where the sound answers to each question lie, and a hash that does not depend on the order of questions."""
+def _index(records: _Records, key: str) -> tuple[Mapping[str, Sequence[int]], str]:
+    """Return where the answers to each question lie, and a hash that does not depend on the order of questions."""
     import hashlib
 
     places: dict[str, Sequence[int]] = {}
     content = 0
-    for place in range(len(records.spool)):
-        record = MetadataRecord(*records.spool.take(place))
+    for place in range(len(records.on_disk)):
+        record = MetadataRecord(*records.on_disk.take(place))
         if key not in record.item:
-            continue  # a record of a run whose question failed: that it is missing is said when it is asked for
+            continue  # a question of a run that failed: an error when it is asked
         id_ = record.item.get("id")
         if isinstance(id_, bool) or not isinstance(id_, str | int):
             raise UserError(f"-M file: {record.wrong(f'an id is expected beside {key!r}, found {id_!r}')}")
         before = places.get(str(id_), ())
-        said = [(one.text, one.finish_reason) for one in _responses(record, record.item[key])]
-        row = repr((str(id_), record.item.get("sample", len(before)), said)).encode()
+        answers = [(response.text, response.finish_reason) for response in _responses(record, record.item[key])]
+        row = repr((str(id_), record.item.get("sample", len(before)), answers)).encode()
         content += int.from_bytes(hashlib.sha256(row).digest())
         places[str(id_)] = (*before, place)
     return places, f"{content % 2**256:064x}"
 
 
 def _responses(record: MetadataRecord, value: object) -> list[Response]:
-    """What a record holds: a text, several, or the response of a run."""
+    """Return the answers of a record: a text, several, or the response of a run."""
     if value is None:
         return [Response("")]
     if isinstance(value, str):
@@ -140,8 +142,8 @@ def _responses(record: MetadataRecord, value: object) -> list[Response]:
         return [
             Response(value["text"], str(value.get("finish_reason", "stop")), usage if isinstance(usage, dict) else {})
         ]
-    if isinstance(value, list) and all(isinstance(one, str) for one in value):
-        return [Response(one) for one in value]
+    if isinstance(value, list) and all(isinstance(text, str) for text in value):
+        return [Response(text) for text in value]
     raise UserError(
         f"-M file: {record.wrong(f'a text or a list of texts is expected as the answer, found {value!r:.60}')}"
     )

@@ -1,4 +1,4 @@
-"""A model that does as a file says: answers, waits and fails, for tests of what runs it."""
+"""Answer, wait and fail as a file prescribes, for tests of the run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class _Line(NamedTuple):
 
 
 class Scripted:
-    """Lines with an id are for that question, in turn, the last one stays; the others serve whoever comes, in turn."""
+    """Lines with an id answer that question, in turn, the last one again and again; the others answer any question."""
 
     listens = False
     rate = 16000
@@ -34,14 +34,14 @@ class Scripted:
     def __init__(self, *, script: Path) -> None:
         self._script = script
         self._by_id: dict[str, deque[_Line]] = {}
-        self._others: deque[_Line] = deque()
+        self._shared: deque[_Line] = deque()
         for record in _read(script):
             line = _line(record)
             id_ = record.item.get("id")
-            (self._others if id_ is None else self._by_id.setdefault(str(id_), deque())).append(line)
+            (self._shared if id_ is None else self._by_id.setdefault(str(id_), deque())).append(line)
 
     async def generate(self, prompt: Prompt) -> Response:
-        """Do what the next line for this question says."""
+        """Do as the next line for this question says."""
         line = self._next(prompt.id)
         if line.sleep:
             await asyncio.sleep(line.sleep)
@@ -53,17 +53,17 @@ class Scripted:
         own = self._by_id.get(id_)
         if own:
             return own.popleft() if len(own) > 1 else own[0]
-        if not self._others:
+        if not self._shared:
             raise ModelError(f"{self._script.name} has no line for {id_!r}", again=False)
-        self._others.rotate(-1)
-        return self._others[-1]
+        self._shared.rotate(-1)
+        return self._shared[-1]
 
     def describe(self) -> Mapping[str, Any]:
-        """The script's name."""
+        """Return the name of the script."""
         return {"name": "scripted", "script": self._script.name}
 
     async def aclose(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there is nothing to close."""
 
 
 def _read(script: Path) -> list[MetadataRecord]:

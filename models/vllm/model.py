@@ -21,9 +21,9 @@ from dtbench.models.vllm.process import (
     Launch,
     Notify,
     VllmProcess,
-    engine_environment,
     find_executable,
     machine_flags,
+    vllm_environment,
 )
 
 RESTARTS = 3
@@ -58,7 +58,7 @@ class Vllm:
         self._launch = Launch(
             checkpoint.source,
             {**self._machine, **flags},
-            engine_environment(local=checkpoint.is_local),
+            vllm_environment(local=checkpoint.is_local),
             settings.start_timeout,
         )
         self._engine: VllmProcess | None = None

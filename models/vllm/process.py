@@ -192,7 +192,7 @@ def machine_flags() -> Mapping[str, str | bool]:
     }
 
 
-def engine_environment(*, local: bool) -> Mapping[str, str]:
+def vllm_environment(*, local: bool) -> Mapping[str, str]:
     """Return the environment of an engine: without keys, and offline for a local checkpoint."""
     inherited = {name: value for name, value in os.environ.items() if name not in _WITHHELD}
     return inherited | _ALWAYS | (_OFFLINE if local else {}) | ({} if has_gpu() else _ON_CPU)
