@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dtbench.harness.cli.options import with_options
+from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import DataError, UserError
 from dtbench.harness.core.options import Argument, AsJson, DataDir, Option
 from dtbench.tasks import registry as task_registry

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from dtbench.harness.cli.options import with_options
+from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import one_line
 from dtbench.harness.core.options import AsJson
 from dtbench.harness.export.submission_formats import LM_EVAL, ExportOptions

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
-from dtbench.harness.cli.options import with_options
+from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import DataError, MachineryError, UserError
 from dtbench.harness.core.options import Argument, Option
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from dtbench.harness.cli.options import with_options
+from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import one_line
 from dtbench.harness.core.options import AsJson, Option
 from dtbench.harness.judge.plan import JudgeOptions

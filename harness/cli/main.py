@@ -17,7 +17,7 @@ from dtbench.harness.cli.tables import print_note
 from dtbench.harness.core.errors import DtbenchError
 
 
-class Command(NamedTuple):
+class Subcommand(NamedTuple):
     """A command of dtbench."""
 
     path: str
@@ -28,33 +28,33 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "demo": Command("demo:demo_command", "See it work: the model in the box answers the benchmark in the box."),
-    "tasks": Command("tasks:tasks_command", "List the benchmarks and what is known of each."),
-    "data": Command("data:data_commands", "Fetch a benchmark's data, check it, or convert data to train on."),
-    "models": Command("models:models_command", "List the families of models and what is known of each."),
-    "run": Command("run:run_command", "Ask a model the questions of benchmarks, store every answer, print the scores."),
-    "score": Command("score:score_command", "Score a prediction file exactly as the benchmark's authors do."),
-    "compare": Command("compare:compare_command", "Say whether a run is better than another, question by question."),
-    "cot": Command(
+    "demo": Subcommand("demo:demo_command", "See it work: the model in the box answers the benchmark in the box."),
+    "tasks": Subcommand("tasks:tasks_command", "List the benchmarks and what is known of each."),
+    "data": Subcommand("data:data_commands", "Fetch a benchmark's data, check it, or convert data to train on."),
+    "models": Subcommand("models:models_command", "List the families of models and what is known of each."),
+    "run": Subcommand("run:run_command", "Ask a model the questions of benchmarks, store every answer, print scores."),
+    "score": Subcommand("score:score_command", "Score a prediction file exactly as the benchmark's authors do."),
+    "compare": Subcommand("compare:compare_command", "Say whether a run is better than another, question by question."),
+    "cot": Subcommand(
         "cot:cot_command", "Write captions, questions and reference chains for training data with language models."
     ),
-    "mine": Command("mine:mine_command", "Keep the questions that a checkpoint only sometimes gets right."),
-    "gate": Command(
+    "mine": Subcommand("mine:mine_command", "Keep the questions that a checkpoint only sometimes gets right."),
+    "gate": Subcommand(
         "gate:gate_command", "Pass or stop a candidate in CI: no worse than a baseline, by more than is allowed."
     ),
-    "report": Command("report:report_command", "Write a run, or two side by side, as one page for a browser."),
-    "board": Command("board:board_command", "Show what papers and boards report, with runs of yours among them."),
-    "judge": Command("judge:judge_command", "Score a run's reasoning chains against rubrics, with an LLM judge."),
-    "export": Command(
+    "report": Subcommand("report:report_command", "Write a run, or two side by side, as one page for a browser."),
+    "board": Subcommand("board:board_command", "Show what papers and boards report, with runs of yours among them."),
+    "judge": Subcommand("judge:judge_command", "Score a run's reasoning chains against rubrics, with an LLM judge."),
+    "export": Subcommand(
         "export:export_command", "Write a run's answers as a leaderboard reads them, or check such a file."
     ),
-    "lm-eval": Command(
+    "lm-eval": Subcommand(
         "main:lm_eval_command",
         "Run lm-eval's own command line, with our models and benchmarks in it.",
         {"ignore_unknown_options": True, "allow_extra_args": True},
     ),
-    "train": Command("train:train_command", "Train a model in stages of reinforcement learning, and evaluate each."),
-    "extract": Command("extract:extract_command", "Extract the answer from model outputs."),
+    "train": Subcommand("train:train_command", "Train a model in stages of reinforcement learning, and evaluate each."),
+    "extract": Subcommand("extract:extract_command", "Extract the answer from model outputs."),
 }
 ALIASES = {"chains": "cot"}
 """Former names, which work and are not listed."""
@@ -137,7 +137,7 @@ def build(arguments: list[str]) -> typer.Typer:
     return app
 
 
-def _add(app: typer.Typer, name: str, command: Command, *, hidden: bool = False) -> None:
+def _add(app: typer.Typer, name: str, command: Subcommand, *, hidden: bool = False) -> None:
     module, _, attribute = command.path.partition(":")
     target = getattr(importlib.import_module(f"dtbench.harness.cli.{module}"), attribute)
     if isinstance(target, typer.Typer):

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from dtbench.harness.cli.options import with_options
+from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import UserError, did_you_mean, one_line
 from dtbench.harness.core.options import Argument, AsJson
 from dtbench.models.checkpoints import families

@@ -6,8 +6,8 @@ import json
 
 import typer
 
-from dtbench.harness.cli.options import with_options
 from dtbench.harness.cli.tables import print_note
+from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import one_line
 from dtbench.harness.core.options import AsJson
 from dtbench.harness.report.make import ReportOptions

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dtbench.harness.cli.options import with_options
 from dtbench.harness.cli.tables import print_note, print_summary
+from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.options import AsJson, Option
 from dtbench.harness.run.request import RunRequest
 

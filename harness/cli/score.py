@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dtbench.harness.cli.options import with_options
 from dtbench.harness.cli.tasks import named_task
+from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import MachineryError, UserError, one_line
 from dtbench.harness.core.options import Argument, AsJson, Option, TaskFile, TaskName
 

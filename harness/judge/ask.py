@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dtbench.harness.core.errors import ModelError
 from dtbench.harness.core.model import Model
 from dtbench.harness.judge.plan import Case, JudgePlan
-from dtbench.harness.judge.verdict import UnreadableError, read_verdict
+from dtbench.harness.judge.verdict import UnreadableError, read_judge_verdict
 from dtbench.harness.run.pace import AdaptiveConcurrency, PacedModel
 from dtbench.harness.run.retry import RetryPolicy, generate_with_retries
 from dtbench.harness.run.worker_pool import CircuitBreaker, Progress, Stop, WorkerPool
@@ -55,7 +55,7 @@ class JudgeRun:
             self._breaker.add_success()
             record["response"] = response_fields(response)
             try:
-                verdict = read_verdict(response.text, case.rubric.criteria)
+                verdict = read_judge_verdict(response.text, case.rubric.criteria)
             except UnreadableError as error:
                 unreadable = str(error)
                 continue

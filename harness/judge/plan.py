@@ -9,20 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
+from dtbench.harness.core import options as opts
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import UserError
-from dtbench.harness.core.options import (
-    Concurrency,
-    DataOfRun,
-    Limit,
-    ModelOptions,
-    Option,
-    RunArgument,
-    SampleNumber,
-    Seed,
-    TaskFile,
-    TaskName,
-)
+from dtbench.harness.core.options import Option
 from dtbench.harness.core.schema import Prompt
 from dtbench.harness.judge.criteria import Rubric, has_rubric, rubric_of
 from dtbench.harness.judge.wording import DEFAULT_WORDING, Wording, read_wording
@@ -85,7 +75,7 @@ def parse_price(text: str) -> Price:
 class JudgeOptions:
     """Which run is judged, by which model, and how; a UserError where a value is not allowed."""
 
-    run: RunArgument
+    run: opts.RunArgument
     model: Annotated[str | None, Option("--model", "JUDGE", "The judge's name at the endpoint.")] = None
     base_url: Annotated[
         str,
@@ -96,17 +86,17 @@ class JudgeOptions:
             missing="--base-url is missing: name the judge's endpoint, such as http://localhost:8000/v1.",
         ),
     ]
-    task: TaskName = None
+    task: opts.TaskName = None
     calls: Annotated[int, Option("--calls", "N", "Calls for each chain; the lowest and highest are dropped.")] = 5
     wording: Annotated[Wording, Option("--prompt", "FILE", "Your instructions for the judge.", parse=read_wording)] = (
         DEFAULT_WORDING
     )
-    limit: Limit = None
-    sample: SampleNumber = 0
-    concurrency: Concurrency = 8
-    seed: Seed = 42
-    options: ModelOptions = field(default_factory=dict[str, str])
-    data_dir: DataOfRun = None
+    limit: opts.Limit = None
+    sample: opts.SampleNumber = 0
+    concurrency: opts.Concurrency = 8
+    seed: opts.Seed = 42
+    options: opts.ModelOptions = field(default_factory=dict[str, str])
+    data_dir: opts.DataOfRun = None
     out: Annotated[Path | None, Option("--out", "DIR", "The folder of the verdicts; else RUN/judge-JUDGE.")] = None
     calibrate: Annotated[
         bool, Option("--calibrate", None, "Judge chains that are written so that their marks are known.")
@@ -115,7 +105,7 @@ class JudgeOptions:
         Price | None,
         Option("--price", "R/W", "The price of a million tokens read and written, such as 2.50/10.", parse=parse_price),
     ] = None
-    task_file: TaskFile = None
+    task_file: opts.TaskFile = None
     max_unscored: float = 0.01
     """The share of questions that may stay without marks."""
 

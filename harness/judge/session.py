@@ -21,7 +21,7 @@ from dtbench.harness.judge.calibrate import (
     compare_with_known,
 )
 from dtbench.harness.judge.plan import Case, JudgeOptions, JudgePlan, Price, plan_of
-from dtbench.harness.judge.summary import summarise, tokens_of
+from dtbench.harness.judge.summary import summarise_verdicts, tokens_of
 from dtbench.harness.run.pace import AdaptiveConcurrency
 from dtbench.harness.run.progress import report_lines
 from dtbench.harness.run.signals import sigterm_as_interrupt, stop_on_signals
@@ -54,7 +54,7 @@ def run_judge(options: JudgeOptions, say: Callable[[str], None]) -> JudgeResult:
     with sigterm_as_interrupt(), RunFolder.start(job.folder, _settings(job.judge, plan, job.stored)) as folder:
         asyncio.run(_ask(plan, task.name, job.judge, folder, say))
         records = list(folder.records_as(task.name, JudgeRecord))
-        figures = summarise(task, plan, records) if known is None else compare_with_known(known, records)
+        figures = summarise_verdicts(task, plan, records) if known is None else compare_with_known(known, records)
         status, code = _ended(figures, len(plan.missing([])) - len(records), options.max_unscored)
         tokens = tokens_of(records)
         cost = _cost(options.price, tokens.get("prompt_tokens", 0), tokens.get("completion_tokens", 0))

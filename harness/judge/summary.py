@@ -22,7 +22,7 @@ def of_calls(shares: Sequence[float]) -> float:
     return math.fsum(kept) / len(kept)
 
 
-def summarise(task: Scorer, plan: JudgePlan, records: Iterable[JudgeRecord]) -> JudgeFigures:
+def summarise_verdicts(task: Scorer, plan: JudgePlan, records: Iterable[JudgeRecord]) -> JudgeFigures:
     """Return the object that `--json` prints for a task."""
     verdicts: dict[str, dict[int, VerdictRecord]] = defaultdict(dict)
     failed: dict[str, str] = {}

@@ -32,7 +32,7 @@ class UnreadableError(Exception):
     """The reply holds no verdict."""
 
 
-def read_verdict(text: str, criteria: Sequence[RubricCriterion]) -> JudgeVerdict:
+def read_judge_verdict(text: str, criteria: Sequence[RubricCriterion]) -> JudgeVerdict:
     """The verdict of a reply; nothing is guessed where a mark is missing or is neither 0 nor 1."""
     entries = _entries(text)
     if len(entries) != len(criteria):

@@ -8,22 +8,9 @@ from pathlib import Path
 from typing import Annotated
 
 from dtbench.harness.audio.prepare import LONG_CLIP_RULES
+from dtbench.harness.core import options as opts
 from dtbench.harness.core.errors import UserError, did_you_mean
-from dtbench.harness.core.options import (
-    Backend,
-    Concurrency,
-    DataDir,
-    LongClips,
-    MaxFailed,
-    ModelName,
-    ModelOptions,
-    Option,
-    PromptFile,
-    Samples,
-    Seed,
-    TaskFile,
-    parse_names,
-)
+from dtbench.harness.core.options import Option
 from dtbench.harness.core.task import STYLES
 from dtbench.harness.run.plan import AUDIO_MODES
 
@@ -32,21 +19,21 @@ from dtbench.harness.run.plan import AUDIO_MODES
 class RunRequest:
     """One run of a model on benchmarks; a UserError where a value is not allowed."""
 
-    model: ModelName
+    model: opts.ModelName
     tasks: Annotated[
-        Sequence[str], Option("--tasks", "T,T", "mmar, mmau-mini, mmau-test, mmsu, or yours.", parse=parse_names)
+        Sequence[str], Option("--tasks", "T,T", "mmar, mmau-mini, mmau-test, mmsu, or yours.", parse=opts.parse_names)
     ] = ()
-    data_dir: DataDir = None
+    data_dir: opts.DataDir = None
     out: Annotated[Path | None, Option("--out", "DIR", "The run's folder; the same one resumes.")] = None
     limit: Annotated[int | None, Option("--limit", "N", "Only the first N questions of each task.")] = None
     ids: Annotated[Path | None, Option("--ids", "FILE", "Only the questions with these ids, one a line.")] = None
-    samples: Samples = 1
-    concurrency: Concurrency = 16
-    seed: Seed = 0
-    options: ModelOptions = field(default_factory=dict[str, str])
-    backend: Backend = None
+    samples: opts.Samples = 1
+    concurrency: opts.Concurrency = 16
+    seed: opts.Seed = 0
+    options: opts.ModelOptions = field(default_factory=dict[str, str])
+    backend: opts.Backend = None
     """What runs a checkpoint; None for its family's own."""
-    prompt: PromptFile = None
+    prompt: opts.PromptFile = None
     answer: Annotated[
         str, Option("--answer", "STYLE", "direct, think (a chain first), or forced (one letter, with its probability).")
     ] = "direct"
@@ -54,12 +41,12 @@ class RunRequest:
         str, Option("--audio", "MODE", "clip; or silence, noise, shuffle, to see whether the model listens.")
     ] = "clip"
     permute: Annotated[int, Option("--permute", "K", "Rotate the options by K places.")] = 0
-    long_clips: LongClips = "cut"
-    max_failed: MaxFailed = 0.01
+    long_clips: opts.LongClips = "cut"
+    max_failed: opts.MaxFailed = 0.01
     track: Annotated[
         str | None, Option("--track", "T", "single: refuse what the challenge's track for one model forbids.")
     ] = None
-    task_file: TaskFile = None
+    task_file: opts.TaskFile = None
 
     def __post_init__(self) -> None:
         """Refuse values that are not allowed."""

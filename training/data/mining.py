@@ -14,23 +14,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
+from dtbench.harness.core import options as opts
 from dtbench.harness.core.errors import UserError
-from dtbench.harness.core.options import (
-    Against,
-    Argument,
-    Backend,
-    Concurrency,
-    DataDir,
-    Limit,
-    LongClips,
-    MaxFailed,
-    ModelName,
-    ModelOptions,
-    Option,
-    PromptFile,
-    Samples,
-    Seed,
-)
+from dtbench.harness.core.options import Argument, Option
 from dtbench.harness.run.request import RunRequest
 from dtbench.harness.run.session import run as run_benchmark
 from dtbench.harness.store.atomic import replace_whole
@@ -147,22 +133,22 @@ class MiningOptions:
 
     data: Annotated[str, Argument("DATA", "A file of training rows, or mini:train-1, mini:train-2.")]
     out: Annotated[Path, Option("--out", "DIR", "Where rows.jsonl goes; run it again to go on there.")]
-    model: ModelName
-    samples: Samples = 8
+    model: opts.ModelName
+    samples: opts.Samples = 8
     band: Annotated[
         str | None, Option("--band", "LOW-HIGH", "How many of the answers may be right; else 1 to K-1.")
     ] = None
-    limit: Limit = None
-    concurrency: Concurrency = 16
-    seed: Seed = 0
-    options: ModelOptions = field(default_factory=dict[str, str])
-    backend: Backend = None
-    prompt: PromptFile = None
+    limit: opts.Limit = None
+    concurrency: opts.Concurrency = 16
+    seed: opts.Seed = 0
+    options: opts.ModelOptions = field(default_factory=dict[str, str])
+    backend: opts.Backend = None
+    prompt: opts.PromptFile = None
     answer: Annotated[str, Option("--answer", "STYLE", "direct, or think (a chain first).")] = "think"
-    long_clips: LongClips = "cut"
-    max_failed: MaxFailed = 0.01
-    against: Against = "found"
-    data_dir: DataDir = None
+    long_clips: opts.LongClips = "cut"
+    max_failed: opts.MaxFailed = 0.01
+    against: opts.Against = "found"
+    data_dir: opts.DataDir = None
 
     def run_request(self, task: str, data_dir: Path) -> RunRequest:
         """Return the run that asks the questions."""

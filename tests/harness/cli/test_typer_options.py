@@ -11,7 +11,7 @@ import pytest
 import typer
 
 from dtbench.harness.cli.main import USAGE_ERROR
-from dtbench.harness.cli.options import with_options
+from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.options import Argument, AsJson, Limit, ModelOptions, Option, parse_names
 
