@@ -58,6 +58,7 @@ COMMANDS = {
 }
 ALIASES = {"chains": "cot"}
 """Former names, which work and are not listed."""
+VERBOSE = ("-v", "-vv", "--verbose")
 INTERRUPTED = 130
 USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 """Click's UsageError, for which typer has no name of its own."""
@@ -69,7 +70,7 @@ def main() -> None:
     if isinstance(stdout, io.TextIOWrapper):
         stdout.reconfigure(errors="backslashreplace")  # data may hold what no encoding can write
     try:
-        code = _run(sys.argv[1:])
+        code = _run(_verbose_first(sys.argv[1:]))
         if stdout is not None:
             stdout.flush()
     except BrokenPipeError:
@@ -85,7 +86,7 @@ def main() -> None:
 
 def _run(arguments: list[str]) -> Any:
     try:
-        return build(arguments)(prog_name="dtbench", standalone_mode=False) or 0
+        return build(arguments)(arguments, prog_name="dtbench", standalone_mode=False) or 0
     except SystemExit as end:
         # typer and rich end with 1 where the pipe is closed, which here would be a regression that a gate found.
         # Whoever read our output has what it wanted (`dtbench ... | head`).
@@ -96,6 +97,14 @@ def _run(arguments: list[str]) -> Any:
         return _misused(error)
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _verbose_first(arguments: list[str]) -> list[str]:
+    """Take -v, which is the same for all commands, to the front; lm-eval has a -v of its own."""
+    if "lm-eval" in arguments:
+        return arguments
+    verbose = [word for word in arguments if word in VERBOSE]
+    return [*verbose, *(word for word in arguments if word not in VERBOSE)]
 
 
 def _misused(error: Any) -> int:
@@ -163,9 +172,21 @@ def _print_version(given: bool) -> None:
         raise typer.Exit
 
 
+def _show_log(verbosity: int) -> None:
+    if verbosity:
+        import logging
+
+        from dtbench.harness.store.run_log import StderrHandler, add_handler
+
+        add_handler(StderrHandler(logging.INFO if verbosity == 1 else logging.DEBUG))
+
+
 def _global_options(
     version: bool = typer.Option(
         False, "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+    ),
+    verbose: int = typer.Option(
+        0, "--verbose", "-v", count=True, callback=_show_log, help="Show the log on stderr; -vv shows more of it."
     ),
 ) -> None:
     """The options before a command."""

@@ -23,7 +23,7 @@ from dtbench.harness.judge.calibrate import (
 from dtbench.harness.judge.plan import Case, JudgeOptions, JudgePlan, Price, plan_of
 from dtbench.harness.judge.summary import summarise_verdicts, tokens_of
 from dtbench.harness.run.pace import AdaptiveConcurrency
-from dtbench.harness.run.progress import report_lines
+from dtbench.harness.run.progress import logged, report_lines
 from dtbench.harness.run.signals import sigterm_as_interrupt, stop_on_signals
 from dtbench.harness.run.worker_pool import Progress, Stop
 from dtbench.harness.score.stored_run import StoredTask, find_data
@@ -51,6 +51,7 @@ def run_judge(options: JudgeOptions, say: Callable[[str], None]) -> JudgeResult:
     """Make every call that is missing, and sum up the verdicts."""
     job = _prepare(options)
     task, plan, known = job.stored.task, job.plan, job.calibration
+    say = logged(say)
     with sigterm_as_interrupt(), RunFolder.start(job.folder, _settings(job.judge, plan, job.stored)) as folder:
         asyncio.run(_ask(plan, task.name, job.judge, folder, say))
         records = list(folder.records_as(task.name, JudgeRecord))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from dtbench.harness.core.errors import one_line
 from dtbench.harness.run.plan import TaskPlan
 from dtbench.harness.run.worker_pool import Progress
 
+_LOG = logging.getLogger(__name__)
 PLAIN_SECONDS = 10.0
 """Between two lines where there is no terminal."""
 LONGEST_NAME = 24
@@ -68,12 +70,14 @@ class ProgressDisplay:
             self.say(f"{self._name}: {progress.done} of {progress.expected}, {self._figures(progress)}")
 
     def end(self, progress: Progress) -> None:
-        """Leave the last figures of a task on the screen."""
+        """Leave the last figures of a task on the screen, and log them."""
+        _LOG.info("%s: %d of %d, %s", self._name, progress.done, progress.expected, self._figures(progress))
         if self._bars is not None:
             self._bars.update(self._bar, completed=progress.done, figures=self._figures(progress))
 
     def say(self, line: str) -> None:
-        """A line of its own."""
+        """Print a line of its own, and log it."""
+        _LOG.info(line, extra={"shown": not self._quiet})
         if self._bars is not None:
             self._bars.console.print(one_line(line), markup=False, highlight=False)
         elif not self._quiet:
@@ -81,6 +85,16 @@ class ProgressDisplay:
 
     def _figures(self, progress: Progress) -> str:
         return ", ".join(_figures(progress, time.monotonic() - self._begun, scored=self._scored))
+
+
+def logged(say: Callable[[str], None]) -> Callable[[str], None]:
+    """`say` with every line in the log as well."""
+
+    def log_and_say(line: str) -> None:
+        _LOG.info(line, extra={"shown": True})
+        say(line)
+
+    return log_and_say
 
 
 def report_lines(say: Callable[[str], None], line: Callable[[Progress], str]) -> Callable[[Progress], None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import logging
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from dtbench.harness.core.model import Model
 from dtbench.harness.core.schema import Prompt, Response
 
 T = TypeVar("T")
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +49,12 @@ class RetryResult(NamedTuple, Generic[T]):
 
 async def generate_with_retries(model: Model, prompt: Prompt, policy: RetryPolicy) -> Response:
     """Answer one prompt, with the number of attempts in the response; the last ModelError where there is no answer."""
-    response, attempts = await retry(lambda: model.generate(prompt), policy)
+    what = f"question {prompt.id}" if prompt.id else "a request"
+    response, attempts = await retry(lambda: model.generate(prompt), policy, what)
     return response if attempts == 1 else dataclasses.replace(response, attempts=attempts)
 
 
-async def retry(call: Callable[[], Awaitable[T]], policy: RetryPolicy) -> RetryResult[T]:
+async def retry(call: Callable[[], Awaitable[T]], policy: RetryPolicy, what: str = "a request") -> RetryResult[T]:
     """Await `call` until it succeeds, as often as the policy allows; the last ModelError where it does not."""
     waited = 0.0
     attempt = 1
@@ -63,6 +66,7 @@ async def retry(call: Callable[[], Awaitable[T]], policy: RetryPolicy) -> RetryR
             wait = policy.wait(attempt, error.retry_after)
             if not error.again or attempt >= policy.attempts or waited + wait > policy.retry_budget:
                 raise
+            _LOG.warning("%s: attempt %d failed, the next in %.1f s: %s", what, attempt, wait, error)
         await policy.sleep(wait)
         waited += wait
         attempt += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ from dtbench.models.backends import ModelUse, open_models
 from dtbench.models.checkpoints import families
 from dtbench.tasks import registry as task_registry
 
+_LOG = logging.getLogger(__name__)
 INTERRUPTED = 130
 FAILED = 3
 
@@ -131,6 +133,7 @@ async def _ask_all(asking: _RunPlan, folder: RunFolder, settings: DispatchSettin
                 folder.drop_summary()
                 if isinstance(model, Startable) and not await _started(model, stop, progress.say):
                     return
+            _LOG.info("%s: %d of %d answers are there", plan.task.name, run.progress.done, plan.expected)
             progress.begin(plan, run.progress, torn=folder.torn[plan.task.name])
             await run.run(stop, progress.show)
             progress.end(run.progress)
@@ -162,6 +165,8 @@ def _finish(plans: Sequence[TaskPlan], folder: RunFolder, max_failed: float) -> 
         outcome = RunResult(folder.path, "failed", summaries, FAILED, [*beyond, *over])
     else:
         outcome = RunResult(folder.path, "done", summaries, 0, beyond)
+    for note in outcome.notes:
+        _LOG.warning("%s", note)
     folder.write_summary(outcome.as_json())
     folder.finish(outcome.status)
     return outcome

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -10,6 +11,7 @@ from typing import TypeVar
 from dtbench.harness.core.errors import DtbenchError, MachineryError
 
 Job = TypeVar("Job")
+_LOG = logging.getLogger(__name__)
 IN_A_ROW = 8
 """A model that failed so many jobs in a row, each after all its attempts, is down."""
 RESUMES = "Run the same command again once that is mended: it goes on from here."
@@ -68,6 +70,7 @@ class CircuitBreaker:
         self.failures += 1
         self.in_a_row += of_model
         self.last = message
+        _LOG.warning("failed %s, %d so far: %s", self.jobs, self.failures, message)
 
     @property
     def is_open(self) -> bool:

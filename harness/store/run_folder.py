@@ -1,4 +1,4 @@
-"""The run folder: run.json, a file of records for each task, summary.json. What is appended stays, whatever happens.
+"""The run folder: run.json, a file of records for each task, summary.json, run.log. What is appended stays in any case.
 
 One process writes, any number read; nobody has to wait. What append() has returned for, no killed process loses, and a
 power failure at most the last second of it.
@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 
 from dtbench.harness.core.errors import DataError, MachineryError, UserError, one_line
 from dtbench.harness.store.atomic import append_whole, left_temporary, replace_whole, sync_folder, write_failure
@@ -41,6 +41,10 @@ from dtbench.harness.store.run_json import (
 )
 from dtbench.harness.store.types import AnyInfo, Record, RunInfo, Status
 
+if TYPE_CHECKING:
+    from dtbench.harness.store.run_log import RunLog
+
+LOG_NAME = "run.log"
 SYNC_SECONDS = 1.0
 """The most that a power failure can take."""
 _NAME = re.compile(r"[\w+-][\w.+-]{0,120}")
@@ -138,6 +142,7 @@ class RunFolder(StoredRun):
     def __init__(self, path: Path, info: AnyInfo, lock: RunLock) -> None:
         super().__init__(path, info)
         self._lock = lock
+        self._log: RunLog | None = None
         self._open_files: dict[str, _OpenFile] = {}
         self._unsynced: set[str] = set()
         self._synced = time.monotonic()
@@ -162,8 +167,10 @@ class RunFolder(StoredRun):
             folder = cls(path, info or new_info(plain), lock)
             for leftover in left_temporary(path):
                 leftover.unlink(missing_ok=True)
-            add_start(folder.info, sys.argv if command is None else command)
+            command = sys.argv if command is None else command
+            add_start(folder.info, command)
             folder._write_info()
+            folder._open_log(command)
         except BaseException:
             lock.close()
             raise
@@ -201,6 +208,8 @@ class RunFolder(StoredRun):
         self._sync()
         add_end(self.info, status)
         self._write_info()
+        if self._log is not None:
+            self._log.note_end(status)
 
     def close(self) -> None:
         """See records to the disk and let the next process in; a second call does nothing."""
@@ -211,6 +220,8 @@ class RunFolder(StoredRun):
                 os.close(file.descriptor)
             self._open_files.clear()
             self._lock.close()
+            if self._log is not None:
+                self._log.close()
 
     def __enter__(self) -> Self:
         return self
@@ -221,6 +232,8 @@ class RunFolder(StoredRun):
         """Close; a start that nobody finished has failed, or was interrupted where that is no Exception."""
         try:
             try:
+                if self._log is not None and error is not None:
+                    self._log.note_error(error)
                 if self.info["status"] == "running":
                     self.finish("failed" if error is None or isinstance(error, Exception) else "interrupted")
             finally:
@@ -228,6 +241,12 @@ class RunFolder(StoredRun):
         except (MachineryError, UserError):
             if error is None:
                 raise
+
+    def _open_log(self, command: Sequence[str]) -> None:
+        from dtbench.harness.store.run_log import RunLog  # with logging, which reading a run can do without
+
+        self._log = RunLog(self.path / LOG_NAME)
+        self._log.note_start(command)
 
     def _opened(self, task: str) -> _OpenFile:
         if not self._lock.held:
@@ -271,7 +290,7 @@ def _refuse_foreign(path: Path) -> None:
     try:
         if not path.exists() or (path / "run.json").exists():
             return
-        ours = {LOCK_NAME, *(leftover.name for leftover in left_temporary(path))}
+        ours = {LOCK_NAME, LOG_NAME, *(leftover.name for leftover in left_temporary(path))}
         others = sorted(e.name for e in path.iterdir() if e.name not in ours and not (e / "run.json").exists())
     except NotADirectoryError:
         raise UserError(f"--out {path}: this is a file; name a folder, which is made where there is none.") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +11,8 @@ from dtbench.harness.core.errors import DtbenchError, MachineryError, UserError,
 
 _TAIL = 1 << 18
 _MAX_LINE = 300
+_LAST_WORDS = 40
+_LOGGER = logging.getLogger(__name__)
 
 
 class Cause(NamedTuple):
@@ -114,6 +117,12 @@ def last_log_line(log: Path) -> str:
     lines = [line for line in (_without_stamps(line) for line in read_tail(log).splitlines()) if line]
     errors = [line for line in lines if re.match(r"[\w.]*(?:Error|Exception)\b", line)]
     return _short((errors or lines or ["nothing yet"])[-1])
+
+
+def log_last_words(log: Path, since: int = 0) -> None:
+    """Log the last lines of an engine that ended, of what came after the first `since` bytes of its own log."""
+    lines = read_tail(log, since).splitlines()[-_LAST_WORDS:]
+    _LOGGER.error("the last lines of %s:\n%s", log, "\n".join(map(_without_stamps, lines)))
 
 
 def _without_stamps(line: str) -> str:

@@ -16,6 +16,7 @@ from dtbench.models.checkpoints.checkpoint import Checkpoint, default_settings
 from dtbench.models.endpoint.discover import EndpointModel
 from dtbench.models.endpoint.server import Server
 from dtbench.models.endpoint.settings import EndpointSettings
+from dtbench.models.vllm.diagnose import log_last_words
 from dtbench.models.vllm.process import (
     SERVED,
     Launch,
@@ -129,6 +130,7 @@ class Vllm:
             if not engine.ended and await engine.healthy():
                 return False
             await self._clear()
+            log_last_words(engine.log)
             self._restarts += 1
             if self._restarts > RESTARTS:
                 raise MachineryError(

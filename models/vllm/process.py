@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import shutil
 import socket
@@ -19,8 +20,9 @@ from dtbench.models.endpoint.connection import AwayError, Connections, DroppedEr
 from dtbench.models.endpoint.reply import GarbledError
 from dtbench.models.endpoint.wire import request_head
 from dtbench.models.vllm import watchdog
-from dtbench.models.vllm.diagnose import last_log_line, likely_cause
+from dtbench.models.vllm.diagnose import last_log_line, likely_cause, log_last_words
 
+_LOG = logging.getLogger(__name__)
 SERVED = "model"
 """The name under which the engine serves it."""
 POLL_EVERY = 0.25
@@ -104,6 +106,7 @@ class VllmProcess:
     async def stop(self, *, keep_log: bool = True) -> None:
         """Stop it and all its workers."""
         if self._process is not None and self._process.stdin is not None:
+            _LOG.info("vLLM: stopping it")
             self._process.stdin.close()
             try:
                 await asyncio.wait_for(self._process.wait(), STOP_TIMEOUT)
@@ -128,6 +131,7 @@ class VllmProcess:
         return -1 if self._process is None else await self._process.wait()
 
     def _failure(self, what: str) -> DtbenchError:
+        log_last_words(self.log)
         cause = likely_cause(self.log)
         return cause.error(f"{what}: {cause.text} The whole log: {self.log}")
 

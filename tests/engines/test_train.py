@@ -96,6 +96,9 @@ def test_a_run_that_was_killed_goes_on_to_its_end_and_each_step_is_there_once(
     trained: tuple[Layout, dict[str, Any], Sequence[str]],
 ) -> None:
     layout, _, left = trained
+    log = (layout.root / "run.log").read_text()
+    assert log.count("start of dtbench") == 2
+    assert log.splitlines()[-1].endswith("ended: done")
     for stage, steps in (("stage-1", 6), ("stage-2", 4)):
         assert [one["step"] for one in read_steps(layout.stage(stage).metrics)] == list(range(1, steps + 1))
     held = json.loads(layout.state.read_text())

@@ -14,7 +14,7 @@ from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.model import Model
 from dtbench.harness.core.options import Against, Argument, DataDir, ModelOptions, Option, Seed
 from dtbench.harness.core.typed_settings import read_options
-from dtbench.harness.run.progress import report_lines
+from dtbench.harness.run.progress import logged, report_lines
 from dtbench.harness.run.signals import sigterm_as_interrupt, stop_on_signals
 from dtbench.harness.run.worker_pool import Progress, Stop
 from dtbench.harness.store.run_folder import RunFolder, StoredRun
@@ -94,6 +94,7 @@ def write_chains(options: CotOptions, say: Callable[[str], None]) -> ChainsResul
     models = {step: options.endpoint(step) for step in needed}
     for line in overlaps:
         say(line)
+    say = logged(say)
     with sigterm_as_interrupt(), RunFolder.start(options.out / "run", _settings(rows, models, options)) as folder:
         asyncio.run(_write(rows, models, folder, options, say))
         return _ended(rows, folder, options, overlaps)

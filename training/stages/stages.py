@@ -16,7 +16,7 @@ from typing import Any
 
 from dtbench.harness.core.errors import MachineryError
 from dtbench.harness.store.atomic import replace_whole
-from dtbench.models.vllm.diagnose import read_tail
+from dtbench.models.vllm.diagnose import log_last_words, read_tail
 from dtbench.training.engines.checkpoints import (
     checkpoint_step,
     export_model,
@@ -148,6 +148,7 @@ class TrainingRun:
             raise GuardError(f"{stage.name}: {why}")
         if not code:
             return
+        log_last_words(layout.log, start)
         why = failure_reason(layout.log, start)
         what = f"{stage.name}: the engine ended with exit {code}: {why} The whole log: {layout.log}."
         complete = whole_checkpoints(layout.engine)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 from dtbench.harness.core.options import Argument, Option
+from dtbench.harness.run.progress import logged
 from dtbench.harness.run.signals import sigterm_as_interrupt
 from dtbench.harness.store.lock import RunLock
+from dtbench.harness.store.run_folder import LOG_NAME
+from dtbench.harness.store.run_log import RunLog
 from dtbench.training.engines.contract import Command, Metrics, get_engine
 from dtbench.training.engines.launch import find_environment
 from dtbench.training.recipe.load import load_recipe, override, recipe_names
@@ -69,7 +73,7 @@ def train(
     environment = find_environment(options.engine, program)
     check_embedding(recipe, environment)
     layout.root.mkdir(parents=True, exist_ok=True)
-    lock = RunLock(layout.root)
+    lock, say = RunLock(layout.root), logged(say)
     try:
         progress = state.open_state(layout.state, recipe)
         unprepared = [stage for stage in recipe.stage if not progress.reached(stage.name, state.PREPARED)]
@@ -77,7 +81,8 @@ def train(
         for line in reuse_run(recipe, layout, progress, options.reuse) if options.reuse is not None else ():
             say(line)
         progress.write()
-        with sigterm_as_interrupt():
+        with sigterm_as_interrupt(), RunLog(layout.root / LOG_NAME) as log:
+            log.note_start(sys.argv)
             return TrainingRun(recipe, layout, environment, progress, say, show).run()
     finally:
         lock.close()

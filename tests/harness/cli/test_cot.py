@@ -142,6 +142,9 @@ def test_a_model_that_is_down_stops_it(tmp_path: Path) -> None:
         done, _ = written(path, tmp_path / "out", chat.url, "--concurrency", "2")
         assert len(chat.asked) < 20
     assert "requests all failed, the run stops here" in done.refusal(3)
+    log = (tmp_path / "out" / "run" / "run.log").read_text()
+    assert log.count("failed requests, ") >= 8
+    assert log.splitlines()[-1].endswith("ended: failed")
 
 
 @pytest.mark.parametrize("signal", ["kill", "interrupt"])

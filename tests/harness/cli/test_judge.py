@@ -156,6 +156,8 @@ def test_a_judge_that_is_down_stops_it_and_the_same_command_goes_on(run: Path) -
     with chatting(choose=by_call(dict.fromkeys(range(8, 1000), lambda asked: Turn(status=400)))) as chat:
         done, _ = judged(run, chat.url, "--concurrency", "2")
     assert "calls to the judge all failed" in done.refusal(3)
+    (log,) = run.glob("judge-*/run.log")
+    assert log.read_text().count("failed calls to the judge, ") >= 8
     before = [record for record in records(run) if "verdict" in record]
     assert len(before) == 8
     with chatting(choose=honest) as chat:

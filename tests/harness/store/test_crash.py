@@ -157,7 +157,7 @@ def test_a_full_disk_is_one_clear_error_and_the_folder_goes_on_when_there_is_roo
                 run.write_summary({"text": "x" * 10_000})
             with pytest.raises(MachineryError, match=r"run\.json: cannot be written \(No space left"):
                 run.finish("failed")
-        assert {path.name for path in folder.iterdir()} == {".lock", "run.json", f"{TASK}.jsonl"}
+        assert {path.name for path in folder.iterdir()} == {".lock", "run.json", "run.log", f"{TASK}.jsonl"}
         json.loads((folder / "run.json").read_text())
         assert list(StoredRun.open(folder).records(TASK)) == [record(number) for number in range(fitted)]
         with pytest.raises(MachineryError, match="No space left"):

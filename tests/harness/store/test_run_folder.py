@@ -31,7 +31,7 @@ def test_what_is_appended_is_read_back_in_order(folder: Path) -> None:
     assert stored.finished(TASK) == {(item["id"], item["sample"]) for item in items}
     assert stored.torn == {TASK: 0}
     assert list(stored.records("other")) == []
-    assert {path.name for path in folder.iterdir()} == {".lock", "run.json", f"{TASK}.jsonl"}
+    assert {path.name for path in folder.iterdir()} == {".lock", "run.json", "run.log", f"{TASK}.jsonl"}
 
 
 def test_of_several_records_the_last_answer_stands_and_else_the_last_failure(folder: Path) -> None:
@@ -208,7 +208,7 @@ def test_an_empty_folder_is_taken_and_one_that_a_killed_start_left(folder: Path)
     (folder / ".run.json.12345.tmp").write_text("{")
     with RunFolder.start(folder, SETTINGS) as run:
         assert not run.resumed
-    assert {path.name for path in folder.iterdir()} == {".lock", "run.json"}
+    assert {path.name for path in folder.iterdir()} == {".lock", "run.json", "run.log"}
 
 
 def test_other_things_beside_a_run_are_left_alone(folder: Path) -> None:
