@@ -1,9 +1,10 @@
-"""What keeps the package readable: sizes, no circle of imports, nothing loose in harness/."""
+"""What keeps the package readable: sizes, names that stand once, no circle of imports, nothing loose in harness/."""
 
 from __future__ import annotations
 
 import ast
 import statistics
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -45,6 +46,15 @@ def imported(tree: ast.Module) -> Iterator[str]:
 def test_harness_holds_rooms_and_nothing_loose() -> None:
     loose = {path.name for path in (ROOT / "harness").iterdir() if path.is_file()}
     assert loose - {"__init__.py", "README.md"} == set()
+
+
+def test_no_two_classes_of_the_package_have_one_name(modules: Modules) -> None:
+    places = defaultdict(list)
+    for name, tree in modules.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                places[node.name].append(name)
+    assert {name: where for name, where in places.items() if len(where) > 1} == {}
 
 
 def test_no_two_modules_import_each_other(modules: Modules) -> None:
