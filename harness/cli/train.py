@@ -14,7 +14,7 @@ from dtbench.harness.core.options import AsJson, Option
 from dtbench.training.stages.train import TrainOptions
 
 if TYPE_CHECKING:
-    from dtbench.training.engines.contract import Command, Metrics
+    from dtbench.training.engines.contract import EngineCommand, Metrics
     from dtbench.training.recipe.recipe import StageRecipe
 
 DryRun = Annotated[bool, Option("--dry-run", None, "Print the engine's command of every stage, and run nothing.")]
@@ -44,7 +44,7 @@ def train_command(options: TrainOptions, dry_run: DryRun = False, as_json: AsJso
         print_table(table)
 
 
-def _shell(command: Command) -> str:
+def _shell(command: EngineCommand) -> str:
     """Return the command as a shell reads it, a flag a line; `${...}` is left for the shell."""
     environment = "".join(f"{name}={_quoted(value)} " for name, value in sorted(command.environment.items()))
     lines = " ".join(map(_quoted, command.arguments)).replace(" --", " \\\n  --")

@@ -63,7 +63,7 @@ def refuse_overlap(
     report = index.check(rows, progress)
     if report.overlaps:
         write_lines(listing, (overlap._asdict() for overlap in report.overlaps))
-        shown = ", ".join(f"{one.row} ({one.how} as {one.task} {one.question})" for one in report.overlaps[:SHOWN])
+        shown = ", ".join(f"{o.row} ({o.how} as {o.task} {o.question})" for o in report.overlaps[:SHOWN])
         raise DataError(
             f"{len(report.overlaps)} of {report.rows} rows overlap a benchmark, such as {shown}. All of them are "
             f"listed in {listing}: take them out of the data."

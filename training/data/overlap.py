@@ -134,11 +134,11 @@ class OverlapIndex:
 
         if self._index is None:
             parts = [
-                (one.bits[one.sounding], np.full(int(one.sounding.sum()), place), np.flatnonzero(one.sounding))
-                for place, (_, _, one) in enumerate(self._known)
+                (clip.bits[clip.sounding], np.full(int(clip.sounding.sum()), index), np.flatnonzero(clip.sounding))
+                for index, (_, _, clip) in enumerate(self._known)
             ]
             empty = np.zeros(0, np.int64)
-            columns = [np.concatenate([part[at] for part in parts]) if parts else empty for at in range(3)]
+            columns = [np.concatenate([part[i] for part in parts]) if parts else empty for i in range(3)]
             order = np.argsort(columns[0], kind="stable")
             self._index = (columns[0][order], columns[1][order], columns[2][order])
         return self._index

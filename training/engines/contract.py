@@ -20,7 +20,7 @@ Metrics = dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class EngineCommand:
     """A process: its command line, and the variables that its environment holds beside the user's."""
 
     arguments: Sequence[str]
@@ -50,11 +50,11 @@ class Job:
 class TrainingEngine(Protocol):
     """Trains a stage."""
 
-    def command(self, job: Job) -> Command:
+    def command(self, job: Job) -> EngineCommand:
         """Return the command that trains the stage, from its start or from a checkpoint."""
         ...
 
-    def server(self, job: Job) -> Command | None:
+    def server(self, job: Job) -> EngineCommand | None:
         """Return the command of a rollout node; None where the recipe has none."""
         ...
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import dtbench
 from dtbench.harness.core.errors import MachineryError, UserError
 from dtbench.models.vllm import watchdog
-from dtbench.training.engines.contract import Command
+from dtbench.training.engines.contract import EngineCommand
 
 ENGINE_VARIABLE = "DTBENCH_ENGINE"
 DEFAULT_ENVIRONMENT = Path(".venv-train")
@@ -47,17 +47,17 @@ def _candidates() -> list[Path]:
     return [*own, DEFAULT_ENVIRONMENT, Path(sys.prefix)]
 
 
-def in_environment(command: Command, environment: Path) -> Command:
+def in_environment(command: EngineCommand, environment: Path) -> EngineCommand:
     """Return the command as that environment runs it, with this dtbench importable for the plug-in."""
     program, *rest = command.arguments
     path = os.pathsep.join([str(environment / "bin"), os.environ.get("PATH", "")])
     root = Path(dtbench.__file__).parent.parent
     # A checkout's folder holds nothing but dtbench; of an installed one all packages would come along.
     python = {"PYTHONPATH": str(root)} if root.name == ".src" else {}
-    return Command([str(environment / "bin" / program), *rest], {**command.environment, **python, "PATH": path})
+    return EngineCommand([str(environment / "bin" / program), *rest], {**command.environment, **python, "PATH": path})
 
 
-def fill_placeholders(command: Command, values: Mapping[str, str]) -> Command:
+def fill_placeholders(command: EngineCommand, values: Mapping[str, str]) -> EngineCommand:
     """Return the command with what only this machine knows, such as `${NODE_RANK}`, filled in."""
 
     def value_of(match: re.Match[str]) -> str:
@@ -69,7 +69,7 @@ def fill_placeholders(command: Command, values: Mapping[str, str]) -> Command:
         return _PLACEHOLDER.sub(value_of, text)
 
     environment = {name: fill(value) for name, value in command.environment.items()}
-    return Command([fill(argument) for argument in command.arguments], environment)
+    return EngineCommand([fill(argument) for argument in command.arguments], environment)
 
 
 @contextlib.contextmanager
@@ -91,7 +91,7 @@ def engine_lock(path: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-def run_engine(command: Command, log: Path, lock: Path, poll: Callable[[], None]) -> int:
+def run_engine(command: EngineCommand, log: Path, lock: Path, poll: Callable[[], None]) -> int:
     """Run a command to its end and return its exit status; `poll` is called meanwhile, and may raise to end it."""
     with engine_lock(lock) as descriptor, log.open("ab") as output:
         process = subprocess.Popen(

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dtbench.training.engines.contract import Command, Job, Metrics
+from dtbench.training.engines.contract import EngineCommand, Job, Metrics
 from dtbench.training.engines.ms_swift import (
     command_arguments,
-    engine_environment,
+    job_environment,
     parse_step,
     rollout_server,
     shared_flags,
@@ -21,14 +21,16 @@ from dtbench.training.engines.ms_swift import (
 class Megatron:
     """`megatron rlhf`."""
 
-    def command(self, job: Job) -> Command:
+    def command(self, job: Job) -> EngineCommand:
         """Return the command; checkpoints hold safetensors under the hub's names beside Megatron's own state."""
         flags = {**_without(shared_flags(job), "max_steps", "loss_type"), **_own_flags(job)}
         if job.resume is not None:
             flags |= {"mcore_model": str(job.resume), "finetune": False}
-        return Command(["megatron", "rlhf", *command_arguments({**flags, **job.recipe.flags})], engine_environment(job))
+        return EngineCommand(
+            ["megatron", "rlhf", *command_arguments({**flags, **job.recipe.flags})], job_environment(job)
+        )
 
-    def server(self, job: Job) -> Command | None:
+    def server(self, job: Job) -> EngineCommand | None:
         """Return the command of `swift rollout`, where the recipe has a rollout node."""
         return rollout_server(job)
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from dtbench.training.engines.contract import Command, Job, Metrics
+from dtbench.training.engines.contract import EngineCommand, Job, Metrics
 from dtbench.training.engines.inside.swift_bridge import PLAN_VARIABLE, STOP_VARIABLE
 from dtbench.training.recipe.recipe import Machines, TrainingSettings
 
@@ -36,14 +36,14 @@ _CLIPPED_TOTAL = "grad_norm/clipped"
 class Swift:
     """`swift rlhf`."""
 
-    def command(self, job: Job) -> Command:
+    def command(self, job: Job) -> EngineCommand:
         """Return the command; gradients are accumulated until a step's batch is complete."""
         flags = {**shared_flags(job), **_own_flags(job), **_device_flags(job.recipe.machines)}
         if job.resume is not None:
             flags["resume_from_checkpoint"] = str(job.resume)
-        return Command(["swift", "rlhf", *command_arguments({**flags, **job.recipe.flags})], engine_environment(job))
+        return EngineCommand(["swift", "rlhf", *command_arguments({**flags, **job.recipe.flags})], job_environment(job))
 
-    def server(self, job: Job) -> Command | None:
+    def server(self, job: Job) -> EngineCommand | None:
         """Return the command of `swift rollout`, where the recipe has a rollout node."""
         return rollout_server(job)
 
@@ -142,7 +142,7 @@ def _device_flags(machines: Machines) -> dict[str, object]:
     return {"attn_impl": "flash_attn", **zero}
 
 
-def engine_environment(job: Job) -> dict[str, str]:
+def job_environment(job: Job) -> dict[str, str]:
     """Return the environment variables of the engine and of our plug-in."""
     machines = job.recipe.machines
     variables = {
@@ -161,7 +161,7 @@ def engine_environment(job: Job) -> dict[str, str]:
     return variables | {"PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True"}
 
 
-def rollout_server(job: Job) -> Command | None:
+def rollout_server(job: Job) -> EngineCommand | None:
     """Return the command of the rollout node: copies of the model, each over as many GPUs as one takes."""
     machines, training = job.recipe.machines, job.recipe.training_of(job.stage)
     if machines.rollouts != "server":
@@ -177,7 +177,7 @@ def rollout_server(job: Job) -> Command | None:
         "host": "0.0.0.0",  # the trainers are on other machines
         "port": machines.rollout_port,
     }
-    return Command(["swift", "rollout", *command_arguments(flags)], {"ENABLE_AUDIO_OUTPUT": "0"})
+    return EngineCommand(["swift", "rollout", *command_arguments(flags)], {"ENABLE_AUDIO_OUTPUT": "0"})
 
 
 def command_arguments(flags: Mapping[str, object]) -> Sequence[str]:

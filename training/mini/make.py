@@ -18,7 +18,7 @@ from dtbench.tasks.mini_world.splits import BASE, slots
 from dtbench.training.mini import trial
 from dtbench.training.mini.architecture import save_model
 from dtbench.training.mini.audio import clip_features, word_labels
-from dtbench.training.mini.training import MiniRecipe, MiniTraining, Worker
+from dtbench.training.mini.trainer import MiniRecipe, MiniTraining, Worker
 
 Notify = Callable[[str], None]
 

@@ -38,7 +38,7 @@ class _Answer(NamedTuple):
     """Why there is no verdict."""
 
 
-class _Connection(NamedTuple):
+class _EvaluatorConnection(NamedTuple):
     server: Server
     model: PacedModel
 
@@ -53,7 +53,7 @@ class Evaluator:
         self._settings = settings
         self._cache = cache
         self._policy = RetryPolicy(attempts=settings.attempts, retry_budget=settings.retry_budget)
-        self._background = BackgroundClient(self._connect, _Connection.aclose)
+        self._background = BackgroundClient(self._connect, _EvaluatorConnection.aclose)
 
     def decide(self, queries: Sequence[EvaluatorQuery], report: RewardCounts) -> list[Verdict | None]:
         """Return a verdict for each query, None where attempts ran out; equal queries are asked once."""
@@ -86,9 +86,9 @@ class Evaluator:
         about = self._background.client().server.describe()
         return content_key(about["model"], about["sampling"], prompt.system, prompt.text, prompt.seed)
 
-    def _connect(self) -> _Connection:
+    def _connect(self) -> _EvaluatorConnection:
         server = Server.connect(self._settings.evaluator, self._settings.connection())
-        return _Connection(server, PacedModel(server, AdaptiveConcurrency(self._settings.concurrency)))
+        return _EvaluatorConnection(server, PacedModel(server, AdaptiveConcurrency(self._settings.concurrency)))
 
     async def _ask_all(
         self, model: PacedModel, queries: Mapping[str, EvaluatorQuery], report: RewardCounts

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from dtbench.harness.core.errors import UserError, did_you_mean
 from dtbench.tasks import registry as task_registry
-from dtbench.training.data.sources import split_task
+from dtbench.training.data.row_sources import split_task
 from dtbench.training.recipe.recipe import Recipe, StageRecipe
 from dtbench.training.rewards import RewardSettings, check_reward_names, packaged_model, reward_settings
 from dtbench.training.rewards.packaged_model import PACKAGE, split_package_name
 from dtbench.training.rewards.settings import NGRAMS
-from dtbench.training.stages.prepare import rows_of_stage
+from dtbench.training.stages.stage_data import rows_of_stage
 
 EMBEDDING_REWARDS = ("evaluator", "embedding", "hybrid")
 """The rewards that need an embedding; `evaluator` where it has no verdict."""

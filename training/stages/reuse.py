@@ -59,15 +59,15 @@ def _common_stages(before: Recipe, now: Recipe, source_state: state.TrainingStat
     names = [field.name for field in dataclasses.fields(Recipe) if field.name not in _NOT_OF_STAGES]
     if _differing(before, now, names):
         return
-    for one, other in zip(before.stage, now.stage, strict=False):
-        if _with_training(before, one) != _with_training(now, other) or source_state.stages[one.name] != state.DONE:
+    for old, new in zip(before.stage, now.stage, strict=False):
+        if _with_training(before, old) != _with_training(now, new) or source_state.stages[old.name] != state.DONE:
             return
-        yield other
+        yield new
 
 
 def _differing(before: Recipe, now: Recipe, names: tuple[str, ...] | list[str]) -> list[str]:
-    one, other = ({name: value for name, value in _plain(each).items() if name in names} for each in (before, now))
-    return sorted(state.differing_settings(one, other))
+    old, new = ({name: value for name, value in _plain(recipe).items() if name in names} for recipe in (before, now))
+    return sorted(state.differing_settings(old, new))
 
 
 def _with_training(recipe: Recipe, stage: StageRecipe) -> Mapping[str, Any]:

@@ -34,7 +34,7 @@ from dtbench.training.stages import state
 from dtbench.training.stages.evaluate import EvalRun, is_evaluated, run_evaluation
 from dtbench.training.stages.layout import Layout, StageLayout
 from dtbench.training.stages.outcome import base_evaluations, description_runs, outcome_table
-from dtbench.training.stages.prepare import prepare_stage
+from dtbench.training.stages.stage_data import prepare_stage
 
 Notify = Callable[[str], None]
 OnStep = Callable[[StageRecipe, Metrics], None]

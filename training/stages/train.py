@@ -14,7 +14,7 @@ from dtbench.harness.run.signals import sigterm_as_interrupt
 from dtbench.harness.store.lock import RunLock
 from dtbench.harness.store.run_folder import LOG_NAME
 from dtbench.harness.store.run_log import RunLog
-from dtbench.training.engines.contract import Command, Metrics, get_engine
+from dtbench.training.engines.contract import EngineCommand, Metrics, get_engine
 from dtbench.training.engines.launch import find_environment
 from dtbench.training.recipe.load import load_recipe, override, recipe_names
 from dtbench.training.recipe.recipe import Recipe, StageRecipe
@@ -92,7 +92,7 @@ class StageCommand(NamedTuple):
     """A command of the engine, and where it runs."""
 
     where: str
-    command: Command
+    command: EngineCommand
 
 
 def stage_commands(options: TrainOptions) -> Iterator[StageCommand]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from command import call
 
-from dtbench.training.engines.contract import Command, get_engine
+from dtbench.training.engines.contract import EngineCommand, get_engine
 from dtbench.training.engines.ms_swift import PLUGIN
 from dtbench.training.recipe.load import load_recipe, recipe_names
 from dtbench.training.stages.layout import Layout
@@ -48,13 +48,13 @@ QWEN25_OMNI = """
 """
 
 
-def commands(name: str, resume: Path | None = None) -> list[Command]:
+def commands(name: str, resume: Path | None = None) -> list[EngineCommand]:
     """The engine's command of each stage."""
     recipe = load_recipe(name)
     return [get_engine(recipe.engine).command(stage_job(recipe, stage, Layout(OUT), resume)) for stage in recipe.stage]
 
 
-def flat(command: Command) -> str:
+def flat(command: EngineCommand) -> str:
     """Its arguments as one line, wherever dtbench lies."""
     return " ".join(command.arguments).replace(str(PLUGIN), "PLUGIN")
 

@@ -12,15 +12,15 @@ from processes import descendants
 from runs import wait_until
 
 from dtbench.harness.core.errors import UserError
-from dtbench.training.engines.contract import Command
+from dtbench.training.engines.contract import EngineCommand
 from dtbench.training.engines.launch import fill_placeholders, run_engine
 
 SLEEPER = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(600)'])"
 
 
 def test_what_only_this_node_knows_is_put_in_from_its_environment() -> None:
-    command = Command(["x", "--host", "${ROLLOUT_HOST}"], {"NODE_RANK": "${NODE_RANK}"})
-    assert fill_placeholders(command, {"ROLLOUT_HOST": "node8", "NODE_RANK": "3"}) == Command(
+    command = EngineCommand(["x", "--host", "${ROLLOUT_HOST}"], {"NODE_RANK": "${NODE_RANK}"})
+    assert fill_placeholders(command, {"ROLLOUT_HOST": "node8", "NODE_RANK": "3"}) == EngineCommand(
         ["x", "--host", "node8"], {"NODE_RANK": "3"}
     )
     with pytest.raises(UserError, match="ROLLOUT_HOST is not set"):
@@ -30,7 +30,7 @@ def test_what_only_this_node_knows_is_put_in_from_its_environment() -> None:
 def test_a_process_is_run_to_its_end_and_all_that_it_says_is_kept(tmp_path: Path) -> None:
     told = "import os, sys; print(os.environ['GIVEN']); print('worse', file=sys.stderr); sys.exit(7)"
     seen: list[bool] = []
-    command = Command([sys.executable, "-c", told], {"GIVEN": "so"})
+    command = EngineCommand([sys.executable, "-c", told], {"GIVEN": "so"})
     code = run_engine(command, tmp_path / "log", tmp_path / "lock", lambda: seen.append(True))
     assert code == 7
     assert (tmp_path / "log").read_text().split() == ["so", "worse"]
@@ -48,17 +48,17 @@ def test_whoever_looks_may_end_it_with_everything_that_it_started(tmp_path: Path
             raise EnoughError
 
     with pytest.raises(EnoughError):
-        run_engine(Command([sys.executable, "-c", SLEEPER], {}), tmp_path / "log", tmp_path / "lock", look)
+        run_engine(EngineCommand([sys.executable, "-c", SLEEPER], {}), tmp_path / "log", tmp_path / "lock", look)
     assert set(descendants(os.getpid())) <= set(before)
 
 
 CALLER = f"""
 import sys
 from pathlib import Path
-from dtbench.training.engines.contract import Command
+from dtbench.training.engines.contract import EngineCommand
 from dtbench.training.engines.launch import run_engine
 folder = Path(sys.argv[1])
-run_engine(Command([sys.executable, "-c", {SLEEPER!r}], {{}}), folder / "log", folder / "lock", lambda: None)
+run_engine(EngineCommand([sys.executable, "-c", {SLEEPER!r}], {{}}), folder / "log", folder / "lock", lambda: None)
 """
 
 
@@ -68,7 +68,7 @@ def test_an_engine_does_not_outlive_a_caller_that_was_killed_and_the_next_one_wa
         engine = descendants(caller.pid)
         os.kill(caller.pid, signal.SIGKILL)
     begun = time.monotonic()
-    code = run_engine(Command([sys.executable, "-c", ""], {}), tmp_path / "log", tmp_path / "lock", lambda: None)
+    code = run_engine(EngineCommand([sys.executable, "-c", ""], {}), tmp_path / "log", tmp_path / "lock", lambda: None)
     assert code == 0
     assert not [one for one in engine if one.alive]
     assert time.monotonic() - begun < 30

@@ -12,8 +12,8 @@ from dtbench.harness.core.errors import DataError
 from dtbench.harness.run.plan import from_template
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.training.data.check_overlap import FOUND, check_overlap
+from dtbench.training.data.row_sources import load_rows, split_task
 from dtbench.training.data.rows import TrainingRow
-from dtbench.training.data.sources import load_rows, split_task
 from dtbench.training.engines.inside.swift_bridge import ROW_COLUMN, RewardPlan
 from dtbench.training.recipe.recipe import Recipe, StageRecipe
 from dtbench.training.stages.layout import StageLayout

@@ -12,9 +12,9 @@ from training_rows import made_rows, rows_file
 
 from dtbench.harness.core.errors import DataError, UserError
 from dtbench.tasks.mini import MiniTrain1
+from dtbench.training.data.row_sources import load_rows
 from dtbench.training.data.rows import read_rows, write_rows
 from dtbench.training.data.rows_task import RowsTask
-from dtbench.training.data.sources import load_rows
 
 
 def test_what_is_written_is_read_back_and_paths_move_with_the_folder(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from dtbench.training.recipe.load import load_recipe
 from dtbench.training.recipe.recipe import Recipe, StageRecipe
 from dtbench.training.rewards import reward_settings
 from dtbench.training.stages.layout import Layout
-from dtbench.training.stages.prepare import engine_question, prepare_stage
+from dtbench.training.stages.stage_data import engine_question, prepare_stage
 
 HIDDEN = ("answer_text", "the reference chain", "secret-source", "events")
 

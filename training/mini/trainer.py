@@ -125,9 +125,9 @@ class MiniTraining:
         if self._teacher.mixed:
             questions, texts = recipe.more_questions, recipe.more_texts
         rows = []
-        for number in self._dice.integers(len(items), size=_POOL * count).tolist():
-            asked = self._round(questions) if number < recipe.questioned * len(items) else 0
-            rows.append((number, self._teacher.about(items[number], asked, self._round(texts))))
+        for clip in self._dice.integers(len(items), size=_POOL * count).tolist():
+            asks = self._round(questions) if clip < recipe.questioned * len(items) else 0
+            rows.append((clip, self._teacher.about(items[clip], asks, self._round(texts))))
         rows.sort(key=lambda row: sum(len(lesson.prompt) + len(lesson.answer) for lesson in row[1]))
         batches = [rows[start : start + count] for start in range(0, len(rows), count)]
         return [batches[index] for index in self._dice.permutation(len(batches))]
@@ -174,10 +174,10 @@ def average_gradients(parameters: Sequence[Any], processes: int) -> None:
         parameter.grad.copy_(part.view_as(parameter))
 
 
-def _unevenness(logits: Any, _: Any, chosen: Any) -> Any:
+def _unevenness(logits: Any, _: Any, experts_used: Any) -> Any:
     """1 where all experts are used alike, else more."""
     experts = logits.shape[-1]
-    shares = chosen.flatten().bincount(minlength=experts) / chosen.numel()
+    shares = experts_used.flatten().bincount(minlength=experts) / experts_used.numel()
     return experts * (shares * logits.float().softmax(-1).mean(0)).sum()
 
 
