@@ -41,6 +41,12 @@ class Checkpoint(NamedTuple):
             return self.family.name
         return Path(self.source).resolve().name if self.is_local else self.source
 
+    def describe(self) -> dict[str, Any]:
+        """Return the facts that the record of a run holds."""
+        family = self.family.name if self.family else None
+        content = self.content_hash()
+        return {"model": self.name, "content": content, "family": family, "architecture": self.architecture}
+
     def content_hash(self) -> str | None:
         """Hash the weights and the files beside them to twelve digits; None for a checkpoint that is not here."""
         if not self.is_local:

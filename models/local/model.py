@@ -177,10 +177,7 @@ class Local:
         machine = {name: settings.pop(name) for name in ("batch_size", "device")}
         return {
             "name": "local",
-            "model": self._checkpoint.name,
-            "content": self._checkpoint.content_hash(),
-            "family": self._checkpoint.family.name if self._checkpoint.family else None,
-            "architecture": self._checkpoint.architecture,
+            **self._checkpoint.describe(),
             "version": _version(),
             "machine": machine,
             **settings,

@@ -23,80 +23,76 @@ class Cause(NamedTuple):
 
 
 class _Sign(NamedTuple):
-    pattern: re.Pattern[str]
+    pattern: str
     text: str
     error: type[DtbenchError] = MachineryError
 
 
-def _sign(pattern: str, text: str, error: type[DtbenchError] = MachineryError) -> _Sign:
-    return _Sign(re.compile(pattern, re.IGNORECASE), text, error)
-
-
 _SIGNS = (
-    _sign(
+    _Sign(
         r"error: unrecognized arguments: (?P<what>.+)",
         "it knows no option {what}: `vllm serve --help=all` lists them; -M takes their names with underscores.",
         UserError,
     ),
-    _sign(
+    _Sign(
         r"error: argument (?P<what>.+)",
         "it does not take a value: {what}. `vllm serve --help=all` tells what is allowed.",
         UserError,
     ),
-    _sign(
+    _Sign(
         r"(?P<what>Model architectures? .+?(?:not supported|failed to be inspected).*)",
         "vLLM does not serve this architecture ({what}): take --backend local, or a newer vLLM.",
         UserError,
     ),
-    _sign(
+    _Sign(
         r"(?P<what>(?:contains|requires|execute) .*custom code|trust_remote_code=True)",
         "the checkpoint brings code of its own: add -M trust_remote_code=true if you trust it.",
         UserError,
     ),
-    _sign(
+    _Sign(
         r"(?:ModuleNotFoundError|ImportError): (?P<what>.+)",
         "a package is missing or broken ({what}): install it beside vLLM.",
     ),
-    _sign(
+    _Sign(
         r"(?P<what>The model's max seq len .+|.*max_model_len.* is larger than .+|No available memory for the cache.*)",
         "the cache is too small for the longest input ({what}): lower -M max_model_len, or give more with "
         "-M gpu_memory_utilization or -M kv_cache_memory_bytes.",
     ),
-    _sign(
+    _Sign(
         r"(?P<what>CUDA out of memory.*|torch\.OutOfMemoryError.*|Free memory on device .+ is less than .+)",
         "the GPU has too little free memory ({what}): lower -M gpu_memory_utilization or -M max_model_len, spread it "
         "with -M tensor_parallel_size, or stop what else runs there.",
     ),
-    _sign(
+    _Sign(
         r"(?P<what>Cannot allocate memory|MemoryError.*|DefaultCPUAllocator: can't allocate memory.*)",
         "this machine has too little memory ({what}): lower -M kv_cache_memory_bytes or -M max_model_len.",
     ),
-    _sign(
+    _Sign(
         r"(?P<what>GatedRepoError.*|is gated.*|401 Client Error.*|RepositoryNotFoundError.*|"
         r"is not a local folder and is not a valid model identifier.*|Repo id must .+)",
         "the hub does not give out this checkpoint ({what}): check the name, and log in with `hf auth login` if it "
         "is gated.",
         UserError,
     ),
-    _sign(
+    _Sign(
         r"(?P<what>LocalEntryNotFoundError.*|We couldn't connect to .+|OfflineModeIsEnabled.*|"
         r"Name or service not known.*)",
         "the hub cannot be reached and the checkpoint is not here ({what}): fetch it with `hf download`.",
     ),
-    _sign(
+    _Sign(
         r"(?P<what>HeaderTooLarge|SafetensorError.*|Error no file named .+|Cannot find any model weights.*|"
         r"InvalidHeaderDeserialization)",
         "the weights cannot be read ({what}): the checkpoint is incomplete or damaged; copy it again.",
         UserError,
     ),
-    _sign(
+    _Sign(
         r"(?P<what>There is no module or parameter named .+|"
         r"(?:The size of tensor|shape mismatch|size mismatch|Following weights were not initialized).*)",
         "the weights do not fit the configuration ({what}): are config.json and the weights of one model?",
         UserError,
     ),
-    _sign(r"(?P<what>address already in use)", "its port was taken meanwhile: run the same command again."),
-    _sign(
+    _Sign(r"(?P<what>address already in use)", "its port was taken meanwhile: run the same command again."),
+    _Sign(
         r"(?P<what>head_size .+ not supported.*|Head size .+ is not supported.*)",
         "attention of this size does not run on this machine ({what}): take --backend local.",
     ),
@@ -107,7 +103,7 @@ def likely_cause(log: Path) -> Cause:
     """Return the cause of the first known sign in the log; quote its last error where there is none."""
     text = read_tail(log)
     for sign in _SIGNS:
-        if match := sign.pattern.search(text):
+        if match := re.search(sign.pattern, text, re.IGNORECASE):
             return Cause(sign.text.format(what=_short(match["what"])), sign.error)
     return Cause(f"its last words are: {last_log_line(log)}.", MachineryError)
 

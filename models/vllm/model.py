@@ -152,10 +152,7 @@ class Vllm:
         """Return the checkpoint, vLLM's flags and version, and the sampling."""
         return {
             "name": "vllm",
-            "model": self._checkpoint.name,
-            "content": self._checkpoint.content_hash(),
-            "family": self._checkpoint.family.name if self._checkpoint.family else None,
-            "architecture": self._checkpoint.architecture,
+            **self._checkpoint.describe(),
             "version": _version(),
             "flags": dict(self._flags),
             "machine": dict(self._machine),
