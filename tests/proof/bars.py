@@ -10,7 +10,7 @@ from trained import NEAR, TASK, Trained
 
 from dtbench.harness.compare.paired import comparison, pair_runs
 from dtbench.harness.store.run_folder import StoredRun
-from dtbench.harness.store.summary_types import Comparison
+from dtbench.harness.store.comparison_types import Comparison
 
 SEEDS = 3
 FORMED, POINTS, TIMES, CHANCE = 0.95, 0.10, 2.0, 0.01
