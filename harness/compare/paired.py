@@ -11,8 +11,8 @@ from dtbench.harness.core.errors import UserError, did_you_mean
 from dtbench.harness.core.options import Option
 from dtbench.harness.score.outcomes import Answer, Outcomes
 from dtbench.harness.stats.paired import PairedShares, bounds, holm, mcnemar, minimum_detectable
-from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.comparison_types import Comparison, Flip, GroupComparison, PairedFigures
+from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.types import TaskInfo, as_fields
 
 Score = Literal["official", "strict"]
