@@ -71,13 +71,13 @@ def with_options(function: Callable[..., None]) -> Callable[..., None]:
 def _parameters(function: Callable[..., None], hints: dict[str, Any]) -> Iterator[_Parameter]:
     for name, parameter in inspect.signature(function).parameters.items():
         if not is_dataclass(hints[name]):
-            kind, option = get_args(hints[name])
+            kind, option, *_ = get_args(hints[name])
             yield _Parameter(name, kind, option, parameter.default, None)
             continue
         field_hints = get_type_hints(hints[name], include_extras=True)
         for field in fields(hints[name]):
             if get_origin(hint := field_hints[field.name]) is Annotated:
-                kind, option = get_args(hint)
+                kind, option, *_ = get_args(hint)
                 default = None if field.default_factory is not MISSING else field.default
                 default = inspect.Parameter.empty if default is MISSING else default
                 yield _Parameter(field.name, kind, option, default, name)

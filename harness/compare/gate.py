@@ -14,7 +14,8 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from dtbench.harness.compare.paired import PairedQuestion, PairedRuns, ScoreName, SharedTask, join_tasks
 from dtbench.harness.core.errors import MachineryError, UserError, did_you_mean
-from dtbench.harness.core.options import Option
+from dtbench.harness.core.options import Option, check_options
+from dtbench.harness.core.typed_settings import Condition, between
 from dtbench.harness.stats.paired import Bounds, PairedShares, bounds, needed, power_of_passing, surely_worse
 from dtbench.harness.store.run_folder import StoredRun
 
@@ -35,8 +36,12 @@ class GateOptions:
         Path,
         Option("--candidate", "B", "The run that is to pass.", missing="--candidate is missing: name a run's folder."),
     ]
-    max_drop: Annotated[float, Option("--max-drop", "P", "Percentage points it may be worse.")] = 1.0
-    alpha: Annotated[float, Option("--alpha", "A", "The chance of a wrong verdict, one-sided.")] = 0.05
+    max_drop: Annotated[float, Option("--max-drop", "P", "Percentage points it may be worse."), between(0, 100)] = 1.0
+    alpha: Annotated[
+        float,
+        Option("--alpha", "A", "The chance of a wrong verdict, one-sided."),
+        Condition(lambda chance: 0 < chance < 0.5, "a chance above 0 and below 0.5"),
+    ] = 0.05
     groups: Annotated[Sequence[str], Option("--group", "H=V", "A group that has to pass too; repeat it.")] = ()
     task: SharedTask = None
     score: ScoreName = "official"
@@ -45,10 +50,7 @@ class GateOptions:
 
     def __post_init__(self) -> None:
         """Refuse values that are not allowed."""
-        if not 0 <= self.max_drop <= 100:
-            raise UserError(f"--max-drop {self.max_drop:g}: points from 0 to 100 are expected.")
-        if not 0 < self.alpha < 0.5:
-            raise UserError(f"--alpha {self.alpha:g}: a chance above 0 and below 0.5 is expected, such as 0.05.")
+        check_options(self)
         if self.undecided not in {None, "pass", "fail"}:
             raise UserError(f"--undecided {self.undecided}: pass or fail is expected.")
 

@@ -1,6 +1,6 @@
-"""How a field of a request is given on the command line: written beside the field, read by harness/cli alone.
+"""How a field of a request is given on the command line: written beside the field, with the range that it may have.
 
-limit: Annotated[int | None, Option("--limit", "N", "Only the first N questions.")] = None
+limit: Annotated[int | None, Option("--limit", "N", "Only the first N questions."), at_least(1)] = None
 """
 
 from __future__ import annotations
@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, get_args, get_type_hints
 
 from dtbench.harness.core.errors import UserError
+from dtbench.harness.core.typed_settings import at_least, between, check_option
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,14 @@ class Argument:
     help: str
     missing: str | None = None
     parse: ClassVar[None] = None
+
+
+def check_options(request: object) -> None:
+    """Raise a UserError for an option of this request that is of another type or out of range."""
+    for name, kind in get_type_hints(type(request), include_extras=True).items():
+        for mark in get_args(kind):
+            if isinstance(mark, Option):
+                check_option(kind, getattr(request, name), mark.flag)
 
 
 def parse_pairs(options: Sequence[str]) -> dict[str, str]:
@@ -83,16 +92,18 @@ DataDir = Annotated[
     Path | None, Option("--data-dir", "D", "The folder of the data sets; else $DTBENCH_DATA or ~/.cache/dtbench.")
 ]
 DataOfRun = Annotated[Path | None, Option("--data-dir", "D", "The folder of the run's data, where it is not found.")]
-Limit = Annotated[int | None, Option("--limit", "N", "Only the first N questions.")]
-Samples = Annotated[int, Option("--samples", "K", "Answers to each question.")]
+Limit = Annotated[int | None, Option("--limit", "N", "Only the first N questions."), at_least(1)]
+Samples = Annotated[int, Option("--samples", "K", "Answers to each question."), at_least(1)]
 SampleNumber = Annotated[int, Option("--sample", "N", "Which answer of a run with several to each question, from 0.")]
-Concurrency = Annotated[int, Option("--concurrency", "N", "Most requests in flight.")]
+Concurrency = Annotated[int, Option("--concurrency", "N", "Most requests in flight."), at_least(1)]
 Seed = Annotated[int, Option("--seed", "S", "Seed of sampling, and of what is drawn here.")]
 PromptFile = Annotated[Path | None, Option("--prompt", "FILE", "Your prompt, with {question} and {options} in it.")]
 LongClips = Annotated[
     str, Option("--long-clips", "RULE", "What to do with a clip over the model's limit: cut, windows or refuse.")
 ]
-MaxFailed = Annotated[float, Option("--max-failed", "SHARE", "The share of questions that may fail (exit 3 above it).")]
+MaxFailed = Annotated[
+    float, Option("--max-failed", "SHARE", "The share of questions that may fail (exit 3 above it)."), between(0, 1)
+]
 Against = Annotated[
     str, Option("--against", "T,T", "Benchmarks that the rows must not overlap; all whose data is found.")
 ]

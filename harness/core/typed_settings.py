@@ -1,6 +1,6 @@
 """The one reader of what a user sets: `-M key=value`, tables of TOML files, settings kept as JSON.
 
-The signature of a class or function says which settings there are, of which type, and by a Limit in `Annotated` in
+The signature of a class or function says which settings there are, of which type, and by a Condition in `Annotated` in
 which range. Written here rather than left to a library: a message names the setting, the value, what is allowed and
 the nearest name.
 """
@@ -39,7 +39,7 @@ RENAMED = {
 TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
-class Limit(NamedTuple):
+class Condition(NamedTuple):
     """A condition on a setting beside its type: `Annotated[int, at_least(1)]`."""
 
     holds: Callable[[Any], bool]
@@ -47,19 +47,19 @@ class Limit(NamedTuple):
     """How a message words it."""
 
 
-def at_least(least: float) -> Limit:
+def at_least(least: float) -> Condition:
     """From this number up."""
-    return Limit(lambda value: value >= least, f"at least {least:g}")
+    return Condition(lambda value: value >= least, f"at least {least:g}")
 
 
-def above(bound: float) -> Limit:
+def above(bound: float) -> Condition:
     """Greater than this number."""
-    return Limit(lambda value: value > bound, f"above {bound:g}")
+    return Condition(lambda value: value > bound, f"above {bound:g}")
 
 
-def between(least: float, most: float) -> Limit:
+def between(least: float, most: float) -> Condition:
     """From one number to the other, both included."""
-    return Limit(lambda value: least <= value <= most, f"{least:g} to {most:g}")
+    return Condition(lambda value: least <= value <= most, f"{least:g} to {most:g}")
 
 
 def parse_arguments(
@@ -126,6 +126,11 @@ def check_settings(settings: object, where: str) -> None:
         _read(parameter.annotation, getattr(settings, name), _Place(f"{where} {name}"))
 
 
+def check_option(kind: Any, value: object, flag: str) -> None:
+    """Raise a UserError for the value of a command's option that is of another type or out of range."""
+    _read(kind, value, _Place(flag))
+
+
 def known_settings(name: str, known: Collection[str]) -> str:
     """The end of a message about an unknown setting: its new name, or the nearest names and all of them."""
     new = RENAMED.get(name)
@@ -156,13 +161,16 @@ class _Place(NamedTuple):
     """Where a value stands, for messages."""
 
     setting: str
-    """Such as `-M top_k`, or `own.toml: training: beta`."""
+    """Such as `-M top_k`, `--limit`, or `own.toml: training: beta`."""
     text: str | None = None
     """What the user typed, still to be parsed; None where the value comes from a file and has its type."""
 
     def refusal(self, value: object, complaint: str) -> UserError:
-        written = f" = {json.dumps(value, default=str, ensure_ascii=False)}" if self.text is None else f"={self.text}"
-        return UserError(f"{self.setting}{written}: {complaint}")
+        if self.text is not None:
+            return UserError(f"{self.setting}={self.text}: {complaint}")
+        if self.setting.startswith("--"):
+            return UserError(f"{self.setting} {value}: {complaint}")
+        return UserError(f"{self.setting} = {json.dumps(value, default=str, ensure_ascii=False)}: {complaint}")
 
 
 def _read(kind: Any, value: Any, place: _Place) -> Any:
@@ -170,9 +178,9 @@ def _read(kind: Any, value: Any, place: _Place) -> Any:
     origin, inner = get_origin(kind), get_args(kind)
     if origin is Annotated:
         read = _read(inner[0], value, place)
-        for limit in (mark for mark in inner[1:] if isinstance(mark, Limit) and read is not None):
-            if not limit.holds(read):
-                raise place.refusal(value, f"{limit.expected} is expected.")
+        for condition in (mark for mark in inner[1:] if isinstance(mark, Condition) and read is not None):
+            if not condition.holds(read):
+                raise place.refusal(value, f"{condition.expected} is expected.")
         return read
     if origin in {Union, UnionType}:
         return _read_union(inner, value, place)

@@ -14,6 +14,7 @@ from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.options import Option
 from dtbench.harness.core.schema import Prompt
+from dtbench.harness.core.typed_settings import at_least
 from dtbench.harness.judge.criteria import Rubric, has_rubric, rubric_of
 from dtbench.harness.judge.wording import DEFAULT_WORDING, Wording, read_wording
 from dtbench.harness.score.answers import SubmittedAnswer, answers
@@ -87,7 +88,9 @@ class JudgeOptions:
         ),
     ]
     task: opts.TaskName = None
-    calls: Annotated[int, Option("--calls", "N", "Calls for each chain; the lowest and highest are dropped.")] = 5
+    calls: Annotated[
+        int, Option("--calls", "N", "Calls for each chain; the lowest and highest are dropped."), at_least(1)
+    ] = 5
     wording: Annotated[Wording, Option("--prompt", "FILE", "Your instructions for the judge.", parse=read_wording)] = (
         DEFAULT_WORDING
     )
@@ -111,10 +114,7 @@ class JudgeOptions:
 
     def __post_init__(self) -> None:
         """Refuse values that are not allowed."""
-        if self.limit is not None and self.limit < 1:
-            raise UserError(f"--limit {self.limit}: a number from 1 up is expected.")
-        if self.concurrency < 1 or self.calls < 1:
-            raise UserError(f"--concurrency {self.concurrency}, --calls {self.calls}: numbers from 1 up are expected.")
+        opts.check_options(self)
         if "://" not in self.base_url:
             raise UserError(f"--base-url {self.base_url}: a URL is expected, such as http://localhost:8000/v1.")
 

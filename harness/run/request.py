@@ -12,6 +12,7 @@ from dtbench.harness.core import options as opts
 from dtbench.harness.core.errors import UserError, did_you_mean
 from dtbench.harness.core.options import Option
 from dtbench.harness.core.task import STYLES
+from dtbench.harness.core.typed_settings import at_least
 from dtbench.harness.run.plan import AUDIO_MODES
 
 
@@ -25,7 +26,7 @@ class RunRequest:
     ] = ()
     data_dir: opts.DataDir = None
     out: Annotated[Path | None, Option("--out", "DIR", "The run's folder; the same one resumes.")] = None
-    limit: Annotated[int | None, Option("--limit", "N", "Only the first N questions of each task.")] = None
+    limit: Annotated[int | None, Option("--limit", "N", "Only the first N questions of each task."), at_least(1)] = None
     ids: Annotated[Path | None, Option("--ids", "FILE", "Only the questions with these ids, one a line.")] = None
     samples: opts.Samples = 1
     concurrency: opts.Concurrency = 16
@@ -40,7 +41,7 @@ class RunRequest:
     audio: Annotated[
         str, Option("--audio", "MODE", "clip; or silence, noise, shuffle, to see whether the model listens.")
     ] = "clip"
-    permute: Annotated[int, Option("--permute", "K", "Rotate the options by K places.")] = 0
+    permute: Annotated[int, Option("--permute", "K", "Rotate the options by K places."), at_least(0)] = 0
     long_clips: opts.LongClips = "cut"
     max_failed: opts.MaxFailed = 0.01
     track: Annotated[
@@ -52,14 +53,7 @@ class RunRequest:
         """Refuse values that are not allowed."""
         if not self.tasks and self.task_file is None:
             raise UserError("--tasks is missing: name one or more, such as --tasks mmar,mmsu, or give --task-file.")
-        for name in ("limit", "samples", "concurrency"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UserError(f"--{name} {value}: a number from 1 up is expected.")
-        if self.permute < 0:
-            raise UserError(f"--permute {self.permute}: a number from 0 up is expected.")
-        if not 0 <= self.max_failed <= 1:
-            raise UserError(f"--max-failed {self.max_failed}: a share from 0 to 1 is expected, such as 0.01.")
+        opts.check_options(self)
         for flag, value, known in (
             ("--audio", self.audio, AUDIO_MODES),
             ("--answer", self.answer, STYLES),

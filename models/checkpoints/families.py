@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from dtbench.harness.core.errors import UserError, did_you_mean
-from dtbench.harness.core.typed_settings import Limit, above, between, read_table, read_toml
+from dtbench.harness.core.typed_settings import Condition, above, between, read_table, read_toml
 
 Backend = Literal["vllm", "local", "endpoint"]
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
@@ -30,7 +30,7 @@ class Family:
     """A folder that it stands for instead; in the built-in file relative to models/."""
     architectures: tuple[str, ...] = ()
     """Values of `architectures` in its config.json."""
-    chain: Annotated[tuple[str, ...], Limit(lambda tags: len(tags) == 2, "a list of two tags")] | None = None
+    chain: Annotated[tuple[str, ...], Condition(lambda tags: len(tags) == 2, "a list of two tags")] | None = None
     """The tags around its chain of thought; None where it writes none."""
     thinking: str = ""
     """How thinking is requested."""
@@ -42,7 +42,10 @@ class Family:
     """Flags of `vllm serve`, with underscores and without dashes."""
     audio_part: Literal["input_audio", "audio_url"] = "input_audio"
     """How a request carries the clip."""
-    backends: Annotated[tuple[Backend, ...], Limit(bool, f"one or more of {', '.join(BACKENDS)}")] = ("vllm", "local")
+    backends: Annotated[tuple[Backend, ...], Condition(bool, f"one or more of {', '.join(BACKENDS)}")] = (
+        "vllm",
+        "local",
+    )
     """What can run it, the default first."""
     instead: str = ""
     """What remains where vLLM does not serve it."""

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from dtbench.harness.core.errors import DtbenchError, MachineryError, ModelError, UserError, format_error
 from dtbench.harness.core.schema import OptionLogprobs, Prompt, Response
-from dtbench.harness.core.typed_settings import Limit, above, at_least, check_settings, read_options
+from dtbench.harness.core.typed_settings import Condition, above, at_least, check_settings, read_options
 from dtbench.models.checkpoints.checkpoint import Checkpoint, default_settings
 from dtbench.models.local.sampling import SamplingSettings
 from dtbench.models.local.weights import OutOfMemoryError, Weights, missing_packages
@@ -30,10 +30,10 @@ class LocalSettings:
     """auto: the type in which the checkpoint was saved."""
     max_tokens: Annotated[int, at_least(1)] = 2048
     temperature: Annotated[float, at_least(0)] = 0.0
-    top_p: Annotated[float, Limit(lambda value: 0 < value <= 1, "above 0 and at most 1")] = 1.0
+    top_p: Annotated[float, Condition(lambda value: 0 < value <= 1, "above 0 and at most 1")] = 1.0
     top_k: Annotated[int, at_least(0)] = 0
     """0 for all tokens."""
-    min_p: Annotated[float, Limit(lambda value: 0 <= value < 1, "0 or more and below 1")] = 0.0
+    min_p: Annotated[float, Condition(lambda value: 0 <= value < 1, "0 or more and below 1")] = 0.0
     repetition_penalty: Annotated[float, above(0)] = 1.0
     """1 for none."""
     seed: int = 0

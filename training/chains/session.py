@@ -12,8 +12,8 @@ from typing import Annotated, Any
 
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.model import Model
-from dtbench.harness.core.options import Against, Argument, DataDir, ModelOptions, Option, Seed
-from dtbench.harness.core.typed_settings import read_options
+from dtbench.harness.core.options import Against, Argument, DataDir, ModelOptions, Option, Seed, check_options
+from dtbench.harness.core.typed_settings import at_least, between, read_options
 from dtbench.harness.run.progress import logged, report_lines
 from dtbench.harness.run.signals import sigterm_as_interrupt, stop_on_signals
 from dtbench.harness.run.worker_pool import Progress, Stop
@@ -44,18 +44,19 @@ class CotOptions:
     captioner_model: Annotated[str | None, Option("--captioner-model", "NAME", _NAME_THERE)] = None
     writer_model: Annotated[str | None, Option("--writer-model", "NAME", _NAME_THERE)] = None
     reasoner_model: Annotated[str | None, Option("--reasoner-model", "NAME", _NAME_THERE)] = None
-    limit: Annotated[int | None, Option("--limit", "N", "Only the first N rows.")] = None
-    concurrency: Annotated[int, Option("--concurrency", "N", "Rows in work at once.")] = 8
+    limit: Annotated[int | None, Option("--limit", "N", "Only the first N rows."), at_least(1)] = None
+    concurrency: Annotated[int, Option("--concurrency", "N", "Rows in work at once."), at_least(1)] = 8
     seed: Seed = 0
     options: ModelOptions = field(default_factory=dict[str, str])
-    max_failed: Annotated[float, Option("--max-failed", "SHARE", "The share of rows that may fail.")] = 0.01
+    max_failed: Annotated[float, Option("--max-failed", "SHARE", "The share of rows that may fail."), between(0, 1)] = (
+        0.01
+    )
     against: Against = "found"
     data_dir: DataDir = None
 
     def __post_init__(self) -> None:
         """Refuse values that are not allowed."""
-        if self.concurrency < 1:
-            raise UserError(f"--concurrency {self.concurrency}: a number from 1 up is expected.")
+        check_options(self)
 
     def endpoint(self, step: str) -> Model:
         """Return the endpoint of a step; a UserError where none is named."""

@@ -150,6 +150,10 @@ class MiningOptions:
     against: opts.Against = "found"
     data_dir: opts.DataDir = None
 
+    def __post_init__(self) -> None:
+        """Refuse values that are not allowed."""
+        opts.check_options(self)
+
     def run_request(self, task: str, data_dir: Path) -> RunRequest:
         """Return the run that asks the questions."""
         same = {one.name: getattr(self, one.name) for one in fields(RunRequest) if hasattr(self, one.name)}

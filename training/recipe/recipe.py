@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from dtbench.harness.core.errors import UserError
-from dtbench.harness.core.typed_settings import Limit, above, at_least, between, read_table
+from dtbench.harness.core.typed_settings import Condition, above, at_least, between, read_table
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 _RESERVED = {"base", "data"}
@@ -135,11 +135,11 @@ class StageRecipe:
     """One stage of training with its own data and rewards."""
 
     name: str
-    data: Annotated[tuple[str, ...], Limit(bool, "at least one source")]
+    data: Annotated[tuple[str, ...], Condition(bool, "at least one source")]
     """Names of tasks, or JSON-lines files of rows."""
     questions: Count | None = None
     """Only the first of them; None: all."""
-    rewards: Annotated[Mapping[str, float], Limit(bool, "at least one reward")]
+    rewards: Annotated[Mapping[str, float], Condition(bool, "at least one reward")]
     """Name of a reward -> its weight."""
     steps: Count | None = None
     epochs: Positive | None = None
@@ -170,7 +170,7 @@ class Recipe:
     evaluation: Evaluation
     flags: Mapping[str, Any] = field(default_factory=dict)
     """Further flags of the engine's own, which replace ours."""
-    stage: Annotated[tuple[StageRecipe, ...], Limit(bool, "at least one [[stage]]")]
+    stage: Annotated[tuple[StageRecipe, ...], Condition(bool, "at least one [[stage]]")]
     arm: str | None = None
     """The arm that these stages are of; None: the recipe's own."""
 

@@ -168,7 +168,7 @@ def test_a_ci_server_reads_the_verdicts(made: Callable[..., Path], tmp_path: Pat
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        (["--max-drop", "-1"], "--max-drop -1: points from 0 to 100 are expected"),
+        (["--max-drop", "-1"], "--max-drop -1.0: 0 to 100 is expected"),
         (["--alpha", "0.6"], "--alpha 0.6: a chance above 0 and below 0.5 is expected"),
         (["--undecided", "maybe"], "--undecided maybe: pass or fail is expected"),
         (["--score", "best"], "--score best: unknown. "),

@@ -202,3 +202,6 @@ def test_a_wrong_wish_is_one_line(tmp_path: Path) -> None:
     write_rows(tmp_path / "whole.jsonl", made_rows(tmp_path, 2))
     assert "there is nothing to write" in call("cot", tmp_path / "whole.jsonl", *out).refusal()
     assert "there is no such file" in call("cot", tmp_path / "gone.jsonl", *out).refusal()
+    assert "--limit 0: at least 1 is expected." in call("cot", path, *out, "--limit", "0").refusal()
+    assert "--concurrency 0: at least 1 is expected." in call("cot", path, *out, "--concurrency", "0").refusal()
+    assert "--max-failed -1.0: 0 to 1 is expected." in call("cot", path, *out, "--max-failed", "-1").refusal()

@@ -219,8 +219,8 @@ def test_instructions_of_ones_own_are_used_and_noted(run: Path, tmp_path: Path) 
     [
         (["--base-url", "nowhere"], "--base-url nowhere: a URL is expected"),
         (["--task", "mmsu"], "--task mmsu: it is not in"),
-        (["--limit", "0"], "--limit 0: a number from 1 up is expected"),
-        (["--calls", "0"], "--calls 0: numbers from 1 up are expected"),
+        (["--limit", "0"], "--limit 0: at least 1 is expected"),
+        (["--calls", "0"], "--calls 0: at least 1 is expected"),
         (["--prompt", "gone.txt"], "--prompt gone.txt: cannot be read"),
         (["--price", "cheap"], "--price cheap: two prices of a million tokens are expected"),
         (["--price", "1/-1"], "--price 1/-1: two prices of a million tokens are expected"),
