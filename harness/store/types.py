@@ -96,12 +96,19 @@ class ScoreRecord(TypedDict):
     """Of a forced answer: the place of the right option among those shown."""
 
 
-class Record(TypedDict):
-    """One answer of a run: either `response`, `extraction` and `score`, or `error`."""
+class StoredLine(TypedDict):
+    """What every line of records holds."""
 
     id: str
     sample: int
-    """Which of the answers to this question, from 0."""
+    """Which of the answers to this question, or of a judge's calls on this chain, from 0."""
+    crc: NotRequired[str]
+    """The CRC-32 of every byte before it, in hex; there in the file, and not in what is read from it."""
+
+
+class Record(StoredLine):
+    """One answer of a run: either `response`, `extraction` and `score`, or `error`."""
+
     prompt_hash: str
     audio: AudioRecord | None
     """Null where nothing was heard."""
@@ -122,23 +129,18 @@ class VerdictRecord(TypedDict):
     """The share of criteria that are met."""
 
 
-class JudgeRecord(TypedDict):
+class JudgeRecord(StoredLine):
     """One call of a judge: `verdict` or `error`."""
 
-    id: str
-    sample: int
-    """Which of the calls on this chain, from 0."""
     response: NotRequired[ResponseRecord]
     verdict: NotRequired[VerdictRecord]
     attempts: NotRequired[int]
     error: NotRequired[ErrorRecord]
 
 
-class CotRecord(TypedDict):
+class CotRecord(StoredLine):
     """One text of `dtbench cot`: `taken`, `rejected` or `error`."""
 
-    id: str
-    sample: int
     text: NotRequired[str]
     usage: NotRequired[dict[str, int]]
     attempts: NotRequired[int]

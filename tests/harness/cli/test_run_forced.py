@@ -56,7 +56,7 @@ def test_a_forced_run_lies_inside_the_plain_one_and_is_told_against_it(tmp_path:
         plain = run(chat, tmp_path)
         forced = run(chat, tmp_path, "--answer", "forced")
     assert forced["run"] == str(tmp_path / "out" / "answer-forced")
-    assert {"forced", "plain"}.isdisjoint(plain)
+    assert {"forced", "vs_plain"}.isdisjoint(plain)
     told = forced["vs_plain"]
     assert (told["n"], told["unmatched"], told["no_choice"]) == (COUNT, 0, 0)
     assert told["differ"]["accuracy"] == 1

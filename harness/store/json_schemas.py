@@ -1,0 +1,69 @@
+"""JSON Schemas of what is stored, made from its types; `python -m dtbench.harness.store.json_schemas` writes them."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+from dtbench.harness.store import summary_types, types
+
+FOLDER = Path(__file__).parent / "schemas"
+KINDS: dict[str, tuple[Any, ...]] = {
+    "run": (types.RunInfo, types.JudgeInfo, types.CotInfo),
+    "record": (types.Record, types.JudgeRecord, types.CotRecord),
+    "summary": (
+        summary_types.Summary,
+        summary_types.JudgeSummary,
+        summary_types.CalibrationSummary,
+        summary_types.CotSummary,
+    ),
+    "comparison": (list[summary_types.Comparison],),
+}
+_OPEN = ("TaskSummary",)
+"""What a task may add keys of its own to."""
+
+
+def json_schema(name: str) -> dict[str, Any]:
+    """The JSON Schema of run.json, a record, summary.json, or what `compare --json` prints."""
+    import msgspec
+
+    parts, definitions = msgspec.json.schema_components(KINDS[name], ref_template="#/$defs/{name}")
+    docs = _field_docs()
+    for title, part in definitions.items():
+        if "properties" in part:
+            part["additionalProperties"] = title in _OPEN
+            for field, description in docs.get(title, {}).items():
+                part["properties"][field]["description"] = description
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"dtbench {name}"}
+    one: dict[str, Any] = {"anyOf": list(parts)} if len(parts) > 1 else dict(parts[0])
+    return {**head, **one, "$defs": dict(sorted(definitions.items()))}
+
+
+def schema_text(name: str) -> str:
+    """The content of a schema's file."""
+    return json.dumps(json_schema(name), indent=1) + "\n"
+
+
+def _field_docs() -> dict[str, dict[str, str]]:
+    """Type -> field -> the text under it in the source, inherited ones too."""
+    docs: dict[str, dict[str, str]] = {}
+    for module in (types, summary_types):
+        for node in ast.parse(inspect.getsource(module)).body:
+            if isinstance(node, ast.ClassDef):
+                own = docs[node.name] = {}
+                for base in node.bases:
+                    own |= docs.get(base.id, {}) if isinstance(base, ast.Name) else {}
+                for field, text in itertools.pairwise(node.body):
+                    if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr):
+                        own[ast.unparse(field.target)] = ast.literal_eval(text.value)
+    return docs
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(exist_ok=True)
+    for kind in KINDS:
+        (FOLDER / f"{kind}.schema.json").write_text(schema_text(kind), encoding="utf-8")
