@@ -15,6 +15,9 @@ from typing import Any, NamedTuple
 
 from dtbench.harness.core.errors import DataError, UserError
 from dtbench.harness.stats.intervals import Z95, wilson
+from dtbench.harness.store.run_json import read_info, read_summary
+from dtbench.harness.store.summary_types import Summary, TaskSummary
+from dtbench.harness.store.types import RunInfo, TaskInfo
 
 UNRANKED = ("Human", "Random guess")
 CURRENT = {"mmau-mini": "v05.15.25", "mmau-test": "v05.15.25"}
@@ -48,6 +51,8 @@ class Board(NamedTuple):
     task: str
     groups: Sequence[str]
     entries: Sequence[Entry]
+    notes: Sequence[str]
+    """Folders that could not be read, and why."""
 
 
 def tasks() -> list[str]:
@@ -59,23 +64,23 @@ def board(task: str, runs: Path | None) -> Board:
     """The board of a benchmark, best first; with the whole runs in a folder where one is named."""
     if task not in tasks():
         raise UserError(f"--task {task}: no numbers were published for it here. Known: {', '.join(tasks())}.")
-    told = json.loads((_published() / f"{task}.json").read_text(encoding="utf-8"))
-    entries = [*_reported(told), *(() if runs is None else _own(runs, task))]
+    published = json.loads((_published() / f"{task}.json").read_text(encoding="utf-8"))
+    notes: list[str] = []
+    entries = [*_reported(published), *(() if runs is None else _own(runs, task, notes))]
     entries.sort(key=lambda entry: (-entry.score, entry.model, entry.source))
-    return Board(task, told["groups"], _ranked(entries, told["questions"]))
+    return Board(task, published["groups"], _ranked(entries, published["questions"]), notes)
 
 
 def _published() -> Any:
     return resources.files("dtbench.results") / "published"
 
 
-def _reported(told: Mapping[str, Any]) -> Iterator[Entry]:
-    n = told["questions"]
-    for row in told["rows"]:
-        source = told["sources"][row["source"]]
-        groups = {
-            name: value for name, value in zip(told["groups"], row.get("groups", ()), strict=False) if value is not None
-        }
+def _reported(published: Mapping[str, Any]) -> Iterator[Entry]:
+    n = published["questions"]
+    for row in published["rows"]:
+        source = published["sources"][row["source"]]
+        values = zip(published["groups"], row.get("groups", ()), strict=False)
+        groups = {name: value for name, value in values if value is not None}
         yield Entry(
             None,
             row["model"],
@@ -87,7 +92,7 @@ def _reported(told: Mapping[str, Any]) -> Iterator[Entry]:
             source["where"],
             source.get("date", ""),
             row.get("data", ""),
-            _unlike(row, told["task"], source),
+            _unlike(row, published["task"], source),
             ours=False,
         )
 
@@ -100,57 +105,61 @@ def _unlike(row: Mapping[str, Any], task: str, source: Mapping[str, Any]) -> str
     return str(row.get("kind", "") if row.get("kind", "").endswith("agent") else source.get("scorer", ""))
 
 
-def _own(runs: Path, task: str) -> Iterator[Entry]:
-    """Every run in the folder, or the folder itself, that has a summary of the task."""
-    for path in sorted({*runs.glob("**/summary.json")}):
+def _own(runs: Path, task: str, notes: list[str]) -> Iterator[Entry]:
+    """Every run in the folder, or the folder itself, that has a summary of the task; what cannot be read is noted."""
+    for path in sorted(runs.glob("**/summary.json")):
+        folder = path.parent
         try:
-            summary = json.loads(path.read_bytes())
-            info = json.loads((path.parent / "run.json").read_bytes())
-            found = [one for one in summary["tasks"] if one["task"] == task]
-            about = info["tasks"][task] if found else {}
-        except (OSError, ValueError, KeyError, TypeError):
+            info = read_info(folder)
+            summary = read_summary(folder, Summary) if info["kind"] == "run" else None
+        except FileNotFoundError:
             continue
-        for one in found:
-            if one["official"]["accuracy"] is not None:
-                yield _entry_of_run(path.parent, one, info, about)
+        except DataError as error:
+            notes.append(f"left out: {error}")
+            continue
+        if info["kind"] != "run" or summary is None:
+            continue
+        for one in summary["tasks"]:
+            if one["task"] == task and task in info["tasks"] and one["official"]["accuracy"] is not None:
+                yield _entry_of_run(folder, one, info)
 
 
-def _entry_of_run(folder: Path, summary: Mapping[str, Any], info: Mapping[str, Any], about: Mapping[str, Any]) -> Entry:
-    model = info.get("model", {})
-    score = 100 * summary["official"]["accuracy"]
+def _entry_of_run(folder: Path, summary: TaskSummary, info: RunInfo) -> Entry:
+    model, about = info["model"], info["tasks"][summary["task"]]
+    score = 100 * (summary["official"]["accuracy"] or 0.0)
     return Entry(
         None,
         str(model.get("model") or model.get("name")),
         round(score, 2),
         *_interval(score, max(1, summary["official"]["counted"])),
-        {column["column"]: round(100 * column["official"], 2) for column in _columns(summary)},
+        dict(_columns(summary)),
         None,
         OURS,
         str(folder),
-        str(info.get("end") or "")[:10],
-        str(about.get("data", {}).get("version")),
+        (info["end"] or "")[:10],
+        about["data"]["version"],
         _why_not(summary, about),
         ours=True,
     )
 
 
-def _columns(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [
-        column for column in summary.get("paper", ()) if column["column"] != "Avg" and column["official"] is not None
-    ]
+def _columns(summary: TaskSummary) -> Iterator[tuple[str, float]]:
+    for column in summary["paper"]:
+        if column["column"] != "Avg" and column["official"] is not None:
+            yield column["column"], round(100 * column["official"], 2)
 
 
-def _why_not(summary: Mapping[str, Any], about: Mapping[str, Any]) -> str:
+def _why_not(summary: TaskSummary, about: TaskInfo) -> str:
     task = summary["task"]
     whole = _questions(task)
-    if about.get("audio", "clip") != "clip" or about.get("permute"):
+    if about["audio"] != "clip" or about["permute"]:
         return "not the plain questions"
     if summary["failed"] or summary["missing"]:
         return f"{summary['failed'] + summary['missing']} answers are missing"
-    if int(about.get("questions", 0)) != whole:
-        return f"{about.get('questions')} of {whole} questions"
-    if task in CURRENT and about.get("data", {}).get("version") != CURRENT[task]:
-        return f"data {about.get('data', {}).get('version')}"
+    if about["questions"] != whole:
+        return f"{about['questions']} of {whole} questions"
+    if task in CURRENT and about["data"]["version"] != CURRENT[task]:
+        return f"data {about['data']['version']}"
     return ""
 
 

@@ -62,6 +62,8 @@ def board_command(  # noqa: PLR0913 - its parameters are options
         raise UserError(f"--runs {runs}: there is no such folder.")
     where = None if published else runs or (HERE if HERE.is_dir() else None)
     boards = [board(name, where) for name in ([task] if task else tasks())]
+    for note in dict.fromkeys(note for one in boards for note in one.notes):
+        typer.echo(f"dtbench: {one_line(note)}", err=True)
     if as_json:
         entries = [{"task": one.task, "entries": [entry._asdict() for entry in one.entries]} for one in boards]
         typer.echo(json.dumps(entries))

@@ -74,6 +74,17 @@ def test_runs_of_ours_stand_among_them_and_say_what_keeps_them_from_a_rank(runs:
     assert "* echo-gold" in call("board", "--task", "mmar", "--runs", runs).out.replace("\n", " ")
 
 
+def test_a_run_that_cannot_be_read_is_a_note_and_hides_no_other(runs: Path) -> None:
+    for name, change in (("part", {"schema": 1}), ("turned/permute-1", {"status": "gone"})):
+        path = runs / name / "run.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    done = call("board", "--json", "--task", "mmar", "--runs", runs)
+    assert [entry["model"] for entry in json.loads(done.out)[0]["entries"] if entry["ours"]] == ["echo-gold"]
+    older, changed = done.err.splitlines()
+    assert older.startswith(f"dtbench: left out: {runs / 'part' / 'run.json'}: written by an older dtbench (schema 1, ")
+    assert "run.json: Invalid enum value 'gone' at status: it was changed since dtbench wrote it" in changed
+
+
 class Tags(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
