@@ -1,4 +1,4 @@
-"""The types of summary.json."""
+"""The types of summary.json: of a run, of a judge, and of `dtbench cot`."""
 
 from __future__ import annotations
 

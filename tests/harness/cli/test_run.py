@@ -77,7 +77,7 @@ def test_a_record_says_all_that_a_score_and_a_report_need(data: Path, tmp_path: 
     run(data, tmp_path / "out", "-M", f"script={tmp_path / 'script.jsonl'}", "--limit", "1", model="scripted")
     (record,) = records(tmp_path / "out")
     (first, *_) = items(data)
-    assert list(record) == ["id", "sample", "prompt_hash", "audio", "response", "extraction", "score", "groups"]
+    assert list(record) == ["id", "sample", "prompt_hash", "audio", "groups", "response", "extraction", "score"]
     assert (record["id"], record["sample"], record["audio"]) == (first["id"], 0, None)
     assert record["response"] == {
         "text": answer,
@@ -87,7 +87,8 @@ def test_a_record_says_all_that_a_score_and_a_report_need(data: Path, tmp_path: 
         "attempts": 1,
     }
     assert record["extraction"]["choice"] == first["choices"][1]
-    assert record["score"] == {"official": {"correct": False, "counted": True, "why": ""}, "correct": False}
+    wrong = {"correct": False, "counted": True, "why": ""}
+    assert record["score"] == {"official": wrong, "correct": False, "raw": wrong}
     assert record["groups"]["modality"] == first["modality"]
 
 
