@@ -53,7 +53,7 @@ class Mini(Task):
         return (_sample(slot, folder) for slot in slots(self.split))
 
     def load(self, data_dir: Path | None) -> Dataset:
-        """The samples; their clips are going to be in data_dir."""
+        """Load the samples; their clips are written into data_dir when they are read."""
         return Dataset(self.samples(data_dir), VERSION, f"made by dtbench, {self.split} split")
 
 

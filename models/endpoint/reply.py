@@ -42,7 +42,7 @@ class ReplyReader:
         self._keeps = True
 
     def feed(self, data: bytes) -> Reply | None:
-        """Take what came in; the reply once it is whole."""
+        """Feed bytes; return the reply once it is whole."""
         self.begun = True
         self._held += data
         while not self._status:
@@ -59,7 +59,7 @@ class ReplyReader:
         return self._reply()
 
     def end(self) -> Reply | None:
-        """The connection has closed: the reply, where that is what ends it."""
+        """Return the reply where the end of the connection ends it, else None."""
         return self._reply() if self._until_closed else None
 
     def _read_head(self) -> bool:
