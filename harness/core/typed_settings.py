@@ -12,7 +12,6 @@ import dataclasses
 import inspect
 import json
 import math
-import tomllib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from types import NoneType, UnionType
@@ -110,6 +109,8 @@ def read_table(kind: type[T], table: Mapping[str, Any], where: str, *, besides: 
 
 def read_toml(path: Path) -> dict[str, Any]:
     """Read a TOML file; a UserError where it cannot be read or is not TOML."""
+    import tomllib  # 3 ms that most commands do without
+
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
