@@ -47,7 +47,7 @@ def ask(server: Server, clip: bytes) -> dict[str, Any]:
     }
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(f"{server.url}/v1/chat/completions", json.dumps(body).encode(), headers)
-    with urllib.request.urlopen(request, timeout=120) as response:
+    with urllib.request.urlopen(request, timeout=600) as response:
         reply: dict[str, Any] = json.load(response)
     return reply
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from browsers import installed
 
-PATIENCE = 60.0
+PATIENCE = 300.0
 PHONE = (390, 844)
 DESK = (1280, 900)
 _OPTIONS = (

@@ -98,7 +98,7 @@ TEXTS = [completion(GOOD), completion(OTHER), completion(GOOD, "a car leaves"), 
 
 def settings(chat: Chat, **more: Any) -> RewardSettings:
     """Rewards whose evaluator is this endpoint, and gives up soon."""
-    given: dict[str, Any] = {"evaluator": chat.url, "embedding": "ngrams", "timeout": 5.0, "retry_budget": 0.05}
+    given: dict[str, Any] = {"evaluator": chat.url, "embedding": "ngrams", "timeout": 60.0, "retry_budget": 0.05}
     return RewardSettings(**{**given, **more})
 
 

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 ANSWERING = {200: "OK", 429: "Too Many Requests"}
@@ -95,6 +96,9 @@ class Chat:
     connections: int = 0
     in_flight: int = 0
     most_in_flight: int = 0
+    together: int = 0
+    """No chat request is answered before so many have been in flight at once, however slow the machine is."""
+    waiting: list[Callable[[], object]] = field(default_factory=list)
     open: set[asyncio.Transport] = field(default_factory=set)
     keeps: bool = True
     """Whether requests are kept; a benchmark has too many."""
@@ -209,6 +213,14 @@ class _Connection(asyncio.Protocol):
         chat.in_flight += 1
         chat.most_in_flight = max(chat.most_in_flight, chat.in_flight)
         turn = chat.turn(asked)
+        if chat.most_in_flight < chat.together and asked.path.endswith("/chat/completions"):
+            chat.waiting.append(partial(self._answer, asked, turn))
+            return
+        self._answer(asked, turn)
+        while chat.waiting:
+            chat.waiting.pop()()
+
+    def _answer(self, asked: Asked, turn: Turn) -> None:
         if turn.delay:
             asyncio.get_running_loop().call_later(turn.delay, self._finish, asked, turn)
         else:

@@ -22,7 +22,7 @@ from dtbench.harness.store.types import Record
 
 Arguments = tuple[str | Path, ...]
 Script = Mapping[str, Any]
-PATIENCE = 60.0
+PATIENCE = 600.0
 """Seconds after which what a test waits for is not going to happen."""
 
 

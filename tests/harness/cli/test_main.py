@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from command import COMMAND, call, process
+from runs import PATIENCE
 
 import dtbench
 from dtbench.harness.cli.main import COMMANDS
@@ -54,13 +55,13 @@ def test_a_mistyped_command_is_answered_with_the_nearest() -> None:
 
 def test_interrupted_it_ends_with_130_and_says_nothing(tmp_path: Path) -> None:
     slow = tmp_path / "slow.py"
-    slow.write_text("import time\nprint('waiting', flush=True)\ntime.sleep(60)\n")
+    slow.write_text("import time\nprint('waiting', flush=True)\ntime.sleep(3600)\n")
     command = [*COMMAND, "tasks", "--task-file", str(slow)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
         assert running.stdout is not None
         assert running.stdout.readline() == b"waiting\n"
         running.send_signal(signal.SIGINT)
-        out, err = running.communicate(timeout=60)
+        out, err = running.communicate(timeout=PATIENCE)
     assert (running.returncode, out, err) == (130, b"", b"")
 
 

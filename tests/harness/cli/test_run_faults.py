@@ -55,7 +55,7 @@ def test_what_passes_is_asked_again_and_counted(tmp_path: Path, items: list[Item
         Turn(delay=30),
     ]
     with chatting(*hiccups) as chat:
-        done = run(chat.url, tmp_path, "--json", "-M", "timeout=1")
+        done = run(chat.url, tmp_path, "--json", "-M", "timeout=4")
         asked = len(chat.asked)
     assert done.code == 0, done
     (told,) = json.loads(done.out)["tasks"]
@@ -220,7 +220,7 @@ def test_a_clip_over_the_limit_is_treated_by_the_rule_and_counted(
 
 
 def test_requests_in_flight_are_as_many_as_asked_for(tmp_path: Path, items: list[Item]) -> None:
-    with chatting(default=Turn(delay=0.1)) as chat:
+    with chatting(default=Turn(delay=0.1), together=3) as chat:
         assert run(chat.url, tmp_path, "--concurrency", "3").code == 0
         assert chat.most_in_flight == 3
 

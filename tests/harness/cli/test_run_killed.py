@@ -107,7 +107,7 @@ def test_a_run_at_an_endpoint_killed_again_and_again_ends_as_one_that_nobody_dis
 
 def test_ctrl_c_finishes_what_is_in_flight_and_the_run_goes_on_later(tmp_path: Path) -> None:
     items = mmar_data(tmp_path / "data", 40)
-    model = write_script(tmp_path / "script.jsonl", [{"text": "(A)", "sleep": 0.4}])
+    model = write_script(tmp_path / "script.jsonl", [*[{"text": "(A)"}] * 8, *[{"text": "(A)", "sleep": 4.0}] * 32])
     asked: Arguments = (
         *model,
         "--tasks",
@@ -120,8 +120,8 @@ def test_ctrl_c_finishes_what_is_in_flight_and_the_run_goes_on_later(tmp_path: P
         tmp_path / "run",
     )
     with started(*asked) as run:
-        wait_until(lambda: lines_of(tmp_path / "run") >= 8)
-        time.sleep(0.1)
+        wait_until(lambda: lines_of(tmp_path / "run") == 8)
+        time.sleep(0.5)  # the last of eight more is asked once the eighth is stored
         interrupt(run)
         done = ended(run)
     assert done.code == 130
@@ -129,6 +129,7 @@ def test_ctrl_c_finishes_what_is_in_flight_and_the_run_goes_on_later(tmp_path: P
     assert "stopping: what is in flight is finished; Ctrl-C once more to stop at once" in done.err
     assert "not asked    24 (wrong in the strict score)" in done.out
     assert status(tmp_path / "run") == "interrupted"
+    write_script(tmp_path / "script.jsonl", [{"text": "(A)"}])
     again = process("run", *asked)
     assert again.code == 0
     assert "mmar: 16 of 40 answers are there already" in again.err
@@ -141,7 +142,7 @@ def test_ctrl_c_finishes_what_is_in_flight_and_the_run_goes_on_later(tmp_path: P
 )
 def test_a_run_that_must_stop_stops_at_once(tmp_path: Path, signals: Sequence[signal.Signals]) -> None:
     mmar_data(tmp_path / "data", 40)
-    lines = [{"text": "(A)"}] * 4 + [{"text": "(A)", "sleep": 60.0}] * 40
+    lines = [{"text": "(A)"}] * 4 + [{"text": "(A)", "sleep": 3600.0}] * 40
     model = write_script(tmp_path / "script.jsonl", lines)
     asked: Arguments = (
         *model,
@@ -182,7 +183,7 @@ def test_ctrl_c_while_the_last_answers_come_leaves_a_finished_run(tmp_path: Path
 
 def test_a_second_run_on_a_folder_is_refused_while_the_first_goes_on(tmp_path: Path) -> None:
     mmar_data(tmp_path / "data", 3)
-    model = write_script(tmp_path / "script.jsonl", [{"text": "(A)", "sleep": 1.0}])
+    model = write_script(tmp_path / "script.jsonl", [{"text": "(A)", "sleep": 4.0}])
     asked: Arguments = (*model, "--tasks", "mmar", "--data-dir", tmp_path / "data", "--out", tmp_path / "run")
     with started(*asked) as run:
         wait_until((tmp_path / "run" / "run.json").exists)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from command import COMMAND
-from runs import mmar_data, write_script
+from runs import PATIENCE, mmar_data, write_script
 
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.run.plan import PromptForm, TaskPlan
@@ -135,7 +135,7 @@ def on_a_terminal(command: Sequence[str], **settings: str) -> str:
         os.close(theirs)
         listener = threading.Thread(target=listen)
         listener.start()
-        assert process.wait(30) == 0
+        assert process.wait(PATIENCE) == 0
         listener.join()
     os.close(ours)
     return b"".join(said).decode()

@@ -40,7 +40,7 @@ def endpoints_of(*chats: Chat | str, clock: Clock | None = None) -> EndpointPool
 
 
 def test_requests_in_flight_are_shared_evenly() -> None:
-    with chatting(default=Turn(delay=0.1)) as one, chatting(default=Turn(delay=0.1)) as two:
+    with chatting(default=Turn(delay=0.1), together=20) as one, chatting(default=Turn(delay=0.1), together=20) as two:
 
         async def drive() -> None:
             endpoints = endpoints_of(one, two)
@@ -52,7 +52,7 @@ def test_requests_in_flight_are_shared_evenly() -> None:
 
 
 def test_the_faster_one_gets_more() -> None:
-    with chatting(default=Turn(delay=0.002)) as fast, chatting(default=Turn(delay=0.05)) as slow:
+    with chatting(default=Turn(delay=0.002)) as fast, chatting(default=Turn(delay=0.5)) as slow:
 
         async def drive() -> None:
             endpoints = endpoints_of(fast, slow)

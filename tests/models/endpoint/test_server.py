@@ -92,7 +92,7 @@ def test_what_the_model_says_is_read_with_its_tokens_and_its_time() -> None:
         (response,) = answers(chat, PROMPT)
     assert (response.text, response.finish_reason, response.attempts) == ("(B) Jay", "stop", 1)
     assert response.usage == {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
-    assert 0.05 <= response.seconds < 5
+    assert 0.05 <= response.seconds < 50
 
 
 @pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
@@ -132,7 +132,7 @@ def test_an_empty_text_is_an_answer_where_the_model_chose_to_stop(text: str | No
 
 
 def test_as_many_requests_as_wanted_are_in_flight_over_as_many_connections() -> None:
-    with chatting(default=Turn(delay=0.1)) as chat:
+    with chatting(default=Turn(delay=0.1), together=100) as chat:
 
         async def ask() -> None:
             server = Server.connect(chat.url, EndpointSettings())

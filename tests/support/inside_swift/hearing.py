@@ -69,7 +69,7 @@ def exchanged(samples: Sequence[Any]) -> list[Any]:
 
 def heard_by_a_still_tower(trainer: Any, batch: Mapping[str, Any]) -> float:
     """What the watch finds of the clips where neither the tower nor its projector learns, as in large recipes."""
-    (hearing,) = (one.hearing for one in trainer.callback_handler.callbacks if hasattr(one, "hearing"))
+    (watch,) = (one for one in trainer.callback_handler.callbacks if hasattr(one, "audio_gradient"))
     named = dict(trainer.accelerator.unwrap_model(trainer.model).named_parameters())
     still = [one for name, one in named.items() if "audio_tower" in name or "multi_modal_projector" in name]
     for parameter in still:
@@ -81,7 +81,7 @@ def heard_by_a_still_tower(trainer: Any, batch: Mapping[str, Any]) -> float:
     trainer.model.zero_grad()
     for parameter in still:
         parameter.requires_grad_(True)
-    return float(hearing.taken(trainer.accelerator.gather, trainer.accelerator.device))
+    return float(watch.audio_gradient.take_norm(trainer.accelerator.gather, trainer.accelerator.device))
 
 
 def losing(trainer: Any, model: Any, model_inputs: Mapping[str, Any], *others: Any, **named: Any) -> Any:

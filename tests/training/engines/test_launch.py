@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -67,8 +66,6 @@ def test_an_engine_does_not_outlive_a_caller_that_was_killed_and_the_next_one_wa
         wait_until(lambda: len(descendants(caller.pid)) >= 3)
         engine = descendants(caller.pid)
         os.kill(caller.pid, signal.SIGKILL)
-    begun = time.monotonic()
     code = run_engine(EngineCommand([sys.executable, "-c", ""], {}), tmp_path / "log", tmp_path / "lock", lambda: None)
     assert code == 0
     assert not [one for one in engine if one.alive]
-    assert time.monotonic() - begun < 30

@@ -50,7 +50,7 @@ def test_a_killed_process_loses_no_verdict_and_a_torn_line_is_asked_again(tmp_pa
             "rewards.score_batch(['evaluator'], [ROW, ROW], [completion(GOOD), completion(OTHER)])\n"
             "os.kill(os.getpid(), 9)\n"
         )
-        done = subprocess.run([sys.executable, "-c", code, json.dumps(chosen.plain())], check=False, timeout=60)
+        done = subprocess.run([sys.executable, "-c", code, json.dumps(chosen.plain())], check=False)
         assert done.returncode == -9
         assert len(chat.asked) == 2
         (file,) = tmp_path.glob("verdicts-*.jsonl")
