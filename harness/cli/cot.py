@@ -17,13 +17,13 @@ from dtbench.training.chains.session import CotOptions
 @with_options
 def cot_command(options: CotOptions, as_json: AsJson = False) -> None:
     """Write what each row lacks, check it, and keep what is rejected; run it again to go on where it stopped."""
-    from dtbench.training.chains.session import write_chains
+    from dtbench.training.chains.session import write_cot
 
     def say(text: str) -> None:
         if not as_json:
             typer.echo(one_line(text), err=True)
 
-    result = write_chains(options, say)
+    result = write_cot(options, say)
     if as_json:
         typer.echo(json.dumps(result.report))
     else:

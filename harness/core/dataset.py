@@ -110,10 +110,10 @@ class _SampleStore:
         fields = (sample.question, sample.choices, sample.answer, path, sample.groups, sample.item)
         is_plain = type(sample) is Sample
         try:
-            self._fields.put(fields if is_plain else None)
+            self._fields.append(fields if is_plain else None)
         except ValueError:  # someone else's item, with more than plain values in it
             is_plain = False
-            self._fields.put(None)
+            self._fields.append(None)
         if not is_plain:
             self._whole[place] = sample
         elif not isinstance(sample.audio, Path):
@@ -122,7 +122,7 @@ class _SampleStore:
     def sample(self, place: int) -> Sample:
         if place in self._whole:
             return self._whole[place]
-        question, choices, answer, path, groups, item = self._fields.take(place)
+        question, choices, answer, path, groups, item = self._fields.read(place)
         audio = self._clips[place] if path is None else Path(path)
         return Sample(self.ids[place], question, choices, answer, audio, groups, item)
 

@@ -1,4 +1,4 @@
-"""What the loop asks of a model. An adapter is generate(), describe() and aclose(); retries are the loop's business."""
+"""The contract of a model: generate(), describe() and aclose(); dtbench retries for it."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ class Model(Protocol):
     """The longest clip it takes; None for no limit."""
 
     async def generate(self, prompt: Prompt) -> Response:
-        """Answer one prompt; a ModelError where it cannot."""
+        """Answer one prompt; raise a ModelError where it cannot."""
         ...
 
     def describe(self) -> Mapping[str, Any]:
-        """What the record of a run says of it: names, versions, settings; never a secret."""
+        """Return what run.json says of it: names, versions, settings; never a secret."""
         ...
 
     async def aclose(self) -> None:
-        """Close connections and processes."""
+        """Close connections and end processes."""
         ...
 
 
 @runtime_checkable
 class Forcible(Protocol):
-    """A model that can be held to one letter; its responses then carry `option_logprobs` where it knows them."""
+    """A model whose answer can be constrained to one letter, with `option_logprobs` where it knows them."""
 
     forces: bool
     """Whether it reads `letters` of a prompt."""

@@ -1,4 +1,4 @@
-"""How a benchmark reads and scores an answer; a Task adds the questions and their prompts."""
+"""How a benchmark reads and scores answers; a Task adds the questions and their prompts."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class Column(NamedTuple):
 
 
 class AnswerKey(NamedTuple):
-    """What a record asks: the options that are there, and the right one."""
+    """The options of a record, and the right one."""
 
     choices: Sequence[str]
     answer: object
 
 
-class Filtered(NamedTuple):
-    """What one of a task's own ways of reading makes of a response, and how it scores."""
+class FilteredResponse(NamedTuple):
+    """A response after one of a task's own filters, and its score."""
 
     name: str
     response: Any
@@ -48,7 +48,7 @@ class Filtered(NamedTuple):
 
 
 class Scorer:
-    """How a benchmark reads and scores an answer; without rules of its own, by the right option's exact text."""
+    """Reads and scores answers; without rules of its own, by the right option's exact text."""
 
     name: ClassVar[str]
     groupings: ClassVar[tuple[Grouping, ...]] = ()
@@ -68,23 +68,23 @@ class Scorer:
     """Why its metrics call no single answer right or wrong, where they do not: there is no accuracy then."""
 
     def answer_key(self, item: Mapping[str, Any]) -> AnswerKey:
-        """The options and the right one of a record as published; KeyError where a field is missing."""
+        """Return the options and the right one of a published record; raise KeyError where a field is missing."""
         return AnswerKey(item["choices"], item["answer"])
 
     def version_of(self, items: Sequence[Mapping[str, Any]]) -> str | None:
-        """The version of the data, told from records that carry their questions along; None if they do not tell."""
+        """Tell the version of the data from records with their questions; None where they do not show it."""
         return None
 
     def read(self, text: str, choices: Sequence[str]) -> Extraction:
-        """The answer out of a response, without a guess."""
+        """Extract the answer from a response, without a guess."""
         return extract(text, choices)
 
-    def filtered(self, sample: Sample, text: str) -> Sequence[Filtered]:
-        """A response as its own filters have it; none where read() and score() say it all."""
+    def filtered(self, sample: Sample, text: str) -> Sequence[FilteredResponse]:
+        """Run the task's own filters over a response; empty where read() and score() say it all."""
         return ()
 
     def official(self, version: str) -> OfficialRule:
-        """The benchmark's own rule; a task without one asks for the option's exact text."""
+        """Return the rule of a version of the official script; by default, the right option's exact text."""
 
         def exact(item: Mapping[str, Any], prediction: object) -> Official:
             return Official(correct=prediction == item["answer"], counted=True)
@@ -92,15 +92,15 @@ class Scorer:
         return exact
 
     def score(self, sample: Sample, extraction: Extraction) -> Score:
-        """The verdicts on an extracted answer; a reward in training is this very call."""
+        """Score an extracted answer; a reward in training is this very call."""
         correct = None if extraction.choice is None else extraction.choice == sample.answer
         official = self.official(self.official_versions[0])(sample.as_published(), self.submission(sample, extraction))
         return Score(official, correct)
 
     def submission(self, sample: Sample, extraction: Extraction) -> str:
-        """What a prediction file would hold for this answer: the option's text, empty where none was given."""
+        """Return what a prediction file holds for this answer: the option's text, empty where none was given."""
         return extraction.choice or ""
 
     def figures(self, records: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
-        """What a summary tells besides the usual, from all records of a run."""
+        """Return figures of its own for the summary, from all records of a run."""
         return {}

@@ -1,4 +1,4 @@
-"""What a benchmark is: samples, a prompt, a score."""
+"""A benchmark: samples, a prompt, a score."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.schema import Prompt, Sample
 from dtbench.harness.core.scorer import Scorer
 
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+"""The names of options, in order."""
 STYLES = ("direct", "think", "forced")
 """What is asked for: one option at once, a chain of thought before it, or one letter and nothing else."""
 WORDINGS: Mapping[str, str] = MappingProxyType(
@@ -40,46 +42,41 @@ class Task(Scorer, ABC):
     answers_each: int | None = None
     """How many answers to a question its score takes; None where any number will do."""
     prescribed: Mapping[str, str] = MappingProxyType({})
-    """Options of a model, as -M names them, that it prescribes; what a user gives stands before them."""
+    """Options of a model, as -M names them, that the benchmark prescribes; those of the user override them."""
     defined_in: Path | None = None
     """The file that defines it, where that is a user's and no Python."""
 
     @abstractmethod
     def samples(self, data_dir: Path | None) -> Iterable[Sample]:
-        """The questions, from data_dir where the user names one."""
+        """Yield the questions, from data_dir where the user names one."""
 
     def load(self, data_dir: Path | None) -> Dataset:
-        """The samples with their version, as results name it."""
+        """Load the samples, and tell their version as results name it."""
         return Dataset(self.samples(data_dir), "own", str(data_dir or self.name))
 
     def prompt(self, sample: Sample) -> Prompt:
-        """The question with lettered options, asking for one of them at once; a task's own words go here."""
-        return self._worded(sample, "direct")
+        """Word a question with lettered options, to be answered at once; override it for words of your own."""
+        return self._word_question(sample, "direct")
 
     def prompt_for(self, sample: Sample, style: str) -> Prompt:
-        """The prompt for a style of answer: where prompt() has words of its own, they stand before the style's."""
+        """Word a question for a style of answer; words of an own prompt() stand before the style's."""
         if style == "direct":
             return self.prompt(sample)
         if type(self).prompt is Task.prompt:
-            return self._worded(sample, style)
+            return self._word_question(sample, style)
         own = self.prompt(sample)
         return dataclasses.replace(own, text=f"{own.text}\n{self.wordings[style]}")
 
-    def _worded(self, sample: Sample, style: str) -> Prompt:
-        return Prompt(f"{sample.question}\n{lettered(sample.choices)}\n{self.wordings[style]}", sample.audio)
+    def _word_question(self, sample: Sample, style: str) -> Prompt:
+        return Prompt(f"{sample.question}\n{letter_options(sample.choices)}\n{self.wordings[style]}", sample.audio)
 
 
-def letters() -> str:
-    """The letters that name options, in order."""
-    return "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+def letter_options(choices: Sequence[str]) -> str:
+    """Write options as prompts show them, a line each."""
+    return "\n".join(f"({letter}) {text}" for letter, text in zip(LETTERS, choices, strict=False))
 
 
-def lettered(choices: Sequence[str]) -> str:
-    """Options as prompts show them, a line each."""
-    return "\n".join(f"({letter}) {text}" for letter, text in zip(letters(), choices, strict=False))
-
-
-def rotated(sample: Sample, places: int) -> Sample:
-    """The sample with its options moved up by some places, the first ones to the end."""
+def rotate_options(sample: Sample, places: int) -> Sample:
+    """Return the sample with its options moved up by some places, the first ones to the end."""
     step = places % len(sample.choices) if sample.choices else 0
     return sample if step == 0 else dataclasses.replace(sample, choices=sample.choices[step:] + sample.choices[:step])

@@ -19,7 +19,7 @@ from typing import Any
 import dtbench
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DtbenchError, UserError
-from dtbench.harness.core.scorer import Filtered
+from dtbench.harness.core.scorer import FilteredResponse
 from dtbench.harness.export.submission_formats import ExportOptions
 from dtbench.harness.run.plan import PromptForm, TaskPlan
 from dtbench.harness.score.answers import SubmittedAnswer, answers
@@ -126,9 +126,9 @@ def _of_answer(
         }
 
 
-def _usual(stored: StoredTask, answer: SubmittedAnswer, text: str) -> Filtered:
+def _usual(stored: StoredTask, answer: SubmittedAnswer, text: str) -> FilteredResponse:
     score = stored.task.score(answer.sample, stored.read(answer.sample, text))
-    return Filtered(FILTER, answer.submission, score.metrics(), answer.sample.as_published())
+    return FilteredResponse(FILTER, answer.submission, score.metrics(), answer.sample.as_published())
 
 
 def _prompts(stored: StoredTask, data: Dataset) -> PromptTexts:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from dtbench.harness.core.errors import TaskError, format_error
-from dtbench.harness.core.scorer import Filtered
+from dtbench.harness.core.scorer import FilteredResponse
 
 BOOTSTRAPS = 100_000
 FEW_BOOTSTRAPS = 100
@@ -58,11 +58,11 @@ class LmEvalMetrics:
             "higher_is_better": dict(self._task.higher_is_better()),
         }
 
-    def filtered(self, number: int, answer: str) -> Sequence[Filtered]:
+    def filtered(self, number: int, answer: str) -> Sequence[FilteredResponse]:
         """Return one answer as each filter reads it, with its metrics."""
         return list(self._filtered({number: [answer]}))
 
-    def _filtered(self, answers: Mapping[int, Sequence[str]]) -> Iterator[Filtered]:
+    def _filtered(self, answers: Mapping[int, Sequence[str]]) -> Iterator[FilteredResponse]:
         """Yield filter by filter, and under each document by document, as lm-eval does."""
         from lm_eval.api.instance import Instance
 
@@ -83,7 +83,7 @@ class LmEvalMetrics:
         for name in instances[0].filtered_resps:
             for instance in instances:
                 response = instance.filtered_resps[name]
-                yield Filtered(name, response, task.process_results(instance.doc, [response]), instance.doc)
+                yield FilteredResponse(name, response, task.process_results(instance.doc, [response]), instance.doc)
 
     def _values(self, answers: Mapping[int, Sequence[str]]) -> Values:
         values: Values = {}

@@ -13,7 +13,7 @@ from dtbench.harness.core.schema import NoClip, Prompt, Sample
 from dtbench.harness.lm_eval.clips import clip_of, strip_mark
 from dtbench.harness.lm_eval.docs import Doc
 from dtbench.harness.lm_eval.generation import answer_before_stop, model_options, stop_texts
-from dtbench.harness.run.plan import seed_of
+from dtbench.harness.run.plan import answer_seed
 
 _CHAT = '[{"role": '
 """How the text of a history begins, as apply_chat_template writes it."""
@@ -67,7 +67,7 @@ def _read_request(request: Any, seed: int, repeat: int) -> LmEvalPrompt:
             text=words.text,
             system=words.system or doc.question.prompt.system,
             repeat=repeat,
-            seed=seed_of(seed, doc.question.sample.id, repeat),
+            seed=answer_seed(seed, doc.question.sample.id, repeat),
         )
         return LmEvalPrompt(prompt, sampling, stop_texts(kwargs), whole=True, sample=doc.question.sample)
     name = str(request.doc_id)
@@ -78,7 +78,7 @@ def _read_request(request: Any, seed: int, repeat: int) -> LmEvalPrompt:
         system=words.system,
         id=name,
         repeat=repeat,
-        seed=seed_of(seed, name, repeat),
+        seed=answer_seed(seed, name, repeat),
     )
     return LmEvalPrompt(prompt, sampling, stop_texts(kwargs), whole=False, sample=None)
 

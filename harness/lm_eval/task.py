@@ -14,7 +14,7 @@ from typing import Any
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import MachineryError, UserError
 from dtbench.harness.core.schema import NoClip, Official, Prompt, Sample, Score
-from dtbench.harness.core.scorer import Filtered, OfficialRule
+from dtbench.harness.core.scorer import FilteredResponse, OfficialRule
 from dtbench.harness.core.task import Task
 from dtbench.harness.extract.answer import Extraction
 from dtbench.harness.extract.tidy import split_text
@@ -146,7 +146,7 @@ class LmEvalTask(Task):
 
         return metric
 
-    def filtered(self, sample: Sample, text: str) -> Sequence[Filtered]:
+    def filtered(self, sample: Sample, text: str) -> Sequence[FilteredResponse]:
         """Return the answer as each of the filters reads it."""
         return self._scoring().filtered(int(sample.id), answer_before_stop(text, self._stops))
 

@@ -1,4 +1,4 @@
-"""What the single-model track of the Audio Reasoning Challenge allows, held against a run before it starts.
+"""Check a run against the rules of the single-model track of the Audio Reasoning Challenge before it starts.
 
 One model, one pass: no tools, no second model, no edits to what it wrote, and nothing before it but the clip, the
 question, its options and a prompt.
@@ -23,7 +23,7 @@ RULES = (
 
 
 def refuse_forbidden(track: str, settings: Mapping[str, Any], own_task: str | None) -> None:
-    """A UserError for what the track forbids."""
+    """Refuse a run that breaks the rules of the track."""
     if track not in TRACKS:
         raise UserError(f"--track {track}: unknown. {did_you_mean(track, TRACKS)}")
     model = settings.get("model", {})
@@ -39,7 +39,7 @@ def refuse_forbidden(track: str, settings: Mapping[str, Any], own_task: str | No
 
 
 def statement(info: Mapping[str, Any]) -> dict[str, Any]:
-    """What a manifest says of it: the rules, and what in the run they rest on."""
+    """Return what a manifest says of the track: its rules, and what in the run they rest on."""
     cut = "cut where a format takes no more, which is noted under `truncated`"
     return {"name": info["track"], "rules": [*RULES], "chains": f"as written, or {cut}", "checked": "before the run"}
 

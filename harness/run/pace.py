@@ -1,4 +1,4 @@
-"""How many requests a judge is sent at once: fewer where it says it has too many, more again where it does not."""
+"""Adapt how many requests a judge is sent at once: fewer after it refuses some, more while it answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run will ask: which questions of which tasks, how often, in which form.
+"""What a run asks: which questions of which tasks, how often, in which form.
 
 A form that cannot be asked is refused when the plan is made, before anything is written.
 """
@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DtbenchError, TaskError, UserError, format_error
 from dtbench.harness.core.schema import Clip, NoClip, Prompt, Sample, clip_name
-from dtbench.harness.core.task import Task, lettered, rotated
+from dtbench.harness.core.task import Task, letter_options, rotate_options
 from dtbench.harness.score.forced_choice import FORCED_SAMPLING, option_letters, refuse_unlettered
 
 AUDIO_MODES = ("clip", "silence", "noise", "shuffle")
@@ -26,7 +26,7 @@ _MARKS = re.compile(r"\{(question|options)\}")
 
 @dataclass(frozen=True, slots=True)
 class PromptForm:
-    """How questions are put."""
+    """How questions are asked."""
 
     template: str | None = None
     """A user's own words around {question} and {options}; None for the task's."""
@@ -40,7 +40,7 @@ class PromptForm:
 
 
 class PlannedPrompt(NamedTuple):
-    """What is asked, and how."""
+    """A sample and the prompt that asks it."""
 
     sample: Sample
     prompt: Prompt
@@ -58,11 +58,11 @@ class TaskPlan:
 
     @property
     def expected(self) -> int:
-        """How many answers there will be."""
+        """How many answers the task has in the end."""
         return len(self.data.samples) * self.repeats
 
     def questions(self, finished: set[tuple[str, int]]) -> Iterator[tuple[int, int]]:
-        """Place and repeat of what is still to be asked, a question's repeats together."""
+        """Yield place and repeat of each question that has no answer, its repeats together."""
         for place, id_ in enumerate(self.data.ids):
             for repeat in range(self.repeats):
                 if (id_, repeat) not in finished:
@@ -75,8 +75,8 @@ class TaskPlan:
     def question(self, place: int, repeat: int) -> PlannedPrompt:
         """A sample and its prompt, options rotated and clip exchanged as the form says."""
         sample = self.data.samples[place]
-        shown = rotated(sample, self.form.permute)
-        prompt = self._worded(shown)
+        shown = rotate_options(sample, self.form.permute)
+        prompt = self._word_question(shown)
         filled = dataclasses.replace(
             prompt,
             audio=self._other_clip(place) if self.form.audio == "shuffle" else prompt.audio,
@@ -84,13 +84,13 @@ class TaskPlan:
             id=sample.id,
             repeat=repeat,
             letters=option_letters(len(shown.choices)) if self.form.answer == "forced" else (),
-            seed=seed_of(self.form.seed, sample.id, repeat),
+            seed=answer_seed(self.form.seed, sample.id, repeat),
         )
         return PlannedPrompt(sample, filled)
 
-    def _worded(self, sample: Sample) -> Prompt:
+    def _word_question(self, sample: Sample) -> Prompt:
         if self.form.template is not None:
-            return from_template(self.form.template, sample)
+            return fill_template(self.form.template, sample)
         try:
             return self.task.prompt_for(sample, self.form.answer)
         except DtbenchError:
@@ -100,10 +100,10 @@ class TaskPlan:
             raise TaskError(f"{self.task.name}: {what}.") from error
 
     def _other_clip(self, place: int) -> Path | Clip:
-        """A clip of another question that is not this one's, the same at every call."""
+        """Pick another question's clip that differs from this one's, the same at every call."""
         count = len(self.data.samples)
         own = clip_name(self.data.samples[place].audio)
-        first = place + 1 + seed_of(self.form.seed, self.data.samples[place].id, -1) % max(1, count - 1)
+        first = place + 1 + answer_seed(self.form.seed, self.data.samples[place].id, -1) % max(1, count - 1)
         for step in range(count):
             other = self.data.samples[(first + step) % count].audio
             if clip_name(other) != own:
@@ -111,7 +111,7 @@ class TaskPlan:
         raise UserError(f"--audio shuffle: all questions of {self.task.name} share one clip: ask more of them.")
 
     def settings(self) -> dict[str, Any]:
-        """What must be the same for a run to be resumed, and which questions share a clip."""
+        """Return what must stay the same for a run to be resumed, and which questions share a clip."""
         forced = {"forced": FORCED_SAMPLING} if self.form.answer == "forced" else {}
         return {
             "data": {"version": self.data.version, "sha256": self.data.sha256, "source": self.data.source},
@@ -132,9 +132,9 @@ class TaskPlan:
         """The words around a question, with placeholders for what changes; the first prompt where that fails."""
         blank = Sample("id", "{question}", ("{option 1}", "{option 2}"), None, Path("clip"))
         try:
-            prompt = self._worded(blank)
+            prompt = self._word_question(blank)
         except DtbenchError:  # a task may need more of a question than that
-            prompt = self._worded(self.data.samples[0])
+            prompt = self._word_question(self.data.samples[0])
         return f"{prompt.system}\n\n{prompt.text}" if prompt.system else prompt.text
 
     def prompt_hash(self) -> str:
@@ -142,7 +142,7 @@ class TaskPlan:
         return hashlib.sha256(self.prompt_text().encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
     def check(self) -> None:
-        """Refuse what could not be asked, or not be told apart in the records."""
+        """Refuse questions that cannot be asked, or that records could not tell apart."""
         if not self.data.samples:
             raise UserError(f"{self.task.name}: there is no question to ask in {self.data.source}.")
         seen: set[str] = set()
@@ -171,14 +171,14 @@ class TaskPlan:
             )
 
 
-def from_template(template: str, sample: Sample) -> Prompt:
-    """A user's own prompt: {question} and {options} filled in."""
-    fill = {"question": sample.question, "options": lettered(sample.choices)}
+def fill_template(template: str, sample: Sample) -> Prompt:
+    """Fill {question} and {options} into a prompt of the user's own."""
+    fill = {"question": sample.question, "options": letter_options(sample.choices)}
     return Prompt(text=_MARKS.sub(lambda mark: fill[mark[1]], template), audio=sample.audio)
 
 
 def read_template(path: Path) -> str:
-    """The text of a prompt file; it must say where the question and the options go."""
+    """Read a prompt file; it must say where the question and the options go."""
     template = _text("--prompt", path).strip()
     missing = [mark for mark in ("{question}", "{options}") if mark not in template]
     if missing:
@@ -187,15 +187,15 @@ def read_template(path: Path) -> str:
 
 
 def read_ids(path: Path) -> Sequence[str]:
-    """The ids of a file, one a line."""
+    """Read the ids of a file, one a line."""
     ids = [line.strip() for line in _text("--ids", path).splitlines() if line.strip()]
     if not ids:
         raise UserError(f"--ids {path}: there is no id in it; one a line is expected.")
     return ids
 
 
-def refuse_unknown(ids: Sequence[str], data: Sequence[Dataset]) -> None:
-    """A UserError for ids that are in none of the data sets, and for a data set that has none of them."""
+def refuse_unknown_ids(ids: Sequence[str], data: Sequence[Dataset]) -> None:
+    """Refuse ids that are in no data set, and a data set that has none of them."""
     known = [set(one.ids) for one in data]
     sources = " or ".join(one.source for one in data)
     unknown = [id_ for id_ in ids if not any(id_ in those for those in known)]
@@ -211,7 +211,7 @@ def refuse_unknown(ids: Sequence[str], data: Sequence[Dataset]) -> None:
 
 
 def select_samples(data: Dataset, limit: int | None, ids: Sequence[str] | None) -> Dataset:
-    """The first `limit` questions, of those with the given ids where some are."""
+    """Select the first `limit` questions, of those with the given ids where there are any."""
     wanted = set(data.ids if ids is None else ids)
     places = (place for place, id_ in enumerate(data.ids) if id_ in wanted)
     return data.select(itertools.islice(places, limit))
@@ -226,7 +226,7 @@ def _text(option: str, path: Path) -> str:
         raise UserError(f"{option} {path}: not UTF-8 text (byte {error.start}); is it another kind of file?") from None
 
 
-def seed_of(seed: int, id_: str, repeat: int) -> int:
-    """A seed of its own for every answer, the same in every run."""
+def answer_seed(seed: int, id_: str, repeat: int) -> int:
+    """Derive a seed for one answer, the same in every run."""
     key = f"{seed}\0{id_}\0{repeat}".encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.blake2b(key, digest_size=4).digest(), "big")

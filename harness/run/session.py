@@ -1,4 +1,4 @@
-"""One call of `dtbench run`: what was asked for is checked, carried out, and summed up."""
+"""`dtbench run`: check the request, ask the questions, sum up the answers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from dtbench.harness.run.plan import (
     TaskPlan,
     read_ids,
     read_template,
-    refuse_unknown,
+    refuse_unknown_ids,
     select_samples,
 )
 from dtbench.harness.run.progress import ProgressDisplay
@@ -65,22 +65,22 @@ class RunResult:
 
 
 def run(request: RunRequest, *, quiet: bool) -> RunResult:
-    """Carry a run out, from where it stands to its end; an error before anything is written where it cannot be."""
+    """Run benchmarks; resume if the folder already holds answers."""
     (outcome,) = run_many([request], quiet=quiet)
     return outcome
 
 
 def run_many(requests: Sequence[RunRequest], *, quiet: bool) -> Iterator[RunResult]:
-    """Carry out runs of one model on the same questions, which is loaded once; what does not end well is the last."""
-    planned = [_plans(request) for request in requests]
+    """Run one model several times on the same questions, loaded once; stop after a run that does not end well."""
+    planned = [_make_plans(request) for request in requests]
     first = requests[0]
-    wanted = [ModelUse(plan.data.samples, plan.task.prescribed) for plan in planned[0]]
-    models = open_models(first.model, first.options, wanted, first.backend)
+    uses = [ModelUse(plan.data.samples, plan.task.prescribed) for plan in planned[0]]
+    models = open_models(first.model, first.options, uses, first.backend)
     with sigterm_as_interrupt(), asyncio.Runner() as runner:
         try:
             for request, plans in zip(requests, planned, strict=True):
-                asking = _RunPlan(plans, models, last=request is requests[-1])
-                outcome = _run_one(request, asking, runner, quiet=quiet)
+                job = _Job(plans, models, last=request is requests[-1])
+                outcome = _run_one(request, job, runner, quiet=quiet)
                 yield outcome
                 if outcome.exit_code:
                     return
@@ -89,7 +89,7 @@ def run_many(requests: Sequence[RunRequest], *, quiet: bool) -> Iterator[RunResu
             runner.run(_close_models(models))
 
 
-class _RunPlan(NamedTuple):
+class _Job(NamedTuple):
     plans: Sequence[TaskPlan]
     models: Sequence[Model]
     """One for each plan."""
@@ -97,8 +97,8 @@ class _RunPlan(NamedTuple):
     """Whether no other run needs these models."""
 
 
-def _run_one(request: RunRequest, asking: _RunPlan, runner: asyncio.Runner, *, quiet: bool) -> RunResult:
-    plans, models, _ = asking
+def _run_one(request: RunRequest, job: _Job, runner: asyncio.Runner, *, quiet: bool) -> RunResult:
+    plans, models, _ = job
     if request.answer == "forced":
         refuse_unforced(request.model, models)
     settings = _settings(request, plans, models)
@@ -107,7 +107,7 @@ def _run_one(request: RunRequest, asking: _RunPlan, runner: asyncio.Runner, *, q
     path = _folder(request, plans, settings["model"])
     with RunFolder.start(path, settings) as folder, ProgressDisplay(quiet=quiet) as progress:
         dispatch = DispatchSettings(request.concurrency, request.long_clips, request.max_failed)
-        runner.run(_ask_all(asking, folder, dispatch, progress))
+        runner.run(_ask_all(job, folder, dispatch, progress))
         return _finish(plans, folder, request.max_failed)
 
 
@@ -122,16 +122,16 @@ async def _close_models(models: Sequence[Model]) -> None:
         await model.aclose()
 
 
-async def _ask_all(asking: _RunPlan, folder: RunFolder, settings: DispatchSettings, progress: ProgressDisplay) -> None:
-    """Ask task after task, until the last or until the user stops it."""
-    plans, models, last = asking
+async def _ask_all(job: _Job, folder: RunFolder, settings: DispatchSettings, progress: ProgressDisplay) -> None:
+    """Ask the tasks one after the other, until the user stops."""
+    plans, models, last = job
     stop = Stop()
     with stop_on_signals(stop, progress.say):
         for place, (plan, model) in enumerate(zip(plans, models, strict=True)):
             run = TaskRun(plan, model, folder, settings)
             if run.progress.done < plan.expected:
                 folder.drop_summary()
-                if isinstance(model, Startable) and not await _started(model, stop, progress.say):
+                if isinstance(model, Startable) and not await _start_model(model, stop, progress.say):
                     return
             _LOG.info("%s: %d of %d answers are there", plan.task.name, run.progress.done, plan.expected)
             progress.begin(plan, run.progress, torn=folder.torn[plan.task.name])
@@ -143,20 +143,20 @@ async def _ask_all(asking: _RunPlan, folder: RunFolder, settings: DispatchSettin
                 await model.aclose()
 
 
-async def _started(model: Startable, stop: Stop, say: Callable[[str], None]) -> bool:
-    """Whether it came up; a user who stops meanwhile is not kept waiting."""
-    starting = asyncio.create_task(model.start(say))
-    while not (await asyncio.wait({starting}, timeout=0.2))[0]:
+async def _start_model(model: Startable, stop: Stop, say: Callable[[str], None]) -> bool:
+    """Start a model; return False where the user stops meanwhile."""
+    start = asyncio.create_task(model.start(say))
+    while not (await asyncio.wait({start}, timeout=0.2))[0]:
         if stop.requested:
-            starting.cancel()
-            await asyncio.wait({starting})
+            start.cancel()
+            await asyncio.wait({start})
             return False
-    starting.result()
+    start.result()
     return True
 
 
 def _finish(plans: Sequence[TaskPlan], folder: RunFolder, max_failed: float) -> RunResult:
-    """Sum a run up, and note how it ended: interrupted where anything is missing."""
+    """Write the summary and the status of a run: interrupted where anything is missing."""
     summaries = [_summary(plan, folder) for plan in plans]
     beyond = families.out_of_scope(folder.info["model"].get("family"), [plan.task.name for plan in plans])
     if any(summary["missing"] for summary in summaries):
@@ -172,14 +172,14 @@ def _finish(plans: Sequence[TaskPlan], folder: RunFolder, max_failed: float) -> 
     return outcome
 
 
-def _plans(request: RunRequest) -> Sequence[TaskPlan]:
-    """A plan for each task; all of them can be asked."""
-    tasks = _tasks(request)
+def _make_plans(request: RunRequest) -> Sequence[TaskPlan]:
+    """Plan each task; refuse what cannot be asked."""
+    tasks = _get_tasks(request)
     template = read_template(request.prompt) if request.prompt else None
     ids = read_ids(request.ids) if request.ids else None
-    data = [_data(task, request.data_dir) for task in tasks]
+    data = [_load_data(task, request.data_dir) for task in tasks]
     if ids is not None:
-        refuse_unknown(ids, data)
+        refuse_unknown_ids(ids, data)
     form = PromptForm(template, request.audio, request.permute, request.seed, request.answer)
     plans = [
         TaskPlan(task, select_samples(one, request.limit, ids), request.samples, form)
@@ -190,7 +190,7 @@ def _plans(request: RunRequest) -> Sequence[TaskPlan]:
     return plans
 
 
-def _tasks(request: RunRequest) -> Sequence[Task]:
+def _get_tasks(request: RunRequest) -> Sequence[Task]:
     own = [] if request.task_file is None else [task_registry.task_from_file(request.task_file)]
     tasks = own + [task_registry.get_task(name) for name in request.tasks if name not in {task.name for task in own}]
     names = [task.name for task in tasks]
@@ -200,7 +200,7 @@ def _tasks(request: RunRequest) -> Sequence[Task]:
     return tasks
 
 
-def _data(task: Task, data_dir: Path | None) -> Dataset:
+def _load_data(task: Task, data_dir: Path | None) -> Dataset:
     try:
         return task.load(data_dir)
     except DtbenchError:
@@ -233,14 +233,14 @@ def _settings(request: RunRequest, plans: Sequence[TaskPlan], models: Sequence[M
         "long_clips": request.long_clips,
         **({"track": request.track} if request.track is not None else {}),
         "tasks": {
-            plan.task.name: plan.settings() | ({"model": special} if special else {}) | _defined(request, plan.task)
+            plan.task.name: plan.settings() | ({"model": special} if special else {}) | _task_file(request, plan.task)
             for plan, special in zip(plans, own, strict=True)
         },
     }
 
 
-def _defined(request: RunRequest, task: Task) -> dict[str, str]:
-    """Where a task of the user's own is defined, for whoever scores the run again."""
+def _task_file(request: RunRequest, task: Task) -> dict[str, str]:
+    """The file that defines a task of the user's own, for scoring the run again."""
     file = request.task_file
     if task.defined_in is not None:
         return {"task_file": str(task.defined_in.resolve())}

@@ -1,4 +1,4 @@
-"""Ctrl-C while a run asks: the first one ends it after what is in flight, the second one, and SIGTERM, at once."""
+"""Ctrl-C during a run: the first one ends it after what is in flight, the second one, and SIGTERM, at once."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.model import Forcible, Model
 from dtbench.harness.core.schema import OptionLogprobs, Sample
-from dtbench.harness.core.task import letters
+from dtbench.harness.core.task import LETTERS
 from dtbench.harness.extract.answer import Extraction
 from dtbench.harness.extract.tidy import split_text
 from dtbench.harness.store.types import LogprobFields, Record
@@ -44,7 +44,7 @@ class TokenLogprob(NamedTuple):
 
 def option_letters(count: int) -> tuple[str, ...]:
     """The letters that name so many options."""
-    return tuple(letters()[:count])
+    return tuple(LETTERS[:count])
 
 
 def letter_of(text: str, among: Sequence[str]) -> int | None:

@@ -14,7 +14,7 @@ from typing import Any
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DtbenchError, UserError
 from dtbench.harness.core.schema import Official, Sample
-from dtbench.harness.core.task import Task, rotated
+from dtbench.harness.core.task import Task, rotate_options
 from dtbench.harness.extract.answer import Extraction
 from dtbench.harness.score.answer_record import ShownOptions, with_answer
 from dtbench.harness.score.outcomes import Outcomes
@@ -53,7 +53,7 @@ class StoredTask:
 
     def shown(self, sample: Sample) -> ShownOptions:
         """The options in the order in which this run showed them."""
-        return ShownOptions(rotated(sample, self.about["permute"]).choices, self.about["answer"] == "forced")
+        return ShownOptions(rotate_options(sample, self.about["permute"]).choices, self.about["answer"] == "forced")
 
     def read(self, sample: Sample, text: str) -> Extraction:
         """Read the answer to a question out of a response of this run."""

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from dtbench.harness.core.errors import ModelError, UserError
 from dtbench.harness.core.schema import Prompt, Response, Sample
-from dtbench.harness.core.task import letters
+from dtbench.harness.core.task import LETTERS
 
 
 class Baseline:
@@ -136,5 +136,5 @@ def lettered_option(choices: Sequence[str], place: int) -> str:
 
 def option_letter(place: int) -> str:
     """Return the letter of the option at this position; a number after the last letter."""
-    names = letters()
+    names = LETTERS
     return names[place] if place < len(names) else str(place + 1)

@@ -44,7 +44,7 @@ class Replay:
         """Return all answers to a question, in order."""
         numbered: list[tuple[int, Response]] = []
         for place in self._places.get(id_, ()):
-            record = MetadataRecord(*self._records.take(place))
+            record = MetadataRecord(*self._records.read(place))
             sample = record.item.get("sample")
             first = sample if isinstance(sample, int) else len(numbered)
             numbered.extend(
@@ -73,7 +73,7 @@ class _Records:
         for where, item in _read(file):
             self._compare(item, [name for name in names if name in item])
             self._all_keys.update(dict.fromkeys(item))
-            self.on_disk.put((where, {name: item[name] for name in fields & item.keys()}))
+            self.on_disk.append((where, {name: item[name] for name in fields & item.keys()}))
         if not len(self.on_disk):
             raise UserError(f"-M file={file}: there is no record in it; objects with an id and a text are expected.")
 
@@ -117,7 +117,7 @@ def _index(records: _Records, key: str) -> tuple[Mapping[str, Sequence[int]], st
     places: dict[str, Sequence[int]] = {}
     content = 0
     for place in range(len(records.on_disk)):
-        record = MetadataRecord(*records.on_disk.take(place))
+        record = MetadataRecord(*records.on_disk.read(place))
         if key not in record.item:
             continue  # a question of a run that failed: an error when it is asked
         id_ = record.item.get("id")

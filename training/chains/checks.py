@@ -46,7 +46,7 @@ class Rejected(NamedTuple):
     why: str
 
 
-def caption_of(text: str, limits: Limits) -> str | Rejected:
+def parse_caption(text: str, limits: Limits) -> str | Rejected:
     """The caption; one that speaks of a question or its options knows what it must not know."""
     caption = _spoken(text)
     if asked := _ASKED.search(caption):
@@ -54,7 +54,7 @@ def caption_of(text: str, limits: Limits) -> str | Rejected:
     return _within(caption, limits.caption) or caption
 
 
-def question_of(text: str, row: TrainingRow) -> TrainingRow | Rejected:
+def parse_question(text: str, row: TrainingRow) -> TrainingRow | Rejected:
     """The row with its question; the options in an order drawn from its id, for models put the right one first."""
     told = next((one for one in json_values(text[-20_000:]) if isinstance(one, dict) and "question" in one), None)
     if told is None:
@@ -75,7 +75,7 @@ def question_of(text: str, row: TrainingRow) -> TrainingRow | Rejected:
     return replace(row, question=question.strip(), choices=tuple(options), answer=answer.strip())
 
 
-def chain_of(text: str, row: TrainingRow, limits: Limits) -> str | Rejected:
+def parse_chain(text: str, row: TrainingRow, limits: Limits) -> str | Rejected:
     """The chain; it has to end where the answer is, and to reason as one who only listens."""
     chain = _spoken(text)
     if short := _within(chain, limits.chain):

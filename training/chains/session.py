@@ -22,7 +22,7 @@ from dtbench.harness.store.types import CotRecord, Status
 from dtbench.models.endpoint.server import Server
 from dtbench.models.endpoint.settings import EndpointSettings
 from dtbench.training.chains.wording import words_hash
-from dtbench.training.chains.writing import STEPS, ChainRun, steps_of, with_step
+from dtbench.training.chains.writing import STEPS, CotRun, missing_steps, with_step
 from dtbench.training.data.check_overlap import check_overlap
 from dtbench.training.data.rows import TrainingRow, read_rows, write_lines, write_rows
 
@@ -79,7 +79,7 @@ class CotOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class ChainsResult:
+class CotResult:
     """How it ended."""
 
     status: Status
@@ -87,23 +87,23 @@ class ChainsResult:
     report: Mapping[str, Any]
 
 
-def write_chains(options: CotOptions, say: Callable[[str], None]) -> ChainsResult:
+def write_cot(options: CotOptions, say: Callable[[str], None]) -> CotResult:
     """Write what the drafts lack; resume if the folder already holds some."""
-    rows = _drafts(options)
+    rows = _read_drafts(options)
     overlaps = check_overlap(rows, options.against, options.data_dir, options.out / "overlaps.jsonl")
-    needed = [step for step in STEPS if any(step in steps_of(row) for row in rows)]
+    needed = [step for step in STEPS if any(step in missing_steps(row) for row in rows)]
     models = {step: options.endpoint(step) for step in needed}
     for line in overlaps:
         say(line)
     say = logged(say)
     with sigterm_as_interrupt(), RunFolder.start(options.out / "run", _settings(rows, models, options)) as folder:
         asyncio.run(_write(rows, models, folder, options, say))
-        return _ended(rows, folder, options, overlaps)
+        return _finish(rows, folder, options, overlaps)
 
 
-def _drafts(options: CotOptions) -> list[TrainingRow]:
+def _read_drafts(options: CotOptions) -> list[TrainingRow]:
     rows = list(read_rows(Path(options.data), drafts=True))[: options.limit]
-    if not any(steps_of(row) for row in rows):
+    if not any(missing_steps(row) for row in rows):
         raise UserError(f"{options.data}: every row has its question and its chain: there is nothing to write.")
     return rows
 
@@ -131,7 +131,7 @@ async def _write(
     options: CotOptions,
     say: Callable[[str], None],
 ) -> None:
-    stop, run = Stop(), ChainRun(rows, models, folder, options.seed, options.concurrency)
+    stop, run = Stop(), CotRun(rows, models, folder, options.seed, options.concurrency)
     try:
         with stop_on_signals(stop, say):
             await run.run(stop, report_lines(say, _line))
@@ -145,9 +145,9 @@ def _line(progress: Progress) -> str:
     return f"cot: {rows}, {progress.rejected} rejected, {progress.failed} failed"
 
 
-def _ended(rows: Sequence[TrainingRow], folder: RunFolder, options: CotOptions, lines: Sequence[str]) -> ChainsResult:
+def _finish(rows: Sequence[TrainingRow], folder: RunFolder, options: CotOptions, lines: Sequence[str]) -> CotResult:
     """Sum up what was written: whole rows, rejects with their reasons, and what is still missing."""
-    finished, rejects, failed, missing = _sorted(rows, folder)
+    finished, rejects, failed, missing = _sort_rows(rows, folder)
     status: Status = "interrupted" if missing else "failed" if failed > options.max_failed * len(rows) else "done"
     write_rows(options.out / "rows.jsonl", finished)
     write_lines(options.out / "rejects.jsonl", rejects)
@@ -166,17 +166,19 @@ def _ended(rows: Sequence[TrainingRow], folder: RunFolder, options: CotOptions, 
     }
     folder.write_summary(report)
     folder.finish(status)
-    return ChainsResult(status, {"done": 0, "failed": FAILED, "interrupted": INTERRUPTED}[status], report)
+    return CotResult(status, {"done": 0, "failed": FAILED, "interrupted": INTERRUPTED}[status], report)
 
 
-def _sorted(rows: Sequence[TrainingRow], folder: StoredRun) -> tuple[list[TrainingRow], list[dict[str, Any]], int, int]:
+def _sort_rows(
+    rows: Sequence[TrainingRow], folder: StoredRun
+) -> tuple[list[TrainingRow], list[dict[str, Any]], int, int]:
     kept = {step: {record["id"]: record for record in folder.records_as(step, CotRecord)} for step in STEPS}
     finished: list[TrainingRow] = []
     rejects: list[dict[str, Any]] = []
     failed = missing = 0
     for row in rows:
         written, ended = row, "taken"
-        for step in steps_of(row):
+        for step in missing_steps(row):
             record = kept[step].get(row.id)
             if record is None or "taken" not in record:
                 ended = "missing" if record is None else "rejected" if "rejected" in record else "failed"

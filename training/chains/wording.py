@@ -1,4 +1,4 @@
-"""What the three models are told. The words are ours: those of the paper are not published."""
+"""The prompts of the three models. The words are ours: those of the paper are not published."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from dtbench.harness.core.schema import Prompt
-from dtbench.harness.core.task import lettered
+from dtbench.harness.core.task import letter_options
 from dtbench.training.data.rows import TrainingRow
 
 _MARK = re.compile(r"\{(caption|question|options|answer)\}")
@@ -52,13 +52,13 @@ def caption_prompt(row: TrainingRow, seed: int) -> Prompt:
 
 def question_prompt(row: TrainingRow, caption: str, seed: int) -> Prompt:
     """The caption, for a question."""
-    return Prompt(_filled(QUESTION, caption=caption), row.audio, system=WRITER, id=row.id, seed=seed)
+    return Prompt(_fill(QUESTION, caption=caption), row.audio, system=WRITER, id=row.id, seed=seed)
 
 
 def chain_prompt(row: TrainingRow, caption: str, seed: int) -> Prompt:
     """Caption, question and answer, for a chain."""
-    options = lettered(row.choices)
-    text = _filled(CHAIN, caption=caption, question=row.question, options=options, answer=row.answer)
+    options = letter_options(row.choices)
+    text = _fill(CHAIN, caption=caption, question=row.question, options=options, answer=row.answer)
     return Prompt(text, row.audio, system=REASONER, id=row.id, seed=seed)
 
 
@@ -67,6 +67,6 @@ def words_hash(names: Sequence[str]) -> str:
     return hashlib.sha256("\0".join(PROMPTS[name] for name in names).encode()).hexdigest()[:12]
 
 
-def _filled(asked: str, **fill: str) -> str:
-    """The marks filled in, what stands in their place left as it is."""
-    return _MARK.sub(lambda mark: fill[mark[1]], asked)
+def _fill(template: str, **fill: str) -> str:
+    """Fill in the marks, and leave marks in the filling as they are."""
+    return _MARK.sub(lambda mark: fill[mark[1]], template)

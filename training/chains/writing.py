@@ -1,8 +1,9 @@
-"""The loop: for each row what it lacks, step after step, each on disk before the next is asked for."""
+"""Write what each row lacks, step after step, each on disk before the next is asked for."""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ from dtbench.harness.run.dispatch import Dispatcher, DispatchSettings
 from dtbench.harness.run.worker_pool import CircuitBreaker, Progress, Stop, WorkerPool
 from dtbench.harness.store.run_folder import RunFolder
 from dtbench.harness.store.types import CotRecord
-from dtbench.training.chains.checks import Limits, Rejected, caption_of, chain_of, question_of
+from dtbench.training.chains.checks import Limits, Rejected, parse_caption, parse_chain, parse_question
 from dtbench.training.chains.wording import caption_prompt, chain_prompt, question_prompt
 from dtbench.training.data.rows import TrainingRow
 
@@ -28,19 +29,19 @@ class Step(NamedTuple):
     name: str
     prompt: Callable[[int], Prompt]
     """The request, from a seed."""
-    take: Callable[[str], Any | Rejected]
-    """What a reply gives."""
-    plain: Callable[[Any], Any]
-    """The same as JSON holds it."""
+    parse: Callable[[str], Any | Rejected]
+    """Parses a reply."""
+    as_json: Callable[[Any], Any]
+    """The parsed reply as JSON holds it."""
 
 
-def steps_of(row: TrainingRow) -> list[str]:
+def missing_steps(row: TrainingRow) -> list[str]:
     """What a row lacks, in order; a caption only where something is to be written from it."""
     lacking = [name for name, there in (("question", row.question), ("chain", row.chain)) if not there]
     return ["caption", *lacking] if lacking and not row.extra.get("caption") else lacking
 
 
-class ChainRun:
+class CotRun:
     """Write what the rows lack."""
 
     def __init__(
@@ -66,7 +67,7 @@ class ChainRun:
                 dispatcher.close()
 
     async def _write(self, row: TrainingRow) -> None:
-        for name in steps_of(row):
+        for name in missing_steps(row):
             record = self._kept[name].get(row.id)
             if record is None or "error" in record:
                 record = await self._step(row, _step(name, row, self._limits))
@@ -94,30 +95,34 @@ class ChainRun:
                 return {**record, "error": {"kind": "model" if of_model else "audio", "message": str(error)}}
             self._breaker.add_success()
             record["text"], record["usage"], record["attempts"] = response.text, dict(response.usage), attempt + 1
-            taken = step.take(response.text)
-            if not isinstance(taken, Rejected):
-                return {**record, "taken": step.plain(taken)}
-            rejected = taken
+            parsed = step.parse(response.text)
+            if not isinstance(parsed, Rejected):
+                return {**record, "taken": step.as_json(parsed)}
+            rejected = parsed
         return {**record, "rejected": rejected.why}
 
 
 def _step(name: str, row: TrainingRow, limits: Limits) -> Step:
     if name == "caption":
-        return Step(name, lambda seed: caption_prompt(row, seed), lambda text: caption_of(text, limits), str)
+        return Step(name, lambda seed: caption_prompt(row, seed), lambda text: parse_caption(text, limits), str)
     caption = str(row.extra["caption"])
-    if name == "question":
-        return Step(name, lambda seed: question_prompt(row, caption, seed), lambda text: question_of(text, row), _asked)
-    return Step(name, lambda seed: chain_prompt(row, caption, seed), lambda text: chain_of(text, row, limits), str)
+    if name == "chain":
+        prompt = functools.partial(chain_prompt, row, caption)
+        return Step(name, prompt, lambda text: parse_chain(text, row, limits), str)
+    prompt = functools.partial(question_prompt, row, caption)
+    return Step(name, prompt, lambda text: parse_question(text, row), _question_fields)
 
 
-def _asked(row: TrainingRow) -> dict[str, Any]:
+def _question_fields(row: TrainingRow) -> dict[str, Any]:
     return {"question": row.question, "choices": list(row.choices), "answer": row.answer}
 
 
-def with_step(row: TrainingRow, name: str, taken: Any) -> TrainingRow:
-    """The row with what a step gave."""
+def with_step(row: TrainingRow, name: str, result: Any) -> TrainingRow:
+    """Return the row with the result of a step."""
     if name == "caption":
-        return dataclasses.replace(row, extra={**row.extra, "caption": taken})
+        return dataclasses.replace(row, extra={**row.extra, "caption": result})
     if name == "chain":
-        return dataclasses.replace(row, chain=taken)
-    return dataclasses.replace(row, question=taken["question"], choices=tuple(taken["choices"]), answer=taken["answer"])
+        return dataclasses.replace(row, chain=result)
+    return dataclasses.replace(
+        row, question=result["question"], choices=tuple(result["choices"]), answer=result["answer"]
+    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from dtbench.harness.core.task import lettered
+from dtbench.harness.core.task import letter_options
 from dtbench.training.data.rows import TrainingRow
 from dtbench.training.rewards.settings import RewardSettings
 
@@ -75,7 +75,7 @@ def is_loop(row: TrainingRow, chain: str, settings: RewardSettings) -> bool:
 
 def is_nothing_new(row: TrainingRow, chain: str, settings: RewardSettings) -> bool:
     """Return whether it only restates the question, its options or the answer."""
-    given = set(_words(" ".join((row.question, lettered(row.choices), row.answer))))
+    given = set(_words(" ".join((row.question, letter_options(row.choices), row.answer))))
     content = set(_words(chain)) - _STOP_WORDS
     return len(content - given) < max(1, NEW_SHARE * len(content))
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from dtbench.harness.core.errors import DataError
-from dtbench.harness.run.plan import from_template
+from dtbench.harness.run.plan import fill_template
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.training.data.check_overlap import FOUND, check_overlap
 from dtbench.training.data.row_sources import load_rows, split_task
@@ -43,7 +43,7 @@ def prepare_stage(recipe: Recipe, stage: StageRecipe, layout: StageLayout, clips
 
 def engine_question(row: TrainingRow, prompt: str) -> dict[str, object]:
     """Return a row as engines read it: prompt, clip, and the id of the row."""
-    text = from_template(prompt.strip(), row.sample()).text  # the same text as `dtbench run` sends after the stage
+    text = fill_template(prompt.strip(), row.sample()).text  # the same text as `dtbench run` sends after the stage
     return {"messages": [{"role": "user", "content": f"<audio>{text}"}], "audios": [str(row.audio)], ROW_COLUMN: row.id}
 
 

@@ -80,14 +80,14 @@ def test_a_spool_gives_back_what_it_was_given(monkeypatch: pytest.MonkeyPatch, h
     values = [None, "", "text" * 50, 1, math.pi, ("a", [1, {"b": b"\0"}]), {"\ud800": True}]
     spooled = DiskList()
     for place, value in enumerate(values):
-        spooled.put(value)
-        assert spooled.take(place // 2) == values[place // 2]
-    assert [spooled.take(place) for place in range(len(spooled))] == values
+        spooled.append(value)
+        assert spooled.read(place // 2) == values[place // 2]
+    assert [spooled.read(place) for place in range(len(spooled))] == values
 
 
 def test_what_is_not_plain_is_refused_and_takes_no_place() -> None:
     spooled = DiskList()
     with pytest.raises(ValueError, match="unmarshallable"):
-        spooled.put({"a": Path("x")})
-    spooled.put("next")
-    assert (len(spooled), spooled.take(0)) == (1, "next")
+        spooled.append({"a": Path("x")})
+    spooled.append("next")
+    assert (len(spooled), spooled.read(0)) == (1, "next")

@@ -10,8 +10,8 @@ import pytest
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import TaskError, UserError
 from dtbench.harness.core.schema import Prompt, Sample
-from dtbench.harness.core.task import Task, rotated
-from dtbench.harness.run.plan import PromptForm, TaskPlan, from_template, select_samples
+from dtbench.harness.core.task import Task, rotate_options
+from dtbench.harness.run.plan import PromptForm, TaskPlan, fill_template, select_samples
 
 OPTIONS = ("crow", "jay", "owl")
 
@@ -61,12 +61,12 @@ def test_options_are_rotated(places: int, shown: str) -> None:
 
 def test_a_question_without_options_has_nothing_to_rotate() -> None:
     sample = Sample("1", "What?", (), "a jay", Path("1.wav"))
-    assert rotated(sample, 1) is sample
+    assert rotate_options(sample, 1) is sample
 
 
 def test_what_a_question_or_an_option_says_is_not_taken_for_a_place_of_the_prompt() -> None:
     sample = Sample("1", "What is {options}?", ("{question}", "b"), "b", Path("1.wav"))
-    assert from_template("{question}\n{options}", sample).text == "What is {options}?\n(A) {question}\n(B) b"
+    assert fill_template("{question}\n{options}", sample).text == "What is {options}?\n(A) {question}\n(B) b"
 
 
 @pytest.mark.parametrize("clips", [2, 5])

@@ -9,7 +9,7 @@ from made_up_run import Record, answered, failed, write_run
 from small_data import mmar_items, mmar_v2_folder
 
 from dtbench.harness.core.schema import Sample
-from dtbench.harness.core.task import rotated
+from dtbench.harness.core.task import rotate_options
 from dtbench.harness.run.plan import PromptForm
 from dtbench.harness.score import ablations
 from dtbench.harness.score.related_runs import compare_related
@@ -124,7 +124,7 @@ def test_an_answer_by_place_moves_with_the_order_and_an_answer_by_content_stays(
     asked = questions(30)
     orders = range(3)
     by_content = [[says(sample, 0) for sample in asked] for _ in orders]
-    by_place = [[answered(TASK, s, rotated(s, turn).choices[0]) for s in asked] for turn in orders]
+    by_place = [[answered(TASK, s, rotate_options(s, turn).choices[0]) for s in asked] for turn in orders]
     stays, moves = order_effect(by_content), order_effect(by_place)
     assert (stays["moved"]["accuracy"], stays["moved_between_two"], stays["right_in_all"]) == (0, 0, 1)
     assert (moves["moved"]["accuracy"], moves["moved_between_two"]) == (1, 1)

@@ -7,7 +7,7 @@ import json
 import pytest
 from chains import GOOD, ROW
 
-from dtbench.training.chains.checks import Limits, Rejected, caption_of, chain_of, question_of
+from dtbench.training.chains.checks import Limits, Rejected, parse_caption, parse_chain, parse_question
 from dtbench.training.data.rows import TrainingRow
 
 LIMITS = Limits()
@@ -33,7 +33,7 @@ DRAFT = TrainingRow("d1", ROW.audio, "", (), "", source="drafts")
     ],
 )
 def test_a_caption_that_knows_of_answers_is_turned_away(text: str, why: str) -> None:
-    caption = caption_of(text, LIMITS)
+    caption = parse_caption(text, LIMITS)
     assert caption.why.startswith(why) if isinstance(caption, Rejected) else why == ""
 
 
@@ -59,7 +59,7 @@ def test_a_caption_that_knows_of_answers_is_turned_away(text: str, why: str) -> 
     ],
 )
 def test_a_chain_has_to_end_where_the_answer_is_and_to_reason_as_a_listener(text: str, why: str) -> None:
-    chain = chain_of(text, ROW, LIMITS)
+    chain = parse_chain(text, ROW, LIMITS)
     assert chain.why.startswith(why) if isinstance(chain, Rejected) else (why, chain) == ("", text)
 
 
@@ -69,12 +69,12 @@ ASKED = {"question": "Who comes home?", "choices": ["a guest", "an owner", "a th
 def test_a_question_is_taken_and_its_options_are_put_in_an_order_of_the_rows_own() -> None:
     places = set()
     for number in range(40):
-        row = question_of(f"```json\n{json.dumps(ASKED)}\n```", TrainingRow(f"d{number}", ROW.audio, "", (), ""))
+        row = parse_question(f"```json\n{json.dumps(ASKED)}\n```", TrainingRow(f"d{number}", ROW.audio, "", (), ""))
         assert isinstance(row, TrainingRow)
         assert (row.question, row.answer, set(row.choices)) == ("Who comes home?", "an owner", set(ASKED["choices"]))
         places.add(row.choices.index("an owner"))
     assert places == {0, 1, 2, 3}
-    assert question_of(json.dumps(ASKED), DRAFT) == question_of(json.dumps(ASKED), DRAFT)
+    assert parse_question(json.dumps(ASKED), DRAFT) == parse_question(json.dumps(ASKED), DRAFT)
 
 
 @pytest.mark.parametrize(
@@ -94,10 +94,10 @@ def test_a_question_is_taken_and_its_options_are_put_in_an_order_of_the_rows_own
     ],
 )
 def test_a_question_that_cannot_be_used_is_turned_away(change: dict[str, object], why: str) -> None:
-    rejected = question_of(json.dumps({**ASKED, **change}), DRAFT)
+    rejected = parse_question(json.dumps({**ASKED, **change}), DRAFT)
     assert isinstance(rejected, Rejected)
     assert rejected.why.startswith(why)
 
 
 def test_no_json_is_no_question() -> None:
-    assert question_of("Who comes home? The owner.", DRAFT) == Rejected("no JSON object with a question")
+    assert parse_question("Who comes home? The owner.", DRAFT) == Rejected("no JSON object with a question")

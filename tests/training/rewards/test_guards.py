@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 from chains import GOOD, OTHER, REFERENCE, ROW, completion, mini_rows, score_batch
 
-from dtbench.harness.core.task import lettered
+from dtbench.harness.core.task import letter_options
 from dtbench.training.rewards import RewardSettings, TrainingRow
 from dtbench.training.rewards.guards import matching_guard
 from dtbench.training.rewards.settings import GUARDS
@@ -24,7 +24,7 @@ BAD = {
     "nothing new": [
         f"The question asks: {ROW.question} The options are {', '.join(ROW.choices)}.",
         "A person arrives. The answer is: a person arrives. So a person arrives in the recording.",
-        f"{ROW.question} {lettered(ROW.choices)} I think the correct option is a person arrives.",
+        f"{ROW.question} {letter_options(ROW.choices)} I think the correct option is a person arrives.",
     ],
     "word salad": [SALAD],
     "copy": [REFERENCE, f"Hm. {REFERENCE} Yes."],
