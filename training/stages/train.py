@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -14,15 +14,15 @@ from dtbench.harness.run.signals import sigterm_as_interrupt
 from dtbench.harness.store.lock import RunLock
 from dtbench.harness.store.run_folder import LOG_NAME
 from dtbench.harness.store.run_log import RunLog
-from dtbench.training.engines.contract import EngineCommand, Metrics, get_engine
+from dtbench.training.engines.contract import EngineCommand, get_engine
 from dtbench.training.engines.launch import find_environment
 from dtbench.training.recipe.load import load_recipe, override, recipe_names
-from dtbench.training.recipe.recipe import Recipe, StageRecipe
+from dtbench.training.recipe.recipe import Recipe
 from dtbench.training.stages import state
 from dtbench.training.stages.layout import Layout
 from dtbench.training.stages.preflight import check_embedding, check_rewards, check_stage_rows
 from dtbench.training.stages.reuse import reuse_run
-from dtbench.training.stages.stages import TrainingRun, stage_job
+from dtbench.training.stages.stages import Notify, OnStep, TrainingRun, stage_job
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,10 +62,8 @@ class TrainOptions:
         return override(load_recipe(self.recipe, self.arm), model=self.model, seed=self.seed)
 
 
-def train(
-    options: TrainOptions, say: Callable[[str], None], show: Callable[[StageRecipe, Metrics], None]
-) -> Mapping[str, Any]:
-    """Train in stages and evaluate each; resume if the folder already holds some. `show` is called at every step."""
+def train(options: TrainOptions, notify: Notify, on_step: OnStep) -> Mapping[str, Any]:
+    """Train in stages and evaluate each; resume if the folder already holds some. `on_step` is called at every step."""
     recipe = options.load()
     check_rewards(recipe)
     layout = Layout(options.out.resolve())
@@ -73,17 +71,17 @@ def train(
     environment = find_environment(options.engine, program)
     check_embedding(recipe, environment)
     layout.root.mkdir(parents=True, exist_ok=True)
-    lock, say = RunLock(layout.root), logged(say)
+    lock, notify = RunLock(layout.root), logged(notify)
     try:
         progress = state.open_state(layout.state, recipe)
         unprepared = [stage for stage in recipe.stage if not progress.reached(stage.name, state.PREPARED)]
         check_stage_rows(unprepared, layout.clips)
         for line in reuse_run(recipe, layout, progress, options.reuse) if options.reuse is not None else ():
-            say(line)
+            notify(line)
         progress.write()
         with sigterm_as_interrupt(), RunLog(layout.root / LOG_NAME) as log:
             log.note_start(sys.argv)
-            return TrainingRun(recipe, layout, environment, progress, say, show).run()
+            return TrainingRun(recipe, layout, environment, progress, notify, on_step).run()
     finally:
         lock.close()
 
