@@ -6,52 +6,18 @@ over `expert`. It was never run: a test checks its flags against ms-swift's own 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from dtbench.training.engines.contract import EngineCommand, Job, Metrics
-from dtbench.training.engines.ms_swift import (
-    command_arguments,
-    job_environment,
-    parse_step,
-    rollout_server,
-    shared_flags,
-)
+from dtbench.training.engines.contract import Job
+from dtbench.training.engines.ms_swift import SwiftEngine, shared_flags
 
 
-class Megatron:
-    """`megatron rlhf`."""
-
-    def command(self, job: Job) -> EngineCommand:
-        """Return the command; checkpoints hold safetensors under the hub's names beside Megatron's own state."""
-        flags = {**_without(shared_flags(job), "max_steps", "loss_type"), **_own_flags(job)}
-        if job.resume is not None:
-            flags |= {"mcore_model": str(job.resume), "finetune": False}
-        return EngineCommand(
-            ["megatron", "rlhf", *command_arguments({**flags, **job.recipe.flags})], job_environment(job)
-        )
-
-    def server(self, job: Job) -> EngineCommand | None:
-        """Return the command of `swift rollout`, where the recipe has a rollout node."""
-        return rollout_server(job)
-
-    def metrics(self, line: Mapping[str, object]) -> Metrics | None:
-        """Parse a line of its log."""
-        return parse_step(line)
-
-
-MEGATRON = Megatron()
-
-
-def _without(flags: Mapping[str, object], *names: str) -> dict[str, object]:
-    return {name: value for name, value in flags.items() if name not in names}
-
-
-def _own_flags(job: Job) -> dict[str, object]:
+def megatron_flags(job: Job) -> dict[str, object]:
+    """Return the flags of `megatron rlhf`; it saves safetensors under the hub's names beside Megatron's own state."""
     training, machines = job.recipe.training_of(job.stage), job.recipe.machines
     steps = {"train_iters": job.stage.steps} if job.stage.steps else {}
+    start = {"finetune": True} if job.resume is None else {"mcore_model": str(job.resume), "finetune": False}
     return {
+        **{name: value for name, value in shared_flags(job).items() if name != "max_steps"},
         **steps,
-        "loss_type": "grpo",
         "micro_batch_size": training.micro_batch,
         "global_batch_size": training.batch,
         "steps_per_generation": 1,
@@ -75,7 +41,7 @@ def _own_flags(job: Job) -> dict[str, object]:
         "log_entropy": True,
         "log_completions": True,
         "save_safetensors": True,
-        "finetune": True,
+        **start,
         "dataset_num_proc": 8,
         "dataloader_num_workers": 8,
     }
@@ -85,3 +51,6 @@ def _recompute_flags(enabled: bool) -> dict[str, object]:
     if not enabled:
         return {}
     return {"recompute_granularity": "full", "recompute_method": "uniform", "recompute_num_layers": 1}
+
+
+MEGATRON = SwiftEngine("megatron", megatron_flags)

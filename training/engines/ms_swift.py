@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from dtbench.training.engines.contract import EngineCommand, Job, Metrics
@@ -33,26 +34,53 @@ _MODULES = "grad_norm/"
 _CLIPPED_TOTAL = "grad_norm/clipped"
 
 
-class Swift:
-    """`swift rlhf`."""
+@dataclass(frozen=True, slots=True)
+class SwiftEngine:
+    """A form of ms-swift: `swift rlhf`, or `megatron rlhf`."""
+
+    program: str
+    flags: Callable[[Job], Mapping[str, object]]
 
     def command(self, job: Job) -> EngineCommand:
-        """Return the command; gradients are accumulated until a step's batch is complete."""
-        flags = {**shared_flags(job), **_own_flags(job), **_device_flags(job.recipe.machines)}
-        if job.resume is not None:
-            flags["resume_from_checkpoint"] = str(job.resume)
-        return EngineCommand(["swift", "rlhf", *command_arguments({**flags, **job.recipe.flags})], job_environment(job))
+        """Return the command that trains the stage."""
+        arguments = command_arguments({**self.flags(job), **job.recipe.flags})
+        return EngineCommand([self.program, "rlhf", *arguments], _environment(job))
 
     def server(self, job: Job) -> EngineCommand | None:
-        """Return the command of `swift rollout`, where the recipe has a rollout node."""
-        return rollout_server(job)
+        """Return the command of the rollout node: copies of the model, each over as many GPUs as one takes."""
+        machines, training = job.recipe.machines, job.recipe.training_of(job.stage)
+        if machines.rollouts != "server":
+            return None
+        flags = {
+            "model": job.model,
+            "model_type": job.recipe.model_type,
+            "vllm_tensor_parallel_size": machines.rollout_tensor,
+            "vllm_data_parallel_size": machines.processes // machines.rollout_tensor,
+            "vllm_max_model_len": training.max_prompt_tokens + training.max_new_tokens,
+            "vllm_gpu_memory_utilization": 0.9,
+            "vllm_limit_mm_per_prompt": AUDIO_LIMIT,
+            "host": "0.0.0.0",  # the trainers are on other machines
+            "port": machines.rollout_port,
+        }
+        return EngineCommand(["swift", "rollout", *command_arguments(flags)], {"ENABLE_AUDIO_OUTPUT": "0"})
 
     def metrics(self, line: Mapping[str, object]) -> Metrics | None:
-        """Parse a line of logging.jsonl."""
-        return parse_step(line)
-
-
-SWIFT = Swift()
+        """Parse the metrics of a step under our names; gradients of modules are those before clipping."""
+        progress = line.get("global_step/max_steps", line.get("iteration"))  # the second is Megatron's
+        if not isinstance(progress, str) or "loss" not in line:
+            return None
+        values = {name: float(value) for name, value in line.items() if isinstance(value, int | float)}
+        metrics: Metrics = {"step": float(progress.partition("/")[0])}
+        metrics |= {ours: values[theirs] for theirs, ours in _NAMES.items() if theirs in values}
+        for name, value in values.items():
+            if name.startswith("rewards/") and name.endswith("/mean"):
+                metrics[f"reward/{name.split('/')[1]}"] = value
+        clipped = values.get(_CLIPPED_TOTAL, 0.0)
+        before = values.get("grad_norm", 0.0) / clipped if clipped else 1.0
+        for name, value in values.items():
+            if name.startswith(_MODULES) and name != _CLIPPED_TOTAL:
+                metrics[name] = value * before
+        return metrics
 
 
 def shared_flags(job: Job) -> dict[str, object]:
@@ -112,9 +140,12 @@ def _rollout_flags(machines: Machines, training: TrainingSettings) -> dict[str, 
     }
 
 
-def _own_flags(job: Job) -> dict[str, object]:
+def swift_flags(job: Job) -> dict[str, object]:
+    """Return the flags of `swift rlhf`; gradients are accumulated until a step's batch is complete."""
     training, machines = job.recipe.training_of(job.stage), job.recipe.machines
+    resume = {} if job.resume is None else {"resume_from_checkpoint": str(job.resume)}
     return {
+        **shared_flags(job),
         "callbacks": CALLBACK,
         "check_model": False,  # else it asks a hub whether the folder is the newest
         "torch_dtype": training.dtype,
@@ -132,6 +163,8 @@ def _own_flags(job: Job) -> dict[str, object]:
         "dataset_num_proc": 1,
         "dataloader_num_workers": 0,
         "report_to": "none",
+        **_device_flags(machines),
+        **resume,
     }
 
 
@@ -142,8 +175,8 @@ def _device_flags(machines: Machines) -> dict[str, object]:
     return {"attn_impl": "flash_attn", **zero}
 
 
-def job_environment(job: Job) -> dict[str, str]:
-    """Return the environment variables of the engine and of our plug-in."""
+def _environment(job: Job) -> dict[str, str]:
+    """The environment variables of the engine and of our plug-in."""
     machines = job.recipe.machines
     variables = {
         PLAN_VARIABLE: str(job.reward_plan),
@@ -161,25 +194,6 @@ def job_environment(job: Job) -> dict[str, str]:
     return variables | {"PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True"}
 
 
-def rollout_server(job: Job) -> EngineCommand | None:
-    """Return the command of the rollout node: copies of the model, each over as many GPUs as one takes."""
-    machines, training = job.recipe.machines, job.recipe.training_of(job.stage)
-    if machines.rollouts != "server":
-        return None
-    flags = {
-        "model": job.model,
-        "model_type": job.recipe.model_type,
-        "vllm_tensor_parallel_size": machines.rollout_tensor,
-        "vllm_data_parallel_size": machines.processes // machines.rollout_tensor,
-        "vllm_max_model_len": training.max_prompt_tokens + training.max_new_tokens,
-        "vllm_gpu_memory_utilization": 0.9,
-        "vllm_limit_mm_per_prompt": AUDIO_LIMIT,
-        "host": "0.0.0.0",  # the trainers are on other machines
-        "port": machines.rollout_port,
-    }
-    return EngineCommand(["swift", "rollout", *command_arguments(flags)], {"ENABLE_AUDIO_OUTPUT": "0"})
-
-
 def command_arguments(flags: Mapping[str, object]) -> Sequence[str]:
     """Return flags as arguments of ms-swift's command line."""
     arguments: list[str] = []
@@ -195,20 +209,4 @@ def _text(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def parse_step(line: Mapping[str, object]) -> Metrics | None:
-    """Parse the metrics of a step under our names; gradients of modules are those before clipping."""
-    progress = line.get("global_step/max_steps", line.get("iteration"))  # the second is Megatron's
-    if not isinstance(progress, str) or "loss" not in line:
-        return None
-    values = {name: float(value) for name, value in line.items() if isinstance(value, int | float)}
-    metrics: Metrics = {"step": float(progress.partition("/")[0])}
-    metrics |= {ours: values[theirs] for theirs, ours in _NAMES.items() if theirs in values}
-    for name, value in values.items():
-        if name.startswith("rewards/") and name.endswith("/mean"):
-            metrics[f"reward/{name.split('/')[1]}"] = value
-    clipped = values.get(_CLIPPED_TOTAL, 0.0)
-    before = values.get("grad_norm", 0.0) / clipped if clipped else 1.0
-    for name, value in values.items():
-        if name.startswith(_MODULES) and name != _CLIPPED_TOTAL:
-            metrics[name] = value * before
-    return metrics
+SWIFT = SwiftEngine("swift", swift_flags)

@@ -17,11 +17,12 @@ QWEN3_OMNI = """
 --rlhf_type grpo --model Qwen/Qwen3-Omni-30B-A3B-Instruct --model_type qwen3_omni_moe
 --dataset /runs/x/stage-1/questions.jsonl --load_from_cache_file false --split_dataset_ratio 0
 --external_plugins PLUGIN --reward_funcs accuracy format consistency hybrid --reward_weights 1 1 1 1
---scale_rewards gdpo --epsilon 0.2 --beta 0.001 --num_generations 8 --max_length 4096 --truncation_strategy delete
+--scale_rewards gdpo --loss_type grpo --epsilon 0.2 --beta 0.001 --num_generations 8 --max_length 4096
+--truncation_strategy delete
 --max_completion_length 1024 --temperature 1 --top_p 0.99 --top_k 50 --tuner_type full --freeze_vit true
 --freeze_aligner true --num_train_epochs 1 --save_steps 50 --logging_steps 1 --log_rollout_offpolicy_metrics true
 --output_dir /runs/x/stage-1/engine --add_version false --seed 0 --use_vllm true --vllm_mode server
---vllm_server_host ${ROLLOUT_HOST} --vllm_server_port 8000 --vllm_server_timeout 600 --loss_type grpo
+--vllm_server_host ${ROLLOUT_HOST} --vllm_server_port 8000 --vllm_server_timeout 600
 --micro_batch_size 4 --global_batch_size 224 --steps_per_generation 1 --num_iterations 1 --lr 1e-06 --min_lr 1e-06
 --lr_decay_style constant --lr_warmup_fraction 0.01 --clip_grad 1 --bf16 true --tensor_model_parallel_size 4
 --pipeline_model_parallel_size 2 --expert_model_parallel_size 4 --sequence_parallel true --padding_free true
