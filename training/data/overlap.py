@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -62,7 +62,7 @@ class OverlapIndex:
         self._texts: Counter[str] = Counter()
         self._index: tuple[Any, Any, Any] | None = None
 
-    def add(self, task: str, samples: Iterable[Sample], progress: Callable[[], None] = lambda: None) -> None:
+    def add(self, task: str, samples: Iterable[Sample]) -> None:
         """Add a benchmark: its questions, and its clips where they can be decoded."""
         for sample in samples:
             self._questions[_question_key(sample.question, sample.choices)].append((task, sample.id))
@@ -71,11 +71,10 @@ class OverlapIndex:
             if clip is not None and clip.exact not in self._by_samples:
                 self._by_samples[clip.exact] = len(self._known)
                 self._known.append((task, sample.id, clip))
-            progress()
         self.clips = len(self._known)
         self._index = None
 
-    def check(self, rows: Iterable[TrainingRow], progress: Callable[[], None] = lambda: None) -> OverlapReport:
+    def check(self, rows: Iterable[TrainingRow]) -> OverlapReport:
         """Compare rows with the benchmarks, each by its clip first, then by its question."""
         report = OverlapReport(clips=self.clips)
         by_clip: dict[Path, Overlap | None] = {}
@@ -88,7 +87,6 @@ class OverlapIndex:
             overlap = same._replace(row=row.id) if same else self._same_question(row)
             if overlap is not None:
                 report.overlaps.append(overlap)
-            progress()
         report.undecoded = self.undecoded[before:]
         return report
 
