@@ -62,23 +62,18 @@ def between(least: float, most: float) -> Condition:
 
 
 def parse_arguments(
-    target: Callable[..., object],
-    given: Mapping[str, str],
-    what: str,
-    *,
-    flag: str = "-M",
-    besides: Collection[str] = (),
+    target: Callable[..., object], given: Mapping[str, str], what: str, *, besides: Collection[str] = ()
 ) -> dict[str, Any]:
     """Read key=value texts as arguments of the target; those named in `besides` are not the user's."""
     known = _parameters(target, what, besides)
     for name, text in given.items():
         if name not in known:
             allowed = known_settings(name, known) if known else "It has none: leave it out."
-            raise UserError(f"{flag} {name}={text}: {what} has no option {name!r}. {allowed}")
+            raise UserError(f"-M {name}={text}: {what} has no option {name!r}. {allowed}")
     for name, parameter in known.items():
         if parameter.default is parameter.empty and name not in given:
-            raise UserError(f"{what} needs {flag} {name}={_metavar(parameter.annotation)}.")
-    return {name: _read(known[name].annotation, text, _Place(f"{flag} {name}", text)) for name, text in given.items()}
+            raise UserError(f"{what} needs -M {name}={_metavar(parameter.annotation)}.")
+    return {name: _read(known[name].annotation, text, _Place(f"-M {name}", text)) for name, text in given.items()}
 
 
 def read_options(
@@ -226,22 +221,13 @@ def _parsed(kinds: Any, value: Any, place: _Place, expected: str, expected_text:
     return value
 
 
-class _Simple(NamedTuple):
-    """A type of single values."""
-
-    accepted: tuple[type, ...]
-    """What a file may hold."""
-    convert: Callable[[Any], Any]
-    """From that, or from the text of an option."""
-    expected: str
-
-
-_SIMPLE: Mapping[Any, _Simple] = {
-    str: _Simple((str,), str, "a text"),
-    int: _Simple((int,), int, "a whole number"),
-    float: _Simple((float, int), float, "a number"),
-    bool: _Simple((bool,), lambda value: TRUTHS[str(value).lower()], "true or false"),
-    Path: _Simple((Path, str), lambda value: Path(value).expanduser(), "a path"),
+# What a file may hold, how that or the text of an option is converted, and how a message words it.
+_SIMPLE: Mapping[Any, tuple[tuple[type, ...], Callable[[Any], Any], str]] = {
+    str: ((str,), str, "a text"),
+    int: ((int,), int, "a whole number"),
+    float: ((float, int), float, "a number"),
+    bool: ((bool,), lambda value: TRUTHS[str(value).lower()], "true or false"),
+    Path: ((Path, str), lambda value: Path(value).expanduser(), "a path"),
 }
 
 
