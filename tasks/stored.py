@@ -40,6 +40,14 @@ def stored_task_names(run: StoredRun, only: str | None = None) -> list[str]:
     return [only]
 
 
+def stored_task_name(run: StoredRun, only: str | None) -> str:
+    """Return the name of the run's one task, or of the one that --task names."""
+    names = stored_task_names(run, only)
+    if len(names) > 1:
+        raise UserError(f"--task is missing: {run.path} holds several tasks, {', '.join(names)}.")
+    return names[0]
+
+
 def rescore_run(
     run: StoredRun,
     *,

@@ -8,6 +8,7 @@ from typing import Any
 
 import typer
 
+from dtbench.harness.cli.tables import progress_printer
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import one_line
 from dtbench.harness.core.options import AsJson
@@ -19,11 +20,7 @@ def cot_command(options: CotOptions, as_json: AsJson = False) -> None:
     """Write what each row lacks, check it, and keep what is rejected; run it again to go on where it stopped."""
     from dtbench.training.chains.session import write_cot
 
-    def say(text: str) -> None:
-        if not as_json:
-            typer.echo(one_line(text), err=True)
-
-    result = write_cot(options, say)
+    result = write_cot(options, progress_printer(quiet=as_json))
     if as_json:
         typer.echo(json.dumps(result.report))
     else:

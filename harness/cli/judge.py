@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from dtbench.harness.cli.tables import progress_printer
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import one_line
 from dtbench.harness.core.options import AsJson, Option
@@ -27,12 +28,7 @@ def judge_command(options: JudgeOptions, estimate: OnlyEstimate = False, as_json
         line = f"{about['calls']:,} calls to make, {describe_estimate(about)}; nothing was asked"
         typer.echo(json.dumps(about) if as_json else line)
         return
-
-    def say(line: str) -> None:
-        if not as_json:
-            typer.echo(one_line(line), err=True)
-
-    result = run_judge(options, say)
+    result = run_judge(options, progress_printer(quiet=as_json))
     if as_json:
         typer.echo(json.dumps(result.summary))
     else:

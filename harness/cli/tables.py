@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -20,6 +20,11 @@ NONE = "none"
 def print_note(message: str) -> None:
     """Print one line on stderr, whatever the names and values in the message hold."""
     typer.echo(one_line(f"dtbench: {message}"), err=True)
+
+
+def progress_printer(*, quiet: bool) -> Callable[[str], None]:
+    """Return a function that prints a line of progress on stderr, or nothing."""
+    return (lambda line: None) if quiet else (lambda line: typer.echo(one_line(line), err=True))
 
 
 def print_summary(summary: Summary, *, groups: bool = False) -> None:

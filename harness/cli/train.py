@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dtbench.harness.cli.tables import progress_printer
 from dtbench.harness.cli.typer_options import with_options
-from dtbench.harness.core.errors import one_line
 from dtbench.harness.core.options import AsJson, Option
 from dtbench.training.stages.train import TrainOptions
 
@@ -33,10 +33,7 @@ def train_command(options: TrainOptions, dry_run: DryRun = False, as_json: AsJso
             typer.echo(f"# {where}\n{_shell(command)}\n")
         return
 
-    def say(line: str) -> None:
-        if not as_json:
-            typer.echo(one_line(line), err=True)
-
+    say = progress_printer(quiet=as_json)
     table = train(options, say, lambda stage, metrics: say(_step_line(stage, metrics)))
     if as_json:
         typer.echo(json.dumps(table))

@@ -20,7 +20,7 @@ from dtbench.harness.score.answers import SubmittedAnswer, answers, counts
 from dtbench.harness.score.stored_run import StoredTask, find_data
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.harness.store.run_folder import StoredRun
-from dtbench.tasks.stored import stored_task
+from dtbench.tasks.stored import stored_task, stored_task_names
 
 SHOWN = 3
 
@@ -39,7 +39,7 @@ def write_submission(options: ExportOptions) -> ExportedFile:
     """Write the file and its manifest; an error with nothing written where a leaderboard would not accept it."""
     assert options.run is not None
     run = StoredRun.open(options.run)
-    stored = stored_task(run, _task_name(list(run.info.get("tasks", {})), options), options.task_file)
+    stored = stored_task(run, _task_name(run, options), options.task_file)
     data = _data(stored, options)
     every = answers(stored, data, options.sample)
     _refuse_gaps(every, options)
@@ -64,18 +64,16 @@ def write_submission(options: ExportOptions) -> ExportedFile:
     return ExportedFile(file, manifest, about)
 
 
-def _task_name(names: Sequence[str], options: ExportOptions) -> str:
+def _task_name(run: StoredRun, options: ExportOptions) -> str:
     """Return the task of the run that is exported."""
-    kind, task = options.format, options.task
-    fitting = [name for name in names if name == kind.task or (kind.any_task and len(names) == 1)]
-    selected = [task] if task else fitting
-    if len(selected) != 1 or selected[0] not in names:
-        problem = (
-            f"--task {task}: it is not in {options.run}" if task else f"--format {kind.name}: it is for {kind.task}"
-        )
-        more = ", or any task that --task names" if kind.any_task and not task else ""
-        raise UserError(f"{problem}{more}; the run holds {', '.join(names) or 'none'}.")
-    return selected[0]
+    kind, names = options.format, stored_task_names(run, options.task)
+    if options.task is None:
+        fitting = names if kind.any_task and len(names) == 1 else [name for name in names if name == kind.task]
+        if not fitting:
+            more = ", or any task that --task names" if kind.any_task else ""
+            raise UserError(f"--format {kind.name}: it is for {kind.task}{more}; the run holds {', '.join(names)}.")
+        return fitting[0]
+    return names[0]
 
 
 def _data(stored: StoredTask, options: ExportOptions) -> Dataset:

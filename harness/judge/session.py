@@ -31,7 +31,7 @@ from dtbench.harness.store.run_folder import RunFolder, StoredRun
 from dtbench.harness.store.types import JudgeRecord, Status
 from dtbench.models.endpoint.server import Server
 from dtbench.models.endpoint.settings import EndpointSettings
-from dtbench.tasks.stored import stored_task
+from dtbench.tasks.stored import stored_task, stored_task_name
 
 CALIBRATION_QUESTIONS = 20
 FAILED, INTERRUPTED = 3, 130
@@ -74,7 +74,7 @@ def estimate_judge(options: JudgeOptions) -> Mapping[str, Any]:
     return _estimate(job.plan, job.plan.missing(done))
 
 
-class _Job(NamedTuple):
+class _JudgeJob(NamedTuple):
     stored: StoredTask
     judge: Model
     plan: JudgePlan
@@ -83,26 +83,15 @@ class _Job(NamedTuple):
     folder: Path
 
 
-def _prepare(options: JudgeOptions) -> _Job:
+def _prepare(options: JudgeOptions) -> _JudgeJob:
     run = StoredRun.open(options.run)
-    stored = stored_task(run, _task_name(list(run.info.get("tasks", {})), options), options.task_file)
+    stored = stored_task(run, stored_task_name(run, options.task), options.task_file)
     judge = _reach(options)
     plan = _plan(stored, options)
     known = calibration_chains(plan) if options.calibrate else None
     name = f"judge-{_slug(str(judge.describe()['model']))}{'-calibration' * options.calibrate}"
     plan = plan if known is None else calibration_plan(known, plan)
-    return _Job(stored, judge, plan, known, options.out or run.path / name)
-
-
-def _task_name(names: Sequence[str], options: JudgeOptions) -> str:
-    if options.task is None and len(names) == 1:
-        return names[0]
-    if options.task is None or options.task not in names:
-        problem = (
-            "is missing: the run has several" if options.task is None else f"{options.task}: it is not in {options.run}"
-        )
-        raise UserError(f"--task {problem}; it holds {', '.join(names) or 'none'}.")
-    return options.task
+    return _JudgeJob(stored, judge, plan, known, options.out or run.path / name)
 
 
 def _reach(options: JudgeOptions) -> Model:
