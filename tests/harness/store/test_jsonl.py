@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from run_records import failure, record
 
@@ -34,7 +34,6 @@ def whole(path: Path) -> int:
         os.close(descriptor)
 
 
-@settings(deadline=None)
 @given(
     st.text(st.characters(exclude_categories=())),
     st.integers(0, 10**6),
