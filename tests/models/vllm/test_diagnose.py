@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from dtbench.harness.core.errors import MachineryError, UserError
-from dtbench.models.vllm.diagnose import last_log_line, likely_cause
+from dtbench.harness.store.run_log import RunLog
+from dtbench.models.vllm.diagnose import last_log_line, likely_cause, log_last_words
 
 NOISE = """\
 (APIServer pid=31605) WARNING 11-21 07:07:15 [system_utils.py:255] Found ulimit of 20000: `OSError: [Errno 24] Too many`
@@ -91,3 +92,14 @@ def test_the_last_words_are_plain_and_short(tmp_path: Path) -> None:
     said = last_log_line(log)
     assert said.startswith("Loading weights xxx")
     assert len(said) <= 300
+
+
+def test_the_last_words_of_an_engine_are_logged_a_line_each_without_what_came_before(tmp_path: Path) -> None:
+    engine_log, run_log = tmp_path / "engine.log", tmp_path / "run.log"
+    engine_log.write_text("of an earlier start\n" + NOISE + "\n".join(f"line {n}" for n in range(100)) + "\n" + END)
+    with RunLog(run_log):
+        log_last_words(engine_log, len("of an earlier start\n"))
+    first, *lines = run_log.read_text().splitlines()[:-1]
+    assert "ERROR models.vllm.diagnose: the last lines of " in first
+    assert [line.rpartition(": ")[2] for line in lines[:-1]] == [f"line {n}" for n in range(61, 100)]
+    assert "RuntimeError: Engine core initialization failed." in lines[-1]
