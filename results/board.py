@@ -55,15 +55,15 @@ class Board(NamedTuple):
     """Folders that could not be read, and why."""
 
 
-def tasks() -> list[str]:
+def published_tasks() -> list[str]:
     """The benchmarks of which numbers were published."""
     return sorted(file.name.removesuffix(".json") for file in _published().iterdir() if file.name.endswith(".json"))
 
 
-def board(task: str, runs: Path | None) -> Board:
+def make_board(task: str, runs: Path | None) -> Board:
     """The board of a benchmark, best first; with the whole runs in a folder where one is named."""
-    if task not in tasks():
-        raise UserError(f"--task {task}: no numbers were published for it here. Known: {', '.join(tasks())}.")
+    if task not in published_tasks():
+        raise UserError(f"--task {task}: no numbers were published for it here. Known: {', '.join(published_tasks())}.")
     published = json.loads((_published() / f"{task}.json").read_text(encoding="utf-8"))
     notes: list[str] = []
     entries = [*_reported(published), *(() if runs is None else _own(runs, task, notes))]
@@ -168,8 +168,8 @@ def _questions(task: str) -> int:
 
 
 def _interval(score: float, n: int) -> tuple[float, float]:
-    found = wilson(score / 100, n)
-    return round(100 * found.low, 2), round(100 * found.high, 2)
+    interval = wilson(score / 100, n)
+    return round(100 * interval.low, 2), round(100 * interval.high, 2)
 
 
 def _ranked(entries: Sequence[Entry], n: int) -> list[Entry]:
@@ -189,8 +189,8 @@ def _better(one: Entry, other: Entry, n: int) -> bool:
 
 def check_published() -> None:
     """A DataError where a file of published numbers does not hold what it must."""
-    for task in tasks():
-        told = json.loads((_published() / f"{task}.json").read_text(encoding="utf-8"))
-        for row in told["rows"]:
-            if row["source"] not in told["sources"] or not 0 <= row["score"] <= 100:
+    for task in published_tasks():
+        published = json.loads((_published() / f"{task}.json").read_text(encoding="utf-8"))
+        for row in published["rows"]:
+            if row["source"] not in published["sources"] or not 0 <= row["score"] <= 100:
                 raise DataError(f"results/published/{task}.json: {row['model']}: a score from 0 to 100 and a source.")

@@ -9,7 +9,7 @@ from pathlib import Path
 from dtbench.harness.core.errors import DataError, UserError
 from dtbench.harness.core.task import Task
 from dtbench.harness.score.related_runs import compare_related
-from dtbench.harness.score.stored_run import Rescored, StoredTask, find_data, rescore
+from dtbench.harness.score.stored_run import RescoredTask, StoredTask, find_data, rescore_task
 from dtbench.harness.score.summary import with_figures
 from dtbench.harness.store.lock import RunLock
 from dtbench.harness.store.run_folder import StoredRun
@@ -56,7 +56,7 @@ def rescore_run(
     scorer: str | None = None,
     data_dir: Path | None = None,
     rows: bool = False,
-) -> list[Rescored]:
+) -> list[RescoredTask]:
     """Score the tasks of a run again from its records; with the lines of `--rows` where they are wanted."""
     return [
         _rescore(run, stored_task(run, name, task_file), scorer, data_dir, rows=rows)
@@ -64,7 +64,9 @@ def rescore_run(
     ]
 
 
-def _rescore(run: StoredRun, stored: StoredTask, scorer: str | None, data_dir: Path | None, *, rows: bool) -> Rescored:
+def _rescore(
+    run: StoredRun, stored: StoredTask, scorer: str | None, data_dir: Path | None, *, rows: bool
+) -> RescoredTask:
     task = stored.task
     if scorer is not None and scorer not in task.official_versions:
         raise UserError(
@@ -72,7 +74,7 @@ def _rescore(run: StoredRun, stored: StoredTask, scorer: str | None, data_dir: P
             f"for one task of a run of several, name it with --task."
         )
     data = find_data(stored, data_dir)
-    rescored = rescore(stored, data, scorer, rows=rows)
+    rescored = rescore_task(stored, data, scorer, rows=rows)
     own = {} if data is None else task.figures(stored.records())
     rescored.summary = with_figures(rescored.summary, compare_related(run, task.name), own)
     if torn := run.torn.get(task.name):
@@ -80,7 +82,7 @@ def _rescore(run: StoredRun, stored: StoredTask, scorer: str | None, data_dir: P
     return rescored
 
 
-def rewrite_summary(folder: Path, rescored: Sequence[Rescored]) -> None:
+def rewrite_summary(folder: Path, rescored: Sequence[RescoredTask]) -> None:
     """Replace these tasks in the run's summary.json; an error while the run is going on."""
     lock = RunLock(folder)
     try:

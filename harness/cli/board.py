@@ -54,14 +54,14 @@ def board_command(  # noqa: PLR0913 - its parameters are options
     as_json: AsJson = False,
 ) -> None:
     """Show who reports what, ranked only where the difference is more than chance."""
-    from dtbench.results.board import board, tasks
+    from dtbench.results.board import make_board, published_tasks
 
     if as_markdown + as_html + as_csv + as_json > 1:
         raise UserError("--md, --html, --csv, --json: take one of them.")
     if runs is not None and not runs.is_dir():
         raise UserError(f"--runs {runs}: there is no such folder.")
     where = None if published else runs or (HERE if HERE.is_dir() else None)
-    boards = [board(name, where) for name in ([task] if task else tasks())]
+    boards = [make_board(name, where) for name in ([task] if task else published_tasks())]
     for note in dict.fromkeys(note for one in boards for note in one.notes):
         typer.echo(f"dtbench: {one_line(note)}", err=True)
     if as_json:

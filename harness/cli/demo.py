@@ -50,9 +50,9 @@ def demo_command(out: Out = None, backend: Backend = None) -> None:
 
 
 def _report(folder: Path) -> Path:
-    from dtbench.harness.report.make import ReportOptions, make
+    from dtbench.harness.report.make import ReportOptions, make_report
 
-    return make(ReportOptions(runs=[folder])).path
+    return make_report(ReportOptions(runs=[folder])).path
 
 
 _HEARD = "What it says about clips that it hears:"

@@ -21,10 +21,10 @@ Markdown = Annotated[Path | None, Option("--markdown", "OUT.md", "Write the verd
 def gate_command(options: GateOptions, junit: Junit = None, markdown: Markdown = None, as_json: AsJson = False) -> None:
     """Pass a candidate that is shown to be no worse than is allowed; nothing that is missing or unlike passes."""
     from dtbench.harness.compare import gate as gates
-    from dtbench.harness.compare.report import sentence, write_junit, write_markdown
+    from dtbench.harness.compare.report import verdict_sentence, write_junit, write_markdown
 
     results = gates.gate_runs(options)
-    verdict = gates.worst(results)
+    verdict = gates.worst_verdict(results)
     if junit is not None:
         write_junit(junit, results, undecided_fails=options.undecided == "fail")
     if markdown is not None:
@@ -33,5 +33,5 @@ def gate_command(options: GateOptions, junit: Junit = None, markdown: Markdown =
         typer.echo(json.dumps({"verdict": verdict, "results": gates.as_json(results)}))
     else:
         for one in results:
-            typer.echo(one_line(f"{one.verdict:<10}{one.name}: {sentence(one)}"))
+            typer.echo(one_line(f"{one.verdict:<10}{one.name}: {verdict_sentence(one)}"))
     raise typer.Exit(options.exit_code(verdict))

@@ -16,9 +16,9 @@ from dtbench.harness.report.make import ReportOptions
 @with_options
 def report_command(options: ReportOptions, as_json: AsJson = False) -> None:
     """Write one HTML file with scores, charts and every answer; it opens from disk, without a network."""
-    from dtbench.harness.report.make import make
+    from dtbench.harness.report.make import make_report
 
-    report = make(options)
+    report = make_report(options)
     if as_json:
         typer.echo(json.dumps({**report._asdict(), "path": str(report.path), "notes": list(report.notes)}))
         return

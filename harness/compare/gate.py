@@ -16,7 +16,7 @@ from dtbench.harness.compare.paired import PairedQuestion, PairedRuns, ScoreName
 from dtbench.harness.core.errors import MachineryError, UserError, did_you_mean
 from dtbench.harness.core.options import Option, check_options
 from dtbench.harness.core.typed_settings import Condition, between
-from dtbench.harness.stats.paired import Bounds, PairedShares, bounds, needed, power_of_passing, surely_worse
+from dtbench.harness.stats.paired import Bounds, PairedShares, bounds, power_of_passing, questions_needed, surely_worse
 from dtbench.harness.store.run_folder import StoredRun
 
 Verdict = Literal["passed", "regressed", "undecided"]
@@ -61,7 +61,7 @@ class GateOptions:
         return EXIT[verdict]
 
 
-class Gated(NamedTuple):
+class GateVerdict(NamedTuple):
     """What a gate says of one task, or of one group of it."""
 
     task: str
@@ -86,22 +86,24 @@ class Gated(NamedTuple):
         return self.task if self.group is None else f"{self.task} {self.group}"
 
 
-def gate_runs(options: GateOptions) -> list[Gated]:
+def gate_runs(options: GateOptions) -> list[GateVerdict]:
     """Return the verdicts on each task and group of two runs; an error where nothing can pass."""
     before, after = StoredRun.open(options.baseline), StoredRun.open(options.candidate)
     parts = join_tasks(before, after, options.task, options.score)
     if options.task is None and set(before.info["tasks"]) != set(after.info["tasks"]):
         raise UserError("the runs hold different tasks: name the one to gate with --task.")
-    known = [{f"{heading}={value}" for one in part.questions for heading, value in one.groups} for part in parts]
+    groups_of_parts = [
+        {f"{heading}={value}" for one in part.questions for heading, value in one.groups} for part in parts
+    ]
     for part in parts:
         refuse_unsound(part, options.allow)
     for group in options.groups:
-        if group not in (everywhere := sorted(set().union(*known))):
+        if group not in (everywhere := sorted(set().union(*groups_of_parts))):
             raise UserError(f"--group {group}: there is no such group. {did_you_mean(group, everywhere)}")
     return [
         one
-        for part, groups in zip(parts, known, strict=True)
-        for one in gate(
+        for part, groups in zip(parts, groups_of_parts, strict=True)
+        for one in gate_pair(
             part,
             [group for group in options.groups if group in groups],
             max_drop=options.max_drop / 100,
@@ -110,7 +112,7 @@ def gate_runs(options: GateOptions) -> list[Gated]:
     ]
 
 
-def gate(paired: PairedRuns, groups: Sequence[str], *, max_drop: float, alpha: float) -> list[Gated]:
+def gate_pair(paired: PairedRuns, groups: Sequence[str], *, max_drop: float, alpha: float) -> list[GateVerdict]:
     """The verdict on the task, and on each group that is named as HEADING=VALUE."""
     return [_gated(paired, group, questions, max_drop, alpha) for group, questions in _parts(paired, groups)]
 
@@ -124,13 +126,13 @@ def _parts(paired: PairedRuns, groups: Sequence[str]) -> Iterator[tuple[str | No
 
 def _gated(
     paired: PairedRuns, group: str | None, questions: Sequence[PairedQuestion], max_drop: float, alpha: float
-) -> Gated:
+) -> GateVerdict:
     pairs = paired.pairs(questions)
     interval = bounds(pairs, alpha)
     count = len(pairs)
     clusters = len({pair.cluster for pair in pairs})
     flips = sum(pair.before != pair.after for pair in pairs) / count
-    return Gated(
+    return GateVerdict(
         task=paired.task,
         group=group,
         verdict=_verdict(pairs, interval, max_drop, alpha),
@@ -143,7 +145,7 @@ def _gated(
         max_drop=max_drop,
         alpha=alpha,
         passes=power_of_passing(clusters, flips, max_drop, alpha),
-        needed=needed(max(flips, 1 / clusters), max_drop, alpha),
+        needed=questions_needed(max(flips, 1 / clusters), max_drop, alpha),
     )
 
 
@@ -178,11 +180,11 @@ def refuse_unsound(paired: PairedRuns, allowed: Sequence[str]) -> None:
         )
 
 
-def worst(results: Sequence[Gated]) -> Verdict:
+def worst_verdict(results: Sequence[GateVerdict]) -> Verdict:
     """The verdict of all together."""
     return next(verdict for verdict in WORST if any(one.verdict == verdict for one in results))
 
 
-def as_json(results: Sequence[Gated]) -> list[dict[str, Any]]:
+def as_json(results: Sequence[GateVerdict]) -> list[dict[str, Any]]:
     """The objects that `--json` prints."""
     return [one._asdict() for one in results]

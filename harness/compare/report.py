@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from dtbench.harness.compare.gate import Gated, Verdict
+from dtbench.harness.compare.gate import GateVerdict, Verdict
 from dtbench.harness.store.atomic import replace_whole
 
 SIGNS = {"passed": "✅ passed", "regressed": "❌ regressed", "undecided": "❔ undecided"}
 
 
-def sentence(one: Gated) -> str:
+def verdict_sentence(one: GateVerdict) -> str:
     """The verdict in words, with the figures that it rests on."""
     drop, least, most = (f"{100 * value:+.2f}" for value in (one.difference, one.low, one.high))
     figures = (
@@ -27,7 +27,7 @@ def sentence(one: Gated) -> str:
     return f"{figures}: too few questions to tell{more}"
 
 
-def write_markdown(path: Path, results: Sequence[Gated], verdict: Verdict) -> None:
+def write_markdown(path: Path, results: Sequence[GateVerdict], verdict: Verdict) -> None:
     """A table of the verdicts."""
     rows = [
         f"| {_cell(one.name)} | {SIGNS[one.verdict]} | {100 * one.before:.2f} | {100 * one.after:.2f} "
@@ -51,7 +51,7 @@ def write_markdown(path: Path, results: Sequence[Gated], verdict: Verdict) -> No
     replace_whole(path, "\n".join(lines).encode() + b"\n")
 
 
-def write_junit(path: Path, results: Sequence[Gated], *, undecided_fails: bool) -> None:
+def write_junit(path: Path, results: Sequence[GateVerdict], *, undecided_fails: bool) -> None:
     """A test case for each verdict; what is undecided is a skipped one, unless it fails."""
     from xml.etree import ElementTree
 
@@ -59,7 +59,7 @@ def write_junit(path: Path, results: Sequence[Gated], *, undecided_fails: bool) 
     failures = skipped = 0
     for one in results:
         case = ElementTree.SubElement(suite, "testcase", classname="dtbench.gate", name=_plain(one.name))
-        message = _plain(sentence(one))
+        message = _plain(verdict_sentence(one))
         if one.verdict == "regressed" or (one.verdict == "undecided" and undecided_fails):
             ElementTree.SubElement(case, "failure", message=message, type=one.verdict)
             failures += 1

@@ -189,5 +189,5 @@ def _record(where: str, item: object) -> MetadataRecord:
 
 
 def _show(value: object) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 60 else f"{shown[:57]}..."
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -62,8 +62,8 @@ class Sample:
         """The item; where a task gives none, the same fields under their usual names."""
         if self.item:
             return self.item
-        asked = {"id": self.id, "question": self.question, "choices": list(self.choices), "answer": self.answer}
-        return {**self.groups, **asked}
+        fields = {"id": self.id, "question": self.question, "choices": list(self.choices), "answer": self.answer}
+        return {**self.groups, **fields}
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from dtbench.harness.core.errors import DtbenchError, UserError
 from dtbench.harness.core.scorer import FilteredResponse
 from dtbench.harness.export.submission_formats import ExportOptions
 from dtbench.harness.run.plan import PromptForm, TaskPlan
-from dtbench.harness.score.answers import SubmittedAnswer, answers
+from dtbench.harness.score.answers import SubmittedAnswer, submitted_answers
 from dtbench.harness.score.stored_run import StoredTask, find_data
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.harness.store.run_folder import StoredRun
@@ -79,7 +79,7 @@ def _lines(run: StoredRun, stored: StoredTask, options: ExportOptions) -> tuple[
     data = find_data(stored, options.data_dir)
     if data is None:
         raise UserError(f"the questions of {stored.task.name} were not found: name their folder with --data-dir.")
-    submitted = answers(stored, data, options.sample)
+    submitted = submitted_answers(stored, data, options.sample)
     texts = {
         record["id"]: record["response"]["text"]
         for record in stored.records()

@@ -16,7 +16,7 @@ from dtbench.harness.core.errors import DataError, UserError
 from dtbench.harness.export.check_submission import FileCheck, check_submission
 from dtbench.harness.export.submission_formats import ExportOptions
 from dtbench.harness.run.challenge import statement
-from dtbench.harness.score.answers import SubmittedAnswer, answers, counts
+from dtbench.harness.score.answers import SubmittedAnswer, count_states, submitted_answers
 from dtbench.harness.score.stored_run import StoredTask, find_data
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.harness.store.run_folder import StoredRun
@@ -41,7 +41,7 @@ def write_submission(options: ExportOptions) -> ExportedFile:
     run = StoredRun.open(options.run)
     stored = stored_task(run, _task_name(run, options), options.task_file)
     data = _data(stored, options)
-    every = answers(stored, data, options.sample)
+    every = submitted_answers(stored, data, options.sample)
     _refuse_gaps(every, options)
     fitting, cut = _fitting(every, options)
     content = options.format.encoded(options.format.record(one) for one in fitting)
@@ -141,7 +141,7 @@ def _about(
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "dtbench": dtbench.__version__,
         "records": len(every),
-        **counts(every),
+        **count_states(every),
         "without_chain": sum(not one.thinking for one in every if one.state in {"answered", "unanswered"}),
         "sample": options.sample,
         "of_samples": stored.repeats,

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from dtbench.harness.core.errors import MachineryError, UserError, format_error
 from dtbench.harness.core.lookup import NameTable, look_up
-from dtbench.harness.store.redact import masked_text
+from dtbench.harness.store.redact import mask_text
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.run_json import OWN_KEYS, flatten, without_shared_clips
 from dtbench.harness.store.summary_types import Summary, TaskSummary
@@ -73,7 +73,7 @@ def log_summary(loggers: Sequence[Logger], summary: Summary, run: StoredRun) -> 
                 logger.log(summary, run.info)
         except Exception as error:  # someone else's code
             failures.append(
-                f"--log {logger.name}: failed with {masked_text(format_error(error))}. The run is stored; the same "
+                f"--log {logger.name}: failed with {mask_text(format_error(error))}. The run is stored; the same "
                 "command again asks nothing anew, and logs."
             )
     return failures

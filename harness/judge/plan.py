@@ -17,7 +17,7 @@ from dtbench.harness.core.schema import Prompt
 from dtbench.harness.core.typed_settings import at_least
 from dtbench.harness.judge.criteria import Rubric, has_rubric, rubric_of
 from dtbench.harness.judge.wording import DEFAULT_WORDING, Wording, read_wording
-from dtbench.harness.score.answers import SubmittedAnswer, answers
+from dtbench.harness.score.answers import SubmittedAnswer, submitted_answers
 from dtbench.harness.score.stored_run import StoredTask
 
 MILLION = 1_000_000
@@ -164,7 +164,7 @@ class JudgePlan:
 
 def plan_of(stored: StoredTask, data: Dataset, options: JudgeOptions) -> JudgePlan:
     """Plan the judging of a task of a run; a UserError where its questions have no criteria."""
-    asked = [one for one in answers(stored, data, options.sample) if one.state != "missing"][: options.limit]
+    asked = [one for one in submitted_answers(stored, data, options.sample) if one.state != "missing"][: options.limit]
     with_rubric = [one for one in asked if has_rubric(one.sample)]
     if not with_rubric:
         raise UserError(

@@ -22,7 +22,7 @@ _ONCE = ("order_sensitivity", "order_averaged")
 
 def related_runs(run: StoredRun, task: str, notify: Notify) -> list[dict[str, Any]]:
     """What the runs inside this one's folder show against it: what the audio is worth, what the order decides."""
-    found, seen = [], set()
+    related, seen = [], set()
     folders = {path.parent for depth in _DEPTH for path in run.path.glob(f"{depth}*/run.json")}
     for folder in sorted(folders):
         try:
@@ -37,26 +37,26 @@ def related_runs(run: StoredRun, task: str, notify: Notify) -> list[dict[str, An
             key = (kind, folder.parent if kind in _ONCE else folder)
             if key not in seen:
                 seen.add(key)
-                found.append({"where": folder.relative_to(run.path).as_posix(), "kind": kind, "found": figures})
-    return found
+                related.append({"where": folder.relative_to(run.path).as_posix(), "kind": kind, "found": figures})
+    return related
 
 
 def judge_summaries(run: StoredRun, task: str) -> list[dict[str, Any]]:
     """The summaries of judges who marked this run's chains, and of their calibrations."""
-    found = []
+    summaries = []
     for path in sorted(run.path.glob("judge-*/summary.json")):
         try:
             summary: Any = read_summary(path.parent, JudgeSummary, CalibrationSummary)
         except DataError:
             continue
         if summary.get("task", task) == task:
-            found.append({"where": path.parent.name, "summary": summary})
-    return found
+            summaries.append({"where": path.parent.name, "summary": summary})
+    return summaries
 
 
 def judged_chains(run: StoredRun, task: str, notify: Notify) -> dict[str, list[dict[str, Any]]]:
     """Question -> what judges marked: of each criterion the share of calls that found it met, and one reason."""
-    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    by_question: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for path in sorted(run.path.glob("judge-*/run.json")):
         if path.parent.name.endswith("-calibration"):
             continue
@@ -69,8 +69,8 @@ def judged_chains(run: StoredRun, task: str, notify: Notify) -> dict[str, list[d
             continue
         head = {"judge": path.parent.name.removeprefix("judge-"), "repeat": 0 if about is None else about["sample"]}
         for id_, each in verdicts.items():
-            found[id_].append({**head, "marks": _together(each)})
-    return found
+            by_question[id_].append({**head, "marks": _together(each)})
+    return by_question
 
 
 def _verdicts(judge: StoredRun, task: str) -> dict[str, list[VerdictRecord]]:

@@ -35,63 +35,63 @@ class ReportClip(NamedTuple):
     """Why there is nothing to hear."""
 
 
-class _Wanted(NamedTuple):
+class _QuestionClip(NamedTuple):
     id: str
     place: int
     audio: Path | Clip
 
 
-def inside(data: Sequence[Dataset | None], ids: Iterable[str]) -> dict[str, ReportClip]:
+def embed_clips(data: Sequence[Dataset | None], ids: Iterable[str]) -> dict[str, ReportClip]:
     """Copies of the clips of the first MOST of these questions whose clips are there."""
-    found = _found(data, ids)
-    lost = {one.id: ReportClip(missing=f"{one.audio}: the clip is missing.") for one in found if _is_lost(one.audio)}
-    wanted = [one for one in found if one.id not in lost][:MOST]
-    wanted.sort(key=lambda one: one.place)  # a clip in a parquet file is cheapest read in order
+    clips = _clips_of(data, ids)
+    lost = {one.id: ReportClip(missing=f"{one.audio}: the clip is missing.") for one in clips if _is_lost(one.audio)}
+    readable = [one for one in clips if one.id not in lost][:MOST]
+    readable.sort(key=lambda one: one.place)  # a clip in a parquet file is cheapest read in order
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return dict(zip((one.id for one in wanted), pool.map(_copied, wanted), strict=True)) | lost
+        return dict(zip((one.id for one in readable), pool.map(_embedded, readable), strict=True)) | lost
 
 
 def _is_lost(audio: Path | Clip) -> bool:
     return isinstance(audio, Path) and not audio.is_file()
 
 
-def links(data: Sequence[Dataset | None], ids: Iterable[str], page: Path) -> dict[str, ReportClip]:
+def link_clips(data: Sequence[Dataset | None], ids: Iterable[str], page: Path) -> dict[str, ReportClip]:
     """Links from the page to the files of clips."""
-    return {one.id: _linked(one.audio, page) for one in _found(data, ids)}
+    return {one.id: _link_to(one.audio, page) for one in _clips_of(data, ids)}
 
 
-def notes(heard: Mapping[str, ReportClip], asked: int, mode: str) -> list[str]:
+def clip_notes(clips: Mapping[str, ReportClip], questions: int, mode: str) -> list[str]:
     """What a user has to know of the clips in a report."""
-    if mode == "none" or not heard:
+    if mode == "none" or not clips:
         return []
-    lacking = [one.missing for one in heard.values() if one.missing]
-    told = []
+    lacking = [one.missing for one in clips.values() if one.missing]
+    lines = []
     if lacking:
-        told.append(f"{len(lacking)} of {asked} clips cannot be heard in the report; the first: {lacking[0]}")
-    if mode == "embed" and asked > len(heard):
-        told.append(
-            f"the report holds the clips of {len(heard) - len(lacking)} of {asked} questions, changed and wrong ones "
-            f"first; --audio link reaches all that lie in files"
+        lines.append(f"{len(lacking)} of {questions} clips cannot be heard in the report; the first: {lacking[0]}")
+    if mode == "embed" and questions > len(clips):
+        lines.append(
+            f"the report holds the clips of {len(clips) - len(lacking)} of {questions} questions, changed and wrong "
+            f"ones first; --audio link reaches all that lie in files"
         )
-    return told
+    return lines
 
 
-def _found(data: Sequence[Dataset | None], ids: Iterable[str]) -> list[_Wanted]:
-    found: dict[str, _Wanted] = {}
-    wanted = list(dict.fromkeys(ids))
+def _clips_of(data: Sequence[Dataset | None], ids: Iterable[str]) -> list[_QuestionClip]:
+    clips: dict[str, _QuestionClip] = {}
+    ordered = list(dict.fromkeys(ids))
     for dataset in data:
         if dataset is None:
             continue
         places = dataset.places()
-        for id_ in wanted:
-            if id_ in places and id_ not in found:
-                found[id_] = _Wanted(id_, places[id_], dataset.samples[places[id_]].audio)
-    return [found[id_] for id_ in wanted if id_ in found]
+        for id_ in ordered:
+            if id_ in places and id_ not in clips:
+                clips[id_] = _QuestionClip(id_, places[id_], dataset.samples[places[id_]].audio)
+    return [clips[id_] for id_ in ordered if id_ in clips]
 
 
-def _copied(wanted: _Wanted) -> ReportClip:
+def _embedded(clip: _QuestionClip) -> ReportClip:
     try:
-        wav = prepare_audio(wanted.audio, RATE, SECONDS).wav
+        wav = prepare_audio(clip.audio, RATE, SECONDS).wav
         return ReportClip(inside=base64.b64encode(_mp3(wav)).decode())
     except DtbenchError as error:
         return ReportClip(missing=str(error))
@@ -118,7 +118,7 @@ def _mp3(wav: bytes) -> bytes:
     return out.getvalue()
 
 
-def _linked(audio: Path | Clip, page: Path) -> ReportClip:
+def _link_to(audio: Path | Clip, page: Path) -> ReportClip:
     path = audio if isinstance(audio, Path) else getattr(audio, "path", None)
     if not isinstance(path, Path):
         return ReportClip(missing="its clip lies inside another file, where no link leads: --audio embed")

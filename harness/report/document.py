@@ -22,7 +22,7 @@ MARK = '<meta name="generator" content="dtbench report">'
 _SLOT = re.compile(r"<!-- (policy|style|script|first|rest) -->")
 
 
-def document(first: Mapping[str, Any], samples: Any, clips: Mapping[str, ReportClip]) -> bytes:
+def render_page(first: Mapping[str, Any], samples: Any, clips: Mapping[str, ReportClip]) -> bytes:
     """The page: what the first view needs comes first and plain, samples behind it packed, clips last."""
     style = _part("page.css")
     script = '"use strict";\n(() => {\n' + "\n".join(_part(f"{name}.js") for name in SCRIPTS) + "\n})();\n"
@@ -75,14 +75,14 @@ def _clips(clips: Mapping[str, ReportClip]) -> list[str]:
     return [f'<script type="text/plain" id="clip-{place}">{sound}</script>' for place, sound in enumerate(inside)]
 
 
-def references(clips: Mapping[str, ReportClip]) -> dict[str, dict[str, Any]]:
+def clip_references(clips: Mapping[str, ReportClip]) -> dict[str, dict[str, Any]]:
     """Question -> where the page finds its clip: the number of an element, a link, or why there is none."""
-    found: dict[str, dict[str, Any]] = {}
+    where: dict[str, dict[str, Any]] = {}
     number = 0
     for id_, one in clips.items():
         if one.inside:
-            found[id_] = {"inside": number}
+            where[id_] = {"inside": number}
             number += 1
         else:
-            found[id_] = {"link": one.link} if one.link else {"missing": one.missing}
-    return found
+            where[id_] = {"link": one.link} if one.link else {"missing": one.missing}
+    return where

@@ -32,7 +32,7 @@ class ChainPoint(NamedTuple):
     right: bool
 
 
-def figures(run: StoredRun, part: StoredTask, records: Sequence[Record]) -> Figures:
+def task_figures(run: StoredRun, part: StoredTask, records: Sequence[Record]) -> Figures:
     """The summary of these records with intervals for groups, lengths against correctness, and where answers went."""
     repeats = part.repeats
     summary = summarise(
@@ -79,10 +79,10 @@ def _tables(summary: TaskSummary, repeats: int) -> list[dict[str, Any]]:
 
 
 def _bounded(part: CountedFigures | AllFigures, n: int, repeats: int) -> dict[str, Any]:
-    figures = {"correct": part["correct"], "n": n, "share": part["accuracy"]}
+    numbers = {"correct": part["correct"], "n": n, "share": part["accuracy"]}
     if part["accuracy"] is None or not n:
-        return {**figures, "low": None, "high": None}
-    return figures | wilson(part["accuracy"], n / repeats)._asdict()
+        return {**numbers, "low": None, "high": None}
+    return numbers | wilson(part["accuracy"], n / repeats)._asdict()
 
 
 def _choice(record: Record, failed: str) -> str | None:

@@ -14,11 +14,19 @@ from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import UserError, did_you_mean
 from dtbench.harness.core.options import Argument, DataOfRun, Option, TaskFile
 from dtbench.harness.report.around import judge_summaries, judged_chains, related_runs
-from dtbench.harness.report.clips import MODES, ReportClip, inside, links, notes
-from dtbench.harness.report.document import MARK, document, references
-from dtbench.harness.report.figures import figures
-from dtbench.harness.report.rows import rows
-from dtbench.harness.report.training import BASE, TrainingCurves, is_training, outcome, plainly, recipe, stages
+from dtbench.harness.report.clips import MODES, ReportClip, clip_notes, embed_clips, link_clips
+from dtbench.harness.report.document import MARK, clip_references, render_page
+from dtbench.harness.report.figures import task_figures
+from dtbench.harness.report.rows import sample_rows
+from dtbench.harness.report.training import (
+    BASE,
+    TrainingCurves,
+    flat_texts,
+    is_training,
+    training_outcome,
+    training_recipe,
+    training_stages,
+)
 from dtbench.harness.score.stored_run import StoredTask, find_data
 from dtbench.harness.score.summary import summarise
 from dtbench.harness.store.atomic import replace_whole
@@ -69,48 +77,50 @@ class _Task(NamedTuple):
     clips: Mapping[str, ReportClip]
 
 
-def make(wish: ReportOptions) -> WrittenReport:
+def make_report(options: ReportOptions) -> WrittenReport:
     """Write the report; a UserError where there is nothing to show."""
-    trained = _trained(wish) if is_training(wish.run) else None
+    trained = _training_figures(options) if is_training(options.run) else None
     names: Sequence[str] = () if trained is None else trained.pop("names")
-    runs = _runs(wish) if trained is None else trained.pop("shown")
-    out = _out(wish, runs)
-    tasks = [_task(runs, name, wish, out) for name in _shared(runs)] if runs else []
-    about = [_about(run) for run in runs]
+    runs = _runs(options) if trained is None else trained.pop("shown")
+    out = _out(options, runs)
+    tasks = [_task(runs, name, options, out) for name in _shared(runs)] if runs else []
+    about = [_describe_run(run) for run in runs]
     first = {
-        "title": _title(wish, about),
+        "title": _title(options, about),
         "made": datetime.now(UTC).isoformat(timespec="minutes"),
         "dtbench": dtbench.__version__,
-        "audio": wish.audio,
-        "runs": _named(about, names),
+        "audio": options.audio,
+        "runs": _with_names(about, names),
         "tasks": [task.first for task in tasks],
         "training": trained,
     }
     clips = {f"{place}/{id_}": one for place, task in enumerate(tasks) for id_, one in task.clips.items()}
-    samples = {"tasks": [task.rows for task in tasks], "clips": references(clips)}
-    page = document(first, samples, clips)
+    samples = {"tasks": [task.rows for task in tasks], "clips": clip_references(clips)}
+    page = render_page(first, samples, clips)
     replace_whole(out, page)
-    told = [note for task in tasks for note in task.first["notes"]]
-    heard = sum(not one.missing for one in clips.values())
-    return WrittenReport(out, len(page), sum(len(task.rows) for task in tasks), heard, told)
+    lines = [note for task in tasks for note in task.first["notes"]]
+    audible = sum(not one.missing for one in clips.values())
+    return WrittenReport(out, len(page), sum(len(task.rows) for task in tasks), audible, lines)
 
 
-def _runs(wish: ReportOptions) -> list[StoredRun]:
-    return [StoredRun.open(path) for path in wish.runs]
+def _runs(options: ReportOptions) -> list[StoredRun]:
+    return [StoredRun.open(path) for path in options.runs]
 
 
 def _shared(runs: Sequence[StoredRun]) -> list[str]:
     """The tasks that every run holds, in the order of the first."""
-    held = [list(run.info["tasks"]) for run in runs]
-    shared = [name for name in held[0] if all(name in names for names in held)]
+    names_of_runs = [list(run.info["tasks"]) for run in runs]
+    shared = [name for name in names_of_runs[0] if all(name in names for names in names_of_runs)]
     if not shared:
-        told = " and ".join(f"{run.path} ({', '.join(names) or 'none'})" for run, names in zip(runs, held, strict=True))
-        raise UserError(f"{told} have no task in common: name two runs of one task, or one run alone.")
+        listed = " and ".join(
+            f"{run.path} ({', '.join(names) or 'none'})" for run, names in zip(runs, names_of_runs, strict=True)
+        )
+        raise UserError(f"{listed} have no task in common: name two runs of one task, or one run alone.")
     return shared
 
 
-def _out(wish: ReportOptions, runs: Sequence[StoredRun]) -> Path:
-    out = wish.out or wish.run / "report.html"
+def _out(options: ReportOptions, runs: Sequence[StoredRun]) -> Path:
+    out = options.out or options.run / "report.html"
     if out.is_dir():
         raise UserError(f"--out {out}: this is a folder; name a file, such as {out / 'report.html'}.")
     if not out.parent.is_dir():
@@ -130,71 +140,73 @@ def _is_report(path: Path) -> bool:
         return False
 
 
-def _task(runs: Sequence[StoredRun], name: str, wish: ReportOptions, out: Path) -> _Task:
-    parts = [stored_task(run, name, wish.task_file) for run in runs]
+def _task(runs: Sequence[StoredRun], name: str, options: ReportOptions, out: Path) -> _Task:
+    parts = [stored_task(run, name, options.task_file) for run in runs]
     records = [list(part.records()) for part in parts]
-    data = _data(parts, wish.data_dir)
-    made = rows(parts, records, data)
-    told: list[str] = []
+    data = _datasets(parts, options.data_dir)
+    page_rows = sample_rows(parts, records, data)
+    lines: list[str] = []
     for place, run in enumerate(runs):
-        _add_marks(made, place, judged_chains(run, name, told.append))
+        _add_marks(page_rows, place, judged_chains(run, name, lines.append))
     comparable = len(runs) > 1 and parts[0].task.answers_public
     compare = comparison(pair_runs(runs[0], runs[1], name, "official")) if comparable else None
-    clips = _heard(wish, data, made, out)
-    told += notes(clips, len(made), wish.audio)
-    if lacking := sum(row["question"] is None for row in made):
-        told.append(
-            f"{name}: {lacking} of {len(made)} questions were not found, so only what was answered is shown: name "
+    clips = _clips_of(options, data, page_rows, out)
+    lines += clip_notes(clips, len(page_rows), options.audio)
+    if unknown := sum(row["question"] is None for row in page_rows):
+        lines.append(
+            f"{name}: {unknown} of {len(page_rows)} questions were not found, so only what was answered is shown: name "
             f"their folder with --data-dir"
         )
     first = {
         "name": name,
         "title": parts[0].task.title or name,
-        "headings": list(dict.fromkeys(heading for row in made for heading in row["groups"])),
+        "headings": list(dict.fromkeys(heading for row in page_rows for heading in row["groups"])),
         "known": parts[0].task.answers_public,
         "runs": [
-            figures(run, part, each)
+            task_figures(run, part, each)
             | {"data": part.about["data"], "judges": judge_summaries(run, name)}
-            | {"related": related_runs(run, name, told.append)}
+            | {"related": related_runs(run, name, lines.append)}
             for run, part, each in zip(runs, parts, records, strict=True)
         ],
         "compare": compare,
-        "notes": told,
+        "notes": lines,
     }
-    return _Task(first, made, clips)
+    return _Task(first, page_rows, clips)
 
 
-def _data(parts: Sequence[StoredTask], data_dir: Path | None) -> list[Dataset | None]:
+def _datasets(parts: Sequence[StoredTask], data_dir: Path | None) -> list[Dataset | None]:
     """The questions of each run; a UserError where data_dir has those of none of them."""
-    found: list[Dataset | None] = []
+    datasets: list[Dataset | None] = []
     refused: list[UserError] = []
     for part in parts:
         try:
-            found.append(find_data(part, data_dir))
+            datasets.append(find_data(part, data_dir))
         except UserError as error:
             refused.append(error)
-            found.append(find_data(part, None))
+            datasets.append(find_data(part, None))
     if len(refused) == len(parts):
         raise refused[0]
-    return found
+    return datasets
 
 
-def _add_marks(made: Iterable[dict[str, Any]], run: int, found: Mapping[str, list[dict[str, Any]]]) -> None:
+def _add_marks(
+    page_rows: Iterable[dict[str, Any]], run: int, judged_by_question: Mapping[str, list[dict[str, Any]]]
+) -> None:
     """Put what judges marked beside the answer that they read."""
-    for row in made:
+    for row in page_rows:
         for answer in row["runs"][run]:
-            judged = [one for one in found.get(row["id"], []) if one["repeat"] == answer["repeat"]]
-            if judged:
-                answer["judged"] = judged
+            own = [one for one in judged_by_question.get(row["id"], []) if one["repeat"] == answer["repeat"]]
+            if own:
+                answer["judged"] = own
 
 
-def _heard(
-    wish: ReportOptions, data: Sequence[Dataset | None], made: Sequence[dict[str, Any]], out: Path
+def _clips_of(
+    options: ReportOptions, data: Sequence[Dataset | None], page_rows: Sequence[dict[str, Any]], out: Path
 ) -> Mapping[str, ReportClip]:
-    ids = [row["id"] for row in sorted(made, key=_interest)]
-    if wish.audio == "none":
+    ids = [row["id"] for row in sorted(page_rows, key=_interest)]
+    if options.audio == "none":
         return {}
-    return inside(data, ids) if wish.audio == "embed" else links(data, ids, out)
+    return embed_clips(data, ids) if options.audio == "embed" else link_clips(data, ids, out)
 
 
 def _interest(row: Mapping[str, Any]) -> int:
@@ -204,7 +216,7 @@ def _interest(row: Mapping[str, Any]) -> int:
     return 0 if len(shares) > 1 else 1 if shares != {1.0} else 2
 
 
-def _about(run: StoredRun) -> dict[str, Any]:
+def _describe_run(run: StoredRun) -> dict[str, Any]:
     info = run.info
     model = info["model"]
     settings = {name: value for name, value in without_shared_clips(info).items() if name != "starts"}
@@ -215,11 +227,11 @@ def _about(run: StoredRun) -> dict[str, Any]:
         "status": info["status"],
         "start": info["start"],
         "end": info["end"],
-        "settings": plainly(settings | {"last start": info["starts"][-1]}),
+        "settings": flat_texts(settings | {"last start": info["starts"][-1]}),
     }
 
 
-def _named(runs: list[dict[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:
+def _with_names(runs: list[dict[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:
     """With a name for each: the given one, the model's, and where that is the same twice, the folder's too."""
     if names:
         return [run | {"name": name} for run, name in zip(runs, names, strict=True)]
@@ -227,41 +239,41 @@ def _named(runs: list[dict[str, Any]], names: Sequence[str]) -> list[dict[str, A
     return [run | {"name": f"{run['model']} ({Path(run['path']).name})" if same else run["model"]} for run in runs]
 
 
-def _title(wish: ReportOptions, about: Sequence[Mapping[str, Any]]) -> str:
-    if is_training(wish.run):
-        return f"Training {wish.run.resolve().name}"
+def _title(options: ReportOptions, about: Sequence[Mapping[str, Any]]) -> str:
+    if is_training(options.run):
+        return f"Training {options.run.resolve().name}"
     return " against ".join(dict.fromkeys(run["model"] for run in about))
 
 
-def _trained(wish: ReportOptions) -> dict[str, Any]:
+def _training_figures(options: ReportOptions) -> dict[str, Any]:
     """The stages of a training run with their curves, and which evaluations the browser of samples shows."""
-    if len(wish.runs) > 1:
-        raise UserError(f"{wish.runs[1]}: a training run is shown by itself: leave the second folder out.")
-    found = stages(wish.run)
-    evaluated = [(one.name, one.evaluated) for one in found if one.evaluated is not None and not one.otherwise]
+    if len(options.runs) > 1:
+        raise UserError(f"{options.runs[1]}: a training run is shown by itself: leave the second folder out.")
+    curves = training_stages(options.run)
+    evaluated = [(one.name, one.evaluated) for one in curves if one.evaluated is not None and not one.otherwise]
     shown = evaluated if len(evaluated) < 2 else [evaluated[0], evaluated[-1]]
-    told = outcome(wish.run)
+    outcome = training_outcome(options.run)
     return {
         "shown": [run for _, run in shown],
         "names": [name for name, _ in shown],
-        "recipe": recipe(wish.run),
+        "recipe": training_recipe(options.run),
         "stages": [
             {
                 "name": stage.name,
-                "about": plainly(dict(stage.about)),
+                "about": flat_texts(dict(stage.about)),
                 "state": str(stage.about.get("state", "")),
                 "curves": stage.curves,
                 "torn": stage.torn,
                 "otherwise": stage.otherwise,
                 "scores": [
-                    score | {"marks": told.rows.get((stage.name, score["task"]), {})}
-                    for score in _scores(stage, wish.task_file)
+                    score | {"marks": outcome.rows.get((stage.name, score["task"]), {})}
+                    for score in _scores(stage, options.task_file)
                 ],
             }
-            for stage in found
+            for stage in curves
             if stage.name != BASE or stage.evaluated is not None
         ],
-        "paired": told.paired,
+        "paired": outcome.paired,
     }
 
 

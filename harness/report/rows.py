@@ -19,23 +19,25 @@ Piece = tuple[Literal["chain", "said"], bool, str]
 """A part of a response: of what it is part, whether it is the answer that was read, and its words."""
 
 
-def rows(parts: Sequence[StoredTask], records: Sequence[Sequence[Record]], data: Sequence[Dataset | None]) -> list[Row]:
+def sample_rows(
+    parts: Sequence[StoredTask], records: Sequence[Sequence[Record]], data: Sequence[Dataset | None]
+) -> list[Row]:
     """One for each question that any of the runs has a record of, in the order of the first data set found."""
     by_run = [_by_question(each) for each in records]
     places = [one.places() if one else {} for one in data]
     ids = list(dict.fromkeys(id_ for each in by_run for id_ in each))
-    order = next((known for known in places if known), {})
+    order = next((by_id for by_id in places if by_id), {})
     ids.sort(key=lambda id_: order.get(id_, len(order)))
-    made = []
+    page_rows = []
     for id_ in ids:
-        where = next((run for run, known in enumerate(places) if id_ in known), None)
+        where = next((run for run, by_id in enumerate(places) if id_ in by_id), None)
         dataset = None if where is None else data[where]
         sample = None if where is None or dataset is None else dataset.samples[places[where][id_]]
-        shown = () if where is None or sample is None else parts[where].shown(sample).choices
+        options = () if where is None or sample is None else parts[where].shown(sample).choices
         own = [each.get(id_, []) for each in by_run]
         answers = [[_answer(part, record) for record in each] for part, each in zip(parts, own, strict=True)]
-        made.append({**_asked(id_, sample, shown), "groups": _groups(own), "runs": answers})
-    return made
+        page_rows.append({**_question(id_, sample, options), "groups": _groups(own), "runs": answers})
+    return page_rows
 
 
 def _by_question(records: Iterable[Record]) -> dict[str, list[Record]]:
@@ -47,11 +49,11 @@ def _by_question(records: Iterable[Record]) -> dict[str, list[Record]]:
     return answers
 
 
-def _asked(id_: str, sample: Sample | None, shown: Sequence[str]) -> Row:
+def _question(id_: str, sample: Sample | None, options: Sequence[str]) -> Row:
     return {
         "id": id_,
         "question": None if sample is None else sample.question,
-        "options": list(shown),
+        "options": list(options),
         "gold": None if sample is None else sample.answer,
     }
 
@@ -67,7 +69,7 @@ def _answer(part: StoredTask, record: Record) -> Row:
         return {**head, "state": "failed", "error": f"{error['kind']}: {error['message']}"}
     response, read, score = record["response"], record["extraction"], record["score"]
     usage = response["usage"]
-    known = {} if (options := stored_logprobs(record)) is None else {"shares": probabilities(options)}
+    shares = {} if (options := stored_logprobs(record)) is None else {"shares": probabilities(options)}
     return {
         **head,
         "state": _state(part, record),
@@ -78,8 +80,8 @@ def _answer(part: StoredTask, record: Record) -> Row:
         "finish": response["finish_reason"],
         "seconds": response["seconds"],
         "tokens": next((usage[name] for name in TOKENS_OUT if name in usage), None),
-        "pieces": pieces(response["text"], read["answer"]),
-        **known,
+        "pieces": text_pieces(response["text"], read["answer"]),
+        **shares,
     }
 
 
@@ -91,7 +93,7 @@ def _state(part: StoredTask, record: Record) -> str:
     return "right" if record["score"]["correct"] else "wrong"
 
 
-def pieces(text: str, answer: str) -> list[Piece]:
+def text_pieces(text: str, answer: str) -> list[Piece]:
     """The text cut where the chain ends, and around the words in which the answer was read; joined, the whole text."""
     begin = _end_of_chain(text)
     mark = _place_of(text, answer, begin)
@@ -107,8 +109,8 @@ def _end_of_chain(text: str) -> int:
     parts = split_text(text)
     if not parts.thinking:
         return 0
-    said = parts.answer.strip()
-    place = text.rfind(said) if said else -1
+    answer = parts.answer.strip()
+    place = text.rfind(answer) if answer else -1
     return len(text) if place < 0 else place
 
 
@@ -118,10 +120,10 @@ def _place_of(text: str, answer: str, begin: int) -> tuple[int, int]:
     if not words:
         return (0, 0)
     # Some readings hold the folded text: folding keeps every place.
-    for where, wanted in ((text, words), (fold_signs(text), fold_signs(words))):
-        place = where.rfind(wanted, begin)
+    for where, part in ((text, words), (fold_signs(text), fold_signs(words))):
+        place = where.rfind(part, begin)
         if place < 0:
-            place = where.rfind(wanted)
+            place = where.rfind(part)
         if place >= 0:
-            return (place, place + len(wanted))
+            return (place, place + len(part))
     return (0, 0)

@@ -60,40 +60,40 @@ def is_training(folder: Path) -> bool:
     return (folder / FILE).is_file()
 
 
-def stages(folder: Path) -> list[TrainingCurves]:
+def training_stages(folder: Path) -> list[TrainingCurves]:
     """The base and every stage, in the order in which they were trained, each with what it was asked otherwise."""
-    told = _object(folder / FILE)
-    names = {str(one.get("name")): one for one in _train(folder / FILE, told)}
-    base = {"state": told["base"]} if "base" in told else {}
-    found = [TrainingCurves(BASE, base, {}, 0, _evaluated(folder / BASE / "eval")), *_prompted(folder / BASE, told)]
+    train = _object(folder / FILE)
+    names = {str(one.get("name")): one for one in _train(folder / FILE, train)}
+    base = {"state": train["base"]} if "base" in train else {}
+    curves = [TrainingCurves(BASE, base, {}, 0, _evaluated(folder / BASE / "eval")), *_prompted(folder / BASE, train)]
     for name, about in names.items():
         if name != BASE:
-            found.append(_stage(folder / name, name, about))
-            found += _otherwise(f"{name}, shuffled clips", folder / name / "eval" / SHUFFLED)
-    return found
+            curves.append(_stage(folder / name, name, about))
+            curves += _otherwise(f"{name}, shuffled clips", folder / name / "eval" / SHUFFLED)
+    return curves
 
 
-def outcome(folder: Path) -> TrainingOutcome:
+def training_outcome(folder: Path) -> TrainingOutcome:
     """What outcome.json says; nothing before the run is at its end."""
     path = folder / OUTCOME
     if not path.exists():
         return TrainingOutcome({}, [])
-    told = _object(path)
+    stored = _object(path)
     try:
-        rows = {(one["name"], one["task"]): {name: one.get(name) for name in MARKS} for one in told["rows"]}
-        return TrainingOutcome(rows, [{name: one[name] for name in _PAIR} for one in told["paired"]])
+        rows = {(one["name"], one["task"]): {name: one.get(name) for name in MARKS} for one in stored["rows"]}
+        return TrainingOutcome(rows, [{name: one[name] for name in _PAIR} for one in stored["paired"]])
     except (KeyError, TypeError, AttributeError) as error:
         raise DataError(
             f"{path}: no outcome of a training run ({error!r}). The same `dtbench train` writes it anew."
         ) from None
 
 
-def recipe(folder: Path) -> list[tuple[str, str]]:
+def training_recipe(folder: Path) -> list[tuple[str, str]]:
     """Everything that train.json says beside the stages, by dotted name."""
-    return plainly({name: value for name, value in _object(folder / FILE).items() if name not in {"stages", "base"}})
+    return flat_texts({name: value for name, value in _object(folder / FILE).items() if name not in {"stages", "base"}})
 
 
-def plainly(value: Any) -> list[tuple[str, str]]:
+def flat_texts(value: Any) -> list[tuple[str, str]]:
     """A nested object as dotted names and texts."""
     return [
         (name, one if isinstance(one, str) else json.dumps(one, ensure_ascii=False)) for name, one in flatten(value)
@@ -114,10 +114,10 @@ def _object(path: Path) -> dict[str, Any]:
 
 
 def _train(path: Path, train: Mapping[str, Any]) -> list[dict[str, Any]]:
-    told = train.get("stages", [])
-    if not isinstance(told, list) or not all(isinstance(one, dict) and _is_name(one.get("name")) for one in told):
+    listed = train.get("stages", [])
+    if not isinstance(listed, list) or not all(isinstance(one, dict) and _is_name(one.get("name")) for one in listed):
         raise DataError(f"{path}: `stages` must be a list of objects, each with the name of a folder.")
-    return told
+    return listed
 
 
 def _is_name(name: object) -> bool:
@@ -139,8 +139,8 @@ def _otherwise(name: str, run: Path) -> list[TrainingCurves]:
 
 def _prompted(base: Path, train: Mapping[str, Any]) -> list[TrainingCurves]:
     """The base under other prompts, in the recipe's order."""
-    told = (train.get("recipe") or {}).get("evaluation") or {}
-    order = [AS_TRAINED, *(told.get("base_prompts") or {})]
+    evaluation = (train.get("recipe") or {}).get("evaluation") or {}
+    order = [AS_TRAINED, *(evaluation.get("base_prompts") or {})]
     names = sorted(path.name.removeprefix("eval-") for path in base.glob("eval-*"))
     names.sort(key=lambda name: order.index(name) if name in order else len(order))
     return [one for name in names for one in _otherwise(f"{BASE}, {name}", base / f"eval-{name}")]

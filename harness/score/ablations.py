@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from dtbench.harness.score.outcomes import Outcomes
-from dtbench.harness.stats.intervals import Difference, paired, paired_clusters, share
+from dtbench.harness.stats.intervals import Difference, clustered_difference, paired_difference, share
 from dtbench.harness.store.summary_types import AblationFigures, GapFigures, OrderFigures, ShareFigures, StyleFigures
 from dtbench.harness.store.types import Record, as_fields
 
@@ -135,11 +135,11 @@ def _difference(one: Run, other: Run, both: Iterable[tuple[str, int]], shared: M
         pair[2] += 1
     pairs = {id_: (first / times, second / times) for id_, (first, second, times) in sums.items()}
     if not any(id_ in shared for id_ in pairs):
-        return paired(pairs.values())
+        return paired_difference(pairs.values())
     clusters: dict[int | str, list[tuple[float, float]]] = {}
     for id_, each in pairs.items():
         clusters.setdefault(shared.get(id_, id_), []).append(each)
-    return paired_clusters(
+    return clustered_difference(
         [(sum(first for first, _ in each), sum(second for _, second in each), len(each)) for each in clusters.values()]
     )
 

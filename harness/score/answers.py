@@ -29,7 +29,7 @@ class SubmittedAnswer(NamedTuple):
     """What the benchmark's own prediction file holds for it."""
 
 
-def answers(stored: StoredTask, data: Dataset, repeat: int) -> list[SubmittedAnswer]:
+def submitted_answers(stored: StoredTask, data: Dataset, repeat: int) -> list[SubmittedAnswer]:
     """One for each question of the data set, asked or not; of several answers the one with this number."""
     if not 0 <= repeat < stored.repeats:
         stands = "one answer" if stored.repeats == 1 else f"{stored.repeats} answers, numbered from 0"
@@ -51,7 +51,7 @@ def _answer(stored: StoredTask, sample: Sample, texts: Mapping[str, str | None])
     return SubmittedAnswer(sample, state, read.thinking, read.choice or "", stored.task.submission(sample, read))
 
 
-def counts(submitted: Sequence[SubmittedAnswer]) -> dict[str, int]:
+def count_states(submitted: Sequence[SubmittedAnswer]) -> dict[str, int]:
     """How many answers there are in each state."""
     return {
         state: sum(one.state == state for one in submitted) for state in ("answered", "unanswered", "failed", "missing")

@@ -132,7 +132,7 @@ def error_by_chance(answers: Sequence[Confidence], bins: int = BINS) -> float:
     return math.fsum(errors) / DRAWS
 
 
-def calibration(answers: Sequence[Confidence]) -> CalibrationFigures | None:
+def calibration_figures(answers: Sequence[Confidence]) -> CalibrationFigures | None:
     """The figures of a summary; None where no answer has a probability."""
     if not answers:
         return None
@@ -164,7 +164,7 @@ def forced_figures(answers: Sequence[ForcedAnswer], *, known: bool) -> ForcedFig
         "not_argmax": sum(not answer.is_argmax for answer in scored),
         "confidence": math.fsum(answer.confidence for answer in scored) / len(scored) if scored else None,
         "letter_mass": math.fsum(answer.letter_mass for answer in scored) / len(scored) if scored else None,
-        "calibration": calibration(scored) if known else None,
+        "calibration": calibration_figures(scored) if known else None,
     }
     if times[HOW] and not with_logprobs:
         figures["note"] = NO_LOGPROBS

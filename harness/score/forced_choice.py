@@ -64,14 +64,14 @@ def read_forced(text: str, choices: Sequence[str]) -> Extraction:
 
 def option_logprobs(tokens: Sequence[TokenLogprob], among: Sequence[str]) -> OptionLogprobs | None:
     """The letters' log-probabilities: tokens that are the same letter add up; None where no letter is listed."""
-    found: dict[int, list[float]] = {}
+    by_option: dict[int, list[float]] = {}
     for token, logprob in tokens:
         place = letter_of(token, among)
         if place is not None:
-            found.setdefault(place, []).append(logprob)
-    if not found:
+            by_option.setdefault(place, []).append(logprob)
+    if not by_option:
         return None
-    logprobs = tuple(_log_sum(found[place]) if place in found else None for place in range(len(among)))
+    logprobs = tuple(_log_sum(by_option[place]) if place in by_option else None for place in range(len(among)))
     if None not in logprobs:
         return OptionLogprobs(logprobs)
     rest = 1.0 - math.fsum(math.exp(logprob) for _, logprob in tokens)

@@ -45,12 +45,12 @@ def text_rule(item: Mapping[str, Any], prediction: object) -> Official:
 
 def words_match(answer: str, prediction: str, choices: list[str]) -> bool:
     """The rule itself: words are lower-cased and taken as sets, so order and signs are invisible."""
-    said = _words(prediction)
+    predicted = _words(prediction)
     right = _words(answer)
-    if not said or not right <= said:
+    if not predicted or not right <= predicted:
         return False
     wrong = {word for choice in choices for word in _words(choice)} - right
-    return said.isdisjoint(wrong)
+    return predicted.isdisjoint(wrong)
 
 
 def letter_rule(item: Mapping[str, Any], prediction: object) -> Official:

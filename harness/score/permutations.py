@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from dtbench.harness.score.calibration import Confidence, brier_score, calibration
+from dtbench.harness.score.calibration import Confidence, brier_score, calibration_figures
 from dtbench.harness.score.forced_choice import probabilities, stored_logprobs
 from dtbench.harness.stats.intervals import share
 from dtbench.harness.store.summary_types import AverageFigures
@@ -48,7 +48,7 @@ def order_average(orders: Sequence[Order]) -> AverageFigures | None:
         "n": len(answers),
         "unmatched": len(set().union(*runs)) - len(answers),
         "strict": as_fields(share(right, len(answers))) if answers and known else None,
-        "calibration": calibration(answers) if known else None,
+        "calibration": calibration_figures(answers) if known else None,
     }
 
 

@@ -34,8 +34,8 @@ def compare_related(run: StoredRun, task: str) -> RelatedFigures:
         if plain is not None:
             compared["audio_ablation"] = audio_effect(plain.records(task), run.records(task), shared)
     if turned:
-        found = [_same_questions(path, run, task) for path in (run.path.parent, *_rotations(run.path.parent))]
-        runs = [other for other in found if other is not None]
+        rotations = [_same_questions(path, run, task) for path in (run.path.parent, *_rotations(run.path.parent))]
+        runs = [other for other in rotations if other is not None]
         if len(runs) > 1:
             compared["order_sensitivity"] = order_effect([other.records(task) for other in runs])
             orders = [Order(other.info["tasks"][task]["permute"], other.records(task)) for other in runs]

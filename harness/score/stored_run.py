@@ -18,7 +18,7 @@ from dtbench.harness.core.task import Task, rotate_options
 from dtbench.harness.extract.answer import Extraction
 from dtbench.harness.score.answer_record import ShownOptions, with_answer
 from dtbench.harness.score.outcomes import Outcomes
-from dtbench.harness.score.summary import summary_of
+from dtbench.harness.score.summary import summarise_outcomes
 from dtbench.harness.store.jsonl import Key, key_of
 from dtbench.harness.store.summary_types import TaskSummary
 from dtbench.harness.store.types import Record, TaskInfo
@@ -61,7 +61,7 @@ class StoredTask:
 
 
 @dataclass(slots=True)
-class Rescored:
+class RescoredTask:
     """A task of a run, scored again."""
 
     summary: TaskSummary
@@ -101,7 +101,9 @@ def _loaded(task: Task, place: Path | None) -> Dataset | None:
         return None
 
 
-def rescore(stored: StoredTask, data: Dataset | None, scorer: str | None = None, *, rows: bool = False) -> Rescored:
+def rescore_task(
+    stored: StoredTask, data: Dataset | None, scorer: str | None = None, *, rows: bool = False
+) -> RescoredTask:
     """Score a task of a run again; without data, add up the stored verdicts."""
     if data is None and scorer not in {None, stored.scorer}:
         raise UserError(
@@ -115,7 +117,7 @@ def rescore(stored: StoredTask, data: Dataset | None, scorer: str | None = None,
         outcomes.add(record)
         if rows:
             lines.append(record)
-    summary = summary_of(
+    summary = summarise_outcomes(
         stored.task,
         outcomes,
         expected=stored.expected,
@@ -130,7 +132,7 @@ def rescore(stored: StoredTask, data: Dataset | None, scorer: str | None = None,
     else:
         summary["differ"] = {"n": len(rescorer.differing), "ids": rescorer.differing[:SHOWN]}
     places = {} if rescorer is None else rescorer.places
-    return Rescored(summary, [{"task": stored.task.name, **row} for row in _rows(lines, places)])
+    return RescoredTask(summary, [{"task": stored.task.name, **row} for row in _rows(lines, places)])
 
 
 def _stored_stand(stored: StoredTask) -> str:

@@ -15,7 +15,7 @@ from dtbench.harness.core.scorer import Column, Grouping, Scorer
 from dtbench.harness.score.calibration import forced_figures
 from dtbench.harness.score.outcomes import AnswerOutcome, Outcomes
 from dtbench.harness.score.repeats import repeat_figures
-from dtbench.harness.stats.intervals import clustered, percentile, wilson
+from dtbench.harness.stats.intervals import clustered_interval, percentile, wilson
 from dtbench.harness.store.summary_types import (
     AllFigures,
     ClusterFigures,
@@ -53,10 +53,10 @@ def summarise(
     outcomes = Outcomes()
     for record in records:
         outcomes.add(record)
-    return summary_of(task, outcomes, expected=expected, samples_k=samples_k, scorer=scorer, shared=shared)
+    return summarise_outcomes(task, outcomes, expected=expected, samples_k=samples_k, scorer=scorer, shared=shared)
 
 
-def summary_of(
+def summarise_outcomes(
     task: Scorer,
     outcomes: Outcomes,
     *,
@@ -227,7 +227,7 @@ def _add(clusters: dict[int | str, list[int]], clip: int | str, *, correct: bool
 
 def _bootstrap(clusters: Iterable[list[int]], missing: list[tuple[int, int]]) -> IntervalFigures | None:
     pairs = [*((correct, answers) for correct, answers in clusters), *missing]
-    return as_fields(clustered(pairs)) if pairs else None
+    return as_fields(clustered_interval(pairs)) if pairs else None
 
 
 def _dropped(counts: Counts, n: int) -> dict[str, int]:

@@ -59,7 +59,7 @@ def wilson(p: float, n: float) -> Interval:
     return Interval(max(0.0, middle - half) if p > 0 else 0.0, min(1.0, middle + half) if p < 1 else 1.0)
 
 
-def clustered(clusters: Iterable[tuple[int, int]], seed: int = 0, draws: int = DRAWS) -> Interval:
+def clustered_interval(clusters: Iterable[tuple[int, int]], seed: int = 0, draws: int = DRAWS) -> Interval:
     """The bootstrap interval of a share whose answers come in clusters: (correct, answers) of each, none empty.
 
     Clusters with the same counts are alike, so what is drawn is how often each kind comes: a multinomial.
@@ -78,16 +78,16 @@ def _bootstrap(kinds: Counter[tuple[float, int]], seed: int, draws: int) -> Inte
     ordered = sorted(kinds.items())
     times = numpy.array([count for _, count in ordered])
     sums, answers = (numpy.array(column, float) for column in zip(*(kind for kind, _ in ordered), strict=True))
-    dice = numpy.random.default_rng(seed)
+    rng = numpy.random.default_rng(seed)
     means, part = [], max(1, _AT_ONCE // len(ordered))
     for start in range(0, draws, part):
-        drawn = dice.multinomial(times.sum(), times / times.sum(), size=min(part, draws - start))
+        drawn = rng.multinomial(times.sum(), times / times.sum(), size=min(part, draws - start))
         means.append((drawn @ sums) / (drawn @ answers))
     low, high = numpy.quantile(numpy.concatenate(means), (0.025, 0.975))
     return Interval(float(low), float(high))
 
 
-def paired(pairs: Iterable[tuple[float, float]]) -> Difference | None:
+def paired_difference(pairs: Iterable[tuple[float, float]]) -> Difference | None:
     """First minus second over the same questions, each a share of right answers; None where there is no pair."""
     both = first = second = 0.0
     n = 0
@@ -103,12 +103,12 @@ def paired(pairs: Iterable[tuple[float, float]]) -> Difference | None:
     return Difference(p - q, max(-1.0, p - q - down), min(1.0, p - q + up))
 
 
-def paired_clusters(clusters: Sequence[tuple[float, float, int]], seed: int = 0) -> Difference | None:
+def clustered_difference(clusters: Sequence[tuple[float, float, int]], seed: int = 0) -> Difference | None:
     """As `paired`, of questions that share clips: each cluster's right answers, first and second, and its size."""
     kinds = Counter((first - second, size) for first, second, size in clusters)
     total = sum(size for _, _, size in clusters)
     if len({gap / size for gap, size in kinds}) < 2:  # nothing varies: drawing would find no width
-        return paired((first / size, second / size) for first, second, size in clusters)
+        return paired_difference((first / size, second / size) for first, second, size in clusters)
     return Difference(sum(gap * times for (gap, _), times in kinds.items()) / total, *_bootstrap(kinds, seed, DRAWS))
 
 

@@ -146,7 +146,7 @@ def minimum_detectable(n: float, flips: float, *, tail: float = 0.025, power: fl
     return min(1.0, (_NORMAL.inv_cdf(1 - tail) + _NORMAL.inv_cdf(power)) * math.sqrt(max(flips, 1 / n) / n))
 
 
-def needed(flips: float, margin: float, tail: float, power: float = 0.8) -> int | None:
+def questions_needed(flips: float, margin: float, tail: float, power: float = 0.8) -> int | None:
     """How many questions show with this power that a candidate as good as the baseline is within the margin."""
     if margin <= 0:
         return None

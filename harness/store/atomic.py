@@ -55,7 +55,7 @@ def replace_whole(path: Path, content: bytes) -> None:
         raise write_failure(path, error) from error
 
 
-def left_temporary(folder: Path) -> Iterator[Path]:
+def temporary_files(folder: Path) -> Iterator[Path]:
     """What replace_whole leaves where it is killed."""
     return (path for name in ("run.json", "summary.json") for path in folder.glob(f".{name}.*.tmp"))
 

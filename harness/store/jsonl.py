@@ -110,13 +110,13 @@ def key_of(record: Mapping[str, Any]) -> Key:
     return Key(record["id"], record["sample"])
 
 
-def encoded(record: Mapping[str, Any]) -> bytes:
+def encode_line(record: Mapping[str, Any]) -> bytes:
     """The line of a record; a ValueError for what JSON cannot hold."""
     body = json_bytes(record)[:-1]
     return body + _CHECKSUM % zlib.crc32(body)
 
 
-def body_of(line: bytes) -> bytes | None:
+def line_body(line: bytes) -> bytes | None:
     """A whole line less its checksum, None where the line is not as it was written."""
     body = line[:-_CHECKSUM_BYTES]
     return body if line[-_CHECKSUM_BYTES:] == _CHECKSUM % zlib.crc32(body) else None
@@ -134,7 +134,7 @@ def read_lines(path: Path, end: int) -> Iterator[RecordLine | TornLine]:
             if damaged is not None:
                 yield from _between_others(path, *damaged)
                 damaged = None
-            body = body_of(line)
+            body = line_body(line)
             if body is None:
                 damaged = (number, line)
             else:
@@ -147,12 +147,12 @@ def whole_bytes(descriptor: int) -> int:
     """The size of the file without a torn last line."""
     size = os.fstat(descriptor).st_size
     tail = b""
-    wanted = _BUFFER
+    size_read = _BUFFER
     while len(tail) < size and b"\n" not in tail[:-1]:
-        tail = os.pread(descriptor, wanted, max(0, size - wanted))[-wanted:]
-        wanted *= 2
+        tail = os.pread(descriptor, size_read, max(0, size - size_read))[-size_read:]
+        size_read *= 2
     last = tail[tail.rfind(b"\n", 0, -1) + 1 :]
-    return size if body_of(last) is not None or _behind_torn(last) is not None else size - len(last)
+    return size if line_body(last) is not None or _behind_torn(last) is not None else size - len(last)
 
 
 def json_bytes(value: object, *, indent: int | None = None) -> bytes:
@@ -167,13 +167,13 @@ def json_bytes(value: object, *, indent: int | None = None) -> bytes:
 
 def _between_others(path: Path, number: int, line: bytes) -> list[RecordLine | TornLine]:
     """What a damaged line is that others follow: the remains of a torn write, or an error."""
-    found = _recovered(path, number, line)
-    if not found and not _is_torn(line):
+    recovered = _recovered(path, number, line)
+    if not recovered and not _is_torn(line):
         raise DataError(
             f"{path}, line {number}: this is not what dtbench wrote, the checksum does not match. "
             f"Remove the line: its question is asked again when the run is resumed."
         )
-    return found or [TornLine(number)]
+    return recovered or [TornLine(number)]
 
 
 def _recovered(path: Path, number: int, line: bytes) -> list[RecordLine | TornLine]:
@@ -183,7 +183,7 @@ def _recovered(path: Path, number: int, line: bytes) -> list[RecordLine | TornLi
 
 
 def _behind_torn(line: bytes) -> bytes | None:
-    bodies = (body_of(line[match.start() :]) for match in _RECORD.finditer(line, 1))
+    bodies = (line_body(line[match.start() :]) for match in _RECORD.finditer(line, 1))
     return next((body for body in bodies if body is not None), None)
 
 

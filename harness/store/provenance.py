@@ -19,7 +19,7 @@ GIT_SECONDS = 5.0
 
 def packages() -> dict[str, str]:
     """Installed versions by name, those that are there; told from names of folders, which costs a millisecond."""
-    found: dict[str, str] = {}
+    versions: dict[str, str] = {}
     for entry in sys.path:
         try:
             names = os.listdir(entry or ".")  # noqa: PTH208  # as importlib does; a Path for each name is ten times the cost
@@ -28,8 +28,8 @@ def packages() -> dict[str, str]:
         for name in names:
             if name.endswith(".dist-info"):
                 package, _, version = name.removesuffix(".dist-info").partition("-")
-                found.setdefault(re.sub(r"[-_.]+", "_", package).lower(), version)
-    return {name: found[name] for name in PACKAGES if name in found}
+                versions.setdefault(re.sub(r"[-_.]+", "_", package).lower(), version)
+    return {name: versions[name] for name in PACKAGES if name in versions}
 
 
 def checkout(source: Path) -> GitInfo | None:

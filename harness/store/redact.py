@@ -24,7 +24,7 @@ _SHORTEST = 8
 """A shorter value of the environment is too likely to be an ordinary word."""
 
 
-def masked_text(text: str) -> str:
+def mask_text(text: str) -> str:
     """The text without what is a secret by its shape, by its place, or because the environment holds it."""
     for value in _secrets_of_the_environment():
         text = text.replace(value, MASK)
@@ -34,26 +34,26 @@ def masked_text(text: str) -> str:
     return _OF_KNOWN_SHAPE.sub(MASK, text)
 
 
-def masked_command(arguments: Sequence[str]) -> list[str]:
+def mask_command(arguments: Sequence[str]) -> list[str]:
     """The command line with the values of options that name a key, a token or a password taken out."""
-    shown = []
+    masked = []
     value_follows = False
     for argument in arguments:
-        shown.append(MASK if value_follows else masked_text(_NAMED.sub(rf"\g<1>{MASK}", argument)))
+        masked.append(MASK if value_follows else mask_text(_NAMED.sub(rf"\g<1>{MASK}", argument)))
         value_follows = argument.startswith("-") and _WHOLE_NAME.fullmatch(argument.lstrip("-")) is not None
-    return shown
+    return masked
 
 
-def masked_settings(value: Any) -> Any:
+def mask_settings(value: Any) -> Any:
     """Settings of plain JSON, with texts under a secret's name taken out and all others looked through."""
     if isinstance(value, Mapping):
         return {
-            name: MASK if isinstance(part, str) and _WHOLE_NAME.fullmatch(name) else masked_settings(part)
+            name: MASK if isinstance(part, str) and _WHOLE_NAME.fullmatch(name) else mask_settings(part)
             for name, part in value.items()
         }
     if isinstance(value, list):
-        return [masked_settings(part) for part in value]
-    return masked_text(value) if isinstance(value, str) else value
+        return [mask_settings(part) for part in value]
+    return mask_text(value) if isinstance(value, str) else value
 
 
 def _secrets_of_the_environment() -> list[str]:

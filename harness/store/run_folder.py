@@ -16,12 +16,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 
 from dtbench.harness.core.errors import DataError, MachineryError, UserError, one_line
-from dtbench.harness.store.atomic import append_whole, left_temporary, replace_whole, sync_folder, write_failure
+from dtbench.harness.store.atomic import append_whole, replace_whole, sync_folder, temporary_files, write_failure
 from dtbench.harness.store.jsonl import (
     Key,
     Kind,
     RecordLine,
-    encoded,
+    encode_line,
     json_bytes,
     key_of,
     read_lines,
@@ -29,13 +29,13 @@ from dtbench.harness.store.jsonl import (
 )
 from dtbench.harness.store.lock import NAME as LOCK_NAME
 from dtbench.harness.store.lock import RunLock
-from dtbench.harness.store.redact import masked_text
+from dtbench.harness.store.redact import mask_text
 from dtbench.harness.store.run_json import (
     Settings,
     add_end,
     add_start,
+    json_settings,
     new_info,
-    plain_settings,
     read_info,
     refuse_other_settings,
 )
@@ -153,7 +153,7 @@ class RunFolder(StoredRun):
 
         The settings are what must not change: a RunInfo, JudgeInfo or CotInfo less what every run.json holds.
         """
-        plain = plain_settings(settings)
+        plain = json_settings(settings)
         for task in plain.get("tasks", ()):
             _file_name(task)
         _refuse_foreign(path)
@@ -165,7 +165,7 @@ class RunFolder(StoredRun):
         try:
             info = _resumed(path, plain)
             folder = cls(path, info or new_info(plain), lock)
-            for leftover in left_temporary(path):
+            for leftover in temporary_files(path):
                 leftover.unlink(missing_ok=True)
             command = sys.argv if command is None else command
             add_start(folder.info, command)
@@ -186,11 +186,11 @@ class RunFolder(StoredRun):
         key_of(record)
         if "error" in record:
             error = record["error"]
-            record = {**record, "error": {**error, "message": masked_text(error["message"])}}
+            record = {**record, "error": {**error, "message": mask_text(error["message"])}}
         file = self._open_files.get(task)
         if file is None:
             file = self._open_files[task] = self._opened(task)
-        append_whole(file.descriptor, encoded(record), file.path)
+        append_whole(file.descriptor, encode_line(record), file.path)
         self._unsynced.add(task)
         if time.monotonic() - self._synced >= SYNC_SECONDS:
             self._sync()
@@ -290,15 +290,15 @@ def _refuse_foreign(path: Path) -> None:
     try:
         if not path.exists() or (path / "run.json").exists():
             return
-        ours = {LOCK_NAME, LOG_NAME, *(leftover.name for leftover in left_temporary(path))}
+        ours = {LOCK_NAME, LOG_NAME, *(leftover.name for leftover in temporary_files(path))}
         others = sorted(e.name for e in path.iterdir() if e.name not in ours and not (e / "run.json").exists())
     except NotADirectoryError:
         raise UserError(f"--out {path}: this is a file; name a folder, which is made where there is none.") from None
     except OSError as error:
         raise UserError(f"--out {path}: cannot be read ({error.strerror}).") from None
     if others:
-        shown = ", ".join(map(one_line, others[:3])) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
-        raise UserError(f"--out {path}: no run folder, and not empty ({shown}): name a new or an empty folder.")
+        listed = ", ".join(map(one_line, others[:3])) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
+        raise UserError(f"--out {path}: no run folder, and not empty ({listed}): name a new or an empty folder.")
 
 
 def _resumed(path: Path, settings: Settings) -> AnyInfo | None:

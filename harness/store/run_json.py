@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 import dtbench
 from dtbench.harness.core.errors import DataError, UserError, one_line
 from dtbench.harness.store.provenance import checkout, packages
-from dtbench.harness.store.redact import masked_command, masked_settings
+from dtbench.harness.store.redact import mask_command, mask_settings
 from dtbench.harness.store.types import AnyInfo, CotInfo, JudgeInfo, RunInfo, StartInfo, Status
 
 SCHEMA = 2
@@ -31,12 +31,12 @@ Kind = TypeVar("Kind")
 _KINDS: Mapping[str, Any] = {"run": RunInfo, "judge": JudgeInfo, "cot": CotInfo}
 
 
-def plain_settings(settings: Mapping[str, Any]) -> Settings:
+def json_settings(settings: Mapping[str, Any]) -> Settings:
     """Settings as JSON gives them back, without secrets."""
     own = [name for name in OWN_KEYS if name in settings]
     if own:
         raise ValueError(f"settings cannot be named {', '.join(own)}: run.json uses these names itself")
-    plain: Settings = masked_settings(json.loads(json.dumps(settings, allow_nan=False)))
+    plain: Settings = mask_settings(json.loads(json.dumps(settings, allow_nan=False)))
     return plain
 
 
@@ -53,7 +53,7 @@ def add_start(info: AnyInfo, command: Sequence[str]) -> None:
             earlier["status"] = "interrupted"
     now = _now()
     this_start: StartInfo = {
-        "command": masked_command(command),
+        "command": mask_command(command),
         "start": now,
         "end": None,
         "status": "running",
@@ -128,11 +128,11 @@ def refuse_other_settings(folder: Path, info: AnyInfo, settings: Settings) -> No
     differences = list(_differences(stored, settings))
     if not differences:
         return
-    shown = "; ".join(differences[:_SHOWN_DIFFERENCES])
+    listed = "; ".join(differences[:_SHOWN_DIFFERENCES])
     more = len(differences) - _SHOWN_DIFFERENCES
-    shown += f"; and {more} more" if more > 0 else ""
+    listed += f"; and {more} more" if more > 0 else ""
     raise UserError(
-        f"--out {folder}: holds a run with other settings: {shown}. "
+        f"--out {folder}: holds a run with other settings: {listed}. "
         f"Give it the same settings to resume it, or name another --out."
     )
 

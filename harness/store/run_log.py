@@ -19,7 +19,7 @@ from typing import Self
 
 import dtbench
 from dtbench.harness.core.errors import one_line
-from dtbench.harness.store.redact import masked_command, masked_text
+from dtbench.harness.store.redact import mask_command, mask_text
 
 PLAIN_LINES = 100
 """So many lines of one kind a start are written; of more, only each that doubles their number."""
@@ -34,9 +34,9 @@ class MaskSecrets(logging.Filter):
         """Let every record pass, masked."""
         if not hasattr(record, "kind"):
             record.kind = _NUMBER.sub("0", str(record.msg))
-        record.msg, record.args = masked_text(record.getMessage()), None
+        record.msg, record.args = mask_text(record.getMessage()), None
         if record.exc_info:
-            record.exc_text = masked_text(logging.Formatter().formatException(record.exc_info))
+            record.exc_text = mask_text(logging.Formatter().formatException(record.exc_info))
             record.exc_info = None
         return True
 
@@ -89,7 +89,7 @@ class RunLog(logging.Handler):
 
     def note_start(self, command: Sequence[str]) -> None:
         """Log that a run starts, and by which command."""
-        _LOG.info("start of dtbench %s: %s", dtbench.__version__, shlex.join(masked_command(command)))
+        _LOG.info("start of dtbench %s: %s", dtbench.__version__, shlex.join(mask_command(command)))
 
     def note_error(self, error: BaseException) -> None:
         """Log the error that ended the run; with a traceback, unless the user ended it."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from run_records import SETTINGS, TASK, record
 
-from dtbench.harness.store.jsonl import encoded
+from dtbench.harness.store.jsonl import encode_line
 from dtbench.harness.store.run_folder import RunFolder, StoredRun
 
 RECORDS = 5000
@@ -19,7 +19,7 @@ def test_five_thousand_records_are_stored_and_found_again_in_a_blink(tmp_path: P
     items = [record(number) for number in range(RECORDS)]
     timed = [_timed(tmp_path / str(number), items) for number in range(RUNS)]
     best = {step: min(times[step] for times in timed) for step in timed[0]}
-    print(f"\n{RECORDS} records of {len(encoded(items[0]))} bytes   seconds, best of {RUNS}")
+    print(f"\n{RECORDS} records of {len(encode_line(items[0]))} bytes   seconds, best of {RUNS}")
     for step, seconds in best.items():
         print(f"{step:<22}{seconds:>8.4f}")
     assert best["append all, on disk"] < BAR_APPEND

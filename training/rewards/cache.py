@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from dtbench.harness.store.atomic import append_whole, write_failure
-from dtbench.harness.store.jsonl import RecordLine, encoded, read_lines, whole_bytes
-from dtbench.harness.store.redact import masked_text
+from dtbench.harness.store.jsonl import RecordLine, encode_line, read_lines, whole_bytes
+from dtbench.harness.store.redact import mask_text
 
 Entry = Mapping[str, Any]
 """A verdict, and the tokens that it took."""
@@ -58,14 +58,14 @@ class Cache:
         with self._lock:
             self._entries[key] = entry
             if self._folder is not None:
-                append_whole(self._file(), encoded({"id": key, "sample": 0, **entry}), self._path())
+                append_whole(self._file(), encode_line({"id": key, "sample": 0, **entry}), self._path())
 
     def note_failure(self, failure: Mapping[str, Any]) -> None:
         """Log a request that got no verdict, for people to read."""
         if self._folder is None:
             return
         path = self._folder / "without-verdict.jsonl"
-        line = json.dumps({**failure, "why": masked_text(str(failure["why"]))}) + "\n"
+        line = json.dumps({**failure, "why": mask_text(str(failure["why"]))}) + "\n"
         try:
             with path.open("a", encoding="utf-8") as file:
                 file.write(line)

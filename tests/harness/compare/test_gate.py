@@ -19,8 +19,8 @@ from dtbench.harness.stats.paired import (
     holm,
     mcnemar,
     minimum_detectable,
-    needed,
     power_of_passing,
+    questions_needed,
     surely_worse,
     tango,
 )
@@ -155,10 +155,10 @@ def test_a_gates_false_alarms_stay_within_alpha_and_its_power_is_what_it_says() 
 
 
 def test_as_many_questions_as_are_needed_give_the_power_that_was_asked_for() -> None:
-    count = needed(0.1, 0.01, 0.05)
+    count = questions_needed(0.1, 0.01, 0.05)
     assert count is not None
     assert power_of_passing(count, 0.1, 0.01, 0.05) == pytest.approx(0.8, abs=0.001)
-    assert needed(0.1, 0.0, 0.05) is None
+    assert questions_needed(0.1, 0.0, 0.05) is None
 
 
 def test_what_is_visible_shrinks_with_the_root_of_the_questions() -> None:

@@ -15,7 +15,7 @@ from judges import chain_of, honest, mmar_with_criteria
 from made_up_run import write_run
 from reported import audible, chained, first, samples, two_runs
 
-from dtbench.harness.report.rows import pieces
+from dtbench.harness.report.rows import text_pieces
 from dtbench.harness.run.plan import PromptForm
 
 
@@ -180,7 +180,7 @@ def test_what_lies_in_the_folder_of_a_run_is_shown_with_it(tmp_path: Path) -> No
 def test_a_response_is_cut_where_its_chain_ends_and_around_its_answer(
     text: str, answer: str, marked: str, chain: str
 ) -> None:
-    parts = pieces(text, answer)
+    parts = text_pieces(text, answer)
     assert "".join(part for _, _, part in parts) == text
     assert "".join(part for _, mark, part in parts if mark) == marked
     assert "".join(part for kind, _, part in parts if kind == "chain") == chain

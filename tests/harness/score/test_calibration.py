@@ -16,8 +16,8 @@ from dtbench.harness.score.calibration import (
     NO_LOGPROBS,
     Confidence,
     brier_score,
-    calibration,
     calibration_error,
+    calibration_figures,
     equal_mass,
     equal_width,
     error_by_chance,
@@ -105,7 +105,7 @@ def test_brier_is_over_all_options() -> None:
 
 @given(ANSWERS)
 def test_whatever_the_answers_the_figures_are_in_range_and_every_answer_is_in_a_bin(answers: list[Confidence]) -> None:
-    figures = calibration(answers)
+    figures = calibration_figures(answers)
     assert figures is not None
     assert 0 <= figures["ece"] <= 1
     assert 0 <= figures["ece_equal_mass"] <= 1
@@ -115,7 +115,7 @@ def test_whatever_the_answers_the_figures_are_in_range_and_every_answer_is_in_a_
 
 @given(ANSWERS)
 def test_the_whole_gap_is_never_more_than_the_error(answers: list[Confidence]) -> None:
-    figures = calibration(answers)
+    figures = calibration_figures(answers)
     assert figures is not None
     gap = abs(figures["confidence"] - figures["accuracy"])
     assert gap <= figures["ece"] + 1e-9
@@ -126,7 +126,7 @@ def test_the_whole_gap_is_never_more_than_the_error(answers: list[Confidence]) -
 def test_the_order_of_the_answers_says_nothing(answers: list[Confidence], dice: random.Random) -> None:
     shuffled = list(answers)
     dice.shuffle(shuffled)
-    one, other = calibration(answers), calibration(shuffled)
+    one, other = calibration_figures(answers), calibration_figures(shuffled)
     assert one is not None
     assert other is not None
     assert one["ece"] == pytest.approx(other["ece"])

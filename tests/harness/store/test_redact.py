@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dtbench.harness.store.redact import MASK, masked_command, masked_settings, masked_text
+from dtbench.harness.store.redact import MASK, mask_command, mask_settings, mask_text
 
 S = "s3cret/va+lue=="
 
@@ -36,7 +36,7 @@ HIDDEN = [
 
 @pytest.mark.parametrize("arguments", HIDDEN, ids=" ".join)
 def test_a_secret_does_not_show_in_the_command_line(arguments: list[str]) -> None:
-    shown = masked_command(["dtbench", "run", *arguments, "--limit", "5"])
+    shown = mask_command(["dtbench", "run", *arguments, "--limit", "5"])
     assert "3cret" not in " ".join(shown)
     assert MASK in " ".join(shown)
     assert (shown[:2], shown[-2:]) == (["dtbench", "run"], ["--limit", "5"])
@@ -57,20 +57,20 @@ SHOWN = [
 
 @pytest.mark.parametrize("arguments", SHOWN, ids=" ".join)
 def test_what_is_no_secret_is_kept(arguments: list[str]) -> None:
-    assert masked_command(arguments) == arguments
+    assert mask_command(arguments) == arguments
 
 
 def test_what_the_environment_holds_as_a_secret_is_hidden_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DTBENCH_API_KEY", "correct horse")
     monkeypatch.setenv("MY_TOKEN", "correct horse battery")
     monkeypatch.setenv("SHORT_TOKEN", "dog")
-    assert masked_text("a correct horse battery, a correct horse, a dog") == f"a {MASK}, a {MASK}, a dog"
+    assert mask_text("a correct horse battery, a correct horse, a dog") == f"a {MASK}, a {MASK}, a dog"
 
 
 def test_the_message_of_an_endpoint_keeps_its_words() -> None:
     said = "401 for http://me:pw@host/v1: Incorrect API key provided: sk-0123456789abcdef. Invalid token: see the docs."
     kept = f"401 for http://{MASK}@host/v1: Incorrect API key provided: {MASK}. Invalid token: see the docs."
-    assert masked_text(said) == kept
+    assert mask_text(said) == kept
 
 
 def test_settings_lose_texts_under_a_secret_name_and_nothing_else() -> None:
@@ -85,7 +85,7 @@ def test_settings_lose_texts_under_a_secret_name_and_nothing_else() -> None:
         "tasks": {"mmar": {"prompt": "token: what do you hear?", "key": {"inner": "kept"}}},
         "limit": None,
     }
-    assert masked_settings(settings) == {
+    assert mask_settings(settings) == {
         "model": {
             "api_key": MASK,
             "token": None,
