@@ -17,9 +17,8 @@ quick: .venv/.dev  ## every test that needs neither an engine nor a browser, in 
 
 coverage: .venv/.dev  ## how much of the package the quick tests run, as a figure
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(QUICK) --quiet
-	$(BIN)/coverage combine --quiet
-	$(BIN)/coverage report
+	@$(BIN)/coverage run -m pytest $(QUICK) --quiet; ended=$$?; \
+	$(BIN)/coverage combine --quiet && $(BIN)/coverage report; exit $$ended
 
 # Two files at a time, and no more on larger machines: each may hold an engine in memory, most of which use one core.
 test: vllm browser train-env  ## every test, those against real engines and a real browser included where they can be had
