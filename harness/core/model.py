@@ -7,6 +7,9 @@ from typing import Any, Protocol, runtime_checkable
 
 from dtbench.harness.core.schema import Prompt, Response
 
+Notify = Callable[[str], None]
+"""Shows the user a line."""
+
 
 class Model(Protocol):
     """Anything that answers prompts."""
@@ -43,6 +46,6 @@ class Forcible(Protocol):
 class Startable(Protocol):
     """A model that takes time to start: the run starts it before the first question, if there is one to ask."""
 
-    async def start(self, notify: Callable[[str], None]) -> None:
+    async def start(self, notify: Notify) -> None:
         """Become ready to answer; `notify` shows a line of progress."""
         ...

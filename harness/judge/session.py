@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dtbench.harness.core.errors import UserError
-from dtbench.harness.core.model import Model
+from dtbench.harness.core.model import Model, Notify
 from dtbench.harness.core.typed_settings import read_options
 from dtbench.harness.judge.ask import JudgeRun
 from dtbench.harness.judge.calibrate import (
@@ -47,13 +47,13 @@ class JudgeResult:
     exit_code: int
 
 
-def run_judge(options: JudgeOptions, say: Callable[[str], None]) -> JudgeResult:
+def run_judge(options: JudgeOptions, notify: Notify) -> JudgeResult:
     """Make every call that is missing, and sum up the verdicts."""
     job = _prepare(options)
     task, plan, known = job.stored.task, job.plan, job.calibration
-    say = logged(say)
+    notify = logged(notify)
     with sigterm_as_interrupt(), RunFolder.start(job.folder, _settings(job.judge, plan, job.stored)) as folder:
-        asyncio.run(_ask(plan, task.name, job.judge, folder, say))
+        asyncio.run(_ask(plan, task.name, job.judge, folder, notify))
         records = list(folder.records_as(task.name, JudgeRecord))
         figures = summarise_verdicts(task, plan, records) if known is None else compare_with_known(known, records)
         status, code = _ended(figures, len(plan.missing([])) - len(records), options.max_unscored)
@@ -150,16 +150,16 @@ def _settings(model: Model, plan: JudgePlan, stored: StoredTask) -> dict[str, An
     }
 
 
-async def _ask(plan: JudgePlan, task: str, model: Model, folder: RunFolder, say: Callable[[str], None]) -> None:
+async def _ask(plan: JudgePlan, task: str, model: Model, folder: RunFolder, notify: Notify) -> None:
     stop, pace = Stop(), AdaptiveConcurrency(plan.options.concurrency)
     run = JudgeRun(plan, task, model, folder, pace)
     missing = plan.missing(folder.finished(task))
     if missing:
         folder.drop_summary()
-        say(f"judge: {len(missing)} calls, {describe_estimate(_estimate(plan, missing))}")
+        notify(f"judge: {len(missing)} calls, {describe_estimate(_estimate(plan, missing))}")
     try:
-        with stop_on_signals(stop, say):
-            await run.run(stop, plan.options.concurrency, report_lines(say, _line(pace)))
+        with stop_on_signals(stop, notify):
+            await run.run(stop, plan.options.concurrency, report_lines(notify, _line(pace)))
     finally:
         await model.aclose()
 

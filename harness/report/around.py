@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
 from dtbench.harness.core.errors import DataError, DtbenchError
+from dtbench.harness.core.model import Notify
 from dtbench.harness.score.related_runs import compare_related
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.run_json import read_info, read_summary
 from dtbench.harness.store.summary_types import CalibrationSummary, JudgeSummary
 from dtbench.harness.store.types import JudgeInfo, JudgeRecord, VerdictRecord
 
-Notify = Callable[[str], None]
-"""Takes a line that the user has to see."""
 _DEPTH = ("", "*/", "*/*/")
 _ONCE = ("order_sensitivity", "order_averaged")
 """What every rotated run of a folder says alike."""

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from dtbench.harness.core.errors import one_line
+from dtbench.harness.core.model import Notify
 from dtbench.harness.run.plan import TaskPlan
 from dtbench.harness.run.worker_pool import Progress
 
@@ -52,7 +53,7 @@ class ProgressDisplay:
         """Go on to the next task, and tell what is known of it before the first question."""
         self._name, self._scored = plan.task.name, plan.task.answers_public
         for line in _facts(plan, progress, torn):
-            self.say(f"{self._name}: {line}")
+            self.notify(f"{self._name}: {line}")
         self._begun = self._said = time.monotonic()
         if self._bars is not None:
             figures = self._figures(progress)
@@ -67,7 +68,7 @@ class ProgressDisplay:
         if self._bars is not None:
             self._bars.update(self._bar, completed=progress.done, figures=self._figures(progress))
         else:
-            self.say(f"{self._name}: {progress.done} of {progress.expected}, {self._figures(progress)}")
+            self.notify(f"{self._name}: {progress.done} of {progress.expected}, {self._figures(progress)}")
 
     def end(self, progress: Progress) -> None:
         """Leave the last figures of a task on the screen, and log them."""
@@ -75,7 +76,7 @@ class ProgressDisplay:
         if self._bars is not None:
             self._bars.update(self._bar, completed=progress.done, figures=self._figures(progress))
 
-    def say(self, line: str) -> None:
+    def notify(self, line: str) -> None:
         """Print a line of its own, and log it."""
         _LOG.info(line, extra={"shown": not self._quiet})
         if self._bars is not None:
@@ -87,25 +88,25 @@ class ProgressDisplay:
         return ", ".join(_figures(progress, time.monotonic() - self._begun, scored=self._scored))
 
 
-def logged(say: Callable[[str], None]) -> Callable[[str], None]:
-    """`say` with every line in the log as well."""
+def logged(notify: Notify) -> Notify:
+    """`notify` with every line in the log as well."""
 
-    def log_and_say(line: str) -> None:
+    def log_and_notify(line: str) -> None:
         _LOG.info(line, extra={"shown": True})
-        say(line)
+        notify(line)
 
-    return log_and_say
+    return log_and_notify
 
 
-def report_lines(say: Callable[[str], None], line: Callable[[Progress], str]) -> Callable[[Progress], None]:
-    """A report for a pool of workers: say a line of its progress, not more often than every PLAIN_SECONDS."""
+def report_lines(notify: Notify, line: Callable[[Progress], str]) -> Callable[[Progress], None]:
+    """A report for a pool of workers: show a line of progress at most every PLAIN_SECONDS."""
     last = time.monotonic()
 
     def report(progress: Progress) -> None:
         nonlocal last
         if time.monotonic() - last >= PLAIN_SECONDS:
             last = time.monotonic()
-            say(line(progress))
+            notify(line(progress))
 
     return report
 

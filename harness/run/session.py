@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DtbenchError, TaskError, UserError, format_error
-from dtbench.harness.core.model import Model, Startable
+from dtbench.harness.core.model import Model, Notify, Startable
 from dtbench.harness.core.task import Task
 from dtbench.harness.run.challenge import refuse_forbidden
 from dtbench.harness.run.dispatch import DispatchSettings
@@ -126,12 +126,12 @@ async def _ask_all(job: _Job, folder: RunFolder, settings: DispatchSettings, pro
     """Ask the tasks one after the other, until the user stops."""
     plans, models, last = job
     stop = Stop()
-    with stop_on_signals(stop, progress.say):
+    with stop_on_signals(stop, progress.notify):
         for place, (plan, model) in enumerate(zip(plans, models, strict=True)):
             run = TaskRun(plan, model, folder, settings)
             if run.progress.done < plan.expected:
                 folder.drop_summary()
-                if isinstance(model, Startable) and not await _start_model(model, stop, progress.say):
+                if isinstance(model, Startable) and not await _start_model(model, stop, progress.notify):
                     return
             _LOG.info("%s: %d of %d answers are there", plan.task.name, run.progress.done, plan.expected)
             progress.begin(plan, run.progress, torn=folder.torn[plan.task.name])
@@ -143,9 +143,9 @@ async def _ask_all(job: _Job, folder: RunFolder, settings: DispatchSettings, pro
                 await model.aclose()
 
 
-async def _start_model(model: Startable, stop: Stop, say: Callable[[str], None]) -> bool:
+async def _start_model(model: Startable, stop: Stop, notify: Notify) -> bool:
     """Start a model; return False where the user stops meanwhile."""
-    start = asyncio.create_task(model.start(say))
+    start = asyncio.create_task(model.start(notify))
     while not (await asyncio.wait({start}, timeout=0.2))[0]:
         if stop.requested:
             start.cancel()

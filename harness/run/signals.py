@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
+from dtbench.harness.core.model import Notify
 from dtbench.harness.run.worker_pool import Stop
 
 FIRST = "stopping: what is in flight is finished; Ctrl-C once more to stop at once"
@@ -14,14 +15,14 @@ SECOND = "stopped: what was in flight is given up"
 
 
 @contextmanager
-def stop_on_signals(stop: Stop, say: Callable[[str], None]) -> Iterator[None]:
+def stop_on_signals(stop: Stop, notify: Notify) -> Iterator[None]:
     """Within this block of a coroutine, turn signals into requests to stop; at the second one its task is cancelled."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
 
     def at_once() -> None:
         if not stop.immediate:
-            say(SECOND)
+            notify(SECOND)
             task.cancel()
         stop.requested = stop.immediate = True
 
@@ -29,7 +30,7 @@ def stop_on_signals(stop: Stop, say: Callable[[str], None]) -> Iterator[None]:
         if stop.requested:
             at_once()
         else:
-            say(FIRST)
+            notify(FIRST)
         stop.requested = True
 
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}

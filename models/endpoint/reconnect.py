@@ -7,6 +7,8 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 
+from dtbench.harness.core.model import Notify
+
 RETRY_EVERY = 2.0
 """Mean seconds between two attempts."""
 
@@ -21,7 +23,7 @@ class ReconnectWait:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self.notify: Callable[[str], None] = lambda line: None
+        self.notify: Notify = lambda line: None
         """Where messages to the user go."""
         self._seconds = seconds
         self._clock = clock

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import functools
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from dtbench.harness.core.errors import ModelError
+from dtbench.harness.core.model import Notify
 from dtbench.harness.core.schema import Prompt, Response
 from dtbench.models.endpoint.address import CHAT, Address, api_key, parse_addresses, without_secrets
 from dtbench.models.endpoint.connection import AwayError, DroppedError
@@ -86,7 +87,7 @@ class Server:
                 self._reconnect.reset()
                 return Exchange(reply, time.perf_counter() - started)
 
-    async def start(self, notify: Callable[[str], None]) -> None:
+    async def start(self, notify: Notify) -> None:
         """Report through `notify` when an endpoint is away; there is nothing to start."""
         self._reconnect.notify = notify
 

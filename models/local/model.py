@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from dtbench.harness.core.errors import DtbenchError, MachineryError, ModelError, UserError, format_error
+from dtbench.harness.core.model import Notify
 from dtbench.harness.core.schema import OptionLogprobs, Prompt, Response
 from dtbench.harness.core.typed_settings import Condition, above, at_least, check_settings, read_options
 from dtbench.models.checkpoints.checkpoint import Checkpoint, default_settings
@@ -65,7 +66,7 @@ class Local:
         self._worker: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1)
         self._lock = asyncio.Lock()
-        self._notify: Callable[[str], None] = lambda line: None
+        self._notify: Notify = lambda line: None
 
     @classmethod
     def from_checkpoint(cls, checkpoint: Checkpoint, options: Mapping[str, str]) -> Local:
@@ -78,7 +79,7 @@ class Local:
         what, defaults = "a checkpoint with --backend local", default_settings(checkpoint)
         return cls(checkpoint, read_options(LocalSettings, given, what, defaults=defaults))
 
-    async def start(self, notify: Callable[[str], None]) -> None:
+    async def start(self, notify: Notify) -> None:
         """Load the weights."""
         self._notify = notify
         await self._loaded()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from dtbench.harness.core.errors import DtbenchError, MachineryError, ModelError, UserError
+from dtbench.harness.core.model import Notify
 from dtbench.harness.core.schema import Prompt, Response
 from dtbench.harness.core.typed_settings import RENAMED, TRUTHS, above, read_options
 from dtbench.models.checkpoints.checkpoint import Checkpoint, default_settings
@@ -20,7 +21,6 @@ from dtbench.models.vllm.diagnose import log_last_words
 from dtbench.models.vllm.process import (
     SERVED,
     Launch,
-    Notify,
     VllmProcess,
     find_executable,
     machine_flags,

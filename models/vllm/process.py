@@ -10,11 +10,12 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from dtbench.harness.core.errors import DtbenchError, UserError, one_line
+from dtbench.harness.core.model import Notify
 from dtbench.models.endpoint.address import Address
 from dtbench.models.endpoint.connection import AwayError, Connections, DroppedError
 from dtbench.models.endpoint.reply import GarbledError
@@ -40,7 +41,6 @@ _ALWAYS = {
 _OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
 _ON_CPU = {"TORCH_COMPILE_DISABLE": "1"}  # log-probabilities would compile a kernel: seconds, and a compiler
 _WITHHELD = ("VLLM_API_KEY", "DTBENCH_API_KEY", "OPENAI_API_KEY")
-Notify = Callable[[str], None]
 
 
 class Launch(NamedTuple):

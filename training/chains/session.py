@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
 from dtbench.harness.core.errors import UserError
-from dtbench.harness.core.model import Model
+from dtbench.harness.core.model import Model, Notify
 from dtbench.harness.core.options import Against, Argument, DataDir, ModelOptions, Option, Seed, check_options
 from dtbench.harness.core.typed_settings import at_least, between, read_options
 from dtbench.harness.run.progress import logged, report_lines
@@ -87,17 +87,17 @@ class CotResult:
     report: Mapping[str, Any]
 
 
-def write_cot(options: CotOptions, say: Callable[[str], None]) -> CotResult:
+def write_cot(options: CotOptions, notify: Notify) -> CotResult:
     """Write what the drafts lack; resume if the folder already holds some."""
     rows = _read_drafts(options)
     overlaps = check_overlap(rows, options.against, options.data_dir, options.out / "overlaps.jsonl")
     needed = [step for step in STEPS if any(step in missing_steps(row) for row in rows)]
     models = {step: options.endpoint(step) for step in needed}
     for line in overlaps:
-        say(line)
-    say = logged(say)
+        notify(line)
+    notify = logged(notify)
     with sigterm_as_interrupt(), RunFolder.start(options.out / "run", _settings(rows, models, options)) as folder:
-        asyncio.run(_write(rows, models, folder, options, say))
+        asyncio.run(_write(rows, models, folder, options, notify))
         return _finish(rows, folder, options, overlaps)
 
 
@@ -129,12 +129,12 @@ async def _write(
     models: Mapping[str, Model],
     folder: RunFolder,
     options: CotOptions,
-    say: Callable[[str], None],
+    notify: Notify,
 ) -> None:
     stop, run = Stop(), CotRun(rows, models, folder, options.seed, options.concurrency)
     try:
-        with stop_on_signals(stop, say):
-            await run.run(stop, report_lines(say, _line))
+        with stop_on_signals(stop, notify):
+            await run.run(stop, report_lines(notify, _line))
     finally:
         for model in dict.fromkeys(models.values()):
             await model.aclose()

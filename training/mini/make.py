@@ -9,18 +9,16 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+from dtbench.harness.core.model import Notify
 from dtbench.tasks.mini_world.items import make_item
 from dtbench.tasks.mini_world.splits import BASE, slots
 from dtbench.training.mini import trial
 from dtbench.training.mini.architecture import save_model
 from dtbench.training.mini.audio import clip_features, word_labels
 from dtbench.training.mini.trainer import MiniRecipe, MiniTraining, Worker
-
-Notify = Callable[[str], None]
 
 
 def train_checkpoint(seed: int, recipe: MiniRecipe, folder: Path, notify: Notify, worker: Worker) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dtbench.harness.core.errors import MachineryError
+from dtbench.harness.core.model import Notify
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.models.vllm.diagnose import log_last_words, read_tail
 from dtbench.training.engines.checkpoints import (
@@ -36,7 +37,6 @@ from dtbench.training.stages.layout import Layout, StageLayout
 from dtbench.training.stages.outcome import base_evaluations, description_runs, outcome_table
 from dtbench.training.stages.stage_data import prepare_stage
 
-Notify = Callable[[str], None]
 OnStep = Callable[[StageRecipe, Metrics], None]
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
+from dtbench.harness.core.model import Notify
 from dtbench.harness.core.options import Argument, Option
 from dtbench.harness.run.progress import logged
 from dtbench.harness.run.signals import sigterm_as_interrupt
@@ -22,7 +23,7 @@ from dtbench.training.stages import state
 from dtbench.training.stages.layout import Layout
 from dtbench.training.stages.preflight import check_embedding, check_rewards, check_stage_rows
 from dtbench.training.stages.reuse import reuse_run
-from dtbench.training.stages.stages import Notify, OnStep, TrainingRun, stage_job
+from dtbench.training.stages.stages import OnStep, TrainingRun, stage_job
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,7 +82,7 @@ def test_what_is_known_before_the_first_question_is_told(capsys: pytest.CaptureF
 def test_where_output_is_for_machines_nothing_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     with ProgressDisplay(quiet=True) as bars:
         bars.begin(plan(notes=["two clips are not there"]), Progress(10, 4), torn=1)
-        bars.say("anything")
+        bars.notify("anything")
     assert capsys.readouterr() == ("", "")
 
 
