@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -13,6 +13,7 @@ from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.compare.paired import ScoreName, SharedTask, join_tasks
 from dtbench.harness.core.errors import UserError, one_line
 from dtbench.harness.core.options import Argument, AsJson, Option
+from dtbench.harness.store.comparison_types import Comparison, GroupComparison
 
 Runs = Annotated[Sequence[Path], Argument("A B [...]", "Folders of runs; A is the baseline.")]
 Flips = Annotated[int, Option("--flips", "N", "How many questions that changed are shown.")]
@@ -43,7 +44,7 @@ def compare_command(
         _print(one, flips, power=power)
 
 
-def _print(one: Mapping[str, Any], flips: int, *, power: bool) -> None:
+def _print(one: Comparison, flips: int, *, power: bool) -> None:
     for line in _lines(one, power=power):
         typer.echo(one_line(line))
     _print_groups(one["groups"])
@@ -54,30 +55,31 @@ def _print(one: Mapping[str, Any], flips: int, *, power: bool) -> None:
             typer.echo(f"{title:<10}and {len(changed) - flips} more (--flips, or --json for all)")
 
 
-def _lines(one: Mapping[str, Any], *, power: bool) -> Iterator[str]:
+def _lines(one: Comparison, *, power: bool) -> Iterator[str]:
     yield f"{one['task']}, {one['score']}: {one['before_run']} -> {one['after_run']}, {one['n']} questions of both"
     for confounder in one["confounders"]:
         yield f"UNFAIR    {confounder['name']} differs: {confounder['before']} against {confounder['after']}"
     for name, count in (("before", one["only_before"]), ("after", one["only_after"])):
         if count:
             yield f"UNFAIR    {count} questions have an answer only in the run {name}, and are left out"
-    if not one["n"]:
+    before, after, detectable = one["before"], one["after"], one["minimum_detectable"]
+    if before is None or after is None:
         yield "nothing   to compare: no question has an answer in both"
         return
     yield (
-        f"score     {100 * one['before']:.2f} -> {100 * one['after']:.2f}, {100 * one['difference']:+.2f} points "
+        f"score     {100 * before:.2f} -> {100 * after:.2f}, {100 * one['difference']:+.2f} points "
         f"(95 % interval {100 * one['low']:+.2f} to {100 * one['high']:+.2f}; McNemar p = {one['p']:.2g})"
     )
     yield f"changed   {one['better']} better, {one['worse']} worse, {one['n'] - one['better'] - one['worse']} as before"
-    if power:
+    if power and detectable is not None:
         yield (
             f"power     with as many changes, {one['n']} questions show a difference of "
-            f"{100 * one['minimum_detectable']:.1f} points four times in five"
+            f"{100 * detectable:.1f} points four times in five"
         )
 
 
-def _print_groups(groups: Sequence[Mapping[str, Any]]) -> None:
-    from dtbench.harness.cli.tables import print_rows
+def _print_groups(groups: Sequence[GroupComparison]) -> None:
+    from dtbench.harness.cli.tables import percent, print_rows
 
     rows, heading = [], None
     for row in groups:
@@ -85,7 +87,7 @@ def _print_groups(groups: Sequence[Mapping[str, Any]]) -> None:
             heading = row["heading"]
             rows.append((heading, *[""] * 5))
         interval = f"{100 * row['low']:+.1f} to {100 * row['high']:+.1f}"
-        shares = (f"{100 * row['before']:.1f}", f"{100 * row['after']:.1f}", f"{100 * row['difference']:+.1f}")
+        shares = (percent(row["before"]), percent(row["after"]), f"{100 * row['difference']:+.1f}")
         rows.append((f"  {row['value']}", *shares, interval, f"{row['p_adjusted']:.2g}"))
     if rows:
         print_rows(("", "before", "after", "points", "95 % interval", "p, all looks"), rows)

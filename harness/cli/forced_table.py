@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
-Summary = Mapping[str, Any]
+from dtbench.harness.store.summary_types import (
+    AverageFigures,
+    CalibrationFigures,
+    ForcedFigures,
+    StyleFigures,
+    TaskSummary,
+)
+
 WIDTH = 25
 
 
-def forced_lines(summary: Summary) -> Iterator[tuple[str, str]]:
+def forced_lines(summary: TaskSummary) -> Iterator[tuple[str, str]]:
     """Yield the name and text of each line below the table."""
     if (forced := summary.get("forced")) is not None:
         yield "forced", _forced(forced)
@@ -21,9 +27,9 @@ def forced_lines(summary: Summary) -> Iterator[tuple[str, str]]:
         yield "averaged", _averaged(averaged)
 
 
-def reliability_lines(summary: Summary) -> Iterator[str]:
+def reliability_lines(summary: TaskSummary) -> Iterator[str]:
     """Yield a line for each bin of confidence, with accuracy as a bar and confidence as a mark on it."""
-    figures = (summary.get("forced") or {}).get("calibration")
+    figures = summary["forced"]["calibration"] if "forced" in summary else None
     if figures is None:
         return
     yield f"{'confidence':<13}{'answers':>7}  {'accuracy':>8}  (# how often right, | how sure)"
@@ -40,7 +46,7 @@ def _bar(accuracy: float, confidence: float) -> str:
     return "".join(row)
 
 
-def _forced(forced: Summary) -> str:
+def _forced(forced: ForcedFigures) -> str:
     parts = [f"{forced['n']} answers"]
     if forced["no_letter"]:
         parts.append(f"{forced['no_letter']} are no bare letter, and no answer")
@@ -56,7 +62,7 @@ def _forced(forced: Summary) -> str:
     return "; ".join(parts)
 
 
-def _without_probability(forced: Summary) -> Iterator[str]:
+def _without_probability(forced: ForcedFigures) -> Iterator[str]:
     """Say which answers have no probability, and why."""
     letters = forced["n"] - forced["no_letter"] - forced["started_with_chain"]
     if "note" in forced:
@@ -67,14 +73,14 @@ def _without_probability(forced: Summary) -> Iterator[str]:
         yield f"{forced['with_logprobs'] - forced['scored']} have too few log-probabilities of the other options"
 
 
-def _calibration(figures: Summary) -> str:
+def _calibration(figures: CalibrationFigures) -> str:
     sure = f"confidence {figures['confidence']:.1%} at an accuracy of {figures['accuracy']:.1%}"
     others = f"{figures['ece_equal_mass']:.3f} in bins of equal size, {figures['ece_by_chance']:.3f} by chance alone"
     error = f"ECE {figures['ece']:.3f} ({others})"
     return f"{sure}; {error}; Brier {figures['brier']:.3f}; {figures['n']} answers"
 
 
-def _plain(plain: Summary, *, known: bool) -> str:
+def _plain(plain: StyleFigures, *, known: bool) -> str:
     if not plain["n"]:
         return "no question was answered in both runs"
     differ, gap = plain["differ"], plain["gap"]
@@ -91,7 +97,7 @@ def _plain(plain: Summary, *, known: bool) -> str:
     return "; ".join([*parts, f"{plain['n']} questions, {plain['unmatched']} left out"])
 
 
-def _averaged(averaged: Summary) -> str:
+def _averaged(averaged: AverageFigures) -> str:
     strict, figures = averaged["strict"], averaged["calibration"]
     if strict is None or figures is None:
         return "the right answers are not known" if averaged["n"] else "no question has probabilities in every order"

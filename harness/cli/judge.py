@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -14,6 +14,7 @@ from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import one_line
 from dtbench.harness.core.options import AsJson, Option
 from dtbench.harness.judge.plan import JudgeOptions
+from dtbench.harness.store.summary_types import CalibrationSummary, JudgedGroup, JudgeSummary
 
 OnlyEstimate = Annotated[bool, Option("--estimate", None, "Estimate the calls and tokens that are left; ask nothing.")]
 
@@ -36,9 +37,8 @@ def judge_command(options: JudgeOptions, estimate: OnlyEstimate = False, as_json
     raise typer.Exit(result.exit_code)
 
 
-def _print(summary: Mapping[str, Any], folder: Path) -> None:
-    lines = _calibration(summary) if "kinds" in summary else _marks(summary)
-    for line in lines:
+def _print(summary: JudgeSummary | CalibrationSummary, folder: Path) -> None:
+    for line in _calibration(summary) if "kinds" in summary else _marks(summary):
         typer.echo(one_line(line))
     tokens = ", ".join(f"{count:,} {name}" for name, count in summary["tokens"].items())
     price = f", {summary['price']:,.2f} at the prices given" if "price" in summary else ""
@@ -46,7 +46,7 @@ def _print(summary: Mapping[str, Any], folder: Path) -> None:
     typer.echo(f"judge {one_line(str(folder))} ({summary['status']})")
 
 
-def _marks(summary: Mapping[str, Any]) -> Iterator[str]:
+def _marks(summary: JudgeSummary) -> Iterator[str]:
     from dtbench.harness.cli.tables import print_rows
 
     rows = [("Total", *_cells(summary))]
@@ -65,12 +65,12 @@ def _marks(summary: Mapping[str, Any]) -> Iterator[str]:
         yield f"agreement    {agree['pairs']:.1%} of pairs of calls, all of them on {agree['unanimous']:.1%} of marks"
 
 
-def _cells(part: Mapping[str, Any]) -> tuple[str, str, str]:
+def _cells(part: JudgeSummary | JudgedGroup) -> tuple[str, str, str]:
     rubrics = "?" if part["rubrics"] is None else f"{part['rubrics']:.2f}"
     return rubrics, "" if part["accuracy"] is None else f"{part['accuracy']:.2f}", str(part["n"])
 
 
-def _calibration(summary: Mapping[str, Any]) -> Iterator[str]:
+def _calibration(summary: CalibrationSummary) -> Iterator[str]:
     from dtbench.harness.cli.tables import print_rows
 
     def percent(value: float | None) -> str:

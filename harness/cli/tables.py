@@ -9,11 +9,20 @@ import typer
 
 from dtbench.harness.cli.forced_table import forced_lines, reliability_lines
 from dtbench.harness.core.errors import one_line
+from dtbench.harness.store.summary_types import (
+    AblationFigures,
+    AllFigures,
+    CountedFigures,
+    IntervalFigures,
+    OrderFigures,
+    RepeatsFigures,
+    ShareFigures,
+    TaskSummary,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-Summary = Mapping[str, Any]
 NONE = "none"
 
 
@@ -27,7 +36,7 @@ def progress_printer(*, quiet: bool) -> Callable[[str], None]:
     return (lambda line: None) if quiet else (lambda line: typer.echo(one_line(line), err=True))
 
 
-def print_summary(summary: Summary, *, groups: bool = False) -> None:
+def print_summary(summary: TaskSummary, *, groups: bool = False) -> None:
     """Print a task's summary; with groups, the tables of the benchmark's script too."""
     from rich.console import Console
 
@@ -62,14 +71,14 @@ def percent(value: float | None, decimals: int = 1) -> str:
     return NONE if value is None else f"{100 * value:.{decimals}f}"
 
 
-def _title(summary: Summary) -> str:
+def _title(summary: TaskSummary) -> str:
     data = f", data {summary['data']}" if summary.get("data") else ""
     repeats = summary["repeats"]
     answers = f" ({repeats['k']} to each question)" if repeats else ""
     return one_line(f"{summary['task']}, script {summary['scorer']}{data}: {summary['n']} answers{answers}")
 
 
-def _print_paper(console: Console, summary: Summary) -> None:
+def _print_paper(console: Console, summary: TaskSummary) -> None:
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -86,7 +95,7 @@ def _print_paper(console: Console, summary: Summary) -> None:
     console.print(table)
 
 
-def _print_groups(console: Console, summary: Summary) -> None:
+def _print_groups(console: Console, summary: TaskSummary) -> None:
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -106,12 +115,13 @@ def _print_groups(console: Console, summary: Summary) -> None:
         console.print(table)
 
 
-def _lines(summary: Summary) -> Iterator[tuple[str, str]]:
+def _lines(summary: TaskSummary) -> Iterator[tuple[str, str]]:
     official, strict = summary["official"], summary["strict"]
-    yield "official", _accuracy(official, f"{official['counted']} that the script counts")
-    yield "strict", _accuracy(strict, f"all {strict['n']}")
+    yield "official", _accuracy(official, f"{official['counted']} that the script counts", official)
+    yield "strict", _accuracy(strict, f"all {strict['n']}", strict)
     if (over := summary["clustered"]) is not None:
-        both = (f"{name} {_range(over[name])}" for name in ("official", "strict") if over[name])
+        parts = (("official", over["official"]), ("strict", over["strict"]))
+        both = (f"{name} {_range(part)}" for name, part in parts if part)
         yield "by clip", f"{', '.join(both)} (bootstrap over {over['clips']} clips)"
     if official["raw"] is not None:
         yield "raw text", _accuracy(official["raw"], f"{official['raw']['counted']}; the script on untouched responses")
@@ -129,7 +139,7 @@ def _lines(summary: Summary) -> Iterator[tuple[str, str]]:
         yield "note", note
 
 
-def _more(summary: Summary) -> Iterator[tuple[str, str]]:
+def _more(summary: TaskSummary) -> Iterator[tuple[str, str]]:
     if (repeats := summary["repeats"]) is not None:
         yield "repeats", _repeats(repeats)
     if set(summary["clips"]) - {"whole"}:
@@ -151,13 +161,13 @@ def _more(summary: Summary) -> Iterator[tuple[str, str]]:
         yield "listening", _audio_ablation(ablation)
     if (orders := summary.get("order_sensitivity")) is not None:
         yield "order", _orders(orders)
-    yield from _lm_eval_lines(summary.get("lm_eval"))
+    yield from _lm_eval_lines(summary)
     yield from forced_lines(summary)
 
 
-def _lm_eval_lines(summary: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
+def _lm_eval_lines(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield each figure that lm-eval would report, with its standard error."""
-    figures = summary["results"] if summary else {}
+    figures = summary["lm_eval"]["results"] if "lm_eval" in summary else {}
     for name, value in figures.items():
         metric, _, way = name.partition(",")
         if not metric.endswith("_stderr"):
@@ -170,14 +180,14 @@ def _figure(value: object) -> str:
     return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
-def _accuracy(part: Mapping[str, Any], of: str) -> str:
+def _accuracy(part: CountedFigures | AllFigures, of: str, interval: IntervalFigures | None = None) -> str:
     if part["accuracy"] is None:
         return NONE
-    interval = f"; 95 % interval {_range(part)}" if "low" in part else ""
-    return f"{part['accuracy']:.2%} ({part['correct']} of {of}{interval})"
+    end = "" if interval is None else f"; 95 % interval {_range(interval)}"
+    return f"{part['accuracy']:.2%} ({part['correct']} of {of}{end})"
 
 
-def _range(part: Mapping[str, float]) -> str:
+def _range(part: IntervalFigures | ShareFigures) -> str:
     return f"{part['low']:.2%} to {part['high']:.2%}"
 
 
@@ -193,24 +203,24 @@ def _or_none(value: int | None) -> str:
     return NONE if value is None else str(value)
 
 
-def _repeats(repeats: Mapping[str, Any]) -> str:
+def _repeats(repeats: RepeatsFigures) -> str:
     strict, k = repeats["strict"], repeats["k"]
     passed = ", ".join(f"pass@{at} {share:.1%}" for at, share in repeats["pass"].items())
-    spread = f"strict {strict['mean']:.2%} with a standard deviation of {100 * strict['sd']:.2f} points"
+    spread = f"strict {strict['mean']:.2%} with a standard deviation of {100 * (strict['sd'] or 0.0):.2f} points"
     return f"{spread}; majority@{k} {repeats['majority']['accuracy']:.1%}; {passed}"
 
 
-def _audio_ablation(ablation: Mapping[str, Any]) -> str:
+def _audio_ablation(ablation: AblationFigures) -> str:
     if ablation["gap"] is None:
         return "no question was answered in both runs"
     gap, same = ablation["gap"], ablation["same_choice"]
-    points, low, high = (f"{100 * gap[name]:+.1f}" for name in ("gap", "low", "high"))
+    points, low, high = (f"{100 * value:+.1f}" for value in (gap["gap"], gap["low"], gap["high"]))
     told = f"{points} points come from the clip (95 % interval {low} to {high})"
     kept = f"; {same['accuracy']:.1%} of the choices are the same without it" if same else ""
     return f"{told}{kept}; {ablation['n']} questions, {ablation['unmatched']} left out"
 
 
-def _orders(orders: Mapping[str, Any]) -> str:
+def _orders(orders: OrderFigures) -> str:
     if orders["moved"] is None:
         return "no question was answered in every order"
     moved = orders["moved"]

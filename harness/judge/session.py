@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.model import Model, Notify
@@ -28,6 +28,13 @@ from dtbench.harness.run.signals import sigterm_as_interrupt, stop_on_signals
 from dtbench.harness.run.worker_pool import Progress, Stop
 from dtbench.harness.score.stored_run import StoredTask, find_data
 from dtbench.harness.store.run_folder import RunFolder, StoredRun
+from dtbench.harness.store.summary_types import (
+    CalibrationSummary,
+    JudgeCalibration,
+    JudgeFigures,
+    JudgeHead,
+    JudgeSummary,
+)
 from dtbench.harness.store.types import JudgeRecord, Status
 from dtbench.models.endpoint.server import Server
 from dtbench.models.endpoint.settings import EndpointSettings
@@ -43,7 +50,7 @@ class JudgeResult:
 
     folder: Path
     status: Status
-    summary: Mapping[str, Any]
+    summary: JudgeSummary | CalibrationSummary
     exit_code: int
 
 
@@ -55,12 +62,20 @@ def run_judge(options: JudgeOptions, notify: Notify) -> JudgeResult:
     with sigterm_as_interrupt(), RunFolder.start(job.folder, _settings(job.judge, plan, job.stored)) as folder:
         asyncio.run(_ask(plan, task.name, job.judge, folder, notify))
         records = list(folder.records_as(task.name, JudgeRecord))
-        figures = summarise_verdicts(task, plan, records) if known is None else compare_with_known(known, records)
-        status, code = _ended(figures, len(plan.missing([])) - len(records), options.max_unscored)
+        figures: JudgeFigures | JudgeCalibration
+        if known is None:
+            figures = summarise_verdicts(task, plan, records)
+            without, count = figures["unscored"], figures["n"]
+        else:
+            figures = compare_with_known(known, records)
+            without, count = figures["unread"], figures["chains"]
+        never_made = len(plan.missing([])) - len(records)
+        status, code = _ended(never_made, too_many=without > options.max_unscored * count)
         tokens = tokens_of(records)
-        cost = _cost(options.price, tokens.get("prompt_tokens", 0), tokens.get("completion_tokens", 0))
-        where = {"run": str(options.run), "judge": str(job.folder), "status": status}
-        summary = {**where, **figures, "tokens": tokens, **cost}
+        head: JudgeHead = {"run": str(options.run), "judge": str(job.folder), "status": status, "tokens": tokens}
+        if options.price is not None:
+            head["price"] = options.price.of(tokens.get("prompt_tokens", 0), tokens.get("completion_tokens", 0))
+        summary = cast("JudgeSummary | CalibrationSummary", {**head, **figures})
         folder.write_summary(summary)
         folder.finish(status)
         return JudgeResult(job.folder, status, summary, code)
@@ -176,12 +191,10 @@ def _line(pace: AdaptiveConcurrency) -> Callable[[Progress], str]:
     return line
 
 
-def _ended(summary: Mapping[str, Any], never_made: int, max_unscored: float) -> tuple[Status, int]:
+def _ended(never_made: int, *, too_many: bool) -> tuple[Status, int]:
     if never_made:
         return "interrupted", INTERRUPTED
-    without = summary.get("unscored", summary.get("unread", 0))
-    count = summary.get("n", summary.get("chains", 0))
-    return ("failed", FAILED) if without > max_unscored * count else ("done", 0)
+    return ("failed", FAILED) if too_many else ("done", 0)
 
 
 def _slug(name: str) -> str:

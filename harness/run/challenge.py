@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dtbench.harness.core.errors import UserError, did_you_mean
+from dtbench.harness.store.types import RunInfo
 
 TRACKS = ("single",)
 _TOOLS = ("tools", "tool_choice", "functions", "function_call", "web_search_options", "plugins", "mcp_servers")
@@ -38,7 +39,7 @@ def refuse_forbidden(track: str, settings: Mapping[str, Any], own_task: str | No
             raise _forbidden(track, f"{name} is asked with --audio {about['audio']}, not with its clips")
 
 
-def statement(info: Mapping[str, Any]) -> dict[str, Any]:
+def statement(info: RunInfo) -> dict[str, Any]:
     """Return what a manifest says of the track: its rules, and what in the run they rest on."""
     cut = "cut where a format takes no more, which is noted under `truncated`"
     return {"name": info["track"], "rules": [*RULES], "chains": f"as written, or {cut}", "checked": "before the run"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NotRequired, TypedDict
+from typing import NotRequired, TypedDict, final
 
 from dtbench.harness.store.types import RunStatus
 
@@ -332,6 +332,7 @@ class JudgeFigures(JudgedFigures):
     agreement: AgreementFigures | None
 
 
+@final
 class JudgeSummary(JudgeFigures, JudgeHead):
     """summary.json of a judge."""
 
@@ -345,6 +346,7 @@ class JudgeCalibration(TypedDict):
     kinds: dict[str, KindFigures]
 
 
+@final
 class CalibrationSummary(JudgeCalibration, JudgeHead):
     """summary.json of a judge that was calibrated."""
 

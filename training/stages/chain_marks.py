@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from dtbench.harness.extract.tidy import split_text
+from dtbench.harness.store.types import Record
 from dtbench.tasks.mini import SPLIT_OF
 from dtbench.tasks.mini_world.criteria import criteria_met
 from dtbench.tasks.mini_world.items import make_item
@@ -26,7 +27,7 @@ class ChainMarks(NamedTuple):
     """How many of mini's five criteria a right answer meets; without a chain, none. None for other tasks."""
 
 
-def chain_marks(records: Iterable[Mapping[str, Any]], task: str, template: Template) -> ChainMarks:
+def chain_marks(records: Iterable[Record], task: str, template: Template) -> ChainMarks:
     """Measure the chains of records that hold an answer."""
     items = items_by_id(task)
     formed: list[bool] = []

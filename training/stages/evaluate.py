@@ -40,7 +40,7 @@ class EvalRun(NamedTuple):
 
 def is_evaluated(run: EvalRun) -> bool:
     """Return whether the run is done."""
-    return (run.folder / "run.json").is_file() and StoredRun.open(run.folder).info.get("status") == "done"
+    return (run.folder / "run.json").is_file() and StoredRun.open(run.folder).info["status"] == "done"
 
 
 def run_arguments(run: EvalRun, evaluation: Evaluation) -> Sequence[str]:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from dtbench.harness.compare.paired import comparison, pair_runs
 from dtbench.harness.stats.intervals import share
 from dtbench.harness.store.run_folder import StoredRun
+from dtbench.harness.store.types import Record
 from dtbench.training.recipe.recipe import Recipe
 from dtbench.training.rewards import Template, reward_settings
 from dtbench.training.stages.chain_marks import chain_marks, items_by_id
@@ -130,7 +131,7 @@ def _row(run: OutcomeRow, task: str, template: Template) -> dict[str, Any]:
     }
 
 
-def _answered(folder: Path, task: str) -> list[Mapping[str, Any]]:
+def _answered(folder: Path, task: str) -> list[Record]:
     return [record for record in StoredRun.open(folder).records(task) if "error" not in record]
 
 
