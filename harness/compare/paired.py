@@ -96,9 +96,7 @@ def _expected(about: TaskInfo) -> int:
 
 
 def _by_question(run: StoredRun, task: str) -> dict[str, list[Answer]]:
-    outcomes = Outcomes()
-    for record in run.records(task):
-        outcomes.add(record)
+    outcomes = Outcomes(run.records(task))
     by_question: dict[str, list[Answer]] = {}
     for answer in outcomes.answers():
         if answer.outcome.failed is None:

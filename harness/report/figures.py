@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 from dtbench.harness.score.related_runs import compare_related
 from dtbench.harness.score.stored_run import StoredTask
-from dtbench.harness.score.summary import summarise
 from dtbench.harness.stats.intervals import share, wilson
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.summary_types import AllFigures, CountedFigures, TaskSummary
@@ -35,14 +34,7 @@ class ChainPoint(NamedTuple):
 def task_figures(run: StoredRun, part: StoredTask, records: Sequence[Record]) -> Figures:
     """The summary of these records with intervals for groups, lengths against correctness, and where answers went."""
     repeats = part.repeats
-    summary = summarise(
-        part.task,
-        records,
-        expected=part.expected,
-        samples_k=repeats,
-        scorer=part.scorer,
-        shared=part.about["shared_clips"],
-    )
+    summary = part.summarise(records)
     notes = list(summary["notes"])
     if torn := run.torn.get(part.task.name):
         notes.append(f"{torn} records were cut short by a crash; their questions are not answered")

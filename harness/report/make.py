@@ -28,7 +28,6 @@ from dtbench.harness.report.training import (
     training_stages,
 )
 from dtbench.harness.score.stored_run import StoredTask, find_data
-from dtbench.harness.score.summary import summarise
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.run_json import without_shared_clips
@@ -284,7 +283,6 @@ def _scores(stage: TrainingCurves, task_file: Path | None) -> list[dict[str, Any
     scores = []
     for name in run.info["tasks"]:
         part = stored_task(run, name, task_file)
-        repeats, scorer = part.repeats, part.scorer
-        summary = summarise(part.task, part.records(), expected=part.expected, samples_k=repeats, scorer=scorer)
+        summary = part.summarise(part.records())
         scores.append({key: summary[key] for key in ("task", "n", "official", "strict", "unanswered", "chains")})
     return scores

@@ -31,7 +31,8 @@ from dtbench.harness.run.signals import sigterm_as_interrupt, stop_on_signals
 from dtbench.harness.run.worker_pool import Stop
 from dtbench.harness.score.forced_choice import refuse_unforced
 from dtbench.harness.score.related_runs import compare_related
-from dtbench.harness.score.summary import summarise, with_figures
+from dtbench.harness.score.stored_run import StoredTask
+from dtbench.harness.score.summary import with_figures
 from dtbench.harness.store.run_folder import RunFolder
 from dtbench.harness.store.summary_types import Summary, TaskSummary
 from dtbench.harness.store.types import Status
@@ -249,14 +250,8 @@ def _task_file(request: RunRequest, task: Task) -> dict[str, str]:
 
 def _summary(plan: TaskPlan, folder: RunFolder) -> TaskSummary:
     name = plan.task.name
-    summary = summarise(
-        plan.task,
-        folder.records(name),
-        expected=plan.expected,
-        samples_k=plan.repeats,
-        shared=folder.info["tasks"][name]["shared_clips"],
-    )
-    summary["data"] = plan.data.version
+    stored = StoredTask(plan.task, folder.info["tasks"][name], lambda: folder.records(name))
+    summary = stored.summarise(stored.records())
     return with_figures(summary, plan.task.figures(folder.records(name)), compare_related(folder, name))
 
 

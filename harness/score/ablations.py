@@ -110,9 +110,7 @@ def _share(count: int, n: int) -> ShareFigures | None:
 
 
 def _answers(records: Records) -> Run:
-    outcomes = Outcomes()
-    for record in records:
-        outcomes.add(record)
+    outcomes = Outcomes(records)
     return {
         (answer.id, answer.sample): ShownAnswer(answer.choice, answer.outcome.correct is True)
         for answer in outcomes.answers()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from dtbench.harness.core.schema import Official
@@ -51,7 +51,7 @@ class Answer(NamedTuple):
 class Outcomes:
     """The outcomes of one task's records: of each question's repeats, the last that did not fail."""
 
-    def __init__(self) -> None:
+    def __init__(self, records: Iterable[Record] = ()) -> None:
         self._places: dict[tuple[str, int], int] = {}
         self._outcomes: list[AnswerOutcome] = []
         self._shared: dict[Any, Any] = {}
@@ -59,6 +59,8 @@ class Outcomes:
         self._chains, self._seconds, self._tries = array("q"), array("d"), array("q")
         self._tokens_in, self._tokens_out = array("q"), array("q")
         self._forced: dict[tuple[str, int], ForcedAnswer] = {}
+        for record in records:
+            self.add(record)
 
     def __len__(self) -> int:
         return len(self._outcomes)

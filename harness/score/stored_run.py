@@ -17,8 +17,7 @@ from dtbench.harness.core.schema import Official, Sample
 from dtbench.harness.core.task import Task, rotate_options
 from dtbench.harness.extract.answer import Extraction
 from dtbench.harness.score.answer_record import ShownOptions, with_answer
-from dtbench.harness.score.outcomes import Outcomes
-from dtbench.harness.score.summary import summarise_outcomes
+from dtbench.harness.score.summary import summarise
 from dtbench.harness.store.jsonl import Key, key_of
 from dtbench.harness.store.summary_types import TaskSummary
 from dtbench.harness.store.types import Record, TaskInfo
@@ -54,6 +53,14 @@ class StoredTask:
     def shown(self, sample: Sample) -> ShownOptions:
         """The options in the order in which this run showed them."""
         return ShownOptions(rotate_options(sample, self.about["permute"]).choices, self.about["answer"] == "forced")
+
+    def summarise(self, records: Iterable[Record], scorer: str | None = None) -> TaskSummary:
+        """Sum up records of this task."""
+        shared, repeats = self.about["shared_clips"], self.repeats
+        scorer = scorer or self.scorer
+        summary = summarise(self.task, records, expected=self.expected, samples_k=repeats, scorer=scorer, shared=shared)
+        summary["data"] = self.about["data"]["version"]
+        return summary
 
     def read(self, sample: Sample, text: str) -> Extraction:
         """Read the answer to a question out of a response of this run."""
@@ -111,21 +118,16 @@ def rescore_task(
             f"name its folder with --data-dir. The stored verdicts are those of {stored.scorer}."
         )
     rescorer = None if data is None else _Rescorer(stored, data, scorer or stored.scorer)
-    outcomes, lines = Outcomes(), []
-    for stored_record in stored.records():
-        record = stored_record if rescorer is None else rescorer.rescored(stored_record)
-        outcomes.add(record)
-        if rows:
-            lines.append(record)
-    summary = summarise_outcomes(
-        stored.task,
-        outcomes,
-        expected=stored.expected,
-        samples_k=stored.repeats,
-        scorer=scorer or stored.scorer,
-        shared=stored.about["shared_clips"],
-    )
-    summary["data"] = stored.about["data"]["version"]
+    lines: list[Record] = []
+
+    def records() -> Iterator[Record]:
+        for stored_record in stored.records():
+            record = stored_record if rescorer is None else rescorer.rescore(stored_record)
+            if rows:
+                lines.append(record)
+            yield record
+
+    summary = stored.summarise(records(), scorer)
     if rescorer is None:
         summary["differ"] = None
         summary["notes"].append(_stored_stand(stored))
@@ -154,7 +156,7 @@ class _Rescorer:
         default = scorer == stored.task.official_versions[0]
         self._official = {} if default else self._in_order(stored, data, scorer)
 
-    def rescored(self, record: Record) -> Record:
+    def rescore(self, record: Record) -> Record:
         """The record with today's reading and scores in place of the stored ones."""
         if "error" in record:
             return record

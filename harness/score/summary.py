@@ -49,23 +49,8 @@ def summarise(
     scorer: str | None = None,
     shared: Clips | None = None,
 ) -> TaskSummary:
-    """The summary of records in any order; expected is how many answers a whole run has, all repeats counted."""
-    outcomes = Outcomes()
-    for record in records:
-        outcomes.add(record)
-    return summarise_outcomes(task, outcomes, expected=expected, samples_k=samples_k, scorer=scorer, shared=shared)
-
-
-def summarise_outcomes(
-    task: Scorer,
-    outcomes: Outcomes,
-    *,
-    expected: int,
-    samples_k: int = 1,
-    scorer: str | None = None,
-    shared: Clips | None = None,
-) -> TaskSummary:
-    """The summary of outcomes that were counted in one by one; the object that `--json` prints for a task."""
+    """Sum up records in any order; expected is how many answers a whole run has, all repeats counted."""
+    outcomes = Outcomes(records)
     counts = outcomes.counts()
     n = max(expected, len(outcomes))
     known = task.answers_public and any(outcome.correct is not None for outcome in counts)
