@@ -5,7 +5,7 @@ SETUP := pyproject.toml $(addprefix tests/setup/,environment.py installer.py rep
 
 TRAIN_SETUP := pyproject.toml $(addprefix tests/setup/,environment.py installer.py repairs.py train-constraints.in train-constraints.txt)
 
-.PHONY: demo quick coverage test check lint bench architectures proof vllm browser train-env clean
+.PHONY: demo quick coverage test check lint bench whole proof vllm browser train-env clean
 
 demo: .venv/.demo  ## the model in the box answers the benchmark in the box, anew each time
 	@rm -rf results/runs/demo-local results/runs/demo-vllm
@@ -36,8 +36,8 @@ lint: .venv/.dev
 bench: .venv/.dev  ## how long things take
 	$(BIN)/python -m pytest tests/bench -o python_files='bench_*.py' --quiet --capture=no
 
-architectures: vllm  ## every architecture of the tiny checkpoints, where `make test` takes five
-	DTBENCH_ALL_ARCHITECTURES=1 $(BIN)/python -m pytest tests/engines/test_architectures.py
+whole: vllm  ## what `make test` shortens: every architecture of the tiny checkpoints, every question of mini to vLLM
+	DTBENCH_WHOLE=1 $(BIN)/python -m pytest tests/engines/test_architectures.py tests/engines/test_mini_checkpoint.py
 
 # One run is whole before others take over what would come out the same; what is done is not done again.
 PROOF := results/runs/proof

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from engines import ONE_THREAD
 from hypothesis import HealthCheck, settings
 from required import failed_if_skipped
+
+if TYPE_CHECKING:
+    from scheduling import EnginesFirst
 
 # What takes how long says nothing of the code on a machine with other things to do.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -15,9 +21,20 @@ settings.load_profile("any machine")
 
 
 def pytest_configure() -> None:
-    """A job in a shell's background ignores Ctrl-C, and so would everything that it starts."""
+    """What a job in a shell's background starts would ignore Ctrl-C; and of torch's threads one is enough."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ.update(ONE_THREAD | os.environ)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> EnginesFirst | None:
+    """With --dist loadfile, engines come first and one that is shared is started by one worker alone."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from scheduling import EnginesFirst
+
+    return EnginesFirst(config, log)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,21 +1,39 @@
-"""What the engine tests share: a tiny checkpoint, a real vLLM server, and the rule that CI skips no file of them."""
+"""What the engine tests share: tiny checkpoints, a real vLLM server, and the rule that CI skips no file of them."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+import fcntl
+import os
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from engines import need, tiny_checkpoint
+from engines import need, write_checkpoints
 from required import failed_if_skipped
+from tiny_checkpoints.catalogue import TRIED
 from vllm_process import Server, serving
 
 
 @pytest.fixture(scope="session")
-def tiny_qwen2_audio(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
+    """A folder of random weights of each architecture that is tried: to be read alone, as all workers share it."""
+    need("transformers")
+    base = tmp_path_factory.getbasetemp()
+    home = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "tiny-checkpoints"
+    home.mkdir(exist_ok=True)
+    folders = {name: home / f"tiny-{name}" for name in TRIED}
+    with (home / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (home / "written").exists():
+            write_checkpoints(folders)
+            (home / "written").touch()
+    return folders
+
+
+@pytest.fixture(scope="session")
+def tiny_qwen2_audio(tiny_checkpoints: Mapping[str, Path]) -> Path:
     """A folder with a Qwen2-Audio checkpoint of random weights."""
-    folder = tmp_path_factory.mktemp("checkpoints") / "tiny-qwen2-audio"
-    return tiny_checkpoint("qwen2-audio", folder)
+    return tiny_checkpoints["qwen2-audio"]
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def demo() -> Done:
-    return process("demo", "--backend", "local", PYTHONPATH=source(), OMP_NUM_THREADS="1")
+    return process("demo", "--backend", "local", PYTHONPATH=source())
 
 
 def source() -> str:
@@ -70,7 +70,7 @@ def test_what_it_says_to_type_next_works(first: Done) -> None:
     assert len(commands) == 6
     for command in commands:
         few = ["--limit", "5"] if "think" in command else []
-        done = process(*command.split(), *few, PYTHONPATH=source(), OMP_NUM_THREADS="1")
+        done = process(*command.split(), *few, PYTHONPATH=source())
         assert done.code == 0, (command, done.err)
 
 

@@ -19,7 +19,7 @@ from vllm_process import Server
 pytestmark = pytest.mark.engine
 
 QUESTIONS = 64
-ENDS_WITHIN = 180
+ENDS_WITHIN = 900
 """Seconds in which a run has to end by itself, on a machine that does much besides."""
 FAULTS: Sequence[Fault] = ("dropped", "garbage", "torn")
 

@@ -6,12 +6,12 @@ A start of the engine for each, of two steps: a whole one that is looked into, a
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from engines import write_checkpoints
 from trainer import begun, ended, engine_place, short_recipe, train
 
 from dtbench.training.engines.metrics import read_steps
@@ -46,12 +46,11 @@ class Course(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
+def checkpoints(tiny_checkpoints: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
     """A folder of random weights for each architecture; they answer with letters alone."""
     engine_place()
     top = tmp_path_factory.mktemp("policies")
-    folders = {name: top / name for name in MODEL_TYPES}
-    write_checkpoints(folders)
+    folders = {name: shutil.copytree(tiny_checkpoints[name], top / name) for name in MODEL_TYPES}
     for folder in folders.values():
         answer_in_letters(folder)
     return folders

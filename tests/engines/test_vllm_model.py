@@ -7,20 +7,21 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from called_birds import TASK, calls, write_birds
 from command import COMMAND, Done, process
-from engines import tiny_checkpoint
+from engines import ONE_PROCESS
 from processes import Running, descendants
 from runs import assert_each_once, lines_of, records, status, wait_until
 
 pytestmark = pytest.mark.engine
 
 QUESTIONS = 200
-ENDS_WITHIN = 300
+ENDS_WITHIN = 900
 """Seconds for a run with two starts of vLLM, on a machine that does much besides."""
 SMALL = ("-M", "temperature=0", "-M", "max_tokens=4", "-M", "kv_cache_memory_bytes=64M", "-M", "max_model_len=2048")
 
@@ -37,8 +38,8 @@ def arguments(checkpoint: Path, birds: Path, out: Path, *options: str) -> list[s
     return ["run", "--model", str(checkpoint), *data, *SMALL, *options]
 
 
-def begun(arguments: Sequence[str]) -> subprocess.Popen[bytes]:
-    environment = os.environ | {"HTTPS_PROXY": "http://127.0.0.1:9"}
+def begun(arguments: Sequence[str], **environment: str) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "HTTPS_PROXY": "http://127.0.0.1:9", **environment}
     return subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
 
 
@@ -56,56 +57,73 @@ def engine_of(run: subprocess.Popen[bytes]) -> Running:
 
 
 def assert_all_gone(started: Sequence[Running]) -> None:
-    wait_until(lambda: not any(one.alive for one in started), 60)
+    wait_until(lambda: not any(one.alive for one in started), ENDS_WITHIN)
 
 
-def test_an_engine_that_dies_in_mid_run_is_started_again_and_none_is_left(
-    tiny_qwen2_audio: Path, birds: Path, tmp_path: Path
-) -> None:
-    out = tmp_path / "out"
-    run = begun(arguments(tiny_qwen2_audio, birds, out))
+class Course(NamedTuple):
+    """A run that was killed, and the same command again, whose engine was killed."""
+
+    out: Path
+    before: int
+    """Answers when the first one was killed."""
+    started: Sequence[Running]
+    """What the first one had started."""
+    again: Done
+    started_again: Sequence[Running]
+    """What the second one had started before its engine died."""
+    surroundings: Mapping[str, str]
+    """The environment of that engine."""
+
+
+@pytest.fixture(scope="module")
+def course(tiny_qwen2_audio: Path, birds: Path, tmp_path_factory: pytest.TempPathFactory) -> Course:
+    out = tmp_path_factory.mktemp("course") / "out"
+    first = begun(arguments(tiny_qwen2_audio, birds, out))  # vLLM in all the processes that a user sees
     try:
         wait_until(lambda: lines_of(out, "birds") >= 8, ENDS_WITHIN)
-        engine, started = engine_of(run), descendants(run.pid)
+        started = descendants(first.pid)
+    finally:
+        first.kill()
+        first.communicate()
+    assert_all_gone(started)
+    before = lines_of(out, "birds")
+    second = begun(arguments(tiny_qwen2_audio, birds, out), **ONE_PROCESS)
+    try:
+        wait_until(lambda: lines_of(out, "birds") >= before + 8, ENDS_WITHIN)
+        engine, started_again = engine_of(second), descendants(second.pid)
         surroundings = engine.environment
         os.kill(engine.pid, signal.SIGKILL)
     finally:
-        done = ended(run)
-    assert done.code == 0, done.err
-    assert "started again, 1 of 3 times" in done.err
-    assert status(out) == "done"
-    assert_each_once(out, [f"call-{number}" for number in range(QUESTIONS)], task="birds")
-    assert not [record for record in records(out, "birds") if "error" in record]
-    assert_all_gone(started)
-    assert surroundings["HF_HUB_OFFLINE"] == surroundings["TRANSFORMERS_OFFLINE"] == "1"
-    assert not {"OPENAI_API_KEY", "DTBENCH_API_KEY"} & surroundings.keys()
-    told = json.loads((out / "run.json").read_text())
+        again = ended(second)
+    return Course(out, before, started, again, started_again, surroundings)
+
+
+def test_kill_9_of_dtbench_leaves_no_engine_and_the_next_run_goes_on(
+    course: Course, tiny_qwen2_audio: Path, birds: Path
+) -> None:
+    assert len(course.started) >= 4, "the watchdog, the server, its engine and what computes for it"
+    assert 8 <= course.before < QUESTIONS
+    assert course.again.code == 0, course.again.err
+    assert f"birds: {course.before} of {QUESTIONS} answers are there already" in course.again.err
+    assert_each_once(course.out, [f"call-{number}" for number in range(QUESTIONS)], task="birds")
+    again = process(*arguments(tiny_qwen2_audio, birds, course.out))
+    assert (again.code, "vLLM" in again.err) == (0, False), "a run that is whole starts no engine"
+
+
+def test_an_engine_that_dies_in_mid_run_is_started_again_and_none_is_left(course: Course) -> None:
+    assert course.again.code == 0, course.again.err
+    assert "started again, 1 of 3 times" in course.again.err
+    assert status(course.out) == "done"
+    assert_each_once(course.out, [f"call-{number}" for number in range(QUESTIONS)], task="birds")
+    assert not [record for record in records(course.out, "birds") if "error" in record]
+    assert_all_gone(course.started_again)
+    assert course.surroundings["HF_HUB_OFFLINE"] == course.surroundings["TRANSFORMERS_OFFLINE"] == "1"
+    assert not {"OPENAI_API_KEY", "DTBENCH_API_KEY"} & course.surroundings.keys()
+    told = json.loads((course.out / "run.json").read_text())
     assert told["model"]["architecture"] == "Qwen2AudioForConditionalGeneration"
     assert told["model"]["flags"]["max_model_len"] == "2048"
     assert told["model"]["sampling"]["max_tokens"] == 4
     assert told["endpoint"]["version"]
-
-
-def test_kill_9_of_dtbench_leaves_no_engine_and_the_next_run_goes_on(
-    tiny_qwen2_audio: Path, birds: Path, tmp_path: Path
-) -> None:
-    out = tmp_path / "out"
-    run = begun(arguments(tiny_qwen2_audio, birds, out))
-    try:
-        wait_until(lambda: lines_of(out, "birds") >= 8, ENDS_WITHIN)
-        started = descendants(run.pid)
-    finally:
-        run.kill()
-        run.communicate()
-    assert len(started) >= 3, "the watchdog, the server and its engine"
-    assert_all_gone(started)
-    before = lines_of(out, "birds")
-    done = process(*arguments(tiny_qwen2_audio, birds, out))
-    assert done.code == 0, done.err
-    assert 8 <= before < QUESTIONS
-    assert_each_once(out, [f"call-{number}" for number in range(QUESTIONS)], task="birds")
-    again = process(*arguments(tiny_qwen2_audio, birds, out))
-    assert (again.code, "vLLM" in again.err) == (0, False), "a run that is whole starts no engine"
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
@@ -114,7 +132,7 @@ def test_a_user_who_stops_while_it_starts_is_not_kept_waiting(
 ) -> None:
     run = begun(arguments(tiny_qwen2_audio, birds, tmp_path / "out"))
     try:
-        wait_until(lambda: any("vllm" in one.command for one in descendants(run.pid)), 60)
+        wait_until(lambda: any("vllm" in one.command for one in descendants(run.pid)), ENDS_WITHIN)
         started = descendants(run.pid)
         run.send_signal(sign)
     finally:
@@ -162,12 +180,14 @@ def test_weights_that_are_cut_short_are_one_line(tiny_qwen2_audio: Path, birds: 
     checkpoint = copied(tiny_qwen2_audio, tmp_path / "checkpoint")
     weights = checkpoint / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1000])
-    done = process(*arguments(checkpoint, birds, tmp_path / "out"))
+    done = ended(begun(arguments(checkpoint, birds, tmp_path / "out"), **ONE_PROCESS))
     assert "the weights cannot be read" in refusal(done)
 
 
-def test_a_checkpoint_without_a_chat_template_says_how_to_give_one(birds: Path, tmp_path: Path) -> None:
-    checkpoint = tiny_checkpoint("granite-speech", tmp_path / "checkpoint")
+def test_a_checkpoint_without_a_chat_template_says_how_to_give_one(
+    tiny_checkpoints: Mapping[str, Path], birds: Path, tmp_path: Path
+) -> None:
+    checkpoint = copied(tiny_checkpoints["granite-speech"], tmp_path / "checkpoint")
     (checkpoint / "chat_template.jinja").unlink()
-    done = process(*arguments(checkpoint, birds, tmp_path / "out"))
+    done = ended(begun(arguments(checkpoint, birds, tmp_path / "out"), **ONE_PROCESS))
     assert "-M chat_template=FILE" in refusal(done, 3)

@@ -15,7 +15,9 @@ UNAVAILABLE = Path(sys.prefix) / "vllm-unavailable.txt"
 """Where tests/setup leaves the reason why vLLM could not be installed."""
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
-"""Several threads of torch wait for each other on a busy machine."""
+"""Several threads of torch wait for each other on a busy machine: a test of a minute took eight. Set for all tests."""
+ONE_PROCESS = {"VLLM_ENABLE_V1_MULTIPROCESSING": "0"}
+"""vLLM's engine computes in its own process; by default it starts one more for that, which imports everything again."""
 
 
 def need(package: str) -> None:
@@ -30,20 +32,13 @@ def write_checkpoints(folders: Mapping[str, Path]) -> None:
     apart("tiny_checkpoints", *(word for pair in folders.items() for word in pair))
 
 
-def tiny_checkpoint(name: str, folder: Path) -> Path:
-    """A checkpoint of random weights in the folder, of a true architecture."""
-    need("transformers")
-    write_checkpoints({name: folder})
-    return folder
-
-
-def apart(module: str, *arguments: str | Path, given: str = "") -> str:
+def apart(module: str, *arguments: str | Path, given: str = "", **environment: str) -> str:
     """Run a module of this folder in a process of its own, which keeps torch and its warnings; what it printed."""
     done = subprocess.run(
         [sys.executable, "-m", module, *map(str, arguments)],
         cwd=Path(__file__).parent,
         input=given,
-        env=os.environ | ONE_THREAD,
+        env={**os.environ, **environment},
         capture_output=True,
         text=True,
         check=False,

@@ -1,7 +1,8 @@
-"""The same questions about the same clips to transformers and to vLLM: `python -m parity NAME CHECKPOINT DATA OUT`.
+"""The same questions about the same clips to transformers and vLLM: `python -m parity DATA OUT NAME CHECKPOINT ...`.
 
-DATA is a folder of called_birds; OUT becomes a JSON file of what each engine read, wrote and how likely it found that.
-The checkpoint is one of tiny_checkpoints. Both engines take float32 and the likeliest token; vLLM gets the messages
+DATA is a folder of called_birds; in OUT, NAME.transformers.json and NAME.vllm.json become what the engine read, wrote
+and how likely it found that, or are missing where NAME.transformers.log and NAME.vllm.log tell why.
+The checkpoints are of tiny_checkpoints. Both engines take float32 and the likeliest token; vLLM gets the messages
 that dtbench sends to its server, transformers one clip at a time, by nothing but its own documented calls.
 """
 
@@ -13,8 +14,10 @@ import io
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -46,15 +49,36 @@ class Written:
 
 def main() -> None:
     """Ask both, transformers first: vLLM registers classes of its own with it."""
-    name, checkpoint, data, out = sys.argv[1], *map(Path, sys.argv[2:])
-    tiny, found = TINY[name], {}
+    data, out = map(Path, sys.argv[1:3])
+    checkpoints = dict(zip(sys.argv[3::2], map(Path, sys.argv[4::2]), strict=True))
     birds = Birds()
     asked = [birds.prompt(sample) for sample in birds.samples(data)]
     prompts = [dataclasses.replace(one, wav=prepare_audio(one.audio, RATE, None).wav) for one in asked]
-    found["transformers"] = by_transformers(tiny, checkpoint, prompts)
-    if tiny.vllm is not None:
-        found["vllm"] = by_vllm(tiny.vllm, checkpoint, prompts)
-    out.write_text(json.dumps(found, default=dataclasses.asdict))
+    import transformers  # noqa: F401 -- for all forks
+
+    for name, checkpoint in checkpoints.items():
+        forked(partial(by_transformers, TINY[name], checkpoint, prompts), out / f"{name}.transformers")
+    os.environ.update(QUIET, VLLM_LOGGING_LEVEL="ERROR")
+    served = {name: told for name in checkpoints if (told := TINY[name].vllm) is not None}
+    if served:
+        import vllm  # noqa: F401 -- for all forks
+    for name, told in served.items():
+        forked(partial(by_vllm, told, checkpoints[name], prompts), out / f"{name}.vllm")
+
+
+def forked(ask: Callable[[], Sequence[Written]], place: Path) -> None:
+    """Ask in a fork, which has everything imported and keeps to itself what it changes."""
+    process = get_context("fork").Process(target=_keep, args=(ask, place))
+    process.start()
+    process.join()
+
+
+def _keep(ask: Callable[[], Sequence[Written]], place: Path) -> None:
+    with place.with_name(f"{place.name}.log").open("w") as log:
+        for stream in (1, 2):
+            os.dup2(log.fileno(), stream)
+        answers = json.dumps(ask(), default=dataclasses.asdict)
+    place.with_name(f"{place.name}.json").write_text(answers)
 
 
 def by_transformers(tiny: Tiny, checkpoint: Path, prompts: Sequence[Prompt]) -> Sequence[Written]:
@@ -103,7 +127,6 @@ def _written(model: Any, inputs: Any, processor: Any) -> Written:
 
 def by_vllm(told: Mapping[str, Any], checkpoint: Path, prompts: Sequence[Prompt]) -> Sequence[Written]:
     """One question after the other, as vLLM's server would be asked."""
-    os.environ.update(QUIET, VLLM_ENABLE_V1_MULTIPROCESSING="0", VLLM_LOGGING_LEVEL="ERROR")
     from vllm import LLM, SamplingParams
 
     options = {"limit_mm_per_prompt": {"audio": 1}, **told}

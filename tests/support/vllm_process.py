@@ -15,13 +15,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-READY_WITHIN = 300  # seconds; 25 on an idle machine, several times that on a busy one
+from engines import ONE_PROCESS, ONE_THREAD
+
+READY_WITHIN = 900  # seconds; 25 on an idle machine, many times that on a busy one
 QUIET = {
+    **ONE_THREAD,
+    **ONE_PROCESS,
     "HF_HUB_OFFLINE": "1",
     "VLLM_NO_USAGE_STATS": "1",
     "VLLM_HOST_IP": "127.0.0.1",  # else it asks the routing table for a way to the internet
     "TORCH_COMPILE_DISABLE": "1",  # log-probabilities would compile a kernel, which takes seconds and g++
-    "OMP_NUM_THREADS": "1",  # on a busy machine two threads are eight times slower than one
     "VLLM_SERVER_DEV_MODE": "1",  # weight reloads and cache resets, for the tests of training
 }
 
@@ -66,7 +69,7 @@ class Server:
 
     def stop(self) -> None:
         """Take it down with all its workers."""
-        for sign, patience in ((signal.SIGTERM, 30), (signal.SIGKILL, 10)):
+        for sign, patience in ((signal.SIGTERM, 30), (signal.SIGKILL, 60)):
             if self._process is None:
                 return
             try:

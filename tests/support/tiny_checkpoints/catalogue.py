@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,3 +79,5 @@ TINY: Mapping[str, Tiny] = {
     ),
     "music-flamingo": Tiny(module="music_flamingo", transformers="MusicFlamingoForConditionalGeneration", vllm=None),
 }
+TRIED = [name for name, tiny in TINY.items() if tiny.always or os.environ.get("DTBENCH_WHOLE") == "1"]
+"""Those that tests are run with."""
