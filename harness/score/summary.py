@@ -51,20 +51,17 @@ def summarise(
 ) -> TaskSummary:
     """Sum up records in any order; expected is how many answers a whole run has, all repeats counted."""
     outcomes = Outcomes(records)
-    counts = outcomes.counts()
-    n = max(expected, len(outcomes))
+    counts, n = outcomes.counts(), max(expected, len(outcomes))
     known = task.answers_public and any(outcome.correct is not None for outcome in counts)
     dropped = _dropped(counts, n)
-    seconds, chains, (read, written) = outcomes.seconds(), outcomes.chains(), outcomes.tokens()
+    seconds, chains, tokens = outcomes.seconds(), outcomes.chains(), outcomes.tokens()
     summary: TaskSummary = {
         "task": task.name,
         "scorer": scorer or task.official_versions[0],
         "n": n,
         "official": _official(task, counts, samples_k, known=known),
         "strict": _strict(task, counts, n, samples_k, known=known),
-        "unanswered": 0
-        if task.no_verdict
-        else _times(counts, lambda outcome: outcome.failed is None and outcome.correct is None),
+        "unanswered": _unanswered(task, counts),
         "dropped": sum(dropped.values()),
         "dropped_why": dropped,
         "failed": _times(counts, lambda outcome: outcome.failed is not None),
@@ -76,16 +73,27 @@ def summarise(
         "clips": _ranked(counts, lambda outcome: outcome.rule),
         "finish_reasons": _ranked(counts, lambda outcome: outcome.finish),
         "chains": {"n": len(chains), **_spread(chains)},
-        "tokens": {"in": read, "out": written},
+        "tokens": {"in": tokens[0], "out": tokens[1]},
         "seconds": {"total": round(sum(seconds), 3), **_spread(seconds)},
         "attempts": outcomes.attempts(),
         "notes": _notes(task, counts, known=known),
     }
+    return _with_forced(summary, outcomes, counts, known=known)
+
+
+def _with_forced(summary: TaskSummary, outcomes: Outcomes, counts: Counts, *, known: bool) -> TaskSummary:
+    """The summary with figures of forced answers, or with a note on free ones that were cut off."""
     if forced := outcomes.forced():
         summary["forced"] = forced_figures(forced, known=known)
     else:
         summary["notes"] += _cut_off(counts)
     return summary
+
+
+def _unanswered(task: Scorer, counts: Counts) -> int:
+    if task.no_verdict:
+        return 0
+    return _times(counts, lambda outcome: outcome.failed is None and outcome.correct is None)
 
 
 def with_figures(summary: TaskSummary, *more: Mapping[str, Any]) -> TaskSummary:
