@@ -11,7 +11,7 @@ import typer
 from dtbench.harness.cli.tables import progress_printer
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.options import AsJson, Option
-from dtbench.training.stages.train import TrainOptions
+from dtbench.training.stages.stages import TrainOptions
 
 if TYPE_CHECKING:
     from dtbench.training.engines.contract import EngineCommand, Metrics
@@ -26,7 +26,7 @@ SHOWN = ("reward", "kl", "completion_length", "grad_norm", "seconds")
 def train_command(options: TrainOptions, dry_run: DryRun = False, as_json: AsJson = False) -> None:
     """Train a model in stages and evaluate each; run it again to go on where it stopped."""
     from dtbench.harness.cli.train_table import print_table
-    from dtbench.training.stages.train import stage_commands, train
+    from dtbench.training.stages.stages import stage_commands, train
 
     if dry_run:
         for where, command in stage_commands(options):

@@ -161,7 +161,7 @@ def test_the_loss_falls_within_a_few_steps_and_is_the_same_for_the_same_seed(ite
     import torch
 
     from dtbench.training.mini.audio import word_labels
-    from dtbench.training.mini.trainer import MiniRecipe, MiniTraining
+    from dtbench.training.mini.make import MiniRecipe, MiniTraining
 
     true = torch.from_numpy(word_labels(items))
     recipe = MiniRecipe(steps=12, rows=8, warm_up=4, rate=3e-3)
@@ -178,7 +178,7 @@ def test_the_loss_falls_within_a_few_steps_and_is_the_same_for_the_same_seed(ite
 
 
 def test_once_tasks_are_mixed_the_learning_rate_rises_once_more_and_falls_again() -> None:
-    from dtbench.training.mini.trainer import MiniRecipe, MiniTraining
+    from dtbench.training.mini.make import MiniRecipe, MiniTraining
 
     training = MiniTraining(0, MiniRecipe(steps=20, more=10, warm_up=2, rate=1e-3, more_rate=5e-4, last_rate=0.1))
     rates = []

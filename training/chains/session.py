@@ -21,14 +21,11 @@ from dtbench.harness.store.run_folder import RunFolder, StoredRun
 from dtbench.harness.store.types import CotRecord, Status
 from dtbench.models.endpoint.server import Server
 from dtbench.models.endpoint.settings import EndpointSettings
-from dtbench.training.chains.wording import words_hash
-from dtbench.training.chains.writing import STEPS, CotRun, missing_steps, with_step
-from dtbench.training.data.check_overlap import check_overlap
+from dtbench.training.chains.writing import STEPS, CotRun, missing_steps, with_step, words_hash
+from dtbench.training.data.overlap import check_overlap
 from dtbench.training.data.rows import TrainingRow, read_rows, write_lines, write_rows
 
 FAILED, INTERRUPTED = 3, 130
-
-
 _NAME_THERE = "The model's name there."
 
 
@@ -89,7 +86,9 @@ class CotResult:
 
 def write_cot(options: CotOptions, notify: Notify) -> CotResult:
     """Write what the drafts lack; resume if the folder already holds some."""
-    rows = _read_drafts(options)
+    rows = list(read_rows(Path(options.data), drafts=True))[: options.limit]
+    if not any(missing_steps(row) for row in rows):
+        raise UserError(f"{options.data}: every row has its question and its chain: there is nothing to write.")
     overlaps = check_overlap(rows, options.against, options.data_dir, options.out / "overlaps.jsonl")
     needed = [step for step in STEPS if any(step in missing_steps(row) for row in rows)]
     models = {step: options.endpoint(step) for step in needed}
@@ -99,13 +98,6 @@ def write_cot(options: CotOptions, notify: Notify) -> CotResult:
     with sigterm_as_interrupt(), RunFolder.start(options.out / "run", _settings(rows, models, options)) as folder:
         asyncio.run(_write(rows, models, folder, options, notify))
         return _finish(rows, folder, options, overlaps)
-
-
-def _read_drafts(options: CotOptions) -> list[TrainingRow]:
-    rows = list(read_rows(Path(options.data), drafts=True))[: options.limit]
-    if not any(missing_steps(row) for row in rows):
-        raise UserError(f"{options.data}: every row has its question and its chain: there is nothing to write.")
-    return rows
 
 
 def _settings(rows: Sequence[TrainingRow], models: Mapping[str, Model], options: CotOptions) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from dtbench.harness.store.atomic import replace_whole
 from dtbench.harness.store.jsonl import json_bytes
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.types import Status
-from dtbench.training.data.check_overlap import check_overlap
+from dtbench.training.data.overlap import check_overlap
 from dtbench.training.data.row_sources import load_rows, split_task
 from dtbench.training.data.rows import TrainingRow, write_rows
 from dtbench.training.data.rows_task import SPEC, RowsTask, row_sample

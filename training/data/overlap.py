@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dtbench.harness.core.errors import DataError
+from dtbench.harness.core.dataset import Dataset
+from dtbench.harness.core.errors import DataError, UserError
 from dtbench.harness.core.schema import Clip, Sample
+from dtbench.tasks.registry import get_task
 from dtbench.training.data.fingerprint import MAX_DIFFERENCE, Fingerprint, bit_difference, fingerprint
-from dtbench.training.data.rows import TrainingRow
+from dtbench.training.data.rows import TrainingRow, write_lines
 
 _WORD = re.compile(r"\w+")
 MIN_WORDS = 4
@@ -46,8 +48,6 @@ class OverlapReport:
     rows: int = 0
     clips: int = 0
     """The number of the benchmarks' clips."""
-    undecoded: list[str] = field(default_factory=list)
-    """Clips that could not be decoded, as `name: why`: of these, only the question was compared."""
 
 
 class OverlapIndex:
@@ -56,6 +56,7 @@ class OverlapIndex:
     def __init__(self) -> None:
         self.clips = 0
         self.undecoded: list[str] = []
+        """Clips that could not be decoded, as `name: why`: of these, only the question is compared."""
         self._known: list[tuple[str, str, Fingerprint]] = []
         self._by_samples: dict[str, int] = {}
         self._questions: dict[str, list[tuple[str, str]]] = defaultdict(list)
@@ -78,7 +79,6 @@ class OverlapIndex:
         """Compare rows with the benchmarks, each by its clip first, then by its question."""
         report = OverlapReport(clips=self.clips)
         by_clip: dict[Path, Overlap | None] = {}
-        before = len(self.undecoded)
         for row in rows:
             report.rows += 1
             if row.audio not in by_clip:
@@ -87,7 +87,6 @@ class OverlapIndex:
             overlap = same._replace(row=row.id) if same else self._same_question(row)
             if overlap is not None:
                 report.overlaps.append(overlap)
-        report.undecoded = self.undecoded[before:]
         return report
 
     def _fingerprint(self, name: str, audio: Path | Clip) -> Fingerprint | None:
@@ -155,3 +154,53 @@ def _plain(question: str) -> str:
 def _question_key(question: str, choices: Sequence[str]) -> str:
     """A question with its options, whatever their order, case and punctuation."""
     return " ".join((_plain(question), *sorted(_plain(choice) for choice in choices)))
+
+
+FOUND, NONE = "found", "none"
+BENCHMARKS = ("mmar", "mmau-mini", "mmau-test", "mmsu")
+"""What nobody may train on; mini is not among them, as it has splits for training."""
+SHOWN = 3
+
+
+def check_overlap(rows: Sequence[TrainingRow], against: str, data_dir: Path | None, listing: Path) -> list[str]:
+    """Return notes on what was compared; a DataError where rows overlap a benchmark, all of them in the listing."""
+    datasets, notes = _load_benchmarks(against, data_dir)
+    if not datasets:
+        return notes
+    index = OverlapIndex()
+    for name, dataset in datasets.items():
+        index.add(name, dataset.samples)
+    report = index.check(rows)
+    if report.overlaps:
+        write_lines(listing, (overlap._asdict() for overlap in report.overlaps))
+        shown = ", ".join(f"{o.row} ({o.how} as {o.task} {o.question})" for o in report.overlaps[:SHOWN])
+        raise DataError(
+            f"{len(report.overlaps)} of {report.rows} rows overlap a benchmark, such as {shown}. All of them are "
+            f"listed in {listing}: take them out of the data."
+        )
+    notes.append(f"overlap: none of {report.rows} rows with {', '.join(datasets)} ({index.clips} clips)")
+    if index.undecoded:
+        notes.append(
+            f"overlap: {len(index.undecoded)} clips could not be heard, of them only the questions were compared "
+            f"(first: {index.undecoded[0]})"
+        )
+    return notes
+
+
+def _load_benchmarks(against: str, data_dir: Path | None) -> tuple[dict[str, Dataset], list[str]]:
+    """Load the benchmarks that a user names, or all whose data is here, with a note on each that is not."""
+    if against == NONE:
+        return {}, ["overlap: not checked (--against none)"]
+    named = [name.strip() for name in against.split(",") if name.strip()]
+    if not named:
+        raise UserError(f"--against {against!r}: names of benchmarks are expected, or {FOUND}, or {NONE}.")
+    if against != FOUND:
+        tasks = [get_task(name) for name in named]
+        return {task.name: task.load(data_dir) for task in tasks}, []
+    datasets, notes = {}, []
+    for name in BENCHMARKS:
+        try:
+            datasets[name] = get_task(name).load(data_dir)
+        except DataError:
+            notes.append(f"overlap: {name} not checked, its data is not here (`dtbench data pull {name}`)")
+    return datasets, notes

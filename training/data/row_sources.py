@@ -7,7 +7,6 @@ from itertools import islice
 from pathlib import Path
 
 from dtbench.harness.core.errors import UserError
-from dtbench.harness.core.schema import Sample
 from dtbench.tasks import registry as task_registry
 from dtbench.tasks.data.layouts import task_folder
 from dtbench.tasks.mini import SPLIT_OF
@@ -37,20 +36,15 @@ def load_rows(source: str, clips: Path | None = None, limit: int | None = None) 
 def _mini_rows(name: str, clips: Path | None) -> Iterator[TrainingRow]:
     folder = task_folder(name, None) if clips is None else clips
     for sample in task_registry.get_task(name).samples(folder):
-        yield _mini_row(sample, name)
-
-
-def _mini_row(sample: Sample, name: str) -> TrainingRow:
-    """The row of a generated clip, which is written where it is missing."""
-    assert isinstance(sample.audio, GeneratedClip)
-    sample.audio.write()
-    return TrainingRow(
-        id=sample.id,
-        audio=sample.audio.path,
-        question=sample.question,
-        choices=tuple(sample.choices),
-        answer=sample.answer or "",
-        chain=str(sample.item["thinking"]),
-        source=name,
-        extra={**sample.item, "groups": dict(sample.groups)},
-    )
+        assert isinstance(sample.audio, GeneratedClip)
+        sample.audio.write()
+        yield TrainingRow(
+            id=sample.id,
+            audio=sample.audio.path,
+            question=sample.question,
+            choices=tuple(sample.choices),
+            answer=sample.answer or "",
+            chain=str(sample.item["thinking"]),
+            source=name,
+            extra={**sample.item, "groups": dict(sample.groups)},
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -92,18 +92,14 @@ def export_model(checkpoint: Path, model: Path) -> None:
     temporary = model.with_name(f".{model.name}.new")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    for file in sorted(_model_files(checkpoint)):
-        _link(file, temporary / file.name)
+    for file in (file for pattern in _MODEL_FILES for file in checkpoint.glob(pattern)):
+        if file.name not in _TRAINER_FILES:
+            _link(file, temporary / file.name)
     for required in ("config.json", "tokenizer_config.json"):
         if not (temporary / required).is_file():
             raise MachineryError(f"{checkpoint}: there is no {required} in it, so it is no model folder.")
     shutil.rmtree(model, ignore_errors=True)
     temporary.rename(model)
-
-
-def _model_files(checkpoint: Path) -> Iterator[Path]:
-    for pattern in _MODEL_FILES:
-        yield from (file for file in checkpoint.glob(pattern) if file.name not in _TRAINER_FILES)
 
 
 def _link(source: Path, target: Path) -> None:

@@ -31,7 +31,9 @@ _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 
 def find_environment(named: Path | None, program: str) -> Path:
     """Return the environment that holds the program; a UserError says how to install it."""
-    candidates = [named] if named is not None else _candidates()
+    candidates = [named] if named is not None else [DEFAULT_ENVIRONMENT, Path(sys.prefix)]
+    if named is None and (own := os.environ.get(ENGINE_VARIABLE)):
+        candidates.insert(0, Path(own))
     for environment in candidates:
         if (environment / "bin" / program).is_file():
             return environment.resolve()
@@ -40,11 +42,6 @@ def find_environment(named: Path | None, program: str) -> Path:
         f"no `{program}` in {searched}: ms-swift is not there. `make train-env` installs it into "
         f"{DEFAULT_ENVIRONMENT}; for another environment give --engine FOLDER or set {ENGINE_VARIABLE}."
     )
-
-
-def _candidates() -> list[Path]:
-    own = [Path(os.environ[ENGINE_VARIABLE])] if os.environ.get(ENGINE_VARIABLE) else []
-    return [*own, DEFAULT_ENVIRONMENT, Path(sys.prefix)]
 
 
 def in_environment(command: EngineCommand, environment: Path) -> EngineCommand:

@@ -14,6 +14,7 @@ def megatron_flags(job: Job) -> dict[str, object]:
     """Return the flags of `megatron rlhf`; it saves safetensors under the hub's names beside Megatron's own state."""
     training, machines = job.recipe.training_of(job.stage), job.recipe.machines
     steps = {"train_iters": job.stage.steps} if job.stage.steps else {}
+    recompute = {"recompute_granularity": "full", "recompute_method": "uniform", "recompute_num_layers": 1}
     start = {"finetune": True} if job.resume is None else {"mcore_model": str(job.resume), "finetune": False}
     return {
         **{name: value for name, value in shared_flags(job).items() if name != "max_steps"},
@@ -36,7 +37,7 @@ def megatron_flags(job: Job) -> dict[str, object]:
         "attention_backend": "flash",
         "moe_grouped_gemm": True,
         "moe_permute_fusion": True,
-        **_recompute_flags(training.checkpointing),
+        **(recompute if training.checkpointing else {}),
         "rollout_importance_sampling_mode": "token_truncate",
         "log_entropy": True,
         "log_completions": True,
@@ -45,12 +46,6 @@ def megatron_flags(job: Job) -> dict[str, object]:
         "dataset_num_proc": 8,
         "dataloader_num_workers": 8,
     }
-
-
-def _recompute_flags(enabled: bool) -> dict[str, object]:
-    if not enabled:
-        return {}
-    return {"recompute_granularity": "full", "recompute_method": "uniform", "recompute_num_layers": 1}
 
 
 MEGATRON = SwiftEngine("megatron", megatron_flags)

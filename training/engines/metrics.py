@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
 from pathlib import Path
 
 from dtbench.harness.store.atomic import replace_whole
@@ -43,17 +42,14 @@ class MetricsFollower:
         return steps
 
     def _new_steps(self) -> list[Metrics]:
-        return [step for step in map(self._parse, self._new_lines()) if step is not None]
-
-    def _new_lines(self) -> Iterator[bytes]:
         if not self._log.exists():
-            return
+            return []
         with self._log.open("rb") as file:
             file.seek(self._offset)
             grown = file.read()
         self._offset += len(grown)
         *lines, self._rest = (self._rest + grown).split(b"\n")
-        yield from lines
+        return [step for step in map(self._parse, lines) if step is not None]
 
     def _parse(self, line: bytes) -> Metrics | None:
         try:

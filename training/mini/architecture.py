@@ -76,21 +76,18 @@ def build_model(seed: int) -> Any:
 
 def save_model(model: Any, folder: Path) -> None:
     """Save the model and its processor, for transformers and vLLM."""
+    from safetensors.torch import load_file, save_file
+
     folder.mkdir(parents=True, exist_ok=True)
     model.generation_config.eos_token_id = NUMBERS[END]
     model.generation_config.pad_token_id = NUMBERS[PAD]
     model.save_pretrained(folder)
-    _under_released_names(folder / "model.safetensors")
-    make_processor().save_pretrained(folder)
-
-
-def _under_released_names(path: Path) -> None:
-    """Undo what transformers 5.19 does to some names: it doubles a prefix, and vLLM refuses the file."""
-    from safetensors.torch import load_file, save_file
-
+    path = folder / "model.safetensors"
     weights = load_file(path)
+    # Undo what transformers 5.19 does to some names: it doubles a prefix, and vLLM refuses the file.
     renamed = {name.replace("language_model.model.model.", "language_model.model."): weights[name] for name in weights}
     save_file(renamed, path, metadata={"format": "pt"})
+    make_processor().save_pretrained(folder)
 
 
 def _audio() -> dict[str, Any]:

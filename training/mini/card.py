@@ -56,7 +56,7 @@ def _marks(folder: Path) -> Mapping[str, float]:
     import torch
     from transformers import Qwen3OmniMoeThinkerForConditionalGeneration
 
-    from dtbench.training.mini.trainer import register_attention
+    from dtbench.training.mini.make import register_attention
 
     torch.set_num_threads(1)
     thinker = Qwen3OmniMoeThinkerForConditionalGeneration.from_pretrained(folder).eval()

@@ -75,7 +75,8 @@ class Teacher:
         lessons = [self._describe(item.sounds)]
         own = LessonQuestion(item.question, item.choices, item.solution)
         for number in range(questions):
-            lessons.append(_direct(own if number == 0 else self._question(item.sounds)))
+            question = own if number == 0 else self._question(item.sounds)
+            lessons.append(make_lesson(f"{question.words()} {DIRECT}", question.solution.answer, has_clip=True))
         lessons.extend(self._of_text() for _ in range(texts))
         return lessons
 
@@ -144,9 +145,9 @@ class Teacher:
             return make_lesson(f"{question.words()} notes : {notes} {DIRECT}", question.solution.answer, has_clip=False)
         if way < 0.6:
             return make_lesson(
-                f"{question.words()} notes : {notes} {HOW}", f"{THINK} {_reasoning(question)}", has_clip=False
+                f"{question.words()} notes : {notes} {HOW}", f"{THINK} {reasoning(question)}", has_clip=False
             )
-        return make_lesson(f"{question.words()} {HOW}", _reasoning(question), has_clip=False, given=f"{THINK} {notes}")
+        return make_lesson(f"{question.words()} {HOW}", reasoning(question), has_clip=False, given=f"{THINK} {notes}")
 
     def _of_text_mixed(self) -> Lesson:
         """The same, half of the reasoning after a clip that the notes do not describe."""
@@ -160,7 +161,7 @@ class Teacher:
             return make_lesson(f"{question.words()} notes : {notes} {DIRECT}", question.solution.answer, has_clip=False)
         if way < 0.3:
             return make_lesson(
-                f"{question.words()} notes : {notes} {how}", f"{THINK} {_reasoning(question)}", has_clip=after_clip
+                f"{question.words()} notes : {notes} {how}", f"{THINK} {reasoning(question)}", has_clip=after_clip
             )
         if self._random.random() < DESCRIBED_FIRST:
             how = f"{DESCRIBE} in think tags then {how}"
@@ -169,8 +170,8 @@ class Teacher:
         if way < STOPPED:
             return make_lesson(prompt, THOUGHT, has_clip=after_clip, given=given)
         if way < STOPPED + WENT_ON:
-            return make_lesson(prompt, _reasoning(question), has_clip=after_clip, given=given)
-        first, _, rest = _reasoning(question).partition(" ")
+            return make_lesson(prompt, reasoning(question), has_clip=after_clip, given=given)
+        first, _, rest = reasoning(question).partition(" ")
         return make_lesson(prompt, rest, has_clip=after_clip, given=f"{given} {first}")
 
     def _repeat(self) -> Lesson:
@@ -181,12 +182,8 @@ class Teacher:
         return " ".join(self._random.choices(VOCABULARY, k=self._random.randint(1, most)))
 
 
-def _direct(question: LessonQuestion) -> Lesson:
-    return make_lesson(f"{question.words()} {DIRECT}", question.solution.answer, has_clip=True)
-
-
-def _reasoning(question: LessonQuestion) -> str:
-    """The reasoning that follows notes of the sounds."""
+def reasoning(question: LessonQuestion) -> str:
+    """Return the reasoning that follows notes of the sounds."""
     return (
         f"{question.solution.step} . so the answer is {question.solution.answer} {THOUGHT} {question.solution.answer}"
     )

@@ -9,11 +9,12 @@ from dtbench.tasks.mini_world.items import Item
 from dtbench.training.mini.audio import clip_features
 from dtbench.training.mini.batches import LessonBatch, make_batch
 from dtbench.training.mini.forward import hidden_states
-from dtbench.training.mini.language import THINK, THOUGHT
-from dtbench.training.mini.lessons import DIRECT, Lesson, LessonQuestion, make_lesson
+from dtbench.training.mini.language import THINK
+from dtbench.training.mini.lessons import DESCRIBE, DIRECT, HOW, Lesson, LessonQuestion, make_lesson, reasoning
 
 TRIAL_SIZE = 400
 _AT_ONCE = 50
+_KINDS = ("describe", "direct", "notes")
 
 
 class Trial(NamedTuple):
@@ -27,14 +28,13 @@ class Trial(NamedTuple):
 
         A greedy answer is right exactly where each word of the target is the likeliest after those before it.
         """
-        kinds = {"describe": _describe, "direct": _direct, "notes": _notes}
         marks: dict[str, list[bool]] = {}
         for start in range(0, len(self.items), _AT_ONCE):
             part = self.items[start : start + _AT_ONCE]
-            lessons = make_batch([[make(item) for make in kinds.values()] for item in part])
-            right = _right(thinker, self.features[start : start + len(part)], lessons, len(kinds))
+            lessons = make_batch([_lessons(item) for item in part])
+            right = _right(thinker, self.features[start : start + len(part)], lessons)
             for item, row in zip(part, right, strict=True):
-                for name, mark in zip(kinds, row, strict=True):
+                for name, mark in zip(_KINDS, row, strict=True):
                     marks.setdefault(f"{name} {item.slot.difficulty}", []).append(mark)
                 marks.setdefault(f"direct {item.slot.category}", []).append(row[1])
         return {name: round(sum(values) / len(values), 3) for name, values in sorted(marks.items())}
@@ -47,7 +47,7 @@ def make_trial(items: Sequence[Item]) -> Trial:
     return Trial(items, torch.from_numpy(clip_features(items)).float())
 
 
-def _right(thinker: Any, features: Any, lessons: LessonBatch, count: int) -> list[list[bool]]:
+def _right(thinker: Any, features: Any, lessons: LessonBatch) -> list[list[bool]]:
     import torch
 
     with torch.inference_mode():
@@ -56,23 +56,16 @@ def _right(thinker: Any, features: Any, lessons: LessonBatch, count: int) -> lis
     for answer, targets in zip(answers, lessons.targets, strict=True):
         parts = targets.ge(0).int().diff(prepend=torch.zeros(1, dtype=torch.int)).eq(1).cumsum(0)
         same = answer.eq(targets)
-        rows.append([bool(same[(parts == number) & (targets >= 0)].all()) for number in range(1, count + 1)])
+        rows.append([bool(same[(parts == number) & (targets >= 0)].all()) for number in range(1, len(_KINDS) + 1)])
     return rows
 
 
-def _question(item: Item) -> LessonQuestion:
-    return LessonQuestion(item.question, item.choices, item.solution)
-
-
-def _describe(item: Item) -> Lesson:
-    return make_lesson("describe the audio .", item.description, has_clip=True)
-
-
-def _direct(item: Item) -> Lesson:
-    return make_lesson(f"{_question(item).words()} {DIRECT}", item.solution.answer, has_clip=True)
-
-
-def _notes(item: Item) -> Lesson:
-    prompt = f"{_question(item).words()} notes : {item.description} write how ."
-    answer = f"{THINK} {item.solution.step} . so the answer is {item.solution.answer} {THOUGHT} {item.solution.answer}"
-    return make_lesson(prompt, answer, has_clip=False)
+def _lessons(item: Item) -> list[Lesson]:
+    """A lesson of each kind."""
+    question = LessonQuestion(item.question, item.choices, item.solution)
+    notes = f"{question.words()} notes : {item.description} {HOW}"
+    return [
+        make_lesson(f"{DESCRIBE} .", item.description, has_clip=True),
+        make_lesson(f"{question.words()} {DIRECT}", item.solution.answer, has_clip=True),
+        make_lesson(notes, f"{THINK} {reasoning(question)}", has_clip=False),
+    ]

@@ -76,29 +76,25 @@ class ChainSimilarity:
         if isinstance(embedder, NgramEmbedder):
             return embedder.cosines(pairs)
         keys = [content_key("embedding", embedder.name, pair.chain, pair.reference) for pair in pairs]
-        missing = {key: pair for key, pair in zip(keys, pairs, strict=True) if self._cache.get(key) is None}
+        known = {key: float(entry["verdict"]) for key in keys if (entry := self._cache.get(key)) is not None}
+        missing = {key: pair for key, pair in zip(keys, pairs, strict=True) if key not in known}
         report.counts["embedding_asked"] += len(pairs)
         report.counts["embedding_cached"] += len(pairs) - len(missing)
-        fallback: dict[str, float] = {}
         if missing:
             try:
                 cosines = embedder.cosines(list(missing.values()))
             except MachineryError as error:
                 for key, pair in missing.items():
                     report.add_failure("embedding", pair.id, str(error))
-                    fallback[key] = ngram_cosine(pair.chain, pair.reference)
+                    known[key] = ngram_cosine(pair.chain, pair.reference)
             else:
                 for key, cosine in zip(missing, cosines, strict=True):
                     self._cache.put(key, {"kind": "embedding", "verdict": cosine})
-        return [fallback[key] if key in fallback else self._cached(key) for key in keys]
+                    known[key] = cosine
+        return [known[key] for key in keys]
 
     def close(self) -> None:
         """Close the embedder."""
         if self._embedder is not None:
             self._embedder.close()
             self._embedder = None
-
-    def _cached(self, key: str) -> float:
-        entry = self._cache.get(key)
-        assert entry is not None
-        return float(entry["verdict"])

@@ -36,7 +36,12 @@ class _ParsedChain(NamedTuple):
 
 def grade_chain(row: TrainingRow, chain: str) -> Marks:
     """Mark a chain by the events of the row's item."""
-    events, parsed = _events(row), _parse_chain(chain)
+    events, parsed = row.extra.get("events"), _parse_chain(chain)
+    if not isinstance(events, list) or not events or len(row.extra.get("cue", ())) <= _STEP_CUE:
+        raise DataError(
+            f"row {row.id}: the evaluator 'mini events' holds chains against true sounds, and the row has none "
+            f"(extra.events, extra.cue): use it with data of mini, or name an endpoint."
+        )
     true = {ordinal: _words_of(event) for ordinal, event in zip(ORDINALS, events, strict=False)}
     reference = _TOKEN.findall(str(row.extra["cue"][_STEP_CUE]))
     return Marks(
@@ -45,16 +50,6 @@ def grade_chain(row: TrainingRow, chain: str) -> Marks:
         strategy=_alike(reference, parsed.step),
         depth=_depth(row, true, parsed),
     )
-
-
-def _events(row: TrainingRow) -> Sequence[Mapping[str, Any]]:
-    events = row.extra.get("events")
-    if not isinstance(events, list) or not events or len(row.extra.get("cue", ())) <= _STEP_CUE:
-        raise DataError(
-            f"row {row.id}: the evaluator 'mini events' holds chains against true sounds, and the row has none "
-            f"(extra.events, extra.cue): use it with data of mini, or name an endpoint."
-        )
-    return events
 
 
 def _words_of(event: Mapping[str, Any]) -> frozenset[str]:

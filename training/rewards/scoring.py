@@ -1,23 +1,182 @@
-"""Score batches of completions: what an engine's plug-in calls."""
+"""The rewards by name, and the scoring of batches of completions, which an engine's plug-in calls."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from dtbench.harness.core.errors import MachineryError, UserError, did_you_mean
+from dtbench.harness.core.errors import DataError, MachineryError, UserError, did_you_mean
 from dtbench.harness.core.scorer import Scorer
+from dtbench.harness.extract.answer import extract
 from dtbench.tasks import registry as task_registry
 from dtbench.training.data.rows import TrainingRow
 from dtbench.training.rewards.cache import Cache
-from dtbench.training.rewards.completion import parse_completion
+from dtbench.training.rewards.completion import ParsedCompletion, parse_completion
+from dtbench.training.rewards.cosines import ChainPair
 from dtbench.training.rewards.counts import RewardCounts
 from dtbench.training.rewards.embedding import ChainSimilarity
-from dtbench.training.rewards.evaluator import Evaluator
+from dtbench.training.rewards.evaluator import Evaluator, EvaluatorQuery, Verdict
+from dtbench.training.rewards.evaluator_prompts import Marks, compare_prompt, parse_marks, parse_support, support_prompt
 from dtbench.training.rewards.guards import matching_guard
+from dtbench.training.rewards.mini_grader import grade_chain
 from dtbench.training.rewards.settings import EVENTS, RewardSettings
-from dtbench.training.rewards.terms import REWARDS, Candidate, RewardBatch, round_to_grid
+
+GRID = 1024
+"""Rewards are multiples of 1/GRID: a group of equal ones then has a deviation of exactly 0 in an engine's float32."""
+
+
+class Candidate(NamedTuple):
+    """A completion of a row, parsed."""
+
+    row: TrainingRow
+    completion: ParsedCompletion
+    guard: str | None
+    """The guard that rules the chain out; None where none does."""
+
+    @property
+    def chain(self) -> str:
+        """The chain of thought."""
+        return self.completion.chain
+
+    @property
+    def choice(self) -> str | None:
+        """The chosen option; None where the completion chooses none."""
+        return self.completion.extraction.choice
+
+
+@dataclass(slots=True)
+class RewardBatch:
+    """The candidates of a batch, and what rewards are computed with."""
+
+    candidates: Sequence[Candidate]
+    settings: RewardSettings
+    evaluator: Evaluator
+    similarity: ChainSimilarity
+    report: RewardCounts
+    marks: Sequence[float | None] | None = None
+    """The evaluator's means for the comparable candidates, once it was asked."""
+
+    def comparable(self) -> list[Candidate]:
+        """Return the right answers whose chains no guard rules out: only those are compared with a reference."""
+        comparable = [one for one in self.candidates if one.completion.correct and one.guard is None]
+        for candidate in comparable:
+            if not candidate.row.chain.strip():
+                raise DataError(
+                    f"row {candidate.row.id}: it has no reference chain, and a reward of this stage compares with one. "
+                    f"`dtbench cot` writes them."
+                )
+        return comparable
+
+    def scatter(self, candidates: Sequence[Candidate], values: Sequence[float]) -> list[float]:
+        """Return the values at the places of these candidates, and 0 everywhere else."""
+        known = {id(candidate): value for candidate, value in zip(candidates, values, strict=True)}
+        return [known.get(id(candidate), 0.0) for candidate in self.candidates]
+
+
+def accuracy_reward(batch: RewardBatch) -> list[float]:
+    """1 where the task's own score calls the answer right."""
+    return [float(candidate.completion.correct) for candidate in batch.candidates]
+
+
+def format_reward(batch: RewardBatch) -> list[float]:
+    """1 where the completion has the form of the template."""
+    return [float(candidate.completion.formatted) for candidate in batch.candidates]
+
+
+def consistency_reward(batch: RewardBatch) -> list[float]:
+    """1 where the chain supports the chosen option, right or wrong; without a verdict, its words decide."""
+    candidates = [one for one in batch.candidates if one.choice is not None and one.guard is None]
+    verdicts: Sequence[Verdict | None] = [None] * len(candidates)
+    if batch.settings.consistency != "words":
+        verdicts = batch.evaluator.decide([_support_query(one) for one in candidates], batch.report)
+    values = [
+        float(chain_concludes(one.chain, one.choice, one.row.choices) if verdict is None else verdict["supports"])
+        for one, verdict in zip(candidates, verdicts, strict=True)
+    ]
+    return batch.scatter(candidates, values)
+
+
+def evaluator_reward(batch: RewardBatch) -> list[float]:
+    """The mean of four marks against the reference; without a verdict, the cosine of the embedding."""
+    candidates = batch.comparable()
+    marks = _mean_marks(batch, candidates)
+    unmarked = iter(_cosines(batch, [one for one, mark in zip(candidates, marks, strict=True) if mark is None]))
+    return batch.scatter(candidates, [next(unmarked) if mark is None else mark for mark in marks])
+
+
+def embedding_reward(batch: RewardBatch) -> list[float]:
+    """The cosine of the chain's embedding with the reference's."""
+    candidates = batch.comparable()
+    return batch.scatter(candidates, _cosines(batch, candidates))
+
+
+def hybrid_reward(batch: RewardBatch) -> list[float]:
+    """Evaluator and embedding, weighted by the recipe; without a verdict, the embedding alone."""
+    candidates = batch.comparable()
+    weight = batch.settings.embedding_weight
+    marks, cosines = _mean_marks(batch, candidates), _cosines(batch, candidates)
+    values = [
+        cosine if mark is None else weight * cosine + (1 - weight) * mark
+        for mark, cosine in zip(marks, cosines, strict=True)
+    ]
+    return batch.scatter(candidates, values)
+
+
+REWARDS: Mapping[str, Callable[[RewardBatch], list[float]]] = {
+    "accuracy": accuracy_reward,
+    "format": format_reward,
+    "consistency": consistency_reward,
+    "evaluator": evaluator_reward,
+    "embedding": embedding_reward,
+    "hybrid": hybrid_reward,
+}
+
+
+def chain_concludes(chain: str, choice: str | None, choices: Sequence[str]) -> bool:
+    """Return whether the chain's own conclusion, extracted like any answer, is the chosen option."""
+    return choice is not None and extract(chain, choices).choice == choice
+
+
+def round_to_grid(value: float) -> float:
+    """Return the nearest multiple of 1/GRID."""
+    return round(value * GRID) / GRID
+
+
+def _mean_marks(batch: RewardBatch, candidates: Sequence[Candidate]) -> Sequence[float | None]:
+    """The mean of each candidate's marks, None without a verdict; requested once for all rewards of a batch."""
+    if batch.marks is None:
+        given = _marks(batch, candidates)
+        for marks in given:
+            if marks is not None:
+                batch.report.add_marks(marks._asdict())
+        batch.marks = [None if marks is None else marks.mean for marks in given]
+    return batch.marks
+
+
+def _marks(batch: RewardBatch, candidates: Sequence[Candidate]) -> list[Marks | None]:
+    if batch.settings.evaluator == EVENTS:
+        return [grade_chain(one.row, one.chain) for one in candidates]
+    verdicts = batch.evaluator.decide([_compare_query(one) for one in candidates], batch.report)
+    return [None if verdict is None else Marks(**verdict) for verdict in verdicts]
+
+
+def _cosines(batch: RewardBatch, candidates: Sequence[Candidate]) -> list[float]:
+    pairs = [ChainPair(one.row.id, one.chain, one.row.chain) for one in candidates]
+    return batch.similarity.cosines(pairs, batch.report)
+
+
+def _compare_query(candidate: Candidate) -> EvaluatorQuery:
+    row, chain = candidate.row, candidate.chain
+    return EvaluatorQuery(row.id, "evaluator", functools.partial(compare_prompt, row, chain), parse_marks)
+
+
+def _support_query(candidate: Candidate) -> EvaluatorQuery:
+    row, chain, choice = candidate.row, candidate.chain, candidate.choice or ""
+    return EvaluatorQuery(row.id, "consistency", functools.partial(support_prompt, row, chain, choice), parse_support)
+
 
 MIN_ASKED = 50
 """The least number of requests that the share of failures is taken of: one failure at the start is no share."""
@@ -50,7 +209,10 @@ class Rewards:
         check_reward_names(names, self.settings)
         report = RewardCounts()
         report.counts["completions"] = len(rows)
-        candidates = [self._candidate(row, text) for row, text in zip(rows, completions, strict=True)]
+        candidates = []
+        for row, text in zip(rows, completions, strict=True):
+            completion = parse_completion(row, text, self.settings.template, self._scorer)
+            candidates.append(Candidate(row, completion, matching_guard(row, completion.chain, self.settings)))
         guards = (candidate.guard for candidate in candidates)
         report.counts.update(f"guard_{guard.replace(' ', '_')}" for guard in guards if guard is not None)
         batch = RewardBatch(candidates, self.settings, self._evaluator, self._similarity, report)
@@ -73,10 +235,6 @@ class Rewards:
     ) -> None:
         """Close."""
         self.close()
-
-    def _candidate(self, row: TrainingRow, text: str) -> Candidate:
-        completion = parse_completion(row, text, self.settings.template, self._scorer)
-        return Candidate(row, completion, matching_guard(row, completion.chain, self.settings))
 
     def _refuse_too_many_failures(self) -> None:
         counts = self.total.counts

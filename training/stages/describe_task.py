@@ -36,7 +36,13 @@ class DescribeTask(Task):
 
     def samples(self, data_dir: Path | None) -> Iterable[Sample]:
         """Yield the samples of mini with this prompt; clips lie where mini has them."""
-        return (_to_describe(sample) for sample in Mini().samples(data_dir))
+        for sample in Mini().samples(data_dir):
+            description = sample.item["description"]
+            item = {**sample.item, "question": DESCRIBE_PROMPT, "choices": [], "answer": description}
+            groups = {"difficulty": sample.groups["difficulty"]}
+            yield dataclasses.replace(
+                sample, question=DESCRIBE_PROMPT, choices=(), answer=description, groups=groups, item=item
+            )
 
     def load(self, data_dir: Path | None) -> Dataset:
         """Return the samples; their clips are written to data_dir."""
@@ -60,15 +66,6 @@ def sounds_described(item: Mapping[str, Any], text: str) -> float:
     """Return the share of a clip's sounds that a text describes at their place with exactly the right words."""
     true, given = _clauses(item["description"]), _clauses(_plain(text))
     return sum(clause == given[index] for index, clause in enumerate(true[: len(given)])) / len(true)
-
-
-def _to_describe(sample: Sample) -> Sample:
-    changes = {"question": DESCRIBE_PROMPT, "choices": [], "answer": sample.item["description"]}
-    groups = {"difficulty": sample.groups["difficulty"]}
-    item = {**sample.item, **changes}
-    return dataclasses.replace(
-        sample, question=DESCRIBE_PROMPT, choices=(), answer=sample.item["description"], groups=groups, item=item
-    )
 
 
 def _plain(text: str) -> str:

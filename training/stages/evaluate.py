@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -72,7 +71,7 @@ def run_evaluation(run: EvalRun, evaluation: Evaluation) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_whole(path, run.prompt.encode())
     command = [sys.executable, "-m", "dtbench.harness.cli.main", *run_arguments(run, evaluation)]
-    process = subprocess.run(command, check=False, stdout=subprocess.DEVNULL, env=dict(os.environ))
+    process = subprocess.run(command, check=False, stdout=subprocess.DEVNULL)
     if process.returncode == INTERRUPTED:
         raise KeyboardInterrupt
     if process.returncode or not is_evaluated(run):  # whoever writes into a closed pipe ends with 0

@@ -12,7 +12,7 @@ from dtbench.harness.core.errors import UserError, did_you_mean
 from dtbench.tasks import registry as task_registry
 from dtbench.training.data.row_sources import split_task
 from dtbench.training.recipe.recipe import Recipe, StageRecipe
-from dtbench.training.rewards import RewardSettings, check_reward_names, packaged_model, reward_settings
+from dtbench.training.rewards import check_reward_names, packaged_model, reward_settings
 from dtbench.training.rewards.packaged_model import PACKAGE, split_package_name
 from dtbench.training.rewards.settings import NGRAMS
 from dtbench.training.stages.stage_data import rows_of_stage
@@ -23,6 +23,8 @@ EMBEDDING_REWARDS = ("evaluator", "embedding", "hybrid")
 
 def check_rewards(recipe: Recipe) -> None:
     """Raise a UserError for rewards that are unknown or lack what they need; no network is used."""
+    import difflib
+
     settings = reward_settings(recipe.rewards)
     for stage in recipe.stage:
         try:
@@ -31,18 +33,17 @@ def check_rewards(recipe: Recipe) -> None:
             raise UserError(f"stage {stage.name}: {error}") from None
     if settings.task:
         task_registry.get_task(settings.task)
-    if _is_misspelt(settings.embedding, NGRAMS):
-        raise UserError(
-            f"rewards: embedding = {settings.embedding!r}: unknown. {did_you_mean(settings.embedding, [NGRAMS])}"
-        )
+    name = settings.embedding
+    is_path_or_url = "/" in name or Path(name).exists()
+    if name != NGRAMS and not is_path_or_url and difflib.get_close_matches(name.lower(), [NGRAMS], cutoff=0.6):
+        raise UserError(f"rewards: embedding = {name!r}: unknown. {did_you_mean(name, [NGRAMS])}")
 
 
 def check_embedding(recipe: Recipe, environment: Path) -> None:
     """Raise a UserError where the engine's environment lacks the package of the recipe's embedding."""
     settings = reward_settings(recipe.rewards)
-    if not _is_model(settings) or not any(
-        name in EMBEDDING_REWARDS for stage in recipe.stage for name in stage.rewards
-    ):
+    rewards = {name for stage in recipe.stage for name in stage.rewards}
+    if settings.embedding == NGRAMS or "://" in settings.embedding or rewards.isdisjoint(EMBEDDING_REWARDS):
         return
     packages: dict[str, tuple[str, ...]] = {"sentence-transformers": ("sentence_transformers",)}
     if settings.embedding.startswith(PACKAGE):
@@ -65,15 +66,3 @@ def check_stage_rows(stages: Iterable[StageRecipe], clips: Path) -> None:
         for source in stage.data:
             if split_task(source) is None:  # the splits of mini are generated when a stage is prepared
                 deque(islice(rows_of_stage([source], clips), stage.questions), maxlen=0)
-
-
-def _is_model(settings: RewardSettings) -> bool:
-    return settings.embedding != NGRAMS and "://" not in settings.embedding
-
-
-def _is_misspelt(name: str, known: str) -> bool:
-    """Whether it is close to the known name, and neither a folder nor an address."""
-    import difflib
-
-    other = name == known or "/" in name or Path(name).exists()
-    return not other and bool(difflib.get_close_matches(name.lower(), [known], cutoff=0.6))

@@ -40,7 +40,9 @@ def reuse_run(recipe: Recipe, layout: Layout, progress: state.TrainingState, oth
         raise UserError(f"--reuse {other}: nothing there is as here: {', '.join(differing[:4])} differ.")
     if source_state.base != state.DONE:
         raise UserError(f"--reuse {other}: its base is not evaluated yet. The same `dtbench train` goes on with it.")
-    _refuse_other_weights(recipe, source, other)
+    here, then = resolve_checkpoint(recipe.model), StoredRun.open(source.base_eval).info["model"].get("content")
+    if here is not None and (now := here.content_hash()) != then:  # a checkpoint may keep its name and get other files
+        raise UserError(f"--reuse {other}: it began with other weights in {recipe.model} ({then}, and {now} today).")
     notes = []
     if progress.base == state.WAITING and _copy(source.root / BASE, layout.root / BASE):
         progress.set_base(state.DONE)
@@ -79,14 +81,6 @@ def _plain(value: Recipe | StageRecipe) -> Mapping[str, Any]:
     """As JSON holds it: what was stored has lists where there were tuples."""
     plain: Mapping[str, Any] = json.loads(json.dumps(dataclasses.asdict(value)))
     return plain
-
-
-def _refuse_other_weights(recipe: Recipe, source: Layout, other: Path) -> None:
-    """A checkpoint may keep its name and get other files."""
-    here = resolve_checkpoint(recipe.model)
-    then = StoredRun.open(source.base_eval).info["model"].get("content")
-    if here is not None and (now := here.content_hash()) != then:
-        raise UserError(f"--reuse {other}: it began with other weights in {recipe.model} ({then}, and {now} today).")
 
 
 def _copy(source: Path, target: Path) -> bool:

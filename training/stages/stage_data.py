@@ -11,7 +11,7 @@ from pathlib import Path
 from dtbench.harness.core.errors import DataError
 from dtbench.harness.run.plan import fill_template
 from dtbench.harness.store.atomic import replace_whole
-from dtbench.training.data.check_overlap import FOUND, check_overlap
+from dtbench.training.data.overlap import FOUND, check_overlap
 from dtbench.training.data.row_sources import load_rows, split_task
 from dtbench.training.data.rows import TrainingRow
 from dtbench.training.engines.inside.swift_bridge import ROW_COLUMN, RewardPlan

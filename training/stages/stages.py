@@ -9,14 +9,21 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, NamedTuple
 
 from dtbench.harness.core.errors import MachineryError
 from dtbench.harness.core.model import Notify
+from dtbench.harness.core.options import Argument, Option
+from dtbench.harness.run.progress import logged
+from dtbench.harness.run.signals import sigterm_as_interrupt
 from dtbench.harness.store.atomic import replace_whole
+from dtbench.harness.store.lock import RunLock
+from dtbench.harness.store.run_folder import LOG_NAME
+from dtbench.harness.store.run_log import RunLog
 from dtbench.models.vllm.diagnose import log_last_words, read_tail
 from dtbench.training.engines.checkpoints import (
     checkpoint_step,
@@ -26,22 +33,82 @@ from dtbench.training.engines.checkpoints import (
     tensor_shapes,
     whole_checkpoints,
 )
-from dtbench.training.engines.contract import LOG, Job, Metrics, TrainingEngine, get_engine
+from dtbench.training.engines.contract import LOG, EngineCommand, Job, Metrics, TrainingEngine, get_engine
 from dtbench.training.engines.inside.swift_bridge import read_stop_reason
-from dtbench.training.engines.launch import fill_placeholders, in_environment, run_engine
+from dtbench.training.engines.launch import fill_placeholders, find_environment, in_environment, run_engine
 from dtbench.training.engines.metrics import MetricsFollower, violated_guard
+from dtbench.training.recipe.load import load_recipe, override, recipe_names
 from dtbench.training.recipe.recipe import Recipe, StageRecipe
 from dtbench.training.stages import state
 from dtbench.training.stages.evaluate import EvalRun, is_evaluated, run_evaluation
 from dtbench.training.stages.layout import Layout, StageLayout
 from dtbench.training.stages.outcome import base_evaluations, description_runs, outcome_table
+from dtbench.training.stages.preflight import check_embedding, check_rewards, check_stage_rows
+from dtbench.training.stages.reuse import reuse_run
 from dtbench.training.stages.stage_data import prepare_stage
 
 OnStep = Callable[[StageRecipe, Metrics], None]
 
 
-class GuardError(MachineryError):
-    """Raised where a stage must not go on."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainOptions:
+    """Which recipe is trained, and what differs from it."""
+
+    recipe: Annotated[
+        str,
+        Argument(
+            "RECIPE",
+            "A recipe of dtbench, or a TOML file.",
+            missing=f"train takes a recipe: {', '.join(recipe_names())}, or a TOML file.",
+        ),
+    ]
+    out: Annotated[
+        Path,
+        Option(
+            "--out",
+            "DIR",
+            "The run's folder; the same one resumes.",
+            missing="--out is missing: name a folder for the run.",
+        ),
+    ]
+    model: Annotated[
+        str | None, Option("--model", "M", "Another checkpoint than the recipe's: a folder or hub id.")
+    ] = None
+    seed: Annotated[int | None, Option("--seed", "S", "Another seed than the recipe's.")] = None
+    arm: Annotated[str | None, Option("--arm", "A", "Stages of this arm of the recipe in place of its own.")] = None
+    engine: Annotated[Path | None, Option("--engine", "DIR", "The environment that ms-swift is installed in.")] = None
+    reuse: Annotated[
+        Path | None,
+        Option("--reuse", "RUN", "Take from this run what would come out the same: base, first stages."),
+    ] = None
+
+    def load(self) -> Recipe:
+        """Return the recipe with what differs from it."""
+        return override(load_recipe(self.recipe, self.arm), model=self.model, seed=self.seed)
+
+
+def train(options: TrainOptions, notify: Notify, on_step: OnStep) -> Mapping[str, Any]:
+    """Train in stages and evaluate each; resume if the folder already holds some. `on_step` is called at every step."""
+    recipe = options.load()
+    check_rewards(recipe)
+    layout = Layout(options.out.resolve())
+    program = get_engine(recipe.engine).command(stage_job(recipe, recipe.stage[0], layout)).arguments[0]
+    environment = find_environment(options.engine, program)
+    check_embedding(recipe, environment)
+    layout.root.mkdir(parents=True, exist_ok=True)
+    lock, notify = RunLock(layout.root), logged(notify)
+    try:
+        progress = state.open_state(layout.state, recipe)
+        unprepared = [stage for stage in recipe.stage if not progress.reached(stage.name, state.PREPARED)]
+        check_stage_rows(unprepared, layout.clips)
+        for line in reuse_run(recipe, layout, progress, options.reuse) if options.reuse is not None else ():
+            notify(line)
+        progress.write()
+        with sigterm_as_interrupt(), RunLog(layout.root / LOG_NAME) as log:
+            log.note_start(sys.argv)
+            return TrainingRun(recipe, layout, environment, progress, notify, on_step).run()
+    finally:
+        lock.close()
 
 
 @dataclass(slots=True)
@@ -63,38 +130,26 @@ class TrainingRun:
 
     def run(self) -> dict[str, Any]:
         """Run what is not done yet; return the table of the outcome."""
-        self._evaluate_base()
+        evaluation = self.recipe.evaluation
+        if self.state.base != state.DONE:
+            for run in base_evaluations(self.recipe, self.layout):
+                self.notify(f"base: evaluating it into {run.out}")
+                run_evaluation(run, evaluation)
+            self.state.set_base(state.DONE)
         for stage in self.recipe.stage:
             self._run_stage(stage)
-        self._ablate_audio()
-        self._describe()
+        if evaluation.audio_ablation:
+            last = self.layout.stage(self.recipe.stage[-1].name)
+            run = EvalRun(str(last.model), last.eval, self.layout.clips, self.recipe.prompt, "shuffle")
+            self.notify(f"{self.recipe.stage[-1].name}: the same questions with the clips shuffled")
+            run_evaluation(run, evaluation)
+        for name, run in description_runs(self.recipe, self.layout).items() if evaluation.describe else ():
+            if not is_evaluated(run):
+                self.notify(f"{name}: describing the clips into {run.out}")
+            run_evaluation(run, evaluation)
         table = outcome_table(self.recipe, self.layout)
         replace_whole(self.layout.root / "outcome.json", json.dumps(table, indent=1).encode())
         return table
-
-    def _evaluate_base(self) -> None:
-        if self.state.base == state.DONE:
-            return
-        for run in base_evaluations(self.recipe, self.layout):
-            self.notify(f"base: evaluating it into {run.out}")
-            run_evaluation(run, self.recipe.evaluation)
-        self.state.set_base(state.DONE)
-
-    def _ablate_audio(self) -> None:
-        if not self.recipe.evaluation.audio_ablation:
-            return
-        last = self.layout.stage(self.recipe.stage[-1].name)
-        run = EvalRun(str(last.model), last.eval, self.layout.clips, self.recipe.prompt, "shuffle")
-        self.notify(f"{self.recipe.stage[-1].name}: the same questions with the clips shuffled")
-        run_evaluation(run, self.recipe.evaluation)
-
-    def _describe(self) -> None:
-        if not self.recipe.evaluation.describe:
-            return
-        for name, run in description_runs(self.recipe, self.layout).items():
-            if not is_evaluated(run):
-                self.notify(f"{name}: describing the clips into {run.out}")
-            run_evaluation(run, self.recipe.evaluation)
 
     def _run_stage(self, stage: StageRecipe) -> None:
         layout = self.layout.stage(stage.name)
@@ -138,14 +193,14 @@ class TrainingRun:
             for step in follower.new_steps():
                 self.on_step(stage, step)
                 if why := violated_guard(step, self.recipe.guards, first=first):
-                    raise GuardError(f"{stage.name}: {why}")
+                    raise MachineryError(f"{stage.name}: {why}")
                 first = False
 
         command = in_environment(self.engine.command(job), self.environment)
         start = layout.log.stat().st_size if layout.log.exists() else 0
         code = run_engine(fill_placeholders(command, os.environ), layout.log, self.layout.engine_lock, poll)
         if why := read_stop_reason(layout.stop_file):
-            raise GuardError(f"{stage.name}: {why}")
+            raise MachineryError(f"{stage.name}: {why}")
         if not code:
             return
         log_last_words(layout.log, start)
@@ -180,6 +235,26 @@ def stage_job(recipe: Recipe, stage: StageRecipe, layout: Layout, resume: Path |
     own = layout.stage(stage.name)
     model = stage_model(recipe, stage, layout)
     return Job(recipe, stage, model, own.questions, own.reward_plan, own.engine, own.stop_file, resume)
+
+
+class StageCommand(NamedTuple):
+    """A command of the engine, and where it runs."""
+
+    where: str
+    command: EngineCommand
+
+
+def stage_commands(options: TrainOptions) -> Iterator[StageCommand]:
+    """Yield the exact command of every stage; nothing is run."""
+    recipe = options.load()
+    check_rewards(recipe)
+    layout, nodes = Layout(options.out.resolve()), recipe.machines.nodes
+    for stage in recipe.stage:
+        job = stage_job(recipe, stage, layout)
+        engine = get_engine(recipe.engine)
+        if (server := engine.server(job)) is not None:
+            yield StageCommand(f"{stage.name}, on the node that answers", server)
+        yield StageCommand(f"{stage.name}, on each of {nodes} nodes" if nodes > 1 else stage.name, engine.command(job))
 
 
 def failure_reason(log: Path, start: int = 0) -> str:

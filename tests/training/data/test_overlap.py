@@ -18,9 +18,8 @@ from runs import audible_data
 from dtbench.harness.core.errors import DataError
 from dtbench.harness.core.schema import Sample
 from dtbench.tasks.mini import Mini
-from dtbench.training.data.check_overlap import check_overlap
 from dtbench.training.data.fingerprint import MAX_DIFFERENCE, bit_difference, fingerprint
-from dtbench.training.data.overlap import Overlap, OverlapIndex
+from dtbench.training.data.overlap import Overlap, OverlapIndex, check_overlap
 from dtbench.training.data.row_sources import load_rows
 from dtbench.training.data.rows import TrainingRow, read_rows, write_rows
 

@@ -9,7 +9,7 @@ from dtbench.harness.core.errors import UserError
 from dtbench.training.recipe.load import RECIPES, load_recipe, override, recipe_names
 from dtbench.training.recipe.recipe import Recipe
 from dtbench.training.rewards import reward_settings
-from dtbench.training.rewards.terms import REWARDS
+from dtbench.training.rewards.scoring import REWARDS
 
 MINI = (RECIPES / "mini.toml").read_text()
 

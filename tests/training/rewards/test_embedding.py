@@ -23,7 +23,7 @@ from chat_server import Turn, chatting
 from dtbench.harness.core.errors import MachineryError, UserError
 from dtbench.training.rewards import Rewards, RewardSettings, TrainingRow
 from dtbench.training.rewards.embedding import ngram_cosine
-from dtbench.training.rewards.terms import round_to_grid
+from dtbench.training.rewards.scoring import round_to_grid
 
 
 def test_embeddings_come_from_an_endpoint_in_their_order_and_once(tmp_path: Path) -> None:

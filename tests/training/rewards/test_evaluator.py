@@ -28,7 +28,7 @@ from chat_server import Asked, Chat, Turn, chatting, nobody
 from dtbench.harness.core.errors import MachineryError, UserError
 from dtbench.training.rewards import Rewards, RewardSettings, check_reward_names
 from dtbench.training.rewards.embedding import ngram_cosine
-from dtbench.training.rewards.terms import round_to_grid
+from dtbench.training.rewards.scoring import round_to_grid
 
 
 def test_the_evaluator_is_asked_of_right_answers_alone_and_its_four_marks_are_told() -> None:

@@ -12,7 +12,7 @@ from dtbench.harness.core.errors import DataError, UserError
 from dtbench.training.rewards import RewardSettings, Scores, Template, reward_settings
 from dtbench.training.rewards.completion import split_completion
 from dtbench.training.rewards.embedding import ngram_cosine
-from dtbench.training.rewards.terms import REWARDS, chain_concludes, round_to_grid
+from dtbench.training.rewards.scoring import REWARDS, chain_concludes, round_to_grid
 
 PLAIN = RewardSettings(embedding="ngrams", consistency="words", evaluator="mini events")
 MINI = dataclasses.replace(
