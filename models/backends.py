@@ -7,17 +7,26 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from dtbench.harness.core.errors import DtbenchError, MachineryError, UserError, did_you_mean, format_error
+from dtbench.harness.core.lookup import NameTable, list_names, look_up
 from dtbench.harness.core.model import Model
 from dtbench.harness.core.typed_settings import parse_arguments, read_options
 from dtbench.models.checkpoints import families
 from dtbench.models.checkpoints.checkpoint import Checkpoint, checkpoint_of_family, resolve_checkpoint
 from dtbench.models.checkpoints.families import Family
 from dtbench.models.endpoint.settings import EndpointSettings
-from dtbench.models.registry import MODELS, find_model
 
 if TYPE_CHECKING:
     from dtbench.harness.core.schema import Sample
 
+MODELS = {
+    "replay": "dtbench.models.plain.replay:Replay",
+    "random": "dtbench.models.plain.baselines:Random",
+    "majority": "dtbench.models.plain.baselines:Majority",
+    "first": "dtbench.models.plain.baselines:First",
+    "echo-gold": "dtbench.models.plain.baselines:EchoGold",
+    "scripted": "dtbench.models.plain.scripted:Scripted",
+}
+_MODELS = NameTable("model", MODELS, "dtbench.models", MachineryError, lambda: families.built_in_families())
 RUN_HERE = ("vllm", "local")
 
 
@@ -43,7 +52,7 @@ def open_model(
         checkpoint = resolve_checkpoint(spec, family)
         if checkpoint is not None:
             return _open_checkpoint(checkpoint, options, backend)
-    kind, path = find_model(spec)
+    kind, path = look_up(_MODELS, spec)  # a class, or a Family of an installed package
     if isinstance(kind, Family):
         return _open_checkpoint(checkpoint_of_family(kind, kind.name), options, backend)
     if backend is not None:
@@ -68,6 +77,11 @@ def open_models(
             by_options[key] = open_model(spec, merged, use.samples, backend)
         models.append(by_options[key])
     return models
+
+
+def model_names() -> list[str]:
+    """List every name of a model or a family, built-in models first."""
+    return [*list_names(_MODELS), *families.built_in_families()]
 
 
 def resolve_backend(name: str, requested: str | None) -> str:

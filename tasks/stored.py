@@ -20,10 +20,7 @@ from dtbench.tasks import registry as task_registry
 
 
 def stored_task(run: StoredRun, name: str, task_file: Path | None = None) -> StoredTask:
-    """Return a task of the run with its definition and its records.
-
-    A task that is not registered is read from task_file, or from the file that defined it when it ran.
-    """
+    """Return a task of the run; one not registered is read from task_file, or the file that defined it when it ran."""
     about = run.info["tasks"][name]
     return StoredTask(_definition(run.path, name, about, task_file), about, lambda: run.records(name))
 
@@ -97,7 +94,8 @@ def rewrite_summary(folder: Path, rescored: Sequence[RescoredTask]) -> None:
 
 
 def _definition(run: Path, name: str, about: TaskInfo, task_file: Path | None) -> Task:
-    file = task_file or _recorded_file(about)
+    recorded = about.get("task_file")
+    file = task_file or (Path(recorded) if recorded is not None and Path(recorded).is_file() else None)
     if file is not None and name not in task_registry.TASKS:
         task = task_registry.task_from_file(file)
         if task.name == name:
@@ -108,9 +106,3 @@ def _definition(run: Path, name: str, about: TaskInfo, task_file: Path | None) -
         raise UserError(
             f"{run}: its task {name!r} is not known here: name the file that defines it with --task-file."
         ) from None
-
-
-def _recorded_file(about: TaskInfo) -> Path | None:
-    """Return the file that defined the task when it ran, if it is still there."""
-    file = about.get("task_file")
-    return Path(file) if file is not None and Path(file).is_file() else None

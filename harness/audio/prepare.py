@@ -95,7 +95,10 @@ def prepare_audio(audio: Path | Clip, rate: int, limit: float | None, rule: str 
         pcm = pcm[: max(1, int(limit * rate))]
     if not len(pcm):
         raise DataError(f"{name}: the clip holds no sound at {rate} Hz ({clip.frames} frames at {sound.rate} Hz).")
-    return PreparedAudio(_wav(pcm, rate), clip.frames / sound.rate, sound.rate, sound.channels, applied)
+    size = 2 * len(pcm)
+    header = _HEADER.pack(b"RIFF", 36 + size, b"WAVE", b"fmt ", 16, 1, 1, rate, 2 * rate, 2, 16, b"data", size)
+    wav = b"".join((header, pcm.data))
+    return PreparedAudio(wav, clip.frames / sound.rate, sound.rate, sound.channels, applied)
 
 
 def _decode_within(audio: Path | Clip, name: str, limit: float | None, rule: str) -> tuple[Decoded, str]:
@@ -148,13 +151,6 @@ def _pcm16(mono: Mono | PCM, rate: int, new_rate: int) -> PCM:
     return wave.astype("<i2")
 
 
-def _wav(pcm: PCM, rate: int) -> bytes:
-    """Make a mono WAV file."""
-    size = 2 * len(pcm)
-    header = _HEADER.pack(b"RIFF", 36 + size, b"WAVE", b"fmt ", 16, 1, 1, rate, 2 * rate, 2, 16, b"data", size)
-    return b"".join((header, pcm.data))
-
-
 def silence_of(audio: PreparedAudio) -> PreparedAudio:
     """Replace the sound by silence of the same length."""
     return replace(audio, wav=audio.wav[: _HEADER.size] + bytes(len(audio.wav) - _HEADER.size))
@@ -194,13 +190,13 @@ def _decode(audio: Path | Clip | bytes, name: str, spans: Callable[[DecodedSound
     if isinstance(audio, Path):
         with _file(audio) as file:
             return decode_clip(file.fileno(), name, spans)
-    with _in_memory() as file:
+    with _open_unnamed() as file:
         file.write(audio if isinstance(audio, bytes) else audio.read())
         file.seek(0)
         return decode_clip(file.fileno(), name, spans)
 
 
-def _in_memory() -> IO[bytes]:
+def _open_unnamed() -> IO[bytes]:
     """Open a file without a name; on a disk only where the system has none in memory."""
     if sys.platform == "linux":
         return os.fdopen(os.memfd_create("clip"), "w+b", buffering=0)

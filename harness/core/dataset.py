@@ -59,7 +59,8 @@ class Dataset:
 
     def select(self, places: Iterable[int]) -> Dataset:
         """The samples at these places, without a copy of them."""
-        return Dataset(self._stored.at(places), self.version, self.source, self.notes)
+        own = array("Q", (self._stored.places[place] for place in places))
+        return Dataset(_StoredSamples(self._stored.store, own), self.version, self.source, self.notes)
 
 
 class _StoredSamples(Sequence[Sample]):
@@ -68,9 +69,6 @@ class _StoredSamples(Sequence[Sample]):
     def __init__(self, store: _SampleStore, places: Sequence[int] | None = None) -> None:
         self.store = store
         self.places = range(len(store.ids)) if places is None else places
-
-    def at(self, places: Iterable[int]) -> _StoredSamples:
-        return _StoredSamples(self.store, array("Q", (self.places[place] for place in places)))
 
     def __len__(self) -> int:
         return len(self.places)

@@ -48,7 +48,8 @@ class DiskList:
     def _write(self) -> None:
         try:
             if self._file is None:
-                self._file = _temporary_file()
+                with tempfile.TemporaryFile(buffering=0) as file:
+                    self._file = os.dup(file.fileno())
                 weakref.finalize(self, os.close, self._file)
             while self._buffer:
                 count = os.write(self._file, self._buffer)
@@ -59,8 +60,3 @@ class DiskList:
             raise MachineryError(
                 f"{folder}: what was read cannot be put there ({error.strerror}): name another folder with TMPDIR."
             ) from None
-
-
-def _temporary_file() -> int:
-    with tempfile.TemporaryFile(buffering=0) as file:
-        return os.dup(file.fileno())

@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from dtbench.harness.extract.containers import Container, find_containers, without_latex
 from dtbench.harness.extract.cues import CORRECTION
-from dtbench.harness.extract.fast_path import fast_answer
 from dtbench.harness.extract.options import Options
 from dtbench.harness.extract.stance import CONCLUDED, STATED
 from dtbench.harness.extract.tidy import before_next_question, fold_signs, split_text, without_rejected
@@ -19,6 +19,14 @@ _PLACEHOLDER = re.compile(
     r"\W*(?:your|the|insert|put)?\W*(?:final )?(?:choice|answer|option|letter)(?: here| letter)?\W*", re.IGNORECASE
 )
 _IN_LAST_SENTENCE = re.compile(r"[^\w]*|[^.!?\n]{0,200}[.!]\s*")
+_WRAPPED = re.compile(
+    r"(?P<cue>(?:the )?(?:correct |final |right )?answer(?: is)?:? )?[\"']?(?:[(\[]?(?P<letter>[A-Z])[)\].:]{1,2} )?"
+    r"(?P<text>[^\n]+?)[\"']?[.]?",
+    re.IGNORECASE,
+)
+_LETTER = re.compile(r"[(\[]?([A-Z])[)\].:]{0,2}")
+_ANSWER_LINE = re.compile(r"\n\**(?:final )?answer\**:\** ([^\n]+)$", re.IGNORECASE)
+_MAX_LENGTH = 400
 WINDOW = 8_000
 """Longer texts are read at their end: the answer stands there, and reading stays fast."""
 
@@ -37,6 +45,14 @@ class Extraction:
     """The rule that decided, or why nothing did."""
 
 
+class FastAnswer(NamedTuple):
+    """An answer that is recognised at once."""
+
+    words: str
+    choice: str
+    how: str
+
+
 def extract(text: str, choices: Sequence[str]) -> Extraction:
     """Read a model's text: its chain, its answer, the option it means, and what decided."""
     parts = split_text(text)
@@ -53,9 +69,39 @@ def extract(text: str, choices: Sequence[str]) -> Extraction:
     return Extraction(parts.thinking, words, choice, verdict.how)
 
 
-@lru_cache(maxsize=1024)
-def _options(choices: tuple[str, ...]) -> Options:
-    return Options(choices)
+_options = lru_cache(maxsize=1024)(Options)
+
+
+def fast_answer(text: str, choices: Sequence[str]) -> FastAnswer | None:
+    """Recognise the commonest answers, as the full reading does, only sooner: nothing else, or a last tag or line."""
+    if len(text) <= _MAX_LENGTH:
+        whole = _match_whole(text, choices)
+        if whole is not None:
+            return whole
+    if text.endswith("</answer>"):
+        begin = text.rfind("<answer>")
+        inner = _match_whole(text[begin + 8 : -9].strip(), choices) if begin >= 0 else None
+        return inner and inner._replace(how=f"answer tag: {inner.how}")
+    line = _ANSWER_LINE.search(text, max(0, len(text) - _MAX_LENGTH))
+    if line is None or before_next_question(text) is not None:
+        return None
+    inner = _match_whole(line[1].strip(), choices)
+    return inner and inner._replace(how="stated")
+
+
+def _match_whole(text: str, choices: Sequence[str]) -> FastAnswer | None:
+    if text and text in choices:
+        return FastAnswer(text, text, "option text")
+    wrapped = _WRAPPED.fullmatch(text)
+    if wrapped is not None and (inner := wrapped["text"].strip()) in choices:
+        letter = wrapped["letter"]
+        if letter is None or choices.index(inner) == ord(letter.upper()) - ord("A"):
+            return FastAnswer(text, inner, "stated" if wrapped["cue"] else "option text")
+    letter = _LETTER.fullmatch(text)
+    if letter is None or min(map(len, choices), default=0) < 3:  # short options may be letters themselves
+        return None
+    place = ord(letter[1]) - ord("A")
+    return FastAnswer(text, choices[place], "chosen, by letter") if place < len(choices) else None
 
 
 def _read_answer(text: str, options: Options) -> tuple[ReadVerdict, str]:
@@ -72,18 +118,12 @@ def _read_part(text: str, options: Options) -> tuple[ReadVerdict, str]:
     for container in find_containers(folded):
         verdict = _read_container(container, folded, options)
         if verdict is not None:
-            return verdict, _words_of(text, container, verdict)
+            corrected = verdict.start >= container.end
+            return verdict, text[container.end :].strip()[:400] if corrected else container.content.strip()[:2000]
     window, shift = _window(folded)
     verdict = decide_option(without_latex(without_rejected(window)), options)
     words = _sentence_around(text, verdict.start + shift, verdict.end + shift) if verdict.option is not None else ""
     return verdict, words
-
-
-def _words_of(text: str, container: Container, verdict: ReadVerdict) -> str:
-    """Return the words of the answer: the content of the container, or what corrects it afterwards."""
-    if verdict.start >= container.end:
-        return text[container.end :].strip()[:400]
-    return container.content.strip()[:2000]
 
 
 def _read_container(container: Container, text: str, options: Options) -> ReadVerdict | None:

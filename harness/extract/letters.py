@@ -1,4 +1,4 @@
-"""Find where a text names an option by its letter."""
+"""Find where a text names an option by its letter, or by its place in the list: `the second option`, `option 3`."""
 
 from __future__ import annotations
 
@@ -26,6 +26,52 @@ _SENTENCE_END = re.compile(r"[*_\"']*[.!]?[\s*_\"']*(?:\n|$)")
 _LINE_HEAD = re.compile(r"(?:^|\n|[.!?]\s)[\s*_>#|(\[✓✔✅☑❌✗✘•·-]*$")
 _LABEL_TAIL = re.compile(r"[)\].:*_]{1,4}(?=[\s*_]|$)|\s?[-=|](?=\s)|$")
 _NEXT_WORD = re.compile(r" ([a-z']+)")
+
+_ENGLISH = "first second third fourth fifth sixth seventh eighth".split()
+_FOREIGN = (
+    "primera primeira première premiere erste первый",
+    "segunda deuxième seconde zweite второй",
+    "tercera terceira troisième dritte третий",
+    "cuarta quarta quatrième vierte четвертый четвёртый",
+)
+_PLACES = {word: place for place, word in enumerate(_ENGLISH)}
+_PLACES |= {f"{place + 1}{end}": place for place, end in enumerate(("st", "nd", "rd", *["th"] * 5))}
+_PLACES |= {word: place for place, words in enumerate(_FOREIGN) for word in words.split()}
+_PLACES |= {sign: place for place, sign in enumerate("一二三四五六七八")}
+
+_WORD = (
+    r"(?:second|next)[- ]to[- ]last|last but one|penultimate|first|second|third|fourth|fifth|sixth|seventh|eighth"
+    r"|[1-8](?:st|nd|rd|th)|last|final|middle"
+)
+_NOUN = "option|choice|answer|alternative"
+_FOREIGN_WORD = "|".join(word for words in _FOREIGN for word in words.split())
+_ORDINAL = re.compile(
+    "|".join(
+        (
+            rf"\b(?P<word>{_WORD})\s(?:and final |and last )?(?P<noun>{_NOUN}|one"
+            r"|(?:\w+ ){0,2}(?:listed|in the (?:list|options)))\b",
+            r"\b(?P<named>option|choice)\s(?:number |no\. ?|# ?)?(?P<digit>[1-8])\b(?![.,:]?\d)",
+            rf"\b(?P<also>{_WORD})(?=(?:,| and| or)(?: the)? (?:{_WORD}) (?:{_NOUN})\b)",
+            rf"\b(?:except|but) the (?P<only>{_WORD})\b(?! \w+ (?:option|choice))",
+            rf"(?:^|(?<=[\n.]\s)|(?<=not\s))the (?P<bare>{_WORD})(?=[.!]|$)",
+            rf"\bthe (?P<subject>{_WORD})(?= (?:is what|does|nor the|fits|is it)\b)",
+            r"الخيار (?P<arabic>الأول|الثاني|الثالث|الرابع|الأخير)|\bthe (?P<either>former|latter)\b",
+            r"(?P<counted>[1-8])\s?[번番](?:目の選択肢|目|째)?|[(\[](?P<boxed>[1-8])[)\]]",
+            r"第\s?(?P<han>[一二三四五六七八1-8])\s?(?:个|個|项|項|の?选项|の選択肢|つ)",
+            r"(?P<last>最後の選択肢|最后一个选项|última opción|letzte option|dernière option|последний вариант)",
+            rf"\b(?P<foreign>{_FOREIGN_WORD})\b(?: (?P<what>opción|opção|option|réponse|antwort|вариант))?",
+        )
+    ),
+    re.IGNORECASE,
+)
+# What every form above holds: looked for first, because the full pattern is slow.
+_MAY_BE_THERE = re.compile(
+    r"former|latter|الخيار|option|choice|answer|alternative|\bone\b|listed|list\b|[번番第]|選択肢|选项|opción|opção|réponse|вариант"
+    r"|the \w+[.!]|except|but the|the \w+ (?:is|does|nor|fits)|[(\[][1-8][)\]]"
+    r"|prime|segund|tercer|terce|cuart|quart|premi|deuxi|second|troisi|quatri|erste|zweite|dritte|vierte|letzte"
+    r"|перв|втор|трет|четв",
+    re.IGNORECASE,
+)
 
 
 class Letter(NamedTuple):
@@ -64,10 +110,13 @@ def _classify(text: str, match: re.Match[str], alone: bool) -> Letter | None:
         return None  # not available
     named = _NAMED.search(text[max(0, start - 16) : start]) is not None
     label = _LABEL_TAIL.match(text, end) is not None
-    bracketed = _is_bracketed(text, start, end)
-    strong = alone or bracketed or named or _is_marked(text, start, end, raw) or (label and _heads_line(text, start))
+    before, after = text[start - 1 : start], text[end : end + 1]
+    bracketed = before in _OPENING and after in _CLOSING and not _WORD_SIGN.match(text[start - 2 : start - 1])
+    marked = before in _MARK and after in _MARK_END and (raw.isupper() or after in {")", "."})
+    heads_line = label and (start == 0 or _LINE_HEAD.search(text[max(0, start - 40) : start]) is not None)
+    strong = alone or bracketed or named or marked or heads_line
     if raw.islower():
-        if text[start - 1 : start] == "'" and raw in "as":
+        if before == "'" and raw in "as":
             return None
         if named and not label and _reads_on(text, end):
             return None  # "the answer a man gives"
@@ -76,20 +125,6 @@ def _classify(text: str, match: re.Match[str], alone: bool) -> Letter | None:
     elif not strong and (raw == "I" or (raw == "A" and _reads_on(text, end))):
         return None
     return Letter(start, end, ord(raw.upper()) - ord("A"), strong, label or bracketed, named)
-
-
-def _is_bracketed(text: str, start: int, end: int) -> bool:
-    before, after = text[start - 1 : start], text[end : end + 1]
-    return before in _OPENING and after in _CLOSING and not _WORD_SIGN.match(text[start - 2 : start - 1])
-
-
-def _is_marked(text: str, start: int, end: int, raw: str) -> bool:
-    after = text[end : end + 1]
-    return text[start - 1 : start] in _MARK and after in _MARK_END and (raw.isupper() or after in {")", "."})
-
-
-def _heads_line(text: str, start: int) -> bool:
-    return start == 0 or _LINE_HEAD.search(text[max(0, start - 40) : start]) is not None
 
 
 def _is_asked_for(text: str, start: int, end: int) -> bool:
@@ -103,3 +138,42 @@ def _reads_on(text: str, end: int) -> bool:
     """Whether the letter goes on as an article does: `A man`."""
     following = _NEXT_WORD.match(text, end)
     return following is not None and following[1] not in AFTER_A_LETTER
+
+
+def find_ordinals(text: str, options: Options) -> list[Letter]:
+    """Return every place in the list that names an option, as if it were its letter."""
+    if options.have_ordinals or not _MAY_BE_THERE.search(text):
+        return []
+    letters = []
+    for match in _ORDINAL.finditer(text):
+        kind = match.lastgroup
+        if options.have_numbers and (match["digit"] or match["boxed"]):
+            continue
+        option = _place(match, len(options))
+        if option is not None:
+            # `The last one` may be a sound, `(2)` a point of an argument.
+            firm = kind not in {"boxed", "subject", "foreign", "either"} and (match["noun"] or "").lower() != "one"
+            letters.append(Letter(*match.span(), option if option < len(options) else -1, firm, named=firm))
+    return letters
+
+
+def _place(match: re.Match[str], n: int) -> int | None:
+    if digit := match["digit"] or match["counted"] or match["boxed"]:
+        return int(digit) - 1
+    if match["last"]:
+        return n - 1
+    if either := match["either"]:
+        return int(either.lower() == "latter") if n == 2 else None
+    if arabic := match["arabic"]:
+        return n - 1 if arabic == "الأخير" else ("الأول", "الثاني", "الثالث", "الرابع").index(arabic)
+    word = next(match[name] for name in ("word", "also", "only", "bare", "subject", "han", "foreign") if match[name])
+    word = word.lower().replace("-", " ")
+    if word.isdigit():
+        return int(word) - 1
+    if word == "last" or (word == "final" and match["noun"] == "option"):
+        return n - 1
+    if word in {"second to last", "next to last", "last but one", "penultimate"}:
+        return n - 2
+    if word == "middle":
+        return n // 2 if n % 2 else None
+    return _PLACES.get(word)  # "my final choice" names no place

@@ -33,29 +33,22 @@ def widen_spots(page: Page) -> list[Spot]:
         if longer:
             sentence = page.sentence(spot.start)
             if sentence not in by_sentence:
-                by_sentence[sentence] = _joined_words(page, sentence)
+                begin, end = page.span(sentence)
+                apart = _SETS_APART.search(page.text, begin, end)
+                by_sentence[sentence] = [] if apart else [token.norm for token in page.words_in(begin, end)]
             spots += _widen(spot, longer, by_sentence[sentence], page.options)
         else:
             spots.append(spot)
     return spots
 
 
-def _joined_words(page: Page, sentence: int) -> list[str]:
-    """Return the words of a sentence without contrast; none of one with contrast."""
-    begin, end = page.span(sentence)
-    return [] if _SETS_APART.search(page.text, begin, end) else [t.norm for t in page.words_in(begin, end)]
-
-
 def _widen(spot: Spot, longer: list[int], words: list[str], options: Options) -> list[Spot]:
     full = [j for j in longer if set(options.distinctive[j]).issubset(words)] if words else []
-    meant = [j for j in full if "and" in options.words[j] or _in_order(words, options.distinctive[j])]
+    in_order = [j for j in full if [w for w in words if w in options.distinctive[j]] == list(options.distinctive[j])]
+    meant = [j for j in full if "and" in options.words[j] or j in in_order]
     if meant:
         return [spot._replace(option=meant[0])]
     return [] if full else [spot]
-
-
-def _in_order(words: list[str], option: tuple[str, ...]) -> bool:
-    return [word for word in words if word in option] == list(option)
 
 
 def find_paraphrases(page: Page) -> list[Spot]:

@@ -6,9 +6,8 @@ import re
 from bisect import bisect_right
 from typing import NamedTuple
 
-from dtbench.harness.extract.letters import Letter, find_letters
+from dtbench.harness.extract.letters import Letter, find_letters, find_ordinals
 from dtbench.harness.extract.options import Mention, Options
-from dtbench.harness.extract.ordinals import find_ordinals
 from dtbench.harness.extract.words import Token
 
 
@@ -51,7 +50,9 @@ def find_spots(text: str, words: list[Token], options: Options) -> list[Spot]:
     """Return every place that names an option, in order; a letter and the text beside it are one."""
     texts = [m for m in options.mentions(words) if not _is_other_use(text, m)]
     if options.none_of_them is not None:
-        texts = _with_none(text, texts, options.none_of_them)
+        taken = [(m.start, m.end) for m in texts]
+        none = (m.span() for m in _NONE.finditer(text) if not in_spans(m.start(), taken))
+        texts = sorted([*texts, *(Mention(*span, options.none_of_them) for span in none)])
     named = sorted([*find_letters(text, options), *find_ordinals(text, options)])
     if not named:
         return [Spot(m.start, m.end, m.option, "text") for m in texts]
@@ -66,19 +67,20 @@ def find_spots(text: str, words: list[Token], options: Options) -> list[Spot]:
         free = [n for n in free if n.strong or n.start in labels]
     spots = [Spot(m.start, m.end, m.option, "text") for m in texts]
     spots += [_letter_spot(n, labels) for n in free]
-    return _joined(text, sorted(spots, key=lambda s: s[:3]), labels)
+    joined: list[Spot] = []
+    for spot in sorted(spots, key=lambda s: s[:3]):
+        both = _both(text, joined[-1], spot, labels) if joined else None
+        if both is None:
+            joined.append(spot)
+        else:
+            joined[-1] = both
+    return joined
 
 
 def in_spans(place: int, spans: list[tuple[int, int]]) -> bool:
     """Whether a place lies in one of the spans, which are in order and apart."""
     i = bisect_right(spans, (place, 1 << 60)) - 1
     return i >= 0 and spans[i][0] <= place < spans[i][1]
-
-
-def _with_none(text: str, texts: list[Mention], option: int) -> list[Mention]:
-    spans = [(m.start, m.end) for m in texts]
-    none = [Mention(*m.span(), option) for m in _NONE.finditer(text) if not in_spans(m.start(), spans)]
-    return sorted([*texts, *none])
 
 
 def _letter_spot(letter: Letter, labels: set[int]) -> Spot:
@@ -114,17 +116,6 @@ def _is_other_use(text: str, mention: Mention) -> bool:
         goes_on = re.match(r" [a-z]", text[mention.end : mention.end + 2])
         return not opens and (goes_on is not None or not _POINTED_AT.search(before))
     return opens and text.startswith((",", " let", "..."), mention.end) and len(text) > mention.end + 12
-
-
-def _joined(text: str, spots: list[Spot], labels: set[int]) -> list[Spot]:
-    joined: list[Spot] = []
-    for spot in spots:
-        both = _both(text, joined[-1], spot, labels) if joined else None
-        if both is None:
-            joined.append(spot)
-        else:
-            joined[-1] = both
-    return joined
 
 
 def _both(text: str, one: Spot, other: Spot, labels: set[int]) -> Spot | None:

@@ -176,7 +176,8 @@ def judge_groups(page: Page, groups: Sequence[Group], marked: Sequence[Group], *
             judged += [] if verdict is None else [verdict]
             state.pass_by(verdict)
         else:
-            state.read(item, _next_start(named, item.end()))
+            following = bisect_right(named, (item.end() - 1, _FAR_AWAY))
+            state.read(item, named[following][0] if following < len(named) else _FAR_AWAY)
             # "Answer:" at the end of a line speaks of the next one.
             if state.cue == STATED and not _ANY_WORD.search(page.text, state.cue_end, page.span(sentence)[1]):
                 carried = STATED
@@ -217,11 +218,6 @@ def _in_order(
         group = next(waiting, None)
 
 
-def _next_start(named: list[tuple[int, int]], place: int) -> int:
-    i = bisect_right(named, (place - 1, _FAR_AWAY))
-    return named[i][0] if i < len(named) else _FAR_AWAY
-
-
 def _judge_one(page: Page, group: Group, state: _State, quoted: list[tuple[int, int]]) -> Group | None:
     begin, end = page.span(group.sentence)
     if state.asks:
@@ -240,7 +236,8 @@ def _judge_one(page: Page, group: Group, state: _State, quoted: list[tuple[int, 
         level = ASIDE
     if group.kind == "weak" and stance != "denied" and not (trailing or praised):
         alone = level == CHOSEN and state.cue_end == 0
-        if level < CONCLUDED or not (alone or _close_to_cue(page.text, group, state.cue_end)):
+        near_cue = group.start - state.cue_end < 80 and len(_WORD.findall(page.text, state.cue_end, group.start)) <= 3
+        if level < CONCLUDED or not (alone or near_cue):
             return None  # a letter on its own in running text is a note or a name
     return group._replace(level=level, stance=stance, supposed=state.supposed)
 
@@ -261,10 +258,6 @@ def _stance(group: Group, state: _State, rest: str) -> tuple[str, bool]:
     if state.doubted or cues.DOUBT_AFTER.match(rest):
         return "doubted", False
     return group.stance, False
-
-
-def _close_to_cue(text: str, group: Group, cue_end: int) -> bool:
-    return group.start - cue_end < 80 and len(_WORD.findall(text, cue_end, group.start)) <= 3
 
 
 def _closes_text(text: str, group: Group) -> bool:

@@ -1,4 +1,4 @@
-"""Decide which option a text means, or why it means none."""
+"""Survey what a text says of each option that it names, and decide which it means, or why it means none."""
 
 from __future__ import annotations
 
@@ -7,12 +7,22 @@ from functools import cache
 from typing import NamedTuple
 
 from dtbench.harness.extract import cues
+from dtbench.harness.extract.listing import find_listed, find_marked
 from dtbench.harness.extract.options import Options
 from dtbench.harness.extract.page import Page, lay_out
-from dtbench.harness.extract.stance import ASIDE, CHOSEN, CONCLUDED, IDENTIFIED, SAID, STATED, Group
-from dtbench.harness.extract.survey import survey_options
+from dtbench.harness.extract.paraphrase import find_paraphrases, widen_spots
+from dtbench.harness.extract.spots import Spot
+from dtbench.harness.extract.stance import ASIDE, CHOSEN, CONCLUDED, IDENTIFIED, SAID, STATED, Group, judge_groups
 
 _ANSWER_MARKER = re.compile(r"\s*A:\s+(?=[A-Z][a-z]+ [a-z])")
+_TOGETHER = re.compile(
+    r"[\s*_\"')\].(]*(?:,|/|&|\+|\b(?:and|or|nor|und|oder|noch|et|ou|y|o|e|и|или|ni|as well as)\b|和|或者?|还是|以及|与"
+    r"|や|と|か)"
+    r"[\s*_\"'(\[,]*(?:(?:and|or|nor|maybe|perhaps|possibly|also|just|even|option|either|by|from|of|a|an|the"
+    r"|it (?:might|could|may) be)[\s*_\"'(\[]+){0,4}$",
+    re.IGNORECASE,
+)
+_OR = re.compile(r"\b(?:or|oder|ou|o|или)\b|或|/|か", re.IGNORECASE)
 
 
 @cache
@@ -51,24 +61,58 @@ def decide_option(text: str, options: Options, *, cued: bool = False) -> ReadVer
         if beside.option is not None:
             return beside._replace(start=beside.start + marker.end(), end=beside.end + marker.end())
     page = lay_out(text, options)
-    groups = survey_options(page, cued=cued)
+    groups = _survey_options(page, cued=cued)
     verdict = _strong(groups, page) or _weaker(groups, page)
     if verdict is not None and verdict.level >= CHOSEN:
         return verdict
     if verdict is not None and verdict.level >= CONCLUDED and not _points_at_answer().search(text):
         return verdict
-    loose = survey_options(page, cued=cued, loosely=True)
+    loose = _survey_options(page, cued=cued, loosely=True)
     if len(loose) > len(groups):
         in_other_words = _strong(loose, page) or (
             _weaker(loose, page) if verdict is None or verdict.level < ASIDE else None
         )
         if in_other_words is not None and (verdict is None or in_other_words.option is not None):
-            return _loosely(in_other_words)
+            if in_other_words.option is None:
+                return in_other_words
+            return in_other_words._replace(how=f"{in_other_words.how}, in other words")
     return verdict or _by_hint(page)
 
 
-def _loosely(verdict: ReadVerdict) -> ReadVerdict:
-    return verdict if verdict.option is None else verdict._replace(how=f"{verdict.how}, in other words")
+def _survey_options(page: Page, *, cued: bool = False, loosely: bool = False) -> list[Group]:
+    """Return what the text says of the options that it names, grouped: asserted, doubted or denied, and how firmly."""
+    spots = widen_spots(page)
+    if loosely:
+        spots = sorted([*spots, *find_paraphrases(page)], key=lambda spot: spot[:3])
+    entries = find_listed(page, spots)
+    listed = set(entries)
+    runs: list[list[Spot]] = []  # of mentions that are joined by commas, `and` or `or`
+    for spot in spots:
+        if spot in listed:
+            continue
+        if runs and _goes_on(page, runs[-1], spot):
+            runs[-1].append(spot)
+        else:
+            runs.append([spot])
+    groups = [_group(page, run) for run in runs]
+    return judge_groups(page, groups, find_marked(page, entries), cued=cued)
+
+
+def _goes_on(page: Page, run: list[Spot], spot: Spot) -> bool:
+    last = run[-1]
+    between = page.text[last.end : spot.start]
+    if len(between) > 40 or not (last.kind == spot.kind or (last.strong and spot.strong)):
+        return False
+    return bool(_TOGETHER.match(between)) and page.sentence(run[0].start) == page.sentence(spot.start)
+
+
+def _group(page: Page, run: list[Spot]) -> Group:
+    options = tuple(dict.fromkeys(spot.option for spot in run))
+    either = len(options) > 1 and _OR.search(page.text, run[0].end, run[-1].start)
+    weak = all(spot.kind == "letter" and not spot.strong for spot in run)
+    stance = "doubted" if either else "said"
+    kind = "weak" if weak else run[0].kind
+    return Group(run[0].start, run[-1].end, options, stance, SAID, page.sentence(run[0].start), kind)
 
 
 def _by_hint(page: Page) -> ReadVerdict:

@@ -23,6 +23,7 @@ _TENS = frozenset(
     ("eighteen", "nineteen", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 )
 _MINUS = frozenset(("minus", "Minus", "negative"))
+_NOTES = frozenset("ABCDEFG")
 _ACCIDENTALS = {"flat": "b", "sharp": "#", "Flat": "b", "Sharp": "#"}
 _DECIMAL_COMMA = re.compile(r"(?<=\d),(?=\d{1,2}$)")
 _NO_FRACTION = re.compile(r"\.0+$")
@@ -49,11 +50,11 @@ def tokenize(text: str, normal: Callable[[str], str]) -> list[Token]:
     tens = False
     for match in _TOKEN.finditer(text):
         word = match[0]
-        if word in _ACCIDENTALS and tokens and _is_note(tokens[-1], match.start(), text):
-            note = tokens[-1]
-            tokens[-1] = Token(note.norm + _ACCIDENTALS[word], note.start, match.end(), text[note.start : match.end()])
-        elif tokens and tokens[-1].raw in _MINUS and normal(word)[0].isdigit():
-            tokens[-1] = Token(f"-{normal(word)}", tokens[-1].start, match.end(), text[tokens[-1].start : match.end()])
+        last = tokens[-1] if tokens else None
+        if last and word in _ACCIDENTALS and last.raw in _NOTES and text[last.end : match.start()] in {" ", "-"}:
+            tokens[-1] = Token(last.norm + _ACCIDENTALS[word], last.start, match.end(), text[last.start : match.end()])
+        elif last and last.raw in _MINUS and normal(word)[0].isdigit():
+            tokens[-1] = Token(f"-{normal(word)}", last.start, match.end(), text[last.start : match.end()])
         else:
             tokens.append(Token(normal(word), match.start(), match.end(), word))
             tens = tens or word.lower() in _TENS
@@ -86,10 +87,6 @@ def _number_of_both(one: Token, other: Token) -> int | None:
     if 0 < right < 10 and left % 10 == 0 and (20 <= left <= 90 or (1800 <= left <= 2090 and left % 100 >= 20)):
         return left + right
     return 100 * left + right if left in {18, 19, 20} and 10 <= right <= 99 else None
-
-
-def _is_note(token: Token, place: int, text: str) -> bool:
-    return token.raw in tuple("ABCDEFG") and text[token.end : place] in {" ", "-"}
 
 
 def _is_article(tokens: list[Token], i: int, text: str) -> bool:

@@ -17,14 +17,7 @@ from dtbench.harness.core.task import Task
 from dtbench.harness.run.challenge import refuse_forbidden
 from dtbench.harness.run.dispatch import DispatchSettings
 from dtbench.harness.run.loop import TaskRun
-from dtbench.harness.run.plan import (
-    PromptForm,
-    TaskPlan,
-    read_ids,
-    read_template,
-    refuse_unknown_ids,
-    select_samples,
-)
+from dtbench.harness.run.plan import PromptForm, TaskPlan, read_ids, read_template, refuse_unknown_ids, select_samples
 from dtbench.harness.run.progress import ProgressDisplay
 from dtbench.harness.run.request import RunRequest
 from dtbench.harness.run.signals import sigterm_as_interrupt, stop_on_signals
@@ -57,12 +50,8 @@ class RunResult:
 
     def as_json(self) -> Summary:
         """The object that `--json` prints, and summary.json holds."""
-        return {
-            "run": str(self.folder),
-            "status": self.status,
-            "tasks": list(self.summaries),
-            "notes": list(self.notes),
-        }
+        tasks, notes = list(self.summaries), list(self.notes)
+        return {"run": str(self.folder), "status": self.status, "tasks": tasks, "notes": notes}
 
 
 def run(request: RunRequest, *, quiet: bool) -> RunResult:
@@ -86,7 +75,9 @@ def run_many(requests: Sequence[RunRequest], *, quiet: bool) -> Iterator[RunResu
                 if outcome.exit_code:
                     return
         finally:
-            _drain(runner.get_loop())
+            # Let a stop that an interrupt left scheduled take place, or it would stop what runs next.
+            runner.get_loop().call_soon(runner.get_loop().stop)
+            runner.get_loop().run_forever()
             runner.run(_close_models(models))
 
 
@@ -110,12 +101,6 @@ def _run_one(request: RunRequest, job: _Job, runner: asyncio.Runner, *, quiet: b
         dispatch = DispatchSettings(request.concurrency, request.long_clips, request.max_failed)
         runner.run(_ask_all(job, folder, dispatch, progress))
         return _finish(plans, folder, request.max_failed)
-
-
-def _drain(loop: asyncio.AbstractEventLoop) -> None:
-    """Let a stop that an interrupt left scheduled take place, or it would stop what runs next."""
-    loop.call_soon(loop.stop)
-    loop.run_forever()
 
 
 async def _close_models(models: Sequence[Model]) -> None:

@@ -74,24 +74,19 @@ def resolve_checkpoint(spec: str, family: Family | None = None) -> Checkpoint | 
     """Resolve a folder, a hub id, the name of a family or a TOML file; None where it is none of these."""
     if spec.endswith(".toml"):
         return checkpoint_of_family(families.load_family(Path(spec)), spec)
-    if _names_the_box(spec):
-        return checkpoint_of_family(families.built_in_families()[spec], spec)
-    if Path(spec).expanduser().is_dir():
-        return _of_folder(Path(spec).expanduser(), family)
-    if spec in families.built_in_families():
-        return checkpoint_of_family(families.built_in_families()[spec], spec)
+    built_in, folder = families.built_in_families().get(spec), Path(spec).expanduser()
+    # A folder of the name of weights in the box, such as one of clips, holds no others without a config.json.
+    in_box = built_in is not None and families.is_bundled(built_in) and not (Path(spec) / "config.json").is_file()
+    if folder.is_dir() and not in_box:
+        return _of_folder(folder, family)
+    if built_in is not None:
+        return checkpoint_of_family(built_in, spec)
     if _looks_like_a_path(spec):
         raise UserError(f"--model {spec}: there is no such folder. A hub id is written as org/name.")
     if _HUB_ID.fullmatch(spec):
         architecture = _architecture(_cached_config(spec))
         return Checkpoint(spec, family or _family_of(architecture, spec), architecture)
     return None
-
-
-def _names_the_box(spec: str) -> bool:
-    """Whether it names weights in the box, and a folder of that name, such as one of clips, holds no others."""
-    family = families.built_in_families().get(spec)
-    return family is not None and families.is_bundled(family) and not (Path(spec) / "config.json").is_file()
 
 
 def _looks_like_a_path(spec: str) -> bool:
@@ -168,16 +163,12 @@ def default_settings(checkpoint: Checkpoint) -> Mapping[str, Any]:
     defaults = checkpoint.family.settings() if checkpoint.family else {}
     if not checkpoint.is_local:
         return defaults
-    config = _generation_config(Path(checkpoint.source))
+    try:
+        config = json.loads((Path(checkpoint.source) / "generation_config.json").read_bytes())
+    except (OSError, ValueError):
+        config = None
+    config = config if isinstance(config, dict) else {}
     sampling = {name: config[name] for name in _SAMPLING if isinstance(config.get(name), int | float)}
     if config.get("do_sample") is not True:
         sampling = {name: value for name, value in sampling.items() if name == "repetition_penalty"} | GREEDY
     return {**sampling, **defaults}
-
-
-def _generation_config(folder: Path) -> Mapping[str, Any]:
-    try:
-        config = json.loads((folder / "generation_config.json").read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return config if isinstance(config, dict) else {}

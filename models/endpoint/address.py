@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from typing import NamedTuple
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from dtbench.harness.core.errors import UserError, one_line
 
@@ -63,21 +63,11 @@ def parse_address(url: str) -> Address:
     if scheme not in {"http", "https"} or not parts.hostname or port == 0 or not plain:
         raise _wrong(url)
     if parts.query or parts.fragment:
-        raise UserError(
-            f"--model {_hidden(parts)}: ends in a query; the base of an API is expected, such as {EXAMPLE}."
-        )
+        shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        raise UserError(f"--model {shown}: ends in a query; the base of an API is expected, such as {EXAMPLE}.")
     path = parts.path.rstrip("/").removesuffix(CHAT).rstrip("/") or "/v1"
-    return Address(scheme == "https", parts.hostname, port or (443 if scheme == "https" else 80), path, _login(parts))
-
-
-def _login(parts: SplitResult) -> str | None:
-    if parts.username is None:
-        return None
-    return f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-
-
-def _hidden(parts: SplitResult) -> str:
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    login = None if parts.username is None else f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return Address(scheme == "https", parts.hostname, port or (443 if scheme == "https" else 80), path, login)
 
 
 def _wrong(url: str) -> UserError:

@@ -77,26 +77,23 @@ class Connections:
 
     async def _connect(self) -> _OpenConnection:
         loop = asyncio.get_running_loop()
+        if self._address.secure and self._tls is None:
+            import ssl
+
+            self._tls = ssl.create_default_context()
         try:
             async with asyncio.timeout(CONNECTING):
                 _, connection = await loop.create_connection(
                     lambda: _OpenConnection(self._idle, self._open),
                     self._address.host,
                     self._address.port,
-                    ssl=self._context() if self._address.secure else None,
+                    ssl=self._tls,
                 )
         except TimeoutError:
             raise AwayError(f"no connection within {CONNECTING:g} s") from None
         except OSError as error:
             raise AwayError(_reason(error)) from None
         return connection
-
-    def _context(self) -> ssl.SSLContext:
-        if self._tls is None:
-            import ssl
-
-            self._tls = ssl.create_default_context()
-        return self._tls
 
 
 class _StaleError(DroppedError):

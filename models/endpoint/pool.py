@@ -1,17 +1,22 @@
-"""Several endpoints that serve one model: each request goes to the one with the fewest in flight."""
+"""Send requests to several endpoints of one model, to the least loaded one, and wait for those that are away."""
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
+from dtbench.harness.core.model import Notify
 from dtbench.models.endpoint.address import Address
 from dtbench.models.endpoint.connection import AwayError, Connections
 from dtbench.models.endpoint.reply import Reply
 
 COOL_DOWN = 15.0
 """Seconds for which an endpoint that could not be reached gets no request while another can."""
+RETRY_EVERY = 2.0
+"""Mean seconds between two attempts to reach one that is away."""
 
 
 class Endpoint:
@@ -36,7 +41,9 @@ class EndpointPool:
         """Send a request to the least loaded endpoint within reach; raise AwayError where there is none."""
         failed: list[tuple[Endpoint, AwayError]] = []
         while candidates := [endpoint for endpoint in self.all if endpoint not in [tried for tried, _ in failed]]:
-            endpoint = self._least_loaded(candidates)
+            now = self._clock()
+            # Where all are away, the one that has been for longest gets the request: it may be back.
+            endpoint = min(candidates, key=lambda e: (max(e.away_until, now), e.in_flight, e.served))
             endpoint.in_flight += 1
             endpoint.served += 1
             try:
@@ -48,12 +55,47 @@ class EndpointPool:
                 endpoint.in_flight -= 1
         raise AwayError("; ".join(f"{endpoint.address}: {error}" for endpoint, error in failed))
 
-    def _least_loaded(self, candidates: Sequence[Endpoint]) -> Endpoint:
-        now = self._clock()
-        # Where all are away, the one that has been for longest gets the request: it may be back.
-        return min(candidates, key=lambda e: (e.away_until if e.away_until > now else 0, e.in_flight, e.served))
-
     async def aclose(self) -> None:
         """Close every connection."""
         for endpoint in self.all:
             await endpoint.connections.aclose()
+
+
+class ReconnectWait:
+    """Bounds the wait for an endpoint that was there; one that never answered is not waited for."""
+
+    def __init__(
+        self,
+        seconds: float,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.notify: Notify = lambda line: None
+        """Where messages to the user go."""
+        self._seconds = seconds
+        self._clock = clock
+        self._sleep = sleep
+        self._has_answered = False
+        self._away_since: float | None = None
+
+    def reset(self) -> None:
+        """Note that the endpoint has answered."""
+        self._has_answered = True
+        if self._away_since is not None:
+            self.notify("the endpoint answers again")
+            self._away_since = None
+
+    async def wait(self) -> bool:
+        """Wait until the next attempt; False where the time is up, or the endpoint has never answered."""
+        if not self._has_answered:
+            return False
+        now = self._clock()
+        if self._away_since is None:
+            self._away_since = now
+            limit = f"up to {self._seconds:g} s (-M reconnect_timeout=SECONDS)"
+            self.notify(f"the endpoint cannot be reached: waiting {limit} for it")
+        if now - self._away_since >= self._seconds:
+            return False
+        await self._sleep(RETRY_EVERY * (0.5 + random.random()))
+        return True

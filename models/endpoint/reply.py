@@ -99,12 +99,14 @@ class ReplyReader:
     def _read_chunks(self) -> Reply | None:
         while True:
             if self._lacking is None:
-                line = self._line()
-                if line is None:
+                if (line := self._line()) is None:
                     return None
                 self._lacking = _chunk_size(line)
             if self._lacking == 0:
-                return self._read_trailer()
+                while (line := self._line()) is not None:
+                    if not line:
+                        return self._reply()
+                return None
             if len(self._held) < self._lacking + 2:
                 return None
             self._move(self._lacking)
@@ -112,12 +114,6 @@ class ReplyReader:
                 raise GarbledError("a chunk of the reply does not end where it should")
             del self._held[:2]
             self._lacking = None
-
-    def _read_trailer(self) -> Reply | None:
-        while (line := self._line()) is not None:
-            if not line:
-                return self._reply()
-        return None
 
     def _line(self) -> bytes | None:
         end = self._held.find(b"\r\n")

@@ -16,8 +16,7 @@ from dtbench.models.endpoint.address import CHAT, Address, api_key, parse_addres
 from dtbench.models.endpoint.connection import AwayError, DroppedError
 from dtbench.models.endpoint.constrained import ConstrainedChoice, Exchange
 from dtbench.models.endpoint.discover import EndpointModel, discover_model
-from dtbench.models.endpoint.pool import EndpointPool
-from dtbench.models.endpoint.reconnect import ReconnectWait
+from dtbench.models.endpoint.pool import EndpointPool, ReconnectWait
 from dtbench.models.endpoint.reply import GarbledError
 from dtbench.models.endpoint.settings import EndpointSettings
 from dtbench.models.endpoint.wire import chat_body, fixed_fields, parse_response, request_head
@@ -56,7 +55,9 @@ class Server:
     async def generate(self, prompt: Prompt) -> Response:
         """Send the prompt to one of the endpoints, once; wait for endpoints that are away for a while."""
         try:
-            return await self._answer(prompt)
+            if prompt.letters:
+                return await self._constrained.answer(prompt.letters, lambda fixed: self._exchange(prompt, fixed))
+            return parse_response(*await self._exchange(prompt, self._fixed))
         except TimeoutError:
             raise ModelError(f"no answer within {self._settings.timeout:g} s", again=True) from None
         except AwayError as error:
@@ -68,11 +69,6 @@ class Server:
             raise ModelError(
                 message, again=error.again, retry_after=error.retry_after, too_many=error.too_many
             ) from None
-
-    async def _answer(self, prompt: Prompt) -> Response:
-        if prompt.letters:
-            return await self._constrained.answer(prompt.letters, lambda fixed: self._exchange(prompt, fixed))
-        return parse_response(*await self._exchange(prompt, self._fixed))
 
     async def _exchange(self, prompt: Prompt, fixed: bytes) -> Exchange:
         while True:

@@ -15,8 +15,7 @@ from dtbench.harness.core.model import Notify
 from dtbench.harness.core.schema import OptionLogprobs, Prompt, Response
 from dtbench.harness.core.typed_settings import Condition, above, at_least, check_settings, read_options
 from dtbench.models.checkpoints.checkpoint import Checkpoint, default_settings
-from dtbench.models.local.sampling import SamplingSettings
-from dtbench.models.local.weights import OutOfMemoryError, Weights, missing_packages
+from dtbench.models.local.weights import OutOfMemoryError, SamplingSettings, Weights, missing_packages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,8 +96,7 @@ class Local:
         async with self._lock:
             if self._weights is None:
                 self._notify(f"transformers: loading {self._checkpoint.source}")
-                load = asyncio.get_running_loop().run_in_executor(self._thread, self._load)
-                self._weights = await load
+                self._weights = await asyncio.get_running_loop().run_in_executor(self._thread, self._load)
             return self._weights
 
     def _load(self) -> Weights:
@@ -174,12 +172,14 @@ class Local:
 
     def describe(self) -> Mapping[str, Any]:
         """Return the checkpoint, how it runs, and the sampling."""
+        from importlib.metadata import version
+
         settings = dataclasses.asdict(self._settings)
         machine = {name: settings.pop(name) for name in ("batch_size", "device")}
         return {
             "name": "local",
             **self._checkpoint.describe(),
-            "version": _version(),
+            "version": f"transformers {version('transformers')}, torch {version('torch')}",
             "machine": machine,
             **settings,
         }
@@ -201,9 +201,3 @@ def _letter_response(weights: Weights, prompt: Prompt, seed: int, sampling: Samp
     text = prompt.letters[logprobs.index(max(logprobs))]
     usage = {"prompt_tokens": prompt_tokens, "completion_tokens": 1}
     return Response(text, "length", usage, time.perf_counter() - started, option_logprobs=OptionLogprobs(logprobs))
-
-
-def _version() -> str:
-    from importlib.metadata import version
-
-    return f"transformers {version('transformers')}, torch {version('torch')}"

@@ -1,4 +1,4 @@
-"""Load weights and generate tokens with transformers."""
+"""Load weights and generate tokens with transformers, sampled for each row of a batch by itself."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from dtbench.harness.core.errors import MachineryError, UserError
 from dtbench.harness.core.schema import Prompt
 from dtbench.models.checkpoints.checkpoint import Checkpoint
 from dtbench.models.local.inputs import PromptProcessor, make_batches
-from dtbench.models.local.sampling import SamplingSettings, logits_processors
 
 _THINKERS = {
     "Qwen2_5OmniModel": "Qwen2_5OmniThinkerForConditionalGeneration",
@@ -36,6 +35,18 @@ two threads of a busy machine for what one does in half a minute."""
 
 class OutOfMemoryError(Exception):
     """A batch did not fit into the memory of the device."""
+
+
+class SamplingSettings(NamedTuple):
+    """How a token is sampled."""
+
+    temperature: float = 0.0
+    """0 for greedy decoding."""
+    top_p: float = 1.0
+    top_k: int = 0
+    """0 for all."""
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
 
 
 class GeneratedText(NamedTuple):
@@ -125,7 +136,11 @@ class Weights:
     ) -> list[GeneratedText]:
         texts: dict[int, GeneratedText] = {}
         for places, inputs in make_batches([self._processor.read(prompt) for prompt in prompts], self._pad):
-            rows = self._generate(self._on_device(inputs), max_tokens, sampling, [seeds[place] for place in places])
+            on_device = {
+                name: tensor.to(self._device, self._model.dtype if tensor.is_floating_point() else None)
+                for name, tensor in inputs.items()
+            }
+            rows = self._generate(on_device, max_tokens, sampling, [seeds[place] for place in places])
             prompt_tokens = inputs["attention_mask"].sum(dim=1).tolist()
             texts |= zip(places, map(self._decode, rows, prompt_tokens), strict=True)
         return [texts[place] for place in range(len(prompts))]
@@ -133,12 +148,6 @@ class Weights:
     def stop(self) -> None:
         """End the generation in progress after its next token."""
         self._stopped.set()
-
-    def _on_device(self, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
-        return {
-            name: tensor.to(self._device, self._model.dtype if tensor.is_floating_point() else None)
-            for name, tensor in inputs.items()
-        }
 
     def _generate(
         self, inputs: Mapping[str, Any], max_tokens: int, sampling: SamplingSettings, seeds: Sequence[int]
@@ -154,7 +163,7 @@ class Weights:
             top_k=None,
             min_p=None,
             repetition_penalty=None,
-            logits_processor=logits_processors(sampling, seeds, inputs["attention_mask"]),
+            logits_processor=_logits_processors(sampling, seeds, inputs["attention_mask"]),
             stopping_criteria=[lambda tokens, scores: tokens.new_full(tokens.shape[:1], self._stopped.is_set()).bool()],
             eos_token_id=sorted(self._ends) or None,
             pad_token_id=self._pad,
@@ -244,3 +253,55 @@ def letter_tokens(tokenizer: Any, letter: str) -> Sequence[int]:
             f"--answer forced: this tokenizer has no token for the letter {letter}: take --answer direct."
         )
     return tokens
+
+
+def _logits_processors(sampling: SamplingSettings, seeds: Sequence[int], attention: Any) -> Any:
+    """Return processors that make greedy decoding sample, for a batch whose padding stands in front.
+
+    Adding Gumbel noise and taking the highest is sampling. With a generator a row, an answer depends on its own seed
+    alone; with transformers' own sampling it would depend on the other rows of its batch, too.
+    """
+    import transformers
+
+    steps = [] if sampling.repetition_penalty == 1 else [_penalty(sampling.repetition_penalty, attention)]
+    if sampling.temperature > 0:
+        steps += [transformers.TemperatureLogitsWarper(sampling.temperature)]
+        steps += [transformers.TopKLogitsWarper(sampling.top_k)] if sampling.top_k else []
+        steps += [transformers.TopPLogitsWarper(sampling.top_p)] if sampling.top_p < 1 else []
+        steps += [transformers.MinPLogitsWarper(sampling.min_p)] if sampling.min_p else []
+        steps += [_noise(seeds)]
+    return transformers.LogitsProcessorList(steps)
+
+
+def _penalty(penalty: float, attention: Any) -> Any:
+    """Make tokens of the text less likely; transformers' own penalty would count the padding as text."""
+    import torch
+    from transformers import LogitsProcessor
+
+    starts = attention.argmax(dim=1).tolist()
+
+    class Penalty(LogitsProcessor):  # type: ignore[misc]
+        def __call__(self, input_ids: Any, scores: Any) -> Any:
+            lowered = scores.clone()
+            for row, start in enumerate(starts):
+                used = input_ids[row, start:].unique()
+                used = used[used < scores.shape[1]]
+                score = scores[row, used]
+                lowered[row, used] = torch.where(score < 0, score * penalty, score / penalty)
+            return lowered
+
+    return Penalty()
+
+
+def _noise(seeds: Sequence[int]) -> Any:
+    import torch
+    from transformers import LogitsProcessor
+
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+
+    class Noise(LogitsProcessor):  # type: ignore[misc]
+        def __call__(self, input_ids: Any, scores: Any) -> Any:
+            noise = [torch.empty(scores.shape[1]).exponential_(generator=generator) for generator in generators]
+            return scores - torch.stack(noise).log().to(scores.device, scores.dtype)
+
+    return Noise()

@@ -136,5 +136,4 @@ def lettered_option(choices: Sequence[str], place: int) -> str:
 
 def option_letter(place: int) -> str:
     """Return the letter of the option at this position; a number after the last letter."""
-    names = LETTERS
-    return names[place] if place < len(names) else str(place + 1)
+    return LETTERS[place] if place < len(LETTERS) else str(place + 1)

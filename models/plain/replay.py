@@ -71,17 +71,14 @@ class _Records:
         self._all_keys: dict[str, None] = {}
         fields = {"id", "sample", *names}
         for where, item in _read(file):
-            self._compare(item, [name for name in names if name in item])
+            there = [name for name in names if name in item]
+            self._answer_keys.update(there)
+            pairs = ((key, name) for name in there for key in KEYS if key != name)
+            self._differ.update(pair for pair in pairs if item.get(pair[0]) != item[pair[1]])
             self._all_keys.update(dict.fromkeys(item))
             self.on_disk.append((where, {name: item[name] for name in fields & item.keys()}))
         if not len(self.on_disk):
             raise UserError(f"-M file={file}: there is no record in it; objects with an id and a text are expected.")
-
-    def _compare(self, item: Mapping[str, Any], there: Sequence[str]) -> None:
-        """Note which keys this record has, and which of them hold another value."""
-        self._answer_keys.update(there)
-        pairs = ((key, name) for name in there for key in KEYS if key != name)
-        self._differ.update(pair for pair in pairs if item.get(pair[0]) != item[pair[1]])
 
     def key(self) -> str:
         """Return the one key under which this file holds answers."""

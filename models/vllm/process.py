@@ -57,7 +57,9 @@ class VllmProcess:
     """One process, from its start to its end; its log stays on disk where it failed."""
 
     def __init__(self, launch: Launch, executable: str) -> None:
-        self.address = Address(False, "127.0.0.1", _free_port(), "/v1")
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.address = Address(False, "127.0.0.1", int(probe.getsockname()[1]), "/v1")
         self._launch = launch
         self._command = [executable, "serve", launch.checkpoint, *_arguments(launch.flags)]
         self._command += ["--served-model-name", SERVED, "--host", "127.0.0.1", "--port", str(self.address.port)]
@@ -74,7 +76,8 @@ class VllmProcess:
         notify(f"vLLM: starting {self._launch.checkpoint}; its log is {self.log}")
         while not await self.healthy(timeout=5.0):
             if self.ended:
-                raise self._failure(f"vLLM ended while it started (exit {await self._exit_code()})")
+                code = -1 if self._process is None else self._process.returncode
+                raise self._failure(f"vLLM ended while it started (exit {code})")
             now = time.monotonic()
             if now - began > self._launch.timeout:
                 await self.stop()
@@ -127,9 +130,6 @@ class VllmProcess:
                 start_new_session=True,  # Ctrl-C is for us: what is in flight shall be finished
             )
 
-    async def _exit_code(self) -> int:
-        return -1 if self._process is None else await self._process.wait()
-
     def _failure(self, what: str) -> DtbenchError:
         log_last_words(self.log)
         cause = likely_cause(self.log)
@@ -167,12 +167,6 @@ def _arguments(flags: Mapping[str, str | bool]) -> Sequence[str]:
         else:
             arguments += [f"--{dashed}", one_line(value)]
     return arguments
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def has_gpu() -> bool:

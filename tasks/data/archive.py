@@ -218,7 +218,8 @@ class _Metered:
         if not 0 <= size <= MAX_HEADER:
             raise _Refused(f"it is damaged: a header claims {size} bytes")
         self.last = self._stream.read(size)
-        self._check()
+        if self._stream.tell() > self._limit:
+            raise _Refused(f"it would unpack to more than {self._limit // MEGABYTE} MB")
         return self.last
 
     def seek(self, position: int, whence: int = 0) -> int:
@@ -230,10 +231,6 @@ class _Metered:
 
     def tell(self) -> int:
         return self._stream.tell()
-
-    def _check(self) -> None:
-        if self._stream.tell() > self._limit:
-            raise _Refused(f"it would unpack to more than {self._limit // MEGABYTE} MB")
 
 
 def _unpack_zip(archive: Path, folder: Path) -> Unpacked:

@@ -88,14 +88,11 @@ class ClipFolder:
         """List a folder: file names by name, and by name without ending; None where there is no folder."""
         if folder not in self._listings:
             path = self._root / folder
-            self._listings[folder] = _by_name(path) if path.is_dir() else None
+            # Copies differ in endings: MMSU's folder holds mp3 and flac where its metadata says wav.
+            names = [entry.name for entry in path.iterdir()] if path.is_dir() else []
+            by_name = {_stem(name): name for name in names} | {name: name for name in names}
+            self._listings[folder] = by_name if path.is_dir() else None
         return self._listings[folder]
-
-
-def _by_name(folder: Path) -> dict[str, str]:
-    # Copies differ in endings: MMSU's folder holds mp3 and flac where its metadata says wav.
-    names = [entry.name for entry in folder.iterdir()]
-    return {_stem(name): name for name in names} | {name: name for name in names}
 
 
 def _stem(name: str) -> str:
@@ -121,11 +118,6 @@ class EmbeddedClip:
         if data is None:
             raise DataError(f"{self.label}: the column {self.column!r} holds no audio bytes there.")
         return data
-
-
-@functools.lru_cache(maxsize=4)
-def _reader(file: Path, column: str) -> _ParquetClips:
-    return _ParquetClips(file, column)
 
 
 class _ParquetClips:
@@ -183,3 +175,6 @@ class _ParquetClips:
         self._stream = self._parquet.iter_batches(
             _ROWS_AT_ONCE, row_groups=[group], columns=[f"{self._column}.bytes"], use_threads=False
         )
+
+
+_reader = functools.lru_cache(maxsize=4)(_ParquetClips)

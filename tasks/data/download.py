@@ -74,8 +74,9 @@ def _from_hub(file: HubFile, folder: Path) -> str:
             raise
         return _checked(target, file.sha256)
     expected = file.sha256 or (facts.etag if facts.etag and len(facts.etag) == 64 else None)
-    if not target.is_file():
-        _refuse_full_disk(folder, facts.size or 0)
+    size, free = facts.size or 0, shutil.disk_usage(folder).free
+    if size > free and not target.is_file():
+        raise MachineryError(f"{folder}: {size / 1e9:.1f} GB are needed, {free / 1e9:.1f} GB are free there.")
     options: dict[str, Any] = {"repo_type": "dataset", "revision": file.revision, "local_dir": folder}
     huggingface_hub.hf_hub_download(file.repo, file.path, endpoint=endpoint, **options)
     if expected and _sha256(target) != expected:  # a file that was damaged after an earlier pull
@@ -127,12 +128,6 @@ def _checked(path: Path, expected: str | None) -> str:
     if expected and actual != expected:
         raise _NotFetched(f"{path} is not the pinned content (sha256 {actual[:12]}, not {expected[:12]}); delete it")
     return actual
-
-
-def _refuse_full_disk(folder: Path, size: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if size > free:
-        raise MachineryError(f"{folder}: {size / 1e9:.1f} GB are needed, {free / 1e9:.1f} GB are free there.")
 
 
 def _sha256(path: Path) -> str:

@@ -15,6 +15,7 @@ from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DataError
 from dtbench.harness.core.schema import Sample, clip_name
 from dtbench.harness.core.task import Task
+from dtbench.tasks.data.sources import PUBLISHED_CONTENT, PUBLISHED_FAULTS
 
 Progress = Callable[[int, int], None]
 """Called with (clips done, clips in all)."""
@@ -67,8 +68,7 @@ def verify_dataset(
     """Check the data set of a task in a folder; a subset may hold fewer items than were published."""
     data = task.load(data_dir)
     problems = [
-        *_count_problems(task, data, subset),
-        *_answer_problems(task, data),
+        *_content_problems(task, data, subset),
         *_heading_problems(task, data.samples),
     ]
     clips = _check_clips(data.samples, progress or (lambda done, total: None)) if audio else None
@@ -77,20 +77,13 @@ def verify_dataset(
     return DataReport(task.name, data, task.size, tuple(problems), clips)
 
 
-def _count_problems(task: Task, data: Dataset, subset: bool) -> Iterator[str]:
-    from dtbench.tasks.data.sources import PUBLISHED_CONTENT
-
+def _content_problems(task: Task, data: Dataset, subset: bool) -> Iterator[str]:
     count = len(data.samples)
     if task.size is not None and (count > task.size or (count < task.size and not subset)):
         yield f"{count} items, the published set has {task.size} (--subset allows fewer)"
     known = PUBLISHED_CONTENT.get((task.name, data.version))
     if count == task.size and (known or data.sha256) != data.sha256:
         yield f"the content is not that of the published {data.version}: sha256 {data.sha256[:12]}, not {known}"
-
-
-def _answer_problems(task: Task, data: Dataset) -> Iterator[str]:
-    from dtbench.tasks.data.sources import PUBLISHED_FAULTS
-
     lost = data.unanswerable
     if len(lost) > PUBLISHED_FAULTS.get((task.name, data.version), 0):
         yield f"{len(lost)} answers are not among their options, first: {lost[0]!r}"

@@ -30,6 +30,7 @@ class MiniCriterion(NamedTuple):
 def make_criteria(sounds: Sequence[SoundFacts], solution: Solution) -> list[MiniCriterion]:
     """Make the criteria of a good chain about these sounds and the way to the answer."""
     kinds = [sound.kind for sound in sounds]
+    described = [*dict.fromkeys((*solution.deciding, *range(len(sounds))))][:2]  # deciding ones before others
     return [
         MiniCriterion(
             "Sequence of Sounds",
@@ -37,7 +38,7 @@ def make_criteria(sounds: Sequence[SoundFacts], solution: Solution) -> list[Mini
             "The sounds of the clip have to be told apart before anything can be said of them.",
             " ".join(kinds),
         ),
-        *(_description_criterion(place, sounds[place]) for place in _two_that_matter(len(sounds), solution.deciding)),
+        *(_description_criterion(place, sounds[place]) for place in sorted(described)),
         MiniCriterion(
             "Step to the Answer",
             f"One point if the reasoning draws this conclusion from what it heard: '{solution.step}'.",
@@ -60,11 +61,6 @@ def _description_criterion(place: int, sound: SoundFacts) -> MiniCriterion:
         "Every quality of the sound counts: how loud, how long, how high, how many.",
         f"{ORDINALS[place]} {sound.words()}",
     )
-
-
-def _two_that_matter(count: int, deciding: Sequence[int]) -> Sequence[int]:
-    """Return two places, deciding ones before others."""
-    return sorted([*dict.fromkeys((*deciding, *range(count)))][:2])
 
 
 def criteria_met(item: Mapping[str, Any], thinking: str) -> tuple[bool, ...]:

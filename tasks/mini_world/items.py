@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,7 +72,10 @@ def make_item(slot: Slot) -> Item:
     grade = 0 if slot.difficulty == EASY else GRADES[slot.balanced(len(GRADES), "grade")]
     closeness = Closeness(grade, frozenset(question.focus))
     events = place_sounds(slot.rng("clip"), sounds, closeness, residue=SPLITS[slot.split].residue)
-    return Item(slot, question.text, _in_order(slot, question.options, answer), solution, grade, events)
+    others = slot.rng("options").shuffled([option for option in question.options if option != answer])
+    place = slot.balanced(len(question.options), "place")
+    choices = (*others[:place], answer, *others[place:])
+    return Item(slot, question.text, choices, solution, grade, events)
 
 
 def _draw_until(slot: Slot, question: MiniQuestion, answer: str) -> tuple[tuple[SoundFacts, ...], Solution]:
@@ -84,10 +86,3 @@ def _draw_until(slot: Slot, question: MiniQuestion, answer: str) -> tuple[tuple[
         solution = question.solve(sounds)
         if solution is not None and solution.answer == answer:
             return sounds, solution
-
-
-def _in_order(slot: Slot, options: Sequence[str], answer: str) -> tuple[str, ...]:
-    """Shuffle the options, with the right one where it is this slot's turn."""
-    others = slot.rng("options").shuffled([option for option in options if option != answer])
-    place = slot.balanced(len(options), "place")
-    return (*others[:place], answer, *others[place:])

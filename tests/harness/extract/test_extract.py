@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dtbench.harness.extract.answer import extract
-from dtbench.harness.extract.fast_path import fast_answer
+from dtbench.harness.extract.answer import extract, fast_answer
 from dtbench.harness.extract.tidy import split_text
 
 TABLE = Path(__file__).parent

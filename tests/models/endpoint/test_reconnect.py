@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from dtbench.models.endpoint.reconnect import RETRY_EVERY, ReconnectWait
+from dtbench.models.endpoint.pool import RETRY_EVERY, ReconnectWait
 
 
 class Clock:
