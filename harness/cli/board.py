@@ -6,12 +6,13 @@ import csv
 import html
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dtbench.harness.cli.tables import print_rows
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import UserError, one_line
 from dtbench.harness.core.options import AsJson, Option
@@ -79,15 +80,13 @@ def board_command(  # noqa: PLR0913 - its parameters are options
 
 def boards_as_markdown(boards: Sequence[Board]) -> str:
     """Return the boards as LEADERBOARD.md has them."""
-    return "\n".join(_markdown_lines(boards)) + "\n"
-
-
-def _markdown_lines(boards: Sequence[Board]) -> Iterator[str]:
-    yield from ABOUT
+    lines = list(ABOUT)
     for one in boards:
-        yield from ("", f"## {one.task}", "", f"| {' | '.join(TITLES)} |", "|---:|---|---:|---|---:|---|---|---|")
+        lines += ["", f"## {one.task}", "", f"| {' | '.join(TITLES)} |", "|---:|---|---:|---|---:|---|---|---|"]
         for entry in one.entries:
-            yield f"| {' | '.join(_escaped(cell) for cell in _cells(entry))} |"
+            cells = (cell.replace("|", "\\|").replace("<", "&lt;") for cell in _cells(entry))
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
 
 
 def _cells(entry: Entry) -> tuple[str, ...]:
@@ -101,10 +100,6 @@ def _cells(entry: Entry) -> tuple[str, ...]:
         entry.date,
         one_line(entry.why_not),
     )
-
-
-def _escaped(cell: str) -> str:
-    return cell.replace("|", "\\|").replace("<", "&lt;")
 
 
 def _csv(boards: Sequence[Board]) -> str:
@@ -133,13 +128,10 @@ def _page(boards: Sequence[Board]) -> str:
 
 
 def _print(boards: Sequence[Board]) -> None:
-    from dtbench.harness.cli.tables import print_rows
-
     for one in boards:
-        typer.echo(f"{one.task}")
-        print_rows(("model", *TITLES[:1], *TITLES[2:5], "source", "not comparable"), [_short(e) for e in one.entries])
-
-
-def _short(entry: Entry) -> tuple[str, ...]:
-    rank, model, score, interval, rubrics, source, _, why_not = _cells(entry)
-    return (f"{'* ' if entry.ours else ''}{model}", rank, score, interval, rubrics, source, why_not)
+        typer.echo(one.task)
+        rows = []
+        for entry in one.entries:
+            rank, model, *figures, source, _, why_not = _cells(entry)
+            rows.append((f"{'* ' if entry.ours else ''}{model}", rank, *figures, source, why_not))
+        print_rows(("model", *TITLES[:1], *TITLES[2:5], "source", "not comparable"), rows)

@@ -9,11 +9,13 @@ from typing import Annotated
 
 import typer
 
+from dtbench.harness.cli.tables import percent, print_rows
 from dtbench.harness.cli.typer_options import with_options
-from dtbench.harness.compare.paired import ScoreName, SharedTask, join_tasks
+from dtbench.harness.compare.paired import ScoreName, SharedTask, comparison, join_tasks
 from dtbench.harness.core.errors import UserError, one_line
 from dtbench.harness.core.options import Argument, AsJson, Option
 from dtbench.harness.store.comparison_types import Comparison, GroupComparison
+from dtbench.harness.store.run_folder import StoredRun
 
 Runs = Annotated[Sequence[Path], Argument("A B [...]", "Folders of runs; A is the baseline.")]
 Flips = Annotated[int, Option("--flips", "N", "How many questions that changed are shown.")]
@@ -30,9 +32,6 @@ def compare_command(
     as_json: AsJson = False,
 ) -> None:
     """Say whether a run is better than another on the same questions, by how much, and where."""
-    from dtbench.harness.compare.paired import comparison
-    from dtbench.harness.store.run_folder import StoredRun
-
     if len(runs) < 2:
         raise UserError("compare takes the folders of two runs or more, the baseline first.")
     baseline, *others = [StoredRun.open(path) for path in runs]
@@ -79,8 +78,6 @@ def _lines(one: Comparison, *, power: bool) -> Iterator[str]:
 
 
 def _print_groups(groups: Sequence[GroupComparison]) -> None:
-    from dtbench.harness.cli.tables import percent, print_rows
-
     rows, heading = [], None
     for row in groups:
         if row["heading"] != heading:

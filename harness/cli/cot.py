@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
 
 import typer
 
@@ -12,23 +10,17 @@ from dtbench.harness.cli.tables import progress_printer
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import one_line
 from dtbench.harness.core.options import AsJson
-from dtbench.training.chains.session import CotOptions
+from dtbench.training.chains.session import CotOptions, write_cot
 
 
 @with_options
 def cot_command(options: CotOptions, as_json: AsJson = False) -> None:
     """Write what each row lacks, check it, and keep what is rejected; run it again to go on where it stopped."""
-    from dtbench.training.chains.session import write_cot
-
     result = write_cot(options, progress_printer(quiet=as_json))
+    report = result.report
     if as_json:
-        typer.echo(json.dumps(result.report))
-    else:
-        _print(result.report)
-    raise typer.Exit(result.exit_code)
-
-
-def _print(report: Mapping[str, Any]) -> None:
+        typer.echo(json.dumps(report))
+        raise typer.Exit(result.exit_code)
     typer.echo(
         f"drafts {report['drafts']}, written {report['written']}, rejected {report['rejected']}, "
         f"failed {report['failed']}, missing {report['missing']}"
@@ -38,3 +30,4 @@ def _print(report: Mapping[str, Any]) -> None:
     for step, tokens in report["tokens"].items():
         typer.echo(f"{step:<9} {', '.join(f'{count:,} {name}' for name, count in tokens.items())}")
     typer.echo(one_line(f"rows {report['rows']} ({report['status']})"))
+    raise typer.Exit(result.exit_code)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -64,12 +66,11 @@ def verify(
     subset: Annotated[bool, Option("--subset", None, "Allow fewer items than were published.")] = False,
 ) -> None:
     """Check counts, content, answers, and that every clip exists and decodes; exit 2 where something is wrong."""
-    from dtbench.tasks.data.verify import verify_dataset as check
+    from dtbench.tasks.data.verify import verify_dataset
 
-    with _Progress() as progress:
-        report = check(
-            task_registry.get_task(task), data_dir, audio=not no_audio, subset=subset, progress=progress.show
-        )
+    definition = task_registry.get_task(task)
+    with _progress_bar() as show:
+        report = verify_dataset(definition, data_dir, audio=not no_audio, subset=subset, progress=show)
     if as_json:
         typer.echo(json.dumps(report.as_json(), ensure_ascii=False))
     else:
@@ -127,22 +128,12 @@ def _clip_line(clips: ClipReport) -> str:
     return f"clips: {clips.decoded} decode ({length}; {rates}; {channels}; {formats})"
 
 
-class _Progress:
-    """A progress bar on stderr, if that is a terminal."""
+@contextmanager
+def _progress_bar() -> Iterator[Progress]:
+    """Show a bar on stderr, if that is a terminal, and yield what the check calls after each clip."""
+    from rich.console import Console
+    from rich.progress import Progress as Bar
 
-    def __enter__(self) -> _Progress:
-        from rich.console import Console
-        from rich.progress import Progress as Bar
-
-        self._bar = Bar(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
-        self._bar.start()
-        self._line = self._bar.add_task("clips", total=None)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    @property
-    def show(self) -> Progress:
-        """Return what the check calls after each clip."""
-        return lambda done, total: self._bar.update(self._line, completed=done, total=total)
+    with Bar(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        line = bar.add_task("clips", total=None)
+        yield lambda done, total: bar.update(line, completed=done, total=total)

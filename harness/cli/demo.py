@@ -26,6 +26,7 @@ def demo_command(out: Out = None, backend: Backend = None) -> None:
     Nothing is fetched. Called again, it goes on where it stopped, and shows what is there; delete the folder for a
     fresh one.
     """
+    from dtbench.harness.report.make import ReportOptions, make_report
     from dtbench.harness.run.request import RunRequest
     from dtbench.harness.run.session import run_many
     from dtbench.models.backends import resolve_backend
@@ -46,13 +47,7 @@ def demo_command(out: Out = None, backend: Backend = None) -> None:
             print_note(note)
         if outcome.exit_code:
             raise typer.Exit(outcome.exit_code)
-    typer.echo(_next(folder, engine, _report(folder)))
-
-
-def _report(folder: Path) -> Path:
-    from dtbench.harness.report.make import ReportOptions, make_report
-
-    return make_report(ReportOptions(runs=[folder])).path
+    typer.echo(_next(folder, engine, make_report(ReportOptions(runs=[folder])).path))
 
 
 _HEARD = "What it says about clips that it hears:"

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -21,24 +20,17 @@ if TYPE_CHECKING:
 @with_options
 def export_command(options: ExportOptions, as_json: AsJson = False) -> None:
     """Write a run's answers as a leaderboard reads them, with a manifest beside it, or check such a file."""
+    from dtbench.harness.export.lm_eval_files import write_lm_eval
+    from dtbench.harness.export.submission import write_submission
+
     if options.format_name == LM_EVAL:
-        _write_lm_eval(options, as_json=as_json)
+        folder, names = write_lm_eval(options)
+        line = f"wrote {one_line(str(folder))}: results and samples of {', '.join(names)}"
+        typer.echo(json.dumps({"format": LM_EVAL, "path": str(folder), "tasks": names}) if as_json else line)
     elif options.check is not None:
         _check(options, as_json=as_json)
     else:
-        from dtbench.harness.export.submission import write_submission
-
         _print_written(write_submission(options), as_json=as_json)
-
-
-def _write_lm_eval(options: ExportOptions, *, as_json: bool) -> None:
-    from dtbench.harness.export.lm_eval_files import write_lm_eval
-
-    folder, names = write_lm_eval(options)
-    if as_json:
-        typer.echo(json.dumps({"format": LM_EVAL, "path": str(folder), "tasks": names}))
-    else:
-        typer.echo(f"wrote {one_line(str(folder))}: results and samples of {', '.join(names)}")
 
 
 def _check(options: ExportOptions, *, as_json: bool) -> None:
@@ -77,15 +69,12 @@ def _print_written(written: ExportedFile, *, as_json: bool) -> None:
         return
     states = [f"{about[state]} {state}" for state in ("answered", "unanswered", "failed", "missing") if about[state]]
     typer.echo(f"{about['records']} records: {', '.join(states)}")
-    for note in _notes(about):
+    notes = [f"chains that were cut: {len(about['truncated'])}"] if about["truncated"] else []
+    if about["of_samples"] > 1:
+        notes.append(f"of {about['of_samples']} answers to a question, number {about['sample']}")
+    for note in (*notes, *about["notes"]):
         typer.echo(f"note     {one_line(note)}")
     if about["score"] is not None:
         official = about["score"]["official"]
         typer.echo(f"official {official['accuracy']:.2%} ({official['correct']} of {official['counted']} counted)")
     typer.echo(f"wrote {one_line(str(written.file))}, and how it was made in {one_line(written.manifest.name)}")
-
-
-def _notes(about: Mapping[str, Any]) -> Sequence[str]:
-    cut = [f"chains that were cut: {len(about['truncated'])}"] if about["truncated"] else []
-    several = [f"of {about['of_samples']} answers to a question, number {about['sample']}"]
-    return [*cut, *(several if about["of_samples"] > 1 else []), *about["notes"]]

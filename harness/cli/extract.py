@@ -8,15 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
+from dtbench.harness.cli.tables import write_output
 from dtbench.harness.cli.typer_options import with_options
-from dtbench.harness.core.errors import DataError, MachineryError, UserError
+from dtbench.harness.core.errors import DataError, UserError
 from dtbench.harness.core.options import Argument, Option
 
 EXPECTED = "JSON lines with `choices` and `output`"
-Source = Annotated[
-    Path | None,
-    Argument("[FILE]", f"{EXPECTED}; without it stdin."),
-]
+Source = Annotated[Path | None, Argument("[FILE]", f"{EXPECTED}; without it stdin.")]
 Out = Annotated[Path | None, Option("--out", "FILE", "Where the answers go; without it stdout.")]
 
 
@@ -28,13 +26,7 @@ def extract_command(source: Source = None, out: Out = None) -> None:
         for line in lines:
             sys.stdout.write(line)
         return
-    answers = "".join(lines)
-    try:
-        out.write_text(answers, encoding="utf-8")
-    except OSError as error:
-        raise MachineryError(
-            f"--out {out}: could not be written ({error.strerror}); name a file in a folder that is there."
-        ) from None
+    write_output("--out", out, "".join(lines))
 
 
 def _lines(source: Path | None) -> Iterator[tuple[str, str]]:

@@ -9,7 +9,9 @@ from typing import Annotated
 import typer
 
 from dtbench.harness.cli.typer_options import with_options
+from dtbench.harness.compare import gate as gates
 from dtbench.harness.compare.gate import GateOptions
+from dtbench.harness.compare.report import verdict_sentence, write_junit, write_markdown
 from dtbench.harness.core.errors import one_line
 from dtbench.harness.core.options import AsJson, Option
 
@@ -20,9 +22,6 @@ Markdown = Annotated[Path | None, Option("--markdown", "OUT.md", "Write the verd
 @with_options
 def gate_command(options: GateOptions, junit: Junit = None, markdown: Markdown = None, as_json: AsJson = False) -> None:
     """Pass a candidate that is shown to be no worse than is allowed; nothing that is missing or unlike passes."""
-    from dtbench.harness.compare import gate as gates
-    from dtbench.harness.compare.report import verdict_sentence, write_junit, write_markdown
-
     results = gates.gate_runs(options)
     verdict = gates.worst_verdict(results)
     if junit is not None:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from dtbench.harness.cli.tables import progress_printer
+from dtbench.harness.cli.tables import print_rows, progress_printer
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import one_line
 from dtbench.harness.core.options import AsJson, Option
@@ -47,8 +47,6 @@ def _print(summary: JudgeSummary | CalibrationSummary, folder: Path) -> None:
 
 
 def _marks(summary: JudgeSummary) -> Iterator[str]:
-    from dtbench.harness.cli.tables import print_rows
-
     rows = [("Total", *_cells(summary))]
     for heading, table in summary["groups"].items():
         rows += [(heading, "", "", ""), *((f"  {value}", *_cells(part)) for value, part in table.items())]
@@ -71,18 +69,11 @@ def _cells(part: JudgeSummary | JudgedGroup) -> tuple[str, str, str]:
 
 
 def _calibration(summary: CalibrationSummary) -> Iterator[str]:
-    from dtbench.harness.cli.tables import print_rows
-
-    def percent(value: float | None) -> str:
-        return "" if value is None else f"{value:.1%}"
-
-    print_rows(
-        ("chains", "marks known", "marks given", "as known"),
-        [
-            (part["what"], percent(part["known"]), percent(part["given"]), percent(part["as_known"]))
-            for part in summary["kinds"].values()
-        ],
-    )
+    rows = []
+    for part in summary["kinds"].values():
+        shares = (part["known"], part["given"], part["as_known"])
+        rows.append((part["what"], *("" if share is None else f"{share:.1%}" for share in shares)))
+    print_rows(("chains", "marks known", "marks given", "as known"), rows)
     marks = summary["marks"]
     yield (
         f"trust        {marks['accuracy']:.1%} of {marks['n']} marks are the known ones "

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
+from dtbench.harness.cli.tables import print_rows
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import one_line
 from dtbench.harness.core.options import AsJson
-from dtbench.training.data.mining import MiningOptions
-
-if TYPE_CHECKING:
-    from dtbench.training.data.mining import MinedRows
+from dtbench.training.data.mining import OUTCOMES, MinedRows, MiningOptions, mine
 
 SHORT = ("kept", "never", "hard", "easy", "always", "lacking")
 """Names of the outcomes that fit a table of 80 columns."""
@@ -22,7 +20,6 @@ SHORT = ("kept", "never", "hard", "easy", "always", "lacking")
 @with_options
 def mine_command(options: MiningOptions, as_json: AsJson = False) -> None:
     """Ask each question K times, and keep the rows whose right answers lie in the band."""
-    from dtbench.training.data.mining import mine
 
     result = mine(options, quiet=as_json)
     if as_json:
@@ -37,18 +34,13 @@ def mine_command(options: MiningOptions, as_json: AsJson = False) -> None:
 
 
 def _print(mined: MinedRows) -> None:
-    from dtbench.harness.cli.tables import print_rows
-    from dtbench.training.data.mining import OUTCOMES
-
     def row(name: str, counts: Any) -> tuple[str, ...]:
         return (name, str(sum(counts.values())), *(str(counts[outcome]) for outcome in OUTCOMES))
 
     rows = [row("Total", mined.outcomes)]
     for heading, table in mined.groups.items():
-        rows += [
-            (heading, *([""] * (1 + len(OUTCOMES)))),
-            *(row(f"  {value}", table[value]) for value in sorted(table)),
-        ]
+        rows.append((heading, *([""] * (1 + len(OUTCOMES)))))
+        rows += [row(f"  {value}", table[value]) for value in sorted(table)]
     print_rows(("", "n", *SHORT), rows)
     rates = ", ".join(f"{right}: {mined.rates[right]}" for right in range(mined.answers + 1))
     typer.echo(f"right of {mined.answers}   {rates}")

@@ -6,7 +6,7 @@ import dataclasses
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -24,7 +24,11 @@ def models_command(name: Name = None, as_json: AsJson = False) -> None:
     """List the families of models and what is known of each; every other checkpoint that vLLM serves runs too."""
     selected = _families(name)
     if as_json:
-        typer.echo(json.dumps([_facts(family) for family in selected]))
+        facts = [
+            {key: value for key, value in dataclasses.asdict(family).items() if value not in (None, "", (), {})}
+            for family in selected
+        ]
+        typer.echo(json.dumps(facts))
     elif name is None:
         _print_table(selected)
         typer.echo("Without weights: random, first, majority, echo-gold, replay. All of one: `dtbench models NAME`.")
@@ -41,10 +45,6 @@ def _families(name: str | None) -> Sequence[Family]:
     if name not in families.built_in_families():
         raise UserError(f"unknown family {name!r}. {did_you_mean(name, families.built_in_families())}")
     return [families.built_in_families()[name]]
-
-
-def _facts(family: Family) -> dict[str, Any]:
-    return {name: value for name, value in dataclasses.asdict(family).items() if value not in (None, "", (), {})}
 
 
 def _print_table(selected: Sequence[Family]) -> None:

@@ -10,14 +10,12 @@ from dtbench.harness.cli.tables import print_note
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import one_line
 from dtbench.harness.core.options import AsJson
-from dtbench.harness.report.make import ReportOptions
+from dtbench.harness.report.make import ReportOptions, make_report
 
 
 @with_options
 def report_command(options: ReportOptions, as_json: AsJson = False) -> None:
     """Write one HTML file with scores, charts and every answer; it opens from disk, without a network."""
-    from dtbench.harness.report.make import make_report
-
     report = make_report(options)
     if as_json:
         typer.echo(json.dumps({**report._asdict(), "path": str(report.path), "notes": list(report.notes)}))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,9 +12,6 @@ from dtbench.harness.cli.tables import print_note, print_summary
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.options import AsJson, Option
 from dtbench.harness.run.request import RunRequest
-
-if TYPE_CHECKING:
-    from dtbench.harness.run.session import RunResult
 
 Log = Annotated[
     Sequence[str],
@@ -32,17 +29,12 @@ def run_command(request: RunRequest, log: Log = (), as_json: AsJson = False) -> 
     loggers = get_loggers(log)
     result = run(request, quiet=as_json)
     unlogged = log_summary(loggers, result.as_json(), StoredRun.open(result.folder)) if loggers else []
-    _print(result, as_json=as_json)
+    if as_json:
+        typer.echo(json.dumps(result.as_json()))
+    else:
+        for summary in result.summaries:
+            print_summary(summary)
+        typer.echo(f"run {result.folder} ({result.status})")
     for note in (*result.notes, *unlogged):
         print_note(note)
     raise typer.Exit(result.exit_code or (FAILED if unlogged else 0))
-
-
-def _print(result: RunResult, *, as_json: bool) -> None:
-
-    if as_json:
-        typer.echo(json.dumps(result.as_json()))
-        return
-    for summary in result.summaries:
-        print_summary(summary)
-    typer.echo(f"run {result.folder} ({result.status})")

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dtbench.harness.cli.tables import print_summary, write_output
 from dtbench.harness.cli.tasks import named_task
 from dtbench.harness.cli.typer_options import with_options
-from dtbench.harness.core.errors import MachineryError, UserError, one_line
+from dtbench.harness.core.errors import UserError, one_line
 from dtbench.harness.core.options import Argument, AsJson, Option, TaskFile, TaskName
 
 if TYPE_CHECKING:
@@ -28,8 +29,7 @@ class ScoreOptions:
     task: TaskName = None
     predictions: Annotated[Path | None, Option("--predictions", "FILE", "The official prediction file.")] = None
     metadata: Annotated[
-        Path | None,
-        Option("--metadata", "FILE", "The benchmark's metadata, for files that hold ids and predictions."),
+        Path | None, Option("--metadata", "FILE", "The benchmark's metadata, for files that hold ids and predictions.")
     ] = None
     scorer: Annotated[str | None, Option("--scorer", "V", "Version of the script (mmsu: 2026, 2025).")] = None
     rows: Annotated[Path | None, Option("--rows", "OUT.jsonl", "Write the verdict on every record.")] = None
@@ -76,7 +76,6 @@ def _score_file(options: ScoreOptions) -> PredictionScores:
 
 
 def _score_run(folder: Path, options: ScoreOptions, *, as_json: bool) -> None:
-    from dtbench.harness.cli.tables import print_summary
     from dtbench.harness.store.run_folder import StoredRun
     from dtbench.tasks.stored import rescore_run, rewrite_summary
 
@@ -125,13 +124,7 @@ def _refuse_overwriting(rows: Path | None, *inputs: Path | None) -> None:
 
 
 def _write_rows(path: Path, scores: Iterable[Mapping[str, Any]]) -> None:
-    lines = "".join(json.dumps(score) + "\n" for score in scores)
-    try:
-        path.write_text(lines, encoding="utf-8")
-    except OSError as error:
-        raise MachineryError(
-            f"--rows {path}: could not be written ({error.strerror}); name a file in a folder that is there."
-        ) from None
+    write_output("--rows", path, "".join(json.dumps(score) + "\n" for score in scores))
 
 
 def _print(report: PredictionScores) -> None:
@@ -140,8 +133,10 @@ def _print(report: PredictionScores) -> None:
     from rich.text import Text
 
     console = Console(highlight=False)
-    for line in _above(report):
-        console.print(line, markup=False, soft_wrap=True)
+    scorer = f", script of {report.scorer}" if len(report.task.official_versions) > 1 else ""
+    data = f", data {report.version}" if report.version else ""
+    heading = one_line(f"{report.task.name}{scorer}{data}: {report.strict.n} items")
+    console.print(heading, markup=False, soft_wrap=True)
     table = Table()
     table.add_column("official", overflow="fold")
     for title in ("accuracy", "correct", "counted"):
@@ -161,12 +156,6 @@ def _print(report: PredictionScores) -> None:
 
 def _cells(count: Count, shown: str) -> tuple[str, str, str]:
     return shown.format(count.accuracy), str(count.correct), str(count.counted)
-
-
-def _above(report: PredictionScores) -> Iterator[str]:
-    scorer = f", script of {report.scorer}" if len(report.task.official_versions) > 1 else ""
-    data = f", data {report.version}" if report.version else ""
-    yield one_line(f"{report.task.name}{scorer}{data}: {report.strict.n} items")
 
 
 def _below(report: PredictionScores) -> Iterator[str]:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from dtbench.harness.cli.forced_table import forced_lines, reliability_lines
-from dtbench.harness.core.errors import one_line
+from dtbench.harness.core.errors import MachineryError, one_line
 from dtbench.harness.store.summary_types import (
     AblationFigures,
     AllFigures,
+    AverageFigures,
+    CalibrationFigures,
     CountedFigures,
+    ForcedFigures,
     IntervalFigures,
     OrderFigures,
     RepeatsFigures,
     ShareFigures,
+    StyleFigures,
     TaskSummary,
 )
 
@@ -24,6 +28,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 NONE = "none"
+BAR = 25
+"""Signs of a bar."""
 
 
 def print_note(message: str) -> None:
@@ -34,6 +40,16 @@ def print_note(message: str) -> None:
 def progress_printer(*, quiet: bool) -> Callable[[str], None]:
     """Return a function that prints a line of progress on stderr, or nothing."""
     return (lambda line: None) if quiet else (lambda line: typer.echo(one_line(line), err=True))
+
+
+def write_output(flag: str, path: Path, text: str) -> None:
+    """Write the file that an option names; a MachineryError where that fails."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise MachineryError(
+            f"{flag} {path}: could not be written ({error.strerror}); name a file in a folder that is there."
+        ) from None
 
 
 def print_summary(summary: TaskSummary, *, groups: bool = False) -> None:
@@ -47,7 +63,7 @@ def print_summary(summary: TaskSummary, *, groups: bool = False) -> None:
         _print_groups(console, summary)
     for name, text in _lines(summary):
         console.print(f"{name:<13}{one_line(text)}", markup=False, soft_wrap=True)
-    for line in reliability_lines(summary):
+    for line in _reliability_lines(summary):
         console.print(line, markup=False, soft_wrap=True)
 
 
@@ -109,7 +125,8 @@ def _print_groups(console: Console, summary: TaskSummary) -> None:
         table.add_row(Text(one_line(heading)), style="bold")
         for value, count in official.items():
             strict = summary["strict"]["groups"][heading][value]
-            shown = (percent(count["accuracy"], 2), _or_none(count["correct"]), str(count["counted"]))
+            correct = NONE if count["correct"] is None else str(count["correct"])
+            shown = (percent(count["accuracy"], 2), correct, str(count["counted"]))
             table.add_row(Text(f"  {one_line(value)}"), *shown, percent(strict["accuracy"], 2), str(strict["n"]))
     if table.row_count:
         console.print(table)
@@ -125,11 +142,9 @@ def _lines(summary: TaskSummary) -> Iterator[tuple[str, str]]:
         yield "by clip", f"{', '.join(both)} (bootstrap over {over['clips']} clips)"
     if official["raw"] is not None:
         yield "raw text", _accuracy(official["raw"], f"{official['raw']['counted']}; the script on untouched responses")
-    yield (
-        "unanswered",
-        f"{summary['unanswered']} (no option could be read from the text; wrong in the strict score)",
-    )
-    yield "failed", _counted(summary["failed"], summary["failed_why"])
+    yield "unanswered", f"{summary['unanswered']} (no option could be read from the text; wrong in the strict score)"
+    why = f": {_listed(summary['failed_why'])}" if summary["failed_why"] else ""
+    yield "failed", f"{summary['failed']}{why}"
     if summary["missing"]:
         yield "not asked", f"{summary['missing']} (wrong in the strict score)"
     why = f": {_listed(summary['dropped_why'])}" if summary["dropped"] else ""
@@ -162,7 +177,7 @@ def _more(summary: TaskSummary) -> Iterator[tuple[str, str]]:
     if (orders := summary.get("order_sensitivity")) is not None:
         yield "order", _orders(orders)
     yield from _lm_eval_lines(summary)
-    yield from forced_lines(summary)
+    yield from _forced_lines(summary)
 
 
 def _lm_eval_lines(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -173,11 +188,8 @@ def _lm_eval_lines(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if not metric.endswith("_stderr"):
             error = figures.get(f"{metric}_stderr,{way}")
             spread = f" ± {error:.4f}" if isinstance(error, float) else ""
-            yield "lm-eval", f"{metric} {_figure(value)}{spread} (filter {way})"
-
-
-def _figure(value: object) -> str:
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
+            shown = f"{value:.4f}" if isinstance(value, float) else value
+            yield "lm-eval", f"{metric} {shown}{spread} (filter {way})"
 
 
 def _accuracy(part: CountedFigures | AllFigures, of: str, interval: IntervalFigures | None = None) -> str:
@@ -191,16 +203,8 @@ def _range(part: IntervalFigures | ShareFigures) -> str:
     return f"{part['low']:.2%} to {part['high']:.2%}"
 
 
-def _counted(total: int, why: Mapping[str, int]) -> str:
-    return f"{total}: {_listed(why)}" if why else str(total)
-
-
 def _listed(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{times} {name}" for name, times in counts.items())
-
-
-def _or_none(value: int | None) -> str:
-    return NONE if value is None else str(value)
 
 
 def _repeats(repeats: RepeatsFigures) -> str:
@@ -229,3 +233,93 @@ def _orders(orders: OrderFigures) -> str:
         f"(95 % interval {_range(moved)}); right in every order {orders['right_in_all']:.1%}, "
         f"in some {orders['right_in_some']:.1%}"
     )
+
+
+def _forced_lines(summary: TaskSummary) -> Iterator[tuple[str, str]]:
+    """Yield the name and text of each line below the table."""
+    if (forced := summary.get("forced")) is not None:
+        yield "forced", _forced(forced)
+        if (figures := forced["calibration"]) is not None:
+            yield "calibration", _calibration(figures)
+    if (plain := summary.get("vs_plain")) is not None:
+        yield "plain run", _plain(plain, known=summary["strict"]["accuracy"] is not None)
+    if (averaged := summary.get("order_averaged")) is not None:
+        yield "averaged", _averaged(averaged)
+
+
+def _reliability_lines(summary: TaskSummary) -> Iterator[str]:
+    """Yield a line for each bin of confidence, with accuracy as a bar and confidence as a mark on it."""
+    figures = summary["forced"]["calibration"] if "forced" in summary else None
+    if figures is None:
+        return
+    yield f"{'confidence':<13}{'answers':>7}  {'accuracy':>8}  (# how often right, | how sure)"
+    for one in figures["bins"]:
+        span = f"{100 * one['low']:.0f} to {100 * one['high']:.0f} %"
+        yield f"{span:<13}{one['n']:>7}  {one['accuracy']:>8.1%}  {_bar(one['accuracy'], one['confidence'])}"
+
+
+def _bar(accuracy: float, confidence: float) -> str:
+    """Return accuracy as a bar of signs, with confidence as a mark on it."""
+    filled, mark = round(accuracy * BAR), min(BAR - 1, int(confidence * BAR))
+    row = ["#" if place < filled else "." for place in range(BAR)]
+    row[mark] = "|"
+    return "".join(row)
+
+
+def _forced(forced: ForcedFigures) -> str:
+    parts = [f"{forced['n']} answers"]
+    if forced["no_letter"]:
+        parts.append(f"{forced['no_letter']} are no bare letter, and no answer")
+    if forced["started_with_chain"]:
+        parts.append(f"{forced['started_with_chain']} began a chain in its place: serve it without a reasoning parser")
+    parts += _without_probability(forced)
+    if forced["not_argmax"]:
+        parts.append(f"{forced['not_argmax']} were not the likeliest option")
+    if forced["letter_mass"] is not None and forced["letter_mass"] < 0.9995:
+        parts.append(f"the letters had {forced['letter_mass']:.1%} of the probability")
+    if forced["calibration"] is None and forced["confidence"] is not None:
+        parts.append(f"confidence {forced['confidence']:.1%}")
+    return "; ".join(parts)
+
+
+def _without_probability(forced: ForcedFigures) -> Iterator[str]:
+    """Say which answers have no probability, and why."""
+    letters = forced["n"] - forced["no_letter"] - forced["started_with_chain"]
+    if "note" in forced:
+        yield forced["note"]
+    elif letters > forced["with_logprobs"]:
+        yield f"{letters - forced['with_logprobs']} came without log-probabilities"
+    if forced["with_logprobs"] > forced["scored"]:
+        yield f"{forced['with_logprobs'] - forced['scored']} have too few log-probabilities of the other options"
+
+
+def _calibration(figures: CalibrationFigures) -> str:
+    sure = f"confidence {figures['confidence']:.1%} at an accuracy of {figures['accuracy']:.1%}"
+    others = f"{figures['ece_equal_mass']:.3f} in bins of equal size, {figures['ece_by_chance']:.3f} by chance alone"
+    error = f"ECE {figures['ece']:.3f} ({others})"
+    return f"{sure}; {error}; Brier {figures['brier']:.3f}; {figures['n']} answers"
+
+
+def _plain(plain: StyleFigures, *, known: bool) -> str:
+    if not plain["n"]:
+        return "no question was answered in both runs"
+    differ, gap = plain["differ"], plain["gap"]
+    parts = []
+    if differ is not None:
+        share = f"{differ['accuracy']:.1%} of {differ['n']} choices are others there"
+        parts.append(f"{share} (95 % interval {differ['low']:.1%} to {differ['high']:.1%})")
+    if plain["no_choice"]:
+        parts.append(f"{plain['no_choice']} without a choice in one of the runs")
+    if known and gap is not None and differ is not None:
+        points, low, high = (f"{100 * gap[name]:+.1f}" for name in ("gap", "low", "high"))
+        both = f"strict {plain['this']:.1%} here, {plain['plain']:.1%} there"
+        parts.append(f"{both}: {points} points (95 % interval {low} to {high})")
+    return "; ".join([*parts, f"{plain['n']} questions, {plain['unmatched']} left out"])
+
+
+def _averaged(averaged: AverageFigures) -> str:
+    strict, figures = averaged["strict"], averaged["calibration"]
+    if strict is None or figures is None:
+        return "the right answers are not known" if averaged["n"] else "no question has probabilities in every order"
+    share = f"{strict['accuracy']:.2%} strict by mean probability over {averaged['orders']} orders"
+    return f"{share} of {averaged['n']} questions, {averaged['unmatched']} left out; ECE {figures['ece']:.3f}"

@@ -13,12 +13,12 @@ from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import DtbenchError, UserError, one_line
 from dtbench.harness.core.options import Argument, AsJson, Option, TaskFile
 from dtbench.harness.core.task import Task
+from dtbench.harness.lm_eval.plug import FOLDER, task_files
 from dtbench.tasks import registry as task_registry
 
 Name = Annotated[str | None, Argument("[NAME]", "One task only.")]
 LmEval = Annotated[
-    bool,
-    Option("--lm-eval", None, "The folder that lm-eval takes as --include_path; with NAME,NAME their files."),
+    bool, Option("--lm-eval", None, "The folder that lm-eval takes as --include_path; with NAME,NAME their files.")
 ]
 
 
@@ -40,7 +40,8 @@ def tasks_command(
 ) -> None:
     """List the benchmarks and what is known of each."""
     if lm_eval:
-        typer.echo(_for_lm_eval(name))
+        files = [FOLDER] if name is None else task_files([one.strip() for one in name.split(",")])
+        typer.echo(",".join(map(str, files)))
         return
     everything = name is None and task_file is None
     tasks, broken = _usable_tasks() if everything else ([named_task(name, task_file)], {})
@@ -51,15 +52,6 @@ def tasks_command(
         _print(tasks)
         for unusable, why in broken.items():
             typer.echo(one_line(f"{unusable} cannot be used: {why}"))
-
-
-def _for_lm_eval(names: str | None) -> str:
-    """Return the folder for --include_path, or the files of these benchmarks for lm-eval's --tasks."""
-    from dtbench.harness.lm_eval.plug import FOLDER, task_files
-
-    if names is None:
-        return str(FOLDER)
-    return ",".join(map(str, task_files([name.strip() for name in names.split(",")])))
 
 
 def _usable_tasks() -> tuple[list[Task], dict[str, str]]:

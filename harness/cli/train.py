@@ -1,17 +1,19 @@
-"""`dtbench train`: stages of reinforcement learning from a recipe, evaluated after each."""
+"""`dtbench train`: stages of reinforcement learning from a recipe, evaluated after each, and the table of them."""
 
 from __future__ import annotations
 
 import json
 import shlex
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dtbench.harness.cli.tables import progress_printer
+from dtbench.harness.cli.tables import percent, print_rows, progress_printer
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.options import AsJson, Option
-from dtbench.training.stages.stages import TrainOptions
+from dtbench.training.stages.outcome import stage_gains
+from dtbench.training.stages.stages import TrainOptions, stage_commands, train
 
 if TYPE_CHECKING:
     from dtbench.training.engines.contract import EngineCommand, Metrics
@@ -20,14 +22,15 @@ if TYPE_CHECKING:
 DryRun = Annotated[bool, Option("--dry-run", None, "Print the engine's command of every stage, and run nothing.")]
 SHOWN = ("reward", "kl", "completion_length", "grad_norm", "seconds")
 """What a line of progress says of a step, beside the parts of the reward."""
+NEAR = "boundary"
+"""The group whose gains are shown in columns of their own, where a task has it."""
+_HEADINGS = ("difference", "95 % interval", "McNemar p", NEAR, "p there")
+Table = Mapping[str, Any]
 
 
 @with_options
 def train_command(options: TrainOptions, dry_run: DryRun = False, as_json: AsJson = False) -> None:
     """Train a model in stages and evaluate each; run it again to go on where it stopped."""
-    from dtbench.harness.cli.train_table import print_table
-    from dtbench.training.stages.stages import stage_commands, train
-
     if dry_run:
         for where, command in stage_commands(options):
             typer.echo(f"# {where}\n{_shell(command)}\n")
@@ -57,3 +60,78 @@ def _step_line(stage: StageRecipe, metrics: Metrics) -> str:
     others = [f"{name} {metrics[name]:.3g}" for name in SHOWN if name in metrics]
     of = f" of {stage.steps}" if stage.steps else ""
     return f"{stage.name}: step {metrics['step']:.0f}{of}: {', '.join([*rewards, *others])}"
+
+
+def print_table(table: Table) -> None:
+    """Print the tables, one below the other."""
+    _print_runs(table)
+    gains = list(_gains(table))
+    if gains:
+        print_rows(("in points", *_HEADINGS), gains)
+    prefixes = _prefixes(table)
+    pairs = [
+        (f"{prefixes[one['task']]}{one['from']} -> {one['to']}", *_cells(one, _near(one))) for one in table["paired"]
+    ]
+    print_rows(("in points", *_HEADINGS), pairs)
+    if table["described"]:
+        _print_described(table["described"])
+
+
+def _prefixes(table: Table) -> Mapping[str, str]:
+    """Return the prefix of each task's runs: its name, where there are several tasks."""
+    tasks = dict.fromkeys(row["task"] for row in table["rows"])
+    return {task: f"{task}: " if len(tasks) > 1 else "" for task in tasks}
+
+
+def _print_runs(table: Table) -> None:
+    rows, prefixes = table["rows"], _prefixes(table)
+    groups = list(dict.fromkeys(name for row in rows for name in row["groups"] if name.startswith("diff")))
+    with_criteria = any(row["criteria"] is not None for row in rows)
+    cells = [
+        (
+            f"{prefixes[row['task']]}{row['name']}{' *' if row['best'] else ''}",
+            percent(row["strict"]["accuracy"]),
+            f"{percent(row['strict']['low'])} to {percent(row['strict']['high'])}",
+            *(percent(row["groups"][name]["accuracy"]) if name in row["groups"] else "" for name in groups),
+            percent(row["formed"]),
+            *((_figure(row["criteria"], 2),) if with_criteria else ()),
+            _figure(row["words"], 1),
+        )
+        for row in rows
+    ]
+    named = [name.split(": ")[1] for name in groups]
+    last = ("in form", *(("criteria",) if with_criteria else ()), "words")
+    print_rows(("in % (*: the best untrained)", "strict", "95 % interval", *named, *last), cells)
+
+
+def _gains(table: Table) -> Iterator[Sequence[str]]:
+    """Yield the gain of each stage over the base's direct answers, and over the base with its best prompt."""
+    for task, prefix in _prefixes(table).items():
+        for one in stage_gains(table, task):
+            against = f"{one.base} *" if one.best else f"{one.base}, direct"
+            yield (f"{prefix}{one.stage} over {against}", *_cells(one.all, one.groups.get(NEAR)))
+
+
+def _near(pair: Table) -> Table | None:
+    return next((group for group in pair["groups"] if group["group"] == NEAR), None)
+
+
+def _cells(pair: Table, near: Table | None) -> Sequence[str]:
+    whole = (
+        f"{100 * pair['difference']:+.1f}",
+        f"{100 * pair['low']:+.1f} to {100 * pair['high']:+.1f}",
+        f"{pair['p']:.2g}",
+    )
+    return (*whole, *(("", "") if near is None else (f"{100 * near['difference']:+.1f}", f"{near['p']:.2g}")))
+
+
+def _print_described(rows: Sequence[Table]) -> None:
+    cells = [
+        (f"{row['name']}, {row['difficulty']}", percent(row["exact"]["accuracy"]), percent(row["sounds"]))
+        for row in rows
+    ]
+    print_rows(("descriptions, in %", "right to the word", "sounds described rightly"), cells)
+
+
+def _figure(value: float | None, decimals: int) -> str:
+    return "" if value is None else f"{value:.{decimals}f}"

@@ -45,7 +45,8 @@ class _Parameter(NamedTuple):
         """Return what was given as the field's value; None where the field keeps its default."""
         if given is None or given == []:
             if self.option.missing is not None:
-                raise UserError(self.option.missing)
+                flag = "" if isinstance(self.option, Argument) else f"{self.option.flag} is missing: "
+                raise UserError(f"{flag}{self.option.missing}")
             return None
         return given if self.option.parse is None else self.option.parse(given)
 

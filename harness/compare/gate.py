@@ -28,14 +28,8 @@ WORST: Sequence[Verdict] = ("regressed", "undecided", "passed")
 class GateOptions:
     """Which runs are compared, and what a candidate has to show; a UserError where a value is not allowed."""
 
-    baseline: Annotated[
-        Path,
-        Option("--baseline", "A", "The run to compare against.", missing="--baseline is missing: name a run's folder."),
-    ]
-    candidate: Annotated[
-        Path,
-        Option("--candidate", "B", "The run that is to pass.", missing="--candidate is missing: name a run's folder."),
-    ]
+    baseline: Annotated[Path, Option("--baseline", "A", "The run to compare against.", missing="name a run's folder.")]
+    candidate: Annotated[Path, Option("--candidate", "B", "The run that is to pass.", missing="name a run's folder.")]
     max_drop: Annotated[float, Option("--max-drop", "P", "Percentage points it may be worse."), between(0, 100)] = 1.0
     alpha: Annotated[
         float,

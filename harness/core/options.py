@@ -23,7 +23,7 @@ class Option:
     """None for a switch."""
     help: str
     missing: str | None = None
-    """The error where a required option is missing; None for typer's own."""
+    """What to do where a required option is missing, after `FLAG is missing: `; None for typer's own error."""
     parse: Callable[[Any], Any] | None = None
     """Turns the text into the field's value."""
     repeated: bool = False
@@ -37,6 +37,8 @@ class Argument:
     metavar: str
     help: str
     missing: str | None = None
+    """The error where it is missing; None for typer's own."""
+    """The error where it is missing; None for typer's own."""
     parse: ClassVar[None] = None
 
 
@@ -78,7 +80,7 @@ ModelName = Annotated[
         "--model",
         "M",
         "A checkpoint (folder or hub id), a name of `dtbench models`, or the URL of an endpoint.",
-        missing="--model is missing: name one, such as --model first, or the URL of an endpoint.",
+        missing="name one, such as --model first, or the URL of an endpoint.",
     ),
 ]
 ModelOptions = Annotated[

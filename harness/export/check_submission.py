@@ -9,13 +9,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DtbenchError, UserError, one_line
 from dtbench.harness.core.scorer import Scorer
-from dtbench.harness.core.task import Task
 from dtbench.harness.export.submission_formats import INSIDE, ExportOptions, SubmissionFormat
 from dtbench.harness.score.official import MISSING
 from dtbench.harness.score.prediction_file import PredictionScores, score_predictions
@@ -40,32 +38,22 @@ class FileCheck:
 
 def check_file(options: ExportOptions) -> FileCheck:
     """Check a file of any origin; a UserError where it cannot be read."""
-    file, kind = options.check, options.format
+    file, kind, own = options.check, options.format, options.task_file
     assert file is not None
-    task = _task(kind, options)
+    task = task_registry.get_task(options.task or kind.task) if own is None else task_registry.task_from_file(own)
+    if task.name != kind.task and not kind.any_task:
+        raise UserError(f"--task {task.name}: --format {kind.name} is for {kind.task}.")
     try:
         content = file.read_bytes()
     except OSError as error:
         raise UserError(f"--check {file}: cannot be read ({error.strerror}).") from None
-    return check_submission(content, kind, task, _data(task, options.data_dir))
-
-
-def _task(kind: SubmissionFormat, options: ExportOptions) -> Task:
-    file = options.task_file
-    task = task_registry.get_task(options.task or kind.task) if file is None else task_registry.task_from_file(file)
-    if task.name != kind.task and not kind.any_task:
-        raise UserError(f"--task {task.name}: --format {kind.name} is for {kind.task}.")
-    return task
-
-
-def _data(task: Task, data_dir: Path | None) -> Dataset | None:
-    """Return the benchmark's questions, if they are found; a folder that a user names has to hold them."""
     try:
-        return task.load(data_dir)
+        data = task.load(options.data_dir)
     except DtbenchError:
-        if data_dir is not None:
+        if options.data_dir is not None:  # a folder that a user names has to hold the questions
             raise
-        return None
+        data = None
+    return check_submission(content, kind, task, data)
 
 
 def check_submission(content: bytes, kind: SubmissionFormat, task: Scorer, data: Dataset | None) -> FileCheck:
@@ -95,8 +83,7 @@ def _records(content: bytes, kind: SubmissionFormat, checked: FileCheck) -> list
     lines = text.split("\n")
     if lines[-1] == "":
         lines.pop()  # what follows the last line's end
-    records = []
-    broken = []
+    records, broken = [], []
     for number, line in enumerate(lines, start=1):
         try:
             record = json.loads(line)
@@ -217,9 +204,8 @@ def _other_data(records: Sequence[Mapping[str, Any]], kind: SubmissionFormat, da
 
 def _notes(records: Sequence[Mapping[str, Any]], kind: SubmissionFormat, data: Dataset | None) -> Iterator[str]:
     predictions = [record.get(kind.prediction) for record in records]
-    yield from _line(
-        f"records with an empty {kind.prediction}", [str(n) for n, one in enumerate(predictions) if one == ""]
-    )
+    empty = [str(number) for number, one in enumerate(predictions) if one == ""]
+    yield from _line(f"records with an empty {kind.prediction}", empty)
     if "thinking_prediction" in kind.texts:
         bare = [_called(record, n) for n, record in enumerate(records) if record.get("thinking_prediction") == ""]
         yield from _line("records without a chain", bare)

@@ -41,10 +41,6 @@ _LM_EVAL_ONLY = (
 """Keys that its readers expect, for which a run of ours has no value."""
 
 
-PromptTexts = Callable[[int], str | None]
-"""The prompt of the question at this place; None where it is no longer known."""
-
-
 def write_lm_eval(options: ExportOptions) -> tuple[Path, list[str]]:
     """Write a results file and a samples file for each task, named as lm-eval names them; the folder and the tasks."""
     assert options.run is not None
@@ -98,17 +94,19 @@ def _lines(run: StoredRun, stored: StoredTask, options: ExportOptions) -> tuple[
 
 def lm_eval_task_name(stored: StoredTask) -> str:
     """Return the task's name in these files: a task of lm-eval has its own."""
-    theirs = stored.task.name.removeprefix(OF_LM_EVAL)
-    if theirs != stored.task.name:
-        return theirs
-    return f"dtbench_{stored.task.name.replace('-', '_')}"
+    name = stored.task.name
+    return name.removeprefix(OF_LM_EVAL) if name.startswith(OF_LM_EVAL) else f"dtbench_{name.replace('-', '_')}"
 
 
 def _of_answer(
     stored: StoredTask, place: int, answer: SubmittedAnswer, text: str, words: str | None
 ) -> Iterator[dict[str, Any]]:
     """Yield a line for each filter."""
-    for one in stored.task.filtered(answer.sample, text) or [_usual(stored, answer, text)]:
+    filtered = stored.task.filtered(answer.sample, text)
+    if not filtered:
+        metrics = stored.task.score(answer.sample, stored.read(answer.sample, text)).metrics()
+        filtered = [FilteredResponse(FILTER, answer.submission, metrics, answer.sample.as_published())]
+    for one in filtered:
         target = answer.sample.answer or ""
         yield {
             "doc_id": place,
@@ -126,13 +124,8 @@ def _of_answer(
         }
 
 
-def _usual(stored: StoredTask, answer: SubmittedAnswer, text: str) -> FilteredResponse:
-    score = stored.task.score(answer.sample, stored.read(answer.sample, text))
-    return FilteredResponse(FILTER, answer.submission, score.metrics(), answer.sample.as_published())
-
-
-def _prompts(stored: StoredTask, data: Dataset) -> PromptTexts:
-    """Return the prompts of the run, composed again."""
+def _prompts(stored: StoredTask, data: Dataset) -> Callable[[int], str | None]:
+    """Return the prompt of the question at a place, composed again; None where it is no longer known."""
     about = stored.about
     for template in (None, about["prompt"]):
         form = PromptForm(template, "clip", about["permute"], answer=about["answer"])
@@ -169,6 +162,7 @@ def _of_task(stored: StoredTask, lines: Sequence[Mapping[str, Any]], whole: int)
     for metric in () if own else HIGHER_IS_BETTER:
         figures |= dict(_figures(metric, [line[metric] for line in lines if metric in line]))
     hashes = "".join(f"{line['doc_hash']}{line['prompt_hash']}{line['target_hash']}" for line in lines)
+    metrics = [{"metric": one, "aggregation": "mean", "higher_is_better": better} for one, better in higher.items()]
     return {
         "results": figures | dict(own.get("results", {})),
         "configs": {
@@ -176,10 +170,7 @@ def _of_task(stored: StoredTask, lines: Sequence[Mapping[str, Any]], whole: int)
             "output_type": "generate_until",
             "num_fewshot": 0,
             "repeats": 1,
-            "metric_list": [
-                {"metric": metric, "aggregation": "mean", "higher_is_better": better}
-                for metric, better in higher.items()
-            ],
+            "metric_list": metrics,
             "metadata": dict(about),
         },
         "versions": about["data"]["version"],

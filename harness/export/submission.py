@@ -13,7 +13,7 @@ from typing import Any
 import dtbench
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DataError, UserError
-from dtbench.harness.export.check_submission import FileCheck, check_submission
+from dtbench.harness.export.check_submission import check_submission
 from dtbench.harness.export.submission_formats import ExportOptions
 from dtbench.harness.run.challenge import statement
 from dtbench.harness.score.answers import SubmittedAnswer, count_states, submitted_answers
@@ -32,7 +32,7 @@ class ExportedFile:
     file: Path
     manifest: Path
     about: Mapping[str, Any]
-    """What the manifest says."""
+    """What the manifest says; its score is None where the authors withhold the answers."""
 
 
 def write_submission(options: ExportOptions) -> ExportedFile:
@@ -50,14 +50,20 @@ def write_submission(options: ExportOptions) -> ExportedFile:
         raise DataError(f"{run.path} cannot be exported as {options.format_name}: {'; '.join(checked.problems)}.")
     file = options.out or run.path / "export" / options.format.file
     manifest = file.with_name(f"{file.name}.manifest.json")
-    _refuse_overwriting(file, manifest)
+    if file.is_dir():
+        raise UserError(f"--out {file}: this is a folder; name a file.")
+    if file.exists() and not manifest.exists():
+        raise UserError(f"--out {file}: there is a file that no export made; name another one.")
     about = _about(run, stored, options, every) | {
         "file": file.name,
         "sha256": hashlib.sha256(content).hexdigest(),
         "truncated": cut,
-        "score": _score(checked),
+        "score": None,
         "notes": checked.notes,
     }
+    if (report := checked.report) is not None:
+        scores = {"official": report.total.as_json(), "strict": report.strict._asdict()}
+        about["score"] = scores | {"scorer": report.scorer}
     file.parent.mkdir(parents=True, exist_ok=True)
     replace_whole(file, content)
     replace_whole(manifest, json.dumps(about, indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n")
@@ -123,13 +129,6 @@ def _fitting(
     return [one._replace(thinking=one.thinking[:longest]) for one in every], long
 
 
-def _refuse_overwriting(file: Path, manifest: Path) -> None:
-    if file.is_dir():
-        raise UserError(f"--out {file}: this is a folder; name a file.")
-    if file.exists() and not manifest.exists():
-        raise UserError(f"--out {file}: there is a file that no export made; name another one.")
-
-
 def _about(
     run: StoredRun, stored: StoredTask, options: ExportOptions, every: Sequence[SubmittedAnswer]
 ) -> dict[str, Any]:
@@ -156,11 +155,3 @@ def _about(
             "starts": info["starts"],
         },
     }
-
-
-def _score(checked: FileCheck) -> dict[str, Any] | None:
-    """Return the score as a run's summary has it; None where the authors withhold the answers."""
-    report = checked.report
-    if report is None:
-        return None
-    return {"official": report.total.as_json(), "strict": report.strict._asdict(), "scorer": report.scorer}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -32,14 +32,14 @@ class SubmissionFormat(NamedTuple):
     name: str
     task: str
     """The benchmark that it is for."""
-    any_task: bool
-    """Whether other tasks may be written in it too."""
     shape: Literal["zip", "list", "lines"]
     record: Callable[[SubmittedAnswer], Record]
     prediction: str
     """The field that is scored."""
     texts: tuple[str, ...]
     """Fields that every record holds as text."""
+    any_task: bool = False
+    """Whether other tasks may be written in it too."""
     needs: tuple[str, ...] = ()
     """Fields of the data without which it cannot be made."""
     carries: tuple[str, ...] = ()
@@ -59,14 +59,12 @@ class SubmissionFormat(NamedTuple):
         if self.shape == "list":
             return json.dumps(list(records), indent=1).encode() + b"\n"
         lines = "".join(f"{json.dumps(record)}\n" for record in records).encode()
-        return _zipped(lines) if self.shape == "zip" else lines
-
-
-def _zipped(lines: bytes) -> bytes:
-    archive_bytes = io.BytesIO()
-    with zipfile.ZipFile(archive_bytes, "w") as archive:
-        archive.writestr(zipfile.ZipInfo(INSIDE, _ZIP_DATE), lines, zipfile.ZIP_DEFLATED)
-    return archive_bytes.getvalue()
+        if self.shape == "lines":
+            return lines
+        zipped = io.BytesIO()
+        with zipfile.ZipFile(zipped, "w") as archive:
+            archive.writestr(zipfile.ZipInfo(INSIDE, _ZIP_DATE), lines, zipfile.ZIP_DEFLATED)
+        return zipped.getvalue()
 
 
 def _challenge(answer: SubmittedAnswer) -> Record:
@@ -75,11 +73,8 @@ def _challenge(answer: SubmittedAnswer) -> Record:
 
 def _mmar(answer: SubmittedAnswer) -> Record:
     # The scripts before 2026-02 read model_prediction.
-    return {
-        **answer.sample.as_published(),
-        "answer_prediction": answer.submission,
-        "model_prediction": answer.submission,
-    }
+    text = answer.submission
+    return {**answer.sample.as_published(), "answer_prediction": text, "model_prediction": text}
 
 
 def _rubrics(answer: SubmittedAnswer) -> Record:
@@ -92,8 +87,7 @@ def _mmau(answer: SubmittedAnswer) -> Record:
 
 
 def _mmau_test(answer: SubmittedAnswer) -> Record:
-    item = {name: value for name, value in answer.sample.as_published().items() if name != "answer"}
-    return {**item, "model_output": answer.submission, "model_prediction": answer.submission}
+    return {name: value for name, value in _mmau(answer).items() if name != "answer"}
 
 
 def _mmsu(answer: SubmittedAnswer) -> Record:
@@ -119,7 +113,6 @@ FORMATS: Mapping[str, SubmissionFormat] = {
         SubmissionFormat(
             name="mmar",
             task="mmar",
-            any_task=False,
             shape="lines",
             record=_mmar,
             prediction="answer_prediction",
@@ -129,7 +122,6 @@ FORMATS: Mapping[str, SubmissionFormat] = {
         SubmissionFormat(
             name="mmar-rubrics",
             task="mmar",
-            any_task=False,
             shape="lines",
             record=_rubrics,
             prediction="answer_prediction",
@@ -140,7 +132,6 @@ FORMATS: Mapping[str, SubmissionFormat] = {
         SubmissionFormat(
             name="mmau",
             task="mmau-mini",
-            any_task=False,
             shape="list",
             record=_mmau,
             prediction="model_output",
@@ -150,7 +141,6 @@ FORMATS: Mapping[str, SubmissionFormat] = {
         SubmissionFormat(
             name="mmau-test",
             task="mmau-test",
-            any_task=False,
             shape="list",
             record=_mmau_test,
             prediction="model_prediction",
@@ -161,7 +151,6 @@ FORMATS: Mapping[str, SubmissionFormat] = {
         SubmissionFormat(
             name="mmsu",
             task="mmsu",
-            any_task=False,
             shape="lines",
             record=_mmsu,
             prediction="response",
@@ -183,7 +172,7 @@ class ExportOptions:
             "--format",
             "F",
             f"arc (the challenge), {', '.join(name for name in FORMATS if name != 'arc')} or {LM_EVAL}.",
-            missing=f"--format is missing: one of {', '.join(FORMATS)}, {LM_EVAL}.",
+            missing=f"one of {', '.join(FORMATS)}, {LM_EVAL}.",
         ),
     ]
     check: Annotated[Path | None, Option("--check", "FILE", "Only say what is wrong with a file.")] = None
@@ -203,7 +192,8 @@ class ExportOptions:
             if self.run is None:
                 raise UserError(f"--format {LM_EVAL}: name a run's folder; only files for boards are checked.")
             return
-        format_of(self.format_name)
+        if self.format_name not in FORMATS:
+            raise UserError(f"--format {self.format_name}: unknown. {did_you_mean(self.format_name, FORMATS)}")
         if (self.run is None) == (self.check is None):
             raise UserError("name either a run's folder, or a file with --check.")
         for flag, value in (("--out", self.out), ("--truncate", self.truncate), ("--incomplete", self.incomplete)):
@@ -213,16 +203,4 @@ class ExportOptions:
     @property
     def format(self) -> SubmissionFormat:
         """The format of a submission."""
-        return format_of(self.format_name)
-
-
-def format_of(name: str) -> SubmissionFormat:
-    """The format of this name."""
-    if name not in FORMATS:
-        raise UserError(f"--format {name}: unknown. {did_you_mean(name, FORMATS)}")
-    return FORMATS[name]
-
-
-def formats_for(task: str) -> Sequence[str]:
-    """Which formats a task can be written in."""
-    return [one.name for one in FORMATS.values() if one.any_task or one.task == task]
+        return FORMATS[self.format_name]

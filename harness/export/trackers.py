@@ -12,8 +12,9 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from dtbench.harness.core.errors import MachineryError, UserError, format_error
 from dtbench.harness.core.lookup import NameTable, look_up
@@ -50,18 +51,16 @@ def get_loggers(names: Sequence[str]) -> list[Logger]:
     twice = [name for name in names if names.count(name) > 1]
     if twice:
         raise UserError(f"--log {twice[0]}: it is named twice; name it once.")
-    return [_logger(name) for name in names]
-
-
-def _logger(name: str) -> Logger:
-    from importlib.util import find_spec
-
-    if name in LOGGERS and find_spec(name) is None:
-        raise UserError(f"--log {name}: the package {name} is not installed here: pip install {name}.")
-    function, target = look_up(_TABLE, name)
-    if not callable(function):
-        raise MachineryError(f"logger {target} is {type(function).__name__}, not a function of (summary, settings).")
-    return Logger(name, function)
+    loggers = []
+    for name in names:
+        if name in LOGGERS and find_spec(name) is None:
+            raise UserError(f"--log {name}: the package {name} is not installed here: pip install {name}.")
+        function, target = look_up(_TABLE, name)
+        if not callable(function):
+            kind = type(function).__name__
+            raise MachineryError(f"logger {target} is {kind}, not a function of (summary, settings).")
+        loggers.append(Logger(name, function))
+    return loggers
 
 
 def log_summary(loggers: Sequence[Logger], summary: Summary, run: StoredRun) -> list[str]:
@@ -143,9 +142,8 @@ def flat_settings(settings: RunInfo) -> dict[str, str]:
     values = {name: value for name, value in without_shared_clips(settings).items() if name not in OWN_KEYS}
     start = settings["starts"][-1]
     values["dtbench"], values["git"] = start["dtbench"], start["git"]
-    return {name: _text(value) for name, value in flatten(values)}
-
-
-def _text(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _MAX_CHARS else f"{text[: _MAX_CHARS - 3]}..."
+    texts = {}
+    for name, value in flatten(values):
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        texts[name] = text if len(text) <= _MAX_CHARS else f"{text[: _MAX_CHARS - 3]}..."
+    return texts

@@ -84,7 +84,7 @@ class JudgeOptions:
             "--base-url",
             "URL",
             "The judge's endpoint, OpenAI-compatible.",
-            missing="--base-url is missing: name the judge's endpoint, such as http://localhost:8000/v1.",
+            missing="name the judge's endpoint, such as http://localhost:8000/v1.",
         ),
     ]
     task: opts.TaskName = None

@@ -63,13 +63,7 @@ class TrainOptions:
         ),
     ]
     out: Annotated[
-        Path,
-        Option(
-            "--out",
-            "DIR",
-            "The run's folder; the same one resumes.",
-            missing="--out is missing: name a folder for the run.",
-        ),
+        Path, Option("--out", "DIR", "The run's folder; the same one resumes.", missing="name a folder for the run.")
     ]
     model: Annotated[
         str | None, Option("--model", "M", "Another checkpoint than the recipe's: a folder or hub id.")
@@ -78,8 +72,7 @@ class TrainOptions:
     arm: Annotated[str | None, Option("--arm", "A", "Stages of this arm of the recipe in place of its own.")] = None
     engine: Annotated[Path | None, Option("--engine", "DIR", "The environment that ms-swift is installed in.")] = None
     reuse: Annotated[
-        Path | None,
-        Option("--reuse", "RUN", "Take from this run what would come out the same: base, first stages."),
+        Path | None, Option("--reuse", "RUN", "Take from this run what would come out the same: base, first stages.")
     ] = None
 
     def load(self) -> Recipe:

@@ -18,7 +18,7 @@ from dtbench.harness.core.options import Argument, AsJson, Limit, ModelOptions, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    name: Annotated[str, Option("--name", "NAME", "Who orders.", missing="--name is missing: say who orders.")]
+    name: Annotated[str, Option("--name", "NAME", "Who orders.", missing="say who orders.")]
     out: Annotated[Path, Option("--out", "DIR", "Where it goes.")]
     dishes: Annotated[Sequence[str], Option("--dishes", "D,D", "What is served.", parse=parse_names)] = ("soup",)
     places: Annotated[Sequence[Path], Argument("PLACE [...]", "Where it is eaten.")] = ()

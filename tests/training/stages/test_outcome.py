@@ -9,7 +9,7 @@ from command import call
 from made_up_run import answered
 from trainings import Skill, made_up_recipe, write_base, write_training
 
-from dtbench.harness.cli.train_table import print_table
+from dtbench.harness.cli.train import print_table
 from dtbench.harness.core.schema import Sample
 from dtbench.tasks.mini import Mini
 from dtbench.training.mini.language import encode
