@@ -16,7 +16,7 @@ from trainer import begun, ended, engine_place, short_recipe, train
 
 from dtbench.training.engines.metrics import read_steps
 from dtbench.training.engines.ms_swift import PLUGIN
-from dtbench.training.recipe.load import load_recipe, recipe_names
+from dtbench.training.recipe.recipe import load_recipe, recipe_names
 
 pytestmark = pytest.mark.engine
 MODEL_TYPES = {"qwen2-audio": "qwen2_audio", "qwen2.5-omni": "qwen2_5_omni", "qwen3-omni": "qwen3_omni_moe"}

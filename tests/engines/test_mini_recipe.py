@@ -123,8 +123,7 @@ def test_the_quick_forward_gives_what_the_classes_of_transformers_give(
     """Lesson by lesson, each alone behind its clip, against rows of several."""
     import torch
 
-    from dtbench.training.mini.batches import PREFIX, make_batch
-    from dtbench.training.mini.forward import hidden_states
+    from dtbench.training.mini.forward import PREFIX, hidden_states, make_batch
     from dtbench.training.mini.lessons import Teacher
 
     teacher = Teacher(0)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from command import call
 
-from dtbench.training.recipe.load import RECIPES
+from dtbench.training.recipe.recipe import RECIPES
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTING = """#!{python}

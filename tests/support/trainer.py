@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import dtbench
-from dtbench.training.recipe.load import load_recipe, override
+from dtbench.training.recipe.recipe import load_recipe, override
 from dtbench.training.stages import state
 from dtbench.training.stages.layout import Layout
 

@@ -17,8 +17,7 @@ from dtbench.harness.core.schema import Sample
 from dtbench.harness.run.plan import PromptForm, TaskPlan
 from dtbench.harness.store.run_folder import RunFolder
 from dtbench.tasks import registry as task_registry
-from dtbench.training.recipe.load import load_recipe
-from dtbench.training.recipe.recipe import Recipe
+from dtbench.training.recipe.recipe import Recipe, load_recipe
 from dtbench.training.stages import state
 from dtbench.training.stages.describe_task import SPEC
 from dtbench.training.stages.layout import Layout

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 from dtbench.harness.extract.answer import extract
@@ -30,14 +30,8 @@ _GIVEN = re.compile(
     re.IGNORECASE,
 )
 _WORD = re.compile(r"\w+")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """How long texts may be, in words."""
-
-    caption: tuple[int, int] = (8, 500)
-    chain: tuple[int, int] = (25, 400)
+CAPTION_WORDS, CHAIN_WORDS = (8, 500), (25, 400)
+"""How long texts may be."""
 
 
 class Rejected(NamedTuple):
@@ -46,12 +40,12 @@ class Rejected(NamedTuple):
     why: str
 
 
-def parse_caption(text: str, limits: Limits) -> str | Rejected:
+def parse_caption(text: str) -> str | Rejected:
     """The caption; one that speaks of a question or its options knows what it must not know."""
     caption = _spoken(text)
     if asked := _ASKED.search(caption):
         return Rejected(f"an answer in the caption step: it says {asked[0]!r}")
-    return _within(caption, limits.caption) or caption
+    return _within(caption, CAPTION_WORDS) or caption
 
 
 def parse_question(text: str, row: TrainingRow) -> TrainingRow | Rejected:
@@ -75,10 +69,10 @@ def parse_question(text: str, row: TrainingRow) -> TrainingRow | Rejected:
     return replace(row, question=question.strip(), choices=tuple(options), answer=answer.strip())
 
 
-def parse_chain(text: str, row: TrainingRow, limits: Limits) -> str | Rejected:
+def parse_chain(text: str, row: TrainingRow) -> str | Rejected:
     """The chain; it has to end where the answer is, and to reason as one who only listens."""
     chain = _spoken(text)
-    if short := _within(chain, limits.chain):
+    if short := _within(chain, CHAIN_WORDS):
         return short
     if given := _GIVEN.search(chain):
         return Rejected(f"it speaks of what it was given: {given[0]!r}")

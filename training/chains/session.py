@@ -52,7 +52,6 @@ class CotOptions:
     data_dir: DataDir = None
 
     def __post_init__(self) -> None:
-        """Refuse values that are not allowed."""
         check_options(self)
 
     def endpoint(self, step: str) -> Model:

@@ -17,7 +17,7 @@ from dtbench.harness.run.dispatch import Dispatcher, DispatchSettings
 from dtbench.harness.run.worker_pool import CircuitBreaker, Progress, Stop, WorkerPool
 from dtbench.harness.store.run_folder import RunFolder
 from dtbench.harness.store.types import CotRecord
-from dtbench.training.chains.checks import Limits, Rejected, parse_caption, parse_chain, parse_question
+from dtbench.training.chains.checks import Rejected, parse_caption, parse_chain, parse_question
 from dtbench.training.data.rows import TrainingRow
 
 _MARK = re.compile(r"\{(caption|question|options|answer)\}")
@@ -114,7 +114,6 @@ class CotRun:
         self._rows = rows
         self._folder = folder
         self._seed = seed
-        self._limits = Limits()
         self._progress = Progress(len(rows))
         self._breaker = CircuitBreaker(0.01 * len(rows), jobs="requests")
         self._workers = concurrency
@@ -134,7 +133,7 @@ class CotRun:
         for name in missing_steps(row):
             record = self._kept[name].get(row.id)
             if record is None or "error" in record:
-                record = await self._step(row, _step(name, row, self._limits))
+                record = await self._step(row, _step(name, row))
                 self._folder.append(name, record)
                 self._kept[name][row.id] = record
             if "taken" not in record:
@@ -166,13 +165,13 @@ class CotRun:
         return {**record, "rejected": rejected.why}
 
 
-def _step(name: str, row: TrainingRow, limits: Limits) -> Step:
+def _step(name: str, row: TrainingRow) -> Step:
     if name == "caption":
-        return Step(name, lambda seed: caption_prompt(row, seed), lambda text: parse_caption(text, limits), str)
+        return Step(name, lambda seed: caption_prompt(row, seed), parse_caption, str)
     caption = str(row.extra["caption"])
     if name == "chain":
         prompt = functools.partial(chain_prompt, row, caption)
-        return Step(name, prompt, lambda text: parse_chain(text, row, limits), str)
+        return Step(name, prompt, lambda text: parse_chain(text, row), str)
     prompt = functools.partial(question_prompt, row, caption)
     return Step(name, prompt, lambda text: parse_question(text, row), _question_fields)
 

@@ -151,7 +151,6 @@ class MiningOptions:
     data_dir: opts.DataDir = None
 
     def __post_init__(self) -> None:
-        """Refuse values that are not allowed."""
         opts.check_options(self)
 
     def run_request(self, task: str, data_dir: Path) -> RunRequest:

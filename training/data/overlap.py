@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,21 +39,12 @@ class Overlap(NamedTuple):
     """`same clip`, `copy of the clip`, or `same question`."""
 
 
-@dataclass(slots=True)
-class OverlapReport:
-    """What was compared, and the overlaps."""
-
-    overlaps: list[Overlap] = field(default_factory=list)
-    rows: int = 0
-    clips: int = 0
-    """The number of the benchmarks' clips."""
-
-
 class OverlapIndex:
     """The clips and questions of benchmarks, to compare training data with."""
 
     def __init__(self) -> None:
         self.clips = 0
+        """How many clips can be compared."""
         self.undecoded: list[str] = []
         """Clips that could not be decoded, as `name: why`: of these, only the question is compared."""
         self._known: list[tuple[str, str, Fingerprint]] = []
@@ -75,19 +65,18 @@ class OverlapIndex:
         self.clips = len(self._known)
         self._index = None
 
-    def check(self, rows: Iterable[TrainingRow]) -> OverlapReport:
+    def check(self, rows: Iterable[TrainingRow]) -> list[Overlap]:
         """Compare rows with the benchmarks, each by its clip first, then by its question."""
-        report = OverlapReport(clips=self.clips)
+        overlaps: list[Overlap] = []
         by_clip: dict[Path, Overlap | None] = {}
         for row in rows:
-            report.rows += 1
             if row.audio not in by_clip:
                 by_clip[row.audio] = self._same_clip(row)
             same = by_clip[row.audio]
             overlap = same._replace(row=row.id) if same else self._same_question(row)
             if overlap is not None:
-                report.overlaps.append(overlap)
-        return report
+                overlaps.append(overlap)
+        return overlaps
 
     def _fingerprint(self, name: str, audio: Path | Clip) -> Fingerprint | None:
         try:
@@ -170,15 +159,14 @@ def check_overlap(rows: Sequence[TrainingRow], against: str, data_dir: Path | No
     index = OverlapIndex()
     for name, dataset in datasets.items():
         index.add(name, dataset.samples)
-    report = index.check(rows)
-    if report.overlaps:
-        write_lines(listing, (overlap._asdict() for overlap in report.overlaps))
-        shown = ", ".join(f"{o.row} ({o.how} as {o.task} {o.question})" for o in report.overlaps[:SHOWN])
+    if overlaps := index.check(rows):
+        write_lines(listing, (overlap._asdict() for overlap in overlaps))
+        shown = ", ".join(f"{o.row} ({o.how} as {o.task} {o.question})" for o in overlaps[:SHOWN])
         raise DataError(
-            f"{len(report.overlaps)} of {report.rows} rows overlap a benchmark, such as {shown}. All of them are "
+            f"{len(overlaps)} of {len(rows)} rows overlap a benchmark, such as {shown}. All of them are "
             f"listed in {listing}: take them out of the data."
         )
-    notes.append(f"overlap: none of {report.rows} rows with {', '.join(datasets)} ({index.clips} clips)")
+    notes.append(f"overlap: none of {len(rows)} rows with {', '.join(datasets)} ({index.clips} clips)")
     if index.undecoded:
         notes.append(
             f"overlap: {len(index.undecoded)} clips could not be heard, of them only the questions were compared "

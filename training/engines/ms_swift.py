@@ -144,6 +144,13 @@ def swift_flags(job: Job) -> dict[str, object]:
     """Return the flags of `swift rlhf`; gradients are accumulated until a step's batch is complete."""
     training, machines = job.recipe.training_of(job.stage), job.recipe.machines
     resume = {} if job.resume is None else {"resume_from_checkpoint": str(job.resume)}
+    device: dict[str, object] = {}
+    if machines.device == "gpu":
+        device["attn_impl"] = "flash_attn"
+        if machines.zero:
+            device["deepspeed"] = f"zero{machines.zero}"
+    elif machines.processes > 1:  # one process alone is no group: the flags for groups would stop it
+        device = {"use_cpu": True, "ddp_backend": "gloo"}
     return {
         **shared_flags(job),
         "callbacks": CALLBACK,
@@ -163,16 +170,9 @@ def swift_flags(job: Job) -> dict[str, object]:
         "dataset_num_proc": 1,
         "dataloader_num_workers": 0,
         "report_to": "none",
-        **_device_flags(machines),
+        **device,
         **resume,
     }
-
-
-def _device_flags(machines: Machines) -> dict[str, object]:
-    if machines.device == "cpu":  # one process alone is no group: the flags for groups would stop it
-        return {"use_cpu": True, "ddp_backend": "gloo"} if machines.processes > 1 else {}
-    zero = {"deepspeed": f"zero{machines.zero}"} if machines.zero else {}
-    return {"attn_impl": "flash_attn", **zero}
 
 
 def _environment(job: Job) -> dict[str, str]:

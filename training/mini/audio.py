@@ -12,7 +12,7 @@ from dtbench.tasks.mini_world.events import BEEPS, KINDS, LENGTHS, LEVELS, ORDIN
 from dtbench.tasks.mini_world.items import Item
 from dtbench.tasks.mini_world.scales import RATE
 from dtbench.training.mini.architecture import MEL_BINS, TOKENS_A_CHUNK
-from dtbench.training.mini.batches import CLIP_TOKENS
+from dtbench.training.mini.forward import CLIP_TOKENS
 
 SOUND_WORDS = (*ORDINALS, *KINDS, *LEVELS, *LENGTHS, *PITCHES, *WAYS, *map(str, BEEPS))
 _TOKEN_SECONDS = 0.08

@@ -21,8 +21,7 @@ from dtbench.tasks.mini_world.splits import BASE, slots
 from dtbench.training.mini import trial
 from dtbench.training.mini.architecture import build_model, save_model
 from dtbench.training.mini.audio import clip_features, word_head, word_labels, word_loss
-from dtbench.training.mini.batches import LessonBatch, make_batch
-from dtbench.training.mini.forward import audio_states, text_states
+from dtbench.training.mini.forward import LessonBatch, audio_states, make_batch, text_states
 from dtbench.training.mini.lessons import Lesson, Teacher
 
 

@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 
 from dtbench.tasks.mini_world.items import Item
 from dtbench.training.mini.audio import clip_features
-from dtbench.training.mini.batches import LessonBatch, make_batch
-from dtbench.training.mini.forward import hidden_states
+from dtbench.training.mini.forward import LessonBatch, hidden_states, make_batch
 from dtbench.training.mini.language import THINK
 from dtbench.training.mini.lessons import DESCRIBE, DIRECT, HOW, Lesson, LessonQuestion, make_lesson, reasoning
 
@@ -61,7 +60,6 @@ def _right(thinker: Any, features: Any, lessons: LessonBatch) -> list[list[bool]
 
 
 def _lessons(item: Item) -> list[Lesson]:
-    """A lesson of each kind."""
     question = LessonQuestion(item.question, item.choices, item.solution)
     notes = f"{question.words()} notes : {item.description} {HOW}"
     return [

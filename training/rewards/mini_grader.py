@@ -22,8 +22,6 @@ Words = Sequence[str]
 
 
 class _ParsedChain(NamedTuple):
-    """The parts of a chain of mini's world."""
-
     clauses: Mapping[str, Words]
     """Ordinal -> the words about that sound."""
     kinds: Words

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
 from typing import NamedTuple, Self
 
 from dtbench.harness.core.errors import DataError, MachineryError, UserError, did_you_mean
@@ -26,6 +25,8 @@ from dtbench.training.rewards.settings import EVENTS, RewardSettings
 
 GRID = 1024
 """Rewards are multiples of 1/GRID: a group of equal ones then has a deviation of exactly 0 in an engine's float32."""
+MIN_ASKED = 50
+"""The least number of requests that the share of failures is taken of: one failure at the start is no share."""
 
 
 class Candidate(NamedTuple):
@@ -91,7 +92,11 @@ def consistency_reward(batch: RewardBatch) -> list[float]:
     candidates = [one for one in batch.candidates if one.choice is not None and one.guard is None]
     verdicts: Sequence[Verdict | None] = [None] * len(candidates)
     if batch.settings.consistency != "words":
-        verdicts = batch.evaluator.decide([_support_query(one) for one in candidates], batch.report)
+        queries = []
+        for one in candidates:
+            prompt = functools.partial(support_prompt, one.row, one.chain, one.choice or "")
+            queries.append(EvaluatorQuery(one.row.id, "consistency", prompt, parse_support))
+        verdicts = batch.evaluator.decide(queries, batch.report)
     values = [
         float(chain_concludes(one.chain, one.choice, one.row.choices) if verdict is None else verdict["supports"])
         for one, verdict in zip(candidates, verdicts, strict=True)
@@ -159,27 +164,17 @@ def _mean_marks(batch: RewardBatch, candidates: Sequence[Candidate]) -> Sequence
 def _marks(batch: RewardBatch, candidates: Sequence[Candidate]) -> list[Marks | None]:
     if batch.settings.evaluator == EVENTS:
         return [grade_chain(one.row, one.chain) for one in candidates]
-    verdicts = batch.evaluator.decide([_compare_query(one) for one in candidates], batch.report)
+    queries = []
+    for one in candidates:
+        prompt = functools.partial(compare_prompt, one.row, one.chain)
+        queries.append(EvaluatorQuery(one.row.id, "evaluator", prompt, parse_marks))
+    verdicts = batch.evaluator.decide(queries, batch.report)
     return [None if verdict is None else Marks(**verdict) for verdict in verdicts]
 
 
 def _cosines(batch: RewardBatch, candidates: Sequence[Candidate]) -> list[float]:
     pairs = [ChainPair(one.row.id, one.chain, one.row.chain) for one in candidates]
     return batch.similarity.cosines(pairs, batch.report)
-
-
-def _compare_query(candidate: Candidate) -> EvaluatorQuery:
-    row, chain = candidate.row, candidate.chain
-    return EvaluatorQuery(row.id, "evaluator", functools.partial(compare_prompt, row, chain), parse_marks)
-
-
-def _support_query(candidate: Candidate) -> EvaluatorQuery:
-    row, chain, choice = candidate.row, candidate.chain, candidate.choice or ""
-    return EvaluatorQuery(row.id, "consistency", functools.partial(support_prompt, row, chain, choice), parse_support)
-
-
-MIN_ASKED = 50
-"""The least number of requests that the share of failures is taken of: one failure at the start is no share."""
 
 
 class Scores(NamedTuple):
@@ -230,10 +225,7 @@ class Rewards:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close."""
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _refuse_too_many_failures(self) -> None:

@@ -73,11 +73,14 @@ def finished_runs(recipe: Recipe, layout: Layout) -> list[OutcomeRow]:
 def outcome_table(recipe: Recipe, layout: Layout) -> dict[str, Any]:
     """Return the table as JSON: a row a run and task, the paired tests, and how well clips are described."""
     runs, template = finished_runs(recipe, layout), reward_settings(recipe.rewards).template
-    rows = [row for task in recipe.evaluation.tasks for row in _rows(runs, task, template)]
+    described: list[dict[str, Any]] = []
+    for name, run in description_runs(recipe, layout).items() if recipe.evaluation.describe else ():
+        if is_evaluated(run):
+            described += _descriptions(name, run.folder)
     return {
-        "rows": rows,
+        "rows": [row for task in recipe.evaluation.tasks for row in _rows(runs, task, template)],
         "paired": [pair for task in recipe.evaluation.tasks for pair in _paired(runs, task)],
-        "described": _described(recipe, layout) if recipe.evaluation.describe else None,
+        "described": described if recipe.evaluation.describe else None,
     }
 
 
@@ -182,14 +185,8 @@ def _answered(folder: Path, task: str) -> list[Record]:
     return [record for record in StoredRun.open(folder).records(task) if "error" not in record]
 
 
-def _described(recipe: Recipe, layout: Layout) -> list[dict[str, Any]]:
-    """Of base and last model: descriptions right to the word, and sounds described rightly."""
-    runs = description_runs(recipe, layout)
-    return [row for name, run in runs.items() if is_evaluated(run) for row in _descriptions(name, run.folder)]
-
-
 def _descriptions(name: str, folder: Path) -> Iterator[dict[str, Any]]:
-    """A row for each difficulty."""
+    """A row for each difficulty: descriptions right to the word, and sounds described rightly."""
     items = items_by_id("mini") or {}
     parts: dict[str, list[tuple[bool, float]]] = {}
     for record in _answered(folder, DescribeTask.name):

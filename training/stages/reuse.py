@@ -16,8 +16,7 @@ from typing import Any
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.models.checkpoints.checkpoint import resolve_checkpoint
-from dtbench.training.recipe.load import stored_recipe
-from dtbench.training.recipe.recipe import Recipe, StageRecipe
+from dtbench.training.recipe.recipe import Recipe, StageRecipe, stored_recipe
 from dtbench.training.stages import state
 from dtbench.training.stages.layout import BASE, Layout
 
@@ -73,7 +72,6 @@ def _differing(before: Recipe, now: Recipe, names: tuple[str, ...] | list[str]) 
 
 
 def _with_training(recipe: Recipe, stage: StageRecipe) -> Mapping[str, Any]:
-    """A stage with all of its training settings."""
     return _plain(dataclasses.replace(stage, training=dataclasses.asdict(recipe.training_of(stage))))
 
 

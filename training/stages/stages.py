@@ -37,8 +37,7 @@ from dtbench.training.engines.contract import LOG, EngineCommand, Job, Metrics, 
 from dtbench.training.engines.inside.swift_bridge import read_stop_reason
 from dtbench.training.engines.launch import fill_placeholders, find_environment, in_environment, run_engine
 from dtbench.training.engines.metrics import MetricsFollower, violated_guard
-from dtbench.training.recipe.load import load_recipe, override, recipe_names
-from dtbench.training.recipe.recipe import Recipe, StageRecipe
+from dtbench.training.recipe.recipe import Recipe, StageRecipe, load_recipe, override, recipe_names
 from dtbench.training.stages import state
 from dtbench.training.stages.evaluate import EvalRun, is_evaluated, run_evaluation
 from dtbench.training.stages.layout import Layout, StageLayout
@@ -178,7 +177,6 @@ class TrainingRun:
         self._run_engine(stage, layout, job, follower)
 
     def _run_engine(self, stage: StageRecipe, layout: StageLayout, job: Job, follower: MetricsFollower) -> None:
-        """Run the engine, and stop it where a guard says so."""
         first = True
 
         def poll() -> None:

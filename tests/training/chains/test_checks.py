@@ -7,10 +7,9 @@ import json
 import pytest
 from chains import GOOD, ROW
 
-from dtbench.training.chains.checks import Limits, Rejected, parse_caption, parse_chain, parse_question
+from dtbench.training.chains.checks import Rejected, parse_caption, parse_chain, parse_question
 from dtbench.training.data.rows import TrainingRow
 
-LIMITS = Limits()
 CHAIN = f"{GOOD} So the answer is a person arrives."
 DRAFT = TrainingRow("d1", ROW.audio, "", (), "", source="drafts")
 
@@ -33,7 +32,7 @@ DRAFT = TrainingRow("d1", ROW.audio, "", (), "", source="drafts")
     ],
 )
 def test_a_caption_that_knows_of_answers_is_turned_away(text: str, why: str) -> None:
-    caption = parse_caption(text, LIMITS)
+    caption = parse_caption(text)
     assert caption.why.startswith(why) if isinstance(caption, Rejected) else why == ""
 
 
@@ -59,7 +58,7 @@ def test_a_caption_that_knows_of_answers_is_turned_away(text: str, why: str) -> 
     ],
 )
 def test_a_chain_has_to_end_where_the_answer_is_and_to_reason_as_a_listener(text: str, why: str) -> None:
-    chain = parse_chain(text, ROW, LIMITS)
+    chain = parse_chain(text, ROW)
     assert chain.why.startswith(why) if isinstance(chain, Rejected) else (why, chain) == ("", text)
 
 

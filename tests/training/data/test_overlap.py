@@ -87,7 +87,7 @@ COPIES: dict[str, Callable[[Wave], tuple[Wave, int, dict[str, str]]]] = {
 def test_a_copy_is_known_by_its_sound(how: str, guard: OverlapIndex, tmp_path: Path) -> None:
     wave, rate, more = COPIES[how](scene(3))
     copy = saved(tmp_path / "copy.wav", wave, rate, **more)
-    assert guard.check([row(copy)]).overlaps == [Overlap("r1", "bench", "b3", "copy of the clip")]
+    assert guard.check([row(copy)]) == [Overlap("r1", "bench", "b3", "copy of the clip")]
 
 
 def test_a_copy_in_another_format_and_rate_is_known(guard: OverlapIndex, clips: Path, tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_a_copy_in_another_format_and_rate_is_known(guard: OverlapIndex, clips: 
 
     for name, rate in (("copy.mp3", 44100), ("copy.ogg", 22050)):
         copy = saved(tmp_path / name, soxr.resample(scene(2), RATE, rate), rate)
-        assert guard.check([row(copy)]).overlaps == [Overlap("r1", "bench", "b2", "copy of the clip")], name
+        assert guard.check([row(copy)]) == [Overlap("r1", "bench", "b2", "copy of the clip")], name
 
 
 def test_the_same_samples_in_another_container_are_the_same_clip(
@@ -103,7 +103,7 @@ def test_the_same_samples_in_another_container_are_the_same_clip(
 ) -> None:
     wave, rate = soundfile.read(clips / "1.wav", dtype="int16")
     flac = saved(tmp_path / "other-name.flac", wave, rate)
-    assert guard.check([row(flac)]).overlaps == [Overlap("r1", "bench", "b1", "same clip")]
+    assert guard.check([row(flac)]) == [Overlap("r1", "bench", "b1", "same clip")]
 
 
 def test_other_sounds_are_left_alone(guard: OverlapIndex, tmp_path: Path) -> None:
@@ -114,14 +114,14 @@ def test_other_sounds_are_left_alone(guard: OverlapIndex, tmp_path: Path) -> Non
         saved(tmp_path / "short.wav", scene(200, 0.3)),
     ]
     rows = [dataclasses.replace(row(audio), id=audio.stem) for audio in strangers]
-    assert guard.check(rows).overlaps == []
+    assert guard.check(rows) == []
 
 
 def test_two_silences_are_no_copies_of_each_other(tmp_path: Path) -> None:
     guard = OverlapIndex()
     guard.add("bench", [sample(0, saved(tmp_path / "a.wav", np.zeros(4 * RATE, np.float32)))])
     other = saved(tmp_path / "b.wav", np.zeros(5 * RATE, np.float32))
-    assert guard.check([row(other)]).overlaps == []
+    assert guard.check([row(other)]) == []
 
 
 def test_strangers_differ_in_about_half_of_their_bits_and_copies_in_far_fewer() -> None:
@@ -151,9 +151,9 @@ def test_no_clip_of_a_training_split_of_mini_is_taken_for_one_of_its_test(tmp_pa
     guard = OverlapIndex()
     guard.add("mini", islice(Mini().samples(tmp_path / "test"), 60))
     rows = list(load_rows("mini:train-1", tmp_path / "train", 40))
-    checked = guard.check(rows)
-    assert (checked.rows, checked.clips) == (40, 60)
-    assert [one for one in checked.overlaps if "clip" in one.how] == []
+    overlaps = guard.check(rows)
+    assert (len(rows), guard.clips) == (40, 60)
+    assert [one for one in overlaps if "clip" in one.how] == []
 
 
 def test_a_question_of_a_benchmark_is_known_whatever_the_order_of_its_options(
@@ -162,9 +162,9 @@ def test_a_question_of_a_benchmark_is_known_whatever_the_order_of_its_options(
     audio = saved(tmp_path / "new.wav", scene(300))
     asked = "WHAT is heard, in the recording with the number 4"
     same = dataclasses.replace(row(audio, asked), choices=("A flute.", "a bell", "a drum"))
-    assert guard.check([same]).overlaps == [Overlap("r1", "bench", "b4", "same question")]
+    assert guard.check([same]) == [Overlap("r1", "bench", "b4", "same question")]
     other = dataclasses.replace(same, choices=("a flute", "a bell", "thunder"))
-    assert guard.check([other]).overlaps == []
+    assert guard.check([other]) == []
 
 
 def test_a_question_that_a_benchmark_puts_to_many_clips_is_no_overlap(clips: Path, tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ def test_a_question_that_a_benchmark_puts_to_many_clips_is_no_overlap(clips: Pat
     guard.add("bench", [sample(seed, clips / f"{seed}.wav", "What happens in this recording?") for seed in range(2)])
     audio = saved(tmp_path / "new.wav", scene(301))
     same = dataclasses.replace(row(audio, "What happens in this recording?"), choices=("a bell", "a drum", "a flute"))
-    assert guard.check([same]).overlaps == []
+    assert guard.check([same]) == []
 
 
 def test_an_overlap_refuses_the_data_and_lists_all_of_it(tmp_path: Path) -> None:

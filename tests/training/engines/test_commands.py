@@ -8,7 +8,7 @@ from command import call
 
 from dtbench.training.engines.contract import EngineCommand, get_engine
 from dtbench.training.engines.ms_swift import PLUGIN
-from dtbench.training.recipe.load import load_recipe, recipe_names
+from dtbench.training.recipe.recipe import load_recipe, recipe_names
 from dtbench.training.stages.layout import Layout
 from dtbench.training.stages.stages import stage_job
 

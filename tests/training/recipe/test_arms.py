@@ -8,7 +8,7 @@ import pytest
 from command import call
 
 from dtbench.harness.core.errors import UserError
-from dtbench.training.recipe.load import RECIPES, load_recipe, recipe_names, stored_recipe
+from dtbench.training.recipe.recipe import RECIPES, load_recipe, recipe_names, stored_recipe
 from dtbench.training.stages import state
 
 ARMS = ("long-stage-1", "hybrid", "accuracy-only", "format-accuracy")

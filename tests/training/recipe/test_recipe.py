@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from dtbench.harness.core.errors import UserError
-from dtbench.training.recipe.load import RECIPES, load_recipe, override, recipe_names
-from dtbench.training.recipe.recipe import Recipe
+from dtbench.training.recipe.recipe import RECIPES, Recipe, load_recipe, override, recipe_names
 from dtbench.training.rewards import reward_settings
 from dtbench.training.rewards.scoring import REWARDS
 

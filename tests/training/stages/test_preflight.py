@@ -10,7 +10,7 @@ import pytest
 from command import call
 from training_rows import rows_file
 
-from dtbench.training.recipe.load import RECIPES, load_recipe, recipe_names
+from dtbench.training.recipe.recipe import RECIPES, load_recipe, recipe_names
 from dtbench.training.stages.preflight import check_embedding, check_rewards
 
 MINI = (RECIPES / "mini.toml").read_text()

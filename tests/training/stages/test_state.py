@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dtbench.harness.core.errors import DataError, UserError
-from dtbench.training.recipe.load import load_recipe
+from dtbench.training.recipe.recipe import load_recipe
 from dtbench.training.stages.state import DONE, PREPARED, TRAINED, open_state
 
 RECIPE = load_recipe("mini")
