@@ -128,7 +128,7 @@ def build(arguments: list[str]) -> typer.Typer:
     """Build the application with the command that the arguments call, and stubs for the others."""
     app = typer.Typer(
         name="dtbench",
-        help=dtbench.__doc__,
+        help=(dtbench.__doc__ or "").partition("\n")[0],
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
