@@ -65,10 +65,11 @@ def make_board(task: str, runs: Path | None) -> Board:
     if task not in published_tasks():
         raise UserError(f"--task {task}: no numbers were published for it here. Known: {', '.join(published_tasks())}.")
     published = json.loads((_published() / f"{task}.json").read_text(encoding="utf-8"))
+    whole = published["questions"]
     notes: list[str] = []
-    entries = [*_reported(published), *(() if runs is None else _own(runs, task, notes))]
+    entries = [*_reported(published), *(() if runs is None else _own(runs, task, whole, notes))]
     entries.sort(key=lambda entry: (-entry.score, entry.model, entry.source))
-    return Board(task, published["groups"], _ranked(entries, published["questions"]), notes)
+    return Board(task, published["groups"], _ranked(entries, whole), notes)
 
 
 def _published() -> Any:
@@ -105,7 +106,7 @@ def _unlike(row: Mapping[str, Any], task: str, source: Mapping[str, Any]) -> str
     return str(row.get("kind", "") if row.get("kind", "").endswith("agent") else source.get("scorer", ""))
 
 
-def _own(runs: Path, task: str, notes: list[str]) -> Iterator[Entry]:
+def _own(runs: Path, task: str, whole: int, notes: list[str]) -> Iterator[Entry]:
     """Every run in the folder, or the folder itself, that has a summary of the task; what cannot be read is noted."""
     for path in sorted(runs.glob("**/summary.json")):
         folder = path.parent
@@ -121,37 +122,31 @@ def _own(runs: Path, task: str, notes: list[str]) -> Iterator[Entry]:
             continue
         for one in summary["tasks"]:
             if one["task"] == task and task in info["tasks"] and one["official"]["accuracy"] is not None:
-                yield _entry_of_run(folder, one, info)
+                yield _entry_of_run(folder, one, info, whole)
 
 
-def _entry_of_run(folder: Path, summary: TaskSummary, info: RunInfo) -> Entry:
+def _entry_of_run(folder: Path, summary: TaskSummary, info: RunInfo, whole: int) -> Entry:
     model, about = info["model"], info["tasks"][summary["task"]]
     score = 100 * (summary["official"]["accuracy"] or 0.0)
+    columns = ((one["column"], one["official"]) for one in summary["paper"] if one["column"] != "Avg")
     return Entry(
         None,
         str(model.get("model") or model.get("name")),
         round(score, 2),
         *_interval(score, max(1, summary["official"]["counted"])),
-        dict(_columns(summary)),
+        {name: round(100 * official, 2) for name, official in columns if official is not None},
         None,
         OURS,
         str(folder),
         (info["end"] or "")[:10],
         about["data"]["version"],
-        _why_not(summary, about),
+        _why_not(summary, about, whole),
         ours=True,
     )
 
 
-def _columns(summary: TaskSummary) -> Iterator[tuple[str, float]]:
-    for column in summary["paper"]:
-        if column["column"] != "Avg" and column["official"] is not None:
-            yield column["column"], round(100 * column["official"], 2)
-
-
-def _why_not(summary: TaskSummary, about: TaskInfo) -> str:
+def _why_not(summary: TaskSummary, about: TaskInfo, whole: int) -> str:
     task = summary["task"]
-    whole = _questions(task)
     if about["audio"] != "clip" or about["permute"]:
         return "not the plain questions"
     if summary["failed"] or summary["missing"]:
@@ -161,10 +156,6 @@ def _why_not(summary: TaskSummary, about: TaskInfo) -> str:
     if task in CURRENT and about["data"]["version"] != CURRENT[task]:
         return f"data {about['data']['version']}"
     return ""
-
-
-def _questions(task: str) -> int:
-    return int(json.loads((_published() / f"{task}.json").read_text(encoding="utf-8"))["questions"])
 
 
 def _interval(score: float, n: int) -> tuple[float, float]:
@@ -185,12 +176,3 @@ def _better(one: Entry, other: Entry, n: int) -> bool:
     p, q = one.score / 100, other.score / 100
     error = math.sqrt((p * (1 - p) + q * (1 - q)) / n)
     return p - q > Z95 * error
-
-
-def check_published() -> None:
-    """A DataError where a file of published numbers does not hold what it must."""
-    for task in published_tasks():
-        published = json.loads((_published() / f"{task}.json").read_text(encoding="utf-8"))
-        for row in published["rows"]:
-            if row["source"] not in published["sources"] or not 0 <= row["score"] <= 100:
-                raise DataError(f"results/published/{task}.json: {row['model']}: a score from 0 to 100 and a source.")

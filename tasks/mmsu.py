@@ -21,7 +21,7 @@ from dtbench.harness.core.schema import Clip, Sample
 from dtbench.harness.core.scorer import AnswerKey, Column, Grouping, OfficialRule
 from dtbench.harness.core.task import Task
 from dtbench.harness.extract.answer import Extraction
-from dtbench.harness.score.official import carried_letter_rule, letter_rule
+from dtbench.harness.score.official import CarriedLetterRule, letter_rule
 from dtbench.tasks.data.clips import ClipFolder, EmbeddedClip
 from dtbench.tasks.data.layouts import MetadataFiles, find_metadata, group_values, make_dataset
 
@@ -92,7 +92,7 @@ class Mmsu(Task):
 
     def official(self, version: str) -> OfficialRule:
         """Return the rule of the 2026 script, or a new one of 2025, which is good for one file."""
-        return carried_letter_rule() if version == "2025" else letter_rule
+        return CarriedLetterRule() if version == "2025" else letter_rule
 
     def submission(self, sample: Sample, extraction: Extraction) -> str:
         """Return the letter of the chosen option; empty where there is none."""

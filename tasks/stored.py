@@ -8,10 +8,10 @@ from pathlib import Path
 
 from dtbench.harness.core.errors import DataError, UserError
 from dtbench.harness.core.task import Task
-from dtbench.harness.score.related_runs import compare_related
+from dtbench.harness.score.ablations import compare_related
 from dtbench.harness.score.stored_run import RescoredTask, StoredTask, find_data, rescore_task
 from dtbench.harness.score.summary import with_figures
-from dtbench.harness.store.lock import RunLock
+from dtbench.harness.store.atomic import RunLock
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.run_json import read_summary
 from dtbench.harness.store.summary_types import Summary

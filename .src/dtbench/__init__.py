@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from dtbench.harness.core.scorer import Column, Grouping, Scorer
     from dtbench.harness.core.task import Task
     from dtbench.harness.extract.answer import Extraction, extract
-    from dtbench.harness.store.comparison_types import Comparison
     from dtbench.harness.store.summary_types import Summary
-    from dtbench.harness.store.types import Record, RunInfo
+    from dtbench.harness.store.types import Comparison, Record, RunInfo
 
 __version__ = "0.1.0"
 
@@ -44,9 +43,8 @@ _PUBLIC = {
     "harness.core.scorer": ("Column", "Grouping", "Scorer"),
     "harness.core.task": ("Task",),
     "harness.extract.answer": ("Extraction", "extract"),
-    "harness.store.comparison_types": ("Comparison",),
     "harness.store.summary_types": ("Summary",),
-    "harness.store.types": ("Record", "RunInfo"),
+    "harness.store.types": ("Comparison", "Record", "RunInfo"),
 }
 _MODULE_OF = {name: module for module, names in _PUBLIC.items() for name in names}
 

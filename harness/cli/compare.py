@@ -14,8 +14,8 @@ from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.compare.paired import ScoreName, SharedTask, comparison, join_tasks
 from dtbench.harness.core.errors import UserError, one_line
 from dtbench.harness.core.options import Argument, AsJson, Option
-from dtbench.harness.store.comparison_types import Comparison, GroupComparison
 from dtbench.harness.store.run_folder import StoredRun
+from dtbench.harness.store.types import Comparison, GroupComparison
 
 Runs = Annotated[Sequence[Path], Argument("A B [...]", "Folders of runs; A is the baseline.")]
 Flips = Annotated[int, Option("--flips", "N", "How many questions that changed are shown.")]

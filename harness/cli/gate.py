@@ -29,7 +29,7 @@ def gate_command(options: GateOptions, junit: Junit = None, markdown: Markdown =
     if markdown is not None:
         write_markdown(markdown, results, verdict)
     if as_json:
-        typer.echo(json.dumps({"verdict": verdict, "results": gates.as_json(results)}))
+        typer.echo(json.dumps({"verdict": verdict, "results": [one._asdict() for one in results]}))
     else:
         for one in results:
             typer.echo(one_line(f"{one.verdict:<10}{one.name}: {verdict_sentence(one)}"))

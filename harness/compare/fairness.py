@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from dtbench.harness.core.errors import one_line
-from dtbench.harness.store.types import DataInfo, RunInfo
+from dtbench.harness.store.types import RunInfo
 
 _SHOWN = 80
 _OF_LOCAL = ("temperature", "top_p", "top_k", "min_p", "max_tokens", "repetition_penalty")
@@ -30,20 +30,20 @@ class Confounder(NamedTuple):
 
 def confounders(before: RunInfo, after: RunInfo, task: str) -> list[Confounder]:
     """The settings of two runs whose difference counts; another checkpoint is what is compared, and none of them."""
-    return list(_differences(before, after, task))
-
-
-def _differences(before: RunInfo, after: RunInfo, task: str) -> Iterator[Confounder]:
     one, other = before["tasks"][task], after["tasks"][task]
-    if one["data"]["sha256"] != other["data"]["sha256"]:
-        yield Confounder("data", _version(one["data"]), _version(other["data"]))
-    yield from _unequal("prompt", one["prompt_hash"], other["prompt_hash"])
-    for name in ("answer", "audio", "permute", "samples", "scorer"):
-        yield from _unequal(name, one.get(name), other.get(name))
-    yield from _unequal("long-clips", before["long_clips"], after["long_clips"])
-    models = (before["model"], after["model"])
-    yield from _unequal("sampling", *_apart(*(_sampling(model) for model in models)))
-    yield from _unequal("clip-limit", *(model.get("limit_seconds") for model in models))
+    first, second = before["model"], after["model"]
+    versions = (f"{data['version']} ({data['sha256'][:12]})" for data in (one["data"], other["data"]))
+    same_data = one["data"]["sha256"] == other["data"]["sha256"]
+    sampling, other_sampling = _apart(_sampling(first), _sampling(second))
+    settings: list[tuple[str, Any, Any]] = [
+        ("data", *((None, None) if same_data else versions)),
+        ("prompt", one["prompt_hash"], other["prompt_hash"]),
+        *((name, one.get(name), other.get(name)) for name in ("answer", "audio", "permute", "samples", "scorer")),
+        ("long-clips", before["long_clips"], after["long_clips"]),
+        ("sampling", sampling, other_sampling),
+        ("clip-limit", first.get("limit_seconds"), second.get("limit_seconds")),
+    ]
+    return [Confounder(name, _shown(was), _shown(now)) for name, was, now in settings if was != now]
 
 
 def _sampling(model: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,15 +61,6 @@ def _apart(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[dict
     """Of each what the other has not."""
     for one, other in ((before, after), (after, before)):
         yield {name: value for name, value in one.items() if name not in other or other[name] != value} or None
-
-
-def _unequal(name: str, before: Any, after: Any) -> Iterator[Confounder]:
-    if before != after:
-        yield Confounder(name, _shown(before), _shown(after))
-
-
-def _version(data: DataInfo) -> str:
-    return _shown(f"{data['version']} ({data['sha256'][:12]})")
 
 
 def _shown(value: Any) -> str:

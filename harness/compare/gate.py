@@ -7,16 +7,16 @@ the gate says that it cannot tell.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
-from dtbench.harness.compare.paired import PairedQuestion, PairedRuns, ScoreName, SharedTask, join_tasks
+from dtbench.harness.compare.paired import PairedRuns, ScoreName, SharedTask, join_tasks
 from dtbench.harness.core.errors import MachineryError, UserError, did_you_mean
 from dtbench.harness.core.options import Option, check_options
 from dtbench.harness.core.typed_settings import Condition, between
-from dtbench.harness.stats.paired import Bounds, PairedShares, bounds, power_of_passing, questions_needed, surely_worse
+from dtbench.harness.stats.paired import bounds, power_of_passing, questions_needed, surely_worse
 from dtbench.harness.store.run_folder import StoredRun
 
 Verdict = Literal["passed", "regressed", "undecided"]
@@ -95,41 +95,27 @@ def gate_runs(options: GateOptions) -> list[GateVerdict]:
         if group not in (everywhere := sorted(set().union(*groups_of_parts))):
             raise UserError(f"--group {group}: there is no such group. {did_you_mean(group, everywhere)}")
     return [
-        one
+        _gated(part, group, options.max_drop / 100, options.alpha)
         for part, groups in zip(parts, groups_of_parts, strict=True)
-        for one in gate_pair(
-            part,
-            [group for group in options.groups if group in groups],
-            max_drop=options.max_drop / 100,
-            alpha=options.alpha,
-        )
+        for group in (None, *(group for group in options.groups if group in groups))
     ]
 
 
-def gate_pair(paired: PairedRuns, groups: Sequence[str], *, max_drop: float, alpha: float) -> list[GateVerdict]:
-    """The verdict on the task, and on each group that is named as HEADING=VALUE."""
-    return [_gated(paired, group, questions, max_drop, alpha) for group, questions in _parts(paired, groups)]
-
-
-def _parts(paired: PairedRuns, groups: Sequence[str]) -> Iterator[tuple[str | None, Sequence[PairedQuestion]]]:
-    yield None, paired.questions
-    for group in groups:
-        heading, _, value = group.partition("=")
-        yield group, [one for one in paired.questions if (heading, value) in one.groups]
-
-
-def _gated(
-    paired: PairedRuns, group: str | None, questions: Sequence[PairedQuestion], max_drop: float, alpha: float
-) -> GateVerdict:
-    pairs = paired.pairs(questions)
+def _gated(paired: PairedRuns, group: str | None, max_drop: float, alpha: float) -> GateVerdict:
+    heading, _, value = (group or "").partition("=")
+    pairs = paired.pairs([one for one in paired.questions if group is None or (heading, value) in one.groups])
     interval = bounds(pairs, alpha)
+    if interval.low > -max_drop:
+        verdict: Verdict = "passed"
+    else:
+        verdict = "regressed" if surely_worse(pairs, alpha) else "undecided"
     count = len(pairs)
     clusters = len({pair.cluster for pair in pairs})
     flips = sum(pair.before != pair.after for pair in pairs) / count
     return GateVerdict(
         task=paired.task,
         group=group,
-        verdict=_verdict(pairs, interval, max_drop, alpha),
+        verdict=verdict,
         n=count,
         before=sum(pair.before for pair in pairs) / count,
         after=sum(pair.after for pair in pairs) / count,
@@ -141,12 +127,6 @@ def _gated(
         passes=power_of_passing(clusters, flips, max_drop, alpha),
         needed=questions_needed(max(flips, 1 / clusters), max_drop, alpha),
     )
-
-
-def _verdict(pairs: Sequence[PairedShares], interval: Bounds, max_drop: float, alpha: float) -> Verdict:
-    if interval.low > -max_drop:
-        return "passed"
-    return "regressed" if surely_worse(pairs, alpha) else "undecided"
 
 
 def refuse_unsound(paired: PairedRuns, allowed: Sequence[str]) -> None:
@@ -177,8 +157,3 @@ def refuse_unsound(paired: PairedRuns, allowed: Sequence[str]) -> None:
 def worst_verdict(results: Sequence[GateVerdict]) -> Verdict:
     """The verdict of all together."""
     return next(verdict for verdict in WORST if any(one.verdict == verdict for one in results))
-
-
-def as_json(results: Sequence[GateVerdict]) -> list[dict[str, Any]]:
-    """The objects that `--json` prints."""
-    return [one._asdict() for one in results]

@@ -11,9 +11,8 @@ from dtbench.harness.core.errors import UserError, did_you_mean
 from dtbench.harness.core.options import Option
 from dtbench.harness.score.outcomes import Answer, Outcomes
 from dtbench.harness.stats.paired import PairedShares, bounds, holm, mcnemar, minimum_detectable
-from dtbench.harness.store.comparison_types import Comparison, Flip, GroupComparison, PairedFigures
 from dtbench.harness.store.run_folder import StoredRun
-from dtbench.harness.store.types import TaskInfo, as_fields
+from dtbench.harness.store.types import Comparison, Flip, GroupComparison, PairedFigures, as_fields
 
 Score = Literal["official", "strict"]
 SCORES = ("official", "strict")
@@ -73,7 +72,9 @@ def join_tasks(before: StoredRun, after: StoredRun, only: str | None, score: str
 
 def pair_runs(before: StoredRun, after: StoredRun, task: str, score: Score) -> PairedRuns:
     """Pair the answers of two runs to one task, question by question."""
-    one, other = _by_question(before, task), _by_question(after, task)
+    outcomes = (Outcomes(before.records(task)), Outcomes(after.records(task)))
+    one, other = map(_by_question, outcomes)
+    failed, more_failed = (sum(a.outcome.failed is not None for a in each.answers()) for each in outcomes)
     both = [id_ for id_ in one if id_ in other]
     about = (before.info["tasks"][task], after.info["tasks"][task])
     return PairedRuns(
@@ -85,27 +86,18 @@ def pair_runs(before: StoredRun, after: StoredRun, task: str, score: Score) -> P
         confounders=confounders(before.info, after.info, task),
         only_before=len(one) - len(both),
         only_after=len(other) - len(both),
-        failed=(_failed(before, task), _failed(after, task)),
-        expected=(_expected(about[0]), _expected(about[1])),
+        failed=(failed, more_failed),
+        expected=(about[0]["questions"] * about[0]["samples"], about[1]["questions"] * about[1]["samples"]),
         answered=(sum(map(len, one.values())), sum(map(len, other.values()))),
     )
 
 
-def _expected(about: TaskInfo) -> int:
-    return about["questions"] * about["samples"]
-
-
-def _by_question(run: StoredRun, task: str) -> dict[str, list[Answer]]:
-    outcomes = Outcomes(run.records(task))
+def _by_question(outcomes: Outcomes) -> dict[str, list[Answer]]:
     by_question: dict[str, list[Answer]] = {}
     for answer in outcomes.answers():
         if answer.outcome.failed is None:
             by_question.setdefault(answer.id, []).append(answer)
     return {id_: sorted(answers, key=lambda answer: answer.sample) for id_, answers in sorted(by_question.items())}
-
-
-def _failed(run: StoredRun, task: str) -> int:
-    return sum("error" in record for record in run.records(task))
 
 
 def _question(id_: str, before: Sequence[Answer], after: Sequence[Answer], score: Score) -> PairedQuestion:
@@ -119,7 +111,7 @@ def _question(id_: str, before: Sequence[Answer], after: Sequence[Answer], score
 
 
 def _right(answers: Sequence[Answer], score: Score) -> float:
-    right = [a.outcome.official.correct if score == "official" else a.outcome.correct is True for a in answers]
+    right = [answer.outcome.official.correct if score == "official" else answer.right for answer in answers]
     return sum(right) / len(right)
 
 

@@ -22,8 +22,7 @@ from dtbench.harness.core.errors import DtbenchError, UserError
 from dtbench.harness.core.scorer import FilteredResponse
 from dtbench.harness.export.submission_formats import ExportOptions
 from dtbench.harness.run.plan import PromptForm, TaskPlan
-from dtbench.harness.score.answers import SubmittedAnswer, submitted_answers
-from dtbench.harness.score.stored_run import StoredTask, find_data
+from dtbench.harness.score.stored_run import StoredTask, SubmittedAnswer, find_data, submitted_answers
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.tasks.registry import OF_LM_EVAL

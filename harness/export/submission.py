@@ -16,8 +16,7 @@ from dtbench.harness.core.errors import DataError, UserError
 from dtbench.harness.export.check_submission import check_submission
 from dtbench.harness.export.submission_formats import ExportOptions
 from dtbench.harness.run.challenge import statement
-from dtbench.harness.score.answers import SubmittedAnswer, count_states, submitted_answers
-from dtbench.harness.score.stored_run import StoredTask, find_data
+from dtbench.harness.score.stored_run import StoredTask, SubmittedAnswer, count_states, find_data, submitted_answers
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.tasks.stored import stored_task, stored_task_names

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from dtbench.harness.core.errors import UserError, did_you_mean
 from dtbench.harness.core.options import Argument, DataOfRun, Option, SampleNumber, TaskFile, TaskName
 from dtbench.harness.core.schema import clip_name
-from dtbench.harness.score.answers import SubmittedAnswer
+from dtbench.harness.score.stored_run import SubmittedAnswer
 
 Record = Mapping[str, Any]
 LM_EVAL = "lm-eval"

@@ -17,8 +17,7 @@ from dtbench.harness.core.schema import Prompt
 from dtbench.harness.core.typed_settings import at_least
 from dtbench.harness.judge.criteria import Rubric, has_rubric, rubric_of
 from dtbench.harness.judge.wording import DEFAULT_WORDING, Wording, read_wording
-from dtbench.harness.score.answers import SubmittedAnswer, submitted_answers
-from dtbench.harness.score.stored_run import StoredTask
+from dtbench.harness.score.stored_run import StoredTask, SubmittedAnswer, submitted_answers
 
 MILLION = 1_000_000
 CHARACTERS_A_TOKEN = 4

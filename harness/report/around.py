@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from dtbench.harness.core.errors import DataError, DtbenchError
 from dtbench.harness.core.model import Notify
-from dtbench.harness.score.related_runs import compare_related
+from dtbench.harness.score.ablations import compare_related
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.run_json import read_info, read_summary
 from dtbench.harness.store.summary_types import CalibrationSummary, JudgeSummary

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from dtbench.harness.score.related_runs import compare_related
+from dtbench.harness.score.ablations import compare_related
 from dtbench.harness.score.stored_run import StoredTask
 from dtbench.harness.stats.intervals import share, wilson
 from dtbench.harness.store.run_folder import StoredRun

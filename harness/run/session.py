@@ -22,8 +22,8 @@ from dtbench.harness.run.progress import ProgressDisplay
 from dtbench.harness.run.request import RunRequest
 from dtbench.harness.run.signals import sigterm_as_interrupt, stop_on_signals
 from dtbench.harness.run.worker_pool import Stop
+from dtbench.harness.score.ablations import compare_related
 from dtbench.harness.score.forced_choice import refuse_unforced
-from dtbench.harness.score.related_runs import compare_related
 from dtbench.harness.score.stored_run import StoredTask
 from dtbench.harness.score.summary import with_figures
 from dtbench.harness.store.run_folder import RunFolder

@@ -1,30 +1,43 @@
 """Ablations: how much of a score comes from the audio, and how often an answer follows the order of the options.
 
-Runs are compared question by question. A question without an answer in one of them is left out and counted.
+Runs are compared question by question; a question without an answer in one of them is left out and counted. They lie in
+one folder: RUN, RUN/answer-STYLE, RUN/audio-MODE, RUN/permute-K and RUN/answer-STYLE/audio-MODE/permute-K.
+
+Where forced answers come in several orders of the options, an option's probability is its mean over the orders: a
+preference for a letter averages out, one for an option stays.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
-from dtbench.harness.score.outcomes import Outcomes
-from dtbench.harness.stats.intervals import Difference, clustered_difference, paired_difference, share
-from dtbench.harness.store.summary_types import AblationFigures, GapFigures, OrderFigures, ShareFigures, StyleFigures
+from dtbench.harness.core.errors import DtbenchError
+from dtbench.harness.score.calibration import Confidence, brier_score, calibration_figures
+from dtbench.harness.score.forced_choice import probabilities, stored_logprobs
+from dtbench.harness.score.outcomes import Answer, Outcomes
+from dtbench.harness.stats.intervals import clustered_difference, paired_difference, share
+from dtbench.harness.store.run_folder import StoredRun
+from dtbench.harness.store.summary_types import (
+    AblationFigures,
+    AverageFigures,
+    GapFigures,
+    OrderFigures,
+    RelatedFigures,
+    ShareFigures,
+    StyleFigures,
+)
 from dtbench.harness.store.types import Record, as_fields
 
 Records = Iterable[Record]
 
 
-class ShownAnswer(NamedTuple):
-    """An answer to one question: a choice (or None), and whether it was right."""
-
-    choice: str | None
-    right: bool
-
-
-Run = dict[tuple[str, int], ShownAnswer]
+Key = tuple[str, int]
+Run = dict[Key, Answer]
+PLAIN = "direct"
+"""The style of answer of a plain run."""
 
 
 def audio_effect(plain: Records, altered: Records, shared: Mapping[str, int]) -> AblationFigures:
@@ -93,7 +106,7 @@ class _Pair(NamedTuple):
 
     first: Run
     second: Run
-    both: Sequence[tuple[str, int]]
+    both: Sequence[Key]
     questions: int
     unmatched: int
 
@@ -110,21 +123,12 @@ def _share(count: int, n: int) -> ShareFigures | None:
 
 
 def _answers(records: Records) -> Run:
-    outcomes = Outcomes(records)
-    return {
-        (answer.id, answer.sample): ShownAnswer(answer.choice, answer.outcome.correct is True)
-        for answer in outcomes.answers()
-        if answer.outcome.failed is None
-    }
+    answers = Outcomes(records).answers()
+    return {(answer.id, answer.sample): answer for answer in answers if answer.outcome.failed is None}
 
 
-def _gap(one: Run, other: Run, both: Iterable[tuple[str, int]], shared: Mapping[str, int]) -> GapFigures | None:
+def _gap(one: Run, other: Run, both: Iterable[Key], shared: Mapping[str, int]) -> GapFigures | None:
     """Repeats of one question make one pair, and questions about one clip one cluster."""
-    gap = _difference(one, other, both, shared)
-    return None if gap is None else as_fields(gap)
-
-
-def _difference(one: Run, other: Run, both: Iterable[tuple[str, int]], shared: Mapping[str, int]) -> Difference | None:
     sums: dict[str, list[int]] = {}
     for key in both:
         pair = sums.setdefault(key[0], [0, 0, 0])
@@ -133,13 +137,15 @@ def _difference(one: Run, other: Run, both: Iterable[tuple[str, int]], shared: M
         pair[2] += 1
     pairs = {id_: (first / times, second / times) for id_, (first, second, times) in sums.items()}
     if not any(id_ in shared for id_ in pairs):
-        return paired_difference(pairs.values())
-    clusters: dict[int | str, list[tuple[float, float]]] = {}
-    for id_, each in pairs.items():
-        clusters.setdefault(shared.get(id_, id_), []).append(each)
-    return clustered_difference(
-        [(sum(first for first, _ in each), sum(second for _, second in each), len(each)) for each in clusters.values()]
-    )
+        gap = paired_difference(pairs.values())
+    else:
+        clusters: dict[int | str, list[tuple[float, float]]] = {}
+        for id_, each in pairs.items():
+            clusters.setdefault(shared.get(id_, id_), []).append(each)
+        gap = clustered_difference(
+            [(sum(a for a, _ in each), sum(b for _, b in each), len(each)) for each in clusters.values()]
+        )
+    return None if gap is None else as_fields(gap)
 
 
 def _disagreement(choices: Sequence[str | None]) -> float:
@@ -150,3 +156,106 @@ def _disagreement(choices: Sequence[str | None]) -> float:
 
 def _mean(marks: Sequence[bool]) -> float | None:
     return sum(marks) / len(marks) if marks else None
+
+
+class Order(NamedTuple):
+    """A run with its options rotated."""
+
+    turns: int
+    """By how many places."""
+    records: Iterable[Record]
+
+
+class _Shares(NamedTuple):
+    """The options of one answer, in the data set's own order."""
+
+    shares: Sequence[float]
+    gold: int | None
+
+
+def order_average(orders: Sequence[Order]) -> AverageFigures | None:
+    """What a summary says of answers by mean probability over orders; None where answers carry no probabilities."""
+    runs = [dict(_by_key(order)) for order in orders]
+    if not any(runs):
+        return None
+    everywhere = sorted(set.intersection(*(set(run) for run in runs)))
+    answers = [_mean_answer([run[key] for run in runs]) for key in everywhere]
+    known = any(shares.gold is not None for run in runs for shares in run.values())
+    right = sum(answer.right for answer in answers)
+    return {
+        "orders": len(runs),
+        "n": len(answers),
+        "unmatched": len(set().union(*runs)) - len(answers),
+        "strict": as_fields(share(right, len(answers))) if answers and known else None,
+        "calibration": calibration_figures(answers) if known else None,
+    }
+
+
+def _by_key(order: Order) -> Iterable[tuple[Key, _Shares]]:
+    for record in order.records:
+        options = stored_logprobs(record)
+        shares = None if options is None else probabilities(options)
+        if shares is not None and "score" in record:
+            gold = record["score"].get("gold_index")
+            turns = order.turns % len(shares)
+            own = [shares[(place - turns) % len(shares)] for place in range(len(shares))]
+            yield (record["id"], record["sample"]), _Shares(own, None if gold is None else (gold + turns) % len(own))
+
+
+def _mean_answer(each: Sequence[_Shares]) -> Confidence:
+    """The likeliest option on the mean, the first of equals."""
+    means = [sum(column) / len(each) for column in zip(*(one.shares for one in each), strict=True)]
+    place = means.index(max(means))
+    gold = each[0].gold
+    return Confidence(means[place], place == gold, brier_score(means, gold), is_argmax=True, letter_mass=1.0)
+
+
+def compare_related(run: StoredRun, task: str) -> RelatedFigures:
+    """Compare a run with the plain one in its folder, or with every order where its options are rotated."""
+    about = run.info["tasks"][task]
+    compared: RelatedFigures = {}
+    turned = bool(about["permute"])
+    shared = about["shared_clips"]
+    if (plain := _in_plain_style(run, task)) is not None:
+        compared["vs_plain"] = style_effect(plain.records(task), run.records(task), shared)
+    if about["audio"] != "clip":
+        home = run.path.parent.parent / run.path.name if turned else run.path.parent
+        plain = _same_questions(home, run, task)
+        if plain is not None:
+            compared["audio_ablation"] = audio_effect(plain.records(task), run.records(task), shared)
+    if turned:
+        rotations = sorted(path.parent for path in run.path.parent.glob("permute-*/run.json"))
+        others = [_same_questions(path, run, task) for path in (run.path.parent, *rotations)]
+        runs = [other for other in others if other is not None]
+        if len(runs) > 1:
+            compared["order_sensitivity"] = order_effect([other.records(task) for other in runs])
+            orders = [Order(other.info["tasks"][task]["permute"], other.records(task)) for other in runs]
+            if (average := order_average(orders)) is not None:
+                compared["order_averaged"] = average
+    return compared
+
+
+def _in_plain_style(run: StoredRun, task: str) -> StoredRun | None:
+    """The run that differs in the style of its answers alone, and with it in the prompt."""
+    style = run.info["tasks"][task]["answer"]
+    if style == PLAIN:
+        return None
+    inside = [place for place in run.path.parents if place.name == f"answer-{style}"]
+    home = run.path if run.path.name == f"answer-{style}" else next(iter(inside), None)
+    if home is None:
+        return None
+    other = _same_questions(home.parent / run.path.relative_to(home), run, task, whatever_the_prompt=True)
+    return other if other is not None and other.info["tasks"][task]["answer"] == PLAIN else None
+
+
+def _same_questions(path: Path, run: StoredRun, task: str, *, whatever_the_prompt: bool = False) -> StoredRun | None:
+    """The run in a folder, where there is one and it was on the same data, prompt and model."""
+    try:
+        other = StoredRun.open(path) if path != run.path else run
+    except DtbenchError:
+        return None
+    if task not in other.info["tasks"] or other.info["model"] != run.info["model"]:
+        return None
+    there, here = other.info["tasks"][task], run.info["tasks"][task]
+    same_data = there["data"]["sha256"] == here["data"]["sha256"]
+    return other if same_data and (whatever_the_prompt or there["prompt_hash"] == here["prompt_hash"]) else None

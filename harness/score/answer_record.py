@@ -10,7 +10,7 @@ from dtbench.harness.core.schema import Official, Response, Sample
 from dtbench.harness.core.scorer import Scorer
 from dtbench.harness.extract.answer import Extraction
 from dtbench.harness.score.forced_choice import gold_index, logprob_fields, read_forced
-from dtbench.harness.store.types import OfficialRecord, Record, ResponseRecord, ScoreRecord, as_fields
+from dtbench.harness.store.types import Record, ResponseRecord, ScoreRecord, as_fields
 
 
 class ShownOptions(NamedTuple):
@@ -58,9 +58,9 @@ def with_answer(
             f"{task.name}: scoring the answer to {sample.id!r} failed with {format_error(error)}."
         ) from error
     verdicts: ScoreRecord = {
-        "official": _verdict(official or score.official),
+        "official": as_fields(official or score.official),
         "correct": score.correct,
-        "raw": None if raw is None else _verdict(raw),
+        "raw": None if raw is None else as_fields(raw),
     }
     if shown.forced:
         verdicts["gold_index"] = gold_index(sample, shown.choices)
@@ -75,8 +75,3 @@ def with_answer(
         },
         "score": verdicts,
     }
-
-
-def _verdict(official: Official) -> OfficialRecord:
-    fields: OfficialRecord = as_fields(official)
-    return fields

@@ -59,7 +59,7 @@ def letter_rule(item: Mapping[str, Any], prediction: object) -> Official:
 
 
 class CarriedLetterRule:
-    """MMSU 2025: as 2026, but an empty response is marked by the letter of the record before it."""
+    """MMSU 2025: as 2026, but an empty response takes the letter of the record before it; a new rule for each file."""
 
     def __init__(self) -> None:
         self._carried: str | None = None
@@ -74,11 +74,6 @@ class CarriedLetterRule:
                 return Official(correct=False, counted=True, why=NO_EARLIER_LETTER)
             letter = self._carried
         return _letter_verdict(item, prediction, letter)
-
-
-def carried_letter_rule() -> CarriedLetterRule:
-    """A fresh rule for one file of MMSU predictions."""
-    return CarriedLetterRule()
 
 
 def _letter_verdict(item: Mapping[str, Any], prediction: object, letter: str | None) -> Official:

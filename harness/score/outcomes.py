@@ -47,6 +47,11 @@ class Answer(NamedTuple):
     outcome: AnswerOutcome
     choice: str | None
 
+    @property
+    def right(self) -> bool:
+        """Whether a reader calls it correct."""
+        return self.outcome.correct is True
+
 
 class Outcomes:
     """The outcomes of one task's records: of each question's repeats, the last that did not fail."""

@@ -134,7 +134,8 @@ def _score(task: Scorer, rule: OfficialRule, row: PredictionRow) -> RowScore:
     except Exception as error:  # the code of a task of the user's own
         raise TaskError(f"task {task.name}: scoring {row.where} failed with {format_error(error)}.") from error
     if key is None or not isinstance(row.prediction, str):
-        return RowScore(row.number, row.id, official, None, None, _unread(row))
+        why = NO_PREDICTION if row.prediction is MISSING else NOT_TEXT
+        return RowScore(row.number, row.id, official, None, None, why)
     read = extract(row.prediction, key.choices)
     correct = None if read.choice is None else read.choice == key.answer
     return RowScore(row.number, row.id, official, correct, read.choice, read.how)
@@ -154,10 +155,6 @@ def _lacks(where: str, field: object) -> UserError:
         f"{where}: the field {field!r} is missing; name the benchmark's metadata with --metadata, "
         f"and only ids and predictions are needed."
     )
-
-
-def _unread(row: PredictionRow) -> str:
-    return NO_PREDICTION if row.prediction is MISSING else NOT_TEXT
 
 
 def _table(grouping: Grouping, counted: Sequence[tuple[PredictionRow, bool]]) -> dict[str, Count]:
@@ -199,14 +196,10 @@ def _values(grouping: Grouping, row: PredictionRow) -> tuple[str, ...] | None:
 
 def _ungrouped(groups: Mapping[Grouping, Mapping[str, Count]], total: Count) -> list[str]:
     """Records that are in the total and in no line of a table."""
-    missing = {
-        grouping.title: total.counted - sum(count.counted for count in table.values())
-        for grouping, table in groups.items()
-    }
     return [
-        f"records in no line of the table {title!r}, because they do not hold what it is made by: {times}"
-        for title, times in missing.items()
-        if times
+        f"records in no line of the table {grouping.title!r}, because they do not hold what it is made by: {times}"
+        for grouping, table in groups.items()
+        if (times := total.counted - sum(count.counted for count in table.values()))
     ]
 
 

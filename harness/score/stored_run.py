@@ -6,10 +6,10 @@ says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DtbenchError, UserError
@@ -23,6 +23,8 @@ from dtbench.harness.store.summary_types import TaskSummary
 from dtbench.harness.store.types import Record, TaskInfo
 
 SHOWN = 20
+State = Literal["answered", "unanswered", "failed", "missing"]
+NO_ANSWER = Extraction("", "", None, "nothing was said")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,19 +132,17 @@ def rescore_task(
     summary = stored.summarise(records(), scorer)
     if rescorer is None:
         summary["differ"] = None
-        summary["notes"].append(_stored_stand(stored))
+        about = stored.about["data"]
+        summary["notes"].append(
+            f"the stored verdicts stand, nothing was scored anew: the questions ({about['version']}, sha256 "
+            f"{about['sha256'][:12]}) were not found; name their folder with --data-dir"
+        )
     else:
         summary["differ"] = {"n": len(rescorer.differing), "ids": rescorer.differing[:SHOWN]}
     places = {} if rescorer is None else rescorer.places
-    return RescoredTask(summary, [{"task": stored.task.name, **row} for row in _rows(lines, places)])
-
-
-def _stored_stand(stored: StoredTask) -> str:
-    data = stored.about["data"]
-    return (
-        f"the stored verdicts stand, nothing was scored anew: the questions ({data['version']}, sha256 "
-        f"{data['sha256'][:12]}) were not found; name their folder with --data-dir"
-    )
+    lines.sort(key=lambda record: (places.get(record["id"], 0), record["id"], record["sample"]))
+    named = [{"task": stored.task.name, "row": number, **_row(record)} for number, record in enumerate(lines)]
+    return RescoredTask(summary, named)
 
 
 class _Rescorer:
@@ -195,11 +195,6 @@ class _Rescorer:
         return verdicts
 
 
-def _rows(records: list[Record], places: Mapping[str, int]) -> list[dict[str, Any]]:
-    ordered = sorted(records, key=lambda record: (places.get(record["id"], 0), record["id"], record["sample"]))
-    return [{"row": number, **_row(record)} for number, record in enumerate(ordered)]
-
-
 def _row(record: Record) -> dict[str, Any]:
     """As a prediction file's line of `--rows`, with the repeat, and why there is no response."""
     failed = "error" in record
@@ -212,4 +207,47 @@ def _row(record: Record) -> dict[str, Any]:
         "choice": None if failed else record["extraction"]["choice"],
         "how": None if failed else record["extraction"]["how"],
         "failed": record["error"]["kind"] if failed else None,
+    }
+
+
+class SubmittedAnswer(NamedTuple):
+    """A question, and the answer that a prediction file holds for it."""
+
+    sample: Sample
+    state: State
+    """unanswered: the model said something, and no option can be read from it."""
+    thinking: str
+    """The chain as the model wrote it, without its tags."""
+    choice: str
+    """The text of the option; empty where there is none."""
+    submission: str
+    """What the benchmark's own prediction file holds for it."""
+
+
+def submitted_answers(stored: StoredTask, data: Dataset, repeat: int) -> list[SubmittedAnswer]:
+    """One for each question of the data set, asked or not; of several answers the one with this number."""
+    if not 0 <= repeat < stored.repeats:
+        stands = "one answer" if stored.repeats == 1 else f"{stored.repeats} answers, numbered from 0"
+        raise UserError(f"--sample {repeat}: the run holds {stands} to a question.")
+    texts: dict[str, str | None] = {}
+    for record in stored.records():
+        if record["sample"] == repeat:
+            texts[record["id"]] = None if "error" in record else record["response"]["text"]
+    return [_answer(stored, sample, texts) for sample in data.samples]
+
+
+def _answer(stored: StoredTask, sample: Sample, texts: Mapping[str, str | None]) -> SubmittedAnswer:
+    text = texts.get(sample.id)
+    if text is None:
+        state: State = "failed" if sample.id in texts else "missing"
+        return SubmittedAnswer(sample, state, "", "", stored.task.submission(sample, NO_ANSWER))
+    read = stored.read(sample, text)
+    state = "unanswered" if read.choice is None else "answered"
+    return SubmittedAnswer(sample, state, read.thinking, read.choice or "", stored.task.submission(sample, read))
+
+
+def count_states(submitted: Sequence[SubmittedAnswer]) -> dict[str, int]:
+    """How many answers there are in each state."""
+    return {
+        state: sum(one.state == state for one in submitted) for state in ("answered", "unanswered", "failed", "missing")
     }

@@ -6,6 +6,7 @@ not. Where no answer was read from any response there is no accuracy anywhere: a
 
 from __future__ import annotations
 
+import statistics
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar, cast
@@ -13,9 +14,8 @@ from typing import Any, TypeVar, cast
 from dtbench.harness.core.schema import Official
 from dtbench.harness.core.scorer import Column, Grouping, Scorer
 from dtbench.harness.score.calibration import forced_figures
-from dtbench.harness.score.outcomes import AnswerOutcome, Outcomes
-from dtbench.harness.score.repeats import repeat_figures
-from dtbench.harness.stats.intervals import clustered_interval, percentile, wilson
+from dtbench.harness.score.outcomes import Answer, AnswerOutcome, Outcomes
+from dtbench.harness.stats.intervals import clustered_interval, majority, pass_at, percentile, share, wilson
 from dtbench.harness.store.summary_types import (
     AllFigures,
     ClusterFigures,
@@ -23,6 +23,8 @@ from dtbench.harness.store.summary_types import (
     CountedFigures,
     IntervalFigures,
     OfficialFigures,
+    RepeatFigures,
+    RepeatsFigures,
     SpreadFigures,
     StrictFigures,
     TaskSummary,
@@ -61,7 +63,7 @@ def summarise(
         "n": n,
         "official": _official(task, counts, samples_k, known=known),
         "strict": _strict(task, counts, n, samples_k, known=known),
-        "unanswered": _unanswered(task, counts),
+        "unanswered": 0 if task.no_verdict else _times(counts, lambda one: one.failed is None and one.correct is None),
         "dropped": sum(dropped.values()),
         "dropped_why": dropped,
         "failed": _times(counts, lambda outcome: outcome.failed is not None),
@@ -88,12 +90,6 @@ def _with_forced(summary: TaskSummary, outcomes: Outcomes, counts: Counts, *, kn
     else:
         summary["notes"] += _cut_off(counts)
     return summary
-
-
-def _unanswered(task: Scorer, counts: Counts) -> int:
-    if task.no_verdict:
-        return 0
-    return _times(counts, lambda outcome: outcome.failed is None and outcome.correct is None)
 
 
 def with_figures(summary: TaskSummary, *more: Mapping[str, Any]) -> TaskSummary:
@@ -147,10 +143,7 @@ def _read(counts: Counts, n: int, *, known: bool) -> AllFigures:
 
 def _interval(accuracy: float | None, n: int, repeats: int) -> IntervalFigures:
     """Wilson's over questions: the repeats of one question are not independent of each other."""
-    if accuracy is None:
-        return {"low": None, "high": None}
-    interval: IntervalFigures = as_fields(wilson(accuracy, n / repeats))
-    return interval
+    return {"low": None, "high": None} if accuracy is None else as_fields(wilson(accuracy, n / repeats))
 
 
 def _grouped(task: Scorer, counts: Counts, of: Callable[[Counts], Figures]) -> dict[str, dict[str, Figures]]:
@@ -200,7 +193,7 @@ def _clustered(outcomes: Outcomes, n: int, repeats: int, shared: Clips) -> Clust
     for answer in outcomes.answers():
         clip = shared.get(answer.id, answer.id)
         verdict = answer.outcome.official
-        _add(strict, clip, correct=answer.outcome.correct is True)
+        _add(strict, clip, correct=answer.right)
         if verdict.counted:
             _add(official, clip, correct=verdict.correct)
     whole, rest = divmod(n - len(outcomes), repeats)
@@ -275,3 +268,39 @@ def _notes(task: Scorer, counts: Counts, *, known: bool) -> list[str]:
         f"{times} answers ({why}): the official script stops there; they count as wrong" for why, times in stops.items()
     ]
     return stopped if known else [NONE_ANSWERED, *stopped]
+
+
+def repeat_figures(outcomes: Outcomes, questions: int, k: int) -> RepeatsFigures:
+    """Figures over all questions: an answer that failed or is missing is a wrong one, and has no vote."""
+    by_question: dict[str, list[Answer]] = {}
+    by_repeat: dict[int, list[Answer]] = {}
+    for answer in outcomes.answers():
+        by_question.setdefault(answer.id, []).append(answer)
+        by_repeat.setdefault(answer.sample, []).append(answer)
+    repeats = [by_repeat.get(repeat, []) for repeat in range(k)]
+    verdicts = [[a.outcome.official.correct for a in answers if a.outcome.official.counted] for answers in repeats]
+    times_right = Counter(sum(answer.right for answer in answers) for answers in by_question.values())
+    steps = sorted({k, *(1 << power for power in range(k.bit_length()) if 1 << power <= k)})  # 1, 2, 4, ... and k
+    return {
+        "k": k,
+        "strict": _repeat_spread([sum(answer.right for answer in answers) / questions for answers in repeats]),
+        "official": _repeat_spread([sum(counted) / len(counted) for counted in verdicts if counted]),
+        "majority": as_fields(share(sum(map(_majority_is_right, by_question.values())), questions)),
+        "pass": {
+            str(at): sum(times_right[right] * pass_at(at, k, right) for right in range(k + 1)) / questions
+            for at in steps
+        },
+    }
+
+
+def _majority_is_right(answers: Sequence[Answer]) -> bool:
+    winner = majority(answer.choice for answer in answers)
+    return winner is not None and any(answer.choice == winner and answer.right for answer in answers)
+
+
+def _repeat_spread(each: Sequence[float]) -> RepeatFigures:
+    return {
+        "each": list(each),
+        "mean": statistics.fmean(each) if each else None,
+        "sd": statistics.stdev(each) if len(each) > 1 else None,
+    }

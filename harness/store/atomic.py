@@ -1,15 +1,18 @@
-"""Writing that either happens whole or not at all, and says in one line why it did not."""
+"""Write files whole or not at all, one process at a time; an error says in one line why a write failed."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from dtbench.harness.core.errors import DtbenchError, MachineryError, UserError
+from dtbench.harness.core.errors import DtbenchError, MachineryError, UserError, one_line
 
+LOCK_NAME = ".lock"
+_LONGEST_NOTE = 200
 _WRONG_PLACE = {
     *(errno.EACCES, errno.EPERM, errno.EROFS),
     *(errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP),
@@ -67,3 +70,48 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+class RunLock:
+    """The lock of a folder, held from its making to close()."""
+
+    def __init__(self, folder: Path) -> None:
+        path = folder / LOCK_NAME
+        try:
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except OSError as error:
+            raise write_failure(path, error) from error
+        try:
+            self._take(folder, path)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def held(self) -> bool:
+        """Whether the folder is still ours."""
+        return self._descriptor >= 0
+
+    def close(self) -> None:
+        """Let the next process in; a second call does nothing."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _take(self, folder: Path, path: Path) -> None:
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(self._descriptor, _LONGEST_NOTE, 0).decode(errors="replace")
+            raise UserError(
+                f"--out {folder}: a run is writing there already ({one_line(holder) or 'just starting'}). "
+                f"Wait for its end or stop it, or name another --out."
+            ) from None
+        except OSError as error:
+            raise MachineryError(f"{path}: cannot be locked ({error.strerror}): name another --out.") from error
+        note = f"pid {os.getpid()} on {os.uname().nodename}".encode()[:_LONGEST_NOTE]
+        try:
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, note, 0)
+        except OSError as error:
+            raise write_failure(path, error) from error

@@ -16,7 +16,15 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 
 from dtbench.harness.core.errors import DataError, MachineryError, UserError, one_line
-from dtbench.harness.store.atomic import append_whole, replace_whole, sync_folder, temporary_files, write_failure
+from dtbench.harness.store.atomic import (
+    LOCK_NAME,
+    RunLock,
+    append_whole,
+    replace_whole,
+    sync_folder,
+    temporary_files,
+    write_failure,
+)
 from dtbench.harness.store.jsonl import (
     Key,
     Kind,
@@ -27,8 +35,6 @@ from dtbench.harness.store.jsonl import (
     read_lines,
     whole_bytes,
 )
-from dtbench.harness.store.lock import NAME as LOCK_NAME
-from dtbench.harness.store.lock import RunLock
 from dtbench.harness.store.redact import mask_text
 from dtbench.harness.store.run_json import (
     Settings,
@@ -170,7 +176,10 @@ class RunFolder(StoredRun):
             command = sys.argv if command is None else command
             add_start(folder.info, command)
             folder._write_info()
-            folder._open_log(command)
+            from dtbench.harness.store.run_log import RunLog  # with logging, which reading a run can do without
+
+            folder._log = RunLog(path / LOG_NAME)
+            folder._log.note_start(command)
         except BaseException:
             lock.close()
             raise
@@ -241,12 +250,6 @@ class RunFolder(StoredRun):
         except (MachineryError, UserError):
             if error is None:
                 raise
-
-    def _open_log(self, command: Sequence[str]) -> None:
-        from dtbench.harness.store.run_log import RunLog  # with logging, which reading a run can do without
-
-        self._log = RunLog(self.path / LOG_NAME)
-        self._log.note_start(command)
 
     def _opened(self, task: str) -> _OpenFile:
         if not self._lock.held:

@@ -142,14 +142,11 @@ def _differences(stored: Settings, now: Settings) -> Iterator[str]:
     for name in dict.fromkeys([*old, *new]):
         if _PLACE.fullmatch(name):
             continue
-        if name not in old or name not in new or not _equal(old[name], new[name]):
+        both = name in old and name in new
+        # JSON's equality: 1 is 1.0 but not true.
+        if not both or old[name] != new[name] or isinstance(old[name], bool) != isinstance(new[name], bool):
             before, after = _told_apart(_shown(old, name), _shown(new, name))
             yield f"{one_line(name)}: stored {before}, now {after}"
-
-
-def _equal(one: Any, other: Any) -> bool:
-    """Equality of JSON, where 1 is 1.0 but not true."""
-    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
 
 
 def without_shared_clips(info: RunInfo) -> Settings:

@@ -20,8 +20,7 @@ from dtbench.harness.core.model import Notify
 from dtbench.harness.core.options import Argument, Option
 from dtbench.harness.run.progress import logged
 from dtbench.harness.run.signals import sigterm_as_interrupt
-from dtbench.harness.store.atomic import replace_whole
-from dtbench.harness.store.lock import RunLock
+from dtbench.harness.store.atomic import RunLock, replace_whole
 from dtbench.harness.store.run_folder import LOG_NAME
 from dtbench.harness.store.run_log import RunLog
 from dtbench.models.vllm.diagnose import log_last_words, read_tail

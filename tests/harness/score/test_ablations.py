@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import math
 import random
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,8 @@ from dtbench.harness.core.schema import Sample
 from dtbench.harness.core.task import rotate_options
 from dtbench.harness.run.plan import PromptForm
 from dtbench.harness.score import ablations
-from dtbench.harness.score.related_runs import compare_related
+from dtbench.harness.score.ablations import Order, compare_related
+from dtbench.harness.score.forced_choice import HOW
 from dtbench.harness.stats.intervals import share
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.tasks.mmar import Mmar
@@ -21,6 +24,9 @@ TASK = Mmar()
 audio_effect: Any = ablations.audio_effect
 style_effect: Any = ablations.style_effect
 order_effect: Any = ablations.order_effect
+order_average: Any = ablations.order_average
+LETTER_A = (0.7, 0.2, 0.1)
+"""A model that likes the first letter, whatever it stands for."""
 
 
 def questions(count: int) -> list[Sample]:
@@ -174,3 +180,60 @@ def test_runs_on_other_questions_are_not_compared(tmp_path: Path) -> None:
     assert compare_related(stored, "mmar") == {}
     (run / "run.json").unlink()
     assert compare_related(StoredRun.open(run / "audio-silence"), "mmar") == {}
+
+
+def order(turns: int, shown: Sequence[Sequence[float]], right: Sequence[int | None]) -> Order:
+    """A run whose answers have these shares in the order shown; `right` counts in the order of the data set."""
+
+    def records() -> Iterator[Any]:
+        for number, (shares, place) in enumerate(zip(shown, right, strict=True)):
+            score = {"correct": None, "gold_index": None if place is None else (place - turns) % len(shares)}
+            response = {"text": "A", "option_logprobs": [math.log(share) for share in shares]}
+            yield {"id": f"{number}", "sample": 0, "response": response, "extraction": {"how": HOW}, "score": score}
+
+    return Order(turns, list(records()))
+
+
+def test_a_liking_for_a_letter_averages_out_over_all_orders() -> None:
+    found = order_average([order(turns, [LETTER_A], [2]) for turns in range(3)])
+    assert (found["orders"], found["n"]) == (3, 1)
+    assert found["calibration"]["confidence"] == pytest.approx(1 / 3)
+    assert found["calibration"]["brier"] == pytest.approx(2 / 3)
+
+
+def test_a_liking_for_an_option_stays_whatever_its_letter() -> None:
+    # The option at place 2 has 0.8 in every order: shown at 2, 1 and 0.
+    shown = [(0.1, 0.1, 0.8), (0.1, 0.8, 0.1), (0.8, 0.1, 0.1)]
+    found = order_average([order(turns, [shares], [2]) for turns, shares in enumerate(shown)])
+    assert found["strict"]["accuracy"] == 1
+    assert found["calibration"]["confidence"] == pytest.approx(0.8)
+
+
+def test_the_mean_decides_where_orders_disagree() -> None:
+    # In order 0 the wrong option leads by little, in order 1 the right one by much.
+    found = order_average([order(0, [(0.55, 0.45)], [1]), order(1, [(0.9, 0.1)], [1])])
+    assert found["strict"]["accuracy"] == 1
+    assert found["calibration"]["confidence"] == pytest.approx((0.45 + 0.9) / 2)
+
+
+def test_the_plain_order_need_not_be_among_them() -> None:
+    shown = {1: (0.1, 0.8, 0.1), 2: (0.8, 0.1, 0.1)}
+    found = order_average([order(turns, [shares], [2]) for turns, shares in shown.items()])
+    assert found["strict"]["accuracy"] == 1
+
+
+def test_what_has_no_probabilities_in_some_order_is_left_out() -> None:
+    whole, part = order(0, [LETTER_A, LETTER_A], [0, 0]), order(1, [LETTER_A], [0])
+    found = order_average([whole, part])
+    assert (found["n"], found["unmatched"]) == (1, 1)
+
+
+def test_free_answers_are_not_averaged() -> None:
+    free: Any = {"id": "1", "sample": 0, "response": {"text": "(A)"}, "extraction": {"how": "letter"}, "score": {}}
+    assert order_average([Order(0, [free]), Order(1, [free])]) is None
+
+
+def test_withheld_answers_have_no_accuracy() -> None:
+    found = order_average([order(turns, [LETTER_A], [None]) for turns in range(2)])
+    assert found["n"] == 1
+    assert found["strict"] is found["calibration"] is None

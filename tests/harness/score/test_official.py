@@ -17,7 +17,7 @@ from dtbench.harness.score.official import (
     NO_PREDICTION,
     NOT_TEXT,
     WRONG_FORMAT,
-    carried_letter_rule,
+    CarriedLetterRule,
     letter_rule,
     text_rule,
 )
@@ -48,7 +48,7 @@ def test_the_letter_rule_gives_the_recorded_verdict(case: dict[str, Any]) -> Non
 
 @pytest.mark.parametrize("case", recorded("mmsu.jsonl"), ids=named)
 def test_the_rule_of_2025_gives_the_recorded_verdict_on_a_record_alone(case: dict[str, Any]) -> None:
-    verdict = carried_letter_rule()(case["item"], case["model_output"])
+    verdict = CarriedLetterRule()(case["item"], case["model_output"])
     alone = case["bench2025_alone"]
     if "error" in alone:
         assert verdict == Official(correct=False, counted=True, why=NO_EARLIER_LETTER)
@@ -57,7 +57,7 @@ def test_the_rule_of_2025_gives_the_recorded_verdict_on_a_record_alone(case: dic
 
 
 def test_the_rules_of_2025_and_2026_differ_only_on_empty_responses() -> None:
-    rule = carried_letter_rule()
+    rule = CarriedLetterRule()
     differing = set()
     for case in recorded("mmsu.jsonl"):
         before, after = rule(case["item"], case["model_output"]), letter_rule(case["item"], case["model_output"])
@@ -72,7 +72,7 @@ BELL_OR_DRUM = {"choice_a": "a bell", "choice_b": "a drum", "choice_c": None, "a
 
 
 def test_an_empty_response_of_2025_takes_the_letter_of_the_last_record_that_had_one() -> None:
-    rule = carried_letter_rule()
+    rule = CarriedLetterRule()
     assert rule(BELL_OR_DRUM, "B").correct
     assert not rule(BELL_OR_DRUM, "no letter here").counted
     assert not rule(BELL_OR_DRUM, None).counted
@@ -83,8 +83,8 @@ def test_an_empty_response_of_2025_takes_the_letter_of_the_last_record_that_had_
 
 
 def test_a_fresh_rule_of_2025_carries_nothing_from_another_file() -> None:
-    carried_letter_rule()(BELL_OR_DRUM, "B")
-    assert carried_letter_rule()(BELL_OR_DRUM, "").why == NO_EARLIER_LETTER
+    CarriedLetterRule()(BELL_OR_DRUM, "B")
+    assert CarriedLetterRule()(BELL_OR_DRUM, "").why == NO_EARLIER_LETTER
 
 
 @pytest.mark.parametrize("prediction", NOT_TEXTS, ids=repr)
@@ -172,7 +172,7 @@ def test_no_text_makes_a_rule_stop(prediction: str, choices: list[str], data: st
     item: dict[str, Any] = {"choices": choices, "answer": data.draw(st.sampled_from(choices))}
     item |= {"choice_a": choices[0], "answer_gt": item["answer"]}
     assert text_rule(item, prediction).counted
-    for rule in (letter_rule, carried_letter_rule()):
+    for rule in (letter_rule, CarriedLetterRule()):
         verdict = rule(item, prediction)
         assert verdict.counted or not verdict.correct
 
