@@ -66,7 +66,11 @@ class Mmar(Task):
         clips = ClipFolder(metadata.root, ("mmar-audio.tar.gz", "mmar-audio.zip"))
         data = make_dataset((_sample(record, clips) for record in read_json(metadata.file)), metadata.file)
         version = V2 if any("thinking" in sample.item or "rubric" in sample.item for sample in data.samples) else V1
-        notes = [*metadata.notes(), *clips.missing("audio"), *_known_faults(data, version)]
+        notes = [*metadata.notes(), *clips.missing("audio")]
+        if lost := len(data.unanswerable):
+            repaired = "as published in v1; v2 (MMAR-meta.jsonl) repairs them"
+            where = repaired if version == V1 else "unlike the published v2"
+            notes.append(f"{lost} answers are not among their options, {where}")
         return Dataset(data.samples, version, data.source, notes)
 
     def version_of(self, items: Sequence[Mapping[str, Any]]) -> str | None:
@@ -92,11 +96,3 @@ def _sample(record: MetadataRecord, clips: ClipFolder) -> Sample:
         groups=group_values(record.item, ("modality", "category", "sub-category", "language")),
         item=record.item,
     )
-
-
-def _known_faults(data: Dataset, version: str) -> list[str]:
-    lost = len(data.unanswerable)
-    if not lost:
-        return []
-    where = "as published in v1; v2 (MMAR-meta.jsonl) repairs them" if version == V1 else "unlike the published v2"
-    return [f"{lost} answers are not among their options, {where}"]

@@ -23,12 +23,13 @@ from dtbench.harness.core.task import Task
 from dtbench.harness.extract.answer import Extraction
 from dtbench.harness.score.official import CarriedLetterRule, letter_rule
 from dtbench.tasks.data.clips import ClipFolder, EmbeddedClip
-from dtbench.tasks.data.layouts import MetadataFiles, find_metadata, group_values, make_dataset
+from dtbench.tasks.data.layouts import find_metadata, group_values, make_dataset
 
 PARQUET = "parquet-548e228"
 FOLDER = "jsonl-folder"
 COPIES_DIFFER = "the audio of the hub's parquet and of its audio folder differs in part: name the copy with a score"
 METADATA = ("data/train-*.parquet", "train-*.parquet", "question/mmsu.jsonl", "mmsu.jsonl")
+ARCHIVES = ("audio.tar.gz", "audio.zip")
 LETTERED = {"A": "choice_a", "B": "choice_b", "C": "choice_c", "D": "choice_d"}
 HEADINGS = ("category", "sub-category", "sub-sub-category", "linguistics_sub_discipline", "task_name")
 _COLUMNS = ("id", "task_name", "audio.path", "question", *LETTERED.values(), "answer_gt", *HEADINGS[:-1])
@@ -78,8 +79,9 @@ class Mmsu(Task):
             version = PARQUET
             rows: Iterable[Sample] = chain.from_iterable(map(_shard, metadata.files))
         else:
-            version, rows = FOLDER, _folder(metadata)
-            notes += ClipFolder(metadata.root, ARCHIVES).missing("audio")
+            version, clips = FOLDER, ClipFolder(metadata.root, ARCHIVES)
+            rows = (_sample(record, clips.clip(record, "audio_path")) for record in read_json(metadata.file))
+            notes += clips.missing("audio")
         data = make_dataset(rows, metadata.file)
         if lost := len(data.unanswerable):
             notes.append(f"{lost} answers are not among their options")
@@ -100,19 +102,11 @@ class Mmsu(Task):
         return next(matches, "")
 
 
-ARCHIVES = ("audio.tar.gz", "audio.zip")
-
-
 def _shard(shard: Path) -> Iterator[Sample]:
     for row, record in enumerate(read_columns(shard, _COLUMNS)):
         audio = record.item.pop("audio")
         item = {**record.item, "audio_path": (audio or {}).get("path")}
         yield _sample(MetadataRecord(record.where, item), EmbeddedClip(shard, row, "audio"))
-
-
-def _folder(metadata: MetadataFiles) -> Iterator[Sample]:
-    clips = ClipFolder(metadata.root, ARCHIVES)
-    return (_sample(record, clips.clip(record, "audio_path")) for record in read_json(metadata.file))
 
 
 def _sample(record: MetadataRecord, audio: Path | Clip) -> Sample:

@@ -123,10 +123,7 @@ def _open_with_libsndfile(descriptor: int, head: bytes, name: str) -> Iterator[D
 
 @contextmanager
 def _open_with_ffmpeg(descriptor: int, container: str, name: str) -> Iterator[DecodedSound]:
-    """Open a clip in a container that FFmpeg knows by this name; every fault of the clip is a DataError.
-
-    Needs PyAV, the extra `aac`.
-    """
+    """Open a clip with PyAV, in a container that FFmpeg knows by this name; every fault of the clip is a DataError."""
     try:
         import av
     except ImportError:
@@ -285,10 +282,7 @@ class _Mp3Frame(NamedTuple):
 
 
 def _count_mp3_samples(descriptor: int) -> int | None:
-    """Count the samples of a channel of an MP3; None where its first frame tells, or it is no layer III.
-
-    Without a table of contents decoders only estimate it.
-    """
+    """Count the samples of an MP3, which decoders estimate; None where its first frame tells, or it is no layer III."""
     with mmap.mmap(descriptor, 0, prot=mmap.PROT_READ) as data:
         at = _tag_size(data[:10])
         first = int.from_bytes(data[at : at + 4])

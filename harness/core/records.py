@@ -99,7 +99,8 @@ def _parquet(path: Path) -> Iterator[Any]:
     import pyarrow
     import pyarrow.parquet
 
-    refuse_pointer(path)
+    with path.open("rb") as handle:
+        _refuse_pointer(path, handle.read(len(_POINTER)))
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
             yield file
@@ -107,13 +108,8 @@ def _parquet(path: Path) -> Iterator[Any]:
         raise DataError(f"{path}: not a readable parquet file ({str(error).splitlines()[0]}).") from None
 
 
-def refuse_pointer(path: Path) -> None:
-    """A clone without its large files has a few words in place of each."""
-    with path.open("rb") as handle:
-        _refuse_pointer(path, handle.read(len(_POINTER)))
-
-
 def _refuse_pointer(path: Path, head: bytes) -> None:
+    """A clone without its large files has a few words in place of each."""
     if head.startswith(_POINTER):
         raise DataError(f"{path}: a pointer of Git LFS, not the data: run `git lfs pull` in its folder.")
 

@@ -62,7 +62,10 @@ def extract(text: str, choices: Sequence[str]) -> Extraction:
         return Extraction(parts.thinking, *fast)
     options = _options(tuple(choices))
     if answer:
-        verdict, words = _read_answer(answer, options)
+        head = before_next_question(answer)
+        verdict, words = _read_part(answer if head is None else head, options)
+        if head is not None and verdict.option is None:
+            verdict, words = _read_part(answer, options)
     else:
         verdict, words = _read_chain(parts.thinking, options, open_chain=parts.open_chain)
     choice = None if verdict.option is None else choices[verdict.option]
@@ -102,15 +105,6 @@ def _match_whole(text: str, choices: Sequence[str]) -> FastAnswer | None:
         return None
     place = ord(letter[1]) - ord("A")
     return FastAnswer(text, choices[place], "chosen, by letter") if place < len(choices) else None
-
-
-def _read_answer(text: str, options: Options) -> tuple[ReadVerdict, str]:
-    head = before_next_question(text)
-    if head is not None:
-        verdict, words = _read_part(head, options)
-        if verdict.option is not None:
-            return verdict, words
-    return _read_part(text, options)
 
 
 def _read_part(text: str, options: Options) -> tuple[ReadVerdict, str]:

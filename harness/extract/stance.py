@@ -220,8 +220,10 @@ def _in_order(
 
 def _judge_one(page: Page, group: Group, state: _State, quoted: list[tuple[int, int]]) -> Group | None:
     begin, end = page.span(group.sentence)
-    if state.asks:
-        return _answered(page.text, group, end)
+    if state.asks:  # the yes or no that follows decides
+        if cues.ANSWERED_YES.match(page.text, end):
+            return group._replace(level=CHOSEN)
+        return group._replace(stance="denied") if cues.ANSWERED_NO.match(page.text, end) else None
     if state.of_prompt and state.cue < CHOSEN:
         return None
     rest = page.text[group.end : min(end, group.end + 120)]
@@ -240,13 +242,6 @@ def _judge_one(page: Page, group: Group, state: _State, quoted: list[tuple[int, 
         if level < CONCLUDED or not (alone or near_cue):
             return None  # a letter on its own in running text is a note or a name
     return group._replace(level=level, stance=stance, supposed=state.supposed)
-
-
-def _answered(text: str, group: Group, end: int) -> Group | None:
-    """Judge an option named in a question by the yes or no that follows."""
-    if cues.ANSWERED_YES.match(text, end):
-        return group._replace(level=CHOSEN)
-    return group._replace(stance="denied") if cues.ANSWERED_NO.match(text, end) else None
 
 
 def _stance(group: Group, state: _State, rest: str) -> tuple[str, bool]:

@@ -157,8 +157,8 @@ def _bars() -> Any:
     return Bars(_text(f"{name} {figures}"), console=console)
 
 
-def _text(told: str) -> Any:
+def _text(template: str) -> Any:
     from rich.progress import TextColumn
     from rich.table import Column
 
-    return TextColumn(told, markup=False, table_column=Column(no_wrap=True, overflow="ellipsis"))
+    return TextColumn(template, markup=False, table_column=Column(no_wrap=True, overflow="ellipsis"))

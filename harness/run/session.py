@@ -78,7 +78,8 @@ def run_many(requests: Sequence[RunRequest], *, quiet: bool) -> Iterator[RunResu
             # Let a stop that an interrupt left scheduled take place, or it would stop what runs next.
             runner.get_loop().call_soon(runner.get_loop().stop)
             runner.get_loop().run_forever()
-            runner.run(_close_models(models))
+            for model in dict.fromkeys(models):
+                runner.run(model.aclose())
 
 
 class _Job(NamedTuple):
@@ -101,11 +102,6 @@ def _run_one(request: RunRequest, job: _Job, runner: asyncio.Runner, *, quiet: b
         dispatch = DispatchSettings(request.concurrency, request.long_clips, request.max_failed)
         runner.run(_ask_all(job, folder, dispatch, progress))
         return _finish(plans, folder, request.max_failed)
-
-
-async def _close_models(models: Sequence[Model]) -> None:
-    for model in dict.fromkeys(models):
-        await model.aclose()
 
 
 async def _ask_all(job: _Job, folder: RunFolder, settings: DispatchSettings, progress: ProgressDisplay) -> None:

@@ -136,19 +136,15 @@ class VllmProcess:
         return cause.error(f"{what}: {cause.text} The whole log: {self.log}")
 
 
-def vllm_is_installed() -> bool:
-    """Whether this machine has a vLLM to start."""
-    return _vllm_command() is not None
-
-
-def _vllm_command() -> str | None:
+def vllm_command() -> str | None:
+    """Find the command of vLLM, of this environment before any other."""
     beside = Path(sys.executable).with_name("vllm")
     return str(beside) if beside.is_file() else shutil.which("vllm")
 
 
 def find_executable() -> str:
-    """Find the command of vLLM, of this environment before any other; raise a UserError where there is none."""
-    command = _vllm_command()
+    """Find the command of vLLM; raise a UserError where there is none."""
+    command = vllm_command()
     if command is None:
         raise UserError(
             "vLLM is not installed here: `pip install 'dtbench[vllm]'` (it needs a GPU), take --backend local, "
@@ -181,7 +177,11 @@ def machine_flags() -> Mapping[str, str | bool]:
     """Return the flags of `vllm serve` for a machine without GPU; on a GPU its own defaults are right."""
     if has_gpu():
         return {}
-    cache = int(min(MAX_CACHE, CACHE_SHARE * _memory()))
+    try:
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError):
+        memory = 8 << 30
+    cache = int(min(MAX_CACHE, CACHE_SHARE * memory))
     return {
         "enforce_eager": True,  # compiling takes longer than most runs on a CPU
         "kv_cache_memory_bytes": str(cache),
@@ -194,10 +194,3 @@ def vllm_environment(*, local: bool) -> Mapping[str, str]:
     """Return the environment of an engine: without keys, and offline for a local checkpoint."""
     inherited = {name: value for name, value in os.environ.items() if name not in _WITHHELD}
     return inherited | _ALWAYS | (_OFFLINE if local else {}) | ({} if has_gpu() else _ON_CPU)
-
-
-def _memory() -> int:
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (ValueError, OSError):
-        return 8 << 30

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,8 @@ from dtbench.tasks.data.clips import ClipFolder, EmbeddedClip
 from dtbench.tasks.data.layouts import MetadataFiles, group_values, make_dataset
 
 HEADINGS = ("task", "difficulty", "sub-category", "category", "dataset")
-_HUB_COLUMNS = ("instruction", "choices", "answer", "other_attributes")
-_LMMS_COLUMNS = ("id", "question", "choices", "answer", "split", *HEADINGS)
+_HUB_COLUMNS: tuple[str, ...] = ("instruction", "choices", "answer", "other_attributes")
+_LMMS_COLUMNS: tuple[str, ...] = ("id", "question", "choices", "answer", "split", *HEADINGS)
 _PREFIX = re.compile(r"^\(([A-Z])\) ?")
 
 
@@ -56,14 +56,9 @@ def _sample(record: MetadataRecord, audio: Path | Clip, withheld: bool) -> Sampl
 
 
 def _parquet_rows(shard: Path) -> list[tuple[MetadataRecord, EmbeddedClip]]:
+    column, columns, as_item = "audio", _LMMS_COLUMNS, _lmms_item
     if "instruction" in column_names(shard):
-        return _rows(shard, "context", _HUB_COLUMNS, _hub_item)
-    return _rows(shard, "audio", _LMMS_COLUMNS, _lmms_item)
-
-
-def _rows(
-    shard: Path, column: str, columns: tuple[str, ...], as_item: Callable[[MetadataRecord], dict[str, Any]]
-) -> list[tuple[MetadataRecord, EmbeddedClip]]:
+        column, columns, as_item = "context", _HUB_COLUMNS, _hub_item
     # The path inside the audio column is read only to be sure that the column is there.
     records = read_columns(shard, (*columns, f"{column}.path"))
     return [

@@ -39,9 +39,13 @@ def detect_version(data: Dataset) -> tuple[str, list[str]]:
     """Return the version's name, and notes; a name only where every item is known from that version."""
     votes = Counter(_origin(sample) for sample in data.samples)
     total = len(data.samples)
-    for version, other in ((CURRENT, OLD), (OLD, CURRENT)):
+    for version in (CURRENT, OLD):
         if votes[version] and votes[version] + votes[BOTH] == total:
-            return version, _version_notes(version, other, total)
+            notes = [] if total == 1000 else [f"{total} of the 1,000 items of {version}"]
+            if version == OLD:
+                before = f"the content before 2025-05-15 (commit {COMMITS[OLD]})"
+                notes.append(f"{before}: scores do not compare with {CURRENT}")
+            return version, notes
     if votes[BOTH] == total:
         return EITHER, [f"these {total} items are the same in {CURRENT} and {OLD}"]
     near = ", ".join(f"{votes[version] + votes[BOTH]} of {version}" for version in (CURRENT, OLD))
@@ -84,13 +88,6 @@ def refuse_broken(data: Dataset, path: Path) -> None:
         f"Run `dtbench data pull mmau-mini`, or take mmau-test-mini.json of commit {COMMITS[CURRENT]} "
         f"from https://github.com/Sakshi113/MMAU."
     )
-
-
-def _version_notes(version: str, other: str, total: int) -> list[str]:
-    part = [] if total == 1000 else [f"{total} of the 1,000 items of {version}"]
-    if version == CURRENT:
-        return part
-    return [*part, f"the content before 2025-05-15 (commit {COMMITS[OLD]}): scores do not compare with {other}"]
 
 
 def _origin(sample: Sample) -> str:
