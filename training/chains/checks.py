@@ -41,7 +41,7 @@ class Rejected(NamedTuple):
 
 
 def parse_caption(text: str) -> str | Rejected:
-    """The caption; one that speaks of a question or its options knows what it must not know."""
+    """Return the caption; one that speaks of a question or its options knows what it must not know."""
     caption = _spoken(text)
     if asked := _ASKED.search(caption):
         return Rejected(f"an answer in the caption step: it says {asked[0]!r}")
@@ -49,11 +49,11 @@ def parse_caption(text: str) -> str | Rejected:
 
 
 def parse_question(text: str, row: TrainingRow) -> TrainingRow | Rejected:
-    """The row with its question; the options in an order drawn from its id, for models put the right one first."""
-    told = next((one for one in json_values(text[-20_000:]) if isinstance(one, dict) and "question" in one), None)
-    if told is None:
+    """Return the row with its question; an order of options drawn from its id, as models put the right one first."""
+    reply = next((one for one in json_values(text[-20_000:]) if isinstance(one, dict) and "question" in one), None)
+    if reply is None:
         return Rejected("no JSON object with a question")
-    question, choices, answer = told.get("question"), told.get("choices"), told.get("answer")
+    question, choices, answer = reply.get("question"), reply.get("choices"), reply.get("answer")
     if not isinstance(question, str) or not question.strip() or not isinstance(choices, list):
         return Rejected("its question or its choices are missing")
     options = [choice.strip() for choice in choices if isinstance(choice, str) and choice.strip()]
@@ -70,7 +70,7 @@ def parse_question(text: str, row: TrainingRow) -> TrainingRow | Rejected:
 
 
 def parse_chain(text: str, row: TrainingRow) -> str | Rejected:
-    """The chain; it has to end where the answer is, and to reason as one who only listens."""
+    """Return the chain; it has to end where the answer is, and to reason as one who only listens."""
     chain = _spoken(text)
     if short := _within(chain, CHAIN_WORDS):
         return short

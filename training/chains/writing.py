@@ -56,24 +56,24 @@ PROMPTS = {"caption": CAPTION, "question": f"{WRITER}\n---\n{QUESTION}", "chain"
 
 
 def caption_prompt(row: TrainingRow, seed: int) -> Prompt:
-    """The clip, and nothing that is known of it."""
+    """Make the request for a caption: the clip, and nothing that is known of it."""
     return Prompt(CAPTION, row.audio, id=row.id, seed=seed)
 
 
 def question_prompt(row: TrainingRow, caption: str, seed: int) -> Prompt:
-    """The caption, for a question."""
+    """Make the request for a question, from the caption."""
     return Prompt(_fill(QUESTION, caption=caption), row.audio, system=WRITER, id=row.id, seed=seed)
 
 
 def chain_prompt(row: TrainingRow, caption: str, seed: int) -> Prompt:
-    """Caption, question and answer, for a chain."""
+    """Make the request for a chain, from caption, question and answer."""
     options = letter_options(row.choices)
     text = _fill(CHAIN, caption=caption, question=row.question, options=options, answer=row.answer)
     return Prompt(text, row.audio, system=REASONER, id=row.id, seed=seed)
 
 
 def words_hash(names: Sequence[str]) -> str:
-    """Twelve digits that differ where the words of these steps do."""
+    """Return twelve digits that differ where the words of these steps do."""
     return hashlib.sha256("\0".join(PROMPTS[name] for name in names).encode()).hexdigest()[:12]
 
 
@@ -100,7 +100,7 @@ class Step(NamedTuple):
 
 
 def missing_steps(row: TrainingRow) -> list[str]:
-    """What a row lacks, in order; a caption only where something is to be written from it."""
+    """Return what a row lacks, in order; a caption only where something is to be written from it."""
     lacking = [name for name, there in (("question", row.question), ("chain", row.chain)) if not there]
     return ["caption", *lacking] if lacking and not row.extra.get("caption") else lacking
 

@@ -73,9 +73,13 @@ class OverlapIndex:
             if row.audio not in by_clip:
                 by_clip[row.audio] = self._same_clip(row)
             same = by_clip[row.audio]
-            overlap = same._replace(row=row.id) if same else self._same_question(row)
-            if overlap is not None:
-                overlaps.append(overlap)
+            if same is not None:
+                overlaps.append(same._replace(row=row.id))
+                continue
+            key = _question_key(row.question, row.choices)
+            known = self._questions.get(key, [])
+            if len(known) == 1 and self._texts[_plain(row.question)] == 1 and len(key.split()) >= MIN_WORDS:
+                overlaps.append(Overlap(row.id, *known[0], "same question"))
         return overlaps
 
     def _fingerprint(self, name: str, audio: Path | Clip) -> Fingerprint | None:
@@ -128,12 +132,6 @@ class OverlapIndex:
             order = np.argsort(columns[0], kind="stable")
             self._index = (columns[0][order], columns[1][order], columns[2][order])
         return self._index
-
-    def _same_question(self, row: TrainingRow) -> Overlap | None:
-        key = _question_key(row.question, row.choices)
-        known = self._questions.get(key, [])
-        unique = len(known) == 1 and self._texts[_plain(row.question)] == 1 and len(key.split()) >= MIN_WORDS
-        return Overlap(row.id, *known[0], "same question") if unique else None
 
 
 def _plain(question: str) -> str:

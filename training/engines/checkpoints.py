@@ -93,22 +93,18 @@ def export_model(checkpoint: Path, model: Path) -> None:
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     for file in (file for pattern in _MODEL_FILES for file in checkpoint.glob(pattern)):
-        if file.name not in _TRAINER_FILES:
-            _link(file, temporary / file.name)
+        target = temporary / file.name
+        if file.name in _TRAINER_FILES or target.exists():
+            continue
+        try:
+            target.hardlink_to(file)
+        except OSError:
+            shutil.copyfile(file, target)
     for required in ("config.json", "tokenizer_config.json"):
         if not (temporary / required).is_file():
             raise MachineryError(f"{checkpoint}: there is no {required} in it, so it is no model folder.")
     shutil.rmtree(model, ignore_errors=True)
     temporary.rename(model)
-
-
-def _link(source: Path, target: Path) -> None:
-    if target.exists():
-        return
-    try:
-        target.hardlink_to(source)
-    except OSError:
-        shutil.copyfile(source, target)
 
 
 def tensor_shapes(model: Path) -> Mapping[str, tuple[int, ...]]:

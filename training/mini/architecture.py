@@ -6,6 +6,7 @@ stubs that no answer depends on.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,59 @@ _STUB = {
     "head_dim": 32,
 }
 _PATCH = 16
+_AUDIO: Mapping[str, Any] = {
+    "d_model": 128,
+    "encoder_layers": 3,
+    "encoder_attention_heads": 4,
+    "encoder_ffn_dim": 256,
+    "num_mel_bins": MEL_BINS,
+    "downsample_hidden_size": 32,
+    "output_dim": 128,
+}
+_TEXT: Mapping[str, Any] = {
+    "vocab_size": (len(WORDS) + 63) // 64 * 64,
+    "hidden_size": 128,
+    "intermediate_size": 384,
+    "moe_intermediate_size": 192,
+    "num_experts": 4,
+    "num_experts_per_tok": 2,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 4,
+    "head_dim": 32,
+    "max_position_embeddings": 2048,
+    "rope_parameters": {**_ROPE, "mrope_interleaved": True},
+    "bos_token_id": NUMBERS[PAD],
+    "eos_token_id": NUMBERS[END],
+    "pad_token_id": NUMBERS[PAD],
+    "tie_word_embeddings": False,  # vLLM ties them where nothing is said
+}
+_VISION: Mapping[str, Any] = {
+    "depth": 1,
+    "hidden_size": 32,
+    "intermediate_size": 32,
+    "num_heads": 1,
+    "out_hidden_size": 128,
+    "num_position_embeddings": 16,
+    "deepstack_visual_indexes": [0],
+    # vLLM reads both; transformers has no default for them.
+    "image_size": 64,
+    "apply_vit_abs_pos_embed": True,
+}
+_TALKER: Mapping[str, Any] = {
+    "accept_hidden_layer": 1,
+    "thinker_hidden_size": 128,
+    "num_code_groups": 4,
+    "text_config": {
+        **_STUB,
+        "moe_intermediate_size": 16,
+        "num_experts": 2,
+        "num_experts_per_tok": 1,
+        "shared_expert_intermediate_size": 16,
+        "rope_parameters": _ROPE,
+    },
+    "code_predictor_config": {**_STUB, "num_code_groups": 4},
+}
 
 
 def model_config() -> Any:
@@ -35,8 +89,8 @@ def model_config() -> Any:
     names = ("audio", "image", "video", "audio_start", "audio_end", "vision_start", "vision_end")
     numbers = {f"{name}_token_id": NUMBERS[mark] for name, mark in zip(names, ROLES.values(), strict=True)}
     return Qwen3OmniMoeConfig(
-        thinker_config={"audio_config": _audio(), "vision_config": _vision(), "text_config": _text(), **numbers},
-        talker_config={**_talker(), **numbers},
+        thinker_config={"audio_config": {**_AUDIO}, "vision_config": {**_VISION}, "text_config": {**_TEXT}, **numbers},
+        talker_config={**_TALKER, **numbers},
         code2wav_config={**_STUB, "codebook_size": 64, "num_quantizers": 4, "decoder_dim": 32},
         enable_audio_output=False,
         im_start_token_id=NUMBERS[START],
@@ -88,68 +142,3 @@ def save_model(model: Any, folder: Path) -> None:
     renamed = {name.replace("language_model.model.model.", "language_model.model."): weights[name] for name in weights}
     save_file(renamed, path, metadata={"format": "pt"})
     make_processor().save_pretrained(folder)
-
-
-def _audio() -> dict[str, Any]:
-    return {
-        "d_model": 128,
-        "encoder_layers": 3,
-        "encoder_attention_heads": 4,
-        "encoder_ffn_dim": 256,
-        "num_mel_bins": MEL_BINS,
-        "downsample_hidden_size": 32,
-        "output_dim": 128,
-    }
-
-
-def _text() -> dict[str, Any]:
-    return {
-        "vocab_size": (len(WORDS) + 63) // 64 * 64,
-        "hidden_size": 128,
-        "intermediate_size": 384,
-        "moe_intermediate_size": 192,
-        "num_experts": 4,
-        "num_experts_per_tok": 2,
-        "num_hidden_layers": 4,
-        "num_attention_heads": 4,
-        "num_key_value_heads": 4,
-        "head_dim": 32,
-        "max_position_embeddings": 2048,
-        "rope_parameters": {**_ROPE, "mrope_interleaved": True},
-        "bos_token_id": NUMBERS[PAD],
-        "eos_token_id": NUMBERS[END],
-        "pad_token_id": NUMBERS[PAD],
-        "tie_word_embeddings": False,  # vLLM ties them where nothing is said
-    }
-
-
-def _vision() -> dict[str, Any]:
-    return {
-        "depth": 1,
-        "hidden_size": 32,
-        "intermediate_size": 32,
-        "num_heads": 1,
-        "out_hidden_size": 128,
-        "num_position_embeddings": 16,
-        "deepstack_visual_indexes": [0],
-        # vLLM reads both; transformers has no default for them.
-        "image_size": 64,
-        "apply_vit_abs_pos_embed": True,
-    }
-
-
-def _talker() -> dict[str, Any]:
-    return {
-        "accept_hidden_layer": 1,
-        "thinker_hidden_size": 128,
-        "num_code_groups": 4,
-        "text_config": {
-            **_STUB,
-            "moe_intermediate_size": 16,
-            "num_experts": 2,
-            "num_experts_per_tok": 1,
-            "shared_expert_intermediate_size": 16,
-            "rope_parameters": _ROPE,
-        },
-        "code_predictor_config": {**_STUB, "num_code_groups": 4},
-    }

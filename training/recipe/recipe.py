@@ -42,7 +42,7 @@ Positive = Annotated[float, above(0)]
 
 
 def is_name(name: object) -> bool:
-    """Whether a stage or an arm may bear this name: it becomes that of a folder."""
+    """Return whether a stage or an arm may bear this name: it becomes that of a folder."""
     return isinstance(name, str) and _NAME.fullmatch(name) is not None
 
 

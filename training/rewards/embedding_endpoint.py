@@ -38,17 +38,14 @@ class EmbeddingEndpoint:
 
     def cosines(self, pairs: Sequence[ChainPair]) -> list[float]:
         """Return the cosine of each pair."""
-        return pair_cosines(pairs, self._embed)
+        try:
+            return pair_cosines(pairs, lambda texts: self._background.run(functools.partial(self._request_all, texts)))
+        except ModelError as error:
+            raise MachineryError(f"no embedding: {error}") from None
 
     def close(self) -> None:
         """Close the connections."""
         self._background.close()
-
-    def _embed(self, texts: Sequence[str]) -> list[Vector]:
-        try:
-            return self._background.run(functools.partial(self._request_all, texts))
-        except ModelError as error:
-            raise MachineryError(f"no embedding: {error}") from None
 
     async def _request_all(self, texts: Sequence[str], endpoints: EndpointPool) -> list[Vector]:
         if self._model is None:

@@ -78,17 +78,17 @@ class RewardBatch:
 
 
 def accuracy_reward(batch: RewardBatch) -> list[float]:
-    """1 where the task's own score calls the answer right."""
+    """Return 1 where the task's own score calls the answer right."""
     return [float(candidate.completion.correct) for candidate in batch.candidates]
 
 
 def format_reward(batch: RewardBatch) -> list[float]:
-    """1 where the completion has the form of the template."""
+    """Return 1 where the completion has the form of the template."""
     return [float(candidate.completion.formatted) for candidate in batch.candidates]
 
 
 def consistency_reward(batch: RewardBatch) -> list[float]:
-    """1 where the chain supports the chosen option, right or wrong; without a verdict, its words decide."""
+    """Return 1 where the chain supports the chosen option, right or wrong; without a verdict, its words decide."""
     candidates = [one for one in batch.candidates if one.choice is not None and one.guard is None]
     verdicts: Sequence[Verdict | None] = [None] * len(candidates)
     if batch.settings.consistency != "words":
@@ -105,7 +105,7 @@ def consistency_reward(batch: RewardBatch) -> list[float]:
 
 
 def evaluator_reward(batch: RewardBatch) -> list[float]:
-    """The mean of four marks against the reference; without a verdict, the cosine of the embedding."""
+    """Return the mean of four marks against the reference; without a verdict, the cosine of the embedding."""
     candidates = batch.comparable()
     marks = _mean_marks(batch, candidates)
     unmarked = iter(_cosines(batch, [one for one, mark in zip(candidates, marks, strict=True) if mark is None]))
@@ -113,13 +113,13 @@ def evaluator_reward(batch: RewardBatch) -> list[float]:
 
 
 def embedding_reward(batch: RewardBatch) -> list[float]:
-    """The cosine of the chain's embedding with the reference's."""
+    """Return the cosine of the chain's embedding with the reference's."""
     candidates = batch.comparable()
     return batch.scatter(candidates, _cosines(batch, candidates))
 
 
 def hybrid_reward(batch: RewardBatch) -> list[float]:
-    """Evaluator and embedding, weighted by the recipe; without a verdict, the embedding alone."""
+    """Return evaluator and embedding, weighted by the recipe; without a verdict, the embedding alone."""
     candidates = batch.comparable()
     weight = batch.settings.embedding_weight
     marks, cosines = _mean_marks(batch, candidates), _cosines(batch, candidates)
