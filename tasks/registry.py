@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 from dtbench.harness.core.errors import TaskError, UserError, format_error
 from dtbench.harness.core.lookup import NameTable, list_names, look_up
-from dtbench.harness.core.task import Task
+from dtbench.harness.core.task import LM_EVAL_PREFIX, Task
 
 TASKS = {
     "mmar": "dtbench.tasks.mmar:Mmar",
@@ -21,14 +20,14 @@ TASKS = {
     "mini-train-1": "dtbench.tasks.mini:MiniTrain1",
     "mini-train-2": "dtbench.tasks.mini:MiniTrain2",
 }
-OF_LM_EVAL = "lm_eval:"
-"""The prefix of the name of a task of lm-eval."""
+LM_EVAL_TASK = "dtbench.harness.lm_eval.task:LmEvalTask"
+"""A path, as everything in the table: lm-eval's tasks stand above this file."""
 _TASKS = NameTable("task", TASKS, "dtbench.tasks", TaskError)
 
 
 def get_task(name: str) -> Task:
     """Return the task of this name: built in, `lm_eval:NAME`, `module:Class`, or of an installed package."""
-    if name.startswith(OF_LM_EVAL):
+    if name.startswith(LM_EVAL_PREFIX):
         task: Task = _lm_eval_task()(name)
         return task
     return _as_task(*look_up(_TASKS, name))
@@ -110,6 +109,4 @@ def _instance(kind: type[Task], origin: str) -> Task:
 
 
 def _lm_eval_task() -> type[Any]:
-    """Import the class by its path, as everything in a table: lm-eval's tasks stand above this file."""
-    kind: type[Any] = importlib.import_module("dtbench.harness.lm_eval.task").LmEvalTask
-    return kind
+    return cast("type[Any]", look_up(_TASKS, LM_EVAL_TASK)[0])

@@ -15,6 +15,8 @@ from dtbench.harness.core.scorer import Scorer
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 """The names of options, in order."""
+LM_EVAL_PREFIX = "lm_eval:"
+"""How the name of a task of lm-eval begins."""
 STYLES = ("direct", "think", "forced")
 """What is asked for: one option at once, a chain of thought before it, or one letter and nothing else."""
 WORDINGS: Mapping[str, str] = MappingProxyType(

@@ -20,12 +20,12 @@ import dtbench
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DtbenchError, UserError
 from dtbench.harness.core.scorer import FilteredResponse
+from dtbench.harness.core.task import LM_EVAL_PREFIX
 from dtbench.harness.export.submission_formats import ExportOptions
 from dtbench.harness.run.plan import PromptForm, TaskPlan
 from dtbench.harness.score.stored_run import StoredTask, SubmittedAnswer, find_data, submitted_answers
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.harness.store.run_folder import StoredRun
-from dtbench.tasks.registry import OF_LM_EVAL
 from dtbench.tasks.stored import stored_task, stored_task_names
 
 HIGHER_IS_BETTER = {"official": True, "strict": True, "unanswered": False}
@@ -94,7 +94,7 @@ def _lines(run: StoredRun, stored: StoredTask, options: ExportOptions) -> tuple[
 def lm_eval_task_name(stored: StoredTask) -> str:
     """Return the task's name in these files: a task of lm-eval has its own."""
     name = stored.task.name
-    return name.removeprefix(OF_LM_EVAL) if name.startswith(OF_LM_EVAL) else f"dtbench_{name.replace('-', '_')}"
+    return name.removeprefix(LM_EVAL_PREFIX) if name.startswith(LM_EVAL_PREFIX) else f"dtbench_{name.replace('-', '_')}"
 
 
 def _of_answer(

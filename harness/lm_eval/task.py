@@ -15,7 +15,7 @@ from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import MachineryError, UserError
 from dtbench.harness.core.schema import NoClip, Official, Prompt, Sample, Score
 from dtbench.harness.core.scorer import FilteredResponse, OfficialRule
-from dtbench.harness.core.task import Task
+from dtbench.harness.core.task import LM_EVAL_PREFIX, Task
 from dtbench.harness.extract.answer import Extraction
 from dtbench.harness.extract.tidy import split_text
 from dtbench.harness.lm_eval.clips import clip_bytes_of, strip_mark
@@ -23,7 +23,6 @@ from dtbench.harness.lm_eval.figures import LmEvalMetrics
 from dtbench.harness.lm_eval.generation import answer_before_stop, model_options, stop_texts
 from dtbench.harness.lm_eval.loading import FEW_SHOT_SEED, build_lm_eval_task, load_lm_eval_task, read_task_file
 from dtbench.harness.lm_eval.plug import need_lm_eval
-from dtbench.tasks.registry import OF_LM_EVAL
 
 YES_OR_NO = ("exact_match", "acc")
 """Metrics that call one answer right or wrong."""
@@ -35,14 +34,14 @@ HOW = "as lm-eval's filters are given it"
 class LmEvalTask(Task):
     """A task of lm-eval; light until load(), which reads the documents and words every question."""
 
-    name = OF_LM_EVAL  # of each its own
+    name = LM_EVAL_PREFIX  # of each its own
     prediction_keys = ("response", "text")
 
     def __init__(self, name: str, file: Path | None = None) -> None:
         need_lm_eval(name)
         self.name = name  # type: ignore[misc]
         self.defined_in = file
-        self.title = f"{name.removeprefix(OF_LM_EVAL)}, a task of lm-eval"  # type: ignore[misc]
+        self.title = f"{name.removeprefix(LM_EVAL_PREFIX)}, a task of lm-eval"  # type: ignore[misc]
         self.answers_each: int | None = None
         self._task: Any = None
         self._docs: Any = ()
@@ -53,7 +52,7 @@ class LmEvalTask(Task):
     def of_file(cls, file: Path) -> LmEvalTask:
         """Return the task that a YAML file defines."""
         need_lm_eval(f"--task-file {file}")
-        return cls(f"{OF_LM_EVAL}{read_task_file(file)['task']}", file)
+        return cls(f"{LM_EVAL_PREFIX}{read_task_file(file)['task']}", file)
 
     def samples(self, data_dir: Path | None) -> Iterable[Sample]:
         """Return the questions as lm-eval words them."""
@@ -63,7 +62,7 @@ class LmEvalTask(Task):
         """Return the questions with the version in their file; where their data lies is lm-eval's business."""
         if data_dir is not None:
             raise UserError(f"--data-dir {data_dir}: {self.name} finds its data by itself: run it without.")
-        name = self.name.removeprefix(OF_LM_EVAL)
+        name = self.name.removeprefix(LM_EVAL_PREFIX)
         task = (
             load_lm_eval_task(name)
             if self.defined_in is None
