@@ -73,8 +73,12 @@ def print_table(table: Table) -> None:
         (f"{prefixes[one['task']]}{one['from']} -> {one['to']}", *_cells(one, _near(one))) for one in table["paired"]
     ]
     print_rows(("in points", *_HEADINGS), pairs)
-    if table["described"]:
-        _print_described(table["described"])
+    described = [
+        (f"{row['name']}, {row['difficulty']}", percent(row["exact"]["accuracy"]), percent(row["sounds"]))
+        for row in table["described"]
+    ]
+    if described:
+        print_rows(("descriptions, in %", "right to the word", "sounds described rightly"), described)
 
 
 def _prefixes(table: Table) -> Mapping[str, str]:
@@ -123,14 +127,6 @@ def _cells(pair: Table, near: Table | None) -> Sequence[str]:
         f"{pair['p']:.2g}",
     )
     return (*whole, *(("", "") if near is None else (f"{100 * near['difference']:+.1f}", f"{near['p']:.2g}")))
-
-
-def _print_described(rows: Sequence[Table]) -> None:
-    cells = [
-        (f"{row['name']}, {row['difficulty']}", percent(row["exact"]["accuracy"]), percent(row["sounds"]))
-        for row in rows
-    ]
-    print_rows(("descriptions, in %", "right to the word", "sounds described rightly"), cells)
 
 
 def _figure(value: float | None, decimals: int) -> str:

@@ -7,6 +7,7 @@ that quotes the right answer is not compared: the judge sees that answer with ev
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -53,11 +54,6 @@ def calibration_chains(plan: JudgePlan) -> list[CalibrationChain]:
     return [chain for case, other in zip(cases, others, strict=True) for chain in _chains_of(case, other)]
 
 
-def calibration_plan(known: Sequence[CalibrationChain], plan: JudgePlan) -> JudgePlan:
-    """Return the plan that judges these chains, with one call each."""
-    return JudgePlan([one.case for one in known], dataclasses.replace(plan.options, calls=1))
-
-
 def _chains_of(case: Case, other: Case) -> Iterator[CalibrationChain]:
     criteria = case.rubric.criteria
     yield _chain("all", case, "all", _points(criteria), criteria)
@@ -89,10 +85,7 @@ def _points(criteria: Iterable[RubricCriterion]) -> str:
 def compare_with_known(chains: Sequence[CalibrationChain], records: Iterable[JudgeRecord]) -> JudgeCalibration:
     """Return how many of the judge's marks are the known ones, in all and for each kind of chain."""
     by_id = {one.case.id: one for one in chains}
-    right: dict[str, int] = dict.fromkeys(KINDS, 0)
-    marks: dict[str, int] = dict.fromkeys(KINDS, 0)
-    given: dict[str, int] = dict.fromkeys(KINDS, 0)
-    known: dict[str, int] = dict.fromkeys(KINDS, 0)
+    right, marks, given, known = (Counter[str]() for _ in range(4))
     unread = 0
     for record in records:
         one = by_id.get(record["id"])

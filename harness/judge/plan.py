@@ -39,14 +39,6 @@ class Case(NamedTuple):
         return self.answer.sample.id
 
 
-class Estimate(NamedTuple):
-    """Roughly what judging takes."""
-
-    calls: int
-    prompt_tokens: int
-    completion_tokens: int
-
-
 class Price(NamedTuple):
     """The price of a million tokens, in the money that the user names it in."""
 
@@ -143,13 +135,15 @@ class JudgePlan:
             if (case.id, call) not in done
         ]
 
-    def estimate(self, missing: Sequence[tuple[Case, int]]) -> Estimate:
-        """Estimate the tokens of these calls."""
+    def estimate(self, missing: Sequence[tuple[Case, int]]) -> dict[str, float]:
+        """Estimate the tokens of these calls, and their price where the user names prices."""
         lengths = {id(case): len(self.prompt(case, 0, 0).text) for case, _ in missing}
         fixed = len(self.options.wording.system or "")
         characters = sum(lengths[id(case)] + fixed for case, _ in missing)
         written = sum(TOKENS_A_MARK * len(case.rubric.criteria) for case, _ in missing)
-        return Estimate(len(missing), characters // CHARACTERS_A_TOKEN, written)
+        read, price = characters // CHARACTERS_A_TOKEN, self.options.price
+        cost = {} if price is None else {"price": price.of(read, written)}
+        return {"calls": len(missing), "prompt_tokens": read, "completion_tokens": written, **cost}
 
     def fingerprint(self) -> str:
         """Return twelve digits that differ where other chains, answers or criteria are judged."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -10,22 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from dtbench.harness.core.errors import UserError
+from dtbench.harness.core.errors import ModelError, UserError
 from dtbench.harness.core.model import Model, Notify
 from dtbench.harness.core.typed_settings import read_options
-from dtbench.harness.judge.ask import JudgeRun
-from dtbench.harness.judge.calibrate import (
-    CalibrationChain,
-    calibration_chains,
-    calibration_plan,
-    compare_with_known,
-)
-from dtbench.harness.judge.plan import Case, JudgeOptions, JudgePlan, Price, plan_of
+from dtbench.harness.judge.calibrate import CalibrationChain, calibration_chains, compare_with_known
+from dtbench.harness.judge.plan import Case, JudgeOptions, JudgePlan, plan_of
 from dtbench.harness.judge.summary import summarise_verdicts, tokens_of
-from dtbench.harness.run.pace import AdaptiveConcurrency
+from dtbench.harness.judge.verdict import UnreadableError, read_judge_verdict
+from dtbench.harness.run.pace import AdaptiveConcurrency, PacedModel
 from dtbench.harness.run.progress import logged, report_lines
+from dtbench.harness.run.retry import RetryPolicy, generate_with_retries
 from dtbench.harness.run.signals import sigterm_as_interrupt, stop_on_signals
-from dtbench.harness.run.worker_pool import Progress, Stop
+from dtbench.harness.run.worker_pool import CircuitBreaker, Progress, Stop, WorkerPool
+from dtbench.harness.score.answer_record import response_fields
 from dtbench.harness.score.stored_run import StoredTask, find_data
 from dtbench.harness.store.run_folder import RunFolder, StoredRun
 from dtbench.harness.store.summary_types import (
@@ -41,7 +39,10 @@ from dtbench.models.endpoint.settings import EndpointSettings
 from dtbench.tasks.stored import stored_task, stored_task_name
 
 CALIBRATION_QUESTIONS = 20
-FAILED, INTERRUPTED = 3, 130
+ATTEMPTS = 3
+"""How often a verdict that cannot be read is asked for."""
+UNREADABLE = "unreadable"
+EXIT_CODES: Mapping[str, int] = {"done": 0, "failed": 3, "interrupted": 130}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,8 @@ def run_judge(options: JudgeOptions, notify: Notify) -> JudgeResult:
             figures = compare_with_known(known, records)
             without, count = figures["unread"], figures["chains"]
         never_made = len(plan.missing([])) - len(records)
-        status, code = _ended(never_made, too_many=without > options.max_unscored * count)
+        status: Status = "failed" if without > options.max_unscored * count else "done"
+        status = "interrupted" if never_made else status
         tokens = tokens_of(records)
         head: JudgeHead = {"run": str(options.run), "judge": str(job.folder), "status": status, "tokens": tokens}
         if options.price is not None:
@@ -78,7 +80,7 @@ def run_judge(options: JudgeOptions, notify: Notify) -> JudgeResult:
         summary = cast("JudgeSummary | CalibrationSummary", {**head, **figures})
         folder.write_summary(summary)
         folder.finish(status)
-        return JudgeResult(job.folder, status, summary, code)
+        return JudgeResult(job.folder, status, summary, EXIT_CODES[status])
 
 
 def estimate_judge(options: JudgeOptions) -> Mapping[str, Any]:
@@ -86,7 +88,7 @@ def estimate_judge(options: JudgeOptions) -> Mapping[str, Any]:
     job = _prepare(options)
     started = (job.folder / "run.json").exists()
     done = StoredRun.open(job.folder, "judge").finished(job.stored.task.name) if started else ()
-    return _estimate(job.plan, job.plan.missing(done))
+    return job.plan.estimate(job.plan.missing(done))
 
 
 class _JudgeJob(NamedTuple):
@@ -101,34 +103,22 @@ class _JudgeJob(NamedTuple):
 def _prepare(options: JudgeOptions) -> _JudgeJob:
     run = StoredRun.open(options.run)
     stored = stored_task(run, stored_task_name(run, options.task), options.task_file)
-    judge = _reach(options)
-    plan = _plan(stored, options)
-    known = calibration_chains(plan) if options.calibrate else None
-    name = f"judge-{_slug(str(judge.describe()['model']))}{'-calibration' * options.calibrate}"
-    plan = plan if known is None else calibration_plan(known, plan)
-    return _JudgeJob(stored, judge, plan, known, options.out or run.path / name)
-
-
-def _reach(options: JudgeOptions) -> Model:
-    """Return the judge's endpoint, asked at temperature 0 unless -M says otherwise."""
     defaults = {"temperature": 0.0, "model": options.model}
     settings = read_options(EndpointSettings, options.options, "a judge", defaults=defaults)
-    return Server.connect(options.base_url, settings)
-
-
-def _estimate(plan: JudgePlan, missing: Sequence[tuple[Case, int]]) -> dict[str, float]:
-    about = plan.estimate(missing)
-    return {**about._asdict(), **_cost(plan.options.price, about.prompt_tokens, about.completion_tokens)}
+    judge = Server.connect(options.base_url, settings)
+    plan = _plan(stored, options)
+    known = calibration_chains(plan) if options.calibrate else None
+    if known is not None:
+        plan = JudgePlan([one.case for one in known], dataclasses.replace(plan.options, calls=1))
+    slug = re.sub(r"[^\w.+-]+", "-", str(judge.describe()["model"])).strip("-.")[:80] or "model"
+    name = f"judge-{slug}{'-calibration' * options.calibrate}"
+    return _JudgeJob(stored, judge, plan, known, options.out or run.path / name)
 
 
 def describe_estimate(estimate: Mapping[str, Any]) -> str:
     """Return the tokens and the price of an estimate as part of a line."""
     tokens = f"about {estimate['prompt_tokens']:,} tokens to read and {estimate['completion_tokens']:,} to write"
     return tokens + (f", about {estimate['price']:,.2f} at the prices given" if "price" in estimate else "")
-
-
-def _cost(price: Price | None, read: int, written: int) -> dict[str, float]:
-    return {} if price is None else {"price": price.of(read, written)}
 
 
 def _plan(stored: StoredTask, options: JudgeOptions) -> JudgePlan:
@@ -165,13 +155,61 @@ def _settings(model: Model, plan: JudgePlan, stored: StoredTask) -> dict[str, An
     }
 
 
+class JudgeRun:
+    """Make every call to the judge that has no verdict yet."""
+
+    def __init__(self, plan: JudgePlan, task: str, model: Model, folder: RunFolder, pace: AdaptiveConcurrency) -> None:
+        self._plan = plan
+        self._task = task
+        self._folder = folder
+        self._model = PacedModel(model, pace)
+        self.missing = plan.missing(folder.finished(task))
+        self._progress = Progress(len(self.missing))
+        self._breaker = CircuitBreaker(0.01 * len(self.missing), jobs="calls to the judge")
+
+    async def run(self, stop: Stop, workers: int, report: Callable[[Progress], None]) -> None:
+        """Call, and append each record as it comes; a MachineryError where the judge is down."""
+        await WorkerPool(self._progress, self._breaker, stop, report).run(self.missing, self._judge, workers)
+
+    async def _judge(self, job: tuple[Case, int]) -> None:
+        record = await self._call(*job)
+        self._folder.append(self._task, record)
+        self._progress.failed += "error" in record
+
+    async def _call(self, case: Case, call: int) -> JudgeRecord:
+        """The record of one call, whatever becomes of it."""
+        record: JudgeRecord = {"id": case.id, "sample": call}
+        unreadable = ""
+        for attempt in range(ATTEMPTS):
+            prompt = self._plan.prompt(case, call, attempt)
+            try:
+                response = await generate_with_retries(self._model, prompt, RetryPolicy())
+            except ModelError as error:
+                self._breaker.add_failure(str(error), of_model=True)
+                return {**record, "error": {"kind": "model", "message": str(error), "attempts": error.attempts}}
+            self._breaker.add_success()
+            record["response"] = response_fields(response)
+            try:
+                verdict = read_judge_verdict(response.text, case.rubric.criteria)
+            except UnreadableError as error:
+                unreadable = str(error)
+                continue
+            names = [criterion.name for criterion in case.rubric.criteria]
+            marks = dict(zip(names, verdict.marks, strict=True))
+            return {
+                **record,
+                "verdict": {"marks": marks, "why": dict(zip(names, verdict.why, strict=True)), "share": verdict.share},
+                "attempts": attempt + 1,
+            }
+        return {**record, "error": {"kind": UNREADABLE, "message": f"no verdict: {unreadable}", "attempts": ATTEMPTS}}
+
+
 async def _ask(plan: JudgePlan, task: str, model: Model, folder: RunFolder, notify: Notify) -> None:
     stop, pace = Stop(), AdaptiveConcurrency(plan.options.concurrency)
     run = JudgeRun(plan, task, model, folder, pace)
-    missing = plan.missing(folder.finished(task))
-    if missing:
+    if run.missing:
         folder.drop_summary()
-        notify(f"judge: {len(missing)} calls, {describe_estimate(_estimate(plan, missing))}")
+        notify(f"judge: {len(run.missing)} calls, {describe_estimate(plan.estimate(run.missing))}")
     try:
         with stop_on_signals(stop, notify):
             await run.run(stop, plan.options.concurrency, report_lines(notify, _line(pace)))
@@ -189,13 +227,3 @@ def _line(pace: AdaptiveConcurrency) -> Callable[[Progress], str]:
         return f"judge: {calls}, {rate:.1f}/s, {progress.failed} without verdict{slowed}"
 
     return line
-
-
-def _ended(never_made: int, *, too_many: bool) -> tuple[Status, int]:
-    if never_made:
-        return "interrupted", INTERRUPTED
-    return ("failed", FAILED) if too_many else ("done", 0)
-
-
-def _slug(name: str) -> str:
-    return re.sub(r"[^\w.+-]+", "-", name).strip("-.")[:80] or "model"

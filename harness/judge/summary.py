@@ -15,13 +15,6 @@ from dtbench.harness.store.types import JudgeRecord, VerdictRecord
 LISTED = 20
 
 
-def of_calls(shares: Sequence[float]) -> float:
-    """Return the marks of a question: the mean of its calls, less the lowest and the highest of three or more."""
-    ordered = sorted(shares)
-    kept = ordered[1:-1] if len(ordered) > 2 else ordered
-    return math.fsum(kept) / len(kept)
-
-
 def summarise_verdicts(task: Scorer, plan: JudgePlan, records: Iterable[JudgeRecord]) -> JudgeFigures:
     """Return the object that `--json` prints for a task."""
     verdicts: dict[str, dict[int, VerdictRecord]] = defaultdict(dict)
@@ -59,10 +52,14 @@ def tokens_of(records: Iterable[JudgeRecord]) -> dict[str, int]:
 
 
 def _score(case: Case, verdicts: Mapping[int, VerdictRecord], calls: int) -> float | None:
-    """Return 0 for a wrong answer, and None where a call has no verdict."""
+    """Return the mean of the calls, less the lowest and the highest of three or more; None where one has no verdict."""
     if not case.right:
         return 0.0
-    return of_calls([one["share"] for one in verdicts.values()]) if len(verdicts) == calls else None
+    if len(verdicts) < calls:
+        return None
+    shares = sorted(one["share"] for one in verdicts.values())
+    kept = shares[1:-1] if len(shares) > 2 else shares
+    return math.fsum(kept) / len(kept)
 
 
 def _total(cases: Sequence[Case], scores: Mapping[str, float | None]) -> JudgedFigures:

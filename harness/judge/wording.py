@@ -52,11 +52,15 @@ class Wording(NamedTuple):
 
     def about(self, question: str, answer: str, rubric: Rubric, thinking: str, prediction: str) -> str:
         """Return the request about one chain."""
+        criteria = (
+            f"{number}. {one.name}: {one.point}" + (f" ({one.note})" if one.note else "")
+            for number, one in enumerate(rubric.criteria, start=1)
+        )
         fill = {
             "question": question,
             "answer": answer,
             "reference": rubric.reference or "(none)",
-            "criteria": criteria_text(rubric),
+            "criteria": "\n".join(criteria),
             "thinking": thinking,
             "prediction": prediction,
             "code": fence_code(f"{thinking}\0{prediction}"),
@@ -70,14 +74,6 @@ DEFAULT_WORDING = Wording(SYSTEM, REQUEST)
 def fence_code(text: str) -> str:
     """Return a code that the text cannot contain by design, so that it cannot fake the line that ends it."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-
-
-def criteria_text(rubric: Rubric) -> str:
-    """Return the criteria as the judge reads them."""
-    return "\n".join(
-        f"{number}. {one.name}: {one.point}" + (f" ({one.note})" if one.note else "")
-        for number, one in enumerate(rubric.criteria, start=1)
-    )
 
 
 def read_wording(file: str) -> Wording:

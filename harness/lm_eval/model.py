@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from lm_eval.api.model import LM
 
 import dtbench
 from dtbench.harness.core.errors import DataError, DtbenchError, MachineryError, ModelError, UserError
 from dtbench.harness.core.model import Model, Startable
-from dtbench.harness.core.schema import Prompt, Response
-from dtbench.harness.lm_eval.requests import LmEvalPrompt, chat_as_text, data_versions, read_requests
+from dtbench.harness.core.schema import NoClip, Prompt, Response, Sample
+from dtbench.harness.lm_eval.clips import clip_of, strip_mark
+from dtbench.harness.lm_eval.docs import Doc
+from dtbench.harness.lm_eval.generation import answer_before_stop, model_options, stop_texts
 from dtbench.harness.run.dispatch import Dispatcher, DispatchSettings
+from dtbench.harness.run.plan import answer_seed
 from dtbench.harness.run.worker_pool import CircuitBreaker, Progress, WorkerPool
 from dtbench.models.backends import ModelUse, open_models
 
+_CHAT = '[{"role": '
+"""How the text of a history begins, as apply_chat_template writes it."""
 ADVICE = "With --use_cache FILE all answers are kept, and the same command asks for the rest alone."
 NO_LIKELIHOOD = (
     "the model dtbench answers questions and computes no likelihood of a text: choose tasks whose output_type is "
@@ -70,7 +77,10 @@ class DtbenchLM(LM):  # type: ignore[misc]
 
             failed = [one for group in _group_by_sampling(prompts) for one in self._ask(prompts, group, report)]
         if failed:
-            raise MachineryError(_unanswered(failed, len(prompts)))
+            raise MachineryError(
+                f"{len(failed)} of {len(prompts)} questions got no answer (the first: {failed[0]}). A score without "
+                f"them would mislead. {ADVICE}"
+            )
         return [answers[place] for place in range(len(prompts))]
 
     def _ask(self, prompts: Sequence[LmEvalPrompt], places: Sequence[int], report: Report) -> Sequence[DtbenchError]:
@@ -94,7 +104,7 @@ class DtbenchLM(LM):  # type: ignore[misc]
 
     def apply_chat_template(self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
         """Return the messages as one text; they go to the model as messages."""
-        return chat_as_text(chat_history)
+        return json.dumps(list(chat_history), ensure_ascii=False)
 
     @property
     def tokenizer_name(self) -> str:
@@ -142,13 +152,10 @@ def _as_options(options: Mapping[str, Any]) -> dict[str, str]:
     """Return the options as -M takes them. lm-eval has parsed them, and adds its own, whose defaults mean nothing."""
     defaults = {"batch_size": (None, 1, "1", "auto"), "max_batch_size": (None,), "device": (None, "cuda:0")}
     given = {name: value for name, value in options.items() if value not in defaults.get(name, ())}
-    return {name: _as_text(value) for name, value in given.items()}
-
-
-def _as_text(value: Any) -> str:
-    if isinstance(value, bool | dict | list):
-        return json.dumps(value)
-    return str(value)
+    return {
+        name: json.dumps(value) if isinstance(value, bool | dict | list) else str(value)
+        for name, value in given.items()
+    }
 
 
 def _group_by_sampling(prompts: Sequence[LmEvalPrompt]) -> Sequence[Sequence[int]]:
@@ -159,12 +166,91 @@ def _group_by_sampling(prompts: Sequence[LmEvalPrompt]) -> Sequence[Sequence[int
     return list(groups.values())
 
 
-def _unanswered(failed: Sequence[DtbenchError], asked: int) -> str:
-    return (
-        f"{len(failed)} of {asked} questions got no answer (the first: {failed[0]}). A score without them would "
-        f"mislead. {ADVICE}"
-    )
-
-
 def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
+
+
+class LmEvalPrompt(NamedTuple):
+    """A prompt, its sampling, and what lm-eval gets of the answer."""
+
+    prompt: Prompt
+    sampling: Mapping[str, str]
+    stops: Sequence[str]
+    whole: bool
+    """Whether lm-eval gets the chain too: our own tasks read it themselves."""
+    sample: Sample | None
+    """The question, of a task of ours."""
+
+    def for_filters(self, text: str) -> str:
+        """Return the part of an answer that lm-eval's filters get."""
+        return text if self.whole else answer_before_stop(text, self.stops)
+
+
+class ChatWords(NamedTuple):
+    """The messages of a prompt."""
+
+    text: str
+    system: str | None = None
+
+
+def read_requests(requests: Sequence[Any], seed: int) -> Sequence[LmEvalPrompt]:
+    """Return the prompt of each request; one that stands there several times asks for as many answers."""
+    times: Counter[int] = Counter()
+    prompts = []
+    for request in requests:
+        prompts.append(_read_request(request, seed, times[id(request)]))
+        times[id(request)] += 1
+    return prompts
+
+
+def _read_request(request: Any, seed: int, repeat: int) -> LmEvalPrompt:
+    context, kwargs, *more = request.args
+    media = more[0] if more else {}
+    what = f"{request.task_name}, question {request.doc_id}"
+    if media.get("visual") is not None:
+        raise UserError(f"{what}: it shows pictures, and dtbench asks about sound.")
+    words = _words(context, what)
+    sampling = model_options(kwargs, str(request.task_name))
+    doc = request.doc
+    if isinstance(doc, Doc):
+        prompt = dataclasses.replace(
+            doc.question.prompt,
+            text=words.text,
+            system=words.system or doc.question.prompt.system,
+            repeat=repeat,
+            seed=answer_seed(seed, doc.question.sample.id, repeat),
+        )
+        return LmEvalPrompt(prompt, sampling, stop_texts(kwargs), whole=True, sample=doc.question.sample)
+    name = str(request.doc_id)
+    audio = media.get("audio")
+    prompt = Prompt(
+        text=words.text if audio is None else strip_mark(words.text),
+        audio=NoClip(what) if audio is None else clip_of(audio, what),
+        system=words.system,
+        id=name,
+        repeat=repeat,
+        seed=answer_seed(seed, name, repeat),
+    )
+    return LmEvalPrompt(prompt, sampling, stop_texts(kwargs), whole=False, sample=None)
+
+
+def data_versions(requests: Sequence[Any]) -> dict[str, str]:
+    """Return the version and hash of the data of each benchmark of ours among the requests."""
+    plans = {request.doc.plan.task.name: request.doc.plan for request in requests if isinstance(request.doc, Doc)}
+    return {name: f"{plan.data.version}, sha256 {plan.data.sha256[:12]}" for name, plan in plans.items()}
+
+
+def _words(context: str, what: str) -> ChatWords:
+    """Return the messages of a context, be it plain text or the text of a history."""
+    if not context.startswith(_CHAT):
+        return ChatWords(context)
+    messages = json.loads(context)
+    system = [message["content"] for message in messages if message["role"] == "system"]
+    others = [message for message in messages if message["role"] != "system"]
+    if [message["role"] for message in others] != ["user"]:
+        roles = ", ".join(message["role"] for message in others)
+        raise UserError(
+            f"{what}: its messages are {roles}; dtbench sends one message of a user: leave --apply_chat_template out, "
+            f"or take --fewshot_as_multiturn false."
+        )
+    return ChatWords(others[0]["content"], "\n\n".join(system) or None)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
-from dtbench.harness.audio.prepare import prepare_audio
+from dtbench.harness.audio.prepare import prepare_audio, wav_samples
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DtbenchError, format_error
 from dtbench.harness.core.schema import Clip
@@ -44,15 +44,15 @@ class _QuestionClip(NamedTuple):
 def embed_clips(data: Sequence[Dataset | None], ids: Iterable[str]) -> dict[str, ReportClip]:
     """Copies of the clips of the first MOST of these questions whose clips are there."""
     clips = _clips_of(data, ids)
-    lost = {one.id: ReportClip(missing=f"{one.audio}: the clip is missing.") for one in clips if _is_lost(one.audio)}
+    lost = {
+        one.id: ReportClip(missing=f"{one.audio}: the clip is missing.")
+        for one in clips
+        if isinstance(one.audio, Path) and not one.audio.is_file()
+    }
     readable = [one for one in clips if one.id not in lost][:MOST]
     readable.sort(key=lambda one: one.place)  # a clip in a parquet file is cheapest read in order
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         return dict(zip((one.id for one in readable), pool.map(_embedded, readable), strict=True)) | lost
-
-
-def _is_lost(audio: Path | Clip) -> bool:
-    return isinstance(audio, Path) and not audio.is_file()
 
 
 def link_clips(data: Sequence[Dataset | None], ids: Iterable[str], page: Path) -> dict[str, ReportClip]:
@@ -103,18 +103,9 @@ def _mp3(wav: bytes) -> bytes:
     """About 3 kB a second: every browser plays it, and speech and events are what they were."""
     import soundfile
 
-    from dtbench.harness.audio.prepare import wav_samples
-
     out = io.BytesIO()
-    soundfile.write(
-        out,
-        wav_samples(wav),
-        RATE,
-        format="MP3",
-        subtype="MPEG_LAYER_III",
-        bitrate_mode="VARIABLE",
-        compression_level=0.5,
-    )
+    kind = {"format": "MP3", "subtype": "MPEG_LAYER_III"}
+    soundfile.write(out, wav_samples(wav), RATE, **kind, bitrate_mode="VARIABLE", compression_level=0.5)
     return out.getvalue()
 
 

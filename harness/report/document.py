@@ -26,33 +26,32 @@ def render_page(first: Mapping[str, Any], samples: Any, clips: Mapping[str, Repo
     """The page: what the first view needs comes first and plain, samples behind it packed, clips last."""
     style = _part("page.css")
     script = '"use strict";\n(() => {\n' + "\n".join(_part(f"{name}.js") for name in SCRIPTS) + "\n})();\n"
+    # Nothing from anywhere, but this script, this style, and sound that is inside the file or lies beside it.
+    policy = (
+        "default-src 'none'",
+        f"script-src {_hash(script)}",
+        f"style-src {_hash(style)}",
+        "media-src data: blob: 'self' file:",
+        "img-src data:",
+        "base-uri 'none'",
+        "form-action 'none'",
+    )
+    packed = base64.b64encode(gzip.compress(_json(samples).encode(), compresslevel=6, mtime=0)).decode()
+    # Each clip is in an element of its own, so that only what is listened to is decoded.
+    sounds = (one.inside for one in clips.values() if one.inside)
+    elements = [f'<script type="text/plain" id="clip-{place}">{sound}</script>' for place, sound in enumerate(sounds)]
     filled = {
-        "policy": f'<meta http-equiv="Content-Security-Policy" content="{_policy(script, style)}">',
+        "policy": f'<meta http-equiv="Content-Security-Policy" content="{"; ".join(policy)}">',
         "style": f"<style>{style}</style>",
         "script": f"<script>{script}</script>",
         "first": f'<script type="application/json" id="first">{_json(first)}</script>',
-        "rest": "\n".join([_packed(samples), *_clips(clips)]),
+        "rest": "\n".join([f'<script type="text/plain" id="samples">{packed}</script>', *elements]),
     }
-    page = _SLOT.sub(lambda slot: filled[slot[1]], _part("page.html"))
-    return page.encode()
+    return _SLOT.sub(lambda slot: filled[slot[1]], _part("page.html")).encode()
 
 
 def _part(name: str) -> str:
     return (files("dtbench.harness.report") / "page" / name).read_text(encoding="utf-8")
-
-
-def _policy(script: str, style: str) -> str:
-    """Nothing from anywhere, but this script, this style, and sound that is inside the file or lies beside it."""
-    parts = {
-        "default-src": "'none'",
-        "script-src": _hash(script),
-        "style-src": _hash(style),
-        "media-src": "data: blob: 'self' file:",
-        "img-src": "data:",
-        "base-uri": "'none'",
-        "form-action": "'none'",
-    }
-    return "; ".join(f"{name} {value}" for name, value in parts.items())
 
 
 def _hash(text: str) -> str:
@@ -62,17 +61,6 @@ def _hash(text: str) -> str:
 def _json(value: Any) -> str:
     """JSON in ASCII; without a `<` nothing in it can end the element or begin another."""
     return json.dumps(value, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
-
-
-def _packed(samples: Any) -> str:
-    body = gzip.compress(_json(samples).encode(), compresslevel=6, mtime=0)
-    return f'<script type="text/plain" id="samples">{base64.b64encode(body).decode()}</script>'
-
-
-def _clips(clips: Mapping[str, ReportClip]) -> list[str]:
-    """Each in an element of its own, so that only what is listened to is decoded."""
-    inside = [one.inside for one in clips.values() if one.inside]
-    return [f'<script type="text/plain" id="clip-{place}">{sound}</script>' for place, sound in enumerate(inside)]
 
 
 def clip_references(clips: Mapping[str, ReportClip]) -> dict[str, dict[str, Any]]:

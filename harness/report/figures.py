@@ -7,11 +7,20 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from dtbench.harness.core.errors import DataError, DtbenchError
+from dtbench.harness.core.model import Notify
 from dtbench.harness.score.ablations import compare_related
 from dtbench.harness.score.stored_run import StoredTask
 from dtbench.harness.stats.intervals import share, wilson
 from dtbench.harness.store.run_folder import StoredRun
-from dtbench.harness.store.summary_types import AllFigures, CountedFigures, TaskSummary
+from dtbench.harness.store.run_json import read_info, read_summary
+from dtbench.harness.store.summary_types import (
+    AllFigures,
+    CalibrationSummary,
+    CountedFigures,
+    JudgeSummary,
+    TaskSummary,
+)
 from dtbench.harness.store.types import Record
 
 BINS = 8
@@ -21,6 +30,9 @@ LEAST_CHAINS = 16
 MOST_ROWS = 40
 MOST_CHARACTERS = 500
 """Of an error's message, where errors are counted."""
+_DEPTH = ("", "*/", "*/*/")
+_ONCE = ("order_sensitivity", "order_averaged")
+"""What every rotated run of a folder says alike."""
 Figures = dict[str, Any]
 
 
@@ -31,24 +43,27 @@ class ChainPoint(NamedTuple):
     right: bool
 
 
-def task_figures(run: StoredRun, part: StoredTask, records: Sequence[Record]) -> Figures:
-    """The summary of these records with intervals for groups, lengths against correctness, and where answers went."""
-    repeats = part.repeats
+def task_figures(run: StoredRun, part: StoredTask, records: Sequence[Record], notify: Notify) -> Figures:
+    """Sum up these records: intervals for groups, lengths against correctness, and what lies beside the answers."""
     summary = part.summarise(records)
     notes = list(summary["notes"])
     if torn := run.torn.get(part.task.name):
         notes.append(f"{torn} records were cut short by a crash; their questions are not answered")
     if (status := run.info["status"]) != "done":
         notes.append(f"this run is not finished ({status}): {summary['missing']} of {summary['n']} answers are missing")
+    errors = (record["error"] for record in records if "error" in record)
     return {
         **summary,
         **compare_related(run, part.task.name),
         "notes": notes,
-        "tables": _tables(summary, repeats),
+        "tables": _tables(summary, part.repeats),
         "how": _how(records),
         "unread": _ranked(_rule(record) for record in records if _choice(record, "unread") is None),
-        "errors": _ranked(_error(record) for record in records if "error" in record),
+        "errors": _ranked(f"{error['kind']}: {error['message']}"[:MOST_CHARACTERS] for error in errors),
         "lengths": _lengths(records) if summary["official"]["accuracy"] is not None else [],
+        "data": part.about["data"],
+        "judges": _judge_summaries(run, part.task.name),
+        "related": _related_runs(run, part.task.name, notify),
     }
 
 
@@ -85,11 +100,6 @@ def _rule(record: Record) -> str:
     return record["extraction"]["how"]
 
 
-def _error(record: Record) -> str:
-    error = record["error"]
-    return f"{error['kind']}: {error['message']}"[:MOST_CHARACTERS]
-
-
 def _ranked(names: Iterable[str]) -> list[dict[str, Any]]:
     """The most frequent ones; how many more there are stands in the last row."""
     ranked = sorted(Counter(names).items(), key=lambda entry: (-entry[1], entry[0]))
@@ -108,6 +118,40 @@ def _how(records: Iterable[Record]) -> list[dict[str, Any]]:
             right[_rule(record)] += record["score"]["correct"] is True
     ranked = sorted(times.items(), key=lambda entry: (-entry[1], entry[0]))[:MOST_ROWS]
     return [{"name": name, "n": n, "right": right[name]} for name, n in ranked]
+
+
+def _related_runs(run: StoredRun, task: str, notify: Notify) -> list[dict[str, Any]]:
+    """What the runs inside this one's folder show against it: what the audio is worth, what the order decides."""
+    related, seen = [], set()
+    folders = {path.parent for depth in _DEPTH for path in run.path.glob(f"{depth}*/run.json")}
+    for folder in sorted(folders):
+        try:
+            if read_info(folder)["kind"] != "run":
+                continue
+            other = StoredRun.open(folder)
+            compared = compare_related(other, task) if task in other.info["tasks"] else {}
+        except DtbenchError as error:
+            notify(f"left out: {error}")
+            continue
+        for kind, figures in compared.items():
+            key = (kind, folder.parent if kind in _ONCE else folder)
+            if key not in seen:
+                seen.add(key)
+                related.append({"where": folder.relative_to(run.path).as_posix(), "kind": kind, "found": figures})
+    return related
+
+
+def _judge_summaries(run: StoredRun, task: str) -> list[dict[str, Any]]:
+    """The summaries of judges who marked this run's chains, and of their calibrations."""
+    summaries = []
+    for path in sorted(run.path.glob("judge-*/summary.json")):
+        try:
+            summary: Any = read_summary(path.parent, JudgeSummary, CalibrationSummary)
+        except DataError:
+            continue
+        if summary.get("task", task) == task:
+            summaries.append({"where": path.parent.name, "summary": summary})
+    return summaries
 
 
 def _lengths(records: Iterable[Record]) -> list[dict[str, Any]]:

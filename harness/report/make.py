@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,11 +13,10 @@ from dtbench.harness.compare.paired import comparison, pair_runs
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import UserError, did_you_mean
 from dtbench.harness.core.options import Argument, DataOfRun, Option, TaskFile
-from dtbench.harness.report.around import judge_summaries, judged_chains, related_runs
 from dtbench.harness.report.clips import MODES, ReportClip, clip_notes, embed_clips, link_clips
 from dtbench.harness.report.document import MARK, clip_references, render_page
 from dtbench.harness.report.figures import task_figures
-from dtbench.harness.report.rows import sample_rows
+from dtbench.harness.report.rows import judged_chains, sample_rows
 from dtbench.harness.report.training import (
     BASE,
     TrainingCurves,
@@ -80,12 +79,15 @@ def make_report(options: ReportOptions) -> WrittenReport:
     """Write the report; a UserError where there is nothing to show."""
     trained = _training_figures(options) if is_training(options.run) else None
     names: Sequence[str] = () if trained is None else trained.pop("names")
-    runs = _runs(options) if trained is None else trained.pop("shown")
+    runs = [StoredRun.open(path) for path in options.runs] if trained is None else trained.pop("shown")
     out = _out(options, runs)
     tasks = [_task(runs, name, options, out) for name in _shared(runs)] if runs else []
     about = [_describe_run(run) for run in runs]
+    title = f"Training {options.run.resolve().name}"
+    if trained is None:
+        title = " against ".join(dict.fromkeys(run["model"] for run in about))
     first = {
-        "title": _title(options, about),
+        "title": title,
         "made": datetime.now(UTC).isoformat(timespec="minutes"),
         "dtbench": dtbench.__version__,
         "audio": options.audio,
@@ -100,10 +102,6 @@ def make_report(options: ReportOptions) -> WrittenReport:
     lines = [note for task in tasks for note in task.first["notes"]]
     audible = sum(not one.missing for one in clips.values())
     return WrittenReport(out, len(page), sum(len(task.rows) for task in tasks), audible, lines)
-
-
-def _runs(options: ReportOptions) -> list[StoredRun]:
-    return [StoredRun.open(path) for path in options.runs]
 
 
 def _shared(runs: Sequence[StoredRun]) -> list[str]:
@@ -143,13 +141,14 @@ def _task(runs: Sequence[StoredRun], name: str, options: ReportOptions, out: Pat
     parts = [stored_task(run, name, options.task_file) for run in runs]
     records = [list(part.records()) for part in parts]
     data = _datasets(parts, options.data_dir)
-    page_rows = sample_rows(parts, records, data)
     lines: list[str] = []
-    for place, run in enumerate(runs):
-        _add_marks(page_rows, place, judged_chains(run, name, lines.append))
+    page_rows = sample_rows(parts, records, data, [judged_chains(run, name, lines.append) for run in runs])
     comparable = len(runs) > 1 and parts[0].task.answers_public
     compare = comparison(pair_runs(runs[0], runs[1], name, "official")) if comparable else None
-    clips = _clips_of(options, data, page_rows, out)
+    clips: Mapping[str, ReportClip] = {}
+    if options.audio != "none":
+        ids = [row["id"] for row in sorted(page_rows, key=_interest)]
+        clips = embed_clips(data, ids) if options.audio == "embed" else link_clips(data, ids, out)
     lines += clip_notes(clips, len(page_rows), options.audio)
     if unknown := sum(row["question"] is None for row in page_rows):
         lines.append(
@@ -162,10 +161,7 @@ def _task(runs: Sequence[StoredRun], name: str, options: ReportOptions, out: Pat
         "headings": list(dict.fromkeys(heading for row in page_rows for heading in row["groups"])),
         "known": parts[0].task.answers_public,
         "runs": [
-            task_figures(run, part, each)
-            | {"data": part.about["data"], "judges": judge_summaries(run, name)}
-            | {"related": related_runs(run, name, lines.append)}
-            for run, part, each in zip(runs, parts, records, strict=True)
+            task_figures(run, part, each, lines.append) for run, part, each in zip(runs, parts, records, strict=True)
         ],
         "compare": compare,
         "notes": lines,
@@ -186,26 +182,6 @@ def _datasets(parts: Sequence[StoredTask], data_dir: Path | None) -> list[Datase
     if len(refused) == len(parts):
         raise refused[0]
     return datasets
-
-
-def _add_marks(
-    page_rows: Iterable[dict[str, Any]], run: int, judged_by_question: Mapping[str, list[dict[str, Any]]]
-) -> None:
-    """Put what judges marked beside the answer that they read."""
-    for row in page_rows:
-        for answer in row["runs"][run]:
-            own = [one for one in judged_by_question.get(row["id"], []) if one["repeat"] == answer["repeat"]]
-            if own:
-                answer["judged"] = own
-
-
-def _clips_of(
-    options: ReportOptions, data: Sequence[Dataset | None], page_rows: Sequence[dict[str, Any]], out: Path
-) -> Mapping[str, ReportClip]:
-    ids = [row["id"] for row in sorted(page_rows, key=_interest)]
-    if options.audio == "none":
-        return {}
-    return embed_clips(data, ids) if options.audio == "embed" else link_clips(data, ids, out)
 
 
 def _interest(row: Mapping[str, Any]) -> int:
@@ -236,12 +212,6 @@ def _with_names(runs: list[dict[str, Any]], names: Sequence[str]) -> list[dict[s
         return [run | {"name": name} for run, name in zip(runs, names, strict=True)]
     same = len({run["model"] for run in runs}) < len(runs)
     return [run | {"name": f"{run['model']} ({Path(run['path']).name})" if same else run["model"]} for run in runs]
-
-
-def _title(options: ReportOptions, about: Sequence[Mapping[str, Any]]) -> str:
-    if is_training(options.run):
-        return f"Training {options.run.resolve().name}"
-    return " against ".join(dict.fromkeys(run["model"] for run in about))
 
 
 def _training_figures(options: ReportOptions) -> dict[str, Any]:

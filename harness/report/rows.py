@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import itertools
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from dtbench.harness.core.dataset import Dataset
-from dtbench.harness.core.schema import Sample
+from dtbench.harness.core.errors import DtbenchError
+from dtbench.harness.core.model import Notify
 from dtbench.harness.extract.tidy import fold_signs, split_text
 from dtbench.harness.score.forced_choice import probabilities, stored_logprobs
 from dtbench.harness.score.outcomes import TOKENS_OUT
 from dtbench.harness.score.stored_run import StoredTask
-from dtbench.harness.store.types import Record
+from dtbench.harness.store.run_folder import StoredRun
+from dtbench.harness.store.types import JudgeInfo, JudgeRecord, Record, VerdictRecord
 
 Row = dict[str, Any]
+Marks = dict[str, list[Row]]
+"""Of each question, what each judge marked."""
 Piece = tuple[Literal["chain", "said"], bool, str]
 """A part of a response: of what it is part, whether it is the answer that was read, and its words."""
 
 
 def sample_rows(
-    parts: Sequence[StoredTask], records: Sequence[Sequence[Record]], data: Sequence[Dataset | None]
+    parts: Sequence[StoredTask],
+    records: Sequence[Sequence[Record]],
+    data: Sequence[Dataset | None],
+    marks: Sequence[Marks],
 ) -> list[Row]:
-    """One for each question that any of the runs has a record of, in the order of the first data set found."""
+    """Return one for each question that any of the runs has a record of, in the order of the first data set found."""
     by_run = [_by_question(each) for each in records]
     places = [one.places() if one else {} for one in data]
     ids = list(dict.fromkeys(id_ for each in by_run for id_ in each))
@@ -35,8 +43,18 @@ def sample_rows(
         sample = None if where is None or dataset is None else dataset.samples[places[where][id_]]
         options = () if where is None or sample is None else parts[where].shown(sample).choices
         own = [each.get(id_, []) for each in by_run]
-        answers = [[_answer(part, record) for record in each] for part, each in zip(parts, own, strict=True)]
-        page_rows.append({**_question(id_, sample, options), "groups": _groups(own), "runs": answers})
+        row: Row = {
+            "id": id_,
+            "question": None if sample is None else sample.question,
+            "options": list(options),
+            "gold": None if sample is None else sample.answer,
+            "groups": next((one["groups"] for each in own for one in each if one["groups"]), {}),
+            "runs": [
+                [_answer(part, record, judged.get(id_, ())) for record in each]
+                for part, each, judged in zip(parts, own, marks, strict=True)
+            ],
+        }
+        page_rows.append(row)
     return page_rows
 
 
@@ -49,21 +67,10 @@ def _by_question(records: Iterable[Record]) -> dict[str, list[Record]]:
     return answers
 
 
-def _question(id_: str, sample: Sample | None, options: Sequence[str]) -> Row:
-    return {
-        "id": id_,
-        "question": None if sample is None else sample.question,
-        "options": list(options),
-        "gold": None if sample is None else sample.answer,
-    }
-
-
-def _groups(runs: Iterable[Iterable[Record]]) -> dict[str, str]:
-    return next((one["groups"] for records in runs for one in records if one["groups"]), {})
-
-
-def _answer(part: StoredTask, record: Record) -> Row:
-    head = {"repeat": record["sample"], "clip": record["audio"]}
+def _answer(part: StoredTask, record: Record, judged: Iterable[Row]) -> Row:
+    head: Row = {"repeat": record["sample"], "clip": record["audio"]}
+    if marks := [one for one in judged if one["repeat"] == record["sample"]]:
+        head["judged"] = marks
     if "error" in record:
         error = record["error"]
         return {**head, "state": "failed", "error": f"{error['kind']}: {error['message']}"}
@@ -127,3 +134,42 @@ def _place_of(text: str, answer: str, begin: int) -> tuple[int, int]:
         if place >= 0:
             return (place, place + len(part))
     return (0, 0)
+
+
+def judged_chains(run: StoredRun, task: str, notify: Notify) -> Marks:
+    """Question -> what judges marked: of each criterion the share of calls that found it met, and one reason."""
+    by_question: Marks = defaultdict(list)
+    for path in sorted(run.path.glob("judge-*/run.json")):
+        if path.parent.name.endswith("-calibration"):
+            continue
+        try:
+            judge = StoredRun.open(path.parent, "judge")
+            about = cast("JudgeInfo", judge.info)["tasks"].get(task)
+            verdicts = _verdicts(judge, task)
+        except DtbenchError as error:
+            notify(f"left out: {error}")
+            continue
+        head = {"judge": path.parent.name.removeprefix("judge-"), "repeat": 0 if about is None else about["sample"]}
+        for id_, each in verdicts.items():
+            by_question[id_].append({**head, "marks": _together(each)})
+    return by_question
+
+
+def _verdicts(judge: StoredRun, task: str) -> dict[str, list[VerdictRecord]]:
+    verdicts: dict[str, list[VerdictRecord]] = defaultdict(list)
+    for record in judge.records_as(task, JudgeRecord):
+        if "verdict" in record:
+            verdicts[record["id"]].append(record["verdict"])
+    return verdicts
+
+
+def _together(verdicts: Sequence[VerdictRecord]) -> list[dict[str, Any]]:
+    names = dict.fromkeys(name for verdict in verdicts for name in verdict["marks"])
+    return [
+        {
+            "name": name,
+            "met": sum(verdict["marks"].get(name, 0) for verdict in verdicts) / len(verdicts),
+            "why": verdicts[0].get("why", {}).get(name, ""),
+        }
+        for name in names
+    ]

@@ -68,7 +68,8 @@ def training_stages(folder: Path) -> list[TrainingCurves]:
     curves = [TrainingCurves(BASE, base, {}, 0, _evaluated(folder / BASE / "eval")), *_prompted(folder / BASE, train)]
     for name, about in names.items():
         if name != BASE:
-            curves.append(_stage(folder / name, name, about))
+            points, torn = _curves(folder / name / "metrics.jsonl")
+            curves.append(TrainingCurves(name, about, points, torn, _evaluated(folder / name / "eval")))
             curves += _otherwise(f"{name}, shuffled clips", folder / name / "eval" / SHUFFLED)
     return curves
 
@@ -122,11 +123,6 @@ def _train(path: Path, train: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _is_name(name: object) -> bool:
     return isinstance(name, str) and name not in {"", ".", ".."} and "/" not in name and "\0" not in name
-
-
-def _stage(folder: Path, name: str, about: Mapping[str, Any]) -> TrainingCurves:
-    curves, torn = _curves(folder / "metrics.jsonl")
-    return TrainingCurves(name, about, curves, torn, _evaluated(folder / "eval"))
 
 
 def _evaluated(run: Path) -> StoredRun | None:
