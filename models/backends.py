@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from dtbench.harness.core.errors import DtbenchError, MachineryError, UserError, did_you_mean, format_error
-from dtbench.harness.core.lookup import NameTable, list_names, look_up
+from dtbench.harness.core.errors import UserError, did_you_mean
 from dtbench.harness.core.model import Model
-from dtbench.harness.core.typed_settings import parse_arguments, read_options
+from dtbench.harness.core.typed_settings import read_options
 from dtbench.models.checkpoints import families
 from dtbench.models.checkpoints.checkpoint import Checkpoint, checkpoint_of_family, resolve_checkpoint
 from dtbench.models.checkpoints.families import Family
 from dtbench.models.endpoint.settings import EndpointSettings
+from dtbench.models.registry import MODELS, find_model, instantiate
 
 if TYPE_CHECKING:
     from dtbench.harness.core.schema import Sample
 
-MODELS = {
-    "replay": "dtbench.models.plain.replay:Replay",
-    "random": "dtbench.models.plain.baselines:Random",
-    "majority": "dtbench.models.plain.baselines:Majority",
-    "first": "dtbench.models.plain.baselines:First",
-    "echo-gold": "dtbench.models.plain.baselines:EchoGold",
-    "scripted": "dtbench.models.plain.scripted:Scripted",
-}
-_MODELS = NameTable("model", MODELS, "dtbench.models", MachineryError, lambda: families.built_in_families())
 RUN_HERE = ("vllm", "local")
 
 
@@ -52,12 +43,12 @@ def open_model(
         checkpoint = resolve_checkpoint(spec, family)
         if checkpoint is not None:
             return _open_checkpoint(checkpoint, options, backend)
-    kind, path = look_up(_MODELS, spec)  # a class, or a Family of an installed package
+    kind, path = find_model(spec)  # a class, or a Family of an installed package
     if isinstance(kind, Family):
         return _open_checkpoint(checkpoint_of_family(kind, kind.name), options, backend)
     if backend is not None:
         raise UserError(f"--backend {backend}: it is for checkpoints, and {spec!r} is none: leave it out.")
-    return _instantiate(kind, spec if spec in MODELS else path, options, samples)
+    return instantiate(kind, spec if spec in MODELS else path, options, samples)
 
 
 def open_models(
@@ -77,11 +68,6 @@ def open_models(
             by_options[key] = open_model(spec, merged, use.samples, backend)
         models.append(by_options[key])
     return models
-
-
-def model_names() -> list[str]:
-    """List every name of a model or a family, built-in models first."""
-    return [*list_names(_MODELS), *families.built_in_families()]
 
 
 def resolve_backend(name: str, requested: str | None) -> str:
@@ -147,24 +133,3 @@ def _installed_backend(checkpoint: Checkpoint) -> str:
             "`pip install 'dtbench[local]'`."
         )
     return "local"
-
-
-def _instantiate(kind: object, path: str, options: Mapping[str, str], samples: Iterable[Sample] | None) -> Model:
-    if not isinstance(kind, type):
-        raise MachineryError(f"model {path} is {type(kind).__name__}, not a class.")
-    if lacking := [name for name in ("generate", "describe", "aclose") if not callable(getattr(kind, name, None))]:
-        raise MachineryError(f"model {path} lacks {', '.join(f'{name}()' for name in lacking)}.")
-    construct: Callable[..., Model] = kind
-    from_run: dict[str, object] = {}
-    if getattr(kind, "needs_samples", False):
-        construct, from_run = kind.from_samples, {"samples": list(samples or ())}  # type: ignore[attr-defined]
-    arguments = parse_arguments(construct, options, f"the model {path}", besides=from_run.keys())
-    try:
-        model = construct(**from_run, **arguments)
-    except DtbenchError:
-        raise
-    except Exception as error:  # someone else's code
-        raise MachineryError(f"making the model {path} failed with {format_error(error)}.") from error
-    if lacking := [name for name in ("listens", "rate", "limit_seconds") if not hasattr(model, name)]:
-        raise MachineryError(f"model {path} lacks {', '.join(lacking)}: see dtbench.Model.")
-    return model

@@ -1,4 +1,4 @@
-"""MMAU-test-mini: 1,000 questions about sounds, music and speech, with answers; MMAU-test: 9,000 without, to submit.
+"""MMAU-test-mini: 1,000 questions about sounds, music and speech, with answers.
 
 Two contents of test-mini are in use, and scores on them do not compare: v05.15.25 (current) and the one before
 2025-05-15, which older harnesses still read. An item, made up, as in `mmau-test-mini.json`; the hub's parquet holds the
@@ -22,7 +22,6 @@ from dtbench.harness.core.task import Task
 from dtbench.harness.score.official import text_rule
 from dtbench.tasks.data.clips import ClipFolder
 from dtbench.tasks.data.layouts import find_metadata
-from dtbench.tasks.data.sources import MMAU_TEST_BLOB, git_blob_hash
 from dtbench.tasks.mmau.files import read_mmau
 from dtbench.tasks.mmau.versions import detect_version, refuse_broken, version_of_records
 
@@ -34,8 +33,6 @@ METADATA = (
     "mmau-test-mini.json",
 )
 ARCHIVES = ("test-mini-audios.tar.gz", "test-mini-audios.zip")
-TEST_METADATA = ("mmau-test.json", "test-0*.parquet", "data/test-0*.parquet")
-TEST_ARCHIVES = ("test-audios.tar.gz", "test-audios.zip")
 
 
 class MmauMini(Task):
@@ -77,27 +74,3 @@ class MmauMini(Task):
     def official(self, version: str) -> OfficialRule:
         """Return the rule of Sakshi113/MMAU evaluation.py since 2024-10-25."""
         return text_rule
-
-
-class MmauTest(MmauMini):
-    """The fields, tables and rule of MMAU-test-mini; there is no answer to score against."""
-
-    name = "mmau-test"
-    title = "MMAU-test: the 9,000 questions whose answers are withheld"
-    licence = "mit"
-    size = 9000
-    answers_public = False
-
-    def load(self, data_dir: Path | None) -> Dataset:
-        """Load the samples, without answers; the version is that of the file as a whole."""
-        metadata = find_metadata(self.name, data_dir, TEST_METADATA, folders=("mmau", "MMAU", "MMAU-test"))
-        data = read_mmau(metadata, TEST_ARCHIVES, withheld=True)
-        notes = ["answers are withheld by the authors: predictions can be exported, not scored"]
-        if {sample.item.get("split") for sample in data.samples} == {"test-mini"}:
-            notes.append("these are questions of test-mini without their answers, as commit 3d87e5b had them")
-        version = f"unrecognised-{data.sha256[:8]}"
-        if metadata.file.suffix == ".json":
-            notes += ClipFolder(metadata.root, TEST_ARCHIVES).missing("test-audios")
-            if git_blob_hash(metadata.file) == MMAU_TEST_BLOB:
-                version = "v05.15.25"
-        return Dataset(data.samples, version, data.source, (*metadata.notes(), *notes))

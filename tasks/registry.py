@@ -14,7 +14,7 @@ from dtbench.harness.core.task import LM_EVAL_PREFIX, Task
 TASKS = {
     "mmar": "dtbench.tasks.mmar:Mmar",
     "mmau-mini": "dtbench.tasks.mmau_mini:MmauMini",
-    "mmau-test": "dtbench.tasks.mmau_mini:MmauTest",
+    "mmau-test": "dtbench.tasks.mmau_test:MmauTest",
     "mmsu": "dtbench.tasks.mmsu:Mmsu",
     "mini": "dtbench.tasks.mini:Mini",
     "mini-train-1": "dtbench.tasks.mini:MiniTrain1",

@@ -13,7 +13,7 @@ from packages import install
 
 from dtbench.harness.core.errors import MachineryError, UserError
 from dtbench.harness.core.schema import Prompt, Sample
-from dtbench.models import backends as model_registry
+from dtbench.models import registry as model_registry
 from dtbench.models.backends import open_model
 from dtbench.models.checkpoints import families
 from dtbench.tasks import registry as task_registry

@@ -20,7 +20,8 @@ from dtbench.harness.score.predictions import PredictionRow, Predictions
 from dtbench.harness.score.summary import NONE_ANSWERED
 from dtbench.harness.stats.intervals import wilson
 from dtbench.tasks.mmar import Mmar
-from dtbench.tasks.mmau_mini import MmauMini, MmauTest
+from dtbench.tasks.mmau_mini import MmauMini
+from dtbench.tasks.mmau_test import MmauTest
 from dtbench.tasks.mmsu import Mmsu
 
 summarise: Any = summaries.summarise

@@ -1,0 +1,57 @@
+"""Models by name: the table of built-in ones, and those of packages. How a checkpoint is opened is in backends.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from dtbench.harness.core.errors import DtbenchError, MachineryError, format_error
+from dtbench.harness.core.lookup import NameTable, list_names, look_up
+from dtbench.harness.core.model import Model
+from dtbench.harness.core.typed_settings import parse_arguments
+from dtbench.models.checkpoints import families
+
+if TYPE_CHECKING:
+    from dtbench.harness.core.schema import Sample
+
+MODELS = {
+    "replay": "dtbench.models.plain.replay:Replay",
+    "random": "dtbench.models.plain.baselines:Random",
+    "majority": "dtbench.models.plain.baselines:Majority",
+    "first": "dtbench.models.plain.baselines:First",
+    "echo-gold": "dtbench.models.plain.baselines:EchoGold",
+    "scripted": "dtbench.models.plain.scripted:Scripted",
+}
+_MODELS = NameTable("model", MODELS, "dtbench.models", MachineryError, lambda: families.built_in_families())
+
+
+def find_model(name: str) -> tuple[object, str]:
+    """Return what a name stands for, and its path: a class of models, or a Family of an installed package."""
+    return look_up(_MODELS, name)
+
+
+def model_names() -> list[str]:
+    """List every name of a model or a family, built-in models first."""
+    return [*list_names(_MODELS), *families.built_in_families()]
+
+
+def instantiate(kind: object, path: str, options: Mapping[str, str], samples: Iterable[Sample] | None) -> Model:
+    """Make a model of this class with the user's options; a MachineryError where it breaks the contract of a model."""
+    if not isinstance(kind, type):
+        raise MachineryError(f"model {path} is {type(kind).__name__}, not a class.")
+    if lacking := [name for name in ("generate", "describe", "aclose") if not callable(getattr(kind, name, None))]:
+        raise MachineryError(f"model {path} lacks {', '.join(f'{name}()' for name in lacking)}.")
+    construct: Callable[..., Model] = kind
+    from_run: dict[str, object] = {}
+    if getattr(kind, "needs_samples", False):
+        construct, from_run = kind.from_samples, {"samples": list(samples or ())}  # type: ignore[attr-defined]
+    arguments = parse_arguments(construct, options, f"the model {path}", besides=from_run.keys())
+    try:
+        model = construct(**from_run, **arguments)
+    except DtbenchError:
+        raise
+    except Exception as error:  # someone else's code
+        raise MachineryError(f"making the model {path} failed with {format_error(error)}.") from error
+    if lacking := [name for name in ("listens", "rate", "limit_seconds") if not hasattr(model, name)]:
+        raise MachineryError(f"model {path} lacks {', '.join(lacking)}: see dtbench.Model.")
+    return model
