@@ -40,8 +40,8 @@ def _check(options: ExportOptions, *, as_json: bool) -> None:
     if as_json:
         score = checked.report.as_json() if checked.report else None
         about = {"file": str(options.check), "format": options.format_name, "ok": not checked.problems}
-        found = {"records": checked.records, "problems": checked.problems, "notes": checked.notes, "score": score}
-        typer.echo(json.dumps(about | found))
+        findings = {"records": checked.records, "problems": checked.problems, "notes": checked.notes, "score": score}
+        typer.echo(json.dumps(about | findings))
     else:
         _print_checked(options, checked)
     if checked.problems:

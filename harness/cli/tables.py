@@ -219,9 +219,9 @@ def _audio_ablation(ablation: AblationFigures) -> str:
         return "no question was answered in both runs"
     gap, same = ablation["gap"], ablation["same_choice"]
     points, low, high = (f"{100 * value:+.1f}" for value in (gap["gap"], gap["low"], gap["high"]))
-    told = f"{points} points come from the clip (95 % interval {low} to {high})"
-    kept = f"; {same['accuracy']:.1%} of the choices are the same without it" if same else ""
-    return f"{told}{kept}; {ablation['n']} questions, {ablation['unmatched']} left out"
+    gain = f"{points} points come from the clip (95 % interval {low} to {high})"
+    unchanged = f"; {same['accuracy']:.1%} of the choices are the same without it" if same else ""
+    return f"{gain}{unchanged}; {ablation['n']} questions, {ablation['unmatched']} left out"
 
 
 def _orders(orders: OrderFigures) -> str:

@@ -154,8 +154,8 @@ def _of_run(run: StoredRun, model: str) -> dict[str, Any]:
 def _of_task(stored: StoredTask, lines: Sequence[Mapping[str, Any]], whole: int) -> dict[str, Any]:
     """Return what each part of a results file has under the task's name."""
     name, about = lm_eval_task_name(stored), stored.about
-    asked = len({line["doc_id"] for line in lines})
-    figures: dict[str, Any] = {"name": name, "alias": name, "sample_len": asked}
+    questions = len({line["doc_id"] for line in lines})
+    figures: dict[str, Any] = {"name": name, "alias": name, "sample_len": questions}
     own = stored.task.figures(stored.records()).get("lm_eval", {})
     higher = dict(own.get("higher_is_better", HIGHER_IS_BETTER))
     for metric in () if own else HIGHER_IS_BETTER:
@@ -175,7 +175,7 @@ def _of_task(stored: StoredTask, lines: Sequence[Mapping[str, Any]], whole: int)
         "versions": about["data"]["version"],
         "n-shot": 0,
         "higher_is_better": higher,
-        "n-samples": {"original": whole, "effective": asked},
+        "n-samples": {"original": whole, "effective": questions},
         "task_hashes": _hash(hashes),
     }
 

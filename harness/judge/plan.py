@@ -157,8 +157,8 @@ class JudgePlan:
 
 def plan_of(stored: StoredTask, data: Dataset, options: JudgeOptions) -> JudgePlan:
     """Plan the judging of a task of a run; a UserError where its questions have no criteria."""
-    asked = [one for one in submitted_answers(stored, data, options.sample) if one.state != "missing"][: options.limit]
-    with_rubric = [one for one in asked if has_rubric(one.sample)]
+    answers = [one for one in submitted_answers(stored, data, options.sample) if one.state != "missing"]
+    with_rubric = [one for one in answers[: options.limit] if has_rubric(one.sample)]
     if not with_rubric:
         raise UserError(
             f"{stored.task.name}: its questions ({data.version}) have no criteria to judge by: MMAR v2 has, and any "

@@ -38,11 +38,11 @@ def register_model() -> None:
 def task_files(names: Sequence[str] = ()) -> Sequence[Path]:
     """Return the files of our tasks, all or those of these benchmarks; a UserError for one without a file."""
     files = {path.stem.removeprefix("dtbench_"): path for path in sorted(FOLDER.glob("*.yaml"))}
-    wanted = [name.removeprefix("dtbench_").replace("-", "_") for name in names] or list(files)
-    for name, short in zip(names, wanted, strict=False):
+    stems = [name.removeprefix("dtbench_").replace("-", "_") for name in names] or list(files)
+    for name, short in zip(names, stems, strict=False):
         if short not in files:
             raise UserError(f"{name}: no task of it for lm-eval. Known: {', '.join(files)}.")
-    return [files[short] for short in wanted]
+    return [files[short] for short in stems]
 
 
 def call_lm_eval(arguments: Sequence[str]) -> None:

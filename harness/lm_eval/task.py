@@ -136,8 +136,8 @@ class LmEvalTask(Task):
     def score(self, sample: Sample, extraction: Extraction) -> Score:
         """Return the verdict of the first metric, where that is one."""
         official = self.official(self.official_versions[0])(sample.as_published(), extraction.answer)
-        said = official.counted and bool(extraction.answer.strip())
-        return Score(official, official.correct if said else None)
+        has_answer = official.counted and bool(extraction.answer.strip())
+        return Score(official, official.correct if has_answer else None)
 
     def official(self, version: str) -> OfficialRule:
         """Return the first metric under the first filter, as a rule."""
@@ -195,11 +195,11 @@ class LmEvalMetrics:
         """What stands in lm-eval's results for the answers of a run; `incomplete` ones lack some."""
         texts: dict[int, dict[int, str]] = {}
         for record in records:
-            said = texts.setdefault(int(record["id"]), {})
+            responses = texts.setdefault(int(record["id"]), {})
             if "error" not in record:
-                said[record["sample"]] = read(record["response"]["text"])
-        whole = {number: said for number, said in sorted(texts.items()) if len(said) == repeats}
-        answers = {number: [said[sample] for sample in sorted(said)] for number, said in whole.items()}
+                responses[record["sample"]] = read(record["response"]["text"])
+        whole = {number: responses for number, responses in sorted(texts.items()) if len(responses) == repeats}
+        answers = {number: [responses[sample] for sample in sorted(responses)] for number, responses in whole.items()}
         try:
             results = self._aggregated(self._values(answers)) if answers else {}
         except Exception as error:  # someone else's filters and metrics
@@ -228,10 +228,10 @@ class LmEvalMetrics:
                 doc=self._docs[number],
                 arguments=("", {}),
                 idx=0,
-                metadata=(self._name, number, len(said)),
-                resps=list(said),
+                metadata=(self._name, number, len(responses)),
+                resps=list(responses),
             )
-            for number, said in answers.items()
+            for number, responses in answers.items()
         ]
         task._instances = instances  # where build_all_requests() leaves them for apply_filters()
         task.apply_filters()
