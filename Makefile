@@ -20,9 +20,9 @@ coverage: .venv/.dev  ## how much of the package the quick tests run, as a figur
 	@$(BIN)/coverage run -m pytest $(QUICK) --quiet; ended=$$?; \
 	$(BIN)/coverage combine --quiet && $(BIN)/coverage report; exit $$ended
 
-# Two files at a time, and no more on larger machines: each may hold an engine in memory, most of which use one core.
+# Three files at a time, and no more on larger machines: each may hold an engine in memory, and waits for it at times.
 test: vllm browser train-env  ## every test, those against real engines and a real browser included where they can be had
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --durations 15
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --durations 15
 
 check: lint test  ## what has to pass before a commit
 
