@@ -174,7 +174,7 @@ class _Shares(NamedTuple):
 
 
 def order_average(orders: Sequence[Order]) -> AverageFigures | None:
-    """What a summary says of answers by mean probability over orders; None where answers carry no probabilities."""
+    """Average the probability of each option over the orders; None where answers carry no probabilities."""
     runs = [dict(_by_key(order)) for order in orders]
     if not any(runs):
         return None

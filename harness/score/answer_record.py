@@ -26,7 +26,7 @@ class ShownOptions(NamedTuple):
 
 
 def response_fields(response: Response) -> ResponseRecord:
-    """A response as it is stored."""
+    """Return a response as it is stored."""
     return {
         "text": response.text,
         "finish_reason": response.finish_reason,
@@ -46,7 +46,7 @@ def with_answer(
     *,
     official: Official | None = None,
 ) -> Record:
-    """The record with the response, its reading and its scores; `official` is the verdict of an older script."""
+    """Add a response, its reading and its scores to a record; `official` is the verdict of an older script."""
     read = shown.read(task, response["text"])
     try:
         score = task.score(sample, read)

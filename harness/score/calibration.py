@@ -64,7 +64,7 @@ class Bin(NamedTuple):
 
 
 def forced_answer(record: Record) -> ForcedAnswer | None:
-    """What calibration takes from a record; None for a free answer, or one that failed."""
+    """Read what calibration needs from a record; None for a free answer, or one that failed."""
     how = record["extraction"]["how"] if "extraction" in record else ""
     if how not in {HOW, NO_LETTER, CHAIN_FIRST}:
         return None
@@ -82,12 +82,12 @@ def forced_answer(record: Record) -> ForcedAnswer | None:
 
 
 def brier_score(shares: Sequence[float], gold: int | None) -> float:
-    """Brier's score of one answer over all options; none of them may be right."""
+    """Return Brier's score of one answer over all options, of which none may be right."""
     return math.fsum((share - (place == gold)) ** 2 for place, share in enumerate(shares))
 
 
 def equal_width(answers: Sequence[Confidence], bins: int = BINS) -> list[Bin]:
-    """The answers by confidence in bins of equal width, open below and closed above; empty ones are left out."""
+    """Put answers into bins of confidence of equal width, open below and closed above; empty ones are left out."""
     places = [_place(answer.confidence, bins) for answer in answers]
     return [
         _bin(place / bins, (place + 1) / bins, [a for a, at in zip(answers, places, strict=True) if at == place])
@@ -96,7 +96,7 @@ def equal_width(answers: Sequence[Confidence], bins: int = BINS) -> list[Bin]:
 
 
 def equal_mass(answers: Sequence[Confidence], bins: int = BINS) -> list[Bin]:
-    """The answers by confidence in bins of nearly equal size: those of one confidence stay together."""
+    """Put answers into bins of confidence of nearly equal size: those of one confidence stay together."""
     times = Counter(answer.confidence for answer in answers)
     place_of: dict[float, int] = {}
     below = 0
@@ -113,13 +113,13 @@ def equal_mass(answers: Sequence[Confidence], bins: int = BINS) -> list[Bin]:
 
 
 def calibration_error(bins: Sequence[Bin]) -> float:
-    """The mean distance between confidence and accuracy, each bin by its size."""
+    """Return the mean distance between confidence and accuracy, each bin by its size."""
     n = sum(one.n for one in bins)
     return math.fsum(one.n * abs(one.confidence - one.accuracy) for one in bins) / n
 
 
 def error_by_chance(answers: Sequence[Confidence], bins: int = BINS) -> float:
-    """The error in bins of equal width that answers of these confidences show where each is rightly so, in the mean."""
+    """Return the mean error, in bins of equal width, that such confidences show by chance where every one is right."""
     import numpy
 
     confidences = numpy.array(sorted(answer.confidence for answer in answers))
@@ -133,7 +133,7 @@ def error_by_chance(answers: Sequence[Confidence], bins: int = BINS) -> float:
 
 
 def calibration_figures(answers: Sequence[Confidence]) -> CalibrationFigures | None:
-    """The figures of a summary; None where no answer has a probability."""
+    """Return the figures of a summary; None where no answer has a probability."""
     if not answers:
         return None
     n = len(answers)
@@ -151,7 +151,7 @@ def calibration_figures(answers: Sequence[Confidence]) -> CalibrationFigures | N
 
 
 def forced_figures(answers: Sequence[ForcedAnswer], *, known: bool) -> ForcedFigures:
-    """What a summary says of forced answers; `known` tells whether the right options are."""
+    """Sum up forced answers; `known` tells whether the right options are."""
     scored = [answer.scored for answer in answers if answer.scored is not None]
     with_logprobs = sum(answer.with_logprobs for answer in answers)
     times = Counter(answer.how for answer in answers)

@@ -43,18 +43,18 @@ class TokenLogprob(NamedTuple):
 
 
 def option_letters(count: int) -> tuple[str, ...]:
-    """The letters that name so many options."""
+    """Return the letters that name so many options."""
     return tuple(LETTERS[:count])
 
 
 def letter_of(text: str, among: Sequence[str]) -> int | None:
-    """The place of the letter that a text is, spaces, brackets and stops aside; None where it is no letter of these."""
+    """Find the letter that a text is, spaces, brackets and stops aside; None where it is no letter of these."""
     bare = _LETTER.fullmatch(text)
     return among.index(bare[1]) if bare is not None and bare[1] in among else None
 
 
 def read_forced(text: str, choices: Sequence[str]) -> Extraction:
-    """The option whose letter is the whole answer."""
+    """Read the option whose letter is the whole answer."""
     parts = split_text(text)
     place = letter_of(parts.answer, option_letters(len(choices)))
     if place is None:
@@ -63,7 +63,7 @@ def read_forced(text: str, choices: Sequence[str]) -> Extraction:
 
 
 def option_logprobs(tokens: Sequence[TokenLogprob], among: Sequence[str]) -> OptionLogprobs | None:
-    """The letters' log-probabilities: tokens that are the same letter add up; None where no letter is listed."""
+    """Return the letters' log-probabilities: tokens that are the same letter add up; None where no letter is listed."""
     by_option: dict[int, list[float]] = {}
     for token, logprob in tokens:
         place = letter_of(token, among)
@@ -80,7 +80,7 @@ def option_logprobs(tokens: Sequence[TokenLogprob], among: Sequence[str]) -> Opt
 
 
 def probabilities(options: OptionLogprobs) -> tuple[float, ...] | None:
-    """The share of each option among all; None where unlisted ones might move a listed one by UNKNOWN or more."""
+    """Return each option's share of all; None where unlisted ones might move a listed one by UNKNOWN or more."""
     masses = [0.0 if logprob is None else math.exp(logprob) for logprob in options.logprobs]
     total = math.fsum(masses)
     if not total:
@@ -93,7 +93,7 @@ def probabilities(options: OptionLogprobs) -> tuple[float, ...] | None:
 
 
 def logprob_fields(options: OptionLogprobs | None) -> LogprobFields:
-    """What a record's response holds of log-probabilities; nothing where the model gave none."""
+    """Return what a response stores of log-probabilities; nothing where the model gave none."""
     if options is None:
         return {}
     logprobs = [None if logprob is None else round(logprob, 5) for logprob in options.logprobs]
@@ -103,7 +103,7 @@ def logprob_fields(options: OptionLogprobs | None) -> LogprobFields:
 
 
 def stored_logprobs(record: Record) -> OptionLogprobs | None:
-    """The log-probabilities in a record; None where there are none."""
+    """Return the log-probabilities in a record; None where there are none."""
     response = record.get("response")
     if response is None or "option_logprobs" not in response:
         return None
@@ -111,7 +111,7 @@ def stored_logprobs(record: Record) -> OptionLogprobs | None:
 
 
 def gold_index(sample: Sample, choices: Sequence[str]) -> int | None:
-    """The place of the right option among those shown; None where it is not there."""
+    """Return the place of the right option among those shown; None where it is not there."""
     gold = sample.answer
     return choices.index(gold) if gold is not None and gold in choices else None
 
@@ -122,7 +122,7 @@ def _log_sum(logprobs: Sequence[float]) -> float:
 
 
 def refuse_unlettered(task: str, sample: Sample) -> None:
-    """A UserError for a question whose options cannot be answered by a letter."""
+    """Raise a UserError for a question whose options cannot be answered by a letter."""
     count = len(sample.choices)
     if not 1 <= count <= TOP_LOGPROBS:
         raise UserError(
@@ -132,7 +132,7 @@ def refuse_unlettered(task: str, sample: Sample) -> None:
 
 
 def refuse_unforced(name: str, models: Iterable[Model]) -> None:
-    """A UserError for a model that cannot be held to one letter."""
+    """Raise a UserError for a model that cannot be held to one letter."""
     if not all(isinstance(model, Forcible) and model.forces for model in models):
         raise UserError(
             f"--answer forced: the model {name} cannot be held to one letter: name an endpoint or a checkpoint, "

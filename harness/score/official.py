@@ -35,37 +35,32 @@ NO_EARLIER_LETTER = "empty, and no earlier letter to carry over"
 
 
 def text_rule(item: Mapping[str, Any], prediction: object) -> Official:
-    """MMAR and MMAU: all words of the answer, and no word that only wrong options have."""
+    """Apply the rule of MMAR and MMAU: all words of the answer, and no word that only wrong options have.
+
+    Words are lower-cased and compared as sets, so order and signs are invisible.
+    """
     if prediction is MISSING:
         return Official(correct=False, counted=False, why=NO_PREDICTION)
     if not isinstance(prediction, str):
         return Official(correct=False, counted=True, why=NOT_TEXT)
-    return Official(correct=words_match(item["answer"], prediction, item["choices"]), counted=True)
-
-
-def words_match(answer: str, prediction: str, choices: list[str]) -> bool:
-    """The rule itself: words are lower-cased and taken as sets, so order and signs are invisible."""
-    predicted = _words(prediction)
-    right = _words(answer)
-    if not predicted or not right <= predicted:
-        return False
-    wrong = {word for choice in choices for word in _words(choice)} - right
-    return predicted.isdisjoint(wrong)
+    predicted, right = _words(prediction), _words(item["answer"])
+    wrong = {word for choice in item["choices"] for word in _words(choice)} - right
+    return Official(correct=bool(predicted) and right <= predicted and predicted.isdisjoint(wrong), counted=True)
 
 
 def letter_rule(item: Mapping[str, Any], prediction: object) -> Official:
-    """MMSU 2026: a letter at the first or the last but one place; an empty response is wrong."""
+    """Apply the rule of MMSU 2026: a letter at the first or the last but one place; an empty response is wrong."""
     return _letter_verdict(item, prediction, _read_letter(prediction))
 
 
 class CarriedLetterRule:
-    """MMSU 2025: as 2026, but an empty response takes the letter of the record before it; a new rule for each file."""
+    """The rule of MMSU 2025 for one file: as 2026, but an empty response takes the letter of the record before it."""
 
     def __init__(self) -> None:
         self._carried: str | None = None
 
     def __call__(self, item: Mapping[str, Any], prediction: object) -> Official:
-        """The verdict on the next record of the file; the order of calls matters."""
+        """Return the verdict on the next record of the file; the order of calls matters."""
         letter = _read_letter(prediction)
         if letter:
             self._carried = letter

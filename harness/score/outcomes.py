@@ -35,7 +35,7 @@ class AnswerOutcome(NamedTuple):
     """What was done with the clip; None where none was heard."""
 
     def group(self, heading: str) -> str | None:
-        """The value under a heading; None where there is none."""
+        """Return the value under a heading; None where there is none."""
         return next((value for name, value in self.groups if name == heading), None)
 
 
@@ -107,33 +107,33 @@ class Outcomes:
             numbers[place] = numbers.pop()
 
     def counts(self) -> Counter[AnswerOutcome]:
-        """How often each outcome came."""
+        """Count how often each outcome came."""
         return Counter(self._outcomes)
 
     def answers(self) -> Iterator[Answer]:
-        """Every question and repeat with its outcome, in no order to rely on."""
+        """Yield every question and repeat with its outcome, in no order to rely on."""
         for (id_, sample), place in self._places.items():
             yield Answer(id_, sample, self._outcomes[place], self._choices[place])
 
     def chains(self) -> list[float]:
-        """The lengths of the chains of thought, in characters, shortest first; without those that are none."""
+        """Return the lengths of the chains of thought, in characters, shortest first; without those that are none."""
         return sorted(length for length in self._chains if length)
 
     def seconds(self) -> list[float]:
-        """How long the model took for each response, shortest first."""
+        """Return how long the model took for each response, shortest first."""
         both = zip(self._outcomes, self._seconds, strict=True)
         return sorted(seconds for outcome, seconds in both if outcome.failed is None)
 
     def forced(self) -> list[ForcedAnswer]:
-        """What is kept of forced answers, in an order that does not depend on the records'."""
+        """Return the forced answers, in an order that does not depend on the records'."""
         return [answer for _, answer in sorted(self._forced.items())]
 
     def attempts(self) -> int:
-        """How often the model was asked, in all."""
+        """Return how often the model was asked, in all."""
         return sum(self._tries)
 
     def tokens(self) -> tuple[int | None, int | None]:
-        """The tokens read and written, in all; None where no response reported any."""
+        """Return the tokens read and written, in all; None where no response reported any."""
         return _total(self._tokens_in), _total(self._tokens_out)
 
 

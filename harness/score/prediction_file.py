@@ -31,7 +31,7 @@ class RowScore(NamedTuple):
     how: str
 
     def as_json(self) -> dict[str, Any]:
-        """The line of `--rows`."""
+        """Return the line of `--rows`."""
         return {
             "row": self.row,
             "id": self.id,
@@ -55,7 +55,7 @@ class Count(NamedTuple):
         return self.correct / self.counted if self.counted else 0.0
 
     def as_json(self) -> dict[str, Any]:
-        """The counts with their share."""
+        """Return the counts with their share."""
         return {"correct": self.correct, "counted": self.counted, "accuracy": self.accuracy}
 
 
@@ -76,7 +76,7 @@ class PredictionScores:
     notes: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """The object that `--json` prints."""
+        """Return the object that `--json` prints."""
         groups = {
             ", ".join(grouping.fields): {value: count.as_json() for value, count in table.items()}
             for grouping, table in self.groups.items()

@@ -53,7 +53,7 @@ class StoredTask:
         return self.about["questions"] * self.repeats
 
     def shown(self, sample: Sample) -> ShownOptions:
-        """The options in the order in which this run showed them."""
+        """Return the options in the order in which this run showed them."""
         return ShownOptions(rotate_options(sample, self.about["permute"]).choices, self.about["answer"] == "forced")
 
     def summarise(self, records: Iterable[Record], scorer: str | None = None) -> TaskSummary:
@@ -79,7 +79,7 @@ class RescoredTask:
 
 
 def find_data(stored: StoredTask, data_dir: Path | None) -> Dataset | None:
-    """The run's own questions, from data_dir or where the run or `data pull` had them; None where they are gone."""
+    """Load the run's own questions from data_dir or where the run or `data pull` had them; None where they are gone."""
     about = stored.about["data"]
     if data_dir is not None:
         data = stored.task.load(data_dir)
@@ -157,7 +157,7 @@ class _Rescorer:
         self._official = {} if default else self._in_order(stored, data, scorer)
 
     def rescore(self, record: Record) -> Record:
-        """The record with today's reading and scores in place of the stored ones."""
+        """Replace the stored reading and scores of a record with today's."""
         if "error" in record:
             return record
         sample, official = self._sample(record), self._official.get(key_of(record))
@@ -225,7 +225,7 @@ class SubmittedAnswer(NamedTuple):
 
 
 def submitted_answers(stored: StoredTask, data: Dataset, repeat: int) -> list[SubmittedAnswer]:
-    """One for each question of the data set, asked or not; of several answers the one with this number."""
+    """Return one for each question of the data set, asked or not: of several answers the one with this number."""
     if not 0 <= repeat < stored.repeats:
         stands = "one answer" if stored.repeats == 1 else f"{stored.repeats} answers, numbered from 0"
         raise UserError(f"--sample {repeat}: the run holds {stands} to a question.")
@@ -247,7 +247,7 @@ def _answer(stored: StoredTask, sample: Sample, texts: Mapping[str, str | None])
 
 
 def count_states(submitted: Sequence[SubmittedAnswer]) -> dict[str, int]:
-    """How many answers there are in each state."""
+    """Count the answers in each state."""
     return {
         state: sum(one.state == state for one in submitted) for state in ("answered", "unanswered", "failed", "missing")
     }

@@ -93,16 +93,13 @@ def _with_forced(summary: TaskSummary, outcomes: Outcomes, counts: Counts, *, kn
 
 
 def with_figures(summary: TaskSummary, *more: Mapping[str, Any]) -> TaskSummary:
-    """The summary with more keys: what the runs beside it show, and the figures of a task's own."""
+    """Add keys to a summary: what the runs beside it show, and the figures of a task's own."""
     return cast("TaskSummary", {name: value for part in (summary, *more) for name, value in part.items()})
 
 
 def _official(task: Scorer, counts: Counts, repeats: int, *, known: bool) -> OfficialFigures:
     total = _verdicts(counts, known=known)
-    raw: Counter[Official] = Counter()
-    for outcome, times in counts.items():
-        if outcome.raw is not None:
-            raw[outcome.raw] += times
+    raw = [(outcome.raw, times) for outcome, times in counts.items() if outcome.raw is not None]
     return {
         **total,
         **_interval(total["accuracy"], total["counted"], repeats),
@@ -119,15 +116,12 @@ def _strict(task: Scorer, counts: Counts, n: int, repeats: int, *, known: bool) 
 
 def _verdicts(counts: Counts, *, known: bool) -> CountedFigures:
     """What the script says: its verdicts over what it counts."""
-    official: Counter[Official] = Counter()
-    for outcome, times in counts.items():
-        official[outcome.official] += times
-    return _accuracy_of(official, known=known)
+    return _accuracy_of([(outcome.official, times) for outcome, times in counts.items()], known=known)
 
 
-def _accuracy_of(verdicts: Counter[Official], *, known: bool) -> CountedFigures:
-    counted = sum(times for verdict, times in verdicts.items() if verdict.counted)
-    correct = sum(times for verdict, times in verdicts.items() if verdict.counted and verdict.correct)
+def _accuracy_of(verdicts: Sequence[tuple[Official, int]], *, known: bool) -> CountedFigures:
+    counted = sum(times for verdict, times in verdicts if verdict.counted)
+    correct = sum(times for verdict, times in verdicts if verdict.counted and verdict.correct)
     return {
         "correct": correct if known else None,
         "counted": counted,
@@ -271,7 +265,7 @@ def _notes(task: Scorer, counts: Counts, *, known: bool) -> list[str]:
 
 
 def repeat_figures(outcomes: Outcomes, questions: int, k: int) -> RepeatsFigures:
-    """Figures over all questions: an answer that failed or is missing is a wrong one, and has no vote."""
+    """Sum up several answers to each question: one that failed or is missing is a wrong one, and has no vote."""
     by_question: dict[str, list[Answer]] = {}
     by_repeat: dict[int, list[Answer]] = {}
     for answer in outcomes.answers():

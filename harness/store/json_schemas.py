@@ -27,8 +27,8 @@ _OPEN = ("TaskSummary",)
 """What a task may add keys of its own to."""
 
 
-def json_schema(name: str) -> dict[str, Any]:
-    """The JSON Schema of run.json, a record, summary.json, or what `compare --json` prints."""
+def schema_text(name: str) -> str:
+    """Return the JSON Schema of run.json, a record, summary.json, or what `compare --json` prints, as its file."""
     import msgspec
 
     parts, definitions = msgspec.json.schema_components(KINDS[name], ref_template="#/$defs/{name}")
@@ -40,12 +40,7 @@ def json_schema(name: str) -> dict[str, Any]:
                 part["properties"][field]["description"] = description
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"dtbench {name}"}
     one: dict[str, Any] = {"anyOf": list(parts)} if len(parts) > 1 else dict(parts[0])
-    return {**head, **one, "$defs": dict(sorted(definitions.items()))}
-
-
-def schema_text(name: str) -> str:
-    """The content of a schema's file."""
-    return json.dumps(json_schema(name), indent=1) + "\n"
+    return json.dumps({**head, **one, "$defs": dict(sorted(definitions.items()))}, indent=1) + "\n"
 
 
 def _field_docs() -> dict[str, dict[str, str]]:

@@ -25,8 +25,10 @@ _SHORTEST = 8
 
 
 def mask_text(text: str) -> str:
-    """The text without what is a secret by its shape, by its place, or because the environment holds it."""
-    for value in _secrets_of_the_environment():
+    """Mask what in a text is a secret by its shape, by its place, or because the environment holds it."""
+    secrets = {value for name, value in os.environ.items() if _WHOLE_NAME.fullmatch(name) or name.endswith("_TOKEN")}
+    # Longest first: one may be a part of another.
+    for value in sorted((value for value in secrets if len(value) >= _SHORTEST), key=len, reverse=True):
         text = text.replace(value, MASK)
     text = _IN_ADDRESS.sub(f"{MASK}@", text)
     text = _IN_QUERY.sub(rf"\g<1>{MASK}", text)
@@ -35,7 +37,7 @@ def mask_text(text: str) -> str:
 
 
 def mask_command(arguments: Sequence[str]) -> list[str]:
-    """The command line with the values of options that name a key, a token or a password taken out."""
+    """Mask the values of options that name a key, a token or a password."""
     masked = []
     value_follows = False
     for argument in arguments:
@@ -45,7 +47,7 @@ def mask_command(arguments: Sequence[str]) -> list[str]:
 
 
 def mask_settings(value: Any) -> Any:
-    """Settings of plain JSON, with texts under a secret's name taken out and all others looked through."""
+    """Mask texts under a secret's name, and the secrets in all other texts, in settings of plain JSON."""
     if isinstance(value, Mapping):
         return {
             name: MASK if isinstance(part, str) and _WHOLE_NAME.fullmatch(name) else mask_settings(part)
@@ -54,9 +56,3 @@ def mask_settings(value: Any) -> Any:
     if isinstance(value, list):
         return [mask_settings(part) for part in value]
     return mask_text(value) if isinstance(value, str) else value
-
-
-def _secrets_of_the_environment() -> list[str]:
-    """Longest first: one may be a part of another."""
-    values = {value for name, value in os.environ.items() if _WHOLE_NAME.fullmatch(name) or name.endswith("_TOKEN")}
-    return sorted((value for value in values if len(value) >= _SHORTEST), key=len, reverse=True)

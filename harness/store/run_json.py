@@ -145,7 +145,7 @@ def _differences(stored: Settings, now: Settings) -> Iterator[str]:
         both = name in old and name in new
         # JSON's equality: 1 is 1.0 but not true.
         if not both or old[name] != new[name] or isinstance(old[name], bool) != isinstance(new[name], bool):
-            before, after = _told_apart(_shown(old, name), _shown(new, name))
+            before, after = _shortened(_shown(old, name), _shown(new, name))
             yield f"{one_line(name)}: stored {before}, now {after}"
 
 
@@ -182,7 +182,7 @@ def _is_plain(value: Any) -> bool:
     return False
 
 
-def _told_apart(before: str, after: str) -> tuple[str, str]:
+def _shortened(before: str, after: str) -> tuple[str, str]:
     """Both texts, shortened to where they begin to differ."""
     ends = (place for place, pair in enumerate(zip(before, after, strict=False)) if pair[0] != pair[1])
     same = next(ends, min(len(before), len(after)))
