@@ -1,25 +1,43 @@
-"""Pair two runs of one task question by question, and compare them."""
+"""Pair two runs of one task question by question, compare them, and tell what else differs between them.
+
+A setting in which they differ is a confounder: their difference is then not the models' alone.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
-from dtbench.harness.compare.fairness import Confounder, confounders
-from dtbench.harness.core.errors import UserError, did_you_mean
+from dtbench.harness.core.errors import UserError, did_you_mean, one_line
 from dtbench.harness.core.options import Option
 from dtbench.harness.score.outcomes import Answer, Outcomes
-from dtbench.harness.stats.paired import PairedShares, bounds, holm, mcnemar, minimum_detectable
+from dtbench.harness.stats.paired import TAIL, PairedShares, bounds, holm, mcnemar, minimum_detectable
 from dtbench.harness.store.run_folder import StoredRun
-from dtbench.harness.store.types import Comparison, Flip, GroupComparison, PairedFigures, as_fields
+from dtbench.harness.store.types import Comparison, Flip, GroupComparison, PairedFigures, RunInfo, as_fields
 
 Score = Literal["official", "strict"]
 SCORES = ("official", "strict")
 ScoreName = Annotated[str, Option("--score", "S", "official, or strict (a careful reader's).")]
 SharedTask = Annotated[str | None, Option("--task", "NAME", "Only this task of the runs.")]
-TAIL = 0.025
-Groups = Mapping[str, str]
+_SHOWN = 80
+_OF_LOCAL = ("temperature", "top_p", "top_k", "min_p", "max_tokens", "repetition_penalty")
+_OPEN = {"top_p": 1.0, "top_k": 0, "repetition_penalty": 1.0}
+"""Without effect; where they are not set, vLLM takes them from a checkpoint's generation_config.json."""
+_IDLE = {"min_p": 0.0, "presence_penalty": 0.0, "frequency_penalty": 0.0, "n": 1}
+"""Without effect, and what holds where they are not set."""
+
+
+class Confounder(NamedTuple):
+    """A setting in which two runs differ."""
+
+    name: str
+    """The word that `--allow` takes."""
+    before: str
+    after: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.before} against {self.after}"
 
 
 class PairedQuestion(NamedTuple):
@@ -52,10 +70,9 @@ class PairedRuns:
     """How many answers each run should have."""
     answered: tuple[int, int]
 
-    def pairs(self, questions: Iterable[PairedQuestion] | None = None) -> list[PairedShares]:
-        """The questions as tests and intervals take them; all of them by default."""
-        paired = self.questions if questions is None else questions
-        return [PairedShares(one.before, one.after, str(self.clusters.get(one.id, one.id))) for one in paired]
+    def pairs(self, questions: Iterable[PairedQuestion]) -> list[PairedShares]:
+        """Return questions as tests and intervals take them."""
+        return [PairedShares(one.before, one.after, str(self.clusters.get(one.id, one.id))) for one in questions]
 
 
 def join_tasks(before: StoredRun, after: StoredRun, only: str | None, score: str) -> list[PairedRuns]:
@@ -92,6 +109,46 @@ def pair_runs(before: StoredRun, after: StoredRun, task: str, score: Score) -> P
     )
 
 
+def confounders(before: RunInfo, after: RunInfo, task: str) -> list[Confounder]:
+    """The settings of two runs whose difference counts; another checkpoint is what is compared, and none of them."""
+    one, other = before["tasks"][task], after["tasks"][task]
+    first, second = before["model"], after["model"]
+    versions = (f"{data['version']} ({data['sha256'][:12]})" for data in (one["data"], other["data"]))
+    same_data = one["data"]["sha256"] == other["data"]["sha256"]
+    sampling, other_sampling = _apart(_sampling(first), _sampling(second))
+    settings: list[tuple[str, Any, Any]] = [
+        ("data", *((None, None) if same_data else versions)),
+        ("prompt", one["prompt_hash"], other["prompt_hash"]),
+        *((name, one.get(name), other.get(name)) for name in ("answer", "audio", "permute", "samples", "scorer")),
+        ("long-clips", before["long_clips"], after["long_clips"]),
+        ("sampling", sampling, other_sampling),
+        ("clip-limit", first.get("limit_seconds"), second.get("limit_seconds")),
+    ]
+    return [Confounder(name, _shown(was), _shown(now)) for name, was, now in settings if was != now]
+
+
+def _sampling(model: Mapping[str, Any]) -> dict[str, Any]:
+    """What decides on tokens: values that change nothing are as good as none."""
+    sampling = model.get("sampling")
+    if sampling is None:
+        sampling = {name: model[name] for name in _OF_LOCAL if name in model}
+    if model.get("name") == "local" or model.get("content"):  # else an engine may take what is not set from anywhere
+        sampling = {**_OPEN, **sampling}
+    sampling = {name: 0 if name == "top_k" and value == -1 else value for name, value in sampling.items()}
+    return {name: value for name, value in sampling.items() if name not in _IDLE or value != _IDLE[name]}
+
+
+def _apart(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[dict[str, Any] | None]:
+    """Of each what the other has not."""
+    for one, other in ((before, after), (after, before)):
+        yield {name: value for name, value in one.items() if name not in other or other[name] != value} or None
+
+
+def _shown(value: Any) -> str:
+    text = one_line("none" if value is None else str(value))
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+
+
 def _by_question(outcomes: Outcomes) -> dict[str, list[Answer]]:
     by_question: dict[str, list[Answer]] = {}
     for answer in outcomes.answers():
@@ -101,13 +158,8 @@ def _by_question(outcomes: Outcomes) -> dict[str, list[Answer]]:
 
 
 def _question(id_: str, before: Sequence[Answer], after: Sequence[Answer], score: Score) -> PairedQuestion:
-    return PairedQuestion(
-        id_,
-        _right(before, score),
-        _right(after, score),
-        (before[0].choice, after[0].choice),
-        before[0].outcome.groups,
-    )
+    choices = (before[0].choice, after[0].choice)
+    return PairedQuestion(id_, _right(before, score), _right(after, score), choices, before[0].outcome.groups)
 
 
 def _right(answers: Sequence[Answer], score: Score) -> float:
@@ -115,12 +167,12 @@ def _right(answers: Sequence[Answer], score: Score) -> float:
     return sum(right) / len(right)
 
 
-def comparison(paired: PairedRuns, *, tail: float = TAIL) -> Comparison:
+def comparison(paired: PairedRuns) -> Comparison:
     """The difference with its interval, in all and by group, and the questions that went either way."""
     gained = [one for one in paired.questions if one.after > one.before]
     lost = [one for one in paired.questions if one.after < one.before]
     flips = (len(gained) + len(lost)) / len(paired.questions) if paired.questions else 0.0
-    clusters = len({pair.cluster for pair in paired.pairs()})
+    clusters = len({pair.cluster for pair in paired.pairs(paired.questions)})
     return {
         "before_run": paired.folders[0],
         "after_run": paired.folders[1],
@@ -131,17 +183,17 @@ def comparison(paired: PairedRuns, *, tail: float = TAIL) -> Comparison:
         "only_before": paired.only_before,
         "only_after": paired.only_after,
         "failed": list(paired.failed),
-        **_figures(paired, paired.questions, tail),
+        **_figures(paired, paired.questions),
         "minimum_detectable": minimum_detectable(clusters, flips),
-        "groups": _groups(paired, tail),
+        "groups": _groups(paired),
         "gained": [_flip(one) for one in gained],
         "lost": [_flip(one) for one in lost],
     }
 
 
-def _figures(paired: PairedRuns, questions: Sequence[PairedQuestion], tail: float) -> PairedFigures:
+def _figures(paired: PairedRuns, questions: Sequence[PairedQuestion]) -> PairedFigures:
     pairs = paired.pairs(questions)
-    interval = bounds(pairs, tail)
+    interval = bounds(pairs, TAIL)
     gained = sum(pair.after > pair.before for pair in pairs)
     lost = sum(pair.after < pair.before for pair in pairs)
     count = len(pairs)
@@ -157,13 +209,13 @@ def _figures(paired: PairedRuns, questions: Sequence[PairedQuestion], tail: floa
     }
 
 
-def _groups(paired: PairedRuns, tail: float) -> list[GroupComparison]:
+def _groups(paired: PairedRuns) -> list[GroupComparison]:
     parts: dict[tuple[str, str], list[PairedQuestion]] = {}
     for one in paired.questions:
         for group in one.groups:
             parts.setdefault(group, []).append(one)
     rows: list[GroupComparison] = [
-        {"heading": heading, "value": value, "n": len(part), "p_adjusted": 1.0, **_figures(paired, part, tail)}
+        {"heading": heading, "value": value, "n": len(part), "p_adjusted": 1.0, **_figures(paired, part)}
         for (heading, value), part in parts.items()
         if len(part) < len(paired.questions)
     ]

@@ -118,12 +118,12 @@ def calibration_error(bins: Sequence[Bin]) -> float:
     return math.fsum(one.n * abs(one.confidence - one.accuracy) for one in bins) / n
 
 
-def error_by_chance(answers: Sequence[Confidence], bins: int = BINS) -> float:
+def error_by_chance(answers: Sequence[Confidence]) -> float:
     """Return the mean error, in bins of equal width, that such confidences show by chance where every one is right."""
     import numpy
 
     confidences = numpy.array(sorted(answer.confidence for answer in answers))
-    places = numpy.array([_place(confidence, bins) for confidence in confidences])
+    places = numpy.array([_place(confidence, BINS) for confidence in confidences])
     rng = numpy.random.default_rng(0)
     errors = []
     for _ in range(DRAWS):

@@ -44,14 +44,14 @@ class Difference(NamedTuple):
 
 
 def share(correct: int, n: int) -> Share:
-    """The share and its interval; of nothing, zero and the whole range."""
+    """Return the share and its interval; of nothing, zero and the whole range."""
     if n == 0:
         return Share(0, 0, 0.0, 0.0, 1.0)
     return Share(correct, n, correct / n, *wilson(correct / n, n))
 
 
 def wilson(p: float, n: float) -> Interval:
-    """The interval of Wilson of a share p among n independent questions."""
+    """Return the interval of Wilson of a share p among n independent questions."""
     z2 = Z95 * Z95
     middle = (p + z2 / (2 * n)) / (1 + z2 / n)
     half = Z95 * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n)
@@ -59,8 +59,8 @@ def wilson(p: float, n: float) -> Interval:
     return Interval(max(0.0, middle - half) if p > 0 else 0.0, min(1.0, middle + half) if p < 1 else 1.0)
 
 
-def clustered_interval(clusters: Iterable[tuple[int, int]], seed: int = 0, draws: int = DRAWS) -> Interval:
-    """The bootstrap interval of a share whose answers come in clusters: (correct, answers) of each, none empty.
+def clustered_interval(clusters: Iterable[tuple[int, int]], seed: int = 0) -> Interval:
+    """Return the bootstrap interval of a share whose answers come in clusters: (correct, answers) of each, none empty.
 
     Clusters with the same counts are alike, so what is drawn is how often each kind comes: a multinomial.
     """
@@ -68,10 +68,10 @@ def clustered_interval(clusters: Iterable[tuple[int, int]], seed: int = 0, draws
     first = next(iter(kinds))
     if all(correct * first[1] == first[0] * answers for correct, answers in kinds):
         return wilson(first[0] / first[1], kinds.total())  # nothing varies: drawing would find no width
-    return _bootstrap(kinds, seed, draws)
+    return _bootstrap(kinds, seed)
 
 
-def _bootstrap(kinds: Counter[tuple[float, int]], seed: int, draws: int) -> Interval:
+def _bootstrap(kinds: Counter[tuple[float, int]], seed: int) -> Interval:
     """The interval of sum / answers, where each kind of cluster came so many times."""
     import numpy
 
@@ -80,15 +80,15 @@ def _bootstrap(kinds: Counter[tuple[float, int]], seed: int, draws: int) -> Inte
     sums, answers = (numpy.array(column, float) for column in zip(*(kind for kind, _ in ordered), strict=True))
     rng = numpy.random.default_rng(seed)
     means, part = [], max(1, _AT_ONCE // len(ordered))
-    for start in range(0, draws, part):
-        drawn = rng.multinomial(times.sum(), times / times.sum(), size=min(part, draws - start))
+    for start in range(0, DRAWS, part):
+        drawn = rng.multinomial(times.sum(), times / times.sum(), size=min(part, DRAWS - start))
         means.append((drawn @ sums) / (drawn @ answers))
     low, high = numpy.quantile(numpy.concatenate(means), (0.025, 0.975))
     return Interval(float(low), float(high))
 
 
 def paired_difference(pairs: Iterable[tuple[float, float]]) -> Difference | None:
-    """First minus second over the same questions, each a share of right answers; None where there is no pair."""
+    """Return first minus second over the same questions, each a share of right answers; None where there is no pair."""
     both = first = second = 0.0
     n = 0
     for one, other in pairs:
@@ -103,13 +103,13 @@ def paired_difference(pairs: Iterable[tuple[float, float]]) -> Difference | None
     return Difference(p - q, max(-1.0, p - q - down), min(1.0, p - q + up))
 
 
-def clustered_difference(clusters: Sequence[tuple[float, float, int]], seed: int = 0) -> Difference | None:
-    """As `paired`, of questions that share clips: each cluster's right answers, first and second, and its size."""
+def clustered_difference(clusters: Sequence[tuple[float, float, int]]) -> Difference | None:
+    """Return the same of questions that share clips: each cluster's right answers, first and second, and its size."""
     kinds = Counter((first - second, size) for first, second, size in clusters)
     total = sum(size for _, _, size in clusters)
     if len({gap / size for gap, size in kinds}) < 2:  # nothing varies: drawing would find no width
         return paired_difference((first / size, second / size) for first, second, size in clusters)
-    return Difference(sum(gap * times for (gap, _), times in kinds.items()) / total, *_bootstrap(kinds, seed, DRAWS))
+    return Difference(sum(gap * times for (gap, _), times in kinds.items()) / total, *_bootstrap(kinds, 0))
 
 
 def _correlation(both: float, first_only: float, second_only: float, n: int) -> float:
@@ -127,21 +127,21 @@ def _joined(one: float, other: float, phi: float) -> float:
 
 
 def pass_at(k: int, n: int, correct: int) -> float:
-    """The chance that one of k answers is right, unbiased, from n answers of which some are correct."""
+    """Return the chance that one of k answers is right, unbiased, from n answers of which some are correct."""
     if not 1 <= k <= n:
         raise ValueError(f"pass@{k} cannot be estimated from {n} answers")
     return 1.0 - math.comb(n - correct, k) / math.comb(n, k)
 
 
 def majority(choices: Iterable[str | None]) -> str | None:
-    """The option that was chosen most often; None where two are level, or nothing was chosen."""
+    """Return the option that was chosen most often; None where two are level, or nothing was chosen."""
     ranked = Counter(choice for choice in choices if choice is not None).most_common(2)
     level = len(ranked) == 2 and ranked[0][1] == ranked[1][1]
     return None if level or not ranked else ranked[0][0]
 
 
 def percentile(ordered: Sequence[float], q: float) -> float:
-    """The value below which a share q of the ordered ones lies, between two by their distance."""
+    """Return the value below which a share q of the ordered ones lies, between two by their distance."""
     place = q * (len(ordered) - 1)
     below = math.floor(place)
     above = min(below + 1, len(ordered) - 1)

@@ -12,6 +12,10 @@ from collections.abc import Callable, Sequence
 from statistics import NormalDist
 from typing import NamedTuple
 
+TAIL = 0.025
+"""The chance that each limit of a 95 % interval is exceeded."""
+POWER = 0.8
+"""How often a difference is to be found."""
 _NORMAL = NormalDist()
 _STEPS = 60
 
@@ -33,7 +37,7 @@ class PairedShares(NamedTuple):
 
 
 def bounds(pairs: Sequence[PairedShares], tail: float) -> Bounds:
-    """After minus before; each limit is exceeded with this chance at most."""
+    """Return after minus before; each limit is exceeded with this chance at most."""
     if not pairs:
         return Bounds(0.0, -1.0, 1.0)
     if _stand_alone(pairs):
@@ -44,7 +48,7 @@ def bounds(pairs: Sequence[PairedShares], tail: float) -> Bounds:
 
 
 def tango(gained: int, lost: int, n: int, tail: float) -> Bounds:
-    """The score interval of (gained - lost) / n."""
+    """Return the score interval of (gained - lost) / n."""
     z = _NORMAL.inv_cdf(1 - tail)
     difference = (gained - lost) / n
 
@@ -104,7 +108,7 @@ def _t_quantile(share: float, freedom: int) -> float:
 
 
 def mcnemar(gained: int, lost: int) -> float:
-    """The chance of a split at least as uneven where neither is better, exactly."""
+    """Return the chance of a split at least as uneven where neither is better, exactly."""
     flips, fewer = gained + lost, min(gained, lost)
     if flips == 0:
         return 1.0
@@ -130,7 +134,7 @@ def _stand_alone(pairs: Sequence[PairedShares]) -> bool:
 
 
 def holm(chances: Sequence[float]) -> list[float]:
-    """The chances as they are after so many looks, by Holm's steps."""
+    """Adjust chances for so many looks, by Holm's steps."""
     order = sorted(range(len(chances)), key=chances.__getitem__)
     adjusted, highest = [0.0] * len(chances), 0.0
     for step, place in enumerate(order):
@@ -139,21 +143,21 @@ def holm(chances: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def minimum_detectable(n: float, flips: float, *, tail: float = 0.025, power: float = 0.8) -> float | None:
-    """The difference that n questions show with this power, where a share `flips` of them changes."""
+def minimum_detectable(n: float, flips: float) -> float | None:
+    """Return the difference that n questions show with this power, where a share `flips` of them changes."""
     if n <= 0:
         return None
-    return min(1.0, (_NORMAL.inv_cdf(1 - tail) + _NORMAL.inv_cdf(power)) * math.sqrt(max(flips, 1 / n) / n))
+    return min(1.0, (_NORMAL.inv_cdf(1 - TAIL) + _NORMAL.inv_cdf(POWER)) * math.sqrt(max(flips, 1 / n) / n))
 
 
-def questions_needed(flips: float, margin: float, tail: float, power: float = 0.8) -> int | None:
-    """How many questions show with this power that a candidate as good as the baseline is within the margin."""
+def questions_needed(flips: float, margin: float, tail: float) -> int | None:
+    """Return how many questions show with this power that a candidate as good as the baseline is within the margin."""
     if margin <= 0:
         return None
-    return math.ceil(flips * ((_NORMAL.inv_cdf(1 - tail) + _NORMAL.inv_cdf(power)) / margin) ** 2)
+    return math.ceil(flips * ((_NORMAL.inv_cdf(1 - tail) + _NORMAL.inv_cdf(POWER)) / margin) ** 2)
 
 
 def power_of_passing(n: float, flips: float, margin: float, tail: float) -> float:
-    """How often a gate passes a candidate that is as good as the baseline."""
+    """Return how often a gate passes a candidate that is as good as the baseline."""
     error = math.sqrt(max(flips, 1 / n) / n)
     return _NORMAL.cdf(margin / error - _NORMAL.inv_cdf(1 - tail))

@@ -9,7 +9,7 @@ import pytest
 from chat_server import chatting
 from run_records import SETTINGS, TASK
 
-from dtbench.harness.compare.fairness import Confounder, confounders
+from dtbench.harness.compare.paired import Confounder, confounders
 from dtbench.harness.store.types import RunInfo
 from dtbench.models.backends import open_model
 
