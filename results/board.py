@@ -56,12 +56,12 @@ class Board(NamedTuple):
 
 
 def published_tasks() -> list[str]:
-    """The benchmarks of which numbers were published."""
+    """Return the benchmarks of which numbers were published."""
     return sorted(file.name.removesuffix(".json") for file in _published().iterdir() if file.name.endswith(".json"))
 
 
 def make_board(task: str, runs: Path | None) -> Board:
-    """The board of a benchmark, best first; with the whole runs in a folder where one is named."""
+    """Make the board of a benchmark, best first; with the whole runs in a folder where one is named."""
     if task not in published_tasks():
         raise UserError(f"--task {task}: no numbers were published for it here. Known: {', '.join(published_tasks())}.")
     published = json.loads((_published() / f"{task}.json").read_text(encoding="utf-8"))

@@ -130,7 +130,7 @@ def _gated(paired: PairedRuns, group: str | None, max_drop: float, alpha: float)
 
 
 def refuse_unsound(paired: PairedRuns, allowed: Sequence[str]) -> None:
-    """A MachineryError where nothing can pass: settings that differ, answers that are missing or failed."""
+    """Raise a MachineryError where nothing can pass: settings that differ, answers that are missing or failed."""
     confounders = [one for one in paired.confounders if one.name not in allowed]
     if confounders:
         listed = "; ".join(map(str, confounders))
@@ -155,5 +155,5 @@ def refuse_unsound(paired: PairedRuns, allowed: Sequence[str]) -> None:
 
 
 def worst_verdict(results: Sequence[GateVerdict]) -> Verdict:
-    """The verdict of all together."""
+    """Return the verdict of all together."""
     return next(verdict for verdict in WORST if any(one.verdict == verdict for one in results))

@@ -110,7 +110,7 @@ def pair_runs(before: StoredRun, after: StoredRun, task: str, score: Score) -> P
 
 
 def confounders(before: RunInfo, after: RunInfo, task: str) -> list[Confounder]:
-    """The settings of two runs whose difference counts; another checkpoint is what is compared, and none of them."""
+    """Return the settings in which two runs differ; another checkpoint is what is compared, and none of them."""
     one, other = before["tasks"][task], after["tasks"][task]
     first, second = before["model"], after["model"]
     versions = (f"{data['version']} ({data['sha256'][:12]})" for data in (one["data"], other["data"]))
@@ -168,7 +168,7 @@ def _right(answers: Sequence[Answer], score: Score) -> float:
 
 
 def comparison(paired: PairedRuns) -> Comparison:
-    """The difference with its interval, in all and by group, and the questions that went either way."""
+    """Compare two runs: the difference and its interval, in all and by group, and which questions went either way."""
     gained = [one for one in paired.questions if one.after > one.before]
     lost = [one for one in paired.questions if one.after < one.before]
     flips = (len(gained) + len(lost)) / len(paired.questions) if paired.questions else 0.0

@@ -12,7 +12,7 @@ SIGNS = {"passed": "✅ passed", "regressed": "❌ regressed", "undecided": "❔
 
 
 def verdict_sentence(one: GateVerdict) -> str:
-    """The verdict in words, with the figures that it rests on."""
+    """Put the verdict in words, with the figures that it rests on."""
     drop, least, most = (f"{100 * value:+.2f}" for value in (one.difference, one.low, one.high))
     figures = (
         f"{100 * one.before:.2f} -> {100 * one.after:.2f} ({drop} points, {least} to {most} at alpha {one.alpha:g}, "
@@ -28,7 +28,7 @@ def verdict_sentence(one: GateVerdict) -> str:
 
 
 def write_markdown(path: Path, results: Sequence[GateVerdict], verdict: Verdict) -> None:
-    """A table of the verdicts."""
+    """Write a table of the verdicts."""
     rows = [
         f"| {_cell(one.name)} | {SIGNS[one.verdict]} | {100 * one.before:.2f} | {100 * one.after:.2f} "
         f"| {100 * one.difference:+.2f} | {100 * one.low:+.2f} to {100 * one.high:+.2f} | {one.n} |"
@@ -52,7 +52,7 @@ def write_markdown(path: Path, results: Sequence[GateVerdict], verdict: Verdict)
 
 
 def write_junit(path: Path, results: Sequence[GateVerdict], *, undecided_fails: bool) -> None:
-    """A test case for each verdict; what is undecided is a skipped one, unless it fails."""
+    """Write a test case for each verdict; what is undecided is skipped, unless it fails."""
     from xml.etree import ElementTree
 
     suite = ElementTree.Element("testsuite", name="dtbench gate", tests=str(len(results)))

@@ -104,7 +104,7 @@ def paired_difference(pairs: Iterable[tuple[float, float]]) -> Difference | None
 
 
 def clustered_difference(clusters: Sequence[tuple[float, float, int]]) -> Difference | None:
-    """Return the same of questions that share clips: each cluster's right answers, first and second, and its size."""
+    """As paired_difference() of questions that share clips: each cluster's right answers, and its size."""
     kinds = Counter((first - second, size) for first, second, size in clusters)
     total = sum(size for _, _, size in clusters)
     if len({gap / size for gap, size in kinds}) < 2:  # nothing varies: drawing would find no width

@@ -20,7 +20,7 @@ _WRONG_PLACE = {
 
 
 def write_failure(path: Path, error: OSError) -> DtbenchError:
-    """The error for a file that could not be written: the user's, where the place is wrong, else the machine's."""
+    """Make the error for a file that could not be written: the user's, where the place is wrong, else the machine's."""
     why = f"{path}: cannot be written ({error.strerror or error})"
     if error.errno in _WRONG_PLACE:
         return UserError(f"{why}. Name a folder that you may write to.")
@@ -59,12 +59,12 @@ def replace_whole(path: Path, content: bytes) -> None:
 
 
 def temporary_files(folder: Path) -> Iterator[Path]:
-    """What replace_whole leaves where it is killed."""
+    """Return what replace_whole leaves where it is killed."""
     return (path for name in ("run.json", "summary.json") for path in folder.glob(f".{name}.*.tmp"))
 
 
 def sync_folder(folder: Path) -> None:
-    """See that new names in the folder are on disk."""
+    """Sync new names in the folder to disk."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -73,7 +73,7 @@ def sync_folder(folder: Path) -> None:
 
 
 class RunLock:
-    """The lock of a folder, held from its making to close()."""
+    """The lock of a folder, from its making to close(). It is the kernel's: it ends when the process does, however."""
 
     def __init__(self, folder: Path) -> None:
         path = folder / LOCK_NAME

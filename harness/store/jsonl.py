@@ -47,7 +47,7 @@ class RecordLine(NamedTuple):
     """The record as JSON, less the brace at its end."""
 
     def record(self, kind: type[Kind]) -> Kind:
-        """The record, checked field by field; a DataError where it is none of this kind."""
+        """Decode the record and check it field by field; a DataError where it is none of this kind."""
         import msgspec
 
         try:
@@ -77,7 +77,7 @@ class RecordLine(NamedTuple):
         return DataError(f"{self.path}, line {self.number}: no record of dtbench ({what}). Remove the line.")
 
     def key(self) -> Key:
-        """The key of the record, without reading all of it."""
+        """Return the key of the record, without reading all of it."""
         beginning = _KEY.match(self.body)
         if beginning is None:  # an id with escaped characters
             return key_of(self._loaded())
@@ -106,24 +106,24 @@ def _decoder(kind: Any) -> Any:
 
 
 def key_of(record: Mapping[str, Any]) -> Key:
-    """The key of a record; a KeyError where it has none."""
+    """Return the key of a record; a KeyError where it has none."""
     return Key(record["id"], record["sample"])
 
 
 def encode_line(record: Mapping[str, Any]) -> bytes:
-    """The line of a record; a ValueError for what JSON cannot hold."""
+    """Return the line of a record; a ValueError for what JSON cannot hold."""
     body = json_bytes(record)[:-1]
     return body + _CHECKSUM % zlib.crc32(body)
 
 
 def line_body(line: bytes) -> bytes | None:
-    """A whole line less its checksum, None where the line is not as it was written."""
+    """Return a whole line less its checksum; None where the line is not as it was written."""
     body = line[:-_CHECKSUM_BYTES]
     return body if line[-_CHECKSUM_BYTES:] == _CHECKSUM % zlib.crc32(body) else None
 
 
 def read_lines(path: Path, end: int) -> Iterator[RecordLine | TornLine]:
-    """The lines within the first `end` bytes; a DataError for a line that was changed since it was written."""
+    """Yield the lines within the first `end` bytes; a DataError for a line that was changed since it was written."""
     damaged: tuple[int, bytes] | None = None
     with path.open("rb", buffering=_BUFFER) as file:
         read = 0
@@ -144,7 +144,7 @@ def read_lines(path: Path, end: int) -> Iterator[RecordLine | TornLine]:
 
 
 def whole_bytes(descriptor: int) -> int:
-    """The size of the file without a torn last line."""
+    """Return the size of the file without a torn last line."""
     size = os.fstat(descriptor).st_size
     tail = b""
     size_read = _BUFFER
@@ -156,7 +156,7 @@ def whole_bytes(descriptor: int) -> int:
 
 
 def json_bytes(value: object, *, indent: int | None = None) -> bytes:
-    """JSON in UTF-8, a ValueError for what it cannot hold; halves of characters, which UTF-8 cannot hold, escaped."""
+    """Encode JSON in UTF-8, with halves of characters escaped; a ValueError for what JSON cannot hold."""
     separators = (",", ": " if indent else ":")
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=separators, indent=indent)
     try:

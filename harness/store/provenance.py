@@ -18,7 +18,7 @@ GIT_SECONDS = 5.0
 
 
 def packages() -> dict[str, str]:
-    """Installed versions by name, those that are there; told from names of folders, which costs a millisecond."""
+    """Return installed versions by name, read from names of folders, which costs a millisecond."""
     versions: dict[str, str] = {}
     for entry in sys.path:
         try:
@@ -33,7 +33,7 @@ def packages() -> dict[str, str]:
 
 
 def checkout(source: Path) -> GitInfo | None:
-    """The commit of the checkout that carries this source file, and whether it was changed; None without one."""
+    """Return the commit of the checkout that carries this source file, and whether it was changed; None without one."""
     if _git(source, "ls-files", "--error-unmatch", source.name) is None:
         return None
     state = _git(source, "status", "--porcelain=v2", "--branch")

@@ -73,7 +73,7 @@ class StoredRun:
 
     @classmethod
     def open(cls, path: Path, kind: str = "run") -> StoredRun:
-        """The run in a folder, or what `dtbench KIND` made; a UserError where there is none."""
+        """Open the run in a folder, or what `dtbench KIND` made; a UserError where there is none."""
         try:
             info = read_info(path)
         except FileNotFoundError:
@@ -88,7 +88,7 @@ class StoredRun:
         return StoredRun(path, info)
 
     def records(self, task: str) -> Iterator[Record]:
-        """One record for each answer, in the order of the file: the last without an error, else the last."""
+        """Yield one record for each answer, in the order of the file: the last without an error, else the last."""
         return self.records_as(task, Record)
 
     def records_as(self, task: str, kind: type[Kind]) -> Iterator[Kind]:
@@ -108,7 +108,7 @@ class StoredRun:
                 yield line.record(kind)
 
     def finished(self, task: str) -> set[tuple[str, int]]:
-        """The answers that are there; those of failed questions are not."""
+        """Return which answers are there; those of failed questions are not."""
         return {line.key() for line in self._read(task, self._size(task)) if not line.failed()}
 
     def write_summary(self, summary: Mapping[str, Any]) -> None:
@@ -213,7 +213,7 @@ class RunFolder(StoredRun):
             raise write_failure(path, error) from error
 
     def finish(self, status: Status) -> None:
-        """Note how this start ended, once every record is on disk."""
+        """Record how this start ended, once every record is on disk."""
         self._sync()
         add_end(self.info, status)
         self._write_info()
@@ -221,7 +221,7 @@ class RunFolder(StoredRun):
             self._log.note_end(status)
 
     def close(self) -> None:
-        """See records to the disk and let the next process in; a second call does nothing."""
+        """Sync the records to disk and let the next process in; a second call does nothing."""
         try:
             self._sync()
         finally:
@@ -289,7 +289,7 @@ def _file_name(task: str) -> str:
 
 
 def _refuse_foreign(path: Path) -> None:
-    """A folder with other things in it and no run is not for us to write to."""
+    """Refuse a folder that holds other things and no run."""
     try:
         if not path.exists() or (path / "run.json").exists():
             return

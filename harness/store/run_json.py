@@ -32,7 +32,7 @@ _KINDS: Mapping[str, Any] = {"run": RunInfo, "judge": JudgeInfo, "cot": CotInfo}
 
 
 def json_settings(settings: Mapping[str, Any]) -> Settings:
-    """Settings as JSON gives them back, without secrets."""
+    """Return settings as JSON gives them back, without secrets."""
     own = [name for name in OWN_KEYS if name in settings]
     if own:
         raise ValueError(f"settings cannot be named {', '.join(own)}: run.json uses these names itself")
@@ -41,13 +41,13 @@ def json_settings(settings: Mapping[str, Any]) -> Settings:
 
 
 def new_info(settings: Settings) -> AnyInfo:
-    """The run.json of a run that has not been started."""
+    """Return the run.json of a run that has not been started."""
     head = {"schema": SCHEMA, "status": "running", "start": None, "end": None}
     return cast("AnyInfo", {**head, **settings, "starts": []})
 
 
 def add_start(info: AnyInfo, command: Sequence[str]) -> None:
-    """Note a start of this process; one before that has no end was killed."""
+    """Add a start of this process; one before that has no end was killed."""
     for earlier in info["starts"]:
         if earlier["status"] == "running":
             earlier["status"] = "interrupted"
@@ -69,14 +69,14 @@ def add_start(info: AnyInfo, command: Sequence[str]) -> None:
 
 
 def add_end(info: AnyInfo, status: Status) -> None:
-    """Note how the last start ended."""
+    """Record how the last start ended."""
     now = _now()
     for one in (info, info["starts"][-1]):
         one["status"], one["end"] = status, now
 
 
 def read_info(folder: Path) -> AnyInfo:
-    """The run.json of a folder, checked field by field; a FileNotFoundError where there is none."""
+    """Read the run.json of a folder and check it field by field; a FileNotFoundError where there is none."""
     path = folder / "run.json"
     try:
         info = json.loads(path.read_bytes())
@@ -94,7 +94,7 @@ def read_info(folder: Path) -> AnyInfo:
 
 
 def read_summary(folder: Path, *kinds: type[Kind]) -> Kind | None:
-    """summary.json, checked field by field; None where there is none, a DataError where it is of no such kind."""
+    """Read summary.json and check its fields; None where there is none, a DataError where it is of no such kind."""
     path = folder / "summary.json"
     try:
         summary = json.loads(path.read_bytes())
@@ -112,7 +112,7 @@ def read_summary(folder: Path, *kinds: type[Kind]) -> Kind | None:
 
 
 def misfit(value: object, kind: Any) -> str | None:
-    """What in a value is not of a type, with its place; None where it fits."""
+    """Tell what in a value is not of a type, and where; None where it fits."""
     import msgspec
 
     try:
@@ -123,7 +123,7 @@ def misfit(value: object, kind: Any) -> str | None:
 
 
 def refuse_other_settings(folder: Path, info: AnyInfo, settings: Settings) -> None:
-    """A UserError where a run with these settings is not the one that the folder holds."""
+    """Raise a UserError where a run with these settings is not the one that the folder holds."""
     stored = {name: value for name, value in info.items() if name not in OWN_KEYS}
     differences = list(_differences(stored, settings))
     if not differences:
@@ -150,13 +150,13 @@ def _differences(stored: Settings, now: Settings) -> Iterator[str]:
 
 
 def without_shared_clips(info: RunInfo) -> Settings:
-    """Settings without which questions share a clip: a number for each question, and nothing to read."""
+    """Leave out which questions share a clip: a number for each question, and nothing to read."""
     tasks = {name: {k: v for k, v in about.items() if k != "shared_clips"} for name, about in info["tasks"].items()}
     return {**info, "tasks": tasks}
 
 
 def flatten(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value of nested objects, by dotted name; an empty object is a value."""
+    """Yield every value of nested objects, by dotted name; an empty object is a value."""
     if isinstance(value, dict) and value:
         for key, part in value.items():
             yield from flatten(part, f"{name}.{key}" if name else key)

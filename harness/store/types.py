@@ -1,6 +1,6 @@
 """What a run folder holds: the types of run.json, of a record, of summary.json, and of what `compare --json` prints.
 
-All are plain dicts. The JSON Schemas beside this module are made from these types; see schemas.py.
+All are plain dicts. The JSON Schemas beside this module are made from these types; see json_schemas.py.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ RunStatus = Literal["running", "done", "interrupted", "failed"]
 
 
 def as_fields(value: NamedTuple) -> Any:
-    """The fields of a named tuple as the dict that is stored."""
+    """Return the fields of a named tuple as the dict that is stored."""
     return value._asdict()
 
 
