@@ -11,7 +11,7 @@ import pytest
 from trainer import engine_place
 
 import dtbench
-from dtbench.training.engines.contract import get_engine
+from dtbench.training.engines.launch import get_engine
 from dtbench.training.recipe.recipe import load_recipe, recipe_names
 from dtbench.training.stages.layout import Layout
 from dtbench.training.stages.stages import stage_job

@@ -1,4 +1,4 @@
-"""Find the environment that an engine is installed in, and run its process there.
+"""Find an engine and the environment that it is installed in, and run its process there.
 
 The process ends with ours, however that happens, and never starts beside one that still runs.
 """
@@ -19,7 +19,10 @@ import dtbench
 from dtbench.harness.core.errors import MachineryError, UserError
 from dtbench.models.vllm import watchdog
 from dtbench.training.engines.contract import EngineCommand
+from dtbench.training.engines.megatron import MEGATRON
+from dtbench.training.engines.ms_swift import SWIFT, SwiftEngine
 
+ENGINES = {"swift": SWIFT, "megatron": MEGATRON}
 ENGINE_VARIABLE = "DTBENCH_ENGINE"
 DEFAULT_ENVIRONMENT = Path(".venv-train")
 """Where `make train-env` puts it: the engine needs other versions than dtbench's extras."""
@@ -27,6 +30,11 @@ POLL_SECONDS = 0.5
 LOCK_SECONDS = 60.0
 """How long to wait for the engine of an earlier start to end."""
 _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
+
+
+def get_engine(name: str) -> SwiftEngine:
+    """Return the engine of that name."""
+    return ENGINES[name]
 
 
 def find_environment(named: Path | None, program: str) -> Path:

@@ -10,8 +10,9 @@ import math
 from pathlib import Path
 
 from dtbench.harness.store.atomic import replace_whole
-from dtbench.training.engines.contract import Metrics, TrainingEngine
+from dtbench.training.engines.contract import Metrics
 from dtbench.training.engines.inside.swift_bridge import AUDIO_GRADIENT
+from dtbench.training.engines.ms_swift import SwiftEngine
 from dtbench.training.recipe.recipe import StopGuards
 
 _DIGITS = 7
@@ -24,7 +25,7 @@ class MetricsFollower:
     the engine had logged when everything was killed.
     """
 
-    def __init__(self, log: Path, metrics: Path, engine: TrainingEngine, *, done: int) -> None:
+    def __init__(self, log: Path, metrics: Path, engine: SwiftEngine, *, done: int) -> None:
         self._log, self._metrics, self._engine = log, metrics, engine
         self._offset, self._rest = 0, b""
         logged = self._new_steps()

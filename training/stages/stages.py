@@ -32,10 +32,17 @@ from dtbench.training.engines.checkpoints import (
     tensor_shapes,
     whole_checkpoints,
 )
-from dtbench.training.engines.contract import LOG, EngineCommand, Job, Metrics, TrainingEngine, get_engine
+from dtbench.training.engines.contract import LOG, EngineCommand, Job, Metrics
 from dtbench.training.engines.inside.swift_bridge import read_stop_reason
-from dtbench.training.engines.launch import fill_placeholders, find_environment, in_environment, run_engine
+from dtbench.training.engines.launch import (
+    fill_placeholders,
+    find_environment,
+    get_engine,
+    in_environment,
+    run_engine,
+)
 from dtbench.training.engines.metrics import MetricsFollower, violated_guard
+from dtbench.training.engines.ms_swift import SwiftEngine
 from dtbench.training.recipe.recipe import Recipe, StageRecipe, load_recipe, override, recipe_names
 from dtbench.training.stages import state
 from dtbench.training.stages.evaluate import EvalRun, is_evaluated, run_evaluation
@@ -115,7 +122,7 @@ class TrainingRun:
     on_step: OnStep
 
     @property
-    def engine(self) -> TrainingEngine:
+    def engine(self) -> SwiftEngine:
         """The engine of the recipe."""
         return get_engine(self.recipe.engine)
 

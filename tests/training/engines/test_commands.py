@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from command import call
 
-from dtbench.training.engines.contract import EngineCommand, get_engine
+from dtbench.training.engines.contract import EngineCommand
+from dtbench.training.engines.launch import get_engine
 from dtbench.training.engines.ms_swift import PLUGIN
 from dtbench.training.recipe.recipe import load_recipe, recipe_names
 from dtbench.training.stages.layout import Layout
