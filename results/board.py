@@ -107,7 +107,7 @@ def _unlike(row: Mapping[str, Any], task: str, source: Mapping[str, Any]) -> str
 
 
 def _own(runs: Path, task: str, whole: int, notes: list[str]) -> Iterator[Entry]:
-    """Every run in the folder, or the folder itself, that has a summary of the task; what cannot be read is noted."""
+    """Yield an entry for each run in or below the folder with a summary of the task; note what cannot be read."""
     for path in sorted(runs.glob("**/summary.json")):
         folder = path.parent
         try:

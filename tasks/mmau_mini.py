@@ -56,7 +56,7 @@ class MmauMini(Task):
         return self.load(data_dir).samples
 
     def load(self, data_dir: Path | None) -> Dataset:
-        """Load the samples and tell their version; refuse the broken ones."""
+        """Load the samples and name their version; refuse the broken ones."""
         metadata = find_metadata(self.name, data_dir, METADATA, folders=("mmau", "MMAU", "MMAU-test-mini"))
         data = read_mmau(metadata, ARCHIVES)
         refuse_broken(data, metadata.file)
@@ -68,7 +68,7 @@ class MmauMini(Task):
         return Dataset(data.samples, version, data.source, [*metadata.notes(), *notes])
 
     def version_of(self, items: Sequence[Mapping[str, Any]]) -> str | None:
-        """Return the published version that holds all of the records, if one does."""
+        """Return the published version that contains all of the records, if one does."""
         return version_of_records(items)
 
     def official(self, version: str) -> OfficialRule:

@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 SLOWEST, FASTEST = 1_000, 768_000
 """Sampling rates that a sound can have; a header that says more would make the resampler fill the memory."""
 MOST_HOURS = 24
-"""How long a clip can be: an archive of a few bytes may say that it holds years."""
+"""How long a clip can be: an archive of a few bytes may claim to contain years."""
 _BLOCK_VALUES = 1 << 18
-"""How many numbers a block holds: 1 MB as float32, whatever the channels."""
+"""The numbers in a block: 1 MB as float32, whatever the channels."""
 _LOUDEST = 64.0
-"""Float samples are held to this, which is 36 dB beyond full scale, so that arithmetic on them stays finite."""
+"""Float samples are clipped to this, which is 36 dB beyond full scale, so that arithmetic on them stays finite."""
 _STREAMED = 0x7FFFF000
 """From here on a RIFF size stands for "unknown", as programs write it that stream."""
 _UNKNOWN = 2**63 - 1
@@ -282,7 +282,7 @@ class _Mp3Frame(NamedTuple):
 
 
 def _count_mp3_samples(descriptor: int) -> int | None:
-    """Count the samples of an MP3, which decoders estimate; None where its first frame tells, or it is no layer III."""
+    """Count the samples of an MP3, which decoders estimate; None if its first frame says it, or it is no layer III."""
     with mmap.mmap(descriptor, 0, prot=mmap.PROT_READ) as data:
         at = _tag_size(data[:10])
         first = int.from_bytes(data[at : at + 4])

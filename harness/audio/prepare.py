@@ -29,7 +29,7 @@ LONG_CLIP_RULES: Mapping[str, str] = {
     WINDOWS: f"{WINDOW_COUNT} evenly spaced parts are heard, its beginning and its end among them, the limit in all",
     REFUSE: "it is not heard, and its question fails",
 }
-"""What happens to a clip over a model's limit; one within it is heard WHOLE, whatever the rule."""
+"""What happens to a clip over a model's limit; one within it is passed on WHOLE, whatever the rule."""
 
 MAX_FRAMES = 1 << 28
 """Of one clip in memory: 1 GB while it is resampled, 1.5 hours at 48 kHz."""
@@ -119,7 +119,7 @@ def _decode_within(audio: Path | Clip, name: str, limit: float | None, rule: str
 
 
 def _max_frames(rate: int, limit: float | None) -> int:
-    """Return how many frames of a clip may be heard."""
+    """Return how many frames of a clip a model may get."""
     return MAX_FRAMES if limit is None else min(MAX_FRAMES, max(1, int(limit * rate)))
 
 

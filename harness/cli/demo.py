@@ -1,4 +1,4 @@
-"""`dtbench demo`: the model in the box on the benchmark in the box, heard and unheard, and what to type next."""
+"""`dtbench demo`: run the built-in model on the built-in benchmark, with and without audio, and say what to do next."""
 
 from __future__ import annotations
 

@@ -189,7 +189,7 @@ def _global_options(
         0, "--verbose", "-v", count=True, callback=_show_log, help="Show the log on stderr; -vv shows more of it."
     ),
 ) -> None:
-    """The options before a command."""
+    """Read the options that stand before a command."""
 
 
 if __name__ == "__main__":

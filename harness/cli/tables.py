@@ -33,7 +33,7 @@ BAR = 25
 
 
 def print_note(message: str) -> None:
-    """Print one line on stderr, whatever the names and values in the message hold."""
+    """Print one line on stderr, whatever is in the names and values of the message."""
     typer.echo(one_line(f"dtbench: {message}"), err=True)
 
 

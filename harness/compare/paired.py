@@ -1,4 +1,4 @@
-"""Pair two runs of one task question by question, compare them, and tell what else differs between them.
+"""Pair two runs of one task question by question, compare them, and say what else differs between them.
 
 A setting in which they differ is a confounder: their difference is then not the models' alone.
 """
@@ -25,7 +25,7 @@ _OF_LOCAL = ("temperature", "top_p", "top_k", "min_p", "max_tokens", "repetition
 _OPEN = {"top_p": 1.0, "top_k": 0, "repetition_penalty": 1.0}
 """Without effect; where they are not set, vLLM takes them from a checkpoint's generation_config.json."""
 _IDLE = {"min_p": 0.0, "presence_penalty": 0.0, "frequency_penalty": 0.0, "n": 1}
-"""Without effect, and what holds where they are not set."""
+"""Values without effect, the same as no setting."""
 
 
 class Confounder(NamedTuple):
@@ -76,7 +76,7 @@ class PairedRuns:
 
 
 def join_tasks(before: StoredRun, after: StoredRun, only: str | None, score: str) -> list[PairedRuns]:
-    """Join the tasks that both runs hold, or the one that is named; a UserError where there is none."""
+    """Join the tasks that both runs have, or the one that is named; a UserError where there is none."""
     if score not in SCORES:
         raise UserError(f"--score {score}: unknown. {did_you_mean(score, SCORES)}")
     here, there = (list(run.info["tasks"]) for run in (before, after))
@@ -128,7 +128,7 @@ def confounders(before: RunInfo, after: RunInfo, task: str) -> list[Confounder]:
 
 
 def _sampling(model: Mapping[str, Any]) -> dict[str, Any]:
-    """What decides on tokens: values that change nothing are as good as none."""
+    """Return the sampling settings that decide on tokens; leave out values that change nothing."""
     sampling = model.get("sampling")
     if sampling is None:
         sampling = {name: model[name] for name in _OF_LOCAL if name in model}
@@ -139,7 +139,7 @@ def _sampling(model: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _apart(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[dict[str, Any] | None]:
-    """Of each what the other has not."""
+    """Yield, for each mapping in turn, the entries that the other lacks or has another value for; None for no entry."""
     for one, other in ((before, after), (after, before)):
         yield {name: value for name, value in one.items() if name not in other or other[name] != value} or None
 

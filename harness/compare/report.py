@@ -75,7 +75,7 @@ def write_junit(path: Path, results: Sequence[GateVerdict], *, undecided_fails: 
 
 
 def _plain(text: str) -> str:
-    """What XML can hold."""
+    """Replace each character that XML cannot contain with "?"."""
     return "".join(c if c.isprintable() else "?" for c in text)
 
 

@@ -21,7 +21,7 @@ class Dataset:
         self.samples: Sequence[Sample] = self._stored
         """Read back from disk one by one."""
         self.version = version
-        """The name of the version told from the content, such as `v2-github`."""
+        """The name of the version, recognized by the content, such as `v2-github`."""
         self.source = source
         """The file that was read."""
         self.notes = tuple(notes)
@@ -47,7 +47,7 @@ class Dataset:
         return {id_: place for place, id_ in enumerate(self.ids)}
 
     def clip_names(self) -> list[str]:
-        """What messages call the clip of each sample, in order."""
+        """Return the name that messages use for the clip of each sample, in order."""
         return [self._stored.store.clip_name(place) for place in self._stored.places]
 
     def shared_clips(self) -> dict[str, int]:
@@ -58,7 +58,7 @@ class Dataset:
         return {id_: numbers[name] for id_, name in zip(self.ids, names, strict=True) if name in numbers}
 
     def select(self, places: Iterable[int]) -> Dataset:
-        """The samples at these places, without a copy of them."""
+        """Return the samples at these places as a data set, without copying them."""
         own = array("Q", (self._stored.places[place] for place in places))
         return Dataset(_StoredSamples(self._stored.store, own), self.version, self.source, self.notes)
 

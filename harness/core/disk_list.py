@@ -20,7 +20,7 @@ IN_MEMORY = 4 << 20
 
 
 class DiskList:
-    """Holds None, numbers, texts, bytes, and tuples, lists and dicts of them; one thread appends."""
+    """Stores None, numbers, texts, bytes, and tuples, lists and dicts of them; one thread appends."""
 
     def __init__(self) -> None:
         self._ends = array("Q", [0])

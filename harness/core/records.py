@@ -23,25 +23,25 @@ class MetadataRecord(NamedTuple):
     item: dict[str, Any]
 
     def wrong(self, what: str) -> DataError:
-        """The error that says what is wrong with this record."""
+        """Return the error that says what is wrong with this record."""
         return DataError(f"{self.where}: {what}.")
 
     def get(self, key: str) -> Any:
-        """A field that every record must have."""
+        """Return a field that every record must have."""
         if key not in self.item:
             known = ", ".join(self.item) or "none"
             raise self.wrong(f"the field {key!r} is missing; there are: {known}")
         return self.item[key]
 
     def text(self, key: str) -> str:
-        """A field that must be text."""
+        """Return a field that must be text."""
         value = self.get(key)
         if not isinstance(value, str):
             raise self.wrong(f"{key!r} must be text, found {_show(value)}")
         return value
 
     def texts(self, key: str) -> tuple[str, ...]:
-        """A field that must be a list of texts, not empty."""
+        """Return a field that must be a list of texts, not empty."""
         value = self.get(key)
         if not isinstance(value, list) or not value or not all(isinstance(entry, str) for entry in value):
             raise self.wrong(f"{key!r} must be a list of texts, found {_show(value)}")
@@ -49,7 +49,7 @@ class MetadataRecord(NamedTuple):
 
 
 def read_json(path: Path) -> Iterator[MetadataRecord]:
-    """The objects of a JSON list or of JSON lines, told apart by content, one after the other."""
+    """Yield the objects of a file one by one; its content decides whether it is a JSON list or JSON lines."""
     for record in read_json_parts(path):
         if isinstance(record, DataError):
             raise record
@@ -57,7 +57,7 @@ def read_json(path: Path) -> Iterator[MetadataRecord]:
 
 
 def read_json_parts(path: Path) -> Iterator[MetadataRecord | DataError]:
-    """As read_json, with the error in the place of a line that is no record."""
+    """Yield the objects as read_json does, with an error in the place of each line that is no record."""
     with _rewindable(path) as file:
         head = file.peek(_LOOK_AHEAD)
         _refuse_pointer(path, head)
@@ -69,7 +69,7 @@ def read_json_parts(path: Path) -> Iterator[MetadataRecord | DataError]:
 
 @contextlib.contextmanager
 def _rewindable(path: Path) -> Iterator[io.BufferedReader]:
-    """The file, or what comes through a pipe."""
+    """Open a file for reading, or copy a pipe into memory so that it can be read again."""
     with path.open("rb") as file:
         if file.seekable():
             yield file
@@ -78,7 +78,7 @@ def _rewindable(path: Path) -> Iterator[io.BufferedReader]:
 
 
 def read_columns(path: Path, columns: Sequence[str]) -> list[MetadataRecord]:
-    """The rows of a parquet file, without what the columns leave out; a dotted name is a part of a column."""
+    """Read the rows of a parquet file, with these columns alone; a dotted name is a part of a column."""
     with _parquet(path) as file:
         missing = {name.split(".")[0] for name in columns} - set(file.schema_arrow.names)
         if missing:
@@ -89,7 +89,7 @@ def read_columns(path: Path, columns: Sequence[str]) -> list[MetadataRecord]:
 
 
 def column_names(path: Path) -> list[str]:
-    """The columns of a parquet file."""
+    """Return the names of the columns of a parquet file."""
     with _parquet(path) as file:
         return list(file.schema_arrow.names)
 
@@ -109,7 +109,7 @@ def _parquet(path: Path) -> Iterator[Any]:
 
 
 def _refuse_pointer(path: Path, head: bytes) -> None:
-    """A clone without its large files has a few words in place of each."""
+    """Raise a DataError for a pointer of Git LFS: a clone without its large files has one in place of each."""
     if head.startswith(_POINTER):
         raise DataError(f"{path}: a pointer of Git LFS, not the data: run `git lfs pull` in its folder.")
 

@@ -17,25 +17,25 @@ class Clip(Protocol):
         ...
 
     def read(self) -> bytes:
-        """The encoded bytes, as published."""
+        """Return the encoded bytes, as published."""
         ...
 
 
 def clip_name(audio: Path | Clip) -> str:
-    """What messages call a clip."""
+    """Return the name that messages use for a clip."""
     return str(audio) if isinstance(audio, Path) else audio.label
 
 
 @dataclass(frozen=True, slots=True)
 class NoClip:
-    """Stands in place of a clip where a question has none: nothing is heard."""
+    """Stands in place of a clip where a question has none: the model gets no audio."""
 
     question: str
     """The id of the question, so that no two questions seem to share a clip."""
 
     @property
     def label(self) -> str:
-        """How messages name what is not there."""
+        """The name that messages use for the missing clip."""
         return f"no clip ({self.question})"
 
     def read(self) -> bytes:
@@ -59,7 +59,7 @@ class Sample:
     """The record as published, without audio: what official scorers and exports read."""
 
     def as_published(self) -> Mapping[str, Any]:
-        """The item; where a task gives none, the same fields under their usual names."""
+        """Return the published item; where a task gives none, the same fields under their usual names."""
         if self.item:
             return self.item
         fields = {"id": self.id, "question": self.question, "choices": list(self.choices), "answer": self.answer}
@@ -68,7 +68,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What a model is given: words and one clip, nothing that gives the answer away."""
+    """The input of a model: words and one clip, nothing that gives the answer away."""
 
     text: str
     audio: Path | Clip
@@ -97,7 +97,7 @@ class OptionLogprobs(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What a model said, and what it took."""
+    """The output of a model, with its tokens and time."""
 
     text: str
     finish_reason: str = "stop"
@@ -129,6 +129,6 @@ class Score:
     """What a reader would say; None where no answer was given."""
 
     def metrics(self) -> dict[str, float]:
-        """The verdicts as numbers, and whether no answer was given; `official` only where the script counts it."""
+        """Return the verdicts, and whether there is no answer, as numbers; `official` only if the script counts it."""
         official = {"official": float(self.official.correct)} if self.official.counted else {}
         return {**official, "strict": float(self.correct is True), "unanswered": float(self.correct is None)}

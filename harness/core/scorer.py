@@ -55,7 +55,7 @@ class Scorer:
     columns: ClassVar[tuple[Column, ...]] = ()
     """The table of the papers; empty: everything, and the values of the first grouping."""
     prediction_keys: ClassVar[tuple[str, ...]] = ("answer_prediction", "model_prediction", "model_output")
-    """Names under which prediction files hold the answer, the official script's own first."""
+    """Names under which prediction files have the answer, the official script's own first."""
     official_versions: ClassVar[tuple[str, ...]] = ("official",)
     """Versions of the official script, the default first."""
     decimals: ClassVar[str] = "{:.2%}"
@@ -98,7 +98,7 @@ class Scorer:
         return Score(official, correct)
 
     def submission(self, sample: Sample, extraction: Extraction) -> str:
-        """Return what a prediction file holds for this answer: the option's text, empty where none was given."""
+        """Return the answer as a prediction file has it: the option's text, empty where none was given."""
         return extraction.choice or ""
 
     def figures(self, records: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:

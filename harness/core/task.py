@@ -53,7 +53,7 @@ class Task(Scorer, ABC):
         """Yield the questions, from data_dir where the user names one."""
 
     def load(self, data_dir: Path | None) -> Dataset:
-        """Load the samples, and tell their version as results name it."""
+        """Load the samples, and name their version as results do."""
         return Dataset(self.samples(data_dir), "own", str(data_dir or self.name))
 
     def prompt(self, sample: Sample) -> Prompt:

@@ -47,7 +47,7 @@ class Condition(NamedTuple):
 
 
 def at_least(least: float) -> Condition:
-    """From this number up."""
+    """Require a number of at least `least`."""
     return Condition(lambda value: value >= least, f"at least {least:g}")
 
 
@@ -57,7 +57,7 @@ def above(bound: float) -> Condition:
 
 
 def between(least: float, most: float) -> Condition:
-    """From one number to the other, both included."""
+    """Require a number from `least` to `most`, both included."""
     return Condition(lambda value: least <= value <= most, f"{least:g} to {most:g}")
 
 
@@ -128,7 +128,7 @@ def check_option(kind: Any, value: object, flag: str) -> None:
 
 
 def known_settings(name: str, known: Collection[str]) -> str:
-    """The end of a message about an unknown setting: its new name, or the nearest names and all of them."""
+    """Return the end of a message about an unknown setting: its new name, or the nearest names and all of them."""
     new = RENAMED.get(name)
     return f"It is called {new} now." if new in known else did_you_mean(name, known)
 
@@ -170,7 +170,7 @@ class _Place(NamedTuple):
 
 
 def _read(kind: Any, value: Any, place: _Place) -> Any:
-    """The value as one of this type; a UserError where it is none, any value where the type is not known here."""
+    """Convert a value to this type; a UserError where it does not fit, the same value for a type unknown here."""
     origin, inner = get_origin(kind), get_args(kind)
     if origin is Annotated:
         read = _read(inner[0], value, place)
@@ -200,7 +200,7 @@ def _read(kind: Any, value: Any, place: _Place) -> Any:
 
 
 def _read_union(kinds: Sequence[Any], value: Any, place: _Place) -> Any:
-    """The value as the first of these types that takes it."""
+    """Convert a value to the first of these types that accepts it."""
     if value is None and NoneType in kinds:
         return None
     *others, last = [kind for kind in kinds if kind is not NoneType]
@@ -211,7 +211,7 @@ def _read_union(kinds: Sequence[Any], value: Any, place: _Place) -> Any:
 
 
 def _parsed(kinds: Any, value: Any, place: _Place, expected: str, expected_text: str) -> Any:
-    """A table or list, of an option from its JSON."""
+    """Return a value that must be a table or list; that of an option is parsed as JSON."""
     if place.text is not None:
         expected = expected_text
         with contextlib.suppress(ValueError, RecursionError):
@@ -244,7 +244,7 @@ def _read_simple(kind: Any, value: Any, place: _Place) -> Any:
 
 
 def _metavar(kind: Any) -> str:
-    """How a message shows the value that is missing."""
+    """Return the placeholder by which a message shows a missing value."""
     if get_origin(kind) in {Annotated, Union, UnionType}:
         return _metavar(get_args(kind)[0])
     names: Mapping[object, str] = {Path: "FILE", int: "N", float: "NUMBER", bool: "true"}

@@ -37,7 +37,7 @@ class SubmissionFormat(NamedTuple):
     prediction: str
     """The field that is scored."""
     texts: tuple[str, ...]
-    """Fields that every record holds as text."""
+    """Fields that are text in every record."""
     any_task: bool = False
     """Whether other tasks may be written in it too."""
     needs: tuple[str, ...] = ()
@@ -55,7 +55,7 @@ class SubmissionFormat(NamedTuple):
         return f"{self.name}.{ {'zip': 'zip', 'list': 'json', 'lines': 'jsonl'}[self.shape] }"
 
     def encoded(self, records: Iterable[Record]) -> bytes:
-        """The file. All of it is ASCII: the official scripts read in whatever encoding a machine has set."""
+        """Encode the records as a file in ASCII: the official scripts read in whatever encoding a machine has set."""
         if self.shape == "list":
             return json.dumps(list(records), indent=1).encode() + b"\n"
         lines = "".join(f"{json.dumps(record)}\n" for record in records).encode()

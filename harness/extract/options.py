@@ -52,7 +52,7 @@ class Options:
 
     @cached_property
     def have_letters(self) -> bool:
-        """Whether some option holds a single letter, as notes and vitamins do."""
+        """Whether some option contains a single letter, as notes and vitamins do."""
         return any(len(w) == 1 and w.isalpha() and w.isascii() for words in self.words for w in words)
 
     @cached_property
@@ -62,7 +62,7 @@ class Options:
 
     @cached_property
     def have_ordinals(self) -> bool:
-        """Whether some option holds an ordinal itself."""
+        """Whether some option contains an ordinal itself."""
         return any(word in _ORDINALS for words in self.words for word in words)
 
     @cached_property
@@ -164,7 +164,7 @@ class Options:
         return both[0] if len(both) == 1 else None
 
     def ordered(self, words: list[Token]) -> int | None:
-        """Return the option that tells the events in the order of the text, of options that differ in their order."""
+        """Return the option that names the events in the order of the text, of options that differ in their order."""
         if _BACKWARDS.intersection(token.norm for token in words):
             return None
         contents = [tuple(dict.fromkeys(w for w in own if w not in _ORDER_WORDS)) for own in self.words]

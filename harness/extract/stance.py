@@ -88,7 +88,7 @@ _FAR_AWAY = 1 << 60
 
 @dataclass(slots=True)
 class _State:
-    """What the sentence has said so far about the next option."""
+    """The stance of the sentence so far on the next option."""
 
     cue: int = 0
     cue_end: int = 0

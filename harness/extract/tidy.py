@@ -36,7 +36,7 @@ class SplitText(NamedTuple):
     thinking: str
     answer: str
     open_chain: bool
-    """The chain never ended, so nothing was said after it."""
+    """The chain never ended, so no answer follows it."""
 
 
 def fold_signs(text: str) -> str:

@@ -1,1 +1,1 @@
-"""How well was it reasoned? A language model holds each chain against the criteria of its question."""
+"""Score a run's reasoning chains against the criteria of each question, with a language model as the judge."""

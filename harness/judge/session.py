@@ -177,7 +177,7 @@ class JudgeRun:
         self._progress.failed += "error" in record
 
     async def _call(self, case: Case, call: int) -> JudgeRecord:
-        """The record of one call, whatever becomes of it."""
+        """Make one call and return its record, that of an error too."""
         record: JudgeRecord = {"id": case.id, "sample": call}
         unreadable = ""
         for attempt in range(ATTEMPTS):

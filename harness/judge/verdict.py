@@ -1,4 +1,4 @@
-"""What a judge replied, read strictly: a mark for each criterion, or a reason why there is none."""
+"""Parse a judge's reply strictly: a mark for each criterion, or a reason why there is none."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class JudgeVerdict(NamedTuple):
 
 
 class UnreadableError(Exception):
-    """The reply holds no verdict."""
+    """No verdict can be read from a reply."""
 
 
 def read_judge_verdict(text: str, criteria: Sequence[RubricCriterion]) -> JudgeVerdict:
-    """The verdict of a reply; nothing is guessed where a mark is missing or is neither 0 nor 1."""
+    """Parse the verdict in a reply; an UnreadableError where a mark is missing or is neither 0 nor 1."""
     entries = _entries(text)
     if len(entries) != len(criteria):
         raise UnreadableError(f"it marks {len(entries)} criteria of {len(criteria)}")
@@ -51,7 +51,7 @@ def read_judge_verdict(text: str, criteria: Sequence[RubricCriterion]) -> JudgeV
 
 
 def json_values(text: str) -> Iterator[Any]:
-    """The lists and objects of JSON in a reply, less what was only thought, inner ones as well as outer ones."""
+    """Yield each list and object of JSON in a reply without its thoughts, inner ones as well as outer ones."""
     text = _THOUGHTS.sub("", text)
     for begin in _BEGINNING.finditer(text):
         try:
@@ -64,7 +64,7 @@ def json_values(text: str) -> Iterator[Any]:
 
 
 def _entries(text: str) -> list[dict[str, Any]]:
-    """The list of marks, alone, in an object of its own, or in a fence."""
+    """Find the list of marks in a reply, whether alone, in an object of its own, or in a fence."""
     for value in json_values(text):
         if isinstance(value, dict):
             value = next((one for one in value.values() if isinstance(one, list)), None)
@@ -83,5 +83,5 @@ def _mark(score: object, criterion: RubricCriterion) -> int:
 
 
 def _plain(name: str) -> str:
-    """A name as it is compared: judges drop numbers, quotes and case."""
+    """Normalize a name for comparison: judges drop numbers, quotes and case."""
     return re.sub(r"^\s*\d+[.)]\s*", "", " ".join(name.split())).strip("\"'*` .:").casefold()

@@ -192,7 +192,7 @@ class LmEvalMetrics:
     def report(
         self, records: Iterable[Mapping[str, Any]], read: Callable[[str], str], repeats: int
     ) -> Mapping[str, Any]:
-        """What stands in lm-eval's results for the answers of a run; `incomplete` ones lack some."""
+        """Return lm-eval's results for the answers of a run; `incomplete` counts the questions that lack some."""
         texts: dict[int, dict[int, str]] = {}
         for record in records:
             responses = texts.setdefault(int(record["id"]), {})
@@ -281,6 +281,6 @@ def _without_process_pool() -> Iterator[None]:
 
 
 def _python_value(value: Any) -> Any:
-    """A number of Python's, where numpy's is none to JSON; a text for what is no number."""
+    """Convert a number of numpy, which JSON does not know, to Python's; return infinity and NaN as text."""
     plain = value.item() if hasattr(value, "item") else value
     return str(plain) if isinstance(plain, float) and not math.isfinite(plain) else plain

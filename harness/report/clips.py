@@ -1,4 +1,4 @@
-"""What a report lets one hear: small copies of some clips inside it, or links to the files, or nothing."""
+"""Add clips to a report: small copies of some inside it, or links to the files, or none."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _AT_ONCE = 4
 
 
 class ReportClip(NamedTuple):
-    """What of a question's clip is at hand: one of the three."""
+    """The clip of a question in a report: one of the three fields is set."""
 
     inside: str = ""
     """MP3 in base64."""
     link: str = ""
     missing: str = ""
-    """Why there is nothing to hear."""
+    """Why there is no clip."""
 
 
 class _QuestionClip(NamedTuple):
@@ -61,7 +61,7 @@ def link_clips(data: Sequence[Dataset | None], ids: Iterable[str], page: Path) -
 
 
 def clip_notes(clips: Mapping[str, ReportClip], questions: int, mode: str) -> list[str]:
-    """What a user has to know of the clips in a report."""
+    """Return the notes that a user needs about the clips in a report."""
     if mode == "none" or not clips:
         return []
     lacking = [one.missing for one in clips.values() if one.missing]

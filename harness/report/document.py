@@ -23,7 +23,7 @@ _SLOT = re.compile(r"<!-- (policy|style|script|first|rest) -->")
 
 
 def render_page(first: Mapping[str, Any], samples: Any, clips: Mapping[str, ReportClip]) -> bytes:
-    """The page: what the first view needs comes first and plain, samples behind it packed, clips last."""
+    """Render the page: plain first what the first view needs, then the packed samples, the clips last."""
     style = _part("page.css")
     script = '"use strict";\n(() => {\n' + "\n".join(_part(f"{name}.js") for name in SCRIPTS) + "\n})();\n"
     # Nothing from anywhere, but this script, this style, and sound that is inside the file or lies beside it.

@@ -37,7 +37,7 @@ Figures = dict[str, Any]
 
 
 class ChainPoint(NamedTuple):
-    """An answer's chain: how long, and whether what followed was right."""
+    """An answer's chain: its length, and whether the answer after it was right."""
 
     length: int
     right: bool
@@ -68,7 +68,7 @@ def task_figures(run: StoredRun, part: StoredTask, records: Sequence[Record], no
 
 
 def _tables(summary: TaskSummary, repeats: int) -> list[dict[str, Any]]:
-    """Each grouping with its lines, both scores with Wilson's interval over questions."""
+    """Return the rows of each grouping, both scores with Wilson's interval over questions."""
     return [
         {
             "heading": heading,
@@ -101,7 +101,7 @@ def _rule(record: Record) -> str:
 
 
 def _ranked(names: Iterable[str]) -> list[dict[str, Any]]:
-    """The most frequent ones; how many more there are stands in the last row."""
+    """Count the names and return the most frequent ones; the last row says how many more there are."""
     ranked = sorted(Counter(names).items(), key=lambda entry: (-entry[1], entry[0]))
     rows = [{"name": name, "n": times} for name, times in ranked[:MOST_ROWS]]
     more = ranked[MOST_ROWS:]
@@ -109,7 +109,7 @@ def _ranked(names: Iterable[str]) -> list[dict[str, Any]]:
 
 
 def _how(records: Iterable[Record]) -> list[dict[str, Any]]:
-    """The rules that decided, how often each did, and how often rightly."""
+    """Count how often each rule decided, and how often it was right."""
     right: Counter[str] = Counter()
     times: Counter[str] = Counter()
     for record in records:
@@ -121,7 +121,7 @@ def _how(records: Iterable[Record]) -> list[dict[str, Any]]:
 
 
 def _related_runs(run: StoredRun, task: str, notify: Notify) -> list[dict[str, Any]]:
-    """What the runs inside this one's folder show against it: what the audio is worth, what the order decides."""
+    """Compare with the runs inside this one's folder: they show what the audio is worth and what the order decides."""
     related, seen = [], set()
     folders = {path.parent for depth in _DEPTH for path in run.path.glob(f"{depth}*/run.json")}
     for folder in sorted(folders):
@@ -142,7 +142,7 @@ def _related_runs(run: StoredRun, task: str, notify: Notify) -> list[dict[str, A
 
 
 def _judge_summaries(run: StoredRun, task: str) -> list[dict[str, Any]]:
-    """The summaries of judges who marked this run's chains, and of their calibrations."""
+    """Read the summaries of the judges that marked this run's chains, and of their calibrations."""
     summaries = []
     for path in sorted(run.path.glob("judge-*/summary.json")):
         try:

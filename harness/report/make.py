@@ -105,7 +105,7 @@ def make_report(options: ReportOptions) -> WrittenReport:
 
 
 def _shared(runs: Sequence[StoredRun]) -> list[str]:
-    """The tasks that every run holds, in the order of the first."""
+    """Return the tasks that all runs have, in the order of the first; a UserError where there is none."""
     names_of_runs = [list(run.info["tasks"]) for run in runs]
     shared = [name for name in names_of_runs[0] if all(name in names for names in names_of_runs)]
     if not shared:
@@ -170,7 +170,7 @@ def _task(runs: Sequence[StoredRun], name: str, options: ReportOptions, out: Pat
 
 
 def _datasets(parts: Sequence[StoredTask], data_dir: Path | None) -> list[Dataset | None]:
-    """The questions of each run; a UserError where data_dir has those of none of them."""
+    """Load the questions of each run; a UserError where data_dir has those of none of them."""
     datasets: list[Dataset | None] = []
     refused: list[UserError] = []
     for part in parts:
@@ -185,7 +185,7 @@ def _datasets(parts: Sequence[StoredTask], data_dir: Path | None) -> list[Datase
 
 
 def _interest(row: Mapping[str, Any]) -> int:
-    """What one wants to hear first: what changed between runs, then what is not right, then the rest."""
+    """Rank a question for the report: 0 where runs differ, 1 where an answer is not right, 2 for the rest."""
     states = [[answer["state"] == "right" for answer in run] for run in row["runs"]]
     shares = {sum(run) / len(run) for run in states if run}
     return 0 if len(shares) > 1 else 1 if shares != {1.0} else 2
@@ -207,7 +207,7 @@ def _describe_run(run: StoredRun) -> dict[str, Any]:
 
 
 def _with_names(runs: list[dict[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:
-    """With a name for each: the given one, the model's, and where that is the same twice, the folder's too."""
+    """Add a name to each run: the given one, or the model's, with the folder's where two models have the same name."""
     if names:
         return [run | {"name": name} for run, name in zip(runs, names, strict=True)]
     same = len({run["model"] for run in runs}) < len(runs)
@@ -215,7 +215,7 @@ def _with_names(runs: list[dict[str, Any]], names: Sequence[str]) -> list[dict[s
 
 
 def _training_figures(options: ReportOptions) -> dict[str, Any]:
-    """The stages of a training run with their curves, and which evaluations the browser of samples shows."""
+    """Return the stages of a training run with their curves, and which evaluations the browser of samples shows."""
     if len(options.runs) > 1:
         raise UserError(f"{options.runs[1]}: a training run is shown by itself: leave the second folder out.")
     curves = training_stages(options.run)

@@ -101,7 +101,7 @@ def _state(part: StoredTask, record: Record) -> str:
 
 
 def text_pieces(text: str, answer: str) -> list[Piece]:
-    """The text cut where the chain ends, and around the words in which the answer was read; joined, the whole text."""
+    """Cut a text where its chain ends and around the words of its answer; the pieces joined are the whole text."""
     begin = _end_of_chain(text)
     mark = _place_of(text, answer, begin)
     cuts = sorted({0, begin, *mark, len(text)})
@@ -112,7 +112,7 @@ def text_pieces(text: str, answer: str) -> list[Piece]:
 
 
 def _end_of_chain(text: str) -> int:
-    """Where what was said begins: 0 where there is no chain, the end where nothing follows one."""
+    """Return where the text after the chain begins: 0 where there is no chain, the end where nothing follows one."""
     parts = split_text(text)
     if not parts.thinking:
         return 0
@@ -122,7 +122,7 @@ def _end_of_chain(text: str) -> int:
 
 
 def _place_of(text: str, answer: str, begin: int) -> tuple[int, int]:
-    """Where the answer's words stand, the last of several, before the chain's only where nowhere else."""
+    """Find the last place of the answer's words after the chain; look inside the chain only where there is none."""
     words = answer.strip()
     if not words:
         return (0, 0)

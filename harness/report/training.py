@@ -1,8 +1,8 @@
-"""A training run's folder as a report shows it: its stages, their curves, and what the evaluations after each say.
+"""Read a training run's folder for a report: its stages, their curves, and the evaluations after each.
 
-OUT/train.json tells the recipe and its stages; OUT/STAGE/metrics.jsonl holds an object for each logged step, in which
+OUT/train.json has the recipe and its stages; OUT/STAGE/metrics.jsonl has an object for each logged step, in which
 every number is a point of a curve. OUT/base/eval and OUT/STAGE/eval are run folders; so are OUT/base/eval-NAME, of the
-base under another prompt, and OUT/STAGE/eval/audio-shuffle. OUT/outcome.json holds who is better than whom.
+base under another prompt, and OUT/STAGE/eval/audio-shuffle. OUT/outcome.json compares the stages.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ MOST_POINTS = 600
 
 
 class TrainingCurves(NamedTuple):
-    """One stage of a training run, the base that it began from, or one of them asked in another way."""
+    """One stage of a training run, its base, or another evaluation of one of them."""
 
     name: str
     about: Mapping[str, Any]
@@ -47,10 +47,10 @@ class TrainingCurves(NamedTuple):
 
 
 class TrainingOutcome(NamedTuple):
-    """What a finished training run came to."""
+    """The outcome of a finished training run."""
 
     rows: Mapping[tuple[str, str], Mapping[str, Any]]
-    """Name and task -> what is told of it beside the score, by the names in MARKS."""
+    """Name and task -> its figures beside the score, by the names in MARKS."""
     paired: Sequence[Mapping[str, Any]]
     """Each stage against all before it."""
 
@@ -61,7 +61,7 @@ def is_training(folder: Path) -> bool:
 
 
 def training_stages(folder: Path) -> list[TrainingCurves]:
-    """The base and every stage, in the order in which they were trained, each with what it was asked otherwise."""
+    """Return the curves of the base and the stages in the order of training, each followed by its other evaluations."""
     train = _object(folder / FILE)
     names = {str(one.get("name")): one for one in _train(folder / FILE, train)}
     base = {"state": train["base"]} if "base" in train else {}
@@ -75,7 +75,7 @@ def training_stages(folder: Path) -> list[TrainingCurves]:
 
 
 def training_outcome(folder: Path) -> TrainingOutcome:
-    """What outcome.json says; nothing before the run is at its end."""
+    """Read outcome.json; return an empty outcome before the run has finished."""
     path = folder / OUTCOME
     if not path.exists():
         return TrainingOutcome({}, [])
@@ -90,12 +90,12 @@ def training_outcome(folder: Path) -> TrainingOutcome:
 
 
 def training_recipe(folder: Path) -> list[tuple[str, str]]:
-    """Everything that train.json says beside the stages, by dotted name."""
+    """Return all that train.json says beside the stages, by dotted name."""
     return flat_texts({name: value for name, value in _object(folder / FILE).items() if name not in {"stages", "base"}})
 
 
 def flat_texts(value: Any) -> list[tuple[str, str]]:
-    """A nested object as dotted names and texts."""
+    """Flatten a nested object to dotted names and texts."""
     return [
         (name, one if isinstance(one, str) else json.dumps(one, ensure_ascii=False)) for name, one in flatten(value)
     ]
@@ -134,7 +134,7 @@ def _otherwise(name: str, run: Path) -> list[TrainingCurves]:
 
 
 def _prompted(base: Path, train: Mapping[str, Any]) -> list[TrainingCurves]:
-    """The base under other prompts, in the recipe's order."""
+    """Return the evaluations of the base under other prompts, in the recipe's order."""
     evaluation = (train.get("recipe") or {}).get("evaluation") or {}
     order = [AS_TRAINED, *(evaluation.get("base_prompts") or {})]
     names = sorted(path.name.removeprefix("eval-") for path in base.glob("eval-*"))

@@ -45,13 +45,13 @@ class Dispatcher:
         return self._settings.concurrency + (READERS if self._readers else 0)
 
     async def prepare(self, prompt: Prompt) -> PreparedAudio | None:
-        """The clip as the model hears it, or silence or noise in its place; None where nothing is heard."""
+        """Return the clip prepared for the model, or silence or noise in its place; None for a prompt without audio."""
         if self._readers is None or isinstance(prompt.audio, NoClip):
             return None
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._prepare, prompt)
 
     async def answer(self, prompt: Prompt, audio: PreparedAudio | None = None) -> Response:
-        """The model's answer, retried as the policy allows; a ModelError where there is none."""
+        """Return the model's answer, retried as the policy allows; a ModelError where there is none."""
         prompt = prompt if audio is None else dataclasses.replace(prompt, wav=audio.wav)
         async with self._slots:
             try:

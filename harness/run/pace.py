@@ -39,14 +39,14 @@ class AdaptiveConcurrency:
             self._free.notify_all()
 
     def add_refusal(self) -> None:
-        """The judge had too many requests. Those that were in flight together count as one refusal."""
+        """Allow fewer requests after a refusal; refusals of requests that were in flight together count as one."""
         self.refusals += 1
         if self._since_slowed >= self._in_flight or self.allowed >= self._most:
             self.allowed = max(1.0, self.allowed * SLOWER)
             self._since_slowed = 0
 
     def add_success(self) -> None:
-        """A reply came."""
+        """Count a reply and allow more requests in flight."""
         self._since_slowed += 1
         self.allowed = min(float(self._most), self.allowed + 1 / max(1.0, self.allowed))
 

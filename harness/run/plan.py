@@ -1,4 +1,4 @@
-"""What a run asks: which questions of which tasks, how often, in which form.
+"""Plan the prompts of a run: which questions of which tasks, how often, in which form.
 
 A form that cannot be asked is refused when the plan is made, before anything is written.
 """
@@ -26,7 +26,7 @@ _MARKS = re.compile(r"\{(question|options)\}")
 
 @dataclass(frozen=True, slots=True)
 class PromptForm:
-    """How questions are asked."""
+    """The form of a run's prompts."""
 
     template: str | None = None
     """A user's own words around {question} and {options}; None for the task's."""
@@ -69,11 +69,11 @@ class TaskPlan:
                     yield place, repeat
 
     def prompt(self, place: int, repeat: int) -> Prompt:
-        """The prompt of one question."""
+        """Return the prompt of one question."""
         return self.question(place, repeat).prompt
 
     def question(self, place: int, repeat: int) -> PlannedPrompt:
-        """A sample and its prompt, options rotated and clip exchanged as the form says."""
+        """Return a sample and its prompt, with options rotated and clip exchanged as the form says."""
         sample = self.data.samples[place]
         shown = rotate_options(sample, self.form.permute)
         prompt = self._word_question(shown)
@@ -129,7 +129,7 @@ class TaskPlan:
         }
 
     def prompt_text(self) -> str:
-        """The words around a question, with placeholders for what changes; the first prompt where that fails."""
+        """Return the words around a question, with placeholders for what changes; the first prompt where that fails."""
         blank = Sample("id", "{question}", ("{option 1}", "{option 2}"), None, Path("clip"))
         try:
             prompt = self._word_question(blank)
@@ -142,7 +142,7 @@ class TaskPlan:
         return hashlib.sha256(self.prompt_text().encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
     def check(self) -> None:
-        """Refuse questions that cannot be asked, or that records could not tell apart."""
+        """Refuse questions that cannot be asked, or that records could not distinguish."""
         if not self.data.samples:
             raise UserError(f"{self.task.name}: there is no question to ask in {self.data.source}.")
         seen: set[str] = set()

@@ -50,7 +50,7 @@ class ProgressDisplay:
             self._bars.stop()
 
     def begin(self, plan: TaskPlan, progress: Progress, *, torn: int) -> None:
-        """Go on to the next task, and tell what is known of it before the first question."""
+        """Go on to the next task, and show what is known of it before the first question."""
         self._name, self._scored = plan.task.name, plan.task.answers_public
         for line in _facts(plan, progress, torn):
             self.notify(f"{self._name}: {line}")
@@ -99,7 +99,7 @@ def logged(notify: Notify) -> Notify:
 
 
 def report_lines(notify: Notify, line: Callable[[Progress], str]) -> Callable[[Progress], None]:
-    """A report for a pool of workers: show a line of progress at most every PLAIN_SECONDS."""
+    """Return a report for a pool of workers that shows a line of progress at most every PLAIN_SECONDS."""
     last = time.monotonic()
 
     def report(progress: Progress) -> None:
@@ -133,7 +133,7 @@ def _figures(progress: Progress, seconds: float, *, scored: bool) -> Iterator[st
 
 
 def _duration(seconds: float) -> str:
-    """As `5 s`, `2 min 5 s` or `3 h 20 min`."""
+    """Format a duration as `5 s`, `2 min 5 s` or `3 h 20 min`."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -143,7 +143,7 @@ def _duration(seconds: float) -> str:
 
 
 def _bars() -> Any:
-    """A line for each task, cut at its end where the terminal is narrow; None where nothing can be drawn twice."""
+    """Return a progress bar for each task, cut where the terminal is narrow; None where a terminal cannot redraw."""
     from rich.console import Console
     from rich.progress import BarColumn
     from rich.progress import Progress as Bars

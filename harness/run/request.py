@@ -1,4 +1,4 @@
-"""What `dtbench run` is asked for: the options of the command, and their checks."""
+"""The options of `dtbench run`, and their checks."""
 
 from __future__ import annotations
 

@@ -49,13 +49,13 @@ class RunResult:
     notes: Sequence[str] = ()
 
     def as_json(self) -> Summary:
-        """The object that `--json` prints, and summary.json holds."""
+        """Return the object that `--json` prints and that summary.json contains."""
         tasks, notes = list(self.summaries), list(self.notes)
         return {"run": str(self.folder), "status": self.status, "tasks": tasks, "notes": notes}
 
 
 def run(request: RunRequest, *, quiet: bool) -> RunResult:
-    """Run benchmarks; resume if the folder already holds answers."""
+    """Run benchmarks; resume if the folder already has answers."""
     (outcome,) = run_many([request], quiet=quiet)
     return outcome
 
@@ -192,7 +192,7 @@ def _load_data(task: Task, data_dir: Path | None) -> Dataset:
 
 
 def _folder(request: RunRequest, plans: Sequence[TaskPlan], about: Mapping[str, Any]) -> Path:
-    """The run's folder; one with another style of answer, other clips or another order lies inside the plain one's."""
+    """Return the run's folder: inside the plain run's for another answer style, other clips or another order."""
     model = request.model if "://" not in request.model else str(about.get("model", "endpoint"))
     name = re.sub(r"[^\w.+-]+", "-", "-".join([model, *(plan.task.name for plan in plans)])).strip("-.")
     path = request.out or Path("results") / "runs" / name[:120]
@@ -222,7 +222,7 @@ def _settings(request: RunRequest, plans: Sequence[TaskPlan], models: Sequence[M
 
 
 def _task_file(request: RunRequest, task: Task) -> dict[str, str]:
-    """The file that defines a task of the user's own, for scoring the run again."""
+    """Return the file that defines a task of the user's own, for scoring the run again."""
     file = request.task_file
     if task.defined_in is not None:
         return {"task_file": str(task.defined_in.resolve())}

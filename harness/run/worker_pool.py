@@ -78,7 +78,7 @@ class CircuitBreaker:
         return self.in_a_row >= IN_A_ROW and (not self.successes or self.failures > self.allowed)
 
     def error(self, what: str) -> MachineryError:
-        """The error that ends the run."""
+        """Return the error that ends the run."""
         return MachineryError(f"{self.prefix}{what}. The last one: {self.last.rstrip('.')}. {self.advice}")
 
 

@@ -102,7 +102,7 @@ def order_effect(orders: Sequence[Records]) -> OrderFigures:
 
 
 class _Pair(NamedTuple):
-    """Two runs, and which answers both hold."""
+    """Two runs, and the answers that both have."""
 
     first: Run
     second: Run
@@ -149,7 +149,7 @@ def _gap(one: Run, other: Run, both: Iterable[Key], shared: Mapping[str, int]) -
 
 
 def _disagreement(choices: Sequence[str | None]) -> float:
-    """The share of pairs of orders whose choices differ."""
+    """Return the share of pairs of orders whose choices differ."""
     pairs = [(a, b) for place, a in enumerate(choices) for b in choices[place + 1 :]]
     return sum(a != b for a, b in pairs) / len(pairs)
 
@@ -203,7 +203,7 @@ def _by_key(order: Order) -> Iterable[tuple[Key, _Shares]]:
 
 
 def _mean_answer(each: Sequence[_Shares]) -> Confidence:
-    """The likeliest option on the mean, the first of equals."""
+    """Return the confidence in the option with the highest mean share, the first of equals."""
     means = [sum(column) / len(each) for column in zip(*(one.shares for one in each), strict=True)]
     place = means.index(max(means))
     gold = each[0].gold
@@ -236,7 +236,7 @@ def compare_related(run: StoredRun, task: str) -> RelatedFigures:
 
 
 def _in_plain_style(run: StoredRun, task: str) -> StoredRun | None:
-    """The run that differs in the style of its answers alone, and with it in the prompt."""
+    """Find the run that differs in its answer style alone, and so in the prompt; None where there is none."""
     style = run.info["tasks"][task]["answer"]
     if style == PLAIN:
         return None
@@ -249,7 +249,7 @@ def _in_plain_style(run: StoredRun, task: str) -> StoredRun | None:
 
 
 def _same_questions(path: Path, run: StoredRun, task: str, *, whatever_the_prompt: bool = False) -> StoredRun | None:
-    """The run in a folder, where there is one and it was on the same data, prompt and model."""
+    """Open the run in a folder; None unless its data, model and, without `whatever_the_prompt`, prompt are the same."""
     try:
         other = StoredRun.open(path) if path != run.path else run
     except DtbenchError:

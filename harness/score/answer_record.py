@@ -1,4 +1,4 @@
-"""The one writer of an answer's record: what was said, what was read from it, and both verdicts."""
+"""The one writer of an answer's record: the response, the choice read from it, and both verdicts."""
 
 from __future__ import annotations
 

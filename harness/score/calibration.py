@@ -1,4 +1,4 @@
-"""How far the probability that a model gives its forced answer can be believed: calibration, as pure functions.
+"""Measure calibration: how well the probability of a forced answer predicts that it is right; pure functions.
 
 The confidence of an answer is its probability among the options. The expected calibration error is the mean distance
 between confidence and accuracy over bins of answers, once with bins of equal width and once of (nearly) equal size; of
@@ -151,7 +151,7 @@ def calibration_figures(answers: Sequence[Confidence]) -> CalibrationFigures | N
 
 
 def forced_figures(answers: Sequence[ForcedAnswer], *, known: bool) -> ForcedFigures:
-    """Sum up forced answers; `known` tells whether the right options are."""
+    """Sum up forced answers; `known` says whether the right options are."""
     scored = [answer.scored for answer in answers if answer.scored is not None]
     with_logprobs = sum(answer.with_logprobs for answer in answers)
     times = Counter(answer.how for answer in answers)

@@ -132,7 +132,7 @@ def refuse_unlettered(task: str, sample: Sample) -> None:
 
 
 def refuse_unforced(name: str, models: Iterable[Model]) -> None:
-    """Raise a UserError for a model that cannot be held to one letter."""
+    """Raise a UserError for a model that cannot be constrained to one letter."""
     if not all(isinstance(model, Forcible) and model.forces for model in models):
         raise UserError(
             f"--answer forced: the model {name} cannot be held to one letter: name an endpoint or a checkpoint, "

@@ -80,7 +80,7 @@ def _letter_verdict(item: Mapping[str, Any], prediction: object, letter: str | N
 
 
 def _read_letter(prediction: object) -> str | None:
-    """The letter that the script sees, "" where it sees an empty response, None where it drops the record."""
+    """Return the letter that the script reads, "" for an empty response, None where the script drops the record."""
     if prediction is MISSING:
         return ""
     if not isinstance(prediction, str):

@@ -18,7 +18,7 @@ TOKENS_OUT = ("completion_tokens", "output_tokens")
 
 
 class AnswerOutcome(NamedTuple):
-    """What tables count; equal ones are one object."""
+    """The part of a record that tables count; equal ones are one object."""
 
     groups: Groups
     """Heading and value, as tables report by."""
@@ -32,7 +32,7 @@ class AnswerOutcome(NamedTuple):
     """The script's verdict on the untouched text, where it was asked for."""
     finish: str | None
     rule: str | None
-    """What was done with the clip; None where none was heard."""
+    """What was done with the clip; None where the model got none."""
 
     def group(self, heading: str) -> str | None:
         """Return the value under a heading; None where there is none."""

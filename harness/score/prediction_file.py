@@ -174,7 +174,7 @@ def _table(grouping: Grouping, counted: Sequence[tuple[PredictionRow, bool]]) ->
 
 
 def _values(grouping: Grouping, row: PredictionRow) -> tuple[str, ...] | None:
-    """What a record is counted under; None where it is in no line of the table."""
+    """Return the values that a record is counted under; None where it is in no line of the table."""
     assert row.item is not None
     values = []
     for field in grouping.fields:

@@ -43,7 +43,7 @@ class Predictions:
     absent: int
     """How many items of the metadata the file has no record for."""
     version: str | None
-    """The version of the data, where the metadata or the records themselves tell it."""
+    """The version of the data, where the metadata or the records themselves name it."""
     notes: tuple[str, ...]
 
 
@@ -114,7 +114,7 @@ def _prediction_key(scorer: Scorer, path: Path, records: Sequence[MetadataRecord
 
 
 def _other_keys(scorer: Scorer, key: str, records: Sequence[MetadataRecord]) -> list[str]:
-    """Predictions under another name are told where they are not the ones that were read."""
+    """Note predictions under another name that differ from the ones that were read."""
     notes = []
     for other in scorer.prediction_keys:
         differ = sum(other in item and item[other] != item.get(key, MISSING) for _, item in records)
@@ -154,7 +154,7 @@ def _refuse_unknown_ids(records: Sequence[MetadataRecord], items: Items, metadat
 
 
 def _differences(records: Iterable[MetadataRecord], items: Items) -> list[str]:
-    """Records may carry the question along; where it is another one, that is told."""
+    """Note records whose question, options or answer differ from the metadata's."""
     other = []
     for record in records:
         item = items[_id(record)]
@@ -178,7 +178,7 @@ def _row(number: int, part: MetadataRecord | DataError, key: str, items: Items |
 
 
 def _id(record: MetadataRecord) -> str | None:
-    """The id as text; None where there is none that could name an item."""
+    """Return the id as text; None where the field can name no item."""
     id_ = record.item.get("id")
     if isinstance(id_, int) and not isinstance(id_, bool):
         return str(id_)

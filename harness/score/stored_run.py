@@ -94,7 +94,7 @@ def find_data(stored: StoredTask, data_dir: Path | None) -> Dataset | None:
 
 
 def _places(source: str) -> Iterator[Path | None]:
-    """Where the run's data may lie; a file may be one part of several, so its folder comes first."""
+    """Yield where the run's data may lie; a file may be one part of several, so its folder comes first."""
     if source and Path(source).is_dir():
         yield Path(source)
     elif source and Path(source).exists():
@@ -179,7 +179,7 @@ class _Rescorer:
         return self._same_scorer and official[0] != official[1]
 
     def _in_order(self, stored: StoredTask, data: Dataset, scorer: str) -> dict[Key, Official]:
-        """The verdicts of a script that may carry something over from record to record, so the order counts."""
+        """Score the records in order, for a script that may carry something over from one record to the next."""
         submitted: dict[Key, str] = {}
         for record in stored.records():
             if "error" not in record:
@@ -196,7 +196,7 @@ class _Rescorer:
 
 
 def _row(record: Record) -> dict[str, Any]:
-    """As a prediction file's line of `--rows`, with the repeat, and why there is no response."""
+    """Return a line of `--rows`, as for a prediction file, with the repeat, and why there is no response."""
     failed = "error" in record
     return {
         "id": record["id"],
@@ -211,17 +211,17 @@ def _row(record: Record) -> dict[str, Any]:
 
 
 class SubmittedAnswer(NamedTuple):
-    """A question, and the answer that a prediction file holds for it."""
+    """A question, and the answer that a prediction file has for it."""
 
     sample: Sample
     state: State
-    """unanswered: the model said something, and no option can be read from it."""
+    """unanswered: there is a response, and no option can be read from it."""
     thinking: str
     """The chain as the model wrote it, without its tags."""
     choice: str
     """The text of the option; empty where there is none."""
     submission: str
-    """What the benchmark's own prediction file holds for it."""
+    """The answer as the benchmark's own prediction file has it."""
 
 
 def submitted_answers(stored: StoredTask, data: Dataset, repeat: int) -> list[SubmittedAnswer]:

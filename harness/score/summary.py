@@ -84,7 +84,7 @@ def summarise(
 
 
 def _with_forced(summary: TaskSummary, outcomes: Outcomes, counts: Counts, *, known: bool) -> TaskSummary:
-    """The summary with figures of forced answers, or with a note on free ones that were cut off."""
+    """Add the figures of forced answers to the summary, or a note on free ones that were cut off."""
     if forced := outcomes.forced():
         summary["forced"] = forced_figures(forced, known=known)
     else:
@@ -115,7 +115,7 @@ def _strict(task: Scorer, counts: Counts, n: int, repeats: int, *, known: bool) 
 
 
 def _verdicts(counts: Counts, *, known: bool) -> CountedFigures:
-    """What the script says: its verdicts over what it counts."""
+    """Count the script's verdicts over the records that it counts."""
     return _accuracy_of([(outcome.official, times) for outcome, times in counts.items()], known=known)
 
 
@@ -130,7 +130,7 @@ def _accuracy_of(verdicts: Sequence[tuple[Official, int]], *, known: bool) -> Co
 
 
 def _read(counts: Counts, n: int, *, known: bool) -> AllFigures:
-    """A reader's verdict: right answers over all that were asked for, failed and missing ones too."""
+    """Count the right answers of the strict verdict over all questions, failed and missing ones too."""
     correct = _times(counts, lambda outcome: outcome.correct is True)
     return {"correct": correct if known else None, "n": n, "accuracy": correct / n if known and n else None}
 
@@ -148,7 +148,7 @@ def _grouped(task: Scorer, counts: Counts, of: Callable[[Counts], Figures]) -> d
 
 
 def _split(grouping: Grouping, counts: Counts) -> dict[tuple[str, ...], Counts]:
-    """The lines of a table: the script's fixed ones in its order, or those that come, by the alphabet."""
+    """Split the counts into the lines of a table: the script's fixed ones in its order, or those that occur, sorted."""
     parts: dict[tuple[str, ...], Counts] = {(value,): Counter() for value in grouping.values}
     for outcome, times in counts.items():
         values = tuple(outcome.group(field) for field in grouping.fields)
@@ -245,7 +245,7 @@ def _by_rank(totals: Counter[str]) -> dict[str, int]:
 
 
 def _cut_off(counts: Counts) -> list[str]:
-    """A note on answers that ended at a limit of tokens; every forced answer does."""
+    """Return a note on answers that ended at a limit of tokens; not for forced answers, which all do."""
     cut = _times(counts, lambda outcome: outcome.finish == "length")
     unread = _times(counts, lambda outcome: outcome.finish == "length" and outcome.correct is None)
     limit = "the model's own limit of tokens, or that of -M max_tokens"

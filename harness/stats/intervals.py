@@ -15,7 +15,7 @@ from typing import NamedTuple
 Z95 = 1.959963984540054
 DRAWS = 10_000
 _AT_ONCE = 2_000_000
-"""How many drawn counts are held in memory."""
+"""The number of drawn counts in memory."""
 
 
 class Share(NamedTuple):
@@ -72,7 +72,7 @@ def clustered_interval(clusters: Iterable[tuple[int, int]], seed: int = 0) -> In
 
 
 def _bootstrap(kinds: Counter[tuple[float, int]], seed: int) -> Interval:
-    """The interval of sum / answers, where each kind of cluster came so many times."""
+    """Return the interval of sum / answers, where each kind of cluster occurs so many times."""
     import numpy
 
     ordered = sorted(kinds.items())
@@ -104,7 +104,7 @@ def paired_difference(pairs: Iterable[tuple[float, float]]) -> Difference | None
 
 
 def clustered_difference(clusters: Sequence[tuple[float, float, int]]) -> Difference | None:
-    """As paired_difference() of questions that share clips: each cluster's right answers, and its size."""
+    """Compare as paired_difference() does, for questions that share clips: right answers and size of each cluster."""
     kinds = Counter((first - second, size) for first, second, size in clusters)
     total = sum(size for _, _, size in clusters)
     if len({gap / size for gap, size in kinds}) < 2:  # nothing varies: drawing would find no width

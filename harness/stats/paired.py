@@ -1,4 +1,4 @@
-"""What paired answers tell: exact tests, intervals that hold for small and lopsided tables, and what they cannot see.
+"""What paired answers show: exact tests, intervals that hold for small and lopsided tables, and what they cannot see.
 
 Pairs of single answers about clips of their own make a four-fold table: its interval is Tango's score interval
 (Statistics in Medicine 17, 1998), its test McNemar's in exact form. Where questions share a clip, or are answered
@@ -21,7 +21,7 @@ _STEPS = 60
 
 
 class Bounds(NamedTuple):
-    """A difference between two limits, each exceeded with the chance that was asked for."""
+    """A difference between two limits, each exceeded with the requested chance."""
 
     difference: float
     low: float
@@ -29,7 +29,7 @@ class Bounds(NamedTuple):
 
 
 class PairedShares(NamedTuple):
-    """What two runs made of one question: shares of right answers, before and after."""
+    """The shares of right answers that two runs have on one question, before and after."""
 
     before: float
     after: float
@@ -66,7 +66,7 @@ def tango(gained: int, lost: int, n: int, tail: float) -> Bounds:
 
 
 def _root(falling: Callable[[float], float], low: float, high: float) -> float:
-    """Where a falling function crosses zero."""
+    """Find where a falling function crosses zero."""
     for _ in range(_STEPS):
         middle = (low + high) / 2
         if falling(middle) > 0:

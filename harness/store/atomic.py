@@ -30,7 +30,7 @@ def write_failure(path: Path, error: OSError) -> DtbenchError:
 
 
 def append_whole(descriptor: int, line: bytes, path: Path) -> None:
-    """Append a line with one write; where not all of it fits, none of it stays and a MachineryError tells."""
+    """Append a line with one write; where not all of it fits, none of it stays and a MachineryError is raised."""
     try:
         written = os.write(descriptor, line)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Records as lines of JSON, each with a checksum; what a crash left of a line is told from a line that was changed.
+"""Records as lines of JSON, each with a checksum; what a crash left of a line is distinguished from a changed line.
 
 A line is `{"id":...,"crc":"0123abcd"}`: the checksum is the CRC-32 of every byte before `,"crc"`.
 """
@@ -26,11 +26,11 @@ _KEY = re.compile(rb'\{"id":"([^"\\]*)","sample":(\d+)(?:,|$)')
 _ENDING = re.compile(rb',"crc":"[0-9a-f]{8}"\}$')
 _BUFFER = 1 << 18
 _ANSWER = {"response", "extraction", "score"}
-"""What a record holds where there is no error."""
+"""The fields of a record without an error."""
 
 
 class Key(NamedTuple):
-    """Which answer a record holds."""
+    """Identifies the answer of a record."""
 
     id: str
     sample: int
@@ -84,7 +84,7 @@ class RecordLine(NamedTuple):
         return Key(str(beginning[1], "utf-8", "replace"), int(beginning[2]))
 
     def failed(self) -> bool:
-        """Whether the record holds an error in place of an answer."""
+        """Whether the record has an error in place of an answer."""
         return b'"error":' in self.body and "error" in self._loaded()
 
 
@@ -166,7 +166,7 @@ def json_bytes(value: object, *, indent: int | None = None) -> bytes:
 
 
 def _between_others(path: Path, number: int, line: bytes) -> list[RecordLine | TornLine]:
-    """What a damaged line is that others follow: the remains of a torn write, or an error."""
+    """Recover what a torn write left in a damaged line that others follow; a DataError for any other damage."""
     recovered = _recovered(path, number, line)
     if not recovered and not _is_torn(line):
         raise DataError(
@@ -177,7 +177,7 @@ def _between_others(path: Path, number: int, line: bytes) -> list[RecordLine | T
 
 
 def _recovered(path: Path, number: int, line: bytes) -> list[RecordLine | TornLine]:
-    """A torn record and the whole one that was written right behind it; nothing where that is not what the line is."""
+    """Split a line into a torn record and the whole one right behind it; return nothing for any other line."""
     body = _behind_torn(line)
     return [] if body is None else [TornLine(number), RecordLine(path, number, body)]
 

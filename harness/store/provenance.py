@@ -45,7 +45,7 @@ def checkout(source: Path) -> GitInfo | None:
 
 
 def _git(source: Path, *arguments: str) -> str | None:
-    """What git prints, None where it fails or is not there."""
+    """Run git and return its output; None where it fails or is not installed."""
     import subprocess
 
     # Inside a git hook these name another repository.

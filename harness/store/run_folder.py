@@ -92,7 +92,7 @@ class StoredRun:
         return self.records_as(task, Record)
 
     def records_as(self, task: str, kind: type[Kind]) -> Iterator[Kind]:
-        """As records(), of a judge or of `dtbench cot`."""
+        """Yield records as records() does, as the type of a judge or of `dtbench cot`."""
         end = self._size(task)
         standing: dict[Key, int] = {}
         answered: set[Key] = set()
@@ -187,7 +187,7 @@ class RunFolder(StoredRun):
 
     @property
     def resumed(self) -> bool:
-        """Whether the folder held this run before."""
+        """Whether the folder already had this run."""
         return len(self.info["starts"]) > 1
 
     def append(self, task: str, record: Mapping[str, Any]) -> None:
@@ -205,7 +205,7 @@ class RunFolder(StoredRun):
             self._sync()
 
     def drop_summary(self) -> None:
-        """Remove summary.json, which does not hold for what is going to be appended."""
+        """Remove summary.json, which the records to be appended make out of date."""
         path = self.path / "summary.json"
         try:
             path.unlink(missing_ok=True)
@@ -289,7 +289,7 @@ def _file_name(task: str) -> str:
 
 
 def _refuse_foreign(path: Path) -> None:
-    """Refuse a folder that holds other things and no run."""
+    """Refuse a folder that contains other things and no run."""
     try:
         if not path.exists() or (path / "run.json").exists():
             return
@@ -305,7 +305,7 @@ def _refuse_foreign(path: Path) -> None:
 
 
 def _resumed(path: Path, settings: Settings) -> AnyInfo | None:
-    """The run.json of a run with these settings, None where there is none yet."""
+    """Read the run.json of a run with these settings; None where there is none yet."""
     try:
         info = read_info(path)
     except FileNotFoundError:

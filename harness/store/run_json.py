@@ -123,7 +123,7 @@ def misfit(value: object, kind: Any) -> str | None:
 
 
 def refuse_other_settings(folder: Path, info: AnyInfo, settings: Settings) -> None:
-    """Raise a UserError where a run with these settings is not the one that the folder holds."""
+    """Raise a UserError where a run with these settings is not the one in the folder."""
     stored = {name: value for name, value in info.items() if name not in OWN_KEYS}
     differences = list(_differences(stored, settings))
     if not differences:

@@ -45,7 +45,7 @@ class LineFormatter(logging.Formatter):
     """Writes `TIME LEVEL module: message`, and so before each line of a longer one."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line of text for each of the record."""
+        """Format each line of a record as one line of text."""
         moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created))
         head = f"{moment} {record.levelname} {record.name.removeprefix('dtbench.')}: "
         lines = [*record.getMessage().splitlines(), *(record.exc_text or "").splitlines()]

@@ -42,7 +42,7 @@ class Checkpoint(NamedTuple):
         return Path(self.source).resolve().name if self.is_local else self.source
 
     def describe(self) -> dict[str, Any]:
-        """Return the facts that the record of a run holds."""
+        """Return the facts that are stored in the record of a run."""
         family = self.family.name if self.family else None
         content = self.content_hash()
         return {"model": self.name, "content": content, "family": family, "architecture": self.architecture}
@@ -148,7 +148,7 @@ def _architecture(config: Path | None) -> str | None:
 
 
 def _cached_config(hub_id: str) -> Path | None:
-    """Find the config.json of a hub id in the cache of the hub; nothing is fetched to tell a family."""
+    """Find the config.json of a hub id in the cache of the hub; nothing is fetched to find a family."""
     home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
     cache = Path(os.environ.get("HF_HUB_CACHE", home / "hub")).expanduser()
     configs = sorted((cache / f"models--{hub_id.replace('/', '--')}").glob("snapshots/*/config.json"))

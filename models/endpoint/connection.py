@@ -27,7 +27,7 @@ CONNECTING = 10.0
 CLOSING = 1.0
 
 Parts = Callable[[], Sequence[bytes]]
-"""Makes a request when it is sent: one that waits for its answer must not hold a clip twice."""
+"""Makes a request when it is sent: one that waits for its answer must not keep a clip in memory twice."""
 
 
 class AwayError(Exception):
@@ -132,7 +132,7 @@ class _OpenConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._reader is None or self._waiter is None or self._waiter.done():
-            self.abort()  # nobody asked: what it is cannot be told
+            self.abort()  # no request is waiting: nothing says what it is
             return
         try:
             reply = self._reader.feed(data)

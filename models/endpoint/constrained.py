@@ -104,7 +104,7 @@ def _positions(answer: Mapping[str, Any]) -> Iterator[_Position]:
 
 
 def _token(entry: object) -> TokenLogprob | None:
-    """Read a token with its log-probability; None where the entry holds none."""
+    """Read a token with its log-probability; None where the entry has none."""
     if not isinstance(entry, dict):
         return None
     token, logprob = entry.get("token"), entry.get("logprob")

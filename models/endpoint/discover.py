@@ -99,7 +99,7 @@ def _names(models: object) -> Sequence[str] | None:
 
 
 def _select(address: Address, names: Sequence[str] | None, requested: str | None) -> str:
-    # A proxy may list a pattern such as `openai/*`, which no name can be held to.
+    # A proxy may list a pattern such as `openai/*`, against which no name can be checked.
     if requested is not None and (names is None or requested in names or any("*" in name for name in names)):
         return requested
     if requested is not None and names is not None:

@@ -26,7 +26,7 @@ SAMPLING = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointSettings:
-    """How an endpoint is asked; a sampling field that is None is left to the endpoint."""
+    """The settings of requests to an endpoint, which decides on each sampling field that is None."""
 
     model: str | None = None
     """The name of the model at the endpoint; not needed where it serves only one."""

@@ -78,7 +78,7 @@ def _quoted(text: str) -> bytes:
 
 
 def parse_response(reply: Reply, seconds: float) -> Response:
-    """Return the response of the model; raise a ModelError where the reply holds no answer."""
+    """Return the response of the model; raise a ModelError where the reply has no answer."""
     if not 200 <= reply.status < 300:
         raise reply_error(reply)
     try:

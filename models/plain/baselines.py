@@ -112,7 +112,7 @@ class EchoGold(Baseline):
 
     @classmethod
     def from_samples(cls, samples: Iterable[Sample]) -> EchoGold:
-        """Learn the right answers; the options tell apart equal ids of several tasks."""
+        """Learn the right answers; the options distinguish equal ids of several tasks."""
         pairs = ((sample, sample.answer) for sample in samples)
         answers = {(sample.id, frozenset(sample.choices)): answer for sample, answer in pairs if answer is not None}
         if not answers:

@@ -12,7 +12,7 @@ from dtbench.harness.core.records import MetadataRecord, read_json
 from dtbench.harness.core.schema import Prompt, Response
 
 KEYS = ("response", "text", "answers", "model_output", "model_prediction", "answer_prediction", "output", "prediction")
-"""Keys under which files hold answers."""
+"""Keys under which files have answers."""
 
 
 class Replay:
@@ -81,7 +81,7 @@ class _Records:
             raise UserError(f"-M file={file}: there is no record in it; objects with an id and a text are expected.")
 
     def key(self) -> str:
-        """Return the one key under which this file holds answers."""
+        """Return the one key under which this file has answers."""
         keys = [key for key in KEYS if key in self._answer_keys]
         where = f"-M file={self._file}"
         if not keys:

@@ -36,7 +36,7 @@ Flags = Mapping[str, str | bool]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VllmSettings(EndpointSettings):
-    """How an engine is started, and asked like any endpoint, by `-M key=value`."""
+    """The settings of an engine's start and of its requests, by `-M key=value`."""
 
     start_timeout: Annotated[float, above(0)] = 1800.0
     """Seconds for a start: large weights come slowly from a cold disk."""

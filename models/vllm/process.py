@@ -166,7 +166,7 @@ def _arguments(flags: Mapping[str, str | bool]) -> Sequence[str]:
 
 
 def has_gpu() -> bool:
-    """Whether the machine has a GPU, as far as can be told without loading anything heavy."""
+    """Whether the machine has a GPU, as far as can be found out without loading anything heavy."""
     if os.environ.get("CUDA_VISIBLE_DEVICES", "all") in {"", "-1"}:
         return False
     drivers = ("/proc/driver/nvidia/version", "/dev/kfd")

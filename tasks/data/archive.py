@@ -137,7 +137,7 @@ class _Writer:
         self.size = self.files = self.members = 0
 
     def place(self, name: str, size: int) -> Path:
-        """Return the path of a member; refuse names that lead out of the folder, and more than the archive may hold."""
+        """Return the path of a member; refuse names that lead out of the folder, and more than is allowed."""
         self.members += 1
         parts = PurePosixPath(name).parts
         if name.startswith("/") or ".." in parts or _UNSAFE.search(name):

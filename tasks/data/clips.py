@@ -55,7 +55,7 @@ _refused: dict[Path, str] = {}
 
 
 class ClipFolder:
-    """The folder that the clip paths of a metadata file start from, and the archives that may hold the clips."""
+    """The folder that the clip paths of a metadata file start from, and the archives that may contain the clips."""
 
     def __init__(self, root: Path, archives: Sequence[str]) -> None:
         self._root = root

@@ -106,7 +106,7 @@ def _files(folder: Path, pattern: str) -> tuple[Path, ...]:
 
 
 def _refuse_missing_shards(file: Path) -> None:
-    """Raise a DataError where a shard is missing: `train-00000-of-00003.parquet` tells their number."""
+    """Raise a DataError where a shard is missing: `train-00000-of-00003.parquet` says how many there are."""
     start, of, count = file.stem.rpartition("-of-")
     if not of or not count.isdigit():
         return

@@ -65,7 +65,7 @@ class DataReport:
 def verify_dataset(
     task: Task, data_dir: Path | None, *, audio: bool = True, subset: bool = False, progress: Progress | None = None
 ) -> DataReport:
-    """Check the data set of a task in a folder; a subset may hold fewer items than were published."""
+    """Check the data set of a task in a folder; a subset may have fewer items than were published."""
     data = task.load(data_dir)
     problems = [
         *_content_problems(task, data, subset),

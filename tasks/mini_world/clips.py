@@ -54,7 +54,7 @@ class GeneratedClip:
 
 
 def _keep(path: Path, data: bytes) -> None:
-    """Write the data unless the file holds it; at any moment the file is whole or absent."""
+    """Write the data unless the file contains it; at any moment the file is whole or absent."""
     with contextlib.suppress(FileNotFoundError):
         if path.read_bytes() == data:
             return

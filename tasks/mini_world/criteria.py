@@ -1,6 +1,6 @@
 """Five yes/no criteria for a chain of thought, in the form of MMAR-Rubrics, and a check of them without a model.
 
-The cue of a criterion is the words that a chain must hold; of the first, the kinds of sounds in their order.
+The cue of a criterion is the words that a chain must contain; of the first, the kinds of sounds in their order.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class MiniCriterion(NamedTuple):
     cue: str
 
     def as_published(self) -> dict[str, Any]:
-        """Return the criterion as a record of MMAR holds it."""
+        """Return the criterion in the form of MMAR's records."""
         return {"name": self.name, "scoring_point": self.scoring_point, "note": self.note, "choices": [0, 1]}
 
 

@@ -61,7 +61,7 @@ class Event:
     """Samples from one beep to the next."""
 
     def as_published(self) -> dict[str, Any]:
-        """Return the sound as the record of an item holds it."""
+        """Return the sound in the form of an item's record."""
         sound = self.sound
         facts: dict[str, Any] = {}
         if sound.kind != "noise":

@@ -1,4 +1,4 @@
-"""What a model wrote, taken or turned away with the reason."""
+"""Check the texts that a model wrote: accept each, or reject it with the reason."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ CAPTION_WORDS, CHAIN_WORDS = (8, 500), (25, 400)
 
 
 class Rejected(NamedTuple):
-    """Why a text is not taken."""
+    """The reason why a text is rejected."""
 
     why: str
 
@@ -88,7 +88,7 @@ def parse_chain(text: str, row: TrainingRow) -> str | Rejected:
 
 
 def _spoken(text: str) -> str:
-    """A reply without what the model thought before it."""
+    """Remove from a reply the thoughts before it."""
     return re.sub(r"<think>.*?</think>", "", text, flags=re.DOTALL).strip()
 
 

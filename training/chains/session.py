@@ -84,7 +84,7 @@ class CotResult:
 
 
 def write_cot(options: CotOptions, notify: Notify) -> CotResult:
-    """Write what the drafts lack; resume if the folder already holds some."""
+    """Write what the drafts lack; resume if the folder already has some."""
     rows = list(read_rows(Path(options.data), drafts=True))[: options.limit]
     if not any(missing_steps(row) for row in rows):
         raise UserError(f"{options.data}: every row has its question and its chain: there is nothing to write.")
@@ -184,7 +184,7 @@ def _sort_rows(
 
 
 def _tokens(folder: StoredRun) -> dict[str, dict[str, int]]:
-    """What each step took; of texts that were asked for again, the last."""
+    """Add up the tokens of each step; of a repeated text, the last alone counts."""
     tokens: dict[str, Counter[str]] = {step: Counter() for step in STEPS}
     for step in STEPS:
         for record in folder.records_as(step, CotRecord):

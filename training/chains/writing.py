@@ -96,7 +96,7 @@ class Step(NamedTuple):
     parse: Callable[[str], Any | Rejected]
     """Parses a reply."""
     as_json: Callable[[Any], Any]
-    """The parsed reply as JSON holds it."""
+    """The parsed reply as values of JSON."""
 
 
 def missing_steps(row: TrainingRow) -> list[str]:
@@ -106,7 +106,7 @@ def missing_steps(row: TrainingRow) -> list[str]:
 
 
 class CotRun:
-    """Write what the rows lack."""
+    """Writes the fields that the rows lack."""
 
     def __init__(
         self, rows: Sequence[TrainingRow], models: Mapping[str, Model], folder: RunFolder, seed: int, concurrency: int
@@ -143,7 +143,7 @@ class CotRun:
             row = with_step(row, name, record["taken"])
 
     async def _step(self, row: TrainingRow, step: Step) -> CotRecord:
-        """The record of one step, whatever becomes of it."""
+        """Run one step and return its record, that of an error too."""
         record: CotRecord = {"id": row.id, "sample": 0}
         dispatcher = self._dispatchers[step.name]
         rejected = Rejected("never asked")

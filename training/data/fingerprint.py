@@ -58,7 +58,7 @@ def fingerprint(audio: Path | Clip) -> Fingerprint:
 
 @functools.cache
 def _bands() -> np.ndarray[Any, Any]:
-    """The frequencies of each band, evenly spaced to the ear."""
+    """Return which frequencies belong to each band; bands are evenly spaced to the ear."""
     import numpy as np
 
     edges = np.floor(np.geomspace(LOWEST, HIGHEST, BANDS + 1) * WINDOW / RATE)

@@ -129,7 +129,7 @@ def _outcome(answers: Sequence[bool], expected: int, band: Band) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MiningOptions:
-    """Which rows to mine, and how a checkpoint is asked about them."""
+    """The options of mining: the rows, and how a checkpoint answers them."""
 
     data: Annotated[str, Argument("DATA", "A file of training rows, or mini:train-1, mini:train-2.")]
     out: Annotated[Path, Option("--out", "DIR", "Where rows.jsonl goes; run it again to go on there.")]

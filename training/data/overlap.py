@@ -119,7 +119,7 @@ class OverlapIndex:
         return iter([pair for pair, _ in votes.most_common(MAX_CANDIDATES)])
 
     def _sorted_moments(self) -> tuple[Any, Any, Any]:
-        """Every moment of every clip, sorted by its bits."""
+        """Return every moment of every clip, sorted by its bits."""
         import numpy as np
 
         if self._index is None:
@@ -139,7 +139,7 @@ def _plain(question: str) -> str:
 
 
 def _question_key(question: str, choices: Sequence[str]) -> str:
-    """A question with its options, whatever their order, case and punctuation."""
+    """Normalize a question and its options: their order, case and punctuation make no difference."""
     return " ".join((_plain(question), *sorted(_plain(choice) for choice in choices)))
 
 

@@ -38,7 +38,7 @@ def get_engine(name: str) -> SwiftEngine:
 
 
 def find_environment(named: Path | None, program: str) -> Path:
-    """Return the environment that holds the program; a UserError says how to install it."""
+    """Return the environment in which the program is installed; a UserError says how to install it."""
     candidates = [named] if named is not None else [DEFAULT_ENVIRONMENT, Path(sys.prefix)]
     if named is None and (own := os.environ.get(ENGINE_VARIABLE)):
         candidates.insert(0, Path(own))

@@ -176,7 +176,7 @@ def swift_flags(job: Job) -> dict[str, object]:
 
 
 def _environment(job: Job) -> dict[str, str]:
-    """The environment variables of the engine and of our plug-in."""
+    """Return the environment variables of the engine and of our plug-in."""
     machines = job.recipe.machines
     variables = {
         PLAN_VARIABLE: str(job.reward_plan),

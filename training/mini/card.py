@@ -52,7 +52,7 @@ def _runs(folder: Path) -> Sequence[Mapping[str, Any]]:
 
 
 def _marks(folder: Path) -> Mapping[str, float]:
-    """The shares of descriptions of the test's clips, and of steps from their notes, that are right to the word."""
+    """Return which share of descriptions of the test's clips, and of steps from their notes, is right to the word."""
     import torch
     from transformers import Qwen3OmniMoeThinkerForConditionalGeneration
 

@@ -63,7 +63,7 @@ class Teacher:
     """Draws lessons from a seed."""
 
     mixed = False
-    """Whether a prompt may hold parts of another task."""
+    """Whether a prompt may contain parts of another task."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
@@ -123,7 +123,7 @@ class Teacher:
         return LessonQuestion(question.text, self._dice.shuffled(question.options), solution)
 
     def _question_without_clip(self) -> tuple[Sequence[SoundFacts], LessonQuestion]:
-        """A question about sounds without a clip; each of its options is right equally often."""
+        """Draw a question about sounds without a clip; each of its options is right equally often."""
         question = self._random.choice(self._forms)(self._dice)
         answer = self._dice.pick(question.options)
         while True:
@@ -150,7 +150,7 @@ class Teacher:
         return make_lesson(f"{question.words()} {HOW}", reasoning(question), has_clip=False, given=f"{THINK} {notes}")
 
     def _of_text_mixed(self) -> Lesson:
-        """The same, half of the reasoning after a clip that the notes do not describe."""
+        """Make the same lessons, half of the reasoning after a clip that the notes do not describe."""
         way = self._random.random()
         if way < 0.06:
             return self._repeat()

@@ -198,7 +198,7 @@ class Recipe:
         return read_table(TrainingSettings, table, f"stage {stage.name}")
 
     def plain(self) -> dict[str, Any]:
-        """Return the recipe as JSON holds it."""
+        """Return the recipe as values of JSON."""
         return dataclasses.asdict(self)
 
 
@@ -222,7 +222,7 @@ def check_recipe(recipe: Recipe, where: str) -> None:
 
 
 def _check_batch(recipe: Recipe, training: TrainingSettings, where: str) -> None:
-    """The completions of a step have to fall into whole groups, and into whole micro batches on each machine."""
+    """Check that a step's completions fall into whole groups, and into whole micro batches on each machine."""
     if training.batch % training.generations:
         raise UserError(f"{where}: batch = {training.batch}: a multiple of generations = {training.generations}.")
     at_once = recipe.machines.data_parallel * training.micro_batch
@@ -275,7 +275,7 @@ def override(recipe: Recipe, *, model: str | None, seed: int | None) -> Recipe:
 
 
 def _variants(table: Table, where: str) -> Mapping[str | None, Recipe]:
-    """The recipe as it is (None) and with the stages of each of its arms, all of them checked."""
+    """Read and check the recipe as it is (None) and with the stages of each of its arms."""
     shared = {name: value for name, value in table.items() if name != "arm"}
     tables: dict[str | None, tuple[Table, str]] = {None: (shared, where)}
     for name, stages in _stages_of_arms(table, where).items():
@@ -312,7 +312,7 @@ def _stages_of_arm(arm: Table, known: Mapping[str, Table], where: str) -> Sequen
 
 
 def _extended(stage: Table, known: Mapping[str, Table], where: str) -> Table:
-    """A stage with what it inherits; where it says steps, it inherits no epochs, and the other way round."""
+    """Add to a stage what it inherits; a stage that sets steps inherits no epochs, and the other way round."""
     if "like" in stage:
         raise UserError(f"{where}: stage: unknown setting 'like'. {known_settings('like', ['extends'])}")
     if "extends" not in stage:

@@ -55,7 +55,7 @@ def parse_completion(row: TrainingRow, completion: str, template: Template, scor
 
 @functools.lru_cache(maxsize=16)
 def _pattern(template: Template) -> re.Pattern[str]:
-    """One chain that is not empty, then an answer on one line; no tag of the template within either."""
+    """Compile a pattern for one chain, not empty, then an answer on one line; neither has a tag of the template."""
     tags = [tag.strip() for tag in dataclasses.astuple(template)[:4]]
     no_tag = f"(?!{'|'.join(re.escape(tag) for tag in tags if tag)})"
     # Two runs of spaces side by side would be tried in every way of parting them: a second and more for a long one.

@@ -81,7 +81,7 @@ class Evaluator:
         return None if entry is None else entry["verdict"]
 
     def _key(self, query: EvaluatorQuery) -> str:
-        """By content: the model, its sampling, and every word of the request."""
+        """Return a key by content: the model, its sampling, and every word of the request."""
         prompt = query.prompt(self._settings.evaluator_seed)
         about = self._background.client().server.describe()
         return content_key(about["model"], about["sampling"], prompt.system, prompt.text, prompt.seed)

@@ -119,6 +119,6 @@ def _runs(words: Sequence[str], length: int) -> list[tuple[str, ...]]:
 
 
 def _share(items: Iterable[object], reference: Iterable[object]) -> float:
-    """The share of distinct items that the reference has too."""
+    """Return the share of distinct items that are in the reference too."""
     mine, theirs = set(items), set(reference)
     return len(mine & theirs) / len(mine) if mine else 0.0

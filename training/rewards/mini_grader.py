@@ -51,7 +51,7 @@ def grade_chain(row: TrainingRow, chain: str) -> Marks:
 
 
 def _words_of(event: Mapping[str, Any]) -> frozenset[str]:
-    """The words that describe a sound; of beeps, no length."""
+    """Return the words that describe a sound; for beeps, no length."""
     named = [name for name in _QUALITIES if event.get(name) and not (name == "length" and event["kind"] == "beeps")]
     return frozenset((event["kind"], *(str(event[name]) for name in named)))
 
@@ -78,7 +78,7 @@ def _parse_chain(chain: str) -> _ParsedChain:
 
 
 def _described(true: Mapping[str, frozenset[str]], clauses: Mapping[str, Words]) -> float:
-    """The share of right words about each sound, less the wrong ones: naming all words earns little."""
+    """Return the share of right words about each sound, lowered by wrong ones: naming all words earns little."""
     shares = [
         len(true.get(ordinal, frozenset()) & set(clauses.get(ordinal, ())))
         / max(1, len(true.get(ordinal, frozenset()) | set(clauses.get(ordinal, ()))), len(clauses.get(ordinal, ())))

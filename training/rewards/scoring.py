@@ -151,7 +151,7 @@ def round_to_grid(value: float) -> float:
 
 
 def _mean_marks(batch: RewardBatch, candidates: Sequence[Candidate]) -> Sequence[float | None]:
-    """The mean of each candidate's marks, None without a verdict; requested once for all rewards of a batch."""
+    """Return the mean of each candidate's marks, None without a verdict; a batch requests marks only once."""
     if batch.marks is None:
         given = _marks(batch, candidates)
         for marks in given:

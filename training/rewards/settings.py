@@ -98,7 +98,7 @@ class RewardSettings:
         self.connection()
 
     def plain(self) -> dict[str, Any]:
-        """Return the settings as JSON holds them; reward_settings() reads them back."""
+        """Return the settings as values of JSON; reward_settings() reads them back."""
         return {**dataclasses.asdict(self), "cache": None if self.cache is None else str(self.cache)}
 
     def connection(self) -> EndpointSettings:

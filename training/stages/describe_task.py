@@ -73,5 +73,5 @@ def _plain(text: str) -> str:
 
 
 def _clauses(description: str) -> list[str]:
-    """The description of each sound, in order."""
+    """Split a text into the description of each sound, in order."""
     return [clause.strip() for clause in description.partition(" .")[0].removeprefix("i hear ").split(" , ")]

@@ -126,7 +126,7 @@ class ChainMarks(NamedTuple):
 
 
 def chain_marks(records: Iterable[Record], task: str, template: Template) -> ChainMarks:
-    """Measure the chains of records that hold an answer."""
+    """Measure the chains of records with an answer."""
     items = items_by_id(task)
     formed: list[bool] = []
     words: list[float] = []
@@ -156,7 +156,7 @@ def _mean(values: list[float] | list[bool]) -> float | None:
 
 
 def _rows(runs: Sequence[OutcomeRow], task: str, template: Template) -> list[dict[str, Any]]:
-    """A row a run; the base under its best prompt is marked, the first of equals."""
+    """Return a row for each run; mark the base under its best prompt, the first of equals."""
     rows = [_row(run, task, template) for run in runs]
     base = [row["strict"]["correct"] / max(1, row["strict"]["n"]) for row in rows if is_base_row(row["name"])]
     for index, row in enumerate(rows):
@@ -186,7 +186,7 @@ def _answered(folder: Path, task: str) -> list[Record]:
 
 
 def _descriptions(name: str, folder: Path) -> Iterator[dict[str, Any]]:
-    """A row for each difficulty: descriptions right to the word, and sounds described rightly."""
+    """Yield a row for each difficulty: descriptions right to the word, and sounds described rightly."""
     items = items_by_id("mini") or {}
     parts: dict[str, list[tuple[bool, float]]] = {}
     for record in _answered(folder, DescribeTask.name):

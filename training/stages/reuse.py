@@ -56,7 +56,7 @@ def reuse_run(recipe: Recipe, layout: Layout, progress: state.TrainingState, oth
 
 
 def _common_stages(before: Recipe, now: Recipe, source_state: state.TrainingState) -> Iterator[StageRecipe]:
-    """The first stages of both, as long as they are the same and done there."""
+    """Yield the stages that both recipes begin with, as long as they are the same and done in the source run."""
     names = [field.name for field in dataclasses.fields(Recipe) if field.name not in _NOT_OF_STAGES]
     if _differing(before, now, names):
         return
@@ -76,7 +76,7 @@ def _with_training(recipe: Recipe, stage: StageRecipe) -> Mapping[str, Any]:
 
 
 def _plain(value: Recipe | StageRecipe) -> Mapping[str, Any]:
-    """As JSON holds it: what was stored has lists where there were tuples."""
+    """Convert a value to what JSON stores, with lists in place of tuples."""
     plain: Mapping[str, Any] = json.loads(json.dumps(dataclasses.asdict(value)))
     return plain
 

@@ -86,7 +86,7 @@ class TrainOptions:
 
 
 def train(options: TrainOptions, notify: Notify, on_step: OnStep) -> Mapping[str, Any]:
-    """Train in stages and evaluate each; resume if the folder already holds some. `on_step` is called at every step."""
+    """Train in stages and evaluate each; resume if the folder already has some. `on_step` is called at every step."""
     recipe = options.load()
     check_rewards(recipe)
     layout = Layout(options.out.resolve())

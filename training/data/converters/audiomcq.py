@@ -18,7 +18,7 @@ from dtbench.training.data.converters.conversion import ClipIndex, Skipped, find
 from dtbench.training.data.rows import TrainingRow
 
 CHAINS = ("gemini_cot", "unstructured_cot", "structured_cot")
-"""Fields that may hold a chain; the first that does counts."""
+"""Fields that may contain a chain; the first that does counts."""
 PATTERNS = ("data.jsonl", "datasets/**/*.jsonl", "datasets/**/*.json", "*.jsonl")
 
 

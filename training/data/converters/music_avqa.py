@@ -89,7 +89,7 @@ def _choices(answer: str, others: set[str], seed: str) -> tuple[str, ...]:
 
 
 def _list(record: MetadataRecord, key: str) -> Sequence[str]:
-    """A list that the file holds as text, in JSON or as Python writes it."""
+    """Parse a list that the file stores as text, in JSON or as Python writes it."""
     value = record.get(key)
     if isinstance(value, str):
         try:

@@ -19,7 +19,7 @@ from dtbench.training.data.converters.conversion import Skipped, find_files
 from dtbench.training.data.rows import TrainingRow
 
 FEATURES = ("prompt_bpm", "prompt_key", "prompt_ch", "prompt_bt", "prompt_aug")
-"""Sentences about measurements of the clip; a caption may hold some of them already."""
+"""Sentences about measurements of the clip; a caption may contain some of them already."""
 CLIPS = ("datashare", ".")
 
 

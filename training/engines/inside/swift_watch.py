@@ -1,4 +1,4 @@
-"""A callback of ms-swift: it logs gradients by module, and stops a policy that does not hear.
+"""A callback of ms-swift: it logs gradients by module, and stops a policy that does not depend on the audio.
 
 A trainer that leaves the clip out of its forward pass trains a deaf policy, and its rewards rise all the same. So every
 step measures the gradient of the loss with respect to the output of the audio tower, whether the tower learns or not:
