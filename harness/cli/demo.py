@@ -26,7 +26,7 @@ def demo_command(out: Out = None, backend: Backend = None) -> None:
     Nothing is fetched. Called again, it goes on where it stopped, and shows what is there; delete the folder for a
     fresh one.
     """
-    from dtbench.harness.report.make import ReportOptions, make_report
+    from dtbench.harness.report.build import ReportOptions, make_report
     from dtbench.harness.run.request import RunRequest
     from dtbench.harness.run.session import run_many
     from dtbench.models.backends import resolve_backend

@@ -11,7 +11,7 @@ import typer
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.compare import gate as gates
 from dtbench.harness.compare.gate import GateOptions
-from dtbench.harness.compare.report import verdict_sentence, write_junit, write_markdown
+from dtbench.harness.compare.gate_files import verdict_sentence, write_junit, write_markdown
 from dtbench.harness.core.errors import one_line
 from dtbench.harness.core.options import AsJson, Option
 

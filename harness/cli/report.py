@@ -10,7 +10,7 @@ from dtbench.harness.cli.tables import print_note
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import one_line
 from dtbench.harness.core.options import AsJson
-from dtbench.harness.report.make import ReportOptions, make_report
+from dtbench.harness.report.build import ReportOptions, make_report
 
 
 @with_options

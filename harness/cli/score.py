@@ -18,7 +18,7 @@ from dtbench.harness.core.options import Argument, AsJson, Option, TaskFile, Tas
 
 if TYPE_CHECKING:
     from dtbench.harness.core.task import Task
-    from dtbench.harness.score.prediction_file import Count, PredictionScores
+    from dtbench.harness.score.prediction_scores import Count, PredictionScores
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +59,8 @@ def score_command(options: ScoreOptions, as_json: AsJson = False) -> None:
 
 
 def _score_file(options: ScoreOptions) -> PredictionScores:
-    from dtbench.harness.score.prediction_file import score_predictions
-    from dtbench.harness.score.predictions import read_predictions
+    from dtbench.harness.score.prediction_file import read_predictions
+    from dtbench.harness.score.prediction_scores import score_predictions
 
     task = named_task(options.task, options.task_file)
     version = _script_version(task, options.scorer)

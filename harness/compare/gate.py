@@ -16,7 +16,7 @@ from dtbench.harness.compare.paired import PairedRuns, ScoreName, SharedTask, jo
 from dtbench.harness.core.errors import MachineryError, UserError, did_you_mean
 from dtbench.harness.core.options import Option, check_options
 from dtbench.harness.core.typed_settings import Condition, between
-from dtbench.harness.stats.paired import bounds, power_of_passing, questions_needed, surely_worse
+from dtbench.harness.stats.paired_tests import bounds, power_of_passing, questions_needed, surely_worse
 from dtbench.harness.store.run_folder import StoredRun
 
 Verdict = Literal["passed", "regressed", "undecided"]

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from dtbench.harness.core.errors import UserError, did_you_mean, one_line
 from dtbench.harness.core.options import Option
 from dtbench.harness.score.outcomes import Answer, Outcomes
-from dtbench.harness.stats.paired import TAIL, PairedShares, bounds, holm, mcnemar, minimum_detectable
+from dtbench.harness.stats.paired_tests import TAIL, PairedShares, bounds, holm, mcnemar, minimum_detectable
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.types import Comparison, Flip, GroupComparison, PairedFigures, RunInfo, as_fields
 

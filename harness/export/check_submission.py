@@ -16,8 +16,8 @@ from dtbench.harness.core.errors import DtbenchError, UserError, one_line
 from dtbench.harness.core.scorer import Scorer
 from dtbench.harness.export.submission_formats import INSIDE, ExportOptions, SubmissionFormat
 from dtbench.harness.score.official import MISSING
-from dtbench.harness.score.prediction_file import PredictionScores, score_predictions
-from dtbench.harness.score.predictions import PredictionRow, Predictions
+from dtbench.harness.score.prediction_file import PredictionRow, Predictions
+from dtbench.harness.score.prediction_scores import PredictionScores, score_predictions
 from dtbench.tasks import registry as task_registry
 
 _MOST_BYTES = 1 << 31

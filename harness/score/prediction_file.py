@@ -1,212 +1,185 @@
-"""From predictions to the official numbers of a benchmark, and a reader's beside them."""
+"""Prediction files: every format and key name in use, each record with its place in the file."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from dtbench.harness.core.errors import DtbenchError, TaskError, UserError, format_error
-from dtbench.harness.core.schema import Official
-from dtbench.harness.core.scorer import AnswerKey, Grouping, OfficialRule, Scorer
-from dtbench.harness.extract.answer import extract
-from dtbench.harness.score.official import MISSING, NO_PREDICTION, NOT_TEXT
-from dtbench.harness.score.predictions import PredictionRow, Predictions
-from dtbench.harness.stats.intervals import Share, share
+from dtbench.harness.core.dataset import Dataset
+from dtbench.harness.core.errors import DataError, DtbenchError, TaskError, UserError, format_error
+from dtbench.harness.core.records import MetadataRecord, read_json_parts
+from dtbench.harness.core.scorer import Scorer
+from dtbench.harness.core.task import Task
+from dtbench.harness.score.official import MISSING
 
-NOT_JSON = "not a JSON record"
-NO_RECORD = "no record in the file"
+Parts = Sequence[MetadataRecord | DataError]
+Items = Mapping[str | None, Mapping[str, Any]]
+EXPECTED = "A JSON list or JSON lines of records is expected."
+COMPARED = ("question", "choices", "answer", "choice_a", "choice_b", "choice_c", "choice_d", "answer_gt")
 
 
-class RowScore(NamedTuple):
-    """Both verdicts on one record."""
+class PredictionRow(NamedTuple):
+    """One record of a prediction file, joined with its item where the metadata is given."""
 
-    row: int
+    number: int
+    """Its place among the records of the file, from 0."""
+    where: str
     id: str | None
-    official: Official
-    correct: bool | None
-    """A reader's verdict; None where no answer was given."""
-    choice: str | None
-    how: str
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the line of `--rows`."""
-        return {
-            "row": self.row,
-            "id": self.id,
-            "official_correct": self.official.correct,
-            "official_counted": self.official.counted,
-            "correct": self.correct,
-            "choice": self.choice,
-            "how": self.how,
-        }
-
-
-class Count(NamedTuple):
-    """Records that the script counts, and those of them that it calls correct."""
-
-    correct: int
-    counted: int
-
-    @property
-    def accuracy(self) -> float:
-        """Zero where nothing is counted, as the scripts print it."""
-        return self.correct / self.counted if self.counted else 0.0
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the counts with their share."""
-        return {"correct": self.correct, "counted": self.counted, "accuracy": self.accuracy}
+    item: Mapping[str, Any] | None
+    """None where the line is no record."""
+    prediction: object
+    """MISSING where the record does not have the key."""
 
 
 @dataclass(frozen=True, slots=True)
-class PredictionScores:
-    """The score of a prediction file."""
+class Predictions:
+    """The records of a file, in order, and what a reader of the scores should know of them."""
 
-    task: Scorer
-    scorer: str
-    rows: Sequence[RowScore]
-    total: Count
-    groups: Mapping[Grouping, Mapping[str, Count]]
-    strict: Share
-    unanswered: int
-    dropped: Mapping[str, int]
-    """Why records are not in the script's denominator."""
+    rows: Sequence[PredictionRow]
+    key: str
+    """The name under which the predictions were found."""
+    absent: int
+    """How many items of the metadata the file has no record for."""
     version: str | None
+    """The version of the data, where the metadata or the records themselves name it."""
     notes: tuple[str, ...]
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the object that `--json` prints."""
-        groups = {
-            ", ".join(grouping.fields): {value: count.as_json() for value, count in table.items()}
-            for grouping, table in self.groups.items()
-        }
-        return {
-            "task": self.task.name,
-            "scorer": self.scorer,
-            "n": self.strict.n,
-            "official": {**self.total.as_json(), "groups": groups},
-            "strict": self.strict._asdict(),
-            "unanswered": self.unanswered,
-            "dropped": sum(self.dropped.values()),
-            "dropped_why": dict(self.dropped),
-            "data": self.version,
-            "notes": list(self.notes),
-        }
+
+def read_predictions(task: Task, path: Path, metadata: Path | None, *, allow_duplicates: bool = False) -> Predictions:
+    """Read a file of predictions; with metadata, questions and answers are taken from there, by id."""
+    parts = _parts(task, path)
+    records = [part for part in parts if isinstance(part, MetadataRecord)]
+    key = _prediction_key(task, path, records)
+    notes = _other_keys(task, key, records)
+    notes += _repeated_ids(path, records, allow_duplicates=allow_duplicates)
+    if metadata is None:
+        rows = [_row(number, part, key) for number, part in enumerate(parts)]
+        return Predictions(rows, key, 0, task.version_of([record.item for record in records]), tuple(notes))
+    data = _load(task, metadata)
+    items: Items = {sample.id: sample.as_published() for sample in data.samples}
+    _refuse_unknown_ids(records, items, metadata)
+    notes += _differences(records, items)
+    rows = [_row(number, part, key, items) for number, part in enumerate(parts)]
+    absent = len(items.keys() - {row.id for row in rows})
+    return Predictions(rows, key, absent, data.version, tuple(notes))
 
 
-def score_predictions(task: Scorer, scorer: str, predictions: Predictions) -> PredictionScores:
-    """Score every record, in the order of the file."""
-    rule = task.official(scorer)
-    scores = [_score(task, rule, row) for row in predictions.rows]
-    pairs = zip(scores, predictions.rows, strict=True)
-    counted = [(row, score.official.correct) for score, row in pairs if score.official.counted]
-    dropped = Counter(score.official.why for score in scores if not score.official.counted)
-    if predictions.absent:
-        dropped[NO_RECORD] = predictions.absent
-    n = len(scores) + predictions.absent
-    total = Count(sum(correct for _, correct in counted), len(counted))
-    groups = {grouping: _table(grouping, counted) for grouping in task.groupings}
-    return PredictionScores(
-        task=task,
-        scorer=scorer,
-        rows=scores,
-        total=total,
-        groups=groups,
-        strict=share(sum(score.correct is True for score in scores), n),
-        unanswered=sum(score.correct is None for score in scores) + predictions.absent,
-        dropped=dict(dropped),
-        version=predictions.version,
-        notes=(*predictions.notes, *_ungrouped(groups, total), *_stops(scores)),
-    )
-
-
-def _score(task: Scorer, rule: OfficialRule, row: PredictionRow) -> RowScore:
-    if row.item is None:
-        return RowScore(row.number, row.id, Official(correct=False, counted=False, why=NOT_JSON), None, None, NOT_JSON)
+def _parts(scorer: Scorer, path: Path) -> Parts:
     try:
-        key = _answer_key(task, row.where, row.item) if isinstance(row.prediction, str) else None
-        official = rule(row.item, row.prediction)
-    except KeyError as missing:
-        raise _lacks(row.where, missing.args[0]) from None
+        parts = list(read_json_parts(path))
+    except DataError as error:
+        raise UserError(f"--predictions {error} {EXPECTED}") from None
+    except FileNotFoundError:
+        raise UserError(f"--predictions {path}: there is no such file.") from None
+    except IsADirectoryError:
+        raise UserError(f"--predictions {path}: this is a folder. {EXPECTED}") from None
+    except OSError as error:
+        raise UserError(f"--predictions {path}: cannot be read ({error.strerror}).") from None
+    broken = [part for part in parts if isinstance(part, DataError)]
+    if not parts:
+        raise UserError(f"--predictions {path}: there is no record in it. {EXPECTED}")
+    if len(broken) == len(parts):
+        raise UserError(f"--predictions {broken[0]} {EXPECTED}")
+    if broken and not scorer.skips_broken_lines:
+        raise UserError(f"--predictions {broken[0]} The official script stops there: repair the line, or remove it.")
+    return parts
+
+
+def _load(task: Task, metadata: Path) -> Dataset:
+    try:
+        if not metadata.exists():
+            raise UserError(f"--metadata {metadata}: there is no such file or folder.")
+        return task.load(metadata)
     except DtbenchError:
         raise
+    except OSError as error:
+        raise UserError(f"--metadata {metadata}: cannot be read ({error.strerror or format_error(error)}).") from None
     except Exception as error:  # the code of a task of the user's own
-        raise TaskError(f"task {task.name}: scoring {row.where} failed with {format_error(error)}.") from error
-    if key is None or not isinstance(row.prediction, str):
-        why = NO_PREDICTION if row.prediction is MISSING else NOT_TEXT
-        return RowScore(row.number, row.id, official, None, None, why)
-    read = extract(row.prediction, key.choices)
-    correct = None if read.choice is None else read.choice == key.answer
-    return RowScore(row.number, row.id, official, correct, read.choice, read.how)
+        raise TaskError(f"task {task.name}: loading {metadata} failed with {format_error(error)}") from error
 
 
-def _answer_key(task: Scorer, where: str, item: Mapping[str, Any]) -> AnswerKey:
-    key = task.answer_key(item)
-    if not isinstance(key.choices, list | tuple) or not all(isinstance(text, str) for text in key.choices):
-        raise UserError(f"{where}: the options must be a list of texts, found {str(key.choices)[:80]}.")
-    if not isinstance(key.answer, str):
-        raise UserError(f"{where}: the answer must be text, found {str(key.answer)[:80]}.")
-    return key
-
-
-def _lacks(where: str, field: object) -> UserError:
-    return UserError(
-        f"{where}: the field {field!r} is missing; name the benchmark's metadata with --metadata, "
-        f"and only ids and predictions are needed."
+def _prediction_key(scorer: Scorer, path: Path, records: Sequence[MetadataRecord]) -> str:
+    for key in scorer.prediction_keys:
+        if any(key in record.item for record in records):
+            return key
+    keys = list(dict.fromkeys(key for record in records for key in record.item))
+    there = ", ".join(keys[:12]) or "none"
+    more = f" and {len(keys) - 12} more" if len(keys) > 12 else ""
+    raise UserError(
+        f"--predictions {path}: no record holds a prediction: expected is the key "
+        f"{' or '.join(scorer.prediction_keys)}; there are: {there}{more}."
     )
 
 
-def _table(grouping: Grouping, counted: Sequence[tuple[PredictionRow, bool]]) -> dict[str, Count]:
-    """Its lines as the script orders them: the fixed values, or as first seen, field within field."""
-    right: Counter[tuple[str, ...]] = Counter()
-    seen: Counter[tuple[str, ...]] = Counter()
-    for value in grouping.values:
-        seen[(value,)] = 0
-    for row, correct in counted:
-        values = _values(grouping, row)
-        if values is not None:
-            seen[values] += 1
-            right[values] += correct
-    outer = {values[0]: place for place, values in reversed(list(enumerate(seen)))}
-    in_order = sorted(seen, key=lambda values: outer[values[0]])
-    return {", ".join(values): Count(right[values], seen[values]) for values in in_order}
+def _other_keys(scorer: Scorer, key: str, records: Sequence[MetadataRecord]) -> list[str]:
+    """Note predictions under another name that differ from the ones that were read."""
+    notes = []
+    for other in scorer.prediction_keys:
+        differ = sum(other in item and item[other] != item.get(key, MISSING) for _, item in records)
+        if differ:
+            notes.append(f"read from {key}; records that hold something else in {other}, which was not read: {differ}")
+    return notes
 
 
-def _values(grouping: Grouping, row: PredictionRow) -> tuple[str, ...] | None:
-    """Return the values that a record is counted under; None where it is in no line of the table."""
-    assert row.item is not None
-    values = []
-    for field in grouping.fields:
-        value = row.item.get(field)
-        if value is None and not grouping.values:
-            return None
-        if field not in row.item:
-            raise _lacks(row.where, field)
-        if not isinstance(value, str):
-            raise UserError(f"{row.where}: {field!r} must be text, found {str(value)[:60]}; a table is made by it.")
-        if grouping.values and value not in grouping.values:
-            raise UserError(
-                f"{row.where}: {field} {value[:60]!r} is not known to the official script, which stops at it. "
-                f"Known: {', '.join(grouping.values)}. Correct the record, or take the groups from --metadata."
-            )
-        values.append(value)
-    return tuple(values)
+def _repeated_ids(path: Path, records: Iterable[MetadataRecord], *, allow_duplicates: bool) -> list[str]:
+    first: dict[str, MetadataRecord] = {}
+    again: dict[str, MetadataRecord] = {}
+    for record in records:
+        id_ = _id(record)
+        if id_ is not None and first.setdefault(id_, record) is not record:
+            again.setdefault(id_, record)
+    if not again:
+        return []
+    if allow_duplicates:
+        return [f"ids that stand there more than once: {len(again)}; every record is scored, as by the official script"]
+    id_, second = next(iter(again.items()))
+    places = " and ".join(record.where.rpartition(": ")[2] for record in (first[id_], second))
+    raise UserError(
+        f"--predictions {path}: ids stand there more than once: {len(again)} (first: {id_!r}, {places}). "
+        f"Remove the extra records, or score record by record as the official script does: --allow-duplicates."
+    )
 
 
-def _ungrouped(groups: Mapping[Grouping, Mapping[str, Count]], total: Count) -> list[str]:
-    """Records that are in the total and in no line of a table."""
+def _refuse_unknown_ids(records: Sequence[MetadataRecord], items: Items, metadata: Path) -> None:
+    unknown = [record for record in records if _id(record) not in items]
+    if unknown:
+        first = unknown[0]
+        named = f"id {str(first.item['id'])[:80]!r}" if "id" in first.item else "no id"
+        raise UserError(
+            f"--predictions {first.where}: {named}: {len(unknown)} of {len(records)} records have no item in "
+            f"{metadata}. Score them with the metadata that they were made from."
+        )
+
+
+def _differences(records: Iterable[MetadataRecord], items: Items) -> list[str]:
+    """Note records whose question, options or answer differ from the metadata's."""
+    other = []
+    for record in records:
+        item = items[_id(record)]
+        if any(key in record.item and record.item[key] != item.get(key) for key in COMPARED):
+            other.append(_id(record))
+    if not other:
+        return []
     return [
-        f"records in no line of the table {grouping.title!r}, because they do not hold what it is made by: {times}"
-        for grouping, table in groups.items()
-        if (times := total.counted - sum(count.counted for count in table.values()))
+        f"records that hold another question, options or answer than the metadata: {len(other)} "
+        f"(first: {other[0]!r}); the metadata's were used, and the predictions may be for another version"
     ]
 
 
-def _stops(scores: Sequence[RowScore]) -> list[str]:
-    """Records that the script could not have read: it stops there with a traceback."""
-    stopped = Counter(score.official.why for score in scores if score.official.counted and score.official.why)
-    return [
-        f"records where the official script stops ({why}): {times}; they count as wrong"
-        for why, times in stopped.items()
-    ]
+def _row(number: int, part: MetadataRecord | DataError, key: str, items: Items | None = None) -> PredictionRow:
+    if isinstance(part, DataError):
+        return PredictionRow(number, str(part), None, None, MISSING)
+    id_ = _id(part)
+    return PredictionRow(
+        number, part.where, id_, part.item if items is None else items[id_], part.item.get(key, MISSING)
+    )
+
+
+def _id(record: MetadataRecord) -> str | None:
+    """Return the id as text; None where the field can name no item."""
+    id_ = record.item.get("id")
+    if isinstance(id_, int) and not isinstance(id_, bool):
+        return str(id_)
+    return id_ if isinstance(id_, str) else None

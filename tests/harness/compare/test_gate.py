@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dtbench.harness.compare.gate import Verdict
-from dtbench.harness.stats.paired import (
+from dtbench.harness.stats.paired_tests import (
     PairedShares,
     bounds,
     holm,

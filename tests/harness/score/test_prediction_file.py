@@ -1,9 +1,11 @@
-"""From predictions to tables, totals and the strict score."""
+"""Prediction files in every form in use, and in every broken one."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import os
+import threading
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -11,219 +13,276 @@ import pytest
 import small_data
 
 from dtbench.harness.core.errors import TaskError, UserError
-from dtbench.harness.core.schema import Official, Sample
-from dtbench.harness.core.scorer import Grouping, OfficialRule
+from dtbench.harness.core.schema import Sample
 from dtbench.harness.core.task import Task
-from dtbench.harness.score.official import MISSING, NO_PREDICTION, NOT_TEXT
-from dtbench.harness.score.prediction_file import NO_RECORD, NOT_JSON, PredictionScores, score_predictions
-from dtbench.harness.score.predictions import PredictionRow, Predictions
-from dtbench.tasks.registry import get_task
+from dtbench.harness.score.official import MISSING
+from dtbench.harness.score.prediction_file import Predictions, read_predictions
+from dtbench.tasks.registry import get_task, task_from_file
 
-MMAR, MMSU = get_task("mmar"), get_task("mmsu")
-Item = dict[str, Any]
-
-
-def mmar_item(**changes: object) -> Item:
-    """A record of MMAR whose answer is `a drum`."""
-    asked = {"id": "1", "question": "What is heard?", "choices": ["a bell", "a drum"], "answer": "a drum"}
-    return {**asked, "modality": "sound", "category": "Signal Layer", "sub-category": "Anomaly Detection", **changes}
+OWN_TASK = Path(__file__).resolve().parents[2] / "support" / "own_task.py"
+MMAR, MMAU, MMSU = get_task("mmar"), get_task("mmau-mini"), get_task("mmsu")
+TWO = [{"id": "1", "answer_prediction": "a bell"}, {"id": "2", "answer_prediction": "a drum"}]
+LINES = "".join(json.dumps(record) + "\n" for record in TWO)
 
 
-def mmsu_item(**changes: object) -> Item:
-    """A record of MMSU whose answer is B."""
-    asked = {"id": "1", "question": "What is heard?", "choice_a": "a bell", "choice_b": "a drum", "answer_gt": "a drum"}
-    return {**asked, "category": "Reasoning", "sub-category": "Linguistics", **changes}
+def read(path: Path, content: str | bytes, of: Task = MMAR, **options: Any) -> Predictions:
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return read_predictions(of, path, options.pop("metadata", None), **options)
 
 
-def scored(
-    of: Task, *pairs: tuple[Mapping[str, Any] | None, object], absent: int = 0, scorer: str = ""
-) -> PredictionScores:
-    """The report on records and their predictions."""
-    rows = [PredictionRow(n, f"p.jsonl: line {n + 1}", str(n), item, said) for n, (item, said) in enumerate(pairs)]
-    predictions = Predictions(rows, "answer_prediction", absent, None, ())
-    return score_predictions(of, scorer or of.official_versions[0], predictions)
-
-
-def test_the_two_scores_stand_side_by_side_and_each_has_its_denominator() -> None:
-    report = scored(MMAR, (mmar_item(), "a drum"), (mmar_item(), "B"), (mmar_item(), MISSING), absent=1)
-    assert report.total == (1, 2)
-    assert (report.strict.correct, report.strict.n) == (2, 4)
-    assert report.unanswered == 2
-    assert report.dropped == {NO_PREDICTION: 1, NO_RECORD: 1}
-
-
-def test_every_record_has_its_line_in_order() -> None:
-    report = scored(MMSU, (mmsu_item(), "B"), (None, MISSING), (mmsu_item(), None), (mmsu_item(), "a drum, I think"))
-    assert [score.as_json() for score in report.rows] == [
-        {"row": 0, "id": "0", "official_correct": True, "official_counted": True, "correct": True, "choice": "a drum"}
-        | {"how": report.rows[0].how},
-        {"row": 1, "id": "1", "official_correct": False, "official_counted": False, "correct": None, "choice": None}
-        | {"how": NOT_JSON},
-        {"row": 2, "id": "2", "official_correct": False, "official_counted": False, "correct": None, "choice": None}
-        | {"how": NOT_TEXT},
-        {"row": 3, "id": "3", "official_correct": False, "official_counted": False, "correct": True, "choice": "a drum"}
-        | {"how": report.rows[3].how},
-    ]
-
-
-@pytest.mark.parametrize("prediction", [None, 3, ["a drum"], {"answer": "a drum"}, True], ids=repr)
-def test_what_is_not_text_is_wrong_and_told_where_the_script_stops(prediction: object) -> None:
-    report = scored(MMAR, (mmar_item(), prediction), (mmar_item(), "a drum"))
-    assert (report.total, report.unanswered, report.rows[0].correct) == ((1, 2), 1, None)
-    assert report.notes == ("records where the official script stops (prediction is not text): 1; they count as wrong",)
-
-
-def test_fixed_groups_are_all_there_in_the_order_of_the_script() -> None:
-    report = scored(MMAR, (mmar_item(modality="speech"), "a drum"), (mmar_item(modality="music"), ""))
-    modality = next(table for grouping, table in report.groups.items() if grouping.title == "Modality")
-    assert list(modality) == list(MMAR.groupings[0].values)
-    assert {name: (count.counted, count.accuracy) for name, count in modality.items() if count.counted} == {
-        "music": (1, 0.0),
-        "speech": (1, 1.0),
-    }
-    assert modality["mix-sound-music"].accuracy == 0.0
-
-
-def test_free_groups_are_as_first_seen_among_counted_records_field_within_field() -> None:
-    seen = [("R", "x"), ("P", "x"), ("dropped", "x"), ("R", "y"), ("P", "z"), ("R", "x")]
-    pairs = [
-        (mmsu_item(**{"category": category, "sub-category": part}), "no" if category == "dropped" else "B")
-        for category, part in seen
-    ]
-    pairs_table, categories = scored(MMSU, *pairs).groups.values()
-    assert list(pairs_table.items()) == [("R, x", (2, 2)), ("R, y", (1, 1)), ("P, x", (1, 1)), ("P, z", (1, 1))]
-    assert list(categories.items()) == [("R", (3, 3)), ("P", (2, 2))]
-
-
-@pytest.mark.parametrize("value", [None, MISSING], ids=repr)
-def test_a_record_without_a_free_heading_is_scored_outside_that_table(value: object) -> None:
-    item = mmar_item(**{"sub-category": None})
-    if value is MISSING:
-        del item["sub-category"]
-    report = scored(MMAR, (item, "a drum"), (mmar_item(), "a drum"))
-    assert report.total == (2, 2)
-    assert [dict(table) for table in report.groups.values()][2] == {"Anomaly Detection": (1, 1)}
-    (note,) = report.notes
-    assert note.startswith("records in no line of the table 'Sub-category', ")
+def refusal(path: Path, content: str | bytes, of: Task = MMAR, **options: Any) -> str:
+    with pytest.raises(UserError) as raised:
+        read(path, content, of, **options)
+    line = str(raised.value)
+    assert line.startswith(f"--predictions {path}: ")
+    assert "\n" not in line
+    return line.removeprefix(f"--predictions {path}: ")
 
 
 @pytest.mark.parametrize(
-    ("changes", "complaint"),
+    "content",
     [
-        ({"modality": "noise"}, "modality 'noise' is not known to the official script, which stops at it. Known: "),
-        ({"modality": "n" * 5000}, "Known: sound, music"),
-        ({"category": None}, "'category' must be text, found None; a table is made by it."),
-        ({"category": ["Signal Layer"]}, "'category' must be text, found ['Signal Layer'];"),
-        ({"sub-category": ["x"]}, "'sub-category' must be text, found ['x'];"),
-        ({"choices": "a bell"}, "the options must be a list of texts, found a bell."),
-        ({"choices": None}, "the options must be a list of texts, found None."),
-        ({"choices": ["a bell", 3]}, "the options must be a list of texts, found ['a bell', 3]."),
-        ({"answer": 3}, "the answer must be text, found 3."),
-        ({"answer": None}, "the answer must be text, found None."),
+        LINES,
+        LINES.rstrip("\n"),
+        LINES.replace("\n", "\r\n"),
+        "\n\n" + LINES.replace("\n", "\n \n\n"),
+        "\ufeff" + LINES,
+        json.dumps(TWO),
+        json.dumps(TWO, indent=2),
+        "\ufeff\r\n" + json.dumps(TWO, indent=2).replace("\n", "\r\n"),
     ],
-    ids=str,
+    ids=["lines", "no final newline", "CRLF", "blank lines", "BOM", "list", "indented", "indented, BOM, CRLF"],
 )
-def test_a_record_that_cannot_be_scored_is_named_with_its_place(changes: Item, complaint: str) -> None:
-    with pytest.raises(UserError) as raised:
-        scored(MMAR, (mmar_item(), "a drum"), (mmar_item(**changes), "a drum"))
-    line = str(raised.value)
-    assert line.startswith("p.jsonl: line 2: ")
-    assert complaint in line
-    assert len(line) < 400
+@pytest.mark.parametrize("name", ["p.json", "p.jsonl", "p.txt"])
+def test_a_list_and_lines_are_told_apart_by_content_not_by_name(tmp_path: Path, name: str, content: str) -> None:
+    found = read(tmp_path / name, content)
+    assert [(row.number, row.id, row.prediction) for row in found.rows] == [(0, "1", "a bell"), (1, "2", "a drum")]
+    assert found.notes == ()
 
 
-@pytest.mark.parametrize("field", ["choices", "answer", "modality", "category"])
-def test_a_missing_field_is_named_and_metadata_offered(field: str) -> None:
-    item = mmar_item()
-    del item[field]
-    with pytest.raises(UserError, match=rf"^p\.jsonl: line 1: the field '{field}' is missing; name .* --metadata"):
-        scored(MMAR, (item, "a drum"))
+def test_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
+    many = "".join(json.dumps({"id": str(n), "answer_prediction": "a bell"}) + "\n" for n in range(3000))
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=(many,))
+    writer.start()
+    found = read_predictions(MMAR, pipe, None)
+    writer.join()
+    assert [row.id for row in found.rows] == [str(n) for n in range(3000)]
 
 
-def test_what_the_script_skips_needs_no_fields() -> None:
-    assert scored(MMAR, ({"id": "1"}, MISSING), (mmar_item(), "a drum")).total == (1, 1)
+@pytest.mark.parametrize("of", [MMAR, MMAU, MMSU], ids=lambda of: of.name)
+def test_every_key_name_in_use_is_read(tmp_path: Path, of: Task) -> None:
+    assert len(of.prediction_keys) >= 3
+    for key in of.prediction_keys:
+        found = read(tmp_path / "p.jsonl", json.dumps({"id": "1", key: "a bell"}), of)
+        assert (found.key, found.rows[0].prediction, found.notes) == (key, "a bell", ())
 
 
-def test_items_with_numbers_among_the_options_are_read_as_text_by_the_reader_only() -> None:
-    report = scored(MMSU, (mmsu_item(choice_b=3, answer_gt="3"), "B"))
-    assert report.rows[0].official.correct is False
-    assert (report.rows[0].correct, report.rows[0].choice) == (True, "3")
+def test_the_scripts_own_key_goes_first_and_what_another_says_is_told(tmp_path: Path) -> None:
+    records = [
+        {"id": "1", "model_prediction": "a bell", "answer_prediction": "a bell"},
+        {"id": "2", "model_prediction": "a drum", "answer_prediction": "a bell"},
+        {"id": "3", "model_prediction": "a drum"},
+    ]
+    found = read(tmp_path / "p.json", json.dumps(records))
+    assert [row.prediction for row in found.rows] == ["a bell", "a bell", MISSING]
+    (note,) = found.notes
+    assert (
+        note
+        == "read from answer_prediction; records that hold something else in model_prediction, which was not read: 2"
+    )
 
 
-def test_a_letter_is_carried_over_in_file_order_by_the_script_of_2025_only() -> None:
-    pairs = [(mmsu_item(), ""), (mmsu_item(), "B"), (mmsu_item(), "")]
-    assert scored(MMSU, *pairs, scorer="2026").total == (1, 3)
-    report = scored(MMSU, *pairs, scorer="2025")
-    assert report.total == (2, 3)
-    assert [score.correct for score in report.rows] == [None, True, None]
-    (note,) = report.notes
-    assert "stops (empty, and no earlier letter to carry over): 1; they count as wrong" in note
+def test_odd_predictions_are_kept_as_they_are(tmp_path: Path) -> None:
+    odd = [None, 3, 1.5, True, ["a"], {"text": "a"}, "", "\ud800 lone", "x" * 1_000_000]
+    records = [{"id": str(n), "answer_prediction": prediction} for n, prediction in enumerate(odd)]
+    found = read(tmp_path / "p.json", json.dumps([*records, {"id": "without"}]))
+    assert [row.prediction for row in found.rows] == [*odd, MISSING]
 
 
-def test_a_report_of_no_records_is_all_zero() -> None:
-    report = scored(MMAR)
-    assert (report.total.accuracy, report.strict.accuracy, report.strict.n) == (0.0, 0.0, 0)
-
-
-def test_the_machine_form_is_plain_json_with_fractions() -> None:
-    report = scored(MMSU, (mmsu_item(), "B"), (mmsu_item(), "\ud800"), (mmsu_item(), "Because"))
-    found = json.loads(json.dumps(report.as_json()))
-    assert found["official"]["accuracy"] == 1.0
-    assert found["official"]["groups"]["category, sub-category"] == {
-        "Reasoning, Linguistics": {"correct": 2, "counted": 2, "accuracy": 1.0}
-    }
-    assert (found["n"], found["dropped"], found["dropped_why"]) == (3, 1, report.dropped)
-
-
-SMALL: dict[str, list[Item]] = {
-    "mmar": small_data.mmar_items(),
-    "mmau-mini": small_data.mmau_items(),
-    "mmsu": [item for item in small_data.mmsu_items() if item["answer_gt"] is not None],
+NOT_PREDICTIONS: dict[str, tuple[bytes, str]] = {
+    "empty": (b"", "there is no record in it. A JSON list or JSON lines of records is expected."),
+    "blank": (b" \r\n\n", "there is no record in it. A JSON list"),
+    "empty list": (b"[]", "there is no record in it. A JSON list"),
+    "CSV": (b"id,answer\n1,bell\n", "line 1, column 1: not JSON (Expecting value). A JSON list or JSON lines of"),
+    "binary": (b"\x89PNG\r\n\x1a\n\x00", "not UTF-8 text (byte 0); is it another kind of file? A JSON list or"),
+    "UTF-16": (LINES.encode("utf-16"), "not UTF-8 text (byte 0)"),
+    "Latin-1": ('[{"answer_prediction": "für"}]'.encode("latin-1"), "not UTF-8 text (byte 25)"),
+    "cut list": (json.dumps(TWO).encode()[:-20], "line 1, column "),
+    "cut indented list": (json.dumps(TWO, indent=1).encode()[:-3], "line 9, column 2: not JSON ("),
+    "list of texts": (b'["a bell", "a drum"]', "item 1: an object with fields is expected, found 'a bell'."),
+    "lines of texts": (b'"a bell"\n"a drum"', "line 1: an object with fields is expected, found 'a bell'. A JSON"),
+    "list of lists": (b"[[1, 2]]", "item 1: an object with fields is expected, found [1, 2]."),
+    "indented object": (json.dumps({"data": TWO}, indent=1).encode(), "one JSON object over several lines, not a rec"),
+    "object": (json.dumps({"data": TWO}).encode(), "no record holds a prediction: expected is the key answer_pred"),
+    "no prediction": (b'{"id": "1", "answer": "a bell"}', "there are: id, answer."),
+    "no field": (b"{}", "there are: none."),
+    "deep": (b"[" * 200_000, "it is nested too deeply."),
+    "long number in lines": (b'{"id": ' + b"9" * 5000 + b"}", "line 1: a number in it is too long to be read"),
+    "long number in a list": (b"[" + b"9" * 5000 + b"]", "a number in it is too long to be read"),
+    "Git LFS": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "a pointer of Git LFS, not the data"),
 }
 
 
-@pytest.mark.parametrize("name", SMALL)
-def test_every_gold_answer_is_right_to_the_script_and_to_the_reader(name: str) -> None:
-    of = get_task(name)
-    right = [of.answer_key(item) for item in SMALL[name]]
-    said = ["ABCD"[gold.choices.index(gold.answer)] if name == "mmsu" else gold.answer for gold in right]
-    for scorer in of.official_versions:
-        report = scored(of, *zip(SMALL[name], said, strict=True), scorer=scorer)
-        assert report.total == (len(said), len(said))
-        assert report.strict.correct == len(said)
+@pytest.mark.parametrize("kind", NOT_PREDICTIONS)
+@pytest.mark.parametrize("of", [MMAR, MMSU], ids=lambda of: of.name)
+def test_a_file_of_another_kind_is_one_clear_line(tmp_path: Path, kind: str, of: Task) -> None:
+    content, complaint = NOT_PREDICTIONS[kind]
+    line = refusal(tmp_path / "p.jsonl", content, of)
+    assert complaint.replace("answer_pred", of.prediction_keys[0][:11]) in line
+    assert len(line) < 400
 
 
-class Own(Task):
-    """A task of a user's own, whose rule is what a test says it is."""
-
-    name = "own"
-    groupings = (Grouping("Difficulty", ("difficulty",), ("easy", "hard")),)
-
-    def __init__(self, rule: OfficialRule | None = None) -> None:
-        self.rule = rule
-
-    def samples(self, data_dir: Path | None) -> Sequence[Sample]:
-        return []
-
-    def official(self, version: str) -> OfficialRule:
-        return self.rule or super().official(version)
+def test_a_zip_a_folder_and_nothing_at_all_are_no_prediction_files(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "p.zip", "w") as archive:
+        archive.writestr("p.jsonl", LINES)
+    with pytest.raises(UserError, match="is it another kind of file"):
+        read_predictions(MMAR, tmp_path / "p.zip", None)
+    with pytest.raises(UserError, match=r"this is a folder\. A JSON list or JSON lines"):
+        read_predictions(MMAR, tmp_path, None)
+    with pytest.raises(UserError, match=r"there is no such file\.$"):
+        read_predictions(MMAR, tmp_path / "gone.json", None)
+    with pytest.raises(UserError, match=r"cannot be read \(File name too long\)\.$"):
+        read_predictions(MMAR, tmp_path / ("x" * 300), None)
 
 
-OWN_ITEM = {"choices": ["a bell", "a drum"], "answer": "a drum", "difficulty": "easy"}
+def test_keys_of_a_file_without_predictions_are_listed_up_to_a_dozen(tmp_path: Path) -> None:
+    line = refusal(tmp_path / "p.json", json.dumps({f"id-{number}": "a bell" for number in range(1000)}))
+    assert line.endswith("there are: " + ", ".join(f"id-{number}" for number in range(12)) + " and 988 more.")
 
 
-def test_a_task_without_a_rule_asks_for_the_options_very_text_and_counts_everything() -> None:
-    report = scored(Own(), (OWN_ITEM, "a drum"), (OWN_ITEM, "The drum"), (OWN_ITEM, None), (OWN_ITEM, MISSING))
-    assert report.total == (1, 4)
-    assert (report.strict.correct, report.unanswered) == (2, 2)
+def test_a_broken_line_is_named_where_the_script_stops_and_kept_in_its_place_where_it_goes_on(tmp_path: Path) -> None:
+    broken = LINES.replace("}\n", "}\n{broken\n", 1)
+    line = refusal(tmp_path / "p.jsonl", broken)
+    assert line.startswith("line 2, column 2: not JSON (Expecting property name")
+    assert line.endswith("The official script stops there: repair the line, or remove it.")
+    rows = read(tmp_path / "p.jsonl", broken, MMSU).rows
+    assert [(row.number, row.id, row.item is None) for row in rows] == [
+        (0, "1", False),
+        (1, None, True),
+        (2, "2", False),
+    ]
 
 
-def test_a_fault_in_the_rule_of_a_task_of_ones_own_is_named_with_its_line() -> None:
-    def faulty(item: Mapping[str, Any], prediction: object) -> Official:
-        return Official(correct=1 // 0 == 0, counted=True)
+def test_a_file_cut_off_in_its_last_line_is_not_taken_for_whole(tmp_path: Path) -> None:
+    assert refusal(tmp_path / "p.jsonl", LINES[:-10]).startswith("line 2, column ")
+
+
+@pytest.mark.parametrize("as_list", [True, False], ids=["list", "lines"])
+def test_repeated_ids_are_refused_with_their_places_unless_allowed(tmp_path: Path, as_list: bool) -> None:
+    records = [*TWO, TWO[0], TWO[1], TWO[0]]
+    content = json.dumps(records) if as_list else "\n".join(json.dumps(record) for record in records)
+    places = "item 1 and item 3" if as_list else "line 1 and line 3"
+    assert refusal(tmp_path / "p.json", content) == (
+        f"ids stand there more than once: 2 (first: '1', {places}). Remove the extra records, or score record by "
+        f"record as the official script does: --allow-duplicates."
+    )
+    found = read(tmp_path / "p.json", content, allow_duplicates=True)
+    assert [row.id for row in found.rows] == ["1", "2", "1", "2", "1"]
+    assert found.notes == ("ids that stand there more than once: 2; every record is scored, as by the official script",)
+
+
+@pytest.mark.parametrize(
+    ("id_", "shown"), [("x", "x"), (7, "7"), (None, None), ([1], None), ({}, None), (1.5, None), (True, None)], ids=repr
+)
+def test_an_id_is_text_or_a_whole_number(tmp_path: Path, id_: object, shown: str | None) -> None:
+    found = read(tmp_path / "p.json", json.dumps([{"id": id_, "answer_prediction": "a bell"}]))
+    assert found.rows[0].id == shown
+
+
+def test_records_without_ids_are_not_repeated_ones(tmp_path: Path) -> None:
+    records = [{"answer_prediction": "a bell"}, {"answer_prediction": "a bell"}, {"id": None, "answer_prediction": ""}]
+    assert [row.id for row in read(tmp_path / "p.json", json.dumps(records)).rows] == [None, None, None]
+
+
+@pytest.fixture
+def metadata(tmp_path: Path) -> Path:
+    path = tmp_path / "data" / "MMAR-meta.jsonl"
+    small_data.write_json(path, small_data.mmar_items())
+    return path
+
+
+def answers(**changes: object) -> str:
+    """A line for each item of the metadata: id and prediction, and what is changed in the first."""
+    records = [{"id": item["id"], "answer_prediction": item["answer"]} for item in small_data.mmar_items()]
+    records[0] |= changes
+    return "\n".join(json.dumps(record) for record in records)
+
+
+def test_with_metadata_ids_and_predictions_are_enough(tmp_path: Path, metadata: Path) -> None:
+    for source in (metadata, metadata.parent):
+        found = read(tmp_path / "p.jsonl", answers(), metadata=source)
+        assert [row.item for row in found.rows] == small_data.mmar_items()
+        assert (found.absent, found.version, found.notes) == (0, "v2-github", ())
+
+
+def test_items_without_a_record_are_counted(tmp_path: Path, metadata: Path) -> None:
+    short = "\n".join(answers().splitlines()[2:])
+    assert read(tmp_path / "p.jsonl", short, metadata=metadata).absent == 2
+
+
+@pytest.mark.parametrize(
+    ("id_", "named"), [("other", "id 'other'"), (12, "id '12'"), (["x"], "id \"['x']\""), (None, "id 'None'")], ids=repr
+)
+def test_a_record_that_the_metadata_does_not_know_is_refused(
+    tmp_path: Path, metadata: Path, id_: object, named: str
+) -> None:
+    line = refusal(tmp_path / "p.jsonl", answers(id=id_), metadata=metadata)
+    assert line == (
+        f"line 1: {named}: 1 of 6 records have no item in {metadata}. "
+        f"Score them with the metadata that they were made from."
+    )
+
+
+def test_a_record_without_id_cannot_be_joined(tmp_path: Path, metadata: Path) -> None:
+    line = refusal(tmp_path / "p.jsonl", '{"answer_prediction": "a bell"}', metadata=metadata)
+    assert line.startswith("line 1: no id: 1 of 1 records have no item in ")
+
+
+@pytest.mark.parametrize("field", ["question", "choices", "answer"])
+def test_records_of_another_version_of_the_data_are_told(tmp_path: Path, metadata: Path, field: str) -> None:
+    found = read(tmp_path / "p.jsonl", answers(**{field: "changed since"}), metadata=metadata)
+    (note,) = found.notes
+    first = small_data.mmar_items()[0]
+    assert note.startswith(
+        "records that hold another question, options or answer than the metadata: 1 (first: 'made-up-"
+    )
+    assert found.rows[0].item == first
+
+
+def test_metadata_that_is_not_there_or_of_another_kind_is_said_so(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("See the other folder.")
+    for source, complaint in (
+        (tmp_path / "gone", f"--metadata {tmp_path}/gone: there is no such file or folder."),
+        (tmp_path / ("x" * 300), ": cannot be read (File name too long)."),
+        (tmp_path / "p.jsonl", f"{tmp_path}/p.jsonl: line 1: the field 'modality' is missing"),
+        (tmp_path / "notes.txt", f"{tmp_path}/notes.txt: line 1, column 1: not JSON"),
+    ):
+        with pytest.raises(UserError) as raised:
+            read(tmp_path / "p.jsonl", answers(), metadata=source)
+        assert complaint in str(raised.value)
+
+
+def test_the_smallest_task_of_ones_own_is_scored_with_its_data_and_without(tmp_path: Path) -> None:
+    birds = task_from_file(OWN_TASK)
+    item = {"id": "1", "question": "Which bird calls?", "choices": ["crow", "jay"], "answer": "jay"}
+    (tmp_path / "birds.json").write_text(json.dumps([{**item, "clip": "1.wav"}]))
+    bare = read(tmp_path / "p.jsonl", '{"id": "1", "answer_prediction": "jay"}', birds, metadata=tmp_path)
+    assert bare.rows[0].item == item
+    whole = read(tmp_path / "p.jsonl", json.dumps({**item, "answer_prediction": "jay"}), birds)
+    assert whole.rows[0].item == {**item, "answer_prediction": "jay"}
+
+
+def test_a_fault_in_the_code_of_a_task_of_ones_own_is_named_with_its_line(tmp_path: Path) -> None:
+    class Faulty(Task):
+        name = "faulty"
+
+        def samples(self, data_dir: Path | None) -> list[Sample]:
+            return [Sample("1", "What?", (), str(1 // 0), Path())]
 
     with pytest.raises(TaskError) as raised:
-        scored(Own(faulty), (OWN_ITEM, "a drum"))
+        read(tmp_path / "p.jsonl", LINES, Faulty(), metadata=tmp_path)
     line = str(raised.value)
-    assert line.startswith("task own: scoring p.jsonl: line 1 failed with ZeroDivisionError: ")
+    assert line.startswith(f"task faulty: loading {tmp_path} failed with ZeroDivisionError: ")
     assert "(test_prediction_file.py, line " in line

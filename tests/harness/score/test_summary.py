@@ -15,8 +15,8 @@ from dtbench.harness.core.schema import Sample
 from dtbench.harness.core.scorer import Grouping
 from dtbench.harness.core.task import Task
 from dtbench.harness.score import summary as summaries
-from dtbench.harness.score.prediction_file import score_predictions
-from dtbench.harness.score.predictions import PredictionRow, Predictions
+from dtbench.harness.score.prediction_file import PredictionRow, Predictions
+from dtbench.harness.score.prediction_scores import score_predictions
 from dtbench.harness.score.summary import NONE_ANSWERED
 from dtbench.harness.stats.intervals import wilson
 from dtbench.tasks.mmar import Mmar

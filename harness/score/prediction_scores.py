@@ -1,0 +1,212 @@
+"""From predictions to the official numbers of a benchmark, and a reader's beside them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from dtbench.harness.core.errors import DtbenchError, TaskError, UserError, format_error
+from dtbench.harness.core.schema import Official
+from dtbench.harness.core.scorer import AnswerKey, Grouping, OfficialRule, Scorer
+from dtbench.harness.extract.answer import extract
+from dtbench.harness.score.official import MISSING, NO_PREDICTION, NOT_TEXT
+from dtbench.harness.score.prediction_file import PredictionRow, Predictions
+from dtbench.harness.stats.intervals import Share, share
+
+NOT_JSON = "not a JSON record"
+NO_RECORD = "no record in the file"
+
+
+class RowScore(NamedTuple):
+    """Both verdicts on one record."""
+
+    row: int
+    id: str | None
+    official: Official
+    correct: bool | None
+    """A reader's verdict; None where no answer was given."""
+    choice: str | None
+    how: str
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the line of `--rows`."""
+        return {
+            "row": self.row,
+            "id": self.id,
+            "official_correct": self.official.correct,
+            "official_counted": self.official.counted,
+            "correct": self.correct,
+            "choice": self.choice,
+            "how": self.how,
+        }
+
+
+class Count(NamedTuple):
+    """Records that the script counts, and those of them that it calls correct."""
+
+    correct: int
+    counted: int
+
+    @property
+    def accuracy(self) -> float:
+        """Zero where nothing is counted, as the scripts print it."""
+        return self.correct / self.counted if self.counted else 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the counts with their share."""
+        return {"correct": self.correct, "counted": self.counted, "accuracy": self.accuracy}
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionScores:
+    """The score of a prediction file."""
+
+    task: Scorer
+    scorer: str
+    rows: Sequence[RowScore]
+    total: Count
+    groups: Mapping[Grouping, Mapping[str, Count]]
+    strict: Share
+    unanswered: int
+    dropped: Mapping[str, int]
+    """Why records are not in the script's denominator."""
+    version: str | None
+    notes: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the object that `--json` prints."""
+        groups = {
+            ", ".join(grouping.fields): {value: count.as_json() for value, count in table.items()}
+            for grouping, table in self.groups.items()
+        }
+        return {
+            "task": self.task.name,
+            "scorer": self.scorer,
+            "n": self.strict.n,
+            "official": {**self.total.as_json(), "groups": groups},
+            "strict": self.strict._asdict(),
+            "unanswered": self.unanswered,
+            "dropped": sum(self.dropped.values()),
+            "dropped_why": dict(self.dropped),
+            "data": self.version,
+            "notes": list(self.notes),
+        }
+
+
+def score_predictions(task: Scorer, scorer: str, predictions: Predictions) -> PredictionScores:
+    """Score every record, in the order of the file."""
+    rule = task.official(scorer)
+    scores = [_score(task, rule, row) for row in predictions.rows]
+    pairs = zip(scores, predictions.rows, strict=True)
+    counted = [(row, score.official.correct) for score, row in pairs if score.official.counted]
+    dropped = Counter(score.official.why for score in scores if not score.official.counted)
+    if predictions.absent:
+        dropped[NO_RECORD] = predictions.absent
+    n = len(scores) + predictions.absent
+    total = Count(sum(correct for _, correct in counted), len(counted))
+    groups = {grouping: _table(grouping, counted) for grouping in task.groupings}
+    return PredictionScores(
+        task=task,
+        scorer=scorer,
+        rows=scores,
+        total=total,
+        groups=groups,
+        strict=share(sum(score.correct is True for score in scores), n),
+        unanswered=sum(score.correct is None for score in scores) + predictions.absent,
+        dropped=dict(dropped),
+        version=predictions.version,
+        notes=(*predictions.notes, *_ungrouped(groups, total), *_stops(scores)),
+    )
+
+
+def _score(task: Scorer, rule: OfficialRule, row: PredictionRow) -> RowScore:
+    if row.item is None:
+        return RowScore(row.number, row.id, Official(correct=False, counted=False, why=NOT_JSON), None, None, NOT_JSON)
+    try:
+        key = _answer_key(task, row.where, row.item) if isinstance(row.prediction, str) else None
+        official = rule(row.item, row.prediction)
+    except KeyError as missing:
+        raise _lacks(row.where, missing.args[0]) from None
+    except DtbenchError:
+        raise
+    except Exception as error:  # the code of a task of the user's own
+        raise TaskError(f"task {task.name}: scoring {row.where} failed with {format_error(error)}.") from error
+    if key is None or not isinstance(row.prediction, str):
+        why = NO_PREDICTION if row.prediction is MISSING else NOT_TEXT
+        return RowScore(row.number, row.id, official, None, None, why)
+    read = extract(row.prediction, key.choices)
+    correct = None if read.choice is None else read.choice == key.answer
+    return RowScore(row.number, row.id, official, correct, read.choice, read.how)
+
+
+def _answer_key(task: Scorer, where: str, item: Mapping[str, Any]) -> AnswerKey:
+    key = task.answer_key(item)
+    if not isinstance(key.choices, list | tuple) or not all(isinstance(text, str) for text in key.choices):
+        raise UserError(f"{where}: the options must be a list of texts, found {str(key.choices)[:80]}.")
+    if not isinstance(key.answer, str):
+        raise UserError(f"{where}: the answer must be text, found {str(key.answer)[:80]}.")
+    return key
+
+
+def _lacks(where: str, field: object) -> UserError:
+    return UserError(
+        f"{where}: the field {field!r} is missing; name the benchmark's metadata with --metadata, "
+        f"and only ids and predictions are needed."
+    )
+
+
+def _table(grouping: Grouping, counted: Sequence[tuple[PredictionRow, bool]]) -> dict[str, Count]:
+    """Its lines as the script orders them: the fixed values, or as first seen, field within field."""
+    right: Counter[tuple[str, ...]] = Counter()
+    seen: Counter[tuple[str, ...]] = Counter()
+    for value in grouping.values:
+        seen[(value,)] = 0
+    for row, correct in counted:
+        values = _values(grouping, row)
+        if values is not None:
+            seen[values] += 1
+            right[values] += correct
+    outer = {values[0]: place for place, values in reversed(list(enumerate(seen)))}
+    in_order = sorted(seen, key=lambda values: outer[values[0]])
+    return {", ".join(values): Count(right[values], seen[values]) for values in in_order}
+
+
+def _values(grouping: Grouping, row: PredictionRow) -> tuple[str, ...] | None:
+    """Return the values that a record is counted under; None where it is in no line of the table."""
+    assert row.item is not None
+    values = []
+    for field in grouping.fields:
+        value = row.item.get(field)
+        if value is None and not grouping.values:
+            return None
+        if field not in row.item:
+            raise _lacks(row.where, field)
+        if not isinstance(value, str):
+            raise UserError(f"{row.where}: {field!r} must be text, found {str(value)[:60]}; a table is made by it.")
+        if grouping.values and value not in grouping.values:
+            raise UserError(
+                f"{row.where}: {field} {value[:60]!r} is not known to the official script, which stops at it. "
+                f"Known: {', '.join(grouping.values)}. Correct the record, or take the groups from --metadata."
+            )
+        values.append(value)
+    return tuple(values)
+
+
+def _ungrouped(groups: Mapping[Grouping, Mapping[str, Count]], total: Count) -> list[str]:
+    """Records that are in the total and in no line of a table."""
+    return [
+        f"records in no line of the table {grouping.title!r}, because they do not hold what it is made by: {times}"
+        for grouping, table in groups.items()
+        if (times := total.counted - sum(count.counted for count in table.values()))
+    ]
+
+
+def _stops(scores: Sequence[RowScore]) -> list[str]:
+    """Records that the script could not have read: it stops there with a traceback."""
+    stopped = Counter(score.official.why for score in scores if score.official.counted and score.official.why)
+    return [
+        f"records where the official script stops ({why}): {times}; they count as wrong"
+        for why, times in stopped.items()
+    ]
