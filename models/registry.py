@@ -22,7 +22,7 @@ MODELS = {
     "echo-gold": "dtbench.models.plain.baselines:EchoGold",
     "scripted": "dtbench.models.plain.scripted:Scripted",
 }
-_MODELS = NameTable("model", MODELS, "dtbench.models", MachineryError, lambda: families.built_in_families())
+_MODELS = NameTable("model", MODELS, "dtbench.models", MachineryError, families.built_in_families)
 
 
 def find_model(name: str) -> tuple[object, str]:
@@ -32,7 +32,7 @@ def find_model(name: str) -> tuple[object, str]:
 
 def model_names() -> list[str]:
     """List every name of a model or a family, built-in models first."""
-    return [*list_names(_MODELS), *families.built_in_families()]
+    return list_names(_MODELS)
 
 
 def instantiate(kind: object, path: str, options: Mapping[str, str], samples: Iterable[Sample] | None) -> Model:

@@ -46,7 +46,7 @@ def look_up(table: NameTable, name: str) -> tuple[object, str]:
 def list_names(table: NameTable) -> list[str]:
     """List every name of a table, built-in ones first."""
     others = sorted({point.name for point in _installed(table)} - table.built_in.keys())
-    return [*table.built_in, *others]
+    return [*table.built_in, *others, *table.more()]
 
 
 def _installed(table: NameTable) -> Iterable[EntryPoint]:
@@ -59,8 +59,7 @@ def _target_of_installed(table: NameTable, name: str) -> str:
     noun = table.noun
     targets = sorted({point.value for point in _installed(table) if point.name == name})
     if not targets:
-        known = [*list_names(table), *table.more()]
-        raise UserError(f"unknown {noun} {name!r}. {did_you_mean(name, known)}{_OTHERS.get(noun, '')}")
+        raise UserError(f"unknown {noun} {name!r}. {did_you_mean(name, list_names(table))}{_OTHERS.get(noun, '')}")
     if len(targets) > 1:
         raise UserError(f"several packages offer a {noun} {name!r}: name one of {' or '.join(targets)} instead.")
     return targets[0]

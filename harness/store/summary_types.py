@@ -364,6 +364,3 @@ class CotSummary(TypedDict):
     rejected_why: dict[str, int]
     tokens: dict[str, dict[str, int]]
     overlap: list[str]
-
-
-AnySummary = Summary | JudgeSummary | CalibrationSummary | CotSummary
