@@ -17,7 +17,7 @@ from dtbench.harness.core.typed_settings import at_least, between, read_options
 from dtbench.harness.run.progress import logged, report_lines
 from dtbench.harness.run.signals import sigterm_as_interrupt, stop_on_signals
 from dtbench.harness.run.worker_pool import Progress, Stop
-from dtbench.harness.store.run_folder import RunFolder, StoredRun
+from dtbench.harness.store.run_folder import RunFolder
 from dtbench.harness.store.types import CotRecord, Status
 from dtbench.models.endpoint.server import Server
 from dtbench.models.endpoint.settings import EndpointSettings
@@ -138,7 +138,8 @@ def _line(progress: Progress) -> str:
 
 def _finish(rows: Sequence[TrainingRow], folder: RunFolder, options: CotOptions, lines: Sequence[str]) -> CotResult:
     """Sum up what was written: whole rows, rejects with their reasons, and what is still missing."""
-    finished, rejects, failed, missing = _sort_rows(rows, folder)
+    records = {step: {record["id"]: record for record in folder.records_as(step, CotRecord)} for step in STEPS}
+    finished, rejects, failed, missing = _sort_rows(rows, records)
     status: Status = "interrupted" if missing else "failed" if failed > options.max_failed * len(rows) else "done"
     write_rows(options.out / "rows.jsonl", finished)
     write_lines(options.out / "rejects.jsonl", rejects)
@@ -152,7 +153,7 @@ def _finish(rows: Sequence[TrainingRow], folder: RunFolder, options: CotOptions,
         "failed": failed,
         "missing": missing,
         "rejected_why": dict(why.most_common()),
-        "tokens": _tokens(folder),
+        "tokens": _tokens(records),
         "overlap": list(lines),
     }
     folder.write_summary(report)
@@ -161,16 +162,15 @@ def _finish(rows: Sequence[TrainingRow], folder: RunFolder, options: CotOptions,
 
 
 def _sort_rows(
-    rows: Sequence[TrainingRow], folder: StoredRun
+    rows: Sequence[TrainingRow], records: Mapping[str, Mapping[str, CotRecord]]
 ) -> tuple[list[TrainingRow], list[dict[str, Any]], int, int]:
-    kept = {step: {record["id"]: record for record in folder.records_as(step, CotRecord)} for step in STEPS}
     finished: list[TrainingRow] = []
     rejects: list[dict[str, Any]] = []
     failed = missing = 0
     for row in rows:
         written, ended = row, "taken"
         for step in missing_steps(row):
-            record = kept[step].get(row.id)
+            record = records[step].get(row.id)
             if record is None or "taken" not in record:
                 ended = "missing" if record is None else "rejected" if "rejected" in record else "failed"
                 if record is not None and ended == "rejected":
@@ -183,10 +183,10 @@ def _sort_rows(
     return finished, rejects, failed, missing
 
 
-def _tokens(folder: StoredRun) -> dict[str, dict[str, int]]:
+def _tokens(records: Mapping[str, Mapping[str, CotRecord]]) -> dict[str, dict[str, int]]:
     """Add up the tokens of each step; of a repeated text, the last alone counts."""
     tokens: dict[str, Counter[str]] = {step: Counter() for step in STEPS}
     for step in STEPS:
-        for record in folder.records_as(step, CotRecord):
+        for record in records[step].values():
             tokens[step].update(record.get("usage", {}))
     return {step: dict(counts) for step, counts in tokens.items() if counts}
