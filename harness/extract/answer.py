@@ -27,6 +27,9 @@ _WRAPPED = re.compile(
 _LETTER = re.compile(r"[(\[]?([A-Z])[)\].:]{0,2}")
 _ANSWER_LINE = re.compile(r"\n\**(?:final )?answer\**:\** ([^\n]+)$", re.IGNORECASE)
 _MAX_LENGTH = 400
+LEVELS = ("stated", "chosen", "concluded", "said", "inferred")
+"""Levels of evidence, the firmest first: named as the answer, committed to, drawn as a conclusion, said of what is
+heard, and not said in an option's own words or letter at all (other words, all others ruled out)."""
 WINDOW = 8_000
 """Longer texts are read at their end: the answer stands there, and reading stays fast."""
 
@@ -43,6 +46,12 @@ class Extraction:
     """The chosen option, verbatim from the choices; None where nothing decides."""
     how: str
     """The rule that decided, or why nothing did."""
+    level: str | None = None
+    """How firm the evidence for the choice is, one of LEVELS; None without a choice."""
+
+    def __post_init__(self) -> None:
+        if self.choice is not None and self.level is None:  # a scorer with a reading of its own
+            object.__setattr__(self, "level", "stated")
 
 
 class FastAnswer(NamedTuple):
@@ -51,6 +60,7 @@ class FastAnswer(NamedTuple):
     words: str
     choice: str
     how: str
+    level: str
 
 
 def extract(text: str, choices: Sequence[str]) -> Extraction:
@@ -69,7 +79,7 @@ def extract(text: str, choices: Sequence[str]) -> Extraction:
     else:
         verdict, words = _read_chain(parts.thinking, options, open_chain=parts.open_chain)
     choice = None if verdict.option is None else choices[verdict.option]
-    return Extraction(parts.thinking, words, choice, verdict.how)
+    return Extraction(parts.thinking, words, choice, verdict.how, verdict.evidence)
 
 
 _options = lru_cache(maxsize=1024)(Options)
@@ -94,17 +104,17 @@ def fast_answer(text: str, choices: Sequence[str]) -> FastAnswer | None:
 
 def _match_whole(text: str, choices: Sequence[str]) -> FastAnswer | None:
     if text and text in choices:
-        return FastAnswer(text, text, "option text")
+        return FastAnswer(text, text, "option text", "stated")
     wrapped = _WRAPPED.fullmatch(text)
     if wrapped is not None and (inner := wrapped["text"].strip()) in choices:
         letter = wrapped["letter"]
         if letter is None or choices.index(inner) == ord(letter.upper()) - ord("A"):
-            return FastAnswer(text, inner, "stated" if wrapped["cue"] else "option text")
+            return FastAnswer(text, inner, "stated" if wrapped["cue"] else "option text", "stated")
     letter = _LETTER.fullmatch(text)
     if letter is None or min(map(len, choices), default=0) < 3:  # short options may be letters themselves
         return None
     place = ord(letter[1]) - ord("A")
-    return FastAnswer(text, choices[place], "chosen, by letter") if place < len(choices) else None
+    return FastAnswer(text, choices[place], "chosen, by letter", "chosen") if place < len(choices) else None
 
 
 def _read_part(text: str, options: Options) -> tuple[ReadVerdict, str]:

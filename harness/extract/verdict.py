@@ -44,8 +44,18 @@ class ReadVerdict(NamedTuple):
     end: int = 0
     """Where the deciding words stand."""
     level: int = 0
+    inferred: bool = False
+    """Whether no option is named: it is said in other words, or left over."""
+
+    @property
+    def evidence(self) -> str | None:
+        """Return the level of evidence for the option; None without an option."""
+        if self.option is None:
+            return None
+        return "inferred" if self.inferred else _EVIDENCE.get(self.level, "said")
 
 
+_EVIDENCE = {STATED: "stated", CHOSEN: "chosen", CONCLUDED: "concluded"}
 NOTHING = ReadVerdict(None, "nothing decides")
 SEVERAL = ReadVerdict(None, "several options named")
 
@@ -75,7 +85,7 @@ def decide_option(text: str, options: Options, *, cued: bool = False) -> ReadVer
         if in_other_words is not None and (verdict is None or in_other_words.option is not None):
             if in_other_words.option is None:
                 return in_other_words
-            return in_other_words._replace(how=f"{in_other_words.how}, in other words")
+            return in_other_words._replace(how=f"{in_other_words.how}, in other words", inferred=True)
     return verdict or _by_hint(page)
 
 
@@ -121,9 +131,11 @@ def _by_hint(page: Page) -> ReadVerdict:
         return NOTHING
     ordered = page.options.ordered(page.words_in(max(0, len(page.text) - 300), len(page.text)))
     if ordered is not None:
-        return ReadVerdict(ordered, "told in its order", 0, len(page.text), SAID)
+        return ReadVerdict(ordered, "told in its order", 0, len(page.text), SAID, inferred=True)
     hinted = page.options.hinted(page.words)
-    return NOTHING if hinted is None else ReadVerdict(hinted, "the only option hinted at", 0, len(page.text), SAID)
+    if hinted is None:
+        return NOTHING
+    return ReadVerdict(hinted, "the only option hinted at", 0, len(page.text), SAID, inferred=True)
 
 
 def _strong(groups: list[Group], page: Page) -> ReadVerdict | None:
@@ -202,7 +214,7 @@ def _by_level(groups: list[Group], options: Options) -> ReadVerdict | None:
         return _all_one(said, "mentioned")
     together = options.union({option for group in asserted for option in group.options if option >= 0})
     if together is not None:
-        return ReadVerdict(together, "its parts named together", asserted[0].start, asserted[-1].end, SAID)
+        return ReadVerdict(together, "its parts named together", asserted[0].start, asserted[-1].end, SAID, inferred=True)
     if options.both_of_them in {option for group in asserted for option in group.options}:
         return _all_one([group for group in asserted if options.both_of_them in group.options], "said")
     identified = [group for group in asserted if group.level == IDENTIFIED]
@@ -219,10 +231,10 @@ def _by_elimination(groups: list[Group], n: int) -> ReadVerdict | None:
     left = set(range(n)) - {option for group in denied for option in group.options}
     if len(left) != 1 or not denied:
         return None
-    return ReadVerdict(left.pop(), "all others ruled out", denied[-1].start, denied[-1].end, SAID)
+    return ReadVerdict(left.pop(), "all others ruled out", denied[-1].start, denied[-1].end, SAID, inferred=True)
 
 
 def _by_doubt(groups: list[Group]) -> ReadVerdict | None:
     doubted = [group for group in groups if group.stance == "doubted" and not group.supposed]
     only = _all_one(doubted, "the only one considered")
-    return only and only._replace(level=0)
+    return only and only._replace(level=0, inferred=True)
