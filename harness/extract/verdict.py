@@ -214,7 +214,9 @@ def _by_level(groups: list[Group], options: Options) -> ReadVerdict | None:
         return _all_one(said, "mentioned")
     together = options.union({option for group in asserted for option in group.options if option >= 0})
     if together is not None:
-        return ReadVerdict(together, "its parts named together", asserted[0].start, asserted[-1].end, SAID, inferred=True)
+        return ReadVerdict(
+            together, "its parts named together", asserted[0].start, asserted[-1].end, SAID, inferred=True
+        )
     if options.both_of_them in {option for group in asserted for option in group.options}:
         return _all_one([group for group in asserted if options.both_of_them in group.options], "said")
     identified = [group for group in asserted if group.level == IDENTIFIED]
