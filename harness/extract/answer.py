@@ -63,9 +63,12 @@ class FastAnswer(NamedTuple):
     level: str
 
 
-def extract(text: str, choices: Sequence[str]) -> Extraction:
-    """Read a model's text: its chain, its answer, the option it means, and what decided."""
-    parts = split_text(text)
+def extract(text: str, choices: Sequence[str], chain: Sequence[str] | None = None) -> Extraction:
+    """Read a model's text: its chain, its answer, the option it means, and what decided.
+
+    `chain` is the model's own pair of tags around its chain; tags that many models use are known.
+    """
+    parts = split_text(text, chain)
     answer = parts.answer.strip()
     fast = fast_answer(answer, choices) if answer else None
     if fast is not None:

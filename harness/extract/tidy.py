@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from collections.abc import Sequence
+
+from dtbench.harness.extract.chains import ChainTags, SplitText, compose_text, mentions_tags, split_channels, split_turn
 
 _FULL_WIDTH = {0xFF01 + i: 0x21 + i for i in range(94)}
 _CIRCLED = {0x24B6 + i: 0x41 + i for i in range(26)} | {0x24D0 + i: 0x61 + i for i in range(26)}
@@ -16,27 +18,15 @@ _SIGNS = str.maketrans(
 _FOLD = {**_SIGNS, **_FULL_WIDTH, **_CIRCLED}
 
 _END = re.compile(
-    r"<\|(?:im_end|im_start|endoftext|end_of_text|eot_id|end|return|user|EOT)\|>|</s>|<eos>|<end_of_turn>|<｜end▁of▁sentence｜>"
+    r"<\|im_start\|>(?:assistant\b|model\b)?"
+    r"|<\|(?:im_end|endoftext|end_of_text|eot_id|eot|eom|end|return|call|user|EOT|END_OF_TURN_TOKEN)\|>"
+    r"|</s>|<eos>|<end_of_turn>|<turn\|>|<seed:eos>|\[\|endofturn\|\]|<｜end▁of▁sentence｜>"
 )
 _ROLE_ECHO = re.compile(r"\s*(?:<\|im_start\|>)?(?:system|user|human)[ \t]*[\n:]", re.IGNORECASE)
 _ASSISTANT = re.compile(r"(?:<\|im_start\|>|\n)[ \t]*(?:assistant|model)[ \t]*[\n:]", re.IGNORECASE)
 _NEXT_QUESTION = re.compile(r"\n[ \t#*]*(?:question|q|user|human|instruction)[ \t]*\d{0,3}[ \t]*:", re.IGNORECASE)
 _STRUCK = re.compile(r"~~[^~\n]{1,200}~~")
 _UNTICKED = re.compile(r"\[ ?\][^\[\n]*|\[x\]", re.IGNORECASE)
-_FINAL_CHANNEL = "<|channel|>final<|message|>"
-_CHANNEL_MARK = re.compile(r"<\|[a-z]+\|>(?:analysis|assistant|final)?")
-_CHAIN_TAG = re.compile(
-    r"[<\[◁][ \t]?(/?)[ \t]?(think|thinking|thoughts?|reasoning|analysis|scratchpad)[ \t]?[>\]▷]", re.IGNORECASE
-)
-
-
-class SplitText(NamedTuple):
-    """A text split into its chain of thought and its answer."""
-
-    thinking: str
-    answer: str
-    open_chain: bool
-    """The chain never ended, so no answer follows it."""
 
 
 def fold_signs(text: str) -> str:
@@ -77,30 +67,19 @@ def before_next_question(text: str) -> str | None:
     return None
 
 
-def split_text(text: str) -> SplitText:
-    """Split a raw text into chain and answer; several chains are joined, tags may be missing at either end."""
-    if _FINAL_CHANNEL in text:
-        before, _, after = text.rpartition(_FINAL_CHANNEL)
-        return SplitText(_CHANNEL_MARK.sub(" ", before).strip(), own_turn(after), open_chain=False)
-    text = own_turn(text)
-    thoughts: list[str] = []
-    answers: list[str] = []
-    opened: str | None = None
-    place = 0
-    for tag in _CHAIN_TAG.finditer(text):
-        closing, name = bool(tag[1]), tag[2].lower()
-        if opened is not None and not (closing and name == opened):
-            continue  # another tag inside a chain is part of it
-        piece = text[place : tag.start()]
-        place = tag.end()
-        if opened is not None:
-            thoughts.append(piece)
-            opened = None
-        elif closing:
-            thoughts.append("".join(answers) + piece)
-            answers = []
-        else:
-            answers.append(piece)
-            opened = name
-    (answers if opened is None else thoughts).append(text[place:])
-    return SplitText("\n".join(t.strip() for t in thoughts if t.strip()), "".join(answers), opened is not None)
+def split_text(text: str, chain: Sequence[str] | None = None) -> SplitText:
+    """Split a raw text into chain and answer; several chains are joined, tags may be missing at either end.
+
+    `chain` is the model's own opening and closing tag, which go before the known ones.
+    """
+    channels = split_channels(text)
+    if channels is not None:
+        return channels._replace(answer=own_turn(channels.answer))
+    return split_turn(own_turn(text), None if chain is None else ChainTags(*chain))
+
+
+def with_think_tags(text: str, chain: Sequence[str] | None) -> str:
+    """Write a model's own tags as <think> and </think>, for a reading that knows no others."""
+    if chain is None or not mentions_tags(text, ChainTags(*chain)):
+        return text
+    return compose_text(split_text(text, chain))

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 from dtbench.harness.core.errors import ModelError, one_line
 from dtbench.harness.core.schema import Prompt, Response
 from dtbench.models.endpoint.address import Address
+from dtbench.models.endpoint.message import message_text
 from dtbench.models.endpoint.reply import Reply
 
 MAX_MESSAGE = 300
@@ -85,7 +86,7 @@ def parse_response(reply: Reply, seconds: float) -> Response:
         answer = json.loads(reply.body)
         choice = answer["choices"][0]
         message = choice["message"]
-        text = _text(message)
+        text = message_text(message)
         reason = choice.get("finish_reason") or "none"
         usage = _usage(answer.get("usage"))
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
@@ -96,18 +97,6 @@ def parse_response(reply: Reply, seconds: float) -> Response:
         filtered = reason == "content_filter"
         raise ModelError(f"the endpoint answered nothing (finish_reason: {one_line(reason)[:40]})", again=not filtered)
     return Response(text, reason, usage, seconds)
-
-
-def _text(message: Mapping[str, Any]) -> str:
-    """Return the text of the answer; a chain of thought that the endpoint sends apart comes first, in tags."""
-    content = message.get("content")
-    if isinstance(content, list):
-        content = "".join(part["text"] for part in content if part.get("type") == "text")
-    chain = message.get("reasoning_content") or message.get("reasoning")
-    text = content or ""
-    if not isinstance(text, str):
-        raise TypeError("content is no text")
-    return f"<think>{chain}</think>{text}" if chain and isinstance(chain, str) else text
 
 
 def _usage(usage: object) -> dict[str, int]:
