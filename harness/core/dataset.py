@@ -97,7 +97,7 @@ class _SampleStore:
         self._clips: dict[int, Clip] = {}
         for place, sample in enumerate(samples):
             self.ids.append(sample.id)
-            if sample.answer is not None and sample.answer not in sample.choices:
+            if sample.answer is not None and sample.choices and sample.answer not in sample.choices:
                 self.unanswerable.append(sample.id)
             row = (sample.id, sample.question, sample.choices, sample.answer)
             self.content.update(json.dumps(row, ensure_ascii=False).encode() + b"\n")

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 from dtbench.harness.core.schema import Official, Sample, Score
 from dtbench.harness.extract.answer import Extraction, extract
 
+NO_ANSWER = Extraction("", "", None, "nothing was said")
 OfficialRule = Callable[[Mapping[str, Any], object], Official]
 """(record as published, prediction) -> verdict; may carry state from record to record."""
 
@@ -64,6 +65,8 @@ class Scorer:
     """Whether the script passes over lines of a prediction file that are no JSON."""
     answers_public: ClassVar[bool] = True
     """Whether predictions can be scored here; else only its authors can."""
+    empty_may_be_right: ClassVar[bool] = False
+    """Whether its rule, which is not ours, may call an empty answer right."""
     no_verdict: str = ""
     """Why its metrics call no single answer right or wrong, where they do not: there is no accuracy then."""
 
@@ -87,13 +90,14 @@ class Scorer:
         """Return the rule of a version of the official script; by default, the right option's exact text."""
 
         def exact(item: Mapping[str, Any], prediction: object) -> Official:
-            return Official(correct=prediction == item["answer"], counted=True)
+            said = isinstance(prediction, str) and bool(prediction.strip())
+            return Official(correct=said and prediction == item["answer"], counted=True)
 
         return exact
 
     def score(self, sample: Sample, extraction: Extraction) -> Score:
         """Score an extracted answer; a reward in training is this very call."""
-        correct = None if extraction.choice is None else extraction.choice == sample.answer
+        correct = None if extraction.choice is None else is_gold(extraction.choice, sample.answer)
         official = self.official(self.official_versions[0])(sample.as_published(), self.submission(sample, extraction))
         return Score(official, correct)
 
@@ -104,3 +108,8 @@ class Scorer:
     def figures(self, records: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
         """Return figures of its own for the summary, from all records of a run."""
         return {}
+
+
+def is_gold(choice: str, answer: str | None) -> bool:
+    """Whether a chosen option is the right one; none is where the right one is empty or withheld."""
+    return choice == answer and bool(choice.strip())

@@ -54,7 +54,10 @@ class Task(Scorer, ABC):
 
     def load(self, data_dir: Path | None) -> Dataset:
         """Load the samples, and name their version as results do."""
-        return Dataset(self.samples(data_dir), "own", str(data_dir or self.name))
+        data = Dataset(self.samples(data_dir), "own", str(data_dir or self.name))
+        lost = len(data.unanswerable)
+        notes = [f"{lost} answers are not among their options"] if lost else []
+        return Dataset(data.samples, data.version, data.source, notes)
 
     def prompt(self, sample: Sample) -> Prompt:
         """Word a question with lettered options, to be answered at once; override it for words of your own."""

@@ -47,6 +47,7 @@ class LmEvalTask(Task):
 
     name = LM_EVAL_PREFIX  # of each its own
     prediction_keys = ("response", "text")
+    empty_may_be_right = True  # where a document's target is empty: the metric is lm-eval's
 
     def __init__(self, name: str, file: Path | None = None) -> None:
         need_lm_eval(name)
@@ -90,7 +91,8 @@ class LmEvalTask(Task):
             listed = ", ".join(metrics)
             self.no_verdict = f"its metric, {listed}, calls no single answer right or wrong: see lm-eval's figures"
         version = f"{task.VERSION}, lm-eval {importlib.metadata.version('lm_eval')}"
-        return Dataset(self._questions(), version, str(self.defined_in or self.name))
+        data = Dataset(self._questions(), version, str(self.defined_in or self.name))
+        return Dataset(data.samples, data.version, data.source, _notes(data))
 
     def _questions(self) -> Iterator[Sample]:
         """Yield the questions in the order of the documents: lm-eval draws few-shot examples as it goes."""
@@ -113,7 +115,7 @@ class LmEvalTask(Task):
                 id=str(number),
                 question=strip_mark(words) if has_clip else words,
                 choices=(),
-                answer=(target := str(task.doc_to_target(doc))),
+                answer=(target := _target(task.doc_to_target(doc))),
                 item={"document": number, "question": words, "choices": [], "answer": target},
                 audio=DocClip(task, self._docs, number, self.name) if has_clip else NoClip(str(number)),
             )
@@ -163,6 +165,21 @@ class LmEvalTask(Task):
         if self._scorer is None:
             raise MachineryError(f"{self.name}: its documents were not loaded.")
         return self._scorer
+
+
+def _target(target: Any) -> str:
+    """Return a document's target as text, empty where it has none; a list of targets may be without any."""
+    return "" if target is None or target == [] else str(target)
+
+
+def _notes(data: Dataset) -> Sequence[str]:
+    empty = [sample.id for sample in data.samples if not (sample.answer or "").strip()]
+    if not empty:
+        return ()
+    return [
+        f"documents without a target: {len(empty)} (first: {empty[0]}); lm-eval's metric stands, and may call an empty "
+        f"answer right there"
+    ]
 
 
 class DocClip:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DtbenchError, TaskError, UserError, format_error
 from dtbench.harness.core.schema import Clip, NoClip, Prompt, Sample, clip_name
+from dtbench.harness.core.scorable import refuse_unscorable
 from dtbench.harness.core.task import Task, letter_options, rotate_options
 from dtbench.harness.score.forced_choice import FORCED_SAMPLING, option_letters, refuse_unlettered
 
@@ -152,6 +153,7 @@ class TaskPlan:
             if id_ in seen:
                 raise TaskError(f"{self.task.name}: the id {id_!r} is there twice; ids must be unique.")
             seen.add(id_)
+        refuse_unscorable(self.task, self.data)
         if self.form.answer == "forced":
             for sample in self.data.samples:
                 refuse_unlettered(self.task.name, sample)

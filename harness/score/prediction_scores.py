@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from dtbench.harness.core.errors import DtbenchError, TaskError, UserError, format_error
 from dtbench.harness.core.schema import Official
-from dtbench.harness.core.scorer import AnswerKey, Grouping, OfficialRule, Scorer
+from dtbench.harness.core.scorable import answer_fault, has_official_rule
+from dtbench.harness.core.scorer import AnswerKey, Grouping, Scorer, is_gold
 from dtbench.harness.extract.answer import extract
 from dtbench.harness.score.official import MISSING, NO_PREDICTION, NOT_TEXT
 from dtbench.harness.score.prediction_file import PredictionRow, Predictions
@@ -97,8 +98,8 @@ class PredictionScores:
 
 def score_predictions(task: Scorer, scorer: str, predictions: Predictions) -> PredictionScores:
     """Score every record, in the order of the file."""
-    rule = task.official(scorer)
-    scores = [_score(task, rule, row) for row in predictions.rows]
+    reader = _RowReader(task, scorer)
+    scores = [reader.score(row) for row in predictions.rows]
     pairs = zip(scores, predictions.rows, strict=True)
     counted = [(row, score.official.correct) for score, row in pairs if score.official.counted]
     dropped = Counter(score.official.why for score in scores if not score.official.counted)
@@ -117,37 +118,59 @@ def score_predictions(task: Scorer, scorer: str, predictions: Predictions) -> Pr
         unanswered=sum(score.correct is None for score in scores) + predictions.absent,
         dropped=dict(dropped),
         version=predictions.version,
-        notes=(*predictions.notes, *_ungrouped(groups, total), *_stops(scores)),
+        notes=(*predictions.notes, *_ungrouped(groups, total), *_stops(scores), *reader.notes()),
     )
 
 
-def _score(task: Scorer, rule: OfficialRule, row: PredictionRow) -> RowScore:
-    if row.item is None:
-        return RowScore(row.number, row.id, Official(correct=False, counted=False, why=NOT_JSON), None, None, NOT_JSON)
-    try:
-        key = _answer_key(task, row.where, row.item) if isinstance(row.prediction, str) else None
-        official = rule(row.item, row.prediction)
-    except KeyError as missing:
-        raise _lacks(row.where, missing.args[0]) from None
-    except DtbenchError:
-        raise
-    except Exception as error:  # the code of a task of the user's own
-        raise TaskError(f"task {task.name}: scoring {row.where} failed with {format_error(error)}.") from error
-    if key is None or not isinstance(row.prediction, str):
-        why = NO_PREDICTION if row.prediction is MISSING else NOT_TEXT
-        return RowScore(row.number, row.id, official, None, None, why)
-    read = extract(row.prediction, key.choices)
-    correct = None if read.choice is None else read.choice == key.answer
-    return RowScore(row.number, row.id, official, correct, read.choice, read.how)
+class _RowReader:
+    """Scores records one by one, and counts those whose right answer is empty."""
 
+    def __init__(self, task: Scorer, scorer: str) -> None:
+        self._task, self._rule = task, task.official(scorer)
+        self._has_official_rule = has_official_rule(task)
+        self._without_gold: list[str] = []
 
-def _answer_key(task: Scorer, where: str, item: Mapping[str, Any]) -> AnswerKey:
-    key = task.answer_key(item)
-    if not isinstance(key.choices, list | tuple) or not all(isinstance(text, str) for text in key.choices):
-        raise UserError(f"{where}: the options must be a list of texts, found {str(key.choices)[:80]}.")
-    if not isinstance(key.answer, str):
-        raise UserError(f"{where}: the answer must be text, found {str(key.answer)[:80]}.")
-    return key
+    def score(self, row: PredictionRow) -> RowScore:
+        """Return both verdicts on a record; a UserError where it lacks what they need."""
+        number, where, id_, item, prediction = row
+        if item is None:
+            return RowScore(number, id_, Official(correct=False, counted=False, why=NOT_JSON), None, None, NOT_JSON)
+        try:
+            key = self._answer_key(where, item) if isinstance(prediction, str) else None
+            official = self._rule(item, prediction)
+        except KeyError as missing:
+            raise _lacks(where, missing.args[0]) from None
+        except DtbenchError:
+            raise
+        except Exception as error:  # the code of a task of the user's own
+            raise TaskError(f"task {self._task.name}: scoring {where} failed with {format_error(error)}.") from error
+        if key is None or not isinstance(prediction, str):
+            return RowScore(number, id_, official, None, None, NO_PREDICTION if prediction is MISSING else NOT_TEXT)
+        read = extract(prediction, key.choices)
+        correct = None if read.choice is None else is_gold(read.choice, str(key.answer))
+        return RowScore(number, id_, official, correct, read.choice, read.how)
+
+    def _answer_key(self, where: str, item: Mapping[str, Any]) -> AnswerKey:
+        key = self._task.answer_key(item)
+        choices, answer = key
+        if not isinstance(choices, (list, tuple)) or not all(isinstance(text, str) for text in choices):
+            raise UserError(f"{where}: the options must be a list of texts, found {str(choices)[:80]}.")
+        if not isinstance(answer, str):
+            raise UserError(f"{where}: the answer must be text, found {str(answer)[:80]}.")
+        if not self._has_official_rule and (fault := answer_fault(self._task, choices, answer)):
+            raise UserError(f"{where}: the record cannot be scored: {fault}. Correct it, or leave it out.")
+        if not answer.strip():
+            self._without_gold.append(where)
+        return key
+
+    def notes(self) -> list[str]:
+        """Note records whose right answer is empty: a published script has a rule for them all the same."""
+        if not self._without_gold:
+            return []
+        return [
+            f"records whose right answer is empty: {len(self._without_gold)} (first: {self._without_gold[0]}); the "
+            f"official verdict on them is the script's, the strict one never right"
+        ]
 
 
 def _lacks(where: str, field: object) -> UserError:

@@ -14,6 +14,8 @@ from typing import Any, Literal, NamedTuple
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DtbenchError, UserError
 from dtbench.harness.core.schema import Official, Sample
+from dtbench.harness.core.scorable import refuse_stored
+from dtbench.harness.core.scorer import NO_ANSWER
 from dtbench.harness.core.task import Task, rotate_options
 from dtbench.harness.extract.answer import Extraction
 from dtbench.harness.score.answer_record import ShownOptions, with_answer
@@ -24,7 +26,6 @@ from dtbench.harness.store.types import Record, TaskInfo
 
 SHOWN = 20
 State = Literal["answered", "unanswered", "failed", "missing"]
-NO_ANSWER = Extraction("", "", None, "nothing was said")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +162,7 @@ class _Rescorer:
         if "error" in record:
             return record
         sample, official = self._sample(record), self._official.get(key_of(record))
+        refuse_stored(self._task, sample)
         anew = with_answer(
             record, record["response"], self._task, sample, self._stored.shown(sample), official=official
         )

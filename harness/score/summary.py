@@ -54,7 +54,7 @@ def summarise(
     """Sum up records in any order; expected is how many answers a whole run has, all repeats counted."""
     outcomes = Outcomes(records)
     counts, n = outcomes.counts(), max(expected, len(outcomes))
-    known = task.answers_public and any(outcome.correct is not None for outcome in counts)
+    known = task.answers_public and not task.no_verdict and any(outcome.correct is not None for outcome in counts)
     dropped = _dropped(counts, n)
     seconds, chains, tokens = outcomes.seconds(), outcomes.chains(), outcomes.tokens()
     summary: TaskSummary = {

@@ -14,6 +14,7 @@ from dtbench.harness.audio.prepare import ClipFacts, MissingClip, inspect_clip, 
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DataError
 from dtbench.harness.core.schema import Sample, clip_name
+from dtbench.harness.core.scorable import scoring_fault
 from dtbench.harness.core.task import Task
 from dtbench.tasks.data.sources import PUBLISHED_CONTENT, PUBLISHED_FAULTS
 
@@ -70,6 +71,7 @@ def verify_dataset(
     problems = [
         *_content_problems(task, data, subset),
         *_heading_problems(task, data.samples),
+        *_scoring_problems(task, data.samples),
     ]
     clips = _check_clips(data.samples, progress or (lambda done, total: None)) if audio else None
     if clips:
@@ -97,6 +99,13 @@ def _heading_problems(task: Task, samples: Sequence[Sample]) -> Iterator[str]:
         counts = Counter(sample.groups.get(heading, "none") for sample in samples)
         for value in counts.keys() - set(grouping.values):
             yield f"{counts[value]} items have the {heading} {value!r}, which the official script does not know"
+
+
+def _scoring_problems(task: Task, samples: Sequence[Sample]) -> Iterator[str]:
+    found = [(sample.id, fault) for sample in samples if (fault := scoring_fault(task, sample))]
+    if found:
+        id_, fault = found[0]
+        yield f"{len(found)} questions cannot be scored, first: {id_!r}: {fault}"
 
 
 def _clip_problems(clips: ClipReport, total: int) -> Iterator[str]:

@@ -20,6 +20,9 @@ from engines import apart, need
 from lm_eval_tasks import SPOKEN, capitals, common_voice, gsm8k
 from odd_answers import message_of
 
+from dtbench.harness.core.scorable import refuse_unscorable
+from dtbench.tasks.registry import task_from_file
+
 pytestmark = pytest.mark.engine
 
 PITCHES = (300.0, 450.0, 700.0, 1000.0)
@@ -125,6 +128,24 @@ def test_where_a_metric_is_of_all_answers_there_is_no_accuracy_and_the_summary_s
     assert told["official"]["accuracy"] is told["strict"]["accuracy"] is None
     assert told["unanswered"] == 0
     assert told["notes"] == ["its metric, bleu, calls no single answer right or wrong: see lm-eval's figures"]
+
+
+def test_documents_without_a_target_are_noted_and_their_verdict_is_that_of_lm_evals_metric(tmp_path: Path) -> None:
+    need("lm_eval")
+    file = capitals(tmp_path / "capitals")
+    rows = [{"country": "France", "capital": "Paris"}, {"country": "Atlantis", "capital": ""}]
+    (file.parent / "asked.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    task = task_from_file(file)
+    data = task.load(None)
+    assert data.notes == (
+        "documents without a target: 1 (first: 1); lm-eval's metric stands, and may call an empty answer right there",
+    )
+    refuse_unscorable(task, data)
+    france, atlantis = data.samples
+    assert task.score(france, task.read("It is Paris.", ())).correct is True
+    silent = [task.score(sample, task.read("", ())) for sample in (france, atlantis)]
+    assert [score.correct for score in silent] == [None, None]
+    assert not silent[0].official.correct
 
 
 REFUSED: Sequence[tuple[Sequence[str], str]] = [

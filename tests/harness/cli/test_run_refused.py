@@ -213,3 +213,35 @@ def test_moved_data_and_another_port_are_the_same_run(here: Path) -> None:
     with chatting(default=Turn("(A)")) as chat:
         done = call(*asked, "--model", chat.url, "--data-dir", "moved")
     assert "other settings" not in done.err
+
+
+UNSCORABLE = """
+from pathlib import Path
+from dtbench import Sample, Task
+
+class Birds(Task):
+    name = "birds"
+
+    def samples(self, data_dir):
+        for number, answer in enumerate(("Jay", "", "")):
+            yield Sample(str(number), "Which bird calls?", ("Crow", "Jay"), answer, Path(f"{number}.wav"))
+"""
+
+
+def test_a_question_that_cannot_be_scored_is_refused_before_anything_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("birds.py").write_text(UNSCORABLE)
+    Path("fine.txt").write_text("0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    arguments = ("run", "--model", "first", "--task-file", "birds.py", "--out", "out")
+    assert call(*arguments).refusal() == (
+        "dtbench: birds: the question '1' cannot be scored: its answer is empty, and the text of the right option is "
+        "expected. Correct it in the data (birds), or leave it out with --ids; of 3 questions 2 cannot be scored."
+    )
+    assert not Path("out").exists()
+    assert "cannot be scored" not in call(*arguments, "--ids", "fine.txt").err
+    verified = call("data", "verify", "birds:Birds", "--no-audio")
+    assert (verified.code, verified.err) == (2, "")
+    assert "wrong: 2 questions cannot be scored, first: '1': its answer is empty, " in verified.out

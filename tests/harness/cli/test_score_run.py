@@ -283,3 +283,30 @@ def test_a_stored_summary_is_the_one_that_scoring_again_gives(tmp_path: Path, da
     stored = summarise(Mmar(), StoredRun.open(tmp_path / "run").records("mmar"), expected=18, samples_k=3)
     (again,) = scored(tmp_path / "run")
     assert {name: again[name] for name in stored} == stored
+
+
+BIRD = """
+from pathlib import Path
+from dtbench import Official, Sample, Score, Task
+
+class Birds(Task):
+    name = "birds"
+
+    def samples(self, data_dir):
+        return [Sample("1", "Which bird calls?", ("Jay",), "Jay", data_dir / "1.wav")]
+"""
+OWN_SCORE = """
+    def score(self, sample, extraction):
+        return Score(Official(extraction.choice == sample.answer, True), extraction.choice == sample.answer)
+"""
+
+
+def test_a_stored_answer_to_a_question_that_cannot_be_scored_is_no_figure(tmp_path: Path) -> None:
+    task = tmp_path / "birds.py"
+    task.write_text(BIRD + OWN_SCORE)
+    arguments = ("--task-file", task, "--data-dir", tmp_path)
+    assert call("run", "--model", "first", *arguments, "--out", tmp_path / "run").code == 0
+    task.write_text(BIRD)
+    line = call("score", tmp_path / "run", *arguments).refusal()
+    assert "birds: the question '1' cannot be scored: its options are ['Jay'], and two or more different " in line
+    assert line.endswith("ones are expected. Correct it and run again, or run again without it (--ids).")

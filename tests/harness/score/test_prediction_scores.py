@@ -227,3 +227,59 @@ def test_a_fault_in_the_rule_of_a_task_of_ones_own_is_named_with_its_line() -> N
     line = str(raised.value)
     assert line.startswith("task own: scoring p.jsonl: line 1 failed with ZeroDivisionError: ")
     assert "(test_prediction_scores.py, line " in line
+
+
+class WithoutRule(Task):
+    """A task of a user's own, with nothing but its name."""
+
+    name = "own"
+
+    def samples(self, data_dir: Path | None) -> Sequence[Sample]:
+        return []
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"answer": ""}, "its answer is empty, and the text of the right option is expected."),
+        ({"answer": "a horn"}, "its answer 'a horn' is none of its options ['a bell', 'a drum']."),
+        ({"choices": []}, "it has no options, and its task does not say how it scores open answers: "),
+        ({"choices": ["a drum"]}, "its options are ['a drum'], and two or more different ones are expected."),
+    ],
+    ids=str,
+)
+def test_without_an_official_rule_a_record_needs_options_and_one_of_them_as_its_answer(
+    changes: Item, complaint: str
+) -> None:
+    with pytest.raises(UserError) as raised:
+        scored(WithoutRule(), (OWN_ITEM, "a drum"), (OWN_ITEM | changes, ""))
+    line = str(raised.value)
+    assert line.startswith(f"p.jsonl: line 2: the record cannot be scored: {complaint}")
+    assert line.endswith(". Correct it, or leave it out.")
+
+
+@pytest.mark.parametrize("said", [None, "", " ", MISSING, 3], ids=repr)
+def test_where_nothing_is_said_a_task_without_a_rule_calls_nothing_right(said: object) -> None:
+    for answer in ("", " ", None, "a drum"):
+        assert not WithoutRule().official("official")({**OWN_ITEM, "answer": answer}, said).correct
+
+
+@pytest.mark.parametrize(
+    ("of", "item", "official"),
+    [
+        (MMAR, mmar_item(answer=""), [False, True, True]),
+        (MMSU, mmsu_item(answer_gt="", choice_b=""), [False, True, False]),
+    ],
+    ids=["mmar", "mmsu"],
+)
+def test_an_empty_gold_of_a_published_file_has_the_verdict_of_its_script_and_a_note(
+    of: Task, item: Item, official: Sequence[bool]
+) -> None:
+    """The script finds all of its no words in any answer that no option shares a word with."""
+    report = scored(of, (item, ""), (item, "B"), (item, "Hm, horns"))
+    assert [row.official.correct for row in report.rows] == official
+    assert not any(row.correct for row in report.rows)
+    assert report.notes == (
+        "records whose right answer is empty: 3 (first: p.jsonl: line 1); the official verdict on them is the script's,"
+        " the strict one never right",
+    )
