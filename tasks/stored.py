@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from dtbench.harness.core.errors import DataError, UserError
@@ -11,8 +12,7 @@ from dtbench.harness.core.task import Task
 from dtbench.harness.score.ablations import compare_related
 from dtbench.harness.score.stored_run import RescoredTask, StoredTask, find_data, rescore_task
 from dtbench.harness.score.summary import with_figures
-from dtbench.harness.store.atomic import RunLock
-from dtbench.harness.store.run_folder import StoredRun
+from dtbench.harness.store.run_folder import RunFolder, StoredRun
 from dtbench.harness.store.run_json import read_summary
 from dtbench.harness.store.summary_types import Summary
 from dtbench.harness.store.types import TaskInfo
@@ -45,52 +45,78 @@ def stored_task_name(run: StoredRun, only: str | None) -> str:
     return names[0]
 
 
-def rescore_run(
-    run: StoredRun,
-    *,
-    only: str | None = None,
-    task_file: Path | None = None,
-    scorer: str | None = None,
-    data_dir: Path | None = None,
-    rows: bool = False,
-) -> list[RescoredTask]:
-    """Score the tasks of a run again from its records; with the lines of `--rows` where they are wanted."""
-    return [
-        _rescore(run, stored_task(run, name, task_file), scorer, data_dir, rows=rows)
-        for name in stored_task_names(run, only)
-    ]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RescoreOptions:
+    """How a run is scored again."""
+
+    only: str | None = None
+    """The task to score; None for all."""
+    task_file: Path | None = None
+    scorer: str | None = None
+    """The version of the official script; None for the run's."""
+    data_dir: Path | None = None
+    min_evidence: str | None = None
+    """The weakest level of evidence that counts as an answer; None for the run's."""
+    rows: bool = False
+    """Whether the lines of `--rows` are wanted."""
 
 
-def _rescore(
-    run: StoredRun, stored: StoredTask, scorer: str | None, data_dir: Path | None, *, rows: bool
-) -> RescoredTask:
+PLAIN = RescoreOptions()
+
+
+def rescore_run(run: StoredRun, options: RescoreOptions = PLAIN) -> list[RescoredTask]:
+    """Score the tasks of a run again from its records.
+
+    In a folder that is open for writing, records whose reading or verdicts are new are appended, and the threshold of
+    evidence is set; not where the verdicts are those of another version of the script.
+    """
+    names = stored_task_names(run, options.only)
+    tasks = [stored_task(run, name, options.task_file) for name in names]
+    return [_rescore(run, stored, options) for stored in tasks]
+
+
+def rewrite_run(folder: Path, options: RescoreOptions = PLAIN) -> list[RescoredTask]:
+    """Score the tasks of a run again, and store what is new; an error while the run is going on."""
+    run = RunFolder.reopen(folder)
+    try:
+        rescored = rescore_run(run, options)
+        run.write_info()
+        summary: Summary = {"run": str(folder), "status": run.info["status"], "tasks": []}
+        with contextlib.suppress(DataError):  # it can be made again
+            summary = read_summary(folder, Summary) or summary
+        tasks = {one["task"]: one for one in (*summary["tasks"], *(one.summary for one in rescored))}
+        run.write_summary({**summary, "tasks": [tasks[name] for name in run.info["tasks"] if name in tasks]})
+        return rescored
+    finally:
+        run.close()
+
+
+def _rescore(run: StoredRun, stored: StoredTask, options: RescoreOptions) -> RescoredTask:
+    scorer, min_evidence = options.scorer, options.min_evidence
     task = stored.task
     if scorer is not None and scorer not in task.official_versions:
         raise UserError(
             f"--scorer {scorer}: the versions of {task.name}'s script are {', '.join(task.official_versions)}; "
             f"for one task of a run of several, name it with --task."
         )
-    data = find_data(stored, data_dir)
-    rescored = rescore_task(stored, data, scorer, rows=rows)
+    data = find_data(stored, options.data_dir)
+    if data is None and min_evidence not in {None, stored.min_evidence}:
+        raise UserError(
+            f"--min-evidence {min_evidence}: the run's {task.name} data is needed to score anew, and it was not found; "
+            f"name its folder with --data-dir. The stored verdicts are those of {stored.min_evidence}."
+        )
+    about: TaskInfo = {**stored.about, "min_evidence": min_evidence or stored.min_evidence}
+    stored = replace(stored, about=about)
+    keep = None
+    if isinstance(run, RunFolder) and data is not None and scorer in {None, stored.scorer}:
+        run.info["tasks"][task.name]["min_evidence"] = about["min_evidence"]
+        keep = partial(run.append, task.name)
+    rescored = rescore_task(stored, data, scorer, rows=options.rows, keep=keep)
     own = {} if data is None else task.figures(stored.records())
     rescored.summary = with_figures(rescored.summary, compare_related(run, task.name), own)
     if torn := run.torn.get(task.name):
         rescored.summary["notes"].append(f"{torn} records were cut short by a crash; their questions are not answered")
     return rescored
-
-
-def rewrite_summary(folder: Path, rescored: Sequence[RescoredTask]) -> None:
-    """Replace these tasks in the run's summary.json; an error while the run is going on."""
-    lock = RunLock(folder)
-    try:
-        run = StoredRun.open(folder)
-        summary: Summary = {"run": str(folder), "status": run.info["status"], "tasks": []}
-        with contextlib.suppress(DataError):  # it can be made again
-            summary = read_summary(folder, Summary) or summary
-        tasks = {one["task"]: one for one in (*summary["tasks"], *(one.summary for one in rescored))}
-        run.write_summary({**summary, "tasks": [tasks[name] for name in run.info["tasks"] if name in tasks]})
-    finally:
-        lock.close()
 
 
 def _definition(run: Path, name: str, about: TaskInfo, task_file: Path | None) -> Task:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dtbench.harness.core.scorer import Column, Grouping, Scorer
     from dtbench.harness.core.task import Task
     from dtbench.harness.extract.answer import Extraction, extract
+    from dtbench.harness.extract.evidence import set_weak_aside
     from dtbench.harness.store.summary_types import Summary
     from dtbench.harness.store.types import Comparison, Record, RunInfo
 
@@ -43,6 +44,7 @@ _PUBLIC = {
     "harness.core.scorer": ("Column", "Grouping", "Scorer"),
     "harness.core.task": ("Task",),
     "harness.extract.answer": ("Extraction", "extract"),
+    "harness.extract.evidence": ("set_weak_aside",),
     "harness.store.summary_types": ("Summary",),
     "harness.store.types": ("Comparison", "Record", "RunInfo"),
 }
@@ -75,6 +77,7 @@ __all__ = [
     "TaskError",
     "UserError",
     "extract",
+    "set_weak_aside",
 ]
 
 

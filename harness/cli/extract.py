@@ -11,7 +11,7 @@ from typing import Annotated
 from dtbench.harness.cli.tables import write_output
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import DataError, UserError
-from dtbench.harness.core.options import Argument, Option
+from dtbench.harness.core.options import Argument, MinEvidence, Option
 
 EXPECTED = "JSON lines with `choices` and `output`"
 Source = Annotated[Path | None, Argument("[FILE]", f"{EXPECTED}; without it stdin.")]
@@ -19,9 +19,9 @@ Out = Annotated[Path | None, Option("--out", "FILE", "Where the answers go; with
 
 
 @with_options
-def extract_command(source: Source = None, out: Out = None) -> None:
-    """Extract the answer from each line's `output`: thinking, answer, choice, how."""
-    lines = (_answer(where, line) for where, line in _lines(source))
+def extract_command(source: Source = None, out: Out = None, min_evidence: MinEvidence = "inferred") -> None:
+    """Extract the answer from each line's `output`: thinking, answer, choice, level, how, set_aside."""
+    lines = (_answer(where, line, min_evidence) for where, line in _lines(source))
     if out is None:
         for line in lines:
             sys.stdout.write(line)
@@ -50,12 +50,20 @@ def _stdin() -> bytes:
     return sys.stdin.buffer.read()
 
 
-def _answer(where: str, line: str) -> str:
+def _answer(where: str, line: str, min_evidence: str) -> str:
     from dtbench.harness.extract.answer import extract
+    from dtbench.harness.extract.evidence import set_weak_aside
 
     output, choices = _checked(where, line)
-    read = extract(output, choices)
-    answer = {"thinking": read.thinking, "answer": read.answer, "choice": read.choice, "how": read.how}
+    read = set_weak_aside(extract(output, choices), min_evidence)
+    answer = {
+        "thinking": read.thinking,
+        "answer": read.answer,
+        "choice": read.choice,
+        "level": read.level,
+        "how": read.how,
+        "set_aside": read.set_aside,
+    }
     return json.dumps(answer) + "\n"
 
 

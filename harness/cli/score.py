@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dtbench.harness.cli.tables import print_summary, write_output
+from dtbench.harness.cli.tables import evidence_line, print_summary, write_output
 from dtbench.harness.cli.tasks import named_task
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import UserError, one_line
-from dtbench.harness.core.options import Argument, AsJson, Option, TaskFile, TaskName
+from dtbench.harness.core.options import MIN_EVIDENCE, Argument, AsJson, Option, TaskFile, TaskName
 
 if TYPE_CHECKING:
     from dtbench.harness.core.task import Task
@@ -36,11 +36,13 @@ class ScoreOptions:
     allow_duplicates: Annotated[bool, Option("--allow-duplicates", None, "Score repeated ids record by record.")] = (
         False
     )
+    min_evidence: Annotated[str | None, MIN_EVIDENCE] = None
+    """None for that of the run; of a prediction file, for that of a run without the option."""
     task_file: TaskFile = None
     data_dir: Annotated[
         Path | None, Option("--data-dir", "D", "For RUN: the folder of its data, where it is not found.")
     ] = None
-    write: Annotated[bool, Option("--write", None, "For RUN: rewrite its summary.json.")] = False
+    write: Annotated[bool, Option("--write", None, "For RUN: store its new verdicts and summary.")] = False
 
 
 @with_options
@@ -59,6 +61,7 @@ def score_command(options: ScoreOptions, as_json: AsJson = False) -> None:
 
 
 def _score_file(options: ScoreOptions) -> PredictionScores:
+    from dtbench.harness.extract.evidence import DEFAULT_MIN_EVIDENCE
     from dtbench.harness.score.prediction_file import read_predictions
     from dtbench.harness.score.prediction_scores import score_predictions
 
@@ -72,29 +75,28 @@ def _score_file(options: ScoreOptions) -> PredictionScores:
         raise UserError(f"{flag}: only the folder of a run takes this.")
     _refuse_overwriting(options.rows, file, metadata)
     predictions = read_predictions(task, file, metadata, allow_duplicates=options.allow_duplicates)
-    return score_predictions(task, version, predictions)
+    return score_predictions(task, version, predictions, min_evidence=options.min_evidence or DEFAULT_MIN_EVIDENCE)
 
 
 def _score_run(folder: Path, options: ScoreOptions, *, as_json: bool) -> None:
     from dtbench.harness.store.run_folder import StoredRun
-    from dtbench.tasks.stored import rescore_run, rewrite_summary
+    from dtbench.tasks.stored import RescoreOptions, rescore_run, rewrite_run
 
     for flag, value in (("--predictions", options.predictions), ("--metadata", options.metadata)):
         if value is not None:
             raise UserError(f"{flag} {value}: a run holds its own answers; name either RUN or --predictions.")
     _refuse_overwriting(options.rows, *folder.glob("*"))
-    rescored = rescore_run(
-        StoredRun.open(folder),
+    wanted = RescoreOptions(
         only=options.task,
         task_file=options.task_file,
         scorer=options.scorer,
         data_dir=options.data_dir,
+        min_evidence=options.min_evidence,
         rows=options.rows is not None,
     )
+    rescored = rewrite_run(folder, wanted) if options.write else rescore_run(StoredRun.open(folder), wanted)
     if options.rows is not None:
         _write_rows(options.rows, (line for one in rescored for line in one.rows))
-    if options.write:
-        rewrite_summary(folder, rescored)
     if as_json:
         typer.echo(json.dumps([one.summary for one in rescored]))
         return
@@ -164,7 +166,10 @@ def _below(report: PredictionScores) -> Iterator[str]:
         f"strict       {strict.accuracy:.2%} ({strict.correct} of all {strict.n} items; "
         f"95 % interval {strict.low:.2%} to {strict.high:.2%})"
     )
-    yield f"unanswered   {report.unanswered} (no option could be read from the text; wrong in the strict score)"
+    weak = f", or on too weak evidence ({report.set_aside})" if report.set_aside else ""
+    yield f"unanswered   {report.unanswered} (no option could be read from the text{weak}; wrong in the strict score)"
+    if line := evidence_line(report.evidence, report.min_evidence):
+        yield f"evidence     {line}"
     why = "; ".join(f"{count} {reason}" for reason, count in report.dropped.items())
     yield f"dropped      {sum(report.dropped.values())} from the official denominator{f': {why}' if why else ''}"
     for note in report.notes:

@@ -15,6 +15,7 @@ from dtbench.harness.store.summary_types import (
     AverageFigures,
     CalibrationFigures,
     CountedFigures,
+    EvidenceFigures,
     ForcedFigures,
     IntervalFigures,
     OrderFigures,
@@ -142,7 +143,11 @@ def _lines(summary: TaskSummary) -> Iterator[tuple[str, str]]:
         yield "by clip", f"{', '.join(both)} (bootstrap over {over['clips']} clips)"
     if official["raw"] is not None:
         yield "raw text", _accuracy(official["raw"], f"{official['raw']['counted']}; the script on untouched responses")
-    yield "unanswered", f"{summary['unanswered']} (no option could be read from the text; wrong in the strict score)"
+    weak = f", or on too weak evidence ({aside})" if (aside := summary.get("set_aside")) else ""
+    unread = f"no option could be read from the text{weak}; wrong in the strict score"
+    yield "unanswered", f"{summary['unanswered']} ({unread})"
+    if line := evidence_line(summary.get("evidence", {}), summary.get("min_evidence", "")):
+        yield "evidence", line
     why = f": {_listed(summary['failed_why'])}" if summary["failed_why"] else ""
     yield "failed", f"{summary['failed']}{why}"
     if summary["missing"]:
@@ -152,6 +157,20 @@ def _lines(summary: TaskSummary) -> Iterator[tuple[str, str]]:
     yield from _more(summary)
     for note in summary["notes"]:
         yield "note", note
+
+
+def evidence_line(evidence: Mapping[str, EvidenceFigures], min_evidence: str) -> str:
+    """Say how many answers rest on each level of evidence, and how many of them are right; empty without answers."""
+    from dtbench.harness.extract.evidence import is_enough
+
+    counted: list[str] = []
+    weaker: list[str] = []
+    for level, part in evidence.items():
+        if n := part["n"]:
+            right = "" if part["correct"] is None else f" ({part['correct'] / n:.0%} right)"
+            (counted if is_enough(level, min_evidence) else weaker).append(f"{level} {n}{right}")
+    aside = [f"set aside: {', '.join(weaker)}"] if weaker else []
+    return "; ".join([*([", ".join(counted)] if counted else []), *aside])
 
 
 def _more(summary: TaskSummary) -> Iterator[tuple[str, str]]:

@@ -134,9 +134,11 @@ def refuse_unsound(paired: PairedRuns, allowed: Sequence[str]) -> None:
     confounders = [one for one in paired.confounders if one.name not in allowed]
     if confounders:
         listed = "; ".join(map(str, confounders))
+        rescore = " `dtbench score RUN --min-evidence LEVEL --write` decides anew what counts as an answer."
+        levels = rescore if any(one.name == "min-evidence" for one in confounders) else ""
         raise MachineryError(
             f"{paired.task}: the runs differ in more than the model: {listed}. Run one of them again with the settings "
-            f"of the other, or name what may differ: {' '.join(f'--allow {one.name}' for one in confounders)}."
+            f"of the other, or name what may differ: {' '.join(f'--allow {one.name}' for one in confounders)}.{levels}"
         )
     for name, failed, expected, answered in zip(
         ("baseline", "candidate"), paired.failed, paired.expected, paired.answered, strict=True

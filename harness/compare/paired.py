@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from dtbench.harness.core.errors import UserError, did_you_mean, one_line
 from dtbench.harness.core.options import Option
+from dtbench.harness.extract.evidence import WEAKEST
 from dtbench.harness.score.outcomes import Answer, Outcomes
 from dtbench.harness.stats.paired_tests import TAIL, PairedShares, bounds, holm, mcnemar, minimum_detectable
 from dtbench.harness.store.run_folder import StoredRun
@@ -120,6 +121,7 @@ def confounders(before: RunInfo, after: RunInfo, task: str) -> list[Confounder]:
         ("data", *((None, None) if same_data else versions)),
         ("prompt", one["prompt_hash"], other["prompt_hash"]),
         *((name, one.get(name), other.get(name)) for name in ("answer", "audio", "permute", "samples", "scorer")),
+        ("min-evidence", one.get("min_evidence", WEAKEST), other.get("min_evidence", WEAKEST)),
         ("long-clips", before["long_clips"], after["long_clips"]),
         ("sampling", sampling, other_sampling),
         ("clip-limit", first.get("limit_seconds"), second.get("limit_seconds")),

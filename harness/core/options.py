@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, get_args, get_type_hints
 
-from dtbench.harness.core.errors import UserError
+from dtbench.harness.core.errors import UserError, did_you_mean
 from dtbench.harness.core.typed_settings import at_least, between, check_option
 
 
@@ -72,6 +72,15 @@ def parse_names(text: str) -> list[str]:
     return names
 
 
+def parse_evidence(text: str) -> str:
+    """Return the level of evidence that --min-evidence names; a UserError where there is none of that name."""
+    from dtbench.harness.extract.evidence import EVIDENCE_LEVELS  # its patterns take long to compile
+
+    if text not in EVIDENCE_LEVELS:
+        raise UserError(f"--min-evidence {text}: unknown. {did_you_mean(text, EVIDENCE_LEVELS)}")
+    return text
+
+
 # Options of several requests. Their defaults stand on the fields.
 RunArgument = Annotated[Path, Argument("RUN", "A run's folder.")]
 ModelName = Annotated[
@@ -109,4 +118,11 @@ MaxFailed = Annotated[
 Against = Annotated[
     str, Option("--against", "T,T", "Benchmarks that the rows must not overlap; all whose data is found.")
 ]
+MIN_EVIDENCE = Option(
+    "--min-evidence",
+    "LEVEL",
+    "The weakest evidence that counts as an answer: stated, chosen, concluded, said or inferred.",
+    parse=parse_evidence,
+)
+MinEvidence = Annotated[str, MIN_EVIDENCE]
 AsJson = Annotated[bool, Option("--json", None, "Print one JSON object on stdout.")]

@@ -48,6 +48,8 @@ class Extraction:
     """The rule that decided, or why nothing did."""
     level: str | None = None
     """How firm the evidence for the choice is, one of LEVELS; None without a choice."""
+    set_aside: str | None = None
+    """The option whose evidence is too weak to count, in place of a choice."""
 
     def __post_init__(self) -> None:
         if self.choice is not None and self.level is None:  # a scorer with a reading of its own

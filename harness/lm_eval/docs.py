@@ -10,10 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dtbench.harness.core.errors import UserError
+from dtbench.harness.core.errors import UserError, did_you_mean
+from dtbench.harness.extract.evidence import DEFAULT_MIN_EVIDENCE, EVIDENCE_LEVELS
 from dtbench.harness.lm_eval.clips import LmEvalAudio
 from dtbench.harness.lm_eval.plug import register_model
 from dtbench.harness.run.plan import PlannedPrompt, PromptForm, TaskPlan
+from dtbench.harness.score.answer_record import ShownOptions
 from dtbench.tasks import registry as task_registry
 
 STYLES = ("direct", "think")
@@ -54,14 +56,23 @@ class Docs:
 
 
 def dataset(
-    *, benchmark: str, data_dir: str | None = None, answer: str = "direct", **others: Any
+    *,
+    benchmark: str,
+    data_dir: str | None = None,
+    answer: str = "direct",
+    min_evidence: str = DEFAULT_MIN_EVIDENCE,
+    **others: Any,
 ) -> Mapping[str, Docs]:
-    """Return the questions; `--metadata` sets data_dir and answer, among settings of other tasks."""
+    """Return the questions; `--metadata` sets data_dir, answer and min_evidence, among settings of other tasks."""
     if answer not in STYLES:
         raise UserError(f"--metadata answer={answer}: unknown. Known: {', '.join(STYLES)}.")
+    if min_evidence not in EVIDENCE_LEVELS:
+        raise UserError(
+            f"--metadata min_evidence={min_evidence}: unknown. {did_you_mean(min_evidence, EVIDENCE_LEVELS)}"
+        )
     task = task_registry.get_task(benchmark)
     data = task.load(None if data_dir is None else Path(data_dir).expanduser())
-    plan = TaskPlan(task, data, 1, PromptForm(answer=answer))
+    plan = TaskPlan(task, data, 1, PromptForm(answer=answer), min_evidence)
     plan.check()
     return {"test": Docs(plan)}
 
@@ -85,4 +96,5 @@ def target(doc: Doc) -> str:
 def results(doc: Doc, responses: Sequence[str]) -> Mapping[str, float]:
     """Return the verdicts on one response: the official one where the script counts it, and the strict one."""
     task, (sample, prompt) = doc.plan.task, doc.question
-    return task.score(sample, task.read(responses[0], prompt.choices)).metrics()
+    shown = ShownOptions(prompt.choices, forced=False, min_evidence=doc.plan.min_evidence)
+    return task.score(sample, shown.read(task, responses[0])).metrics()

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from dtbench.harness.core.errors import DataError, DtbenchError
 from dtbench.harness.core.model import Notify
+from dtbench.harness.extract.evidence import is_enough
 from dtbench.harness.score.ablations import compare_related
 from dtbench.harness.score.stored_run import StoredTask
 from dtbench.harness.stats.intervals import share, wilson
@@ -58,6 +59,7 @@ def task_figures(run: StoredRun, part: StoredTask, records: Sequence[Record], no
         "notes": notes,
         "tables": _tables(summary, part.repeats),
         "how": _how(records),
+        "levels": _levels(summary, part.repeats),
         "unread": _ranked(_rule(record) for record in records if _choice(record, "unread") is None),
         "errors": _ranked(f"{error['kind']}: {error['message']}"[:MOST_CHARACTERS] for error in errors),
         "lengths": _lengths(records) if summary["official"]["accuracy"] is not None else [],
@@ -83,6 +85,21 @@ def _tables(summary: TaskSummary, repeats: int) -> list[dict[str, Any]]:
         }
         for heading, table in summary["official"]["groups"].items()
     ]
+
+
+def _levels(summary: TaskSummary, repeats: int) -> list[dict[str, Any]]:
+    """Return the levels of evidence that any answer rests on, which of them count, and their shares with intervals."""
+    levels = []
+    for level, part in summary["evidence"].items():
+        n, correct = part["n"], part["correct"]
+        if n:
+            share_right = None if correct is None else correct / n
+            bounds = {} if share_right is None else wilson(share_right, n / repeats)._asdict()
+            counts = is_enough(level, summary["min_evidence"])
+            levels.append(
+                {"level": level, "counts": counts, "correct": correct, "n": n, "share": share_right, **bounds}
+            )
+    return levels
 
 
 def _bounded(part: CountedFigures | AllFigures, n: int, repeats: int) -> dict[str, Any]:

@@ -84,6 +84,8 @@ def _answer(part: StoredTask, record: Record, judged: Iterable[Row]) -> Row:
         "counted": score["official"]["counted"],
         "choice": read["choice"],
         "how": read["how"],
+        "level": read.get("level"),
+        "aside": read.get("set_aside"),
         "finish": response["finish_reason"],
         "seconds": response["seconds"],
         "tokens": next((usage[name] for name in TOKENS_OUT if name in usage), None),

@@ -60,7 +60,7 @@ class TaskRun:
             kind = "audio" if isinstance(error, DataError) else "model"
             record["error"] = {"kind": kind, "message": str(error), "attempts": getattr(error, "attempts", 0)}
         else:
-            shown = ShownOptions(prompt.choices, forced=bool(prompt.letters))
+            shown = ShownOptions(prompt.choices, bool(prompt.letters), self.plan.min_evidence)
             record = with_answer(record, response_fields(response), self.plan.task, sample, shown)
         self._folder.append(self.plan.task.name, record)
         self._count(record)

@@ -19,6 +19,7 @@ from dtbench.harness.core.errors import DtbenchError, TaskError, UserError, form
 from dtbench.harness.core.schema import Clip, NoClip, Prompt, Sample, clip_name
 from dtbench.harness.core.scorable import refuse_unscorable
 from dtbench.harness.core.task import Task, letter_options, rotate_options
+from dtbench.harness.extract.evidence import DEFAULT_MIN_EVIDENCE
 from dtbench.harness.score.forced_choice import FORCED_SAMPLING, option_letters, refuse_unlettered
 
 AUDIO_MODES = ("clip", "silence", "noise", "shuffle")
@@ -56,6 +57,8 @@ class TaskPlan:
     """The questions that are asked, in the order of the data set."""
     repeats: int
     form: PromptForm
+    min_evidence: str = DEFAULT_MIN_EVIDENCE
+    """The weakest level of evidence that counts as an answer."""
 
     @property
     def expected(self) -> int:
@@ -121,6 +124,7 @@ class TaskPlan:
             "questions": len(self.data.samples),
             "ids_sha256": hashlib.sha256("\n".join(self.data.ids).encode()).hexdigest()[:12],
             "samples": self.repeats,
+            "min_evidence": self.min_evidence,
             "answer": self.form.answer,
             **forced,
             "audio": self.form.audio,

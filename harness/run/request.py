@@ -13,6 +13,7 @@ from dtbench.harness.core.errors import UserError, did_you_mean
 from dtbench.harness.core.options import Option
 from dtbench.harness.core.task import STYLES
 from dtbench.harness.core.typed_settings import at_least
+from dtbench.harness.extract.evidence import DEFAULT_MIN_EVIDENCE, EVIDENCE_LEVELS
 from dtbench.harness.run.plan import AUDIO_MODES
 
 
@@ -44,6 +45,7 @@ class RunRequest:
     permute: Annotated[int, Option("--permute", "K", "Rotate the options by K places."), at_least(0)] = 0
     long_clips: opts.LongClips = "cut"
     max_failed: opts.MaxFailed = 0.01
+    min_evidence: opts.MinEvidence = DEFAULT_MIN_EVIDENCE
     track: Annotated[
         str | None, Option("--track", "T", "single: refuse what the challenge's track for one model forbids.")
     ] = None
@@ -58,6 +60,7 @@ class RunRequest:
             ("--audio", self.audio, AUDIO_MODES),
             ("--answer", self.answer, STYLES),
             ("--long-clips", self.long_clips, LONG_CLIP_RULES),
+            ("--min-evidence", self.min_evidence, EVIDENCE_LEVELS),
         ):
             if value not in known:
                 raise UserError(f"{flag} {value}: unknown. {did_you_mean(value, known)}")

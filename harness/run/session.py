@@ -164,7 +164,7 @@ def _make_plans(request: RunRequest) -> Sequence[TaskPlan]:
         refuse_unknown_ids(ids, data)
     form = PromptForm(template, request.audio, request.permute, request.seed, request.answer)
     plans = [
-        TaskPlan(task, select_samples(one, request.limit, ids), request.samples, form)
+        TaskPlan(task, select_samples(one, request.limit, ids), request.samples, form, request.min_evidence)
         for task, one in zip(tasks, data, strict=True)
     ]
     for plan in plans:

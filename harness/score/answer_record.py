@@ -9,6 +9,7 @@ from dtbench.harness.core.errors import DtbenchError, TaskError, format_error
 from dtbench.harness.core.schema import Official, Response, Sample
 from dtbench.harness.core.scorer import Scorer
 from dtbench.harness.extract.answer import Extraction
+from dtbench.harness.extract.evidence import DEFAULT_MIN_EVIDENCE, as_read, set_weak_aside
 from dtbench.harness.score.forced_choice import gold_index, logprob_fields, read_forced
 from dtbench.harness.store.types import Record, ResponseRecord, ScoreRecord, as_fields
 
@@ -19,10 +20,12 @@ class ShownOptions(NamedTuple):
     choices: Sequence[str]
     forced: bool
     """Whether the whole answer must be the letter of one."""
+    min_evidence: str = DEFAULT_MIN_EVIDENCE
+    """The weakest level of evidence that counts as an answer."""
 
     def read(self, task: Scorer, text: str) -> Extraction:
-        """Read the answer out of a response."""
-        return (read_forced if self.forced else task.read)(text, self.choices)
+        """Read the answer out of a response; a choice on weaker evidence is set aside."""
+        return set_weak_aside((read_forced if self.forced else task.read)(text, self.choices), self.min_evidence)
 
 
 def response_fields(response: Response) -> ResponseRecord:
@@ -50,6 +53,7 @@ def with_answer(
     read = shown.read(task, response["text"])
     try:
         score = task.score(sample, read)
+        aside = None if read.set_aside is None else task.score(sample, as_read(read)).correct
         raw = None if official else task.official(task.official_versions[0])(sample.as_published(), response["text"])
     except DtbenchError:
         raise
@@ -61,6 +65,7 @@ def with_answer(
         "official": as_fields(official or score.official),
         "correct": score.correct,
         "raw": None if raw is None else as_fields(raw),
+        "set_aside": aside,
     }
     if shown.forced:
         verdicts["gold_index"] = gold_index(sample, shown.choices)
@@ -71,6 +76,8 @@ def with_answer(
             "answer": read.answer,
             "choice": read.choice,
             "how": read.how,
+            "level": read.level,
+            "set_aside": read.set_aside,
             "thinking_chars": len(read.thinking),
         },
         "score": verdicts,

@@ -13,6 +13,8 @@ from dtbench.harness.store.types import Record
 
 Groups = tuple[tuple[str, str], ...]
 UNREPORTED = -1
+UNLEVELLED = "none stored"
+"""The level of a choice in records that were made before there were levels."""
 TOKENS_IN = ("prompt_tokens", "input_tokens")
 TOKENS_OUT = ("completion_tokens", "output_tokens")
 
@@ -33,6 +35,12 @@ class AnswerOutcome(NamedTuple):
     finish: str | None
     rule: str | None
     """What was done with the clip; None where the model got none."""
+    level: str | None = None
+    """The level of evidence for the option that was read; None where none was, UNLEVELLED where it was not stored."""
+    set_aside: bool = False
+    """Whether that evidence is too weak to count."""
+    aside_correct: bool | None = None
+    """A reader's verdict on the option that was set aside."""
 
     def group(self, heading: str) -> str | None:
         """Return the value under a heading; None where there is none."""
@@ -143,7 +151,7 @@ def _outcome(record: Record) -> AnswerOutcome:
     if "error" in record:
         lost = Official(correct=False, counted=False, why="failed")
         return AnswerOutcome(groups, record["error"]["kind"], lost, None, None, None, rule)
-    score = record["score"]
+    score, read = record["score"], record["extraction"]
     raw = score["raw"]
     return AnswerOutcome(
         groups=groups,
@@ -153,6 +161,9 @@ def _outcome(record: Record) -> AnswerOutcome:
         raw=None if raw is None else Official(**raw),
         finish=record["response"]["finish_reason"],
         rule=rule,
+        level=read.get("level", None if read["choice"] is None else UNLEVELLED),
+        set_aside=read.get("set_aside") is not None,
+        aside_correct=score.get("set_aside"),
     )
 
 

@@ -12,9 +12,11 @@ from dtbench.harness.core.schema import Official
 from dtbench.harness.core.scorable import answer_fault, has_official_rule
 from dtbench.harness.core.scorer import AnswerKey, Grouping, Scorer, is_gold
 from dtbench.harness.extract.answer import extract
+from dtbench.harness.extract.evidence import DEFAULT_MIN_EVIDENCE, EVIDENCE_LEVELS, set_weak_aside
 from dtbench.harness.score.official import MISSING, NO_PREDICTION, NOT_TEXT
 from dtbench.harness.score.prediction_file import PredictionRow, Predictions
 from dtbench.harness.stats.intervals import Share, share
+from dtbench.harness.store.summary_types import EvidenceFigures
 
 NOT_JSON = "not a JSON record"
 NO_RECORD = "no record in the file"
@@ -30,6 +32,12 @@ class RowScore(NamedTuple):
     """A reader's verdict; None where no answer was given."""
     choice: str | None
     how: str
+    level: str | None = None
+    """The level of evidence for the option that was read; None where none was."""
+    set_aside: str | None = None
+    """The option that was read on evidence too weak to count."""
+    right: bool = False
+    """Whether the option that was read is the right one, also where it was set aside."""
 
     def as_json(self) -> dict[str, Any]:
         """Return the line of `--rows`."""
@@ -41,6 +49,8 @@ class RowScore(NamedTuple):
             "correct": self.correct,
             "choice": self.choice,
             "how": self.how,
+            "level": self.level,
+            "set_aside": self.set_aside,
         }
 
 
@@ -71,6 +81,10 @@ class PredictionScores:
     groups: Mapping[Grouping, Mapping[str, Count]]
     strict: Share
     unanswered: int
+    evidence: Mapping[str, EvidenceFigures]
+    """Level of evidence -> the records that rest on it, those set aside included."""
+    min_evidence: str
+    set_aside: int
     dropped: Mapping[str, int]
     """Why records are not in the script's denominator."""
     version: str | None
@@ -89,6 +103,9 @@ class PredictionScores:
             "official": {**self.total.as_json(), "groups": groups},
             "strict": self.strict._asdict(),
             "unanswered": self.unanswered,
+            "evidence": dict(self.evidence),
+            "min_evidence": self.min_evidence,
+            "set_aside": self.set_aside,
             "dropped": sum(self.dropped.values()),
             "dropped_why": dict(self.dropped),
             "data": self.version,
@@ -96,9 +113,11 @@ class PredictionScores:
         }
 
 
-def score_predictions(task: Scorer, scorer: str, predictions: Predictions) -> PredictionScores:
-    """Score every record, in the order of the file."""
-    reader = _RowReader(task, scorer)
+def score_predictions(
+    task: Scorer, scorer: str, predictions: Predictions, *, min_evidence: str = DEFAULT_MIN_EVIDENCE
+) -> PredictionScores:
+    """Score every record, in the order of the file; the threshold of evidence is the strict score's alone."""
+    reader = _RowReader(task, scorer, min_evidence)
     scores = [reader.score(row) for row in predictions.rows]
     pairs = zip(scores, predictions.rows, strict=True)
     counted = [(row, score.official.correct) for score, row in pairs if score.official.counted]
@@ -116,17 +135,25 @@ def score_predictions(task: Scorer, scorer: str, predictions: Predictions) -> Pr
         groups=groups,
         strict=share(sum(score.correct is True for score in scores), n),
         unanswered=sum(score.correct is None for score in scores) + predictions.absent,
+        evidence=_evidence(scores),
+        min_evidence=min_evidence,
+        set_aside=sum(score.set_aside is not None for score in scores),
         dropped=dict(dropped),
         version=predictions.version,
         notes=(*predictions.notes, *_ungrouped(groups, total), *_stops(scores), *reader.notes()),
     )
 
 
+def _evidence(scores: Sequence[RowScore]) -> dict[str, EvidenceFigures]:
+    levels = [(level, [score.right for score in scores if score.level == level]) for level in EVIDENCE_LEVELS]
+    return {level: {"n": len(right), "correct": sum(right)} for level, right in levels}
+
+
 class _RowReader:
     """Scores records one by one, and counts those whose right answer is empty."""
 
-    def __init__(self, task: Scorer, scorer: str) -> None:
-        self._task, self._rule = task, task.official(scorer)
+    def __init__(self, task: Scorer, scorer: str, min_evidence: str) -> None:
+        self._task, self._rule, self._min_evidence = task, task.official(scorer), min_evidence
         self._has_official_rule = has_official_rule(task)
         self._without_gold: list[str] = []
 
@@ -146,9 +173,10 @@ class _RowReader:
             raise TaskError(f"task {self._task.name}: scoring {where} failed with {format_error(error)}.") from error
         if key is None or not isinstance(prediction, str):
             return RowScore(number, id_, official, None, None, NO_PREDICTION if prediction is MISSING else NOT_TEXT)
-        read = extract(prediction, key.choices)
-        correct = None if read.choice is None else is_gold(read.choice, str(key.answer))
-        return RowScore(number, id_, official, correct, read.choice, read.how)
+        read = set_weak_aside(extract(prediction, key.choices), self._min_evidence)
+        right = is_gold(read.choice or read.set_aside, str(key.answer))
+        correct = None if read.choice is None else right
+        return RowScore(number, id_, official, correct, read.choice, read.how, read.level, read.set_aside, right)
 
     def _answer_key(self, where: str, item: Mapping[str, Any]) -> AnswerKey:
         key = self._task.answer_key(item)

@@ -18,6 +18,7 @@ from dtbench.harness.core.scorable import refuse_stored
 from dtbench.harness.core.scorer import NO_ANSWER
 from dtbench.harness.core.task import Task, rotate_options
 from dtbench.harness.extract.answer import Extraction
+from dtbench.harness.extract.evidence import WEAKEST
 from dtbench.harness.score.answer_record import ShownOptions, with_answer
 from dtbench.harness.score.summary import summarise
 from dtbench.harness.store.jsonl import Key, key_of
@@ -44,6 +45,11 @@ class StoredTask:
         return self.about.get("scorer") or self.task.official_versions[0]
 
     @property
+    def min_evidence(self) -> str:
+        """The weakest level of evidence that counts; before there were levels, whatever was read did."""
+        return self.about.get("min_evidence", WEAKEST)
+
+    @property
     def repeats(self) -> int:
         """How many answers there are to a question."""
         return self.about["samples"]
@@ -55,13 +61,20 @@ class StoredTask:
 
     def shown(self, sample: Sample) -> ShownOptions:
         """Return the options in the order in which this run showed them."""
-        return ShownOptions(rotate_options(sample, self.about["permute"]).choices, self.about["answer"] == "forced")
+        choices = rotate_options(sample, self.about["permute"]).choices
+        return ShownOptions(choices, self.about["answer"] == "forced", self.min_evidence)
 
     def summarise(self, records: Iterable[Record], scorer: str | None = None) -> TaskSummary:
         """Sum up records of this task."""
-        shared, repeats = self.about["shared_clips"], self.repeats
-        scorer = scorer or self.scorer
-        summary = summarise(self.task, records, expected=self.expected, samples_k=repeats, scorer=scorer, shared=shared)
+        summary = summarise(
+            self.task,
+            records,
+            expected=self.expected,
+            samples_k=self.repeats,
+            scorer=scorer or self.scorer,
+            shared=self.about["shared_clips"],
+        )
+        summary["min_evidence"] = self.min_evidence
         summary["data"] = self.about["data"]["version"]
         return summary
 
@@ -112,9 +125,17 @@ def _loaded(task: Task, place: Path | None) -> Dataset | None:
 
 
 def rescore_task(
-    stored: StoredTask, data: Dataset | None, scorer: str | None = None, *, rows: bool = False
+    stored: StoredTask,
+    data: Dataset | None,
+    scorer: str | None = None,
+    *,
+    rows: bool = False,
+    keep: Callable[[Record], None] | None = None,
 ) -> RescoredTask:
-    """Score a task of a run again; without data, add up the stored verdicts."""
+    """Score a task of a run again; without data, add up the stored verdicts.
+
+    `keep` is called with each record whose reading or verdicts are not the stored ones.
+    """
     if data is None and scorer not in {None, stored.scorer}:
         raise UserError(
             f"--scorer {scorer}: the run's {stored.task.name} data is needed to score anew, and it was not found; "
@@ -126,6 +147,8 @@ def rescore_task(
     def records() -> Iterator[Record]:
         for stored_record in stored.records():
             record = stored_record if rescorer is None else rescorer.rescore(stored_record)
+            if keep is not None and record != stored_record:
+                keep(record)
             if rows:
                 lines.append(record)
             yield record
@@ -208,6 +231,8 @@ def _row(record: Record) -> dict[str, Any]:
         "correct": None if failed else record["score"]["correct"],
         "choice": None if failed else record["extraction"]["choice"],
         "how": None if failed else record["extraction"]["how"],
+        "level": None if failed else record["extraction"].get("level"),
+        "set_aside": None if failed else record["extraction"].get("set_aside"),
         "failed": record["error"]["kind"] if failed else None,
     }
 

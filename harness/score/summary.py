@@ -13,14 +13,16 @@ from typing import Any, TypeVar, cast
 
 from dtbench.harness.core.schema import Official
 from dtbench.harness.core.scorer import Column, Grouping, Scorer
+from dtbench.harness.extract.evidence import EVIDENCE_LEVELS
 from dtbench.harness.score.calibration import forced_figures
-from dtbench.harness.score.outcomes import Answer, AnswerOutcome, Outcomes
+from dtbench.harness.score.outcomes import UNLEVELLED, Answer, AnswerOutcome, Outcomes
 from dtbench.harness.stats.intervals import clustered_interval, majority, pass_at, percentile, share, wilson
 from dtbench.harness.store.summary_types import (
     AllFigures,
     ClusterFigures,
     ColumnFigures,
     CountedFigures,
+    EvidenceFigures,
     IntervalFigures,
     OfficialFigures,
     RepeatFigures,
@@ -35,6 +37,9 @@ FAILED = "failed, no response"
 MISSING = "not asked yet"
 WITHHELD = "its authors keep the answers: nothing here can tell right from wrong"
 NONE_ANSWERED = "no answer was read from any response: there is no accuracy"
+UNLEVELLED_NOTE = (
+    "{} answers were stored before evidence had levels: `dtbench score RUN --write` reads them again and stores theirs"
+)
 
 Clips = Mapping[str, int]
 """Question -> number of its clip, for those that share one."""
@@ -64,6 +69,8 @@ def summarise(
         "official": _official(task, counts, samples_k, known=known),
         "strict": _strict(task, counts, n, samples_k, known=known),
         "unanswered": 0 if task.no_verdict else _times(counts, lambda one: one.failed is None and one.correct is None),
+        "evidence": _evidence(task, counts),
+        "set_aside": _times(counts, lambda outcome: outcome.set_aside),
         "dropped": sum(dropped.values()),
         "dropped_why": dropped,
         "failed": _times(counts, lambda outcome: outcome.failed is not None),
@@ -133,6 +140,21 @@ def _read(counts: Counts, n: int, *, known: bool) -> AllFigures:
     """Count the right answers of the strict verdict over all questions, failed and missing ones too."""
     correct = _times(counts, lambda outcome: outcome.correct is True)
     return {"correct": correct if known else None, "n": n, "accuracy": correct / n if known and n else None}
+
+
+def _evidence(task: Scorer, counts: Counts) -> dict[str, EvidenceFigures]:
+    """Count the answers, and the right ones, whose option was read on each level of evidence, counted or set aside."""
+    known = task.answers_public and not task.no_verdict
+    parts = {level: Counter({one: n for one, n in counts.items() if one.level == level}) for level in EVIDENCE_LEVELS}
+    return {
+        level: {"n": part.total(), "correct": _times(part, _is_right) if known else None}
+        for level, part in parts.items()
+    }
+
+
+def _is_right(outcome: AnswerOutcome) -> bool:
+    """Whether the option that was read is the right one, also where it was set aside."""
+    return (outcome.aside_correct if outcome.set_aside else outcome.correct) is True
 
 
 def _interval(accuracy: float | None, n: int, repeats: int) -> IntervalFigures:
@@ -253,15 +275,17 @@ def _cut_off(counts: Counts) -> list[str]:
 
 
 def _notes(task: Scorer, counts: Counts, *, known: bool) -> list[str]:
+    unlevelled = _times(counts, lambda outcome: outcome.level == UNLEVELLED)
+    older = [UNLEVELLED_NOTE.format(unlevelled)] if unlevelled else []
     if not task.answers_public:
-        return [WITHHELD]
+        return [WITHHELD, *older]
     if task.no_verdict:
-        return [task.no_verdict]
+        return [task.no_verdict, *older]
     stops = _ranked(counts, lambda outcome: outcome.official.why or None if outcome.official.counted else None)
     stopped = [
         f"{times} answers ({why}): the official script stops there; they count as wrong" for why, times in stops.items()
     ]
-    return stopped if known else [NONE_ANSWERED, *stopped]
+    return [*stopped, *older] if known else [NONE_ANSWERED, *stopped, *older]
 
 
 def repeat_figures(outcomes: Outcomes, questions: int, k: int) -> RepeatsFigures:

@@ -175,7 +175,7 @@ class RunFolder(StoredRun):
                 leftover.unlink(missing_ok=True)
             command = sys.argv if command is None else command
             add_start(folder.info, command)
-            folder._write_info()
+            folder.write_info()
             from dtbench.harness.store.run_log import RunLog  # with logging, which reading a run can do without
 
             folder._log = RunLog(path / LOG_NAME)
@@ -184,6 +184,17 @@ class RunFolder(StoredRun):
             lock.close()
             raise
         return folder
+
+    @classmethod
+    def reopen(cls, path: Path) -> RunFolder:
+        """Open the run in a folder to append to what it has, without another start; to be closed."""
+        StoredRun.open(path)  # a folder without a run gets no lock
+        lock = RunLock(path)
+        try:
+            return cls(path, StoredRun.open(path).info, lock)
+        except BaseException:
+            lock.close()
+            raise
 
     @property
     def resumed(self) -> bool:
@@ -216,7 +227,7 @@ class RunFolder(StoredRun):
         """Record how this start ended, once every record is on disk."""
         self._sync()
         add_end(self.info, status)
-        self._write_info()
+        self.write_info()
         if self._log is not None:
             self._log.note_end(status)
 
@@ -276,7 +287,8 @@ class RunFolder(StoredRun):
                 raise write_failure(self._open_files[task].path, error) from error
         self._synced = time.monotonic()
 
-    def _write_info(self) -> None:
+    def write_info(self) -> None:
+        """Write run.json, whole or not at all."""
         replace_whole(self.path / "run.json", json_bytes(self.info, indent=2) + b"\n")
 
 

@@ -23,6 +23,8 @@ OWN_KEYS = ("schema", "status", "start", "end", "starts")
 """What is not a setting."""
 _PLACE = re.compile(r"endpoint(?:\..*)?|tasks\..*\.(?:data\.source|task_file)")
 """Where things are: an endpoint on another port, or files in another folder, are the same run."""
+_COUNTING = re.compile(r"tasks\.[^ ]*\.min_evidence: ")
+"""What `dtbench score` changes in a run, without the model."""
 _SHOWN_DIFFERENCES = 6
 _SHOWN_CHARACTERS = 48
 
@@ -131,9 +133,11 @@ def refuse_other_settings(folder: Path, info: AnyInfo, settings: Settings) -> No
     listed = "; ".join(differences[:_SHOWN_DIFFERENCES])
     more = len(differences) - _SHOWN_DIFFERENCES
     listed += f"; and {more} more" if more > 0 else ""
+    counting = any(_COUNTING.match(one) for one in differences)
+    rescore = " What counts as an answer can be decided anew: `dtbench score RUN --min-evidence LEVEL --write`."
     raise UserError(
         f"--out {folder}: holds a run with other settings: {listed}. "
-        f"Give it the same settings to resume it, or name another --out."
+        f"Give it the same settings to resume it, or name another --out.{rescore if counting else ''}"
     )
 
 

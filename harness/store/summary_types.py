@@ -62,6 +62,15 @@ class StrictFigures(AllFigures, IntervalFigures):
     groups: dict[str, dict[str, AllFigures]]
 
 
+class EvidenceFigures(TypedDict):
+    """The answers whose option was read on one level of evidence."""
+
+    n: int
+    """How many there are, those set aside included."""
+    correct: int | None
+    """How many of them are the right option; null where right and wrong are not known."""
+
+
 class ColumnFigures(TypedDict):
     """A column of the table that papers print."""
 
@@ -241,6 +250,12 @@ class TaskSummary(RelatedFigures):
     official: OfficialFigures
     strict: StrictFigures
     unanswered: int
+    evidence: NotRequired[dict[str, EvidenceFigures]]
+    """Level of evidence -> the answers that rest on it, the firmest level first."""
+    min_evidence: NotRequired[str]
+    """The weakest level of evidence that counts as an answer."""
+    set_aside: NotRequired[int]
+    """How many unanswered ones had an option on evidence too weak to count."""
     dropped: int
     """How many are not in the script's denominator."""
     dropped_why: dict[str, int]

@@ -69,6 +69,10 @@ class ExtractionRecord(TypedDict):
     """The option that was meant; null where nothing decides."""
     how: str
     """The rule that decided, or why nothing did."""
+    level: NotRequired[str | None]
+    """The level of evidence for the option that was read; null where none was."""
+    set_aside: NotRequired[str | None]
+    """The option that was read on evidence too weak to count; then there is no choice."""
     thinking_chars: int
     """The length of the chain of thought, which stands in the text."""
 
@@ -92,6 +96,8 @@ class ScoreRecord(TypedDict):
     """What a careful reader says; null where no answer was read."""
     raw: OfficialRecord | None
     """The script's verdict on the untouched text; null where an older version of the script was asked for."""
+    set_aside: NotRequired[bool | None]
+    """What a careful reader says of the option that was set aside; null where none was."""
     gold_index: NotRequired[int | None]
     """Of a forced answer: the place of the right option among those shown."""
 
@@ -196,6 +202,8 @@ class TaskInfo(TypedDict):
     ids_sha256: str
     samples: int
     """How many answers to each question."""
+    min_evidence: NotRequired[str]
+    """The weakest level of evidence that counts as an answer; where it is absent, every option that was read counts."""
     answer: str
     """The style of answer: direct, think or forced."""
     forced: NotRequired[dict[str, int]]

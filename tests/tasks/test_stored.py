@@ -11,7 +11,7 @@ from small_data import mmar_v2_folder, mmau_json_folder
 
 from dtbench.harness.core.errors import DataError, UserError
 from dtbench.harness.store.run_folder import StoredRun
-from dtbench.tasks.stored import rescore_run, rewrite_summary, stored_task, stored_task_name, stored_task_names
+from dtbench.tasks.stored import RescoreOptions, rewrite_run, stored_task, stored_task_name, stored_task_names
 
 
 @pytest.fixture
@@ -52,10 +52,9 @@ def test_a_task_of_the_users_own_is_defined_by_the_file_of_then_or_the_one_named
 
 
 def test_scoring_again_changes_the_summary_of_the_tasks_that_are_asked_for_alone(run: StoredRun) -> None:
-    (mmar,) = rescore_run(run, only="mmar")
+    (mmar,) = rewrite_run(run.path, RescoreOptions(only="mmar"))
     assert mmar.summary["strict"]["accuracy"] == 1.0
-    rewrite_summary(run.path, [mmar])
     assert '"mmar"' in (run.path / "summary.json").read_text()
     assert '"mmau-mini"' not in (run.path / "summary.json").read_text()
-    rewrite_summary(run.path, rescore_run(run))
+    rewrite_run(run.path)
     assert '"mmau-mini"' in (run.path / "summary.json").read_text()

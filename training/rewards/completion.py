@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from dtbench.harness.core.scorer import Scorer
 from dtbench.harness.extract.answer import Extraction, extract
+from dtbench.harness.extract.evidence import DEFAULT_MIN_EVIDENCE, set_weak_aside
 from dtbench.harness.extract.tidy import own_turn
 from dtbench.training.data.rows import TrainingRow
 from dtbench.training.rewards.settings import Template
@@ -43,12 +44,13 @@ def split_completion(text: str, template: Template) -> CompletionParts | None:
 
 
 def parse_completion(row: TrainingRow, completion: str, template: Template, scorer: Scorer) -> ParsedCompletion:
-    """Extract chain and answer without guessing, and score the answer by the task."""
+    """Extract chain and answer without guessing, and score the answer as a run does."""
     parts = split_completion(completion, template)
     if parts is None:
-        extraction = extract(completion, row.choices)
+        read = extract(completion, row.choices)
     else:
-        extraction = dataclasses.replace(extract(parts.answer, row.choices), thinking=parts.chain)
+        read = dataclasses.replace(extract(parts.answer, row.choices), thinking=parts.chain)
+    extraction = set_weak_aside(read, DEFAULT_MIN_EVIDENCE)
     score = scorer.score(row.sample(), extraction)
     return ParsedCompletion(extraction, parts is not None, score.official.correct)
 

@@ -103,7 +103,7 @@ function answerOf(one, several) {
   if (one.state === "failed")
     return el("div", { class: "answer" }, verdict, el("p", { class: "error" }, words(one.error)));
   verdict.append(
-    el("span", {}, one.choice === null ? "no option was read" : words(one.choice, { class: "words choice" })),
+    el("span", {}, one.choice === null ? unread(one) : words(one.choice, { class: "words choice" })),
   );
   if (disagrees(one))
     verdict.append(el("span", { class: "differs" }, `official script: ${one.official ? "right" : "wrong"}`));
@@ -119,9 +119,14 @@ function answerOf(one, several) {
   );
 }
 
+function unread(one) {
+  return one.aside ? ["set aside: ", words(one.aside, { class: "words choice" })] : "no option was read";
+}
+
 function readHow(one) {
   const parts = [
     one.how && `read: ${one.how}`,
+    one.level && `evidence: ${one.level}`,
     one.finish && `finished by ${one.finish}`,
     one.tokens && `${count(one.tokens)} tokens`,
   ];

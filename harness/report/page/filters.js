@@ -47,6 +47,18 @@ function drawFilters() {
       ),
     ),
     choice(
+      "level",
+      "any evidence",
+      counted(
+        tallied(rows, (row) =>
+          answers(row)
+            .map((one) => one.level)
+            .filter(Boolean),
+        ),
+        seen,
+      ),
+    ),
+    choice(
       "finish",
       "any finish",
       counted(

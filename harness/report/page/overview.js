@@ -10,6 +10,7 @@ function drawOverview() {
     headline(task),
     task.compare ? comparison(task) : null,
     task.runs[0].tables.map((one, place) => groupCard(task, one.heading, place)),
+    evidence(task),
     lengths(task),
     el("div", { class: "columns" }, missing(task), readings(task)),
     el("div", { class: "columns" }, around(task), costs(task)),
@@ -239,6 +240,28 @@ function missing(task) {
 
 function link(n, filter) {
   return el("button", { type: "button", class: "link", on: { click: () => showOnly(filter) } }, count(n));
+}
+
+// What answers rest on: a reader sees which level to trust, and what another threshold would count.
+function evidence(task) {
+  const runs = task.runs.map((run, place) => ({ run, place })).filter(({ run }) => run.levels.length);
+  if (!runs.length) return null;
+  const note =
+    "How firmly a text names its option, the firmest level first. An option on weaker evidence than a run's " +
+    "--min-evidence is set aside: it counts as no answer, and its line shows how often it would have been right.";
+  const parts = runs.map(({ run, place }) => {
+    const title = task.runs.length > 1 ? el("h3", { class: `run-${RUNS[place]}` }, runName(place)) : null;
+    const lines = run.levels.map((one) => [
+      one.level,
+      one.counts ? "counted" : "set aside",
+      link(one.n, { level: one.level, run: task.runs.length > 1 ? String(place) : "" }),
+      count(one.correct),
+      percent(one.share),
+      one.share === null ? "" : el("div", { class: "level-bar" }, shareBar(one, place)),
+    ]);
+    return [title, table(["Evidence", "", "Answers", "Right", "Right, %", "95 % interval"], lines, { class: "levels" })];
+  });
+  return card("What the answers rest on", note, parts);
 }
 
 function readings(task) {

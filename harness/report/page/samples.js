@@ -74,7 +74,7 @@ function prepareSearch(place = 0) {
 }
 
 function emptyFilter() {
-  return { words: "", state: "", run: "", change: "", how: "", finish: "", groups: {}, order: "" };
+  return { words: "", state: "", run: "", change: "", how: "", level: "", finish: "", groups: {}, order: "" };
 }
 
 function filtered(rows, wanted) {
@@ -92,7 +92,7 @@ function filtered(rows, wanted) {
 function fits(row, wanted, groups, run) {
   if (!groups.every(([heading, value]) => row.groups[heading] === value)) return false;
   if (wanted.change !== "" && !changed(row.change, wanted.change)) return false;
-  if (!wanted.state && !wanted.how && !wanted.finish) return run === null || row.runs[run].length > 0;
+  if (!wanted.state && !wanted.how && !wanted.level && !wanted.finish) return run === null || row.runs[run].length > 0;
   return row.runs.some(
     (answers, place) => (run === null || run === place) && answers.some((one) => answerFits(one, wanted)),
   );
@@ -100,6 +100,7 @@ function fits(row, wanted, groups, run) {
 
 function answerFits(one, wanted) {
   if (wanted.how && one.how !== wanted.how) return false;
+  if (wanted.level && one.level !== wanted.level) return false;
   if (wanted.finish && one.finish !== wanted.finish) return false;
   if (!wanted.state) return true;
   if (wanted.state === "disagrees") return disagrees(one);

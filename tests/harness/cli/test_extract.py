@@ -18,7 +18,7 @@ def test_each_line_is_answered_in_order() -> None:
     done = process("extract", stdin=f"{LINE}\n\n{silent}\r\n{LINE}".encode())
     assert (done.code, done.err) == (0, "")
     first, second, third = (json.loads(line) for line in done.out.splitlines())
-    assert list(first) == ["thinking", "answer", "choice", "how"]
+    assert list(first) == ["thinking", "answer", "choice", "level", "how", "set_aside"]
     assert (first["thinking"], first["answer"], first["choice"]) == ("It rings.", "a bell", "a bell")
     assert second["choice"] is None
     assert third == first

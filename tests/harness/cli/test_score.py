@@ -46,7 +46,7 @@ def test_a_whole_file_gets_the_recorded_verdicts_and_accuracy(tmp_path: Path, na
     assert (done.code, done.err) == (0, "")
     cases, found = lines_of(GOLDEN / FILES[name]), lines_of(rows)
     assert [list(row) for row in found] == [
-        ["row", "id", "official_correct", "official_counted", "correct", "choice", "how"]
+        ["row", "id", "official_correct", "official_counted", "correct", "choice", "how", "level", "set_aside"]
     ] * len(cases)
     assert [(row["row"], row["id"]) for row in found] == [(n, case["item"]["id"]) for n, case in enumerate(cases)]
     verdicts = [(row["official_correct"], row["official_counted"]) for row in found]
@@ -126,8 +126,8 @@ def test_the_table_for_people_is_readable_at_80_columns_and_when_piped(tmp_path:
     names = {case["item"]["sub-category"] for case in lines_of(GOLDEN / "mmar.jsonl")}
     assert {line.split("│")[1].strip() for line in table} >= names | set(get_task("mmar").groupings[0].values)
     assert any(line.split("│")[1].strip() == "Total" and "56.85%" in line for line in table)
-    last = [line.split("  ")[0] for line in done.out.splitlines()[-4:]]
-    assert last == ["strict", "unanswered", "dropped", "note"]
+    last = [line.split("  ")[0] for line in done.out.splitlines()[-5:]]
+    assert last == ["strict", "unanswered", "evidence", "dropped", "note"]
 
 
 def test_long_and_hostile_names_are_shown_whole_and_harmless(tmp_path: Path) -> None:

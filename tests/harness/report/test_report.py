@@ -8,12 +8,14 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import levelled
 import pytest
 from chat_server import chatting
 from command import call
 from judges import chain_of, honest, mmar_with_criteria
 from made_up_run import write_run
 from reported import audible, chained, first, samples, two_runs
+from runs import write_script
 
 from dtbench.harness.report.rows import text_pieces
 from dtbench.harness.run.plan import PromptForm
@@ -113,6 +115,26 @@ def test_runs_of_other_questions_have_nothing_to_compare(runs: tuple[Path, Path]
     done = call("report", runs[0], tmp_path / "others-run", "--audio", "none", *where)
     assert done.code == 0
     assert "mmar: 24 of 27 questions were not found" in done.err
+
+
+def test_every_level_of_evidence_is_shown_with_what_counts_and_how_often_it_is_right(tmp_path: Path) -> None:
+    script = write_script(tmp_path / "script", levelled.texts())
+    run, task = tmp_path / "run", Path(levelled.__file__)
+    assert call("run", *script, "--task-file", task, "--out", run, "--min-evidence", "chosen").code == 0
+    assert call("report", run, "--audio", "none").code == 0
+    (told,) = first(run / "report.html")["tasks"]
+    levels = told["runs"][0]["levels"]
+    assert [(one["level"], one["n"], one["correct"]) for one in levels] == [
+        (level, *counts) for level, counts in levelled.COUNTS.items()
+    ]
+    assert [one["counts"] for one in levels] == [True, True, False, False, False]
+    assert all(one["low"] <= one["share"] == one["correct"] / one["n"] <= one["high"] for one in levels)
+    (rows,) = samples(run / "report.html")["tasks"]
+    answers = {row["id"]: row["runs"][0][0] for row in rows}
+    assert (answers["said 0"]["level"], answers["said 0"]["aside"]) == ("said", "a bell")
+    assert (answers["said 0"]["state"], answers["said 0"]["choice"]) == ("unanswered", None)
+    assert (answers["stated 0"]["level"], answers["stated 0"]["aside"]) == ("stated", None)
+    assert (answers["none 0"]["level"], answers["none 0"]["aside"]) == (None, None)
 
 
 REFUSALS: dict[str, tuple[Callable[[Path, Path], list[str | Path]], str]] = {
