@@ -218,7 +218,7 @@ function missing(task) {
     const lines = [
       ...run.unread.map((one) => [
         words(one.name),
-        "no option read",
+        "no answer",
         link(one.n, { how: one.name, state: "unanswered" }),
       ]),
       ...run.errors.map((one) => [words(one.name), "failed", link(one.n, { state: "failed" })]),

@@ -224,6 +224,12 @@ def test_the_help_names_every_level(command: str) -> None:
     assert "stated, chosen, concluded, said or inferred" in told
 
 
+def test_the_readme_names_the_usual_threshold() -> None:
+    readme = Path(__file__).resolve().parents[3] / "README.md"
+    told = " ".join(readme.read_text().split())
+    assert f"`--min-evidence LEVEL` decides what counts, `{DEFAULT_MIN_EVIDENCE}` where it is left out" in told
+
+
 OUTPUTS = (
     "The answer is (A) a bell.",
     "A",
