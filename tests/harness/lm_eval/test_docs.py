@@ -39,5 +39,5 @@ def test_a_response_counts_under_the_threshold_of_the_metadata(data: Path, thres
 def test_an_unknown_level_is_refused(data: Path) -> None:
     from dtbench.harness.lm_eval import docs
 
-    with pytest.raises(UserError, match="--metadata min_evidence=choose: unknown. Did you mean chosen"):
+    with pytest.raises(UserError, match=r"--metadata min_evidence=choose: unknown\. Did you mean chosen"):
         docs.dataset(benchmark="mmar", data_dir=str(data), min_evidence="choose")
