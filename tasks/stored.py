@@ -79,6 +79,7 @@ def rewrite_run(folder: Path, options: RescoreOptions = PLAIN) -> list[RescoredT
     """Score the tasks of a run again, and store what is new; an error while the run is going on."""
     run = RunFolder.reopen(folder)
     try:
+        rescore_run(StoredRun(folder, run.info), options)  # an error leaves the run as it was
         rescored = rescore_run(run, options)
         run.write_info()
         summary: Summary = {"run": str(folder), "status": run.info["status"], "tasks": []}

@@ -65,8 +65,9 @@ def with_answer(
         "official": as_fields(official or score.official),
         "correct": score.correct,
         "raw": None if raw is None else as_fields(raw),
-        "set_aside": aside,
     }
+    if read.set_aside is not None:
+        verdicts["set_aside"] = aside
     if shown.forced:
         verdicts["gold_index"] = gold_index(sample, shown.choices)
     return {

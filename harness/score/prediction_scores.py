@@ -174,7 +174,7 @@ class _RowReader:
         if key is None or not isinstance(prediction, str):
             return RowScore(number, id_, official, None, None, NO_PREDICTION if prediction is MISSING else NOT_TEXT)
         read = set_weak_aside(extract(prediction, key.choices), self._min_evidence)
-        right = is_gold(read.choice or read.set_aside, str(key.answer))
+        right = is_gold(read.choice or read.set_aside or "", str(key.answer))
         correct = None if read.choice is None else right
         return RowScore(number, id_, official, correct, read.choice, read.how, read.level, read.set_aside, right)
 

@@ -97,7 +97,7 @@ class ScoreRecord(TypedDict):
     raw: OfficialRecord | None
     """The script's verdict on the untouched text; null where an older version of the script was asked for."""
     set_aside: NotRequired[bool | None]
-    """What a careful reader says of the option that was set aside; null where none was."""
+    """What a careful reader says of the option that was set aside; absent where none was."""
     gold_index: NotRequired[int | None]
     """Of a forced answer: the place of the right option among those shown."""
 

@@ -89,7 +89,7 @@ def test_a_record_says_all_that_a_score_and_a_report_need(data: Path, tmp_path: 
     assert record["extraction"]["choice"] == first["choices"][1]
     wrong = {"correct": False, "counted": True, "why": ""}
     by_words_of_the_chain = {**wrong, "correct": True}
-    assert record["score"] == {"official": wrong, "correct": False, "raw": by_words_of_the_chain, "set_aside": None}
+    assert record["score"] == {"official": wrong, "correct": False, "raw": by_words_of_the_chain}
     assert record["groups"]["modality"] == first["modality"]
 
 

@@ -56,13 +56,13 @@ def test_every_record_has_its_line_in_order() -> None:
     report = scored(MMSU, (mmsu_item(), "B"), (None, MISSING), (mmsu_item(), None), (mmsu_item(), "a drum, I think"))
     assert [score.as_json() for score in report.rows] == [
         {"row": 0, "id": "0", "official_correct": True, "official_counted": True, "correct": True, "choice": "a drum"}
-        | {"how": report.rows[0].how},
+        | {"how": report.rows[0].how, "level": "chosen", "set_aside": None},
         {"row": 1, "id": "1", "official_correct": False, "official_counted": False, "correct": None, "choice": None}
-        | {"how": NOT_JSON},
+        | {"how": NOT_JSON, "level": None, "set_aside": None},
         {"row": 2, "id": "2", "official_correct": False, "official_counted": False, "correct": None, "choice": None}
-        | {"how": NOT_TEXT},
+        | {"how": NOT_TEXT, "level": None, "set_aside": None},
         {"row": 3, "id": "3", "official_correct": False, "official_counted": False, "correct": True, "choice": "a drum"}
-        | {"how": report.rows[3].how},
+        | {"how": report.rows[3].how, "level": report.rows[3].level, "set_aside": None},
     ]
 
 
