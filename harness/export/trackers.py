@@ -130,6 +130,11 @@ def _task_metrics(task: TaskSummary) -> Iterator[tuple[str, float]]:
                 if line["accuracy"] is not None:
                     yield f"{name}/{kind}/{heading}/{value}", line["accuracy"]
     yield from ((f"{name}/{count}", task[count]) for count in _COUNTS)  # type: ignore[literal-required]
+    yield f"{name}/set_aside", task.get("set_aside", 0)
+    for level, answers in task.get("evidence", {}).items():
+        yield f"{name}/evidence/{level}", answers["n"]
+        if answers["n"] and answers["correct"] is not None:
+            yield f"{name}/evidence/{level}/right", answers["correct"] / answers["n"]
     yield f"{name}/cut_off", task["finish_reasons"].get("length", 0)
     for heading in ("chains", "tokens", "seconds"):
         for part, value in task[heading].items():  # type: ignore[literal-required]

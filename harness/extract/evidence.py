@@ -20,6 +20,9 @@ WEAKEST = EVIDENCE_LEVELS[-1]
 
 def is_enough(level: str, min_evidence: str) -> bool:
     """Return whether evidence of a level counts under a threshold; the threshold itself does."""
+    for name in (level, min_evidence):
+        if name not in EVIDENCE_LEVELS:
+            raise ValueError(f"{name!r} is no level of evidence; there are {', '.join(EVIDENCE_LEVELS)}")
     return EVIDENCE_LEVELS.index(level) <= EVIDENCE_LEVELS.index(min_evidence)
 
 

@@ -50,8 +50,8 @@ def with_answer(
     official: Official | None = None,
 ) -> Record:
     """Add a response, its reading and its scores to a record; `official` is the verdict of an older script."""
-    read = shown.read(task, response["text"])
     try:
+        read = shown.read(task, response["text"])
         score = task.score(sample, read)
         aside = None if read.set_aside is None else task.score(sample, as_read(read)).correct
         raw = None if official else task.official(task.official_versions[0])(sample.as_published(), response["text"])

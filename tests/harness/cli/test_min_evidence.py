@@ -175,6 +175,32 @@ def test_score_writes_the_levels_of_a_run_from_before_there_were_any(older: Path
     assert all("level" in record["extraction"] for record in records)
 
 
+def test_writing_without_a_threshold_stores_levels_and_leaves_what_counts(older: Path) -> None:
+    assert call("score", older, "--write").code == 0
+    assert threshold_of(older) == "inferred"
+    records = list(StoredRun.open(older).records("levelled"))
+    assert all("level" in record["extraction"] for record in records)
+    assert call("report", older, "--audio", "none").code == 0
+    (task,) = first(older / "report.html")["tasks"]
+    assert not [note for note in task["runs"][0]["notes"] if "before evidence had levels" in note]
+    assert [one["level"] for one in task["runs"][0]["levels"]] == LEVELS
+
+
+def test_a_mistake_leaves_a_run_as_it_was(older: Path) -> None:
+    before = {path.name: path.read_bytes() for path in older.iterdir() if path.name != ".lock"}
+    for wrong in (("--scorer", "2025"), ("--task", "birds")):
+        assert call("score", older, "--min-evidence", "said", "--write", *wrong).code == 2
+    assert {path.name: path.read_bytes() for path in older.iterdir() if path.name != ".lock"} == before
+
+
+def test_a_level_that_a_task_makes_up_is_one_line(tmp_path: Path) -> None:
+    script = write_script(tmp_path / "script", [{"text": "sure: a bell"}])
+    done = call("run", *script, "--task-file", TASK, "--out", tmp_path / "run")
+    assert done.code != 0
+    assert "levelled: scoring the answer to " in done.err
+    assert "'sure' is no level of evidence; there are stated, chosen, concluded, said, inferred" in done.err
+
+
 def test_another_threshold_needs_the_data(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     write_json(folder / "MMAR-meta.jsonl", mmar_items(4))

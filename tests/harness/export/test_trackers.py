@@ -13,6 +13,8 @@ import pytest
 from command import Done, process
 from packages import install
 
+from dtbench.harness.export.trackers import flat_metrics
+
 LOGGER = """
 import json, os
 def log(summary, settings):
@@ -53,6 +55,19 @@ def test_a_logger_of_a_package_gets_the_summary_and_the_settings(tmp_path: Path,
     assert summary == summary_of(tmp_path) == json.loads(done.out), "stdout holds the summary and nothing else"
     assert settings == json.loads((tmp_path / "out" / "run.json").read_text())
     assert "noise of a tracker" in done.err
+
+
+def test_trackers_get_what_answers_rest_on(tmp_path: Path) -> None:
+    done = run(tmp_path, "--json", "--min-evidence", "stated")
+    assert done.code == 0, done
+    (task,) = json.loads(done.out)["tasks"]
+    figures = flat_metrics(json.loads(done.out))
+    assert figures["mini/set_aside"] == task["set_aside"]
+    for level, answers in task["evidence"].items():
+        assert figures[f"mini/evidence/{level}"] == answers["n"]
+        right = figures.get(f"mini/evidence/{level}/right")
+        assert right == (answers["correct"] / answers["n"] if answers["n"] else None)
+    assert sum(answers["n"] for answers in task["evidence"].values()) == 8
 
 
 def test_a_logger_that_fails_is_told_and_can_be_called_again(tmp_path: Path, packages: Path) -> None:

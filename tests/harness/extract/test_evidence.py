@@ -57,3 +57,10 @@ def test_a_stated_answer_counts_under_every_threshold_and_the_usual_one_is_a_lev
     assert {set_weak_aside(read, threshold).choice for threshold in EVIDENCE_LEVELS} == {"a drum"}
     assert DEFAULT_MIN_EVIDENCE in EVIDENCE_LEVELS
     assert EVIDENCE_LEVELS[-1] == WEAKEST
+
+
+@pytest.mark.parametrize(("level", "threshold"), [("sure", "said"), ("said", "sure")])
+def test_what_is_no_level_is_an_error_that_names_them(level: str, threshold: str) -> None:
+    read = Extraction("", "a bell", "a bell", "its own rule", level)
+    with pytest.raises(ValueError, match="'sure' is no level of evidence; there are stated, chosen, concluded"):
+        set_weak_aside(read, threshold)

@@ -9,8 +9,11 @@ import pytest
 from chains import GOOD, OTHER, REFERENCE, ROW, completion, mini_rows, score_batch
 
 from dtbench.harness.core.errors import DataError, UserError
+from dtbench.harness.core.scorer import Scorer
+from dtbench.harness.extract.answer import extract
+from dtbench.harness.extract.evidence import DEFAULT_MIN_EVIDENCE, is_enough
 from dtbench.training.rewards import RewardSettings, Scores, Template, reward_settings
-from dtbench.training.rewards.completion import split_completion
+from dtbench.training.rewards.completion import parse_completion, split_completion
 from dtbench.training.rewards.embedding import ngram_cosine
 from dtbench.training.rewards.scoring import REWARDS, chain_concludes, round_to_grid
 
@@ -227,3 +230,20 @@ def test_settings_survive_being_handed_to_the_engine() -> None:
 def test_an_unknown_reward_names_the_known_ones() -> None:
     with pytest.raises(UserError, match=r"unknown reward 'acuracy'\. Did you mean accuracy"):
         score_batch(["acuracy"], [ROW], [completion(GOOD)], PLAIN)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "The answer is (A).",
+        "It sounds like somebody arrives.",
+        "No car leaves, no storm begins and no bird sings.",
+        "I hear that a person arrives.",
+    ],
+)
+def test_an_answer_is_rewarded_where_a_run_would_count_it(answer: str) -> None:
+    read = extract(answer, ROW.choices)
+    parsed = parse_completion(ROW, completion(GOOD, answer), PLAIN.template, Scorer())
+    counts = read.level is not None and is_enough(read.level, DEFAULT_MIN_EVIDENCE)
+    assert parsed.extraction.choice == (read.choice if counts else None)
+    assert parsed.correct == (counts and read.choice == ROW.answer)
