@@ -57,6 +57,8 @@ class RescoreOptions:
     data_dir: Path | None = None
     min_evidence: str | None = None
     """The weakest level of evidence that counts as an answer; None for the run's."""
+    chain: Sequence[str] | None = None
+    """The tags around the model's chains; None for the run's."""
     rows: bool = False
     """Whether the lines of `--rows` are wanted."""
 
@@ -93,31 +95,41 @@ def rewrite_run(folder: Path, options: RescoreOptions = PLAIN) -> list[RescoredT
 
 
 def _rescore(run: StoredRun, stored: StoredTask, options: RescoreOptions) -> RescoredTask:
-    scorer, min_evidence = options.scorer, options.min_evidence
-    task = stored.task
+    scorer, task = options.scorer, stored.task
     if scorer is not None and scorer not in task.official_versions:
         raise UserError(
             f"--scorer {scorer}: the versions of {task.name}'s script are {', '.join(task.official_versions)}; "
             f"for one task of a run of several, name it with --task."
         )
     data = find_data(stored, options.data_dir)
-    if data is None and min_evidence not in {None, stored.min_evidence}:
-        raise UserError(
-            f"--min-evidence {min_evidence}: the run's {task.name} data is needed to score anew, and it was not found; "
-            f"name its folder with --data-dir. The stored verdicts are those of {stored.min_evidence}."
-        )
-    about: TaskInfo = {**stored.about, "min_evidence": min_evidence or stored.min_evidence}
-    stored = replace(stored, about=about)
+    stored = replace(stored, about=_read_otherwise(stored, options, found=data is not None))
     keep = None
     if isinstance(run, RunFolder) and data is not None and scorer in {None, stored.scorer}:
-        run.info["tasks"][task.name]["min_evidence"] = about["min_evidence"]
+        run.info["tasks"][task.name] = stored.about
         keep = partial(run.append, task.name)
     rescored = rescore_task(stored, data, scorer, rows=options.rows, keep=keep)
-    own = {} if data is None else task.figures(stored.records())
+    own = {} if data is None else task.figures(stored.known_records())
     rescored.summary = with_figures(rescored.summary, compare_related(run, task.name), own)
     if torn := run.torn.get(task.name):
         rescored.summary["notes"].append(f"{torn} records were cut short by a crash; their questions are not answered")
     return rescored
+
+
+def _read_otherwise(stored: StoredTask, options: RescoreOptions, *, found: bool) -> TaskInfo:
+    """Return what run.json says of a task, with the reading that the options ask for; refuse it without the data."""
+    before: tuple[object, ...] = (stored.min_evidence, stored.about.get("chain"))
+    about: TaskInfo = {**stored.about, "min_evidence": options.min_evidence or stored.min_evidence}
+    if options.chain is not None:
+        about["chain"] = list(options.chain)
+    if not found and (about["min_evidence"], about.get("chain")) != before:
+        flag, value = "--min-evidence", options.min_evidence
+        if about["min_evidence"] == stored.min_evidence:
+            flag, value = "--chain", ",".join(options.chain or ())
+        raise UserError(
+            f"{flag} {value}: the run's {stored.task.name} data is needed to score anew, and it was not found; "
+            f"name its folder with --data-dir. The stored verdicts are those of {stored.min_evidence}."
+        )
+    return about
 
 
 def _definition(run: Path, name: str, about: TaskInfo, task_file: Path | None) -> Task:

@@ -11,7 +11,8 @@ from typing import Annotated
 from dtbench.harness.cli.tables import write_output
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import DataError, UserError
-from dtbench.harness.core.options import Argument, MinEvidence, Option
+from dtbench.harness.core.options import Argument, Chain, MinEvidence, Option
+from dtbench.harness.extract.chains import ChainTags
 
 EXPECTED = "JSON lines with `choices` and `output`"
 Source = Annotated[Path | None, Argument("[FILE]", f"{EXPECTED}; without it stdin.")]
@@ -19,9 +20,11 @@ Out = Annotated[Path | None, Option("--out", "FILE", "Where the answers go; with
 
 
 @with_options
-def extract_command(source: Source = None, out: Out = None, min_evidence: MinEvidence = "inferred") -> None:
+def extract_command(
+    source: Source = None, out: Out = None, chain: Chain = None, min_evidence: MinEvidence = "inferred"
+) -> None:
     """Extract the answer from each line's `output`: thinking, answer, choice, level, how, set_aside."""
-    lines = (_answer(where, line, min_evidence) for where, line in _lines(source))
+    lines = (_answer(where, line, chain, min_evidence) for where, line in _lines(source))
     if out is None:
         for line in lines:
             sys.stdout.write(line)
@@ -50,12 +53,12 @@ def _stdin() -> bytes:
     return sys.stdin.buffer.read()
 
 
-def _answer(where: str, line: str, min_evidence: str) -> str:
+def _answer(where: str, line: str, chain: ChainTags | None, min_evidence: str) -> str:
     from dtbench.harness.extract.answer import extract
     from dtbench.harness.extract.evidence import set_weak_aside
 
     output, choices = _checked(where, line)
-    read = set_weak_aside(extract(output, choices), min_evidence)
+    read = set_weak_aside(extract(output, choices, chain), min_evidence)
     answer = {
         "thinking": read.thinking,
         "answer": read.answer,

@@ -14,7 +14,7 @@ from dtbench.harness.cli.tables import evidence_line, print_summary, write_outpu
 from dtbench.harness.cli.tasks import named_task
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import UserError, one_line
-from dtbench.harness.core.options import MIN_EVIDENCE, Argument, AsJson, Option, TaskFile, TaskName
+from dtbench.harness.core.options import MIN_EVIDENCE, Argument, AsJson, Chain, Option, TaskFile, TaskName
 
 if TYPE_CHECKING:
     from dtbench.harness.core.task import Task
@@ -42,6 +42,7 @@ class ScoreOptions:
     data_dir: Annotated[
         Path | None, Option("--data-dir", "D", "For RUN: the folder of its data, where it is not found.")
     ] = None
+    chain: Chain = None
     write: Annotated[bool, Option("--write", None, "For RUN: store its new verdicts and summary.")] = False
 
 
@@ -75,7 +76,8 @@ def _score_file(options: ScoreOptions) -> PredictionScores:
         raise UserError(f"{flag}: only the folder of a run takes this.")
     _refuse_overwriting(options.rows, file, metadata)
     predictions = read_predictions(task, file, metadata, allow_duplicates=options.allow_duplicates)
-    return score_predictions(task, version, predictions, min_evidence=options.min_evidence or DEFAULT_MIN_EVIDENCE)
+    evidence = options.min_evidence or DEFAULT_MIN_EVIDENCE
+    return score_predictions(task, version, predictions, min_evidence=evidence, chain=options.chain)
 
 
 def _score_run(folder: Path, options: ScoreOptions, *, as_json: bool) -> None:
@@ -92,6 +94,7 @@ def _score_run(folder: Path, options: ScoreOptions, *, as_json: bool) -> None:
         scorer=options.scorer,
         data_dir=options.data_dir,
         min_evidence=options.min_evidence,
+        chain=options.chain,
         rows=options.rows is not None,
     )
     rescored = rewrite_run(folder, wanted) if options.write else rescore_run(StoredRun.open(folder), wanted)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
+from dtbench.harness.core.errors import MachineryError
 from dtbench.harness.core.schema import Prompt, Response
+from dtbench.harness.extract.chains import ChainTags
 
 Notify = Callable[[str], None]
 """Shows the user a line."""
@@ -26,12 +28,26 @@ class Model(Protocol):
         ...
 
     def describe(self) -> Mapping[str, Any]:
-        """Return what run.json says of it: names, versions, settings; never a secret."""
+        """Return what run.json says of it: names, versions, settings; never a secret.
+
+        `chain` is its own pair of tags around its chain of thought, by which its answers are read.
+        """
         ...
 
     async def aclose(self) -> None:
         """Close connections and end processes."""
         ...
+
+
+def chain_tags(about: Mapping[str, Any]) -> ChainTags | None:
+    """Return the tags around the chains of a model that describes itself so; None where it names none."""
+    if about.get("chain") is None:
+        return None
+    try:
+        return ChainTags.of(about["chain"])
+    except ValueError as error:
+        what = f"the model {about.get('name', '')} describes its chain as {about['chain']!r}"
+        raise MachineryError(f"{what}: {error}.") from None
 
 
 @runtime_checkable

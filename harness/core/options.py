@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar, get_args, get_type_hints
 
 from dtbench.harness.core.errors import UserError, did_you_mean
 from dtbench.harness.core.typed_settings import at_least, between, check_option
+from dtbench.harness.extract.chains import ChainTags
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,14 @@ def parse_evidence(text: str) -> str:
     return text
 
 
+def parse_chain_tags(text: str) -> ChainTags:
+    """Return the tags of `--chain`."""
+    try:
+        return ChainTags.of(text)
+    except ValueError as error:
+        raise UserError(f"--chain {text}: {error}, with a comma between them, such as '<reason>,</reason>'.") from None
+
+
 # Options of several requests. Their defaults stand on the fields.
 RunArgument = Annotated[Path, Argument("RUN", "A run's folder.")]
 ModelName = Annotated[
@@ -125,4 +134,13 @@ MIN_EVIDENCE = Option(
     parse=parse_evidence,
 )
 MinEvidence = Annotated[str, MIN_EVIDENCE]
+Chain = Annotated[
+    ChainTags | None,
+    Option(
+        "--chain",
+        "OPEN,CLOSE",
+        "The tags around the model's chains, such as '<reason>,</reason>'; the usual ones are known.",
+        parse=parse_chain_tags,
+    ),
+]
 AsJson = Annotated[bool, Option("--json", None, "Print one JSON object on stdout.")]

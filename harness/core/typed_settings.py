@@ -18,6 +18,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from dtbench.harness.core.errors import MachineryError, UserError, did_you_mean
+from dtbench.harness.extract.chains import ChainTags
 
 T = TypeVar("T")
 RENAMED = {
@@ -228,6 +229,7 @@ _SIMPLE: Mapping[Any, tuple[tuple[type, ...], Callable[[Any], Any], str]] = {
     float: ((float, int), float, "a number"),
     bool: ((bool,), lambda value: TRUTHS[str(value).lower()], "true or false"),
     Path: ((Path, str), lambda value: Path(value).expanduser(), "a path"),
+    ChainTags: ((list, tuple, str), ChainTags.of, "a pair of different tags, such as <reason>,</reason>,"),
 }
 
 

@@ -101,7 +101,7 @@ def _of_answer(
     stored: StoredTask, place: int, answer: SubmittedAnswer, text: str, words: str | None
 ) -> Iterator[dict[str, Any]]:
     """Yield a line for each filter."""
-    filtered = stored.task.filtered(answer.sample, text)
+    filtered = stored.task.filtered(answer.sample, stored.known_text(text))
     if not filtered:
         metrics = stored.task.score(answer.sample, stored.read(answer.sample, text)).metrics()
         filtered = [FilteredResponse(FILTER, answer.submission, metrics, answer.sample.as_published())]
@@ -156,7 +156,7 @@ def _of_task(stored: StoredTask, lines: Sequence[Mapping[str, Any]], whole: int)
     name, about = lm_eval_task_name(stored), stored.about
     questions = len({line["doc_id"] for line in lines})
     figures: dict[str, Any] = {"name": name, "alias": name, "sample_len": questions}
-    own = stored.task.figures(stored.records()).get("lm_eval", {})
+    own = stored.task.figures(stored.known_records()).get("lm_eval", {})
     higher = dict(own.get("higher_is_better", HIGHER_IS_BETTER))
     for metric in () if own else HIGHER_IS_BETTER:
         figures |= dict(_figures(metric, [line[metric] for line in lines if metric in line]))

@@ -5,6 +5,8 @@ A chain that ends nowhere is open: nothing that follows can be an answer. So is 
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
@@ -29,10 +31,14 @@ class ChainTags(NamedTuple):
     @classmethod
     def of(cls, given: object) -> ChainTags:
         """Make them from a list of two, or from a text such as `<reason>,</reason>`; else a ValueError."""
-        parts = given.split(",") if isinstance(given, str) else given
+        parts: object = given
+        if isinstance(given, str):
+            parts = given.split(",")
+            with contextlib.suppress(ValueError):  # as JSON, where each may hold a comma
+                parts = json.loads(given)
         tags = [part.strip() for part in parts if isinstance(part, str)] if isinstance(parts, list | tuple) else []
         if len(tags) != 2 or not all(tags) or len(tags) != len(parts) or tags[0].lower() == tags[1].lower():  # type: ignore[arg-type]
-            raise ValueError("two different tags are expected")
+            raise ValueError("a pair of different tags is expected")
         return cls(*tags)
 
 
@@ -101,7 +107,7 @@ def split_channels(text: str) -> SplitText | None:
 
 def split_turn(text: str, own: ChainTags | None) -> SplitText:
     """Split a model's turn by its own tags, if any, then what is left by all that are known."""
-    if own is not None:
+    if own is not None and own.closing.lower() not in _CLOSINGS:
         pattern, is_closing = _pattern_of(own)
         parts = _scan(text, pattern, lambda tag: (0, is_closing(tag)))
         if parts is not None:

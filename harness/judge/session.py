@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from dtbench.harness.core.errors import ModelError, UserError
-from dtbench.harness.core.model import Model, Notify
+from dtbench.harness.core.model import Model, Notify, chain_tags
 from dtbench.harness.core.typed_settings import read_options
+from dtbench.harness.extract.tidy import with_think_tags
 from dtbench.harness.judge.calibrate import CalibrationChain, calibration_chains, compare_with_known
 from dtbench.harness.judge.plan import Case, JudgeOptions, JudgePlan, plan_of
 from dtbench.harness.judge.summary import summarise_verdicts, tokens_of
@@ -163,6 +164,7 @@ class JudgeRun:
         self._task = task
         self._folder = folder
         self._model = PacedModel(model, pace)
+        self._chain = chain_tags(model.describe())
         self.missing = plan.missing(folder.finished(task))
         self._progress = Progress(len(self.missing))
         self._breaker = CircuitBreaker(0.01 * len(self.missing), jobs="calls to the judge")
@@ -190,7 +192,7 @@ class JudgeRun:
             self._breaker.add_success()
             record["response"] = response_fields(response)
             try:
-                verdict = read_judge_verdict(response.text, case.rubric.criteria)
+                verdict = read_judge_verdict(with_think_tags(response.text, self._chain), case.rubric.criteria)
             except UnreadableError as error:
                 unreadable = str(error)
                 continue

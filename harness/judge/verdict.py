@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from dtbench.harness.extract.tidy import split_text
 from dtbench.harness.judge.criteria import RubricCriterion
 
 _BEGINNING = re.compile(r"[\[{]")
@@ -52,15 +53,15 @@ def read_judge_verdict(text: str, criteria: Sequence[RubricCriterion]) -> JudgeV
 
 def json_values(text: str) -> Iterator[Any]:
     """Yield each list and object of JSON in a reply without its thoughts, inner ones as well as outer ones."""
-    text = _THOUGHTS.sub("", text)
-    for begin in _BEGINNING.finditer(text):
-        try:
-            value, _ = json.JSONDecoder().raw_decode(text, begin.start())
-        except ValueError:
-            continue
-        except RecursionError:  # deeper than any verdict, and each bracket of it would take as long again
-            return
-        yield value
+    for part in dict.fromkeys((split_text(text).answer, _THOUGHTS.sub("", text))):  # a verdict may quote tags
+        for begin in _BEGINNING.finditer(part):
+            try:
+                value, _ = json.JSONDecoder().raw_decode(part, begin.start())
+            except ValueError:
+                continue
+            except RecursionError:  # deeper than any verdict, and each bracket of it would take as long again
+                return
+            yield value
 
 
 def _entries(text: str) -> list[dict[str, Any]]:

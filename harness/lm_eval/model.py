@@ -14,8 +14,9 @@ from lm_eval.api.model import LM
 
 import dtbench
 from dtbench.harness.core.errors import DataError, DtbenchError, MachineryError, ModelError, UserError
-from dtbench.harness.core.model import Model, Startable
+from dtbench.harness.core.model import Model, Startable, chain_tags
 from dtbench.harness.core.schema import NoClip, Prompt, Response, Sample
+from dtbench.harness.extract.tidy import with_think_tags
 from dtbench.harness.lm_eval.clips import clip_of, strip_mark
 from dtbench.harness.lm_eval.docs import Doc
 from dtbench.harness.lm_eval.generation import answer_before_stop, model_options, stop_texts
@@ -71,7 +72,8 @@ class DtbenchLM(LM):  # type: ignore[misc]
         with tqdm(total=len(prompts), disable=disable_tqdm, desc="Asking dtbench's model") as bar:
 
             def report(place: int, response: Response) -> None:
-                answers[place] = prompts[place].for_filters(response.text)
+                text = with_think_tags(response.text, chain_tags(self._about))
+                answers[place] = prompts[place].for_filters(text)
                 self.cache_hook.add_partial("generate_until", requests[place].args, answers[place])
                 bar.update()
 

@@ -89,7 +89,7 @@ def _answer(part: StoredTask, record: Record, judged: Iterable[Row]) -> Row:
         "finish": response["finish_reason"],
         "seconds": response["seconds"],
         "tokens": next((usage[name] for name in TOKENS_OUT if name in usage), None),
-        "pieces": text_pieces(response["text"], read["answer"]),
+        "pieces": text_pieces(response["text"], read["answer"], part.about.get("chain")),
         **shares,
     }
 
@@ -102,9 +102,9 @@ def _state(part: StoredTask, record: Record) -> str:
     return "right" if record["score"]["correct"] else "wrong"
 
 
-def text_pieces(text: str, answer: str) -> list[Piece]:
+def text_pieces(text: str, answer: str, chain: Sequence[str] | None = None) -> list[Piece]:
     """Cut a text where its chain ends and around the words of its answer; the pieces joined are the whole text."""
-    begin = _end_of_chain(text)
+    begin = _end_of_chain(text, chain)
     mark = _place_of(text, answer, begin)
     cuts = sorted({0, begin, *mark, len(text)})
     return [
@@ -113,9 +113,9 @@ def text_pieces(text: str, answer: str) -> list[Piece]:
     ]
 
 
-def _end_of_chain(text: str) -> int:
+def _end_of_chain(text: str, chain: Sequence[str] | None) -> int:
     """Return where the text after the chain begins: 0 where there is no chain, the end where nothing follows one."""
-    parts = split_text(text)
+    parts = split_text(text, chain)
     if not parts.thinking:
         return 0
     answer = parts.answer.strip()

@@ -29,6 +29,7 @@ class TaskRun:
         self._breaker = CircuitBreaker(settings.max_failed * plan.expected, f"{plan.task.name}: ")
         self._dispatcher = Dispatcher(model, settings, plan.form.audio)
         self._prompt_hash = plan.prompt_hash()
+        self._chain = folder.info["tasks"][plan.task.name].get("chain")
 
     async def run(self, stop: Stop, report: Callable[[Progress], None]) -> None:
         """Ask, and append each record as it comes; a MachineryError where the model is down."""
@@ -60,7 +61,7 @@ class TaskRun:
             kind = "audio" if isinstance(error, DataError) else "model"
             record["error"] = {"kind": kind, "message": str(error), "attempts": getattr(error, "attempts", 0)}
         else:
-            shown = ShownOptions(prompt.choices, bool(prompt.letters), self.plan.min_evidence)
+            shown = ShownOptions(prompt.choices, bool(prompt.letters), self.plan.min_evidence, self._chain)
             record = with_answer(record, response_fields(response), self.plan.task, sample, shown)
         self._folder.append(self.plan.task.name, record)
         self._count(record)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DtbenchError, TaskError, UserError, format_error
-from dtbench.harness.core.model import Model, Notify, Startable
+from dtbench.harness.core.model import Model, Notify, Startable, chain_tags
 from dtbench.harness.core.task import Task
 from dtbench.harness.run.challenge import refuse_forbidden
 from dtbench.harness.run.dispatch import DispatchSettings
@@ -205,6 +205,9 @@ def _folder(request: RunRequest, plans: Sequence[TaskPlan], about: Mapping[str, 
 
 def _settings(request: RunRequest, plans: Sequence[TaskPlan], models: Sequence[Model]) -> dict[str, Any]:
     each = [dict(model.describe()) for model in models]
+    chains = [chain_tags(one) for one in each]
+    for one in each:
+        one.pop("chain", None)
     about = {name: value for name, value in each[0].items() if all(name in one and one[name] == value for one in each)}
     own = [{name: value for name, value in one.items() if name not in about} for one in each]
     where = {name: about.pop(name) for name in ("urls", "version", "machine") if name in about}
@@ -215,8 +218,13 @@ def _settings(request: RunRequest, plans: Sequence[TaskPlan], models: Sequence[M
         "long_clips": request.long_clips,
         **({"track": request.track} if request.track is not None else {}),
         "tasks": {
-            plan.task.name: plan.settings() | ({"model": special} if special else {}) | _task_file(request, plan.task)
-            for plan, special in zip(plans, own, strict=True)
+            plan.task.name: {
+                **plan.settings(),
+                **({"chain": list(chain)} if chain else {}),
+                **({"model": special} if special else {}),
+                **_task_file(request, plan.task),
+            }
+            for plan, chain, special in zip(plans, chains, own, strict=True)
         },
     }
 
@@ -233,7 +241,7 @@ def _summary(plan: TaskPlan, folder: RunFolder) -> TaskSummary:
     name = plan.task.name
     stored = StoredTask(plan.task, folder.info["tasks"][name], lambda: folder.records(name))
     summary = stored.summarise(stored.records())
-    return with_figures(summary, plan.task.figures(folder.records(name)), compare_related(folder, name))
+    return with_figures(summary, plan.task.figures(stored.known_records()), compare_related(folder, name))
 
 
 def _over_budget(summaries: Sequence[TaskSummary], budget: float) -> list[str]:

@@ -10,6 +10,7 @@ from dtbench.harness.core.schema import Official, Response, Sample
 from dtbench.harness.core.scorer import Scorer
 from dtbench.harness.extract.answer import Extraction
 from dtbench.harness.extract.evidence import DEFAULT_MIN_EVIDENCE, as_read, set_weak_aside
+from dtbench.harness.extract.tidy import with_think_tags
 from dtbench.harness.score.forced_choice import gold_index, logprob_fields, read_forced
 from dtbench.harness.store.types import Record, ResponseRecord, ScoreRecord, as_fields
 
@@ -22,10 +23,13 @@ class ShownOptions(NamedTuple):
     """Whether the whole answer must be the letter of one."""
     min_evidence: str = DEFAULT_MIN_EVIDENCE
     """The weakest level of evidence that counts as an answer."""
+    chain: Sequence[str] | None = None
+    """The model's own tags around its chain of thought."""
 
     def read(self, task: Scorer, text: str) -> Extraction:
         """Read the answer out of a response; a choice on weaker evidence is set aside."""
-        return set_weak_aside((read_forced if self.forced else task.read)(text, self.choices), self.min_evidence)
+        known = with_think_tags(text, self.chain)
+        return set_weak_aside((read_forced if self.forced else task.read)(known, self.choices), self.min_evidence)
 
 
 def response_fields(response: Response) -> ResponseRecord:

@@ -114,10 +114,18 @@ class PredictionScores:
 
 
 def score_predictions(
-    task: Scorer, scorer: str, predictions: Predictions, *, min_evidence: str = DEFAULT_MIN_EVIDENCE
+    task: Scorer,
+    scorer: str,
+    predictions: Predictions,
+    *,
+    min_evidence: str = DEFAULT_MIN_EVIDENCE,
+    chain: Sequence[str] | None = None,
 ) -> PredictionScores:
-    """Score every record, in the order of the file; the threshold of evidence is the strict score's alone."""
-    reader = _RowReader(task, scorer, min_evidence)
+    """Score every record, in the order of the file; the threshold of evidence is the strict score's alone.
+
+    `chain` is the model's own pair of tags around its chains.
+    """
+    reader = _RowReader(task, scorer, min_evidence, chain)
     scores = [reader.score(row) for row in predictions.rows]
     pairs = zip(scores, predictions.rows, strict=True)
     counted = [(row, score.official.correct) for score, row in pairs if score.official.counted]
@@ -152,9 +160,10 @@ def _evidence(scores: Sequence[RowScore]) -> dict[str, EvidenceFigures]:
 class _RowReader:
     """Scores records one by one, and counts those whose right answer is empty."""
 
-    def __init__(self, task: Scorer, scorer: str, min_evidence: str) -> None:
+    def __init__(self, task: Scorer, scorer: str, min_evidence: str, chain: Sequence[str] | None) -> None:
         self._task, self._rule, self._min_evidence = task, task.official(scorer), min_evidence
         self._has_official_rule = has_official_rule(task)
+        self._chain = chain
         self._without_gold: list[str] = []
 
     def score(self, row: PredictionRow) -> RowScore:
@@ -173,7 +182,7 @@ class _RowReader:
             raise TaskError(f"task {self._task.name}: scoring {where} failed with {format_error(error)}.") from error
         if key is None or not isinstance(prediction, str):
             return RowScore(number, id_, official, None, None, NO_PREDICTION if prediction is MISSING else NOT_TEXT)
-        read = set_weak_aside(extract(prediction, key.choices), self._min_evidence)
+        read = set_weak_aside(extract(prediction, key.choices, self._chain), self._min_evidence)
         right = is_gold(read.choice or read.set_aside or "", str(key.answer))
         correct = None if read.choice is None else right
         return RowScore(number, id_, official, correct, read.choice, read.how, read.level, read.set_aside, right)

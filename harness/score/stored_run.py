@@ -19,6 +19,7 @@ from dtbench.harness.core.scorer import NO_ANSWER
 from dtbench.harness.core.task import Task, rotate_options
 from dtbench.harness.extract.answer import Extraction
 from dtbench.harness.extract.evidence import WEAKEST
+from dtbench.harness.extract.tidy import with_think_tags
 from dtbench.harness.score.answer_record import ShownOptions, with_answer
 from dtbench.harness.score.summary import summarise
 from dtbench.harness.store.jsonl import Key, key_of
@@ -62,7 +63,7 @@ class StoredTask:
     def shown(self, sample: Sample) -> ShownOptions:
         """Return the options in the order in which this run showed them."""
         choices = rotate_options(sample, self.about["permute"]).choices
-        return ShownOptions(choices, self.about["answer"] == "forced", self.min_evidence)
+        return ShownOptions(choices, self.about["answer"] == "forced", self.min_evidence, self.about.get("chain"))
 
     def summarise(self, records: Iterable[Record], scorer: str | None = None) -> TaskSummary:
         """Sum up records of this task."""
@@ -77,6 +78,19 @@ class StoredTask:
         summary["min_evidence"] = self.min_evidence
         summary["data"] = self.about["data"]["version"]
         return summary
+
+    def known_text(self, text: str) -> str:
+        """Return a response with the model's own tags written as known ones."""
+        return with_think_tags(text, self.about.get("chain"))
+
+    def known_records(self) -> Iterator[Record]:
+        """Yield the records with known_text() of each response, for figures of a task's own."""
+        for record in self.records():
+            if "response" in record and "chain" in self.about:
+                response = record["response"]
+                yield {**record, "response": {**response, "text": self.known_text(response["text"])}}
+            else:
+                yield record
 
     def read(self, sample: Sample, text: str) -> Extraction:
         """Read the answer to a question out of a response of this run."""

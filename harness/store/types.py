@@ -206,6 +206,8 @@ class TaskInfo(TypedDict):
     """The weakest level of evidence that counts as an answer; where it is absent, every option that was read counts."""
     answer: str
     """The style of answer: direct, think or forced."""
+    chain: NotRequired[list[str]]
+    """The model's own opening and closing tag around its chain of thought, by which every command reads its answers."""
     forced: NotRequired[dict[str, int]]
     """How a forced answer is sampled."""
     audio: str

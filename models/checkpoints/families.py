@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from dtbench.harness.core.errors import UserError, did_you_mean
 from dtbench.harness.core.typed_settings import Condition, above, between, read_table, read_toml
+from dtbench.harness.extract.chains import ChainTags
 
 Backend = Literal["vllm", "local", "endpoint"]
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
@@ -30,8 +31,8 @@ class Family:
     """A folder that it stands for instead; in the built-in file relative to models/."""
     architectures: tuple[str, ...] = ()
     """Values of `architectures` in its config.json."""
-    chain: Annotated[tuple[str, ...], Condition(lambda tags: len(tags) == 2, "a list of two tags")] | None = None
-    """The tags around its chain of thought; None where it writes none."""
+    chain: ChainTags | None = None
+    """The tags around its chain of thought, by which its answers are read; None where it has none of its own."""
     thinking: str = ""
     """How thinking is requested."""
     rate: Annotated[int, between(4000, 192000)] = 16000
@@ -70,6 +71,7 @@ class Family:
             "rate": self.rate,
             "limit_seconds": self.limit_seconds,
             "audio_part": self.audio_part,
+            "chain": self.chain,
         }
 
     def flags(self) -> dict[str, str | bool]:

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from dtbench.harness.core.schema import OptionLogprobs, Response
-from dtbench.harness.extract.tidy import split_text
+from dtbench.harness.extract.tidy import split_text, with_think_tags
 from dtbench.harness.score.forced_choice import FORCED_SAMPLING, TokenLogprob, letter_of, option_logprobs
 from dtbench.models.endpoint.reply import Reply
 from dtbench.models.endpoint.settings import EndpointSettings
@@ -45,6 +45,7 @@ class ConstrainedChoice:
             "temperature": FORCED_SAMPLING["temperature"],
             longest: FORCED_SAMPLING["max_tokens"],
         }
+        self._chain = settings.chain
         self._accepted = 0
         self._answered = False
 
@@ -63,7 +64,8 @@ class ConstrainedChoice:
         response = parse_response(reply, seconds)
         if not self._answered:
             self._accepted, self._answered = attempt, True
-        return dataclasses.replace(response, option_logprobs=_letter_logprobs(reply, response.text, letters))
+        text = with_think_tags(response.text, self._chain)
+        return dataclasses.replace(response, option_logprobs=_letter_logprobs(reply, text, letters))
 
     def _fields(self, attempt: int, letters: Sequence[str]) -> bytes:
         fields: dict[str, Any] = {}

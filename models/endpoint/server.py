@@ -106,6 +106,7 @@ class Server:
             "audio_part": self._settings.audio_part,
             "rate": self.rate,
             "limit_seconds": self.limit_seconds,
+            **({} if self._settings.chain is None else {"chain": list(self._settings.chain)}),
         }
 
     async def aclose(self) -> None:

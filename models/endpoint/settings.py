@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.typed_settings import at_least, between, check_settings
+from dtbench.harness.extract.chains import ChainTags
 from dtbench.models.endpoint.wire import AudioPart
 
 SAMPLING = (
@@ -56,6 +57,8 @@ class EndpointSettings:
     """The sampling rate of the clips that are sent."""
     limit_seconds: Annotated[float, at_least(0.001)] | None = None
     """The longest clip that the model takes."""
+    chain: ChainTags | None = None
+    """The model's own tags around its chain of thought, such as `<reason>,</reason>`; common ones are known."""
 
     def __post_init__(self) -> None:
         """Refuse values that no endpoint takes."""

@@ -14,6 +14,7 @@ from dtbench.harness.core.errors import DtbenchError, MachineryError, ModelError
 from dtbench.harness.core.model import Notify
 from dtbench.harness.core.schema import OptionLogprobs, Prompt, Response
 from dtbench.harness.core.typed_settings import Condition, above, at_least, check_settings, read_options
+from dtbench.harness.extract.chains import ChainTags
 from dtbench.models.checkpoints.checkpoint import Checkpoint, default_settings
 from dtbench.models.local.weights import OutOfMemoryError, SamplingSettings, Weights, missing_packages
 
@@ -42,6 +43,8 @@ class LocalSettings:
     """Whether code of the checkpoint may run."""
     rate: int = 16000
     limit_seconds: float | None = None
+    chain: ChainTags | None = None
+    """The model's own tags around its chain of thought, such as `<reason>,</reason>`; common ones are known."""
 
     def __post_init__(self) -> None:
         """Refuse values out of range, also those of generation_config.json and of a family."""
@@ -176,12 +179,14 @@ class Local:
 
         settings = dataclasses.asdict(self._settings)
         machine = {name: settings.pop(name) for name in ("batch_size", "device")}
+        chain = settings.pop("chain")
         return {
             "name": "local",
             **self._checkpoint.describe(),
             "version": f"transformers {version('transformers')}, torch {version('torch')}",
             "machine": machine,
             **settings,
+            **({} if chain is None else {"chain": list(chain)}),
         }
 
     async def aclose(self) -> None:

@@ -10,6 +10,7 @@ from dtbench.harness.core.disk_list import DiskList
 from dtbench.harness.core.errors import DataError, ModelError, UserError
 from dtbench.harness.core.records import MetadataRecord, read_json
 from dtbench.harness.core.schema import Prompt, Response
+from dtbench.harness.extract.chains import ChainTags
 
 KEYS = ("response", "text", "answers", "model_output", "model_prediction", "answer_prediction", "output", "prediction")
 """Keys under which files have answers."""
@@ -22,8 +23,9 @@ class Replay:
     rate = 16000
     limit_seconds: float | None = None
 
-    def __init__(self, *, file: Path, key: str | None = None) -> None:
+    def __init__(self, *, file: Path, key: str | None = None, chain: ChainTags | None = None) -> None:
         self._file = file
+        self._chain = chain
         records = _Records(file, KEYS if key is None else (key,))
         self._key = key or records.key()
         self._records = records.on_disk
@@ -54,7 +56,8 @@ class Replay:
 
     def describe(self) -> Mapping[str, Any]:
         """Return the file and a hash of its answers."""
-        return {"name": "replay", "file": self._file.name, "key": self._key, "sha256": self._content}
+        about = {"name": "replay", "file": self._file.name, "key": self._key, "sha256": self._content}
+        return about if self._chain is None else {**about, "chain": list(self._chain)}
 
     async def aclose(self) -> None:
         """Do nothing: there is nothing to close."""

@@ -160,6 +160,7 @@ class Vllm:
             "timeout": self._settings.timeout,
             "rate": self.rate,
             "limit_seconds": self.limit_seconds,
+            **({} if self._settings.chain is None else {"chain": list(self._settings.chain)}),
         }
 
     async def aclose(self) -> None:

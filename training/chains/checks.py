@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from dtbench.harness.extract.answer import extract
+from dtbench.harness.extract.tidy import split_text
 from dtbench.harness.judge.verdict import json_values
 from dtbench.training.data.rows import TrainingRow
 from dtbench.training.rewards.guards import is_loop, is_nothing_new
@@ -89,7 +90,7 @@ def parse_chain(text: str, row: TrainingRow) -> str | Rejected:
 
 def _spoken(text: str) -> str:
     """Remove from a reply the thoughts before it."""
-    return re.sub(r"<think>.*?</think>", "", text, flags=re.DOTALL).strip()
+    return split_text(text).answer.strip()
 
 
 def _within(text: str, limits: tuple[int, int]) -> Rejected | None:

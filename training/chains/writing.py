@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from dtbench.harness.core.errors import DataError, ModelError
-from dtbench.harness.core.model import Model
+from dtbench.harness.core.model import Model, chain_tags
 from dtbench.harness.core.schema import Prompt
 from dtbench.harness.core.task import letter_options
+from dtbench.harness.extract.tidy import with_think_tags
 from dtbench.harness.run.dispatch import Dispatcher, DispatchSettings
 from dtbench.harness.run.worker_pool import CircuitBreaker, Progress, Stop, WorkerPool
 from dtbench.harness.store.run_folder import RunFolder
@@ -119,6 +120,7 @@ class CotRun:
         self._workers = concurrency
         settings = DispatchSettings(concurrency)
         self._dispatchers = {step: Dispatcher(model, settings) for step, model in models.items()}
+        self._chains = {step: chain_tags(model.describe()) for step, model in models.items()}
         self._kept = {step: {record["id"]: record for record in folder.records_as(step, CotRecord)} for step in STEPS}
 
     async def run(self, stop: Stop, report: Callable[[Progress], None]) -> None:
@@ -158,7 +160,7 @@ class CotRun:
                 return {**record, "error": {"kind": "model" if of_model else "audio", "message": str(error)}}
             self._breaker.add_success()
             record["text"], record["usage"], record["attempts"] = response.text, dict(response.usage), attempt + 1
-            parsed = step.parse(response.text)
+            parsed = step.parse(with_think_tags(response.text, self._chains[step.name]))
             if not isinstance(parsed, Rejected):
                 return {**record, "taken": step.as_json(parsed)}
             rejected = parsed

@@ -47,7 +47,7 @@ def parse_completion(row: TrainingRow, completion: str, template: Template, scor
     """Extract chain and answer without guessing, and score the answer as a run does."""
     parts = split_completion(completion, template)
     if parts is None:
-        read = extract(completion, row.choices)
+        read = extract(completion, row.choices, template.chain)
     else:
         read = dataclasses.replace(extract(parts.answer, row.choices), thinking=parts.chain)
     extraction = set_weak_aside(read, DEFAULT_MIN_EVIDENCE)

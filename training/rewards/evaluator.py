@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from dtbench.harness.core.errors import ModelError
 from dtbench.harness.core.schema import Prompt
+from dtbench.harness.extract.tidy import with_think_tags
 from dtbench.harness.judge.verdict import UnreadableError
 from dtbench.harness.run.pace import AdaptiveConcurrency, PacedModel
 from dtbench.harness.run.retry import RetryPolicy, generate_with_retries
@@ -52,6 +53,7 @@ class Evaluator:
     def __init__(self, settings: RewardSettings, cache: Cache) -> None:
         self._settings = settings
         self._cache = cache
+        self._chain = settings.connection().chain
         self._policy = RetryPolicy(attempts=settings.attempts, retry_budget=settings.retry_budget)
         self._background = BackgroundClient(self._connect, _EvaluatorConnection.aclose)
 
@@ -116,7 +118,7 @@ class Evaluator:
             report.add_tokens(response.usage)
             usage.add_tokens(response.usage)
             try:
-                verdict = query.parse(response.text)
+                verdict = query.parse(with_think_tags(response.text, self._chain))
             except UnreadableError as error:
                 report.counts[f"{query.kind}_unreadable"] += 1
                 why = f"no verdict: {error}"

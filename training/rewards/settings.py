@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.typed_settings import at_least, between, check_settings, read_table
+from dtbench.harness.extract.chains import ChainTags
 from dtbench.models.endpoint.settings import EndpointSettings
 
 Guard = Literal["empty", "huge", "loop", "nothing new", "word salad", "copy", "instruction"]
@@ -34,6 +35,11 @@ class Template:
     answer_closing: str = ""
     longest_answer: Annotated[int, at_least(1)] = 300
     """Characters of the answer; a longer one is a second chain."""
+
+    @property
+    def chain(self) -> ChainTags:
+        """The tags around the chain, without the blanks around them."""
+        return ChainTags(self.opening.strip(), self.closing.strip())
 
     def __post_init__(self) -> None:
         """Refuse a template that no completion can fit."""

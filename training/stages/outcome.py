@@ -134,7 +134,7 @@ def chain_marks(records: Iterable[Record], task: str, template: Template) -> Cha
     for record in records:
         text = record["response"]["text"]
         parts = split_completion(text, template)
-        chain = split_text(text).thinking if parts is None else parts.chain
+        chain = split_text(text, template.chain).thinking if parts is None else parts.chain
         formed.append(parts is not None)
         if chain.split():
             words.append(len(chain.split()))

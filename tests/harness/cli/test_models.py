@@ -61,7 +61,10 @@ def test_a_file_of_families_is_read_as_the_built_in_one(tmp_path: Path) -> None:
         ("[mine]\nrate = 400", "rate = 400: 4000 to 192000 is expected."),
         ("[mine]\nbackends = []", "backends = []: one or more of vllm, local, endpoint is expected."),
         ("[mine]\nlimit_seconds = 0", "limit_seconds = 0: above 0 is expected."),
-        ("[mine]\nchain = ['<t>']", 'chain = ["<t>"]: a list of two tags is expected.'),
+        (
+            "[mine]\nchain = ['<t>']",
+            'chain = ["<t>"]: a pair of different tags, such as <reason>,</reason>, is',
+        ),
         ("title = 'x'", "mine.toml: title stands in no table: a family begins with a line such as [my-model]."),
         ("[mine", "mine.toml: not TOML ("),
     ],

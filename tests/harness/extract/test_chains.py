@@ -220,7 +220,7 @@ def test_own_tags_are_written_as_known_ones_for_readings_that_know_no_others(nam
     "given", ["<a>", "<a>,", "<a>,<b>,<c>", "<a>,<A>", "", ["<a>"], ["<a>", 1], ["", "<b>"], 7, None, {"<a>": "<b>"}]
 )
 def test_what_is_not_two_different_tags_is_refused(given: object) -> None:
-    with pytest.raises(ValueError, match="two different tags"):
+    with pytest.raises(ValueError, match="a pair of different tags"):
         ChainTags.of(given)
 
 
