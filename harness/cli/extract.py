@@ -12,7 +12,7 @@ from dtbench.harness.cli.tables import write_output
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import DataError, UserError
 from dtbench.harness.core.options import Argument, Chain, MinEvidence, Option
-from dtbench.harness.extract.chains import ChainTags
+from dtbench.harness.extract.chain_tags import ChainTags
 
 EXPECTED = "JSON lines with `choices` and `output`"
 Source = Annotated[Path | None, Argument("[FILE]", f"{EXPECTED}; without it stdin.")]

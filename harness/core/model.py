@@ -7,7 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from dtbench.harness.core.errors import MachineryError
 from dtbench.harness.core.schema import Prompt, Response
-from dtbench.harness.extract.chains import ChainTags
+from dtbench.harness.extract.chain_tags import ChainTags
 
 Notify = Callable[[str], None]
 """Shows the user a line."""

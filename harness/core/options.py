@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, get_args, get_type_hints
 
 from dtbench.harness.core.errors import UserError, did_you_mean
 from dtbench.harness.core.typed_settings import at_least, between, check_option
-from dtbench.harness.extract.chains import ChainTags
+from dtbench.harness.extract.chain_tags import ChainTags
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,12 @@ A chain that ends nowhere is open: nothing that follows can be an answer. So is 
 
 from __future__ import annotations
 
-import contextlib
-import json
 import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import NamedTuple
+
+from dtbench.harness.extract.chain_tags import KNOWN_PAIRS, ChainTags
 
 
 class SplitText(NamedTuple):
@@ -22,42 +22,14 @@ class SplitText(NamedTuple):
     """The chain never ended, so no answer follows it."""
 
 
-class ChainTags(NamedTuple):
-    """The tags around a model's chain of thought, which are found in either case."""
-
-    opening: str
-    closing: str
-
-    @classmethod
-    def of(cls, given: object) -> ChainTags:
-        """Make them from a list of two, or from a text such as `<reason>,</reason>`; else a ValueError."""
-        parts: object = given
-        if isinstance(given, str):
-            parts = given.split(",")
-            with contextlib.suppress(ValueError):  # as JSON, where each may hold a comma
-                parts = json.loads(given)
-        tags = [part.strip() for part in parts if isinstance(part, str)] if isinstance(parts, list | tuple) else []
-        if len(tags) != 2 or not all(tags) or len(tags) != len(parts) or tags[0].lower() == tags[1].lower():  # type: ignore[arg-type]
-            raise ValueError("a pair of different tags is expected")
-        return cls(*tags)
-
-
-_PAIRS = (
-    ChainTags("<|channel>", "<channel|>"),  # Gemma 4
-    ChainTags("<unused94>", "<unused95>"),  # MedGemma
-    ChainTags("<|begin_of_thought|>", "<|end_of_thought|>"),  # OpenThinker, Sky-T1
-    ChainTags("<|START_THINKING|>", "<|END_THINKING|>"),  # Command A, Command R7B
-    ChainTags("<|open|>think<|sep|>", "<|close|>think<|sep|>"),  # Kimi K3
-)
-"""Tags that are no words in brackets; a model names its channel right after the first two."""
-_KIND_OF = {tag.lower(): kind for kind, pair in enumerate(_PAIRS) for tag in pair}
-_CLOSINGS = {pair.closing.lower() for pair in _PAIRS}
+_KIND_OF = {tag.lower(): kind for kind, pair in enumerate(KNOWN_PAIRS) for tag in pair}
+_CLOSINGS = {pair.closing.lower() for pair in KNOWN_PAIRS}
 _EITHER_BRACKET = "think|thinking|thoughts?|reasoning|analysis|scratchpad"
 _POINTED_ALONE = "reason|reflect|reflection|inner_thoughts?"
 _NAMESPACE = r"(?:[a-z]{1,8}[:|])?"
 _VARIANT = r"(?:_fast(?:er)?)?(?::\w{1,24})?"
 _TAG = re.compile(
-    rf"(?P<mark>{'|'.join(re.escape(tag) for pair in _PAIRS for tag in pair)})(?:thoughts?\b)?"
+    rf"(?P<mark>{'|'.join(re.escape(tag) for pair in KNOWN_PAIRS for tag in pair)})(?:thoughts?\b)?"
     rf"|[<\[◁][ \t]?(?P<close>/?)[ \t]?(?P<name>{_NAMESPACE}(?:{_EITHER_BRACKET}){_VARIANT})[ \t]?[>\]▷]"
     rf"|<(?P<close2>/?)(?P<name2>{_POINTED_ALONE})>",
     re.IGNORECASE,

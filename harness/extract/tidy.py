@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from dtbench.harness.extract.chains import ChainTags, SplitText, compose_text, mentions_tags, split_channels, split_turn
+from dtbench.harness.extract.chain_tags import ChainTags
+from dtbench.harness.extract.chains import SplitText, compose_text, mentions_tags, split_channels, split_turn
 
 _FULL_WIDTH = {0xFF01 + i: 0x21 + i for i in range(94)}
 _CIRCLED = {0x24B6 + i: 0x41 + i for i in range(26)} | {0x24D0 + i: 0x61 + i for i in range(26)}

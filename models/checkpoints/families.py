@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from dtbench.harness.core.errors import UserError, did_you_mean
 from dtbench.harness.core.typed_settings import Condition, above, between, read_table, read_toml
-from dtbench.harness.extract.chains import ChainTags
+from dtbench.harness.extract.chain_tags import ChainTags
 
 Backend = Literal["vllm", "local", "endpoint"]
 BACKENDS: tuple[Backend, ...] = get_args(Backend)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.typed_settings import at_least, between, check_settings
-from dtbench.harness.extract.chains import ChainTags
+from dtbench.harness.extract.chain_tags import ChainTags
 from dtbench.models.endpoint.wire import AudioPart
 
 SAMPLING = (

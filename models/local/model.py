@@ -14,7 +14,7 @@ from dtbench.harness.core.errors import DtbenchError, MachineryError, ModelError
 from dtbench.harness.core.model import Notify
 from dtbench.harness.core.schema import OptionLogprobs, Prompt, Response
 from dtbench.harness.core.typed_settings import Condition, above, at_least, check_settings, read_options
-from dtbench.harness.extract.chains import ChainTags
+from dtbench.harness.extract.chain_tags import ChainTags
 from dtbench.models.checkpoints.checkpoint import Checkpoint, default_settings
 from dtbench.models.local.weights import OutOfMemoryError, SamplingSettings, Weights, missing_packages
 

@@ -10,7 +10,7 @@ from dtbench.harness.core.disk_list import DiskList
 from dtbench.harness.core.errors import DataError, ModelError, UserError
 from dtbench.harness.core.records import MetadataRecord, read_json
 from dtbench.harness.core.schema import Prompt, Response
-from dtbench.harness.extract.chains import ChainTags
+from dtbench.harness.extract.chain_tags import ChainTags
 
 KEYS = ("response", "text", "answers", "model_output", "model_prediction", "answer_prediction", "output", "prediction")
 """Keys under which files have answers."""

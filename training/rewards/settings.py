@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.typed_settings import at_least, between, check_settings, read_table
-from dtbench.harness.extract.chains import ChainTags
+from dtbench.harness.extract.chain_tags import ChainTags
 from dtbench.models.endpoint.settings import EndpointSettings
 
 Guard = Literal["empty", "huge", "loop", "nothing new", "word salad", "copy", "instruction"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dtbench import extract
-from dtbench.harness.extract.chains import ChainTags
+from dtbench.harness.extract.chain_tags import ChainTags
 from dtbench.harness.extract.tidy import split_text, with_think_tags
 
 CHOICES = ["A dog", "A cat", "A train", "A bell"]
