@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dtbench.harness.core.errors import DataError, ModelError
-from dtbench.harness.core.model import Model
+from dtbench.harness.core.model import Model, chain_tags
 from dtbench.harness.run.dispatch import Dispatcher, DispatchSettings
 from dtbench.harness.run.plan import TaskPlan
 from dtbench.harness.run.worker_pool import CircuitBreaker, Progress, Stop, WorkerPool
@@ -29,7 +29,7 @@ class TaskRun:
         self._breaker = CircuitBreaker(settings.max_failed * plan.expected, f"{plan.task.name}: ")
         self._dispatcher = Dispatcher(model, settings, plan.form.audio)
         self._prompt_hash = plan.prompt_hash()
-        self._chain = folder.info["tasks"][plan.task.name].get("chain")
+        self._chain = chain_tags(model.describe())
 
     async def run(self, stop: Stop, report: Callable[[Progress], None]) -> None:
         """Ask, and append each record as it comes; a MachineryError where the model is down."""
