@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dtbench.harness.core.errors import UserError, did_you_mean
+from dtbench.harness.extract.chain_tags import ChainTags
 from dtbench.harness.extract.evidence import DEFAULT_MIN_EVIDENCE, EVIDENCE_LEVELS
 from dtbench.harness.lm_eval.clips import LmEvalAudio
 from dtbench.harness.lm_eval.plug import register_model
@@ -27,8 +28,9 @@ register_model()
 class Doc(dict[str, Any]):
     """A record as published, with its question."""
 
-    def __init__(self, plan: TaskPlan, place: int) -> None:
+    def __init__(self, plan: TaskPlan, place: int, chain: ChainTags | None = None) -> None:
         self.plan = plan
+        self.chain = chain
         self.question: PlannedPrompt = plan.question(place, 0)
         self.place = place
         super().__init__(self.question.sample.as_published())
@@ -37,8 +39,9 @@ class Doc(dict[str, Any]):
 class Docs:
     """The questions of a benchmark, built at each access."""
 
-    def __init__(self, plan: TaskPlan) -> None:
+    def __init__(self, plan: TaskPlan, chain: ChainTags | None) -> None:
         self._plan = plan
+        self._chain = chain
 
     @property
     def features(self) -> Mapping[str, Any]:
@@ -49,10 +52,10 @@ class Docs:
         return len(self._plan.data.samples)
 
     def __getitem__(self, place: int) -> Doc:
-        return Doc(self._plan, range(len(self))[place])
+        return Doc(self._plan, range(len(self))[place], self._chain)
 
     def __iter__(self) -> Iterator[Doc]:
-        return (Doc(self._plan, place) for place in range(len(self)))
+        return (Doc(self._plan, place, self._chain) for place in range(len(self)))
 
 
 def dataset(
@@ -61,20 +64,25 @@ def dataset(
     data_dir: str | None = None,
     answer: str = "direct",
     min_evidence: str = DEFAULT_MIN_EVIDENCE,
+    chain: object = None,
     **others: Any,
 ) -> Mapping[str, Docs]:
-    """Return the questions; `--metadata` sets data_dir, answer and min_evidence, among settings of other tasks."""
+    """Return the questions; `--metadata` sets data_dir, answer, min_evidence and chain, among settings of others."""
     if answer not in STYLES:
         raise UserError(f"--metadata answer={answer}: unknown. Known: {', '.join(STYLES)}.")
     if min_evidence not in EVIDENCE_LEVELS:
         raise UserError(
             f"--metadata min_evidence={min_evidence}: unknown. {did_you_mean(min_evidence, EVIDENCE_LEVELS)}"
         )
+    try:
+        tags = None if chain is None else ChainTags.of(chain)
+    except ValueError as error:
+        raise UserError(f"--metadata chain={chain}: {error}, as a list of JSON.") from None
     task = task_registry.get_task(benchmark)
     data = task.load(None if data_dir is None else Path(data_dir).expanduser())
     plan = TaskPlan(task, data, 1, PromptForm(answer=answer), min_evidence)
     plan.check()
-    return {"test": Docs(plan)}
+    return {"test": Docs(plan, tags)}
 
 
 def text(doc: Doc) -> str:
@@ -96,5 +104,5 @@ def target(doc: Doc) -> str:
 def results(doc: Doc, responses: Sequence[str]) -> Mapping[str, float]:
     """Return the verdicts on one response: the official one where the script counts it, and the strict one."""
     task, (sample, prompt) = doc.plan.task, doc.question
-    shown = ShownOptions(prompt.choices, forced=False, min_evidence=doc.plan.min_evidence)
+    shown = ShownOptions(prompt.choices, False, doc.plan.min_evidence, doc.chain)
     return task.score(sample, shown.read(task, responses[0])).metrics()

@@ -111,6 +111,7 @@ class Local:
                 dtype=settings.dtype,
                 remote=settings.trust_remote_code,
                 rate=settings.rate,
+                chain=settings.chain,
             )
         except DtbenchError:
             raise

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from dtbench.harness.core.errors import MachineryError, UserError
 from dtbench.harness.core.schema import Prompt
+from dtbench.harness.extract.chain_tags import ChainTags
 from dtbench.models.checkpoints.checkpoint import Checkpoint
 from dtbench.models.local.inputs import PromptProcessor, make_batches
 
@@ -74,7 +75,16 @@ def missing_packages() -> list[str]:
 class Weights:
     """A model and its processor."""
 
-    def __init__(self, checkpoint: Checkpoint, *, device: str, dtype: str, remote: bool, rate: int = 16000) -> None:
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        *,
+        device: str,
+        dtype: str,
+        remote: bool,
+        rate: int = 16000,
+        chain: ChainTags | None = None,
+    ) -> None:
         import torch
         import transformers
 
@@ -98,6 +108,7 @@ class Weights:
         if self._device == "cpu" and model.num_parameters() < _SMALL:
             torch.set_num_threads(1)
         self._ends = _ends(self._model, self._tokenizer)
+        self._chain = chain
         self._stopped = threading.Event()
 
     def answer(
@@ -173,13 +184,26 @@ class Weights:
 
     def _decode(self, row: list[int], prompt_tokens: int) -> GeneratedText:
         end = next((place for place, token in enumerate(row) if token in self._ends), None)
-        text: str = self._tokenizer.decode(
-            row if end is None else row[:end], skip_special_tokens=True, clean_up_tokenization_spaces=False
-        )
+        text = decode_tokens(self._tokenizer, row if end is None else row[:end], self._chain)
         # Drop half a character at the end, as servers do.
         return GeneratedText(
             text.rstrip("\ufffd"), end is not None, prompt_tokens, len(row) if end is None else end + 1
         )
+
+
+def decode_tokens(tokenizer: Any, row: Sequence[int], chain: ChainTags | None) -> str:
+    """Decode tokens without special ones, but for those that stand around the chain."""
+    added = tokenizer.get_added_vocab() if chain else {}
+    kept = {added[tag]: tag for tag in chain or () if tag in added}
+    pieces: list[str] = []
+    start = 0
+    for place, token in enumerate([*row, None]):
+        if token is None or token in kept:
+            plain = row[start:place]
+            pieces.append(tokenizer.decode(plain, skip_special_tokens=True, clean_up_tokenization_spaces=False))
+            pieces.append("" if token is None else kept[token])
+            start = place + 1
+    return "".join(pieces)
 
 
 def _processor(checkpoint: Checkpoint, where: dict[str, Any]) -> Any:

@@ -82,6 +82,8 @@ class Vllm:
                     f"-M {reserved}={options[reserved]}: not set here; dtbench starts vLLM for itself alone."
                 )
         settings = read_options(VllmSettings, own, "vLLM", defaults=default_settings(checkpoint))
+        if settings.chain is not None and settings.chain.are_special:  # else nothing shows where the chain ends
+            settings = dataclasses.replace(settings, extra={"skip_special_tokens": False, **(settings.extra or {})})
         family = checkpoint.family
         return cls(checkpoint, settings, {**(family.flags() if family else {}), **flags})
 

@@ -188,3 +188,18 @@ def test_a_task_with_a_reading_of_its_own_gets_known_tags_in_place_of_the_models
     task: Task = ByHand()
     assert shown.read(task, "<n>An owl?</n>Jay") == Extraction("An owl?", "Jay", "Jay", "by hand")
     assert ShownOptions(("Jay", "Owl"), forced=True, chain=("<n>", "</n>")).read(task, "<n>B?</n>A").choice == "Jay"
+
+
+def test_the_verdict_of_a_judge_with_tags_of_its_own_is_the_one_after_its_thoughts(data: Path) -> None:
+    run, _ = run_with(data, ("<think>", "</think>"))
+
+    def thinking(asked: Asked) -> Turn:
+        verdict = honest(asked).text or ""
+        draft = verdict.replace('"score": 0', '"score": 1')
+        return Turn(f"<n>{draft}</n>{verdict}")
+
+    for number, (options, rubrics) in enumerate([(("-M", "chain=<n>,</n>"), 20.0), ((), 100.0)]):
+        with chatting(choose=thinking) as judge:
+            where = ("--model", "tiny", "--base-url", judge.url, "--out", data.parent / f"judge{number}")
+            done = call("judge", run, *where, "--json", *options)
+        assert json.loads(done.out)["rubrics"] == rubrics, done

@@ -78,6 +78,16 @@ def test_captions_questions_and_chains_are_written_and_the_rows_can_be_trained_o
     assert all(row.chain.endswith("So the answer is a bell.") and row.audio.is_file() for row in rows)
 
 
+def test_the_thoughts_of_a_writer_with_tags_of_its_own_are_left_out(tmp_path: Path) -> None:
+    def thinking(asked: Asked) -> Turn:
+        return Turn(f"<n>I was told that it is a bell, as the caption says.</n>{models(asked).text}")
+
+    with chatting(choose=thinking) as chat:
+        done, told = written(drafts(tmp_path, questions=False), tmp_path / "out", chat.url, "-M", "chain=<n>,</n>")
+    assert (done.code, told["written"], told["rejected"]) == (0, COUNT, 0), done
+    assert not any("I was told" in f"{row.chain}{row.extra}" for row in read_rows(Path(told["rows"])))
+
+
 def test_a_question_that_is_there_is_kept_and_the_caption_step_knows_nothing_of_it(tmp_path: Path) -> None:
     path = drafts(tmp_path)
     with chatting(choose=models) as chat:

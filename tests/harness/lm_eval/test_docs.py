@@ -41,3 +41,21 @@ def test_an_unknown_level_is_refused(data: Path) -> None:
 
     with pytest.raises(UserError, match=r"--metadata min_evidence=choose: unknown\. Did you mean chosen"):
         docs.dataset(benchmark="mmar", data_dir=str(data), min_evidence="choose")
+
+
+@pytest.mark.parametrize("tags", [["<n>", "</n>"], "<n>,</n>"])
+def test_a_response_is_read_by_the_tags_of_the_metadata(data: Path, tags: object) -> None:
+    from dtbench.harness.lm_eval import docs
+
+    (doc, *_) = docs.dataset(benchmark="mmar", data_dir=str(data), chain=tags)["test"]
+    right, wrong = doc.question.prompt.choices[:2]
+    text = f"<n>The answer is {wrong}.</n>The answer is {right}."
+    assert docs.results(doc, [text])["strict"] == 1.0
+    assert docs.results(doc, [f"<n>The answer may be {right}"])["unanswered"] == 1.0
+
+
+def test_tags_that_are_no_pair_are_refused(data: Path) -> None:
+    from dtbench.harness.lm_eval import docs
+
+    with pytest.raises(UserError, match=r"--metadata chain=<n>: a pair of different tags is expected, as a list of"):
+        docs.dataset(benchmark="mmar", data_dir=str(data), chain="<n>")

@@ -56,6 +56,13 @@ def test_accuracy_is_the_tasks_score_and_format_the_template_to_the_letter(text:
     assert scored(text, "accuracy", "format") == [accuracy, form]
 
 
+def test_a_chain_between_the_templates_own_tags_is_one_in_whatever_form_it_comes() -> None:
+    settings = dataclasses.replace(PLAIN, template=Template("<my-notes>\n", "</my-notes>"))
+    text = f"<my-notes>\nIt may be that a car leaves.</my-notes>\n<my-notes>\n{GOOD}</my-notes>\na person arrives"
+    assert scored(text, "accuracy", "format", settings=settings) == [1, 0]
+    assert parse_completion(ROW, text, settings.template, Scorer()).chain == f"It may be that a car leaves.\n{GOOD}"
+
+
 def test_a_template_with_tags_around_the_answer_wants_them() -> None:
     tagged = dataclasses.replace(PLAIN, template=Template("<think>", "</think>", "<answer>", "</answer>"))
     right = f"<think>{GOOD}</think>\n<answer>a person arrives</answer>"
