@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
+import gc
 import importlib
 import io
 import os
@@ -66,6 +68,7 @@ USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 
 def main() -> None:
     """Run one command and exit; what is wrong is one line on stderr."""
+    atexit.register(gc.freeze)  # 20 ms: or the collector looks through all modules once more at the exit
     stdout = sys.stdout
     if isinstance(stdout, io.TextIOWrapper):
         stdout.reconfigure(errors="backslashreplace")  # data may hold what no encoding can write

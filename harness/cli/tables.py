@@ -9,24 +9,25 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from dtbench.harness.core.errors import MachineryError, one_line
-from dtbench.harness.store.summary_types import (
-    AblationFigures,
-    AllFigures,
-    AverageFigures,
-    CalibrationFigures,
-    CountedFigures,
-    EvidenceFigures,
-    ForcedFigures,
-    IntervalFigures,
-    OrderFigures,
-    RepeatsFigures,
-    ShareFigures,
-    StyleFigures,
-    TaskSummary,
-)
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from dtbench.harness.store.summary_types import (
+        AblationFigures,
+        AllFigures,
+        AverageFigures,
+        CalibrationFigures,
+        CountedFigures,
+        EvidenceFigures,
+        ForcedFigures,
+        IntervalFigures,
+        OrderFigures,
+        RepeatsFigures,
+        ShareFigures,
+        StyleFigures,
+        TaskSummary,
+    )
 
 NONE = "none"
 BAR = 25

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import marshal
 import os
-import tempfile
 import weakref
 from array import array
 from typing import Any
@@ -46,6 +45,8 @@ class DiskList:
         return marshal.loads(self._buffer[start - self._written : end - self._written])
 
     def _write(self) -> None:
+        import tempfile  # 2 ms that what fits into memory does not need
+
         try:
             if self._file is None:
                 with tempfile.TemporaryFile(buffering=0) as file:

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from dtbench.harness.core.schema import Official
 
-_WORD = re.compile(r"\b\w+\b")
+_WORD = re.compile(r"\w+")
 
 
 class _Missing:
@@ -44,7 +44,7 @@ def text_rule(item: Mapping[str, Any], prediction: object) -> Official:
     if not isinstance(prediction, str):
         return Official(correct=False, counted=True, why=NOT_TEXT)
     predicted, right = _words(prediction), _words(item["answer"])
-    wrong = {word for choice in item["choices"] for word in _words(choice)} - right
+    wrong = _words("\n".join(item["choices"])) - right
     return Official(correct=bool(predicted) and right <= predicted and predicted.isdisjoint(wrong), counted=True)
 
 

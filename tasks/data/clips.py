@@ -1,4 +1,7 @@
-"""Clips in a folder, in an archive that is not unpacked yet, or inside a parquet file."""
+"""Clips in a folder, in an archive that is not unpacked yet, or inside a parquet file.
+
+What reads them is imported when the first one is read: scoring a prediction file reads none.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dtbench.harness.audio.prepare import read_clip
 from dtbench.harness.core.errors import DataError
 from dtbench.harness.core.records import MetadataRecord
 from dtbench.harness.core.schema import Clip
-from dtbench.tasks.data.archive import unpack
 
 _ROWS_AT_ONCE = 8
 _BATCHES_KEPT = 3
@@ -34,6 +35,8 @@ class ArchivedClip:
 
     def read(self) -> bytes:
         """Read the encoded bytes, as published."""
+        from dtbench.harness.audio.prepare import read_clip
+
         if not self.folder.is_dir():
             _unpack_once(self.archive, self.folder)
         return read_clip(self.path)
@@ -41,6 +44,8 @@ class ArchivedClip:
 
 def _unpack_once(archive: Path, folder: Path) -> None:
     """Unpack the archive; one that was refused is not tried again for each of its clips."""
+    from dtbench.tasks.data.archive import unpack
+
     refusal = _refused.get(archive)
     if refusal is None:
         try:
