@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
-from dtbench.harness.cli.tables import write_output
+from dtbench.harness.cli.tables import output_file
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import DataError, UserError
 from dtbench.harness.core.options import Argument, Chain, MinEvidence, Option
@@ -24,33 +25,37 @@ def extract_command(
     source: Source = None, out: Out = None, chain: Chain = None, min_evidence: MinEvidence = "inferred"
 ) -> None:
     """Extract the answer from each line's `output`: thinking, answer, choice, level, how, set_aside."""
-    lines = (_answer(where, line, chain, min_evidence) for where, line in _lines(source))
+    answers = (_answer(where, line, chain, min_evidence) for where, line in _lines(source))
     if out is None:
-        for line in lines:
-            sys.stdout.write(line)
+        for answer in answers:
+            sys.stdout.write(answer)
+            sys.stdout.flush()
         return
-    write_output("--out", out, "".join(lines))
+    with output_file("--out", out) as file:
+        file.writelines(answers)
 
 
 def _lines(source: Path | None) -> Iterator[tuple[str, str]]:
-    name = str(source) if source else "stdin"
+    """Yield each line that is not blank, and its place, as soon as it is there."""
+    name, offset = str(source) if source else "stdin", 0
     try:
-        data = source.read_bytes() if source else _stdin()
+        with source.open("rb") if source else _stdin() as file:
+            for number, data in enumerate(file, start=1):
+                line = data.decode("utf-8-sig" if number == 1 else "utf-8")
+                offset += len(data)
+                if line.strip():
+                    yield f"{name}: line {number}", line
     except OSError as error:
         raise UserError(f"{name}: cannot be read ({error.strerror}); {EXPECTED} are expected.") from None
-    try:
-        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DataError(f"{name}: not UTF-8 text (byte {error.start}); {EXPECTED} are expected.") from None
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            yield f"{name}: line {number}", line
+        place = offset + error.start
+        raise DataError(f"{name}: not UTF-8 text (byte {place}); {EXPECTED} are expected.") from None
 
 
-def _stdin() -> bytes:
+def _stdin() -> contextlib.nullcontext[BinaryIO]:
     if sys.stdin is None or sys.stdin.isatty():
         raise UserError(f"nothing to read: name a file of {EXPECTED}, or pipe it in.")
-    return sys.stdin.buffer.read()
+    return contextlib.nullcontext(sys.stdin.buffer)
 
 
 def _answer(where: str, line: str, chain: ChainTags | None, min_evidence: str) -> str:

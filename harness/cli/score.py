@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dtbench.harness.cli.tables import evidence_line, print_summary, write_output
+from dtbench.harness.cli.tables import evidence_line, output_file, print_summary
 from dtbench.harness.cli.tasks import named_task
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import UserError, one_line
@@ -129,7 +129,8 @@ def _refuse_overwriting(rows: Path | None, *inputs: Path | None) -> None:
 
 
 def _write_rows(path: Path, scores: Iterable[Mapping[str, Any]]) -> None:
-    write_output("--rows", path, "".join(json.dumps(score) + "\n" for score in scores))
+    with output_file("--rows", path) as file:
+        file.writelines(json.dumps(score) + "\n" for score in scores)
 
 
 def _print(report: PredictionScores) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
@@ -44,14 +46,25 @@ def progress_printer(*, quiet: bool) -> Callable[[str], None]:
     return (lambda line: None) if quiet else (lambda line: typer.echo(one_line(line), err=True))
 
 
-def write_output(flag: str, path: Path, text: str) -> None:
-    """Write the file that an option names; a MachineryError where that fails."""
+@contextlib.contextmanager
+def output_file(flag: str, path: Path) -> Iterator[TextIO]:
+    """Open the file that an option names: it is there in the end, whole, or as it was before an error."""
+    is_special = path.exists() and not path.is_file()  # a pipe, or a folder, which says so when it is opened
+    target = path.resolve()
+    temporary = target if is_special else target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        path.write_text(text, encoding="utf-8")
+        with temporary.open("w", encoding="utf-8") as file:
+            yield file
+        if not is_special:
+            temporary.replace(target)
     except OSError as error:
         raise MachineryError(
             f"{flag} {path}: could not be written ({error.strerror}); name a file in a folder that is there."
         ) from None
+    finally:
+        if not is_special:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
 
 
 def print_summary(summary: TaskSummary, *, groups: bool = False) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
-from command import call, process
+from command import COMMAND, call, process
 
 GOOD = {"choices": ["a bell", "a drum"], "output": "<think>It rings.</think>\n<answer>a bell</answer>"}
 LINE = json.dumps(GOOD)
@@ -79,6 +80,37 @@ def test_nothing_is_written_where_a_line_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "in.jsonl").write_text(f"{LINE}\n{{}}\n")
     assert "line 2: `choices` is missing" in call("extract", tmp_path / "in.jsonl", "--out", tmp_path / "out").refusal()
     assert not (tmp_path / "out").exists()
+
+
+def test_a_file_that_was_there_stays_where_a_line_is_wrong_and_may_be_the_one_that_is_read(tmp_path: Path) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_text(f"{LINE}\n{{}}\n")
+    assert "line 2: `choices` is missing" in call("extract", source, "--out", source).refusal()
+    assert source.read_text() == f"{LINE}\n{{}}\n"
+    source.write_text(f"{LINE}\n{LINE}\n")
+    assert call("extract", source, "--out", source).code == 0
+    assert [json.loads(line)["choice"] for line in source.read_text().splitlines()] == ["a bell", "a bell"]
+    assert list(tmp_path.iterdir()) == [source]
+
+
+def test_an_answer_appears_before_the_next_line_is_there() -> None:
+    with subprocess.Popen([*COMMAND, "extract"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as command:
+        assert command.stdin is not None
+        assert command.stdout is not None
+        for _ in range(2):
+            command.stdin.write(f"{LINE}\n")
+            command.stdin.flush()
+            assert json.loads(command.stdout.readline())["choice"] == "a bell"
+        command.stdin.close()
+        assert command.stdout.read() == ""
+    assert command.returncode == 0
+
+
+def test_bytes_that_are_no_text_are_named_by_their_place_and_the_lines_before_are_answered(tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_bytes(f"\ufeff{LINE}\n".encode() + b"ab\xff\n")
+    done = call("extract", tmp_path / "in.jsonl")
+    assert (done.code, len(done.out.splitlines())) == (2, 1)
+    assert f"in.jsonl: not UTF-8 text (byte {len(LINE) + 6}); JSON lines with" in done.err
 
 
 def test_files_that_cannot_be_read_or_written_are_one_clear_line(tmp_path: Path) -> None:
