@@ -115,6 +115,17 @@ class Options:
             place += length or 1
         return mentions
 
+    def ends_at(self, option: int, text: str, place: int) -> int | None:
+        """Return where an option's own text ends that begins at a place of a text; None where it does not begin."""
+        own = self._bare[option]
+        end = place + len(own)
+        begins = own and text[place:end].lower() == own
+        return end if begins and not (own[-1].isalnum() and text[end : end + 1].isalnum()) else None
+
+    @cached_property
+    def _bare(self) -> list[str]:
+        return [text.lower().rstrip(".") or text.lower() for text in self.texts]
+
     @cached_property
     def _by_first(self) -> dict[str, list[tuple[tuple[str, ...], int]]]:
         table: dict[str, list[tuple[tuple[str, ...], int]]] = {}

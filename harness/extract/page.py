@@ -11,7 +11,7 @@ from dtbench.harness.extract.spots import Spot, find_spots
 from dtbench.harness.extract.words import Token, tokenize
 
 _STOP = re.compile(r"[.!?]+(?=[\s\"')\]*_]|$|[\u3040-\u9fff\uac00-\ud7af])|\n+")
-_ABBREVIATION = re.compile(r"(?:\b(?:e\.g|i\.e|vs|mr|mrs|dr|no|approx|etc|ca)|(?:^|\n)\s*\d{1,2})$", re.IGNORECASE)
+_ABBREVIATION = re.compile(r"(?:\b(?:e\.g|i\.e|vs|mr|mrs|dr|approx|etc|ca)|(?:^|\n)\s*\d{1,2})$", re.IGNORECASE)
 _IDIOM = re.compile(
     r"\b(?:(?:minor|major) (?:problem|issue|detail|error|change|difference)"
     r"|in light of|all right|right away|right now|double bass)\b",
@@ -26,6 +26,9 @@ class Page:
     """A prepared text, which every later step reads."""
 
     text: str
+    """As written, but for idioms: where options are looked for."""
+    cues: str
+    """The same with the options' own words masked: where everything else is looked for."""
     options: Options
     words: list[Token]
     spots: list[Spot]
@@ -56,7 +59,17 @@ def lay_out(text: str, options: Options) -> Page:
         text = _MINOR.sub(lambda chord: f"{chord[1]}m".ljust(len(chord[0])), text)
     words = tokenize(text, options.normal)
     spots = find_spots(text, words, options)
-    return Page(text, options, words, spots, _sentences(text, spots))
+    return Page(text, _mask(text, spots), options, words, spots, _sentences(text, spots))
+
+
+def _mask(text: str, spots: list[Spot]) -> str:
+    """Mask the words of options that are named: `No` as an option is no negation, `I don't know` no refusal."""
+    parts, place = [], 0
+    for spot in spots:
+        if spot.kind != "letter":
+            parts += [text[place : spot.start], "x" * (spot.end - spot.start)]
+            place = spot.end
+    return "".join([*parts, text[place:]]) if parts else text
 
 
 def _start(token: Token) -> int:

@@ -34,7 +34,7 @@ def widen_spots(page: Page) -> list[Spot]:
             sentence = page.sentence(spot.start)
             if sentence not in by_sentence:
                 begin, end = page.span(sentence)
-                apart = _SETS_APART.search(page.text, begin, end)
+                apart = _SETS_APART.search(page.cues, begin, end)
                 by_sentence[sentence] = [] if apart else [token.norm for token in page.words_in(begin, end)]
             spots += _widen(spot, longer, by_sentence[sentence], page.options)
         else:
@@ -53,7 +53,7 @@ def _widen(spot: Spot, longer: list[int], words: list[str], options: Options) ->
 
 def find_paraphrases(page: Page) -> list[Spot]:
     """Return spots for clauses that name no option by its words but have all its distinctive ones."""
-    clauses = sorted({*page.begins, *(mark.start() for mark in _CLAUSE.finditer(page.text))})
+    clauses = sorted({*page.begins, *(mark.start() for mark in _CLAUSE.finditer(page.cues))})
     explicit = {bisect_right(clauses, spot.start) for spot in page.spots if spot.strong}
     by_clause: dict[int, list[Token]] = {}
     for word in page.words:
@@ -62,7 +62,7 @@ def find_paraphrases(page: Page) -> list[Spot]:
         _spot(words, page.options, option)
         for number, clause in by_clause.items()
         if number not in explicit
-        for option, words in _meant(page.text, clause, page.options)
+        for option, words in _meant(page.cues, clause, page.options)
     ]
 
 

@@ -35,6 +35,7 @@ _BETWEEN_TEXT_AND_LETTER = re.compile(
     r"|,? (?:which is |i\.e\. )?(?:option|choice) [(\[]?$",
     re.IGNORECASE,
 )
+_BEFORE_OWN_TEXT = re.compile(r"[\s*_\"')\]>}.:,=-]{1,8}(?:(?:the|a|an)\s(?=\S))?", re.IGNORECASE)
 _LABEL_END = re.compile(r"[)\]>}.:*_\"' -]{1,6}")
 _ARTICLE = re.compile(r"(?:a|an|the) ", re.IGNORECASE)
 _LIST_NUMBER = re.compile(r"(?:^|\n)[\s*_#]*$")
@@ -42,20 +43,22 @@ _NUMBERED_THING = re.compile(r"\b(?:step|strike|item|figure|note|ring|voice|soun
 _OPENING = re.compile(r"(?:^|[.!?\n])[\s*_\"']*$")
 _POINTED_AT = re.compile(r"(?:\bis|:|=|/|\bor|\band|\"|'|\*|>|->|答案是)\s*[*_\"']*$")
 _DETERMINER = re.compile(r" (?!it|there|the|that|this|he|she|they|i\b|we|you|because|since|as\b|not\b)[a-z]")
+_GOES_ON = re.compile(r" (?!because|since|as |given|for )[a-z]")
 _MODAL = re.compile(r" (?:might|could|may|would|can|should|must)\b")
 _OPENING_WORDS = frozenset("right okay ok wait well no yes so sure stop".split())
 
 
 def find_spots(text: str, words: list[Token], options: Options) -> list[Spot]:
     """Return every place that names an option, in order; a letter and the text beside it are one."""
-    texts = [m for m in options.mentions(words) if not _is_other_use(text, m)]
+    letters = find_letters(text, options)
+    labelled = _labelled_texts(text, letters, options)
+    spans = [(spot.start, spot.end) for spot in labelled]
+    texts = [m for m in options.mentions(words) if not in_spans(m.start, spans) and not _is_other_use(text, m)]
     if options.none_of_them is not None:
-        taken = [(m.start, m.end) for m in texts]
+        taken = sorted([*spans, *((m.start, m.end) for m in texts)])
         none = (m.span() for m in _NONE.finditer(text) if not in_spans(m.start(), taken))
         texts = sorted([*texts, *(Mention(*span, options.none_of_them) for span in none)])
-    named = sorted([*find_letters(text, options), *find_ordinals(text, options)])
-    if not named:
-        return [Spot(m.start, m.end, m.option, "text") for m in texts]
+    named = sorted(n for n in [*letters, *find_ordinals(text, options)] if not in_spans(n.start, spans))
     starts = {m.start for m in texts}
     labels = {n.start for n in named if n.label and _text_follows(text, n, starts)}
     # "Option C" and "(C) B" name by letter, though C may be an option's text as well.
@@ -68,13 +71,26 @@ def find_spots(text: str, words: list[Token], options: Options) -> list[Spot]:
     spots = [Spot(m.start, m.end, m.option, "text") for m in texts]
     spots += [_letter_spot(n, labels) for n in free]
     joined: list[Spot] = []
-    for spot in sorted(spots, key=lambda s: s[:3]):
+    for spot in sorted([*labelled, *spots], key=lambda s: s[:3]):
         both = _both(text, joined[-1], spot, labels) if joined else None
         if both is None:
             joined.append(spot)
         else:
             joined[-1] = both
     return joined
+
+
+def _labelled_texts(text: str, letters: list[Letter], options: Options) -> list[Spot]:
+    """Return letters with the very words of their option behind them, each pair as one spot, whatever the words are."""
+    spots: list[Spot] = []
+    for letter in letters:
+        if letter.option < 0 or not (letter.strong or letter.label) or (spots and letter.start < spots[-1].end):
+            continue
+        gap = _BEFORE_OWN_TEXT.match(text, letter.end)
+        end = options.ends_at(letter.option, text, gap.end()) if gap else None
+        if end is not None:
+            spots.append(Spot(letter.start, end, letter.option, "text", True, letter.start))
+    return spots
 
 
 def in_spans(place: int, spans: list[tuple[int, int]]) -> bool:
@@ -113,7 +129,7 @@ def _is_other_use(text: str, mention: Mention) -> bool:
     if word == "no" and _DETERMINER.match(text, mention.end):
         return True
     if word in {"no", "yes", "so"}:
-        goes_on = re.match(r" [a-z]", text[mention.end : mention.end + 2])
+        goes_on = _GOES_ON.match(text, mention.end)
         return not opens and (goes_on is not None or not _POINTED_AT.search(before))
     return opens and text.startswith((",", " let", "..."), mention.end) and len(text) > mention.end + 12
 

@@ -161,11 +161,11 @@ class _State:
 
 def judge_groups(page: Page, groups: Sequence[Group], marked: Sequence[Group], *, cued: bool) -> list[Group]:
     """Give the groups their stance and level; marked ones have theirs already."""
-    quoted = [quote.span(1) for quote in _QUOTED.finditer(page.text)]
+    quoted = [quote.span(1) for quote in _QUOTED.finditer(page.cues)]
     named = [(group.start, group.end) for group in groups]
     judged = list(marked)
     state, sentence, carried = _State(), 0, STATED if cued else 0
-    for item in _in_order(page.text, groups, quoted, named):
+    for item in _in_order(page.cues, groups, quoted, named):
         now = page.sentence(item.start if isinstance(item, Group) else item.start())
         if now != sentence:
             sentence = now
@@ -179,7 +179,7 @@ def judge_groups(page: Page, groups: Sequence[Group], marked: Sequence[Group], *
             following = bisect_right(named, (item.end() - 1, _FAR_AWAY))
             state.read(item, named[following][0] if following < len(named) else _FAR_AWAY)
             # "Answer:" at the end of a line speaks of the next one.
-            if state.cue == STATED and not _ANY_WORD.search(page.text, state.cue_end, page.span(sentence)[1]):
+            if state.cue == STATED and not _ANY_WORD.search(page.cues, state.cue_end, page.span(sentence)[1]):
                 carried = STATED
     return sorted(judged)
 
@@ -189,8 +189,8 @@ def _begin(page: Page, sentence: int, carried: int) -> _State:
     return _State(
         cue=carried,
         cue_end=begin,
-        asks="?" in page.text[max(begin, end - 4) : end],
-        of_prompt=cues.INSTRUCTION.match(page.text[begin : min(end, begin + 400)]) is not None,
+        asks="?" in page.cues[max(begin, end - 4) : end],
+        of_prompt=cues.INSTRUCTION.match(page.cues[begin : min(end, begin + 400)]) is not None,
     )
 
 
@@ -221,24 +221,24 @@ def _in_order(
 def _judge_one(page: Page, group: Group, state: _State, quoted: list[tuple[int, int]]) -> Group | None:
     begin, end = page.span(group.sentence)
     if state.asks:  # the yes or no that follows decides
-        if cues.ANSWERED_YES.match(page.text, end):
+        if cues.ANSWERED_YES.match(page.cues, end):
             return group._replace(level=CHOSEN)
-        return group._replace(stance="denied") if cues.ANSWERED_NO.match(page.text, end) else None
+        return group._replace(stance="denied") if cues.ANSWERED_NO.match(page.cues, end) else None
     if state.of_prompt and state.cue < CHOSEN:
         return None
-    rest = page.text[group.end : min(end, group.end + 120)]
+    rest = page.cues[group.end : min(end, group.end + 120)]
     stance, praised = _stance(group, state, rest)
     level = max(state.cue or SAID, CHOSEN if praised else 0)
-    trailing = group.kind == "weak" and level == SAID and _closes_text(page.text, group)
-    if trailing or _alone(page.text, begin, group, end):
+    trailing = group.kind == "weak" and level == SAID and _closes_text(page.cues, group)
+    if trailing or _alone(page.cues, begin, group, end):
         level = max(level, CHOSEN)
-    elif cues.IN_TOTAL.match(rest) or _closes_sentence(page.text, begin, group, rest):
+    elif cues.IN_TOTAL.match(rest) or _closes_sentence(page.cues, begin, group, rest):
         level = max(level, CONCLUDED)
     if state.aside or (state.context and level < CHOSEN) or (level < STATED and in_spans(group.start, quoted)):
         level = ASIDE
     if group.kind == "weak" and stance != "denied" and not (trailing or praised):
         alone = level == CHOSEN and state.cue_end == 0
-        near_cue = group.start - state.cue_end < 80 and len(_WORD.findall(page.text, state.cue_end, group.start)) <= 3
+        near_cue = group.start - state.cue_end < 80 and len(_WORD.findall(page.cues, state.cue_end, group.start)) <= 3
         if level < CONCLUDED or not (alone or near_cue):
             return None  # a letter on its own in running text is a note or a name
     return group._replace(level=level, stance=stance, supposed=state.supposed)

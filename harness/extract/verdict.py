@@ -110,7 +110,7 @@ def _survey_options(page: Page, *, cued: bool = False, loosely: bool = False) ->
 
 def _goes_on(page: Page, run: list[Spot], spot: Spot) -> bool:
     last = run[-1]
-    between = page.text[last.end : spot.start]
+    between = page.cues[last.end : spot.start]
     if len(between) > 40 or not (last.kind == spot.kind or (last.strong and spot.strong)):
         return False
     return bool(_TOGETHER.match(between)) and page.sentence(run[0].start) == page.sentence(spot.start)
@@ -118,7 +118,7 @@ def _goes_on(page: Page, run: list[Spot], spot: Spot) -> bool:
 
 def _group(page: Page, run: list[Spot]) -> Group:
     options = tuple(dict.fromkeys(spot.option for spot in run))
-    either = len(options) > 1 and _OR.search(page.text, run[0].end, run[-1].start)
+    either = len(options) > 1 and _OR.search(page.cues, run[0].end, run[-1].start)
     weak = all(spot.kind == "letter" and not spot.strong for spot in run)
     stance = "doubted" if either else "said"
     kind = "weak" if weak else run[0].kind
@@ -129,13 +129,13 @@ def _by_hint(page: Page) -> ReadVerdict:
     """Decide by hints, the last resort where no option is named, denied or doubted at all."""
     if _turns().search(page.text):
         return NOTHING
-    ordered = page.options.ordered(page.words_in(max(0, len(page.text) - 300), len(page.text)))
+    ordered = page.options.ordered(page.words_in(max(0, len(page.cues) - 300), len(page.cues)))
     if ordered is not None:
-        return ReadVerdict(ordered, "told in its order", 0, len(page.text), SAID, inferred=True)
+        return ReadVerdict(ordered, "told in its order", 0, len(page.cues), SAID, inferred=True)
     hinted = page.options.hinted(page.words)
     if hinted is None:
         return NOTHING
-    return ReadVerdict(hinted, "the only option hinted at", 0, len(page.text), SAID, inferred=True)
+    return ReadVerdict(hinted, "the only option hinted at", 0, len(page.cues), SAID, inferred=True)
 
 
 def _strong(groups: list[Group], page: Page) -> ReadVerdict | None:
@@ -146,7 +146,7 @@ def _strong(groups: list[Group], page: Page) -> ReadVerdict | None:
     if not strong:
         return None
     last = strong[-1]
-    withdrawn = cues.WITHDRAWN.search(page.text, last.end)
+    withdrawn = cues.WITHDRAWN.search(page.cues, last.end)
     if withdrawn is not None:
         return ReadVerdict(None, "answer withdrawn", last.start, withdrawn.end(), last.level)
     corrected = _correction(groups, last, page)
@@ -173,7 +173,7 @@ def _contradicted(groups: list[Group], letter: Group) -> Group | None:
 
 
 def _correction(groups: list[Group], last: Group, page: Page) -> Group | None:
-    mark = cues.CORRECTION.search(page.text, last.end)
+    mark = cues.CORRECTION.search(page.cues, last.end)
     if mark is None:
         return None
     later = [g for g in groups if g.start >= mark.start() and g.stance == "said" and len(g.options) == 1]
@@ -194,10 +194,10 @@ def _decided(group: Group, how: str) -> ReadVerdict:
 
 def _weaker(groups: list[Group], page: Page) -> ReadVerdict | None:
     """Decide by the best of what is said without naming it the answer."""
-    withdrawn = cues.WITHDRAWN.search(page.text)
+    withdrawn = cues.WITHDRAWN.search(page.cues)
     if withdrawn is not None and all(group.end <= withdrawn.start() for group in groups):
         return ReadVerdict(None, "answer withdrawn", withdrawn.start(), withdrawn.end())
-    refusal = cues.REFUSAL.search(page.text)
+    refusal = cues.REFUSAL.search(page.cues)
     if refusal is not None and not any(group.start <= refusal.start() < group.end for group in groups):
         after = [group for group in groups if group.start > refusal.end() and group.level >= CONCLUDED]
         return _by_level(after, page.options) or ReadVerdict(None, "refusal", refusal.start(), refusal.end())
