@@ -48,6 +48,34 @@ EXPLICIT = _any(
 )
 """The answer is named as the answer."""
 
+NAMES_ANSWER = _compiled(
+    rf"answer|(?:correct|right|final) (?:{_ANSWER_NOUN})|\b(?:option|choice)\b|答案|답|答え|正解|解答|回答|ответ|antwort"
+    rf"|{_ROMANCE_ANSWER}|cevap|उत्तर|إجابة|جواب"
+)
+"""The cue speaks of the answer itself, not of a guess or of a match."""
+VAGUE = _compiled(
+    r"[\s*_\"'(]*(?:(?:quite|very|pretty|fairly|most|likely|probably|also|therefore|thus|now) )*"
+    r"(?:clear|clearly|obvious|evident|simple|straightforward|easy|found|given|based|determined|obtained|derived|correct"
+    r"|incorrect|wrong|right|as follows|below|above|supported|consistent|unclear|uncertain|ambiguous|subjective"
+    r"|unknown|not|to|because|since|explained|indeed|debatable|in (?!the (?:\w+ )?(?:options|choices|list))"
+    r"|related|due|let|step|here)\b"
+)
+"""What follows an announced answer and names none: `the answer is clear`."""
+
+_OPTIONS = r"(?:options?|choices?|answers?|alternatives?|list)\b(?! (?:but|except|other than|apart from))"
+_GIVEN = r"(?:(?:the|these|those|given|provided|listed|available|answer|offered|possible|\w+ly|above|five|four|three) )"
+NO_OPTION = _any(
+    rf"\bnone of {_GIVEN}{{0,4}}(?:{_OPTIONS}|above\b)(?: (?:given|provided|listed|above|here))?"
+    r"(?=\s*(?:[.,;!\n]|$)| (?:\w+ ){0,2}?(?:is|are|was|were|seems?|appears?|match\w*|fits?|appl\w+|correspond\w*"
+    r"|describes?|answers?|works?|makes?|can be)\b)",
+    r"\b(?:is|are|was|were|isn't|aren't)(?: not| n't)? (?:not )?(?:among|in|one of|listed|included|provided|given|present"
+    rf"|available|any of|found)(?: (?:in|among|as|within))?(?: any)?(?: one)?(?: of)? {_GIVEN}{{0,4}}{_OPTIONS}",
+    rf"\b(?:not|n't) (?:\w+ )?(?:match|correspond to|appear in|appear among|fit|find|see)(?: with)? any(?: of)? {_GIVEN}{{0,4}}"
+    rf"{_OPTIONS}",
+    rf"\bno (?:correct|right|suitable|matching|such|valid|appropriate|accurate|good) {_OPTIONS}",
+)
+"""The answer is said to be none of the options."""
+
 _I_WILL = r"(?:i(?:'d|'ll| would| will| am|'m)?|we|let's|let us)(?: \w+ly| still)?(?: have to| must| should)?(?: to)?"
 CHOOSE = _any(
     rf"\b{_I_WILL} ?(?:choose|pick|select|say|settle on|vote for|stand by|guess(?: it's| it is)?)\b",
@@ -236,6 +264,31 @@ FILLER = frozenset(
     "well therefore thus hence scratch that conclusion verdict result correct because".split()
 )
 """Words beside which an option still stands alone in its sentence."""
+
+
+_STATING = (
+    *("answer", "choice", "option", "response", "conclusion", "prediction", "match", " fit", "guess", "candidate"),
+    *(
+        "description",
+        "none of",
+        " no ",
+        "答",
+        "选",
+        "選",
+        "답",
+        "respuesta",
+        "resposta",
+        "risposta",
+        "réponse",
+        "reponse",
+    ),
+    *("opci", "opç", "opzione", "antwort", "cevap", "ответ", "उत्तर", "إجابة", "جواب", "correct", "right", "best"),
+)
+
+
+def may_state(sentence: str) -> bool:
+    """Whether a sentence, in small letters, may announce an answer; it is looked at closely where it may."""
+    return any(word in sentence for word in _STATING)
 
 
 def one_pattern(kinds: Iterable[tuple[str, str]]) -> str:

@@ -18,6 +18,7 @@ _IDIOM = re.compile(
     re.IGNORECASE,
 )
 _MINOR = re.compile(r"\b([A-G][b#]?)[ -]minor\b")
+_ANY_WORD = re.compile(r"[^\W_]")
 _OWN_NUMBER = re.compile(r"(?<![\w.:,])[1-9](?=[).:\]]|\s*$|[.!]?\s*\n)")
 
 
@@ -43,6 +44,16 @@ class Page:
         """Return where a sentence begins and ends."""
         end = self.begins[sentence] if sentence < len(self.begins) else len(self.text)
         return self.begins[sentence - 1], end
+
+    def next_sentence(self, sentence: int) -> int:
+        """Return the number of the first sentence after this one that has a word; 0 at the end."""
+        word = _ANY_WORD.search(self.cues, self.span(sentence)[1])
+        return self.sentence(word.start()) if word else 0
+
+    def lower(self, sentence: int) -> str:
+        """Return a sentence in small letters, with the options' own words masked."""
+        begin, end = self.span(sentence)
+        return self.cues[begin:end].lower()
 
     def words_in(self, begin: int, end: int) -> list[Token]:
         """Return the words of a part of the text."""

@@ -11,8 +11,9 @@ from dtbench.harness.extract.listing import find_listed, find_marked
 from dtbench.harness.extract.options import Options
 from dtbench.harness.extract.page import Page, lay_out
 from dtbench.harness.extract.paraphrase import find_paraphrases, widen_spots
+from dtbench.harness.extract.sentences import judge_groups
 from dtbench.harness.extract.spots import Spot
-from dtbench.harness.extract.stance import ASIDE, CHOSEN, CONCLUDED, IDENTIFIED, SAID, STATED, Group, judge_groups
+from dtbench.harness.extract.stance import ASIDE, CHOSEN, CONCLUDED, IDENTIFIED, SAID, STATED, Group
 
 _ANSWER_MARKER = re.compile(r"\s*A:\s+(?=[A-Z][a-z]+ [a-z])")
 _TOGETHER = re.compile(
@@ -47,6 +48,13 @@ class ReadVerdict(NamedTuple):
     inferred: bool = False
     """Whether no option is named: it is said in other words, or left over."""
 
+    no_option: bool = False
+    """Whether the answer is stated, and is none of the options."""
+
+    def in_other_words(self) -> ReadVerdict:
+        """Return the verdict as one on words that are not an option's own."""
+        return self._replace(how=f"{self.how}, in other words", inferred=True)
+
     @property
     def evidence(self) -> str | None:
         """Return the level of evidence for the option; None without an option."""
@@ -73,19 +81,21 @@ def decide_option(text: str, options: Options, *, cued: bool = False) -> ReadVer
     page = lay_out(text, options)
     groups = _survey_options(page, cued=cued)
     verdict = _strong(groups, page) or _weaker(groups, page)
+    if verdict is not None and verdict.no_option:
+        other = _strong(_survey_options(page, cued=cued, loosely=True), page)
+        if other is not None and other.option is not None:
+            return other.in_other_words()
+        hinted = _by_hint(page) if cued else NOTHING
+        return verdict if hinted.option is None else hinted
     if verdict is not None and verdict.level >= CHOSEN:
         return verdict
     if verdict is not None and verdict.level >= CONCLUDED and not _points_at_answer().search(text):
         return verdict
     loose = _survey_options(page, cued=cued, loosely=True)
     if len(loose) > len(groups):
-        in_other_words = _strong(loose, page) or (
-            _weaker(loose, page) if verdict is None or verdict.level < ASIDE else None
-        )
-        if in_other_words is not None and (verdict is None or in_other_words.option is not None):
-            if in_other_words.option is None:
-                return in_other_words
-            return in_other_words._replace(how=f"{in_other_words.how}, in other words", inferred=True)
+        other = _strong(loose, page) or (_weaker(loose, page) if verdict is None or verdict.level < ASIDE else None)
+        if other is not None and (verdict is None or other.option is not None):
+            return other if other.option is None else other.in_other_words()
     return verdict or _by_hint(page)
 
 
@@ -184,7 +194,9 @@ def _correction(groups: list[Group], last: Group, page: Page) -> Group | None:
 def _decided(group: Group, how: str) -> ReadVerdict:
     option = group.options[0]
     if option < 0:
-        return ReadVerdict(None, "no such option", group.start, group.end, group.level)
+        none = group.kind == "none"
+        why = "the stated answer is none of the options" if none else "no such option"
+        return ReadVerdict(None, why, group.start, group.end, group.level, no_option=none)
     if group.kind == "conflict":
         how = f"{how}, letter and text in conflict: the text stands"
     elif group.kind in {"letter", "weak"}:

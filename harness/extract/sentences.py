@@ -1,0 +1,210 @@
+"""Judge what each sentence says of the options it names: cues and options, read once from left to right."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterator, Sequence
+from functools import cache
+
+from dtbench.harness.extract import cues
+from dtbench.harness.extract.page import Page
+from dtbench.harness.extract.spots import in_spans
+from dtbench.harness.extract.stance import ASIDE, CHOSEN, CONCLUDED, SAID, STATED, Group, Stance
+
+_CUES = cues.one_pattern(
+    (
+        ("no_option", cues.NO_OPTION),
+        ("explicit", cues.EXPLICIT),
+        ("choose", cues.CHOOSE),
+        ("except", cues.EXCEPT),
+        ("background", cues.BACKGROUND),
+        ("context", cues.CONTEXT),
+        ("conclude", cues.CONCLUDE),
+        ("negate", cues.NEGATE),
+        ("hedge", cues.HEDGE),
+        ("subject", cues.NEW_SUBJECT),
+        ("identify", cues.IDENTIFY),
+        ("reset", cues.RESET),
+        ("comma", cues.COMMA),
+    )
+)
+
+
+@cache
+def _any_cue(*, in_ascii: bool) -> re.Pattern[str]:
+    """Compile every cue into one pattern; in ASCII none begins inside a word, which saves the search there."""
+    return re.compile(rf"(?:(?=[^A-Za-z])|(?<![A-Za-z]))(?:{_CUES})" if in_ascii else _CUES, re.IGNORECASE)
+
+
+_NOT_IN_QUOTES = frozenset(("explicit", "choose", "conclude"))
+_QUOTED = re.compile(
+    r"\b(?:say|says|said|saying|states?|asks?|asked|announces?|announcer|words?|text|phrases?|spoken|utterance|repeats?"
+    r"|sings?|sang)\b[^\"'.!?\n]{0,40}(\"[^\"\n]{1,300}\"|(?<=[ :])'(?:[^'\n]|'(?=\w)){1,300}'(?!\w))",
+    re.IGNORECASE,
+)
+_ANY_WORD = re.compile(r"[^\W_]")
+_WORD = re.compile(r"[^\W_]+(?:'\w+)?")
+_POINTED_AT = re.compile(r"(?::|->|→|=)[\s*_\"'(]*(?:the |an? )?$", re.IGNORECASE)
+_EMPTY = re.compile(r"[(\[{]\s*[)\]}]|_{2,}|\?\?")
+_ENDS = re.compile(r"[\s*_\"')\]}.!`]*$")
+_FAR_AWAY = 1 << 60
+
+
+def judge_groups(page: Page, groups: Sequence[Group], marked: Sequence[Group], *, cued: bool) -> list[Group]:
+    """Give the groups their stance and level, and add one for each statement of an answer that is no option."""
+    quoted = [quote.span(1) for quote in _QUOTED.finditer(page.cues)]
+    judged = list(marked)
+    waiting, carried_to = deque(groups), 1 if cued else 0
+    for sentence in _sentences_to_read(page, groups, carried_to):
+        end = page.span(sentence)[1]
+        inside = []
+        while waiting and waiting[0].start < end:
+            inside.append(waiting.popleft())
+        reader = _SentenceReader(page, sentence, quoted, carried=sentence == carried_to)
+        judged += reader.read(inside)
+        if reader.points_on:
+            carried_to = page.next_sentence(sentence)
+    return sorted(judged)
+
+
+def _sentences_to_read(page: Page, groups: Sequence[Group], first: int) -> list[int]:
+    """Return the sentences that name options or may state an answer, and those right after the latter."""
+    stating = {number for number in range(1, len(page.begins) + 1) if cues.may_state(page.lower(number))}
+    after = {page.next_sentence(number) for number in stating}
+    return sorted(({group.sentence for group in groups} | stating | after | {first}) - {0})
+
+
+class _SentenceReader:
+    """Reads one sentence."""
+
+    def __init__(self, page: Page, sentence: int, quoted: list[tuple[int, int]], *, carried: bool) -> None:
+        self.text = page.cues
+        self.begin, self.end = page.span(sentence)
+        self.sentence = sentence
+        self.quoted = quoted
+        self.stated: tuple[int, int] | None = (self.begin, self.begin) if carried else None
+        """Where the answer is announced that is still to come."""
+        self.carried = carried
+        self.stance = Stance(
+            cue=STATED if carried else 0,
+            cue_end=self.begin,
+            asks="?" in self.text[max(self.begin, self.end - 4) : self.end],
+            of_prompt=cues.INSTRUCTION.match(self.text[self.begin : min(self.end, self.begin + 400)]) is not None,
+        )
+        self.points_on = False
+        """Whether it ends where the answer is to follow: "Answer:" at the end of a line."""
+
+    def read(self, groups: Sequence[Group]) -> list[Group]:
+        """Return the groups that say something, judged, and one for an answer that names no option."""
+        judged: list[Group] = []
+        named = [(group.start, group.end) for group in groups]
+        for item in self._in_order(groups, named):
+            if isinstance(item, Group):
+                verdict = self._judge(item)
+                judged += [] if verdict is None else [verdict]
+                self.stance.pass_by(verdict)
+                self.stated = None
+                continue
+            following = bisect_right(named, (item.end() - 1, _FAR_AWAY))
+            self.stance.read(item, named[following][0] if following < len(named) else _FAR_AWAY)
+            if item.lastgroup == "explicit":
+                self.stated, self.carried = item.span(), False
+            elif item.lastgroup == "no_option" and not (self.stance.doubted or self.stance.asks):
+                judged.append(self._without_option(*item.span()))
+        if self.stance.cue == STATED and not _ANY_WORD.search(self.text, self.stance.cue_end, self.end):
+            self.points_on = not _EMPTY.search(self.text, self.stance.cue_end, self.end)
+        if self._names_no_option():
+            judged.append(self._without_option(*(self.stated or (self.begin, self.end))))
+        return judged
+
+    def _without_option(self, start: int, end: int) -> Group:
+        return Group(start, end, (-1,), "said", STATED, self.sentence, "none")
+
+    def _names_no_option(self) -> bool:
+        """Whether an answer is announced, and then comes something definite that is no option."""
+        stance = self.stance
+        if self.stated is None or stance.asks or stance.of_prompt or stance.doubted or self.points_on:
+            return False
+        cue = self.text[self.stated[0] : self.stated[1]]
+        words = _WORD.findall(self.text, self.stated[1], self.end)
+        if not words:
+            return _EMPTY.search(self.text, self.stated[1], self.end) is not None
+        if not self.carried and not cues.NAMES_ANSWER.search(cue):
+            return False
+        if cues.VAGUE.match(self.text, self.stated[1], self.end):
+            return False
+        return len(words) <= (8 if self.carried or cue.rstrip().endswith((":", "-", "=", ">")) else 24)
+
+    def _in_order(self, groups: Sequence[Group], named: list[tuple[int, int]]) -> Iterator[Group | re.Match[str]]:
+        """Yield groups and cues in order; cues inside an option's name or inside quoted speech are none."""
+        waiting = deque(groups)
+        covered = 0
+        for event in _any_cue(in_ascii=self.text.isascii()).finditer(self.text, self.begin, self.end):
+            place = event.start()
+            while waiting and waiting[0].start <= place:
+                group = waiting.popleft()
+                if group.start >= covered:
+                    yield group
+            if in_spans(place, named) or (event.lastgroup in _NOT_IN_QUOTES and in_spans(place, self.quoted)):
+                continue
+            if event.lastgroup == "choose":
+                covered = event.end()  # "my answer from A to B": the A is part of the cue
+            yield event
+        yield from (group for group in waiting if group.start >= covered)
+
+    def _judge(self, group: Group) -> Group | None:
+        text, stance, end = self.text, self.stance, self.end
+        if stance.asks:  # the yes or no that follows decides
+            if cues.ANSWERED_YES.match(text, end):
+                return group._replace(level=CHOSEN)
+            return group._replace(stance="denied") if cues.ANSWERED_NO.match(text, end) else None
+        if stance.of_prompt and stance.cue < CHOSEN:
+            return None
+        rest = text[group.end : min(end, group.end + 120)]
+        view, praised = _view(group, stance, rest)
+        level = max(stance.cue or SAID, CHOSEN if praised else 0)
+        trailing = group.kind == "weak" and level == SAID and _closes_text(text, group)
+        if trailing or self._is_alone(group):
+            level = max(level, CHOSEN)
+        elif cues.IN_TOTAL.match(rest) or self._closes_sentence(group, rest):
+            level = max(level, CONCLUDED)
+        quoted = level < STATED and in_spans(group.start, self.quoted)
+        if stance.aside or (stance.context and level < CHOSEN) or quoted:
+            level = ASIDE
+        if group.kind == "weak" and view != "denied" and not (trailing or praised):
+            alone = level == CHOSEN and stance.cue_end == 0
+            near_cue = group.start - stance.cue_end < 80 and len(_WORD.findall(text, stance.cue_end, group.start)) <= 3
+            if level < CONCLUDED or not (alone or near_cue):
+                return None  # a letter on its own in running text is a note or a name
+        return group._replace(level=level, stance=view, supposed=stance.supposed)
+
+    def _closes_sentence(self, group: Group, rest: str) -> bool:
+        """Whether a colon or an arrow points at the option, and nothing comes after it."""
+        before = self.text[max(self.begin, group.start - 10) : group.start]
+        return _POINTED_AT.search(before) is not None and _ENDS.match(rest) is not None
+
+    def _is_alone(self, group: Group) -> bool:
+        """Whether the sentence says nothing but the option."""
+        if self.end - self.begin > group.end - group.start + 80:
+            return False
+        around = _WORD.findall(self.text, self.begin, group.start) + _WORD.findall(self.text, group.end, self.end)
+        return all(word.lower() in cues.FILLER for word in around)
+
+
+def _view(group: Group, stance: Stance, rest: str) -> tuple[str, bool]:
+    """Return what is thought of the option, and whether what follows calls it right."""
+    if cues.GOOD.match(rest) and not stance.denied:
+        return "said" if len(group.options) == 1 else group.stance, True
+    if stance.denied or (cues.BAD.match(rest) and not stance.exempt):
+        return "denied", False
+    if stance.doubted or cues.DOUBT_AFTER.match(rest):
+        return "doubted", False
+    return group.stance, False
+
+
+def _closes_text(text: str, group: Group) -> bool:
+    """Whether a letter ends a text after a comma or dash: `Given the tone, D.`"""
+    before = text[max(0, group.start - 3) : group.start].rstrip()
+    return before.endswith((",", "-", ":")) and not _ANY_WORD.search(text, group.end) and len(group.options) == 1
