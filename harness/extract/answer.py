@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from dtbench.harness.extract.containers import Container, find_containers, without_latex
 from dtbench.harness.extract.cues import CORRECTION
+from dtbench.harness.extract.ending import read_ending
 from dtbench.harness.extract.options import Options
 from dtbench.harness.extract.stance import CONCLUDED, STATED
 from dtbench.harness.extract.tidy import before_next_question, fold_signs, split_text, without_rejected
@@ -129,10 +130,16 @@ def _read_part(text: str, options: Options) -> tuple[ReadVerdict, str]:
         if verdict is not None:
             corrected = verdict.start >= container.end
             return verdict, text[container.end :].strip()[:400] if corrected else container.content.strip()[:2000]
-    window, shift = _window(folded)
-    verdict = decide_option(without_latex(without_rejected(window)), options)
-    words = _sentence_around(text, verdict.start + shift, verdict.end + shift) if verdict.option is not None else ""
-    return verdict, words
+    return _read_freely(text, options)
+
+
+def _read_freely(text: str, options: Options) -> tuple[ReadVerdict, str]:
+    """Read a text in which no container holds the answer."""
+    ending = read_ending(text[-4 * WINDOW :])
+    window = ending.text[-WINDOW:]
+    shown = without_latex(without_rejected(fold_signs(window)))
+    verdict = decide_option(shown, options, unfinished=ending.unfinished)
+    return verdict, _sentence_around(window, verdict.start, verdict.end) if verdict.option is not None else ""
 
 
 def _read_container(container: Container, text: str, options: Options) -> ReadVerdict | None:
@@ -161,17 +168,12 @@ def _read_chain(thinking: str, options: Options, *, open_chain: bool) -> tuple[R
             verdict = _read_container(container, folded, options)
             if verdict is not None and verdict.option is not None:
                 return verdict, container.content.strip()
-    text, _ = _window(folded)
+    text = folded[-WINDOW:]
     verdict = decide_option(text, options)
     ends_there = _IN_LAST_SENTENCE.fullmatch(text, verdict.end) is not None
     if verdict.option is not None and verdict.level == STATED and ends_there:
         return verdict._replace(how=f"stated at the end of the chain, {verdict.how}"), text[verdict.start : verdict.end]
     return why if thinking.strip() else NOTHING._replace(how="empty"), ""
-
-
-def _window(text: str) -> tuple[str, int]:
-    shift = max(0, len(text) - WINDOW)
-    return text[shift:], shift
 
 
 def _sentence_around(text: str, start: int, end: int) -> str:

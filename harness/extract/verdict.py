@@ -68,14 +68,21 @@ NOTHING = ReadVerdict(None, "nothing decides")
 SEVERAL = ReadVerdict(None, "several options named")
 
 
-def decide_option(text: str, options: Options, *, cued: bool = False) -> ReadVerdict:
-    """Return the verdict of a folded text; cued: it stands where an answer is expected, as in a tag."""
+def decide_option(text: str, options: Options, *, cued: bool = False, unfinished: bool = False) -> ReadVerdict:
+    """Return the verdict of a folded text; cued: it stands where an answer is expected; unfinished: it breaks off."""
+    verdict = _decide(text, options, cued=cued)
+    at_end = verdict.level >= CONCLUDED and not text[verdict.end :].strip()
+    weak = verdict.option is not None and (verdict.inferred or (verdict.level < CHOSEN and not at_end))
+    return NOTHING._replace(how="the text was cut off") if unfinished and weak else verdict
+
+
+def _decide(text: str, options: Options, *, cued: bool) -> ReadVerdict:
     whole = options.whole(text)
     if whole is not None:
         return ReadVerdict(whole, "option text", 0, len(text), STATED)
     marker = _ANSWER_MARKER.match(text)
     if marker is not None:
-        beside = decide_option(text[marker.end() :], options, cued=True)
+        beside = _decide(text[marker.end() :], options, cued=True)
         if beside.option is not None:
             return beside._replace(start=beside.start + marker.end(), end=beside.end + marker.end())
     page = lay_out(text, options)
