@@ -49,7 +49,7 @@ EXPLICIT = _any(
 """The answer is named as the answer."""
 
 NAMES_ANSWER = _compiled(
-    rf"answer|(?:correct|right|final) (?:{_ANSWER_NOUN})|\b(?:option|choice)\b|答案|답|答え|正解|解答|回答|ответ|antwort"
+    rf"\banswer|(?:correct|right|final|my) (?:{_ANSWER_NOUN})|答案|답|答え|正解|解答|回答|ответ|antwort"
     rf"|{_ROMANCE_ANSWER}|cevap|उत्तर|إجابة|جواب"
 )
 """The cue speaks of the answer itself, not of a guess or of a match."""
@@ -179,6 +179,7 @@ GOOD = _compiled(
     rf"{_MARKUP},? (?:is|was|would be|seems|looks|are)(?! \w+ if\b)(?: \w+ly)? (?:also )?(?:the |a |an )?(?:\w+ )?"
     r"(?:correct|right|best|answer|only one left|accurate|most \w+ (?:answer|choice|option|match))\b",
     rf"{_MARKUP},? (?:describes|matches|fits|suits)(?: \w+){{0,6}} (?:best|well|perfectly|better)",
+    rf"{_MARKUP},? (?:as )?the (?:correct|right|best) (?:answer|choice|option)\b",
     rf"{_MARKUP},? makes the most sense|{_MARKUP} (?:is what|does[.!])",
     rf"{_MARKUP}\s*[-=:–]*\s*(?:\(?correct\)?\b(?! answer)|yes(?=\s*(?:[.,;\n]|$))|[✓✔✅☑○◯⭕])",
     rf"{_MARKUP}.{{0,20}}(?:is the best match|the best match\b|the best fit\b|settles it)",

@@ -127,7 +127,7 @@ class _SentenceReader:
         stance = self.stance
         if self.stated is None or stance.asks or stance.of_prompt or stance.doubted or self.points_on:
             return False
-        cue = self.text[self.stated[0] : self.stated[1]]
+        cue = self.text[max(self.begin, self.stated[0] - 12) : self.stated[1]]
         words = _WORD.findall(self.text, self.stated[1], self.end)
         if not words:
             return _EMPTY.search(self.text, self.stated[1], self.end) is not None
