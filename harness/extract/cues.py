@@ -35,7 +35,7 @@ _IS = (
 )
 _ROMANCE_ANSWER = r"respuesta|resposta|risposta|réponse|reponse|opción|opcion|opção|opzione"
 EXPLICIT = _any(
-    rf"{_ANSWER}(?: here| to (?:the|this) question| choice| letter)?[*_\"' ]*{_IS}",
+    rf"(?:\bfinal )?{_ANSWER}(?: here| to (?:the|this) question| choice| letter)?[*_\"' ]*{_IS}",
     r"(?:答案|选项)(?:应该|应)?\s?(?:是|为|选|:)|所以选择?|故选|应选|(?<!不)选择?(?=\s?[A-H(])",
     r"(?:答え|正解|解答|回答|選択肢)\s?(?:は|:)",
     r"(?:정답|답변|답)\s?(?:은|:)",
@@ -72,6 +72,7 @@ NO_OPTION = _any(
     rf"|available|any of|found)(?: (?:in|among|as|within))?(?: any)?(?: one)?(?: of)? {_GIVEN}{{0,4}}{_OPTIONS}",
     rf"\b(?:not|n't) (?:\w+ )?(?:match|correspond to|appear in|appear among|fit|find|see)(?: with)? any(?: of)? {_GIVEN}{{0,4}}"
     rf"{_OPTIONS}",
+    r"\banswer (?:is|was)(?: not|n't) (?:listed|given|there|provided|included|available|present|shown|here|among them)\b",
     rf"\bno (?:correct|right|suitable|matching|such|valid|appropriate|accurate|good) {_OPTIONS}",
 )
 """The answer is said to be none of the options."""
@@ -84,6 +85,7 @@ CHOOSE = _any(
     _words("i mean|make that|(?:came|come|went) back to|back to") + r"|\bor rather,?",
     r"\bmy (?:answer|mind|choice)(?: from [^.]{1,24}?)? to\b|\bmy (?:pick|guess|vote|verdict)(?: is|:)",
     r"\bfinal(?: \w+)?[*_]*\s?:|\bcorresponds? to (?=option|choice|\()",
+    r"\bthat(?: would|'d)(?: then)? be(?= (?:option|choice)\b)|\bclosest(?: \w+)? (?:is|would be)\b",
     _words("je dirais|diría|ich würde sagen|я бы сказала?"),
 )
 """The writer commits to what follows."""

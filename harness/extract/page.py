@@ -14,7 +14,8 @@ _STOP = re.compile(r"[.!?]+(?=[\s\"')\]*_]|$|[\u3040-\u9fff\uac00-\ud7af])|\n+")
 _ABBREVIATION = re.compile(r"(?:\b(?:e\.g|i\.e|vs|mr|mrs|dr|approx|etc|ca)|(?:^|\n)\s*\d{1,2})$", re.IGNORECASE)
 _IDIOM = re.compile(
     r"\b(?:(?:minor|major) (?:problem|issue|detail|error|change|difference)"
-    r"|in light of|all right|right away|right now|double bass)\b",
+    r"|in light of|all right|right away|right now|double bass|at least one|one and the same|one another|one by one"
+    r"|no one|(?:this|that|which|each|every|any|the other|another) one|one of (?:the|these|those|them|us|his|her|their))\b",
     re.IGNORECASE,
 )
 _MINOR = re.compile(r"\b([A-G][b#]?)[ -]minor\b")

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache
 from typing import NamedTuple
-
-from dtbench.harness.extract import cues
 
 STATED, CHOSEN, CONCLUDED, IDENTIFIED, SAID, ASIDE = 6, 5, 4, 3, 2, 1
 
@@ -31,7 +28,18 @@ class Group(NamedTuple):
 
 _SUPPOSING = frozenset(
     (
-        *("以为", "一开始", "起初", "最初は", "if", "at first", "initially", "first impression", "first instinct"),
+        *(
+            "以为",
+            "一开始",
+            "起初",
+            "最初は",
+            "if",
+            "whether",
+            "at first",
+            "initially",
+            "first impression",
+            "first instinct",
+        ),
         *("first said", "was going to"),
     )
 )

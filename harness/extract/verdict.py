@@ -17,7 +17,7 @@ from dtbench.harness.extract.stance import ASIDE, CHOSEN, CONCLUDED, IDENTIFIED,
 
 _ANSWER_MARKER = re.compile(r"\s*A:\s+(?=[A-Z][a-z]+ [a-z])")
 _TOGETHER = re.compile(
-    r"[\s*_\"')\].(]*(?:,|/|&|\+|\b(?:and|or|nor|und|oder|noch|et|ou|y|o|e|и|или|ni|as well as)\b|和|或者?|还是|以及|与"
+    r"[\s*_\"')\].(]*(?:\) ?\(|,|/|&|\+|\b(?:and|or|nor|und|oder|noch|et|ou|y|o|e|и|или|ni|as well as)\b|和|或者?|还是|以及|与"
     r"|や|と|か)"
     r"[\s*_\"'(\[,]*(?:(?:and|or|nor|maybe|perhaps|possibly|also|just|even|option|either|by|from|of|a|an|the"
     r"|it (?:might|could|may) be)[\s*_\"'(\[]+){0,4}$",

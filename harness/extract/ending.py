@@ -1,0 +1,50 @@
+"""How a text ends: whether it was cut off or went round in circles, and what is said more than once."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import NamedTuple
+
+_SENTENCE = re.compile(r"[^.!?\n]*(?:[.!?]+(?=[\s\"')\]*_]|$)|\n|$|[.!?])")
+_LOOPS = 3
+_LOOP_FROM = 24
+"""A shorter sentence may well stand several times."""
+_SHORT = 200
+_ENDED = re.compile(r"[.!?…\u3002\uff01\uff1f\u0964)\]}>`$|\"'*_~]\s*$")
+_LAST_LINE = re.compile(r"[^\n]*$")
+
+
+class Ending(NamedTuple):
+    """A text without the repeats of a loop, and how it ends."""
+
+    text: str
+    unfinished: bool
+    """Whether it ends inside a sentence or a loop: no weak word in it decides anything."""
+
+
+def read_ending(text: str) -> Ending:
+    """Drop what a loop repeats, and tell whether the text was cut off."""
+    text = text.rstrip()
+    if len(text) <= _SHORT:
+        return Ending(text, unfinished=False)
+    sentences = [match[0] for match in _SENTENCE.finditer(text) if match[0]]
+    keys = [sentence.strip() for sentence in sentences]
+    counts = Counter(key for key in keys if len(key) >= _LOOP_FROM)
+    repeated = {key for key, count in counts.items() if count >= _LOOPS}
+    looped = bool(repeated) and any(
+        key in repeated or any(other.startswith(key) for other in repeated) for key in keys[-2:] if len(key) > 3
+    )
+    if repeated:
+        last = {key: place for place, key in enumerate(keys)}
+        kept = [s for place, s in enumerate(sentences) if keys[place] not in repeated or last[keys[place]] == place]
+        text = "".join(kept)
+    return Ending(text, unfinished=looped or _is_cut(text))
+
+
+def _is_cut(text: str) -> bool:
+    """Whether a text of some length ends without the end of a sentence; a short last line needs none."""
+    if _ENDED.search(text[-8:]):
+        return False
+    line = _LAST_LINE.search(text)
+    return line is None or len(line[0].split()) > 6 or "\n" not in text
