@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from dtbench.harness.extract.containers import Container, find_containers, without_latex
+from dtbench.harness.extract.containers import Container, find_containers
 from dtbench.harness.extract.cues import CORRECTION
 from dtbench.harness.extract.ending import read_ending
+from dtbench.harness.extract.formulas import without_formulas
 from dtbench.harness.extract.options import Options
-from dtbench.harness.extract.stance import CONCLUDED, STATED
+from dtbench.harness.extract.stance import CHOSEN, CONCLUDED, STATED
 from dtbench.harness.extract.tidy import before_next_question, fold_signs, split_text, without_rejected
 from dtbench.harness.extract.verdict import NOTHING, ReadVerdict, decide_option
 
@@ -27,6 +28,7 @@ _WRAPPED = re.compile(
 )
 _LETTER = re.compile(r"[(\[]?([A-Z])[)\].:]{0,2}")
 _ANSWER_LINE = re.compile(r"\n\**(?:final )?answer\**:\** ([^\n]+)$", re.IGNORECASE)
+_CLOSING_SIGNS = " \n\t.$*`"
 _MAX_LENGTH = 400
 LEVELS = ("stated", "chosen", "concluded", "said", "inferred")
 """Levels of evidence, the firmest first: named as the answer, committed to, drawn as a conclusion, said of what is
@@ -125,19 +127,25 @@ def _match_whole(text: str, choices: Sequence[str]) -> FastAnswer | None:
 
 def _read_part(text: str, options: Options) -> tuple[ReadVerdict, str]:
     folded = fold_signs(text)
+    useless = None
     for container in find_containers(folded):
         verdict = _read_container(container, folded, options)
-        if verdict is not None:
-            corrected = verdict.start >= container.end
-            return verdict, text[container.end :].strip()[:400] if corrected else container.content.strip()[:2000]
-    return _read_freely(text, options)
+        if verdict is None or verdict.no_option:
+            useless = useless or verdict and (verdict, container.content.strip()[:2000])
+            text = f"{text[: container.start]}{' ' * (container.end - container.start)}{text[container.end :]}"
+            continue
+        corrected = verdict.start >= container.end
+        return verdict, text[container.end :].strip()[:400] if corrected else container.content.strip()[:2000]
+    verdict, words = _read_freely(text, options)
+    stated = verdict.option is not None and verdict.level >= CHOSEN and not verdict.inferred
+    return (verdict, words) if stated or useless is None else useless
 
 
 def _read_freely(text: str, options: Options) -> tuple[ReadVerdict, str]:
     """Read a text in which no container holds the answer."""
     ending = read_ending(text[-4 * WINDOW :])
     window = ending.text[-WINDOW:]
-    shown = without_latex(without_rejected(fold_signs(window)))
+    shown = without_formulas(without_rejected(fold_signs(window)))
     verdict = decide_option(shown, options, unfinished=ending.unfinished)
     return verdict, _sentence_around(window, verdict.start, verdict.end) if verdict.option is not None else ""
 
@@ -149,14 +157,16 @@ def _read_container(container: Container, text: str, options: Options) -> ReadVe
     if inner:
         content = inner[0].content.strip()
     if _PLACEHOLDER.fullmatch(content) or not any(c.isalnum() for c in content):
-        return None if text[: container.start].strip() else NOTHING._replace(how=f"empty {container.name}")
+        around = text[: container.start] + text[container.end :]
+        return None if around.strip(_CLOSING_SIGNS) else NOTHING._replace(how=f"empty {container.name}")
     after = text[container.end :][:WINDOW]
     if CORRECTION.search(after):
         corrected = decide_option(after, options)
         if corrected.option is not None and corrected.level >= CONCLUDED:
             return corrected._replace(how=f"after the {container.name}: {corrected.how}", start=container.end)
     verdict = decide_option(content[:WINDOW], options, cued=True)
-    return verdict._replace(how=f"{container.name}: {verdict.how}", start=0, end=0)
+    useless = verdict.option is None and verdict.useless
+    return verdict._replace(how=f"{container.name}: {verdict.how}", start=0, end=0, no_option=useless)
 
 
 def _read_chain(thinking: str, options: Options, *, open_chain: bool) -> tuple[ReadVerdict, str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from dtbench.harness.extract.formulas import without_formulas
+
 
 class Container(NamedTuple):
     """The last container of its kind in a text."""
@@ -24,8 +26,6 @@ _KEY = re.compile(
     re.IGNORECASE,
 )
 _VALUE = re.compile(r"\"((?:[^\"\\]|\\.){0,2000})\"?|'((?:[^'\\\n]|\\.|'(?=\w)){0,2000})'?|([^\s,}\]]{1,200})")
-_FRACTION = re.compile(r"\\[dt]?frac\s?\{([^{}]*)\}\s?\{([^{}]*)\}")
-_LATEX = re.compile(r"\\(?:text(?:bf|it|rm|tt)?|math(?:rm|bf|it)?|mbox|boxed|[,;! ]|quad|left|right)|[{}$~]")
 
 
 def find_containers(text: str) -> list[Container]:
@@ -74,14 +74,8 @@ def _json(text: str) -> Container | None:
     return Container("JSON", "" if value[3] in {"null", "None"} else content, key.start(), value.end())
 
 
-def without_latex(text: str) -> str:
-    """Blank the commands of formulas; every other sign keeps its position."""
-    return _LATEX.sub(lambda command: " " * len(command[0]), text) if "\\" in text or "$" in text else text
-
-
 def _without_markup(text: str) -> str:
-    text = _FRACTION.sub(r"\1/\2", text)
-    return " ".join(_LATEX.sub(" ", text).split())
+    return " ".join(without_formulas(text).split())
 
 
 def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:

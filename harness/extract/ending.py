@@ -11,6 +11,13 @@ _LOOPS = 3
 _LOOP_FROM = 24
 """A shorter sentence may well stand several times."""
 _SHORT = 200
+_DANGLING = re.compile(
+    r"(?:,|\b(?:a|an|the|and|or|but|of|to|in|on|at|by|for|with|from|into|as|than|that|which|who|whose|where|when|while"
+    r"|because|since|if|so|is|are|was|were|be|been|has|have|had|would|could|should|will|can|may|might|must|does|do"
+    r"|its|their|his|her|this|these|those|between|about|not|very|more|most|then the|also))$",
+    re.IGNORECASE,
+)
+_DANGLING_FROM = 40
 _ENDED = re.compile(r"[.!?…\u3002\uff01\uff1f\u0964)\]}>`$|\"'*_~]\s*$")
 _LAST_LINE = re.compile(r"[^\n]*$")
 
@@ -27,7 +34,7 @@ def read_ending(text: str) -> Ending:
     """Drop what a loop repeats, and tell whether the text was cut off."""
     text = text.rstrip()
     if len(text) <= _SHORT:
-        return Ending(text, unfinished=False)
+        return Ending(text, unfinished=len(text) >= _DANGLING_FROM and _DANGLING.search(text[-12:]) is not None)
     sentences = [match[0] for match in _SENTENCE.finditer(text) if match[0]]
     keys = [sentence.strip() for sentence in sentences]
     counts = Counter(key for key in keys if len(key) >= _LOOP_FROM)

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
+from dtbench.harness.extract.formulas import without_formulas
 from dtbench.harness.extract.tables import STOP_WORDS
 from dtbench.harness.extract.tidy import fold_signs
-from dtbench.harness.extract.words import Token, exact_form, normal_form, share_stem, stems, tokenize
+from dtbench.harness.extract.words import Token, cased_form, exact_form, normal_form, share_stem, stems, tokenize
 
 _OWN_LABEL = re.compile(r"\s*(?:[(\[]([A-Za-z1-9])[)\]]|([A-Za-z1-9])[).:](?=\s))\s*(?=\S)")
 _NOTE = re.compile(r"[A-Z](?:[b#♭♯]|m|M|maj|min|dim|sus|aug)?\d?|[IV]+")
@@ -34,7 +35,8 @@ class Options:
 
     def __init__(self, choices: Sequence[str]) -> None:
         self.choices = tuple(choices)
-        self.texts, self.numbered = _without_labels([fold_signs(choice).strip() for choice in choices])
+        plain = [without_formulas(fold_signs(choice)).strip() for choice in choices]
+        self.texts, self.numbered = _without_labels(plain)
 
     def __len__(self) -> int:
         return len(self.choices)
@@ -42,13 +44,25 @@ class Options:
     @cached_property
     def words(self) -> list[tuple[str, ...]]:
         """Return the normal forms of each option's words, without articles."""
-        return [_spell(text, exactly=self.normal is exact_form) for text in self.texts]
+        return [_spell(text, self.normal) for text in self.texts]
 
     @cached_property
     def normal(self) -> Callable[[str], str]:
-        """Return the function that normalises words; forms that would coincide (`dog`, `dogs`) stay as written."""
-        apart = len({_spell(text, exactly=False) for text in self.texts})
+        """Return the function that normalises words; what would coincide (`dog`, `dogs`; `kB`, `KB`) stays as written."""
+        if self.cased:
+            return cased_form
+        apart = len({_spell(text, normal_form) for text in self.texts})
         return exact_form if apart < len({text.casefold() for text in self.texts}) else normal_form
+
+    @cached_property
+    def cased(self) -> bool:
+        """Whether options differ in nothing but the case of letters."""
+        return len({text.casefold() for text in self.texts}) < len(set(self.texts))
+
+    @cached_property
+    def slight(self) -> list[bool]:
+        """Return for each option whether it is a number or one short word, which a text may well have in passing."""
+        return [all(_is_number(w) for w in own) or (len(own) == 1 and len(own[0]) < 4) for own in self.words]
 
     @cached_property
     def have_letters(self) -> bool:
@@ -95,11 +109,11 @@ class Options:
 
     def whole(self, text: str) -> int | None:
         """Return the option that equals a short text, punctuation and mark-up aside."""
-        bare = text.strip().casefold()
+        bare = text.strip() if self.cased else text.strip().casefold()
         for option, own in enumerate(self.texts):
-            if own.casefold() == bare:
+            if (own if self.cased else own.casefold()) == bare:
                 return option
-        words = _spell(text, exactly=self.normal is exact_form) if len(text) < 2000 else ()
+        words = _spell(text, self.normal) if len(text) < 2000 else ()
         hits = [i for i, own in enumerate(self.words) if words and own == words]
         hits = hits or [i for i, own in enumerate(self.words) if words and "".join(own) == "".join(words)]
         return hits[0] if len({self.texts[i] for i in hits}) == 1 else None
@@ -119,12 +133,12 @@ class Options:
         """Return where an option's own text ends that begins at a place of a text; None where it does not begin."""
         own = self._bare[option]
         end = place + len(own)
-        begins = own and text[place:end].lower() == own
+        begins = own and (text[place:end] if self.cased else text[place:end].lower()) == own
         return end if begins and not (own[-1].isalnum() and text[end : end + 1].isalnum()) else None
 
     @cached_property
     def _bare(self) -> list[str]:
-        return [text.lower().rstrip(".") or text.lower() for text in self.texts]
+        return [(text if self.cased else text.lower()).rstrip(".") or text for text in self.texts]
 
     @cached_property
     def _by_first(self) -> dict[str, list[tuple[tuple[str, ...], int]]]:
@@ -212,8 +226,8 @@ class Options:
 
 
 @lru_cache(maxsize=16384)
-def _spell(text: str, *, exactly: bool) -> tuple[str, ...]:
-    return tuple(token.norm for token in tokenize(text, exact_form if exactly else normal_form) if not token.article)
+def _spell(text: str, normal: Callable[[str], str]) -> tuple[str, ...]:
+    return tuple(token.norm for token in tokenize(text, normal) if not token.article)
 
 
 def _length_of(sequence: tuple[str, ...], words: list[Token], place: int) -> int:
@@ -249,6 +263,10 @@ def _stems_of(words: list[Token]) -> set[str]:
 def _occurs(word: str, present: set[str]) -> bool:
     forms = stems(word)
     return any(form in present for form in forms) or any(share_stem(forms[0], stem) for stem in present)
+
+
+def _is_number(word: str) -> bool:
+    return word.lstrip("+-√±^")[:1].isdigit()
 
 
 def _without_labels(texts: list[str]) -> tuple[list[str], bool]:

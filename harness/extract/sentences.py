@@ -49,6 +49,12 @@ _WORD = re.compile(r"[^\W_]+(?:'\w+)?")
 _POINTED_AT = re.compile(r"(?::|->|→|=)[\s*_\"'(]*(?:the |an? )?$", re.IGNORECASE)
 _EMPTY = re.compile(r"[(\[{]\s*[)\]}]|_{2,}|\?\?")
 _ENDS = re.compile(r"[\s*_\"')\]}.!`]*$")
+_THING = re.compile(
+    r"(?:\b(?:fig(?:ure|\.)?|panel|section|part|microphone|mic|take|channel|track|table|graph|plot|diagram|case|step"
+    r"|phase|line|curve|position|group|chord|note|string|key|vitamin)|\d)\s?[(\[]?$",
+    re.IGNORECASE,
+)
+_LONG = 240
 _FAR_AWAY = 1 << 60
 
 
@@ -81,6 +87,7 @@ class _SentenceReader:
 
     def __init__(self, page: Page, sentence: int, quoted: list[tuple[int, int]], *, carried: bool) -> None:
         self.text = page.cues
+        self.options = page.options
         self.begin, self.end = page.span(sentence)
         self.sentence = sentence
         self.quoted = quoted
@@ -178,7 +185,17 @@ class _SentenceReader:
             near_cue = group.start - stance.cue_end < 80 and len(_WORD.findall(text, stance.cue_end, group.start)) <= 3
             if level < CONCLUDED or not (alone or near_cue):
                 return None  # a letter on its own in running text is a note or a name
+        if level < CONCLUDED and view == "said" and self._in_passing(group):
+            level = ASIDE
         return group._replace(level=level, stance=view, supposed=stance.supposed)
+
+    def _in_passing(self, group: Group) -> bool:
+        """Whether a number, a short word or a letter stands in a longer text without being pointed at."""
+        if group.kind == "letter":
+            before = self.text[max(self.begin, group.start - 16) : group.start]
+            return _THING.search(before) is not None
+        slight = group.kind == "text" and all(self.options.slight[option] for option in group.options)
+        return slight and len(self.text) > _LONG
 
     def _closes_sentence(self, group: Group, rest: str) -> bool:
         """Whether a colon or an arrow points at the option, and nothing comes after it."""

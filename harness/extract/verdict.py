@@ -51,6 +51,11 @@ class ReadVerdict(NamedTuple):
     no_option: bool = False
     """Whether the answer is stated, and is none of the options."""
 
+    @property
+    def useless(self) -> bool:
+        """Whether the text holds nothing that could be an answer to the question."""
+        return self.no_option or self.how == NOTHING.how
+
     def in_other_words(self) -> ReadVerdict:
         """Return the verdict as one on words that are not an option's own."""
         return self._replace(how=f"{self.how}, in other words", inferred=True)
@@ -250,8 +255,8 @@ def _all_one(groups: list[Group], how: str) -> ReadVerdict | None:
 def _by_elimination(groups: list[Group], n: int) -> ReadVerdict | None:
     denied = [group for group in groups if group.stance == "denied"]
     left = set(range(n)) - {option for group in denied for option in group.options}
-    if len(left) != 1 or not denied:
-        return None
+    if len(left) != 1 or not denied or n < 3:
+        return None  # of two options, denying one is not yet choosing the other
     return ReadVerdict(left.pop(), "all others ruled out", denied[-1].start, denied[-1].end, SAID, inferred=True)
 
 

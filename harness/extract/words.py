@@ -14,10 +14,11 @@ _UNSPACED = "\u0e00-\u0e7f\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 # Numbers keep their sign and inner marks (-3, 1.5, 7:15, 6/8), notes their accidental (C#), "cannot" and "don't" come
 # apart, and scripts that put no spaces between words are taken sign by sign.
 _TOKEN = re.compile(
-    rf"(?<![\w.)])[+-](?=\d)\d+(?:[.,:/]\d+)*|\d+(?:[.,:/]\d+)*|[{_UNSPACED}]"
+    rf"√|±|\^[+-]?\w+|[²³⁰¹⁴-⁹⁻]+|(?<![\w.)])[+-](?=\d)\d+(?:[.,:/]\d+)*|\d+(?:[.,:/]\d+)*|[{_UNSPACED}]"
     rf"|(?i:can)(?=not\b)|[A-Za-z]+?(?=n't\b)|n't\b"
     rf"|[^\W\d_{_UNSPACED}]+(?:'(?:s|re|ve|ll|d|m)\b)?[#♯♭]?\d*"
 )
+_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 _ARTICLES = frozenset(("a", "an", "the", "The", "An", "THE", "A", "I"))
 _TENS = frozenset(
     ("eighteen", "nineteen", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
@@ -115,7 +116,14 @@ def normal_form(word: str) -> str:
 @lru_cache(maxsize=65536)
 def exact_form(word: str) -> str:
     """Normalise case, accents and the notation of numbers."""
-    word = word.lower()
+    return cased_form(word.lower())
+
+
+@lru_cache(maxsize=65536)
+def cased_form(word: str) -> str:
+    """Normalise accents and the notation of numbers, but not case."""
+    if word[0] in "²³⁰¹⁴⁵⁶⁷⁸⁹⁻":
+        return "^" + word.translate(_SUPERSCRIPTS)
     if not word.isascii():
         apart = unicodedata.normalize("NFKD", word)
         word = unicodedata.normalize("NFC", "".join(c for c in apart if not "\u0300" <= c <= "\u036f"))

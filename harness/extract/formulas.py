@@ -1,0 +1,36 @@
+r"""Replace the commands of formulas by plain signs: `\frac{32}{3}` is `32/3`; every other sign keeps its position."""
+
+from __future__ import annotations
+
+import re
+
+_FRACTION = re.compile(r"\\[dt]?frac\s?\{([^{}]{1,80})\}\s?\{([^{}]{1,80})\}")
+_ROOT = re.compile(r"\\sqrt\s?\{([^{}]{1,80})\}")
+_POWER = re.compile(r"\^\s?\{([^{}]{1,20})\}")
+_DEGREE = re.compile(r"\^\s?(?:\\circ|\{\s?\\circ\s?\})|\\degree|\u00ba")
+_NAMED = re.compile(r"\\(?:pm|times|cdot|div|leq?|geq?|neq?|approx|infty|sqrt|pi|mu|lambda|theta|alpha|beta|omega)(?![a-z])")
+_SIGNS = {
+    **{"\\pm": "±", "\\times": "×", "\\cdot": "·", "\\div": "/", "\\approx": "≈", "\\infty": "∞", "\\sqrt": "√"},
+    **{"\\le": "≤", "\\leq": "≤", "\\ge": "≥", "\\geq": "≥", "\\ne": "≠", "\\neq": "≠", "\\pi": "π", "\\mu": "µ"},
+    **{"\\lambda": "λ", "\\theta": "θ", "\\alpha": "α", "\\beta": "β", "\\omega": "ω"},
+}
+_MARKUP = re.compile(
+    r"\\(?:text(?:bf|it|rm|tt)?|math(?:rm|bf|it|sf)?|mbox|boxed|displaystyle|quad|left|right|[,;:! ()\[\]])|[{}$~]"
+)
+
+
+def without_formulas(text: str) -> str:
+    """Write formulas in plain signs, in the same places."""
+    if "\\" not in text and "$" not in text and "^" not in text:
+        return text
+    text = _FRACTION.sub(_over, text)
+    text = _ROOT.sub(lambda root: f"√{root[1]}".ljust(len(root[0])), text)
+    text = _FRACTION.sub(_over, text)
+    text = _DEGREE.sub(lambda degree: "°".ljust(len(degree[0])), text)
+    text = _POWER.sub(lambda power: f"^{power[1]}".ljust(len(power[0])), text)
+    text = _NAMED.sub(lambda name: _SIGNS[name[0]].ljust(len(name[0])), text)
+    return _MARKUP.sub(lambda command: " " * len(command[0]), text)
+
+
+def _over(fraction: re.Match[str]) -> str:
+    return f"{fraction[1].strip()}/{fraction[2].strip()}".ljust(len(fraction[0]))
