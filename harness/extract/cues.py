@@ -105,6 +105,7 @@ CONCLUDE = _any(
         "(?:must|has to|have to|can only) be|(?:most )?(?:likely|probably)|best (?:described|characteri[sz]ed|matched)"
     ),
     _words("i (?:think|believe|guess)|i'm (?:confident|certain|sure)|settles?(?: it)?|decides?(?: it)?"),
+    _words("(?:this|it|that|which) confirms(?: that)?|there (?:are|is) (?:precisely|exactly)"),
     _words("only leaves|leaves?(?: us)?(?: with)?|leaving|remaining(?: one| option)?"),
     r"所以|因此|综上|从而|最有可能的?是?|很可能是?|应该是|其实是|实际上是|したがって|따라서",
     _words("por (?:lo )?tanto|luego|entonces|logo|donc|folglich|deshalb|daher|somit|следовательно|значит"),

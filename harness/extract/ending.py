@@ -18,7 +18,8 @@ _DANGLING = re.compile(
     re.IGNORECASE,
 )
 _DANGLING_FROM = 40
-_ENDED = re.compile(r"[.!?…\u3002\uff01\uff1f\u0964)\]}>`$|\"'*_~]\s*$")
+_ENDED = re.compile(r"[.!?…\u3002\uff01\uff1f\u0964)\]}>`|\"'*$]\s*$")
+_FORMULA = re.compile(r"[\\=+^{<]|-$")
 _LAST_LINE = re.compile(r"[^\n]*$")
 
 
@@ -51,7 +52,10 @@ def read_ending(text: str) -> Ending:
 
 def _is_cut(text: str) -> bool:
     """Whether a text of some length ends without the end of a sentence; a short last line needs none."""
-    if _ENDED.search(text[-8:]):
-        return False
+    if text.count("\\[") > text.count("\\]") or text.count("\\(") > text.count("\\)"):
+        return True
     line = _LAST_LINE.search(text)
-    return line is None or len(line[0].split()) > 6 or "\n" not in text
+    last = line[0] if line else text
+    if _ENDED.search(text[-8:]):
+        return last.count("(") > last.count(")") + 1 or last.count("{") > last.count("}")
+    return len(last.split()) > 6 or "\n" not in text or _FORMULA.search(last) is not None

@@ -22,7 +22,10 @@ def find_listed(page: Page, spots: list[Spot]) -> list[Spot]:
     heads += [
         spot for spot in spots if spot.label_at is None and _BULLET.search(text[max(0, spot.start - 24) : spot.start])
     ]
-    entries = set(heads) if len({spot.option for spot in heads}) > 1 else set()
+    alone = [spot for spot in labels if _heads_a_line(text, spot, alone=True)]
+    entries = {
+        spot for group in (heads, alone) if len({spot.option for spot in group}) > 1 for spot in group
+    }
     run: list[Spot] = []
     for spot in labels:
         if run and (spot.option != run[-1].option + 1 or re.search(r"[^\W\d]", text[run[-1].end : spot.start])):
@@ -45,10 +48,11 @@ def _one_by_one(page: Page, labels: list[Spot]) -> list[Spot]:
     return run if len(run) >= 3 else []
 
 
-def _heads_a_line(text: str, spot: Spot) -> bool:
+def _heads_a_line(text: str, spot: Spot, *, alone: bool = False) -> bool:
+    """Whether a label begins a line, with nothing after it or with something, as asked for."""
     place = spot.label_at or 0
-    alone = spot.kind == "letter" and not _REST_OF_LINE.match(text, spot.end, spot.end + 80)
-    return not alone and _LINE_HEAD.search(text[max(0, place - 40) : place]) is not None
+    is_alone = spot.kind == "letter" and not _REST_OF_LINE.match(text, spot.end, spot.end + 80)
+    return is_alone == alone and _LINE_HEAD.search(text[max(0, place - 40) : place]) is not None
 
 
 def find_marked(page: Page, entries: list[Spot]) -> list[Group]:

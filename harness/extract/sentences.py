@@ -51,10 +51,11 @@ _EMPTY = re.compile(r"[(\[{]\s*[)\]}]|_{2,}|\?\?")
 _ENDS = re.compile(r"[\s*_\"')\]}.!`]*$")
 _THING = re.compile(
     r"(?:\b(?:fig(?:ure|\.)?|panel|section|part|microphone|mic|take|channel|track|table|graph|plot|diagram|case|step"
-    r"|phase|line|curve|position|group|chord|note|string|key|vitamin)|\d)\s?[(\[]?$",
+    r"|phase|line|curve|position|group|chord|note|string|key|vitamin)|[\d$%°])\s?[(\[]?$",
     re.IGNORECASE,
 )
-_LONG = 240
+LONG = 240
+"""From here on a text has room for more than its answer: what is said in passing no longer counts."""
 _FAR_AWAY = 1 << 60
 
 
@@ -195,7 +196,7 @@ class _SentenceReader:
             before = self.text[max(self.begin, group.start - 16) : group.start]
             return _THING.search(before) is not None
         slight = group.kind == "text" and all(self.options.slight[option] for option in group.options)
-        return slight and len(self.text) > _LONG
+        return slight and len(self.text) > LONG
 
     def _closes_sentence(self, group: Group, rest: str) -> bool:
         """Whether a colon or an arrow points at the option, and nothing comes after it."""

@@ -11,7 +11,7 @@ from dtbench.harness.extract.listing import find_listed, find_marked
 from dtbench.harness.extract.options import Options
 from dtbench.harness.extract.page import Page, lay_out
 from dtbench.harness.extract.paraphrase import find_paraphrases, widen_spots
-from dtbench.harness.extract.sentences import judge_groups
+from dtbench.harness.extract.sentences import LONG, judge_groups
 from dtbench.harness.extract.spots import Spot
 from dtbench.harness.extract.stance import ASIDE, CHOSEN, CONCLUDED, IDENTIFIED, SAID, STATED, Group
 
@@ -97,7 +97,7 @@ def _decide(text: str, options: Options, *, cued: bool) -> ReadVerdict:
         other = _strong(_survey_options(page, cued=cued, loosely=True), page)
         if other is not None and other.option is not None:
             return other.in_other_words()
-        hinted = _by_hint(page) if cued else NOTHING
+        hinted = _by_hint(page, cued=cued) if cued else NOTHING
         return verdict if hinted.option is None else hinted
     if verdict is not None and verdict.level >= CHOSEN:
         return verdict
@@ -107,8 +107,17 @@ def _decide(text: str, options: Options, *, cued: bool) -> ReadVerdict:
     if len(loose) > len(groups):
         other = _strong(loose, page) or (_weaker(loose, page) if verdict is None or verdict.level < ASIDE else None)
         if other is not None and (verdict is None or other.option is not None):
-            return other if other.option is None else other.in_other_words()
-    return verdict or _by_hint(page)
+            if other.option is None:
+                return other
+            if _tells_in_other_words(other, page):
+                return other.in_other_words()
+    return verdict or _by_hint(page, cued=cued)
+
+
+def _tells_in_other_words(verdict: ReadVerdict, page: Page) -> bool:
+    """Whether words that are not an option's own can decide: in a short text, or in the conclusion of a longer one."""
+    ends = page.sentence(verdict.start) >= len(page.begins) - 3
+    return len(page.text) <= LONG or (verdict.level >= CONCLUDED and ends)
 
 
 def _survey_options(page: Page, *, cued: bool = False, loosely: bool = False) -> list[Group]:
@@ -147,9 +156,9 @@ def _group(page: Page, run: list[Spot]) -> Group:
     return Group(run[0].start, run[-1].end, options, stance, SAID, page.sentence(run[0].start), kind)
 
 
-def _by_hint(page: Page) -> ReadVerdict:
+def _by_hint(page: Page, *, cued: bool) -> ReadVerdict:
     """Decide by hints, the last resort where no option is named, denied or doubted at all."""
-    if _turns().search(page.text):
+    if len(page.text) > LONG or _turns().search(page.text):
         return NOTHING
     ordered = page.options.ordered(page.words_in(max(0, len(page.cues) - 300), len(page.cues)))
     if ordered is not None:
@@ -224,18 +233,19 @@ def _weaker(groups: list[Group], page: Page) -> ReadVerdict | None:
     refusal = cues.REFUSAL.search(page.cues)
     if refusal is not None and not any(group.start <= refusal.start() < group.end for group in groups):
         after = [group for group in groups if group.start > refusal.end() and group.level >= CONCLUDED]
-        return _by_level(after, page.options) or ReadVerdict(None, "refusal", refusal.start(), refusal.end())
-    return _by_level(groups, page.options) or _by_elimination(groups, len(page.options)) or _by_doubt(groups)
+        return _by_level(after, page) or ReadVerdict(None, "refusal", refusal.start(), refusal.end())
+    return _by_level(groups, page) or _by_elimination(groups, len(page.options)) or _by_doubt(groups, page)
 
 
-def _by_level(groups: list[Group], options: Options) -> ReadVerdict | None:
+def _by_level(groups: list[Group], page: Page) -> ReadVerdict | None:
+    options = page.options
     said = [group for group in groups if group.stance == "said"]
     concluded = [group for group in said if group.level == CONCLUDED]
     if concluded and len(concluded[-1].options) == 1:
         return _decided(concluded[-1], "concluded")
     asserted = [group for group in said if group.level >= SAID]
     if not asserted:
-        return _all_one(said, "mentioned")
+        return _all_one(said, "mentioned") if len(page.text) <= LONG else None
     together = options.union({option for group in asserted for option in group.options if option >= 0})
     if together is not None:
         return ReadVerdict(
@@ -260,7 +270,9 @@ def _by_elimination(groups: list[Group], n: int) -> ReadVerdict | None:
     return ReadVerdict(left.pop(), "all others ruled out", denied[-1].start, denied[-1].end, SAID, inferred=True)
 
 
-def _by_doubt(groups: list[Group]) -> ReadVerdict | None:
+def _by_doubt(groups: list[Group], page: Page) -> ReadVerdict | None:
+    if len(page.text) > LONG:
+        return None
     doubted = [group for group in groups if group.stance == "doubted" and not group.supposed]
     only = _all_one(doubted, "the only one considered")
     return only and only._replace(level=0, inferred=True)

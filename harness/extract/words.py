@@ -15,8 +15,8 @@ _UNSPACED = "\u0e00-\u0e7f\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 # apart, and scripts that put no spaces between words are taken sign by sign.
 _TOKEN = re.compile(
     rf"√|±|\^[+-]?\w+|[²³⁰¹⁴-⁹⁻]+|(?<![\w.)])[+-](?=\d)\d+(?:[.,:/]\d+)*|\d+(?:[.,:/]\d+)*|[{_UNSPACED}]"
-    rf"|(?i:can)(?=not\b)|[A-Za-z]+?(?=n't\b)|n't\b"
-    rf"|[^\W\d_{_UNSPACED}]+(?:'(?:s|re|ve|ll|d|m)\b)?[#♯♭]?\d*"
+    rf"|(?i:can)(?=not\b)|[A-Za-z]+?(?=(?i:n't)\b)|(?i:n't)\b"
+    rf"|[^\W\d_{_UNSPACED}]+(?:'(?i:s|re|ve|ll|d|m)\b)?[#♯♭]?\d*"
 )
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 _ARTICLES = frozenset(("a", "an", "the", "The", "An", "THE", "A", "I"))
