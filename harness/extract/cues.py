@@ -171,7 +171,7 @@ RESET = _any(
 )
 NEW_SUBJECT = (
     r",(?= (?:and )?(?:(?:it|this|that|he|she|they|there|i|we|so)\b|leaving |which leaves |making "
-    r"|the (?:correct|right|best) |(?:la|le|il|elle|el|der|die|das) ))"
+    r"|the (?:correct|right|best|(?:most )?likely|probable|expected) |(?:la|le|il|elle|el|der|die|das) ))"
 )
 COMMA = r", "
 

@@ -40,7 +40,7 @@ def read_ending(text: str) -> Ending:
     keys = [sentence.strip() for sentence in sentences]
     counts = Counter(key for key in keys if len(key) >= _LOOP_FROM)
     repeated = {key for key, count in counts.items() if count >= _LOOPS}
-    looped = bool(repeated) and any(
+    looped = text[-2000:].count(text[-_LOOP_FROM:]) > _LOOPS or any(
         key in repeated or any(other.startswith(key) for other in repeated) for key in keys[-2:] if len(key) > 3
     )
     if repeated:

@@ -13,6 +13,7 @@ _LETTER = re.compile(
     rf"(?<![{_IN_WORD}+])(?<![{_IN_WORD}]')([A-Za-z])"
     rf"(?![{_IN_WORD}]|'\w|-\w|[ -](?:flat|sharp|major|minor|natural)\b)"
 )
+_ROMAN = re.compile(r"\bII\b")
 _WORD_SIGN = re.compile(f"[{_IN_WORD}]")
 _OPENING, _CLOSING = tuple("([{<"), tuple(")]}>")
 _MARK, _MARK_END = tuple("*_`\"'"), tuple("*_`\"').:")
@@ -91,8 +92,11 @@ class Letter(NamedTuple):
 def find_letters(text: str, options: Options) -> list[Letter]:
     """Return every letter that may name an option, in order."""
     alone = len(text) <= 400 and sum(sign.isalnum() for sign in text) == 1
+    roman = _ROMAN.search(text) is not None
     letters = []
     for match in _LETTER.finditer(text):
+        if roman and match[1] == "I" and text[match.end() : match.end() + 1] != ")":
+            continue
         letter = _classify(text, match, alone)
         if letter is None:
             continue
@@ -122,7 +126,9 @@ def _classify(text: str, match: re.Match[str], alone: bool) -> Letter | None:
             return None  # "the answer a man gives"
         if not strong and not _is_asked_for(text, start, end):
             return None
-    elif not strong and (raw == "I" or (raw == "A" and _reads_on(text, end))):
+    elif not strong and raw == "I" and not _is_asked_for(text, start, end):
+        return None
+    elif not strong and raw == "A" and _reads_on(text, end):
         return None
     return Letter(start, end, ord(raw.upper()) - ord("A"), strong, label or bracketed, named)
 

@@ -11,6 +11,9 @@ from dtbench.harness.extract.stance import CHOSEN, SAID, Group
 
 _LINE_HEAD = re.compile(r"(?:^|\n)[\s*_>#|(\[✓✔✅☑❌✗✘•·-]*(?:option |choice )?[*_(\[]*$", re.IGNORECASE)
 _BULLET = re.compile(r"(?:^|\n)\s*[-*•·](?:\s*\[[ xX]\]|\s*[✓✔✅☑❌✗✘])?\s+[*_]*$|(?:^|\n)\s*\d[.)]\s+[*_]*$")
+_ANNOUNCING = re.compile(
+    r"\b(?:answer|(?:correct|right|best|final) (?:option|choice))(?: is)?[\s*_]*:[\s*_]*\n\s*$", re.IGNORECASE
+)
 _REST_OF_LINE = re.compile(r"[^\n]*\w")
 
 
@@ -34,7 +37,15 @@ def find_listed(page: Page, spots: list[Spot]) -> list[Spot]:
         if len(run) >= min(3, len(page.options)) and run[0].option == 0:
             entries.update(run)
     entries.update(_one_by_one(page, labels))
-    return [spot for spot in spots if spot in entries]
+    listed = [spot for spot in spots if spot in entries]
+    return [spot for place, spot in enumerate(listed) if not _is_announced(text, spot, listed[place + 1 : place + 2])]
+
+
+def _is_announced(text: str, spot: Spot, following: list[Spot]) -> bool:
+    """Whether an entry stands alone under the words that announce the answer: `The answer is:` and then one bullet."""
+    line = text.rfind("\n", 0, spot.start) + 1
+    announced = _ANNOUNCING.search(text, max(0, line - 80), line) is not None
+    return announced and not (following and text.count("\n", spot.end, following[0].start) <= 1)
 
 
 def _one_by_one(page: Page, labels: list[Spot]) -> list[Spot]:

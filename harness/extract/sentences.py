@@ -54,7 +54,7 @@ _THING = re.compile(
     r"|phase|line|curve|position|group|chord|note|string|key|vitamin)|[\d$%°])\s?[(\[]?$",
     re.IGNORECASE,
 )
-LONG = 240
+LONG = 300
 """From here on a text has room for more than its answer: what is said in passing no longer counts."""
 _FAR_AWAY = 1 << 60
 
