@@ -12,6 +12,9 @@ from typing import NamedTuple
 
 from dtbench.harness.extract.chain_tags import KNOWN_PAIRS, ChainTags
 
+_BETWEEN_ANSWERS = "\f"
+"""A page break between what stands before a chain and after it: the latter may take the former back."""
+
 
 class SplitText(NamedTuple):
     """A text split into its chain of thought and its answer."""
@@ -146,7 +149,7 @@ def _scan(
     if tag is None:
         return None
     (answers if opened is None else thoughts).append(text[place:])
-    return SplitText(_joined(thoughts), "".join(answers), opened is not None)
+    return SplitText(_joined(thoughts), _BETWEEN_ANSWERS.join(filter(str.strip, answers)), opened is not None)
 
 
 def _split_by_phrases(text: str) -> SplitText | None:

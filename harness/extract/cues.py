@@ -161,6 +161,11 @@ CONTEXT = _any(
 )
 """The option that follows is named to place another one."""
 
+RELATIVE = (
+    r"\b(?:that|which|who|whose \w+)\b(?: \w+){0,2}?(?: not|n't| never| cannot| least| no)\b[^,.;:?\n]{0,60}? (?:is|was|are|were)\b"
+)
+"""Right before an option: `the word that does not rhyme is`, whose negation is part of what was asked for."""
+
 # -- what ends the hold of the above ----------------------------------------------------------------------------------
 
 RESET = _any(

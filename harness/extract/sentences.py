@@ -15,6 +15,7 @@ from dtbench.harness.extract.stance import ASIDE, CHOSEN, CONCLUDED, SAID, STATE
 
 _CUES = cues.one_pattern(
     (
+        ("relative", cues.RELATIVE),
         ("no_option", cues.NO_OPTION),
         ("explicit", cues.EXPLICIT),
         ("choose", cues.CHOOSE),
@@ -49,6 +50,7 @@ _WORD = re.compile(r"[^\W_]+(?:'\w+)?")
 _POINTED_AT = re.compile(r"(?::|->|→|=)[\s*_\"'(]*(?:the |an? )?$", re.IGNORECASE)
 _EMPTY = re.compile(r"[(\[{]\s*[)\]}]|_{2,}|\?\?")
 _ENDS = re.compile(r"[\s*_\"')\]}.!`]*$")
+_JUST_BEFORE = re.compile(r":?[\s*_\"'(\[]*(?:(?:the|a|an)\s)?[\s*_\"'(\[]*", re.IGNORECASE)
 _THING = re.compile(
     r"(?:\b(?:fig(?:ure|\.)?|panel|section|part|microphone|mic|take|channel|track|table|graph|plot|diagram|case|step"
     r"|phase|line|curve|position|group|chord|note|string|key|vitamin)|[\d$%°])\s?[(\[]?$",
@@ -149,7 +151,7 @@ class _SentenceReader:
         """Yield groups and cues in order; cues inside an option's name or inside quoted speech are none."""
         waiting = deque(groups)
         covered = 0
-        for event in _any_cue(in_ascii=self.text.isascii()).finditer(self.text, self.begin, self.end):
+        for event in self._events(named):
             place = event.start()
             while waiting and waiting[0].start <= place:
                 group = waiting.popleft()
@@ -161,6 +163,16 @@ class _SentenceReader:
                 covered = event.end()  # "my answer from A to B": the A is part of the cue
             yield event
         yield from (group for group in waiting if group.start >= covered)
+
+    def _events(self, named: list[tuple[int, int]]) -> Iterator[re.Match[str]]:
+        """Yield the cues of the sentence; a relative clause is one only where it ends right before an option."""
+        search = _any_cue(in_ascii=self.text.isascii()).search
+        event = search(self.text, self.begin, self.end)
+        while event is not None:
+            counts = event.lastgroup != "relative" or _points_on(self.text, event.end(), named)
+            if counts:
+                yield event
+            event = search(self.text, event.end() if counts else event.start() + 1, self.end)
 
     def _judge(self, group: Group) -> Group | None:
         text, stance, end = self.text, self.stance, self.end
@@ -209,6 +221,12 @@ class _SentenceReader:
             return False
         around = _WORD.findall(self.text, self.begin, group.start) + _WORD.findall(self.text, group.end, self.end)
         return all(word.lower() in cues.FILLER for word in around)
+
+
+def _points_on(text: str, place: int, named: list[tuple[int, int]]) -> bool:
+    """Whether an option is named right at a place, articles and marks aside."""
+    following = bisect_right(named, (place - 1, _FAR_AWAY))
+    return following < len(named) and _JUST_BEFORE.fullmatch(text, place, named[following][0]) is not None
 
 
 def _view(group: Group, stance: Stance, rest: str) -> tuple[str, bool]:

@@ -86,6 +86,8 @@ class Stance:
         elif kind == "identify":
             if self.cue < CONCLUDED:
                 self.point(IDENTIFIED, end)
+        elif kind == "relative":
+            self.point(max(self.cue, CONCLUDED), end)
         elif kind in {"reset", "subject"}:
             if words == ";" and self.cue == STATED:
                 self.cue = 0  # the answer was given in words that name no option

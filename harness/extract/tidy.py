@@ -25,7 +25,11 @@ _END = re.compile(
 )
 _ROLE_ECHO = re.compile(r"\s*(?:<\|im_start\|>)?(?:system|user|human)[ \t]*[\n:]", re.IGNORECASE)
 _ASSISTANT = re.compile(r"(?:<\|im_start\|>|\n)[ \t]*(?:assistant|model)[ \t]*[\n:]", re.IGNORECASE)
-_NEXT_QUESTION = re.compile(r"\n[ \t#*]*(?:question|q|user|human|instruction)[ \t]*\d{0,3}[ \t]*:", re.IGNORECASE)
+_NEXT_QUESTION = re.compile(
+    r"\n[ \t#*]*(?:(?:question|q|user|human|instruction|problem|exercise|example)[ \t]*\d{0,3}[ \t*]*:"
+    r"|#+[ \t]*(?:question|problem|exercise|example)[ \t]*\d{0,3}[ \t]*\n)",
+    re.IGNORECASE,
+)
 _STRUCK = re.compile(r"~~[^~\n]{1,200}~~")
 _UNTICKED = re.compile(r"\[ ?\][^\[\n]*|\[x\]", re.IGNORECASE)
 

@@ -11,6 +11,7 @@ from dtbench.harness.extract.listing import find_listed, find_marked
 from dtbench.harness.extract.options import Options
 from dtbench.harness.extract.page import Page, lay_out
 from dtbench.harness.extract.paraphrase import find_paraphrases, widen_spots
+from dtbench.harness.extract.parts import answers_several
 from dtbench.harness.extract.sentences import LONG, judge_groups
 from dtbench.harness.extract.spots import Spot
 from dtbench.harness.extract.stance import ASIDE, CHOSEN, CONCLUDED, IDENTIFIED, SAID, STATED, Group
@@ -183,7 +184,7 @@ def _strong(groups: list[Group], page: Page) -> ReadVerdict | None:
     corrected = _correction(groups, last, page)
     if corrected is not None:
         return _decided(corrected, "corrected")._replace(level=CHOSEN)
-    if len(last.options) > 1:
+    if len(last.options) > 1 or answers_several(page, strong):
         return ReadVerdict(None, "several options named as the answer", last.start, last.end, last.level)
     if last.stance == "doubted" and len({option for group in strong for option in group.options}) > 1:
         return ReadVerdict(None, "only doubtful answers", last.start, last.end, last.level)
