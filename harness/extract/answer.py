@@ -28,6 +28,7 @@ _WRAPPED = re.compile(
 )
 _LETTER = re.compile(r"[(\[]?([A-Z])[)\].:]{0,2}")
 _ANSWER_LINE = re.compile(r"\n\**(?:final )?answer\**:\** ([^\n]+)$", re.IGNORECASE)
+_ANY_ANSWER = re.compile(r"answer\W{0,3}(?: is|:)", re.IGNORECASE)
 _CLOSING_SIGNS = " \n\t.$*`"
 _MAX_LENGTH = 400
 LEVELS = ("stated", "chosen", "concluded", "said", "inferred")
@@ -104,7 +105,7 @@ def fast_answer(text: str, choices: Sequence[str]) -> FastAnswer | None:
         inner = _match_whole(text[begin + 8 : -9].strip(), choices) if begin >= 0 else None
         return inner and inner._replace(how=f"answer tag: {inner.how}")
     line = _ANSWER_LINE.search(text, max(0, len(text) - _MAX_LENGTH))
-    if line is None or before_next_question(text) is not None:
+    if line is None or before_next_question(text) is not None or _ANY_ANSWER.search(text, 0, line.start()):
         return None
     inner = _match_whole(line[1].strip(), choices)
     return inner and inner._replace(how="stated")
@@ -156,6 +157,7 @@ def _read_container(container: Container, text: str, options: Options) -> ReadVe
     inner = [c for c in find_containers(content) if c.content.strip()]
     if inner:
         content = inner[0].content.strip()
+    content = without_formulas(content)
     if _PLACEHOLDER.fullmatch(content) or not any(c.isalnum() for c in content):
         around = text[: container.start] + text[container.end :]
         return None if around.strip(_CLOSING_SIGNS) else NOTHING._replace(how=f"empty {container.name}")

@@ -77,6 +77,8 @@ NO_OPTION = _any(
 )
 """The answer is said to be none of the options."""
 
+NONE_OF_THEM = re.compile(rf"{NO_OPTION}", re.IGNORECASE)
+
 _I_WILL = r"(?:i(?:'d|'ll| would| will| am|'m)?|we|let's|let us)(?: \w+ly| still)?(?: have to| must| should)?(?: to)?"
 CHOOSE = _any(
     rf"\b{_I_WILL} ?(?:choose|pick|select|say|settle on|vote for|stand by|guess(?: it's| it is)?)\b",
@@ -138,6 +140,7 @@ HEDGE = _any(
     _words("might|could|may|maybe|perhaps|possibly|plausible|either|whether|if|would|wouldn't|were|candidates?"),
     _words("considered|wondered|thought|believed|assumed|suspected|i (?:had )?said|initially|at first|first i"),
     _words("first (?:thought|guess|said|impression|instinct|took|heard|believed)|was (?:going|tempted|about) to"),
+    _words("not only"),
     _words("between|among(?:st)?|can be confused|resembles?|similar to|hard to (?:say|tell)|unsure|not sure|uncertain"),
     _words("usually|normally|typically|typical|suggests?|tends?"),
     r"(?<!最有)(?<!很)可能|也许|或许|以为|一开始|起初|かもしれ|最初は|一瞬|처음에는|아마",

@@ -12,12 +12,12 @@ _LOOP_FROM = 24
 """A shorter sentence may well stand several times."""
 _SHORT = 200
 _DANGLING = re.compile(
-    r"(?:,|\b(?:a|an|the|and|or|but|of|to|in|on|at|by|for|with|from|into|as|than|that|which|who|whose|where|when|while"
+    r"(?:,|\s[=+*/<>^-]|\b(?:a|an|the|and|or|but|of|to|in|on|at|by|for|with|from|into|as|than|that|which|who|whose|where|when|while"
     r"|because|since|if|so|is|are|was|were|be|been|has|have|had|would|could|should|will|can|may|might|must|does|do"
-    r"|its|their|his|her|this|these|those|between|about|not|very|more|most|then the|also))$",
+    r"|we|its|their|his|her|this|these|those|between|about|not|very|more|most|then the|also))$",
     re.IGNORECASE,
 )
-_DANGLING_FROM = 40
+_DANGLING_FROM = 24
 _ENDED = re.compile(r"[.!?…\u3002\uff01\uff1f\u0964)\]}>`|\"'*$]\s*$")
 _FORMULA = re.compile(r"[\\=+^{<]|-$")
 _LAST_LINE = re.compile(r"[^\n]*$")

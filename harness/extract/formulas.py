@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 
 _FRACTION = re.compile(r"\\[dt]?frac\s?\{([^{}]{1,80})\}\s?\{([^{}]{1,80})\}")
-_ROOT = re.compile(r"\\sqrt\s?\{([^{}]{1,80})\}")
+_ROOT = re.compile(r"\\?sqrt\s?[({]([^(){}]{1,80})[)}]")
 _POWER = re.compile(r"\^\s?\{([^{}]{1,20})\}")
 _DEGREE = re.compile(r"\^\s?(?:\\circ|\{\s?\\circ\s?\})|\\degree|\u00ba")
-_NAMED = re.compile(r"\\(?:pm|times|cdot|div|leq?|geq?|neq?|approx|infty|sqrt|pi|mu|lambda|theta|alpha|beta|omega)(?![a-z])")
+_NAMED = re.compile(r"\\(?:pm|times|cdot|div|leq?|geq?|neq?|approx|infty|sqrt|pi|mu|lambda|theta|alpha|beta|omega)(?![a-z])|\\%")
 _SIGNS = {
-    **{"\\pm": "±", "\\times": "×", "\\cdot": "·", "\\div": "/", "\\approx": "≈", "\\infty": "∞", "\\sqrt": "√"},
+    **{"\\%": "%", "\\pm": "±", "\\times": "×", "\\cdot": "·", "\\div": "/", "\\approx": "≈", "\\infty": "∞", "\\sqrt": "√"},
     **{"\\le": "≤", "\\leq": "≤", "\\ge": "≥", "\\geq": "≥", "\\ne": "≠", "\\neq": "≠", "\\pi": "π", "\\mu": "µ"},
     **{"\\lambda": "λ", "\\theta": "θ", "\\alpha": "α", "\\beta": "β", "\\omega": "ω"},
 }
@@ -19,17 +19,26 @@ _MARKUP = re.compile(
 )
 
 
+_MAY_BE_THERE = re.compile(r"[\\$^]| [/:]|\+/-|sqrt")
+_PLUS_MINUS = re.compile(r"\+/-")
+_APART = re.compile(r"(\d) +([/:]) {0,3}(\d+)")
+_THOUSANDS = re.compile(r"(\d)\{,\}(\d{3})")
+
+
 def without_formulas(text: str) -> str:
     """Write formulas in plain signs, in the same places."""
-    if "\\" not in text and "$" not in text and "^" not in text:
+    if not _MAY_BE_THERE.search(text):
         return text
+    text = _THOUSANDS.sub(lambda parts: f"{parts[1]},{parts[2]}".ljust(len(parts[0])), text)
     text = _FRACTION.sub(_over, text)
     text = _ROOT.sub(lambda root: f"√{root[1]}".ljust(len(root[0])), text)
     text = _FRACTION.sub(_over, text)
     text = _DEGREE.sub(lambda degree: "°".ljust(len(degree[0])), text)
     text = _POWER.sub(lambda power: f"^{power[1]}".ljust(len(power[0])), text)
     text = _NAMED.sub(lambda name: _SIGNS[name[0]].ljust(len(name[0])), text)
-    return _MARKUP.sub(lambda command: " " * len(command[0]), text)
+    text = _MARKUP.sub(lambda command: " " * len(command[0]), text)
+    text = _PLUS_MINUS.sub("±  ", text)
+    return _APART.sub(lambda parts: "".join(parts.groups()).ljust(len(parts[0])), text)
 
 
 def _over(fraction: re.Match[str]) -> str:

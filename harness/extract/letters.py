@@ -14,6 +14,8 @@ _LETTER = re.compile(
     rf"(?![{_IN_WORD}]|'\w|-\w|[ -](?:flat|sharp|major|minor|natural)\b)"
 )
 _ROMAN = re.compile(r"\bII\b")
+_CUT_ARTICLE = re.compile(r"\b[A-Z][.):][*_ ]+(?:The |An? )?[A-Z]$")
+"""A text that ends inside an option's text: `E. A`, `C. The D`."""
 _WORD_SIGN = re.compile(f"[{_IN_WORD}]")
 _OPENING, _CLOSING = tuple("([{<"), tuple(")]}>")
 _MARK, _MARK_END = tuple("*_`\"'"), tuple("*_`\"').:")
@@ -23,9 +25,13 @@ _NAMED = re.compile(
     re.IGNORECASE,
 )
 _ASKED_FOR = re.compile(r"(?:\bis|:|=|-|->|answer|choose|select|pick)[\s*_\"']*$", re.IGNORECASE)
+_ANNOUNCED = re.compile(
+    r"\b(?:answer|option|choice|letter)s?\b[^.!?\n]{0,24}?(?:\bis|\bwas|\bbe|\bas|:|=|->)[\s*_\"'(\[$]*$", re.IGNORECASE
+)
+_AFTER_ANSWER = re.compile(r"[)\]*_\"']*(?:[.,;:!)\]\n]|\s[-(]|\s?$|\s(?:because|since|as|which|for)\b)")
 _SENTENCE_END = re.compile(r"[*_\"']*[.!]?[\s*_\"']*(?:\n|$)")
 _LINE_HEAD = re.compile(r"(?:^|\n|[.!?]\s)[\s*_>#|(\[✓✔✅☑❌✗✘•·-]*$")
-_LABEL_TAIL = re.compile(r"[)\].:*_]{1,4}(?=[\s*_]|$)|\s?[-=|](?=\s)|$")
+_LABEL_TAIL = re.compile(r"[)\].:*_]{1,4}(?=[\s*_]|$)|\s?[-|](?=\s)|\s?=(?=\s[A-Za-z]{2})|$")
 _NEXT_WORD = re.compile(r" ([a-z']+)")
 
 _ENGLISH = "first second third fourth fifth sixth seventh eighth".split()
@@ -92,10 +98,13 @@ class Letter(NamedTuple):
 def find_letters(text: str, options: Options) -> list[Letter]:
     """Return every letter that may name an option, in order."""
     alone = len(text) <= 400 and sum(sign.isalnum() for sign in text) == 1
+    cut = _CUT_ARTICLE.search(text)
     roman = _ROMAN.search(text) is not None
     letters = []
     for match in _LETTER.finditer(text):
         if roman and match[1] == "I" and text[match.end() : match.end() + 1] != ")":
+            continue
+        if cut is not None and match.start() == cut.end() - 1:
             continue
         letter = _classify(text, match, alone)
         if letter is None:
@@ -118,7 +127,7 @@ def _classify(text: str, match: re.Match[str], alone: bool) -> Letter | None:
     bracketed = before in _OPENING and after in _CLOSING and not _WORD_SIGN.match(text[start - 2 : start - 1])
     marked = before in _MARK and after in _MARK_END and (raw.isupper() or after in {")", "."})
     heads_line = label and (start == 0 or _LINE_HEAD.search(text[max(0, start - 40) : start]) is not None)
-    strong = alone or bracketed or named or marked or heads_line
+    strong = alone or bracketed or named or marked or heads_line or _is_announced(text, start, end)
     if raw.islower():
         if before == "'" and raw in "as":
             return None
@@ -131,6 +140,11 @@ def _classify(text: str, match: re.Match[str], alone: bool) -> Letter | None:
     elif not strong and raw == "A" and _reads_on(text, end):
         return None
     return Letter(start, end, ord(raw.upper()) - ord("A"), strong, label or bracketed, named)
+
+
+def _is_announced(text: str, start: int, end: int) -> bool:
+    """Whether a letter is what was announced as the answer, and nothing more: `The answer is D.`"""
+    return _AFTER_ANSWER.match(text, end) is not None and _ANNOUNCED.search(text[max(0, start - 48) : start]) is not None
 
 
 def _is_asked_for(text: str, start: int, end: int) -> bool:

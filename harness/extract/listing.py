@@ -54,7 +54,7 @@ def _one_by_one(page: Page, labels: list[Spot]) -> list[Spot]:
     for spot in labels:
         begin = page.span(page.sentence(spot.start))[0]
         before = page.text[begin : spot.label_at].rstrip(" *_(")
-        if spot.option == len(run) and (before.endswith(":") or not re.search(r"\w", before)):
+        if spot.option == len(run) and ((before.endswith(":") and "answer" not in before.lower()) or not re.search(r"\w", before)):
             run.append(spot)
     return run if len(run) >= 3 else []
 

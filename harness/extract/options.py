@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from dtbench.harness.extract.formulas import without_formulas
-from dtbench.harness.extract.tables import STOP_WORDS
+from dtbench.harness.extract.tables import MEASURES, STOP_WORDS, UNITS
 from dtbench.harness.extract.tidy import fold_signs
 from dtbench.harness.extract.words import Token, cased_form, exact_form, normal_form, share_stem, stems, tokenize
 
@@ -60,9 +60,15 @@ class Options:
         return len({text.casefold() for text in self.texts}) < len(set(self.texts))
 
     @cached_property
+    def numeric(self) -> list[bool]:
+        """Return for each option whether it is a number and nothing else."""
+        return [bool(own) and all(map(_is_number, own)) for own in self.words]
+
+    @cached_property
     def slight(self) -> list[bool]:
         """Return for each option whether it is a number or one short word, which a text may well have in passing."""
-        return [all(_is_number(w) for w in own) or (len(own) == 1 and len(own[0]) < 4) for own in self.words]
+        short = [len(own) == 1 and len(own[0]) < 4 for own in self.words]
+        return [number or word for number, word in zip(self.numeric, short, strict=True)]
 
     @cached_property
     def have_letters(self) -> bool:
@@ -113,7 +119,7 @@ class Options:
         for option, own in enumerate(self.texts):
             if (own if self.cased else own.casefold()) == bare:
                 return option
-        words = _spell(text, self.normal) if len(text) < 2000 else ()
+        words = () if len(text) > 2000 or _OWN_LABEL.match(text) else _spell(text, self.normal)
         hits = [i for i, own in enumerate(self.words) if words and own == words]
         hits = hits or [i for i, own in enumerate(self.words) if words and "".join(own) == "".join(words)]
         return hits[0] if len({self.texts[i] for i in hits}) == 1 else None
@@ -165,11 +171,27 @@ class Options:
         stems_there = _stems_of(words)
         sets = {i: set(own) for i, own in enumerate(self.distinctive) if own and not _YES_NO.issuperset(own)}
         full = [i for i, own in sets.items() if all(_occurs(word, stems_there) for word in own)]
+        full = [i for i in full if not self.numeric[i] and self._has_unit(i, words)]
         largest = [i for i in full if not any(sets[i] < sets[j] for j in full)]
         if len(largest) > 1 and all(sets[i] == sets[largest[0]] for i in largest):
             largest = self._in_order(largest, words)
         apart = all(sets[i].isdisjoint(sets[j]) for i in largest for j in largest if i < j)
         return largest if apart else []
+
+    def _has_unit(self, option: int, words: list[Token]) -> bool:
+        """Whether a number that alone tells an option apart stands with that option's unit, or with none."""
+        own = self.distinctive[option]
+        if len(own) != 1 or not _is_number(own[0]) or own[0] not in self.words[option]:
+            return True
+        rest = self.words[option][self.words[option].index(own[0]) + 1 :]
+        for place, token in enumerate(words):
+            if token.norm == own[0]:
+                after = words[place + 1 : place + 4]
+                alone = not after or after[0].start - token.end > 1
+                here, there = unit_of([word.norm for word in after]), unit_of(rest)
+                if alone or not rest or here == there or not {here, there} & MEASURES:
+                    return True
+        return False
 
     def _in_order(self, same: list[int], words: list[Token]) -> list[int]:
         """Return those of the options with the same words whose order is that of the text."""
@@ -207,14 +229,18 @@ class Options:
         """Whether a word is a form of a distinctive word of an option."""
         return any(_occurs(word, {stems(token)[0]}) for word in self.distinctive[option])
 
-    def hinted(self, words: list[Token]) -> int | None:
-        """Return the only option of which the text has any distinctive word, if it has at least half of them."""
+    def hinted(self, words: list[Token], *, cued: bool) -> int | None:
+        """Return the only option of which the text has any distinctive word, if it has most of them; half, if cued."""
         stems_there = _stems_of([token for token in words if token.norm not in STOP_WORDS])
+        if not cued and sum(token.norm not in STOP_WORDS for token in words) > 12:
+            return None
         shares = [
             sum(_occurs(word, stems_there) for word in own) / len(own) if own else 0.0 for own in self.distinctive
         ]
         hinted = [i for i, share in enumerate(shares) if share]
-        if len(hinted) != 1 or shares[hinted[0]] < 0.5 or not _YES_NO.isdisjoint(self.words[hinted[0]]):
+        if len(hinted) == 1 and not cued and all(map(_is_number, self.distinctive[hinted[0]])):
+            return None
+        if len(hinted) != 1 or shares[hinted[0]] < (0.5 if cued else 0.6) or not _YES_NO.isdisjoint(self.words[hinted[0]]):
             return None
         return hinted[0]
 
@@ -263,6 +289,13 @@ def _stems_of(words: list[Token]) -> set[str]:
 def _occurs(word: str, present: set[str]) -> bool:
     forms = stems(word)
     return any(form in present for form in forms) or any(share_stem(forms[0], stem) for stem in present)
+
+
+def unit_of(words: Sequence[str]) -> str:
+    """Return the unit that words begin with, in one spelling."""
+    if tuple(words[:3]) == ("beat", "per", "minute"):
+        return "bpm"
+    return UNITS.get(words[0], words[0]) if words else ""
 
 
 def _is_number(word: str) -> bool:

@@ -18,9 +18,10 @@ _IDIOM = re.compile(
     r"|no one|(?:this|that|which|each|every|any|the other|another) one|one of (?:the|these|those|them|us|his|her|their))\b",
     re.IGNORECASE,
 )
+_GROWN_UP = re.compile(r"\bgrown-up(s?)\b", re.IGNORECASE)
 _MINOR = re.compile(r"\b([A-G][b#]?)[ -]minor\b")
 _ANY_WORD = re.compile(r"[^\W_]")
-_OWN_NUMBER = re.compile(r"(?<![\w.:,])[1-9](?=[).:\]]|\s*$|[.!]?\s*\n)")
+_OWN_NUMBER = re.compile(r"(?<=answer is )[1-9]\b(?!\.\d)|(?<![\w.:,])[1-9](?=[).:\]]|\s*$|[.!]?\s*\n|\s-\s)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ class Page:
 def lay_out(text: str, options: Options) -> Page:
     """Prepare a folded text."""
     text = _IDIOM.sub(lambda idiom: " " * len(idiom[0]), text)
+    text = _GROWN_UP.sub(lambda word: f"adult{word[1]}".ljust(len(word[0])), text)
     if options.numbered:
         text = _OWN_NUMBER.sub(lambda number: chr(ord("A") + int(number[0]) - 1), text)
     if options.have_minor_chords:

@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 
 from dtbench.harness.extract.page import Page
-from dtbench.harness.extract.stance import STATED, Group
+from dtbench.harness.extract.stance import CONCLUDED, STATED, Group
 
 _BARE_STATEMENT = re.compile(
-    r"[\s*_.)\]}\"']*\n[\s*_\"'-]*(?:\d{1,2}[.)]\s*)?(?:(?:so |thus |therefore,? )?(?:the )?(?:correct |final |right )?"
+    r"[\s*_.)\]}\"']*\n[\s*_\"'-]*(?:\d{1,2}[.)]\s*)?(?:(?:the )?(?:correct |right )?"
     r"(?:answer|choice|option)(?: is|:)+)?[\s*_(\[\"'$]*",
     re.IGNORECASE,
 )
@@ -22,13 +22,13 @@ _PART = re.compile(
 
 def answers_several(page: Page, groups: Sequence[Group]) -> bool:
     """Whether the last statement stands beside others that it does not take back."""
-    stated = [group for group in groups if group.level == STATED and group.stance == "said" and len(group.options) == 1]
+    stated = [group for group in groups if group.level >= CONCLUDED and group.stance == "said" and len(group.options) == 1]
     if len(stated) < 2:
         return False
     one, other = stated[-2:]
     if one.options == other.options or other.start < one.end or "\f" in page.text[one.end : other.start]:
         return False
-    if _BARE_STATEMENT.fullmatch(page.cues, one.end, other.start):
+    if one.level == other.level == STATED and _BARE_STATEMENT.fullmatch(page.cues, one.end, other.start):
         return True
     first, second = _part_of(page, one), _part_of(page, other)
     return first is not None and second is not None and first != second

@@ -56,6 +56,9 @@ _THING = re.compile(
     r"|phase|line|curve|position|group|chord|note|string|key|vitamin)|[\d$%°])\s?[(\[]?$",
     re.IGNORECASE,
 )
+_OPENING = re.compile(r"[\s*_\"'(\[#>]*(?:(?:option|choice|answer)[\s:]*)?[*_(\[]*", re.IGNORECASE)
+_LABEL = re.compile(r"[A-Za-z]\b[)\].:*_]+|[A-Z]\b")
+_EXPLAINS = re.compile(r"\s*(?:;|\n|[-(]\s?\w|(?:,\s)?(?:because\b|since|as|which|given|for|the|it|there)\b|$)")
 LONG = 300
 """From here on a text has room for more than its answer: what is said in passing no longer counts."""
 _FAR_AWAY = 1 << 60
@@ -89,7 +92,7 @@ class _SentenceReader:
     """Reads one sentence."""
 
     def __init__(self, page: Page, sentence: int, quoted: list[tuple[int, int]], *, carried: bool) -> None:
-        self.text = page.cues
+        self.text, self.shown = page.cues, page.text
         self.options = page.options
         self.begin, self.end = page.span(sentence)
         self.sentence = sentence
@@ -130,6 +133,10 @@ class _SentenceReader:
         return judged
 
     def _without_option(self, start: int, end: int) -> Group:
+        """Return the group of an answer that is no option, or that is the option which says so."""
+        none = self.options.none_of_them
+        if none is not None and cues.NONE_OF_THEM.search(self.text, start, end):
+            return Group(start, end, (none,), "said", STATED, self.sentence, "text")
         return Group(start, end, (-1,), "said", STATED, self.sentence, "none")
 
     def _names_no_option(self) -> bool:
@@ -186,27 +193,37 @@ class _SentenceReader:
         view, praised = _view(group, stance, rest)
         level = max(stance.cue or SAID, CHOSEN if praised else 0)
         trailing = group.kind == "weak" and level == SAID and _closes_text(text, group)
-        if trailing or self._is_alone(group):
+        leads = view == "said" and self._leads(group)
+        if trailing or leads or self._is_alone(group):
             level = max(level, CHOSEN)
         elif cues.IN_TOTAL.match(rest) or self._closes_sentence(group, rest):
             level = max(level, CONCLUDED)
         quoted = level < STATED and in_spans(group.start, self.quoted)
+        if quoted and group.kind == "letter":
+            return None
         if stance.aside or (stance.context and level < CHOSEN) or quoted:
             level = ASIDE
-        if group.kind == "weak" and view != "denied" and not (trailing or praised):
+        if group.kind == "weak" and view != "denied" and not (trailing or leads or praised):
             alone = level == CHOSEN and stance.cue_end == 0
             near_cue = group.start - stance.cue_end < 80 and len(_WORD.findall(text, stance.cue_end, group.start)) <= 3
             if level < CONCLUDED or not (alone or near_cue):
                 return None  # a letter on its own in running text is a note or a name
-        if level < CONCLUDED and view == "said" and self._in_passing(group):
-            level = ASIDE
+        if level < CONCLUDED and view == "said":
+            if group.kind == "letter" and _THING.search(text, max(self.begin, group.start - 16), group.start):
+                return None
+            if self._in_passing(group):
+                level = ASIDE
         return group._replace(level=level, stance=view, supposed=stance.supposed)
 
+    def _leads(self, group: Group) -> bool:
+        """Whether the text begins with the label of an option, and goes on to explain it: `(B) Dog, because ...`"""
+        if len(group.options) != 1 or not _OPENING.fullmatch(self.shown, 0, group.start):
+            return False
+        label = _LABEL.match(self.shown, group.start)
+        return label is not None and (group.kind == "text" or _EXPLAINS.match(self.shown, label.end()) is not None)
+
     def _in_passing(self, group: Group) -> bool:
-        """Whether a number, a short word or a letter stands in a longer text without being pointed at."""
-        if group.kind == "letter":
-            before = self.text[max(self.begin, group.start - 16) : group.start]
-            return _THING.search(before) is not None
+        """Whether a number or a short word stands in a longer text without being pointed at."""
         slight = group.kind == "text" and all(self.options.slight[option] for option in group.options)
         return slight and len(self.text) > LONG
 

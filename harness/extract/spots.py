@@ -35,16 +35,20 @@ _BETWEEN_TEXT_AND_LETTER = re.compile(
     r"|,? (?:which is |i\.e\. )?(?:option|choice) [(\[]?$",
     re.IGNORECASE,
 )
-_BEFORE_OWN_TEXT = re.compile(r"[\s*_\"')\]>}.:,=-]{1,8}(?:(?:the|a|an)\s(?=\S))?", re.IGNORECASE)
+_BEFORE_OWN_TEXT = re.compile(r"([\s*_\"')\]>}.:,=([-]{1,8})(?:(?:the|a|an)\s(?=\S))?", re.IGNORECASE)
+_CLAUSE_END = re.compile(r"[\s*_\"')\]}$]*(?:[.,;:!?\n\]}-]|$)")
 _LABEL_END = re.compile(r"[)\]>}.:*_\"' -]{1,6}")
 _ARTICLE = re.compile(r"(?:a|an|the) ", re.IGNORECASE)
-_LIST_NUMBER = re.compile(r"(?:^|\n)[\s*_#]*$")
+_LIST_NUMBER = re.compile(r"(?:^|\n|[.!?]\s)[\s*_#]*$")
+_GOES_ON_AS_FORMULA = re.compile(r"\s?[*/^_]\s?\w|\s?[=+<>]\s?[\w(\\]|\s?\(?[a-zA-Z]\b(?![ ']\w)|[({\\]|\s[a-z]\s[+*/=-]")
+_INSIDE_FORMULA = re.compile(r"[\w)\]}]\s?[*/+^]\s?$|[_^({]\{?$|\d\s?-\s?$|\\[a-z]+\s?\{?$")
 _NUMBERED_THING = re.compile(r"\b(?:step|strike|item|figure|note|ring|voice|sound|event)\s$", re.IGNORECASE)
 _OPENING = re.compile(r"(?:^|[.!?\n])[\s*_\"']*$")
 _POINTED_AT = re.compile(r"(?:\bis|:|=|/|\bor|\band|\"|'|\*|>|->|答案是)\s*[*_\"']*$")
 _DETERMINER = re.compile(r" (?!it|there|the|that|this|he|she|they|i\b|we|you|because|since|as\b|not\b)[a-z]")
 _GOES_ON = re.compile(r" (?!because|since|as |given|for )[a-z]")
-_MODAL = re.compile(r" (?:might|could|may|would|can|should|must)\b")
+_ONE_OF_IDIOM = re.compile(r"\b(?:the|this|that|a|an)\s(?:\w+\s)?$|\b(?:not only|more than|less than)\s$", re.IGNORECASE)
+_MODAL = re.compile(r" (?:might|could|may|would|can|should|must|after another|cannot)\b")
 _OPENING_WORDS = frozenset("right okay ok wait well no yes so sure stop".split())
 
 
@@ -72,7 +76,7 @@ def find_spots(text: str, words: list[Token], options: Options) -> list[Spot]:
     spots += [_letter_spot(n, labels) for n in free]
     joined: list[Spot] = []
     for spot in sorted([*labelled, *spots], key=lambda s: s[:3]):
-        both = _both(text, joined[-1], spot, labels) if joined else None
+        both = _both(text, (joined[-1], spot), labels, options) if joined else None
         if both is None:
             joined.append(spot)
         else:
@@ -87,7 +91,8 @@ def _labelled_texts(text: str, letters: list[Letter], options: Options) -> list[
         if letter.option < 0 or not (letter.strong or letter.label) or (spots and letter.start < spots[-1].end):
             continue
         gap = _BEFORE_OWN_TEXT.match(text, letter.end)
-        end = options.ends_at(letter.option, text, gap.end()) if gap else None
+        places = [gap.end(1), gap.end()] if gap else []
+        end = next(filter(None, (options.ends_at(letter.option, text, place) for place in places)), None)
         if end is not None:
             spots.append(Spot(letter.start, end, letter.option, "text", True, letter.start))
     return spots
@@ -120,9 +125,12 @@ def _is_other_use(text: str, mention: Mention) -> bool:
     before = text[max(0, mention.start - 24) : mention.start]
     if word.isdigit():
         numbers_a_line = _LIST_NUMBER.search(before) and re.match(r"[.)]\s", text[mention.end : mention.end + 2])
-        return bool(numbers_a_line or _NUMBERED_THING.search(before))
+        in_formula = _GOES_ON_AS_FORMULA.match(text, mention.end) or _INSIDE_FORMULA.search(before)
+        return bool(numbers_a_line or in_formula or _NUMBERED_THING.search(before))
     if word == "one" and _MODAL.match(text, mention.end):
         return True  # "one might say"
+    if word == "one" and _ONE_OF_IDIOM.search(before):
+        return True
     if word not in _OPENING_WORDS:
         return False
     opens = _OPENING.search(before) is not None
@@ -134,8 +142,9 @@ def _is_other_use(text: str, mention: Mention) -> bool:
     return opens and text.startswith((",", " let", "..."), mention.end) and len(text) > mention.end + 12
 
 
-def _both(text: str, one: Spot, other: Spot, labels: set[int]) -> Spot | None:
+def _both(text: str, pair: tuple[Spot, Spot], labels: set[int], options: Options) -> Spot | None:
     """Join a letter and the text beside it to one spot, that of the text: where they differ, the text stands."""
+    one, other = pair
     between = text[one.end : other.start]
     if len(between) > 16 or {one.kind, other.kind} != {"text", "letter"}:
         return None
@@ -146,11 +155,15 @@ def _both(text: str, one: Spot, other: Spot, labels: set[int]) -> Spot | None:
         letter, words = other, one
         labelled = one.label_at is not None or other.start in labels
         beside = None if labelled else _BETWEEN_TEXT_AND_LETTER.match(between)
+    if words.label_at is not None:
+        return None  # it has a letter of its own
     same = letter.option == words.option
     enclosed = between.lstrip()[:1] in {"(", "["}
     is_label = letter.label_at is not None
     if not beside or not (letter.strong or same or enclosed or is_label):
         return None
-    if not same and one is letter and not (is_label or enclosed):
-        return None
+    if not same and one is letter:
+        whole = options.numeric[other.option] or _CLAUSE_END.match(text, other.end)  # else it is a part of other words
+        if not (whole and (is_label or enclosed)) or ".\n" in between:
+            return None
     return Spot(one.start, other.end, words.option, "text" if same else "conflict", True, letter.label_at)

@@ -20,6 +20,31 @@ NUMBERS = {
     "couple": "2",
 }
 
+UNITS = {
+    spelling: unit
+    for unit, spellings in {
+        "s": "second sec secs",
+        "min": "minute minutes",
+        "h": "hour hr",
+        "ms": "millisecond msec",
+        "hz": "hertz",
+        "khz": "kilohertz",
+        "db": "decibel",
+        "m": "meter metre",
+        "km": "kilometer kilometre",
+        "cm": "centimeter centimetre",
+        "%": "percent",
+        "°": "degree",
+        "kg": "kilogram",
+        "g": "gram",
+        "time": "once",
+    }.items()
+    for spelling in spellings.split()
+}
+"""Spelling of a unit -> its sign."""
+MEASURES = frozenset((*UNITS.values(), "bpm", "year", "day", "week", "month"))
+"""What is measured, not counted: three minutes are no three speakers."""
+
 IRREGULAR = {
     "men": "man",
     "women": "woman",

@@ -164,7 +164,7 @@ def _by_hint(page: Page, *, cued: bool) -> ReadVerdict:
     ordered = page.options.ordered(page.words_in(max(0, len(page.cues) - 300), len(page.cues)))
     if ordered is not None:
         return ReadVerdict(ordered, "told in its order", 0, len(page.cues), SAID, inferred=True)
-    hinted = page.options.hinted(page.words)
+    hinted = page.options.hinted(page.words, cued=cued)
     if hinted is None:
         return NOTHING
     return ReadVerdict(hinted, "the only option hinted at", 0, len(page.cues), SAID, inferred=True)
@@ -184,7 +184,7 @@ def _strong(groups: list[Group], page: Page) -> ReadVerdict | None:
     corrected = _correction(groups, last, page)
     if corrected is not None:
         return _decided(corrected, "corrected")._replace(level=CHOSEN)
-    if len(last.options) > 1 or answers_several(page, strong):
+    if len(last.options) > 1 or answers_several(page, groups):
         return ReadVerdict(None, "several options named as the answer", last.start, last.end, last.level)
     if last.stance == "doubted" and len({option for group in strong for option in group.options}) > 1:
         return ReadVerdict(None, "only doubtful answers", last.start, last.end, last.level)
@@ -241,6 +241,8 @@ def _weaker(groups: list[Group], page: Page) -> ReadVerdict | None:
 def _by_level(groups: list[Group], page: Page) -> ReadVerdict | None:
     options = page.options
     said = [group for group in groups if group.stance == "said"]
+    if answers_several(page, groups):
+        return SEVERAL
     concluded = [group for group in said if group.level == CONCLUDED]
     if concluded and len(concluded[-1].options) == 1:
         return _decided(concluded[-1], "concluded")
@@ -272,7 +274,7 @@ def _by_elimination(groups: list[Group], n: int) -> ReadVerdict | None:
 
 
 def _by_doubt(groups: list[Group], page: Page) -> ReadVerdict | None:
-    if len(page.text) > LONG:
+    if len(page.text) > LONG or len(page.options) < 3:
         return None
     doubted = [group for group in groups if group.stance == "doubted" and not group.supposed]
     only = _all_one(doubted, "the only one considered")

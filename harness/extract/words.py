@@ -15,8 +15,8 @@ _UNSPACED = "\u0e00-\u0e7f\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 # apart, and scripts that put no spaces between words are taken sign by sign.
 _TOKEN = re.compile(
     rf"√|±|\^[+-]?\w+|[²³⁰¹⁴-⁹⁻]+|(?<![\w.)])[+-](?=\d)\d+(?:[.,:/]\d+)*|\d+(?:[.,:/]\d+)*|[{_UNSPACED}]"
-    rf"|(?i:can)(?=not\b)|[A-Za-z]+?(?=(?i:n't)\b)|(?i:n't)\b"
-    rf"|[^\W\d_{_UNSPACED}]+(?:'(?i:s|re|ve|ll|d|m)\b)?[#♯♭]?\d*"
+    rf"|(?i:can)(?=(?i:not)\b)|[A-Za-z]+?(?=(?i:n't)\b)|(?i:n't)\b"
+    rf"|[^\W\d_²³⁰¹⁴-⁹⁻{_UNSPACED}]+(?:'(?i:s|re|ve|ll|d|m)\b)?[#♯♭]?\d*"
 )
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 _ARTICLES = frozenset(("a", "an", "the", "The", "An", "THE", "A", "I"))
@@ -27,6 +27,7 @@ _MINUS = frozenset(("minus", "Minus", "negative"))
 _NOTES = frozenset("ABCDEFG")
 _ACCIDENTALS = {"flat": "b", "sharp": "#", "Flat": "b", "Sharp": "#"}
 _DECIMAL_COMMA = re.compile(r"(?<=\d),(?=\d{1,2}$)")
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?:\D|$))")
 _NO_FRACTION = re.compile(r"\.0+$")
 _ARABIC_ARTICLE = "\u0627\u0644"
 _SUFFIXES = (
@@ -97,6 +98,8 @@ def _is_article(tokens: list[Token], i: int, text: str) -> bool:
     if i + 1 == len(tokens) or (i > 0 and tokens[i - 1].article):
         return False
     following = tokens[i + 1]
+    if following.raw.isupper() and len(following.raw) > 1 and following.norm not in AFTER_A_LETTER:
+        return raw == "A" and text[tokens[i].end : following.start] == " "  # A DOG
     between = text[tokens[i].end : following.start]
     return between == " " and following.raw[0].islower() and following.raw not in AFTER_A_LETTER
 
@@ -129,7 +132,7 @@ def cased_form(word: str) -> str:
         word = unicodedata.normalize("NFC", "".join(c for c in apart if not "\u0300" <= c <= "\u036f"))
         word = word.replace("♯", "#").replace("♭", "b").removeprefix(_ARABIC_ARTICLE)
     elif word[0] in "+0123456789":
-        word = _NO_FRACTION.sub("", _DECIMAL_COMMA.sub(".", word.removeprefix("+")))
+        word = _NO_FRACTION.sub("", _DECIMAL_COMMA.sub(".", _THOUSANDS.sub("", word.removeprefix("+"))))
     return word.removesuffix("'s")
 
 
