@@ -6,6 +6,8 @@ import random
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+import pytest
+
 from dtbench.harness.extract.answer import extract
 
 MOST_SHOWN = 8
@@ -138,9 +140,12 @@ def all_continued(form: str, questions: Iterable[Question]) -> list[Written]:
 
 def some_continued(form: str, questions: Iterable[Question]) -> list[Written]:
     """Write a form for every place of the questions, alone or continued, as drawn by the form."""
-    cases = all_continued(form, questions)
-    draw = random.Random(form)
-    return draw.sample(cases, len(cases) // 3)
+    return a_third(all_continued(form, questions))
+
+
+def a_third(cases: Sequence[Written]) -> list[Written]:
+    """Draw a third of the cases, always the same ones."""
+    return random.Random(cases[0].output).sample(cases, len(cases) // 3)
 
 
 def check(cases: Sequence[Written]) -> None:
@@ -151,4 +156,6 @@ def check(cases: Sequence[Written]) -> None:
         read = extract(case.output, case.choices)
         if read.choice != case.expect:
             wrong.append(f"{case.output!r} of {case.choices}: {read.choice!r} ({read.how}), expected {case.expect!r}")
-    assert not wrong, "\n".join([f"{len(wrong)} of {len(cases)} are read otherwise:", *wrong[:MOST_SHOWN]])
+    if wrong:
+        shown = [f"{len(wrong)} of {len(cases)} are read otherwise:", *wrong[:MOST_SHOWN]]
+        pytest.fail("\n".join(shown), pytrace=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import product
 
 import pytest
-from written_answers import LETTER_ALONE, SENTENCES, STATEMENTS, Written, check, fill
+from written_answers import LETTER_ALONE, SENTENCES, STATEMENTS, Written, a_third, check, fill
 
 SOUNDS = ("A bell", "A horn", "A drum", "A whistle")
 COUNTS = ("3 claps", "5 claps", "7 claps", "9 claps")
@@ -254,7 +254,7 @@ def test_a_statement_behind_a_refusal_or_a_doubt_revokes_it(statement: str) -> N
                 continue
             said = said if said.startswith("I") else said[:1].lower() + said[1:]
         cases.append(Written(refusal + joint + said, SOUNDS, SOUNDS[place]))
-    check(cases)
+    check(a_third(cases))
 
 
 @pytest.mark.parametrize(
