@@ -49,6 +49,13 @@ ORDINARY = (
     Question(("C major", "D minor", "G major", "A minor"), (1, 3)),
     Question(("3", "5", "7", "9"), (0, 2)),
 )
+CLOSINGS = (
+    "Let me know if you have any other questions.",
+    "Well, that's what the clip says. If you want to talk about it, feel free to let me know.",
+    "I hope this helps!",
+    "If anything about it is unclear, just ask.",
+    "Do you want to know more about the clip?",
+)
 NONE_IS_AN_OPTION = (
     Question(("A bell", "A horn", "None of the options are correct"), (2,)),
     Question(("A bell", "A horn", "A drum", "None of the above"), (3,)),
@@ -83,6 +90,40 @@ EXPLANATIONS = (
 @pytest.mark.parametrize("form", [*LABELLED, *SMALL_LABELS])
 def test_a_labelled_option_of_negating_or_doubting_words_is_the_answer(form: str) -> None:
     check(all_continued(form, NEGATIONS))
+
+
+@pytest.mark.parametrize("closing", CLOSINGS)
+def test_a_polite_end_leaves_a_labelled_option_of_negating_words(closing: str) -> None:
+    forms = (
+        "(@L) @T.",
+        "@L. @T.",
+        "The answer is (@L) @T.",
+        "Answer: @L. @T.",
+        "**Answer:** (@L) @T.",
+        "Option @L: @T.",
+    )
+    check(
+        [
+            Written(f"{fill(form, place, choices[place])} {closing}", choices, choices[place])
+            for form in forms
+            for choices, places in NEGATIONS
+            for place in places
+        ]
+    )
+
+
+@pytest.mark.parametrize("form", ["@T", "@T.", '"@T"', "**@T**", "Answer: @T", "The answer is @T.", "(@L) @T"])
+def test_an_option_of_negating_words_may_be_written_in_capitals(form: str) -> None:
+    check(
+        [
+            Written(fill(form, place, choices[place].upper()), choices, choices[place])
+            for choices, places in (
+                *NEGATIONS,
+                Question(("Loud,quiet", "No,never", "Maybe,they've", "Not,yet"), (1, 2, 3)),
+            )
+            for place in places
+        ]
+    )
 
 
 @pytest.mark.parametrize("form", [*LABELLED, *SMALL_LABELS, *LETTER_ALONE])

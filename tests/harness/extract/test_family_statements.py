@@ -124,6 +124,12 @@ GUESSES = (
         "The answer would be (@L).",
     ),
 )
+REFUSAL_CLAUSES = (
+    *("I cannot determine the answer", "It cannot be determined", "I don't know", "I can't pick one with certainty"),
+    "Without the audio, it is impossible to determine the answer to this question",
+    "As the clip is too noisy, I am unable to say which it is",
+    "We cannot decide from the text which one it is",
+)
 JOINTS = (" ", "\n\n", " However, ", " Still, ", " But ", " Nevertheless, ", " Based on the description, ")
 WITHDRAWALS = (
     *("Actually, I take that back; I do not know the answer.", "Wait, that is wrong, and I cannot decide."),
@@ -255,6 +261,23 @@ def test_a_statement_behind_a_refusal_or_a_doubt_revokes_it(statement: str) -> N
             said = said if said.startswith("I") else said[:1].lower() + said[1:]
         cases.append(Written(refusal + joint + said, SOUNDS, SOUNDS[place]))
     check(a_third(cases))
+
+
+@pytest.mark.parametrize("refusal", REFUSAL_CLAUSES)
+def test_a_statement_revokes_a_refusal_in_its_own_sentence_and_before_it(refusal: str) -> None:
+    statements = ("the answer is (@L).", "the answer is (@L) @T.", "the correct option letter is (@L).", "I choose @L.")
+    statements += ("the answer is @L. @T", "the correct answer is **(@L) @T**.", "the best choice is @T.")
+    joints = (". Therefore, ", "; therefore, ", ", so ", ", but ", ". Hence, ", ".\n\nTherefore, ", ". Thus, ")
+    sets = (("Yes", "No"), ("No", "Yes"), SOUNDS, ("3", "5", "7", "9"), ("A choir", "No choir", "Neither of them"))
+    check(
+        [
+            Written(refusal + joint + fill(form, place, choices[place]), choices, choices[place])
+            for choices in sets
+            for form in statements
+            for joint in joints
+            for place in (0, 1)
+        ]
+    )
 
 
 @pytest.mark.parametrize(
