@@ -265,18 +265,22 @@ def test_a_statement_behind_a_refusal_or_a_doubt_revokes_it(statement: str) -> N
 
 @pytest.mark.parametrize("refusal", REFUSAL_CLAUSES)
 def test_a_statement_revokes_a_refusal_in_its_own_sentence_and_before_it(refusal: str) -> None:
-    statements = ("the answer is (@L).", "the answer is (@L) @T.", "the correct option letter is (@L).", "I choose @L.")
-    statements += ("the answer is @L. @T", "the correct answer is **(@L) @T**.", "the best choice is @T.")
+    statements = (
+        *("the answer is (@L).", "the answer is (@L) @T.", "the correct option letter is (@L).", "I choose @L."),
+        *("the answer is @L. @T", "the correct answer is **(@L) @T**.", "the best choice is @T."),
+    )
     joints = (". Therefore, ", "; therefore, ", ", so ", ", but ", ". Hence, ", ".\n\nTherefore, ", ". Thus, ")
     sets = (("Yes", "No"), ("No", "Yes"), SOUNDS, ("3", "5", "7", "9"), ("A choir", "No choir", "Neither of them"))
     check(
-        [
-            Written(refusal + joint + fill(form, place, choices[place]), choices, choices[place])
-            for choices in sets
-            for form in statements
-            for joint in joints
-            for place in (0, 1)
-        ]
+        a_third(
+            [
+                Written(refusal + joint + fill(form, place, choices[place]), choices, choices[place])
+                for choices in sets
+                for form in statements
+                for joint in joints
+                for place in (0, 1)
+            ]
+        )
     )
 
 
