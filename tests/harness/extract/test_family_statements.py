@@ -26,7 +26,6 @@ WEAK_DENIALS = (
         "I cannot hear whether it is @T.",
         "It is not clear that it is @T.",
         "I am not sure about (@L).",
-        "Is it not @T?",
     ),
     *(
         "I would not rule out @T.",
