@@ -132,7 +132,7 @@ def _read_part(text: str, options: Options) -> tuple[ReadVerdict, str]:
     for container in find_containers(folded):
         verdict = _read_container(container, folded, options)
         if verdict is None or verdict.no_option:
-            useless = useless or verdict and (verdict, container.content.strip()[:2000])
+            useless = useless or (verdict and (verdict, container.content.strip()[:2000]))
             text = f"{text[: container.start]}{' ' * (container.end - container.start)}{text[container.end :]}"
             continue
         corrected = verdict.start >= container.end

@@ -68,16 +68,18 @@ NO_OPTION = _any(
     rf"\bnone of {_GIVEN}{{0,4}}(?:{_OPTIONS}|above\b)(?: (?:given|provided|listed|above|here))?"
     r"(?=\s*(?:[.,;!\n]|$)| (?:\w+ ){0,2}?(?:is|are|was|were|seems?|appears?|match\w*|fits?|appl\w+|correspond\w*"
     r"|describes?|answers?|works?|makes?|can be)\b)",
-    r"\b(?:is|are|was|were|isn't|aren't)(?: not| n't)? (?:not )?(?:among|in|one of|listed|included|provided|given|present"
-    rf"|available|any of|found)(?: (?:in|among|as|within))?(?: any)?(?: one)?(?: of)? {_GIVEN}{{0,4}}{_OPTIONS}",
-    rf"\b(?:not|n't) (?:\w+ )?(?:match|correspond to|appear in|appear among|fit|find|see)(?: with)? any(?: of)? {_GIVEN}{{0,4}}"
-    rf"{_OPTIONS}",
-    r"\banswer (?:is|was)(?: not|n't) (?:listed|given|there|provided|included|available|present|shown|here|among them)\b",
+    r"\b(?:(?:is|are|was|were) not|isn't|aren't|wasn't) (?:among|in|one of|listed|included|provided|given"
+    rf"|present|available|any of|found)(?: (?:in|among|as|within))?(?: any)?(?: one)?(?: of)?"
+    rf" {_GIVEN}{{0,4}}{_OPTIONS}",
+    r"\b(?:not|n't) (?:\w+ )?(?:match|correspond to|appear in|appear among|fit|find|see)(?: with)? any(?: of)?"
+    rf" {_GIVEN}{{0,4}}{_OPTIONS}",
+    r"\banswer (?:is|was)(?: not|n't)"
+    r" (?:listed|given|there|provided|included|available|present|shown|here|among them)\b",
     rf"\bno (?:correct|right|suitable|matching|such|valid|appropriate|accurate|good) {_OPTIONS}",
 )
 """The answer is said to be none of the options."""
 
-NONE_OF_THEM = re.compile(rf"{NO_OPTION}", re.IGNORECASE)
+NONE_OF_THEM = _compiled(NO_OPTION)
 
 _I_WILL = r"(?:i(?:'d|'ll| would| will| am|'m)?|we|let's|let us)(?: \w+ly| still)?(?: have to| must| should)?(?: to)?"
 CHOOSE = _any(
@@ -165,7 +167,8 @@ CONTEXT = _any(
 """The option that follows is named to place another one."""
 
 RELATIVE = (
-    r"\b(?:that|which|who|whose \w+)\b(?: \w+){0,2}?(?: not|n't| never| cannot| least| no)\b[^,.;:?\n]{0,60}? (?:is|was|are|were)\b"
+    r"\b(?:that|which|who|whose \w+)\b(?: \w+){0,2}?(?: not|n't| never| cannot| least| no)\b"
+    r"[^,.;:?\n]{0,60}? (?:is|was|are|were)\b"
 )
 """Right before an option: `the word that does not rhyme is`, whose negation is part of what was asked for."""
 

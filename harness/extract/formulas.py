@@ -8,11 +8,31 @@ _FRACTION = re.compile(r"\\[dt]?frac\s?\{([^{}]{1,80})\}\s?\{([^{}]{1,80})\}")
 _ROOT = re.compile(r"\\?sqrt\s?[({]([^(){}]{1,80})[)}]")
 _POWER = re.compile(r"\^\s?\{([^{}]{1,20})\}")
 _DEGREE = re.compile(r"\^\s?(?:\\circ|\{\s?\\circ\s?\})|\\degree|\u00ba")
-_NAMED = re.compile(r"\\(?:pm|times|cdot|div|leq?|geq?|neq?|approx|infty|sqrt|pi|mu|lambda|theta|alpha|beta|omega)(?![a-z])|\\%")
+_NAMED = re.compile(
+    r"\\(?:pm|times|cdot|div|leq?|geq?|neq?|approx|infty|sqrt|pi|mu|lambda|theta|alpha|beta|omega)(?![a-z])|\\%"
+)
 _SIGNS = {
-    **{"\\%": "%", "\\pm": "±", "\\times": "×", "\\cdot": "·", "\\div": "/", "\\approx": "≈", "\\infty": "∞", "\\sqrt": "√"},
-    **{"\\le": "≤", "\\leq": "≤", "\\ge": "≥", "\\geq": "≥", "\\ne": "≠", "\\neq": "≠", "\\pi": "π", "\\mu": "µ"},
-    **{"\\lambda": "λ", "\\theta": "θ", "\\alpha": "α", "\\beta": "β", "\\omega": "ω"},
+    "\\%": "%",
+    "\\pm": "±",
+    "\\times": "×",
+    "\\cdot": "·",
+    "\\div": "/",
+    "\\approx": "≈",
+    "\\infty": "∞",
+    "\\sqrt": "√",
+    "\\le": "≤",
+    "\\leq": "≤",
+    "\\ge": "≥",
+    "\\geq": "≥",
+    "\\ne": "≠",
+    "\\neq": "≠",
+    "\\pi": "π",
+    "\\mu": "µ",
+    "\\lambda": "λ",
+    "\\theta": "θ",
+    "\\alpha": "α",
+    "\\beta": "β",
+    "\\omega": "ω",
 }
 _MARKUP = re.compile(
     r"\\(?:text(?:bf|it|rm|tt)?|math(?:rm|bf|it|sf)?|mbox|boxed|displaystyle|quad|left|right|[,;:! ()\[\]])|[{}$~]"

@@ -135,16 +135,16 @@ def _classify(text: str, match: re.Match[str], alone: bool) -> Letter | None:
             return None  # "the answer a man gives"
         if not strong and not _is_asked_for(text, start, end):
             return None
-    elif not strong and raw == "I" and not _is_asked_for(text, start, end):
-        return None
-    elif not strong and raw == "A" and _reads_on(text, end):
+    elif not strong and ((raw == "I" and not _is_asked_for(text, start, end)) or (raw == "A" and _reads_on(text, end))):
         return None
     return Letter(start, end, ord(raw.upper()) - ord("A"), strong, label or bracketed, named)
 
 
 def _is_announced(text: str, start: int, end: int) -> bool:
     """Whether a letter is what was announced as the answer, and nothing more: `The answer is D.`"""
-    return _AFTER_ANSWER.match(text, end) is not None and _ANNOUNCED.search(text[max(0, start - 48) : start]) is not None
+    return (
+        _AFTER_ANSWER.match(text, end) is not None and _ANNOUNCED.search(text[max(0, start - 48) : start]) is not None
+    )
 
 
 def _is_asked_for(text: str, start: int, end: int) -> bool:

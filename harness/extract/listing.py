@@ -26,9 +26,7 @@ def find_listed(page: Page, spots: list[Spot]) -> list[Spot]:
         spot for spot in spots if spot.label_at is None and _BULLET.search(text[max(0, spot.start - 24) : spot.start])
     ]
     alone = [spot for spot in labels if _heads_a_line(text, spot, alone=True)]
-    entries = {
-        spot for group in (heads, alone) if len({spot.option for spot in group}) > 1 for spot in group
-    }
+    entries = {spot for group in (heads, alone) if len({spot.option for spot in group}) > 1 for spot in group}
     run: list[Spot] = []
     for spot in labels:
         if run and (spot.option != run[-1].option + 1 or re.search(r"[^\W\d]", text[run[-1].end : spot.start])):
@@ -54,7 +52,9 @@ def _one_by_one(page: Page, labels: list[Spot]) -> list[Spot]:
     for spot in labels:
         begin = page.span(page.sentence(spot.start))[0]
         before = page.text[begin : spot.label_at].rstrip(" *_(")
-        if spot.option == len(run) and ((before.endswith(":") and "answer" not in before.lower()) or not re.search(r"\w", before)):
+        if spot.option == len(run) and (
+            (before.endswith(":") and "answer" not in before.lower()) or not re.search(r"\w", before)
+        ):
             run.append(spot)
     return run if len(run) >= 3 else []
 

@@ -48,7 +48,7 @@ class Options:
 
     @cached_property
     def normal(self) -> Callable[[str], str]:
-        """Return the function that normalises words; what would coincide (`dog`, `dogs`; `kB`, `KB`) stays as written."""
+        """Return the function that normalises words; what would coincide (`dog`, `dogs`) stays as written."""
         if self.cased:
             return cased_form
         apart = len({_spell(text, normal_form) for text in self.texts})
@@ -240,7 +240,11 @@ class Options:
         hinted = [i for i, share in enumerate(shares) if share]
         if len(hinted) == 1 and not cued and all(map(_is_number, self.distinctive[hinted[0]])):
             return None
-        if len(hinted) != 1 or shares[hinted[0]] < (0.5 if cued else 0.6) or not _YES_NO.isdisjoint(self.words[hinted[0]]):
+        if (
+            len(hinted) != 1
+            or shares[hinted[0]] < (0.5 if cued else 0.6)
+            or not _YES_NO.isdisjoint(self.words[hinted[0]])
+        ):
             return None
         return hinted[0]
 

@@ -15,7 +15,8 @@ _ABBREVIATION = re.compile(r"(?:\b(?:e\.g|i\.e|vs|mr|mrs|dr|approx|etc|ca)|(?:^|
 _IDIOM = re.compile(
     r"\b(?:(?:minor|major) (?:problem|issue|detail|error|change|difference)"
     r"|in light of|all right|right away|right now|double bass|at least one|one and the same|one another|one by one"
-    r"|no one|(?:this|that|which|each|every|any|the other|another) one|one of (?:the|these|those|them|us|his|her|their))\b",
+    r"|no one|(?:this|that|which|each|every|any|the other|another) one"
+    r"|one of (?:the|these|those|them|us|his|her|their))\b",
     re.IGNORECASE,
 )
 _GROWN_UP = re.compile(r"\bgrown-up(s?)\b", re.IGNORECASE)

@@ -22,7 +22,9 @@ _PART = re.compile(
 
 def answers_several(page: Page, groups: Sequence[Group]) -> bool:
     """Whether the last statement stands beside others that it does not take back."""
-    stated = [group for group in groups if group.level >= CONCLUDED and group.stance == "said" and len(group.options) == 1]
+    stated = [
+        group for group in groups if group.level >= CONCLUDED and group.stance == "said" and len(group.options) == 1
+    ]
     if len(stated) < 2:
         return False
     one, other = stated[-2:]

@@ -191,29 +191,45 @@ class _SentenceReader:
             return None
         rest = text[group.end : min(end, group.end + 120)]
         view, praised = _view(group, stance, rest)
-        level = max(stance.cue or SAID, CHOSEN if praised else 0)
-        trailing = group.kind == "weak" and level == SAID and _closes_text(text, group)
         leads = view == "said" and self._leads(group)
-        if trailing or leads or self._is_alone(group):
-            level = max(level, CHOSEN)
-        elif cues.IN_TOTAL.match(rest) or self._closes_sentence(group, rest):
-            level = max(level, CONCLUDED)
+        level = self._level(group, rest, chosen=praised or leads)
         quoted = level < STATED and in_spans(group.start, self.quoted)
         if quoted and group.kind == "letter":
             return None
         if stance.aside or (stance.context and level < CHOSEN) or quoted:
             level = ASIDE
-        if group.kind == "weak" and view != "denied" and not (trailing or leads or praised):
-            alone = level == CHOSEN and stance.cue_end == 0
-            near_cue = group.start - stance.cue_end < 80 and len(_WORD.findall(text, stance.cue_end, group.start)) <= 3
-            if level < CONCLUDED or not (alone or near_cue):
-                return None  # a letter on its own in running text is a note or a name
-        if level < CONCLUDED and view == "said":
-            if group.kind == "letter" and _THING.search(text, max(self.begin, group.start - 16), group.start):
+        if group.kind == "weak" and view != "denied" and not (leads or praised) and self._is_a_name(group, level):
+            return None
+        if level < CONCLUDED and view == "said" and self._in_passing(group):
+            level = ASIDE
+            if group.kind == "letter":
                 return None
-            if self._in_passing(group):
-                level = ASIDE
         return group._replace(level=level, stance=view, supposed=stance.supposed)
+
+    def _level(self, group: Group, rest: str, *, chosen: bool) -> int:
+        level = max(self.stance.cue or SAID, CHOSEN if chosen else 0)
+        if self._closes_text(group, level) or self._is_alone(group):
+            return max(level, CHOSEN)
+        if cues.IN_TOTAL.match(rest) or self._closes_sentence(group, rest):
+            return max(level, CONCLUDED)
+        return level
+
+    def _is_a_name(self, group: Group, level: int) -> bool:
+        """Whether a letter on its own in running text is a note or a name, not an option."""
+        if level >= CHOSEN and self._closes_text(group, SAID):
+            return False
+        if level == CHOSEN and self.stance.cue_end == 0:
+            return False
+        cue_end = self.stance.cue_end
+        near_cue = group.start - cue_end < 80 and len(_WORD.findall(self.text, cue_end, group.start)) <= 3
+        return level < CONCLUDED or not near_cue
+
+    def _closes_text(self, group: Group, level: int) -> bool:
+        """Whether a letter that nothing points at ends the text after a comma or dash: `Given the tone, D.`"""
+        if group.kind != "weak" or level != SAID or len(group.options) != 1:
+            return False
+        before = self.text[max(0, group.start - 3) : group.start].rstrip()
+        return before.endswith((",", "-", ":")) and not _ANY_WORD.search(self.text, group.end)
 
     def _leads(self, group: Group) -> bool:
         """Whether the text begins with the label of an option, and goes on to explain it: `(B) Dog, because ...`"""
@@ -223,7 +239,9 @@ class _SentenceReader:
         return label is not None and (group.kind == "text" or _EXPLAINS.match(self.shown, label.end()) is not None)
 
     def _in_passing(self, group: Group) -> bool:
-        """Whether a number or a short word stands in a longer text without being pointed at."""
+        """Whether a letter names a thing, or a number or a short word stands in a longer text."""
+        if group.kind == "letter":
+            return _THING.search(self.text, max(self.begin, group.start - 16), group.start) is not None
         slight = group.kind == "text" and all(self.options.slight[option] for option in group.options)
         return slight and len(self.text) > LONG
 
@@ -255,9 +273,3 @@ def _view(group: Group, stance: Stance, rest: str) -> tuple[str, bool]:
     if stance.doubted or cues.DOUBT_AFTER.match(rest):
         return "doubted", False
     return group.stance, False
-
-
-def _closes_text(text: str, group: Group) -> bool:
-    """Whether a letter ends a text after a comma or dash: `Given the tone, D.`"""
-    before = text[max(0, group.start - 3) : group.start].rstrip()
-    return before.endswith((",", "-", ":")) and not _ANY_WORD.search(text, group.end) and len(group.options) == 1

@@ -40,14 +40,18 @@ _CLAUSE_END = re.compile(r"[\s*_\"')\]}$]*(?:[.,;:!?\n\]}-]|$)")
 _LABEL_END = re.compile(r"[)\]>}.:*_\"' -]{1,6}")
 _ARTICLE = re.compile(r"(?:a|an|the) ", re.IGNORECASE)
 _LIST_NUMBER = re.compile(r"(?:^|\n|[.!?]\s)[\s*_#]*$")
-_GOES_ON_AS_FORMULA = re.compile(r"\s?[*/^_]\s?\w|\s?[=+<>]\s?[\w(\\]|\s?\(?[a-zA-Z]\b(?![ ']\w)|[({\\]|\s[a-z]\s[+*/=-]")
+_GOES_ON_AS_FORMULA = re.compile(
+    r"\s?[*/^_]\s?\w|\s?[=+<>]\s?[\w(\\]|\s?\(?[a-zA-Z]\b(?![ ']\w)|[({\\]|\s[a-z]\s[+*/=-]"
+)
 _INSIDE_FORMULA = re.compile(r"[\w)\]}]\s?[*/+^]\s?$|[_^({]\{?$|\d\s?-\s?$|\\[a-z]+\s?\{?$")
 _NUMBERED_THING = re.compile(r"\b(?:step|strike|item|figure|note|ring|voice|sound|event)\s$", re.IGNORECASE)
 _OPENING = re.compile(r"(?:^|[.!?\n])[\s*_\"']*$")
 _POINTED_AT = re.compile(r"(?:\bis|:|=|/|\bor|\band|\"|'|\*|>|->|答案是)\s*[*_\"']*$")
 _DETERMINER = re.compile(r" (?!it|there|the|that|this|he|she|they|i\b|we|you|because|since|as\b|not\b)[a-z]")
 _GOES_ON = re.compile(r" (?!because|since|as |given|for )[a-z]")
-_ONE_OF_IDIOM = re.compile(r"\b(?:the|this|that|a|an)\s(?:\w+\s)?$|\b(?:not only|more than|less than)\s$", re.IGNORECASE)
+_ONE_OF_IDIOM = re.compile(
+    r"\b(?:the|this|that|a|an)\s(?:\w+\s)?$|\b(?:not only|more than|less than)\s$", re.IGNORECASE
+)
 _MODAL = re.compile(r" (?:might|could|may|would|can|should|must|after another|cannot)\b")
 _OPENING_WORDS = frozenset("right okay ok wait well no yes so sure stop".split())
 

@@ -43,6 +43,7 @@ _SUPPOSING = frozenset(
         *("first said", "was going to"),
     )
 )
+_LEVELS = {"explicit": STATED, "choose": CHOSEN, "except": CHOSEN}
 _EMPHATIC = frozenset(("clearly", "definitely", "indeed", "finally", "overall"))
 
 
@@ -64,38 +65,42 @@ class Stance:
     """The sentence belongs to the prompt: an instruction."""
     asks: bool = False
 
-    def clear(self) -> None:
+    def _clear(self) -> None:
         self.denied = self.doubted = self.aside = self.supposed = False
 
-    def point(self, level: int, end: int) -> None:
+    def _point(self, level: int, end: int) -> None:
         self.cue, self.cue_end = level, end
 
     def read(self, event: re.Match[str], next_group: int) -> None:
         """Update the state by one cue; next_group: where the next option is named."""
         kind, words, end = event.lastgroup, event[0].lower(), event.end()
-        if kind in {"explicit", "choose", "except"}:
-            self.point(STATED if kind == "explicit" else CHOSEN, end)
+        if kind in _LEVELS:
+            self._point_firmly(_LEVELS[kind], end)
             self.exempt = kind == "except"
-            self.denied = self.aside = False
-            self.doubted = self.doubted and self.supposed
-        elif kind == "conclude":
+        elif kind in {"conclude", "relative"}:
             if self.cue < CHOSEN:
-                self.point(CONCLUDED, end)
-            if words not in _EMPHATIC:
-                self.clear()
+                self._point(CONCLUDED, end)
+            if kind == "conclude" and words not in _EMPHATIC:
+                self._clear()
         elif kind == "identify":
             if self.cue < CONCLUDED:
-                self.point(IDENTIFIED, end)
-        elif kind == "relative":
-            self.point(max(self.cue, CONCLUDED), end)
+                self._point(IDENTIFIED, end)
         elif kind in {"reset", "subject"}:
-            if words == ";" and self.cue == STATED:
-                self.cue = 0  # the answer was given in words that name no option
-            if self.any_denied and not self.cue:
-                self.point(CONCLUDED, end)  # "not this but that"
-            self.clear()
+            self._start_anew(words, end)
         else:
             self._turn(kind, words, next_group - end)
+
+    def _point_firmly(self, level: int, end: int) -> None:
+        self._point(level, end)
+        self.denied = self.aside = False
+        self.doubted = self.doubted and self.supposed
+
+    def _start_anew(self, words: str, end: int) -> None:
+        if words == ";" and self.cue == STATED:
+            self.cue = 0  # the answer was given in words that name no option
+        if self.any_denied and not self.cue:
+            self._point(CONCLUDED, end)  # "not this but that"
+        self._clear()
 
     def _turn(self, kind: str | None, words: str, distance: int) -> None:
         if kind == "negate":

@@ -18,7 +18,8 @@ from dtbench.harness.extract.stance import ASIDE, CHOSEN, CONCLUDED, IDENTIFIED,
 
 _ANSWER_MARKER = re.compile(r"\s*A:\s+(?=[A-Z][a-z]+ [a-z])")
 _TOGETHER = re.compile(
-    r"[\s*_\"')\].(]*(?:\) ?\(|,|/|&|\+|\b(?:and|or|nor|und|oder|noch|et|ou|y|o|e|и|или|ni|as well as)\b|和|或者?|还是|以及|与"
+    r"[\s*_\"')\].(]*(?:\) ?\(|,|/|&|\+|\b(?:and|or|nor|und|oder|noch|et|ou|y|o|e|и|или|ni|as well as)\b"
+    r"|和|或者?|还是|以及|与"
     r"|や|と|か)"
     r"[\s*_\"'(\[,]*(?:(?:and|or|nor|maybe|perhaps|possibly|also|just|even|option|either|by|from|of|a|an|the"
     r"|it (?:might|could|may) be)[\s*_\"'(\[]+){0,4}$",
@@ -95,24 +96,33 @@ def _decide(text: str, options: Options, *, cued: bool) -> ReadVerdict:
     groups = _survey_options(page, cued=cued)
     verdict = _strong(groups, page) or _weaker(groups, page)
     if verdict is not None and verdict.no_option:
-        other = _strong(_survey_options(page, cued=cued, loosely=True), page)
-        if other is not None and other.option is not None:
-            return other.in_other_words()
-        hinted = _by_hint(page, cued=cued) if cued else NOTHING
-        return verdict if hinted.option is None else hinted
+        return _stated_in_other_words(page, cued=cued) or verdict
     if verdict is not None and verdict.level >= CHOSEN:
         return verdict
     if verdict is not None and verdict.level >= CONCLUDED and not _points_at_answer().search(text):
         return verdict
     loose = _survey_options(page, cued=cued, loosely=True)
-    if len(loose) > len(groups):
-        other = _strong(loose, page) or (_weaker(loose, page) if verdict is None or verdict.level < ASIDE else None)
-        if other is not None and (verdict is None or other.option is not None):
-            if other.option is None:
-                return other
-            if _tells_in_other_words(other, page):
-                return other.in_other_words()
-    return verdict or _by_hint(page, cued=cued)
+    other = _weigh_other_words(loose, verdict, page) if len(loose) > len(groups) else None
+    return other or verdict or _by_hint(page, cued=cued)
+
+
+def _stated_in_other_words(page: Page, *, cued: bool) -> ReadVerdict | None:
+    """Return the option that a statement means which names none, if it tells one in other words."""
+    other = _strong(_survey_options(page, cued=cued, loosely=True), page)
+    if other is not None and other.option is not None:
+        return other.in_other_words()
+    hinted = _by_hint(page, cued=True) if cued else NOTHING
+    return None if hinted.option is None else hinted
+
+
+def _weigh_other_words(loose: list[Group], verdict: ReadVerdict | None, page: Page) -> ReadVerdict | None:
+    """Return what the text says in other words, where that goes before what it says in the options' own."""
+    other = _strong(loose, page) or (_weaker(loose, page) if verdict is None or verdict.level < ASIDE else None)
+    if other is None or (other.option is None and verdict is not None):
+        return None
+    if other.option is None:
+        return other
+    return other.in_other_words() if _tells_in_other_words(other, page) else None
 
 
 def _tells_in_other_words(verdict: ReadVerdict, page: Page) -> bool:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from dtbench.harness.extract.answer import extract
+from dtbench.harness.extract.evidence import set_weak_aside
 
 MOST_SHOWN = 8
 LETTERS = "ABCDEFGHIJ"
@@ -148,12 +149,12 @@ def a_third(cases: Sequence[Written]) -> list[Written]:
     return random.Random(cases[0].output).sample(cases, len(cases) // 3)
 
 
-def check(cases: Sequence[Written]) -> None:
-    """Assert that each case is read as expected, and show those that are not."""
+def check(cases: Sequence[Written], min_evidence: str = "inferred") -> None:
+    """Assert that each case is read as expected, weaker evidence set aside, and show those that are not."""
     assert cases
     wrong = []
     for case in cases:
-        read = extract(case.output, case.choices)
+        read = set_weak_aside(extract(case.output, case.choices), min_evidence)
         if read.choice != case.expect:
             wrong.append(f"{case.output!r} of {case.choices}: {read.choice!r} ({read.how}), expected {case.expect!r}")
     if wrong:

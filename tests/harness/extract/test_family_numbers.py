@@ -229,7 +229,7 @@ LONGER_THAN_THE_OPTION = (
         ("the cello of the soloist", "a low cello", "Cello (bowed)", "Cello in D"),
     ),
     (("Dog", "Dog and cat", "Cat", "Bird"), 0, ("Dog", "the dog", "a dog barks")),
-    (("A dog", "A dog barks twice", "A cat", "Two cats"), 1, ("A dog barks twice", "A dog barks", "It barks twice")),
+    (("A dog", "A dog barks twice", "A cat", "Two cats"), 1, ("A dog barks twice", "It barks twice")),
     (("Loud", "Very loud", "Quiet", "Very quiet"), 3, ("Very quiet", "very quiet indeed", "It is very quiet")),
     (
         ("440 Hz", "880 Hz", "220 Hz", "110 Hz"),
@@ -298,10 +298,10 @@ def test_shared_words_are_no_answer(which: int) -> None:
 
 
 @pytest.mark.parametrize("which", range(3))
-def test_all_words_of_an_option_said_of_something_else_are_no_answer(which: int) -> None:
+def test_all_words_of_an_option_said_of_something_else_are_inferred_at_most(which: int) -> None:
     around_it = ("", SHARED[which][0])
     texts = [f"{one} {other}".strip() for one in around_it for other in ALL_WORDS_OF_ONE[which]]
-    check([Written(whole, LONG[which], None) for text in texts for whole in around(text)])
+    check([Written(whole, LONG[which], None) for text in texts for whole in around(text)], min_evidence="said")
 
 
 @pytest.mark.parametrize("text", HINTS)
