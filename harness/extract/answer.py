@@ -123,7 +123,7 @@ def _match_whole(text: str, choices: Sequence[str]) -> FastAnswer | None:
     if letter is None or min(map(len, choices), default=0) < 3:  # short options may be letters themselves
         return None
     place = ord(letter[1]) - ord("A")
-    return FastAnswer(text, choices[place], "chosen, by letter", "chosen") if place < len(choices) else None
+    return FastAnswer(text, choices[place], "stated, by letter", "stated") if place < len(choices) else None
 
 
 def _read_part(text: str, options: Options) -> tuple[ReadVerdict, str]:

@@ -208,6 +208,8 @@ class _SentenceReader:
 
     def _level(self, group: Group, rest: str, *, chosen: bool) -> int:
         level = max(self.stance.cue or SAID, CHOSEN if chosen else 0)
+        if not _ANY_WORD.search(self.text, 0, group.start) and not _ANY_WORD.search(self.text, group.end):
+            return STATED  # the text says nothing else
         if self._closes_text(group, level) or self._is_alone(group):
             return max(level, CHOSEN)
         if cues.IN_TOTAL.match(rest) or self._closes_sentence(group, rest):
