@@ -1,33 +1,37 @@
+"""What scoring prediction files of the three published sizes costs, each a process of its own; printed.
+
+The bar is a second for the three, one after the other. CPU time says more where other things run as well.
+"""
+
 from __future__ import annotations
 
-import subprocess
-import sys
-import time
+import os
+from functools import reduce
 from pathlib import Path
 
+from command import COMMAND
 from made_up_predictions import SIZES, Size, write_predictions
+from measured import Cost, measured
 
 RUNS = 5
 BAR_SECONDS = 1.0
+COMPILED = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+"""As installed: Python compiles the sources once, not in every process."""
 
 
 def test_what_scoring_the_three_benchmarks_costs(tmp_path: Path) -> None:
-    best = {size: _best_seconds(size, tmp_path / f"{size.task}.jsonl") for size in SIZES}
-    total = sum(best.values())
-    print(f"\n{'dtbench score':<14}{'rows':>6}{'seconds':>9}   best of {RUNS}, whole process")
-    for size, seconds in best.items():
-        print(f"{size.task:<14}{size.rows:>6}{seconds:>9.3f}")
-    met = "met" if total < BAR_SECONDS else "missed"
-    print(f"{'all three':<14}{sum(size.rows for size in best):>6}{total:>9.3f}   bar: {BAR_SECONDS:.1f}, {met}")
+    best = {size: _least(size, tmp_path) for size in SIZES}
+    wall, cpu = (sum(cost[place] for cost in best.values()) for place in (0, 1))
+    print(f"\n{'dtbench score':<14}{'rows':>6}{'seconds':>9}{'CPU':>9}   best of {RUNS}, whole process")
+    for size, cost in best.items():
+        print(f"{size.task:<14}{size.rows:>6}{cost.wall:>9.3f}{cost.cpu:>9.3f}")
+    met = "met" if wall < BAR_SECONDS else "missed"
+    rows = sum(size.rows for size in best)
+    print(f"{'all three':<14}{rows:>6}{wall:>9.3f}{cpu:>9.3f}   bar: {BAR_SECONDS:.1f}, {met}")
 
 
-def _best_seconds(size: Size, path: Path) -> float:
+def _least(size: Size, folder: Path) -> Cost:
+    path = folder / f"{size.task}.jsonl"
     write_predictions(path, size)
-    return min(_seconds(size.task, path) for _ in range(RUNS))
-
-
-def _seconds(task: str, path: Path) -> float:
-    dtbench = Path(sys.executable).with_name("dtbench")
-    started = time.perf_counter()
-    subprocess.run([dtbench, "score", "--task", task, "--predictions", path, "--json"], check=True, capture_output=True)
-    return time.perf_counter() - started
+    command: list[str | Path] = [*COMMAND, "score", "--task", size.task, "--predictions", path, "--json"]
+    return reduce(Cost.least, (measured(command, folder, COMPILED, folder / "said.txt") for _ in range(RUNS)))
