@@ -79,7 +79,10 @@ class Scorer:
         return None
 
     def read(self, text: str, choices: Sequence[str]) -> Extraction:
-        """Extract the answer from a response, without a guess."""
+        """Extract the answer from a response, without a guess.
+
+        A chain between tags of the model's own stands between <think> and </think> here.
+        """
         return extract(text, choices)
 
     def filtered(self, sample: Sample, text: str) -> Sequence[FilteredResponse]:

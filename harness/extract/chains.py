@@ -31,10 +31,10 @@ _EITHER_BRACKET = "think|thinking|thoughts?|reasoning|analysis|scratchpad"
 _POINTED_ALONE = "reason|reflect|reflection|inner_thoughts?"
 _NAMESPACE = r"(?:[a-z]{1,8}[:|])?"
 _VARIANT = r"(?:_fast(?:er)?)?(?::\w{1,24})?"
-_TAG = re.compile(
-    rf"(?P<mark>{'|'.join(re.escape(tag) for pair in KNOWN_PAIRS for tag in pair)})(?:thoughts?\b)?"
-    rf"|[<\[◁][ \t]?(?P<close>/?)[ \t]?(?P<name>{_NAMESPACE}(?:{_EITHER_BRACKET}){_VARIANT})[ \t]?[>\]▷]"
-    rf"|<(?P<close2>/?)(?P<name2>{_POINTED_ALONE})>",
+_TAG = re.compile(  # begins with one class of characters: then a text without them is passed over at once
+    rf"[<\[◁](?:(?<=<)(?P<mark>{'|'.join(re.escape(tag[1:]) for pair in KNOWN_PAIRS for tag in pair)})(?:thoughts?\b)?"
+    rf"|[ \t]?(?P<close>/?)[ \t]?(?P<name>{_NAMESPACE}(?:{_EITHER_BRACKET}){_VARIANT})[ \t]?[>\]▷]"
+    rf"|(?<=<)(?P<close2>/?)(?P<name2>{_POINTED_ALONE})>)",
     re.IGNORECASE,
 )
 _AROUND_ANSWER = re.compile(
@@ -63,7 +63,7 @@ _NO_CHAIN = 80
 
 def split_channels(text: str) -> SplitText | None:
     """Split a text of harmony's channels: the last final one is the answer; None where there are none."""
-    headers = list(_CHANNEL.finditer(text))
+    headers = list(_CHANNEL.finditer(text)) if "<|channel|>" in text else []
     if not headers:
         return None
     before = text[: headers[0].start()]
@@ -118,7 +118,7 @@ def _pattern_of(tags: ChainTags) -> tuple[re.Pattern[str], Callable[[re.Match[st
 def _known_tag(tag: re.Match[str]) -> tuple[object, bool]:
     """Return of which kind a known tag is, and whether it closes."""
     if tag["mark"]:
-        mark = tag["mark"].lower()
+        mark = f"<{tag['mark'].lower()}"
         return _KIND_OF[mark], mark in _CLOSINGS
     return (tag["name"] or tag["name2"]).lower(), bool(tag["close"] or tag["close2"])
 

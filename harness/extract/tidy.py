@@ -80,11 +80,14 @@ def split_text(text: str, chain: Sequence[str] | None = None) -> SplitText:
     channels = split_channels(text)
     if channels is not None:
         return channels._replace(answer=own_turn(channels.answer))
-    return split_turn(own_turn(text), None if chain is None else ChainTags(*chain))
+    return split_turn(own_turn(text), _tags(chain))
 
 
 def with_think_tags(text: str, chain: Sequence[str] | None) -> str:
     """Write a model's own tags as <think> and </think>, for a reading that knows no others."""
-    if chain is None or not mentions_tags(text, ChainTags(*chain)):
-        return text
-    return compose_text(split_text(text, chain))
+    tags = _tags(chain)
+    return text if tags is None or not mentions_tags(text, tags) else compose_text(split_text(text, tags))
+
+
+def _tags(chain: Sequence[str] | None) -> ChainTags | None:
+    return chain if chain is None or isinstance(chain, ChainTags) else ChainTags.of(chain)

@@ -89,7 +89,7 @@ def _answer(part: StoredTask, record: Record, judged: Iterable[Row]) -> Row:
         "finish": response["finish_reason"],
         "seconds": response["seconds"],
         "tokens": next((usage[name] for name in TOKENS_OUT if name in usage), None),
-        "pieces": text_pieces(response["text"], read["answer"], part.about.get("chain")),
+        "pieces": text_pieces(response["text"], read["answer"], part.chain),
         **shares,
     }
 

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from dtbench.harness.core.dataset import Dataset
-from dtbench.harness.core.errors import DtbenchError, UserError
+from dtbench.harness.core.errors import DataError, DtbenchError, UserError
 from dtbench.harness.core.schema import Official, Sample
 from dtbench.harness.core.scorable import refuse_stored
 from dtbench.harness.core.scorer import NO_ANSWER
 from dtbench.harness.core.task import Task, rotate_options
 from dtbench.harness.extract.answer import Extraction
+from dtbench.harness.extract.chain_tags import ChainTags
 from dtbench.harness.extract.evidence import WEAKEST
 from dtbench.harness.extract.tidy import with_think_tags
 from dtbench.harness.score.answer_record import ShownOptions, with_answer
@@ -51,6 +52,15 @@ class StoredTask:
         return self.about.get("min_evidence", WEAKEST)
 
     @property
+    def chain(self) -> ChainTags | None:
+        """The model's own tags around its chain of thought."""
+        given = self.about.get("chain")
+        try:
+            return None if given is None else ChainTags.of(given)
+        except ValueError as error:
+            raise DataError(f"run.json: the chain of {self.task.name} is {given!r}: {error}.") from None
+
+    @property
     def repeats(self) -> int:
         """How many answers there are to a question."""
         return self.about["samples"]
@@ -63,7 +73,7 @@ class StoredTask:
     def shown(self, sample: Sample) -> ShownOptions:
         """Return the options in the order in which this run showed them."""
         choices = rotate_options(sample, self.about["permute"]).choices
-        return ShownOptions(choices, self.about["answer"] == "forced", self.min_evidence, self.about.get("chain"))
+        return ShownOptions(choices, self.about["answer"] == "forced", self.min_evidence, self.chain)
 
     def summarise(self, records: Iterable[Record], scorer: str | None = None) -> TaskSummary:
         """Sum up records of this task."""
@@ -81,7 +91,7 @@ class StoredTask:
 
     def known_text(self, text: str) -> str:
         """Return a response with the model's own tags written as known ones."""
-        return with_think_tags(text, self.about.get("chain"))
+        return with_think_tags(text, self.chain)
 
     def known_records(self) -> Iterator[Record]:
         """Yield the records with known_text() of each response, for figures of a task's own."""

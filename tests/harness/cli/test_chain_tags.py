@@ -15,6 +15,8 @@ from own_task import Birds
 from reported import samples
 from small_data import tone
 
+from dtbench.harness.core.errors import MachineryError
+from dtbench.harness.core.model import chain_tags
 from dtbench.harness.core.task import Task
 from dtbench.harness.extract.answer import Extraction
 from dtbench.harness.score.answer_record import ShownOptions
@@ -203,3 +205,20 @@ def test_the_verdict_of_a_judge_with_tags_of_its_own_is_the_one_after_its_though
             where = ("--model", "tiny", "--base-url", judge.url, "--out", data.parent / f"judge{number}")
             done = call("judge", run, *where, "--json", *options)
         assert json.loads(done.out)["rubrics"] == rubrics, done
+
+
+def test_a_run_whose_tags_were_changed_by_hand_is_refused_in_one_line(data: Path) -> None:
+    run, _ = run_with(data, ("<n>", "</n>"), "-M", "chain=<n>,</n>")
+    info = json.loads((run / "run.json").read_text())
+    info["tasks"]["mmar"]["chain"] = ["<n>"]
+    (run / "run.json").write_text(json.dumps(info))
+    assert call("score", run).refusal() == (
+        "dtbench: run.json: the chain of mmar is ['<n>']: a pair of different tags is expected."
+    )
+
+
+def test_a_model_of_ones_own_describes_its_tags() -> None:
+    assert chain_tags({"name": "mine"}) is None
+    assert chain_tags({"name": "mine", "chain": ["<n>", "</n>"]}) == ("<n>", "</n>")
+    with pytest.raises(MachineryError, match="the model mine describes its chain as 'yes': a pair of different tags"):
+        chain_tags({"name": "mine", "chain": "yes"})

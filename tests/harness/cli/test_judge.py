@@ -69,6 +69,17 @@ def test_the_judge_sees_the_chain_as_written_and_is_asked_at_temperature_0(run: 
     assert asked[0]["messages"][0]["role"] == "system"
 
 
+@pytest.mark.parametrize("quoted", ["no </think> ends it", "<think> opens it", "[THINK] and <think>x</think>"])
+@pytest.mark.parametrize("thoughts", ["", "<think>All 0?</think>", "[THINK]0?[/THINK]", "<seed:think>[0]</seed:think>"])
+def test_a_judge_may_think_first_and_quote_tags(run: Path, quoted: str, thoughts: str) -> None:
+    def quotes(asked: Asked) -> Turn:
+        return Turn(thoughts + json.dumps([{**mark, "justification": quoted} for mark in marks_of(asked)]))
+
+    with chatting(choose=quotes) as chat:
+        _, told = judged(run, chat.url)
+    assert (told["rubrics"], told["unscored"]) == (33.33, 0)
+
+
 def test_the_lowest_and_the_highest_call_are_dropped(run: Path) -> None:
     def all_or_nothing(score: int) -> Callable[[Asked], Turn]:
         return lambda asked: Turn(json.dumps([{**mark, "score": score} for mark in marks_of(asked)]))
