@@ -131,15 +131,19 @@ def _scan(
     answers: list[str] = []
     opened: object = None
     place, tag = 0, None
+    end, nested = len(text.rstrip()), False
     for tag in pattern.finditer(text):
         kind, closing = kind_of(tag)
         if opened is not None and not (closing and kind == opened):
+            nested = nested or kind == opened
             continue  # another tag inside a chain is part of it
         piece = text[place : tag.start()]
         place = tag.end()
         if opened is not None:
             thoughts.append(piece)
             opened = None
+        elif closing and thoughts and tag.end() == end and not nested:
+            answers.append(piece)  # closed once more, at the very end
         elif closing:
             thoughts.extend((*answers, piece))
             answers = []

@@ -112,6 +112,16 @@ def test_the_chain_of_a_family_of_ones_own_reaches_every_command(data: Path, tag
     assert all(json.loads(line)["strict"] == 1.0 for line in samples_file.read_text().splitlines())
 
 
+def test_the_file_of_a_family_with_an_address_is_enough(data: Path) -> None:
+    tags = ("<my-notes>", "</my-notes>")
+    file, run = family_file(data, tags), data.parent / "run"
+    with chatting(choose=speaking(*tags)) as chat:
+        file.write_text(re.sub(r"^checkpoint = .*$", f'url = "{chat.url}"', file.read_text(), flags=re.MULTILINE))
+        done = call("run", "--model", file, "--tasks", "mmar", "--data-dir", data, "--out", run, "--json")
+    assert strict(json.loads(done.out)["tasks"][0]) == 6
+    assert json.loads((run / "run.json").read_text())["tasks"]["mmar"]["chain"] == list(tags)
+
+
 @pytest.mark.parametrize("given", ["<my-notes>,</my-notes>", '["<my-notes>", "</my-notes>"]'])
 def test_the_tags_are_an_option_of_a_model(data: Path, given: str) -> None:
     run, summary = run_with(data, ("<my-notes>", "</my-notes>"), "-M", f"chain={given}")

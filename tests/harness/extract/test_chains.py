@@ -41,6 +41,8 @@ MARKERS = {
 }
 OPENED_BY_TEXT = {"Granite", "harmony, stripped", "harmony"}
 """Where a closing mark alone says something else, or nothing."""
+OPENS_THE_ANSWER = {"OpenThinker", "Command A", "Kimi K3"}
+"""Where a mark of the answer's own follows the closing one."""
 
 
 def own_tags(name: str) -> tuple[str, str] | None:
@@ -124,6 +126,13 @@ def test_a_nested_chain_ends_where_the_last_of_its_tags_closes() -> None:
     assert split_text("<reason>a <reason>b</reason> c</reason>(A)").answer == "(A)"
     text = "<n>a <n>b</n> c</n>(A)"
     assert split_text(text, ("<n>", "</n>")) == ("a <n>b\nc", "(A)", False)
+
+
+@pytest.mark.parametrize("name", sorted(MARKERS.keys() - OPENED_BY_TEXT - OPENS_THE_ANSWER))
+def test_a_closing_tag_that_ends_the_text_once_more_takes_no_answer_away(name: str) -> None:
+    opening, closing = MARKERS[name]
+    assert chain_and_choice(f"{opening}{THOUGHT}{closing}(A){closing}\n", name) == (THOUGHT, "A dog")
+    assert chain_and_choice(f"{opening}{THOUGHT} {opening} (C)?{closing} So.{closing}", name)[1] is None
 
 
 @pytest.mark.parametrize("tags", [None, OWN, ("<my-notes>", "</my-notes>")])
