@@ -12,9 +12,10 @@ _LOOP_FROM = 24
 """A shorter sentence may well stand several times."""
 _SHORT = 200
 _DANGLING = re.compile(
-    r"(?:,|\s[=+*/<>^-]|\b(?:a|an|the|and|or|but|of|to|in|on|at|by|for|with|from|into|as|than|that|which|who|whose|where|when|while"
-    r"|because|since|if|so|is|are|was|were|be|been|has|have|had|would|could|should|will|can|may|might|must|does|do"
-    r"|we|its|their|his|her|this|these|those|between|about|not|very|more|most|then the|also))$",
+    r"(?:,|\s[=+*/<>^-]|\b(?:a|an|the|and|or|but|of|to|in|on|at|by|for|with|from|into|as|than|that|which|who|whose|where|when"
+    r"|while|because|since|if|so|is|are|was|were|be|been|has|have|had|would|could|should|will|can|may|might|must|does|do"
+    r"|we|its|their|his|her|this|these|those|between|about|not|very|more|most|then the|also|now|next|then|thus|hence"
+    r"|therefore|however|let's))$",
     re.IGNORECASE,
 )
 _DANGLING_FROM = 24
@@ -52,10 +53,12 @@ def read_ending(text: str) -> Ending:
 
 def _is_cut(text: str) -> bool:
     """Whether a text of some length ends without the end of a sentence; a short last line needs none."""
-    if text.count("\\[") > text.count("\\]") or text.count("\\(") > text.count("\\)"):
+    if text.count("$$") % 2 or text.count("\\[") > text.count("\\]") or text.count("\\(") > text.count("\\)"):
         return True
     line = _LAST_LINE.search(text)
     last = line[0] if line else text
+    if _DANGLING.search(text[-12:]):
+        return True
     if _ENDED.search(text[-8:]):
         return last.count("(") > last.count(")") + 1 or last.count("{") > last.count("}")
     return len(last.split()) > 6 or "\n" not in text or _FORMULA.search(last) is not None

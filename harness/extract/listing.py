@@ -10,10 +10,8 @@ from dtbench.harness.extract.spots import Spot
 from dtbench.harness.extract.stance import CHOSEN, SAID, Group
 
 _LINE_HEAD = re.compile(r"(?:^|\n)[\s*_>#|(\[✓✔✅☑❌✗✘•·-]*(?:option |choice )?[*_(\[]*$", re.IGNORECASE)
-_BULLET = re.compile(r"(?:^|\n)\s*[-*•·](?:\s*\[[ xX]\]|\s*[✓✔✅☑❌✗✘])?\s+[*_]*$|(?:^|\n)\s*\d[.)]\s+[*_]*$")
-_ANNOUNCING = re.compile(
-    r"\b(?:answer|(?:correct|right|best|final) (?:option|choice))(?: is)?[\s*_]*:[\s*_]*\n\s*$", re.IGNORECASE
-)
+_BULLET = re.compile(r"(?:^|\n)\s*[-+*•·](?:\s*\[[ xX]\]|\s*[✓✔✅☑❌✗✘])?\s+[*_\"']*$|(?:^|\n)\s*\d[.)]\s+[*_]*$")
+_ANNOUNCING = re.compile(r"\b(?:answer|option|choice)(?: is)?[\s*_]*:[\s*_]*\n\s*$", re.IGNORECASE)
 _REST_OF_LINE = re.compile(r"[^\n]*\w")
 
 

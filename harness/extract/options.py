@@ -171,12 +171,17 @@ class Options:
         stems_there = _stems_of(words)
         sets = {i: set(own) for i, own in enumerate(self.distinctive) if own and not _YES_NO.issuperset(own)}
         full = [i for i, own in sets.items() if all(_occurs(word, stems_there) for word in own)]
-        full = [i for i in full if not self.numeric[i] and self._has_unit(i, words)]
+        full = [i for i in full if self._can_be_said_otherwise(i) and self._has_unit(i, words)]
         largest = [i for i in full if not any(sets[i] < sets[j] for j in full)]
         if len(largest) > 1 and all(sets[i] == sets[largest[0]] for i in largest):
             largest = self._in_order(largest, words)
         apart = all(sets[i].isdisjoint(sets[j]) for i in largest for j in largest if i < j)
         return largest if apart else []
+
+    def _can_be_said_otherwise(self, option: int) -> bool:
+        """Whether an option is told from the others by more than a number or the name of a note."""
+        letters = all(len(word) == 1 and word.isascii() and word.isalpha() for word in self.distinctive[option])
+        return not (letters or self.numeric[option])
 
     def _has_unit(self, option: int, words: list[Token]) -> bool:
         """Whether a number that alone tells an option apart stands with that option's unit, or with none."""
@@ -217,6 +222,7 @@ class Options:
         contents = [tuple(dict.fromkeys(w for w in own if w not in _ORDER_WORDS)) for own in self.words]
         sets = [set(own) for own in contents]
         same = [i for i, own in enumerate(sets) if sets.count(own) > 1 and _TELLS_ORDER.search(self.texts[i])]
+        same = [i for i in same if not any(map(_is_number, contents[i]))]
         matches = []
         for i in same:
             places = [_first_occurrence(word, words) for word in contents[i]]
@@ -238,7 +244,7 @@ class Options:
             sum(_occurs(word, stems_there) for word in own) / len(own) if own else 0.0 for own in self.distinctive
         ]
         hinted = [i for i, share in enumerate(shares) if share]
-        if len(hinted) == 1 and not cued and all(map(_is_number, self.distinctive[hinted[0]])):
+        if len(hinted) == 1 and not (cued or self._can_be_said_otherwise(hinted[0])):
             return None
         if (
             len(hinted) != 1
@@ -264,12 +270,16 @@ def _length_of(sequence: tuple[str, ...], words: list[Token], place: int) -> int
     """Return how many words from here spell the sequence, articles between them aside; 0 if they do not."""
     here = place
     for norm in sequence:
-        while here < len(words) and words[here].norm != norm and words[here].article and here > place:
+        while here < len(words) and words[here].norm != norm and here > place and _may_be_passed(words[here]):
             here += 1
         if here == len(words) or words[here].norm != norm:
             return 0
         here += 1
     return here - place
+
+
+def _may_be_passed(word: Token) -> bool:
+    return word.article or word.norm == "and"  # 6, 9 and 3
 
 
 def _is_other_word(words: list[Token], place: int, option: str) -> bool:

@@ -53,7 +53,7 @@ _ENDS = re.compile(r"[\s*_\"')\]}.!`]*$")
 _JUST_BEFORE = re.compile(r":?[\s*_\"'(\[]*(?:(?:the|a|an)\s)?[\s*_\"'(\[]*", re.IGNORECASE)
 _THING = re.compile(
     r"(?:\b(?:fig(?:ure|\.)?|panel|section|part|microphone|mic|take|channel|track|table|graph|plot|diagram|case|step"
-    r"|phase|line|curve|position|group|chord|note|string|key|vitamin)|[\d$%°])\s?[(\[]?$",
+    r"|phase|line|curve|position|group|chord|note|string|key|vitamin)|[\d$%°])\s{0,4}[(\[]?$",
     re.IGNORECASE,
 )
 _OPENING = re.compile(r"[\s*_\"'(\[#>]*(?:(?:option|choice|answer)[\s:]*)?[*_(\[]*", re.IGNORECASE)

@@ -41,7 +41,7 @@ _LABEL_END = re.compile(r"[)\]>}.:*_\"' -]{1,6}")
 _ARTICLE = re.compile(r"(?:a|an|the) ", re.IGNORECASE)
 _LIST_NUMBER = re.compile(r"(?:^|\n|[.!?]\s)[\s*_#]*$")
 _GOES_ON_AS_FORMULA = re.compile(
-    r"\s?[*/^_]\s?\w|\s?[=+<>]\s?[\w(\\]|\s?\(?[a-zA-Z]\b(?![ ']\w)|[({\\]|\s[a-z]\s[+*/=-]"
+    r"\s?[*/^_]\s?\w|\s?[=+<>]\s?[\w(\\]|\s?\(?[a-zA-Z]\b(?![ ']\w)|[π√]|[({\\]|\s[a-z]\s[+*/=-]"
 )
 _INSIDE_FORMULA = re.compile(r"[\w)\]}]\s?[*/+^]\s?$|[_^({]\{?$|\d\s?-\s?$|\\[a-z]+\s?\{?$")
 _NUMBERED_THING = re.compile(r"\b(?:step|strike|item|figure|note|ring|voice|sound|event)\s$", re.IGNORECASE)

@@ -79,7 +79,8 @@ def decide_option(text: str, options: Options, *, cued: bool = False, unfinished
     """Return the verdict of a folded text; cued: it stands where an answer is expected; unfinished: it breaks off."""
     verdict = _decide(text, options, cued=cued)
     at_end = verdict.level >= CONCLUDED and not text[verdict.end :].strip()
-    weak = verdict.option is not None and (verdict.inferred or (verdict.level < CHOSEN and not at_end))
+    slight = verdict.option is not None and options.numeric[verdict.option] and verdict.how == "chosen"
+    weak = verdict.option is not None and (verdict.inferred or slight or (verdict.level < CHOSEN and not at_end))
     return NOTHING._replace(how="the text was cut off") if unfinished and weak else verdict
 
 
@@ -259,14 +260,15 @@ def _by_level(groups: list[Group], page: Page) -> ReadVerdict | None:
     asserted = [group for group in said if group.level >= SAID]
     if not asserted:
         return _all_one(said, "mentioned") if len(page.text) <= LONG else None
-    together = options.union({option for group in asserted for option in group.options if option >= 0})
+    in_words = [group for group in asserted if group.kind == "text"] if len(page.text) <= LONG else []
+    together = options.union({option for group in in_words for option in group.options})
     if together is not None:
         return ReadVerdict(
             together, "its parts named together", asserted[0].start, asserted[-1].end, SAID, inferred=True
         )
     if options.both_of_them in {option for group in asserted for option in group.options}:
         return _all_one([group for group in asserted if options.both_of_them in group.options], "said")
-    identified = [group for group in asserted if group.level == IDENTIFIED]
+    identified = [group for group in asserted if group.level == IDENTIFIED and group.kind == "text"]
     return _all_one(asserted, "said") or _all_one(identified, "identified") or SEVERAL
 
 
@@ -286,6 +288,6 @@ def _by_elimination(groups: list[Group], n: int) -> ReadVerdict | None:
 def _by_doubt(groups: list[Group], page: Page) -> ReadVerdict | None:
     if len(page.text) > LONG or len(page.options) < 3:
         return None
-    doubted = [group for group in groups if group.stance == "doubted" and not group.supposed]
+    doubted = [g for g in groups if g.stance == "doubted" and not g.supposed and g.kind not in {"letter", "weak"}]
     only = _all_one(doubted, "the only one considered")
     return only and only._replace(level=0, inferred=True)
