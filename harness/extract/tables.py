@@ -66,7 +66,8 @@ IRREGULAR = {
 
 AFTER_A_LETTER = frozenset(
     "minor major flat sharp natural section or and nor than but if because is was has does fits matches seems "
-    "in on at of for with from to by as into when where which that would could can cannot might may must should will noch oder und ou et ni y".split()
+    "in on at of for with from to by as into when where which that "
+    "would could can cannot might may must should will noch oder und ou et ni y".split()
 )
 """Small words that may follow a letter which names a note or an option; none of them follows an article."""
 

@@ -94,7 +94,7 @@ def _number_of_both(one: Token, other: Token) -> int | None:
 def _is_article(tokens: list[Token], i: int, text: str) -> bool:
     raw = tokens[i].raw
     if raw not in {"A", "I"}:
-        return len(tokens) > 1
+        return len(tokens) > 1 and text[tokens[i].end : tokens[i].end + 1] != ","
     if i + 1 == len(tokens) or (i > 0 and tokens[i - 1].article):
         return False
     following = tokens[i + 1]
