@@ -183,6 +183,9 @@ class Options:
         letters = all(len(word) == 1 and word.isascii() and word.isalpha() for word in self.distinctive[option])
         return not (letters or self.numeric[option])
 
+    def _hints_by_words(self, option: int) -> bool:
+        return self._can_be_said_otherwise(option) and not all(map(_is_number, self.distinctive[option]))
+
     def _has_unit(self, option: int, words: list[Token]) -> bool:
         """Whether a number that alone tells an option apart stands with that option's unit, or with none."""
         own = self.distinctive[option]
@@ -244,7 +247,7 @@ class Options:
             sum(_occurs(word, stems_there) for word in own) / len(own) if own else 0.0 for own in self.distinctive
         ]
         hinted = [i for i, share in enumerate(shares) if share]
-        if len(hinted) == 1 and not (cued or self._can_be_said_otherwise(hinted[0])):
+        if len(hinted) == 1 and not cued and not self._hints_by_words(hinted[0]):
             return None
         if (
             len(hinted) != 1
