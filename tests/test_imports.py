@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from small_data import mmar_items, write_json
 
 from dtbench.harness.cli.main import COMMANDS
 
@@ -92,3 +93,21 @@ print("of lm-eval:", *(name for name in sys.modules if "lm_eval" in name))
     command = [sys.executable, "-c", f"import sys\n{code}"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "of lm-eval:"
+
+
+def test_scoring_a_prediction_file_loads_no_store_no_audio_and_nothing_for_temporary_files(tmp_path: Path) -> None:
+    predictions = tmp_path / "predictions.jsonl"
+    write_json(predictions, [{**item, "answer_prediction": item["answer"]} for item in mmar_items()])
+    code = f"""
+sys.argv = ["dtbench", "score", "--task", "mmar", "--predictions", {str(predictions)!r}, "--json"]
+from dtbench.harness.cli.main import main
+try:
+    main()
+except SystemExit as end:
+    assert end.code == 0, end.code
+unused = ("dtbench.harness.store.", "dtbench.harness.audio.", "dtbench.tasks.data.archive", "tempfile", "rich")
+print("of what it does not need:", *(name for name in sys.modules if name.startswith(unused)))
+"""
+    command = [sys.executable, "-c", f"import sys\n{code}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "of what it does not need:"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dtbench.harness.core.errors import DtbenchError, TaskError, UserError, format_error
 from dtbench.harness.core.schema import Official
@@ -16,7 +16,9 @@ from dtbench.harness.extract.evidence import DEFAULT_MIN_EVIDENCE, EVIDENCE_LEVE
 from dtbench.harness.score.official import MISSING, NO_PREDICTION, NOT_TEXT
 from dtbench.harness.score.prediction_file import PredictionRow, Predictions
 from dtbench.harness.stats.intervals import Share, share
-from dtbench.harness.store.summary_types import EvidenceFigures
+
+if TYPE_CHECKING:
+    from dtbench.harness.store.summary_types import EvidenceFigures
 
 NOT_JSON = "not a JSON record"
 NO_RECORD = "no record in the file"

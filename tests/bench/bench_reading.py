@@ -7,7 +7,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 
-from tests.support.real_outputs import ReadOutput, firm_rows
+from real_outputs import ReadOutput, firm_rows
 
 from dtbench.harness.extract.answer import LEVELS, extract
 from dtbench.tasks.registry import get_task

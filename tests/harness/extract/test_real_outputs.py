@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.real_outputs import ReadOutput, firm_rows
+from real_outputs import ReadOutput, firm_rows
 
 from dtbench.harness.extract.answer import Extraction, extract
 from dtbench.harness.extract.evidence import DEFAULT_MIN_EVIDENCE, set_weak_aside
