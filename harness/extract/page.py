@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dtbench.harness.extract.options import Options
 from dtbench.harness.extract.spots import Spot, find_spots
@@ -38,6 +38,8 @@ class Page:
     spots: list[Spot]
     begins: list[int]
     """Where sentences begin."""
+    found_cues: dict[tuple[int, tuple[tuple[int, int], ...]], list[re.Match[str]]] = field(default_factory=dict)
+    """Cues found so far, by sentence and by the options named in it."""
 
     def sentence(self, place: int) -> int:
         """Return the number of the sentence at a place, from 1."""

@@ -92,6 +92,7 @@ class _SentenceReader:
     """Reads one sentence."""
 
     def __init__(self, page: Page, sentence: int, quoted: list[tuple[int, int]], *, carried: bool) -> None:
+        self.page = page
         self.text, self.shown = page.cues, page.text
         self.options = page.options
         self.begin, self.end = page.span(sentence)
@@ -171,7 +172,13 @@ class _SentenceReader:
             yield event
         yield from (group for group in waiting if group.start >= covered)
 
-    def _events(self, named: list[tuple[int, int]]) -> Iterator[re.Match[str]]:
+    def _events(self, named: list[tuple[int, int]]) -> list[re.Match[str]]:
+        key = (self.sentence, tuple(named))
+        if key not in self.page.found_cues:
+            self.page.found_cues[key] = list(self._find_events(named))
+        return self.page.found_cues[key]
+
+    def _find_events(self, named: list[tuple[int, int]]) -> Iterator[re.Match[str]]:
         """Yield the cues of the sentence; a relative clause is one only where it ends right before an option."""
         search = _any_cue(in_ascii=self.text.isascii()).search
         event = search(self.text, self.begin, self.end)
