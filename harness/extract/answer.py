@@ -13,22 +13,23 @@ from dtbench.harness.extract.cues import CORRECTION
 from dtbench.harness.extract.ending import read_ending
 from dtbench.harness.extract.formulas import without_formulas
 from dtbench.harness.extract.options import Options
+from dtbench.harness.extract.patterns import lazy_pattern
 from dtbench.harness.extract.stance import CHOSEN, CONCLUDED, STATED
 from dtbench.harness.extract.tidy import before_next_question, fold_signs, split_text, without_rejected
 from dtbench.harness.extract.verdict import NOTHING, ReadVerdict, decide_option
 
-_PLACEHOLDER = re.compile(
+_PLACEHOLDER = lazy_pattern(
     r"\W*(?:your|the|insert|put)?\W*(?:final )?(?:choice|answer|option|letter)(?: here| letter)?\W*", re.IGNORECASE
 )
-_IN_LAST_SENTENCE = re.compile(r"[^\w]*|[^.!?\n]{0,200}[.!]\s*")
-_WRAPPED = re.compile(
+_IN_LAST_SENTENCE = lazy_pattern(r"[^\w]*|[^.!?\n]{0,200}[.!]\s*")
+_WRAPPED = lazy_pattern(
     r"(?P<cue>(?:the )?(?:correct |final |right )?answer(?: is)?:? )?[\"']?(?:[(\[]?(?P<letter>[A-Z])[)\].:]{1,2} )?"
     r"(?P<text>[^\n]+?)[\"']?[.]?",
     re.IGNORECASE,
 )
-_LETTER = re.compile(r"[(\[]?([A-Z])[)\].:]{0,2}")
-_ANSWER_LINE = re.compile(r"\n\**(?:final )?answer\**:\** ([^\n]+)$", re.IGNORECASE)
-_ANY_ANSWER = re.compile(r"answer\W{0,3}(?: is|:)", re.IGNORECASE)
+_LETTER = lazy_pattern(r"[(\[]?([A-Z])[)\].:]{0,2}")
+_ANSWER_LINE = lazy_pattern(r"\n\**(?:final )?answer\**:\** ([^\n]+)$", re.IGNORECASE)
+_ANY_ANSWER = lazy_pattern(r"answer\W{0,3}(?: is|:)", re.IGNORECASE)
 _CLOSING_SIGNS = " \n\t.$*`"
 _MAX_LENGTH = 400
 LEVELS = ("stated", "chosen", "concluded", "said", "inferred")

@@ -1,4 +1,4 @@
-"""The tags around a chain of thought; apart from what splits texts by them, whose patterns take long to compile."""
+"""The tags around a chain of thought; apart from what splits texts by them."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from dtbench.harness.extract.chain_tags import KNOWN_PAIRS, ChainTags
+from dtbench.harness.extract.patterns import lazy_pattern
 
 _BETWEEN_ANSWERS = "\f"
 """A page break between what stands before a chain and after it: the latter may take the former back."""
@@ -31,32 +32,32 @@ _EITHER_BRACKET = "think|thinking|thoughts?|reasoning|analysis|scratchpad"
 _POINTED_ALONE = "reason|reflect|reflection|inner_thoughts?"
 _NAMESPACE = r"(?:[a-z]{1,8}[:|])?"
 _VARIANT = r"(?:_fast(?:er)?)?(?::\w{1,24})?"
-_TAG = re.compile(  # begins with one class of characters: then a text without them is passed over at once
+_TAG = lazy_pattern(  # begins with one class of characters: then a text without them is passed over at once
     rf"[<\[◁](?:(?<=<)(?P<mark>{'|'.join(re.escape(tag[1:]) for pair in KNOWN_PAIRS for tag in pair)})(?:thoughts?\b)?"
     rf"|[ \t]?(?P<close>/?)[ \t]?(?P<name>{_NAMESPACE}(?:{_EITHER_BRACKET}){_VARIANT})[ \t]?[>\]▷]"
     rf"|(?<=<)(?P<close2>/?)(?P<name2>{_POINTED_ALONE})>)",
     re.IGNORECASE,
 )
-_AROUND_ANSWER = re.compile(
+_AROUND_ANSWER = lazy_pattern(
     r"<\|(?:begin|end)_of_solution\|>|<\|(?:START|END)_RESPONSE\|>|<\|(?:open|close)\|>(?:response|message)<\|sep\|>",
     re.IGNORECASE,
 )
-_THINK = re.compile(r"[<\[◁][ \t]?/?[ \t]?think[ \t]?[>\]▷]", re.IGNORECASE)
+_THINK = lazy_pattern(r"[<\[◁][ \t]?/?[ \t]?think[ \t]?[>\]▷]", re.IGNORECASE)
 
 # OpenAI's harmony: a text is a row of channels. Stripped of its special tokens only the channels' names are left.
-_CHANNEL = re.compile(
+_CHANNEL = lazy_pattern(
     r"(?:<\|start\|>[^<]{0,60})?<\|channel\|>(?P<name>[^<]{0,60})(?:<\|constrain\|>[^<]{0,60})?<\|message\|>"
 )
-_CHANNEL_END = re.compile(r"<\|(?:end|return|call|start)\|>")
-_SPEAKER = re.compile(r"\s*(?:<\|start\|>)?\s*(?:assistant)?\s*")
-_BARE_ANALYSIS = re.compile(r"\s*(?:assistant)?(?:analysis|commentary)")
-_AT_ONCE = re.compile(r"[^\W\d_a-z]")
+_CHANNEL_END = lazy_pattern(r"<\|(?:end|return|call|start)\|>")
+_SPEAKER = lazy_pattern(r"\s*(?:<\|start\|>)?\s*(?:assistant)?\s*")
+_BARE_ANALYSIS = lazy_pattern(r"\s*(?:assistant)?(?:analysis|commentary)")
+_AT_ONCE = lazy_pattern(r"[^\W\d_a-z]")
 """The letter of a new sentence: `analysisThe clip` is two words that no one writes as one."""
 _BARE_FINAL = "assistantfinal"
-_BARE_CHANNEL = re.compile(r"assistant(?:analysis|commentary)")
-_GRANITE = re.compile(r"\s*Here(?:'s|’s| is) my thought process:", re.IGNORECASE)
-_GRANITE_ANSWER = re.compile(r"Here(?:'s|’s| is) my response:", re.IGNORECASE)
-_BARE_THOUGHT = re.compile(r"\s*thought\r?\n")
+_BARE_CHANNEL = lazy_pattern(r"assistant(?:analysis|commentary)")
+_GRANITE = lazy_pattern(r"\s*Here(?:'s|’s| is) my thought process:", re.IGNORECASE)
+_GRANITE_ANSWER = lazy_pattern(r"Here(?:'s|’s| is) my response:", re.IGNORECASE)
+_BARE_THOUGHT = lazy_pattern(r"\s*thought\r?\n")
 _NO_CHAIN = 80
 """Characters of one line that no chain is as short as."""
 

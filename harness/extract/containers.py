@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 from dtbench.harness.extract.formulas import without_formulas
+from dtbench.harness.extract.patterns import lazy_pattern
 
 
 class Container(NamedTuple):
@@ -17,15 +18,15 @@ class Container(NamedTuple):
     end: int
 
 
-_OPEN = re.compile(r"[<\[]\s?(answer|final_answer|response|final)\s?[>\]]", re.IGNORECASE)
-_CLOSE = re.compile(r"[<\[]\s?/\s?(?:answer|final_answer|response|final)\s?[>\]]", re.IGNORECASE)
-_BOX = re.compile(r"\\(?:boxed|fbox)\s?\{")
-_KEY = re.compile(
+_OPEN = lazy_pattern(r"[<\[]\s?(answer|final_answer|response|final)\s?[>\]]", re.IGNORECASE)
+_CLOSE = lazy_pattern(r"[<\[]\s?/\s?(?:answer|final_answer|response|final)\s?[>\]]", re.IGNORECASE)
+_BOX = lazy_pattern(r"\\(?:boxed|fbox)\s?\{")
+_KEY = lazy_pattern(
     r"[\"'](?:\w{0,8}[_ ]?answer|answer_choice|final|changed_to|(?:selected|correct)_option|prediction|choice|option)"
     r"[\"']\s{0,8}:\s{0,8}",
     re.IGNORECASE,
 )
-_VALUE = re.compile(r"\"((?:[^\"\\]|\\.){0,2000})\"?|'((?:[^'\\\n]|\\.|'(?=\w)){0,2000})'?|([^\s,}\]]{1,200})")
+_VALUE = lazy_pattern(r"\"((?:[^\"\\]|\\.){0,2000})\"?|'((?:[^'\\\n]|\\.|'(?=\w)){0,2000})'?|([^\s,}\]]{1,200})")
 
 
 def find_containers(text: str) -> list[Container]:

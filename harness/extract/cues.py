@@ -8,13 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from dtbench.harness.extract.patterns import lazy_pattern
+
 
 def _any(*alternatives: str) -> str:
     return "|".join(alternatives)
 
 
 def _compiled(*alternatives: str) -> re.Pattern[str]:
-    return re.compile(_any(*alternatives), re.IGNORECASE)
+    return lazy_pattern(_any(*alternatives), re.IGNORECASE)
 
 
 def _words(text: str) -> str:
@@ -262,7 +264,7 @@ WITHDRAWN = _compiled(
 )
 """An answer before this is given up."""
 
-INSTRUCTION = re.compile(
+INSTRUCTION = lazy_pattern(
     _any(
         r"\s*[*_#>]*(?:please |you (?:must|should|need to) |your task\b[^.]*?)?"
         r"(?:choose|select|pick|answer|respond|reply)\b"

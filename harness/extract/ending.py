@@ -6,12 +6,14 @@ import re
 from collections import Counter
 from typing import NamedTuple
 
-_SENTENCE = re.compile(r"[^.!?\n]*(?:[.!?]+(?=[\s\"')\]*_]|$)|\n|$|[.!?])")
+from dtbench.harness.extract.patterns import lazy_pattern
+
+_SENTENCE = lazy_pattern(r"[^.!?\n]*(?:[.!?]+(?=[\s\"')\]*_]|$)|\n|$|[.!?])")
 _LOOPS = 3
 _LOOP_FROM = 24
 """A shorter sentence may well stand several times."""
 _SHORT = 200
-_DANGLING = re.compile(
+_DANGLING = lazy_pattern(
     r"(?:,|\s[=+*/<>^-]|\b(?:a|an|the|and|or|but|of|to|in|on|at|by|for|with|from|into|as|than|that|which|who|whose|where|when"
     r"|while|because|since|if|so|is|are|was|were|be|been|has|have|had|would|could|should|will|can|may|might|must|does|do"
     r"|we|its|their|his|her|this|these|those|between|about|not|very|more|most|then the|also|now|next|then|thus|hence"
@@ -19,9 +21,9 @@ _DANGLING = re.compile(
     re.IGNORECASE,
 )
 _DANGLING_FROM = 24
-_ENDED = re.compile(r"[.!?…\u3002\uff01\uff1f\u0964)\]}>`|\"'*$]\s*$")
-_FORMULA = re.compile(r"[\\=+^{<]|-$")
-_LAST_LINE = re.compile(r"[^\n]*$")
+_ENDED = lazy_pattern(r"[.!?…\u3002\uff01\uff1f\u0964)\]}>`|\"'*$]\s*$")
+_FORMULA = lazy_pattern(r"[\\=+^{<]|-$")
+_LAST_LINE = lazy_pattern(r"[^\n]*$")
 
 
 class Ending(NamedTuple):

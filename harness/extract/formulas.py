@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 
-_FRACTION = re.compile(r"\\[dt]?frac\s?\{([^{}]{1,80})\}\s?\{([^{}]{1,80})\}")
-_ROOT = re.compile(r"\\?sqrt\s?[({]([^(){}]{1,80})[)}]")
-_POWER = re.compile(r"\^\s?\{([^{}]{1,20})\}")
-_DEGREE = re.compile(r"\^\s?(?:\\circ|\{\s?\\circ\s?\})|\\degree|\u00ba")
-_NAMED = re.compile(
+from dtbench.harness.extract.patterns import lazy_pattern
+
+_FRACTION = lazy_pattern(r"\\[dt]?frac\s?\{([^{}]{1,80})\}\s?\{([^{}]{1,80})\}")
+_ROOT = lazy_pattern(r"\\?sqrt\s?[({]([^(){}]{1,80})[)}]")
+_POWER = lazy_pattern(r"\^\s?\{([^{}]{1,20})\}")
+_DEGREE = lazy_pattern(r"\^\s?(?:\\circ|\{\s?\\circ\s?\})|\\degree|\u00ba")
+_NAMED = lazy_pattern(
     r"\\(?:pm|times|cdot|div|leq?|geq?|neq?|approx|infty|sqrt|pi|mu|lambda|theta|alpha|beta|omega)(?![a-z])|\\%"
 )
 _SIGNS = {
@@ -34,15 +36,15 @@ _SIGNS = {
     "\\beta": "β",
     "\\omega": "ω",
 }
-_MARKUP = re.compile(
+_MARKUP = lazy_pattern(
     r"\\(?:text(?:bf|it|rm|tt)?|math(?:rm|bf|it|sf)?|mbox|boxed|displaystyle|quad|left|right|[,;:! ()\[\]])|[{}$~]"
 )
 
 
-_MAY_BE_THERE = re.compile(r"[\\$^]| [/:]|\+/-|sqrt")
-_PLUS_MINUS = re.compile(r"\+/-")
-_APART = re.compile(r"(\d) +([/:]) {0,3}(\d+)")
-_THOUSANDS = re.compile(r"(\d)\{,\}(\d{3})")
+_MAY_BE_THERE = lazy_pattern(r"[\\$^]| [/:]|\+/-|sqrt")
+_PLUS_MINUS = lazy_pattern(r"\+/-")
+_APART = lazy_pattern(r"(\d) +([/:]) {0,3}(\d+)")
+_THOUSANDS = lazy_pattern(r"(\d)\{,\}(\d{3})")
 
 
 def without_formulas(text: str) -> str:

@@ -6,33 +6,34 @@ import re
 from typing import NamedTuple
 
 from dtbench.harness.extract.options import Options
+from dtbench.harness.extract.patterns import lazy_pattern
 from dtbench.harness.extract.tables import AFTER_A_LETTER
 
 _IN_WORD = r"0-9A-Za-z_\u00c0-\u052f\u0600-\u06ff\u0900-\u097f#♯♭&"
-_LETTER = re.compile(
+_LETTER = lazy_pattern(
     rf"(?<![{_IN_WORD}+])(?<![{_IN_WORD}]')([A-Za-z])"
     rf"(?![{_IN_WORD}]|'\w|-\w|[ -](?:flat|sharp|major|minor|natural)\b)"
 )
-_ROMAN = re.compile(r"\bII\b")
-_CUT_ARTICLE = re.compile(r"\b[A-Z][.):][*_ ]+(?:The |An? )?[A-Z]$")
+_ROMAN = lazy_pattern(r"\bII\b")
+_CUT_ARTICLE = lazy_pattern(r"\b[A-Z][.):][*_ ]+(?:The |An? )?[A-Z]$")
 """A text that ends inside an option's text: `E. A`, `C. The D`."""
-_WORD_SIGN = re.compile(f"[{_IN_WORD}]")
+_WORD_SIGN = lazy_pattern(f"[{_IN_WORD}]")
 _OPENING, _CLOSING = tuple("([{<"), tuple(")]}>")
 _MARK, _MARK_END = tuple("*_`\"'"), tuple("*_`\"').:")
-_NAMED = re.compile(
+_NAMED = lazy_pattern(
     r"(?:(?:option|choice|answer|letter|alternative|opción|opcion|opção|вариант|letra|lettre|lettera|buchstabe|буква)s?[\s*_(\[\"']{1,3}"
     r"|(?:选项|選択肢|보기)[\s*_(\[\"']{0,3})$",
     re.IGNORECASE,
 )
-_ASKED_FOR = re.compile(r"(?:\bis|:|=|-|->|answer|choose|select|pick)[\s*_\"']*$", re.IGNORECASE)
-_ANNOUNCED = re.compile(
+_ASKED_FOR = lazy_pattern(r"(?:\bis|:|=|-|->|answer|choose|select|pick)[\s*_\"']*$", re.IGNORECASE)
+_ANNOUNCED = lazy_pattern(
     r"\b(?:answer|option|choice|letter)s?\b[^.!?\n]{0,24}?(?:\bis|\bwas|\bbe|\bas|:|=|->)[\s*_\"'(\[$]*$", re.IGNORECASE
 )
-_AFTER_ANSWER = re.compile(r"[)\]*_\"']*(?:[.,;:!)\]\n]|\s[-(]|\s?$|\s(?:because|since|as|which|for)\b)")
-_SENTENCE_END = re.compile(r"[*_\"']*[.!]?[\s*_\"']*(?:\n|$)")
-_LINE_HEAD = re.compile(r"(?:^|\n|[.!?]\s)[\s*_>#|(\[✓✔✅☑❌✗✘•·-]*$")
-_LABEL_TAIL = re.compile(r"[)\].:*_]{1,4}(?=[\s*_]|$)|\s?[-|](?=\s)|\s?=(?=\s[A-Za-z]{2})|$")
-_NEXT_WORD = re.compile(r" ([a-z']+)")
+_AFTER_ANSWER = lazy_pattern(r"[)\]*_\"']*(?:[.,;:!)\]\n]|\s[-(]|\s?$|\s(?:because|since|as|which|for)\b)")
+_SENTENCE_END = lazy_pattern(r"[*_\"']*[.!]?[\s*_\"']*(?:\n|$)")
+_LINE_HEAD = lazy_pattern(r"(?:^|\n|[.!?]\s)[\s*_>#|(\[✓✔✅☑❌✗✘•·-]*$")
+_LABEL_TAIL = lazy_pattern(r"[)\].:*_]{1,4}(?=[\s*_]|$)|\s?[-|](?=\s)|\s?=(?=\s[A-Za-z]{2})|$")
+_NEXT_WORD = lazy_pattern(r" ([a-z']+)")
 
 _ENGLISH = "first second third fourth fifth sixth seventh eighth".split()
 _FOREIGN = (
@@ -52,7 +53,7 @@ _WORD = (
 )
 _NOUN = "option|choice|answer|alternative"
 _FOREIGN_WORD = "|".join(word for words in _FOREIGN for word in words.split())
-_ORDINAL = re.compile(
+_ORDINAL = lazy_pattern(
     "|".join(
         (
             rf"\b(?P<word>{_WORD})\s(?:and final |and last )?(?P<noun>{_NOUN}|one"
@@ -72,7 +73,7 @@ _ORDINAL = re.compile(
     re.IGNORECASE,
 )
 # What every form above holds: looked for first, because the full pattern is slow.
-_MAY_BE_THERE = re.compile(
+_MAY_BE_THERE = lazy_pattern(
     r"former|latter|الخيار|option|choice|answer|alternative|\bone\b|listed|list\b|[번番第]|選択肢|选项|opción|opção|réponse|вариант"
     r"|the \w+[.!]|except|but the|the \w+ (?:is|does|nor|fits)|[(\[][1-8][)\]]"
     r"|prime|segund|tercer|terce|cuart|quart|premi|deuxi|second|troisi|quatri|erste|zweite|dritte|vierte|letzte"

@@ -6,13 +6,14 @@ import re
 
 from dtbench.harness.extract import cues
 from dtbench.harness.extract.page import Page
+from dtbench.harness.extract.patterns import lazy_pattern
 from dtbench.harness.extract.spots import Spot
 from dtbench.harness.extract.stance import CHOSEN, SAID, Group
 
-_LINE_HEAD = re.compile(r"(?:^|\n)[\s*_>#|(\[✓✔✅☑❌✗✘•·-]*(?:option |choice )?[*_(\[]*$", re.IGNORECASE)
-_BULLET = re.compile(r"(?:^|\n)\s*[-+*•·](?:\s*\[[ xX]\]|\s*[✓✔✅☑❌✗✘])?\s+[*_\"']*$|(?:^|\n)\s*\d[.)]\s+[*_]*$")
-_ANNOUNCING = re.compile(r"\b(?:answer|option|choice)(?: is)?[\s*_]*:[\s*_]*\n\s*$", re.IGNORECASE)
-_REST_OF_LINE = re.compile(r"[^\n]*\w")
+_LINE_HEAD = lazy_pattern(r"(?:^|\n)[\s*_>#|(\[✓✔✅☑❌✗✘•·-]*(?:option |choice )?[*_(\[]*$", re.IGNORECASE)
+_BULLET = lazy_pattern(r"(?:^|\n)\s*[-+*•·](?:\s*\[[ xX]\]|\s*[✓✔✅☑❌✗✘])?\s+[*_\"']*$|(?:^|\n)\s*\d[.)]\s+[*_]*$")
+_ANNOUNCING = lazy_pattern(r"\b(?:answer|option|choice)(?: is)?[\s*_]*:[\s*_]*\n\s*$", re.IGNORECASE)
+_REST_OF_LINE = lazy_pattern(r"[^\n]*\w")
 
 
 def find_listed(page: Page, spots: list[Spot]) -> list[Spot]:

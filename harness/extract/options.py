@@ -8,15 +8,16 @@ from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from dtbench.harness.extract.formulas import without_formulas
+from dtbench.harness.extract.patterns import lazy_pattern
 from dtbench.harness.extract.tables import MEASURES, STOP_WORDS, UNITS
 from dtbench.harness.extract.tidy import fold_signs
 from dtbench.harness.extract.words import Token, cased_form, exact_form, normal_form, share_stem, stems, tokenize
 
-_OWN_LABEL = re.compile(r"\s*(?:[(\[]([A-Za-z1-9])[)\]]|([A-Za-z1-9])[).:](?=\s))\s*(?=\S)")
-_NOTE = re.compile(r"[A-Z](?:[b#♭♯]|m|M|maj|min|dim|sus|aug)?\d?|[IV]+")
-_MINOR_CHORD = re.compile(r"[A-G][b#]?m\d?")
+_OWN_LABEL = lazy_pattern(r"\s*(?:[(\[]([A-Za-z1-9])[)\]]|([A-Za-z1-9])[).:](?=\s))\s*(?=\S)")
+_NOTE = lazy_pattern(r"[A-Z](?:[b#♭♯]|m|M|maj|min|dim|sus|aug)?\d?|[IV]+")
+_MINOR_CHORD = lazy_pattern(r"[A-G][b#]?m\d?")
 _ORDINALS = frozenset(("first", "second", "third", "fourth", "last", "middle"))
-_TELLS_ORDER = re.compile(r",|->|→|>|\b(?:then|before|after|followed|first|until)\b", re.IGNORECASE)
+_TELLS_ORDER = lazy_pattern(r",|->|→|>|\b(?:then|before|after|followed|first|until)\b", re.IGNORECASE)
 _ORDER_WORDS = STOP_WORDS | _ORDINALS | {"before", "after"}
 _BACKWARDS = frozenset(("after", "preceded", "not"))
 _YES_NO = frozenset(("yes", "no", "not", "none", "sure"))

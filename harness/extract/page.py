@@ -7,22 +7,23 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 
 from dtbench.harness.extract.options import Options
+from dtbench.harness.extract.patterns import lazy_pattern
 from dtbench.harness.extract.spots import Spot, find_spots
 from dtbench.harness.extract.words import Token, tokenize
 
-_STOP = re.compile(r"[.!?]+(?=[\s\"')\]*_]|$|[\u3040-\u9fff\uac00-\ud7af])|\n+")
-_ABBREVIATION = re.compile(r"(?:\b(?:e\.g|i\.e|vs|mr|mrs|dr|approx|etc|ca)|(?:^|\n)\s*\d{1,2})$", re.IGNORECASE)
-_IDIOM = re.compile(
+_STOP = lazy_pattern(r"[.!?]+(?=[\s\"')\]*_]|$|[\u3040-\u9fff\uac00-\ud7af])|\n+")
+_ABBREVIATION = lazy_pattern(r"(?:\b(?:e\.g|i\.e|vs|mr|mrs|dr|approx|etc|ca)|(?:^|\n)\s*\d{1,2})$", re.IGNORECASE)
+_IDIOM = lazy_pattern(
     r"\b(?:(?:minor|major) (?:problem|issue|detail|error|change|difference)"
     r"|in light of|all right|right away|right now|double bass|at least one|one and the same|one another|one by one"
     r"|no one|(?:this|that|which|each|every|any|the other|another) one"
     r"|one of (?:the|these|those|them|us|his|her|their))\b",
     re.IGNORECASE,
 )
-_GROWN_UP = re.compile(r"\bgrown-up(s?)\b", re.IGNORECASE)
-_MINOR = re.compile(r"\b([A-G][b#]?)[ -]minor\b")
-_ANY_WORD = re.compile(r"[^\W_]")
-_OWN_NUMBER = re.compile(r"(?<=answer is )[1-9]\b(?!\.\d)|(?<![\w.:,])[1-9](?=[).:\]]|\s*$|[.!]?\s*\n|\s-\s)")
+_GROWN_UP = lazy_pattern(r"\bgrown-up(s?)\b", re.IGNORECASE)
+_MINOR = lazy_pattern(r"\b([A-G][b#]?)[ -]minor\b")
+_ANY_WORD = lazy_pattern(r"[^\W_]")
+_OWN_NUMBER = lazy_pattern(r"(?<=answer is )[1-9]\b(?!\.\d)|(?<![\w.:,])[1-9](?=[).:\]]|\s*$|[.!]?\s*\n|\s-\s)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,15 @@ from bisect import bisect_right
 
 from dtbench.harness.extract.options import Options
 from dtbench.harness.extract.page import Page
+from dtbench.harness.extract.patterns import lazy_pattern
 from dtbench.harness.extract.spots import Spot
 from dtbench.harness.extract.words import Token
 
-_CLAUSE = re.compile(
+_CLAUSE = lazy_pattern(
     r";|,? \b(?:but|however|so|therefore|instead|rather|while|whereas|although|though)\b|, (?=it's|it is)",
     re.IGNORECASE,
 )
-_SETS_APART = re.compile(
+_SETS_APART = lazy_pattern(
     r"\b(?:not|no|only|or|but|never|without|neither|nor|than|rather|before|after(?! that| which))\b|n't\b",
     re.IGNORECASE,
 )

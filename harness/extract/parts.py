@@ -6,14 +6,15 @@ import re
 from collections.abc import Sequence
 
 from dtbench.harness.extract.page import Page
+from dtbench.harness.extract.patterns import lazy_pattern
 from dtbench.harness.extract.stance import CONCLUDED, STATED, Group
 
-_BARE_STATEMENT = re.compile(
+_BARE_STATEMENT = lazy_pattern(
     r"[\s*_.)\]}\"']*\n[\s*_\"'-]*(?:\d{1,2}[.)]\s*)?(?:(?:the )?(?:correct |right )?"
     r"(?:answer|choice|option)(?: is|:)+)?[\s*_(\[\"'$]*",
     re.IGNORECASE,
 )
-_PART = re.compile(
+_PART = lazy_pattern(
     r"[\s*_#>-]*(?:(?:part|question|problem|q)\s*[(\[]?(?P<named>[a-h]|[ivx]{1,4}|\d{1,2})\b|[(\[]?(?P<sign>[a-h]|\d{1,2})[)\]]"
     r"|(?P<number>\d{1,2})\.\s|(?P<word>first|second|third|fourth)(?: (?:question|part|one))?\s*[:,-])",
     re.IGNORECASE,

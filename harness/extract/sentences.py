@@ -10,6 +10,7 @@ from functools import cache
 
 from dtbench.harness.extract import cues
 from dtbench.harness.extract.page import Page
+from dtbench.harness.extract.patterns import lazy_pattern
 from dtbench.harness.extract.spots import in_spans
 from dtbench.harness.extract.stance import ASIDE, CHOSEN, CONCLUDED, SAID, STATED, Group, Stance
 
@@ -40,25 +41,25 @@ def _any_cue(*, in_ascii: bool) -> re.Pattern[str]:
 
 
 _NOT_IN_QUOTES = frozenset(("explicit", "choose", "conclude"))
-_QUOTED = re.compile(
+_QUOTED = lazy_pattern(
     r"\b(?:say|says|said|saying|states?|asks?|asked|announces?|announcer|words?|text|phrases?|spoken|utterance|repeats?"
     r"|sings?|sang)\b[^\"'.!?\n]{0,40}(\"[^\"\n]{1,300}\"|(?<=[ :])'(?:[^'\n]|'(?=\w)){1,300}'(?!\w))",
     re.IGNORECASE,
 )
-_ANY_WORD = re.compile(r"[^\W_]")
-_WORD = re.compile(r"[^\W_]+(?:'\w+)?")
-_POINTED_AT = re.compile(r"(?::|->|→|=)[\s*_\"'(]*(?:the |an? )?$", re.IGNORECASE)
-_EMPTY = re.compile(r"[(\[{]\s*[)\]}]|_{2,}|\?\?")
-_ENDS = re.compile(r"[\s*_\"')\]}.!`]*$")
-_JUST_BEFORE = re.compile(r":?[\s*_\"'(\[]*(?:(?:the|a|an)\s)?[\s*_\"'(\[]*", re.IGNORECASE)
-_THING = re.compile(
+_ANY_WORD = lazy_pattern(r"[^\W_]")
+_WORD = lazy_pattern(r"[^\W_]+(?:'\w+)?")
+_POINTED_AT = lazy_pattern(r"(?::|->|→|=)[\s*_\"'(]*(?:the |an? )?$", re.IGNORECASE)
+_EMPTY = lazy_pattern(r"[(\[{]\s*[)\]}]|_{2,}|\?\?")
+_ENDS = lazy_pattern(r"[\s*_\"')\]}.!`]*$")
+_JUST_BEFORE = lazy_pattern(r":?[\s*_\"'(\[]*(?:(?:the|a|an)\s)?[\s*_\"'(\[]*", re.IGNORECASE)
+_THING = lazy_pattern(
     r"(?:\b(?:fig(?:ure|\.)?|panel|section|part|microphone|mic|take|channel|track|table|graph|plot|diagram|case|step"
     r"|phase|line|curve|position|group|chord|note|string|key|vitamin)|[\d$%°])\s{0,4}[(\[]?$",
     re.IGNORECASE,
 )
-_OPENING = re.compile(r"[\s*_\"'(\[#>]*(?:(?:option|choice|answer)[\s:]*)?[*_(\[]*", re.IGNORECASE)
-_LABEL = re.compile(r"[A-Za-z]\b[)\].:*_]+|[A-Z]\b")
-_EXPLAINS = re.compile(r"\s*(?:;|\n|[-(]\s?\w|(?:,\s)?(?:because\b|since|as|which|given|for|the|it|there)\b|$)")
+_OPENING = lazy_pattern(r"[\s*_\"'(\[#>]*(?:(?:option|choice|answer)[\s:]*)?[*_(\[]*", re.IGNORECASE)
+_LABEL = lazy_pattern(r"[A-Za-z]\b[)\].:*_]+|[A-Z]\b")
+_EXPLAINS = lazy_pattern(r"\s*(?:;|\n|[-(]\s?\w|(?:,\s)?(?:because\b|since|as|which|given|for|the|it|there)\b|$)")
 LONG = 300
 """From here on a text has room for more than its answer: what is said in passing no longer counts."""
 _FAR_AWAY = 1 << 60

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from dtbench.harness.extract.letters import Letter, find_letters, find_ordinals
 from dtbench.harness.extract.options import Mention, Options
+from dtbench.harness.extract.patterns import lazy_pattern
 from dtbench.harness.extract.words import Token
 
 
@@ -26,33 +27,33 @@ class Spot(NamedTuple):
     """Where its letter stands, if that is a label such as `B)`."""
 
 
-_NONE = re.compile(r"\bnone of (?:these|them|those|the (?:above|options|choices|others|listed))\b", re.IGNORECASE)
-_BETWEEN_LABEL_AND_TEXT = re.compile(
+_NONE = lazy_pattern(r"\bnone of (?:these|them|those|the (?:above|options|choices|others|listed))\b", re.IGNORECASE)
+_BETWEEN_LABEL_AND_TEXT = lazy_pattern(
     r"[\s*_\"')\]>.:,=|✓✔✅☑❌✗✘-]{0,8}(?:(?:the|a|an|i\.e\.,?|namely|which is|is)\s)?[\s*_\"'(\[]{0,4}$", re.IGNORECASE
 )
-_BETWEEN_TEXT_AND_LETTER = re.compile(
+_BETWEEN_TEXT_AND_LETTER = lazy_pattern(
     r"[\s*_\"',]{0,4}[(\[]\s?(?:option |choice |answer )?[*_]{0,2}$"
     r"|,? (?:which is |i\.e\. )?(?:option|choice) [(\[]?$",
     re.IGNORECASE,
 )
-_BEFORE_OWN_TEXT = re.compile(r"([\s*_\"')\]>}.:,=([-]{1,8})(?:(?:the|a|an)\s(?=\S))?", re.IGNORECASE)
-_CLAUSE_END = re.compile(r"[\s*_\"')\]}$]*(?:[.,;:!?\n\]}-]|$)")
-_LABEL_END = re.compile(r"[)\]>}.:*_\"' -]{1,6}")
-_ARTICLE = re.compile(r"(?:a|an|the) ", re.IGNORECASE)
-_LIST_NUMBER = re.compile(r"(?:^|\n|[.!?]\s)[\s*_#]*$")
-_GOES_ON_AS_FORMULA = re.compile(
+_BEFORE_OWN_TEXT = lazy_pattern(r"([\s*_\"')\]>}.:,=([-]{1,8})(?:(?:the|a|an)\s(?=\S))?", re.IGNORECASE)
+_CLAUSE_END = lazy_pattern(r"[\s*_\"')\]}$]*(?:[.,;:!?\n\]}-]|$)")
+_LABEL_END = lazy_pattern(r"[)\]>}.:*_\"' -]{1,6}")
+_ARTICLE = lazy_pattern(r"(?:a|an|the) ", re.IGNORECASE)
+_LIST_NUMBER = lazy_pattern(r"(?:^|\n|[.!?]\s)[\s*_#]*$")
+_GOES_ON_AS_FORMULA = lazy_pattern(
     r"\s?[*/^_]\s?\w|\s?[=+<>]\s?[\w(\\]|\s?\(?[a-zA-Z]\b(?![ ']\w)|[π√]|[({\\]|\s[a-z]\s[+*/=-]"
 )
-_INSIDE_FORMULA = re.compile(r"[\w)\]}]\s?[*/+^]\s?$|[_^({]\{?$|\d\s?-\s?$|\\[a-z]+\s?\{?$")
-_NUMBERED_THING = re.compile(r"\b(?:step|strike|item|figure|note|ring|voice|sound|event)\s$", re.IGNORECASE)
-_OPENING = re.compile(r"(?:^|[.!?\n])[\s*_\"']*$")
-_POINTED_AT = re.compile(r"(?:\bis|:|=|/|\bor|\band|\"|'|\*|>|->|答案是)\s*[*_\"']*$")
-_DETERMINER = re.compile(r" (?!it|there|the|that|this|he|she|they|i\b|we|you|because|since|as\b|not\b)[a-z]")
-_GOES_ON = re.compile(r" (?!because|since|as |given|for )[a-z]")
-_ONE_OF_IDIOM = re.compile(
+_INSIDE_FORMULA = lazy_pattern(r"[\w)\]}]\s?[*/+^]\s?$|[_^({]\{?$|\d\s?-\s?$|\\[a-z]+\s?\{?$")
+_NUMBERED_THING = lazy_pattern(r"\b(?:step|strike|item|figure|note|ring|voice|sound|event)\s$", re.IGNORECASE)
+_OPENING = lazy_pattern(r"(?:^|[.!?\n])[\s*_\"']*$")
+_POINTED_AT = lazy_pattern(r"(?:\bis|:|=|/|\bor|\band|\"|'|\*|>|->|答案是)\s*[*_\"']*$")
+_DETERMINER = lazy_pattern(r" (?!it|there|the|that|this|he|she|they|i\b|we|you|because|since|as\b|not\b)[a-z]")
+_GOES_ON = lazy_pattern(r" (?!because|since|as |given|for )[a-z]")
+_ONE_OF_IDIOM = lazy_pattern(
     r"\b(?:the|this|that|a|an)\s(?:\w+\s)?$|\b(?:not only|more than|less than)\s$", re.IGNORECASE
 )
-_MODAL = re.compile(r" (?:might|could|may|would|can|should|must|after another|cannot)\b")
+_MODAL = lazy_pattern(r" (?:might|could|may|would|can|should|must|after another|cannot)\b")
 _OPENING_WORDS = frozenset("right okay ok wait well no yes so sure stop".split())
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from dtbench.harness.extract.chain_tags import ChainTags
 from dtbench.harness.extract.chains import SplitText, compose_text, mentions_tags, split_channels, split_turn
+from dtbench.harness.extract.patterns import lazy_pattern
 
 _FULL_WIDTH = {0xFF01 + i: 0x21 + i for i in range(94)}
 _CIRCLED = {0x24B6 + i: 0x41 + i for i in range(26)} | {0x24D0 + i: 0x61 + i for i in range(26)}
@@ -18,20 +19,20 @@ _SIGNS = str.maketrans(
 )
 _FOLD = {**_SIGNS, **_FULL_WIDTH, **_CIRCLED}
 
-_END = re.compile(
+_END = lazy_pattern(
     r"<\|im_start\|>(?:assistant\b|model\b)?"
     r"|<\|(?:im_end|endoftext|end_of_text|eot_id|eot|eom|end|return|call|user|EOT|END_OF_TURN_TOKEN)\|>"
     r"|</s>|<eos>|<end_of_turn>|<turn\|>|<seed:eos>|\[\|endofturn\|\]|<｜end▁of▁sentence｜>"
 )
-_ROLE_ECHO = re.compile(r"\s*(?:<\|im_start\|>)?(?:system|user|human)[ \t]*[\n:]", re.IGNORECASE)
-_ASSISTANT = re.compile(r"(?:<\|im_start\|>|\n)[ \t]*(?:assistant|model)[ \t]*[\n:]", re.IGNORECASE)
-_NEXT_QUESTION = re.compile(
+_ROLE_ECHO = lazy_pattern(r"\s*(?:<\|im_start\|>)?(?:system|user|human)[ \t]*[\n:]", re.IGNORECASE)
+_ASSISTANT = lazy_pattern(r"(?:<\|im_start\|>|\n)[ \t]*(?:assistant|model)[ \t]*[\n:]", re.IGNORECASE)
+_NEXT_QUESTION = lazy_pattern(
     r"\n[ \t#*]*(?:(?:question|q|user|human|instruction|problem|exercise|example)[ \t]*\d{0,3}[ \t*]*:"
     r"|#+[ \t]*(?:question|problem|exercise|example)[ \t]*\d{0,3}[ \t]*\n)",
     re.IGNORECASE,
 )
-_STRUCK = re.compile(r"~~[^~\n]{1,200}~~")
-_UNTICKED = re.compile(r"\[ ?\][^\[\n]*|\[x\]", re.IGNORECASE)
+_STRUCK = lazy_pattern(r"~~[^~\n]{1,200}~~")
+_UNTICKED = lazy_pattern(r"\[ ?\][^\[\n]*|\[x\]", re.IGNORECASE)
 
 
 def fold_signs(text: str) -> str:

@@ -12,12 +12,13 @@ from dtbench.harness.extract.options import Options
 from dtbench.harness.extract.page import Page, lay_out
 from dtbench.harness.extract.paraphrase import find_paraphrases, widen_spots
 from dtbench.harness.extract.parts import answers_several
+from dtbench.harness.extract.patterns import lazy_pattern
 from dtbench.harness.extract.sentences import LONG, judge_groups
 from dtbench.harness.extract.spots import Spot
 from dtbench.harness.extract.stance import ASIDE, CHOSEN, CONCLUDED, IDENTIFIED, SAID, STATED, Group
 
-_ANSWER_MARKER = re.compile(r"\s*A:\s+(?=[A-Z][a-z]+ [a-z])")
-_TOGETHER = re.compile(
+_ANSWER_MARKER = lazy_pattern(r"\s*A:\s+(?=[A-Z][a-z]+ [a-z])")
+_TOGETHER = lazy_pattern(
     r"[\s*_\"')\].(]*(?:\) ?\(|,|/|&|\+|\b(?:and|or|nor|und|oder|noch|et|ou|y|o|e|и|или|ni|as well as)\b"
     r"|和|或者?|还是|以及|与"
     r"|や|と|か)"
@@ -25,7 +26,7 @@ _TOGETHER = re.compile(
     r"|it (?:might|could|may) be)[\s*_\"'(\[]+){0,4}$",
     re.IGNORECASE,
 )
-_OR = re.compile(r"\b(?:or|oder|ou|o|или)\b|或|/|か", re.IGNORECASE)
+_OR = lazy_pattern(r"\b(?:or|oder|ou|o|или)\b|或|/|か", re.IGNORECASE)
 
 
 @cache

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
+from dtbench.harness.extract.patterns import lazy_pattern
 from dtbench.harness.extract.tables import AFTER_A_LETTER, IRREGULAR, NUMBERS, SAME_MEANING
 
 _UNSPACED = "\u0e00-\u0e7f\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 # Numbers keep their sign and inner marks (-3, 1.5, 7:15, 6/8), notes their accidental (C#), "cannot" and "don't" come
 # apart, and scripts that put no spaces between words are taken sign by sign.
-_TOKEN = re.compile(
+_TOKEN = lazy_pattern(
     rf"√|±|\^[+-]?\w+|[²³⁰¹⁴-⁹⁻]+|(?<![\w.)])[+-](?=\d)\d+(?:[.,:/]\d+)*|\d+(?:[.,:/]\d+)*|[{_UNSPACED}]"
     rf"|(?i:can)(?=(?i:not)\b)|[A-Za-z]+?(?=(?i:n't)\b)|(?i:n't)\b"
     rf"|[^\W\d_²³⁰¹⁴-⁹⁻{_UNSPACED}]+(?:'(?i:s|re|ve|ll|d|m)\b)?[#♯♭]?\d*"
@@ -26,9 +26,9 @@ _TENS = frozenset(
 _MINUS = frozenset(("minus", "Minus", "negative"))
 _NOTES = frozenset("ABCDEFG")
 _ACCIDENTALS = {"flat": "b", "sharp": "#", "Flat": "b", "Sharp": "#"}
-_DECIMAL_COMMA = re.compile(r"(?<=\d),(?=\d{1,2}$)")
-_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?:\D|$))")
-_NO_FRACTION = re.compile(r"\.0+$")
+_DECIMAL_COMMA = lazy_pattern(r"(?<=\d),(?=\d{1,2}$)")
+_THOUSANDS = lazy_pattern(r"(?<=\d),(?=\d{3}(?:\D|$))")
+_NO_FRACTION = lazy_pattern(r"\.0+$")
 _ARABIC_ARTICLE = "\u0627\u0644"
 _SUFFIXES = (
     *("iness", "ness", "ingly", "ically", "fully", "ation", "istic", "ing", "ied", "ies", "ed", "ly", "ful", "ment"),
