@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
+from pathlib import Path
 from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
 
 import typer
@@ -51,22 +52,51 @@ class _Parameter(NamedTuple):
         return given if self.option.parse is None else self.option.parse(given)
 
 
-def with_options(function: Callable[..., None]) -> Callable[..., None]:
+Command = Callable[..., None]
+FileReader = Callable[[Path], Mapping[str, Any]]
+"""Reads the file of `--config` as values by the names of parameters and of fields."""
+
+
+def with_options(function: Command) -> Command:
     """Return the function as a command: the options of a parameter that is a dataclass are those of its fields."""
+    return _as_command(function, None)
+
+
+def with_config(read_file: FileReader) -> Callable[[Command], Command]:
+    """As with_options; what is not given on the command line is taken from the file of the parameter `config`."""
+    return functools.partial(_as_command, read_file=read_file)
+
+
+def _as_command(function: Command, read_file: FileReader | None) -> Command:
     hints = get_type_hints(function, include_extras=True)
     requests: dict[str, Any] = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
     parameters = list(_parameters(function, hints))
 
     @functools.wraps(function)
-    def command(**given: Any) -> None:
+    def command(context: typer.Context, **given: Any) -> None:
+        file = given.get("config")
+        in_file = {} if read_file is None or file is None else read_file(file)
         arguments: dict[str, Any] = {name: {} for name in requests}
         for one in parameters:
-            if (value := one.value(given[one.name])) is not None:
+            if (value := _merged(one, given[one.name], in_file, context)) is not None:
                 (arguments if one.owner is None else arguments[one.owner])[one.name] = value
         function(**arguments | {name: kind(**arguments[name]) for name, kind in requests.items()})
 
-    command.__signature__ = inspect.Signature([one.signature() for one in parameters])  # type: ignore[attr-defined]
+    in_front = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+    signature = inspect.Signature([in_front, *(one.signature() for one in parameters)])
+    command.__signature__ = signature  # type: ignore[attr-defined]
     return command
+
+
+def _merged(one: _Parameter, given: Any, in_file: Mapping[str, Any], context: typer.Context) -> Any:
+    """Return the value of the command line, else that of the file; tables of both are put together."""
+    if one.name not in in_file:
+        return one.value(given)
+    source = context.get_parameter_source(one.name)
+    if source is None or source.name != "COMMANDLINE":
+        return in_file[one.name]
+    value = one.value(given)
+    return {**in_file[one.name], **value} if isinstance(value, Mapping) else value
 
 
 def _parameters(function: Callable[..., None], hints: dict[str, Any]) -> Iterator[_Parameter]:

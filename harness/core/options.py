@@ -117,7 +117,10 @@ Samples = Annotated[int, Option("--samples", "K", "Answers to each question."), 
 SampleNumber = Annotated[int, Option("--sample", "N", "Which answer of a run with several to each question, from 0.")]
 Concurrency = Annotated[int, Option("--concurrency", "N", "Most requests in flight."), at_least(1)]
 Seed = Annotated[int, Option("--seed", "S", "Seed of sampling, and of what is drawn here.")]
-PromptFile = Annotated[Path | None, Option("--prompt", "FILE", "Your prompt, with {question} and {options} in it.")]
+PromptFile = Annotated[
+    str | Path | None,
+    Option("--prompt", "FILE", "Your prompt, with {question} and {options} in it.", parse=Path),
+]
 LongClips = Annotated[
     str, Option("--long-clips", "RULE", "What to do with a clip over the model's limit: cut, windows or refuse.")
 ]

@@ -45,6 +45,12 @@ class Condition(NamedTuple):
     holds: Callable[[Any], bool]
     expected: str
     """How a message words it."""
+    names: Collection[str] = ()
+    """All values that there are; empty where they are no names."""
+
+    def complaint(self, value: object) -> str:
+        """Return the end of a message about a value that does not meet it."""
+        return f"unknown. {did_you_mean(str(value), self.names)}" if self.names else f"{self.expected} is expected."
 
 
 def at_least(least: float) -> Condition:
@@ -62,6 +68,27 @@ def between(least: float, most: float) -> Condition:
     return Condition(lambda value: least <= value <= most, f"{least:g} to {most:g}")
 
 
+def one_of(names: Collection[str]) -> Condition:
+    """Require one of these names."""
+    return Condition(lambda value: value in names, f"one of {', '.join(names)}", names)
+
+
+class FileText(str):
+    """A text of a file that is parsed as that of an option is; messages name the place where it stands."""
+
+    setting: str
+    """Such as `eval.toml: limit`."""
+    shown: str
+    """As the file has it, before variables of the environment were put in: they may be secret."""
+
+    @classmethod
+    def of(cls, text: str, setting: str, shown: str) -> FileText:
+        """Make one of its text and its place."""
+        made = cls(text)
+        made.setting, made.shown = setting, shown
+        return made
+
+
 def parse_arguments(
     target: Callable[..., object], given: Mapping[str, str], what: str, *, besides: Collection[str] = ()
 ) -> dict[str, Any]:
@@ -70,11 +97,15 @@ def parse_arguments(
     for name, text in given.items():
         if name not in known:
             allowed = known_settings(name, known) if known else "It has none: leave it out."
-            raise UserError(f"-M {name}={text}: {what} has no option {name!r}. {allowed}")
+            raise _option_place(name, text).refusal(text, f"{what} has no option {name!r}. {allowed}")
     for name, parameter in known.items():
         if parameter.default is parameter.empty and name not in given:
             raise UserError(f"{what} needs -M {name}={_metavar(parameter.annotation)}.")
-    return {name: _read(known[name].annotation, text, _Place(f"-M {name}", text)) for name, text in given.items()}
+    return {name: _read(known[name].annotation, text, _option_place(name, text)) for name, text in given.items()}
+
+
+def _option_place(name: str, text: str) -> _Place:
+    return _Place(text.setting if isinstance(text, FileText) else f"-M {name}", text)
 
 
 def read_options(
@@ -94,13 +125,36 @@ def read_options(
 def read_table(kind: type[T], table: Mapping[str, Any], where: str, *, besides: Collection[str] = ()) -> T:
     """Make an object of this class from a table; `where` names the table in messages."""
     known = _parameters(kind, where, besides)
-    for name in table:
-        if name not in known:
-            raise UserError(f"{where}: unknown setting {name!r}. {known_settings(name, known)}")
+    refuse_unknown(where, table, known)
     for name, parameter in known.items():
         if parameter.default is parameter.empty and name not in table:
             raise UserError(f"{where}: {name} is missing: add it.")
-    return kind(**{name: _read(known[name].annotation, table[name], _Place(f"{where}: {name}")) for name in table})
+    return kind(**_read_each(known, table, where))
+
+
+def read_part(kind: type[object], table: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Read a table as some of the arguments of this class; the others come from elsewhere."""
+    known = _parameters(kind, where)
+    refuse_unknown(where, table, known)
+    return _read_each(known, table, where)
+
+
+def refuse_unknown(where: str, table: Mapping[str, Any], known: Collection[str]) -> None:
+    """Raise a UserError for a setting that is not known, with the nearest that is."""
+    for name in table:
+        if name not in known:
+            raise UserError(f"{where}: unknown setting {name!r}. {known_settings(name, known)}")
+
+
+def _read_each(known: Mapping[str, inspect.Parameter], table: Mapping[str, Any], where: str) -> dict[str, Any]:
+    texts = {name: value for name, value in table.items() if isinstance(value, FileText)}
+    places = {name: _Place(f"{where}: {name}", texts.get(name)) for name in table}
+    return {name: _read(known[name].annotation, value, places[name]) for name, value in table.items()}
+
+
+def path_settings(target: Callable[..., object]) -> list[str]:
+    """Name the settings of a class that are paths."""
+    return [name for name, one in _parameters(target, "").items() if Path in {one.annotation, *get_args(one.annotation)}]
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -163,6 +217,8 @@ class _Place(NamedTuple):
     """What the user typed, still to be parsed; None where the value comes from a file and has its type."""
 
     def refusal(self, value: object, complaint: str) -> UserError:
+        if isinstance(self.text, FileText):
+            return UserError(f"{self.setting} = {self.text.shown}: {complaint}")
         if self.text is not None:
             return UserError(f"{self.setting}={self.text}: {complaint}")
         if self.setting.startswith("--"):
@@ -177,7 +233,7 @@ def _read(kind: Any, value: Any, place: _Place) -> Any:
         read = _read(inner[0], value, place)
         for condition in (mark for mark in inner[1:] if isinstance(mark, Condition) and read is not None):
             if not condition.holds(read):
-                raise place.refusal(value, f"{condition.expected} is expected.")
+                raise place.refusal(value, condition.complaint(value))
         return read
     if origin in {Union, UnionType}:
         return _read_union(inner, value, place)

@@ -183,21 +183,29 @@ def fill_template(template: str, sample: Sample) -> Prompt:
     return Prompt(text=_MARKS.sub(lambda mark: fill[mark[1]], template), audio=sample.audio)
 
 
-def read_template(path: Path) -> str:
-    """Read a prompt file; it must say where the question and the options go."""
-    template = _text("--prompt", path).strip()
+def is_prompt(text: str | Path) -> bool:
+    """Whether it is a prompt itself, and no file of one: it says where something goes, or has several lines."""
+    return isinstance(text, str) and ("\n" in text or _MARKS.search(text) is not None)
+
+
+def read_template(prompt: str | Path) -> str:
+    """Return a prompt, from its file or as it is; it must say where the question and the options go."""
+    template = str(prompt).strip() if is_prompt(prompt) else _text("--prompt", Path(prompt)).strip()
     missing = [mark for mark in ("{question}", "{options}") if mark not in template]
     if missing:
-        raise UserError(f"--prompt {path}: {' and '.join(missing)} is missing; write it where it shall stand.")
+        shown = "" if is_prompt(prompt) else f" {prompt}"
+        raise UserError(f"--prompt{shown}: {' and '.join(missing)} is missing; write it where it shall stand.")
     return template
 
 
-def read_ids(path: Path) -> Sequence[str]:
-    """Read the ids of a file, one a line."""
-    ids = [line.strip() for line in _text("--ids", path).splitlines() if line.strip()]
-    if not ids:
-        raise UserError(f"--ids {path}: there is no id in it; one a line is expected.")
-    return ids
+def read_ids(ids: Path | Sequence[str]) -> Sequence[str]:
+    """Return ids, from a file with one a line or as they are."""
+    lines = _text("--ids", ids).splitlines() if isinstance(ids, Path) else ids
+    there = [line.strip() for line in lines if line.strip()]
+    if not there:
+        where = f" {ids}" if isinstance(ids, Path) else ""
+        raise UserError(f"--ids{where}: there is no id in it; one a line is expected.")
+    return there
 
 
 def refuse_unknown_ids(ids: Sequence[str], data: Sequence[Dataset]) -> None:

@@ -9,10 +9,10 @@ from typing import Annotated
 
 from dtbench.harness.audio.prepare import LONG_CLIP_RULES
 from dtbench.harness.core import options as opts
-from dtbench.harness.core.errors import UserError, did_you_mean
+from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.options import Option
 from dtbench.harness.core.task import STYLES
-from dtbench.harness.core.typed_settings import at_least
+from dtbench.harness.core.typed_settings import at_least, one_of
 from dtbench.harness.extract.evidence import DEFAULT_MIN_EVIDENCE, EVIDENCE_LEVELS
 from dtbench.harness.run.plan import AUDIO_MODES
 
@@ -28,7 +28,11 @@ class RunRequest:
     data_dir: opts.DataDir = None
     out: Annotated[Path | None, Option("--out", "DIR", "The run's folder; the same one resumes.")] = None
     limit: Annotated[int | None, Option("--limit", "N", "Only the first N questions of each task."), at_least(1)] = None
-    ids: Annotated[Path | None, Option("--ids", "FILE", "Only the questions with these ids, one a line.")] = None
+    ids: Annotated[
+        Path | Sequence[str] | None,
+        Option("--ids", "FILE", "Only the questions with these ids, one a line.", parse=Path),
+    ] = None
+    """A file of ids, or the ids themselves."""
     samples: opts.Samples = 1
     concurrency: opts.Concurrency = 16
     seed: opts.Seed = 0
@@ -36,16 +40,21 @@ class RunRequest:
     backend: opts.Backend = None
     """What runs a checkpoint; None for its family's own."""
     prompt: opts.PromptFile = None
+    """A file, or the words themselves: see is_prompt()."""
     answer: Annotated[
-        str, Option("--answer", "STYLE", "direct, think (a chain first), or forced (one letter, with its probability).")
+        str,
+        Option("--answer", "STYLE", "direct, think (a chain first), or forced (one letter, with its probability)."),
+        one_of(STYLES),
     ] = "direct"
     audio: Annotated[
-        str, Option("--audio", "MODE", "clip; or silence, noise, shuffle, to see whether the model listens.")
+        str,
+        Option("--audio", "MODE", "clip; or silence, noise, shuffle, to see whether the model listens."),
+        one_of(AUDIO_MODES),
     ] = "clip"
     permute: Annotated[int, Option("--permute", "K", "Rotate the options by K places."), at_least(0)] = 0
-    long_clips: opts.LongClips = "cut"
+    long_clips: Annotated[opts.LongClips, one_of(LONG_CLIP_RULES)] = "cut"
     max_failed: opts.MaxFailed = 0.01
-    min_evidence: opts.MinEvidence = DEFAULT_MIN_EVIDENCE
+    min_evidence: Annotated[opts.MinEvidence, one_of(EVIDENCE_LEVELS)] = DEFAULT_MIN_EVIDENCE
     track: Annotated[
         str | None, Option("--track", "T", "single: refuse what the challenge's track for one model forbids.")
     ] = None
@@ -56,14 +65,6 @@ class RunRequest:
         if not self.tasks and self.task_file is None:
             raise UserError("--tasks is missing: name one or more, such as --tasks mmar,mmsu, or give --task-file.")
         opts.check_options(self)
-        for flag, value, known in (
-            ("--audio", self.audio, AUDIO_MODES),
-            ("--answer", self.answer, STYLES),
-            ("--long-clips", self.long_clips, LONG_CLIP_RULES),
-            ("--min-evidence", self.min_evidence, EVIDENCE_LEVELS),
-        ):
-            if value not in known:
-                raise UserError(f"{flag} {value}: unknown. {did_you_mean(value, known)}")
         if self.answer == "forced" and self.samples > 1:
             raise UserError(
                 f"--samples {self.samples}: a forced answer is the likeliest letter, the same at every repeat: "

@@ -157,8 +157,8 @@ def _finish(plans: Sequence[TaskPlan], folder: RunFolder, max_failed: float) -> 
 def _make_plans(request: RunRequest) -> Sequence[TaskPlan]:
     """Plan each task; refuse what cannot be asked."""
     tasks = _get_tasks(request)
-    template = read_template(request.prompt) if request.prompt else None
-    ids = read_ids(request.ids) if request.ids else None
+    template = read_template(request.prompt) if request.prompt is not None else None
+    ids = read_ids(request.ids) if request.ids is not None else None
     data = [_load_data(task, request.data_dir) for task in tasks]
     if ids is not None:
         refuse_unknown_ids(ids, data)
