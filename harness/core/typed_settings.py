@@ -154,7 +154,8 @@ def _read_each(known: Mapping[str, inspect.Parameter], table: Mapping[str, Any],
 
 def path_settings(target: Callable[..., object]) -> list[str]:
     """Name the settings of a class that are paths."""
-    return [name for name, one in _parameters(target, "").items() if Path in {one.annotation, *get_args(one.annotation)}]
+    kinds = {name: one.annotation for name, one in _parameters(target, "").items()}
+    return [name for name, kind in kinds.items() if Path in (kind, *get_args(kind))]
 
 
 def read_toml(path: Path) -> dict[str, Any]:
