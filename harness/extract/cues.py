@@ -38,6 +38,7 @@ _IS = (
 _ROMANCE_ANSWER = r"respuesta|resposta|risposta|réponse|reponse|opción|opcion|opção|opzione"
 EXPLICIT = _any(
     rf"(?:\bfinal )?{_ANSWER}(?: here| to (?:the|this) question| choice| letter)?[*_\"' ]*{_IS}",
+    r"\bcorrect(?: \w+){1,6}? (?:is|would be|should be)\b(?! not|n't)(?: therefore| thus)?:?",
     r"(?:答案|选项)(?:应该|应)?\s?(?:是|为|选|:)|所以选择?|故选|应选|(?<!不)选择?(?=\s?[A-H(])",
     r"(?:答え|正解|解答|回答|選択肢)\s?(?:は|:)",
     r"(?:정답|답변|답)\s?(?:은|:)",
@@ -91,7 +92,7 @@ CHOOSE = _any(
     _words("i mean|make that|(?:came|come|went) back to|back to") + r"|\bor rather,?",
     r"\bmy (?:answer|mind|choice)(?: from [^.]{1,24}?)? to\b|\bmy (?:pick|guess|vote|verdict)(?: is|:)",
     r"\bfinal(?: \w+)?[*_]*\s?:|\bcorresponds? to (?=option|choice|\()",
-    r"\bthat(?: would|'d)(?: then)? be(?= (?:option|choice)\b)|\bclosest(?: \w+)? (?:is|would be)\b",
+    r"\bthat(?: would|'d)(?: then)? be(?= (?:option|choice)\b)|\bclosest(?: \w+){0,5} (?:is|would be)\b",
     _words("je dirais|diría|ich würde sagen|я бы сказала?"),
 )
 """The writer commits to what follows."""
@@ -162,7 +163,7 @@ BACKGROUND = _any(
 """Up to the next comma, options are named as background."""
 
 CONTEXT = _any(
-    _words("before|after|following|preceding|than|next to|alongside|beside|near|above|below"),
+    _words("before|after|following|preceding|than|next to|alongside|beside|near|(?<!the )above|below"),
     _words("(?:speak|talk|listen)(?:s|ing) to"),
     r"\bqu'(?=une? |le |la )",
 )

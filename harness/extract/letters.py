@@ -29,7 +29,7 @@ _ASKED_FOR = lazy_pattern(r"(?:\bis|:|=|-|->|answer|choose|select|pick)[\s*_\"']
 _ANNOUNCED = lazy_pattern(
     r"\b(?:answer|option|choice|letter)s?\b[^.!?\n]{0,24}?(?:\bis|\bwas|\bbe|\bas|:|=|->)[\s*_\"'(\[$]*$", re.IGNORECASE
 )
-_AFTER_ANSWER = lazy_pattern(r"[)\]*_\"']*(?:[.,;:!)\]\n]|\s[-(]|\s?$|\s(?:because|since|as|which|for)\b)")
+_AFTER_ANSWER = lazy_pattern(r"[)\]*_\"' ]*(?:[.,;:!)\]\n]|\s[-(]|\s?$|\s(?:because|since|as|which|for)\b)")
 _SENTENCE_END = lazy_pattern(r"[*_\"']*[.!]?[\s*_\"']*(?:\n|$)")
 _LINE_HEAD = lazy_pattern(r"(?:^|\n|[.!?]\s)[\s*_>#|(\[✓✔✅☑❌✗✘•·-]*$")
 _LABEL_TAIL = lazy_pattern(r"[)\].:*_]{1,4}(?=[\s*_]|$)|\s?[-|](?=\s)|\s?=(?=\s[A-Za-z]{2})|$")

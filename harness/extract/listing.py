@@ -12,7 +12,9 @@ from dtbench.harness.extract.stance import CHOSEN, SAID, Group
 
 _LINE_HEAD = lazy_pattern(r"(?:^|\n)[\s*_>#|(\[✓✔✅☑❌✗✘•·-]*(?:option |choice )?[*_(\[]*$", re.IGNORECASE)
 _BULLET = lazy_pattern(r"(?:^|\n)\s*[-+*•·](?:\s*\[[ xX]\]|\s*[✓✔✅☑❌✗✘])?\s+[*_\"']*$|(?:^|\n)\s*\d[.)]\s+[*_]*$")
-_ANNOUNCING = lazy_pattern(r"\b(?:answer|option|choice)(?: is)?[\s*_]*:[\s*_]*\n\s*$", re.IGNORECASE)
+_ANNOUNCING = lazy_pattern(
+    r"\b(?:answer|option|choice|match|fit|guess)(?: is| would be)?[\s*_]*:[\s*_]*\n\s*$", re.IGNORECASE
+)
 _REST_OF_LINE = lazy_pattern(r"[^\n]*\w")
 
 

@@ -16,6 +16,7 @@ from dtbench.harness.extract.words import Token, cased_form, exact_form, normal_
 _OWN_LABEL = lazy_pattern(r"\s*(?:[(\[]([A-Za-z1-9])[)\]]|([A-Za-z1-9])[).:](?=\s))\s*(?=\S)")
 _NOTE = lazy_pattern(r"[A-Z](?:[b#♭♯]|m|M|maj|min|dim|sus|aug)?\d?|[IV]+")
 _MINOR_CHORD = lazy_pattern(r"[A-G][b#]?m\d?")
+_GOES_ON = lazy_pattern(r"[^\W_]|[.,:/]\d")
 _ORDINALS = frozenset(("first", "second", "third", "fourth", "last", "middle"))
 _TELLS_ORDER = lazy_pattern(r",|->|→|>|\b(?:then|before|after|followed|first|until)\b", re.IGNORECASE)
 _ORDER_WORDS = STOP_WORDS | _ORDINALS | {"before", "after"}
@@ -141,7 +142,8 @@ class Options:
         own = self._bare[option]
         end = place + len(own)
         begins = own and (text[place:end] if self.cased else text[place:end].lower()) == own
-        return end if begins and not (own[-1].isalnum() and text[end : end + 1].isalnum()) else None
+        goes_on = begins and own[-1].isalnum() and _GOES_ON.match(text, end)
+        return end if begins and not goes_on else None
 
     @cached_property
     def _bare(self) -> list[str]:

@@ -127,7 +127,7 @@ class _SentenceReader:
             if item.lastgroup == "explicit":
                 self.stated, self.carried = item.span(), False
             elif item.lastgroup == "no_option" and not (self.stance.doubted or self.stance.asks):
-                judged.append(self._without_option(*item.span()))
+                judged.append(self._without_option(*item.span())._replace(level=CHOSEN))
         if self.stance.cue == STATED and not _ANY_WORD.search(self.text, self.stance.cue_end, self.end):
             self.points_on = not _EMPTY.search(self.text, self.stance.cue_end, self.end)
         if self._names_no_option():
@@ -253,7 +253,8 @@ class _SentenceReader:
         if group.kind == "letter":
             return _THING.search(self.text, max(self.begin, group.start - 16), group.start) is not None
         slight = group.kind == "text" and all(self.options.slight[option] for option in group.options)
-        return slight and len(self.text) > LONG
+        labelled = _LABEL.match(self.shown, group.start) is not None and group.end - group.start > 2
+        return slight and not labelled and len(self.text) > LONG
 
     def _closes_sentence(self, group: Group, rest: str) -> bool:
         """Whether a colon or an arrow points at the option, and nothing comes after it."""

@@ -47,7 +47,7 @@ _GOES_ON_AS_FORMULA = lazy_pattern(
 _INSIDE_FORMULA = lazy_pattern(r"[\w)\]}]\s?[*/+^]\s?$|[_^({]\{?$|\d\s?-\s?$|\\[a-z]+\s?\{?$")
 _NUMBERED_THING = lazy_pattern(r"\b(?:step|strike|item|figure|note|ring|voice|sound|event)\s$", re.IGNORECASE)
 _OPENING = lazy_pattern(r"(?:^|[.!?\n])[\s*_\"']*$")
-_POINTED_AT = lazy_pattern(r"(?:\bis|:|=|/|\bor|\band|\"|'|\*|>|->|答案是)\s*[*_\"']*$")
+_POINTED_AT = lazy_pattern(r"(?:\bis|\bsay|:|=|/|\bor|\band|\"|'|\*|>|->|答案是)\s*[*_\"']*$")
 _DETERMINER = lazy_pattern(r" (?!it|there|the|that|this|he|she|they|i\b|we|you|because|since|as\b|not\b)[a-z]")
 _GOES_ON = lazy_pattern(r" (?!because|since|as |given|for )[a-z]")
 _ONE_OF_IDIOM = lazy_pattern(
@@ -62,7 +62,9 @@ def find_spots(text: str, words: list[Token], options: Options) -> list[Spot]:
     letters = find_letters(text, options)
     labelled = _labelled_texts(text, letters, options)
     spans = [(spot.start, spot.end) for spot in labelled]
-    texts = [m for m in options.mentions(words) if not in_spans(m.start, spans) and not _is_other_use(text, m)]
+    after_labels = {gap.end(1) for n in letters if n.label and (gap := _BEFORE_OWN_TEXT.match(text, n.end))}
+    texts = [m for m in options.mentions(words) if not in_spans(m.start, spans)]
+    texts = [m for m in texts if m.start in after_labels or not _is_other_use(text, m)]
     if options.none_of_them is not None:
         taken = sorted([*spans, *((m.start, m.end) for m in texts)])
         none = (m.span() for m in _NONE.finditer(text) if not in_spans(m.start(), taken))

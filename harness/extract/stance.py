@@ -117,10 +117,10 @@ class Stance:
 
     def pass_by(self, group: Group | None) -> None:
         """Update the state after an option: the cue that pointed at it is used up."""
-        if group is not None and group.stance == "denied":
-            self.any_denied = True
-        denied_after = group is not None and group.stance == "denied" and not self.denied
+        denied = group is not None and group.stance == "denied"
+        self.any_denied = self.any_denied or denied
         doubted = group is not None and group.stance == "doubted"
-        if not (self.aside or self.context or doubted or denied_after):
+        used = group is not None and not (self.aside or self.context or doubted or (denied and not self.denied))
+        if used:
             self.cue = 0
         self.denied = self.context = False

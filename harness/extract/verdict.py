@@ -187,6 +187,8 @@ def _strong(groups: list[Group], page: Page) -> ReadVerdict | None:
     strong = [group for group in groups if group.level >= CHOSEN and group.stance != "denied"]
     if any(group.stance == "said" and group.level >= CONCLUDED for group in groups):
         strong = [group for group in strong if not (group.supposed and group.stance == "doubted")]
+    if any(group.level == STATED and group.kind != "none" for group in strong):
+        strong = [group for group in strong if group.kind != "none" or group.level == STATED]
     if not strong:
         return None
     last = strong[-1]
