@@ -31,6 +31,8 @@ _LETTER = lazy_pattern(r"[(\[]?([A-Z])[)\].:]{0,2}")
 _ANSWER_LINE = lazy_pattern(r"\n\**(?:final )?answer\**:\** ([^\n]+)$", re.IGNORECASE)
 _ANY_ANSWER = lazy_pattern(r"answer\W{0,3}(?: is|:)", re.IGNORECASE)
 _CLOSING_SIGNS = " \n\t.$*`"
+_ECHO = lazy_pattern(r"\?|\b(?:options?|example|choose|question)\b", re.IGNORECASE)
+"""What an echoed prompt has, and reasoning hardly."""
 _MAX_LENGTH = 400
 LEVELS = ("stated", "chosen", "concluded", "said", "inferred")
 """Levels of evidence, the firmest first: named as the answer, committed to, drawn as a conclusion, said of what is
@@ -84,8 +86,8 @@ def extract(text: str, choices: Sequence[str], chain: Sequence[str] | None = Non
     if answer:
         head = before_next_question(answer)
         verdict, words = _read_part(answer if head is None else head, options)
-        if head is not None and verdict.option is None:
-            verdict, words = _read_part(answer, options)
+        if head is not None and verdict.how == NOTHING.how and _ECHO.search(head):
+            verdict, words = _read_part(answer, options)  # an echoed prompt, not an answer
     else:
         verdict, words = _read_chain(parts.thinking, options, open_chain=parts.open_chain)
     choice = None if verdict.option is None else choices[verdict.option]

@@ -93,6 +93,7 @@ CHOOSE = _any(
     r"\bmy (?:answer|mind|choice)(?: from [^.]{1,24}?)? to\b|\bmy (?:pick|guess|vote|verdict)(?: is|:)",
     r"\bfinal(?: \w+)?[*_]*\s?:|\bcorresponds? to (?=option|choice|\()",
     r"\bthat(?: would|'d)(?: then)? be(?= (?:option|choice)\b)|\bclosest(?: \w+){0,5} (?:is|would be)\b",
+    r"\b(?:matches|corresponds to|aligns with|agrees with|points to|fits)(?: with)? (?=(?:option|choice|answer)\b|\([A-J]\))",
     _words("je dirais|diría|ich würde sagen|я бы сказала?"),
 )
 """The writer commits to what follows."""
@@ -199,6 +200,7 @@ GOOD = _compiled(
     rf"{_MARKUP},? (?:as )?the (?:correct|right|best) (?:answer|choice|option)\b",
     rf"{_MARKUP},? makes the most sense|{_MARKUP} (?:is what|does[.!])",
     rf"{_MARKUP}\s*[-=:–]*\s*(?:\(?correct\)?\b(?! answer)|yes(?=\s*(?:[.,;\n]|$))|[✓✔✅☑○◯⭕])",
+    rf"{_MARKUP}[^.!?\n]{{0,120}}, making (?:it|this|that|them) the (?:\w+ ){{0,2}}(?:choice|option|answer|match|fit)\b",
     rf"{_MARKUP}.{{0,20}}(?:is the best match|the best match\b|the best fit\b|settles it)",
 )
 _VERB = (

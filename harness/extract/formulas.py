@@ -7,7 +7,7 @@ import re
 from dtbench.harness.extract.patterns import lazy_pattern
 
 _FRACTION = lazy_pattern(r"\\[dt]?frac\s?\{([^{}]{1,80})\}\s?\{([^{}]{1,80})\}")
-_ROOT = lazy_pattern(r"\\?sqrt\s?[({]([^(){}]{1,80})[)}]")
+_ROOT = lazy_pattern(r"(?:\\?sqrt|√)\s?[({]([^(){}]{1,80})[)}]")
 _POWER = lazy_pattern(r"\^\s?\{([^{}]{1,20})\}")
 _DEGREE = lazy_pattern(r"\^\s?(?:\\circ|\{\s?\\circ\s?\})|\\degree|\u00ba")
 _NAMED = lazy_pattern(
@@ -52,6 +52,7 @@ def without_formulas(text: str) -> str:
     if not _MAY_BE_THERE.search(text):
         return text
     text = _THOUSANDS.sub(lambda parts: f"{parts[1]},{parts[2]}".ljust(len(parts[0])), text)
+    text = _ROOT.sub(lambda root: f"√{root[1]}".ljust(len(root[0])), text) if "√" in text else text
     text = _FRACTION.sub(_over, text)
     text = _ROOT.sub(lambda root: f"√{root[1]}".ljust(len(root[0])), text)
     text = _FRACTION.sub(_over, text)

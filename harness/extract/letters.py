@@ -128,7 +128,8 @@ def _classify(text: str, match: re.Match[str], alone: bool) -> Letter | None:
     bracketed = before in _OPENING and after in _CLOSING and not _WORD_SIGN.match(text[start - 2 : start - 1])
     marked = before in _MARK and after in _MARK_END and (raw.isupper() or after in {")", "."})
     heads_line = label and (start == 0 or _LINE_HEAD.search(text[max(0, start - 40) : start]) is not None)
-    strong = alone or bracketed or named or marked or heads_line or _is_announced(text, start, end)
+    announced = _is_announced(text, start, end) and not (raw.islower() and after in {",", '"', "'"})
+    strong = alone or bracketed or named or marked or heads_line or announced
     if raw.islower():
         if before == "'" and raw in "as":
             return None

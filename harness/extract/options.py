@@ -66,6 +66,10 @@ class Options:
         """Return for each option whether it is a number and nothing else."""
         return [bool(own) and all(map(_is_number, own)) for own in self.words]
 
+    def contain(self, phrase: str) -> bool:
+        """Whether some option has a phrase in its text."""
+        return any(phrase.lower() in text.lower() for text in self.texts)
+
     @cached_property
     def slight(self) -> list[bool]:
         """Return for each option whether it is a number or one short word, which a text may well have in passing."""
@@ -89,8 +93,8 @@ class Options:
 
     @cached_property
     def have_numbers(self) -> bool:
-        """Whether some option begins with a number."""
-        return any(words and words[0].lstrip("+-")[:1].isdigit() for words in self.words)
+        """Whether some option begins with a digit, so that `option 3` may mean it."""
+        return any(words and len(words[0]) == 1 and words[0].isdigit() for words in self.words)
 
     @cached_property
     def none_of_them(self) -> int | None:

@@ -69,7 +69,7 @@ class Page:
 
 def lay_out(text: str, options: Options) -> Page:
     """Prepare a folded text."""
-    text = _IDIOM.sub(lambda idiom: " " * len(idiom[0]), text)
+    text = _IDIOM.sub(lambda idiom: idiom[0] if options.contain(idiom[0]) else " " * len(idiom[0]), text)
     text = _GROWN_UP.sub(lambda word: f"adult{word[1]}".ljust(len(word[0])), text)
     if options.numbered:
         text = _OWN_NUMBER.sub(lambda number: chr(ord("A") + int(number[0]) - 1), text)

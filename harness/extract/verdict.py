@@ -29,6 +29,9 @@ _TOGETHER = lazy_pattern(
 _OR = lazy_pattern(r"\b(?:or|oder|ou|o|или)\b|或|/|か", re.IGNORECASE)
 
 
+_QUOTE = lazy_pattern(r"[\s*_(:]*[\"']\w")
+
+
 @cache
 def _points_at_answer() -> re.Pattern[str]:
     return re.compile(f"{cues.EXPLICIT}|{cues.CHOOSE}", re.IGNORECASE)
@@ -98,7 +101,7 @@ def _decide(text: str, options: Options, *, cued: bool) -> ReadVerdict:
     groups = _survey_options(page, cued=cued)
     verdict = _strong(groups, page) or _weaker(groups, page)
     if verdict is not None and verdict.no_option:
-        return _stated_in_other_words(page, cued=cued) or verdict
+        return _stated_in_other_words(page, verdict, cued=cued) or verdict
     if verdict is not None and verdict.level >= CHOSEN:
         return verdict
     if verdict is not None and verdict.level >= CONCLUDED and not _points_at_answer().search(text):
@@ -108,8 +111,10 @@ def _decide(text: str, options: Options, *, cued: bool) -> ReadVerdict:
     return other or verdict or _by_hint(page, cued=cued)
 
 
-def _stated_in_other_words(page: Page, *, cued: bool) -> ReadVerdict | None:
+def _stated_in_other_words(page: Page, verdict: ReadVerdict, *, cued: bool) -> ReadVerdict | None:
     """Return the option that a statement means which names none, if it tells one in other words."""
+    if _QUOTE.match(page.text, verdict.end):
+        return None  # what is quoted is meant word for word
     other = _strong(_survey_options(page, cued=cued, loosely=True), page)
     if other is not None and other.option is not None:
         return other.in_other_words()
