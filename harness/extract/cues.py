@@ -93,7 +93,8 @@ CHOOSE = _any(
     r"\bmy (?:answer|mind|choice)(?: from [^.]{1,24}?)? to\b|\bmy (?:pick|guess|vote|verdict)(?: is|:)",
     r"\bfinal(?: \w+)?[*_]*\s?:|\bcorresponds? to (?=option|choice|\()",
     r"\bthat(?: would|'d)(?: then)? be(?= (?:option|choice)\b)|\bclosest(?: \w+){0,5} (?:is|would be)\b",
-    r"\b(?:matches|corresponds to|aligns with|agrees with|points to|fits)(?: with)? (?=(?:option|choice|answer)\b|\([A-J]\))",
+    r"\b(?:matches|corresponds to|aligns with|agrees with|points to|fits)(?: with)?"
+    r" (?=(?:option|choice|answer)\b|\([A-J]\))",
     _words("je dirais|diría|ich würde sagen|я бы сказала?"),
 )
 """The writer commits to what follows."""
@@ -113,6 +114,7 @@ CONCLUDE = _any(
         "(?:must|has to|have to|can only) be|(?:most )?(?:likely|probably)|best (?:described|characteri[sz]ed|matched)"
     ),
     _words("i (?:think|believe|guess)|i'm (?:confident|certain|sure)|settles?(?: it)?|decides?(?: it)?"),
+    _words(r"(?:total(?: number)?|count)(?: \w+)? (?:is|appears to be|seems to be|comes to|lands(?: \w+)? on)"),
     _words("(?:this|it|that|which) confirms(?: that)?|there (?:are|is) (?:precisely|exactly)"),
     _words("only leaves|leaves?(?: us)?(?: with)?|leaving|remaining(?: one| option)?"),
     r"所以|因此|综上|从而|最有可能的?是?|很可能是?|应该是|其实是|实际上是|したがって|따라서",
@@ -200,7 +202,8 @@ GOOD = _compiled(
     rf"{_MARKUP},? (?:as )?the (?:correct|right|best) (?:answer|choice|option)\b",
     rf"{_MARKUP},? makes the most sense|{_MARKUP} (?:is what|does[.!])",
     rf"{_MARKUP}\s*[-=:–]*\s*(?:\(?correct\)?\b(?! answer)|yes(?=\s*(?:[.,;\n]|$))|[✓✔✅☑○◯⭕])",
-    rf"{_MARKUP}[^.!?\n]{{0,120}}, making (?:it|this|that|them) the (?:\w+ ){{0,2}}(?:choice|option|answer|match|fit)\b",
+    rf"{_MARKUP}[^.!?\n]{{0,120}}, making (?:it|this|that|them) the (?:\w+ ){{0,2}}"
+    r"(?:choice|option|answer|match|fit)\b",
     rf"{_MARKUP}.{{0,20}}(?:is the best match|the best match\b|the best fit\b|settles it)",
 )
 _VERB = (
@@ -221,7 +224,7 @@ DOUBT_AFTER = _compiled(
     r" (?:might|may|could) (?:be|also|come|seem)| if\b|, perhaps|, maybe| is (?:tempting|plausible|possible)",
     r"か?と思(?:い|っ)|かもしれ|일 수도",
 )
-IN_TOTAL = _compiled(r"[\s*_]*(?:\w+ ){0,4}(?:in total|altogether|in all)\b")
+IN_TOTAL = _compiled(r"[\s*_]*(?:\w+ ){0,4}(?:in total|altogether|in all|total)\b")
 
 # -- marks in a list of the options -----------------------------------------------------------------------------------
 
