@@ -150,7 +150,7 @@ def _read_freely(text: str, options: Options) -> tuple[ReadVerdict, str]:
     ending = read_ending(text[-4 * WINDOW :])
     window = ending.text[-WINDOW:]
     shown = without_formulas(without_rejected(fold_signs(window)))
-    verdict = decide_option(shown, options, unfinished=ending.unfinished)
+    verdict = decide_option(shown, options, ending=ending)
     return verdict, _sentence_around(window, verdict.start, verdict.end) if verdict.option is not None else ""
 
 

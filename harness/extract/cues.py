@@ -247,6 +247,9 @@ CORRECTION = _compiled(
 )
 """What came before is taken back."""
 
+TAKEN_BACK = _compiled(r"\b(?:scratch that|correction:|i mean|make that|my mistake|i was wrong|on second thought)\b")
+"""What was said before this no longer counts."""
+
 _UNABLE = r"(?:can(?:'t|not)|unable to|not able to|could(?:n't| not)|impossible to|(?:won't|will not))"
 REFUSAL = _compiled(
     rf"\b(?:{_UNABLE}|don't have (?:the )?(?:ability|access))(?: \w+)?"

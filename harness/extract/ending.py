@@ -30,6 +30,8 @@ class Ending(NamedTuple):
     """A text without the repeats of a loop, and how it ends."""
 
     text: str
+    looped: bool
+    """Whether it goes in circles at its end."""
     unfinished: bool
     """Whether it ends inside a sentence or a loop: no weak word in it decides anything."""
 
@@ -38,7 +40,9 @@ def read_ending(text: str) -> Ending:
     """Drop what a loop repeats, and tell whether the text was cut off."""
     text = text.rstrip()
     if len(text) <= _SHORT:
-        return Ending(text, unfinished=len(text) >= _DANGLING_FROM and _DANGLING.search(text[-12:]) is not None)
+        return Ending(
+            text, looped=False, unfinished=len(text) >= _DANGLING_FROM and _DANGLING.search(text[-12:]) is not None
+        )
     sentences = [match[0] for match in _SENTENCE.finditer(text) if match[0]]
     keys = [sentence.strip() for sentence in sentences]
     counts = Counter(key for key in keys if len(key) >= _LOOP_FROM)
@@ -50,7 +54,7 @@ def read_ending(text: str) -> Ending:
         last = {key: place for place, key in enumerate(keys)}
         kept = [s for place, s in enumerate(sentences) if keys[place] not in repeated or last[keys[place]] == place]
         text = "".join(kept)
-    return Ending(text, unfinished=looped or _is_cut(text))
+    return Ending(text, looped=looped, unfinished=looped or _is_cut(text))
 
 
 def _is_cut(text: str) -> bool:

@@ -12,7 +12,7 @@ from dtbench.harness.extract import cues
 from dtbench.harness.extract.page import Page
 from dtbench.harness.extract.patterns import lazy_pattern
 from dtbench.harness.extract.spots import in_spans
-from dtbench.harness.extract.stance import ASIDE, CHOSEN, CONCLUDED, SAID, STATED, Group, Stance
+from dtbench.harness.extract.stance import ASIDE, CHOSEN, CONCLUDED, IDENTIFIED, SAID, STATED, Group, Stance
 
 _CUES = cues.one_pattern(
     (
@@ -216,6 +216,8 @@ class _SentenceReader:
 
     def _level(self, group: Group, rest: str, *, chosen: bool) -> int:
         level = max(self.stance.cue or SAID, CHOSEN if chosen else 0)
+        if level == IDENTIFIED and self._is_slight(group) and not self._is_near(group):
+            level = SAID
         if not _ANY_WORD.search(self.text, 0, group.start) and not _ANY_WORD.search(self.text, group.end):
             return STATED  # the text says nothing else
         if self._closes_text(group, level) or self._is_alone(group):
@@ -230,9 +232,15 @@ class _SentenceReader:
             return False
         if level == CHOSEN and self.stance.cue_end == 0:
             return False
-        cue_end = self.stance.cue_end
-        near_cue = group.start - cue_end < 80 and len(_WORD.findall(self.text, cue_end, group.start)) <= 3
-        return level < CONCLUDED or not near_cue
+        return level < CONCLUDED or not self._is_near(group)
+
+    def _is_near(self, group: Group) -> bool:
+        """Whether the cue that points at an option stands right before it."""
+        place = self.stance.cue_end
+        return group.start - place < 80 and len(_WORD.findall(self.text, place, group.start)) <= 3
+
+    def _is_slight(self, group: Group) -> bool:
+        return group.kind == "text" and all(self.options.slight[option] for option in group.options)
 
     def _closes_text(self, group: Group, level: int) -> bool:
         """Whether a letter that nothing points at ends the text after a comma or dash: `Given the tone, D.`"""
@@ -252,9 +260,8 @@ class _SentenceReader:
         """Whether a letter names a thing, or a number or a short word stands in a longer text."""
         if group.kind == "letter":
             return _THING.search(self.text, max(self.begin, group.start - 16), group.start) is not None
-        slight = group.kind == "text" and all(self.options.slight[option] for option in group.options)
         labelled = _LABEL.match(self.shown, group.start) is not None and group.end - group.start > 2
-        return slight and not labelled and len(self.text) > LONG
+        return self._is_slight(group) and not labelled and len(self.text) > LONG
 
     def _closes_sentence(self, group: Group, rest: str) -> bool:
         """Whether a colon or an arrow points at the option, and nothing comes after it."""

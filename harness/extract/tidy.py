@@ -31,6 +31,7 @@ _NEXT_QUESTION = lazy_pattern(
     r"|#+[ \t]*(?:question|problem|exercise|example)[ \t]*\d{0,3}[ \t]*\n)",
     re.IGNORECASE,
 )
+_FIRST_OF_SEVERAL = lazy_pattern(r"[\s#*]*(?:question|q|problem|part)[ \t]*1\b", re.IGNORECASE)
 _STRUCK = lazy_pattern(r"~~[^~\n]{1,200}~~")
 _UNTICKED = lazy_pattern(r"\[ ?\][^\[\n]*|\[x\]", re.IGNORECASE)
 
@@ -67,6 +68,8 @@ def own_turn(text: str) -> str:
 
 def before_next_question(text: str) -> str | None:
     """Return the text before a question that the model asks itself after its answer; None without one."""
+    if _FIRST_OF_SEVERAL.match(text):
+        return None  # answers to several questions, all of the model's making
     for mark in _NEXT_QUESTION.finditer(text):
         if text[: mark.start()].strip():
             return text[: mark.start()]

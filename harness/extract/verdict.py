@@ -7,6 +7,7 @@ from functools import cache
 from typing import NamedTuple
 
 from dtbench.harness.extract import cues
+from dtbench.harness.extract.ending import Ending
 from dtbench.harness.extract.listing import find_listed, find_marked
 from dtbench.harness.extract.options import Options
 from dtbench.harness.extract.page import Page, lay_out
@@ -79,13 +80,17 @@ NOTHING = ReadVerdict(None, "nothing decides")
 SEVERAL = ReadVerdict(None, "several options named")
 
 
-def decide_option(text: str, options: Options, *, cued: bool = False, unfinished: bool = False) -> ReadVerdict:
-    """Return the verdict of a folded text; cued: it stands where an answer is expected; unfinished: it breaks off."""
+def decide_option(text: str, options: Options, *, cued: bool = False, ending: Ending | None = None) -> ReadVerdict:
+    """Return the verdict of a folded text; cued: it stands where an answer is expected; ending: how the text ends."""
     verdict = _decide(text, options, cued=cued)
     at_end = verdict.level >= CONCLUDED and not text[verdict.end :].strip()
     slight = verdict.option is not None and options.numeric[verdict.option] and verdict.how == "chosen"
     weak = verdict.option is not None and (verdict.inferred or slight or (verdict.level < CHOSEN and not at_end))
-    return NOTHING._replace(how="the text was cut off") if unfinished and weak else verdict
+    if ending is None or verdict.option is None:
+        return verdict
+    if ending.looped and verdict.level < STATED:
+        return NOTHING._replace(how="the text goes in circles")
+    return NOTHING._replace(how="the text was cut off") if ending.unfinished and weak else verdict
 
 
 def _decide(text: str, options: Options, *, cued: bool) -> ReadVerdict:
@@ -276,6 +281,9 @@ def _by_level(groups: list[Group], page: Page) -> ReadVerdict | None:
         )
     if options.both_of_them in {option for group in asserted for option in group.options}:
         return _all_one([group for group in asserted if options.both_of_them in group.options], "said")
+    taken_back = cues.TAKEN_BACK.search(page.cues)
+    if taken_back is not None and (left := [group for group in asserted if group.start > taken_back.end()]):
+        return _all_one(left, "said") or SEVERAL
     identified = [group for group in asserted if group.level == IDENTIFIED and group.kind == "text"]
     return _all_one(asserted, "said") or _all_one(identified, "identified") or SEVERAL
 
