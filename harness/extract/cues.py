@@ -38,7 +38,7 @@ _IS = (
 _ROMANCE_ANSWER = r"respuesta|resposta|risposta|réponse|reponse|opción|opcion|opção|opzione"
 EXPLICIT = _any(
     rf"(?:\bfinal )?{_ANSWER}(?: here| to (?:the|this) question| choice| letter)?[*_\"' ]*{_IS}",
-    r"\bcorrect(?: \w+){1,6}? (?:is|would be|should be)\b(?! not|n't)(?: therefore| thus)?:?",
+    r"\bcorrect(?: \w+){1,14}? (?:is|would be|should be)\b(?! not|n't)(?: therefore| thus)?:?",
     r"(?:答案|选项)(?:应该|应)?\s?(?:是|为|选|:)|所以选择?|故选|应选|(?<!不)选择?(?=\s?[A-H(])",
     r"(?:答え|正解|解答|回答|選択肢)\s?(?:は|:)",
     r"(?:정답|답변|답)\s?(?:은|:)",
@@ -93,6 +93,7 @@ CHOOSE = _any(
     r"\bmy (?:answer|mind|choice)(?: from [^.]{1,24}?)? to\b|\bmy (?:pick|guess|vote|verdict)(?: is|:)",
     r"\bfinal(?: \w+)?[*_]*\s?:|\bcorresponds? to (?=option|choice|\()",
     r"\bthat(?: would|'d)(?: then)? be(?= (?:option|choice)\b)|\bclosest(?: \w+){0,5} (?:is|would be)\b",
+    r"\bmaking (?:the )?(?:correct|right|best|final) (?:selection|choice|answer|option)\b:?",
     r"\b(?:matches|corresponds to|aligns with|agrees with|points to|fits)(?: with)?"
     r" (?=(?:option|choice|answer)\b|\([A-J]\))",
     _words("je dirais|diría|ich würde sagen|я бы сказала?"),
@@ -113,8 +114,12 @@ CONCLUDE = _any(
     _words(
         "(?:must|has to|have to|can only) be|(?:most )?(?:likely|probably)|best (?:described|characteri[sz]ed|matched)"
     ),
-    _words("i (?:think|believe|guess)|i'm (?:confident|certain|sure)|settles?(?: it)?|decides?(?: it)?"),
+    _words(
+        "i (?:think|believe|guess)|i'm (?:pretty |quite |fairly |very |almost )?(?:confident|certain|sure)"
+        "|(?:i|we)(?: can)?(?: now)? confirm|settles?(?: it)?|decides?(?: it)?"
+    ),
     _words(r"(?:total(?: number)?|count)(?: \w+)? (?:is|appears to be|seems to be|comes to|lands(?: \w+)? on)"),
+    _words(r"(?:match(?:es)?|aligns?)(?: \w+)? with|points? strongly (?:to|towards?)|strongly suggests?"),
     _words("(?:this|it|that|which) confirms(?: that)?|there (?:are|is) (?:precisely|exactly)"),
     _words("only leaves|leaves?(?: us)?(?: with)?|leaving|remaining(?: one| option)?"),
     r"所以|因此|综上|从而|最有可能的?是?|很可能是?|应该是|其实是|实际上是|したがって|따라서",
@@ -160,6 +165,7 @@ HEDGE = _any(
 
 BACKGROUND = _any(
     _words("although|though|even though|whereas|despite|in spite of|besides|accompanied by|followed by|reverses?"),
+    _words("compared (?:to|with)"),
     _words("obwohl|aunque|embora|sebbene|хотя") + r"|\bbien qu[e']",
     r"虽然|尽管",
 )
@@ -196,7 +202,7 @@ COMMA = r", "
 
 _MARKUP = r"[\s*_\"')\]]*"
 GOOD = _compiled(
-    rf"{_MARKUP},? (?:is|was|would be|seems|looks|are)(?! \w+ if\b)(?: \w+ly)? (?:also )?(?:the |a |an )?(?:\w+ )?"
+    rf"{_MARKUP},? (?:which |that )?(?:is|was|would be|seems(?: to be)?|appears to be|remains|looks|are)(?! \w+ if\b)(?: \w+ly)? (?:also )?(?:the |a |an )?(?:\w+ )?"
     r"(?:correct|right|best|answer|only one left|accurate|most \w+ (?:answer|choice|option|match))\b",
     rf"{_MARKUP},? (?:describes|matches|fits|suits)(?: \w+){{0,6}} (?:best|well|perfectly|better)",
     rf"{_MARKUP},? (?:as )?the (?:correct|right|best) (?:answer|choice|option)\b",

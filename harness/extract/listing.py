@@ -13,7 +13,9 @@ from dtbench.harness.extract.stance import CHOSEN, SAID, Group
 _LINE_HEAD = lazy_pattern(r"(?:^|\n)[\s*_>#|(\[✓✔✅☑❌✗✘•·-]*(?:option |choice )?[*_(\[]*$", re.IGNORECASE)
 _BULLET = lazy_pattern(r"(?:^|\n)\s*[-+*•·](?:\s*\[[ xX]\]|\s*[✓✔✅☑❌✗✘])?\s+[*_\"']*$|(?:^|\n)\s*\d[.)]\s+[*_]*$")
 _ANNOUNCING = lazy_pattern(
-    r"\b(?:answer|option|choice|match|fit|guess)(?: is| would be)?[\s*_]*:[\s*_]*\n\s*$", re.IGNORECASE
+    r"\b(?:answer(?! choices| options)|(?:correct|right|best|final|most \w+) (?:option|choice|match))\b[^.!?\n]{0,100}:"
+    r"[\s*_]*\n\s*$|\b(?:answer|option|choice|match|fit|guess)(?: is| would be)?[\s*_]*:[\s*_]*\n\s*$",
+    re.IGNORECASE,
 )
 _REST_OF_LINE = lazy_pattern(r"[^\n]*\w")
 
@@ -43,7 +45,7 @@ def find_listed(page: Page, spots: list[Spot]) -> list[Spot]:
 def _is_announced(text: str, spot: Spot, following: list[Spot]) -> bool:
     """Whether an entry stands alone under the words that announce the answer: `The answer is:` and then one bullet."""
     line = text.rfind("\n", 0, spot.start) + 1
-    announced = _ANNOUNCING.search(text, max(0, line - 80), line) is not None
+    announced = _ANNOUNCING.search(text, max(0, line - 160), line) is not None
     return announced and not (following and text.count("\n", spot.end, following[0].start) <= 1)
 
 

@@ -66,6 +66,10 @@ class Options:
         """Return for each option whether it is a number and nothing else."""
         return [bool(own) and all(map(_is_number, own)) for own in self.words]
 
+    def count_in(self, text: str) -> int:
+        """Count the options whose very text stands in a text."""
+        return sum(own.lower() in text.lower() for own in self.texts)
+
     def contain(self, phrase: str) -> bool:
         """Whether some option has a phrase in its text."""
         return any(phrase.lower() in text.lower() for text in self.texts)
@@ -204,7 +208,7 @@ class Options:
                 after = words[place + 1 : place + 4]
                 alone = not after or after[0].start - token.end > 1
                 here, there = unit_of([word.norm for word in after]), unit_of(rest)
-                if alone or not rest or here == there or not {here, there} & MEASURES:
+                if alone or not rest or here == there or not (here in MEASURES or there in MEASURES - {"time"}):
                     return True
         return False
 

@@ -57,6 +57,7 @@ _THING = lazy_pattern(
     r"|phase|line|curve|position|group|chord|note|string|key|vitamin)|[\d$%°])\s{0,4}[(\[]?$",
     re.IGNORECASE,
 )
+_SUPPOSITION = lazy_pattern(r"\s*(?:if|when|as)\b[^,.;]{8,160}, (?:then )?(?:the |an? )?", re.IGNORECASE)
 _OPENING = lazy_pattern(r"[\s*_\"'(\[#>]*(?:(?:option|choice|answer)[\s:]*)?[*_(\[]*", re.IGNORECASE)
 _LABEL = lazy_pattern(r"[A-Za-z]\b[)\].:*_]+|[A-Z]\b")
 _EXPLAINS = lazy_pattern(r"\s*(?:;|\n|[-(]\s?\w|(?:,\s)?(?:because\b|since|as|which|given|for|the|it|there)\b|$)")
@@ -150,6 +151,8 @@ class _SentenceReader:
         words = _WORD.findall(self.text, self.stated[1], self.end)
         if not words:
             return _EMPTY.search(self.text, self.stated[1], self.end) is not None
+        if self.carried and all(word.lower() in cues.FILLER for word in words):
+            return False  # announced once more
         if not self.carried and not cues.NAMES_ANSWER.search(cue):
             return False
         if cues.VAGUE.match(self.text, self.stated[1], self.end):
@@ -199,6 +202,8 @@ class _SentenceReader:
             return None
         rest = text[group.end : min(end, group.end + 120)]
         view, praised = _view(group, stance, rest)
+        if view == "doubted" and self._is_consequence(group):
+            view = "said"
         leads = view == "said" and self._leads(group)
         level = self._level(group, rest, chosen=praised or leads)
         quoted = level < STATED and in_spans(group.start, self.quoted)
@@ -248,6 +253,11 @@ class _SentenceReader:
             return False
         before = self.text[max(0, group.start - 3) : group.start].rstrip()
         return before.endswith((",", "-", ":")) and not _ANY_WORD.search(self.text, group.end)
+
+    def _is_consequence(self, group: Group) -> bool:
+        """Whether an option is all that follows from a supposition: `If the bees die, fewer flowers will grow.`"""
+        supposed = _SUPPOSITION.fullmatch(self.text, self.begin, group.start) is not None
+        return supposed and len(self.options.words[group.options[0]]) > 2
 
     def _leads(self, group: Group) -> bool:
         """Whether the text begins with the label of an option, and goes on to explain it: `(B) Dog, because ...`"""

@@ -46,8 +46,10 @@ _GOES_ON_AS_FORMULA = lazy_pattern(
 )
 _INSIDE_FORMULA = lazy_pattern(r"[\w)\]}]\s?[*/+^]\s?$|[_^({]\{?$|\d\s?-\s?$|\\[a-z]+\s?\{?$")
 _NUMBERED_THING = lazy_pattern(r"\b(?:step|strike|item|figure|note|ring|voice|sound|event)\s$", re.IGNORECASE)
-_OPENING = lazy_pattern(r"(?:^|[.!?\n])[\s*_\"']*$")
-_POINTED_AT = lazy_pattern(r"(?:\bis|\bsay|:|=|/|\bor|\band|\"|'|\*|>|->|答案是)\s*[*_\"']*$")
+_OPENING = lazy_pattern(
+    r"(?:^|[.!?\n])[\s*_\"']*(?:(?:so|thus|therefore|hence|well|then|and|but|overall|finally),? )?$", re.IGNORECASE
+)
+_POINTED_AT = lazy_pattern(r"(?:\bis|\bsay|\bbe|\bwas|\bwith|:|=|/|\bor|\band|\"|'|\*|>|->|答案是)\s*[*_\"']*$")
 _DETERMINER = lazy_pattern(r" (?!it|there|the|that|this|he|she|they|i\b|we|you|because|since|as\b|not\b)[a-z]")
 _GOES_ON = lazy_pattern(r" (?!because|since|as |given|for )[a-z]")
 _ONE_OF_IDIOM = lazy_pattern(

@@ -84,11 +84,12 @@ def decide_option(text: str, options: Options, *, cued: bool = False, ending: En
     """Return the verdict of a folded text; cued: it stands where an answer is expected; ending: how the text ends."""
     verdict = _decide(text, options, cued=cued)
     at_end = verdict.level >= CONCLUDED and not text[verdict.end :].strip()
-    slight = verdict.option is not None and options.numeric[verdict.option] and verdict.how == "chosen"
+    bare = verdict.how == "chosen" and not text[verdict.start : verdict.start + 1].isalpha()
+    slight = verdict.option is not None and options.numeric[verdict.option] and bare
     weak = verdict.option is not None and (verdict.inferred or slight or (verdict.level < CHOSEN and not at_end))
     if ending is None or verdict.option is None:
         return verdict
-    if ending.looped and verdict.level < STATED:
+    if ending.looped and verdict.level < STATED and options.count_in(text[-200:]) > 1:
         return NOTHING._replace(how="the text goes in circles")
     return NOTHING._replace(how="the text was cut off") if ending.unfinished and weak else verdict
 
