@@ -202,7 +202,8 @@ COMMA = r", "
 
 _MARKUP = r"[\s*_\"')\]]*"
 GOOD = _compiled(
-    rf"{_MARKUP},? (?:which |that )?(?:is|was|would be|seems(?: to be)?|appears to be|remains|looks|are)(?! \w+ if\b)(?: \w+ly)? (?:also )?(?:the |a |an )?(?:\w+ )?"
+    rf"{_MARKUP},? (?:which |that )?(?:is|was|would be|seems(?: to be)?|appears to be|remains|looks|are)"
+    r"(?! \w+ if\b)(?: \w+ly)? (?:also )?(?:the |a |an )?(?:\w+ )?"
     r"(?:correct|right|best|answer|only one left|accurate|most \w+ (?:answer|choice|option|match))\b",
     rf"{_MARKUP},? (?:describes|matches|fits|suits)(?: \w+){{0,6}} (?:best|well|perfectly|better)",
     rf"{_MARKUP},? (?:as )?the (?:correct|right|best) (?:answer|choice|option)\b",
