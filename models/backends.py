@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from dtbench.harness.core.errors import UserError, did_you_mean
+from dtbench.harness.core.errors import DtbenchError, UserError, did_you_mean
 from dtbench.harness.core.model import Model
-from dtbench.harness.core.typed_settings import read_options
+from dtbench.harness.core.typed_settings import path_of, path_settings, read_options
 from dtbench.models.checkpoints import families
 from dtbench.models.checkpoints.checkpoint import Checkpoint, checkpoint_of_family, resolve_checkpoint
 from dtbench.models.checkpoints.families import Family
@@ -68,6 +69,19 @@ def open_models(
             by_options[key] = open_model(spec, merged, use.samples, backend)
         models.append(by_options[key])
     return models
+
+
+def portable_options(spec: str, options: Mapping[str, str]) -> dict[str, str]:
+    """Return the options with paths from the root, so that they mean the same from any folder."""
+    kind: object = None
+    with contextlib.suppress(DtbenchError):
+        kind = find_model(spec)[0] if options and "://" not in spec else None
+    named = path_settings(kind) if isinstance(kind, type) else None
+    portable = {}
+    for name, text in options.items():
+        is_path = name in named if named is not None else "://" not in spec and path_of(text).is_file()
+        portable[name] = str(path_of(text).absolute() if is_path else text)
+    return portable
 
 
 def resolve_backend(name: str, requested: str | None) -> str:

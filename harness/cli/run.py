@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from dtbench.harness.cli.tables import print_note, print_summary
-from dtbench.harness.cli.typer_options import with_options
+from dtbench.harness.cli.typer_options import with_config
 from dtbench.harness.core.options import AsJson, Option
 from dtbench.harness.run.request import RunRequest
 
@@ -19,13 +20,30 @@ Log = Annotated[
 ]
 
 
-@with_options
-def run_command(request: RunRequest, log: Log = (), as_json: AsJson = False) -> None:
+Config = Annotated[
+    Path | None,
+    Option(
+        "--config", "FILE", "Read options from a TOML, YAML or JSON file, or repeat a run (its folder or run.json)."
+    ),
+]
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    from dtbench.harness.run.config import read_config
+
+    return read_config(path)
+
+
+@with_config(_read_config)
+def run_command(request: RunRequest, config: Config = None, log: Log = (), as_json: AsJson = False) -> None:
     """Ask a model the questions of benchmarks; run it again to go on where it stopped."""
     from dtbench.harness.export.trackers import FAILED, get_loggers, log_summary
+    from dtbench.harness.run.config import refuse_incomplete
     from dtbench.harness.run.session import run
     from dtbench.harness.store.run_folder import StoredRun
 
+    if config is not None:
+        refuse_incomplete(config, request)
     loggers = get_loggers(log)
     result = run(request, quiet=as_json)
     unlogged = log_summary(loggers, result.as_json(), StoredRun.open(result.folder)) if loggers else []

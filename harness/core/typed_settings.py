@@ -80,13 +80,21 @@ class FileText(str):
     """Such as `eval.toml: limit`."""
     shown: str
     """As the file has it, before variables of the environment were put in: they may be secret."""
+    folder: Path
+    """Where a relative path starts from."""
 
     @classmethod
-    def of(cls, text: str, setting: str, shown: str) -> FileText:
+    def of(cls, text: str, setting: str, *, shown: str, folder: Path) -> FileText:
         """Make one of its text and its place."""
         made = cls(text)
-        made.setting, made.shown = setting, shown
+        made.setting, made.shown, made.folder = setting, shown, folder
         return made
+
+
+def path_of(value: str | Path) -> Path:
+    """Return the path that a text stands for, from the folder of its file where it has one."""
+    folder = value.folder if isinstance(value, FileText) else Path()
+    return folder / Path(value).expanduser()
 
 
 def parse_arguments(
@@ -285,7 +293,7 @@ _SIMPLE: Mapping[Any, tuple[tuple[type, ...], Callable[[Any], Any], str]] = {
     int: ((int,), int, "a whole number"),
     float: ((float, int), float, "a number"),
     bool: ((bool,), lambda value: TRUTHS[str(value).lower()], "true or false"),
-    Path: ((Path, str), lambda value: Path(value).expanduser(), "a path"),
+    Path: ((Path, str), path_of, "a path"),
     ChainTags: ((list, tuple, str), ChainTags.of, "a pair of different tags, such as <reason>,</reason>,"),
 }
 

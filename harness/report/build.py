@@ -194,7 +194,7 @@ def _interest(row: Mapping[str, Any]) -> int:
 def _describe_run(run: StoredRun) -> dict[str, Any]:
     info = run.info
     model = info["model"]
-    settings = {name: value for name, value in without_shared_clips(info).items() if name != "starts"}
+    settings = {name: value for name, value in without_shared_clips(info).items() if name not in {"starts", "request"}}
     name = model.get("model") or model.get("name") or info["endpoint"].get("spec") or run.path.name
     return {
         "path": str(run.path),

@@ -15,6 +15,7 @@ from dtbench.harness.core.errors import DtbenchError, TaskError, UserError, form
 from dtbench.harness.core.model import Model, Notify, Startable, chain_tags
 from dtbench.harness.core.task import Task
 from dtbench.harness.run.challenge import refuse_forbidden
+from dtbench.harness.run.config import describe_request
 from dtbench.harness.run.dispatch import DispatchSettings
 from dtbench.harness.run.loop import TaskRun
 from dtbench.harness.run.plan import PromptForm, TaskPlan, read_ids, read_template, refuse_unknown_ids, select_samples
@@ -98,7 +99,8 @@ def _run_one(request: RunRequest, job: _Job, runner: asyncio.Runner, *, quiet: b
     if request.track is not None:
         refuse_forbidden(request.track, settings, None if request.task_file is None else plans[0].task.name)
     path = _folder(request, plans, settings["model"])
-    with RunFolder.start(path, settings) as folder, ProgressDisplay(quiet=quiet) as progress:
+    asked = describe_request(request)
+    with RunFolder.start(path, settings, request=asked) as folder, ProgressDisplay(quiet=quiet) as progress:
         dispatch = DispatchSettings(request.concurrency, request.long_clips, request.max_failed)
         runner.run(_ask_all(job, folder, dispatch, progress))
         return _finish(plans, folder, request.max_failed)

@@ -24,6 +24,11 @@ _SHORTEST = 8
 """A shorter value of the environment is too likely to be an ordinary word."""
 
 
+def is_secret_name(name: str) -> bool:
+    """Whether what bears this name can only be a secret; a plain `key` may be that of a table, too."""
+    return _WHOLE_NAME.fullmatch(name) is not None and name.lower() != "key"
+
+
 def mask_text(text: str) -> str:
     """Mask what in a text is a secret by its shape, by its place, or because the environment holds it."""
     secrets = {value for name, value in os.environ.items() if _WHOLE_NAME.fullmatch(name) or name.endswith("_TOKEN")}

@@ -154,10 +154,18 @@ class RunFolder(StoredRun):
         self._synced = time.monotonic()
 
     @classmethod
-    def start(cls, path: Path, settings: Mapping[str, Any], *, command: Sequence[str] | None = None) -> RunFolder:
+    def start(
+        cls,
+        path: Path,
+        settings: Mapping[str, Any],
+        *,
+        command: Sequence[str] | None = None,
+        request: Mapping[str, Any] | None = None,
+    ) -> RunFolder:
         """Make the folder, or go on with the run in it, unless that has other settings or is being written.
 
-        The settings are what must not change: a RunInfo, JudgeInfo or CotInfo less what every run.json holds.
+        The settings are what must not change: a RunInfo, JudgeInfo or CotInfo less what every run.json holds. The
+        request is what this start asks for, as a config file has it.
         """
         plain = json_settings(settings)
         for task in plain.get("tasks", ()):
@@ -175,6 +183,8 @@ class RunFolder(StoredRun):
                 leftover.unlink(missing_ok=True)
             command = sys.argv if command is None else command
             add_start(folder.info, command)
+            if request is not None:
+                folder.info["request"] = dict(request)
             folder.write_info()
             from dtbench.harness.store.run_log import RunLog  # with logging, which reading a run can do without
 

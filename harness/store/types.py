@@ -244,6 +244,8 @@ class RunInfo(StoredInfo):
     """Where the model is; not part of what a run is."""
     long_clips: str
     track: NotRequired[str]
+    request: NotRequired[dict[str, Any]]
+    """What the last start asked for, as a file of `dtbench run --config` has it."""
     tasks: dict[str, TaskInfo]
 
 

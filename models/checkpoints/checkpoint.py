@@ -75,8 +75,7 @@ def resolve_checkpoint(spec: str, family: Family | None = None) -> Checkpoint | 
     if spec.endswith(".toml"):
         return checkpoint_of_family(families.load_family(Path(spec)), spec)
     built_in, folder = families.built_in_families().get(spec), Path(spec).expanduser()
-    # A folder of the name of weights in the box, such as one of clips, holds no others without a config.json.
-    in_box = built_in is not None and families.is_bundled(built_in) and not (Path(spec) / "config.json").is_file()
+    in_box = _is_in_box(spec, folder)
     if folder.is_dir() and not in_box:
         return _of_folder(folder, family)
     if built_in is not None:
@@ -87,6 +86,19 @@ def resolve_checkpoint(spec: str, family: Family | None = None) -> Checkpoint | 
         architecture = _architecture(_cached_config(spec))
         return Checkpoint(spec, family or _family_of(architecture, spec), architecture)
     return None
+
+
+def _is_in_box(spec: str, folder: Path) -> bool:
+    """Whether it names weights in the box: a folder of that name, such as one of clips, holds none without a config."""
+    built_in = families.built_in_families().get(spec)
+    return built_in is not None and families.is_bundled(built_in) and not (folder / "config.json").is_file()
+
+
+def locate_checkpoint(spec: str, folder: Path) -> str:
+    """Return the spec with the path of a checkpoint or TOML file that is relative to a folder; any other stays."""
+    path = folder / Path(spec).expanduser()
+    is_path = spec.startswith((".", "~", "/")) or path.is_dir() or (spec.endswith(".toml") and path.is_file())
+    return str(path) if is_path and "://" not in spec and not _is_in_box(spec, path) else spec
 
 
 def _looks_like_a_path(spec: str) -> bool:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from dtbench.harness.core.errors import DtbenchError, MachineryError, ModelError, UserError
 from dtbench.harness.core.model import Notify
 from dtbench.harness.core.schema import Prompt, Response
-from dtbench.harness.core.typed_settings import RENAMED, TRUTHS, above, read_options
+from dtbench.harness.core.typed_settings import RENAMED, TRUTHS, FileText, above, path_of, read_options
 from dtbench.models.checkpoints.checkpoint import Checkpoint, default_settings
 from dtbench.models.endpoint.discover import EndpointModel
 from dtbench.models.endpoint.server import Server
@@ -174,6 +174,8 @@ def _flag(name: str, text: str) -> str | bool:
     low = text.lower()
     if not name.isidentifier():
         raise UserError(f"-M {name}={text}: not the name of a flag; vLLM's are written as in -M max_model_len=8192.")
+    if isinstance(text, FileText) and path_of(text).is_file():  # such as a chat template beside the config file
+        return str(path_of(text))
     return TRUTHS[low] if low in {"true", "false"} else text
 
 
