@@ -1,4 +1,4 @@
-"""A task's questions: of 50,000 only the ids stay in memory, where their objects would take 200 MB."""
+"""A task's questions: 5,000 stay in memory, and beyond these only the ids, where 50,000 would take 200 MB."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from typing import overload
 from dtbench.harness.core.disk_list import DiskList
 from dtbench.harness.core.schema import Clip, Sample, clip_name
 
+IN_MEMORY = 5_000
+"""Samples that are kept as they are, which no published benchmark exceeds."""
+
 
 class Dataset:
     """The samples of a task, and which version of them this is."""
@@ -19,7 +22,7 @@ class Dataset:
     def __init__(self, samples: Iterable[Sample], version: str, source: str, notes: Iterable[str] = ()) -> None:
         self._stored = samples if isinstance(samples, _StoredSamples) else _StoredSamples(_SampleStore(samples))
         self.samples: Sequence[Sample] = self._stored
-        """Read back from disk one by one."""
+        """Those beyond the first IN_MEMORY are read back from disk one by one."""
         self.version = version
         """The name of the version, recognized by the content, such as `v2-github`."""
         self.source = source
@@ -84,7 +87,7 @@ class _StoredSamples(Sequence[Sample]):
 
 
 class _SampleStore:
-    """Samples on disk; what marshal cannot write, such as a clip in memory, stays as it is."""
+    """The first samples as they are, the others on disk; what marshal cannot write, such as a clip in memory, stays."""
 
     def __init__(self, samples: Iterable[Sample]) -> None:
         import hashlib  # 5 ms that scoring a file does not need
@@ -92,6 +95,7 @@ class _SampleStore:
         self.ids: list[str] = []
         self.unanswerable: list[str] = []
         self.content = hashlib.sha256()
+        self._first: list[Sample] = []
         self._fields = DiskList()
         self._whole: dict[int, Sample] = {}
         self._clips: dict[int, Clip] = {}
@@ -101,7 +105,10 @@ class _SampleStore:
                 self.unanswerable.append(sample.id)
             row = (sample.id, sample.question, sample.choices, sample.answer)
             self.content.update(json.dumps(row, ensure_ascii=False).encode() + b"\n")
-            self._put(place, sample)
+            if place < IN_MEMORY:
+                self._first.append(sample)
+            else:
+                self._put(place, sample)
 
     def _put(self, place: int, sample: Sample) -> None:
         path = str(sample.audio) if isinstance(sample.audio, Path) else None
@@ -118,9 +125,11 @@ class _SampleStore:
             self._clips[place] = sample.audio
 
     def sample(self, place: int) -> Sample:
+        if place < len(self._first):
+            return self._first[place]
         if place in self._whole:
             return self._whole[place]
-        question, choices, answer, path, groups, item = self._fields.read(place)
+        question, choices, answer, path, groups, item = self._fields.read(place - len(self._first))
         audio = self._clips[place] if path is None else Path(path)
         return Sample(self.ids[place], question, choices, answer, audio, groups, item)
 

@@ -30,6 +30,8 @@ _WRAPPED = lazy_pattern(
 _LETTER = lazy_pattern(r"[(\[]?([A-Z])[)\].:]{0,2}")
 _ANSWER_LINE = lazy_pattern(r"\n\**(?:final )?answer\**:\** ([^\n]+)$", re.IGNORECASE)
 _ANY_ANSWER = lazy_pattern(r"answer\W{0,3}(?: is|:)", re.IGNORECASE)
+_ANY_SMALL_ANSWER = lazy_pattern(r"answer\W{0,3}(?: is|:)")
+"""The same for small letters, in which the search is ten times as fast."""
 _CLOSING_SIGNS = " \n\t.$*`"
 _ECHO = lazy_pattern(r"\?|\b(?:options?|example|choose|question)\b", re.IGNORECASE)
 """What an echoed prompt has, and reasoning hardly."""
@@ -108,10 +110,17 @@ def fast_answer(text: str, choices: Sequence[str]) -> FastAnswer | None:
         inner = _match_whole(text[begin + 8 : -9].strip(), choices) if begin >= 0 else None
         return inner and inner._replace(how=f"answer tag: {inner.how}")
     line = _ANSWER_LINE.search(text, max(0, len(text) - _MAX_LENGTH))
-    if line is None or before_next_question(text) is not None or _ANY_ANSWER.search(text, 0, line.start()):
+    if line is None or before_next_question(text) is not None or _is_announced(text, line.start()):
         return None
     inner = _match_whole(line[1].strip(), choices)
     return inner and inner._replace(how="stated")
+
+
+def _is_announced(text: str, end: int) -> bool:
+    """Whether an answer is announced before this place."""
+    if text.isascii():
+        return _ANY_SMALL_ANSWER.search(text[:end].lower()) is not None
+    return _ANY_ANSWER.search(text, 0, end) is not None
 
 
 def _match_whole(text: str, choices: Sequence[str]) -> FastAnswer | None:

@@ -32,12 +32,14 @@ _EITHER_BRACKET = "think|thinking|thoughts?|reasoning|analysis|scratchpad"
 _POINTED_ALONE = "reason|reflect|reflection|inner_thoughts?"
 _NAMESPACE = r"(?:[a-z]{1,8}[:|])?"
 _VARIANT = r"(?:_fast(?:er)?)?(?::\w{1,24})?"
-_TAG = lazy_pattern(  # begins with one class of characters: then a text without them is passed over at once
-    rf"[<\[◁](?:(?<=<)(?P<mark>{'|'.join(re.escape(tag[1:]) for pair in KNOWN_PAIRS for tag in pair)})(?:thoughts?\b)?"
+_BEHIND_BRACKET = (
+    rf"(?:(?<=<)(?P<mark>{'|'.join(re.escape(tag[1:]) for pair in KNOWN_PAIRS for tag in pair)})(?:thoughts?\b)?"
     rf"|[ \t]?(?P<close>/?)[ \t]?(?P<name>{_NAMESPACE}(?:{_EITHER_BRACKET}){_VARIANT})[ \t]?[>\]▷]"
-    rf"|(?<=<)(?P<close2>/?)(?P<name2>{_POINTED_ALONE})>)",
-    re.IGNORECASE,
+    rf"|(?<=<)(?P<close2>/?)(?P<name2>{_POINTED_ALONE})>)"
 )
+_TAG = lazy_pattern(rf"[<\[◁]{_BEHIND_BRACKET}", re.IGNORECASE)
+_POINTED_TAG = lazy_pattern(f"<{_BEHIND_BRACKET}", re.IGNORECASE)
+"""The same for texts without other brackets, which are searched ten times as fast."""
 _AROUND_ANSWER = lazy_pattern(
     r"<\|(?:begin|end)_of_solution\|>|<\|(?:START|END)_RESPONSE\|>|<\|(?:open|close)\|>(?:response|message)<\|sep\|>",
     re.IGNORECASE,
@@ -89,7 +91,7 @@ def split_turn(text: str, own: ChainTags | None) -> SplitText:
         if parts is not None:
             rest = split_turn(parts.answer, None)
             return SplitText(_joined((parts.thinking, rest.thinking)), rest.answer, parts.open_chain or rest.open_chain)
-    parts = _split_by_phrases(text) or _scan(text, _TAG, _known_tag) or _split_stripped(text)
+    parts = _split_by_phrases(text) or _split_by_tags(text) or _split_stripped(text)
     if parts is None:
         return SplitText("", text, open_chain=False)
     return parts._replace(answer=_AROUND_ANSWER.sub("", parts.answer))
@@ -114,6 +116,12 @@ def _pattern_of(tags: ChainTags) -> tuple[re.Pattern[str], Callable[[re.Match[st
     pattern = re.compile("|".join(map(re.escape, longest_first)), re.IGNORECASE)
     closing = re.compile(re.escape(tags.closing), re.IGNORECASE)
     return pattern, lambda tag: closing.fullmatch(tag[0]) is not None
+
+
+def _split_by_tags(text: str) -> SplitText | None:
+    if "[" in text or "◁" in text:
+        return _scan(text, _TAG, _known_tag)
+    return _scan(text, _POINTED_TAG, _known_tag) if "<" in text else None
 
 
 def _known_tag(tag: re.Match[str]) -> tuple[object, bool]:

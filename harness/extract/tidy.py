@@ -19,11 +19,14 @@ _SIGNS = str.maketrans(
 )
 _FOLD = {**_SIGNS, **_FULL_WIDTH, **_CIRCLED}
 
-_END = lazy_pattern(
-    r"<\|im_start\|>(?:assistant\b|model\b)?"
-    r"|<\|(?:im_end|endoftext|end_of_text|eot_id|eot|eom|end|return|call|user|EOT|END_OF_TURN_TOKEN)\|>"
-    r"|</s>|<eos>|<end_of_turn>|<turn\|>|<seed:eos>|\[\|endofturn\|\]|<｜end▁of▁sentence｜>"
+_POINTED_ENDS = (
+    r"<(?:\|im_start\|>(?:assistant\b|model\b)?"
+    r"|\|(?:im_end|endoftext|end_of_text|eot_id|eot|eom|end|return|call|user|EOT|END_OF_TURN_TOKEN)\|>"
+    r"|/s>|eos>|end_of_turn>|turn\|>|seed:eos>|｜end▁of▁sentence｜>)"
 )
+_POINTED_END = lazy_pattern(_POINTED_ENDS)
+"""For texts without the others: what begins with one sign is found ten times as fast."""
+_END = lazy_pattern(rf"{_POINTED_ENDS}|\[\|endofturn\|\]")
 _ROLE_ECHO = lazy_pattern(r"\s*(?:<\|im_start\|>)?(?:system|user|human)[ \t]*[\n:]", re.IGNORECASE)
 _ASSISTANT = lazy_pattern(r"(?:<\|im_start\|>|\n)[ \t]*(?:assistant|model)[ \t]*[\n:]", re.IGNORECASE)
 _NEXT_QUESTION = lazy_pattern(
@@ -59,7 +62,7 @@ def own_turn(text: str) -> str:
     if _ROLE_ECHO.match(text) and (role := _ASSISTANT.search(text)):
         text = text[role.end() :]
     start = 0
-    for mark in _END.finditer(text):
+    for mark in (_END if "[|" in text else _POINTED_END).finditer(text):
         if text[start : mark.start()].strip():
             return text[start : mark.start()]
         start = mark.end()

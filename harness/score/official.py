@@ -17,6 +17,8 @@ from typing import Any, Final
 from dtbench.harness.core.schema import Official
 
 _WORD = re.compile(r"\w+")
+_ASCII_WORDS = bytes(ord(chr(code).lower()) if _WORD.match(chr(code)) else ord(" ") for code in range(128)).ljust(256)
+"""Each ASCII sign of a word in small letters, a space for any other."""
 
 
 class _Missing:
@@ -96,4 +98,6 @@ def _read_letter(prediction: object) -> str | None:
 
 
 def _words(text: str) -> set[str]:
+    if text.isascii():  # as the pattern finds them, in a third of the time
+        return set(text.encode().translate(_ASCII_WORDS).decode().split())
     return set(_WORD.findall(text.lower()))

@@ -112,8 +112,24 @@ def key_of(record: Mapping[str, Any]) -> Key:
 
 def encode_line(record: Mapping[str, Any]) -> bytes:
     """Return the line of a record; a ValueError for what JSON cannot hold."""
-    body = json_bytes(record)[:-1]
+    body = _record_bytes(record)[:-1]
     return body + _CHECKSUM % zlib.crc32(body)
+
+
+def _record_bytes(record: Mapping[str, Any]) -> bytes:
+    """Encode a record, and read it back before it is trusted: msgspec would write NaN as null.
+
+    Both together take half the time of json.dumps, to which goes whatever does not come back as it was.
+    """
+    import msgspec
+
+    try:
+        encoded = msgspec.json.encode(record)
+        if msgspec.json.decode(encoded) == record:
+            return encoded
+    except (ValueError, TypeError, OverflowError, RecursionError, msgspec.MsgspecError):
+        pass
+    return json_bytes(record)
 
 
 def line_body(line: bytes) -> bytes | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from dtbench.harness.core import dataset as questions
 from dtbench.harness.core import disk_list as spool
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.disk_list import DiskList
@@ -36,6 +37,11 @@ ODD = (
 )
 
 
+@pytest.fixture(params=[0, 2, questions.IN_MEMORY], ids="{} in memory".format, autouse=True)
+def kept_in_memory(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(questions, "IN_MEMORY", request.param)
+
+
 def dataset(*samples: Sample) -> Dataset:
     return Dataset(samples, "own", "here")
 
@@ -50,6 +56,13 @@ def test_what_goes_in_comes_out_again() -> None:
     assert list(data.select([4, 0, 2]).select([2, 0]).samples) == [ODD[2], ODD[4]]
     with pytest.raises(IndexError):
         data.samples[5]
+
+
+def test_only_the_first_samples_stay_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(questions, "IN_MEMORY", 2)
+    given = [sample(number) for number in range(4)]
+    data = dataset(*given)
+    assert [one is other for one, other in zip(data.samples, given, strict=True)] == [True, True, False, False]
 
 
 def test_what_is_known_of_all_of_them_needs_no_sample() -> None:

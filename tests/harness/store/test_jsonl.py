@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -189,6 +190,24 @@ def test_a_record_with_half_of_a_sign_is_read_as_any_other() -> None:
     assert RecordLine(Path("toy.jsonl"), 1, encode_line(item)[:-19]).record(Record) == item
 
 
-def test_what_json_cannot_hold_is_refused() -> None:
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), [0.5, {"low": -float("inf")}], (None, float("nan"))])
+def test_what_json_cannot_hold_is_refused(value: object) -> None:
     with pytest.raises(ValueError, match="JSON compliant"):
-        encode_line({"id": "1", "sample": 0, "seconds": float("nan")})
+        encode_line({"id": "1", "sample": 0, "seconds": value})
+
+
+@pytest.mark.parametrize("value", [b"bytes", {1, 2}, Path("clip.wav"), 1j])
+def test_what_is_no_json_is_refused_and_not_turned_into_it(value: object) -> None:
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        encode_line({"id": "1", "sample": 0, "taken": value})
+
+
+PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+
+
+@given(st.recursive(PLAIN, lambda inner: st.lists(inner) | st.tuples(inner, inner) | st.dictionaries(st.text(), inner)))
+def test_a_line_says_what_the_library_of_python_would_write(value: object) -> None:
+    item = {"id": "1", "sample": 0, "taken": value}
+    line = RecordLine(Path("toy.jsonl"), 1, encode_line(item)[:-19])
+    assert json.loads(line.body + b"}") == json.loads(json.dumps(item))
+    assert line.record(dict[str, Any]) == json.loads(json.dumps(item))
