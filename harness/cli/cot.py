@@ -6,17 +6,17 @@ import json
 
 import typer
 
-from dtbench.harness.cli.tables import progress_printer
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import one_line
 from dtbench.harness.core.options import AsJson
+from dtbench.harness.run.live_line import LiveLine
 from dtbench.training.chains.session import CotOptions, write_cot
 
 
 @with_options
 def cot_command(options: CotOptions, as_json: AsJson = False) -> None:
     """Write what each row lacks, check it, and keep what is rejected; run it again to go on where it stopped."""
-    result = write_cot(options, progress_printer(quiet=as_json))
+    result = write_cot(options, LiveLine(quiet=as_json))
     report = result.report
     if as_json:
         typer.echo(json.dumps(report))

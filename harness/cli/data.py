@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,7 +15,8 @@ from dtbench.harness.core.options import Argument, AsJson, DataDir, Option
 from dtbench.tasks import registry as task_registry
 
 if TYPE_CHECKING:
-    from dtbench.tasks.data.verify import ClipReport, DataReport, Progress
+    from dtbench.tasks.data.download import Arrival
+    from dtbench.tasks.data.verify import ClipReport, DataReport
 
 data_commands = typer.Typer(no_args_is_help=True)
 
@@ -29,6 +28,7 @@ _SHOWN = 20
 @with_options
 def pull(task: TaskArgument, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Fetch or generate the pinned files of TASK in D/TASK; run it again to go on where it stopped."""
+    from dtbench.harness.run.live_line import LiveCount, LiveLine, bytes_state
     from dtbench.tasks.data.download import fetch_all
     from dtbench.tasks.data.layouts import task_folder
     from dtbench.tasks.data.sources import SOURCES
@@ -37,10 +37,17 @@ def pull(task: TaskArgument, data_dir: DataDir = None, as_json: AsJson = False) 
 
     definition = task_registry.get_task(task)
     folder = task_folder(definition.name, data_dir)
+    live = LiveLine(quiet=as_json)
+
+    def show(arrival: Arrival) -> AbstractContextManager[None]:
+        return live.showing(arrival.file.name, lambda s: bytes_state(arrival.arrived(), arrival.expected, s))
+
     if definition.name in SPLIT_OF:
-        files = write_split(SPLIT_OF[definition.name], folder)
+        clips = LiveCount("clips")
+        with live.showing(definition.name, clips.state):
+            files = write_split(SPLIT_OF[definition.name], folder, clips.set)
     elif definition.name in SOURCES:
-        files = fetch_all(definition.name, SOURCES[definition.name], folder)
+        files = fetch_all(definition.name, SOURCES[definition.name], folder, show)
     else:
         raise UserError(f"{task}: no source is known to pull from. Known: {', '.join([*SOURCES, *SPLIT_OF])}.")
     data = definition.load(folder)
@@ -66,11 +73,13 @@ def verify(
     subset: Annotated[bool, Option("--subset", None, "Allow fewer items than were published.")] = False,
 ) -> None:
     """Check counts, content, answers, and that every clip exists and decodes; exit 2 where something is wrong."""
+    from dtbench.harness.run.live_line import LiveCount, LiveLine
     from dtbench.tasks.data.verify import verify_dataset
 
     definition = task_registry.get_task(task)
-    with _progress_bar() as show:
-        report = verify_dataset(definition, data_dir, audio=not no_audio, subset=subset, progress=show)
+    clips = LiveCount("clips")
+    with LiveLine(quiet=as_json).showing(definition.name, clips.state):
+        report = verify_dataset(definition, data_dir, audio=not no_audio, subset=subset, progress=clips.set)
     if as_json:
         typer.echo(json.dumps(report.as_json(), ensure_ascii=False))
     else:
@@ -126,14 +135,3 @@ def _clip_line(clips: ClipReport) -> str:
     formats = ", ".join(f"{name} {count}" for name, count in sorted(clips.formats.items()))
     length = f"{clips.seconds / 3600:.2f} h, longest {clips.longest:.1f} s"
     return f"clips: {clips.decoded} decode ({length}; {rates}; {channels}; {formats})"
-
-
-@contextmanager
-def _progress_bar() -> Iterator[Progress]:
-    """Show a bar on stderr, if that is a terminal, and yield what the check calls after each clip."""
-    from rich.console import Console
-    from rich.progress import Progress as Bar
-
-    with Bar(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
-        line = bar.add_task("clips", total=None)
-        yield lambda done, total: bar.update(line, completed=done, total=total)

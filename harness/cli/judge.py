@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from dtbench.harness.cli.tables import print_rows, progress_printer
+from dtbench.harness.cli.tables import print_rows
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import one_line
 from dtbench.harness.core.options import AsJson, Option
@@ -19,17 +20,22 @@ from dtbench.harness.store.summary_types import CalibrationSummary, JudgedGroup,
 OnlyEstimate = Annotated[bool, Option("--estimate", None, "Estimate the calls and tokens that are left; ask nothing.")]
 
 
+REASONS = 3
+"""How many reasons why questions have no marks are printed."""
+
+
 @with_options
 def judge_command(options: JudgeOptions, estimate: OnlyEstimate = False, as_json: AsJson = False) -> None:
     """Ask a judge which criteria the chain of each right answer meets; run it again to go on where it stopped."""
     from dtbench.harness.judge.session import describe_estimate, estimate_judge, run_judge
+    from dtbench.harness.run.live_line import LiveLine
 
     if estimate:
         about = estimate_judge(options)
         line = f"{about['calls']:,} calls to make, {describe_estimate(about)}; nothing was asked"
         typer.echo(json.dumps(about) if as_json else line)
         return
-    result = run_judge(options, progress_printer(quiet=as_json))
+    result = run_judge(options, LiveLine(quiet=as_json))
     if as_json:
         typer.echo(json.dumps(result.summary))
     else:
@@ -43,6 +49,7 @@ def _print(summary: JudgeSummary | CalibrationSummary, folder: Path) -> None:
     tokens = ", ".join(f"{count:,} {name}" for name, count in summary["tokens"].items())
     price = f", {summary['price']:,.2f} at the prices given" if "price" in summary else ""
     typer.echo(f"cost         {one_line(tokens) or 'the judge reported no tokens'}{price}")
+    typer.echo(f"replies      {_replies(summary)}")
     typer.echo(f"judge {one_line(str(folder))} ({summary['status']})")
 
 
@@ -55,12 +62,26 @@ def _marks(summary: JudgeSummary) -> Iterator[str]:
         least, most = summary["between"]
         ids = ", ".join(summary["unscored_ids"][:3])
         yield f"unscored     {summary['unscored']} (first: {ids}): with them the total lies from {least} to {most}"
+        for reason, count in itertools.islice(summary["unscored_reasons"].items(), REASONS):
+            yield f"             {count} of them: {reason}"
     else:
         yield f"rubrics      {summary['rubrics']:.2f} (95 % interval {summary['low']:.2f} to {summary['high']:.2f})"
     yield f"without      {summary['without_chain']} right answers have no chain"
     if summary["agreement"]:
         agree = summary["agreement"]
         yield f"agreement    {agree['pairs']:.1%} of pairs of calls, all of them on {agree['unanimous']:.1%} of marks"
+
+
+def _replies(summary: JudgeSummary | CalibrationSummary) -> str:
+    lost = [
+        f"{count:,} {what}"
+        for count, what in (
+            (summary["unreadable_replies"], "of them without a verdict that can be read"),
+            (summary["failed_calls"], "calls without any"),
+        )
+        if count
+    ]
+    return ", ".join([f"{summary['replies']:,}", *lost])
 
 
 def _cells(part: JudgeSummary | JudgedGroup) -> tuple[str, str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -17,6 +17,7 @@ from dtbench.harness.core.schema import Prompt
 from dtbench.harness.core.typed_settings import at_least
 from dtbench.harness.judge.criteria import Rubric, has_rubric, rubric_of
 from dtbench.harness.judge.wording import DEFAULT_WORDING, Wording, read_wording
+from dtbench.harness.score.outcomes import TOKENS_IN, TOKENS_OUT
 from dtbench.harness.score.stored_run import StoredTask, SubmittedAnswer, submitted_answers
 
 MILLION = 1_000_000
@@ -48,6 +49,11 @@ class Price(NamedTuple):
     def of(self, read: int, written: int) -> float:
         """Return what so many tokens cost, to four decimals."""
         return round((read * self.read + written * self.written) / MILLION, 4)
+
+    def of_usage(self, tokens: Mapping[str, int]) -> float:
+        """Return what the tokens cost that an endpoint reported."""
+        read, written = (next((tokens[one] for one in names if one in tokens), 0) for names in (TOKENS_IN, TOKENS_OUT))
+        return self.of(read, written)
 
 
 def parse_price(text: str) -> Price:

@@ -5,26 +5,22 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import re
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from dtbench.harness.core.errors import ModelError, UserError
-from dtbench.harness.core.model import Model, Notify, chain_tags
+from dtbench.harness.core.errors import UserError
+from dtbench.harness.core.model import Model
 from dtbench.harness.core.typed_settings import read_options
-from dtbench.harness.extract.tidy import with_think_tags
 from dtbench.harness.judge.calibrate import CalibrationChain, calibration_chains, compare_with_known
-from dtbench.harness.judge.plan import Case, JudgeOptions, JudgePlan, plan_of
-from dtbench.harness.judge.summary import summarise_verdicts, tokens_of
-from dtbench.harness.judge.verdict import UnreadableError, read_judge_verdict
-from dtbench.harness.run.pace import AdaptiveConcurrency, PacedModel
-from dtbench.harness.run.progress import logged, report_lines
-from dtbench.harness.run.retry import RetryPolicy, generate_with_retries
+from dtbench.harness.judge.calls import JudgeRun
+from dtbench.harness.judge.plan import JudgeOptions, JudgePlan, plan_of
+from dtbench.harness.judge.summary import spending_of, summarise_verdicts
+from dtbench.harness.run.live_line import LiveLine
+from dtbench.harness.run.pace import AdaptiveConcurrency
 from dtbench.harness.run.signals import sigterm_as_interrupt, stop_on_signals
-from dtbench.harness.run.worker_pool import CircuitBreaker, Progress, Stop, WorkerPool
-from dtbench.harness.score.answer_record import response_fields
+from dtbench.harness.run.worker_pool import Stop
 from dtbench.harness.score.stored_run import StoredTask, find_data
 from dtbench.harness.store.run_folder import RunFolder, StoredRun
 from dtbench.harness.store.summary_types import (
@@ -40,9 +36,6 @@ from dtbench.models.endpoint.settings import EndpointSettings
 from dtbench.tasks.stored import stored_task, stored_task_name
 
 CALIBRATION_QUESTIONS = 20
-ATTEMPTS = 3
-"""How often a verdict that cannot be read is asked for."""
-UNREADABLE = "unreadable"
 EXIT_CODES: Mapping[str, int] = {"done": 0, "failed": 3, "interrupted": 130}
 
 
@@ -56,13 +49,12 @@ class JudgeResult:
     exit_code: int
 
 
-def run_judge(options: JudgeOptions, notify: Notify) -> JudgeResult:
+def run_judge(options: JudgeOptions, live: LiveLine) -> JudgeResult:
     """Make every call that is missing, and sum up the verdicts."""
     job = _prepare(options)
     task, plan, known = job.stored.task, job.plan, job.calibration
-    notify = logged(notify)
     with sigterm_as_interrupt(), RunFolder.start(job.folder, _settings(job.judge, plan, job.stored)) as folder:
-        asyncio.run(_ask(plan, task.name, job.judge, folder, notify))
+        asyncio.run(_ask(plan, task.name, job.judge, folder, live))
         records = list(folder.records_as(task.name, JudgeRecord))
         figures: JudgeFigures | JudgeCalibration
         if known is None:
@@ -74,10 +66,11 @@ def run_judge(options: JudgeOptions, notify: Notify) -> JudgeResult:
         never_made = len(plan.missing([])) - len(records)
         status: Status = "failed" if without > options.max_unscored * count else "done"
         status = "interrupted" if never_made else status
-        tokens = tokens_of(records)
-        head: JudgeHead = {"run": str(options.run), "judge": str(job.folder), "status": status, "tokens": tokens}
+        spent = spending_of(folder.every_record_as(task.name, JudgeRecord))
+        where = {"run": str(options.run), "judge": str(job.folder), "status": status}
+        head = cast("JudgeHead", {**where, **spent})
         if options.price is not None:
-            head["price"] = options.price.of(tokens.get("prompt_tokens", 0), tokens.get("completion_tokens", 0))
+            head["price"] = options.price.of_usage(spent["tokens"])
         summary = cast("JudgeSummary | CalibrationSummary", {**head, **figures})
         folder.write_summary(summary)
         folder.finish(status)
@@ -156,76 +149,14 @@ def _settings(model: Model, plan: JudgePlan, stored: StoredTask) -> dict[str, An
     }
 
 
-class JudgeRun:
-    """Make every call to the judge that has no verdict yet."""
-
-    def __init__(self, plan: JudgePlan, task: str, model: Model, folder: RunFolder, pace: AdaptiveConcurrency) -> None:
-        self._plan = plan
-        self._task = task
-        self._folder = folder
-        self._model = PacedModel(model, pace)
-        self._chain = chain_tags(model.describe())
-        self.missing = plan.missing(folder.finished(task))
-        self._progress = Progress(len(self.missing))
-        self._breaker = CircuitBreaker(0.01 * len(self.missing), jobs="calls to the judge")
-
-    async def run(self, stop: Stop, workers: int, report: Callable[[Progress], None]) -> None:
-        """Call, and append each record as it comes; a MachineryError where the judge is down."""
-        await WorkerPool(self._progress, self._breaker, stop, report).run(self.missing, self._judge, workers)
-
-    async def _judge(self, job: tuple[Case, int]) -> None:
-        record = await self._call(*job)
-        self._folder.append(self._task, record)
-        self._progress.failed += "error" in record
-
-    async def _call(self, case: Case, call: int) -> JudgeRecord:
-        """Make one call and return its record, that of an error too."""
-        record: JudgeRecord = {"id": case.id, "sample": call}
-        unreadable = ""
-        for attempt in range(ATTEMPTS):
-            prompt = self._plan.prompt(case, call, attempt)
-            try:
-                response = await generate_with_retries(self._model, prompt, RetryPolicy())
-            except ModelError as error:
-                self._breaker.add_failure(str(error), of_model=True)
-                return {**record, "error": {"kind": "model", "message": str(error), "attempts": error.attempts}}
-            self._breaker.add_success()
-            record["response"] = response_fields(response)
-            try:
-                verdict = read_judge_verdict(with_think_tags(response.text, self._chain), case.rubric.criteria)
-            except UnreadableError as error:
-                unreadable = str(error)
-                continue
-            names = [criterion.name for criterion in case.rubric.criteria]
-            marks = dict(zip(names, verdict.marks, strict=True))
-            return {
-                **record,
-                "verdict": {"marks": marks, "why": dict(zip(names, verdict.why, strict=True)), "share": verdict.share},
-                "attempts": attempt + 1,
-            }
-        return {**record, "error": {"kind": UNREADABLE, "message": f"no verdict: {unreadable}", "attempts": ATTEMPTS}}
-
-
-async def _ask(plan: JudgePlan, task: str, model: Model, folder: RunFolder, notify: Notify) -> None:
+async def _ask(plan: JudgePlan, task: str, model: Model, folder: RunFolder, live: LiveLine) -> None:
     stop, pace = Stop(), AdaptiveConcurrency(plan.options.concurrency)
     run = JudgeRun(plan, task, model, folder, pace)
     if run.missing:
         folder.drop_summary()
-        notify(f"judge: {len(run.missing)} calls, {describe_estimate(plan.estimate(run.missing))}")
+        live.notify(f"judge: {len(run.missing)} calls, {describe_estimate(plan.estimate(run.missing))}")
     try:
-        with stop_on_signals(stop, notify):
-            await run.run(stop, plan.options.concurrency, report_lines(notify, _line(pace)))
+        with stop_on_signals(stop, live.notify), live.showing("judge", run.state):
+            await run.run(stop, plan.options.concurrency, lambda progress: live.refresh())
     finally:
         await model.aclose()
-
-
-def _line(pace: AdaptiveConcurrency) -> Callable[[Progress], str]:
-    start = time.monotonic()
-
-    def line(progress: Progress) -> str:
-        slowed = f", slowed {pace.refusals} times" if pace.refusals else ""
-        rate = progress.done / (time.monotonic() - start)
-        calls = f"{progress.done} of {progress.expected} calls"
-        return f"judge: {calls}, {rate:.1f}/s, {progress.failed} without verdict{slowed}"
-
-    return line

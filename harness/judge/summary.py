@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from dtbench.harness.core.scorer import Scorer
 from dtbench.harness.judge.plan import Case, JudgePlan
 from dtbench.harness.stats.intervals import Z95
-from dtbench.harness.store.summary_types import AgreementFigures, JudgedFigures, JudgedGroup, JudgeFigures
+from dtbench.harness.store.summary_types import (
+    AgreementFigures,
+    JudgedFigures,
+    JudgedGroup,
+    JudgeFigures,
+    JudgeSpending,
+)
 from dtbench.harness.store.types import JudgeRecord, VerdictRecord
 
 LISTED = 20
@@ -35,20 +41,25 @@ def summarise_verdicts(task: Scorer, plan: JudgePlan, records: Iterable[JudgeRec
         "unscored": len(unscored),
         "unscored_ids": unscored[:LISTED],
         "unscored_why": {id_: failed[id_] for id_ in unscored[:LISTED] if id_ in failed},
+        "unscored_reasons": dict(Counter(failed[id_] for id_ in unscored if id_ in failed).most_common()),
         "without_chain": sum(case.right and not case.answer.thinking for case in plan.cases),
         "groups": _groups(task, plan.cases, scores),
         "agreement": _agreement(verdicts.values()),
     }
 
 
-def tokens_of(records: Iterable[JudgeRecord]) -> dict[str, int]:
-    """Return the tokens that the judge reported, by its own names."""
-    tokens: dict[str, int] = defaultdict(int)
+def spending_of(records: Iterable[JudgeRecord]) -> JudgeSpending:
+    """Add up what every reply took, of all starts, also of those that no verdict could be read from."""
+    spent: JudgeSpending = {"tokens": {}, "replies": 0, "unreadable_replies": 0, "failed_calls": 0}
     for record in records:
-        if "response" in record:
-            for name, count in record["response"]["usage"].items():
-                tokens[name] += count
-    return dict(tokens)
+        if "response" not in record:
+            spent["failed_calls"] += 1
+            continue
+        spent["replies"] += 1
+        spent["unreadable_replies"] += "error" in record
+        for name, count in record["response"]["usage"].items():
+            spent["tokens"][name] = spent["tokens"].get(name, 0) + count
+    return spent
 
 
 def _score(case: Case, verdicts: Mapping[int, VerdictRecord], calls: int) -> float | None:

@@ -7,6 +7,7 @@ resample clips. Beside the questions themselves nothing is held but what the wor
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from dtbench.harness.core.errors import DataError, ModelError
 from dtbench.harness.core.model import Model, chain_tags
@@ -27,7 +28,8 @@ class TaskRun:
         self.progress = Progress(plan.expected, len(self._finished))
         self._folder = folder
         self._breaker = CircuitBreaker(settings.max_failed * plan.expected, f"{plan.task.name}: ")
-        self._dispatcher = Dispatcher(model, settings, plan.form.audio)
+        counted = replace(settings, retries=replace(settings.retries, on_retry=self.progress.add_retry))
+        self._dispatcher = Dispatcher(model, counted, plan.form.audio)
         self._prompt_hash = plan.prompt_hash()
         self._chain = chain_tags(model.describe())
 
@@ -72,6 +74,7 @@ class TaskRun:
             self._breaker.add_failure(record["error"]["message"], of_model=record["error"]["kind"] == "model")
             return
         self._breaker.add_success()
+        self.progress.add_tokens(record["response"]["usage"])
         if record["score"]["correct"] is None:
             self.progress.unanswered += 1
         else:

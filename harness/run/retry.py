@@ -32,6 +32,8 @@ class RetryPolicy:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     jitter: Callable[[], float] = random.random
     """From 0 to 1: spreads the waits of requests that failed together."""
+    on_retry: Callable[[], None] = lambda: None
+    """Called before each wait."""
 
     def wait(self, attempt: int, retry_after: float | None) -> float:
         """Seconds to wait after this attempt, counted from 1."""
@@ -67,6 +69,7 @@ async def retry(call: Callable[[], Awaitable[T]], policy: RetryPolicy, what: str
             if not error.again or attempt >= policy.attempts or waited + wait > policy.retry_budget:
                 raise
             _LOG.warning("%s: attempt %d failed, the next in %.1f s: %s", what, attempt, wait, error)
+            policy.on_retry()
         await policy.sleep(wait)
         waited += wait
         attempt += 1

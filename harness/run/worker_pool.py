@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from dtbench.harness.core.errors import DtbenchError, MachineryError
+from dtbench.harness.score.outcomes import TOKENS_OUT
 
 Job = TypeVar("Job")
 _LOG = logging.getLogger(__name__)
@@ -30,6 +31,18 @@ class Progress:
     unanswered: int = 0
     rejected: int = 0
     failed: int = 0
+    tokens: int = 0
+    """Tokens that the model wrote, where it reports them."""
+    retries: int = 0
+    """How often a request was sent once more."""
+
+    def add_retry(self) -> None:
+        """Count a request that is sent once more."""
+        self.retries += 1
+
+    def add_tokens(self, usage: Mapping[str, int]) -> None:
+        """Add the tokens that a response took to write."""
+        self.tokens += next((usage[name] for name in TOKENS_OUT if name in usage), 0)
 
 
 @dataclass(slots=True)

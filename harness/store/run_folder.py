@@ -107,6 +107,10 @@ class StoredRun:
             if standing.get(line.key()) == line.number:
                 yield line.record(kind)
 
+    def every_record_as(self, task: str, kind: type[Kind]) -> Iterator[Kind]:
+        """Yield every record that was ever stored, also those that a later one stands in for."""
+        return (line.record(kind) for line in self._read(task, self._size(task)))
+
     def finished(self, task: str) -> set[tuple[str, int]]:
         """Return which answers are there; those of failed questions are not."""
         return {line.key() for line in self._read(task, self._size(task)) if not line.failed()}

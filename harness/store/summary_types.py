@@ -322,13 +322,24 @@ class KindFigures(TypedDict):
     known: float | None
 
 
-class JudgeHead(TypedDict):
+class JudgeSpending(TypedDict):
+    """What a judge took, over all starts and attempts."""
+
+    tokens: dict[str, int]
+    """Of every reply, also of those that no verdict could be read from, by the endpoint's own names."""
+    replies: NotRequired[int]
+    unreadable_replies: NotRequired[int]
+    """Replies that no verdict could be read from."""
+    failed_calls: NotRequired[int]
+    """Calls without any reply."""
+
+
+class JudgeHead(JudgeSpending):
     """What was judged, and what it took."""
 
     run: str
     judge: str
     status: RunStatus
-    tokens: dict[str, int]
     price: NotRequired[float]
 
 
@@ -342,6 +353,9 @@ class JudgeFigures(JudgedFigures):
     unscored: int
     unscored_ids: list[str]
     unscored_why: dict[str, str]
+    """Of the ids that are listed."""
+    unscored_reasons: NotRequired[dict[str, int]]
+    """Of all: how many questions lack their marks for which reason."""
     without_chain: int
     groups: dict[str, dict[str, JudgedGroup]]
     agreement: AgreementFigures | None

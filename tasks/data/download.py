@@ -7,7 +7,9 @@ import os
 import shutil
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,23 +29,63 @@ class Fetched(NamedTuple):
     page: str
 
 
+@dataclass(slots=True)
+class Arrival:
+    """A file while it is fetched."""
+
+    file: Path
+    folder: Path
+    expected: int = 0
+    """Bytes; 0 as long as nobody knows."""
+
+    def arrived(self) -> int:
+        """Return how many bytes are here, under whatever name."""
+        pieces = [*self.folder.glob(".cache/huggingface/download/**/*.incomplete"), part_of(self.file)]
+        return max(filter(None, map(_size, pieces)), default=_size(self.file))
+
+
+def part_of(target: Path) -> Path:
+    """Return the name that a file has until all of it is there."""
+    return target.with_name(f"{target.name}.part")
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # not there yet, or moved into place meanwhile
+        return 0
+
+
 class _NotFetched(Exception):
     """Why a file could not be fetched."""
 
 
-def fetch_all(task: str, files: Sequence[HubFile | WebFile], folder: Path) -> list[Fetched]:
-    """Fetch every file of a task into a folder; a file that is there and right is not fetched again."""
+def fetch_all(
+    task: str,
+    files: Sequence[HubFile | WebFile],
+    folder: Path,
+    showing: Callable[[Arrival], AbstractContextManager[None]] = nullcontext,
+) -> list[Fetched]:
+    """Fetch every file of a task into a folder; a file that is there and right is not fetched again.
+
+    `showing` is entered for as long as a file arrives.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise MachineryError(f"{folder}: cannot make the folder ({error.strerror}).") from None
-    return [_fetch(task, file, files, folder) for file in files]
+    fetched = []
+    for file in files:
+        arrival = Arrival(folder / file.path, folder)
+        with showing(arrival):
+            fetched.append(_fetch(task, file, files, arrival))
+    return fetched
 
 
-def _fetch(task: str, file: HubFile | WebFile, files: Sequence[HubFile | WebFile], folder: Path) -> Fetched:
-    target = folder / file.path
+def _fetch(task: str, file: HubFile | WebFile, files: Sequence[HubFile | WebFile], arrival: Arrival) -> Fetched:
+    target, folder = arrival.file, arrival.folder
     try:
-        sha256 = _from_hub(file, folder) if isinstance(file, HubFile) else _from_web(file, target)
+        sha256 = _from_hub(file, arrival) if isinstance(file, HubFile) else _from_web(file, arrival)
     except DtbenchError:
         raise
     # The hub's client raises the errors of whatever HTTP library it was built on.
@@ -58,11 +100,13 @@ def _fetch(task: str, file: HubFile | WebFile, files: Sequence[HubFile | WebFile
     return Fetched(target, target.stat().st_size, sha256, file.page)
 
 
-def _from_hub(file: HubFile, folder: Path) -> str:
+def _from_hub(file: HubFile, arrival: Arrival) -> str:
     """Fetch a file of a repository on the hub; an unreachable hub is fine where the file is there already."""
     import huggingface_hub
+    from huggingface_hub.utils import disable_progress_bars
 
-    target = folder / file.path
+    disable_progress_bars()  # there is a line of ours
+    target, folder = arrival.file, arrival.folder
     endpoint = os.environ.get("HF_ENDPOINT") or None
     url = huggingface_hub.hf_hub_url(
         file.repo, file.path, repo_type="dataset", revision=file.revision, endpoint=endpoint
@@ -74,6 +118,7 @@ def _from_hub(file: HubFile, folder: Path) -> str:
             raise
         return _checked(target, file.sha256)
     expected = file.sha256 or (facts.etag if facts.etag and len(facts.etag) == 64 else None)
+    arrival.expected = facts.size or 0
     size, free = facts.size or 0, shutil.disk_usage(folder).free
     if size > free and not target.is_file():
         raise MachineryError(f"{folder}: {size / 1e9:.1f} GB are needed, {free / 1e9:.1f} GB are free there.")
@@ -84,12 +129,13 @@ def _from_hub(file: HubFile, folder: Path) -> str:
     return _checked(target, expected)
 
 
-def _from_web(file: WebFile, target: Path) -> str:
+def _from_web(file: WebFile, arrival: Arrival) -> str:
     """Fetch a file behind a URL, from where an earlier run stopped."""
+    target = arrival.file
     if target.is_file() and _is_right(file, target):
         return _sha256(target)
-    part = target.with_name(f"{target.name}.part")
-    _download(file.page, part)
+    part = part_of(target)
+    _download(file.page, part, arrival)
     if not _is_right(file, part):
         part.unlink()
         raise _NotFetched("what arrived is not the pinned content; a proxy or a moved file may be the cause")
@@ -97,7 +143,7 @@ def _from_web(file: WebFile, target: Path) -> str:
     return _sha256(target)
 
 
-def _download(url: str, part: Path) -> None:
+def _download(url: str, part: Path, arrival: Arrival) -> None:
     have = part.stat().st_size if part.is_file() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     try:
@@ -106,6 +152,7 @@ def _download(url: str, part: Path) -> None:
             expected = int(answer.headers.get("Content-Length") or 0)
             with part.open("ab" if resumed else "wb") as out:
                 before = out.tell()
+                arrival.expected = before + expected
                 shutil.copyfileobj(answer, out, _CHUNK)
                 arrived = out.tell() - before
     except urllib.error.HTTPError as error:

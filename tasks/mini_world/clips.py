@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,16 +71,20 @@ def _keep(path: Path, data: bytes) -> None:
         raise
 
 
-def write_split(split: str, folder: Path) -> list[Fetched]:
+def write_split(
+    split: str, folder: Path, progress: Callable[[int, int], None] = lambda done, expected: None
+) -> list[Fetched]:
     """Write the clips of a split, and its records as JSON lines with the path of each clip."""
-    lines, digest, size = [], hashlib.sha256(), 0
-    for slot in slots(split):
+    lines: list[str] = []
+    digest, size, all_slots = hashlib.sha256(), 0, slots(split)
+    for slot in all_slots:
         clip = GeneratedClip(slot, folder)
         data = clip.write()
         digest.update(data)
         size += len(data)
         record = {**make_item(slot).as_published(), "audio_path": f"./audio/{clip.path.name}"}
         lines.append(json.dumps(record, ensure_ascii=False) + "\n")
+        progress(len(lines), len(all_slots))
     records = folder / "items.jsonl"
     content = "".join(lines).encode()
     replace_whole(records, content)

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from dtbench.harness.core.errors import UserError
-from dtbench.harness.core.model import Model, Notify
+from dtbench.harness.core.model import Model
 from dtbench.harness.core.options import Against, Argument, DataDir, ModelOptions, Option, Seed, check_options
 from dtbench.harness.core.typed_settings import at_least, between, read_options
-from dtbench.harness.run.progress import logged, report_lines
+from dtbench.harness.run.live_line import LiveCount, LiveLine
 from dtbench.harness.run.signals import sigterm_as_interrupt, stop_on_signals
-from dtbench.harness.run.worker_pool import Progress, Stop
+from dtbench.harness.run.worker_pool import Stop
 from dtbench.harness.store.run_folder import RunFolder
 from dtbench.harness.store.types import CotRecord, Status
 from dtbench.models.endpoint.server import Server
@@ -83,20 +83,26 @@ class CotResult:
     report: Mapping[str, Any]
 
 
-def write_cot(options: CotOptions, notify: Notify) -> CotResult:
+def write_cot(options: CotOptions, live: LiveLine) -> CotResult:
     """Write what the drafts lack; resume if the folder already has some."""
     rows = list(read_rows(Path(options.data), drafts=True))[: options.limit]
     if not any(missing_steps(row) for row in rows):
         raise UserError(f"{options.data}: every row has its question and its chain: there is nothing to write.")
-    overlaps = check_overlap(rows, options.against, options.data_dir, options.out / "overlaps.jsonl")
+    overlaps = _check_overlap(rows, options, live)
     needed = [step for step in STEPS if any(step in missing_steps(row) for row in rows)]
     models = {step: options.endpoint(step) for step in needed}
     for line in overlaps:
-        notify(line)
-    notify = logged(notify)
+        live.notify(line)
     with sigterm_as_interrupt(), RunFolder.start(options.out / "run", _settings(rows, models, options)) as folder:
-        asyncio.run(_write(rows, models, folder, options, notify))
+        asyncio.run(_write(rows, models, folder, options, live))
         return _finish(rows, folder, options, overlaps)
+
+
+def _check_overlap(rows: Sequence[TrainingRow], options: CotOptions, live: LiveLine) -> list[str]:
+    clips = LiveCount("clips")
+    with live.showing("overlap", clips.state):
+        listing = options.out / "overlaps.jsonl"
+        return check_overlap(rows, options.against, options.data_dir, listing, progress=clips.set)
 
 
 def _settings(rows: Sequence[TrainingRow], models: Mapping[str, Model], options: CotOptions) -> dict[str, Any]:
@@ -120,20 +126,15 @@ async def _write(
     models: Mapping[str, Model],
     folder: RunFolder,
     options: CotOptions,
-    notify: Notify,
+    live: LiveLine,
 ) -> None:
     stop, run = Stop(), CotRun(rows, models, folder, options.seed, options.concurrency)
     try:
-        with stop_on_signals(stop, notify):
-            await run.run(stop, report_lines(notify, _line))
+        with stop_on_signals(stop, live.notify), live.showing("cot", run.state):
+            await run.run(stop, lambda progress: live.refresh())
     finally:
         for model in dict.fromkeys(models.values()):
             await model.aclose()
-
-
-def _line(progress: Progress) -> str:
-    rows = f"{progress.done} of {progress.expected} rows"
-    return f"cot: {rows}, {progress.rejected} rejected, {progress.failed} failed"
 
 
 def _finish(rows: Sequence[TrainingRow], folder: RunFolder, options: CotOptions, lines: Sequence[str]) -> CotResult:

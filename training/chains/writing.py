@@ -15,6 +15,9 @@ from dtbench.harness.core.schema import Prompt
 from dtbench.harness.core.task import letter_options
 from dtbench.harness.extract.tidy import with_think_tags
 from dtbench.harness.run.dispatch import Dispatcher, DispatchSettings
+from dtbench.harness.run.live_line import LiveFigure, LiveState
+from dtbench.harness.run.progress import FAILED, UNANSWERED, pace_figures, token_figures
+from dtbench.harness.run.retry import RetryPolicy
 from dtbench.harness.run.worker_pool import CircuitBreaker, Progress, Stop, WorkerPool
 from dtbench.harness.store.run_folder import RunFolder
 from dtbench.harness.store.types import CotRecord
@@ -118,7 +121,7 @@ class CotRun:
         self._progress = Progress(len(rows))
         self._breaker = CircuitBreaker(0.01 * len(rows), jobs="requests")
         self._workers = concurrency
-        settings = DispatchSettings(concurrency)
+        settings = DispatchSettings(concurrency, retries=RetryPolicy(on_retry=self._progress.add_retry))
         self._dispatchers = {step: Dispatcher(model, settings) for step, model in models.items()}
         self._chains = {step: chain_tags(model.describe()) for step, model in models.items()}
         self._kept = {step: {record["id"]: record for record in folder.records_as(step, CotRecord)} for step in STEPS}
@@ -130,6 +133,14 @@ class CotRun:
         finally:
             for dispatcher in self._dispatchers.values():
                 dispatcher.close()
+
+    def state(self, seconds: float) -> LiveState:
+        """Return how far it is, after so many seconds."""
+        figures = [*pace_figures(self._progress, seconds)]
+        figures.append(LiveFigure(f"{self._progress.rejected} rejected", UNANSWERED))
+        figures.append(LiveFigure(f"{self._progress.failed} failed", FAILED))
+        figures += token_figures(self._progress, seconds)
+        return LiveState(self._progress.done, self._progress.expected, figures, "rows")
 
     async def _write(self, row: TrainingRow) -> None:
         for name in missing_steps(row):
@@ -159,6 +170,7 @@ class CotRun:
                 self._breaker.add_failure(str(error), of_model=of_model)
                 return {**record, "error": {"kind": "model" if of_model else "audio", "message": str(error)}}
             self._breaker.add_success()
+            self._progress.add_tokens(response.usage)
             record["text"], record["usage"], record["attempts"] = response.text, dict(response.usage), attempt + 1
             parsed = step.parse(with_think_tags(response.text, self._chains[step.name]))
             if not isinstance(parsed, Rejected):

@@ -17,6 +17,7 @@ from typing import Annotated, Any, NamedTuple
 from dtbench.harness.core import options as opts
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.options import Argument, Option
+from dtbench.harness.run.live_line import LiveCount, LiveLine
 from dtbench.harness.run.request import RunRequest
 from dtbench.harness.run.session import run as run_benchmark
 from dtbench.harness.store.atomic import replace_whole
@@ -192,7 +193,10 @@ def mine(options: MiningOptions, *, quiet: bool) -> MiningResult:
     band = parse_band(options.band, options.samples)
     rows = list(load_rows(options.data, clips, options.limit))
     listing = options.out / "overlaps.jsonl"
-    notes = [DISJOINT] if split else check_overlap(rows, options.against, options.data_dir, listing)
+    clips = LiveCount("clips")
+    with LiveLine(quiet=quiet).showing("overlap", clips.state):
+        against = (rows, options.against, options.data_dir, listing)
+        notes = [DISJOINT] if split else check_overlap(*against, progress=clips.set)
     run = run_benchmark(request, quiet=quiet)
     if run.status != "done":
         return MiningResult(run.folder, run.status, run.exit_code, None, target, notes)

@@ -6,11 +6,12 @@ question. Many benchmarks ask one question about many clips; only a question abo
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DataError, UserError
@@ -19,6 +20,7 @@ from dtbench.tasks.registry import get_task
 from dtbench.training.data.fingerprint import MAX_DIFFERENCE, Fingerprint, bit_difference, fingerprint
 from dtbench.training.data.rows import TrainingRow, write_lines
 
+Item = TypeVar("Item")
 _WORD = re.compile(r"\w+")
 MIN_WORDS = 4
 """The least words of a question with its options; fewer are too common to count."""
@@ -149,15 +151,32 @@ BENCHMARKS = ("mmar", "mmau-mini", "mmau-test", "mmsu")
 SHOWN = 3
 
 
-def check_overlap(rows: Sequence[TrainingRow], against: str, data_dir: Path | None, listing: Path) -> list[str]:
-    """Return notes on what was compared; a DataError where rows overlap a benchmark, all of them in the listing."""
+def check_overlap(
+    rows: Sequence[TrainingRow],
+    against: str,
+    data_dir: Path | None,
+    listing: Path,
+    *,
+    progress: Callable[[int, int], None] = lambda done, expected: None,
+) -> list[str]:
+    """Return notes on what was compared; a DataError where rows overlap a benchmark, all of them in the listing.
+
+    `progress` is called with how many clips of how many were listened to.
+    """
     datasets, notes = _load_benchmarks(against, data_dir)
     if not datasets:
         return notes
-    index = OverlapIndex()
+    index, done = OverlapIndex(), itertools.count(1)
+    expected = len(rows) + sum(len(dataset.samples) for dataset in datasets.values())
+
+    def counted(clips: Iterable[Item]) -> Iterator[Item]:
+        for clip in clips:
+            yield clip
+            progress(next(done), expected)
+
     for name, dataset in datasets.items():
-        index.add(name, dataset.samples)
-    if overlaps := index.check(rows):
+        index.add(name, counted(dataset.samples))
+    if overlaps := index.check(counted(rows)):
         write_lines(listing, (overlap._asdict() for overlap in overlaps))
         shown = ", ".join(f"{o.row} ({o.how} as {o.task} {o.question})" for o in overlaps[:SHOWN])
         raise DataError(
