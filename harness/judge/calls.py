@@ -90,7 +90,8 @@ class JudgeRun:
         return LiveState(self._progress.done, self._progress.expected, figures, "calls")
 
     async def _judge(self, job: tuple[Case, int]) -> None:
-        self._progress.failed += not await self._has_verdict(*job)
+        has_verdict = await self._has_verdict(*job)  # first: += reads its left side before it waits
+        self._progress.failed += not has_verdict
 
     async def _has_verdict(self, case: Case, call: int) -> bool:
         """Make one call, up to ATTEMPTS times; each reply is stored, for it has its price."""

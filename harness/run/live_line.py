@@ -29,7 +29,8 @@ LONGEST_NAME = 24
 """Columns of a name in front of the figures."""
 MEGABYTE = 1_000_000
 BAR_COLUMNS = 20
-_LEAST_BAR = 8
+BAR_FITS = 100
+"""Columns of a terminal from which on there is a bar."""
 _DEFAULT_COLUMNS = 80
 _ERASE = "\r\x1b[2K"
 
@@ -59,22 +60,23 @@ class LiveState(NamedTuple):
 
     def fitted(self, name: str, columns: int) -> str:
         """Return as much of it as a terminal has room for, in whole words."""
-        count = f"{self.done:,}" if self.expected is None else f"{self.done}/{self.expected}"
         name, kept = short_name(name), list(self.figures)
+        count = "..." if self.expected is None else f"{self.done}/{self.expected}"
+        count = f"{self.done:,}" if self.expected is None and self.done else count
         while True:
             figures = ", ".join(one.text for one in kept)
-            line = _words(name, count, self.unit, figures)
+            line = _words(name, count, self.unit if self.done or self.expected else "", figures)
             if columns_of(line) <= columns:
                 break
             if not kept:
                 shorter = (line, _words(name, count), count)
                 return next((one for one in shorter if columns_of(one) <= columns), "")
             kept.remove(max(kept, key=lambda one: one.rank))
-        room = min(BAR_COLUMNS, columns - columns_of(line) - 1)
-        if not self.expected or len(kept) < len(self.figures) or room < _LEAST_BAR:
+        room = columns - columns_of(line) - 1
+        if not self.expected or len(kept) < len(self.figures) or columns < BAR_FITS - 1 or room < BAR_COLUMNS:
             return line
-        filled = min(room, room * self.done // self.expected)
-        return _words(name, f"{'#' * filled}{'.' * (room - filled)}", count, self.unit, figures)
+        filled = min(BAR_COLUMNS, BAR_COLUMNS * self.done // self.expected)
+        return _words(name, f"{'#' * filled}{'.' * (BAR_COLUMNS - filled)}", count, self.unit, figures)
 
 
 class LiveLine:
@@ -107,10 +109,10 @@ class LiveLine:
         """Leave the last state on the screen."""
         self._ended.set()
         with self._lock:
-            self._leave()
             if isinstance(sys.stderr, _PrintAbove):
                 sys.stderr.finish()
                 sys.stderr = self._stream
+            self._leave()
 
     @contextlib.contextmanager
     def showing(self, name: str, state: Callable[[float], LiveState]) -> Iterator[None]:

@@ -64,7 +64,7 @@ def fetch_all(
     task: str,
     files: Sequence[HubFile | WebFile],
     folder: Path,
-    showing: Callable[[Arrival], AbstractContextManager[None]] = nullcontext,
+    showing: Callable[[Arrival], AbstractContextManager[None]] = lambda arrival: nullcontext(),
 ) -> list[Fetched]:
     """Fetch every file of a task into a folder; a file that is there and right is not fetched again.
 
@@ -103,7 +103,7 @@ def _fetch(task: str, file: HubFile | WebFile, files: Sequence[HubFile | WebFile
 def _from_hub(file: HubFile, arrival: Arrival) -> str:
     """Fetch a file of a repository on the hub; an unreachable hub is fine where the file is there already."""
     import huggingface_hub
-    from huggingface_hub.utils import disable_progress_bars
+    from huggingface_hub.utils.tqdm import disable_progress_bars
 
     disable_progress_bars()  # there is a line of ours
     target, folder = arrival.file, arrival.folder

@@ -193,10 +193,10 @@ def mine(options: MiningOptions, *, quiet: bool) -> MiningResult:
     band = parse_band(options.band, options.samples)
     rows = list(load_rows(options.data, clips, options.limit))
     listing = options.out / "overlaps.jsonl"
-    clips = LiveCount("clips")
-    with LiveLine(quiet=quiet).showing("overlap", clips.state):
+    count = LiveCount("clips")
+    with LiveLine(quiet=quiet).showing("overlap", count.state):
         against = (rows, options.against, options.data_dir, listing)
-        notes = [DISJOINT] if split else check_overlap(*against, progress=clips.set)
+        notes = [DISJOINT] if split else check_overlap(*against, progress=count.set)
     run = run_benchmark(request, quiet=quiet)
     if run.status != "done":
         return MiningResult(run.folder, run.status, run.exit_code, None, target, notes)

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 from chat_server import Asked, Turn, chatting
-from command import Done, call
+from command import COMMAND, Done, call
 from runs import PATIENCE, audible_data, interrupt, started, wait_until
+from terminal import shown
 from training_rows import CHOICES, made_rows, without_chain
 
 from dtbench.harness.store.run_folder import StoredRun
@@ -215,3 +216,22 @@ def test_a_wrong_wish_is_one_line(tmp_path: Path) -> None:
     assert "--limit 0: at least 1 is expected." in call("cot", path, *out, "--limit", "0").refusal()
     assert "--concurrency 0: at least 1 is expected." in call("cot", path, *out, "--concurrency", "0").refusal()
     assert "--max-failed -1.0: 0 to 1 is expected." in call("cot", path, *out, "--max-failed", "-1").refusal()
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_on_a_terminal_rows_are_counted_in_one_line(tmp_path: Path, columns: int) -> None:
+    data = drafts(tmp_path)
+
+    def slowly(asked: Asked) -> Turn:
+        return dataclasses.replace(models(asked), delay=0.2)
+
+    with chatting(choose=slowly) as chat:
+        asked = ("cot", str(data), "--captioner", chat.url, "--writer", chat.url, "--out", str(tmp_path / "out"))
+        more = ("--against", "none", "--concurrency", "2")
+        done = shown([*COMMAND, *asked, *more], columns, stdout_apart=True)
+    assert done.code == 0, done.screen
+    states = [line for line in done.states if re.match(rf"cot .*\d/{COUNT}", line)]
+    assert len(states) > 3
+    assert all(len(line) < columns for line in states)
+    assert re.fullmatch(r"cot ([#.]+ )?6/6 rows [\d.]+/s(, 0 rejected)?(, 0 failed)?(, \d+ tokens/s)?", states[-1])
+    assert len([line for line in done.left if f"/{COUNT} rows" in line]) == 1

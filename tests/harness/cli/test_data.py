@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import small_data
+from command import COMMAND
+from terminal import shown
 
 
 def dtbench(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -107,3 +110,26 @@ def test_a_task_of_the_users_own_is_verified_but_has_nowhere_to_be_pulled_from(
     done = dtbench("pull", "own_task:Own")
     assert done.returncode == 2
     assert "no source is known to pull from. Known: mmar, mmau-mini, mmau-test, mmsu, mini, " in done.stderr
+
+
+@pytest.mark.parametrize("columns", [20, 40, 80, 200])
+def test_on_a_terminal_clips_that_are_made_are_counted_in_one_line(tmp_path: Path, columns: int) -> None:
+    done = shown([*COMMAND, "data", "pull", "mini", "--data-dir", str(tmp_path)], columns, stdout_apart=True)
+    assert done.code == 0
+    states = [line for line in done.states if re.match(r"mini .*\d+/\d+", line)]
+    assert len(states) > 3
+    whole = r"mini( [#.]+)? \d+/(\d+)( clips)?( [\d.]+/s)?(,? ?(\d+ min )?\d+ s left)?"
+    assert [line for line in states if len(line) >= columns or not re.fullmatch(whole, line)] == []
+    last = re.match(r"mini .*?(\d+)/(\d+)", [line for line in done.left if line.startswith("mini ")][-1])
+    assert last
+    assert last[1] == last[2]
+    assert "/s" not in done.out
+
+
+def test_on_a_terminal_clips_that_are_checked_are_counted_and_json_shows_nothing(tmp_path: Path) -> None:
+    small_data.mmar_v2_archive(tmp_path)
+    command = [*COMMAND, "data", "verify", "mmar", "--data-dir", str(tmp_path), "--subset"]
+    done = shown(command, stdout_apart=True)
+    assert done.code == 0
+    assert re.match(r"mmar 6/6 clips( [\d.]+/s)?$", done.states[-1])
+    assert shown([*command, "--json"], stdout_apart=True).screen == ""

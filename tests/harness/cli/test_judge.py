@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Callable
@@ -10,9 +11,10 @@ from typing import Any
 
 import pytest
 from chat_server import Asked, Chat, Turn, chatting
-from command import Done, call
+from command import COMMAND, Done, call
 from judges import by_call, chain_of, gullible, honest, marks_of, mmar_with_criteria
 from made_up_run import write_run
+from terminal import shown
 
 from dtbench.harness.core.schema import Sample
 from dtbench.harness.store.run_folder import StoredRun
@@ -270,3 +272,83 @@ def test_the_tables_are_printed(run: Path) -> None:
     assert told
     assert done.err.splitlines()[0] == f"judge: 25 calls, {told[1]}"
     assert re.search(r"^cost         .*, 0\.\d\d at the prices given$", done.out, re.MULTILINE), done.out
+
+
+PROSE = "I would give it full marks, and my key is sk-abcdefghijklmnop1234 by the way. " * 3
+
+
+def test_a_judge_that_never_replies_in_json_is_stopped_after_20_replies(run: Path) -> None:
+    with chatting(default=Turn(PROSE)) as chat:
+        done, _ = judged(run, chat.url, "--concurrency", "1")
+        assert len(chat.asked) == 20
+    said = done.refusal(3)
+    assert "the last 20 replies of the judge cannot be read (it holds no JSON list of marks)" in said
+    assert "The last one begins `I would give it full marks, and my key is *** by the way." in said
+    assert str(run / "judge-tiny") in said
+    with chatting(choose=honest) as chat:
+        done, told = judged(run, chat.url)
+        assert len(chat.asked) == 25, "no call had a verdict"
+    assert (done.code, told["rubrics"]) == (0, 33.33)
+    assert (told["replies"], told["unreadable_replies"], told["failed_calls"]) == (45, 20, 0)
+    assert told["tokens"]["completion_tokens"] == 3 * 45, "what no verdict came from was paid for as well"
+
+
+def test_what_is_judged_before_a_judge_breaks_is_kept(run: Path) -> None:
+    with chatting(choose=by_call(dict.fromkeys(range(7, 1000), lambda asked: Turn("")))) as chat:
+        done, _ = judged(run, chat.url, "--concurrency", "1")
+        assert len(chat.asked) == 7 + 20
+    assert "The last one begins with nothing: it is empty." in done.refusal(3)
+    assert len([record for record in records(run) if "verdict" in record]) == 7
+    with chatting(choose=honest) as chat:
+        done, told = judged(run, chat.url)
+        assert len(chat.asked) == 25 - 7
+    assert (done.code, told["rubrics"]) == (0, 33.33)
+
+
+def test_one_question_that_a_judge_refuses_stops_nothing_however_often_it_is_asked(run: Path) -> None:
+    def refuses(asked: Asked) -> Turn:
+        return Turn("No.") if "scene 3" in asked.content.decode() else honest(asked)
+
+    with chatting(choose=refuses) as chat:
+        done, told = judged(run, chat.url, "--concurrency", "1", "--calls", "9")
+        assert len(chat.asked) == 4 * 9 + 3 * 9
+    assert done.code == 3
+    assert (told["unscored"], told["replies"], told["unreadable_replies"]) == (1, 63, 27)
+    assert told["unscored_reasons"] == {"no verdict: it holds no JSON list of marks": 1}
+
+
+def test_the_table_says_why_questions_have_no_marks_and_what_their_replies_cost(run: Path) -> None:
+    def refuses(asked: Asked) -> Turn:
+        return Turn("No.") if "scene 3" in asked.content.decode() else honest(asked)
+
+    with chatting(choose=refuses) as chat:
+        done = call("judge", run, "--model", "tiny", "--base-url", chat.url, "--price", "1/1000000")
+    assert done.code == 3
+    assert "1 of them: no verdict: it holds no JSON list of marks" in done.out
+    assert "replies      35, 15 of them without a verdict that can be read" in done.out
+    assert "105 completion_tokens" in done.out
+    assert "105.00 at the prices given" in done.out
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_on_a_terminal_calls_are_one_line_with_cost_and_what_could_not_be_read(run: Path, columns: int) -> None:
+    slow = Turn(delay=0.3)
+
+    def choose(asked: Asked) -> Turn:
+        marks = honest(asked)
+        readable = "scene 2" not in asked.content.decode()
+        return dataclasses.replace(slow, text=marks.text if readable else "No.")
+
+    with chatting(choose=choose) as chat:
+        asked = ("judge", str(run), "--model", "tiny", "--base-url", chat.url, "--price", "1/1000")
+        done = shown([*COMMAND, *asked, "--concurrency", "4"], columns, stdout_apart=True)
+    assert done.code == 3
+    states = [line for line in done.states if re.match(r"judge .*\d+/25 calls", line)]
+    assert len(states) > 3
+    assert all(len(line) < columns for line in states)
+    assert len([line for line in done.left if "/25 calls" in line]) == 1
+    full = r"judge [#.]+ 25/25 calls [\d.]+/s, 5 without verdict, cost 0\.\d\d, [\d,]+ tokens/s, 15 unreadable replies"
+    assert bool(re.fullmatch(full, states[-1])) == (columns == 200), states[-1]
+    assert re.match(r"judge ([#.]+ )?25/25 calls [\d.]+/s", states[-1])
+    assert (", 5 without verdict" in states[-1]) == (columns > 40)
+    assert "/25 calls" not in done.out
