@@ -93,6 +93,7 @@ CHOOSE = _any(
     r"\bmy (?:answer|mind|choice)(?: from [^.]{1,24}?)? to\b|\bmy (?:pick|guess|vote|verdict)(?: is|:)",
     r"\bfinal(?: \w+)?[*_]*\s?:|\bcorresponds? to (?=option|choice|\()",
     r"\bthat(?: would|'d)(?: then)? be(?= (?:option|choice)\b)|\bclosest(?: \w+){0,5} (?:is|would be)\b",
+    r"\b(?:conclusion|answer|choice) leans? towards?\b",
     r"\bmaking (?:the )?(?:correct|right|best|final) (?:selection|choice|answer|option)\b:?",
     r"\b(?:matches|corresponds to|aligns with|agrees with|points to|fits)(?: with)?"
     r" (?=(?:option|choice|answer)\b|\([A-J]\))",

@@ -49,7 +49,7 @@ _NUMBERED_THING = lazy_pattern(r"\b(?:step|strike|item|figure|note|ring|voice|so
 _OPENING = lazy_pattern(
     r"(?:^|[.!?\n])[\s*_\"']*(?:(?:so|thus|therefore|hence|well|then|and|but|overall|finally),? )?$", re.IGNORECASE
 )
-_POINTED_AT = lazy_pattern(r"(?:\bis|\bsay|\bbe|\bwas|\bwith|:|=|/|\bor|\band|\"|'|\*|>|->|答案是)\s*[*_\"']*$")
+_POINTED_AT = lazy_pattern(r"(?:\b(?:is|say|be|was|with|towards?)|:|=|/|\bor|\band|\"|'|\*|>|->|答案是)\s*[*_\"']*$")
 _DETERMINER = lazy_pattern(r" (?!it|there|the|that|this|he|she|they|i\b|we|you|because|since|as\b|not\b)[a-z]")
 _GOES_ON = lazy_pattern(r" (?!because|since|as |given|for )[a-z]")
 _ONE_OF_IDIOM = lazy_pattern(

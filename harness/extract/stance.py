@@ -105,7 +105,7 @@ class Stance:
     def _turn(self, kind: str | None, words: str, distance: int) -> None:
         if kind == "negate":
             self.denied = True
-        elif kind == "hedge":
+        elif kind == "hedge" and not (words == "would" and self.cue == CONCLUDED):
             self.doubted = True
             self.supposed = self.supposed or words in _SUPPOSING
         elif kind == "background":

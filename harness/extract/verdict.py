@@ -85,7 +85,8 @@ def decide_option(text: str, options: Options, *, cued: bool = False, ending: En
     verdict = _decide(text, options, cued=cued)
     at_end = verdict.level >= CONCLUDED and not text[verdict.end :].strip()
     bare = verdict.how == "chosen" and not text[verdict.start : verdict.start + 1].isalpha()
-    slight = verdict.option is not None and options.numeric[verdict.option] and bare
+    lone = verdict.how == "chosen, by letter" and not text[verdict.end : verdict.end + 1].strip()
+    slight = verdict.option is not None and ((options.numeric[verdict.option] and bare) or lone)
     weak = verdict.option is not None and (verdict.inferred or slight or (verdict.level < CHOSEN and not at_end))
     if ending is None or verdict.option is None:
         return verdict
