@@ -12,20 +12,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dtbench.harness.cli.tables import print_rows
+from dtbench.harness.cli.tables import print_note, print_rows
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import UserError, one_line
-from dtbench.harness.core.options import AsJson, Option
+from dtbench.harness.core.options import OUTPUT, AsJson, Option
 
 if TYPE_CHECKING:
     from dtbench.results.board import Board, Entry
 
-Task = Annotated[str | None, Option("--task", "T", "One benchmark only.")]
-Runs = Annotated[Path | None, Option("--runs", "DIR", "The folder of the runs to show; else results/runs.")]
-Alone = Annotated[bool, Option("--published", None, "Published numbers alone.")]
-AsMarkdown = Annotated[bool, Option("--md", None, "Markdown on stdout.")]
-AsHtml = Annotated[bool, Option("--html", None, "A page on stdout.")]
-AsCsv = Annotated[bool, Option("--csv", None, "Comma-separated values on stdout.")]
+Task = Annotated[str | None, Option("--task", "TASK", "Only this benchmark.", shown="all", values="tasks")]
+Runs = Annotated[
+    Path | None,
+    Option("--runs", "DIR", "Folder that holds run folders of yours.", shown="results/runs", values="folders"),
+]
+Alone = Annotated[bool, Option("--published", None, "Published numbers only, without runs of yours.")]
+AsMarkdown = Annotated[bool, Option("--md", None, "Print Markdown.", panel=OUTPUT)]
+AsHtml = Annotated[bool, Option("--html", None, "Print an HTML page.", panel=OUTPUT)]
+AsCsv = Annotated[bool, Option("--csv", None, "Print CSV.", panel=OUTPUT)]
 TITLES = ("rank", "model", "score", "95 % interval", "rubrics", "source", "date", "not comparable")
 ABOUT = (
     "# Leaderboard",
@@ -54,7 +57,11 @@ def board_command(  # noqa: PLR0913 - its parameters are options
     as_csv: AsCsv = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show who reports what, ranked only where the difference is more than chance."""
+    """Show published scores next to your own runs.
+
+    Models share a rank where their difference could be chance. What cannot be compared is listed without a rank, with
+    the reason.
+    """
     from dtbench.results.board import make_board, published_tasks
 
     if as_markdown + as_html + as_csv + as_json > 1:
@@ -64,7 +71,7 @@ def board_command(  # noqa: PLR0913 - its parameters are options
     where = None if published else runs or (HERE if HERE.is_dir() else None)
     boards = [make_board(name, where) for name in ([task] if task else published_tasks())]
     for note in dict.fromkeys(note for one in boards for note in one.notes):
-        typer.echo(f"dtbench: {one_line(note)}", err=True)
+        print_note(note)
     if as_json:
         entries = [{"task": one.task, "entries": [entry._asdict() for entry in one.entries]} for one in boards]
         typer.echo(json.dumps(entries))

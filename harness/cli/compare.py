@@ -13,13 +13,17 @@ from dtbench.harness.cli.tables import percent, print_rows
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.compare.paired import ScoreName, SharedTask, comparison, join_tasks
 from dtbench.harness.core.errors import UserError, one_line
-from dtbench.harness.core.options import Argument, AsJson, Option
+from dtbench.harness.core.options import OUTPUT, TESTS, Argument, AsJson, Option
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.types import Comparison, GroupComparison
 
-Runs = Annotated[Sequence[Path], Argument("A B [...]", "Folders of runs; A is the baseline.")]
-Flips = Annotated[int, Option("--flips", "N", "How many questions that changed are shown.")]
-Power = Annotated[bool, Option("--power", None, "Show which difference so many questions can show.")]
+Runs = Annotated[
+    Sequence[Path], Argument("BASELINE RUN...", "Run folders; each run is compared with the first one.", values="runs")
+]
+Flips = Annotated[int, Option("--flips", "N", "How many of the questions whose result changed to list.", panel=OUTPUT)]
+Power = Annotated[
+    bool, Option("--power", None, "Show the smallest difference that this many questions can detect.", panel=TESTS)
+]
 
 
 @with_options
@@ -31,7 +35,10 @@ def compare_command(
     power: Power = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say whether a run is better than another on the same questions, by how much, and where."""
+    """Compare runs question by question, with paired significance tests.
+
+    Shows the difference with its confidence interval, overall and per group, and the questions that changed.
+    """
     if len(runs) < 2:
         raise UserError("compare takes the folders of two runs or more, the baseline first.")
     baseline, *others = [StoredRun.open(path) for path in runs]

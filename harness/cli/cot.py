@@ -15,7 +15,10 @@ from dtbench.training.chains.session import CotOptions, write_cot
 
 @with_options
 def cot_command(options: CotOptions, as_json: AsJson = False) -> None:
-    """Write what each row lacks, check it, and keep what is rejected; run it again to go on where it stopped."""
+    """Write captions, questions and reference chains for training data with language models.
+
+    What a row lacks is written and checked; what fails the check is kept in rejects.jsonl. The same command resumes.
+    """
     result = write_cot(options, LiveLine(quiet=as_json))
     report = result.report
     if as_json:

@@ -9,25 +9,29 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dtbench.harness.cli.help_pages import HelpCommand
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import DataError, UserError
-from dtbench.harness.core.options import Argument, AsJson, DataDir, Option
+from dtbench.harness.core.options import OUTPUT, Argument, AsJson, DataDir, Option
 from dtbench.tasks import registry as task_registry
 
 if TYPE_CHECKING:
     from dtbench.tasks.data.download import Arrival
     from dtbench.tasks.data.verify import ClipReport, DataReport
 
-data_commands = typer.Typer(no_args_is_help=True)
+data_commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
-TaskArgument = Annotated[str, Argument("TASK", "mmar, mmau-mini, mmau-test, mmsu or mini.")]
+TaskArgument = Annotated[str, Argument("TASK", "mmar, mmau-mini, mmau-test, mmsu or mini.", values="tasks")]
 _SHOWN = 20
 
 
-@data_commands.command()
+@data_commands.command(cls=HelpCommand)
 @with_options
 def pull(task: TaskArgument, data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Fetch or generate the pinned files of TASK in D/TASK; run it again to go on where it stopped."""
+    """Download a benchmark's data into the data folder; that of mini is generated.
+
+    Files are pinned to the published version and checked. The same command resumes.
+    """
     from dtbench.harness.run.live_line import LiveCount, LiveLine, bytes_state
     from dtbench.tasks.data.download import fetch_all
     from dtbench.tasks.data.layouts import task_folder
@@ -63,16 +67,16 @@ def pull(task: TaskArgument, data_dir: DataDir = None, as_json: AsJson = False) 
         typer.echo(f"note: {note}")
 
 
-@data_commands.command()
+@data_commands.command(cls=HelpCommand)
 @with_options
 def verify(
     task: TaskArgument,
     data_dir: DataDir = None,
     as_json: AsJson = False,
-    no_audio: Annotated[bool, Option("--no-audio", None, "Do not read the clips.")] = False,
-    subset: Annotated[bool, Option("--subset", None, "Allow fewer items than were published.")] = False,
+    no_audio: Annotated[bool, Option("--no-audio", None, "Do not check the clips.")] = False,
+    subset: Annotated[bool, Option("--subset", None, "Accept fewer items than were published.")] = False,
 ) -> None:
-    """Check counts, content, answers, and that every clip exists and decodes; exit 2 where something is wrong."""
+    """Check a benchmark's data: number of items, content, answers, and that every clip exists and decodes."""
     from dtbench.harness.run.live_line import LiveCount, LiveLine
     from dtbench.tasks.data.verify import verify_dataset
 
@@ -88,15 +92,25 @@ def verify(
         raise typer.Exit(DataError.exit_code)
 
 
-@data_commands.command()
+@data_commands.command(cls=HelpCommand)
 @with_options
 def convert(
-    name: Annotated[str, Argument("NAME", "avqa, audiomcq, musicbench, iemocap or music-avqa.")],
-    folder: Annotated[Path, Argument("FOLDER", "The data set as published.")],
-    out: Annotated[Path, Option("--out", "FILE", "The file of training rows.")],
+    name: Annotated[
+        str,
+        Argument(
+            "DATASET",
+            "avqa, audiomcq, musicbench, iemocap or music-avqa.",
+            values=("avqa", "audiomcq", "musicbench", "iemocap", "music-avqa"),
+        ),
+    ],
+    folder: Annotated[Path, Argument("FOLDER", "The data set as published.", values="folders")],
+    out: Annotated[Path, Option("--out", "FILE", "File of training rows to write.", panel=OUTPUT, values="files")],
     as_json: AsJson = False,
 ) -> None:
-    """Convert a published data set to training rows; what makes no row is counted."""
+    """Convert a published data set to training rows.
+
+    Items that make no row are counted, by reason.
+    """
     from dtbench.training.data.converters.conversion import convert_dataset
     from dtbench.training.data.rows import write_rows
 

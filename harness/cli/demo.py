@@ -9,22 +9,31 @@ import typer
 
 from dtbench.harness.cli.tables import print_note, print_summary
 from dtbench.harness.cli.typer_options import with_options
-from dtbench.harness.core.options import Option
+from dtbench.harness.core.options import ANSWERS, OUTPUT, Option
 
 NAME = "mini"
 RUN = Path("results") / "runs" / "demo"
 """Where other runs are, so that the board finds this one too; runs of two engines are two."""
 
-Out = Annotated[Path | None, Option("--out", "DIR", f"Where the run goes, else {RUN}-BACKEND.")]
-Backend = Annotated[str | None, Option("--backend", "B", "vllm or local (transformers); vllm if it is there.")]
+Out = Annotated[Path | None, Option("--out", "RUN", "Run folder.", panel=OUTPUT, shown=f"{RUN}-BACKEND", values="runs")]
+Backend = Annotated[
+    str | None,
+    Option(
+        "--backend",
+        "NAME",
+        "What runs the model: vllm, or local (transformers).",
+        panel=ANSWERS,
+        shown="vllm if it is installed",
+        values=("vllm", "local"),
+    ),
+]
 
 
 @with_options
 def demo_command(out: Out = None, backend: Backend = None) -> None:
-    """Ask the model in the box every question of its benchmark, then once more with the clips of other questions.
+    """Run the built-in model on the built-in benchmark, with the right clips and then with those of other questions.
 
-    Nothing is fetched. Called again, it goes on where it stopped, and shows what is there; delete the folder for a
-    fresh one.
+    Nothing is downloaded. The same command resumes, or shows what is there; delete the run folder to start afresh.
     """
     from dtbench.harness.report.build import ReportOptions, make_report
     from dtbench.harness.run.request import RunRequest

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 @with_options
 def export_command(options: ExportOptions, as_json: AsJson = False) -> None:
-    """Write a run's answers as a leaderboard reads them, with a manifest beside it, or check such a file."""
+    """Write a run's answers as a submission to a leaderboard, or check such a file.
+
+    A manifest next to the file says how the answers were made.
+    """
     from dtbench.harness.export.lm_eval_files import write_lm_eval
     from dtbench.harness.export.submission import write_submission
 

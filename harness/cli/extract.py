@@ -12,19 +12,25 @@ from typing import Annotated, BinaryIO
 from dtbench.harness.cli.tables import output_file
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import DataError, UserError
-from dtbench.harness.core.options import Argument, Chain, MinEvidence, Option
+from dtbench.harness.core.options import OUTPUT, Argument, Chain, MinEvidence, Option
 from dtbench.harness.extract.chain_tags import ChainTags
 
 EXPECTED = "JSON lines with `choices` and `output`"
-Source = Annotated[Path | None, Argument("[FILE]", f"{EXPECTED}; without it stdin.")]
-Out = Annotated[Path | None, Option("--out", "FILE", "Where the answers go; without it stdout.")]
+Source = Annotated[Path | None, Argument("[FILE]", f"{EXPECTED}; stdin if left out.", values="files")]
+Out = Annotated[
+    Path | None, Option("--out", "FILE", "The file to write.", panel=OUTPUT, shown="stdout", values="files")
+]
 
 
 @with_options
 def extract_command(
     source: Source = None, out: Out = None, chain: Chain = None, min_evidence: MinEvidence = "inferred"
 ) -> None:
-    """Extract the answer from each line's `output`: thinking, answer, choice, level, how, set_aside."""
+    """Extract the answer from model outputs, one JSON line each.
+
+    Reads lines with `choices` and `output`; writes lines with `thinking`, `answer`, `choice`, `level`, `how` and
+    `set_aside`. Works without a model or a data set.
+    """
     answers = (_answer(where, line, chain, min_evidence) for where, line in _lines(source))
     if out is None:
         for answer in answers:

@@ -13,15 +13,24 @@ from dtbench.harness.compare import gate as gates
 from dtbench.harness.compare.gate import GateOptions
 from dtbench.harness.compare.gate_files import verdict_sentence, write_junit, write_markdown
 from dtbench.harness.core.errors import one_line
-from dtbench.harness.core.options import AsJson, Option
+from dtbench.harness.core.options import OUTPUT, AsJson, Option
 
-Junit = Annotated[Path | None, Option("--junit", "OUT.xml", "Write the verdicts for a CI server.")]
-Markdown = Annotated[Path | None, Option("--markdown", "OUT.md", "Write the verdicts for a job's summary.")]
+Junit = Annotated[
+    Path | None, Option("--junit", "FILE", "Write the verdicts as JUnit XML.", panel=OUTPUT, values="files")
+]
+Markdown = Annotated[
+    Path | None,
+    Option("--markdown", "FILE", "Write the verdicts as Markdown, for a job summary.", panel=OUTPUT, values="files"),
+]
 
 
 @with_options
 def gate_command(options: GateOptions, junit: Junit = None, markdown: Markdown = None, as_json: AsJson = False) -> None:
-    """Pass a candidate that is shown to be no worse than is allowed; nothing that is missing or unlike passes."""
+    """Fail CI when a candidate run is worse than its baseline.
+
+    The candidate passes where the data show that it is not worse by more than --max-drop points. Runs on different
+    questions, or with different settings, do not pass.
+    """
     results = gates.gate_runs(options)
     verdict = gates.worst_verdict(results)
     if junit is not None:

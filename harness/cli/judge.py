@@ -13,11 +13,13 @@ import typer
 from dtbench.harness.cli.tables import print_rows
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import one_line
-from dtbench.harness.core.options import AsJson, Option
+from dtbench.harness.core.options import RUNS, AsJson, Option
 from dtbench.harness.judge.plan import JudgeOptions
 from dtbench.harness.store.summary_types import CalibrationSummary, JudgedGroup, JudgeSummary
 
-OnlyEstimate = Annotated[bool, Option("--estimate", None, "Estimate the calls and tokens that are left; ask nothing.")]
+OnlyEstimate = Annotated[
+    bool, Option("--estimate", None, "Print the remaining calls and tokens without calling the judge.", panel=RUNS)
+]
 
 
 REASONS = 3
@@ -26,7 +28,11 @@ REASONS = 3
 
 @with_options
 def judge_command(options: JudgeOptions, estimate: OnlyEstimate = False, as_json: AsJson = False) -> None:
-    """Ask a judge which criteria the chain of each right answer meets; run it again to go on where it stopped."""
+    """Score a run's reasoning chains against rubrics with an LLM judge.
+
+    Wrong answers score 0. The chain of a correct answer is judged several times; the lowest and highest marks are
+    dropped and the rest averaged. The same command resumes.
+    """
     from dtbench.harness.judge.session import describe_estimate, estimate_judge, run_judge
     from dtbench.harness.run.live_line import LiveLine
 

@@ -15,8 +15,9 @@ from typing import Any, NamedTuple, TextIO
 import typer
 
 import dtbench
-from dtbench.harness.cli.tables import print_note
-from dtbench.harness.core.errors import DtbenchError
+from dtbench.harness.cli.help_pages import ALIASES, HelpCommand, HelpGroup
+from dtbench.harness.cli.terminal import print_error
+from dtbench.harness.core.errors import DtbenchError, one_line
 
 
 class Subcommand(NamedTuple):
@@ -29,37 +30,32 @@ class Subcommand(NamedTuple):
     """Settings of click."""
 
 
+# The order of the first page is that of GROUPS in help_pages.py.
 COMMANDS = {
-    "demo": Subcommand("demo:demo_command", "See it work: the model in the box answers the benchmark in the box."),
-    "tasks": Subcommand("tasks:tasks_command", "List the benchmarks and what is known of each."),
-    "data": Subcommand("data:data_commands", "Fetch a benchmark's data, check it, or convert data to train on."),
-    "models": Subcommand("models:models_command", "List the families of models and what is known of each."),
-    "run": Subcommand("run:run_command", "Ask a model the questions of benchmarks, store every answer, print scores."),
-    "score": Subcommand("score:score_command", "Score a prediction file exactly as the benchmark's authors do."),
-    "compare": Subcommand("compare:compare_command", "Say whether a run is better than another, question by question."),
-    "cot": Subcommand(
-        "cot:cot_command", "Write captions, questions and reference chains for training data with language models."
+    "demo": Subcommand("demo:demo_command", "See it work: the built-in model answers the built-in benchmark."),
+    "tasks": Subcommand("tasks:tasks_command", "List benchmarks and what is known about each."),
+    "data": Subcommand("data:data_commands", "Download a benchmark's data, check it, or convert training data."),
+    "models": Subcommand("models:models_command", "List model families and what is known about each."),
+    "run": Subcommand("run:run_command", "Run a model on benchmarks, store every answer, print the scores."),
+    "score": Subcommand("score:score_command", "Score predictions or a stored run as the benchmark's authors do."),
+    "compare": Subcommand(
+        "compare:compare_command", "Compare runs question by question, with paired significance tests."
     ),
+    "cot": Subcommand("cot:cot_command", "Write questions and reasoning chains for training data with LLMs."),
     "mine": Subcommand("mine:mine_command", "Keep the questions that a checkpoint only sometimes gets right."),
-    "gate": Subcommand(
-        "gate:gate_command", "Pass or stop a candidate in CI: no worse than a baseline, by more than is allowed."
-    ),
-    "report": Subcommand("report:report_command", "Write a run, or two side by side, as one page for a browser."),
-    "board": Subcommand("board:board_command", "Show what papers and boards report, with runs of yours among them."),
-    "judge": Subcommand("judge:judge_command", "Score a run's reasoning chains against rubrics, with an LLM judge."),
-    "export": Subcommand(
-        "export:export_command", "Write a run's answers as a leaderboard reads them, or check such a file."
-    ),
+    "gate": Subcommand("gate:gate_command", "Fail CI when a candidate run is worse than its baseline."),
+    "report": Subcommand("report:report_command", "Write an HTML page with every answer of one run, or of two."),
+    "board": Subcommand("board:board_command", "Show published scores next to your own runs."),
+    "judge": Subcommand("judge:judge_command", "Score a run's reasoning chains against rubrics with an LLM judge."),
+    "export": Subcommand("export:export_command", "Write a submission to a leaderboard, or check one."),
     "lm-eval": Subcommand(
         "main:lm_eval_command",
-        "Run lm-eval's own command line, with our models and benchmarks in it.",
+        "Run lm-eval with dtbench's models and benchmarks in it.",
         {"ignore_unknown_options": True, "allow_extra_args": True},
     ),
-    "train": Subcommand("train:train_command", "Train a model in stages of reinforcement learning, and evaluate each."),
-    "extract": Subcommand("extract:extract_command", "Extract the answer from model outputs."),
+    "train": Subcommand("train:train_command", "Train a model in RL stages and evaluate it after each."),
+    "extract": Subcommand("extract:extract_command", "Extract the answer from model outputs, without a run."),
 }
-ALIASES = {"chains": "cot"}
-"""Former names, which work and are not listed."""
 VERBOSE = ("-v", "-vv", "--verbose")
 INTERRUPTED = 130
 USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
@@ -89,17 +85,39 @@ def main() -> None:
 
 def _run(arguments: list[str]) -> Any:
     try:
-        return build(arguments)(arguments, prog_name="dtbench", standalone_mode=False) or 0
+        while True:
+            try:
+                return build(arguments)(arguments, prog_name="dtbench", standalone_mode=False) or 0
+            except USAGE_ERROR as error:
+                translated = _translated(arguments, error)
+                if translated is None:
+                    return _misused(error)
+                arguments = translated
     except SystemExit as end:
         # typer and rich end with 1 where the pipe is closed, which here would be a regression that a gate found.
         # Whoever read our output has what it wanted (`dtbench ... | head`).
         return 0 if isinstance(end.__context__, BrokenPipeError) else end.code
     except DtbenchError as error:
         return _say(str(error), error.exit_code)
-    except USAGE_ERROR as error:
-        return _misused(error)
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _translated(arguments: list[str], error: Any) -> list[str] | None:
+    """Return the command line with an option of another harness in dtbench's words; None where it has none."""
+    from dtbench.harness.cli.habits import refuse_fraction, translate
+
+    if getattr(error, "param", None) is not None and "--limit" in error.param.opts:
+        refuse_fraction(arguments)
+    if error.ctx is None or not hasattr(error, "possibilities"):
+        return None
+    known = [flag for one in error.ctx.command.params for flag in one.opts]
+    translation = translate(arguments, error.option_name, known)
+    if translation is None:
+        return None
+    if translation.note:
+        typer.echo(one_line(f"note: {translation.note}"), err=True)
+    return translation.arguments
 
 
 def _verbose_first(arguments: list[str]) -> list[str]:
@@ -113,12 +131,15 @@ def _verbose_first(arguments: list[str]) -> list[str]:
 def _misused(error: Any) -> int:
     """Report what is wrong with the command line; without a message, its help was printed."""
     message, where = error.format_message().rstrip("."), error.ctx.command_path if error.ctx else "dtbench"
+    if hasattr(error, "possibilities"):
+        close = " or ".join(error.possibilities or ())
+        message = f"{error.option_name}: {where} has no such option{f'. Did you mean {close}?' if close else ''}"
     stop = "" if message.endswith("?") else "."
     return _say(f"{message}{stop} See `{where} --help`.", 2) if message else 2
 
 
 def _say(message: str, code: int) -> int:
-    print_note(message)
+    print_error(message)
     return code
 
 
@@ -131,6 +152,8 @@ def build(arguments: list[str]) -> typer.Typer:
     """Build the application with the command that the arguments call, and stubs for the others."""
     app = typer.Typer(
         name="dtbench",
+        cls=HelpGroup,
+        rich_markup_mode=None,
         help=(dtbench.__doc__ or "").partition("\n")[0],
         no_args_is_help=True,
         pretty_exceptions_enable=False,
@@ -143,7 +166,7 @@ def build(arguments: list[str]) -> typer.Typer:
         if name == called or completing:
             _add(app, name, command)
         else:
-            app.command(name, help=command.help)(_stub)
+            app.command(name, short_help=command.help, cls=HelpCommand)(_stub)
     if called in ALIASES:
         _add(app, called, COMMANDS[ALIASES[called]], hidden=True)
     return app
@@ -153,13 +176,18 @@ def _add(app: typer.Typer, name: str, command: Subcommand, *, hidden: bool = Fal
     module, _, attribute = command.path.partition(":")
     target = getattr(importlib.import_module(f"dtbench.harness.cli.{module}"), attribute)
     if isinstance(target, typer.Typer):
-        app.add_typer(target, name=name, help=command.help, hidden=hidden)
+        app.add_typer(target, name=name, cls=HelpGroup, help=command.help, hidden=hidden)
     else:
-        app.command(name, help=command.help, context_settings=dict(command.context), hidden=hidden)(target)
+        app.command(
+            name, short_help=command.help, cls=HelpCommand, context_settings=dict(command.context), hidden=hidden
+        )(target)
 
 
 def lm_eval_command(context: typer.Context) -> None:
-    """Pass what follows on, as in `dtbench lm-eval --model dtbench --model_args pretrained=D --tasks dtbench_mini`."""
+    """Run lm-eval's own command line with dtbench's models and benchmarks in it.
+
+    Whatever follows is passed on to lm-eval: its options are described by `lm_eval run --help`.
+    """
     from dtbench.harness.lm_eval.plug import call_lm_eval
 
     call_lm_eval(context.args)
@@ -189,7 +217,7 @@ def _global_options(
         False, "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
     ),
     verbose: int = typer.Option(
-        0, "--verbose", "-v", count=True, callback=_show_log, help="Show the log on stderr; -vv shows more of it."
+        0, "--verbose", "-v", count=True, callback=_show_log, help="Show the log on stderr; -vv shows more."
     ),
 ) -> None:
     """Read the options that stand before a command."""

@@ -19,8 +19,11 @@ SHORT = ("kept", "never", "hard", "easy", "always", "lacking")
 
 @with_options
 def mine_command(options: MiningOptions, as_json: AsJson = False) -> None:
-    """Ask each question K times, and keep the rows whose right answers lie in the band."""
+    """Keep the training questions that a checkpoint only sometimes answers correctly.
 
+    Each question is asked K times; rows with a number of correct answers in the band are kept. The same command
+    resumes.
+    """
     result = mine(options, quiet=as_json)
     if as_json:
         typer.echo(json.dumps(result.as_json()))

@@ -16,12 +16,17 @@ from dtbench.harness.core.options import Argument, AsJson
 from dtbench.models.checkpoints import families
 from dtbench.models.checkpoints.families import Family
 
-Name = Annotated[str | None, Argument("[NAME]", "One family only, or a TOML file of yours.")]
+Name = Annotated[
+    str | None, Argument("[FAMILY]", "Only this family: its name, or a TOML file of yours.", values="families")
+]
 
 
 @with_options
 def models_command(name: Name = None, as_json: AsJson = False) -> None:
-    """List the families of models and what is known of each; every other checkpoint that vLLM serves runs too."""
+    """List model families and what is known about each.
+
+    Any other checkpoint that vLLM can serve runs too.
+    """
     selected = _families(name)
     if as_json:
         facts = [

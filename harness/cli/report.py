@@ -15,7 +15,10 @@ from dtbench.harness.report.build import ReportOptions, make_report
 
 @with_options
 def report_command(options: ReportOptions, as_json: AsJson = False) -> None:
-    """Write one HTML file with scores, charts and every answer; it opens from disk, without a network."""
+    """Write one HTML page with scores, charts and every answer, for one run or two side by side.
+
+    The page is one file that opens from disk, without a network or a server.
+    """
     report = make_report(options)
     if as_json:
         typer.echo(json.dumps({**report._asdict(), "path": str(report.path), "notes": list(report.notes)}))

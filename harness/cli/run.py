@@ -1,4 +1,4 @@
-"""`dtbench run`: ask a model the questions of benchmarks, keep every answer, print the scores."""
+"""`dtbench run`: run a model on benchmarks, store every answer, print the scores."""
 
 from __future__ import annotations
 
@@ -11,19 +11,29 @@ import typer
 
 from dtbench.harness.cli.tables import print_note, print_summary
 from dtbench.harness.cli.typer_options import with_config
-from dtbench.harness.core.options import AsJson, Option
+from dtbench.harness.core.options import OUTPUT, RUNS, AsJson, Option
 from dtbench.harness.run.request import RunRequest
 
 Log = Annotated[
     Sequence[str],
-    Option("--log", "NAME", "Send the summary to wandb, mlflow, trackio, or the logger of a package; repeat it."),
+    Option(
+        "--log",
+        "TRACKER",
+        "Log the summary to wandb, mlflow, trackio or a plug-in (repeatable).",
+        panel=OUTPUT,
+        values=("wandb", "mlflow", "trackio"),
+    ),
 ]
 
 
 Config = Annotated[
     Path | None,
     Option(
-        "--config", "FILE", "Read options from a TOML, YAML or JSON file, or repeat a run (its folder or run.json)."
+        "--config",
+        "FILE",
+        "Read options from a TOML, YAML or JSON file, or repeat a run (its folder or run.json).",
+        panel=RUNS,
+        values="files",
     ),
 ]
 
@@ -36,7 +46,10 @@ def _read_config(path: Path) -> dict[str, Any]:
 
 @with_config(_read_config)
 def run_command(request: RunRequest, config: Config = None, log: Log = (), as_json: AsJson = False) -> None:
-    """Ask a model the questions of benchmarks; run it again to go on where it stopped."""
+    """Run a model on benchmarks, store every answer and print the scores.
+
+    The same command resumes a run that was interrupted: nothing is asked twice.
+    """
     from dtbench.harness.export.trackers import FAILED, get_loggers, log_summary
     from dtbench.harness.run.config import refuse_incomplete
     from dtbench.harness.run.session import run

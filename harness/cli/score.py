@@ -14,7 +14,18 @@ from dtbench.harness.cli.tables import evidence_line, output_file, print_summary
 from dtbench.harness.cli.tasks import named_task
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import UserError, one_line
-from dtbench.harness.core.options import MIN_EVIDENCE, Argument, AsJson, Chain, Option, TaskFile, TaskName
+from dtbench.harness.core.options import (
+    MIN_EVIDENCE,
+    OUTPUT,
+    TESTS,
+    Argument,
+    AsJson,
+    Chain,
+    DataOfRun,
+    Option,
+    TaskFile,
+    TaskName,
+)
 
 if TYPE_CHECKING:
     from dtbench.harness.core.task import Task
@@ -25,30 +36,53 @@ if TYPE_CHECKING:
 class ScoreOptions:
     """What is scored, a run or a prediction file, and how."""
 
-    run: Annotated[Path | None, Argument("[RUN]", "A run's folder, to score its stored answers again.")] = None
+    run: Annotated[Path | None, Argument("[RUN]", "Run folder whose stored answers to score again.", values="runs")] = (
+        None
+    )
     task: TaskName = None
-    predictions: Annotated[Path | None, Option("--predictions", "FILE", "The official prediction file.")] = None
-    metadata: Annotated[
-        Path | None, Option("--metadata", "FILE", "The benchmark's metadata, for files that hold ids and predictions.")
+    predictions: Annotated[
+        Path | None, Option("--predictions", "FILE", "Prediction file in the benchmark's own format.", values="files")
     ] = None
-    scorer: Annotated[str | None, Option("--scorer", "V", "Version of the script (mmsu: 2026, 2025).")] = None
-    rows: Annotated[Path | None, Option("--rows", "OUT.jsonl", "Write the verdict on every record.")] = None
-    allow_duplicates: Annotated[bool, Option("--allow-duplicates", None, "Score repeated ids record by record.")] = (
+    metadata: Annotated[
+        Path | None,
+        Option(
+            "--metadata",
+            "FILE",
+            "The benchmark's metadata, for prediction files that hold only ids and predictions.",
+            values="files",
+        ),
+    ] = None
+    scorer: Annotated[
+        str | None,
+        Option(
+            "--scorer",
+            "VERSION",
+            "Version of the official script (mmsu: 2026 or 2025).",
+            panel=TESTS,
+            shown="the newest",
+        ),
+    ] = None
+    rows: Annotated[
+        Path | None,
+        Option("--rows", "FILE", "Write the verdict on every record, as JSON lines.", panel=OUTPUT, values="files"),
+    ] = None
+    allow_duplicates: Annotated[bool, Option("--allow-duplicates", None, "Score every record of a repeated id.")] = (
         False
     )
     min_evidence: Annotated[str | None, MIN_EVIDENCE] = None
     """None for that of the run; of a prediction file, for that of a run without the option."""
     task_file: TaskFile = None
-    data_dir: Annotated[
-        Path | None, Option("--data-dir", "D", "For RUN: the folder of its data, where it is not found.")
-    ] = None
+    data_dir: DataOfRun = None
     chain: Chain = None
-    write: Annotated[bool, Option("--write", None, "For RUN: store its new verdicts and summary.")] = False
+    write: Annotated[bool, Option("--write", None, "Store the new verdicts and summary in RUN.", panel=OUTPUT)] = False
 
 
 @with_options
 def score_command(options: ScoreOptions, as_json: AsJson = False) -> None:
-    """Score a prediction file, or a run again, exactly as the benchmark's authors do."""
+    """Score a prediction file, or a stored run again, exactly as the benchmark's authors do.
+
+    A strict score stands next to the official one: all items count, and an answer must be readable without guessing.
+    """
     if options.run is not None:
         _score_run(options.run, options, as_json=as_json)
         return

@@ -38,7 +38,7 @@ BAR = 25
 
 def print_note(message: str) -> None:
     """Print one line on stderr, whatever is in the names and values of the message."""
-    typer.echo(one_line(f"dtbench: {message}"), err=True)
+    typer.echo(one_line(f"note: {message}"), err=True)
 
 
 def progress_printer(*, quiet: bool) -> Callable[[str], None]:

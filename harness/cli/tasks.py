@@ -11,14 +11,20 @@ import typer
 
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import DtbenchError, UserError, one_line
-from dtbench.harness.core.options import Argument, AsJson, Option, TaskFile
+from dtbench.harness.core.options import OUTPUT, Argument, AsJson, Option, TaskFile
 from dtbench.harness.core.task import Task
 from dtbench.harness.lm_eval.plug import FOLDER, task_files
 from dtbench.tasks import registry as task_registry
 
-Name = Annotated[str | None, Argument("[NAME]", "One task only.")]
+Name = Annotated[str | None, Argument("[TASK]", "Only this benchmark.", values="tasks")]
 LmEval = Annotated[
-    bool, Option("--lm-eval", None, "The folder that lm-eval takes as --include_path; with NAME,NAME their files.")
+    bool,
+    Option(
+        "--lm-eval",
+        None,
+        "Print the folder for lm-eval's --include_path; with TASK,TASK the files of these.",
+        panel=OUTPUT,
+    ),
 ]
 
 
@@ -38,7 +44,7 @@ def named_task(name: str | None, file: Path | None) -> Task:
 def tasks_command(
     name: Name = None, task_file: TaskFile = None, lm_eval: LmEval = False, as_json: AsJson = False
 ) -> None:
-    """List the benchmarks and what is known of each."""
+    """List benchmarks and what is known about each."""
     if lm_eval:
         files = [FOLDER] if name is None else task_files([one.strip() for one in name.split(",")])
         typer.echo(",".join(map(str, files)))

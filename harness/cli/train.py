@@ -11,7 +11,7 @@ import typer
 
 from dtbench.harness.cli.tables import percent, print_rows, progress_printer
 from dtbench.harness.cli.typer_options import with_options
-from dtbench.harness.core.options import AsJson, Option
+from dtbench.harness.core.options import RUNS, AsJson, Option
 from dtbench.training.stages.outcome import stage_gains
 from dtbench.training.stages.stages import TrainOptions, stage_commands, train
 
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from dtbench.training.engines.contract import EngineCommand, Metrics
     from dtbench.training.recipe.recipe import StageRecipe
 
-DryRun = Annotated[bool, Option("--dry-run", None, "Print the engine's command of every stage, and run nothing.")]
+DryRun = Annotated[
+    bool, Option("--dry-run", None, "Print the engine's command for every stage, and run nothing.", panel=RUNS)
+]
 SHOWN = ("reward", "kl", "completion_length", "grad_norm", "seconds")
 """What a line of progress says of a step, beside the parts of the reward."""
 NEAR = "boundary"
@@ -30,7 +32,10 @@ Table = Mapping[str, Any]
 
 @with_options
 def train_command(options: TrainOptions, dry_run: DryRun = False, as_json: AsJson = False) -> None:
-    """Train a model in stages and evaluate each; run it again to go on where it stopped."""
+    """Train a model in stages of reinforcement learning and evaluate it after each.
+
+    The same command resumes, within a stage from its last complete checkpoint.
+    """
     if dry_run:
         for where, command in stage_commands(options):
             typer.echo(f"# {where}\n{_shell(command)}\n")

@@ -34,13 +34,28 @@ class _Parameter(NamedTuple):
             kind, default = list[get_args(kind)[0]] | None, None  # type: ignore[misc]
         elif option.missing is not None:
             kind, default = kind | None, None
-        if isinstance(option, Argument):
-            info = typer.Argument(metavar=option.metavar, help=option.help)
-        else:
-            info = typer.Option(option.flag, metavar=option.metavar, help=option.help)
         return inspect.Parameter(
-            self.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, info]
+            self.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, self._info()]
         )
+
+    def _info(self) -> Any:
+        option = self.option
+        if isinstance(option, Argument):
+            return typer.Argument(metavar=option.metavar, help=option.help)
+        return typer.Option(
+            option.flag,
+            metavar=option.metavar,
+            help=option.help,
+            rich_help_panel=option.panel,
+            show_default=self._shown_default() or False,
+        )
+
+    def _shown_default(self) -> str | None:
+        """Return the default as help shows it; None for that of a switch, and where there is none."""
+        default = self.default
+        if isinstance(self.option, Option) and self.option.shown is not None:
+            return self.option.shown
+        return str(default) if isinstance(default, int | float | str) and not isinstance(default, bool) else None
 
     def value(self, given: Any) -> Any:
         """Return what was given as the field's value; None where the field keeps its default."""

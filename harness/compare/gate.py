@@ -14,7 +14,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from dtbench.harness.compare.paired import PairedRuns, ScoreName, SharedTask, join_tasks
 from dtbench.harness.core.errors import MachineryError, UserError, did_you_mean
-from dtbench.harness.core.options import Option, check_options
+from dtbench.harness.core.options import TESTS, Option, check_options
 from dtbench.harness.core.typed_settings import Condition, between
 from dtbench.harness.stats.paired_tests import bounds, power_of_passing, questions_needed, surely_worse
 from dtbench.harness.store.run_folder import StoredRun
@@ -28,19 +28,47 @@ WORST: Sequence[Verdict] = ("regressed", "undecided", "passed")
 class GateOptions:
     """Which runs are compared, and what a candidate has to show; a UserError where a value is not allowed."""
 
-    baseline: Annotated[Path, Option("--baseline", "A", "The run to compare against.", missing="name a run's folder.")]
-    candidate: Annotated[Path, Option("--candidate", "B", "The run that is to pass.", missing="name a run's folder.")]
-    max_drop: Annotated[float, Option("--max-drop", "P", "Percentage points it may be worse."), between(0, 100)] = 1.0
+    baseline: Annotated[
+        Path, Option("--baseline", "RUN", "Baseline run.", missing="name a run's folder.", values="runs")
+    ]
+    candidate: Annotated[
+        Path, Option("--candidate", "RUN", "Candidate run.", missing="name a run's folder.", values="runs")
+    ]
+    max_drop: Annotated[
+        float,
+        Option("--max-drop", "POINTS", "Percentage points by which the candidate may be worse.", panel=TESTS),
+        between(0, 100),
+    ] = 1.0
     alpha: Annotated[
         float,
-        Option("--alpha", "A", "The chance of a wrong verdict, one-sided."),
+        Option("--alpha", "ALPHA", "Significance level (one-sided).", panel=TESTS),
         Condition(lambda chance: 0 < chance < 0.5, "a chance above 0 and below 0.5"),
     ] = 0.05
-    groups: Annotated[Sequence[str], Option("--group", "H=V", "A group that has to pass too; repeat it.")] = ()
+    groups: Annotated[
+        Sequence[str],
+        Option(
+            "--group",
+            "HEADING=VALUE",
+            "Group of questions that must pass too, e.g. category=music (repeatable).",
+            panel=TESTS,
+        ),
+    ] = ()
     task: SharedTask = None
     score: ScoreName = "official"
-    allow: Annotated[Sequence[str], Option("--allow", "NAME", "A setting that may differ; repeat it.")] = ()
-    undecided: Annotated[str | None, Option("--undecided", "W", "pass or fail, instead of exit 4.")] = None
+    allow: Annotated[
+        Sequence[str],
+        Option("--allow", "SETTING", "Setting that may differ between the runs (repeatable).", panel=TESTS),
+    ] = ()
+    undecided: Annotated[
+        str | None,
+        Option(
+            "--undecided",
+            "VERDICT",
+            "pass or fail where there are too few questions to tell, instead of exit 4.",
+            panel=TESTS,
+            values=("pass", "fail"),
+        ),
+    ] = None
 
     def __post_init__(self) -> None:
         """Refuse values that are not allowed."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NamedTuple
 
 from dtbench.harness.core.errors import UserError, did_you_mean, one_line
-from dtbench.harness.core.options import Option
+from dtbench.harness.core.options import TESTS, Option
 from dtbench.harness.extract.evidence import WEAKEST
 from dtbench.harness.score.outcomes import Answer, Outcomes
 from dtbench.harness.stats.paired_tests import TAIL, PairedShares, bounds, holm, mcnemar, minimum_detectable
@@ -19,8 +19,19 @@ from dtbench.harness.store.types import Comparison, Flip, GroupComparison, Paire
 
 Score = Literal["official", "strict"]
 SCORES = ("official", "strict")
-ScoreName = Annotated[str, Option("--score", "S", "official, or strict (a careful reader's).")]
-SharedTask = Annotated[str | None, Option("--task", "NAME", "Only this task of the runs.")]
+ScoreName = Annotated[
+    str,
+    Option(
+        "--score",
+        "KIND",
+        "official (the benchmark's own script) or strict (as a careful reader would score).",
+        panel=TESTS,
+        values=("official", "strict"),
+    ),
+]
+SharedTask = Annotated[
+    str | None, Option("--task", "TASK", "Only this benchmark of the runs.", shown="all", values="tasks")
+]
 _SHOWN = 80
 _OF_LOCAL = ("temperature", "top_p", "top_k", "min_p", "max_tokens", "repetition_penalty")
 _OPEN = {"top_p": 1.0, "top_k": 0, "repetition_penalty": 1.0}

@@ -14,6 +14,17 @@ from dtbench.harness.core.errors import UserError, did_you_mean
 from dtbench.harness.core.typed_settings import at_least, between, check_option
 from dtbench.harness.extract.chain_tags import ChainTags
 
+ASK, ANSWERS, RUNS, TESTS, OUTPUT = PANELS = (
+    "What to ask",
+    "How it answers",
+    "How it runs",
+    "Tests of the score",
+    "Output",
+)
+"""The headings under which help shows options, in this order."""
+INPUT = "Input"
+"""What ASK is called where a command asks no model."""
+
 
 @dataclass(frozen=True, slots=True)
 class Option:
@@ -29,6 +40,12 @@ class Option:
     """Turns the text into the field's value."""
     repeated: bool = False
     """Whether the option may be given several times: parse then takes a list of texts."""
+    panel: str = ASK
+    """The heading under which help shows it."""
+    shown: str | None = None
+    """What help shows as the default of a field that is None; None for nothing."""
+    values: str | Sequence[str] = ()
+    """What a shell fills in: the values, or the name of a source of `harness/cli/completion.py`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +56,8 @@ class Argument:
     help: str
     missing: str | None = None
     """The error where it is missing; None for typer's own."""
-    """The error where it is missing; None for typer's own."""
+    values: str | Sequence[str] = ()
+    """As those of an option."""
     parse: ClassVar[None] = None
 
 
@@ -91,50 +109,118 @@ def parse_chain_tags(text: str) -> ChainTags:
 
 
 # Options of several requests. Their defaults stand on the fields.
-RunArgument = Annotated[Path, Argument("RUN", "A run's folder.")]
+RunArgument = Annotated[Path, Argument("RUN", "A run folder.", values="runs")]
 ModelName = Annotated[
     str,
     Option(
         "--model",
-        "M",
-        "A checkpoint (folder or hub id), a name of `dtbench models`, or the URL of an endpoint.",
+        "MODEL",
+        "A checkpoint (folder or hub id), a name that `dtbench models` lists, or the URL of an endpoint.",
         missing="name one, such as --model first, or the URL of an endpoint.",
+        panel=ANSWERS,
+        values="models",
     ),
 ]
 ModelOptions = Annotated[
     Mapping[str, str],
-    Option("-M", "key=value", "An option of the model; repeat it.", parse=parse_pairs, repeated=True),
+    Option(
+        "-M",
+        "KEY=VALUE",
+        "A setting of the engine, the request or the sampling (repeatable); `-M help` lists those of this model.",
+        parse=parse_pairs,
+        repeated=True,
+        panel=ANSWERS,
+        values="settings",
+    ),
 ]
-Backend = Annotated[str | None, Option("--backend", "B", "What runs a checkpoint: vllm, or local (transformers).")]
-TaskName = Annotated[str | None, Option("--task", "NAME", "mmar, mmau-mini, mmsu, or a task of yours.")]
-TaskFile = Annotated[Path | None, Option("--task-file", "FILE", "A Python file that defines a task.")]
+Backend = Annotated[
+    str | None,
+    Option(
+        "--backend",
+        "NAME",
+        "What runs a checkpoint: vllm, or local (transformers).",
+        panel=ANSWERS,
+        shown="what its family names first",
+        values=("vllm", "local"),
+    ),
+]
+TaskName = Annotated[
+    str | None,
+    Option("--task", "TASK", "The benchmark: mmar, mmau-mini, mmau-test, mmsu, mini or one of yours.", values="tasks"),
+]
+TaskFile = Annotated[
+    Path | None, Option("--task-file", "FILE", "Python file that defines a benchmark of yours.", values="files")
+]
 DataDir = Annotated[
-    Path | None, Option("--data-dir", "D", "The folder of the data sets; else $DTBENCH_DATA or ~/.cache/dtbench.")
+    Path | None,
+    Option(
+        "--data-dir",
+        "DIR",
+        "Data folder, which holds one folder per benchmark.",
+        shown="$DTBENCH_DATA, else ~/.cache/dtbench",
+        values="folders",
+    ),
 ]
-DataOfRun = Annotated[Path | None, Option("--data-dir", "D", "The folder of the run's data, where it is not found.")]
-Limit = Annotated[int | None, Option("--limit", "N", "Only the first N questions."), at_least(1)]
-Samples = Annotated[int, Option("--samples", "K", "Answers to each question."), at_least(1)]
-SampleNumber = Annotated[int, Option("--sample", "N", "Which answer of a run with several to each question, from 0.")]
-Concurrency = Annotated[int, Option("--concurrency", "N", "Most requests in flight."), at_least(1)]
-Seed = Annotated[int, Option("--seed", "S", "Seed of sampling, and of what is drawn here.")]
+DataOfRun = Annotated[
+    Path | None,
+    Option(
+        "--data-dir",
+        "DIR",
+        "Data folder, which holds one folder per benchmark.",
+        shown="where the run read its data",
+        values="folders",
+    ),
+]
+Limit = Annotated[int | None, Option("--limit", "N", "Only the first N questions.", shown="all"), at_least(1)]
+Samples = Annotated[int, Option("--samples", "K", "Answers per question.", panel=ANSWERS), at_least(1)]
+SampleNumber = Annotated[
+    int, Option("--sample", "N", "Which answer to use if the run has several per question (0-based).")
+]
+Concurrency = Annotated[int, Option("--concurrency", "N", "Maximum concurrent requests.", panel=RUNS), at_least(1)]
+Seed = Annotated[int, Option("--seed", "SEED", "Random seed of sampling and of whatever else is drawn.", panel=ANSWERS)]
 PromptFile = Annotated[
     str | Path | None,
-    Option("--prompt", "FILE", "Your prompt, with {question} and {options} in it.", parse=Path),
+    Option(
+        "--prompt",
+        "FILE",
+        "Prompt template of yours, with {question} and {options} in it.",
+        parse=Path,
+        panel=ANSWERS,
+        shown="the benchmark's own",
+        values="files",
+    ),
 ]
 LongClips = Annotated[
-    str, Option("--long-clips", "RULE", "What to do with a clip over the model's limit: cut, windows or refuse.")
+    str,
+    Option(
+        "--long-clips",
+        "RULE",
+        "Clips longer than the model takes: cut (keep the beginning), windows (several pieces) or refuse.",
+        panel=ANSWERS,
+        values=("cut", "windows", "refuse"),
+    ),
 ]
 MaxFailed = Annotated[
-    float, Option("--max-failed", "SHARE", "The share of questions that may fail (exit 3 above it)."), between(0, 1)
+    float,
+    Option("--max-failed", "SHARE", "Share of questions that may fail; exit 3 if more do.", panel=RUNS),
+    between(0, 1),
 ]
 Against = Annotated[
-    str, Option("--against", "T,T", "Benchmarks that the rows must not overlap; all whose data is found.")
+    str,
+    Option(
+        "--against",
+        "TASK,...",
+        "Benchmarks whose clips must not be among the training rows; `found` stands for all whose data is here.",
+        values="task lists",
+    ),
 ]
 MIN_EVIDENCE = Option(
     "--min-evidence",
     "LEVEL",
-    "The weakest evidence that counts as an answer: stated, chosen, concluded, said or inferred.",
+    "Weakest evidence that counts as an answer: stated, chosen, concluded, said or inferred.",
     parse=parse_evidence,
+    panel=TESTS,
+    values=("stated", "chosen", "concluded", "said", "inferred"),
 )
 MinEvidence = Annotated[str, MIN_EVIDENCE]
 Chain = Annotated[
@@ -142,8 +228,9 @@ Chain = Annotated[
     Option(
         "--chain",
         "OPEN,CLOSE",
-        "The tags around the model's chains, such as '<reason>,</reason>'; the usual ones are known.",
+        "Tags around the model's chain of thought, e.g. '<reason>,</reason>'.",
         parse=parse_chain_tags,
+        shown="the usual ones, such as <think>",
     ),
 ]
-AsJson = Annotated[bool, Option("--json", None, "Print one JSON object on stdout.")]
+AsJson = Annotated[bool, Option("--json", None, "Print JSON on stdout, for scripts.", panel=OUTPUT)]

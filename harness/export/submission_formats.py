@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
 from dtbench.harness.core.errors import UserError, did_you_mean
-from dtbench.harness.core.options import Argument, DataOfRun, Option, SampleNumber, TaskFile, TaskName
+from dtbench.harness.core.options import OUTPUT, Argument, DataOfRun, Option, SampleNumber, TaskFile, TaskName
 from dtbench.harness.core.schema import clip_name
 from dtbench.harness.score.stored_run import SubmittedAnswer
 
@@ -165,25 +165,33 @@ FORMATS: Mapping[str, SubmissionFormat] = {
 class ExportOptions:
     """Which run is written in which format, or which file is checked; a UserError where options do not go together."""
 
-    run: Annotated[Path | None, Argument("[RUN]", "A run's folder.")] = None
+    run: Annotated[Path | None, Argument("[RUN]", "The run folder to export.", values="runs")] = None
     format_name: Annotated[
         str,
         Option(
             "--format",
-            "F",
-            f"arc (the challenge), {', '.join(name for name in FORMATS if name != 'arc')} or {LM_EVAL}.",
+            "FORMAT",
+            f"arc (Audio Reasoning Challenge), {', '.join(name for name in FORMATS if name != 'arc')} or {LM_EVAL}.",
             missing=f"one of {', '.join(FORMATS)}, {LM_EVAL}.",
+            panel=OUTPUT,
+            values=(*FORMATS, LM_EVAL),
         ),
     ]
-    check: Annotated[Path | None, Option("--check", "FILE", "Only say what is wrong with a file.")] = None
-    out: Annotated[Path | None, Option("--out", "FILE", "Where the file goes; else RUN/export/.")] = None
+    check: Annotated[
+        Path | None, Option("--check", "FILE", "Check this submission file instead of writing one.", values="files")
+    ] = None
+    out: Annotated[
+        Path | None, Option("--out", "FILE", "The file to write.", panel=OUTPUT, shown="in RUN/export", values="files")
+    ] = None
     task: TaskName = None
     sample: SampleNumber = 0
     data_dir: DataOfRun = None
-    truncate: Annotated[bool, Option("--truncate", None, "Cut chains that are too long; the manifest says which.")] = (
-        False
-    )
-    incomplete: Annotated[bool, Option("--incomplete", None, "Write empty answers where the run has none.")] = False
+    truncate: Annotated[
+        bool, Option("--truncate", None, "Cut chains that are too long; the manifest lists them.", panel=OUTPUT)
+    ] = False
+    incomplete: Annotated[
+        bool, Option("--incomplete", None, "Write empty answers for questions that have none.", panel=OUTPUT)
+    ] = False
     task_file: TaskFile = None
 
     def __post_init__(self) -> None:

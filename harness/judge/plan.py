@@ -74,36 +74,69 @@ class JudgeOptions:
     """Which run is judged, by which model, and how; a UserError where a value is not allowed."""
 
     run: opts.RunArgument
-    model: Annotated[str | None, Option("--model", "JUDGE", "The judge's name at the endpoint.")] = None
+    model: Annotated[
+        str | None,
+        Option(
+            "--model", "NAME", "Model name as served by the endpoint.", panel=opts.ANSWERS, shown="the only one served"
+        ),
+    ] = None
     base_url: Annotated[
         str,
         Option(
             "--base-url",
             "URL",
-            "The judge's endpoint, OpenAI-compatible.",
+            "OpenAI-compatible endpoint that serves the judge, e.g. http://localhost:8000/v1.",
             missing="name the judge's endpoint, such as http://localhost:8000/v1.",
+            panel=opts.ANSWERS,
         ),
     ]
     task: opts.TaskName = None
     calls: Annotated[
-        int, Option("--calls", "N", "Calls for each chain; the lowest and highest are dropped."), at_least(1)
+        int,
+        Option("--calls", "N", "Calls per chain; the lowest and highest marks are dropped.", panel=opts.ANSWERS),
+        at_least(1),
     ] = 5
-    wording: Annotated[Wording, Option("--prompt", "FILE", "Your instructions for the judge.", parse=read_wording)] = (
-        DEFAULT_WORDING
-    )
+    wording: Annotated[
+        Wording,
+        Option(
+            "--judge-prompt",
+            "FILE",
+            "Instructions of yours for the judge.",
+            parse=read_wording,
+            panel=opts.ANSWERS,
+            shown="dtbench's own",
+            values="files",
+        ),
+    ] = DEFAULT_WORDING
     limit: opts.Limit = None
     sample: opts.SampleNumber = 0
     concurrency: opts.Concurrency = 8
     seed: opts.Seed = 42
     options: opts.ModelOptions = field(default_factory=dict[str, str])
     data_dir: opts.DataOfRun = None
-    out: Annotated[Path | None, Option("--out", "DIR", "The folder of the verdicts; else RUN/judge-JUDGE.")] = None
+    out: Annotated[
+        Path | None,
+        Option(
+            "--out",
+            "DIR",
+            "Folder of the verdicts; one that already holds some is resumed.",
+            panel=opts.OUTPUT,
+            shown="RUN/judge-NAME",
+            values="folders",
+        ),
+    ] = None
     calibrate: Annotated[
-        bool, Option("--calibrate", None, "Judge chains that are written so that their marks are known.")
+        bool, Option("--calibrate", None, "Test the judge on chains whose marks are known.", panel=opts.TESTS)
     ] = False
     price: Annotated[
         Price | None,
-        Option("--price", "R/W", "The price of a million tokens read and written, such as 2.50/10.", parse=parse_price),
+        Option(
+            "--price",
+            "IN/OUT",
+            "Price per million input/output tokens, e.g. 2.50/10.",
+            parse=parse_price,
+            panel=opts.RUNS,
+        ),
     ] = None
     task_file: opts.TaskFile = None
     max_unscored: float = 0.01

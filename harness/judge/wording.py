@@ -1,4 +1,4 @@
-"""The judge's instructions. The default is ours; `--prompt` takes a benchmark's own."""
+"""The judge's instructions. The default is ours; `--judge-prompt` takes a benchmark's own."""
 
 from __future__ import annotations
 
@@ -82,13 +82,13 @@ def read_wording(file: str) -> Wording:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise UserError(f"--prompt {path}: cannot be read ({error.strerror}).") from None
+        raise UserError(f"--judge-prompt {path}: cannot be read ({error.strerror}).") from None
     except UnicodeDecodeError as error:
-        raise UserError(f"--prompt {path}: not UTF-8 text (byte {error.start}).") from None
+        raise UserError(f"--judge-prompt {path}: not UTF-8 text (byte {error.start}).") from None
     before, *after = DIVIDER.split(text, maxsplit=1)
     wording = Wording(before.strip() or None, after[0].strip()) if after else Wording(None, text.strip())
     missing = [f"{{{mark}}}" for mark in NEEDED if f"{{{mark}}}" not in wording.request]
     if missing:
         known = ", ".join(f"{{{mark}}}" for mark in MARKS)
-        raise UserError(f"--prompt {path}: {' and '.join(missing)} is missing. It can say: {known}.")
+        raise UserError(f"--judge-prompt {path}: {' and '.join(missing)} is missing. It can say: {known}.")
     return wording

@@ -12,7 +12,7 @@ import dtbench
 from dtbench.harness.compare.paired import comparison, pair_runs
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import UserError, did_you_mean
-from dtbench.harness.core.options import Argument, DataOfRun, Option, TaskFile
+from dtbench.harness.core.options import OUTPUT, Argument, DataOfRun, Option, TaskFile
 from dtbench.harness.report.clips import MODES, ReportClip, clip_notes, embed_clips, link_clips
 from dtbench.harness.report.document import MARK, clip_references, render_page
 from dtbench.harness.report.figures import task_figures
@@ -38,11 +38,22 @@ class ReportOptions:
     """Which runs the page shows, and what of their clips."""
 
     runs: Annotated[
-        Sequence[Path], Argument("RUN [RUN2]", "The folder of a run, of two runs, or of a training run.")
+        Sequence[Path], Argument("RUN [RUN2]", "One run folder, two, or the folder of a training.", values="runs")
     ] = ()
-    out: Annotated[Path | None, Option("--out", "FILE", "The page; else report.html in RUN.")] = None
+    out: Annotated[
+        Path | None, Option("--out", "FILE", "The page.", panel=OUTPUT, shown="RUN/report.html", values="files")
+    ] = None
     data_dir: DataOfRun = None
-    audio: Annotated[str, Option("--audio", "MODE", "embed (up to 200 clips), link (files), or none.")] = "embed"
+    audio: Annotated[
+        str,
+        Option(
+            "--clips",
+            "MODE",
+            "embed (in the page, up to 200), link (to the files) or none.",
+            panel=OUTPUT,
+            values=("embed", "link", "none"),
+        ),
+    ] = "embed"
     task_file: TaskFile = None
 
     def __post_init__(self) -> None:
@@ -50,7 +61,7 @@ class ReportOptions:
         if not 1 <= len(self.runs) <= 2:
             raise UserError("report takes the folder of a run, of two runs, or of a training run.")
         if self.audio not in MODES:
-            raise UserError(f"--audio {self.audio}: unknown. {did_you_mean(self.audio, MODES)}")
+            raise UserError(f"--clips {self.audio}: unknown. {did_you_mean(self.audio, MODES)}")
 
     @property
     def run(self) -> Path:

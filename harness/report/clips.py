@@ -71,7 +71,7 @@ def clip_notes(clips: Mapping[str, ReportClip], questions: int, mode: str) -> li
     if mode == "embed" and questions > len(clips):
         lines.append(
             f"the report holds the clips of {len(clips) - len(lacking)} of {questions} questions, changed and wrong "
-            f"ones first; --audio link reaches all that lie in files"
+            f"ones first; --clips link reaches all that lie in files"
         )
     return lines
 
@@ -112,7 +112,7 @@ def _mp3(wav: bytes) -> bytes:
 def _link_to(audio: Path | Clip, page: Path) -> ReportClip:
     path = audio if isinstance(audio, Path) else getattr(audio, "path", None)
     if not isinstance(path, Path):
-        return ReportClip(missing="its clip lies inside another file, where no link leads: --audio embed")
+        return ReportClip(missing="its clip lies inside another file, where no link leads: --clips embed")
     if not path.is_file():
         return ReportClip(missing=f"{path}: the clip is missing")
     relative = os.path.relpath(path.resolve(), page.resolve().parent)

@@ -23,14 +23,41 @@ class RunRequest:
 
     model: opts.ModelName
     tasks: Annotated[
-        Sequence[str], Option("--tasks", "T,T", "mmar, mmau-mini, mmau-test, mmsu, or yours.", parse=opts.parse_names)
+        Sequence[str],
+        Option(
+            "--tasks",
+            "TASK,...",
+            "Benchmarks, separated by commas: mmar, mmau-mini, mmau-test, mmsu, mini or yours.",
+            parse=opts.parse_names,
+            values="task lists",
+        ),
     ] = ()
     data_dir: opts.DataDir = None
-    out: Annotated[Path | None, Option("--out", "DIR", "The run's folder; the same one resumes.")] = None
-    limit: Annotated[int | None, Option("--limit", "N", "Only the first N questions of each task."), at_least(1)] = None
+    out: Annotated[
+        Path | None,
+        Option(
+            "--out",
+            "RUN",
+            "Run folder; one that already holds this run is resumed.",
+            panel=opts.OUTPUT,
+            shown="results/runs/MODEL-TASK",
+            values="runs",
+        ),
+    ] = None
+    limit: Annotated[
+        int | None,
+        Option("--limit", "N", "Only the first N questions of each benchmark.", shown="all"),
+        at_least(1),
+    ] = None
     ids: Annotated[
         Path | Sequence[str] | None,
-        Option("--ids", "FILE", "Only the questions with these ids, one a line.", parse=Path),
+        Option(
+            "--ids",
+            "FILE",
+            "Only the questions whose ids this file lists, one per line.",
+            parse=Path,
+            values="files",
+        ),
     ] = None
     """A file of ids, or the ids themselves."""
     samples: opts.Samples = 1
@@ -43,20 +70,44 @@ class RunRequest:
     """A file, or the words themselves: see is_prompt()."""
     answer: Annotated[
         str,
-        Option("--answer", "STYLE", "direct, think (a chain first), or forced (one letter, with its probability)."),
+        Option(
+            "--answer",
+            "STYLE",
+            "direct, think (reason first, then answer) or forced (one letter, with its probability).",
+            panel=opts.ANSWERS,
+            values=STYLES,
+        ),
         one_of(STYLES),
     ] = "direct"
     audio: Annotated[
         str,
-        Option("--audio", "MODE", "clip; or silence, noise, shuffle, to see whether the model listens."),
+        Option(
+            "--audio",
+            "MODE",
+            "What the model hears: clip, or as a test of whether it listens silence, noise or shuffle "
+            "(the clip of another question).",
+            panel=opts.TESTS,
+            values=AUDIO_MODES,
+        ),
         one_of(AUDIO_MODES),
     ] = "clip"
-    permute: Annotated[int, Option("--permute", "K", "Rotate the options by K places."), at_least(0)] = 0
+    permute: Annotated[
+        int,
+        Option("--permute", "K", "Rotate the answer options by K places, to test for position bias.", panel=opts.TESTS),
+        at_least(0),
+    ] = 0
     long_clips: Annotated[opts.LongClips, one_of(LONG_CLIP_RULES)] = "cut"
     max_failed: opts.MaxFailed = 0.01
     min_evidence: Annotated[opts.MinEvidence, one_of(EVIDENCE_LEVELS)] = DEFAULT_MIN_EVIDENCE
     track: Annotated[
-        str | None, Option("--track", "T", "single: refuse what the challenge's track for one model forbids.")
+        str | None,
+        Option(
+            "--track",
+            "TRACK",
+            "single: refuse what the single-model track of the Audio Reasoning Challenge forbids.",
+            panel=opts.TESTS,
+            values=("single",),
+        ),
     ] = None
     task_file: opts.TaskFile = None
 

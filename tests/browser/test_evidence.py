@@ -21,7 +21,7 @@ def page(tmp_path: Path) -> Path:
     script, run = write_script(tmp_path / "script", levelled.texts()), tmp_path / "run"
     task = Path(levelled.__file__)
     assert call("run", *script, "--task-file", task, "--out", run, "--min-evidence", "chosen").code == 0
-    assert call("report", run, "--audio", "none").code == 0
+    assert call("report", run, "--clips", "none").code == 0
     return run / "report.html"
 
 

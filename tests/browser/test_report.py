@@ -137,7 +137,7 @@ def test_a_clip_plays_and_its_spectrogram_shows_its_pitch(browser: Browser, one:
 
 def test_linked_clips_play_from_their_files(browser: Browser, runs: tuple[Path, Path], tmp_path: Path) -> None:
     page = tmp_path / "linked.html"
-    assert call("report", runs[0], "--audio", "link", "--out", page).code == 0
+    assert call("report", runs[0], "--clips", "link", "--out", page).code == 0
     browser.open(page, "#view=samples")
     browser.search("made-up-3_")
     browser.run("document.querySelector('#detail audio').preload = 'auto'")

@@ -102,7 +102,7 @@ def test_a_training_run_without_evaluations_has_curves_alone(browser: Browser, f
 
 def test_a_training_run_under_way_has_no_pairs_yet(browser: Browser, folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder, tmp_path / "run", ignore=shutil.ignore_patterns("outcome.json", "report.html", "stage-2"))
-    assert call("report", tmp_path / "run", "--audio", "none").code == 0
+    assert call("report", tmp_path / "run", "--clips", "none").code == 0
     browser.open(tmp_path / "run" / "report.html")
     assert browser.run("document.querySelectorAll('#view-training table').length") == 1
     assert browser.problems == []

@@ -76,7 +76,7 @@ def test_what_it_says_to_type_next_works(first: Done) -> None:
 
 def test_an_engine_that_is_none_is_one_line(home: Path) -> None:
     refusal = process("demo", "--backend", "vlm", PYTHONPATH=source()).refusal()
-    assert refusal == "dtbench: --backend vlm: unknown. Did you mean vllm? Known: vllm, local."
+    assert refusal == "error: --backend vlm: unknown. Did you mean vllm? Known: vllm, local."
 
 
 def test_where_no_engine_is_installed_it_says_what_to_install(home: Path) -> None:
@@ -94,6 +94,6 @@ def test_where_no_engine_is_installed_it_says_what_to_install(home: Path) -> Non
             check=False,
         )
         assert Done(done.returncode, done.stdout, done.stderr).refusal() == (
-            "dtbench: --model mini: vLLM is not installed here, nor torch and transformers to do without it: "
+            "error: --model mini: vLLM is not installed here, nor torch and transformers to do without it: "
             "`pip install 'dtbench[local]'`."
         )

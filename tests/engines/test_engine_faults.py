@@ -184,7 +184,7 @@ def test_a_server_that_does_not_come_back_ends_the_run_and_the_next_one_complete
         assert "Run the same command again" in stopped.err
         answered = {record["id"] for record in records(out, "birds") if "error" not in record}
         assert 8 <= len(answered) < QUESTIONS
-        assert away.refusal(3).startswith("dtbench: no endpoint can be reached")
+        assert away.refusal(3).startswith("error: no endpoint can be reached")
         done = process("run", *arguments(line.url, birds, out))
     assert done.code == 0, done.err
     assert_whole(out, ids)

@@ -116,5 +116,5 @@ def test_the_model_that_answers_is_the_one_that_learns(course: Course) -> None:
 
 def test_a_policy_that_loses_its_clips_later_on_is_stopped_in_one_line(course: Course) -> None:
     assert course.code == 3
-    line = "dtbench: stage-1: the policy is deaf: the loss does not depend on what the audio tower gives."
+    line = "error: stage-1: the policy is deaf: the loss does not depend on what the audio tower gives."
     assert course.err.splitlines() == [line]

@@ -198,4 +198,4 @@ def test_what_cannot_be_asked_is_one_line_before_anything_is_written(number: int
     done = refusals[number]
     assert (done.code, done.out) == (2, "")
     assert REFUSED[number][1] in done.err.splitlines()[-1]
-    assert done.err.splitlines()[-1].startswith("dtbench: ")
+    assert done.err.splitlines()[-1].startswith("error: ")

@@ -230,7 +230,7 @@ def test_what_cannot_be_loaded_is_one_line(checkpoint: Path, birds: Path, tmp_pa
     for done, (spoil, (_, code, complaint)) in zip(called(commands), BROKEN.items(), strict=True):
         assert done.code == code, (spoil.__name__, done)
         *_, line = done.err.splitlines()
-        assert line.startswith("dtbench: "), (spoil.__name__, done.err)
+        assert line.startswith("error: "), (spoil.__name__, done.err)
         assert complaint in line, spoil.__name__
         assert "Traceback" not in done.err
 

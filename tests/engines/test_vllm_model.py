@@ -147,7 +147,7 @@ def refusal(done: Done, code: int = 2) -> str:
     assert (done.code, done.out) == (code, ""), done
     *before, line = done.err.splitlines()
     assert all(one.startswith(("vLLM: ", "birds: ")) for one in before), done.err
-    assert line.startswith("dtbench: "), line
+    assert line.startswith("error: "), line
     return line
 
 

@@ -27,7 +27,7 @@ class Done(NamedTuple):
         """The one line that says what was wrong, where nothing but it was printed."""
         assert (self.code, self.out) == (code, ""), self
         (line,) = self.err.splitlines()
-        assert line.startswith("dtbench: "), line
+        assert line.startswith("error: "), line
         return line
 
 

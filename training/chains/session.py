@@ -12,7 +12,18 @@ from typing import Annotated, Any
 
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.model import Model
-from dtbench.harness.core.options import Against, Argument, DataDir, ModelOptions, Option, Seed, check_options
+from dtbench.harness.core.options import (
+    ANSWERS,
+    OUTPUT,
+    RUNS,
+    Against,
+    Argument,
+    DataDir,
+    ModelOptions,
+    Option,
+    Seed,
+    check_options,
+)
 from dtbench.harness.core.typed_settings import at_least, between, read_options
 from dtbench.harness.run.live_line import LiveCount, LiveLine
 from dtbench.harness.run.signals import sigterm_as_interrupt, stop_on_signals
@@ -26,28 +37,50 @@ from dtbench.training.data.overlap import check_overlap
 from dtbench.training.data.rows import TrainingRow, read_rows, write_lines, write_rows
 
 FAILED, INTERRUPTED = 3, 130
-_NAME_THERE = "The model's name there."
+_NAME_THERE = "Model name as served by that endpoint."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CotOptions:
     """Which drafts are completed, and which endpoints write what they lack."""
 
-    data: Annotated[str, Argument("DATA", "A file of drafts: rows without question or chain.")]
-    out: Annotated[Path, Option("--out", "DIR", "Where rows.jsonl and rejects.jsonl go; run it again to go on there.")]
-    captioner: Annotated[str | None, Option("--captioner", "URL", "Describes what is heard in each clip.")] = None
-    writer: Annotated[str | None, Option("--writer", "URL", "Writes questions, where rows have none.")] = None
-    reasoner: Annotated[str | None, Option("--reasoner", "URL", "Writes chains; without it the writer does.")] = None
-    captioner_model: Annotated[str | None, Option("--captioner-model", "NAME", _NAME_THERE)] = None
-    writer_model: Annotated[str | None, Option("--writer-model", "NAME", _NAME_THERE)] = None
-    reasoner_model: Annotated[str | None, Option("--reasoner-model", "NAME", _NAME_THERE)] = None
-    limit: Annotated[int | None, Option("--limit", "N", "Only the first N rows."), at_least(1)] = None
-    concurrency: Annotated[int, Option("--concurrency", "N", "Rows in work at once."), at_least(1)] = 8
+    data: Annotated[
+        str, Argument("DATA", "File of drafts: training rows that lack a question or a chain.", values="files")
+    ]
+    out: Annotated[
+        Path,
+        Option(
+            "--out",
+            "DIR",
+            "Folder of rows.jsonl and rejects.jsonl; one that already holds some is resumed.",
+            panel=OUTPUT,
+            values="folders",
+        ),
+    ]
+    captioner: Annotated[
+        str | None, Option("--captioner", "URL", "Endpoint that describes what is heard in each clip.", panel=ANSWERS)
+    ] = None
+    writer: Annotated[
+        str | None, Option("--writer", "URL", "Endpoint that writes questions for rows without one.", panel=ANSWERS)
+    ] = None
+    reasoner: Annotated[
+        str | None,
+        Option("--reasoner", "URL", "Endpoint that writes reasoning chains.", panel=ANSWERS, shown="the writer"),
+    ] = None
+    captioner_model: Annotated[str | None, Option("--captioner-model", "NAME", _NAME_THERE, panel=ANSWERS)] = None
+    writer_model: Annotated[str | None, Option("--writer-model", "NAME", _NAME_THERE, panel=ANSWERS)] = None
+    reasoner_model: Annotated[str | None, Option("--reasoner-model", "NAME", _NAME_THERE, panel=ANSWERS)] = None
+    limit: Annotated[int | None, Option("--limit", "N", "Only the first N rows.", shown="all"), at_least(1)] = None
+    concurrency: Annotated[
+        int, Option("--concurrency", "N", "Maximum rows in work at once.", panel=RUNS), at_least(1)
+    ] = 8
     seed: Seed = 0
     options: ModelOptions = field(default_factory=dict[str, str])
-    max_failed: Annotated[float, Option("--max-failed", "SHARE", "The share of rows that may fail."), between(0, 1)] = (
-        0.01
-    )
+    max_failed: Annotated[
+        float,
+        Option("--max-failed", "SHARE", "Share of rows that may fail; exit 3 if more do.", panel=RUNS),
+        between(0, 1),
+    ] = 0.01
     against: Against = "found"
     data_dir: DataDir = None
 

@@ -132,12 +132,21 @@ def _outcome(answers: Sequence[bool], expected: int, band: Band) -> str:
 class MiningOptions:
     """The options of mining: the rows, and how a checkpoint answers them."""
 
-    data: Annotated[str, Argument("DATA", "A file of training rows, or mini:train-1, mini:train-2.")]
-    out: Annotated[Path, Option("--out", "DIR", "Where rows.jsonl goes; run it again to go on there.")]
+    data: Annotated[str, Argument("DATA", "File of training rows, or mini:train-1 or mini:train-2.", values="files")]
+    out: Annotated[
+        Path,
+        Option(
+            "--out",
+            "DIR",
+            "Folder of rows.jsonl; one that already holds answers is resumed.",
+            panel=opts.OUTPUT,
+            values="folders",
+        ),
+    ]
     model: opts.ModelName
     samples: opts.Samples = 8
     band: Annotated[
-        str | None, Option("--band", "LOW-HIGH", "How many of the answers may be right; else 1 to K-1.")
+        str | None, Option("--band", "LOW-HIGH", "Keep rows with this many correct answers out of K.", shown="1 to K-1")
     ] = None
     limit: opts.Limit = None
     concurrency: opts.Concurrency = 16
@@ -145,7 +154,16 @@ class MiningOptions:
     options: opts.ModelOptions = field(default_factory=dict[str, str])
     backend: opts.Backend = None
     prompt: opts.PromptFile = None
-    answer: Annotated[str, Option("--answer", "STYLE", "direct, or think (a chain first).")] = "think"
+    answer: Annotated[
+        str,
+        Option(
+            "--answer",
+            "STYLE",
+            "direct, or think (reason first, then answer).",
+            panel=opts.ANSWERS,
+            values=("direct", "think"),
+        ),
+    ] = "think"
     long_clips: opts.LongClips = "cut"
     max_failed: opts.MaxFailed = 0.01
     against: opts.Against = "found"

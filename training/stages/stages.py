@@ -17,7 +17,7 @@ from typing import Annotated, Any, NamedTuple
 
 from dtbench.harness.core.errors import MachineryError
 from dtbench.harness.core.model import Notify
-from dtbench.harness.core.options import Argument, Option
+from dtbench.harness.core.options import OUTPUT, RUNS, Argument, Option
 from dtbench.harness.run.progress import logged
 from dtbench.harness.run.signals import sigterm_as_interrupt
 from dtbench.harness.store.atomic import RunLock, replace_whole
@@ -63,21 +63,46 @@ class TrainOptions:
         str,
         Argument(
             "RECIPE",
-            "A recipe of dtbench, or a TOML file.",
+            "Name of a built-in recipe, or a TOML file.",
+            values="recipes",
             missing=f"train takes a recipe: {', '.join(recipe_names())}, or a TOML file.",
         ),
     ]
     out: Annotated[
-        Path, Option("--out", "DIR", "The run's folder; the same one resumes.", missing="name a folder for the run.")
+        Path,
+        Option(
+            "--out",
+            "DIR",
+            "Folder of the training; one that already holds it is resumed.",
+            missing="name a folder for the training.",
+            panel=OUTPUT,
+            values="folders",
+        ),
     ]
     model: Annotated[
-        str | None, Option("--model", "M", "Another checkpoint than the recipe's: a folder or hub id.")
+        str | None,
+        Option(
+            "--model", "MODEL", "Checkpoint to start from: a folder or hub id.", shown="the recipe's", values="folders"
+        ),
     ] = None
-    seed: Annotated[int | None, Option("--seed", "S", "Another seed than the recipe's.")] = None
-    arm: Annotated[str | None, Option("--arm", "A", "Stages of this arm of the recipe in place of its own.")] = None
-    engine: Annotated[Path | None, Option("--engine", "DIR", "The environment that ms-swift is installed in.")] = None
+    seed: Annotated[int | None, Option("--seed", "SEED", "Random seed.", shown="the recipe's")] = None
+    arm: Annotated[
+        str | None,
+        Option("--arm", "ARM", "Train the stages of this arm of the recipe.", shown="the recipe's main stages"),
+    ] = None
+    engine: Annotated[
+        Path | None,
+        Option("--engine", "DIR", "Virtual environment in which ms-swift is installed.", panel=RUNS, values="folders"),
+    ] = None
     reuse: Annotated[
-        Path | None, Option("--reuse", "RUN", "Take from this run what would come out the same: base, first stages.")
+        Path | None,
+        Option(
+            "--reuse",
+            "DIR",
+            "Reuse the evaluations and stages of this training that would be identical.",
+            panel=RUNS,
+            values="folders",
+        ),
     ] = None
 
     def load(self) -> Recipe:

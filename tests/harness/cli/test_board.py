@@ -85,7 +85,7 @@ def test_a_run_that_cannot_be_read_is_a_note_and_hides_no_other(runs: Path) -> N
     done = call("board", "--json", "--task", "mmar", "--runs", runs)
     assert [entry["model"] for entry in json.loads(done.out)[0]["entries"] if entry["ours"]] == ["echo-gold"]
     older, changed = done.err.splitlines()
-    assert older.startswith(f"dtbench: left out: {runs / 'part' / 'run.json'}: written by an older dtbench (schema 1, ")
+    assert older.startswith(f"note: left out: {runs / 'part' / 'run.json'}: written by an older dtbench (schema 1, ")
     assert "run.json: Invalid enum value 'gone' at status: it was changed since dtbench wrote it" in changed
 
 

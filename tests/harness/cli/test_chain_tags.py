@@ -133,7 +133,7 @@ def test_the_tags_are_an_option_of_a_model(data: Path, given: str) -> None:
 def test_an_option_that_is_no_pair_of_tags_is_refused(data: Path, given: str) -> None:
     with chatting() as chat:
         refusal = asked_of(chat, data, "-M", f"chain={given}").refusal()
-    assert refusal == f"dtbench: -M chain={given}: a pair of different tags, such as <reason>,</reason>, is expected."
+    assert refusal == f"error: -M chain={given}: a pair of different tags, such as <reason>,</reason>, is expected."
 
 
 def test_a_run_with_other_tags_is_another_run(data: Path) -> None:
@@ -185,7 +185,7 @@ def test_a_chain_that_is_no_pair_is_one_line(command: str, tmp_path: Path) -> No
     file.write_text("{}\n")
     rest = (file,) if command == "extract" else ("--task", "mmar", "--predictions", file)
     assert call(command, *rest, "--chain", "<n>").refusal() == (
-        "dtbench: --chain <n>: a pair of different tags is expected, with a comma between them, such as "
+        "error: --chain <n>: a pair of different tags is expected, with a comma between them, such as "
         "'<reason>,</reason>'."
     )
 
@@ -223,7 +223,7 @@ def test_a_run_whose_tags_were_changed_by_hand_is_refused_in_one_line(data: Path
     info["tasks"]["mmar"]["chain"] = ["<n>"]
     (run / "run.json").write_text(json.dumps(info))
     assert call("score", run).refusal() == (
-        "dtbench: run.json: the chain of mmar is ['<n>']: a pair of different tags is expected."
+        "error: run.json: the chain of mmar is ['<n>']: a pair of different tags is expected."
     )
 
 

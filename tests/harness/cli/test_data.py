@@ -84,7 +84,7 @@ def test_a_broken_data_set_is_one_line_and_exit_2(tmp_path: Path) -> None:
     done = dtbench("verify", "mmsu", "--data-dir", tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
-    assert line.startswith(f"dtbench: {tmp_path}/mmsu.jsonl: line 1: ")
+    assert line.startswith(f"error: {tmp_path}/mmsu.jsonl: line 1: ")
 
 
 OWN_TASK = """

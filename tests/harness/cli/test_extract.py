@@ -71,7 +71,7 @@ def test_a_wrong_line_is_named_and_those_before_it_are_answered(tmp_path: Path, 
     assert done.code == 2
     assert len(done.out.splitlines()) == 1
     (line,) = done.err.splitlines()
-    assert line.startswith(f"dtbench: {tmp_path / 'in.jsonl'}: line 2: ")
+    assert line.startswith(f"error: {tmp_path / 'in.jsonl'}: line 2: ")
     assert complaint in line
     assert len(line) < 300
 

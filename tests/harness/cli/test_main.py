@@ -45,7 +45,7 @@ def test_a_former_name_of_a_command_works_and_is_not_listed() -> None:
 def test_a_wrong_call_is_one_line_and_exit_2(arguments: list[str]) -> None:
     done = call(*arguments)
     assert (done.code, done.out) == (2, "")
-    assert done.err.startswith("dtbench: ")
+    assert done.err.startswith("error: ")
     assert done.err.count("\n") == 1
 
 
@@ -92,7 +92,7 @@ def test_a_full_disk_is_the_machines_failure(arguments: list[str]) -> None:
     with FULL.open("wb") as full:
         done = subprocess.run([*COMMAND, *arguments], stdout=full, stderr=subprocess.PIPE, check=False)
     assert done.returncode == 3
-    assert done.stderr == b"dtbench: the output could not be written (No space left on device)\n"
+    assert done.stderr == b"error: the output could not be written (No space left on device)\n"
 
 
 def test_output_is_written_where_nothing_but_ascii_can_be() -> None:
@@ -108,6 +108,6 @@ def test_without_any_stdout_it_still_ends_well() -> None:
 
 def test_a_refusal_is_one_line_whatever_the_value_holds() -> None:
     line = call("score", "--task", "m\x1b[31mm\nar", "--predictions", "p.json").refusal()
-    assert line.startswith("dtbench: unknown task 'm\\x1b[31mm\\nar'. ")
+    assert line.startswith("error: unknown task 'm\\x1b[31mm\\nar'. ")
     odd = call("score", "--task", "mmar", "--predictions", "gone\n\x1b[31m.json").refusal()
-    assert odd == "dtbench: --predictions gone \\x1b[31m.json: there is no such file."
+    assert odd == "error: --predictions gone \\x1b[31m.json: there is no such file."

@@ -41,7 +41,7 @@ def test_who_runs_nowhere_here_says_what_remains() -> None:
 def test_an_unknown_family_is_one_line() -> None:
     done = call("models", "qwen2-audoi")
     assert (done.code, done.out) == (2, "")
-    assert done.err.startswith("dtbench: unknown family 'qwen2-audoi'. Did you mean qwen2-audio")
+    assert done.err.startswith("error: unknown family 'qwen2-audoi'. Did you mean qwen2-audio")
 
 
 def test_a_file_of_families_is_read_as_the_built_in_one(tmp_path: Path) -> None:

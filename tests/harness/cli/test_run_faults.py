@@ -71,7 +71,7 @@ def test_a_question_that_is_refused_is_a_failed_sample_and_the_run_goes_on(tmp_p
         over = run(chat.url, tmp_path)
         assert over.code == 3
         assert over.err.splitlines()[-1] == (
-            "dtbench: mmar: 1 of 12 answers failed, more than the 1.00% of --max-failed: "
+            "note: mmar: 1 of 12 answers failed, more than the 1.00% of --max-failed: "
             "run the same command again to ask for them anew."
         )
         assert "failed       1: 1 model" in over.out
@@ -119,7 +119,7 @@ def assert_gave_up(done: Done, tmp_path: Path, says: str) -> None:
     assert (done.code, done.out) == (3, "")
     *progress, line = done.err.splitlines()
     assert all(re.match(r"mmar: \d+ of \d+, ", told) for told in progress), progress
-    assert line.startswith(f"dtbench: mmar: {says}"), line
+    assert line.startswith(f"error: mmar: {says}"), line
     assert line.endswith("Run the same command again once that is mended: it goes on from here.")
     assert status(tmp_path / "out") == "failed"
     assert not (tmp_path / "out" / "summary.json").exists()

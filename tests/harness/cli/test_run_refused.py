@@ -53,7 +53,10 @@ SAID: dict[str, tuple[Sequence[str], str]] = {
         ("--model", "random", *MMAR, "-M", "seed=one"),
         "-M seed=one: a whole number is expected.",
     ),
-    "unknown option": ((*MODEL, *MMAR, "--repeats", "3"), "No such option: --repeats"),
+    "unknown option": (
+        (*MODEL, *MMAR, "--answers", "3"),
+        "--answers: dtbench run has no such option. Did you mean --answer",
+    ),
     "no such data": ((*MODEL, *MMAR, "--data-dir", "there"), "--data-dir there: there is no such folder."),
     "no such ids": (
         (*MODEL, *MMAR, "--ids", "there.txt"),
@@ -132,7 +135,7 @@ def test_ids_that_leave_nothing_to_ask_of_a_task_are_refused(here: Path) -> None
     (here / "ids").write_text("made-up-0_00-00-00_00-00-10\n")
     both = (*MODEL, "--tasks", "mmar,mmau-test", "--data-dir", "data", "--ids", "ids", "--out", "out")
     said = call("run", *both).refusal()
-    assert said == "dtbench: --ids: none of the 1 ids is in data/mmau-test.json: leave its task out of --tasks."
+    assert said == "error: --ids: none of the 1 ids is in data/mmau-test.json: leave its task out of --tasks."
 
 
 @pytest.mark.parametrize(
@@ -237,7 +240,7 @@ def test_a_question_that_cannot_be_scored_is_refused_before_anything_is_asked(
     monkeypatch.syspath_prepend(tmp_path)
     arguments = ("run", "--model", "first", "--task-file", "birds.py", "--out", "out")
     assert call(*arguments).refusal() == (
-        "dtbench: birds: the question '1' cannot be scored: its answer is empty, and the text of the right option is "
+        "error: birds: the question '1' cannot be scored: its answer is empty, and the text of the right option is "
         "expected. Correct it in the data (birds), or leave it out with --ids; of 3 questions 2 cannot be scored."
     )
     assert not Path("out").exists()

@@ -253,7 +253,7 @@ def test_broken_mmau_metadata_is_refused_with_the_reason(tmp_path: Path) -> None
 def test_rows_that_cannot_be_written_are_the_machines_failure(predictions: Path, where: str) -> None:
     rows = predictions.parent / where
     line = call("score", "--task", "mmar", "--predictions", predictions, "--rows", rows).refusal(code=3)
-    assert line.startswith(f"dtbench: --rows {rows}: could not be written (")
+    assert line.startswith(f"error: --rows {rows}: could not be written (")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

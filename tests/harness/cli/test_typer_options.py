@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import pytest
 import typer
 
+from dtbench.harness.cli.help_pages import HelpCommand
 from dtbench.harness.cli.main import USAGE_ERROR
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import UserError
@@ -43,8 +44,8 @@ def call(*arguments: str) -> tuple[Order, bool]:
 
 
 def run(command: Callable[..., None], *arguments: str) -> Any:
-    app = typer.Typer()
-    app.command()(command)
+    app = typer.Typer(rich_markup_mode=None)
+    app.command(cls=HelpCommand)(command)
     return app(list(arguments), standalone_mode=False)
 
 
@@ -96,7 +97,7 @@ def test_help_shows_flags_metavars_and_defaults_but_no_field_without_an_option(
     with pytest.raises(IndexError):  # --help calls no command
         call("--help")
     shown = capsys.readouterr().out
-    for words in ("--name", "NAME", "Who orders.", "--share", "[default: 0.5]", "PLACE [...]", "key=value", "--hot"):
+    for words in ("--name", "NAME", "Who orders.", "--share", "[default: 0.5]", "PLACE [...]", "KEY=VALUE", "--hot"):
         assert words in shown
     assert "unseen" not in shown
     assert "--no-hot" not in shown

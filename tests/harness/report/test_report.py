@@ -70,10 +70,10 @@ def test_clips_that_are_missing_or_damaged_are_counted_and_named(runs: tuple[Pat
 def test_links_lead_from_the_page_to_the_files(runs: tuple[Path, Path], tmp_path: Path) -> None:
     (tmp_path / "pages").mkdir()
     page = tmp_path / "pages" / "report.html"
-    assert call("report", runs[0], "--audio", "link", "--out", page).code == 0
+    assert call("report", runs[0], "--clips", "link", "--out", page).code == 0
     links = [one["link"] for one in samples(page)["clips"].values() if "link" in one]
     assert sorted(links) == [f"../data/audio/clip%20of%20{number}.wav" for number in range(3)]
-    assert call("report", runs[0], "--audio", "none", "--out", page).code == 0
+    assert call("report", runs[0], "--clips", "none", "--out", page).code == 0
     assert samples(page)["clips"] == {}
 
 
@@ -104,7 +104,7 @@ def test_runs_of_other_questions_have_nothing_to_compare(runs: tuple[Path, Path]
         "".join(json.dumps(one | {"id": "other " + one["id"]}) + "\n" for one in lines)
     )
     write_run(tmp_path / "others-run", {"mmar": data}, chained(3, 0.5))
-    assert call("report", runs[0], tmp_path / "others-run", "--audio", "none").code == 0
+    assert call("report", runs[0], tmp_path / "others-run", "--clips", "none").code == 0
     (task,) = first(runs[0] / "report.html")["tasks"]
     assert (task["compare"]["n"], task["compare"]["only_after"]) == (0, 3)
     assert [one["name"] for one in task["compare"]["confounders"]] == ["data"]
@@ -112,7 +112,7 @@ def test_runs_of_other_questions_have_nothing_to_compare(runs: tuple[Path, Path]
     for moved in (tmp_path / "data", tmp_path / "others"):
         moved.rename(tmp_path / f"moved-{moved.name}")
     where = ("--data-dir", tmp_path / "moved-others")
-    done = call("report", runs[0], tmp_path / "others-run", "--audio", "none", *where)
+    done = call("report", runs[0], tmp_path / "others-run", "--clips", "none", *where)
     assert done.code == 0
     assert "mmar: 24 of 27 questions were not found" in done.err
 
@@ -121,7 +121,7 @@ def test_every_level_of_evidence_is_shown_with_what_counts_and_how_often_it_is_r
     script = write_script(tmp_path / "script", levelled.texts())
     run, task = tmp_path / "run", Path(levelled.__file__)
     assert call("run", *script, "--task-file", task, "--out", run, "--min-evidence", "chosen").code == 0
-    assert call("report", run, "--audio", "none").code == 0
+    assert call("report", run, "--clips", "none").code == 0
     (told,) = first(run / "report.html")["tasks"]
     levels = told["runs"][0]["levels"]
     assert [(one["level"], one["n"], one["correct"]) for one in levels] == [
@@ -141,7 +141,7 @@ REFUSALS: dict[str, tuple[Callable[[Path, Path], list[str | Path]], str]] = {
     "no folder": (lambda run, tmp: [], "report takes the folder of a run, of two runs, or of a training run."),
     "three": (lambda run, tmp: [run, run, run], "report takes the folder of a run"),
     "not there": (lambda run, tmp: [tmp / "nowhere"], "no run folder: there is no such folder"),
-    "a mode": (lambda run, tmp: [run, "--audio", "embedded"], "--audio embedded: unknown. Did you mean embed?"),
+    "a mode": (lambda run, tmp: [run, "--clips", "embedded"], "--clips embedded: unknown. Did you mean embed?"),
     "a folder": (lambda run, tmp: [run, "--out", tmp], "this is a folder; name a file, such as"),
     "no parent": (lambda run, tmp: [run, "--out", tmp / "no" / "r.html"], "there is no folder"),
     "its own file": (

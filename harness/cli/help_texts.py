@@ -1,0 +1,137 @@
+"""What the pages of --help end with: examples of each command, and what its exit codes mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+
+class Example(NamedTuple):
+    """A command that a reader can copy."""
+
+    purpose: str
+    command: str
+
+
+EXAMPLES: Mapping[str, Sequence[Example]] = {
+    "": (
+        Example("a first score, without downloads", "dtbench demo"),
+        Example("the data of a benchmark", "dtbench data pull mmar"),
+        Example("a checkpoint on it", "dtbench run --model Qwen/Qwen2.5-Omni-7B --tasks mmar --out runs/qwen"),
+        Example("a page with every answer", "dtbench report runs/qwen"),
+    ),
+    "demo": (
+        Example("with whatever is installed", "dtbench demo"),
+        Example("with transformers, into a folder of your choice", "dtbench demo --backend local --out runs/demo"),
+    ),
+    "tasks": (
+        Example("all benchmarks", "dtbench tasks"),
+        Example("one of them, for a script", "dtbench tasks mmsu --json"),
+        Example("one of yours", "dtbench tasks --task-file my_task.py"),
+    ),
+    "models": (
+        Example("all families", "dtbench models"),
+        Example("what is known about one: limits, sampling, traps", "dtbench models qwen2.5-omni"),
+    ),
+    "data": (
+        Example("download a benchmark", "dtbench data pull mmar"),
+        Example("check that it is complete", "dtbench data verify mmar"),
+    ),
+    "data pull": (
+        Example("into the default data folder", "dtbench data pull mmar"),
+        Example("somewhere else", "dtbench data pull mmsu --data-dir /data/audio"),
+    ),
+    "data verify": (
+        Example("everything, clips included", "dtbench data verify mmar"),
+        Example("a part of a benchmark, without its clips", "dtbench data verify mmsu --subset --no-audio"),
+    ),
+    "data convert": (
+        Example("a published data set to training rows", "dtbench data convert avqa ./AVQA --out rows.jsonl"),
+        Example("the same, with counts for a script", "dtbench data convert iemocap ./IEMOCAP --out r.jsonl --json"),
+    ),
+    "run": (
+        Example("a checkpoint, with vLLM", "dtbench run --model Qwen/Qwen2.5-Omni-7B --tasks mmar,mmsu"),
+        Example("an endpoint, ten questions", "dtbench run --model localhost:8000 --tasks mmar --limit 10"),
+        Example("reason first, greedily", "dtbench run --model ./ckpt --tasks mmar --answer think -M temperature=0"),
+        Example("does it listen?", "dtbench run --model ./ckpt --tasks mmar --audio shuffle"),
+    ),
+    "score": (
+        Example("a prediction file", "dtbench score --task mmar --predictions predictions.jsonl"),
+        Example("a stored run, with stricter evidence", "dtbench score runs/qwen --min-evidence stated"),
+    ),
+    "compare": (
+        Example("two runs", "dtbench compare runs/base runs/tuned"),
+        Example("several against the first, one benchmark", "dtbench compare runs/a runs/b runs/c --task mmar"),
+    ),
+    "gate": (
+        Example("in CI", "dtbench gate --baseline runs/main --candidate runs/pr --junit gate.xml"),
+        Example(
+            "up to 3 points worse, and pass if inconclusive",
+            "dtbench gate --baseline a --candidate b --max-drop 3 --undecided pass",
+        ),
+    ),
+    "report": (
+        Example("one run", "dtbench report runs/qwen"),
+        Example("two side by side", "dtbench report runs/base runs/tuned --out compare.html"),
+    ),
+    "board": (
+        Example("one benchmark, with runs of yours", "dtbench board --task mmar --runs runs"),
+        Example("published numbers as Markdown", "dtbench board --published --md"),
+    ),
+    "judge": (
+        Example(
+            "what it would cost",
+            "dtbench judge runs/qwen --base-url localhost:8000 --estimate --price 2.50/10",
+        ),
+        Example("score the chains", "dtbench judge runs/qwen --base-url localhost:8000"),
+    ),
+    "export": (
+        Example("for the Audio Reasoning Challenge", "dtbench export runs/qwen --format arc"),
+        Example("check a file before you upload it", "dtbench export --format arc --check arc.jsonl"),
+    ),
+    "cot": (
+        Example(
+            "two endpoints: one for captions, one for the rest",
+            "dtbench cot drafts.jsonl --captioner http://a:8000 --writer http://b --out c",
+        ),
+        Example("a trial with ten rows", "dtbench cot drafts.jsonl --writer http://b:8000 --limit 10 --out trial"),
+    ),
+    "mine": (
+        Example("eight answers per question", "dtbench mine rows.jsonl --model ./ckpt --out mined"),
+        Example("only hard ones", "dtbench mine rows.jsonl --model ./ckpt --samples 8 --band 1-3 --out hard"),
+    ),
+    "train": (
+        Example("the built-in miniature", "dtbench train mini --out runs/train"),
+        Example("what would be run", "dtbench train recipe.toml --out runs/train --dry-run"),
+    ),
+    "lm-eval": (
+        Example(
+            "a benchmark of dtbench on a checkpoint",
+            "dtbench lm-eval --model dtbench --model_args pretrained=D --tasks dtbench_mmar",
+        ),
+        Example("what lm-eval can do", "dtbench lm-eval ls tasks"),
+    ),
+    "extract": (
+        Example("a file", "dtbench extract outputs.jsonl --out answers.jsonl"),
+        Example("another model's tags", "dtbench extract outputs.jsonl --chain '<reason>,</reason>'"),
+    ),
+}
+"""By the words of the command."""
+
+_DONE, _INPUT, _FAILED = "done", "wrong input: an option, a file or a data set", "failure of network, disk or engine"
+_INTERRUPTED = "interrupted"
+_COMMON = {0: _DONE, 2: _INPUT, 3: _FAILED, 130: _INTERRUPTED}
+_RESUMED = {**_COMMON, 130: "interrupted; the same command resumes"}
+_EXIT_CODES: Mapping[str, Mapping[int, str]] = {
+    "": {**_COMMON, 1: "regression (gate)", 4: "inconclusive: too few questions (gate)"},
+    "gate": {**_COMMON, 0: "passed", 1: "regressed", 4: "inconclusive: too few questions to tell"},
+    "run": {**_RESUMED, 3: "failure of network, disk or engine, or more failed questions than --max-failed"},
+    "data verify": {**_COMMON, 0: "the data is complete", 2: "wrong input, or something is wrong with the data"},
+    "export": {**_COMMON, 2: "wrong input, or the file is not a valid submission"},
+    **dict.fromkeys(("demo", "data pull", "judge", "cot", "mine", "train"), _RESUMED),
+}
+
+
+def exit_codes(command: str) -> Mapping[int, str]:
+    """Return the exit codes of a command and what they mean, in order."""
+    return dict(sorted(_EXIT_CODES.get(command, _COMMON).items()))

@@ -1,0 +1,45 @@
+"""What a terminal shows that a pipe does not get: colours, and lines that break where a word ends."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import textwrap
+from typing import TextIO
+
+import typer
+
+from dtbench.harness.core.errors import one_line
+
+RED = "1;31"
+
+
+def print_error(message: str) -> None:
+    """Print an error on stderr: in one line, which a terminal gets broken at its width."""
+    text = one_line(message)
+    if _is_terminal(sys.stderr):
+        whole = textwrap.fill(f"error: {text}", _width(sys.stderr), break_long_words=False, break_on_hyphens=False)
+        text = whole.removeprefix("error: ")
+    typer.echo(f"{styled('error:', RED, sys.stderr)} {text}", err=True)
+
+
+def styled(text: str, code: str, stream: TextIO | None = None) -> str:
+    """Return the text in this style where the stream, stdout if none is given, shows colours."""
+    return f"\x1b[{code}m{text}\x1b[0m" if _shows_colours(stream or sys.stdout) else text
+
+
+def _shows_colours(stream: TextIO) -> bool:
+    return _is_terminal(stream) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()
+
+
+def _width(stream: TextIO) -> int:
+    """Return the columns of a terminal; those of stdout may be others, or it may be none."""
+    try:
+        return max(int(os.environ.get("COLUMNS") or os.get_terminal_size(stream.fileno()).columns), 20)
+    except (ValueError, OSError):
+        return shutil.get_terminal_size().columns
