@@ -73,7 +73,7 @@ def test_options_of_the_command_line_take_precedence_and_those_of_the_model_are_
     config = toml(TOML + 'extra = "unread"\n')
     other = ("--limit", "2", "--tasks", "mini", "--model", "first", "--out", "other")
     assert call("run", "--config", config, *other).refusal() == (
-        "dtbench: eval.toml: model_options.seed = 5: the model first has no option 'seed'. It has none: leave it out."
+        "error: eval.toml: model_options.seed = 5: the model first has no option 'seed'. It has none: leave it out."
     )
     config = toml(TOML.replace("seed = 5", "seed = 5"))
     assert call("run", "--config", config, "--limit", "2", "--out", "other", "-M", "seed=6").code == 0
@@ -112,7 +112,7 @@ def test_a_checkpoint_is_sought_beside_the_file_alone(tmp_path: Path) -> None:
     )
     (tmp_path / "configs" / "weights").mkdir()
     refusal = call("run", "--config", "configs/eval.toml").refusal()
-    assert refusal.startswith("dtbench: --model configs/weights: no checkpoint: config.json is expected in it")
+    assert refusal.startswith("error: --model configs/weights: no checkpoint: config.json is expected in it")
 
 
 def test_variables_of_the_environment_are_put_in(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,7 +150,7 @@ def test_a_key_from_the_environment_reaches_the_endpoint_and_no_file(monkeypatch
             assert b"sesame" not in file.read_bytes(), file
         again = call("run", "--config", "out", "--out", "again").refusal()
         assert again == (
-            "dtbench: --config out: --model was masked in run.json, as it may hold a secret: give it again, "
+            "error: --config out: --model was masked in run.json, as it may hold a secret: give it again, "
             "--model URL."
         )
         assert call("run", "--config", "out", "--out", "again", "--model", chat.url).code == 0
@@ -201,7 +201,7 @@ def test_what_a_config_file_cannot_say_is_one_line_with_file_and_setting(
     monkeypatch.setenv("WORD", "sesame")
     monkeypatch.setenv("EMPTY", "")
     refusal = call("run", "--config", toml(text)).refusal()
-    assert refusal.startswith(f"dtbench: {SAID[text]}")
+    assert refusal.startswith(f"error: {SAID[text]}")
     assert "sesame" not in refusal
     assert sorted(path.name for path in Path().iterdir()) == ["data", "eval.toml"]
 
@@ -220,11 +220,11 @@ def test_what_a_config_file_cannot_say_is_one_line_with_file_and_setting(
 )
 def test_a_file_that_cannot_be_read_as_settings_is_one_line(name: str, content: bytes, said: str) -> None:
     Path(name).write_bytes(content)
-    assert call("run", "--config", name).refusal().startswith(f"dtbench: {said}")
+    assert call("run", "--config", name).refusal().startswith(f"error: {said}")
 
 
 def test_a_config_file_that_is_not_there_is_one_line() -> None:
-    assert process("run", "--config", "gone.toml").refusal() == "dtbench: gone.toml: there is no such file."
-    assert call("run", "--config", "gone.yaml").refusal() == "dtbench: gone.yaml: there is no such file."
+    assert process("run", "--config", "gone.toml").refusal() == "error: gone.toml: there is no such file."
+    assert call("run", "--config", "gone.yaml").refusal() == "error: gone.yaml: there is no such file."
     refusal = call("run", "--config", "data").refusal()
-    assert refusal == "dtbench: data: no run folder: there is no run.json in it. `dtbench run --out` makes one."
+    assert refusal == "error: data: no run folder: there is no run.json in it. `dtbench run --out` makes one."

@@ -123,7 +123,7 @@ def test_a_repeated_run_needs_a_place() -> None:
     assert call("run", "--model", "first", "--tasks", "mmar", "--data-dir", "data", "--out", "run").code == 0
     for config in ("run", "run/run.json"):
         assert call("run", "--config", config).refusal() == (
-            "dtbench: --out is missing: name a new folder to repeat run in, or run itself to go on with it."
+            "error: --out is missing: name a new folder to repeat run in, or run itself to go on with it."
         )
 
 
@@ -131,5 +131,5 @@ def test_a_run_without_its_request_is_one_line() -> None:
     with RunFolder.start(Path("old"), {"kind": "run", "model": {}, "endpoint": {}, "long_clips": "cut", "tasks": {}}):
         pass
     assert call("run", "--config", "old", "--out", "new").refusal() == (
-        "dtbench: old: run.json does not have what was asked for: an older dtbench wrote it."
+        "error: old: run.json does not have what was asked for: an older dtbench wrote it."
     )
