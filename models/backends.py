@@ -13,6 +13,7 @@ from dtbench.harness.core.typed_settings import path_of, path_settings, read_opt
 from dtbench.models.checkpoints import families
 from dtbench.models.checkpoints.checkpoint import Checkpoint, checkpoint_of_family, resolve_checkpoint
 from dtbench.models.checkpoints.families import Family
+from dtbench.models.endpoint.address import complete_url
 from dtbench.models.endpoint.settings import EndpointSettings
 from dtbench.models.registry import MODELS, find_model, instantiate
 
@@ -38,6 +39,7 @@ def open_model(
     The samples, with their right answers, reach only a class that says `needs_samples`. A backend is for checkpoints.
     """
     if spec not in MODELS:
+        spec = complete_url(spec)
         family = families.get_family(options["family"]) if "family" in options else None
         if "://" in spec:
             return _open_endpoint(spec, options, family, backend)

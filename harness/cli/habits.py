@@ -17,6 +17,7 @@ FORMER: Mapping[str, str] = {
     "--tasks": "--task",
     "--audio": "--clips",
     "--prompt": "--judge-prompt",
+    **{f"--{role}": f"--{role}-base-url" for role in ("captioner", "writer", "reasoner")},
 }
 """Former names of options, and names that another command has: they work without a note."""
 RENAMED: Mapping[str, Sequence[str]] = {
@@ -158,7 +159,7 @@ def refuse_fraction(arguments: Sequence[str]) -> None:
         f"--limit {max(1, round(share * size))} for {name}" for name, size in _sizes(tasks.value or "" if tasks else "")
     ]
     count = ", ".join(sizes) or "--limit 100 for the first hundred of each benchmark"
-    raise UserError(f"--limit {share:g}: a number of questions is expected, not a share: take {count}.")
+    raise UserError(f"--limit {share:g}: a number of questions is expected, not a share: use {count}.")
 
 
 def _sizes(tasks: str) -> Iterator[tuple[str, int]]:

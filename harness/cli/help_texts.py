@@ -51,7 +51,7 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
     ),
     "run": (
         Example("a checkpoint, with vLLM", "dtbench run --model Qwen/Qwen2.5-Omni-7B --tasks mmar,mmsu"),
-        Example("an endpoint, ten questions", "dtbench run --model localhost:8000 --tasks mmar --limit 10"),
+        Example("an endpoint, ten questions", "dtbench run --base-url localhost:8000 --tasks mmar --limit 10"),
         Example("reason first, greedily", "dtbench run --model ./ckpt --tasks mmar --answer think -M temperature=0"),
         Example("does it listen?", "dtbench run --model ./ckpt --tasks mmar --audio shuffle"),
     ),
@@ -92,9 +92,9 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
     "cot": (
         Example(
             "two endpoints: one for captions, one for the rest",
-            "dtbench cot drafts.jsonl --captioner http://a:8000 --writer http://b --out c",
+            "dtbench cot d.jsonl --captioner-base-url a:8000 --base-url b:8000 --out cot",
         ),
-        Example("a trial with ten rows", "dtbench cot drafts.jsonl --writer http://b:8000 --limit 10 --out trial"),
+        Example("a trial with ten rows", "dtbench cot drafts.jsonl --base-url localhost:8000 --limit 10 --out trial"),
     ),
     "mine": (
         Example("eight answers per question", "dtbench mine rows.jsonl --model ./ckpt --out mined"),

@@ -116,9 +116,17 @@ ModelName = Annotated[
         "--model",
         "MODEL",
         "A checkpoint (folder or hub id), a name that `dtbench models` lists, or the URL of an endpoint.",
-        missing="name one, such as --model first, or the URL of an endpoint.",
         panel=ANSWERS,
         values="models",
+    ),
+]
+BaseUrl = Annotated[
+    str | None,
+    Option(
+        "--base-url",
+        "URL",
+        "OpenAI-compatible endpoint, e.g. localhost:8000; --model is then the name that it serves.",
+        panel=ANSWERS,
     ),
 ]
 ModelOptions = Annotated[

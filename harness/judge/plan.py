@@ -19,6 +19,7 @@ from dtbench.harness.judge.criteria import Rubric, has_rubric, rubric_of
 from dtbench.harness.judge.wording import DEFAULT_WORDING, Wording, read_wording
 from dtbench.harness.score.outcomes import TOKENS_IN, TOKENS_OUT
 from dtbench.harness.score.stored_run import StoredTask, SubmittedAnswer, submitted_answers
+from dtbench.models.endpoint.address import complete_url
 
 MILLION = 1_000_000
 CHARACTERS_A_TOKEN = 4
@@ -85,7 +86,7 @@ class JudgeOptions:
         Option(
             "--base-url",
             "URL",
-            "OpenAI-compatible endpoint that serves the judge, e.g. http://localhost:8000/v1.",
+            "OpenAI-compatible endpoint that serves the judge, e.g. localhost:8000.",
             missing="name the judge's endpoint, such as http://localhost:8000/v1.",
             panel=opts.ANSWERS,
         ),
@@ -145,8 +146,10 @@ class JudgeOptions:
     def __post_init__(self) -> None:
         """Refuse values that are not allowed."""
         opts.check_options(self)
-        if "://" not in self.base_url:
+        url = complete_url(self.base_url)
+        if "://" not in url:
             raise UserError(f"--base-url {self.base_url}: a URL is expected, such as http://localhost:8000/v1.")
+        object.__setattr__(self, "base_url", url)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,18 @@ from dtbench.harness.core.task import STYLES
 from dtbench.harness.core.typed_settings import at_least, one_of
 from dtbench.harness.extract.evidence import DEFAULT_MIN_EVIDENCE, EVIDENCE_LEVELS
 from dtbench.harness.run.plan import AUDIO_MODES
+from dtbench.models.endpoint.address import complete_url, name_endpoint
+from dtbench.models.registry import MODELS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
     """One run of a model on benchmarks; a UserError where a value is not allowed."""
 
-    model: opts.ModelName
+    model: opts.ModelName = ""
+    """What answers; the endpoint where there is a base_url."""
+    base_url: opts.BaseUrl = None
+    """Becomes the model, and the model an option of its requests: a request is written in one way."""
     tasks: Annotated[
         Sequence[str],
         Option(
@@ -113,6 +118,7 @@ class RunRequest:
 
     def __post_init__(self) -> None:
         """Refuse values that are not allowed."""
+        self._name_endpoint()
         if not self.tasks and self.task_file is None:
             raise UserError("--tasks is missing: name one or more, such as --tasks mmar,mmsu, or give --task-file.")
         opts.check_options(self)
@@ -121,3 +127,12 @@ class RunRequest:
                 f"--samples {self.samples}: a forced answer is the likeliest letter, the same at every repeat: "
                 f"leave --samples out; for other orders of the options take --permute."
             )
+
+    def _name_endpoint(self) -> None:
+        model, options = complete_url(self.model) if self.model not in MODELS else self.model, self.options
+        if self.base_url is not None:
+            model, options = name_endpoint(self.base_url, self.model, self.options)
+        if not model:
+            raise UserError("--model is missing: name one, such as --model first, or the URL of an endpoint.")
+        for name, value in (("model", model), ("options", options), ("base_url", None)):
+            object.__setattr__(self, name, value)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
@@ -11,6 +13,10 @@ from dtbench.harness.core.errors import UserError, one_line
 
 CHAT = "/chat/completions"
 EXAMPLE = "http://127.0.0.1:8000/v1"
+_HOST = re.compile(
+    r"(?:localhost|\d+(?:\.\d+){3}|\[[\da-fA-F:]+\])(?::\d{1,5})?(?:/\S*)?|[\w-]+(?:\.[\w-]+)*:\d{2,5}(?:/\S*)?"
+)
+"""An endpoint without its scheme."""
 KEY_VARIABLES = ("DTBENCH_API_KEY", "OPENAI_API_KEY")
 
 
@@ -44,6 +50,36 @@ class Address(NamedTuple):
     def __str__(self) -> str:
         """Return the URL without its login."""
         return f"http{'s' * self.secure}://{self.authority}{self.path}"
+
+
+class NamedEndpoint(NamedTuple):
+    """An endpoint in place of a checkpoint, and the options of requests to it."""
+
+    url: str
+    options: Mapping[str, str]
+
+
+def complete_url(text: str) -> str:
+    """Put `http://` before a host and a port, as in `localhost:8000/v1`; return any other text as it is."""
+    parts = [part.strip() for part in text.split(",")]
+    hosts = [_HOST.fullmatch(part) is not None and not Path(part).exists() for part in parts]
+    return (
+        ",".join(f"http://{part}" if host else part for part, host in zip(parts, hosts, strict=True))
+        if any(hosts)
+        else text
+    )
+
+
+def name_endpoint(base_url: str, model: str, options: Mapping[str, str]) -> NamedEndpoint:
+    """Return the endpoint of `--base-url`, where `--model` is the name that it serves the model under."""
+    url = complete_url(base_url)
+    if "://" not in url:
+        raise UserError(f"--base-url {base_url}: a URL is expected, such as {EXAMPLE}.")
+    if "://" in complete_url(model):
+        raise UserError(f"--model {model}, --base-url {base_url}: the endpoint is named twice; give --base-url alone.")
+    if model and options.get("model", model) != model:
+        raise UserError(f"--model {model}, -M model={options['model']}: the model is named twice; give --model alone.")
+    return NamedEndpoint(url, {**options, "model": model} if model else options)
 
 
 def parse_addresses(text: str) -> list[Address]:

@@ -30,6 +30,7 @@ from dtbench.harness.run.signals import sigterm_as_interrupt, stop_on_signals
 from dtbench.harness.run.worker_pool import Stop
 from dtbench.harness.store.run_folder import RunFolder
 from dtbench.harness.store.types import CotRecord, Status
+from dtbench.models.endpoint.address import complete_url
 from dtbench.models.endpoint.server import Server
 from dtbench.models.endpoint.settings import EndpointSettings
 from dtbench.training.chains.writing import STEPS, CotRun, missing_steps, with_step, words_hash
@@ -38,6 +39,10 @@ from dtbench.training.data.rows import TrainingRow, read_rows, write_lines, writ
 
 FAILED, INTERRUPTED = 3, 130
 _NAME_THERE = "Model name as served by that endpoint."
+
+
+def _endpoint_option(role: str, help_text: str, shown: str = "--base-url") -> Option:
+    return Option(f"--{role}-base-url", "URL", help_text, panel=ANSWERS, shown=shown)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,15 +62,24 @@ class CotOptions:
             values="folders",
         ),
     ]
+    base_url: Annotated[
+        str | None,
+        Option("--base-url", "URL", "Endpoint for every step that has none of its own.", panel=ANSWERS),
+    ] = None
+    model: Annotated[
+        str | None,
+        Option("--model", "NAME", _NAME_THERE, panel=ANSWERS, shown="the only one served"),
+    ] = None
     captioner: Annotated[
-        str | None, Option("--captioner", "URL", "Endpoint that describes what is heard in each clip.", panel=ANSWERS)
+        str | None, _endpoint_option("captioner", "Endpoint that describes what is heard in each clip.")
     ] = None
     writer: Annotated[
-        str | None, Option("--writer", "URL", "Endpoint that writes questions for rows without one.", panel=ANSWERS)
+        str | None,
+        _endpoint_option("writer", "Endpoint that writes questions for rows without one."),
     ] = None
     reasoner: Annotated[
         str | None,
-        Option("--reasoner", "URL", "Endpoint that writes reasoning chains.", panel=ANSWERS, shown="the writer"),
+        _endpoint_option("reasoner", "Endpoint that writes reasoning chains.", "the writer's"),
     ] = None
     captioner_model: Annotated[str | None, Option("--captioner-model", "NAME", _NAME_THERE, panel=ANSWERS)] = None
     writer_model: Annotated[str | None, Option("--writer-model", "NAME", _NAME_THERE, panel=ANSWERS)] = None
@@ -89,17 +103,22 @@ class CotOptions:
 
     def endpoint(self, step: str) -> Model:
         """Return the endpoint of a step; a UserError where none is named."""
-        role, url, name = {
-            "caption": ("captioner", self.captioner, self.captioner_model),
-            "question": ("writer", self.writer, self.writer_model),
-            "chain": (
-                "reasoner",
-                self.reasoner or self.writer,
-                self.reasoner_model if self.reasoner else self.writer_model,
-            ),
+        common = (self.base_url, self.model)
+        captioner, writer, reasoner = (
+            (self.captioner, self.captioner_model),
+            (self.writer, self.writer_model),
+            (self.reasoner, self.reasoner_model),
+        )
+        role, own = {
+            "caption": ("captioner", [captioner, common]),
+            "question": ("writer", [writer, common]),
+            "chain": ("reasoner", [reasoner, writer, common]),
         }[step]
-        if url is None or "://" not in url:
-            problem = f"--{role} is missing" if url is None else f"--{role} {url}: this is no URL"
+        named, name = next((pair for pair in own if pair[0] is not None), (None, None))
+        url = complete_url(named or "")
+        if "://" not in url:
+            flag = f"--{role}-base-url"
+            problem = f"{flag} is missing" if named is None else f"{flag} {named}: this is no URL"
             raise UserError(f"{problem}: rows lack a {step}; name an endpoint, such as http://localhost:8000/v1.")
         settings = read_options(
             EndpointSettings, self.options, f"a {role}", defaults={"model": name}, besides=("model",)

@@ -143,7 +143,8 @@ class MiningOptions:
             values="folders",
         ),
     ]
-    model: opts.ModelName
+    model: opts.ModelName = ""
+    base_url: opts.BaseUrl = None
     samples: opts.Samples = 8
     band: Annotated[
         str | None, Option("--band", "LOW-HIGH", "Keep rows with this many correct answers out of K.", shown="1 to K-1")

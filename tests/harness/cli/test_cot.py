@@ -208,8 +208,8 @@ def test_drafts_that_overlap_a_benchmark_are_refused_before_anything_is_asked(tm
 def test_a_wrong_wish_is_one_line(tmp_path: Path) -> None:
     path = drafts(tmp_path)
     out = ("--out", tmp_path / "out", "--against", "none")
-    assert "--captioner is missing: rows lack a caption" in call("cot", path, *out).refusal()
-    assert "--captioner nowhere: this is no URL" in call("cot", path, *out, "--captioner", "nowhere").refusal()
+    assert "--captioner-base-url is missing: rows lack a caption" in call("cot", path, *out).refusal()
+    assert "--captioner-base-url nowhere: this is no URL" in call("cot", path, *out, "--captioner", "nowhere").refusal()
     write_rows(tmp_path / "whole.jsonl", made_rows(tmp_path, 2))
     assert "there is nothing to write" in call("cot", tmp_path / "whole.jsonl", *out).refusal()
     assert "there is no such file" in call("cot", tmp_path / "gone.jsonl", *out).refusal()

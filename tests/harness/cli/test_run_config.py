@@ -150,14 +150,13 @@ def test_a_key_from_the_environment_reaches_the_endpoint_and_no_file(monkeypatch
             assert b"sesame" not in file.read_bytes(), file
         again = call("run", "--config", "out", "--out", "again").refusal()
         assert again == (
-            "error: --config out: --model was masked in run.json, as it may hold a secret: give it again, "
-            "--model URL."
+            "error: --config out: --model was masked in run.json, as it may hold a secret: give it again, --model URL."
         )
         assert call("run", "--config", "out", "--out", "again", "--model", chat.url).code == 0
 
 
 SAID = {
-    "limitt = 3": "eval.toml: unknown setting 'limitt'. Did you mean limit? Known: model, tasks, ",
+    "limitt = 3": "eval.toml: unknown setting 'limitt'. Did you mean limit? Known: model, base_url, tasks, ",
     "options = 3": "eval.toml: unknown setting 'options'. Did you mean model_options? ",
     '[run]\nmodel = "first"': "eval.toml: unknown setting 'run'. ",
     'limit = "3"': 'eval.toml: limit = "3": a whole number is expected.',

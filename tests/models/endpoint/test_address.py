@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dtbench.harness.core.errors import UserError
-from dtbench.models.endpoint.address import parse_address, parse_addresses
+from dtbench.models.endpoint.address import complete_url, parse_address, parse_addresses
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,38 @@ def test_a_url_that_is_refused_does_not_show_its_password(url: str) -> None:
 
 def test_urls_are_parted_by_commas_and_repeated_ones_count_once() -> None:
     assert [str(one) for one in parse_addresses("http://a/v1, http://b:1,http://a")] == ["http://a/v1", "http://b:1/v1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("localhost:8000", "http://localhost:8000"),
+        ("localhost", "http://localhost"),
+        ("127.0.0.1:8000/v1", "http://127.0.0.1:8000/v1"),
+        ("10.0.0.7", "http://10.0.0.7"),
+        ("[::1]:8000/v1", "http://[::1]:8000/v1"),
+        ("gpu-3.cluster.example:8000", "http://gpu-3.cluster.example:8000"),
+        ("a:8000, b:8000/v1", "http://a:8000,http://b:8000/v1"),
+        ("http://a:80,b:8000", "http://a:80,http://b:8000"),
+    ],
+)
+def test_an_endpoint_needs_no_scheme(text: str, url: str) -> None:
+    assert complete_url(text) == url
+    assert parse_addresses(complete_url(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://a/v1",
+        "Qwen/Qwen2.5-Omni-7B",
+        "./localhost:8000",
+        "my.models:Greedy",
+        "mini",
+        "org/model-7b",
+        "/srv/m",
+        "",
+    ],
+)
+def test_what_is_no_host_stays_as_it_is(text: str) -> None:
+    assert complete_url(text) == text
