@@ -53,7 +53,13 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
         Example("a checkpoint, with vLLM", "dtbench run --model Qwen/Qwen2.5-Omni-7B --tasks mmar,mmsu"),
         Example("an endpoint, ten questions", "dtbench run --base-url localhost:8000 --tasks mmar --limit 10"),
         Example("reason first, greedily", "dtbench run --model ./ckpt --tasks mmar --answer think -M temperature=0"),
-        Example("does it listen?", "dtbench run --model ./ckpt --tasks mmar --audio shuffle"),
+        Example(
+            "the third of four parts, on this machine", "dtbench run --model ./ckpt --tasks mmsu --shard 3/4 --out run"
+        ),
+    ),
+    "merge": (
+        Example("sum up, or see which shards are missing", "dtbench merge runs/qwen"),
+        Example("the same for a script", "dtbench merge runs/qwen --json"),
     ),
     "score": (
         Example("a prediction file", "dtbench score --task mmar --predictions predictions.jsonl"),
@@ -126,6 +132,7 @@ _EXIT_CODES: Mapping[str, Mapping[int, str]] = {
     "": {**_COMMON, 1: "regression (gate)", 4: "inconclusive: too few questions (gate)"},
     "gate": {**_COMMON, 0: "passed", 1: "regressed", 4: "inconclusive: too few questions to tell"},
     "run": {**_RESUMED, 3: "failure of network, disk or engine, or more failed questions than --max-failed"},
+    "merge": {**_COMMON, 0: "summed up", 4: "not summed up: answers are missing, or shards are running"},
     "data verify": {**_COMMON, 0: "the data is complete", 2: "wrong input, or something is wrong with the data"},
     "export": {**_COMMON, 2: "wrong input, or the file is not a valid submission"},
     **dict.fromkeys(("demo", "data pull", "judge", "cot", "mine", "train"), _RESUMED),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +15,11 @@ from dtbench.harness.cli.tables import print_note, print_summary
 from dtbench.harness.cli.typer_options import with_config
 from dtbench.harness.core.options import OUTPUT, RUNS, AsJson, Option
 from dtbench.harness.run.request import RunRequest
+
+if TYPE_CHECKING:
+    from dtbench.harness.run.session import RunResult
+
+SHOWN_SHARDS = 6
 
 Log = Annotated[
     Sequence[str],
@@ -58,6 +65,7 @@ def run_command(request: RunRequest, config: Config = None, log: Log = (), as_js
     if config is not None:
         refuse_incomplete(config, request)
     loggers = get_loggers(log)
+    request = in_slurm_array(request)
     result = run(request, quiet=as_json)
     unlogged = log_summary(loggers, result.as_json(), StoredRun.open(result.folder)) if loggers else []
     if as_json:
@@ -65,7 +73,29 @@ def run_command(request: RunRequest, config: Config = None, log: Log = (), as_js
     else:
         for summary in result.summaries:
             print_summary(summary)
-        typer.echo(f"run {result.folder} ({result.status})")
+        print_end(result)
     for note in (*result.notes, *unlogged):
         print_note(note)
     raise typer.Exit(result.exit_code or (FAILED if unlogged else 0))
+
+
+def in_slurm_array(request: RunRequest) -> RunRequest:
+    """Return the request with the shard of this task of a SLURM array, and say so; as it is outside of one."""
+    from dtbench.harness.run.shards import slurm_shard
+
+    if request.shard is not None or (shard := slurm_shard(os.environ)) is None:
+        return request
+    task = os.environ["SLURM_ARRAY_TASK_ID"]
+    print_note(f"task {task} of a SLURM array: --shard {shard} (--shard 1/1 asks all questions in each task)")
+    return dataclasses.replace(request, shard=shard)
+
+
+def print_end(result: RunResult) -> None:
+    """Print where the run lies and how it ended; of a shard, which others have not ended."""
+    if result.shard is None:
+        typer.echo(f"run {result.folder} ({result.status})")
+        return
+    typer.echo(f"shard {result.shard} of {result.folder} ({result.status}); the figures are of this shard alone")
+    waiting = [f"{one.shard} {one.standing}" for one in result.waiting]
+    more = f", and {len(waiting) - SHOWN_SHARDS} more" if len(waiting) > SHOWN_SHARDS else ""
+    typer.echo(f"still to end: {', '.join(waiting[:SHOWN_SHARDS])}{more}; the last one sums up all of them")

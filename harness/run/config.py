@@ -28,7 +28,7 @@ from dtbench.models.registry import MODELS
 
 MODEL_OPTIONS = "model_options"
 """The table of what `-M` gives."""
-OF_THE_CALL = ("out",)
+OF_THE_CALL = ("out", "shard")
 """What a run is not repeated with."""
 
 

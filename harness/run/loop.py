@@ -25,7 +25,8 @@ class TaskRun:
     def __init__(self, plan: TaskPlan, model: Model, folder: RunFolder, settings: DispatchSettings) -> None:
         self.plan = plan
         self._finished = folder.finished(plan.task.name)
-        self.progress = Progress(plan.expected, len(self._finished))
+        unanswered = sum(1 for _ in plan.questions(self._finished))
+        self.progress = Progress(plan.expected, plan.expected - unanswered)
         self._folder = folder
         self._breaker = CircuitBreaker(settings.max_failed * plan.expected, f"{plan.task.name}: ")
         counted = replace(settings, retries=replace(settings.retries, on_retry=self.progress.add_retry))

@@ -9,7 +9,7 @@ import dataclasses
 import hashlib
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +21,7 @@ from dtbench.harness.core.scorable import refuse_unscorable
 from dtbench.harness.core.task import Task, letter_options, rotate_options
 from dtbench.harness.extract.evidence import DEFAULT_MIN_EVIDENCE
 from dtbench.harness.score.forced_choice import FORCED_SAMPLING, option_letters, refuse_unlettered
+from dtbench.harness.store.shards import Shard
 
 AUDIO_MODES = ("clip", "silence", "noise", "shuffle")
 _MARKS = re.compile(r"\{(question|options)\}")
@@ -59,17 +60,32 @@ class TaskPlan:
     form: PromptForm
     min_evidence: str = DEFAULT_MIN_EVIDENCE
     """The weakest level of evidence that counts as an answer."""
+    shard: Shard | None = None
+    """The part of the questions that this process asks; None for all."""
+
+    @property
+    def places(self) -> range:
+        """Where the questions stand that this process asks: of a shard, each N-th."""
+        count = len(self.data.samples)
+        return range(count) if self.shard is None else range(self.shard.number - 1, count, self.shard.of)
+
+    @property
+    def asks(self) -> Collection[str] | None:
+        """The ids of the questions that a shard asks; None for all."""
+        ids = self.data.ids
+        return None if self.shard is None else {ids[place] for place in self.places}
 
     @property
     def expected(self) -> int:
-        """How many answers the task has in the end."""
-        return len(self.data.samples) * self.repeats
+        """How many answers this process is to see in the end."""
+        return len(self.places) * self.repeats
 
     def questions(self, finished: set[tuple[str, int]]) -> Iterator[tuple[int, int]]:
         """Yield place and repeat of each question that has no answer, its repeats together."""
-        for place, id_ in enumerate(self.data.ids):
+        ids = self.data.ids
+        for place in self.places:
             for repeat in range(self.repeats):
-                if (id_, repeat) not in finished:
+                if (ids[place], repeat) not in finished:
                     yield place, repeat
 
     def prompt(self, place: int, repeat: int) -> Prompt:

@@ -15,6 +15,7 @@ from dtbench.harness.core.task import STYLES
 from dtbench.harness.core.typed_settings import at_least, one_of
 from dtbench.harness.extract.evidence import DEFAULT_MIN_EVIDENCE, EVIDENCE_LEVELS
 from dtbench.harness.run.plan import AUDIO_MODES
+from dtbench.harness.store.shards import Shard, parse_shard
 from dtbench.models.endpoint.address import complete_url, name_endpoint
 from dtbench.models.registry import MODELS
 
@@ -115,6 +116,16 @@ class RunRequest:
         ),
     ] = None
     task_file: opts.TaskFile = None
+    shard: Annotated[
+        str | None,
+        Option(
+            "--shard",
+            "I/N",
+            "Ask only part I of N of the questions; the other parts go to the same --out.",
+            panel=opts.RUNS,
+            shown="1/1, or its own part in a SLURM array",
+        ),
+    ] = None
 
     def __post_init__(self) -> None:
         """Refuse values that are not allowed."""
@@ -122,11 +133,19 @@ class RunRequest:
         if not self.tasks and self.task_file is None:
             raise UserError("--tasks is missing: name one or more, such as --tasks mmar,mmsu, or give --task-file.")
         opts.check_options(self)
+        if self.shard is not None:
+            parse_shard(self.shard)
         if self.answer == "forced" and self.samples > 1:
             raise UserError(
                 f"--samples {self.samples}: a forced answer is the likeliest letter, the same at every repeat: "
                 f"leave --samples out; for other orders of the options take --permute."
             )
+
+    @property
+    def part(self) -> Shard | None:
+        """Return the part of the questions that is asked; None for all of them."""
+        shard = None if self.shard is None else parse_shard(self.shard)
+        return None if shard is None or shard.of == 1 else shard
 
     def _name_endpoint(self) -> None:
         model, options = complete_url(self.model) if self.model not in MODELS else self.model, self.options

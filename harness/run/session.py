@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,8 +28,10 @@ from dtbench.harness.score.forced_choice import refuse_unforced
 from dtbench.harness.score.stored_run import StoredTask
 from dtbench.harness.score.summary import with_figures
 from dtbench.harness.store.run_folder import RunFolder
-from dtbench.harness.store.summary_types import Summary, TaskSummary
-from dtbench.harness.store.types import Status
+from dtbench.harness.store.shard_states import ShardState, shard_states
+from dtbench.harness.store.shards import Shard
+from dtbench.harness.store.summary_types import RelatedFigures, Summary, TaskSummary
+from dtbench.harness.store.types import Status, TaskInfo
 from dtbench.models.backends import ModelUse, open_models
 from dtbench.models.checkpoints import families
 from dtbench.tasks import registry as task_registry
@@ -48,11 +50,20 @@ class RunResult:
     summaries: Sequence[TaskSummary]
     exit_code: int
     notes: Sequence[str] = ()
+    shard: Shard | None = None
+    """The part of the questions that the summaries are of, where the others have not all ended."""
+    waiting: Sequence[ShardState] = ()
+    """The shards that have not ended."""
 
     def as_json(self) -> Summary:
         """Return the object that `--json` prints and that summary.json contains."""
         tasks, notes = list(self.summaries), list(self.notes)
-        return {"run": str(self.folder), "status": self.status, "tasks": tasks, "notes": notes}
+        summary: Summary = {"run": str(self.folder), "status": self.status, "tasks": tasks, "notes": notes}
+        if self.shard is not None:
+            summary["shard"] = str(self.shard)
+        if self.waiting:
+            summary["waiting"] = {str(one.shard): one.standing for one in self.waiting}
+        return summary
 
 
 def run(request: RunRequest, *, quiet: bool) -> RunResult:
@@ -100,7 +111,10 @@ def _run_one(request: RunRequest, job: _Job, runner: asyncio.Runner, *, quiet: b
         refuse_forbidden(request.track, settings, None if request.task_file is None else plans[0].task.name)
     path = _folder(request, plans, settings["model"])
     asked = describe_request(request)
-    with RunFolder.start(path, settings, request=asked) as folder, ProgressDisplay(quiet=quiet) as progress:
+    with (
+        RunFolder.start(path, settings, request=asked, shard=request.part) as folder,
+        ProgressDisplay(quiet=quiet) as progress,
+    ):
         dispatch = DispatchSettings(request.concurrency, request.long_clips, request.max_failed)
         runner.run(_ask_all(job, folder, dispatch, progress))
         return _finish(plans, folder, request.max_failed)
@@ -140,20 +154,49 @@ async def _start_model(model: Startable, stop: Stop, notify: Notify) -> bool:
 
 
 def _finish(plans: Sequence[TaskPlan], folder: RunFolder, max_failed: float) -> RunResult:
-    """Write the summary and the status of a run: interrupted where anything is missing."""
-    summaries = [_summary(plan, folder) for plan in plans]
-    beyond = families.out_of_scope(folder.info["model"].get("family"), [plan.task.name for plan in plans])
-    if any(summary["missing"] for summary in summaries):
-        outcome = RunResult(folder.path, "interrupted", summaries, INTERRUPTED, beyond)
-    elif over := _over_budget(summaries, max_failed):
-        outcome = RunResult(folder.path, "failed", summaries, FAILED, [*beyond, *over])
+    """Write the summary and the status of a run, or of a shard."""
+    tasks = [_planned(plan, folder) for plan in plans]
+    parts = [_summary(stored, folder, plan.asks) for stored, plan in zip(tasks, plans, strict=True)]
+    outcome = _result(folder, parts, max_failed)
+    if folder.shard is None:
+        folder.write_summary(outcome.as_json())
+        folder.finish(outcome.status)
     else:
-        outcome = RunResult(folder.path, "done", summaries, 0, beyond)
+        outcome = _finish_shard(folder, tasks, outcome, max_failed)
     for note in outcome.notes:
         _LOG.warning("%s", note)
-    folder.write_summary(outcome.as_json())
-    folder.finish(outcome.status)
     return outcome
+
+
+def _finish_shard(folder: RunFolder, tasks: Sequence[StoredTask], outcome: RunResult, max_failed: float) -> RunResult:
+    """Write the status of a shard; where the others have ended too, sum up all of them."""
+    folder.finish(outcome.status, missing=sum(summary["missing"] for summary in outcome.summaries))
+    waiting = [one for one in shard_states(folder.path, folder.info) if not one.ended]
+    if all(one.info is None and not one.running for one in waiting):  # their answers may be there, from another N
+        whole = sum_up(folder, tasks, max_failed)
+        if whole.status != "interrupted":
+            return whole
+    return replace(outcome, shard=folder.shard, waiting=waiting)
+
+
+def sum_up(folder: RunFolder, tasks: Sequence[StoredTask], max_failed: float) -> RunResult:
+    """Write the summary and the status of a run of shards, unless answers are missing: then it is interrupted."""
+    outcome = _result(folder, [_summary(stored, folder) for stored in tasks], max_failed)
+    if outcome.status != "interrupted":
+        folder.write_summary(outcome.as_json())
+        folder.end_shards(outcome.status)
+    return outcome
+
+
+def _result(folder: RunFolder, summaries: Sequence[TaskSummary], max_failed: float) -> RunResult:
+    """Return how a run ended: interrupted where anything is missing."""
+    names = [summary["task"] for summary in summaries]
+    beyond = families.out_of_scope(folder.info["model"].get("family"), names)
+    if any(summary["missing"] for summary in summaries):
+        return RunResult(folder.path, "interrupted", summaries, INTERRUPTED, beyond)
+    if over := _over_budget(summaries, max_failed):
+        return RunResult(folder.path, "failed", summaries, FAILED, [*beyond, *over])
+    return RunResult(folder.path, "done", summaries, 0, beyond)
 
 
 def _make_plans(request: RunRequest) -> Sequence[TaskPlan]:
@@ -166,7 +209,9 @@ def _make_plans(request: RunRequest) -> Sequence[TaskPlan]:
         refuse_unknown_ids(ids, data)
     form = PromptForm(template, request.audio, request.permute, request.seed, request.answer)
     plans = [
-        TaskPlan(task, select_samples(one, request.limit, ids), request.samples, form, request.min_evidence)
+        TaskPlan(
+            task, select_samples(one, request.limit, ids), request.samples, form, request.min_evidence, request.part
+        )
         for task, one in zip(tasks, data, strict=True)
     ]
     for plan in plans:
@@ -239,11 +284,21 @@ def _task_file(request: RunRequest, task: Task) -> dict[str, str]:
     return {} if file is None or not task_registry.is_from_file(task, file) else {"task_file": str(file.resolve())}
 
 
-def _summary(plan: TaskPlan, folder: RunFolder) -> TaskSummary:
+def _planned(plan: TaskPlan, folder: RunFolder) -> StoredTask:
     name = plan.task.name
-    stored = StoredTask(plan.task, folder.info["tasks"][name], lambda: folder.records(name))
+    return StoredTask(plan.task, folder.info["tasks"][name], lambda: folder.records(name))
+
+
+def _summary(stored: StoredTask, folder: RunFolder, part: Collection[str] | None = None) -> TaskSummary:
+    """Sum up a task, or the part of its questions with these ids."""
+    if part is not None:
+        about: TaskInfo = {**stored.about, "questions": len(part)}
+        all_records = stored.records
+        stored = replace(stored, about=about, records=lambda: (one for one in all_records() if one["id"] in part))
+    name = stored.task.name
     summary = stored.summarise(stored.records())
-    return with_figures(summary, plan.task.figures(stored.known_records()), compare_related(folder, name))
+    related: RelatedFigures = {} if part is not None else compare_related(folder, name)
+    return with_figures(summary, stored.task.figures(stored.known_records()), related)
 
 
 def _over_budget(summaries: Sequence[TaskSummary], budget: float) -> list[str]:

@@ -1,18 +1,15 @@
-"""Write files whole or not at all, one process at a time; an error says in one line why a write failed."""
+"""Write files whole or not at all; an error says in one line why a write failed."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from dtbench.harness.core.errors import DtbenchError, MachineryError, UserError, one_line
+from dtbench.harness.core.errors import DtbenchError, MachineryError, UserError
 
-LOCK_NAME = ".lock"
-_LONGEST_NOTE = 200
 _WRONG_PLACE = {
     *(errno.EACCES, errno.EPERM, errno.EROFS),
     *(errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP),
@@ -42,14 +39,14 @@ def append_whole(descriptor: int, line: bytes, path: Path) -> None:
     raise write_failure(path, OSError(errno.ENOSPC, f"{written} of {len(line)} bytes fitted, the disk is full"))
 
 
-def replace_whole(path: Path, content: bytes) -> None:
-    """Put a file in the place of another, on disk, so that at any moment one of the two is there."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+def replace_whole(path: Path, content: bytes, *, writer: str | None = None) -> None:
+    """Put a file in the place of another, on disk, so that at any moment one of the two is there.
+
+    `writer` distinguishes processes that write it at once from several machines, on which a process id may be the same.
+    """
+    temporary = _temporary(path, writer)
     try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        _write_synced(temporary, content)
         temporary.replace(path)
         sync_folder(path.parent)
     except OSError as error:
@@ -58,9 +55,38 @@ def replace_whole(path: Path, content: bytes) -> None:
         raise write_failure(path, error) from error
 
 
+def create_whole(path: Path, content: bytes, *, writer: str) -> bool:
+    """Put a file where none is, whole and on disk; False where another process was faster."""
+    temporary = _temporary(path, writer)
+    try:
+        _write_synced(temporary, content)
+        path.hardlink_to(temporary)
+        sync_folder(path.parent)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise write_failure(path, error) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+    return True
+
+
+def _temporary(path: Path, writer: str | None) -> Path:
+    return path.with_name(f".{path.name}.{writer or os.getpid()}.tmp")
+
+
+def _write_synced(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def temporary_files(folder: Path) -> Iterator[Path]:
     """Return what replace_whole leaves where it is killed."""
-    return (path for name in ("run.json", "summary.json") for path in folder.glob(f".{name}.*.tmp"))
+    names = ("run.json", "run.*-of-*.json", "summary.json")
+    return (path for name in names for path in folder.glob(f".{name}.*.tmp"))
 
 
 def sync_folder(folder: Path) -> None:
@@ -70,48 +96,3 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-class RunLock:
-    """The lock of a folder, from its making to close(). It is the kernel's: it ends when the process does, however."""
-
-    def __init__(self, folder: Path) -> None:
-        path = folder / LOCK_NAME
-        try:
-            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        except OSError as error:
-            raise write_failure(path, error) from error
-        try:
-            self._take(folder, path)
-        except BaseException:
-            self.close()
-            raise
-
-    @property
-    def held(self) -> bool:
-        """Whether the folder is still ours."""
-        return self._descriptor >= 0
-
-    def close(self) -> None:
-        """Let the next process in; a second call does nothing."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
-
-    def _take(self, folder: Path, path: Path) -> None:
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.pread(self._descriptor, _LONGEST_NOTE, 0).decode(errors="replace")
-            raise UserError(
-                f"--out {folder}: a run is writing there already ({one_line(holder) or 'just starting'}). "
-                f"Wait for its end or stop it, or name another --out."
-            ) from None
-        except OSError as error:
-            raise MachineryError(f"{path}: cannot be locked ({error.strerror}): name another --out.") from error
-        note = f"pid {os.getpid()} on {os.uname().nodename}".encode()[:_LONGEST_NOTE]
-        try:
-            os.ftruncate(self._descriptor, 0)
-            os.pwrite(self._descriptor, note, 0)
-        except OSError as error:
-            raise write_failure(path, error) from error

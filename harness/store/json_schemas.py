@@ -14,6 +14,7 @@ from dtbench.harness.store import summary_types, types
 FOLDER = Path(__file__).parent / "schemas"
 KINDS: dict[str, tuple[Any, ...]] = {
     "run": (types.RunInfo, types.JudgeInfo, types.CotInfo),
+    "shard": (types.ShardInfo,),
     "record": (types.Record, types.JudgeRecord, types.CotRecord),
     "summary": (
         summary_types.Summary,
@@ -28,7 +29,7 @@ _OPEN = ("TaskSummary",)
 
 
 def schema_text(name: str) -> str:
-    """Return the JSON Schema of run.json, a record, summary.json, or what `compare --json` prints, as its file."""
+    """Return a JSON Schema as its file: of run.json, a shard, a record, summary.json, what `compare --json` prints."""
     import msgspec
 
     parts, definitions = msgspec.json.schema_components(KINDS[name], ref_template="#/$defs/{name}")

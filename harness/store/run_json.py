@@ -6,16 +6,17 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import dtbench
 from dtbench.harness.core.errors import DataError, UserError, one_line
+from dtbench.harness.store.locks import LOCK_NAME
 from dtbench.harness.store.provenance import checkout, packages
 from dtbench.harness.store.redact import mask_command, mask_settings
-from dtbench.harness.store.types import AnyInfo, CotInfo, JudgeInfo, RunInfo, StartInfo, Status
+from dtbench.harness.store.types import AnyInfo, CotInfo, JudgeInfo, RunInfo, ShardInfo, StartInfo, Status, StoredInfo
 
 SCHEMA = 2
 """Of run.json and the records together; any other is refused."""
@@ -30,7 +31,7 @@ _SHOWN_CHARACTERS = 48
 
 Settings = dict[str, Any]
 Kind = TypeVar("Kind")
-_KINDS: Mapping[str, Any] = {"run": RunInfo, "judge": JudgeInfo, "cot": CotInfo}
+_KINDS: Mapping[str, Any] = {"run": RunInfo, "judge": JudgeInfo, "cot": CotInfo, "shard": ShardInfo}
 
 
 def json_settings(settings: Mapping[str, Any]) -> Settings:
@@ -48,7 +49,7 @@ def new_info(settings: Settings) -> AnyInfo:
     return cast("AnyInfo", {**head, **settings, "starts": []})
 
 
-def add_start(info: AnyInfo, command: Sequence[str]) -> None:
+def add_start(info: StoredInfo, command: Sequence[str]) -> None:
     """Add a start of this process; one before that has no end was killed."""
     for earlier in info["starts"]:
         if earlier["status"] == "running":
@@ -70,16 +71,16 @@ def add_start(info: AnyInfo, command: Sequence[str]) -> None:
     info["status"], info["start"], info["end"] = "running", info["start"] or now, None
 
 
-def add_end(info: AnyInfo, status: Status) -> None:
+def add_end(info: StoredInfo, status: Status) -> None:
     """Record how the last start ended."""
     now = _now()
     for one in (info, info["starts"][-1]):
         one["status"], one["end"] = status, now
 
 
-def read_info(folder: Path) -> AnyInfo:
+def read_info(folder: Path, name: str = "run.json") -> AnyInfo:
     """Read the run.json of a folder and check it field by field; a FileNotFoundError where there is none."""
-    path = folder / "run.json"
+    path = folder / name
     try:
         info = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
@@ -122,6 +123,22 @@ def misfit(value: object, kind: Any) -> str | None:
     except msgspec.ValidationError as error:
         return str(error).replace("`", "").replace(" - at $.", " at ")
     return None
+
+
+def refuse_foreign(path: Path, ours: Collection[str]) -> None:
+    """Refuse a folder that contains other things and no run; `ours` are files of a run that was only begun."""
+    try:
+        if not path.exists() or (path / "run.json").exists():
+            return
+        names = sorted(e.name for e in path.iterdir() if e.name not in ours and not (e / "run.json").exists())
+        others = [name for name in names if not name.startswith(LOCK_NAME)]
+    except NotADirectoryError:
+        raise UserError(f"--out {path}: this is a file; name a folder, which is made where there is none.") from None
+    except OSError as error:
+        raise UserError(f"--out {path}: cannot be read ({error.strerror}).") from None
+    if others:
+        listed = ", ".join(map(one_line, others[:3])) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
+        raise UserError(f"--out {path}: no run folder, and not empty ({listed}): name a new or an empty folder.")
 
 
 def refuse_other_settings(folder: Path, info: AnyInfo, settings: Settings) -> None:

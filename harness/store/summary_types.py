@@ -286,6 +286,10 @@ class Summary(TypedDict):
     status: RunStatus
     tasks: list[TaskSummary]
     notes: NotRequired[list[str]]
+    shard: NotRequired[str]
+    """I/N, where the figures are of one shard alone; never in summary.json."""
+    waiting: NotRequired[dict[str, str]]
+    """How each shard stands that has not ended; never in summary.json."""
 
 
 class JudgedFigures(TypedDict):

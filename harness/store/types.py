@@ -295,6 +295,19 @@ class CotInfo(StoredInfo):
 AnyInfo = RunInfo | JudgeInfo | CotInfo
 
 
+class ShardInfo(StoredInfo):
+    """run.I-of-N.json: one shard of a run, and every start of it."""
+
+    kind: Literal["shard"]
+    shard: int
+    """From 1."""
+    of: int
+    questions: str
+    """A hash of what all shards ask together."""
+    missing: int | None
+    """How many of its own questions had no record at its end; null before."""
+
+
 # What `compare --json` prints.
 
 

@@ -20,7 +20,8 @@ from dtbench.harness.core.model import Notify
 from dtbench.harness.core.options import OUTPUT, RUNS, Argument, Option
 from dtbench.harness.run.progress import logged
 from dtbench.harness.run.signals import sigterm_as_interrupt
-from dtbench.harness.store.atomic import RunLock, replace_whole
+from dtbench.harness.store.atomic import replace_whole
+from dtbench.harness.store.locks import RunLock
 from dtbench.harness.store.run_folder import LOG_NAME
 from dtbench.harness.store.run_log import RunLog
 from dtbench.models.vllm.diagnose import log_last_words, read_tail
