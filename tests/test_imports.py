@@ -51,6 +51,38 @@ except SystemExit as end:
     assert loaded_by(code) == ""
 
 
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"], ["--version"], ["run", "--help"]], ids=" ".join)
+def test_help_loads_nothing_that_draws_tables_or_runs_models(arguments: list[str]) -> None:
+    unwanted = {"rich", "typer.rich_utils", "asyncio", "logging", "msgspec"}
+    assert unwanted.intersection(modules_of(arguments)) == set()
+
+
+def test_help_without_a_command_loads_no_room_but_the_command_lines_own() -> None:
+    rooms = {name.split(".")[2] for name in modules_of(["--help"]) if name.startswith("dtbench.harness.")}
+    assert rooms == {"cli", "core", "extract"}
+
+
+def modules_of(arguments: list[str]) -> list[str]:
+    """The modules that are loaded once a command was called."""
+    return printed_by(f"{calling(arguments)}print('loaded:', *sys.modules)").rpartition("loaded:")[2].split()
+
+
+def printed_by(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+
+def calling(arguments: list[str]) -> str:
+    return f"""
+import sys
+sys.argv = ["dtbench", *{arguments!r}]
+from dtbench.harness.cli.main import main
+try:
+    main()
+except SystemExit as end:
+    assert end.code in (0, 2, None), end.code
+"""
+
+
 def test_the_probe_sees_a_heavy_package() -> None:
     assert loaded_by("import numpy") == "numpy"
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import struct
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -200,6 +199,8 @@ def _open_unnamed() -> IO[bytes]:
     """Open a file without a name; on a disk only where the system has none in memory."""
     if sys.platform == "linux":
         return os.fdopen(os.memfd_create("clip"), "w+b", buffering=0)
+    import tempfile  # 2 ms that memory without a name does not need
+
     return tempfile.TemporaryFile(buffering=0)
 
 

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 
 from dtbench.harness.core.schema import Official
 
@@ -45,9 +46,13 @@ def text_rule(item: Mapping[str, Any], prediction: object) -> Official:
         return Official(correct=False, counted=False, why=NO_PREDICTION)
     if not isinstance(prediction, str):
         return Official(correct=False, counted=True, why=NOT_TEXT)
-    predicted, right = _words(prediction), _words(item["answer"])
-    wrong = _words("\n".join(item["choices"])) - right
-    return Official(correct=bool(predicted) and right <= predicted and predicted.isdisjoint(wrong), counted=True)
+    key = _key_words(item["answer"], "\n".join(item["choices"]))
+    text = prediction.lower()
+    if not all(word in text for word in key.right):  # which spares most texts of a thousand letters the split
+        return Official(correct=False, counted=True)
+    predicted = _words(text)
+    correct = bool(predicted) and key.right <= predicted and predicted.isdisjoint(key.wrong)
+    return Official(correct=correct, counted=True)
 
 
 def letter_rule(item: Mapping[str, Any], prediction: object) -> Official:
@@ -95,6 +100,19 @@ def _read_letter(prediction: object) -> str | None:
     if len(text) > 1 and text[-2] in "ABCD":
         return text[-2]
     return None
+
+
+class _KeyWords(NamedTuple):
+    right: frozenset[str]
+    wrong: frozenset[str]
+    """Words that only wrong options have."""
+
+
+@lru_cache(maxsize=64)
+def _key_words(answer: str, choices: str) -> _KeyWords:
+    """Return the words of a question's options, which are wanted for each text that is scored for it."""
+    right = frozenset(_words(answer))
+    return _KeyWords(right, frozenset(_words(choices) - right))
 
 
 def _words(text: str) -> set[str]:

@@ -6,7 +6,6 @@ not. Where no answer was read from any response there is no accuracy anywhere: a
 
 from __future__ import annotations
 
-import statistics
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar, cast
@@ -317,6 +316,8 @@ def _majority_is_right(answers: Sequence[Answer]) -> bool:
 
 
 def _repeat_spread(each: Sequence[float]) -> RepeatFigures:
+    import statistics  # 3 ms that runs of one answer to a question do not need
+
     return {
         "each": list(each),
         "mean": statistics.fmean(each) if each else None,
