@@ -88,7 +88,7 @@ def portable_options(spec: str, options: Mapping[str, str]) -> dict[str, str]:
 
 def resolve_backend(name: str, requested: str | None) -> str:
     """Return what runs this family on this machine: vllm or local."""
-    return _choose_backend(checkpoint_of_family(families.get_family(name), name), requested)
+    return choose_backend(checkpoint_of_family(families.get_family(name), name), requested)
 
 
 def _open_checkpoint(checkpoint: Checkpoint, options: Mapping[str, str], backend: str | None) -> Model:
@@ -96,7 +96,7 @@ def _open_checkpoint(checkpoint: Checkpoint, options: Mapping[str, str], backend
     if family is not None and family.url is not None:
         with_name = options if "model" in options or family.model is None else {**options, "model": family.model}
         return _open_endpoint(family.url, with_name, family, backend, spec=checkpoint.source)
-    if _choose_backend(checkpoint, backend) == "vllm":
+    if choose_backend(checkpoint, backend) == "vllm":
         from dtbench.models.vllm.model import Vllm
 
         return Vllm.from_checkpoint(checkpoint, options)
@@ -117,7 +117,7 @@ def _open_endpoint(
     return Server.connect(url, read_options(EndpointSettings, own, "an endpoint", defaults=defaults))
 
 
-def _choose_backend(checkpoint: Checkpoint, requested: str | None) -> str:
+def choose_backend(checkpoint: Checkpoint, requested: str | None) -> str:
     """Return vllm or local; raise a UserError where the family allows neither, or not the one that is requested."""
     if requested is not None and requested not in RUN_HERE:
         raise UserError(f"--backend {requested}: unknown. {did_you_mean(requested, RUN_HERE)}")

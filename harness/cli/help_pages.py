@@ -31,10 +31,10 @@ ASKING = ("run", "sweep", "judge", "cot", "mine", "train", "demo")
 MAX_WIDTH = 100
 MAX_LEFT = 26
 """Columns of an option and its metavar; a longer one has a line of its own."""
-_HEADING, _NAME, _FAINT = "1", "36", "2"
+HEADING, _NAME, _FAINT = "1", "36", "2"
 
 
-class _Row(NamedTuple):
+class Row(NamedTuple):
     """A line of a panel."""
 
     name: str
@@ -61,9 +61,9 @@ class HelpGroup(TyperGroup):
 def _command_page(command: TyperCommand, ctx: Any) -> Iterator[str]:
     yield from _opening(command, ctx)
     panels = _panels(command, ctx)
-    column = _column(row for rows in panels.values() for row in rows)
+    column = column_of(row for rows in panels.values() for row in rows)
     for title, rows in panels.items():
-        yield from _section(title, rows, column)
+        yield from section(title, rows, column)
     yield from _closing(ctx)
 
 
@@ -72,19 +72,19 @@ def _group_page(group: TyperGroup, ctx: Any) -> Iterator[str]:
     groups = GROUPS if ctx.parent is None else {"Commands": list(group.commands)}
     for title, names in groups.items():
         there = [group.commands[name] for name in names if name in group.commands]
-        rows = [_Row(one.name or "", one.short_help or _paragraphs(one.help)[0]) for one in there]
-        yield from _section(title, rows, column=11)
+        rows = [Row(one.name or "", one.short_help or _paragraphs(one.help)[0]) for one in there]
+        yield from section(title, rows, column=11)
     options = [_option_row(one) for one in group.get_params(ctx)]
-    yield from _section("Options", options, _column(options))
+    yield from section("Options", options, column_of(options))
     yield from _closing(ctx)
     yield f"\n`{ctx.command_path} COMMAND --help` shows the options and examples of one command."
 
 
 def _opening(command: TyperCommand | TyperGroup, ctx: Any) -> Iterator[str]:
-    yield styled(command.get_usage(ctx).replace("{", "").replace("}", ""), _HEADING)
+    yield styled(command.get_usage(ctx).replace("{", "").replace("}", ""), HEADING)
     for paragraph in _paragraphs(command.help):
         yield ""
-        yield from textwrap.wrap(paragraph, _width(), break_on_hyphens=False)
+        yield from textwrap.wrap(paragraph, page_width(), break_on_hyphens=False)
 
 
 def _closing(ctx: Any) -> Iterator[str]:
@@ -92,21 +92,21 @@ def _closing(ctx: Any) -> Iterator[str]:
 
     path = _path(ctx)
     yield ""
-    yield styled("Examples", _HEADING)
+    yield styled("Examples", HEADING)
     for example in EXAMPLES.get(path, ()):
         yield styled(f"  # {example.purpose}", _FAINT)
         yield f"  {example.command}"
-    rows = [_Row(str(code), meaning) for code, meaning in exit_codes(path).items()]
-    yield from _section("Exit codes", rows, column=7)
+    rows = [Row(str(code), meaning) for code, meaning in exit_codes(path).items()]
+    yield from section("Exit codes", rows, column=7)
 
 
-def _panels(command: TyperCommand, ctx: Any) -> Mapping[str, list[_Row]]:
+def _panels(command: TyperCommand, ctx: Any) -> Mapping[str, list[Row]]:
     """Return the rows of each panel by its title, in the order in which they are shown."""
-    panels: dict[str, list[_Row]] = {"Arguments": [], **{title: [] for title in PANELS}}
+    panels: dict[str, list[Row]] = {"Arguments": [], **{title: [] for title in PANELS}}
     parameters: Sequence[Any] = command.get_params(ctx)
     for one in parameters:
         if one.param_type_name == "argument":
-            panels["Arguments"].append(_Row(one.metavar or one.name, one.help or ""))
+            panels["Arguments"].append(Row(one.metavar or one.name, one.help or ""))
         elif not one.hidden:
             panels[one.rich_help_panel or PANELS[-1]].append(_option_row(one))
     asks = _path(ctx) in ASKING
@@ -119,26 +119,29 @@ def _path(ctx: Any) -> str:
     return ALIASES.get(path, path)
 
 
-def _option_row(one: Any) -> _Row:
+def _option_row(one: Any) -> Row:
     flags = ", ".join(sorted(one.opts, key=len))
     default = f"[default: {one.show_default}]" if isinstance(one.show_default, str) else ""
-    return _Row(f"{flags} {one.metavar}" if one.metavar else flags, one.help or "", default)
+    return Row(f"{flags} {one.metavar}" if one.metavar else flags, one.help or "", default)
 
 
-def _column(rows: Iterable[_Row]) -> int:
+def column_of(rows: Iterable[Row]) -> int:
     """Return where the texts of these rows begin."""
     return max(len(row.name) for row in rows if len(row.name) <= MAX_LEFT) + 4
 
 
-def _section(title: str, rows: Sequence[_Row], column: int) -> Iterator[str]:
+def section(title: str, rows: Sequence[Row], column: int) -> Iterator[str]:
+    """Yield the lines of a panel, their texts from this column on; nothing where there are no rows."""
     if not rows:
         return
     yield ""
-    yield styled(title, _HEADING)
+    yield styled(title, HEADING)
     for row in rows:
         # A default stays in one piece: textwrap does not break at this kind of blank.
         text = " ".join(filter(None, (row.text, row.default.replace(" ", "\u00a0"))))
-        lines = [line.replace("\u00a0", " ") for line in textwrap.wrap(text, _width() - column, break_on_hyphens=False)]
+        lines = [
+            line.replace("\u00a0", " ") for line in textwrap.wrap(text, page_width() - column, break_on_hyphens=False)
+        ]
         if row.default and lines[-1].endswith(row.default):
             lines[-1] = lines[-1].removesuffix(row.default) + styled(row.default, _FAINT)
         name, gap = styled(row.name, _NAME), " " * (column - 2 - len(row.name))
@@ -153,5 +156,6 @@ def _paragraphs(text: str | None) -> Sequence[str]:
     return [" ".join(part.split()) for part in (text or "").split("\n\n")]
 
 
-def _width() -> int:
+def page_width() -> int:
+    """Return how many columns a page has."""
     return min(shutil.get_terminal_size().columns, MAX_WIDTH)

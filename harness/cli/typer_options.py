@@ -89,6 +89,11 @@ def _as_command(function: Command, read_file: FileReader | None) -> Command:
 
     @functools.wraps(function)
     def command(context: typer.Context, **given: Any) -> None:
+        if "help" in (given.get("options") or ()):
+            from dtbench.harness.cli.model_settings import print_settings
+
+            print_settings(given)
+            return
         file = given.get("config")
         in_file = {} if read_file is None or file is None else read_file(file)
         arguments: dict[str, Any] = {name: {} for name in requests}

@@ -101,7 +101,7 @@ def parse_arguments(
     target: Callable[..., object], given: Mapping[str, str], what: str, *, besides: Collection[str] = ()
 ) -> dict[str, Any]:
     """Read key=value texts as arguments of the target; those named in `besides` are not the user's."""
-    known = _parameters(target, what, besides)
+    known = parameters_of(target, what, besides)
     for name, text in given.items():
         if name not in known:
             allowed = known_settings(name, known) if known else "It has none: leave it out."
@@ -126,13 +126,13 @@ def read_options(
 ) -> T:
     """Make settings of this class from key=value texts, over those of the defaults that it knows."""
     arguments = parse_arguments(kind, given, what, besides=besides)
-    known = _parameters(kind, what)
+    known = parameters_of(kind, what)
     return kind(**{name: value for name, value in (defaults or {}).items() if name in known} | arguments)
 
 
 def read_table(kind: type[T], table: Mapping[str, Any], where: str, *, besides: Collection[str] = ()) -> T:
     """Make an object of this class from a table; `where` names the table in messages."""
-    known = _parameters(kind, where, besides)
+    known = parameters_of(kind, where, besides)
     refuse_unknown(where, table, known)
     for name, parameter in known.items():
         if parameter.default is parameter.empty and name not in table:
@@ -142,7 +142,7 @@ def read_table(kind: type[T], table: Mapping[str, Any], where: str, *, besides: 
 
 def read_part(kind: type[object], table: Mapping[str, Any], where: str) -> dict[str, Any]:
     """Read a table as some of the arguments of this class; the others come from elsewhere."""
-    known = _parameters(kind, where)
+    known = parameters_of(kind, where)
     refuse_unknown(where, table, known)
     return _read_each(known, table, where)
 
@@ -162,7 +162,7 @@ def _read_each(known: Mapping[str, inspect.Parameter], table: Mapping[str, Any],
 
 def path_settings(target: Callable[..., object]) -> list[str]:
     """Name the settings of a class that are paths."""
-    kinds = {name: one.annotation for name, one in _parameters(target, "").items()}
+    kinds = {name: one.annotation for name, one in parameters_of(target, "").items()}
     return [name for name, kind in kinds.items() if Path in (kind, *get_args(kind))]
 
 
@@ -182,7 +182,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 def check_settings(settings: object, where: str) -> None:
     """Raise a UserError for a field of another type or out of range, from wherever its value came."""
-    for name, parameter in _parameters(type(settings), where).items():
+    for name, parameter in parameters_of(type(settings), where).items():
         _read(parameter.annotation, getattr(settings, name), _Place(f"{where} {name}"))
 
 
@@ -197,9 +197,10 @@ def known_settings(name: str, known: Collection[str]) -> str:
     return f"It is called {new} now." if new in known else did_you_mean(name, known)
 
 
-def _parameters(
+def parameters_of(
     target: Callable[..., object], what: str, besides: Collection[str] = ()
 ) -> Mapping[str, inspect.Parameter]:
+    """Return the settings of a class or function by name; those named in `besides` are left out."""
     has_fields = isinstance(target, type) and dataclasses.is_dataclass(target)
     try:
         signature = inspect.signature(target, eval_str=not has_fields)

@@ -32,15 +32,23 @@ class EndpointSettings:
     model: str | None = None
     """The name of the model at the endpoint; not needed where it serves only one."""
     temperature: Annotated[float, at_least(0)] | None = None
+    """Sampling temperature; 0 takes the likeliest token."""
     top_p: Annotated[float, between(0, 1)] | None = None
+    """Sample from the likeliest tokens that have this probability together."""
     top_k: int | None = None
+    """Sample from so many of the likeliest tokens."""
     min_p: Annotated[float, between(0, 1)] | None = None
+    """Sample from tokens with at least this share of the likeliest one's probability."""
     max_tokens: Annotated[int, at_least(1)] | None = None
+    """Longest answer, in tokens."""
     max_completion_tokens: Annotated[int, at_least(1)] | None = None
     """As max_tokens, for endpoints that know only this name."""
     repetition_penalty: float | None = None
+    """Above 1, tokens of prompt and answer become less likely to come again."""
     presence_penalty: float | None = None
+    """Above 0, tokens of the answer become less likely to come again."""
     frequency_penalty: float | None = None
+    """Above 0, tokens become less likely the more often the answer has them."""
     seed: int | None = None
     """Sent with every request; the seed of a prompt takes precedence."""
     n: int | None = None

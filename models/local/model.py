@@ -30,19 +30,25 @@ class LocalSettings:
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """auto: the type in which the checkpoint was saved."""
     max_tokens: Annotated[int, at_least(1)] = 2048
+    """Longest answer, in tokens."""
     temperature: Annotated[float, at_least(0)] = 0.0
+    """Sampling temperature; 0 takes the likeliest token."""
     top_p: Annotated[float, Condition(lambda value: 0 < value <= 1, "above 0 and at most 1")] = 1.0
+    """Sample from the likeliest tokens that have this probability together."""
     top_k: Annotated[int, at_least(0)] = 0
-    """0 for all tokens."""
+    """Sample from so many of the likeliest tokens; 0 for all."""
     min_p: Annotated[float, Condition(lambda value: 0 <= value < 1, "0 or more and below 1")] = 0.0
+    """Sample from tokens with at least this share of the likeliest one's probability."""
     repetition_penalty: Annotated[float, above(0)] = 1.0
-    """1 for none."""
+    """Above 1, tokens of prompt and answer become less likely to come again; 1 for none."""
     seed: int = 0
     """For prompts without a seed of their own."""
     trust_remote_code: bool = False
     """Whether code of the checkpoint may run."""
     rate: int = 16000
+    """The sampling rate of the clips that the model gets."""
     limit_seconds: float | None = None
+    """The longest clip that the model takes."""
     chain: ChainTags | None = None
     """The model's own tags around its chain of thought, such as `<reason>,</reason>`; common ones are known."""
 

@@ -1,0 +1,220 @@
+"""Describe the settings that `-M` takes for a model: what each does, where it goes, and its default."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+import textwrap
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
+
+from dtbench.harness.core.typed_settings import Condition, parameters_of
+from dtbench.harness.extract.chain_tags import ChainTags
+from dtbench.models.backends import choose_backend
+from dtbench.models.checkpoints import families
+from dtbench.models.checkpoints.checkpoint import Checkpoint, checkpoint_of_family, default_settings, resolve_checkpoint
+from dtbench.models.checkpoints.families import Family
+from dtbench.models.endpoint.address import complete_url
+from dtbench.models.endpoint.settings import SAMPLING, EndpointSettings
+from dtbench.models.registry import MODELS, find_model
+
+ENGINE, GENERATION, REQUEST, CLIENT = KINDS = ("engine", "generation", "request", "client")
+"""Where a setting goes: to what runs the model, to sampling, into the rest of a request, or to dtbench itself."""
+_KIND_OF = {
+    **dict.fromkeys((*SAMPLING, "max_tokens"), GENERATION),
+    **dict.fromkeys(("batch_size", "device", "dtype", "trust_remote_code", "start_timeout"), ENGINE),
+    **dict.fromkeys(("timeout", "reconnect_timeout", "chain", "family", "file", "key", "script"), CLIENT),
+}
+_FAMILY = "Family whose settings are used (`dtbench models` lists them)."
+_OF_CLASSES = {
+    "seed": "Random seed; that of --seed takes precedence.",
+    "file": "Prediction file, or records of a run, whose answers are replayed.",
+    "key": "Key under which the records of the file have their answers.",
+    "chain": "The model's own tags around its chain of thought, such as `<reason>,</reason>`.",
+    "script": "File with the answers to give, one JSON object per line.",
+}
+"""What arguments of built-in models do."""
+_UNSET = {
+    "model": "the only one served",
+    "seed": "that of --seed",
+    "chain": "the usual ones",
+    **dict.fromkeys(("extra", "n", "limit_seconds", "max_completion_tokens", "key"), "none"),
+}
+"""What applies where a setting has no default."""
+_UP_TO = {"an endpoint": "the server's", "vLLM": "the checkpoint's", "transformers": "none"}
+FLAGS: Mapping[str, tuple[str, str, str]] = {
+    "tensor_parallel_size": ("N", "1", "GPUs over which each layer is split."),
+    "pipeline_parallel_size": ("N", "1", "Groups of GPUs, each with a part of the layers."),
+    "data_parallel_size": ("N", "1", "Copies of the model."),
+    "gpu_memory_utilization": ("SHARE", "0.9", "Share of the GPU's memory to use."),
+    "max_model_len": ("N", "the checkpoint's", "Longest sequence, prompt and answer together."),
+    "max_num_seqs": ("N", "vLLM's", "Most requests in one batch."),
+    "dtype": ("TYPE", "auto", "Type of the weights: auto, bfloat16, float16 or float32."),
+    "quantization": ("METHOD", "the checkpoint's", "How the weights are quantised, such as fp8 or awq."),
+    "kv_cache_dtype": ("TYPE", "auto", "Type of the key-value cache, such as fp8."),
+    "enforce_eager": ("true|false", "false", "Start sooner and answer more slowly, without CUDA graphs."),
+    "trust_remote_code": ("true|false", "false", "Run code of the checkpoint."),
+    "limit_mm_per_prompt": ("JSON", "vLLM's", 'Most clips per prompt, such as {"audio": 1}.'),
+    "enable_lora": ("true|false", "false", "Serve LoRA adapters."),
+    "lora_modules": ("NAME=PATH", "none", "A LoRA adapter to serve."),
+    "chat_template": ("FILE", "the checkpoint's", "Chat template."),
+    "generation_config": ("NAME", "auto", "Where sampling defaults come from: auto, vllm or a folder."),
+    "revision": ("NAME", "the newest", "Version of a checkpoint on the hub."),
+}
+"""The flags of `vllm serve` that are used most: value, default and help."""
+_CHECKPOINT_NOTE = (
+    "Every other flag of `vllm serve` works too, with underscores for dashes, as in -M max_num_batched_tokens=8192; "
+    "`vllm serve --help` lists them."
+)
+_COMMON_NOTE = (
+    "These mean the same for every endpoint and checkpoint. `dtbench run --model MODEL -M help` lists all settings of "
+    "one."
+)
+
+
+class SettingHelp(NamedTuple):
+    """One setting."""
+
+    name: str
+    kind: str
+    """One of KINDS."""
+    value: str
+    """What its value is, such as N."""
+    default: str
+    help: str
+
+
+class SettingsHelp(NamedTuple):
+    """The settings of a model."""
+
+    title: str
+    settings: Sequence[SettingHelp]
+    note: str = ""
+
+
+def common_settings() -> SettingsHelp:
+    """Describe what endpoints, vLLM and transformers have in common."""
+    from dtbench.models.local.model import LocalSettings
+
+    local = parameters_of(LocalSettings, "").keys()
+    both = [one for one in _of_class(EndpointSettings, {}, "depends on the model") if one.name in local]
+    return SettingsHelp("Settings of every model", [*both, _family_setting()], _COMMON_NOTE)
+
+
+def endpoint_settings(family: Family | None = None) -> SettingsHelp:
+    """Describe the settings of an endpoint."""
+    defaults = family.settings() if family else {}
+    return SettingsHelp("Settings of an endpoint", list(_of_class(EndpointSettings, defaults, _UP_TO["an endpoint"])))
+
+
+def model_settings(spec: str, options: Mapping[str, str], backend: str | None) -> SettingsHelp:
+    """Describe the settings of the model that `--model` names."""
+    if spec not in MODELS:
+        family = families.get_family(options["family"]) if "family" in options else None
+        if "://" in complete_url(spec):
+            whole = endpoint_settings(family)
+            return whole._replace(settings=[*whole.settings, _family_setting()])
+        checkpoint = resolve_checkpoint(spec, family)
+        if checkpoint is not None:
+            return _checkpoint_settings(checkpoint, backend)
+    kind, path = find_model(spec)
+    if isinstance(kind, Family):
+        return _checkpoint_settings(checkpoint_of_family(kind, kind.name), backend)
+    construct: Any = kind
+    return SettingsHelp(
+        f"Settings of the model {spec if spec in MODELS else path}", list(_of_class(construct, {}, "none"))
+    )
+
+
+def _checkpoint_settings(checkpoint: Checkpoint, backend: str | None) -> SettingsHelp:
+    family = checkpoint.family
+    if family is not None and family.url is not None:
+        return endpoint_settings(family)
+    defaults = default_settings(checkpoint)
+    if choose_backend(checkpoint, backend) == "local":
+        from dtbench.models.local.model import LocalSettings
+
+        own = _of_class(LocalSettings, defaults, _UP_TO["transformers"])
+        return SettingsHelp(f"Settings of {checkpoint.name} with transformers", [*own, _family_setting()])
+    from dtbench.models.vllm.model import VllmSettings
+    from dtbench.models.vllm.process import machine_flags
+
+    own = (one for one in _of_class(VllmSettings, defaults, _UP_TO["vLLM"]) if one.name != "model")
+    flags = _flags({**machine_flags(), **(family.flags() if family else {})})
+    return SettingsHelp(f"Settings of {checkpoint.name} with vLLM", [*flags, *own, _family_setting()], _CHECKPOINT_NOTE)
+
+
+def _flags(given: Mapping[str, str | bool]) -> Iterator[SettingHelp]:
+    """Yield the flags of `vllm serve`, with what the family and the machine set as defaults."""
+    for name, (value, default, text) in FLAGS.items():
+        yield SettingHelp(name, ENGINE, value, _shown(given.get(name), default), text)
+    for name in given.keys() - FLAGS.keys():
+        yield SettingHelp(name, ENGINE, "VALUE", _shown(given[name], ""), "Flag of `vllm serve` that is set here.")
+
+
+def _family_setting() -> SettingHelp:
+    return SettingHelp("family", CLIENT, "NAME", "that of its architecture", _FAMILY)
+
+
+def _of_class(kind: Callable[..., object], defaults: Mapping[str, Any], unset: str) -> Iterator[SettingHelp]:
+    """Yield the settings of a class; `unset` says what applies where neither it nor the model has a default."""
+    texts = _field_texts(kind) if isinstance(kind, type) else {}
+    from_run = {"samples"} if getattr(kind, "needs_samples", False) else set()
+    construct: Callable[..., object] = kind.from_samples if from_run else kind  # type: ignore[attr-defined]
+    for name, parameter in parameters_of(construct, "", from_run).items():
+        default = defaults.get(name)
+        if default is None:
+            default = "required" if parameter.default is parameter.empty else parameter.default
+        shown = _shown(default, _UNSET.get(name, unset))
+        text = texts.get(name) or _OF_CLASSES.get(name, "")
+        if bounds := _range(parameter.annotation):
+            text = f"{text.removesuffix('.')} ({bounds})."
+        yield SettingHelp(name, _KIND_OF.get(name, REQUEST), _value(parameter.annotation), shown, text)
+
+
+@cache
+def _field_texts(kind: type) -> Mapping[str, str]:
+    """Return what stands under each field of a class and of its bases."""
+    texts: dict[str, str] = {}
+    for one in reversed(kind.__mro__):
+        if not dataclasses.is_dataclass(one):
+            continue
+        (tree,) = ast.parse(textwrap.dedent(inspect.getsource(one))).body
+        body = tree.body if isinstance(tree, ast.ClassDef) else []
+        for field, text in pairwise(body):
+            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(text, ast.Expr):
+                texts[field.target.id] = " ".join(str(ast.literal_eval(text.value)).split())
+    return texts
+
+
+def _shown(value: object, unset: str) -> str:
+    if value is None:
+        return unset
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(value) if isinstance(value, ChainTags) else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _range(kind: Any) -> str:
+    """Return the range of a type; empty where it has none."""
+    conditions = [one.expected for one in get_args(kind) if isinstance(one, Condition)]
+    parts = get_args(kind) if get_origin(kind) in {Union, UnionType} else ()
+    return " and ".join([*conditions, *filter(None, map(_range, parts))])
+
+
+def _value(kind: Any) -> str:
+    """Return what a value of this type is, such as N."""
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return _value(inner[0])
+    if origin in {Union, UnionType}:
+        return _value(next(one for one in inner if one is not NoneType))
+    if origin is Literal:
+        return "|".join(map(str, inner))
+    names = {int: "N", float: "NUMBER", bool: "true|false", Path: "FILE", str: "TEXT", ChainTags: "OPEN,CLOSE"}
+    return "JSON" if (origin or kind) in {dict, Mapping} else names.get(kind, "VALUE")
