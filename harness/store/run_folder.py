@@ -92,18 +92,30 @@ class StoredRun:
     def records_as(self, task: str, kind: type[Kind]) -> Iterator[Kind]:
         """Yield records as records() does, as the type of a judge or of `dtbench cot`."""
         parts = self._parts(task)
+        replaced = self._replaced(task, parts)
+        for place, line in enumerate(self._read(task, parts)):
+            if place not in replaced:
+                yield line.record(kind)
+
+    def _replaced(self, task: str, parts: Sequence[_Part]) -> set[int]:
+        """Return the places of records that another one stands in for; hardly any run has some."""
         standing: dict[Key, int] = {}
-        answered: set[Key] = set()
+        failing: set[Key] = set()
+        replaced: set[int] = set()
         for place, line in enumerate(self._read(task, parts)):
             key = line.key()
+            other = standing.get(key)
             if not line.failed():
-                answered.add(key)
-            elif key in answered:
+                failing.discard(key)
+            elif other is None or key in failing:
+                failing.add(key)
+            else:
+                replaced.add(place)
                 continue
+            if other is not None:
+                replaced.add(other)
             standing[key] = place
-        for place, line in enumerate(self._read(task, parts)):
-            if standing.get(line.key()) == place:
-                yield line.record(kind)
+        return replaced
 
     def every_record_as(self, task: str, kind: type[Kind]) -> Iterator[Kind]:
         """Yield every record that was ever stored, also those that a later one stands in for."""

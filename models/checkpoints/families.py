@@ -98,7 +98,7 @@ def is_bundled(family: Family) -> bool:
 
 def out_of_scope(family: str | None, tasks: Iterable[str]) -> list[str]:
     """Return a warning for each task outside those that the family was made for."""
-    facts = built_in_families().get(family or "")
+    facts = None if family is None else built_in_families().get(family)
     if facts is None or not facts.made_for:
         return []
     why = f"the model {facts.name} knows the sounds and words of {facts.made_for[0]} alone: a score here says nothing"

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from run_records import ABOUT, SETTINGS, TASK, changed, failure, files, record, refusal
 
 from dtbench.harness.core.errors import DataError, UserError
@@ -44,6 +46,22 @@ def test_of_several_records_the_last_answer_stands_and_else_the_last_failure(fol
             run.append(TASK, item)
         assert list(run.records(TASK)) == [record(3), again, failure(1, message="second"), record(2)]
         assert run.finished(TASK) == {("item-0", 0), ("item-2", 0), ("item-3", 0)}
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.booleans()), max_size=12))
+def test_each_answer_stands_once_whatever_failed_when(outcomes: list[tuple[int, bool]]) -> None:
+    items = [
+        {**(failure(number) if fails else record(number, characters=20)), "prompt_hash": str(place)}
+        for place, (number, fails) in enumerate(outcomes)
+    ]
+    numbers = {number for number, _ in outcomes}
+    answers = {number: [place for place, one in enumerate(outcomes) if one == (number, False)] for number in numbers}
+    failures = {number: [place for place, one in enumerate(outcomes) if one == (number, True)] for number in numbers}
+    standing = sorted((answers[number] or failures[number])[-1] for number in numbers)
+    with tempfile.TemporaryDirectory() as name, RunFolder.start(Path(name) / "run", SETTINGS) as run:
+        for item in items:
+            run.append(TASK, item)
+        assert [one["prompt_hash"] for one in run.records(TASK)] == [str(place) for place in standing]
 
 
 def test_a_resumed_run_cuts_a_torn_line_off_and_goes_on(folder: Path) -> None:
