@@ -9,7 +9,7 @@ import importlib
 import io
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TextIO
 
 import typer
@@ -162,16 +162,24 @@ def build(arguments: list[str]) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_global_options)
-    called = next((word for word in arguments if not word.startswith("-")), None)
-    completing = "_DTBENCH_COMPLETE" in os.environ
+    called = next((word for word in _words(arguments) if not word.startswith("-")), None)
     for name, command in COMMANDS.items():
-        if name == called or completing:
+        if name == called:
             _add(app, name, command)
         else:
             app.command(name, short_help=command.help, cls=HelpCommand)(_stub)
     if called in ALIASES:
         _add(app, called, COMMANDS[ALIASES[called]], hidden=True)
     return app
+
+
+def _words(arguments: list[str]) -> Sequence[str]:
+    """Return the words of the command line; where a shell asks for completions, of the one that is being typed."""
+    if "_DTBENCH_COMPLETE" not in os.environ:
+        return arguments
+    from dtbench.harness.cli.completion import typed_words
+
+    return typed_words()
 
 
 def _add(app: typer.Typer, name: str, command: Subcommand, *, hidden: bool = False) -> None:

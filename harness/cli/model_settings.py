@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from dtbench.harness.cli.help_pages import Row, column_of, page_width, section
 from dtbench.harness.core.options import parse_pairs
+
+if TYPE_CHECKING:
+    from dtbench.models.settings_help import SettingsHelp
 
 HELP = "help"
 
@@ -19,7 +22,7 @@ def print_settings(given: Mapping[str, Any]) -> None:
     """Print the settings of the model that the options of a command name."""
     from dtbench.models.settings_help import KINDS
 
-    found = _settings(given)
+    found = find_settings(given)
     if given.get("as_json"):
         typer.echo(json.dumps({"title": found.title, "settings": [one._asdict() for one in found.settings]}))
         return
@@ -45,7 +48,8 @@ def _shown(default: str) -> str:
     return "[required]" if default == "required" else f"[default: {default}]" if default else ""
 
 
-def _settings(given: Mapping[str, Any]) -> Any:
+def find_settings(given: Mapping[str, Any]) -> SettingsHelp:
+    """Return the settings of the model that the options of a command name, or those of all models."""
     from dtbench.models.settings_help import common_settings, endpoint_settings, model_settings
 
     options = parse_pairs([one for one in _texts(given.get("options")) if one != HELP])

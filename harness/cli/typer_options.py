@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
@@ -40,13 +41,15 @@ class _Parameter(NamedTuple):
 
     def _info(self) -> Any:
         option = self.option
+        complete = _completer(option)
         if isinstance(option, Argument):
-            return typer.Argument(metavar=option.metavar, help=option.help)
+            return typer.Argument(metavar=option.metavar, help=option.help, autocompletion=complete)
         return typer.Option(
             option.flag,
             metavar=option.metavar,
             help=option.help,
             rich_help_panel=option.panel,
+            autocompletion=complete,
             show_default=self._shown_default() or False,
         )
 
@@ -65,6 +68,15 @@ class _Parameter(NamedTuple):
                 raise UserError(f"{flag}{self.option.missing}")
             return None
         return given if self.option.parse is None else self.option.parse(given)
+
+
+def _completer(option: Option | Argument) -> Callable[..., list[str]] | None:
+    """Return what completes the values of an option, where a shell asks for it."""
+    if "_DTBENCH_COMPLETE" not in os.environ:
+        return None
+    from dtbench.harness.cli.completion import completer
+
+    return completer(option.values)
 
 
 Command = Callable[..., None]
