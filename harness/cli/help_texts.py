@@ -57,6 +57,10 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
             "the third of four parts, on this machine", "dtbench run --model ./ckpt --tasks mmsu --shard 3/4 --out run"
         ),
     ),
+    "sweep": (
+        Example("all checkpoints of a training", "dtbench sweep out/checkpoint-* --tasks mmar,mmsu --out runs/sweep"),
+        Example("ten questions of each, as JSON", "dtbench sweep ckpt-a ckpt-b --tasks mmar --limit 10 --json"),
+    ),
     "merge": (
         Example("sum up, or see which shards are missing", "dtbench merge runs/qwen"),
         Example("the same for a script", "dtbench merge runs/qwen --json"),
@@ -132,6 +136,7 @@ _EXIT_CODES: Mapping[str, Mapping[int, str]] = {
     "": {**_COMMON, 1: "regression (gate)", 4: "inconclusive: too few questions (gate)"},
     "gate": {**_COMMON, 0: "passed", 1: "regressed", 4: "inconclusive: too few questions to tell"},
     "run": {**_RESUMED, 3: "failure of network, disk or engine, or more failed questions than --max-failed"},
+    "sweep": {**_RESUMED, 2: "wrong input, at least of one run", 3: "failure of at least one run"},
     "merge": {**_COMMON, 0: "summed up", 4: "not summed up: answers are missing, or shards are running"},
     "data verify": {**_COMMON, 0: "the data is complete", 2: "wrong input, or something is wrong with the data"},
     "export": {**_COMMON, 2: "wrong input, or the file is not a valid submission"},

@@ -37,6 +37,7 @@ COMMANDS = {
     "data": Subcommand("data:data_commands", "Download a benchmark's data, check it, or convert training data."),
     "models": Subcommand("models:models_command", "List model families and what is known about each."),
     "run": Subcommand("run:run_command", "Run a model on benchmarks, store every answer, print the scores."),
+    "sweep": Subcommand("sweep:sweep_command", "Run several checkpoints one after the other, and print one table."),
     "merge": Subcommand("merge:merge_command", "Sum up a run that several shards asked, or say which are missing."),
     "score": Subcommand("score:score_command", "Score predictions or a stored run as the benchmark's authors do."),
     "compare": Subcommand(
