@@ -32,33 +32,44 @@ class ModelUse(NamedTuple):
 
 
 def open_model(
-    spec: str, options: Mapping[str, str], samples: Iterable[Sample] | None = None, backend: str | None = None
+    spec: str,
+    options: Mapping[str, str],
+    samples: Iterable[Sample] | None = None,
+    backend: str | None = None,
+    *,
+    ask: bool = True,
 ) -> Model:
     """Open a URL, a checkpoint, a family, a built-in name, `module:Class` or a model of an installed package.
 
     The samples, with their right answers, reach only a class that says `needs_samples`. A backend is for checkpoints.
+    Without asking, an endpoint need not be there: its model is not looked up.
     """
     if spec not in MODELS:
         spec = complete_url(spec)
         family = families.get_family(options["family"]) if "family" in options else None
         if "://" in spec:
-            return _open_endpoint(spec, options, family, backend)
+            return _open_endpoint(spec, options, family, backend, ask=ask)
         checkpoint = resolve_checkpoint(spec, family)
         if checkpoint is not None:
-            return _open_checkpoint(checkpoint, options, backend)
+            return _open_checkpoint(checkpoint, options, backend, ask=ask)
     kind, path = find_model(spec)  # a class, or a Family of an installed package
     if isinstance(kind, Family):
-        return _open_checkpoint(checkpoint_of_family(kind, kind.name), options, backend)
+        return _open_checkpoint(checkpoint_of_family(kind, kind.name), options, backend, ask=ask)
     if backend is not None:
         raise UserError(f"--backend {backend}: it is for checkpoints, and {spec!r} is none: leave it out.")
     return instantiate(kind, spec if spec in MODELS else path, options, samples)
 
 
 def open_models(
-    spec: str, options: Mapping[str, str], uses: Sequence[ModelUse], backend: str | None = None
+    spec: str,
+    options: Mapping[str, str],
+    uses: Sequence[ModelUse],
+    backend: str | None = None,
+    *,
+    ask: bool = True,
 ) -> Sequence[Model]:
     """Open a model for each use: one for all, unless it learns from the samples or a task prescribes other sampling."""
-    first = open_model(spec, options, uses[0].samples, backend)
+    first = open_model(spec, options, uses[0].samples, backend, ask=ask)
     if getattr(first, "needs_samples", False):
         return [first, *(open_model(spec, options, use.samples) for use in uses[1:])]
     samples_by_options = {"sampling", "temperature"} & first.describe().keys()
@@ -68,7 +79,7 @@ def open_models(
         merged = {**use.sampling, **options} if samples_by_options else dict(options)
         key = frozenset(merged.items())
         if key not in by_options:
-            by_options[key] = open_model(spec, merged, use.samples, backend)
+            by_options[key] = open_model(spec, merged, use.samples, backend, ask=ask)
         models.append(by_options[key])
     return models
 
@@ -91,11 +102,11 @@ def resolve_backend(name: str, requested: str | None) -> str:
     return choose_backend(checkpoint_of_family(families.get_family(name), name), requested)
 
 
-def _open_checkpoint(checkpoint: Checkpoint, options: Mapping[str, str], backend: str | None) -> Model:
+def _open_checkpoint(checkpoint: Checkpoint, options: Mapping[str, str], backend: str | None, *, ask: bool) -> Model:
     family = checkpoint.family
     if family is not None and family.url is not None:
         with_name = options if "model" in options or family.model is None else {**options, "model": family.model}
-        return _open_endpoint(family.url, with_name, family, backend, spec=checkpoint.source)
+        return _open_endpoint(family.url, with_name, family, backend, spec=checkpoint.source, ask=ask)
     if choose_backend(checkpoint, backend) == "vllm":
         from dtbench.models.vllm.model import Vllm
 
@@ -106,7 +117,7 @@ def _open_checkpoint(checkpoint: Checkpoint, options: Mapping[str, str], backend
 
 
 def _open_endpoint(
-    url: str, options: Mapping[str, str], family: Family | None, backend: str | None, *, spec: str = ""
+    url: str, options: Mapping[str, str], family: Family | None, backend: str | None, *, spec: str = "", ask: bool
 ) -> Model:
     from dtbench.models.endpoint.server import Server
 
@@ -114,7 +125,7 @@ def _open_endpoint(
         raise UserError(f"--backend {backend}: it is for checkpoints, and {spec or url} is an endpoint: leave it out.")
     own = {name: text for name, text in options.items() if name != "family"}
     defaults = family.settings() if family else {}
-    return Server.connect(url, read_options(EndpointSettings, own, "an endpoint", defaults=defaults))
+    return Server.connect(url, read_options(EndpointSettings, own, "an endpoint", defaults=defaults), ask=ask)
 
 
 def choose_backend(checkpoint: Checkpoint, requested: str | None) -> str:

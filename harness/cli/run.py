@@ -51,8 +51,21 @@ def _read_config(path: Path) -> dict[str, Any]:
     return read_config(path)
 
 
+DryRun = Annotated[
+    bool,
+    Option(
+        "--dry-run",
+        None,
+        "Show questions, clips, the first request, the folder and the expected cost; start nothing.",
+        panel=RUNS,
+    ),
+]
+
+
 @with_config(_read_config)
-def run_command(request: RunRequest, config: Config = None, log: Log = (), as_json: AsJson = False) -> None:
+def run_command(
+    request: RunRequest, config: Config = None, dry_run: DryRun = False, log: Log = (), as_json: AsJson = False
+) -> None:
     """Run a model on benchmarks, store every answer and print the scores.
 
     The same command resumes a run that was interrupted: nothing is asked twice.
@@ -64,8 +77,13 @@ def run_command(request: RunRequest, config: Config = None, log: Log = (), as_js
 
     if config is not None:
         refuse_incomplete(config, request)
-    loggers = get_loggers(log)
     request = in_slurm_array(request)
+    if dry_run:
+        from dtbench.harness.cli.dry_run import show_dry_run
+
+        show_dry_run(request, as_json=as_json)
+        return
+    loggers = get_loggers(log)
     result = run(request, quiet=as_json)
     unlogged = log_summary(loggers, result.as_json(), StoredRun.open(result.folder)) if loggers else []
     if as_json:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from dtbench.harness.core.errors import MachineryError
 from dtbench.harness.core.schema import Prompt, Response
@@ -56,6 +56,26 @@ class Forcible(Protocol):
 
     forces: bool
     """Whether it reads `letters` of a prompt."""
+
+
+class RequestPreview(NamedTuple):
+    """What would be sent for a prompt."""
+
+    where: str
+    """Where it would go, such as `POST http://127.0.0.1:8000/v1/chat/completions`."""
+    body: Mapping[str, Any] | None = None
+    """The body of the request; None where there is no request."""
+    command: Sequence[str] = ()
+    """The command that would be started to answer it."""
+
+
+@runtime_checkable
+class Previewable(Protocol):
+    """A model that can show what it would send, without starting or asking anything."""
+
+    def preview(self, prompt: Prompt, clip: str | None) -> RequestPreview:
+        """Return what would be sent for a prompt, with these words in place of the clip; None for no clip."""
+        ...
 
 
 @runtime_checkable

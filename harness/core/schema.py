@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 
 class Clip(Protocol):
@@ -18,6 +18,15 @@ class Clip(Protocol):
 
     def read(self) -> bytes:
         """Return the encoded bytes, as published."""
+        ...
+
+
+@runtime_checkable
+class Findable(Protocol):
+    """A clip that can be looked for without reading it."""
+
+    def is_there(self) -> bool:
+        """Whether its file is there, or an archive that has it."""
         ...
 
 

@@ -158,7 +158,7 @@ def _from_folder(values: dict[str, Any], path: Path) -> dict[str, Any]:
         if isinstance(value, Path) or (name == "prompt" and isinstance(value, str) and not is_prompt(value)):
             values[name] = folder / Path(value).expanduser()
     model = values.get("model")
-    if isinstance(model, str) and model not in MODELS:
+    if isinstance(model, str) and model not in MODELS and "base_url" not in values:
         values["model"] = locate_checkpoint(model, folder)
         if values["model"] == model and locate_checkpoint(model, Path.cwd()) != model:
             raise UserError(

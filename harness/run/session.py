@@ -74,7 +74,7 @@ def run(request: RunRequest, *, quiet: bool) -> RunResult:
 
 def run_many(requests: Sequence[RunRequest], *, quiet: bool) -> Iterator[RunResult]:
     """Run one model several times on the same questions, loaded once; stop after a run that does not end well."""
-    planned = [_make_plans(request) for request in requests]
+    planned = [make_plans(request) for request in requests]
     first = requests[0]
     uses = [ModelUse(plan.data.samples, plan.task.prescribed) for plan in planned[0]]
     models = open_models(first.model, first.options, uses, first.backend)
@@ -104,12 +104,8 @@ class _Job(NamedTuple):
 
 def _run_one(request: RunRequest, job: _Job, runner: asyncio.Runner, *, quiet: bool) -> RunResult:
     plans, models, _ = job
-    if request.answer == "forced":
-        refuse_unforced(request.model, models)
-    settings = _settings(request, plans, models)
-    if request.track is not None:
-        refuse_forbidden(request.track, settings, None if request.task_file is None else plans[0].task.name)
-    path = _folder(request, plans, settings["model"])
+    settings = run_settings(request, plans, models)
+    path = run_folder(request, plans, settings["model"])
     asked = describe_request(request)
     with (
         RunFolder.start(path, settings, request=asked, shard=request.part) as folder,
@@ -199,7 +195,7 @@ def _result(folder: RunFolder, summaries: Sequence[TaskSummary], max_failed: flo
     return RunResult(folder.path, "done", summaries, 0, beyond)
 
 
-def _make_plans(request: RunRequest) -> Sequence[TaskPlan]:
+def make_plans(request: RunRequest) -> Sequence[TaskPlan]:
     """Plan each task; refuse what cannot be asked."""
     tasks = _get_tasks(request)
     template = read_template(request.prompt) if request.prompt is not None else None
@@ -238,7 +234,7 @@ def _load_data(task: Task, data_dir: Path | None) -> Dataset:
         raise TaskError(f"{task.name}: reading its questions failed with {format_error(error)}.") from error
 
 
-def _folder(request: RunRequest, plans: Sequence[TaskPlan], about: Mapping[str, Any]) -> Path:
+def run_folder(request: RunRequest, plans: Sequence[TaskPlan], about: Mapping[str, Any]) -> Path:
     """Return the run's folder: inside the plain run's for another answer style, other clips or another order."""
     model = request.model if "://" not in request.model else str(about.get("model", "endpoint"))
     name = re.sub(r"[^\w.+-]+", "-", "-".join([model, *(plan.task.name for plan in plans)])).strip("-.")
@@ -248,6 +244,16 @@ def _folder(request: RunRequest, plans: Sequence[TaskPlan], about: Mapping[str, 
     if request.audio != "clip":
         path = path / f"audio-{request.audio}"
     return path / f"permute-{request.permute}" if request.permute else path
+
+
+def run_settings(request: RunRequest, plans: Sequence[TaskPlan], models: Sequence[Model]) -> dict[str, Any]:
+    """Return the settings of a run, as run.json has them; refuse what the models or the track do not allow."""
+    if request.answer == "forced":
+        refuse_unforced(request.model, models)
+    settings = _settings(request, plans, models)
+    if request.track is not None:
+        refuse_forbidden(request.track, settings, None if request.task_file is None else plans[0].task.name)
+    return settings
 
 
 def _settings(request: RunRequest, plans: Sequence[TaskPlan], models: Sequence[Model]) -> dict[str, Any]:

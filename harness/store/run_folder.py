@@ -6,6 +6,8 @@ returned for, no killed process loses, and a power failure at most the last seco
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -358,6 +360,17 @@ def _stem(task: str) -> str:
     if LABEL.fullmatch(plain.rpartition(".")[2]):
         raise UserError(f"task {one_line(task)!r}: a name that ends so is the file of a shard: give it another name.")
     return plain
+
+
+def find_resumable(path: Path, settings: Mapping[str, Any]) -> StoredRun | None:
+    """Return the run that RunFolder.start() would go on with, for reading; None where it would make a new one."""
+    refuse_foreign(path, {LOG_NAME, *(leftover.name for leftover in temporary_files(path))})
+    above = next(one for one in (path, *path.absolute().parents) if one.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        number = errno.EACCES if above.is_dir() else errno.ENOTDIR
+        raise write_failure(path, OSError(number, os.strerror(number)))
+    info = _resumed(path, json_settings(settings))
+    return None if info is None else StoredRun(path, info)
 
 
 def _resumed(path: Path, settings: Settings) -> AnyInfo | None:

@@ -67,6 +67,10 @@ class ConstrainedChoice:
         text = with_think_tags(response.text, self._chain)
         return dataclasses.replace(response, option_logprobs=_letter_logprobs(reply, text, letters))
 
+    def first_fields(self, letters: Sequence[str]) -> bytes:
+        """Return the fields of the first request, which an endpoint may refuse."""
+        return self._fields(self._accepted, letters)
+
     def _fields(self, attempt: int, letters: Sequence[str]) -> bytes:
         fields: dict[str, Any] = {}
         if _LOGPROBS in _FIELD_SETS[attempt]:

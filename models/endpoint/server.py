@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from dtbench.harness.core.errors import ModelError
-from dtbench.harness.core.model import Notify
+from dtbench.harness.core.model import Notify, RequestPreview
 from dtbench.harness.core.schema import Prompt, Response
 from dtbench.models.endpoint.address import CHAT, Address, api_key, parse_addresses, without_secrets
 from dtbench.models.endpoint.connection import AwayError, DroppedError
@@ -19,7 +19,10 @@ from dtbench.models.endpoint.discover import EndpointModel, discover_model
 from dtbench.models.endpoint.pool import EndpointPool, ReconnectWait
 from dtbench.models.endpoint.reply import GarbledError
 from dtbench.models.endpoint.settings import EndpointSettings
-from dtbench.models.endpoint.wire import chat_body, fixed_fields, parse_response, request_head
+from dtbench.models.endpoint.wire import chat_body, fixed_fields, parse_response, preview_body, request_head
+
+UNKNOWN = "MODEL"
+"""Stands for the name of a model that no endpoint was asked for."""
 
 
 class Server:
@@ -45,9 +48,14 @@ class Server:
         self._constrained = ConstrainedChoice(about.model, settings)
 
     @classmethod
-    def connect(cls, urls: str, settings: EndpointSettings) -> Server:
-        """Ask the endpoints at these URLs which model they serve, and return it; works inside a running loop, too."""
+    def connect(cls, urls: str, settings: EndpointSettings, *, ask: bool = True) -> Server:
+        """Ask the endpoints at these URLs which model they serve, and return it; works inside a running loop, too.
+
+        Without asking, the model has the name of the settings, or UNKNOWN.
+        """
         where, key = parse_addresses(urls), api_key()
+        if not ask:
+            return cls(where, settings, EndpointModel(settings.model or UNKNOWN, None), key)
         with ThreadPoolExecutor(1) as thread:
             about = thread.submit(asyncio.run, discover_model(where, settings.model, key)).result()
         return cls(where, settings, about, key)
@@ -93,6 +101,14 @@ class Server:
         first, *rest = chat_body(fixed, prompt, seed, self._settings.audio_part)
         length = len(first) + sum(map(len, rest))
         return [b"%bcontent-length: %d\r\n\r\n%b" % (self._heads[to], length, first), *rest]
+
+    def preview(self, prompt: Prompt, clip: str | None) -> RequestPreview:
+        """Return the request that would be sent."""
+        fixed = self._constrained.first_fields(prompt.letters) if prompt.letters else self._fixed
+        seed = self._seed if prompt.seed is None else prompt.seed
+        first, *others = [f"{endpoint.address}{CHAT}" for endpoint in self._endpoints.all]
+        more = f" or {len(others)} more" if others else ""
+        return RequestPreview(f"POST {first}{more}", preview_body(fixed, prompt, seed, self._settings.audio_part, clip))
 
     def describe(self) -> Mapping[str, Any]:
         """Return the URLs, the name and the version of the model, and its sampling."""

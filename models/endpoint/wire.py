@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import dataclasses
 import json
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
@@ -72,6 +73,15 @@ def chat_body(fixed: bytes, prompt: Prompt, seed: int | None, part: AudioPart = 
         clip,
         b'%b{"type":"text","text":%b}]}]%b}' % (after, _quoted(prompt.text), seeded),
     ]
+
+
+def preview_body(fixed: bytes, prompt: Prompt, seed: int | None, part: AudioPart, clip: str | None) -> dict[str, Any]:
+    """Return the body that chat_body() encodes, with these words in place of the clip's base64."""
+    before, *rest = chat_body(fixed, dataclasses.replace(prompt, wav=None if clip is None else b""), seed, part)
+    if rest:
+        rest[0] = _quoted(f"<base64 of {clip}>")[1:-1]
+    body: dict[str, Any] = json.loads(b"".join((before, *rest)))
+    return body
 
 
 def _quoted(text: str) -> bytes:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from dtbench.harness.core.errors import DtbenchError, MachineryError, ModelError, UserError, format_error
-from dtbench.harness.core.model import Notify
+from dtbench.harness.core.model import Notify, RequestPreview
 from dtbench.harness.core.schema import OptionLogprobs, Prompt, Response
 from dtbench.harness.core.typed_settings import Condition, above, at_least, check_settings, read_options
 from dtbench.harness.extract.chain_tags import ChainTags
@@ -179,6 +179,10 @@ class Local:
             )
             for text in texts
         ]
+
+    def preview(self, prompt: Prompt, clip: str | None) -> RequestPreview:
+        """Return where the prompt is answered: in this process, by its chat template."""
+        return RequestPreview(f"transformers in this process, worded by the chat template of {self._checkpoint.source}")
 
     def describe(self) -> Mapping[str, Any]:
         """Return the checkpoint, how it runs, and the sampling."""

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from dtbench.harness.core.errors import DtbenchError, MachineryError, ModelError, UserError
-from dtbench.harness.core.model import Notify
+from dtbench.harness.core.model import Notify, RequestPreview
 from dtbench.harness.core.schema import Prompt, Response
 from dtbench.harness.core.typed_settings import RENAMED, TRUTHS, FileText, above, path_of, read_options
 from dtbench.models.checkpoints.checkpoint import Checkpoint, default_settings
+from dtbench.models.endpoint.address import Address
 from dtbench.models.endpoint.discover import EndpointModel
 from dtbench.models.endpoint.server import Server
 from dtbench.models.endpoint.settings import EndpointSettings
@@ -24,6 +25,7 @@ from dtbench.models.vllm.process import (
     VllmProcess,
     find_executable,
     machine_flags,
+    serve_command,
     vllm_environment,
 )
 
@@ -107,6 +109,13 @@ class Vllm:
                     ) from None
                 if not error.again or not await self._lost(server):
                     raise
+
+    def preview(self, prompt: Prompt, clip: str | None) -> RequestPreview:
+        """Return the request, and the command that would be started to answer it."""
+        server = Server([Address(False, "127.0.0.1", 80, "/v1")], self._settings, EndpointModel(SERVED, None))
+        body = server.preview(prompt, clip).body
+        where = "POST http://127.0.0.1:PORT/v1/chat/completions (vLLM, which the run starts on a free port)"
+        return RequestPreview(where, body, serve_command(self._executable, self._launch, "PORT"))
 
     async def _running(self) -> Server:
         async with self._lock:

@@ -61,8 +61,7 @@ class VllmProcess:
             probe.bind(("127.0.0.1", 0))
             self.address = Address(False, "127.0.0.1", int(probe.getsockname()[1]), "/v1")
         self._launch = launch
-        self._command = [executable, "serve", launch.checkpoint, *_arguments(launch.flags)]
-        self._command += ["--served-model-name", SERVED, "--host", "127.0.0.1", "--port", str(self.address.port)]
+        self._command = serve_command(executable, launch, str(self.address.port))
         self._process: asyncio.subprocess.Process | None = None
         handle, name = tempfile.mkstemp(prefix="dtbench-vllm-", suffix=".log")
         os.close(handle)
@@ -151,6 +150,12 @@ def find_executable() -> str:
             "or name an endpoint that runs already by its URL."
         )
     return command
+
+
+def serve_command(executable: str, launch: Launch, port: str) -> Sequence[str]:
+    """Return the command that starts an engine on this machine."""
+    flags = ["--served-model-name", SERVED, "--host", "127.0.0.1", "--port", port]
+    return [executable, "serve", launch.checkpoint, *_arguments(launch.flags), *flags]
 
 
 def _arguments(flags: Mapping[str, str | bool]) -> Sequence[str]:

@@ -41,6 +41,10 @@ class ArchivedClip:
             _unpack_once(self.archive, self.folder)
         return read_clip(self.path)
 
+    def is_there(self) -> bool:
+        """Whether the clip is unpacked, or the archive is there and nothing of it is."""
+        return self.path.is_file() if self.folder.is_dir() else self.archive.is_file()
+
 
 def _unpack_once(archive: Path, folder: Path) -> None:
     """Unpack the archive; one that was refused is not tried again for each of its clips."""
@@ -123,6 +127,10 @@ class EmbeddedClip:
         if data is None:
             raise DataError(f"{self.label}: the column {self.column!r} holds no audio bytes there.")
         return data
+
+    def is_there(self) -> bool:
+        """Whether the file is there."""
+        return self.file.is_file()
 
 
 class _ParquetClips:

@@ -44,6 +44,10 @@ class GeneratedClip:
             _keep(self.path, data)
         return data
 
+    def is_there(self) -> bool:
+        """Return True: it can always be made."""
+        return True
+
     def write(self) -> bytes:
         """Render the clip; raise a UserError or MachineryError where the copy cannot be written."""
         data = make_item(self.slot).wav()

@@ -115,6 +115,7 @@ def test_bad_input_is_one_line_and_nothing_is_written(here: Path, case: str) -> 
     data = () if "--data-dir" in arguments else ("--data-dir", "data")
     said = call("run", *arguments, *data, "--out", "out").refusal()
     assert says in said
+    assert call("run", *arguments, *data, "--out", "out", "--dry-run").refusal() == said
     assert sorted(here.rglob("*")) == before
 
 
@@ -173,7 +174,10 @@ def test_a_task_of_ones_own_that_cannot_be_asked_is_refused(here: Path, code: st
 )
 def test_a_place_that_is_no_run_folder_is_left_as_it_is(here: Path, out: str, says: str) -> None:
     before = sorted(here.rglob("*"))
-    assert says in call("run", *MODEL, *MMAR, "--data-dir", "data", "--out", out).refusal()
+    asked = ("run", *MODEL, *MMAR, "--data-dir", "data", "--out", out)
+    said = call(*asked).refusal()
+    assert says in said
+    assert call(*asked, "--dry-run").refusal() == said
     assert sorted(here.rglob("*")) == before
 
 
@@ -200,6 +204,7 @@ def test_a_run_with_other_settings_is_refused_with_the_difference(here: Path) ->
     assert call(*asked).code == 0
     before = {path: path.read_bytes() for path in (here / "out").iterdir()}
     said = call(*asked, "--seed", "7", "--samples", "2").refusal()
+    assert call(*asked, "--seed", "7", "--samples", "2", "--dry-run").refusal() == said
     assert "tasks.mmar.samples: stored 1, now 2; tasks.mmar.seed: stored 0, now 7." in said
     assert "Give it the same settings to resume it, or name another --out." in said
     items = [json.loads(line) for line in (here / "data" / "MMAR-meta.jsonl").read_text().splitlines()]

@@ -18,6 +18,7 @@ from dtbench.harness.store.run_folder import RunFolder, StoredRun
 WORDS = "Listen: {question}\n{options}\nWhich one?"
 VALUES: Mapping[str, Any] = {
     "model": "./weights",
+    "base_url": "127.0.0.1:8000",
     "tasks": ("mmar", "mini"),
     "data_dir": Path("data"),
     "limit": 3,

@@ -1,0 +1,90 @@
+"""Print what `dtbench run --dry-run` finds."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator
+
+import typer
+
+from dtbench.harness.core.errors import MachineryError, one_line
+from dtbench.harness.run.dry_run import DryRun, PlannedTask, dry_run
+from dtbench.harness.run.request import RunRequest
+from dtbench.models.endpoint.server import UNKNOWN
+
+_WIDTH = 13
+
+
+def show_dry_run(request: RunRequest, *, as_json: bool) -> None:
+    """Plan a run and print the plan; a MachineryError after it where the endpoint of the run is away."""
+    plan = dry_run(request)
+    if as_json:
+        typer.echo(json.dumps(plan))
+    else:
+        for name, text in _lines(plan):
+            first, *rest = text.splitlines() or [""]
+            for line in (f"{name:<{_WIDTH}}{one_line(first)}", *(" " * _WIDTH + one_line(line) for line in rest)):
+                typer.echo(line.rstrip())
+        typer.echo("nothing was started, nothing was written")
+    if plan["away"] is not None:
+        raise MachineryError(plan["away"])
+
+
+def _lines(plan: DryRun) -> Iterator[tuple[str, str]]:
+    prompt = plan["prompt"]
+    name = str(plan["model"].get("model") or plan["model"].get("name"))
+    yield "model", "unknown, as its endpoint was not reached" if plan["away"] and name == UNKNOWN else name
+    for task in plan["tasks"]:
+        yield task["task"], _task_line(task)
+        yield "  clips", _clips_line(task)
+        if task["sampling"] is not None:
+            fields = (f"{name} {json.dumps(value)}" for name, value in task["sampling"].items())
+            yield "  sampling", ", ".join(fields) or "as the endpoint has it"
+        yield "  expected", _expected_line(task)
+    clip = f"with {prompt['clip']}" if prompt["clip"] else "without a clip"
+    yield "prompt", f"the first one, {prompt['task']} {prompt['id']}, {clip}:"
+    yield "", f"{prompt['system']}\n\n{prompt['text']}" if prompt["system"] else prompt["text"]
+    yield "goes to", prompt["where"]
+    if prompt["body"] is not None:
+        yield "request", json.dumps(prompt["body"], ensure_ascii=False)
+    if plan["command"]:
+        yield "command", shlex.join(plan["command"])
+    yield "folder", f"{plan['run']} ({'the run goes on there' if plan['resumes'] else 'new'})"
+
+
+def _task_line(task: PlannedTask) -> str:
+    times = task["answers"] // max(1, task["questions"])
+    repeats = f", {times} answers to each" if times > 1 else ""
+    there = f"; {task['answered']:,} of {task['answers']:,} answers are there" if task["answered"] else ""
+    return f"{task['questions']:,} questions (data {task['data']}){repeats}{there}"
+
+
+def _clips_line(task: PlannedTask) -> str:
+    clips = task["clips"]
+    if clips is None:
+        return "none is sent: this model does not listen"
+    missing = f"{clips['missing']:,} missing"
+    first = f" (first: {clips['first_missing']})" if clips["first_missing"] else ""
+    unchecked = f", {clips['unchecked']:,} that only reading tells" if clips["unchecked"] else ""
+    return f"{clips['found']:,} found, {missing}{first}{unchecked}"
+
+
+def _expected_line(task: PlannedTask) -> str:
+    if task["answered"] == task["answers"]:
+        return "nothing is left to ask"
+    expected = task["expected"]
+    if expected is None:
+        return "no earlier run of this model to tell from"
+    counts = {"in": expected["tokens_in"], "out": expected["tokens_out"]}
+    tokens = ", ".join(f"{count:,} tokens {way}" for way, count in counts.items() if count is not None)
+    other = "" if expected["task"] == task["task"] else f" on {expected['task']}"
+    takes = f"{tokens or 'tokens unknown'}, about {_duration(expected['seconds'])}"
+    return f"{takes}, if it goes as in {expected['run']}{other}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02} min"

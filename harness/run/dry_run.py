@@ -1,0 +1,218 @@
+"""`dtbench run --dry-run`: what a run would ask, where its clips are, and what it may take; no model is started."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypedDict
+
+from dtbench.harness.core.errors import MachineryError
+from dtbench.harness.core.model import Model, Previewable, RequestPreview
+from dtbench.harness.core.schema import Clip, Findable, NoClip, Prompt, Sample, clip_name
+from dtbench.harness.run.earlier import Expectation, closest, earlier_tasks
+from dtbench.harness.run.plan import TaskPlan
+from dtbench.harness.run.request import RunRequest
+from dtbench.harness.run.session import make_plans, run_folder, run_settings
+from dtbench.harness.score.forced_choice import FORCED_SAMPLING
+from dtbench.harness.store.run_folder import StoredRun, find_resumable
+from dtbench.models.backends import ModelUse, open_models
+from dtbench.models.endpoint.settings import SAMPLING
+
+RUNS = Path("results") / "runs"
+
+
+class ClipCounts(TypedDict):
+    """Where the clips of a task are, each counted once."""
+
+    found: int
+    missing: int
+    unchecked: int
+    """Of a kind that can only be read."""
+    first_missing: str | None
+
+
+class PlannedTask(TypedDict):
+    """One task of a run."""
+
+    task: str
+    data: str
+    """The version of the data."""
+    questions: int
+    answers: int
+    """How many there are in the end, all repeats counted."""
+    answered: int
+    """How many of them the folder has already."""
+    clips: ClipCounts | None
+    """None where no clip is sent."""
+    sampling: Mapping[str, Any] | None
+    """What controls it; empty where the endpoint decides, None of a model that does not sample."""
+    expected: Expectation | None
+    """What the answers that are left may take; None where there is no earlier run, or nothing left."""
+
+
+class FirstPrompt(TypedDict):
+    """The first prompt that would be sent."""
+
+    task: str
+    id: str
+    system: str | None
+    text: str
+    clip: str | None
+    where: str
+    body: Mapping[str, Any] | None
+
+
+class DryRun(TypedDict):
+    """What a run would do; `run --dry-run --json` prints it."""
+
+    model: Mapping[str, Any]
+    tasks: list[PlannedTask]
+    prompt: FirstPrompt
+    command: list[str]
+    """The command that would be started to answer; empty where none is."""
+    run: str
+    """The folder."""
+    resumes: bool
+    """Whether the folder has the run already."""
+    away: str | None
+    """Why the endpoint could not be asked for its model; the run would end with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """A run before its start."""
+
+    request: RunRequest
+    plans: Sequence[TaskPlan]
+    models: Sequence[Model]
+    settings: Mapping[str, Any]
+    stored: StoredRun | None
+    """The run that would go on."""
+
+    def left(self, plan: TaskPlan) -> Sequence[tuple[int, int]]:
+        """Return place and repeat of each question that would be asked."""
+        finished = set() if self.stored is None else self.stored.finished(plan.task.name)
+        return list(plan.questions(finished))
+
+
+def dry_run(request: RunRequest) -> DryRun:
+    """Plan a run as run() does, and refuse what it refuses, without starting a model or writing anything."""
+    plans, away = make_plans(request), None
+    uses = [ModelUse(plan.data.samples, plan.task.prescribed) for plan in plans]
+    try:
+        models = open_models(request.model, request.options, uses, request.backend)
+    except MachineryError as error:
+        models, away = open_models(request.model, request.options, uses, request.backend, ask=False), str(error)
+    try:
+        settings = run_settings(request, plans, models)
+        folder = run_folder(request, plans, settings["model"])
+        is_known = away is None or "model" in request.options
+        planned = _Planned(request, plans, models, settings, find_resumable(folder, settings) if is_known else None)
+        return _describe(planned, folder, away)
+    finally:
+        asyncio.run(_close(models))
+
+
+async def _close(models: Iterable[Model]) -> None:
+    for model in dict.fromkeys(models):
+        await model.aclose()
+
+
+def _describe(planned: _Planned, folder: Path, away: str | None) -> DryRun:
+    prompt, request = _first_prompt(planned)
+    return {
+        "model": planned.settings["model"],
+        "tasks": _planned_tasks(planned, folder),
+        "prompt": prompt,
+        "command": list(request.command),
+        "run": str(folder),
+        "resumes": planned.stored is not None,
+        "away": away,
+    }
+
+
+def _planned_tasks(planned: _Planned, folder: Path) -> list[PlannedTask]:
+    earlier = earlier_tasks((folder, folder.parent, RUNS), planned.settings["model"])
+    tasks: list[PlannedTask] = []
+    for plan, model in zip(planned.plans, planned.models, strict=True):
+        left = len(planned.left(plan))
+        like = closest(earlier, plan.task.name, plan.form.answer)
+        tasks.append(
+            {
+                "task": plan.task.name,
+                "data": plan.data.version,
+                "questions": len(plan.places),
+                "answers": plan.expected,
+                "answered": plan.expected - left,
+                "clips": count_clips(plan.data.samples[place] for place in plan.places) if model.listens else None,
+                "sampling": _sampling(plan, model),
+                "expected": like.expect(left) if like and left else None,
+            }
+        )
+    return tasks
+
+
+def count_clips(samples: Iterable[Sample]) -> ClipCounts:
+    """Look for the clips of samples, without reading one."""
+    clips = {clip_name(sample.audio): sample.audio for sample in samples if not isinstance(sample.audio, NoClip)}
+    there = {name: _is_there(clip) for name, clip in clips.items()}
+    missing = [name for name, found in there.items() if found is False]
+    return {
+        "found": sum(found is True for found in there.values()),
+        "missing": len(missing),
+        "unchecked": sum(found is None for found in there.values()),
+        "first_missing": next(iter(missing), None),
+    }
+
+
+def _is_there(clip: Path | Clip) -> bool | None:
+    try:
+        if isinstance(clip, Path):
+            return clip.is_file()
+        return clip.is_there() if isinstance(clip, Findable) else None
+    except OSError:  # a name that no disk takes
+        return False
+
+
+def _sampling(plan: TaskPlan, model: Model) -> Mapping[str, Any] | None:
+    if plan.form.answer == "forced":
+        return FORCED_SAMPLING
+    about = model.describe()
+    fields: Mapping[str, Any] = about.get("sampling", about)
+    sampled = {name: value for name, value in fields.items() if name in SAMPLING or "sampling" in about}
+    return sampled if "sampling" in about or "temperature" in sampled else None
+
+
+def _first_prompt(planned: _Planned) -> tuple[FirstPrompt, RequestPreview]:
+    """Return the first prompt that would be sent, or of a run that has all its answers the first one of all."""
+    pairs = list(zip(planned.plans, planned.models, strict=True))
+    plan, model = next(((plan, model) for plan, model in pairs if planned.left(plan)), pairs[0])
+    place, repeat = next(iter(planned.left(plan)), (0, 0))
+    prompt = plan.prompt(place, repeat)
+    clip = _clip_words(plan, model, prompt)
+    request = model.preview(prompt, clip) if isinstance(model, Previewable) else _in_this_process(model)
+    about: FirstPrompt = {
+        "task": plan.task.name,
+        "id": prompt.id,
+        "system": prompt.system,
+        "text": prompt.text,
+        "clip": clip,
+        "where": request.where,
+        "body": request.body,
+    }
+    return about, request
+
+
+def _in_this_process(model: Model) -> RequestPreview:
+    return RequestPreview(f"{type(model).__name__} in this process")
+
+
+def _clip_words(plan: TaskPlan, model: Model, prompt: Prompt) -> str | None:
+    """Describe what would be heard; None where nothing is."""
+    if not model.listens or isinstance(prompt.audio, NoClip):
+        return None
+    name = clip_name(prompt.audio)
+    heard = name if plan.form.audio in {"clip", "shuffle"} else f"{plan.form.audio} as long as {name}"
+    return f"{heard} (mono WAV, {model.rate} Hz)"
