@@ -40,7 +40,8 @@ def compare_command(
     Shows the difference with its confidence interval, overall and per group, and the questions that changed.
     """
     if len(runs) < 2:
-        raise UserError("compare takes the folders of two runs or more, the baseline first.")
+        found = f"{len(runs)} run" + "s" * (len(runs) != 1)
+        raise UserError(f"compare: two or more run folders are expected, the baseline first; found {found}.")
     baseline, *others = [StoredRun.open(path) for path in runs]
     comparisons = [comparison(pair) for other in others for pair in join_tasks(baseline, other, task, score)]
     if as_json:
@@ -62,25 +63,25 @@ def _print(one: Comparison, flips: int, *, power: bool) -> None:
 
 
 def _lines(one: Comparison, *, power: bool) -> Iterator[str]:
-    yield f"{one['task']}, {one['score']}: {one['before_run']} -> {one['after_run']}, {one['n']} questions of both"
+    yield f"{one['task']}, {one['score']}: {one['before_run']} -> {one['after_run']}, {one['n']} questions in common"
     for confounder in one["confounders"]:
-        yield f"UNFAIR    {confounder['name']} differs: {confounder['before']} against {confounder['after']}"
-    for name, count in (("before", one["only_before"]), ("after", one["only_after"])):
+        yield f"UNFAIR    {confounder['name']} differs: {confounder['before']} vs {confounder['after']}"
+    for name, count in (("baseline", one["only_before"]), ("other run", one["only_after"])):
         if count:
-            yield f"UNFAIR    {count} questions have an answer only in the run {name}, and are left out"
+            yield f"UNFAIR    {count} questions are answered only in the {name} and are left out"
     before, after, detectable = one["before"], one["after"], one["minimum_detectable"]
     if before is None or after is None:
-        yield "nothing   to compare: no question has an answer in both"
+        yield "score     none: no question is answered in both runs"
         return
     yield (
         f"score     {100 * before:.2f} -> {100 * after:.2f}, {100 * one['difference']:+.2f} points "
         f"(95 % interval {100 * one['low']:+.2f} to {100 * one['high']:+.2f}; McNemar p = {one['p']:.2g})"
     )
-    yield f"changed   {one['better']} better, {one['worse']} worse, {one['n'] - one['better'] - one['worse']} as before"
+    yield f"changed   {one['better']} better, {one['worse']} worse, {one['n'] - one['better'] - one['worse']} unchanged"
     if power and detectable is not None:
         yield (
-            f"power     with as many changes, {one['n']} questions show a difference of "
-            f"{100 * detectable:.1f} points four times in five"
+            f"power     {one['n']} questions detect a difference of {100 * detectable:.1f} points with 80 % power "
+            f"(if results change as often as here)"
         )
 
 
@@ -94,7 +95,7 @@ def _print_groups(groups: Sequence[GroupComparison]) -> None:
         shares = (percent(row["before"]), percent(row["after"]), f"{100 * row['difference']:+.1f}")
         rows.append((f"  {row['value']}", *shares, interval, f"{row['p_adjusted']:.2g}"))
     if rows:
-        print_rows(("", "before", "after", "points", "95 % interval", "p, all looks"), rows)
+        print_rows(("", "before", "after", "points", "95 % interval", "adjusted p"), rows)
 
 
 def _choice(choice: str | None) -> str:

@@ -61,8 +61,9 @@ def _print_checked(options: ExportOptions, checked: FileCheck) -> None:
         typer.echo(f"official {report.total.accuracy:.2%} ({report.total.correct} of {report.total.counted} counted)")
         typer.echo(f"strict   {report.strict.accuracy:.2%} ({report.strict.correct} of {report.strict.n})")
     count = len(checked.problems)
-    verdict = "would be taken" if not count else f"would not be taken: {count} problem{'s' if count > 1 else ''}"
-    typer.echo(f"{one_line(str(options.check))}: {checked.records} records, as {options.format_name} it {verdict}")
+    faults = f", {count} problem{'s' * (count > 1)}" if count else ""
+    verdict = f"{'not a valid' if count else 'valid'} {options.format_name} submission"
+    typer.echo(f"{one_line(str(options.check))}: {verdict} ({checked.records} records{faults})")
 
 
 def _print_written(written: ExportedFile, *, as_json: bool) -> None:
@@ -72,12 +73,12 @@ def _print_written(written: ExportedFile, *, as_json: bool) -> None:
         return
     states = [f"{about[state]} {state}" for state in ("answered", "unanswered", "failed", "missing") if about[state]]
     typer.echo(f"{about['records']} records: {', '.join(states)}")
-    notes = [f"chains that were cut: {len(about['truncated'])}"] if about["truncated"] else []
+    notes = [f"reasoning cut to the allowed length: {len(about['truncated'])} answers"] if about["truncated"] else []
     if about["of_samples"] > 1:
-        notes.append(f"of {about['of_samples']} answers to a question, number {about['sample']}")
+        notes.append(f"sample {about['sample']} (from 0) of the {about['of_samples']} answers per question")
     for note in (*notes, *about["notes"]):
         typer.echo(f"note     {one_line(note)}")
     if about["score"] is not None:
         official = about["score"]["official"]
         typer.echo(f"official {official['accuracy']:.2%} ({official['correct']} of {official['counted']} counted)")
-    typer.echo(f"wrote {one_line(str(written.file))}, and how it was made in {one_line(written.manifest.name)}")
+    typer.echo(f"wrote {one_line(str(written.file))} and its manifest {one_line(written.manifest.name)}")

@@ -104,10 +104,10 @@ def _score_file(options: ScoreOptions) -> PredictionScores:
     version = _script_version(task, options.scorer)
     file, metadata = options.predictions, options.metadata
     if file is None:
-        raise UserError("--predictions is missing: name the file of predictions to score.")
+        raise UserError("--predictions is missing: name the prediction file to score, or a run folder.")
     if options.write or options.data_dir is not None:
         flag = "--write" if options.write else f"--data-dir {options.data_dir}"
-        raise UserError(f"{flag}: only the folder of a run takes this.")
+        raise UserError(f"{flag}: this option needs a run folder, not --predictions.")
     _refuse_overwriting(options.rows, file, metadata)
     predictions = read_predictions(task, file, metadata, allow_duplicates=options.allow_duplicates)
     evidence = options.min_evidence or DEFAULT_MIN_EVIDENCE
@@ -120,7 +120,9 @@ def _score_run(folder: Path, options: ScoreOptions, *, as_json: bool) -> None:
 
     for flag, value in (("--predictions", options.predictions), ("--metadata", options.metadata)):
         if value is not None:
-            raise UserError(f"{flag} {value}: a run holds its own answers; name either RUN or --predictions.")
+            raise UserError(
+                f"{flag} {value}: this option is for prediction files, and a run has its own answers; give one of them."
+            )
     _refuse_overwriting(options.rows, *folder.glob("*"))
     wanted = RescoreOptions(
         only=options.task,
@@ -144,7 +146,7 @@ def _score_run(folder: Path, options: ScoreOptions, *, as_json: bool) -> None:
 def _script_version(task: Task, version: str | None) -> str:
     if not task.answers_public:
         raise UserError(
-            f"{task.name}: its authors keep the answers, so it cannot be scored here; send them the predictions."
+            f"{task.name}: its authors withhold the answers, so it cannot be scored here; send the predictions to them."
         )
     if version is None:
         return task.official_versions[0]
@@ -159,7 +161,7 @@ def _script_version(task: Task, version: str | None) -> str:
 def _refuse_overwriting(rows: Path | None, *inputs: Path | None) -> None:
     for file in inputs:
         if rows is not None and file is not None and rows.is_file() and file.exists() and rows.samefile(file):
-            raise UserError(f"--rows {rows}: this is a file that is read here; name another one to write to.")
+            raise UserError(f"--rows {rows}: this file is also an input; name another file to write to.")
 
 
 def _write_rows(path: Path, scores: Iterable[Mapping[str, Any]]) -> None:
@@ -201,14 +203,15 @@ def _cells(count: Count, shown: str) -> tuple[str, str, str]:
 def _below(report: PredictionScores) -> Iterator[str]:
     strict = report.strict
     yield (
-        f"strict       {strict.accuracy:.2%} ({strict.correct} of all {strict.n} items; "
+        f"strict         {strict.accuracy:.2%} ({strict.correct} of all {strict.n} items; "
         f"95 % interval {strict.low:.2%} to {strict.high:.2%})"
     )
-    weak = f", or on too weak evidence ({report.set_aside})" if report.set_aside else ""
-    yield f"unanswered   {report.unanswered} (no option could be read from the text{weak}; wrong in the strict score)"
+    weak = f", or only from too weak evidence ({report.set_aside})" if report.set_aside else ""
+    unread = f"no answer could be extracted{weak}; counted as wrong in the strict score"
+    yield f"unanswered     {report.unanswered} ({unread})"
     if line := evidence_line(report.evidence, report.min_evidence):
-        yield f"evidence     {line}"
+        yield f"evidence       {line}"
     why = "; ".join(f"{count} {reason}" for reason, count in report.dropped.items())
-    yield f"dropped      {sum(report.dropped.values())} from the official denominator{f': {why}' if why else ''}"
+    yield f"dropped        {sum(report.dropped.values())} from the official denominator{f': {why}' if why else ''}"
     for note in report.notes:
-        yield one_line(f"note         {note}")
+        yield one_line(f"note           {note}")

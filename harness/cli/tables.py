@@ -59,7 +59,7 @@ def output_file(flag: str, path: Path) -> Iterator[TextIO]:
             temporary.replace(target)
     except OSError as error:
         raise MachineryError(
-            f"{flag} {path}: could not be written ({error.strerror}); name a file in a folder that is there."
+            f"{flag} {path}: cannot be written ({error.strerror}); name a file in an existing folder."
         ) from None
     finally:
         if not is_special:
@@ -77,7 +77,7 @@ def print_summary(summary: TaskSummary, *, groups: bool = False) -> None:
     if groups:
         _print_groups(console, summary)
     for name, text in _lines(summary):
-        console.print(f"{name:<13}{one_line(text)}", markup=False, soft_wrap=True)
+        console.print(f"{name:<15}{one_line(text)}", markup=False, soft_wrap=True)
     for line in _reliability_lines(summary):
         console.print(line, markup=False, soft_wrap=True)
 
@@ -105,7 +105,7 @@ def percent(value: float | None, decimals: int = 1) -> str:
 def _title(summary: TaskSummary) -> str:
     data = f", data {summary['data']}" if summary.get("data") else ""
     repeats = summary["repeats"]
-    answers = f" ({repeats['k']} to each question)" if repeats else ""
+    answers = f" ({repeats['k']} per question)" if repeats else ""
     return one_line(f"{summary['task']}, script {summary['scorer']}{data}: {summary['n']} answers{answers}")
 
 
@@ -149,23 +149,23 @@ def _print_groups(console: Console, summary: TaskSummary) -> None:
 
 def _lines(summary: TaskSummary) -> Iterator[tuple[str, str]]:
     official, strict = summary["official"], summary["strict"]
-    yield "official", _accuracy(official, f"{official['counted']} that the script counts", official)
+    yield "official", _accuracy(official, f"{official['counted']} counted by the script", official)
     yield "strict", _accuracy(strict, f"all {strict['n']}", strict)
     if (over := summary["clustered"]) is not None:
         parts = (("official", over["official"]), ("strict", over["strict"]))
         both = (f"{name} {_range(part)}" for name, part in parts if part)
         yield "by clip", f"{', '.join(both)} (bootstrap over {over['clips']} clips)"
     if official["raw"] is not None:
-        yield "raw text", _accuracy(official["raw"], f"{official['raw']['counted']}; the script on untouched responses")
-    weak = f", or on too weak evidence ({aside})" if (aside := summary.get("set_aside")) else ""
-    unread = f"no option could be read from the text{weak}; wrong in the strict score"
+        yield "raw text", _accuracy(official["raw"], f"{official['raw']['counted']}; the script on raw responses")
+    weak = f", or only from too weak evidence ({aside})" if (aside := summary.get("set_aside")) else ""
+    unread = f"no answer could be extracted{weak}; counted as wrong in the strict score"
     yield "unanswered", f"{summary['unanswered']} ({unread})"
     if line := evidence_line(summary.get("evidence", {}), summary.get("min_evidence", "")):
         yield "evidence", line
     why = f": {_listed(summary['failed_why'])}" if summary["failed_why"] else ""
     yield "failed", f"{summary['failed']}{why}"
     if summary["missing"]:
-        yield "not asked", f"{summary['missing']} (wrong in the strict score)"
+        yield "not asked", f"{summary['missing']} (counted as wrong in the strict score)"
     why = f": {_listed(summary['dropped_why'])}" if summary["dropped"] else ""
     yield "dropped", f"{summary['dropped']} from the official denominator{why}"
     yield from _more(summary)
@@ -193,18 +193,19 @@ def _more(summary: TaskSummary) -> Iterator[tuple[str, str]]:
     if set(summary["clips"]) - {"whole"}:
         yield "clips", _listed(summary["clips"])
     if summary["finish_reasons"] and "forced" not in summary:
-        yield "finished by", _listed(summary["finish_reasons"])
+        yield "finish reasons", ", ".join(f"{name} {times}" for name, times in summary["finish_reasons"].items())
     if (chains := summary["chains"])["n"]:
-        length = f"mean {chains['mean']:,.0f}, median {chains['median']:,.0f}, 95 % within {chains['p95']:,.0f}"
-        yield "chains", f"{chains['n']}, characters: {length}"
-    tokens = {name: count for name, count in summary["tokens"].items() if count is not None}
+        length = f"mean {chains['mean']:,.0f}, median {chains['median']:,.0f}, 95th percentile {chains['p95']:,.0f}"
+        yield "reasoning", f"{chains['n']} answers; characters: {length}"
+    read, written = summary["tokens"]["in"], summary["tokens"]["out"]
+    tokens = [f"{name} {count:,}" for name, count in (("input", read), ("output", written)) if count is not None]
     if tokens:
-        yield "tokens", ", ".join(f"{count:,} {name}" for name, count in tokens.items())
+        yield "tokens", ", ".join(tokens)
     if (seconds := summary["seconds"])["mean"]:
-        yield "seconds", f"a response: mean {seconds['mean']:.2f}, median {seconds['median']:.2f}"
+        yield "seconds", f"per response: mean {seconds['mean']:.2f}, median {seconds['median']:.2f}"
     if (differ := summary.get("differ")) is not None:
         first = f" (first: {', '.join(differ['ids'][:3])})" if differ["n"] else ""
-        yield "read again", f"{differ['n']} verdicts differ from the stored ones{first}"
+        yield "rescored", f"{differ['n']} verdicts differ from the stored ones{first}"
     if (ablation := summary.get("audio_ablation")) is not None:
         yield "listening", _audio_ablation(ablation)
     if (orders := summary.get("order_sensitivity")) is not None:
@@ -253,7 +254,7 @@ def _audio_ablation(ablation: AblationFigures) -> str:
     gap, same = ablation["gap"], ablation["same_choice"]
     points, low, high = (f"{100 * value:+.1f}" for value in (gap["gap"], gap["low"], gap["high"]))
     gain = f"{points} points come from the clip (95 % interval {low} to {high})"
-    unchanged = f"; {same['accuracy']:.1%} of the choices are the same without it" if same else ""
+    unchanged = f"; {same['accuracy']:.1%} of the answers are the same without it" if same else ""
     return f"{gain}{unchanged}; {ablation['n']} questions, {ablation['unmatched']} left out"
 
 
@@ -262,8 +263,8 @@ def _orders(orders: OrderFigures) -> str:
         return "no question was answered in every order"
     moved = orders["moved"]
     return (
-        f"over {orders['orders']} orders of the options, {moved['accuracy']:.1%} of {orders['n']} choices move "
-        f"(95 % interval {_range(moved)}); right in every order {orders['right_in_all']:.1%}, "
+        f"over {orders['orders']} option orders, {moved['accuracy']:.1%} of {orders['n']} answers change "
+        f"(95 % interval {_range(moved)}); correct in every order {orders['right_in_all']:.1%}, "
         f"in some {orders['right_in_some']:.1%}"
     )
 
@@ -285,7 +286,7 @@ def _reliability_lines(summary: TaskSummary) -> Iterator[str]:
     figures = summary["forced"]["calibration"] if "forced" in summary else None
     if figures is None:
         return
-    yield f"{'confidence':<13}{'answers':>7}  {'accuracy':>8}  (# how often right, | how sure)"
+    yield f"{'confidence':<13}{'answers':>7}  {'accuracy':>8}  (# accuracy, | confidence)"
     for one in figures["bins"]:
         span = f"{100 * one['low']:.0f} to {100 * one['high']:.0f} %"
         yield f"{span:<13}{one['n']:>7}  {one['accuracy']:>8.1%}  {_bar(one['accuracy'], one['confidence'])}"
@@ -302,14 +303,16 @@ def _bar(accuracy: float, confidence: float) -> str:
 def _forced(forced: ForcedFigures) -> str:
     parts = [f"{forced['n']} answers"]
     if forced["no_letter"]:
-        parts.append(f"{forced['no_letter']} are no bare letter, and no answer")
+        parts.append(f"{forced['no_letter']} are not a single letter and count as unanswered")
     if forced["started_with_chain"]:
-        parts.append(f"{forced['started_with_chain']} began a chain in its place: serve it without a reasoning parser")
+        parts.append(
+            f"{forced['started_with_chain']} began to reason instead: serve the model without a reasoning parser"
+        )
     parts += _without_probability(forced)
     if forced["not_argmax"]:
-        parts.append(f"{forced['not_argmax']} were not the likeliest option")
+        parts.append(f"{forced['not_argmax']} are not the most likely option")
     if forced["letter_mass"] is not None and forced["letter_mass"] < 0.9995:
-        parts.append(f"the letters had {forced['letter_mass']:.1%} of the probability")
+        parts.append(f"the option letters have {forced['letter_mass']:.1%} of the probability")
     if forced["calibration"] is None and forced["confidence"] is not None:
         parts.append(f"confidence {forced['confidence']:.1%}")
     return "; ".join(parts)
@@ -321,14 +324,14 @@ def _without_probability(forced: ForcedFigures) -> Iterator[str]:
     if "note" in forced:
         yield forced["note"]
     elif letters > forced["with_logprobs"]:
-        yield f"{letters - forced['with_logprobs']} came without log-probabilities"
+        yield f"{letters - forced['with_logprobs']} have no log-probabilities"
     if forced["with_logprobs"] > forced["scored"]:
-        yield f"{forced['with_logprobs'] - forced['scored']} have too few log-probabilities of the other options"
+        yield f"{forced['with_logprobs'] - forced['scored']} lack log-probabilities of some options"
 
 
 def _calibration(figures: CalibrationFigures) -> str:
-    sure = f"confidence {figures['confidence']:.1%} at an accuracy of {figures['accuracy']:.1%}"
-    others = f"{figures['ece_equal_mass']:.3f} in bins of equal size, {figures['ece_by_chance']:.3f} by chance alone"
+    sure = f"mean confidence {figures['confidence']:.1%}, accuracy {figures['accuracy']:.1%}"
+    others = f"with equal-sized bins {figures['ece_equal_mass']:.3f}, by chance alone {figures['ece_by_chance']:.3f}"
     error = f"ECE {figures['ece']:.3f} ({others})"
     return f"{sure}; {error}; Brier {figures['brier']:.3f}; {figures['n']} answers"
 
@@ -339,20 +342,20 @@ def _plain(plain: StyleFigures, *, known: bool) -> str:
     differ, gap = plain["differ"], plain["gap"]
     parts = []
     if differ is not None:
-        share = f"{differ['accuracy']:.1%} of {differ['n']} choices are others there"
-        parts.append(f"{share} (95 % interval {differ['low']:.1%} to {differ['high']:.1%})")
+        share = f"{differ['correct']} of {differ['n']} answers differ from the plain run"
+        parts.append(f"{share}, {differ['accuracy']:.1%} (95 % interval {differ['low']:.1%} to {differ['high']:.1%})")
     if plain["no_choice"]:
-        parts.append(f"{plain['no_choice']} without a choice in one of the runs")
+        parts.append(f"{plain['no_choice']} have no answer in one of the runs")
     if known and gap is not None and differ is not None:
         points, low, high = (f"{100 * gap[name]:+.1f}" for name in ("gap", "low", "high"))
-        both = f"strict {plain['this']:.1%} here, {plain['plain']:.1%} there"
+        both = f"strict {plain['this']:.1%}, plain run {plain['plain']:.1%}"
         parts.append(f"{both}: {points} points (95 % interval {low} to {high})")
-    return "; ".join([*parts, f"{plain['n']} questions, {plain['unmatched']} left out"])
+    return "; ".join([*parts, f"{plain['n']} questions compared, {plain['unmatched']} left out"])
 
 
 def _averaged(averaged: AverageFigures) -> str:
     strict, figures = averaged["strict"], averaged["calibration"]
     if strict is None or figures is None:
-        return "the right answers are not known" if averaged["n"] else "no question has probabilities in every order"
+        return "the correct answers are not known" if averaged["n"] else "no question has probabilities for every order"
     share = f"{strict['accuracy']:.2%} strict by mean probability over {averaged['orders']} orders"
     return f"{share} of {averaged['n']} questions, {averaged['unmatched']} left out; ECE {figures['ece']:.3f}"

@@ -113,7 +113,10 @@ def gate_runs(options: GateOptions) -> list[GateVerdict]:
     before, after = StoredRun.open(options.baseline), StoredRun.open(options.candidate)
     parts = join_tasks(before, after, options.task, options.score)
     if options.task is None and set(before.info["tasks"]) != set(after.info["tasks"]):
-        raise UserError("the runs hold different tasks: name the one to gate with --task.")
+        here, there = (", ".join(run.info["tasks"]) for run in (before, after))
+        raise UserError(
+            f"the runs have different tasks (baseline: {here}; candidate: {there}): choose the one to gate with --task."
+        )
     groups_of_parts = [
         {f"{heading}={value}" for one in part.questions for heading, value in one.groups} for part in parts
     ]
@@ -121,7 +124,7 @@ def gate_runs(options: GateOptions) -> list[GateVerdict]:
         refuse_unsound(part, options.allow)
     for group in options.groups:
         if group not in (everywhere := sorted(set().union(*groups_of_parts))):
-            raise UserError(f"--group {group}: there is no such group. {did_you_mean(group, everywhere)}")
+            raise UserError(f"--group {group}: the runs have no such group. {did_you_mean(group, everywhere)}")
     return [
         _gated(part, group, options.max_drop / 100, options.alpha)
         for part, groups in zip(parts, groups_of_parts, strict=True)
@@ -162,11 +165,13 @@ def refuse_unsound(paired: PairedRuns, allowed: Sequence[str]) -> None:
     confounders = [one for one in paired.confounders if one.name not in allowed]
     if confounders:
         listed = "; ".join(map(str, confounders))
-        rescore = " `dtbench score RUN --min-evidence LEVEL --write` decides anew what counts as an answer."
+        rescore = (
+            " `dtbench score RUN --min-evidence LEVEL --write` changes what counts as an answer without a new run."
+        )
         levels = rescore if any(one.name == "min-evidence" for one in confounders) else ""
         raise MachineryError(
-            f"{paired.task}: the runs differ in more than the model: {listed}. Run one of them again with the settings "
-            f"of the other, or name what may differ: {' '.join(f'--allow {one.name}' for one in confounders)}.{levels}"
+            f"{paired.task}: the runs differ in more than the model: {listed}. Repeat one of them with the settings of "
+            f"the other, or allow the difference: {' '.join(f'--allow {one.name}' for one in confounders)}.{levels}"
         )
     for name, failed, expected, answered in zip(
         ("baseline", "candidate"), paired.failed, paired.expected, paired.answered, strict=True
@@ -174,13 +179,13 @@ def refuse_unsound(paired: PairedRuns, allowed: Sequence[str]) -> None:
         if answered < expected:
             why = f"{failed} failed, {expected - answered - failed} were never asked"
             raise MachineryError(
-                f"{paired.task}: {expected - answered} of {expected} answers of the {name} are missing ({why}): a gate "
-                f"passes nothing that is not whole. Run the same command again, it asks for what is missing."
+                f"{paired.task}: the {name} lacks {expected - answered} of {expected} answers ({why}), and a gate "
+                f"needs complete runs. Repeat its `dtbench run` command: it asks only for what is missing."
             )
     if paired.only_before or paired.only_after or not paired.questions:
         raise MachineryError(
-            f"{paired.task}: {paired.only_before} questions are only in the baseline and {paired.only_after} only in "
-            f"the candidate: compare runs on the same questions."
+            f"{paired.task}: the runs have different questions ({paired.only_before} only in the baseline, "
+            f"{paired.only_after} only in the candidate): compare runs on the same questions."
         )
 
 

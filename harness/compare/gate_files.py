@@ -19,12 +19,15 @@ def verdict_sentence(one: GateVerdict) -> str:
         f"{one.n} questions)"
     )
     if one.verdict == "passed":
-        also = "; it is worse, by less than that" if one.high < 0 else ""
-        return f"{figures}: not worse by {100 * one.max_drop:g} points or more{also}"
+        allowed = f"less than the allowed {100 * one.max_drop:g} points"
+        return f"{figures}: {f'worse, but by {allowed}' if one.high < 0 else f'any drop is {allowed}'}"
     if one.verdict == "regressed":
-        return f"{figures}: the drop is real"
-    more = "" if one.needed is None else f"; about {one.needed} questions would tell four times in five"
-    return f"{figures}: too few questions to tell{more}"
+        return (
+            f"{figures}: significantly worse, and the drop is not shown to be less than the allowed "
+            f"{100 * one.max_drop:g} points"
+        )
+    more = "" if one.needed is None else f"; about {one.needed} questions would give 80 % power"
+    return f"{figures}: inconclusive, too few questions{more}"
 
 
 def write_markdown(path: Path, results: Sequence[GateVerdict], verdict: Verdict) -> None:
@@ -36,8 +39,8 @@ def write_markdown(path: Path, results: Sequence[GateVerdict], verdict: Verdict)
     ]
     first = results[0]
     allowed = (
-        f"Allowed drop {100 * first.max_drop:g} points, alpha {first.alpha:g} one-sided. So many questions pass a "
-        f"candidate that is as good {100 * first.passes:.0f} % of the time."
+        f"Allowed drop {100 * first.max_drop:g} points, alpha {first.alpha:g} one-sided. With this many questions, an "
+        f"equally good candidate passes {100 * first.passes:.0f} % of the time."
     )
     lines = [
         f"## dtbench gate: {SIGNS[verdict]}",

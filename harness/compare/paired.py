@@ -49,7 +49,7 @@ class Confounder(NamedTuple):
     after: str
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.before} against {self.after}"
+        return f"{self.name}: {self.before} vs {self.after}"
 
 
 class PairedQuestion(NamedTuple):
@@ -94,7 +94,7 @@ def join_tasks(before: StoredRun, after: StoredRun, only: str | None, score: str
     here, there = (list(run.info["tasks"]) for run in (before, after))
     shared = [name for name in here if name in there and only in {None, name}]
     if not shared:
-        what = "have no task in common" if only is None else f"do not both hold the task {only}"
+        what = "have no task in common" if only is None else f"do not both have the task {only}"
         raise UserError(f"{before.path} ({', '.join(here)}) and {after.path} ({', '.join(there)}) {what}.")
     return [pair_runs(before, after, name, score) for name in shared]  # type: ignore[arg-type]
 

@@ -68,7 +68,9 @@ def check_submission(content: bytes, kind: SubmissionFormat, task: Scorer, data:
         if data is not None:
             checked.problems += _other_data(records, kind, data)
     if data is None:
-        checked.notes.append("the benchmark's data was not found (--data-dir): ids were not held against it, no score")
+        checked.notes.append(
+            "ids and score were not checked: the benchmark's data was not found; name its folder with --data-dir"
+        )
     elif records and not checked.problems and task.answers_public:
         checked.report = score_predictions(task, task.official_versions[0], _predictions(records, kind, data))
     return checked
@@ -93,7 +95,7 @@ def _records(content: bytes, kind: SubmissionFormat, checked: FileCheck) -> list
             records.append(record)
         else:
             broken.append(f"line {number} ({line[:40]!r})" if line.strip() else f"line {number} (empty)")
-    checked.problems += _line("lines that are no JSON object", broken)
+    checked.problems += _line("lines that are not JSON objects", broken)
     if not lines:
         checked.problems.append("it is empty")
     return records
@@ -103,13 +105,13 @@ def _of_list(text: str, checked: FileCheck) -> list[dict[str, Any]]:
     try:
         entries = json.loads(text)
     except (ValueError, RecursionError) as error:
-        checked.problems.append(f"it is no JSON ({error}); one list of objects is expected")
+        checked.problems.append(f"it is not JSON ({error}): a list of objects is expected")
         return []
     if not isinstance(entries, list):
-        checked.problems.append(f"it holds {type(entries).__name__}, one list of objects is expected")
+        checked.problems.append(f"its JSON is of type {type(entries).__name__}: a list of objects is expected")
         return []
     wrong = [f"entry {number}" for number, one in enumerate(entries) if not isinstance(one, dict)]
-    checked.problems += _line("entries that are no object", wrong)
+    checked.problems += _line("entries that are not objects", wrong)
     if not entries:
         checked.problems.append("it is empty")
     return [one for one in entries if isinstance(one, dict)]
@@ -122,7 +124,9 @@ def _text(content: bytes, kind: SubmissionFormat, checked: FileCheck) -> str | N
             return None
         content = unpacked
     if content.startswith(b"\xef\xbb\xbf"):
-        checked.problems.append("it begins with a byte order mark, which a JSON reader takes for text: save it without")
+        checked.problems.append(
+            "it begins with a byte order mark, which JSON readers do not accept: save it without one"
+        )
         content = content[3:]
     try:
         return content.decode()
@@ -134,19 +138,19 @@ def _text(content: bytes, kind: SubmissionFormat, checked: FileCheck) -> str | N
 def _unpacked(content: bytes, checked: FileCheck) -> bytes | None:
     if not zipfile.is_zipfile(BytesIO(content)):
         if content.lstrip()[:1] == b"{":
-            checked.problems.append(f"it is not zipped: a zip with {INSIDE} at its top is expected")
+            checked.problems.append(f"it is not zipped: a zip with {INSIDE} at its top level is expected")
             return content
-        checked.problems.append(f"it is no zip: a zip with {INSIDE} at its top is expected")
+        checked.problems.append(f"it is not a zip file: a zip with {INSIDE} at its top level is expected")
         return None
     try:
         with zipfile.ZipFile(BytesIO(content)) as archive:
             names = [name for name in archive.namelist() if not name.endswith("/")]
             if INSIDE not in names:
                 shown = ", ".join(map(one_line, names[:5])) or "nothing"
-                checked.problems.append(f"{INSIDE} is expected at the top of the zip, found: {shown}")
+                checked.problems.append(f"the zip lacks {INSIDE} at its top level, found: {shown}")
                 return None
             if len(names) > 1:
-                checked.notes.append(f"the zip holds {len(names) - 1} files besides {INSIDE}")
+                checked.notes.append(f"files in the zip besides {INSIDE}: {len(names) - 1}")
             if archive.getinfo(INSIDE).file_size > _MOST_BYTES:
                 checked.problems.append(f"{INSIDE} unpacks to more than 2 GB")
                 return None
@@ -165,20 +169,20 @@ def _faults_of_fields(records: Sequence[Mapping[str, Any]], kind: SubmissionForm
             for n, record in enumerate(records)
             if name in record and not isinstance(record[name], str)
         ]
-        yield from _line(f"records whose {name} is no text", odd)
+        yield from _line(f"records whose {name} is not text", odd)
     if kind.longest is not None:
         long = [
             f"{_called(record, n)} with {len(record['thinking_prediction'])}"
             for n, record in enumerate(records)
             if isinstance(record.get("thinking_prediction"), str) and len(record["thinking_prediction"]) > kind.longest
         ]
-        yield from _line(f"chains of {kind.longest + 1:,} characters or more", long)
+        yield from _line(f"reasoning of {kind.longest + 1:,} characters or more", long)
 
 
 def _faults_of_ids(records: Sequence[Mapping[str, Any]], kind: SubmissionFormat, data: Dataset | None) -> Iterator[str]:
     ids = [record["id"] for record in records if isinstance(record.get("id"), str)]
     times = Counter(ids)
-    yield from _line("ids that are there more than once", [repr(id_) for id_, count in times.items() if count > 1])
+    yield from _line("duplicate ids", [repr(id_) for id_, count in times.items() if count > 1])
     if data is None:
         return
     known = dict.fromkeys(sample.id for sample in data.samples)
@@ -186,7 +190,8 @@ def _faults_of_ids(records: Sequence[Mapping[str, Any]], kind: SubmissionFormat,
     yield from _line(f"ids of {data.source} that are missing", [repr(id_) for id_ in known if id_ not in times])
     if kind.in_order and set(ids) == set(known) and len(ids) == len(known) and ids != list(known):
         place = next(n for n, pair in enumerate(zip(ids, known, strict=True)) if pair[0] != pair[1])
-        yield f"the records are not in the order of {data.source}, which the board goes by (first at record {place})"
+        where = f"first difference: record {place}"
+        yield f"the records are not in the order of {data.source}, which the leaderboard needs ({where})"
 
 
 def _other_data(records: Sequence[Mapping[str, Any]], kind: SubmissionFormat, data: Dataset) -> Iterator[str]:
@@ -199,7 +204,7 @@ def _other_data(records: Sequence[Mapping[str, Any]], kind: SubmissionFormat, da
         for name in kind.carries
         if name in record and name in items[record["id"]] and record[name] != items[record["id"]][name]
     ]
-    yield from _line(f"records that repeat another text than {data.source} ({data.version})", other)
+    yield from _line(f"records whose question, options or answer differ from {data.source} ({data.version})", other)
 
 
 def _notes(records: Sequence[Mapping[str, Any]], kind: SubmissionFormat, data: Dataset | None) -> Iterator[str]:
@@ -208,7 +213,7 @@ def _notes(records: Sequence[Mapping[str, Any]], kind: SubmissionFormat, data: D
     yield from _line(f"records with an empty {kind.prediction}", empty)
     if "thinking_prediction" in kind.texts:
         bare = [_called(record, n) for n, record in enumerate(records) if record.get("thinking_prediction") == ""]
-        yield from _line("records without a chain", bare)
+        yield from _line("records without reasoning", bare)
     if data is not None and kind.name != "mmsu":
         options = {sample.id: sample.choices for sample in data.samples}
         free = [
@@ -216,7 +221,7 @@ def _notes(records: Sequence[Mapping[str, Any]], kind: SubmissionFormat, data: D
             for n, (record, one) in enumerate(zip(records, predictions, strict=True))
             if isinstance(record.get("id"), str) and one and one not in options.get(record["id"], (one,))
         ]
-        yield from _line("answers that are no option word for word", free)
+        yield from _line("answers that do not match an option word for word", free)
 
 
 def _predictions(records: Sequence[Mapping[str, Any]], kind: SubmissionFormat, data: Dataset) -> Predictions:

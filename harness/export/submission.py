@@ -41,7 +41,7 @@ def write_submission(options: ExportOptions) -> ExportedFile:
     stored = stored_task(run, _task_name(run, options), options.task_file)
     data = _data(stored, options)
     every = submitted_answers(stored, data, options.sample)
-    _refuse_gaps(every, options)
+    _refuse_gaps(every, options, stored.about["questions"])
     fitting, cut = _fitting(every, options)
     content = options.format.encoded(options.format.record(one) for one in fitting)
     checked = check_submission(content, options.format, stored.task, data)
@@ -52,7 +52,9 @@ def write_submission(options: ExportOptions) -> ExportedFile:
     if file.is_dir():
         raise UserError(f"--out {file}: this is a folder; name a file.")
     if file.exists() and not manifest.exists():
-        raise UserError(f"--out {file}: there is a file that no export made; name another one.")
+        raise UserError(
+            f"--out {file}: this file was not written by an export and is not overwritten; name another file."
+        )
     about = _about(run, stored, options, every) | {
         "file": file.name,
         "sha256": hashlib.sha256(content).hexdigest(),
@@ -75,8 +77,9 @@ def _task_name(run: StoredRun, options: ExportOptions) -> str:
     if options.task is None:
         fitting = names if kind.any_task and len(names) == 1 else [name for name in names if name == kind.task]
         if not fitting:
-            more = ", or any task that --task names" if kind.any_task else ""
-            raise UserError(f"--format {kind.name}: it is for {kind.task}{more}; the run holds {', '.join(names)}.")
+            more = ", or any task given with --task" if kind.any_task else ""
+            has = ", ".join(names)
+            raise UserError(f"--format {kind.name}: this format is for {kind.task}{more}; the run has {has}.")
         return fitting[0]
     return names[0]
 
@@ -84,30 +87,31 @@ def _task_name(run: StoredRun, options: ExportOptions) -> str:
 def _data(stored: StoredTask, options: ExportOptions) -> Dataset:
     task, kind = stored.task.name, options.format
     if task != kind.task and not kind.any_task:
-        raise UserError(f"--format {kind.name}: it is for {kind.task}, and this run is of {task}.")
+        raise UserError(f"--format {kind.name}: this format is for {kind.task}; the exported task is {task}.")
     data = find_data(stored, options.data_dir)
     if data is None:
         version = stored.about.get("data", {}).get("version")
         raise UserError(
-            f"the questions of {task} ({version}) were not found, and a file holds every one of them: "
-            f"name their folder with --data-dir."
+            f"{task}: its questions ({version}) were not found, and an export needs all of them: name their folder "
+            f"with --data-dir."
         )
     lacking = [name for name in kind.needs if any(name not in sample.item for sample in data.samples)]
     if lacking:
         raise UserError(
-            f"--format {kind.name}: it takes the fields {', '.join(kind.needs)}, and {data.source} ({data.version}) "
-            f"has no {' and no '.join(lacking)}."
+            f"--format {kind.name}: this format needs the fields {', '.join(kind.needs)}; {data.source} "
+            f"({data.version}) lacks {', '.join(lacking)}."
         )
     return data
 
 
-def _refuse_gaps(every: Sequence[SubmittedAnswer], options: ExportOptions) -> None:
+def _refuse_gaps(every: Sequence[SubmittedAnswer], options: ExportOptions, asked: int) -> None:
     gaps = [one for one in every if one.state in {"failed", "missing"}]
     if gaps and not options.incomplete:
         first = ", ".join(repr(one.sample.id) for one in gaps[:SHOWN])
+        limited = " without --limit or --ids" if asked < len(every) else ""
         raise UserError(
-            f"{len(gaps)} of {len(every)} questions have no answer (first: {first}): run the same command again to "
-            f"ask for them, or write empty answers with --incomplete."
+            f"{len(gaps)} of {len(every)} questions have no answer (first: {first}): repeat the `dtbench run` command"
+            f"{limited} to ask for them, or write empty answers with --incomplete."
         )
 
 
@@ -122,8 +126,8 @@ def _fitting(
     if not options.truncate:
         first = ", ".join(f"{id_!r} with {count:,}" for id_, count in list(long.items())[:SHOWN])
         raise UserError(
-            f"{len(long)} chains have more than the {longest:,} characters that are allowed (first: {first}): "
-            f"--truncate cuts them there and notes it, a shorter -M max_tokens keeps a model from writing them."
+            f"the reasoning of {len(long)} answers is longer than the allowed {longest:,} characters (first: {first}): "
+            f"cut it with --truncate (the manifest lists what was cut), or run with a smaller -M max_tokens."
         )
     return [one._replace(thinking=one.thinking[:longest]) for one in every], long
 

@@ -17,9 +17,9 @@ _TOOLS = ("tools", "tool_choice", "functions", "function_call", "web_search_opti
 """Fields of a request that give a model more than itself."""
 _NO_MODELS = ("random", "first", "majority", "echo-gold", "scripted", "replay")
 RULES = (
-    "one model, asked once for each answer, in one request without tools",
-    "before it: the clip, the question, its options and the prompt that stands in this manifest, nothing else",
-    "chain and answer are taken from its text by matching strings; nothing in them was changed",
+    "one model, one request per answer, no tools",
+    "input: the clip, the question, its options and the prompt in this manifest, nothing else",
+    "reasoning and answer are extracted from its text by string matching and left unchanged",
 )
 
 
@@ -29,21 +29,21 @@ def refuse_forbidden(track: str, settings: Mapping[str, Any], own_task: str | No
         raise UserError(f"--track {track}: unknown. {did_you_mean(track, TRACKS)}")
     model = settings.get("model", {})
     if own_task is not None:
-        raise _forbidden(track, f"{own_task} is a task of your own, whose prompt nobody can vouch for")
+        raise _forbidden(track, f"the prompt of the custom task {own_task} cannot be checked")
     if model.get("name") in _NO_MODELS:
-        raise _forbidden(track, f"{model['name']} is no model that listens")
+        raise _forbidden(track, f"{model['name']} is not an audio-language model")
     if used := [name for name in _TOOLS if name in (model.get("sampling") or {})]:
         raise _forbidden(track, f"-M extra gives the model {used[0]}")
     for name, about in settings.get("tasks", {}).items():
         if about.get("audio", "clip") != "clip":
-            raise _forbidden(track, f"{name} is asked with --audio {about['audio']}, not with its clips")
+            raise _forbidden(track, f"{name} is asked with --audio {about['audio']} instead of its clips")
 
 
 def statement(info: RunInfo) -> dict[str, Any]:
     """Return what a manifest says of the track: its rules, and what in the run they rest on."""
-    cut = "cut where a format takes no more, which is noted under `truncated`"
+    cut = "cut to the allowed length, as listed under `truncated`"
     return {"name": info["track"], "rules": [*RULES], "chains": f"as written, or {cut}", "checked": "before the run"}
 
 
 def _forbidden(track: str, why: str) -> UserError:
-    return UserError(f"--track {track}: {why}: the track does not allow that. Leave it out, or run without --track.")
+    return UserError(f"--track {track}: the track does not allow this: {why}. Leave it out, or run without --track.")

@@ -83,7 +83,7 @@ def test_what_makes_it_unfair_is_said_first(made: Callable[..., Path], tmp_path:
     assert {one["name"] for one in found["confounders"]} == {"prompt", "permute"}
     lines = call("compare", a, b).out.splitlines()
     assert lines[1].startswith("UNFAIR    prompt differs: ")
-    assert lines[2].startswith("UNFAIR    permute differs: 0 against 1")
+    assert lines[2].startswith("UNFAIR    permute differs: 0 vs 1")
 
 
 def test_several_runs_are_held_against_the_first(made: Callable[..., Path]) -> None:
@@ -93,8 +93,8 @@ def test_several_runs_are_held_against_the_first(made: Callable[..., Path]) -> N
 
 def test_the_table_shows_flips_and_power(made: Callable[..., Path]) -> None:
     done = call("compare", made("a", right_but(1, 2)), made("b", right_but(2, 3)), "--power", "--flips", "2")
-    assert "changed   40 better, 40 worse, 320 as before" in done.out
-    assert "questions show a difference of 6.3 points four times in five" in done.out
+    assert "changed   40 better, 40 worse, 320 unchanged" in done.out
+    assert "questions detect a difference of 6.3 points with 80 % power" in done.out
     assert done.out.count("better    made-up-") == 2
     assert "better    and 38 more (--flips, or --json for all)" in done.out
 
@@ -120,7 +120,7 @@ def test_too_few_questions_are_no_pass_and_no_failure(made: Callable[..., Path])
     base, other = made("base", right_but(1)), made("other", right_but(2))
     done = gated(base, other, "--max-drop", "1")
     assert (done.code, done.out[:9]) == (4, "undecided")
-    assert "questions would tell four times in five" in done.out
+    assert "questions would give 80 % power" in done.out
     assert gated(base, other, "--undecided", "pass").code == 0
     assert gated(base, other, "--undecided", "fail").code == 1
 
@@ -133,7 +133,7 @@ def test_a_group_that_breaks_stops_the_candidate(made: Callable[..., Path]) -> N
     assert gated(base, other, "--max-drop", "40", "--group", "category=Signal Layer").code == 1
     assert gated(base, other, "--max-drop", "40").code == 0
     refusal = gated(base, other, "--group", "category=Signal").refusal()
-    assert "there is no such group. Did you mean category=Signal Layer" in refusal
+    assert "the runs have no such group. Did you mean category=Signal Layer" in refusal
 
 
 def test_nothing_that_is_missing_or_unlike_passes(made: Callable[..., Path], data: Path, tmp_path: Path) -> None:
@@ -142,12 +142,12 @@ def test_nothing_that_is_missing_or_unlike_passes(made: Callable[..., Path], dat
     assert "differ in more than the model: prompt" in gated(base, worded).refusal(3)
     assert gated(base, worded, "--allow", "prompt").code == 0
     failing = made("c", lambda sample, repeat: None if number_of(sample) == 7 else sample.choices[0])
-    told = "of 400 answers of the candidate are missing"
-    assert f"1 {told} (1 failed, 0 were never asked)" in gated(base, failing).refusal(3)
+    told = "of 400 answers"
+    assert f"the candidate lacks 1 {told} (1 failed, 0 were never asked)" in gated(base, failing).refusal(3)
     interrupted = made("d", right_but())
     lines = (interrupted / "mmar.jsonl").read_bytes().splitlines(keepends=True)
     (interrupted / "mmar.jsonl").write_bytes(b"".join(lines[:-3]))
-    assert f"3 {told} (0 failed, 3 were never asked)" in gated(base, interrupted).refusal(3)
+    assert f"the candidate lacks 3 {told} (0 failed, 3 were never asked)" in gated(base, interrupted).refusal(3)
 
 
 def test_a_ci_server_reads_the_verdicts(made: Callable[..., Path], tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ def test_a_ci_server_reads_the_verdicts(made: Callable[..., Path], tmp_path: Pat
     assert (suite.get("tests"), suite.get("failures")) == ("1", "1")
     failure = suite.find("testcase/failure")
     assert failure is not None
-    assert "the drop is real" in str(failure.get("message"))
+    assert "significantly worse, and the drop is not shown to be less than the allowed " in str(failure.get("message"))
     text = (tmp_path / "gate.md").read_text()
     assert text.startswith("## dtbench gate: ❌ regressed")
     assert "| mmar | ❌ regressed | 90.00 | 70.00 | -20.00 |" in text
@@ -172,7 +172,7 @@ def test_a_ci_server_reads_the_verdicts(made: Callable[..., Path], tmp_path: Pat
         (["--alpha", "0.6"], "--alpha 0.6: a chance above 0 and below 0.5 is expected"),
         (["--undecided", "maybe"], "--undecided maybe: pass or fail is expected"),
         (["--score", "best"], "--score best: unknown. "),
-        (["--task", "mmsu"], "do not both hold the task mmsu"),
+        (["--task", "mmsu"], "do not both have the task mmsu"),
     ],
 )
 def test_a_wrong_wish_is_one_line(made: Callable[..., Path], options: list[str], complaint: str) -> None:
@@ -185,5 +185,5 @@ def test_runs_of_other_tasks_are_refused(made: Callable[..., Path], tmp_path: Pa
     write_run(tmp_path / "other", {"mmsu": tmp_path / "mmsu"}, lambda sample, repeat: sample.answer)
     base = made("base", right_but())
     assert "have no task in common" in call("compare", base, tmp_path / "other").refusal()
-    assert "compare takes the folders of two runs or more" in call("compare", base).refusal()
+    assert "two or more run folders are expected, the baseline first; found 1 run." in call("compare", base).refusal()
     assert "--candidate is missing" in call("gate", "--baseline", base).refusal()

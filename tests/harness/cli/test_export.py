@@ -110,12 +110,21 @@ def test_the_test_set_keeps_its_order_and_tells_no_answer(run: Path, data: dict[
     assert problem.startswith("the records are not in the order of")
 
 
+def test_a_run_of_some_questions_is_told_to_go_on_without_its_limit(tmp_path: Path, data: dict[str, Path]) -> None:
+    limited = ("--model", "first", "--tasks", "mmar", "--data-dir", data["mmar"], "--limit", "2")
+    assert call("run", *limited, "--out", tmp_path / "run").code == 0
+    refusal = call("export", tmp_path / "run", "--format", "mmar", "--data-dir", data["mmar"]).refusal()
+    assert "4 of 6 questions have no answer" in refusal
+    assert "repeat the `dtbench run` command without --limit or --ids to ask for them" in refusal
+
+
 def test_what_the_run_did_not_answer_is_refused_or_left_empty_and_counted(
     tmp_path: Path, data: dict[str, Path]
 ) -> None:
     write_run(tmp_path / "run", {"mmar": data["mmar"]}, lambda s, r: None if s.question[-2] == "4" else says(s, r))
     refusal = call("export", tmp_path / "run", "--format", "mmar").refusal()
     assert "1 of 6 questions have no answer" in refusal
+    assert "repeat the `dtbench run` command to ask for them" in refusal
     assert "--incomplete" in refusal
     assert not (tmp_path / "run" / "export").exists()
     file, about = exported(tmp_path / "run", "mmar", "--incomplete")
@@ -130,7 +139,8 @@ def test_chains_that_are_too_long_are_cut_only_where_that_is_asked_for(tmp_path:
 
     write_run(tmp_path / "run", {"mmar": data["mmar"]}, long)
     assert (
-        "5 chains have more than the 9,999 characters" in call("export", tmp_path / "run", "--format", "arc").refusal()
+        "the reasoning of 5 answers is longer than the allowed 9,999 characters"
+        in call("export", tmp_path / "run", "--format", "arc").refusal()
     )
     file, about = exported(tmp_path / "run", "arc", "--truncate")
     assert set(about["truncated"].values()) == {10_000}
@@ -168,17 +178,14 @@ def test_a_file_that_no_export_made_is_not_overwritten(run: Path, tmp_path: Path
     mine = tmp_path / "mine.jsonl"
     mine.write_text("precious")
     done = call("export", run, "--format", "mmar", "--out", mine)
-    assert "there is a file that no export made" in done.refusal()
+    assert "this file was not written by an export and is not overwritten" in done.refusal()
     assert mine.read_text() == "precious"
 
 
 def test_rubrics_need_the_version_that_has_them(tmp_path: Path) -> None:
     mmar_v1_archive(tmp_path / "v1")
     write_run(tmp_path / "run", {"mmar": tmp_path / "v1"}, says)
-    assert (
-        "has no thinking and no cue and no rubric"
-        in call("export", tmp_path / "run", "--format", "mmar-rubrics").refusal()
-    )
+    assert "lacks thinking, cue, rubric" in call("export", tmp_path / "run", "--format", "mmar-rubrics").refusal()
 
 
 @pytest.mark.parametrize(
@@ -186,8 +193,11 @@ def test_rubrics_need_the_version_that_has_them(tmp_path: Path) -> None:
     [
         (["--format", "codabench"], "--format codabench: unknown. "),
         ([], "--format is missing: one of arc, mmar"),
-        (["--format", "arc"], "--format arc: it is for mmar"),
-        (["--format", "mmau", "--task", "mmar"], "--format mmau: it is for mmau-mini, and this run is of mmar"),
+        (["--format", "arc"], "--format arc: this format is for mmar"),
+        (
+            ["--format", "mmau", "--task", "mmar"],
+            "--format mmau: this format is for mmau-mini; the exported task is mmar",
+        ),
         (["--format", "mmar", "--task", "birds"], "--task birds: it is not in"),
         (["--format", "mmar", "--check", "x"], "name either a run's folder, or a file with --check"),
     ],
@@ -211,7 +221,7 @@ def test_a_run_on_the_single_track_says_so_in_its_manifest(data: dict[str, Path]
         assert done.code == 0, done.err
     _, about = exported(tmp_path / "run", "arc")
     assert about["track"]["name"] == "single"
-    assert any("without tools" in rule for rule in about["track"]["rules"])
+    assert any("no tools" in rule for rule in about["track"]["rules"])
 
 
 @pytest.mark.parametrize(
@@ -219,7 +229,7 @@ def test_a_run_on_the_single_track_says_so_in_its_manifest(data: dict[str, Path]
     [
         (["--model", "URL", "-M", 'extra={"tools":[]}'], "-M extra gives the model tools"),
         (["--model", "URL", "--audio", "silence"], "mmar is asked with --audio silence"),
-        (["--model", "first"], "first is no model that listens"),
+        (["--model", "first"], "first is not an audio-language model"),
         (["--model", "URL", "--track", "agent"], "--track agent: unknown."),
     ],
 )

@@ -31,14 +31,14 @@ def broken(records: list[Fields]) -> dict[str, tuple[str, str]]:
     bare = {"id": one["id"], "answer_prediction": "x"}
     long = {**one, "thinking_prediction": "x" * 10_000}
     return {
-        "twice": (text([one, *records]), f"ids that are there more than once: 1 (first: '{one['id']}')"),
+        "twice": (text([one, *records]), f"duplicate ids: 1 (first: '{one['id']}')"),
         "missing": (text(rest), "that are missing: 1 (first: "),
         "unknown": (text([*rest, {**one, "id": "else"}]), "ids that are not in"),
         "no field": (text([bare, *rest]), "records without thinking_prediction: 1"),
-        "null": (text([{**one, "answer_prediction": None}, *rest]), "answer_prediction is no text: 1 (first: "),
-        "long": (text([long, *rest]), "chains of 10,000 characters or more: 1"),
-        "blank line": (text(records) + "\n", "lines that are no JSON object: 1 (first: line 7 (empty))"),
-        "torn": (text(records)[:-20], "lines that are no JSON object: 1 (first: line 6"),
+        "null": (text([{**one, "answer_prediction": None}, *rest]), "answer_prediction is not text: 1 (first: "),
+        "long": (text([long, *rest]), "reasoning of 10,000 characters or more: 1"),
+        "blank line": (text(records) + "\n", "lines that are not JSON objects: 1 (first: line 7 (empty))"),
+        "torn": (text(records)[:-20], "lines that are not JSON objects: 1 (first: line 6"),
         "marked": ("\ufeff" + text(records), "byte order mark"),
     }
 
@@ -58,15 +58,17 @@ def test_what_the_challenge_would_not_take_is_said(run: Path, folder: Path, tmp_
     assert found["score"] is None
     said = call("export", "--check", tmp_path / "bad.zip", "--format", "arc", "--data-dir", folder)
     assert said.code == 2
-    assert said.out.splitlines()[-1].endswith(f"{len(found['problems'])} problem{'s' * (len(found['problems']) > 1)}")
+    count = f"{len(found['problems'])} problem{'s' * (len(found['problems']) > 1)}"
+    verdict = f"not a valid arc submission ({found['records']} records, {count})"
+    assert said.out.splitlines()[-1] == f"{tmp_path / 'bad.zip'}: {verdict}"
 
 
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b"", "it is no zip"),
-        (b'{"id": "1"}\n', "it is not zipped: a zip with result.jsonl at its top is expected"),
-        (b"PK\x03\x04 no", "it is no zip"),
+        (b"", "it is not a zip file"),
+        (b'{"id": "1"}\n', "it is not zipped: a zip with result.jsonl at its top level is expected"),
+        (b"PK\x03\x04 no", "it is not a zip file"),
     ],
 )
 def test_what_is_no_archive_is_said(tmp_path: Path, folder: Path, content: bytes, problem: str) -> None:
@@ -78,7 +80,7 @@ def test_an_archive_with_the_file_elsewhere_is_said(tmp_path: Path, folder: Path
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
         archive.writestr("submission/result.jsonl", "{}")
     (problem,) = checked(tmp_path / "x.zip", "arc", folder, 2)["problems"]
-    assert problem == "result.jsonl is expected at the top of the zip, found: submission/result.jsonl"
+    assert problem == "the zip lacks result.jsonl at its top level, found: submission/result.jsonl"
 
 
 def test_a_damaged_archive_is_said(run: Path, folder: Path, tmp_path: Path) -> None:
@@ -100,7 +102,7 @@ def test_questions_of_other_data_are_told(run: Path, folder: Path, tmp_path: Pat
     records[2]["choices"] = records[2]["choices"][::-1]
     (tmp_path / "x.jsonl").write_text(text(records))
     (problem,) = checked(tmp_path / "x.jsonl", "mmar", folder, 2)["problems"]
-    assert problem.startswith("records that repeat another text than ")
+    assert problem.startswith("records whose question, options or answer differ from ")
     assert problem.endswith(f"(first: '{records[2]['id']}' in choices)")
 
 
@@ -109,7 +111,7 @@ def test_answers_in_words_of_their_own_are_noted_and_scored(run: Path, folder: P
     records[0]["answer_prediction"] = f"It is the {records[0]['answer']}!"
     (tmp_path / "x.jsonl").write_text(text(records))
     found = checked(tmp_path / "x.jsonl", "mmar", folder)
-    assert f"answers that are no option word for word: 1 (first: '{records[0]['id']}')" in found["notes"]
+    assert f"answers that do not match an option word for word: 1 (first: '{records[0]['id']}')" in found["notes"]
     assert found["score"]["n"] == 6
 
 

@@ -81,12 +81,12 @@ def test_a_run_counts_what_is_as_firm_as_its_threshold_and_shows_the_rest(tmp_pa
 
 def test_the_tables_say_it_in_one_line(tmp_path: Path) -> None:
     out = ask(tmp_path / "run", "--min-evidence", "concluded").out
-    line = "evidence     stated 6 (83% right), chosen 5 (60% right), concluded 4 (75% right); "
+    line = "evidence       stated 6 (83% right), chosen 5 (60% right), concluded 4 (75% right); "
     assert f"{line}set aside: said 3 (33% right), inferred 3 (0% right)\n" in out
-    assert "unanswered   7 (no option could be read from the text, or on too weak evidence (6); wrong in the" in out
+    assert "unanswered     7 (no answer could be extracted, or only from too weak evidence (6); counted as" in out
     whole = ask(tmp_path / "whole", "--min-evidence", "inferred").out
     assert "set aside" not in whole
-    assert "unanswered   1 (no option could be read from the text; wrong in the strict score)" in whole
+    assert "unanswered     1 (no answer could be extracted; counted as wrong in the strict score)" in whole
 
 
 def test_without_the_option_the_usual_threshold_holds_and_is_stored(tmp_path: Path) -> None:
@@ -220,7 +220,7 @@ def test_a_threshold_that_differs_makes_a_comparison_unfair(tmp_path: Path) -> N
     assert told["confounders"] == [{"name": "min-evidence", "before": "said", "after": "stated"}]
     both = ("--baseline", tmp_path / "said", "--candidate", tmp_path / "stated")
     line = call("gate", *both).refusal(3)
-    assert "the runs differ in more than the model: min-evidence: said against stated." in line
+    assert "the runs differ in more than the model: min-evidence: said vs stated." in line
     assert line.endswith("--allow min-evidence. `dtbench score RUN --min-evidence LEVEL --write` decides anew what "
                          "counts as an answer.")  # fmt: skip
     assert call("score", tmp_path / "said", "--min-evidence", "stated", "--write").code == 0

@@ -50,8 +50,8 @@ def choices(out: Path) -> dict[tuple[str, int], str | None]:
 
 def test_the_right_answers_score_100_percent_on_every_task(data: Path, tmp_path: Path) -> None:
     done = run(data, tmp_path / "out", model="echo-gold", tasks="mmar,mmsu")
-    assert done.out.count("official     100.00%") == 2
-    assert done.out.count("strict       100.00%") == 2
+    assert done.out.count("official       100.00%") == 2
+    assert done.out.count("strict         100.00%") == 2
     assert done.out.splitlines()[-1] == f"run {tmp_path / 'out'} (done)"
     assert_each_once(tmp_path / "out", ids(data))
     assert_each_once(tmp_path / "out", (item["id"] for item in mmsu_items(6)), task="mmsu")
@@ -64,7 +64,7 @@ def test_majority_counts_each_task_for_itself(tmp_path: Path) -> None:
     write_json(data / "MMAR-meta.jsonl", first)
     write_json(data / "mmsu.jsonl", second)
     done = run(data, tmp_path / "out", model="majority", tasks="mmar,mmsu")
-    assert done.out.count("strict       100.00%") == 2
+    assert done.out.count("strict         100.00%") == 2
     told = json.loads((tmp_path / "out" / "run.json").read_text())
     assert told["model"] == {"name": "majority", "oracle": True}
     assert [told["tasks"][name]["model"] for name in ("mmar", "mmsu")] == [{"right": {"A": 5}}, {"right": {"B": 3}}]
@@ -178,7 +178,7 @@ def test_a_task_of_ones_own_runs_from_its_file(tmp_path: Path) -> None:
     arguments = ("--task-file", own_task, "--data-dir", tmp_path, "--out", tmp_path / "out")
     done = call("run", "--model", "echo-gold", *arguments)
     assert (done.code, done.err) == (0, "")
-    assert "strict       100.00% (1 of all 1" in done.out
+    assert "strict         100.00% (1 of all 1" in done.out
     assert_each_once(tmp_path / "out", ["1"], task="birds")
 
 
@@ -189,7 +189,7 @@ def test_a_run_of_ones_own_task_knows_its_file_which_may_move(tmp_path: Path) ->
     shutil.copy(Path(__file__).parents[2] / "support" / "own_task.py", own_task)
     arguments = ("run", "--model", "echo-gold", "--data-dir", tmp_path, "--out", tmp_path / "out")
     assert call(*arguments, "--task-file", own_task).code == 0
-    assert "strict       100.00% (1 of all 1" in call("score", tmp_path / "out").out
+    assert "strict         100.00% (1 of all 1" in call("score", tmp_path / "out").out
     moved = own_task.rename(tmp_path / "moved.py")
     assert call(*arguments, "--task-file", moved).code == 0
     assert call("score", tmp_path / "out").code == 0
@@ -227,4 +227,4 @@ def test_the_command_is_a_process_that_prints_the_table_of_the_papers(data: Path
     assert done.out.replace(str(tmp_path), "") == call(*asked, "--out", tmp_path / "here").out.replace(
         str(tmp_path), ""
     ).replace("/here", "/out")
-    assert " official   100.0" in done.out
+    assert " official       100.0" in done.out

@@ -74,7 +74,7 @@ def test_a_question_that_is_refused_is_a_failed_sample_and_the_run_goes_on(tmp_p
             "note: mmar: 1 of 12 answers failed, more than the 1.00% of --max-failed: "
             "run the same command again to ask for them anew."
         )
-        assert "failed       1: 1 model" in over.out
+        assert "failed         1: 1 model" in over.out
         assert status(tmp_path / "out") == "failed"
         assert by_question(tmp_path)["5"]["error"] == {
             "kind": "model",
@@ -87,7 +87,7 @@ def test_a_question_that_is_refused_is_a_failed_sample_and_the_run_goes_on(tmp_p
         chat.choose = None
         whole = run(chat.url, tmp_path)
     assert whole.code == 0
-    assert "failed       0" in whole.out
+    assert "failed         0" in whole.out
     assert lines_of(tmp_path / "out") == 14
     assert_each_once(tmp_path / "out", (item["id"] for item in items))
 
@@ -178,7 +178,7 @@ def test_clips_that_cannot_be_heard_are_failed_samples_with_the_reason(tmp_path:
         done = run(chat.url, tmp_path, "--max-failed", "0.4")
         assert len(chat.asked) == 8
     assert done.code == 0, done
-    assert "failed       4: 4 audio" in done.out
+    assert "failed         4: 4 audio" in done.out
     said = by_question(tmp_path)
     assert [said[str(number)]["error"]["kind"] for number in range(4)] == ["audio"] * 4
     assert said["0"]["error"]["message"].endswith("clip of 0.wav: the clip is missing.")

@@ -62,7 +62,7 @@ def test_a_forced_run_lies_inside_the_plain_one_and_is_told_against_it(tmp_path:
     assert told["differ"]["accuracy"] == 1
     assert (told["plain"], told["this"]) == (plain["strict"]["accuracy"], forced["strict"]["accuracy"])
     assert told["gap"]["gap"] == pytest.approx(told["this"] - told["plain"])
-    assert "plain run    100.0% of 12 choices are others there (95 % interval 75." in forced["printed"]
+    assert "plain run      12 of 12 answers differ from the plain run, 100.0% (95 % interval 75." in forced["printed"]
 
 
 def test_every_record_holds_the_odds_of_its_options_and_the_summary_what_they_are_worth(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_every_record_holds_the_odds_of_its_options_and_the_summary_what_they_ar
     assert figures["confidence"] == pytest.approx(math.fsum(confidences) / COUNT, abs=1e-4)
     assert figures["accuracy"] == forced["strict"]["accuracy"]
     assert sum(one["n"] for one in figures["bins"]) == COUNT
-    assert "calibration  confidence 62." in forced["printed"]
+    assert "calibration    mean confidence 62." in forced["printed"]
     assert "confidence   answers  accuracy" in forced["printed"]
 
 
@@ -98,7 +98,7 @@ def test_an_endpoint_without_log_probabilities_is_said_to_have_none(tmp_path: Pa
     assert forced["forced"]["note"] == "no log-probabilities from this endpoint"
     assert forced["forced"]["calibration"] is None
     assert forced["strict"]["accuracy"] is not None
-    assert "forced       12 answers; no log-probabilities from this endpoint" in forced["printed"]
+    assert "forced         12 answers; no log-probabilities from this endpoint" in forced["printed"]
 
 
 def test_an_endpoint_that_says_something_else_has_given_no_answer(tmp_path: Path) -> None:
@@ -106,17 +106,17 @@ def test_an_endpoint_that_says_something_else_has_given_no_answer(tmp_path: Path
         forced = run(chat, tmp_path, "--answer", "forced")
     assert forced["forced"]["no_letter"] == forced["unanswered"] == COUNT
     assert forced["strict"]["accuracy"] is None
-    assert "12 are no bare letter, and no answer" in forced["printed"]
+    assert "12 are not a single letter and count as unanswered" in forced["printed"]
 
 
 def test_answers_that_tell_too_little_are_counted(tmp_path: Path) -> None:
     turns = [Turn("A", tokens=[{"A": -2.0, "The": -2.5}]), Turn("A"), Turn("A"), Turn("<think>B")]
     with chatting(*turns, default=Turn("A", tokens=[{"A": -0.01, "B": -6.0, "C": -7.0, "D": -8.0}])) as chat:
         forced = run(chat, tmp_path, "--answer", "forced")
-    assert "12 answers; 1 began a chain in its place: serve it without a reasoning parser; 2 came" in forced["printed"]
     assert (
-        "2 came without log-probabilities; 1 have too few log-probabilities of the other options" in forced["printed"]
+        "12 answers; 1 began to reason instead: serve the model without a reasoning parser; 2 have" in forced["printed"]
     )
+    assert "2 have no log-probabilities; 1 lack log-probabilities of some options" in forced["printed"]
     assert forced["forced"]["calibration"]["n"] == 8
 
 
@@ -175,7 +175,7 @@ def test_where_right_answers_are_withheld_there_is_neither_accuracy_nor_calibrat
         asked = ("run", "--model", chat.url, "--tasks", "mmau-test", "--data-dir", tmp_path / "withheld")
         done = call(*asked, "--out", tmp_path / "out", "--answer", "forced")
     assert done.code == 0, done
-    assert "forced       6 answers; confidence 60.0%" in done.out
+    assert "forced         6 answers; confidence 60.0%" in done.out
     assert not any(word in done.out for word in ("calibration", "ECE", "accuracy  "))
 
 

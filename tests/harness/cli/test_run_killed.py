@@ -127,7 +127,7 @@ def test_ctrl_c_finishes_what_is_in_flight_and_the_run_goes_on_later(tmp_path: P
     assert done.code == 130
     assert lines_of(tmp_path / "run") == 16, "eight were answered, eight in flight"
     assert "stopping: what is in flight is finished; Ctrl-C once more to stop at once" in done.err
-    assert "not asked    24 (wrong in the strict score)" in done.out
+    assert "not asked      24 (counted as wrong in the strict score)" in done.out
     assert status(tmp_path / "run") == "interrupted"
     write_script(tmp_path / "script.jsonl", [{"text": "(A)"}])
     again = process("run", *asked)

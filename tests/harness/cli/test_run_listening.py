@@ -75,7 +75,7 @@ def test_what_a_model_that_listens_gains_by_it_is_told_with_an_interval(tmp_path
     assert 0 < heard["gap"]["low"] < heard["gap"]["gap"] < heard["gap"]["high"]
     assert (heard["n"], heard["unmatched"]) == (COUNT, 0)
     assert (
-        f"listening    {100 * heard['gap']['gap']:+.1f} points come from the clip (95 % interval " in other["printed"]
+        f"listening      {100 * heard['gap']['gap']:+.1f} points come from the clip (95 % interval " in other["printed"]
     )
 
 
@@ -137,7 +137,7 @@ def test_an_answer_that_goes_by_the_letter_moves_with_the_order(tmp_path: Path) 
         other = run(chat, tmp_path, "--permute", "1")
     assert other["run"] == str(tmp_path / "out" / "permute-1")
     assert other["order_sensitivity"]["moved"]["accuracy"] == 1.0
-    assert "over 2 orders of the options, 100.0% of 24 choices move" in other["printed"]
+    assert "over 2 option orders, 100.0% of 24 answers change" in other["printed"]
 
 
 def test_an_answer_that_goes_by_the_sound_stays_whatever_the_order(tmp_path: Path) -> None:

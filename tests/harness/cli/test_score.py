@@ -152,7 +152,7 @@ def test_predictions_that_are_no_text_are_scored_and_told(tmp_path: Path) -> Non
     assert report["official"]["counted"] == 5
     assert (report["n"], report["unanswered"], report["dropped_why"]) == (6, 6, {"no prediction": 1})
     people = call("score", "--task", "mmar", "--predictions", tmp_path / "p.json").out
-    assert "dropped      1 from the official denominator: 1 no prediction" in people
+    assert "dropped        1 from the official denominator: 1 no prediction" in people
     assert "records where the official script stops (prediction is not text): 5; they count as wrong" in people
 
 
@@ -170,7 +170,7 @@ def test_broken_lines_of_mmsu_are_dropped_and_told(tmp_path: Path) -> None:
     (tmp_path / "p.jsonl").write_text(f"{first}\n{{broken\n\n{second}")
     done = call("score", "--task", "mmsu", "--predictions", tmp_path / "p.jsonl", "--rows", tmp_path / "r.jsonl")
     assert done.code == 0
-    assert "dropped      1 from the official denominator: 1 not a JSON record" in done.out
+    assert "dropped        1 from the official denominator: 1 not a JSON record" in done.out
     assert [(row["row"], row["id"]) for row in lines_of(tmp_path / "r.jsonl")] == [
         (0, records[0]["id"]),
         (1, None),
@@ -181,13 +181,13 @@ def test_broken_lines_of_mmsu_are_dropped_and_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        (["--task", "mmar"], "--predictions is missing: name the file of predictions to score."),
+        (["--task", "mmar"], "--predictions is missing: name the prediction file to score"),
         (["--predictions", "p.json"], "--task is missing: name one of mmar, mmau-mini, mmau-test, mmsu, "),
         (["--task", "mmra", "--predictions", "p.json"], "unknown task 'mmra'. Did you mean mmar"),
         (["--task", "mmar", "--predictions", "gone.json"], "--predictions gone.json: there is no such file."),
         (
             ["--task", "mmau-test", "--predictions", "gone.json"],
-            "mmau-test: its authors keep the answers, so it",
+            "mmau-test: its authors withhold the answers, so it",
         ),
         (
             ["--task", "mmsu", "--predictions", "gone.json", "--scorer", "2024"],
@@ -238,7 +238,7 @@ def test_with_metadata_what_is_missing_in_the_file_is_dropped_and_told(tmp_path:
     assert report["strict"]["accuracy"] == 5 / 6
     people = call("score", *options).out
     assert people.startswith("mmar, data v2-github: 6 items\n")
-    assert "dropped      1 from the official denominator: 1 no record in the file" in people
+    assert "dropped        1 from the official denominator: 1 no record in the file" in people
 
 
 def test_broken_mmau_metadata_is_refused_with_the_reason(tmp_path: Path) -> None:
@@ -253,7 +253,7 @@ def test_broken_mmau_metadata_is_refused_with_the_reason(tmp_path: Path) -> None
 def test_rows_that_cannot_be_written_are_the_machines_failure(predictions: Path, where: str) -> None:
     rows = predictions.parent / where
     line = call("score", "--task", "mmar", "--predictions", predictions, "--rows", rows).refusal(code=3)
-    assert line.startswith(f"error: --rows {rows}: could not be written (")
+    assert line.startswith(f"error: --rows {rows}: cannot be written (")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
@@ -261,13 +261,13 @@ def test_rows_into_a_folder_that_must_not_be_written_to(predictions: Path) -> No
     folder = predictions.parent / "closed"
     folder.mkdir(mode=0o500)
     done = call("score", "--task", "mmar", "--predictions", predictions, "--rows", folder / "rows.jsonl")
-    assert "could not be written (Permission denied)" in done.refusal(code=3)
+    assert "cannot be written (Permission denied)" in done.refusal(code=3)
 
 
 def test_rows_never_overwrite_what_is_read(predictions: Path) -> None:
     before = predictions.read_bytes()
     done = call("score", "--task", "mmar", "--predictions", predictions, "--rows", predictions)
-    assert "this is a file that is read here; name another one to write to." in done.refusal()
+    assert "this file is also an input; name another file to write to." in done.refusal()
     assert predictions.read_bytes() == before
 
 

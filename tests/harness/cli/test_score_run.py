@@ -84,7 +84,7 @@ def test_verdicts_of_older_code_are_replaced_and_told(run: Path) -> None:
     (mmar,) = scored(run, "--task", "mmar")
     assert mmar["differ"] == {"n": 1, "ids": [lines[0]["id"]]}
     assert mmar["strict"]["correct"] == 3
-    assert "read again   1 verdicts differ from the stored ones" in call("score", run, "--task", "mmar").out
+    assert "rescored       1 verdicts differ from the stored ones" in call("score", run, "--task", "mmar").out
 
 
 def test_without_the_data_the_stored_verdicts_stand_and_that_is_said(run: Path, data: dict[str, Path]) -> None:
@@ -184,7 +184,7 @@ def test_rows_hold_every_answer_with_why_there_is_none(run: Path, tmp_path: Path
 @pytest.mark.parametrize("name", ["mmar.jsonl", "run.json"])
 def test_rows_never_overwrite_the_run(run: Path, name: str) -> None:
     before = contents(run)
-    assert "this is a file that is read here" in call("score", run, "--rows", run / name).refusal()
+    assert "this file is also an input" in call("score", run, "--rows", run / name).refusal()
     assert contents(run) == before
 
 
@@ -219,8 +219,8 @@ def test_a_run_without_answers_prints_none_and_no_share(tmp_path: Path, data: di
     write_run(tmp_path / "run", data, lambda sample, repeat: None)
     out = call("score", tmp_path / "run").out
     assert "%" not in out.replace("in %", "").replace("95 %", "")
-    assert "official     none" in out
-    assert "strict       none" in out
+    assert "official       none" in out
+    assert "strict         none" in out
     assert {one["strict"]["accuracy"] for one in scored(tmp_path / "run")} == {None}
 
 
@@ -243,12 +243,18 @@ def test_the_tables_are_readable_at_80_columns(tmp_path: Path, data: dict[str, P
         (["{home}"], "no run folder: there is no run.json in it."),
         (["{home}/run/run.json"], "no run folder: this is a file."),
         (["{home}/run", "--task", "birds"], "--task birds: it is not in"),
-        (["{home}/run", "--predictions", "p.json"], "--predictions p.json: a run holds its own answers"),
-        (["{home}/run", "--metadata", "m.json"], "--metadata m.json: a run holds its own answers"),
+        (["{home}/run", "--predictions", "p.json"], "--predictions p.json: this option is for prediction files"),
+        (["{home}/run", "--metadata", "m.json"], "--metadata m.json: this option is for prediction files"),
         (["{home}/run", "--scorer", "2024"], "--scorer 2024: the versions of mmar's script are official"),
         (["{home}/run", "--data-dir", "{home}/gone"], "--data-dir"),
-        (["--task", "mmar", "--predictions", "p.json", "--write"], "--write: only the folder of a run takes this."),
-        (["--task", "mmar", "--predictions", "p.json", "--data-dir", "d"], "--data-dir d: only the folder of a run"),
+        (
+            ["--task", "mmar", "--predictions", "p.json", "--write"],
+            "--write: this option needs a run folder, not --predictions.",
+        ),
+        (
+            ["--task", "mmar", "--predictions", "p.json", "--data-dir", "d"],
+            "--data-dir d: this option needs a run folder",
+        ),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
 )
