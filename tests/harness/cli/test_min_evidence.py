@@ -221,8 +221,8 @@ def test_a_threshold_that_differs_makes_a_comparison_unfair(tmp_path: Path) -> N
     both = ("--baseline", tmp_path / "said", "--candidate", tmp_path / "stated")
     line = call("gate", *both).refusal(3)
     assert "the runs differ in more than the model: min-evidence: said vs stated." in line
-    assert line.endswith("--allow min-evidence. `dtbench score RUN --min-evidence LEVEL --write` decides anew what "
-                         "counts as an answer.")  # fmt: skip
+    assert line.endswith("--allow min-evidence. `dtbench score RUN --min-evidence LEVEL --write` changes what "
+                         "counts as an answer without a new run.")  # fmt: skip
     assert call("score", tmp_path / "said", "--min-evidence", "stated", "--write").code == 0
     (told,) = json.loads(call("compare", tmp_path / "said", tmp_path / "stated", "--json").out)
     assert (told["confounders"], told["difference"]) == ([], 0.0)
