@@ -35,9 +35,9 @@ class MetadataRecord(NamedTuple):
 
     def text(self, key: str) -> str:
         """Return a field that must be text."""
-        value = self.get(key)
+        value = self.item.get(key)
         if not isinstance(value, str):
-            raise self.wrong(f"{key!r} must be text, found {_show(value)}")
+            raise self.wrong(f"{key!r} must be text, found {_show(self.get(key))}")
         return value
 
     def texts(self, key: str) -> tuple[str, ...]:
@@ -62,7 +62,7 @@ def read_json_parts(path: Path) -> Iterator[MetadataRecord | DataError]:
         head = file.peek(_LOOK_AHEAD)
         _refuse_pointer(path, head)
         if head.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"["):
-            yield from _json_list(path, _decoded(path, file.read()))
+            yield from _json_list(path, file.read())
         else:
             yield from _json_lines(path, file)
 
@@ -122,23 +122,42 @@ def _decoded(path: Path, data: bytes, offset: int = 0) -> str:
         raise DataError(f"{path}: not UTF-8 text (byte {place}); is it another kind of file?") from None
 
 
-def _json_list(path: Path, text: str) -> list[MetadataRecord]:
+def _json_list(path: Path, data: bytes) -> list[MetadataRecord]:
+    items = _decode_plain(data)
+    if items is None:
+        items = _decode_list(path, _decoded(path, data))
+    return [_record(f"{path}: item {number}", item) for number, item in enumerate(items, start=1)]
+
+
+def _decode_plain(data: bytes) -> Any:
+    """Decode JSON ten times as fast as json does; None for whatever json may see otherwise, and for null."""
+    import msgspec
+
     try:
-        items = json.loads(text)
+        return msgspec.json.decode(data)
+    except (msgspec.MsgspecError, ValueError, RecursionError):  # it knows no NaN and no half of a surrogate pair
+        return None
+
+
+def _decode_list(path: Path, text: str) -> Any:
+    try:
+        return json.loads(text)
     except json.JSONDecodeError as error:
         raise DataError(f"{path}: line {error.lineno}, column {error.colno}: not JSON ({error.msg}).") from None
     except ValueError as error:
         raise DataError(f"{path}: {_long_number(error)}.") from None
     except RecursionError:
         raise DataError(f"{path}: not a list of items: it is nested too deeply.") from None
-    return [_record(f"{path}: item {number}", item) for number, item in enumerate(items, start=1)]
 
 
 def _json_lines(path: Path, file: io.BufferedReader) -> Iterator[MetadataRecord | DataError]:
     offset = 0
     for number, line in enumerate(file, start=1):
-        text = _decoded(path, line, offset)
         offset += len(line)
+        if isinstance(item := _decode_plain(line), dict):
+            yield MetadataRecord(f"{path}: line {number}", item)
+            continue
+        text = _decoded(path, line, offset - len(line))
         if not text.strip():
             continue
         part = _json_line(f"{path}: line {number}", text.removesuffix("\n"))
