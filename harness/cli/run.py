@@ -77,13 +77,13 @@ def run_command(
 
     if config is not None:
         refuse_incomplete(config, request)
+    loggers = get_loggers(log)
     request = in_slurm_array(request)
     if dry_run:
         from dtbench.harness.cli.dry_run import show_dry_run
 
         show_dry_run(request, as_json=as_json)
         return
-    loggers = get_loggers(log)
     result = run(request, quiet=as_json)
     unlogged = log_summary(loggers, result.as_json(), StoredRun.open(result.folder)) if loggers else []
     if as_json:

@@ -112,6 +112,11 @@ def parse_arguments(
     return {name: _read(known[name].annotation, text, _option_place(name, text)) for name, text in given.items()}
 
 
+def show_option(name: str, text: str) -> str:
+    """Return an option of a model as messages show it: as its file has it, or as on the command line."""
+    return f"{text.setting} = {text.shown}" if isinstance(text, FileText) else f"-M {name}={text}"
+
+
 def _option_place(name: str, text: str) -> _Place:
     return _Place(text.setting if isinstance(text, FileText) else f"-M {name}", text)
 

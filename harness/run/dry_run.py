@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
 from dtbench.harness.core.errors import MachineryError
 from dtbench.harness.core.model import Model, Previewable, RequestPreview
@@ -16,7 +16,8 @@ from dtbench.harness.run.plan import TaskPlan
 from dtbench.harness.run.request import RunRequest
 from dtbench.harness.run.session import make_plans, run_folder, run_settings
 from dtbench.harness.score.forced_choice import FORCED_SAMPLING
-from dtbench.harness.store.run_folder import StoredRun, find_resumable
+from dtbench.harness.store.redact import mask_command, mask_settings
+from dtbench.harness.store.run_folder import find_resumable
 from dtbench.models.backends import ModelUse, open_models
 from dtbench.models.endpoint.settings import SAMPLING
 
@@ -84,17 +85,12 @@ class DryRun(TypedDict):
 class _Planned:
     """A run before its start."""
 
-    request: RunRequest
     plans: Sequence[TaskPlan]
     models: Sequence[Model]
     settings: Mapping[str, Any]
-    stored: StoredRun | None
-    """The run that would go on."""
-
-    def left(self, plan: TaskPlan) -> Sequence[tuple[int, int]]:
-        """Return place and repeat of each question that would be asked."""
-        finished = set() if self.stored is None else self.stored.finished(plan.task.name)
-        return list(plan.questions(finished))
+    resumes: bool
+    left: Sequence[Sequence[tuple[int, int]]]
+    """Place and repeat of each question that would be asked, by plan."""
 
 
 def dry_run(request: RunRequest) -> DryRun:
@@ -109,8 +105,9 @@ def dry_run(request: RunRequest) -> DryRun:
         settings = run_settings(request, plans, models)
         folder = run_folder(request, plans, settings["model"])
         is_known = away is None or "model" in request.options
-        planned = _Planned(request, plans, models, settings, find_resumable(folder, settings) if is_known else None)
-        return _describe(planned, folder, away)
+        stored = find_resumable(folder, settings) if is_known else None
+        left = [list(plan.questions(stored.finished(plan.task.name) if stored else set())) for plan in plans]
+        return _describe(_Planned(plans, models, settings, stored is not None, left), folder, away)
     finally:
         asyncio.run(_close(models))
 
@@ -122,22 +119,23 @@ async def _close(models: Iterable[Model]) -> None:
 
 def _describe(planned: _Planned, folder: Path, away: str | None) -> DryRun:
     prompt, request = _first_prompt(planned)
-    return {
+    plan: DryRun = {
         "model": planned.settings["model"],
         "tasks": _planned_tasks(planned, folder),
         "prompt": prompt,
-        "command": list(request.command),
+        "command": mask_command(request.command),
         "run": str(folder),
-        "resumes": planned.stored is not None,
+        "resumes": planned.resumes,
         "away": away,
     }
+    return cast("DryRun", mask_settings(plan))
 
 
 def _planned_tasks(planned: _Planned, folder: Path) -> list[PlannedTask]:
     earlier = earlier_tasks((folder, folder.parent, RUNS), planned.settings["model"])
     tasks: list[PlannedTask] = []
-    for plan, model in zip(planned.plans, planned.models, strict=True):
-        left = len(planned.left(plan))
+    for plan, model, jobs in zip(planned.plans, planned.models, planned.left, strict=True):
+        left = len(jobs)
         like = closest(earlier, plan.task.name, plan.form.answer)
         tasks.append(
             {
@@ -187,10 +185,9 @@ def _sampling(plan: TaskPlan, model: Model) -> Mapping[str, Any] | None:
 
 def _first_prompt(planned: _Planned) -> tuple[FirstPrompt, RequestPreview]:
     """Return the first prompt that would be sent, or of a run that has all its answers the first one of all."""
-    pairs = list(zip(planned.plans, planned.models, strict=True))
-    plan, model = next(((plan, model) for plan, model in pairs if planned.left(plan)), pairs[0])
-    place, repeat = next(iter(planned.left(plan)), (0, 0))
-    prompt = plan.prompt(place, repeat)
+    number = next((number for number, jobs in enumerate(planned.left) if jobs), 0)
+    plan, model = planned.plans[number], planned.models[number]
+    prompt = plan.prompt(*next(iter(planned.left[number]), (0, 0)))
     clip = _clip_words(plan, model, prompt)
     request = model.preview(prompt, clip) if isinstance(model, Previewable) else _in_this_process(model)
     about: FirstPrompt = {

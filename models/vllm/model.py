@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from dtbench.harness.core.errors import DtbenchError, MachineryError, ModelError, UserError
 from dtbench.harness.core.model import Notify, RequestPreview
 from dtbench.harness.core.schema import Prompt, Response
-from dtbench.harness.core.typed_settings import RENAMED, TRUTHS, FileText, above, path_of, read_options
+from dtbench.harness.core.typed_settings import RENAMED, TRUTHS, FileText, above, path_of, read_options, show_option
 from dtbench.models.checkpoints.checkpoint import Checkpoint, default_settings
 from dtbench.models.endpoint.address import Address
 from dtbench.models.endpoint.discover import EndpointModel
@@ -81,7 +81,7 @@ class Vllm:
         for reserved in ("model", "host", "port", "served_model_name", "api_key"):
             if reserved in flags:
                 raise UserError(
-                    f"-M {reserved}={options[reserved]}: not set here; dtbench starts vLLM for itself alone."
+                    f"{show_option(reserved, options[reserved])}: not set here; dtbench starts vLLM for itself alone."
                 )
         settings = read_options(VllmSettings, own, "vLLM", defaults=default_settings(checkpoint))
         if settings.chain is not None and settings.chain.are_special:  # else nothing shows where the chain ends
@@ -182,7 +182,9 @@ class Vllm:
 def _flag(name: str, text: str) -> str | bool:
     low = text.lower()
     if not name.isidentifier():
-        raise UserError(f"-M {name}={text}: not the name of a flag; vLLM's are written as in -M max_model_len=8192.")
+        raise UserError(
+            f"{show_option(name, text)}: not the name of a flag; vLLM's are written as in -M max_model_len=8192."
+        )
     if isinstance(text, FileText) and path_of(text).is_file():  # such as a chat template beside the config file
         return str(path_of(text))
     return TRUTHS[low] if low in {"true", "false"} else text

@@ -34,6 +34,26 @@ limit = 4
 seed = 5
 """
 
+GUESSER = """\
+from dtbench import Response
+
+
+class Guesser:
+    listens, rate, limit_seconds = False, 16000, None
+
+    def __init__(self, *, token: str) -> None:
+        self.token = token
+
+    async def generate(self, prompt):
+        return Response("(A)")
+
+    def describe(self):
+        return {"name": "guesser"}
+
+    async def aclose(self):
+        pass
+"""
+
 
 @pytest.fixture(autouse=True)
 def in_a_folder_with_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -153,6 +173,44 @@ def test_a_key_from_the_environment_reaches_the_endpoint_and_no_file(monkeypatch
             "error: --config out: --model was masked in run.json, as it may hold a secret: give it again, --model URL."
         )
         assert call("run", "--config", "out", "--out", "again", "--model", chat.url).code == 0
+
+
+def test_a_secret_of_a_model_is_in_no_file_and_in_no_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HIDDEN", "sesame")
+    Path("guesser.py").write_text(GUESSER)
+    monkeypatch.syspath_prepend(str(Path().absolute()))
+    config = toml(
+        'model = "guesser:Guesser"\ntasks = "mmar"\ndata_dir = "data"\nout = "out"\n[model_options]\n'
+        'token = "${HIDDEN}"\n'
+    )
+    assert call("run", "--config", config, "--dry-run", "--json").code == 0
+    assert call("run", "--config", config).code == 0
+    assert all(b"sesame" not in file.read_bytes() for file in Path("out").iterdir())
+    assert request_of("out")["model_options"] == {"token": "***"}
+    assert call("run", "--config", "out", "--out", "again").refusal() == (
+        "error: --config out: -M token was masked in run.json, as it may hold a secret: give it again, -M token=VALUE."
+    )
+    assert call("run", "--config", config, "--out", "again").code == 0
+    config = toml(
+        'model = "mini"\nbackend = "vllm"\ntasks = "mmar"\ndata_dir = "data"\n[model_options]\napi_key = "${HIDDEN}"'
+    )
+    monkeypatch.setenv("PATH", f"{fake_vllm()}:/usr/bin:/bin")
+    assert call("run", "--config", config).refusal() == (
+        "error: eval.toml: model_options.api_key = ${HIDDEN}: not set here; dtbench starts vLLM for itself alone."
+    )
+    config = toml(Path("eval.toml").read_text().replace("api_key", "hf_token"))
+    for shown in ((), ("--json",)):
+        done = call("run", "--config", config, "--dry-run", *shown)
+        assert (done.code, "hf" in done.out, "sesame" in done.out + done.err) == (0, True, False)
+
+
+def fake_vllm() -> Path:
+    """A folder with a command of that name, for where vLLM is not installed."""
+    command = Path("bin/vllm").absolute()
+    command.parent.mkdir()
+    command.write_text("#!/bin/sh\n")
+    command.chmod(0o755)
+    return command.parent
 
 
 SAID = {
