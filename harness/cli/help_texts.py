@@ -102,6 +102,10 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
         Example("for the Audio Reasoning Challenge", "dtbench export runs/qwen --format arc"),
         Example("check a file before you upload it", "dtbench export --format arc --check arc.jsonl"),
     ),
+    "watch": (
+        Example("until the run ends", "dtbench watch runs/qwen"),
+        Example("one look, for a script", "dtbench watch runs/qwen --once --json"),
+    ),
     "cot": (
         Example(
             "two endpoints: one for captions, one for the rest",
@@ -143,6 +147,7 @@ _EXIT_CODES: Mapping[str, Mapping[int, str]] = {
     "merge": {**_COMMON, 0: "summed up", 4: "not summed up: answers are missing, or shards are running"},
     "data verify": {**_COMMON, 0: "the data is complete", 2: "wrong input, or something is wrong with the data"},
     "export": {**_COMMON, 2: "wrong input, or the file is not a valid submission"},
+    "watch": {**_COMMON, 0: "the run is done, or --once", 3: "the run failed or was killed", 130: "the run was interrupted"},
     **dict.fromkeys(("demo", "data pull", "judge", "cot", "mine", "train"), _RESUMED),
 }
 

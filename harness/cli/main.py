@@ -50,6 +50,7 @@ COMMANDS = {
     "board": Subcommand("board:board_command", "Show published scores next to your own runs."),
     "judge": Subcommand("judge:judge_command", "Score a run's reasoning chains against rubrics with an LLM judge."),
     "export": Subcommand("export:export_command", "Write a submission to a leaderboard, or check one."),
+    "watch": Subcommand("watch:watch_command", "Show how far a run is that goes on elsewhere."),
     "lm-eval": Subcommand(
         "main:lm_eval_command",
         "Run lm-eval with dtbench's models and benchmarks in it.",

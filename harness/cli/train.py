@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dtbench.harness.cli.tables import percent, print_rows, progress_printer
+from dtbench.harness.cli.tables import percent, print_rows
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.options import RUNS, AsJson, Option
+from dtbench.harness.run.live_line import LiveLine
 from dtbench.training.stages.outcome import stage_gains
 from dtbench.training.stages.stages import TrainOptions, stage_commands, train
 
@@ -41,8 +42,8 @@ def train_command(options: TrainOptions, dry_run: DryRun = False, as_json: AsJso
             typer.echo(f"# {where}\n{_shell(command)}\n")
         return
 
-    say = progress_printer(quiet=as_json)
-    table = train(options, say, lambda stage, metrics: say(_step_line(stage, metrics)))
+    live = LiveLine(quiet=as_json)
+    table = train(options, live, lambda stage, metrics: live.say(_step_line(stage, metrics)))
     if as_json:
         typer.echo(json.dumps(table))
     else:

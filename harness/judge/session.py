@@ -152,6 +152,7 @@ def _settings(model: Model, plan: JudgePlan, stored: StoredTask) -> dict[str, An
 async def _ask(plan: JudgePlan, task: str, model: Model, folder: RunFolder, live: LiveLine) -> None:
     stop, pace = Stop(), AdaptiveConcurrency(plan.options.concurrency)
     run = JudgeRun(plan, task, model, folder, pace)
+    folder.plan({task: len(plan.missing([]))})
     if run.missing:
         folder.drop_summary()
         live.notify(f"judge: {len(run.missing)} calls, {describe_estimate(plan.estimate(run.missing))}")

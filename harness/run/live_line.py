@@ -56,7 +56,8 @@ class LiveState(NamedTuple):
     def plain(self, name: str) -> str:
         """Return all of it as a line for a file."""
         count = f"{self.done:,}" if self.expected is None else f"{self.done} of {self.expected}"
-        return f"{name}: {', '.join([_words(count, self.unit), *(one.text for one in self.figures)])}"
+        counted = [_words(count, self.unit)] if self.done or self.expected else []
+        return f"{name}: {', '.join([*counted, *(one.text for one in self.figures)]) or '...'}"
 
     def fitted(self, name: str, columns: int) -> str:
         """Return as much of it as a terminal has room for, in whole words."""
@@ -85,7 +86,7 @@ class LiveLine:
     def __init__(self, *, quiet: bool) -> None:
         self.quiet = quiet
         self._stream: TextIO = sys.stderr
-        self._rewrites = not quiet and _is_rewritable(sys.stderr)
+        self.rewrites = not quiet and is_rewritable(sys.stderr)
         self._name = ""
         self._state: Callable[[float], LiveState] | None = None
         self._begun = self._shown = time.monotonic()
@@ -95,7 +96,7 @@ class LiveLine:
 
     def __enter__(self) -> Self:
         """Start to show; what else is printed on stderr meanwhile stands above the line."""
-        if self._rewrites:
+        if self.rewrites:
             self._stream = sys.stderr
             sys.stderr = _PrintAbove(self)
         self._ended = threading.Event()
@@ -130,19 +131,19 @@ class LiveLine:
             self._leave()
             self._name, self._state = name, state
             self._begun = self._shown = time.monotonic()
-            if self._rewrites:
+            if self.rewrites:
                 self._draw()
 
     def refresh(self) -> None:
         """Show the state, where it is time to."""
         now = time.monotonic()
-        if now - self._shown < (REDRAW_SECONDS if self._rewrites else PLAIN_SECONDS):
+        if now - self._shown < (REDRAW_SECONDS if self.rewrites else PLAIN_SECONDS):
             return
         with self._lock:
             if self._state is None or self._ended.is_set():
                 return
             self._shown = now
-            if self._rewrites:
+            if self.rewrites:
                 self._draw()
             else:
                 self.notify(self._state(now - self._begun).plain(self._name))
@@ -157,6 +158,10 @@ class LiveLine:
     def notify(self, line: str) -> None:
         """Print a line of its own, and log it."""
         _LOG.info(line, extra={"shown": not self.quiet})
+        self.say(line)
+
+    def say(self, line: str) -> None:
+        """Print a line of its own."""
         if not self.quiet:
             print(one_line(line), file=sys.stderr, flush=True)
 
@@ -171,7 +176,7 @@ class LiveLine:
 
     def _refresh_in_time(self, ended: threading.Event) -> None:
         """Show the state also while nothing is finished, as with a slow model."""
-        while not ended.wait(REDRAW_SECONDS if self._rewrites else PLAIN_SECONDS):
+        while not ended.wait(REDRAW_SECONDS if self.rewrites else PLAIN_SECONDS):
             self.refresh()
 
     def _draw(self) -> None:
@@ -184,7 +189,7 @@ class LiveLine:
 
     def _leave(self) -> None:
         """End the line on the screen."""
-        if self._state is not None and self._rewrites:
+        if self._state is not None and self.rewrites:
             state = self._state(time.monotonic() - self._begun)
             if state.done or state.expected:
                 self._draw()
@@ -244,6 +249,8 @@ class _PrintAbove(io.TextIOBase):
         return self._stream.encoding
 
     def write(self, text: str) -> int:
+        if not isinstance(text, str):  # click asks whether bytes can be written
+            raise TypeError(f"a text is expected, not {type(text).__name__}")
         whole, newline, self._begun = f"{self._begun}{text}".rpartition("\n")
         if newline:  # half a line would be taken for the live one
             self._line.print_above(f"{whole}\n")
@@ -303,6 +310,6 @@ def _words(*words: str) -> str:
     return " ".join(word for word in words if word)
 
 
-def _is_rewritable(stream: TextIO) -> bool:
+def is_rewritable(stream: TextIO) -> bool:
     """Whether it is a terminal that can go back to the beginning of a line."""
     return stream is not None and stream.isatty() and os.environ.get("TERM", "dumb").lower() not in {"dumb", "unknown"}

@@ -308,6 +308,11 @@ class RunFolder(StoredRun):
             if error is None:
                 raise
 
+    def plan(self, records: Mapping[str, int]) -> None:
+        """Note how many records of each task there are to be in the end, for whoever watches."""
+        self.info["planned"] = dict(records)
+        self.write_info()
+
     def write_info(self) -> None:
         """Write the starts of this process, whole or not at all: run.json, or the file of a shard."""
         if self.shard is None:

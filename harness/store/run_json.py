@@ -20,7 +20,7 @@ from dtbench.harness.store.types import AnyInfo, CotInfo, JudgeInfo, RunInfo, Sh
 
 SCHEMA = 2
 """Of run.json and the records together; any other is refused."""
-OWN_KEYS = ("schema", "status", "start", "end", "starts", "request")
+OWN_KEYS = ("schema", "status", "start", "end", "starts", "request", "planned")
 """What is not a setting."""
 _PLACE = re.compile(r"endpoint(?:\..*)?|tasks\..*\.(?:data\.source|task_file)")
 """Where things are: an endpoint on another port, or files in another folder, are the same run."""

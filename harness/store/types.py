@@ -232,6 +232,8 @@ class StoredInfo(TypedDict):
     start: str | None
     end: str | None
     starts: list[StartInfo]
+    planned: NotRequired[dict[str, int]]
+    """How many records of each task the last start expects in the end, where the settings do not say it."""
 
 
 class RunInfo(StoredInfo):

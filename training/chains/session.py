@@ -146,6 +146,7 @@ def write_cot(options: CotOptions, live: LiveLine) -> CotResult:
     for line in overlaps:
         live.notify(line)
     with sigterm_as_interrupt(), RunFolder.start(options.out / "run", _settings(rows, models, options)) as folder:
+        folder.plan({step: sum(step in missing_steps(row) for row in rows) for step in models})
         asyncio.run(_write(rows, models, folder, options, live))
         return _finish(rows, folder, options, overlaps)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dtbench.harness.core.errors import MachineryError
+from dtbench.harness.core.model import Notify
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.tasks.mini import SPLIT_OF
@@ -62,23 +63,37 @@ def run_arguments(run: EvalRun, evaluation: Evaluation) -> Sequence[str]:
     return arguments
 
 
-def run_evaluation(run: EvalRun, evaluation: Evaluation) -> None:
-    """Run the evaluation; resume one that was interrupted."""
+def run_evaluation(run: EvalRun, evaluation: Evaluation, say: Notify | None = None) -> None:
+    """Run the evaluation; resume one that was interrupted. `say` gets its complaints in place of our stderr."""
     if is_evaluated(run):
         return
     if run.prompt is not None:
         path = _prompt_file(run)
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_whole(path, run.prompt.encode())
-    command = [sys.executable, "-m", "dtbench.harness.cli.main", *run_arguments(run, evaluation)]
-    process = subprocess.run(command, check=False, stdout=subprocess.DEVNULL)
-    if process.returncode == INTERRUPTED:
+    command = [sys.executable, "-m", "dtbench.harness.cli.main", *run_arguments(run, evaluation), "--json"]
+    code = _run(command, say)
+    if code == INTERRUPTED:
         raise KeyboardInterrupt
-    if process.returncode or not is_evaluated(run):  # whoever writes into a closed pipe ends with 0
+    if code or not is_evaluated(run):  # whoever writes into a closed pipe ends with 0
         raise MachineryError(
-            f"the evaluation {run.folder} ended with exit {process.returncode} and is not done, for the reason above. "
+            f"the evaluation {run.folder} ended with exit {code} and is not done, for the reason above. "
             f"Once that is mended, the same command goes on with it."
         )
+
+
+def _run(command: Sequence[str], say: Notify | None) -> int:
+    """Run a command, which ends with us, and return its exit status."""
+    errors = None if say is None else subprocess.PIPE
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors, text=True, errors="replace") as process:
+        try:
+            if say is not None and process.stderr is not None:
+                for line in process.stderr:
+                    say(line.rstrip("\n"))
+            return process.wait()
+        except BaseException:
+            process.kill()
+            raise
 
 
 def _prompt_file(run: EvalRun) -> Path:

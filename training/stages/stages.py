@@ -11,14 +11,14 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 from dtbench.harness.core.errors import MachineryError
 from dtbench.harness.core.model import Notify
 from dtbench.harness.core.options import OUTPUT, RUNS, Argument, Option
-from dtbench.harness.run.progress import logged
+from dtbench.harness.run.live_line import LiveLine
 from dtbench.harness.run.signals import sigterm_as_interrupt
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.harness.store.locks import RunLock
@@ -52,6 +52,7 @@ from dtbench.training.stages.outcome import base_evaluations, description_runs, 
 from dtbench.training.stages.preflight import check_embedding, check_rewards, check_stage_rows
 from dtbench.training.stages.reuse import reuse_run
 from dtbench.training.stages.stage_data import prepare_stage
+from dtbench.training.stages.watch import TrainingView, stage_evaluation
 
 OnStep = Callable[[StageRecipe, Metrics], None]
 
@@ -111,7 +112,7 @@ class TrainOptions:
         return override(load_recipe(self.recipe, self.arm), model=self.model, seed=self.seed)
 
 
-def train(options: TrainOptions, notify: Notify, on_step: OnStep) -> Mapping[str, Any]:
+def train(options: TrainOptions, live: LiveLine, on_step: OnStep) -> Mapping[str, Any]:
     """Train in stages and evaluate each; resume if the folder already has some. `on_step` is called at every step."""
     recipe = options.load()
     check_rewards(recipe)
@@ -120,17 +121,17 @@ def train(options: TrainOptions, notify: Notify, on_step: OnStep) -> Mapping[str
     environment = find_environment(options.engine, program)
     check_embedding(recipe, environment)
     layout.root.mkdir(parents=True, exist_ok=True)
-    lock, notify = RunLock(layout.root), logged(notify)
+    lock = RunLock(layout.root)
     try:
         progress = state.open_state(layout.state, recipe)
         unprepared = [stage for stage in recipe.stage if not progress.reached(stage.name, state.PREPARED)]
         check_stage_rows(unprepared, layout.clips)
         for line in reuse_run(recipe, layout, progress, options.reuse) if options.reuse is not None else ():
-            notify(line)
+            live.notify(line)
         progress.write()
         with sigterm_as_interrupt(), RunLog(layout.root / LOG_NAME) as log:
             log.note_start(sys.argv)
-            return TrainingRun(recipe, layout, environment, progress, notify, on_step).run()
+            return TrainingRun(recipe, layout, environment, progress, live, on_step).run()
     finally:
         lock.close()
 
@@ -144,8 +145,18 @@ class TrainingRun:
     environment: Path
     """Where the engine is installed."""
     state: state.TrainingState
-    notify: Notify
+    live: LiveLine
     on_step: OnStep
+    view: TrainingView = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Prepare what the live line says."""
+        self.view = TrainingView(self.recipe, self.layout)
+
+    @property
+    def notify(self) -> Notify:
+        """Print a line, and log it."""
+        return self.live.notify
 
     @property
     def engine(self) -> SwiftEngine:
@@ -158,19 +169,19 @@ class TrainingRun:
         if self.state.base != state.DONE:
             for run in base_evaluations(self.recipe, self.layout):
                 self.notify(f"base: evaluating it into {run.out}")
-                run_evaluation(run, evaluation)
+                self._run_evaluation(run)
             self.state.set_base(state.DONE)
         for stage in self.recipe.stage:
             self._run_stage(stage)
         if evaluation.audio_ablation:
-            last = self.layout.stage(self.recipe.stage[-1].name)
-            run = EvalRun(str(last.model), last.eval, self.layout.clips, self.recipe.prompt, "shuffle")
-            self.notify(f"{self.recipe.stage[-1].name}: the same questions with the clips shuffled")
-            run_evaluation(run, evaluation)
+            last = self.recipe.stage[-1]
+            run = stage_evaluation(self.recipe, self.layout, last)._replace(audio="shuffle")
+            self.notify(f"{last.name}: the same questions with the clips shuffled")
+            self._run_evaluation(run)
         for name, run in description_runs(self.recipe, self.layout).items() if evaluation.describe else ():
             if not is_evaluated(run):
                 self.notify(f"{name}: describing the clips into {run.out}")
-            run_evaluation(run, evaluation)
+            self._run_evaluation(run)
         table = outcome_table(self.recipe, self.layout)
         replace_whole(self.layout.root / "outcome.json", json.dumps(table, indent=1).encode())
         return table
@@ -206,7 +217,8 @@ class TrainingRun:
         job = stage_job(self.recipe, stage, self.layout, complete[0] if complete else None)
         follower = MetricsFollower(layout.engine / LOG, layout.metrics, self.engine, done=done)
         self.notify(f"{stage.name}: training; the engine's log is {layout.log}")
-        self._run_engine(stage, layout, job, follower)
+        with self.live.showing(self.view.stage_name(stage), lambda seconds: self.view.stage_state(stage)):
+            self._run_engine(stage, layout, job, follower)
 
     def _run_engine(self, stage: StageRecipe, layout: StageLayout, job: Job, follower: MetricsFollower) -> None:
         first = True
@@ -243,8 +255,15 @@ class TrainingRun:
 
     def _evaluate(self, stage: StageRecipe, layout: StageLayout) -> None:
         self.notify(f"{stage.name}: evaluating it into {layout.eval}")
-        run = EvalRun(str(layout.model), layout.eval, self.layout.clips, self.recipe.prompt)
-        run_evaluation(run, self.recipe.evaluation)
+        self._run_evaluation(stage_evaluation(self.recipe, self.layout, stage))
+
+    def _run_evaluation(self, run: EvalRun) -> None:
+        if is_evaluated(run):
+            return
+        self.view.forget()
+        with self.live.showing(self.view.evaluation_name(run), lambda seconds: self.view.evaluation_state(run)):
+            run_evaluation(run, self.recipe.evaluation, self.live.say if self.live.rewrites else None)
+            self.view.forget()
 
 
 def stage_model(recipe: Recipe, stage: StageRecipe, layout: Layout) -> str:
