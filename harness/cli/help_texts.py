@@ -147,7 +147,12 @@ _EXIT_CODES: Mapping[str, Mapping[int, str]] = {
     "merge": {**_COMMON, 0: "summed up", 4: "not summed up: answers are missing, or shards are running"},
     "data verify": {**_COMMON, 0: "the data is complete", 2: "wrong input, or something is wrong with the data"},
     "export": {**_COMMON, 2: "wrong input, or the file is not a valid submission"},
-    "watch": {**_COMMON, 0: "the run is done, or --once", 3: "the run failed or was killed", 130: "the run was interrupted"},
+    "watch": {
+        **_COMMON,
+        0: "the run is done, or --once",
+        3: "the run failed or was killed",
+        130: "the run was interrupted",
+    },
     **dict.fromkeys(("demo", "data pull", "judge", "cot", "mine", "train"), _RESUMED),
 }
 

@@ -23,7 +23,7 @@ Once = Annotated[bool, Option("--once", None, "Print the state once instead of f
 EXIT_CODES = {"done": 0, "failed": 3, KILLED: 3, "interrupted": 130}
 
 
-class Watch(Protocol):
+class Watcher(Protocol):
     """Whatever can be looked at again and again."""
 
     def update(self) -> WatchedFolder:
@@ -76,7 +76,7 @@ class Screen:
         print(f"{back}{chr(10).join(lines)}", file=sys.stderr, flush=True)
 
 
-def _open(path: Path) -> Watch:
+def _open(path: Path) -> Watcher:
     from dtbench.training.stages.watch import TrainingWatch, is_training_folder
 
     return TrainingWatch(path) if is_training_folder(path) else RunWatch(path)
