@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from dtbench.harness.core.errors import DtbenchError, UserError, did_you_mean
+from dtbench.harness.core.installed import install_command
 from dtbench.harness.core.model import Model
 from dtbench.harness.core.typed_settings import path_of, path_settings, read_options
 from dtbench.models.checkpoints import families
@@ -157,6 +158,6 @@ def _installed_backend(checkpoint: Checkpoint) -> str:
     if missing := missing_packages():
         raise UserError(
             f"--model {checkpoint.name}: vLLM is not installed here, nor {' and '.join(missing)} to do without it: "
-            "`pip install 'dtbench[local]'`."
+            f"`{install_command('local')}`."
         )
     return "local"

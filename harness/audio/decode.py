@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from dtbench.harness.core.errors import DataError
+from dtbench.harness.core.installed import install_command
 
 if TYPE_CHECKING:
     import numpy
@@ -128,7 +129,7 @@ def _open_with_ffmpeg(descriptor: int, container: str, name: str) -> Iterator[De
         import av
     except ImportError:
         raise DataError(
-            f"{name}: the clip is one that only FFmpeg decodes ({container}): pip install 'dtbench[aac]'."
+            f"{name}: the clip is one that only FFmpeg decodes ({container}): {install_command('aac')}."
         ) from None
     with open(descriptor, "rb", closefd=False) as file:
         file.seek(0)

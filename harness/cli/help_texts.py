@@ -24,6 +24,10 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
         Example("with whatever is installed", "dtbench demo"),
         Example("with transformers, into a folder of your choice", "dtbench demo --backend local --out runs/demo"),
     ),
+    "doctor": (
+        Example("what is here, what is missing, and how to install it", "dtbench doctor"),
+        Example("for a script or a bug report", "dtbench doctor --json"),
+    ),
     "tasks": (
         Example("all benchmarks", "dtbench tasks"),
         Example("one of them, for a script", "dtbench tasks mmsu --json"),
@@ -145,6 +149,7 @@ _EXIT_CODES: Mapping[str, Mapping[int, str]] = {
     "run": {**_RESUMED, 3: "failure of network, disk or engine, or more failed questions than --max-failed"},
     "sweep": {**_RESUMED, 2: "wrong input, at least of one run", 3: "failure of at least one run"},
     "merge": {**_COMMON, 0: "summed up", 4: "not summed up: answers are missing, or shards are running"},
+    "doctor": {**_COMMON, 0: "nothing is broken", 3: "something that is there does not work"},
     "data verify": {**_COMMON, 0: "the data is complete", 2: "wrong input, or something is wrong with the data"},
     "export": {**_COMMON, 2: "wrong input, or the file is not a valid submission"},
     "watch": {

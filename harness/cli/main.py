@@ -33,6 +33,7 @@ class Subcommand(NamedTuple):
 # The order of the first page is that of GROUPS in help_pages.py.
 COMMANDS = {
     "demo": Subcommand("demo:demo_command", "See it work: the built-in model answers the built-in benchmark."),
+    "doctor": Subcommand("doctor:doctor_command", "Tell what is installed, what works, and what to install."),
     "tasks": Subcommand("tasks:tasks_command", "List benchmarks and what is known about each."),
     "data": Subcommand("data:data_commands", "Download a benchmark's data, check it, or convert training data."),
     "models": Subcommand("models:models_command", "List model families and what is known about each."),

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from dtbench.harness.core.errors import UserError
+from dtbench.harness.core.installed import install_command
 
 FOLDER = Path(__file__).with_name("benchmarks")
 """What lm-eval takes as --include_path."""
@@ -23,7 +24,7 @@ COMMANDS = ("run", "ls", "validate")
 def need_lm_eval(what: str) -> None:
     """Raise a UserError where lm-eval is not installed."""
     if find_spec("lm_eval") is None:
-        raise UserError(f"{what}: lm-eval is not installed here: `pip install 'dtbench[lm-eval]'`.")
+        raise UserError(f"{what}: lm-eval is not installed here: `{install_command('lm-eval')}`.")
 
 
 def register_model() -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from dtbench.harness.core.errors import DtbenchError, MachineryError, ModelError, UserError, format_error
+from dtbench.harness.core.installed import install_command
 from dtbench.harness.core.model import Notify, RequestPreview
 from dtbench.harness.core.schema import OptionLogprobs, Prompt, Response
 from dtbench.harness.core.typed_settings import Condition, above, at_least, check_settings, read_options
@@ -81,7 +82,7 @@ class Local:
         """Make the model from its -M options."""
         if missing := missing_packages():
             raise UserError(
-                f"--backend local: {' and '.join(missing)} not installed here: `pip install 'dtbench[local]'`."
+                f"--backend local: {' and '.join(missing)} not installed here: `{install_command('local')}`."
             )
         given = {name: text for name, text in options.items() if name != "family"}
         what, defaults = "a checkpoint with --backend local", default_settings(checkpoint)

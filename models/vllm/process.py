@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dtbench.harness.core.errors import DtbenchError, UserError, one_line
+from dtbench.harness.core.installed import install_command
 from dtbench.harness.core.model import Notify
 from dtbench.models.endpoint.address import Address
 from dtbench.models.endpoint.connection import AwayError, Connections, DroppedError
@@ -146,7 +147,7 @@ def find_executable() -> str:
     command = vllm_command()
     if command is None:
         raise UserError(
-            "vLLM is not installed here: `pip install 'dtbench[vllm]'` (it needs a GPU), take --backend local, "
+            f"vLLM is not installed here: `{install_command('vllm')}` (it needs a GPU), take --backend local, "
             "or name an endpoint that runs already by its URL."
         )
     return command

@@ -13,6 +13,8 @@ import pytest
 from command import Done, process
 from engines import need
 
+from dtbench.harness.core.installed import install_command
+
 pytestmark = pytest.mark.engine
 
 
@@ -95,5 +97,5 @@ def test_where_no_engine_is_installed_it_says_what_to_install(home: Path) -> Non
         )
         assert Done(done.returncode, done.stdout, done.stderr).refusal() == (
             "error: --model mini: vLLM is not installed here, nor torch and transformers to do without it: "
-            "`pip install 'dtbench[local]'`."
+            f"`{install_command('local')}`."
         )

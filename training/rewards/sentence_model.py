@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dtbench.harness.core.errors import UserError
+from dtbench.harness.core.installed import install_command
 from dtbench.training.rewards.cosines import ChainPair, pair_cosines
 from dtbench.training.rewards.packaged_model import PACKAGE, package_folders, packaged_model_folder, split_package_name
 from dtbench.training.rewards.settings import NGRAMS
@@ -35,7 +36,7 @@ class SentenceModel:
                 from sentence_transformers import SentenceTransformer
             except ModuleNotFoundError:
                 raise UserError(
-                    f"rewards: embedding = {self.name!r} needs sentence-transformers: pip install 'dtbench[embedding]' "
+                    f"rewards: embedding = {self.name!r} needs sentence-transformers: {install_command('embedding')} "
                     f"where the engine is, {ALTERNATIVES}."
                 ) from None
             try:

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from command import call
 
+from dtbench.harness.core.installed import install_command
 from dtbench.harness.lm_eval.plug import FOLDER, MODEL, TARGET
 from dtbench.tasks import registry as task_registry
 
@@ -47,7 +48,7 @@ def test_without_lm_eval_the_refusal_says_what_to_install(
     monkeypatch.setitem(sys.modules, "lm_eval", None)  # what Python itself takes for not installed
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.yaml").write_text("task: mine\n")
-    assert "lm-eval is not installed here: `pip install 'dtbench[lm-eval]'`" in call(*arguments).refusal()
+    assert f"lm-eval is not installed here: `{install_command('lm-eval')}`" in call(*arguments).refusal()
 
 
 def test_the_entry_point_names_the_model_that_is_registered() -> None:
