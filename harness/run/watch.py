@@ -38,7 +38,7 @@ class _Reply(TypedDict, total=False):
     attempts: int
 
 
-class _Line(TypedDict, total=False):
+class _CountedLine(TypedDict, total=False):
     """What is counted of a record of any kind."""
 
     id: str
@@ -100,7 +100,7 @@ class RecordCounter:
         import msgspec
 
         try:
-            record = msgspec.json.decode(line, type=_Line)
+            record = msgspec.json.decode(line, type=_CountedLine)
             key = Key(record["id"], record["sample"])
         except (msgspec.DecodeError, KeyError):  # what a kill left of a line
             return
@@ -117,7 +117,7 @@ class RecordCounter:
             self._outcomes[key] = outcome
 
 
-def _outcome(record: _Line) -> str:
+def _outcome(record: _CountedLine) -> str:
     if "error" in record:
         return _FAILED
     if "rejected" in record:
