@@ -157,9 +157,9 @@ def nobody() -> str:
         return f"http://127.0.0.1:{probe.getsockname()[1]}/v1"
 
 
-async def _start(chat: Chat, tls: ssl.SSLContext | None) -> asyncio.Server:
+async def _start(chat: Chat, tls: ssl.SSLContext | None, port: int = 0) -> asyncio.Server:
     chat_loop = asyncio.get_running_loop()
-    server = await chat_loop.create_server(lambda: _Connection(chat), "127.0.0.1", 0, ssl=tls)
+    server = await chat_loop.create_server(lambda: _Connection(chat), "127.0.0.1", port, ssl=tls)
     chat.url = f"http{'s' if tls else ''}://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
     return server
 
@@ -258,13 +258,15 @@ def _encoded(turn: Turn, content: bytes) -> bytes:
     return head.encode("latin-1") + content
 
 
-async def _serve_alone() -> None:
+async def _serve_alone(port: int | None) -> None:
     chat = Chat(keeps=False)
-    server = await _start(chat, None)
+    server = await _start(chat, None, port or 0)
     print(chat.url, flush=True)
+    if port is not None:
+        await server.serve_forever()  # until it is killed
     await asyncio.to_thread(sys.stdin.buffer.read)  # until whoever started it lets go
     await _stop(server, chat)
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve_alone())
+    asyncio.run(_serve_alone(int(sys.argv[1]) if len(sys.argv) > 1 else None))
