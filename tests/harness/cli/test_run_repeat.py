@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from chat_server import chatting
 from command import call
 from runs import audible_data, mmar_data, records, summary
 
@@ -16,6 +17,18 @@ from dtbench.harness.run.request import RunRequest
 from dtbench.harness.store.run_folder import RunFolder, StoredRun
 
 WORDS = "Listen: {question}\n{options}\nWhich one?"
+BIRDS = """\
+from pathlib import Path
+
+from dtbench import Sample, Task
+
+
+class Birds(Task):
+    name = "birds"
+
+    def samples(self, data_dir):
+        yield Sample("1", "Which bird calls?", ("Crow", "Jay"), answer="Jay", audio=Path("jay.wav"))
+"""
 VALUES: Mapping[str, Any] = {
     "model": "./weights",
     "base_url": "127.0.0.1:8000",
@@ -77,6 +90,69 @@ def test_an_option_comes_back_from_run_json_as_it_was_given(name: str, tmp_path:
     config = Path("again.json")
     config.write_text(json.dumps(json.loads(Path("run/run.json").read_text())["request"]))
     assert RunRequest(**read_config(config)) == expected
+
+
+FLAGS: Mapping[str, Sequence[str]] = {
+    "model": ("--model", "first"),
+    "tasks": ("--tasks", "mmar,mini", "--limit", "3"),
+    "limit": ("--limit", "2"),
+    "ids": ("--ids", "ids.txt"),
+    "samples": ("--samples", "2"),
+    "concurrency": ("--concurrency", "3"),
+    "seed": ("--seed", "5"),
+    "options": ("-M", "seed=7"),
+    "prompt": ("--prompt", "words.txt"),
+    "answer": ("--answer", "think"),
+    "audio": ("--audio", "silence"),
+    "permute": ("--permute", "1"),
+    "long_clips": ("--long-clips", "refuse"),
+    "max_failed": ("--max-failed", "0.5"),
+    "min_evidence": ("--min-evidence", "stated"),
+    "task_file": ("--task-file", "birds.py", "--tasks", "birds"),
+}
+NEEDS_MORE = {"data_dir", "base_url", "backend", "track"}
+"""What is in every run below, or needs an endpoint or weights."""
+
+
+def request_in(folder: Path) -> tuple[Mapping[str, Any], Path]:
+    """What the one run in a folder was asked for, and where it lies."""
+    (run,) = (path.parent for path in folder.rglob("run.json"))
+    return StoredRun.open(run).info["request"], run
+
+
+@pytest.mark.parametrize("name", FLAGS)
+def test_a_flag_is_repeated_from_the_folder_of_a_run_by_the_command_line(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items = audible_data(Path("data"), 4)
+    Path("ids.txt").write_text(items[2]["id"])
+    Path("birds.py").write_text(BIRDS)
+    base = ("--tasks", "mmar") if name not in {"tasks", "task_file"} else ()
+    model = ("--model", "random") if name != "model" else ()
+    assert call("run", *model, *base, "--data-dir", "data", *FLAGS[name], "--out", "run").code == 0
+    asked, run = request_in(Path("run").absolute())
+    for file in ("ids.txt", "words.txt"):
+        Path(file).unlink()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert call("run", "--config", run, "--out", "again").code == 0
+    assert request_in(Path("again"))[0] == asked
+    usual = describe_request(RunRequest(model="random", tasks=("mmar",)))
+    assert [key for key, field in setting_names().items() if field == name and asked[key] != usual.get(key)] != []
+
+
+def test_each_option_is_repeated_by_one_of_these_tests() -> None:
+    assert sorted([*FLAGS, *NEEDS_MORE, *OF_THE_CALL]) == sorted(setting_names().values())
+
+
+def test_the_endpoint_of_a_run_is_repeated() -> None:
+    audible_data(Path("data"), 2)
+    with chatting() as chat:
+        given = ("--tasks", "mmar", "--data-dir", "data", "--base-url", chat.url, "--model", "tiny")
+        assert call("run", *given, "--out", "run").code == 0
+        assert call("run", "--config", "run", "--out", "again").code == 0
+        assert len(chat.asked) == 4
+    assert request_in(Path("run"))[0] == request_in(Path("again"))[0]
 
 
 def test_a_run_is_repeated_with_the_same_settings_and_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
