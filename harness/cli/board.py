@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dtbench.harness.cli.tables import print_note, print_rows
+from dtbench.harness.cli.tables import print_rows
+from dtbench.harness.cli.terminal import print_note
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import UserError, one_line
 from dtbench.harness.core.options import OUTPUT, AsJson, Option

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from dtbench.harness.cli.tables import print_note, print_summary
+from dtbench.harness.cli.tables import print_summary
+from dtbench.harness.cli.terminal import print_note
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.options import ANSWERS, OUTPUT, Option
 

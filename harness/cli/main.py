@@ -16,8 +16,8 @@ import typer
 
 import dtbench
 from dtbench.harness.cli.help_pages import ALIASES, HelpCommand, HelpGroup
-from dtbench.harness.cli.terminal import print_error
-from dtbench.harness.core.errors import DtbenchError, one_line
+from dtbench.harness.cli.terminal import print_error, print_note
+from dtbench.harness.core.errors import DtbenchError
 
 
 class Subcommand(NamedTuple):
@@ -74,7 +74,7 @@ def main() -> None:
     if isinstance(stdout, io.TextIOWrapper):
         stdout.reconfigure(errors="backslashreplace")  # data may hold what no encoding can write
     try:
-        code = _run(_verbose_first(sys.argv[1:]))
+        code = _run(_as_options(_verbose_first(sys.argv[1:])))
         if stdout is not None:
             stdout.flush()
     except BrokenPipeError:
@@ -121,7 +121,7 @@ def _translated(arguments: list[str], error: Any) -> list[str] | None:
     if translation is None:
         return None
     if translation.note:
-        typer.echo(one_line(f"note: {translation.note}"), err=True)
+        print_note(translation.note)
     return translation.arguments
 
 
@@ -131,6 +131,12 @@ def _verbose_first(arguments: list[str]) -> list[str]:
         return arguments
     verbose = [word for word in arguments if word in VERBOSE]
     return [*verbose, *(word for word in arguments if word not in VERBOSE)]
+
+
+def _as_options(arguments: list[str]) -> list[str]:
+    """Return `help COMMAND` and `version`, which other programs have as commands, as the options that they are here."""
+    first, *rest = arguments or [""]
+    return [*rest, "--help"] if first == "help" else ["--version"] if first == "version" else arguments
 
 
 def _misused(error: Any) -> int:
@@ -227,7 +233,7 @@ def _show_log(verbosity: int) -> None:
 
 def _global_options(
     version: bool = typer.Option(
-        False, "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        False, "--version", "-V", callback=_print_version, is_eager=True, help="Print the version and exit."
     ),
     verbose: int = typer.Option(
         0, "--verbose", "-v", count=True, callback=_show_log, help="Show the log on stderr; -vv shows more."

@@ -6,7 +6,8 @@ import json
 
 import typer
 
-from dtbench.harness.cli.tables import print_note, print_rows, print_summary
+from dtbench.harness.cli.tables import print_rows, print_summary
+from dtbench.harness.cli.terminal import print_note
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.options import AsJson, MaxFailed, RunArgument
 

@@ -6,7 +6,7 @@ import json
 
 import typer
 
-from dtbench.harness.cli.tables import print_note
+from dtbench.harness.cli.terminal import print_note
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import one_line
 from dtbench.harness.core.options import AsJson

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dtbench.harness.cli.tables import print_note, print_summary
+from dtbench.harness.cli.tables import print_summary
+from dtbench.harness.cli.terminal import print_note
 from dtbench.harness.cli.typer_options import with_config
 from dtbench.harness.core.options import OUTPUT, RUNS, AsJson, Option
 from dtbench.harness.run.request import RunRequest

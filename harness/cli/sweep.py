@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from dtbench.harness.cli.run import in_slurm_array
-from dtbench.harness.cli.tables import NONE, percent, print_note, print_rows
+from dtbench.harness.cli.tables import NONE, percent, print_rows
+from dtbench.harness.cli.terminal import print_note
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.options import AsJson
 from dtbench.harness.run.sweep import SweepRequest, SweepRun, sweep, worst_exit_code

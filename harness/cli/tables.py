@@ -36,11 +36,6 @@ BAR = 25
 """Signs of a bar."""
 
 
-def print_note(message: str) -> None:
-    """Print one line on stderr, whatever is in the names and values of the message."""
-    typer.echo(one_line(f"note: {message}"), err=True)
-
-
 def progress_printer(*, quiet: bool) -> Callable[[str], None]:
     """Return a function that prints a line of progress on stderr, or nothing."""
     return (lambda line: None) if quiet else (lambda line: typer.echo(one_line(line), err=True))

@@ -12,16 +12,25 @@ import typer
 
 from dtbench.harness.core.errors import one_line
 
-RED = "1;31"
+RED, YELLOW = "1;31", "33"
 
 
 def print_error(message: str) -> None:
-    """Print an error on stderr: in one line, which a terminal gets broken at its width."""
-    text = one_line(message)
+    """Print an error on stderr."""
+    _print_labelled("error", message, RED)
+
+
+def print_note(message: str) -> None:
+    """Print a note on stderr, whatever is in the names and values of the message."""
+    _print_labelled("note", message, YELLOW)
+
+
+def _print_labelled(label: str, message: str, code: str) -> None:
+    """Print a message in one line, which a terminal gets broken at its width."""
+    text = one_line(f"{label}: {message}")
     if _is_terminal(sys.stderr):
-        whole = textwrap.fill(f"error: {text}", _width(sys.stderr), break_long_words=False, break_on_hyphens=False)
-        text = whole.removeprefix("error: ")
-    typer.echo(f"{styled('error:', RED, sys.stderr)} {text}", err=True)
+        text = textwrap.fill(text, _width(sys.stderr), break_long_words=False, break_on_hyphens=False)
+    typer.echo(f"{styled(f'{label}:', code, sys.stderr)}{text.removeprefix(f'{label}:')}", err=True)
 
 
 def styled(text: str, code: str, stream: TextIO | None = None) -> str:

@@ -169,3 +169,9 @@ def test_an_error_is_red_and_broken_at_word_ends_in_a_terminal_and_one_line_in_a
     assert max(map(len, lines)) <= 40
     assert " ".join(lines) == line
     assert in_a_terminal(*wrong, columns=40, NO_COLOR="1").splitlines() == lines
+
+
+def test_help_and_version_are_commands_too() -> None:
+    assert call("help", "run").out == call("run", "--help").out
+    assert call("help").out == call("--help").out
+    assert call("version").out == call("-V").out == call("--version").out
