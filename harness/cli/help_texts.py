@@ -56,17 +56,8 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
     "run": (
         Example("a checkpoint, with vLLM", "dtbench run --model Qwen/Qwen2.5-Omni-7B --tasks mmar,mmsu"),
         Example("an endpoint, reasoning first", "dtbench run --base-url localhost:8000 --tasks mmar --answer think"),
-        Example("a run that is written down, first to see what it would do", "dtbench run --config eval.toml --dry-run"),
-        Example(
-            "the third of four parts, on this machine", "dtbench run --model ./ckpt --tasks mmsu --shard 3/4 --out run"
-        ),
-    ),
-        Example("a checkpoint, with vLLM", "dtbench run --model Qwen/Qwen2.5-Omni-7B --tasks mmar,mmsu"),
-        Example("an endpoint, ten questions", "dtbench run --base-url localhost:8000 --tasks mmar --limit 10"),
-        Example("reason first, greedily", "dtbench run --model ./ckpt --tasks mmar --answer think -M temperature=0"),
-        Example(
-            "the third of four parts, on this machine", "dtbench run --model ./ckpt --tasks mmsu --shard 3/4 --out run"
-        ),
+        Example("a run that is written down: what it would do", "dtbench run --config eval.toml --dry-run"),
+        Example("the third of four parts", "dtbench run --model ./ckpt --tasks mmsu --shard 3/4 --out run"),
     ),
     "sweep": (
         Example("all checkpoints of a training", "dtbench sweep out/checkpoint-* --tasks mmar,mmsu --out runs/sweep"),
