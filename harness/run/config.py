@@ -66,7 +66,7 @@ def read_config(path: Path) -> dict[str, Any]:
     options = table.pop(MODEL_OPTIONS, None)
     values = {name: _expanded(value, Place(path, name)) for name, value in table.items() if value is not None}
     if options is not None:
-        values[MODEL_OPTIONS] = _model_options(options, path)
+        values[MODEL_OPTIONS] = _model_options(options, path, has_tasks="tasks" in values)
     return _from_folder(_typed(path, values), path)
 
 
@@ -136,11 +136,13 @@ def _expanded(value: Any, place: Place) -> Any:
     return text if text == value else FileText.of(text, str(place), shown=value, folder=Path())
 
 
-def _model_options(table: object, path: Path) -> dict[str, str]:
+def _model_options(table: object, path: Path, *, has_tasks: bool) -> dict[str, str]:
     """Return the options of a model as texts, as `-M` gives them, each with its place."""
     place = Place(path, MODEL_OPTIONS)
     if not isinstance(table, Mapping):
         raise UserError(f"{place} = {json.dumps(table, default=str)}: a table is expected, a line for each option.")
+    if "tasks" in table and not has_tasks:  # in TOML, all that follows the table's head is in it
+        raise UserError(f"{place.inside('tasks')}: move it out of the table {MODEL_OPTIONS}; in TOML, above its head.")
     texts: dict[str, str] = {}
     for name, value in with_underscores(path, table).items():
         plain, inside = _expanded(value, place.inside(name)), place.inside(name)

@@ -240,6 +240,9 @@ SAID = {
     'model = "random"\ntasks = "mini"\n[model_options]\nseed = "one"': (
         "eval.toml: model_options.seed = one: a whole number is expected."
     ),
+    'model = "random"\n[model_options]\nseed = 1\ntasks = "mini"': (
+        "eval.toml: model_options.tasks: move it out of the table model_options; in TOML, above its head."
+    ),
     'api_key = "abc"': "eval.toml: api_key: a secret does not belong in a file: keep it in a variable of the envir",
     '[model_options]\ntoken = "abc"': "eval.toml: model_options.token: a secret does not belong in a file: ",
     '[model_options.extra]\nnote = ["sk-0123456789abcdef"]': "eval.toml: model_options.extra.note: a secret does not ",
