@@ -10,6 +10,7 @@ import typer
 
 from dtbench.harness.core.errors import MachineryError, one_line
 from dtbench.harness.run.dry_run import DryRun, PlannedTask, dry_run
+from dtbench.harness.run.live_line import duration
 from dtbench.harness.run.request import RunRequest
 from dtbench.models.endpoint.server import UNKNOWN
 
@@ -79,12 +80,5 @@ def _expected_line(task: PlannedTask) -> str:
     counts = {"in": expected["tokens_in"], "out": expected["tokens_out"]}
     tokens = ", ".join(f"{count:,} tokens {way}" for way, count in counts.items() if count is not None)
     other = "" if expected["task"] == task["task"] else f" on {expected['task']}"
-    takes = f"{tokens or 'tokens unknown'}, about {_duration(expected['seconds'])}"
+    takes = f"{tokens or 'tokens unknown'}, about {duration(max(1, expected['seconds']))}"
     return f"{takes}, if it goes as in {expected['run']}{other}"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02} min"
