@@ -23,7 +23,6 @@ _DANGLING = lazy_pattern(
 _DANGLING_FROM = 24
 _ENDED = lazy_pattern(r"[.!?…\u3002\uff01\uff1f\u0964)\]}>`|\"'*$]\s*$")
 _FORMULA = lazy_pattern(r"[\\=+^{<]|-$")
-_LAST_LINE = lazy_pattern(r"[^\n]*$")
 
 
 class Ending(NamedTuple):
@@ -61,8 +60,7 @@ def _is_cut(text: str) -> bool:
     """Whether a text of some length ends without the end of a sentence; a short last line needs none."""
     if text.count("$$") % 2 or text.count("\\[") > text.count("\\]") or text.count("\\(") > text.count("\\)"):
         return True
-    line = _LAST_LINE.search(text)
-    last = line[0] if line else text
+    last = text.removesuffix("\n").rpartition("\n")[2]
     if _DANGLING.search(text[-12:]):
         return True
     if _ENDED.search(text[-8:]):

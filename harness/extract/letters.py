@@ -80,6 +80,12 @@ _MAY_BE_THERE = lazy_pattern(
     r"|перв|втор|трет|четв",
     re.IGNORECASE,
 )
+_NOUNS = tuple(_NOUN.split("|"))
+_ASCII_PLACES = (
+    *("letzte", "next", "last", "penultimate", "final", "middle", "former", "latter", *_ENGLISH),
+    *(word for words in _FOREIGN for word in words.split() if word.isascii()),
+)
+_NUMBERED = lazy_pattern(r"[1-8](?:st|nd|rd|th)|(?:option|choice)\s(?:number |no\. ?|# ?)?[1-8]|[(\[][1-8][)\]]")
 
 
 class Letter(NamedTuple):
@@ -164,7 +170,7 @@ def _reads_on(text: str, end: int) -> bool:
 
 def find_ordinals(text: str, options: Options) -> list[Letter]:
     """Return every place in the list that names an option, as if it were its letter."""
-    if options.have_ordinals or not _MAY_BE_THERE.search(text):
+    if options.have_ordinals or not _may_hold_ordinals(text):
         return []
     letters = []
     for match in _ORDINAL.finditer(text):
@@ -177,6 +183,16 @@ def find_ordinals(text: str, options: Options) -> list[Letter]:
             firm = kind not in {"boxed", "subject", "foreign", "either"} and (match["noun"] or "").lower() != "one"
             letters.append(Letter(*match.span(), option if option < len(options) else -1, firm, named=firm))
     return letters
+
+
+def _may_hold_ordinals(text: str) -> bool:
+    """Whether the slow pattern may find something; in ASCII, some word for a place must be there as well."""
+    if not text.isascii():
+        return _MAY_BE_THERE.search(text) is not None
+    small = text.lower()
+    if not (any(word in small for word in _ASCII_PLACES) or _NUMBERED.search(small)):
+        return False
+    return any(noun in small for noun in _NOUNS) or _MAY_BE_THERE.search(text) is not None
 
 
 def _place(match: re.Match[str], n: int) -> int | None:

@@ -68,7 +68,8 @@ _FAR_AWAY = 1 << 60
 
 def judge_groups(page: Page, groups: Sequence[Group], marked: Sequence[Group], *, cued: bool) -> list[Group]:
     """Give the groups their stance and level, and add one for each statement of an answer that is no option."""
-    quoted = [quote.span(1) for quote in _QUOTED.finditer(page.cues)]
+    may_quote = any(sign in page.cues for sign in ('"', " '", ":'"))
+    quoted = [quote.span(1) for quote in _QUOTED.finditer(page.cues)] if may_quote else []
     judged = list(marked)
     waiting, carried_to = deque(groups), 1 if cued else 0
     for sentence in _sentences_to_read(page, groups, carried_to):
