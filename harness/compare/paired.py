@@ -14,6 +14,7 @@ from dtbench.harness.core.options import TESTS, Option
 from dtbench.harness.extract.evidence import WEAKEST
 from dtbench.harness.score.outcomes import Answer, Outcomes
 from dtbench.harness.stats.paired_tests import TAIL, PairedShares, bounds, holm, mcnemar, minimum_detectable
+from dtbench.harness.store.identity import effective_model
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.types import Comparison, Flip, GroupComparison, PairedFigures, RunInfo, as_fields
 
@@ -124,7 +125,7 @@ def pair_runs(before: StoredRun, after: StoredRun, task: str, score: Score) -> P
 def confounders(before: RunInfo, after: RunInfo, task: str) -> list[Confounder]:
     """Return the settings in which two runs differ; another checkpoint is what is compared, and none of them."""
     one, other = before["tasks"][task], after["tasks"][task]
-    first, second = before["model"], after["model"]
+    first, second = effective_model(before, task), effective_model(after, task)
     versions = (f"{data['version']} ({data['sha256'][:12]})" for data in (one["data"], other["data"]))
     same_data = one["data"]["sha256"] == other["data"]["sha256"]
     sampling, other_sampling = _apart(_sampling(first), _sampling(second))

@@ -45,6 +45,21 @@ class Dataset:
         """The id of each sample, in order."""
         return [self._stored.store.ids[place] for place in self._stored.places]
 
+    @property
+    def whole(self) -> Dataset:
+        """The whole data that this is a selection of; this data set itself where it is none."""
+        if isinstance(self._stored.places, range):
+            return self
+        return Dataset(_StoredSamples(self._stored.store), self.version, self.source, self.notes)
+
+    def place_in_whole(self, place: int) -> int:
+        """Return where the sample at a place stands in the whole data."""
+        return self._stored.places[place]
+
+    def question_hash(self, place: int) -> str:
+        """Return twelve digits that differ where a question, its options or its answer do."""
+        return f"{self._stored.store.hashes[self._stored.places[place]]:012x}"
+
     def places(self) -> dict[str, int]:
         """Map each id to its place in `samples`."""
         return {id_: place for place, id_ in enumerate(self.ids)}
@@ -96,6 +111,7 @@ class _SampleStore:
         self.unanswerable: list[str] = []
         self.content = hashlib.sha256()
         self._first: list[Sample] = []
+        self.hashes = array("Q")
         self._fields = DiskList()
         self._whole: dict[int, Sample] = {}
         self._clips: dict[int, Clip] = {}
@@ -104,7 +120,9 @@ class _SampleStore:
             if sample.answer is not None and sample.choices and sample.answer not in sample.choices:
                 self.unanswerable.append(sample.id)
             row = (sample.id, sample.question, sample.choices, sample.answer)
-            self.content.update(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+            line = json.dumps(row, ensure_ascii=False).encode() + b"\n"
+            self.content.update(line)
+            self.hashes.append(int.from_bytes(hashlib.blake2b(line, digest_size=6).digest(), "big"))
             if place < IN_MEMORY:
                 self._first.append(sample)
             else:

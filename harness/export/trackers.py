@@ -20,7 +20,7 @@ from dtbench.harness.core.errors import MachineryError, UserError, format_error
 from dtbench.harness.core.lookup import NameTable, look_up
 from dtbench.harness.store.redact import mask_text
 from dtbench.harness.store.run_folder import StoredRun
-from dtbench.harness.store.run_json import OWN_KEYS, flatten, without_shared_clips
+from dtbench.harness.store.run_json import OWN_KEYS, flatten, without_question_lists
 from dtbench.harness.store.summary_types import Summary, TaskSummary
 from dtbench.harness.store.types import RunInfo
 
@@ -144,7 +144,7 @@ def _task_metrics(task: TaskSummary) -> Iterator[tuple[str, float]]:
 
 def flat_settings(settings: RunInfo) -> dict[str, str]:
     """Return the settings of the run by dotted name; without which questions share a clip."""
-    values = {name: value for name, value in without_shared_clips(settings).items() if name not in OWN_KEYS}
+    values = {name: value for name, value in without_question_lists(settings).items() if name not in OWN_KEYS}
     start = settings["starts"][-1]
     values["dtbench"], values["git"] = start["dtbench"], start["git"]
     texts = {}

@@ -29,7 +29,7 @@ from dtbench.harness.report.training import (
 from dtbench.harness.score.stored_run import StoredTask, find_data
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.harness.store.run_folder import StoredRun
-from dtbench.harness.store.run_json import without_shared_clips
+from dtbench.harness.store.run_json import without_question_lists
 from dtbench.tasks.stored import stored_task
 
 
@@ -205,7 +205,9 @@ def _interest(row: Mapping[str, Any]) -> int:
 def _describe_run(run: StoredRun) -> dict[str, Any]:
     info = run.info
     model = info["model"]
-    settings = {name: value for name, value in without_shared_clips(info).items() if name not in {"starts", "request"}}
+    settings = {
+        name: value for name, value in without_question_lists(info).items() if name not in {"starts", "request"}
+    }
     name = model.get("model") or model.get("name") or info["endpoint"].get("spec") or run.path.name
     return {
         "path": str(run.path),

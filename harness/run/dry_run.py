@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
@@ -12,10 +13,13 @@ from dtbench.harness.core.errors import MachineryError
 from dtbench.harness.core.model import Model, Previewable, RequestPreview
 from dtbench.harness.core.schema import Clip, Findable, NoClip, Prompt, Sample, clip_name
 from dtbench.harness.run.earlier import Expectation, closest, earlier_tasks
+from dtbench.harness.run.place import place_of
 from dtbench.harness.run.plan import TaskPlan
 from dtbench.harness.run.request import RunRequest
-from dtbench.harness.run.session import make_plans, run_folder, run_settings
+from dtbench.harness.run.same_questions import refuse_changed_questions
+from dtbench.harness.run.session import make_plans, run_settings
 from dtbench.harness.score.forced_choice import FORCED_SAMPLING
+from dtbench.harness.store.beginning import Resumption
 from dtbench.harness.store.redact import mask_command, mask_settings
 from dtbench.harness.store.run_folder import find_resumable
 from dtbench.models.backends import ModelUse, open_models
@@ -96,18 +100,19 @@ class _Planned:
 def dry_run(request: RunRequest) -> DryRun:
     """Plan a run as run() does, and refuse what it refuses, without starting a model or writing anything."""
     plans, away = make_plans(request), None
-    uses = [ModelUse(plan.data.samples, plan.task.prescribed) for plan in plans]
+    uses = [ModelUse(plan.data.whole.samples, plan.task.prescribed) for plan in plans]
     try:
         models = open_models(request.model, request.options, uses, request.backend)
     except MachineryError as error:
         models, away = open_models(request.model, request.options, uses, request.backend, ask=False), str(error)
     try:
         settings = run_settings(request, plans, models)
-        folder = run_folder(request, plans, settings["model"])
+        place = place_of(request, [plan.task.name for plan in plans], settings["model"])
         is_known = away is None or "model" in request.options
-        stored = find_resumable(folder, settings) if is_known else None
+        resumption = Resumption(place.why, partial(refuse_changed_questions, plans=plans))
+        stored = find_resumable(place.path, settings, resumption) if is_known else None
         left = [list(plan.questions(stored.finished(plan.task.name) if stored else set())) for plan in plans]
-        return _describe(_Planned(plans, models, settings, stored is not None, left), folder, away)
+        return _describe(_Planned(plans, models, settings, stored is not None, left), place.path, away)
     finally:
         asyncio.run(_close(models))
 

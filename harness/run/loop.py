@@ -51,6 +51,7 @@ class TaskRun:
             "id": sample.id,
             "sample": prompt.repeat,
             "prompt_hash": self._prompt_hash,
+            "question_hash": self.plan.data.question_hash(job[0]),
             "audio": None,
             "groups": {heading: str(value) for heading, value in sample.groups.items()},
         }

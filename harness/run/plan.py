@@ -62,6 +62,8 @@ class TaskPlan:
     """The weakest level of evidence that counts as an answer."""
     shard: Shard | None = None
     """The part of the questions that this process asks; None for all."""
+    chosen_by: Sequence[str] = ()
+    """The options that chose these questions, such as `--limit 300`; none for all of them."""
 
     @property
     def places(self) -> range:
@@ -122,18 +124,19 @@ class TaskPlan:
             raise TaskError(f"{self.task.name}: {what}.") from error
 
     def _other_clip(self, place: int) -> Path | Clip:
-        """Pick another question's clip that differs from this one's, the same at every call."""
-        count = len(self.data.samples)
-        own = clip_name(self.data.samples[place].audio)
-        first = place + 1 + answer_seed(self.form.seed, self.data.samples[place].id, -1) % max(1, count - 1)
+        """Pick another question's clip that differs from this one's, the same at every call and in every selection."""
+        sample, every = self.data.samples[place], self.data.whole.samples
+        own, count = clip_name(sample.audio), len(every)
+        first = self.data.place_in_whole(place) + 1 + answer_seed(self.form.seed, sample.id, -1) % max(1, count - 1)
         for step in range(count):
-            other = self.data.samples[(first + step) % count].audio
+            other = every[(first + step) % count].audio
             if clip_name(other) != own:
                 return other
-        raise UserError(f"--audio shuffle: all questions of {self.task.name} share one clip: ask more of them.")
+        raise UserError(f"--audio shuffle: all questions of {self.task.name} share one clip, there is no other one.")
 
     def settings(self) -> dict[str, Any]:
-        """Return what must stay the same for a run to be resumed, and which questions share a clip."""
+        """Return what the answers depend on, which questions are asked, and which of them share a clip."""
+        part = len(self.data.samples) < len(self.data.whole.samples)
         forced = {"forced": FORCED_SAMPLING} if self.form.answer == "forced" else {}
         return {
             "data": {"version": self.data.version, "sha256": self.data.sha256, "source": self.data.source},
@@ -142,6 +145,8 @@ class TaskPlan:
             "questions": len(self.data.samples),
             "ids_sha256": hashlib.sha256("\n".join(self.data.ids).encode()).hexdigest()[:12],
             "samples": self.repeats,
+            **({"chosen_by": list(self.chosen_by)} if self.chosen_by else {}),
+            **({"ids": self.data.ids} if part else {}),
             "min_evidence": self.min_evidence,
             "answer": self.form.answer,
             **forced,
@@ -149,6 +154,7 @@ class TaskPlan:
             "permute": self.form.permute,
             "seed": self.form.seed,
             "shared_clips": self.data.shared_clips(),
+            **({"prescribed": sorted(self.task.prescribed)} if self.task.prescribed else {}),
         }
 
     def prompt_text(self) -> str:
@@ -157,7 +163,7 @@ class TaskPlan:
         try:
             prompt = self._word_question(blank)
         except DtbenchError:  # a task may need more of a question than that
-            prompt = self._word_question(self.data.samples[0])
+            prompt = self._word_question(self.data.whole.samples[0])
         return f"{prompt.system}\n\n{prompt.text}" if prompt.system else prompt.text
 
     def prompt_hash(self) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,15 +18,26 @@ from dtbench.harness.run.challenge import refuse_forbidden
 from dtbench.harness.run.config import describe_request
 from dtbench.harness.run.dispatch import DispatchSettings
 from dtbench.harness.run.loop import TaskRun
-from dtbench.harness.run.plan import PromptForm, TaskPlan, read_ids, read_template, refuse_unknown_ids, select_samples
+from dtbench.harness.run.place import place_of
+from dtbench.harness.run.plan import (
+    PromptForm,
+    TaskPlan,
+    read_ids,
+    read_template,
+    refuse_unknown_ids,
+    select_samples,
+)
 from dtbench.harness.run.progress import ProgressDisplay
 from dtbench.harness.run.request import RunRequest
+from dtbench.harness.run.same_questions import refuse_changed_questions
 from dtbench.harness.run.signals import sigterm_as_interrupt, stop_on_signals
 from dtbench.harness.run.worker_pool import Stop
 from dtbench.harness.score.ablations import compare_related
 from dtbench.harness.score.forced_choice import refuse_unforced
 from dtbench.harness.score.stored_run import StoredTask
 from dtbench.harness.score.summary import with_figures
+from dtbench.harness.store.beginning import Resumption
+from dtbench.harness.store.growth import other_task_notes
 from dtbench.harness.store.run_folder import RunFolder
 from dtbench.harness.store.shard_states import ShardState, shard_states
 from dtbench.harness.store.shards import Shard
@@ -76,7 +87,7 @@ def run_many(requests: Sequence[RunRequest], *, quiet: bool) -> Iterator[RunResu
     """Run one model several times on the same questions, loaded once; stop after a run that does not end well."""
     planned = [make_plans(request) for request in requests]
     first = requests[0]
-    uses = [ModelUse(plan.data.samples, plan.task.prescribed) for plan in planned[0]]
+    uses = [ModelUse(plan.data.whole.samples, plan.task.prescribed) for plan in planned[0]]
     models = open_models(first.model, first.options, uses, first.backend)
     with sigterm_as_interrupt(), asyncio.Runner() as runner:
         try:
@@ -105,12 +116,12 @@ class _Job(NamedTuple):
 def _run_one(request: RunRequest, job: _Job, runner: asyncio.Runner, *, quiet: bool) -> RunResult:
     plans, models, _ = job
     settings = run_settings(request, plans, models)
-    path = run_folder(request, plans, settings["model"])
-    asked = describe_request(request)
-    with (
-        RunFolder.start(path, settings, request=asked, shard=request.part) as folder,
-        ProgressDisplay(quiet=quiet) as progress,
-    ):
+    place = place_of(request, [plan.task.name for plan in plans], settings["model"])
+    start = partial(RunFolder.start, place.path, settings, request=describe_request(request), shard=request.part)
+    guard = partial(refuse_changed_questions, plans=plans)
+    with start(resumption=Resumption(place.why, guard)) as folder, ProgressDisplay(quiet=quiet) as progress:
+        if place.why:
+            progress.notify(f"the run goes to {place.path}, {place.why}")
         dispatch = DispatchSettings(request.concurrency, request.long_clips, request.max_failed)
         runner.run(_ask_all(job, folder, dispatch, progress))
         return _finish(plans, folder, request.max_failed)
@@ -187,7 +198,10 @@ def sum_up(folder: RunFolder, tasks: Sequence[StoredTask], max_failed: float) ->
 def _result(folder: RunFolder, summaries: Sequence[TaskSummary], max_failed: float) -> RunResult:
     """Return how a run ended: interrupted where anything is missing."""
     names = [summary["task"] for summary in summaries]
-    beyond = families.out_of_scope(folder.info["model"].get("family"), names)
+    beyond = [
+        *families.out_of_scope(folder.info["model"].get("family"), names),
+        *other_task_notes(folder.info, folder.path),
+    ]
     if any(summary["missing"] for summary in summaries):
         return RunResult(folder.path, "interrupted", summaries, INTERRUPTED, beyond)
     if over := _over_budget(summaries, max_failed):
@@ -204,9 +218,16 @@ def make_plans(request: RunRequest) -> Sequence[TaskPlan]:
     if ids is not None:
         refuse_unknown_ids(ids, data)
     form = PromptForm(template, request.audio, request.permute, request.seed, request.answer)
+    chosen = [*(["--ids"] if ids is not None else []), *([f"--limit {request.limit}"] if request.limit else [])]
     plans = [
         TaskPlan(
-            task, select_samples(one, request.limit, ids), request.samples, form, request.min_evidence, request.part
+            task,
+            select_samples(one, request.limit, ids),
+            request.samples,
+            form,
+            request.min_evidence,
+            request.part,
+            chosen,
         )
         for task, one in zip(tasks, data, strict=True)
     ]
@@ -232,18 +253,6 @@ def _load_data(task: Task, data_dir: Path | None) -> Dataset:
         raise
     except Exception as error:  # someone else's code
         raise TaskError(f"{task.name}: reading its questions failed with {format_error(error)}.") from error
-
-
-def run_folder(request: RunRequest, plans: Sequence[TaskPlan], about: Mapping[str, Any]) -> Path:
-    """Return the run's folder: inside the plain run's for another answer style, other clips or another order."""
-    model = request.model if "://" not in request.model else str(about.get("model", "endpoint"))
-    name = re.sub(r"[^\w.+-]+", "-", "-".join([model, *(plan.task.name for plan in plans)])).strip("-.")
-    path = request.out or Path("results") / "runs" / name[:120]
-    if request.answer != "direct":
-        path = path / f"answer-{request.answer}"
-    if request.audio != "clip":
-        path = path / f"audio-{request.audio}"
-    return path / f"permute-{request.permute}" if request.permute else path
 
 
 def run_settings(request: RunRequest, plans: Sequence[TaskPlan], models: Sequence[Model]) -> dict[str, Any]:
@@ -303,6 +312,7 @@ def _summary(stored: StoredTask, folder: RunFolder, part: Collection[str] | None
         stored = replace(stored, about=about, records=lambda: (one for one in all_records() if one["id"] in part))
     name = stored.task.name
     summary = stored.summarise(stored.records())
+    summary["notes"] += folder.unasked[name].notes(stored.about, folder.path)
     related: RelatedFigures = {} if part is not None else compare_related(folder, name)
     return with_figures(summary, stored.task.figures(stored.known_records()), related)
 

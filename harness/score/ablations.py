@@ -1,7 +1,7 @@
 """Ablations: how much of a score comes from the audio, and how often an answer follows the order of the options.
 
 Runs are compared question by question; a question without an answer in one of them is left out and counted. They lie in
-one folder: RUN, RUN/answer-STYLE, RUN/audio-MODE, RUN/permute-K and RUN/answer-STYLE/audio-MODE/permute-K.
+one folder, as run_form.py says.
 
 Where forced answers come in several orders of the options, an option's probability is its mean over the orders: a
 preference for a letter averages out, one for an option stays.
@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
-from dtbench.harness.core.errors import DtbenchError
 from dtbench.harness.score.calibration import Confidence, brier_score, calibration_figures
 from dtbench.harness.score.forced_choice import probabilities, stored_logprobs
 from dtbench.harness.score.outcomes import Answer, Outcomes
+from dtbench.harness.score.run_form import PLAIN_FORM, form_of_task, runs_of_same_questions
 from dtbench.harness.stats.intervals import clustered_difference, paired_difference, share
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.summary_types import (
@@ -36,8 +35,6 @@ Records = Iterable[Record]
 
 Key = tuple[str, int]
 Run = dict[Key, Answer]
-PLAIN = "direct"
-"""The style of answer of a plain run."""
 
 
 def audio_effect(plain: Records, altered: Records, shared: Mapping[str, int]) -> AblationFigures:
@@ -211,51 +208,31 @@ def _mean_answer(each: Sequence[_Shares]) -> Confidence:
 
 
 def compare_related(run: StoredRun, task: str) -> RelatedFigures:
-    """Compare a run with the plain one in its folder, or with every order where its options are rotated."""
+    """Compare a run with the plain one of its folder, or with every order where its options are rotated."""
     about = run.info["tasks"][task]
+    form, shared = form_of_task(about), about["shared_clips"]
+    if form == PLAIN_FORM:
+        return {}
+    forms = runs_of_same_questions(run, task)
+    same_words = {one: other for one, other in forms.items() if _prompt(other, task) == about["prompt_hash"]}
     compared: RelatedFigures = {}
-    turned = bool(about["permute"])
-    shared = about["shared_clips"]
-    if (plain := _in_plain_style(run, task)) is not None:
+    if form.answer != PLAIN_FORM.answer and (plain := forms.get(form._replace(answer=PLAIN_FORM.answer))) is not None:
         compared["vs_plain"] = style_effect(plain.records(task), run.records(task), shared)
-    if about["audio"] != "clip":
-        home = run.path.parent.parent / run.path.name if turned else run.path.parent
-        plain = _same_questions(home, run, task)
-        if plain is not None:
-            compared["audio_ablation"] = audio_effect(plain.records(task), run.records(task), shared)
-    if turned:
-        rotations = sorted(path.parent for path in run.path.parent.glob("permute-*/run.json"))
-        others = [_same_questions(path, run, task) for path in (run.path.parent, *rotations)]
-        runs = [other for other in others if other is not None]
-        if len(runs) > 1:
-            compared["order_sensitivity"] = order_effect([other.records(task) for other in runs])
-            orders = [Order(other.info["tasks"][task]["permute"], other.records(task)) for other in runs]
-            if (average := order_average(orders)) is not None:
-                compared["order_averaged"] = average
+    if form.audio != PLAIN_FORM.audio and (plain := same_words.get(form._replace(audio=PLAIN_FORM.audio))) is not None:
+        compared["audio_ablation"] = audio_effect(plain.records(task), run.records(task), shared)
+    if form.permute:
+        compared |= _compare_orders({one.permute: r for one, r in same_words.items() if one[:2] == form[:2]}, task)
     return compared
 
 
-def _in_plain_style(run: StoredRun, task: str) -> StoredRun | None:
-    """Find the run that differs in its answer style alone, and so in the prompt; None where there is none."""
-    style = run.info["tasks"][task]["answer"]
-    if style == PLAIN:
-        return None
-    inside = [place for place in run.path.parents if place.name == f"answer-{style}"]
-    home = run.path if run.path.name == f"answer-{style}" else next(iter(inside), None)
-    if home is None:
-        return None
-    other = _same_questions(home.parent / run.path.relative_to(home), run, task, whatever_the_prompt=True)
-    return other if other is not None and other.info["tasks"][task]["answer"] == PLAIN else None
+def _compare_orders(orders: Mapping[int, StoredRun], task: str) -> RelatedFigures:
+    if len(orders) < 2:
+        return {}
+    each = [Order(turns, orders[turns].records(task)) for turns in sorted(orders)]
+    effect = order_effect([orders[turns].records(task) for turns in sorted(orders)])
+    average = order_average(each)
+    return {"order_sensitivity": effect, **({} if average is None else {"order_averaged": average})}
 
 
-def _same_questions(path: Path, run: StoredRun, task: str, *, whatever_the_prompt: bool = False) -> StoredRun | None:
-    """Open the run in a folder; None unless its data, model and, without `whatever_the_prompt`, prompt are the same."""
-    try:
-        other = StoredRun.open(path) if path != run.path else run
-    except DtbenchError:
-        return None
-    if task not in other.info["tasks"] or other.info["model"] != run.info["model"]:
-        return None
-    there, here = other.info["tasks"][task], run.info["tasks"][task]
-    same_data = there["data"]["sha256"] == here["data"]["sha256"]
-    return other if same_data and (whatever_the_prompt or there["prompt_hash"] == here["prompt_hash"]) else None
+def _prompt(run: StoredRun, task: str) -> str:
+    return run.info["tasks"][task]["prompt_hash"]

@@ -13,9 +13,9 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
-from dtbench.harness.core.errors import DataError, MachineryError, UserError, one_line
+from dtbench.harness.core.errors import MachineryError, UserError
 from dtbench.harness.store.append import AppendedFiles
 from dtbench.harness.store.atomic import (
     create_whole,
@@ -23,6 +23,8 @@ from dtbench.harness.store.atomic import (
     temporary_files,
     write_failure,
 )
+from dtbench.harness.store.beginning import UNGUARDED, Beginning, Resumption, remove_summary
+from dtbench.harness.store.growth import UnaskedAnswers, asked_answers
 from dtbench.harness.store.jsonl import (
     Key,
     Kind,
@@ -30,22 +32,19 @@ from dtbench.harness.store.jsonl import (
     encode_line,
     json_bytes,
     key_of,
-    read_lines,
 )
 from dtbench.harness.store.locks import RunLock, ShardLock
+from dtbench.harness.store.record_files import FilePart, file_parts, read_parts, stem_of
 from dtbench.harness.store.redact import mask_text
 from dtbench.harness.store.run_json import (
-    Settings,
     add_end,
     add_start,
     json_settings,
-    new_info,
     read_info,
     refuse_foreign,
-    refuse_other_settings,
 )
 from dtbench.harness.store.shard_states import new_shard_info, with_shards
-from dtbench.harness.store.shards import LABEL, Shard, record_files, state_file, state_files
+from dtbench.harness.store.shards import Shard, state_file, state_files
 from dtbench.harness.store.types import AnyInfo, Record, RunInfo, ShardInfo, Status, StoredInfo
 
 if TYPE_CHECKING:
@@ -53,12 +52,6 @@ if TYPE_CHECKING:
 
 LOG_NAME = "run.log"
 _NAME = re.compile(r"[\w+-][\w.+-]{0,120}")
-
-
-class _Part(NamedTuple):
-    path: Path
-    end: int
-    """How many bytes of it are read."""
 
 
 class StoredRun:
@@ -70,6 +63,8 @@ class StoredRun:
         """run.json; of a judge and of `dtbench cot`, see types.py."""
         self.torn: dict[str, int] = {}
         """How many lines of a task an interrupted write left behind, as last read; their questions are not answered."""
+        self.unasked: dict[str, UnaskedAnswers] = {}
+        """The answers to a task that the last start did not ask for, as records() last left them out."""
 
     @classmethod
     def open(cls, path: Path, kind: str = "run") -> StoredRun:
@@ -88,19 +83,25 @@ class StoredRun:
         return StoredRun(path, with_shards(path, info))
 
     def records(self, task: str) -> Iterator[Record]:
-        """Yield one record for each answer, in the order of the file: the last without an error, else the last."""
+        """Yield a record for each answer that was asked for last, in the order of the file.
+
+        Of several with one key, the last without an error stands, else the last.
+        """
         return self.records_as(task, Record)
 
-    def records_as(self, task: str, kind: type[Kind]) -> Iterator[Kind]:
-        """Yield records as records() does, as the type of a judge or of `dtbench cot`."""
-        parts = self._parts(task)
-        replaced = self._replaced(task, parts)
+    def records_as(self, task: str, kind: type[Kind], *, unasked: bool = False) -> Iterator[Kind]:
+        """Yield records as records() does, as the type of a judge or of `dtbench cot`; `unasked`, all the others."""
+        parts = file_parts(self.path, task)
+        replaced, others = self._left_out(task, parts)
         for place, line in enumerate(self._read(task, parts)):
-            if place not in replaced:
+            if place not in replaced and (place in others) is unasked:
                 yield line.record(kind)
 
-    def _replaced(self, task: str, parts: Sequence[_Part]) -> set[int]:
-        """Return the places of records that another one stands in for; hardly any run has some."""
+    def _left_out(self, task: str, parts: Sequence[FilePart]) -> tuple[set[int], set[int]]:
+        """Return the places of records that another one stands in for, and of those that were not asked for last.
+
+        Hardly any run has some.
+        """
         standing: dict[Key, int] = {}
         failing: set[Key] = set()
         replaced: set[int] = set()
@@ -117,15 +118,17 @@ class StoredRun:
             if other is not None:
                 replaced.add(other)
             standing[key] = place
-        return replaced
+        asked = asked_answers(self.info, task)
+        self.unasked[task] = UnaskedAnswers.among((key for key in standing if key not in failing), asked)
+        return replaced, {place for key, place in standing.items() if not asked.cover(key)}
 
     def every_record_as(self, task: str, kind: type[Kind]) -> Iterator[Kind]:
         """Yield every record that was ever stored, also those that a later one stands in for."""
-        return (line.record(kind) for line in self._read(task, self._parts(task)))
+        return (line.record(kind) for line in self._read(task, file_parts(self.path, task)))
 
     def finished(self, task: str) -> set[tuple[str, int]]:
-        """Return which answers are there; those of failed questions are not."""
-        return {line.key() for line in self._read(task, self._parts(task)) if not line.failed()}
+        """Return which answers are there, asked for last or not; those of failed questions are not."""
+        return {line.key() for line in self._read(task, file_parts(self.path, task)) if not line.failed()}
 
     def write_summary(self, summary: Mapping[str, Any]) -> None:
         """Write summary.json, whole or not at all."""
@@ -135,25 +138,13 @@ class StoredRun:
     def _writer(self) -> str | None:
         return None
 
-    def _read(self, task: str, parts: Sequence[_Part]) -> Iterator[RecordLine]:
+    def _read(self, task: str, parts: Sequence[FilePart]) -> Iterator[RecordLine]:
         self.torn[task] = 0
-        for path, end in parts:
-            try:
-                for line in read_lines(path, end):
-                    if isinstance(line, RecordLine):
-                        yield line
-                    else:
-                        self.torn[task] += self._counts_torn(path)
-            except OSError as error:
-                raise DataError(f"{path}: cannot be read ({error.strerror}).") from None
-
-    def _parts(self, task: str) -> list[_Part]:
-        """Return the task's files of records, as long as they are now."""
-        paths = record_files(self.path, _stem(task))
-        try:
-            return [_Part(path, path.stat().st_size) for path in paths]
-        except OSError as error:
-            raise DataError(f"{error.filename}: cannot be read ({error.strerror}).") from None
+        for path, line in read_parts(parts):
+            if isinstance(line, RecordLine):
+                yield line
+            else:
+                self.torn[task] += self._counts_torn(path)
 
     def _counts_torn(self, path: Path) -> bool:
         return True
@@ -182,15 +173,16 @@ class RunFolder(StoredRun):
         command: Sequence[str] | None = None,
         request: Mapping[str, Any] | None = None,
         shard: Shard | None = None,
+        resumption: Resumption = UNGUARDED,
     ) -> RunFolder:
-        """Make the folder, or go on with the run in it, unless that has other settings or is being written.
+        """Make the folder, or go on with the run in it, unless that has another identity or is being written.
 
-        The settings are what must not change: a RunInfo, JudgeInfo or CotInfo less what every run.json holds. The
-        request is what this start asks for, as a config file has it.
+        The settings are a RunInfo, JudgeInfo or CotInfo less what every run.json holds; the request is what this start
+        asks for, as a config file has it.
         """
         plain = json_settings(settings)
         for task in plain.get("tasks", ()):
-            _stem(task)
+            stem_of(task)
         refuse_foreign(path, {LOG_NAME, *(leftover.name for leftover in temporary_files(path))})
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -198,7 +190,7 @@ class RunFolder(StoredRun):
             raise write_failure(path, error) from error
         lock = RunLock(path) if shard is None else ShardLock(path, shard)
         try:
-            folder = cls._begun(path, plain, lock, shard, {} if request is None else {"request": dict(request)})
+            folder = cls._begun(Beginning(path, plain, request, resumption), lock, shard)
             command = sys.argv if command is None else command
             add_start(folder.state, command)
             folder.write_info()
@@ -214,19 +206,17 @@ class RunFolder(StoredRun):
         return folder
 
     @classmethod
-    def _begun(
-        cls, path: Path, settings: Settings, lock: RunLock | ShardLock, shard: Shard | None, own: Settings
-    ) -> RunFolder:
+    def _begun(cls, beginning: Beginning, lock: RunLock | ShardLock, shard: Shard | None) -> RunFolder:
         """Return the folder with its run.json; where it has shards, that is stored at once, for the others to find."""
-        info, fresh = _resumed(path, settings), cast("AnyInfo", {**new_info(settings), **own})
+        path, info, fresh = beginning.path, beginning.resumed(), beginning.fresh()
         if shard is None:
             for leftover in temporary_files(path):
                 leftover.unlink(missing_ok=True)
-            return cls(path, cast("AnyInfo", {**(info or fresh), **own}), lock)
+            return cls(path, info or fresh, lock)
         if info is None and create_whole(path / "run.json", _info_bytes(fresh), writer=shard.label):
             return cls(path, fresh, lock, shard)
-        info = _resumed(path, settings) or fresh
-        folder = cls(path, cast("AnyInfo", {**info, **own, "status": "running"}), lock, shard)
+        info = beginning.resumed() or fresh
+        folder = cls(path, cast("AnyInfo", {**info, "status": "running"}), lock, shard)
         if folder.info != read_info(path):
             folder.write_run_info()
         return folder
@@ -262,11 +252,7 @@ class RunFolder(StoredRun):
 
     def drop_summary(self) -> None:
         """Remove summary.json, which the records to be appended make out of date."""
-        path = self.path / "summary.json"
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            raise write_failure(path, error) from error
+        remove_summary(self.path)
 
     def finish(self, status: Status, *, missing: int | None = None) -> None:
         """Record how this start ended, and how many records a shard lacks, once every record is on disk."""
@@ -345,7 +331,8 @@ class RunFolder(StoredRun):
         return None if self.shard is None else self.shard.label
 
     def _own_file(self, task: str) -> Path:
-        return self.path / (f"{_stem(task)}.jsonl" if self.shard is None else f"{_stem(task)}.{self.shard.label}.jsonl")
+        label = "" if self.shard is None else f".{self.shard.label}"
+        return self.path / f"{stem_of(task)}{label}.jsonl"
 
     def _counts_torn(self, path: Path) -> bool:
         """Count a torn line of another shard as none: it may be one that is being written."""
@@ -356,41 +343,12 @@ def _info_bytes(info: Mapping[str, Any]) -> bytes:
     return json_bytes(info, indent=2) + b"\n"
 
 
-def _stem(task: str) -> str:
-    """Return the beginning of the names of a task's files."""
-    plain = task.replace(":", ".")  # as in lm_eval:NAME; not every file system takes a colon
-    if not _NAME.fullmatch(plain):
-        allowed = "letters, digits, _ . + and - are allowed, and no dot in front"
-        raise UserError(f"task {one_line(task)!r}: its name cannot name a file of records: {allowed}.")
-    if LABEL.fullmatch(plain.rpartition(".")[2]):
-        raise UserError(f"task {one_line(task)!r}: a name that ends so is the file of a shard: give it another name.")
-    return plain
-
-
-def find_resumable(path: Path, settings: Mapping[str, Any]) -> StoredRun | None:
+def find_resumable(path: Path, settings: Mapping[str, Any], resumption: Resumption = UNGUARDED) -> StoredRun | None:
     """Return the run that RunFolder.start() would go on with, for reading; None where it would make a new one."""
     refuse_foreign(path, {LOG_NAME, *(leftover.name for leftover in temporary_files(path))})
     above = next(one for one in (path, *path.absolute().parents) if one.exists())
     if not above.is_dir() or not os.access(above, os.W_OK):
         number = errno.EACCES if above.is_dir() else errno.ENOTDIR
         raise write_failure(path, OSError(number, os.strerror(number)))
-    info = _resumed(path, json_settings(settings))
+    info = Beginning(path, json_settings(settings), None, resumption).before()
     return None if info is None else StoredRun(path, info)
-
-
-def _resumed(path: Path, settings: Settings) -> AnyInfo | None:
-    """Read the run.json of a run with these settings; None where there is none yet."""
-    try:
-        info = with_shards(path, read_info(path))
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise UserError(f"--out {path}: run.json cannot be read ({error.strerror}).") from None
-    try:
-        refuse_other_settings(path, info, settings)
-    except UserError:
-        answered = any(record_files(path, _stem(task)) for task in info["tasks"])
-        if answered or info["status"] != "failed":
-            raise
-        return None  # it failed before the first answer, so its settings may be what was wrong
-    return cast("AnyInfo", {**info, **settings})  # where things are may have changed

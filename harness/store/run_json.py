@@ -1,10 +1,9 @@
-"""run.json: the settings of a run, which must not change, and every start of it."""
+"""run.json: what the answers of a folder depend on, what was asked for last, and every start."""
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -22,13 +21,6 @@ SCHEMA = 2
 """Of run.json and the records together; any other is refused."""
 OWN_KEYS = ("schema", "status", "start", "end", "starts", "request", "planned")
 """What is not a setting."""
-_PLACE = re.compile(r"endpoint(?:\..*)?|tasks\..*\.(?:data\.source|task_file)")
-"""Where things are: an endpoint on another port, or files in another folder, are the same run."""
-_COUNTING = re.compile(r"tasks\.[^ ]*\.min_evidence: ")
-"""What `dtbench score` changes in a run, without the model."""
-_SHOWN_DIFFERENCES = 6
-_SHOWN_CHARACTERS = 48
-
 Settings = dict[str, Any]
 Kind = TypeVar("Kind")
 _KINDS: Mapping[str, Any] = {"run": RunInfo, "judge": JudgeInfo, "cot": CotInfo, "shard": ShardInfo}
@@ -141,39 +133,11 @@ def refuse_foreign(path: Path, ours: Collection[str]) -> None:
         raise UserError(f"--out {path}: no run folder, and not empty ({listed}): name a new or an empty folder.")
 
 
-def refuse_other_settings(folder: Path, info: AnyInfo, settings: Settings) -> None:
-    """Raise a UserError where a run with these settings is not the one in the folder."""
-    stored = {name: value for name, value in info.items() if name not in OWN_KEYS}
-    differences = list(_differences(stored, settings))
-    if not differences:
-        return
-    listed = "; ".join(differences[:_SHOWN_DIFFERENCES])
-    more = len(differences) - _SHOWN_DIFFERENCES
-    listed += f"; and {more} more" if more > 0 else ""
-    counting = any(_COUNTING.match(one) for one in differences)
-    rescore = " What counts as an answer can be decided anew: `dtbench score RUN --min-evidence LEVEL --write`."
-    raise UserError(
-        f"--out {folder}: holds a run with other settings: {listed}. "
-        f"Give it the same settings to resume it, or name another --out.{rescore if counting else ''}"
-    )
-
-
-def _differences(stored: Settings, now: Settings) -> Iterator[str]:
-    old, new = dict(flatten(stored)), dict(flatten(now))
-    for name in dict.fromkeys([*old, *new]):
-        if _PLACE.fullmatch(name):
-            continue
-        both = name in old and name in new
-        # JSON's equality: 1 is 1.0 but not true.
-        if not both or old[name] != new[name] or isinstance(old[name], bool) != isinstance(new[name], bool):
-            before, after = _shortened(_shown(old, name), _shown(new, name))
-            yield f"{one_line(name)}: stored {before}, now {after}"
-
-
-def without_shared_clips(info: RunInfo) -> Settings:
-    """Leave out which questions share a clip: a number for each question, and nothing to read."""
-    tasks = {name: {k: v for k, v in about.items() if k != "shared_clips"} for name, about in info["tasks"].items()}
-    return {**info, "tasks": tasks}
+def without_question_lists(info: RunInfo) -> Settings:
+    """Leave out what stands there for each question, and tasks that were not asked for last: nothing to read."""
+    lists = {"shared_clips", "ids"}
+    tasks = {name: {k: v for k, v in about.items() if k not in lists} for name, about in info["tasks"].items()}
+    return {**{name: value for name, value in info.items() if name != "other_tasks"}, "tasks": tasks}
 
 
 def flatten(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
@@ -183,37 +147,6 @@ def flatten(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
             yield from flatten(part, f"{name}.{key}" if name else key)
     else:
         yield name, value
-
-
-def _shown(leaves: Mapping[str, Any], name: str) -> str:
-    if name not in leaves:
-        return "nothing"
-    value = leaves[name]
-    return one_line(value if _is_plain(value) else json.dumps(value, ensure_ascii=False))
-
-
-def _is_plain(value: Any) -> bool:
-    """Whether a text cannot be taken for anything else, so that it needs no quotes."""
-    if not isinstance(value, str) or value.strip() in {"", "nothing"}:
-        return False
-    try:
-        json.loads(value)
-    except (ValueError, RecursionError):
-        return True
-    return False
-
-
-def _shortened(before: str, after: str) -> tuple[str, str]:
-    """Both texts, shortened to where they begin to differ."""
-    ends = (place for place, pair in enumerate(zip(before, after, strict=False)) if pair[0] != pair[1])
-    same = next(ends, min(len(before), len(after)))
-    cut = max(0, same - _SHOWN_CHARACTERS // 2) if max(len(before), len(after)) > _SHOWN_CHARACTERS else 0
-    return _part(before, cut), _part(after, cut)
-
-
-def _part(text: str, begin: int) -> str:
-    end = begin + _SHOWN_CHARACTERS
-    return f"{'...' if begin else ''}{text[begin:end]}{'...' if end < len(text) else ''}"
 
 
 def _now() -> str:

@@ -116,6 +116,8 @@ class Record(StoredLine):
     """One answer of a run: either `response`, `extraction` and `score`, or `error`."""
 
     prompt_hash: str
+    question_hash: NotRequired[str]
+    """Differs where the question, its options or its answer does."""
     audio: AudioRecord | None
     """Null where nothing was heard."""
     response: NotRequired[ResponseRecord]
@@ -192,16 +194,21 @@ class DataInfo(TypedDict):
 
 
 class TaskInfo(TypedDict):
-    """One task of a run: what must not change."""
+    """One task of a run: what its answers depend on, and which of them the last start asked for."""
 
     data: DataInfo
     prompt: str
     """The words around a question."""
     prompt_hash: str
     questions: int
+    """How many the last start asked for."""
     ids_sha256: str
     samples: int
-    """How many answers to each question."""
+    """How many answers to each question the last start asked for."""
+    chosen_by: NotRequired[list[str]]
+    """The options by which the last start chose some of the questions, such as `--limit 300`."""
+    ids: NotRequired[list[str]]
+    """The questions of the last start, where the folder holds answers to others too; absent, all answers count."""
     min_evidence: NotRequired[str]
     """The weakest level of evidence that counts as an answer; where it is absent, every option that was read counts."""
     answer: str
@@ -219,6 +226,8 @@ class TaskInfo(TypedDict):
     """The number of its clip, for each question that shares one."""
     model: NotRequired[dict[str, Any]]
     """What of the model differs between the tasks of a run."""
+    prescribed: NotRequired[list[str]]
+    """The options of sampling that the task itself sets."""
     task_file: NotRequired[str]
     """Where a task of the user's own is defined."""
     scorer: NotRequired[str]
@@ -237,7 +246,7 @@ class StoredInfo(TypedDict):
 
 
 class RunInfo(StoredInfo):
-    """run.json of a run: its settings, and every start of it."""
+    """run.json of a run: what its answers depend on, what was asked for last, and every start of it."""
 
     kind: Literal["run"]
     model: dict[str, Any]
@@ -249,6 +258,9 @@ class RunInfo(StoredInfo):
     request: NotRequired[dict[str, Any]]
     """What the last start asked for, as a file of `dtbench run --config` has it."""
     tasks: dict[str, TaskInfo]
+    """What the last start asked for, in its order."""
+    other_tasks: NotRequired[dict[str, TaskInfo]]
+    """Tasks of earlier starts that the last one did not ask for; their answers stay."""
 
 
 class JudgedTaskInfo(TypedDict):

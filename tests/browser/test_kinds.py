@@ -67,7 +67,7 @@ def test_forced_answers_are_shown_with_the_share_of_each_option(browser: Browser
     with chatting(choose=held) as chat:
         asked = ("run", "--model", chat.url, "--tasks", "mmar", "--data-dir", tmp_path / "data", "--answer", "forced")
         assert call(*asked, "--out", tmp_path / "run").code == 0
-    browser.open(reported(tmp_path / "run" / "answer-forced"), "#view=samples")
+    browser.open(reported(tmp_path / "run"), "#view=samples")
     assert browser.text("#detail .shares").split() == [
         "A",
         "60.0",

@@ -35,8 +35,7 @@ def run(server: Server, birds: Path, out: Path, *options: str) -> Mapping[str, A
 
 
 def folder(out: Path, *options: str) -> Path:
-    home = out / "answer-forced"
-    return home / f"permute-{options[1]}" if "--permute" in options else home
+    return out / f"permute-{options[1]}" if "--permute" in options else out
 
 
 def shares(record: Mapping[str, Any]) -> list[float]:
@@ -67,7 +66,7 @@ def test_the_answer_is_the_letter_of_the_likeliest_option(birds: Path, forced: M
         assert record["response"]["text"] == "ABCD"[likeliest]
         assert record["extraction"]["choice"] == CHOICES[likeliest]
         assert record["response"]["usage"]["completion_tokens"] == 1
-    summary = told(birds / "out" / "answer-forced")["forced"]
+    summary = told(birds / "out")["forced"]
     assert (summary["no_letter"], summary["not_argmax"], summary["scored"]) == (0, 0, COUNT)
     assert summary["letter_mass"] == pytest.approx(1, abs=1e-4)
 
@@ -92,7 +91,7 @@ def test_transformers_in_this_process_says_the_same_with_the_same_odds(
         ours = shares(found[id_])
         assert found[id_]["response"]["text"] == record["response"]["text"]
         assert [share / math.fsum(ours) for share in ours] == pytest.approx(shares(record), abs=2e-4)
-    assert 0 < told(tmp_path / "out" / "answer-forced")["forced"]["letter_mass"] < 1
+    assert 0 < told(tmp_path / "out")["forced"]["letter_mass"] < 1
 
 
 def test_a_liking_for_a_letter_averages_out_over_all_orders(
@@ -100,7 +99,7 @@ def test_a_liking_for_a_letter_averages_out_over_all_orders(
 ) -> None:
     for places in ("1", "2", "3"):
         run(vllm_server, birds, birds / "out", "--permute", places)
-    averaged = told(birds / "out" / "answer-forced" / "permute-3")["order_averaged"]
+    averaged = told(birds / "out" / "permute-3")["order_averaged"]
     assert (averaged["orders"], averaged["n"], averaged["unmatched"]) == (4, COUNT, 0)
-    alone = told(birds / "out" / "answer-forced")["forced"]["calibration"]["confidence"]
+    alone = told(birds / "out")["forced"]["calibration"]["confidence"]
     assert averaged["calibration"]["confidence"] < alone  # random weights know letters, and no birds

@@ -48,7 +48,7 @@ HERE: Mapping[str, Mapping[str, Any]] = {
     "unheard": {"out": "run", "audio": "shuffle"},
     **IN_A_BATCH,
 }
-PLACES = {"shuffled": "compared/audio-shuffle", "unheard": "run/audio-shuffle", "thinking": "run/answer-think"}
+PLACES = {"shuffled": "compared", "unheard": "run/audio-shuffle", "thinking": "run/answer-think"}
 Texts = Mapping[str, str]
 
 

@@ -28,8 +28,7 @@ def run(server: Server, data: Path, out: Path, *options: str, temperature: int =
     asked = ("--model", server.url, "--task-file", TASK, "--data-dir", data, "--out", out)
     done = process("run", *asked, *sampling, *options)
     assert done.code == 0, done.err
-    where = out / "audio-silence" if "silence" in options else out
-    found = {f"{record['id']}/{record['sample']}": record for record in records(where, "birds")}
+    found = {f"{record['id']}/{record['sample']}": record for record in records(out, "birds")}
     assert not [record["error"] for record in found.values() if "error" in record]
     return found
 

@@ -74,12 +74,12 @@ def test_runs_of_ours_stand_among_them_and_say_what_keeps_them_from_a_rank(runs:
     found = {Path(entry["where"]).name: entry for entry in entries("--task", "mmar", "--runs", runs) if entry["ours"]}
     assert (found["gold"]["rank"], found["gold"]["score"], found["gold"]["source"]) == (1, 100.0, "this machine")
     assert (found["part"]["rank"], found["part"]["why_not"]) == (None, "100 of 1000 questions")
-    assert (found["permute-1"]["rank"], found["permute-1"]["why_not"]) == (None, "not the plain questions")
+    assert (found["turned"]["rank"], found["turned"]["why_not"]) == (None, "not the plain questions")
     assert "* echo-gold" in call("board", "--task", "mmar", "--runs", runs).out.replace("\n", " ")
 
 
 def test_a_run_that_cannot_be_read_is_a_note_and_hides_no_other(runs: Path) -> None:
-    for name, change in (("part", {"schema": 1}), ("turned/permute-1", {"status": "gone"})):
+    for name, change in (("part", {"schema": 1}), ("turned", {"status": "gone"})):
         path = runs / name / "run.json"
         path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
     done = call("board", "--json", "--task", "mmar", "--runs", runs)

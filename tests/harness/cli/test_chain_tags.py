@@ -140,7 +140,7 @@ def test_a_run_with_other_tags_is_another_run(data: Path) -> None:
     run_with(data, ("<my-notes>", "</my-notes>"), "-M", "chain=<my-notes>,</my-notes>")
     with chatting(choose=speaking("<x>", "</x>")) as chat:
         refusal = asked_of(chat, data, "-M", "chain=<x>,</x>").refusal()
-    assert 'tasks.mmar.chain: stored ["<my-notes>", "</my-notes>"], now ["<x>", "</x>"]' in refusal
+    assert "other tags around the chain (<my-notes>,</my-notes>; now <x>,</x>)" in refusal
 
 
 def test_a_run_without_its_tags_is_scored_with_them_and_remembers_them(data: Path) -> None:

@@ -224,7 +224,9 @@ def test_instructions_of_ones_own_are_used_and_noted(run: Path, tmp_path: Path) 
     assert "You are strict." in json.loads((run / "judge-tiny" / "run.json").read_text())["prompt"]
     with chatting(choose=honest) as chat:
         done, _ = judged(run, chat.url)
-    assert "holds a run with other settings: prompt" in done.refusal()
+    assert (
+        f"{run / 'judge-tiny'} was made with other instructions (first difference: 'You are strict. " in done.refusal()
+    )
 
 
 @pytest.mark.parametrize(

@@ -108,8 +108,8 @@ def test_a_run_resumes_under_its_own_threshold_alone_until_score_writes_another(
     out = tmp_path / "run"
     ask(out, "--min-evidence", "said", "--limit", "20")
     line = ask(out, "--min-evidence", "stated", "--limit", "20").refusal()
-    assert "holds a run with other settings: tasks.levelled.min_evidence: stored said, now stated. Give it" in line
-    assert line.endswith("can be decided anew: `dtbench score RUN --min-evidence LEVEL --write`.")
+    assert "was made with another --min-evidence (said; now stated). Use another --out, or the same" in line
+    assert line.endswith("`dtbench score RUN --min-evidence LEVEL --write` decides anew what counts as an answer.")
     before = (out / "levelled.jsonl").read_bytes()
     assert call("score", out, "--min-evidence", "stated").code == 0
     assert (out / "levelled.jsonl").read_bytes() == before
@@ -167,7 +167,7 @@ def test_a_run_from_before_there_were_levels_is_read_as_it_was_decided(older: Pa
 
 
 def test_score_writes_the_levels_of_a_run_from_before_there_were_any(older: Path) -> None:
-    assert "min_evidence: stored nothing, now said" in ask(older, "--min-evidence", "said").refusal()
+    assert "another --min-evidence (inferred; now said)" in ask(older, "--min-evidence", "said").refusal()
     assert call("score", older, "--min-evidence", "said", "--write").code == 0
     assert ask(older, "--min-evidence", "said").code == 0
     records = list(StoredRun.open(older).records("levelled"))

@@ -77,7 +77,8 @@ def test_a_record_says_all_that_a_score_and_a_report_need(data: Path, tmp_path: 
     run(data, tmp_path / "out", "-M", f"script={tmp_path / 'script.jsonl'}", "--limit", "1", model="scripted")
     (record,) = records(tmp_path / "out")
     (first, *_) = items(data)
-    assert list(record) == ["id", "sample", "prompt_hash", "audio", "groups", "response", "extraction", "score"]
+    keys = ["id", "sample", "prompt_hash", "question_hash", "audio", "groups", "response", "extraction", "score"]
+    assert list(record) == keys
     assert (record["id"], record["sample"], record["audio"]) == (first["id"], 0, None)
     assert record["response"] == {
         "text": answer,
@@ -161,7 +162,9 @@ def test_another_prompt_is_another_run(data: Path, tmp_path: Path) -> None:
     assert told["prompt"] == "Listen. {question}\n(A) {option 1}\n(B) {option 2}\nThink first."
     assert {record["prompt_hash"] for record in records(tmp_path / "out")} == {told["prompt_hash"]}
     said = call("run", "--model", "first", "--tasks", "mmar", "--data-dir", data, "--out", tmp_path / "out").refusal()
-    assert "tasks.mmar.prompt: stored Listen." in said
+    assert f"{tmp_path / 'out'} was made with another prompt (first difference: 'Listen. {{question}} " in said
+    assert "; now '{question} (A) {option 1} " in said
+    assert said.endswith("Use another --out, or the same prompt.")
 
 
 def test_answers_of_a_finished_run_are_replayed(data: Path, tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_a_forced_run_lies_inside_the_plain_one_and_is_told_against_it(tmp_path:
 def test_every_record_holds_the_odds_of_its_options_and_the_summary_what_they_are_worth(tmp_path: Path) -> None:
     with chatting(choose=held) as chat:
         forced = run(chat, tmp_path, "--answer", "forced")
-    found = records(tmp_path / "out" / "answer-forced")
+    found = records(tmp_path / "out")
     assert len(found) == COUNT
     for record in found:
         odds = record["response"]["option_logprobs"]
@@ -133,7 +133,7 @@ def test_orders_of_forced_answers_are_averaged(tmp_path: Path) -> None:
     with chatting(choose=held) as chat:
         run(chat, tmp_path, "--answer", "forced")
         turned = [run(chat, tmp_path, "--answer", "forced", "--permute", str(places)) for places in (1, 2)]
-    assert turned[-1]["run"] == str(tmp_path / "out" / "answer-forced" / "permute-2")
+    assert turned[-1]["run"] == str(tmp_path / "out" / "permute-2")
     assert turned[-1]["order_sensitivity"]["orders"] == turned[-1]["order_averaged"]["orders"] == 3
     assert turned[-1]["order_averaged"]["n"] == COUNT
     assert "strict by mean probability over 3 orders of 12 questions" in turned[-1]["printed"]
@@ -142,6 +142,7 @@ def test_orders_of_forced_answers_are_averaged(tmp_path: Path) -> None:
 def test_clips_and_orders_lie_inside_the_style_and_are_told_against_their_like(tmp_path: Path) -> None:
     both = ("--audio", "silence", "--permute", "1")
     with chatting(choose=held) as chat:
+        run(chat, tmp_path)
         run(chat, tmp_path, *both)
         run(chat, tmp_path, "--answer", "forced", "--permute", "1")
         forced = run(chat, tmp_path, "--answer", "forced", *both)
@@ -185,7 +186,7 @@ def test_a_letter_is_a_place_even_where_options_are_letters_themselves(tmp_path:
     path.write_text("".join(json.dumps(item) + "\n" for item in items))
     with chatting(choose=held) as chat:
         forced = run(chat, tmp_path, "--answer", "forced")
-    out = tmp_path / "out" / "answer-forced"
+    out = tmp_path / "out"
     assert forced["strict"]["accuracy"] == 1
     (again,) = json.loads(call("score", out, "--json").out)
     assert (again["strict"]["accuracy"], again["differ"]["n"]) == (1, 0)
@@ -197,16 +198,18 @@ def test_a_forced_run_is_resumed_and_other_styles_are_kept_out_of_its_folder(tmp
     with chatting(choose=held) as chat:
         asked = ("run", "--model", chat.url, "--tasks", "mmar", "--data-dir", tmp_path / "data")
         whole = call(*asked, "--out", tmp_path / "whole", "--answer", "forced")
-        path = tmp_path / "out" / "answer-forced" / "mmar.jsonl"
+        path = tmp_path / "out" / "mmar.jsonl"
         call(*asked, "--out", tmp_path / "out", "--answer", "forced")
         path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:5]))
         before = len(chat.asked)
         again = call(*asked, "--out", tmp_path / "out", "--answer", "forced")
         assert len(chat.asked) - before == COUNT - 5
-        refused = call(*asked, "--out", tmp_path / "out" / "answer-forced").refusal()
-    assert whole.code == again.code == 0
-    assert summary(tmp_path / "whole" / "answer-forced") == summary(tmp_path / "out" / "answer-forced")
-    assert "tasks.mmar.answer: stored forced, now direct" in refused
+        before_direct = path.read_bytes()
+        direct = call(*asked, "--out", tmp_path / "out")
+    assert whole.code == again.code == direct.code == 0
+    assert summary(tmp_path / "whole") == summary(tmp_path / "out")
+    assert direct.out.splitlines()[-1] == f"run {tmp_path / 'out' / 'answer-direct'} (done)"
+    assert path.read_bytes() == before_direct
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def test_a_model_that_says_so_is_held_to_letters(asked: tuple[str | Path, ...], 
     (summary,) = json.loads(done.out)["tasks"]
     assert summary["forced"]["scored"] == COUNT
     assert summary["forced"]["confidence"] == pytest.approx(0.8, abs=1e-4)
-    for record in records(tmp_path / "out" / "answer-forced"):
+    for record in records(tmp_path / "out"):
         assert record["response"]["option_logprobs"][-1] == pytest.approx(math.log(0.8), abs=1e-5)
 
 

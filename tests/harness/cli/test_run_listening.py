@@ -156,7 +156,7 @@ def test_the_options_are_shown_in_another_order_and_the_right_one_stays_right(tm
         shown = {question_of(asked): asked.content.decode() for asked in chat.asked}
     path = tmp_path / "data" / "MMAR-meta.jsonl"
     items = {f"{number}": json.loads(line) for number, line in enumerate(path.read_text().splitlines())}
-    said = {record["id"]: record["extraction"]["choice"] for record in records(tmp_path / "out" / "permute-1")}
+    said = {record["id"]: record["extraction"]["choice"] for record in records(tmp_path / "out")}
     for number, item in items.items():
         turned = [*item["choices"][1:], item["choices"][0]]
         places = [shown[number].index(option) for option in turned]

@@ -79,8 +79,8 @@ SAID: dict[str, tuple[Sequence[str], str]] = {
         "--prompt words: {question} and {options} is missing; write it where it shall stand.",
     ),
     "shuffled alone": (
-        (*MODEL, *MMAR, "--audio", "shuffle", "--limit", "1"),
-        "--audio shuffle: all questions of mmar share one clip: ask more of them.",
+        (*MODEL, *MMAR, "--audio", "shuffle", "--data-dir", "alone"),
+        "--audio shuffle: all questions of mmar share one clip, there is no other one.",
     ),
     "no such task file": ((*MODEL, "--task-file", "there.py"), "--task-file there.py: there is no such file."),
     "no right answers": (
@@ -97,6 +97,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder to work in, with data and files that are not what they should be."""
     monkeypatch.chdir(tmp_path)
     mmar_data(tmp_path / "data", 3)
+    mmar_data(tmp_path / "alone", 1)
     write_json(tmp_path / "data" / "mmau-test.json", mmau_items(1, split="test"))
     for name, content in {
         "empty": "\n \n",
@@ -205,11 +206,13 @@ def test_a_run_with_other_settings_is_refused_with_the_difference(here: Path) ->
     before = {path: path.read_bytes() for path in (here / "out").iterdir()}
     said = call(*asked, "--seed", "7", "--samples", "2").refusal()
     assert call(*asked, "--seed", "7", "--samples", "2", "--dry-run").refusal() == said
-    assert "tasks.mmar.samples: stored 1, now 2; tasks.mmar.seed: stored 0, now 7." in said
-    assert "Give it the same settings to resume it, or name another --out." in said
+    assert said == "error: out was made with another seed (0; now 7). Use another --out, or the same seed."
     items = [json.loads(line) for line in (here / "data" / "MMAR-meta.jsonl").read_text().splitlines()]
     write_json(here / "data" / "MMAR-meta.jsonl", [{**items[0], "question": "Another?"}, *items[1:]])
-    assert "tasks.mmar.data.sha256: stored " in call(*asked).refusal()
+    assert call(*asked).refusal() == (
+        f"error: out: 1 of the mmar questions that it has answers to are not what they were when they were asked "
+        f"(first: {items[0]['id']!r}). Use another --out, or the data of then (data/MMAR-meta.jsonl)."
+    )
     assert {path: path.read_bytes() for path in (here / "out").iterdir()} == before
 
 
@@ -220,7 +223,7 @@ def test_moved_data_and_another_port_are_the_same_run(here: Path) -> None:
     (here / "data").rename(here / "moved")
     with chatting(default=Turn("(A)")) as chat:
         done = call(*asked, "--model", chat.url, "--data-dir", "moved")
-    assert "other settings" not in done.err
+    assert "was made with" not in done.err
 
 
 UNSCORABLE = """

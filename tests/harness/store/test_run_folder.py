@@ -23,7 +23,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_what_is_appended_is_read_back_in_order(folder: Path) -> None:
     items = [record(number, sample=sample) for number in range(5) for sample in range(2)]
-    with RunFolder.start(folder, SETTINGS) as run:
+    with RunFolder.start(folder, changed(tasks={TASK: {**ABOUT, "samples": 2}})) as run:
         assert not run.resumed
         for item in items:
             run.append(TASK, item)
