@@ -200,6 +200,22 @@ def translate(arguments: Sequence[str], typed: str, known: Sequence[str]) -> Tra
     return None
 
 
+def translate_extra(arguments: Sequence[str], extra: Sequence[str], known: Sequence[str]) -> Translation | None:
+    """Return the command line with these arguments, which the command does not take, as values of its options."""
+    words = list(arguments)
+    if "--baseline" in known and "--baseline" not in words and len(extra) == 2:
+        rest = [word for word in words if word not in extra]
+        return Translation([*rest, "--baseline", extra[0], "--candidate", extra[1]], "")
+    flag = next((name for name in ("--tasks", "--datasets", "--task") if name in words), None)
+    if flag is None or not extra or "--tasks" not in known:
+        return None
+    place = words.index(flag) + 1
+    if words[place + 1 : place + 1 + len(extra)] != list(extra):
+        return None
+    names = ",".join(words[place : place + 1 + len(extra)])
+    return Translation([*words[:place], names, *words[place + 1 + len(extra) :]], f"write --tasks {names}, with commas")
+
+
 def _find(arguments: Sequence[str], typed: str) -> _Found | None:
     for place, word in enumerate(arguments):
         name, equals, value = word.partition("=")

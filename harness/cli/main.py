@@ -96,7 +96,7 @@ def _run(arguments: list[str]) -> Any:
             except USAGE_ERROR as error:
                 translated = _translated(arguments, error)
                 if translated is None:
-                    return _misused(error)
+                    return _misused(arguments, error)
                 arguments = translated
     except SystemExit as end:
         # typer and rich end with 1 where the pipe is closed, which here would be a regression that a gate found.
@@ -110,14 +110,18 @@ def _run(arguments: list[str]) -> Any:
 
 def _translated(arguments: list[str], error: Any) -> list[str] | None:
     """Return the command line with an option of another harness in dtbench's words; None where it has none."""
-    from dtbench.harness.cli.habits import refuse_fraction, translate
+    from dtbench.harness.cli.habits import refuse_fraction, translate, translate_extra
+    from dtbench.harness.cli.usage_errors import extra_words
 
     if getattr(error, "param", None) is not None and "--limit" in error.param.opts:
         refuse_fraction(arguments)
-    if error.ctx is None or not hasattr(error, "possibilities"):
+    if error.ctx is None:
         return None
     known = [flag for one in error.ctx.command.params for flag in one.opts]
-    translation = translate(arguments, error.option_name, known)
+    if hasattr(error, "possibilities"):
+        translation = translate(arguments, error.option_name, known)
+    else:
+        translation = translate_extra(arguments, extra_words(error), known)
     if translation is None:
         return None
     if translation.note:
@@ -139,14 +143,18 @@ def _as_options(arguments: list[str]) -> list[str]:
     return [*rest, "--help"] if first == "help" else ["--version"] if first == "version" else arguments
 
 
-def _misused(error: Any) -> int:
-    """Report what is wrong with the command line; without a message, its help was printed."""
-    message, where = error.format_message().rstrip("."), error.ctx.command_path if error.ctx else "dtbench"
-    if hasattr(error, "possibilities"):
-        close = " or ".join(error.possibilities or ())
-        message = f"{error.option_name}: {where} has no such option{f'. Did you mean {close}?' if close else ''}"
-    stop = "" if message.endswith("?") else "."
-    return _say(f"{message}{stop} See `{where} --help`.", 2) if message else 2
+def _misused(arguments: list[str], error: Any) -> int:
+    """Report what is wrong with the command line; print the help of a group that was called without a command."""
+    from dtbench.harness.cli.usage_errors import describe_misuse, is_call_for_help
+
+    if is_call_for_help(error):
+        typer.echo(error.ctx.get_help())
+        return 2
+    called = next((word for word in arguments if word in COMMANDS), None)
+    where = error.ctx.command_path if error.ctx else f"dtbench {called}" if called else "dtbench"
+    message = describe_misuse(error, where)
+    stop = "" if message.endswith(("?", ".")) else "."
+    return _say(f"{message}{stop} See `{where} --help`.", 2)
 
 
 def _say(message: str, code: int) -> int:

@@ -143,3 +143,14 @@ def test_no_habit_is_told_in_two_ways() -> None:
     names = [name for table in tables for name in table]
     assert len(names) == len(set(names))
     assert [name for name in names if "_" in name] == []
+
+
+def test_tasks_may_be_separated_by_blanks_and_a_gate_takes_its_runs_without_flags(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = call("run", "--model", "first", "--tasks", "mini", "mini-train-1", "--limit", "2", "--out", out)
+    assert done.code == 0
+    assert "note: write --tasks mini,mini-train-1, with commas" in done.err
+    words = ("gate", str(out), str(out), "--task", "mini")
+    flags = ("gate", "--baseline", str(out), "--candidate", str(out), "--task", "mini")
+    assert call(*words) == call(*flags)
+    assert "takes no further argument" in call("run", "--model", "first", "extra", "--tasks", "mini").refusal()

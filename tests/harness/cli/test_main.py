@@ -50,7 +50,7 @@ def test_a_wrong_call_is_one_line_and_exit_2(arguments: list[str]) -> None:
 
 
 def test_a_mistyped_command_is_answered_with_the_nearest() -> None:
-    assert "Did you mean 'score'?" in call("scor").err
+    assert call("scor").refusal().startswith("error: scor: dtbench has no such command. Did you mean score")
 
 
 def test_interrupted_it_ends_with_130_and_says_nothing(tmp_path: Path) -> None:
@@ -111,3 +111,25 @@ def test_a_refusal_is_one_line_whatever_the_value_holds() -> None:
     assert line.startswith("error: unknown task 'm\\x1b[31mm\\nar'. ")
     odd = call("score", "--task", "mmar", "--predictions", "gone\n\x1b[31m.json").refusal()
     assert odd == "error: --predictions gone \\x1b[31m.json: there is no such file."
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("tasks", "a", "b"), "b: dtbench tasks takes no further argument. See `dtbench tasks --help`."),
+        (("score", "--task"), "--task: a value is missing. See `dtbench score --help`."),
+        (("score", "--json=1"), "--json: it takes no value; leave out what follows `=`. See `dtbench score --help`."),
+        (("cot",), "DATA is missing: file of drafts: training rows that lack a question or a chain."),
+        (("mine", "rows.jsonl"), "--out is missing: folder of rows.jsonl"),
+        (("gate", "--max-drop", "much"), "--max-drop much: a number is expected. See `dtbench gate --help`."),
+        (("data", "pul"), "pul: dtbench data has no such command. Did you mean pull? See `dtbench data --help`."),
+        (("data", "x"), "x: dtbench data has no such command. Known: pull, verify, convert."),
+    ],
+)
+def test_a_misuse_is_one_line_with_what_is_allowed(arguments: tuple[str, ...], line: str) -> None:
+    assert call(*arguments).refusal().startswith(f"error: {line}")
+
+
+@pytest.mark.parametrize("group", [(), ("data",)], ids=" ".join)
+def test_a_group_without_a_command_shows_its_help_and_ends_with_2(group: tuple[str, ...]) -> None:
+    assert call(*group) == (2, call(*group, "--help").out, "")

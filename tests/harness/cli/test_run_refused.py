@@ -28,7 +28,7 @@ SAID: dict[str, tuple[Sequence[str], str]] = {
     "unknown model": (("--model", "frist", *MMAR), "unknown model 'frist'. Did you mean first? Known: "),
     "a URL of another kind": (("--model", "ftp://here", *MMAR), "ftp://here"),
     "no limit": ((*MODEL, *MMAR, "--limit", "0"), "--limit 0: at least 1 is expected."),
-    "a limit in words": ((*MODEL, *MMAR, "--limit", "few"), "Invalid value for '--limit': 'few' is not a valid int."),
+    "a limit in words": ((*MODEL, *MMAR, "--limit", "few"), "--limit few: a whole number is expected."),
     "no repeats": ((*MODEL, *MMAR, "--samples", "0"), "--samples 0: at least 1 is expected."),
     "nothing in flight": ((*MODEL, *MMAR, "--concurrency", "0"), "--concurrency 0: at least 1 is expected."),
     "turned back": ((*MODEL, *MMAR, "--permute", "-1"), "--permute -1: at least 0 is expected."),
