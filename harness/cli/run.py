@@ -86,7 +86,8 @@ def run_command(
         show_dry_run(request, as_json=as_json)
         return
     result = run(request, quiet=as_json)
-    unlogged = log_summary(loggers, result.as_json(), StoredRun.open(result.folder)) if loggers else []
+    logged = loggers if result.shard is None else []  # a shard that others follow has no summary yet
+    unlogged = log_summary(logged, result.as_json(), StoredRun.open(result.folder)) if logged else []
     if as_json:
         typer.echo(json.dumps(result.as_json()))
     else:

@@ -15,9 +15,10 @@ from dtbench.harness.cli.tables import NONE, percent, print_rows
 from dtbench.harness.cli.terminal import print_note
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.options import AsJson
-from dtbench.harness.run.sweep import SweepRequest, SweepRun, sweep, worst_exit_code
+from dtbench.harness.run.request import SweepRequest
 
 if TYPE_CHECKING:
+    from dtbench.harness.run.sweep import SweepRun
     from dtbench.harness.store.summary_types import IntervalFigures
 
 TITLES = ("official, in %", "task", "score", "95 %", "time", "status")
@@ -30,6 +31,8 @@ def sweep_command(request: SweepRequest, as_json: AsJson = False) -> None:
     Each has a run folder of its own in --out, and the same command resumes all of them. Where one fails, the next one
     is run.
     """
+    from dtbench.harness.run.sweep import sweep, worst_exit_code
+
     requests = request.requests()
     shard = in_slurm_array(next(iter(requests.values()))).shard
     outcomes: list[SweepRun] = []

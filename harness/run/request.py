@@ -1,16 +1,17 @@
-"""The options of `dtbench run`, and their checks."""
+"""The options of `dtbench run` and `sweep`, and their checks."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated
 
 from dtbench.harness.audio.prepare import LONG_CLIP_RULES
 from dtbench.harness.core import options as opts
 from dtbench.harness.core.errors import UserError
-from dtbench.harness.core.options import Option
+from dtbench.harness.core.options import Argument, Option
 from dtbench.harness.core.task import STYLES
 from dtbench.harness.core.typed_settings import at_least, one_of
 from dtbench.harness.extract.evidence import DEFAULT_MIN_EVIDENCE, EVIDENCE_LEVELS
@@ -18,6 +19,8 @@ from dtbench.harness.run.plan import AUDIO_MODES
 from dtbench.harness.store.shards import Shard, parse_shard
 from dtbench.models.endpoint.address import complete_url, name_endpoint
 from dtbench.models.registry import MODELS
+
+NO_MODELS = "MODEL is missing: name the checkpoints to run, such as `dtbench sweep ckpt-100 ckpt-200 --tasks mmar`."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,3 +158,51 @@ class RunRequest:
             raise UserError("--model is missing: name one, such as --model first, or the URL of an endpoint.")
         for name, value in (("model", model), ("options", options), ("base_url", None)):
             object.__setattr__(self, name, value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepRequest(RunRequest):
+    """Runs of several checkpoints that are alike otherwise; a UserError where a value is not allowed."""
+
+    models: Annotated[
+        Sequence[str],
+        Argument("MODEL...", "Checkpoints, or whatever else `dtbench run --model` takes.", missing=NO_MODELS),
+    ] = ()
+    model: str = ""
+    """Not given: `models` are."""
+    out: Annotated[
+        Path | None,
+        Option(
+            "--out",
+            "DIR",
+            "Folder in which each checkpoint has a run folder of its own; the same command resumes.",
+            panel=opts.OUTPUT,
+            shown="results/runs",
+            values="files",
+        ),
+    ] = None
+
+    def __post_init__(self) -> None:
+        """Refuse what any of the runs would refuse, before the first one begins."""
+        self.requests()
+
+    def requests(self) -> Mapping[str, RunRequest]:
+        """Return the run of each checkpoint by its name."""
+        if not self.models:
+            raise UserError(NO_MODELS)
+        shared = {one.name: getattr(self, one.name) for one in fields(RunRequest)}
+        requests: dict[str, RunRequest] = {}
+        places: dict[str, str] = {}
+        for model in self.models:
+            place = _folder_name(model)
+            if place in places:
+                raise UserError(f"{model}: {places[place]} has the same folder ({place}): name each checkpoint once.")
+            places[place] = model
+            out = None if self.out is None else self.out / place
+            requests[model] = RunRequest(**{**shared, "model": model, "out": out})
+        return requests
+
+
+def _folder_name(model: str) -> str:
+    """Return the name of a checkpoint's folder, the same in every sweep."""
+    return re.sub(r"[^\w.+-]+", "-", model).strip("-.")[-120:] or "model"

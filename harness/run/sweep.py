@@ -3,65 +3,18 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from dtbench.harness.core import options as opts
-from dtbench.harness.core.errors import DtbenchError, UserError, format_error
-from dtbench.harness.core.options import Argument, Option
+from dtbench.harness.core.errors import DtbenchError, format_error
 from dtbench.harness.run.request import RunRequest
 from dtbench.harness.run.session import FAILED, INTERRUPTED, RunResult, run
 from dtbench.harness.store.run_folder import StoredRun
 
 _LOG = logging.getLogger(__name__)
-MISSING = "MODEL is missing: name the checkpoints to run, such as `dtbench sweep ckpt-100 ckpt-200 --tasks mmar`."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SweepRequest(RunRequest):
-    """Runs of several checkpoints that are alike otherwise; a UserError where a value is not allowed."""
-
-    models: Annotated[
-        Sequence[str],
-        Argument("MODEL...", "Checkpoints, or whatever else `dtbench run --model` takes.", missing=MISSING),
-    ] = ()
-    model: str = ""
-    """Not given: `models` are."""
-    out: Annotated[
-        Path | None,
-        Option(
-            "--out",
-            "DIR",
-            "Folder in which each checkpoint has a run folder of its own; the same command resumes.",
-            panel=opts.OUTPUT,
-            shown="results/runs",
-            values="files",
-        ),
-    ] = None
-
-    def __post_init__(self) -> None:
-        """Refuse what any of the runs would refuse, before the first one begins."""
-        self.requests()
-
-    def requests(self) -> Mapping[str, RunRequest]:
-        """Return the run of each checkpoint by its name."""
-        if not self.models:
-            raise UserError(MISSING)
-        shared = {one.name: getattr(self, one.name) for one in fields(RunRequest)}
-        requests: dict[str, RunRequest] = {}
-        places: dict[str, str] = {}
-        for model in self.models:
-            place = _folder_name(model)
-            if place in places:
-                raise UserError(f"{model}: {places[place]} has the same folder ({place}): name each checkpoint once.")
-            places[place] = model
-            out = None if self.out is None else self.out / place
-            requests[model] = RunRequest(**{**shared, "model": model, "out": out})
-        return requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +65,3 @@ def _seconds(folder: Path) -> float:
     spans = [(start["start"], start["end"]) for start in StoredRun.open(folder).info["starts"]]
     times = [(datetime.fromisoformat(start), datetime.fromisoformat(end)) for start, end in spans if end is not None]
     return sum((end - start).total_seconds() for start, end in times)
-
-
-def _folder_name(model: str) -> str:
-    """Return the name of a checkpoint's folder, the same in every sweep."""
-    return re.sub(r"[^\w.+-]+", "-", model).strip("-.")[-120:] or "model"

@@ -77,6 +77,7 @@ def _temporary(path: Path, writer: str | None) -> Path:
 
 
 def _write_synced(path: Path, content: bytes) -> None:
+    path.unlink(missing_ok=True)  # a process killed in create_whole() leaves a link to the very file that it made
     with path.open("wb") as file:
         file.write(content)
         file.flush()

@@ -336,7 +336,7 @@ class RunFolder(StoredRun):
 
     def _counts_torn(self, path: Path) -> bool:
         """Count a torn line of another shard as none: it may be one that is being written."""
-        return self.shard is None or self.shard.label in path.name
+        return self.shard is None or path.name.endswith(f".{self.shard.label}.jsonl")
 
 
 def _info_bytes(info: Mapping[str, Any]) -> bytes:

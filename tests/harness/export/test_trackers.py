@@ -57,6 +57,15 @@ def test_a_logger_of_a_package_gets_the_summary_and_the_settings(tmp_path: Path,
     assert "noise of a tracker" in done.err
 
 
+def test_of_several_shards_the_one_that_sums_up_logs(tmp_path: Path, packages: Path) -> None:
+    logged = tmp_path / "logged"
+    assert run(tmp_path, "--log", "mine", "--shard", "1/2", LOGGED=str(logged)).code == 0
+    assert not logged.exists()
+    assert run(tmp_path, "--log", "mine", "--shard", "2/2", LOGGED=str(logged)).code == 0
+    (line,) = logged.read_text().splitlines()
+    assert json.loads(line)[0] == summary_of(tmp_path)
+
+
 def test_trackers_get_what_answers_rest_on(tmp_path: Path) -> None:
     done = run(tmp_path, "--json", "--min-evidence", "stated")
     assert done.code == 0, done

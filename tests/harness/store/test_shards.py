@@ -151,6 +151,26 @@ def test_of_many_processes_that_create_a_file_one_does_and_no_other_changes_it(t
     assert len(list(tmp_path.iterdir())) == 20
 
 
+def test_what_a_process_killed_while_it_created_run_json_leaves_does_no_harm(tmp_path: Path) -> None:
+    write_shard(tmp_path, "1/2", 0)
+    before = (tmp_path / "run.json").read_bytes()
+    (tmp_path / ".run.json.1-of-2.tmp").hardlink_to(tmp_path / "run.json")
+    with (tmp_path / "run.json").open("rb") as reader:
+        write_shard(tmp_path, "1/2", 1)
+        with RunFolder.start(tmp_path, SETTINGS, shard=Shard(2, 1)) as run:
+            run.write_run_info()
+        assert reader.read() == before, "whoever reads the old file reads it whole"
+    assert list(tmp_path.glob(".*.tmp")) == []
+
+
+def test_a_torn_line_of_a_shard_whose_number_ends_alike_is_not_counted(tmp_path: Path) -> None:
+    write_shard(tmp_path, "11/20", 0, 1)
+    path = tmp_path / f"{TASK}.11-of-20.jsonl"
+    os.truncate(path, path.stat().st_size - 10)
+    with RunFolder.start(tmp_path, SETTINGS, shard=Shard(20, 1)) as run:
+        assert (run.finished(TASK), run.torn) == ({("item-0", 0)}, {TASK: 0})
+
+
 def test_shards_do_without_locks_where_a_file_system_has_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
