@@ -1,7 +1,8 @@
 """The same 5,000 made-up questions through dtbench and its peers, in turn; printed, never asserted.
 
 Words only, as peers have no common way with clips, and a model that answers all at once with the same 1.2 kB chain:
-what is left is the harness. Each is run as cheaply as it lets itself be, lm-eval also as its users start it.
+what is left is the harness, for which the bar is 0.6 s on a quiet machine. Each is run as cheaply as it lets itself be,
+lm-eval also as its users start it. Where other things run as well, compare CPU time, and the ratios within one run.
 DTBENCH_BENCH_LMMS=1 takes in lmms-eval, 1.8 GB; the others are 1.7 GB together, all in .venv-peers/.
 """
 

@@ -1,23 +1,26 @@
+"""What it costs until a command that asks nothing is done, whole process; printed.
+
+The bar is 0.12 s for `dtbench --help`. CPU time says more where other things run as well.
+"""
+
 from __future__ import annotations
 
-import subprocess
-import sys
-import time
+import os
+from functools import reduce
 from pathlib import Path
 
 import pytest
+from contenders import DTBENCH
+from measured import Cost, measured
 
 RUNS = 7
+COMPILED = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+"""As installed: Python compiles the sources once, not in every process."""
 
 
-@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["tasks"]], ids=" ".join)
-def test_a_command_starts_within_half_a_second(arguments: list[str]) -> None:
-    seconds = sorted(_seconds(arguments) for _ in range(RUNS))
-    print(f"dtbench {' '.join(arguments)}: {seconds[0]:.3f} s at best, {seconds[RUNS // 2]:.3f} s in the middle")
-    assert seconds[0] < 0.5
-
-
-def _seconds(arguments: list[str]) -> float:
-    started = time.perf_counter()
-    subprocess.run([Path(sys.executable).with_name("dtbench"), *arguments], check=True, capture_output=True)
-    return time.perf_counter() - started
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["run", "--help"], ["tasks"]], ids=" ".join)
+def test_a_command_starts_within_half_a_second(arguments: list[str], tmp_path: Path) -> None:
+    command: list[str | Path] = [DTBENCH, *arguments]
+    cost = reduce(Cost.least, (measured(command, tmp_path, COMPILED, tmp_path / "said.txt") for _ in range(RUNS)))
+    print(f"\ndtbench {' '.join(arguments)}: {cost.wall:.3f} s wall, {cost.cpu:.3f} s CPU, best of {RUNS}")
+    assert cost.wall < 0.5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +176,22 @@ def test_no_text_makes_a_rule_stop(prediction: str, choices: list[str], data: st
     for rule in (letter_rule, CarriedLetterRule()):
         verdict = rule(item, prediction)
         assert verdict.counted or not verdict.correct
+
+
+SIGNS = st.text(alphabet="aAbB_0 '.,\n\x1c\x85éİıſßΣς\u200b", max_size=12)
+
+
+@given(SIGNS, st.lists(SIGNS, min_size=1, max_size=4), st.data())
+def test_the_text_rule_is_about_sets_of_words_whatever_is_looked_at_first(
+    said: str, choices: list[str], data: st.DataObject
+) -> None:
+    answer = data.draw(st.sampled_from(choices))
+    prediction = data.draw(st.sampled_from([said, answer, f"{said} {answer}"]))
+    words, right, all_words = (
+        set(re.findall(r"\w+", text.lower())) for text in (prediction, answer, "\n".join(choices))
+    )
+    correct = bool(words) and right <= words and words.isdisjoint(all_words - right)
+    assert text_rule({"choices": choices, "answer": answer}, prediction).correct == correct
 
 
 @given(st.lists(st.from_regex(r"\w[\w ]*", fullmatch=True), min_size=2, max_size=5, unique_by=str.lower))
