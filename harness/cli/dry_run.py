@@ -51,7 +51,8 @@ def _lines(plan: DryRun) -> Iterator[tuple[str, str]]:
         yield "request", json.dumps(prompt["body"], ensure_ascii=False)
     if plan["command"]:
         yield "command", shlex.join(plan["command"])
-    yield "folder", f"{plan['run']} ({'the run goes on there' if plan['resumes'] else 'new'})"
+    why = f", {plan['why']}" if plan["why"] else ""
+    yield "folder", f"{plan['run']} ({'the run goes on there' if plan['resumes'] else 'new'}{why})"
 
 
 def _task_line(task: PlannedTask) -> str:

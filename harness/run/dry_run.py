@@ -13,7 +13,7 @@ from dtbench.harness.core.errors import MachineryError
 from dtbench.harness.core.model import Model, Previewable, RequestPreview
 from dtbench.harness.core.schema import Clip, Findable, NoClip, Prompt, Sample, clip_name
 from dtbench.harness.run.earlier import Expectation, closest, earlier_tasks
-from dtbench.harness.run.place import place_of
+from dtbench.harness.run.place import RUNS, RunPlace, place_of
 from dtbench.harness.run.plan import TaskPlan
 from dtbench.harness.run.request import RunRequest
 from dtbench.harness.run.same_questions import refuse_changed_questions
@@ -24,8 +24,6 @@ from dtbench.harness.store.redact import mask_command, mask_settings
 from dtbench.harness.store.run_folder import find_resumable
 from dtbench.models.backends import ModelUse, open_models
 from dtbench.models.endpoint.settings import SAMPLING
-
-RUNS = Path("results") / "runs"
 
 
 class ClipCounts(TypedDict):
@@ -79,6 +77,8 @@ class DryRun(TypedDict):
     """The command that would be started to answer; empty where none is."""
     run: str
     """The folder."""
+    why: str
+    """Why it is this one, where the user named none."""
     resumes: bool
     """Whether the folder has the run already."""
     away: str | None
@@ -112,7 +112,7 @@ def dry_run(request: RunRequest) -> DryRun:
         resumption = Resumption(place.why, partial(refuse_changed_questions, plans=plans))
         stored = find_resumable(place.path, settings, resumption) if is_known else None
         left = [list(plan.questions(stored.finished(plan.task.name) if stored else set())) for plan in plans]
-        return _describe(_Planned(plans, models, settings, stored is not None, left), place.path, away)
+        return _describe(_Planned(plans, models, settings, stored is not None, left), place, away)
     finally:
         asyncio.run(_close(models))
 
@@ -122,14 +122,15 @@ async def _close(models: Iterable[Model]) -> None:
         await model.aclose()
 
 
-def _describe(planned: _Planned, folder: Path, away: str | None) -> DryRun:
+def _describe(planned: _Planned, place: RunPlace, away: str | None) -> DryRun:
     prompt, request = _first_prompt(planned)
     plan: DryRun = {
         "model": planned.settings["model"],
-        "tasks": _planned_tasks(planned, folder),
+        "tasks": _planned_tasks(planned, place.path),
         "prompt": prompt,
         "command": mask_command(request.command),
-        "run": str(folder),
+        "run": str(place.path),
+        "why": place.why,
         "resumes": planned.resumes,
         "away": away,
     }

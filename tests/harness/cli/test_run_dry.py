@@ -88,7 +88,9 @@ def test_questions_are_those_of_limit_and_ids_in_each_task() -> None:
     (task,) = plan["tasks"]
     assert (task["questions"], task["answers"], task["answered"], task["clips"]) == (3, 6, 0, None)
     assert (plan["prompt"]["id"], plan["prompt"]["where"]) == (items[1]["id"], "First in this process")
-    assert plan["run"] == "results/runs/first-mmar"
+    assert (plan["run"], plan["why"]) == ("results/runs/first-mmar", "as no --out was given")
+    lines = call("run", "--model", "first", *MMAR, "--dry-run").out.splitlines()
+    assert lines[-2] == "folder       results/runs/first-mmar (new, as no --out was given)"
     shard = planned("--model", "first", *MMAR, "--shard", "2/4")
     assert (shard["tasks"][0]["questions"], shard["prompt"]["id"]) == (2, items[1]["id"])
     assert planned("--model", "first", *MMAR, "--shard", "7/7")["tasks"][0]["answers"] == 0
