@@ -56,6 +56,8 @@ def _print(summary: JudgeSummary | CalibrationSummary, folder: Path) -> None:
     price = f", {summary['price']:,.2f} at the prices given" if "price" in summary else ""
     typer.echo(f"cost         {one_line(tokens) or 'the judge reported no tokens'}{price}")
     typer.echo(f"replies      {_replies(summary)}")
+    for note in summary.get("notes", ()):
+        typer.echo(f"note         {one_line(note)}")
     typer.echo(f"judge {one_line(str(folder))} ({summary['status']})")
 
 

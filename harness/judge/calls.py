@@ -96,7 +96,7 @@ class JudgeRun:
     async def _has_verdict(self, case: Case, call: int) -> bool:
         """Make one call, up to ATTEMPTS times; each reply is stored, for it has its price."""
         for attempt in range(1, ATTEMPTS + 1):
-            record: JudgeRecord = {"id": case.id, "sample": call}
+            record: JudgeRecord = {"id": case.id, "sample": call, "chain_hash": case.hash}
             prompt = self._plan.prompt(case, call, attempt - 1)
             try:
                 response = await generate_with_retries(self._model, prompt, self._retries)

@@ -40,6 +40,12 @@ class Case(NamedTuple):
         """The id of the question."""
         return self.answer.sample.id
 
+    @property
+    def hash(self) -> str:
+        """Twelve digits that differ where the chain, the answer after it or the criteria do."""
+        row = repr((self.id, self.answer.thinking, self.answer.choice, self.rubric))
+        return hashlib.sha256(row.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
 
 class Price(NamedTuple):
     """The price of a million tokens, in the money that the user names it in."""

@@ -7,6 +7,7 @@ import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -16,12 +17,14 @@ from dtbench.harness.core.typed_settings import read_options
 from dtbench.harness.judge.calibrate import CalibrationChain, calibration_chains, compare_with_known
 from dtbench.harness.judge.calls import JudgeRun
 from dtbench.harness.judge.plan import JudgeOptions, JudgePlan, plan_of
+from dtbench.harness.judge.same_chains import refuse_changed_chains
 from dtbench.harness.judge.summary import spending_of, summarise_verdicts
 from dtbench.harness.run.live_line import LiveLine
 from dtbench.harness.run.pace import AdaptiveConcurrency
 from dtbench.harness.run.signals import sigterm_as_interrupt, stop_on_signals
 from dtbench.harness.run.worker_pool import Stop
 from dtbench.harness.score.stored_run import StoredTask, find_data
+from dtbench.harness.store.beginning import Resumption
 from dtbench.harness.store.run_folder import RunFolder, StoredRun
 from dtbench.harness.store.summary_types import (
     CalibrationSummary,
@@ -53,9 +56,13 @@ def run_judge(options: JudgeOptions, live: LiveLine) -> JudgeResult:
     """Make every call that is missing, and sum up the verdicts."""
     job = _prepare(options)
     task, plan, known = job.stored.task, job.plan, job.calibration
-    with sigterm_as_interrupt(), RunFolder.start(job.folder, _settings(job.judge, plan, job.stored)) as folder:
+    resumption = Resumption(guard=partial(refuse_changed_chains, task=task.name, plan=plan))
+    settings = _settings(job.judge, plan, job.stored)
+    with sigterm_as_interrupt(), RunFolder.start(job.folder, settings, resumption=resumption) as folder:
         asyncio.run(_ask(plan, task.name, job.judge, folder, live))
-        records = list(folder.records_as(task.name, JudgeRecord))
+        every = list(folder.records_as(task.name, JudgeRecord))
+        wanted = {(case.id, call) for case, call in plan.missing([])}
+        records = [record for record in every if (record["id"], record["sample"]) in wanted]
         figures: JudgeFigures | JudgeCalibration
         if known is None:
             figures = summarise_verdicts(task, plan, records)
@@ -63,7 +70,7 @@ def run_judge(options: JudgeOptions, live: LiveLine) -> JudgeResult:
         else:
             figures = compare_with_known(known, records)
             without, count = figures["unread"], figures["chains"]
-        never_made = len(plan.missing([])) - len(records)
+        never_made = len(wanted) - len(records)
         status: Status = "failed" if without > options.max_unscored * count else "done"
         status = "interrupted" if never_made else status
         spent = spending_of(folder.every_record_as(task.name, JudgeRecord))
@@ -71,6 +78,8 @@ def run_judge(options: JudgeOptions, live: LiveLine) -> JudgeResult:
         head = cast("JudgeHead", {**where, **spent})
         if options.price is not None:
             head["price"] = options.price.of_usage(spent["tokens"])
+        if others := len(every) - len(records):
+            head["notes"] = [_unasked_note(others, options, job.folder)]
         summary = cast("JudgeSummary | CalibrationSummary", {**head, **figures})
         folder.write_summary(summary)
         folder.finish(status)
@@ -83,6 +92,11 @@ def estimate_judge(options: JudgeOptions) -> Mapping[str, Any]:
     started = (job.folder / "run.json").exists()
     done = StoredRun.open(job.folder, "judge").finished(job.stored.task.name) if started else ()
     return job.plan.estimate(job.plan.missing(done))
+
+
+def _unasked_note(count: int, options: JudgeOptions, folder: Path) -> str:
+    how = "" if options.limit is None else "; judge without --limit to count those of its other chains"
+    return f"{count} more calls of this judge lie in {folder}{how}"
 
 
 class _JudgeJob(NamedTuple):

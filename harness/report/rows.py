@@ -146,7 +146,8 @@ def judged_chains(run: StoredRun, task: str, notify: Notify) -> Marks:
             continue
         try:
             judge = StoredRun.open(path.parent, "judge")
-            about = cast("JudgeInfo", judge.info)["tasks"].get(task)
+            info = cast("JudgeInfo", judge.info)
+            about = {**info.get("other_tasks", {}), **info["tasks"]}.get(task)
             verdicts = _verdicts(judge, task)
         except DtbenchError as error:
             notify(f"left out: {error}")

@@ -60,7 +60,7 @@ def asks_the_same(info: AnyInfo, settings: Mapping[str, Any]) -> bool:
         {name: (about.get("ids_sha256", about.get("chains")), about.get("samples")) for name, about in tasks.items()}
         for tasks in (cast("Mapping[str, Any]", info["tasks"]), settings.get("tasks", {}))
     )
-    return bool(before == now)
+    return bool(before == now) and info.get("calls") == settings.get("calls")
 
 
 def without_needless_ids(about: Mapping[str, Any], there: Iterable[Key]) -> Mapping[str, Any]:

@@ -345,6 +345,7 @@ class JudgeHead(JudgeSpending):
     judge: str
     status: RunStatus
     price: NotRequired[float]
+    notes: NotRequired[list[str]]
 
 
 class JudgeFigures(JudgedFigures):

@@ -140,6 +140,8 @@ class VerdictRecord(TypedDict):
 class JudgeRecord(StoredLine):
     """One call of a judge: `verdict` or `error`."""
 
+    chain_hash: NotRequired[str]
+    """Differs where the chain that was scored, the answer after it or the criteria do."""
     response: NotRequired[ResponseRecord]
     verdict: NotRequired[VerdictRecord]
     attempts: NotRequired[int]
@@ -283,8 +285,11 @@ class JudgeInfo(StoredInfo):
     prompt: str
     prompt_hash: str
     calls: int
+    """How many for each chain the last start asked for."""
     judge_seed: int
     tasks: dict[str, JudgedTaskInfo]
+    other_tasks: NotRequired[dict[str, JudgedTaskInfo]]
+    """Tasks of earlier starts that the last one did not ask for; their verdicts stay."""
 
 
 class CotStepInfo(TypedDict):

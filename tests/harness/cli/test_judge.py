@@ -17,7 +17,8 @@ from made_up_run import write_run
 from terminal import shown
 
 from dtbench.harness.core.schema import Sample
-from dtbench.harness.store.run_folder import StoredRun
+from dtbench.harness.store.run_folder import RunFolder, StoredRun
+from dtbench.harness.store.run_json import OWN_KEYS
 from dtbench.harness.store.types import JudgeRecord
 
 Choose = Callable[[Asked], Turn | None]
@@ -354,3 +355,57 @@ def test_on_a_terminal_calls_are_one_line_with_cost_and_what_could_not_be_read(r
     assert re.match(r"judge ([#.]+ )?25/25 calls [\d.]+/s", states[-1])
     assert (", 5 without verdict" in states[-1]) == (columns > 40)
     assert "/25 calls" not in done.out
+
+
+def calls_of(run: Path, url: str, chat: Chat, *options: str) -> tuple[int, dict[str, Any]]:
+    """How many calls a start made, and its summary."""
+    before = len(chat.asked)
+    done, told = judged(run, url, *options)
+    assert done.code == 0, done
+    return len(chat.asked) - before, told
+
+
+def test_a_judge_grows_in_both_directions_and_keeps_every_call_that_was_paid_for(run: Path) -> None:
+    with chatting(choose=honest) as chat:
+        few, first = calls_of(run, chat.url, chat, "--limit", "2")
+        more, whole = calls_of(run, chat.url, chat)
+        none, again = calls_of(run, chat.url, chat, "--limit", "2")
+        calls, seven = calls_of(run, chat.url, chat, "--calls", "7")
+        assert (few, more, none, calls) == (10, 15, 0, 10)
+    assert (first["n"], whole["n"], again["n"], seven["n"]) == (2, QUESTIONS, 2, QUESTIONS)
+    assert (whole["rubrics"], whole["agreement"]["marks"]) == (33.33, 25)
+    figures = ("rubrics", "low", "high", "groups", "agreement", "unscored")
+    assert {name: again[name] for name in figures} == {name: first[name] for name in figures}
+    folder = run / "judge-tiny"
+    note = f"15 more calls of this judge lie in {folder}; judge without --limit to count those of its other chains"
+    assert (first.get("notes"), whole.get("notes"), again["notes"]) == (None, None, [note])
+    assert len(records(run)) == 35
+
+
+def test_a_chain_that_changed_since_it_was_judged_is_refused_and_nothing_is_asked(run: Path, tmp_path: Path) -> None:
+    with chatting(choose=honest) as chat:
+        judged(run, chat.url, "--limit", "3")
+        again = tmp_path / "again"
+        write_run(again, {"mmar": tmp_path / "mmar"}, lambda sample, _: chain_of(sample, 1))
+        before = len(chat.asked)
+        done, _ = judged(again, chat.url, "--out", str(run / "judge-tiny"))
+        assert len(chat.asked) == before
+    line = done.refusal()
+    assert (
+        f"{run / 'judge-tiny'}: 2 of the chains that it scored, with their answers and criteria, are not what" in line
+    )
+    assert line.endswith("Use another --out to score them as they are now.")
+
+
+def test_a_judge_s_folder_without_hashes_of_chains_goes_on_where_the_first_chains_are_the_same(run: Path) -> None:
+    with chatting(choose=honest) as chat:
+        judged(run, chat.url, "--limit", "2")
+        settings = {k: v for k, v in StoredRun.open(run / "judge-tiny", "judge").info.items() if k not in OWN_KEYS}
+        lines: list[Any] = records(run)
+        for name in ("mmar.jsonl", "run.json"):
+            (run / "judge-tiny" / name).unlink()
+        with RunFolder.start(run / "judge-tiny", settings) as folder:
+            for record in lines:
+                del record["chain_hash"]
+                folder.append("mmar", record)
+        assert calls_of(run, chat.url, chat)[0] == 15

@@ -1,0 +1,36 @@
+"""Hold a judge that goes on to the chains it has scored: what was paid for counts only where nothing of it changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+from dtbench.harness.core.errors import DataError
+from dtbench.harness.judge.plan import JudgePlan
+from dtbench.harness.store.run_folder import StoredRun
+from dtbench.harness.store.types import AnyInfo, JudgeInfo, JudgeRecord
+
+SHOWN = 3
+
+
+def refuse_changed_chains(folder: Path, info: AnyInfo, task: str, plan: JudgePlan) -> None:
+    """Raise a DataError where a chain that was judged, its answer or its criteria are others now; more may come."""
+    judge = cast("JudgeInfo", info)
+    known = {**judge.get("other_tasks", {}), **judge["tasks"]}.get(task)
+    if known is None:
+        return
+    now = {case.id: case.hash for case in plan.cases if case.right}
+    changed: dict[str, None] = {}
+    for record in StoredRun(folder, info).records_as(task, JudgeRecord):
+        was = record.get("chain_hash")
+        if was is None:  # by an older dtbench, which had one hash for the first chains together
+            if JudgePlan(plan.cases[: known["questions"]], plan.options).fingerprint() != known["chains"]:
+                changed[record["id"]] = None
+        elif now.get(record["id"], was) != was:
+            changed[record["id"]] = None
+    if changed:
+        first = ", ".join(map(repr, list(changed)[:SHOWN]))
+        raise DataError(
+            f"{folder}: {len(changed)} of the chains that it scored, with their answers and criteria, are not what "
+            f"they were (first: {first}). Use another --out to score them as they are now."
+        )
