@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from typer.core import TyperCommand, TyperGroup
 
 from dtbench.harness.cli.terminal import styled
-from dtbench.harness.core.options import ASK, INPUT, PANELS
+from dtbench.harness.core.options import ASK, INPUT, PANELS, REQUIRED
 
 GROUPS: Mapping[str, Sequence[str]] = {
     "Start": ("demo", "doctor", "tasks", "models", "data"),
@@ -26,7 +26,7 @@ GROUPS: Mapping[str, Sequence[str]] = {
 """The commands of the first page, in the order in which it shows them."""
 ALIASES = {"chains": "cot"}
 """Former names of commands, which work and are not listed."""
-ASKING = ("run", "sweep", "judge", "cot", "mine", "train", "demo")
+ASKING = ("run", "sweep", "judge", "cot", "mine", "demo")
 """Commands that ask a model: what others take is input."""
 MAX_WIDTH = 100
 MAX_LEFT = 26
@@ -81,7 +81,12 @@ def _group_page(group: TyperGroup, ctx: Any) -> Iterator[str]:
 
 
 def _opening(command: TyperCommand | TyperGroup, ctx: Any) -> Iterator[str]:
-    yield styled(command.get_usage(ctx).replace("{", "").replace("}", ""), HEADING)
+    usage = command.get_usage(ctx).replace("{", "").replace("}", "")
+    parameters: Sequence[Any] = command.get_params(ctx)
+    for name in (one.metavar for one in parameters if one.param_type_name == "argument"):
+        # An argument whose absence is refused in our own words is optional for typer.
+        usage = usage.replace(f"[{name}]", name) if not name.startswith("[") else usage
+    yield styled(usage, HEADING)
     for paragraph in _paragraphs(command.help):
         yield ""
         yield from textwrap.wrap(paragraph, page_width(), break_on_hyphens=False)
@@ -121,7 +126,8 @@ def _path(ctx: Any) -> str:
 
 def _option_row(one: Any) -> Row:
     flags = ", ".join(sorted(one.opts, key=len))
-    default = f"[default: {one.show_default}]" if isinstance(one.show_default, str) else ""
+    shown = one.show_default if isinstance(one.show_default, str) else ""
+    default = f"[{shown}]" if shown == REQUIRED else f"[default: {shown}]" if shown else ""
     return Row(f"{flags} {one.metavar}" if one.metavar else flags, one.help or "", default)
 
 

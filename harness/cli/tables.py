@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
+from dtbench.harness.cli.terminal import fitted
 from dtbench.harness.core.errors import MachineryError, one_line
 
 if TYPE_CHECKING:
@@ -67,12 +68,12 @@ def print_summary(summary: TaskSummary, *, groups: bool = False) -> None:
     from rich.console import Console
 
     console = Console(highlight=False)
-    console.print(_title(summary), markup=False, soft_wrap=True)
+    console.print(fitted(_title(summary)), markup=False, soft_wrap=True)
     _print_paper(console, summary)
     if groups:
         _print_groups(console, summary)
     for name, text in _lines(summary):
-        console.print(f"{name:<15}{one_line(text)}", markup=False, soft_wrap=True)
+        console.print(fitted(f"{name:<15}{one_line(text)}", 15), markup=False, soft_wrap=True)
     for line in _reliability_lines(summary):
         console.print(line, markup=False, soft_wrap=True)
 

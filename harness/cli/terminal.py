@@ -33,6 +33,14 @@ def _print_labelled(label: str, message: str, code: str) -> None:
     typer.echo(f"{styled(f'{label}:', code, sys.stderr)}{text.removeprefix(f'{label}:')}", err=True)
 
 
+def fitted(text: str, indent: int = 0) -> str:
+    """Return a line of stdout, which a terminal gets broken at its width where a word ends; a pipe gets it whole."""
+    if not _is_terminal(sys.stdout):
+        return text
+    width, blanks = _width(sys.stdout), " " * indent
+    return textwrap.fill(text, width, subsequent_indent=blanks, break_long_words=False, break_on_hyphens=False)
+
+
 def styled(text: str, code: str, stream: TextIO | None = None) -> str:
     """Return the text in this style where the stream, stdout if none is given, shows colours."""
     return f"\x1b[{code}m{text}\x1b[0m" if _shows_colours(stream or sys.stdout) else text

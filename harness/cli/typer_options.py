@@ -13,7 +13,7 @@ from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hi
 import typer
 
 from dtbench.harness.core.errors import UserError
-from dtbench.harness.core.options import Argument, Option
+from dtbench.harness.core.options import REQUIRED, Argument, Option
 
 
 class _Parameter(NamedTuple):
@@ -58,6 +58,8 @@ class _Parameter(NamedTuple):
         default = self.default
         if isinstance(self.option, Option) and self.option.shown is not None:
             return self.option.shown
+        if self.option.missing is not None or default is inspect.Parameter.empty:
+            return REQUIRED
         return str(default) if isinstance(default, int | float | str) and not isinstance(default, bool) else None
 
     def value(self, given: Any) -> Any:

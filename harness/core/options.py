@@ -22,6 +22,8 @@ ASK, ANSWERS, RUNS, TESTS, OUTPUT = PANELS = (
     "Output",
 )
 """The headings under which help shows options, in this order."""
+REQUIRED = "required"
+"""What help shows in place of a default where there is none."""
 INPUT = "Input"
 """What ASK is called where a command asks no model."""
 
@@ -117,6 +119,7 @@ ModelName = Annotated[
         "MODEL",
         "A checkpoint (folder or hub id), a name that `dtbench models` lists, or the URL of an endpoint.",
         panel=ANSWERS,
+        shown=REQUIRED,
         values="models",
     ),
 ]

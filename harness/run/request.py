@@ -38,6 +38,7 @@ class RunRequest:
             "TASK,...",
             "Benchmarks, separated by commas: mmar, mmau-mini, mmau-test, mmsu, mini or yours.",
             parse=opts.parse_names,
+            shown=opts.REQUIRED,
             values="task lists",
         ),
     ] = ()

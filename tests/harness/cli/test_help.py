@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -175,3 +176,27 @@ def test_help_and_version_are_commands_too() -> None:
     assert call("help", "run").out == call("run", "--help").out
     assert call("help").out == call("--help").out
     assert call("version").out == call("-V").out == call("--version").out
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [("run", "--model"), ("run", "--tasks"), ("judge", "--base-url"), ("gate", "--candidate"), ("mine", "--out")],
+)
+def test_what_has_to_be_given_is_marked(path: str, name: str) -> None:
+    words = " ".join(call(path, "--help").out.split())
+    assert re.search(rf" {name} [^\[]*(\[(?!required)[^\[]*)?\[required\]", words)
+
+
+def test_an_argument_that_has_to_be_given_is_not_shown_as_optional() -> None:
+    assert call("train", "--help").out.startswith("Usage: dtbench train [OPTIONS] RECIPE\n")
+    assert call("score", "--help").out.startswith("Usage: dtbench score [OPTIONS] [RUN]\n")
+
+
+def test_the_lines_of_a_summary_break_where_a_word_ends(tmp_path: Path) -> None:
+    run = ("run", "--model", "first", "--tasks", "mini", "--limit", "40", "--out", str(tmp_path / "out"))
+    assert call(*run).code == 0
+    whole = call("score", str(tmp_path / "out")).out
+    shown = COLOURS.sub("", in_a_terminal("score", str(tmp_path / "out")))
+    assert max(map(len, shown.splitlines())) <= 80
+    assert shown.split() == whole.split()
+    assert max(map(len, whole.splitlines())) > 80, "a pipe gets lines whole"
