@@ -6,6 +6,7 @@ import json
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from json.encoder import encode_basestring
 from pathlib import Path
 from typing import overload
 
@@ -119,8 +120,7 @@ class _SampleStore:
             self.ids.append(sample.id)
             if sample.answer is not None and sample.choices and sample.answer not in sample.choices:
                 self.unanswerable.append(sample.id)
-            row = (sample.id, sample.question, sample.choices, sample.answer)
-            line = json.dumps(row, ensure_ascii=False).encode() + b"\n"
+            line = _json_row(sample).encode() + b"\n"
             self.content.update(line)
             self.hashes.append(int.from_bytes(hashlib.blake2b(line, digest_size=6).digest(), "big"))
             if place < IN_MEMORY:
@@ -153,3 +153,15 @@ class _SampleStore:
 
     def clip_name(self, place: int) -> str:
         return clip_name(self._clips[place] if place in self._clips else self.sample(place).audio)
+
+
+def _json_row(sample: Sample) -> str:
+    """Return what json.dumps makes of id, question, options and answer, which are hashed; in a third of its time."""
+    if isinstance(sample.choices, tuple | list):
+        try:
+            options = ", ".join(map(encode_basestring, sample.choices))
+            answer = "null" if sample.answer is None else encode_basestring(sample.answer)
+            return f"[{encode_basestring(sample.id)}, {encode_basestring(sample.question)}, [{options}], {answer}]"
+        except TypeError:  # a task of a user's own may give something else than texts
+            pass
+    return json.dumps((sample.id, sample.question, sample.choices, sample.answer), ensure_ascii=False)

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import dataclasses
+import hashlib
+import json
 import math
 from pathlib import Path
 from types import MappingProxyType
@@ -85,6 +88,27 @@ def test_a_selection_is_of_the_same_data() -> None:
     )
     again = Dataset(part.samples, "other", "there", ["a note"])
     assert (again.ids, again.version, again.notes) == (part.ids, "other", ("a note",))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"answer": None},
+        {"choices": ('"quoted"', "a\\b", "\x00\n", "é😀", "")},
+        {"choices": ["a", "b"]},
+        {"choices": ()},
+        {"choices": "ab"},
+        {"choices": (1, 2.5, None)},
+        {"answer": 3},
+        {"answer": ["a"]},
+        {"question": 7},
+    ],
+)
+def test_the_hash_is_over_the_questions_as_json_writes_them(fields: dict[str, Any]) -> None:
+    one = dataclasses.replace(sample(0), **fields)
+    row = json.dumps((one.id, one.question, one.choices, one.answer), ensure_ascii=False)
+    assert dataset(one).sha256 == hashlib.sha256(f"{row}\n".encode()).hexdigest()
 
 
 @pytest.mark.parametrize("held", [0, 64, spool.IN_MEMORY])
