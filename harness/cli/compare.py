@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from dtbench.harness.cli.next_steps import NextStep, print_next
 from dtbench.harness.cli.tables import percent, print_rows
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.compare.paired import ScoreName, SharedTask, comparison, join_tasks
@@ -49,6 +50,11 @@ def compare_command(
         return
     for one in comparisons:
         _print(one, flips, power=power)
+    last = runs[-1]
+    print_next(
+        NextStep(["report", runs[0], last], "both side by side, what changed first"),
+        NextStep(["gate", "--baseline", runs[0], "--candidate", last], "a verdict for CI"),
+    )
 
 
 def _print(one: Comparison, flips: int, *, power: bool) -> None:

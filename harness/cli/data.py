@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dtbench.harness.cli.help_pages import HelpCommand
+from dtbench.harness.cli.next_steps import NextStep, print_next
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import DataError, UserError
 from dtbench.harness.core.options import OUTPUT, Argument, AsJson, DataDir, Option
@@ -65,6 +66,11 @@ def pull(task: TaskArgument, data_dir: DataDir = None, as_json: AsJson = False) 
     typer.echo(f"{definition.name}: {data.version}, {len(data.samples)} items in {folder}")
     for note in data.notes:
         typer.echo(f"note: {note}")
+    where = [] if data_dir is None else ["--data-dir", str(data_dir)]
+    print_next(
+        NextStep(["data", "verify", definition.name, *where], "is every clip whole?"),
+        NextStep(["run", "--model", "MODEL", "--tasks", definition.name, *where], "a checkpoint, hub id or URL"),
+    )
 
 
 @data_commands.command(cls=HelpCommand)
@@ -123,6 +129,11 @@ def convert(
     for why, number in skipped.items():
         typer.echo(f"left out {number:>7}  {why}")
     typer.echo(f"{out}: {count} rows, {converted.drafts} of them lack a question or a chain (`dtbench cot`)")
+    if converted.drafts:
+        endpoints = ["--captioner-base-url", "URL", "--base-url", "URL"]
+        print_next(NextStep(["cot", out, *endpoints, "--out", out.with_name("cot")], "write what they lack"))
+    else:
+        print_next(NextStep(["mine", out, "--model", "CKPT", "--out", out.with_name("mined")], "keep what teaches"))
 
 
 def _print(report: DataReport) -> None:

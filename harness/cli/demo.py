@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from dtbench.harness.cli.next_steps import TITLE, NextStep, step_lines
 from dtbench.harness.cli.tables import print_summary
 from dtbench.harness.cli.terminal import print_note
 from dtbench.harness.cli.typer_options import with_options
@@ -74,16 +75,25 @@ but code, and nothing is fetched. The run goes to {folder}.{there}"""
 
 def _next(folder: Path, engine: str, report: Path) -> str:
     random = folder.with_name("random")
+    steps = "\n".join(
+        step_lines(
+            [
+                NextStep(
+                    ["run", "--model", NAME, "--backend", engine, "--tasks", NAME, "--answer", "think", "--out", folder]
+                ),
+                NextStep(["run", "--model", "random", "--tasks", NAME, "--out", random]),
+                NextStep(["compare", random, folder]),
+                NextStep(["report", random, folder]),
+                NextStep(["models"], "what else has a short name"),
+                NextStep(["tasks"], "the benchmarks; `dtbench data pull mmar` fetches one"),
+            ]
+        )
+    )
     return f"""
 Open {report} in a browser: every answer with its clip. Beside it
-are run.json (how it was made), mini.jsonl (the answers) and summary.json. What to type next:
+are run.json (how it was made), mini.jsonl (the answers) and summary.json. {TITLE}
 
-  dtbench run --model mini --backend {engine} --tasks mini --answer think --out {folder}
-  dtbench run --model random --tasks mini --out {random}
-  dtbench compare {random} {folder}
-  dtbench report {random} {folder}
-  dtbench models       # what else has a short name
-  dtbench tasks        # the benchmarks; `dtbench data pull mmar` fetches one
+{steps}
 
 The first one makes it think before it answers, which it was never taught: training is for that. A checkpoint of yours,
 a hub id or the URL of an endpoint goes in place of mini, and mmar, mmau-mini or mmsu in place of the task."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from dtbench.harness.cli.next_steps import NextStep, print_next
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import one_line
 from dtbench.harness.core.options import AsJson
@@ -15,6 +16,13 @@ from dtbench.harness.export.submission_formats import LM_EVAL, ExportOptions
 if TYPE_CHECKING:
     from dtbench.harness.export.check_submission import FileCheck
     from dtbench.harness.export.submission import ExportedFile
+
+
+UPLOADED = {
+    "arc": "Then upload it at CodaBench: 12460 for a single model, 12459 for an agent.",
+    "mmau-test": "Then upload it at MMAU's own page (the space MMAU-Eval): its answers are known there alone.",
+}
+"""Where a file goes, by its format."""
 
 
 @with_options
@@ -33,7 +41,11 @@ def export_command(options: ExportOptions, as_json: AsJson = False) -> None:
     elif options.check is not None:
         _check(options, as_json=as_json)
     else:
-        _print_written(write_submission(options), as_json=as_json)
+        written = write_submission(options)
+        _print_written(written, as_json=as_json)
+        check = ["export", "--format", options.format_name, "--check", str(written.file)]
+        note = UPLOADED.get(options.format_name, "The benchmark's own scoring script reads it too.")
+        print_next(NextStep(check, "what a board would say"), quiet=as_json, note=note)
 
 
 def _check(options: ExportOptions, *, as_json: bool) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from dtbench.harness.cli.next_steps import NextStep, print_next
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.compare import gate as gates
 from dtbench.harness.compare.gate import GateOptions
@@ -42,4 +43,7 @@ def gate_command(options: GateOptions, junit: Junit = None, markdown: Markdown =
     else:
         for one in results:
             typer.echo(one_line(f"{one.verdict:<10}{one.name}: {verdict_sentence(one)}"))
+    print_next(
+        NextStep(["report", options.baseline, options.candidate], "what changed, answer by answer"), quiet=as_json
+    )
     raise typer.Exit(options.exit_code(verdict))

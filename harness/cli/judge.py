@@ -10,11 +10,13 @@ from typing import Annotated
 
 import typer
 
+from dtbench.harness.cli.next_steps import NextStep, print_next
 from dtbench.harness.cli.tables import print_rows
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import one_line
 from dtbench.harness.core.options import RUNS, AsJson, Option
 from dtbench.harness.judge.plan import JudgeOptions
+from dtbench.harness.store.redact import mask_text
 from dtbench.harness.store.summary_types import CalibrationSummary, JudgedGroup, JudgeSummary
 
 OnlyEstimate = Annotated[
@@ -46,7 +48,18 @@ def judge_command(options: JudgeOptions, estimate: OnlyEstimate = False, as_json
         typer.echo(json.dumps(result.summary))
     else:
         _print(result.summary, result.folder)
+    print_next(*_next_steps(options, result.exit_code), quiet=as_json)
     raise typer.Exit(result.exit_code)
+
+
+def _next_steps(options: JudgeOptions, code: int) -> Iterator[NextStep]:
+    if code:
+        return
+    yield NextStep(["report", options.run], "marks and answers on one page")
+    if not options.calibrate and mask_text(options.base_url) == options.base_url:
+        model = ["--model", options.model] if options.model else []
+        judge = ["judge", str(options.run), *model, "--base-url", options.base_url]
+        yield NextStep([*judge, "--calibrate"], "how far to trust this judge")
 
 
 def _print(summary: JudgeSummary | CalibrationSummary, folder: Path) -> None:

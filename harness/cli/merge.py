@@ -6,6 +6,7 @@ import json
 
 import typer
 
+from dtbench.harness.cli.next_steps import after_run, print_next
 from dtbench.harness.cli.tables import print_rows, print_summary
 from dtbench.harness.cli.terminal import print_note
 from dtbench.harness.cli.typer_options import with_options
@@ -36,4 +37,6 @@ def merge_command(run: RunArgument, max_failed: MaxFailed = 0.01, as_json: AsJso
         print_note(
             f"{run} is not summed up: run the missing shards again, or the same command without --shard for all."
         )
+    if not result.exit_code:
+        print_next(*after_run(result.folder, [summary["task"] for summary in result.summaries]), quiet=as_json)
     raise typer.Exit(result.exit_code)

@@ -7,6 +7,7 @@ from typing import Any
 
 import typer
 
+from dtbench.harness.cli.next_steps import NextStep, print_next
 from dtbench.harness.cli.tables import print_rows
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import one_line
@@ -33,6 +34,10 @@ def mine_command(options: MiningOptions, as_json: AsJson = False) -> None:
         if result.mined is not None:
             _print(result.mined)
         typer.echo(one_line(result.summary_line()))
+    if result.mined is not None:
+        trained = options.out.with_name(f"{options.out.name}-trained")
+        step = NextStep(["train", "RECIPE.toml", "--out", trained], f"with {result.rows} in the data of a stage")
+        print_next(step, quiet=as_json)
     raise typer.Exit(result.exit_code)
 
 

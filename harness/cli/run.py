@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dtbench.harness.cli.next_steps import NextStep, after_run, print_next
 from dtbench.harness.cli.tables import print_summary
 from dtbench.harness.cli.terminal import print_note
 from dtbench.harness.cli.typer_options import with_config
@@ -96,7 +97,18 @@ def run_command(
         print_end(result)
     for note in (*result.notes, *unlogged):
         print_note(note)
+    print_next(*_next_steps(result), quiet=as_json)
     raise typer.Exit(result.exit_code or (FAILED if unlogged else 0))
+
+
+def _next_steps(result: RunResult) -> Sequence[NextStep]:
+    if result.shard is not None and result.waiting:
+        return [NextStep(["watch", result.folder], "until all shards have ended")]
+    if result.exit_code and result.status != "interrupted":
+        return []  # a note says why, and what to do
+    if result.exit_code:
+        return [NextStep(["run", "--config", result.folder, "--out", result.folder], "go on where it stopped")]
+    return after_run(result.folder, [summary["task"] for summary in result.summaries])
 
 
 def in_slurm_array(request: RunRequest) -> RunRequest:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dtbench.harness.cli.next_steps import NextStep, print_next
 from dtbench.harness.cli.tables import evidence_line, output_file, print_summary
 from dtbench.harness.cli.tasks import named_task
 from dtbench.harness.cli.typer_options import with_options
@@ -141,6 +142,7 @@ def _score_run(folder: Path, options: ScoreOptions, *, as_json: bool) -> None:
         return
     for one in rescored:
         print_summary(one.summary, groups=True)
+    print_next(NextStep(["report", folder], "every answer on one page"))
 
 
 def _script_version(task: Task, version: str | None) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from dtbench.harness.cli.next_steps import NextStep, print_next
 from dtbench.harness.cli.run import in_slurm_array
 from dtbench.harness.cli.tables import NONE, percent, print_rows
 from dtbench.harness.cli.terminal import print_note
@@ -43,7 +44,16 @@ def sweep_command(request: SweepRequest, as_json: AsJson = False) -> None:
         typer.echo(json.dumps({"runs": [one.as_json() for one in outcomes]}))
     else:
         print_rows(TITLES, [row for one in outcomes for row in _rows(one)])
+    print_next(*_next_steps(outcomes), quiet=as_json)
     raise typer.Exit(worst_exit_code(outcomes))
+
+
+def _next_steps(outcomes: Sequence[SweepRun]) -> Sequence[NextStep]:
+    done = [one.result.folder for one in outcomes if one.result is not None and one.result.status == "done"]
+    if len(done) == 1 or not done:
+        return [NextStep(["report", folder], "every answer on one page") for folder in done]
+    compare = NextStep(["compare", *done], "each against the first, question by question")
+    return [compare, NextStep(["report", *done[:2]], "two of them side by side")]
 
 
 def _rows(outcome: SweepRun) -> Iterator[Sequence[str]]:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dtbench.harness.cli.next_steps import NextStep, print_next
 from dtbench.harness.cli.tables import percent, print_rows
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.options import RUNS, AsJson, Option
 from dtbench.harness.run.live_line import LiveLine
+from dtbench.training.stages.layout import Layout
 from dtbench.training.stages.outcome import stage_gains
 from dtbench.training.stages.stages import TrainOptions, stage_commands, train
 
@@ -48,6 +50,14 @@ def train_command(options: TrainOptions, dry_run: DryRun = False, as_json: AsJso
         typer.echo(json.dumps(table))
     else:
         print_table(table)
+        print_next(*_next_steps(options))
+
+
+def _next_steps(options: TrainOptions) -> Iterator[NextStep]:
+    layout, last = Layout(options.out), options.load().stage[-1].name
+    yield NextStep(["report", options.out], "curves, scores and answers on one page")
+    runs = ["--baseline", str(layout.base_eval), "--candidate", str(layout.stage(last).eval)]
+    yield NextStep(["gate", *runs], "is the last stage no worse than the base?")
 
 
 def _shell(command: EngineCommand) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,17 @@ class Done(NamedTuple):
     code: int
     out: str
     err: str
+
+    @property
+    def said(self) -> str:
+        """What it printed on stderr before what to type next."""
+        return self.err.partition("What to type next:\n")[0]
+
+    @property
+    def next(self) -> list[list[str]]:
+        """The commands that it says to type next, each as a shell splits it."""
+        lines = self.err.partition("What to type next:\n")[2].splitlines()
+        return [shlex.split(line, comments=True) for line in lines if line.startswith("  dtbench ")]
 
     def refusal(self, code: int = 2) -> str:
         """The one line that says what was wrong, where nothing but it was printed."""

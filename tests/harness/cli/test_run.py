@@ -180,7 +180,7 @@ def test_a_task_of_ones_own_runs_from_its_file(tmp_path: Path) -> None:
     own_task = Path(__file__).parents[2] / "support" / "own_task.py"
     arguments = ("--task-file", own_task, "--data-dir", tmp_path, "--out", tmp_path / "out")
     done = call("run", "--model", "echo-gold", *arguments)
-    assert (done.code, done.err) == (0, "")
+    assert (done.code, done.said) == (0, "")
     assert "strict         100.00% (1 of all 1" in done.out
     assert_each_once(tmp_path / "out", ["1"], task="birds")
 

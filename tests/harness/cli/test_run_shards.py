@@ -102,7 +102,7 @@ def test_merge_sums_up_what_no_shard_did(tmp_path: Path) -> None:
     (tmp_path / "run" / "summary.json").unlink()
     for _ in range(2):
         merged = call("merge", tmp_path / "run")
-        assert (merged.code, merged.err) == (0, "")
+        assert (merged.code, merged.said) == (0, "")
         assert f"run {tmp_path / 'run'} (done)" in merged.out
         assert summary(tmp_path / "run") == before
     assert call("run", *asked, "--shard", "1/2").code == 0
