@@ -9,7 +9,7 @@ from chat_server import chatting
 from command import COMMAND, Done, call
 from judges import chain_of, honest, mmar_with_criteria
 from made_up_run import write_run
-from runs import mmar_data
+from runs import ended, interrupt, mmar_data, started, wait_until, write_script
 from terminal import shown
 
 from dtbench.harness.cli.next_steps import NextStep, step_lines
@@ -64,8 +64,8 @@ def test_a_run_of_other_questions_is_no_neighbour(folder: Path) -> None:
 
 def test_a_run_that_was_interrupted_is_resumed_by_what_is_named(folder: Path) -> None:
     model = write_script(folder / "script.jsonl", [{"text": "(A)", "sleep": 0.3}])
-    asked = (*model, "--tasks", "mmar", "--data-dir", folder.parent / "data", "--out", folder / "a")
-    with started(*asked, "--concurrency", "1") as process:
+    asked = ("--tasks", "mmar", "--data-dir", folder.parent / "data", "--out", folder / "a")
+    with started(*model, *asked, "--concurrency", "1") as process:
         wait_until(lambda: (folder / "a" / "mmar.jsonl").exists())
         interrupt(process)
         stopped = ended(process)
