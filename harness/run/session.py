@@ -39,7 +39,8 @@ from dtbench.harness.score.summary import with_figures
 from dtbench.harness.store.beginning import Resumption
 from dtbench.harness.store.growth import other_task_notes
 from dtbench.harness.store.run_folder import RunFolder
-from dtbench.harness.store.shard_states import ShardState, shard_states
+from dtbench.harness.store.run_json import read_info
+from dtbench.harness.store.shard_states import ShardState, questions_hash, shard_states
 from dtbench.harness.store.shards import Shard
 from dtbench.harness.store.summary_types import RelatedFigures, Summary, TaskSummary
 from dtbench.harness.store.types import Status, TaskInfo
@@ -179,7 +180,8 @@ def _finish_shard(folder: RunFolder, tasks: Sequence[StoredTask], outcome: RunRe
     """Write the status of a shard; where the others have ended too, sum up all of them."""
     folder.finish(outcome.status, missing=sum(summary["missing"] for summary in outcome.summaries))
     waiting = [one for one in shard_states(folder.path, folder.info) if not one.ended]
-    if all(one.info is None and not one.running for one in waiting):  # their answers may be there, from another N
+    asked_last = questions_hash(read_info(folder.path)) == questions_hash(folder.info)
+    if asked_last and all(one.info is None and not one.running for one in waiting):  # another N may have answered them
         whole = sum_up(folder, tasks, max_failed)
         if whole.status != "interrupted":
             return whole

@@ -10,7 +10,18 @@ from pathlib import Path
 
 import pytest
 from command import call, process
-from runs import Arguments, assert_each_once, lines_of, mmar_data, started, status, summary, wait_until, write_script
+from runs import (
+    Arguments,
+    assert_each_once,
+    ended,
+    lines_of,
+    mmar_data,
+    started,
+    status,
+    summary,
+    wait_until,
+    write_script,
+)
 from sharded import answers_in_files, codes_of, kill_and_restart, shards_of
 from small_data import mmar_items
 
@@ -246,3 +257,31 @@ def test_verdicts_that_are_scored_anew_stand_over_those_of_the_shards(tmp_path: 
     assert (tmp_path / "run" / "mmar.jsonl").exists()
     (again,) = json.loads(call("score", tmp_path / "run", "--data-dir", tmp_path / "data", "--json").out)
     assert again["strict"] == strict["strict"]
+
+
+def test_a_run_of_shards_grows(tmp_path: Path) -> None:
+    asked = (*asked_of(tmp_path, 12), "--out", tmp_path / "run")
+    for limit in (6, 12):
+        for number in (2, 1):
+            assert call("run", *asked, "--shard", f"{number}/2", "--limit", f"{limit}").code == 0
+        assert status(tmp_path / "run") == "done"
+        (told,) = json.loads((tmp_path / "run" / "summary.json").read_text())["tasks"]
+        assert (told["n"], told["missing"]) == (limit, 0)
+    assert set(answers_in_files(tmp_path / "run", "mmar").values()) == {1}
+    assert call("run", *asked, "--limit", "6").code == 0
+    (told,) = json.loads(call("merge", tmp_path / "run", "--json").out)["tasks"]
+    assert told["n"] == 6
+    assert lines_of(tmp_path / "run") == 0
+
+
+def test_a_shard_of_an_earlier_start_leaves_the_summary_to_those_of_the_last(tmp_path: Path) -> None:
+    asked = (*asked_of(tmp_path, 8, sleep=1.0), "--out", tmp_path / "run")
+    with started(*asked, "--shard", "1/2", "--limit", "4") as earlier:
+        wait_until((tmp_path / "run" / "run.1-of-2.json").exists)
+        assert process("run", *asked, "--shard", "2/2").code == 0
+        assert ended(earlier).code == 0
+    assert not (tmp_path / "run" / "summary.json").exists()
+    assert process("run", *asked, "--shard", "1/2").code == 0
+    (told,) = json.loads((tmp_path / "run" / "summary.json").read_text())["tasks"]
+    assert (told["n"], told["missing"]) == (8, 0)
+    assert set(answers_in_files(tmp_path / "run", "mmar").values()) == {1}

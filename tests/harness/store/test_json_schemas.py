@@ -74,6 +74,29 @@ def data(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
+def test_shards_of_a_run_and_what_they_say_of_it(tmp_path: Path) -> None:
+    asked = (
+        "run",
+        "--model",
+        "first",
+        "--tasks",
+        "mini",
+        "--limit",
+        "6",
+        "--out",
+        tmp_path / "run",
+        "--json",
+        "--shard",
+    )
+    for number in (1, 2):
+        stored_schema("summary").validate(json.loads(call(*asked, f"{number}/2").out))
+        for state in (tmp_path / "run").glob("run.*-of-2.json"):
+            stored_schema("shard").validate(json.loads(state.read_text()))
+    assert len(list((tmp_path / "run").glob("run.*-of-2.json"))) == 2
+    assert_folder_fits(tmp_path)
+    stored_schema("summary").validate(json.loads(call("merge", tmp_path / "run", "--json").out))
+
+
 def test_runs_of_every_kind_and_what_score_and_compare_say_of_them(tmp_path: Path, data: Path) -> None:
     out, other = tmp_path / "out", tmp_path / "other"
     with chatting(choose=letters) as chat:
