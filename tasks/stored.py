@@ -112,7 +112,8 @@ def _rescore(run: StoredRun, stored: StoredTask, options: RescoreOptions) -> Res
     own = {} if data is None else task.figures(stored.known_records())
     rescored.summary = with_figures(rescored.summary, compare_related(run, task.name), own)
     if torn := run.torn.get(task.name):
-        rescored.summary["notes"].append(f"{torn} records were cut short by a crash; their questions are not answered")
+        note = f"{torn} records were truncated by a crash; their questions count as unanswered"
+        rescored.summary["notes"].append(note)
     return rescored
 
 

@@ -59,7 +59,7 @@ class ReportOptions:
     def __post_init__(self) -> None:
         """Refuse values that are not allowed."""
         if not 1 <= len(self.runs) <= 2:
-            raise UserError("report takes the folder of a run, of two runs, or of a training run.")
+            raise UserError("report: one run folder, two, or the folder of a training is expected.")
         if self.audio not in MODES:
             raise UserError(f"--clips {self.audio}: unknown. {did_you_mean(self.audio, MODES)}")
 
@@ -123,7 +123,7 @@ def _shared(runs: Sequence[StoredRun]) -> list[str]:
         listed = " and ".join(
             f"{run.path} ({', '.join(names) or 'none'})" for run, names in zip(runs, names_of_runs, strict=True)
         )
-        raise UserError(f"{listed} have no task in common: name two runs of one task, or one run alone.")
+        raise UserError(f"{listed} have no task in common: name two runs of the same task, or a single run.")
     return shared
 
 
@@ -132,9 +132,9 @@ def _out(options: ReportOptions, runs: Sequence[StoredRun]) -> Path:
     if out.is_dir():
         raise UserError(f"--out {out}: this is a folder; name a file, such as {out / 'report.html'}.")
     if not out.parent.is_dir():
-        raise UserError(f"--out {out}: there is no folder {out.parent}; make it, or name another.")
+        raise UserError(f"--out {out}: the folder {out.parent} does not exist; create it, or name another.")
     if out.exists() and not _is_report(out):
-        raise UserError(f"--out {out}: this file is no report, and is not overwritten; name another.")
+        raise UserError(f"--out {out}: this file is not a report and is not overwritten; name another file.")
     return out
 
 
@@ -163,8 +163,8 @@ def _task(runs: Sequence[StoredRun], name: str, options: ReportOptions, out: Pat
     lines += clip_notes(clips, len(page_rows), options.audio)
     if unknown := sum(row["question"] is None for row in page_rows):
         lines.append(
-            f"{name}: {unknown} of {len(page_rows)} questions were not found, so only what was answered is shown: name "
-            f"their folder with --data-dir"
+            f"{name}: the text of {unknown} of {len(page_rows)} questions was not found, so only answers are shown: "
+            f"name the folder of the data with --data-dir"
         )
     first = {
         "name": name,
@@ -230,7 +230,7 @@ def _with_names(runs: list[dict[str, Any]], names: Sequence[str]) -> list[dict[s
 def _training_figures(options: ReportOptions) -> dict[str, Any]:
     """Return the stages of a training run with their curves, and which evaluations the browser of samples shows."""
     if len(options.runs) > 1:
-        raise UserError(f"{options.runs[1]}: a training run is shown by itself: leave the second folder out.")
+        raise UserError(f"{options.runs[1]}: a training is reported alone: leave the other folder out.")
     curves = training_stages(options.run)
     evaluated = [(one.name, one.evaluated) for one in curves if one.evaluated is not None and not one.otherwise]
     shown = evaluated if len(evaluated) < 2 else [evaluated[0], evaluated[-1]]

@@ -67,11 +67,11 @@ def clip_notes(clips: Mapping[str, ReportClip], questions: int, mode: str) -> li
     lacking = [one.missing for one in clips.values() if one.missing]
     lines = []
     if lacking:
-        lines.append(f"{len(lacking)} of {questions} clips cannot be heard in the report; the first: {lacking[0]}")
+        lines.append(f"{len(lacking)} of {questions} clips cannot be played in the report; the first: {lacking[0]}")
     if mode == "embed" and questions > len(clips):
         lines.append(
-            f"the report holds the clips of {len(clips) - len(lacking)} of {questions} questions, changed and wrong "
-            f"ones first; --clips link reaches all that lie in files"
+            f"the report embeds the clips of {len(clips) - len(lacking)} of {questions} questions, changed and wrong "
+            f"answers first; --clips link links to every clip that is a file"
         )
     return lines
 
@@ -112,7 +112,7 @@ def _mp3(wav: bytes) -> bytes:
 def _link_to(audio: Path | Clip, page: Path) -> ReportClip:
     path = audio if isinstance(audio, Path) else getattr(audio, "path", None)
     if not isinstance(path, Path):
-        return ReportClip(missing="its clip lies inside another file, where no link leads: --clips embed")
+        return ReportClip(missing="its clip is inside an archive or table and cannot be linked: use --clips embed")
     if not path.is_file():
         return ReportClip(missing=f"{path}: the clip is missing")
     relative = os.path.relpath(path.resolve(), page.resolve().parent)

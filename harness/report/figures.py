@@ -49,7 +49,7 @@ def task_figures(run: StoredRun, part: StoredTask, records: Sequence[Record], no
     summary = part.summarise(records)
     notes = list(summary["notes"])
     if torn := run.torn.get(part.task.name):
-        notes.append(f"{torn} records were cut short by a crash; their questions are not answered")
+        notes.append(f"{torn} records were truncated by a crash; their questions count as unanswered")
     if (status := run.info["status"]) != "done":
         notes.append(f"this run is not finished ({status}): {summary['missing']} of {summary['n']} answers are missing")
     errors = (record["error"] for record in records if "error" in record)

@@ -85,7 +85,7 @@ def training_outcome(folder: Path) -> TrainingOutcome:
         return TrainingOutcome(rows, [{name: one[name] for name in _PAIR} for one in stored["paired"]])
     except (KeyError, TypeError, AttributeError) as error:
         raise DataError(
-            f"{path}: no outcome of a training run ({error!r}). The same `dtbench train` writes it anew."
+            f"{path}: not the outcome of a training ({error!r}). The same `dtbench train` command writes it again."
         ) from None
 
 
@@ -107,7 +107,7 @@ def _object(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}).") from None
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: no JSON ({error}).") from None
+        raise DataError(f"{path}: not JSON ({error}).") from None
     if not isinstance(value, dict):
         holds = "`recipe` and `stages`" if path.name == FILE else "`rows` and `paired`"
         raise DataError(f"{path}: an object with {holds} is expected.")

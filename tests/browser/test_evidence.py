@@ -49,5 +49,5 @@ def test_answers_are_filtered_by_their_level(browser: Browser, page: Path) -> No
 def test_the_levels_fit_on_a_phone(browser: Browser, page: Path) -> None:
     browser.size(*PHONE)
     browser.open(page)
-    assert "What the answers rest on" in browser.text("#view-overview")
+    assert "Evidence for the answers" in browser.text("#view-overview")
     assert browser.run("document.documentElement.scrollWidth <= window.innerWidth")

@@ -118,6 +118,6 @@ def test_what_makes_two_runs_unequal_is_said_above_all_numbers(browser: Browser,
         write_run(tmp_path / name, {"mmar": data}, chained(1, 0.6), form=form)
     browser.open(reported(tmp_path / "one", tmp_path / "two"))
     first = browser.text("#view-overview .notes p")
-    assert first == "These runs differ in prompt: " + first.partition(": ")[2]
-    assert "Their difference is not the models' alone." in first
+    assert first == "The runs differ in prompt: " + first.partition(": ")[2]
+    assert "The difference in score is not due to the models alone." in first
     assert browser.run("getComputedStyle(document.querySelector('.notes p')).fontWeight") == "600"

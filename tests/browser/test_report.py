@@ -41,7 +41,7 @@ def test_the_first_view_shows_what_score_prints(browser: Browser, one: Path, run
     assert f"{summary['unanswered']} unanswered" in shown
     assert f"{summary['failed']} failed" in shown
     assert "the chain was cut off" in shown
-    assert "Length of the chain against correctness" in shown
+    assert "Accuracy by length of reasoning" in shown
     assert browser.run("document.querySelectorAll('#view-overview .point').length") == 8
     assert_quiet(browser, one)
 
@@ -65,7 +65,7 @@ def test_filters_and_search_narrow_the_list(browser: Browser, two: Path) -> None
     assert "What is heard,\nin scene 4?" in browser.text(DETAIL)
     browser.search("no such words anywhere")
     assert found(browser) == 0
-    assert "No question fits" in browser.text("#list")
+    assert "No matching questions" in browser.text("#list")
     browser.press("Escape")
     assert found(browser) == 300
 

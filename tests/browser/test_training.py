@@ -75,7 +75,7 @@ def test_every_number_that_was_logged_is_a_curve(browser: Browser, page: Path, f
         float(path.split("L")[at].strip("M").split(",")[0]) for path, at in ((first, -1), (second, 0))
     )
     assert end_of_first < begin_of_second, "the second stage follows the first"
-    assert browser.text("#view-training").count("1 line of its metrics cannot be read, and is left out") == 2
+    assert browser.text("#view-training").count("1 line of its metrics cannot be read and is left out") == 2
 
 
 def test_the_samples_are_those_of_the_first_and_the_last_evaluation(browser: Browser, page: Path) -> None:
@@ -109,7 +109,7 @@ def test_a_training_run_under_way_has_no_pairs_yet(browser: Browser, folder: Pat
 
 
 WRONG = {
-    "no json": (b"{", "train.json: no JSON"),
+    "no json": (b"{", "train.json: not JSON"),
     "a list": (b"[]", "an object with `recipe` and `stages` is expected"),
     "a stage elsewhere": (b'{"stages": [{"name": "../x"}]}', "each with the name of a folder"),
 }
@@ -123,10 +123,12 @@ def test_a_broken_train_json_is_one_clear_line(name: str, tmp_path: Path) -> Non
 
 
 def test_a_training_run_is_not_put_beside_another(folder: Path) -> None:
-    assert "a training run is shown by itself" in call("report", folder, folder).refusal()
+    assert "a training is reported alone" in call("report", folder, folder).refusal()
 
 
 def test_a_broken_outcome_is_one_clear_line(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder, tmp_path / "run", ignore=shutil.ignore_patterns("eval*"))
     (tmp_path / "run" / "outcome.json").write_text('{"rows": [{}]}')
-    assert "outcome.json: no outcome of a training run (KeyError('name'))" in call("report", tmp_path / "run").refusal()
+    assert (
+        "outcome.json: not the outcome of a training (KeyError('name'))" in call("report", tmp_path / "run").refusal()
+    )

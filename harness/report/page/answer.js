@@ -10,7 +10,7 @@ function showDetail(row) {
     detail,
     detailHead(row),
     row.question === null
-      ? el("p", { class: "note" }, "The question is not at hand: --data-dir names the folder of its data.")
+      ? el("p", { class: "note" }, "The question text was not found: make the report again with --data-dir.")
       : el("p", { class: "question" }, words(row.question)),
     optionsOf(row),
     soundOf(row),
@@ -71,7 +71,7 @@ function optionsOf(row) {
         { class: right ? "gold" : null },
         el("b", { class: "letter" }, LETTERS[place] ?? "\u2022"),
         words(option),
-        right ? el("span", { class: "is-gold" }, "right answer") : null,
+        right ? el("span", { class: "is-gold" }, "correct answer") : null,
         tags,
       );
     }),
@@ -107,7 +107,7 @@ function answerOf(one, several) {
   );
   if (disagrees(one))
     verdict.append(el("span", { class: "differs" }, `official script: ${one.official ? "right" : "wrong"}`));
-  if (!one.counted) verdict.append(el("span", { class: "differs" }, "not in the script's denominator"));
+  if (!one.counted) verdict.append(el("span", { class: "differs" }, "not counted by the official script"));
   return el(
     "div",
     { class: "answer" },
@@ -120,14 +120,14 @@ function answerOf(one, several) {
 }
 
 function unread(one) {
-  return one.aside ? ["set aside: ", words(one.aside, { class: "words choice" })] : "no option was read";
+  return one.aside ? ["set aside: ", words(one.aside, { class: "words choice" })] : "no answer was extracted";
 }
 
 function readHow(one) {
   const parts = [
-    one.how && `read: ${one.how}`,
+    one.how && `extracted: ${one.how}`,
     one.level && `evidence: ${one.level}`,
-    one.finish && `finished by ${one.finish}`,
+    one.finish && `finish reason: ${one.finish}`,
     one.tokens && `${count(one.tokens)} tokens`,
   ];
   if (one.seconds) parts.push(`${figure(one.seconds)} s`);
@@ -146,7 +146,7 @@ function textOf(one) {
   const fold = el(
     "details",
     { class: "chain", open: true },
-    el("summary", {}, `Chain, ${plural(length, "character")}`),
+    el("summary", {}, `Reasoning, ${plural(length, "character")}`),
     body(chain),
   );
   return el(

@@ -31,23 +31,23 @@ function beside({ where, kind, found }) {
     return line(
       `Listening (${where})`,
       `${signed(gap.gap)} points come from the clip, interval ${signed(gap.low)} to ${signed(gap.high)}`,
-      same ? `${percent(same.accuracy)} % of the choices are the same without it; ${count(found.n)} questions` : "",
+      same ? `${percent(same.accuracy)} % of the answers are the same without it; ${count(found.n)} questions` : "",
     );
   }
   if (kind === "order_sensitivity" && found.moved) {
     return line(
-      `Order of the options (${found.orders} orders)`,
-      `${percent(found.moved.accuracy)} % of ${count(found.n)} choices move with the order, interval ${between(found.moved)}`,
-      `right in every order ${percent(found.right_in_all)} %, in some ${percent(found.right_in_some)} %`,
+      `Option order (${found.orders} orders)`,
+      `${percent(found.moved.accuracy)} % of ${count(found.n)} answers change with the order, interval ${between(found.moved)}`,
+      `correct in every order ${percent(found.right_in_all)} %, in some ${percent(found.right_in_some)} %`,
     );
   }
   if (kind === "order_averaged" && found.strict)
-    return line("Mean over the orders", `${percent(found.strict.accuracy)} % right, interval ${between(found.strict)}`);
+    return line("Averaged over option orders", `${percent(found.strict.accuracy)} % correct, interval ${between(found.strict)}`);
   if (kind === "vs_plain" && found.gap) {
-    const differ = found.differ ? `${percent(found.differ.accuracy)} % of the choices differ; ` : "";
+    const differ = found.differ ? `${percent(found.differ.accuracy)} % of the answers differ; ` : "";
     return line(
-      `Style of answer (${where})`,
-      `${signed(found.gap.gap)} points against plain answers, interval ${signed(found.gap.low)} to ${signed(found.gap.high)}`,
+      `Answer style (${where})`,
+      `${signed(found.gap.gap)} points compared with the plain run, interval ${signed(found.gap.low)} to ${signed(found.gap.high)}`,
       `${differ}${count(found.n)} questions`,
     );
   }
@@ -58,17 +58,17 @@ function judge({ where, summary }) {
   if (summary.kinds)
     return line(
       `Judge's calibration (${where})`,
-      `${percent(summary.marks.accuracy)} % of ${count(summary.marks.n)} known marks were given, interval ${between(summary.marks)}`,
+      `${percent(summary.marks.accuracy)} % of ${count(summary.marks.n)} known marks were reproduced, interval ${between(summary.marks)}`,
     );
   const range =
     summary.rubrics === null
-      ? `between ${summary.between?.[0]} and ${summary.between?.[1]}: ${summary.unscored} are unscored`
+      ? `between ${summary.between?.[0]} and ${summary.between?.[1]}: ${plural(summary.unscored, "answer")} could not be scored`
       : `${summary.rubrics} (95 % interval ${summary.low} to ${summary.high})`;
-  const agree = summary.agreement ? `; pairs of calls agree on ${percent(summary.agreement.pairs)} % of marks` : "";
+  const agree = summary.agreement ? `; two calls agree on ${percent(summary.agreement.pairs)} % of marks` : "";
   return line(
     `Rubrics (${where})`,
     range,
-    `${plural(summary.calls, "call")} a chain, ${count(summary.n)} questions${agree}`,
+    `${plural(summary.calls, "call")} per answer, ${count(summary.n)} questions${agree}`,
   );
 }
 
@@ -77,7 +77,7 @@ function repeats(told) {
     .map(([at, share]) => `pass@${at} ${percent(share)} %`)
     .join(", ");
   return line(
-    `${told.k} answers to each question`,
+    `${told.k} answers per question`,
     `majority ${percent(told.majority.accuracy)} %; ${passes}`,
     `standard deviation of the mean ${(100 * told.strict.sd).toFixed(2)} points`,
   );
@@ -87,25 +87,25 @@ function calibrated(told) {
   return line(
     "Calibration of forced answers",
     `expected calibration error ${percent(told.ece)} points (${percent(told.ece_by_chance)} by chance alone), Brier ${figure(told.brier)}`,
-    `mean confidence ${percent(told.confidence)} %, right ${percent(told.accuracy)} % of ${count(told.n)}`,
+    `mean confidence ${percent(told.confidence)} %, accuracy ${percent(told.accuracy)} %, ${plural(told.n, "answer")}`,
   );
 }
 
 function costs(task) {
   const rows = [
-    ["seconds a response, mean", (run) => (run.seconds.mean === null ? "\u2013" : figure(run.seconds.mean))],
+    ["seconds per response, mean", (run) => (run.seconds.mean === null ? "\u2013" : figure(run.seconds.mean))],
     [
-      "median, 95 % within",
+      "median, 95th percentile",
       (run) => (run.seconds.median === null ? "\u2013" : `${figure(run.seconds.median)}, ${figure(run.seconds.p95)}`),
     ],
-    ["tokens read, written", (run) => `${count(run.tokens.in)}, ${count(run.tokens.out)}`],
+    ["input, output tokens", (run) => `${count(run.tokens.in)}, ${count(run.tokens.out)}`],
     [
-      "chains, characters on the mean",
+      "answers with reasoning, mean characters",
       (run) => (run.chains.n ? `${count(run.chains.n)}, ${count(Math.round(run.chains.mean))}` : "none"),
     ],
     ["requests", (run) => count(run.attempts)],
     [
-      "clips heard",
+      "clips",
       (run) =>
         Object.entries(run.clips)
           .map(([rule, n]) => `${count(n)} ${rule}`)
@@ -114,7 +114,7 @@ function costs(task) {
   ];
   const titles = ["", ...task.runs.map((_, place) => (task.runs.length > 1 ? runName(place) : ""))];
   return card(
-    "What it took",
+    "Cost",
     null,
     table(
       titles,
@@ -151,7 +151,7 @@ function drawSettings() {
     runs.length
       ? card(
           "Settings",
-          runs.length > 1 ? "What differs stands out." : null,
+          runs.length > 1 ? "Differences are highlighted." : null,
           table(
             [
               "Setting",

@@ -61,7 +61,7 @@ function lengthChart(series) {
       height,
       class: "chart",
       role: "img",
-      "aria-label": "Correct answers by length of chain",
+      "aria-label": "Accuracy by length of reasoning",
     });
     for (const share of [0, 0.25, 0.5, 0.75, 1]) {
       chart.append(svg("line", { class: "grid", x1: left, x2: width - right, y1: y(share), y2: y(share) }));
@@ -71,7 +71,7 @@ function lengthChart(series) {
       chart.append(svg("text", { x: x(length), y: height - 16, "text-anchor": "middle" }, count(length)));
     }
     chart.append(
-      svg("text", { x: width - right, y: height - 2, "text-anchor": "end", class: "axis" }, "characters of the chain"),
+      svg("text", { x: width - right, y: height - 2, "text-anchor": "end", class: "axis" }, "characters of reasoning"),
     );
     series.forEach((one) => chart.append(lengthPoints(one, x, y)));
     return chart;

@@ -10,7 +10,7 @@ function drawFilters() {
   const states = counted(
     tallied(rows, (row) => answers(row).map((one) => one.state)),
     (state) => state,
-  ).concat([["disagrees", `script and reader differ (${count(rows.filter((row) => row.disagrees).length)})`]]);
+  ).concat([["disagrees", `official and strict differ (${count(rows.filter((row) => row.disagrees).length)})`]]);
   const selects = [
     choice("state", "any outcome", states),
     two ? choice("change", "any change", changes(rows)) : null,
@@ -36,7 +36,7 @@ function drawFilters() {
     ),
     choice(
       "how",
-      "read in any way",
+      "any rule of extraction",
       counted(
         tallied(rows, (row) =>
           answers(row)
@@ -60,7 +60,7 @@ function drawFilters() {
     ),
     choice(
       "finish",
-      "any finish",
+      "any finish reason",
       counted(
         tallied(rows, (row) =>
           answers(row)
@@ -70,7 +70,7 @@ function drawFilters() {
         seen,
       ),
     ),
-    two ? choice("order", "flips first", named([["data", "in the order of the data"]])) : null,
+    two ? choice("order", "flips first", named([["data", "in data order"]])) : null,
   ];
   const search = el("input", {
     type: "search",
@@ -97,7 +97,7 @@ function changes(rows) {
     ["flipped", "flipped"],
     ["better", "better in run 2"],
     ["worse", "worse in run 2"],
-    ["same", "as before"],
+    ["same", "unchanged"],
   ].map(([value, label]) => [value, `${label} (${count(times(value))})`]);
 }
 

@@ -15,7 +15,7 @@ function listRows() {
 function drawRows(list, inner) {
   const begin = Math.max(0, Math.floor(list.scrollTop / ROW) - SPARE);
   const end = Math.min(page.found.length, Math.ceil((list.scrollTop + list.clientHeight) / ROW) + SPARE);
-  put(inner, page.found.length ? null : el("p", { class: "empty" }, "No question fits. Clear a filter, or press Esc."));
+  put(inner, page.found.length ? null : el("p", { class: "empty" }, "No matching questions. Clear a filter, or press Esc."));
   for (let place = begin; place < end; place++) inner.append(listRow(page.found[place], place));
 }
 

@@ -3,14 +3,14 @@
 const KEYS = [
   ["j, \u2193 / k, \u2191", "next / previous question"],
   ["Space", "play or pause the clip"],
-  ["c", "fold or unfold the chains"],
+  ["c", "fold or unfold the reasoning"],
   ["/", "search"],
-  ["w, u, e", "only wrong, unanswered, failed ones"],
-  ["f", "only flipped ones (two runs)"],
+  ["w, u, e", "show only wrong, unanswered or failed answers"],
+  ["f", "show only changed answers (two runs)"],
   ["x, Esc", "clear the filters, close"],
   ["o, s, r, i", "overview, samples, training, settings"],
   ["t", "light or dark"],
-  ["?", "these keys"],
+  ["?", "show these keys"],
 ];
 
 function views() {

@@ -1,4 +1,4 @@
-// The first view: how good, how sure, where, and where no answer came from.
+// The first view: scores with intervals, by group, and what was left unanswered.
 
 function drawOverview() {
   const task = page.first.tasks[page.task];
@@ -20,7 +20,7 @@ function drawOverview() {
 function warnings(task) {
   const confounders = (task.compare?.confounders ?? []).map(
     (one) =>
-      `These runs differ in ${one.name}: ${one.before} against ${one.after}. Their difference is not the models' alone.`,
+      `The runs differ in ${one.name}: ${one.before} vs ${one.after}. The difference in score is not due to the models alone.`,
   );
   const lines = [...confounders.map((text) => ["warn", text]), ...task.notes.map((text) => ["note", text])];
   task.runs.forEach((run, place) =>
@@ -46,7 +46,7 @@ function headline(task) {
         { class: `card score run-${RUNS[place]}` },
         el("h2", {}, label, words(page.first.runs[place].name)),
         scoreLine(run, "official", "official script", run.official.counted, place),
-        scoreLine(run, "strict", "careful reader", run.strict.n, place),
+        scoreLine(run, "strict", "strict scoring", run.strict.n, place),
         el("div", { class: "counts" }, counts(run)),
       );
     }),
@@ -108,9 +108,9 @@ function comparison(task) {
   const one = task.compare;
   if (!one.n)
     return card(
-      "Run 2 against run 1",
+      "Run 2 compared with run 1",
       null,
-      el("p", { class: "warn" }, "No question has an answer in both runs: there is nothing to compare."),
+      el("p", { class: "warn" }, "No question is answered in both runs, so there is nothing to compare."),
     );
   const left = [
     ["only in run 1", one.only_before],
@@ -127,8 +127,8 @@ function comparison(task) {
     );
   const sure = one.low > 0 || one.high < 0;
   return card(
-    "Run 2 against run 1, question by question",
-    `${count(one.n)} questions of both; official score. ${left.join("")}`,
+    "Run 2 compared with run 1, question by question",
+    `${count(one.n)} questions in common; official score. ${left.join("")}`,
     el(
       "div",
       { class: "difference" },
@@ -142,8 +142,8 @@ function comparison(task) {
         "span",
         {},
         `95 % interval ${signed(one.low)} to ${signed(one.high)}; McNemar p = ${figure(one.p)}. `,
-        sure ? "" : "This may be chance. ",
-        `So many questions show a difference of ${percent(one.minimum_detectable)} points four times in five.`,
+        sure ? "" : "This could be chance. ",
+        `${plural(one.n, "question")} detect a difference of ${percent(one.minimum_detectable)} points with 80 % power.`,
       ),
     ),
     el(
@@ -151,7 +151,7 @@ function comparison(task) {
       { class: "counts" },
       button("better", one.better, "better in run 2"),
       button("worse", one.worse, "worse in run 2"),
-      button("same", one.n - one.better - one.worse, "as before"),
+      button("same", one.n - one.better - one.worse, "unchanged"),
     ),
   );
 }
@@ -160,7 +160,7 @@ function groupCard(task, heading, place) {
   const values = [...new Set(task.runs.flatMap((run) => (run.tables[place]?.rows ?? []).map((row) => row.value)))];
   if (!values.length) return null;
   const rows = values.map((value) => groupRow(task, heading, value, place));
-  const note = "Bars: official score with its 95 % interval; tick: careful reader. Choose a line to see its samples.";
+  const note = "Bars: official score with its 95 % interval; tick: strict score. Click a group to see its samples.";
   return card(`By ${seen(heading)}`, note, el("div", { class: "groups" }, rows));
 }
 
@@ -186,7 +186,7 @@ function groupRow(task, heading, value, place) {
       ? el(
           "span",
           { class: change.difference > 0 ? "better" : "worse" },
-          `${signed(change.difference)} points, p = ${figure(change.p_adjusted)} after all looks`,
+          `${signed(change.difference)} points, adjusted p = ${figure(change.p_adjusted)}`,
         )
       : null;
   const name = simple
@@ -201,13 +201,13 @@ function groupRow(task, heading, value, place) {
 
 function lengths(task) {
   const series = task.runs.map((run, place) => ({ run: place, bins: run.lengths })).filter((one) => one.bins.length);
-  const note = "Each point is an eighth of the chains, with its 95 % interval; careful reader.";
-  if (series.length) return card("Length of the chain against correctness, %", note, lengthChart(series));
+  const note = "Each point is an eighth of the answers that have reasoning, with the 95 % interval of their strict score.";
+  if (series.length) return card("Accuracy by length of reasoning, %", note, lengthChart(series));
   return task.runs.some((run) => run.chains.n)
     ? card(
-        "Length of the chain against correctness",
+        "Accuracy by length of reasoning",
         null,
-        el("p", { class: "note" }, "Too few chains to say anything."),
+        el("p", { class: "note" }, "Too few answers with reasoning to say anything."),
       )
     : null;
 }
@@ -224,31 +224,31 @@ function missing(task) {
       ...run.errors.map((one) => [words(one.name), "failed", link(one.n, { state: "failed" })]),
       ...(run.missing ? [["", "not asked yet", count(run.missing)]] : []),
       ...(run.finish_reasons.length
-        ? [["the answer ended at a limit of tokens", "cut off", link(run.finish_reasons.length, { finish: "length" })]]
+        ? [["the answer reached the token limit", "cut off", link(run.finish_reasons.length, { finish: "length" })]]
         : []),
       ...Object.entries(run.dropped_why).map(([why, n]) => [words(why), "not counted by the script", count(n)]),
     ];
     return [
       title,
       lines.length
-        ? table(["Why", "What", "Answers"], lines)
-        : el("p", { class: "note" }, "Every question has an answer."),
+        ? table(["Reason", "State", "Answers"], lines)
+        : el("p", { class: "note" }, "Every question is answered."),
     ];
   });
-  return card("Where no answer came from", null, parts);
+  return card("Unanswered questions", null, parts);
 }
 
 function link(n, filter) {
   return el("button", { type: "button", class: "link", on: { click: () => showOnly(filter) } }, count(n));
 }
 
-// What answers rest on: a reader sees which level to trust, and what another threshold would count.
+// The evidence of answers: a reader sees which level to trust, and what another threshold would count.
 function evidence(task) {
   const runs = task.runs.map((run, place) => ({ run, place })).filter(({ run }) => run.levels.length);
   if (!runs.length) return null;
   const note =
-    "How firmly a text names its option, the firmest level first. An option on weaker evidence than a run's " +
-    "--min-evidence is set aside: it counts as no answer, and its line shows how often it would have been right.";
+    "How clearly a response names its option, the clearest level first. An option with weaker evidence than the run's " +
+    "--min-evidence is set aside: it counts as unanswered, and its row shows how often it would have been correct.";
   const parts = runs.map(({ run, place }) => {
     const title = task.runs.length > 1 ? el("h3", { class: `run-${RUNS[place]}` }, runName(place)) : null;
     const lines = run.levels.map((one) => [
@@ -259,26 +259,26 @@ function evidence(task) {
       percent(one.share),
       one.share === null ? "" : el("div", { class: "level-bar" }, shareBar(one, place)),
     ]);
-    return [title, table(["Evidence", "", "Answers", "Right", "Right, %", "95 % interval"], lines, { class: "levels" })];
+    return [title, table(["Evidence", "", "Answers", "Correct", "Correct, %", "95 % interval"], lines, { class: "levels" })];
   });
-  return card("What the answers rest on", note, parts);
+  return card("Evidence for the answers", note, parts);
 }
 
 function readings(task) {
   const names = [...new Set(task.runs.flatMap((run) => run.how.map((one) => one.name)))];
-  if (!names.length) return card("How answers were read", null, el("p", { class: "note" }, "No answer was read."));
+  if (!names.length) return card("How answers were extracted", null, el("p", { class: "note" }, "No answer was extracted."));
   const cells = (run, name) => {
     const one = run.how.find((other) => other.name === name);
     return [one ? link(one.n, { how: name }) : "\u2013", one && task.known ? percent(one.right / one.n, 0) : "\u2013"];
   };
   const titles = task.runs.flatMap((_, place) =>
-    task.runs.length > 1 ? [runName(place), "right, %"] : ["Answers", "Right, %"],
+    task.runs.length > 1 ? [runName(place), "correct, %"] : ["Answers", "Correct, %"],
   );
   return card(
-    "How answers were read",
+    "How answers were extracted",
     null,
     table(
-      ["Read by", ...titles],
+      ["Rule", ...titles],
       names.map((name) => [words(name), ...task.runs.flatMap((run) => cells(run, name))]),
     ),
   );

@@ -11,7 +11,7 @@ function soundOf(row) {
   const clip = clipOf(row);
   if (clip === null)
     return page.first.audio === "none" ? null : el("p", { class: "note" }, "Its clip is not in this report.");
-  if (clip.missing) return el("p", { class: "note" }, "Nothing to hear: ", words(clip.missing));
+  if (clip.missing) return el("p", { class: "note" }, "No clip: ", words(clip.missing));
   if (clip.link) return el("div", { class: "sound" }, el("audio", { controls: true, preload: "none", src: clip.link }));
   const data = byId(`clip-${clip.inside}`).textContent;
   const audio = el("audio", { controls: true, preload: "metadata", src: `data:audio/mpeg;base64,${data}` });

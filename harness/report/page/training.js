@@ -19,7 +19,7 @@ function drawTraining() {
       el(
         "p",
         { class: "note" },
-        `${stage.name}: ${plural(stage.torn, "line")} of its metrics cannot be read, and ${stage.torn === 1 ? "is" : "are"} left out.`,
+        `${stage.name}: ${plural(stage.torn, "line")} of its metrics cannot be read and ${stage.torn === 1 ? "is" : "are"} left out.`,
       ),
     );
   put(
@@ -28,7 +28,7 @@ function drawTraining() {
     pairTable(page.first.training.paired),
     card(
       "Curves",
-      "Faint: as logged; strong: smoothed. Upright lines part the stages.",
+      "Faint: as logged; strong: smoothed. Vertical lines separate the stages.",
       names.length ? search : el("p", { class: "note" }, "No metrics were logged."),
       torn,
       grid,
@@ -84,9 +84,9 @@ function metric(name, laid) {
 
 // What the outcome tells of a line: its name there, the head of its column, and how it is shown.
 const MARKS = [
-  ["formed", "In form, %", (share) => percent(share)],
+  ["formed", "Well-formed, %", (share) => percent(share)],
   ["criteria", "Criteria met", (mean) => figure(mean, 3)],
-  ["words", "Chain, words", (mean) => figure(mean, 3)],
+  ["words", "Reasoning, words", (mean) => figure(mean, 3)],
 ];
 const known = (value) => value !== null && value !== undefined;
 
@@ -131,7 +131,7 @@ function stageTable(stages) {
     tasks.length
       ? "Official score after each stage, in percent, with its 95 % interval."
       : "No stage has been evaluated yet.",
-    table(["Stage", "State", "Last step", ...tasks, "Chain, characters", ...marks.map(([, title]) => title)], lines),
+    table(["Stage", "State", "Last step", ...tasks, "Reasoning, characters", ...marks.map(([, title]) => title)], lines),
   );
 }
 
@@ -147,8 +147,8 @@ function pairTable(pairs) {
     count(one.n),
   ]);
   return card(
-    "Each stage against what was before it",
-    "The same questions, strict score, in points. Coloured where the interval leaves 0 out.",
+    "Each stage compared with the one before",
+    "The same questions, strict score, in points. Coloured where the interval excludes 0.",
     table(["Task", "From \u2192 to", "Difference", "95 % interval", "McNemar p", "Better / worse", "n"], lines),
   );
 }

@@ -278,7 +278,7 @@ def test_what_a_crash_cut_short_is_missing_and_told(run: Path) -> None:
     file.write_bytes(file.read_bytes()[:-20])
     (mmar,) = scored(run, "--task", "mmar")
     assert (mmar["missing"], mmar["dropped_why"]["not asked yet"]) == (1, 1)
-    assert "1 records were cut short by a crash; their questions are not answered" in mmar["notes"]
+    assert "1 records were truncated by a crash; their questions count as unanswered" in mmar["notes"]
 
 
 def test_a_stored_summary_is_the_one_that_scoring_again_gives(tmp_path: Path, data: dict[str, Path]) -> None:

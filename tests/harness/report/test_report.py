@@ -43,11 +43,11 @@ def test_without_the_data_answers_are_shown_and_a_line_says_so(runs: tuple[Path,
     shutil.move(tmp_path / "data", tmp_path / "elsewhere")
     done = call("report", runs[0])
     assert done.code == 0
-    assert "mmar: 24 of 24 questions were not found, so only what was answered is shown: name" in done.err
+    assert "mmar: the text of 24 of 24 questions was not found, so only answers are shown: name" in done.err
     (rows,) = samples(runs[0] / "report.html")["tasks"]
     assert {row["question"] for row in rows} == {None}
     again = call("report", runs[0], "--data-dir", tmp_path / "elsewhere")
-    assert "were not found" not in again.err
+    assert "not found" not in again.err
     (rows,) = samples(runs[0] / "report.html")["tasks"]
     assert rows[3]["question"] == "What is heard,\nin scene 3?"
 
@@ -61,7 +61,7 @@ def test_clips_that_are_missing_or_damaged_are_counted_and_named(runs: tuple[Pat
     clips = sorted((tmp_path / "data" / "audio").iterdir())
     clips[0].write_bytes(b"no sound at all")
     done = call("report", runs[0])
-    assert "22 of 24 clips cannot be heard in the report; the first: " in done.err
+    assert "22 of 24 clips cannot be played in the report; the first: " in done.err
     told = samples(runs[0] / "report.html")["clips"]
     assert sum("inside" in one for one in told.values()) == 2
     assert any("no sound" in one.get("missing", "") or "clip of 0" in one.get("missing", "") for one in told.values())
@@ -87,7 +87,7 @@ def test_an_unfinished_run_is_shown_with_what_is_missing(runs: tuple[Path, Path]
     (run,) = task["runs"]
     assert run["missing"] == 14
     assert "this run is not finished (interrupted): 14 of 24 answers are missing" in run["notes"]
-    assert "1 records were cut short by a crash; their questions are not answered" in run["notes"]
+    assert "1 records were truncated by a crash; their questions count as unanswered" in run["notes"]
 
 
 def test_a_run_that_has_no_answer_yet_is_shown_as_such(runs: tuple[Path, Path]) -> None:
@@ -114,7 +114,7 @@ def test_runs_of_other_questions_have_nothing_to_compare(runs: tuple[Path, Path]
     where = ("--data-dir", tmp_path / "moved-others")
     done = call("report", runs[0], tmp_path / "others-run", "--clips", "none", *where)
     assert done.code == 0
-    assert "mmar: 24 of 27 questions were not found" in done.err
+    assert "mmar: the text of 24 of 27 questions was not found" in done.err
 
 
 def test_every_level_of_evidence_is_shown_with_what_counts_and_how_often_it_is_right(tmp_path: Path) -> None:
@@ -138,17 +138,23 @@ def test_every_level_of_evidence_is_shown_with_what_counts_and_how_often_it_is_r
 
 
 REFUSALS: dict[str, tuple[Callable[[Path, Path], list[str | Path]], str]] = {
-    "no folder": (lambda run, tmp: [], "report takes the folder of a run, of two runs, or of a training run."),
-    "three": (lambda run, tmp: [run, run, run], "report takes the folder of a run"),
+    "no folder": (lambda run, tmp: [], "report: one run folder, two, or the folder of a training is expected."),
+    "three": (
+        lambda run, tmp: [run, run, run],
+        "report: one run folder, two, or the folder of a training is expected.",
+    ),
     "not there": (lambda run, tmp: [tmp / "nowhere"], "no run folder: there is no such folder"),
     "a mode": (lambda run, tmp: [run, "--clips", "embedded"], "--clips embedded: unknown. Did you mean embed?"),
     "a folder": (lambda run, tmp: [run, "--out", tmp], "this is a folder; name a file, such as"),
-    "no parent": (lambda run, tmp: [run, "--out", tmp / "no" / "r.html"], "there is no folder"),
+    "no parent": (
+        lambda run, tmp: [run, "--out", tmp / "no" / "r.html"],
+        "does not exist; create it, or name another.",
+    ),
     "its own file": (
         lambda run, tmp: [run, "--out", run / "run.json"],
-        "this file is no report, and is not overwritten",
+        "this file is not a report and is not overwritten",
     ),
-    "other task": (lambda run, tmp: [run, tmp / "mini"], "have no task in common: name two runs of one task"),
+    "other task": (lambda run, tmp: [run, tmp / "mini"], "have no task in common: name two runs of the same task"),
 }
 
 
