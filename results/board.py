@@ -63,7 +63,7 @@ def published_tasks() -> list[str]:
 def make_board(task: str, runs: Path | None) -> Board:
     """Make the board of a benchmark, best first; with the whole runs in a folder where one is named."""
     if task not in published_tasks():
-        raise UserError(f"--task {task}: no numbers were published for it here. Known: {', '.join(published_tasks())}.")
+        raise UserError(f"--task {task}: dtbench has no published scores of it. Known: {', '.join(published_tasks())}.")
     published = json.loads((_published() / f"{task}.json").read_text(encoding="utf-8"))
     whole = published["questions"]
     notes: list[str] = []
@@ -100,9 +100,9 @@ def _reported(published: Mapping[str, Any]) -> Iterator[Entry]:
 
 def _unlike(row: Mapping[str, Any], task: str, source: Mapping[str, Any]) -> str:
     if row["model"] in UNRANKED:
-        return "for orientation"
+        return "reference only"
     if task in CURRENT and row.get("data") != CURRENT[task]:
-        return f"data {row.get('data', 'not told')}"
+        return f"data {row.get('data', 'not reported')}"
     return str(row.get("kind", "") if row.get("kind", "").endswith("agent") else source.get("scorer", ""))
 
 
@@ -148,7 +148,7 @@ def _entry_of_run(folder: Path, summary: TaskSummary, info: RunInfo, whole: int)
 def _why_not(summary: TaskSummary, about: TaskInfo, whole: int) -> str:
     task = summary["task"]
     if about["audio"] != "clip" or about["permute"]:
-        return "not the plain questions"
+        return "audio or option order changed"
     if summary["failed"] or summary["missing"]:
         return f"{summary['failed'] + summary['missing']} answers are missing"
     if about["questions"] != whole:

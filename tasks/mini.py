@@ -35,7 +35,7 @@ class Mini(Task):
     """The test split. Scored by the option's text."""
 
     name = "mini"
-    title = "mini: what tones, beeps, chirps and noise of our own making are like, and how many"
+    title = "mini: questions about generated tones, beeps, chirps and noise"
     licence = "Apache-2.0"
     split: ClassVar[str] = "test"
     size = SPLITS["test"].size
@@ -49,7 +49,7 @@ class Mini(Task):
         """Make the questions one by one."""
         folder = task_folder(self.name, data_dir)
         if folder.is_file() or folder.parent.is_file():
-            raise DataError(f"--data-dir {data_dir}: this is a file; a folder for clips is expected.")
+            raise DataError(f"--data-dir {data_dir}: this is a file; a folder for the clips is expected.")
         return (_sample(slot, folder) for slot in slots(self.split))
 
     def load(self, data_dir: Path | None) -> Dataset:

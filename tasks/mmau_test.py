@@ -19,7 +19,7 @@ class MmauTest(MmauMini):
     """The fields, tables and rule of MMAU-test-mini; there is no answer to score against."""
 
     name = "mmau-test"
-    title = "MMAU-test: the 9,000 questions whose answers are withheld"
+    title = "MMAU-test: the 9,000 questions with withheld answers"
     licence = "mit"
     size = 9000
     answers_public = False

@@ -27,7 +27,9 @@ from dtbench.tasks.data.layouts import find_metadata, group_values, make_dataset
 
 PARQUET = "parquet-548e228"
 FOLDER = "jsonl-folder"
-COPIES_DIFFER = "the audio of the hub's parquet and of its audio folder differs in part: name the copy with a score"
+COPIES_DIFFER = (
+    "the audio in the hub's parquet files and in its audio folder differs in part: report which one a score used"
+)
 METADATA = ("data/train-*.parquet", "train-*.parquet", "question/mmsu.jsonl", "mmsu.jsonl")
 ARCHIVES = ("audio.tar.gz", "audio.zip")
 LETTERED = {"A": "choice_a", "B": "choice_b", "C": "choice_c", "D": "choice_d"}

@@ -94,7 +94,7 @@ def _as_task(value: object, origin: str) -> Task:
         raise TaskError(f"{origin} is {type(value).__name__}, not a dtbench.Task.")
     name = getattr(value, "name", None)
     if not isinstance(name, str) or not name:
-        raise TaskError(f"{origin}: the task {type(value).__name__} has no name; give it one: name = 'my-task'.")
+        raise TaskError(f"{origin}: the task {type(value).__name__} has no name; add one, such as name = 'my-task'.")
     return value
 
 
@@ -105,7 +105,7 @@ def _instance(kind: type[Task], origin: str) -> Task:
     try:
         return kind()
     except Exception as error:  # someone else's code
-        raise TaskError(f"{origin}: making the task {kind.__name__} failed with {format_error(error)}.") from error
+        raise TaskError(f"{origin}: creating the task {kind.__name__} failed with {format_error(error)}.") from error
 
 
 def _lm_eval_task() -> type[Any]:

@@ -30,11 +30,11 @@ def stored_task_names(run: StoredRun, only: str | None = None) -> list[str]:
     """Return the names of the run's tasks, or the one that --task names; a UserError if the run lacks it."""
     names = list(run.info["tasks"])
     if not names:
-        raise DataError(f"{run.path / 'run.json'}: no task is named in it; it was changed since dtbench wrote it.")
+        raise DataError(f"{run.path / 'run.json'}: it names no task; it was changed after dtbench wrote it.")
     if only is None:
         return names
     if only not in names:
-        raise UserError(f"--task {only}: it is not in {run.path}, which holds {', '.join(names)}.")
+        raise UserError(f"--task {only}: not in {run.path}, which has {', '.join(names)}.")
     return [only]
 
 
@@ -42,7 +42,7 @@ def stored_task_name(run: StoredRun, only: str | None) -> str:
     """Return the name of the run's one task, or of the one that --task names."""
     names = stored_task_names(run, only)
     if len(names) > 1:
-        raise UserError(f"--task is missing: {run.path} holds several tasks, {', '.join(names)}.")
+        raise UserError(f"--task is missing: {run.path} has several tasks; name one of {', '.join(names)}.")
     return names[0]
 
 
@@ -100,7 +100,7 @@ def _rescore(run: StoredRun, stored: StoredTask, options: RescoreOptions) -> Res
     if scorer is not None and scorer not in task.official_versions:
         raise UserError(
             f"--scorer {scorer}: the versions of {task.name}'s script are {', '.join(task.official_versions)}; "
-            f"for one task of a run of several, name it with --task."
+            f"if the run has several tasks, choose one with --task."
         )
     data = find_data(stored, options.data_dir)
     stored = replace(stored, about=_read_otherwise(stored, options, found=data is not None))
@@ -128,8 +128,8 @@ def _read_otherwise(stored: StoredTask, options: RescoreOptions, *, found: bool)
         if about["min_evidence"] == stored.min_evidence:
             flag, value = "--chain", ",".join(options.chain or ())
         raise UserError(
-            f"{flag} {value}: the run's {stored.task.name} data is needed to score anew, and it was not found; "
-            f"name its folder with --data-dir. The stored verdicts are those of {stored.min_evidence}."
+            f"{flag} {value}: scoring again needs the run's {stored.task.name} data, which was not found; name its "
+            f"folder with --data-dir. The stored verdicts are those of {stored.min_evidence}."
         )
     return about
 
@@ -144,6 +144,4 @@ def _definition(run: Path, name: str, about: TaskInfo, task_file: Path | None) -
     try:
         return task_registry.get_task(name)
     except UserError:
-        raise UserError(
-            f"{run}: its task {name!r} is not known here: name the file that defines it with --task-file."
-        ) from None
+        raise UserError(f"{run}: unknown task {name!r}: name the file that defines it with --task-file.") from None

@@ -34,9 +34,9 @@ TITLES = ("rank", "model", "score", "95 % interval", "rubrics", "source", "date"
 ABOUT = (
     "# Leaderboard",
     "",
-    "Made by `dtbench board --published --md`. Scores are official ones, in percent. A rank is one more than the",
-    "number of models that are better by more than chance over so many questions; several reports of one model stand",
-    "side by side. What cannot be compared is shown without a rank, with the reason.",
+    "Made by `dtbench board --published --md`. Scores are official scores in percent. A model's rank is one more than",
+    "the number of models that are significantly better; several reports of one model are listed separately. Results",
+    "that are not comparable are listed without a rank, with the reason.",
 )
 STYLE = """
 body { font: 15px/1.5 system-ui; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; color-scheme: light dark }
@@ -66,7 +66,7 @@ def board_command(  # noqa: PLR0913 - its parameters are options
     from dtbench.results.board import make_board, published_tasks
 
     if as_markdown + as_html + as_csv + as_json > 1:
-        raise UserError("--md, --html, --csv, --json: take one of them.")
+        raise UserError("--md, --html, --csv, --json: only one of these is allowed.")
     if runs is not None and not runs.is_dir():
         raise UserError(f"--runs {runs}: there is no such folder.")
     where = None if published else runs or (HERE if HERE.is_dir() else None)

@@ -54,7 +54,7 @@ def pull(task: TaskArgument, data_dir: DataDir = None, as_json: AsJson = False) 
     elif definition.name in SOURCES:
         files = fetch_all(definition.name, SOURCES[definition.name], folder, show)
     else:
-        raise UserError(f"{task}: no source is known to pull from. Known: {', '.join([*SOURCES, *SPLIT_OF])}.")
+        raise UserError(f"{task}: dtbench knows no download for it. Known: {', '.join([*SOURCES, *SPLIT_OF])}.")
     data = definition.load(folder)
     if as_json:
         fetched = [{"file": str(f.file), "bytes": f.size, "sha256": f.sha256, "page": f.page} for f in files]
@@ -128,7 +128,7 @@ def convert(
         return
     for why, number in skipped.items():
         typer.echo(f"left out {number:>7}  {why}")
-    typer.echo(f"{out}: {count} rows, {converted.drafts} of them lack a question or a chain (`dtbench cot`)")
+    typer.echo(f"{out}: {count} rows, {converted.drafts} of them lack a question or reasoning")
     if converted.drafts:
         endpoints = ["--captioner-base-url", "URL", "--base-url", "URL"]
         print_next(NextStep(["cot", out, *endpoints, "--out", out.with_name("cot")], "write what they lack"))
@@ -146,17 +146,17 @@ def _print(report: DataReport) -> None:
     if report.clips:
         typer.echo(_clip_line(report.clips))
     for problem in report.problems[:_SHOWN]:
-        typer.echo(f"wrong: {problem}")
+        typer.echo(f"problem: {problem}")
     if len(report.problems) > _SHOWN:
-        typer.echo(f"wrong: {len(report.problems) - _SHOWN} more; --json lists them all")
-    typer.echo(f"not well: {len(report.problems)} wrong" if report.problems else "all is well")
+        typer.echo(f"problem: {len(report.problems) - _SHOWN} more; --json lists them all")
+    typer.echo(f"problems found: {len(report.problems) or 'none'}")
 
 
 def _clip_line(clips: ClipReport) -> str:
     if not clips.decoded:
-        return "clips: none decodes"
+        return "clips: none can be decoded"
     rates = ", ".join(f"{rate} Hz {count}" for rate, count in sorted(clips.rates.items()))
     channels = ", ".join(f"{number}-channel {count}" for number, count in sorted(clips.channels.items()))
     formats = ", ".join(f"{name} {count}" for name, count in sorted(clips.formats.items()))
     length = f"{clips.seconds / 3600:.2f} h, longest {clips.longest:.1f} s"
-    return f"clips: {clips.decoded} decode ({length}; {rates}; {channels}; {formats})"
+    return f"clips: {clips.decoded} decoded ({length}; {rates}; {channels}; {formats})"

@@ -60,7 +60,7 @@ def _lines(source: Path | None) -> Iterator[tuple[str, str]]:
 
 def _stdin() -> contextlib.nullcontext[BinaryIO]:
     if sys.stdin is None or sys.stdin.isatty():
-        raise UserError(f"nothing to read: name a file of {EXPECTED}, or pipe it in.")
+        raise UserError(f"no input: name a file of {EXPECTED}, or pipe it in.")
     return contextlib.nullcontext(sys.stdin.buffer)
 
 
@@ -90,7 +90,7 @@ def _checked(where: str, line: str) -> tuple[str, list[str]]:
         raise DataError(f"{where}: an object with `choices` and `output` is expected, found {line.strip()[:60]}.")
     for key in ("choices", "output"):
         if key not in record:
-            raise DataError(f"{where}: `{key}` is missing; there are: {', '.join(record)[:80] or 'none'}.")
+            raise DataError(f"{where}: `{key}` is missing; found: {', '.join(record)[:80] or 'none'}.")
     choices, output = record["choices"], record["output"]
     if not isinstance(choices, list) or not choices or not all(isinstance(choice, str) for choice in choices):
         raise DataError(f"{where}: `choices` must be a list of texts, found {json.dumps(choices)[:60]}.")

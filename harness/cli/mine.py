@@ -51,6 +51,6 @@ def _print(mined: MinedRows) -> None:
         rows += [row(f"  {value}", table[value]) for value in sorted(table)]
     print_rows(("", "n", *SHORT), rows)
     rates = ", ".join(f"{right}: {mined.rates[right]}" for right in range(mined.answers + 1))
-    typer.echo(f"right of {mined.answers}   {rates}")
+    typer.echo(f"correct of {mined.answers}   {rates}")
     for note in mined.notes():
         typer.echo(f"note: {one_line(note)}")

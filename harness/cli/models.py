@@ -36,7 +36,9 @@ def models_command(name: Name = None, as_json: AsJson = False) -> None:
         typer.echo(json.dumps(facts))
     elif name is None:
         _print_table(selected)
-        typer.echo("Without weights: random, first, majority, echo-gold, replay. All of one: `dtbench models NAME`.")
+        typer.echo(
+            "Without weights: random, first, majority, echo-gold, replay. Details of one family: `dtbench models NAME`."
+        )
     else:
         for family in selected:
             typer.echo("\n".join(map(one_line, _whole(family))))
@@ -58,7 +60,7 @@ def _print_table(selected: Sequence[Family]) -> None:
     from rich.text import Text
 
     table = Table(show_lines=True)
-    for title in ("family", "what it is", "clip"):
+    for title in ("family", "description", "clip"):
         table.add_column(title, overflow="fold")
     for family in selected:
         table.add_row(Text(family.name), Text("\n".join(_lines(family))), Text(_limit(family)))
@@ -73,7 +75,7 @@ def _lines(family: Family) -> Iterator[str]:
     yield f"runs with {' or '.join(family.backends)}"
     if family.thinking:
         yield one_line(f"thinking: {family.thinking}")
-    yield one_line(f"run here: {family.proven or 'no'}")
+    yield one_line(f"tested with dtbench: {family.proven or 'no'}")
 
 
 def _limit(family: Family) -> str:
@@ -96,7 +98,7 @@ def _whole(family: Family) -> Iterator[str]:
         "sampling": ", ".join(f"{name} {value}" for name, value in family.sampling.items()),
         "vllm serve": " ".join(f"{name}={value}" for name, value in family.serve.items()),
         "licence": family.licence,
-        "run here": family.proven or "no",
+        "tested": family.proven or "no",
     }
     yield from (f"  {name:<11}{value}" for name, value in facts.items() if value)
     yield from (f"  {'trap':<11}{trap}" for trap in family.traps)

@@ -33,7 +33,7 @@ def named_task(name: str | None, file: Path | None) -> Task:
     if file is not None:
         task = task_registry.task_from_file(file)
         if name not in {None, task.name}:
-            raise UserError(f"--task {name}: {file} defines the task {task.name!r}. Leave --task out.")
+            raise UserError(f"--task {name}: {file} defines the task {task.name!r}; leave --task out.")
         return task
     if name is None:
         raise UserError(f"--task is missing: name one of {', '.join(task_registry.task_names())}, or give --task-file.")
@@ -92,7 +92,7 @@ def _print(tasks: list[Task]) -> None:
 
     table = Table(show_lines=True)
     table.add_column("task", overflow="fold")
-    table.add_column("what it is", overflow="fold")
+    table.add_column("description", overflow="fold")
     table.add_column("items", justify="right", no_wrap=True)
     for task in tasks:
         lines = Text("\n".join(_lines(task)))
@@ -105,6 +105,6 @@ def _lines(task: Task) -> Iterator[str]:
         yield one_line(task.title)
     yield one_line(f"prediction key {task.prediction_keys[0]}{f', licence {task.licence}' if task.licence else ''}")
     if not task.answers_public:
-        yield "answers withheld: no score here"
+        yield "answers withheld: cannot be scored here"
     elif len(task.official_versions) > 1:
         yield one_line(f"versions of the script: {', '.join(task.official_versions)}")

@@ -59,5 +59,5 @@ class DiskList:
         except OSError as error:
             folder = tempfile.gettempdir()
             raise MachineryError(
-                f"{folder}: what was read cannot be put there ({error.strerror}): name another folder with TMPDIR."
+                f"{folder}: temporary data cannot be written there ({error.strerror}): name another folder with TMPDIR."
             ) from None

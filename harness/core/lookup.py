@@ -36,7 +36,7 @@ def look_up(table: NameTable, name: str) -> tuple[object, str]:
     target = table.built_in.get(name) or (name if ":" in name else _target_of_installed(table, name))
     module, _, attribute = target.partition(":")
     if not all(part.isidentifier() for part in (*module.split("."), attribute)):
-        raise UserError(f"{table.noun} {target!r} is no path to a class: `package.module:Class` is expected.")
+        raise UserError(f"{table.noun} {target!r} is not a path to a class: `package.module:Class` is expected.")
     value = getattr(_import(table, module), attribute, None)
     if value is None:
         raise UserError(f"{table.noun} {target!r}: the module {module} has no {attribute}.")
@@ -61,7 +61,7 @@ def _target_of_installed(table: NameTable, name: str) -> str:
     if not targets:
         raise UserError(f"unknown {noun} {name!r}. {did_you_mean(name, list_names(table))}{_OTHERS.get(noun, '')}")
     if len(targets) > 1:
-        raise UserError(f"several packages offer a {noun} {name!r}: name one of {' or '.join(targets)} instead.")
+        raise UserError(f"several packages have a {noun} {name!r}: name one of {' or '.join(targets)} instead.")
     return targets[0]
 
 

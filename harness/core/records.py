@@ -30,7 +30,7 @@ class MetadataRecord(NamedTuple):
         """Return a field that every record must have."""
         if key not in self.item:
             known = ", ".join(self.item) or "none"
-            raise self.wrong(f"the field {key!r} is missing; there are: {known}")
+            raise self.wrong(f"the field {key!r} is missing; found: {known}")
         return self.item[key]
 
     def text(self, key: str) -> str:
@@ -83,7 +83,7 @@ def read_columns(path: Path, columns: Sequence[str]) -> list[MetadataRecord]:
         missing = {name.split(".")[0] for name in columns} - set(file.schema_arrow.names)
         if missing:
             there = ", ".join(file.schema_arrow.names)
-            raise DataError(f"{path}: the column {min(missing)!r} is missing; there are: {there}.")
+            raise DataError(f"{path}: the column {min(missing)!r} is missing; found: {there}.")
         rows = file.read(columns=list(columns)).to_pylist()
     return [MetadataRecord(f"{path}: row {number}", row) for number, row in enumerate(rows)]
 
@@ -111,7 +111,7 @@ def _parquet(path: Path) -> Iterator[Any]:
 def _refuse_pointer(path: Path, head: bytes) -> None:
     """Raise a DataError for a pointer of Git LFS: a clone without its large files has one in place of each."""
     if head.startswith(_POINTER):
-        raise DataError(f"{path}: a pointer of Git LFS, not the data: run `git lfs pull` in its folder.")
+        raise DataError(f"{path}: this is a Git LFS pointer, not the data: run `git lfs pull` in its folder.")
 
 
 def _decoded(path: Path, data: bytes, offset: int = 0) -> str:
@@ -147,7 +147,7 @@ def _decode_list(path: Path, text: str) -> Any:
     except ValueError as error:
         raise DataError(f"{path}: {_long_number(error)}.") from None
     except RecursionError:
-        raise DataError(f"{path}: not a list of items: it is nested too deeply.") from None
+        raise DataError(f"{path}: not a list of items: the JSON is nested too deeply.") from None
 
 
 def _json_lines(path: Path, file: io.BufferedReader) -> Iterator[MetadataRecord | DataError]:
@@ -162,7 +162,7 @@ def _json_lines(path: Path, file: io.BufferedReader) -> Iterator[MetadataRecord 
             continue
         part = _json_line(f"{path}: line {number}", text.removesuffix("\n"))
         if offset == len(line) and isinstance(part, DataError) and _is_one_object(path, file):
-            yield DataError(f"{path}: one JSON object over several lines, not a record a line.")
+            yield DataError(f"{path}: one JSON object over several lines; one record per line is expected.")
             return
         yield part
 
@@ -187,7 +187,7 @@ def _json_line(where: str, line: str) -> MetadataRecord | DataError:
     except ValueError as error:
         return DataError(f"{where}: {_long_number(error)}.")
     except RecursionError:
-        return DataError(f"{where}: not an item: it is nested too deeply.")
+        return DataError(f"{where}: not an item: the JSON is nested too deeply.")
     except DataError as error:
         return error
 

@@ -9,12 +9,10 @@ from dtbench.harness.core.errors import DataError, DtbenchError, TaskError, form
 from dtbench.harness.core.schema import Sample
 from dtbench.harness.core.scorer import NO_ANSWER, Scorer
 
-TEXT_EXPECTED = "the text of the right option is expected"
-NO_GOLD = f"it has no answer, and {TEXT_EXPECTED}; where the authors withhold it, the task says answers_public = False"
-NO_OPTIONS = (
-    "it has no options, and its task does not say how it scores open answers: give it options, or the task a score()"
-)
-EMPTY_IS_RIGHT = "the task's own rule calls an empty answer to it right, and only what was said may be right"
+TEXT_EXPECTED = "the text of the correct option is expected"
+NO_GOLD = f"it has no answer, and {TEXT_EXPECTED}; if the authors withhold it, set answers_public = False on the task"
+NO_OPTIONS = "it has no options, and its task cannot score open answers: give it options, or define score() on the task"
+EMPTY_IS_RIGHT = "the task's own rule scores an empty answer as correct, which is not allowed"
 LONGEST = 120
 """Characters of options that a message shows."""
 
@@ -25,7 +23,7 @@ def refuse_unscorable(scorer: Scorer, data: Dataset) -> None:
     if not found:
         return
     id_, fault = found[0]
-    more = f"; of {len(data.samples)} questions {len(found)} cannot be scored" if len(found) > 1 else ""
+    more = f"; {len(found)} of {len(data.samples)} questions cannot be scored" if len(found) > 1 else ""
     raise _error(scorer, id_, fault, f"Correct it in the data ({data.source}), or leave it out with --ids{more}")
 
 
@@ -85,9 +83,9 @@ def choice_fault(choices: Sequence[object], answer: str) -> str:
     alike = [text for text in texts if text != answer and _spaced(text) == _spaced(answer)]
     if answer not in texts:
         close = alike or [text for text in texts if _spaced(text).casefold() == _spaced(answer).casefold()]
-        hint = f"; the option {close[0]!r} is written otherwise, and both must be alike" if close else ""
+        hint = f"; the option {close[0]!r} is spelled differently, and both must be equal" if close else ""
         return f"its answer {_shown(answer)} is none of its options {_shown(texts)}{hint}"
-    return f"its options {answer!r} and {alike[0]!r} differ only in spaces, and only one is right" if alike else ""
+    return f"its options {answer!r} and {alike[0]!r} differ only in spaces, and only one is correct" if alike else ""
 
 
 def _empty_is_right(scorer: Scorer, sample: Sample) -> bool:

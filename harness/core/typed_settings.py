@@ -104,7 +104,7 @@ def parse_arguments(
     known = parameters_of(target, what, besides)
     for name, text in given.items():
         if name not in known:
-            allowed = known_settings(name, known) if known else "It has none: leave it out."
+            allowed = known_settings(name, known) if known else "It has no options: leave this out."
             raise _option_place(name, text).refusal(text, f"{what} has no option {name!r}. {allowed}")
     for name, parameter in known.items():
         if parameter.default is parameter.empty and name not in given:
@@ -141,7 +141,7 @@ def read_table(kind: type[T], table: Mapping[str, Any], where: str, *, besides: 
     refuse_unknown(where, table, known)
     for name, parameter in known.items():
         if parameter.default is parameter.empty and name not in table:
-            raise UserError(f"{where}: {name} is missing: add it.")
+            raise UserError(f"{where}: {name} is missing; add it.")
     return kind(**_read_each(known, table, where))
 
 

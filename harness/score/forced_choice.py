@@ -126,8 +126,8 @@ def refuse_unlettered(task: str, sample: Sample) -> None:
     count = len(sample.choices)
     if not 1 <= count <= TOP_LOGPROBS:
         raise UserError(
-            f"--answer forced: the question {sample.id!r} of {task} has {count} options; from 1 to {TOP_LOGPROBS} can "
-            f"be told by a letter: leave it out with --ids, or take --answer direct."
+            f"--answer forced: the question {sample.id!r} of {task} has {count} options, but only 1 to "
+            f"{TOP_LOGPROBS} can be answered by a letter: leave it out with --ids, or use --answer direct."
         )
 
 
@@ -135,6 +135,6 @@ def refuse_unforced(name: str, models: Iterable[Model]) -> None:
     """Raise a UserError for a model that cannot be constrained to one letter."""
     if not all(isinstance(model, Forcible) and model.forces for model in models):
         raise UserError(
-            f"--answer forced: the model {name} cannot be held to one letter: name an endpoint or a checkpoint, "
-            f"or take --answer direct."
+            f"--answer forced: the model {name} cannot be constrained to one letter: name an endpoint or a "
+            f"checkpoint, or use --answer direct."
         )

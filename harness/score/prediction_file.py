@@ -79,11 +79,11 @@ def _parts(scorer: Scorer, path: Path) -> Parts:
         raise UserError(f"--predictions {path}: cannot be read ({error.strerror}).") from None
     broken = [part for part in parts if isinstance(part, DataError)]
     if not parts:
-        raise UserError(f"--predictions {path}: there is no record in it. {EXPECTED}")
+        raise UserError(f"--predictions {path}: no record in this file. {EXPECTED}")
     if len(broken) == len(parts):
         raise UserError(f"--predictions {broken[0]} {EXPECTED}")
     if broken and not scorer.skips_broken_lines:
-        raise UserError(f"--predictions {broken[0]} The official script stops there: repair the line, or remove it.")
+        raise UserError(f"--predictions {broken[0]} The official script stops at this line: repair or remove it.")
     return parts
 
 
@@ -108,8 +108,8 @@ def _prediction_key(scorer: Scorer, path: Path, records: Sequence[MetadataRecord
     there = ", ".join(keys[:12]) or "none"
     more = f" and {len(keys) - 12} more" if len(keys) > 12 else ""
     raise UserError(
-        f"--predictions {path}: no record holds a prediction: expected is the key "
-        f"{' or '.join(scorer.prediction_keys)}; there are: {there}{more}."
+        f"--predictions {path}: no record has a prediction: the key {' or '.join(scorer.prediction_keys)} is expected; "
+        f"found: {there}{more}."
     )
 
 
@@ -119,7 +119,9 @@ def _other_keys(scorer: Scorer, key: str, records: Sequence[MetadataRecord]) -> 
     for other in scorer.prediction_keys:
         differ = sum(other in item and item[other] != item.get(key, MISSING) for _, item in records)
         if differ:
-            notes.append(f"read from {key}; records that hold something else in {other}, which was not read: {differ}")
+            notes.append(
+                f"predictions were read from {key}; records with something else in {other}, which was ignored: {differ}"
+            )
     return notes
 
 
@@ -133,12 +135,12 @@ def _repeated_ids(path: Path, records: Iterable[MetadataRecord], *, allow_duplic
     if not again:
         return []
     if allow_duplicates:
-        return [f"ids that stand there more than once: {len(again)}; every record is scored, as by the official script"]
+        return [f"duplicate ids: {len(again)}; every record is scored, as in the official script"]
     id_, second = next(iter(again.items()))
     places = " and ".join(record.where.rpartition(": ")[2] for record in (first[id_], second))
     raise UserError(
-        f"--predictions {path}: ids stand there more than once: {len(again)} (first: {id_!r}, {places}). "
-        f"Remove the extra records, or score record by record as the official script does: --allow-duplicates."
+        f"--predictions {path}: duplicate ids: {len(again)} (first: {id_!r}, {places}). "
+        f"Remove the extra records, or score every record as the official script does with --allow-duplicates."
     )
 
 
@@ -148,8 +150,8 @@ def _refuse_unknown_ids(records: Sequence[MetadataRecord], items: Items, metadat
         first = unknown[0]
         named = f"id {str(first.item['id'])[:80]!r}" if "id" in first.item else "no id"
         raise UserError(
-            f"--predictions {first.where}: {named}: {len(unknown)} of {len(records)} records have no item in "
-            f"{metadata}. Score them with the metadata that they were made from."
+            f"--predictions {first.where}: {named}: {len(unknown)} of {len(records)} records are not in "
+            f"{metadata}. Name the metadata that these predictions were made from."
         )
 
 
@@ -163,8 +165,8 @@ def _differences(records: Iterable[MetadataRecord], items: Items) -> list[str]:
     if not other:
         return []
     return [
-        f"records that hold another question, options or answer than the metadata: {len(other)} "
-        f"(first: {other[0]!r}); the metadata's were used, and the predictions may be for another version"
+        f"records whose question, options or answer differ from the metadata: {len(other)} (first: {other[0]!r}); "
+        f"the metadata was used, and the predictions may be for another version"
     ]
 
 

@@ -207,15 +207,15 @@ class _RowReader:
         if not self._without_gold:
             return []
         return [
-            f"records whose right answer is empty: {len(self._without_gold)} (first: {self._without_gold[0]}); the "
-            f"official verdict on them is the script's, the strict one never right"
+            f"records whose correct answer is empty: {len(self._without_gold)} (first: {self._without_gold[0]}); they "
+            f"have the script's own verdict in the official score and count as wrong in the strict score"
         ]
 
 
 def _lacks(where: str, field: object) -> UserError:
     return UserError(
-        f"{where}: the field {field!r} is missing; name the benchmark's metadata with --metadata, "
-        f"and only ids and predictions are needed."
+        f"{where}: the field {field!r} is missing; add it, or name the benchmark's metadata with --metadata (then ids "
+        f"and predictions are enough)."
     )
 
 
@@ -246,10 +246,12 @@ def _values(grouping: Grouping, row: PredictionRow) -> tuple[str, ...] | None:
         if field not in row.item:
             raise _lacks(row.where, field)
         if not isinstance(value, str):
-            raise UserError(f"{row.where}: {field!r} must be text, found {str(value)[:60]}; a table is made by it.")
+            raise UserError(
+                f"{row.where}: {field!r} must be text, found {str(value)[:60]}; a table of scores is grouped by it."
+            )
         if grouping.values and value not in grouping.values:
             raise UserError(
-                f"{row.where}: {field} {value[:60]!r} is not known to the official script, which stops at it. "
+                f"{row.where}: {field} {value[:60]!r} is unknown to the official script, which stops at it. "
                 f"Known: {', '.join(grouping.values)}. Correct the record, or take the groups from --metadata."
             )
         values.append(value)
@@ -259,7 +261,7 @@ def _values(grouping: Grouping, row: PredictionRow) -> tuple[str, ...] | None:
 def _ungrouped(groups: Mapping[Grouping, Mapping[str, Count]], total: Count) -> list[str]:
     """Records that are in the total and in no line of a table."""
     return [
-        f"records in no line of the table {grouping.title!r}, because they do not hold what it is made by: {times}"
+        f"records missing from the table {grouping.title!r}, because they lack the fields it is grouped by: {times}"
         for grouping, table in groups.items()
         if (times := total.counted - sum(count.counted for count in table.values()))
     ]
@@ -269,6 +271,5 @@ def _stops(scores: Sequence[RowScore]) -> list[str]:
     """Records that the script could not have read: it stops there with a traceback."""
     stopped = Counter(score.official.why for score in scores if score.official.counted and score.official.why)
     return [
-        f"records where the official script stops ({why}): {times}; they count as wrong"
-        for why, times in stopped.items()
+        f"records that stop the official script ({why}): {times}; they count as wrong" for why, times in stopped.items()
     ]

@@ -58,7 +58,7 @@ class StoredTask:
         try:
             return None if given is None else ChainTags.of(given)
         except ValueError as error:
-            raise DataError(f"run.json: the chain of {self.task.name} is {given!r}: {error}.") from None
+            raise DataError(f"run.json: the chain tags of {self.task.name} are {given!r}: {error}.") from None
 
     @property
     def repeats(self) -> int:
@@ -123,8 +123,8 @@ def find_data(stored: StoredTask, data_dir: Path | None) -> Dataset | None:
         data = stored.task.load(data_dir)
         if data.sha256 != about["sha256"]:
             raise UserError(
-                f"--data-dir {data_dir}: {stored.task.name} is {data.version} there ({data.source}), and the run was "
-                f"on {about['version']} with other content. Name the run's data, or leave --data-dir out."
+                f"--data-dir {data_dir}: this folder has {stored.task.name} {data.version} ({data.source}), but the "
+                f"run used {about['version']} with other content. Name the run's data, or leave --data-dir out."
             )
         return data
     places = (_loaded(stored.task, place) for place in _places(about["source"]))
@@ -162,8 +162,8 @@ def rescore_task(
     """
     if data is None and scorer not in {None, stored.scorer}:
         raise UserError(
-            f"--scorer {scorer}: the run's {stored.task.name} data is needed to score anew, and it was not found; "
-            f"name its folder with --data-dir. The stored verdicts are those of {stored.scorer}."
+            f"--scorer {scorer}: scoring again needs the run's {stored.task.name} data, which was not found; name its "
+            f"folder with --data-dir. The stored verdicts are those of {stored.scorer}."
         )
     rescorer = None if data is None else _Rescorer(stored, data, scorer or stored.scorer)
     lines: list[Record] = []
@@ -182,7 +182,7 @@ def rescore_task(
         summary["differ"] = None
         about = stored.about["data"]
         summary["notes"].append(
-            f"the stored verdicts stand, nothing was scored anew: the questions ({about['version']}, sha256 "
+            f"these are the stored verdicts: nothing was scored again, as the questions ({about['version']}, sha256 "
             f"{about['sha256'][:12]}) were not found; name their folder with --data-dir"
         )
     else:
@@ -278,8 +278,8 @@ class SubmittedAnswer(NamedTuple):
 def submitted_answers(stored: StoredTask, data: Dataset, repeat: int) -> list[SubmittedAnswer]:
     """Return one for each question of the data set, asked or not: of several answers the one with this number."""
     if not 0 <= repeat < stored.repeats:
-        stands = "one answer" if stored.repeats == 1 else f"{stored.repeats} answers, numbered from 0"
-        raise UserError(f"--sample {repeat}: the run holds {stands} to a question.")
+        has = "one answer" if stored.repeats == 1 else f"{stored.repeats} answers"
+        raise UserError(f"--sample {repeat}: the run has {has} per question; 0 to {stored.repeats - 1} is allowed.")
     texts: dict[str, str | None] = {}
     for record in stored.records():
         if record["sample"] == repeat:

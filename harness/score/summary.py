@@ -34,10 +34,10 @@ from dtbench.harness.store.types import Record, as_fields
 
 FAILED = "failed, no response"
 MISSING = "not asked yet"
-WITHHELD = "its authors keep the answers: nothing here can tell right from wrong"
-NONE_ANSWERED = "no answer was read from any response: there is no accuracy"
+WITHHELD = "the authors withhold the answers, so nothing can be scored here"
+NONE_ANSWERED = "no answer could be extracted from any response, so there is no accuracy"
 UNLEVELLED_NOTE = (
-    "{} answers were stored before evidence had levels: `dtbench score RUN --write` reads them again and stores theirs"
+    "{} answers were stored before evidence had levels: `dtbench score RUN --write` extracts them again with levels"
 )
 
 Clips = Mapping[str, int]
@@ -269,8 +269,8 @@ def _cut_off(counts: Counts) -> list[str]:
     """Return a note on answers that ended at a limit of tokens; not for forced answers, which all do."""
     cut = _times(counts, lambda outcome: outcome.finish == "length")
     unread = _times(counts, lambda outcome: outcome.finish == "length" and outcome.correct is None)
-    limit = "the model's own limit of tokens, or that of -M max_tokens"
-    return [f"{cut} answers were cut off at {limit}; {unread} of them hold no option"] if cut else []
+    limit = "the token limit (the model's own, or -M max_tokens)"
+    return [f"{cut} answers were cut off at {limit}; {unread} of them are unanswered"] if cut else []
 
 
 def _notes(task: Scorer, counts: Counts, *, known: bool) -> list[str]:
@@ -281,9 +281,7 @@ def _notes(task: Scorer, counts: Counts, *, known: bool) -> list[str]:
     if task.no_verdict:
         return [task.no_verdict, *older]
     stops = _ranked(counts, lambda outcome: outcome.official.why or None if outcome.official.counted else None)
-    stopped = [
-        f"{times} answers ({why}): the official script stops there; they count as wrong" for why, times in stops.items()
-    ]
+    stopped = [f"{times} answers ({why}) stop the official script; they count as wrong" for why, times in stops.items()]
     return [*stopped, *older] if known else [NONE_ANSWERED, *stopped, *older]
 
 

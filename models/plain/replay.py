@@ -81,7 +81,7 @@ class _Records:
             self._all_keys.update(dict.fromkeys(item))
             self.on_disk.append((where, {name: item[name] for name in fields & item.keys()}))
         if not len(self.on_disk):
-            raise UserError(f"-M file={file}: there is no record in it; objects with an id and a text are expected.")
+            raise UserError(f"-M file={file}: no record in this file; objects with an id and a text are expected.")
 
     def key(self) -> str:
         """Return the one key under which this file has answers."""

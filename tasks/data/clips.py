@@ -91,7 +91,7 @@ class ClipFolder:
         if self._archive or self._listing(folder) is not None:
             return []
         either = " or ".join([f"the folder {folder}", *self._archives])
-        return [f"no audio: scoring works, a run needs {either} in {self._root}"]
+        return [f"no audio found: scoring works, but a run needs {either} in {self._root}"]
 
     def _listing(self, folder: str) -> dict[str, str] | None:
         """List a folder: file names by name, and by name without ending; None where there is no folder."""
@@ -125,7 +125,7 @@ class EmbeddedClip:
         """Read the encoded bytes, as published."""
         data = _reader(self.file, self.column).read(self.row)
         if data is None:
-            raise DataError(f"{self.label}: the column {self.column!r} holds no audio bytes there.")
+            raise DataError(f"{self.label}: the column {self.column!r} has no audio bytes in this row.")
         return data
 
     def is_there(self) -> bool:

@@ -73,7 +73,9 @@ def fetch_all(
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise MachineryError(f"{folder}: cannot make the folder ({error.strerror}).") from None
+        raise MachineryError(
+            f"{folder}: cannot create the folder ({error.strerror}): name another one with --data-dir."
+        ) from None
     fetched = []
     for file in files:
         arrival = Arrival(folder / file.path, folder)
@@ -93,9 +95,9 @@ def _fetch(task: str, file: HubFile | WebFile, files: Sequence[HubFile | WebFile
         reason = str(error).splitlines()[0] if str(error) else "no reason given"
         by_hand = ", ".join(f"{other.path} ({other.page})" for other in files)
         raise MachineryError(
-            f"{task}: {file.path} could not be fetched ({type(error).__name__.lstrip('_')}: {reason}). Run the command "
-            f"again to go on where it stopped, or put into {folder} yourself: {by_hand}; "
-            f"then check with `dtbench data verify {task}`."
+            f"{task}: {file.path} could not be downloaded ({type(error).__name__.lstrip('_')}: {reason}). Run the same "
+            f"command again to resume, or put these files into {folder} yourself: {by_hand}; "
+            f"then check them with `dtbench data verify {task}`."
         ) from error
     return Fetched(target, target.stat().st_size, sha256, file.page)
 
@@ -138,7 +140,7 @@ def _from_web(file: WebFile, arrival: Arrival) -> str:
     _download(file.page, part, arrival)
     if not _is_right(file, part):
         part.unlink()
-        raise _NotFetched("what arrived is not the pinned content; a proxy or a moved file may be the cause")
+        raise _NotFetched("the downloaded content is not the pinned one; a proxy or a changed file may be the cause")
     part.replace(target)
     return _sha256(target)
 
@@ -161,7 +163,7 @@ def _download(url: str, part: Path, arrival: Arrival) -> None:
                 return
         raise
     if arrived < expected:
-        raise _NotFetched(f"the connection broke off after {arrived} of {expected} bytes")
+        raise _NotFetched(f"the connection was lost after {arrived} of {expected} bytes")
 
 
 def _is_right(file: WebFile, path: Path) -> bool:
@@ -173,7 +175,9 @@ def _is_right(file: WebFile, path: Path) -> bool:
 def _checked(path: Path, expected: str | None) -> str:
     actual = _sha256(path)
     if expected and actual != expected:
-        raise _NotFetched(f"{path} is not the pinned content (sha256 {actual[:12]}, not {expected[:12]}); delete it")
+        raise _NotFetched(
+            f"{path} is not the pinned content (sha256 {actual[:12]}, {expected[:12]} is expected); delete it"
+        )
     return actual
 
 

@@ -77,13 +77,13 @@ def make_dataset(samples: Iterable[Sample], path: Path) -> Dataset:
     try:
         data = Dataset(samples, "", str(path))
     except UnicodeEncodeError as error:
-        raise DataError(f"{path}: there is text that no encoding can write: {error.object[:60]!a}.") from None
+        raise DataError(f"{path}: text that cannot be encoded as UTF-8: {error.object[:60]!a}.") from None
     if not data.samples:
-        raise DataError(f"{path}: there is no item in it.")
+        raise DataError(f"{path}: no item in this file.")
     places: dict[str, int] = {}
     for number, id_ in enumerate(data.ids, start=1):
         if (first := places.setdefault(id_, number)) != number:
-            raise DataError(f"{path}: the id {id_!r} is there twice (items {first} and {number}); ids must be unique.")
+            raise DataError(f"{path}: duplicate id {id_!r} (items {first} and {number}); ids must be unique.")
     return data
 
 

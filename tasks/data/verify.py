@@ -82,13 +82,14 @@ def verify_dataset(
 def _content_problems(task: Task, data: Dataset, subset: bool) -> Iterator[str]:
     count = len(data.samples)
     if task.size is not None and (count > task.size or (count < task.size and not subset)):
-        yield f"{count} items, the published set has {task.size} (--subset allows fewer)"
+        yield f"{count} items, but {task.size} were published (--subset accepts fewer)"
     known = PUBLISHED_CONTENT.get((task.name, data.version))
     if count == task.size and (known or data.sha256) != data.sha256:
-        yield f"the content is not that of the published {data.version}: sha256 {data.sha256[:12]}, not {known}"
+        found = f"sha256 is {data.sha256[:12]}, {known} is expected"
+        yield f"the content differs from the published {data.version}: {found}"
     lost = data.unanswerable
     if len(lost) > PUBLISHED_FAULTS.get((task.name, data.version), 0):
-        yield f"{len(lost)} answers are not among their options, first: {lost[0]!r}"
+        yield f"{len(lost)} answers are not among their options (first: {lost[0]!r})"
 
 
 def _heading_problems(task: Task, samples: Sequence[Sample]) -> Iterator[str]:
@@ -105,12 +106,12 @@ def _scoring_problems(task: Task, samples: Sequence[Sample]) -> Iterator[str]:
     found = [(sample.id, fault) for sample in samples if (fault := scoring_fault(task, sample))]
     if found:
         id_, fault = found[0]
-        yield f"{len(found)} questions cannot be scored, first: {id_!r}: {fault}"
+        yield f"{len(found)} questions cannot be scored (first: {id_!r}: {fault})"
 
 
 def _clip_problems(clips: ClipReport, total: int) -> Iterator[str]:
     if clips.missing:
-        yield f"{len(clips.missing)} of {total} clips are missing, first: {clips.missing[0]}"
+        yield f"{len(clips.missing)} of {total} clips are missing (first: {clips.missing[0]})"
     for message, count in Counter(clips.broken).items():
         yield message if count == 1 else f"{message} ({count} clips)"
 

@@ -44,7 +44,7 @@ def detect_version(data: Dataset) -> tuple[str, list[str]]:
             notes = [] if total == 1000 else [f"{total} of the 1,000 items of {version}"]
             if version == OLD:
                 before = f"the content before 2025-05-15 (commit {COMMITS[OLD]})"
-                notes.append(f"{before}: scores do not compare with {CURRENT}")
+                notes.append(f"{before}: scores are not comparable with {CURRENT}")
             return version, notes
     if votes[BOTH] == total:
         return EITHER, [f"these {total} items are the same in {CURRENT} and {OLD}"]

@@ -92,7 +92,7 @@ def test_where_answers_are_withheld_no_number_is_made_up(browser: Browser, tmp_p
     browser.open(reported(tmp_path / "run"))
     shown = browser.text("#view-overview")
     assert "none" in shown
-    assert "its authors keep the answers" in shown.lower()
+    assert "the authors withhold the answers" in shown.lower()
     assert "%" not in browser.text(".score")
     browser.press("s")
     assert "wrong" not in browser.text("#detail")
@@ -106,7 +106,7 @@ def test_a_run_where_all_failed_says_so(browser: Browser, tmp_path: Path) -> Non
     shown = browser.text("#view-overview")
     assert "20 failed" in shown
     assert "model: the endpoint answered 503" in shown
-    assert "no answer was read from any response: there is no accuracy" in shown.lower()
+    assert "no answer could be extracted from any response, so there is no accuracy" in shown.lower()
     browser.press("s")
     assert "the endpoint answered 503" in browser.text("#detail")
     assert browser.problems == []

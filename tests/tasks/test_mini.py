@@ -156,7 +156,7 @@ def test_pull_writes_clips_and_records_and_verify_finds_them_well(tmp_path: Path
     assert digest.hexdigest() == report["files"][1]["sha256"]
     checked = process("data", "verify", "mini", "--data-dir", str(tmp_path))
     assert (checked.code, checked.err) == (0, "")
-    assert "clips: 600 decode (0.67 h, longest 4.0 s; 16000 Hz 600; 1-channel 600; WAV 600)" in checked.out
+    assert "clips: 600 decoded (0.67 h, longest 4.0 s; 16000 Hz 600; 1-channel 600; WAV 600)" in checked.out
 
 
 def test_pull_says_where_it_cannot_write(tmp_path: Path) -> None:

@@ -26,24 +26,24 @@ def run(tmp_path: Path) -> StoredRun:
 def test_every_task_of_a_run_is_named_or_the_one_that_is_asked_for(run: StoredRun) -> None:
     assert stored_task_names(run) == ["mmar", "mmau-mini"]
     assert stored_task_names(run, "mmar") == [stored_task_name(run, "mmar")] == ["mmar"]
-    with pytest.raises(UserError, match=r"--task mmsu: it is not in .*run, which holds mmar, mmau-mini\."):
+    with pytest.raises(UserError, match=r"--task mmsu: not in .*run, which has mmar, mmau-mini\."):
         stored_task_names(run, "mmsu")
 
 
 def test_where_one_task_is_needed_a_run_of_several_says_which_it_holds(run: StoredRun) -> None:
-    with pytest.raises(UserError, match=r"--task is missing: .*run holds several tasks, mmar, mmau-mini\."):
+    with pytest.raises(UserError, match=r"--task is missing: .*run has several tasks; name one of mmar, mmau-mini\."):
         stored_task_name(run, None)
 
 
 def test_a_run_that_names_no_task_was_changed(run: StoredRun) -> None:
     run.info["tasks"].clear()
-    with pytest.raises(DataError, match="no task is named in it"):
+    with pytest.raises(DataError, match="it names no task"):
         stored_task_names(run)
 
 
 def test_a_task_of_the_users_own_is_defined_by_the_file_of_then_or_the_one_named_now(run: StoredRun) -> None:
     run.info["tasks"]["birds"] = run.info["tasks"].pop("mmar")
-    with pytest.raises(UserError, match=r"its task 'birds' is not known here: name the file .* --task-file\."):
+    with pytest.raises(UserError, match=r"unknown task 'birds': name the file .* --task-file\."):
         stored_task(run, "birds")
     file = Path(own_task.__file__)
     assert stored_task(run, "birds", file).task.name == "birds"

@@ -74,7 +74,7 @@ def test_runs_of_ours_stand_among_them_and_say_what_keeps_them_from_a_rank(runs:
     found = {Path(entry["where"]).name: entry for entry in entries("--task", "mmar", "--runs", runs) if entry["ours"]}
     assert (found["gold"]["rank"], found["gold"]["score"], found["gold"]["source"]) == (1, 100.0, "this machine")
     assert (found["part"]["rank"], found["part"]["why_not"]) == (None, "100 of 1000 questions")
-    assert (found["turned"]["rank"], found["turned"]["why_not"]) == (None, "not the plain questions")
+    assert (found["turned"]["rank"], found["turned"]["why_not"]) == (None, "audio or option order changed")
     assert "* echo-gold" in call("board", "--task", "mmar", "--runs", runs).out.replace("\n", " ")
 
 
@@ -119,9 +119,9 @@ def test_the_leaderboard_in_the_repository_is_not_stale() -> None:
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        (["--task", "voicebench"], "--task voicebench: no numbers were published for it here. Known: mmar, "),
+        (["--task", "voicebench"], "--task voicebench: dtbench has no published scores of it. Known: mmar, "),
         (["--runs", "gone"], "--runs gone: there is no such folder"),
-        (["--md", "--csv"], "take one of them"),
+        (["--md", "--csv"], "only one of these is allowed"),
     ],
 )
 def test_a_wrong_wish_is_one_line(options: list[str], complaint: str) -> None:

@@ -223,7 +223,7 @@ def test_a_run_whose_tags_were_changed_by_hand_is_refused_in_one_line(data: Path
     info["tasks"]["mmar"]["chain"] = ["<n>"]
     (run / "run.json").write_text(json.dumps(info))
     assert call("score", run).refusal() == (
-        "error: run.json: the chain of mmar is ['<n>']: a pair of different tags is expected."
+        "error: run.json: the chain tags of mmar are ['<n>']: a pair of different tags is expected."
     )
 
 

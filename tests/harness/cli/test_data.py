@@ -25,14 +25,14 @@ def test_a_whole_data_set_is_well_and_says_what_it_is(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert "mmar: v2-github, 6 of 1000 items, sha256 " in done.stdout
     assert "clips: 6 decode" in done.stdout
-    assert done.stdout.endswith("all is well\n")
+    assert done.stdout.endswith("problems found: none\n")
 
 
 def test_fewer_items_than_published_are_wrong_unless_allowed(tmp_path: Path) -> None:
     small_data.mmar_v2_folder(tmp_path)
     done = dtbench("verify", "mmar", "--data-dir", tmp_path)
     assert done.returncode == 2
-    assert "wrong: 6 items, the published set has 1000 (--subset allows fewer)" in done.stdout
+    assert "problem: 6 items, but 1000 were published (--subset accepts fewer)" in done.stdout
 
 
 def test_everything_that_is_wrong_is_listed(tmp_path: Path) -> None:
@@ -53,9 +53,9 @@ def test_everything_that_is_wrong_is_listed(tmp_path: Path) -> None:
     assert report["clips"]["missing"] == [str(clips[2])]
     problems = "\n".join(report["problems"])
     assert len(report["problems"]) == 5
-    assert "1 answers are not among their options, first: 'made-up-0_00-00-00_00-00-10'" in problems
+    assert "1 answers are not among their options (first: 'made-up-0_00-00-00_00-00-10')" in problems
     assert "1 items have the modality 'noise', which the official script does not know" in problems
-    assert f"1 of 6 clips are missing, first: {clips[2]}" in problems
+    assert f"1 of 6 clips are missing (first: {clips[2]})" in problems
     assert f"{clips[3]}: the clip does not decode" in problems
     assert f"{clips[0]}: the clip is cut short" in problems
     assert all(line in dtbench("verify", "mmar", "--data-dir", tmp_path).stdout for line in report["problems"])
@@ -106,10 +106,10 @@ def test_a_task_of_the_users_own_is_verified_but_has_nowhere_to_be_pulled_from(
     (tmp_path / "own_task.py").write_text(OWN_TASK)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     assert dtbench("verify", "own_task:Own", "--no-audio").returncode == 0
-    assert "wrong: 1 of 1 clips are missing, first: gone.wav" in dtbench("verify", "own_task:Own").stdout
+    assert "problem: 1 of 1 clips are missing (first: gone.wav)" in dtbench("verify", "own_task:Own").stdout
     done = dtbench("pull", "own_task:Own")
     assert done.returncode == 2
-    assert "no source is known to pull from. Known: mmar, mmau-mini, mmau-test, mmsu, mini, " in done.stderr
+    assert "dtbench knows no download for it. Known: mmar, mmau-mini, mmau-test, mmsu, mini, " in done.stderr
 
 
 @pytest.mark.parametrize("columns", [20, 40, 80, 200])

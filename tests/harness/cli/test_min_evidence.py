@@ -161,7 +161,7 @@ def test_a_run_from_before_there_were_levels_is_read_as_it_was_decided(older: Pa
     assert summary["evidence"]["inferred"] == {"n": 3, "correct": 0}
     assert call("report", older, "--audio", "none").code == 0
     (task,) = first(older / "report.html")["tasks"]
-    note = "21 answers were stored before evidence had levels: `dtbench score RUN --write` reads them again and stores"
+    note = "21 answers were stored before evidence had levels: `dtbench score RUN --write` extracts them again"
     assert note in task["runs"][0]["notes"][0]
     assert task["runs"][0]["levels"] == []
 
@@ -208,7 +208,7 @@ def test_another_threshold_needs_the_data(tmp_path: Path) -> None:
     assert call("run", *options, "--min-evidence", "said").code == 0
     (folder / "MMAR-meta.jsonl").unlink()
     line = call("score", tmp_path / "run", "--min-evidence", "stated").refusal()
-    assert "--min-evidence stated: the run's mmar data is needed to score anew, and it was not found" in line
+    assert "--min-evidence stated: scoring again needs the run's mmar data, which was not found" in line
     assert line.endswith("The stored verdicts are those of said.")
     assert scored(tmp_path / "run", "--min-evidence", "said")["min_evidence"] == "said"
 

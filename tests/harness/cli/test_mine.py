@@ -179,5 +179,5 @@ def test_the_table_is_printed_for_people(tmp_path: Path) -> None:
         done = call("mine", path, "--out", tmp_path / "out", "--model", chat.url, "--against", "none")
     assert done.code == 0
     assert re.search(r"Total +10 +7 +1 +0 +0 +2 +0", done.out), done.out
-    assert "right of 8   0: 1, 1: 1," in done.out
+    assert "correct of 8   0: 1, 1: 1," in done.out
     assert done.out.rstrip().endswith("(7 kept, of right answers 1-7)")

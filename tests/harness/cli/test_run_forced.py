@@ -124,7 +124,7 @@ def test_free_answers_that_were_cut_off_are_noted_and_forced_ones_are_no_such(tm
     with chatting(default=Turn("A", finish_reason="length")) as chat:
         free = run(chat, tmp_path)
         forced = run(chat, tmp_path, "--answer", "forced")
-    assert "12 answers were cut off at the model's own limit of tokens, or that of -M max_tokens; 0" in free["printed"]
+    assert "12 answers were cut off at the token limit (the model's own, or -M max_tokens); 0" in free["printed"]
     assert forced["notes"] == []
     assert "finished by" not in forced["printed"]
 

@@ -54,4 +54,4 @@ def test_a_model_that_says_so_is_held_to_letters(asked: tuple[str | Path, ...], 
 
 def test_a_model_that_says_it_cannot_is_refused(asked: tuple[str | Path, ...]) -> None:
     said = call("run", "--model", "own_forced_model:Free", *asked).refusal()
-    assert "--answer forced: the model own_forced_model:Free cannot be held to one letter" in said
+    assert "--answer forced: the model own_forced_model:Free cannot be constrained to one letter" in said

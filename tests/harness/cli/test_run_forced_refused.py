@@ -42,9 +42,9 @@ def scripted(tmp_path: Path) -> tuple[str, ...]:
             first,
             "forced",
             None,
-            "--answer forced: the model first cannot be held to one letter",
+            "--answer forced: the model first cannot be constrained to one letter",
         ),
-        (scripted, "forced", None, "--answer forced: the model scripted cannot be held to one letter"),
+        (scripted, "forced", None, "--answer forced: the model scripted cannot be constrained to one letter"),
         (
             first,
             "froced",
@@ -52,7 +52,7 @@ def scripted(tmp_path: Path) -> tuple[str, ...]:
             "--answer froced: unknown. Did you mean forced? Known: direct",
         ),
         (repeated, "forced", None, "--samples 3: a forced answer is the likeliest letter, the same at every repeat"),
-        (first, "forced", ten_and_more, "of mmar has 21 options; from 1 to 20 can be told"),
+        (first, "forced", ten_and_more, "of mmar has 21 options, but only 1 to 20 can be answered"),
     ],
 )
 def test_what_cannot_be_forced_is_one_line_and_nothing_is_written(

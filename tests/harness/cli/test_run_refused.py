@@ -248,11 +248,11 @@ def test_a_question_that_cannot_be_scored_is_refused_before_anything_is_asked(
     monkeypatch.syspath_prepend(tmp_path)
     arguments = ("run", "--model", "first", "--task-file", "birds.py", "--out", "out")
     assert call(*arguments).refusal() == (
-        "error: birds: the question '1' cannot be scored: its answer is empty, and the text of the right option is "
-        "expected. Correct it in the data (birds), or leave it out with --ids; of 3 questions 2 cannot be scored."
+        "error: birds: the question '1' cannot be scored: its answer is empty, and the text of the correct option is "
+        "expected. Correct it in the data (birds), or leave it out with --ids; 2 of 3 questions cannot be scored."
     )
     assert not Path("out").exists()
     assert "cannot be scored" not in call(*arguments, "--ids", "fine.txt").err
     verified = call("data", "verify", "birds:Birds", "--no-audio")
     assert (verified.code, verified.err) == (2, "")
-    assert "wrong: 2 questions cannot be scored, first: '1': its answer is empty, " in verified.out
+    assert "problem: 2 questions cannot be scored (first: '1': its answer is empty, " in verified.out

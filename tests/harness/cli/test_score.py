@@ -153,7 +153,7 @@ def test_predictions_that_are_no_text_are_scored_and_told(tmp_path: Path) -> Non
     assert (report["n"], report["unanswered"], report["dropped_why"]) == (6, 6, {"no prediction": 1})
     people = call("score", "--task", "mmar", "--predictions", tmp_path / "p.json").out
     assert "dropped        1 from the official denominator: 1 no prediction" in people
-    assert "records where the official script stops (prediction is not text): 5; they count as wrong" in people
+    assert "records that stop the official script (prediction is not text): 5; they count as wrong" in people
 
 
 def test_a_prediction_of_a_million_characters_is_scored(tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ def test_broken_lines_of_mmsu_are_dropped_and_told(tmp_path: Path) -> None:
         (["--task-file", "gone.py", "--predictions", "p.json"], "--task-file gone.py: there is no such file."),
         (
             ["--task", "mmar", "--task-file", str(OWN_TASK), "--predictions", "p.json"],
-            f"--task mmar: {OWN_TASK} defines the task 'birds'. Leave --task out.",
+            f"--task mmar: {OWN_TASK} defines the task 'birds'; leave --task out.",
         ),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
@@ -208,13 +208,16 @@ def test_a_wrong_option_is_one_clear_line(options: list[str], complaint: str) ->
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        ("", "there is no record in it. A JSON list or JSON lines of records is expected."),
+        ("", "no record in this file. A JSON list or JSON lines of records is expected."),
         ("a,b\n1,2", "line 1, column 1: not JSON"),
-        (json.dumps(mmar_records(modality="noise")), "item 1: modality 'noise' is not known to the official script"),
+        (json.dumps(mmar_records(modality="noise")), "item 1: modality 'noise' is unknown to the official script"),
         (json.dumps(mmar_records(choices="a bell")), "item 1: the options must be a list of texts, found a bell."),
-        (json.dumps([{"id": "1", "answer_prediction": "a bell"}]), "item 1: the field 'choices' is missing; name the"),
-        (json.dumps(mmar_records() * 2), "ids stand there more than once: 6 (first: 'made-up-0_"),
-        (json.dumps(mmar_records(modality="\x1b[31m\nnoise\ud800")), "modality '\\x1b[31m\\nnoise\\ud800' is not"),
+        (
+            json.dumps([{"id": "1", "answer_prediction": "a bell"}]),
+            "item 1: the field 'choices' is missing; add it, or name the",
+        ),
+        (json.dumps(mmar_records() * 2), "duplicate ids: 6 (first: 'made-up-0_"),
+        (json.dumps(mmar_records(modality="\x1b[31m\nnoise\ud800")), "modality '\\x1b[31m\\nnoise\\ud800' is unknown"),
     ],
     ids=["empty", "CSV", "group", "options", "fields", "repeated", "hostile"],
 )

@@ -85,7 +85,7 @@ def question(choices: Any = ("Crow", "Jay"), answer: Any = "Jay", id_: str = "a"
     return Sample(id_, "Which bird calls?", choices, answer, Path("a.wav"))
 
 
-EMPTY = "its answer is empty, and the text of the right option is expected"
+EMPTY = "its answer is empty, and the text of the correct option is expected"
 REFUSED: dict[str, tuple[type[Birds], Sample, str]] = {
     "empty": (Birds, question(answer=""), EMPTY),
     "blank": (Birds, question(answer=" \n"), EMPTY),
@@ -96,12 +96,12 @@ REFUSED: dict[str, tuple[type[Birds], Sample, str]] = {
     "no gold": (Birds, question(answer=None), NO_GOLD),
     "no gold, with a script": (Scripted, question(answer=None), NO_GOLD),
     "no gold, and none is asked for": (Naive, question(answer=None), EMPTY_IS_RIGHT),
-    "a number": (Birds, question(answer=1), "its answer is 1, and the text of the right option is expected"),
-    "a list": (Birds, question(answer=["Jay"]), "its answer is ['Jay'], and the text of the right option is expected"),
+    "a number": (Birds, question(answer=1), "its answer is 1, and the text of the correct option is expected"),
+    "a list": (Birds, question(answer=["Jay"]), "its answer is ['Jay'], and the text of the correct option is"),
     "none of the options": (Birds, question(answer="Robin"), "its answer 'Robin' is none of its options ['Crow', 'Jay"),
     "a letter": (Birds, question(answer="B"), "its answer 'B' is none of its options ['Crow', 'Jay']"),
-    "other case": (Birds, question(answer="jay"), "['Crow', 'Jay']; the option 'Jay' is written otherwise"),
-    "other spaces": (Birds, question(answer="Jay "), "['Crow', 'Jay']; the option 'Jay' is written otherwise"),
+    "other case": (Birds, question(answer="jay"), "['Crow', 'Jay']; the option 'Jay' is spelled differently"),
+    "other spaces": (Birds, question(answer="Jay "), "['Crow', 'Jay']; the option 'Jay' is spelled differently"),
     "no options": (Birds, question((), "Jay"), NO_OPTIONS),
     "no options, with a script": (Scripted, question((), "Jay"), NO_OPTIONS),
     "one option": (Birds, question(("Jay",)), "its options are ['Jay'], and two or more different ones are expected"),
@@ -111,7 +111,7 @@ REFUSED: dict[str, tuple[type[Birds], Sample, str]] = {
     "the gold with other spaces": (
         Birds,
         question(("Jay", "Crow", "Jay ")),
-        "its options 'Jay' and 'Jay ' differ only in spaces, and only one is right",
+        "its options 'Jay' and 'Jay ' differ only in spaces, and only one is correct",
     ),
     "one text for all options": (Birds, question("Jay"), "its options are 'Jay', and a list of texts is expected"),
     "options that are no texts": (
@@ -144,7 +144,7 @@ def test_a_question_that_cannot_be_scored_is_refused_in_one_line(case: str) -> N
     assert "\n" not in line
     assert why in line
     assert line.startswith("birds: the question 'a' cannot be scored: ")
-    then = "Correct it in the data (birds.json), or leave it out with --ids; of 3 questions 2 cannot be scored."
+    then = "Correct it in the data (birds.json), or leave it out with --ids; 2 of 3 questions cannot be scored."
     assert line.endswith(then)
 
 

@@ -73,7 +73,7 @@ def test_a_table_becomes_an_object_of_the_types_of_its_fields() -> None:
 @pytest.mark.parametrize(
     ("table", "complaint"),
     [
-        ({}, "own.toml: size is missing: add it."),
+        ({}, "own.toml: size is missing; add it."),
         ({"size": 1, "nmaes": []}, "own.toml: unknown setting 'nmaes'. Did you mean names?"),
         ({"size": 0}, "own.toml: size = 0: at least 1 is expected."),
         ({"size": 1.0}, "own.toml: size = 1.0: a whole number is expected."),

@@ -54,7 +54,7 @@ def test_without_the_data_answers_are_shown_and_a_line_says_so(runs: tuple[Path,
 
 def test_other_data_is_refused(runs: tuple[Path, Path], tmp_path: Path) -> None:
     other = audible(tmp_path / "other", 10, 0)
-    assert "and the run was on v2-github with other content" in call("report", runs[0], "--data-dir", other).refusal()
+    assert "but the run used v2-github with other content" in call("report", runs[0], "--data-dir", other).refusal()
 
 
 def test_clips_that_are_missing_or_damaged_are_counted_and_named(runs: tuple[Path, Path], tmp_path: Path) -> None:

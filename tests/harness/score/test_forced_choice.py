@@ -141,6 +141,6 @@ def test_the_right_option_is_found_where_it_is_shown() -> None:
 @pytest.mark.parametrize("count", [0, 21, 27])
 def test_more_options_than_can_be_told_of_are_refused_by_the_question(count: int) -> None:
     sample = Sample("q-7", "?", tuple(map(str, range(count))), None, Path("1.wav"))
-    with pytest.raises(UserError, match=rf"the question 'q-7' of birds has {count} options; from 1 to 20"):
+    with pytest.raises(UserError, match=rf"the question 'q-7' of birds has {count} options, but only 1 to 20"):
         refuse_unlettered("birds", sample)
     refuse_unlettered("birds", Sample("q", "?", tuple(map(str, range(20))), None, Path("1.wav")))

@@ -88,10 +88,8 @@ def test_the_scripts_own_key_goes_first_and_what_another_says_is_told(tmp_path: 
     found = read(tmp_path / "p.json", json.dumps(records))
     assert [row.prediction for row in found.rows] == ["a bell", "a bell", MISSING]
     (note,) = found.notes
-    assert (
-        note
-        == "read from answer_prediction; records that hold something else in model_prediction, which was not read: 2"
-    )
+    other = "records with something else in model_prediction, which was ignored: 2"
+    assert note == f"predictions were read from answer_prediction; {other}"
 
 
 def test_odd_predictions_are_kept_as_they_are(tmp_path: Path) -> None:
@@ -102,9 +100,9 @@ def test_odd_predictions_are_kept_as_they_are(tmp_path: Path) -> None:
 
 
 NOT_PREDICTIONS: dict[str, tuple[bytes, str]] = {
-    "empty": (b"", "there is no record in it. A JSON list or JSON lines of records is expected."),
-    "blank": (b" \r\n\n", "there is no record in it. A JSON list"),
-    "empty list": (b"[]", "there is no record in it. A JSON list"),
+    "empty": (b"", "no record in this file. A JSON list or JSON lines of records is expected."),
+    "blank": (b" \r\n\n", "no record in this file. A JSON list"),
+    "empty list": (b"[]", "no record in this file. A JSON list"),
     "CSV": (b"id,answer\n1,bell\n", "line 1, column 1: not JSON (Expecting value). A JSON list or JSON lines of"),
     "binary": (b"\x89PNG\r\n\x1a\n\x00", "not UTF-8 text (byte 0); is it another kind of file? A JSON list or"),
     "UTF-16": (LINES.encode("utf-16"), "not UTF-8 text (byte 0)"),
@@ -114,14 +112,14 @@ NOT_PREDICTIONS: dict[str, tuple[bytes, str]] = {
     "list of texts": (b'["a bell", "a drum"]', "item 1: an object with fields is expected, found 'a bell'."),
     "lines of texts": (b'"a bell"\n"a drum"', "line 1: an object with fields is expected, found 'a bell'. A JSON"),
     "list of lists": (b"[[1, 2]]", "item 1: an object with fields is expected, found [1, 2]."),
-    "indented object": (json.dumps({"data": TWO}, indent=1).encode(), "one JSON object over several lines, not a rec"),
-    "object": (json.dumps({"data": TWO}).encode(), "no record holds a prediction: expected is the key answer_pred"),
-    "no prediction": (b'{"id": "1", "answer": "a bell"}', "there are: id, answer."),
-    "no field": (b"{}", "there are: none."),
-    "deep": (b"[" * 200_000, "it is nested too deeply."),
+    "indented object": (json.dumps({"data": TWO}, indent=1).encode(), "one JSON object over several lines; one rec"),
+    "object": (json.dumps({"data": TWO}).encode(), "no record has a prediction: the key answer_pred"),
+    "no prediction": (b'{"id": "1", "answer": "a bell"}', "found: id, answer."),
+    "no field": (b"{}", "found: none."),
+    "deep": (b"[" * 200_000, "the JSON is nested too deeply."),
     "long number in lines": (b'{"id": ' + b"9" * 5000 + b"}", "line 1: a number in it is too long to be read"),
     "long number in a list": (b"[" + b"9" * 5000 + b"]", "a number in it is too long to be read"),
-    "Git LFS": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "a pointer of Git LFS, not the data"),
+    "Git LFS": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "this is a Git LFS pointer, not the data"),
 }
 
 
@@ -149,14 +147,14 @@ def test_a_zip_a_folder_and_nothing_at_all_are_no_prediction_files(tmp_path: Pat
 
 def test_keys_of_a_file_without_predictions_are_listed_up_to_a_dozen(tmp_path: Path) -> None:
     line = refusal(tmp_path / "p.json", json.dumps({f"id-{number}": "a bell" for number in range(1000)}))
-    assert line.endswith("there are: " + ", ".join(f"id-{number}" for number in range(12)) + " and 988 more.")
+    assert line.endswith("found: " + ", ".join(f"id-{number}" for number in range(12)) + " and 988 more.")
 
 
 def test_a_broken_line_is_named_where_the_script_stops_and_kept_in_its_place_where_it_goes_on(tmp_path: Path) -> None:
     broken = LINES.replace("}\n", "}\n{broken\n", 1)
     line = refusal(tmp_path / "p.jsonl", broken)
     assert line.startswith("line 2, column 2: not JSON (Expecting property name")
-    assert line.endswith("The official script stops there: repair the line, or remove it.")
+    assert line.endswith("The official script stops at this line: repair or remove it.")
     rows = read(tmp_path / "p.jsonl", broken, MMSU).rows
     assert [(row.number, row.id, row.item is None) for row in rows] == [
         (0, "1", False),
@@ -175,12 +173,12 @@ def test_repeated_ids_are_refused_with_their_places_unless_allowed(tmp_path: Pat
     content = json.dumps(records) if as_list else "\n".join(json.dumps(record) for record in records)
     places = "item 1 and item 3" if as_list else "line 1 and line 3"
     assert refusal(tmp_path / "p.json", content) == (
-        f"ids stand there more than once: 2 (first: '1', {places}). Remove the extra records, or score record by "
-        f"record as the official script does: --allow-duplicates."
+        f"duplicate ids: 2 (first: '1', {places}). Remove the extra records, or score "
+        f"every record as the official script does with --allow-duplicates."
     )
     found = read(tmp_path / "p.json", content, allow_duplicates=True)
     assert [row.id for row in found.rows] == ["1", "2", "1", "2", "1"]
-    assert found.notes == ("ids that stand there more than once: 2; every record is scored, as by the official script",)
+    assert found.notes == ("duplicate ids: 2; every record is scored, as in the official script",)
 
 
 @pytest.mark.parametrize(
@@ -230,14 +228,14 @@ def test_a_record_that_the_metadata_does_not_know_is_refused(
 ) -> None:
     line = refusal(tmp_path / "p.jsonl", answers(id=id_), metadata=metadata)
     assert line == (
-        f"line 1: {named}: 1 of 6 records have no item in {metadata}. "
-        f"Score them with the metadata that they were made from."
+        f"line 1: {named}: 1 of 6 records are not in {metadata}. "
+        f"Name the metadata that these predictions were made from."
     )
 
 
 def test_a_record_without_id_cannot_be_joined(tmp_path: Path, metadata: Path) -> None:
     line = refusal(tmp_path / "p.jsonl", '{"answer_prediction": "a bell"}', metadata=metadata)
-    assert line.startswith("line 1: no id: 1 of 1 records have no item in ")
+    assert line.startswith("line 1: no id: 1 of 1 records are not in ")
 
 
 @pytest.mark.parametrize("field", ["question", "choices", "answer"])
@@ -245,9 +243,7 @@ def test_records_of_another_version_of_the_data_are_told(tmp_path: Path, metadat
     found = read(tmp_path / "p.jsonl", answers(**{field: "changed since"}), metadata=metadata)
     (note,) = found.notes
     first = small_data.mmar_items()[0]
-    assert note.startswith(
-        "records that hold another question, options or answer than the metadata: 1 (first: 'made-up-"
-    )
+    assert note.startswith("records whose question, options or answer differ from the metadata: 1 (first: 'made-up-")
     assert found.rows[0].item == first
 
 

@@ -70,7 +70,7 @@ def test_every_record_has_its_line_in_order() -> None:
 def test_what_is_not_text_is_wrong_and_told_where_the_script_stops(prediction: object) -> None:
     report = scored(MMAR, (mmar_item(), prediction), (mmar_item(), "a drum"))
     assert (report.total, report.unanswered, report.rows[0].correct) == ((1, 2), 1, None)
-    assert report.notes == ("records where the official script stops (prediction is not text): 1; they count as wrong",)
+    assert report.notes == ("records that stop the official script (prediction is not text): 1; they count as wrong",)
 
 
 def test_fixed_groups_are_all_there_in_the_order_of_the_script() -> None:
@@ -104,15 +104,15 @@ def test_a_record_without_a_free_heading_is_scored_outside_that_table(value: obj
     assert report.total == (2, 2)
     assert [dict(table) for table in report.groups.values()][2] == {"Anomaly Detection": (1, 1)}
     (note,) = report.notes
-    assert note.startswith("records in no line of the table 'Sub-category', ")
+    assert note.startswith("records missing from the table 'Sub-category', ")
 
 
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"modality": "noise"}, "modality 'noise' is not known to the official script, which stops at it. Known: "),
+        ({"modality": "noise"}, "modality 'noise' is unknown to the official script, which stops at it. Known: "),
         ({"modality": "n" * 5000}, "Known: sound, music"),
-        ({"category": None}, "'category' must be text, found None; a table is made by it."),
+        ({"category": None}, "'category' must be text, found None; a table of scores is grouped by it."),
         ({"category": ["Signal Layer"]}, "'category' must be text, found ['Signal Layer'];"),
         ({"sub-category": ["x"]}, "'sub-category' must be text, found ['x'];"),
         ({"choices": "a bell"}, "the options must be a list of texts, found a bell."),
@@ -136,7 +136,9 @@ def test_a_record_that_cannot_be_scored_is_named_with_its_place(changes: Item, c
 def test_a_missing_field_is_named_and_metadata_offered(field: str) -> None:
     item = mmar_item()
     del item[field]
-    with pytest.raises(UserError, match=rf"^p\.jsonl: line 1: the field '{field}' is missing; name .* --metadata"):
+    with pytest.raises(
+        UserError, match=rf"^p\.jsonl: line 1: the field '{field}' is missing; add it, or name .* --metadata"
+    ):
         scored(MMAR, (item, "a drum"))
 
 
@@ -157,7 +159,7 @@ def test_a_letter_is_carried_over_in_file_order_by_the_script_of_2025_only() -> 
     assert report.total == (2, 3)
     assert [score.correct for score in report.rows] == [None, True, None]
     (note,) = report.notes
-    assert "stops (empty, and no earlier letter to carry over): 1; they count as wrong" in note
+    assert "stop the official script (empty, and no earlier letter to carry over): 1; they count as wrong" in note
 
 
 def test_a_report_of_no_records_is_all_zero() -> None:
@@ -241,9 +243,9 @@ class WithoutRule(Task):
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"answer": ""}, "its answer is empty, and the text of the right option is expected."),
+        ({"answer": ""}, "its answer is empty, and the text of the correct option is expected."),
         ({"answer": "a horn"}, "its answer 'a horn' is none of its options ['a bell', 'a drum']."),
-        ({"choices": []}, "it has no options, and its task does not say how it scores open answers: "),
+        ({"choices": []}, "it has no options, and its task cannot score open answers: "),
         ({"choices": ["a drum"]}, "its options are ['a drum'], and two or more different ones are expected."),
     ],
     ids=str,
@@ -280,6 +282,6 @@ def test_an_empty_gold_of_a_published_file_has_the_verdict_of_its_script_and_a_n
     assert [row.official.correct for row in report.rows] == official
     assert not any(row.correct for row in report.rows)
     assert report.notes == (
-        "records whose right answer is empty: 3 (first: p.jsonl: line 1); the official verdict on them is the script's,"
-        " the strict one never right",
+        "records whose correct answer is empty: 3 (first: p.jsonl: line 1); they have "
+        "the script's own verdict in the official score and count as wrong in the strict score",
     )

@@ -162,7 +162,7 @@ def test_where_the_authors_keep_the_answers_there_is_no_accuracy() -> None:
     asked = samples(task, 6)
     summary = summarise(task, [answered(task, sample, sample.choices[0]) for sample in asked], expected=6)
     assert set(accuracies(summary)) == {None}
-    assert "its authors keep the answers" in summary["notes"][0]
+    assert "the authors withhold the answers" in summary["notes"][0]
 
 
 @pytest.mark.parametrize(

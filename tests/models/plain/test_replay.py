@@ -105,7 +105,7 @@ def test_the_record_names_the_file_and_its_content_but_no_folder(tmp_path: Path)
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        ("", "there is no record in it"),
+        ("", "no record in this file"),
         ('{"id": "a", "said": "x"}', "name the key with -M key=NAME (id, said)."),
         ('{"id": "a", "text": "x"}\n{"id"', "answers.jsonl: line 2, column 6: not JSON"),
         ('{"text": "x"}', "an id is expected beside 'text', found None."),

@@ -64,7 +64,7 @@ def test_an_embedded_clip_travels_between_processes(tmp_path: Path) -> None:
 
 def test_a_row_without_bytes_is_named(tmp_path: Path) -> None:
     clips = write_clips(tmp_path / "x.parquet", [b"a", None], 2)
-    with pytest.raises(DataError, match=r"x.parquet: row 1: the column 'context' holds no audio bytes"):
+    with pytest.raises(DataError, match=r"x.parquet: row 1: the column 'context' has no audio bytes"):
         clips[1].read()
 
 

@@ -74,7 +74,7 @@ def test_a_file_behind_a_url_arrives_whole_and_is_not_fetched_twice(hub: Hub, tm
 def test_a_connection_that_breaks_off_is_resumed_by_the_next_run(hub: Hub, tmp_path: Path) -> None:
     file = web_file(hub)
     hub.break_after = 100_000
-    with pytest.raises(MachineryError, match=r"broke off after 100000 of 300000 bytes.*again to go on"):
+    with pytest.raises(MachineryError, match=r"was lost after 100000 of 300000 bytes.*command again to resume"):
         fetch_all("mmar", [file], tmp_path)
     assert names(tmp_path) == ["meta.jsonl.part"]
     fetch_all("mmar", [file], tmp_path)
@@ -85,7 +85,7 @@ def test_a_connection_that_breaks_off_is_resumed_by_the_next_run(hub: Hub, tmp_p
 
 def test_content_that_is_not_the_pinned_one_never_gets_the_name(hub: Hub, tmp_path: Path) -> None:
     file = web_file(hub, b"<html>log in to the network</html>")
-    with pytest.raises(MachineryError, match="not the pinned content"):
+    with pytest.raises(MachineryError, match="content is not the pinned one"):
         fetch_all("mmar", [file], tmp_path)
     assert names(tmp_path) == []
 
@@ -102,7 +102,7 @@ def test_content_can_be_pinned_by_the_hash_that_git_gives_it(hub: Hub, tmp_path:
     assert git_blob_hash(tmp_path / "copy") == known.stdout.strip()
     file = web_file(hub)._replace(sha256=None, git_blob=known.stdout.strip())
     fetch_all("mmau-test", [file], tmp_path / "x")
-    with pytest.raises(MachineryError, match="not the pinned content"):
+    with pytest.raises(MachineryError, match="content is not the pinned one"):
         fetch_all("mmau-test", [file._replace(git_blob="0" * 40)], tmp_path / "y")
 
 
@@ -110,7 +110,7 @@ def test_a_missing_page_is_one_line_that_says_where_to_put_what(hub: Hub, tmp_pa
     file = WebFile(f"{hub.url}/gone", "meta.jsonl", sha256=sha256(CONTENT))
     with pytest.raises(MachineryError, match=r"HTTPError: HTTP Error 404") as caught:
         fetch_all("mmar", [file], tmp_path)
-    assert f"put into {tmp_path} yourself: meta.jsonl ({hub.url}/gone)" in str(caught.value)
+    assert f"put these files into {tmp_path} yourself: meta.jsonl ({hub.url}/gone)" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

@@ -169,7 +169,7 @@ def test_metadata_without_audio_loads_for_scoring_and_fails_to_verify(tmp_path: 
     assert "mmar-audio.tar.gz" in note
     assert verify_dataset(task, tmp_path, audio=False, subset=True).problems == ()
     (problem,) = verify_dataset(task, tmp_path, subset=True).problems
-    assert problem.startswith("6 of 6 clips are missing, first: ")
+    assert problem.startswith("6 of 6 clips are missing (first: ")
     with pytest.raises(DataError, match="clip is missing"):
         read_clip(next(iter(task.samples(tmp_path))).audio)
 
@@ -194,7 +194,7 @@ BAD_METADATA = {
     "list of numbers": ("[1, 2]", r"item 1: an object .* found 1"),
     "line with a list": ('"text"\n', r"line 1: an object .* found 'text'"),
     "nested too deeply": ("[" * 100_000, "nested too deeply"),
-    "no id": (without("id"), "item 1: the field 'id' is missing; there are: audio_path, question"),
+    "no id": (without("id"), "item 1: the field 'id' is missing; found: audio_path, question"),
     "no choices": (without("choices"), "'choices' is missing"),
     "no sub-category": (without("sub-category"), "'sub-category' is missing"),
     "no audio_path": (without("audio_path"), "'audio_path' is missing"),
@@ -206,11 +206,14 @@ BAD_METADATA = {
     "path leads out": (with_value("audio_path", "audio/../../../etc/passwd"), "'audio_path' must be a path like"),
     "path without folder": (with_value("audio_path", "x.wav"), "'audio_path' must be a path like"),
     "path with NUL": (with_value("audio_path", "audio/\0.wav"), "'audio_path' must be a path like"),
-    "half a character": ('{"id": "\\ud800", ' + with_value("source", "x")[1:].replace('"id"', '"i"'), "no encoding"),
+    "half a character": (
+        '{"id": "\\ud800", ' + with_value("source", "x")[1:].replace('"id"', '"i"'),
+        "cannot be encoded",
+    ),
     "LFS pointer": ("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n", "git lfs pull"),
     "same id twice": (
         json.dumps(small_data.mmar_items(1) * 2),
-        r"the id 'made-up-0.*' is there twice \(items 1 and 2\)",
+        r"duplicate id 'made-up-0.*' \(items 1 and 2\)",
     ),
 }
 
@@ -272,5 +275,5 @@ def test_a_parquet_file_of_something_else_names_the_column(tmp_path: Path) -> No
     from pyarrow import parquet
 
     parquet.write_table(pyarrow.table({"x": [1]}), tmp_path / "test_mini.parquet")
-    with pytest.raises(DataError, match=r"the column 'answer' is missing; there are: x"):
+    with pytest.raises(DataError, match=r"the column 'answer' is missing; found: x"):
         task_registry.get_task("mmau-mini").load(tmp_path)
