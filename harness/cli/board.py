@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 Task = Annotated[str | None, Option("--task", "TASK", "Only this benchmark.", shown="all", values="tasks")]
 Runs = Annotated[
     Path | None,
-    Option("--runs", "DIR", "Folder that holds run folders of yours.", shown="results/runs", values="folders"),
+    Option("--runs", "DIR", "Folder that holds your run folders.", shown="results/runs", values="folders"),
 ]
-Alone = Annotated[bool, Option("--published", None, "Published numbers only, without runs of yours.")]
+Alone = Annotated[bool, Option("--published", None, "Published numbers only, without your own runs.")]
 AsMarkdown = Annotated[bool, Option("--md", None, "Print Markdown.", panel=OUTPUT)]
 AsHtml = Annotated[bool, Option("--html", None, "Print an HTML page.", panel=OUTPUT)]
 AsCsv = Annotated[bool, Option("--csv", None, "Print CSV.", panel=OUTPUT)]

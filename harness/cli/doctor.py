@@ -19,7 +19,7 @@ _MARKS = {"ok": "ok", "missing": "--", "broken": "!!"}
 
 @with_options
 def doctor_command(as_json: AsJson = False) -> None:
-    """Tell what is installed, what works here, and what to install for what.
+    """Show what is installed, what works here, and what to install for what.
 
     Nothing is changed, nothing leaves this machine, and of keys only the names are shown. `--` marks what is not there
     and not needed by every command, `!!` what is there and does not work.

@@ -33,13 +33,13 @@ class Subcommand(NamedTuple):
 # The order of the first page is that of GROUPS in help_pages.py.
 COMMANDS = {
     "demo": Subcommand("demo:demo_command", "See it work: the built-in model answers the built-in benchmark."),
-    "doctor": Subcommand("doctor:doctor_command", "Tell what is installed, what works, and what to install."),
+    "doctor": Subcommand("doctor:doctor_command", "Show what is installed, what works here, and what to install."),
     "tasks": Subcommand("tasks:tasks_command", "List benchmarks and what is known about each."),
     "data": Subcommand("data:data_commands", "Download a benchmark's data, check it, or convert training data."),
     "models": Subcommand("models:models_command", "List model families and what is known about each."),
     "run": Subcommand("run:run_command", "Run a model on benchmarks, store every answer, print the scores."),
     "sweep": Subcommand("sweep:sweep_command", "Run several checkpoints one after the other, and print one table."),
-    "merge": Subcommand("merge:merge_command", "Sum up a run that several shards asked, or say which are missing."),
+    "merge": Subcommand("merge:merge_command", "Summarize a run of several shards, or say which are missing."),
     "score": Subcommand("score:score_command", "Score predictions or a stored run as the benchmark's authors do."),
     "compare": Subcommand(
         "compare:compare_command", "Compare runs question by question, with paired significance tests."
@@ -51,7 +51,7 @@ COMMANDS = {
     "board": Subcommand("board:board_command", "Show published scores next to your own runs."),
     "judge": Subcommand("judge:judge_command", "Score a run's reasoning chains against rubrics with an LLM judge."),
     "export": Subcommand("export:export_command", "Write a submission to a leaderboard, or check one."),
-    "watch": Subcommand("watch:watch_command", "Show how far a run is that goes on elsewhere."),
+    "watch": Subcommand("watch:watch_command", "Follow a run that is going on elsewhere."),
     "lm-eval": Subcommand(
         "main:lm_eval_command",
         "Run lm-eval with dtbench's models and benchmarks in it.",

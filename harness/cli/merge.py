@@ -15,9 +15,9 @@ from dtbench.harness.core.options import AsJson, MaxFailed, RunArgument
 
 @with_options
 def merge_command(run: RunArgument, max_failed: MaxFailed = 0.01, as_json: AsJson = False) -> None:
-    """Sum up a run that several shards asked, or say which of them are missing, incomplete or running.
+    """Summarize a run of several shards, or say which of them are missing, incomplete or running.
 
-    The shard that ends last sums up by itself; this is for where it could not, and to look.
+    The last shard to finish does this by itself; use it where that failed, or to look.
     """
     from dtbench.harness.run.shards import INCOMPLETE, merge_shards
 

@@ -17,7 +17,7 @@ from dtbench.models.checkpoints import families
 from dtbench.models.checkpoints.families import Family
 
 Name = Annotated[
-    str | None, Argument("[FAMILY]", "Only this family: its name, or a TOML file of yours.", values="families")
+    str | None, Argument("[FAMILY]", "Only this family: its name, or your own TOML file.", values="families")
 ]
 
 

@@ -32,7 +32,7 @@ class Watcher(Protocol):
 
 @with_options
 def watch_command(run: Folder, every: Every = 2.0, once: Once = False, as_json: AsJson = False) -> None:
-    """Show how far a run is that goes on elsewhere, and whether it is still alive.
+    """Follow a run that is going on elsewhere: its progress, the time left, and whether it is alive.
 
     It reads the run's folder and changes nothing in it. It ends when the run does, with the run's exit code.
     """

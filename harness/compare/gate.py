@@ -64,7 +64,7 @@ class GateOptions:
         Option(
             "--undecided",
             "VERDICT",
-            "pass or fail where there are too few questions to tell, instead of exit 4.",
+            "pass or fail if the result is inconclusive, instead of exit 4.",
             panel=TESTS,
             values=("pass", "fail"),
         ),

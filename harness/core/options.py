@@ -137,7 +137,7 @@ ModelOptions = Annotated[
     Option(
         "-M",
         "KEY=VALUE",
-        "A setting of the engine, the request or the sampling (repeatable); `-M help` lists those of this model.",
+        "Engine, request or sampling setting (repeatable); `-M help` lists all of this model.",
         parse=parse_pairs,
         repeated=True,
         panel=ANSWERS,
@@ -157,10 +157,10 @@ Backend = Annotated[
 ]
 TaskName = Annotated[
     str | None,
-    Option("--task", "TASK", "The benchmark: mmar, mmau-mini, mmau-test, mmsu, mini or one of yours.", values="tasks"),
+    Option("--task", "TASK", "The benchmark: mmar, mmau-mini, mmau-test, mmsu, mini or your own.", values="tasks"),
 ]
 TaskFile = Annotated[
-    Path | None, Option("--task-file", "FILE", "Python file that defines a benchmark of yours.", values="files")
+    Path | None, Option("--task-file", "FILE", "Python file that defines your own benchmark.", values="files")
 ]
 DataDir = Annotated[
     Path | None,
@@ -188,13 +188,21 @@ SampleNumber = Annotated[
     int, Option("--sample", "N", "Which answer to use if the run has several per question (0-based).")
 ]
 Concurrency = Annotated[int, Option("--concurrency", "N", "Maximum concurrent requests.", panel=RUNS), at_least(1)]
-Seed = Annotated[int, Option("--seed", "SEED", "Random seed of sampling and of whatever else is drawn.", panel=ANSWERS)]
+Seed = Annotated[
+    int,
+    Option(
+        "--seed",
+        "SEED",
+        "Random seed, for sampling and for anything else drawn at random.",
+        panel=ANSWERS,
+    ),
+]
 PromptFile = Annotated[
     str | Path | None,
     Option(
         "--prompt",
         "FILE",
-        "Prompt template of yours, with {question} and {options} in it.",
+        "Your own prompt template, with {question} and {options} in it.",
         parse=Path,
         panel=ANSWERS,
         shown="the benchmark's own",
@@ -221,7 +229,7 @@ Against = Annotated[
     Option(
         "--against",
         "TASK,...",
-        "Benchmarks whose clips must not be among the training rows; `found` stands for all whose data is here.",
+        "Refuse training rows that overlap these benchmarks; `found` means all whose data is here.",
         values="task lists",
     ),
 ]

@@ -108,7 +108,7 @@ class JudgeOptions:
         Option(
             "--judge-prompt",
             "FILE",
-            "Instructions of yours for the judge.",
+            "Your own instructions for the judge.",
             parse=read_wording,
             panel=opts.ANSWERS,
             shown="dtbench's own",

@@ -36,7 +36,7 @@ class RunRequest:
         Option(
             "--tasks",
             "TASK,...",
-            "Benchmarks, separated by commas: mmar, mmau-mini, mmau-test, mmsu, mini or yours.",
+            "Benchmarks, separated by commas: mmar, mmau-mini, mmau-test, mmsu, mini or your own.",
             parse=opts.parse_names,
             shown=opts.REQUIRED,
             values="task lists",

@@ -86,7 +86,7 @@ class CotOptions:
     reasoner_model: Annotated[str | None, Option("--reasoner-model", "NAME", _NAME_THERE, panel=ANSWERS)] = None
     limit: Annotated[int | None, Option("--limit", "N", "Only the first N rows.", shown="all"), at_least(1)] = None
     concurrency: Annotated[
-        int, Option("--concurrency", "N", "Maximum rows in work at once.", panel=RUNS), at_least(1)
+        int, Option("--concurrency", "N", "Maximum concurrent requests.", panel=RUNS), at_least(1)
     ] = 8
     seed: Seed = 0
     options: ModelOptions = field(default_factory=dict[str, str])

@@ -94,7 +94,14 @@ class TrainOptions:
     ] = None
     engine: Annotated[
         Path | None,
-        Option("--engine", "DIR", "Virtual environment in which ms-swift is installed.", panel=RUNS, values="folders"),
+        Option(
+            "--engine",
+            "DIR",
+            "Virtual environment in which ms-swift is installed.",
+            shown="$DTBENCH_ENGINE, .venv-train, else this one",
+            panel=RUNS,
+            values="folders",
+        ),
     ] = None
     reuse: Annotated[
         Path | None,

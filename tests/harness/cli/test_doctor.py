@@ -160,6 +160,15 @@ def test_a_gpu_whose_driver_fails_is_broken(tmp_path: Path) -> None:
     assert gpu["detail"].endswith("Driver/library version mismatch")
 
 
+def test_a_gpu_is_told_with_its_memory(tmp_path: Path) -> None:
+    program = tmp_path / "nvidia-smi"
+    program.write_text("#!/bin/sh\necho 'NVIDIA H200, 143771 MiB'\necho 'NVIDIA H200, 143771 MiB'\n")
+    program.chmod(0o755)
+    done = process("doctor", "--json", PATH=f"{tmp_path}{os.pathsep}{os.environ['PATH']}", CUDA_VISIBLE_DEVICES="0,1")
+    (gpu,) = (one for one in json.loads(done.out)["findings"] if one["name"] == "GPU")
+    assert (gpu["state"], gpu["detail"]) == ("ok", "NVIDIA H200, 143771 MiB; NVIDIA H200, 143771 MiB")
+
+
 def test_what_to_install_depends_on_where_this_dtbench_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clone = clone_folder()
     assert clone is not None
