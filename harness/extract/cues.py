@@ -95,7 +95,7 @@ CHOOSE = _any(
     r"\bthat(?: would|'d)(?: then)? be(?= (?:option|choice)\b)|\bclosest(?: \w+){0,5} (?:is|would be)\b",
     r"\b(?:conclusion|answer|choice) leans? towards?\b",
     r"\bmaking (?:the )?(?:correct|right|best|final) (?:selection|choice|answer|option)\b:?",
-    r"\b(?:matches|corresponds to|aligns with|agrees with|points to|fits)(?: with)?"
+    r"\b(?:which is|matches|corresponds to|aligns with|agrees with|points to|fits)(?: with)?"
     r" (?=(?:option|choice|answer)\b|\([A-J]\))",
     _words("je dirais|diría|ich würde sagen|я бы сказала?"),
 )

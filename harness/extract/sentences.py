@@ -245,6 +245,14 @@ class _SentenceReader:
         place = self.stance.cue_end
         return group.start - place < 80 and len(_WORD.findall(self.text, place, group.start)) <= 3
 
+    def _is_in_stack(self, group: Group) -> bool:
+        """Whether a number or a letter has a line of its own as a part of a formula that was copied line by line."""
+        if len(self.text) <= LONG or not (self._is_slight(group) or group.end - group.start == 1):
+            return False
+        line = self.text.rfind("\n", 0, group.start)
+        before = self.text[max(0, line - 40) : max(0, line)].rstrip(" ")
+        return before[-1:].isalnum() and "answer" not in before.lower()
+
     def _is_slight(self, group: Group) -> bool:
         return group.kind == "text" and all(self.options.slight[option] for option in group.options)
 
@@ -281,7 +289,7 @@ class _SentenceReader:
 
     def _is_alone(self, group: Group) -> bool:
         """Whether the sentence says nothing but the option."""
-        if self.end - self.begin > group.end - group.start + 80:
+        if self.end - self.begin > group.end - group.start + 80 or self._is_in_stack(group):
             return False
         around = _WORD.findall(self.text, self.begin, group.start) + _WORD.findall(self.text, group.end, self.end)
         return all(word.lower() in cues.FILLER for word in around)
