@@ -166,7 +166,7 @@ def _settings(model: Model, plan: JudgePlan, stored: StoredTask) -> dict[str, An
 async def _ask(plan: JudgePlan, task: str, model: Model, folder: RunFolder, live: LiveLine) -> None:
     stop, pace = Stop(), AdaptiveConcurrency(plan.options.concurrency)
     run = JudgeRun(plan, task, model, folder, pace)
-    folder.plan({task: len(plan.missing([]))})
+    folder.plan({task: len({*((case.id, call) for case, call in plan.missing([])), *folder.finished(task)})})
     if run.missing:
         folder.drop_summary()
         live.notify(f"judge: {len(run.missing)} calls, {describe_estimate(plan.estimate(run.missing))}")

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from chat_server import Turn, chatting
 from command import COMMAND, call
-from judges import chain_of, mmar_with_criteria
+from judges import chain_of, honest, mmar_with_criteria
 from made_up_run import write_run
 from runs import PATIENCE, mmar_data, started, wait_until, write_script
 from terminal import shown
@@ -109,6 +109,13 @@ def test_the_shards_of_a_task_are_counted_together(tmp_path: Path) -> None:
     assert task["done"] == len(lines[1::3]) + len(lines[2::3]) + 1, "a line that is half written is none yet"
 
 
+def test_what_the_last_start_asked_for_counts(tmp_path: Path) -> None:
+    assert call("run", *options(tmp_path, 0.0)).code == 0
+    assert call("run", *options(tmp_path, 0.0), "--limit", "10").code == 0
+    (task,) = watched(tmp_path / "run")["tasks"]
+    assert (task["done"], task["expected"], task["correct"]) == (10, 10, 5)
+
+
 def test_an_answer_stands_over_a_failure_of_another_start(tmp_path: Path) -> None:
     mmar_data(tmp_path / "data", 4)
     bad = write_script(tmp_path / "script.jsonl", [{"error": "no", "again": False}, {"text": "(A)"}])
@@ -132,8 +139,13 @@ def test_a_judge_is_watched_with_the_calls_that_it_plans(tmp_path: Path) -> None
     assert (view["kind"], view["status"]) == ("judge", "failed")
     (task,) = view["tasks"]
     assert (task["done"], task["expected"], task["failed"], task["tokens"]) == (5, 5, 5, 45)
+    with chatting(choose=honest) as chat:
+        assert call("judge", tmp_path / "run", "--model", "tiny", "--base-url", chat.url).code == 0
+        assert call("judge", tmp_path / "run", "--model", "tiny", "--base-url", chat.url, "--limit", "1").code == 0
+    (task,) = watched(tmp_path / "run" / "judge-tiny")["tasks"]
+    assert (task["done"], task["expected"], task["failed"]) == (20, 20, 0), "those of other chains lie there as well"
     line = call("watch", tmp_path / "run" / "judge-tiny", "--once").out.splitlines()[0]
-    assert re.match(r"mmar: 5 of 5 calls, .*5 without verdict", line)
+    assert re.match(r"mmar: 20 of 20 calls, .*0 without verdict", line)
 
 
 @pytest.mark.parametrize(
