@@ -161,9 +161,16 @@ class LiveLine:
         self.say(line)
 
     def say(self, line: str) -> None:
-        """Print a line of its own."""
-        if not self.quiet:
-            print(one_line(line), file=sys.stderr, flush=True)
+        """Print a line of its own; a terminal gets it broken where a word ends."""
+        if self.quiet:
+            return
+        text = one_line(line)
+        if self.rewrites:
+            import textwrap
+
+            columns = max(20, terminal_columns(self._stream))
+            text = textwrap.fill(text, columns, break_long_words=False, break_on_hyphens=False)
+        print(text, file=sys.stderr, flush=True)
 
     def print_above(self, text: str) -> None:
         """Write text where the line was; the line comes back below it."""

@@ -172,6 +172,14 @@ def test_what_another_library_prints_is_kept_in_whole_lines(
     assert left == ["halfa note", "the rest", f"mmar {'#' * 10}{'.' * 10} 1/2", ""]
 
 
+def test_notes_break_where_a_word_ends(tmp_path: Path) -> None:
+    done = shown(a_run(tmp_path), 40, stdout_apart=True)
+    note = done.screen.replace("\r\n", "\n").partition("mmar: no audio")[2].partition("\x1b")[0]
+    assert len(note.splitlines()) > 1
+    assert all(len(line) <= 40 or " " not in line for line in note.splitlines())
+    assert "the folder audio or mmar-audio.tar.gz" in " ".join(note.split())
+
+
 def test_a_line_without_figures_leaves_nothing_behind(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
