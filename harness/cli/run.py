@@ -103,7 +103,9 @@ def run_command(
 
 def _next_steps(result: RunResult) -> Sequence[NextStep]:
     if result.shard is not None and result.waiting:
-        return [NextStep(["watch", result.folder], "until all shards have ended")]
+        if any(one.running for one in result.waiting):
+            return [NextStep(["watch", result.folder], "until all shards have ended")]
+        return [NextStep(["merge", result.folder], "which shards are missing")]
     if result.exit_code and result.status != "interrupted":
         return []  # a note says why, and what to do
     if result.exit_code:

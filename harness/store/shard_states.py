@@ -27,6 +27,11 @@ class ShardState(NamedTuple):
     """Whether its lock is held, as far as this machine can see."""
 
     @property
+    def has_finished(self) -> bool:
+        """Whether its last start on these questions came to its end, though its process may still be there."""
+        return self.info is not None and self.info["status"] != "running"
+
+    @property
     def ended(self) -> bool:
         """Whether each of its questions has a record."""
         return self.info is not None and self.info["missing"] == 0
@@ -77,9 +82,9 @@ def shard_states(folder: Path, info: AnyInfo) -> list[ShardState]:
         return []
     of, questions = infos[-1]["of"], questions_hash(info)
     current = {one["shard"]: one for one in infos if one["of"] == of and one["questions"] == questions}
-    running = running_shards(folder)
-    shards = [Shard(of, number) for number in range(1, of + 1)]
-    return [ShardState(shard, current.get(shard.number), shard in running) for shard in shards]
+    held = running_shards(folder)
+    states = [ShardState(Shard(of, number), current.get(number), running=True) for number in range(1, of + 1)]
+    return [state._replace(running=state.shard in held and not state.has_finished) for state in states]
 
 
 def with_shards(folder: Path, info: AnyInfo) -> AnyInfo:

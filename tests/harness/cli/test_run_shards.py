@@ -14,6 +14,7 @@ from runs import (
     Arguments,
     assert_each_once,
     ended,
+    interrupt,
     lines_of,
     mmar_data,
     started,
@@ -285,3 +286,15 @@ def test_a_shard_of_an_earlier_start_leaves_the_summary_to_those_of_the_last(tmp
     (told,) = json.loads((tmp_path / "run" / "summary.json").read_text())["tasks"]
     assert (told["n"], told["missing"]) == (8, 0)
     assert set(answers_in_files(tmp_path / "run", "mmar").values()) == {1}
+
+
+def test_a_shard_that_is_interrupted_says_so_of_itself(tmp_path: Path) -> None:
+    asked = (*asked_of(tmp_path, 40, sleep=0.3), "--concurrency", "2", "--out", tmp_path / "run")
+    with started(*asked, "--shard", "1/2") as shard:
+        wait_until(lambda: lines_of(tmp_path / "run", "mmar.1-of-2"))
+        interrupt(shard)
+        done = ended(shard)
+    assert done.code == 130
+    assert "still to end: 1/2 interrupted, " in done.out
+    assert "2/2 not started; the last one sums up all of them" in done.out
+    assert f"dtbench merge {tmp_path / 'run'}" in done.err.splitlines()[-1]
