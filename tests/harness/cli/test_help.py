@@ -198,5 +198,5 @@ def test_the_lines_of_a_summary_break_where_a_word_ends(tmp_path: Path, monkeypa
     whole = call("score", "out").out
     shown = COLOURS.sub("", in_a_terminal("score", "out"))
     assert max(map(len, shown.splitlines())) <= 80
-    assert shown.split() == whole.split()
+    assert shown.partition("What to type next")[0].split() == whole.split()
     assert max(map(len, whole.splitlines())) > 80, "a pipe gets lines whole"
