@@ -1,0 +1,50 @@
+"""An endpoint on this machine whose model hears: it says how the pitch of a clip begins and ends, and what that is."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+import wave
+from collections.abc import Callable
+
+from chat_server import Asked, Turn
+from judges import POINTS
+from runs import topic_of
+
+Choose = Callable[[Asked], Turn | None]
+
+
+def listener(tag: str = "think", deaf: Callable[[int], bool] = lambda number: False) -> Choose:
+    """A model that writes its chain between tags; where it is deaf to a question, counted from 0, it says it heard a bell."""
+    count = -1
+
+    def answer(asked: Asked) -> Turn:
+        nonlocal count
+        count += 1
+        first, last = _pitch_of(asked)
+        if abs(first - last) < 20:
+            heard = topic_of((first + last) / 2) or "nothing"
+        else:
+            heard = "up" if last > first else "down"
+        said = "a bell" if deaf(count) else heard
+        chain = f"It begins at {first:.0f} Hz and ends at {last:.0f} Hz. {POINTS[0]}, {POINTS[1]}."
+        return Turn(f"<{tag}>{chain}</{tag}>\nAnswer: {said}")
+
+    return answer
+
+
+def _pitch_of(asked: Asked) -> tuple[float, float]:
+    """The pitch of the first and of the last third of the clip, in Hz."""
+    (clip,) = (part for part in asked.json()["messages"][-1]["content"] if part["type"] == "input_audio")
+    with wave.open(io.BytesIO(base64.b64decode(clip["input_audio"]["data"]))) as file:
+        rate, data = file.getframerate(), file.readframes(file.getnframes())
+    samples = memoryview(data).cast("h")
+    third = len(samples) // 3
+    return _frequency(samples[:third], rate), _frequency(samples[-third:], rate)
+
+
+def _frequency(samples: memoryview[int], rate: int) -> float:
+    """The frequency of a tone, by its ways through zero from below to above."""
+    ups = [n for n in range(1, len(samples)) if samples[n - 1] < 0 <= samples[n]]
+    return math.nan if len(ups) < 2 else rate * (len(ups) - 1) / (ups[-1] - ups[0])
