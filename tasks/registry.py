@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from dtbench.harness.core.errors import TaskError, UserError, format_error
 from dtbench.harness.core.lookup import NameTable, list_names, look_up
+from dtbench.harness.core.scorer import Column, Grouping
 from dtbench.harness.core.task import LM_EVAL_PREFIX, Task
 
 TASKS = {
@@ -22,6 +23,11 @@ TASKS = {
 }
 LM_EVAL_TASK = "dtbench.harness.lm_eval.task:LmEvalTask"
 """A path, as everything in the table: lm-eval's tasks stand above this file."""
+TABLES = (
+    ("groupings", Grouping, "(Grouping('Category', ('category',)),)"),
+    ("columns", Column, "(Column('Music', {'category': 'music'}),)"),
+)
+"""Attribute of a task, what it holds, and an example."""
 _TASKS = NameTable("task", TASKS, "dtbench.tasks", TaskError)
 
 
@@ -95,7 +101,20 @@ def _as_task(value: object, origin: str) -> Task:
     name = getattr(value, "name", None)
     if not isinstance(name, str) or not name:
         raise TaskError(f"{origin}: the task {type(value).__name__} has no name; add one, such as name = 'my-task'.")
+    _refuse_odd_tables(value, origin)
     return value
+
+
+def _refuse_odd_tables(task: Task, origin: str) -> None:
+    """Raise a TaskError where `groupings` or `columns` hold anything else: after the last question it would be late."""
+    for attribute, kind, example in TABLES:
+        given = getattr(task, attribute)
+        listed = given if isinstance(given, (list, tuple)) and not isinstance(given, kind) else [given]
+        for one in listed:
+            if not isinstance(one, kind) or isinstance(one[1], str):
+                raise TaskError(
+                    f"{origin}: {attribute} of the task {type(task).__name__} holds {one!r}; write {example}."
+                )
 
 
 def _instance(kind: type[Task], origin: str) -> Task:

@@ -11,9 +11,10 @@ import typer
 
 from dtbench.harness.cli.next_steps import NextStep, print_next
 from dtbench.harness.cli.tables import percent, print_rows
+from dtbench.harness.cli.terminal import print_line
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.compare.paired import ScoreName, SharedTask, comparison, join_tasks
-from dtbench.harness.core.errors import UserError, one_line
+from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.options import OUTPUT, TESTS, Argument, AsJson, Option
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.types import Comparison, GroupComparison
@@ -59,11 +60,12 @@ def compare_command(
 
 def _print(one: Comparison, flips: int, *, power: bool) -> None:
     for line in _lines(one, power=power):
-        typer.echo(one_line(line))
+        print_line(line, indent=10)
     _print_groups(one["groups"])
     for title, changed in (("better", one["gained"]), ("worse", one["lost"])):
         for flip in changed[:flips]:
-            typer.echo(one_line(f"{title:<10}{flip['id']}: {_choice(flip['before'])} -> {_choice(flip['after'])}"))
+            changes = f"{_choice(flip['before'])} -> {_choice(flip['after'])}"
+            print_line(f"{title:<10}{flip['id']}: {changes}", indent=10)
         if len(changed) > flips:
             typer.echo(f"{title:<10}and {len(changed) - flips} more (--flips, or --json for all)")
 

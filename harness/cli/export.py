@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from dtbench.harness.cli.next_steps import NextStep, print_next
+from dtbench.harness.cli.terminal import print_line
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import one_line
 from dtbench.harness.core.options import AsJson
@@ -65,9 +66,9 @@ def _check(options: ExportOptions, *, as_json: bool) -> None:
 
 def _print_checked(options: ExportOptions, checked: FileCheck) -> None:
     for problem in checked.problems:
-        typer.echo(f"problem  {problem}")
+        print_line(f"problem  {problem}", indent=9)
     for note in checked.notes:
-        typer.echo(f"note     {note}")
+        print_line(f"note     {note}", indent=9)
     if checked.report is not None:
         report = checked.report
         typer.echo(f"official {report.total.accuracy:.2%} ({report.total.correct} of {report.total.counted} counted)")
@@ -89,8 +90,8 @@ def _print_written(written: ExportedFile, *, as_json: bool) -> None:
     if about["of_samples"] > 1:
         notes.append(f"sample {about['sample']} (from 0) of the {about['of_samples']} answers per question")
     for note in (*notes, *about["notes"]):
-        typer.echo(f"note     {one_line(note)}")
+        print_line(f"note     {note}", indent=9)
     if about["score"] is not None:
         official = about["score"]["official"]
         typer.echo(f"official {official['accuracy']:.2%} ({official['correct']} of {official['counted']} counted)")
-    typer.echo(f"wrote {one_line(str(written.file))} and its manifest {one_line(written.manifest.name)}")
+    print_line(f"wrote {written.file} and its manifest {written.manifest.name}")

@@ -9,11 +9,11 @@ from typing import Annotated
 import typer
 
 from dtbench.harness.cli.next_steps import NextStep, print_next
+from dtbench.harness.cli.terminal import print_line
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.compare import gate as gates
 from dtbench.harness.compare.gate import GateOptions
 from dtbench.harness.compare.gate_files import verdict_sentence, write_junit, write_markdown
-from dtbench.harness.core.errors import one_line
 from dtbench.harness.core.options import OUTPUT, AsJson, Option
 
 Junit = Annotated[
@@ -42,7 +42,7 @@ def gate_command(options: GateOptions, junit: Junit = None, markdown: Markdown =
         typer.echo(json.dumps({"verdict": verdict, "results": [one._asdict() for one in results]}))
     else:
         for one in results:
-            typer.echo(one_line(f"{one.verdict:<10}{one.name}: {verdict_sentence(one)}"))
+            print_line(f"{one.verdict:<10}{one.name}: {verdict_sentence(one)}", indent=10)
     print_next(
         NextStep(["report", options.baseline, options.candidate], "what changed, answer by answer"), quiet=as_json
     )

@@ -12,6 +12,7 @@ import typer
 
 from dtbench.harness.cli.next_steps import NextStep, print_next
 from dtbench.harness.cli.tables import print_rows
+from dtbench.harness.cli.terminal import print_line
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import one_line
 from dtbench.harness.core.options import RUNS, AsJson, Option
@@ -64,7 +65,7 @@ def _next_steps(options: JudgeOptions, code: int) -> Iterator[NextStep]:
 
 def _print(summary: JudgeSummary | CalibrationSummary, folder: Path) -> None:
     for line in _calibration(summary) if "kinds" in summary else _marks(summary):
-        typer.echo(one_line(line))
+        print_line(line, indent=13)
     tokens = ", ".join(f"{count:,} {name}" for name, count in summary["tokens"].items())
     price = f", {summary['price']:,.2f} at the prices given" if "price" in summary else ""
     typer.echo(f"cost         {one_line(tokens) or 'the judge reported no tokens'}{price}")

@@ -13,6 +13,7 @@ import typer
 from dtbench.harness.cli.next_steps import NextStep, print_next
 from dtbench.harness.cli.tables import evidence_line, output_file, print_summary
 from dtbench.harness.cli.tasks import named_task
+from dtbench.harness.cli.terminal import print_line
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import UserError, one_line
 from dtbench.harness.core.options import (
@@ -180,7 +181,7 @@ def _print(report: PredictionScores) -> None:
     scorer = f", script of {report.scorer}" if len(report.task.official_versions) > 1 else ""
     data = f", data {report.version}" if report.version else ""
     heading = one_line(f"{report.task.name}{scorer}{data}: {report.strict.n} items")
-    console.print(heading, markup=False, soft_wrap=True)
+    print_line(heading)
     table = Table()
     table.add_column("official", overflow="fold")
     for title in ("accuracy", "correct", "counted"):
@@ -195,7 +196,7 @@ def _print(report: PredictionScores) -> None:
     table.add_row("Total", *_cells(report.total, shown))
     console.print(table)
     for line in _below(report):
-        console.print(line, markup=False, soft_wrap=True)
+        print_line(line, indent=15)
 
 
 def _cells(count: Count, shown: str) -> tuple[str, str, str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
-from dtbench.harness.cli.terminal import fitted
+from dtbench.harness.cli.terminal import print_line
 from dtbench.harness.core.errors import MachineryError, one_line
 
 if TYPE_CHECKING:
@@ -68,12 +68,12 @@ def print_summary(summary: TaskSummary, *, groups: bool = False) -> None:
     from rich.console import Console
 
     console = Console(highlight=False)
-    console.print(fitted(_title(summary)), markup=False, soft_wrap=True)
+    print_line(_title(summary))
     _print_paper(console, summary)
     if groups:
         _print_groups(console, summary)
     for name, text in _lines(summary):
-        console.print(fitted(f"{name:<15}{one_line(text)}", 15), markup=False, soft_wrap=True)
+        print_line(f"{name:<15}{text}", 15)
     for line in _reliability_lines(summary):
         console.print(line, markup=False, soft_wrap=True)
 
@@ -102,7 +102,9 @@ def _title(summary: TaskSummary) -> str:
     data = f", data {summary['data']}" if summary.get("data") else ""
     repeats = summary["repeats"]
     answers = f" ({repeats['k']} per question)" if repeats else ""
-    return one_line(f"{summary['task']}, script {summary['scorer']}{data}: {summary['n']} answers{answers}")
+    # Few benchmarks have several versions of their script; the first of one that has not is called "official".
+    scorer = "" if summary["scorer"] == "official" else f", script of {summary['scorer']}"
+    return f"{summary['task']}{scorer}{data}: {summary['n']} answers{answers}"
 
 
 def _print_paper(console: Console, summary: TaskSummary) -> None:

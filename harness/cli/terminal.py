@@ -25,6 +25,11 @@ def print_note(message: str) -> None:
     _print_labelled("note", message, YELLOW)
 
 
+def print_line(text: str, indent: int = 0) -> None:
+    """Print one line of a result on stdout, whatever is in the names and values of the text."""
+    typer.echo(fitted(one_line(text), indent))
+
+
 def _print_labelled(label: str, message: str, code: str) -> None:
     """Print a message in one line, which a terminal gets broken at its width."""
     text = one_line(f"{label}: {message}")

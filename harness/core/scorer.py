@@ -53,6 +53,7 @@ class Scorer:
 
     name: ClassVar[str]
     groupings: ClassVar[tuple[Grouping, ...]] = ()
+    """The tables by group; empty: one for each heading of the samples' groups."""
     columns: ClassVar[tuple[Column, ...]] = ()
     """The table of the papers; empty: everything, and the values of the first grouping."""
     prediction_keys: ClassVar[tuple[str, ...]] = ("answer_prediction", "model_prediction", "model_output")

@@ -40,6 +40,9 @@ UNLEVELLED_NOTE = (
     "{} answers were stored before evidence had levels: `dtbench score RUN --write` extracts them again with levels"
 )
 
+MOST_COLUMNS = 8
+"""Columns of a table that no task asked for."""
+
 Clips = Mapping[str, int]
 """Question -> number of its clip, for those that share one."""
 Counts = Counter[AnswerOutcome]
@@ -164,8 +167,15 @@ def _interval(accuracy: float | None, n: int, repeats: int) -> IntervalFigures:
 def _grouped(task: Scorer, counts: Counts, of: Callable[[Counts], Figures]) -> dict[str, dict[str, Figures]]:
     return {
         ", ".join(grouping.fields): {", ".join(line): of(part) for line, part in _split(grouping, counts).items()}
-        for grouping in task.groupings
+        for grouping in _groupings(task, counts)
     }
+
+
+def _groupings(task: Scorer, counts: Counts) -> Sequence[Grouping]:
+    """Return the task's tables; of one that names none, a table for each heading of its questions."""
+    if task.groupings:
+        return task.groupings
+    return [Grouping(heading, (heading,)) for heading in sorted({name for one in counts for name, _ in one.groups})]
 
 
 def _split(grouping: Grouping, counts: Counts) -> dict[tuple[str, ...], Counts]:
@@ -179,10 +189,13 @@ def _split(grouping: Grouping, counts: Counts) -> dict[tuple[str, ...], Counts]:
 
 
 def _columns(task: Scorer, counts: Counts) -> Sequence[Column]:
-    if task.columns or not task.groupings:
+    groupings = _groupings(task, counts)
+    if task.columns or not groupings:
         return task.columns or (Column("Avg"),)
-    first = task.groupings[0]
+    first = groupings[0]
     lines = _split(first, counts)
+    if not task.groupings and len(lines) > MOST_COLUMNS:
+        return (Column("Avg"),)
     return [Column("Avg"), *(Column(", ".join(line), dict(zip(first.fields, line, strict=True))) for line in lines)]
 
 

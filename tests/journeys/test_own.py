@@ -23,7 +23,8 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Walked:
 
 def summary(run: Path) -> dict[str, float]:
     (task,) = json.loads((run / "summary.json").read_text())["tasks"]
-    return {column["column"]: column["strict"] for column in task["paper"]} | {"n": task["n"], "chains": task["chains"]["n"]}
+    shares = {column["column"]: column["strict"] for column in task["paper"]}
+    return shares | {"n": task["n"], "chains": task["chains"]["n"]}
 
 
 def test_the_right_answers_score_all_and_a_model_that_listens_too(walked: Walked) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import subprocess
@@ -101,7 +102,7 @@ def unmarked(path: Path) -> list[str]:
     paragraphs = re.split(r"\n\n+", fenced)
     return [
         indented.strip().splitlines()[0]
-        for before, indented in zip(paragraphs, paragraphs[1:], strict=False)
+        for before, indented in itertools.pairwise(paragraphs)
         if indented.startswith("    ") and "(needs" not in before
     ]
 

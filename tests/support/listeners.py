@@ -16,7 +16,7 @@ Choose = Callable[[Asked], Turn | None]
 
 
 def listener(tag: str = "think", deaf: Callable[[int], bool] = lambda number: False) -> Choose:
-    """A model that writes its chain between tags; where it is deaf to a question, counted from 0, it says it heard a bell."""
+    """A model that writes its chain between tags; where it is deaf, by number of the request, a bell is its answer."""
     count = -1
 
     def answer(asked: Asked) -> Turn:

@@ -174,3 +174,19 @@ def test_two_packages_with_a_task_of_one_name_are_told_apart_by_their_paths(fold
     with pytest.raises(UserError, match=r"name one of dtbench_one:Mine or dtbench_two:Mine instead\.$"):
         task_registry.get_task("birds")
     assert task_registry.get_task("dtbench_two:Mine").name == "dtbench_two"
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("groupings = ('category',)", "holds 'category'; write (Grouping('Category', ('category',)),)."),
+        ("groupings = Grouping('Kind', ('kind',)), Grouping('Room', 'room')", "values=()); write (Grouping("),
+        ("groupings = Grouping('Kind', 'kind')", "write (Grouping("),
+        ("columns = ('music',)", "holds 'music'; write (Column('Music', {'category': 'music'}),)."),
+    ],
+)
+def test_a_table_that_is_none_is_refused_before_a_question_is_asked(folder: Path, line: str, complaint: str) -> None:
+    text = GOOD.format(name="Mine", task="mine") + f"    {line}\n"
+    with pytest.raises(UserError) as raised:
+        task_registry.task_from_file(file_of(folder, "from dtbench import Grouping\n" + text))
+    assert complaint in str(raised.value)

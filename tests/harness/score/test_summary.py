@@ -308,3 +308,18 @@ def test_without_columns_of_its_own_a_task_has_those_of_its_first_grouping() -> 
     columns = [(column["column"], column["strict"], column["n"]) for column in summary["paper"]]
     assert columns == [("Avg", 2 / 3, 3), ("a yard, large, early", 0, 1), ("hall, early", 1, 1), ("hall, late", 1, 1)]
     assert list(summary["strict"]["groups"]["hour"]) == ["early", "late"]
+
+
+def test_a_task_that_names_no_tables_has_one_for_each_heading_of_its_questions() -> None:
+    class Rooms(Task):
+        name = "rooms"
+
+        def samples(self, data_dir: Path | None) -> Iterator[Sample]:
+            for number in range(20):
+                groups = {"number": str(number), "hour": "late" if number % 4 else "early"}
+                yield Sample(str(number), "Which?", ("x", "y"), "xy"[number % 2], Path("1.wav"), groups)
+
+    task = Rooms()
+    summary = summarise(task, [answered(task, sample, "x") for sample in task.samples(None)], expected=20)
+    assert [(column["column"], column["n"]) for column in summary["paper"]] == [("Avg", 20), ("early", 5), ("late", 15)]
+    assert {heading: len(table) for heading, table in summary["strict"]["groups"].items()} == {"hour": 2, "number": 20}
