@@ -402,7 +402,7 @@ def test_a_judge_s_folder_without_hashes_of_chains_goes_on_where_the_first_chain
         judged(run, chat.url, "--limit", "2")
         settings = {k: v for k, v in StoredRun.open(run / "judge-tiny", "judge").info.items() if k not in OWN_KEYS}
         lines: list[Any] = records(run)
-        for name in ("mmar.jsonl", "run.json"):
+        for name in ("mmar.jsonl", "run.json", "summary.json"):
             (run / "judge-tiny" / name).unlink()
         with RunFolder.start(run / "judge-tiny", settings) as folder:
             for record in lines:
