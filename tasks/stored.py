@@ -13,10 +13,11 @@ from dtbench.harness.core.task import Task
 from dtbench.harness.score.ablations import compare_related
 from dtbench.harness.score.stored_run import RescoredTask, StoredTask, find_data, rescore_task
 from dtbench.harness.score.summary import with_figures
+from dtbench.harness.store.growth import UnaskedAnswers
 from dtbench.harness.store.run_folder import RunFolder, StoredRun
 from dtbench.harness.store.run_json import read_summary
 from dtbench.harness.store.summary_types import Summary
-from dtbench.harness.store.types import TaskInfo
+from dtbench.harness.store.types import Record, TaskInfo
 from dtbench.tasks import registry as task_registry
 
 
@@ -33,6 +34,11 @@ def stored_task_names(run: StoredRun, only: str | None = None) -> list[str]:
         raise DataError(f"{run.path / 'run.json'}: it names no task; it was changed after dtbench wrote it.")
     if only is None:
         return names
+    if only in run.info.get("other_tasks", {}):
+        raise UserError(
+            f"--task {only}: {run.path} holds answers of it, but its last start asked for {', '.join(names)}: run it "
+            f"with --tasks {only} to count them; nothing is asked again."
+        )
     if only not in names:
         raise UserError(f"--task {only}: not in {run.path}, which has {', '.join(names)}.")
     return [only]
@@ -82,12 +88,12 @@ def rewrite_run(folder: Path, options: RescoreOptions = PLAIN) -> list[RescoredT
     """Score the tasks of a run again, and store what is new; an error while the run is going on."""
     run = RunFolder.reopen(folder)
     try:
-        rescore_run(StoredRun(folder, run.info), options)  # an error leaves the run as it was
+        rescore_run(StoredRun(run.path, run.info), options)  # an error leaves the run as it was
         rescored = rescore_run(run, options)
         run.write_info()
-        summary: Summary = {"run": str(folder), "status": run.info["status"], "tasks": []}
+        summary: Summary = {"run": str(run.path), "status": run.info["status"], "tasks": []}
         with contextlib.suppress(DataError):  # it can be made again
-            summary = read_summary(folder, Summary) or summary
+            summary = read_summary(run.path, Summary) or summary
         tasks = {one["task"]: one for one in (*summary["tasks"], *(one.summary for one in rescored))}
         run.write_summary({**summary, "tasks": [tasks[name] for name in run.info["tasks"] if name in tasks]})
         return rescored
@@ -109,6 +115,11 @@ def _rescore(run: StoredRun, stored: StoredTask, options: RescoreOptions) -> Res
         run.info["tasks"][task.name] = stored.about
         keep = partial(run.append, task.name)
     rescored = rescore_task(stored, data, scorer, rows=options.rows, keep=keep)
+    unasked = run.unasked.get(task.name, UnaskedAnswers())
+    rescored.summary["notes"] += unasked.notes(stored.about, run.path)
+    if keep is not None and unasked.count:  # they may be asked for again, and are to be read alike
+        others = partial(run.records_as, task.name, Record, unasked=True)
+        rescore_task(replace(stored, records=others), data, scorer, keep=keep)
     own = {} if data is None else task.figures(stored.known_records())
     rescored.summary = with_figures(rescored.summary, compare_related(run, task.name), own)
     if torn := run.torn.get(task.name):

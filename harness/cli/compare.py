@@ -20,7 +20,8 @@ from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.types import Comparison, GroupComparison
 
 Runs = Annotated[
-    Sequence[Path], Argument("BASELINE RUN...", "Run folders; each run is compared with the first one.", values="runs")
+    Sequence[Path],
+    Argument("BASELINE RUN...", "Run folders; each run is compared with the first one.", values="runs", is_run=True),
 ]
 Flips = Annotated[int, Option("--flips", "N", "How many of the questions whose result changed to list.", panel=OUTPUT)]
 Power = Annotated[

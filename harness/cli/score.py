@@ -38,9 +38,9 @@ if TYPE_CHECKING:
 class ScoreOptions:
     """What is scored, a run or a prediction file, and how."""
 
-    run: Annotated[Path | None, Argument("[RUN]", "Run folder whose stored answers to score again.", values="runs")] = (
-        None
-    )
+    run: Annotated[
+        Path | None, Argument("[RUN]", "Run folder whose stored answers to score again.", values="runs", is_run=True)
+    ] = None
     task: TaskName = None
     predictions: Annotated[
         Path | None, Option("--predictions", "FILE", "Prediction file in the benchmark's own format.", values="files")

@@ -69,7 +69,20 @@ class _Parameter(NamedTuple):
                 flag = "" if isinstance(self.option, Argument) else f"{self.option.flag} is missing: "
                 raise UserError(f"{flag}{self.option.missing}")
             return None
+        if self.option.is_run:
+            return [_named_run(path) for path in given] if isinstance(given, list) else _named_run(given)
         return given if self.option.parse is None else self.option.parse(given)
+
+
+def _named_run(path: Path) -> Path:
+    """Return the run that a folder means, and say so where it is the only one inside."""
+    from dtbench.harness.cli.terminal import print_note
+    from dtbench.harness.store.find_run import find_run
+
+    found = find_run(path)
+    if found != path:
+        print_note(f"{path} holds no run of its own but one, {found}, which is taken")
+    return found
 
 
 def _completer(option: Option | Argument) -> Callable[..., list[str]] | None:

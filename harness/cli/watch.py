@@ -17,7 +17,7 @@ from dtbench.harness.core.options import OUTPUT, RUNS, Argument, AsJson, Option
 from dtbench.harness.run.live_line import PLAIN_SECONDS, is_rewritable, terminal_columns
 from dtbench.harness.run.watch import KILLED, RUNNING, RunWatch, WatchedFolder
 
-Folder = Annotated[Path, Argument("RUN", "Folder of a run, a judge, `cot` or a training.")]
+Folder = Annotated[Path, Argument("RUN", "Folder of a run, a judge, `cot` or a training.", is_run=True)]
 Every = Annotated[float, Option("--every", "SECONDS", "Seconds between two looks.", panel=RUNS)]
 Once = Annotated[bool, Option("--once", None, "Print the state once instead of following it.", panel=OUTPUT)]
 EXIT_CODES = {"done": 0, "failed": 3, KILLED: 3, "interrupted": 130}

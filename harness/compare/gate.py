@@ -29,10 +29,10 @@ class GateOptions:
     """Which runs are compared, and what a candidate has to show; a UserError where a value is not allowed."""
 
     baseline: Annotated[
-        Path, Option("--baseline", "RUN", "Baseline run.", missing="name a run's folder.", values="runs")
+        Path, Option("--baseline", "RUN", "Baseline run.", missing="name a run's folder.", values="runs", is_run=True)
     ]
     candidate: Annotated[
-        Path, Option("--candidate", "RUN", "Candidate run.", missing="name a run's folder.", values="runs")
+        Path, Option("--candidate", "RUN", "Candidate run.", missing="name a run's folder.", values="runs", is_run=True)
     ]
     max_drop: Annotated[
         float,

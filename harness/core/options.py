@@ -48,6 +48,8 @@ class Option:
     """What help shows as the default of a field that is None; None for nothing."""
     values: str | Sequence[str] = ()
     """What a shell fills in: the values, or the name of a source of `harness/cli/completion.py`."""
+    is_run: bool = False
+    """Whether it names a run that is read: a folder with one run inside is taken for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ class Argument:
     """The error where it is missing; None for typer's own."""
     values: str | Sequence[str] = ()
     """As those of an option."""
+    is_run: bool = False
+    """As that of an option."""
     parse: ClassVar[None] = None
 
 
@@ -111,7 +115,7 @@ def parse_chain_tags(text: str) -> ChainTags:
 
 
 # Options of several requests. Their defaults stand on the fields.
-RunArgument = Annotated[Path, Argument("RUN", "A run folder.", values="runs")]
+RunArgument = Annotated[Path, Argument("RUN", "A run folder.", values="runs", is_run=True)]
 ModelName = Annotated[
     str,
     Option(

@@ -19,6 +19,7 @@ from dtbench.harness.run.challenge import statement
 from dtbench.harness.score.stored_run import StoredTask, SubmittedAnswer, count_states, find_data, submitted_answers
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.harness.store.run_folder import StoredRun
+from dtbench.harness.store.types import TaskInfo
 from dtbench.tasks.stored import stored_task, stored_task_names
 
 SHOWN = 3
@@ -41,7 +42,7 @@ def write_submission(options: ExportOptions) -> ExportedFile:
     stored = stored_task(run, _task_name(run, options), options.task_file)
     data = _data(stored, options)
     every = submitted_answers(stored, data, options.sample)
-    _refuse_gaps(every, options, stored.about["questions"])
+    _refuse_gaps(every, options, stored.about)
     fitting, cut = _fitting(every, options)
     content = options.format.encoded(options.format.record(one) for one in fitting)
     checked = check_submission(content, options.format, stored.task, data)
@@ -104,15 +105,23 @@ def _data(stored: StoredTask, options: ExportOptions) -> Dataset:
     return data
 
 
-def _refuse_gaps(every: Sequence[SubmittedAnswer], options: ExportOptions, asked: int) -> None:
+def _refuse_gaps(every: Sequence[SubmittedAnswer], options: ExportOptions, about: TaskInfo) -> None:
     gaps = [one for one in every if one.state in {"failed", "missing"}]
-    if gaps and not options.incomplete:
+    if not gaps or options.incomplete:
+        return
+    unasked = min(len(gaps), max(0, len(every) - about["questions"]))
+    if unasked:
+        chosen = about.get("chosen_by", ())
+        by = f" ({' '.join(chosen)})" if chosen else ""
+        others = f", and {len(gaps) - unasked} of the others have no answer" if len(gaps) > unasked else ""
+        what = f"{unasked} of {len(every)} questions were not asked for{by}{others}"
+        without = f" without {' and '.join(one.partition(' ')[0] for one in chosen) or '--limit or --ids'}"
+    else:
         first = ", ".join(repr(one.sample.id) for one in gaps[:SHOWN])
-        limited = " without --limit or --ids" if asked < len(every) else ""
-        raise UserError(
-            f"{len(gaps)} of {len(every)} questions have no answer (first: {first}): repeat the `dtbench run` command"
-            f"{limited} to ask for them, or write empty answers with --incomplete."
-        )
+        what, without = f"{len(gaps)} of {len(every)} questions have no answer (first: {first})", ""
+    raise UserError(
+        f"{what}: repeat the `dtbench run` command{without} to ask for them, or write empty answers with --incomplete."
+    )
 
 
 def _fitting(

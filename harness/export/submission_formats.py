@@ -165,7 +165,7 @@ FORMATS: Mapping[str, SubmissionFormat] = {
 class ExportOptions:
     """Which run is written in which format, or which file is checked; a UserError where options do not go together."""
 
-    run: Annotated[Path | None, Argument("[RUN]", "The run folder to export.", values="runs")] = None
+    run: Annotated[Path | None, Argument("[RUN]", "The run folder to export.", values="runs", is_run=True)] = None
     format_name: Annotated[
         str,
         Option(

@@ -38,7 +38,8 @@ class ReportOptions:
     """Which runs the page shows, and what of their clips."""
 
     runs: Annotated[
-        Sequence[Path], Argument("RUN [RUN2]", "One run folder, two, or the folder of a training.", values="runs")
+        Sequence[Path],
+        Argument("RUN [RUN2]", "One run folder, two, or the folder of a training.", values="runs", is_run=True),
     ] = ()
     out: Annotated[
         Path | None, Option("--out", "FILE", "The page.", panel=OUTPUT, shown="RUN/report.html", values="files")

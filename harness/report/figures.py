@@ -50,6 +50,8 @@ def task_figures(run: StoredRun, part: StoredTask, records: Sequence[Record], no
     notes = list(summary["notes"])
     if torn := run.torn.get(part.task.name):
         notes.append(f"{torn} records were truncated by a crash; their questions count as unanswered")
+    if part.task.name in run.unasked:
+        notes += run.unasked[part.task.name].notes(part.about, run.path)
     if (status := run.info["status"]) != "done":
         notes.append(f"this run is not finished ({status}): {summary['missing']} of {summary['n']} answers are missing")
     errors = (record["error"] for record in records if "error" in record)
@@ -139,7 +141,8 @@ def _how(records: Iterable[Record]) -> list[dict[str, Any]]:
 
 def _related_runs(run: StoredRun, task: str, notify: Notify) -> list[dict[str, Any]]:
     """Compare with the runs inside this one's folder: they show what the audio is worth and what the order decides."""
-    related, seen = [], set()
+    related: list[dict[str, Any]] = []
+    seen = {(kind, run.path) for kind in compare_related(run, task)}
     folders = {path.parent for depth in _DEPTH for path in run.path.glob(f"{depth}*/run.json")}
     for folder in sorted(folders):
         try:

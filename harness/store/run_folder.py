@@ -24,6 +24,7 @@ from dtbench.harness.store.atomic import (
     write_failure,
 )
 from dtbench.harness.store.beginning import UNGUARDED, Beginning, Resumption, remove_summary
+from dtbench.harness.store.find_run import find_run, judged_run, what_is_there
 from dtbench.harness.store.growth import UnaskedAnswers, asked_answers
 from dtbench.harness.store.jsonl import (
     Key,
@@ -68,18 +69,24 @@ class StoredRun:
 
     @classmethod
     def open(cls, path: Path, kind: str = "run") -> StoredRun:
-        """Open the run in a folder, or what `dtbench KIND` made; a UserError where there is none."""
+        """Open the run in a folder, the only run inside it, or what `dtbench KIND` made; a UserError without one."""
         try:
             info = read_info(path)
         except FileNotFoundError:
-            what = "there is no run.json in it" if path.is_dir() else "there is no such folder"
-            raise UserError(f"{path}: no run folder: {what}. `dtbench run --out` makes one.") from None
+            if not path.is_dir():
+                no = "no run folder: there is no such folder. `dtbench run --out` makes one."
+                raise UserError(f"{path}: {no}") from None
+            if kind == "run" and (inside := find_run(path)) != path:
+                return cls.open(inside)
+            raise UserError(f"{path}: {what_is_there(path)}") from None
         except NotADirectoryError:
             raise UserError(f"{path}: no run folder: this is a file. `dtbench run --out` makes one.") from None
         except OSError as error:
             raise UserError(f"{path}: run.json cannot be read ({error.strerror}).") from None
         if info["kind"] != kind:
-            raise UserError(f"{path}: `dtbench {info['kind']}` made this folder; name one of `dtbench {kind}`.")
+            judged = judged_run(path) if (info["kind"], kind) == ("judge", "run") else None
+            such = "" if judged is None else f", such as {judged}"
+            raise UserError(f"{path}: `dtbench {info['kind']}` made this folder; name one of `dtbench {kind}`{such}.")
         return StoredRun(path, with_shards(path, info))
 
     def records(self, task: str) -> Iterator[Record]:
@@ -224,7 +231,7 @@ class RunFolder(StoredRun):
     @classmethod
     def reopen(cls, path: Path) -> RunFolder:
         """Open the run in a folder to append to what it has, without another start; to be closed."""
-        StoredRun.open(path)  # a folder without a run gets no lock
+        path = StoredRun.open(path).path  # a folder without a run gets no lock
         lock = RunLock(path)
         try:
             return cls(path, StoredRun.open(path).info, lock)

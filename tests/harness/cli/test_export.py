@@ -114,8 +114,8 @@ def test_a_run_of_some_questions_is_told_to_go_on_without_its_limit(tmp_path: Pa
     limited = ("--model", "first", "--tasks", "mmar", "--data-dir", data["mmar"], "--limit", "2")
     assert call("run", *limited, "--out", tmp_path / "run").code == 0
     refusal = call("export", tmp_path / "run", "--format", "mmar", "--data-dir", data["mmar"]).refusal()
-    assert "4 of 6 questions have no answer" in refusal
-    assert "repeat the `dtbench run` command without --limit or --ids to ask for them" in refusal
+    assert "4 of 6 questions were not asked for (--limit 2)" in refusal
+    assert "repeat the `dtbench run` command without --limit to ask for them" in refusal
 
 
 def test_what_the_run_did_not_answer_is_refused_or_left_empty_and_counted(
