@@ -281,17 +281,25 @@ WITHDRAWN = _compiled(
 )
 """An answer before this is given up."""
 
-INSTRUCTION = lazy_pattern(
-    _any(
-        r"\s*[*_#>]*(?:please |you (?:must|should|need to) |your task\b[^.]*?)?"
-        r"(?:choose|select|pick|answer|respond|reply)\b"
-        r"(?: (?:with|the|one|from|an?|between|only|by|among|using|which|correct|most)\b| \w+ (?:from|of|option)\b)",
-        r".*\b(?:options? (?:are|is:|were)|choices (?:are|were)|possible answers|provided choices|answer format"
-        r"|following (?:options|choices))\b",
-    ),
-    re.IGNORECASE | re.DOTALL,
+_ASKS = _compiled(
+    r"\s*[*_#>]*(?:please |you (?:must|should|need to) |your task\b[^.]*?)?"
+    r"(?:choose|select|pick|answer|respond|reply)\b"
+    r"(?: (?:with|the|one|from|an?|between|only|by|among|using|which|correct|most)\b| \w+ (?:from|of|option)\b)"
 )
-"""The sentence is of the prompt, not an answer to it."""
+_SHOWS_OPTIONS = _compiled(
+    r"\b(?:options? (?:are|is:|were)|choices (?:are|were)|possible answers|provided choices|answer format"
+    r"|following (?:options|choices))\b"
+)
+
+
+def is_instruction(sentence: str) -> bool:
+    """Whether a sentence is of the prompt, not an answer to it."""
+    if _ASKS.match(sentence):
+        return True
+    small = sentence.lower()
+    may_show = "option" in small or "choices" in small or "answer" in small
+    return may_show and _SHOWS_OPTIONS.search(sentence) is not None
+
 
 FILLER = frozenset(
     "no wait actually sorry hmm so ok okay yes sure it's it is that's this option choice answer letter final the um uh "
@@ -301,28 +309,38 @@ FILLER = frozenset(
 
 
 _STATING = (
-    *("answer", "choice", "option", "response", "conclusion", "prediction", "match", " fit", "guess", "candidate"),
+    *"answer choice option response conclusion prediction match fit guess candidate description correct right".split(),
+    *"best 答 选 選 답 respuesta resposta risposta réponse reponse opci opç opzione antwort cevap ответ".split(),
+    *("उत्तर", "إجابة", "جواب"),
+    *("none of", " no "),
+)
+_CHOOSING = (
+    *"choose pick select settle vote guess switch revise lean stick stay final correspond closest making match".split(),
+    *"align agree dirais diría würde сказал opt fits rather".split(),
     *(
-        "description",
-        "none of",
-        " no ",
-        "答",
-        "选",
-        "選",
-        "답",
-        "respuesta",
-        "resposta",
-        "risposta",
-        "réponse",
-        "reponse",
+        " say ",
+        "stand by",
+        " go",
+        "i mean",
+        "make that",
+        "back to",
+        "my ",
+        "that would",
+        "that'd",
+        "which is",
+        "points to",
     ),
-    *("opci", "opç", "opzione", "antwort", "cevap", "ответ", "उत्तर", "إجابة", "جواب", "correct", "right", "best"),
 )
 
 
 def may_state(sentence: str) -> bool:
     """Whether a sentence, in small letters, may announce an answer; it is looked at closely where it may."""
     return any(word in sentence for word in _STATING)
+
+
+def may_choose(text: str) -> bool:
+    """Whether a text, in small letters, may hold a word by which its writer commits to something."""
+    return any(word in text for word in _CHOOSING)
 
 
 def one_pattern(kinds: Iterable[tuple[str, str]]) -> str:

@@ -108,7 +108,7 @@ class _SentenceReader:
             cue=STATED if carried else 0,
             cue_end=self.begin,
             asks="?" in self.text[max(self.begin, self.end - 4) : self.end],
-            of_prompt=cues.INSTRUCTION.match(self.text[self.begin : min(self.end, self.begin + 400)]) is not None,
+            of_prompt=cues.is_instruction(self.text[self.begin : min(self.end, self.begin + 400)]),
         )
         self.points_on = False
         """Whether it ends where the answer is to follow: "Answer:" at the end of a line."""

@@ -33,9 +33,13 @@ _OR = lazy_pattern(r"\b(?:or|oder|ou|o|или)\b|或|/|か", re.IGNORECASE)
 _QUOTE = lazy_pattern(r"[\s*_(:]*[\"']\w")
 
 
-@cache
-def _points_at_answer() -> re.Pattern[str]:
-    return re.compile(f"{cues.EXPLICIT}|{cues.CHOOSE}", re.IGNORECASE)
+_POINTS = lazy_pattern(f"{cues.EXPLICIT}|{cues.CHOOSE}", re.IGNORECASE)
+
+
+def _points_at_answer(text: str) -> bool:
+    """Whether a text announces an answer or commits to one anywhere."""
+    small = text.lower()
+    return (cues.may_state(small) or cues.may_choose(small)) and _POINTS.search(text) is not None
 
 
 @cache
@@ -111,7 +115,7 @@ def _decide(text: str, options: Options, *, cued: bool) -> ReadVerdict:
         return _stated_in_other_words(page, verdict, cued=cued) or verdict
     if verdict is not None and verdict.level >= CHOSEN:
         return verdict
-    if verdict is not None and verdict.level >= CONCLUDED and not _points_at_answer().search(text):
+    if verdict is not None and verdict.level >= CONCLUDED and not _points_at_answer(text):
         return verdict
     loose = _survey_options(page, cued=cued, loosely=True)
     other = _weigh_other_words(loose, verdict, page) if len(loose) > len(groups) else None
