@@ -5,7 +5,7 @@ The answers that a start does not ask for stay where they are; readers leave the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -27,6 +27,12 @@ class AskedAnswers:
     def cover(self, key: Key) -> bool:
         """Return whether the answer with this key was asked for."""
         return (self.ids is None or key.id in self.ids) and (self.samples is None or key.sample < self.samples)
+
+    def left_out(self, keys: Collection[Key]) -> Collection[Key]:
+        """Return those of the keys that were not asked for; most often there are none, which is found out fast."""
+        if self.ids is None and (self.samples is None or max((key[1] for key in keys), default=0) < self.samples):
+            return ()
+        return [key for key in keys if not self.cover(key)]
 
 
 def asked_answers(info: Mapping[str, Any], task: str) -> AskedAnswers:
@@ -82,9 +88,8 @@ class UnaskedAnswers:
     """How many answers a question has at most, those that were asked for included."""
 
     @classmethod
-    def among(cls, keys: Iterable[Key], asked: AskedAnswers) -> UnaskedAnswers:
-        """Count the answers with these keys that were not asked for."""
-        others = [key for key in keys if not asked.cover(key)]
+    def of(cls, others: Collection[Key], asked: AskedAnswers) -> UnaskedAnswers:
+        """Count the answers with these keys, none of which was asked for."""
         elsewhere = asked.ids is not None and any(key.id not in asked.ids for key in others)
         return cls(len(others), elsewhere, max((key.sample + 1 for key in others), default=0))
 

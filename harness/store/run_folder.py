@@ -126,8 +126,9 @@ class StoredRun:
                 replaced.add(other)
             standing[key] = place
         asked = asked_answers(self.info, task)
-        self.unasked[task] = UnaskedAnswers.among((key for key in standing if key not in failing), asked)
-        return replaced, {place for key, place in standing.items() if not asked.cover(key)}
+        others = asked.left_out(standing)
+        self.unasked[task] = UnaskedAnswers.of([key for key in others if key not in failing], asked)
+        return replaced, {standing[key] for key in others}
 
     def every_record_as(self, task: str, kind: type[Kind]) -> Iterator[Kind]:
         """Yield every record that was ever stored, also those that a later one stands in for."""

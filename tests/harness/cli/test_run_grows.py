@@ -15,7 +15,7 @@ from command import Done, call, process
 from runs import Arguments, assert_each_once, lines_of, mmar_data, records, started, summary, wait_until, write_script
 from small_data import mmsu_items, write_json
 
-from dtbench.harness.store.jsonl import read_lines
+from dtbench.harness.store.jsonl import encode_line, read_lines
 from dtbench.harness.store.run_folder import StoredRun
 
 COUNT = 12
@@ -293,3 +293,45 @@ def test_a_growing_run_that_is_killed_again_and_again_ends_as_one_that_nobody_di
         assert figures(str(killed)) == figures(str(alone))
     assert lines_of(killed) == lines_of(alone) == 2 * len(items)
     assert len(records(killed)) == len(items)
+
+
+def test_a_folder_that_an_earlier_dtbench_wrote_goes_on_and_grows(here: list[str]) -> None:
+    ask("out", "--limit", "4")
+    info = json.loads(Path("out/run.json").read_text())
+    for key in ("chosen_by", "ids", "min_evidence"):
+        info["tasks"]["mmar"].pop(key, None)
+    info.pop("request", None)
+    lines = [{k: v for k, v in record.items() if k != "question_hash"} for record in records(Path("out"))]
+    Path("out/mmar.jsonl").write_bytes(b"".join(map(encode_line, lines)))
+    Path("out/run.json").write_text(json.dumps(info))
+    assert json.loads(call("score", "out", "--json").out)[0]["n"] == 4
+    assert "9 of 12" not in call("export", "out", "--format", "mmar").refusal()
+    assert "8 of 12 questions were not asked for: repeat" in call("export", "out", "--format", "mmar").refusal()
+    ask("out", "--min-evidence", "inferred")
+    assert_each_once(Path("out"), here)
+    assert lines_of(Path("out")) == COUNT
+
+
+@pytest.mark.parametrize("model", ["first", "majority", "echo-gold"])
+@pytest.mark.parametrize("audio", ["clip", "shuffle"])
+def test_what_a_model_or_a_clip_has_from_other_questions_does_not_change_with_growth(
+    here: list[str], model: str, audio: str
+) -> None:
+    asked = ("run", "--model", model, "--tasks", "mmar", "--data-dir", "data", "--audio", audio)
+    for growth in (("--limit", "3"), (), ("--ids", "b")):
+        assert call(*asked, *growth, "--out", "out").code == 0
+    assert call(*asked, "--ids", "b", "--out", "alone").code == 0
+    said = [{one["id"]: one["response"]["text"] for one in records(Path(out))} for out in ("out", "alone")]
+    assert said[0] == said[1]
+    assert len(said[0]) == 3
+
+
+def test_shards_grow_with_their_run(here: list[str]) -> None:
+    for growth, n in ((("--limit", "4"), 4), ((), COUNT), (("--limit", "3"), 3)):
+        for shard in ("1/2", "2/2"):
+            ask("out", "--shard", shard, *growth)
+        assert json.loads(Path("out/summary.json").read_text())["tasks"][0]["n"] == n
+    assert stored(Path("out")) == COUNT
+    ask("out")
+    assert stored(Path("out")) == COUNT
+    assert_each_once(Path("out"), here)

@@ -128,3 +128,19 @@ def test_what_is_not_plain_is_refused_and_takes_no_place() -> None:
         spooled.append({"a": Path("x")})
     spooled.append("next")
     assert (len(spooled), spooled.read(0)) == (1, "next")
+
+
+def test_a_selection_knows_the_whole_and_each_question_has_a_hash_of_its_content() -> None:
+    data = Dataset([sample(number) for number in range(6)], "v", "here")
+    part = data.select([4, 1])
+    assert (part.ids, part.whole.ids, data.whole.ids) == (["4", "1"], data.ids, data.ids)
+    assert [part.place_in_whole(place) for place in range(2)] == [4, 1]
+    assert part.select([1]).whole.ids == data.ids
+    hashes = [data.question_hash(place) for place in range(6)]
+    assert [part.question_hash(place) for place in range(2)] == [hashes[4], hashes[1]]
+    assert len({*hashes}) == 6
+    assert all(len(one) == 12 for one in hashes)
+    moved = Dataset([sample(1, audio=Path("elsewhere.wav"), groups={})], "v", "there")
+    changed = [sample(1, answer="a"), dataclasses.replace(sample(1), choices=("a", "c"))]
+    assert moved.question_hash(0) == hashes[1]
+    assert all(Dataset([one], "v", "here").question_hash(0) != hashes[1] for one in changed)

@@ -78,6 +78,29 @@ def test_a_shuffled_clip_is_never_the_question_s_own(clips: int, seed: int) -> N
     assert all(shuffled.prompt(place, 0).audio != sample.audio for place, sample in enumerate(asked))
 
 
+def test_whose_clip_is_heard_does_not_depend_on_which_questions_are_asked_beside() -> None:
+    every = Dataset(samples(9, 4), "own", "here")
+    form = PromptForm(audio="shuffle", seed=3)
+    whole = TaskPlan(Birds(), every, 1, form)
+    for places in ([0], [8, 2], range(5)):
+        part = TaskPlan(Birds(), every.select(places), 1, form)
+        part.check()
+        heard = {part.prompt(place, 0).id: part.prompt(place, 0).audio for place in range(len(part.data.samples))}
+        assert heard == {str(place): whole.prompt(place, 0).audio for place in places}
+
+
+def test_the_words_of_a_run_do_not_depend_on_which_questions_are_asked() -> None:
+    class Picky(Birds):
+        def prompt(self, sample: Sample) -> Prompt:
+            if sample.id == "id":
+                raise UserError("no blank question")
+            return super().prompt(sample)
+
+    every = Dataset(samples(), "own", "here")
+    texts = {TaskPlan(Picky(), every.select(places), 1, PromptForm()).prompt_text() for places in ([0], [3], range(5))}
+    assert len(texts) == 1
+
+
 def test_one_clip_cannot_be_shuffled() -> None:
     with pytest.raises(UserError, match="--audio shuffle: all questions of birds share one clip"):
         plan(PromptForm(audio="shuffle"), asked=samples(clips=1)).check()
