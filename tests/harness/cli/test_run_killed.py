@@ -162,7 +162,9 @@ def test_a_run_that_must_stop_stops_at_once(tmp_path: Path, signals: Sequence[si
             time.sleep(0.2)
         done = ended(run)
     assert done.code == 130
-    assert done.err.splitlines()[-1] == "stopped: what was in flight is given up"
+    said, _, following = done.err.partition("What to type next:\n")
+    assert said.splitlines()[-1] == "stopped: what was in flight is given up"
+    assert following.startswith("  dtbench run --config ")
     assert "Traceback" not in done.err
     assert "Traceback" not in done.out
     assert status(tmp_path / "run") == "interrupted"
