@@ -95,7 +95,7 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
             "what it would cost",
             "dtbench judge runs/qwen --base-url localhost:8000 --estimate --price 2.50/10",
         ),
-        Example("score the chains", "dtbench judge runs/qwen --base-url localhost:8000"),
+        Example("score the reasoning", "dtbench judge runs/qwen --base-url localhost:8000"),
     ),
     "export": (
         Example("for the Audio Reasoning Challenge", "dtbench export runs/qwen --format arc"),

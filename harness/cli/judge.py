@@ -27,13 +27,15 @@ OnlyEstimate = Annotated[
 
 REASONS = 3
 """How many reasons why questions have no marks are printed."""
+SIDES = {"prompt_tokens": "input", "completion_tokens": "output"}
+"""What an endpoint calls its tokens -> what a reader calls them."""
 
 
 @with_options
 def judge_command(options: JudgeOptions, estimate: OnlyEstimate = False, as_json: AsJson = False) -> None:
     """Score a run's reasoning chains against rubrics with an LLM judge.
 
-    Wrong answers score 0. The chain of a correct answer is judged several times; the lowest and highest marks are
+    Wrong answers score 0. The reasoning of a correct answer is judged several times; the lowest and highest marks are
     dropped and the rest averaged. The same command resumes.
     """
     from dtbench.harness.judge.session import describe_estimate, estimate_judge, run_judge
@@ -66,9 +68,9 @@ def _next_steps(options: JudgeOptions, code: int) -> Iterator[NextStep]:
 def _print(summary: JudgeSummary | CalibrationSummary, folder: Path) -> None:
     for line in _calibration(summary) if "kinds" in summary else _marks(summary):
         print_line(line, indent=13)
-    tokens = ", ".join(f"{count:,} {name}" for name, count in summary["tokens"].items())
+    tokens = ", ".join(f"{SIDES.get(name, name)} {count:,}" for name, count in summary["tokens"].items())
     price = f", {summary['price']:,.2f} at the prices given" if "price" in summary else ""
-    typer.echo(f"cost         {one_line(tokens) or 'the judge reported no tokens'}{price}")
+    typer.echo(f"cost         {one_line(tokens) or 'token usage not reported'}{price}")
     typer.echo(f"replies      {_replies(summary)}")
     for note in summary.get("notes", ()):
         typer.echo(f"note         {one_line(note)}")
@@ -83,23 +85,23 @@ def _marks(summary: JudgeSummary) -> Iterator[str]:
     if summary["rubrics"] is None:
         least, most = summary["between"]
         ids = ", ".join(summary["unscored_ids"][:3])
-        yield f"unscored     {summary['unscored']} (first: {ids}): with them the total lies from {least} to {most}"
+        yield f"unscored     {summary['unscored']} (first: {ids}); the total is between {least} and {most}"
         for reason, count in itertools.islice(summary["unscored_reasons"].items(), REASONS):
             yield f"             {count} of them: {reason}"
     else:
         yield f"rubrics      {summary['rubrics']:.2f} (95 % interval {summary['low']:.2f} to {summary['high']:.2f})"
-    yield f"without      {summary['without_chain']} right answers have no chain"
+    yield f"without      {summary['without_chain']} correct answers lack reasoning"
     if summary["agreement"]:
         agree = summary["agreement"]
-        yield f"agreement    {agree['pairs']:.1%} of pairs of calls, all of them on {agree['unanimous']:.1%} of marks"
+        yield f"agreement    two calls agree on {agree['pairs']:.1%} of marks, all calls on {agree['unanimous']:.1%}"
 
 
 def _replies(summary: JudgeSummary | CalibrationSummary) -> str:
     lost = [
         f"{count:,} {what}"
         for count, what in (
-            (summary["unreadable_replies"], "of them without a verdict that can be read"),
-            (summary["failed_calls"], "calls without any"),
+            (summary["unreadable_replies"], "unreadable"),
+            (summary["failed_calls"], "failed calls"),
         )
         if count
     ]
@@ -119,8 +121,8 @@ def _calibration(summary: CalibrationSummary) -> Iterator[str]:
     print_rows(("chains", "marks known", "marks given", "as known"), rows)
     marks = summary["marks"]
     yield (
-        f"trust        {marks['accuracy']:.1%} of {marks['n']} marks are the known ones "
+        f"trust        {marks['accuracy']:.1%} of {marks['n']} known marks were reproduced "
         f"(95 % interval {marks['low']:.1%} to {marks['high']:.1%})"
     )
     if summary["unread"]:
-        yield f"unread       {summary['unread']} of {summary['chains']} chains got no verdict"
+        yield f"unread       {summary['unread']} of {summary['chains']} answers got no verdict"

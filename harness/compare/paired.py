@@ -25,7 +25,7 @@ ScoreName = Annotated[
     Option(
         "--score",
         "KIND",
-        "official (the benchmark's own script) or strict (as a careful reader would score).",
+        "official (the benchmark's own script) or strict (every item, no guess).",
         panel=TESTS,
         values=("official", "strict"),
     ),

@@ -46,7 +46,7 @@ def chain_tags(about: Mapping[str, Any]) -> ChainTags | None:
     try:
         return ChainTags.of(about["chain"])
     except ValueError as error:
-        what = f"the model {about.get('name', '')} describes its chain as {about['chain']!r}"
+        what = f"the model {about.get('name', '')} describes its chain tags as {about['chain']!r}"
         raise MachineryError(f"{what}: {error}.") from None
 
 

@@ -64,7 +64,7 @@ ALL_EXTRAS = (
     Extra("aac", ("av",), "read clips in AAC: m4a, mp4"),
     Extra("lm-eval", ("lm-eval",), "run lm-eval's tasks, and dtbench's tasks in lm-eval"),
     Extra("train", ("peft", "safetensors"), "compare and merge checkpoints in `dtbench train`"),
-    Extra("embedding", ("sentence-transformers",), "score chains by embeddings in training"),
+    Extra("embedding", ("sentence-transformers",), "score reasoning by embeddings in training"),
     Extra("wandb", ("wandb",), "run --log wandb", "pip install wandb"),
     Extra("mlflow", ("mlflow",), "run --log mlflow", "pip install mlflow"),
     Extra("trackio", ("trackio",), "run --log trackio", "pip install trackio"),

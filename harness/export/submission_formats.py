@@ -187,7 +187,7 @@ class ExportOptions:
     sample: SampleNumber = 0
     data_dir: DataOfRun = None
     truncate: Annotated[
-        bool, Option("--truncate", None, "Cut chains that are too long; the manifest lists them.", panel=OUTPUT)
+        bool, Option("--truncate", None, "Cut reasoning that is too long; the manifest lists it.", panel=OUTPUT)
     ] = False
     incomplete: Annotated[
         bool, Option("--incomplete", None, "Write empty answers for questions that have none.", panel=OUTPUT)

@@ -70,9 +70,7 @@ def parse_price(text: str) -> Price:
     except ValueError:
         read = written = math.nan
     if not (0 <= read < math.inf and 0 <= written < math.inf):
-        raise UserError(
-            f"--price {text}: two prices of a million tokens are expected, read and written, such as 2.50/10."
-        )
+        raise UserError(f"--price {text}: two prices per million tokens are expected, input/output, such as 2.50/10.")
     return Price(read, written)
 
 
@@ -100,7 +98,7 @@ class JudgeOptions:
     task: opts.TaskName = None
     calls: Annotated[
         int,
-        Option("--calls", "N", "Calls per chain; the lowest and highest marks are dropped.", panel=opts.ANSWERS),
+        Option("--calls", "N", "Calls per answer; the lowest and highest marks are dropped.", panel=opts.ANSWERS),
         at_least(1),
     ] = 5
     wording: Annotated[
@@ -133,7 +131,7 @@ class JudgeOptions:
         ),
     ] = None
     calibrate: Annotated[
-        bool, Option("--calibrate", None, "Test the judge on chains whose marks are known.", panel=opts.TESTS)
+        bool, Option("--calibrate", None, "Test the judge on reasoning whose marks are known.", panel=opts.TESTS)
     ] = False
     price: Annotated[
         Price | None,

@@ -31,6 +31,6 @@ def refuse_changed_chains(folder: Path, info: AnyInfo, task: str, plan: JudgePla
     if changed:
         first = ", ".join(map(repr, list(changed)[:SHOWN]))
         raise DataError(
-            f"{folder}: {len(changed)} of the chains that it scored, with their answers and criteria, are not what "
-            f"they were (first: {first}). Use another --out to score them as they are now."
+            f"{folder}: the reasoning, answer or criteria of {len(changed)} scored questions have changed (first: "
+            f"{first}). Use another --out to score them as they are now."
         )

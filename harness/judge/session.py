@@ -95,7 +95,7 @@ def estimate_judge(options: JudgeOptions) -> Mapping[str, Any]:
 
 
 def _unasked_note(count: int, options: JudgeOptions, folder: Path) -> str:
-    how = "" if options.limit is None else "; judge without --limit to count those of its other chains"
+    how = "" if options.limit is None else "; judge without --limit to count those of its other answers"
     return f"{count} more calls of this judge lie in {folder}{how}"
 
 
@@ -125,7 +125,7 @@ def _prepare(options: JudgeOptions) -> _JudgeJob:
 
 def describe_estimate(estimate: Mapping[str, Any]) -> str:
     """Return the tokens and the price of an estimate as part of a line."""
-    tokens = f"about {estimate['prompt_tokens']:,} tokens to read and {estimate['completion_tokens']:,} to write"
+    tokens = f"about {estimate['prompt_tokens']:,} input and {estimate['completion_tokens']:,} output tokens"
     return tokens + (f", about {estimate['price']:,.2f} at the prices given" if "price" in estimate else "")
 
 

@@ -38,7 +38,7 @@ _SETTINGS = {
     *("prompt", "prompt_hash", "calls", "judge_seed", "words", "writing_seed"),
 }
 _PLURAL = {
-    *("sampling", "weights", "data", "clips", "tags around the chain", "options of vLLM", "options of the model"),
+    *("sampling", "weights", "data", "clips", "tags around the reasoning", "options of vLLM", "options of the model"),
     *("settings", "rows", "instructions", "words in its prompts"),
 }
 _SHOWN_CHARACTERS = 48
@@ -91,7 +91,7 @@ def refuse_other_identity(where: str, before: Mapping[str, Any], now: Mapping[st
     if not differences:
         return
     nouns = [difference.noun for difference in differences]
-    hint = " `dtbench score RUN --min-evidence LEVEL --write` decides anew what counts as an answer."
+    hint = " `dtbench score RUN --min-evidence LEVEL --write` changes what counts as an answer without a new run."
     rescore = hint if "--min-evidence" in nouns else ""
     raise UserError(
         f"{where} was made with {_listed(list(map(str, differences)))}. "
@@ -200,7 +200,7 @@ def _task_traits(name: str, about: Mapping[str, Any]) -> Traits:
         "data": f"{name} {about.get('data', {}).get('version')}",
         "prompt": _Text(about.get("prompt", ""), about.get("prompt_hash")),
         "--min-evidence": about.get("min_evidence") or _weakest(),
-        "tags around the chain": ",".join(about.get("chain") or ()) or None,
+        "tags around the reasoning": ",".join(about.get("chain") or ()) or None,
         "script": about.get("scorer"),
         "sampling of a forced answer": about.get("forced"),
     }

@@ -50,7 +50,7 @@ class CotOptions:
     """Which drafts are completed, and which endpoints write what they lack."""
 
     data: Annotated[
-        str, Argument("DATA", "File of drafts: training rows that lack a question or a chain.", values="files")
+        str, Argument("DATA", "File of drafts: training rows that lack a question or reasoning.", values="files")
     ]
     out: Annotated[
         Path,
@@ -139,7 +139,7 @@ def write_cot(options: CotOptions, live: LiveLine) -> CotResult:
     """Write what the drafts lack; resume if the folder already has some."""
     rows = list(read_rows(Path(options.data), drafts=True))[: options.limit]
     if not any(missing_steps(row) for row in rows):
-        raise UserError(f"{options.data}: every row has its question and its chain: there is nothing to write.")
+        raise UserError(f"{options.data}: every row has a question and reasoning, so there is nothing to write.")
     overlaps = _check_overlap(rows, options, live)
     needed = [step for step in STEPS if any(step in missing_steps(row) for row in rows)]
     models = {step: options.endpoint(step) for step in needed}

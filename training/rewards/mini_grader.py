@@ -37,7 +37,7 @@ def grade_chain(row: TrainingRow, chain: str) -> Marks:
     events, parsed = row.extra.get("events"), _parse_chain(chain)
     if not isinstance(events, list) or not events or len(row.extra.get("cue", ())) <= _STEP_CUE:
         raise DataError(
-            f"row {row.id}: the evaluator 'mini events' holds chains against true sounds, and the row has none "
+            f"row {row.id}: the evaluator 'mini events' compares reasoning with the true sounds, and the row has none "
             f"(extra.events, extra.cue): use it with data of mini, or name an endpoint."
         )
     true = {ordinal: _words_of(event) for ordinal, event in zip(ORDINALS, events, strict=False)}

@@ -235,7 +235,7 @@ class Rewards:
             if failed > self.settings.max_failed * max(asked, MIN_ASKED):
                 last = (self.total.failures or ["no reason"])[-1]
                 raise MachineryError(
-                    f"rewards: {failed} of {asked} chains had no verdict of the {kind}, more than the "
+                    f"rewards: {failed} of {asked} answers had no verdict of the {kind}, more than the "
                     f"{self.settings.max_failed:.1%} that the recipe allows. The last one: {last.rstrip('.')}. "
                     f"Once that is mended, the same command goes on from the last checkpoint."
                 )

@@ -39,7 +39,7 @@ function facts(row) {
   };
 }
 
-// Whether the benchmark's script and a careful reader judge an answer differently.
+// Whether the benchmark's script and the strict score judge an answer differently.
 function disagrees(one) {
   return typeof one.official === "boolean" && one.official !== (one.state === "right");
 }

@@ -140,7 +140,7 @@ def test_a_run_with_other_tags_is_another_run(data: Path) -> None:
     run_with(data, ("<my-notes>", "</my-notes>"), "-M", "chain=<my-notes>,</my-notes>")
     with chatting(choose=speaking("<x>", "</x>")) as chat:
         refusal = asked_of(chat, data, "-M", "chain=<x>,</x>").refusal()
-    assert "other tags around the chain (<my-notes>,</my-notes>; now <x>,</x>)" in refusal
+    assert "other tags around the reasoning (<my-notes>,</my-notes>; now <x>,</x>)" in refusal
 
 
 def test_a_run_without_its_tags_is_scored_with_them_and_remembers_them(data: Path) -> None:
@@ -230,5 +230,5 @@ def test_a_run_whose_tags_were_changed_by_hand_is_refused_in_one_line(data: Path
 def test_a_model_of_ones_own_describes_its_tags() -> None:
     assert chain_tags({"name": "mine"}) is None
     assert chain_tags({"name": "mine", "chain": ["<n>", "</n>"]}) == ("<n>", "</n>")
-    with pytest.raises(MachineryError, match="the model mine describes its chain as 'yes': a pair of different tags"):
+    with pytest.raises(MachineryError, match="the model mine describes its chain tags as 'yes': a pair of"):
         chain_tags({"name": "mine", "chain": "yes"})

@@ -198,7 +198,7 @@ def test_rubrics_need_the_version_that_has_them(tmp_path: Path) -> None:
             ["--format", "mmau", "--task", "mmar"],
             "--format mmau: this format is for mmau-mini; the exported task is mmar",
         ),
-        (["--format", "mmar", "--task", "birds"], "--task birds: it is not in"),
+        (["--format", "mmar", "--task", "birds"], "--task birds: not in"),
         (["--format", "mmar", "--check", "x"], "name either a run's folder, or a file with --check"),
     ],
 )

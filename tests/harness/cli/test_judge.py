@@ -234,13 +234,13 @@ def test_instructions_of_ones_own_are_used_and_noted(run: Path, tmp_path: Path) 
     ("options", "complaint"),
     [
         (["--base-url", "nowhere"], "--base-url nowhere: a URL is expected"),
-        (["--task", "mmsu"], "--task mmsu: it is not in"),
+        (["--task", "mmsu"], "--task mmsu: not in"),
         (["--limit", "0"], "--limit 0: at least 1 is expected"),
         (["--calls", "0"], "--calls 0: at least 1 is expected"),
         (["--judge-prompt", "gone.txt"], "--judge-prompt gone.txt: cannot be read"),
-        (["--price", "cheap"], "--price cheap: two prices of a million tokens are expected"),
-        (["--price", "1/-1"], "--price 1/-1: two prices of a million tokens are expected"),
-        (["--sample", "1"], "--sample 1: the run holds one answer"),
+        (["--price", "cheap"], "--price cheap: two prices per million tokens are expected"),
+        (["--price", "1/-1"], "--price 1/-1: two prices per million tokens are expected"),
+        (["--sample", "1"], "--sample 1: the run has one answer"),
     ],
 )
 def test_a_wrong_wish_is_one_line(run: Path, options: list[str], complaint: str) -> None:
@@ -260,7 +260,7 @@ def test_an_estimate_asks_nothing_and_tells_what_is_left(run: Path) -> None:
     assert done.code == 0, done.err
     tokens = told["tokens"]
     assert told["price"] == pytest.approx((tokens["prompt_tokens"] * 100 + tokens["completion_tokens"] * 1000) / 1e6)
-    assert rest.out.startswith("0 calls to make, about 0 tokens to read and 0 to write, about 0.00 at the prices")
+    assert rest.out.startswith("0 calls to make, about 0 input and 0 output tokens, about 0.00 at the prices")
 
 
 def test_the_tables_are_printed(run: Path) -> None:
@@ -269,8 +269,8 @@ def test_the_tables_are_printed(run: Path) -> None:
         before, done = call(*asked, "--estimate"), call(*asked)
     assert done.code == 0
     assert re.search(r"^ *Total +33\.33 +83\.33 +6", done.out, re.MULTILINE), done.out
-    assert "agreement    100.0% of pairs of calls" in done.out
-    takes = r"(about [\d,]+ tokens to read and [\d,]+ to write, about 0\.\d\d at the prices given)"
+    assert "agreement    two calls agree on 100.0% of marks" in done.out
+    takes = r"(about [\d,]+ input and [\d,]+ output tokens, about 0\.\d\d at the prices given)"
     told = re.fullmatch(rf"25 calls to make, {takes}; nothing was asked\n", before.out)
     assert told
     assert done.err.splitlines()[0] == f"judge: 25 calls, {told[1]}"
@@ -328,8 +328,8 @@ def test_the_table_says_why_questions_have_no_marks_and_what_their_replies_cost(
         done = call("judge", run, "--model", "tiny", "--base-url", chat.url, "--price", "1/1000000")
     assert done.code == 3
     assert "1 of them: no verdict: it holds no JSON list of marks" in done.out
-    assert "replies      35, 15 of them without a verdict that can be read" in done.out
-    assert "105 completion_tokens" in done.out
+    assert "replies      35, 15 unreadable" in done.out
+    assert "output 105" in done.out
     assert "105.00 at the prices given" in done.out
 
 
@@ -377,7 +377,7 @@ def test_a_judge_grows_in_both_directions_and_keeps_every_call_that_was_paid_for
     figures = ("rubrics", "low", "high", "groups", "agreement", "unscored")
     assert {name: again[name] for name in figures} == {name: first[name] for name in figures}
     folder = run / "judge-tiny"
-    note = f"15 more calls of this judge lie in {folder}; judge without --limit to count those of its other chains"
+    note = f"15 more calls of this judge lie in {folder}; judge without --limit to count those of its other answers"
     assert (first.get("notes"), whole.get("notes"), again["notes"]) == (None, None, [note])
     assert len(records(run)) == 35
 
@@ -391,9 +391,7 @@ def test_a_chain_that_changed_since_it_was_judged_is_refused_and_nothing_is_aske
         done, _ = judged(again, chat.url, "--out", str(run / "judge-tiny"))
         assert len(chat.asked) == before
     line = done.refusal()
-    assert (
-        f"{run / 'judge-tiny'}: 2 of the chains that it scored, with their answers and criteria, are not what" in line
-    )
+    assert f"{run / 'judge-tiny'}: the reasoning, answer or criteria of 2 scored questions have changed" in line
     assert line.endswith("Use another --out to score them as they are now.")
 
 

@@ -119,7 +119,7 @@ def test_a_refusal_is_one_line_whatever_the_value_holds() -> None:
         (("tasks", "a", "b"), "b: dtbench tasks takes no further argument. See `dtbench tasks --help`."),
         (("score", "--task"), "--task: a value is missing. See `dtbench score --help`."),
         (("score", "--json=1"), "--json: it takes no value; leave out what follows `=`. See `dtbench score --help`."),
-        (("cot",), "DATA is missing: file of drafts: training rows that lack a question or a chain."),
+        (("cot",), "DATA is missing: file of drafts: training rows that lack a question or reasoning."),
         (("mine", "rows.jsonl"), "--out is missing: folder of rows.jsonl"),
         (("gate", "--max-drop", "much"), "--max-drop much: a number is expected. See `dtbench gate --help`."),
         (("data", "pul"), "pul: dtbench data has no such command. Did you mean pull? See `dtbench data --help`."),

@@ -109,7 +109,8 @@ def test_a_run_resumes_under_its_own_threshold_alone_until_score_writes_another(
     ask(out, "--min-evidence", "said", "--limit", "20")
     line = ask(out, "--min-evidence", "stated", "--limit", "20").refusal()
     assert "was made with another --min-evidence (said; now stated). Use another --out, or the same" in line
-    assert line.endswith("`dtbench score RUN --min-evidence LEVEL --write` decides anew what counts as an answer.")
+    assert "`dtbench score RUN --min-evidence LEVEL --write` changes what counts as an answer" in line
+    assert line.endswith(" without a new run.")
     before = (out / "levelled.jsonl").read_bytes()
     assert call("score", out, "--min-evidence", "stated").code == 0
     assert (out / "levelled.jsonl").read_bytes() == before

@@ -54,8 +54,8 @@ def about(**parts: Any) -> dict[str, Any]:
         (about(data={**DATA, "version": "v2"}), "other data (toy v1; now toy v2)", "data"),
         (
             about(chain=["<a>", "</a>"]),
-            "other tags around the chain (none; now <a>,</a>)",
-            "tags around the chain",
+            "other tags around the reasoning (none; now <a>,</a>)",
+            "tags around the reasoning",
         ),
         (
             about(prompt="{question}!", prompt_hash="c3d4"),

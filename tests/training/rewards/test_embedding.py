@@ -56,7 +56,7 @@ def test_where_embeddings_fail_n_grams_stand_in_counted(case: str) -> None:
         chosen = RewardSettings(embedding=chat.url, attempts=2, retry_budget=0.05, max_failed=1.0)
         scores = rewarded(chosen, "embedding", texts=TEXTS[:1])
         strict = dataclasses.replace(chosen, max_failed=0.0)
-        with pytest.raises(MachineryError, match="1 of 1 chains had no verdict of the embedding"):
+        with pytest.raises(MachineryError, match="1 of 1 answers had no verdict of the embedding"):
             rewarded(strict, "embedding", texts=TEXTS[:1])
     assert scores.values["embedding"] == [round_to_grid(ngram_cosine(GOOD, REFERENCE))]
     assert scores.report.counts["embedding_failed"] == 1

@@ -183,7 +183,7 @@ def test_above_the_recipes_share_of_failures_the_stage_stops_and_says_how_it_goe
         assert scores.report.counts["evaluator_failed"] == 2, "2 of 100 are within 2 %"
     with chatting(choose=now_and_then(30)) as chat, pytest.raises(MachineryError) as stopped:
         rewarded(settings(chat), "evaluator", texts=texts)
-    assert "4 of 100 chains had no verdict of the evaluator, more than the 2.0%" in str(stopped.value)
+    assert "4 of 100 answers had no verdict of the evaluator, more than the 2.0%" in str(stopped.value)
     assert "the endpoint answered 400" in str(stopped.value)
     assert "goes on from the last checkpoint" in str(stopped.value)
 

@@ -193,7 +193,7 @@ def test_a_row_without_a_reference_says_what_writes_one() -> None:
 
 
 def test_minis_grader_refuses_rows_without_true_sounds() -> None:
-    with pytest.raises(DataError, match="row q1: the evaluator 'mini events' holds chains against true sounds"):
+    with pytest.raises(DataError, match="row q1: the evaluator 'mini events' compares reasoning with the true sounds"):
         score_batch(["evaluator"], [ROW], [completion(GOOD)], PLAIN)
 
 
