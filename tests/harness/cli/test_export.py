@@ -155,7 +155,7 @@ def test_one_of_several_answers_is_chosen_and_told(tmp_path: Path, data: dict[st
     assert {record["thinking_prediction"] for record in lines(file.read_text())} == {"Take 2: what is heard decides."}
     assert (about["sample"], about["of_samples"]) == (2, 3)
     assert (
-        "the run holds 3 answers, numbered from 0"
+        "the run has 3 answers per question; 0 to 2 is allowed"
         in call("export", tmp_path / "run", "--format", "mmar", "--sample", "3").refusal()
     )
 
