@@ -93,7 +93,8 @@ def test_options_of_the_command_line_take_precedence_and_those_of_the_model_are_
     config = toml(TOML + 'extra = "unread"\n')
     other = ("--limit", "2", "--tasks", "mini", "--model", "first", "--out", "other")
     assert call("run", "--config", config, *other).refusal() == (
-        "error: eval.toml: model_options.seed = 5: the model first has no option 'seed'. It has no options: leave this out."
+        "error: eval.toml: model_options.seed = 5: the model first has no option 'seed'. "
+        "It has no options: leave this out."
     )
     config = toml(TOML.replace("seed = 5", "seed = 5"))
     assert call("run", "--config", config, "--limit", "2", "--out", "other", "-M", "seed=6").code == 0
