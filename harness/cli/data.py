@@ -96,6 +96,9 @@ def verify(
         _print(report)
     if report.problems:
         raise typer.Exit(DataError.exit_code)
+    where = [] if data_dir is None else ["--data-dir", str(data_dir)]
+    ask = ["run", "--model", "MODEL", "--tasks", definition.name, *where]
+    print_next(NextStep(ask, "a checkpoint, hub id or URL"), quiet=as_json)
 
 
 @data_commands.command(cls=HelpCommand)

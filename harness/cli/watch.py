@@ -15,7 +15,7 @@ from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import UserError, one_line
 from dtbench.harness.core.options import OUTPUT, RUNS, Argument, AsJson, Option
 from dtbench.harness.run.live_line import PLAIN_SECONDS, is_rewritable, terminal_columns
-from dtbench.harness.run.watch import KILLED, RUNNING, RunWatch, WatchedFolder
+from dtbench.harness.run.watch import KILLED, RUNNING, RunWatch, WatchedFolder, run_to_watch
 
 Folder = Annotated[Path, Argument("RUN", "Folder of a run, a judge, `cot` or a training.", is_run=True)]
 Every = Annotated[float, Option("--every", "SECONDS", "Seconds between two looks.", panel=RUNS)]
@@ -79,7 +79,7 @@ class Screen:
 def _open(path: Path) -> Watcher:
     from dtbench.training.stages.watch import TrainingWatch, is_training_folder
 
-    return TrainingWatch(path) if is_training_folder(path) else RunWatch(path)
+    return TrainingWatch(path) if is_training_folder(path) else RunWatch(run_to_watch(path))
 
 
 def _plain_lines(view: WatchedFolder) -> Iterator[str]:

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict
 
+from dtbench.harness.core.errors import UserError
 from dtbench.harness.run.live_line import LiveFigure, LiveState, duration
 from dtbench.harness.run.progress import FAILED, RIGHT, UNANSWERED, pace_figures, token_figures
 from dtbench.harness.run.worker_pool import Progress
@@ -24,6 +25,7 @@ FRESH_SECONDS = 60.0
 """Whoever wrote so lately is alive."""
 _CLOCK_SECONDS = 5.0
 """By which two clocks of a machine may differ."""
+_LISTED = 4
 RUNNING, KILLED = "running", "killed"
 _RIGHT, _WRONG, _UNANSWERED, _DONE, _REJECTED, _FAILED = "right", "wrong", "unanswered", "done", "rejected", "failed"
 _LOST = {"run": "failed", "judge": "without verdict", "cot": "failed"}
@@ -163,8 +165,7 @@ class RunWatch:
     """Follows the folder of a run, a judge or `dtbench cot`."""
 
     def __init__(self, path: Path) -> None:
-        StoredRun.open(path, _kind_of(path))  # a UserError where there is none
-        self.path = path
+        self.path = StoredRun.open(path, _kind_of(path)).path
         self._counters: dict[str, RecordCounter] = {}
         self._asked: dict[str, object] = {}
         self._begun: dict[str, tuple[float, int, int]] = {}
@@ -204,6 +205,21 @@ class RunWatch:
         figures.append(LiveFigure(f"{counts.failed} {_LOST[info['kind']]}", FAILED))
         unit = "calls" if info["kind"] == "judge" else ""
         return LiveState(counts.done, expected, [*figures, *token_figures(pace, seconds)], unit)
+
+
+def run_to_watch(path: Path) -> Path:
+    """Return the folder itself where it has a run, else the one inside: the only one, or the only one that goes on.
+
+    So the --out of `cot`, of `mine` and of a sweep can be named. A UserError lists the runs where it could be several.
+    """
+    inside = [] if (path / "run.json").exists() else [one.parent for one in sorted(path.glob("*/run.json"))]
+    if len(inside) > 1:
+        inside = [one for one in inside if read_info(one)["status"] == RUNNING] or inside
+    if len(inside) > 1:
+        listed = ", ".join(str(one) for one in inside[:_LISTED])
+        more = f" and {len(inside) - _LISTED} more" if len(inside) > _LISTED else ""
+        raise UserError(f"{path}: holds several runs: name one of {listed}{more}.")
+    return inside[0] if inside else path
 
 
 def _kind_of(path: Path) -> str:

@@ -148,6 +148,19 @@ def test_a_judge_is_watched_with_the_calls_that_it_plans(tmp_path: Path) -> None
     assert re.match(r"mmar: 20 of 20 calls, .*0 without verdict", line)
 
 
+def test_a_folder_of_runs_is_watched_where_it_is_clear_which_is_meant(tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    assert call("run", *options(tmp_path, 0.0), "--limit", "4").code == 0
+    (tmp_path / "run").rename(tmp_path / "runs" / "a")
+    assert watched(tmp_path / "runs")["run"] == str(tmp_path / "runs" / "a")
+    shutil.copytree(tmp_path / "runs" / "a", tmp_path / "runs" / "b")
+    refusal = call("watch", tmp_path / "runs").refusal()
+    assert f"holds several runs: name one of {tmp_path}/runs/a, {tmp_path}/runs/b." in refusal
+    info = json.loads((tmp_path / "runs" / "b" / "run.json").read_text())
+    (tmp_path / "runs" / "b" / "run.json").write_text(json.dumps({**info, "status": "running"}))
+    assert watched(tmp_path / "runs")["run"] == str(tmp_path / "runs" / "b")
+
+
 @pytest.mark.parametrize(
     ("folder", "complaint"),
     [("gone", "gone: there is no such folder"), ("empty", "empty: no run folder: there is no run.json in it")],
