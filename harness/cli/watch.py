@@ -11,13 +11,14 @@ from typing import Annotated, Protocol
 
 import typer
 
+from dtbench.harness.cli.terminal import print_note
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import UserError, one_line
 from dtbench.harness.core.options import OUTPUT, RUNS, Argument, AsJson, Option
 from dtbench.harness.run.live_line import PLAIN_SECONDS, is_rewritable, terminal_columns
 from dtbench.harness.run.watch import KILLED, RUNNING, RunWatch, WatchedFolder, run_to_watch
 
-Folder = Annotated[Path, Argument("RUN", "Folder of a run, a judge, `cot` or a training.", is_run=True)]
+Folder = Annotated[Path, Argument("RUN", "Folder of a run, a judge, `cot` or a training.")]
 Every = Annotated[float, Option("--every", "SECONDS", "Seconds between two looks.", panel=RUNS)]
 Once = Annotated[bool, Option("--once", None, "Print the state once instead of following it.", panel=OUTPUT)]
 EXIT_CODES = {"done": 0, "failed": 3, KILLED: 3, "interrupted": 130}
@@ -79,7 +80,11 @@ class Screen:
 def _open(path: Path) -> Watcher:
     from dtbench.training.stages.watch import TrainingWatch, is_training_folder
 
-    return TrainingWatch(path) if is_training_folder(path) else RunWatch(run_to_watch(path))
+    if is_training_folder(path):
+        return TrainingWatch(path)
+    if (found := run_to_watch(path)) != path:
+        print_note(f"{path} holds no run of its own, {found} is watched")
+    return RunWatch(found)
 
 
 def _plain_lines(view: WatchedFolder) -> Iterator[str]:

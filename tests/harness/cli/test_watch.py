@@ -33,7 +33,7 @@ def options(folder: Path, seconds: float = 0.1) -> tuple[str | Path, ...]:
 
 def watched(folder: Path) -> dict[str, Any]:
     done = call("watch", folder, "--once", "--json")
-    assert (done.code, done.err) == (0, "")
+    assert done.code == 0, done.err
     view: dict[str, Any] = json.loads(done.out)
     return view
 
@@ -153,6 +153,9 @@ def test_a_folder_of_runs_is_watched_where_it_is_clear_which_is_meant(tmp_path: 
     assert call("run", *options(tmp_path, 0.0), "--limit", "4").code == 0
     (tmp_path / "run").rename(tmp_path / "runs" / "a")
     assert watched(tmp_path / "runs")["run"] == str(tmp_path / "runs" / "a")
+    assert call("watch", tmp_path / "runs" / "a", "--once", "--json").err == ""
+    noted = call("watch", tmp_path / "runs", "--once").err
+    assert f"{tmp_path}/runs holds no run of its own, {tmp_path}/runs/a is watched\n" in noted
     shutil.copytree(tmp_path / "runs" / "a", tmp_path / "runs" / "b")
     refusal = call("watch", tmp_path / "runs").refusal()
     assert f"holds several runs: name one of {tmp_path}/runs/a, {tmp_path}/runs/b." in refusal
