@@ -19,6 +19,7 @@ from dtbench.harness.run.worker_pool import Progress
 from dtbench.harness.store.jsonl import Key
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.run_json import read_info
+from dtbench.harness.store.shard_states import read_shards
 from dtbench.harness.store.types import ErrorRecord, StartInfo
 
 FRESH_SECONDS = 60.0
@@ -242,6 +243,9 @@ def _moment(stored: str) -> float:
 
 def _standing(path: Path, info: Mapping[str, Any]) -> tuple[str, str]:
     """Return the status of a run, `killed` where nobody writes any more, and how that is known."""
+    waiting = _not_started(path) if info["status"] == "interrupted" else 0
+    if waiting:
+        return RUNNING, f"{waiting} shard{'s' if waiting > 1 else ''} not started yet"
     if info["status"] != RUNNING:
         return info["status"], f"ended {_ago(time.time() - _moment(info['end']))}" if info["end"] else ""
     running = [one for one in info["starts"] if one["status"] == RUNNING]
@@ -253,6 +257,15 @@ def _standing(path: Path, info: Mapping[str, Any]) -> tuple[str, str]:
         return KILLED, f"nobody writes any more ({who}), {last}"
     what = f"{len(alive)} of {len(running)} processes alive, " if len(running) > 1 else ""
     return RUNNING, f"{what}{last}"
+
+
+def _not_started(path: Path) -> int:
+    """Return how many shards of the last number of shards were never started."""
+    shards = read_shards(path)
+    if not shards:
+        return 0
+    of = shards[-1]["of"]
+    return of - len({one["shard"] for one in shards if one["of"] == of})
 
 
 def _may_live(start: StartInfo, silent: float) -> bool:

@@ -109,6 +109,26 @@ def test_the_shards_of_a_task_are_counted_together(tmp_path: Path) -> None:
     assert task["done"] == len(lines[1::3]) + len(lines[2::3]) + 1, "a line that is half written is none yet"
 
 
+def test_shards_that_run_that_wait_and_that_were_killed_are_told_apart(tmp_path: Path) -> None:
+    asked = options(tmp_path, 0.0)
+    assert call("run", *asked, "--shard", "1/3").code == 0
+    view = watched(tmp_path / "run")
+    assert (view["status"], view["liveness"]) == ("running", "2 shards not started yet")
+    assert view["tasks"][0]["expected"] == COUNT
+    with started(*options(tmp_path, 0.2), "--shard", "2/3") as process:
+        wait_until(lambda: (tmp_path / "run" / "mmar.2-of-3.jsonl").exists())
+        assert watched(tmp_path / "run")["status"] == "running"
+        process.kill()
+        process.wait(PATIENCE)
+    for path in (tmp_path / "run", *(tmp_path / "run").iterdir()):
+        os.utime(path, (time.time() - 100, time.time() - 100))
+    assert watched(tmp_path / "run")["status"] == "killed"
+    for number in (2, 3):
+        assert call("run", *options(tmp_path, 0.0), "--shard", f"{number}/3").code == 0
+    view = watched(tmp_path / "run")
+    assert (view["status"], view["tasks"][0]["done"]) == ("done", COUNT)
+
+
 def test_what_the_last_start_asked_for_counts(tmp_path: Path) -> None:
     assert call("run", *options(tmp_path, 0.0)).code == 0
     assert call("run", *options(tmp_path, 0.0), "--limit", "10").code == 0
