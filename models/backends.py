@@ -57,7 +57,7 @@ def open_model(
     if isinstance(kind, Family):
         return _open_checkpoint(checkpoint_of_family(kind, kind.name), options, backend, ask=ask)
     if backend is not None:
-        raise UserError(f"--backend {backend}: it is for checkpoints, and {spec!r} is none: leave it out.")
+        raise UserError(f"--backend {backend}: this option is for checkpoints, and {spec!r} is not one: leave it out.")
     return instantiate(kind, spec if spec in MODELS else path, options, samples)
 
 
@@ -123,7 +123,9 @@ def _open_endpoint(
     from dtbench.models.endpoint.server import Server
 
     if backend is not None:
-        raise UserError(f"--backend {backend}: it is for checkpoints, and {spec or url} is an endpoint: leave it out.")
+        raise UserError(
+            f"--backend {backend}: this option is for checkpoints, and {spec or url} is an endpoint: leave it out."
+        )
     own = {name: text for name, text in options.items() if name != "family"}
     defaults = family.settings() if family else {}
     return Server.connect(url, read_options(EndpointSettings, own, "an endpoint", defaults=defaults), ask=ask)

@@ -51,7 +51,7 @@ def instantiate(kind: object, path: str, options: Mapping[str, str], samples: It
     except DtbenchError:
         raise
     except Exception as error:  # someone else's code
-        raise MachineryError(f"making the model {path} failed with {format_error(error)}.") from error
+        raise MachineryError(f"creating the model {path} failed with {format_error(error)}.") from error
     if lacking := [name for name in ("listens", "rate", "limit_seconds") if not hasattr(model, name)]:
         raise MachineryError(f"model {path} lacks {', '.join(lacking)}: see dtbench.Model.")
     return model

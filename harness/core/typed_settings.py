@@ -104,7 +104,7 @@ def parse_arguments(
     known = parameters_of(target, what, besides)
     for name, text in given.items():
         if name not in known:
-            allowed = known_settings(name, known) if known else "It has no options: leave this out."
+            allowed = known_settings(name, known) if known else "It has none: leave it out."
             raise _option_place(name, text).refusal(text, f"{what} has no option {name!r}. {allowed}")
     for name, parameter in known.items():
         if parameter.default is parameter.empty and name not in given:

@@ -81,7 +81,7 @@ def resolve_checkpoint(spec: str, family: Family | None = None) -> Checkpoint | 
     if built_in is not None:
         return checkpoint_of_family(built_in, spec)
     if _looks_like_a_path(spec):
-        raise UserError(f"--model {spec}: there is no such folder. A hub id is written as org/name.")
+        raise UserError(f"--model {spec}: there is no such folder. A hub id has the form org/name.")
     if _HUB_ID.fullmatch(spec):
         architecture = _architecture(_cached_config(spec))
         return Checkpoint(spec, family or _family_of(architecture, spec), architecture)
@@ -135,7 +135,7 @@ def _of_folder(folder: Path, family: Family | None) -> Checkpoint:
         )
     if "config.json" not in names:
         shown = ", ".join(sorted(names)[:5]) or "nothing"
-        raise UserError(f"--model {folder}: no checkpoint: config.json is expected in it, found {shown}.")
+        raise UserError(f"--model {folder}: not a checkpoint: config.json is expected in it, found {shown}.")
     architecture = _architecture(folder / "config.json")
     return Checkpoint(str(folder), family or _family_of(architecture, str(folder.resolve())), architecture)
 
@@ -154,7 +154,7 @@ def _architecture(config: Path | None) -> str | None:
     try:
         fields: Any = json.loads(config.read_bytes())
     except (OSError, ValueError) as error:
-        raise UserError(f"{config}: no configuration of a model ({error}).") from None
+        raise UserError(f"{config}: not a model configuration ({error}).") from None
     names = fields.get("architectures") if isinstance(fields, dict) else None
     return str(names[0]) if isinstance(names, list) and names else None
 

@@ -101,7 +101,7 @@ def out_of_scope(family: str | None, tasks: Iterable[str]) -> list[str]:
     facts = None if family is None else built_in_families().get(family)
     if facts is None or not facts.made_for:
         return []
-    why = f"the model {facts.name} knows the sounds and words of {facts.made_for[0]} alone: a score here says nothing"
+    why = f"the model {facts.name} was trained only on {facts.made_for[0]}, so its score here is meaningless"
     return [f"{task}: {why}." for task in tasks if task not in facts.made_for]
 
 
@@ -138,7 +138,7 @@ def load_families(path: Path) -> Mapping[str, Family]:
     tables = read_toml(path)
     for name, table in tables.items():
         if not isinstance(table, dict):
-            raise UserError(f"{path}: {name} stands in no table: a family begins with a line such as [my-model].")
+            raise UserError(f"{path}: {name} is outside any table: a family begins with a line such as [my-model].")
     return {
         name: read_table(Family, {"title": name, **table, "name": name}, f"{path}: [{name}]")
         for name, table in tables.items()

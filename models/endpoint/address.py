@@ -100,7 +100,7 @@ def parse_address(url: str) -> Address:
         raise _wrong(url)
     if parts.query or parts.fragment:
         shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-        raise UserError(f"--model {shown}: ends in a query; the base of an API is expected, such as {EXAMPLE}.")
+        raise UserError(f"--model {shown}: has a query string; the base URL of an API is expected, such as {EXAMPLE}.")
     path = parts.path.rstrip("/").removesuffix(CHAT).rstrip("/") or "/v1"
     login = None if parts.username is None else f"{unquote(parts.username)}:{unquote(parts.password or '')}"
     return Address(scheme == "https", parts.hostname, port or (443 if scheme == "https" else 80), path, login)
@@ -108,7 +108,7 @@ def parse_address(url: str) -> Address:
 
 def _wrong(url: str) -> UserError:
     shown = one_line(url.rpartition("@")[2])[:120]
-    return UserError(f"--model {shown!r}: not the URL of an endpoint; one such as {EXAMPLE} is expected.")
+    return UserError(f"--model {shown!r}: not the URL of an endpoint; {EXAMPLE}, for example, is expected.")
 
 
 def api_key() -> str | None:
@@ -117,7 +117,9 @@ def api_key() -> str | None:
         key = os.environ.get(name, "").strip()
         if key:
             if not (key.isascii() and key.isprintable()):
-                raise UserError(f"the variable {name} holds no key: it has characters that a header cannot carry.")
+                raise UserError(
+                    f"the environment variable {name} is not a valid key: it has characters that a header cannot carry."
+                )
             return key
     return None
 

@@ -171,8 +171,8 @@ class _OpenConnection(asyncio.Protocol):
     def _ended(self) -> DroppedError:
         begun = self._reader is not None and self._reader.begun
         if begun:
-            return DroppedError("the connection ended within the answer")
-        message = "the connection ended without an answer"
+            return DroppedError("the connection was closed before the end of the reply")
+        message = "the connection was closed without a reply"
         return _StaleError(message) if self._used else DroppedError(message)
 
 

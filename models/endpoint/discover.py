@@ -46,7 +46,7 @@ async def discover_model(where: Sequence[Address], requested: str | None, key: s
     if len(names) > 1:
         listing = " and ".join(sorted(names))
         raise UserError(
-            f"the endpoints serve different models ({listing}): name one that all serve with -M model=NAME."
+            f"the endpoints serve different models ({listing}): choose one that all of them serve with -M model=NAME."
         )
     return EndpointModel(names.pop(), next((served.version for _, served in reachable if served.version), None))
 
@@ -105,9 +105,11 @@ def _select(address: Address, names: Sequence[str] | None, requested: str | None
     if requested is not None and names is not None:
         raise UserError(f"{address} serves no model {requested!r}. {_known_names(requested, names)}")
     if names is None:
-        raise UserError(f"{address} does not say which models it serves: name one with -M model=NAME.")
+        raise UserError(f"{address} does not list its models: name one with -M model=NAME.")
     if len(names) > 1:
-        raise UserError(f"{address} serves {len(names)} models: name one with -M model=NAME. {_known_names('', names)}")
+        raise UserError(
+            f"{address} serves {len(names)} models: choose one with -M model=NAME. {_known_names('', names)}"
+        )
     return names[0]
 
 

@@ -83,7 +83,7 @@ class ReconnectWait:
         """Note that the endpoint has answered."""
         self._has_answered = True
         if self._away_since is not None:
-            self.notify("the endpoint answers again")
+            self.notify("the endpoint is reachable again")
             self._away_since = None
 
     async def wait(self) -> bool:

@@ -66,7 +66,7 @@ class ReplyReader:
         end = self._held.find(b"\r\n\r\n")
         if end < 0:
             if len(self._held) > MOST_HEAD or not b"HTTP/".startswith(self._held[:5]):
-                raise GarbledError("the answer is no HTTP reply")
+                raise GarbledError("the reply is not HTTP")
             return False
         first, *lines = self._held[:end].decode("latin-1").split("\r\n")
         del self._held[: end + 4]
@@ -82,7 +82,7 @@ class ReplyReader:
     def _frame(self) -> None:
         if self._headers.get("content-encoding", "identity").lower() != "identity":
             raise GarbledError(
-                f"the reply is compressed ({self._headers['content-encoding']}), which was not asked for"
+                f"the reply is compressed ({self._headers['content-encoding']}), although no compression was requested"
             )
         length = self._headers.get("content-length")
         if self._status in {204, 304}:
@@ -111,7 +111,7 @@ class ReplyReader:
                 return None
             self._move(self._lacking)
             if self._held[:2] != b"\r\n":
-                raise GarbledError("a chunk of the reply does not end where it should")
+                raise GarbledError("a chunk of the reply has the wrong length")
             del self._held[:2]
             self._lacking = None
 
@@ -119,7 +119,7 @@ class ReplyReader:
         end = self._held.find(b"\r\n")
         if end < 0:
             if len(self._held) > MOST_HEAD:
-                raise GarbledError("a line of the reply does not end")
+                raise GarbledError("a line of the reply has no end")
             return None
         line = bytes(self._held[:end])
         del self._held[: end + 2]
@@ -139,7 +139,7 @@ def _status(line: str) -> int:
     version, _, rest = line.partition(" ")
     code = rest[:3]
     if not version.startswith("HTTP/1.") or not (code.isascii() and code.isdigit() and len(code) == 3):
-        raise GarbledError("the answer is no HTTP reply")
+        raise GarbledError("the reply is not HTTP")
     return int(code)
 
 

@@ -72,9 +72,11 @@ class EndpointSettings:
         """Refuse values that no endpoint takes."""
         check_settings(self, "-M")
         if self.n not in {None, 1}:
-            raise UserError(f"-M n={self.n}: a request asks for one answer; for several a question use --samples.")
+            raise UserError(
+                f"-M n={self.n}: one answer per request is allowed; for several per question use --samples."
+            )
         if taken := sorted({"messages", "model", "stream", *SAMPLING} & (self.extra or {}).keys()):
-            raise UserError(f"-M extra: the field {taken[0]!r} is not set here; only fields without an option are.")
+            raise UserError(f"-M extra: the field {taken[0]!r} is not allowed here; only fields without an option are.")
 
     def sampling(self) -> dict[str, Any]:
         """Return the fields of the request body that control sampling."""

@@ -100,12 +100,14 @@ def parse_response(reply: Reply, seconds: float) -> Response:
         reason = choice.get("finish_reason") or "none"
         usage = _usage(answer.get("usage"))
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        raise ModelError(f"the endpoint's reply holds no answer: {_message(reply)}", again=True) from None
+        raise ModelError(f"the endpoint's reply has no answer: {_message(reply)}", again=True) from None
     if not isinstance(reason, str):
-        raise ModelError(f"the endpoint's reply holds no answer: finish_reason is {reason!r}", again=True)
+        raise ModelError(f"the endpoint's reply has no answer: finish_reason is {reason!r}", again=True)
     if not text and reason not in {"stop", "length"}:
         filtered = reason == "content_filter"
-        raise ModelError(f"the endpoint answered nothing (finish_reason: {one_line(reason)[:40]})", again=not filtered)
+        raise ModelError(
+            f"the endpoint returned an empty answer (finish_reason: {one_line(reason)[:40]})", again=not filtered
+        )
     return Response(text, reason, usage, seconds)
 
 
@@ -121,7 +123,7 @@ def reply_error(reply: Reply) -> ModelError:
     """Return the error that a reply with an unsuccessful status stands for."""
     if 300 <= reply.status < 400:
         location = one_line(reply.headers.get("location", "elsewhere"))[:MAX_MESSAGE]
-        return ModelError(f"the endpoint has moved to {location}: name that address", again=False)
+        return ModelError(f"the endpoint redirects to {location}: use that address", again=False)
     hint = " (the key comes from DTBENCH_API_KEY or OPENAI_API_KEY)" if reply.status in {401, 403} else ""
     again = reply.status in RETRIED or reply.status >= 500
     wait = _retry_after(reply.headers.get("retry-after")) if again else None

@@ -20,12 +20,12 @@ class PromptProcessor:
         extractor = next((getattr(processor, name) for name in _PARTS if getattr(processor, name, None)), None)
         if extractor is None or not hasattr(processor, "tokenizer"):
             raise UserError(
-                f"--model {source}: transformers finds no processor of clips in it; preprocessor_config.json or "
-                "processor_config.json is expected beside the weights, as the base model has it."
+                f"--model {source}: transformers finds no audio processor in it; preprocessor_config.json or "
+                "processor_config.json is expected beside the weights, as in the base model."
             )
         own_rate = getattr(extractor, "sampling_rate", rate)
         if own_rate != rate:
-            raise UserError(f"-M rate={rate}: {source} hears at {own_rate} Hz: give -M rate={own_rate}.")
+            raise UserError(f"-M rate={rate}: {source} expects {own_rate} Hz: use -M rate={own_rate}.")
         self.tokenizer: Any = processor.tokenizer
         self._processor = processor
         self._of_mistral = type(self.tokenizer).__name__ == "MistralCommonBackend"

@@ -142,7 +142,7 @@ class Local:
         except OutOfMemoryError as error:
             if len(batch) > 1:
                 self._batch = max(1, len(batch) // 2)
-                self._notify(f"transformers: out of memory with {len(batch)} at once; going on with {self._batch}")
+                self._notify(f"transformers: out of memory with a batch of {len(batch)}; continuing with {self._batch}")
                 self._waiting = [*batch, *self._waiting]
                 return
             self._fail(batch, ModelError(f"out of memory with one prompt ({error})", again=False))

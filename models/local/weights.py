@@ -101,8 +101,8 @@ class Weights:
         model, loading = kind.from_pretrained(checkpoint.source, dtype=dtype, output_loading_info=True, **where)
         if lacking := sorted(loading["missing_keys"]):
             raise UserError(
-                f"--model {checkpoint.source}: {len(lacking)} of its weights are missing, {lacking[0]} the first: "
-                "transformers would make them up. Copy or save the checkpoint again."
+                f"--model {checkpoint.source}: {len(lacking)} of its weights are missing (first: {lacking[0]}), "
+                "and transformers would initialise them at random. Copy or save the checkpoint again."
             )
         self._model: Any = model.to(self._device).eval()
         if self._device == "cpu" and model.num_parameters() < _SMALL:
@@ -274,7 +274,7 @@ def letter_tokens(tokenizer: Any, letter: str) -> Sequence[int]:
     tokens = sorted(token for token in candidates if tokenizer.decode([token]).strip() == letter)
     if not tokens:
         raise MachineryError(
-            f"--answer forced: this tokenizer has no token for the letter {letter}: take --answer direct."
+            f"--answer forced: this tokenizer has no token for the letter {letter}: use --answer direct."
         )
     return tokens
 

@@ -26,7 +26,7 @@ class Baseline:
         """Answer with the option at its position, with its letter."""
         if not prompt.choices:
             raise ModelError(
-                f"{prompt.id}: the prompt shows no options, and {self.name} knows nothing else", again=False
+                f"{prompt.id}: the prompt shows no options, and {self.name} can only choose among options", again=False
             )
         return Response(lettered_option(prompt.choices, self.place(prompt)))
 
@@ -87,7 +87,7 @@ class Majority(Baseline):
         places = (sample.choices.index(sample.answer) for sample in samples if sample.answer in sample.choices)
         counts = Counter(places)
         if not counts:
-            raise UserError("model majority: this data has no right answers to count; they may be withheld.")
+            raise UserError("model majority: this data has no correct answers to count; its authors may withhold them.")
         return cls(counts)
 
     def place(self, prompt: Prompt) -> int:
@@ -116,14 +116,14 @@ class EchoGold(Baseline):
         pairs = ((sample, sample.answer) for sample in samples)
         answers = {(sample.id, frozenset(sample.choices)): answer for sample, answer in pairs if answer is not None}
         if not answers:
-            raise UserError("model echo-gold: this data has no right answers; its authors may withhold them.")
+            raise UserError("model echo-gold: this data has no correct answers; its authors may withhold them.")
         return cls(answers)
 
     async def generate(self, prompt: Prompt) -> Response:
         """Answer with the right option and its letter, or with the bare text where it is none of the options."""
         answer = self._answers.get((prompt.id, frozenset(prompt.choices)))
         if answer is None:
-            raise ModelError(f"{prompt.id}: echo-gold was told no right answer to this question", again=False)
+            raise ModelError(f"{prompt.id}: echo-gold has no correct answer to this question", again=False)
         if answer not in prompt.choices:
             return Response(answer)
         return Response(lettered_option(prompt.choices, prompt.choices.index(answer)))

@@ -31,15 +31,15 @@ class Replay:
         self._records = records.on_disk
         self._places, self._content = _index(records, self._key)
         if not self._places:
-            raise UserError(f"-M file={file}: no record holds an id and a text under {self._key!r}.")
+            raise UserError(f"-M file={file}: no record has an id and a text under {self._key!r}.")
 
     async def generate(self, prompt: Prompt) -> Response:
         """Return the answer of the file, verbatim."""
         answers = self._answers(prompt.id)
         if prompt.repeat >= len(answers):
             count = f"{len(answers)} answer{'s' * (len(answers) != 1)}" if answers else "no answer"
-            missing = f", number {prompt.repeat + 1} was asked for" if answers else ""
-            raise ModelError(f"{self._file.name} holds {count} to {prompt.id!r}{missing}", again=False)
+            missing = f", number {prompt.repeat + 1} was requested" if answers else ""
+            raise ModelError(f"{self._file.name} has {count} to {prompt.id!r}{missing}", again=False)
         return answers[prompt.repeat]
 
     def _answers(self, id_: str) -> Sequence[Response]:

@@ -31,27 +31,27 @@ class _Sign(NamedTuple):
 _SIGNS = (
     _Sign(
         r"error: unrecognized arguments: (?P<what>.+)",
-        "it knows no option {what}: `vllm serve --help=all` lists them; -M takes their names with underscores.",
+        "vLLM has no option {what}: `vllm serve --help=all` lists them; write them with underscores after -M.",
         UserError,
     ),
     _Sign(
         r"error: argument (?P<what>.+)",
-        "it does not take a value: {what}. `vllm serve --help=all` tells what is allowed.",
+        "vLLM rejects a value: {what}. `vllm serve --help=all` lists what is allowed.",
         UserError,
     ),
     _Sign(
         r"(?P<what>Model architectures? .+?(?:not supported|failed to be inspected).*)",
-        "vLLM does not serve this architecture ({what}): take --backend local, or a newer vLLM.",
+        "vLLM does not serve this architecture ({what}): use --backend local, or a newer vLLM.",
         UserError,
     ),
     _Sign(
         r"(?P<what>(?:contains|requires|execute) .*custom code|trust_remote_code=True)",
-        "the checkpoint brings code of its own: add -M trust_remote_code=true if you trust it.",
+        "the checkpoint contains its own code: add -M trust_remote_code=true if you trust it.",
         UserError,
     ),
     _Sign(
         r"(?:ModuleNotFoundError|ImportError): (?P<what>.+)",
-        "a package is missing or broken ({what}): install it beside vLLM.",
+        "a package is missing or broken ({what}): install it in the environment of vLLM.",
     ),
     _Sign(
         r"(?P<what>The model's max seq len .+|.*max_model_len.* is larger than .+|No available memory for the cache.*)",
@@ -61,7 +61,7 @@ _SIGNS = (
     _Sign(
         r"(?P<what>CUDA out of memory.*|torch\.OutOfMemoryError.*|Free memory on device .+ is less than .+)",
         "the GPU has too little free memory ({what}): lower -M gpu_memory_utilization or -M max_model_len, spread it "
-        "with -M tensor_parallel_size, or stop what else runs there.",
+        "with -M tensor_parallel_size, or stop other processes on it.",
     ),
     _Sign(
         r"(?P<what>Cannot allocate memory|MemoryError.*|DefaultCPUAllocator: can't allocate memory.*)",
@@ -70,14 +70,13 @@ _SIGNS = (
     _Sign(
         r"(?P<what>GatedRepoError.*|is gated.*|401 Client Error.*|RepositoryNotFoundError.*|"
         r"is not a local folder and is not a valid model identifier.*|Repo id must .+)",
-        "the hub does not give out this checkpoint ({what}): check the name, and log in with `hf auth login` if it "
-        "is gated.",
+        "the hub refuses this checkpoint ({what}): check the name, and log in with `hf auth login` if it is gated.",
         UserError,
     ),
     _Sign(
         r"(?P<what>LocalEntryNotFoundError.*|We couldn't connect to .+|OfflineModeIsEnabled.*|"
         r"Name or service not known.*)",
-        "the hub cannot be reached and the checkpoint is not here ({what}): fetch it with `hf download`.",
+        "the hub cannot be reached and the checkpoint is not on this machine ({what}): download it with `hf download`.",
     ),
     _Sign(
         r"(?P<what>HeaderTooLarge|SafetensorError.*|Error no file named .+|Cannot find any model weights.*|"
@@ -88,13 +87,13 @@ _SIGNS = (
     _Sign(
         r"(?P<what>There is no module or parameter named .+|"
         r"(?:The size of tensor|shape mismatch|size mismatch|Following weights were not initialized).*)",
-        "the weights do not fit the configuration ({what}): are config.json and the weights of one model?",
+        "the weights do not fit the configuration ({what}): do config.json and the weights belong to the same model?",
         UserError,
     ),
-    _Sign(r"(?P<what>address already in use)", "its port was taken meanwhile: run the same command again."),
+    _Sign(r"(?P<what>address already in use)", "another process took its port: run the same command again."),
     _Sign(
         r"(?P<what>head_size .+ not supported.*|Head size .+ is not supported.*)",
-        "attention of this size does not run on this machine ({what}): take --backend local.",
+        "this attention head size does not run on this machine ({what}): use --backend local.",
     ),
 )
 
@@ -105,7 +104,7 @@ def likely_cause(log: Path) -> Cause:
     for sign in _SIGNS:
         if match := re.search(sign.pattern, text, re.IGNORECASE):
             return Cause(sign.text.format(what=_short(match["what"])), sign.error)
-    return Cause(f"its last words are: {last_log_line(log)}.", MachineryError)
+    return Cause(f"its last log line is: {last_log_line(log)}.", MachineryError)
 
 
 def last_log_line(log: Path) -> str:

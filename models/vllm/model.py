@@ -81,7 +81,7 @@ class Vllm:
         for reserved in ("model", "host", "port", "served_model_name", "api_key"):
             if reserved in flags:
                 raise UserError(
-                    f"{show_option(reserved, options[reserved])}: not set here; dtbench starts vLLM for itself alone."
+                    f"{show_option(reserved, options[reserved])}: dtbench sets this for the server that it starts."
                 )
         settings = read_options(VllmSettings, own, "vLLM", defaults=default_settings(checkpoint))
         if settings.chain is not None and settings.chain.are_special:  # else nothing shows where the chain ends
@@ -103,9 +103,8 @@ class Vllm:
             except ModelError as error:
                 if _NO_TEMPLATE in str(error):
                     raise MachineryError(
-                        f"{self._checkpoint.source} has no chat template, so vLLM cannot word a question for it: give "
-                        f"one with -M chat_template=FILE.jinja, or name the checkpoint that was tuned to follow "
-                        f"instructions."
+                        f"{self._checkpoint.source} has no chat template, so vLLM cannot format a prompt for it: "
+                        f"give one with -M chat_template=FILE.jinja, or use the instruction-tuned checkpoint."
                     ) from None
                 if not error.again or not await self._lost(server):
                     raise
@@ -145,8 +144,8 @@ class Vllm:
             self._restarts += 1
             if self._restarts > RESTARTS:
                 raise MachineryError(
-                    f"vLLM died {self._restarts} times in this run, and is not started again. The log of the last "
-                    f"one: {engine.log}. The same command goes on from here."
+                    f"vLLM died {self._restarts} times in this run and is not started again. Its last log: "
+                    f"{engine.log}. The same command resumes from here."
                 )
             self._notify(f"vLLM died (log: {engine.log}); started again, {self._restarts} of {RESTARTS} times")
             return True

@@ -77,7 +77,7 @@ class VllmProcess:
         while not await self.healthy(timeout=5.0):
             if self.ended:
                 code = -1 if self._process is None else self._process.returncode
-                raise self._failure(f"vLLM ended while it started (exit {code})")
+                raise self._failure(f"vLLM exited during start-up (exit {code})")
             now = time.monotonic()
             if now - began > self._launch.timeout:
                 await self.stop()

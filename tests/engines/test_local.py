@@ -161,7 +161,7 @@ def test_it_says_what_a_vllm_server_says(
 
 def test_a_batch_that_does_not_fit_into_memory_is_halved(tiny_qwen2_audio: Path) -> None:
     told = json.loads(apart("short_of_memory", tiny_qwen2_audio))
-    assert "transformers: out of memory with 12 at once; going on with 6" in told["said"]
+    assert "transformers: out of memory with a batch of 12; continuing with 6" in told["said"]
     assert told["together"] == told["alone"]
 
 
@@ -210,13 +210,17 @@ def whole(folder: Path) -> None:
 
 Spoil = Callable[[Path], None]
 BROKEN: Mapping[Spoil, tuple[Sequence[str], int, str]] = {
-    without_a_weight: ((), 2, "1 of its weights are missing, model.language_model.layers.1.mlp.down_proj.weight"),
-    without_a_processor: ((), 2, "transformers finds no processor of clips in it"),
+    without_a_weight: (
+        (),
+        2,
+        "1 of its weights are missing (first: model.language_model.layers.1.mlp.down_proj.weight)",
+    ),
+    without_a_processor: ((), 2, "transformers finds no audio processor in it"),
     without_a_template: ((), 2, "it has no chat template: chat_template.jinja is expected"),
     of_an_unknown_class: ((), 2, "has no class NoSuchForConditionalGeneration."),
     cut_short: ((), 3, "cannot be loaded with transformers: SafetensorError"),
     of_another_size: ((), 3, "cannot be loaded with transformers: RuntimeError"),
-    whole: (("rate=24000",), 2, "hears at 16000 Hz: give -M rate=16000."),
+    whole: (("rate=24000",), 2, "expects 16000 Hz: use -M rate=16000."),
 }
 """What is done to a checkpoint, the options it is run with, and the exit code and a part of the line that tell it."""
 

@@ -201,7 +201,7 @@ def test_other_questions_are_asked_and_it_is_said_what_that_is_worth(folder: Pat
     done = process("run", *asked, "--out", tmp_path / "out")
     assert done.code == 0, done.err
     assert done.err.splitlines()[-1] == (
-        "note: birds: the model mini knows the sounds and words of mini alone: a score here says nothing."
+        "note: birds: the model mini was trained only on mini, so its score here is meaningless."
     )
     assert "mini alone" in (tmp_path / "out" / "summary.json").read_text()
 

@@ -162,7 +162,7 @@ def changed(path: Path, **fields: object) -> None:
 
 def test_an_option_that_vllm_does_not_know_is_one_line(tiny_qwen2_audio: Path, birds: Path, tmp_path: Path) -> None:
     done = process(*arguments(tiny_qwen2_audio, birds, tmp_path / "out", "-M", "max_modle_len=1"))
-    assert "it knows no option --max-modle-len" in refusal(done)
+    assert "vLLM has no option --max-modle-len" in refusal(done)
     assert "The whole log: " in done.err
 
 

@@ -72,7 +72,7 @@ def test_every_other_option_is_a_flag_of_vllm(checkpoint: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ({"host": "0.0.0.0"}, "-M host=0.0.0.0: not set here"),
+        ({"host": "0.0.0.0"}, "-M host=0.0.0.0: dtbench sets this"),
         ({"start_timeout": "soon"}, "-M start_timeout=soon: a number is expected."),
         ({"start_timeout": "0"}, "-M start_timeout=0: above 0 is expected."),
         ({"--port": "1"}, "-M --port=1: not the name of a flag"),
@@ -99,7 +99,7 @@ def test_the_model_in_the_box_runs_in_float32_with_either() -> None:
 def test_a_backend_that_is_none_is_one_line(checkpoint: Path) -> None:
     with pytest.raises(UserError, match=r"--backend vlm: unknown\. Did you mean vllm"):
         open_model(str(checkpoint), {}, backend="vlm")
-    with pytest.raises(UserError, match="--backend local: it is for checkpoints"):
+    with pytest.raises(UserError, match="--backend local: this option is for checkpoints"):
         open_model("http://127.0.0.1:1/v1", {}, backend="local")
 
 

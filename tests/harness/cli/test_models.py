@@ -65,7 +65,7 @@ def test_a_file_of_families_is_read_as_the_built_in_one(tmp_path: Path) -> None:
             "[mine]\nchain = ['<t>']",
             'chain = ["<t>"]: a pair of different tags, such as <reason>,</reason>, is',
         ),
-        ("title = 'x'", "mine.toml: title stands in no table: a family begins with a line such as [my-model]."),
+        ("title = 'x'", "mine.toml: title is outside any table: a family begins with a line such as [my-model]."),
         ("[mine", "mine.toml: not TOML ("),
     ],
 )

@@ -93,8 +93,7 @@ def test_options_of_the_command_line_take_precedence_and_those_of_the_model_are_
     config = toml(TOML + 'extra = "unread"\n')
     other = ("--limit", "2", "--tasks", "mini", "--model", "first", "--out", "other")
     assert call("run", "--config", config, *other).refusal() == (
-        "error: eval.toml: model_options.seed = 5: the model first has no option 'seed'. "
-        "It has no options: leave this out."
+        "error: eval.toml: model_options.seed = 5: the model first has no option 'seed'. It has none: leave it out."
     )
     config = toml(TOML.replace("seed = 5", "seed = 5"))
     assert call("run", "--config", config, "--limit", "2", "--out", "other", "-M", "seed=6").code == 0
@@ -133,7 +132,7 @@ def test_a_checkpoint_is_sought_beside_the_file_alone(tmp_path: Path) -> None:
     )
     (tmp_path / "configs" / "weights").mkdir()
     refusal = call("run", "--config", "configs/eval.toml").refusal()
-    assert refusal.startswith("error: --model configs/weights: no checkpoint: config.json is expected in it")
+    assert refusal.startswith("error: --model configs/weights: not a checkpoint: config.json is expected in it")
 
 
 def test_variables_of_the_environment_are_put_in(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,7 +196,7 @@ def test_a_secret_of_a_model_is_in_no_file_and_in_no_message(monkeypatch: pytest
     )
     monkeypatch.setenv("PATH", f"{fake_vllm()}:/usr/bin:/bin")
     assert call("run", "--config", config).refusal() == (
-        "error: eval.toml: model_options.api_key = ${HIDDEN}: not set here; dtbench starts vLLM for itself alone."
+        "error: eval.toml: model_options.api_key = ${HIDDEN}: dtbench sets this for the server that it starts."
     )
     config = toml(Path("eval.toml").read_text().replace("api_key", "hf_token"))
     for shown in ((), ("--json",)):

@@ -83,9 +83,9 @@ SAID: dict[str, tuple[Sequence[str], str]] = {
         "--audio shuffle: all questions of mmar share one clip, there is no other one.",
     ),
     "no such task file": ((*MODEL, "--task-file", "there.py"), "--task-file there.py: there is no such file."),
-    "no right answers": (
+    "no correct answers": (
         ("--model", "majority", "--tasks", "mmau-test"),
-        "model majority: this data has no right answers to count; they may be withheld.",
+        "model majority: this data has no correct answers to count; its authors may withhold them.",
     ),
     "no script": (("--model", "scripted", *MMAR), "the model scripted needs -M script=FILE."),
     "no such answers": (("--model", "replay", *MMAR, "-M", "file=there"), "-M file=there: there is no such file."),

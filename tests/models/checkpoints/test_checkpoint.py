@@ -122,7 +122,7 @@ def test_other_weights_have_another_content_wherever_they_differ(tmp_path: Path)
 def test_what_is_no_checkpoint_is_one_line(tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
-    with pytest.raises(UserError, match=r"no checkpoint: config\.json is expected in it, found nothing"):
+    with pytest.raises(UserError, match=r"not a checkpoint: config\.json is expected in it, found nothing"):
         resolve_checkpoint(str(empty))
     adapter = tmp_path / "adapter"
     adapter.mkdir()
@@ -131,5 +131,5 @@ def test_what_is_no_checkpoint_is_one_line(tmp_path: Path) -> None:
         resolve_checkpoint(str(adapter))
     broken = folder(tmp_path / "broken")
     (broken / "config.json").write_text("{")
-    with pytest.raises(UserError, match=r"config\.json: no configuration of a model"):
+    with pytest.raises(UserError, match=r"config\.json: not a model configuration"):
         resolve_checkpoint(str(broken))

@@ -28,7 +28,7 @@ def test_one_of_several_is_named() -> None:
         assert chat.asked[0].json()["model"] == "tuned"
         with pytest.raises(UserError) as raised:
             answers(chat, PROMPT)
-    assert str(raised.value) == f"{chat.url} serves 2 models: name one with -M model=NAME. Known: base, tuned."
+    assert str(raised.value) == f"{chat.url} serves 2 models: choose one with -M model=NAME. Known: base, tuned."
 
 
 def test_a_model_that_is_not_there_is_refused_with_those_that_are() -> None:
@@ -68,7 +68,7 @@ def test_an_endpoint_that_does_not_tell_is_believed_about_a_name_and_asked_for_o
     with chatting(models=models, version=None) as chat:
         assert answers(chat, PROMPT, model="mine")[0].text == "(A)"
         assert Server.connect(chat.url, EndpointSettings(model="mine")).describe()["version"] is None
-        with pytest.raises(UserError, match=r"does not say which models it serves: name one with -M model=NAME\.$"):
+        with pytest.raises(UserError, match=r"does not list its models: name one with -M model=NAME\.$"):
             answers(chat, PROMPT)
 
 

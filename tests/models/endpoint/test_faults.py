@@ -109,16 +109,16 @@ def test_a_wait_that_cannot_be_read_is_none(value: str) -> None:
 def test_a_reply_without_an_answer_is_asked_again(body: bytes) -> None:
     error = failure(Turn(body=body, headers={"content-type": "text/html"}))
     assert error.again
-    assert str(error).startswith("the endpoint's reply holds no answer: ")
+    assert str(error).startswith("the endpoint's reply has no answer: ")
 
 
 @pytest.mark.parametrize(
     ("turn", "timeout", "complaint"),
     [
-        (Turn(drop="at once"), 60, "the connection ended without an answer"),
-        (Turn(drop="half way"), 60, "the connection ended within the answer"),
-        (Turn(drop="half way", framing="chunks"), 60, "the connection ended within the answer"),
-        (Turn(preface=b"nonsense\r\n"), 60, "the answer is no HTTP reply"),
+        (Turn(drop="at once"), 60, "the connection was closed without a reply"),
+        (Turn(drop="half way"), 60, "the connection was closed before the end of the reply"),
+        (Turn(drop="half way", framing="chunks"), 60, "the connection was closed before the end of the reply"),
+        (Turn(preface=b"nonsense\r\n"), 60, "the reply is not HTTP"),
         (Turn(delay=3600), 0.2, "no answer within 0.2 s"),
     ],
     ids=["dropped", "torn", "torn in chunks", "no http", "late"],
@@ -146,7 +146,7 @@ def test_a_request_after_a_late_or_broken_answer_gets_its_own() -> None:
         assert asyncio.run(ask()) == [
             "no answer within 2.2 s",
             "own",
-            "the connection ended within the answer",
+            "the connection was closed before the end of the reply",
             "whole",
         ]
 
@@ -159,7 +159,7 @@ def test_a_connection_that_the_server_closed_while_idle_costs_no_attempt() -> No
 
 def test_a_server_that_drops_every_request_is_not_asked_without_end() -> None:
     with chatting(Turn("one"), default=Turn(drop="at once")) as chat:
-        with pytest.raises(ModelError, match="without an answer"):
+        with pytest.raises(ModelError, match="without a reply"):
             answers(chat, PROMPT, PROMPT)
         assert len(chat.asked) == 3
 

@@ -60,4 +60,4 @@ def test_each_absence_begins_anew() -> None:
     clock, said = Clock(), list[str]()
     gone = reconnect_wait(60, clock, said)
     assert asyncio.run(twice()) == [True, True]
-    assert ["answers again" in line for line in said] == [False, True, False]
+    assert ["is reachable again" in line for line in said] == [False, True, False]

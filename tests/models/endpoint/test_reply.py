@@ -71,17 +71,17 @@ def test_a_connection_that_is_not_good_for_another_request_is_known(data: bytes)
 @pytest.mark.parametrize(
     ("data", "complaint"),
     [
-        (b"SSH-2.0-OpenSSH\r\n", "no HTTP reply"),
-        (b"\x15\x03\x03\x00\x02\x02", "no HTTP reply"),
-        (b"HTTP/1.1 abc\r\n\r\n", "no HTTP reply"),
-        (b"HTTP/2 200\r\n\r\n", "no HTTP reply"),
+        (b"SSH-2.0-OpenSSH\r\n", "the reply is not HTTP"),
+        (b"\x15\x03\x03\x00\x02\x02", "the reply is not HTTP"),
+        (b"HTTP/1.1 abc\r\n\r\n", "the reply is not HTTP"),
+        (b"HTTP/2 200\r\n\r\n", "the reply is not HTTP"),
         (b"HTTP/1.1 200 OK\r\ncontent-length: -5\r\n\r\n", "'-5' bytes long"),
         (b"HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n", "'99999999999' bytes long"),
         (b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 3\r\n\r\nabc", "compressed (gzip)"),
         (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n", "no readable size"),
         (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n-2\r\n", "no readable size"),
-        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nabcd\r\n", "does not end where it should"),
-        (b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 20_000, "no HTTP reply"),
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nabcd\r\n", "has the wrong length"),
+        (b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 20_000, "the reply is not HTTP"),
     ],
     ids=lambda value: value[:12].decode("latin-1") if isinstance(value, bytes) else value,
 )

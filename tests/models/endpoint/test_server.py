@@ -180,7 +180,7 @@ def test_a_key_goes_into_the_header_and_is_struck_out_of_what_the_endpoint_says(
 
 def test_a_key_that_no_header_can_carry_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DTBENCH_API_KEY", "sk-se\ncret")
-    with pytest.raises(UserError, match="DTBENCH_API_KEY holds no key") as raised:
+    with pytest.raises(UserError, match="DTBENCH_API_KEY is not a valid key") as raised:
         Server.connect(nobody(), EndpointSettings())
     assert "cret" not in str(raised.value)
 

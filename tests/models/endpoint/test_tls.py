@@ -51,5 +51,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(certificate: Path) -> 
 def test_plain_http_where_tls_is_spoken_is_one_clear_error(certificate: Path) -> None:
     with chatting(tls=context(certificate)) as chat:
         chat.url = chat.url.replace("https", "http")
-        with pytest.raises(MachineryError, match=r"\(the connection ended without an answer; does it speak https\?\)"):
+        with pytest.raises(
+            MachineryError, match=r"\(the connection was closed without a reply; does it speak https\?\)"
+        ):
             answers(chat, PROMPT)

@@ -95,7 +95,7 @@ def test_every_right_answer_of_echo_gold_is_read_as_the_right_option(choices: tu
 
 @pytest.mark.parametrize("name", ["echo-gold", "majority"])
 def test_models_that_need_answers_refuse_data_without_any(name: str) -> None:
-    with pytest.raises(UserError, match=rf"^model {name}: this data has no right answers"):
+    with pytest.raises(UserError, match=rf"^model {name}: this data has no correct answers"):
         open_model(name, {}, [sample("a", None)])
 
 

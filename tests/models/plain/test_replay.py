@@ -61,7 +61,7 @@ def test_records_of_a_run_are_replayed_with_their_tokens_and_without_those_that_
     )
     assert replayed(path, "a").text == "1"
     assert replayed(path, "a", 1) == Response("2", "length", {"completion_tokens": 9})
-    with pytest.raises(ModelError, match=r"^answers\.jsonl holds no answer to 'b'$"):
+    with pytest.raises(ModelError, match=r"^answers\.jsonl has no answer to 'b'$"):
         replayed(path, "b")
 
 
@@ -72,8 +72,8 @@ def test_a_missing_answer_stands_for_nothing_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("id_", "repeat", "complaint"),
     [
-        ("z", 0, "answers.jsonl holds no answer to 'z'"),
-        ("a", 1, "answers.jsonl holds 1 answer to 'a', number 2 was asked for"),
+        ("z", 0, "answers.jsonl has no answer to 'z'"),
+        ("a", 1, "answers.jsonl has 1 answer to 'a', number 2 was requested"),
     ],
 )
 def test_an_answer_that_is_not_there_is_not_asked_for_again(
@@ -130,5 +130,5 @@ def test_a_path_without_a_file_is_one_line(tmp_path: Path) -> None:
         with pytest.raises(UserError, match=complaint):
             replayed(path, "a")
     path = lines(tmp_path, {"id": "a", "text": "x"})
-    with pytest.raises(UserError, match="no record holds an id and a text under 'other'"):
+    with pytest.raises(UserError, match="no record has an id and a text under 'other'"):
         replayed(path, "a", key="other")

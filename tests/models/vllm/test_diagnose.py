@@ -20,10 +20,10 @@ RuntimeError: Engine core initialization failed. See root cause above. Failed co
 """
 USERS = {
     "usage: vllm serve [model_tag] [options]\nvllm: error: unrecognized arguments: --max-modle-len 1": (
-        "it knows no option --max-modle-len 1"
+        "vLLM has no option --max-modle-len 1"
     ),
     "vllm serve: error: argument --max-model-len: invalid human_readable_int value: 'x'": (
-        "it does not take a value: --max-model-len: invalid"
+        "vLLM rejects a value: --max-model-len: invalid"
     ),
     "  Value error, Model architectures ['HumBird'] are not supported for now. Supported: ['A']": "HumBird",
     "ValueError: The repository /x contains custom code which must be executed to load": "-M trust_remote_code=true",
@@ -37,7 +37,7 @@ MACHINES = {
     "(EngineCore pid=5) ERROR 11-21 07:07:42 [core.py:9] torch.OutOfMemoryError: CUDA out of memory. Tried 2 GiB": (
         "-M gpu_memory_utilization"
     ),
-    "ValueError: Free memory on device cuda:0 (3.2/139.8 GiB) on startup is less than desired": "what else runs there",
+    "ValueError: Free memory on device cuda:0 (3.2/139.8 GiB) on startup is less than desired": "other processes on it",
     "ValueError: To serve at least one request with the model's max seq len (32768), 4 GiB KV cache is needed": (
         "lower -M max_model_len"
     ),
@@ -74,7 +74,7 @@ def test_what_the_machine_lacks_says_what_helps(tmp_path: Path, line: str) -> No
 
 def test_without_a_sign_the_last_error_is_told(tmp_path: Path) -> None:
     assert cause_of(tmp_path, "AssertionError: 7 is not 8") == (
-        "its last words are: RuntimeError: Engine core initialization failed. See root cause above. "
+        "its last log line is: RuntimeError: Engine core initialization failed. See root cause above. "
         "Failed core proc(s): {'EngineCore': 1}.",
         MachineryError,
     )
