@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 from chat_server import Turn, chatting
 from command import COMMAND
-from runs import audible_data, mmar_data, write_script
+from runs import audible_data, mmar_data, wait_until, write_script
 from terminal import Shown, resize, shown
 
+from dtbench.harness.run import live_line
 from dtbench.harness.run.live_line import (
     LiveCount,
+    LiveFigure,
     LiveLine,
     LiveState,
     bytes_state,
@@ -170,6 +172,23 @@ def test_what_another_library_prints_is_kept_in_whole_lines(
     assert sys.stderr is before
     left = [part.rpartition("\x1b[2K")[2] for part in capsys.readouterr().err.split("\n")]
     assert left == ["halfa note", "the rest", f"mmar {'#' * 10}{'.' * 10} 1/2", ""]
+
+
+def test_without_a_terminal_lines_come_also_while_nothing_is_finished(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_line, "PLAIN_SECONDS", 0.01)
+    looks: list[float] = []
+
+    def state(seconds: float) -> LiveState:
+        looks.append(seconds)
+        return LiveState(0, 5, [LiveFigure("2 retries", 1)])
+
+    with LiveLine(quiet=False).showing("mmar", state):
+        wait_until(lambda: len(looks) > 3)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert set(err.splitlines()) == {"mmar: 0 of 5, 2 retries"}
 
 
 def test_notes_break_where_a_word_ends(tmp_path: Path) -> None:
