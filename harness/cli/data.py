@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -17,22 +18,72 @@ from dtbench.harness.core.options import OUTPUT, Argument, AsJson, DataDir, Opti
 from dtbench.tasks import registry as task_registry
 
 if TYPE_CHECKING:
-    from dtbench.tasks.data.download import Arrival
+    from dtbench.harness.core.dataset import Dataset
+    from dtbench.harness.core.task import Task
+    from dtbench.tasks.data.download import Arrival, Fetched
     from dtbench.tasks.data.verify import ClipReport, DataReport
 
 data_commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
-TaskArgument = Annotated[str, Argument("TASK", "mmar, mmau-mini, mmau-test, mmsu or mini.", values="tasks")]
+TaskNames = Annotated[
+    Sequence[str],
+    Argument(
+        "TASK...",
+        "Benchmarks: mmar, mmau-mini, mmau-test, mmsu or mini.",
+        missing="name a benchmark, such as mmar.",
+        values="tasks",
+    ),
+]
 _SHOWN = 20
+
+
+class Pulled(NamedTuple):
+    """The data of one benchmark, as it was fetched or generated."""
+
+    task: str
+    folder: Path
+    files: Sequence[Fetched]
+    data: Dataset
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what arrived, as JSON."""
+        files = [{"file": str(f.file), "bytes": f.size, "sha256": f.sha256, "page": f.page} for f in self.files]
+        about = {"version": self.data.version, "items": len(self.data.samples), "sha256": self.data.sha256}
+        return {"task": self.task, "folder": str(self.folder), "files": files, **about, "notes": self.data.notes}
 
 
 @data_commands.command(cls=HelpCommand)
 @with_options
-def pull(task: TaskArgument, data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Download a benchmark's data into the data folder; that of mini is generated.
+def pull(tasks: TaskNames = (), data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Download the data of benchmarks into the data folder; that of mini is generated.
 
     Files are pinned to the published version and checked. The same command resumes.
     """
+    definitions = _definitions(tasks)
+    pulled = [_pull(one, data_dir, quiet=as_json) for one in definitions]
+    if as_json:
+        _print_json([one.as_json() for one in pulled])
+        return
+    for one in pulled:
+        for file in one.files:
+            typer.echo(f"{file.file}  {file.size:,} bytes  sha256 {file.sha256[:12]}")
+        typer.echo(f"{one.task}: {one.data.version}, {len(one.data.samples)} items in {one.folder}")
+        for note in one.data.notes:
+            typer.echo(f"note: {note}")
+    names, where = [one.name for one in definitions], [] if data_dir is None else ["--data-dir", str(data_dir)]
+    print_next(
+        NextStep(["data", "verify", *names, *where], "is every clip whole?"),
+        NextStep(["run", "--model", "MODEL", "--tasks", ",".join(names), *where], "a checkpoint, hub id or URL"),
+    )
+
+
+def _definitions(names: Sequence[str]) -> list[Task]:
+    """Return the benchmarks of these names, which commas may separate as well."""
+    each = [name.strip() for text in names for name in text.split(",") if name.strip()]
+    return [task_registry.get_task(name) for name in dict.fromkeys(each)]
+
+
+def _pull(task: Task, data_dir: Path | None, *, quiet: bool) -> Pulled:
     from dtbench.harness.run.live_line import LiveCount, LiveLine, bytes_state
     from dtbench.tasks.data.download import fetch_all
     from dtbench.tasks.data.layouts import task_folder
@@ -40,65 +91,54 @@ def pull(task: TaskArgument, data_dir: DataDir = None, as_json: AsJson = False) 
     from dtbench.tasks.mini import SPLIT_OF
     from dtbench.tasks.mini_world.clips import write_split
 
-    definition = task_registry.get_task(task)
-    folder = task_folder(definition.name, data_dir)
-    live = LiveLine(quiet=as_json)
+    folder, live = task_folder(task.name, data_dir), LiveLine(quiet=quiet)
 
     def show(arrival: Arrival) -> AbstractContextManager[None]:
         return live.showing(arrival.file.name, lambda s: bytes_state(arrival.arrived(), arrival.expected, s))
 
-    if definition.name in SPLIT_OF:
+    if task.name in SPLIT_OF:
         clips = LiveCount("clips")
-        with live.showing(definition.name, clips.state):
-            files = write_split(SPLIT_OF[definition.name], folder, clips.set)
-    elif definition.name in SOURCES:
-        files = fetch_all(definition.name, SOURCES[definition.name], folder, show)
+        with live.showing(task.name, clips.state):
+            files = write_split(SPLIT_OF[task.name], folder, clips.set)
+    elif task.name in SOURCES:
+        files = fetch_all(task.name, SOURCES[task.name], folder, show)
     else:
-        raise UserError(f"{task}: dtbench knows no download for it. Known: {', '.join([*SOURCES, *SPLIT_OF])}.")
-    data = definition.load(folder)
-    if as_json:
-        fetched = [{"file": str(f.file), "bytes": f.size, "sha256": f.sha256, "page": f.page} for f in files]
-        report = {"task": definition.name, "folder": str(folder), "files": fetched, "version": data.version}
-        typer.echo(json.dumps({**report, "items": len(data.samples), "sha256": data.sha256, "notes": data.notes}))
-        return
-    for file in files:
-        typer.echo(f"{file.file}  {file.size:,} bytes  sha256 {file.sha256[:12]}")
-    typer.echo(f"{definition.name}: {data.version}, {len(data.samples)} items in {folder}")
-    for note in data.notes:
-        typer.echo(f"note: {note}")
-    where = [] if data_dir is None else ["--data-dir", str(data_dir)]
-    print_next(
-        NextStep(["data", "verify", definition.name, *where], "is every clip whole?"),
-        NextStep(["run", "--model", "MODEL", "--tasks", definition.name, *where], "a checkpoint, hub id or URL"),
-    )
+        raise UserError(f"{task.name}: dtbench knows no download for it. Known: {', '.join([*SOURCES, *SPLIT_OF])}.")
+    return Pulled(task.name, folder, files, task.load(folder))
 
 
 @data_commands.command(cls=HelpCommand)
 @with_options
 def verify(
-    task: TaskArgument,
+    tasks: TaskNames = (),
     data_dir: DataDir = None,
     as_json: AsJson = False,
     no_audio: Annotated[bool, Option("--no-audio", None, "Do not check the clips.")] = False,
     subset: Annotated[bool, Option("--subset", None, "Accept fewer items than were published.")] = False,
 ) -> None:
-    """Check a benchmark's data: number of items, content, answers, and that every clip exists and decodes."""
+    """Check the data of benchmarks: number of items, content, answers, and that every clip exists and decodes."""
     from dtbench.harness.run.live_line import LiveCount, LiveLine
     from dtbench.tasks.data.verify import verify_dataset
 
-    definition = task_registry.get_task(task)
-    clips = LiveCount("clips")
-    with LiveLine(quiet=as_json).showing(definition.name, clips.state):
-        report = verify_dataset(definition, data_dir, audio=not no_audio, subset=subset, progress=clips.set)
+    reports = []
+    for task in _definitions(tasks):
+        clips = LiveCount("clips")
+        with LiveLine(quiet=as_json).showing(task.name, clips.state):
+            reports.append(verify_dataset(task, data_dir, audio=not no_audio, subset=subset, progress=clips.set))
+        if not as_json:
+            _print(reports[-1])
     if as_json:
-        typer.echo(json.dumps(report.as_json(), ensure_ascii=False))
-    else:
-        _print(report)
-    if report.problems:
+        _print_json([report.as_json() for report in reports])
+    if any(report.problems for report in reports):
         raise typer.Exit(DataError.exit_code)
     where = [] if data_dir is None else ["--data-dir", str(data_dir)]
     ask = ["run", "--model", "MODEL", "--tasks", definition.name, *where]
     print_next(NextStep(ask, "a checkpoint, hub id or URL"), quiet=as_json)
+
+
+def _print_json(reports: Sequence[Any]) -> None:
+    """Print the report of one benchmark, or the list of those of several."""
+    typer.echo(json.dumps(reports[0] if len(reports) == 1 else reports, ensure_ascii=False))
 
 
 @data_commands.command(cls=HelpCommand)

@@ -42,7 +42,7 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
         Example("check that it is complete", "dtbench data verify mmar"),
     ),
     "data pull": (
-        Example("into the default data folder", "dtbench data pull mmar"),
+        Example("into the default data folder", "dtbench data pull mmar mmsu"),
         Example("somewhere else", "dtbench data pull mmsu --data-dir /data/audio"),
     ),
     "data verify": (

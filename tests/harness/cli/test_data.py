@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import small_data
-from command import COMMAND
+from command import COMMAND, call
 from terminal import shown
 
 
@@ -136,3 +136,21 @@ def test_on_a_terminal_clips_that_are_checked_are_counted_and_json_shows_nothing
     assert done.code == 0
     assert re.match(r"mmar 6/6 clips( [\d.]+/s)?$", [line for line in done.states if line.startswith("mmar ")][-1])
     assert shown([*command, "--json"], stdout_apart=True).screen == ""
+
+
+@pytest.mark.parametrize("names", [("mini-train-1", "mini"), ("mini-train-1,mini",), ("mini-train-1", "mini,mini")])
+def test_several_benchmarks_are_pulled_and_verified_in_one_call(names: tuple[str, ...], tmp_path: Path) -> None:
+    where = ("--data-dir", str(tmp_path), "--json")
+    pulled = call("data", "pull", *names, *where)
+    assert pulled.code == 0, pulled
+    assert [one["task"] for one in json.loads(pulled.out)] == ["mini-train-1", "mini"]
+    verified = call("data", "verify", *names, *where, "--no-audio")
+    assert verified.code == 0
+    assert [one["items"] for one in json.loads(verified.out)] == [4050, 600]
+
+
+def test_an_unknown_benchmark_among_several_is_refused_before_anything_is_fetched(tmp_path: Path) -> None:
+    refusal = call("data", "pull", "mini", "mmsuu", "--data-dir", tmp_path).refusal()
+    assert "unknown task 'mmsuu'. Did you mean mmsu" in refusal
+    assert list(tmp_path.iterdir()) == []
+    assert call("data", "pull").refusal() == "error: name a benchmark, such as mmar."
