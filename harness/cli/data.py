@@ -132,7 +132,7 @@ def verify(
     if any(report.problems for report in reports):
         raise typer.Exit(DataError.exit_code)
     where = [] if data_dir is None else ["--data-dir", str(data_dir)]
-    ask = ["run", "--model", "MODEL", "--tasks", definition.name, *where]
+    ask = ["run", "--model", "MODEL", "--tasks", ",".join(report.task for report in reports), *where]
     print_next(NextStep(ask, "a checkpoint, hub id or URL"), quiet=as_json)
 
 
