@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from dtbench.harness.core.errors import DtbenchError, MachineryError, format_error
+from dtbench.harness.core.errors import DtbenchError, MachineryError, UserError, format_error
 from dtbench.harness.core.lookup import NameTable, list_names, look_up
 from dtbench.harness.core.model import Model
 from dtbench.harness.core.typed_settings import parse_arguments
@@ -22,11 +22,22 @@ MODELS = {
     "echo-gold": "dtbench.models.plain.baselines:EchoGold",
     "scripted": "dtbench.models.plain.scripted:Scripted",
 }
+ENGINES: Mapping[str, str] = {
+    **dict.fromkeys(("hf", "huggingface", "hf-auto", "hf-multimodal", "hf-audiolm-qwen"), "local"),
+    **dict.fromkeys(("vllm", "vllm-vlm"), "vllm"),
+}
+"""Values of lm-eval's --model that name an engine, not a checkpoint."""
 _MODELS = NameTable("model", MODELS, "dtbench.models", MachineryError, families.built_in_families)
 
 
 def find_model(name: str) -> tuple[object, str]:
     """Return what a name stands for, and its path: a class of models, or a Family of an installed package."""
+    if name in ENGINES and name not in model_names():
+        engine = ENGINES[name]
+        raise UserError(
+            f"--model {name}: this names an engine; name the checkpoint itself, and the engine by --backend, as in "
+            f"--model org/name --backend {engine}."
+        )
     return look_up(_MODELS, name)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from dtbench.harness.core.errors import DtbenchError, UserError
+from dtbench.models.registry import ENGINES
 
 FORMER: Mapping[str, str] = {
     "--task": "--tasks",
@@ -77,11 +78,6 @@ _KEYS = {
     "max_new_tokens": "max_tokens",
     "gpu_memory_utilisation": "gpu_memory_utilization",
 }
-ENGINES: Mapping[str, str] = {
-    **dict.fromkeys(("hf", "huggingface", "hf-auto", "hf-multimodal", "hf-audiolm-qwen"), "local"),
-    **dict.fromkeys(("vllm", "vllm-vlm"), "vllm"),
-}
-"""Values of lm-eval's --model that name an engine, not a checkpoint."""
 NEEDLESS: Mapping[str, str] = {
     "--log-samples": "every answer is stored, always",
     "-s": "every answer is stored, always",

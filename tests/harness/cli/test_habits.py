@@ -154,3 +154,11 @@ def test_tasks_may_be_separated_by_blanks_and_a_gate_takes_its_runs_without_flag
     flags = ("gate", "--baseline", str(out), "--candidate", str(out), "--task", "mini")
     assert call(*words) == call(*flags)
     assert "takes no further argument" in call("run", "--model", "first", "extra", "--tasks", "mini").refusal()
+
+
+@pytest.mark.parametrize(("engine", "backend"), [("hf", "local"), ("vllm", "vllm")])
+def test_the_name_of_an_engine_is_no_model_and_says_where_it_goes(engine: str, backend: str) -> None:
+    assert call("run", "--model", engine, "--tasks", "mini").refusal() == (
+        f"error: --model {engine}: this names an engine; name the checkpoint itself, and the engine by --backend, "
+        f"as in --model org/name --backend {backend}."
+    )
