@@ -97,7 +97,7 @@ def make_report(options: ReportOptions) -> WrittenReport:
     about = [_describe_run(run) for run in runs]
     title = f"Training {options.run.resolve().name}"
     if trained is None:
-        title = " against ".join(dict.fromkeys(run["model"] for run in about))
+        title = " against ".join(dict.fromkeys(run["name"] for run in _with_names(about, names)))
     first = {
         "title": title,
         "made": datetime.now(UTC).isoformat(timespec="minutes"),
@@ -224,8 +224,19 @@ def _with_names(runs: list[dict[str, Any]], names: Sequence[str]) -> list[dict[s
     """Add a name to each run: the given one, or the model's, with the folder's where two models have the same name."""
     if names:
         return [run | {"name": name} for run, name in zip(runs, names, strict=True)]
-    same = len({run["model"] for run in runs}) < len(runs)
-    return [run | {"name": f"{run['model']} ({Path(run['path']).name})" if same else run["model"]} for run in runs]
+    if len({run["model"] for run in runs}) == len(runs):
+        return [run | {"name": run["model"]} for run in runs]
+    folders = _short_paths([Path(run["path"]).resolve() for run in runs])
+    return [run | {"name": f"{run['model']} ({folder})"} for run, folder in zip(runs, folders, strict=True)]
+
+
+def _short_paths(paths: Sequence[Path]) -> list[str]:
+    """Return the ends of the paths by which they can be told apart."""
+    for count in range(1, max(len(path.parts) for path in paths)):
+        ends = [Path(*path.parts[-count:]).as_posix() for path in paths]
+        if len({*ends}) == len(paths):
+            return ends
+    return [path.as_posix() for path in paths]
 
 
 def _training_figures(options: ReportOptions) -> dict[str, Any]:

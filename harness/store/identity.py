@@ -27,7 +27,7 @@ _MACHINE_FLAGS = {
     *("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size", "api_server_count"),
     *("distributed_executor_backend", "gpu_memory_utilization", "kv_cache_memory_bytes", "swap_space"),
     *("cpu_offload_gb", "max_num_seqs", "max_num_batched_tokens", "enforce_eager", "block_size", "download_dir"),
-    *("enable_prefix_caching", "disable_log_requests", "disable_log_stats", "uvicorn_log_level", "load_format"),
+    *("enable_prefix_caching", "disable_log_requests", "disable_log_stats", "uvicorn_log_level"),
 }
 """Flags of vLLM that say how a machine does its work, not what comes out."""
 _LEARNED = frozenset({"right"})

@@ -11,6 +11,7 @@ from chat_server import chatting
 from command import Done, call
 from judges import chain_of, honest, mmar_with_criteria
 from made_up_run import write_run
+from reported import first
 from run_records import SETTINGS
 from runs import lines_of, mmar_data
 
@@ -199,3 +200,19 @@ def test_a_run_does_not_go_into_a_folder_of_another_command(folder: str) -> None
     before = {path: path.read_bytes() for path in Path(folder).glob("*") if path.is_file() and path.name != ".lock"}
     assert ask(out=folder, code=2).err.count("\n") == 1
     assert {path: path.read_bytes() for path in before} == before
+
+
+def test_two_runs_of_one_name_are_told_apart_by_their_folders_in_title_and_cards() -> None:
+    for out in ("a", "b/c", "d/c"):
+        ask(out=out)
+    for runs, names in ((("a", "b/c"), ("a", "c")), (("b/c", "d/c"), ("b/c", "d/c"))):
+        assert call("report", *runs, "--audio", "none", "--out", "page.html").code == 0
+        about = first(Path("page.html"))
+        assert [run["name"] for run in about["runs"]] == [f"random ({name})" for name in names]
+        assert about["title"] == " against ".join(f"random ({name})" for name in names)
+
+
+def test_a_file_for_another_benchmark_s_competition_says_so() -> None:
+    assert call("run", "--model", "first", "--tasks", "mini", "--limit", "2", "--out", "out").code == 0
+    done = call("export", "out", "--format", "arc", "--incomplete")
+    assert "note     arc is for mmar, and these are answers to mini" in done.out.splitlines()
