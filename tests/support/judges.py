@@ -22,6 +22,12 @@ Marks = list[dict[str, Any]]
 def mmar_with_criteria(folder: Path, count: int = 6) -> list[dict[str, Any]]:
     """Its items; each has criteria of its own."""
     items = mmar_items(count)
+    with_criteria(folder, items)
+    return items
+
+
+def with_criteria(folder: Path, items: list[dict[str, Any]]) -> None:
+    """Give each item criteria of its own, and write all of them."""
     for number, item in enumerate(items):
         item["rubric"] = [
             {"name": f"Point {n}", "scoring_point": f"Says in scene {number} that {point}", "choices": [0, 1]}
@@ -29,7 +35,6 @@ def mmar_with_criteria(folder: Path, count: int = 6) -> list[dict[str, Any]]:
         ]
         item["thinking"] = f"In scene {number} a door opens and more."
     write_json(folder / "MMAR-meta.jsonl", items)
-    return items
 
 
 def chain_of(sample: Sample, points: int) -> str:

@@ -5,19 +5,19 @@ from __future__ import annotations
 import base64
 import io
 import math
+import re
 import wave
 from collections.abc import Callable
 
 from chat_server import Asked, Turn
-from judges import POINTS
 from runs import topic_of
 
 Choose = Callable[[Asked], Turn | None]
 
 
-def listener(tag: str = "think", deaf: Callable[[int], bool] = lambda number: False) -> Choose:
-    """A model that writes its chain between tags; where it is deaf, by number of the request, a bell is its answer."""
-    count = -1
+def listener(tag: str = "think", deaf_in: int = 0) -> Choose:
+    """A model that writes its chain between tags; of so many requests, it does not hear the clip of one."""
+    count = 0
 
     def answer(asked: Asked) -> Turn:
         nonlocal count
@@ -27,11 +27,19 @@ def listener(tag: str = "think", deaf: Callable[[int], bool] = lambda number: Fa
             heard = topic_of((first + last) / 2) or "nothing"
         else:
             heard = "up" if last > first else "down"
-        said = "a bell" if deaf(count) else heard
-        chain = f"It begins at {first:.0f} Hz and ends at {last:.0f} Hz. {POINTS[0]}, {POINTS[1]}."
-        return Turn(f"<{tag}>{chain}</{tag}>\nAnswer: {said}")
+        if deaf_in and count % deaf_in == 0:
+            heard = _another(heard, asked)
+        chain = f"It begins at {first:.0f} Hz and ends at {last:.0f} Hz."
+        return Turn(f"<{tag}>{chain}</{tag}>\nAnswer: {heard}")
 
     return answer
+
+
+def _another(heard: str, asked: Asked) -> str:
+    """An option of the question that is not what is heard."""
+    parts = asked.json()["messages"][-1]["content"]
+    options = re.findall(r"^\([A-Z]\) (.*)$", " ".join(part.get("text", "") for part in parts), re.MULTILINE)
+    return next(option for option in options if option != heard)
 
 
 def _pitch_of(asked: Asked) -> tuple[float, float]:
