@@ -76,6 +76,8 @@ def _print_checked(options: ExportOptions, checked: FileCheck) -> None:
     count = len(checked.problems)
     faults = f", {count} problem{'s' * (count > 1)}" if count else ""
     verdict = f"{'not a valid' if count else 'valid'} {options.format_name} submission"
+    if not count and not checked.against_data:
+        verdict = f"the form of a valid {options.format_name} submission, ids not checked"
     typer.echo(f"{one_line(str(options.check))}: {verdict} ({checked.records} records{faults})")
 
 

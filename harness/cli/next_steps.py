@@ -64,10 +64,30 @@ def after_run(folder: Path, tasks: Sequence[str]) -> list[NextStep]:
     if (other := _neighbour(folder, tasks)) is not None:
         steps.append(NextStep(["compare", other, folder], "is it better?"))
     formats = [EXPORT_FORMATS[task] for task in tasks if task in EXPORT_FORMATS]
-    if formats:
+    if formats and _is_for_a_leaderboard(folder):
         which = ["--task", tasks[0]] if len(tasks) > 1 else []
         steps.append(NextStep(["export", folder, "--format", formats[0], *which], "the file for the leaderboard"))
     return steps
+
+
+def _is_for_a_leaderboard(folder: Path) -> bool:
+    """Whether all questions were asked as they are, of a model that does not know the answers."""
+    from dtbench.harness.store.run_json import read_info
+
+    info = read_info(folder)
+    as_published = (
+        not about.get("chosen_by") and about.get("audio", "clip") == "clip" and not about.get("permute")
+        for about in info["tasks"].values()
+    )
+    return not info["model"].get("oracle") and all(as_published)
+
+
+def trial_note(folder: Path) -> str:
+    """Return how the other questions are asked, of a run of some of them; nothing of one of all."""
+    from dtbench.harness.store.run_json import read_info
+
+    chosen = {option: None for about in read_info(folder)["tasks"].values() for option in about.get("chosen_by", ())}
+    return f"The same command without {' '.join(chosen)} asks the other questions too." if chosen else ""
 
 
 def _neighbour(folder: Path, tasks: Sequence[str]) -> Path | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dtbench.harness.cli.next_steps import NextStep, after_run, print_next
+from dtbench.harness.cli.next_steps import NextStep, after_run, print_next, trial_note
 from dtbench.harness.cli.tables import print_summary
 from dtbench.harness.cli.terminal import print_note
 from dtbench.harness.cli.typer_options import with_config
@@ -97,7 +97,8 @@ def run_command(
         print_end(result)
     for note in (*result.notes, *unlogged):
         print_note(note)
-    print_next(*_next_steps(result), quiet=as_json)
+    trial = trial_note(result.folder) if result.status == "done" and result.shard is None else ""
+    print_next(*_next_steps(result), quiet=as_json, note=trial)
     raise typer.Exit(result.exit_code or (FAILED if unlogged else 0))
 
 

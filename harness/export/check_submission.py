@@ -32,6 +32,8 @@ class FileCheck:
     problems: list[str] = field(default_factory=list)
     """Why it would not be accepted, or not be scored as intended."""
     notes: list[str] = field(default_factory=list)
+    against_data: bool = False
+    """Whether the benchmark's questions were there to compare it with."""
     report: PredictionScores | None = None
     """The score, where questions and answers are known and the official script can read the file."""
 
@@ -41,7 +43,7 @@ def check_file(options: ExportOptions) -> FileCheck:
     file, kind, own = options.check, options.format, options.task_file
     assert file is not None
     task = task_registry.get_task(options.task or kind.task) if own is None else task_registry.task_from_file(own)
-    if task.name != kind.task and not kind.any_task:
+    if task.name != kind.task:
         raise UserError(f"--task {task.name}: --format {kind.name} is for {kind.task}.")
     try:
         content = file.read_bytes()
@@ -58,7 +60,7 @@ def check_file(options: ExportOptions) -> FileCheck:
 
 def check_submission(content: bytes, kind: SubmissionFormat, task: Scorer, data: Dataset | None) -> FileCheck:
     """Return everything that is wrong with a submission, each kind of fault in one line."""
-    checked = FileCheck()
+    checked = FileCheck(against_data=data is not None)
     records = _records(content, kind, checked)
     checked.records = len(records)
     if records:

@@ -76,18 +76,16 @@ def _task_name(run: StoredRun, options: ExportOptions) -> str:
     """Return the task of the run that is exported."""
     kind, names = options.format, stored_task_names(run, options.task)
     if options.task is None:
-        fitting = names if kind.any_task and len(names) == 1 else [name for name in names if name == kind.task]
-        if not fitting:
-            more = ", or any task given with --task" if kind.any_task else ""
+        if kind.task not in names:
             has = ", ".join(names)
-            raise UserError(f"--format {kind.name}: this format is for {kind.task}{more}; the run has {has}.")
-        return fitting[0]
+            raise UserError(f"--format {kind.name}: this format is for {kind.task}; the run has {has}.")
+        return kind.task
     return names[0]
 
 
 def _data(stored: StoredTask, options: ExportOptions) -> Dataset:
     task, kind = stored.task.name, options.format
-    if task != kind.task and not kind.any_task:
+    if task != kind.task:
         raise UserError(f"--format {kind.name}: this format is for {kind.task}; the exported task is {task}.")
     data = find_data(stored, options.data_dir)
     if data is None:

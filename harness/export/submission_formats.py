@@ -38,8 +38,6 @@ class SubmissionFormat(NamedTuple):
     """The field that is scored."""
     texts: tuple[str, ...]
     """Fields that are text in every record."""
-    any_task: bool = False
-    """Whether other tasks may be written in it too."""
     needs: tuple[str, ...] = ()
     """Fields of the data without which it cannot be made."""
     carries: tuple[str, ...] = ()
@@ -103,7 +101,6 @@ FORMATS: Mapping[str, SubmissionFormat] = {
         SubmissionFormat(
             name="arc",
             task="mmar",
-            any_task=True,
             shape="zip",
             record=_challenge,
             prediction="answer_prediction",

@@ -43,6 +43,20 @@ def test_a_run_leads_to_its_page_and_to_the_file_for_the_leaderboard(folder: Pat
     assert (folder / "a" / "report.html").is_file()
 
 
+def test_a_trial_leads_to_the_whole_run_and_to_no_file_for_a_leaderboard(folder: Path) -> None:
+    done = a_run(folder, "a", "first", "--limit", "5")
+    assert [step[1] for step in done.next] == ["report"]
+    assert done.err.endswith("\nThe same command without --limit 5 asks the other questions too.\n")
+    assert [step[1] for step in a_run(folder, "a").next] == ["report", "export"]
+
+
+@pytest.mark.parametrize("options", [("--audio", "silence"), ("--permute", "1")])
+def test_a_test_of_the_score_and_an_oracle_are_nothing_to_hand_in(folder: Path, options: tuple[str, str]) -> None:
+    a_run(folder, "a")
+    assert "export" not in [step[1] for step in a_run(folder, "a", "first", *options).next]
+    assert "export" not in [step[1] for step in a_run(folder, "b", "echo-gold").next]
+
+
 def test_a_second_run_is_compared_with_the_first(folder: Path) -> None:
     a_run(folder, "a")
     done = a_run(folder, "b", "echo-gold")
