@@ -72,9 +72,9 @@ def after_run(folder: Path, tasks: Sequence[str]) -> list[NextStep]:
 
 def _is_for_a_leaderboard(folder: Path) -> bool:
     """Whether all questions were asked as they are, of a model that does not know the answers."""
-    from dtbench.harness.store.run_json import read_info
+    from dtbench.harness.store.run_folder import StoredRun
 
-    info = read_info(folder)
+    info = StoredRun.open(folder).info
     as_published = (
         not about.get("chosen_by") and about.get("audio", "clip") == "clip" and not about.get("permute")
         for about in info["tasks"].values()
@@ -84,9 +84,10 @@ def _is_for_a_leaderboard(folder: Path) -> bool:
 
 def trial_note(folder: Path) -> str:
     """Return how the other questions are asked, of a run of some of them; nothing of one of all."""
-    from dtbench.harness.store.run_json import read_info
+    from dtbench.harness.store.run_folder import StoredRun
 
-    chosen = {option: None for about in read_info(folder)["tasks"].values() for option in about.get("chosen_by", ())}
+    tasks = StoredRun.open(folder).info["tasks"].values()
+    chosen = dict.fromkeys(option for about in tasks for option in about.get("chosen_by", ()))
     return f"The same command without {' '.join(chosen)} asks the other questions too." if chosen else ""
 
 

@@ -38,7 +38,7 @@ def listener(tag: str = "think", deaf_in: int = 0) -> Choose:
 def _another(heard: str, asked: Asked) -> str:
     """An option of the question that is not what is heard."""
     parts = asked.json()["messages"][-1]["content"]
-    options = re.findall(r"^\([A-Z]\) (.*)$", " ".join(part.get("text", "") for part in parts), re.MULTILINE)
+    options: list[str] = re.findall(r"^\([A-Z]\) (.*)$", " ".join(part.get("text", "") for part in parts), re.MULTILINE)
     return next(option for option in options if option != heard)
 
 
