@@ -230,4 +230,4 @@ def test_the_command_is_a_process_that_prints_the_table_of_the_papers(data: Path
     assert done.out.replace(str(tmp_path), "") == call(*asked, "--out", tmp_path / "here").out.replace(
         str(tmp_path), ""
     ).replace("/here", "/out")
-    assert " official       100.0" in done.out
+    assert " official   100.0" in done.out
