@@ -49,7 +49,7 @@ class Band(NamedTuple):
 def parse_band(text: str | None, answers: int) -> Band:
     """Parse a band such as 1-7 or 4; without one, return all but never and always."""
     if answers < 2:
-        raise UserError(f"--samples {answers}: 2 answers or more are expected: a pass rate is told from several.")
+        raise UserError(f"--samples {answers}: 2 answers or more are expected: a pass rate needs several.")
     if text is None:
         return Band(1, answers - 1)
     match = _BAND.fullmatch(text.strip())
@@ -79,7 +79,7 @@ class MinedRows:
         if self.outcomes[UNFINISHED]:
             yield f"{self.outcomes[UNFINISHED]} questions have fewer than {self.answers} answers and are left out"
         if self.rates and not set(self.rates) - {0, self.answers}:
-            yield "every question was always right or never: does the model sample (-M temperature=1.0)?"
+            yield "every question was always or never right: does the model sample (-M temperature=1.0)?"
 
     def as_json(self) -> dict[str, Any]:
         """Return the report as JSON."""
@@ -194,8 +194,8 @@ class MiningResult:
     def summary_line(self) -> str:
         """Return the last line of the output."""
         if self.mined is None:
-            return f"run {self.run} ({self.status}): nothing was kept yet, the same command goes on"
-        return f"rows {self.rows} ({len(self.mined.rows)} kept, of right answers {self.mined.band})"
+            return f"run {self.run} ({self.status}): nothing was kept yet; the same command resumes"
+        return f"rows {self.rows} ({len(self.mined.rows)} kept, correct answers {self.mined.band})"
 
     def as_json(self) -> dict[str, Any]:
         """Return the object that `--json` prints."""

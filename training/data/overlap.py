@@ -180,13 +180,13 @@ def check_overlap(
         write_lines(listing, (overlap._asdict() for overlap in overlaps))
         shown = ", ".join(f"{o.row} ({o.how} as {o.task} {o.question})" for o in overlaps[:SHOWN])
         raise DataError(
-            f"{len(overlaps)} of {len(rows)} rows overlap a benchmark, such as {shown}. All of them are "
-            f"listed in {listing}: take them out of the data."
+            f"{len(overlaps)} of {len(rows)} rows overlap a benchmark, such as {shown}. All are "
+            f"listed in {listing}: remove them from the data."
         )
     notes.append(f"overlap: none of {len(rows)} rows with {', '.join(datasets)} ({index.clips} clips)")
     if index.undecoded:
         notes.append(
-            f"overlap: {len(index.undecoded)} clips could not be heard, of them only the questions were compared "
+            f"overlap: {len(index.undecoded)} clips could not be decoded, so only their questions were compared "
             f"(first: {index.undecoded[0]})"
         )
     return notes
@@ -198,7 +198,7 @@ def _load_benchmarks(against: str, data_dir: Path | None) -> tuple[dict[str, Dat
         return {}, ["overlap: not checked (--against none)"]
     named = [name.strip() for name in against.split(",") if name.strip()]
     if not named:
-        raise UserError(f"--against {against!r}: names of benchmarks are expected, or {FOUND}, or {NONE}.")
+        raise UserError(f"--against {against!r}: benchmark names, {FOUND} or {NONE} is expected.")
     if against != FOUND:
         tasks = [get_task(name) for name in named]
         return {task.name: task.load(data_dir) for task in tasks}, []
@@ -207,5 +207,5 @@ def _load_benchmarks(against: str, data_dir: Path | None) -> tuple[dict[str, Dat
         try:
             datasets[name] = get_task(name).load(data_dir)
         except DataError:
-            notes.append(f"overlap: {name} not checked, its data is not here (`dtbench data pull {name}`)")
+            notes.append(f"overlap: {name} not checked, as its data was not found (`dtbench data pull {name}`)")
     return datasets, notes

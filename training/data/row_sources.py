@@ -29,7 +29,7 @@ def load_rows(source: str, clips: Path | None = None, limit: int | None = None) 
     elif Path(source).suffix in {".json", ".jsonl"} or Path(source).exists():
         rows = read_rows(Path(source))
     else:
-        raise UserError(f"{source}: no file of rows, and no split: {' or '.join(TRAINING_SPLITS)} is expected.")
+        raise UserError(f"{source}: neither a file of rows nor a split: {' or '.join(TRAINING_SPLITS)} is expected.")
     return islice(rows, limit)
 
 

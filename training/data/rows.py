@@ -54,10 +54,10 @@ def read_rows(path: Path, *, drafts: bool = False) -> Iterator[TrainingRow]:
     for record in read_json(path):
         row = _parse_row(record, path.parent, drafts=drafts)
         if (first := first_places.setdefault(row.id, record.where)) != record.where:
-            raise record.wrong(f"the id {row.id!r} was there before ({first}); ids must be unique")
+            raise record.wrong(f"duplicate id {row.id!r} (first: {first}); ids must be unique")
         yield row
     if not first_places:
-        raise DataError(f"{path}: there is no row in it.")
+        raise DataError(f"{path}: no row in this file.")
 
 
 def _parse_row(record: MetadataRecord, folder: Path, *, drafts: bool) -> TrainingRow:

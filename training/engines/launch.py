@@ -47,7 +47,7 @@ def find_environment(named: Path | None, program: str) -> Path:
             return environment.resolve()
     searched = ", ".join(map(str, candidates))
     raise UserError(
-        f"no `{program}` in {searched}: ms-swift is not there. `make train-env` installs it into "
+        f"no `{program}` in {searched}: ms-swift is not installed. `make train-env` installs it into "
         f"{DEFAULT_ENVIRONMENT}; for another environment give --engine FOLDER or set {ENGINE_VARIABLE}."
     )
 
@@ -67,7 +67,9 @@ def fill_placeholders(command: EngineCommand, values: Mapping[str, str]) -> Engi
 
     def value_of(match: re.Match[str]) -> str:
         if match[1] not in values:
-            raise UserError(f"{match[1]} is not set: the recipe needs it in the environment of each node.")
+            raise UserError(
+                f"{match[1]} is not set: set this environment variable on each node, as the recipe needs it."
+            )
         return values[match[1]]
 
     def fill(text: str) -> str:
@@ -89,7 +91,9 @@ def engine_lock(path: Path) -> Iterator[int]:
                 break
             except BlockingIOError:
                 if time.monotonic() > until:
-                    raise MachineryError(f"{path}: an engine of an earlier start still runs. End it first.") from None
+                    raise MachineryError(
+                        f"{path}: an engine of an earlier start is still running: stop it first."
+                    ) from None
                 time.sleep(POLL_SECONDS)
         yield descriptor
     finally:

@@ -84,17 +84,17 @@ def violated_guard(step: Metrics, guards: StopGuards, *, first: bool) -> str | N
     number = int(step["step"])
     for name in ("loss", "grad_norm"):
         if not math.isfinite(step.get(name, 0.0)):
-            return f"step {number}: {name} is no number any more: lower the learning rate or the batch's temperature."
+            return f"step {number}: {name} is not finite: lower the learning rate or the temperature."
     divergence = step.get("divergence")
     if first and divergence is not None and divergence > guards.divergence:
         return (
-            f"step {number}: the model that answers is not the one that learns (divergence {divergence:.3g}, at most "
-            f"{guards.divergence:g} is allowed): other weights, another dtype or lost audio; see engine.log."
+            f"step {number}: the model that answers differs from the one being trained (divergence {divergence:.3g}, "
+            f"at most {guards.divergence:g} is allowed): check weights, dtype and audio; see engine.log."
         )
     if number == 1 and step.get("kl", 0.0) > guards.divergence:
         return (
-            f"step 1: the model that learns is not the one that the stage starts from (kl {step['kl']:.3g}, at most "
-            f"{guards.divergence:g} is allowed): its forward pass differs in training; see engine.log."
+            f"step 1: the model being trained differs from the start of the stage (kl {step['kl']:.3g}, at most "
+            f"{guards.divergence:g} is allowed): its forward pass is different in training; see engine.log."
         )
     if step.get(AUDIO_GRADIENT) == 0 and step.get("grad_norm", 0.0) > 0:
         return f"step {number}: the policy is deaf: its loss does not depend on the clips."

@@ -210,11 +210,11 @@ def check_recipe(recipe: Recipe, where: str) -> None:
         if place not in recipe.prompt:
             raise UserError(f"{where}: prompt: {place} is missing in it.")
     if recipe.evaluation.describe and "mini" not in recipe.evaluation.tasks:
-        raise UserError(f"{where}: evaluation: describe = true: only clips of the task mini are described.")
+        raise UserError(f"{where}: evaluation: describe = true: only the clips of the task mini can be described.")
     seen: set[str] = set()
     for stage in recipe.stage:
         if stage.name in seen or stage.name in _RESERVED or not is_name(stage.name):
-            raise UserError(f"{where}: stage {stage.name!r}: another name is expected, such as 'stage-1'.")
+            raise UserError(f"{where}: stage {stage.name!r}: a name such as 'stage-1' is expected.")
         seen.add(stage.name)
         if (stage.steps is None) == (stage.epochs is None):
             raise UserError(f"{where}: stage {stage.name}: either steps or epochs is expected.")
@@ -255,7 +255,7 @@ def load_recipe(spec: str, arm: str | None = None) -> Recipe:
         return variants[arm]
     names = [name for name in variants if name is not None]
     known = did_you_mean(str(arm), names) if names else "It has none: leave --arm out."
-    raise UserError(f"--arm {arm}: no arm of the recipe {path.stem}. {known}")
+    raise UserError(f"--arm {arm}: the recipe {path.stem} has no such arm. {known}")
 
 
 def stored_recipe(plain: Table) -> Recipe:
@@ -297,7 +297,7 @@ def _stages_of_arms(table: Table, where: str) -> dict[str, Sequence[Table]]:
     for arm in arms:
         name = arm.get("name")
         if not is_name(name) or name in stages:
-            raise UserError(f"{where}: arm {name!r}: another name is expected, such as 'accuracy-only'.")
+            raise UserError(f"{where}: arm {name!r}: a name such as 'accuracy-only' is expected.")
         stages[name] = _stages_of_arm(arm, known, f"{where}: arm {name}")
     return stages
 
@@ -319,7 +319,7 @@ def _extended(stage: Table, known: Mapping[str, Table], where: str) -> Table:
         return stage
     base = stage["extends"]
     if base not in known:
-        raise UserError(f"{where}: extends = {base!r}: no stage of the recipe. {did_you_mean(str(base), known)}")
+        raise UserError(f"{where}: extends = {base!r}: the recipe has no such stage. {did_you_mean(str(base), known)}")
     lengths = {"steps", "epochs"}
     inherited = {key: value for key, value in known[base].items() if not (key in lengths and lengths & stage.keys())}
     return {**inherited, **{key: value for key, value in stage.items() if key != "extends"}}

@@ -46,10 +46,10 @@ class Template:
         check_settings(self, "template:")
         if not self.opening.strip() or not self.closing.strip() or self.opening == self.closing:
             raise UserError(
-                f"template: opening {self.opening!r} and closing {self.closing!r} have to be two different tags."
+                f"template: opening {self.opening!r} and closing {self.closing!r} must be two different tags."
             )
         if bool(self.answer_opening.strip()) != bool(self.answer_closing.strip()):
-            raise UserError("template: answer_opening and answer_closing are given together, or neither is.")
+            raise UserError("template: set both answer_opening and answer_closing, or neither.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,8 +77,8 @@ def run_evaluation(run: EvalRun, evaluation: Evaluation, say: Notify | None = No
         raise KeyboardInterrupt
     if code or not is_evaluated(run):  # whoever writes into a closed pipe ends with 0
         raise MachineryError(
-            f"the evaluation {run.folder} ended with exit {code} and is not done, for the reason above. "
-            f"Once that is mended, the same command goes on with it."
+            f"the evaluation {run.folder} did not finish (exit {code}), for the reason above. "
+            f"Fix it, then run the same command again to resume."
         )
 
 

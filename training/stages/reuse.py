@@ -30,27 +30,29 @@ def reuse_run(recipe: Recipe, layout: Layout, progress: state.TrainingState, oth
     """Copy what is done there and not begun here; return notes. A UserError where nothing can be reused."""
     source = Layout(other.resolve())
     if source.root == layout.root:
-        raise UserError(f"--reuse {other}: this is --out itself. Name another run.")
+        raise UserError(f"--reuse {other}: this is --out itself: name another training.")
     if not source.state.is_file():
-        raise UserError(f"--reuse {other}: no training: there is no train.json in it.")
+        raise UserError(f"--reuse {other}: not a training: there is no train.json in it.")
     source_state = state.read_state(source.state)
     before = stored_recipe(source_state.recipe)
     if differing := _differing(before, recipe, _OF_BASE):
-        raise UserError(f"--reuse {other}: nothing there is as here: {', '.join(differing[:4])} differ.")
+        raise UserError(f"--reuse {other}: nothing can be reused, as {', '.join(differing[:4])} differ.")
     if source_state.base != state.DONE:
-        raise UserError(f"--reuse {other}: its base is not evaluated yet. The same `dtbench train` goes on with it.")
+        raise UserError(
+            f"--reuse {other}: its base is not evaluated yet: finish it with its own `dtbench train` command."
+        )
     here, then = resolve_checkpoint(recipe.model), StoredRun.open(source.base_eval).info["model"].get("content")
     if here is not None and (now := here.content_hash()) != then:  # a checkpoint may keep its name and get other files
-        raise UserError(f"--reuse {other}: it began with other weights in {recipe.model} ({then}, and {now} today).")
+        raise UserError(f"--reuse {other}: it started from other weights of {recipe.model} ({then}; now {now}).")
     notes = []
     if progress.base == state.WAITING and _copy(source.root / BASE, layout.root / BASE):
         progress.set_base(state.DONE)
-        notes.append(f"{BASE}: taken from {source.root}")
+        notes.append(f"{BASE}: reused from {source.root}")
     for stage in _common_stages(before, recipe, source_state):
         folders = source.stage(stage.name).root, layout.stage(stage.name).root
         if progress.stages[stage.name] == state.WAITING and _copy(*folders):
             progress.set(stage.name, state.DONE)
-            notes.append(f"{stage.name}: taken from {source.root}")
+            notes.append(f"{stage.name}: reused from {source.root}")
     progress.starts[-1]["reused"] = notes
     return notes
 

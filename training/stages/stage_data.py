@@ -27,9 +27,7 @@ def prepare_stage(recipe: Recipe, stage: StageRecipe, layout: StageLayout, clips
     rows: dict[str, TrainingRow] = {}
     for row in itertools.islice(rows_of_stage(stage.data, clips), stage.questions):
         if row.id in rows:
-            raise DataError(
-                f"stage {stage.name}: the id {row.id} is there twice ({rows[row.id].source}, {row.source})."
-            )
+            raise DataError(f"stage {stage.name}: duplicate id {row.id} ({rows[row.id].source}, {row.source}).")
         rows[row.id] = row
     layout.root.mkdir(parents=True, exist_ok=True)
     foreign = [row for row in rows.values() if split_task(row.source) is None]
@@ -52,5 +50,5 @@ def rows_of_stage(sources: Iterable[str], clips: Path) -> Iterator[TrainingRow]:
     for source in sources:
         for row in load_rows(source, clips):
             if not row.audio.is_file():
-                raise DataError(f"{source}: the row {row.id} names the clip {row.audio}, which is not there.")
+                raise DataError(f"{source}: row {row.id}: there is no clip {row.audio}.")
             yield dataclasses.replace(row, audio=row.audio.resolve())

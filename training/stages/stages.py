@@ -175,7 +175,7 @@ class TrainingRun:
         evaluation = self.recipe.evaluation
         if self.state.base != state.DONE:
             for run in base_evaluations(self.recipe, self.layout):
-                self.notify(f"base: evaluating it into {run.out}")
+                self.notify(f"base: evaluating into {run.out}")
                 self._run_evaluation(run)
             self.state.set_base(state.DONE)
         for stage in self.recipe.stage:
@@ -212,13 +212,13 @@ class TrainingRun:
 
     def _train(self, stage: StageRecipe, layout: StageLayout) -> None:
         for name in remove_torn_checkpoints(layout.engine):
-            self.notify(f"{stage.name}: {name} was not written whole, and is dropped")
+            self.notify(f"{stage.name}: {name} is incomplete and is deleted")
         complete = whole_checkpoints(layout.engine)
         done = checkpoint_step(complete[0]) if complete else 0
         if complete and is_final_checkpoint(complete[0], stage.steps):
             return
         if complete:
-            self.notify(f"{stage.name}: going on from step {done}")
+            self.notify(f"{stage.name}: resuming from step {done}")
         layout.stop_file.unlink(missing_ok=True)
         layout.engine.mkdir(parents=True, exist_ok=True)
         job = stage_job(self.recipe, stage, self.layout, complete[0] if complete else None)

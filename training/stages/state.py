@@ -66,8 +66,8 @@ def open_state(path: Path, recipe: Recipe) -> TrainingState:
     state = read_state(path) if path.exists() else new
     if differing := sorted(differing_settings(dict(state.recipe), plain)):
         raise UserError(
-            f"--out {path.parent}: holds a run with another recipe: {', '.join(differing[:4])} differ. "
-            f"Give it the same recipe to go on, or name another --out."
+            f"--out {path.parent}: holds a training with another recipe: {', '.join(differing[:4])} differ. "
+            f"Use the same recipe to resume it, or name another --out."
         )
     now = datetime.now(UTC).isoformat(timespec="seconds")
     state.starts.append({"start": now, "dtbench": dtbench.__version__, "git": checkout(Path(__file__).resolve())})
@@ -88,9 +88,11 @@ def read_state(path: Path) -> TrainingState:
             )
         state = TrainingState(path, content["recipe"], content["base"], stages, content["starts"])
     except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path}: no state of a training run ({error!r}). Restore it, or name another --out.") from None
+        raise DataError(
+            f"{path}: not the state of a training ({error!r}). Restore it, or name another --out."
+        ) from None
     if unknown := [value for value in [*stages.values(), state.base] if value not in STATES]:
-        raise DataError(f"{path}: the state {unknown[0]!r} is unknown. Restore it, or name another --out.")
+        raise DataError(f"{path}: unknown state {unknown[0]!r}. Restore it, or name another --out.")
     return state
 
 

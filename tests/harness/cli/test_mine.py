@@ -125,7 +125,7 @@ def test_a_model_that_does_not_sample_is_found_out(tmp_path: Path) -> None:
     path = rows_file(tmp_path, 4)
     with chatting(default=Turn("a bell")) as chat:
         _, told = mined(path, tmp_path / "out", chat.url, "--against", "none", "--samples", "2")
-    assert told["notes"] == ["every question was always right or never: does the model sample (-M temperature=1.0)?"]
+    assert told["notes"] == ["every question was always or never right: does the model sample (-M temperature=1.0)?"]
 
 
 def test_a_split_of_mini_needs_no_file(tmp_path: Path) -> None:
@@ -180,4 +180,4 @@ def test_the_table_is_printed_for_people(tmp_path: Path) -> None:
     assert done.code == 0
     assert re.search(r"Total +10 +7 +1 +0 +0 +2 +0", done.out), done.out
     assert "correct of 8   0: 1, 1: 1," in done.out
-    assert done.out.rstrip().endswith("(7 kept, of right answers 1-7)")
+    assert done.out.rstrip().endswith("(7 kept, correct answers 1-7)")

@@ -48,7 +48,7 @@ GOOD = {
         ({"choices": "x, y"}, "line 2: 'choices' must be a list of texts"),
         ({"question": " "}, "line 2: 'question' is empty"),
         ({"question": 3}, "line 2: 'question' must be text, found 3"),
-        ({"id": "first"}, "line 2: the id 'first' was there before"),
+        ({"id": "first"}, "line 2: duplicate id 'first' "),
         ({"extra": []}, "line 2: 'extra' must be an object"),
         ({"audio": None}, "line 2: 'audio' must be text"),
     ],
@@ -76,7 +76,7 @@ def test_no_file_and_no_row_are_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="there is no such file; training data is JSON lines with id, audio"):
         list(read_rows(tmp_path / "gone.jsonl"))
     (tmp_path / "empty.jsonl").write_text("")
-    with pytest.raises(DataError, match="there is no row in it"):
+    with pytest.raises(DataError, match="no row in this file"):
         list(read_rows(tmp_path / "empty.jsonl"))
     with pytest.raises(UserError, match="mini:train-1 or mini:train-2 is expected"):
         list(load_rows("mini:test"))

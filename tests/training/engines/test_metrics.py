@@ -109,10 +109,10 @@ def test_a_figure_that_is_no_number_is_null_in_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("figures", "first", "told"),
     [
-        ({"divergence": 0.011}, True, "the model that answers is not the one that learns (divergence 0.011"),
-        ({"kl": 0.02}, True, "the model that learns is not the one that the stage starts from (kl 0.02"),
-        ({"loss": float("nan")}, False, "loss is no number any more"),
-        ({"grad_norm": float("inf")}, False, "grad_norm is no number any more"),
+        ({"divergence": 0.011}, True, "the model that answers differs from the one being trained (divergence 0.011"),
+        ({"kl": 0.02}, True, "the model being trained differs from the start of the stage (kl 0.02"),
+        ({"loss": float("nan")}, False, "loss is not finite"),
+        ({"grad_norm": float("inf")}, False, "grad_norm is not finite"),
         ({"grad_norm": 1.0, "grad_norm/audio_features": 0.0}, False, "the policy is deaf"),
     ],
 )

@@ -70,11 +70,10 @@ def test_a_stage_in_another_order_is_drawn_with_another_seed(tmp_path: Path) -> 
 def test_an_unknown_arm_is_told_with_those_that_there_are(tmp_path: Path) -> None:
     told = call("train", "mini", "--arm", "acuracy", "--out", tmp_path / "run").refusal()
     assert (
-        "--arm acuracy: no arm of the recipe mini. Did you mean accuracy-only or format-accuracy? Known: long-stage-1, "
-        in told
+        "--arm acuracy: the recipe mini has no such arm. Did you mean accuracy-only or format-accuracy? Known: " in told
     )
     none = call("train", "qwen2.5-omni-7b", "--arm", "hybrid", "--out", tmp_path / "run").refusal()
-    assert "no arm of the recipe qwen2.5-omni-7b. It has none: leave --arm out." in none
+    assert "the recipe qwen2.5-omni-7b has no such arm. It has none: leave --arm out." in none
     assert list(tmp_path.iterdir()) == []
 
 
@@ -84,21 +83,21 @@ def test_an_unknown_arm_is_told_with_those_that_there_are(tmp_path: Path) -> Non
         (
             'extends = "stage-1"',
             'extends = "stage1"',
-            "arm tiny: extends = 'stage1': no stage of the recipe. Did you mean stage-1",
+            "arm tiny: extends = 'stage1': the recipe has no such stage. Did you mean stage-1",
         ),
-        ('extends = "stage-1"', "", "own.toml: arm tiny: stage: name is missing: add it."),
+        ('extends = "stage-1"', "", "own.toml: arm tiny: stage: name is missing; add it."),
         ("extends", "like", "arm tiny: stage: unknown setting 'like'. It is called extends now."),
         ("steps = 2", "stepz = 2", "own.toml: arm tiny: stage: unknown setting 'stepz'. Did you mean steps"),
         ("steps = 2", "steps = 2\nepochs = 1", "arm tiny: stage stage-1: either steps or epochs is expected."),
-        ('name = "tiny"', 'name = "../x"', "own.toml: arm '../x': another name is expected, such as 'accuracy-only'."),
-        ('name = "tiny"', "", "own.toml: arm None: another name is expected"),
+        ('name = "tiny"', 'name = "../x"', "own.toml: arm '../x': a name such as 'accuracy-only' is expected."),
+        ('name = "tiny"', "", "own.toml: arm None: a name such as 'accuracy-only' is expected"),
         ('name = "tiny"', 'name = "tiny"\nbeta = 1', "own.toml: arm tiny: unknown setting 'beta'."),
         (
             '[[arm.stage]]\nextends = "stage-1"\nsteps = 2',
             "",
             "own.toml: arm tiny: at least one [[arm.stage]] is expected.",
         ),
-        ("steps = 2", f"steps = 2\n{TINY}", "own.toml: arm 'tiny': another name is expected"),
+        ("steps = 2", f"steps = 2\n{TINY}", "own.toml: arm 'tiny': a name such as 'accuracy-only' is expected"),
         (TINY, '\n[arm]\nname = "tiny"', "own.toml: arm: tables are expected, each with a name: [[arm]]."),
     ],
 )
@@ -118,7 +117,7 @@ def test_a_folder_notes_its_arm_and_is_not_gone_on_with_by_another(tmp_path: Pat
     assert json.loads(path.read_text())["recipe"]["arm"] == "accuracy-only"
     assert len(state.open_state(path, load_recipe("mini", "accuracy-only")).starts) == 2
     for arm in (None, "hybrid"):
-        with pytest.raises(UserError, match="holds a run with another recipe: arm, "):
+        with pytest.raises(UserError, match="holds a training with another recipe: arm, "):
             state.open_state(path, load_recipe("mini", arm))
 
 

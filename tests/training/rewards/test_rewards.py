@@ -220,7 +220,7 @@ def test_minis_grader_refuses_rows_without_true_sounds() -> None:
         ({"guards": ["hugs"]}, 'guards = "hugs": unknown. Did you mean huge'),
         ({"consistency": "yes"}, 'consistency = "yes": unknown. Known: words, evaluator'),
         ({"template": {"opening": "<a>", "closing": "<a>"}}, "two different tags"),
-        ({"template": {"answer_opening": "<answer>"}}, "given together"),
+        ({"template": {"answer_opening": "<answer>"}}, "set both answer_opening and answer_closing, or neither"),
         ({"template": "<think>"}, 'template = "<think>": a table is expected'),
     ],
 )

@@ -40,13 +40,13 @@ def evaluated(folder: Path, model: str, told: int) -> str:
 def test_an_evaluation_whose_complaint_nobody_reads_any_more_is_not_taken_for_done(tmp_path: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    assert "eval ended with exit 0 and is not done" in evaluated(tmp_path, "no-such-model", writing)
+    assert "eval did not finish (exit 0)" in evaluated(tmp_path, "no-such-model", writing)
     os.close(writing)
 
 
 def test_an_evaluation_is_done_or_says_how_it_ended(tmp_path: Path) -> None:
     with (tmp_path / "told.txt").open("w") as file:
-        assert "eval ended with exit 2 and is not done" in evaluated(tmp_path, "no-such-model", file.fileno())
+        assert "eval did not finish (exit 2)" in evaluated(tmp_path, "no-such-model", file.fileno())
         assert evaluated(tmp_path, "echo-gold", file.fileno()) == "done"
 
 

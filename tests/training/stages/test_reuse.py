@@ -56,7 +56,7 @@ def test_what_would_come_out_the_same_is_taken_and_nothing_else(
     assert names == expected
     assert after.base == state.DONE
     assert [name for name, reached in after.stages.items() if reached == state.DONE] == expected[1:]
-    assert after.starts[-1]["reused"] == [f"{name}: taken from {finished}" for name in expected]
+    assert after.starts[-1]["reused"] == [f"{name}: reused from {finished}" for name in expected]
     folders = {path.name for path in (tmp_path / "run").iterdir() if path.is_dir()}
     assert folders == set(expected)
     answers = Path("base/eval/mini.jsonl")
@@ -102,8 +102,11 @@ def test_a_stage_that_was_not_finished_is_not_taken(finished: Path, tmp_path: Pa
 @pytest.mark.parametrize(
     ("other", "told"),
     [
-        (dataclasses.replace(recipe_of(), model="org/other"), r"nothing there is as here: model differ\."),
-        (dataclasses.replace(recipe_of(), prompt="{question} {options}"), r"nothing there is as here: prompt differ\."),
+        (dataclasses.replace(recipe_of(), model="org/other"), r"nothing can be reused, as model differ\."),
+        (
+            dataclasses.replace(recipe_of(), prompt="{question} {options}"),
+            r"nothing can be reused, as prompt differ\.",
+        ),
     ],
     ids=["model", "prompt"],
 )
@@ -121,12 +124,12 @@ def test_other_weights_under_the_same_name_are_refused(finished: Path, tmp_path:
     here = dataclasses.replace(recipe_of(), model=str(weights))
     write_base(tmp_path / "base", here)
     write_training(other, here, tmp_path / "base", Skill(0.7, "full"), Skill(0.9, "full"))
-    with pytest.raises(UserError, match="it began with other weights in"):
+    with pytest.raises(UserError, match="it started from other weights of"):
         taken(here, tmp_path / "run", other)
 
 
 def test_what_is_no_finished_training_is_refused(finished: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"no training: there is no train\.json in it"):
+    with pytest.raises(UserError, match=r"not a training: there is no train\.json in it"):
         taken(recipe_of(), tmp_path / "run", tmp_path)
     with pytest.raises(UserError, match="this is --out itself"):
         taken(recipe_of(), finished, finished)

@@ -103,9 +103,9 @@ def test_rows_of_a_file_come_through_whole(tmp_path: Path, clip: Path) -> None:
     [
         ("{", "line 2"),
         (json.dumps({"id": "q2"}), "line 2"),
-        ("GONE", "the row q2 names the clip"),
+        ("GONE", "row q2: there is no clip"),
         ("OTHER", "the answer 'a horn' is none of the choices"),
-        ("TWICE", "the id 'q1' was there before"),
+        ("TWICE", "duplicate id 'q1' (first: "),
     ],
 )
 def test_a_row_that_cannot_be_learnt_from_is_named(tmp_path: Path, clip: Path, line: str, told: str) -> None:

@@ -36,20 +36,20 @@ def test_the_file_names_each_stage_and_its_state_in_order(tmp_path: Path) -> Non
 def test_another_recipe_in_the_same_folder_is_refused_with_what_differs(tmp_path: Path) -> None:
     open_state(tmp_path / "train.json", RECIPE).write()
     other = dataclasses.replace(RECIPE, seed=7, training=dataclasses.replace(RECIPE.training, beta=0.5))
-    with pytest.raises(UserError, match=r"holds a run with another recipe: seed, training\.beta differ"):
+    with pytest.raises(UserError, match=r"holds a training with another recipe: seed, training\.beta differ"):
         open_state(tmp_path / "train.json", other)
 
 
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ("", "no state of a training run"),
-        ('{"schema": 2}', "no state of a training run"),
+        ("", "not the state of a training"),
+        ('{"schema": 2}', "not the state of a training"),
         ('{"schema": 9, "stages": []}', "written by a newer dtbench"),
         ('{"schema": 1, "stages": []}', r"written by an older dtbench \(schema 1\), whose settings had other names"),
         (
             '{"schema": 2, "recipe": {}, "base": "done", "starts": [], "stages": [{"name": "a", "state": "odd"}]}',
-            "the state 'odd' is unknown",
+            "unknown state 'odd'",
         ),
     ],
 )
