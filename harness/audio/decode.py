@@ -128,9 +128,7 @@ def _open_with_ffmpeg(descriptor: int, container: str, name: str) -> Iterator[De
     try:
         import av
     except ImportError:
-        raise DataError(
-            f"{name}: the clip is one that only FFmpeg decodes ({container}): {install_command('aac')}."
-        ) from None
+        raise DataError(f"{name}: only FFmpeg decodes this clip ({container}): {install_command('aac')}.") from None
     with open(descriptor, "rb", closefd=False) as file:
         file.seek(0)
         try:
@@ -179,7 +177,7 @@ def _collect(sound: DecodedSound, spans: Sequence[range], name: str) -> Decoded:
     import numpy
 
     if not SLOWEST <= sound.rate <= FASTEST:
-        raise DataError(f"{name}: the clip has a rate of {sound.rate} Hz, allowed are {SLOWEST} to {FASTEST} Hz.")
+        raise DataError(f"{name}: the clip has a rate of {sound.rate} Hz, {SLOWEST} to {FASTEST} Hz is allowed.")
     parts: list[Mono | PCM] = []
     done = 0
     for block in sound.blocks:

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 WHOLE, CUT, WINDOWS, REFUSE = "whole", "cut", "windows", "refuse"
 WINDOW_COUNT = 3
 LONG_CLIP_RULES: Mapping[str, str] = {
-    CUT: "its beginning is heard, up to the model's limit",
+    CUT: "the model hears its beginning, up to its limit",
     WINDOWS: f"{WINDOW_COUNT} evenly spaced parts are heard, its beginning and its end among them, the limit in all",
-    REFUSE: "it is not heard, and its question fails",
+    REFUSE: "it is not sent, and its question fails",
 }
 """What happens to a clip over a model's limit; one within it is passed on WHOLE, whatever the rule."""
 
@@ -83,9 +83,9 @@ def wav_samples(wav: bytes) -> Mono:
 def prepare_audio(audio: Path | Clip, rate: int, limit: float | None, rule: str = CUT) -> PreparedAudio:
     """Prepare a clip for a model that takes `rate` Hz and at most `limit` seconds; a faulty one is a DataError."""
     if rule not in LONG_CLIP_RULES:
-        raise UserError(f"{rule!r} is no rule for clips over the limit. {did_you_mean(rule, LONG_CLIP_RULES)}")
+        raise UserError(f"unknown rule {rule!r} for clips over the limit. {did_you_mean(rule, LONG_CLIP_RULES)}")
     if limit is not None and not limit > 0:
-        raise UserError(f"a limit of {limit} s leaves nothing to hear: it must be above 0, or none.")
+        raise UserError(f"a limit of {limit} s leaves no audio: it must be above 0, or none.")
     name = clip_name(audio)
     clip, applied = _decode_within(audio, name, limit, rule)
     sound = clip.sound
@@ -109,7 +109,7 @@ def _decode_within(audio: Path | Clip, name: str, limit: float | None, rule: str
         return clip, WHOLE
     length = f"{name}: the clip is {clip.frames / rate:.2f} s long"
     if most == MAX_FRAMES:
-        raise DataError(f"{length}, more than is held in memory: cut it, or give the model a limit of fewer seconds.")
+        raise DataError(f"{length}, too long for memory: cut it, or set a smaller limit for the model.")
     if rule == REFUSE:
         raise DataError(f"{length}, over the model's limit of {limit:g} s, and the rule is {REFUSE!r}.")
     if rule == WINDOWS:

@@ -33,7 +33,7 @@ def read_task_file(file: Path) -> Mapping[str, Any]:
     except Exception as error:  # someone else's YAML, and the functions that it names
         raise UserError(f"{file}: lm-eval cannot read it: {format_error(error)}.") from error
     if not isinstance(configuration.get("task"), str):
-        raise UserError(f"{file}: no task of lm-eval: a line `task: NAME` is expected.")
+        raise UserError(f"{file}: not an lm-eval task: a line `task: NAME` is expected.")
     return dict(configuration)
 
 
@@ -48,7 +48,7 @@ def load_lm_eval_task(name: str) -> Any:
     if entry is None:
         close = difflib.get_close_matches(name, manager.all_tasks, n=5, cutoff=0.6)
         meant = f" Did you mean {' or '.join(close)}?" if close else ""
-        raise UserError(f"lm-eval knows no task {name!r}.{meant} `lm_eval ls tasks` lists them all.")
+        raise UserError(f"lm-eval has no task {name!r}.{meant} `lm_eval ls tasks` lists them all.")
     if name not in manager.all_subtasks:
         raise UserError(f"lm_eval:{name}: this is a group of tasks; name one of them:{_members(entry)}.")
     refuse_likelihoods(name, entry.cfg or {})
@@ -92,10 +92,10 @@ def refuse_likelihoods(name: str, configuration: Mapping[str, Any]) -> None:
             f"choose a task whose output_type is generate_until."
         )
     if configuration.get("doc_to_image"):
-        raise UserError(f"lm_eval:{name}: it shows pictures, and dtbench asks about sound.")
+        raise UserError(f"lm_eval:{name}: its documents have images, and dtbench handles audio only.")
     if configuration.get("unsafe_code"):
         raise UserError(
-            f"lm_eval:{name}: its metric runs code that the model wrote, which dtbench does not: run it with lm-eval."
+            f"lm_eval:{name}: its metric executes code written by the model, which dtbench refuses: run it with lm-eval."
         )
 
 

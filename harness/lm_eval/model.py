@@ -29,8 +29,7 @@ _CHAT = '[{"role": '
 """How the text of a history begins, as apply_chat_template writes it."""
 ADVICE = "With --use_cache FILE all answers are kept, and the same command asks for the rest alone."
 NO_LIKELIHOOD = (
-    "the model dtbench answers questions and computes no likelihood of a text: choose tasks whose output_type is "
-    "generate_until."
+    "the model dtbench generates answers and computes no likelihoods: choose tasks whose output_type is generate_until."
 )
 
 
@@ -210,7 +209,7 @@ def _read_request(request: Any, seed: int, repeat: int) -> LmEvalPrompt:
     media = more[0] if more else {}
     what = f"{request.task_name}, question {request.doc_id}"
     if media.get("visual") is not None:
-        raise UserError(f"{what}: it shows pictures, and dtbench asks about sound.")
+        raise UserError(f"{what}: its documents have images, and dtbench handles audio only.")
     words = _words(context, what)
     sampling = model_options(kwargs, str(request.task_name))
     doc = request.doc

@@ -89,7 +89,7 @@ class LmEvalTask(Task):
         metrics = list(task.aggregation())
         if not metrics or metrics[0] not in YES_OR_NO:
             listed = ", ".join(metrics)
-            self.no_verdict = f"its metric, {listed}, calls no single answer right or wrong: see lm-eval's figures"
+            self.no_verdict = f"its metric, {listed}, does not score single answers: see the figures of lm-eval"
         version = f"{task.VERSION}, lm-eval {importlib.metadata.version('lm_eval')}"
         data = Dataset(self._questions(), version, str(self.defined_in or self.name))
         return Dataset(data.samples, data.version, data.source, _notes(data))
@@ -127,7 +127,7 @@ class LmEvalTask(Task):
     def prompt_for(self, sample: Sample, style: str) -> Prompt:
         """Return the prompt; there is one style, the task's own."""
         if style != "direct":
-            raise UserError(f"--answer {style}: the words of {self.name} are lm-eval's: leave --answer out.")
+            raise UserError(f"--answer {style}: the prompts of {self.name} come from lm-eval: leave --answer out.")
         return self.prompt(sample)
 
     def read(self, text: str, choices: Sequence[str]) -> Extraction:

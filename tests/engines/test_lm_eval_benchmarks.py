@@ -73,7 +73,7 @@ def test_likelihoods_are_refused_in_one_line() -> None:
 
     model = DtbenchLM(pretrained="first")
     for asked in (model.loglikelihood, model.loglikelihood_rolling):
-        with pytest.raises(UserError, match="computes no likelihood of a text: choose tasks whose output_type is"):
+        with pytest.raises(UserError, match="computes no likelihoods: choose tasks whose output_type is"):
             asked([])
 
 

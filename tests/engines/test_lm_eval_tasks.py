@@ -127,7 +127,7 @@ def test_where_a_metric_is_of_all_answers_there_is_no_accuracy_and_the_summary_s
     told = summaries(home / "run")["lm_eval:common_voice_en"]
     assert told["official"]["accuracy"] is told["strict"]["accuracy"] is None
     assert told["unanswered"] == 0
-    assert told["notes"] == ["its metric, bleu, calls no single answer right or wrong: see lm-eval's figures"]
+    assert told["notes"] == ["its metric, bleu, does not score single answers: see the figures of lm-eval"]
 
 
 def test_documents_without_a_target_are_noted_and_their_verdict_is_that_of_lm_evals_metric(tmp_path: Path) -> None:
@@ -152,16 +152,16 @@ REFUSED: Sequence[tuple[Sequence[str], str]] = [
     (["--tasks", "lm_eval:hellaswag"], "its output_type is multiple_choice, which compares likelihoods"),
     (["--tasks", "lm_eval:wikitext"], "its output_type is loglikelihood_rolling"),
     (["--tasks", "lm_eval:mmlu"], "this is a group of tasks; name one of them: mmlu_humanities"),
-    (["--tasks", "lm_eval:gsm9k"], "lm-eval knows no task 'gsm9k'. Did you mean gsm8k"),
-    (["--tasks", "lm_eval:humaneval"], "its metric runs code that the model wrote"),
-    (["--tasks", "lm_eval:mmmu_val_art"], "it shows pictures"),
+    (["--tasks", "lm_eval:gsm9k"], "lm-eval has no task 'gsm9k'. Did you mean gsm8k"),
+    (["--tasks", "lm_eval:humaneval"], "its metric executes code written by the model"),
+    (["--tasks", "lm_eval:mmmu_val_art"], "its documents have images"),
     (["--task-file", "{capitals}", "--samples", "2"], "takes 1 answers to each question: --samples 1"),
     (["--task-file", "{capitals}", "--audio", "silence"], "there are questions of lm_eval:capitals without a clip"),
-    (["--task-file", "{capitals}", "--answer", "think"], "the words of lm_eval:capitals are lm-eval's"),
+    (["--task-file", "{capitals}", "--answer", "think"], "the prompts of lm_eval:capitals come from lm-eval"),
     (["--task-file", "{capitals}", "--data-dir", "."], "lm_eval:capitals finds its data by itself"),
     (["--task-file", "{beams}"], "generation_kwargs ask for num_beams=4, which no model of dtbench takes"),
     (["--task-file", "{likely}"], "its output_type is multiple_choice"),
-    (["--task-file", "{nameless}"], "no task of lm-eval: a line `task: NAME` is expected"),
+    (["--task-file", "{nameless}"], "not an lm-eval task: a line `task: NAME` is expected"),
     (["--task-file", "{broken}"], "lm-eval cannot read it"),
     (["--task-file", "{gone}"], "its documents cannot be loaded: FileNotFoundError"),
 ]

@@ -88,7 +88,7 @@ def test_refuse_is_one_line_with_the_name_both_lengths_and_the_rule() -> None:
 
 
 def test_an_unknown_rule_is_told_with_those_that_exist() -> None:
-    with pytest.raises(UserError, match=r"'cutt' is no rule .* Did you mean cut\? Known: cut, windows, refuse"):
+    with pytest.raises(UserError, match=r"unknown rule 'cutt' .* Did you mean cut\? Known: cut, windows, refuse"):
         prepare_audio(ramp(1), RATE, None, "cutt")
 
 
