@@ -61,7 +61,7 @@ def write_submission(options: ExportOptions) -> ExportedFile:
         "sha256": hashlib.sha256(content).hexdigest(),
         "truncated": cut,
         "score": None,
-        "notes": [*_wrong_task(stored.task.name, options), *checked.notes],
+        "notes": checked.notes,
     }
     if (report := checked.report) is not None:
         scores = {"official": report.total.as_json(), "strict": report.strict._asdict()}
@@ -101,12 +101,6 @@ def _data(stored: StoredTask, options: ExportOptions) -> Dataset:
             f"({data.version}) lacks {', '.join(lacking)}."
         )
     return data
-
-
-def _wrong_task(task: str, options: ExportOptions) -> list[str]:
-    """Say where a file of one benchmark is written in the format of another one's competition."""
-    wanted = options.format.task
-    return [] if task == wanted else [f"{options.format_name} is for {wanted}, and these are answers to {task}"]
 
 
 def _refuse_gaps(every: Sequence[SubmittedAnswer], options: ExportOptions, about: TaskInfo) -> None:

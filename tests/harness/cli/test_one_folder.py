@@ -208,9 +208,3 @@ def test_two_runs_of_one_name_are_told_apart_by_their_folders_in_title_and_cards
         about = first(Path("page.html"))
         assert [run["name"] for run in about["runs"]] == [f"random ({name})" for name in names]
         assert about["title"] == " against ".join(f"random ({name})" for name in names)
-
-
-def test_a_file_for_another_benchmark_s_competition_says_so() -> None:
-    assert call("run", "--model", "first", "--tasks", "mini", "--limit", "2", "--out", "out").code == 0
-    done = call("export", "out", "--format", "arc", "--incomplete")
-    assert "note     arc is for mmar, and these are answers to mini" in done.out.splitlines()
