@@ -95,7 +95,8 @@ def refuse_likelihoods(name: str, configuration: Mapping[str, Any]) -> None:
         raise UserError(f"lm_eval:{name}: its documents have images, and dtbench handles audio only.")
     if configuration.get("unsafe_code"):
         raise UserError(
-            f"lm_eval:{name}: its metric executes code written by the model, which dtbench refuses: run it with lm-eval."
+            f"lm_eval:{name}: its metric executes code written by the model, which dtbench refuses: "
+            f"run it with lm-eval."
         )
 
 
