@@ -109,7 +109,10 @@ def unmarked(path: Path) -> list[str]:
 
 def _complaint(path: Path, done: subprocess.CompletedProcess[str]) -> str:
     found = re.search(f"^{_BROKEN}(\\d+)$", done.stderr, re.MULTILINE)
-    number = int(found[1]) if found else 0
-    line = path.read_text(encoding="utf-8").splitlines()[number - 1] if number else "a step"
-    where = f"{path.relative_to(ROOT)}, line {number}" if ROOT in path.parents else f"{path.name}, line {number}"
-    return f"{where}: {line}: exit {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-3000:]}"
+    number = int(found[1]) if found else 1
+    lines = path.read_text(encoding="utf-8").splitlines()
+    while lines[number - 2].endswith("\\"):  # of a command over several lines, bash names any
+        number -= 1
+    where = path.relative_to(ROOT) if ROOT in path.parents else path.name
+    said = f"{done.stdout[-2000:]}\n{done.stderr[-3000:]}"
+    return f"{where}, line {number}: {lines[number - 1]}: exit {done.returncode}\n{said}"
