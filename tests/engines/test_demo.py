@@ -44,7 +44,7 @@ def first(home: Path) -> Done:
 def test_it_shows_what_is_right_and_what_the_sound_is_worth(first: Done, home: Path) -> None:
     assert first.code == 0, first.err
     assert first.out.count("mini, data 1: ") == 2
-    assert first.out.index("easy") < first.out.index("listening    +")
+    assert first.out.index("easy") < first.out.index("listening      +")
     assert "The run goes to results/runs/demo-local." in first.out
     assert [path.name for path in home.iterdir()] == ["results"]
     assert (home / "results" / "runs" / "demo-local" / "audio-shuffle" / "summary.json").is_file()
