@@ -211,7 +211,7 @@ def test_one_letter_is_not_asked_of_it(folder: Path, tmp_path: Path) -> None:
         need("vllm" if backend == "vllm" else "transformers")
         asked = ("--model", "mini", "--backend", backend, "--tasks", "mini", "--answer", "forced", "--out", tmp_path)
         refusal = process("run", *asked).refusal()
-        assert "--answer forced: the model mini cannot be held to one letter" in refusal
+        assert "--answer forced: the model mini cannot be constrained to one letter" in refusal
 
 
 def test_it_is_as_large_as_a_laptop_and_a_repository_bear() -> None:
