@@ -11,7 +11,7 @@ from dtbench.harness.extract.patterns import lazy_pattern
 from dtbench.harness.extract.spots import Spot, find_spots
 from dtbench.harness.extract.words import Token, tokenize
 
-_STOP = lazy_pattern(r"[.!?]+(?=[\s\"')\]*_]|$|[\u3040-\u9fff\uac00-\ud7af])|\n+")
+_STOP = lazy_pattern(r"[.!?]+(?=[\s\"')\]*_]|$|[\u3040-\u9fff\uac00-\ud7af])|[\n\f]+")
 _ABBREVIATION = lazy_pattern(r"(?:\b(?:e\.g|i\.e|vs|mr|mrs|dr|approx|etc|ca)|(?:^|\n)\s*\d{1,2})$", re.IGNORECASE)
 _IDIOM = lazy_pattern(
     r"\b(?:(?:minor|major) (?:problem|issue|detail|error|change|difference)"

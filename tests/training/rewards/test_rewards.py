@@ -48,7 +48,8 @@ def scored(text: str, *names: str, settings: RewardSettings = PLAIN) -> list[flo
         (f"<reasoning><reasoning>{GOOD}</reasoning></reasoning>a person arrives", 1, 0),
         (completion(GOOD, ""), 0, 0),
         (completion(GOOD, "a person arrives\nAnd here is why once more."), 1, 0),
-        (completion(GOOD, "a person arrives, " + "as I said " * 40), 1, 0),
+        (completion(GOOD, f"a person arrives, {', '.join(f'as I said {n} times' for n in range(20))}."), 1, 0),
+        (completion(GOOD, "a person arrives, " + "as I said " * 40), 0, 0),
         ("", 0, 0),
     ],
 )
