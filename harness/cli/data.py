@@ -14,7 +14,7 @@ from dtbench.harness.cli.help_pages import HelpCommand
 from dtbench.harness.cli.next_steps import NextStep, print_next
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import DataError, UserError
-from dtbench.harness.core.options import OUTPUT, Argument, AsJson, DataDir, Option
+from dtbench.harness.core.options import OUTPUT, Argument, AsJson, DataDir, Option, TaskFile
 from dtbench.tasks import registry as task_registry
 
 if TYPE_CHECKING:
@@ -33,6 +33,10 @@ TaskNames = Annotated[
         missing="name a benchmark, such as mmar.",
         values="tasks",
     ),
+]
+TaskNamesOrFile = Annotated[
+    Sequence[str],
+    Argument("[TASK...]", "Benchmarks: mmar, mmau-mini, mmau-test, mmsu or mini.", values="tasks"),
 ]
 _SHOWN = 20
 
@@ -110,7 +114,8 @@ def _pull(task: Task, data_dir: Path | None, *, quiet: bool) -> Pulled:
 @data_commands.command(cls=HelpCommand)
 @with_options
 def verify(
-    tasks: TaskNames = (),
+    tasks: TaskNamesOrFile = (),
+    task_file: TaskFile = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
     no_audio: Annotated[bool, Option("--no-audio", None, "Do not check the clips.")] = False,
@@ -120,8 +125,11 @@ def verify(
     from dtbench.harness.run.live_line import LiveCount, LiveLine
     from dtbench.tasks.data.verify import verify_dataset
 
+    if not tasks and task_file is None:
+        raise UserError("TASK: name a benchmark, such as mmar, or your own with --task-file.")
     reports = []
-    for task in _definitions(tasks):
+    own = [] if task_file is None else [task_registry.task_from_file(task_file)]
+    for task in [*_definitions(tasks), *own]:
         clips = LiveCount("clips")
         with LiveLine(quiet=as_json).showing(task.name, clips.state):
             reports.append(verify_dataset(task, data_dir, audio=not no_audio, subset=subset, progress=clips.set))
@@ -132,7 +140,9 @@ def verify(
     if any(report.problems for report in reports):
         raise typer.Exit(DataError.exit_code)
     where = [] if data_dir is None else ["--data-dir", str(data_dir)]
-    ask = ["run", "--model", "MODEL", "--tasks", ",".join(report.task for report in reports), *where]
+    named = ",".join(report.task for report in reports[: len(reports) - len(own)])
+    where += ["--task-file", str(task_file)] if own else []
+    ask = ["run", "--model", "MODEL", *(["--tasks", named] if named else []), *where]
     print_next(NextStep(ask, "a checkpoint, hub id or URL"), quiet=as_json)
 
 

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import ClassVar
 
 from dtbench.harness.core.dataset import Dataset
+from dtbench.harness.core.errors import DtbenchError, TaskError, format_error
 from dtbench.harness.core.schema import Prompt, Sample
 from dtbench.harness.core.scorer import Scorer
 
@@ -74,6 +75,17 @@ class Task(Scorer, ABC):
 
     def _word_question(self, sample: Sample, style: str) -> Prompt:
         return Prompt(f"{sample.question}\n{letter_options(sample.choices)}\n{self.wordings[style]}", sample.audio)
+
+
+def load_questions(task: Task, data_dir: Path | None) -> Dataset:
+    """Load a task's questions; a TaskError where its own code fails."""
+    try:
+        return task.load(data_dir)
+    except DtbenchError:
+        raise
+    except Exception as error:  # someone else's code
+        hint = " No --data-dir was given: data_dir is None." if data_dir is None else ""
+        raise TaskError(f"{task.name}: reading its questions failed with {format_error(error)}.{hint}") from error
 
 
 def letter_options(choices: Sequence[str]) -> str:

@@ -10,10 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dtbench.harness.core.dataset import Dataset
-from dtbench.harness.core.errors import DtbenchError, TaskError, UserError, format_error
+from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.model import Model, Notify, Startable, chain_tags
-from dtbench.harness.core.task import Task
+from dtbench.harness.core.task import Task, load_questions
 from dtbench.harness.run.challenge import refuse_forbidden
 from dtbench.harness.run.config import describe_request
 from dtbench.harness.run.dispatch import DispatchSettings
@@ -216,7 +215,7 @@ def make_plans(request: RunRequest) -> Sequence[TaskPlan]:
     tasks = _get_tasks(request)
     template = read_template(request.prompt) if request.prompt is not None else None
     ids = read_ids(request.ids) if request.ids is not None else None
-    data = [_load_data(task, request.data_dir) for task in tasks]
+    data = [load_questions(task, request.data_dir) for task in tasks]
     if ids is not None:
         refuse_unknown_ids(ids, data)
     form = PromptForm(template, request.audio, request.permute, request.seed, request.answer)
@@ -246,15 +245,6 @@ def _get_tasks(request: RunRequest) -> Sequence[Task]:
         if names.count(name) > 1:
             raise UserError(f"--tasks {','.join(request.tasks)}: the task {name} is there twice; name it once.")
     return tasks
-
-
-def _load_data(task: Task, data_dir: Path | None) -> Dataset:
-    try:
-        return task.load(data_dir)
-    except DtbenchError:
-        raise
-    except Exception as error:  # someone else's code
-        raise TaskError(f"{task.name}: reading its questions failed with {format_error(error)}.") from error
 
 
 def run_settings(request: RunRequest, plans: Sequence[TaskPlan], models: Sequence[Model]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DataError
 from dtbench.harness.core.schema import Sample, clip_name
 from dtbench.harness.core.scorable import scoring_fault
-from dtbench.harness.core.task import Task
+from dtbench.harness.core.task import Task, load_questions
 from dtbench.tasks.data.sources import PUBLISHED_CONTENT, PUBLISHED_FAULTS
 
 Progress = Callable[[int, int], None]
@@ -67,7 +67,7 @@ def verify_dataset(
     task: Task, data_dir: Path | None, *, audio: bool = True, subset: bool = False, progress: Progress | None = None
 ) -> DataReport:
     """Check the data set of a task in a folder; a subset may have fewer items than were published."""
-    data = task.load(data_dir)
+    data = load_questions(task, data_dir)
     problems = [
         *_content_problems(task, data, subset),
         *_heading_problems(task, data.samples),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import small_data
+from called_birds import TASK, calls, write_birds
 from command import COMMAND, call
 from terminal import shown
 
@@ -154,3 +155,20 @@ def test_an_unknown_benchmark_among_several_is_refused_before_anything_is_fetche
     assert "unknown task 'mmsuu'. Did you mean mmsu" in refusal
     assert list(tmp_path.iterdir()) == []
     assert call("data", "pull").refusal() == "error: name a benchmark, such as mmar."
+
+
+def test_a_benchmark_in_a_file_is_verified_and_its_own_faults_are_one_line(tmp_path: Path) -> None:
+    write_birds(tmp_path / "birds", calls(3))
+    where = ("--task-file", TASK, "--data-dir", tmp_path / "birds")
+    done = call("data", "verify", *where)
+    assert (done.code, "clips: 3 decode" in done.out) == (0, True), done
+    assert done.next == [["dtbench", "run", "--model", "MODEL", *map(str, [*where[2:], *where[:2]])]]
+    (tmp_path / "birds" / "1.clip").unlink()
+    assert "1 of 3 clips are missing" in call("data", "verify", *where).out
+    (tmp_path / "birds" / "birds.json").write_text("[{}]")
+    refusal = call("data", "verify", *where).refusal(3)
+    assert "birds: reading its questions failed with KeyError: 'id' (own_task.py, line " in refusal
+
+
+def test_what_is_verified_has_to_be_named() -> None:
+    assert "name a benchmark, such as mmar, or your own with --task-file" in call("data", "verify").refusal()
