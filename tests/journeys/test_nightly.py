@@ -15,6 +15,8 @@ from journeys import ROOT, Walked, page, unmarked, walk
 from listeners import listener
 from runs import audible_data
 
+from dtbench.harness.stats.paired_tests import power_of_passing
+
 PAGE = page("nightly")
 QUESTIONS = 200
 
@@ -50,6 +52,15 @@ def test_a_worse_candidate_is_red_with_exit_1(data: Path, tmp_path: Path) -> Non
     assert "gate: exit 1" in walked.out
     assert ElementTree.parse(tmp_path / "gate.xml").getroot().get("failures") == "1"
     assert "regressed" in (tmp_path / "gate.md").read_text()
+
+
+def test_the_table_of_drops_is_what_the_gate_says() -> None:
+    drops, passes = (
+        re.findall(r"\d+", line)
+        for line in PAGE.read_text().splitlines()
+        if re.match(r"\| (`--max-drop`|passes) \|", line)
+    )
+    assert [f"{100 * power_of_passing(1000, 0.16, int(drop) / 100, 0.05):.0f}" for drop in drops] == passes
 
 
 def test_the_step_of_the_workflow_gives_the_action_what_it_takes() -> None:
