@@ -71,7 +71,7 @@ def pull(tasks: TaskNames = (), data_dir: DataDir = None, as_json: AsJson = Fals
     for one in pulled:
         for file in one.files:
             typer.echo(f"{file.file}  {file.size:,} bytes  sha256 {file.sha256[:12]}")
-        typer.echo(f"{one.task}: {one.data.version}, {len(one.data.samples)} items in {one.folder}")
+        typer.echo(f"{one.task}: {_version(one.data)}, {len(one.data.samples)} items in {one.folder}")
         for note in one.data.notes:
             typer.echo(f"note: {note}")
     names, where = [one.name for one in definitions], [] if data_dir is None else ["--data-dir", str(data_dir)]
@@ -79,6 +79,11 @@ def pull(tasks: TaskNames = (), data_dir: DataDir = None, as_json: AsJson = Fals
         NextStep(["data", "verify", *names, *where], "is every clip whole?"),
         NextStep(["run", "--model", "MODEL", "--tasks", ",".join(names), *where], "a checkpoint, hub id or URL"),
     )
+
+
+def _version(data: Dataset) -> str:
+    """Return the version as people read it: `1, 600 items` would be 1,600."""
+    return f"version {data.version}" if data.version.isdigit() else data.version
 
 
 def _definitions(names: Sequence[str]) -> list[Task]:
@@ -192,7 +197,7 @@ def convert(
 def _print(report: DataReport) -> None:
     data = report.data
     of = f" of {report.published}" if report.published else ""
-    typer.echo(f"{report.task}: {data.version}, {len(data.samples)}{of} items, sha256 {data.sha256[:12]}")
+    typer.echo(f"{report.task}: {_version(data)}, {len(data.samples)}{of} items, sha256 {data.sha256[:12]}")
     typer.echo(f"read: {data.source}")
     for note in data.notes:
         typer.echo(f"note: {note}")

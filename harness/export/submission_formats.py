@@ -198,7 +198,9 @@ class ExportOptions:
                 raise UserError(f"--format {LM_EVAL}: name a run's folder; only files for boards are checked.")
             return
         if self.format_name not in FORMATS:
-            raise UserError(f"--format {self.format_name}: unknown. {did_you_mean(self.format_name, FORMATS)}")
+            raise UserError(
+                f"--format {self.format_name}: unknown. {did_you_mean(self.format_name, [*FORMATS, LM_EVAL])}"
+            )
         if (self.run is None) == (self.check is None):
             raise UserError("name either a run's folder, or a file with --check.")
         for flag, value in (("--out", self.out), ("--truncate", self.truncate), ("--incomplete", self.incomplete)):

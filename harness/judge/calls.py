@@ -49,8 +49,9 @@ class ReadabilityCheck:
         if self._in_a_row >= UNREADABLE_IN_A_ROW and len(self._questions) > 1:
             raise MachineryError(
                 f"the last {self._in_a_row} replies of the judge cannot be read ({reason}), so it stops here. The last "
-                f"one begins {beginning(text)}. What is judged is kept in {self._folder.path}. Once the judge replies "
-                f"in JSON (another --model? other instructions with --prompt?), the same command goes on from there."
+                f"one begins {beginning(text)}. What is judged is kept in {self._folder.path}. Once the judge "
+                "replies in JSON (another --model? other instructions by --judge-prompt?), the same command goes on "
+                "from there."
             )
 
 

@@ -172,3 +172,8 @@ def test_a_benchmark_in_a_file_is_verified_and_its_own_faults_are_one_line(tmp_p
 
 def test_what_is_verified_has_to_be_named() -> None:
     assert "name a benchmark, such as mmar, or your own with --task-file" in call("data", "verify").refusal()
+
+
+def test_a_version_that_is_a_number_is_not_read_as_a_part_of_the_count(tmp_path: Path) -> None:
+    done = call("data", "verify", "mini", "--no-audio", "--data-dir", tmp_path)
+    assert done.out.startswith("mini: version 1, 600 of 600 items, ")

@@ -286,6 +286,7 @@ def test_a_judge_that_never_replies_in_json_is_stopped_after_20_replies(run: Pat
         assert len(chat.asked) == 20
     said = done.refusal(3)
     assert "the last 20 replies of the judge cannot be read (it holds no JSON list of marks)" in said
+    assert "other instructions by --judge-prompt?" in said
     assert "The last one begins `I would give it full marks, and my key is *** by the way." in said
     assert str(run / "judge-tiny") in said
     with chatting(choose=honest) as chat:
