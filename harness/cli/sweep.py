@@ -45,9 +45,6 @@ def sweep_command(request: SweepRequest, as_json: AsJson = False) -> None:
     else:
         print_rows(TITLES, [row for one in outcomes for row in _rows(one)])
     print_next(*_next_steps(outcomes), quiet=as_json)
-    folders = [one.result.folder for one in outcomes if one.result is not None and not one.exit_code]
-    if len(folders) > 1 and not worst_exit_code(outcomes):
-        print_next(NextStep(["compare", *folders], "are the differences real?"), quiet=as_json)
     raise typer.Exit(worst_exit_code(outcomes))
 
 

@@ -12,7 +12,7 @@ from made_up_run import write_run
 from runs import ended, interrupt, mmar_data, started, wait_until, write_script
 from terminal import shown
 
-from dtbench.harness.cli.next_steps import NextStep, step_lines
+from dtbench.harness.cli.next_steps import TITLE, NextStep, step_lines
 
 NAME = "my runs"
 """A folder whose name a shell would split."""
@@ -152,3 +152,11 @@ def test_purposes_stand_in_one_column() -> None:
         f"  dtbench {'x' * 70}",
         "  dtbench 'b c'",
     ]
+
+
+def test_a_sweep_says_it_once(folder: Path) -> None:
+    asked = ("--tasks", "mmar", "--data-dir", folder.parent / "data", "--out", folder)
+    done = call("sweep", "first", "random", *asked)
+    assert done.err.count(TITLE) == 1
+    compared, page = typed(done, "compare", "report")
+    assert (compared.code, page.code) == (0, 0)
