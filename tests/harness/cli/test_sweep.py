@@ -22,8 +22,9 @@ def test_each_model_is_run_into_a_folder_of_its_own_and_one_table_tells_the_scor
     time = rows["echo-gold"][4]
     assert rows["echo-gold"][1:] == ["mini", "100.0", "75.8-100.0", time, "done"]
     assert rows["first"][-1] == "done"
-    steps = done.err.splitlines()[-1]
-    assert steps.startswith(f"  dtbench compare {tmp_path / 'echo-gold'} {tmp_path / 'first'}")
+    compare, report = done.err.splitlines()[-2:]
+    assert report.startswith(f"  dtbench report {tmp_path / 'echo-gold'} ")
+    assert compare.startswith(f"  dtbench compare {tmp_path / 'echo-gold'} {tmp_path / 'first'}")
     for model in rows:
         assert len(records(tmp_path / model, "mini")) == 12
         assert status(tmp_path / model) == "done"
