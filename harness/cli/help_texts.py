@@ -140,7 +140,13 @@ _COMMON = {0: _DONE, 2: _INPUT, 3: _FAILED, 130: _INTERRUPTED}
 _RESUMED = {**_COMMON, 130: "interrupted; the same command resumes"}
 _EXIT_CODES: Mapping[str, Mapping[int, str]] = {
     "": {**_COMMON, 1: "regression (gate)", 4: "inconclusive: too few questions (gate)"},
-    "gate": {**_COMMON, 0: "passed", 1: "regressed", 4: "inconclusive: too few questions to tell"},
+    "gate": {
+        **_COMMON,
+        0: "passed",
+        1: "regressed",
+        3: "not comparable: questions or settings differ, or answers are missing; or failure of disk",
+        4: "inconclusive: too few questions to tell",
+    },
     "run": {**_RESUMED, 3: "failure of network, disk or engine, or more failed questions than --max-failed"},
     "sweep": {**_RESUMED, 2: "wrong input, at least of one run", 3: "failure of at least one run"},
     "merge": {**_COMMON, 0: "summed up", 4: "not summed up: answers are missing, or shards are running"},
