@@ -69,7 +69,7 @@ USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 def main() -> None:
     """Run one command and exit; what is wrong is one line on stderr."""
     gc.set_threshold(20_000, 20, 50)  # commands make many objects and no cycles: the defaults take 5 % of their time
-    atexit.register(gc.freeze)  # 20 ms: or the collector looks through all modules once more at the exit
+    atexit.register(_spare_the_collector)
     stdout = sys.stdout
     if isinstance(stdout, io.TextIOWrapper):
         stdout.reconfigure(errors="backslashreplace")  # data may hold what no encoding can write
@@ -86,6 +86,12 @@ def main() -> None:
         code = _say(f"the output could not be written ({error.strerror})", 3)
         _discard(stdout)
     raise SystemExit(code)
+
+
+def _spare_the_collector() -> None:
+    """Keep the collector from looking through all modules at the exit, 20 ms; soxr's binding takes that for a leak."""
+    if "soxr" not in sys.modules:
+        gc.freeze()
 
 
 def _run(arguments: list[str]) -> Any:

@@ -173,7 +173,7 @@ def test_an_architecture_that_vllm_does_not_serve_is_one_line(
     changed(checkpoint / "config.json", architectures=["HumBirdForConditionalGeneration"])
     done = process(*arguments(checkpoint, birds, tmp_path / "out"))
     assert "HumBirdForConditionalGeneration" in (said := refusal(done))
-    assert "take --backend local" in said
+    assert "use --backend local" in said
 
 
 def test_weights_that_are_cut_short_are_one_line(tiny_qwen2_audio: Path, birds: Path, tmp_path: Path) -> None:

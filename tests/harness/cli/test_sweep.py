@@ -58,7 +58,7 @@ def test_an_engine_that_breaks_does_not_stop_the_next(tmp_path: Path, monkeypatc
         "from dtbench.models.plain.baselines import First\n\n\nclass Broken(First):\n"
         "    async def generate(self, prompt):\n        raise RuntimeError('CUDA out of memory')\n"
     )
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]]))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")])))
     done = process("sweep", "broken:Broken", "first", *MINI, "--out", tmp_path / "out")
     assert done.code == 3
     assert "CUDA out of memory" in done.err
