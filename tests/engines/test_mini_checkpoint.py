@@ -203,7 +203,7 @@ def test_other_questions_are_asked_and_it_is_said_what_that_is_worth(folder: Pat
     notes = [line for line in done.err.splitlines() if line.startswith("note: ")]
     assert notes[-1] == "note: birds: the model mini was trained only on mini, so its score here is meaningless."
     assert done.err.splitlines()[-1].startswith("  dtbench report "), "a library had the last word"
-    assert "mini alone" in (tmp_path / "out" / "summary.json").read_text()
+    assert "was trained only on mini" in (tmp_path / "out" / "summary.json").read_text()
 
 
 def test_one_letter_is_not_asked_of_it(folder: Path, tmp_path: Path) -> None:
