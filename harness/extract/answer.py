@@ -29,9 +29,8 @@ _WRAPPED = lazy_pattern(
 )
 _LETTER = lazy_pattern(r"[(\[]?([A-Z])[)\].:]{0,2}")
 _ANSWER_LINE = lazy_pattern(r"\n\**(?:final )?answer\**:\** ([^\n]+)$", re.IGNORECASE)
-_ANY_ANSWER = lazy_pattern(r"answer\W{0,3}(?: is|:)", re.IGNORECASE)
-_ANY_SMALL_ANSWER = lazy_pattern(r"answer\W{0,3}(?: is|:)")
-"""The same for small letters, in which the search is ten times as fast."""
+_ANY_ANSWER = lazy_pattern(r"answer\W{0,3}(?: is|:)")
+"""In small letters: the search is ten times as fast as one that ignores case."""
 _CLOSING_SIGNS = " \n\t.$*`"
 _ECHO = lazy_pattern(r"\?|\b(?:options?|example|choose|question)\b", re.IGNORECASE)
 """What an echoed prompt has, and reasoning hardly."""
@@ -118,9 +117,7 @@ def fast_answer(text: str, choices: Sequence[str]) -> FastAnswer | None:
 
 def _is_announced(text: str, end: int) -> bool:
     """Whether an answer is announced before this place."""
-    if text.isascii():
-        return _ANY_SMALL_ANSWER.search(text[:end].lower()) is not None
-    return _ANY_ANSWER.search(text, 0, end) is not None
+    return _ANY_ANSWER.search(text[:end].lower()) is not None
 
 
 def _match_whole(text: str, choices: Sequence[str]) -> FastAnswer | None:

@@ -39,8 +39,6 @@ _SIGNS = {
 _MARKUP = lazy_pattern(
     r"\\(?:text(?:bf|it|rm|tt)?|math(?:rm|bf|it|sf)?|mbox|boxed|displaystyle|quad|left|right|[,;:! ()\[\]])|[{}$~]"
 )
-
-
 _MAY_BE_THERE = lazy_pattern(r"[\\$^]| [/:]|\+/-|sqrt")
 _PLUS_MINUS = lazy_pattern(r"\+/-")
 _APART = lazy_pattern(r"(\d) +([/:]) {0,3}(\d+)")
@@ -52,10 +50,9 @@ def without_formulas(text: str) -> str:
     if not _MAY_BE_THERE.search(text):
         return text
     text = _THOUSANDS.sub(lambda parts: f"{parts[1]},{parts[2]}".ljust(len(parts[0])), text)
-    text = _ROOT.sub(lambda root: f"√{root[1]}".ljust(len(root[0])), text) if "√" in text else text
-    text = _FRACTION.sub(_over, text)
-    text = _ROOT.sub(lambda root: f"√{root[1]}".ljust(len(root[0])), text)
-    text = _FRACTION.sub(_over, text)
+    for _ in range(2):  # a root within a fraction, or a fraction within a root
+        text = _ROOT.sub(lambda root: f"√{root[1]}".ljust(len(root[0])), text)
+        text = _FRACTION.sub(_over, text)
     text = _DEGREE.sub(lambda degree: "°".ljust(len(degree[0])), text)
     text = _POWER.sub(lambda power: f"^{power[1]}".ljust(len(power[0])), text)
     text = _NAMED.sub(lambda name: _SIGNS[name[0]].ljust(len(name[0])), text)

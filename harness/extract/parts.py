@@ -15,8 +15,8 @@ _BARE_STATEMENT = lazy_pattern(
     re.IGNORECASE,
 )
 _PART = lazy_pattern(
-    r"[\s*_#>-]*(?:(?:part|question|problem|q)\s*[(\[]?(?P<named>[a-h]|[ivx]{1,4}|\d{1,2})\b|[(\[]?(?P<sign>[a-h]|\d{1,2})[)\]]"
-    r"|(?P<number>\d{1,2})\.\s|(?P<word>first|second|third|fourth)(?: (?:question|part|one))?\s*[:,-])",
+    r"[\s*_#>-]*(?:(?:part|question|problem|q)\s*[(\[]?(?:[a-h]|[ivx]{1,4}|\d{1,2})\b|[(\[]?(?:[a-h]|\d{1,2})[)\]]"
+    r"|\d{1,2}\.\s|(?:first|second|third|fourth)(?: (?:question|part|one))?\s*[:,-])",
     re.IGNORECASE,
 )
 

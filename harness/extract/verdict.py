@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 from typing import NamedTuple
 
 from dtbench.harness.extract import cues
@@ -28,23 +27,15 @@ _TOGETHER = lazy_pattern(
     re.IGNORECASE,
 )
 _OR = lazy_pattern(r"\b(?:or|oder|ou|o|или)\b|或|/|か", re.IGNORECASE)
-
-
 _QUOTE = lazy_pattern(r"[\s*_(:]*[\"']\w")
-
-
 _POINTS = lazy_pattern(f"{cues.EXPLICIT}|{cues.CHOOSE}", re.IGNORECASE)
+_TURNS = lazy_pattern(rf"{cues.NEGATE}|{cues.HEDGE}|{cues.CONTEXT}|[?]", re.IGNORECASE)
 
 
 def _points_at_answer(text: str) -> bool:
     """Whether a text announces an answer or commits to one anywhere."""
     small = text.lower()
     return (cues.may_state(small) or cues.may_choose(small)) and _POINTS.search(text) is not None
-
-
-@cache
-def _turns() -> re.Pattern[str]:
-    return re.compile(rf"{cues.NEGATE}|{cues.HEDGE}|{cues.CONTEXT}|[?]", re.IGNORECASE)
 
 
 class ReadVerdict(NamedTuple):
@@ -87,16 +78,21 @@ SEVERAL = ReadVerdict(None, "several options named")
 def decide_option(text: str, options: Options, *, cued: bool = False, ending: Ending | None = None) -> ReadVerdict:
     """Return the verdict of a folded text; cued: it stands where an answer is expected; ending: how the text ends."""
     verdict = _decide(text, options, cued=cued)
-    at_end = verdict.level >= CONCLUDED and not text[verdict.end :].strip()
-    bare = verdict.how == "chosen" and not text[verdict.start : verdict.start + 1].isalpha()
-    lone = verdict.how == "chosen, by letter" and not text[verdict.end : verdict.end + 1].strip()
-    slight = verdict.option is not None and ((options.numeric[verdict.option] and bare) or lone)
-    weak = verdict.option is not None and (verdict.inferred or slight or (verdict.level < CHOSEN and not at_end))
     if ending is None or verdict.option is None:
         return verdict
     if ending.looped and verdict.level < STATED and options.count_in(text[-200:]) > 1:
         return NOTHING._replace(how="the text goes in circles")
-    return NOTHING._replace(how="the text was cut off") if ending.unfinished and weak else verdict
+    if ending.unfinished and _is_weak(verdict, text, numeric=options.numeric[verdict.option]):
+        return NOTHING._replace(how="the text was cut off")
+    return verdict
+
+
+def _is_weak(verdict: ReadVerdict, text: str, *, numeric: bool) -> bool:
+    """Whether a verdict falls where the text breaks off: all but a statement, a commitment, a conclusion at the end."""
+    bare = verdict.how == "chosen" and not text[verdict.start : verdict.start + 1].isalpha()
+    lone = verdict.how == "chosen, by letter" and not text[verdict.end : verdict.end + 1].strip()
+    at_end = verdict.level >= CONCLUDED and not text[verdict.end :].strip()
+    return verdict.inferred or (numeric and bare) or lone or (verdict.level < CHOSEN and not at_end)
 
 
 def _decide(text: str, options: Options, *, cued: bool) -> ReadVerdict:
@@ -187,7 +183,7 @@ def _group(page: Page, run: list[Spot]) -> Group:
 
 def _by_hint(page: Page, *, cued: bool) -> ReadVerdict:
     """Decide by hints, the last resort where no option is named, denied or doubted at all."""
-    if len(page.text) > LONG or _turns().search(page.text):
+    if len(page.text) > LONG or _TURNS.search(page.text):
         return NOTHING
     ordered = page.options.ordered(page.words_in(max(0, len(page.cues) - 300), len(page.cues)))
     if ordered is not None:
