@@ -193,7 +193,7 @@ class RunWatch:
 
     def _state(self, name: str, counts: Progress, expected: int | None, info: Mapping[str, Any]) -> LiveState:
         begun, done, tokens = self._begun.setdefault(name, _first_counts(counts, info))
-        seconds = (_moment(info["end"]) if info["status"] != RUNNING and info["end"] else time.time()) - begun
+        seconds = (moment_of(info["end"]) if info["status"] != RUNNING and info["end"] else time.time()) - begun
         pace = Progress(counts.expected, counts.done, counts.done - done, tokens=counts.tokens - tokens)
         pace.retries = counts.retries
         figures = [one for one in pace_figures(pace, seconds) if expected or not one.text.endswith(" left")]
@@ -233,11 +233,12 @@ def _kind_of(path: Path) -> str:
 def _first_counts(counts: Progress, info: Mapping[str, Any]) -> tuple[float, int, int]:
     """Return from when on answers are counted: of a run that was started once, from its start; else from now."""
     if len(info["starts"]) == 1 and len(info["tasks"]) == 1:
-        return _moment(info["starts"][0]["start"]), 0, 0
+        return moment_of(info["starts"][0]["start"]), 0, 0
     return time.time(), counts.done, counts.tokens
 
 
-def _moment(stored: str) -> float:
+def moment_of(stored: str) -> float:
+    """Return a stored time as seconds since the epoch."""
     return datetime.fromisoformat(stored).timestamp()
 
 
@@ -247,7 +248,7 @@ def _standing(path: Path, info: Mapping[str, Any]) -> tuple[str, str]:
     if waiting:
         return RUNNING, f"{waiting} shard{'s' if waiting > 1 else ''} not started yet"
     if info["status"] != RUNNING:
-        return info["status"], f"ended {_ago(time.time() - _moment(info['end']))}" if info["end"] else ""
+        return info["status"], f"ended {_ago(time.time() - moment_of(info['end']))}" if info["end"] else ""
     running = [one for one in info["starts"] if one["status"] == RUNNING]
     silent = time.time() - last_written(path)
     alive = [one for one in running if _may_live(one, silent)]
@@ -272,7 +273,7 @@ def _may_live(start: StartInfo, silent: float) -> bool:
     """Whether a process is there; of one on another machine nobody knows here."""
     if silent < FRESH_SECONDS / 10 or start["host"] != os.uname().nodename:
         return True
-    return process_lives(start["pid"], _moment(start["start"]))
+    return process_lives(start["pid"], moment_of(start["start"]))
 
 
 def process_lives(pid: int, since: float) -> bool:

@@ -6,14 +6,22 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from dtbench.harness.core.errors import DtbenchError, UserError
 from dtbench.harness.run.live_line import LiveFigure, LiveState, duration
 from dtbench.harness.run.progress import COST, LEFT, RATE, RIGHT
-from dtbench.harness.run.watch import KILLED, RUNNING, RunWatch, WatchedFolder, WatchedTask, last_written, process_lives
+from dtbench.harness.run.watch import (
+    KILLED,
+    RUNNING,
+    RunWatch,
+    WatchedFolder,
+    WatchedTask,
+    last_written,
+    moment_of,
+    process_lives,
+)
 from dtbench.harness.run.worker_pool import Progress
 from dtbench.harness.store.locks import LOCK_NAME
 from dtbench.harness.store.run_folder import LOG_NAME, StoredRun
@@ -164,7 +172,7 @@ class TrainingView:
                 yield None
                 continue
             starts = StoredRun.open(one.run.folder).info["starts"]
-            yield sum(_moment(start["end"]) - _moment(start["start"]) for start in starts if start["end"])
+            yield sum(moment_of(start["end"]) - moment_of(start["start"]) for start in starts if start["end"])
 
 
 class TrainingWatch:
@@ -191,7 +199,7 @@ class TrainingWatch:
         if (end := _END.search(_text(root / LOG_NAME).rstrip())) is not None and end[1] != "done":
             return end[1], last
         holder = _HOLDER.search(_text(root / LOCK_NAME))
-        since = _moment(progress.starts[-1]["start"])
+        since = moment_of(progress.starts[-1]["start"])
         if holder is not None and _is_here(holder[2]) and not process_lives(int(holder[1]), since):
             return KILLED, f"nobody writes any more ({holder[0]}), {last}"
         return RUNNING, last
@@ -217,7 +225,3 @@ def _text(path: Path) -> str:
         return path.read_text(errors="replace")
     except OSError:
         return ""
-
-
-def _moment(stored: Any) -> float:
-    return datetime.fromisoformat(stored).timestamp()

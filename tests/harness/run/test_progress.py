@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import re
-import subprocess
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from command import COMMAND
-from runs import PATIENCE, mmar_data, write_script
+from runs import mmar_data, write_script
+from terminal import shown as shown_on_terminal
 
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.run.plan import PromptForm, TaskPlan
@@ -104,7 +101,7 @@ def test_on_a_narrow_terminal_the_count_stays_and_the_bar_goes(tmp_path: Path) -
     mmar_data(tmp_path / "data", 6)
     model = write_script(tmp_path / "script.jsonl", [{"text": "(A)", "sleep": 0.2}])
     asked = ("run", *model, "--tasks", "mmar", "--data-dir", tmp_path / "data", "--out", tmp_path / "run")
-    said = on_a_terminal([*COMMAND, *map(str, asked)], COLUMNS="40")
+    said = on_a_terminal([*COMMAND, *map(str, asked)], columns="40")
     states = re.findall(r"mmar \d/6 [^\r\n]*", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", said))
     assert states
     assert all(len(line.rstrip()) <= 40 for line in states)
@@ -114,28 +111,11 @@ def test_a_terminal_that_cannot_go_back_gets_no_bar(tmp_path: Path) -> None:
     mmar_data(tmp_path / "data", 2)
     model = write_script(tmp_path / "script.jsonl", [{"text": "(A)"}])
     asked = ("run", *model, "--tasks", "mmar", "--data-dir", tmp_path / "data", "--out", tmp_path / "run")
-    assert "2/2" not in on_a_terminal([*COMMAND, *map(str, asked)], TERM="dumb")
+    assert "2/2" not in on_a_terminal([*COMMAND, *map(str, asked)], term="dumb")
 
 
-def on_a_terminal(command: Sequence[str], **settings: str) -> str:
+def on_a_terminal(command: Sequence[str], columns: str = "100", term: str = "xterm") -> str:
     """What a command shows on a terminal, of 100 columns unless told otherwise."""
-    ours, theirs = pty.openpty()
-    said: list[bytes] = []
-
-    def listen() -> None:
-        while True:
-            try:
-                part = os.read(ours, 65536)
-            except OSError:  # its end
-                return
-            said.append(part)
-
-    environment = {**os.environ, "COLUMNS": "100", "TERM": "xterm", **settings}
-    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as process:
-        os.close(theirs)
-        listener = threading.Thread(target=listen)
-        listener.start()
-        assert process.wait(PATIENCE) == 0
-        listener.join()
-    os.close(ours)
-    return b"".join(said).decode()
+    said = shown_on_terminal(command, COLUMNS=columns, TERM=term)
+    assert said.code == 0
+    return said.screen
