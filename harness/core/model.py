@@ -85,3 +85,16 @@ class Startable(Protocol):
     async def start(self, notify: Notify) -> None:
         """Become ready to answer; `notify` shows a line of progress."""
         ...
+
+
+@runtime_checkable
+class Preflighted(Protocol):
+    """A model that has to be tried before a run: how its endpoint takes a request, or whether its adapter is on."""
+
+    async def preflight(self, prompt: Prompt, notify: Notify) -> Mapping[str, Any]:
+        """Try this prompt, the first of the run, and return what was found, which run.json keeps with the start.
+
+        The run calls it once a start, after start() and before any question is asked; its answer is not stored. Raise a
+        UserError or a MachineryError where no question could be answered, or none by the model that was named.
+        """
+        ...

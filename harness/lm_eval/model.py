@@ -14,7 +14,7 @@ from lm_eval.api.model import LM
 
 import dtbench
 from dtbench.harness.core.errors import DataError, DtbenchError, MachineryError, ModelError, UserError
-from dtbench.harness.core.model import Model, Startable, chain_tags
+from dtbench.harness.core.model import Model, Preflighted, Startable, chain_tags
 from dtbench.harness.core.schema import NoClip, Prompt, Response, Sample
 from dtbench.harness.extract.tidy import with_think_tags
 from dtbench.harness.lm_eval.clips import clip_of, strip_mark
@@ -142,6 +142,10 @@ async def _ask_all(
     try:
         if isinstance(model, Startable):
             await model.start(_say)
+        if isinstance(model, Preflighted) and prompts:
+            audio = await dispatcher.prepare(prompts[0])
+            first = prompts[0] if audio is None else dataclasses.replace(prompts[0], wav=audio.wav)
+            await model.preflight(first, _say)
         await WorkerPool(Progress(len(prompts)), breaker).run(prompts, ask, dispatcher.workers)
     finally:
         dispatcher.close()

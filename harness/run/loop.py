@@ -6,17 +6,22 @@ resample clips. Beside the questions themselves nothing is held but what the wor
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 
 from dtbench.harness.core.errors import DataError, ModelError
 from dtbench.harness.core.model import Model, chain_tags
+from dtbench.harness.core.schema import Prompt
 from dtbench.harness.run.dispatch import Dispatcher, DispatchSettings
 from dtbench.harness.run.plan import TaskPlan
 from dtbench.harness.run.worker_pool import CircuitBreaker, Progress, Stop, WorkerPool
 from dtbench.harness.score.answer_record import ShownOptions, response_fields, with_answer
 from dtbench.harness.store.run_folder import RunFolder
 from dtbench.harness.store.types import Record
+
+CLIPS_TRIED = 8
+"""Questions that are looked through for one whose clip can be read, to try the model with."""
 
 
 class TaskRun:
@@ -43,6 +48,17 @@ class TaskRun:
                 raise self._breaker.error(f"all {self.progress.done} questions failed")
         finally:
             self._dispatcher.close()
+
+    async def first_prompt(self) -> Prompt | None:
+        """Return the first question to be asked whose clip can be read, as the model gets it; None without one."""
+        for job in itertools.islice(self.plan.questions(self._finished), CLIPS_TRIED):
+            prompt = self.plan.prompt(*job)
+            try:
+                audio = await self._dispatcher.prepare(prompt)
+            except DataError:  # the run itself records it
+                continue
+            return prompt if audio is None else replace(prompt, wav=audio.wav)
+        return None
 
     async def _ask(self, job: tuple[int, int]) -> None:
         """Append the record of one question, whatever becomes of it."""

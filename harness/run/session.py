@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from dtbench.harness.core.errors import UserError
-from dtbench.harness.core.model import Model, Notify, Startable, chain_tags
+from dtbench.harness.core.model import Model, Notify, Preflighted, Startable, chain_tags
 from dtbench.harness.core.task import Task, load_questions
 from dtbench.harness.run.challenge import refuse_forbidden
 from dtbench.harness.run.config import describe_request
@@ -130,7 +130,7 @@ def _run_one(request: RunRequest, job: _Job, runner: asyncio.Runner, *, quiet: b
 async def _ask_all(job: _Job, folder: RunFolder, settings: DispatchSettings, progress: ProgressDisplay) -> None:
     """Ask the tasks one after the other, until the user stops."""
     plans, models, last = job
-    stop = Stop()
+    stop, tried = Stop(), set[int]()
     with stop_on_signals(stop, progress.notify):
         for place, (plan, model) in enumerate(zip(plans, models, strict=True)):
             run = TaskRun(plan, model, folder, settings)
@@ -138,6 +138,10 @@ async def _ask_all(job: _Job, folder: RunFolder, settings: DispatchSettings, pro
                 folder.drop_summary()
                 if isinstance(model, Startable) and not await _start_model(model, stop, progress.notify):
                     return
+                if isinstance(model, Preflighted) and id(model) not in tried:
+                    tried.add(id(model))
+                    if not await _preflight(model, run, folder, stop, progress.notify):
+                        return
             _LOG.info("%s: %d of %d answers are there", plan.task.name, run.progress.done, plan.expected)
             progress.begin(plan, run.progress, torn=folder.torn[plan.task.name])
             await run.run(stop, progress.show)
@@ -150,13 +154,30 @@ async def _ask_all(job: _Job, folder: RunFolder, settings: DispatchSettings, pro
 
 async def _start_model(model: Startable, stop: Stop, notify: Notify) -> bool:
     """Start a model; return False where the user stops meanwhile."""
-    start = asyncio.create_task(model.start(notify))
-    while not (await asyncio.wait({start}, timeout=0.2))[0]:
+    return await _unless_stopped(model.start(notify), stop)
+
+
+async def _preflight(model: Preflighted, run: TaskRun, folder: RunFolder, stop: Stop, notify: Notify) -> bool:
+    """Try a model with the first question, and keep what it finds; return False where the user stops meanwhile."""
+
+    async def trial() -> None:
+        prompt = await run.first_prompt()
+        found = {} if prompt is None else await model.preflight(prompt, notify)
+        if found:
+            folder.note_preflight(found)
+
+    return await _unless_stopped(trial(), stop)
+
+
+async def _unless_stopped(work: Coroutine[Any, Any, None], stop: Stop) -> bool:
+    """Await something that is done before the first question; return False where the user stops meanwhile."""
+    task = asyncio.create_task(work)
+    while not (await asyncio.wait({task}, timeout=0.2))[0]:
         if stop.requested:
-            start.cancel()
-            await asyncio.wait({start})
+            task.cancel()
+            await asyncio.wait({task})
             return False
-    start.result()
+    task.result()
     return True
 
 

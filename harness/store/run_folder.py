@@ -307,6 +307,12 @@ class RunFolder(StoredRun):
         self.info["planned"] = dict(records)
         self.write_info()
 
+    def note_preflight(self, found: Mapping[str, Any]) -> None:
+        """Keep with this start what a model found when it tried the first question."""
+        start = self.state["starts"][-1]
+        start["preflight"] = {**start.get("preflight", {}), **json_settings(found)}
+        self.write_info()
+
     def write_info(self) -> None:
         """Write the starts of this process, whole or not at all: run.json, or the file of a shard."""
         if self.shard is None:

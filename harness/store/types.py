@@ -184,6 +184,8 @@ class StartInfo(TypedDict):
     git: GitInfo | None
     python: str
     packages: dict[str, str]
+    preflight: NotRequired[dict[str, Any]]
+    """What the model found when it tried the first question."""
 
 
 class DataInfo(TypedDict):
