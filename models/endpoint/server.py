@@ -16,10 +16,11 @@ from dtbench.models.endpoint.address import CHAT, Address, api_key, parse_addres
 from dtbench.models.endpoint.connection import AwayError, DroppedError
 from dtbench.models.endpoint.constrained import ConstrainedChoice, Exchange
 from dtbench.models.endpoint.discover import EndpointModel, discover_model
+from dtbench.models.endpoint.parse import parse_response
 from dtbench.models.endpoint.pool import EndpointPool, ReconnectWait
 from dtbench.models.endpoint.reply import GarbledError
 from dtbench.models.endpoint.settings import EndpointSettings
-from dtbench.models.endpoint.wire import chat_body, fixed_fields, parse_response, preview_body, request_head
+from dtbench.models.endpoint.wire import chat_body, fixed_fields, preview_body, request_head
 
 UNKNOWN = "MODEL"
 """Stands for the name of a model that no endpoint was asked for."""

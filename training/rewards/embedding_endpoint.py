@@ -13,9 +13,10 @@ from dtbench.harness.run.retry import RetryPolicy, retry
 from dtbench.models.endpoint.address import Address, api_key, parse_addresses, without_secrets
 from dtbench.models.endpoint.connection import AwayError, DroppedError
 from dtbench.models.endpoint.discover import discover_model
+from dtbench.models.endpoint.parse import reply_error
 from dtbench.models.endpoint.pool import EndpointPool
 from dtbench.models.endpoint.reply import GarbledError, Reply
-from dtbench.models.endpoint.wire import reply_error, request_head
+from dtbench.models.endpoint.wire import request_head
 from dtbench.training.rewards.background import BackgroundClient
 from dtbench.training.rewards.cosines import ChainPair, Vector, pair_cosines
 from dtbench.training.rewards.settings import RewardSettings
