@@ -59,10 +59,11 @@ def main() -> None:
     for name, checkpoint in checkpoints.items():
         forked(partial(by_transformers, TINY[name], checkpoint, prompts), out / f"{name}.transformers")
     os.environ.update(QUIET, VLLM_LOGGING_LEVEL="ERROR")
-    served = {name: told for name in checkpoints if (told := TINY[name].vllm) is not None}
+    served = [name for name in checkpoints if TINY[name].vllm is not None]
     if served:
         import vllm  # noqa: F401 -- for all forks
-    for name, told in served.items():
+    for name in served:
+        told = TINY[name].served(checkpoints[name])
         forked(partial(by_vllm, told, checkpoints[name], prompts), out / f"{name}.vllm")
 
 

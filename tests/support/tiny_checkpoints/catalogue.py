@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+FOLDER = "FOLDER"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tiny:
@@ -19,7 +21,7 @@ class Tiny:
     transformers: str
     """The class of transformers that is compared with vLLM."""
     vllm: Mapping[str, Any] | None = field(default_factory=dict)
-    """What vLLM has to be told of it; None where it does not run it."""
+    """What vLLM has to be told of it, FOLDER for where it lies; None where it does not run it."""
     mark: str | None = None
     """What stands for a clip where the chat template takes nothing but text; else a part of the message does."""
     tolerance: float = 1e-4
@@ -28,6 +30,15 @@ class Tiny:
     """Lengths of clips, in seconds, that the two do not make the same tokens of."""
     always: bool = False
     """Whether it is in every run of the tests, or only where all are asked for."""
+
+    def served(self, folder: Path) -> Mapping[str, Any]:
+        """The options of vLLM's engine for a checkpoint in this folder."""
+        return {
+            name: {key: str(folder) if value == FOLDER else value for key, value in option.items()}
+            if isinstance(option, dict)
+            else option
+            for name, option in (self.vllm or {}).items()
+        }
 
     def write(self, folder: Path) -> None:
         """Write the checkpoint; takes torch and transformers, and seconds."""
@@ -59,6 +70,12 @@ TINY: Mapping[str, Tiny] = {
         transformers="GraniteSpeechForConditionalGeneration",
         mark="<|audio|>",
         always=True,
+    ),
+    "granite-speech-adapter": Tiny(
+        module="granite_speech_adapter",
+        transformers="GraniteSpeechForConditionalGeneration",
+        mark="<|audio|>",
+        vllm={"enable_lora": True, "max_lora_rank": 64, "default_mm_loras": {"audio": FOLDER}},
     ),
     "granite-speech-plus": Tiny(
         module="granite_speech_plus", transformers="GraniteSpeechPlusForConditionalGeneration", mark="<|audio|>"
