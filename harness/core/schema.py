@@ -104,6 +104,15 @@ class OptionLogprobs(NamedTuple):
     """The log-probability that no unlisted letter exceeds; None where all were listed."""
 
 
+MOST_COUNTED = 2**63 - 1
+"""The largest number of tokens that is believed."""
+
+
+def is_count(value: object) -> bool:
+    """Whether a value is a number of tokens or attempts: whole, not below 0 and not beyond 2^63 - 1."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_COUNTED
+
+
 @dataclass(frozen=True, slots=True)
 class Response:
     """The output of a model, with its tokens and time."""

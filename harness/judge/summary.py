@@ -6,6 +6,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from dtbench.harness.core.schema import is_count
 from dtbench.harness.core.scorer import Scorer
 from dtbench.harness.judge.plan import Case, JudgePlan
 from dtbench.harness.stats.intervals import Z95
@@ -58,7 +59,8 @@ def spending_of(records: Iterable[JudgeRecord]) -> JudgeSpending:
         spent["replies"] += 1
         spent["unreadable_replies"] += "error" in record
         for name, count in record["response"]["usage"].items():
-            spent["tokens"][name] = spent["tokens"].get(name, 0) + count
+            if is_count(count):  # runs from before this was asked may hold any number
+                spent["tokens"][name] = spent["tokens"].get(name, 0) + count
     return spent
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal, cast
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DtbenchError
 from dtbench.harness.core.model import Notify
+from dtbench.harness.core.schema import is_count
 from dtbench.harness.extract.tidy import fold_signs, split_text
 from dtbench.harness.score.forced_choice import probabilities, stored_logprobs
 from dtbench.harness.score.outcomes import TOKENS_OUT
@@ -88,7 +89,7 @@ def _answer(part: StoredTask, record: Record, judged: Iterable[Row]) -> Row:
         "aside": read.get("set_aside"),
         "finish": response["finish_reason"],
         "seconds": response["seconds"],
-        "tokens": next((usage[name] for name in TOKENS_OUT if name in usage), None),
+        "tokens": next((usage[name] for name in TOKENS_OUT if is_count(usage.get(name))), None),
         "pieces": text_pieces(response["text"], read["answer"], part.chain),
         **shares,
     }

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from dtbench.harness.core.errors import DtbenchError, MachineryError
+from dtbench.harness.core.schema import is_count
 from dtbench.harness.score.outcomes import TOKENS_OUT
 
 Job = TypeVar("Job")
@@ -42,7 +43,7 @@ class Progress:
 
     def add_tokens(self, usage: Mapping[str, int]) -> None:
         """Add the tokens that a response took to write."""
-        self.tokens += next((usage[name] for name in TOKENS_OUT if name in usage), 0)
+        self.tokens += next((usage[name] for name in TOKENS_OUT if is_count(usage.get(name))), 0)
 
 
 @dataclass(slots=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from dtbench.harness.core.errors import DtbenchError, TaskError, format_error
-from dtbench.harness.core.schema import Official, Response, Sample
+from dtbench.harness.core.schema import Official, Response, Sample, is_count
 from dtbench.harness.core.scorer import Scorer
 from dtbench.harness.extract.answer import Extraction
 from dtbench.harness.extract.evidence import DEFAULT_MIN_EVIDENCE, as_read, set_weak_aside
@@ -37,8 +38,8 @@ def response_fields(response: Response) -> ResponseRecord:
     return {
         "text": response.text,
         "finish_reason": response.finish_reason,
-        "usage": dict(response.usage),
-        "seconds": round(response.seconds, 4),
+        "usage": {name: count for name, count in response.usage.items() if is_count(count)},
+        "seconds": round(response.seconds, 4) if 0 <= response.seconds < math.inf else 0.0,
         "attempts": response.attempts,
         **logprob_fields(response.option_logprobs),
     }

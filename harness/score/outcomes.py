@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from dtbench.harness.core.schema import Official
+from dtbench.harness.core.schema import Official, is_count
 from dtbench.harness.score.calibration import ForcedAnswer, forced_answer
 from dtbench.harness.store.types import Record
 
@@ -99,8 +100,9 @@ class Outcomes:
         self._outcomes.append(self._one(_outcome(record)))
         self._choices.append(None if failed else self._one(record["extraction"]["choice"]))
         self._chains.append(0 if failed else record["extraction"]["thinking_chars"])
-        self._seconds.append(0.0 if failed else record["response"]["seconds"])
-        self._tries.append((record["error"] if failed else record["response"]).get("attempts", 1))
+        self._seconds.append(0.0 if failed else _duration(record["response"]["seconds"]))
+        tries = (record["error"] if failed else record["response"]).get("attempts", 1)
+        self._tries.append(tries if is_count(tries) else 1)
         self._tokens_in.append(_first(usage, TOKENS_IN))
         self._tokens_out.append(_first(usage, TOKENS_OUT))
 
@@ -168,7 +170,11 @@ def _outcome(record: Record) -> AnswerOutcome:
 
 
 def _first(usage: Mapping[str, int], names: tuple[str, ...]) -> int:
-    return next((usage[name] for name in names if name in usage), UNREPORTED)
+    return next((usage[name] for name in names if is_count(usage.get(name))), UNREPORTED)
+
+
+def _duration(seconds: float) -> float:
+    return seconds if 0 <= seconds < math.inf else 0.0
 
 
 def _total(tokens: array[int]) -> int | None:

@@ -18,6 +18,7 @@ _FIELDS = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
 _THOUGHT_KEYS = ("thinking", "reasoning", "text", "summary", "content")
 """Where a part has its words; a part may hold a list of parts again."""
 _CHAIN_PARTS = ("thinking", "reasoning")
+_ANSWER_PARTS = {"text", "output_text", "refusal"}
 _TAG = re.compile(r"\s*</?(?:think|thinking)>\s*", re.IGNORECASE)
 _CLOSED_AGAIN = re.compile(r"\A\s*</think>", re.IGNORECASE)
 _DEPTH = 4
@@ -31,10 +32,10 @@ def message_text(message: Mapping[str, Any]) -> str:
     if isinstance(content, list):
         inside = "\n".join(filter(None, (_words(part) for part in content if _is_chain(part))))
         chains.append("" if inside in chains else inside)
-        content = "".join(part["text"] for part in content if part.get("type") in {"text", "output_text"})
-    text = content or ""
-    if not isinstance(text, str):
+        content = "".join(_spoken(part) for part in content)
+    if not isinstance(content, str | None):
         raise TypeError("content is no text")
+    text = content or _said_elsewhere(message)
     chain = _TAG.sub("\n", "\n".join(filter(None, chains))).strip()
     if not chain or chain == text.strip():  # some endpoints send an answer without a chain in both places
         return text
@@ -42,6 +43,24 @@ def message_text(message: Mapping[str, Any]) -> str:
     if _same(parts.thinking, chain):  # the content has it once more, in tags of its own
         text = parts.answer
     return f"<think>{chain}</think>{_CLOSED_AGAIN.sub('', text)}"
+
+
+def _spoken(part: Mapping[str, Any]) -> str:
+    """Return the words of a part of the content that belong to the answer; a TypeError where it is no part."""
+    kind = part["type"]
+    if kind not in _ANSWER_PARTS:
+        return ""
+    words = part["refusal" if kind == "refusal" else "text"]
+    if not isinstance(words, str):
+        raise TypeError("a part of the content is no text")
+    return words
+
+
+def _said_elsewhere(message: Mapping[str, Any]) -> str:
+    """Return what a message without content says: a refusal, which is an answer, or the transcript of speech."""
+    audio = message.get("audio")
+    places = (message.get("refusal"), audio.get("transcript") if isinstance(audio, dict) else None)
+    return next((words for words in places if isinstance(words, str) and words), "")
 
 
 def _is_chain(part: Any) -> bool:

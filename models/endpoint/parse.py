@@ -3,15 +3,38 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 from dtbench.harness.core.errors import ModelError, one_line
-from dtbench.harness.core.schema import Response
+from dtbench.harness.core.schema import Response, is_count
 from dtbench.models.endpoint.message import message_text
 from dtbench.models.endpoint.reply import Reply
 
 MAX_MESSAGE = 300
 RETRIED = {408, 409, 425, 429}
 """Statuses that are retried, as every 5xx is; any other says that the request itself is wrong."""
+TOO_MANY = {429, 503}
+_SAME_REASON = {
+    **dict.fromkeys(("stop", "eos", "eos_token", "stop_sequence", "end_turn"), "stop"),
+    **dict.fromkeys(("length", "max_tokens", "max_output_tokens", "model_length"), "length"),
+}
+"""Other names of the two reasons with which an answer may end: TGI's, Mistral's, Gemini's own and Anthropic's."""
+_GAVE_UP = {
+    *("abort", "aborted", "error", "failed", "cancel", "cancelled", "canceled", "timeout"),
+    *("insufficient_system_resource", "network_error", "internal_error", "model_error"),
+    *("other", "language", "malformed_response", "malformed_function_call", "unexpected_tool_call"),
+}
+"""What vLLM and SGLang (abort), OpenRouter (error), DeepSeek, Zhipu and Gemini say of an answer that has no end."""
+_FILTERED = {
+    *("content_filter", "content_filtered", "refusal", "sensitive", "guardrail_intervened", "model_armor"),
+    *("safety", "recitation", "blocklist", "prohibited_content", "spii"),
+}
+"""OpenAI's and Azure's; Anthropic's, Zhipu's, Bedrock's; Gemini's, which stand alone or behind `content_filter: `.
+
+What a filter cut off is a part of what the model said, and not its answer: it is never read. Asked again, a filter
+decides as before.
+"""
 
 
 def parse_response(reply: Reply, seconds: float) -> Response:
@@ -21,28 +44,87 @@ def parse_response(reply: Reply, seconds: float) -> Response:
     try:
         answer = json.loads(reply.body)
         choice = answer["choices"][0]
-        message = choice["message"]
-        text = message_text(message)
-        reason = choice.get("finish_reason") or "none"
-        usage = _usage(answer.get("usage"))
+        error = answer.get("error") or choice.get("error")
+        reason = _finish_reason(choice.get("finish_reason"))
+        text = "" if error else message_text(choice["message"])
+        usage = token_counts(answer.get("usage"))
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        raise ModelError(f"the endpoint's reply has no answer: {_message(reply)}", again=True) from None
-    if not isinstance(reason, str):
-        raise ModelError(f"the endpoint's reply has no answer: finish_reason is {reason!r}", again=True)
-    if not text and reason not in {"stop", "length"}:
-        filtered = reason == "content_filter"
-        raise ModelError(
-            f"the endpoint returned an empty answer (finish_reason: {one_line(reason)[:40]})", again=not filtered
-        )
+        raise _error_inside(reply) from None
+    if error:
+        raise _error_inside(reply)
+    _refuse_given_up(reason, text)
+    if not text:
+        _refuse_missing(reason, choice["message"])
     return Response(text, reason, usage, seconds)
 
 
-def _usage(usage: object) -> dict[str, int]:
+def token_counts(usage: object) -> dict[str, int]:
+    """Return the counts of tokens in `usage`; what is no whole number from 0 to 2^63 - 1 is no count."""
     if not isinstance(usage, dict):
         return {}
     details = usage.get("completion_tokens_details")
     counts = {**usage, "reasoning_tokens": details.get("reasoning_tokens") if isinstance(details, dict) else None}
-    return {name: count for name, count in counts.items() if isinstance(count, int) and not isinstance(count, bool)}
+    return {name: count for name, count in counts.items() if is_count(count)}
+
+
+def _finish_reason(reason: object) -> str:
+    """Return `stop` and `length` under these names, any other reason as the endpoint calls it."""
+    if reason is None or reason == "":
+        return "none"
+    if not isinstance(reason, str):
+        raise TypeError("finish_reason is no text")
+    return _SAME_REASON.get(reason.strip().lower(), reason)
+
+
+def _refuse_given_up(reason: str, text: str) -> None:
+    """Raise a ModelError where the endpoint says that the model did not end its answer, whatever the text."""
+    words = {word.strip() for word in reason.lower().replace("-", "_").split(":")}
+    if words & _GAVE_UP:
+        after = f" after {len(text)} characters" if text else ""
+        raise _no_answer(f"the endpoint gave up{after} (finish_reason: {_shown(reason)})", again=True)
+    if words & _FILTERED:
+        what = "cut off" if text else "withheld"
+        raise _no_answer(f"a content filter {what} what the model said (finish_reason: {_shown(reason)})", again=False)
+
+
+def _refuse_missing(reason: str, message: Mapping[str, Any]) -> None:
+    """Raise a ModelError for a reply without text, unless the model itself said nothing."""
+    if message.get("tool_calls") or message.get("function_call"):
+        way_out = "serve the model without a parser of tool calls"
+        raise _no_answer(f"the endpoint took the model's words for a call of a tool: {way_out}", again=False)
+    if reason not in {"stop", "length"}:
+        raise ModelError(f"the endpoint returned an empty answer (finish_reason: {_shown(reason)})", again=True)
+    if message.get("content", []) == [] and reason == "stop":  # null is what some send where a model says nothing
+        raise _no_answer("its message has neither content nor reasoning", again=True)
+
+
+def _error_inside(reply: Reply) -> ModelError:
+    """Return the error that stands in a successful reply in place of an answer, or beside one."""
+    status = _error_status(reply)
+    return _no_answer(_message(reply), again=_may_pass(status), too_many=status in TOO_MANY)
+
+
+def _no_answer(what: str, *, again: bool, too_many: bool = False) -> ModelError:
+    return ModelError(f"the endpoint's reply has no answer: {what}", again=again, too_many=too_many)
+
+
+def _may_pass(status: int | None) -> bool:
+    return status is None or status in RETRIED or status >= 500
+
+
+def _error_status(reply: Reply) -> int | None:
+    """Return the status that an error within a reply names as its code; None where it names none."""
+    try:
+        answer = json.loads(reply.body)
+        error = answer.get("error") or answer["choices"][0].get("error")
+        code = int(error["code"])
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None
+    return code if 400 <= code < 600 else None
+
+
+def _shown(reason: str) -> str:
+    return one_line(reason)[:40]
 
 
 def reply_error(reply: Reply) -> ModelError:
@@ -51,10 +133,10 @@ def reply_error(reply: Reply) -> ModelError:
         location = one_line(reply.headers.get("location", "elsewhere"))[:MAX_MESSAGE]
         return ModelError(f"the endpoint redirects to {location}: use that address", again=False)
     hint = " (the key comes from DTBENCH_API_KEY or OPENAI_API_KEY)" if reply.status in {401, 403} else ""
-    again = reply.status in RETRIED or reply.status >= 500
+    again = _may_pass(reply.status)
     wait = _retry_after(reply.headers.get("retry-after")) if again else None
     message = f"the endpoint answered {reply.status}: {_message(reply)}{hint}"
-    return ModelError(message, again=again, retry_after=wait, too_many=reply.status in {429, 503})
+    return ModelError(message, again=again, retry_after=wait, too_many=reply.status in TOO_MANY)
 
 
 def _message(reply: Reply) -> str:
@@ -65,13 +147,20 @@ def _message(reply: Reply) -> str:
     except (ValueError, RecursionError):
         body = None
     if isinstance(body, dict):
-        error = body.get("error") or body.get("message") or body.get("detail")
+        error = body.get("error") or _choice_error(body) or body.get("message") or body.get("detail")
         if isinstance(error, dict):
             error = error.get("message") or error
         if error:
             text = error if isinstance(error, str) else json.dumps(error)
     line = one_line(" ".join(text.split()))
     return f"{line[: MAX_MESSAGE - 3]}..." if len(line) > MAX_MESSAGE else line or "an empty reply"
+
+
+def _choice_error(body: Mapping[str, Any]) -> object:
+    try:
+        return body["choices"][0]["error"]
+    except (LookupError, TypeError):
+        return None
 
 
 def _retry_after(value: str | None) -> float | None:
