@@ -7,6 +7,7 @@ the gate says that it cannot tell.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,14 @@ from dtbench.harness.compare.paired import PairedRuns, ScoreName, SharedTask, jo
 from dtbench.harness.core.errors import MachineryError, UserError, did_you_mean
 from dtbench.harness.core.options import TESTS, Option, check_options
 from dtbench.harness.core.typed_settings import Condition, between
-from dtbench.harness.stats.paired_tests import bounds, power_of_passing, questions_needed, surely_worse
+from dtbench.harness.stats.paired_tests import (
+    PairedShares,
+    bounds,
+    chance_of_no_loss,
+    effective_table,
+    too_few_clusters,
+)
+from dtbench.harness.stats.power import power_of_passing, questions_needed
 from dtbench.harness.store.run_folder import StoredRun
 
 Verdict = Literal["passed", "regressed", "undecided"]
@@ -101,6 +109,8 @@ class GateVerdict(NamedTuple):
     """How often so many questions would pass a candidate that is as good."""
     needed: int | None
     """How many questions it takes for that to be four times in five."""
+    few_clusters: int | None = None
+    """How many clips or questions the answers are of, where these are too few for any interval."""
 
     @property
     def name(self) -> str:
@@ -135,14 +145,13 @@ def gate_runs(options: GateOptions) -> list[GateVerdict]:
 def _gated(paired: PairedRuns, group: str | None, max_drop: float, alpha: float) -> GateVerdict:
     heading, _, value = (group or "").partition("=")
     pairs = paired.pairs([one for one in paired.questions if group is None or (heading, value) in one.groups])
-    interval = bounds(pairs, alpha)
-    if interval.low > -max_drop:
+    interval, few = bounds(pairs, alpha), too_few_clusters(pairs)
+    if interval.low > -max_drop and few is None:
         verdict: Verdict = "passed"
     else:
-        verdict = "regressed" if surely_worse(pairs, alpha) else "undecided"
+        verdict = "regressed" if chance_of_no_loss(pairs) <= alpha else "undecided"
     count = len(pairs)
-    clusters = len({pair.cluster for pair in pairs})
-    flips = sum(pair.before != pair.after for pair in pairs) / count
+    passes, needed = _power(pairs, max_drop, alpha)
     return GateVerdict(
         task=paired.task,
         group=group,
@@ -155,9 +164,21 @@ def _gated(paired: PairedRuns, group: str | None, max_drop: float, alpha: float)
         high=interval.high,
         max_drop=max_drop,
         alpha=alpha,
-        passes=power_of_passing(clusters, flips, max_drop, alpha),
-        needed=questions_needed(max(flips, 1 / clusters), max_drop, alpha),
+        passes=passes if few is None else 0.0,
+        needed=needed,
+        few_clusters=few,
     )
+
+
+def _power(pairs: Sequence[PairedShares], max_drop: float, alpha: float) -> tuple[float, int | None]:
+    """Return how often these questions pass a candidate that is as good, and how many do so four times in five."""
+    table = effective_table(pairs, alpha)
+    if table is None:
+        return 0.0, None
+    flips = max(table.flips, 1 / table.n)
+    needed = questions_needed(flips, max_drop, alpha)
+    passes = power_of_passing(table.n, flips, max_drop, alpha)
+    return passes, None if needed is None else math.ceil(needed * len(pairs) / table.n)
 
 
 def refuse_unsound(paired: PairedRuns, allowed: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dtbench.harness.compare.gate import GateVerdict, Verdict
+from dtbench.harness.stats.paired_tests import FEWEST_CLUSTERS
 from dtbench.harness.store.atomic import replace_whole
 
 SIGNS = {"passed": "✅ passed", "regressed": "❌ regressed", "undecided": "❔ undecided"}
@@ -25,6 +26,11 @@ def verdict_sentence(one: GateVerdict) -> str:
         return (
             f"{figures}: significantly worse, and the drop is not shown to be less than the allowed "
             f"{100 * one.max_drop:g} points"
+        )
+    if one.few_clusters is not None:
+        return (
+            f"{figures}: inconclusive, the answers are of {one.few_clusters} clips or questions, and no interval holds "
+            f"for fewer than {FEWEST_CLUSTERS} that hang together"
         )
     more = "" if one.needed is None else f"; about {one.needed} questions would give 80 % power"
     return f"{figures}: inconclusive, too few questions{more}"

@@ -13,7 +13,8 @@ from dtbench.harness.core.errors import UserError, did_you_mean, one_line
 from dtbench.harness.core.options import TESTS, Option
 from dtbench.harness.extract.evidence import WEAKEST
 from dtbench.harness.score.outcomes import Answer, Outcomes
-from dtbench.harness.stats.paired_tests import TAIL, PairedShares, bounds, holm, mcnemar, minimum_detectable
+from dtbench.harness.stats.paired_tests import TAIL, PairedShares, bounds, chance_of_equal, effective_table, holm
+from dtbench.harness.stats.power import minimum_detectable
 from dtbench.harness.store.identity import effective_model
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.types import Comparison, Flip, GroupComparison, PairedFigures, RunInfo, as_fields
@@ -85,7 +86,11 @@ class PairedRuns:
 
     def pairs(self, questions: Iterable[PairedQuestion]) -> list[PairedShares]:
         """Return questions as tests and intervals take them."""
-        return [PairedShares(one.before, one.after, str(self.clusters.get(one.id, one.id))) for one in questions]
+        return [PairedShares(one.before, one.after, self._cluster(one.id)) for one in questions]
+
+    def _cluster(self, id_: str) -> str:
+        """Name the clip that a question shares, or the question; no clip has the name of a question."""
+        return f"clip {self.clusters[id_]}" if id_ in self.clusters else f"id {id_}"
 
 
 def join_tasks(before: StoredRun, after: StoredRun, only: str | None, score: str) -> list[PairedRuns]:
@@ -185,8 +190,7 @@ def comparison(paired: PairedRuns) -> Comparison:
     """Compare two runs: the difference and its interval, in all and by group, and which questions went either way."""
     gained = [one for one in paired.questions if one.after > one.before]
     lost = [one for one in paired.questions if one.after < one.before]
-    flips = (len(gained) + len(lost)) / len(paired.questions) if paired.questions else 0.0
-    clusters = len({pair.cluster for pair in paired.pairs(paired.questions)})
+    table = effective_table(paired.pairs(paired.questions), TAIL) if paired.questions else None
     return {
         "before_run": paired.folders[0],
         "after_run": paired.folders[1],
@@ -198,7 +202,7 @@ def comparison(paired: PairedRuns) -> Comparison:
         "only_after": paired.only_after,
         "failed": list(paired.failed),
         **_figures(paired, paired.questions),
-        "minimum_detectable": minimum_detectable(clusters, flips),
+        "minimum_detectable": None if table is None else minimum_detectable(table.n, table.flips),
         "groups": _groups(paired),
         "gained": [_flip(one) for one in gained],
         "lost": [_flip(one) for one in lost],
@@ -219,7 +223,7 @@ def _figures(paired: PairedRuns, questions: Sequence[PairedQuestion]) -> PairedF
         "high": interval.high,
         "better": gained,
         "worse": lost,
-        "p": mcnemar(gained, lost),
+        "p": chance_of_equal(pairs),
     }
 
 

@@ -17,7 +17,8 @@ from dtbench.harness.score.calibration import Confidence, brier_score, calibrati
 from dtbench.harness.score.forced_choice import probabilities, stored_logprobs
 from dtbench.harness.score.outcomes import Answer, Outcomes
 from dtbench.harness.score.run_form import PLAIN_FORM, form_of_task, runs_of_same_questions
-from dtbench.harness.stats.intervals import clustered_difference, paired_difference, share
+from dtbench.harness.stats.intervals import share
+from dtbench.harness.stats.paired_tests import TAIL, PairedShares, bounds
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.summary_types import (
     AblationFigures,
@@ -132,17 +133,14 @@ def _gap(one: Run, other: Run, both: Iterable[Key], shared: Mapping[str, int]) -
         pair[0] += one[key].right
         pair[1] += other[key].right
         pair[2] += 1
-    pairs = {id_: (first / times, second / times) for id_, (first, second, times) in sums.items()}
-    if not any(id_ in shared for id_ in pairs):
-        gap = paired_difference(pairs.values())
-    else:
-        clusters: dict[int | str, list[tuple[float, float]]] = {}
-        for id_, each in pairs.items():
-            clusters.setdefault(shared.get(id_, id_), []).append(each)
-        gap = clustered_difference(
-            [(sum(a for a, _ in each), sum(b for _, b in each), len(each)) for each in clusters.values()]
-        )
-    return None if gap is None else as_fields(gap)
+    pairs = [
+        PairedShares(second / times, first / times, f"clip {shared[id_]}" if id_ in shared else f"id {id_}")
+        for id_, (first, second, times) in sums.items()
+    ]
+    if not pairs:
+        return None
+    found = bounds(pairs, TAIL)
+    return {"gap": found.difference, "low": found.low, "high": found.high}
 
 
 def _disagreement(choices: Sequence[str | None]) -> float:

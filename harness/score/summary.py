@@ -213,7 +213,7 @@ def _column(column: Column, counts: Counts, n: int, *, known: bool) -> ColumnFig
 
 
 def _clustered(outcomes: Outcomes, n: int, repeats: int, shared: Clips) -> ClusterFigures | None:
-    """Bootstrap intervals over clips; None where every answer has a clip of its own and Wilson's says it all."""
+    """Return intervals over clips; None where every answer has a clip of its own and Wilson's says it all."""
     if repeats == 1 and not shared:
         return None
     official: dict[int | str, list[int]] = {}
@@ -228,8 +228,8 @@ def _clustered(outcomes: Outcomes, n: int, repeats: int, shared: Clips) -> Clust
     missing = [(0, repeats)] * whole + [(0, rest)] * (rest > 0)
     return {
         "clips": len(strict) + len(missing),
-        "official": _bootstrap(official.values(), []),
-        "strict": _bootstrap(strict.values(), missing),
+        "official": _clusters_interval(official.values(), []),
+        "strict": _clusters_interval(strict.values(), missing),
     }
 
 
@@ -239,7 +239,7 @@ def _add(clusters: dict[int | str, list[int]], clip: int | str, *, correct: bool
     cluster[1] += 1
 
 
-def _bootstrap(clusters: Iterable[list[int]], missing: list[tuple[int, int]]) -> IntervalFigures | None:
+def _clusters_interval(clusters: Iterable[list[int]], missing: list[tuple[int, int]]) -> IntervalFigures | None:
     pairs = [*((correct, answers) for correct, answers in clusters), *missing]
     return as_fields(clustered_interval(pairs)) if pairs else None
 

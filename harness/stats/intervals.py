@@ -1,8 +1,7 @@
 """How far a measured share can be trusted, and what several answers to one question say together.
 
-The interval of a share is Wilson's; of a share whose answers hang together (one clip, one question) a bootstrap over
-clusters; of a difference on the same questions Newcombe's for paired shares (Statistics in Medicine 17, 1998: method
-10).
+The interval of a share is Wilson's. Answers that hang together (one clip, one question) count for as many independent
+ones as have the variance that their clusters show.
 """
 
 from __future__ import annotations
@@ -12,10 +11,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from dtbench.harness.stats.distributions import t_quantile
+
 Z95 = 1.959963984540054
-DRAWS = 10_000
-_AT_ONCE = 2_000_000
-"""The number of drawn counts in memory."""
+_NOTHING = 1e-12
 
 
 class Share(NamedTuple):
@@ -31,14 +30,6 @@ class Share(NamedTuple):
 class Interval(NamedTuple):
     """A 95 % interval."""
 
-    low: float
-    high: float
-
-
-class Difference(NamedTuple):
-    """The difference of two shares with its 95 % interval."""
-
-    gap: float
     low: float
     high: float
 
@@ -59,71 +50,19 @@ def wilson(p: float, n: float) -> Interval:
     return Interval(max(0.0, middle - half) if p > 0 else 0.0, min(1.0, middle + half) if p < 1 else 1.0)
 
 
-def clustered_interval(clusters: Iterable[tuple[int, int]], seed: int = 0) -> Interval:
-    """Return the bootstrap interval of a share whose answers come in clusters: (correct, answers) of each, none empty.
-
-    Clusters with the same counts are alike, so what is drawn is how often each kind comes: a multinomial.
-    """
-    kinds: Counter[tuple[float, int]] = Counter(clusters)
-    first = next(iter(kinds))
-    if all(correct * first[1] == first[0] * answers for correct, answers in kinds):
-        return wilson(first[0] / first[1], kinds.total())  # nothing varies: drawing would find no width
-    return _bootstrap(kinds, seed)
-
-
-def _bootstrap(kinds: Counter[tuple[float, int]], seed: int) -> Interval:
-    """Return the interval of sum / answers, where each kind of cluster occurs so many times."""
-    import numpy
-
-    ordered = sorted(kinds.items())
-    times = numpy.array([count for _, count in ordered])
-    sums, answers = (numpy.array(column, float) for column in zip(*(kind for kind, _ in ordered), strict=True))
-    rng = numpy.random.default_rng(seed)
-    means, part = [], max(1, _AT_ONCE // len(ordered))
-    for start in range(0, DRAWS, part):
-        drawn = rng.multinomial(times.sum(), times / times.sum(), size=min(part, DRAWS - start))
-        means.append((drawn @ sums) / (drawn @ answers))
-    low, high = numpy.quantile(numpy.concatenate(means), (0.025, 0.975))
-    return Interval(float(low), float(high))
-
-
-def paired_difference(pairs: Iterable[tuple[float, float]]) -> Difference | None:
-    """Return first minus second over the same questions, each a share of right answers; None where there is no pair."""
-    both = first = second = 0.0
-    n = 0
-    for one, other in pairs:
-        both, first, second, n = both + one * other, first + one, second + other, n + 1
-    if n == 0:
-        return None
-    p, q = first / n, second / n
-    (p_low, p_high), (q_low, q_high) = wilson(p, n), wilson(q, n)
-    phi = _correlation(both, first - both, second - both, n)
-    down = _joined(p - p_low, q_high - q, phi)
-    up = _joined(p_high - p, q - q_low, phi)
-    return Difference(p - q, max(-1.0, p - q - down), min(1.0, p - q + up))
-
-
-def clustered_difference(clusters: Sequence[tuple[float, float, int]]) -> Difference | None:
-    """Compare as paired_difference() does, for questions that share clips: right answers and size of each cluster."""
-    kinds = Counter((first - second, size) for first, second, size in clusters)
-    total = sum(size for _, _, size in clusters)
-    if len({gap / size for gap, size in kinds}) < 2:  # nothing varies: drawing would find no width
-        return paired_difference((first / size, second / size) for first, second, size in clusters)
-    return Difference(sum(gap * times for (gap, _), times in kinds.items()) / total, *_bootstrap(kinds, 0))
-
-
-def _correlation(both: float, first_only: float, second_only: float, n: int) -> float:
-    """Phi of the four-fold table, with Newcombe's correction for continuity."""
-    neither = n - both - first_only - second_only
-    margins = (both + first_only) * (second_only + neither) * (both + second_only) * (first_only + neither)
-    if margins <= 0:
-        return 0.0
-    cross = both * neither - first_only * second_only
-    return (max(cross - n / 2, 0.0) if cross > 0 else cross) / math.sqrt(margins)
-
-
-def _joined(one: float, other: float, phi: float) -> float:
-    return math.sqrt(max(0.0, one * one - 2 * phi * one * other + other * other))
+def clustered_interval(clusters: Iterable[tuple[float, int]]) -> Interval:
+    """Return the interval of a share whose answers come in clusters: (correct, answers) of each, none empty."""
+    kinds = list(clusters)
+    count, answers = len(kinds), sum(size for _, size in kinds)
+    if count < 2:
+        return Interval(0.0, 1.0)
+    p = math.fsum(correct for correct, _ in kinds) / answers
+    squares = math.fsum((correct - p * size) ** 2 for correct, size in kinds) * count / (count - 1)
+    if squares < _NOTHING:  # nothing varies: a cluster is the least that is independent of the others
+        return wilson(p, count)
+    effective = min(answers, p * (1 - p) * answers**2 / squares)
+    # The variance is estimated from the clusters: Student's t in place of z, as so many answers fewer.
+    return wilson(p, effective * (Z95 / t_quantile(0.975, count - 1)) ** 2)
 
 
 def pass_at(k: int, n: int, correct: int) -> float:

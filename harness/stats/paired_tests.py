@@ -1,23 +1,29 @@
-"""What paired answers show: exact tests, intervals that hold for small and lopsided tables, and what they cannot see.
+"""What paired answers show: an interval and a test that hold for few, lopsided, shared and repeated answers.
 
-Pairs of single answers about clips of their own make a four-fold table: its interval is Tango's score interval
-(Statistics in Medicine 17, 1998), its test McNemar's in exact form. Where questions share a clip, or are answered
-several times, they hang together: the interval is then of the sums of each cluster, with Student's t.
+The interval is Tango's score interval (Statistics in Medicine 17, 1998). Questions that share a clip, or have several
+answers, hang together: they count for as many independent questions as have the variance that their clusters show, less
+what Student's t takes for a variance that is itself estimated. The test turns the sign of each cluster's difference, as
+it would be if both runs were one model: for single answers about clips of their own it is McNemar's in exact form.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from statistics import NormalDist
+from collections.abc import Callable, Iterable, Sequence
+from fractions import Fraction
 from typing import NamedTuple
+
+from dtbench.harness.stats.distributions import NORMAL, chi_square_tail, t_cdf, t_quantile
 
 TAIL = 0.025
 """The chance that each limit of a 95 % interval is exceeded."""
-POWER = 0.8
-"""How often a difference is to be found."""
-_NORMAL = NormalDist()
+FEWEST_CLUSTERS = 40
+"""With fewer clusters that hang together, no interval here holds what it says (simulated: a false pass in 5 % becomes
+one in up to 30 %)."""
 _STEPS = 60
+_FINEST = 5040
+"""Differences are multiples of one part in so many at least, for the exact test; others are tested by Student's t."""
+_MOST_CELLS = 40_000_000
 
 
 class Bounds(NamedTuple):
@@ -36,33 +42,96 @@ class PairedShares(NamedTuple):
     cluster: str
 
 
+class EffectiveTable(NamedTuple):
+    """Gains and losses among so many independent questions, as which paired answers count; not whole numbers."""
+
+    gained: float
+    lost: float
+    n: float
+
+    @property
+    def flips(self) -> float:
+        """Return the share of questions that changed."""
+        return (self.gained + self.lost) / self.n
+
+
 def bounds(pairs: Sequence[PairedShares], tail: float) -> Bounds:
     """Return after minus before; each limit is exceeded with this chance at most."""
     if not pairs:
         return Bounds(0.0, -1.0, 1.0)
-    if _stand_alone(pairs):
-        gained = sum(pair.after > pair.before for pair in pairs)
-        lost = sum(pair.after < pair.before for pair in pairs)
-        return tango(gained, lost, len(pairs), tail)
-    return _clustered(pairs, tail)
+    table = effective_table(pairs, tail)
+    if table is None:
+        return Bounds(math.fsum(pair.after - pair.before for pair in pairs) / len(pairs), -1.0, 1.0)
+    return tango(*table, tail)
 
 
-def tango(gained: int, lost: int, n: int, tail: float) -> Bounds:
+def too_few_clusters(pairs: Sequence[PairedShares]) -> int | None:
+    """Return how many clusters there are, where answers hang together in fewer than an interval takes; else None."""
+    clusters = len({pair.cluster for pair in pairs})
+    return clusters if clusters < FEWEST_CLUSTERS and not stand_alone(pairs) else None
+
+
+def effective_table(pairs: Sequence[PairedShares], tail: float) -> EffectiveTable | None:
+    """Return the table of independent questions that has the interval of these answers; None for a single cluster."""
+    n = len(pairs)
+    gained = math.fsum(max(0.0, pair.after - pair.before) for pair in pairs)
+    lost = math.fsum(max(0.0, pair.before - pair.after) for pair in pairs)
+    if stand_alone(pairs):
+        return EffectiveTable(gained, lost, n)
+    clusters = _gaps(pairs)
+    if len(clusters) < 2:
+        return None
+    effective = _effective_size(pairs, clusters, gained + lost)
+    # The variance is estimated from the clusters: Student's t in place of z, as so many questions fewer.
+    effective *= (NORMAL.inv_cdf(1 - tail) / t_quantile(1 - tail, len(clusters) - 1)) ** 2
+    return EffectiveTable(gained * effective / n, lost * effective / n, effective)
+
+
+class _Gap(NamedTuple):
+    """The difference of one cluster, summed over its questions."""
+
+    sum: float
+    size: int
+
+
+def _gaps(pairs: Iterable[PairedShares]) -> list[_Gap]:
+    sums: dict[str, list[float]] = {}
+    for pair in pairs:
+        sums.setdefault(pair.cluster, []).append(pair.after - pair.before)
+    return [_Gap(math.fsum(gaps), len(gaps)) for gaps in sums.values()]
+
+
+def _effective_size(pairs: Sequence[PairedShares], clusters: Sequence[_Gap], changed: float) -> float:
+    """Return how many single answers about clips of their own have the variance of these."""
+    n = len(pairs)
+    difference = math.fsum(gap.sum for gap in clusters) / n
+    if changed == 0:  # nothing varies: a cluster is the least that is independent of the others
+        return len(clusters)
+    single = changed / n - difference**2
+    apart = math.fsum((pair.after - pair.before) ** 2 for pair in pairs) / n - difference**2
+    together = math.fsum((gap.sum - difference * gap.size) ** 2 for gap in clusters) / n
+    together *= len(clusters) / (len(clusters) - 1)
+    variance = max(apart, together)  # by chance few clusters vary less than their questions alone would
+    return n * single / variance if variance > 0 and single > 0 else len(clusters)
+
+
+def tango(gained: float, lost: float, n: float, tail: float) -> Bounds:
     """Return the score interval of (gained - lost) / n."""
-    z = _NORMAL.inv_cdf(1 - tail)
+    z = NORMAL.inv_cdf(1 - tail)
     difference = (gained - lost) / n
-
-    def score(delta: float) -> float:
-        a, b, c = 2 * n, -gained - lost + (2 * n - gained + lost) * delta, -lost * delta * (1 - delta)
-        # The chance of a loss that fits best where the difference is delta.
-        q = (math.sqrt(max(0.0, b * b - 4 * a * c)) - b) / (2 * a)
-        variance = n * (2 * q + delta * (1 - delta))
-        distance = gained - lost - n * delta
-        return distance / math.sqrt(variance) if variance > 0 else math.copysign(math.inf, distance)
-
-    low = _root(lambda delta: score(delta) - z, -1.0, difference)
-    high = _root(lambda delta: score(delta) + z, difference, 1.0)
+    low = _root(lambda delta: tango_score(gained, lost, n, delta) - z, -1.0, difference)
+    high = _root(lambda delta: tango_score(gained, lost, n, delta) + z, difference, 1.0)
     return Bounds(difference, low, high)
+
+
+def tango_score(gained: float, lost: float, n: float, delta: float) -> float:
+    """Return by how many standard errors the difference exceeds delta, where delta is the true one."""
+    a, b, c = 2 * n, -gained - lost + (2 * n - gained + lost) * delta, -lost * delta * (1 - delta)
+    # The chance of a loss that fits best where the difference is delta.
+    q = (math.sqrt(max(0.0, b * b - 4 * a * c)) - b) / (2 * a)
+    variance = n * (2 * q + delta * (1 - delta))
+    distance = gained - lost - n * delta
+    return distance / math.sqrt(variance) if variance > 0 else math.copysign(math.inf, distance)
 
 
 def _root(falling: Callable[[float], float], low: float, high: float) -> float:
@@ -76,37 +145,6 @@ def _root(falling: Callable[[float], float], low: float, high: float) -> float:
     return (low + high) / 2
 
 
-def _clustered(pairs: Sequence[PairedShares], tail: float) -> Bounds:
-    sums: dict[str, list[float]] = {}
-    for pair in pairs:
-        one = sums.setdefault(pair.cluster, [0.0, 0.0])
-        one[0] += pair.after - pair.before
-        one[1] += 1
-    n, clusters = len(pairs), len(sums)
-    difference = math.fsum(gap for gap, _ in sums.values()) / n
-    if clusters < 2:
-        return Bounds(difference, -1.0, 1.0)
-    squares = math.fsum((gap - difference * size) ** 2 for gap, size in sums.values())
-    error = math.sqrt(squares * clusters / (clusters - 1)) / n
-    if error == 0.0:  # nothing varies: as many clusters, each one pair that did not change
-        level = tango(0, 0, clusters, tail)
-        return Bounds(difference, max(-1.0, difference + level.low), min(1.0, difference + level.high))
-    half = _t_quantile(1 - tail, clusters - 1) * error
-    return Bounds(difference, max(-1.0, difference - half), min(1.0, difference + half))
-
-
-def _t_quantile(share: float, freedom: int) -> float:
-    """Student's t, by the expansion of Cornish and Fisher: right to 0.1 % from 5 degrees of freedom on."""
-    z = _NORMAL.inv_cdf(share)
-    terms = (
-        z,
-        (z**3 + z) / 4,
-        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
-        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
-    )
-    return math.fsum(term / freedom**power for power, term in enumerate(terms))
-
-
 def mcnemar(gained: int, lost: int) -> float:
     """Return the chance of a split at least as uneven where neither is better, exactly."""
     flips, fewer = gained + lost, min(gained, lost)
@@ -116,18 +154,83 @@ def mcnemar(gained: int, lost: int) -> float:
     return min(1.0, 2 * tail / (1 << flips))
 
 
-def surely_worse(pairs: Sequence[PairedShares], chance: float) -> bool:
-    """Whether there is a loss, wrongly said so with this chance at most; exactly so for single answers."""
-    if _stand_alone(pairs):
-        gained = sum(pair.after > pair.before for pair in pairs)
-        lost = sum(pair.after < pair.before for pair in pairs)
-        flips = gained + lost
-        as_many = sum(math.comb(flips, k) for k in range(lost, flips + 1))
-        return lost > gained and as_many / (1 << flips) <= chance
-    return bounds(pairs, chance).high < 0
+class SignFlips(NamedTuple):
+    """The chances of a sum at least as far from zero, and as far down, if the sign of each difference were chance."""
+
+    two_sided: float
+    worse: float
 
 
-def _stand_alone(pairs: Sequence[PairedShares]) -> bool:
+def sign_flip_test(gaps: Iterable[float]) -> SignFlips:
+    """Test whether differences of clusters are chance, exactly where they are multiples of one fraction.
+
+    Where they are not, or there are too many values to count, by Student's t.
+    """
+    moved = [gap for gap in gaps if abs(gap) > 1e-12]
+    if not moved:
+        return SignFlips(1.0, 1.0)
+    steps = _whole_steps(moved)
+    if steps is None or sum(map(abs, steps)) * len(steps) > _MOST_CELLS:
+        return _t_test(moved)
+    if set(map(abs, steps)) == {1}:  # counted without adding up chances
+        gained, lost = steps.count(1), steps.count(-1)
+        as_many = sum(math.comb(len(steps), k) for k in range(lost, len(steps) + 1))
+        return SignFlips(mcnemar(gained, lost), as_many / (1 << len(steps)))
+    return _count_signs(steps)
+
+
+def _count_signs(steps: Sequence[int]) -> SignFlips:
+    import numpy
+
+    reach = sum(map(abs, steps))
+    chances = numpy.zeros(2 * reach + 1)
+    chances[reach] = 1.0
+    for step in map(abs, steps):
+        moved = numpy.zeros_like(chances)
+        moved[step:] += chances[:-step] / 2
+        moved[:-step] += chances[step:] / 2
+        chances = moved
+    found = sum(steps)
+    at_most = float(chances[: reach + found + 1].sum())
+    beyond = float(chances[: reach - abs(found) + 1].sum())
+    return SignFlips(min(1.0, 2 * beyond if found else 1.0), min(1.0, at_most))
+
+
+def _whole_steps(gaps: Sequence[float]) -> list[int] | None:
+    """Return the differences as multiples of their common fraction; None where that is too fine."""
+    scale = 1
+    for gap in {round(abs(gap) % 1, 12) for gap in gaps}:
+        scale = math.lcm(scale, Fraction(gap).limit_denominator(1000).denominator)
+        if scale > _FINEST:
+            return None
+    steps = [round(gap * scale) for gap in gaps]
+    if any(abs(step / scale - gap) > 1e-9 for step, gap in zip(steps, gaps, strict=True)):
+        return None
+    common = math.gcd(*steps)
+    return [step // common for step in steps]
+
+
+def _t_test(gaps: Sequence[float]) -> SignFlips:
+    count = len(gaps)
+    mean = math.fsum(gaps) / count
+    squares = math.fsum((gap - mean) ** 2 for gap in gaps)
+    if count < 2 or squares == 0:
+        return SignFlips(min(1.0, 2.0 ** (1 - count)), 2.0**-count if mean < 0 else 1.0)
+    worse = t_cdf(mean * math.sqrt(count * (count - 1) / squares), count - 1)
+    return SignFlips(2 * min(worse, 1 - worse), worse)
+
+
+def chance_of_equal(pairs: Sequence[PairedShares]) -> float:
+    """Return the two-sided p value: how often one model, run twice, would differ as much."""
+    return sign_flip_test(gap.sum for gap in _gaps(pairs)).two_sided
+
+
+def chance_of_no_loss(pairs: Sequence[PairedShares]) -> float:
+    """Return the one-sided p value: how often one model, run twice, would lose as much."""
+    return sign_flip_test(gap.sum for gap in _gaps(pairs)).worse
+
+
+def stand_alone(pairs: Sequence[PairedShares]) -> bool:
     """Whether each is one answer in both runs, about a clip of its own."""
     single = all(pair.before in {0, 1} and pair.after in {0, 1} for pair in pairs)
     return single and len({pair.cluster for pair in pairs}) == len(pairs)
@@ -143,21 +246,22 @@ def holm(chances: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def minimum_detectable(n: float, flips: float) -> float | None:
-    """Return the difference that n questions show with this power, where a share `flips` of them changes."""
-    if n <= 0:
-        return None
-    return min(1.0, (_NORMAL.inv_cdf(1 - TAIL) + _NORMAL.inv_cdf(POWER)) * math.sqrt(max(flips, 1 / n) / n))
+def pooled(parts: Sequence[Bounds]) -> Bounds:
+    """Return the mean of independent differences, such as of several tasks, with limits made from theirs (MOVER)."""
+    count = len(parts)
+    mean = math.fsum(part.difference for part in parts) / count
+    down = math.sqrt(math.fsum((part.difference - part.low) ** 2 for part in parts)) / count
+    up = math.sqrt(math.fsum((part.high - part.difference) ** 2 for part in parts)) / count
+    return Bounds(mean, max(-1.0, mean - down), min(1.0, mean + up))
 
 
-def questions_needed(flips: float, margin: float, tail: float) -> int | None:
-    """Return how many questions show with this power that a candidate as good as the baseline is within the margin."""
-    if margin <= 0:
-        return None
-    return math.ceil(flips * ((_NORMAL.inv_cdf(1 - tail) + _NORMAL.inv_cdf(POWER)) / margin) ** 2)
-
-
-def power_of_passing(n: float, flips: float, margin: float, tail: float) -> float:
-    """Return how often a gate passes a candidate that is as good as the baseline."""
-    error = math.sqrt(max(flips, 1 / n) / n)
-    return _NORMAL.cdf(margin / error - _NORMAL.inv_cdf(1 - tail))
+def cochran_q(rows: Iterable[Sequence[bool]]) -> float:
+    """Return the p value that several runs are equally often right on the same questions: a row a question."""
+    table = [row for row in rows if 0 < sum(row) < len(row)]
+    if not table:
+        return 1.0
+    runs = len(table[0])
+    columns = [sum(row[run] for row in table) for run in range(runs)]
+    total = sum(columns)
+    spread = runs * sum(column**2 for column in columns) - total**2
+    return chi_square_tail((runs - 1) * spread / (runs * total - sum(sum(row) ** 2 for row in table)), runs - 1)

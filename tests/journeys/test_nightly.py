@@ -15,7 +15,7 @@ from journeys import ROOT, Walked, page, unmarked, walk
 from listeners import listener
 from runs import audible_data
 
-from dtbench.harness.stats.paired_tests import power_of_passing
+from dtbench.harness.stats.power import power_of_passing
 
 PAGE = page("nightly")
 QUESTIONS = 200

@@ -94,7 +94,7 @@ def test_several_runs_are_held_against_the_first(made: Callable[..., Path]) -> N
 def test_the_table_shows_flips_and_power(made: Callable[..., Path]) -> None:
     done = call("compare", made("a", right_but(1, 2)), made("b", right_but(2, 3)), "--power", "--flips", "2")
     assert "changed   40 better, 40 worse, 320 unchanged" in done.out
-    assert "questions detect a difference of 6.3 points with 80 % power" in done.out
+    assert "questions detect a difference of 6.2 points with 80 % power" in done.out
     assert done.out.count("better    made-up-") == 2
     assert "better    and 38 more (--flips, or --json for all)" in done.out
 

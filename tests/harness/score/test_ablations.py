@@ -88,7 +88,7 @@ def test_repeats_of_a_question_are_one_pair() -> None:
 
 
 def test_questions_about_one_clip_hang_together_and_tell_less() -> None:
-    asked = questions(40)
+    asked = questions(240)
     plain = [says(sample, 0) for sample in asked]
     silent = [says(sample, number // 4 % 2) for number, sample in enumerate(asked)]
     apart = audio_effect(plain, silent, {})["gap"]

@@ -1,4 +1,4 @@
-"""Paired inference held to what it promises: by counting all tables, by hand, and by drawing runs."""
+"""Paired tests and intervals held to what they promise: by counting all tables, by libraries, and by drawing runs."""
 
 from __future__ import annotations
 
@@ -6,24 +6,26 @@ import itertools
 import math
 import random
 from collections.abc import Callable
-from statistics import NormalDist
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dtbench.harness.compare.gate import Verdict
 from dtbench.harness.stats.paired_tests import (
     PairedShares,
     bounds,
+    chance_of_equal,
+    chance_of_no_loss,
+    cochran_q,
+    effective_table,
     holm,
     mcnemar,
-    minimum_detectable,
-    power_of_passing,
-    questions_needed,
-    surely_worse,
+    pooled,
+    sign_flip_test,
     tango,
+    too_few_clusters,
 )
+from dtbench.harness.stats.power import power_of_passing
 
 
 @pytest.mark.parametrize(("gain", "loss"), [(0.1, 0.1), (0.02, 0.12), (0.3, 0.05), (0.0, 0.1), (0.01, 0.01)])
@@ -54,7 +56,7 @@ def test_a_loss_is_sure_as_seldom_as_it_says_where_there_is_none() -> None:
                     pairs = [PairedShares(0, 1, f"g{k}") for k in range(gained)] + [
                         PairedShares(1, 0, f"l{k}") for k in range(lost)
                     ]
-                    sure += chance * surely_worse(pairs, 0.05)
+                    sure += chance * (chance_of_no_loss(pairs) <= 0.05)
         assert sure <= 0.05
 
 
@@ -125,9 +127,9 @@ def test_repeats_of_a_question_are_one_pair_of_shares() -> None:
     assert found.low < 0 < found.high
 
 
-def verdict_of(pairs: list[PairedShares], margin: float, alpha: float) -> Verdict:
+def verdict_of(pairs: list[PairedShares], margin: float, alpha: float) -> str:
     found = bounds(pairs, alpha)
-    return "passed" if found.low > -margin else "regressed" if surely_worse(pairs, alpha) else "undecided"
+    return "passed" if found.low > -margin else "regressed" if chance_of_no_loss(pairs) <= alpha else "undecided"
 
 
 def drawn(rng: random.Random, n: int, gain: float, loss: float) -> list[PairedShares]:
@@ -139,7 +141,7 @@ def drawn(rng: random.Random, n: int, gain: float, loss: float) -> list[PairedSh
     return pairs
 
 
-def share_of(verdict: Verdict, draw: Callable[[], list[PairedShares]], times: int = 400) -> float:
+def share_of(verdict: str, draw: Callable[[], list[PairedShares]], times: int = 400) -> float:
     return sum(verdict_of(draw(), 0.02, 0.05) == verdict for _ in range(times)) / times
 
 
@@ -154,17 +156,86 @@ def test_a_gates_false_alarms_stay_within_alpha_and_its_power_is_what_it_says() 
     assert 0.5 < told < 0.95
 
 
-def test_as_many_questions_as_are_needed_give_the_power_that_was_asked_for() -> None:
-    count = questions_needed(0.1, 0.01, 0.05)
-    assert count is not None
-    assert power_of_passing(count, 0.1, 0.01, 0.05) == pytest.approx(0.8, abs=0.001)
-    assert questions_needed(0.1, 0.0, 0.05) is None
+@pytest.mark.parametrize(("gained", "lost"), [(0, 0), (5, 0), (7, 12), (90, 61), (3000, 2900)])
+def test_the_exact_test_is_that_of_statsmodels(gained: int, lost: int) -> None:
+    from statsmodels.stats.contingency_tables import mcnemar as reference
+
+    expected = reference([[10, gained], [lost, 10]], exact=True).pvalue
+    assert mcnemar(gained, lost) == pytest.approx(expected, rel=1e-9)
+    signs = [1.0] * gained + [-1.0] * lost
+    assert sign_flip_test(signs).two_sided == pytest.approx(expected, rel=1e-9)
 
 
-def test_what_is_visible_shrinks_with_the_root_of_the_questions() -> None:
-    assert minimum_detectable(0, 0.1) is None
-    one, four = minimum_detectable(1000, 0.2), minimum_detectable(4000, 0.2)
-    assert one is not None
-    assert four == pytest.approx(one / 2)
-    normal = NormalDist()
-    assert one == pytest.approx((normal.inv_cdf(0.975) + normal.inv_cdf(0.8)) * math.sqrt(0.2 / 1000))
+@given(st.lists(st.integers(-8, 8), min_size=1, max_size=11), st.sampled_from([1, 2, 4, 5, 8]))
+def test_the_sign_test_counts_every_way_to_turn_the_signs(steps: list[int], answers: int) -> None:
+    gaps = [step / answers for step in steps]
+    ways = [
+        math.fsum(map(math.prod, zip(signs, gaps, strict=True)))
+        for signs in itertools.product((1, -1), repeat=len(gaps))
+    ]
+    found = math.fsum(gaps)
+    test = sign_flip_test(gaps)
+    assert test.two_sided == pytest.approx(sum(abs(way) >= abs(found) - 1e-9 for way in ways) / len(ways))
+    if any(steps):
+        assert test.worse == pytest.approx(sum(way <= found + 1e-9 for way in ways) / len(ways))
+
+
+def test_many_fine_differences_are_tested_by_students_t() -> None:
+    from scipy import stats
+
+    dice = random.Random(3)
+    gaps = [dice.gauss(0.05, 0.4) for _ in range(300)]
+    test = sign_flip_test(gaps)
+    assert test.two_sided == pytest.approx(float(stats.ttest_1samp(gaps, 0).pvalue), rel=1e-6)
+
+
+def test_the_p_value_knows_shared_clips() -> None:
+    # 30 clips of 10 questions: 8 clips gained, 5 lost. Of single questions McNemar would say 0.011.
+    pairs = [
+        PairedShares(*((0, 1) if clip < 8 else (1, 0) if clip < 13 else (1, 1)), f"{clip}")
+        for clip in range(30)
+        for _ in range(10)
+    ]
+    assert chance_of_equal(pairs) == pytest.approx(mcnemar(8, 5))
+
+
+def test_the_p_value_knows_repeats() -> None:
+    # A gain of an eighth at 120 questions, a loss of the whole at 15: the mean did not move.
+    pairs = [PairedShares(0.5, 0.625, f"{n}") for n in range(120)] + [PairedShares(1, 0, f"l{n}") for n in range(15)]
+    assert chance_of_equal(pairs) > 0.9
+
+
+def test_clips_that_vary_no_more_than_their_questions_count_as_questions() -> None:
+    dice = random.Random(4)
+    pairs = [
+        PairedShares(*right, f"{n % 200}")
+        for n in range(1000)
+        for right in [dice.choice([(0, 1), (1, 0), (1, 1), (1, 1)])]
+    ]
+    table = effective_table(pairs, 0.025)
+    assert table is not None
+    assert 700 < table.n <= 1000
+
+
+def test_few_clusters_are_counted_and_single_answers_are_none() -> None:
+    few = clips(random.Random(1), 39, 5, 0.0)
+    assert too_few_clusters(few) == 39
+    assert too_few_clusters(clips(random.Random(1), 40, 5, 0.0)) is None
+    assert too_few_clusters(drawn(random.Random(1), 12, 0.2, 0.2)) is None
+
+
+def test_the_mean_of_tasks_is_as_wide_as_its_parts_together_are() -> None:
+    one = tango(60, 40, 1000, 0.025)
+    mean = pooled([one, one])
+    assert mean.difference == one.difference
+    assert mean.high - mean.low == pytest.approx((one.high - one.low) / math.sqrt(2))
+    assert pooled([one]) == pytest.approx(one)
+
+
+def test_the_test_of_several_runs_is_cochrans() -> None:
+    from statsmodels.stats.contingency_tables import cochrans_q
+
+    dice = random.Random(5)
+    rows = [[dice.random() < share for share in (0.5, 0.55, 0.62, 0.4)] for _ in range(300)]
+    assert cochran_q(rows) == pytest.approx(float(cochrans_q(rows).pvalue), rel=1e-6)
+    assert cochran_q([[True, True]] * 9) == 1.0
