@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 from dtbench.harness.core.schema import OptionLogprobs, Response
 from dtbench.harness.extract.tidy import split_text, with_think_tags
 from dtbench.harness.score.forced_choice import FORCED_SAMPLING, TokenLogprob, letter_of, option_logprobs
+from dtbench.models.endpoint.http import Reply
 from dtbench.models.endpoint.parse import parse_response, reply_error
-from dtbench.models.endpoint.reply import Reply
 from dtbench.models.endpoint.settings import EndpointSettings
 from dtbench.models.endpoint.wire import fixed_fields
 

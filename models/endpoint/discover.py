@@ -9,9 +9,8 @@ from typing import NamedTuple
 
 from dtbench.harness.core.errors import MachineryError, UserError, did_you_mean, one_line
 from dtbench.models.endpoint.address import Address
-from dtbench.models.endpoint.connection import AwayError, Connections, DroppedError
-from dtbench.models.endpoint.reply import GarbledError
-from dtbench.models.endpoint.wire import request_head
+from dtbench.models.endpoint.http import AwayError, DroppedError, GarbledError, HttpClient, Request
+from dtbench.models.endpoint.wire import request_headers
 
 LOOK_UP_TIMEOUT = 15.0
 """Seconds for one look-up; an endpoint that is slower is asked for answers all the same."""
@@ -57,31 +56,30 @@ class _Served(NamedTuple):
 
 
 async def _look_up(address: Address, key: str | None) -> _Served | AwayError:
-    connections = Connections(address)
+    client, headers = HttpClient(address), request_headers(address, key)
     try:
-        models = await _get(connections, address, f"{address.path}/models", key)
-        version = await _get(connections, address, f"{address.root}/version", key)
+        models = await _get(client, Request("GET", "/models", headers))
+        version = await _get(client, Request("GET", "/version", headers, of_root=True))
     except AwayError as error:
         return error
     finally:
-        await connections.aclose()
+        await client.aclose()
     if isinstance(models, Exception) and isinstance(version, Exception):
         return AwayError(f"{models or 'no answer'}; does it speak http{'' if address.secure else 's'}?")
     version = version.get("version") if isinstance(version, dict) else None
     return _Served(_names(models), one_line(version)[:80] if isinstance(version, str) else None)
 
 
-async def _get(connections: Connections, address: Address, path: str, key: str | None) -> object:
+async def _get(client: HttpClient, request: Request) -> object:
     """Return the JSON at a path; None where it is none, the error where no attempt brings a reply."""
-    head = request_head("GET", address, path, key)
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            reply = await connections.request(lambda: [head + b"\r\n"], LOOK_UP_TIMEOUT)
+            reply = await client.request(request, LOOK_UP_TIMEOUT)
             break
         except TimeoutError as error:
             return error
         except (DroppedError, GarbledError) as error:
-            if attempt == ATTEMPTS:
+            if attempt == ATTEMPTS or (isinstance(error, GarbledError) and not error.again):
                 return error
             await asyncio.sleep(PAUSE)
     try:

@@ -8,8 +8,8 @@ from typing import Any
 
 from dtbench.harness.core.errors import ModelError, one_line
 from dtbench.harness.core.schema import Response, is_count
+from dtbench.models.endpoint.http import Reply
 from dtbench.models.endpoint.message import message_text
-from dtbench.models.endpoint.reply import Reply
 
 MAX_MESSAGE = 300
 RETRIED = {408, 409, 425, 429}

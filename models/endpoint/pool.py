@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from dtbench.harness.core.model import Notify
 from dtbench.models.endpoint.address import Address
-from dtbench.models.endpoint.connection import AwayError, Connections
-from dtbench.models.endpoint.reply import Reply
+from dtbench.models.endpoint.http import AwayError, HttpClient, Reply, Request
 
 COOL_DOWN = 15.0
 """Seconds for which an endpoint that could not be reached gets no request while another can."""
@@ -24,7 +22,7 @@ class Endpoint:
 
     def __init__(self, address: Address) -> None:
         self.address = address
-        self.connections = Connections(address)
+        self.client = HttpClient(address)
         self.in_flight = 0
         self.served = 0
         self.away_until = 0.0
@@ -37,7 +35,7 @@ class EndpointPool:
         self.all = [Endpoint(address) for address in addresses]
         self._clock = clock
 
-    async def request(self, parts: Callable[[Address], Sequence[bytes]], seconds: float) -> Reply:
+    async def request(self, make: Callable[[Address], Request], seconds: float) -> Reply:
         """Send a request to the least loaded endpoint within reach; raise AwayError where there is none."""
         failed: list[tuple[Endpoint, AwayError]] = []
         while candidates := [endpoint for endpoint in self.all if endpoint not in [tried for tried, _ in failed]]:
@@ -47,7 +45,7 @@ class EndpointPool:
             endpoint.in_flight += 1
             endpoint.served += 1
             try:
-                return await endpoint.connections.request(functools.partial(parts, endpoint.address), seconds)
+                return await endpoint.client.request(make(endpoint.address), seconds)
             except AwayError as error:
                 endpoint.away_until = self._clock() + COOL_DOWN
                 failed.append((endpoint, error))
@@ -58,7 +56,7 @@ class EndpointPool:
     async def aclose(self) -> None:
         """Close every connection."""
         for endpoint in self.all:
-            await endpoint.connections.aclose()
+            await endpoint.client.aclose()
 
 
 class ReconnectWait:

@@ -13,14 +13,13 @@ from dtbench.harness.core.errors import ModelError
 from dtbench.harness.core.model import Notify, RequestPreview
 from dtbench.harness.core.schema import Prompt, Response
 from dtbench.models.endpoint.address import CHAT, Address, api_key, parse_addresses, without_secrets
-from dtbench.models.endpoint.connection import AwayError, DroppedError
 from dtbench.models.endpoint.constrained import ConstrainedChoice, Exchange
 from dtbench.models.endpoint.discover import EndpointModel, discover_model
+from dtbench.models.endpoint.http import AwayError, DroppedError, GarbledError, Request
 from dtbench.models.endpoint.parse import parse_response
 from dtbench.models.endpoint.pool import EndpointPool, ReconnectWait
-from dtbench.models.endpoint.reply import GarbledError
 from dtbench.models.endpoint.settings import EndpointSettings
-from dtbench.models.endpoint.wire import chat_body, fixed_fields, preview_body, request_head
+from dtbench.models.endpoint.wire import chat_body, fixed_fields, preview_body, request_headers
 
 UNKNOWN = "MODEL"
 """Stands for the name of a model that no endpoint was asked for."""
@@ -42,7 +41,7 @@ class Server:
         self._secrets = [key, *(address.login for address in where), *(address.password for address in where)]
         self._endpoints = EndpointPool(where)
         self._reconnect = ReconnectWait(settings.reconnect_timeout)
-        self._heads = {to: request_head("POST", to, to.path + CHAT, key) for to in where}
+        self._headers = {to: request_headers(to, key) for to in where}
         sampling = settings.sampling()
         self._seed = sampling.pop("seed", None)
         self._fixed = fixed_fields(about.model, sampling)
@@ -71,8 +70,10 @@ class Server:
             raise ModelError(f"no answer within {self._settings.timeout:g} s", again=True) from None
         except AwayError as error:
             raise ModelError(f"the endpoint cannot be reached: {error}", again=True) from None
-        except (DroppedError, GarbledError) as error:
+        except DroppedError as error:
             raise ModelError(str(error), again=True) from None
+        except GarbledError as error:
+            raise ModelError(str(error), again=error.again) from None
         except ModelError as error:
             message = without_secrets(str(error), self._secrets)
             raise ModelError(
@@ -96,12 +97,12 @@ class Server:
         """Report through `notify` when an endpoint is away; there is nothing to start."""
         self._reconnect.notify = notify
 
-    def _request(self, to: Address, prompt: Prompt, fixed: bytes) -> list[bytes]:
-        """Return head and body in parts."""
+    def _request(self, to: Address, prompt: Prompt, fixed: bytes) -> Request:
+        """Return the request, whose body is made when it is sent."""
         seed = self._seed if prompt.seed is None else prompt.seed
-        first, *rest = chat_body(fixed, prompt, seed, self._settings.audio_part)
-        length = len(first) + sum(map(len, rest))
-        return [b"%bcontent-length: %d\r\n\r\n%b" % (self._heads[to], length, first), *rest]
+        return Request(
+            "POST", CHAT, self._headers[to], lambda: chat_body(fixed, prompt, seed, self._settings.audio_part)
+        )
 
     def preview(self, prompt: Prompt, clip: str | None) -> RequestPreview:
         """Return the request that would be sent."""

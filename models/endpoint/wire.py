@@ -37,17 +37,11 @@ def fixed_fields(model: str, sampling: Mapping[str, Any]) -> bytes:
     return json.dumps({"model": model, **sampling}, separators=(",", ":")).encode()[:-1]
 
 
-def request_head(method: str, address: Address, path: str, key: str | None) -> bytes:
-    """Encode the head of a request, with the key, up to its content length."""
-    lines = [f"{method} {path} HTTP/1.1", f"host: {address.authority}", "user-agent: dtbench"]
-    lines += ["accept: application/json", "accept-encoding: identity"]
+def request_headers(address: Address, key: str | None) -> dict[str, str]:
+    """Return the headers of a request that say who asks: the login of the address, else the key."""
     if address.login is not None:
-        lines.append(f"authorization: Basic {binascii.b2a_base64(address.login.encode(), newline=False).decode()}")
-    elif key:
-        lines.append(f"authorization: Bearer {key}")
-    if method == "POST":
-        lines.append("content-type: application/json")
-    return "".join(f"{line}\r\n" for line in lines).encode("ascii")
+        return {"authorization": f"Basic {binascii.b2a_base64(address.login.encode(), newline=False).decode()}"}
+    return {"authorization": f"Bearer {key}"} if key else {}
 
 
 def chat_body(fixed: bytes, prompt: Prompt, seed: int | None, part: AudioPart = "input_audio") -> list[bytes]:

@@ -18,9 +18,7 @@ from dtbench.harness.core.errors import DtbenchError, UserError, one_line
 from dtbench.harness.core.installed import install_command
 from dtbench.harness.core.model import Notify
 from dtbench.models.endpoint.address import Address
-from dtbench.models.endpoint.connection import AwayError, Connections, DroppedError
-from dtbench.models.endpoint.reply import GarbledError
-from dtbench.models.endpoint.wire import request_head
+from dtbench.models.endpoint.http import AwayError, DroppedError, GarbledError, HttpClient, Request
 from dtbench.models.vllm import watchdog
 from dtbench.models.vllm.diagnose import last_log_line, likely_cause, log_last_words
 
@@ -97,14 +95,13 @@ class VllmProcess:
 
     async def healthy(self, timeout: float = HEALTH_TIMEOUT) -> bool:
         """Whether the engine answers that it is healthy."""
-        connections = Connections(self.address)
-        head = request_head("GET", self.address, "/health", None)
+        client = HttpClient(self.address)
         try:
-            return (await connections.request(lambda: [head + b"\r\n"], timeout)).status == 200
+            return (await client.request(Request("GET", "/health", {}, of_root=True), timeout)).status == 200
         except (AwayError, DroppedError, GarbledError, TimeoutError):
             return False
         finally:
-            await connections.aclose()
+            await client.aclose()
 
     async def stop(self, *, keep_log: bool = True) -> None:
         """Stop it and all its workers."""

@@ -27,7 +27,7 @@ from dtbench.harness.audio.prepare import prepare_audio
 from dtbench.harness.run.plan import PromptForm, TaskPlan
 from dtbench.models.endpoint.address import CHAT, parse_address
 from dtbench.models.endpoint.settings import EndpointSettings
-from dtbench.models.endpoint.wire import chat_body, fixed_fields, request_head
+from dtbench.models.endpoint.wire import chat_body, fixed_fields
 from dtbench.tasks import registry as task_registry
 
 REQUESTS = int(os.environ.get("DTBENCH_BENCH_REQUESTS", "512"))
@@ -111,7 +111,8 @@ def _bare(url: str, data: Path) -> Cost:
 
 def _requests(url: str, data: Path) -> Iterator[bytes]:
     where = parse_address(url)
-    head, fixed = request_head("POST", where, where.path + CHAT, None), fixed_fields("tiny", SETTINGS.sampling())
+    head = f"POST {where.path}{CHAT} HTTP/1.1\r\nhost: {where.authority}\r\ncontent-type: application/json\r\n".encode()
+    fixed = fixed_fields("tiny", SETTINGS.sampling())
     task = task_registry.task_from_file(TASK)
     loaded = task.load(data)
     plan = TaskPlan(task, loaded, 1, PromptForm(None, "clip", 0, 0))

@@ -11,12 +11,11 @@ from typing import Any
 from dtbench.harness.core.errors import MachineryError, ModelError
 from dtbench.harness.run.retry import RetryPolicy, retry
 from dtbench.models.endpoint.address import Address, api_key, parse_addresses, without_secrets
-from dtbench.models.endpoint.connection import AwayError, DroppedError
 from dtbench.models.endpoint.discover import discover_model
+from dtbench.models.endpoint.http import AwayError, DroppedError, GarbledError, Reply, Request
 from dtbench.models.endpoint.parse import reply_error
 from dtbench.models.endpoint.pool import EndpointPool
-from dtbench.models.endpoint.reply import GarbledError, Reply
-from dtbench.models.endpoint.wire import request_head
+from dtbench.models.endpoint.wire import request_headers
 from dtbench.training.rewards.background import BackgroundClient
 from dtbench.training.rewards.cosines import ChainPair, Vector, pair_cosines
 from dtbench.training.rewards.settings import RewardSettings
@@ -60,16 +59,17 @@ class EmbeddingEndpoint:
         """Return the embeddings of some texts, requested once."""
         body = json.dumps({"model": model, "input": list(texts), "encoding_format": "float"}).encode()
 
-        def message(to: Address) -> list[bytes]:
-            head = request_head("POST", to, to.path + PATH, self._key)
-            return [b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), body)]
+        def message(to: Address) -> Request:
+            return Request("POST", PATH, request_headers(to, self._key), lambda: [body])
 
         try:
             return _parse_vectors(await endpoints.request(message, self._settings.timeout), len(texts))
         except TimeoutError:
             raise ModelError(f"no answer within {self._settings.timeout:g} s", again=True) from None
-        except (AwayError, DroppedError, GarbledError) as error:
+        except (AwayError, DroppedError) as error:
             raise ModelError(str(error), again=True) from None
+        except GarbledError as error:
+            raise ModelError(str(error), again=error.again) from None
         except ModelError as error:
             why = without_secrets(str(error), [self._key])
             raise ModelError(why, again=error.again, retry_after=error.retry_after, too_many=error.too_many) from None

@@ -15,7 +15,7 @@ from chat_server import Asked, Turn, chatting
 
 from dtbench.harness.core.errors import ModelError
 from dtbench.models.endpoint.constrained import ConstrainedChoice, Exchange
-from dtbench.models.endpoint.reply import Reply
+from dtbench.models.endpoint.http import Reply
 from dtbench.models.endpoint.settings import EndpointSettings
 
 FORCED = dataclasses.replace(PROMPT, letters=("A", "B"))
@@ -172,13 +172,13 @@ def test_an_answer_that_comes_late_in_a_lesser_form_does_not_take_the_better_one
 
     async def refused_at_first(fields: bytes) -> Exchange:
         if b"structured_outputs" in fields:
-            return Exchange(Reply(400, {}, b"{}", keeps=True), 0.0)
+            return Exchange(Reply(400, {}, b"{}"), 0.0)
         await better_is_there.wait()
-        return Exchange(Reply(200, {}, body, keeps=True), 0.0)
+        return Exchange(Reply(200, {}, body), 0.0)
 
     async def taken(fields: bytes) -> Exchange:
         assert b"structured_outputs" in fields
-        return Exchange(Reply(200, {}, body, keeps=True), 0.0)
+        return Exchange(Reply(200, {}, body), 0.0)
 
     async def both() -> None:
         late = asyncio.create_task(held.answer(("A", "B"), refused_at_first))

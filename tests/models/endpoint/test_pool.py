@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
 
 import pytest
 from asking import PROMPT
@@ -12,15 +11,14 @@ from chat_server import Chat, Turn, chatting, nobody
 
 from dtbench.harness.run.retry import RetryPolicy, generate_with_retries
 from dtbench.models.endpoint.address import Address, parse_address
-from dtbench.models.endpoint.connection import AwayError
+from dtbench.models.endpoint.http import AwayError, Request
 from dtbench.models.endpoint.pool import COOL_DOWN, EndpointPool
 from dtbench.models.endpoint.server import Server
 from dtbench.models.endpoint.settings import EndpointSettings
-from dtbench.models.endpoint.wire import request_head
 
 
-def request(to: Address) -> Sequence[bytes]:
-    return [request_head("POST", to, f"{to.path}/chat/completions", None) + b"content-length: 2\r\n\r\n{}"]
+def request(to: Address) -> Request:
+    return Request("POST", "/chat/completions", {}, lambda: [b"{}"])
 
 
 async def asked(endpoints: EndpointPool, times: int) -> None:
@@ -109,6 +107,7 @@ def test_where_all_are_away_each_is_tried_and_named() -> None:
             assert first in str(raised.value)
             assert second in str(raised.value)
         assert [endpoint.in_flight for endpoint in endpoints.all] == [0, 0]
+        await endpoints.aclose()
 
     asyncio.run(drive())
 
