@@ -63,8 +63,7 @@ def main() -> None:
     if served:
         import vllm  # noqa: F401 -- for all forks
     for name in served:
-        told = TINY[name].served(checkpoints[name])
-        forked(partial(by_vllm, told, checkpoints[name], prompts), out / f"{name}.vllm")
+        forked(partial(by_vllm, TINY[name], checkpoints[name], prompts), out / f"{name}.vllm")
 
 
 def forked(ask: Callable[[], Sequence[Written]], place: Path) -> None:
@@ -87,9 +86,11 @@ def by_transformers(tiny: Tiny, checkpoint: Path, prompts: Sequence[Prompt]) -> 
     import torch
     import transformers
 
-    processor = transformers.AutoProcessor.from_pretrained(checkpoint)
+    processor = transformers.AutoProcessor.from_pretrained(checkpoint, trust_remote_code=tiny.remote)
     kind = getattr(transformers, tiny.transformers)
-    model, told = kind.from_pretrained(checkpoint, dtype=torch.float32, output_loading_info=True)
+    model, told = kind.from_pretrained(
+        checkpoint, dtype=torch.float32, trust_remote_code=tiny.remote, output_loading_info=True
+    )
     assert not told["missing_keys"], told["missing_keys"]
     return [_written(model.eval(), _inputs(processor, prompt, tiny.mark), processor) for prompt in prompts]
 
@@ -126,11 +127,12 @@ def _written(model: Any, inputs: Any, processor: Any) -> Written:
     return Written(inputs["input_ids"][0].tolist(), tokens, logprobs, text.rstrip("\ufffd"))
 
 
-def by_vllm(told: Mapping[str, Any], checkpoint: Path, prompts: Sequence[Prompt]) -> Sequence[Written]:
+def by_vllm(tiny: Tiny, checkpoint: Path, prompts: Sequence[Prompt]) -> Sequence[Written]:
     """One question after the other, as vLLM's server would be asked."""
-    from vllm import LLM, SamplingParams
+    from vllm import LLM, SamplingParams, _custom_ops
 
-    options = {"limit_mm_per_prompt": {"audio": 1}, **told}
+    _custom_ops._supports_onednn = _custom_ops._supports_onednn and tiny.onednn
+    options = {"limit_mm_per_prompt": {"audio": 1}, **tiny.served(checkpoint)}
     engine = LLM(
         model=str(checkpoint),
         dtype="float32",

@@ -22,18 +22,23 @@ class Tiny:
     """The class of transformers that is compared with vLLM."""
     vllm: Mapping[str, Any] | None = field(default_factory=dict)
     """What vLLM has to be told of it, FOLDER for where it lies; None where it does not run it."""
+    remote: bool = False
+    """Whether code of the checkpoint is what transformers runs."""
     mark: str | None = None
     """What stands for a clip where the chat template takes nothing but text; else a part of the message does."""
     tolerance: float = 1e-4
     """How far the log-probabilities of the tokens may be apart."""
     apart: tuple[float, ...] = ()
     """Lengths of clips, in seconds, that the two do not make the same tokens of."""
+    onednn: bool = True
+    """Whether vLLM may multiply with oneDNN on a CPU; else torch does it."""
     always: bool = False
     """Whether it is in every run of the tests, or only where all are asked for."""
 
     def served(self, folder: Path) -> Mapping[str, Any]:
         """The options of vLLM's engine for a checkpoint in this folder."""
-        return {
+        own = {"trust_remote_code": True} if self.remote else {}
+        return own | {
             name: {key: str(folder) if value == FOLDER else value for key, value in option.items()}
             if isinstance(option, dict)
             else option
@@ -87,7 +92,14 @@ TINY: Mapping[str, Tiny] = {
         tolerance=0.02,  # clips below a second: transformers pads them to one, vLLM does not
     ),
     "voxtral": Tiny(module="voxtral", transformers="VoxtralForConditionalGeneration", vllm=_MISTRAL),
-    "gemma-4": Tiny(module="gemma_4", transformers="Gemma4ForConditionalGeneration", vllm=None),  # not on a CPU
+    "ultravox": Tiny(module="ultravox", transformers="AutoModel", remote=True),
+    "moss-audio": Tiny(module="moss_audio", transformers="AutoModel", remote=True),
+    "gemma-4": Tiny(
+        module="gemma_4",
+        transformers="Gemma4ForConditionalGeneration",
+        vllm=_HEARING,
+        onednn=False,  # vLLM hands it a turned matrix under its audio tower: `Expected a.stride(-1) == 1`
+    ),
     "gemma-4-unified": Tiny(
         module="gemma_4_unified",
         transformers="Gemma4UnifiedForConditionalGeneration",

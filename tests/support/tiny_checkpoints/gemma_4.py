@@ -85,6 +85,7 @@ def text_sizes(tokenizer: Any) -> dict[str, Any]:
         **parts.text_sizes(tokenizer),
         "num_hidden_layers": len(LAYERS),
         "layer_types": LAYERS,
+        "pad_token_id": 0,  # as released: what stands for a clip has its inputs by layer, to vLLM always those of 0
         "head_dim": 32,
         "global_head_dim": 64,
         "tie_word_embeddings": True,

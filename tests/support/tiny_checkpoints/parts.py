@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -126,3 +129,15 @@ def as_published(folder: Path) -> None:
     weights = load_file(path)
     renamed = {name.replace("language_model.model.model.", "language_model.model."): weights[name] for name in weights}
     save_file(renamed, path, metadata={"format": "pt"})
+
+
+def add_code(folder: Path, module: ModuleType, **classes: type) -> None:
+    """Put a module beside the weights as the checkpoint's own code, and name the auto class of each class in it."""
+    assert module.__file__
+    name = Path(module.__file__)
+    shutil.copy(name, folder / f"code_of_{name.name}")
+    found = {auto: f"code_of_{name.stem}.{kind.__name__}" for auto, kind in classes.items()}
+    for file in ("config.json", "processor_config.json"):
+        if (folder / file).exists():
+            told = json.loads((folder / file).read_text())
+            (folder / file).write_text(json.dumps(told | {"auto_map": found}, indent=2))
