@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from dtbench.harness.core.errors import one_line
 from dtbench.models.endpoint.address import Address
+from dtbench.models.endpoint.event_stream import EventStream, UnreadableEventError, error_status, first_event
 
 if TYPE_CHECKING:
     import aiohttp
@@ -28,6 +30,12 @@ CLOSING = 1.0
 MOST_BODY = 8 << 20
 """Bytes of a reply, once decompressed: an answer of 128k tokens is below 1 MB, and so is a long list of models; 32
 embeddings of 8,192 numbers are below 6 MB. What is longer would only fill the memory, 16 or 64 times at once."""
+MOST_EVENTS = 128 << 20
+"""Bytes of a streamed answer, of which each token is an event of some 300 bytes, or 2,000 with log-probabilities."""
+LINGER = 0.5
+"""Seconds in which a stream that is done ends; a connection whose stream does not is closed."""
+_EVENTS = "text/event-stream"
+_EVENT_STARTS = (b"data:", b"event:")
 
 Parts = Callable[[], Sequence[bytes]]
 """Makes a body when it is sent: a request that waits for its answer must not keep a clip in memory twice."""
@@ -137,11 +145,12 @@ class HttpClient:
             )
             try:
                 return await _read(response)
-            except BaseException:
-                response.close()
-                raise
+            finally:
+                response.close()  # a connection whose reply is whole has gone back already
         except (aiohttp.ClientError, UnicodeError) as error:
             raise _failure(error, use) from None
+        except UnreadableEventError:
+            raise GarbledError("an event of the streamed answer is no part of a chat completion") from None
         finally:
             use.drop_unsent(body)
 
@@ -163,19 +172,55 @@ class _StaleError(DroppedError):
 
 async def _read(response: aiohttp.ClientResponse) -> Reply:
     headers = {name.lower(): value for name, value in response.headers.items()}
-    if int(headers.get("content-length", 0)) > MOST_BODY:
+    if (response.content_length or 0) > MOST_BODY:
         raise _too_long()
-    content = response.content
-    body = await content.readany()
-    if not content.at_eof():
-        parts, size = [body], len(body)
-        while part := await content.readany():
-            parts.append(part)
-            size += len(part)
-            if size > MOST_BODY:
-                raise _too_long()
-        body = b"".join(parts)
-    return Reply(response.status, headers, body)
+    first = await response.content.readany()
+    is_stream = headers.get("content-type", "").startswith(_EVENTS)
+    if response.ok and (first.lstrip()[:1] not in {b"{", b"["} if is_stream else first.startswith(_EVENT_STARTS)):
+        return await _read_events(response, first, headers)
+    body = await _read_rest(response.content, first)
+    return Reply(response.status, headers, first_event(body) if is_stream else body)
+
+
+async def _read_rest(content: aiohttp.StreamReader, first: bytes) -> bytes:
+    if content.at_eof() and len(first) <= MOST_BODY:
+        return first
+    parts, size = [first], len(first)
+    while part := await content.readany():
+        parts.append(part)
+        size += len(part)
+        if size > MOST_BODY:
+            raise _too_long()
+    return b"".join(parts)
+
+
+async def _read_events(response: aiohttp.ClientResponse, data: bytes, headers: Mapping[str, str]) -> Reply:
+    """Return the chat completion that the events add up to, or the error that one of them is."""
+    stream, raw = EventStream(), 0
+    while data and not stream.done:
+        raw += len(data)
+        stream.feed(data)
+        if stream.size > MOST_BODY or raw > MOST_EVENTS:
+            raise _too_long()
+        data = await response.content.readany() if not stream.done else b""
+    if stream.done:
+        await _await_end(response.content)
+    else:
+        stream.end()
+    if stream.error is not None:
+        return Reply(error_status(stream.error), headers, json.dumps(stream.error).encode())
+    if not stream.finished:
+        raise DroppedError("the stream ended before the answer did")
+    answer = json.dumps(stream.completion()).encode()
+    return Reply(response.status, {**headers, "content-type": "application/json"}, answer)
+
+
+async def _await_end(content: aiohttp.StreamReader) -> None:
+    """Await the end of a stream that is done, so that its connection can be used again."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LINGER):
+            while await content.readany():
+                pass
 
 
 def _too_long() -> OversizeError:
