@@ -152,7 +152,7 @@ def choose_backend(checkpoint: Checkpoint, requested: str | None) -> str:
 
 def _installed_backend(checkpoint: Checkpoint) -> str:
     """Return what is installed to run the weights in the box, which are small enough for either."""
-    from dtbench.models.local.weights import missing_packages
+    from dtbench.models.local.loading import missing_packages
     from dtbench.models.vllm.process import vllm_command
 
     if vllm_command() is not None:

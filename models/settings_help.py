@@ -28,6 +28,8 @@ ENGINE, GENERATION, REQUEST, CLIENT = KINDS = ("engine", "generation", "request"
 _KIND_OF = {
     **dict.fromkeys((*SAMPLING, "max_tokens"), GENERATION),
     **dict.fromkeys(("batch_size", "device", "dtype", "trust_remote_code", "start_timeout"), ENGINE),
+    **dict.fromkeys(("device_map", "attn_implementation", "load_in_4bit", "load_in_8bit", "revision"), ENGINE),
+    **dict.fromkeys(("stop", "stop_token_ids"), GENERATION),
     **dict.fromkeys(("timeout", "reconnect_timeout", "chain", "family", "file", "key", "script"), CLIENT),
 }
 _FAMILY = "Family whose settings are used (`dtbench models` lists them)."
@@ -43,7 +45,10 @@ _UNSET = {
     "model": "the only one served",
     "seed": "that of --seed",
     "chain": "the usual ones",
+    "attn_implementation": "transformers'",
+    "revision": "the newest",
     **dict.fromkeys(("extra", "n", "limit_seconds", "max_completion_tokens", "key"), "none"),
+    **dict.fromkeys(("device_map", "stop", "stop_token_ids", "chat_template_kwargs"), "none"),
 }
 """What applies where a setting has no default."""
 _UP_TO = {"an endpoint": "the server's", "vLLM": "the checkpoint's", "transformers": "none"}
@@ -99,7 +104,7 @@ class SettingsHelp(NamedTuple):
 
 def common_settings() -> SettingsHelp:
     """Describe what endpoints, vLLM and transformers have in common."""
-    from dtbench.models.local.model import LocalSettings
+    from dtbench.models.local.settings import LocalSettings
 
     local = parameters_of(LocalSettings, "").keys()
     both = [one for one in _of_class(EndpointSettings, {}, "depends on the model") if one.name in local]
@@ -137,7 +142,7 @@ def _checkpoint_settings(checkpoint: Checkpoint, backend: str | None) -> Setting
         return endpoint_settings(family)
     defaults = default_settings(checkpoint)
     if choose_backend(checkpoint, backend) == "local":
-        from dtbench.models.local.model import LocalSettings
+        from dtbench.models.local.settings import LocalSettings
 
         own = _of_class(LocalSettings, defaults, _UP_TO["transformers"])
         return SettingsHelp(f"Settings of {checkpoint.name} with transformers", [*own, _family_setting()])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -16,7 +17,9 @@ _PARTS = ("feature_extractor", "audio_processor")
 class PromptProcessor:
     """A processor, and the form in which its chat template takes a clip."""
 
-    def __init__(self, processor: Any, source: str, rate: int) -> None:
+    def __init__(
+        self, processor: Any, source: str, rate: int, template_kwargs: Mapping[str, Any] | None = None
+    ) -> None:
         extractor = next((getattr(processor, name) for name in _PARTS if getattr(processor, name, None)), None)
         if extractor is None or not hasattr(processor, "tokenizer"):
             raise UserError(
@@ -27,20 +30,24 @@ class PromptProcessor:
         if own_rate != rate:
             raise UserError(f"-M rate={rate}: {source} expects {own_rate} Hz: use -M rate={own_rate}.")
         self.tokenizer: Any = processor.tokenizer
+        self.lock = threading.Lock()
+        """Held while the tokenizer is used: one thread reads prompts while another decodes answers."""
         self._processor = processor
+        self._template_kwargs = template_kwargs or {}
         self._of_mistral = type(self.tokenizer).__name__ == "MistralCommonBackend"
         if self._of_mistral:
-            self._takes_parts = True
-            return
-        template = getattr(processor, "chat_template", None) or getattr(self.tokenizer, "chat_template", None)
-        if template is None:
-            raise UserError(
-                f"--model {source}: it has no chat template: chat_template.jinja is expected beside the weights."
-            )
-        self._takes_parts = self._reads_parts()
+            self._template, self._takes_parts = None, True
+        else:
+            self._template = _chat_template(processor, source)
+            self._takes_parts = self._reads_parts()
+        self._check_template_kwargs(source)
 
     def read(self, prompt: Prompt) -> Mapping[str, Any]:
         """Return the tokens and features of one prompt: tensors whose first dimension is one, or its windows."""
+        with self.lock:
+            return self._read(prompt)
+
+    def _read(self, prompt: Prompt) -> Mapping[str, Any]:
         if self._of_mistral:
             inputs = self._processor.apply_chat_template([self._messages(prompt)], return_tensors="pt")
             return {"attention_mask": inputs["input_ids"].new_ones(inputs["input_ids"].shape), **inputs}
@@ -76,12 +83,36 @@ class PromptProcessor:
         return "'type'" not in text
 
     def _render(self, messages: Sequence[Mapping[str, Any]]) -> str:
-        text: str = self._processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+        text: str = self._processor.apply_chat_template(
+            messages, self._template, add_generation_prompt=True, tokenize=False, **self._template_kwargs
+        )
         return text
+
+    def _check_template_kwargs(self, source: str) -> None:
+        """Refuse a value that the template never reads: the answers would be as without it."""
+        for name in self._template_kwargs:
+            if self._template is None or name not in self._template:
+                raise UserError(
+                    f"-M chat_template_kwargs: the chat template of {source} reads no {name!r}: leave it out, or "
+                    "give {} where its family sets it."
+                )
+
+
+def _chat_template(processor: Any, source: str) -> str:
+    """Return the template of the processor, or that which only its tokenizer has, as fine-tunes are often saved."""
+    own = getattr(processor, "chat_template", None)
+    if own is None and getattr(processor.tokenizer, "chat_template", None) is not None:
+        own = processor.tokenizer.get_chat_template()
+    template = own.get("default") if isinstance(own, dict) else own
+    if template is None:
+        raise UserError(
+            f"--model {source}: it has no chat template: chat_template.jinja is expected beside the weights."
+        )
+    return str(template)
 
 
 class InputBatch(NamedTuple):
-    """Prompts that are answered together."""
+    """Prompts whose features have one shape."""
 
     places: Sequence[int]
     """The index of each among all prompts."""
@@ -95,12 +126,13 @@ def make_batches(prompts: Sequence[Mapping[str, Any]], pad: int) -> Sequence[Inp
     """
     alike: dict[Hashable, list[int]] = {}
     for place, prompt in enumerate(prompts):
-        shapes = tuple((name, tuple(prompt[name].shape[1:])) for name in sorted(prompt) if not _of_tokens(prompt, name))
+        shapes = tuple((name, tuple(prompt[name].shape[1:])) for name in sorted(prompt) if not of_tokens(prompt, name))
         alike.setdefault(shapes, []).append(place)
-    return [InputBatch(places, _join([prompts[place] for place in places], pad)) for places in alike.values()]
+    return [InputBatch(places, join_prompts([prompts[place] for place in places], pad)) for places in alike.values()]
 
 
-def _join(prompts: Sequence[Mapping[str, Any]], pad: int) -> Mapping[str, Any]:
+def join_prompts(prompts: Sequence[Mapping[str, Any]], pad: int) -> Mapping[str, Any]:
+    """Join prompts whose features have one shape, with padding in front of the tokens."""
     import torch
 
     longest = max(prompt["input_ids"].shape[1] for prompt in prompts)
@@ -110,7 +142,7 @@ def _join(prompts: Sequence[Mapping[str, Any]], pad: int) -> Mapping[str, Any]:
         batch[name] = torch.cat(
             [
                 torch.nn.functional.pad(prompt[name], (longest - prompt[name].shape[1], 0), value=fill)
-                if _of_tokens(prompt, name)
+                if of_tokens(prompt, name)
                 else prompt[name]
                 for prompt in prompts
             ]
@@ -118,6 +150,6 @@ def _join(prompts: Sequence[Mapping[str, Any]], pad: int) -> Mapping[str, Any]:
     return batch
 
 
-def _of_tokens(prompt: Mapping[str, Any], name: str) -> bool:
+def of_tokens(prompt: Mapping[str, Any], name: str) -> bool:
     """Whether it has a value for every token, as a mask has."""
     return "feature" not in name and bool(prompt[name].shape == prompt["input_ids"].shape)

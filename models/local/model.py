@@ -8,54 +8,56 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Any
 
 from dtbench.harness.core.errors import DtbenchError, MachineryError, ModelError, UserError, format_error
 from dtbench.harness.core.installed import install_command
 from dtbench.harness.core.model import Notify, RequestPreview
 from dtbench.harness.core.schema import OptionLogprobs, Prompt, Response
-from dtbench.harness.core.typed_settings import Condition, above, at_least, check_settings, read_options
-from dtbench.harness.extract.chain_tags import ChainTags
+from dtbench.harness.core.typed_settings import read_options
 from dtbench.models.checkpoints.checkpoint import Checkpoint, default_settings
-from dtbench.models.local.weights import OutOfMemoryError, SamplingSettings, Weights, missing_packages
+from dtbench.models.local.loading import missing_packages
+from dtbench.models.local.sampling import SamplingSettings
+from dtbench.models.local.settings import MACHINE_SETTINGS, LocalSettings
+from dtbench.models.local.weights import Inputs, OutOfMemoryError, Weights
+
+_LATER_SETTINGS = ("load_in_4bit", "load_in_8bit", "revision", "stop", "stop_token_ids", "chat_template_kwargs")
+"""Stated only where they are set: runs that were made before there were any go on."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LocalSettings:
-    """How a checkpoint answers in this process, by `-M key=value`."""
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    """A prompt that is not answered yet."""
 
-    batch_size: Annotated[int, at_least(1)] = 8
-    """Prompts in one batch; in float32 an answer does not depend on it."""
-    device: str = "auto"
-    """cpu, cuda, cuda:1, mps; auto: a GPU where there is one."""
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """auto: the type in which the checkpoint was saved."""
-    max_tokens: Annotated[int, at_least(1)] = 2048
-    """Longest answer, in tokens."""
-    temperature: Annotated[float, at_least(0)] = 0.0
-    """Sampling temperature; 0 takes the likeliest token."""
-    top_p: Annotated[float, Condition(lambda value: 0 < value <= 1, "above 0 and at most 1")] = 1.0
-    """Sample from the likeliest tokens that have this probability together."""
-    top_k: Annotated[int, at_least(0)] = 0
-    """Sample from so many of the likeliest tokens; 0 for all."""
-    min_p: Annotated[float, Condition(lambda value: 0 <= value < 1, "0 or more and below 1")] = 0.0
-    """Sample from tokens with at least this share of the likeliest one's probability."""
-    repetition_penalty: Annotated[float, above(0)] = 1.0
-    """Above 1, tokens of prompt and answer become less likely to come again; 1 for none."""
-    seed: int = 0
-    """For prompts without a seed of their own."""
-    trust_remote_code: bool = False
-    """Whether code of the checkpoint may run."""
-    rate: int = 16000
-    """The sampling rate of the clips that the model gets."""
-    limit_seconds: float | None = None
-    """The longest clip that the model takes."""
-    chain: ChainTags | None = None
-    """The model's own tags around its chain of thought, such as `<reason>,</reason>`; common ones are known."""
+    prompt: Prompt
+    answer: asyncio.Future[Response]
+    inputs: asyncio.Future[Inputs] | None = None
+    """Its tokens and features, from when they are being made."""
 
-    def __post_init__(self) -> None:
-        """Refuse values out of range, also those of generation_config.json and of a family."""
-        check_settings(self, "-M")
+
+class BatchSize:
+    """How many prompts the next batch takes: half as many after one that did not fit, and later as many again."""
+
+    def __init__(self, most: int) -> None:
+        self.size = most
+        self._most = most
+        self._fitted = 0
+        self._needed = 2
+
+    def shrink(self, tried: int) -> None:
+        """Halve a batch that did not fit; each time it takes twice as many that fit before more are tried."""
+        self.size = max(1, tried // 2)
+        self._fitted = 0
+        self._needed *= 2
+
+    def grow(self, tried: int) -> bool:
+        """Count a batch that fitted, and return whether the next takes more."""
+        self._fitted += tried == self.size < self._most
+        if self._fitted < self._needed or self.size == self._most:
+            return False
+        self.size = min(self._most, 2 * self.size)
+        self._fitted = 0
+        return True
 
 
 class Local:
@@ -69,13 +71,19 @@ class Local:
         self.forces = checkpoint.family is None or checkpoint.family.forced
         self._checkpoint = checkpoint
         self._settings = settings
-        self._batch = settings.batch_size
+        self._batch = BatchSize(settings.batch_size)
         self._weights: Weights | None = None
-        self._waiting: list[tuple[Prompt, asyncio.Future[Response]]] = []
+        self._waiting: list[_Waiting] = []
         self._worker: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1)
+        self._reader = ThreadPoolExecutor(1)
         self._lock = asyncio.Lock()
         self._notify: Notify = lambda line: None
+
+    @property
+    def concurrency(self) -> int:
+        """Prompts to be asked at once: a batch, and the next, whose features are made meanwhile."""
+        return 2 * self._settings.batch_size
 
     @classmethod
     def from_checkpoint(cls, checkpoint: Checkpoint, options: Mapping[str, str]) -> Local:
@@ -96,30 +104,29 @@ class Local:
     async def generate(self, prompt: Prompt) -> Response:
         """Answer one prompt, in a batch with those that wait beside it."""
         await self._loaded()
-        answer: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
-        self._waiting.append((prompt, answer))
+        waiting = _Waiting(prompt, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
         if self._worker is None or self._worker.done():
             self._worker = asyncio.create_task(self._work())
-        return await answer
+        elif len(self._waiting) <= self._batch.size:
+            self._read_ahead([waiting])
+        return await waiting.answer
 
     async def _loaded(self) -> Weights:
         async with self._lock:
             if self._weights is None:
                 self._notify(f"transformers: loading {self._checkpoint.source}")
                 self._weights = await asyncio.get_running_loop().run_in_executor(self._thread, self._load)
+                self._tell()
             return self._weights
 
+    def _tell(self) -> None:
+        for note in self._weights.take_notes() if self._weights is not None else ():
+            self._notify(f"transformers: {note}")
+
     def _load(self) -> Weights:
-        settings = self._settings
         try:
-            return Weights(
-                self._checkpoint,
-                device=settings.device,
-                dtype=settings.dtype,
-                remote=settings.trust_remote_code,
-                rate=settings.rate,
-                chain=settings.chain,
-            )
+            return Weights(self._checkpoint, self._settings)
         except DtbenchError:
             raise
         except Exception as error:  # someone else's code, and someone else's weights
@@ -130,46 +137,87 @@ class Local:
         """Answer batch after batch until no prompt waits."""
         await asyncio.sleep(0)  # prompts that are about to come join the batch
         while self._waiting:
-            batch, self._waiting = self._waiting[: self._batch], self._waiting[self._batch :]
-            batch = [(prompt, answer) for prompt, answer in batch if not answer.done()]
+            waiting = [one for one in self._waiting if not one.answer.done()]
+            batch, self._waiting = waiting[: self._batch.size], waiting[self._batch.size :]
             if batch:
+                self._read_ahead([*batch, *self._waiting[: self._batch.size]])
                 await self._answer(batch)
 
-    async def _answer(self, batch: Sequence[tuple[Prompt, asyncio.Future[Response]]]) -> None:
-        prompts = [prompt for prompt, _ in batch]
+    def _read_ahead(self, prompts: Sequence[_Waiting]) -> None:
+        """Make tokens and features, in a thread of their own, while another batch is being answered."""
+        assert self._weights is not None
+        loop = asyncio.get_running_loop()
+        for one in prompts:
+            if one.inputs is None:
+                one.inputs = loop.run_in_executor(self._reader, self._weights.read, one.prompt)
+
+    async def _answer(self, batch: Sequence[_Waiting]) -> None:
         try:
-            responses = await asyncio.get_running_loop().run_in_executor(self._thread, self._responses, prompts)
+            batch = await self._readable(batch)
+            loop = asyncio.get_running_loop()
+            responses = await loop.run_in_executor(self._thread, self._responses, batch)
         except OutOfMemoryError as error:
-            if len(batch) > 1:
-                self._batch = max(1, len(batch) // 2)
-                self._notify(f"transformers: out of memory with a batch of {len(batch)}; continuing with {self._batch}")
-                self._waiting = [*batch, *self._waiting]
-                return
-            self._fail(batch, ModelError(f"out of memory with one prompt ({error})", again=False))
+            self._shrink(batch, error)
         except DtbenchError as error:
             self._fail(batch, error)
         except Exception as error:  # someone else's code
             self._fail(batch, ModelError(f"transformers failed with {format_error(error)}", again=False))
         else:
-            for (_, answer), response in zip(batch, responses, strict=True):
-                if not answer.done():
-                    answer.set_result(response)
+            for one, response in zip(batch, responses, strict=True):
+                if not one.answer.done():
+                    one.answer.set_result(response)
+            if self._batch.grow(len(batch)):
+                self._notify(f"transformers: trying batches of {self._batch.size} again")
+        self._tell()
+
+    async def _readable(self, batch: Sequence[_Waiting]) -> Sequence[_Waiting]:
+        """Return those whose features are there; the others fail, each alone."""
+        readable = []
+        for one in batch:
+            try:
+                assert one.inputs is not None
+                await one.inputs
+            except (OutOfMemoryError, DtbenchError):
+                raise
+            except Exception as error:  # someone else's code
+                self._fail([one], ModelError(f"transformers failed with {format_error(error)}", again=False))
+            else:
+                readable.append(one)
+        return readable
+
+    def _shrink(self, batch: Sequence[_Waiting], error: OutOfMemoryError) -> None:
+        """Put a batch that did not fit back, to be answered in smaller ones."""
+        if len(batch) == 1:
+            self._fail(batch, ModelError(f"out of memory with one prompt ({error})", again=False))
+            return
+        self._batch.shrink(len(batch))
+        size = self._batch.size
+        self._notify(f"transformers: out of memory with a batch of {len(batch)}; continuing with {size}")
+        self._waiting = [*batch, *self._waiting]
+        for one in self._waiting:
+            if one.inputs is not None and one.inputs.done():
+                one.inputs = None  # its memory is needed
 
     @staticmethod
-    def _fail(batch: Sequence[tuple[Prompt, asyncio.Future[Response]]], error: Exception) -> None:
-        for _, answer in batch:
-            if not answer.done():
-                answer.set_exception(error)
+    def _fail(batch: Sequence[_Waiting], error: Exception) -> None:
+        for one in batch:
+            if not one.answer.done():
+                one.answer.set_exception(error)
 
-    def _responses(self, prompts: Sequence[Prompt]) -> Sequence[Response]:
+    def _responses(self, batch: Sequence[_Waiting]) -> Sequence[Response]:
         assert self._weights is not None
+        if not batch:
+            return []
         settings = self._settings
+        prompts = [one.prompt for one in batch]
+        inputs = [one.inputs.result() for one in batch if one.inputs is not None]
         seeds = [settings.seed if prompt.seed is None else prompt.seed for prompt in prompts]
         sampling = SamplingSettings(**{name: getattr(settings, name) for name in SamplingSettings._fields})
         if prompts[0].letters:  # a run asks for letters everywhere, or nowhere
-            return [_letter_response(self._weights, *each, sampling) for each in zip(prompts, seeds, strict=True)]
+            each = zip(prompts, inputs, seeds, strict=True)
+            return [_letter_response(self._weights, *one, sampling) for one in each]
         started = time.perf_counter()
-        texts = self._weights.answer(prompts, settings.max_tokens, sampling, seeds)
+        texts = self._weights.answer(inputs, settings.max_tokens, sampling, seeds)
         seconds = time.perf_counter() - started
         return [
             Response(
@@ -189,16 +237,20 @@ class Local:
         """Return the checkpoint, how it runs, and the sampling."""
         from importlib.metadata import version
 
-        settings = dataclasses.asdict(self._settings)
-        machine = {name: settings.pop(name) for name in ("batch_size", "device")}
+        settings = {name: _as_stored(value) for name, value in dataclasses.asdict(self._settings).items()}
+        machine = {name: settings.pop(name) for name in MACHINE_SETTINGS}
+        machine = {name: value for name, value in machine.items() if value is not None}
         chain = settings.pop("chain")
+        for name in _LATER_SETTINGS:
+            if settings[name] in (None, False):
+                del settings[name]
         return {
             "name": "local",
             **self._checkpoint.describe(),
             "version": f"transformers {version('transformers')}, torch {version('torch')}",
             "machine": machine,
             **settings,
-            **({} if chain is None else {"chain": list(chain)}),
+            **({} if chain is None else {"chain": chain}),
         }
 
     async def aclose(self) -> None:
@@ -207,14 +259,21 @@ class Local:
             self._worker.cancel()
         if self._weights is not None:
             self._weights.stop()
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        for thread in (self._thread, self._reader):
+            thread.shutdown(wait=False, cancel_futures=True)
         self._weights = None
 
 
-def _letter_response(weights: Weights, prompt: Prompt, seed: int, sampling: SamplingSettings) -> Response:
+def _as_stored(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _letter_response(
+    weights: Weights, prompt: Prompt, inputs: Inputs, seed: int, sampling: SamplingSettings
+) -> Response:
     """Return the likeliest letter, with the log-probability of each."""
     started = time.perf_counter()
-    logprobs, prompt_tokens = weights.letter_logprobs(prompt, sampling, seed)
+    logprobs, prompt_tokens = weights.letter_logprobs(inputs, prompt.letters, sampling, seed)
     text = prompt.letters[logprobs.index(max(logprobs))]
     usage = {"prompt_tokens": prompt_tokens, "completion_tokens": 1}
     return Response(text, "length", usage, time.perf_counter() - started, option_logprobs=OptionLogprobs(logprobs))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dtbench.models.endpoint.settings import EndpointSettings
-from dtbench.models.local.model import LocalSettings
+from dtbench.models.local.settings import LocalSettings
 from dtbench.models.vllm.model import VllmSettings
 
 README = Path(__file__).parents[2] / "models" / "README.md"
