@@ -68,7 +68,7 @@ def runs(tiny_checkpoints: Mapping[str, Path], tmp_path_factory: pytest.TempPath
     """Checkpoints and options of many kinds, each asked about the same clips."""
     granite, omni = tiny_checkpoints["granite-speech"], tiny_checkpoints["qwen2.5-omni"]
     folder = tmp_path_factory.mktemp("checkpoints")
-    jobs = {spoil: {"checkpoint": str(granite), "spoil": spoil} for spoil in SPOILT}
+    jobs: dict[str, dict[str, Any]] = {spoil: {"checkpoint": str(granite), "spoil": spoil} for spoil in SPOILT}
     jobs |= {f"{spoil} alone": {**jobs[spoil], "options": {"batch_size": "1"}} for spoil in SPOILT}
     for name, source in (("granite", granite), ("omni", omni)):
         jobs[name] = {"checkpoint": str(source)}

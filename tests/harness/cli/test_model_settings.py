@@ -10,7 +10,7 @@ import pytest
 from command import call
 
 from dtbench.models.endpoint.settings import EndpointSettings
-from dtbench.models.local.model import LocalSettings
+from dtbench.models.local.settings import LocalSettings
 from dtbench.models.settings_help import KINDS, SettingHelp
 from dtbench.models.vllm.model import VllmSettings
 
