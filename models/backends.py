@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -50,7 +51,7 @@ def open_model(
         family = families.get_family(options["family"]) if "family" in options else None
         if "://" in spec:
             return _open_endpoint(spec, options, family, backend, ask=ask)
-        checkpoint = resolve_checkpoint(spec, family)
+        checkpoint = resolve_checkpoint(spec, family, options, ask=ask)
         if checkpoint is not None:
             return _open_checkpoint(checkpoint, options, backend, ask=ask)
     kind, path = find_model(spec)  # a class, or a Family of an installed package
@@ -93,9 +94,14 @@ def portable_options(spec: str, options: Mapping[str, str]) -> dict[str, str]:
     named = path_settings(kind) if isinstance(kind, type) else None
     portable = {}
     for name, text in options.items():
-        is_path = name in named if named is not None else "://" not in spec and path_of(text).is_file()
+        is_path = name in named if named is not None else "://" not in spec and _is_there(name, path_of(text))
         portable[name] = str(path_of(text).absolute() if is_path else text)
     return portable
+
+
+def _is_there(name: str, path: Path) -> bool:
+    """Whether a setting is a file of this machine, or a folder where it names one."""
+    return path.is_file() or (name in {"adapter", "base"} and path.is_dir())
 
 
 def resolve_backend(name: str, requested: str | None) -> str:

@@ -65,8 +65,6 @@ FLAGS: Mapping[str, tuple[str, str, str]] = {
     "enforce_eager": ("true|false", "false", "Start sooner and answer more slowly, without CUDA graphs."),
     "trust_remote_code": ("true|false", "false", "Run code of the checkpoint."),
     "limit_mm_per_prompt": ("JSON", "vLLM's", 'Most clips per prompt, such as {"audio": 1}.'),
-    "enable_lora": ("true|false", "false", "Serve LoRA adapters."),
-    "lora_modules": ("NAME=PATH", "none", "A LoRA adapter to serve."),
     "chat_template": ("FILE", "the checkpoint's", "Chat template."),
     "generation_config": ("NAME", "auto", "Where sampling defaults come from: auto, vllm or a folder."),
     "revision": ("NAME", "the newest", "Version of a checkpoint on the hub."),
@@ -102,6 +100,19 @@ class SettingsHelp(NamedTuple):
     note: str = ""
 
 
+_CHECKPOINT_SETTINGS = (
+    SettingHelp("adapter", ENGINE, "FOLDER", "none", "LoRA adapter to apply, a folder or a hub id."),
+    SettingHelp(
+        "adapter_mode",
+        ENGINE,
+        "merge|serve",
+        "merge",
+        "Merge the adapter into a copy of the checkpoint, or have vLLM apply it beside the checkpoint.",
+    ),
+    SettingHelp("base", ENGINE, "FOLDER", "the one it names", "Base of the adapter that --model names."),
+)
+
+
 def common_settings() -> SettingsHelp:
     """Describe what endpoints, vLLM and transformers have in common."""
     from dtbench.models.local.settings import LocalSettings
@@ -124,7 +135,7 @@ def model_settings(spec: str, options: Mapping[str, str], backend: str | None) -
         if "://" in complete_url(spec):
             whole = endpoint_settings(family)
             return whole._replace(settings=[*whole.settings, _family_setting()])
-        checkpoint = resolve_checkpoint(spec, family)
+        checkpoint = resolve_checkpoint(spec, family, options, ask=False)
         if checkpoint is not None:
             return _checkpoint_settings(checkpoint, backend)
     kind, path = find_model(spec)
@@ -145,13 +156,15 @@ def _checkpoint_settings(checkpoint: Checkpoint, backend: str | None) -> Setting
         from dtbench.models.local.settings import LocalSettings
 
         own = _of_class(LocalSettings, defaults, _UP_TO["transformers"])
-        return SettingsHelp(f"Settings of {checkpoint.name} with transformers", [*own, _family_setting()])
+        whole = [*own, *_CHECKPOINT_SETTINGS, _family_setting()]
+        return SettingsHelp(f"Settings of {checkpoint.name} with transformers", whole)
     from dtbench.models.vllm.model import VllmSettings
     from dtbench.models.vllm.process import machine_flags
 
     own = (one for one in _of_class(VllmSettings, defaults, _UP_TO["vLLM"]) if one.name != "model")
     flags = _flags({**machine_flags(), **(family.flags() if family else {})})
-    return SettingsHelp(f"Settings of {checkpoint.name} with vLLM", [*flags, *own, _family_setting()], _CHECKPOINT_NOTE)
+    whole = [*flags, *own, *_CHECKPOINT_SETTINGS, _family_setting()]
+    return SettingsHelp(f"Settings of {checkpoint.name} with vLLM", whole, _CHECKPOINT_NOTE)
 
 
 def _flags(given: Mapping[str, str | bool]) -> Iterator[SettingHelp]:

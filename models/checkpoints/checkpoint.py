@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dtbench.harness.core.errors import UserError
-from dtbench.models.checkpoints import families
+from dtbench.harness.core.errors import UserError, did_you_mean
+from dtbench.harness.core.typed_settings import path_of, show_option
+from dtbench.models.checkpoints import families, hub
+from dtbench.models.checkpoints.adapters import CONFIG, Adapter, read_adapter_config
 from dtbench.models.checkpoints.families import Family
+from dtbench.models.checkpoints.tensors import ADAPTER_FILES, WEIGHTS
 
+OPTIONS = ("family", "adapter", "adapter_mode", "base")
+"""The -M options that say what a checkpoint is; all others are those of the backend."""
+MODES = ("merge", "serve")
 BLOCKS, BLOCK = 64, 1 << 16
 GREEDY = {"temperature": 0.0}
 _SAMPLING = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
@@ -28,6 +33,8 @@ class Checkpoint(NamedTuple):
     family: Family | None
     architecture: str | None
     """What config.json says; None for a hub id that is not here, or where it says nothing."""
+    adapter: Adapter | None = None
+    """What is applied to it; an adapter that lies beside its weights included."""
 
     @property
     def is_local(self) -> bool:
@@ -38,14 +45,17 @@ class Checkpoint(NamedTuple):
     def name(self) -> str:
         """Name the checkpoint for the record, without the place where it lies."""
         if self.family is not None and self.source == self.family.checkpoint:
-            return self.family.name
-        return Path(self.source).resolve().name if self.is_local else self.source
+            base = self.family.name
+        else:
+            base = Path(self.source).resolve().name if self.is_local else self.source
+        return base if self.adapter is None or self.adapter.inside else f"{base}+{self.adapter.name}"
 
     def describe(self) -> dict[str, Any]:
         """Return the facts that are stored in the record of a run."""
         family = self.family.name if self.family else None
         content = self.content_hash()
-        return {"model": self.name, "content": content, "family": family, "architecture": self.architecture}
+        about = {"model": self.name, "content": content, "family": family, "architecture": self.architecture}
+        return about if self.adapter is None else {**about, "adapter": self.adapter.describe()}
 
     def content_hash(self) -> str | None:
         """Hash the weights and the files beside them to twelve digits; None for a checkpoint that is not here."""
@@ -70,22 +80,102 @@ def _blocks(file: Path) -> Iterator[bytes]:
             yield data.read(BLOCK)
 
 
-def resolve_checkpoint(spec: str, family: Family | None = None) -> Checkpoint | None:
-    """Resolve a folder, a hub id, the name of a family or a TOML file; None where it is none of these."""
+def resolve_checkpoint(
+    spec: str, family: Family | None = None, options: Mapping[str, str] | None = None, *, ask: bool = True
+) -> Checkpoint | None:
+    """Resolve a folder, a hub id, the name of a family or a TOML file; None where it is none of these.
+
+    The -M options of OPTIONS say what is applied to it; an adapter of the hub is fetched, unless nothing is asked.
+    """
+    given = {name: text for name, text in (options or {}).items() if name in OPTIONS}
+    checkpoint = _resolve(spec, family, given.get("base"))
+    if checkpoint is None:
+        return None
+    adapter = checkpoint.adapter
+    if "adapter" in given:
+        if adapter is not None:
+            raise UserError(
+                f"{show_option('adapter', given['adapter'])}: {spec} is or has an adapter itself, and one is applied "
+                "at a time: merge the two with PEFT."
+            )
+        adapter = _given_adapter(given["adapter"], ask=ask)
+    elif "base" in given and (adapter is None or adapter.inside):
+        raise UserError(f"{show_option('base', given['base'])}: {spec} is no adapter: leave it out.")
+    if "adapter_mode" in given:
+        mode = given["adapter_mode"]
+        if mode not in MODES:
+            raise UserError(f"{show_option('adapter_mode', mode)}: unknown. {did_you_mean(mode, MODES)}")
+        if adapter is None or adapter.mode == "audio":
+            raise UserError(
+                f"{show_option('adapter_mode', mode)}: {spec} has no adapter to be applied so: leave it out."
+            )
+        adapter = adapter._replace(mode=mode)
+    return checkpoint._replace(adapter=adapter)
+
+
+def _given_adapter(text: str, *, ask: bool) -> Adapter:
+    folder = path_of(text)
+    if not folder.is_dir():
+        if _looks_like_a_path(text) or not _HUB_ID.fullmatch(text):
+            raise UserError(f"{show_option('adapter', text)}: a folder or a hub id is expected, and this is no folder.")
+        folder = hub.fetch(text, lambda line: None) if ask else Path(text)
+    if folder.is_dir() and not (folder / CONFIG).is_file():
+        raise UserError(f"{show_option('adapter', text)}: not an adapter: {CONFIG} is expected in it.")
+    return Adapter(str(folder))
+
+
+def _resolve(spec: str, family: Family | None, base: str | None) -> Checkpoint | None:
     if spec.endswith(".toml"):
         return checkpoint_of_family(families.load_family(Path(spec)), spec)
     built_in, folder = families.built_in_families().get(spec), Path(spec).expanduser()
     in_box = _is_in_box(spec, folder)
     if folder.is_dir() and not in_box:
-        return _of_folder(folder, family)
+        return _of_folder(folder, family, base)
     if built_in is not None:
         return checkpoint_of_family(built_in, spec)
     if _looks_like_a_path(spec):
         raise UserError(f"--model {spec}: there is no such folder. A hub id has the form org/name.")
     if _HUB_ID.fullmatch(spec):
-        architecture = _architecture(_cached_config(spec))
+        cached = hub.cached_snapshot(spec)
+        if cached is not None and is_adapter(cached):
+            return _of_adapter(cached, family, base)
+        config = None if cached is None else cached / "config.json"
+        architecture = _architecture(config if config is None or config.is_file() else None)
         return Checkpoint(spec, family or _family_of(architecture, spec), architecture)
     return None
+
+
+def is_adapter(folder: Path) -> bool:
+    """Whether a folder holds an adapter, and no weights of a model beside it."""
+    if not (folder / CONFIG).is_file():
+        return False
+    weights = [path.name for pattern in (WEIGHTS, "*.bin") for path in folder.glob(pattern)]
+    return not (folder / "config.json").is_file() or not set(weights) - {*ADAPTER_FILES, "training_args.bin"}
+
+
+def _of_adapter(folder: Path, family: Family | None, base: str | None) -> Checkpoint:
+    """Return the base of an adapter, with the adapter."""
+    named = base or read_adapter_config(folder).get("base_model_name_or_path")
+    if not named or not isinstance(named, str):
+        raise UserError(f"--model {folder}: an adapter that names no base: -M base=FOLDER or a hub id names it.")
+    nearest = [path_of(named), *([] if base else [folder / named])]
+    spec = next((str(path) for path in nearest if path.is_dir()), named)
+    try:
+        checkpoint = None if Path(spec).resolve() == folder.resolve() else _resolve(spec, family, None)
+    except UserError as error:
+        if base or Path(spec).is_dir():
+            raise
+        raise UserError(
+            f"--model {folder}: its base {named} is not here: -M base=FOLDER or a hub id names it."
+        ) from error
+    if checkpoint is None or (checkpoint.adapter is not None and not checkpoint.adapter.inside):
+        raise UserError(f"--model {folder}: its base {named} is no checkpoint: -M base=FOLDER or a hub id names it.")
+    if checkpoint.adapter is not None:
+        raise UserError(
+            f"--model {folder}: its base {named} has an adapter itself, and one is applied at a time: merge the two "
+            "with PEFT."
+        )
+    return checkpoint._replace(adapter=Adapter(str(folder)))
 
 
 def _is_in_box(spec: str, folder: Path) -> bool:
@@ -124,20 +214,26 @@ def checkpoint_of_family(family: Family, spec: str) -> Checkpoint:
     return _of_folder(folder, family) if folder.is_dir() else Checkpoint(source, family, None)
 
 
-def _of_folder(folder: Path, family: Family | None) -> Checkpoint:
+def _of_folder(folder: Path, family: Family | None, base: str | None = None) -> Checkpoint:
     names = {entry.name for entry in folder.iterdir()}
     if "params.json" in names and "config.json" not in names:  # Mistral's own layout
         return Checkpoint(str(folder), family or families.built_in_families()["voxtral"], None)
-    if "adapter_config.json" in names and "config.json" not in names:
-        raise UserError(
-            f"--model {folder}: an adapter, not a model: merge it into its base model first, or serve the base with "
-            f"`vllm serve BASE --enable-lora --lora-modules NAME={folder}` and name that URL with -M model=NAME."
-        )
+    if is_adapter(folder):
+        return _of_adapter(folder, family, base)
     if "config.json" not in names:
         shown = ", ".join(sorted(names)[:5]) or "nothing"
         raise UserError(f"--model {folder}: not a checkpoint: config.json is expected in it, found {shown}.")
     architecture = _architecture(folder / "config.json")
-    return Checkpoint(str(folder), family or _family_of(architecture, str(folder.resolve())), architecture)
+    family = family or _family_of(architecture, str(folder.resolve()))
+    return Checkpoint(str(folder), family, architecture, _adapter_inside(folder, family))
+
+
+def _adapter_inside(folder: Path, family: Family | None) -> Adapter | None:
+    """Return the adapter that came with a checkpoint: by its family for clips alone, else to be merged into it."""
+    if family is not None and family.adapter is not None:
+        place = folder / family.adapter
+        return Adapter(str(place), "audio", inside=True) if (place / CONFIG).is_file() else None
+    return Adapter(str(folder), inside=True) if (folder / CONFIG).is_file() else None
 
 
 def _family_of(architecture: str | None, name: str) -> Family | None:
@@ -157,14 +253,6 @@ def _architecture(config: Path | None) -> str | None:
         raise UserError(f"{config}: not a model configuration ({error}).") from None
     names = fields.get("architectures") if isinstance(fields, dict) else None
     return str(names[0]) if isinstance(names, list) and names else None
-
-
-def _cached_config(hub_id: str) -> Path | None:
-    """Find the config.json of a hub id in the cache of the hub; nothing is fetched to find a family."""
-    home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
-    cache = Path(os.environ.get("HF_HUB_CACHE", home / "hub")).expanduser()
-    configs = sorted((cache / f"models--{hub_id.replace('/', '--')}").glob("snapshots/*/config.json"))
-    return configs[-1] if configs else None
 
 
 def default_settings(checkpoint: Checkpoint) -> Mapping[str, Any]:

@@ -54,6 +54,8 @@ class Family:
     """The base of its API, for hosted ones."""
     model: str | None = None
     """Its name at that API."""
+    adapter: str | None = None
+    """The folder within its checkpoint, or `.`, of the LoRA adapter that is on where a prompt has a clip."""
     licence: str = ""
     forced: bool = True
     """Whether it has tokens for letters, so that an answer can be constrained to one."""

@@ -15,7 +15,8 @@ from dtbench.harness.core.installed import install_command
 from dtbench.harness.core.model import Notify, RequestPreview
 from dtbench.harness.core.schema import OptionLogprobs, Prompt, Response
 from dtbench.harness.core.typed_settings import read_options
-from dtbench.models.checkpoints.checkpoint import Checkpoint, default_settings
+from dtbench.models.checkpoints.checkpoint import OPTIONS, Checkpoint, default_settings
+from dtbench.models.checkpoints.prepare import prepare_merged
 from dtbench.models.local.loading import missing_packages
 from dtbench.models.local.sampling import SamplingSettings
 from dtbench.models.local.settings import MACHINE_SETTINGS, LocalSettings
@@ -92,7 +93,7 @@ class Local:
             raise UserError(
                 f"--backend local: {' and '.join(missing)} not installed here: `{install_command('local')}`."
             )
-        given = {name: text for name, text in options.items() if name != "family"}
+        given = {name: text for name, text in options.items() if name not in OPTIONS}
         what, defaults = "a checkpoint with --backend local", default_settings(checkpoint)
         return cls(checkpoint, read_options(LocalSettings, given, what, defaults=defaults))
 
@@ -116,7 +117,8 @@ class Local:
         async with self._lock:
             if self._weights is None:
                 self._notify(f"transformers: loading {self._checkpoint.source}")
-                self._weights = await asyncio.get_running_loop().run_in_executor(self._thread, self._load)
+                checkpoint = await prepare_merged(self._checkpoint, self._notify)
+                self._weights = await asyncio.get_running_loop().run_in_executor(self._thread, self._load, checkpoint)
                 self._tell()
             return self._weights
 
@@ -124,9 +126,9 @@ class Local:
         for note in self._weights.take_notes() if self._weights is not None else ():
             self._notify(f"transformers: {note}")
 
-    def _load(self) -> Weights:
+    def _load(self, checkpoint: Checkpoint) -> Weights:
         try:
-            return Weights(self._checkpoint, self._settings)
+            return Weights(checkpoint, self._settings)
         except DtbenchError:
             raise
         except Exception as error:  # someone else's code, and someone else's weights

@@ -13,7 +13,8 @@ from dtbench.harness.core.errors import DtbenchError, MachineryError, ModelError
 from dtbench.harness.core.model import Notify, RequestPreview
 from dtbench.harness.core.schema import Prompt, Response
 from dtbench.harness.core.typed_settings import RENAMED, TRUTHS, FileText, above, path_of, read_options, show_option
-from dtbench.models.checkpoints.checkpoint import Checkpoint, default_settings
+from dtbench.models.checkpoints.checkpoint import OPTIONS, Checkpoint, default_settings
+from dtbench.models.checkpoints.prepare import prepare_merged
 from dtbench.models.endpoint.address import Address
 from dtbench.models.endpoint.discover import EndpointModel
 from dtbench.models.endpoint.server import Server
@@ -33,6 +34,8 @@ RESTARTS = 3
 """How often an engine that died is restarted, in all."""
 _NO_TEMPLATE = "chat template is no longer allowed"
 """The message of transformers for a tokenizer without a chat template."""
+_OF_ADAPTERS = ("lora_modules", "enable_lora", "default_mm_loras")
+"""Flags of vLLM beside which requests would still be answered by the base."""
 Flags = Mapping[str, str | bool]
 
 
@@ -58,12 +61,7 @@ class Vllm:
         self._flags = flags
         self._executable = find_executable()
         self._machine = {name: value for name, value in machine_flags().items() if name not in flags}
-        self._launch = Launch(
-            checkpoint.source,
-            {**self._machine, **flags},
-            vllm_environment(local=checkpoint.is_local),
-            settings.start_timeout,
-        )
+        self._launch: Launch | None = None
         self._engine: VllmProcess | None = None
         self._server: Server | None = None
         self._lock = asyncio.Lock()
@@ -77,12 +75,17 @@ class Vllm:
         names = {field.name for field in dataclasses.fields(VllmSettings)} - {"model"}
         names |= {old for old, new in RENAMED.items() if new in names}
         own = {name: text for name, text in options.items() if name in names}
-        flags = {name: _flag(name, text) for name, text in options.items() if name not in {*names, "family"}}
+        flags = {name: _flag(name, text) for name, text in options.items() if name not in {*names, *OPTIONS}}
         for reserved in ("model", "host", "port", "served_model_name", "api_key"):
             if reserved in flags:
                 raise UserError(
                     f"{show_option(reserved, options[reserved])}: dtbench sets this for the server that it starts."
                 )
+        if given := [name for name in _OF_ADAPTERS if name in flags]:
+            raise UserError(
+                f"{show_option(given[0], options[given[0]])}: an adapter is named by -M adapter=FOLDER, so that "
+                "requests are answered by it and the record says so (-M adapter_mode=serve to have vLLM apply it)."
+            )
         settings = read_options(VllmSettings, own, "vLLM", defaults=default_settings(checkpoint))
         if settings.chain is not None and settings.chain.are_special:  # else nothing shows where the chain ends
             settings = dataclasses.replace(settings, extra={"skip_special_tokens": False, **(settings.extra or {})})
@@ -114,12 +117,25 @@ class Vllm:
         server = Server([Address(False, "127.0.0.1", 80, "/v1")], self._settings, EndpointModel(SERVED, None))
         body = server.preview(prompt, clip).body
         where = "POST http://127.0.0.1:PORT/v1/chat/completions (vLLM, which the run starts on a free port)"
-        return RequestPreview(where, body, serve_command(self._executable, self._launch, "PORT"))
+        launch = self._launch or self._launch_of(self._checkpoint)
+        return RequestPreview(where, body, serve_command(self._executable, launch, "PORT"))
+
+    def _launch_of(self, checkpoint: Checkpoint) -> Launch:
+        flags = {**self._machine, **self._flags}
+        return Launch(
+            checkpoint.source, flags, vllm_environment(local=checkpoint.is_local), self._settings.start_timeout
+        )
+
+    async def _prepared(self) -> Launch:
+        """Return what is to be started, with the folders that the engine needs."""
+        if self._launch is None:
+            self._launch = self._launch_of(await prepare_merged(self._checkpoint, self._notify))
+        return self._launch
 
     async def _running(self) -> Server:
         async with self._lock:
             if self._server is None:
-                self._engine = VllmProcess(self._launch, self._executable)
+                self._engine = VllmProcess(await self._prepared(), self._executable)
                 try:
                     await self._engine.start(self._notify)
                 except DtbenchError:

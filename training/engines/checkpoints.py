@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from dtbench.harness.core.errors import MachineryError
+from dtbench.models.checkpoints.tensors import safetensors_header
 
 _PREFIX = "checkpoint-"
 _LAST_FILES = ("trainer_state.json", "latest_checkpointed_iteration.txt")
@@ -72,16 +71,6 @@ def _has_full_length(file: Path) -> bool:
         return file.stat().st_size == start + max(ends, default=0)
     except (OSError, ValueError, KeyError, TypeError):
         return False
-
-
-def safetensors_header(file: Path) -> tuple[Mapping[str, Any], int]:
-    """Read the header of a safetensors file: its tensors, and where their data begins."""
-    with file.open("rb") as data:
-        length = int.from_bytes(data.read(8), "little")
-        if length > os.fstat(data.fileno()).st_size:
-            raise ValueError(f"{file}: a header of {length} bytes")
-        header = json.loads(data.read(length))
-    return {name: about for name, about in header.items() if name != "__metadata__"}, 8 + length
 
 
 def export_model(checkpoint: Path, model: Path) -> None:
