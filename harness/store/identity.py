@@ -176,6 +176,7 @@ def _model_traits(model: Mapping[str, Any], skipped: Collection[str] = ()) -> Tr
         "model": name or kind,
         "backend": kind if name else None,
         "weights": rest.pop("content", None),
+        "adapter": rest.pop("adapter", None),
         "sampling": {name: value for name, value in sampling.items() if name not in skipped},
         "options of vLLM": {name: value for name, value in flags.items() if name not in _MACHINE_FLAGS},
         "clip rate": rest.pop("rate", None),

@@ -124,11 +124,6 @@ def test_what_is_no_checkpoint_is_one_line(tmp_path: Path) -> None:
     empty.mkdir()
     with pytest.raises(UserError, match=r"not a checkpoint: config\.json is expected in it, found nothing"):
         resolve_checkpoint(str(empty))
-    adapter = tmp_path / "adapter"
-    adapter.mkdir()
-    (adapter / "adapter_config.json").write_text("{}")
-    with pytest.raises(UserError, match="an adapter, not a model: merge it into its base model first"):
-        resolve_checkpoint(str(adapter))
     broken = folder(tmp_path / "broken")
     (broken / "config.json").write_text("{")
     with pytest.raises(UserError, match=r"config\.json: not a model configuration"):

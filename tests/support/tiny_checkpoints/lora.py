@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,13 +34,12 @@ _PREFIXES = {
 
 
 def write_adapter(
-    base: Path, folder: Path, *, names: Literal["peft", "release"] = "peft", experts: bool = False
+    base: Path, folder: Path, *, names: Literal["peft", "release"] = "peft", experts: bool = False, **settings: Any
 ) -> None:
-    """Write an adapter of the decoder's attention and MLP; with experts, of those of a mixture as well."""
+    """Write an adapter of the decoder's attention and MLP, of these settings; with experts, of a mixture's as well."""
     named = json.loads((base / "config.json").read_text())["architectures"][0]
-    kind = getattr(transformers, _THINKERS.get(named, named))
-    model = kind.from_pretrained(base, dtype=torch.float32)
-    adapted = get_peft_model(model, _config(model, experts=experts))
+    model = load(base)
+    adapted = get_peft_model(model, _config(model, experts, settings))
     _randomise(adapted)
     adapted.peft_config["default"].base_model_name_or_path = str(base)
     adapted.save_pretrained(folder)
@@ -47,24 +47,33 @@ def write_adapter(
         _rename(folder / "adapter_model.safetensors", *_PREFIXES["thinker" if named in _THINKERS else "language_model"])
 
 
-def _config(model: Any, *, experts: bool) -> LoraConfig:
+def load(base: Path) -> Any:
+    """Load the part of a model that answers."""
+    named = json.loads((base / "config.json").read_text())["architectures"][0]
+    return getattr(transformers, _THINKERS.get(named, named)).from_pretrained(base, dtype=torch.float32)
+
+
+def _config(model: Any, experts: bool, settings: Mapping[str, Any]) -> LoraConfig:
     fused = [name for name, _ in model.named_parameters() if "experts." in name]
     attention = [name for name, _ in model.named_modules() if re.fullmatch(_ATTENTION, name)]
-    return LoraConfig(
-        r=RANK,
-        lora_alpha=ALPHA,
+    usual = {
+        "r": RANK,
+        "lora_alpha": ALPHA,
         # PEFT makes leaves of an expression for a mixture of experts, and so it would find the towers as well.
-        target_modules=attention if fused else _DENSE,
-        target_parameters=fused if experts else None,
-        task_type="CAUSAL_LM",
-    )
+        "target_modules": attention if fused else _DENSE,
+        "target_parameters": fused if experts else None,
+        "task_type": "CAUSAL_LM",
+    }
+    return LoraConfig(**{**usual, **settings})
 
 
 def _randomise(adapted: Any) -> None:
     generator = torch.Generator().manual_seed(2)  # with 1 some write the mark of a clip, which engines read differently
     for name, parameter in adapted.named_parameters():
-        if "lora_" in name:
+        if "lora_" in name and "magnitude" not in name:
             parameter.data = torch.randn(parameter.shape, generator=generator) * parameter.shape[-1] ** -0.5
+        elif parameter.requires_grad:
+            parameter.data += 0.1 * torch.randn(parameter.shape, generator=generator)
 
 
 def _rename(path: Path, old: str, new: str) -> None:
