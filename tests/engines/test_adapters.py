@@ -54,7 +54,8 @@ class Runs(NamedTuple):
 
     def texts(self, name: str) -> Sequence[str]:
         assert self.ends[name].code == 0, self.ends[name].err
-        return [record["response"]["text"] for record in records(self.folder / name, "birds")]
+        found = {record["id"]: record["response"]["text"] for record in records(self.folder / name, "birds")}
+        return [found[id_] for id_ in sorted(found)]
 
     def model(self, name: str) -> Mapping[str, Any]:
         model: Mapping[str, Any] = json.loads((self.folder / name / "run.json").read_text())["model"]
