@@ -1,62 +1,129 @@
-"""Send requests to several endpoints of one model, to the least loaded one, and wait for those that are away."""
+"""Send requests to several endpoints of one model: to the least loaded one, and a question that failed to another."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Collection, Hashable, Sequence
 
 from dtbench.harness.core.model import Notify
 from dtbench.models.endpoint.address import Address
-from dtbench.models.endpoint.http import AwayError, HttpClient, Reply, Request
+from dtbench.models.endpoint.health import EndpointHealth
+from dtbench.models.endpoint.http import AwayError, DroppedError, GarbledError, HttpClient, Reply, Request
 
-COOL_DOWN = 15.0
-"""Seconds for which an endpoint that could not be reached gets no request while another can."""
 RETRY_EVERY = 2.0
 """Mean seconds between two attempts to reach one that is away."""
+BUSY = {408, 409, 425, 429}
+"""Statuses that say that a request came at the wrong moment, not that anything is wrong."""
+QUESTIONS = 4096
+"""How many questions are remembered with the endpoint that was asked last: more than are ever in flight."""
 
 
 class Endpoint:
-    """An endpoint, and its load."""
+    """An endpoint, its load and its health."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, clock: Callable[[], float]) -> None:
         self.address = address
         self.client = HttpClient(address)
+        self.health = EndpointHealth(str(address), clock)
         self.in_flight = 0
         self.served = 0
-        self.away_until = 0.0
+
+    async def ask(self, request: Request, seconds: float) -> Reply:
+        """Send a request, and note what its end says of the endpoint; a refusal says nothing yet."""
+        on_trial = self.health.begin()
+        self.in_flight += 1
+        self.served += 1
+        try:
+            reply = await self.client.request(request, seconds)
+            if reply.status >= 500:
+                self.health.fail(f"it answered {reply.status}")
+            elif not is_refusal(reply):
+                self.health.succeed(on_trial=on_trial)
+        except AwayError as error:
+            self.health.fail(str(error), at_once=True)
+            raise
+        except (DroppedError, GarbledError, TimeoutError) as error:
+            self.health.fail(str(error) or f"no answer within {seconds:g} s")
+            raise
+        finally:
+            self.in_flight -= 1
+            self.health.end(on_trial=on_trial)
+        return reply
 
 
 class EndpointPool:
     """The endpoints of one model."""
 
     def __init__(self, addresses: Sequence[Address], clock: Callable[[], float] = time.monotonic) -> None:
-        self.all = [Endpoint(address) for address in addresses]
-        self._clock = clock
+        self.all = [Endpoint(address, clock) for address in addresses]
+        self._last_asked: OrderedDict[Hashable, Endpoint] = OrderedDict()
 
-    async def request(self, make: Callable[[Address], Request], seconds: float) -> Reply:
-        """Send a request to the least loaded endpoint within reach; raise AwayError where there is none."""
-        failed: list[tuple[Endpoint, AwayError]] = []
-        while candidates := [endpoint for endpoint in self.all if endpoint not in [tried for tried, _ in failed]]:
-            now = self._clock()
-            # Where all are away, the one that has been for longest gets the request: it may be back.
-            endpoint = min(candidates, key=lambda e: (max(e.away_until, now), e.in_flight, e.served))
-            endpoint.in_flight += 1
-            endpoint.served += 1
+    def report_to(self, notify: Notify) -> None:
+        """Tell the user through `notify` which endpoints are set aside, and which are back."""
+        for endpoint in self.all:
+            endpoint.health.notify = notify
+
+    async def request(self, make: Callable[[Address], Request], seconds: float, question: Hashable = None) -> Reply:
+        """Send a request to the endpoint that suits best; raise AwayError where none can be reached.
+
+        A question that is asked once more goes to another one. What one refuses and another answers is its own fault,
+        and counts as a failure of it; what all refuse is the fault of the question.
+        """
+        if len(self.all) == 1:  # there is no elsewhere
+            return await self._ask_alone(make(self.all[0].address), seconds)
+        away: dict[Endpoint, AwayError] = {}
+        refused: dict[Endpoint, Reply] = {}
+        while endpoint := self._choose(question, {*away, *refused}, second_opinion=bool(refused)):
             try:
-                return await endpoint.client.request(make(endpoint.address), seconds)
+                reply = await endpoint.ask(make(endpoint.address), seconds)
             except AwayError as error:
-                endpoint.away_until = self._clock() + COOL_DOWN
-                failed.append((endpoint, error))
-            finally:
-                endpoint.in_flight -= 1
-        raise AwayError("; ".join(f"{endpoint.address}: {error}" for endpoint, error in failed))
+                away[endpoint] = error
+                continue
+            if is_refusal(reply):
+                refused[endpoint] = reply
+                continue
+            if reply.status < 300:
+                for other, refusal in refused.items():
+                    other.health.fail(f"it answered {refusal.status}, unlike another")
+            return reply
+        if refused:
+            return next(iter(refused.values()))
+        raise AwayError("; ".join(f"{endpoint.address}: {error}" for endpoint, error in away.items()))
+
+    async def _ask_alone(self, request: Request, seconds: float) -> Reply:
+        try:
+            return await self.all[0].client.request(request, seconds)
+        except AwayError as error:
+            raise AwayError(f"{self.all[0].address}: {error}") from None
+
+    def _choose(self, question: Hashable, asked: Collection[Endpoint], *, second_opinion: bool) -> Endpoint | None:
+        """Return the endpoint to ask next; a second opinion is worth no request to one that is set aside."""
+        left = [endpoint for endpoint in self.all if endpoint not in asked]
+        fit = [endpoint for endpoint in left if endpoint.health.is_fit]
+        candidates = fit if fit or second_opinion else left
+        if not candidates:
+            return None
+        last = self._last_asked.get(question) if question is not None else None
+        chosen = min(candidates, key=lambda endpoint: (endpoint is last, endpoint.in_flight, endpoint.served))
+        if question is not None:
+            self._last_asked[question] = chosen
+            self._last_asked.move_to_end(question)
+            if len(self._last_asked) > QUESTIONS:
+                self._last_asked.popitem(last=False)
+        return chosen
 
     async def aclose(self) -> None:
         """Close every connection."""
         for endpoint in self.all:
             await endpoint.client.aclose()
+
+
+def is_refusal(reply: Reply) -> bool:
+    """Whether an endpoint will not answer this request at all."""
+    return 300 <= reply.status < 500 and reply.status not in BUSY
 
 
 class ReconnectWait:

@@ -85,7 +85,8 @@ class Server:
             started = time.perf_counter()
             try:
                 request = functools.partial(self._request, prompt=prompt, fixed=fixed)
-                reply = await self._endpoints.request(request, self._settings.timeout)
+                question = (prompt.id, prompt.repeat, prompt.text)
+                reply = await self._endpoints.request(request, self._settings.timeout, question)
             except AwayError:
                 if not await self._reconnect.wait():
                     raise
@@ -96,6 +97,7 @@ class Server:
     async def start(self, notify: Notify) -> None:
         """Report through `notify` when an endpoint is away; there is nothing to start."""
         self._reconnect.notify = notify
+        self._endpoints.report_to(notify)
 
     def _request(self, to: Address, prompt: Prompt, fixed: bytes) -> Request:
         """Return the request, whose body is made when it is sent."""

@@ -63,7 +63,7 @@ class EmbeddingEndpoint:
             return Request("POST", PATH, request_headers(to, self._key), lambda: [body])
 
         try:
-            return _parse_vectors(await endpoints.request(message, self._settings.timeout), len(texts))
+            return _parse_vectors(await endpoints.request(message, self._settings.timeout, body), len(texts))
         except TimeoutError:
             raise ModelError(f"no answer within {self._settings.timeout:g} s", again=True) from None
         except (AwayError, DroppedError) as error:

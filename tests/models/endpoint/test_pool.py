@@ -11,8 +11,9 @@ from chat_server import Chat, Turn, chatting, nobody
 
 from dtbench.harness.run.retry import RetryPolicy, generate_with_retries
 from dtbench.models.endpoint.address import Address, parse_address
+from dtbench.models.endpoint.health import COOL_DOWN
 from dtbench.models.endpoint.http import AwayError, Request
-from dtbench.models.endpoint.pool import COOL_DOWN, EndpointPool
+from dtbench.models.endpoint.pool import EndpointPool
 from dtbench.models.endpoint.server import Server
 from dtbench.models.endpoint.settings import EndpointSettings
 
@@ -137,3 +138,30 @@ def test_a_server_that_dies_in_the_middle_costs_no_answer() -> None:
     assert len(told) == 200
     assert told.count("dies") >= 12
     assert told.count("stays") >= 100
+
+
+def test_a_question_that_is_asked_once_more_goes_to_another() -> None:
+    with chatting(default=Turn(status=503)) as one, chatting(default=Turn(status=503)) as two:
+
+        async def drive() -> None:
+            endpoints = endpoints_of(one, two)
+            for number in range(20):
+                before = (len(one.asked), len(two.asked))
+                await endpoints.request(request, 10, number)
+                await endpoints.request(request, 10, number)
+                assert (len(one.asked), len(two.asked)) == (before[0] + 1, before[1] + 1)
+            await endpoints.aclose()
+
+        asyncio.run(drive())
+
+
+def test_where_all_are_set_aside_they_are_asked_as_if_none_were() -> None:
+    with chatting(default=Turn(status=500)) as one, chatting(default=Turn(status=500)) as two:
+
+        async def drive() -> None:
+            endpoints = endpoints_of(one, two)
+            await asked(endpoints, 40)
+            await endpoints.aclose()
+
+        asyncio.run(drive())
+        assert (len(one.asked), len(two.asked)) == (20, 20)
