@@ -5,7 +5,8 @@ DtbenchError
 |   `-- DataError    a data set is missing, broken or of another version
 |-- TaskError        a task's own code breaks its contract, exit 3
 |-- MachineryError   the network, the disk or an engine failed, exit 3
-`-- ModelError       a model did not answer one prompt; the loop retries where that may help
+|-- ModelError       a model did not answer one prompt; the loop retries where that may help
+`-- WithdrawnError   a request was not sent, as the run ends in good order
 
 A message says what is wrong, the value, what is allowed and what to do next.
 """
@@ -43,16 +44,41 @@ class MachineryError(DtbenchError):
 class ModelError(DtbenchError):
     """A model did not answer one prompt."""
 
-    def __init__(self, message: str, *, again: bool, retry_after: float | None = None, too_many: bool = False) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        again: bool,
+        retry_after: float | None = None,
+        too_many: bool = False,
+        used_up: bool = False,
+        timed_out: bool = False,
+    ) -> None:
         super().__init__(message)
         self.too_many = too_many
-        """Whether it had more requests than it takes at a time."""
+        """Whether it was refused for a limit of requests or tokens, which passes: that is no attempt."""
+        self.used_up = used_up
+        """Whether a quota is used up that no wait of a run outlasts."""
+        self.timed_out = timed_out
+        """Whether it took longer than `timeout`."""
         self.again = again
         """Whether a retry may help."""
         self.retry_after = retry_after
         """Seconds that the endpoint asks to wait."""
+        self.usage: dict[str, int] = {}
+        """The tokens of replies without an answer, where they report any."""
         self.attempts = 1
         """How often the prompt was sent in all."""
+
+    def reworded(self, message: str) -> ModelError:
+        """Return this error with another message."""
+        other = ModelError(message, again=self.again)
+        other.__dict__.update(self.__dict__)
+        return other
+
+
+class WithdrawnError(DtbenchError):
+    """A request was not sent, as the run ends in good order: its question stays unasked."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, get_args, get_type_hints
 
 from dtbench.harness.core.errors import UserError, did_you_mean
-from dtbench.harness.core.typed_settings import at_least, between, check_option
+from dtbench.harness.core.typed_settings import above, at_least, between, check_option
 from dtbench.harness.extract.chain_tags import ChainTags
 
 ASK, ANSWERS, RUNS, TESTS, OUTPUT = PANELS = (
@@ -192,6 +192,22 @@ SampleNumber = Annotated[
     int, Option("--sample", "N", "Which answer to use if the run has several per question (0-based).")
 ]
 Concurrency = Annotated[int, Option("--concurrency", "N", "Maximum concurrent requests.", panel=RUNS), at_least(1)]
+ModelConcurrency = Annotated[
+    int | None,
+    Option(
+        "--concurrency",
+        "N",
+        "Maximum concurrent requests.",
+        panel=RUNS,
+        shown="16 for a URL, 64 per vLLM replica, 2 batches with --backend local",
+    ),
+    at_least(1),
+]
+Rpm = Annotated[
+    float | None,
+    Option("--rpm", "N", "Requests per minute at most, evenly spaced, retries included.", panel=RUNS, shown="no limit"),
+    above(0),
+]
 Seed = Annotated[
     int,
     Option(

@@ -126,6 +126,10 @@ class Response:
     attempts: int = 1
     option_logprobs: OptionLogprobs | None = None
     """Of a forced answer, how likely each option was; None where the model gave no log-probabilities."""
+    seed: int | None = None
+    """The seed where it is not the prompt's: a request that took too long was sent again with another one."""
+    lost_usage: Mapping[str, int] = field(default_factory=dict)
+    """Tokens of earlier attempts that gave no answer, where the endpoint reports them."""
 
 
 class Official(NamedTuple):

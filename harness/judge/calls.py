@@ -10,11 +10,11 @@ from dtbench.harness.extract.tidy import with_think_tags
 from dtbench.harness.judge.plan import Case, JudgePlan
 from dtbench.harness.judge.verdict import JudgeVerdict, UnreadableError, read_judge_verdict
 from dtbench.harness.run.live_line import LiveFigure, LiveState
-from dtbench.harness.run.pace import AdaptiveConcurrency, PacedModel
-from dtbench.harness.run.progress import COST, FAILED, RETRIES, pace_figures, token_figures
+from dtbench.harness.run.pace import Pace, PacedModel
+from dtbench.harness.run.progress import COST, FAILED, RETRIES, limit_figures, pace_figures, token_figures
 from dtbench.harness.run.retry import RetryPolicy, generate_with_retries
 from dtbench.harness.run.worker_pool import CircuitBreaker, Progress, Stop, WorkerPool
-from dtbench.harness.score.answer_record import response_fields
+from dtbench.harness.score.answer_record import error_fields, response_fields
 from dtbench.harness.store.redact import mask_text
 from dtbench.harness.store.run_folder import RunFolder
 from dtbench.harness.store.types import JudgeRecord
@@ -58,7 +58,7 @@ class ReadabilityCheck:
 class JudgeRun:
     """Make every call to the judge that has no verdict yet."""
 
-    def __init__(self, plan: JudgePlan, task: str, model: Model, folder: RunFolder, pace: AdaptiveConcurrency) -> None:
+    def __init__(self, plan: JudgePlan, task: str, model: Model, folder: RunFolder, pace: Pace) -> None:
         self._plan = plan
         self._task = task
         self._folder = folder
@@ -86,8 +86,7 @@ class JudgeRun:
         figures += token_figures(self._progress, seconds)
         if self._unreadable:
             figures.append(LiveFigure(f"{self._unreadable} unreadable replies", RETRIES))
-        if self._pace.refusals:
-            figures.append(LiveFigure(f"slowed {self._pace.refusals} times", RETRIES))
+        figures += limit_figures(self._pace)
         return LiveState(self._progress.done, self._progress.expected, figures, "calls")
 
     async def _judge(self, job: tuple[Case, int]) -> None:
@@ -102,7 +101,7 @@ class JudgeRun:
             try:
                 response = await generate_with_retries(self._model, prompt, self._retries)
             except ModelError as error:
-                record["error"] = {"kind": "model", "message": str(error), "attempts": error.attempts}
+                record["error"] = error_fields(error)
                 self._folder.append(self._task, record)
                 self._breaker.add_failure(str(error), of_model=True)
                 return False

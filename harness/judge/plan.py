@@ -116,6 +116,7 @@ class JudgeOptions:
     limit: opts.Limit = None
     sample: opts.SampleNumber = 0
     concurrency: opts.Concurrency = 8
+    rpm: opts.Rpm = None
     seed: opts.Seed = 42
     options: opts.ModelOptions = field(default_factory=dict[str, str])
     data_dir: opts.DataOfRun = None

@@ -20,7 +20,7 @@ from dtbench.harness.judge.plan import JudgeOptions, JudgePlan, plan_of
 from dtbench.harness.judge.same_chains import refuse_changed_chains
 from dtbench.harness.judge.summary import spending_of, summarise_verdicts
 from dtbench.harness.run.live_line import LiveLine
-from dtbench.harness.run.pace import AdaptiveConcurrency
+from dtbench.harness.run.pace import Pace
 from dtbench.harness.run.signals import sigterm_as_interrupt, stop_on_signals
 from dtbench.harness.run.worker_pool import Stop
 from dtbench.harness.score.stored_run import StoredTask, find_data
@@ -59,7 +59,7 @@ def run_judge(options: JudgeOptions, live: LiveLine) -> JudgeResult:
     resumption = Resumption(guard=partial(refuse_changed_chains, task=task.name, plan=plan))
     settings = _settings(job.judge, plan, job.stored)
     with sigterm_as_interrupt(), RunFolder.start(job.folder, settings, resumption=resumption) as folder:
-        asyncio.run(_ask(plan, task.name, job.judge, folder, live))
+        stopped = asyncio.run(_ask(plan, task.name, job.judge, folder, live))
         every = list(folder.records_as(task.name, JudgeRecord))
         wanted = {(case.id, call) for case, call in plan.missing([])}
         records = [record for record in every if (record["id"], record["sample"]) in wanted]
@@ -78,8 +78,12 @@ def run_judge(options: JudgeOptions, live: LiveLine) -> JudgeResult:
         head = cast("JudgeHead", {**where, **spent})
         if options.price is not None:
             head["price"] = options.price.of_usage(spent["tokens"])
-        if others := len(every) - len(records):
-            head["notes"] = [_unasked_note(others, options, job.folder)]
+        others = len(every) - len(records)
+        if notes := [
+            *([_unasked_note(others, options, job.folder)] if others else []),
+            *([stopped] if stopped else []),
+        ]:
+            head["notes"] = notes
         summary = cast("JudgeSummary | CalibrationSummary", {**head, **figures})
         folder.write_summary(summary)
         folder.finish(status)
@@ -163,8 +167,10 @@ def _settings(model: Model, plan: JudgePlan, stored: StoredTask) -> dict[str, An
     }
 
 
-async def _ask(plan: JudgePlan, task: str, model: Model, folder: RunFolder, live: LiveLine) -> None:
-    stop, pace = Stop(), AdaptiveConcurrency(plan.options.concurrency)
+async def _ask(plan: JudgePlan, task: str, model: Model, folder: RunFolder, live: LiveLine) -> str:
+    """Make the calls, and return why that ended before all were made, where it was not the user who stopped it."""
+    stop = Stop()
+    pace = Pace(plan.options.concurrency, plan.options.rpm, stop=stop, notify=live.notify)
     run = JudgeRun(plan, task, model, folder, pace)
     folder.plan({task: len({*((case.id, call) for case, call in plan.missing([])), *folder.finished(task)})})
     if run.missing:
@@ -175,3 +181,4 @@ async def _ask(plan: JudgePlan, task: str, model: Model, folder: RunFolder, live
             await run.run(stop, plan.options.concurrency, lambda progress: live.refresh())
     finally:
         await model.aclose()
+    return stop.reason

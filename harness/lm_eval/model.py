@@ -20,9 +20,10 @@ from dtbench.harness.extract.tidy import with_think_tags
 from dtbench.harness.lm_eval.clips import clip_of, strip_mark
 from dtbench.harness.lm_eval.docs import Doc
 from dtbench.harness.lm_eval.generation import answer_before_stop, model_options, stop_texts
-from dtbench.harness.run.dispatch import Dispatcher, DispatchSettings
+from dtbench.harness.run.dispatch import Dispatcher, DispatchSettings, choose_concurrency
+from dtbench.harness.run.pace import Pace
 from dtbench.harness.run.plan import answer_seed
-from dtbench.harness.run.worker_pool import CircuitBreaker, Progress, WorkerPool
+from dtbench.harness.run.worker_pool import CircuitBreaker, Progress, Stop, WorkerPool
 from dtbench.models.backends import ModelUse, open_models
 
 _CHAT = '[{"role": '
@@ -42,9 +43,10 @@ class DtbenchLM(LM):  # type: ignore[misc]
         self,
         pretrained: str | None = None,
         backend: str | None = None,
-        concurrency: int = 16,
+        concurrency: int | None = None,
         long_clips: str = "cut",
         seed: int = 0,
+        rpm: float | None = None,
         **options: Any,
     ) -> None:
         super().__init__()
@@ -56,7 +58,9 @@ class DtbenchLM(LM):  # type: ignore[misc]
         self._spec = str(pretrained)
         self._backend = backend
         self._seed = seed
-        self._settings = DispatchSettings(concurrency, long_clips)
+        self._concurrency = concurrency
+        self._long_clips = long_clips
+        self._rpm = rpm
         self._options = _as_options(options)
         self._about: Mapping[str, Any] = {}
         self._data: dict[str, str] = {}
@@ -93,7 +97,13 @@ class DtbenchLM(LM):  # type: ignore[misc]
         (model,) = open_models(self._spec, options, [ModelUse(samples, sampling)], self._backend)
         self._about = model.describe()
         group = {place: prompts[place].prompt for place in places}
-        return asyncio.run(_ask_all(model, group, self._settings, report))
+        settings = DispatchSettings(choose_concurrency(self._concurrency, [model]), self._long_clips)
+        stop = Stop()
+        pace = Pace(settings.concurrency, self._rpm, stop=stop, notify=_say)
+        errors = asyncio.run(_ask_all(model, group, Dispatcher(model, settings, pace=pace), report))
+        if stop.reason:
+            raise MachineryError(f"{stop.reason} {ADVICE}")
+        return errors
 
     def loglikelihood(self, requests: list[Any]) -> list[tuple[float, bool]]:
         """Refused."""
@@ -122,12 +132,11 @@ Report = Callable[[int, Response], None]
 
 
 async def _ask_all(
-    model: Model, prompts: Mapping[int, Prompt], settings: DispatchSettings, report: Report
+    model: Model, prompts: Mapping[int, Prompt], dispatcher: Dispatcher, report: Report
 ) -> Sequence[DtbenchError]:
     """Start the model, report its answer to every prompt, and close it; return an error for each without one."""
     breaker = CircuitBreaker(advice=ADVICE)
     errors: list[DtbenchError] = []
-    dispatcher = Dispatcher(model, settings)
 
     async def ask(place: int) -> None:
         try:

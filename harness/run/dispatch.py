@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import os
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -11,17 +13,34 @@ from dtbench.harness.audio.prepare import PreparedAudio, noise_for, prepare_audi
 from dtbench.harness.core.errors import DataError, DtbenchError, ModelError, format_error
 from dtbench.harness.core.model import Model
 from dtbench.harness.core.schema import NoClip, Prompt, Response, clip_name
+from dtbench.harness.run.pace import Pace, PacedModel
 from dtbench.harness.run.retry import RetryPolicy, generate_with_retries
 
-READERS = 2
-"""Threads that read and resample clips, and workers beyond the requests in flight."""
+MOST_READERS = 8
+DEFAULT_CONCURRENCY = 16
+"""Requests in flight where neither the user nor the model says how many."""
+
+
+def count_readers() -> int:
+    """Return how many threads read and resample clips, and how many workers there are beyond the requests in flight."""
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:  # not on Linux
+        cores = os.cpu_count() or 1
+    return max(1, min(MOST_READERS, cores))
+
+
+def choose_concurrency(requested: int | None, models: Iterable[Model]) -> int:
+    """Return how many requests are in flight: as requested, else what the models can use, else 16."""
+    wishes = [wish for model in models if (wish := getattr(model, "concurrency", None)) is not None]
+    return requested or max(wishes, default=DEFAULT_CONCURRENCY)
 
 
 @dataclass(frozen=True, slots=True)
 class DispatchSettings:
     """How requests are sent; what they ask is in the plans."""
 
-    concurrency: int = 16
+    concurrency: int = DEFAULT_CONCURRENCY
     rule: str = "cut"
     """What is done with a clip that is longer than the model takes."""
     max_failed: float = 0.01
@@ -32,17 +51,18 @@ class DispatchSettings:
 class Dispatcher:
     """Sends prompts to a model, and prepares their clips in threads."""
 
-    def __init__(self, model: Model, settings: DispatchSettings, audio: str = "clip") -> None:
+    def __init__(self, model: Model, settings: DispatchSettings, audio: str = "clip", pace: Pace | None = None) -> None:
         self._model = model
         self._settings = settings
         self._audio = audio
-        self._slots = asyncio.Semaphore(settings.concurrency)
-        self._readers = ThreadPoolExecutor(READERS) if model.listens else None
+        self._paced = PacedModel(model, pace or Pace(settings.concurrency))
+        self._count = count_readers() if model.listens else 0
+        self._readers = ThreadPoolExecutor(self._count) if self._count else None
 
     @property
     def workers(self) -> int:
         """How many workers to start: some more than requests in flight, to read clips while those wait."""
-        return self._settings.concurrency + (READERS if self._readers else 0)
+        return self._settings.concurrency + self._count
 
     async def prepare(self, prompt: Prompt) -> PreparedAudio | None:
         """Return the clip prepared for the model, or silence or noise in its place; None for a prompt without audio."""
@@ -53,13 +73,12 @@ class Dispatcher:
     async def answer(self, prompt: Prompt, audio: PreparedAudio | None = None) -> Response:
         """Return the model's answer, retried as the policy allows; a ModelError where there is none."""
         prompt = prompt if audio is None else dataclasses.replace(prompt, wav=audio.wav)
-        async with self._slots:
-            try:
-                return await generate_with_retries(self._model, prompt, self._settings.retries)
-            except DtbenchError:
-                raise
-            except Exception as error:  # someone else's code
-                raise ModelError(f"the model failed with {format_error(error)}", again=False) from error
+        try:
+            return await generate_with_retries(self._paced, prompt, self._settings.retries)
+        except DtbenchError:
+            raise
+        except Exception as error:  # someone else's code
+            raise ModelError(f"the model failed with {format_error(error)}", again=False) from error
 
     def close(self) -> None:
         """End the threads."""

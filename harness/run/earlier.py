@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypedDict, cast
 
 from dtbench.harness.core.errors import DtbenchError
+from dtbench.harness.run.dispatch import DEFAULT_CONCURRENCY
 from dtbench.harness.store.run_json import read_info, read_summary
 from dtbench.harness.store.summary_types import Summary, TaskSummary
 from dtbench.harness.store.types import RunInfo
@@ -14,7 +15,6 @@ from dtbench.harness.store.types import RunInfo
 _DEPTH = ("", "*/", "*/*/")
 """Where runs lie in a folder: it may be one, hold some, or hold runs with others inside."""
 _SAME_MODEL = ("name", "model", "content")
-DEFAULT_CONCURRENCY = 16
 
 
 class Expectation(TypedDict):
@@ -46,7 +46,8 @@ class EarlierTask(NamedTuple):
     def expect(self, left: int) -> Expectation:
         """Return what so many more answers may take, if they are like these."""
         tokens, each = self.summary["tokens"], left / self.answers
-        concurrency = self.info.get("request", {}).get("concurrency", DEFAULT_CONCURRENCY)
+        used = self.info["endpoint"].get("concurrency") or self.info.get("request", {}).get("concurrency")
+        concurrency = used or DEFAULT_CONCURRENCY
         return {
             "answers": left,
             "tokens_in": None if tokens["in"] is None else round(tokens["in"] * each),

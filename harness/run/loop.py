@@ -14,9 +14,10 @@ from dtbench.harness.core.errors import DataError, ModelError
 from dtbench.harness.core.model import Model, chain_tags
 from dtbench.harness.core.schema import Prompt
 from dtbench.harness.run.dispatch import Dispatcher, DispatchSettings
+from dtbench.harness.run.pace import Pace
 from dtbench.harness.run.plan import TaskPlan
 from dtbench.harness.run.worker_pool import CircuitBreaker, Progress, Stop, WorkerPool
-from dtbench.harness.score.answer_record import ShownOptions, response_fields, with_answer
+from dtbench.harness.score.answer_record import ShownOptions, error_fields, response_fields, with_answer
 from dtbench.harness.store.run_folder import RunFolder
 from dtbench.harness.store.types import Record
 
@@ -27,7 +28,14 @@ CLIPS_TRIED = 8
 class TaskRun:
     """Ask every question of a task that has no answer yet."""
 
-    def __init__(self, plan: TaskPlan, model: Model, folder: RunFolder, settings: DispatchSettings) -> None:
+    def __init__(
+        self,
+        plan: TaskPlan,
+        model: Model,
+        folder: RunFolder,
+        settings: DispatchSettings,
+        pace: Pace | None = None,
+    ) -> None:
         self.plan = plan
         self._finished = folder.finished(plan.task.name)
         unanswered = sum(1 for _ in plan.questions(self._finished))
@@ -35,7 +43,7 @@ class TaskRun:
         self._folder = folder
         self._breaker = CircuitBreaker(settings.max_failed * plan.expected, f"{plan.task.name}: ")
         counted = replace(settings, retries=replace(settings.retries, on_retry=self.progress.add_retry))
-        self._dispatcher = Dispatcher(model, counted, plan.form.audio)
+        self._dispatcher = Dispatcher(model, counted, plan.form.audio, pace)
         self._prompt_hash = plan.prompt_hash()
         self._chain = chain_tags(model.describe())
 
@@ -78,8 +86,7 @@ class TaskRun:
                 record["audio"] = {"seconds": seconds, "rate": rate, "channels": audio.channels, "rule": audio.rule}
             response = await self._dispatcher.answer(prompt, audio)
         except (ModelError, DataError) as error:
-            kind = "audio" if isinstance(error, DataError) else "model"
-            record["error"] = {"kind": kind, "message": str(error), "attempts": getattr(error, "attempts", 0)}
+            record["error"] = error_fields(error)
         else:
             shown = ShownOptions(prompt.choices, bool(prompt.letters), self.plan.min_evidence, self._chain)
             record = with_answer(record, response_fields(response), self.plan.task, sample, shown)

@@ -9,6 +9,7 @@ from typing import Self
 
 from dtbench.harness.core.model import Notify
 from dtbench.harness.run.live_line import LiveFigure, LiveLine, LiveState, duration
+from dtbench.harness.run.pace import Pace
 from dtbench.harness.run.plan import TaskPlan
 from dtbench.harness.run.worker_pool import Progress
 
@@ -23,6 +24,8 @@ class ProgressDisplay:
     def __init__(self, *, quiet: bool) -> None:
         self._line = LiveLine(quiet=quiet)
         self._progress = Progress(0)
+        self.pace: Pace | None = None
+        """That of the run which is shown."""
 
     def __enter__(self) -> Self:
         """Start to show."""
@@ -40,7 +43,9 @@ class ProgressDisplay:
         for line in _facts(plan, progress, torn):
             self.notify(f"{plan.task.name}: {line}")
         self._progress, scored = progress, plan.task.answers_public
-        self._line.begin(plan.task.name, lambda seconds: run_state(self._progress, seconds, scored=scored))
+        self._line.begin(
+            plan.task.name, lambda seconds: run_state(self._progress, seconds, scored=scored, pace=self.pace)
+        )
 
     def show(self, progress: Progress) -> None:
         """Show how far the task is, where it is time to."""
@@ -57,9 +62,9 @@ class ProgressDisplay:
         self._line.notify(line)
 
 
-def run_state(progress: Progress, seconds: float, *, scored: bool = True) -> LiveState:
+def run_state(progress: Progress, seconds: float, *, scored: bool = True, pace: Pace | None = None) -> LiveState:
     """Return how far a task of a run is, after so many seconds of this start."""
-    figures = [*pace_figures(progress, seconds)]
+    figures = [*(() if pace is None else limit_figures(pace)), *pace_figures(progress, seconds)]
     if scored and (answered := progress.asked - progress.failed):
         figures.append(LiveFigure(f"{progress.correct / answered:.1%} right", RIGHT))
     figures.append(LiveFigure(f"{progress.unanswered} unanswered", UNANSWERED))
@@ -82,6 +87,14 @@ def token_figures(progress: Progress, seconds: float) -> Iterator[LiveFigure]:
         yield LiveFigure(f"{progress.tokens / seconds:,.0f} tokens/s", TOKENS)
     if progress.retries:
         yield LiveFigure(f"{progress.retries} {'retry' if progress.retries == 1 else 'retries'}", RETRIES)
+
+
+def limit_figures(pace: Pace) -> Iterator[LiveFigure]:
+    """Yield how long an endpoint is waited for that takes no more requests, and how many it refused."""
+    if (wait := pace.waiting) > 0.5:
+        yield LiveFigure(f"waiting {duration(wait)}: the endpoint's rate limit", RATE)
+    if pace.refusals:
+        yield LiveFigure(f"{pace.refusals} {'request' if pace.refusals == 1 else 'requests'} refused", RETRIES)
 
 
 def logged(notify: Notify) -> Notify:

@@ -71,7 +71,9 @@ class RunRequest:
     ] = None
     """A file of ids, or the ids themselves."""
     samples: opts.Samples = 1
-    concurrency: opts.Concurrency = 16
+    concurrency: opts.ModelConcurrency = None
+    """None for as many as the model can use."""
+    rpm: opts.Rpm = None
     seed: opts.Seed = 0
     options: opts.ModelOptions = field(default_factory=dict[str, str])
     backend: opts.Backend = None

@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import logging
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
@@ -16,6 +17,8 @@ from dtbench.harness.core.schema import Prompt, Response
 
 T = TypeVar("T")
 _LOG = logging.getLogger(__name__)
+_OTHER, _MOST_SEED = 0x5BD1E995, 2**31 - 1
+"""What another seed is made with, and the largest that every host takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +53,49 @@ class RetryResult(NamedTuple, Generic[T]):
 
 
 async def generate_with_retries(model: Model, prompt: Prompt, policy: RetryPolicy) -> Response:
-    """Answer one prompt, with the number of attempts in the response; the last ModelError where there is no answer."""
+    """Answer one prompt, with the number of attempts in the response; the last ModelError where there is no answer.
+
+    A request that took too long is sent once more at most, with another seed; not at all to a model that would write
+    the same again.
+    """
     what = f"question {prompt.id}" if prompt.id else "a request"
-    response, attempts = await retry(lambda: model.generate(prompt), policy, what)
-    return response if attempts == 1 else dataclasses.replace(response, attempts=attempts)
+    sent, lost = prompt, Counter[str]()
+
+    async def generate() -> Response:
+        nonlocal sent
+        try:
+            return await model.generate(sent)
+        except ModelError as error:
+            lost.update(error.usage)
+            error.usage = dict(lost)
+            if error.timed_out:
+                if sent is not prompt or is_greedy(model, prompt):
+                    raise _without_retry(error) from None
+                sent = dataclasses.replace(prompt, seed=_other_seed(prompt.seed))
+            raise
+
+    response, attempts = await retry(generate, policy, what)
+    if attempts == 1:
+        return response
+    seed = None if sent is prompt else sent.seed
+    return dataclasses.replace(response, attempts=attempts, seed=seed, lost_usage=dict(lost))
+
+
+def is_greedy(model: Model, prompt: Prompt) -> bool:
+    """Whether a model would answer this prompt alike with any seed, as far as it says."""
+    about = model.describe()
+    return bool(prompt.letters) or about.get("sampling", about).get("temperature") == 0
+
+
+def _other_seed(seed: int | None) -> int | None:
+    """Return another seed, the same at every start; none where none was given."""
+    return None if seed is None else (seed ^ _OTHER) & _MOST_SEED
+
+
+def _without_retry(error: ModelError) -> ModelError:
+    final = error.reworded(f"{error}: -M timeout=SECONDS allows more, -M max_tokens=N makes answers shorter")
+    final.again = False
+    return final
 
 
 async def retry(call: Callable[[], Awaitable[T]], policy: RetryPolicy, what: str = "a request") -> RetryResult[T]:

@@ -15,8 +15,9 @@ from dtbench.harness.core.model import Model, Notify, Preflighted, Startable, ch
 from dtbench.harness.core.task import Task, load_questions
 from dtbench.harness.run.challenge import refuse_forbidden
 from dtbench.harness.run.config import describe_request
-from dtbench.harness.run.dispatch import DispatchSettings
+from dtbench.harness.run.dispatch import DispatchSettings, choose_concurrency
 from dtbench.harness.run.loop import TaskRun
+from dtbench.harness.run.pace import Pace
 from dtbench.harness.run.place import place_of
 from dtbench.harness.run.plan import (
     PromptForm,
@@ -65,6 +66,8 @@ class RunResult:
     """The part of the questions that the summaries are of, where the others have not all ended."""
     waiting: Sequence[ShardState] = ()
     """The shards that have not ended."""
+    stopped: str = ""
+    """Why it ended before all was asked, where it was not the user who stopped it."""
 
     def as_json(self) -> Summary:
         """Return the object that `--json` prints and that summary.json contains."""
@@ -116,24 +119,30 @@ class _Job(NamedTuple):
 def _run_one(request: RunRequest, job: _Job, runner: asyncio.Runner, *, quiet: bool) -> RunResult:
     plans, models, _ = job
     settings = run_settings(request, plans, models)
+    concurrency = choose_concurrency(request.concurrency, models)
+    settings["endpoint"]["concurrency"] = concurrency
     place = place_of(request, [plan.task.name for plan in plans], settings["model"])
     start = partial(RunFolder.start, place.path, settings, request=describe_request(request), shard=request.part)
     guard = partial(refuse_changed_questions, plans=plans)
     with start(resumption=Resumption(place.why, guard)) as folder, ProgressDisplay(quiet=quiet) as progress:
         if place.why:
             progress.notify(f"the run goes to {place.path}, {place.why}")
-        dispatch = DispatchSettings(request.concurrency, request.long_clips, request.max_failed)
-        runner.run(_ask_all(job, folder, dispatch, progress))
-        return _finish(plans, folder, request.max_failed)
+        dispatch = DispatchSettings(concurrency, request.long_clips, request.max_failed)
+        stop = Stop()
+        progress.pace = Pace(concurrency, request.rpm, stop=stop, notify=progress.notify)
+        runner.run(_ask_all(job, folder, dispatch, progress, stop))
+        return _finish(plans, folder, request.max_failed, stop.reason)
 
 
-async def _ask_all(job: _Job, folder: RunFolder, settings: DispatchSettings, progress: ProgressDisplay) -> None:
-    """Ask the tasks one after the other, until the user stops."""
+async def _ask_all(
+    job: _Job, folder: RunFolder, settings: DispatchSettings, progress: ProgressDisplay, stop: Stop
+) -> None:
+    """Ask the tasks one after the other, until a stop is requested."""
     plans, models, last = job
-    stop, tried = Stop(), set[int]()
+    tried = set[int]()
     with stop_on_signals(stop, progress.notify):
         for place, (plan, model) in enumerate(zip(plans, models, strict=True)):
-            run = TaskRun(plan, model, folder, settings)
+            run = TaskRun(plan, model, folder, settings, progress.pace)
             if run.progress.done < plan.expected:
                 folder.drop_summary()
                 if isinstance(model, Startable) and not await _start_model(model, stop, progress.notify):
@@ -181,7 +190,7 @@ async def _unless_stopped(work: Coroutine[Any, Any, None], stop: Stop) -> bool:
     return True
 
 
-def _finish(plans: Sequence[TaskPlan], folder: RunFolder, max_failed: float) -> RunResult:
+def _finish(plans: Sequence[TaskPlan], folder: RunFolder, max_failed: float, stopped: str) -> RunResult:
     """Write the summary and the status of a run, or of a shard."""
     tasks = [_planned(plan, folder) for plan in plans]
     parts = [_summary(stored, folder, plan.asks) for stored, plan in zip(tasks, plans, strict=True)]
@@ -191,6 +200,8 @@ def _finish(plans: Sequence[TaskPlan], folder: RunFolder, max_failed: float) -> 
         folder.finish(outcome.status)
     else:
         outcome = _finish_shard(folder, tasks, outcome, max_failed)
+    if stopped:
+        outcome = replace(outcome, stopped=stopped, notes=[*outcome.notes, stopped])
     for note in outcome.notes:
         _LOG.warning("%s", note)
     return outcome

@@ -37,11 +37,11 @@ class SweepRun:
 
 
 def sweep(requests: Mapping[str, RunRequest], *, quiet: bool) -> Iterator[SweepRun]:
-    """Run each request, whatever becomes of those before it; an interrupt ends all."""
+    """Run each request, whatever becomes of those before it; an interrupt by the user ends all."""
     for model, request in requests.items():
         outcome = _run_one(model, request, quiet=quiet)
         yield outcome
-        if outcome.exit_code == INTERRUPTED:
+        if outcome.exit_code == INTERRUPTED and not (outcome.result and outcome.result.stopped):
             return
 
 

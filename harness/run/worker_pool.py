@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from dtbench.harness.core.errors import DtbenchError, MachineryError
+from dtbench.harness.core.errors import DtbenchError, MachineryError, WithdrawnError
 from dtbench.harness.core.schema import is_count
 from dtbench.harness.score.outcomes import TOKENS_OUT
 
@@ -54,6 +54,13 @@ class Stop:
     """No new job is begun; those in flight are finished."""
     immediate: bool = False
     """Those in flight are cancelled."""
+    reason: str = ""
+    """Why, where it was not the user who stopped."""
+
+    def end(self, reason: str) -> None:
+        """Request an end for a reason that the user is to know; the first one counts."""
+        if not self.requested:
+            self.requested, self.reason = True, reason
 
 
 @dataclass(slots=True)
@@ -120,7 +127,10 @@ class WorkerPool:
         for job in jobs:
             if self.stop.requested:
                 return
-            await handle(job)
+            try:
+                await handle(job)
+            except WithdrawnError:
+                return
             self.progress.done += 1
             self.progress.asked += 1
             self.report(self.progress)

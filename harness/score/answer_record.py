@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
-from dtbench.harness.core.errors import DtbenchError, TaskError, format_error
+from dtbench.harness.core.errors import DataError, DtbenchError, ModelError, TaskError, format_error
 from dtbench.harness.core.schema import Official, Response, Sample, is_count
 from dtbench.harness.core.scorer import Scorer
 from dtbench.harness.extract.answer import Extraction
 from dtbench.harness.extract.evidence import DEFAULT_MIN_EVIDENCE, as_read, set_weak_aside
 from dtbench.harness.extract.tidy import with_think_tags
 from dtbench.harness.score.forced_choice import gold_index, logprob_fields, read_forced
-from dtbench.harness.store.types import Record, ResponseRecord, ScoreRecord, as_fields
+from dtbench.harness.store.types import ErrorRecord, Record, ResponseRecord, ScoreRecord, as_fields
 
 
 class ShownOptions(NamedTuple):
@@ -35,14 +35,27 @@ class ShownOptions(NamedTuple):
 
 def response_fields(response: Response) -> ResponseRecord:
     """Return a response as it is stored."""
-    return {
+    fields = {
         "text": response.text,
         "finish_reason": response.finish_reason,
         "usage": {name: count for name, count in response.usage.items() if is_count(count)},
         "seconds": round(response.seconds, 4) if 0 <= response.seconds < math.inf else 0.0,
         "attempts": response.attempts,
+        **({} if response.seed is None else {"seed": response.seed}),
+        **({"lost_usage": dict(response.lost_usage)} if response.lost_usage else {}),
         **logprob_fields(response.option_logprobs),
     }
+    return cast("ResponseRecord", fields)
+
+
+def error_fields(error: ModelError | DataError) -> ErrorRecord:
+    """Return why there is no answer, as it is stored."""
+    if isinstance(error, DataError):
+        return {"kind": "audio", "message": str(error), "attempts": 0}
+    fields: ErrorRecord = {"kind": "model", "message": str(error), "attempts": error.attempts}
+    if error.usage:
+        fields["usage"] = error.usage
+    return fields
 
 
 def with_answer(

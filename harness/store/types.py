@@ -38,6 +38,8 @@ class ErrorRecord(TypedDict):
     message: str
     attempts: NotRequired[int]
     """How often the model was asked."""
+    usage: NotRequired[dict[str, int]]
+    """Tokens of replies that gave no answer, where the endpoint reports them."""
 
 
 class LogprobFields(TypedDict, total=False):
@@ -58,6 +60,10 @@ class ResponseRecord(LogprobFields):
     """Tokens, under the names of the endpoint."""
     seconds: float
     attempts: NotRequired[int]
+    seed: NotRequired[int]
+    """The seed where it is another than the question's own: the first request took too long."""
+    lost_usage: NotRequired[dict[str, int]]
+    """Tokens of earlier attempts that gave no answer, where the endpoint reports them."""
 
 
 class ExtractionRecord(TypedDict):

@@ -10,11 +10,11 @@ from dtbench.harness.core.errors import ModelError, one_line
 from dtbench.harness.core.schema import Response, is_count
 from dtbench.models.endpoint.http import Reply
 from dtbench.models.endpoint.message import message_text
+from dtbench.models.endpoint.rate_limit import LIMITED, read_rate_limit
 
 MAX_MESSAGE = 300
 RETRIED = {408, 409, 425, 429}
 """Statuses that are retried, as every 5xx is; any other says that the request itself is wrong."""
-TOO_MANY = {429, 503}
 _SAME_REASON = {
     **dict.fromkeys(("stop", "eos", "eos_token", "stop_sequence", "end_turn"), "stop"),
     **dict.fromkeys(("length", "max_tokens", "max_output_tokens", "model_length"), "length"),
@@ -52,9 +52,13 @@ def parse_response(reply: Reply, seconds: float) -> Response:
         raise _error_inside(reply) from None
     if error:
         raise _error_inside(reply)
-    _refuse_given_up(reason, text)
-    if not text:
-        _refuse_missing(reason, choice["message"])
+    try:
+        _refuse_given_up(reason, text)
+        if not text:
+            _refuse_missing(reason, choice["message"])
+    except ModelError as error:
+        error.usage = usage
+        raise
     return Response(text, reason, usage, seconds)
 
 
@@ -101,11 +105,11 @@ def _refuse_missing(reason: str, message: Mapping[str, Any]) -> None:
 def _error_inside(reply: Reply) -> ModelError:
     """Return the error that stands in a successful reply in place of an answer, or beside one."""
     status = _error_status(reply)
-    return _no_answer(_message(reply), again=_may_pass(status), too_many=status in TOO_MANY)
+    return _with_limit(_no_answer(_message(reply), again=_may_pass(status)), reply, status)
 
 
-def _no_answer(what: str, *, again: bool, too_many: bool = False) -> ModelError:
-    return ModelError(f"the endpoint's reply has no answer: {what}", again=again, too_many=too_many)
+def _no_answer(what: str, *, again: bool) -> ModelError:
+    return ModelError(f"the endpoint's reply has no answer: {what}", again=again)
 
 
 def _may_pass(status: int | None) -> bool:
@@ -133,10 +137,16 @@ def reply_error(reply: Reply) -> ModelError:
         location = one_line(reply.headers.get("location", "elsewhere"))[:MAX_MESSAGE]
         return ModelError(f"the endpoint redirects to {location}: use that address", again=False)
     hint = " (the key comes from DTBENCH_API_KEY or OPENAI_API_KEY)" if reply.status in {401, 403} else ""
-    again = _may_pass(reply.status)
-    wait = _retry_after(reply.headers.get("retry-after")) if again else None
     message = f"the endpoint answered {reply.status}: {_message(reply)}{hint}"
-    return ModelError(message, again=again, retry_after=wait, too_many=reply.status in TOO_MANY)
+    return _with_limit(ModelError(message, again=_may_pass(reply.status)), reply, reply.status)
+
+
+def _with_limit(error: ModelError, reply: Reply, status: int | None) -> ModelError:
+    """Add to an error what its reply says of a limit."""
+    if status is not None and (error.again or status in LIMITED):
+        limit = read_rate_limit(status, reply.headers, reply.body)
+        error.retry_after, error.too_many, error.used_up = limit.wait, limit.refuses(status), limit.used_up
+    return error
 
 
 def _message(reply: Reply) -> str:
@@ -146,6 +156,8 @@ def _message(reply: Reply) -> str:
         body = json.loads(reply.body)
     except (ValueError, RecursionError):
         body = None
+    if isinstance(body, list) and body:  # Google's OpenAI form
+        body = body[0]
     if isinstance(body, dict):
         error = body.get("error") or _choice_error(body) or body.get("message") or body.get("detail")
         if isinstance(error, dict):
@@ -161,20 +173,3 @@ def _choice_error(body: Mapping[str, Any]) -> object:
         return body["choices"][0]["error"]
     except (LookupError, TypeError):
         return None
-
-
-def _retry_after(value: str | None) -> float | None:
-    """Return the seconds of a Retry-After header, which holds seconds or a date."""
-    if not value:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        import time
-        from email.utils import parsedate_to_datetime
-
-        try:
-            seconds = parsedate_to_datetime(value).timestamp() - time.time()
-        except (ValueError, OverflowError):
-            return None
-    return min(max(seconds, 0.0), 1e9) if seconds == seconds else None

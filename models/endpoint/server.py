@@ -67,7 +67,8 @@ class Server:
                 return await self._constrained.answer(prompt.letters, lambda fixed: self._exchange(prompt, fixed))
             return parse_response(*await self._exchange(prompt, self._fixed))
         except TimeoutError:
-            raise ModelError(f"no answer within {self._settings.timeout:g} s", again=True) from None
+            message = f"no answer within {self._settings.timeout:g} s"
+            raise ModelError(message, again=True, timed_out=True) from None
         except AwayError as error:
             raise ModelError(f"the endpoint cannot be reached: {error}", again=True) from None
         except DroppedError as error:
@@ -75,10 +76,7 @@ class Server:
         except GarbledError as error:
             raise ModelError(str(error), again=error.again) from None
         except ModelError as error:
-            message = without_secrets(str(error), self._secrets)
-            raise ModelError(
-                message, again=error.again, retry_after=error.retry_after, too_many=error.too_many
-            ) from None
+            raise error.reworded(without_secrets(str(error), self._secrets)) from None
 
     async def _exchange(self, prompt: Prompt, fixed: bytes) -> Exchange:
         while True:

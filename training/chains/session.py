@@ -21,11 +21,13 @@ from dtbench.harness.core.options import (
     DataDir,
     ModelOptions,
     Option,
+    Rpm,
     Seed,
     check_options,
 )
 from dtbench.harness.core.typed_settings import at_least, between, read_options
 from dtbench.harness.run.live_line import LiveCount, LiveLine
+from dtbench.harness.run.pace import Pace
 from dtbench.harness.run.signals import sigterm_as_interrupt, stop_on_signals
 from dtbench.harness.run.worker_pool import Stop
 from dtbench.harness.store.run_folder import RunFolder
@@ -88,6 +90,7 @@ class CotOptions:
     concurrency: Annotated[
         int, Option("--concurrency", "N", "Maximum concurrent requests.", panel=RUNS), at_least(1)
     ] = 8
+    rpm: Rpm = None
     seed: Seed = 0
     options: ModelOptions = field(default_factory=dict[str, str])
     max_failed: Annotated[
@@ -181,13 +184,17 @@ async def _write(
     options: CotOptions,
     live: LiveLine,
 ) -> None:
-    stop, run = Stop(), CotRun(rows, models, folder, options.seed, options.concurrency)
+    stop = Stop()
+    pace = Pace(options.concurrency, options.rpm, stop=stop, notify=live.notify)
+    run = CotRun(rows, models, folder, options.seed, pace)
     try:
         with stop_on_signals(stop, live.notify), live.showing("cot", run.state):
             await run.run(stop, lambda progress: live.refresh())
     finally:
         for model in dict.fromkeys(models.values()):
             await model.aclose()
+    if stop.reason:
+        live.notify(stop.reason)
 
 
 def _finish(rows: Sequence[TrainingRow], folder: RunFolder, options: CotOptions, lines: Sequence[str]) -> CotResult:

@@ -16,9 +16,11 @@ from dtbench.harness.core.task import letter_options
 from dtbench.harness.extract.tidy import with_think_tags
 from dtbench.harness.run.dispatch import Dispatcher, DispatchSettings
 from dtbench.harness.run.live_line import LiveFigure, LiveState
-from dtbench.harness.run.progress import FAILED, UNANSWERED, pace_figures, token_figures
+from dtbench.harness.run.pace import Pace
+from dtbench.harness.run.progress import FAILED, UNANSWERED, limit_figures, pace_figures, token_figures
 from dtbench.harness.run.retry import RetryPolicy
 from dtbench.harness.run.worker_pool import CircuitBreaker, Progress, Stop, WorkerPool
+from dtbench.harness.score.answer_record import error_fields
 from dtbench.harness.store.run_folder import RunFolder
 from dtbench.harness.store.types import CotRecord
 from dtbench.training.chains.checks import Rejected, parse_caption, parse_chain, parse_question
@@ -113,23 +115,23 @@ class CotRun:
     """Writes the fields that the rows lack."""
 
     def __init__(
-        self, rows: Sequence[TrainingRow], models: Mapping[str, Model], folder: RunFolder, seed: int, concurrency: int
+        self, rows: Sequence[TrainingRow], models: Mapping[str, Model], folder: RunFolder, seed: int, pace: Pace
     ) -> None:
         self._rows = rows
         self._folder = folder
         self._seed = seed
         self._progress = Progress(len(rows))
         self._breaker = CircuitBreaker(0.01 * len(rows), jobs="requests")
-        self._workers = concurrency
-        settings = DispatchSettings(concurrency, retries=RetryPolicy(on_retry=self._progress.add_retry))
-        self._dispatchers = {step: Dispatcher(model, settings) for step, model in models.items()}
+        self._pace = pace
+        settings = DispatchSettings(pace.most, retries=RetryPolicy(on_retry=self._progress.add_retry))
+        self._dispatchers = {step: Dispatcher(model, settings, pace=pace) for step, model in models.items()}
         self._chains = {step: chain_tags(model.describe()) for step, model in models.items()}
         self._kept = {step: {record["id"]: record for record in folder.records_as(step, CotRecord)} for step in STEPS}
 
     async def run(self, stop: Stop, report: Callable[[Progress], None]) -> None:
         """Take every row through its steps; a MachineryError where a model is down."""
         try:
-            await WorkerPool(self._progress, self._breaker, stop, report).run(self._rows, self._write, self._workers)
+            await WorkerPool(self._progress, self._breaker, stop, report).run(self._rows, self._write, self._pace.most)
         finally:
             for dispatcher in self._dispatchers.values():
                 dispatcher.close()
@@ -139,7 +141,7 @@ class CotRun:
         figures = [*pace_figures(self._progress, seconds)]
         figures.append(LiveFigure(f"{self._progress.rejected} rejected", UNANSWERED))
         figures.append(LiveFigure(f"{self._progress.failed} failed", FAILED))
-        figures += token_figures(self._progress, seconds)
+        figures += [*limit_figures(self._pace), *token_figures(self._progress, seconds)]
         return LiveState(self._progress.done, self._progress.expected, figures, "rows")
 
     async def _write(self, row: TrainingRow) -> None:
@@ -166,9 +168,8 @@ class CotRun:
                 audio = await dispatcher.prepare(prompt) if step.name == "caption" else None
                 response = await dispatcher.answer(prompt, audio)
             except (ModelError, DataError) as error:
-                of_model = isinstance(error, ModelError)
-                self._breaker.add_failure(str(error), of_model=of_model)
-                return {**record, "error": {"kind": "model" if of_model else "audio", "message": str(error)}}
+                self._breaker.add_failure(str(error), of_model=isinstance(error, ModelError))
+                return {**record, "error": error_fields(error)}
             self._breaker.add_success()
             self._progress.add_tokens(response.usage)
             record["text"], record["usage"], record["attempts"] = response.text, dict(response.usage), attempt + 1

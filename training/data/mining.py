@@ -150,7 +150,8 @@ class MiningOptions:
         str | None, Option("--band", "LOW-HIGH", "Keep rows with this many correct answers out of K.", shown="1 to K-1")
     ] = None
     limit: opts.Limit = None
-    concurrency: opts.Concurrency = 16
+    concurrency: opts.ModelConcurrency = None
+    rpm: opts.Rpm = None
     seed: opts.Seed = 0
     options: opts.ModelOptions = field(default_factory=dict[str, str])
     backend: opts.Backend = None

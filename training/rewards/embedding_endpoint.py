@@ -71,8 +71,7 @@ class EmbeddingEndpoint:
         except GarbledError as error:
             raise ModelError(str(error), again=error.again) from None
         except ModelError as error:
-            why = without_secrets(str(error), [self._key])
-            raise ModelError(why, again=error.again, retry_after=error.retry_after, too_many=error.too_many) from None
+            raise error.reworded(without_secrets(str(error), [self._key])) from None
 
 
 def _parse_vectors(reply: Reply, count: int) -> list[Vector]:

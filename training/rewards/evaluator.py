@@ -9,7 +9,7 @@ from dtbench.harness.core.errors import ModelError
 from dtbench.harness.core.schema import Prompt
 from dtbench.harness.extract.tidy import with_think_tags
 from dtbench.harness.judge.verdict import UnreadableError
-from dtbench.harness.run.pace import AdaptiveConcurrency, PacedModel
+from dtbench.harness.run.pace import Pace, PacedModel
 from dtbench.harness.run.retry import RetryPolicy, generate_with_retries
 from dtbench.harness.run.worker_pool import Progress, WorkerPool
 from dtbench.models.endpoint.server import Server
@@ -90,7 +90,8 @@ class Evaluator:
 
     def _connect(self) -> _EvaluatorConnection:
         server = Server.connect(self._settings.evaluator, self._settings.connection())
-        return _EvaluatorConnection(server, PacedModel(server, AdaptiveConcurrency(self._settings.concurrency)))
+        pace = Pace(self._settings.concurrency, patience=self._settings.retry_budget)
+        return _EvaluatorConnection(server, PacedModel(server, pace))
 
     async def _ask_all(
         self, model: PacedModel, queries: Mapping[str, EvaluatorQuery], report: RewardCounts

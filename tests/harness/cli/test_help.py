@@ -148,7 +148,8 @@ def test_the_exit_codes_of_the_gate_are_its_verdicts() -> None:
 @pytest.mark.parametrize(
     ("path", "default"),
     [
-        ("run", "--concurrency N Maximum concurrent requests. [default: 16]"),
+        ("run", "--concurrency N Maximum concurrent requests. [default: 16 for a URL, 64 per vLLM replica,"),
+        ("judge", "--concurrency N Maximum concurrent requests. [default: 8]"),
         ("run", "[default: results/runs/MODEL-TASK]"),
         ("run", "[default: $DTBENCH_DATA, else ~/.cache/dtbench]"),
         ("run", "[default: said]"),

@@ -149,12 +149,22 @@ def test_what_is_logged_meanwhile_stands_above_the_line(tmp_path: Path) -> None:
 
 def test_a_request_that_is_sent_again_is_shown_while_it_waits(tmp_path: Path) -> None:
     audible_data(tmp_path / "data", 2)
-    with chatting(*[Turn(status=429, headers={"retry-after": "1"})] * 2) as chat:
+    with chatting(*[Turn(status=500, headers={"retry-after": "1"})] * 2) as chat:
         asked = ("run", "--model", chat.url, "-M", "model=tiny", "--tasks", "mmar", "--data-dir", tmp_path / "data")
         done = shown([*COMMAND, *map(str, asked), "--out", str(tmp_path / "run")], 200)
     assert done.code == 0
     assert any("0/2" in line and "2 retries" in line for line in done.states), done.screen
     assert "tokens/s, 2 retries" in [line for line in done.states if "2/2" in line][-1]
+
+
+def test_a_rate_limit_is_shown_while_it_is_waited_for(tmp_path: Path) -> None:
+    audible_data(tmp_path / "data", 2)
+    with chatting(*[Turn(status=429, headers={"retry-after": "2"})] * 2) as chat:
+        asked = ("run", "--model", chat.url, "-M", "model=tiny", "--tasks", "mmar", "--data-dir", tmp_path / "data")
+        done = shown([*COMMAND, *map(str, asked), "--out", str(tmp_path / "run")], 200)
+    assert done.code == 0
+    assert any("0/2 waiting 2 s: the endpoint's rate limit" in line for line in done.states), done.screen
+    assert "2 requests refused" in [line for line in done.states if "2/2" in line][-1]
 
 
 def test_what_another_library_prints_is_kept_in_whole_lines(

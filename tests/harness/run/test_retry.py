@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pytest
 from asking import PROMPT
@@ -165,3 +167,58 @@ def test_the_default_is_five_attempts_with_waits_under_five_minutes() -> None:
     assert policy.attempts == 5
     assert policy.retry_budget <= 300
     assert all(0 <= policy.wait(attempt, None) <= 60 for attempt in range(1, 2000))
+
+
+class Slow(First):
+    """Takes too long so often, then answers; it samples, unless it says otherwise."""
+
+    def __init__(self, times: int, temperature: float | None = None) -> None:
+        self.times = times
+        self.temperature = temperature
+        self.seeds: list[int | None] = []
+
+    def describe(self) -> Mapping[str, Any]:
+        return {"name": "slow", "sampling": {} if self.temperature is None else {"temperature": self.temperature}}
+
+    async def generate(self, prompt: Prompt) -> Response:
+        self.seeds.append(prompt.seed)
+        if len(self.seeds) <= self.times:
+            error = ModelError("no answer within 600 s", again=True, timed_out=True)
+            error.usage = {"completion_tokens": 5}
+            raise error
+        return await super().generate(prompt)
+
+
+def slowly(model: Slow, **fields: Any) -> Response:
+    prompt = dataclasses.replace(PROMPT, seed=2**32 - 5, **fields)
+    return asyncio.run(generate_with_retries(model, prompt, Waits().policy()))
+
+
+@pytest.mark.parametrize("temperature", [None, 0.7])
+def test_a_request_that_took_too_long_is_sent_once_more_with_another_seed(temperature: float | None) -> None:
+    model = Slow(1, temperature)
+    response = slowly(model)
+    assert (response.attempts, response.seed) == (2, model.seeds[1])
+    assert model.seeds[0] == 2**32 - 5
+    assert model.seeds[1] not in {None, model.seeds[0]}
+    assert response.lost_usage == {"completion_tokens": 5}
+    again = Slow(1, temperature)
+    slowly(again)
+    assert again.seeds == model.seeds, "the same at every start"
+
+
+def test_a_second_time_it_has_failed_and_says_what_allows_more() -> None:
+    model = Slow(5)
+    with pytest.raises(ModelError, match=r"^no answer within 600 s: -M timeout=SECONDS .* -M max_tokens=N") as raised:
+        slowly(model)
+    assert (len(model.seeds), raised.value.attempts, raised.value.usage) == (2, 2, {"completion_tokens": 10})
+
+
+@pytest.mark.parametrize(("temperature", "fields"), [(0.0, {}), (0.7, {"letters": ("A", "B")})])
+def test_a_model_that_would_write_the_same_again_is_not_asked_again(
+    temperature: float, fields: Mapping[str, Any]
+) -> None:
+    model = Slow(5, temperature)
+    with pytest.raises(ModelError, match="-M timeout=SECONDS"):
+        slowly(model, **fields)
+    assert len(model.seeds) == 1
