@@ -70,6 +70,14 @@ class RequestPreview(NamedTuple):
 
 
 @runtime_checkable
+class Concurrent(Protocol):
+    """A model that knows how many requests keep it busy."""
+
+    concurrency: int | None
+    """How many the run sends it at once where the user does not say; None for no wish."""
+
+
+@runtime_checkable
 class Previewable(Protocol):
     """A model that can show what it would send, without starting or asking anything."""
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from dtbench.harness.audio.prepare import PreparedAudio, noise_for, prepare_audio, silence_of
 from dtbench.harness.core.errors import DataError, DtbenchError, ModelError, format_error
-from dtbench.harness.core.model import Model
+from dtbench.harness.core.model import Concurrent, Model
 from dtbench.harness.core.schema import NoClip, Prompt, Response, clip_name
 from dtbench.harness.run.pace import Pace, PacedModel
 from dtbench.harness.run.retry import RetryPolicy, generate_with_retries
@@ -32,7 +32,7 @@ def count_readers() -> int:
 
 def choose_concurrency(requested: int | None, models: Iterable[Model]) -> int:
     """Return how many requests are in flight: as requested, else what the models can use, else 16."""
-    wishes = [wish for model in models if (wish := getattr(model, "concurrency", None)) is not None]
+    wishes = [model.concurrency for model in models if isinstance(model, Concurrent) and model.concurrency]
     return requested or max(wishes, default=DEFAULT_CONCURRENCY)
 
 

@@ -201,7 +201,7 @@ class Pace:
                 try:
                     response = await model.generate(prompt)
                 except ModelError as error:
-                    if not error.too_many:
+                    if not (error.too_many or error.used_up):
                         raise
                     self._add_refusal(error, sent)
                 else:

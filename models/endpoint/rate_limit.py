@@ -45,7 +45,7 @@ class RateLimit(NamedTuple):
 
     def refuses(self, status: int) -> bool:
         """Whether a reply with this status is a refusal of too many requests, and not a failure."""
-        return status in LIMITED or (status == 503 and self.wait is not None)
+        return status == TOO_MANY or (status == 503 and self.wait is not None)
 
 
 NO_LIMIT = RateLimit()

@@ -26,6 +26,7 @@ from dtbench.models.vllm.process import (
     VllmProcess,
     find_executable,
     machine_flags,
+    requests_at_once,
     serve_command,
     vllm_environment,
 )
@@ -62,6 +63,7 @@ class Vllm:
         self._executable = find_executable()
         self._machine = {name: value for name, value in machine_flags().items() if name not in flags}
         self._launch: Launch | None = None
+        self.concurrency = requests_at_once({**self._machine, **flags})
         self._engine: VllmProcess | None = None
         self._server: Server | None = None
         self._lock = asyncio.Lock()

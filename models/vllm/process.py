@@ -30,13 +30,13 @@ REPORT_EVERY = 10.0
 HEALTH_TIMEOUT = 30.0
 """Seconds for an engine that runs to answer; one that hangs never does."""
 STOP_TIMEOUT = 60.0
+REQUESTS_A_REPLICA = 64
+"""Requests in flight for each replica: it takes 256 and more at a time, and answers come as fast with some waiting."""
 CACHE_SHARE = 0.1
 MAX_CACHE = 4 << 30
 """Bytes of a CPU's memory for the cache, at most; vLLM would take 92 % of all there is."""
-_ALWAYS = {
-    "VLLM_NO_USAGE_STATS": "1",
-    "VLLM_HOST_IP": "127.0.0.1",  # else it asks the routing table for a way to the internet
-}
+_ALWAYS = {"VLLM_NO_USAGE_STATS": "1"}
+_UNLESS_SET = {"VLLM_HOST_IP": "127.0.0.1"}  # else it asks the routing table for a way to the internet
 _OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
 _ON_CPU = {"TORCH_COMPILE_DISABLE": "1"}  # log-probabilities would compile a kernel: seconds, and a compiler
 _WITHHELD = ("VLLM_API_KEY", "DTBENCH_API_KEY", "OPENAI_API_KEY")
@@ -193,7 +193,19 @@ def machine_flags() -> Mapping[str, str | bool]:
     }
 
 
+def requests_at_once(flags: Mapping[str, str | bool]) -> int:
+    """Return how many requests keep an engine with these flags busy."""
+    replicas, sequences = (flags.get(name) for name in ("data_parallel_size", "max_num_seqs"))
+    each = min(REQUESTS_A_REPLICA, _whole(sequences, REQUESTS_A_REPLICA))  # what is beyond max_num_seqs only queues
+    return each * _whole(replicas, 1)
+
+
+def _whole(value: str | bool | None, default: int) -> int:
+    return int(value) if isinstance(value, str) and value.isdecimal() and int(value) else default
+
+
 def vllm_environment(*, local: bool) -> Mapping[str, str]:
-    """Return the environment of an engine: without keys, and offline for a local checkpoint."""
+    """Return the environment of an engine: without keys, offline for a local checkpoint unless the user decides."""
     inherited = {name: value for name, value in os.environ.items() if name not in _WITHHELD}
-    return inherited | _ALWAYS | (_OFFLINE if local else {}) | ({} if has_gpu() else _ON_CPU)
+    offline = _OFFLINE if local and _OFFLINE.keys().isdisjoint(inherited) else {}
+    return _UNLESS_SET | inherited | _ALWAYS | offline | ({} if has_gpu() else _ON_CPU)

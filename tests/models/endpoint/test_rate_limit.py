@@ -108,7 +108,7 @@ def test_a_refusal_of_too_many_requests_is_a_429_or_a_503_that_says_how_long(
 
 def test_a_payment_that_is_required_is_a_quota_that_is_used_up() -> None:
     error = failure(Turn(status=402, body=b'{"error": {"message": "Insufficient Balance"}}'))
-    assert (error.again, error.too_many, error.used_up) == (False, True, True)
+    assert (error.again, error.too_many, error.used_up) == (False, False, True)
 
 
 def test_an_error_keeps_what_it_knows_under_other_words() -> None:
