@@ -72,7 +72,6 @@ class Local:
         self.forces = checkpoint.family is None or checkpoint.family.forced
         self._checkpoint = checkpoint
         self._settings = settings
-        self.concurrency = 2 * settings.batch_size
         self._batch = BatchSize(settings.batch_size)
         self._weights: Weights | None = None
         self._waiting: list[_Waiting] = []
