@@ -45,10 +45,13 @@ class TransformersNotices(logging.Handler):
         transformers.logging.add_handler(self)
 
     def detach(self) -> None:
-        """Leave the log."""
+        """Leave the log to transformers' own handler, unless another model still takes its place."""
         import transformers
 
-        transformers.logging.remove_handler(self)
+        log = logging.getLogger(transformers.__name__)
+        log.removeHandler(self)
+        if not any(isinstance(handler, TransformersNotices) for handler in log.handlers):
+            transformers.logging.enable_default_handler()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep a warning that is new."""

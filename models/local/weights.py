@@ -16,7 +16,7 @@ from dtbench.models.local.loading import end_tokens, hub_arguments, load_model, 
 from dtbench.models.local.notices import TransformersNotices
 from dtbench.models.local.sampling import SamplingSettings, StopStrings, cut_at_stop, logits_processors
 from dtbench.models.local.settings import LocalSettings
-from dtbench.models.local.shared_batch import DecoderInput, SharedBatch
+from dtbench.models.local.shared_batch import CannotShareError, DecoderInput, SharedBatch
 
 _OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "could not create a primitive")
 """Messages of torch for what it has no error class for: on CPUs, on Apple's GPUs, and from oneDNN on CPUs."""
@@ -162,7 +162,8 @@ class Weights:
             if _is_out_of_memory(error):
                 raise
             self._shared = None
-            self._notes.append(f"clips of other lengths are answered apart: {format_error(error)}")
+            why = str(error) if isinstance(error, CannotShareError) else format_error(error)
+            self._notes.append(f"clips of other lengths are answered apart: {why}")
             return None
 
     def _on_device(self, inputs: Inputs) -> Inputs:

@@ -159,10 +159,43 @@ def test_it_says_what_a_vllm_server_says(
     assert texts(of_run(here)) == texts(of_run(there))
 
 
-def test_a_batch_that_does_not_fit_into_memory_is_halved(tiny_qwen2_audio: Path) -> None:
+def test_it_ends_an_answer_where_a_vllm_server_does(
+    vllm_server: Server, tiny_qwen2_audio: Path, birds: Path, tmp_path: Path
+) -> None:
+    plain, here, there = tmp_path / "plain", tmp_path / "here", tmp_path / "there"
+    (done,) = called([command(tiny_qwen2_audio, birds, plain, *GREEDY)])
+    assert done.code == 0, done.err
+    said = [text for text in texts(of_run(plain)).values() if text]
+    vocabulary = json.loads((tiny_qwen2_audio / "tokenizer.json").read_text())["model"]["vocab"]
+    marks = [letter for text in said for letter in text[1:] if "!" <= letter <= "~"]
+    ends = {"stop": [marks[0], "no such text"], "stop_token_ids": [vocabulary[marks[-1]]]}
+    local = command(
+        tiny_qwen2_audio, birds, here, *GREEDY, *(f"{name}={json.dumps(value)}" for name, value in ends.items())
+    )
+    asked = command(tiny_qwen2_audio, birds, there, *GREEDY[:2], f"extra={json.dumps(ends)}")
+    asked = [word for word in asked if word not in {"--backend", "local"}]
+    asked[asked.index(str(tiny_qwen2_audio))] = vllm_server.url
+    for done in called([local, asked]):
+        assert done.code == 0, done.err
+    assert ended(of_run(here)) == ended(of_run(there))
+    assert texts(of_run(here)) != texts(of_run(plain))
+    assert {reason for _, reason, _ in ended(of_run(here)).values()} == {"stop", "length"}
+
+
+def ended(found: Found) -> Mapping[str, tuple[str, str, int]]:
+    replies = {id_: record["response"] for id_, record in found.items()}
+    return {
+        id_: (reply["text"], reply["finish_reason"], reply["usage"]["completion_tokens"])
+        for id_, reply in replies.items()
+    }
+
+
+def test_a_batch_that_does_not_fit_into_memory_is_halved_and_grows_again(tiny_qwen2_audio: Path) -> None:
     told = json.loads(apart("short_of_memory", tiny_qwen2_audio))
     assert "transformers: out of memory with a batch of 12; continuing with 6" in told["said"]
     assert told["together"] == told["alone"]
+    assert told["said"][-1] == "transformers: trying batches of 12 again"
+    assert told["later"] == told["alone"] * told["times"]
 
 
 def copied(checkpoint: Path, folder: Path) -> Path:

@@ -1,6 +1,7 @@
 """A checkpoint in a process whose memory does not take all questions at once: `python -m short_of_memory CHECKPOINT`.
 
-Prints as JSON what was said meanwhile, the answers given one by one before, and those given together then.
+Prints as JSON what was said meanwhile, the answers given one by one before, those given together then, and those given
+some times over when there is memory again.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from dtbench.models.checkpoints.checkpoint import resolve_checkpoint
 from dtbench.models.local.model import Local
 
 QUESTIONS = 12
+TIMES = 16
 LEFT = 60 << 20
 """Bytes: the features of all questions take more, those of some do not."""
 
@@ -37,8 +39,10 @@ async def main(source: str) -> None:
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + LEFT, resource.RLIM_INFINITY))
     together = [one.text for one in await asyncio.gather(*map(model.generate, prompts))]
+    resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    later = [one.text for one in await asyncio.gather(*map(model.generate, prompts * TIMES))]
     await model.aclose()
-    print(json.dumps({"said": said, "alone": alone, "together": together}))
+    print(json.dumps({"said": said, "alone": alone, "together": together, "later": later, "times": TIMES}))
 
 
 asyncio.run(main(sys.argv[1]))
