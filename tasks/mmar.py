@@ -17,7 +17,7 @@ from typing import Any
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.records import MetadataRecord, read_json
 from dtbench.harness.core.schema import Sample
-from dtbench.harness.core.scorer import Column, Grouping, OfficialRule
+from dtbench.harness.core.scorer import Column, Grouping, OfficialRule, ScriptInput
 from dtbench.harness.core.task import Task
 from dtbench.harness.score.official import text_rule
 from dtbench.tasks.data.clips import ClipFolder
@@ -55,6 +55,7 @@ class Mmar(Task):
         *(Column(modality.removeprefix("mix-"), {"modality": modality}) for modality in MODALITIES),
     )
     prediction_keys = ("answer_prediction", "model_prediction", "model_output")
+    script_input = ScriptInput({"json": "list", "jsonl": "lines"})
 
     def samples(self, data_dir: Path | None) -> Iterable[Sample]:
         """Load the questions of the version that is there, v2 before v1."""

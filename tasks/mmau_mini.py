@@ -17,7 +17,7 @@ from typing import Any
 
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.schema import Sample
-from dtbench.harness.core.scorer import Column, Grouping, OfficialRule
+from dtbench.harness.core.scorer import Column, Grouping, OfficialRule, ScriptInput
 from dtbench.harness.core.task import Task
 from dtbench.harness.score.official import text_rule
 from dtbench.tasks.data.clips import ClipFolder
@@ -50,6 +50,7 @@ class MmauMini(Task):
     )
     columns = (*(Column(name.title(), {"task": name}) for name in ("sound", "music", "speech")), Column("Avg"))
     prediction_keys = ("model_output", "model_prediction", "answer_prediction")
+    script_input = ScriptInput({"": "list"})
 
     def samples(self, data_dir: Path | None) -> Iterable[Sample]:
         """Load the questions of the version that is there."""

@@ -18,7 +18,7 @@ from typing import Any
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.records import MetadataRecord, read_columns, read_json
 from dtbench.harness.core.schema import Clip, Sample
-from dtbench.harness.core.scorer import AnswerKey, Column, Grouping, OfficialRule
+from dtbench.harness.core.scorer import AnswerKey, Column, Grouping, OfficialRule, ScriptInput
 from dtbench.harness.core.task import Task
 from dtbench.harness.extract.answer import Extraction
 from dtbench.harness.score.official import CarriedLetterRule, letter_rule
@@ -56,8 +56,8 @@ class Mmsu(Task):
     licence = "mit"
     size = 5000
     groupings = (
-        Grouping("Category and sub-category", ("category", "sub-category")),
-        Grouping("Category", ("category",)),
+        Grouping("Category and sub-category", ("category", "sub-category"), absent=""),
+        Grouping("Category", ("category",), absent=""),
     )
     columns = (
         *_columns("Per.", "Perception"),
@@ -67,7 +67,9 @@ class Mmsu(Task):
     prediction_keys = ("response", "model_output", "model_prediction", "answer_prediction")
     official_versions = ("2026", "2025")
     decimals = "{:.4f}"
-    skips_broken_lines = True
+    script_input = ScriptInput(
+        {"": "lines"}, skips_broken_lines=True, without_key="takes every record's response for empty"
+    )
 
     def samples(self, data_dir: Path | None) -> Iterable[Sample]:
         """Load the questions of the copy that is there, parquet first."""

@@ -25,6 +25,9 @@ UPLOADED = {
 }
 """Where a file goes, by its format."""
 
+IDS_ALONE = "arc"
+"""The format whose records say nothing of their questions but the id: without MMAR's ids no one can tell."""
+
 
 @with_options
 def export_command(options: ExportOptions, as_json: AsJson = False) -> None:
@@ -62,6 +65,8 @@ def _check(options: ExportOptions, *, as_json: bool) -> None:
         _print_checked(options, checked)
     if checked.problems:
         raise typer.Exit(2)
+    if options.format_name == IDS_ALONE and not checked.against_data:
+        raise typer.Exit(4)
 
 
 def _print_checked(options: ExportOptions, checked: FileCheck) -> None:

@@ -16,6 +16,10 @@ _POINTER = b"version https://git-lfs.github.com/spec"
 _LOOK_AHEAD = 4096
 
 
+class SkippedEntry(DataError):
+    """An entry that is no object but a list or a text: scripts that look for a key in it do not find it, and go on."""
+
+
 class MetadataRecord(NamedTuple):
     """One object of a metadata file, and where it stood."""
 
@@ -59,12 +63,21 @@ def read_json(path: Path) -> Iterator[MetadataRecord]:
 def read_json_parts(path: Path) -> Iterator[MetadataRecord | DataError]:
     """Yield the objects as read_json does, with an error in the place of each line that is no record."""
     with _rewindable(path) as file:
-        head = file.peek(_LOOK_AHEAD)
-        _refuse_pointer(path, head)
-        if head.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"["):
-            yield from _json_list(path, file.read())
-        else:
-            yield from _json_lines(path, file)
+        yield from _parts(path, file)
+
+
+def read_json_content(path: Path, content: bytes) -> Iterator[MetadataRecord | DataError]:
+    """Yield the objects of a file that has been read, as read_json_parts does; the path is for messages."""
+    return _parts(path, io.BufferedReader(io.BytesIO(content)))
+
+
+def _parts(path: Path, file: io.BufferedReader) -> Iterator[MetadataRecord | DataError]:
+    head = file.peek(_LOOK_AHEAD)
+    _refuse_pointer(path, head)
+    if head.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"["):
+        yield from _json_list(path, file.read())
+    else:
+        yield from _json_lines(path, file)
 
 
 @contextlib.contextmanager
@@ -122,11 +135,15 @@ def _decoded(path: Path, data: bytes, offset: int = 0) -> str:
         raise DataError(f"{path}: not UTF-8 text (byte {place}); is it another kind of file?") from None
 
 
-def _json_list(path: Path, data: bytes) -> list[MetadataRecord]:
+def _json_list(path: Path, data: bytes) -> Iterator[MetadataRecord | DataError]:
     items = _decode_plain(data)
     if items is None:
         items = _decode_list(path, _decoded(path, data))
-    return [_record(f"{path}: item {number}", item) for number, item in enumerate(items, start=1)]
+    for number, item in enumerate(items, start=1):
+        try:
+            yield _record(f"{path}: item {number}", item)
+        except DataError as error:
+            yield error
 
 
 def _decode_plain(data: bytes) -> Any:
@@ -157,14 +174,20 @@ def _json_lines(path: Path, file: io.BufferedReader) -> Iterator[MetadataRecord 
         if isinstance(item := _decode_plain(line), dict):
             yield MetadataRecord(f"{path}: line {number}", item)
             continue
-        text = _decoded(path, line, offset - len(line))
-        if not text.strip():
-            continue
-        part = _json_line(f"{path}: line {number}", text.removesuffix("\n"))
-        if offset == len(line) and isinstance(part, DataError) and _is_one_object(path, file):
-            yield DataError(f"{path}: one JSON object over several lines; one record per line is expected.")
-            return
-        yield part
+        for text in _lines_within(_decoded(path, line, offset - len(line))):
+            part = _json_line(f"{path}: line {number}", text)
+            if offset == len(line) and isinstance(part, DataError) and _is_one_object(path, file):
+                yield DataError(f"{path}: one JSON object over several lines; one record per line is expected.")
+                return
+            yield part
+
+
+def _lines_within(text: str) -> Iterator[str]:
+    """Yield what Python's own reader takes for lines, without the spaces around them that str.strip() knows.
+
+    A line may end with a carriage return alone, and no-break spaces or form feeds may stand around a record.
+    """
+    return filter(None, map(str.strip, text.split("\r")))
 
 
 def _is_one_object(path: Path, file: io.BufferedReader) -> bool:
@@ -199,7 +222,8 @@ def _long_number(error: ValueError) -> str:
 
 def _record(where: str, item: object) -> MetadataRecord:
     if not isinstance(item, dict):
-        raise DataError(f"{where}: an object with fields is expected, found {_show(item)}.")
+        kind = SkippedEntry if isinstance(item, list | str) else DataError
+        raise kind(f"{where}: an object with fields is expected, found {_show(item)}.")
     return MetadataRecord(where, item)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from dtbench.harness.core.schema import Official, Sample, Score
 from dtbench.harness.extract.answer import Extraction, extract
@@ -21,6 +21,19 @@ class Grouping(NamedTuple):
     fields: tuple[str, ...]
     values: tuple[str, ...] = ()
     """The values in the order of the script, which knows no others; empty: as first seen."""
+    absent: str | None = None
+    """The line of records without the field; None where they are in no line."""
+
+
+class ScriptInput(NamedTuple):
+    """How a benchmark's own script reads a file of predictions."""
+
+    layouts: Mapping[str, Literal["list", "lines"]]
+    """One JSON list or a record a line, by how the name ends, in the script's order; "" is any name, others stop it."""
+    skips_broken_lines: bool = False
+    """Whether it passes over lines that are no JSON; else they stop it."""
+    without_key: str = "skips every record and stops, because it divides by their number"
+    """What it does with a file whose predictions have another name."""
 
 
 class Column(NamedTuple):
@@ -62,8 +75,8 @@ class Scorer:
     """Versions of the official script, the default first."""
     decimals: ClassVar[str] = "{:.2%}"
     """How the script prints an accuracy."""
-    skips_broken_lines: ClassVar[bool] = False
-    """Whether the script passes over lines of a prediction file that are no JSON."""
+    script_input: ClassVar[ScriptInput | None] = None
+    """How the official script reads a file of predictions; None where there is no script."""
     answers_public: ClassVar[bool] = True
     """Whether predictions can be scored here; else only its authors can."""
     empty_may_be_right: ClassVar[bool] = False

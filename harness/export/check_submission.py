@@ -14,7 +14,7 @@ from typing import Any
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DtbenchError, UserError, one_line
 from dtbench.harness.core.scorer import Scorer
-from dtbench.harness.export.submission_formats import INSIDE, ExportOptions, SubmissionFormat
+from dtbench.harness.export.submission_formats import INSIDE, TABLED, ExportOptions, SubmissionFormat
 from dtbench.harness.score.official import MISSING
 from dtbench.harness.score.prediction_file import PredictionRow, Predictions
 from dtbench.harness.score.prediction_scores import PredictionScores, score_predictions
@@ -163,9 +163,10 @@ def _unpacked(content: bytes, checked: FileCheck) -> bytes | None:
 
 
 def _faults_of_fields(records: Sequence[Mapping[str, Any]], kind: SubmissionFormat) -> Iterator[str]:
-    for name in kind.texts:
+    for name in (*kind.texts, *kind.reads):
         lacking = [_called(record, n) for n, record in enumerate(records) if name not in record]
         yield from _line(f"records without {name}", lacking)
+    for name in kind.texts:
         odd = [
             f"{_called(record, n)} has {json.dumps(record[name])[:40]}"
             for n, record in enumerate(records)
@@ -204,7 +205,8 @@ def _other_data(records: Sequence[Mapping[str, Any]], kind: SubmissionFormat, da
         for record in records
         if record.get("id") in items
         for name in kind.carries
-        if name in record and name in items[record["id"]] and record[name] != items[record["id"]][name]
+        if name in items[record["id"]]
+        and (record[name] != items[record["id"]][name] if name in record else name == TABLED)
     ]
     yield from _line(f"records whose question, options or answer differ from {data.source} ({data.version})", other)
 
@@ -227,10 +229,15 @@ def _notes(records: Sequence[Mapping[str, Any]], kind: SubmissionFormat, data: D
 
 
 def _predictions(records: Sequence[Mapping[str, Any]], kind: SubmissionFormat, data: Dataset) -> Predictions:
+    """Return the records as the official script reads them; those of a format without questions get the data's."""
     items = {sample.id: sample.as_published() for sample in data.samples}
     rows = [
         PredictionRow(
-            number, f"record {number}", record["id"], items[record["id"]], record.get(kind.prediction, MISSING)
+            number,
+            f"record {number}",
+            record["id"],
+            record if kind.carries else items[record["id"]],
+            record.get(kind.prediction, MISSING),
         )
         for number, record in enumerate(records)
     ]

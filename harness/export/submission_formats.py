@@ -40,6 +40,8 @@ class SubmissionFormat(NamedTuple):
     """Fields that are text in every record."""
     needs: tuple[str, ...] = ()
     """Fields of the data without which it cannot be made."""
+    reads: tuple[str, ...] = ()
+    """Further fields that the official script reads from every record."""
     carries: tuple[str, ...] = ()
     """Fields of the data that it repeats, which have to be the data's."""
     in_order: bool = False
@@ -94,6 +96,9 @@ def _mmsu(answer: SubmittedAnswer) -> Record:
     return {"id": answer.sample.id, **clip, **item, "response": answer.submission}
 
 
+TABLED = "sub-category"
+"""A field that scripts do without, with one question less in a table."""
+_LETTERED = ("choice_a", "choice_b", "choice_c", "choice_d")
 _CHALLENGE = ("id", "thinking_prediction", "answer_prediction")
 FORMATS: Mapping[str, SubmissionFormat] = {
     one.name: one
@@ -114,7 +119,8 @@ FORMATS: Mapping[str, SubmissionFormat] = {
             record=_mmar,
             prediction="answer_prediction",
             texts=("id", "answer", "answer_prediction", "modality", "category"),
-            carries=("question", "choices", "answer", "modality", "category", "sub-category"),
+            reads=("choices",),
+            carries=("question", "choices", "answer", "modality", "category", TABLED),
         ),
         SubmissionFormat(
             name="mmar-rubrics",
@@ -124,7 +130,11 @@ FORMATS: Mapping[str, SubmissionFormat] = {
             prediction="answer_prediction",
             texts=(*_CHALLENGE, "question", "answer", "thinking", "modality", "category"),
             needs=("thinking", "cue", "rubric"),
-            carries=("question", "choices", "answer", "thinking", "cue", "rubric", "modality", "category"),
+            reads=("choices", "cue", "rubric"),
+            carries=(
+                *("question", "choices", "answer", "thinking", "cue", "rubric"),
+                *("modality", "category", TABLED),
+            ),
         ),
         SubmissionFormat(
             name="mmau",
@@ -133,7 +143,8 @@ FORMATS: Mapping[str, SubmissionFormat] = {
             record=_mmau,
             prediction="model_output",
             texts=("id", "answer", "model_output", "model_prediction", "task", "difficulty"),
-            carries=("question", "choices", "answer", "task", "difficulty"),
+            reads=("choices",),
+            carries=("question", "choices", "answer", "task", "difficulty", TABLED),
         ),
         SubmissionFormat(
             name="mmau-test",
@@ -152,7 +163,8 @@ FORMATS: Mapping[str, SubmissionFormat] = {
             record=_mmsu,
             prediction="response",
             texts=("id", "response", "category", "sub-category"),
-            carries=("question", "choice_a", "choice_b", "choice_c", "choice_d", "answer_gt", "category"),
+            reads=(*_LETTERED, "answer_gt"),
+            carries=("question", *_LETTERED, "answer_gt", "category", TABLED),
         ),
     )
 }

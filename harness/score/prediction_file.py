@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DataError, DtbenchError, TaskError, UserError, format_error
-from dtbench.harness.core.records import MetadataRecord, read_json_parts
+from dtbench.harness.core.records import MetadataRecord, SkippedEntry, read_json_content
 from dtbench.harness.core.scorer import Scorer
 from dtbench.harness.core.task import Task
 from dtbench.harness.score.official import MISSING
+from dtbench.harness.score.script_file import ScriptFile, loses_first_line, script_notes
 
 Parts = Sequence[MetadataRecord | DataError]
 Items = Mapping[str | None, Mapping[str, Any]]
@@ -45,45 +46,61 @@ class Predictions:
     version: str | None
     """The version of the data, where the metadata or the records themselves name it."""
     notes: tuple[str, ...]
+    script_notes: tuple[str, ...] = ()
+    """Where the benchmark's own script reads less of the file, or stops at it."""
 
 
 def read_predictions(task: Task, path: Path, metadata: Path | None, *, allow_duplicates: bool = False) -> Predictions:
     """Read a file of predictions; with metadata, questions and answers are taken from there, by id."""
-    parts = _parts(task, path)
+    content = _content(path)
+    parts = _parts(task, path, content)
     records = [part for part in parts if isinstance(part, MetadataRecord)]
     key = _prediction_key(task, path, records)
+    has_broken = len(records) < len(parts)
+    script = tuple(script_notes(task, key, ScriptFile(path, content, has_broken)))
     notes = _other_keys(task, key, records)
     notes += _repeated_ids(path, records, allow_duplicates=allow_duplicates)
     if metadata is None:
         rows = [_row(number, part, key) for number, part in enumerate(parts)]
-        return Predictions(rows, key, 0, task.version_of([record.item for record in records]), tuple(notes))
+        return Predictions(rows, key, 0, task.version_of([record.item for record in records]), tuple(notes), script)
     data = _load(task, metadata)
     items: Items = {sample.id: sample.as_published() for sample in data.samples}
     _refuse_unknown_ids(records, items, metadata)
     notes += _differences(records, items)
     rows = [_row(number, part, key, items) for number, part in enumerate(parts)]
     absent = len(items.keys() - {row.id for row in rows})
-    return Predictions(rows, key, absent, data.version, tuple(notes))
+    return Predictions(rows, key, absent, data.version, tuple(notes), script)
 
 
-def _parts(scorer: Scorer, path: Path) -> Parts:
+def _content(path: Path) -> bytes:
     try:
-        parts = list(read_json_parts(path))
-    except DataError as error:
-        raise UserError(f"--predictions {error} {EXPECTED}") from None
+        return path.read_bytes()
     except FileNotFoundError:
         raise UserError(f"--predictions {path}: there is no such file.") from None
     except IsADirectoryError:
         raise UserError(f"--predictions {path}: this is a folder. {EXPECTED}") from None
     except OSError as error:
         raise UserError(f"--predictions {path}: cannot be read ({error.strerror}).") from None
+
+
+def _parts(scorer: Scorer, path: Path, content: bytes) -> Parts:
+    try:
+        parts = list(read_json_content(path, content))
+    except DataError as error:
+        raise UserError(f"--predictions {error} {EXPECTED}") from None
+    script = scorer.script_input
+    if parts and loses_first_line(script, ScriptFile(path, content, has_broken=False)):
+        parts[0] = DataError(f"{path}: line 1 begins with a byte order mark, so the official script drops it.")
     broken = [part for part in parts if isinstance(part, DataError)]
     if not parts:
-        raise UserError(f"--predictions {path}: no record in this file. {EXPECTED}")
+        script_says = " The official script prints 0 over 0 records." if script and script.skips_broken_lines else ""
+        raise UserError(f"--predictions {path}: no record in this file. {EXPECTED}{script_says}")
     if len(broken) == len(parts):
         raise UserError(f"--predictions {broken[0]} {EXPECTED}")
-    if broken and not scorer.skips_broken_lines:
-        raise UserError(f"--predictions {broken[0]} The official script stops at this line: repair or remove it.")
+    if broken and not (script is not None and script.skips_broken_lines):
+        stops = next((part for part in broken if not isinstance(part, SkippedEntry)), None)
+        if stops is not None:
+            raise UserError(f"--predictions {stops} The official script stops at this line: repair or remove it.")
     return parts
 
 

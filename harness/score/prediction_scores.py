@@ -13,7 +13,7 @@ from dtbench.harness.core.scorable import answer_fault, has_official_rule
 from dtbench.harness.core.scorer import AnswerKey, Grouping, Scorer, is_gold
 from dtbench.harness.extract.answer import extract
 from dtbench.harness.extract.evidence import DEFAULT_MIN_EVIDENCE, EVIDENCE_LEVELS, set_weak_aside
-from dtbench.harness.score.official import MISSING, NO_PREDICTION, NOT_TEXT
+from dtbench.harness.score.official import MISSING, NO_PREDICTION, NOT_TEXT, WRONG_FORMAT
 from dtbench.harness.score.prediction_file import PredictionRow, Predictions
 from dtbench.harness.stats.intervals import Share, share
 
@@ -150,7 +150,13 @@ def score_predictions(
         set_aside=sum(score.set_aside is not None for score in scores),
         dropped=dict(dropped),
         version=predictions.version,
-        notes=(*predictions.notes, *_ungrouped(groups, total), *_stops(scores), *reader.notes()),
+        notes=(
+            *predictions.script_notes,
+            *predictions.notes,
+            *_ungrouped(groups, total),
+            *_stops(scores, predictions.rows),
+            *reader.notes(),
+        ),
     )
 
 
@@ -174,7 +180,7 @@ class _RowReader:
         if item is None:
             return RowScore(number, id_, Official(correct=False, counted=False, why=NOT_JSON), None, None, NOT_JSON)
         try:
-            key = self._answer_key(where, item) if isinstance(prediction, str) else None
+            key = self._answer_key(where, item, prediction) if isinstance(prediction, str) else None
             official = self._rule(item, prediction)
         except KeyError as missing:
             raise _lacks(where, missing.args[0]) from None
@@ -189,18 +195,31 @@ class _RowReader:
         correct = None if read.choice is None else right
         return RowScore(number, id_, official, correct, read.choice, read.how, read.level, read.set_aside, right)
 
-    def _answer_key(self, where: str, item: Mapping[str, Any]) -> AnswerKey:
+    def _answer_key(self, where: str, item: Mapping[str, Any], prediction: str) -> AnswerKey:
         key = self._task.answer_key(item)
         choices, answer = key
         if not isinstance(choices, (list, tuple)) or not all(isinstance(text, str) for text in choices):
-            raise UserError(f"{where}: the options must be a list of texts, found {str(choices)[:80]}.")
+            script = self._script_says(item, prediction)
+            raise UserError(f"{where}: the options must be a list of texts, found {str(choices)[:80]}.{script}")
         if not isinstance(answer, str):
-            raise UserError(f"{where}: the answer must be text, found {str(answer)[:80]}.")
+            script = self._script_says(item, prediction)
+            raise UserError(f"{where}: the answer must be text, found {str(answer)[:80]}.{script}")
         if not self._has_official_rule and (fault := answer_fault(self._task, choices, answer)):
             raise UserError(f"{where}: the record cannot be scored: {fault}. Correct it, or leave it out.")
         if not answer.strip():
             self._without_gold.append(where)
         return key
+
+    def _script_says(self, item: Mapping[str, Any], prediction: str) -> str:
+        """Say what the official script makes of a record that is refused here."""
+        if not self._has_official_rule:
+            return ""
+        try:
+            official = self._rule(item, prediction)
+        except (AttributeError, TypeError, KeyError):
+            return " The official script stops at it."
+        verdict = "correct" if official.correct else "wrong" if official.counted else "not counted"
+        return f" To the official script the record is {verdict}."
 
     def notes(self) -> list[str]:
         """Note records whose right answer is empty: a published script has a rule for them all the same."""
@@ -221,8 +240,8 @@ def _lacks(where: str, field: object) -> UserError:
 
 def _table(grouping: Grouping, counted: Sequence[tuple[PredictionRow, bool]]) -> dict[str, Count]:
     """Its lines as the script orders them: the fixed values, or as first seen, field within field."""
-    right: Counter[tuple[str, ...]] = Counter()
-    seen: Counter[tuple[str, ...]] = Counter()
+    right: Counter[tuple[object, ...]] = Counter()
+    seen: Counter[tuple[object, ...]] = Counter()
     for value in grouping.values:
         seen[(value,)] = 0
     for row, correct in counted:
@@ -231,27 +250,31 @@ def _table(grouping: Grouping, counted: Sequence[tuple[PredictionRow, bool]]) ->
             seen[values] += 1
             right[values] += correct
     outer = {values[0]: place for place, values in reversed(list(enumerate(seen)))}
-    in_order = sorted(seen, key=lambda values: outer[values[0]])
-    return {", ".join(values): Count(right[values], seen[values]) for values in in_order}
+    table: dict[str, Count] = {}
+    for values in sorted(seen, key=lambda values: outer[values[0]]):
+        line = ", ".join(map(str, values))
+        # Values may look alike (None and "None", or commas within): each is a line of the script.
+        table[line if line not in table else ", ".join(map(repr, values))] = Count(right[values], seen[values])
+    return table
 
 
-def _values(grouping: Grouping, row: PredictionRow) -> tuple[str, ...] | None:
+def _values(grouping: Grouping, row: PredictionRow) -> tuple[object, ...] | None:
     """Return the values that a record is counted under; None where it is in no line of the table."""
     assert row.item is not None
-    values = []
+    values: list[object] = []
     for field in grouping.fields:
-        value = row.item.get(field)
-        if value is None and not grouping.values:
+        value = row.item.get(field, grouping.absent)
+        if value is None and grouping.absent is None and not grouping.values:
             return None
-        if field not in row.item:
+        if grouping.values and field not in row.item:
             raise _lacks(row.where, field)
-        if not isinstance(value, str):
+        if isinstance(value, list | dict) or (grouping.values and not isinstance(value, str)):
             raise UserError(
                 f"{row.where}: {field!r} must be text, found {str(value)[:60]}; a table of scores is grouped by it."
             )
         if grouping.values and value not in grouping.values:
             raise UserError(
-                f"{row.where}: {field} {value[:60]!r} is unknown to the official script, which stops at it. "
+                f"{row.where}: {field} {str(value)[:60]!r} is unknown to the official script, which stops at it. "
                 f"Known: {', '.join(grouping.values)}. Correct the record, or take the groups from --metadata."
             )
         values.append(value)
@@ -267,9 +290,29 @@ def _ungrouped(groups: Mapping[Grouping, Mapping[str, Count]], total: Count) -> 
     ]
 
 
-def _stops(scores: Sequence[RowScore]) -> list[str]:
+def _stops(scores: Sequence[RowScore], rows: Sequence[PredictionRow]) -> list[str]:
     """Records that the script could not have read: it stops there with a traceback."""
     stopped = Counter(score.official.why for score in scores if score.official.counted and score.official.why)
+    unprinted = sum(
+        score.official.why == WRONG_FORMAT and _is_half(row.prediction) for score, row in zip(scores, rows, strict=True)
+    )
     return [
-        f"records that stop the official script ({why}): {times}; they count as wrong" for why, times in stopped.items()
+        *(
+            f"records that stop the official script ({why}): {times}; they count as wrong"
+            for why, times in stopped.items()
+        ),
+        *(
+            [f"records that stop the official script (half a surrogate pair, which it cannot print): {unprinted}"]
+            if unprinted
+            else []
+        ),
     ]
+
+
+def _is_half(prediction: object) -> bool:
+    """Whether a text has half of a surrogate pair, which no file or terminal takes."""
+    try:
+        str(prediction).encode()
+    except UnicodeEncodeError:
+        return True
+    return False

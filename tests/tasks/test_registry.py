@@ -180,7 +180,10 @@ def test_two_packages_with_a_task_of_one_name_are_told_apart_by_their_paths(fold
     ("line", "complaint"),
     [
         ("groupings = ('category',)", "holds 'category'; write (Grouping('Category', ('category',)),)."),
-        ("groupings = Grouping('Kind', ('kind',)), Grouping('Room', 'room')", "values=()); write (Grouping("),
+        (
+            "groupings = Grouping('Kind', ('kind',)), Grouping('Room', 'room')",
+            "absent=None); write (Grouping(",
+        ),
         ("groupings = Grouping('Kind', 'kind')", "write (Grouping("),
         ("columns = ('music',)", "holds 'music'; write (Column('Music', {'category': 'music'}),)."),
     ],

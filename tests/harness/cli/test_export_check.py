@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from command import call
 from exports import Fields, checked, exported, lines, says, text
 from made_up_run import write_run
-from small_data import mmar_v2_folder
+from small_data import mmar_v2_folder, mmau_json_folder, mmsu_jsonl_folder
 
 
 @pytest.fixture
@@ -126,3 +127,59 @@ def test_without_the_data_the_form_alone_is_checked(run: Path, monkeypatch: pyte
 
 def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     assert "cannot be read (No such file" in call("export", "--check", tmp_path / "x", "--format", "arc").refusal()
+
+
+DAMAGED = [
+    ("mmar", "choices", None, "records without choices: 1"),
+    ("mmar", "sub-category", None, "in sub-category"),
+    ("mmau", "choices", None, "records without choices: 1"),
+    ("mmau", "sub-category", "Another", "in sub-category"),
+    ("mmsu", "answer_gt", None, "records without answer_gt: 1"),
+    ("mmsu", "choice_a", None, "records without choice_a: 1"),
+    ("mmsu", "sub-category", "Another", "in sub-category"),
+]
+
+
+@pytest.mark.parametrize(("kind", "field", "value", "problem"), DAMAGED)
+def test_a_field_that_the_script_reads_must_be_there_and_the_datas(
+    tmp_path: Path, kind: str, field: str, value: str | None, problem: str
+) -> None:
+    task, write = {
+        "mmar": ("mmar", mmar_v2_folder),
+        "mmau": ("mmau-mini", mmau_json_folder),
+        "mmsu": ("mmsu", mmsu_jsonl_folder),
+    }[kind]
+    write(tmp_path / "data")
+    write_run(tmp_path / "made", {task: tmp_path / "data"}, says)
+    content = exported(tmp_path / "made", kind)[0].read_text()
+    records = json.loads(content) if kind == "mmau" else lines(content)
+    assert checked(write_records(tmp_path / "good", kind, records), kind, tmp_path / "data")["ok"]
+    del records[1][field]
+    if value is not None:
+        records[1][field] = value
+    found = checked(write_records(tmp_path / "bad", kind, records), kind, tmp_path / "data", 2)
+    assert any(problem in one for one in found["problems"]), found
+
+
+def write_records(path: Path, kind: str, records: list[Fields]) -> Path:
+    path.write_text(json.dumps(records) if kind == "mmau" else text(records))
+    return path
+
+
+def test_the_score_is_that_of_the_files_own_records(run: Path, folder: Path, tmp_path: Path) -> None:
+    file = exported(run, "mmar")[0]
+    score = checked(file, "mmar", folder)["score"]
+    assert score["official"]["counted"] == 6
+    asked = dict.fromkeys(record["sub-category"] for record in lines(file.read_text()))
+    assert [*score["official"]["groups"]["sub-category"]] == [*asked]
+
+
+def test_of_the_challenge_no_one_can_tell_without_the_ids(
+    run: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file, _ = exported(run, "arc")
+    monkeypatch.setenv("HOME", str(tmp_path / "nobody"))
+    monkeypatch.chdir(tmp_path)
+    done = call("export", "--check", file, "--format", "arc")
+    assert done.code == 4
+    assert "name its folder with --data-dir" in done.out
