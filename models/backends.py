@@ -14,6 +14,7 @@ from dtbench.harness.core.model import Model
 from dtbench.harness.core.typed_settings import path_of, path_settings, read_options
 from dtbench.models.checkpoints import families
 from dtbench.models.checkpoints.checkpoint import Checkpoint, checkpoint_of_family, resolve_checkpoint
+from dtbench.models.checkpoints.defaults import endpoint_defaults, request_defaults
 from dtbench.models.checkpoints.families import Family
 from dtbench.models.endpoint.address import complete_url
 from dtbench.models.endpoint.settings import EndpointSettings
@@ -31,6 +32,16 @@ class ModelUse(NamedTuple):
     samples: Iterable[Sample]
     sampling: Mapping[str, str] = MappingProxyType({})
     """As -M options; those of the user take precedence."""
+    style: str | None = None
+    """The style of answer, by which defaults differ; None for one that is not known."""
+
+
+class _Opening(NamedTuple):
+    """How a model is opened."""
+
+    backend: str | None
+    ask: bool
+    style: str | None
 
 
 def open_model(
@@ -40,23 +51,25 @@ def open_model(
     backend: str | None = None,
     *,
     ask: bool = True,
+    style: str | None = None,
 ) -> Model:
     """Open a URL, a checkpoint, a family, a built-in name, `module:Class` or a model of an installed package.
 
     The samples, with their right answers, reach only a class that says `needs_samples`. A backend is for checkpoints.
-    Without asking, an endpoint need not be there: its model is not looked up.
+    Without asking, an endpoint need not be there: its model is not looked up. The style is one of --answer.
     """
+    how = _Opening(backend, ask, style)
     if spec not in MODELS:
         spec = complete_url(spec)
         family = families.get_family(options["family"]) if "family" in options else None
         if "://" in spec:
-            return _open_endpoint(spec, options, family, backend, ask=ask)
+            return _open_endpoint(spec, options, family, how)
         checkpoint = resolve_checkpoint(spec, family, options, ask=ask)
         if checkpoint is not None:
-            return _open_checkpoint(checkpoint, options, backend, ask=ask)
+            return _open_checkpoint(checkpoint, options, how)
     kind, path = find_model(spec)  # a class, or a Family of an installed package
     if isinstance(kind, Family):
-        return _open_checkpoint(checkpoint_of_family(kind, kind.name), options, backend, ask=ask)
+        return _open_checkpoint(checkpoint_of_family(kind, kind.name), options, how)
     if backend is not None:
         raise UserError(f"--backend {backend}: this option is for checkpoints, and {spec!r} is not one: leave it out.")
     return instantiate(kind, spec if spec in MODELS else path, options, samples)
@@ -71,7 +84,7 @@ def open_models(
     ask: bool = True,
 ) -> Sequence[Model]:
     """Open a model for each use: one for all, unless it learns from the samples or a task prescribes other sampling."""
-    first = open_model(spec, options, uses[0].samples, backend, ask=ask)
+    first = open_model(spec, options, uses[0].samples, backend, ask=ask, style=uses[0].style)
     if getattr(first, "needs_samples", False):
         return [first, *(open_model(spec, options, use.samples) for use in uses[1:])]
     samples_by_options = {"sampling", "temperature"} & first.describe().keys()
@@ -81,7 +94,7 @@ def open_models(
         merged = {**use.sampling, **options} if samples_by_options else dict(options)
         key = frozenset(merged.items())
         if key not in by_options:
-            by_options[key] = open_model(spec, merged, use.samples, backend, ask=ask)
+            by_options[key] = open_model(spec, merged, use.samples, backend, ask=ask, style=use.style)
         models.append(by_options[key])
     return models
 
@@ -109,32 +122,35 @@ def resolve_backend(name: str, requested: str | None) -> str:
     return choose_backend(checkpoint_of_family(families.get_family(name), name), requested)
 
 
-def _open_checkpoint(checkpoint: Checkpoint, options: Mapping[str, str], backend: str | None, *, ask: bool) -> Model:
+def _open_checkpoint(checkpoint: Checkpoint, options: Mapping[str, str], how: _Opening) -> Model:
     family = checkpoint.family
     if family is not None and family.url is not None:
         with_name = options if "model" in options or family.model is None else {**options, "model": family.model}
-        return _open_endpoint(family.url, with_name, family, backend, spec=checkpoint.source, ask=ask)
-    if choose_backend(checkpoint, backend) == "vllm":
+        return _open_endpoint(family.url, with_name, family, how, spec=checkpoint.source)
+    if choose_backend(checkpoint, how.backend) == "vllm":
         from dtbench.models.vllm.model import Vllm
 
-        return Vllm.from_checkpoint(checkpoint, options)
+        return Vllm.from_checkpoint(checkpoint, options, how.style)
     from dtbench.models.local.model import Local
 
-    return Local.from_checkpoint(checkpoint, options)
+    return Local.from_checkpoint(checkpoint, options, how.style)
 
 
 def _open_endpoint(
-    url: str, options: Mapping[str, str], family: Family | None, backend: str | None, *, spec: str = "", ask: bool
+    url: str, options: Mapping[str, str], family: Family | None, how: _Opening, *, spec: str = ""
 ) -> Model:
     from dtbench.models.endpoint.server import Server
 
-    if backend is not None:
+    if how.backend is not None:
         raise UserError(
-            f"--backend {backend}: this option is for checkpoints, and {spec or url} is an endpoint: leave it out."
+            f"--backend {how.backend}: this option is for checkpoints, and {spec or url} is an endpoint: leave it out."
         )
     own = {name: text for name, text in options.items() if name != "family"}
-    defaults = family.settings() if family else {}
-    return Server.connect(url, read_options(EndpointSettings, own, "an endpoint", defaults=defaults), ask=ask)
+    about = endpoint_defaults(family, how.style)
+    defaults = request_defaults(about.settings, own)
+    server = Server.connect(url, read_options(EndpointSettings, own, "an endpoint", defaults=defaults), ask=how.ask)
+    server.sampling_source = about.sampling_source
+    return server
 
 
 def choose_backend(checkpoint: Checkpoint, requested: str | None) -> str:

@@ -7,7 +7,7 @@ import dataclasses
 import inspect
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from itertools import pairwise
 from pathlib import Path
 from types import NoneType, UnionType
@@ -17,7 +17,8 @@ from dtbench.harness.core.typed_settings import Condition, parameters_of
 from dtbench.harness.extract.chain_tags import ChainTags
 from dtbench.models.backends import choose_backend
 from dtbench.models.checkpoints import families
-from dtbench.models.checkpoints.checkpoint import Checkpoint, checkpoint_of_family, default_settings, resolve_checkpoint
+from dtbench.models.checkpoints.checkpoint import Checkpoint, checkpoint_of_family, resolve_checkpoint
+from dtbench.models.checkpoints.defaults import DefaultSettings, checkpoint_defaults, endpoint_defaults
 from dtbench.models.checkpoints.families import Family
 from dtbench.models.endpoint.address import complete_url
 from dtbench.models.endpoint.settings import SAMPLING, EndpointSettings
@@ -43,12 +44,13 @@ _OF_CLASSES = {
 """What arguments of built-in models do."""
 _UNSET = {
     "model": "the only one served",
+    "system": "none",
     "seed": "that of --seed",
     "chain": "the usual ones",
     "attn_implementation": "transformers'",
     "revision": "the newest",
-    **dict.fromkeys(("extra", "n", "limit_seconds", "max_completion_tokens", "key"), "none"),
-    **dict.fromkeys(("device_map", "stop", "stop_token_ids", "chat_template_kwargs"), "none"),
+    **dict.fromkeys(("extra", "stop", "stop_token_ids", "chat_template_kwargs"), "none"),
+    **dict.fromkeys(("n", "limit_seconds", "max_completion_tokens", "key", "device_map"), "none"),
 }
 """What applies where a setting has no default."""
 _UP_TO = {"an endpoint": "the server's", "vLLM": "the checkpoint's", "transformers": "none"}
@@ -124,7 +126,7 @@ def common_settings() -> SettingsHelp:
 
 def endpoint_settings(family: Family | None = None) -> SettingsHelp:
     """Describe the settings of an endpoint."""
-    defaults = family.settings() if family else {}
+    defaults = _by_style(partial(endpoint_defaults, family))
     return SettingsHelp("Settings of an endpoint", list(_of_class(EndpointSettings, defaults, _UP_TO["an endpoint"])))
 
 
@@ -151,7 +153,7 @@ def _checkpoint_settings(checkpoint: Checkpoint, backend: str | None) -> Setting
     family = checkpoint.family
     if family is not None and family.url is not None:
         return endpoint_settings(family)
-    defaults = default_settings(checkpoint)
+    defaults = _by_style(partial(checkpoint_defaults, checkpoint, fetch=False))
     if choose_backend(checkpoint, backend) == "local":
         from dtbench.models.local.settings import LocalSettings
 
@@ -162,9 +164,19 @@ def _checkpoint_settings(checkpoint: Checkpoint, backend: str | None) -> Setting
     from dtbench.models.vllm.process import machine_flags
 
     own = (one for one in _of_class(VllmSettings, defaults, _UP_TO["vLLM"]) if one.name != "model")
-    flags = _flags({**machine_flags(), **(family.flags() if family else {})})
+    flags = _flags({**machine_flags(), **(family.flags(checkpoint.source) if family else {})})
     whole = [*flags, *own, *_CHECKPOINT_SETTINGS, _family_setting()]
     return SettingsHelp(f"Settings of {checkpoint.name} with vLLM", whole, _CHECKPOINT_NOTE)
+
+
+def _by_style(defaults_of: Callable[[str], DefaultSettings]) -> Mapping[str, Any]:
+    """Return the defaults for a direct answer, with those of a chain of thought beside them where they differ."""
+    direct, think = (dict(defaults_of(style).settings) for style in ("direct", "think"))
+    for name, value in think.items():
+        if value != direct.get(name):
+            other = _shown(value, "none")
+            direct[name] = f"{_shown(direct.get(name), 'none')} (--answer think: {other})"
+    return direct
 
 
 def _flags(given: Mapping[str, str | bool]) -> Iterator[SettingHelp]:

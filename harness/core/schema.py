@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -82,6 +83,7 @@ class Prompt:
     text: str
     audio: Path | Clip
     system: str | None = None
+    """The system prompt: None for the model's own, if it has one; an empty text for none."""
     choices: tuple[str, ...] = ()
     """The options in the order in which the text shows them."""
     id: str = ""
@@ -93,6 +95,13 @@ class Prompt:
     """The letters of the options where one of them must be the whole answer; empty where the answer is free."""
     wav: bytes | None = None
     """The clip as the model hears it: mono WAV at the model's rate; None for a model that does not listen."""
+
+
+def with_system(prompt: Prompt, system: str | None) -> Prompt:
+    """Return the prompt with a model's own system prompt where it says nothing of one."""
+    if system is None or prompt.system is not None:
+        return prompt
+    return dataclasses.replace(prompt, system=system)
 
 
 class OptionLogprobs(NamedTuple):

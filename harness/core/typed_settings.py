@@ -132,7 +132,11 @@ def read_options(
     """Make settings of this class from key=value texts, over those of the defaults that it knows."""
     arguments = parse_arguments(kind, given, what, besides=besides)
     known = parameters_of(kind, what)
-    return kind(**{name: value for name, value in (defaults or {}).items() if name in known} | arguments)
+    base = {name: value for name, value in (defaults or {}).items() if name in known}
+    for name, value in arguments.items():  # a table is laid over that of the defaults
+        below = base.get(name)
+        base[name] = {**below, **value} if isinstance(value, Mapping) and isinstance(below, Mapping) else value
+    return kind(**base)
 
 
 def read_table(kind: type[T], table: Mapping[str, Any], where: str, *, besides: Collection[str] = ()) -> T:
@@ -273,7 +277,7 @@ def _read(kind: Any, value: Any, place: _Place) -> Any:
 
 def _read_union(kinds: Sequence[Any], value: Any, place: _Place) -> Any:
     """Convert a value to the first of these types that accepts it."""
-    if value is None and NoneType in kinds:
+    if NoneType in kinds and (value is None or (place.text is not None and value == "none" and str not in kinds)):
         return None
     *others, last = [kind for kind in kinds if kind is not NoneType]
     for kind in others:

@@ -100,7 +100,7 @@ class _Planned:
 def dry_run(request: RunRequest) -> DryRun:
     """Plan a run as run() does, and refuse what it refuses, without starting a model or writing anything."""
     plans, away = make_plans(request), None
-    uses = [ModelUse(plan.data.whole.samples, plan.task.prescribed) for plan in plans]
+    uses = [ModelUse(plan.data.whole.samples, plan.task.prescribed, plan.form.answer) for plan in plans]
     try:
         models = open_models(request.model, request.options, uses, request.backend)
     except MachineryError as error:

@@ -90,7 +90,7 @@ def run_many(requests: Sequence[RunRequest], *, quiet: bool) -> Iterator[RunResu
     """Run one model several times on the same questions, loaded once; stop after a run that does not end well."""
     planned = [make_plans(request) for request in requests]
     first = requests[0]
-    uses = [ModelUse(plan.data.whole.samples, plan.task.prescribed) for plan in planned[0]]
+    uses = [ModelUse(plan.data.whole.samples, plan.task.prescribed, plan.form.answer) for plan in planned[0]]
     models = open_models(first.model, first.options, uses, first.backend)
     with sigterm_as_interrupt(), asyncio.Runner() as runner:
         try:

@@ -21,7 +21,9 @@ SAMPLING = (
     *("presence_penalty", "frequency_penalty"),
 )
 """Settings of sampling that a model may describe among others."""
-_NO_MATTER = {"timeout", "reconnect_timeout", "family", "architecture", "chain", "oracle", "key"}
+_NO_MATTER = {
+    *("timeout", "reconnect_timeout", "family", "architecture", "chain", "oracle", "key", "sampling_source"),
+}
 """What a model describes and no answer depends on, or what follows from the rest."""
 _MACHINE_FLAGS = {
     *("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size", "api_server_count"),

@@ -19,9 +19,6 @@ OPTIONS = ("family", "adapter", "adapter_mode", "base")
 """The -M options that say what a checkpoint is; all others are those of the backend."""
 MODES = ("merge", "serve")
 BLOCKS, BLOCK = 64, 1 << 16
-GREEDY = {"temperature": 0.0}
-_SAMPLING = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
-"""What of generation_config.json is used."""
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -208,7 +205,8 @@ def checkpoint_of_family(family: Family, spec: str) -> Checkpoint:
         raise UserError(f"{spec}: checkpoint = {family.checkpoint!r}: there is no such folder.")
     if source is None:
         if family.url is None:
-            raise UserError(f"--model {spec}: this family has no checkpoint of its own: name a folder or a hub id.")
+            what = f"{family.title} does not run here" if family.instead else "this family has no checkpoint of its own"
+            raise UserError(f"--model {spec}: {what}: {family.instead or 'name a folder or a hub id'}.")
         return Checkpoint(spec, family, None)
     folder = Path(source).expanduser()
     return _of_folder(folder, family) if folder.is_dir() else Checkpoint(source, family, None)
@@ -239,7 +237,7 @@ def _adapter_inside(folder: Path, family: Family | None) -> Adapter | None:
 def _family_of(architecture: str | None, name: str) -> Family | None:
     if architecture is not None:
         return families.family_of_architecture(architecture, name)
-    ids = {family.hub_id.lower(): family for family in families.built_in_families().values() if family.hub_id}
+    ids = {one.lower(): family for family in families.built_in_families().values() for one in family.known_ids}
     return ids.get(name.lower())
 
 
@@ -253,22 +251,3 @@ def _architecture(config: Path | None) -> str | None:
         raise UserError(f"{config}: not a model configuration ({error}).") from None
     names = fields.get("architectures") if isinstance(fields, dict) else None
     return str(names[0]) if isinstance(names, list) and names else None
-
-
-def default_settings(checkpoint: Checkpoint) -> Mapping[str, Any]:
-    """Return what its family and generation_config.json set, the family first; greedy where neither samples.
-
-    Of a hub id nothing is known before it is fetched: its generation_config.json is then the backend's to read.
-    """
-    defaults = checkpoint.family.settings() if checkpoint.family else {}
-    if not checkpoint.is_local:
-        return defaults
-    try:
-        config = json.loads((Path(checkpoint.source) / "generation_config.json").read_bytes())
-    except (OSError, ValueError):
-        config = None
-    config = config if isinstance(config, dict) else {}
-    sampling = {name: config[name] for name in _SAMPLING if isinstance(config.get(name), int | float)}
-    if config.get("do_sample") is not True:
-        sampling = {name: value for name, value in sampling.items() if name == "repetition_penalty"} | GREEDY
-    return {**sampling, **defaults}

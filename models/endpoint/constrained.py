@@ -42,7 +42,7 @@ class ConstrainedChoice:
         self._model = model
         longest = "max_completion_tokens" if settings.max_completion_tokens is not None else "max_tokens"
         self._usual = {
-            **(settings.extra or {}),
+            **settings.further(),
             "temperature": FORCED_SAMPLING["temperature"],
             longest: FORCED_SAMPLING["max_tokens"],
         }

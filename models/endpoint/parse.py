@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,6 +37,12 @@ _FILTERED = {
 What a filter cut off is a part of what the model said, and not its answer: it is never read. Asked again, a filter
 decides as before.
 """
+
+_CONTEXT = re.compile(
+    r"maximum context length(?: is)? \(?(?P<tokens>\d+)|context[ _]length[ _]exceeded|exceeds? .{0,60}context length",
+    re.IGNORECASE,
+)
+"""What vLLM, SGLang, TGI and OpenAI say of a prompt and an answer that are too long together."""
 
 
 def parse_response(reply: Reply, seconds: float) -> Response:
@@ -173,3 +181,11 @@ def _choice_error(body: Mapping[str, Any]) -> object:
         return body["choices"][0]["error"]
     except (LookupError, TypeError):
         return None
+
+
+def refused_context(reply: Reply) -> int | None:
+    """Return the tokens of the context that a request was refused for, where it says so; None for any other reply."""
+    found = _CONTEXT.search(_message(reply)) if reply.status in {400, 413, 422} else None
+    if found is None:
+        return None
+    return int(found["tokens"]) if found["tokens"] else sys.maxsize

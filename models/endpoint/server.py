@@ -11,12 +11,12 @@ from typing import Any
 
 from dtbench.harness.core.errors import ModelError
 from dtbench.harness.core.model import Notify, RequestPreview
-from dtbench.harness.core.schema import Prompt, Response
+from dtbench.harness.core.schema import Prompt, Response, with_system
 from dtbench.models.endpoint.address import CHAT, Address, api_key, parse_addresses, without_secrets
 from dtbench.models.endpoint.constrained import ConstrainedChoice, Exchange
 from dtbench.models.endpoint.discover import EndpointModel, discover_model
 from dtbench.models.endpoint.http import AwayError, DroppedError, GarbledError, Request
-from dtbench.models.endpoint.parse import parse_response
+from dtbench.models.endpoint.parse import parse_response, refused_context
 from dtbench.models.endpoint.pool import EndpointPool, ReconnectWait
 from dtbench.models.endpoint.settings import EndpointSettings
 from dtbench.models.endpoint.wire import chat_body, fixed_fields, preview_body, request_headers
@@ -30,12 +30,15 @@ class Server:
 
     listens = True
     forces = True
+    sampling_source = ""
+    """What decides on sampling that no setting names, for the record; empty where it is not known."""
 
     def __init__(
         self, where: Sequence[Address], settings: EndpointSettings, about: EndpointModel, key: str | None = None
     ) -> None:
         self.rate = settings.rate
         self.limit_seconds = settings.limit_seconds
+        self.system = settings.system
         self._settings = settings
         self._about = about
         self._secrets = [key, *(address.login for address in where), *(address.password for address in where)]
@@ -45,6 +48,9 @@ class Server:
         sampling = settings.sampling()
         self._seed = sampling.pop("seed", None)
         self._fixed = fixed_fields(about.model, sampling)
+        limits = [sampling.pop(name, None) for name in ("max_tokens", "max_completion_tokens")]
+        self._limit: int | None = next((limit for limit in limits if limit is not None), None)
+        self._unlimited = fixed_fields(about.model, sampling)
         self._constrained = ConstrainedChoice(about.model, settings)
 
     @classmethod
@@ -61,11 +67,20 @@ class Server:
         return cls(where, settings, about, key)
 
     async def generate(self, prompt: Prompt) -> Response:
-        """Send the prompt to one of the endpoints, once; wait for endpoints that are away for a while."""
+        """Send the prompt to one of the endpoints, once; wait for endpoints that are away for a while.
+
+        Where the context leaves less than the longest answer may have, it is sent again without that limit.
+        """
+        prompt = with_system(prompt, self.system)
         try:
             if prompt.letters:
                 return await self._constrained.answer(prompt.letters, lambda fixed: self._exchange(prompt, fixed))
-            return parse_response(*await self._exchange(prompt, self._fixed))
+            exchange = await self._exchange(prompt, self._fixed)
+            if self._limit is not None and (context := refused_context(exchange.reply)) is not None:
+                if context <= self._limit:  # so it is for every prompt
+                    self._fixed = self._unlimited
+                exchange = await self._exchange(prompt, self._unlimited)
+            return parse_response(*exchange)
         except TimeoutError:
             message = f"no answer within {self._settings.timeout:g} s"
             raise ModelError(message, again=True, timed_out=True) from None
@@ -106,6 +121,7 @@ class Server:
 
     def preview(self, prompt: Prompt, clip: str | None) -> RequestPreview:
         """Return the request that would be sent."""
+        prompt = with_system(prompt, self.system)
         fixed = self._constrained.first_fields(prompt.letters) if prompt.letters else self._fixed
         seed = self._seed if prompt.seed is None else prompt.seed
         first, *others = [f"{endpoint.address}{CHAT}" for endpoint in self._endpoints.all]
@@ -120,6 +136,7 @@ class Server:
             "urls": [str(endpoint.address) for endpoint in self._endpoints.all],
             "version": self._about.version,
             "sampling": self._settings.sampling(),
+            **({"sampling_source": self.sampling_source} if self.sampling_source else {}),
             "timeout": self._settings.timeout,
             "audio_part": self._settings.audio_part,
             "rate": self.rate,

@@ -24,6 +24,9 @@ SAMPLING = (
     "n",
 )
 
+_STOPS = ("stop", "stop_token_ids")
+_VARIABLES = "chat_template_kwargs"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointSettings:
@@ -55,6 +58,14 @@ class EndpointSettings:
     """1, for endpoints that require the field."""
     extra: dict[str, Any] | None = None
     """Further fields of the request body."""
+    stop: list[str] | None = None
+    """Texts at which an answer ends."""
+    stop_token_ids: list[int] | None = None
+    """Tokens at which an answer ends; vLLM and its kin know the field."""
+    chat_template_kwargs: dict[str, Any] | None = None
+    """Variables of the chat template, such as {"enable_thinking": true}; vLLM and its kin know the field."""
+    system: str | None = None
+    """System prompt of questions that have none of their own; as --system."""
     timeout: Annotated[float, at_least(0.001)] = 600.0
     """Seconds for a whole request."""
     reconnect_timeout: Annotated[float, at_least(0)] = 120.0
@@ -80,5 +91,12 @@ class EndpointSettings:
 
     def sampling(self) -> dict[str, Any]:
         """Return the fields of the request body that control sampling."""
-        given = {name: getattr(self, name) for name in SAMPLING if getattr(self, name) is not None}
-        return {**given, **(self.extra or {})}
+        given = {name: getattr(self, name) for name in (*SAMPLING, *_STOPS) if getattr(self, name) is not None}
+        return {**given, **self.further()}
+
+    def further(self) -> dict[str, Any]:
+        """Return the fields of the request body that a constrained answer has as well: template variables and extra."""
+        fields = dict(self.extra or {})
+        if self.chat_template_kwargs:
+            fields[_VARIABLES] = {**self.chat_template_kwargs, **fields.get(_VARIABLES, {})}
+        return fields

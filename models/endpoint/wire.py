@@ -47,7 +47,7 @@ def request_headers(address: Address, key: str | None) -> dict[str, str]:
 def chat_body(fixed: bytes, prompt: Prompt, seed: int | None, part: AudioPart = "input_audio") -> list[bytes]:
     """Encode the body in parts, so that the clip is not copied; the id of the question is left out."""
     opening = [fixed, b',"messages":[']
-    if prompt.system is not None:
+    if prompt.system:
         opening.append(b'{"role":"system","content":%b},' % _quoted(prompt.system))
     seeded = b"" if seed is None else b',"seed":%d' % seed
     if prompt.wav is None:

@@ -56,7 +56,7 @@ class PromptProcessor:
         return dict(self._processor(text=[text], **audio, return_tensors="pt"))
 
     def _messages(self, prompt: Prompt) -> Sequence[Mapping[str, Any]]:
-        system = [] if prompt.system is None else [{"role": "system", "content": self._content(prompt.system)}]
+        system = [] if not prompt.system else [{"role": "system", "content": self._content(prompt.system)}]
         return [*system, {"role": "user", "content": self._content(prompt.text, prompt.wav)}]
 
     def _content(self, text: str, wav: bytes | None = None) -> Any:
@@ -94,7 +94,7 @@ class PromptProcessor:
             if self._template is None or name not in self._template:
                 raise UserError(
                     f"-M chat_template_kwargs: the chat template of {source} reads no {name!r}: leave it out, or "
-                    "give {} where its family sets it."
+                    "give `none` where its family sets it."
                 )
 
 

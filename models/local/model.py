@@ -13,9 +13,10 @@ from typing import Any
 from dtbench.harness.core.errors import DtbenchError, MachineryError, ModelError, UserError, format_error
 from dtbench.harness.core.installed import install_command
 from dtbench.harness.core.model import Notify, RequestPreview
-from dtbench.harness.core.schema import OptionLogprobs, Prompt, Response
+from dtbench.harness.core.schema import OptionLogprobs, Prompt, Response, with_system
 from dtbench.harness.core.typed_settings import read_options
-from dtbench.models.checkpoints.checkpoint import OPTIONS, Checkpoint, default_settings
+from dtbench.models.checkpoints.checkpoint import OPTIONS, Checkpoint
+from dtbench.models.checkpoints.defaults import DefaultSettings, checkpoint_defaults
 from dtbench.models.checkpoints.prepare import prepare_merged
 from dtbench.models.local.loading import missing_packages
 from dtbench.models.local.sampling import SamplingSettings
@@ -66,12 +67,14 @@ class Local:
 
     listens = True
 
-    def __init__(self, checkpoint: Checkpoint, settings: LocalSettings) -> None:
+    def __init__(self, checkpoint: Checkpoint, settings: LocalSettings, defaults: DefaultSettings) -> None:
         self.rate = settings.rate
         self.limit_seconds = settings.limit_seconds
+        self.system = settings.system
         self.forces = checkpoint.family is None or checkpoint.family.forced
         self._checkpoint = checkpoint
         self._settings = settings
+        self._defaults = defaults
         self._batch = BatchSize(settings.batch_size)
         self._weights: Weights | None = None
         self._waiting: list[_Waiting] = []
@@ -87,25 +90,28 @@ class Local:
         return 2 * self._settings.batch_size
 
     @classmethod
-    def from_checkpoint(cls, checkpoint: Checkpoint, options: Mapping[str, str]) -> Local:
-        """Make the model from its -M options."""
+    def from_checkpoint(cls, checkpoint: Checkpoint, options: Mapping[str, str], style: str | None = None) -> Local:
+        """Make the model from its -M options, for a style of answer."""
         if missing := missing_packages():
             raise UserError(
                 f"--backend local: {' and '.join(missing)} not installed here: `{install_command('local')}`."
             )
         given = {name: text for name, text in options.items() if name not in OPTIONS}
-        what, defaults = "a checkpoint with --backend local", default_settings(checkpoint)
-        return cls(checkpoint, read_options(LocalSettings, given, what, defaults=defaults))
+        about = checkpoint_defaults(checkpoint, style, revision=given.get("revision"))
+        settings = read_options(LocalSettings, given, "a checkpoint with --backend local", defaults=about.settings)
+        return cls(checkpoint, settings, about)
 
     async def start(self, notify: Notify) -> None:
         """Load the weights."""
         self._notify = notify
+        if self._defaults.problem:
+            notify(self._defaults.problem)
         await self._loaded()
 
     async def generate(self, prompt: Prompt) -> Response:
         """Answer one prompt, in a batch with those that wait beside it."""
         await self._loaded()
-        waiting = _Waiting(prompt, asyncio.get_running_loop().create_future())
+        waiting = _Waiting(with_system(prompt, self.system), asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         if self._worker is None or self._worker.done():
             self._worker = asyncio.create_task(self._work())
@@ -243,6 +249,7 @@ class Local:
         machine = {name: settings.pop(name) for name in MACHINE_SETTINGS}
         machine = {name: value for name, value in machine.items() if value is not None}
         chain = settings.pop("chain")
+        del settings["system"]  # it stands among the words of the prompt
         for name in _LATER_SETTINGS:
             if settings[name] in (None, False):
                 del settings[name]
@@ -251,6 +258,7 @@ class Local:
             **self._checkpoint.describe(),
             "version": f"transformers {version('transformers')}, torch {version('torch')}",
             "machine": machine,
+            "sampling_source": self._defaults.sampling_source,
             **settings,
             **({} if chain is None else {"chain": chain}),
         }

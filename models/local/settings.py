@@ -55,6 +55,8 @@ class LocalSettings:
     """Tokens at which an answer ends, besides those of the checkpoint."""
     chat_template_kwargs: dict[str, Any] | None = None
     """Values that the chat template reads, such as `{"enable_thinking": true}`."""
+    system: str | None = None
+    """System prompt of questions that have none of their own; as --system."""
     trust_remote_code: bool = False
     """Whether code of the checkpoint may run."""
     rate: int = 16000

@@ -13,7 +13,8 @@ from dtbench.harness.core.errors import DtbenchError, MachineryError, ModelError
 from dtbench.harness.core.model import Notify, RequestPreview
 from dtbench.harness.core.schema import Prompt, Response
 from dtbench.harness.core.typed_settings import RENAMED, TRUTHS, FileText, above, path_of, read_options, show_option
-from dtbench.models.checkpoints.checkpoint import OPTIONS, Checkpoint, default_settings
+from dtbench.models.checkpoints.checkpoint import OPTIONS, Checkpoint
+from dtbench.models.checkpoints.defaults import DefaultSettings, checkpoint_defaults, request_defaults
 from dtbench.models.checkpoints.prepare import prepare_merged
 from dtbench.models.endpoint.address import Address
 from dtbench.models.endpoint.discover import EndpointModel
@@ -53,12 +54,14 @@ class Vllm:
 
     listens = True
 
-    def __init__(self, checkpoint: Checkpoint, settings: VllmSettings, flags: Flags) -> None:
+    def __init__(self, checkpoint: Checkpoint, settings: VllmSettings, flags: Flags, defaults: DefaultSettings) -> None:
         self.rate = settings.rate
         self.limit_seconds = settings.limit_seconds
+        self.system = settings.system
         self.forces = checkpoint.family is None or checkpoint.family.forced
         self._checkpoint = checkpoint
         self._settings = settings
+        self._defaults = defaults
         self._flags = flags
         self._executable = find_executable()
         self._machine = {name: value for name, value in machine_flags().items() if name not in flags}
@@ -72,7 +75,7 @@ class Vllm:
         self._notify: Notify = lambda line: None
 
     @classmethod
-    def from_checkpoint(cls, checkpoint: Checkpoint, options: Mapping[str, str]) -> Vllm:
+    def from_checkpoint(cls, checkpoint: Checkpoint, options: Mapping[str, str], style: str | None = None) -> Vllm:
         """Make the model from its -M options: those of an endpoint, and every flag of `vllm serve`."""
         names = {field.name for field in dataclasses.fields(VllmSettings)} - {"model"}
         names |= {old for old, new in RENAMED.items() if new in names}
@@ -88,15 +91,19 @@ class Vllm:
                 f"{show_option(given[0], options[given[0]])}: an adapter is named by -M adapter=FOLDER, so that "
                 "requests are answered by it and the record says so (-M adapter_mode=serve to have vLLM apply it)."
             )
-        settings = read_options(VllmSettings, own, "vLLM", defaults=default_settings(checkpoint))
+        revision = flags.get("revision")
+        about = checkpoint_defaults(checkpoint, style, revision=revision if isinstance(revision, str) else None)
+        settings = read_options(VllmSettings, own, "vLLM", defaults=request_defaults(about.settings, own))
         if settings.chain is not None and settings.chain.are_special:  # else nothing shows where the chain ends
             settings = dataclasses.replace(settings, extra={"skip_special_tokens": False, **(settings.extra or {})})
         family = checkpoint.family
-        return cls(checkpoint, settings, {**(family.flags() if family else {}), **flags})
+        return cls(checkpoint, settings, {**(family.flags(checkpoint.source) if family else {}), **flags}, about)
 
     async def start(self, notify: Notify) -> None:
         """Start the engine, and report its progress."""
         self._notify = notify
+        if self._defaults.problem:
+            notify(self._defaults.problem)
         await self._running()
 
     async def generate(self, prompt: Prompt) -> Response:
@@ -185,6 +192,7 @@ class Vllm:
             "flags": dict(self._flags),
             "machine": dict(self._machine),
             "sampling": self._settings.sampling(),
+            "sampling_source": self._defaults.sampling_source,
             "timeout": self._settings.timeout,
             "rate": self.rate,
             "limit_seconds": self.limit_seconds,

@@ -111,3 +111,45 @@ def test_a_family_that_does_not_run_here_says_what_remains(tmp_path: Path) -> No
     mine.write_text('[mine]\nhub_id = "me/mine"\nbackends = ["local"]\n')
     with pytest.raises(UserError, match="does not run here with vllm: take --backend local"):
         open_model(str(mine), {}, backend="vllm")
+
+
+@NEEDED
+def test_a_table_of_the_user_is_laid_over_that_of_the_family(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.toml"
+    mine.write_text(
+        '[mine]\nhub_id = "me/mine"\nextra = { ignore_eos = true, mm_processor_kwargs = { a = 1 } }\n'
+        "[mine.think]\nchat_template_kwargs = { enable_thinking = true, depth = 2 }\n"
+    )
+    model = open_model(str(mine), {"chat_template_kwargs": '{"depth": 3}', "temperature": "0"}, style="think")
+    sampling = model.describe()["sampling"]
+    assert sampling["chat_template_kwargs"] == {"enable_thinking": True, "depth": 3}
+    assert sampling["ignore_eos"] is True
+    assert (sampling["temperature"], sampling["max_tokens"]) == (0.0, 8192)
+
+
+@NEEDED
+def test_max_completion_tokens_leave_no_default_for_max_tokens(checkpoint: Path) -> None:
+    model = open_model(str(checkpoint), {"max_completion_tokens": "9"}, style="direct")
+    assert model.describe()["sampling"] == {"temperature": 0.0, "max_completion_tokens": 9}
+
+
+@NEEDED
+def test_a_flag_may_name_the_checkpoint_and_is_left_out_where_its_adapter_is_merged(tmp_path: Path) -> None:
+    folder = tmp_path / "granite"
+    folder.mkdir()
+    (folder / "config.json").write_text('{"architectures": ["GraniteSpeechForConditionalGeneration"]}')
+    (folder / "model.safetensors").write_bytes(b"")
+    assert "default_mm_loras" not in described(folder)["flags"]
+    (folder / "adapter_config.json").write_text("{}")
+    flags = described(folder)["flags"]
+    assert json.loads(flags["default_mm_loras"]) == {"audio": str(folder)}
+    assert flags["enable_lora"] is True
+    assert described("ibm-granite/granite-speech-3.3-8b")["flags"]["default_mm_loras"] == (
+        '{"audio": "ibm-granite/granite-speech-3.3-8b"}'
+    )
+
+
+@NEEDED
+def test_none_takes_a_default_back(checkpoint: Path) -> None:
+    model = open_model(str(checkpoint), {"max_tokens": "none", "temperature": "none"}, style="direct")
+    assert model.describe()["sampling"] == {}

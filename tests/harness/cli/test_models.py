@@ -12,7 +12,9 @@ from dtbench.models.checkpoints import families
 
 ASKED_FOR = """qwen2-audio qwen2.5-omni qwen3-omni qwen3-omni-thinking audio-flamingo-3 kimi-audio step-audio-2-mini
     mimo-audio phi-4-multimodal voxtral ultravox gemma-3n minicpm-o granite-speech midashenglm r1-aqa omni-r1
-    audio-reasoner gpt-4o-audio gemini""".split()
+    audio-reasoner gpt-4o-audio gpt-audio gemini moss-audio moss-audio-thinking audio-flamingo-next
+    nemotron-3-nano-omni step-audio-r1 step-audio-2-mini-think audiomcq qwen3-omni-captioner granite-speech-4 mimo-v2.5
+    fun-audio-chat dots3-note qwen3.5-omni""".split()
 
 
 @pytest.mark.parametrize("columns", ["60", "80", "200"])

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from asking import PROMPT, answers
+from asking import PROMPT, answers, failure
 from chat_server import Turn, chatting, nobody
 from small_data import tone
 
@@ -206,3 +206,42 @@ def test_a_clip_that_is_as_the_model_hears_it_is_sent_bit_for_bit(tmp_path: Path
         (asked,) = chat.asked
     sent = asked.json()["messages"][0]["content"][0]["input_audio"]["data"]
     assert base64.b64decode(sent, validate=True) == clip.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("context", "resent"),
+    [(2048, [True, False, False]), (4096, [True, False, True, False])],
+)
+def test_where_the_context_ends_before_the_longest_answer_the_question_is_sent_without_that_limit(
+    context: int, resent: list[bool]
+) -> None:
+    said = (
+        f"This model's maximum context length is {context} tokens. However, you requested 2048 output tokens and your "
+        "prompt contains at least 3000 input tokens. Please reduce the length of the input prompt."
+    )
+    refusal = Turn(status=400, body=json.dumps({"error": {"message": said, "code": 400}}).encode())
+    with chatting() as chat:
+        chat.choose = lambda asked: refusal if "max_tokens" in asked.json() else None
+        assert [response.text for response in answers(chat, PROMPT, PROMPT, max_tokens=2048)] == ["(A)", "(A)"]
+        assert ["max_tokens" in asked.json() for asked in chat.asked] == resent
+
+
+def test_a_prompt_that_is_longer_than_the_context_by_itself_fails_with_the_endpoints_words() -> None:
+    said = "Input length (5000) exceeds model's maximum context length (4096)."
+    refusal = Turn(status=400, body=json.dumps({"error": {"message": said}}).encode())
+    assert "exceeds model's maximum context length" in str(failure(refusal, max_tokens=2048))
+
+
+def test_a_system_prompt_of_the_settings_is_that_of_questions_without_one() -> None:
+    with chatting() as chat:
+        for prompt in (PROMPT, replace(PROMPT, system="Mine."), replace(PROMPT, system="")):
+            answers(chat, prompt, system="Listen.")
+        systems = [[m["content"] for m in one.json()["messages"] if m["role"] == "system"] for one in chat.asked]
+    assert systems == [["Listen."], ["Mine."], []]
+
+
+def test_stops_and_template_variables_stand_in_the_body_and_the_record() -> None:
+    settings = EndpointSettings(stop=["\n"], stop_token_ids=[7], chat_template_kwargs={"a": 1, "b": 2})
+    both = replace(settings, extra={"chat_template_kwargs": {"b": 3}, "best_of": 1})
+    assert settings.sampling() == {"stop": ["\n"], "stop_token_ids": [7], "chat_template_kwargs": {"a": 1, "b": 2}}
+    assert both.sampling()["chat_template_kwargs"] == {"a": 1, "b": 3}
