@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from asking import PROMPT, answers, failure
+from asking import PROMPT, answers
 from chat_server import Turn, chatting, nobody
 from small_data import tone
 
@@ -229,7 +229,11 @@ def test_where_the_context_ends_before_the_longest_answer_the_question_is_sent_w
 def test_a_prompt_that_is_longer_than_the_context_by_itself_fails_with_the_endpoints_words() -> None:
     said = "Input length (5000) exceeds model's maximum context length (4096)."
     refusal = Turn(status=400, body=json.dumps({"error": {"message": said}}).encode())
-    assert "exceeds model's maximum context length" in str(failure(refusal, max_tokens=2048))
+    with chatting() as chat:
+        chat.default = refusal
+        with pytest.raises(ModelError, match="exceeds model's maximum context length"):
+            answers(chat, PROMPT, max_tokens=2048)
+        assert len(chat.asked) == 2
 
 
 def test_a_system_prompt_of_the_settings_is_that_of_questions_without_one() -> None:
