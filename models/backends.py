@@ -12,11 +12,12 @@ from dtbench.harness.core.errors import DtbenchError, UserError, did_you_mean
 from dtbench.harness.core.installed import install_command
 from dtbench.harness.core.model import Model
 from dtbench.harness.core.typed_settings import path_of, path_settings, read_options
+from dtbench.harness.store.known_secrets import is_secret_name
 from dtbench.models.checkpoints import families
 from dtbench.models.checkpoints.checkpoint import Checkpoint, checkpoint_of_family, resolve_checkpoint
 from dtbench.models.checkpoints.defaults import endpoint_defaults, request_defaults
 from dtbench.models.checkpoints.families import Family
-from dtbench.models.endpoint.address import complete_url
+from dtbench.models.endpoint.address import KEY_VARIABLES, complete_url
 from dtbench.models.endpoint.settings import EndpointSettings
 from dtbench.models.registry import MODELS, find_model, instantiate
 
@@ -145,6 +146,12 @@ def _open_endpoint(
         raise UserError(
             f"--backend {how.backend}: this option is for checkpoints, and {spec or url} is an endpoint: leave it out."
         )
+    for name in options:
+        if is_secret_name(name):
+            raise UserError(
+                f"-M {name}: a key is no setting, for others can read a command line: put it into the environment "
+                f"variable {KEY_VARIABLES[0]}, and leave this out."
+            )
     own = {name: text for name, text in options.items() if name != "family"}
     about = endpoint_defaults(family, how.style)
     defaults = request_defaults(about.settings, own)

@@ -32,7 +32,9 @@ def print_line(text: str, indent: int = 0) -> None:
 
 def _print_labelled(label: str, message: str, code: str) -> None:
     """Print a message in one line, which a terminal gets broken at its width."""
-    text = one_line(f"{label}: {message}")
+    from dtbench.harness.store.redact import mask_message
+
+    text = one_line(f"{label}: {mask_message(message)}")
     if _is_terminal(sys.stderr):
         text = textwrap.fill(text, _width(sys.stderr), break_long_words=False, break_on_hyphens=False)
     typer.echo(f"{styled(f'{label}:', code, sys.stderr)}{text.removeprefix(f'{label}:')}", err=True)

@@ -20,7 +20,8 @@ from dtbench.harness.core.typed_settings import FileText, read_part, refuse_unkn
 from dtbench.harness.run.config_file import Place, expand_variables, read_settings, refuse_secrets, with_underscores
 from dtbench.harness.run.plan import is_prompt, read_ids, read_template
 from dtbench.harness.run.request import RunRequest
-from dtbench.harness.store.redact import MASK, mask_settings
+from dtbench.harness.store.known_secrets import MASK
+from dtbench.harness.store.redact import mask_settings
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.models.backends import portable_options
 from dtbench.models.checkpoints.checkpoint import locate_checkpoint

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.typed_settings import read_toml
-from dtbench.harness.store.redact import is_secret_name, mask_text
+from dtbench.harness.store.known_secrets import is_secret_name
+from dtbench.harness.store.redact import mask_text
 
 _VARIABLE = re.compile(r"\$(?P<plain>\$)?\{(?P<inside>[^{}]*)(?P<end>\}?)")
 _INSIDE = re.compile(r"(?P<name>[A-Za-z_]\w*)(?::-(?P<default>.*))?", re.DOTALL)

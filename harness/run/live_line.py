@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import NamedTuple, Self, TextIO
 
 from dtbench.harness.core.errors import one_line
+from dtbench.harness.store.redact import mask_message
 
 _LOG = logging.getLogger(__name__)
 PLAIN_SECONDS = 10.0
@@ -164,7 +165,7 @@ class LiveLine:
         """Print a line of its own; a terminal gets it broken where a word ends."""
         if self.quiet:
             return
-        text = one_line(line)
+        text = one_line(mask_message(line))
         if self.rewrites:
             import textwrap
 

@@ -14,6 +14,7 @@ from typing import Generic, NamedTuple, TypeVar
 from dtbench.harness.core.errors import ModelError
 from dtbench.harness.core.model import Model
 from dtbench.harness.core.schema import Prompt, Response
+from dtbench.harness.store.redact import mask_response
 
 T = TypeVar("T")
 _LOG = logging.getLogger(__name__)
@@ -75,6 +76,7 @@ async def generate_with_retries(model: Model, prompt: Prompt, policy: RetryPolic
             raise
 
     response, attempts = await retry(generate, policy, what)
+    response = mask_response(response)
     if attempts == 1:
         return response
     seed = None if sent is prompt else sent.seed

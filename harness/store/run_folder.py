@@ -34,9 +34,10 @@ from dtbench.harness.store.jsonl import (
     json_bytes,
     key_of,
 )
+from dtbench.harness.store.known_secrets import last_matcher, secret_matcher
 from dtbench.harness.store.locks import RunLock, ShardLock
 from dtbench.harness.store.record_files import FilePart, file_parts, read_parts, stem_of
-from dtbench.harness.store.redact import mask_text
+from dtbench.harness.store.redact import mask_known, mask_record, mask_text
 from dtbench.harness.store.run_json import (
     add_end,
     add_start,
@@ -140,7 +141,8 @@ class StoredRun:
 
     def write_summary(self, summary: Mapping[str, Any]) -> None:
         """Write summary.json, whole or not at all."""
-        replace_whole(self.path / "summary.json", json_bytes(summary, indent=2) + b"\n", writer=self._writer)
+        masked = mask_known(dict(summary), secret_matcher())
+        replace_whole(self.path / "summary.json", json_bytes(masked, indent=2) + b"\n", writer=self._writer)
 
     @property
     def _writer(self) -> str | None:
@@ -171,6 +173,7 @@ class RunFolder(StoredRun):
         self._log: RunLog | None = None
         self._files = AppendedFiles()
         self._own_files: dict[str, Path] = {}
+        secret_matcher()  # append() takes what the environment holds now
 
     @classmethod
     def start(
@@ -251,12 +254,15 @@ class RunFolder(StoredRun):
         if "error" in record:
             error = record["error"]
             record = {**record, "error": {**error, "message": mask_text(error["message"])}}
+        line = encode_line(record)
+        if last_matcher().may_hold(line):
+            line = encode_line(mask_record(record))
         path = self._own_files.get(task)
         if path is None:
             if not self._lock.held:
                 raise ValueError(f"{self.path} is closed")
             path = self._own_files[task] = self._own_file(task)
-        self._files.append(path, encode_line(record))
+        self._files.append(path, line)
 
     def drop_summary(self) -> None:
         """Remove summary.json, which the records to be appended make out of date."""

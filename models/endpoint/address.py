@@ -1,15 +1,16 @@
-"""The address and the key of an endpoint, and how neither a login nor a key reaches a message."""
+"""The address and the key of an endpoint, which are masked from here on wherever something is stored or printed."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from dtbench.harness.core.errors import UserError, one_line
+from dtbench.harness.store.known_secrets import remember_login, remember_secret
 
 CHAT = "/chat/completions"
 EXAMPLE = "http://127.0.0.1:8000/v1"
@@ -41,11 +42,6 @@ class Address(NamedTuple):
     def root(self) -> str:
         """Return the path of the server itself, which is above that of its API."""
         return self.path.removesuffix("/v1")
-
-    @property
-    def password(self) -> str | None:
-        """Return the part of the login that an endpoint might quote."""
-        return self.login.partition(":")[2] if self.login else None
 
     def __str__(self) -> str:
         """Return the URL without its login."""
@@ -103,6 +99,8 @@ def parse_address(url: str) -> Address:
         raise UserError(f"--model {shown}: has a query string; the base URL of an API is expected, such as {EXAMPLE}.")
     path = parts.path.rstrip("/").removesuffix(CHAT).rstrip("/") or "/v1"
     login = None if parts.username is None else f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    if login is not None:
+        remember_login(login)
     return Address(scheme == "https", parts.hostname, port or (443 if scheme == "https" else 80), path, login)
 
 
@@ -120,13 +118,6 @@ def api_key() -> str | None:
                 raise UserError(
                     f"the environment variable {name} is not a valid key: it has characters that a header cannot carry."
                 )
+            remember_secret(key)
             return key
     return None
-
-
-def without_secrets(text: str, secrets: Iterable[str | None]) -> str:
-    """Strike every secret out of the text: endpoints quote keys in their errors."""
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, "***")
-    return text

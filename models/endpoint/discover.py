@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from dtbench.harness.core.errors import MachineryError, UserError, did_you_mean, one_line
+from dtbench.harness.store.redact import mask_text
 from dtbench.models.endpoint.address import Address
 from dtbench.models.endpoint.http import AwayError, DroppedError, GarbledError, HttpClient, Request
 from dtbench.models.endpoint.wire import request_headers
@@ -67,7 +68,7 @@ async def _look_up(address: Address, key: str | None) -> _Served | AwayError:
     if isinstance(models, Exception) and isinstance(version, Exception):
         return AwayError(f"{models or 'no answer'}; does it speak http{'' if address.secure else 's'}?")
     version = version.get("version") if isinstance(version, dict) else None
-    return _Served(_names(models), one_line(version)[:80] if isinstance(version, str) else None)
+    return _Served(_names(models), one_line(mask_text(version))[:80] if isinstance(version, str) else None)
 
 
 async def _get(client: HttpClient, request: Request) -> object:

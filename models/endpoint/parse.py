@@ -10,6 +10,7 @@ from typing import Any
 
 from dtbench.harness.core.errors import ModelError, one_line
 from dtbench.harness.core.schema import Response, is_count
+from dtbench.harness.store.redact import mask_text
 from dtbench.models.endpoint.http import Reply
 from dtbench.models.endpoint.message import message_text
 from dtbench.models.endpoint.rate_limit import LIMITED, read_rate_limit
@@ -136,13 +137,13 @@ def _error_status(reply: Reply) -> int | None:
 
 
 def _shown(reason: str) -> str:
-    return one_line(reason)[:40]
+    return one_line(mask_text(reason))[:40]
 
 
 def reply_error(reply: Reply) -> ModelError:
     """Return the error that a reply with an unsuccessful status stands for."""
     if 300 <= reply.status < 400:
-        location = one_line(reply.headers.get("location", "elsewhere"))[:MAX_MESSAGE]
+        location = one_line(mask_text(reply.headers.get("location", "elsewhere")))[:MAX_MESSAGE]
         return ModelError(f"the endpoint redirects to {location}: use that address", again=False)
     hint = " (the key comes from DTBENCH_API_KEY or OPENAI_API_KEY)" if reply.status in {401, 403} else ""
     message = f"the endpoint answered {reply.status}: {_message(reply)}{hint}"
@@ -158,7 +159,7 @@ def _with_limit(error: ModelError, reply: Reply, status: int | None) -> ModelErr
 
 
 def _message(reply: Reply) -> str:
-    """Return the error message of the endpoint in one line."""
+    """Return the error message of the endpoint in one line; secrets are masked before it is cut."""
     text = reply.body[: 20 * MAX_MESSAGE].decode("utf-8", "replace")
     try:
         body = json.loads(reply.body)
@@ -172,7 +173,7 @@ def _message(reply: Reply) -> str:
             error = error.get("message") or error
         if error:
             text = error if isinstance(error, str) else json.dumps(error)
-    line = one_line(" ".join(text.split()))
+    line = one_line(" ".join(mask_text(text).split()))
     return f"{line[: MAX_MESSAGE - 3]}..." if len(line) > MAX_MESSAGE else line or "an empty reply"
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from dtbench.harness.core.errors import ModelError
 from dtbench.harness.core.model import Notify, RequestPreview
 from dtbench.harness.core.schema import Prompt, Response, with_system
-from dtbench.models.endpoint.address import CHAT, Address, api_key, parse_addresses, without_secrets
+from dtbench.models.endpoint.address import CHAT, Address, api_key, parse_addresses
 from dtbench.models.endpoint.constrained import ConstrainedChoice, Exchange
 from dtbench.models.endpoint.discover import EndpointModel, discover_model
 from dtbench.models.endpoint.http import AwayError, DroppedError, GarbledError, Request
@@ -41,7 +41,6 @@ class Server:
         self.system = settings.system
         self._settings = settings
         self._about = about
-        self._secrets = [key, *(address.login for address in where), *(address.password for address in where)]
         self._endpoints = EndpointPool(where)
         self._reconnect = ReconnectWait(settings.reconnect_timeout)
         self._headers = {to: request_headers(to, key) for to in where}
@@ -90,8 +89,6 @@ class Server:
             raise ModelError(str(error), again=True) from None
         except GarbledError as error:
             raise ModelError(str(error), again=error.again) from None
-        except ModelError as error:
-            raise error.reworded(without_secrets(str(error), self._secrets)) from None
 
     async def _exchange(self, prompt: Prompt, fixed: bytes) -> Exchange:
         while True:

@@ -10,7 +10,7 @@ from typing import Any
 
 from dtbench.harness.core.errors import MachineryError, ModelError
 from dtbench.harness.run.retry import RetryPolicy, retry
-from dtbench.models.endpoint.address import Address, api_key, parse_addresses, without_secrets
+from dtbench.models.endpoint.address import Address, api_key, parse_addresses
 from dtbench.models.endpoint.discover import discover_model
 from dtbench.models.endpoint.http import AwayError, DroppedError, GarbledError, Reply, Request
 from dtbench.models.endpoint.parse import reply_error
@@ -70,8 +70,6 @@ class EmbeddingEndpoint:
             raise ModelError(str(error), again=True) from None
         except GarbledError as error:
             raise ModelError(str(error), again=error.again) from None
-        except ModelError as error:
-            raise error.reworded(without_secrets(str(error), [self._key])) from None
 
 
 def _parse_vectors(reply: Reply, count: int) -> list[Vector]:

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from dtbench.harness.store.redact import MASK, mask_command, mask_settings, mask_text
+from dtbench.harness.store.known_secrets import MASK
+from dtbench.harness.store.redact import mask_command, mask_settings, mask_text
 
 S = "s3cret/va+lue=="
 
