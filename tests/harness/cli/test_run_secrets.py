@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import pytest
 from chat_server import Asked, Turn, chatting
-from command import call
+from command import call, process
 from runs import audible_data
 
 KEY = "zq7Kp-R3d&Fox/Jumps+0ver=Lazy%Dog.42"
@@ -123,7 +123,7 @@ def test_nothing_of_a_key_is_stored_or_printed(
         said = FORMS[form](asked.headers["authorization"].removeprefix("Bearer "))
         return FIELDS[field](said) if len(chat.asked) < 3 else refused("enough")
 
-    run = ("run", "-v", "--tasks", "mmar", "--data-dir", tmp_path / "data", "--out", tmp_path / "out")
+    run = ("run", "--tasks", "mmar", "--data-dir", tmp_path / "data", "--out", tmp_path / "out")
     with chatting(choose=repeat) as chat:
         done = [call(*run, "--model", chat.url)]
     done += [call("score", tmp_path / "out", "--json"), call("report", tmp_path / "out")]
@@ -144,11 +144,25 @@ def test_nothing_of_a_login_is_stored_or_printed(tmp_path: Path, what: str, form
         secret = {"login": login, "password": login.partition(":")[2], "header": basic}[what]
         return refused(f"{FORMS[form](secret)}") if asked.connection % 2 else Turn(f"{FORMS[form](secret)} (A)")
 
-    run = ("run", "-v", "--tasks", "mmar", "--data-dir", tmp_path / "data", "--out", tmp_path / "out", "--json")
+    run = ("run", "--tasks", "mmar", "--data-dir", tmp_path / "data", "--out", tmp_path / "out", "--json")
     with chatting(choose=repeat) as chat:
         done = call(*run, "--model", chat.url.replace("http://", f"http://me:{quote(PASSWORD, safe='')}@"))
     written = [done.out, done.err, *files(tmp_path / "out")]
     assert [*leaks(PASSWORD, *written), *leaks(LOGIN, *written)] == []
+
+
+def test_the_log_on_the_terminal_shows_no_secret_of_what_is_asked_again(tmp_path: Path) -> None:
+    audible_data(tmp_path / "data", 2)
+
+    def repeat(asked: Asked) -> Turn:
+        return Turn("", finish_reason=f"abort: {asked.headers['authorization'][7:]}") if len(chat.asked) < 3 else Turn()
+
+    run = ("run", "-vv", "--tasks", "mmar", "--data-dir", tmp_path / "data", "--out", tmp_path / "out")
+    with chatting(choose=repeat) as chat:
+        done = process(*run, "--model", chat.url, DTBENCH_API_KEY=KEY)
+    assert done.code == 0, done
+    assert "attempt 1 failed" in done.err
+    assert set(leaks(KEY, done.out, done.err, *files(tmp_path / "out"))) == set()
 
 
 def test_a_server_that_names_its_version_and_model_after_the_key_tells_neither(

@@ -70,7 +70,7 @@ def test_of_a_short_login_only_what_is_no_word_is_masked() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["/home/someone/keys/service.json", "~/keys/service-account.json", "https://there/a/b"]
+    "value", ["/srv/someone/keys/service.json", "~/keys/service-account.json", "https://there/a/b"]
 )
 def test_of_a_value_that_is_a_path_only_the_whole_is_masked(value: str) -> None:
     matcher = SecretMatcher([value])
