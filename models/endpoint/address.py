@@ -92,7 +92,8 @@ def parse_address(url: str) -> Address:
         raise _wrong(url) from None
     scheme = parts.scheme.lower()
     plain = url.isascii() and url.isprintable() and " " not in url
-    if scheme not in {"http", "https"} or not parts.hostname or port == 0 or not plain:
+    host = parts.hostname or ""
+    if scheme not in {"http", "https"} or not _is_host(host) or port == 0 or not plain:
         raise _wrong(url)
     if parts.query or parts.fragment:
         shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
@@ -101,7 +102,12 @@ def parse_address(url: str) -> Address:
     login = None if parts.username is None else f"{unquote(parts.username)}:{unquote(parts.password or '')}"
     if login is not None:
         remember_login(login)
-    return Address(scheme == "https", parts.hostname, port or (443 if scheme == "https" else 80), path, login)
+    return Address(scheme == "https", host, port or (443 if scheme == "https" else 80), path, login)
+
+
+def _is_host(host: str) -> bool:
+    """Whether a host has labels as names have them: none is empty, none is longer than 63 characters."""
+    return all(0 < len(label) < 64 for label in host.removesuffix(".").split("."))
 
 
 def _wrong(url: str) -> UserError:

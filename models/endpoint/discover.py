@@ -6,11 +6,12 @@ import asyncio
 import json
 from collections.abc import Sequence
 from typing import NamedTuple
+from urllib.parse import urljoin, urlsplit
 
 from dtbench.harness.core.errors import MachineryError, UserError, did_you_mean, one_line
 from dtbench.harness.store.redact import mask_text
 from dtbench.models.endpoint.address import Address
-from dtbench.models.endpoint.http import AwayError, DroppedError, GarbledError, HttpClient, Request
+from dtbench.models.endpoint.http import AwayError, DroppedError, GarbledError, HttpClient, Reply, Request
 from dtbench.models.endpoint.wire import request_headers
 
 LOOK_UP_TIMEOUT = 15.0
@@ -59,7 +60,7 @@ class _Served(NamedTuple):
 async def _look_up(address: Address, key: str | None) -> _Served | AwayError:
     client, headers = HttpClient(address), request_headers(address, key)
     try:
-        models = await _get(client, Request("GET", "/models", headers))
+        models = await _get(client, Request("GET", "/models", headers), address)
         version = await _get(client, Request("GET", "/version", headers, of_root=True))
     except AwayError as error:
         return error
@@ -71,8 +72,11 @@ async def _look_up(address: Address, key: str | None) -> _Served | AwayError:
     return _Served(_names(models), one_line(mask_text(version))[:80] if isinstance(version, str) else None)
 
 
-async def _get(client: HttpClient, request: Request) -> object:
-    """Return the JSON at a path; None where it is none, the error where no attempt brings a reply."""
+async def _get(client: HttpClient, request: Request, asked: Address | None = None) -> object:
+    """Return the JSON at a path; None where it is none, the error where no attempt brings a reply.
+
+    Raise a UserError where the address that was asked has moved to another host, to which no key is sent unasked.
+    """
     for attempt in range(1, ATTEMPTS + 1):
         try:
             reply = await client.request(request, LOOK_UP_TIMEOUT)
@@ -83,10 +87,19 @@ async def _get(client: HttpClient, request: Request) -> object:
             if attempt == ATTEMPTS or (isinstance(error, GarbledError) and not error.again):
                 return error
             await asyncio.sleep(PAUSE)
+    if asked is not None and 300 <= reply.status < 400:
+        _refuse_redirect(asked, request.path, reply)
     try:
         return json.loads(reply.body) if reply.status == 200 else None
     except (ValueError, RecursionError):
         return None
+
+
+def _refuse_redirect(asked: Address, path: str, reply: Reply) -> None:
+    target = urlsplit(urljoin(f"{asked}{path}", reply.headers.get("location", "")))
+    where = one_line(f"{target.scheme}://{target.netloc.rpartition('@')[2]}{target.path}".removesuffix(path))[:200]
+    if not where.startswith(f"{str(asked).removesuffix(asked.path)}/"):
+        raise UserError(f"--model {asked} redirects to {where} ({reply.status}): use that address.")
 
 
 def _names(models: object) -> Sequence[str] | None:

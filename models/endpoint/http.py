@@ -11,12 +11,14 @@ import asyncio
 import contextlib
 import errno
 import json
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from dtbench.harness.core.errors import one_line
 from dtbench.models.endpoint.address import Address
 from dtbench.models.endpoint.event_stream import EventStream, UnreadableEventError, error_status, first_event
+from dtbench.models.endpoint.proxy import Proxy, find_proxy
 
 if TYPE_CHECKING:
     import aiohttp
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from dtbench.models.endpoint.connections import ConnectionUse
 
+_LOG = logging.getLogger(__name__)
 CONNECTING = 10.0
 """Seconds until a host that does not answer is taken for away."""
 CLOSING = 1.0
@@ -34,6 +37,7 @@ MOST_EVENTS = 128 << 20
 """Bytes of a streamed answer, of which each token is an event of some 300 bytes, or 2,000 with log-probabilities."""
 LINGER = 0.5
 """Seconds in which a stream that is done ends; a connection whose stream does not is closed."""
+_PROXY_LOGIN = 407
 _EVENTS = "text/event-stream"
 _EVENT_STARTS = (b"data:", b"event:")
 
@@ -88,6 +92,8 @@ class HttpClient:
 
     def __init__(self, address: Address) -> None:
         self._address = address
+        self.proxy = find_proxy(address)
+        """What the environment wants requests to go through."""
         self._kept: aiohttp.ClientSession | None = None
         self._fresh: aiohttp.ClientSession | None = None
         self._urls: dict[tuple[str, bool], URL] = {}
@@ -118,6 +124,8 @@ class HttpClient:
     def _open(self, *, once: bool) -> aiohttp.ClientSession:
         from dtbench.models.endpoint.connections import open_session
 
+        if self.proxy is not None:
+            _LOG.info("%s is asked through the proxy %s of %s", self._address, self.proxy, self.proxy.variable)
         if not self._address.secure:
             return open_session(None, once=once)
         import ssl
@@ -131,6 +139,7 @@ class HttpClient:
 
         from dtbench.models.endpoint.connections import CURRENT_USE, ConnectionUse, PartsPayload
 
+        secure, through = self._address.secure, {} if self.proxy is None else self.proxy.headers
         use = ConnectionUse()
         CURRENT_USE.set(use)
         body = None if request.body is None else PartsPayload(request.body())
@@ -138,17 +147,21 @@ class HttpClient:
             response = await session.request(
                 request.method,
                 self._url(request),
-                headers=request.headers,
+                headers=request.headers if secure else {**request.headers, **through},
                 data=body,
                 allow_redirects=False,
+                proxy=None if self.proxy is None else self.proxy.url,
+                proxy_headers=through if secure else None,
                 timeout=aiohttp.ClientTimeout(total=None, connect=CONNECTING),
             )
             try:
+                if self.proxy is not None and response.status == _PROXY_LOGIN:
+                    raise AwayError(self.proxy.refusal(response.status))
                 return await _read(response)
             finally:
                 response.close()  # a connection whose reply is whole has gone back already
         except (aiohttp.ClientError, UnicodeError) as error:
-            raise _failure(error, use) from None
+            raise _failure(error, use, self.proxy) from None
         except UnreadableEventError:
             raise GarbledError("an event of the streamed answer is no part of a chat completion") from None
         finally:
@@ -227,10 +240,14 @@ def _too_long() -> OversizeError:
     return OversizeError(f"the reply is longer than {MOST_BODY >> 20} MB, which no answer is")
 
 
-def _failure(error: Exception, use: ConnectionUse) -> Exception:
+def _failure(error: Exception, use: ConnectionUse, proxy: Proxy | None) -> Exception:
     """Return the error that one of aiohttp stands for."""
     import aiohttp
 
+    if proxy is not None and isinstance(error, aiohttp.ClientHttpProxyError):
+        return AwayError(proxy.refusal(error.status))
+    if proxy is not None and isinstance(error, aiohttp.ClientProxyConnectionError):
+        return AwayError(f"the proxy {proxy} of {proxy.variable} cannot be reached: {_reason(error.os_error)}")
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return AwayError(f"no connection within {CONNECTING:g} s")
     if isinstance(error, aiohttp.ClientConnectorCertificateError):

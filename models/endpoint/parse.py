@@ -144,7 +144,8 @@ def reply_error(reply: Reply) -> ModelError:
     """Return the error that a reply with an unsuccessful status stands for."""
     if 300 <= reply.status < 400:
         location = one_line(mask_text(reply.headers.get("location", "elsewhere")))[:MAX_MESSAGE]
-        return ModelError(f"the endpoint redirects to {location}: use that address", again=False)
+        moved = f"the endpoint answered {reply.status}: it redirects to {location}: use that address"
+        return ModelError(moved, again=False)
     hint = " (the key comes from DTBENCH_API_KEY or OPENAI_API_KEY)" if reply.status in {401, 403} else ""
     message = f"the endpoint answered {reply.status}: {_message(reply)}{hint}"
     return _with_limit(ModelError(message, again=_may_pass(reply.status)), reply, reply.status)

@@ -66,6 +66,11 @@ class EndpointPool:
         for endpoint in self.all:
             endpoint.health.notify = notify
 
+    def describe_proxies(self) -> dict[str, str]:
+        """Return what run.json says of the proxies that the environment wants; nothing where there is none."""
+        proxies = sorted({str(endpoint.client.proxy) for endpoint in self.all if endpoint.client.proxy is not None})
+        return {"proxy": ", ".join(proxies)} if proxies else {}
+
     async def request(self, make: Callable[[Address], Request], seconds: float, question: Hashable = None) -> Reply:
         """Send a request to the endpoint that suits best; raise AwayError where none can be reached.
 

@@ -138,6 +138,7 @@ class Server:
             "audio_part": self._settings.audio_part,
             "rate": self.rate,
             "limit_seconds": self.limit_seconds,
+            **self._endpoints.describe_proxies(),
             **({} if self._settings.chain is None else {"chain": list(self._settings.chain)}),
         }
 

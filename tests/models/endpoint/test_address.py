@@ -26,7 +26,11 @@ def test_the_base_of_the_api_is_found_in_what_users_write(url: str, shown: str) 
 
 
 @pytest.mark.parametrize(
-    "url", ["http://", "ftp://host", "http:///v1", "http://host:99999", "http://host:0", "http://h h", "http://hö", ""]
+    "url",
+    [
+        *("http://", "ftp://host", "http:///v1", "http://host:99999", "http://host:0", "http://h h", "http://hö", ""),
+        *("http://my..host/v1", "http://.host", f"http://{'x' * 64}.example"),
+    ],
 )
 def test_what_is_no_url_is_the_users_to_correct(url: str) -> None:
     with pytest.raises(UserError, match=r"^--model .* not the URL of an endpoint; http://127"):

@@ -110,3 +110,16 @@ def test_a_look_up_whose_connection_breaks_is_made_again() -> None:
         told = asyncio.run(discover_model([parse_address(f"{line.url}/v1")], None, None))
         assert (told.model, told.version) == ("one", "0.32.0")
         assert line.replies == 5
+
+
+def test_an_endpoint_that_has_moved_to_another_host_names_it_before_a_question_is_asked() -> None:
+    moved = Turn(status=301, headers={"location": "https://me:hidden@api.example/v1/models"})
+    for model in (None, "tiny"):
+        with chatting(models=moved) as chat, pytest.raises(UserError) as raised:
+            Server.connect(chat.url, EndpointSettings(model=model))
+        assert str(raised.value) == f"--model {chat.url} redirects to https://api.example/v1 (301): use that address."
+
+
+def test_a_list_of_models_that_has_moved_within_its_host_is_none() -> None:
+    with chatting(models=Turn(status=307, headers={"location": "/v1/models/"})) as chat:
+        assert answers(chat, PROMPT, model="mine")[0].text == "(A)"

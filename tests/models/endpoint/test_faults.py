@@ -59,7 +59,17 @@ def test_what_the_endpoint_complains_of_is_told_in_one_line(body: bytes, message
 
 def test_a_redirect_names_the_address_to_use() -> None:
     error = failure(Turn(status=308, headers={"location": "https://there/v1"}))
-    assert (error.again, "https://there/v1" in str(error)) == (False, True)
+    assert str(error) == "the endpoint answered 308: it redirects to https://there/v1: use that address"
+    assert not error.again
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_no_key_follows_a_redirect_to_another_host(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
+    with chatting() as other:
+        error = failure(Turn(status=status, headers={"location": f"{other.url}/chat/completions"}))
+        assert f"redirects to {other.url}/chat/completions" in str(error)
+        assert (other.asked, other.looked_up) == ([], [])
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
+import flood
 import pytest
 
 from dtbench.models.endpoint.address import Address, parse_address
@@ -193,3 +194,8 @@ def test_what_comes_while_a_connection_is_idle_is_no_reply_to_the_next_request()
         return bodies
 
     assert asyncio.run(drive()) == [b"hello", b"hello"]
+
+
+def test_headers_without_an_end_are_given_up_early() -> None:
+    with flood.flooding(flood.in_headers, 1 << 30) as url, pytest.raises(GarbledError, match="the reply is not HTTP"):
+        driven(parse_address(url), lambda client: client.request(Request("POST", "/x", {}, lambda: [b"{}"]), 30))
