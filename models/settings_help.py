@@ -32,6 +32,7 @@ _KIND_OF = {
     **dict.fromkeys(("device_map", "attn_implementation", "load_in_4bit", "load_in_8bit", "revision"), ENGINE),
     **dict.fromkeys(("stop", "stop_token_ids"), GENERATION),
     **dict.fromkeys(("timeout", "reconnect_timeout", "chain", "family", "file", "key", "script"), CLIENT),
+    **dict.fromkeys(("price_in", "price_out", "price_audio"), CLIENT),
 }
 _FAMILY = "Family whose settings are used (`dtbench models` lists them)."
 _OF_CLASSES = {
@@ -51,6 +52,7 @@ _UNSET = {
     "revision": "the newest",
     **dict.fromkeys(("extra", "stop", "stop_token_ids", "chat_template_kwargs"), "none"),
     **dict.fromkeys(("n", "limit_seconds", "max_completion_tokens", "key", "device_map"), "none"),
+    **dict.fromkeys(("price_in", "price_out", "price_audio"), "its family's, else unknown"),
 }
 """What applies where a setting has no default."""
 _UP_TO = {"an endpoint": "the server's", "vLLM": "the checkpoint's", "transformers": "none"}

@@ -81,5 +81,6 @@ def _expected_line(task: PlannedTask) -> str:
     counts = {"in": expected["tokens_in"], "out": expected["tokens_out"]}
     tokens = ", ".join(f"{count:,} tokens {way}" for way, count in counts.items() if count is not None)
     other = "" if expected["task"] == task["task"] else f" on {expected['task']}"
-    takes = f"{tokens or 'tokens unknown'}, about {duration(max(1, expected['seconds']))}"
+    cost = "" if task["cost"] is None else f", about {task['cost']:,.2f} USD"
+    takes = f"{tokens or 'tokens unknown'}{cost}, about {duration(max(1, expected['seconds']))}"
     return f"{takes}, if it goes as in {expected['run']}{other}"

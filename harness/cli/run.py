@@ -126,7 +126,11 @@ def in_slurm_array(request: RunRequest) -> RunRequest:
 
 
 def print_end(result: RunResult) -> None:
-    """Print where the run lies and how it ended; of a shard, which others have not ended."""
+    """Print what it took, where the run lies and how it ended; of a shard, which others have not ended."""
+    if result.spent is not None:
+        from dtbench.harness.run.spending import spent_words
+
+        typer.echo(f"spent        {spent_words(result.spent)}, over all starts")
     if result.shard is None:
         typer.echo(f"run {result.folder} ({result.status})")
         return

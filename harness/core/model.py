@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from dtbench.harness.core.errors import MachineryError
+from dtbench.harness.core.price import Price
 from dtbench.harness.core.schema import Prompt, Response
 from dtbench.harness.extract.chain_tags import ChainTags
 
@@ -75,6 +76,14 @@ class Concurrent(Protocol):
 
     concurrency: int | None
     """How many the run sends it at once where the user does not say; None for no wish."""
+
+
+@runtime_checkable
+class Priced(Protocol):
+    """A model of which it may be known what its tokens cost."""
+
+    price: Price | None
+    """None where it is not known."""
 
 
 @runtime_checkable

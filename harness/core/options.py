@@ -239,6 +239,28 @@ LongClips = Annotated[
         values=("cut", "windows", "refuse"),
     ),
 ]
+MaxCost = Annotated[
+    float | None,
+    Option(
+        "--max-cost",
+        "DOLLARS",
+        "End in good order once this much is spent, over all starts; needs a price (-M price_in, -M price_out).",
+        panel=RUNS,
+        shown="no limit",
+    ),
+    above(0),
+]
+MaxTokensInAll = Annotated[
+    int | None,
+    Option(
+        "--max-tokens-in-all",
+        "N",
+        "End in good order once so many tokens are read and written, over all starts.",
+        panel=RUNS,
+        shown="no limit",
+    ),
+    at_least(1),
+]
 MaxFailed = Annotated[
     float,
     Option("--max-failed", "SHARE", "Share of questions that may fail; exit 3 if more do.", panel=RUNS),

@@ -13,6 +13,7 @@ from dtbench.harness.run.live_line import LiveFigure, LiveState
 from dtbench.harness.run.pace import Pace, PacedModel
 from dtbench.harness.run.progress import COST, FAILED, RETRIES, limit_figures, pace_figures, token_figures
 from dtbench.harness.run.retry import RetryPolicy, generate_with_retries
+from dtbench.harness.run.spending import Spending
 from dtbench.harness.run.worker_pool import CircuitBreaker, Progress, Stop, WorkerPool
 from dtbench.harness.score.answer_record import error_fields, response_fields
 from dtbench.harness.store.redact import mask_text
@@ -58,11 +59,14 @@ class ReadabilityCheck:
 class JudgeRun:
     """Make every call to the judge that has no verdict yet."""
 
-    def __init__(self, plan: JudgePlan, task: str, model: Model, folder: RunFolder, pace: Pace) -> None:
+    def __init__(
+        self, plan: JudgePlan, task: str, model: Model, folder: RunFolder, *, pace: Pace, spending: Spending
+    ) -> None:
         self._plan = plan
         self._task = task
         self._folder = folder
         self._pace = pace
+        self._spending = spending
         self._model = PacedModel(model, pace)
         self._chain = chain_tags(model.describe())
         self.missing = plan.missing(folder.finished(task))
@@ -71,7 +75,6 @@ class JudgeRun:
         self._readability = ReadabilityCheck(folder)
         self._retries = RetryPolicy(on_retry=self._progress.add_retry)
         self._unreadable = 0
-        self._usage: dict[str, int] = {}
 
     async def run(self, stop: Stop, workers: int, report: Callable[[Progress], None]) -> None:
         """Call, and append each record as it comes; a MachineryError where the judge is down or cannot be read."""
@@ -81,8 +84,8 @@ class JudgeRun:
         """Return how far it is, after so many seconds."""
         figures = [*pace_figures(self._progress, seconds)]
         figures.append(LiveFigure(f"{self._progress.failed} without verdict", FAILED))
-        if self._plan.options.price is not None:
-            figures.append(LiveFigure(f"cost {self._plan.options.price.of_usage(self._usage):,.2f}", COST))
+        if (cost := self._spending.cost) is not None:
+            figures.append(LiveFigure(f"cost {cost:,.2f}", COST))
         figures += token_figures(self._progress, seconds)
         if self._unreadable:
             figures.append(LiveFigure(f"{self._unreadable} unreadable replies", RETRIES))
@@ -103,11 +106,13 @@ class JudgeRun:
             except ModelError as error:
                 record["error"] = error_fields(error)
                 self._folder.append(self._task, record)
+                self._spending.add(record)
                 self._breaker.add_failure(str(error), of_model=True)
                 return False
             self._breaker.add_success()
             record["response"] = response_fields(response)
-            self._add_usage(record["response"]["usage"])
+            self._progress.add_tokens(record["response"]["usage"])
+            self._spending.add(record)
             try:
                 verdict = read_judge_verdict(with_think_tags(response.text, self._chain), case.rubric.criteria)
             except UnreadableError as error:
@@ -120,11 +125,6 @@ class JudgeRun:
             self._folder.append(self._task, _with_verdict(record, case, verdict, attempt))
             return True
         return False
-
-    def _add_usage(self, usage: dict[str, int]) -> None:
-        self._progress.add_tokens(usage)
-        for name, count in usage.items():
-            self._usage[name] = self._usage.get(name, 0) + count
 
 
 def beginning(text: str) -> str:

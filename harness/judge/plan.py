@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -13,15 +13,14 @@ from dtbench.harness.core import options as opts
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.options import Option
+from dtbench.harness.core.price import Price
 from dtbench.harness.core.schema import Prompt
 from dtbench.harness.core.typed_settings import at_least
 from dtbench.harness.judge.criteria import Rubric, has_rubric, rubric_of
 from dtbench.harness.judge.wording import DEFAULT_WORDING, Wording, read_wording
-from dtbench.harness.score.outcomes import TOKENS_IN, TOKENS_OUT
 from dtbench.harness.score.stored_run import StoredTask, SubmittedAnswer, submitted_answers
 from dtbench.models.endpoint.address import complete_url
 
-MILLION = 1_000_000
 CHARACTERS_A_TOKEN = 4
 TOKENS_A_MARK = 60
 """What a judge writes for each criterion, roughly."""
@@ -45,22 +44,6 @@ class Case(NamedTuple):
         """Twelve digits that differ where the chain, the answer after it or the criteria do."""
         row = repr((self.id, self.answer.thinking, self.answer.choice, self.rubric))
         return hashlib.sha256(row.encode("utf-8", "surrogatepass")).hexdigest()[:12]
-
-
-class Price(NamedTuple):
-    """The price of a million tokens, in the money that the user names it in."""
-
-    read: float
-    written: float
-
-    def of(self, read: int, written: int) -> float:
-        """Return what so many tokens cost, to four decimals."""
-        return round((read * self.read + written * self.written) / MILLION, 4)
-
-    def of_usage(self, tokens: Mapping[str, int]) -> float:
-        """Return what the tokens cost that an endpoint reported."""
-        read, written = (next((tokens[one] for one in names if one in tokens), 0) for names in (TOKENS_IN, TOKENS_OUT))
-        return self.of(read, written)
 
 
 def parse_price(text: str) -> Price:
@@ -117,6 +100,8 @@ class JudgeOptions:
     sample: opts.SampleNumber = 0
     concurrency: opts.Concurrency = 8
     rpm: opts.Rpm = None
+    max_cost: opts.MaxCost = None
+    max_tokens_in_all: opts.MaxTokensInAll = None
     seed: opts.Seed = 42
     options: opts.ModelOptions = field(default_factory=dict[str, str])
     data_dir: opts.DataOfRun = None

@@ -22,6 +22,7 @@ from dtbench.harness.judge.summary import spending_of, summarise_verdicts
 from dtbench.harness.run.live_line import LiveLine
 from dtbench.harness.run.pace import Pace
 from dtbench.harness.run.signals import sigterm_as_interrupt, stop_on_signals
+from dtbench.harness.run.spending import Spending, SpendingLimits
 from dtbench.harness.run.worker_pool import Stop
 from dtbench.harness.score.stored_run import StoredTask, find_data
 from dtbench.harness.store.beginning import Resumption
@@ -55,11 +56,12 @@ class JudgeResult:
 def run_judge(options: JudgeOptions, live: LiveLine) -> JudgeResult:
     """Make every call that is missing, and sum up the verdicts."""
     job = _prepare(options)
+    job.spending(Stop())
     task, plan, known = job.stored.task, job.plan, job.calibration
     resumption = Resumption(guard=partial(refuse_changed_chains, task=task.name, plan=plan))
     settings = _settings(job.judge, plan, job.stored)
     with sigterm_as_interrupt(), RunFolder.start(job.folder, settings, resumption=resumption) as folder:
-        stopped = asyncio.run(_ask(plan, task.name, job.judge, folder, live))
+        stopped = asyncio.run(_ask(plan, task.name, job, folder, live))
         every = list(folder.records_as(task.name, JudgeRecord))
         wanted = {(case.id, call) for case, call in plan.missing([])}
         records = [record for record in every if (record["id"], record["sample"]) in wanted]
@@ -110,6 +112,14 @@ class _JudgeJob(NamedTuple):
     calibration: Sequence[CalibrationChain] | None
     """Chains whose marks are known; None where the run's own are judged."""
     folder: Path
+
+    def spending(self, stop: Stop) -> Spending:
+        """Return what judging may cost; a UserError for a limit of money where no price is known."""
+        options = self.plan.options
+        limits = SpendingLimits(options.max_cost, options.max_tokens_in_all)
+        if options.price is not None:
+            return Spending(limits, options.price, stop)
+        return Spending.of_models(limits, [self.judge], stop)
 
 
 def _prepare(options: JudgeOptions) -> _JudgeJob:
@@ -167,11 +177,13 @@ def _settings(model: Model, plan: JudgePlan, stored: StoredTask) -> dict[str, An
     }
 
 
-async def _ask(plan: JudgePlan, task: str, model: Model, folder: RunFolder, live: LiveLine) -> str:
+async def _ask(plan: JudgePlan, task: str, job: _JudgeJob, folder: RunFolder, live: LiveLine) -> str:
     """Make the calls, and return why that ended before all were made, where it was not the user who stopped it."""
-    stop = Stop()
+    stop, model = Stop(), job.judge
+    spending = job.spending(stop)
+    spending.add_stored(folder, JudgeRecord)
     pace = Pace(plan.options.concurrency, plan.options.rpm, stop=stop, notify=live.notify)
-    run = JudgeRun(plan, task, model, folder, pace)
+    run = JudgeRun(plan, task, model, folder, pace=pace, spending=spending)
     folder.plan({task: len({*((case.id, call) for case, call in plan.missing([])), *folder.finished(task)})})
     if run.missing:
         folder.drop_summary()
@@ -181,4 +193,4 @@ async def _ask(plan: JudgePlan, task: str, model: Model, folder: RunFolder, live
             await run.run(stop, plan.options.concurrency, lambda progress: live.refresh())
     finally:
         await model.aclose()
-    return stop.reason
+    return spending.last_words()

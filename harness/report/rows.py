@@ -10,10 +10,10 @@ from typing import Any, Literal, cast
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DtbenchError
 from dtbench.harness.core.model import Notify
+from dtbench.harness.core.price import TOKENS_OUT
 from dtbench.harness.core.schema import is_count
 from dtbench.harness.extract.tidy import fold_signs, split_text
 from dtbench.harness.score.forced_choice import probabilities, stored_logprobs
-from dtbench.harness.score.outcomes import TOKENS_OUT
 from dtbench.harness.score.stored_run import StoredTask
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.types import JudgeInfo, JudgeRecord, Record, VerdictRecord

@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Any, TypedDict, cast
 
 from dtbench.harness.core.errors import MachineryError
-from dtbench.harness.core.model import Model, Previewable, RequestPreview
+from dtbench.harness.core.model import Model, Previewable, Priced, RequestPreview
+from dtbench.harness.core.price import TOKENS_IN, TOKENS_OUT
 from dtbench.harness.core.schema import Clip, Findable, NoClip, Prompt, Sample, clip_name
 from dtbench.harness.run.earlier import Expectation, closest, earlier_tasks
 from dtbench.harness.run.place import RUNS, RunPlace, place_of
 from dtbench.harness.run.plan import TaskPlan
 from dtbench.harness.run.request import RunRequest
 from dtbench.harness.run.same_questions import refuse_changed_questions
-from dtbench.harness.run.session import make_plans, run_settings
+from dtbench.harness.run.session import limits_of, make_plans, run_settings
+from dtbench.harness.run.spending import Spending
+from dtbench.harness.run.worker_pool import Stop
 from dtbench.harness.score.forced_choice import FORCED_SAMPLING
 from dtbench.harness.store.beginning import Resumption
 from dtbench.harness.store.redact import mask_command, mask_settings
@@ -53,6 +56,8 @@ class PlannedTask(TypedDict):
     """What controls it; empty where the endpoint decides, None of a model that does not sample."""
     expected: Expectation | None
     """What the answers that are left may take; None where there is no earlier run, or nothing left."""
+    cost: float | None
+    """What they may cost, in US dollars; None where that or the price is not known."""
 
 
 class FirstPrompt(TypedDict):
@@ -107,6 +112,7 @@ def dry_run(request: RunRequest) -> DryRun:
         models, away = open_models(request.model, request.options, uses, request.backend, ask=False), str(error)
     try:
         settings = run_settings(request, plans, models)
+        Spending.of_models(limits_of(request), models, Stop())  # refuses a limit of money without a price
         place = place_of(request, [plan.task.name for plan in plans], settings["model"])
         is_known = away is None or "model" in request.options
         resumption = Resumption(place.why, partial(refuse_changed_questions, plans=plans))
@@ -143,6 +149,7 @@ def _planned_tasks(planned: _Planned, folder: Path) -> list[PlannedTask]:
     for plan, model, jobs in zip(planned.plans, planned.models, planned.left, strict=True):
         left = len(jobs)
         like = closest(earlier, plan.task.name, plan.form.answer)
+        expected = like.expect(left) if like and left else None
         tasks.append(
             {
                 "task": plan.task.name,
@@ -152,10 +159,18 @@ def _planned_tasks(planned: _Planned, folder: Path) -> list[PlannedTask]:
                 "answered": plan.expected - left,
                 "clips": count_clips(plan.data.samples[place] for place in plan.places) if model.listens else None,
                 "sampling": _sampling(plan, model),
-                "expected": like.expect(left) if like and left else None,
+                "expected": expected,
+                "cost": _cost(expected, model),
             }
         )
     return tasks
+
+
+def _cost(expected: Expectation | None, model: Model) -> float | None:
+    price = model.price if isinstance(model, Priced) else None
+    if expected is None or price is None or expected["tokens_in"] is None or expected["tokens_out"] is None:
+        return None
+    return price.of_usage({TOKENS_IN[0]: expected["tokens_in"], TOKENS_OUT[0]: expected["tokens_out"]})
 
 
 def count_clips(samples: Iterable[Sample]) -> ClipCounts:

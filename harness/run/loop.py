@@ -16,6 +16,7 @@ from dtbench.harness.core.schema import Prompt
 from dtbench.harness.run.dispatch import Dispatcher, DispatchSettings
 from dtbench.harness.run.pace import Pace
 from dtbench.harness.run.plan import TaskPlan
+from dtbench.harness.run.spending import Spending, SpendingLimits
 from dtbench.harness.run.worker_pool import CircuitBreaker, Progress, Stop, WorkerPool
 from dtbench.harness.score.answer_record import ShownOptions, error_fields, response_fields, with_answer
 from dtbench.harness.store.run_folder import RunFolder
@@ -34,7 +35,9 @@ class TaskRun:
         model: Model,
         folder: RunFolder,
         settings: DispatchSettings,
+        *,
         pace: Pace | None = None,
+        spending: Spending | None = None,
     ) -> None:
         self.plan = plan
         self._finished = folder.finished(plan.task.name)
@@ -44,6 +47,7 @@ class TaskRun:
         self._breaker = CircuitBreaker(settings.max_failed * plan.expected, f"{plan.task.name}: ")
         counted = replace(settings, retries=replace(settings.retries, on_retry=self.progress.add_retry))
         self._dispatcher = Dispatcher(model, counted, plan.form.audio, pace)
+        self._spending = spending or Spending(SpendingLimits(), None, Stop())
         self._prompt_hash = plan.prompt_hash()
         self._chain = chain_tags(model.describe())
 
@@ -94,6 +98,7 @@ class TaskRun:
         self._count(record)
 
     def _count(self, record: Record) -> None:
+        self._spending.add(record)
         if "error" in record:
             self.progress.failed += 1
             self._breaker.add_failure(record["error"]["message"], of_model=record["error"]["kind"] == "model")

@@ -11,6 +11,7 @@ from dtbench.harness.core.model import Notify
 from dtbench.harness.run.live_line import LiveFigure, LiveLine, LiveState, duration
 from dtbench.harness.run.pace import Pace
 from dtbench.harness.run.plan import TaskPlan
+from dtbench.harness.run.spending import Spending
 from dtbench.harness.run.worker_pool import Progress
 
 _LOG = logging.getLogger(__name__)
@@ -26,6 +27,8 @@ class ProgressDisplay:
         self._progress = Progress(0)
         self.pace: Pace | None = None
         """That of the run which is shown."""
+        self.spending: Spending | None = None
+        """As pace."""
 
     def __enter__(self) -> Self:
         """Start to show."""
@@ -44,7 +47,8 @@ class ProgressDisplay:
             self.notify(f"{plan.task.name}: {line}")
         self._progress, scored = progress, plan.task.answers_public
         self._line.begin(
-            plan.task.name, lambda seconds: run_state(self._progress, seconds, scored=scored, pace=self.pace)
+            plan.task.name,
+            lambda seconds: run_state(self._progress, seconds, scored=scored, pace=self.pace, spending=self.spending),
         )
 
     def show(self, progress: Progress) -> None:
@@ -62,13 +66,22 @@ class ProgressDisplay:
         self._line.notify(line)
 
 
-def run_state(progress: Progress, seconds: float, *, scored: bool = True, pace: Pace | None = None) -> LiveState:
+def run_state(
+    progress: Progress,
+    seconds: float,
+    *,
+    scored: bool = True,
+    pace: Pace | None = None,
+    spending: Spending | None = None,
+) -> LiveState:
     """Return how far a task of a run is, after so many seconds of this start."""
     figures = [*(() if pace is None else limit_figures(pace)), *pace_figures(progress, seconds)]
     if scored and (answered := progress.asked - progress.failed):
         figures.append(LiveFigure(f"{progress.correct / answered:.1%} right", RIGHT))
     figures.append(LiveFigure(f"{progress.unanswered} unanswered", UNANSWERED))
     figures.append(LiveFigure(f"{progress.failed} failed", FAILED))
+    if spending is not None and (cost := spending.cost) is not None:
+        figures.append(LiveFigure(f"cost {cost:,.2f}", COST))
     return LiveState(progress.done, progress.expected, [*figures, *token_figures(progress, seconds)])
 
 

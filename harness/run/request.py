@@ -74,6 +74,8 @@ class RunRequest:
     concurrency: opts.ModelConcurrency = None
     """None for as many as the model can use."""
     rpm: opts.Rpm = None
+    max_cost: opts.MaxCost = None
+    max_tokens_in_all: opts.MaxTokensInAll = None
     seed: opts.Seed = 0
     options: opts.ModelOptions = field(default_factory=dict[str, str])
     backend: opts.Backend = None
@@ -141,6 +143,12 @@ class RunRequest:
         opts.check_options(self)
         if self.shard is not None:
             parse_shard(self.shard)
+        if self.part is not None and (self.max_cost or self.max_tokens_in_all):
+            flag = "--max-cost" if self.max_cost else "--max-tokens-in-all"
+            raise UserError(
+                f"{flag} with --shard {self.shard}: a shard does not see what the others spend: run without shards, or "
+                "limit the questions with --limit."
+            )
         if self.answer == "forced" and self.samples > 1:
             raise UserError(
                 f"--samples {self.samples}: a forced answer is the likeliest letter, the same at every repeat: "

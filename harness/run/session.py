@@ -31,6 +31,7 @@ from dtbench.harness.run.progress import ProgressDisplay
 from dtbench.harness.run.request import RunRequest
 from dtbench.harness.run.same_questions import refuse_changed_questions
 from dtbench.harness.run.signals import sigterm_as_interrupt, stop_on_signals
+from dtbench.harness.run.spending import Spending, SpendingLimits
 from dtbench.harness.run.worker_pool import Stop
 from dtbench.harness.score.ablations import compare_related
 from dtbench.harness.score.forced_choice import refuse_unforced
@@ -42,7 +43,7 @@ from dtbench.harness.store.run_folder import RunFolder
 from dtbench.harness.store.run_json import read_info
 from dtbench.harness.store.shard_states import ShardState, questions_hash, shard_states
 from dtbench.harness.store.shards import Shard
-from dtbench.harness.store.summary_types import RelatedFigures, Summary, TaskSummary
+from dtbench.harness.store.summary_types import RelatedFigures, SpentFigures, Summary, TaskSummary
 from dtbench.harness.store.types import Status, TaskInfo
 from dtbench.models.backends import ModelUse, open_models
 from dtbench.models.checkpoints import families
@@ -66,6 +67,8 @@ class RunResult:
     """The part of the questions that the summaries are of, where the others have not all ended."""
     waiting: Sequence[ShardState] = ()
     """The shards that have not ended."""
+    spent: SpentFigures | None = None
+    """None where no price is known and no limit was given."""
     stopped: str = ""
     """Why it ended before all was asked, where it was not the user who stopped it."""
 
@@ -73,6 +76,8 @@ class RunResult:
         """Return the object that `--json` prints and that summary.json contains."""
         tasks, notes = list(self.summaries), list(self.notes)
         summary: Summary = {"run": str(self.folder), "status": self.status, "tasks": tasks, "notes": notes}
+        if self.spent is not None:
+            summary["spent"] = self.spent
         if self.shard is not None:
             summary["shard"] = str(self.shard)
         if self.waiting:
@@ -119,8 +124,11 @@ class _Job(NamedTuple):
 def _run_one(request: RunRequest, job: _Job, runner: asyncio.Runner, *, quiet: bool) -> RunResult:
     plans, models, _ = job
     settings = run_settings(request, plans, models)
-    concurrency = choose_concurrency(request.concurrency, models)
+    stop, concurrency = Stop(), choose_concurrency(request.concurrency, models)
+    spending = Spending.of_models(limits_of(request), models, stop)
     settings["endpoint"]["concurrency"] = concurrency
+    if spending.price is not None:
+        settings["endpoint"]["price"] = spending.price.as_json()
     place = place_of(request, [plan.task.name for plan in plans], settings["model"])
     start = partial(RunFolder.start, place.path, settings, request=describe_request(request), shard=request.part)
     guard = partial(refuse_changed_questions, plans=plans)
@@ -128,10 +136,16 @@ def _run_one(request: RunRequest, job: _Job, runner: asyncio.Runner, *, quiet: b
         if place.why:
             progress.notify(f"the run goes to {place.path}, {place.why}")
         dispatch = DispatchSettings(concurrency, request.long_clips, request.max_failed)
-        stop = Stop()
         progress.pace = Pace(concurrency, request.rpm, stop=stop, notify=progress.notify)
+        progress.spending = spending
+        spending.add_stored(folder)
         runner.run(_ask_all(job, folder, dispatch, progress, stop))
-        return _finish(plans, folder, request.max_failed, stop.reason)
+        return _finish(plans, folder, request.max_failed, spending)
+
+
+def limits_of(request: RunRequest) -> SpendingLimits:
+    """Return what a run may use in all."""
+    return SpendingLimits(request.max_cost, request.max_tokens_in_all)
 
 
 async def _ask_all(
@@ -142,8 +156,10 @@ async def _ask_all(
     tried = set[int]()
     with stop_on_signals(stop, progress.notify):
         for place, (plan, model) in enumerate(zip(plans, models, strict=True)):
-            run = TaskRun(plan, model, folder, settings, progress.pace)
+            run = TaskRun(plan, model, folder, settings, pace=progress.pace, spending=progress.spending)
             if run.progress.done < plan.expected:
+                if stop.requested:  # what may be spent is spent
+                    return
                 folder.drop_summary()
                 if isinstance(model, Startable) and not await _start_model(model, stop, progress.notify):
                     return
@@ -190,18 +206,23 @@ async def _unless_stopped(work: Coroutine[Any, Any, None], stop: Stop) -> bool:
     return True
 
 
-def _finish(plans: Sequence[TaskPlan], folder: RunFolder, max_failed: float, stopped: str) -> RunResult:
+def _with_spending(outcome: RunResult, spending: Spending) -> RunResult:
+    """Add to how a run ended what it used, and why it ended early where that was not the user's wish."""
+    spent = spending.figures() if spending.counts else None
+    stopped = spending.last_words() if outcome.status == "interrupted" else ""
+    return replace(outcome, spent=spent, stopped=stopped, notes=[*outcome.notes, *([stopped] if stopped else [])])
+
+
+def _finish(plans: Sequence[TaskPlan], folder: RunFolder, max_failed: float, spending: Spending) -> RunResult:
     """Write the summary and the status of a run, or of a shard."""
     tasks = [_planned(plan, folder) for plan in plans]
     parts = [_summary(stored, folder, plan.asks) for stored, plan in zip(tasks, plans, strict=True)]
-    outcome = _result(folder, parts, max_failed)
+    outcome = _with_spending(_result(folder, parts, max_failed), spending)
     if folder.shard is None:
         folder.write_summary(outcome.as_json())
         folder.finish(outcome.status)
     else:
         outcome = _finish_shard(folder, tasks, outcome, max_failed)
-    if stopped:
-        outcome = replace(outcome, stopped=stopped, notes=[*outcome.notes, stopped])
     for note in outcome.notes:
         _LOG.warning("%s", note)
     return outcome

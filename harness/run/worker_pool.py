@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from dtbench.harness.core.errors import DtbenchError, MachineryError, WithdrawnError
+from dtbench.harness.core.price import TOKENS_OUT
 from dtbench.harness.core.schema import is_count
-from dtbench.harness.score.outcomes import TOKENS_OUT
 
 Job = TypeVar("Job")
 _LOG = logging.getLogger(__name__)

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from dtbench.harness.core.price import TOKENS_IN, TOKENS_OUT
 from dtbench.harness.core.schema import Official, is_count
 from dtbench.harness.score.calibration import ForcedAnswer, forced_answer
 from dtbench.harness.store.types import Record
@@ -16,8 +17,6 @@ Groups = tuple[tuple[str, str], ...]
 UNREPORTED = -1
 UNLEVELLED = "none stored"
 """The level of a choice in records that were made before there were levels."""
-TOKENS_IN = ("prompt_tokens", "input_tokens")
-TOKENS_OUT = ("completion_tokens", "output_tokens")
 
 
 class AnswerOutcome(NamedTuple):

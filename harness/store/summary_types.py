@@ -279,6 +279,11 @@ class TaskSummary(RelatedFigures):
     differ: NotRequired[DifferFigures | None]
 
 
+# The functional form: `in` is a keyword.
+SpentFigures = TypedDict("SpentFigures", {"in": int, "out": int, "cost": NotRequired[float]})
+"""Tokens read and written by every reply of all starts, failed ones too, and what they cost in US dollars."""
+
+
 class Summary(TypedDict):
     """summary.json of a run, and what `run --json` prints."""
 
@@ -286,6 +291,8 @@ class Summary(TypedDict):
     status: RunStatus
     tasks: list[TaskSummary]
     notes: NotRequired[list[str]]
+    spent: NotRequired[SpentFigures]
+    """There where the price is known, or a limit was given."""
     shard: NotRequired[str]
     """I/N, where the figures are of one shard alone; never in summary.json."""
     waiting: NotRequired[dict[str, str]]

@@ -93,6 +93,12 @@ class Family:
     """The base of its API, for hosted ones."""
     model: str | None = None
     """Its name at that API."""
+    price_in: Annotated[float, at_least(0)] | None = None
+    """US dollars per million input tokens there."""
+    price_out: Annotated[float, at_least(0)] | None = None
+    """US dollars per million output tokens there."""
+    price_audio: Annotated[float, at_least(0)] | None = None
+    """US dollars per million input tokens that are sound, where they cost more than others."""
     adapter: str | None = None
     """The folder within its checkpoint, or `.`, of the LoRA adapter that is on where a prompt has a clip."""
     licence: str = ""
@@ -124,6 +130,9 @@ class Family:
             "stop_token_ids": list(self.stop_token_ids) or None,
             "extra": dict(self.extra) or None,
             "send_seed": self.seed,
+            "price_in": self.price_in,
+            "price_out": self.price_out,
+            "price_audio": self.price_audio,
         }
         return {name: value for name, value in given.items() if value is not None}
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dtbench.harness.core.errors import ModelError, one_line
+from dtbench.harness.core.price import AUDIO_TOKENS
 from dtbench.harness.core.schema import Response, is_count
 from dtbench.harness.store.redact import mask_text
 from dtbench.models.endpoint.http import Reply
@@ -75,8 +76,12 @@ def token_counts(usage: object) -> dict[str, int]:
     """Return the counts of tokens in `usage`; what is no whole number from 0 to 2^63 - 1 is no count."""
     if not isinstance(usage, dict):
         return {}
-    details = usage.get("completion_tokens_details")
-    counts = {**usage, "reasoning_tokens": details.get("reasoning_tokens") if isinstance(details, dict) else None}
+    written, read = usage.get("completion_tokens_details"), usage.get("prompt_tokens_details")
+    counts = {
+        **usage,
+        "reasoning_tokens": written.get("reasoning_tokens") if isinstance(written, dict) else None,
+        AUDIO_TOKENS: read.get("audio_tokens") if isinstance(read, dict) else None,
+    }
     return {name: count for name, count in counts.items() if is_count(count)}
 
 

@@ -39,6 +39,7 @@ class Server:
         self.rate = settings.rate
         self.limit_seconds = settings.limit_seconds
         self.system = settings.system
+        self.price = settings.price
         self._settings = settings
         self._about = about
         self._endpoints = EndpointPool(where)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from dtbench.harness.core.errors import UserError
+from dtbench.harness.core.price import Price
 from dtbench.harness.core.typed_settings import at_least, between, check_settings
 from dtbench.harness.extract.chain_tags import ChainTags
 from dtbench.models.endpoint.wire import AudioPart
@@ -79,15 +80,32 @@ class EndpointSettings:
     chain: ChainTags | None = None
     """The model's own tags around its chain of thought, such as `<reason>,</reason>`; common ones are known."""
 
+    price_in: Annotated[float, at_least(0)] | None = None
+    """US dollars per million input tokens."""
+    price_out: Annotated[float, at_least(0)] | None = None
+    """US dollars per million output tokens."""
+    price_audio: Annotated[float, at_least(0)] | None = None
+    """US dollars per million input tokens that are sound, where they cost more than others."""
+
     def __post_init__(self) -> None:
         """Refuse values that no endpoint takes."""
         check_settings(self, "-M")
+        if (self.price_in is None) != (self.price_out is None):
+            given, lacking = ("price_in", "price_out") if self.price_out is None else ("price_out", "price_in")
+            raise UserError(f"-M {given}={getattr(self, given):g}: give -M {lacking}=... as well.")
         if self.n not in {None, 1}:
             raise UserError(
                 f"-M n={self.n}: one answer per request is allowed; for several per question use --samples."
             )
         if taken := sorted({"messages", "model", "stream", *SAMPLING} & (self.extra or {}).keys()):
             raise UserError(f"-M extra: the field {taken[0]!r} is not allowed here; only fields without an option are.")
+
+    @property
+    def price(self) -> Price | None:
+        """What tokens cost; None where nobody said."""
+        if self.price_in is None or self.price_out is None:
+            return None
+        return Price(self.price_in, self.price_out, self.price_audio)
 
     def sampling(self) -> dict[str, Any]:
         """Return the fields of the request body that control sampling."""

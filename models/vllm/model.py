@@ -58,6 +58,7 @@ class Vllm:
         self.rate = settings.rate
         self.limit_seconds = settings.limit_seconds
         self.system = settings.system
+        self.price = settings.price
         self.forces = checkpoint.family is None or checkpoint.family.forced
         self._checkpoint = checkpoint
         self._settings = settings

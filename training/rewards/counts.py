@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dtbench.harness.judge.plan import Price
+from dtbench.harness.core.price import Price
 from dtbench.training.rewards.settings import RewardSettings
 
 MAX_FAILURES = 5
@@ -51,7 +51,7 @@ class RewardCounts:
     def cost(self, settings: RewardSettings) -> float | None:
         """Return what the tokens cost; None where the recipe names no price."""
         price = Price(settings.price_per_million_prompt_tokens, settings.price_per_million_completion_tokens)
-        if not any(price):
+        if not price.read and not price.written:
             return None
         return price.of(self.counts["evaluator_prompt_tokens"], self.counts["evaluator_completion_tokens"])
 

@@ -408,3 +408,18 @@ def test_a_judge_s_folder_without_hashes_of_chains_goes_on_where_the_first_chain
                 del record["chain_hash"]
                 folder.append("mmar", record)
         assert calls_of(run, chat.url, chat)[0] == 15
+
+
+def test_a_judge_may_use_only_so_much_over_all_its_starts_and_goes_on_with_more(run: Path) -> None:
+    with chatting(choose=honest) as chat:
+        limits = ("--max-tokens-in-all", "100", "--concurrency", "1")
+        done, told = judged(run, chat.url, *limits)
+        assert (done.code, told["status"], len(chat.asked)) == (130, "interrupted", 10)
+        assert told["notes"][-1].startswith("--max-tokens-in-all 100 is reached: 70 input and 30 output tokens")
+        assert judged(run, chat.url, *limits)[0].code == 130
+        assert len(chat.asked) == 10
+        done, told = judged(run, chat.url, "--price", "100000/1000000", "--max-cost", "1000", "--rpm", "60000")
+        assert (done.code, told["rubrics"]) == (0, 33.33)
+        assert len(chat.asked) == 25
+        priceless = call("judge", run, "--base-url", chat.url, "--max-cost", "5")
+    assert "--max-cost 5: what tiny costs is not known" in priceless.err

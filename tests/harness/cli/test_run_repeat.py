@@ -39,6 +39,8 @@ VALUES: Mapping[str, Any] = {
     "samples": 2,
     "concurrency": 5,
     "rpm": 60.5,
+    "max_cost": 2.5,
+    "max_tokens_in_all": 100000,
     "seed": 7,
     "options": {"temperature": "0.7", "extra": '{"a": [1]}', "chain": "<a>,</a>"},
     "backend": "local",
@@ -112,7 +114,7 @@ FLAGS: Mapping[str, Sequence[str]] = {
     "min_evidence": ("--min-evidence", "stated"),
     "task_file": ("--task-file", "birds.py", "--tasks", "birds"),
 }
-NEEDS_MORE = {"data_dir", "base_url", "backend", "track"}
+NEEDS_MORE = {"data_dir", "base_url", "backend", "track", "max_cost", "max_tokens_in_all"}
 """What is in every run below, or needs an endpoint or weights."""
 
 
