@@ -155,6 +155,8 @@ def _open_endpoint(
     own = {name: text for name, text in options.items() if name != "family"}
     about = endpoint_defaults(family, how.style)
     defaults = request_defaults(about.settings, own)
+    if family is not None and family.model is not None and own.get("model") != family.model:
+        defaults = {name: value for name, value in defaults.items() if not name.startswith("price_")}  # another's
     server = Server.connect(url, read_options(EndpointSettings, own, "an endpoint", defaults=defaults), ask=how.ask)
     server.sampling_source = about.sampling_source
     return server

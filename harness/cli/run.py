@@ -126,7 +126,7 @@ def in_slurm_array(request: RunRequest) -> RunRequest:
 
 
 def print_end(result: RunResult) -> None:
-    """Print what it took, where the run lies and how it ended; of a shard, which others have not ended."""
+    """Print what was spent, where the run lies and how it ended; of a shard, which others have not ended."""
     if result.spent is not None:
         from dtbench.harness.run.spending import spent_words
 

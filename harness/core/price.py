@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, NotRequired, TypedDict
 
 MILLION = 1_000_000
 TOKENS_IN = ("prompt_tokens", "input_tokens")
 TOKENS_OUT = ("completion_tokens", "output_tokens")
 AUDIO_TOKENS = "audio_tokens"
 """Those of the input that are sound, where an endpoint tells them from words."""
+
+
+class SpentFigures(TypedDict):
+    """What all replies of a run used, over all starts and failed ones too; there where a price or a limit is known."""
+
+    tokens_in: int
+    tokens_out: int
+    cost: NotRequired[float]
+    """In US dollars; absent where the price is not known."""
 
 
 class Price(NamedTuple):

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.model import Model, Notify, Preflighted, Startable, chain_tags
+from dtbench.harness.core.price import SpentFigures
 from dtbench.harness.core.task import Task, load_questions
 from dtbench.harness.run.challenge import refuse_forbidden
 from dtbench.harness.run.config import describe_request
@@ -43,7 +44,7 @@ from dtbench.harness.store.run_folder import RunFolder
 from dtbench.harness.store.run_json import read_info
 from dtbench.harness.store.shard_states import ShardState, questions_hash, shard_states
 from dtbench.harness.store.shards import Shard
-from dtbench.harness.store.summary_types import RelatedFigures, SpentFigures, Summary, TaskSummary
+from dtbench.harness.store.summary_types import RelatedFigures, Summary, TaskSummary
 from dtbench.harness.store.types import Status, TaskInfo
 from dtbench.models.backends import ModelUse, open_models
 from dtbench.models.checkpoints import families

@@ -8,10 +8,9 @@ from typing import Any, NamedTuple
 
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.model import Model, Priced
-from dtbench.harness.core.price import Price, tokens_read, tokens_written
+from dtbench.harness.core.price import Price, SpentFigures, tokens_read, tokens_written
 from dtbench.harness.run.worker_pool import Stop
 from dtbench.harness.store.run_folder import StoredRun
-from dtbench.harness.store.summary_types import SpentFigures
 from dtbench.harness.store.types import JudgeRecord, Record
 
 
@@ -91,7 +90,7 @@ class Spending:
 
     def figures(self) -> SpentFigures:
         """Return what was used so far."""
-        spent: SpentFigures = {"in": tokens_read(self._tokens), "out": tokens_written(self._tokens)}
+        spent: SpentFigures = {"tokens_in": tokens_read(self._tokens), "tokens_out": tokens_written(self._tokens)}
         if (cost := self.cost) is not None:
             spent["cost"] = cost
         return spent
@@ -101,7 +100,7 @@ class Spending:
         spent = self.figures()
         uses = (
             ("--max-cost", spent.get("cost", 0.0), self._limits.cost),
-            ("--max-tokens-in-all", spent["in"] + spent["out"], self._limits.tokens),
+            ("--max-tokens-in-all", spent["tokens_in"] + spent["tokens_out"], self._limits.tokens),
         )
         over = [(flag, limit) for flag, used, limit in uses if limit is not None and used >= limit]
         if not over:
@@ -121,5 +120,5 @@ class Spending:
 
 def spent_words(spent: SpentFigures) -> str:
     """Return what was used in words."""
-    tokens = f"{spent['in']:,} input and {spent['out']:,} output tokens"
+    tokens = f"{spent['tokens_in']:,} input and {spent['tokens_out']:,} output tokens"
     return tokens if "cost" not in spent else f"{spent['cost']:,.2f} USD for {tokens}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NotRequired, TypedDict, final
 
+from dtbench.harness.core.price import SpentFigures
 from dtbench.harness.store.types import RunStatus
 
 
@@ -97,8 +98,7 @@ class RepeatFigures(TypedDict):
     sd: float | None
 
 
-# The functional form: `pass` is a keyword.
-RepeatsFigures = TypedDict(
+RepeatsFigures = TypedDict(  # functional: `pass` is a keyword
     "RepeatsFigures",
     {
         "k": int,
@@ -130,8 +130,7 @@ class SecondsFigures(SpreadFigures):
     total: float
 
 
-# The functional form: `in` is a keyword.
-TokenFigures = TypedDict("TokenFigures", {"in": int | None, "out": int | None})
+TokenFigures = TypedDict("TokenFigures", {"in": int | None, "out": int | None})  # functional: `in` is a keyword
 
 
 class BinFigures(TypedDict):
@@ -279,11 +278,6 @@ class TaskSummary(RelatedFigures):
     differ: NotRequired[DifferFigures | None]
 
 
-# The functional form: `in` is a keyword.
-SpentFigures = TypedDict("SpentFigures", {"in": int, "out": int, "cost": NotRequired[float]})
-"""Tokens read and written by every reply of all starts, failed ones too, and what they cost in US dollars."""
-
-
 class Summary(TypedDict):
     """summary.json of a run, and what `run --json` prints."""
 
@@ -292,7 +286,6 @@ class Summary(TypedDict):
     tasks: list[TaskSummary]
     notes: NotRequired[list[str]]
     spent: NotRequired[SpentFigures]
-    """There where the price is known, or a limit was given."""
     shard: NotRequired[str]
     """I/N, where the figures are of one shard alone; never in summary.json."""
     waiting: NotRequired[dict[str, str]]

@@ -11,8 +11,10 @@ from chat_server import Chat, Turn, chatting
 from command import Done, call
 from runs import audible_data, records, status
 
+from dtbench.harness.core.model import Priced
 from dtbench.harness.core.price import Price
 from dtbench.harness.store.run_folder import StoredRun
+from dtbench.models.backends import open_model
 
 QUESTIONS = 60
 EACH = 10
@@ -48,7 +50,7 @@ def test_a_limit_of_tokens_ends_a_run_in_order_over_all_starts_and_more_goes_on(
         assert 30 <= second <= 33
         assert asked(tmp_path, chat, "--max-tokens-in-all", "100000").code == 0
         assert len(chat.asked) == QUESTIONS
-    assert spent(tmp_path) == {"in": 7 * QUESTIONS, "out": 3 * QUESTIONS}
+    assert spent(tmp_path) == {"tokens_in": 7 * QUESTIONS, "tokens_out": 3 * QUESTIONS}
     assert StoredRun.open(tmp_path / "run").info["request"]["max_tokens_in_all"] == 100000
 
 
@@ -61,7 +63,7 @@ def test_a_limit_of_money_ends_a_run_and_the_summary_has_the_cost(tmp_path: Path
         done = asked(tmp_path, chat, *PRICES)
         assert done.code == 0
         assert "spent        222.00 USD for 420 input and 180 output tokens, over all starts" in done.out
-    assert spent(tmp_path) == {"in": 420, "out": 180, "cost": pytest.approx(3.7 * QUESTIONS)}
+    assert spent(tmp_path) == {"tokens_in": 420, "tokens_out": 180, "cost": pytest.approx(3.7 * QUESTIONS)}
     assert StoredRun.open(tmp_path / "run").info["endpoint"]["price"] == {"in": 100000, "out": 1000000}
 
 
@@ -76,7 +78,7 @@ def test_failed_replies_are_paid_for_too(tmp_path: Path) -> None:
     with chatting(Turn("cut", finish_reason="error")) as chat:
         assert asked(tmp_path, chat, "--limit", "2", *PRICES).code == 0
         assert len(chat.asked) == 3
-    assert spent(tmp_path) == {"in": 21, "out": 9, "cost": pytest.approx(11.1)}
+    assert spent(tmp_path) == {"tokens_in": 21, "tokens_out": 9, "cost": pytest.approx(11.1)}
 
 
 @pytest.mark.parametrize(
@@ -135,3 +137,15 @@ def test_sound_may_have_a_price_of_its_own_and_what_is_not_told_apart_costs_the_
 ) -> None:
     assert Price(2.5, 10, 32).of_usage(tokens) == pytest.approx(cost)
     assert Price(2.5, 10).of_usage({"prompt_tokens": 1000, "completion_tokens": 100}) == pytest.approx(0.0035)
+
+
+def test_a_hosted_family_knows_its_price_and_that_of_no_other_model() -> None:
+    def price(*options: tuple[str, str]) -> Price | None:
+        model = open_model("gpt-audio", dict(options), ask=False)
+        assert isinstance(model, Priced)
+        return model.price
+
+    assert price() == Price(2.5, 10.0, 32.0)
+    assert price(("price_in", "3"), ("price_audio", "9")) == Price(3.0, 10.0, 9.0)
+    assert price(("model", "gpt-audio-mini")) is None
+    assert price(("model", "gpt-audio-mini"), ("price_in", "0.6"), ("price_out", "2.4")) == Price(0.6, 2.4)
