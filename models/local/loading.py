@@ -137,8 +137,8 @@ def neutralize_generation_config(model: Any) -> str | None:
 
 
 def with_architecture(checkpoint: Checkpoint, where: Mapping[str, Any]) -> Checkpoint:
-    """Name the class of a hub id that was not here before: of models that also speak, it says which part to load."""
-    if checkpoint.architecture is not None:
+    """Name the class of a hub id as its revision does, which need not be here yet, nor the one that is here."""
+    if checkpoint.is_local:
         return checkpoint
     import transformers
 
