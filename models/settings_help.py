@@ -50,6 +50,7 @@ _UNSET = {
     "chain": "the usual ones",
     "attn_implementation": "transformers'",
     "revision": "the newest",
+    "chat_template": "the checkpoint's",
     **dict.fromkeys(("extra", "stop", "stop_token_ids", "chat_template_kwargs"), "none"),
     **dict.fromkeys(("n", "limit_seconds", "max_completion_tokens", "key", "device_map"), "none"),
     **dict.fromkeys(("price_in", "price_out", "price_audio"), "its family's, else unknown"),

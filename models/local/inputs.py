@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from dtbench.harness.audio.prepare import wav_samples
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.schema import Prompt
+from dtbench.models.local.settings import LocalSettings
 
 _PARTS = ("feature_extractor", "audio_processor")
 """Names of the part of a processor that takes the audio."""
@@ -17,37 +17,30 @@ _PARTS = ("feature_extractor", "audio_processor")
 class PromptProcessor:
     """A processor, and the form in which its chat template takes a clip."""
 
-    def __init__(
-        self, processor: Any, source: str, rate: int, template_kwargs: Mapping[str, Any] | None = None
-    ) -> None:
+    def __init__(self, processor: Any, source: str, settings: LocalSettings) -> None:
         extractor = next((getattr(processor, name) for name in _PARTS if getattr(processor, name, None)), None)
         if extractor is None or not hasattr(processor, "tokenizer"):
             raise UserError(
                 f"--model {source}: transformers finds no audio processor in it; preprocessor_config.json or "
                 "processor_config.json is expected beside the weights, as in the base model."
             )
+        rate = settings.rate
         own_rate = getattr(extractor, "sampling_rate", rate)
         if own_rate != rate:
             raise UserError(f"-M rate={rate}: {source} expects {own_rate} Hz: use -M rate={own_rate}.")
         self.tokenizer: Any = processor.tokenizer
-        self.lock = threading.Lock()
-        """Held while the tokenizer is used: one thread reads prompts while another decodes answers."""
         self._processor = processor
-        self._template_kwargs = template_kwargs or {}
+        self._template_kwargs = settings.chat_template_kwargs or {}
         self._of_mistral = type(self.tokenizer).__name__ == "MistralCommonBackend"
         if self._of_mistral:
             self._template, self._takes_parts = None, True
         else:
-            self._template = _chat_template(processor, source)
+            self._template = settings.template_text() or _chat_template(processor, source)
             self._takes_parts = self._reads_parts()
         self._check_template_kwargs(source)
 
     def read(self, prompt: Prompt) -> Mapping[str, Any]:
         """Return the tokens and features of one prompt: tensors whose first dimension is one, or its windows."""
-        with self.lock:
-            return self._read(prompt)
-
-    def _read(self, prompt: Prompt) -> Mapping[str, Any]:
         if self._of_mistral:
             inputs = self._processor.apply_chat_template([self._messages(prompt)], return_tensors="pt")
             return {"attention_mask": inputs["input_ids"].new_ones(inputs["input_ids"].shape), **inputs}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +24,15 @@ from dtbench.models.local.sampling import SamplingSettings
 from dtbench.models.local.settings import MACHINE_SETTINGS, LocalSettings
 from dtbench.models.local.weights import Inputs, OutOfMemoryError, Weights
 
-_LATER_SETTINGS = ("load_in_4bit", "load_in_8bit", "revision", "stop", "stop_token_ids", "chat_template_kwargs")
+_LATER_SETTINGS = (
+    "load_in_4bit",
+    "load_in_8bit",
+    "revision",
+    "stop",
+    "stop_token_ids",
+    "chat_template",
+    "chat_template_kwargs",
+)
 """Stated only where they are set: runs that were made before there were any go on."""
 
 
@@ -245,11 +254,13 @@ class Local:
         """Return the checkpoint, how it runs, and the sampling."""
         from importlib.metadata import version
 
-        settings = {name: _as_stored(value) for name, value in dataclasses.asdict(self._settings).items()}
+        settings = dataclasses.asdict(self._settings)
         machine = {name: settings.pop(name) for name in MACHINE_SETTINGS}
         machine = {name: value for name, value in machine.items() if value is not None}
         chain = settings.pop("chain")
         del settings["system"]  # it stands among the words of the prompt
+        if (template := self._settings.template_text()) is not None:
+            settings["chat_template"] = hashlib.sha256(template.encode()).hexdigest()[:12]
         for name in _LATER_SETTINGS:
             if settings[name] in (None, False):
                 del settings[name]
@@ -260,7 +271,7 @@ class Local:
             "machine": machine,
             "sampling_source": self._defaults.sampling_source,
             **settings,
-            **({} if chain is None else {"chain": chain}),
+            **({} if chain is None else {"chain": list(chain)}),
         }
 
     async def aclose(self) -> None:
@@ -272,10 +283,6 @@ class Local:
         for thread in (self._thread, self._reader):
             thread.shutdown(wait=False, cancel_futures=True)
         self._weights = None
-
-
-def _as_stored(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
 
 
 def _letter_response(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from dtbench.harness.core.errors import UserError, did_you_mean
-from dtbench.harness.core.typed_settings import Condition, above, at_least, check_settings
+from dtbench.harness.core.typed_settings import Condition, above, at_least, check_settings, path_of
 from dtbench.harness.extract.chain_tags import ChainTags
 
 DEVICE_MAPS = ("auto", "balanced", "balanced_low_0", "sequential")
@@ -49,10 +49,12 @@ class LocalSettings:
     """Above 1, tokens of prompt and answer become less likely to come again; 1 for none."""
     seed: int = 0
     """For prompts without a seed of their own."""
-    stop: tuple[str, ...] | None = None
+    stop: list[str] | None = None
     """Texts at which an answer ends, without them."""
-    stop_token_ids: tuple[int, ...] | None = None
+    stop_token_ids: list[int] | None = None
     """Tokens at which an answer ends, besides those of the checkpoint."""
+    chat_template: str | None = None
+    """A file with the chat template, in place of the checkpoint's."""
     chat_template_kwargs: dict[str, Any] | None = None
     """Values that the chat template reads, such as `{"enable_thinking": true}`."""
     system: str | None = None
@@ -77,6 +79,18 @@ class LocalSettings:
             self.placement()
         if self.stop is not None and not all(self.stop):
             raise UserError("-M stop: an empty text is in it, at which every answer would end at once.")
+
+        self.template_text()
+
+    def template_text(self) -> str | None:
+        """Return the chat template that takes the place of the checkpoint's, from its file or as it stands."""
+        given = self.chat_template
+        if given is None or "{" in given:
+            return given
+        try:
+            return path_of(given).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"-M chat_template={given}: not a file with a chat template ({error}).") from None
 
     def placement(self) -> str | dict[str, str | int] | None:
         """Return the map of devices as transformers takes it; None where there is one device."""

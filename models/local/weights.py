@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -61,11 +62,9 @@ class Weights:
         self._notices.attach()
         where = hub_arguments(checkpoint, settings)
         checkpoint = with_architecture(checkpoint, where)
-        processor = load_processor(checkpoint, where)
-        self._processor = PromptProcessor(
-            processor, checkpoint.source, settings.rate, settings.chat_template_kwargs or {}
-        )
-        self._tokenizer = self._processor.tokenizer
+        self._processor = PromptProcessor(load_processor(checkpoint, where), checkpoint.source, settings)
+        # Prompts are read in another thread, and a tokenizer serves one at a time.
+        self._tokenizer = copy.deepcopy(self._processor.tokenizer)
         if self._tokenizer.pad_token_id is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token
         self._pad: int = self._tokenizer.pad_token_id
@@ -209,8 +208,7 @@ class Weights:
         return tokens.new_full(tokens.shape[:1], self._stopped.is_set()).bool()
 
     def _decode_plain(self, tokens: Sequence[int]) -> str:
-        with self._processor.lock:
-            return decode_tokens(self._tokenizer, tokens, self._chain)
+        return decode_tokens(self._tokenizer, tokens, self._chain)
 
     def _decode(self, row: _GeneratedRow, prompt_tokens: int) -> GeneratedText:
         tokens = row.tokens if row.stopped_at is None else row.tokens[: row.stopped_at]

@@ -96,6 +96,8 @@ def runs(tiny_checkpoints: Mapping[str, Path], tmp_path_factory: pytest.TempPath
     switched = shutil.copytree(granite, folder / "switched")
     template = (switched / "chat_template.jinja").read_text()
     (switched / "chat_template.jinja").write_text("{% if thinking %}Think! {% endif %}" + template)
+    given = {"chat_template": str(switched / "chat_template.jinja"), "chat_template_kwargs": '{"thinking": true}'}
+    jobs["given"] = {"checkpoint": str(granite), "options": given}
     jobs["switched off"] = {"checkpoint": str(switched)}
     jobs["switched on"] = {"checkpoint": str(switched), "options": {"chat_template_kwargs": '{"thinking": true}'}}
     jobs["no switch"] = {"checkpoint": str(granite), "options": {"chat_template_kwargs": '{"thinking": true}'}}
@@ -165,6 +167,8 @@ def test_a_chat_template_is_given_its_switches_and_no_other(runs: Mapping[str, D
     assert texts(runs["switched on"]) != texts(runs["granite"])
     assert runs["switched on"]["about"]["chat_template_kwargs"] == {"thinking": True}
     assert "chat_template_kwargs" not in runs["granite"]["about"]
+    assert texts(runs["given"]) == texts(runs["switched on"])
+    assert len(runs["given"]["about"]["chat_template"]) == 12
     read = [one["answers"][0]["usage"]["prompt_tokens"] for one in (runs["switched on"], runs["granite"])]
     assert read[0] == read[1] + len("Think! ")
     assert runs["no switch"]["kind"] == "UserError"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from command import call
 
+from dtbench.models.checkpoints.checkpoint import OPTIONS
 from dtbench.models.endpoint.settings import EndpointSettings
 from dtbench.models.local.settings import LocalSettings
 from dtbench.models.settings_help import KINDS, SettingHelp
@@ -39,7 +40,7 @@ def test_a_judge_has_the_settings_of_an_endpoint() -> None:
 
 def test_a_checkpoint_has_those_of_what_runs_it(tmp_path: Path) -> None:
     local = settings("run", "--model", "org/name", "--backend", "local")
-    assert local.keys() - FAMILY == names(LocalSettings)
+    assert local.keys() - set(OPTIONS) == names(LocalSettings)
     vllm = settings("run", "--model", "org/name", "--backend", "vllm")
     assert names(VllmSettings) - {"model"} < vllm.keys()
     assert vllm["tensor_parallel_size"].kind == "engine"

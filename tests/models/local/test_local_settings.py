@@ -28,6 +28,7 @@ def test_a_map_of_devices_is_a_word_or_an_object() -> None:
         ({"stop": '["</answer>", ""]'}, "-M stop: an empty text is in it"),
         ({"stop": "</answer>"}, "-M stop=</answer>: a JSON list"),
         ({"stop_token_ids": '["a"]'}, "-M stop_token_ids"),
+        ({"chat_template": "no-such.jinja"}, "-M chat_template=no-such.jinja: not a file with a chat template ("),
         ({"chat_template_kwargs": "true"}, "-M chat_template_kwargs=true: a JSON object"),
     ],
 )
@@ -40,7 +41,7 @@ def test_settings_that_cannot_be_are_one_line(options: dict[str, str], complaint
 
 def test_lists_are_read() -> None:
     read = settings(stop='["a", "b"]', stop_token_ids="[1, 2]", chat_template_kwargs='{"enable_thinking": false}')
-    assert (read.stop, read.stop_token_ids) == (("a", "b"), (1, 2))
+    assert (read.stop, read.stop_token_ids) == (["a", "b"], [1, 2])
     assert read.chat_template_kwargs == {"enable_thinking": False}
 
 
