@@ -16,7 +16,7 @@ HARMLESS = re.compile(
             r"`generation_config` default values have been modified",
             r"You have modified the pretrained model configuration to control generation",
             r"Both `max_new_tokens` .* and `max_length`",
-            r"_class = '.*', which is deprecated",  # of processors, and they are loaded
+            r"_class = '.*'`, which is deprecated",  # of processors, and they are loaded
             r"Special tokens have been added in the vocabulary",
             r"Using a slow image processor|slow version of this processor|use_fast",
             r"^It is strongly recommended to pass the `sampling_rate` argument",  # the rate is checked at the start

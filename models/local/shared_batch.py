@@ -3,7 +3,9 @@
 Features are never padded: some encoders hear padding as sound. So the model itself encodes the clips of each shape
 apart and puts them into the embeddings of their prompts; what its decoder would be given then is kept, padded in front,
 and takes the place of what a batch without clips gives to it. Nothing here knows an architecture. Instead every batch
-is checked: a prompt must have the positions and see the tokens that it has and sees alone, exactly.
+is checked: a prompt must have the positions and see the tokens that it has and sees alone, exactly. What else may
+depend on a clip (Granite Speech turns its adapter on by it) is checked once: in the first batch, the scores of the
+first token of the shortest prompt must be those that it has alone.
 """
 
 from __future__ import annotations
@@ -12,8 +14,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+Generate = Callable[[Mapping[str, Any]], object]
+"""Generates one token."""
 _OWN = {"attention_mask", "position_ids", "cache_position"}
 """What a decoder is given beside embeddings, and is made for the batch as a whole."""
+
+
+_ALIKE = {"torch.float32": 0.01, "torch.float64": 0.01}
+_ALIKE_HALF = 0.2
+"""How far scores may be apart, as a share of their spread: rounding moves them by a thousandth of these."""
 
 
 class CannotShareError(Exception):
@@ -42,6 +51,31 @@ class SharedBatch:
     def __init__(self, model: Any) -> None:
         self._model = model
         self._decoder = model.get_decoder() if hasattr(model, "get_decoder") else model
+        self.is_checked = False
+        """Whether a prompt got the scores in a batch that it has alone."""
+
+    def score(self, generate: Generate, inputs: Mapping[str, Any]) -> Any:
+        """Return the scores of the first token of one prompt alone."""
+        scores: list[Any] = []
+        with _hooked_after(self._model, lambda module, args, output: scores.append(output.logits[0, -1])):
+            generate(inputs)
+        return scores[0]
+
+    @contextmanager
+    def checked(self, row: int, alone: Any) -> Iterator[None]:
+        """Refuse a batch in which a prompt gets other scores of its first token than alone."""
+
+        def compare(module: Any, args: Any, output: Any) -> None:
+            if self.is_checked:
+                return
+            one, other = alone.float(), output.logits[row, -1].float().to(alone.device)
+            apart = float((one - other).square().mean().sqrt() / one.std())
+            if not apart < _ALIKE.get(str(alone.dtype), _ALIKE_HALF):
+                raise CannotShareError("a prompt is answered otherwise in a batch than alone")
+            self.is_checked = True
+
+        with _hooked_after(self._model, compare):
+            yield
 
     def encode(self, generate: Callable[[Mapping[str, Any]], object], inputs: Mapping[str, Any]) -> list[DecoderInput]:
         """Return what the decoder would be given for each of these prompts, by a generation that ends there."""
@@ -81,6 +115,15 @@ class SharedBatch:
 
         with _hooked(self._decoder, replace):
             yield _stacked([prompt.positions for prompt in prompts], length)
+
+
+@contextmanager
+def _hooked_after(module: Any, hook: Callable[..., Any]) -> Iterator[None]:
+    handle = module.register_forward_hook(hook)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 @contextmanager

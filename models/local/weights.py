@@ -132,7 +132,8 @@ class Weights:
             return list(map(self._decode, rows, prompt_tokens))
 
         batches = [batch._replace(inputs=self._on_device(batch.inputs)) for batch in make_batches(prompts, self._pad)]
-        if len(batches) > 1 and (texts := self._answer_as_one(prompts, batches, generate)) is not None:
+        has_one_form = len({frozenset(prompt) for prompt in prompts}) == 1
+        if len(batches) > 1 and has_one_form and (texts := self._answer_as_one(prompts, batches, generate)) is not None:
             return texts
         answered: dict[int, GeneratedText] = {}
         for places, inputs in batches:
@@ -146,16 +147,19 @@ class Weights:
         generate: Callable[[Inputs, Sequence[int]], list[GeneratedText]],
     ) -> list[GeneratedText] | None:
         """Answer prompts whose features have several shapes in one batch of the decoder; None where it takes none."""
-        if self._shared is None:
+        shared = self._shared
+        if shared is None:
             return None
         try:
+            shortest = min(range(len(prompts)), key=lambda place: prompts[place]["input_ids"].shape[1])
+            alone = None if shared.is_checked else shared.score(self._generate_one, self._on_device(prompts[shortest]))
             encoded: dict[int, DecoderInput] = {}
             for places, inputs in batches:
-                encoded |= zip(places, self._shared.encode(self._generate_one, inputs), strict=True)
+                encoded |= zip(places, shared.encode(self._generate_one, inputs), strict=True)
             tokens = [{name: one[name] for name in one if of_tokens(one, name)} for one in prompts]
             together = self._on_device(join_prompts(tokens, self._pad))
             everyone = range(len(prompts))
-            with self._shared.given([encoded[place] for place in everyone]) as positions:
+            with shared.given([encoded[place] for place in everyone]) as positions, shared.checked(shortest, alone):
                 return generate({**together, "position_ids": positions}, everyone)
         except Exception as error:  # someone else's code
             if _is_out_of_memory(error):
@@ -186,9 +190,14 @@ class Weights:
         self, inputs: Inputs, max_tokens: int, sampling: SamplingSettings, seeds: Sequence[int]
     ) -> list[_GeneratedRow]:
         """Generate the new tokens of each row."""
+        import transformers
+
         length = inputs["input_ids"].shape[1]
         stops = StopStrings(self._stop, length, self._decode_plain) if self._stop else None
-        whole = self._model.generate(
+        # A batch without clips is not the model's own: Granite Speech would turn its adapter off for one.
+        own = transformers.GenerationMixin.generate if "position_ids" in inputs else type(self._model).generate
+        whole = own(
+            self._model,
             **inputs,
             max_new_tokens=max_tokens,
             do_sample=False,

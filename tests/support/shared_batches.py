@@ -22,6 +22,7 @@ from dtbench.models.checkpoints.checkpoint import resolve_checkpoint
 from dtbench.models.local.model import Local
 
 OPTIONS = {"max_tokens": "6", "dtype": "float32", "temperature": "0"}
+BATCH = 8
 WORDS = ("Which bird?", "Which bird is it that calls here, the first or the second one?")
 
 
@@ -56,8 +57,18 @@ def other_inputs(decoder: Any) -> None:
     )
 
 
+def other_weights(decoder: Any) -> None:
+    """A decoder that computes otherwise in a batch than alone, as with an adapter that a clip turns on."""
+
+    def scale(module: Any, args: Any, kwargs: dict[str, Any], output: Any) -> None:
+        if len(kwargs["inputs_embeds"]) == BATCH:
+            output.last_hidden_state[..., ::2] *= 1.5
+
+    decoder.register_forward_hook(scale, with_kwargs=True)
+
+
 SPOILT: Mapping[str, Callable[[Any], None]] = {
-    spoil.__name__: spoil for spoil in (other_positions, other_masks, other_inputs)
+    spoil.__name__: spoil for spoil in (other_positions, other_masks, other_inputs, other_weights)
 }
 
 
