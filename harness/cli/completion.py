@@ -63,6 +63,12 @@ def _families(context: typer.Context, incomplete: str) -> Iterable[str]:
     return built_in_families()
 
 
+def _prompts(context: typer.Context, incomplete: str) -> Iterable[str]:
+    from dtbench.models.checkpoints.prompts import authors_prompts
+
+    return authors_prompts()
+
+
 def _recipes(context: typer.Context, incomplete: str) -> Iterable[str]:
     from dtbench.training.recipe.recipe import recipe_names
 
@@ -106,6 +112,7 @@ _SOURCES: Mapping[str, Callable[[typer.Context, str], Iterable[str]]] = {
     "task lists": _task_lists,
     "models": _models,
     "families": _families,
+    "prompts": _prompts,
     "recipes": _recipes,
     "runs": _runs,
     "settings": _settings,

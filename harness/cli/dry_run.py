@@ -12,6 +12,7 @@ from dtbench.harness.core.errors import MachineryError, one_line
 from dtbench.harness.run.dry_run import DryRun, PlannedTask, dry_run
 from dtbench.harness.run.live_line import duration
 from dtbench.harness.run.request import RunRequest
+from dtbench.models.checkpoints.defaults import SERVERS_OWN
 from dtbench.models.endpoint.server import UNKNOWN
 
 _WIDTH = 13
@@ -41,7 +42,8 @@ def _lines(plan: DryRun) -> Iterator[tuple[str, str]]:
         yield "  clips", _clips_line(task)
         if task["sampling"] is not None:
             fields = (f"{name} {json.dumps(value)}" for name, value in task["sampling"].items())
-            yield "  sampling", ", ".join(fields) or "as the endpoint has it"
+            rest = ["all else as the endpoint has it"] if plan["model"].get("sampling_source") == SERVERS_OWN else []
+            yield "  sampling", ", ".join([*fields, *rest]) or "as the endpoint has it"
         yield "  expected", _expected_line(task)
     clip = f"with {prompt['clip']}" if prompt["clip"] else "without a clip"
     yield "prompt", f"the first one, {prompt['task']} {prompt['id']}, {clip}:"

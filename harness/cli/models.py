@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -14,11 +14,14 @@ from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import UserError, did_you_mean, one_line
 from dtbench.harness.core.options import Argument, AsJson
 from dtbench.models.checkpoints import families
-from dtbench.models.checkpoints.families import Family
+from dtbench.models.checkpoints.families import Family, StyleFacts
+from dtbench.models.checkpoints.prompts import prompts_of_family
 
 Name = Annotated[
     str | None, Argument("[FAMILY]", "Only this family: its name, or your own TOML file.", values="families")
 ]
+
+_EMPTY: tuple[Any, ...] = (None, "", (), {}, [])
 
 
 @with_options
@@ -29,11 +32,7 @@ def models_command(name: Name = None, as_json: AsJson = False) -> None:
     """
     selected = _families(name)
     if as_json:
-        facts = [
-            {key: value for key, value in dataclasses.asdict(family).items() if value not in (None, "", (), {})}
-            for family in selected
-        ]
-        typer.echo(json.dumps(facts))
+        typer.echo(json.dumps([_as_json(family) for family in selected]))
     elif name is None:
         _print_table(selected)
         typer.echo(
@@ -42,6 +41,27 @@ def models_command(name: Name = None, as_json: AsJson = False) -> None:
     else:
         for family in selected:
             typer.echo("\n".join(map(one_line, _whole(family))))
+
+
+def _as_json(family: Family) -> dict[str, Any]:
+    """Return what is known of a family; what has no value is left out."""
+    facts = {name: _stated(value) for name, value in dataclasses.asdict(family).items()}
+    prompts = {name: _stated(dataclasses.asdict(one)) for name, one in prompts_of_family(family.name).items()}
+    whole = {**facts, "prompts": prompts, "command": _command(family)}
+    return {name: value for name, value in whole.items() if value not in _EMPTY}
+
+
+def _stated(value: Any) -> Any:
+    return {name: one for name, one in value.items() if one not in _EMPTY} if isinstance(value, dict) else value
+
+
+def _command(family: Family) -> str:
+    """Return what to type to run it; empty where it does not run here."""
+    if not family.known_ids and family.checkpoint is None and family.url is None:
+        return ""
+    runs = family.url is not None or set(family.backends) & {"vllm", "local"}
+    task = next(iter(family.made_for), "mmar")
+    return f"dtbench run --model {family.name} --tasks {task}" if runs else ""
 
 
 def _families(name: str | None) -> Sequence[Family]:
@@ -85,7 +105,7 @@ def _limit(family: Family) -> str:
 def _whole(family: Family) -> Iterator[str]:
     yield f"{family.name}: {family.title}"
     facts = {
-        "hub id": family.hub_id,
+        "hub id": ", ".join(family.known_ids),
         "folder": family.checkpoint,
         "classes": ", ".join(family.architectures),
         "endpoint": family.url,
@@ -94,11 +114,56 @@ def _whole(family: Family) -> Iterator[str]:
         "instead": family.instead,
         "thinking": family.thinking,
         "chain": " ... ".join(family.chain or ()),
-        "clips": f"{family.rate} Hz, {_limit(family)}",
-        "sampling": ", ".join(f"{name} {value}" for name, value in family.sampling.items()),
-        "vllm serve": " ".join(f"{name}={value}" for name, value in family.serve.items()),
+        "budget": family.thinking_budget,
+        "clips": f"{family.rate} Hz, {_limit(family)}, {_clips(family)}",
+        "sent as": family.audio_part,
+        "system": family.system,
+        "template": family.chat_template,
+        "adapter": family.adapter,
+        "request": _request(family),
+        **{f"{style}": _style(facts) for style, facts in (("direct", family.direct), ("think", family.think))},
+        "seed": {None: "", True: "sent", False: "not sent: its API refuses one"}[family.seed],
+        "forced": "" if family.forced else "no letters among its tokens: --answer forced does not work",
+        "vllm serve": " ".join(f"{name}={value}" for name, value in family.flags("{checkpoint}").items()),
         "licence": family.licence,
+        "made for": ", ".join(family.made_for),
         "tested": family.proven or "no",
+        "run": _command(family),
     }
     yield from (f"  {name:<11}{value}" for name, value in facts.items() if value)
     yield from (f"  {'trap':<11}{trap}" for trap in family.traps)
+    for prompt in dict.fromkeys(prompts_of_family(family.name).values()):
+        style = "" if prompt.style == "direct" else f" --answer {prompt.style}"
+        yield f"  {'prompt':<11}--prompt {' or '.join(prompt.names)}{style}: {prompt.text.strip()}"
+        if prompt.system:
+            yield f"  {'':<11}with the system prompt: {prompt.system}"
+        if prompt.note:
+            yield f"  {'':<11}{prompt.note}"
+        yield from (f"  {'':<11}source: {source}" for source in prompt.source)
+    yield from (f"  {'source':<11}{source}" for source in family.source)
+
+
+def _clips(family: Family) -> str:
+    count = family.clips_per_prompt
+    return "any number a prompt" if count is None else f"{count} a prompt" if count == 1 else f"up to {count} a prompt"
+
+
+def _request(family: Family) -> str:
+    """Return the fields of a request that it sets for every style of answer."""
+    fields = {
+        **family.sampling,
+        "stop": list(family.stop),
+        "stop_token_ids": list(family.stop_token_ids),
+        "chat_template_kwargs": family.chat_template_kwargs,
+        **family.extra,
+    }
+    return _fields(fields)
+
+
+def _style(facts: StyleFacts) -> str:
+    system = {} if facts.system is None else {"system": facts.system}
+    return _fields({**system, **facts.sampling, "chat_template_kwargs": facts.chat_template_kwargs})
+
+
+def _fields(fields: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {json.dumps(value)}" for name, value in fields.items() if value not in ([], {}))

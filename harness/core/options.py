@@ -222,10 +222,22 @@ PromptFile = Annotated[
     Option(
         "--prompt",
         "FILE",
-        "Your own prompt template, with {question} and {options} in it.",
+        "Your own prompt template, with {question} and {options} in it, or the name of one by a model's authors, such "
+        "as r1-aqa/mmau (`dtbench models NAME` lists them).",
         parse=Path,
         panel=ANSWERS,
         shown="the benchmark's own",
+        values="prompts",
+    ),
+]
+SystemPrompt = Annotated[
+    str | None,
+    Option(
+        "--system",
+        "TEXT",
+        "System prompt: its words, or a file of them; an empty text for none.",
+        panel=ANSWERS,
+        shown="that of the model's family, if it has one",
         values="files",
     ),
 ]

@@ -18,7 +18,8 @@ from dtbench.harness.core.errors import DataError, UserError
 from dtbench.harness.core.options import Option
 from dtbench.harness.core.typed_settings import FileText, read_part, refuse_unknown
 from dtbench.harness.run.config_file import Place, expand_variables, read_settings, refuse_secrets, with_underscores
-from dtbench.harness.run.plan import is_prompt, read_ids, read_template
+from dtbench.harness.run.plan import read_ids
+from dtbench.harness.run.prompt_words import is_prompt, is_prompt_name, read_prompt, read_system, system_file
 from dtbench.harness.run.request import RunRequest
 from dtbench.harness.store.known_secrets import MASK
 from dtbench.harness.store.redact import mask_settings
@@ -97,8 +98,11 @@ def describe_request(request: RunRequest) -> dict[str, Any]:
     table["tasks"] = list(request.tasks)
     table["model"] = request.model if request.model in MODELS else locate_checkpoint(request.model, Path.cwd())
     table[MODEL_OPTIONS] = portable_options(request.model, request.options)
+    if request.system is not None:
+        table["system"] = read_system(request.system)
     if request.prompt is not None:
-        table["prompt"] = read_template(request.prompt)
+        words = read_prompt(request.prompt)
+        table["prompt"] = words.name or words.template
     if request.ids is not None:
         table["ids"] = list(read_ids(request.ids))
     masked: dict[str, Any] = mask_settings(table)
@@ -158,7 +162,11 @@ def _from_folder(values: dict[str, Any], path: Path) -> dict[str, Any]:
     if folder.resolve() == Path.cwd():
         return values
     for name, value in values.items():
-        if isinstance(value, Path) or (name == "prompt" and isinstance(value, str) and not is_prompt(value)):
+        if name == "system" and isinstance(value, str):
+            values[name] = str(system_file(value, folder) or value)
+        elif name == "prompt" and isinstance(value, str | Path) and (is_prompt(value) or is_prompt_name(value)):
+            continue
+        elif isinstance(value, Path) or (name == "prompt" and isinstance(value, str)):
             values[name] = folder / Path(value).expanduser()
     model = values.get("model")
     if isinstance(model, str) and model not in MODELS and "base_url" not in values:

@@ -18,7 +18,7 @@ from dtbench.harness.run.place import RUNS, RunPlace, place_of
 from dtbench.harness.run.plan import TaskPlan
 from dtbench.harness.run.request import RunRequest
 from dtbench.harness.run.same_questions import refuse_changed_questions
-from dtbench.harness.run.session import limits_of, make_plans, run_settings
+from dtbench.harness.run.session import limits_of, make_plans, plans_for_models, run_settings
 from dtbench.harness.run.spending import Spending
 from dtbench.harness.run.worker_pool import Stop
 from dtbench.harness.score.forced_choice import FORCED_SAMPLING
@@ -111,6 +111,7 @@ def dry_run(request: RunRequest) -> DryRun:
     except MachineryError as error:
         models, away = open_models(request.model, request.options, uses, request.backend, ask=False), str(error)
     try:
+        plans = plans_for_models(plans, models)
         settings = run_settings(request, plans, models)
         Spending.of_models(limits_of(request), models, Stop())  # refuses a limit of money without a price
         place = place_of(request, [plan.task.name for plan in plans], settings["model"])

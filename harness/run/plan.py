@@ -18,13 +18,14 @@ from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DtbenchError, TaskError, UserError, format_error
 from dtbench.harness.core.schema import Clip, NoClip, Prompt, Sample, clip_name
 from dtbench.harness.core.scorable import refuse_unscorable
-from dtbench.harness.core.task import Task, letter_options, rotate_options
+from dtbench.harness.core.task import LETTERS, Task, letter_options, rotate_options
 from dtbench.harness.extract.evidence import DEFAULT_MIN_EVIDENCE
 from dtbench.harness.score.forced_choice import FORCED_SAMPLING, option_letters, refuse_unlettered
 from dtbench.harness.store.shards import Shard
 
 AUDIO_MODES = ("clip", "silence", "noise", "shuffle")
-_MARKS = re.compile(r"\{(question|options)\}")
+PROMPT_MARKS = re.compile(r"\{(?P<what>question|options)(?::(?P<layout>plain|dotted|inline|list))?\}")
+"""Where the question and its options go in a prompt of a user's or of authors'."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,12 @@ class PromptForm:
     seed: int = 0
     answer: str = "direct"
     """One of STYLES: what is asked for."""
+    system: str | None = None
+    """The system prompt that the user or a named prompt gives, empty for none; None for the task's or the model's."""
+    own_system: str | None = None
+    """The model's, where neither user nor task has one."""
+    prompt_name: str = ""
+    """The name of the authors' prompt that `template` is, if it is one."""
 
 
 class PlannedPrompt(NamedTuple):
@@ -102,13 +109,19 @@ class TaskPlan:
         audio = self._other_clip(place) if self.form.audio == "shuffle" else prompt.audio
         letters = option_letters(len(shown.choices)) if self.form.answer == "forced" else ()
         seed = answer_seed(self.form.seed, sample.id, repeat)
+        system = self._system(prompt)
         if type(prompt) is Prompt:  # four times as fast as replace(), which a task's own kind of prompt needs
-            filled = Prompt(
-                prompt.text, audio, prompt.system, shown.choices, sample.id, repeat, seed, letters, prompt.wav
-            )
+            filled = Prompt(prompt.text, audio, system, shown.choices, sample.id, repeat, seed, letters, prompt.wav)
         else:
             filled = dataclasses.replace(
-                prompt, audio=audio, choices=shown.choices, id=sample.id, repeat=repeat, seed=seed, letters=letters
+                prompt,
+                audio=audio,
+                system=system,
+                choices=shown.choices,
+                id=sample.id,
+                repeat=repeat,
+                seed=seed,
+                letters=letters,
             )
         return PlannedPrompt(sample, filled)
 
@@ -122,6 +135,16 @@ class TaskPlan:
         except Exception as error:  # someone else's code
             what = f"prompt() of the question {sample.id!r} failed with {format_error(error)}"
             raise TaskError(f"{self.task.name}: {what}.") from error
+
+    def _system(self, prompt: Prompt) -> str | None:
+        """Return the system prompt: the user's, else the task's, else the model's."""
+        given = (self.form.system, prompt.system, self.form.own_system)
+        return next((system for system in given if system is not None), None)
+
+    def with_model(self, model: object) -> TaskPlan:
+        """Return the plan for this model, which may bring a system prompt of its own."""
+        own = getattr(model, "system", None)
+        return self if own is None else dataclasses.replace(self, form=dataclasses.replace(self.form, own_system=own))
 
     def _other_clip(self, place: int) -> Path | Clip:
         """Pick another question's clip that differs from this one's, the same at every call and in every selection."""
@@ -142,6 +165,7 @@ class TaskPlan:
             "data": {"version": self.data.version, "sha256": self.data.sha256, "source": self.data.source},
             "prompt": self.prompt_text(),
             "prompt_hash": self.prompt_hash(),
+            **({"prompt_name": self.form.prompt_name} if self.form.prompt_name else {}),
             "questions": len(self.data.samples),
             "ids_sha256": hashlib.sha256("\n".join(self.data.ids).encode()).hexdigest()[:12],
             "samples": self.repeats,
@@ -164,7 +188,8 @@ class TaskPlan:
             prompt = self._word_question(blank)
         except DtbenchError:  # a task may need more of a question than that
             prompt = self._word_question(self.data.whole.samples[0])
-        return f"{prompt.system}\n\n{prompt.text}" if prompt.system else prompt.text
+        system = self._system(prompt)
+        return f"{system}\n\n{prompt.text}" if system else prompt.text
 
     def prompt_hash(self) -> str:
         """Twelve digits that differ where the words differ."""
@@ -203,28 +228,27 @@ class TaskPlan:
 
 def fill_template(template: str, sample: Sample) -> Prompt:
     """Fill {question} and {options} into a prompt of the user's own."""
-    fill = {"question": sample.question, "options": letter_options(sample.choices)}
-    return Prompt(text=_MARKS.sub(lambda mark: fill[mark[1]], template), audio=sample.audio)
+
+    def fill(mark: re.Match[str]) -> str:
+        return sample.question if mark["what"] == "question" else lay_out_options(sample.choices, mark["layout"])
+
+    return Prompt(text=PROMPT_MARKS.sub(fill, template), audio=sample.audio)
 
 
-def is_prompt(text: str | Path) -> bool:
-    """Whether it is a prompt itself, and no file of one: it says where something goes, or has several lines."""
-    return isinstance(text, str) and ("\n" in text or _MARKS.search(text) is not None)
-
-
-def read_template(prompt: str | Path) -> str:
-    """Return a prompt, from its file or as it is; it must say where the question and the options go."""
-    template = str(prompt).strip() if is_prompt(prompt) else _text("--prompt", Path(prompt)).strip()
-    missing = [mark for mark in ("{question}", "{options}") if mark not in template]
-    if missing:
-        shown = "" if is_prompt(prompt) else f" {prompt}"
-        raise UserError(f"--prompt{shown}: {' and '.join(missing)} is missing; write it where it shall stand.")
-    return template
+def lay_out_options(choices: Sequence[str], layout: str | None) -> str:
+    """Write options in one of the layouts of a prompt: with letters in brackets, a line each, where none is named."""
+    if layout == "plain":
+        return "\n".join(choices)
+    if layout == "dotted":
+        return "\n".join(f"{letter}. {text}" for letter, text in zip(LETTERS, choices, strict=False))
+    if layout == "list":
+        return str(list(choices))
+    return letter_options(choices).replace("\n(", " (") if layout == "inline" else letter_options(choices)
 
 
 def read_ids(ids: Path | Sequence[str]) -> Sequence[str]:
     """Return ids, from a file with one a line or as they are."""
-    lines = _text("--ids", ids).splitlines() if isinstance(ids, Path) else ids
+    lines = read_text("--ids", ids).splitlines() if isinstance(ids, Path) else ids
     there = [line.strip() for line in lines if line.strip()]
     if not there:
         where = f" {ids}" if isinstance(ids, Path) else ""
@@ -255,7 +279,8 @@ def select_samples(data: Dataset, limit: int | None, ids: Sequence[str] | None) 
     return data.select(itertools.islice(places, limit))
 
 
-def _text(option: str, path: Path) -> str:
+def read_text(option: str, path: Path) -> str:
+    """Read the file of an option; a UserError where it cannot be read or is no text."""
     try:
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:

@@ -81,7 +81,9 @@ class RunRequest:
     backend: opts.Backend = None
     """What runs a checkpoint; None for its family's own."""
     prompt: opts.PromptFile = None
-    """A file, or the words themselves: see is_prompt()."""
+    """A file, a name of an authors' prompt, or the words themselves: see is_prompt()."""
+    system: opts.SystemPrompt = None
+    """A file, or the words themselves; `-M system=` gives it too."""
     answer: Annotated[
         str,
         Option(
@@ -138,6 +140,7 @@ class RunRequest:
     def __post_init__(self) -> None:
         """Refuse values that are not allowed."""
         self._name_endpoint()
+        self._take_system()
         if not self.tasks and self.task_file is None:
             raise UserError("--tasks is missing: name one or more, such as --tasks mmar,mmsu, or give --task-file.")
         opts.check_options(self)
@@ -160,6 +163,16 @@ class RunRequest:
         """Return the part of the questions that is asked; None for all of them."""
         shard = None if self.shard is None else parse_shard(self.shard)
         return None if shard is None or shard.of == 1 else shard
+
+    def _take_system(self) -> None:
+        """Take `-M system` for --system: it is among the words of a prompt, whatever the model."""
+        if "system" not in self.options:
+            return
+        if self.system is not None:
+            raise UserError("--system and -M system: both say the same: give one of them.")
+        rest = {name: text for name, text in self.options.items() if name != "system"}
+        object.__setattr__(self, "system", str(self.options["system"]))
+        object.__setattr__(self, "options", rest)
 
     def _name_endpoint(self) -> None:
         model, options = complete_url(self.model) if self.model not in MODELS else self.model, self.options

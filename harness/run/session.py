@@ -24,11 +24,11 @@ from dtbench.harness.run.plan import (
     PromptForm,
     TaskPlan,
     read_ids,
-    read_template,
     refuse_unknown_ids,
     select_samples,
 )
 from dtbench.harness.run.progress import ProgressDisplay
+from dtbench.harness.run.prompt_words import PromptWords, read_prompt, read_system
 from dtbench.harness.run.request import RunRequest
 from dtbench.harness.run.same_questions import refuse_changed_questions
 from dtbench.harness.run.signals import sigterm_as_interrupt, stop_on_signals
@@ -100,7 +100,8 @@ def run_many(requests: Sequence[RunRequest], *, quiet: bool) -> Iterator[RunResu
     models = open_models(first.model, first.options, uses, first.backend)
     with sigterm_as_interrupt(), asyncio.Runner() as runner:
         try:
-            for request, plans in zip(requests, planned, strict=True):
+            for request, blank in zip(requests, planned, strict=True):
+                plans = plans_for_models(blank, models)
                 job = _Job(plans, models, last=request is requests[-1])
                 outcome = _run_one(request, job, runner, quiet=quiet)
                 yield outcome
@@ -112,6 +113,11 @@ def run_many(requests: Sequence[RunRequest], *, quiet: bool) -> Iterator[RunResu
             runner.get_loop().run_forever()
             for model in dict.fromkeys(models):
                 runner.run(model.aclose())
+
+
+def plans_for_models(plans: Sequence[TaskPlan], models: Sequence[Model]) -> Sequence[TaskPlan]:
+    """Return the plans with what their models bring of their own, such as a system prompt."""
+    return [plan.with_model(model) for plan, model in zip(plans, models, strict=True)]
 
 
 class _Job(NamedTuple):
@@ -267,12 +273,12 @@ def _result(folder: RunFolder, summaries: Sequence[TaskSummary], max_failed: flo
 def make_plans(request: RunRequest) -> Sequence[TaskPlan]:
     """Plan each task; refuse what cannot be asked."""
     tasks = _get_tasks(request)
-    template = read_template(request.prompt) if request.prompt is not None else None
+    words = None if request.prompt is None else read_prompt(request.prompt)
     ids = read_ids(request.ids) if request.ids is not None else None
     data = [load_questions(task, request.data_dir) for task in tasks]
     if ids is not None:
         refuse_unknown_ids(ids, data)
-    form = PromptForm(template, request.audio, request.permute, request.seed, request.answer)
+    form = _form(request, words)
     chosen = [*(["--ids"] if ids is not None else []), *([f"--limit {request.limit}"] if request.limit else [])]
     plans = [
         TaskPlan(
@@ -289,6 +295,19 @@ def make_plans(request: RunRequest) -> Sequence[TaskPlan]:
     for plan in plans:
         plan.check()
     return plans
+
+
+def _form(request: RunRequest, words: PromptWords | None) -> PromptForm:
+    system = None if request.system is None else read_system(request.system)
+    form = PromptForm(None, request.audio, request.permute, request.seed, request.answer, system)
+    if words is None:
+        return form
+    return replace(
+        form,
+        template=words.template,
+        system=words.system if system is None else system,
+        prompt_name=words.name,
+    )
 
 
 def _get_tasks(request: RunRequest) -> Sequence[Task]:

@@ -32,6 +32,8 @@ _MACHINE_FLAGS = {
     *("enable_prefix_caching", "disable_log_requests", "disable_log_stats", "uvicorn_log_level"),
 }
 """Flags of vLLM that say how a machine does its work, not what comes out."""
+_OF_STYLE = ("max_tokens", "max_completion_tokens", "chat_template_kwargs")
+"""Settings that follow from the style of answer where the user names none."""
 _LEARNED = frozenset({"right"})
 """What a model learned from the questions of one task."""
 _SETTINGS = {
@@ -67,8 +69,10 @@ def effective_model(info: Mapping[str, Any], task: str) -> dict[str, Any]:
 
 
 def is_same_model(before: Mapping[str, Any], now: Mapping[str, Any], task: str) -> bool:
-    """Whether one model, sampling alike, answered the task in both runs."""
-    one, other = (_model_traits(effective_model(info, task)) for info in (before, now))
+    """Whether one model, sampling alike but for what the style of answer brings, answered the task in both runs."""
+    styles = {_tasks(info).get(task, {}).get("answer") for info in (before, now)}
+    skipped = _OF_STYLE if len(styles) > 1 else ()
+    one, other = (_model_traits(effective_model(info, task), skipped) for info in (before, now))
     return not list(_compare(one, other))
 
 

@@ -210,6 +210,8 @@ class TaskInfo(TypedDict):
     prompt: str
     """The words around a question."""
     prompt_hash: str
+    prompt_name: NotRequired[str]
+    """The name of the authors' prompt that it is."""
     questions: int
     """How many the last start asked for."""
     ids_sha256: str

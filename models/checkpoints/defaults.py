@@ -16,6 +16,7 @@ from dtbench.models.checkpoints.checkpoint import Checkpoint
 from dtbench.models.checkpoints.families import Family
 
 GREEDY = {"temperature": 0.0}
+SERVERS_OWN = "the server's own"
 MAX_TOKENS, MAX_TOKENS_OF_CHAINS = 2048, 8192
 """The longest answer where nobody says otherwise: a loop ends there, and not at the end of the model's context."""
 GENERATION_CONFIG = "generation_config.json"
@@ -39,7 +40,7 @@ def endpoint_defaults(family: Family | None, style: str | None) -> DefaultSettin
     """Return the defaults for an endpoint that somebody else runs: what is not sent is the server's own."""
     settings = family.settings(style or "direct") if family else {}
     ours = "its family's, else " if family is not None and _has_sampling(settings) else ""
-    return DefaultSettings({**_longest(family, style), **settings}, f"{ours}the server's own")
+    return DefaultSettings({**_longest(family, style), **settings}, f"{ours}{SERVERS_OWN}")
 
 
 def checkpoint_defaults(

@@ -72,7 +72,7 @@ def test_what_is_shown_is_read_by_people_too() -> None:
         "model        tiny",
         "mmar         3 questions (data v2-github), 2 answers to each",
         "  clips      3 found, 0 missing",
-        "  sampling   as the endpoint has it",
+        "  sampling   max_tokens 2048, all else as the endpoint has it",
         "  expected   no earlier run of this model to tell from",
     ]
     assert [f"             {line}" for line in items[0]["question"].splitlines()] == lines[6:8]

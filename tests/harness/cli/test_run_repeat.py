@@ -45,6 +45,7 @@ VALUES: Mapping[str, Any] = {
     "options": {"temperature": "0.7", "extra": '{"a": [1]}', "chain": "<a>,</a>"},
     "backend": "local",
     "prompt": Path("words.txt"),
+    "system": "system.txt",
     "answer": "think",
     "audio": "noise",
     "permute": 1,
@@ -63,6 +64,7 @@ def in_a_folder_with_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     Path("weights").mkdir()
     Path("ids.txt").write_text("a\nb\n")
     Path("words.txt").write_text(WORDS)
+    Path("system.txt").write_text("You listen.")
     return tmp_path
 
 
@@ -72,6 +74,8 @@ def as_repeated(name: str, value: Any, folder: Path) -> Any:
         return ("a", "b")
     if name == "prompt":
         return WORDS
+    if name == "system":
+        return "You listen."
     if name == "model":
         return str(folder / "weights")
     return folder / value if isinstance(value, Path) else value
@@ -106,6 +110,7 @@ FLAGS: Mapping[str, Sequence[str]] = {
     "seed": ("--seed", "5"),
     "options": ("-M", "seed=7"),
     "prompt": ("--prompt", "words.txt"),
+    "system": ("--system", "system.txt"),
     "answer": ("--answer", "think"),
     "audio": ("--audio", "silence"),
     "permute": ("--permute", "1"),
