@@ -58,7 +58,7 @@ class Adapter(NamedTuple):
 
     def content_hash(self) -> str | None:
         """Hash its weights and its configuration to twelve digits, less where its base lay; None for one of the hub."""
-        if not Path(self.folder).is_dir():
+        if not (Path(self.folder) / CONFIG).is_file():
             return None
         digest = hashlib.sha256()
         config = {name: value for name, value in self.config().items() if name != "base_model_name_or_path"}
@@ -71,7 +71,9 @@ class Adapter(NamedTuple):
 
     def describe(self) -> Mapping[str, Any]:
         """Return what the record of a run says of it."""
-        return {"name": self.name, "content": self.content_hash(), "mode": self.mode}
+        content = self.content_hash()
+        about = {} if self.inside and content is None else {"content": content}
+        return {**({} if self.inside else {"name": self.name}), **about, "mode": self.mode}
 
 
 def read_adapter_config(folder: Path) -> Mapping[str, Any]:
@@ -99,11 +101,20 @@ class Change(NamedTuple):
         """Whether it changes a parameter of all experts of a layer, whose factors lie in one."""
         return plain_name(self.module).endswith("experts")
 
+    @property
+    def is_of_decoder(self) -> bool:
+        """Whether it changes a layer of the decoder, and no tower, head or embedding."""
+        return plain_name(self.module).startswith("layers.")
+
+    def setting(self, pattern: str, parameter: str = "") -> Any:
+        """Return the alpha or the rank of its module: alpha_pattern, rank_pattern, or what holds for all others."""
+        name, patterns = self.module.replace(".base_layer", "") + parameter, self.config.get(pattern) or {}
+        usual = self.config.get("lora_alpha" if pattern == "alpha_pattern" else "r", 8)
+        return next((one for key, one in patterns.items() if re.match(rf"(.*\.)?({key})$", name)), usual)
+
     def scaling(self, parameter: str = "", experts: int = 1) -> float:
         """Return by how much the product of its factors counts, as PEFT has it."""
-        alpha, name = self.config.get("lora_alpha", 8), self.module.replace(".base_layer", "") + parameter
-        patterns: Mapping[str, Any] = self.config.get("alpha_pattern") or {}
-        alpha = next((one for key, one in patterns.items() if re.match(rf"(.*\.)?({key})$", name)), alpha)
+        alpha = self.setting("alpha_pattern", parameter)
         factor = self.parts.get("lora_A", self.parts.get("lora_embedding_A"))
         assert factor is not None
         rank = int(factor.shape[0]) // experts
@@ -124,6 +135,19 @@ def read_changes(folder: Path) -> Sequence[Change]:
             whole[_WHOLE.sub("", key)] = tensor
     pairs = [Change(module, parts, config) for module, parts in modules.items()]
     return [*(Change(name, {"whole": tensor}, config) for name, tensor in whole.items()), *pairs]
+
+
+def rename_adapter(adapter: Path, folder: Path, names: Mapping[str, str]) -> None:
+    """Write the factors of an adapter under other names of their modules."""
+    from safetensors.torch import save_file
+
+    renamed = {}
+    for name, tensor in _load(adapter).items():
+        match = _KEY.fullmatch(name.removeprefix("base_model.model."))
+        assert match is not None
+        ending = "" if "embedding" in match["part"] else ".weight"
+        renamed[f"base_model.model.{names[match['module']]}.{match['part']}{ending}"] = tensor.contiguous()
+    save_file(renamed, folder / ADAPTER_FILES[0], metadata={"format": "pt"})
 
 
 def _load(folder: Path) -> Mapping[str, Any]:

@@ -138,8 +138,16 @@ def _resolve(spec: str, family: Family | None, base: str | None) -> Checkpoint |
             return _of_adapter(cached, family, base)
         config = None if cached is None else cached / "config.json"
         architecture = _architecture(config if config is None or config.is_file() else None)
-        return Checkpoint(spec, family or _family_of(architecture, spec), architecture)
+        return _of_hub(Checkpoint(spec, family or _family_of(architecture, spec), architecture))
     return None
+
+
+def _of_hub(checkpoint: Checkpoint) -> Checkpoint:
+    """Add the adapter for clips that its family has; where it lies shows when the checkpoint is fetched."""
+    family = checkpoint.family
+    if family is None or family.adapter is None:
+        return checkpoint
+    return checkpoint._replace(adapter=Adapter(family.adapter, "audio", inside=True))
 
 
 def is_adapter(folder: Path) -> bool:
@@ -209,7 +217,7 @@ def checkpoint_of_family(family: Family, spec: str) -> Checkpoint:
             raise UserError(f"--model {spec}: {what}: {family.instead or 'name a folder or a hub id'}.")
         return Checkpoint(spec, family, None)
     folder = Path(source).expanduser()
-    return _of_folder(folder, family) if folder.is_dir() else Checkpoint(source, family, None)
+    return _of_folder(folder, family) if folder.is_dir() else _of_hub(Checkpoint(source, family, None))
 
 
 def _of_folder(folder: Path, family: Family | None, base: str | None = None) -> Checkpoint:
@@ -223,14 +231,21 @@ def _of_folder(folder: Path, family: Family | None, base: str | None = None) -> 
         raise UserError(f"--model {folder}: not a checkpoint: config.json is expected in it, found {shown}.")
     architecture = _architecture(folder / "config.json")
     family = family or _family_of(architecture, str(folder.resolve()))
-    return Checkpoint(str(folder), family, architecture, _adapter_inside(folder, family))
+    return Checkpoint(str(folder), family, architecture, adapter_inside(folder, family))
 
 
-def _adapter_inside(folder: Path, family: Family | None) -> Adapter | None:
+def adapter_inside(folder: Path, family: Family | None) -> Adapter | None:
     """Return the adapter that came with a checkpoint: by its family for clips alone, else to be merged into it."""
     if family is not None and family.adapter is not None:
         place = folder / family.adapter
-        return Adapter(str(place), "audio", inside=True) if (place / CONFIG).is_file() else None
+        if (place / CONFIG).is_file():
+            return Adapter(str(place), "audio", inside=True)
+        if _config(folder / "config.json").get("has_lora_adapter"):
+            raise UserError(
+                f"--model {folder}: its config.json says that it has an adapter for clips, without which it does not "
+                f"understand them: {CONFIG} and its weights are expected in {place}: copy the checkpoint again."
+            )
+        return None
     return Adapter(str(folder), inside=True) if (folder / CONFIG).is_file() else None
 
 
@@ -241,13 +256,15 @@ def _family_of(architecture: str | None, name: str) -> Family | None:
     return ids.get(name.lower())
 
 
+def _config(path: Path) -> Mapping[str, Any]:
+    try:
+        fields: Any = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: not a model configuration ({error}).") from None
+    return fields if isinstance(fields, dict) else {}
+
+
 def _architecture(config: Path | None) -> str | None:
     """Return the first of the classes that a config.json names."""
-    if config is None:
-        return None
-    try:
-        fields: Any = json.loads(config.read_bytes())
-    except (OSError, ValueError) as error:
-        raise UserError(f"{config}: not a model configuration ({error}).") from None
-    names = fields.get("architectures") if isinstance(fields, dict) else None
+    names = None if config is None else _config(config).get("architectures")
     return str(names[0]) if isinstance(names, list) and names else None

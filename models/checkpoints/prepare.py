@@ -14,6 +14,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from dtbench.harness.core.errors import MachineryError
 from dtbench.harness.core.model import Notify
@@ -23,6 +24,7 @@ from dtbench.models.checkpoints.hub import fetch
 from dtbench.models.checkpoints.merge import merge
 from dtbench.models.checkpoints.tensors import checkpoint_tensors
 
+T = TypeVar("T")
 _RECIPE = "1"
 """Changes where what is made of the same content changes."""
 _UNUSED_DAYS = 30
@@ -37,15 +39,21 @@ def prepared_root() -> Path:
 
 async def prepare_merged(checkpoint: Checkpoint, notify: Notify) -> Checkpoint:
     """Return the checkpoint with its adapter merged into it; one without an adapter to merge as it is."""
+    return await in_a_thread(merged_checkpoint, checkpoint, notify)
+
+
+async def in_a_thread(make: Callable[[Checkpoint, Notify], T], checkpoint: Checkpoint, notify: Notify) -> T:
+    """Make something of a checkpoint, which can take minutes, beside the event loop."""
     loop = asyncio.get_running_loop()
 
     def tell(line: str) -> None:
         loop.call_soon_threadsafe(notify, line)
 
-    return await loop.run_in_executor(None, _merged, checkpoint, tell)
+    return await loop.run_in_executor(None, make, checkpoint, tell)
 
 
-def _merged(checkpoint: Checkpoint, notify: Notify) -> Checkpoint:
+def merged_checkpoint(checkpoint: Checkpoint, notify: Notify) -> Checkpoint:
+    """Return the checkpoint with its adapter merged into it, and wait for that."""
     adapter = checkpoint.adapter
     if adapter is None or adapter.mode != "merge":
         return checkpoint

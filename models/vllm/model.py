@@ -7,6 +7,7 @@ import dataclasses
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 from dtbench.harness.core.errors import DtbenchError, MachineryError, ModelError, UserError
@@ -15,12 +16,13 @@ from dtbench.harness.core.schema import Prompt, Response
 from dtbench.harness.core.typed_settings import RENAMED, TRUTHS, FileText, above, path_of, read_options, show_option
 from dtbench.models.checkpoints.checkpoint import OPTIONS, Checkpoint
 from dtbench.models.checkpoints.defaults import DefaultSettings, checkpoint_defaults, request_defaults
-from dtbench.models.checkpoints.prepare import prepare_merged
 from dtbench.models.endpoint.address import Address
 from dtbench.models.endpoint.discover import EndpointModel
 from dtbench.models.endpoint.server import Server
 from dtbench.models.endpoint.settings import EndpointSettings
+from dtbench.models.vllm.adapter_check import adapter_difference
 from dtbench.models.vllm.diagnose import log_last_words
+from dtbench.models.vllm.layout import ADAPTER, EngineFolders, engine_folders
 from dtbench.models.vllm.process import (
     SERVED,
     Launch,
@@ -70,6 +72,8 @@ class Vllm:
         self.concurrency = requests_at_once({**self._machine, **flags})
         self._engine: VllmProcess | None = None
         self._server: Server | None = None
+        self._bare: Server | None = None
+        self._mode = None if checkpoint.adapter is None else checkpoint.adapter.mode
         self._lock = asyncio.Lock()
         self._restarts = 0
         self._log_is_named = False
@@ -112,7 +116,7 @@ class Vllm:
         while True:
             server = await self._running()
             try:
-                return await server.generate(prompt)
+                return await self._for(prompt, server).generate(prompt)
             except ModelError as error:
                 if _NO_TEMPLATE in str(error):
                     raise MachineryError(
@@ -127,25 +131,25 @@ class Vllm:
         server = Server([Address(False, "127.0.0.1", 80, "/v1")], self._settings, EndpointModel(SERVED, None))
         body = server.preview(prompt, clip).body
         where = "POST http://127.0.0.1:PORT/v1/chat/completions (vLLM, which the run starts on a free port)"
-        launch = self._launch or self._launch_of(self._checkpoint)
+        launch = self._launch or self._launch_of(EngineFolders(self._checkpoint.source, {}))
         return RequestPreview(where, body, serve_command(self._executable, launch, "PORT"))
 
-    def _launch_of(self, checkpoint: Checkpoint) -> Launch:
-        flags = {**self._machine, **self._flags}
-        return Launch(
-            checkpoint.source, flags, vllm_environment(local=checkpoint.is_local), self._settings.start_timeout
-        )
+    def _launch_of(self, folders: EngineFolders) -> Launch:
+        flags = {**self._machine, **folders.flags, **self._flags}
+        environment = vllm_environment(local=Path(folders.source).is_dir())
+        return Launch(folders.source, flags, environment, self._settings.start_timeout)
 
     async def _prepared(self) -> Launch:
         """Return what is to be started, with the folders that the engine needs."""
         if self._launch is None:
-            self._launch = self._launch_of(await prepare_merged(self._checkpoint, self._notify))
+            self._launch = self._launch_of(await engine_folders(self._checkpoint, self._notify))
         return self._launch
 
     async def _running(self) -> Server:
         async with self._lock:
             if self._server is None:
-                self._engine = VllmProcess(await self._prepared(), self._executable)
+                launch = await self._prepared()
+                self._engine = VllmProcess(launch, self._executable)
                 try:
                     await self._engine.start(self._notify)
                 except DtbenchError:
@@ -153,8 +157,33 @@ class Vllm:
                     raise
                 # An engine that is away has died: it is restarted, not waited for.
                 own = dataclasses.replace(self._settings, reconnect_timeout=0.0)
-                self._server = Server([self._engine.address], own, EndpointModel(SERVED, None))
+                self._bare = Server([self._engine.address], own, EndpointModel(SERVED, None))
+                self._server = self._bare
+                if self._mode in {"serve", "audio"} and launch.flags.get("enable_lora"):
+                    self._server = Server([self._engine.address], own, EndpointModel(ADAPTER, None))
             return self._server
+
+    def _for(self, prompt: Prompt, server: Server) -> Server:
+        """Return what answers a prompt: an adapter for clips is off where there is none."""
+        return self._bare if self._bare is not None and self._mode == "audio" and prompt.wav is None else server
+
+    async def preflight(self, prompt: Prompt, notify: Notify) -> Mapping[str, Any]:
+        """Ask with and without an adapter that vLLM applies; raise a MachineryError where that makes no difference."""
+        server = await self._running()
+        if server is self._bare or self._for(prompt, server) is self._bare:
+            return {}
+        assert self._engine is not None
+        difference = await adapter_difference(
+            self._engine.address, prompt, tuned=ADAPTER, base=SERVED, seconds=self._settings.timeout
+        )
+        if difference is None:
+            where = "the adapter that came with it" if self._mode == "audio" else self._checkpoint.name
+            raise MachineryError(
+                f"{self._checkpoint.source}: vLLM answers the first question alike with and without {where}, so the "
+                "adapter does nothing: was it trained, and of this base? Without -M adapter_mode=serve it is merged, "
+                "and checked tensor by tensor."
+            )
+        return {"adapter": {"largest_logprob_difference": round(difference, 6)}}
 
     async def _lost(self, server: Server) -> bool:
         """Whether the engine behind this server is gone; clear it away then, a bounded number of times."""
@@ -177,10 +206,12 @@ class Vllm:
             return True
 
     async def _clear(self, *, keep_log: bool = True) -> None:
-        server, self._server = self._server, None
+        servers = {self._server, self._bare} - {None}
+        self._server = self._bare = None
         engine, self._engine = self._engine, None
-        if server is not None:
-            await server.aclose()
+        for server in servers:
+            if server is not None:
+                await server.aclose()
         if engine is not None:
             await engine.stop(keep_log=keep_log)
 

@@ -92,6 +92,21 @@ def test_an_adapter_beside_the_weights_is_used(tmp_path: Path) -> None:
     assert "one is applied at a time" in refusal(stacked)
 
 
+def test_the_adapter_for_clips_of_a_family_is_on_for_clips_alone(tmp_path: Path) -> None:
+    granite = base_folder(tmp_path / "granite", "GraniteSpeechForConditionalGeneration")
+    assert "adapter" not in found(granite).describe()
+    (granite / "config.json").write_text(
+        json.dumps({"architectures": ["GraniteSpeechForConditionalGeneration"], "has_lora_adapter": True})
+    )
+    assert "adapter_config.json and its weights are expected in" in refusal(granite)
+    about = found(adapter_folder(granite)).describe()["adapter"]
+    assert about == {"content": about["content"], "mode": "audio"}
+    assert "has no adapter to be applied so" in refusal(granite, adapter_mode="merge")
+    hosted = resolve_checkpoint("ibm-granite/granite-speech-3.3-8b")
+    assert hosted is not None
+    assert hosted.describe()["adapter"] == {"mode": "audio"}
+
+
 def test_what_cannot_be_applied_is_one_line(tmp_path: Path) -> None:
     base, adapter = base_folder(tmp_path / "base"), adapter_folder(tmp_path / "tuned")
     assert "an adapter that names no base: -M base=FOLDER" in refusal(adapter)
