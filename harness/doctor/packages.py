@@ -60,7 +60,7 @@ _MODULES = {
 }
 ALL_EXTRAS = (
     Extra("vllm", ("vllm",), "run checkpoints with vLLM, on a GPU"),
-    Extra("local", ("torch", "transformers"), "run checkpoints with transformers, on a GPU or CPU"),
+    Extra("local", ("torch", "transformers", "peft"), "run checkpoints with transformers, on a GPU or CPU"),
     Extra("aac", ("av",), "read clips in AAC: m4a, mp4"),
     Extra("lm-eval", ("lm-eval",), "run lm-eval's tasks, and dtbench's tasks in lm-eval"),
     Extra("train", ("peft", "safetensors"), "compare and merge checkpoints in `dtbench train`"),

@@ -17,8 +17,6 @@ Backend = Literal["vllm", "local", "endpoint"]
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
 CHECKPOINT = "{checkpoint}"
 """Stands in a flag for the folder or hub id that is served."""
-_LORA_FLAGS = ("enable_lora", "max_lora_rank", "default_mm_loras")
-_ADAPTER = "adapter_config.json"
 _BUILT_IN = Path(__file__).with_name("families.toml")
 
 
@@ -154,15 +152,9 @@ class Family:
         """Return its flags of `vllm serve` for this checkpoint of it, for a command line."""
         own = {"chat_template": self.chat_template, "reasoning_parser": self.reasoning_parser}
         flags: dict[str, str | bool] = {name: value for name, value in own.items() if value is not None}
-        left_out = _LORA_FLAGS if self._lacks_adapter(Path(source)) else ()
         for name, value in self.serve.items():
-            if name not in left_out:
-                flags[name] = value if isinstance(value, bool) else str(value).replace(CHECKPOINT, source)
+            flags[name] = value if isinstance(value, bool) else str(value).replace(CHECKPOINT, source)
         return flags
-
-    def _lacks_adapter(self, folder: Path) -> bool:
-        """Whether a checkpoint lies here without the adapter, as one has with which that was merged."""
-        return self.adapter is not None and folder.is_dir() and not (folder / self.adapter / _ADAPTER).is_file()
 
 
 @functools.cache

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from dtbench.harness.core.errors import UserError, one_line
+from dtbench.harness.core.installed import install_command
 from dtbench.models.checkpoints.checkpoint import Checkpoint
 from dtbench.models.local.settings import LocalSettings
 
@@ -67,11 +68,17 @@ def load_model(checkpoint: Checkpoint, settings: LocalSettings, where: Mapping[s
 
     device = settings.device if settings.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
     how = {**_placement(settings, device), **_quantization(settings), **where}
+    has_adapter = _has_adapter(checkpoint, where)
     model, loading = _from_pretrained(_kind(checkpoint, where), checkpoint.source, settings, how)
     if lacking := sorted(loading["missing_keys"]):
         raise UserError(
             f"--model {checkpoint.source}: {len(lacking)} of its weights are missing (first: {lacking[0]}), "
             "and transformers would initialise them at random. Copy or save the checkpoint again."
+        )
+    if has_adapter and not getattr(model, "_hf_peft_config_loaded", False):
+        raise UserError(
+            f"--model {checkpoint.source}: its adapter for clips was not loaded by transformers, and without it the "
+            "model does not understand them: take --backend vllm."
         )
     if "device_map" not in how:
         model = model.to(device)
@@ -79,6 +86,30 @@ def load_model(checkpoint: Checkpoint, settings: LocalSettings, where: Mapping[s
     if device == "cpu" and model.num_parameters() < _SMALL:
         torch.set_num_threads(1)
     return LoadedModel(model.eval(), _input_device(model), note)
+
+
+def _has_adapter(checkpoint: Checkpoint, where: Mapping[str, Any]) -> bool:
+    """Whether a checkpoint has an adapter for clips, which its class turns on; refuse what would leave it out."""
+    adapter = checkpoint.adapter
+    if adapter is None or adapter.mode != "audio":
+        return False
+    if not checkpoint.is_local:
+        import transformers
+
+        config = transformers.AutoConfig.from_pretrained(checkpoint.source, **where)
+        if not getattr(config, "has_lora_adapter", False):
+            return False
+    if not (checkpoint.architecture or "").startswith("GraniteSpeech"):
+        raise UserError(
+            f"--model {checkpoint.source}: transformers' class {checkpoint.architecture} does not turn its adapter for "
+            "clips on by itself: take --backend vllm."
+        )
+    if importlib.util.find_spec("peft") is None:
+        raise UserError(
+            f"--model {checkpoint.source}: its adapter for clips needs peft, which is not installed here: "
+            f"`{install_command('local')}`."
+        )
+    return True
 
 
 def _from_pretrained(kind: Any, source: str, settings: LocalSettings, how: dict[str, Any]) -> tuple[Any, Any]:

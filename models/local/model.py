@@ -117,6 +117,20 @@ class Local:
             notify(self._defaults.problem)
         await self._loaded()
 
+    async def preflight(self, prompt: Prompt, notify: Notify) -> Mapping[str, Any]:
+        """Ask with and without the adapter for clips; raise a MachineryError where it makes no difference."""
+        weights, adapter = await self._loaded(), self._checkpoint.adapter
+        if prompt.wav is None or adapter is None or adapter.mode != "audio":
+            return {}
+        loop, asked = asyncio.get_running_loop(), with_system(prompt, self.system)
+        difference = await loop.run_in_executor(self._thread, weights.adapter_difference, asked)
+        if difference == 0:
+            raise MachineryError(
+                f"{self._checkpoint.source}: the adapter that came with it does nothing: the first question is "
+                "answered alike with and without it. Copy the checkpoint again."
+            )
+        return {} if difference is None else {"adapter": {"largest_logprob_difference": round(difference, 6)}}
+
     async def generate(self, prompt: Prompt) -> Response:
         """Answer one prompt, in a batch with those that wait beside it."""
         await self._loaded()

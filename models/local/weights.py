@@ -210,6 +210,20 @@ class Weights:
         ends = {} if stops is None else stops.ends
         return [_GeneratedRow(row, ends.get(place)) for place, row in enumerate(whole[:, length:].tolist())]
 
+    def adapter_difference(self, prompt: Prompt) -> float | None:
+        """Return by how much its adapter for clips moves the next token's log-probabilities; None where it has none."""
+        import torch
+
+        if not getattr(self._model, "_hf_peft_config_loaded", False):
+            return None
+        inputs = self._on_device(self._processor.read(prompt))
+        rows = []
+        with torch.inference_mode():
+            for turn in (self._model.disable_adapters, self._model.enable_adapters):
+                turn()
+                rows.append(self._model(**inputs).logits[0, -1].float().log_softmax(dim=-1))
+        return float((rows[0] - rows[1]).abs().max())
+
     def _generate_one(self, inputs: Inputs) -> object:
         return self._generate(inputs, 1, SamplingSettings(), [])
 

@@ -91,9 +91,11 @@ class Vllm:
                 raise UserError(
                     f"{show_option(reserved, options[reserved])}: dtbench sets this for the server that it starts."
                 )
+        family = checkpoint.family
+        flags = {**(family.flags(checkpoint.source) if family else {}), **flags}
         if given := [name for name in _OF_ADAPTERS if name in flags]:
             raise UserError(
-                f"{show_option(given[0], options[given[0]])}: an adapter is named by -M adapter=FOLDER, so that "
+                f"{show_option(given[0], str(flags[given[0]]))}: an adapter is named by -M adapter=FOLDER, so that "
                 "requests are answered by it and the record says so (-M adapter_mode=serve to have vLLM apply it)."
             )
         revision = flags.get("revision")
@@ -101,8 +103,7 @@ class Vllm:
         settings = read_options(VllmSettings, own, "vLLM", defaults=request_defaults(about.settings, own))
         if settings.chain is not None and settings.chain.are_special:  # else nothing shows where the chain ends
             settings = dataclasses.replace(settings, extra={"skip_special_tokens": False, **(settings.extra or {})})
-        family = checkpoint.family
-        return cls(checkpoint, settings, {**(family.flags(checkpoint.source) if family else {}), **flags}, about)
+        return cls(checkpoint, settings, flags, about)
 
     async def start(self, notify: Notify) -> None:
         """Start the engine, and report its progress."""

@@ -134,19 +134,23 @@ def test_max_completion_tokens_leave_no_default_for_max_tokens(checkpoint: Path)
 
 
 @NEEDED
-def test_a_flag_may_name_the_checkpoint_and_is_left_out_where_its_adapter_is_merged(tmp_path: Path) -> None:
-    folder = tmp_path / "granite"
-    folder.mkdir()
-    (folder / "config.json").write_text('{"architectures": ["GraniteSpeechForConditionalGeneration"]}')
-    (folder / "model.safetensors").write_bytes(b"")
-    assert "default_mm_loras" not in described(folder)["flags"]
-    (folder / "adapter_config.json").write_text("{}")
-    flags = described(folder)["flags"]
-    assert json.loads(flags["default_mm_loras"]) == {"audio": str(folder)}
-    assert flags["enable_lora"] is True
-    assert described("ibm-granite/granite-speech-3.3-8b")["flags"]["default_mm_loras"] == (
-        '{"audio": "ibm-granite/granite-speech-3.3-8b"}'
-    )
+def test_a_flag_of_a_family_may_name_the_checkpoint(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.toml"
+    mine.write_text('[mine]\nhub_id = "me/mine"\nserve = { chat_template = "{checkpoint}/audio.jinja" }\n')
+    assert described(mine)["flags"] == {"chat_template": "me/mine/audio.jinja"}
+
+
+@NEEDED
+def test_an_adapter_is_no_flag_of_vllm(checkpoint: Path, tmp_path: Path) -> None:
+    """vLLM takes the flags, and requests are answered by the base."""
+    mine = tmp_path / "mine.toml"
+    mine.write_text('[mine]\nhub_id = "me/mine"\nserve = { default_mm_loras = "{}" }\n')
+    with pytest.raises(UserError, match=r"default_mm_loras=.*: an adapter is named by -M adapter=FOLDER"):
+        open_model(str(mine), {})
+    for flag in ("enable_lora=true", "lora_modules=x=/there", 'default_mm_loras={"audio": "/there"}'):
+        name, _, text = flag.partition("=")
+        with pytest.raises(UserError, match="an adapter is named by -M adapter=FOLDER"):
+            open_model(str(checkpoint), {name: text})
 
 
 @NEEDED
