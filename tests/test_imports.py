@@ -13,7 +13,7 @@ from dtbench.harness.cli.main import COMMANDS
 ROOT = Path(__file__).resolve().parents[1]
 HEAVY = (
     *("torch", "vllm", "transformers", "librosa", "pandas", "lm_eval", "datasets"),
-    *("pyarrow", "numpy", "soundfile", "pybase64"),
+    *("pyarrow", "numpy", "soundfile", "pybase64", "aiohttp"),
 )
 OF_A_MACHINE = re.compile(r"(?<![\w.~-])/(?:work|root|opt|home)/\w")
 

@@ -1,0 +1,135 @@
+"""Connections to an endpoint: kept, watched, bounded, and without anything of an earlier request."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import gzip
+import socket
+import weakref
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import pytest
+from chat_server import Chat, Turn, chatting
+
+from dtbench.models.endpoint import http
+from dtbench.models.endpoint.address import parse_address
+from dtbench.models.endpoint.http import AwayError, GarbledError, HttpClient, Request
+
+T = TypeVar("T")
+ASK = Request("POST", "/chat/completions", {}, lambda: [b"{}"])
+
+
+class PartsOfBody(list[bytes]):
+    """Parts that can be looked for once nobody holds them."""
+
+
+def driven(url: str, work: Callable[[HttpClient], Awaitable[T]]) -> T:
+    async def drive() -> T:
+        client = HttpClient(parse_address(url))
+        try:
+            return await work(client)
+        finally:
+            await client.aclose()
+
+    return asyncio.run(drive())
+
+
+def test_a_body_is_let_go_of_once_it_is_sent() -> None:
+    made: list[weakref.ref[PartsOfBody]] = []
+
+    def body() -> PartsOfBody:
+        parts = PartsOfBody([b'{"clip": "', b"x" * 1_000_000, b'"}'])
+        made.append(weakref.ref(parts))
+        return parts
+
+    async def ask(client: HttpClient) -> None:
+        task = asyncio.create_task(client.request(Request("POST", "/chat/completions", {}, body), 30))
+        while not chat.asked:
+            await asyncio.sleep(0.01)
+        gc.collect()
+        assert [parts() for parts in made] == [None]
+        assert len(chat.asked[0].json()["clip"]) == 1_000_000
+        await task
+
+    with chatting(Turn(delay=0.5)) as chat:
+        driven(chat.url, ask)
+
+
+def test_a_body_is_made_anew_where_a_stale_connection_lost_it() -> None:
+    made: list[int] = []
+
+    def body() -> list[bytes]:
+        made.append(1)
+        return [b'{"number": %d}' % len(made)]
+
+    async def ask(client: HttpClient) -> None:
+        for _ in range(2):
+            await client.request(Request("POST", "/chat/completions", {}, body), 30)
+
+    with chatting(Turn(), Turn(drop="at once"), Turn()) as chat:
+        driven(chat.url, ask)
+        assert [asked.json()["number"] for asked in chat.asked] == [1, 2, 3]
+
+
+def test_an_open_connection_is_watched_by_the_system() -> None:
+    async def ask(client: HttpClient) -> list[int]:
+        await client.request(ASK, 30)
+        sockets = [one for one in gc.get_objects() if isinstance(one, socket.socket) and one.fileno() >= 0]
+        port = parse_address(chat.url).port
+        ours = [one for one in sockets if _peer(one) == port]
+        return [one.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) for one in ours]
+
+    with chatting() as chat:
+        assert driven(chat.url, ask) == [1]
+
+
+def _peer(one: socket.socket) -> int:
+    try:
+        return int(one.getpeername()[1])
+    except (OSError, IndexError):
+        return 0
+
+
+def test_a_host_that_takes_no_connection_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "CONNECTING", 0.3)
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, socket.socket() as first, socket.socket() as second:
+        first.connect(full.getsockname())
+        second.setblocking(False)
+        second.connect_ex(full.getsockname())  # Linux drops what comes once the queue is full
+        with pytest.raises(AwayError, match=r"^no connection within 0\.3 s$"):
+            driven(f"http://127.0.0.1:{full.getsockname()[1]}", lambda client: client.request(ASK, 30))
+
+
+def test_a_name_that_does_not_exist_is_one_line() -> None:
+    with pytest.raises(AwayError) as raised:
+        driven("http://no-such-host.invalid", lambda client: client.request(ASK, 30))
+    assert "\n" not in str(raised.value)
+    assert "Cannot connect" not in str(raised.value)
+
+
+def test_a_compressed_answer_is_read() -> None:
+    packed = gzip.compress(Turn("(B)").content("tiny"))
+    with chatting(Turn(body=packed, headers={"content-encoding": "gzip"})) as chat:
+        reply = driven(chat.url, lambda client: client.request(ASK, 30))
+        assert gzip.decompress(packed) == reply.body
+        assert "gzip" in chat.asked[0].headers["accept-encoding"]
+
+
+def test_an_answer_in_an_unknown_compression_is_one_clear_error() -> None:
+    with chatting(Turn(body=b"\x00\x01", headers={"content-encoding": "gzip"})) as chat, pytest.raises(GarbledError):
+        driven(chat.url, lambda client: client.request(ASK, 30))
+
+
+def test_no_cookie_of_an_endpoint_is_sent_back() -> None:
+    async def ask(client: HttpClient) -> None:
+        for _ in range(2):
+            await client.request(ASK, 30)
+
+    def seen(chat: Chat) -> list[bool]:
+        return ["cookie" in asked.headers for asked in chat.asked]
+
+    with chatting(default=Turn(headers={"set-cookie": "who=me; Path=/"})) as chat:
+        driven(chat.url, ask)
+        assert seen(chat) == [False, False]
