@@ -14,6 +14,7 @@ from dtbench.harness.cli.tables import percent, print_rows
 from dtbench.harness.cli.terminal import print_line
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.compare.paired import ScoreName, SharedTask, comparison, join_tasks
+from dtbench.harness.compare.words import comparison_in_words
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.options import OUTPUT, TESTS, Argument, AsJson, Option
 from dtbench.harness.store.run_folder import StoredRun
@@ -72,19 +73,20 @@ def _print(one: Comparison, flips: int, *, power: bool) -> None:
 
 
 def _lines(one: Comparison, *, power: bool) -> Iterator[str]:
-    yield f"{one['task']}, {one['score']}: {one['before_run']} -> {one['after_run']}, {one['n']} questions in common"
+    yield comparison_in_words(one)
     for confounder in one["confounders"]:
         yield f"UNFAIR    {confounder['name']} differs: {confounder['before']} vs {confounder['after']}"
     for name, count in (("baseline", one["only_before"]), ("other run", one["only_after"])):
         if count:
             yield f"UNFAIR    {count} questions are answered only in the {name} and are left out"
+    yield f"{one['task']}, {one['score']}: {one['before_run']} -> {one['after_run']}, {one['n']} questions in common"
     before, after, detectable = one["before"], one["after"], one["minimum_detectable"]
     if before is None or after is None:
         yield "score     none: no question is answered in both runs"
         return
     yield (
         f"score     {100 * before:.2f} -> {100 * after:.2f}, {100 * one['difference']:+.2f} points "
-        f"(95 % interval {100 * one['low']:+.2f} to {100 * one['high']:+.2f}; McNemar p = {one['p']:.2g})"
+        f"(95 % interval {100 * one['low']:+.2f} to {100 * one['high']:+.2f}; p = {one['p']:.2g})"
     )
     yield f"changed   {one['better']} better, {one['worse']} worse, {one['n'] - one['better'] - one['worse']} unchanged"
     if power and detectable is not None:

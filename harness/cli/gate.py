@@ -14,6 +14,7 @@ from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.compare import gate as gates
 from dtbench.harness.compare.gate import GateOptions
 from dtbench.harness.compare.gate_files import verdict_sentence, write_junit, write_markdown
+from dtbench.harness.compare.words import gate_in_words
 from dtbench.harness.core.options import OUTPUT, AsJson, Option
 
 Junit = Annotated[
@@ -29,20 +30,27 @@ Markdown = Annotated[
 def gate_command(options: GateOptions, junit: Junit = None, markdown: Markdown = None, as_json: AsJson = False) -> None:
     """Fail CI when a candidate run is worse than its baseline.
 
-    The candidate passes where the data show that it is not worse by more than --max-drop points. Runs on different
-    questions, or with different settings, do not pass.
+    The candidate passes where the data show that it is not worse by --max-drop points; it is stopped where they show a
+    loss, of more than that where it is given. With --history, the last nights are taken together against one baseline,
+    and the false alarms of all --looks share --alpha. Runs on different questions, or with different settings, do not
+    pass.
     """
     results = gates.gate_runs(options)
     verdict = gates.worst_verdict(results)
+    sentence = gate_in_words(results, verdict)
     if junit is not None:
         write_junit(junit, results, undecided_fails=options.undecided == "fail")
     if markdown is not None:
         write_markdown(markdown, results, verdict)
     if as_json:
-        typer.echo(json.dumps({"verdict": verdict, "results": [one._asdict() for one in results]}))
+        about = {"verdict": verdict, "sentence": sentence, "results": [one._asdict() for one in results]}
+        typer.echo(json.dumps(about))
     else:
+        print_line(sentence)
         for one in results:
             print_line(f"{one.verdict:<10}{one.name}: {verdict_sentence(one)}", indent=10)
+        for note in dict.fromkeys(note for one in results for note in one.left_out):
+            print_line(f"left out  {note}", indent=10)
     print_next(
         NextStep(["report", options.baseline, options.candidate], "what changed, answer by answer"), quiet=as_json
     )

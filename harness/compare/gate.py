@@ -1,8 +1,8 @@
 """Whether a candidate may replace a baseline: passed, regressed, or too few questions to tell.
 
-Passed: it is shown that the candidate is not worse than the baseline by more than is allowed. Regressed: that is not
-shown, and it is shown that it is worse. Both are shown with the same small chance of being wrong; where neither is,
-the gate says that it cannot tell.
+Passed: it is shown that the candidate is not worse by as much as is allowed. Regressed: it is shown that it is worse,
+and by more than a stated allowance. Both are shown with the same small chance of being wrong, however many tasks,
+groups and nights are looked at; where neither is, the gate says that it cannot tell.
 """
 
 from __future__ import annotations
@@ -13,21 +13,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
-from dtbench.harness.compare.paired import PairedRuns, ScoreName, SharedTask, join_tasks
-from dtbench.harness.core.errors import MachineryError, UserError, did_you_mean
+from dtbench.harness.compare.nights import PooledNights, earlier_nights, pool_nights
+from dtbench.harness.compare.paired import ScoreName, SharedTask, join_tasks, refuse_unsound
+from dtbench.harness.core.errors import UserError, did_you_mean
 from dtbench.harness.core.options import TESTS, Option, check_options
-from dtbench.harness.core.typed_settings import Condition, between
+from dtbench.harness.core.typed_settings import Condition, at_least, between
+from dtbench.harness.stats.looks import chance_of_each_look
 from dtbench.harness.stats.paired_tests import (
     PairedShares,
     bounds,
-    chance_of_no_loss,
+    chance_of_loss_within,
     effective_table,
+    holm,
     too_few_clusters,
 )
-from dtbench.harness.stats.power import power_of_passing, questions_needed
+from dtbench.harness.stats.power import decidable_drop, power_of_passing, questions_needed
 from dtbench.harness.store.run_folder import StoredRun
 
 Verdict = Literal["passed", "regressed", "undecided"]
+NIGHTS = "Every night"
+"""The panel of options for a gate that looks again and again."""
+POWER_OF_DEFAULT = 0.9
+"""How often a candidate as good as the baseline passes by the default of --max-drop, all tasks and groups together."""
 EXIT = {"passed": 0, "regressed": 1, "undecided": 4}
 WORST: Sequence[Verdict] = ("regressed", "undecided", "passed")
 
@@ -43,10 +50,16 @@ class GateOptions:
         Path, Option("--candidate", "RUN", "Candidate run.", missing="name a run's folder.", values="runs", is_run=True)
     ]
     max_drop: Annotated[
-        float,
-        Option("--max-drop", "POINTS", "Percentage points by which the candidate may be worse.", panel=TESTS),
+        float | None,
+        Option(
+            "--max-drop",
+            "POINTS",
+            "Percentage points by which the candidate may be worse.",
+            panel=TESTS,
+            shown="what these questions can decide; any loss that is shown regresses",
+        ),
         between(0, 100),
-    ] = 1.0
+    ] = None
     alpha: Annotated[
         float,
         Option("--alpha", "ALPHA", "Significance level (one-sided).", panel=TESTS),
@@ -61,6 +74,32 @@ class GateOptions:
             panel=TESTS,
         ),
     ] = ()
+    history: Annotated[
+        Path | None,
+        Option(
+            "--history",
+            "DIR",
+            "Folder with the runs of earlier nights: the last ones are taken together with the candidate.",
+            panel=NIGHTS,
+            values="files",
+        ),
+    ] = None
+    looks: Annotated[
+        int,
+        Option(
+            "--looks",
+            "N",
+            "How many nights this baseline is to be compared with; their false alarms share --alpha.",
+            panel=NIGHTS,
+            shown="30 with --history, else 1",
+        ),
+        at_least(1),
+    ] = 30
+    window: Annotated[
+        int,
+        Option("--window", "N", "How many nights are taken together, the candidate's included.", panel=NIGHTS),
+        at_least(1),
+    ] = 5
     task: SharedTask = None
     score: ScoreName = "official"
     allow: Annotated[
@@ -105,12 +144,26 @@ class GateVerdict(NamedTuple):
     high: float
     max_drop: float
     alpha: float
+    """The chance that this look may take; of several looks, less than --alpha."""
     passes: float
     """How often so many questions would pass a candidate that is as good."""
     needed: int | None
     """How many questions it takes for that to be four times in five."""
     few_clusters: int | None = None
     """How many clips or questions the answers are of, where these are too few for any interval."""
+    max_drop_given: bool = True
+    """Whether --max-drop was stated; else it is what these questions can decide."""
+    p_loss: float = 1.0
+    """The p value of a loss beyond the stated allowance, adjusted for all tasks and groups."""
+    nights: int = 1
+    """How many runs the candidate's figures are of."""
+    look: int = 1
+    """Which of the looks this is."""
+    looks: int = 1
+    since_last: float | None = None
+    """The difference between the candidate and the night before it."""
+    left_out: tuple[str, ...] = ()
+    """Runs of the history that differ in more than the model, and why."""
 
     @property
     def name(self) -> str:
@@ -118,43 +171,97 @@ class GateVerdict(NamedTuple):
         return self.task if self.group is None else f"{self.task} {self.group}"
 
 
+class _Part(NamedTuple):
+    """The questions that get one verdict."""
+
+    task: str
+    group: str | None
+    pairs: Sequence[PairedShares]
+    since_last: float | None
+    left_out: tuple[str, ...]
+
+
 def gate_runs(options: GateOptions) -> list[GateVerdict]:
     """Return the verdicts on each task and group of two runs; an error where nothing can pass."""
     before, after = StoredRun.open(options.baseline), StoredRun.open(options.candidate)
-    parts = join_tasks(before, after, options.task, options.score)
+    joined = join_tasks(before, after, options.task, options.score)
     if options.task is None and set(before.info["tasks"]) != set(after.info["tasks"]):
         here, there = (", ".join(run.info["tasks"]) for run in (before, after))
         raise UserError(
             f"the runs have different tasks (baseline: {here}; candidate: {there}): choose the one to gate with --task."
         )
-    groups_of_parts = [
-        {f"{heading}={value}" for one in part.questions for heading, value in one.groups} for part in parts
+    # Means of several answers are compared with means of others: their number is no difference of what was measured.
+    allow = options.allow if options.history is None else (*options.allow, "samples")
+    for part in joined:
+        refuse_unsound(part, allow)
+    nights = None if options.history is None else earlier_nights(options.history, before, after)
+    pooled = [pool_nights(part, nights, options.window, allow) for part in joined]
+    parts = [
+        _part(task, group)
+        for task in pooled
+        for group in (None, *(group for group in options.groups if group in task.groups()))
     ]
-    for part in parts:
-        refuse_unsound(part, options.allow)
-    for group in options.groups:
-        if group not in (everywhere := sorted(set().union(*groups_of_parts))):
+    _refuse_unknown_groups(options.groups, pooled)
+    look = _Look.of_nights(options, before, pooled)
+    return _verdicts(parts, options, look)
+
+
+def _refuse_unknown_groups(groups: Sequence[str], tasks: Sequence[PooledNights]) -> None:
+    everywhere = sorted(set().union(*(task.groups() for task in tasks)))
+    for group in groups:
+        if group not in everywhere:
             raise UserError(f"--group {group}: the runs have no such group. {did_you_mean(group, everywhere)}")
+
+
+def _part(task: PooledNights, group: str | None) -> _Part:
+    return _Part(task.paired.task, group, task.pairs(group), task.since_last(group), tuple(task.left_out))
+
+
+class _Look(NamedTuple):
+    """Which look of how many this is, and what it may take of alpha."""
+
+    number: int
+    of: int
+    nights: int
+    alpha: float
+
+    @classmethod
+    def of_nights(cls, options: GateOptions, before: StoredRun, tasks: Sequence[PooledNights]) -> _Look:
+        """Return the look that these nights are; one look without a history."""
+        if options.history is None:
+            return cls(1, 1, 1, options.alpha)
+        number, nights = max(task.look for task in tasks), max(task.nights for task in tasks)
+        answers = min(before.info["tasks"][task.paired.task]["samples"] / task.answers_a_night for task in tasks)
+        return cls(
+            number, options.looks, nights, chance_of_each_look(options.alpha, options.looks, options.window, answers)
+        )
+
+
+def _verdicts(parts: Sequence[_Part], options: GateOptions, look: _Look) -> list[GateVerdict]:
+    """Return the verdict on each part; a loss is claimed by the p values of all of them together."""
+    allowed = 0.0 if options.max_drop is None else options.max_drop / 100
+    losses = holm([chance_of_loss_within(part.pairs, allowed) for part in parts])
+    power = POWER_OF_DEFAULT ** (1 / len(parts))
     return [
-        _gated(part, group, options.max_drop / 100, options.alpha)
-        for part, groups in zip(parts, groups_of_parts, strict=True)
-        for group in (None, *(group for group in options.groups if group in groups))
+        _verdict(part, None if options.max_drop is None else allowed, p_loss, look, power)
+        for part, p_loss in zip(parts, losses, strict=True)
     ]
 
 
-def _gated(paired: PairedRuns, group: str | None, max_drop: float, alpha: float) -> GateVerdict:
-    heading, _, value = (group or "").partition("=")
-    pairs = paired.pairs([one for one in paired.questions if group is None or (heading, value) in one.groups])
-    interval, few = bounds(pairs, alpha), too_few_clusters(pairs)
-    if interval.low > -max_drop and few is None:
-        verdict: Verdict = "passed"
-    else:
-        verdict = "regressed" if chance_of_no_loss(pairs) <= alpha else "undecided"
-    count = len(pairs)
-    passes, needed = _power(pairs, max_drop, alpha)
+def _verdict(part: _Part, max_drop: float | None, p_loss: float, look: _Look, power: float) -> GateVerdict:
+    pairs, alpha = part.pairs, look.alpha
+    interval, few, count = bounds(pairs, alpha), too_few_clusters(pairs), len(pairs)
+    margin = max_drop if max_drop is not None else _default_drop(pairs, alpha, power)
+    verdict: Verdict = "undecided"
+    if look.number <= look.of:
+        if interval.low > -margin and few is None:
+            verdict = "passed"
+        elif p_loss <= alpha:
+            verdict = "regressed"
+    passes, needed = _power(pairs, margin, alpha)
     return GateVerdict(
-        task=paired.task,
-        group=group,
+        task=part.task,
+        group=part.group,
         verdict=verdict,
         n=count,
         before=sum(pair.before for pair in pairs) / count,
@@ -162,12 +269,27 @@ def _gated(paired: PairedRuns, group: str | None, max_drop: float, alpha: float)
         difference=interval.difference,
         low=interval.low,
         high=interval.high,
-        max_drop=max_drop,
+        max_drop=margin,
         alpha=alpha,
         passes=passes if few is None else 0.0,
         needed=needed,
         few_clusters=few,
+        max_drop_given=max_drop is not None,
+        p_loss=p_loss,
+        nights=look.nights,
+        look=look.number,
+        looks=look.of,
+        since_last=part.since_last,
+        left_out=part.left_out,
     )
+
+
+def _default_drop(pairs: Sequence[PairedShares], alpha: float, power: float) -> float:
+    """Return the smallest drop that these questions can decide."""
+    table = effective_table(pairs, alpha)
+    if table is None:
+        return 1.0
+    return decidable_drop(table.n, max(table.flips, 1 / table.n), alpha, power) or 1.0
 
 
 def _power(pairs: Sequence[PairedShares], max_drop: float, alpha: float) -> tuple[float, int | None]:
@@ -179,35 +301,6 @@ def _power(pairs: Sequence[PairedShares], max_drop: float, alpha: float) -> tupl
     needed = questions_needed(flips, max_drop, alpha)
     passes = power_of_passing(table.n, flips, max_drop, alpha)
     return passes, None if needed is None else math.ceil(needed * len(pairs) / table.n)
-
-
-def refuse_unsound(paired: PairedRuns, allowed: Sequence[str]) -> None:
-    """Raise a MachineryError where nothing can pass: settings that differ, answers that are missing or failed."""
-    confounders = [one for one in paired.confounders if one.name not in allowed]
-    if confounders:
-        listed = "; ".join(map(str, confounders))
-        rescore = (
-            " `dtbench score RUN --min-evidence LEVEL --write` changes what counts as an answer without a new run."
-        )
-        levels = rescore if any(one.name == "min-evidence" for one in confounders) else ""
-        raise MachineryError(
-            f"{paired.task}: the runs differ in more than the model: {listed}. Repeat one of them with the settings of "
-            f"the other, or allow the difference: {' '.join(f'--allow {one.name}' for one in confounders)}.{levels}"
-        )
-    for name, failed, expected, answered in zip(
-        ("baseline", "candidate"), paired.failed, paired.expected, paired.answered, strict=True
-    ):
-        if answered < expected:
-            why = f"{failed} failed, {expected - answered - failed} were never asked"
-            raise MachineryError(
-                f"{paired.task}: the {name} lacks {expected - answered} of {expected} answers ({why}), and a gate "
-                f"needs complete runs. Repeat its `dtbench run` command: it asks only for what is missing."
-            )
-    if paired.only_before or paired.only_after or not paired.questions:
-        raise MachineryError(
-            f"{paired.task}: the runs have different questions ({paired.only_before} only in the baseline, "
-            f"{paired.only_after} only in the candidate): compare runs on the same questions."
-        )
 
 
 def worst_verdict(results: Sequence[GateVerdict]) -> Verdict:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dtbench.harness.compare.gate import GateVerdict, Verdict
+from dtbench.harness.compare.words import gate_in_words
 from dtbench.harness.stats.paired_tests import FEWEST_CLUSTERS
 from dtbench.harness.store.atomic import replace_whole
 
@@ -15,18 +16,19 @@ SIGNS = {"passed": "✅ passed", "regressed": "❌ regressed", "undecided": "❔
 def verdict_sentence(one: GateVerdict) -> str:
     """Put the verdict in words, with the figures that it rests on."""
     drop, least, most = (f"{100 * value:+.2f}" for value in (one.difference, one.low, one.high))
+    nights = "" if one.nights == 1 else f", the last {one.nights} nights together"
+    last = "" if one.since_last is None else f"; since the night before {100 * one.since_last:+.2f}"
     figures = (
-        f"{100 * one.before:.2f} -> {100 * one.after:.2f} ({drop} points, {least} to {most} at alpha {one.alpha:g}, "
-        f"{one.n} questions)"
+        f"{100 * one.before:.2f} -> {100 * one.after:.2f} ({drop} points, {least} to {most} at alpha {one.alpha:.3g}, "
+        f"{one.n} questions{nights}{last})"
     )
     if one.verdict == "passed":
-        allowed = f"less than the allowed {100 * one.max_drop:g} points"
+        means = "allowed" if one.max_drop_given else "smallest drop that so many questions can decide,"
+        allowed = f"less than the {means} {100 * one.max_drop:g} points"
         return f"{figures}: {f'worse, but by {allowed}' if one.high < 0 else f'any drop is {allowed}'}"
     if one.verdict == "regressed":
-        return (
-            f"{figures}: significantly worse, and the drop is not shown to be less than the allowed "
-            f"{100 * one.max_drop:g} points"
-        )
+        beyond = f" by more than the allowed {100 * one.max_drop:g} points" if one.max_drop_given else ""
+        return f"{figures}: worse{beyond} (p = {one.p_loss:.2g})"
     if one.few_clusters is not None:
         return (
             f"{figures}: inconclusive, the answers are of {one.few_clusters} clips or questions, and no interval holds "
@@ -45,11 +47,13 @@ def write_markdown(path: Path, results: Sequence[GateVerdict], verdict: Verdict)
     ]
     first = results[0]
     allowed = (
-        f"Allowed drop {100 * first.max_drop:g} points, alpha {first.alpha:g} one-sided. With this many questions, an "
-        f"equally good candidate passes {100 * first.passes:.0f} % of the time."
+        f"Allowed drop {100 * first.max_drop:g} points, alpha {first.alpha:.3g} one-sided. With this many questions, "
+        f"an equally good candidate passes {100 * first.passes:.0f} % of the time."
     )
     lines = [
         f"## dtbench gate: {SIGNS[verdict]}",
+        "",
+        _plain(gate_in_words(results, verdict)),
         "",
         "| task | verdict | baseline | candidate | difference | interval | questions |",
         "|---|---|---:|---:|---:|---:|---:|",

@@ -5,16 +5,25 @@ A setting in which they differ is a confounder: their difference is then not the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, NamedTuple
 
-from dtbench.harness.core.errors import UserError, did_you_mean, one_line
+from dtbench.harness.core.errors import MachineryError, UserError, did_you_mean, one_line
 from dtbench.harness.core.options import TESTS, Option
 from dtbench.harness.extract.evidence import WEAKEST
 from dtbench.harness.score.outcomes import Answer, Outcomes
-from dtbench.harness.stats.paired_tests import TAIL, PairedShares, bounds, chance_of_equal, effective_table, holm
-from dtbench.harness.stats.power import minimum_detectable
+from dtbench.harness.stats.paired_tests import (
+    TAIL,
+    EffectiveTable,
+    PairedShares,
+    bounds,
+    chance_of_equal,
+    effective_table,
+    holm,
+)
+from dtbench.harness.stats.power import minimum_detectable, questions_to_find
 from dtbench.harness.store.identity import effective_model
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.types import Comparison, Flip, GroupComparison, PairedFigures, RunInfo, as_fields
@@ -34,6 +43,8 @@ ScoreName = Annotated[
 SharedTask = Annotated[
     str | None, Option("--task", "TASK", "Only this benchmark of the runs.", shown="all", values="tasks")
 ]
+EQUAL_WITHIN = 0.03
+"""A difference that is surely smaller counts as none; one that may be larger takes more questions to tell."""
 _SHOWN = 80
 _OF_LOCAL = ("temperature", "top_p", "top_k", "min_p", "max_tokens", "repetition_penalty")
 _OPEN = {"top_p": 1.0, "top_k": 0, "repetition_penalty": 1.0}
@@ -83,6 +94,12 @@ class PairedRuns:
     expected: tuple[int, int]
     """How many answers each run should have."""
     answered: tuple[int, int]
+    answers_each: tuple[int, int] = (1, 1)
+    """How many answers each run has to a question."""
+
+    def with_questions(self, questions: Sequence[PairedQuestion]) -> PairedRuns:
+        """Return the same with other shares of right answers."""
+        return replace(self, questions=questions)
 
     def pairs(self, questions: Iterable[PairedQuestion]) -> list[PairedShares]:
         """Return questions as tests and intervals take them."""
@@ -124,6 +141,7 @@ def pair_runs(before: StoredRun, after: StoredRun, task: str, score: Score) -> P
         failed=(failed, more_failed),
         expected=(about[0]["questions"] * about[0]["samples"], about[1]["questions"] * about[1]["samples"]),
         answered=(sum(map(len, one.values())), sum(map(len, other.values()))),
+        answers_each=(about[0]["samples"], about[1]["samples"]),
     )
 
 
@@ -203,10 +221,17 @@ def comparison(paired: PairedRuns) -> Comparison:
         "failed": list(paired.failed),
         **_figures(paired, paired.questions),
         "minimum_detectable": None if table is None else minimum_detectable(table.n, table.flips),
+        "needed": None if table is None else _needed(table, len(paired.questions)),
         "groups": _groups(paired),
         "gained": [_flip(one) for one in gained],
         "lost": [_flip(one) for one in lost],
     }
+
+
+def _needed(table: EffectiveTable, n: int) -> int | None:
+    difference = max(abs(table.gained - table.lost) / table.n, EQUAL_WITHIN)
+    count = questions_to_find(max(table.flips, 1 / table.n), difference)
+    return None if count is None else math.ceil(count * n / table.n)
 
 
 def _figures(paired: PairedRuns, questions: Sequence[PairedQuestion]) -> PairedFigures:
@@ -245,3 +270,32 @@ def _groups(paired: PairedRuns) -> list[GroupComparison]:
 
 def _flip(one: PairedQuestion) -> Flip:
     return {"id": one.id, "before": one.choices[0], "after": one.choices[1]}
+
+
+def refuse_unsound(paired: PairedRuns, allowed: Sequence[str]) -> None:
+    """Raise a MachineryError where nothing can pass: settings that differ, answers that are missing or failed."""
+    confounders = [one for one in paired.confounders if one.name not in allowed]
+    if confounders:
+        listed = "; ".join(map(str, confounders))
+        rescore = (
+            " `dtbench score RUN --min-evidence LEVEL --write` changes what counts as an answer without a new run."
+        )
+        levels = rescore if any(one.name == "min-evidence" for one in confounders) else ""
+        raise MachineryError(
+            f"{paired.task}: the runs differ in more than the model: {listed}. Repeat one of them with the settings of "
+            f"the other, or allow the difference: {' '.join(f'--allow {one.name}' for one in confounders)}.{levels}"
+        )
+    for name, failed, expected, answered in zip(
+        ("baseline", "candidate"), paired.failed, paired.expected, paired.answered, strict=True
+    ):
+        if answered < expected:
+            why = f"{failed} failed, {expected - answered - failed} were never asked"
+            raise MachineryError(
+                f"{paired.task}: the {name} lacks {expected - answered} of {expected} answers ({why}), and a gate "
+                f"needs complete runs. Repeat its `dtbench run` command: it asks only for what is missing."
+            )
+    if paired.only_before or paired.only_after or not paired.questions:
+        raise MachineryError(
+            f"{paired.task}: the runs have different questions ({paired.only_before} only in the baseline, "
+            f"{paired.only_after} only in the candidate): compare runs on the same questions."
+        )

@@ -265,3 +265,11 @@ def cochran_q(rows: Iterable[Sequence[bool]]) -> float:
     total = sum(columns)
     spread = runs * sum(column**2 for column in columns) - total**2
     return chi_square_tail((runs - 1) * spread / (runs * total - sum(sum(row) ** 2 for row in table)), runs - 1)
+
+
+def chance_of_loss_within(pairs: Sequence[PairedShares], allowed: float) -> float:
+    """Return the one-sided p value that the loss is no larger than allowed; exact where nothing is allowed."""
+    if allowed <= 0:
+        return chance_of_no_loss(pairs)
+    table = effective_table(pairs, TAIL)
+    return 1.0 if table is None else NORMAL.cdf(tango_score(*table, -allowed))

@@ -123,3 +123,17 @@ def _least(count: int, counts: Callable[[int, int], bool]) -> int:
         else:
             low = middle
     return high
+
+
+def decidable_drop(n: float, flips: float, tail: float, power: float) -> float | None:
+    """Return the smallest margin, in steps of a tenth of a point, that passes an equal candidate so often."""
+    low, high = 0, 1000
+    if n < 1 or power_of_passing(n, flips, high / 1000, tail) < power:
+        return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        if power_of_passing(n, flips, middle / 1000, tail) >= power:
+            high = middle
+        else:
+            low = middle
+    return high / 1000

@@ -394,6 +394,8 @@ class Comparison(PairedFigures):
     failed: list[int]
     minimum_detectable: float | None
     """The difference that so many questions show four times in five."""
+    needed: int | None
+    """How many questions would show a difference of the size that was found, or that there is none worth the name."""
     groups: list[GroupComparison]
     gained: list[Flip]
     lost: list[Flip]

@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from dtbench.harness.stats.intervals import clustered_interval
+from dtbench.harness.stats.looks import chance_of_each_look
 from dtbench.harness.stats.paired_tests import PairedShares, bounds, chance_of_equal, chance_of_no_loss, effective_table
 from dtbench.harness.stats.power import minimum_detectable, power_of_passing
 
+NIGHTS, WINDOW, ANCHOR = 30, 5, 8
 Draw = Callable[[random.Random], list[PairedShares]]
 
 
@@ -144,6 +146,52 @@ CLAIMS = [
         0.985,
     ),
 ]
+
+
+class Month(NamedTuple):
+    """Thirty nights of a gate: the first night with an alarm, None where there is none."""
+
+    alarm: int | None
+
+
+def months(times: int, drop_at: int | None, seed: int = 0) -> Iterator[Month]:
+    """Yield months of a model that loses two points on one night, or never; a thousand questions, most of them sure.
+
+    The anchor has eight answers to each, a night has one, and five nights are looked at together.
+    """
+    dice = random.Random(seed)
+    each = chance_of_each_look(0.05, NIGHTS, WINDOW, ANCHOR)
+    for _ in range(times):
+        sure = [dice.betavariate(0.08, 0.05) for _ in range(1000)]
+        anchor = [sum(dice.random() < p for _ in range(ANCHOR)) / ANCHOR for p in sure]
+        yield Month(_first_alarm(dice, sure, anchor, drop_at, each))
+
+
+def _first_alarm(
+    dice: random.Random, sure: list[float], anchor: Sequence[float], drop_at: int | None, each: float
+) -> int | None:
+    window: list[list[bool]] = []
+    for night in range(NIGHTS):
+        if night == drop_at:
+            _lose(dice, sure, 0.02)
+        window = [*window, [dice.random() < p for p in sure]][-WINDOW:]
+        shares = [sum(right) / len(window) for right in zip(*window, strict=True)]
+        pairs = [
+            PairedShares(before, after, f"{n}") for n, (before, after) in enumerate(zip(anchor, shares, strict=True))
+        ]
+        if chance_of_no_loss(pairs) <= each:
+            return night
+    return None
+
+
+def _lose(dice: random.Random, sure: list[float], drop: float) -> None:
+    """Make questions wrong for good, until so much of the accuracy is gone."""
+    left = drop * len(sure)
+    for place in dice.sample(range(len(sure)), len(sure)):
+        if left <= 0:
+            return
+        left -= sure[place]
+        sure[place] = 0.0
 
 
 def power_said_and_found(times: int, seed: int = 0) -> Iterator[tuple[str, float, float]]:
