@@ -31,8 +31,6 @@ from dtbench.harness.stats.power import decidable_drop, power_of_passing, questi
 from dtbench.harness.store.run_folder import StoredRun
 
 Verdict = Literal["passed", "regressed", "undecided"]
-NIGHTS = "Every night"
-"""The panel of options for a gate that looks again and again."""
 POWER_OF_DEFAULT = 0.9
 """How often a candidate as good as the baseline passes by the default of --max-drop, all tasks and groups together."""
 EXIT = {"passed": 0, "regressed": 1, "undecided": 4}
@@ -56,7 +54,7 @@ class GateOptions:
             "POINTS",
             "Percentage points by which the candidate may be worse.",
             panel=TESTS,
-            shown="what these questions can decide; any loss that is shown regresses",
+            shown="what these questions can decide",
         ),
         between(0, 100),
     ] = None
@@ -80,7 +78,7 @@ class GateOptions:
             "--history",
             "DIR",
             "Folder with the runs of earlier nights: the last ones are taken together with the candidate.",
-            panel=NIGHTS,
+            panel=TESTS,
             values="files",
         ),
     ] = None
@@ -90,14 +88,14 @@ class GateOptions:
             "--looks",
             "N",
             "How many nights this baseline is to be compared with; their false alarms share --alpha.",
-            panel=NIGHTS,
+            panel=TESTS,
             shown="30 with --history, else 1",
         ),
         at_least(1),
     ] = 30
     window: Annotated[
         int,
-        Option("--window", "N", "How many nights are taken together, the candidate's included.", panel=NIGHTS),
+        Option("--window", "N", "How many nights are taken together, the candidate's included.", panel=TESTS),
         at_least(1),
     ] = 5
     task: SharedTask = None
@@ -171,7 +169,7 @@ class GateVerdict(NamedTuple):
         return self.task if self.group is None else f"{self.task} {self.group}"
 
 
-class _Part(NamedTuple):
+class _GatedPart(NamedTuple):
     """The questions that get one verdict."""
 
     task: str
@@ -213,8 +211,8 @@ def _refuse_unknown_groups(groups: Sequence[str], tasks: Sequence[PooledNights])
             raise UserError(f"--group {group}: the runs have no such group. {did_you_mean(group, everywhere)}")
 
 
-def _part(task: PooledNights, group: str | None) -> _Part:
-    return _Part(task.paired.task, group, task.pairs(group), task.since_last(group), tuple(task.left_out))
+def _part(task: PooledNights, group: str | None) -> _GatedPart:
+    return _GatedPart(task.paired.task, group, task.pairs(group), task.since_last(group), tuple(task.left_out))
 
 
 class _Look(NamedTuple):
@@ -237,7 +235,7 @@ class _Look(NamedTuple):
         )
 
 
-def _verdicts(parts: Sequence[_Part], options: GateOptions, look: _Look) -> list[GateVerdict]:
+def _verdicts(parts: Sequence[_GatedPart], options: GateOptions, look: _Look) -> list[GateVerdict]:
     """Return the verdict on each part; a loss is claimed by the p values of all of them together."""
     allowed = 0.0 if options.max_drop is None else options.max_drop / 100
     losses = holm([chance_of_loss_within(part.pairs, allowed) for part in parts])
@@ -248,7 +246,7 @@ def _verdicts(parts: Sequence[_Part], options: GateOptions, look: _Look) -> list
     ]
 
 
-def _verdict(part: _Part, max_drop: float | None, p_loss: float, look: _Look, power: float) -> GateVerdict:
+def _verdict(part: _GatedPart, max_drop: float | None, p_loss: float, look: _Look, power: float) -> GateVerdict:
     pairs, alpha = part.pairs, look.alpha
     interval, few, count = bounds(pairs, alpha), too_few_clusters(pairs), len(pairs)
     margin = max_drop if max_drop is not None else _default_drop(pairs, alpha, power)

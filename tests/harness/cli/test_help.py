@@ -154,7 +154,7 @@ def test_the_exit_codes_of_the_gate_are_its_verdicts() -> None:
         ("run", "[default: $DTBENCH_DATA, else ~/.cache/dtbench]"),
         ("run", "[default: said]"),
         ("judge", "[default: RUN/judge-NAME]"),
-        ("gate", "[default: 1.0]"),
+        ("gate", "[default: what these questions can decide]"),
     ],
 )
 def test_defaults_are_shown(path: str, default: str) -> None:
