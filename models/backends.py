@@ -17,7 +17,7 @@ from dtbench.models.checkpoints import families
 from dtbench.models.checkpoints.checkpoint import Checkpoint, checkpoint_of_family, resolve_checkpoint
 from dtbench.models.checkpoints.defaults import endpoint_defaults, request_defaults
 from dtbench.models.checkpoints.families import Family
-from dtbench.models.endpoint.address import KEY_VARIABLES, complete_url
+from dtbench.models.endpoint.address import ANY_KEY, complete_url
 from dtbench.models.endpoint.settings import EndpointSettings
 from dtbench.models.registry import MODELS, find_model, instantiate
 
@@ -150,7 +150,7 @@ def _open_endpoint(
         if is_secret_name(name):
             raise UserError(
                 f"-M {name}: a key is no setting, for others can read a command line: put it into the environment "
-                f"variable {KEY_VARIABLES[0]}, and leave this out."
+                f"variable {ANY_KEY}, and leave this out."
             )
     own = {name: text for name, text in options.items() if name != "family"}
     about = endpoint_defaults(family, how.style)

@@ -21,7 +21,7 @@ from dtbench.models.checkpoints.checkpoint import Checkpoint, checkpoint_of_fami
 from dtbench.models.checkpoints.defaults import DefaultSettings, checkpoint_defaults, endpoint_defaults
 from dtbench.models.checkpoints.families import Family
 from dtbench.models.endpoint.address import complete_url
-from dtbench.models.endpoint.settings import SAMPLING, EndpointSettings
+from dtbench.models.endpoint.settings import OF_A_HOST, SAMPLING, EndpointSettings
 from dtbench.models.registry import MODELS, find_model
 
 ENGINE, GENERATION, REQUEST, CLIENT = KINDS = ("engine", "generation", "request", "client")
@@ -33,6 +33,7 @@ _KIND_OF = {
     **dict.fromkeys(("stop", "stop_token_ids"), GENERATION),
     **dict.fromkeys(("timeout", "reconnect_timeout", "chain", "family", "file", "key", "script"), CLIENT),
     **dict.fromkeys(("price_in", "price_out", "price_audio"), CLIENT),
+    **dict.fromkeys(("host", "key_variable"), CLIENT),
 }
 _FAMILY = "Family whose settings are used (`dtbench models` lists them)."
 _OF_CLASSES = {
@@ -48,6 +49,9 @@ _UNSET = {
     "system": "none",
     "seed": "that of --seed",
     "chain": "the usual ones",
+    **dict.fromkeys(("host", "audio_part", "send_seed", "stream"), "as the host takes it"),
+    "key_variable": "the host's",
+    **dict.fromkeys(("headers", "query", "modalities"), "none"),
     "attn_implementation": "transformers'",
     "revision": "the newest",
     "chat_template": "the checkpoint's",
@@ -166,7 +170,7 @@ def _checkpoint_settings(checkpoint: Checkpoint, backend: str | None) -> Setting
     from dtbench.models.vllm.model import VllmSettings
     from dtbench.models.vllm.process import machine_flags
 
-    own = (one for one in _of_class(VllmSettings, defaults, _UP_TO["vLLM"]) if one.name != "model")
+    own = (one for one in _of_class(VllmSettings, defaults, _UP_TO["vLLM"]) if one.name not in {"model", *OF_A_HOST})
     flags = _flags({**machine_flags(), **(family.flags(checkpoint.source) if family else {})})
     whole = [*flags, *own, *_CHECKPOINT_SETTINGS, _family_setting()]
     return SettingsHelp(f"Settings of {checkpoint.name} with vLLM", whole, _CHECKPOINT_NOTE)

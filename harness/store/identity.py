@@ -22,7 +22,18 @@ SAMPLING = (
 )
 """Settings of sampling that a model may describe among others."""
 _NO_MATTER = {
-    *("timeout", "proxy", "reconnect_timeout", "family", "architecture", "chain", "oracle", "key", "sampling_source"),
+    *(
+        "timeout",
+        "proxy",
+        "reconnect_timeout",
+        "family",
+        "architecture",
+        "host",
+        "chain",
+        "oracle",
+        "key",
+        "sampling_source",
+    ),
 }
 """What a model describes and no answer depends on, or what follows from the rest."""
 _MACHINE_FLAGS = {

@@ -77,7 +77,7 @@ class Family:
     reasoning_parser: str | None = None
     """The parser by which vLLM sends its chains apart from its answers."""
     audio_part: Literal["input_audio", "audio_url"] | None = None
-    """How a request carries the clip; None for the usual way."""
+    """How a request carries the clip; None as its host takes it."""
     clips_per_prompt: Annotated[int, at_least(1)] | None = None
     """The most clips that a prompt may have; None for any number."""
     backends: Annotated[tuple[Backend, ...], Condition(bool, f"one or more of {', '.join(BACKENDS)}")] = (

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from dtbench.harness.core.errors import UserError, one_line
-from dtbench.harness.store.known_secrets import remember_login, remember_secret
+from dtbench.harness.store.known_secrets import is_secret_name, remember_login
 
 CHAT = "/chat/completions"
 EXAMPLE = "http://127.0.0.1:8000/v1"
@@ -18,7 +17,8 @@ _HOST = re.compile(
     r"(?:localhost|\d+(?:\.\d+){3}|\[[\da-fA-F:]+\])(?::\d{1,5})?(?:/\S*)?|[\w-]+(?:\.[\w-]+)*:\d{2,5}(?:/\S*)?"
 )
 """An endpoint without its scheme."""
-KEY_VARIABLES = ("DTBENCH_API_KEY", "OPENAI_API_KEY")
+ANY_KEY = "DTBENCH_API_KEY"
+"""The variable of the environment with a key for whichever endpoint; it stands before those of a host."""
 
 
 class Address(NamedTuple):
@@ -31,6 +31,8 @@ class Address(NamedTuple):
     """Without a slash at its end, such as `/v1`."""
     login: str | None = None
     """`user:password` of the URL; never shown."""
+    query: str = ""
+    """The query string of the URL, which every request gets; it holds no secret."""
 
     @property
     def authority(self) -> str:
@@ -45,7 +47,12 @@ class Address(NamedTuple):
 
     def __str__(self) -> str:
         """Return the URL without its login."""
-        return f"http{'s' * self.secure}://{self.authority}{self.path}"
+        return self.url("")
+
+    def url(self, path: str) -> str:
+        """Return the URL of a path below this one, without its login."""
+        query = f"?{self.query}" if self.query else ""
+        return f"http{'s' * self.secure}://{self.authority}{self.path}{path}{query}"
 
 
 class NamedEndpoint(NamedTuple):
@@ -95,14 +102,23 @@ def parse_address(url: str) -> Address:
     host = parts.hostname or ""
     if scheme not in {"http", "https"} or not _is_host(host) or port == 0 or not plain:
         raise _wrong(url)
-    if parts.query or parts.fragment:
+    if parts.fragment or any(_is_secret(name) for name, _ in parse_qsl(parts.query, keep_blank_values=True)):
         shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-        raise UserError(f"--model {shown}: has a query string; the base URL of an API is expected, such as {EXAMPLE}.")
+        what = "has a # in it" if parts.fragment else "has a key in its query string, where it would be stored"
+        raise UserError(
+            f"--model {shown}: {what}; the base URL of an API is expected, such as {EXAMPLE}, and its key in a "
+            f"variable of the environment ({ANY_KEY})."
+        )
     path = parts.path.rstrip("/").removesuffix(CHAT).rstrip("/") or "/v1"
     login = None if parts.username is None else f"{unquote(parts.username)}:{unquote(parts.password or '')}"
     if login is not None:
         remember_login(login)
-    return Address(scheme == "https", host, port or (443 if scheme == "https" else 80), path, login)
+    secure = scheme == "https"
+    return Address(secure, host, port or (443 if secure else 80), path, login, parts.query)
+
+
+def _is_secret(parameter: str) -> bool:
+    return is_secret_name(parameter) or parameter.lower() in {"key", "sig", "code"}
 
 
 def _is_host(host: str) -> bool:
@@ -113,17 +129,3 @@ def _is_host(host: str) -> bool:
 def _wrong(url: str) -> UserError:
     shown = one_line(url.rpartition("@")[2])[:120]
     return UserError(f"--model {shown!r}: not the URL of an endpoint; {EXAMPLE}, for example, is expected.")
-
-
-def api_key() -> str | None:
-    """Read the key of an endpoint from the environment; None where none is set."""
-    for name in KEY_VARIABLES:
-        key = os.environ.get(name, "").strip()
-        if key:
-            if not (key.isascii() and key.isprintable()):
-                raise UserError(
-                    f"the environment variable {name} is not a valid key: it has characters that a header cannot carry."
-                )
-            remember_secret(key)
-            return key
-    return None

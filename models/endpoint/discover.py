@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 from dtbench.harness.core.errors import MachineryError, UserError, did_you_mean, one_line
 from dtbench.harness.store.redact import mask_text
+from dtbench.models.endpoint.access import Access
 from dtbench.models.endpoint.address import Address
 from dtbench.models.endpoint.http import AwayError, DroppedError, GarbledError, HttpClient, Reply, Request
-from dtbench.models.endpoint.wire import request_headers
 
 LOOK_UP_TIMEOUT = 15.0
 """Seconds for one look-up; an endpoint that is slower is asked for answers all the same."""
@@ -22,6 +23,8 @@ PAUSE = 0.3
 """Seconds between two attempts."""
 MOST_NAMES = 20
 """Names of models that a message lists."""
+_DEPLOYMENT = re.compile(r"/deployments/([^/]+)")
+"""The name of Azure's model, which stands in its URL."""
 
 
 class EndpointModel(NamedTuple):
@@ -30,37 +33,47 @@ class EndpointModel(NamedTuple):
     model: str
     version: str | None
     """Of the server, where it says one."""
+    owner: str | None = None
+    """Of the model, as the list says it: a server may write its own name there."""
 
 
-async def discover_model(where: Sequence[Address], requested: str | None, key: str | None) -> EndpointModel:
+async def discover_model(
+    where: Sequence[Address], requested: str | None, access: Access | None = None
+) -> EndpointModel:
     """Return the one model that all endpoints within reach serve.
 
     Raise where none can be reached, where they serve different models, or where one lacks the requested model.
     """
-    results = await asyncio.gather(*(_look_up(address, key) for address in where))
+    access = access or Access()
+    results = await asyncio.gather(*(_look_up(address, access) for address in where))
     pairs = list(zip(where, results, strict=True))
     reachable = [(address, served) for address, served in pairs if not isinstance(served, AwayError)]
     if not reachable:
         reasons = "; ".join(f"{address} ({error})" for address, error in pairs)
         raise MachineryError(f"no endpoint can be reached: {reasons}. Is the server running, and is the port right?")
-    names = {_select(address, served.models, requested) for address, served in reachable}
+    names = {_select(address, served, requested, access) for address, served in reachable}
     if len(names) > 1:
         listing = " and ".join(sorted(names))
         raise UserError(
             f"the endpoints serve different models ({listing}): choose one that all of them serve with -M model=NAME."
         )
-    return EndpointModel(names.pop(), next((served.version for _, served in reachable if served.version), None))
+    version = next((served.version for _, served in reachable if served.version), None)
+    owners = {served.owner for _, served in reachable}
+    return EndpointModel(names.pop(), version, owners.pop() if len(owners) == 1 else None)
 
 
 class _Served(NamedTuple):
     models: Sequence[str] | None
     version: str | None
+    owner: str | None
+    status: int
+    """Of the list of models."""
 
 
-async def _look_up(address: Address, key: str | None) -> _Served | AwayError:
-    client, headers = HttpClient(address), request_headers(address, key)
+async def _look_up(address: Address, access: Access) -> _Served | AwayError:
+    client, headers = HttpClient(address), access.headers_for(address)
     try:
-        models = await _get(client, Request("GET", "/models", headers), address)
+        models = await _get(client, Request("GET", access.path(address, "/models"), headers), address)
         version = await _get(client, Request("GET", "/version", headers, of_root=True))
     except AwayError as error:
         return error
@@ -68,12 +81,20 @@ async def _look_up(address: Address, key: str | None) -> _Served | AwayError:
         await client.aclose()
     if isinstance(models, Exception) and isinstance(version, Exception):
         return AwayError(f"{models or 'no answer'}; does it speak http{'' if address.secure else 's'}?")
-    version = version.get("version") if isinstance(version, dict) else None
-    return _Served(_names(models), one_line(mask_text(version))[:80] if isinstance(version, str) else None)
+    found = version.body.get("version") if isinstance(version, _LookUp) and isinstance(version.body, dict) else None
+    listing = models if isinstance(models, _LookUp) else _LookUp(None, 0)
+    told = one_line(mask_text(found))[:80] if isinstance(found, str) else None
+    return _Served(_names(listing.body), told, _owner(listing.body), listing.status)
 
 
-async def _get(client: HttpClient, request: Request, asked: Address | None = None) -> object:
-    """Return the JSON at a path; None where it is none, the error where no attempt brings a reply.
+class _LookUp(NamedTuple):
+    body: object
+    """The JSON at a path; None where it is none."""
+    status: int
+
+
+async def _get(client: HttpClient, request: Request, asked: Address | None = None) -> _LookUp | Exception:
+    """Return what is at a path; the error where no attempt brings a reply.
 
     Raise a UserError where the address that was asked has moved to another host, to which no key is sent unasked.
     """
@@ -90,9 +111,9 @@ async def _get(client: HttpClient, request: Request, asked: Address | None = Non
     if asked is not None and 300 <= reply.status < 400:
         _refuse_redirect(asked, request.path, reply)
     try:
-        return json.loads(reply.body) if reply.status == 200 else None
+        return _LookUp(json.loads(reply.body) if reply.status == 200 else None, reply.status)
     except (ValueError, RecursionError):
-        return None
+        return _LookUp(None, reply.status)
 
 
 def _refuse_redirect(asked: Address, path: str, reply: Reply) -> None:
@@ -110,19 +131,36 @@ def _names(models: object) -> Sequence[str] | None:
     return [name for name in names if isinstance(name, str)] or None
 
 
-def _select(address: Address, names: Sequence[str] | None, requested: str | None) -> str:
+def _owner(models: object) -> str | None:
+    """Return the one owner that a list names for all its models."""
+    entries = models.get("data") if isinstance(models, dict) else None
+    owners = [entry.get("owned_by") for entry in entries or () if isinstance(entry, dict)]
+    return owners[0] if owners and isinstance(owners[0], str) and set(owners) == {owners[0]} else None
+
+
+def _select(address: Address, served: _Served, requested: str | None, access: Access) -> str:
+    names = served.models
+    if names is None and requested is None and (deployment := _DEPLOYMENT.search(address.path)):
+        return deployment[1]
     # A proxy may list a pattern such as `openai/*`, against which no name can be checked.
-    if requested is not None and (names is None or requested in names or any("*" in name for name in names)):
+    if requested is not None and (names is None or _is_listed(requested, names) or any("*" in name for name in names)):
         return requested
     if requested is not None and names is not None:
         raise UserError(f"{address} serves no model {requested!r}. {_known_names(requested, names)}")
     if names is None:
-        raise UserError(f"{address} does not list its models: name one with -M model=NAME.")
+        refused = served.status in {401, 403} and access.hint
+        why = f" answered {served.status} ({access.hint}), and" if refused else ""
+        raise UserError(f"{address}{why} does not list its models: name one with -M model=NAME.")
     if len(names) > 1:
         raise UserError(
             f"{address} serves {len(names)} models: choose one with -M model=NAME. {_known_names('', names)}"
         )
     return names[0]
+
+
+def _is_listed(requested: str, names: Sequence[str]) -> bool:
+    """Whether a list has this name, be it as Gemini's `models/NAME`."""
+    return requested in names or f"models/{requested}" in names
 
 
 def _known_names(requested: str, names: Sequence[str]) -> str:

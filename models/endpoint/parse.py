@@ -47,10 +47,10 @@ _CONTEXT = re.compile(
 """What vLLM, SGLang, TGI and OpenAI say of a prompt and an answer that are too long together."""
 
 
-def parse_response(reply: Reply, seconds: float) -> Response:
+def parse_response(reply: Reply, seconds: float, key_hint: str = "") -> Response:
     """Return the response of the model; raise a ModelError where the reply has no answer."""
     if not 200 <= reply.status < 300:
-        raise reply_error(reply)
+        raise reply_error(reply, key_hint)
     try:
         answer = json.loads(reply.body)
         choice = answer["choices"][0]
@@ -145,13 +145,13 @@ def _shown(reason: str) -> str:
     return one_line(mask_text(reason))[:40]
 
 
-def reply_error(reply: Reply) -> ModelError:
+def reply_error(reply: Reply, key_hint: str = "") -> ModelError:
     """Return the error that a reply with an unsuccessful status stands for."""
     if 300 <= reply.status < 400:
         location = one_line(mask_text(reply.headers.get("location", "elsewhere")))[:MAX_MESSAGE]
         moved = f"the endpoint answered {reply.status}: it redirects to {location}: use that address"
         return ModelError(moved, again=False)
-    hint = " (the key comes from DTBENCH_API_KEY or OPENAI_API_KEY)" if reply.status in {401, 403} else ""
+    hint = f" ({key_hint})" if key_hint and reply.status in {401, 403} else ""
     message = f"the endpoint answered {reply.status}: {_message(reply)}{hint}"
     return _with_limit(ModelError(message, again=_may_pass(reply.status)), reply, reply.status)
 

@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import functools
+import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from dtbench.harness.core.errors import ModelError
 from dtbench.harness.core.model import Notify, RequestPreview
 from dtbench.harness.core.schema import Prompt, Response, with_system
-from dtbench.models.endpoint.address import CHAT, Address, api_key, parse_addresses
-from dtbench.models.endpoint.constrained import ConstrainedChoice, Exchange
+from dtbench.models.endpoint.access import Access
+from dtbench.models.endpoint.address import CHAT, Address, parse_addresses
+from dtbench.models.endpoint.constrained import forced_sampling, with_letter_logprobs
 from dtbench.models.endpoint.discover import EndpointModel, discover_model
+from dtbench.models.endpoint.finder import Exchange, Formed, FormFinder, PromptKind
+from dtbench.models.endpoint.form import LONGEST, RequestForm
+from dtbench.models.endpoint.hosts import UNKNOWN_HOST, Host, host_of_owner, host_of_urls
 from dtbench.models.endpoint.http import AwayError, DroppedError, GarbledError, Request
 from dtbench.models.endpoint.parse import parse_response, refused_context
 from dtbench.models.endpoint.pool import EndpointPool, ReconnectWait
+from dtbench.models.endpoint.preflight import FirstAttempt, try_first_question
+from dtbench.models.endpoint.refusal import sent_fields
 from dtbench.models.endpoint.settings import EndpointSettings
-from dtbench.models.endpoint.wire import chat_body, fixed_fields, preview_body, request_headers
+from dtbench.models.endpoint.wire import chat_body, fixed_fields, preview_body
 
 UNKNOWN = "MODEL"
 """Stands for the name of a model that no endpoint was asked for."""
+_TRYING = {"user-agent": "dtbench (preflight)"}
+"""Tells the first try of a question from the question itself in the log of a server."""
+_HIGH_BIT = 1 << 31
+"""Of a seed; an endpoint that takes only smaller seeds refuses one with it."""
 
 
 class Server:
@@ -34,7 +46,12 @@ class Server:
     """What decides on sampling that no setting names, for the record; empty where it is not known."""
 
     def __init__(
-        self, where: Sequence[Address], settings: EndpointSettings, about: EndpointModel, key: str | None = None
+        self,
+        where: Sequence[Address],
+        settings: EndpointSettings,
+        about: EndpointModel,
+        access: Access | None = None,
+        host: Host = UNKNOWN_HOST,
     ) -> None:
         self.rate = settings.rate
         self.limit_seconds = settings.limit_seconds
@@ -42,16 +59,18 @@ class Server:
         self.price = settings.price
         self._settings = settings
         self._about = about
+        self._host = host
+        self._access = access or Access()
         self._endpoints = EndpointPool(where)
         self._reconnect = ReconnectWait(settings.reconnect_timeout)
-        self._headers = {to: request_headers(to, key) for to in where}
-        sampling = settings.sampling()
-        self._seed = sampling.pop("seed", None)
-        self._fixed = fixed_fields(about.model, sampling)
-        limits = [sampling.pop(name, None) for name in ("max_tokens", "max_completion_tokens")]
-        self._limit: int | None = next((limit for limit in limits if limit is not None), None)
-        self._unlimited = fixed_fields(about.model, sampling)
-        self._constrained = ConstrainedChoice(about.model, settings)
+        self._headers = {to: self._access.headers_for(to) for to in where}
+        self._paths = {to: self._access.path(to, CHAT) for to in where}
+        self._free = settings.sampling()
+        self._seed = self._free.pop("seed", None)
+        self._limit: int | None = self._free.get("max_tokens", self._free.get("max_completion_tokens"))
+        self._forced = forced_sampling(settings)
+        self._forms = FormFinder(host.form(settings))
+        self._encoded: dict[tuple[RequestForm, tuple[str, ...]], bytes] = {}
 
     @classmethod
     def connect(cls, urls: str, settings: EndpointSettings, *, ask: bool = True) -> Server:
@@ -59,28 +78,50 @@ class Server:
 
         Without asking, the model has the name of the settings, or UNKNOWN.
         """
-        where, key = parse_addresses(urls), api_key()
+        where = parse_addresses(urls)
+        host = host_of_urls([address.host for address in where], settings.host)
+        access = Access.of(host, settings)
         if not ask:
-            return cls(where, settings, EndpointModel(settings.model or UNKNOWN, None), key)
+            return cls(where, settings, EndpointModel(settings.model or UNKNOWN, None), access, host)
         with ThreadPoolExecutor(1) as thread:
-            about = thread.submit(asyncio.run, discover_model(where, settings.model, key)).result()
-        return cls(where, settings, about, key)
+            about = thread.submit(asyncio.run, discover_model(where, settings.model, access)).result()
+        if host is UNKNOWN_HOST:
+            host = host_of_owner(about.owner) or host
+        return cls(where, settings, about, access, host)
 
     async def generate(self, prompt: Prompt) -> Response:
         """Send the prompt to one of the endpoints, once; wait for endpoints that are away for a while.
 
-        Where the context leaves less than the longest answer may have, it is sent again without that limit.
+        While it is not known how they take requests, a refused one is sent again in another form. Where the context
+        leaves less than the longest answer may have, it is sent again without that limit.
         """
         prompt = with_system(prompt, self.system)
+        return self._response(prompt, await self._formed(prompt))
+
+    def _response(self, prompt: Prompt, formed: Formed) -> Response:
+        exchange, form, _ = formed
+        response = parse_response(*exchange, self._access.hint)
+        if self._forms.settle(_kind(prompt), form) and form != self._forms.first:
+            changes = form.differences(self._forms.first, self._sampling(prompt))
+            self._reconnect.notify(f"the endpoint takes requests in another form: {'; '.join(changes)}")
+        if prompt.letters:
+            return with_letter_logprobs(response, exchange.reply, prompt.letters, self._settings.chain)
+        return response
+
+    async def _formed(self, prompt: Prompt, *, trying: bool = False) -> Formed:
+        """Send the prompt in the form that the endpoint takes; raise a ModelError where no reply comes."""
+
+        async def send(form: RequestForm) -> Exchange:
+            request = functools.partial(self._request, prompt=prompt, form=form, trying=trying)
+            return await self._exchange(request, (prompt.id, prompt.repeat, prompt.text))
+
+        def fields(form: RequestForm) -> set[str]:
+            body = json.loads(self._fixed(form, prompt) + b"}")
+            return sent_fields(body, form, seeded=self._seed_of(prompt) is not None)
+
         try:
-            if prompt.letters:
-                return await self._constrained.answer(prompt.letters, lambda fixed: self._exchange(prompt, fixed))
-            exchange = await self._exchange(prompt, self._fixed)
-            if self._limit is not None and (context := refused_context(exchange.reply)) is not None:
-                if context <= self._limit:  # so it is for every prompt
-                    self._fixed = self._unlimited
-                exchange = await self._exchange(prompt, self._unlimited)
-            return parse_response(*exchange)
+            formed = await self._forms.exchange(_kind(prompt), fields, send)
+            return formed if prompt.letters else await self._within_context(formed, send)
         except TimeoutError:
             message = f"no answer within {self._settings.timeout:g} s"
             raise ModelError(message, again=True, timed_out=True) from None
@@ -91,12 +132,21 @@ class Server:
         except GarbledError as error:
             raise ModelError(str(error), again=error.again) from None
 
-    async def _exchange(self, prompt: Prompt, fixed: bytes) -> Exchange:
+    async def _within_context(self, formed: Formed, send: Callable[[RequestForm], Awaitable[Exchange]]) -> Formed:
+        """Send a request again without its longest answer where that does not fit into the context."""
+        context = refused_context(formed.exchange.reply)
+        if self._limit is None or context is None:
+            return formed
+        if context <= self._limit:  # so it is for every prompt
+            self._free = {name: value for name, value in self._free.items() if name not in LONGEST}
+            self._encoded.clear()
+        unlimited = dataclasses.replace(formed.form, left_out=formed.form.left_out | {*LONGEST})
+        return formed._replace(exchange=await send(unlimited))
+
+    async def _exchange(self, request: Callable[[Address], Request], question: object) -> Exchange:
         while True:
             started = time.perf_counter()
             try:
-                request = functools.partial(self._request, prompt=prompt, fixed=fixed)
-                question = (prompt.id, prompt.repeat, prompt.text)
                 reply = await self._endpoints.request(request, self._settings.timeout, question)
             except AwayError:
                 if not await self._reconnect.wait():
@@ -110,39 +160,89 @@ class Server:
         self._reconnect.notify = notify
         self._endpoints.report_to(notify)
 
-    def _request(self, to: Address, prompt: Prompt, fixed: bytes) -> Request:
+    async def preflight(self, prompt: Prompt, notify: Notify) -> Mapping[str, Any]:
+        """Try how the endpoint takes this prompt, and return the form of its request; its answer is dropped.
+
+        Raise a UserError where no question could be answered: a wrong key or model, or one that hears nothing.
+        """
+        await self.start(notify)
+        if self._settings.seed is not None and prompt.seed is not None:
+            notify(
+                f"-M seed={self._settings.seed} is not used: each question has a seed of its own, drawn from --seed."
+            )
+        prompt = with_system(prompt, self.system)
+        seeded = prompt if prompt.seed is None else dataclasses.replace(prompt, seed=prompt.seed | _HIGH_BIT)
+        where = " or ".join(str(endpoint.address) for endpoint in self._endpoints.all)
+        await try_first_question(self._trial, seeded, notify, where)
+        form = self._forms.form_for(_kind(prompt))
+        known = {"host": self._host.name} if self._host.name else {}
+        return {**known, "form": form.as_json(forced=bool(prompt.letters))}
+
+    async def _trial(self, prompt: Prompt) -> FirstAttempt:
+        status = 0
+        try:
+            formed = await self._formed(prompt, trying=True)
+            status = formed.exchange.reply.status
+            self._response(prompt, formed)
+        except ModelError as error:
+            return FirstAttempt(error, status)
+        return FirstAttempt(None, status)
+
+    def _request(self, to: Address, prompt: Prompt, form: RequestForm, *, trying: bool) -> Request:
         """Return the request, whose body is made when it is sent."""
-        seed = self._seed if prompt.seed is None else prompt.seed
-        return Request(
-            "POST", CHAT, self._headers[to], lambda: chat_body(fixed, prompt, seed, self._settings.audio_part)
-        )
+        headers = {**_TRYING, **self._headers[to]} if trying else self._headers[to]
+        return Request("POST", self._paths[to], headers, lambda: self._body(prompt, form))
+
+    def _body(self, prompt: Prompt, form: RequestForm) -> list[bytes]:
+        seed = form.seed_of(self._seed_of(prompt))
+        fixed = self._fixed(form, prompt)
+        return chat_body(fixed, prompt, seed, form.audio_part, seed_field=form.seed or "seed")
+
+    def _fixed(self, form: RequestForm, prompt: Prompt) -> bytes:
+        key = form, tuple(prompt.letters)
+        if key not in self._encoded:
+            self._encoded[key] = fixed_fields(self._about.model, form.fields(self._sampling(prompt), prompt.letters))
+        return self._encoded[key]
+
+    def _sampling(self, prompt: Prompt) -> Mapping[str, Any]:
+        return self._forced if prompt.letters else self._free
+
+    def _seed_of(self, prompt: Prompt) -> int | None:
+        return self._seed if prompt.seed is None else prompt.seed
 
     def preview(self, prompt: Prompt, clip: str | None) -> RequestPreview:
-        """Return the request that would be sent."""
+        """Return the request that would be sent first."""
         prompt = with_system(prompt, self.system)
-        fixed = self._constrained.first_fields(prompt.letters) if prompt.letters else self._fixed
-        seed = self._seed if prompt.seed is None else prompt.seed
-        first, *others = [f"{endpoint.address}{CHAT}" for endpoint in self._endpoints.all]
+        form = self._forms.form_for(_kind(prompt))
+        first, *others = [endpoint.address.url(CHAT) for endpoint in self._endpoints.all]
         more = f" or {len(others)} more" if others else ""
-        return RequestPreview(f"POST {first}{more}", preview_body(fixed, prompt, seed, self._settings.audio_part, clip))
+        return RequestPreview(f"POST {first}{more}", preview_body(lambda one: self._body(one, form), prompt, clip))
 
     def describe(self) -> Mapping[str, Any]:
         """Return the URLs, the name and the version of the model, and its sampling."""
+        settings = self._settings
+        given = {"query": settings.query, "headers": None if settings.headers is None else list(settings.headers)}
         return {
             "name": "server",
             "model": self._about.model,
             "urls": [str(endpoint.address) for endpoint in self._endpoints.all],
             "version": self._about.version,
-            "sampling": self._settings.sampling(),
+            "sampling": settings.sampling(),
             **({"sampling_source": self.sampling_source} if self.sampling_source else {}),
-            "timeout": self._settings.timeout,
-            "audio_part": self._settings.audio_part,
+            "timeout": settings.timeout,
+            "audio_part": self._forms.first.audio_part,
             "rate": self.rate,
             "limit_seconds": self.limit_seconds,
             **self._endpoints.describe_proxies(),
-            **({} if self._settings.chain is None else {"chain": list(self._settings.chain)}),
+            **({"host": self._host.name} if self._host.name else {}),
+            **{name: value for name, value in given.items() if value is not None},
+            **({} if settings.chain is None else {"chain": list(settings.chain)}),
         }
 
     async def aclose(self) -> None:
         """Close every connection."""
         await self._endpoints.aclose()
+
+
+def _kind(prompt: Prompt) -> PromptKind:
+    return PromptKind(bool(prompt.letters), prompt.wav is not None)

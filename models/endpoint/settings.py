@@ -9,6 +9,7 @@ from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.price import Price
 from dtbench.harness.core.typed_settings import at_least, between, check_settings
 from dtbench.harness.extract.chain_tags import ChainTags
+from dtbench.models.endpoint.secret_values import check_header_name, refuse_written_secret
 from dtbench.models.endpoint.wire import AudioPart
 
 SAMPLING = (
@@ -24,6 +25,8 @@ SAMPLING = (
     "seed",
     "n",
 )
+OF_A_HOST = ("host", "headers", "query", "key_variable")
+"""Settings that mean nothing for a server that dtbench starts itself."""
 
 _STOPS = ("stop", "stop_token_ids")
 _VARIABLES = "chat_template_kwargs"
@@ -71,8 +74,22 @@ class EndpointSettings:
     """Seconds for a whole request."""
     reconnect_timeout: Annotated[float, at_least(0)] = 120.0
     """Seconds to wait for an endpoint that has answered before and cannot be reached."""
-    audio_part: AudioPart = "input_audio"
-    """How a request carries the clip: as `input_audio`, or as the data URL of an `audio_url`."""
+    audio_part: AudioPart | None = None
+    """How a request carries the clip: as `input_audio`, in it as a data URL or as bare base64, or as an `audio_url`."""
+    host: str | None = None
+    """The host whose way to take requests is used (`dtbench models hosts`), or a TOML file of one."""
+    headers: dict[str, str] | None = None
+    """Further headers of each request; `${NAME}` in a value is a variable of the environment."""
+    query: dict[str, str] | None = None
+    """Parameters of the query string of each request, such as {"api-version": "2025-04-01-preview"}."""
+    key_variable: str | None = None
+    """The variable of the environment that has the key."""
+    send_seed: bool | None = None
+    """Whether the seed of a question is sent."""
+    stream: bool | None = None
+    """Whether answers are streamed."""
+    modalities: tuple[str, ...] | None = None
+    """What the model answers with, such as ["text"]."""
     rate: Annotated[int, between(4000, 192000)] = 16000
     """The sampling rate of the clips that are sent."""
     limit_seconds: Annotated[float, at_least(0.001)] | None = None
@@ -97,8 +114,13 @@ class EndpointSettings:
             raise UserError(
                 f"-M n={self.n}: one answer per request is allowed; for several per question use --samples."
             )
-        if taken := sorted({"messages", "model", "stream", *SAMPLING} & (self.extra or {}).keys()):
+        if taken := sorted({"messages", "model", "stream", "stream_options", *SAMPLING} & (self.extra or {}).keys()):
             raise UserError(f"-M extra: the field {taken[0]!r} is not allowed here; only fields without an option are.")
+        for name, value in (self.headers or {}).items():
+            check_header_name(name)
+            refuse_written_secret("headers", name, value)
+        for name, value in (self.query or {}).items():
+            refuse_written_secret("query", name, value)
 
     @property
     def price(self) -> Price | None:
@@ -114,7 +136,8 @@ class EndpointSettings:
 
     def further(self) -> dict[str, Any]:
         """Return the fields of the request body that a constrained answer has as well: template variables and extra."""
-        fields = dict(self.extra or {})
+        fields: dict[str, Any] = {} if self.modalities is None else {"modalities": list(self.modalities)}
+        fields |= self.extra or {}
         if self.chat_template_kwargs:
             fields[_VARIABLES] = {**self.chat_template_kwargs, **fields.get(_VARIABLES, {})}
         return fields

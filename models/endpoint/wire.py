@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import binascii
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from dtbench.harness.core.schema import Prompt
-from dtbench.models.endpoint.address import Address
 
-AudioPart = Literal["input_audio", "audio_url"]
-"""How the clip stands in a message: as OpenAI has it, or as a data URL, which some servers of a family know alone."""
+AudioPart = Literal["input_audio", "data_url", "audio_url", "base64"]
+"""How the clip stands in a message: as OpenAI has it, with a data URL in place of its base64 (DashScope), as the data
+URL of an `audio_url`, which some servers of a family know alone, or as the whole `input_audio` in base64 (Mistral)."""
 
 
 class _ClipEnvelope(NamedTuple):
@@ -26,6 +25,10 @@ _CLIP: Mapping[AudioPart, _ClipEnvelope] = {
     "input_audio": _ClipEnvelope(
         b'{"role":"user","content":[{"type":"input_audio","input_audio":{"data":"', b'","format":"wav"}},'
     ),
+    "data_url": _ClipEnvelope(
+        b'{"role":"user","content":[{"type":"input_audio","input_audio":{"data":"data:;base64,', b'","format":"wav"}},'
+    ),
+    "base64": _ClipEnvelope(b'{"role":"user","content":[{"type":"input_audio","input_audio":"', b'"},'),
     "audio_url": _ClipEnvelope(
         b'{"role":"user","content":[{"type":"audio_url","audio_url":{"url":"data:audio/wav;base64,', b'"}},'
     ),
@@ -37,19 +40,14 @@ def fixed_fields(model: str, sampling: Mapping[str, Any]) -> bytes:
     return json.dumps({"model": model, **sampling}, separators=(",", ":")).encode()[:-1]
 
 
-def request_headers(address: Address, key: str | None) -> dict[str, str]:
-    """Return the headers of a request that say who asks: the login of the address, else the key."""
-    if address.login is not None:
-        return {"authorization": f"Basic {binascii.b2a_base64(address.login.encode(), newline=False).decode()}"}
-    return {"authorization": f"Bearer {key}"} if key else {}
-
-
-def chat_body(fixed: bytes, prompt: Prompt, seed: int | None, part: AudioPart = "input_audio") -> list[bytes]:
+def chat_body(
+    fixed: bytes, prompt: Prompt, seed: int | None, part: AudioPart = "input_audio", *, seed_field: str = "seed"
+) -> list[bytes]:
     """Encode the body in parts, so that the clip is not copied; the id of the question is left out."""
     opening = [fixed, b',"messages":[']
     if prompt.system:
         opening.append(b'{"role":"system","content":%b},' % _quoted(prompt.system))
-    seeded = b"" if seed is None else b',"seed":%d' % seed
+    seeded = b"" if seed is None else b",%b:%d" % (_quoted(seed_field), seed)
     if prompt.wav is None:
         return [b"".join((*opening, b'{"role":"user","content":%b}]%b}' % (_quoted(prompt.text), seeded)))]
     import pybase64
@@ -63,9 +61,9 @@ def chat_body(fixed: bytes, prompt: Prompt, seed: int | None, part: AudioPart = 
     ]
 
 
-def preview_body(fixed: bytes, prompt: Prompt, seed: int | None, part: AudioPart, clip: str | None) -> dict[str, Any]:
-    """Return the body that chat_body() encodes, with these words in place of the clip's base64."""
-    before, *rest = chat_body(fixed, dataclasses.replace(prompt, wav=None if clip is None else b""), seed, part)
+def preview_body(make: Callable[[Prompt], Sequence[bytes]], prompt: Prompt, clip: str | None) -> dict[str, Any]:
+    """Return the body that `make` encodes by chat_body(), with these words in place of the clip's base64."""
+    before, *rest = make(dataclasses.replace(prompt, wav=None if clip is None else b""))
     if rest:
         rest[0] = _quoted(f"<base64 of {clip}>")[1:-1]
     body: dict[str, Any] = json.loads(b"".join((before, *rest)))

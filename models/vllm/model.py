@@ -19,7 +19,7 @@ from dtbench.models.checkpoints.defaults import DefaultSettings, checkpoint_defa
 from dtbench.models.endpoint.address import Address
 from dtbench.models.endpoint.discover import EndpointModel
 from dtbench.models.endpoint.server import Server
-from dtbench.models.endpoint.settings import EndpointSettings
+from dtbench.models.endpoint.settings import OF_A_HOST, EndpointSettings
 from dtbench.models.vllm.adapter_check import adapter_difference
 from dtbench.models.vllm.diagnose import log_last_words
 from dtbench.models.vllm.layout import ADAPTER, EngineFolders, engine_folders
@@ -82,11 +82,11 @@ class Vllm:
     @classmethod
     def from_checkpoint(cls, checkpoint: Checkpoint, options: Mapping[str, str], style: str | None = None) -> Vllm:
         """Make the model from its -M options: those of an endpoint, and every flag of `vllm serve`."""
-        names = {field.name for field in dataclasses.fields(VllmSettings)} - {"model"}
+        names = {field.name for field in dataclasses.fields(VllmSettings)} - {"model", *OF_A_HOST}
         names |= {old for old, new in RENAMED.items() if new in names}
         own = {name: text for name, text in options.items() if name in names}
         flags = {name: _flag(name, text) for name, text in options.items() if name not in {*names, *OPTIONS}}
-        for reserved in ("model", "host", "port", "served_model_name", "api_key"):
+        for reserved in ("model", "port", "served_model_name", "api_key", *OF_A_HOST):
             if reserved in flags:
                 raise UserError(
                     f"{show_option(reserved, options[reserved])}: dtbench sets this for the server that it starts."

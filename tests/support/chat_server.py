@@ -90,7 +90,11 @@ class Chat:
     models: Sequence[str] | Turn = ("tiny",)
     version: str | None = "0.32.0"
     asked: list[Asked] = field(default_factory=list)
-    """The chat requests."""
+    """The chat requests, but for those that try the first question of a run."""
+    tried: list[Asked] = field(default_factory=list)
+    """Those; they are answered well, and count as nothing else, unless `choose` decides on them."""
+    chooses_tried: bool = False
+    """Whether `choose` decides on them too."""
     looked_up: list[Asked] = field(default_factory=list)
     """The others."""
     connections: int = 0
@@ -105,20 +109,25 @@ class Chat:
 
     def turn(self, asked: Asked) -> Turn:
         """How this request is answered."""
-        if asked.path.endswith("/chat/completions"):
+        path = asked.path.partition("?")[0]
+        if "preflight" in asked.headers.get("user-agent", ""):
+            self.tried.append(asked)
+            chosen = self.choose(asked) if self.choose and self.chooses_tried else None
+            return chosen or Turn()
+        if path.endswith("/chat/completions"):
             if self.keeps:
                 self.asked.append(asked)
             chosen = self.choose(asked) if self.choose else None
             return chosen or (self.turns.popleft() if self.turns else self.default)
-        if asked.path.endswith("/embeddings") and self.embed is not None:
+        if path.endswith("/embeddings") and self.embed is not None:
             self.asked.append(asked)
             return self.embed(asked)
         self.looked_up.append(asked)
-        if asked.path.endswith("/models"):
+        if path.endswith("/models"):
             if isinstance(self.models, Turn):
                 return self.models
             return Turn(body=json.dumps({"data": [{"id": name} for name in self.models]}).encode())
-        if asked.path == "/version" and self.version:
+        if path == "/version" and self.version:
             return Turn(body=json.dumps({"version": self.version}).encode())
         return Turn(status=404)
 
@@ -213,7 +222,7 @@ class _Connection(asyncio.Protocol):
         chat.in_flight += 1
         chat.most_in_flight = max(chat.most_in_flight, chat.in_flight)
         turn = chat.turn(asked)
-        if chat.most_in_flight < chat.together and asked.path.endswith("/chat/completions"):
+        if chat.most_in_flight < chat.together and "/chat/completions" in asked.path:
             chat.waiting.append(partial(self._answer, asked, turn))
             return
         self._answer(asked, turn)

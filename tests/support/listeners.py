@@ -45,7 +45,17 @@ def _another(heard: str, asked: Asked) -> str:
 def _pitch_of(asked: Asked) -> tuple[float, float]:
     """The pitch of the first and of the last third of the clip, in Hz."""
     (clip,) = (part for part in asked.json()["messages"][-1]["content"] if part["type"] == "input_audio")
-    with wave.open(io.BytesIO(base64.b64decode(clip["input_audio"]["data"]))) as file:
+    return _thirds(base64.b64decode(clip["input_audio"]["data"]))
+
+
+def pitch_of_wav(clip: bytes) -> float:
+    """The pitch of a clip, in Hz."""
+    first, last = _thirds(clip)
+    return (first + last) / 2
+
+
+def _thirds(clip: bytes) -> tuple[float, float]:
+    with wave.open(io.BytesIO(clip)) as file:
         rate, data = file.getframerate(), file.readframes(file.getnframes())
     samples = memoryview(data).cast("h")
     third = len(samples) // 3

@@ -10,12 +10,14 @@ from typing import Any
 
 from dtbench.harness.core.errors import MachineryError, ModelError
 from dtbench.harness.run.retry import RetryPolicy, retry
-from dtbench.models.endpoint.address import Address, api_key, parse_addresses
+from dtbench.models.endpoint.access import Access
+from dtbench.models.endpoint.address import Address, parse_addresses
 from dtbench.models.endpoint.discover import discover_model
+from dtbench.models.endpoint.hosts import host_of_urls
 from dtbench.models.endpoint.http import AwayError, DroppedError, GarbledError, Reply, Request
 from dtbench.models.endpoint.parse import reply_error
 from dtbench.models.endpoint.pool import EndpointPool
-from dtbench.models.endpoint.wire import request_headers
+from dtbench.models.endpoint.settings import EndpointSettings
 from dtbench.training.rewards.background import BackgroundClient
 from dtbench.training.rewards.cosines import ChainPair, Vector, pair_cosines
 from dtbench.training.rewards.settings import RewardSettings
@@ -31,7 +33,8 @@ class EmbeddingEndpoint:
         self.name = f"{settings.embedding} {settings.embedding_model or ''}".strip()
         self._settings = settings
         self._addresses = parse_addresses(settings.embedding)
-        self._key = api_key()
+        host = host_of_urls([address.host for address in self._addresses], None)
+        self._access = Access.of(host, EndpointSettings())
         self._policy = RetryPolicy(attempts=settings.attempts, retry_budget=settings.retry_budget)
         self._background = BackgroundClient(functools.partial(EndpointPool, self._addresses), EndpointPool.aclose)
         self._model = settings.embedding_model
@@ -49,7 +52,7 @@ class EmbeddingEndpoint:
 
     async def _request_all(self, texts: Sequence[str], endpoints: EndpointPool) -> list[Vector]:
         if self._model is None:
-            self._model = (await discover_model(self._addresses, None, self._key)).model
+            self._model = (await discover_model(self._addresses, None, self._access)).model
         request = functools.partial(self._request, endpoints, self._model)
         batches = [texts[start : start + TEXTS_A_REQUEST] for start in range(0, len(texts), TEXTS_A_REQUEST)]
         answers = await asyncio.gather(*(retry(functools.partial(request, batch), self._policy) for batch in batches))
@@ -60,7 +63,7 @@ class EmbeddingEndpoint:
         body = json.dumps({"model": model, "input": list(texts), "encoding_format": "float"}).encode()
 
         def message(to: Address) -> Request:
-            return Request("POST", PATH, request_headers(to, self._key), lambda: [body])
+            return Request("POST", self._access.path(to, PATH), self._access.headers_for(to), lambda: [body])
 
         try:
             return _parse_vectors(await endpoints.request(message, self._settings.timeout, body), len(texts))

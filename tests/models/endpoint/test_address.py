@@ -19,6 +19,10 @@ from dtbench.models.endpoint.address import complete_url, parse_address, parse_a
         ("https://host/openai/deployment/v1", "https://host/openai/deployment/v1"),
         ("http://[::1]:8000/v1", "http://[::1]:8000/v1"),
         ("http://me:secret@host:81/v1", "http://host:81/v1"),
+        (
+            "https://me.openai.azure.com/openai/deployments/audio/chat/completions?api-version=2025-04-01-preview",
+            "https://me.openai.azure.com/openai/deployments/audio?api-version=2025-04-01-preview",
+        ),
     ],
 )
 def test_the_base_of_the_api_is_found_in_what_users_write(url: str, shown: str) -> None:
@@ -37,7 +41,16 @@ def test_what_is_no_url_is_the_users_to_correct(url: str) -> None:
         parse_address(url)
 
 
-@pytest.mark.parametrize("url", ["http://me:secret@host/v1?x=1", "ftp://me:secret@host/v1", "http://me:secret@host:x"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://me:secret@host/v1?api_key=secret",
+        "http://host/v1?key=secret",
+        "http://me:secret@host/v1#x",
+        "ftp://me:secret@host/v1",
+        "http://me:secret@host:x",
+    ],
+)
 def test_a_url_that_is_refused_does_not_show_its_password(url: str) -> None:
     with pytest.raises(UserError) as raised:
         parse_address(url)

@@ -69,7 +69,8 @@ def test_the_clip_may_go_as_a_data_url_and_nothing_else_changes() -> None:
 
 def test_a_way_to_send_clips_that_is_not_known_is_refused() -> None:
     with pytest.raises(
-        UserError, match=r"-M audio_part=audio: unknown\. Did you mean .*\? Known: input_audio, audio_url\."
+        UserError,
+        match=r"-M audio_part=audio: unknown\. Did you mean .*\? Known: input_audio, data_url, audio_url, base64\.",
     ):
         parse_arguments(EndpointSettings, {"audio_part": "audio"}, "an endpoint")
 
