@@ -16,9 +16,15 @@ from dtbench.harness.core.options import Argument, AsJson
 from dtbench.models.checkpoints import families
 from dtbench.models.checkpoints.families import Family, StyleFacts
 from dtbench.models.checkpoints.prompts import prompts_of_family
+from dtbench.models.endpoint.address import ANY_KEY
+from dtbench.models.endpoint.hosts import Host, built_in_hosts
+
+HOSTS = "hosts"
+"""In place of the name of a family."""
 
 Name = Annotated[
-    str | None, Argument("[FAMILY]", "Only this family: its name, or your own TOML file.", values="families")
+    str | None,
+    Argument("[FAMILY]", "Only this family: its name, or your own TOML file; `hosts` lists hosts.", values="families"),
 ]
 
 _EMPTY: tuple[Any, ...] = (None, "", (), {}, [])
@@ -30,13 +36,17 @@ def models_command(name: Name = None, as_json: AsJson = False) -> None:
 
     Any other checkpoint that vLLM can serve runs too.
     """
+    if name == HOSTS:
+        _print_hosts(as_json=as_json)
+        return
     selected = _families(name)
     if as_json:
         typer.echo(json.dumps([_as_json(family) for family in selected]))
     elif name is None:
         _print_table(selected)
         typer.echo(
-            "Without weights: random, first, majority, echo-gold, replay. Details of one family: `dtbench models NAME`."
+            "Without weights: random, first, majority, echo-gold, replay. Details of one family: "
+            "`dtbench models NAME`; how hosts of models are called: `dtbench models hosts`."
         )
     else:
         for family in selected:
@@ -72,6 +82,34 @@ def _families(name: str | None) -> Sequence[Family]:
     if name not in families.built_in_families():
         raise UserError(f"unknown family {name!r}. {did_you_mean(name, families.built_in_families())}")
     return [families.built_in_families()[name]]
+
+
+def _print_hosts(*, as_json: bool) -> None:
+    """Print how each host takes requests, and where its key comes from."""
+    hosts = list(built_in_hosts().values())
+    if as_json:
+        typer.echo(json.dumps([dataclasses.asdict(host) for host in hosts]))
+        return
+    for host in hosts:
+        typer.echo("\n".join(map(one_line, _host_lines(host))))
+    typer.echo("Any other endpoint is tried with the first question of a run; `-M host=NAME` takes one for another.")
+
+
+def _host_lines(host: Host) -> Iterator[str]:
+    yield f"{host.name}: {host.title}"
+    answers = ["streamed"] if host.stream else []
+    answers += ["no structured output"] if host.structure == "none" else []
+    facts = {
+        "url": host.url,
+        "key": " or ".join((ANY_KEY, *host.key_variables)),
+        "header": "" if host.key_header == "authorization" else host.key_header,
+        "seed": f"{host.seed}, {host.seed_bits} bits" if host.seed else "not sent",
+        "clips": host.audio_part,
+        "longest": host.longest,
+        "answers": ", ".join(answers),
+    }
+    yield from (f"  {name:<9}{value}" for name, value in facts.items() if value)
+    yield from (f"  {'note':<9}{note}" for note in host.notes)
 
 
 def _print_table(selected: Sequence[Family]) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from dtbench.harness.core.errors import UserError
-from dtbench.harness.core.model import Model
+from dtbench.harness.core.model import Model, Preflighted
 from dtbench.harness.core.typed_settings import read_options
 from dtbench.harness.judge.calibrate import CalibrationChain, calibration_chains, compare_with_known
 from dtbench.harness.judge.calls import JudgeRun
@@ -190,6 +190,8 @@ async def _ask(plan: JudgePlan, task: str, job: _JudgeJob, folder: RunFolder, li
         live.notify(f"judge: {len(run.missing)} calls, {describe_estimate(plan.estimate(run.missing))}")
     try:
         with stop_on_signals(stop, live.notify), live.showing("judge", run.state):
+            if run.missing and isinstance(model, Preflighted):
+                folder.note_preflight(await model.preflight(plan.prompt(*run.missing[0], 0), live.notify))
             await run.run(stop, plan.options.concurrency, lambda progress: live.refresh())
     finally:
         await model.aclose()

@@ -38,6 +38,7 @@ from dtbench.harness.store.known_secrets import last_matcher, secret_matcher
 from dtbench.harness.store.locks import RunLock, ShardLock
 from dtbench.harness.store.record_files import FilePart, file_parts, read_parts, stem_of
 from dtbench.harness.store.redact import mask_known, mask_record, mask_text
+from dtbench.harness.store.request_form import refuse_other_form
 from dtbench.harness.store.run_json import (
     add_end,
     add_start,
@@ -314,7 +315,12 @@ class RunFolder(StoredRun):
         self.write_info()
 
     def note_preflight(self, found: Mapping[str, Any]) -> None:
-        """Keep with this start what a model found when it tried the first question."""
+        """Keep with this start what a model found when it tried the first question.
+
+        Raise a UserError where the answers that are there were asked for in another form.
+        """
+        if any(self.finished(task) for task in self.info["tasks"]):
+            refuse_other_form(self.path, self.state["starts"][:-1], json_settings(found))
         start = self.state["starts"][-1]
         start["preflight"] = {**start.get("preflight", {}), **json_settings(found)}
         self.write_info()

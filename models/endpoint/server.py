@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import functools
 import json
+import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +30,7 @@ from dtbench.models.endpoint.refusal import sent_fields
 from dtbench.models.endpoint.settings import EndpointSettings
 from dtbench.models.endpoint.wire import chat_body, fixed_fields, preview_body
 
+_LOG = logging.getLogger(__name__)
 UNKNOWN = "MODEL"
 """Stands for the name of a model that no endpoint was asked for."""
 _TRYING = {"user-agent": "dtbench (preflight)"}
@@ -103,7 +105,9 @@ class Server:
         response = parse_response(*exchange, self._access.hint)
         if self._forms.settle(_kind(prompt), form) and form != self._forms.first:
             changes = form.differences(self._forms.first, self._sampling(prompt))
-            self._reconnect.notify(f"the endpoint takes requests in another form: {'; '.join(changes)}")
+            what = f"the endpoint takes requests in another form: {'; '.join(changes)}"
+            self._reconnect.notify(what)
+            _LOG.warning("%s", what)
         if prompt.letters:
             return with_letter_logprobs(response, exchange.reply, prompt.letters, self._settings.chain)
         return response

@@ -176,8 +176,8 @@ def test_an_event_may_be_named_an_error() -> None:
 
 
 def test_a_refusal_in_the_form_of_an_event_is_read() -> None:
-    body = b'event:error\ndata:{"error":{"message":"only streams"}}\n\n'
-    assert str(failure(streamed(body, status=400))) == "the endpoint answered 400: only streams"
+    body = b'event:error\ndata:{"error":{"message":"no such voice"}}\n\n'
+    assert str(failure(streamed(body, status=400))) == "the endpoint answered 400: no such voice"
 
 
 @pytest.mark.parametrize("body", [events(chunk({"content": "(A"}), done=False), b"", b": ping\n\n"], ids=ascii)
