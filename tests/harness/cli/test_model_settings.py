@@ -10,7 +10,7 @@ import pytest
 from command import call
 
 from dtbench.models.checkpoints.checkpoint import OPTIONS
-from dtbench.models.endpoint.settings import EndpointSettings
+from dtbench.models.endpoint.settings import OF_A_HOST, EndpointSettings
 from dtbench.models.local.settings import LocalSettings
 from dtbench.models.settings_help import KINDS, SettingHelp
 from dtbench.models.vllm.model import VllmSettings
@@ -42,7 +42,8 @@ def test_a_checkpoint_has_those_of_what_runs_it(tmp_path: Path) -> None:
     local = settings("run", "--model", "org/name", "--backend", "local")
     assert local.keys() - set(OPTIONS) == names(LocalSettings)
     vllm = settings("run", "--model", "org/name", "--backend", "vllm")
-    assert names(VllmSettings) - {"model"} < vllm.keys()
+    assert names(VllmSettings) - {"model", *OF_A_HOST} < vllm.keys()
+    assert not {*OF_A_HOST} & vllm.keys()
     assert vllm["tensor_parallel_size"].kind == "engine"
 
 
