@@ -160,8 +160,15 @@ def confounders(before: RunInfo, after: RunInfo, task: str) -> list[Confounder]:
         ("long-clips", before["long_clips"], after["long_clips"]),
         ("sampling", sampling, other_sampling),
         ("clip-limit", first.get("limit_seconds"), second.get("limit_seconds")),
+        ("quantization", _quantization(first), _quantization(second)),
     ]
     return [Confounder(name, _shown(was), _shown(now)) for name, was, now in settings if was != now]
+
+
+def _quantization(model: Mapping[str, Any]) -> str | None:
+    """Return how the weights were quantised, in the checkpoint or when it was loaded."""
+    loaded = next((f"{name} when loaded" for name in ("load_in_4bit", "load_in_8bit") if model.get(name)), None)
+    return model.get("quantization") or loaded or (model.get("flags") or {}).get("quantization")
 
 
 def _sampling(model: Mapping[str, Any]) -> dict[str, Any]:

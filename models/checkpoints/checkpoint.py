@@ -13,6 +13,7 @@ from dtbench.harness.core.typed_settings import path_of, show_option
 from dtbench.models.checkpoints import families, hub
 from dtbench.models.checkpoints.adapters import CONFIG, Adapter, read_adapter_config
 from dtbench.models.checkpoints.families import Family
+from dtbench.models.checkpoints.quantization import quantization
 from dtbench.models.checkpoints.tensors import ADAPTER_FILES, WEIGHTS
 
 OPTIONS = ("family", "adapter", "adapter_mode", "base")
@@ -47,12 +48,22 @@ class Checkpoint(NamedTuple):
             base = Path(self.source).resolve().name if self.is_local else self.source
         return base if self.adapter is None or self.adapter.inside else f"{base}+{self.adapter.name}"
 
-    def describe(self) -> dict[str, Any]:
-        """Return the facts that are stored in the record of a run."""
+    def describe(self, revision: str | None = None) -> dict[str, Any]:
+        """Return the facts that are stored in the record of a run; of a hub id, those of a revision."""
         family = self.family.name if self.family else None
         content = self.content_hash()
+        folder = Path(self.source) if self.is_local else hub.cached_snapshot(self.source)
+        more = {
+            "adapter": None if self.adapter is None else self.adapter.describe(),
+            "quantization": None if folder is None else quantization(folder),
+            "commit": self.commit(revision),
+        }
         about = {"model": self.name, "content": content, "family": family, "architecture": self.architecture}
-        return about if self.adapter is None else {**about, "adapter": self.adapter.describe()}
+        return {**about, **{name: value for name, value in more.items() if value is not None}}
+
+    def commit(self, revision: str | None = None) -> str | None:
+        """Return the commit of a hub id that is here; None where it is a folder, or not yet here."""
+        return None if self.is_local else hub.cached_commit(self.source, revision)
 
     def content_hash(self) -> str | None:
         """Hash the weights and the files beside them to twelve digits; None for a checkpoint that is not here."""

@@ -24,6 +24,17 @@ def cached_snapshot(hub_id: str) -> Path | None:
     return folders[-1] if folders else None
 
 
+def cached_commit(hub_id: str, revision: str | None = None) -> str | None:
+    """Return the commit of a revision, of the main branch where none is named, that is in the cache of the hub."""
+    snapshot = cached_snapshot(hub_id)
+    if snapshot is None:
+        return None
+    try:
+        return (snapshot.parents[1] / "refs" / (revision or "main")).read_text().strip()
+    except (OSError, UnicodeDecodeError):
+        return revision if revision and (snapshot.parent / revision).is_dir() else None
+
+
 def fetch(source: str, notify: Notify, *, revision: str | None = None) -> Path:
     """Return the folder of a checkpoint or an adapter; one that only the hub has is downloaded."""
     folder = Path(source).expanduser()

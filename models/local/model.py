@@ -118,10 +118,12 @@ class Local:
         await self._loaded()
 
     async def preflight(self, prompt: Prompt, notify: Notify) -> Mapping[str, Any]:
-        """Ask with and without the adapter for clips; raise a MachineryError where it makes no difference."""
+        """Ask with and without an adapter for clips; raise a MachineryError where it makes no difference."""
         weights, adapter = await self._loaded(), self._checkpoint.adapter
+        commit = self._checkpoint.commit(self._settings.revision)
+        found: dict[str, Any] = {} if commit is None else {"commit": commit}
         if prompt.wav is None or adapter is None or adapter.mode != "audio":
-            return {}
+            return found
         loop, asked = asyncio.get_running_loop(), with_system(prompt, self.system)
         difference = await loop.run_in_executor(self._thread, weights.adapter_difference, asked)
         if difference == 0:
@@ -129,7 +131,9 @@ class Local:
                 f"{self._checkpoint.source}: the adapter that came with it does nothing: the first question is "
                 "answered alike with and without it. Copy the checkpoint again."
             )
-        return {} if difference is None else {"adapter": {"largest_logprob_difference": round(difference, 6)}}
+        if difference is not None:
+            found["adapter"] = {"largest_logprob_difference": round(difference, 6)}
+        return found
 
     async def generate(self, prompt: Prompt) -> Response:
         """Answer one prompt, in a batch with those that wait beside it."""
@@ -280,7 +284,7 @@ class Local:
                 del settings[name]
         return {
             "name": "local",
-            **self._checkpoint.describe(),
+            **self._checkpoint.describe(self._settings.revision),
             "version": f"transformers {version('transformers')}, torch {version('torch')}",
             "machine": machine,
             "sampling_source": self._defaults.sampling_source,

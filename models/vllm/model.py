@@ -164,15 +164,21 @@ class Vllm:
                     self._server = Server([self._engine.address], own, EndpointModel(ADAPTER, None))
             return self._server
 
+    @property
+    def _revision(self) -> str | None:
+        revision = self._flags.get("revision")
+        return revision if isinstance(revision, str) else None
+
     def _for(self, prompt: Prompt, server: Server) -> Server:
         """Return what answers a prompt: an adapter for clips is off where there is none."""
         return self._bare if self._bare is not None and self._mode == "audio" and prompt.wav is None else server
 
     async def preflight(self, prompt: Prompt, notify: Notify) -> Mapping[str, Any]:
         """Ask with and without an adapter that vLLM applies; raise a MachineryError where that makes no difference."""
-        server = await self._running()
+        server, commit = await self._running(), self._checkpoint.commit(self._revision)
+        found: dict[str, Any] = {} if commit is None else {"commit": commit}
         if server is self._bare or self._for(prompt, server) is self._bare:
-            return {}
+            return found
         assert self._engine is not None
         difference = await adapter_difference(
             self._engine.address, prompt, tuned=ADAPTER, base=SERVED, seconds=self._settings.timeout
@@ -184,7 +190,7 @@ class Vllm:
                 "adapter does nothing: was it trained, and of this base? Without -M adapter_mode=serve it is merged, "
                 "and checked tensor by tensor."
             )
-        return {"adapter": {"largest_logprob_difference": round(difference, 6)}}
+        return {**found, "adapter": {"largest_logprob_difference": round(difference, 6)}}
 
     async def _lost(self, server: Server) -> bool:
         """Whether the engine behind this server is gone; clear it away then, a bounded number of times."""
@@ -220,7 +226,7 @@ class Vllm:
         """Return the checkpoint, vLLM's flags and version, and the sampling."""
         return {
             "name": "vllm",
-            **self._checkpoint.describe(),
+            **self._checkpoint.describe(self._revision),
             "version": _version(),
             "flags": dict(self._flags),
             "machine": dict(self._machine),

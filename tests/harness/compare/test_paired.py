@@ -41,6 +41,19 @@ def test_the_same_sampling_in_two_backends_is_no_difference(options: dict[str, s
     assert unfair(told("mini", "local", **options), told("mini", "vllm", **{**options, **idle})) == []
 
 
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ({"quantization": "gptq 4-bit"}, "gptq 4-bit"),
+        ({"name": "local", "load_in_4bit": True}, "load_in_4bit when loaded"),
+        ({"name": "vllm", "flags": {"quantization": "fp8"}}, "fp8"),
+    ],
+)
+def test_weights_that_are_quantised_in_one_of_them_are_told(model: dict[str, object], said: str) -> None:
+    plain, quantised = (cast("RunInfo", {**SETTINGS, "model": one}) for one in ({}, model))
+    assert Confounder("quantization", "none", said) in unfair(plain, quantised)
+
+
 @NEEDED
 @pytest.mark.parametrize("idle", [{"top_p": "1"}, {"top_k": "0"}, {"top_k": "-1"}, {"min_p": "0"}])
 def test_a_value_that_changes_nothing_is_as_good_as_none(idle: dict[str, str]) -> None:

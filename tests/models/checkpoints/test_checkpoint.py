@@ -66,6 +66,19 @@ def test_a_hub_id_is_known_by_its_name_or_by_what_was_fetched(tmp_path: Path, mo
     assert found("me/tuned").family is built_in_families()["qwen2-audio"]
 
 
+def test_of_a_hub_id_the_commit_is_told_where_it_is_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    assert "commit" not in found("me/tuned").describe()
+    home = tmp_path / "models--me--tuned"
+    for commit in ("1a2b", "ff00"):
+        folder(home / "snapshots" / commit)
+    (home / "refs").mkdir()
+    (home / "refs" / "main").write_text("1a2b")
+    (home / "refs" / "v2").write_text("ff00")
+    assert found("me/tuned").describe()["commit"] == "1a2b"
+    assert [found("me/tuned").commit(name) for name in ("v2", "ff00", "v3")] == ["ff00", "ff00", None]
+
+
 def test_what_is_no_name_for_weights_is_left_to_others() -> None:
     assert resolve_checkpoint("first") is None
     assert resolve_checkpoint("a:b") is None
