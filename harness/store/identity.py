@@ -195,7 +195,7 @@ def _model_traits(model: Mapping[str, Any], skipped: Collection[str] = ()) -> Tr
         "backend": kind if name else None,
         "weights": rest.pop("content", None),
         "adapter": rest.pop("adapter", None),
-        "commit on the hub": _Known(rest.pop("commit", None)),
+        "commit on the hub": _IfKnown(rest.pop("commit", None)),
         "sampling": {name: value for name, value in sampling.items() if name not in skipped},
         "options of vLLM": {name: value for name, value in flags.items() if name not in _MACHINE_FLAGS},
         "clip rate": rest.pop("rate", None),
@@ -245,7 +245,7 @@ class _Text(NamedTuple):
     """Its hash, where that decides."""
 
 
-class _Known(NamedTuple):
+class _IfKnown(NamedTuple):
     """What a start may not know yet, of a checkpoint that it fetches; then it is no difference."""
 
     value: str | None
@@ -265,7 +265,7 @@ def _compare(one: Traits, other: Traits) -> Iterator[IdentityDifference]:
 
 def _is_equal(one: Any, other: Any) -> bool:
     """Compare as JSON does: 1 is 1.0 but not true."""
-    if isinstance(one, _Known) and isinstance(other, _Known):
+    if isinstance(one, _IfKnown) and isinstance(other, _IfKnown):
         return None in {one.value, other.value} or one.value == other.value
     if isinstance(one, _Text) and isinstance(other, _Text):
         return one.mark == other.mark if one.mark and other.mark else one.text == other.text
@@ -291,7 +291,7 @@ def _pair(before: Any, now: Any) -> tuple[str, str]:
 
 
 def _shown(value: Any) -> str:
-    value = value.value if isinstance(value, _Known) else value
+    value = value.value if isinstance(value, _IfKnown) else value
     if value is None or value is _ABSENT:
         return "not set" if value is _ABSENT else "none"
     return one_line(value if _is_plain(value) else json.dumps(value, ensure_ascii=False))
