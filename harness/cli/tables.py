@@ -150,9 +150,7 @@ def _lines(summary: TaskSummary) -> Iterator[tuple[str, str]]:
     yield "official", _accuracy(official, f"{official['counted']} counted by the script", official)
     yield "strict", _accuracy(strict, f"all {strict['n']}", strict)
     if (over := summary["clustered"]) is not None:
-        parts = (("official", over["official"]), ("strict", over["strict"]))
-        both = (f"{name} {_range(part)}" for name, part in parts if part)
-        yield "by clip", f"{', '.join(both)} (bootstrap over {over['clips']} clips)"
+        yield "by clip", f"the intervals are over {over['clips']} clips, since answers about one clip hang together"
     if official["raw"] is not None:
         yield "raw text", _accuracy(official["raw"], f"{official['raw']['counted']}; the script on raw responses")
     weak = f", or only from too weak evidence ({aside})" if (aside := summary.get("set_aside")) else ""

@@ -89,7 +89,16 @@ def summarise(
         "attempts": outcomes.attempts(),
         "notes": _notes(task, counts, known=known),
     }
-    return _with_forced(summary, outcomes, counts, known=known)
+    return _with_forced(_over_clusters(summary), outcomes, counts, known=known)
+
+
+def _over_clusters(summary: TaskSummary) -> TaskSummary:
+    """Take the intervals of clips for those of all answers, where answers hang together."""
+    if (over := summary["clustered"]) is not None:
+        official, strict = over["official"], over["strict"]
+        summary["official"] = {**summary["official"], **(official or {})}  # type: ignore[typeddict-item]
+        summary["strict"] = {**summary["strict"], **(strict or {})}  # type: ignore[typeddict-item]
+    return summary
 
 
 def _with_forced(summary: TaskSummary, outcomes: Outcomes, counts: Counts, *, known: bool) -> TaskSummary:
@@ -160,7 +169,7 @@ def _is_right(outcome: AnswerOutcome) -> bool:
 
 
 def _interval(accuracy: float | None, n: int, repeats: int) -> IntervalFigures:
-    """Wilson's over questions: the repeats of one question are not independent of each other."""
+    """Wilson's over questions, which holds where answers do not hang together."""
     return {"low": None, "high": None} if accuracy is None else as_fields(wilson(accuracy, n / repeats))
 
 

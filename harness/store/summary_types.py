@@ -83,7 +83,7 @@ class ColumnFigures(TypedDict):
 
 
 class ClusterFigures(TypedDict):
-    """Intervals by bootstrap over clips."""
+    """Intervals over clips: answers about one clip, or several to one question, hang together."""
 
     clips: int
     official: IntervalFigures | None

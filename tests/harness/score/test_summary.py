@@ -204,7 +204,8 @@ def test_questions_about_one_clip_widen_the_interval() -> None:
     records = [answered(task, s, s.choices[0 if n // 5 % 3 else 1]) for n, s in enumerate(asked)]
     shared = {sample.id: number // 5 for number, sample in enumerate(asked)}
     summary = summarise(task, records, expected=200, shared=shared)
-    over, alone = summary["clustered"], summary["strict"]
+    over, alone = summary["clustered"], summarise(task, records, expected=200)["strict"]
+    assert summary["strict"]["low"] == over["strict"]["low"]
     assert over["clips"] == 40
     assert over["strict"]["high"] - over["strict"]["low"] > 1.8 * (alone["high"] - alone["low"])
     assert summarise(task, records, expected=200)["clustered"] is None
@@ -238,7 +239,7 @@ def test_repeats_have_a_spread_a_majority_and_pass_at_k() -> None:
     assert repeats["majority"]["correct"] == 2
     assert repeats["majority"]["n"] == 5
     assert repeats["pass"] == pytest.approx({"1": 6 / 20, "2": (2 * (1 - 1 / 6) + 2 * 0.5) / 5, "4": 4 / 5})
-    assert summary["strict"]["low"] == wilson(6 / 20, 5).low
+    assert summary["strict"]["low"] == summary["clustered"]["strict"]["low"] < 6 / 20
     assert summary["clustered"]["clips"] == 5
 
 
