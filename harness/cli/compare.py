@@ -13,12 +13,13 @@ from dtbench.harness.cli.next_steps import NextStep, print_next
 from dtbench.harness.cli.tables import percent, print_rows
 from dtbench.harness.cli.terminal import print_line
 from dtbench.harness.cli.typer_options import with_options
-from dtbench.harness.compare.paired import ScoreName, SharedTask, comparison, join_tasks
+from dtbench.harness.compare.paired import ScoreName, SharedTask
+from dtbench.harness.compare.several import compare_runs
 from dtbench.harness.compare.words import comparison_in_words
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.options import OUTPUT, TESTS, Argument, AsJson, Option
 from dtbench.harness.store.run_folder import StoredRun
-from dtbench.harness.store.types import Comparison, GroupComparison
+from dtbench.harness.store.types import Comparison, ComparisonAmongSeveral, GroupComparison
 
 Runs = Annotated[
     Sequence[Path],
@@ -47,12 +48,14 @@ def compare_command(
         found = f"{len(runs)} run" + "s" * (len(runs) != 1)
         raise UserError(f"compare: two or more run folders are expected, the baseline first; found {found}.")
     baseline, *others = [StoredRun.open(path) for path in runs]
-    comparisons = [comparison(pair) for other in others for pair in join_tasks(baseline, other, task, score)]
+    comparisons = compare_runs(baseline, others, task, score)
     if as_json:
         typer.echo(json.dumps(comparisons))
         return
     for one in comparisons:
         _print(one, flips, power=power)
+    for line in _together(comparisons):
+        print_line(line, indent=10)
     last = runs[-1]
     print_next(
         NextStep(["report", runs[0], last], "both side by side, what changed first"),
@@ -70,6 +73,22 @@ def _print(one: Comparison, flips: int, *, power: bool) -> None:
             print_line(f"{title:<10}{flip['id']}: {changes}", indent=10)
         if len(changed) > flips:
             typer.echo(f"{title:<10}and {len(changed) - flips} more (--flips, or --json for all)")
+
+
+def _together(comparisons: Sequence[ComparisonAmongSeveral]) -> Iterator[str]:
+    """Say what holds for all comparisons together, where there are several."""
+    if len(comparisons) < 2:
+        return
+    yield f"{len(comparisons)} comparisons, each one more chance to be fooled; p values for all of them together:"
+    for one in comparisons:
+        yield f"adjusted  {one['after_run']} on {one['task']}: p = {one['p_adjusted']:.2g}"
+    for task, p in {one["task"]: one["p_all_equal"] for one in comparisons}.items():
+        if p is not None:
+            yield f"all runs  {task}: that all are equally good has p = {p:.2g} (Cochran's test)"
+    for run, mean in {one["after_run"]: one["all_tasks"] for one in comparisons}.items():
+        if mean is not None:
+            interval = f"95 % interval {100 * mean['low']:+.2f} to {100 * mean['high']:+.2f}"
+            yield f"all tasks {run}: {100 * mean['difference']:+.2f} points on average ({interval})"
 
 
 def _lines(one: Comparison, *, power: bool) -> Iterator[str]:

@@ -255,9 +255,9 @@ def pooled(parts: Sequence[Bounds]) -> Bounds:
     return Bounds(mean, max(-1.0, mean - down), min(1.0, mean + up))
 
 
-def cochran_q(rows: Iterable[Sequence[bool]]) -> float:
+def cochran_q(rows: Iterable[Sequence[float]]) -> float:
     """Return the p value that several runs are equally often right on the same questions: a row a question."""
-    table = [row for row in rows if 0 < sum(row) < len(row)]
+    table = [[int(right) for right in row] for row in rows if 0 < sum(row) < len(row)]
     if not table:
         return 1.0
     runs = len(table[0])

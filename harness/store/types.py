@@ -359,7 +359,7 @@ class PairedFigures(TypedDict):
     better: int
     worse: int
     p: float
-    """McNemar's test, exact."""
+    """How often one model, run twice, would differ as much; for single answers McNemar's exact test."""
 
 
 class GroupComparison(PairedFigures):
@@ -399,3 +399,23 @@ class Comparison(PairedFigures):
     groups: list[GroupComparison]
     gained: list[Flip]
     lost: list[Flip]
+
+
+class MeanDifference(TypedDict):
+    """The mean of the differences on several tasks, each with the same weight."""
+
+    tasks: int
+    difference: float
+    low: float
+    high: float
+
+
+class ComparisonAmongSeveral(Comparison):
+    """A comparison that may be one of several, of other candidates or tasks."""
+
+    p_adjusted: float
+    """After Holm's steps over all candidates and tasks."""
+    all_tasks: MeanDifference | None
+    """This candidate over all tasks; None for a single task."""
+    p_all_equal: float | None
+    """Cochran's test that all runs are equally good on this task; None for two runs."""

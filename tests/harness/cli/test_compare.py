@@ -92,6 +92,37 @@ def test_several_runs_are_held_against_the_first(made: Callable[..., Path]) -> N
     assert [round(100 * one["difference"]) for one in compared(a, b, c)] == [10, 20]
 
 
+def test_several_candidates_are_tested_together(made: Callable[..., Path]) -> None:
+    a, b, c = made("a", right_but(1)), made("b", right_but(1)), made("c", right_but(1, 2, of=30))
+    one, other = compared(a, b, c)
+    assert one["p_adjusted"] == 1.0
+    assert other["p_adjusted"] == pytest.approx(2 * other["p"])
+    assert one["p_all_equal"] == other["p_all_equal"] < 0.05
+    assert compared(a, c)[0]["p_all_equal"] is None
+    assert "that all are equally good has p = " in call("compare", a, b, c).out
+
+
+def test_several_tasks_have_a_mean_difference(data: Path, tmp_path: Path) -> None:
+    mmsu_parquet(tmp_path / "mmsu")
+    folders = {"mmar": data, "mmsu": tmp_path / "mmsu"}
+    write_run(tmp_path / "a", folders, right)
+    write_run(
+        tmp_path / "b",
+        folders,
+        lambda sample, repeat: (
+            right_but(1)(sample, repeat) if sample.id.startswith("made-up-") else right(sample, repeat)
+        ),
+    )
+    found = compared(tmp_path / "a", tmp_path / "b")
+    assert found[0]["all_tasks"] == found[1]["all_tasks"]
+    assert found[0]["all_tasks"]["difference"] == pytest.approx(sum(one["difference"] for one in found) / 2)
+    assert "points on average (95 % interval " in call("compare", tmp_path / "a", tmp_path / "b").out
+
+
+def right(sample: Sample, repeat: int) -> str:
+    return str(sample.answer)
+
+
 def test_the_table_shows_flips_and_power(made: Callable[..., Path]) -> None:
     done = call("compare", made("a", right_but(1, 2)), made("b", right_but(2, 3)), "--power", "--flips", "2")
     assert "changed   40 better, 40 worse, 320 unchanged" in done.out
