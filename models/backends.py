@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from dtbench.harness.core.schema import Sample
 
 RUN_HERE = ("vllm", "local")
+BACKENDS = (*RUN_HERE, "openai")
 
 
 class ModelUse(NamedTuple):
@@ -60,6 +61,8 @@ def open_model(
     Without asking, an endpoint need not be there: its model is not looked up. The style is one of --answer.
     """
     how = _Opening(backend, ask, style)
+    if backend == "openai":
+        return _open_by_client(spec, options, how)
     if spec not in MODELS:
         spec = complete_url(spec)
         family = families.get_family(options["family"]) if "family" in options else None
@@ -146,12 +149,7 @@ def _open_endpoint(
         raise UserError(
             f"--backend {how.backend}: this option is for checkpoints, and {spec or url} is an endpoint: leave it out."
         )
-    for name in options:
-        if is_secret_name(name):
-            raise UserError(
-                f"-M {name}: a key is no setting, for others can read a command line: put it into the environment "
-                f"variable {ANY_KEY}, and leave this out."
-            )
+    _refuse_keys(options)
     own = {name: text for name, text in options.items() if name != "family"}
     about = endpoint_defaults(family, how.style)
     defaults = request_defaults(about.settings, own)
@@ -162,10 +160,40 @@ def _open_endpoint(
     return server
 
 
+def _open_by_client(spec: str, options: Mapping[str, str], how: _Opening) -> Model:
+    """Open what openai's client reaches: a URL, or a name, as a host or a family has it."""
+    from dtbench.models.openai_client.model import OpenaiSettings, open_client
+
+    _refuse_keys(options)
+    family = families.get_family(options["family"]) if "family" in options else None
+    url: str | None = complete_url(spec)
+    if "://" not in (url or ""):
+        known = families.get_family(spec) if spec in families.built_in_families() else None
+        family = family or known
+        url = None if known is None else known.url
+        name = known.model if known is not None and known.model is not None else spec
+        options = {"model": name, **options}
+    own = {name: text for name, text in options.items() if name != "family"}
+    about = endpoint_defaults(family, how.style)
+    settings = read_options(OpenaiSettings, own, "an endpoint", defaults=request_defaults(about.settings, own))
+    model = open_client(url, settings, ask=how.ask)
+    model.sampling_source = about.sampling_source
+    return model
+
+
+def _refuse_keys(options: Mapping[str, str]) -> None:
+    for name in options:
+        if is_secret_name(name):
+            raise UserError(
+                f"-M {name}: an endpoint has no option {name!r}, for others can read a command line: put the key into "
+                f"the environment variable {ANY_KEY}."
+            )
+
+
 def choose_backend(checkpoint: Checkpoint, requested: str | None) -> str:
     """Return vllm or local; raise a UserError where the family allows neither, or not the one that is requested."""
     if requested is not None and requested not in RUN_HERE:
-        raise UserError(f"--backend {requested}: unknown. {did_you_mean(requested, RUN_HERE)}")
+        raise UserError(f"--backend {requested}: unknown. {did_you_mean(requested, BACKENDS)}")
     family = checkpoint.family
     if family is None:
         return requested or "vllm"

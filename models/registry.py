@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from types import FunctionType
 from typing import TYPE_CHECKING
 
 from dtbench.harness.core.errors import DtbenchError, MachineryError, UserError, format_error
@@ -47,15 +48,15 @@ def model_names() -> list[str]:
 
 
 def instantiate(kind: object, path: str, options: Mapping[str, str], samples: Iterable[Sample] | None) -> Model:
-    """Make a model of this class with the user's options; a MachineryError where it breaks the contract of a model."""
-    if not isinstance(kind, type):
+    """Make a model of a class, or by a function, with the user's options; a MachineryError where it is no model."""
+    if not isinstance(kind, type | FunctionType):
         raise MachineryError(f"model {path} is {type(kind).__name__}, not a class.")
-    if lacking := [name for name in ("generate", "describe", "aclose") if not callable(getattr(kind, name, None))]:
-        raise MachineryError(f"model {path} lacks {', '.join(f'{name}()' for name in lacking)}.")
+    if isinstance(kind, type):
+        _refuse_lacking(kind, path)
     construct: Callable[..., Model] = kind
     from_run: dict[str, object] = {}
     if getattr(kind, "needs_samples", False):
-        construct, from_run = kind.from_samples, {"samples": list(samples or ())}  # type: ignore[attr-defined]
+        construct, from_run = getattr(kind, "from_samples"), {"samples": list(samples or ())}  # noqa: B009
     arguments = parse_arguments(construct, options, f"the model {path}", besides=from_run.keys())
     try:
         model = construct(**from_run, **arguments)
@@ -63,6 +64,12 @@ def instantiate(kind: object, path: str, options: Mapping[str, str], samples: It
         raise
     except Exception as error:  # someone else's code
         raise MachineryError(f"creating the model {path} failed with {format_error(error)}.") from error
+    _refuse_lacking(model, path)
     if lacking := [name for name in ("listens", "rate", "limit_seconds") if not hasattr(model, name)]:
         raise MachineryError(f"model {path} lacks {', '.join(lacking)}: see dtbench.Model.")
     return model
+
+
+def _refuse_lacking(kind: object, path: str) -> None:
+    if lacking := [name for name in ("generate", "describe", "aclose") if not callable(getattr(kind, name, None))]:
+        raise MachineryError(f"model {path} lacks {', '.join(f'{name}()' for name in lacking)}.")

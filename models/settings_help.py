@@ -55,6 +55,8 @@ _UNSET = {
     "attn_implementation": "transformers'",
     "revision": "the newest",
     "chat_template": "the checkpoint's",
+    "azure_endpoint": "AZURE_OPENAI_ENDPOINT, else none",
+    "api_version": "OPENAI_API_VERSION",
     **dict.fromkeys(("extra", "stop", "stop_token_ids", "chat_template_kwargs"), "none"),
     **dict.fromkeys(("n", "limit_seconds", "max_completion_tokens", "key", "device_map"), "none"),
     **dict.fromkeys(("price_in", "price_out", "price_audio"), "its family's, else unknown"),
@@ -139,6 +141,11 @@ def endpoint_settings(family: Family | None = None) -> SettingsHelp:
 
 def model_settings(spec: str, options: Mapping[str, str], backend: str | None) -> SettingsHelp:
     """Describe the settings of the model that `--model` names."""
+    if backend == "openai":
+        from dtbench.models.openai_client.model import OpenaiSettings
+
+        own = list(_of_class(OpenaiSettings, _by_style(partial(endpoint_defaults, None)), _UP_TO["an endpoint"]))
+        return SettingsHelp(f"Settings of {spec} by openai's client", [*own, _family_setting()])
     if spec not in MODELS:
         family = families.get_family(options["family"]) if "family" in options else None
         if "://" in complete_url(spec):

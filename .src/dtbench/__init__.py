@@ -5,6 +5,7 @@ Import what you build on from here: `from dtbench import Sample, Task, extract`.
 
 TYPE_CHECKING = False  # as typing has it, whose import would cost a few milliseconds
 if TYPE_CHECKING:
+    from dtbench import models as models
     from dtbench.harness.core.dataset import Dataset
     from dtbench.harness.core.errors import DataError, DtbenchError, MachineryError, ModelError, TaskError, UserError
     from dtbench.harness.core.model import Model
@@ -83,10 +84,12 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     """Load a public name from the module that defines it."""
-    if name not in _MODULE_OF:
+    if name not in _MODULE_OF and name != "models":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
+    if name == "models":  # for dtbench.models.from_openai
+        return import_module(f"{__name__}.models")
     value = globals()[name] = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
     return value
 

@@ -153,10 +153,10 @@ Backend = Annotated[
     Option(
         "--backend",
         "NAME",
-        "What runs a checkpoint: vllm, or local (transformers).",
+        "What runs a checkpoint: vllm, or local (transformers). openai asks a URL or a name by its client.",
         panel=ANSWERS,
         shown="what its family names first",
-        values=("vllm", "local"),
+        values=("vllm", "local", "openai"),
     ),
 ]
 TaskName = Annotated[

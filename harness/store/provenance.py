@@ -11,7 +11,7 @@ from dtbench.harness.store.types import GitInfo
 
 PACKAGES = (
     *("numpy", "soundfile", "soxr", "av", "pyarrow", "huggingface_hub"),
-    *("torch", "transformers", "vllm", "peft", "ms_swift", "lm_eval"),
+    *("torch", "transformers", "vllm", "peft", "ms_swift", "lm_eval", "openai"),
 )
 """What can change a result."""
 GIT_SECONDS = 5.0

@@ -159,11 +159,12 @@ def test_a_name_that_leads_nowhere_is_the_users_to_correct(name: str, complaint:
         ("1 / 0", "broken: importing it failed with ZeroDivisionError: division by zero (broken.py, line 1)."),
         ("Mine = 3", "model broken:Mine is int, not a class."),
         ("class Mine: ...", "model broken:Mine lacks generate(), describe(), aclose()."),
+        ("def Mine(size: int): return size", "model broken:Mine lacks generate(), describe(), aclose()."),
         (GOOD.replace("    listens, rate, limit_seconds =", "    x ="), "lacks listens, rate, limit_seconds: see"),
         (GOOD.replace("self.got =", "1 / 0 #"), "creating the model broken:Mine failed with ZeroDivisionError: "),
         (GOOD.replace("size: int", "size: Absent"), "the types of its arguments cannot be read (name 'Absent' is"),
     ],
-    ids=["import", "no class", "no methods", "no fields", "constructor", "types"],
+    ids=["import", "no class", "no methods", "no model of a function", "no fields", "constructor", "types"],
 )
 def test_a_class_that_breaks_the_contract_is_told_in_one_line(folder: Path, text: str, complaint: str) -> None:
     (folder / "broken.py").write_text(text)

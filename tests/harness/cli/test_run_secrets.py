@@ -200,8 +200,8 @@ def test_a_key_on_the_command_line_is_refused_and_not_repeated(tmp_path: Path, a
 def test_the_refusal_of_a_key_says_where_it_belongs(tmp_path: Path) -> None:
     done = call("run", "--model", "http://127.0.0.1:9/v1", "--tasks", "mini", "-M", f"api_key={KEY}")
     assert done.refusal() == (
-        "error: -M api_key: a key is no setting, for others can read a command line: put it into the environment "
-        "variable DTBENCH_API_KEY, and leave this out."
+        "error: -M api_key: an endpoint has no option 'api_key', for others can read a command line: put the key into "
+        "the environment variable DTBENCH_API_KEY."
     )
 
 
