@@ -48,7 +48,7 @@ def filled_in(*words: str, cwd: Path | None = None) -> Sequence[str]:
         (("run", "--answer", ""), STYLES),
         (("run", "--audio", "s"), [mode for mode in AUDIO_MODES if mode.startswith("s")]),
         (("run", "--min-evidence", ""), EVIDENCE_LEVELS),
-        (("run", "--backend", ""), ("vllm", "local")),
+        (("run", "--backend", ""), ("vllm", "local", "openai")),
         (("run", "--log", "w"), ("wandb",)),
         (("score", "--task", "mma"), [name for name in TASKS if name.startswith("mma")]),
         (("data", "pull", "mms"), ("mmsu",)),
