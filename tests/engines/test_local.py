@@ -169,10 +169,9 @@ def test_it_ends_an_answer_where_a_vllm_server_does(
     vocabulary = json.loads((tiny_qwen2_audio / "tokenizer.json").read_text())["model"]["vocab"]
     marks = [letter for text in said for letter in text[1:] if "!" <= letter <= "~"]
     ends = {"stop": [marks[0], "no such text"], "stop_token_ids": [vocabulary[marks[-1]]]}
-    local = command(
-        tiny_qwen2_audio, birds, here, *GREEDY, *(f"{name}={json.dumps(value)}" for name, value in ends.items())
-    )
-    asked = command(tiny_qwen2_audio, birds, there, *GREEDY[:2], f"extra={json.dumps(ends)}")
+    options = [f"{name}={json.dumps(value)}" for name, value in ends.items()]
+    local = command(tiny_qwen2_audio, birds, here, *GREEDY, *options)
+    asked = command(tiny_qwen2_audio, birds, there, *GREEDY[:2], *options)
     asked = [word for word in asked if word not in {"--backend", "local"}]
     asked[asked.index(str(tiny_qwen2_audio))] = vllm_server.url
     for done in called([local, asked]):

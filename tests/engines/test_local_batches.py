@@ -82,6 +82,7 @@ def runs(tiny_checkpoints: Mapping[str, Path], tmp_path_factory: pytest.TempPath
         for place in ("tokenizer_config.json", "chat_template.jinja"):
             moved = with_template_of_the_tokenizer(source, folder / f"{name}-{place}", place)
             jobs[f"{name} {place}"] = {"checkpoint": str(moved)}
+    jobs["waiting"] = {"checkpoint": str(granite), "waits": True, "seconds": SECONDS * 2}
     maps = {"one device": '{"": "cpu"}', "found": "auto", "on disk": json.dumps(ON_DISK)}
     jobs |= {name: {"checkpoint": str(omni), "options": {"device_map": text}} for name, text in maps.items()}
     jobs["eager"] = {"checkpoint": str(omni), "options": {"attn_implementation": "eager"}}
@@ -132,6 +133,11 @@ def test_a_decoder_that_would_be_given_other_things_in_a_batch_gets_clips_of_eac
     assert line.startswith(APART)
     if spoil != "other_masks":  # which sees the padding in a batch of one shape, too
         assert texts(runs[spoil]) == texts(runs[f"{spoil} alone"])
+
+
+def test_prompts_of_the_next_batch_are_read_while_one_is_answered(runs: Mapping[str, Done]) -> None:
+    assert runs["waiting"]["said"] == []
+    assert texts(runs["waiting"])[: len(SECONDS)] == texts(runs["granite"])
 
 
 @pytest.mark.parametrize("place", ["tokenizer_config.json", "chat_template.jinja"])

@@ -9,6 +9,7 @@ import asyncio
 import dataclasses
 import json
 import sys
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,24 @@ SPOILT: Mapping[str, Callable[[Any], None]] = {
 }
 
 
+def wait_for_the_next(model: Local, decoder: Any) -> None:
+    """Let the first batch compute only when prompts of the next have been read; a minute at most."""
+    assert model._weights is not None
+    own, count, ahead = model._weights.read, iter(range(1, 1000)), threading.Event()
+
+    def read(prompt: Prompt) -> Any:
+        inputs = own(prompt)
+        if next(count) > BATCH:
+            ahead.set()
+        return inputs
+
+    def wait(module: Any, args: Any) -> None:
+        assert ahead.wait(60), "no prompt of the next batch was read"
+
+    model._weights.read = read  # type: ignore[method-assign]
+    decoder.register_forward_pre_hook(wait)
+
+
 async def asked(job: Mapping[str, Any]) -> dict[str, Any]:
     """The answers of a checkpoint, each with its counts of tokens, and how many prompts its decoder read at once."""
     checkpoint = resolve_checkpoint(job["checkpoint"])
@@ -86,6 +105,8 @@ async def asked(job: Mapping[str, Any]) -> dict[str, Any]:
     decoder = model._weights._model.get_decoder()
     if "spoil" in job:
         SPOILT[job["spoil"]](decoder)
+    if job.get("waits"):
+        wait_for_the_next(model, decoder)
     read: list[int] = []
 
     def count(module: Any, given: Any, named: Any, output: Any) -> None:
