@@ -48,7 +48,8 @@ def gate_command(options: GateOptions, junit: Junit = None, markdown: Markdown =
     else:
         print_line(sentence)
         for one in results:
-            print_line(f"{one.verdict:<10}{one.name}: {verdict_sentence(one)}", indent=10)
+            shown = "" if one.required else " (not required)"
+            print_line(f"{one.verdict:<10}{one.name}{shown}: {verdict_sentence(one)}", indent=10)
         for note in dict.fromkeys(note for one in results for note in one.left_out):
             print_line(f"left out  {note}", indent=10)
     print_next(

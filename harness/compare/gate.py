@@ -15,6 +15,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from dtbench.harness.compare.nights import PooledNights, earlier_nights, pool_nights
 from dtbench.harness.compare.paired import ScoreName, SharedTask, join_tasks, refuse_unsound
+from dtbench.harness.compare.policy import Policy, Rule, read_policy, refuse_unmet
 from dtbench.harness.core.errors import UserError, did_you_mean
 from dtbench.harness.core.options import TESTS, Option, check_options
 from dtbench.harness.core.typed_settings import Condition, at_least, between
@@ -31,6 +32,7 @@ from dtbench.harness.stats.power import decidable_drop, power_of_passing, questi
 from dtbench.harness.store.run_folder import StoredRun
 
 Verdict = Literal["passed", "regressed", "undecided"]
+DEFAULT_ALPHA = 0.05
 POWER_OF_DEFAULT = 0.9
 """How often a candidate as good as the baseline passes by the default of --max-drop, all tasks and groups together."""
 EXIT = {"passed": 0, "regressed": 1, "undecided": 4}
@@ -62,7 +64,7 @@ class GateOptions:
         float,
         Option("--alpha", "ALPHA", "Significance level (one-sided).", panel=TESTS),
         Condition(lambda chance: 0 < chance < 0.5, "a chance above 0 and below 0.5"),
-    ] = 0.05
+    ] = DEFAULT_ALPHA
     groups: Annotated[
         Sequence[str],
         Option(
@@ -98,6 +100,16 @@ class GateOptions:
         Option("--window", "N", "How many nights are taken together, the candidate's included.", panel=TESTS),
         at_least(1),
     ] = 5
+    policy: Annotated[
+        Path | None,
+        Option(
+            "--policy",
+            "FILE",
+            "TOML file with the drop, alpha and weight of each task and group.",
+            panel=TESTS,
+            values="files",
+        ),
+    ] = None
     task: SharedTask = None
     score: ScoreName = "official"
     allow: Annotated[
@@ -162,6 +174,8 @@ class GateVerdict(NamedTuple):
     """The difference between the candidate and the night before it."""
     left_out: tuple[str, ...] = ()
     """Runs of the history that differ in more than the model, and why."""
+    required: bool = True
+    """Whether this verdict decides; a policy may have some that are only shown."""
 
     @property
     def name(self) -> str:
@@ -177,6 +191,7 @@ class _GatedPart(NamedTuple):
     pairs: Sequence[PairedShares]
     since_last: float | None
     left_out: tuple[str, ...]
+    rule: Rule
 
 
 def gate_runs(options: GateOptions) -> list[GateVerdict]:
@@ -194,14 +209,17 @@ def gate_runs(options: GateOptions) -> list[GateVerdict]:
         refuse_unsound(part, allow)
     nights = None if options.history is None else earlier_nights(options.history, before, after)
     pooled = [pool_nights(part, nights, options.window, allow) for part in joined]
-    parts = [
-        _part(task, group)
-        for task in pooled
-        for group in (None, *(group for group in options.groups if group in task.groups()))
-    ]
     _refuse_unknown_groups(options.groups, pooled)
+    policy = {} if options.policy is None else read_policy(options.policy)
+    if options.policy is not None:
+        refuse_unmet(policy, options.policy, {task.paired.task: sorted(task.groups()) for task in pooled})
+    parts = [
+        _part(task, group, policy.get((task.paired.task, group), Rule()).or_else(_usual(options)))
+        for task in pooled
+        for group in _groups(task, options.groups, policy)
+    ]
     look = _Look.of_nights(options, before, pooled)
-    return _verdicts(parts, options, look)
+    return _verdicts(parts, look)
 
 
 def _refuse_unknown_groups(groups: Sequence[str], tasks: Sequence[PooledNights]) -> None:
@@ -211,43 +229,56 @@ def _refuse_unknown_groups(groups: Sequence[str], tasks: Sequence[PooledNights])
             raise UserError(f"--group {group}: the runs have no such group. {did_you_mean(group, everywhere)}")
 
 
-def _part(task: PooledNights, group: str | None) -> _GatedPart:
-    return _GatedPart(task.paired.task, group, task.pairs(group), task.since_last(group), tuple(task.left_out))
+def _usual(options: GateOptions) -> Rule:
+    """Return what the command line asks of every task and group."""
+    return Rule(max_drop=options.max_drop, alpha=options.alpha)
+
+
+def _groups(task: PooledNights, groups: Sequence[str], policy: Policy) -> list[str | None]:
+    """Return the groups of a task that get a verdict, None for all of its questions first."""
+    named = (*groups, *(group for name, group in policy if name == task.paired.task and group is not None))
+    there = task.groups()
+    return [None, *dict.fromkeys(group for group in named if group in there)]
+
+
+def _part(task: PooledNights, group: str | None, rule: Rule) -> _GatedPart:
+    return _GatedPart(task.paired.task, group, task.pairs(group), task.since_last(group), tuple(task.left_out), rule)
 
 
 class _Look(NamedTuple):
-    """Which look of how many this is, and what it may take of alpha."""
+    """Which look of how many this is, and how much of the chance of all it may take."""
 
     number: int
     of: int
     nights: int
-    alpha: float
+    window: int
+    answers: float
+    """The anchor's answers to a question for each of a night's."""
+
+    def chance(self, alpha: float) -> float:
+        """Return what this look may take of alpha."""
+        return chance_of_each_look(alpha, self.of, self.window, self.answers)
 
     @classmethod
     def of_nights(cls, options: GateOptions, before: StoredRun, tasks: Sequence[PooledNights]) -> _Look:
         """Return the look that these nights are; one look without a history."""
         if options.history is None:
-            return cls(1, 1, 1, options.alpha)
+            return cls(1, 1, 1, 1, 1.0)
         number, nights = max(task.look for task in tasks), max(task.nights for task in tasks)
         answers = min(before.info["tasks"][task.paired.task]["samples"] / task.answers_a_night for task in tasks)
-        return cls(
-            number, options.looks, nights, chance_of_each_look(options.alpha, options.looks, options.window, answers)
-        )
+        return cls(number, options.looks, nights, options.window, answers)
 
 
-def _verdicts(parts: Sequence[_GatedPart], options: GateOptions, look: _Look) -> list[GateVerdict]:
+def _verdicts(parts: Sequence[_GatedPart], look: _Look) -> list[GateVerdict]:
     """Return the verdict on each part; a loss is claimed by the p values of all of them together."""
-    allowed = 0.0 if options.max_drop is None else options.max_drop / 100
-    losses = holm([chance_of_loss_within(part.pairs, allowed) for part in parts])
+    losses = holm([chance_of_loss_within(part.pairs, (part.rule.max_drop or 0.0) / 100) for part in parts])
     power = POWER_OF_DEFAULT ** (1 / len(parts))
-    return [
-        _verdict(part, None if options.max_drop is None else allowed, p_loss, look, power)
-        for part, p_loss in zip(parts, losses, strict=True)
-    ]
+    return [_verdict(part, p_loss, look, power) for part, p_loss in zip(parts, losses, strict=True)]
 
 
-def _verdict(part: _GatedPart, max_drop: float | None, p_loss: float, look: _Look, power: float) -> GateVerdict:
-    pairs, alpha = part.pairs, look.alpha
+def _verdict(part: _GatedPart, p_loss: float, look: _Look, power: float) -> GateVerdict:
+    pairs, alpha = part.pairs, look.chance(part.rule.alpha or DEFAULT_ALPHA)
+    max_drop = None if part.rule.max_drop is None else part.rule.max_drop / 100
     interval, few, count = bounds(pairs, alpha), too_few_clusters(pairs), len(pairs)
     margin = max_drop if max_drop is not None else _default_drop(pairs, alpha, power)
     verdict: Verdict = "undecided"
@@ -279,6 +310,7 @@ def _verdict(part: _GatedPart, max_drop: float | None, p_loss: float, look: _Loo
         looks=look.of,
         since_last=part.since_last,
         left_out=part.left_out,
+        required=part.rule.required,
     )
 
 
@@ -302,5 +334,6 @@ def _power(pairs: Sequence[PairedShares], max_drop: float, alpha: float) -> tupl
 
 
 def worst_verdict(results: Sequence[GateVerdict]) -> Verdict:
-    """Return the verdict of all together."""
-    return next(verdict for verdict in WORST if any(one.verdict == verdict for one in results))
+    """Return the verdict of all that are required, or of all where none is."""
+    deciding = [one for one in results if one.required] or results
+    return next(verdict for verdict in WORST if any(one.verdict == verdict for one in deciding))

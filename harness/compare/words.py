@@ -11,7 +11,7 @@ from dtbench.harness.store.types import Comparison
 
 def gate_in_words(results: Sequence[GateVerdict], verdict: Verdict) -> str:
     """Say what a gate found, the worst first."""
-    named = [one for one in results if one.verdict == verdict]
+    named = [one for one in results if one.verdict == verdict and one.required] or list(results)
     first = named[0]
     where = "" if len(results) == 1 else f" on {', '.join(one.name for one in named)}"
     if first.look > first.looks:
