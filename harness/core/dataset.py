@@ -24,6 +24,7 @@ class Dataset:
         self._stored = samples if isinstance(samples, _StoredSamples) else _StoredSamples(_SampleStore(samples))
         self.samples: Sequence[Sample] = self._stored
         """Those beyond the first IN_MEMORY are read back from disk one by one."""
+        self._shared_clips: dict[str, int] | None = None
         self.version = version
         """The name of the version, recognized by the content, such as `v2-github`."""
         self.source = source
@@ -71,10 +72,14 @@ class Dataset:
 
     def shared_clips(self) -> dict[str, int]:
         """Number the clips that several questions are about, by the questions' ids."""
-        names = self.clip_names()
-        times = Counter(names)
-        numbers = {name: number for number, name in enumerate(name for name in times if times[name] > 1)}
-        return {id_: numbers[name] for id_, name in zip(self.ids, names, strict=True) if name in numbers}
+        if self._shared_clips is None:
+            names = self.clip_names()
+            times = Counter(names)
+            numbers = {name: number for number, name in enumerate(name for name in times if times[name] > 1)}
+            self._shared_clips = {
+                id_: numbers[name] for id_, name in zip(self.ids, names, strict=True) if name in numbers
+            }
+        return dict(self._shared_clips)
 
     def select(self, places: Iterable[int]) -> Dataset:
         """Return the samples at these places as a data set, without copying them."""

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from dtbench.harness.audio.prepare import PreparedAudio, noise_for, prepare_audio, silence_of
 from dtbench.harness.core.errors import DataError, DtbenchError, ModelError, format_error
 from dtbench.harness.core.model import Concurrent, Model
-from dtbench.harness.core.schema import NoClip, Prompt, Response, clip_name
+from dtbench.harness.core.schema import Clip, NoClip, Prompt, Response, clip_name
+from dtbench.harness.run.clip_cache import ClipCache
 from dtbench.harness.run.pace import Pace, PacedModel
 from dtbench.harness.run.retry import RetryPolicy, generate_with_retries
 
@@ -57,6 +60,7 @@ class Dispatcher:
         self._audio = audio
         self._paced = PacedModel(model, pace or Pace(settings.concurrency))
         self._count = count_readers() if model.listens else 0
+        self._clips = ClipCache()
         self._readers = ThreadPoolExecutor(self._count) if self._count else None
 
     @property
@@ -68,7 +72,10 @@ class Dispatcher:
         """Return the clip prepared for the model, or silence or noise in its place; None for a prompt without audio."""
         if self._readers is None or isinstance(prompt.audio, NoClip):
             return None
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._prepare, prompt)
+        audio = await self._clips.get(prompt.audio, functools.partial(self._read, prompt.audio))
+        if self._audio == "silence":
+            return silence_of(audio)
+        return noise_for(audio, prompt.seed or 0) if self._audio == "noise" else audio
 
     async def answer(self, prompt: Prompt, audio: PreparedAudio | None = None) -> Response:
         """Return the model's answer, retried as the policy allows; a ModelError where there is none."""
@@ -85,15 +92,13 @@ class Dispatcher:
         if self._readers is not None:
             self._readers.shutdown(wait=False, cancel_futures=True)
 
-    def _prepare(self, prompt: Prompt) -> PreparedAudio:
+    async def _read(self, clip: Path | Clip) -> PreparedAudio:
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._prepare, clip)
+
+    def _prepare(self, clip: Path | Clip) -> PreparedAudio:
         try:
-            audio = prepare_audio(prompt.audio, self._model.rate, self._model.limit_seconds, self._settings.rule)
+            return prepare_audio(clip, self._model.rate, self._model.limit_seconds, self._settings.rule)
         except DtbenchError:
             raise
         except Exception as error:  # someone else's clip
-            raise DataError(
-                f"{clip_name(prompt.audio)}: reading the clip failed with {format_error(error)}."
-            ) from error
-        if self._audio == "silence":
-            return silence_of(audio)
-        return noise_for(audio, prompt.seed or 0) if self._audio == "noise" else audio
+            raise DataError(f"{clip_name(clip)}: reading the clip failed with {format_error(error)}.") from error

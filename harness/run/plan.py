@@ -90,12 +90,23 @@ class TaskPlan:
         return len(self.places) * self.repeats
 
     def questions(self, finished: set[tuple[str, int]]) -> Iterator[tuple[int, int]]:
-        """Yield place and repeat of each question that has no answer, its repeats together."""
+        """Yield place and repeat of each question that has no answer: its repeats together, and all about one clip."""
         ids = self.data.ids
-        for place in self.places:
+        for place in self._by_clip(ids):
             for repeat in range(self.repeats):
                 if (ids[place], repeat) not in finished:
                     yield place, repeat
+
+    def _by_clip(self, ids: Sequence[str]) -> Sequence[int]:
+        """Return the places of the questions, those that share a clip where the first of them stands."""
+        shared = self.data.shared_clips()
+        if not shared:
+            return self.places
+        first: dict[int, int] = {}
+        for place in self.places:
+            if ids[place] in shared:
+                first.setdefault(shared[ids[place]], place)
+        return sorted(self.places, key=lambda place: (first.get(shared.get(ids[place], -1), place), place))
 
     def prompt(self, place: int, repeat: int) -> Prompt:
         """Return the prompt of one question."""
