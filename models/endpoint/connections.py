@@ -56,6 +56,7 @@ class KeptConnections(aiohttp.TCPConnector):
             keepalive_timeout=None if once else KEPT_SECONDS,
             ssl=True if tls is None else tls,
             socket_factory=_socket,
+            resolver=aiohttp.ThreadedResolver(),  # as the system does: aiodns, where it is installed, does otherwise
         )
         self._used: WeakSet[Any] = WeakSet()
 

@@ -59,7 +59,7 @@ class EndpointPool:
 
     def __init__(self, addresses: Sequence[Address], clock: Callable[[], float] = time.monotonic) -> None:
         self.all = [Endpoint(address, clock) for address in addresses]
-        self._last_asked: OrderedDict[Hashable, Endpoint] = OrderedDict()
+        self._last_asked: OrderedDict[int, Endpoint] = OrderedDict()
 
     def report_to(self, notify: Notify) -> None:
         """Tell the user through `notify` which endpoints are set aside, and which are back."""
@@ -111,11 +111,11 @@ class EndpointPool:
         candidates = fit if fit or second_opinion else left
         if not candidates:
             return None
-        last = self._last_asked.get(question) if question is not None else None
+        place = hash(question)  # not the question itself, which may be long
+        last = self._last_asked.pop(place, None) if question is not None else None
         chosen = min(candidates, key=lambda endpoint: (endpoint is last, endpoint.in_flight, endpoint.served))
         if question is not None:
-            self._last_asked[question] = chosen
-            self._last_asked.move_to_end(question)
+            self._last_asked[place] = chosen
             if len(self._last_asked) > QUESTIONS:
                 self._last_asked.popitem(last=False)
         return chosen
