@@ -40,6 +40,16 @@ _SIGNS = (
         UserError,
     ),
     _Sign(
+        r"(?P<what>\w+ does not support LoRA.*)",
+        "vLLM applies no adapter here ({what}): leave -M adapter_mode=serve out, and it is merged.",
+        UserError,
+    ),
+    _Sign(
+        r"(?P<what>\S+ does not appear to have a file named config\.json)",
+        "this is no checkpoint ({what}). An adapter of the hub is named beside its base: --model BASE -M adapter=ID.",
+        UserError,
+    ),
+    _Sign(
         r"(?P<what>Model architectures? .+?(?:not supported|failed to be inspected).*)",
         "vLLM does not serve this architecture ({what}): use --backend local, or a newer vLLM.",
         UserError,

@@ -26,6 +26,8 @@ USERS = {
         "vLLM rejects a value: --max-model-len: invalid"
     ),
     "  Value error, Model architectures ['HumBird'] are not supported for now. Supported: ['A']": "HumBird",
+    "ValueError: Qwen2AudioForConditionalGeneration does not support LoRA yet.": "leave -M adapter_mode=serve out",
+    "OSError: me/my-lora does not appear to have a file named config.json.": "--model BASE -M adapter=ID",
     "ValueError: The repository /x contains custom code which must be executed to load": "-M trust_remote_code=true",
     "(Worker pid=3) ERROR 11-21 07:07:42 [x.py:953] safetensors._safetensors_rust.SafetensorError: Error while "
     "deserializing header: incomplete metadata, file not fully covered": "the weights cannot be read",
