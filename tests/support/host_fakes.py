@@ -353,3 +353,13 @@ def azure(key: str | None = None, *, deployment: str = "my-audio") -> FakeHost:
         return check_openai_fields(fields)
 
     return FakeHost(answering(check, said), Turn(status=404))
+
+
+def saying(host: FakeHost, answer: Choose) -> FakeHost:
+    """The same host before another model: what it takes is answered so."""
+
+    def choose(asked: Asked) -> Turn | None:
+        turn = host.choose(asked)
+        return answer(asked) if turn is None or turn.status == 200 else turn
+
+    return host._replace(choose=choose)

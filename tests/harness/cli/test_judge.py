@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from chat_server import Asked, Chat, Turn, chatting
 from command import COMMAND, Done, call
+from host_fakes import FakeHost, gemini, mistral, openai, saying
 from judges import by_call, chain_of, gullible, honest, marks_of, mmar_with_criteria
 from made_up_run import write_run
 from terminal import shown
@@ -45,6 +46,30 @@ def judged(run: Path, url: str, *options: str) -> tuple[Done, dict[str, Any]]:
 
 def records(run: Path) -> list[JudgeRecord]:
     return list(StoredRun.open(run / "judge-tiny", "judge").records_as("mmar", JudgeRecord))
+
+
+HOSTS: dict[str, tuple[FakeHost, list[str]]] = {
+    "openai": (openai(reasoning=True, names=("tiny",)), ["temperature"]),
+    "gemini": (gemini(names=("tiny",)), []),
+    "mistral": (mistral(), []),
+}
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known", "unknown"])
+@pytest.mark.parametrize("name", HOSTS)
+def test_a_judge_at_a_host_is_asked_as_that_takes_it(run: Path, name: str, known: bool) -> None:
+    host, left_out = HOSTS[name]
+    options = ("-M", f"host={name}") if known else ()
+    with chatting(choose=saying(host, honest).choose, chooses_tried=True) as chat:
+        done, told = judged(run, chat.url, *options)
+        assert len(chat.asked) == 5 * 5
+    assert (done.code, told["rubrics"], told["unscored"]) == (0, 33.33, 0)
+    form = StoredRun.open(run / "judge-tiny", "judge").info["starts"][-1]["preflight"]["form"]
+    assert (form["seed"], form["left_out"]) == ("seed" if name == "openai" else _seed(name, known), left_out)
+
+
+def _seed(name: str, known: bool) -> str | None:
+    return "random_seed" if name == "mistral" and known else None
 
 
 def test_the_marks_are_the_share_of_points_over_all_questions(run: Path) -> None:

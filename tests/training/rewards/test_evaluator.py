@@ -24,6 +24,7 @@ from chains import (
     settings,
 )
 from chat_server import Asked, Chat, Turn, chatting, nobody
+from host_fakes import FakeHost, gemini, openai, saying
 
 from dtbench.harness.core.errors import MachineryError, UserError
 from dtbench.training.rewards import Rewards, RewardSettings, check_reward_names
@@ -41,6 +42,14 @@ def test_the_evaluator_is_asked_of_right_answers_alone_and_its_four_marks_are_to
     assert (told["mark_path"], told["mark_steps"], told["mark_strategy"], told["mark_depth"]) == (1, 0.5, 0, 0.9)
     near = ngram_cosine(GOOD, REFERENCE)
     assert scores.values["hybrid"][0] == pytest.approx(0.3 + near / 2, abs=1 / 1024)
+
+
+@pytest.mark.parametrize("host", [gemini(names=("tiny",)), openai(reasoning=True)], ids=["gemini", "gpt-5"])
+def test_an_evaluator_at_a_host_is_asked_as_that_takes_it(host: FakeHost) -> None:
+    reply = Turn(json.dumps({"path": 10, "steps": 5, "strategy": 0, "depth": 9}))
+    with chatting(choose=saying(host, lambda asked: reply).choose) as chat:
+        scores = rewarded(settings(chat), "evaluator")
+    assert scores.values["evaluator"] == [round_to_grid(0.6), round_to_grid(0.6), 0, round_to_grid(0.6)]
 
 
 def test_the_request_holds_question_answer_reference_and_the_fenced_chain_and_no_more() -> None:
