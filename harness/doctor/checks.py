@@ -19,7 +19,7 @@ WORKS, DATA, KEYS = "Works here", "Data sets", "Keys"
 FORMATS = ("WAV", "FLAC", "MP3", "OGG")
 KEY_NAMES = {
     "DTBENCH_API_KEY": "endpoints",
-    "OPENAI_API_KEY": "endpoints, where DTBENCH_API_KEY is not set",
+    "OPENAI_API_KEY": "endpoints of OpenAI and of no known host, where DTBENCH_API_KEY is not set",
     "HF_TOKEN": "gated checkpoints and data sets of the hub",
     "WANDB_API_KEY": "run --log wandb",
 }
@@ -163,6 +163,9 @@ def _data_sets() -> Iterator[Finding]:
 
 
 def _keys() -> Iterator[Finding]:
-    for name, use in KEY_NAMES.items():
+    from dtbench.models.endpoint.hosts import key_variables
+
+    hosts = {name: f"endpoints of {title}" for name, title in key_variables().items()}
+    for name, use in {**hosts, **KEY_NAMES}.items():
         given = bool(os.environ.get(name, "").strip())
         yield Finding(KEYS, name, "ok" if given else "missing", "set" if given else "not set", use)

@@ -80,6 +80,11 @@ def built_in_hosts() -> Mapping[str, Host]:
     return load_hosts(_BUILT_IN)
 
 
+def key_variables() -> Mapping[str, str]:
+    """Return the variables of the environment that have the keys of hosts, with whose they are."""
+    return {name: host.title for host in built_in_hosts().values() for name in host.key_variables}
+
+
 def load_hosts(path: Path) -> Mapping[str, Host]:
     """Load the hosts of a TOML file, a table each."""
     tables = read_toml(path)

@@ -17,7 +17,8 @@ from typing import NamedTuple
 from dtbench.harness.core.errors import DtbenchError, UserError, one_line
 from dtbench.harness.core.installed import install_command
 from dtbench.harness.core.model import Notify
-from dtbench.models.endpoint.address import Address
+from dtbench.models.endpoint.address import ANY_KEY, Address
+from dtbench.models.endpoint.hosts import key_variables
 from dtbench.models.endpoint.http import AwayError, DroppedError, GarbledError, HttpClient, Request
 from dtbench.models.vllm import watchdog
 from dtbench.models.vllm.diagnose import last_log_line, likely_cause, log_last_words
@@ -39,7 +40,7 @@ _ALWAYS = {"VLLM_NO_USAGE_STATS": "1"}
 _UNLESS_SET = {"VLLM_HOST_IP": "127.0.0.1"}  # else it asks the routing table for a way to the internet
 _OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
 _ON_CPU = {"TORCH_COMPILE_DISABLE": "1"}  # log-probabilities would compile a kernel: seconds, and a compiler
-_WITHHELD = ("VLLM_API_KEY", "DTBENCH_API_KEY", "OPENAI_API_KEY")
+_WITHHELD = ("VLLM_API_KEY", ANY_KEY)
 
 
 class Launch(NamedTuple):
@@ -206,6 +207,6 @@ def _whole(value: str | bool | None, default: int) -> int:
 
 def vllm_environment(*, local: bool) -> Mapping[str, str]:
     """Return the environment of an engine: without keys, offline for a local checkpoint unless the user decides."""
-    inherited = {name: value for name, value in os.environ.items() if name not in _WITHHELD}
+    inherited = {name: value for name, value in os.environ.items() if name not in {*_WITHHELD, *key_variables()}}
     offline = _OFFLINE if local and _OFFLINE.keys().isdisjoint(inherited) else {}
     return _UNLESS_SET | inherited | _ALWAYS | offline | ({} if has_gpu() else _ON_CPU)
