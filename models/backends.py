@@ -36,6 +36,8 @@ class ModelUse(NamedTuple):
     """As -M options; those of the user take precedence."""
     style: str | None = None
     """The style of answer, by which defaults differ; None for one that is not known."""
+    budgeted: bool = False
+    """Whether its prompts limit their chains of thought."""
 
 
 class _Opening(NamedTuple):
@@ -44,6 +46,7 @@ class _Opening(NamedTuple):
     backend: str | None
     ask: bool
     style: str | None
+    budgeted: bool = False
 
 
 def open_model(
@@ -60,22 +63,27 @@ def open_model(
     The samples, with their right answers, reach only a class that says `needs_samples`. A backend is for checkpoints.
     Without asking, an endpoint need not be there: its model is not looked up. The style is one of --answer.
     """
-    how = _Opening(backend, ask, style)
-    if backend == "openai":
+    return _open(spec, options, samples, _Opening(backend, ask, style))
+
+
+def _open(spec: str, options: Mapping[str, str], samples: Iterable[Sample] | None, how: _Opening) -> Model:
+    if how.backend == "openai":
         return _open_by_client(spec, options, how)
     if spec not in MODELS:
         spec = complete_url(spec)
         family = families.get_family(options["family"]) if "family" in options else None
         if "://" in spec:
             return _open_endpoint(spec, options, family, how)
-        checkpoint = resolve_checkpoint(spec, family, options, ask=ask)
+        checkpoint = resolve_checkpoint(spec, family, options, ask=how.ask)
         if checkpoint is not None:
             return _open_checkpoint(checkpoint, options, how)
     kind, path = find_model(spec)  # a class, or a Family of an installed package
     if isinstance(kind, Family):
         return _open_checkpoint(checkpoint_of_family(kind, kind.name), options, how)
-    if backend is not None:
-        raise UserError(f"--backend {backend}: this option is for checkpoints, and {spec!r} is not one: leave it out.")
+    if how.backend is not None:
+        raise UserError(
+            f"--backend {how.backend}: this option is for checkpoints, and {spec!r} is not one: leave it out."
+        )
     return instantiate(kind, spec if spec in MODELS else path, options, samples)
 
 
@@ -88,17 +96,18 @@ def open_models(
     ask: bool = True,
 ) -> Sequence[Model]:
     """Open a model for each use: one for all, unless it learns from the samples or a task prescribes other sampling."""
-    first = open_model(spec, options, uses[0].samples, backend, ask=ask, style=uses[0].style)
+    how = [_Opening(backend, ask, use.style, use.budgeted) for use in uses]
+    first = _open(spec, options, uses[0].samples, how[0])
     if getattr(first, "needs_samples", False):
         return [first, *(open_model(spec, options, use.samples) for use in uses[1:])]
     samples_by_options = {"sampling", "temperature"} & first.describe().keys()
     by_options = {frozenset(options.items()): first}
     models = []
-    for use in uses:
+    for use, opening in zip(uses, how, strict=True):
         merged = {**use.sampling, **options} if samples_by_options else dict(options)
         key = frozenset(merged.items())
         if key not in by_options:
-            by_options[key] = open_model(spec, merged, use.samples, backend, ask=ask, style=use.style)
+            by_options[key] = _open(spec, merged, use.samples, opening)
         models.append(by_options[key])
     return models
 
@@ -134,7 +143,7 @@ def _open_checkpoint(checkpoint: Checkpoint, options: Mapping[str, str], how: _O
     if choose_backend(checkpoint, how.backend) == "vllm":
         from dtbench.models.vllm.model import Vllm
 
-        return Vllm.from_checkpoint(checkpoint, options, how.style)
+        return Vllm.from_checkpoint(checkpoint, options, how.style, budgeted=how.budgeted)
     from dtbench.models.local.model import Local
 
     return Local.from_checkpoint(checkpoint, options, how.style)

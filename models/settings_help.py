@@ -57,7 +57,7 @@ _UNSET = {
     "chat_template": "the checkpoint's",
     "azure_endpoint": "AZURE_OPENAI_ENDPOINT, else none",
     "api_version": "OPENAI_API_VERSION",
-    **dict.fromkeys(("extra", "stop", "stop_token_ids", "chat_template_kwargs"), "none"),
+    **dict.fromkeys(("extra", "stop", "stop_token_ids", "chat_template_kwargs", "think_budget_field"), "none"),
     **dict.fromkeys(("n", "limit_seconds", "max_completion_tokens", "key", "device_map"), "none"),
     **dict.fromkeys(("price_in", "price_out", "price_audio"), "its family's, else unknown"),
 }

@@ -86,6 +86,10 @@ def run_command(
 
         show_dry_run(request, as_json=as_json)
         return
+    if len(request.think_budget) > 1:
+        from dtbench.harness.cli.budgets import run_with_budgets
+
+        run_with_budgets(request, as_json=as_json)
     result = run(request, quiet=as_json)
     logged = loggers if result.shard is None else []  # a shard that others follow has no summary yet
     unlogged = log_summary(logged, result.as_json(), StoredRun.open(result.folder)) if logged else []

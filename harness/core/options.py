@@ -97,6 +97,17 @@ def parse_names(text: str) -> list[str]:
     return names
 
 
+def parse_budgets(text: str) -> list[int]:
+    """Return the numbers of a list with commas, each once and from the smallest."""
+    try:
+        budgets = sorted({int(part) for part in text.split(",") if part.strip()})
+    except ValueError:
+        budgets = []
+    if not budgets or budgets[0] < 1:
+        raise UserError(f"--think-budget {text}: numbers of tokens are expected, such as 1024 or 1024,4096.")
+    return budgets
+
+
 def parse_evidence(text: str) -> str:
     """Return the level of evidence that --min-evidence names; a UserError where there is none of that name."""
     from dtbench.harness.extract.evidence import EVIDENCE_LEVELS  # 20 ms that no other option needs
@@ -228,6 +239,18 @@ PromptFile = Annotated[
         panel=ANSWERS,
         shown="the benchmark's own",
         values="prompts",
+    ),
+]
+ThinkBudget = Annotated[
+    Sequence[int],
+    Option(
+        "--think-budget",
+        "N,...",
+        "Most tokens of a chain of thought, after which the model has to answer; several for a run with each and the "
+        "accuracy over the budget.",
+        parse=parse_budgets,
+        panel=ANSWERS,
+        shown="no limit",
     ),
 ]
 SystemPrompt = Annotated[

@@ -95,6 +95,8 @@ class Prompt:
     """The letters of the options where one of them must be the whole answer; empty where the answer is free."""
     wav: bytes | None = None
     """The clip as the model hears it: mono WAV at the model's rate; None for a model that does not listen."""
+    think_budget: int | None = None
+    """The most tokens of a chain of thought, after which the server has the model answer; None for no limit."""
 
 
 def with_system(prompt: Prompt, system: str | None) -> Prompt:

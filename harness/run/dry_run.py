@@ -18,14 +18,14 @@ from dtbench.harness.run.place import RUNS, RunPlace, place_of
 from dtbench.harness.run.plan import TaskPlan
 from dtbench.harness.run.request import RunRequest
 from dtbench.harness.run.same_questions import refuse_changed_questions
-from dtbench.harness.run.session import limits_of, make_plans, plans_for_models, run_settings
+from dtbench.harness.run.session import limits_of, make_plans, plans_for_models, run_settings, use_of
 from dtbench.harness.run.spending import Spending
 from dtbench.harness.run.worker_pool import Stop
 from dtbench.harness.score.forced_choice import FORCED_SAMPLING
 from dtbench.harness.store.beginning import Resumption
 from dtbench.harness.store.redact import mask_command, mask_settings
 from dtbench.harness.store.run_folder import find_resumable
-from dtbench.models.backends import ModelUse, open_models
+from dtbench.models.backends import open_models
 from dtbench.models.endpoint.settings import SAMPLING
 
 
@@ -105,7 +105,7 @@ class _Planned:
 def dry_run(request: RunRequest) -> DryRun:
     """Plan a run as run() does, and refuse what it refuses, without starting a model or writing anything."""
     plans, away = make_plans(request), None
-    uses = [ModelUse(plan.data.whole.samples, plan.task.prescribed, plan.form.answer) for plan in plans]
+    uses = [use_of(plan) for plan in plans]
     try:
         models = open_models(request.model, request.options, uses, request.backend)
     except MachineryError as error:

@@ -29,7 +29,7 @@ class RunPlace(NamedTuple):
 
 def place_of(request: RunRequest, tasks: Sequence[str], about: Mapping[str, Any]) -> RunPlace:
     """Return the folder of a run of these tasks by the model that describes itself so."""
-    form = RunForm(request.answer, request.audio, request.permute)
+    form = RunForm(request.answer, request.audio, request.permute, request.budget or 0)
     if request.out is not None:
         return RunPlace(_within(request.out, form))
     model = request.model if "://" not in request.model else str(about.get("model", "endpoint"))

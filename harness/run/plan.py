@@ -45,6 +45,8 @@ class PromptForm:
     """The system prompt that the user or a named prompt gives, empty for none; None for the task's or the model's."""
     own_system: str | None = None
     """The model's, where neither user nor task has one."""
+    think_budget: int | None = None
+    """The most tokens of a chain of thought; None for no limit."""
     prompt_name: str = ""
     """The name of the authors' prompt that `template` is, if it is one."""
 
@@ -120,9 +122,11 @@ class TaskPlan:
         audio = self._other_clip(place) if self.form.audio == "shuffle" else prompt.audio
         letters = option_letters(len(shown.choices)) if self.form.answer == "forced" else ()
         seed = answer_seed(self.form.seed, sample.id, repeat)
-        system = self._system(prompt)
+        system, budget = self._system(prompt), self.form.think_budget
         if type(prompt) is Prompt:  # four times as fast as replace(), which a task's own kind of prompt needs
-            filled = Prompt(prompt.text, audio, system, shown.choices, sample.id, repeat, seed, letters, prompt.wav)
+            filled = Prompt(
+                prompt.text, audio, system, shown.choices, sample.id, repeat, seed, letters, prompt.wav, budget
+            )
         else:
             filled = dataclasses.replace(
                 prompt,
@@ -133,6 +137,7 @@ class TaskPlan:
                 repeat=repeat,
                 seed=seed,
                 letters=letters,
+                think_budget=budget,
             )
         return PlannedPrompt(sample, filled)
 
@@ -176,6 +181,7 @@ class TaskPlan:
             "data": {"version": self.data.version, "sha256": self.data.sha256, "source": self.data.source},
             "prompt": self.prompt_text(),
             "prompt_hash": self.prompt_hash(),
+            **({"think_budget": self.form.think_budget} if self.form.think_budget is not None else {}),
             **({"prompt_name": self.form.prompt_name} if self.form.prompt_name else {}),
             "questions": len(self.data.samples),
             "ids_sha256": hashlib.sha256("\n".join(self.data.ids).encode()).hexdigest()[:12],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -82,6 +82,8 @@ class RunRequest:
     """What runs a checkpoint; None for its family's own."""
     prompt: opts.PromptFile = None
     """A file, a name of an authors' prompt, or the words themselves: see is_prompt()."""
+    think_budget: opts.ThinkBudget = ()
+    """The most tokens of a chain of thought: several for a run with each of them."""
     system: opts.SystemPrompt = None
     """A file, or the words themselves; `-M system=` gives it too."""
     answer: Annotated[
@@ -152,11 +154,22 @@ class RunRequest:
                 f"{flag} with --shard {self.shard}: a shard does not see what the others spend: run without shards, or "
                 "limit the questions with --limit."
             )
+        if self.answer == "forced" and self.think_budget:
+            raise UserError("--think-budget: a forced answer has no chain of thought: take --answer think or direct.")
         if self.answer == "forced" and self.samples > 1:
             raise UserError(
                 f"--samples {self.samples}: a forced answer is the likeliest letter, the same at every repeat: "
                 f"leave --samples out; for other orders of the options take --permute."
             )
+
+    @property
+    def budget(self) -> int | None:
+        """Return the most tokens of a chain in this run; None for no limit."""
+        return self.think_budget[0] if self.think_budget else None
+
+    def by_budget(self) -> Sequence[RunRequest]:
+        """Return a run for each budget; this one where there is none or one."""
+        return [replace(self, think_budget=(budget,)) for budget in self.think_budget] or [self]
 
     @property
     def part(self) -> Shard | None:

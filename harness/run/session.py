@@ -35,7 +35,7 @@ from dtbench.harness.run.signals import sigterm_as_interrupt, stop_on_signals
 from dtbench.harness.run.spending import Spending, SpendingLimits
 from dtbench.harness.run.worker_pool import Stop
 from dtbench.harness.score.ablations import compare_related
-from dtbench.harness.score.forced_choice import refuse_unforced
+from dtbench.harness.score.forced_choice import refuse_unbudgeted, refuse_unforced
 from dtbench.harness.score.stored_run import StoredTask
 from dtbench.harness.score.summary import with_figures
 from dtbench.harness.store.beginning import Resumption
@@ -88,6 +88,8 @@ class RunResult:
 
 def run(request: RunRequest, *, quiet: bool) -> RunResult:
     """Run benchmarks; resume if the folder already has answers."""
+    if len(request.think_budget) > 1:
+        raise UserError("--think-budget: one run has one budget; several are several runs: see RunRequest.by_budget().")
     (outcome,) = run_many([request], quiet=quiet)
     return outcome
 
@@ -96,7 +98,7 @@ def run_many(requests: Sequence[RunRequest], *, quiet: bool) -> Iterator[RunResu
     """Run one model several times on the same questions, loaded once; stop after a run that does not end well."""
     planned = [make_plans(request) for request in requests]
     first = requests[0]
-    uses = [ModelUse(plan.data.whole.samples, plan.task.prescribed, plan.form.answer) for plan in planned[0]]
+    uses = [use_of(plan) for plan in planned[0]]
     models = open_models(first.model, first.options, uses, first.backend)
     with sigterm_as_interrupt(), asyncio.Runner() as runner:
         try:
@@ -113,6 +115,12 @@ def run_many(requests: Sequence[RunRequest], *, quiet: bool) -> Iterator[RunResu
             runner.get_loop().run_forever()
             for model in dict.fromkeys(models):
                 runner.run(model.aclose())
+
+
+def use_of(plan: TaskPlan) -> ModelUse:
+    """Return what a model is opened for."""
+    form = plan.form
+    return ModelUse(plan.data.whole.samples, plan.task.prescribed, form.answer, form.think_budget is not None)
 
 
 def plans_for_models(plans: Sequence[TaskPlan], models: Sequence[Model]) -> Sequence[TaskPlan]:
@@ -299,7 +307,9 @@ def make_plans(request: RunRequest) -> Sequence[TaskPlan]:
 
 def _form(request: RunRequest, words: PromptWords | None) -> PromptForm:
     system = None if request.system is None else read_system(request.system)
-    form = PromptForm(None, request.audio, request.permute, request.seed, request.answer, system)
+    form = PromptForm(
+        None, request.audio, request.permute, request.seed, request.answer, system, think_budget=request.budget
+    )
     if words is None:
         return form
     return replace(
@@ -324,6 +334,8 @@ def run_settings(request: RunRequest, plans: Sequence[TaskPlan], models: Sequenc
     """Return the settings of a run, as run.json has them; refuse what the models or the track do not allow."""
     if request.answer == "forced":
         refuse_unforced(request.model, models)
+    if request.think_budget:
+        refuse_unbudgeted(request.model, models)
     settings = _settings(request, plans, models)
     if request.track is not None:
         refuse_forbidden(request.track, settings, None if request.task_file is None else plans[0].task.name)

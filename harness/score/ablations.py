@@ -214,7 +214,10 @@ def compare_related(run: StoredRun, task: str) -> RelatedFigures:
     forms = runs_of_same_questions(run, task)
     same_words = {one: other for one, other in forms.items() if _prompt(other, task) == about["prompt_hash"]}
     compared: RelatedFigures = {}
-    if form.answer != PLAIN_FORM.answer and (plain := forms.get(form._replace(answer=PLAIN_FORM.answer))) is not None:
+    if (
+        form.answer != PLAIN_FORM.answer
+        and (plain := forms.get(form._replace(answer=PLAIN_FORM.answer, budget=0))) is not None
+    ):
         compared["vs_plain"] = style_effect(plain.records(task), run.records(task), shared)
     if form.audio != PLAIN_FORM.audio and (plain := same_words.get(form._replace(audio=PLAIN_FORM.audio))) is not None:
         compared["audio_ablation"] = audio_effect(plain.records(task), run.records(task), shared)

@@ -16,18 +16,20 @@ from dtbench.harness.store.identity import is_same_model
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.types import RunInfo, TaskInfo
 
-_FORM_FOLDER = re.compile(r"(?:answer|audio)-[a-z]+|permute-\d+")
-_INSIDE = ("answer-*", "audio-*", "permute-*")
-_DEPTH = 3
+_FORM_FOLDER = re.compile(r"(?:answer|audio)-[a-z]+|(?:permute|budget)-\d+")
+_INSIDE = ("answer-*", "audio-*", "permute-*", "budget-*")
+_DEPTH = 4
 
 
 class RunForm(NamedTuple):
-    """The style of answer, what is heard, and the order of the options."""
+    """The style of answer, what is heard, the order of the options, and how long a chain may be."""
 
     answer: str = "direct"
     audio: str = "clip"
     permute: int = 0
     """By how many places the options are rotated."""
+    budget: int = 0
+    """The most tokens of a chain of thought; 0 for no limit."""
 
     def relative_to(self, other: RunForm) -> Path:
         """Return the path of a run of this form inside a run of another one; the empty path for the same form."""
@@ -40,7 +42,7 @@ PLAIN_FORM = RunForm()
 
 def form_of_task(about: TaskInfo) -> RunForm:
     """Return the form in which a task was asked."""
-    return RunForm(about["answer"], about["audio"], about["permute"])
+    return RunForm(about["answer"], about["audio"], about["permute"], about.get("think_budget", 0))
 
 
 def form_of(info: RunInfo) -> RunForm | None:

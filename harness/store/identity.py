@@ -212,6 +212,7 @@ def _form_traits(about: Mapping[str, Any]) -> Traits:
         "clips": f"--audio {about.get('audio')}",
         "order of the options": f"--permute {about.get('permute')}",
         "seed": about.get("seed"),
+        "--think-budget": about.get("think_budget"),
     }
 
 

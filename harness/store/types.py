@@ -210,6 +210,8 @@ class TaskInfo(TypedDict):
     prompt: str
     """The words around a question."""
     prompt_hash: str
+    think_budget: NotRequired[int]
+    """The most tokens of a chain of thought."""
     prompt_name: NotRequired[str]
     """The name of the authors' prompt that it is."""
     questions: int

@@ -128,6 +128,7 @@ class Family:
             "stop_token_ids": list(self.stop_token_ids) or None,
             "extra": dict(self.extra) or None,
             "send_seed": self.seed,
+            "think_budget_field": self.thinking_budget,
             "price_in": self.price_in,
             "price_out": self.price_out,
             "price_audio": self.price_audio,

@@ -58,6 +58,7 @@ class Server:
         self.rate = settings.rate
         self.limit_seconds = settings.limit_seconds
         self.system = settings.system
+        self.think_budget_field = settings.think_budget_field
         self.price = settings.price
         self._settings = settings
         self._about = about
@@ -72,7 +73,7 @@ class Server:
         self._limit: int | None = self._free.get("max_tokens", self._free.get("max_completion_tokens"))
         self._forced = forced_sampling(settings)
         self._forms = FormFinder(host.form(settings))
-        self._encoded: dict[tuple[RequestForm, tuple[str, ...]], bytes] = {}
+        self._encoded: dict[tuple[RequestForm, tuple[str, ...], int | None], bytes] = {}
 
     @classmethod
     def connect(cls, urls: str, settings: EndpointSettings, *, ask: bool = True) -> Server:
@@ -121,6 +122,8 @@ class Server:
 
         def fields(form: RequestForm) -> set[str]:
             body = json.loads(self._fixed(form, prompt) + b"}")
+            if prompt.think_budget is not None:  # without it, chains would be as long as they like
+                body.pop((self.think_budget_field or "").partition(".")[0], None)
             return sent_fields(body, form, seeded=self._seed_of(prompt) is not None)
 
         try:
@@ -203,13 +206,13 @@ class Server:
         return chat_body(fixed, prompt, seed, form.audio_part, seed_field=form.seed or "seed")
 
     def _fixed(self, form: RequestForm, prompt: Prompt) -> bytes:
-        key = form, tuple(prompt.letters)
+        key = form, tuple(prompt.letters), prompt.think_budget
         if key not in self._encoded:
             self._encoded[key] = fixed_fields(self._about.model, form.fields(self._sampling(prompt), prompt.letters))
         return self._encoded[key]
 
     def _sampling(self, prompt: Prompt) -> Mapping[str, Any]:
-        return self._forced if prompt.letters else self._free
+        return self._forced if prompt.letters else self._settings.with_budget(self._free, prompt.think_budget)
 
     def _seed_of(self, prompt: Prompt) -> int | None:
         return self._seed if prompt.seed is None else prompt.seed

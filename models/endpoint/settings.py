@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -68,6 +69,8 @@ class EndpointSettings:
     """Tokens at which an answer ends; vLLM and its kin know the field."""
     chat_template_kwargs: dict[str, Any] | None = None
     """Variables of the chat template, such as {"enable_thinking": true}; vLLM and its kin know the field."""
+    think_budget_field: str | None = None
+    """The field that limits the tokens of a chain, for --think-budget; dots for fields within fields."""
     system: str | None = None
     """System prompt of questions that have none of their own; as --system."""
     timeout: Annotated[float, at_least(0.001)] = 600.0
@@ -133,6 +136,19 @@ class EndpointSettings:
         """Return the fields of the request body that control sampling."""
         given = {name: getattr(self, name) for name in (*SAMPLING, *_STOPS) if getattr(self, name) is not None}
         return {**given, **self.further()}
+
+    def with_budget(self, fields: Mapping[str, Any], budget: int | None) -> dict[str, Any]:
+        """Return the fields of a request body with the limit of a chain among them."""
+        whole = dict(fields)
+        if budget is None or self.think_budget_field is None:
+            return whole
+        *outer, last = self.think_budget_field.split(".")
+        inside = whole
+        for name in outer:
+            inside[name] = dict(inside.get(name) or {})
+            inside = inside[name]
+        inside[last] = budget
+        return whole
 
     def further(self) -> dict[str, Any]:
         """Return the fields of the request body that a constrained answer has as well: template variables and extra."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from dtbench.harness.core.errors import DtbenchError, MachineryError, ModelError
 from dtbench.harness.core.model import Notify, RequestPreview
 from dtbench.harness.core.schema import Prompt, Response
 from dtbench.harness.core.typed_settings import RENAMED, TRUTHS, FileText, above, path_of, read_options, show_option
+from dtbench.harness.extract.chain_tags import ChainTags
 from dtbench.models.checkpoints.checkpoint import OPTIONS, Checkpoint
 from dtbench.models.checkpoints.defaults import DefaultSettings, checkpoint_defaults, request_defaults
 from dtbench.models.endpoint.address import Address
@@ -34,6 +36,9 @@ from dtbench.models.vllm.process import (
     vllm_environment,
 )
 
+BUDGET_FIELD = "thinking_token_budget"
+"""The field of a request by which vLLM ends a chain of thought."""
+_USUAL_TAGS = ChainTags("<think>", "</think>")
 RESTARTS = 3
 """How often an engine that died is restarted, in all."""
 _NO_TEMPLATE = "chat template is no longer allowed"
@@ -60,6 +65,7 @@ class Vllm:
         self.rate = settings.rate
         self.limit_seconds = settings.limit_seconds
         self.system = settings.system
+        self.think_budget_field = settings.think_budget_field
         self.price = settings.price
         self.forces = checkpoint.family is None or checkpoint.family.forced
         self._checkpoint = checkpoint
@@ -80,7 +86,9 @@ class Vllm:
         self._notify: Notify = lambda line: None
 
     @classmethod
-    def from_checkpoint(cls, checkpoint: Checkpoint, options: Mapping[str, str], style: str | None = None) -> Vllm:
+    def from_checkpoint(
+        cls, checkpoint: Checkpoint, options: Mapping[str, str], style: str | None = None, *, budgeted: bool = False
+    ) -> Vllm:
         """Make the model from its -M options: those of an endpoint, and every flag of `vllm serve`."""
         names = {field.name for field in dataclasses.fields(VllmSettings)} - {"model", *OF_A_HOST}
         names |= {old for old, new in RENAMED.items() if new in names}
@@ -103,6 +111,9 @@ class Vllm:
         settings = read_options(VllmSettings, own, "vLLM", defaults=request_defaults(about.settings, own))
         if settings.chain is not None and settings.chain.are_special:  # else nothing shows where the chain ends
             settings = dataclasses.replace(settings, extra={"skip_special_tokens": False, **(settings.extra or {})})
+        if budgeted:
+            settings = dataclasses.replace(settings, think_budget_field=settings.think_budget_field or BUDGET_FIELD)
+            flags = {**flags, **_reasoning_flags(flags, settings.chain)}
         return cls(checkpoint, settings, flags, about)
 
     async def start(self, notify: Notify) -> None:
@@ -241,6 +252,14 @@ class Vllm:
     async def aclose(self) -> None:
         """Stop the engine; keep its log where a message has named it."""
         await self._clear(keep_log=self._log_is_named)
+
+
+def _reasoning_flags(flags: Flags, chain: ChainTags | None) -> Flags:
+    """Return the flag by which vLLM knows where a chain begins and ends, which it needs to end one."""
+    if {"reasoning_parser", "reasoning_config"} & flags.keys():
+        return {}
+    opening, closing = chain or _USUAL_TAGS
+    return {"reasoning_config": json.dumps({"reasoning_start_str": opening, "reasoning_end_str": closing})}
 
 
 def _flag(name: str, text: str) -> str | bool:

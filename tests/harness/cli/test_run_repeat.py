@@ -46,6 +46,7 @@ VALUES: Mapping[str, Any] = {
     "backend": "local",
     "prompt": Path("words.txt"),
     "system": "system.txt",
+    "think_budget": (64,),
     "answer": "think",
     "audio": "noise",
     "permute": 1,
