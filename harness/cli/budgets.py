@@ -14,7 +14,7 @@ from dtbench.harness.run.request import RunRequest
 
 TITLES = ("budget", "task", "official, in %", "strict, in %", "at budget", "too long", "tokens")
 _AT_MOST = (
-    "at budget: the endpoint does not tell the tokens of a chain, so answers with at least as many tokens in all "
+    "at budget: the endpoint does not tell the tokens of the reasoning, so answers with at least as many tokens in all "
     "are counted: no other was ended there."
 )
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dtbench.harness.core.errors import UserError, did_you_mean
-from dtbench.harness.run.plan import PROMPT_MARKS, read_text
+from dtbench.harness.run.plan import PROMPT_MARKS, PromptForm, read_text
+from dtbench.harness.run.request import RunRequest
 from dtbench.models.checkpoints.prompts import authors_prompts
 
 _NAME = re.compile(r"[\w.-]+/[\w.-]+(/\w+)?")
@@ -18,7 +19,8 @@ _LONGEST_PATH = 255
 class PromptWords(NamedTuple):
     """The words around a question."""
 
-    template: str
+    template: str | None
+    """None for the task's own."""
     system: str | None = None
     """The system prompt that belongs to them; None where they leave that open."""
     name: str = ""
@@ -68,3 +70,18 @@ def read_system(system: str) -> str:
     if _PATH.fullmatch(system):
         raise UserError(f"--system {system}: there is no such file; a text is given in quotes, such as 'Listen well.'.")
     return system.strip()
+
+
+def prompt_form(request: RunRequest) -> PromptForm:
+    """Return the form of a run's prompts, with the words that its request names."""
+    words = PromptWords(None) if request.prompt is None else read_prompt(request.prompt)
+    return PromptForm(
+        words.template,
+        request.audio,
+        request.permute,
+        request.seed,
+        request.answer,
+        words.system if request.system is None else read_system(request.system),
+        think_budget=request.budget,
+        prompt_name=words.name,
+    )

@@ -21,14 +21,13 @@ from dtbench.harness.run.loop import TaskRun
 from dtbench.harness.run.pace import Pace
 from dtbench.harness.run.place import place_of
 from dtbench.harness.run.plan import (
-    PromptForm,
     TaskPlan,
     read_ids,
     refuse_unknown_ids,
     select_samples,
 )
 from dtbench.harness.run.progress import ProgressDisplay
-from dtbench.harness.run.prompt_words import PromptWords, read_prompt, read_system
+from dtbench.harness.run.prompt_words import prompt_form
 from dtbench.harness.run.request import RunRequest
 from dtbench.harness.run.same_questions import refuse_changed_questions
 from dtbench.harness.run.signals import sigterm_as_interrupt, stop_on_signals
@@ -281,12 +280,11 @@ def _result(folder: RunFolder, summaries: Sequence[TaskSummary], max_failed: flo
 def make_plans(request: RunRequest) -> Sequence[TaskPlan]:
     """Plan each task; refuse what cannot be asked."""
     tasks = _get_tasks(request)
-    words = None if request.prompt is None else read_prompt(request.prompt)
     ids = read_ids(request.ids) if request.ids is not None else None
     data = [load_questions(task, request.data_dir) for task in tasks]
     if ids is not None:
         refuse_unknown_ids(ids, data)
-    form = _form(request, words)
+    form = prompt_form(request)
     chosen = [*(["--ids"] if ids is not None else []), *([f"--limit {request.limit}"] if request.limit else [])]
     plans = [
         TaskPlan(
@@ -303,21 +301,6 @@ def make_plans(request: RunRequest) -> Sequence[TaskPlan]:
     for plan in plans:
         plan.check()
     return plans
-
-
-def _form(request: RunRequest, words: PromptWords | None) -> PromptForm:
-    system = None if request.system is None else read_system(request.system)
-    form = PromptForm(
-        None, request.audio, request.permute, request.seed, request.answer, system, think_budget=request.budget
-    )
-    if words is None:
-        return form
-    return replace(
-        form,
-        template=words.template,
-        system=words.system if system is None else system,
-        prompt_name=words.name,
-    )
 
 
 def _get_tasks(request: RunRequest) -> Sequence[Task]:

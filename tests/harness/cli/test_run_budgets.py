@@ -66,7 +66,7 @@ def test_tokens_of_a_chain_that_are_not_told_are_said_to_be_at_most() -> None:
         arguments = ("--model", chat.url, "--tasks", "mmar", "--data-dir", "data", "--out", "out", *FIELD)
         done = call("run", *arguments, "--think-budget", "2,9")
     assert done.code == 0, done
-    assert "the endpoint does not tell the tokens of a chain" in done.err
+    assert "the endpoint does not tell the tokens of the reasoning" in done.err
 
 
 def test_one_budget_is_a_run_as_any_other_and_another_in_its_folder_is_another_run() -> None:

@@ -120,7 +120,7 @@ FLAGS: Mapping[str, Sequence[str]] = {
     "min_evidence": ("--min-evidence", "stated"),
     "task_file": ("--task-file", "birds.py", "--tasks", "birds"),
 }
-NEEDS_MORE = {"data_dir", "base_url", "backend", "track", "max_cost", "max_tokens_in_all"}
+NEEDS_MORE = {"think_budget", "data_dir", "base_url", "backend", "track", "max_cost", "max_tokens_in_all"}
 """What is in every run below, or needs an endpoint or weights."""
 
 

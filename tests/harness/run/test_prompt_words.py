@@ -35,7 +35,7 @@ def test_every_prompt_of_authors_shows_question_and_options_and_names_its_source
     for name, prompt in authors_prompts().items():
         words = read_prompt(name)
         assert (words.name, words.template, words.system) == (name, prompt.text.strip(), prompt.system)
-        text = fill_template(words.template, SAMPLE).text
+        text = fill_template(str(words.template), SAMPLE).text
         assert "Who calls?" in text
         assert "a crow" in text
         assert "{options" not in text
@@ -44,7 +44,7 @@ def test_every_prompt_of_authors_shows_question_and_options_and_names_its_source
 
 
 def test_the_words_of_r1_aqa_are_those_of_its_script() -> None:
-    text = fill_template(read_prompt("r1-aqa/mmau").template, SAMPLE).text
+    text = fill_template(str(read_prompt("r1-aqa/mmau").template), SAMPLE).text
     assert text == (
         "Who calls? Please choose the answer from the following options: ['a crow', 'a {question}']. "
         "Output the final answer in <answer> </answer>."
