@@ -105,6 +105,10 @@ class Local:
             raise UserError(
                 f"--backend local: {' and '.join(missing)} not installed here: `{install_command('local')}`."
             )
+        if checkpoint.adapter is not None and checkpoint.adapter.mode == "serve":
+            raise UserError(
+                "-M adapter_mode=serve: vLLM alone applies an adapter beside its base: leave it out, and it is merged."
+            )
         given = {name: text for name, text in options.items() if name not in OPTIONS}
         about = checkpoint_defaults(checkpoint, style, revision=given.get("revision"))
         settings = read_options(LocalSettings, given, "a checkpoint with --backend local", defaults=about.settings)

@@ -140,10 +140,16 @@ class Vllm:
 
     def preview(self, prompt: Prompt, clip: str | None) -> RequestPreview:
         """Return the request, and the command that would be started to answer it."""
-        server = Server([Address(False, "127.0.0.1", 80, "/v1")], self._settings, EndpointModel(SERVED, None))
+        server = Server(
+            [Address(False, "127.0.0.1", 80, "/v1")],
+            self._settings,
+            EndpointModel(ADAPTER if self._beside else SERVED, None),
+        )
         body = server.preview(prompt, clip).body
         where = "POST http://127.0.0.1:PORT/v1/chat/completions (vLLM, which the run starts on a free port)"
-        launch = self._launch or self._launch_of(EngineFolders(self._checkpoint.source, {}))
+        checkpoint = self._checkpoint
+        source = checkpoint.source if checkpoint.adapter is None else checkpoint.name  # a folder that the start makes
+        launch = self._launch or self._launch_of(EngineFolders(source, {"enable_lora": True} if self._beside else {}))
         return RequestPreview(where, body, serve_command(self._executable, launch, "PORT"))
 
     def _launch_of(self, folders: EngineFolders) -> Launch:
@@ -171,7 +177,7 @@ class Vllm:
                 own = dataclasses.replace(self._settings, reconnect_timeout=0.0)
                 self._bare = Server([self._engine.address], own, EndpointModel(SERVED, None))
                 self._server = self._bare
-                if self._mode in {"serve", "audio"} and launch.flags.get("enable_lora"):
+                if self._beside and launch.flags.get("enable_lora"):
                     self._server = Server([self._engine.address], own, EndpointModel(ADAPTER, None))
             return self._server
 
@@ -179,6 +185,11 @@ class Vllm:
     def _revision(self) -> str | None:
         revision = self._flags.get("revision")
         return revision if isinstance(revision, str) else None
+
+    @property
+    def _beside(self) -> bool:
+        """Whether vLLM applies an adapter beside its base."""
+        return self._mode in {"serve", "audio"}
 
     def _for(self, prompt: Prompt, server: Server) -> Server:
         """Return what answers a prompt: an adapter for clips is off where there is none."""

@@ -154,6 +154,17 @@ def test_an_adapter_is_no_flag_of_vllm(checkpoint: Path, tmp_path: Path) -> None
 
 
 @NEEDED
+def test_an_adapter_that_vllm_alone_can_apply_is_never_left_out(checkpoint: Path, tmp_path: Path) -> None:
+    adapter = tmp_path / "tuned"
+    adapter.mkdir()
+    (adapter / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": str(checkpoint)}))
+    assert described(adapter, adapter_mode="serve")["adapter"]["mode"] == "serve"
+    assert described(adapter, "local")["adapter"]["mode"] == "merge"
+    with pytest.raises(UserError, match="vLLM alone applies an adapter beside its base"):
+        open_model(str(adapter), {"adapter_mode": "serve"}, backend="local")
+
+
+@NEEDED
 def test_none_takes_a_default_back(checkpoint: Path) -> None:
     model = open_model(str(checkpoint), {"max_tokens": "none", "temperature": "none"}, style="direct")
     assert model.describe()["sampling"] == {}

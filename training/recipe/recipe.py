@@ -270,6 +270,11 @@ def override(recipe: Recipe, *, model: str | None, seed: int | None) -> Recipe:
     source = recipe.model if model is None else model
     checkpoint = resolve_checkpoint(source)
     if checkpoint is not None:
+        if checkpoint.adapter is not None and checkpoint.adapter.mode == "merge":
+            raise UserError(
+                f"model = {source}: a training starts from a checkpoint, and this one has the adapter "
+                f"{checkpoint.adapter.name}: `dtbench run --model {source}` merges it, and names the merged folder."
+            )
         source = str(Path(checkpoint.source).resolve()) if checkpoint.is_local else checkpoint.source
     return dataclasses.replace(recipe, model=source, seed=recipe.seed if seed is None else seed)
 

@@ -117,3 +117,14 @@ def test_a_folder_is_named_by_its_whole_path(tmp_path: Path, monkeypatch: pytest
     monkeypatch.chdir(tmp_path)
     recipe: Recipe = override(load_recipe("qwen3-omni-30b"), model="./ckpt", seed=5)
     assert (recipe.model, recipe.seed) == (str(tmp_path / "ckpt"), 5)
+
+
+def test_an_adapter_is_no_checkpoint_to_start_from(tmp_path: Path) -> None:
+    """Its base alone would be trained, under its name."""
+    base, adapter = tmp_path / "ckpt", tmp_path / "tuned"
+    for folder in (base, adapter):
+        folder.mkdir()
+    (base / "config.json").write_text('{"architectures": ["Qwen3OmniMoeForConditionalGeneration"]}')
+    (adapter / "adapter_config.json").write_text('{"base_model_name_or_path": "../ckpt"}')
+    with pytest.raises(UserError, match=r"has the adapter tuned: `dtbench run --model .+` merges it"):
+        override(load_recipe("qwen3-omni-30b"), model=str(adapter), seed=None)
