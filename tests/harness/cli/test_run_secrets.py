@@ -216,3 +216,21 @@ def test_words_that_a_short_or_ordinary_key_has_stay_as_they_are(
         out = tmp_path / "out"
         call("run", "--model", chat.url, "--tasks", "mmar", "--data-dir", tmp_path / "data", "--out", out)
     assert (out / "mmar.jsonl").read_text().count(said) == 4  # the text, and what was read of it
+
+
+def test_nothing_of_a_headers_variable_is_stored_or_printed_not_even_of_a_first_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WHO_WE_ARE", KEY)
+    audible_data(tmp_path / "data", 2)
+
+    def repeat(asked: Asked) -> Turn:
+        return (
+            refused(f"the field 'seed' of {asked.headers['x-team']} is unknown") if "seed" in asked.json() else Turn()
+        )
+
+    run = ("run", "--tasks", "mmar", "--data-dir", tmp_path / "data", "--out", tmp_path / "out")
+    with chatting(choose=repeat, chooses_tried=True) as chat:
+        done = call(*run, "--model", chat.url, "-M", 'headers={"X-Team": "${WHO_WE_ARE}"}')
+    assert chat.tried
+    assert set(leaks(KEY, done.out, done.err, *files(tmp_path / "out"))) == set()
