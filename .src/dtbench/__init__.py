@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from dtbench.harness.core.task import Task
     from dtbench.harness.extract.answer import Extraction, extract
     from dtbench.harness.extract.evidence import set_weak_aside
+    from dtbench.harness.store.comparison_types import Comparison
     from dtbench.harness.store.summary_types import Summary
-    from dtbench.harness.store.types import Comparison, Record, RunInfo
+    from dtbench.harness.store.types import Record, RunInfo
 
 __version__ = "0.1.0"
 
@@ -47,7 +48,8 @@ _PUBLIC = {
     "harness.extract.answer": ("Extraction", "extract"),
     "harness.extract.evidence": ("set_weak_aside",),
     "harness.store.summary_types": ("Summary",),
-    "harness.store.types": ("Comparison", "Record", "RunInfo"),
+    "harness.store.comparison_types": ("Comparison",),
+    "harness.store.types": ("Record", "RunInfo"),
 }
 _MODULE_OF = {name: module for module, names in _PUBLIC.items() for name in names}
 

@@ -18,8 +18,8 @@ from dtbench.harness.compare.several import compare_runs
 from dtbench.harness.compare.words import comparison_in_words
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.options import OUTPUT, TESTS, Argument, AsJson, Option
+from dtbench.harness.store.comparison_types import Comparison, ComparisonAmongSeveral, GroupComparison
 from dtbench.harness.store.run_folder import StoredRun
-from dtbench.harness.store.types import Comparison, ComparisonAmongSeveral, GroupComparison
 
 Runs = Annotated[
     Sequence[Path],

@@ -24,9 +24,10 @@ from dtbench.harness.stats.paired_tests import (
     holm,
 )
 from dtbench.harness.stats.power import minimum_detectable, questions_to_find
+from dtbench.harness.store.comparison_types import Comparison, Flip, GroupComparison, PairedFigures
 from dtbench.harness.store.identity import effective_model
 from dtbench.harness.store.run_folder import StoredRun
-from dtbench.harness.store.types import Comparison, Flip, GroupComparison, PairedFigures, RunInfo, as_fields
+from dtbench.harness.store.types import RunInfo, as_fields
 
 Score = Literal["official", "strict"]
 SCORES = ("official", "strict")

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from dtbench.harness.compare.paired import PairedRuns, comparison, join_tasks
 from dtbench.harness.stats.paired_tests import TAIL, bounds, cochran_q, holm, pooled
+from dtbench.harness.store.comparison_types import ComparisonAmongSeveral, MeanDifference
 from dtbench.harness.store.run_folder import StoredRun
-from dtbench.harness.store.types import ComparisonAmongSeveral, MeanDifference
 
 
 def compare_runs(

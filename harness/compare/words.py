@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from dtbench.harness.compare.gate import GateVerdict, Verdict
 from dtbench.harness.compare.paired import EQUAL_WITHIN
-from dtbench.harness.store.types import Comparison
+from dtbench.harness.store.comparison_types import Comparison
 
 
 def gate_in_words(results: Sequence[GateVerdict], verdict: Verdict) -> str:

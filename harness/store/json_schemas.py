@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from dtbench.harness.store import summary_types, types
+from dtbench.harness.store import comparison_types, summary_types, types
 
 FOLDER = Path(__file__).parent / "schemas"
 KINDS: dict[str, tuple[Any, ...]] = {
@@ -22,7 +22,7 @@ KINDS: dict[str, tuple[Any, ...]] = {
         summary_types.CalibrationSummary,
         summary_types.CotSummary,
     ),
-    "comparison": (list[types.Comparison],),
+    "comparison": (list[comparison_types.ComparisonAmongSeveral],),
 }
 _OPEN = ("TaskSummary",)
 """What a task may add keys of its own to."""
@@ -47,7 +47,7 @@ def schema_text(name: str) -> str:
 def _field_docs() -> dict[str, dict[str, str]]:
     """Type -> field -> the text under it in the source, inherited ones too."""
     docs: dict[str, dict[str, str]] = {}
-    for module in (types, summary_types):
+    for module in (types, summary_types, comparison_types):
         for node in ast.parse(inspect.getsource(module)).body:
             if isinstance(node, ast.ClassDef):
                 own = docs[node.name] = {}

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from trained import NEAR, TASK, Trained
 
 from dtbench.harness.compare.paired import comparison, pair_runs
+from dtbench.harness.store.comparison_types import Comparison
 from dtbench.harness.store.run_folder import StoredRun
-from dtbench.harness.store.types import Comparison
 
 SEEDS = 3
 FORMED, POINTS, TIMES, CHANCE = 0.95, 0.10, 2.0, 0.01

@@ -1,0 +1,86 @@
+"""The types of what `compare --json` prints: two runs on the same questions, and several."""
+
+from __future__ import annotations
+
+from typing import Literal, TypedDict
+
+
+class ConfounderFigures(TypedDict):
+    """A setting in which two runs differ."""
+
+    name: str
+    before: str
+    after: str
+
+
+class PairedFigures(TypedDict):
+    """Two runs on the same questions."""
+
+    before: float | None
+    after: float | None
+    difference: float
+    low: float
+    high: float
+    better: int
+    worse: int
+    p: float
+    """How often one model, run twice, would differ as much; for single answers McNemar's exact test."""
+
+
+class GroupComparison(PairedFigures):
+    """Two runs on the questions under one value of a heading."""
+
+    heading: str
+    value: str
+    n: int
+    p_adjusted: float
+    """After Holm's steps over all groups."""
+
+
+class Flip(TypedDict):
+    """A question whose answer became right or wrong."""
+
+    id: str
+    before: str | None
+    after: str | None
+
+
+class Comparison(PairedFigures):
+    """Two runs of one task, question by question; a list of these is what `compare --json` prints."""
+
+    before_run: str
+    after_run: str
+    task: str
+    score: Literal["official", "strict"]
+    confounders: list[ConfounderFigures]
+    n: int
+    only_before: int
+    only_after: int
+    failed: list[int]
+    minimum_detectable: float | None
+    """The difference that so many questions show four times in five."""
+    needed: int | None
+    """How many questions would show a difference of the size that was found, or that there is none worth the name."""
+    groups: list[GroupComparison]
+    gained: list[Flip]
+    lost: list[Flip]
+
+
+class MeanDifference(TypedDict):
+    """The mean of the differences on several tasks, each with the same weight."""
+
+    tasks: int
+    difference: float
+    low: float
+    high: float
+
+
+class ComparisonAmongSeveral(Comparison):
+    """A comparison that may be one of several, of other candidates or tasks."""
+
+    p_adjusted: float
+    """After Holm's steps over all candidates and tasks."""
+    all_tasks: MeanDifference | None
+    """This candidate over all tasks; None for a single task."""
+    p_all_equal: float | None
+    """Cochran's test that all runs are equally good on this task; None for two runs."""
