@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from dtbench.harness.cli.next_steps import NextStep, print_next
-from dtbench.harness.cli.terminal import print_line
+from dtbench.harness.cli.terminal import print_line, print_note
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.compare import gate as gates
 from dtbench.harness.compare.gate import GateOptions
@@ -35,7 +35,14 @@ def gate_command(options: GateOptions, junit: Junit = None, markdown: Markdown =
     and the false alarms of all --looks share --alpha. Runs on different questions, or with different settings, do not
     pass.
     """
-    results = gates.gate_runs(options)
+    asked: tuple[int, int] | None = None
+    if options.until is None:
+        results = gates.gate_runs(options)
+    else:
+        from dtbench.harness.run.gate_rounds import gate_in_rounds
+
+        decided = gate_in_rounds(options, print_note, quiet=as_json)
+        results, asked = decided.results, (decided.asked, decided.of)
     verdict = gates.worst_verdict(results)
     sentence = gate_in_words(results, verdict)
     if junit is not None:
@@ -43,10 +50,18 @@ def gate_command(options: GateOptions, junit: Junit = None, markdown: Markdown =
     if markdown is not None:
         write_markdown(markdown, results, verdict)
     if as_json:
-        about = {"verdict": verdict, "sentence": sentence, "results": [one._asdict() for one in results]}
+        about: dict[str, Any] = {
+            "verdict": verdict,
+            "sentence": sentence,
+            "results": [one._asdict() for one in results],
+        }
+        if asked is not None:
+            about |= {"asked": asked[0], "of": asked[1]}
         typer.echo(json.dumps(about))
     else:
         print_line(sentence)
+        if asked is not None:
+            print_line(f"asked     {asked[0]} of {asked[1]} questions", indent=10)
         for one in results:
             shown = "" if one.required else " (not required)"
             print_line(f"{one.verdict:<10}{one.name}{shown}: {verdict_sentence(one)}", indent=10)

@@ -8,7 +8,7 @@ groups and nights are looked at; where neither is, the gate says that it cannot 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
@@ -18,8 +18,8 @@ from dtbench.harness.compare.paired import ScoreName, SharedTask, join_tasks, re
 from dtbench.harness.compare.policy import Policy, Rule, read_policy, refuse_unmet
 from dtbench.harness.core.errors import UserError, did_you_mean
 from dtbench.harness.core.options import TESTS, Option, check_options
-from dtbench.harness.core.typed_settings import Condition, at_least, between
-from dtbench.harness.stats.looks import chance_of_each_look
+from dtbench.harness.core.typed_settings import Condition, at_least, between, one_of
+from dtbench.harness.stats.looks import chance_of_each_look, chances_of_rounds
 from dtbench.harness.stats.paired_tests import (
     PairedShares,
     bounds,
@@ -110,6 +110,21 @@ class GateOptions:
             values="files",
         ),
     ] = None
+    until: Annotated[
+        str | None,
+        Option(
+            "--until",
+            "WHEN",
+            "decided: ask the candidate in rounds, and stop as soon as the verdict stands.",
+            panel=TESTS,
+            values=("decided",),
+        ),
+        one_of(("decided",)),
+    ] = None
+    model: Annotated[
+        str | None,
+        Option("--model", "MODEL", "With --until, the model of a candidate that has no run yet.", panel=TESTS),
+    ] = None
     task: SharedTask = None
     score: ScoreName = "official"
     allow: Annotated[
@@ -132,6 +147,10 @@ class GateOptions:
         check_options(self)
         if self.undecided not in {None, "pass", "fail"}:
             raise UserError(f"--undecided {self.undecided}: pass or fail is expected.")
+        if self.until is not None and self.history is not None:
+            raise UserError("--until and --history do not go together: a history needs every question of each night.")
+        if self.model is not None and self.until is None:
+            raise UserError("--model is for --until decided; without it, the candidate is a finished run.")
 
     def exit_code(self, verdict: Verdict) -> int:
         """Return the exit code of a verdict."""
@@ -194,10 +213,22 @@ class _GatedPart(NamedTuple):
     rule: Rule
 
 
-def gate_runs(options: GateOptions) -> list[GateVerdict]:
+class Round(NamedTuple):
+    """A look at a part of the questions, of which more are asked until the verdict stands."""
+
+    number: int
+    parts: tuple[float, ...]
+    """The shares of all questions after each round."""
+    asked: Collection[str]
+    """The ids of the questions so far."""
+
+
+def gate_runs(options: GateOptions, part_of: Round | None = None) -> list[GateVerdict]:
     """Return the verdicts on each task and group of two runs; an error where nothing can pass."""
     before, after = StoredRun.open(options.baseline), StoredRun.open(options.candidate)
     joined = join_tasks(before, after, options.task, options.score)
+    if part_of is not None:
+        joined = [one.only(part_of.asked) for one in joined]
     if options.task is None and set(before.info["tasks"]) != set(after.info["tasks"]):
         here, there = (", ".join(run.info["tasks"]) for run in (before, after))
         raise UserError(
@@ -218,7 +249,7 @@ def gate_runs(options: GateOptions) -> list[GateVerdict]:
         for task in pooled
         for group in _groups(task, options.groups, policy)
     ]
-    look = _Look.of_nights(options, before, pooled)
+    look = _Look.of_nights(options, before, pooled) if part_of is None else _Look.of_round(part_of)
     return _verdicts(parts, look)
 
 
@@ -254,9 +285,18 @@ class _Look(NamedTuple):
     window: int
     answers: float
     """The anchor's answers to a question for each of a night's."""
+    parts: tuple[float, ...] = ()
+    """Of rounds: the shares of all questions after each."""
+
+    @classmethod
+    def of_round(cls, one: Round) -> _Look:
+        """Return the look that a round is."""
+        return cls(one.number, len(one.parts), 1, 1, 1.0, one.parts)
 
     def chance(self, alpha: float) -> float:
         """Return what this look may take of alpha."""
+        if self.parts:
+            return chances_of_rounds(alpha, self.parts)[self.number - 1]
         return chance_of_each_look(alpha, self.of, self.window, self.answers)
 
     @classmethod

@@ -6,7 +6,7 @@ A setting in which they differ is a confounder: their difference is then not the
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -97,6 +97,11 @@ class PairedRuns:
     answered: tuple[int, int]
     answers_each: tuple[int, int] = (1, 1)
     """How many answers each run has to a question."""
+
+    def only(self, ids: Collection[str]) -> PairedRuns:
+        """Return the same with these questions alone; the first run may have more."""
+        questions = [one for one in self.questions if one.id in ids]
+        return replace(self, questions=questions, only_before=0)
 
     def with_questions(self, questions: Sequence[PairedQuestion]) -> PairedRuns:
         """Return the same with other shares of right answers."""
