@@ -43,7 +43,7 @@ def gate_in_rounds(options: GateOptions, notify: Notify, *, quiet: bool) -> Deci
         outcome = run(replace(request, ids=asked, limit=None), quiet=quiet)
         if outcome.status != "done":
             raise MachineryError(
-                f"{outcome.folder}: the round of {len(asked)} questions ended {outcome.status}; the same command resumes."
+                f"{outcome.folder}: the round of {len(asked)} questions ended {outcome.status}: run the command again."
             )
         results = gate_runs(options, Round(number, ROUNDS, frozenset(asked)))
         if worst_verdict(results) != "undecided":
