@@ -5,7 +5,7 @@ SETUP := pyproject.toml $(addprefix tests/setup/,environment.py installer.py rep
 
 TRAIN_SETUP := pyproject.toml $(addprefix tests/setup/,environment.py installer.py repairs.py train-constraints.in train-constraints.txt)
 
-.PHONY: demo quick coverage test check lint bench whole proof vllm browser train-env clean
+.PHONY: demo quick coverage test check lint bench architectures whole proof vllm browser train-env clean
 
 demo: .venv/.demo  ## the model in the box answers the benchmark in the box, anew each time
 	@rm -rf results/runs/demo-local results/runs/demo-vllm
@@ -35,6 +35,9 @@ lint: .venv/.dev
 
 bench: .venv/.dev  ## how long things take
 	$(BIN)/python -m pytest tests/bench -o python_files='bench_*.py' --quiet --capture=no
+
+architectures: vllm  ## a tiny checkpoint of every architecture through vLLM and transformers, and a table of what was equal
+	DTBENCH_WHOLE=1 $(BIN)/python -m pytest --quiet tests/engines/test_architectures.py
 
 whole: vllm  ## what `make test` shortens: every architecture of the tiny checkpoints, every question of mini to vLLM
 	DTBENCH_WHOLE=1 $(BIN)/python -m pytest tests/engines/test_architectures.py tests/engines/test_mini_checkpoint.py

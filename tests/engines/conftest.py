@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from engines import need, write_checkpoints
 from required import failed_if_skipped
-from tiny_checkpoints.catalogue import TRIED
+from tiny_checkpoints.catalogue import TINY, TRIED
 from vllm_process import Server, serving
 
 
@@ -21,7 +21,7 @@ def tiny_checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, P
     base = tmp_path_factory.getbasetemp()
     home = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "tiny-checkpoints"
     home.mkdir(exist_ok=True)
-    folders = {name: home / f"tiny-{name}" for name in TRIED}
+    folders = {name: home / f"tiny-{name}" for name in TRIED if TINY[name].is_there}
     with (home / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (home / "written").exists():
@@ -50,3 +50,24 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     report = yield
     failed_if_skipped(report)
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print a table of the architectures that were run, where any was."""
+    passed = [("passed", one) for one in terminalreporter.getreports("passed")]
+    failed = [("FAILED", one) for one in terminalreporter.getreports("failed")]
+    rows = [
+        (ended, *told)
+        for ended, report in (*passed, *failed)
+        if getattr(report, "when", None) == "call"
+        for name, told in report.user_properties
+        if name == "architecture"
+    ]
+    if not rows:
+        return
+    head = ("", "architecture", "vLLM", "local", "log-probability", "what was run")
+    widths = [max(len(str(row[column])) for row in (head, *rows)) for column in range(len(head))]
+    terminalreporter.section("architectures: answers equal to transformers' own, in vLLM and with --backend local")
+    for row in (head, *rows):
+        line = "  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True))
+        terminalreporter.write_line(line.rstrip())

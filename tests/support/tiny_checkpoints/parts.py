@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import torch
+import transformers
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, WhisperFeatureExtractor
@@ -121,6 +122,14 @@ def save(model: Any, processor: Any, folder: Path) -> None:
     model.save_pretrained(folder)
     as_published(folder)
     processor.save_pretrained(folder)
+
+
+def keep_part(folder: Path, kind: str) -> None:
+    """Leave of a checkpoint what this class of transformers loads, under the names that the class saves."""
+    model = getattr(transformers, kind).from_pretrained(folder, dtype=torch.float32)
+    for whole in (folder / "model.safetensors", folder / "spk_dict.pt"):
+        whole.unlink(missing_ok=True)
+    model.save_pretrained(folder)
 
 
 def as_published(folder: Path) -> None:
