@@ -61,8 +61,8 @@ def test_what_passes_is_asked_again_and_counted(tmp_path: Path, items: list[Item
     (told,) = json.loads(done.out)["tasks"]
     assert (told["n"], told["failed"], told["missing"]) == (12, 0, 0)
     assert asked == 12 + len(hiccups)
-    # A refusal for too many requests is no attempt. A drop at once on a connection that was used before, by the first try
-    # of the run or by a question, is that of an idle one: it is renewed, which is none either.
+    # A refusal for too many requests is no attempt. A drop at once on a connection that was used before, be it by the
+    # first try of the run, is that of an idle one: it is renewed, which is none either.
     attempts = sum(record["response"]["attempts"] for record in records(tmp_path / "out"))
     assert attempts in {asked - 1, asked - 2}
     assert_each_once(tmp_path / "out", (item["id"] for item in items))
