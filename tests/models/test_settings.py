@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from dtbench.models.checkpoints.checkpoint import OPTIONS
-from dtbench.models.endpoint.settings import EndpointSettings
 from dtbench.models.local.settings import LocalSettings
+from dtbench.models.openai_client.model import OpenaiSettings
 from dtbench.models.vllm.model import VllmSettings
 
 README = Path(__file__).parents[2] / "models" / "README.md"
@@ -23,7 +23,9 @@ def documented() -> dict[str, tuple[str, str]]:
 
 
 def test_the_readme_names_every_setting_of_models_and_no_other() -> None:
-    fields = {field.name for kind in (VllmSettings, LocalSettings) for field in dataclasses.fields(kind)}
+    fields = {
+        field.name for kind in (VllmSettings, LocalSettings, OpenaiSettings) for field in dataclasses.fields(kind)
+    }
     assert documented().keys() == fields | set(OPTIONS)
 
 
@@ -38,6 +40,6 @@ def test_the_figures_of_the_readme_are_the_defaults(column: int, kind: type[Any]
 
 def test_the_readme_says_of_each_setting_where_it_is_none() -> None:
     local = {field.name for field in dataclasses.fields(LocalSettings)} | set(OPTIONS)
-    server = {field.name for field in dataclasses.fields(EndpointSettings)} | {"start_timeout", *OPTIONS}
+    server = {field.name for field in dataclasses.fields(OpenaiSettings)} | {"start_timeout", *OPTIONS}
     told = {name: (cells[0] != "-", cells[1] != "-") for name, cells in documented().items()}
     assert told == {name: (name in server, name in local) for name in server | local}
