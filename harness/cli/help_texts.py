@@ -137,7 +137,7 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
 _DONE, _INPUT, _FAILED = "done", "wrong input: an option, a file or a data set", "failure of network, disk or engine"
 _INTERRUPTED = "interrupted"
 _COMMON = {0: _DONE, 2: _INPUT, 3: _FAILED, 130: _INTERRUPTED}
-_RESUMED = {**_COMMON, 130: "interrupted; the same command resumes"}
+_RESUMED = {**_COMMON, 130: "interrupted, or at a limit of cost, tokens or quota; the same command resumes"}
 _EXIT_CODES: Mapping[str, Mapping[int, str]] = {
     "": {**_COMMON, 1: "regression (gate)", 4: "inconclusive: too few questions (gate)"},
     "gate": {
