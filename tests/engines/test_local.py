@@ -182,7 +182,7 @@ def test_it_ends_an_answer_where_a_vllm_server_does(
 
 
 def ended(found: Found) -> Mapping[str, tuple[str, str, int]]:
-    """Text, reason and tokens of each; vLLM at times writes half a character before a stop token as a sign of its own."""
+    """Text, reason and tokens of each; of half a character before a stop token, vLLM at times writes a sign."""
     replies = {id_: record["response"] for id_, record in found.items()}
     return {
         id_: (reply["text"].rstrip("\ufffd"), reply["finish_reason"], reply["usage"]["completion_tokens"])
