@@ -37,10 +37,10 @@ bench: .venv/.dev  ## how long things take
 	$(BIN)/python -m pytest tests/bench -o python_files='bench_*.py' --quiet --capture=no
 
 architectures: vllm  ## a tiny checkpoint of every architecture through vLLM and transformers, and a table of what was equal
-	DTBENCH_WHOLE=1 $(BIN)/python -m pytest --quiet tests/engines/test_architectures.py
+	DTBENCH_WHOLE=1 $(BIN)/python -m pytest --quiet tests/engines/test_architectures.py tests/engines/test_adapters.py
 
 whole: vllm  ## what `make test` shortens: every architecture of the tiny checkpoints, every question of mini to vLLM
-	DTBENCH_WHOLE=1 $(BIN)/python -m pytest tests/engines/test_architectures.py tests/engines/test_mini_checkpoint.py
+	DTBENCH_WHOLE=1 $(BIN)/python -m pytest tests/engines/test_architectures.py tests/engines/test_adapters.py tests/engines/test_mini_checkpoint.py
 
 # One run is whole before others take over what would come out the same; what is done is not done again.
 PROOF := results/runs/proof

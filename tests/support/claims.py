@@ -8,10 +8,18 @@ from typing import NamedTuple
 
 from dtbench.harness.stats.intervals import clustered_interval
 from dtbench.harness.stats.looks import chance_of_each_look
-from dtbench.harness.stats.paired_tests import PairedShares, bounds, chance_of_equal, chance_of_no_loss, effective_table
+from dtbench.harness.stats.paired_tests import (
+    PairedShares,
+    bounds,
+    chance_of_equal,
+    chance_of_no_loss,
+    effective_table,
+    holm,
+)
 from dtbench.harness.stats.power import minimum_detectable, power_of_passing
 
 NIGHTS, WINDOW, ANCHOR = 30, 5, 8
+GROUPS = 7
 Draw = Callable[[random.Random], list[PairedShares]]
 
 
@@ -80,6 +88,9 @@ SHARED = [
     Design(60, 5, flips=0.05, drop=0.03),
 ]
 REPEATED = [Design(100, repeats=4), Design(200, repeats=8), Design(60, 3, repeats=4, together=0.5)]
+LISTENING = Design(200, repeats=8, flips=0.3, drop=0.2)
+GROUPED = [Design(700), Design(700, flips=0.3), Design(420, 5, flips=0.2)]
+ANSWERED = [Design(200, repeats=8), Design(50, repeats=4), Design(400, repeats=2)]
 ALONE = [Design(300), Design(300, flips=0.03), Design(1000, flips=0.05)]
 
 
@@ -112,8 +123,33 @@ def _share_is_covered(design: Design, dice: random.Random) -> bool:
     return low <= truth <= high
 
 
+def _alarms_in_a_group(design: Design, dice: random.Random) -> bool:
+    """Seven groups of as many questions, none of them worse, and a claim of loss in any."""
+    pairs = design.pairs(dice)
+    groups = [pairs[start::GROUPS] for start in range(GROUPS)]
+    return min(holm([chance_of_no_loss(group) for group in (pairs, *groups)])) <= 0.05
+
+
+def _repeated_share_is_covered(design: Design, dice: random.Random) -> bool:
+    """Several answers to each question, whose chances of a right one are far apart."""
+    chances = [dice.betavariate(0.6, 0.4) for _ in range(design.clips)]
+    rights = [sum(dice.random() < chance for _ in range(design.repeats)) for chance in chances]
+    low, high = clustered_interval((right, design.repeats) for right in rights)
+    return low <= 0.6 <= high
+
+
+def _p_and_interval_agree(design: Design, dice: random.Random) -> bool:
+    """A small p never stands beside an interval with zero in it; the exact test is the stricter of the two."""
+    pairs = design.pairs(dice)
+    found = bounds(pairs, 0.025)
+    return chance_of_equal(pairs) > 0.05 or not found.low <= 0 <= found.high
+
+
 CLAIMS = [
-    Claim("a 95 % interval of a difference covers it", [*ALONE, *SHARED, *REPEATED], _covers, 0.93, 0.99),
+    Claim("a 95 % interval of a difference covers it", [*ALONE, *SHARED, *REPEATED, LISTENING], _covers, 0.93, 0.99),
+    Claim("a small p has an interval without zero", [*ALONE, *SHARED], _p_and_interval_agree, 0.985, 1.0),
+    Claim("a loss in one of seven groups is claimed in 5 % at most", GROUPED, _alarms_in_a_group, 0.0, 0.05),
+    Claim("a 95 % interval over several answers covers", ANSWERED, _repeated_share_is_covered, 0.925, 0.985),
     Claim("p < 0.05 fools in 5 % at most", [*ALONE, *SHARED[:4], *REPEATED], _fools, 0.0, 0.05),
     Claim("a loss is claimed in 5 % at most where there is none", [*ALONE, *SHARED[:4], *REPEATED], _alarms, 0.0, 0.05),
     Claim(
