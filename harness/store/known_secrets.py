@@ -108,6 +108,8 @@ class SecretMatcher:
 
     def may_hold(self, data: bytes) -> bool:
         """Whether a secret, or a piece of one, may stand in a text or in JSON; False is certain."""
+        if not self._whole_bytes and not self._numbers:
+            return False
         for escape in (b"\\n", b"\\r", b"\\t"):
             data = data.replace(escape, b"")
         plain = data.translate(_LOWER, _DROPPED)
