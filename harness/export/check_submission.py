@@ -203,7 +203,7 @@ def _other_data(records: Sequence[Mapping[str, Any]], kind: SubmissionFormat, da
     other = [
         f"{record['id']!r} in {name}"
         for record in records
-        if record.get("id") in items
+        if isinstance(record.get("id"), str) and record["id"] in items
         for name in kind.carries
         if name in items[record["id"]]
         and (record[name] != items[record["id"]][name] if name in record else name == TABLED)

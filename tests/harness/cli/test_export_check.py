@@ -183,3 +183,11 @@ def test_of_the_challenge_no_one_can_tell_without_the_ids(
     done = call("export", "--check", file, "--format", "arc")
     assert done.code == 4
     assert "name its folder with --data-dir" in done.out
+
+
+@pytest.mark.parametrize("id_", [["x"], {"a": 1}, None, 3])
+def test_an_id_of_any_type_is_a_problem_and_no_more(run: Path, folder: Path, tmp_path: Path, id_: object) -> None:
+    records = lines(exported(run, "mmar")[0].read_text())
+    records[1]["id"] = id_
+    found = checked(write_records(tmp_path / "bad", "mmar", records), "mmar", folder, 2)
+    assert any("records whose id is not text: 1" in one for one in found["problems"])
