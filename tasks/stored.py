@@ -109,7 +109,7 @@ def _rescore(run: StoredRun, stored: StoredTask, options: RescoreOptions) -> Res
             f"if the run has several tasks, choose one with --task."
         )
     data = find_data(stored, options.data_dir)
-    stored = replace(stored, about=_read_otherwise(stored, options, found=data is not None))
+    stored = replace(stored, data=data, about=_read_otherwise(stored, options, found=data is not None))
     keep = None
     if isinstance(run, RunFolder) and data is not None and scorer in {None, stored.scorer}:
         run.info["tasks"][task.name] = stored.about

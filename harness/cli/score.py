@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dtbench.harness.cli.next_steps import NextStep, print_next
+from dtbench.harness.cli.paper_tables import print_paper_tables
 from dtbench.harness.cli.tables import evidence_line, output_file, print_summary
 from dtbench.harness.cli.tasks import named_task
 from dtbench.harness.cli.terminal import print_line
@@ -76,6 +77,15 @@ class ScoreOptions:
     task_file: TaskFile = None
     data_dir: DataOfRun = None
     chain: Chain = None
+    tables: Annotated[
+        bool,
+        Option(
+            "--tables",
+            None,
+            "Also print groups with intervals, letter bias, accuracy by length of reasoning, pass@k and majority@k.",
+            panel=OUTPUT,
+        ),
+    ] = False
     write: Annotated[bool, Option("--write", None, "Store the new verdicts and summary in RUN.", panel=OUTPUT)] = False
 
 
@@ -107,8 +117,8 @@ def _score_file(options: ScoreOptions) -> PredictionScores:
     file, metadata = options.predictions, options.metadata
     if file is None:
         raise UserError("--predictions is missing: name the prediction file to score, or a run folder.")
-    if options.write or options.data_dir is not None:
-        flag = "--write" if options.write else f"--data-dir {options.data_dir}"
+    if options.write or options.tables or options.data_dir is not None:
+        flag = "--write" if options.write else "--tables" if options.tables else f"--data-dir {options.data_dir}"
         raise UserError(f"{flag}: this option needs a run folder, not --predictions.")
     _refuse_overwriting(options.rows, file, metadata)
     predictions = read_predictions(task, file, metadata, allow_duplicates=options.allow_duplicates)
@@ -142,7 +152,9 @@ def _score_run(folder: Path, options: ScoreOptions, *, as_json: bool) -> None:
         typer.echo(json.dumps([one.summary for one in rescored]))
         return
     for one in rescored:
-        print_summary(one.summary, groups=True)
+        print_summary(one.summary, groups=not options.tables)
+        if options.tables:
+            print_paper_tables(one.summary)
     print_next(NextStep(["report", folder], "every answer on one page"))
 
 

@@ -20,7 +20,7 @@ from dtbench.harness.run.request import SweepRequest
 
 if TYPE_CHECKING:
     from dtbench.harness.run.sweep import SweepRun
-    from dtbench.harness.store.summary_types import IntervalFigures
+    from dtbench.harness.store.share_types import IntervalFigures
 
 TITLES = ("official, in %", "task", "score", "95 %", "time", "status")
 

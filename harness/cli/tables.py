@@ -10,24 +10,22 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
+from dtbench.harness.cli.paper_lines import paper_lines
 from dtbench.harness.cli.terminal import print_line
 from dtbench.harness.core.errors import MachineryError, one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from dtbench.harness.store.share_types import AllFigures, CountedFigures, IntervalFigures, ShareFigures
     from dtbench.harness.store.summary_types import (
         AblationFigures,
-        AllFigures,
         AverageFigures,
         CalibrationFigures,
-        CountedFigures,
         EvidenceFigures,
         ForcedFigures,
-        IntervalFigures,
         OrderFigures,
         RepeatsFigures,
-        ShareFigures,
         StyleFigures,
         TaskSummary,
     )
@@ -72,7 +70,7 @@ def print_summary(summary: TaskSummary, *, groups: bool = False) -> None:
     _print_paper(console, summary)
     if groups:
         _print_groups(console, summary)
-    for name, text in _lines(summary):
+    for name, text in (*_lines(summary), *paper_lines(summary), *(("note", note) for note in summary["notes"])):
         print_line(f"{name:<15}{text}", 15)
     for line in _reliability_lines(summary):
         console.print(line, markup=False, soft_wrap=True)
@@ -165,8 +163,6 @@ def _lines(summary: TaskSummary) -> Iterator[tuple[str, str]]:
     why = f": {_listed(summary['dropped_why'])}" if summary["dropped"] else ""
     yield "dropped", f"{summary['dropped']} from the official denominator{why}"
     yield from _more(summary)
-    for note in summary["notes"]:
-        yield "note", note
 
 
 def evidence_line(evidence: Mapping[str, EvidenceFigures], min_evidence: str) -> str:

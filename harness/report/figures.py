@@ -15,13 +15,8 @@ from dtbench.harness.score.stored_run import StoredTask
 from dtbench.harness.stats.intervals import share, wilson
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.run_json import read_info, read_summary
-from dtbench.harness.store.summary_types import (
-    AllFigures,
-    CalibrationSummary,
-    CountedFigures,
-    JudgeSummary,
-    TaskSummary,
-)
+from dtbench.harness.store.share_types import AllFigures, CountedFigures
+from dtbench.harness.store.summary_types import CalibrationSummary, JudgeSummary, TaskSummary
 from dtbench.harness.store.types import Record
 
 BINS = 8

@@ -361,7 +361,7 @@ def _task_file(request: RunRequest, task: Task) -> dict[str, str]:
 
 def _planned(plan: TaskPlan, folder: RunFolder) -> StoredTask:
     name = plan.task.name
-    return StoredTask(plan.task, folder.info["tasks"][name], lambda: folder.records(name))
+    return StoredTask(plan.task, folder.info["tasks"][name], lambda: folder.records(name), plan.data)
 
 
 def _summary(stored: StoredTask, folder: RunFolder, part: Collection[str] | None = None) -> TaskSummary:

@@ -20,13 +20,12 @@ from dtbench.harness.score.run_form import PLAIN_FORM, form_of_task, runs_of_sam
 from dtbench.harness.stats.intervals import share
 from dtbench.harness.stats.paired_tests import TAIL, PairedShares, bounds
 from dtbench.harness.store.run_folder import StoredRun
+from dtbench.harness.store.share_types import GapFigures, ShareFigures
 from dtbench.harness.store.summary_types import (
     AblationFigures,
     AverageFigures,
-    GapFigures,
     OrderFigures,
     RelatedFigures,
-    ShareFigures,
     StyleFigures,
 )
 from dtbench.harness.store.types import Record, as_fields

@@ -53,6 +53,13 @@ class ForcedAnswer(NamedTuple):
     """None where it is no letter, or too few options were listed."""
 
 
+class ConfidentAnswer(NamedTuple):
+    """How sure a model was of one answer, and the clip that it is about."""
+
+    clip: int | str
+    scored: Confidence
+
+
 class Bin(NamedTuple):
     """Answers of like confidence."""
 
@@ -88,7 +95,7 @@ def brier_score(shares: Sequence[float], gold: int | None) -> float:
 
 def equal_width(answers: Sequence[Confidence], bins: int = BINS) -> list[Bin]:
     """Put answers into bins of confidence of equal width, open below and closed above; empty ones are left out."""
-    places = [_place(answer.confidence, bins) for answer in answers]
+    places = [confidence_bin(answer.confidence, bins) for answer in answers]
     return [
         _bin(place / bins, (place + 1) / bins, [a for a, at in zip(answers, places, strict=True) if at == place])
         for place in sorted(set(places))
@@ -123,7 +130,7 @@ def error_by_chance(answers: Sequence[Confidence]) -> float:
     import numpy
 
     confidences = numpy.array(sorted(answer.confidence for answer in answers))
-    places = numpy.array([_place(confidence, BINS) for confidence in confidences])
+    places = numpy.array([confidence_bin(confidence, BINS) for confidence in confidences])
     rng = numpy.random.default_rng(0)
     errors = []
     for _ in range(DRAWS):
@@ -171,7 +178,8 @@ def forced_figures(answers: Sequence[ForcedAnswer], *, known: bool) -> ForcedFig
     return figures
 
 
-def _place(confidence: float, bins: int) -> int:
+def confidence_bin(confidence: float, bins: int = BINS) -> int:
+    """Return the bin of equal width that a confidence belongs to, open below and closed above."""
     return max(0, math.ceil(confidence * bins) - 1)
 
 

@@ -6,14 +6,16 @@ import math
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from dtbench.harness.core.price import TOKENS_IN, TOKENS_OUT
 from dtbench.harness.core.schema import Official, is_count
-from dtbench.harness.score.calibration import ForcedAnswer, forced_answer
+from dtbench.harness.score.calibration import ConfidentAnswer, ForcedAnswer, forced_answer
 from dtbench.harness.store.types import Record
 
 Groups = tuple[tuple[str, str], ...]
+NO_CLIP_SHARED: Mapping[str, int] = MappingProxyType({})
 UNREPORTED = -1
 UNLEVELLED = "none stored"
 """The level of a choice in records that were made before there were levels."""
@@ -54,6 +56,10 @@ class Answer(NamedTuple):
     sample: int
     outcome: AnswerOutcome
     choice: str | None
+    clip: int | str = ""
+    """The number of a clip that several questions share, or the id of the question."""
+    chain: int = 0
+    """The length of its chain of thought, in characters."""
 
     @property
     def right(self) -> bool:
@@ -119,10 +125,11 @@ class Outcomes:
         """Count how often each outcome came."""
         return Counter(self._outcomes)
 
-    def answers(self) -> Iterator[Answer]:
-        """Yield every question and repeat with its outcome, in no order to rely on."""
+    def answers(self, shared: Mapping[str, int] = NO_CLIP_SHARED) -> Iterator[Answer]:
+        """Yield every question and repeat with its outcome, in no order to rely on; `shared` numbers shared clips."""
         for (id_, sample), place in self._places.items():
-            yield Answer(id_, sample, self._outcomes[place], self._choices[place])
+            clip = shared.get(id_, id_)
+            yield Answer(id_, sample, self._outcomes[place], self._choices[place], clip, self._chains[place])
 
     def chains(self) -> list[float]:
         """Return the lengths of the chains of thought, in characters, shortest first; without those that are none."""
@@ -136,6 +143,11 @@ class Outcomes:
     def forced(self) -> list[ForcedAnswer]:
         """Return the forced answers, in an order that does not depend on the records'."""
         return [answer for _, answer in sorted(self._forced.items())]
+
+    def confident(self, shared: Mapping[str, int] = NO_CLIP_SHARED) -> list[ConfidentAnswer]:
+        """Return the forced answers that have a probability, each with its clip."""
+        scored = ((id_, answer.scored) for (id_, _), answer in sorted(self._forced.items()))
+        return [ConfidentAnswer(shared.get(id_, id_), one) for id_, one in scored if one is not None]
 
     def attempts(self) -> int:
         """Return how often the model was asked, in all."""

@@ -22,7 +22,9 @@ from dtbench.harness.extract.chain_tags import ChainTags
 from dtbench.harness.extract.evidence import WEAKEST
 from dtbench.harness.extract.tidy import with_think_tags
 from dtbench.harness.score.answer_record import ShownOptions, with_answer
-from dtbench.harness.score.summary import summarise
+from dtbench.harness.score.outcomes import Outcomes
+from dtbench.harness.score.paper_figures import RunDesign, paper_figures
+from dtbench.harness.score.summary import summarise, with_figures
 from dtbench.harness.store.jsonl import Key, key_of
 from dtbench.harness.store.summary_types import TaskSummary
 from dtbench.harness.store.types import Record, TaskInfo
@@ -40,6 +42,8 @@ class StoredTask:
     """Its part of run.json."""
     records: Callable[[], Iterable[Record]]
     """Its records, from the first one at every call."""
+    data: Dataset | None = None
+    """Its questions; None where they are not at hand."""
 
     @property
     def scorer(self) -> str:
@@ -70,6 +74,12 @@ class StoredTask:
         """How many answers a whole run has, all repeats counted."""
         return self.about["questions"] * self.repeats
 
+    def as_shown(self) -> Iterator[Sample] | None:
+        """Yield the questions with their options in the order in which this run showed them."""
+        if self.data is None:
+            return None
+        return (rotate_options(sample, self.about["permute"]) for sample in self.data.samples)
+
     def shown(self, sample: Sample) -> ShownOptions:
         """Return the options in the order in which this run showed them."""
         choices = rotate_options(sample, self.about["permute"]).choices
@@ -77,17 +87,21 @@ class StoredTask:
 
     def summarise(self, records: Iterable[Record], scorer: str | None = None) -> TaskSummary:
         """Sum up records of this task."""
+        outcomes, shared = Outcomes(records), self.about["shared_clips"]
         summary = summarise(
             self.task,
-            records,
+            outcomes,
             expected=self.expected,
             samples_k=self.repeats,
             scorer=scorer or self.scorer,
-            shared=self.about["shared_clips"],
+            shared=shared,
         )
         summary["min_evidence"] = self.min_evidence
         summary["data"] = self.about["data"]["version"]
-        return summary
+        if summary["strict"]["accuracy"] is None:
+            return summary
+        design = RunDesign(summary["n"] // self.repeats, self.repeats, shared)
+        return with_figures(summary, paper_figures(self.task, outcomes, summary, design, self.as_shown()))
 
     def known_text(self, text: str) -> str:
         """Return a response with the model's own tags written as known ones."""

@@ -16,13 +16,11 @@ from dtbench.harness.extract.evidence import EVIDENCE_LEVELS
 from dtbench.harness.score.calibration import forced_figures
 from dtbench.harness.score.outcomes import UNLEVELLED, Answer, AnswerOutcome, Outcomes
 from dtbench.harness.stats.intervals import clustered_interval, majority, pass_at, percentile, share, wilson
+from dtbench.harness.store.share_types import AllFigures, CountedFigures, IntervalFigures
 from dtbench.harness.store.summary_types import (
-    AllFigures,
     ClusterFigures,
     ColumnFigures,
-    CountedFigures,
     EvidenceFigures,
-    IntervalFigures,
     OfficialFigures,
     RepeatFigures,
     RepeatsFigures,
@@ -51,7 +49,7 @@ Figures = TypeVar("Figures")
 
 def summarise(
     task: Scorer,
-    records: Iterable[Record],
+    records: Iterable[Record] | Outcomes,
     *,
     expected: int,
     samples_k: int = 1,
@@ -59,7 +57,7 @@ def summarise(
     shared: Clips | None = None,
 ) -> TaskSummary:
     """Sum up records in any order; expected is how many answers a whole run has, all repeats counted."""
-    outcomes = Outcomes(records)
+    outcomes = records if isinstance(records, Outcomes) else Outcomes(records)
     counts, n = outcomes.counts(), max(expected, len(outcomes))
     known = task.answers_public and not task.no_verdict and any(outcome.correct is not None for outcome in counts)
     dropped = _dropped(counts, n)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from statistics import NormalDist
 
 NORMAL = NormalDist()
@@ -45,6 +46,7 @@ def t_cdf(x: float, freedom: float) -> float:
     return 1 - tail if x > 0 else tail
 
 
+@lru_cache(maxsize=1024)  # the tables of a run ask for the same ones again and again
 def t_quantile(share: float, freedom: float) -> float:
     """Return the value that Student's t stays below with this chance."""
     if share < 0.5:
@@ -54,6 +56,8 @@ def t_quantile(share: float, freedom: float) -> float:
         low, high = high, 2 * high
     for _ in range(_STEPS):
         middle = (low + high) / 2
+        if middle in {low, high}:  # no number lies between
+            break
         if t_cdf(middle, freedom) < share:
             low = middle
         else:

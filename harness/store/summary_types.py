@@ -5,48 +5,9 @@ from __future__ import annotations
 from typing import NotRequired, TypedDict, final
 
 from dtbench.harness.core.price import SpentFigures
+from dtbench.harness.store.paper_types import PaperFigures
+from dtbench.harness.store.share_types import AllFigures, CountedFigures, GapFigures, IntervalFigures, ShareFigures
 from dtbench.harness.store.types import RunStatus
-
-
-class IntervalFigures(TypedDict):
-    """A 95 % interval; null where there is no accuracy."""
-
-    low: float | None
-    high: float | None
-
-
-class ShareFigures(TypedDict):
-    """A share with its 95 % interval."""
-
-    correct: int
-    n: int
-    accuracy: float
-    low: float
-    high: float
-
-
-class GapFigures(TypedDict):
-    """A difference of two accuracies with its 95 % interval."""
-
-    gap: float
-    low: float
-    high: float
-
-
-class CountedFigures(TypedDict):
-    """Answers that the script counts, and how many it calls correct; null where right and wrong are not known."""
-
-    correct: int | None
-    counted: int
-    accuracy: float | None
-
-
-class AllFigures(TypedDict):
-    """All answers, missing ones too, and how many a careful reader calls correct."""
-
-    correct: int | None
-    n: int
-    accuracy: float | None
 
 
 class OfficialFigures(CountedFigures, IntervalFigures):
@@ -239,7 +200,7 @@ class DifferFigures(TypedDict):
     ids: list[str]
 
 
-class TaskSummary(RelatedFigures):
+class TaskSummary(RelatedFigures, PaperFigures):
     """The summary of one task; a task may add figures of its own."""
 
     task: str

@@ -1,0 +1,46 @@
+"""Chance-corrected accuracy: what is left of an accuracy when guessing is taken away, 0 for guesses and 1 at best."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from dtbench.harness.score.group_shares import NOTHING
+from dtbench.harness.score.outcomes import Answer
+from dtbench.harness.store.paper_types import ChanceFigures
+from dtbench.harness.store.share_types import EstimateFigures, IntervalFigures
+from dtbench.harness.store.summary_types import OfficialFigures, StrictFigures
+
+
+def chance_figures(
+    answers: Sequence[Answer],
+    chances: Mapping[str, float],
+    *,
+    official: OfficialFigures,
+    strict: StrictFigures,
+) -> ChanceFigures:
+    """Correct both accuracies, each with its interval, by the chance of the answers that it counts."""
+    every = [chances[one.id] for one in answers]
+    counted = [chances[one.id] for one in answers if one.outcome.official.counted]
+    return {
+        "chance": math.fsum(every) / len(every),
+        "official": _corrected(official["accuracy"], official, counted),
+        "strict": _corrected(strict["accuracy"], strict, every),
+    }
+
+
+def _corrected(accuracy: float | None, interval: IntervalFigures, chances: Sequence[float]) -> EstimateFigures:
+    chance = math.fsum(chances) / len(chances) if chances else 1.0
+    low, high = interval["low"], interval["high"]
+    if accuracy is None or low is None or high is None or chance >= 1:
+        return NOTHING
+    return {
+        "value": above_chance(accuracy, chance),
+        "low": above_chance(low, chance),
+        "high": above_chance(high, chance),
+    }
+
+
+def above_chance(accuracy: float, chance: float) -> float:
+    """Return which part of the way from chance to 1 an accuracy goes; below 0 where it is worse than guessing."""
+    return (accuracy - chance) / (1 - chance)

@@ -1,0 +1,124 @@
+"""Letter and position bias: which letters are chosen, how often each is right, and how often it is found.
+
+Questions with another number of options are counted apart: of two options, a letter is right and chosen more often.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from dtbench.harness.core.task import LETTERS
+from dtbench.harness.score.group_shares import NOTHING, ClipVerdict, share_over_clips
+from dtbench.harness.score.outcomes import Answer
+from dtbench.harness.store.paper_types import LetterFigures, LettersFigures
+from dtbench.harness.store.share_types import EstimateFigures
+
+NO_LETTER = "none"
+
+
+class ShownQuestion(NamedTuple):
+    """The options of a question in the order in which a run showed them, and the right one."""
+
+    choices: Sequence[str]
+    answer: str | None
+
+    @property
+    def chance(self) -> float:
+        """Return how often a guess is right."""
+        return self.choices.count(self.answer or "") / len(self.choices) if self.choices else 0.0
+
+    def place(self, choice: str | None) -> int | None:
+        """Return the place of an option; None where it is none of them."""
+        return self.choices.index(choice) if choice is not None and choice in self.choices else None
+
+
+class LetterAnswer(NamedTuple):
+    """The places of the right and of the chosen option."""
+
+    clip: int | str
+    right: int
+    chosen: int | None
+    """None where no answer was read."""
+
+
+def letter_figures(answers: Iterable[Answer], shown: Mapping[str, ShownQuestion]) -> list[LettersFigures]:
+    """Count letters, for each number of options apart; answers that failed are left out."""
+    parts: dict[int, list[LetterAnswer]] = {}
+    for answer in answers:
+        question = shown[answer.id]
+        right = question.place(question.answer)
+        if right is not None and answer.outcome.failed is None:
+            one = LetterAnswer(answer.clip, right, question.place(answer.choice))
+            parts.setdefault(len(question.choices), []).append(one)
+    return [_figures(options, part) for options, part in sorted(parts.items(), key=lambda part: (-len(part[1]), part))]
+
+
+def _figures(options: int, part: Sequence[LetterAnswer]) -> LettersFigures:
+    by_right: list[list[LetterAnswer]] = [[] for _ in range(options)]
+    for one in part:
+        by_right[one.right].append(one)
+    chosen = Counter(one.chosen for one in part)
+    letters: dict[str, LetterFigures] = {
+        _letter(place): {
+            "right": len(ones),
+            "chosen": chosen[place],
+            "unread": sum(one.chosen is None for one in ones),
+            "recall": _recall(ones),
+        }
+        for place, ones in enumerate(by_right)
+    }
+    return {
+        "options": options,
+        "n": len(part),
+        "letters": letters,
+        "chosen_by_right": {_letter(place): _chosen(ones, options) for place, ones in enumerate(by_right)},
+        "recall_sd": _spread([figures["recall"]["value"] for figures in letters.values()]),
+        "recall_sd_by_chance": _spread_by_chance(by_right),
+    }
+
+
+def _letter(place: int) -> str:
+    return LETTERS[place] if place < len(LETTERS) else str(place + 1)
+
+
+def _chosen(ones: Sequence[LetterAnswer], options: int) -> dict[str, int]:
+    times = Counter(one.chosen for one in ones)
+    return {**{_letter(place): times[place] for place in range(options)}, NO_LETTER: times[None]}
+
+
+def _recall(ones: Sequence[LetterAnswer]) -> EstimateFigures:
+    if not ones:
+        return NOTHING
+    found = share_over_clips(ClipVerdict(one.clip, one.chosen == one.right) for one in ones)
+    return {"value": found["accuracy"], "low": found["low"], "high": found["high"]}
+
+
+def _spread(recalls: Sequence[float | None]) -> float | None:
+    """Return the standard deviation over the letters, which are all there are and no sample of more."""
+    values = [recall for recall in recalls if recall is not None]
+    if len(values) < len(recalls) or len(values) < 2:
+        return None
+    mean = math.fsum(values) / len(values)
+    return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / len(values))
+
+
+def _spread_by_chance(by_right: Sequence[Sequence[LetterAnswer]]) -> float | None:
+    """Return the root of the mean squared spread of recalls that are one and the same in truth."""
+    count, answers = len(by_right), sum(map(len, by_right))
+    if count < 2 or not all(by_right):
+        return None
+    common = sum(one.chosen == one.right for ones in by_right for one in ones) / answers
+    return math.sqrt(math.fsum(_variance(ones, common) for ones in by_right) / count * (1 - 1 / count))
+
+
+def _variance(ones: Sequence[LetterAnswer], share: float) -> float:
+    """Return the variance of a share of these answers; those about one clip hang together."""
+    sums: dict[int | str, list[float]] = {}
+    for one in ones:
+        sums.setdefault(one.clip, []).append((one.chosen == one.right) - share)
+    if len(sums) == len(ones):
+        return share * (1 - share) / len(ones)
+    return math.fsum(sum(gaps) ** 2 for gaps in sums.values()) / len(ones) ** 2
