@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 
-from dtbench.harness.score.group_shares import ClipVerdict, share_over_clips
+from dtbench.harness.score.group_shares import share_over_clips
 from dtbench.harness.score.outcomes import Answer
 from dtbench.harness.stats.intervals import percentile
 from dtbench.harness.store.paper_types import LengthFigures
@@ -40,5 +40,5 @@ def length_figures(answers: Sequence[Answer]) -> list[LengthFigures]:
 
 def _part(part: Sequence[Answer]) -> LengthFigures:
     lengths = [answer.chain for answer in part]
-    found = share_over_clips(ClipVerdict(answer.clip, answer.right) for answer in part)
+    found = share_over_clips([answer.clip for answer in part], [answer.right for answer in part])
     return {"shortest": min(lengths), "longest": max(lengths), **found}

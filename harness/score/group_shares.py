@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
 
-from dtbench.harness.score.outcomes import Answer
+from dtbench.harness.score.outcomes import Answer, Groups
 from dtbench.harness.stats.intervals import clustered_interval, share
 from dtbench.harness.stats.paired_tests import Bounds, pooled
 from dtbench.harness.store.paper_types import GroupFigures, MacroFigures
@@ -16,24 +16,16 @@ from dtbench.harness.store.types import as_fields
 NOTHING: EstimateFigures = {"value": None, "low": None, "high": None}
 
 
-class ClipVerdict(NamedTuple):
-    """Whether one answer is right, and the clip that its question is about."""
-
-    clip: int | str
-    right: bool
+Clip = int | str
 
 
-def share_over_clips(verdicts: Iterable[ClipVerdict]) -> ShareFigures:
+def share_over_clips(clips: Sequence[Clip], right: Sequence[bool]) -> ShareFigures:
     """Return the share of right answers: Wilson's interval, over clips where several answers are about one."""
-    clusters: dict[int | str, list[int]] = {}
-    for clip, right in verdicts:
-        cluster = clusters.setdefault(clip, [0, 0])
-        cluster[0] += right
-        cluster[1] += 1
-    correct, n = (sum(cluster[place] for cluster in clusters.values()) for place in (0, 1))
-    figures: ShareFigures = as_fields(share(correct, n))
-    if n > len(clusters):
-        figures["low"], figures["high"] = clustered_interval((cluster[0], cluster[1]) for cluster in clusters.values())
+    figures: ShareFigures = as_fields(share(sum(right), len(right)))
+    answers = Counter(clips)
+    if len(answers) < len(clips):
+        correct = Counter(clip for clip, is_right in zip(clips, right, strict=True) if is_right)
+        figures["low"], figures["high"] = clustered_interval((correct[clip], n) for clip, n in answers.items())
     return figures
 
 
@@ -48,18 +40,24 @@ def _table(
     answers: Sequence[Answer], fields: Sequence[str], chances: Mapping[str, float] | None
 ) -> dict[str, GroupFigures]:
     parts: dict[str, list[Answer]] = {}
+    lines: dict[Groups, str | None] = {}
     for answer in answers:
-        values = [value for name in fields if (value := answer.outcome.group(name)) is not None]
-        if len(values) == len(fields):
-            parts.setdefault(", ".join(values), []).append(answer)
+        groups = answer.outcome.groups
+        if groups not in lines:
+            values = [value for name in fields if (value := answer.outcome.group(name)) is not None]
+            lines[groups] = ", ".join(values) if len(values) == len(fields) else None
+        if (line := lines[groups]) is not None:
+            parts.setdefault(line, []).append(answer)
     return {value: _group(part, chances) for value, part in sorted(parts.items())}
 
 
 def _group(part: Sequence[Answer], chances: Mapping[str, float] | None) -> GroupFigures:
-    counted = [ClipVerdict(one.clip, one.outcome.official.correct) for one in part if one.outcome.official.counted]
+    clips = [one.clip for one in part]
+    counted = [one for one in part if one.outcome.official.counted]
+    called_right = [one.outcome.official.correct for one in counted]
     figures: GroupFigures = {
-        "official": share_over_clips(counted) if counted else None,
-        "strict": share_over_clips(ClipVerdict(one.clip, one.right) for one in part),
+        "official": share_over_clips([one.clip for one in counted], called_right) if counted else None,
+        "strict": share_over_clips(clips, [one.right for one in part]),
     }
     if chances is not None:
         figures["chance"] = math.fsum(chances[one.id] for one in part) / len(part)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from dtbench.harness.core.task import LETTERS
-from dtbench.harness.score.group_shares import NOTHING, ClipVerdict, share_over_clips
+from dtbench.harness.score.group_shares import NOTHING, share_over_clips
 from dtbench.harness.score.outcomes import Answer
 from dtbench.harness.store.paper_types import LetterFigures, LettersFigures
 from dtbench.harness.store.share_types import EstimateFigures
@@ -92,7 +92,7 @@ def _chosen(ones: Sequence[LetterAnswer], options: int) -> dict[str, int]:
 def _recall(ones: Sequence[LetterAnswer]) -> EstimateFigures:
     if not ones:
         return NOTHING
-    found = share_over_clips(ClipVerdict(one.clip, one.chosen == one.right) for one in ones)
+    found = share_over_clips([one.clip for one in ones], [one.chosen == one.right for one in ones])
     return {"value": found["accuracy"], "low": found["low"], "high": found["high"]}
 
 

@@ -8,7 +8,7 @@ from statsmodels.stats.proportion import proportion_confint
 from written_outcomes import answer
 
 from dtbench.harness.score import group_shares
-from dtbench.harness.score.group_shares import ClipVerdict, group_figures, share_over_clips
+from dtbench.harness.score.group_shares import group_figures, share_over_clips
 from dtbench.harness.score.outcomes import Answer
 from dtbench.harness.stats.intervals import clustered_interval
 
@@ -36,10 +36,11 @@ def test_each_group_has_its_share_number_and_wilsons_interval() -> None:
 
 
 def test_answers_about_one_clip_widen_the_interval_of_their_group() -> None:
-    answers = [ClipVerdict(number // 4, number // 4 % 2 == 0) for number in range(160)]
-    found = share_over_clips(answers)
+    clips = [number // 4 for number in range(160)]
+    right = [clip % 2 == 0 for clip in clips]
+    found = share_over_clips(clips, right)
     assert (found["low"], found["high"]) == clustered_interval([(4, 4), (0, 4)] * 20)
-    alone = share_over_clips(ClipVerdict(number, one.right) for number, one in enumerate(answers))
+    alone = share_over_clips(range(160), right)
     assert found["high"] - found["low"] > 1.8 * (alone["high"] - alone["low"])
 
 
