@@ -18,7 +18,12 @@ from dtbench.harness.compare.several import compare_runs
 from dtbench.harness.compare.words import comparison_in_words
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.options import OUTPUT, TESTS, Argument, AsJson, Option
-from dtbench.harness.store.comparison_types import Comparison, ComparisonAmongSeveral, GroupComparison
+from dtbench.harness.store.comparison_types import (
+    Comparison,
+    ComparisonAmongSeveral,
+    GroupComparison,
+    MatchedLengthFigures,
+)
 from dtbench.harness.store.run_folder import StoredRun
 
 Runs = Annotated[
@@ -108,11 +113,23 @@ def _lines(one: Comparison, *, power: bool) -> Iterator[str]:
         f"(95 % interval {100 * one['low']:+.2f} to {100 * one['high']:+.2f}; p = {one['p']:.2g})"
     )
     yield f"changed   {one['better']} better, {one['worse']} worse, {one['n'] - one['better'] - one['worse']} unchanged"
+    if (matched := one["matched_lengths"]) is not None:
+        yield _at_matched_lengths(matched)
     if power and detectable is not None:
         yield (
             f"power     {one['n']} questions detect a difference of {100 * detectable:.1f} points with 80 % power "
             f"(if results change as often as here)"
         )
+
+
+def _at_matched_lengths(found: MatchedLengthFigures) -> str:
+    difference, low, high = found["difference"], found["low"], found["high"]
+    if difference is None or low is None or high is None:
+        return "lengths   no chains of thought of both runs are of like length"
+    return (
+        f"lengths   {100 * difference:+.2f} points at matched lengths of reasoning (95 % interval {100 * low:+.2f} to "
+        f"{100 * high:+.2f}; {found['n']} questions with reasoning in both runs)"
+    )
 
 
 def _print_groups(groups: Sequence[GroupComparison]) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, NamedTuple
 
+from dtbench.harness.compare.matched_lengths import PairedChains, matched_length_figures
 from dtbench.harness.core.errors import MachineryError, UserError, did_you_mean, one_line
 from dtbench.harness.core.options import TESTS, Option
 from dtbench.harness.extract.evidence import WEAKEST
@@ -75,6 +76,8 @@ class PairedQuestion(NamedTuple):
     choices: tuple[str | None, str | None]
     """What was chosen, by the first repeat of each."""
     groups: tuple[tuple[str, str], ...]
+    chains: tuple[float, float] = (0.0, 0.0)
+    """The mean length of the chains of thought in each run, in characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +212,12 @@ def _by_question(outcomes: Outcomes) -> dict[str, list[Answer]]:
 
 def _question(id_: str, before: Sequence[Answer], after: Sequence[Answer], score: Score) -> PairedQuestion:
     choices = (before[0].choice, after[0].choice)
-    return PairedQuestion(id_, _right(before, score), _right(after, score), choices, before[0].outcome.groups)
+    chains = (_mean_chain(before), _mean_chain(after))
+    return PairedQuestion(id_, _right(before, score), _right(after, score), choices, before[0].outcome.groups, chains)
+
+
+def _mean_chain(answers: Sequence[Answer]) -> float:
+    return sum(answer.chain for answer in answers) / len(answers)
 
 
 def _right(answers: Sequence[Answer], score: Score) -> float:
@@ -236,9 +244,15 @@ def comparison(paired: PairedRuns) -> Comparison:
         "minimum_detectable": None if table is None else minimum_detectable(table.n, table.flips),
         "needed": None if table is None else _needed(table, len(paired.questions)),
         "groups": _groups(paired),
+        "matched_lengths": matched_length_figures(_chains(paired)),
         "gained": [_flip(one) for one in gained],
         "lost": [_flip(one) for one in lost],
     }
+
+
+def _chains(paired: PairedRuns) -> list[PairedChains]:
+    pairs = zip(paired.pairs(paired.questions), paired.questions, strict=True)
+    return [PairedChains(shares, *one.chains) for shares, one in pairs]
 
 
 def _needed(table: EffectiveTable, n: int) -> int | None:

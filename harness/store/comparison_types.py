@@ -45,6 +45,30 @@ class Flip(TypedDict):
     after: str | None
 
 
+class MatchedPart(TypedDict):
+    """The answers of two runs with chains of like length."""
+
+    shortest: float
+    longest: float
+    before: float
+    after: float
+    n_before: int
+    n_after: int
+
+
+class MatchedLengthFigures(TypedDict):
+    """Two runs at matched lengths of their chains of thought."""
+
+    n: int
+    """How many questions have a chain in both runs."""
+    difference: float | None
+    """The mean difference within parts of like length; null where no part has chains of both runs."""
+    low: float | None
+    high: float | None
+    parts: list[MatchedPart]
+    """The shortest chains first."""
+
+
 class Comparison(PairedFigures):
     """Two runs of one task, question by question; a list of these is what `compare --json` prints."""
 
@@ -62,6 +86,8 @@ class Comparison(PairedFigures):
     needed: int | None
     """How many questions would show a difference of the size that was found, or that there is none worth the name."""
     groups: list[GroupComparison]
+    matched_lengths: MatchedLengthFigures | None
+    """Null where fewer than 16 questions have a chain of thought in both runs."""
     gained: list[Flip]
     lost: list[Flip]
 

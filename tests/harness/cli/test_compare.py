@@ -70,6 +70,22 @@ def test_the_difference_is_counted_question_by_question(made: Callable[..., Path
     assert found["confounders"] == []
 
 
+def test_runs_that_reason_are_compared_at_matched_lengths(made: Callable[..., Path]) -> None:
+    def thinks(steps: int, says: Says) -> Says:
+        return lambda sample, repeat: f"<think>{'so ' * (number_of(sample) % 7 + steps)}</think>{says(sample, repeat)}"
+
+    plain, wordy = made("a", thinks(1, right_but(1, 2))), made("b", thinks(3, right_but(2, 3, 4)))
+    (found,) = compared(plain, wordy)
+    matched = found["matched_lengths"]
+    assert matched["n"] == 400
+    assert matched["low"] < matched["difference"] < matched["high"]
+    assert {one["n_before"] for one in matched["parts"]} <= {57, 58}  # one length each
+    said = call("compare", plain, wordy).out
+    assert f"lengths   {100 * matched['difference']:+.2f} points at matched lengths of reasoning" in said
+    silent = compared(made("c", right_but(1)), plain)
+    assert silent[0]["matched_lengths"] is None
+
+
 def test_groups_are_compared_and_corrected_for_their_number(made: Callable[..., Path]) -> None:
     (found,) = compared(made("a", right_but(1, 2)), made("b", right_but(2, 3, 4)))
     groups = {(row["heading"], row["value"]): row for row in found["groups"]}
