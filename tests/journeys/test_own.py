@@ -35,7 +35,8 @@ def test_the_right_answers_score_all_and_a_model_that_listens_too(walked: Walked
 def test_three_runs_are_compared_with_the_first_and_the_other_prompt_is_named(walked: Walked) -> None:
     assert "calls, official: runs/majority -> runs/random, 40 questions in common" in walked.out
     assert "calls, official: runs/majority -> runs/mine, 40 questions in common" in walked.out
-    assert "prompt" in walked.out.rpartition("runs/majority -> runs/mine")[2]
+    between = walked.out.partition("runs/majority -> runs/random")[2].partition("runs/majority -> runs/mine")[0]
+    assert "UNFAIR    prompt differs: " in between, "above the figures, as it says how to take them"
     assert "my-model" in (walked.folder / "report.html").read_text()
 
 

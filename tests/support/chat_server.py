@@ -70,6 +70,11 @@ class Asked(NamedTuple):
     connection: int
     """Which connection it came by, from 1."""
 
+    @property
+    def tries(self) -> bool:
+        """Whether it tries the first question of a run."""
+        return "preflight" in self.headers.get("user-agent", "")
+
     def json(self) -> Any:
         """The body as JSON."""
         return json.loads(self.content)
@@ -101,7 +106,7 @@ class Chat:
     in_flight: int = 0
     most_in_flight: int = 0
     together: int = 0
-    """No chat request is answered before so many have been in flight at once, however slow the machine is."""
+    """No chat request of a run is answered before so many have been in flight at once, however slow the machine is."""
     waiting: list[Callable[[], object]] = field(default_factory=list)
     open: set[asyncio.Transport] = field(default_factory=set)
     keeps: bool = True
@@ -110,7 +115,7 @@ class Chat:
     def turn(self, asked: Asked) -> Turn:
         """How this request is answered."""
         path = asked.path.partition("?")[0]
-        if "preflight" in asked.headers.get("user-agent", ""):
+        if asked.tries:
             self.tried.append(asked)
             chosen = self.choose(asked) if self.choose and self.chooses_tried else None
             return chosen or Turn()
@@ -222,7 +227,7 @@ class _Connection(asyncio.Protocol):
         chat.in_flight += 1
         chat.most_in_flight = max(chat.most_in_flight, chat.in_flight)
         turn = chat.turn(asked)
-        if chat.most_in_flight < chat.together and "/chat/completions" in asked.path:
+        if chat.most_in_flight < chat.together and "/chat/completions" in asked.path and not asked.tries:
             chat.waiting.append(partial(self._answer, asked, turn))
             return
         self._answer(asked, turn)
