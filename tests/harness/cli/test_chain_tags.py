@@ -55,7 +55,7 @@ def asked_of(chat: Chat, data: Path, *options: str | Path) -> Done:
 
 
 def family_file(data: Path, tags: tuple[str, str]) -> Path:
-    """The example of models/README.md, as it stands there but for the tags, with the template that it names beside it."""
+    """The example of models/README.md, as it stands there but for the tags, and the template that it names."""
     (data.parent / "mine.jinja").write_text("{% for message in messages %}{{ message.content }}{% endfor %}")
     file = data.parent / "mine.toml"
     file.write_text(EXAMPLE.replace("<reason>", tags[0]).replace("</reason>", tags[1]))
