@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -153,6 +153,7 @@ def _task(runs: Sequence[StoredRun], name: str, options: ReportOptions, out: Pat
     parts = [stored_task(run, name, options.task_file) for run in runs]
     records = [list(part.records()) for part in parts]
     data = _datasets(parts, options.data_dir)
+    parts = [replace(part, data=one) for part, one in zip(parts, data, strict=True)]
     lines: list[str] = []
     page_rows = sample_rows(parts, records, data, [judged_chains(run, name, lines.append) for run in runs])
     comparable = len(runs) > 1 and parts[0].task.answers_public

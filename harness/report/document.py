@@ -17,7 +17,10 @@ from typing import Any
 
 from dtbench.harness.report.clips import ReportClip
 
-SCRIPTS = ("dom", "charts", "samples", "list", "filters", "sound", "answer", "overview", "around", "training", "main")
+SCRIPTS = (
+    *("dom", "charts", "samples", "list", "filters", "sound", "answer"),
+    *("overview", "papers", "around", "training", "main"),
+)
 MARK = '<meta name="generator" content="dtbench report">'
 _SLOT = re.compile(r"<!-- (policy|style|script|first|rest) -->")
 

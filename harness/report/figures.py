@@ -15,7 +15,7 @@ from dtbench.harness.score.stored_run import StoredTask
 from dtbench.harness.stats.intervals import share, wilson
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.run_json import read_info, read_summary
-from dtbench.harness.store.share_types import AllFigures, CountedFigures
+from dtbench.harness.store.share_types import AllFigures, CountedFigures, ShareFigures
 from dtbench.harness.store.summary_types import CalibrationSummary, JudgeSummary, TaskSummary
 from dtbench.harness.store.types import Record
 
@@ -54,7 +54,7 @@ def task_figures(run: StoredRun, part: StoredTask, records: Sequence[Record], no
         **summary,
         **compare_related(run, part.task.name),
         "notes": notes,
-        "tables": _tables(summary, part.repeats),
+        "tables": _tables(summary),
         "how": _how(records),
         "levels": _levels(summary, part.repeats),
         "unread": _ranked(_rule(record) for record in records if _choice(record, "unread") is None),
@@ -66,22 +66,22 @@ def task_figures(run: StoredRun, part: StoredTask, records: Sequence[Record], no
     }
 
 
-def _tables(summary: TaskSummary, repeats: int) -> list[dict[str, Any]]:
-    """Return the rows of each grouping, both scores with Wilson's interval over questions."""
+def _tables(summary: TaskSummary) -> list[dict[str, Any]]:
+    """Return the rows of each of the script's tables, both scores with their intervals."""
     return [
-        {
-            "heading": heading,
-            "rows": [
-                {
-                    "value": value,
-                    "official": _bounded(part, part["counted"], repeats),
-                    "strict": _bounded(strict := summary["strict"]["groups"][heading][value], strict["n"], repeats),
-                }
-                for value, part in table.items()
-            ],
-        }
+        {"heading": heading, "rows": [_group_row(summary, heading, value) for value in table]}
         for heading, table in summary["official"]["groups"].items()
     ]
+
+
+def _group_row(summary: TaskSummary, heading: str, value: str) -> dict[str, Any]:
+    found = summary.get("by_group", {}).get(heading, {}).get(value)
+    official, strict = summary["official"]["groups"][heading][value], summary["strict"]["groups"][heading][value]
+    return {
+        "value": value,
+        "official": _bounded(official, official["counted"], None if found is None else found["official"]),
+        "strict": _bounded(strict, strict["n"], None if found is None else found["strict"]),
+    }
 
 
 def _levels(summary: TaskSummary, repeats: int) -> list[dict[str, Any]]:
@@ -99,11 +99,9 @@ def _levels(summary: TaskSummary, repeats: int) -> list[dict[str, Any]]:
     return levels
 
 
-def _bounded(part: CountedFigures | AllFigures, n: int, repeats: int) -> dict[str, Any]:
-    numbers = {"correct": part["correct"], "n": n, "share": part["accuracy"]}
-    if part["accuracy"] is None or not n:
-        return {**numbers, "low": None, "high": None}
-    return numbers | wilson(part["accuracy"], n / repeats)._asdict()
+def _bounded(part: CountedFigures | AllFigures, n: int, found: ShareFigures | None) -> dict[str, Any]:
+    interval = {"low": None, "high": None} if found is None else {"low": found["low"], "high": found["high"]}
+    return {"correct": part["correct"], "n": n, "share": part["accuracy"], **interval}
 
 
 def _choice(record: Record, failed: str) -> str | None:

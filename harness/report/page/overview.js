@@ -12,6 +12,8 @@ function drawOverview() {
     task.runs[0].tables.map((one, place) => groupCard(task, one.heading, place)),
     evidence(task),
     lengths(task),
+    el("div", { class: "columns" }, paperFigures(task), letters(task)),
+    otherGroups(task),
     el("div", { class: "columns" }, missing(task), readings(task)),
     el("div", { class: "columns" }, around(task), costs(task)),
   );

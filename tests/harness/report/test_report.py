@@ -221,3 +221,20 @@ def test_a_neighbour_that_cannot_be_read_is_left_out_and_named(runs: tuple[Path,
     done = call("report", runs[0])
     assert done.code == 0
     assert f"left out: {broken}: no JSON" in done.err
+
+
+def test_groups_and_what_papers_print_are_those_of_score(tmp_path: Path) -> None:
+    data = audible(tmp_path / "data", 24, 0)
+    write_run(tmp_path / "run", {"mmar": data}, chained(3, 0.5), repeats=4)
+    assert call("report", tmp_path / "run", "--clips", "none").code == 0
+    (found,) = json.loads(call("score", tmp_path / "run", "--json").out)
+    (task,) = first(tmp_path / "run" / "report.html")["tasks"]
+    (shown,) = task["runs"]
+    for name in ("by_letter", "macro", "chance_corrected", "pass_at", "majority_at", "variance", "ceiling"):
+        assert shown[name] == found[name]
+    for table in shown["tables"]:
+        for row in table["rows"]:
+            if row["strict"]["n"]:
+                scored = found["by_group"][table["heading"]][row["value"]]
+                for kind in ("official", "strict"):
+                    assert (row[kind]["low"], row[kind]["high"]) == (scored[kind]["low"], scored[kind]["high"])
