@@ -171,7 +171,7 @@ def _open_endpoint(
 
 def _open_by_client(spec: str, options: Mapping[str, str], how: _Opening) -> Model:
     """Open what openai's client reaches: a URL, or a name, as a host or a family has it."""
-    from dtbench.models.openai_client.model import OpenaiSettings, open_client
+    from dtbench.models.openai_client.model import OPENAI, OpenaiSettings, open_client
 
     _refuse_keys(options)
     family = families.get_family(options["family"]) if "family" in options else None
@@ -179,7 +179,7 @@ def _open_by_client(spec: str, options: Mapping[str, str], how: _Opening) -> Mod
     if "://" not in (url or ""):
         known = families.get_family(spec) if spec in families.built_in_families() else None
         family = family or known
-        url = None if known is None else known.url
+        url = None if known is None or known.url == OPENAI else known.url  # where OpenAI is, its client knows
         name = known.model if known is not None and known.model is not None else spec
         options = {"model": name, **options}
     own = {name: text for name, text in options.items() if name != "family"}

@@ -12,6 +12,7 @@ from dtbench.harness.core.errors import MachineryError, one_line
 from dtbench.harness.run.dry_run import DryRun, PlannedTask, dry_run
 from dtbench.harness.run.live_line import duration
 from dtbench.harness.run.request import RunRequest
+from dtbench.harness.run.spending import cost_words
 from dtbench.models.checkpoints.defaults import SERVERS_OWN
 from dtbench.models.endpoint.server import UNKNOWN
 
@@ -83,6 +84,6 @@ def _expected_line(task: PlannedTask) -> str:
     counts = {"in": expected["tokens_in"], "out": expected["tokens_out"]}
     tokens = ", ".join(f"{count:,} tokens {way}" for way, count in counts.items() if count is not None)
     other = "" if expected["task"] == task["task"] else f" on {expected['task']}"
-    cost = "" if task["cost"] is None else f", about {task['cost']:,.2f} USD"
+    cost = "" if task["cost"] is None else f", about {cost_words(task['cost'])}"
     takes = f"{tokens or 'tokens unknown'}{cost}, about {duration(max(1, expected['seconds']))}"
     return f"{takes}, if it goes as in {expected['run']}{other}"

@@ -113,6 +113,8 @@ def _next_steps(result: RunResult) -> Sequence[NextStep]:
         return [NextStep(["merge", result.folder], "which shards are missing")]
     if result.exit_code and result.status != "interrupted":
         return []  # a note says why, and what to do
+    if result.stopped.startswith("--"):
+        return []  # the same command would stop at once: the note says which limit to raise
     if result.exit_code:
         return [NextStep(["run", "--config", result.folder, "--out", result.folder], "go on where it stopped")]
     return after_run(result.folder, [summary["task"] for summary in result.summaries])

@@ -121,4 +121,9 @@ class Spending:
 def spent_words(spent: SpentFigures) -> str:
     """Return what was used in words."""
     tokens = f"{spent['tokens_in']:,} input and {spent['tokens_out']:,} output tokens"
-    return tokens if "cost" not in spent else f"{spent['cost']:,.2f} USD for {tokens}"
+    return tokens if "cost" not in spent else f"{cost_words(spent['cost'])} for {tokens}"
+
+
+def cost_words(dollars: float) -> str:
+    """Return a cost in words: with cents, or with two digits where it is below ten of them."""
+    return f"{dollars:.2g} USD" if 0 < dollars < 0.1 else f"{dollars:,.2f} USD"

@@ -200,7 +200,11 @@ def _plain_forms(secret: str) -> Iterator[str]:
     yield from (as_html, html.escape(secret, quote=False), as_html.replace("&#x27;", "&#39;"))
     yield from (as_html.replace("&quot;", "&#34;"), json.dumps(secret)[1:-1])
     yield "".join(f"\\u{ord(sign):04x}" if sign in "<>&'\"" else sign for sign in secret)
-    yield secret.encode("utf-8", "surrogatepass").hex()
+    data = secret.encode("utf-8", "surrogatepass")
+    yield data.hex()
+    yield "".join(f"%{byte:02x}" for byte in data)
+    for spelling in ("&#{:d};", "&#x{:x};", "\\u{:04x}", "\\x{:02x}"):
+        yield "".join(spelling.format(ord(sign)) for sign in secret)
 
 
 def _base64_forms(secret: str) -> Iterator[str]:

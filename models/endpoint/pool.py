@@ -21,11 +21,16 @@ QUESTIONS = 4096
 """How many questions are remembered with the endpoint that was asked last: more than are ever in flight."""
 
 
+FindFault = Callable[[Reply], str]
+"""Says what is wrong with the endpoint behind a reply that is no refusal; empty where nothing is."""
+
+
 class Endpoint:
     """An endpoint, its load and its health."""
 
-    def __init__(self, address: Address, clock: Callable[[], float]) -> None:
+    def __init__(self, address: Address, clock: Callable[[], float], fault: FindFault) -> None:
         self.address = address
+        self._fault = fault
         self.client = HttpClient(address)
         self.health = EndpointHealth(str(address), clock)
         self.in_flight = 0
@@ -40,6 +45,8 @@ class Endpoint:
             reply = await self.client.request(request, seconds)
             if reply.status >= 500:
                 self.health.fail(f"it answered {reply.status}")
+            elif fault := self._fault(reply):
+                self.health.fail(fault)
             elif not is_refusal(reply):
                 self.health.succeed(on_trial=on_trial)
         except AwayError as error:
@@ -57,8 +64,14 @@ class Endpoint:
 class EndpointPool:
     """The endpoints of one model."""
 
-    def __init__(self, addresses: Sequence[Address], clock: Callable[[], float] = time.monotonic) -> None:
-        self.all = [Endpoint(address, clock) for address in addresses]
+    def __init__(
+        self,
+        addresses: Sequence[Address],
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        fault: FindFault = lambda reply: "",
+    ) -> None:
+        self.all = [Endpoint(address, clock, fault) for address in addresses]
         self._last_asked: OrderedDict[int, Endpoint] = OrderedDict()
 
     def report_to(self, notify: Notify) -> None:

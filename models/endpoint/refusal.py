@@ -20,13 +20,14 @@ from dtbench.models.endpoint.wire import AudioPart
 
 REFUSED = {400, 422}
 """Statuses with which endpoints refuse a request that they do not understand."""
-_NAMED_ONLY = {404, 500}
-"""Statuses that some take for it too; they count only where the words say so."""
+_NAMED_ONLY = {403, 404, 500}
+"""Statuses that some take for it too, 403 is OpenAI's for log-probabilities; they count only where the words say so."""
 _MOST_WORDS = 4000
 _UNKNOWN = re.compile(
     r"cannot find field|unrecogni[sz]ed|unsupported|not supported"
     r"|does ?n[o']t support|does not (?:take|accept|allow)|not permitted|extra_forbidden|additional propert"
-    r"|unexpected (?:keyword|field|property)|not allowed|invalid value|\bunknown\b",
+    r"|unexpected (?:keyword|argument|field|property)|extraneous|not (?:allowed|recogni[sz]ed|valid)"
+    r"|invalid (?:value|field|argument|parameter)|\bunknown\b",
     re.IGNORECASE,
 )
 _RANGE = re.compile(

@@ -22,7 +22,7 @@ from dtbench.models.endpoint.discover import EndpointModel, discover_model
 from dtbench.models.endpoint.finder import Exchange, Formed, FormFinder, PromptKind
 from dtbench.models.endpoint.form import LONGEST, RequestForm
 from dtbench.models.endpoint.hosts import UNKNOWN_HOST, Host, host_of_owner, host_of_urls
-from dtbench.models.endpoint.http import AwayError, DroppedError, GarbledError, Request
+from dtbench.models.endpoint.http import AwayError, DroppedError, GarbledError, Reply, Request
 from dtbench.models.endpoint.parse import parse_response, refused_context
 from dtbench.models.endpoint.pool import EndpointPool, ReconnectWait
 from dtbench.models.endpoint.preflight import FirstAttempt, try_first_question
@@ -64,7 +64,7 @@ class Server:
         self._about = about
         self._host = host
         self._access = access or Access()
-        self._endpoints = EndpointPool(where)
+        self._endpoints = EndpointPool(where, fault=_fault)
         self._reconnect = ReconnectWait(settings.reconnect_timeout)
         self._headers = {to: self._access.headers_for(to) for to in where}
         self._paths = {to: self._access.path(to, CHAT) for to in where}
@@ -249,6 +249,17 @@ class Server:
     async def aclose(self) -> None:
         """Close every connection."""
         await self._endpoints.aclose()
+
+
+def _fault(reply: Reply) -> str:
+    """Say why a successful reply has no answer, where that is not for the question but for the endpoint."""
+    if not 200 <= reply.status < 300:
+        return ""
+    try:
+        parse_response(reply, 0.0)
+    except ModelError as error:
+        return str(error) if error.again and not error.too_many else ""
+    return ""
 
 
 def _kind(prompt: Prompt) -> PromptKind:

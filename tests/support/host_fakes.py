@@ -181,6 +181,8 @@ def check_openai_fields(fields: Fields, *, reasoning: bool = False) -> str | Non
             "default (1) value is supported."
         )
         raise openai_error(400, message, param="temperature", code="unsupported_value")
+    if reasoning and "logprobs" in fields:
+        raise openai_error(403, "You are not allowed to request logprobs from this model")
     if "logprobs" in fields:
         raise openai_error(400, "This model does not support the 'logprobs' parameter.", param="logprobs")
     parts = audio_parts(fields)

@@ -13,6 +13,7 @@ from runs import audible_data, records, status
 
 from dtbench.harness.core.model import Priced
 from dtbench.harness.core.price import Price
+from dtbench.harness.run.spending import cost_words
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.models.backends import open_model
 
@@ -42,6 +43,7 @@ def test_a_limit_of_tokens_ends_a_run_in_order_over_all_starts_and_more_goes_on(
         assert 10 <= first <= 13, "those in flight are finished, no more"
         assert f"note: --max-tokens-in-all 100 is reached: {7 * first} input and {3 * first} output tokens" in done.err
         assert "The same command with a higher --max-tokens-in-all goes on from here." in done.err
+        assert "go on where it stopped" not in done.err, "it would stop at once"
         again = asked(tmp_path, chat, "--max-tokens-in-all", "100")
         assert again.code == 130
         assert len(chat.asked) == first, "what may be used is used: nothing is asked"
@@ -65,6 +67,12 @@ def test_a_limit_of_money_ends_a_run_and_the_summary_has_the_cost(tmp_path: Path
         assert "spent        222.00 USD for 420 input and 180 output tokens, over all starts" in done.out
     assert spent(tmp_path) == {"tokens_in": 420, "tokens_out": 180, "cost": pytest.approx(3.7 * QUESTIONS)}
     assert StoredRun.open(tmp_path / "run").info["endpoint"]["price"] == {"in": 100000, "out": 1000000}
+
+
+def test_a_cost_of_less_than_ten_cents_is_told_with_two_digits() -> None:
+    assert [cost_words(cost) for cost in (0.0, 0.00035, 0.0123, 0.1, 1234.5)] == [
+        *("0.00 USD", "0.00035 USD", "0.012 USD", "0.10 USD", "1,234.50 USD")
+    ]
 
 
 def test_other_prices_are_not_another_run(tmp_path: Path) -> None:

@@ -47,6 +47,14 @@ def test_a_secret_is_masked_whole_in_pieces_and_broken(text: str, masked: str) -
     assert secret_matcher().mask(text) == masked
 
 
+@pytest.mark.parametrize("spelling", ["%{:02X}", "&#{:d};", "&#x{:X};", "\\u{:04x}", "\\x{:02x}"])
+def test_a_secret_whose_every_character_is_escaped_is_masked(spelling: str) -> None:
+    remember_secret(KEY)
+    written = "".join(spelling.format(ord(sign)) for sign in KEY)
+    kept = secret_matcher().mask(f"a {written} b")
+    assert kept in {f"a {MASK} b", f"a \\{MASK} b"}
+
+
 @pytest.mark.parametrize("before", ["", "k", "ke", "key", "user:"])
 def test_base64_is_masked_wherever_the_secret_begins_in_it(before: str) -> None:
     remember_secret(KEY)

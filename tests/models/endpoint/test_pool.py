@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import replace
 
 import pytest
 from asking import PROMPT
@@ -165,3 +166,28 @@ def test_where_all_are_set_aside_they_are_asked_as_if_none_were() -> None:
 
         asyncio.run(drive())
         assert (len(one.asked), len(two.asked)) == (20, 20)
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [Turn("Perhaps (A)", finish_reason="abort"), Turn(body=b"OK"), Turn(message={"content": False})],
+    ids=["given up", "no completion", "no text"],
+)
+def test_endpoints_whose_replies_have_no_answer_are_set_aside_as_those_that_fail(turn: Turn) -> None:
+    with chatting(default=turn) as one, chatting(default=turn) as two, chatting(default=Turn(delay=0.05)) as good:
+
+        async def drive() -> None:
+            server = Server.connect(f"{one.url},{two.url},{good.url}", EndpointSettings())
+            policy = RetryPolicy(attempts=5, first_wait=0.001)
+            limit = asyncio.Semaphore(8)
+
+            async def answer(number: int) -> None:
+                async with limit:
+                    await generate_with_retries(server, replace(PROMPT, id=str(number)), policy)
+
+            await asyncio.gather(*(answer(number) for number in range(60)))
+            await server.aclose()
+
+        asyncio.run(drive())
+    assert len(good.asked) == 60
+    assert len(one.asked) + len(two.asked) <= 16  # three in a row each, and what was in flight by then

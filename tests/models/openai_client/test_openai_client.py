@@ -201,6 +201,16 @@ def test_a_run_by_the_client_has_the_records_of_a_run_by_url(
     assert KEY not in (tmp_path / "client" / "run.json").read_text()
 
 
+def test_a_family_of_openai_is_where_its_client_looks_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    audible_data(tmp_path / "data", 2)
+    with chatting() as chat:
+        monkeypatch.setenv("OPENAI_BASE_URL", chat.url)
+        monkeypatch.setenv("OPENAI_API_KEY", KEY)
+        to = ("--tasks", "mmar", "--data-dir", tmp_path / "data", "--out", tmp_path / "out")
+        assert call("run", "--model", "gpt-audio", "--backend", "openai", *to).code == 0
+        assert {asked.json()["model"] for asked in chat.asked} == {"gpt-audio-1.5"}
+
+
 @pytest.mark.parametrize("where", ["settings", "environment"])
 def test_a_run_reaches_azure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     audible_data(tmp_path / "data", 2)
