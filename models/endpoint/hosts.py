@@ -82,7 +82,7 @@ def built_in_hosts() -> Mapping[str, Host]:
 
 def key_variables() -> Mapping[str, str]:
     """Return the variables of the environment that have the keys of hosts, with whose they are."""
-    hosts = reversed(built_in_hosts().values())  # the first one with a variable is whose it is
+    hosts = reversed([*built_in_hosts().values()])  # the first one with a variable is whose it is
     return {name: host.title for host in hosts for name in host.key_variables}
 
 

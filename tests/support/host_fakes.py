@@ -170,19 +170,8 @@ def check_openai_fields(fields: Fields, *, reasoning: bool = False) -> str | Non
     if {"max_tokens", "max_completion_tokens"} <= set(fields):
         message = "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported."
         raise openai_error(400, message, param="max_tokens", code="invalid_parameter_combination")
-    if reasoning and "max_tokens" in fields:
-        message = (
-            "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
-        )
-        raise openai_error(400, message, param="max_tokens", code="unsupported_parameter")
-    if reasoning and fields.get("temperature", 1) != 1:
-        message = (
-            f"Unsupported value: 'temperature' does not support {fields['temperature']} with this model. Only the "
-            "default (1) value is supported."
-        )
-        raise openai_error(400, message, param="temperature", code="unsupported_value")
-    if reasoning and "logprobs" in fields:
-        raise openai_error(403, "You are not allowed to request logprobs from this model")
+    if reasoning:
+        _check_reasoning_fields(fields)
     if "logprobs" in fields:
         raise openai_error(400, "This model does not support the 'logprobs' parameter.", param="logprobs")
     parts = audio_parts(fields)
@@ -197,6 +186,22 @@ def check_openai_fields(fields: Fields, *, reasoning: bool = False) -> str | Non
         message = "This model requires that either input content or output modality contain audio."
         raise openai_error(400, message, param="model", code="invalid_value")
     return str(parts[0]["input_audio"]["data"]) if parts else None
+
+
+def _check_reasoning_fields(fields: Fields) -> None:
+    if "max_tokens" in fields:
+        message = (
+            "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
+        )
+        raise openai_error(400, message, param="max_tokens", code="unsupported_parameter")
+    if fields.get("temperature", 1) != 1:
+        message = (
+            f"Unsupported value: 'temperature' does not support {fields['temperature']} with this model. Only the "
+            "default (1) value is supported."
+        )
+        raise openai_error(400, message, param="temperature", code="unsupported_value")
+    if "logprobs" in fields:
+        raise openai_error(403, "You are not allowed to request logprobs from this model")
 
 
 def gemini(key: str | None = None, *, names: Sequence[str] = ("gemini-2.5-pro", "gemini-3.5-flash")) -> FakeHost:
