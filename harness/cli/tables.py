@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
-
-import typer
 
 from dtbench.harness.cli.paper_lines import paper_lines
 from dtbench.harness.cli.terminal import print_line
@@ -33,11 +31,6 @@ if TYPE_CHECKING:
 NONE = "none"
 BAR = 25
 """Signs of a bar."""
-
-
-def progress_printer(*, quiet: bool) -> Callable[[str], None]:
-    """Return a function that prints a line of progress on stderr, or nothing."""
-    return (lambda line: None) if quiet else (lambda line: typer.echo(one_line(line), err=True))
 
 
 @contextlib.contextmanager

@@ -61,6 +61,8 @@ class ModelError(DtbenchError):
         """Whether a quota is used up that no wait of a run outlasts."""
         self.timed_out = timed_out
         """Whether it took longer than `timeout`."""
+        self.elsewhere = False
+        """Whether a retry goes to another endpoint."""
         self.again = again
         """Whether a retry may help."""
         self.retry_after = retry_after

@@ -88,6 +88,11 @@ def load_questions(task: Task, data_dir: Path | None) -> Dataset:
         raise TaskError(f"{task.name}: reading its questions failed with {format_error(error)}.{hint}") from error
 
 
+def option_letter(place: int) -> str:
+    """Return the letter of the option at this position; a number after the last letter."""
+    return LETTERS[place] if place < len(LETTERS) else str(place + 1)
+
+
 def letter_options(choices: Sequence[str]) -> str:
     """Write options as prompts show them, a line each."""
     return "\n".join(f"({letter}) {text}" for letter, text in zip(LETTERS, choices, strict=False))

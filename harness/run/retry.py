@@ -56,23 +56,26 @@ class RetryResult(NamedTuple, Generic[T]):
 async def generate_with_retries(model: Model, prompt: Prompt, policy: RetryPolicy) -> Response:
     """Answer one prompt, with the number of attempts in the response; the last ModelError where there is no answer.
 
-    A request that took too long is sent once more at most, with another seed; not at all to a model that would write
-    the same again.
+    A request that took too long is sent once more at most, with another seed; one that would be answered alike goes to
+    another endpoint, and where there is none it is not sent again.
     """
     what = f"question {prompt.id}" if prompt.id else "a request"
-    sent, lost = prompt, Counter[str]()
+    sent, lost, is_late = prompt, Counter[str](), False
 
     async def generate() -> Response:
-        nonlocal sent
+        nonlocal sent, is_late
         try:
             return await model.generate(sent)
         except ModelError as error:
             lost.update(error.usage)
             error.usage = dict(lost)
             if error.timed_out:
-                if sent is not prompt or is_greedy(model, prompt):
+                alike = is_greedy(model, prompt)
+                if is_late or (alike and not error.elsewhere):
                     raise _without_retry(error) from None
-                sent = dataclasses.replace(prompt, seed=_other_seed(prompt.seed))
+                is_late = True
+                if not alike:
+                    sent = dataclasses.replace(prompt, seed=_other_seed(prompt.seed))
             raise
 
     response, attempts = await retry(generate, policy, what)

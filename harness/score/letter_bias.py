@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from dtbench.harness.core.task import LETTERS
+from dtbench.harness.core.task import option_letter
 from dtbench.harness.score.group_shares import NOTHING, share_over_clips
 from dtbench.harness.score.outcomes import Answer
 from dtbench.harness.store.paper_types import LetterFigures, LettersFigures
@@ -62,7 +62,7 @@ def _figures(options: int, part: Sequence[LetterAnswer]) -> LettersFigures:
         by_right[one.right].append(one)
     chosen = Counter(one.chosen for one in part)
     letters: dict[str, LetterFigures] = {
-        _letter(place): {
+        option_letter(place): {
             "right": len(ones),
             "chosen": chosen[place],
             "unread": sum(one.chosen is None for one in ones),
@@ -74,19 +74,15 @@ def _figures(options: int, part: Sequence[LetterAnswer]) -> LettersFigures:
         "options": options,
         "n": len(part),
         "letters": letters,
-        "chosen_by_right": {_letter(place): _chosen(ones, options) for place, ones in enumerate(by_right)},
+        "chosen_by_right": {option_letter(place): _chosen(ones, options) for place, ones in enumerate(by_right)},
         "recall_sd": _spread([figures["recall"]["value"] for figures in letters.values()]),
         "recall_sd_by_chance": _spread_by_chance(by_right),
     }
 
 
-def _letter(place: int) -> str:
-    return LETTERS[place] if place < len(LETTERS) else str(place + 1)
-
-
 def _chosen(ones: Sequence[LetterAnswer], options: int) -> dict[str, int]:
     times = Counter(one.chosen for one in ones)
-    return {**{_letter(place): times[place] for place in range(options)}, NO_LETTER: times[None]}
+    return {**{option_letter(place): times[place] for place in range(options)}, NO_LETTER: times[None]}
 
 
 def _recall(ones: Sequence[LetterAnswer]) -> EstimateFigures:

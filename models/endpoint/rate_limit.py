@@ -48,9 +48,6 @@ class RateLimit(NamedTuple):
         return status == TOO_MANY or (status == 503 and self.wait is not None)
 
 
-NO_LIMIT = RateLimit()
-
-
 def read_rate_limit(status: int, headers: Mapping[str, str], body: bytes) -> RateLimit:
     """Return what a refusal says: in its headers, else in fields of its body, else in the words of its message."""
     text = body[:_READ].decode("utf-8", "replace")

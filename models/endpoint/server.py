@@ -131,7 +131,9 @@ class Server:
             return formed if prompt.letters else await self._within_context(formed, send)
         except TimeoutError:
             message = f"no answer within {self._settings.timeout:g} s"
-            raise ModelError(message, again=True, timed_out=True) from None
+            late = ModelError(message, again=True, timed_out=True)
+            late.elsewhere = len(self._endpoints.all) > 1
+            raise late from None
         except AwayError as error:
             raise ModelError(f"the endpoint cannot be reached: {error}", again=True) from None
         except DroppedError as error:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from dtbench.harness.core.errors import ModelError, UserError
 from dtbench.harness.core.schema import Prompt, Response, Sample
-from dtbench.harness.core.task import LETTERS
+from dtbench.harness.core.task import option_letter
 
 
 class Baseline:
@@ -132,8 +132,3 @@ class EchoGold(Baseline):
 def lettered_option(choices: Sequence[str], place: int) -> str:
     """Write an option as an answer: letter and text, as options may themselves be letters."""
     return f"({option_letter(place)}) {choices[place]}"
-
-
-def option_letter(place: int) -> str:
-    """Return the letter of the option at this position; a number after the last letter."""
-    return LETTERS[place] if place < len(LETTERS) else str(place + 1)

@@ -81,14 +81,39 @@ def test_slow_answers_are_waited_for(vllm_server: Server, birds: Path, ids: Sequ
     assert {record["response"]["attempts"] for record in records(tmp_path / "out", "birds")} == {1}
 
 
-def test_answers_that_never_come_are_asked_for_again(
+def test_answers_that_never_come_are_asked_for_elsewhere(
     vllm_server: Server, birds: Path, ids: Sequence[str], tmp_path: Path
 ) -> None:
-    with bad_line(vllm_server.url, lambda number: "mute" if number in {9, 20, 21} else "none") as line:
-        done = process("run", *arguments(line.url, birds, tmp_path / "out", "-M", "timeout=8"))
+    with (
+        bad_line(vllm_server.url, lambda number: "mute" if number in {9, 15, 16} else "none") as line,
+        bad_line(vllm_server.url) as other,
+    ):
+        urls = f"{line.url},{other.url}"
+        done = process("run", *arguments(urls, birds, tmp_path / "out", "-M", "timeout=8"))
     assert done.code == 0, done.err
     assert line.did["mute"] == 3
     assert_whole(tmp_path / "out", ids)
+    attempts = Counter(record["response"]["attempts"] for record in records(tmp_path / "out", "birds"))
+    assert attempts == {1: QUESTIONS - 3, 2: 3}
+
+
+def test_answers_that_never_come_are_asked_for_by_the_same_command_where_there_is_no_elsewhere(
+    vllm_server: Server, birds: Path, ids: Sequence[str], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    with bad_line(vllm_server.url, lambda number: "mute" if number in {9, 20, 21} else "none") as line:
+        asked = arguments(line.url, birds, out, "-M", "timeout=8", "--max-failed", "0.1")
+        first = process("run", *asked)
+        assert first.code == 0, first.err
+        assert line.did["mute"] == 3
+        failed = [record["error"] for record in records(out, "birds") if "error" in record]
+        assert len(failed) == 3
+        assert all("-M timeout=SECONDS allows more" in str(error) for error in failed)
+        before = line.replies
+        again = process("run", *asked)
+        assert again.code == 0, again.err
+        assert 3 <= line.replies - before < 16, "those that failed and no others, a start's look at the server aside"
+    assert_whole(out, ids)
 
 
 def test_a_server_that_is_stopped_and_goes_on_costs_no_answer(

@@ -172,9 +172,10 @@ def test_the_default_is_five_attempts_with_waits_under_five_minutes() -> None:
 class Slow(First):
     """Takes too long so often, then answers; it samples, unless it says otherwise."""
 
-    def __init__(self, times: int, temperature: float | None = None) -> None:
+    def __init__(self, times: int, temperature: float | None = None, *, elsewhere: bool = False) -> None:
         self.times = times
         self.temperature = temperature
+        self.elsewhere = elsewhere
         self.seeds: list[int | None] = []
 
     def describe(self) -> Mapping[str, Any]:
@@ -185,6 +186,7 @@ class Slow(First):
         if len(self.seeds) <= self.times:
             error = ModelError("no answer within 600 s", again=True, timed_out=True)
             error.usage = {"completion_tokens": 5}
+            error.elsewhere = self.elsewhere
             raise error
         return await super().generate(prompt)
 
@@ -222,3 +224,14 @@ def test_a_model_that_would_write_the_same_again_is_not_asked_again(
     with pytest.raises(ModelError, match="-M timeout=SECONDS"):
         slowly(model, **fields)
     assert len(model.seeds) == 1
+
+
+def test_where_a_retry_goes_to_another_endpoint_the_same_request_is_sent_there_once() -> None:
+    model = Slow(1, 0.0, elsewhere=True)
+    response = slowly(model)
+    assert model.seeds == [2**32 - 5, 2**32 - 5]
+    assert (response.attempts, response.seed) == (2, None)
+    model = Slow(5, 0.0, elsewhere=True)
+    with pytest.raises(ModelError, match="-M timeout=SECONDS"):
+        slowly(model)
+    assert len(model.seeds) == 2
