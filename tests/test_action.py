@@ -210,6 +210,21 @@ def test_inputs_that_cannot_be_meant_end_before_the_run(machine: Machine, given:
     assert "ended with exit code 2 (wrong input)." in job.summary
 
 
+def test_a_disk_that_fails_is_no_regression(machine: Machine) -> None:
+    (machine.workspace / "dtbench-gate").write_text("a file where the verdict is to lie")
+    job = acted(machine, model="echo-gold")
+    assert (job.status, job.codes["Gate"]) == ("failure", 3)
+    assert "No verdict: the gate ended with exit code 3 (a failure of network, disk or engine" in job.summary
+    assert "NotADirectoryError" in job.outputs["sentence"]
+
+
+def test_a_step_that_fails_of_itself_is_no_regression(machine: Machine) -> None:
+    (machine.workspace / "base.new").write_text("in the way of the next baseline")
+    job = acted(machine, model="echo-gold", renew="passed")
+    assert (job.codes["Gate"], job.codes["Renew the baseline"]) == (0, 3)
+    assert "FileExistsError" in job.printed
+
+
 def test_the_nights_of_a_history_are_not_compared_with_a_pull_request(machine: Machine) -> None:
     machine.event = "pull_request"
     assert "leave history out there" in acted(machine, model="first", history="nights").summary

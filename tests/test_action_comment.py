@@ -103,6 +103,9 @@ def test_the_verdict_is_one_comment_that_is_kept_up_to_date(machine: Machine, fo
 def test_a_run_that_failed_is_in_the_comment_too(machine: Machine, forge: Forge) -> None:
     acted(machine, model="none-such")
     assert "No verdict: the run of the candidate ended with exit code 2" in forge.comments[-1]["body"]
+    acted(machine, renew="sometimes")
+    assert "No verdict: reading the inputs ended with exit code 2" in forge.comments[-1]["body"]
+    assert len(forge.comments) == 131, "one comment, also where the inputs were not understood"
 
 
 def test_jobs_of_a_matrix_have_comments_of_their_own(machine: Machine, forge: Forge) -> None:

@@ -15,12 +15,13 @@ import signal
 import subprocess
 import sys
 import threading
+import traceback
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple, NoReturn
 
-WRONG_INPUT = 2
+WRONG_INPUT, FAILURE = 2, 3
 KEEP_WITHIN_DAYS_OF_USE = 7
 """Days after which GitHub deletes what nobody took from its cache."""
 CHOICES = {
@@ -64,9 +65,10 @@ class ExitedCommand(NamedTuple):
 
 def plan(inputs: Inputs) -> None:
     """Refuse inputs that cannot be meant, and say where things lie and how they are called."""
-    _refuse_unmeant(inputs)
     job, index = os.environ["GITHUB_JOB"], os.environ.get("JOB_INDEX") or "0"
     place = f"{job}-{index}"
+    _put(key=_slug(inputs["cache-key"] or place))
+    _refuse_unmeant(inputs)
     out = inputs["out"] or f"{inputs['history'] or 'candidate'}/{os.environ['GITHUB_RUN_ID']}-{place}"
     artifact = f"dtbench-gate-{place}-{os.environ.get('GITHUB_RUN_ATTEMPT') or '1'}"
     if inputs["out"]:
@@ -75,7 +77,6 @@ def plan(inputs: Inputs) -> None:
         out=out,
         report=f"dtbench-gate/{_slug(out)}",
         artifact=inputs["artifact"] or artifact,
-        key=_slug(inputs["cache-key"] or place),
         install=re.sub(r"^self(?=$|\[)", lambda _: os.environ["GITHUB_ACTION_PATH"], inputs["install"].strip()),
     )
 
@@ -122,7 +123,7 @@ def baseline(inputs: Inputs) -> None:
         _put(made="false")
         return
     if not inputs["baseline-model"]:
-        if (folder / "run.json").is_file():
+        if any(folder.glob("run*.json")):
             return  # the gate says what is missing
         _refuse(
             f"baseline: {folder} has no run. Name the folder of a run of dtbench, or its model with baseline-model, "
@@ -158,14 +159,15 @@ def gate(inputs: Inputs, steps: Steps) -> None:
     with (report / "gate.json").open("wb") as file:
         ended = run_dtbench(_gate_arguments(inputs, out, report), file)
     about = _read_json(report / "gate.json") or {}
-    page = report / "report.html"
-    if about and run_dtbench(["report", inputs["baseline"], str(out), "--out", str(page)]).code == 0:
-        _put(report=page)
-    _put(code=ended.code, error=ended.error, verdict=about.get("verdict", ""), sentence=about.get("sentence", ""))
+    code = ended.code if about or ended.code != 1 else FAILURE  # 1 is a regression, and nothing else
+    _put(code=code, error=ended.error, verdict=about.get("verdict", ""), sentence=about.get("sentence", ""))
     deciding = [one for one in about.get("results", ()) if one["verdict"] == about["verdict"] and one["required"]]
     for one in [*deciding, *about.get("results", ())][:1]:
         _put(difference=f"{100 * one['difference']:.2f}")
-    sys.exit(ended.code)
+    page = report / "report.html"
+    if about and run_dtbench(["report", inputs["baseline"], str(out), "--out", str(page)]).code == 0:
+        _put(report=page)
+    sys.exit(code)
 
 
 def _gate_arguments(inputs: Inputs, out: Path, report: Path) -> list[str]:
@@ -206,11 +208,12 @@ def summary(inputs: Inputs, steps: Steps) -> None:
     text = "\n\n".join([text, *_notes(inputs, steps)]) + "\n"
     with Path(os.environ["GITHUB_STEP_SUMMARY"]).open("a", encoding="utf-8") as file:
         file.write(text)
+    finished = "out" in planned and _is_finished(Path(planned["out"]))
+    _put(sentence=sentence, finished=str(finished).lower())
     kept = markdown.with_name("summary.md")
     kept.parent.mkdir(parents=True, exist_ok=True)
     kept.write_text(text, encoding="utf-8")
-    finished = bool(planned) and _is_finished(Path(planned["out"]))
-    _put(sentence=sentence, text=kept, finished=str(finished).lower())
+    _put(text=kept)
 
 
 def _no_verdict(steps: Steps) -> tuple[str, str]:
@@ -296,9 +299,13 @@ def _put(**outputs: object) -> None:
 
 def _refuse(complaint: str) -> NoReturn:
     """End the step as dtbench ends on wrong input."""
+    _end(WRONG_INPUT, complaint)
+
+
+def _end(code: int, complaint: str) -> NoReturn:
     print(f"::error::{' '.join(complaint.split()).replace('%', '%25')}")
-    _put(code=WRONG_INPUT, error=f"error: {complaint}")
-    sys.exit(WRONG_INPUT)
+    _put(code=code, error=f"error: {complaint}")
+    sys.exit(code)
 
 
 def main() -> None:
@@ -309,10 +316,14 @@ def main() -> None:
     alone = {"plan": plan, "baseline": baseline}
     after_others = {"run": run, "gate": gate, "renew": renew, "summary": summary}
     name = sys.argv[1]
-    if name in alone:
-        alone[name](inputs)
-    else:
-        after_others[name](inputs, steps)
+    try:
+        if name in alone:
+            alone[name](inputs)
+        else:
+            after_others[name](inputs, steps)
+    except Exception as error:  # else Python's own exit code, 1, would be a regression
+        traceback.print_exc()
+        _end(FAILURE, f"{type(error).__name__}: {error}")
 
 
 if __name__ == "__main__":
