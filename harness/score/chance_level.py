@@ -12,6 +12,11 @@ from dtbench.harness.store.share_types import EstimateFigures, IntervalFigures
 from dtbench.harness.store.summary_types import OfficialFigures, StrictFigures
 
 
+def chance_of(choices: Sequence[str], gold: str | None) -> float:
+    """Return how often a guess among the options is right."""
+    return choices.count(gold or "") / len(choices) if choices else 0.0
+
+
 def chance_figures(
     answers: Sequence[Answer],
     chances: Mapping[str, float],

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from dtbench.harness.core.task import option_letter
@@ -19,41 +19,37 @@ from dtbench.harness.store.share_types import EstimateFigures
 NO_LETTER = "none"
 
 
-class ShownQuestion(NamedTuple):
-    """The options of a question in the order in which a run showed them, and the right one."""
-
-    choices: Sequence[str]
-    answer: str | None
-
-    @property
-    def chance(self) -> float:
-        """Return how often a guess is right."""
-        return self.choices.count(self.answer or "") / len(self.choices) if self.choices else 0.0
-
-    def place(self, choice: str | None) -> int | None:
-        """Return the place of an option; None where it is none of them."""
-        return self.choices.index(choice) if choice is not None and choice in self.choices else None
-
-
 class LetterAnswer(NamedTuple):
-    """The places of the right and of the chosen option."""
+    """The places of the right and of the chosen option, in the order shown."""
 
     clip: int | str
+    options: int
+    """How many options the question has."""
     right: int
     chosen: int | None
     """None where no answer was read."""
 
 
-def letter_figures(answers: Iterable[Answer], shown: Mapping[str, ShownQuestion]) -> list[LettersFigures]:
-    """Count letters, for each number of options apart; answers that failed are left out."""
+def letter_answers(choices: Sequence[str], gold: str | None, answers: Iterable[Answer]) -> Iterator[LetterAnswer]:
+    """Yield the places in the answers to one question; nothing of those that failed, or where no option is right."""
+    right = _place(choices, gold)
+    if right is not None:
+        for answer in answers:
+            if answer.outcome.failed is None:
+                yield LetterAnswer(answer.clip, len(choices), right, _place(choices, answer.choice))
+
+
+def _place(choices: Sequence[str], choice: str | None) -> int | None:
+    return choices.index(choice) if choice is not None and choice in choices else None
+
+
+def letter_figures(answers: Iterable[LetterAnswer]) -> list[LettersFigures]:
+    """Count letters, for each number of options apart, the most frequent number first."""
     parts: dict[int, list[LetterAnswer]] = {}
-    for answer in answers:
-        question = shown[answer.id]
-        right = question.place(question.answer)
-        if right is not None and answer.outcome.failed is None:
-            one = LetterAnswer(answer.clip, right, question.place(answer.choice))
-            parts.setdefault(len(question.choices), []).append(one)
-    return [_figures(options, part) for options, part in sorted(parts.items(), key=lambda part: (-len(part[1]), part))]
+    for one in answers:
+        parts.setdefault(one.options, []).append(one)
+    ranked = sorted(parts.items(), key=lambda part: (-len(part[1]), part[0]))
+    return [_figures(options, part) for options, part in ranked]
 
 
 def _figures(options: int, part: Sequence[LetterAnswer]) -> LettersFigures:

@@ -8,12 +8,12 @@ from typing import NamedTuple
 from dtbench.harness.core.schema import Sample
 from dtbench.harness.core.scorer import Scorer
 from dtbench.harness.score.chain_lengths import length_figures
-from dtbench.harness.score.chance_level import chance_figures
+from dtbench.harness.score.chance_level import chance_figures, chance_of
 from dtbench.harness.score.confidence import confidence_figures
 from dtbench.harness.score.group_shares import group_figures, macro_averages
-from dtbench.harness.score.letter_bias import ShownQuestion, letter_figures
+from dtbench.harness.score.letter_bias import LetterAnswer, letter_answers, letter_figures
 from dtbench.harness.score.outcomes import Answer, Outcomes
-from dtbench.harness.score.script_ceiling import ceiling_figures
+from dtbench.harness.score.script_ceiling import ScriptCeiling
 from dtbench.harness.score.several_answers import majority_figures, pass_figures, repeated_questions, variance_figures
 from dtbench.harness.store.paper_types import PaperFigures
 from dtbench.harness.store.summary_types import TaskSummary
@@ -33,13 +33,8 @@ def paper_figures(
 ) -> PaperFigures:
     """Add up all figures; `shown` are the questions as the run showed them, None where they are not at hand."""
     answers = list(outcomes.answers(design.shared))
-    asked = {answer.id for answer in answers}
-    known = None if shown is None else {sample.id: sample for sample in shown if sample.id in asked}
-    questions = None
-    if known is not None and len(known) == len(asked):
-        questions = {id_: ShownQuestion(sample.choices, sample.answer) for id_, sample in known.items()}
-    chances = None if questions is None else {id_: question.chance for id_, question in questions.items()}
-    groups = group_figures(answers, _tables(task, answers), chances)
+    options = None if shown is None else _options(task, summary["scorer"], answers, shown)
+    groups = group_figures(answers, _tables(task, answers), None if options is None else options.chances)
     figures: PaperFigures = {"by_group": groups, "macro": macro_averages(groups)}
     if lengths := length_figures(answers):
         figures["chain_lengths"] = lengths
@@ -47,14 +42,38 @@ def paper_figures(
         figures["confidence"] = confidence
     if design.answers_each > 1:
         figures.update(_of_several(answers, design))
-    if questions is not None and chances is not None and known is not None:
-        figures["by_letter"] = letter_figures(answers, questions)
+    if options is not None:
+        figures["by_letter"] = letter_figures(options.letters)
         figures["chance_corrected"] = chance_figures(
-            answers, chances, official=summary["official"], strict=summary["strict"]
+            answers, options.chances, official=summary["official"], strict=summary["strict"]
         )
-        if (ceiling := ceiling_figures(task, summary["scorer"], known.values())) is not None:
+        if (ceiling := options.ceiling.figures()) is not None:
             figures["ceiling"] = ceiling
     return figures
+
+
+class _Options(NamedTuple):
+    """What the options of a run's questions say; the questions themselves are not kept, for there may be many."""
+
+    chances: Mapping[str, float]
+    letters: Sequence[LetterAnswer]
+    ceiling: ScriptCeiling
+
+
+def _options(task: Scorer, version: str, answers: Iterable[Answer], shown: Iterable[Sample]) -> _Options | None:
+    """Go once through the questions; None where one that was asked is not among them."""
+    by_question: dict[str, list[Answer]] = {}
+    for answer in answers:
+        by_question.setdefault(answer.id, []).append(answer)
+    chances: dict[str, float] = {}
+    letters: list[LetterAnswer] = []
+    ceiling = ScriptCeiling(task, version)
+    for sample in shown:
+        if sample.id in by_question:
+            chances[sample.id] = chance_of(sample.choices, sample.answer)
+            letters += letter_answers(sample.choices, sample.answer, by_question[sample.id])
+            ceiling.add(sample)
+    return _Options(chances, letters, ceiling) if len(chances) == len(by_question) else None
 
 
 def _of_several(answers: Sequence[Answer], design: RunDesign) -> PaperFigures:

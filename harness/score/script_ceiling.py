@@ -6,7 +6,6 @@ right; no model can do better, and none is to blame.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from dtbench.harness.core.schema import Sample
@@ -26,20 +25,36 @@ class OptionVerdicts(NamedTuple):
     wrong_called_right: bool
 
 
-def ceiling_figures(task: Scorer, version: str, samples: Iterable[Sample]) -> CeilingFigures | None:
-    """Ask the rule of a script's version for its verdict on each option; None where the task has no script."""
-    if task.script_input is None:
-        return None
-    verdicts = {sample.id: _verdicts(task, version, sample) for sample in samples}
-    odd = sorted(id_ for id_, one in verdicts.items() if not one.reachable or one.wrong_called_right)
-    reachable, n = sum(one.reachable for one in verdicts.values()), len(verdicts)
-    return {
-        "n": n,
-        "reachable": reachable,
-        "ceiling": reachable / n if n else None,
-        "wrong_called_right": sum(one.wrong_called_right for one in verdicts.values()),
-        "ids": odd[:SHOWN],
-    }
+class ScriptCeiling:
+    """Asks the rule of a script's version for its verdict on each option of the questions that are added."""
+
+    def __init__(self, task: Scorer, version: str) -> None:
+        self._task, self._version = task, version
+        self._asked = self._reachable = self._wrong = 0
+        self._odd: list[str] = []
+
+    def add(self, sample: Sample) -> None:
+        """Count a question in, where the task has a script."""
+        if self._task.script_input is None:
+            return
+        found = _verdicts(self._task, self._version, sample)
+        self._asked += 1
+        self._reachable += found.reachable
+        self._wrong += found.wrong_called_right
+        if not found.reachable or found.wrong_called_right:
+            self._odd.append(sample.id)
+
+    def figures(self) -> CeilingFigures | None:
+        """Return the figures; None where no question was asked of a script."""
+        if not self._asked:
+            return None
+        return {
+            "n": self._asked,
+            "reachable": self._reachable,
+            "ceiling": self._reachable / self._asked,
+            "wrong_called_right": self._wrong,
+            "ids": sorted(self._odd)[:SHOWN],
+        }
 
 
 def _verdicts(task: Scorer, version: str, sample: Sample) -> OptionVerdicts:

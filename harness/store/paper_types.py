@@ -109,7 +109,7 @@ class CeilingFigures(TypedDict):
     n: int
     reachable: int
     """Questions whose right option the script calls right."""
-    ceiling: float | None
+    ceiling: float
     """The official score of a model that always chooses the right option."""
     wrong_called_right: int
     """Questions of which the script calls a wrong option right."""

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import random
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -10,15 +10,23 @@ from statsmodels.stats.proportion import proportion_confint
 from written_outcomes import answer
 
 from dtbench.harness.score import letter_bias
-from dtbench.harness.score.letter_bias import ShownQuestion
+from dtbench.harness.score.chance_level import chance_of
+from dtbench.harness.score.letter_bias import letter_answers
 from dtbench.harness.score.outcomes import Answer
 
-letter_figures: Any = letter_bias.letter_figures
+counted: Any = letter_bias.letter_figures
 OPTIONS = ("a bird", "a bell", "the sea", "a lorry")
 
 
-def asked(right: int, options: Sequence[str] = OPTIONS) -> ShownQuestion:
-    return ShownQuestion(options, options[right])
+Asked = tuple[Sequence[str], str]
+
+
+def asked(right: int, options: Sequence[str] = OPTIONS) -> Asked:
+    return options, options[right]
+
+
+def letter_figures(answers: Sequence[Answer], shown: Mapping[str, Asked]) -> Any:
+    return counted([one for answer in answers for one in letter_answers(*shown[answer.id], [answer])])
 
 
 def answers_of(pairs: Sequence[tuple[int, int | None]], options: Sequence[str] = OPTIONS) -> list[Answer]:
@@ -98,8 +106,8 @@ def test_questions_with_fewer_options_are_counted_apart() -> None:
 
 
 def test_a_question_whose_answer_is_no_option_has_no_letter_and_no_chance() -> None:
-    odd = ShownQuestion(OPTIONS, "a crow")
-    assert letter_figures([answer("q0", choice="a bird")], {"q0": odd}) == []
-    assert odd.chance == 0
-    assert asked(0).chance == 0.25
-    assert ShownQuestion(("yes", "no", "yes"), "yes").chance == pytest.approx(2 / 3)
+    assert letter_figures([answer("q0", choice="a bird")], {"q0": (OPTIONS, "a crow")}) == []
+    assert chance_of(OPTIONS, "a crow") == 0
+    assert chance_of(OPTIONS, "a bird") == 0.25
+    assert chance_of(("yes", "no", "yes"), "yes") == pytest.approx(2 / 3)
+    assert chance_of((), None) == 0

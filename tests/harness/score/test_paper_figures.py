@@ -17,7 +17,7 @@ from dtbench.harness.score.chain_lengths import length_figures
 from dtbench.harness.score.chance_level import above_chance
 from dtbench.harness.score.outcomes import Outcomes
 from dtbench.harness.score.paper_figures import RunDesign, paper_figures
-from dtbench.harness.score.script_ceiling import ceiling_figures
+from dtbench.harness.score.script_ceiling import ScriptCeiling
 from dtbench.harness.score.summary import summarise
 from dtbench.harness.store.paper_types import PaperFigures
 from dtbench.harness.store.run_folder import StoredRun
@@ -33,6 +33,13 @@ def questions(task: Task, items: list[dict[str, Any]]) -> list[Sample]:
         headings = {name: value for name, value in item.items() if isinstance(value, str)}
         samples.append(Sample(item["id"], item["question"], tuple(choices), str(gold), Path("x"), headings, item))
     return samples
+
+
+def ceiling_figures(task: Task, version: str, samples: list[Sample]) -> Any:
+    ceiling = ScriptCeiling(task, version)
+    for sample in samples:
+        ceiling.add(sample)
+    return ceiling.figures()
 
 
 def figures_of(task: Task, records: list[Record], shown: list[Sample] | None, *, k: int = 1) -> Any:
@@ -110,7 +117,6 @@ def test_a_letter_rule_has_no_ceiling_and_each_version_starts_afresh() -> None:
     asked = questions(Mmsu(), mmsu_items(12))
     for version in Mmsu.official_versions:
         found = ceiling_figures(Mmsu(), version, asked)
-        assert found is not None
         assert (found["ceiling"], found["wrong_called_right"]) == (1.0, 0)
 
 
@@ -126,7 +132,6 @@ def test_an_answer_that_is_no_option_can_be_reached_by_the_option_that_the_scrip
     items[0] |= {"choices": ["A bird.", "a bell"], "answer": "bird a"}
     items[1] |= {"choices": ["two drums", "a bell"], "answer": "nothing"}
     found = ceiling_figures(Mmar(), "official", questions(Mmar(), items))
-    assert found is not None
     assert (found["reachable"], found["ids"]) == (1, [items[1]["id"]])
 
 
@@ -197,3 +202,22 @@ def test_a_question_with_one_option_is_all_chance() -> None:
     found = figures_of(task, [answered(task, single, single.choices[0])], [single])
     assert found["chance_corrected"]["strict"] == {"value": None, "low": None, "high": None}
     assert found["by_letter"][0]["recall_sd"] is None
+
+
+def test_questions_are_read_once_and_not_kept() -> None:
+    import tracemalloc
+
+    task = Mmar()
+    (sample,) = questions(task, mmar_items(1))
+    record: Any = answered(task, sample, "a bird")
+    records: list[Any] = [{**record, "id": f"question {n}"} for n in range(8_000)]
+    outcomes = Outcomes(records)
+    summary = summarise(task, outcomes, expected=8_000)
+    long = {**sample.item, "question": "What is heard? " * 100}
+    shown = (dataclasses.replace(sample, id=f"question {n}", item=dict(long, id=n)) for n in range(8_000))
+    tracemalloc.start()
+    found = paper_figures(task, outcomes, summary, RunDesign(8_000, 1, {}), shown)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found["ceiling"]["n"] == 8_000
+    assert peak < 8_000_000
