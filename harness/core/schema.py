@@ -141,6 +141,8 @@ class Response:
     """The seed where it is not the prompt's: a request that took too long was sent again with another one."""
     lost_usage: Mapping[str, int] = field(default_factory=dict)
     """Tokens of earlier attempts that gave no answer, where the endpoint reports them."""
+    cut_at_budget: bool | None = None
+    """Whether the chain of thought was ended at --think-budget; None where there is none, or nobody can tell."""
 
 
 class Official(NamedTuple):

@@ -43,6 +43,7 @@ def response_fields(response: Response) -> ResponseRecord:
         "attempts": response.attempts,
         **({} if response.seed is None else {"seed": response.seed}),
         **({"lost_usage": dict(response.lost_usage)} if response.lost_usage else {}),
+        **({} if response.cut_at_budget is None else {"cut_at_budget": response.cut_at_budget}),
         **logprob_fields(response.option_logprobs),
     }
     return cast("ResponseRecord", fields)

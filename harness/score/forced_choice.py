@@ -133,11 +133,11 @@ def refuse_unlettered(task: str, sample: Sample) -> None:
 
 def refuse_unbudgeted(name: str, models: Iterable[Model]) -> None:
     """Raise a UserError for a model whose chains cannot be ended at a number of tokens."""
-    if any(getattr(model, "think_budget_field", None) is None for model in models):
+    if not all(getattr(model, "limits_chains", False) for model in models):
         raise UserError(
             f"--think-budget: it is not known how a request to {name} limits a chain of thought. vLLM that is started "
-            "here does it; for an endpoint name the field with -M think_budget_field=FIELD (thinking_token_budget of a "
-            "vLLM with --reasoning-parser or --reasoning-config), or a family that has one; --backend local has no way."
+            "here does it, --backend local, and an endpoint that is known as vLLM or SGLang (-M host=vllm); for another "
+            "name the field with -M think_budget_field=FIELD, or a family that has one."
         )
 
 

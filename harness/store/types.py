@@ -64,6 +64,8 @@ class ResponseRecord(LogprobFields):
     """The seed where it is another than the question's own: the first request took too long."""
     lost_usage: NotRequired[dict[str, int]]
     """Tokens of earlier attempts that gave no answer, where the endpoint reports them."""
+    cut_at_budget: NotRequired[bool]
+    """Whether the chain was ended at --think-budget; absent without a budget, and where the model does not tell."""
 
 
 class ExtractionRecord(TypedDict):

@@ -22,7 +22,7 @@ from dtbench.models.checkpoints.prepare import prepare_merged
 from dtbench.models.local.loading import missing_packages
 from dtbench.models.local.sampling import SamplingSettings
 from dtbench.models.local.settings import MACHINE_SETTINGS, LocalSettings
-from dtbench.models.local.weights import Inputs, OutOfMemoryError, Weights
+from dtbench.models.local.weights import GeneratedText, Inputs, OutOfMemoryError, RowSettings, Weights
 
 _LATER_SETTINGS = (
     "load_in_4bit",
@@ -75,6 +75,7 @@ class Local:
     """A checkpoint that answers waiting prompts in batches, in one thread."""
 
     listens = True
+    limits_chains = True
 
     def __init__(self, checkpoint: Checkpoint, settings: LocalSettings, defaults: DefaultSettings) -> None:
         self.rate = settings.rate
@@ -255,18 +256,11 @@ class Local:
         if prompts[0].letters:  # a run asks for letters everywhere, or nowhere
             each = zip(prompts, inputs, seeds, strict=True)
             return [_letter_response(self._weights, *one, sampling) for one in each]
+        rows = [RowSettings(seed, prompt.think_budget) for seed, prompt in zip(seeds, prompts, strict=True)]
         started = time.perf_counter()
-        texts = self._weights.answer(inputs, settings.max_tokens, sampling, seeds)
+        texts = self._weights.answer(inputs, settings.max_tokens, sampling, rows)
         seconds = time.perf_counter() - started
-        return [
-            Response(
-                text.text,
-                "stop" if text.ended else "length",
-                {"prompt_tokens": text.prompt_tokens, "completion_tokens": text.tokens},
-                seconds,
-            )
-            for text in texts
-        ]
+        return [_response(text, seconds) for text in texts]
 
     def preview(self, prompt: Prompt, clip: str | None) -> RequestPreview:
         """Return where the prompt is answered: in this process, by its chat template."""
@@ -305,6 +299,15 @@ class Local:
         for thread in (self._thread, self._reader):
             thread.shutdown(wait=False, cancel_futures=True)
         self._weights = None
+
+
+def _response(text: GeneratedText, seconds: float) -> Response:
+    usage = {"prompt_tokens": text.prompt_tokens, "completion_tokens": text.tokens}
+    reason = "stop" if text.ended else "length"
+    if text.chain is None:
+        return Response(text.text, reason, usage, seconds)
+    usage["reasoning_tokens"] = text.chain.tokens
+    return Response(text.text, reason, usage, seconds, cut_at_budget=text.chain.was_cut)
 
 
 def _letter_response(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import gc
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +13,7 @@ from dtbench.harness.core.errors import MachineryError, format_error
 from dtbench.harness.core.schema import Prompt
 from dtbench.harness.extract.chain_tags import ChainTags
 from dtbench.models.checkpoints.checkpoint import Checkpoint
+from dtbench.models.local.chain_budget import ChainBudget, ChainUse, TagTokens, chain_use, force_closing
 from dtbench.models.local.inputs import InputBatch, PromptProcessor, join_prompts, make_batches, of_tokens
 from dtbench.models.local.loading import end_tokens, hub_arguments, load_model, load_processor, with_architecture
 from dtbench.models.local.notices import TransformersNotices
@@ -39,6 +41,8 @@ class GeneratedText(NamedTuple):
     """Whether the model ended it; else it was cut off."""
     prompt_tokens: int
     tokens: int
+    chain: ChainUse | None = None
+    """What became of its chain, where that has a budget."""
 
 
 class LetterLogprobs(NamedTuple):
@@ -49,9 +53,19 @@ class LetterLogprobs(NamedTuple):
 
 
 class _GeneratedRow(NamedTuple):
+    prompt: list[int]
     tokens: list[int]
     stopped_at: int | None
     """The number of tokens up to its stop string; None where it has none."""
+    budget: int | None
+
+
+class RowSettings(NamedTuple):
+    """What is one prompt's own."""
+
+    seed: int
+    budget: int | None = None
+    """The most tokens of its chain."""
 
 
 class Weights:
@@ -82,14 +96,14 @@ class Weights:
         return self._in_memory(lambda: self._processor.read(prompt))
 
     def answer(
-        self, prompts: Sequence[Inputs], max_tokens: int, sampling: SamplingSettings, seeds: Sequence[int]
+        self, prompts: Sequence[Inputs], max_tokens: int, sampling: SamplingSettings, rows: Sequence[RowSettings]
     ) -> list[GeneratedText]:
         """Answer every prompt; raise an OutOfMemoryError where they do not fit into memory together."""
         import torch
 
         def answer() -> list[GeneratedText]:
             with torch.inference_mode():
-                return self._answer_in_batches(prompts, max_tokens, sampling, seeds)
+                return self._answer_in_batches(prompts, max_tokens, sampling, rows)
 
         return self._in_memory(answer)
 
@@ -116,7 +130,7 @@ class Weights:
         first_rows: list[Any] = []
         hook = self._model.register_forward_hook(lambda module, args, output: first_rows.append(output.logits[0, -1]))
         try:
-            (text,) = self.answer([inputs], 1, sampling._replace(temperature=0.0), [seed])
+            (text,) = self.answer([inputs], 1, sampling._replace(temperature=0.0), [RowSettings(seed)])
         finally:
             hook.remove()
         row = first_rows[0].float().log_softmax(dim=-1)
@@ -124,12 +138,10 @@ class Weights:
         return LetterLogprobs(tuple(float(row[ids].logsumexp(dim=0)) for ids in tokens), text.prompt_tokens)
 
     def _answer_in_batches(
-        self, prompts: Sequence[Inputs], max_tokens: int, sampling: SamplingSettings, seeds: Sequence[int]
+        self, prompts: Sequence[Inputs], max_tokens: int, sampling: SamplingSettings, rows: Sequence[RowSettings]
     ) -> list[GeneratedText]:
         def generate(inputs: Inputs, places: Sequence[int]) -> list[GeneratedText]:
-            rows = self._generate(inputs, max_tokens, sampling, [seeds[place] for place in places])
-            prompt_tokens = inputs["attention_mask"].sum(dim=1).tolist()
-            return list(map(self._decode, rows, prompt_tokens))
+            return list(map(self._decode, self._generate(inputs, max_tokens, sampling, [rows[one] for one in places])))
 
         batches = [batch._replace(inputs=self._on_device(batch.inputs)) for batch in make_batches(prompts, self._pad)]
         has_one_form = len({frozenset(prompt) for prompt in prompts}) == 1
@@ -187,12 +199,17 @@ class Weights:
         self._notices.detach()
 
     def _generate(
-        self, inputs: Inputs, max_tokens: int, sampling: SamplingSettings, seeds: Sequence[int]
+        self, inputs: Inputs, max_tokens: int, sampling: SamplingSettings, rows: Sequence[RowSettings]
     ) -> list[_GeneratedRow]:
         """Generate the new tokens of each row."""
         import transformers
 
         length = inputs["input_ids"].shape[1]
+        starts = inputs["attention_mask"].argmax(dim=1).tolist()
+        prompts = [row[start:] for row, start in zip(inputs["input_ids"].tolist(), starts, strict=True)]
+        steps = logits_processors(sampling, [row.seed for row in rows], inputs["attention_mask"])
+        if any(row.budget is not None for row in rows):
+            steps.append(force_closing(list(map(self._chain_of, rows, prompts)), length))
         stops = StopStrings(self._stop, length, self._decode_plain) if self._stop else None
         # A batch without clips is not the model's own: Granite Speech would turn its adapter off for one.
         own = transformers.GenerationMixin.generate if "position_ids" in inputs else type(self._model).generate
@@ -202,13 +219,22 @@ class Weights:
             max_new_tokens=max_tokens,
             do_sample=False,
             num_beams=1,
-            logits_processor=logits_processors(sampling, seeds, inputs["attention_mask"]),
+            logits_processor=steps,
             stopping_criteria=[self._interrupted, *([] if stops is None else [stops])],
             eos_token_id=sorted(self._ends) or None,
             pad_token_id=self._pad,
         )
         ends = {} if stops is None else stops.ends
-        return [_GeneratedRow(row, ends.get(place)) for place, row in enumerate(whole[:, length:].tolist())]
+        budgets = [row.budget for row in rows] or [None] * len(prompts)
+        written = enumerate(zip(prompts, whole[:, length:].tolist(), budgets, strict=True))
+        return [_GeneratedRow(prompt, row, ends.get(place), budget) for place, (prompt, row, budget) in written]
+
+    @functools.cached_property
+    def _tags(self) -> TagTokens:
+        return TagTokens.of(self._tokenizer, self._chain)
+
+    def _chain_of(self, row: RowSettings, prompt: Sequence[int]) -> ChainBudget | None:
+        return None if row.budget is None else ChainBudget(self._tags, row.budget, prompt)
 
     def adapter_difference(self, prompt: Prompt) -> float | None:
         """Return by how much its adapter for clips moves the next token's log-probabilities; None where it has none."""
@@ -233,13 +259,15 @@ class Weights:
     def _decode_plain(self, tokens: Sequence[int]) -> str:
         return decode_tokens(self._tokenizer, tokens, self._chain)
 
-    def _decode(self, row: _GeneratedRow, prompt_tokens: int) -> GeneratedText:
+    def _decode(self, row: _GeneratedRow) -> GeneratedText:
         tokens = row.tokens if row.stopped_at is None else row.tokens[: row.stopped_at]
         end = next((place for place, token in enumerate(tokens) if token in self._ends), None)
         text = cut_at_stop(self._decode_plain(tokens if end is None else tokens[:end]), self._stop)
         ended = end is not None or row.stopped_at is not None
+        chain = None if row.budget is None else chain_use(self._tags, row.budget, row.prompt, tokens[:end])
         # Drop half a character at the end, as servers do.
-        return GeneratedText(text.rstrip("\ufffd"), ended, prompt_tokens, len(tokens) if end is None else end + 1)
+        count = len(tokens) if end is None else end + 1
+        return GeneratedText(text.rstrip("\ufffd"), ended, len(row.prompt), count, chain)
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

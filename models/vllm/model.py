@@ -65,7 +65,7 @@ class Vllm:
         self.rate = settings.rate
         self.limit_seconds = settings.limit_seconds
         self.system = settings.system
-        self.think_budget_field = settings.think_budget_field
+        self.limits_chains = settings.think_budget_field is not None
         self.price = settings.price
         self.forces = checkpoint.family is None or checkpoint.family.forced
         self._checkpoint = checkpoint
