@@ -165,7 +165,7 @@ def _open_endpoint(
     if family is not None and family.model is not None and own.get("model") != family.model:
         defaults = {name: value for name, value in defaults.items() if not name.startswith("price_")}  # another's
     server = Server.connect(url, read_options(EndpointSettings, own, "an endpoint", defaults=defaults), ask=how.ask)
-    server.sampling_source = about.sampling_source
+    server.sampling_source, server.budgeted = about.sampling_source, how.budgeted
     return server
 
 
@@ -186,7 +186,7 @@ def _open_by_client(spec: str, options: Mapping[str, str], how: _Opening) -> Mod
     about = endpoint_defaults(family, how.style)
     settings = read_options(OpenaiSettings, own, "an endpoint", defaults=request_defaults(about.settings, own))
     model = open_client(url, settings, ask=how.ask)
-    model.sampling_source = about.sampling_source
+    model.sampling_source, model.budgeted = about.sampling_source, how.budgeted
     return model
 
 

@@ -12,10 +12,14 @@ from dtbench.harness.cli.terminal import print_note
 from dtbench.harness.run.budgets import BudgetPoint, BudgetRun, run_budgets
 from dtbench.harness.run.request import RunRequest
 
-TITLES = ("budget", "task", "official, in %", "strict, in %", "at budget", "too long", "tokens")
+TITLES = ("budget", "task", "official", "strict", "cut", "if cut", "if not", "too long", "tokens")
+_COLUMNS = (
+    "official, strict: accuracy in %; cut: answers whose chain of thought was ended at the budget; if cut, if not: the "
+    "strict accuracy of these and of the others."
+)
 _AT_MOST = (
-    "at budget: the endpoint does not tell the tokens of the reasoning, so answers with at least as many tokens in all "
-    "are counted: no other was ended there."
+    "cut: the endpoint does not tell the tokens of the reasoning, so answers with at least as many tokens in all are "
+    "counted: no other was ended there."
 )
 
 
@@ -30,6 +34,7 @@ def run_with_budgets(request: RunRequest, *, as_json: bool) -> None:
         typer.echo(json.dumps({"budgets": [one.as_json() for one in runs]}))
     else:
         print_rows(TITLES, [_row(point) for point in points])
+        print_note(_COLUMNS)
     if not all(point.exact for point in points):
         print_note(_AT_MOST)
     done = [one.result.folder for one in runs if one.result.status == "done"]
@@ -41,7 +46,8 @@ def run_with_budgets(request: RunRequest, *, as_json: bool) -> None:
 
 def _row(point: BudgetPoint) -> tuple[str, ...]:
     summary = point.summary
-    cut = summary["finish_reasons"].get("length", 0)
+    too_long = summary["finish_reasons"].get("length", 0)
     tokens = NONE if point.tokens is None else f"{point.tokens:.0f}"
     scores = percent(summary["official"]["accuracy"]), percent(summary["strict"]["accuracy"])
-    return str(point.budget), point.task, *scores, str(point.reached), str(cut), tokens
+    cut = str(len(point.cut.ids)), percent(point.cut.accuracy), percent(point.uncut.accuracy)
+    return str(point.budget), point.task, *scores, *cut, str(too_long), tokens

@@ -32,6 +32,8 @@ class ChainTags(NamedTuple):
         return any("|" in tag and tag[0] == "<" and tag[-1] == ">" for tag in self)
 
 
+USUAL_TAGS = ChainTags("<think>", "</think>")
+"""The tags of a model that names none."""
 KNOWN_PAIRS = (
     ChainTags("<|channel>", "<channel|>"),  # Gemma 4
     ChainTags("<unused94>", "<unused95>"),  # MedGemma

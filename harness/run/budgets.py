@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from dtbench.harness.run.request import RunRequest
 from dtbench.harness.run.session import RunResult, run_many
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.summary_types import TaskSummary
-from dtbench.harness.store.types import Record
+from dtbench.harness.store.types import Record, ResponseRecord
+
+
+class CutAnswers(NamedTuple):
+    """Those answers of a task whose chains were ended at the budget, or those whose chains were not."""
+
+    ids: Sequence[str]
+    """Of their questions, once for each answer."""
+    correct: int
+
+    @property
+    def accuracy(self) -> float | None:
+        """The share that is correct, to a careful reader; None of none."""
+        return self.correct / len(self.ids) if self.ids else None
 
 
 class BudgetPoint(NamedTuple):
@@ -18,10 +31,12 @@ class BudgetPoint(NamedTuple):
     budget: int
     task: str
     summary: TaskSummary
-    reached: int
-    """Answers whose chain was ended at the budget, or may have been: see `exact`."""
+    cut: CutAnswers
+    """Answers whose chain was ended at the budget."""
+    uncut: CutAnswers
+    """The others."""
     exact: bool
-    """Whether the server tells tokens of the chain; else those of the whole answer are counted."""
+    """Whether the model tells of each answer whether it was cut, or the tokens of its chain."""
     tokens: float | None
     """The mean of the answers' tokens; None where none are told."""
 
@@ -39,10 +54,7 @@ class BudgetRun(NamedTuple):
 
     def as_json(self) -> dict[str, Any]:
         """Return what `--json` prints of it."""
-        curve = [
-            {"task": one.task, "reached": one.reached, "exact": one.exact, "mean_tokens": one.tokens}
-            for one in self.points()
-        ]
+        curve = [_point_json(one) for one in self.points()]
         return {"budget": self.budget, "budget_use": curve, "exit_code": self.result.exit_code, **self.result.as_json()}
 
 
@@ -54,20 +66,41 @@ def run_budgets(request: RunRequest, *, quiet: bool) -> Iterator[BudgetRun]:
         yield BudgetRun(one.budget, result)
 
 
+def _point_json(one: BudgetPoint) -> dict[str, Any]:
+    return {
+        "task": one.task,
+        "reached": len(one.cut.ids),
+        "exact": one.exact,
+        "cut_ids": list(one.cut.ids),
+        "cut_strict": one.cut.accuracy,
+        "uncut_strict": one.uncut.accuracy,
+        "mean_tokens": one.tokens,
+    }
+
+
 def _point(budget: int, summary: TaskSummary, records: Sequence[Record]) -> BudgetPoint:
-    usages = [record["response"]["usage"] for record in records if "response" in record]
-    exact = bool(usages) and all("reasoning_tokens" in usage for usage in usages)
-    name = "reasoning_tokens" if exact else "completion_tokens"
-    tokens = [usage["completion_tokens"] for usage in usages if "completion_tokens" in usage]
+    answered = [record for record in records if "response" in record]
+    responses = [record["response"] for record in answered]
+    exact = bool(responses) and all("cut_at_budget" in one or "reasoning_tokens" in one["usage"] for one in responses)
+    tokens = [one["usage"]["completion_tokens"] for one in responses if "completion_tokens" in one["usage"]]
+    was_cut = [_was_cut(one, budget, exact=exact) for one in responses]
     return BudgetPoint(
         budget,
         summary["task"],
         summary,
-        sum(_count(usage, name) >= budget for usage in usages),
+        _answers(record for record, cut in zip(answered, was_cut, strict=True) if cut),
+        _answers(record for record, cut in zip(answered, was_cut, strict=True) if not cut),
         exact,
         sum(tokens) / len(tokens) if tokens else None,
     )
 
 
-def _count(usage: Mapping[str, int], name: str) -> int:
-    return usage.get(name, 0)
+def _was_cut(response: ResponseRecord, budget: int, *, exact: bool) -> bool:
+    """Whether a chain was ended at its budget; where nobody tells, whether it may have been."""
+    name = "reasoning_tokens" if exact else "completion_tokens"
+    return response.get("cut_at_budget", response["usage"].get(name, 0) >= budget)
+
+
+def _answers(records: Iterable[Record]) -> CutAnswers:
+    found = list(records)
+    return CutAnswers([one["id"] for one in found], sum(one["score"]["correct"] is True for one in found))

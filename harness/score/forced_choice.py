@@ -136,8 +136,8 @@ def refuse_unbudgeted(name: str, models: Iterable[Model]) -> None:
     if not all(getattr(model, "limits_chains", False) for model in models):
         raise UserError(
             f"--think-budget: it is not known how a request to {name} limits a chain of thought. vLLM that is started "
-            "here does it, --backend local, and an endpoint that is known as vLLM or SGLang (-M host=vllm); for another "
-            "name the field with -M think_budget_field=FIELD, or a family that has one."
+            "here does it, --backend local, and an endpoint that is known as vLLM or SGLang (-M host=vllm); of another "
+            "name the field with -M think_budget_field=FIELD, or take a family that has one."
         )
 
 

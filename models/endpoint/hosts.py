@@ -44,6 +44,8 @@ class Host:
     """The field that constrains an answer to one letter."""
     logprobs: bool = True
     """Whether it is asked for log-probabilities."""
+    continues: bool = False
+    """Whether it goes on with a last message of the assistant, by `continue_final_message`."""
     key_variables: tuple[str, ...] = ()
     """Variables of the environment with its key, in order."""
     key_header: str = "authorization"

@@ -28,6 +28,7 @@ from dtbench.models.endpoint.pool import EndpointPool, ReconnectWait
 from dtbench.models.endpoint.preflight import FirstAttempt, try_first_question
 from dtbench.models.endpoint.refusal import sent_fields
 from dtbench.models.endpoint.settings import EndpointSettings
+from dtbench.models.endpoint.two_step import CONTINUATION, WHOLE, RequestStep, Said, TwoStepBudget
 from dtbench.models.endpoint.wire import chat_body, fixed_fields, preview_body
 
 _LOG = logging.getLogger(__name__)
@@ -46,6 +47,8 @@ class Server:
     forces = True
     sampling_source = ""
     """What decides on sampling that no setting names, for the record; empty where it is not known."""
+    budgeted = False
+    """Whether its prompts limit their chains, for the record."""
 
     def __init__(
         self,
@@ -58,7 +61,7 @@ class Server:
         self.rate = settings.rate
         self.limit_seconds = settings.limit_seconds
         self.system = settings.system
-        self.think_budget_field = settings.think_budget_field
+        self.limits_chains = settings.think_budget_field is not None or host.continues
         self.price = settings.price
         self._settings = settings
         self._about = about
@@ -71,9 +74,11 @@ class Server:
         self._free = settings.sampling()
         self._seed = self._free.pop("seed", None)
         self._limit: int | None = self._free.get("max_tokens", self._free.get("max_completion_tokens"))
+        by_field = settings.think_budget_field is not None or not host.continues
+        self._two_step = None if by_field else TwoStepBudget(settings.chain, self._limit)
         self._forced = forced_sampling(settings)
         self._forms = FormFinder(host.form(settings))
-        self._encoded: dict[tuple[RequestForm, tuple[str, ...], int | None], bytes] = {}
+        self._encoded: dict[tuple[RequestForm, tuple[str, ...], int | None, RequestStep], bytes] = {}
 
     @classmethod
     def connect(cls, urls: str, settings: EndpointSettings, *, ask: bool = True) -> Server:
@@ -99,7 +104,14 @@ class Server:
         leaves less than the longest answer may have, it is sent again without that limit.
         """
         prompt = with_system(prompt, self.system)
-        return self._response(prompt, await self._formed(prompt))
+
+        async def send(step: RequestStep) -> Said:
+            formed = await self._formed(prompt, step)
+            return Said(self._response(prompt, formed), formed.exchange.reply)
+
+        if self._two_step is not None and prompt.think_budget is not None:
+            return await self._two_step.ask(prompt.think_budget, send)
+        return (await send(WHOLE)).response
 
     def _response(self, prompt: Prompt, formed: Formed) -> Response:
         exchange, form, _ = formed
@@ -113,17 +125,17 @@ class Server:
             return with_letter_logprobs(response, exchange.reply, prompt.letters, self._settings.chain)
         return response
 
-    async def _formed(self, prompt: Prompt, *, trying: bool = False) -> Formed:
+    async def _formed(self, prompt: Prompt, step: RequestStep = WHOLE, *, trying: bool = False) -> Formed:
         """Send the prompt in the form that the endpoint takes; raise a ModelError where no reply comes."""
 
         async def send(form: RequestForm) -> Exchange:
-            request = functools.partial(self._request, prompt=prompt, form=form, trying=trying)
+            request = functools.partial(self._request, prompt=prompt, form=form, step=step, trying=trying)
             return await self._exchange(request, (prompt.id, prompt.repeat, prompt.text))
 
         def fields(form: RequestForm) -> set[str]:
-            body = json.loads(self._fixed(form, prompt) + b"}")
+            body = json.loads(self._fixed(form, prompt, step) + b"}")
             if prompt.think_budget is not None:  # without it, chains would be as long as they like
-                body.pop((self.think_budget_field or "").partition(".")[0], None)
+                body.pop((self._settings.think_budget_field or "").partition(".")[0], None)
             return sent_fields(body, form, seeded=self._seed_of(prompt) is not None)
 
         try:
@@ -190,31 +202,42 @@ class Server:
     async def _trial(self, prompt: Prompt) -> FirstAttempt:
         status = 0
         try:
-            formed = await self._formed(prompt, trying=True)
+            formed = await self._formed(prompt, self._first_step(prompt), trying=True)
             status = formed.exchange.reply.status
             self._response(prompt, formed)
         except ModelError as error:
             return FirstAttempt(error, status)
         return FirstAttempt(None, status)
 
-    def _request(self, to: Address, prompt: Prompt, form: RequestForm, *, trying: bool) -> Request:
+    def _first_step(self, prompt: Prompt) -> RequestStep:
+        if self._two_step is None or prompt.think_budget is None:
+            return WHOLE
+        return self._two_step.first(prompt.think_budget)
+
+    def _request(self, to: Address, prompt: Prompt, form: RequestForm, step: RequestStep, *, trying: bool) -> Request:
         """Return the request, whose body is made when it is sent."""
         headers = {**_TRYING, **self._headers[to]} if trying else self._headers[to]
-        return Request("POST", self._paths[to], headers, lambda: self._body(prompt, form))
+        return Request("POST", self._paths[to], headers, lambda: self._body(prompt, form, step))
 
-    def _body(self, prompt: Prompt, form: RequestForm) -> list[bytes]:
+    def _body(self, prompt: Prompt, form: RequestForm, step: RequestStep) -> list[bytes]:
         seed = form.seed_of(self._seed_of(prompt))
-        fixed = self._fixed(form, prompt)
-        return chat_body(fixed, prompt, seed, form.audio_part, seed_field=form.seed or "seed")
+        fixed = self._fixed(form, prompt, step)
+        return chat_body(fixed, prompt, seed, form.audio_part, seed_field=form.seed or "seed", begun=step.begun)
 
-    def _fixed(self, form: RequestForm, prompt: Prompt) -> bytes:
-        key = form, tuple(prompt.letters), prompt.think_budget
+    def _fixed(self, form: RequestForm, prompt: Prompt, step: RequestStep) -> bytes:
+        key = form, tuple(prompt.letters), prompt.think_budget, step._replace(begun=step.begun and "")
         if key not in self._encoded:
-            self._encoded[key] = fixed_fields(self._about.model, form.fields(self._sampling(prompt), prompt.letters))
+            fields = form.fields(self._sampling(prompt, step), prompt.letters)
+            self._encoded[key] = fixed_fields(self._about.model, fields)
         return self._encoded[key]
 
-    def _sampling(self, prompt: Prompt) -> Mapping[str, Any]:
-        return self._forced if prompt.letters else self._settings.with_budget(self._free, prompt.think_budget)
+    def _sampling(self, prompt: Prompt, step: RequestStep = WHOLE) -> Mapping[str, Any]:
+        if prompt.letters:
+            return self._forced
+        fields = self._settings.with_budget(self._free, prompt.think_budget)
+        if step.limit is not None:
+            fields = {name: value for name, value in fields.items() if name not in LONGEST} | {LONGEST[0]: step.limit}
+        return fields if step.begun is None else fields | CONTINUATION
 
     def _seed_of(self, prompt: Prompt) -> int | None:
         return self._seed if prompt.seed is None else prompt.seed
@@ -222,10 +245,12 @@ class Server:
     def preview(self, prompt: Prompt, clip: str | None) -> RequestPreview:
         """Return the request that would be sent first."""
         prompt = with_system(prompt, self.system)
-        form = self._forms.form_for(_kind(prompt))
+        form, step = self._forms.form_for(_kind(prompt)), self._first_step(prompt)
         first, *others = [endpoint.address.url(CHAT) for endpoint in self._endpoints.all]
         more = f" or {len(others)} more" if others else ""
-        return RequestPreview(f"POST {first}{more}", preview_body(lambda one: self._body(one, form), prompt, clip))
+        return RequestPreview(
+            f"POST {first}{more}", preview_body(lambda one: self._body(one, form, step), prompt, clip)
+        )
 
     def describe(self) -> Mapping[str, Any]:
         """Return the URLs, the name and the version of the model, and its sampling."""
@@ -246,6 +271,7 @@ class Server:
             **({"host": self._host.name} if self._host.name else {}),
             **{name: value for name, value in given.items() if value is not None},
             **({} if settings.chain is None else {"chain": list(settings.chain)}),
+            **({"think_budget": "two requests"} if self.budgeted and self._two_step is not None else {}),
         }
 
     async def aclose(self) -> None:

@@ -41,15 +41,25 @@ def fixed_fields(model: str, sampling: Mapping[str, Any]) -> bytes:
 
 
 def chat_body(
-    fixed: bytes, prompt: Prompt, seed: int | None, part: AudioPart = "input_audio", *, seed_field: str = "seed"
+    fixed: bytes,
+    prompt: Prompt,
+    seed: int | None,
+    part: AudioPart = "input_audio",
+    *,
+    seed_field: str = "seed",
+    begun: str | None = None,
 ) -> list[bytes]:
-    """Encode the body in parts, so that the clip is not copied; the id of the question is left out."""
+    """Encode the body in parts, so that the clip is not copied; the id of the question is left out.
+
+    An answer that has begun is the last message.
+    """
     opening = [fixed, b',"messages":[']
     if prompt.system:
         opening.append(b'{"role":"system","content":%b},' % _quoted(prompt.system))
     seeded = b"" if seed is None else b",%b:%d" % (_quoted(seed_field), seed)
+    answer = b"" if begun is None else b',{"role":"assistant","content":%b}' % _quoted(begun)
     if prompt.wav is None:
-        return [b"".join((*opening, b'{"role":"user","content":%b}]%b}' % (_quoted(prompt.text), seeded)))]
+        return [b"".join((*opening, b'{"role":"user","content":%b}%b]%b}' % (_quoted(prompt.text), answer, seeded)))]
     import pybase64
 
     clip = pybase64.b64encode(prompt.wav)
@@ -57,7 +67,7 @@ def chat_body(
     return [
         b"".join((*opening, before)),
         clip,
-        b'%b{"type":"text","text":%b}]}]%b}' % (after, _quoted(prompt.text), seeded),
+        b'%b{"type":"text","text":%b}]}%b]%b}' % (after, _quoted(prompt.text), answer, seeded),
     ]
 
 

@@ -10,10 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from dtbench.harness.core.errors import MachineryError
-from dtbench.harness.extract.chain_tags import ChainTags
-
-USUAL_TAGS = ChainTags("<think>", "</think>")
-"""The tags of a model that names none."""
+from dtbench.harness.extract.chain_tags import USUAL_TAGS, ChainTags
 
 
 class TagTokens(NamedTuple):
@@ -29,7 +26,8 @@ class TagTokens(NamedTuple):
         if not opening or not closing or tokenizer.unk_token_id in (*opening, *closing):
             tags = " and ".join(chain or USUAL_TAGS)
             raise MachineryError(
-                f"--think-budget: the tokenizer has no tokens for {tags}: name the tags of its chain, -M chain=OPENING,CLOSING."
+                f"--think-budget: the tokenizer has no tokens for {tags}: name the tags of its chain of thought with "
+                "-M chain=OPENING,CLOSING."
             )
         return cls(opening, closing)
 

@@ -15,7 +15,7 @@ from dtbench.harness.core.errors import DtbenchError, MachineryError, ModelError
 from dtbench.harness.core.model import Notify, RequestPreview
 from dtbench.harness.core.schema import Prompt, Response
 from dtbench.harness.core.typed_settings import RENAMED, TRUTHS, FileText, above, path_of, read_options, show_option
-from dtbench.harness.extract.chain_tags import ChainTags
+from dtbench.harness.extract.chain_tags import USUAL_TAGS, ChainTags
 from dtbench.models.checkpoints.checkpoint import OPTIONS, Checkpoint
 from dtbench.models.checkpoints.defaults import DefaultSettings, checkpoint_defaults, request_defaults
 from dtbench.models.endpoint.address import Address
@@ -38,7 +38,6 @@ from dtbench.models.vllm.process import (
 
 BUDGET_FIELD = "thinking_token_budget"
 """The field of a request by which vLLM ends a chain of thought."""
-_USUAL_TAGS = ChainTags("<think>", "</think>")
 RESTARTS = 3
 """How often an engine that died is restarted, in all."""
 _NO_TEMPLATE = "chat template is no longer allowed"
@@ -269,7 +268,7 @@ def _reasoning_flags(flags: Flags, chain: ChainTags | None) -> Flags:
     """Return the flag by which vLLM knows where a chain begins and ends, which it needs to end one."""
     if {"reasoning_parser", "reasoning_config"} & flags.keys():
         return {}
-    opening, closing = chain or _USUAL_TAGS
+    opening, closing = chain or USUAL_TAGS
     return {"reasoning_config": json.dumps({"reasoning_start_str": opening, "reasoning_end_str": closing})}
 
 

@@ -52,11 +52,16 @@ def test_each_budget_is_a_run_of_its_own_and_the_curve_tells_who_was_cut() -> No
     assert [one["budget_use"][0]["reached"] for one in (short, long)] == [COUNT, 0]
     assert [one["budget_use"][0]["mean_tokens"] for one in (short, long)] == [19, 43]
     assert all(one["budget_use"][0]["exact"] for one in (short, long))
+    asked = [record["id"] for record in StoredRun.open(Path("out")).records("mmar")]
+    assert [one["budget_use"][0]["cut_ids"] for one in (short, long)] == [asked, []]
+    strict = short["tasks"][0]["strict"]["accuracy"]
+    assert [short["budget_use"][0][name] for name in ("cut_strict", "uncut_strict")] == [strict, None]
+    assert [long["budget_use"][0][name] for name in ("cut_strict", "uncut_strict")] == [None, strict]
     assert [form_of(StoredRun.open(Path(one["run"])).info) for one in (short, long)] == [
         RunForm(budget=16),
         RunForm(budget=64),
     ]
-    assert "at budget" in " ".join(shown.out.split())
+    assert "cut if cut if not" in " ".join(shown.out.split())
     rows = [line.split() for line in shown.out.splitlines() if line.strip().startswith(("16 ", "64 "))]
     assert [row[:2] for row in rows] == [["16", "mmar"], ["64", "mmar"]]
 

@@ -60,5 +60,5 @@ class Words:
 
 def test_tags_are_the_usual_ones_unless_the_model_has_its_own_and_unknown_ones_are_one_clear_error() -> None:
     assert TagTokens.of(Words(), None) == ONE
-    with pytest.raises(MachineryError, match="no tokens for <a> and <b>: name the tags of its chain"):
+    with pytest.raises(MachineryError, match="no tokens for <a> and <b>: name the tags of its chain of thought"):
         TagTokens.of(Words(), ChainTags("<a>", "<b>"))
