@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from dtbench.harness.core.errors import DataError, UserError
 from dtbench.harness.stats.intervals import Z95, wilson
+from dtbench.harness.store.provenance import why_no_candidate
 from dtbench.harness.store.run_json import read_info, read_summary
 from dtbench.harness.store.summary_types import Summary, TaskSummary
 from dtbench.harness.store.types import RunInfo, TaskInfo
@@ -140,7 +141,7 @@ def _entry_of_run(folder: Path, summary: TaskSummary, info: RunInfo, whole: int)
         str(folder),
         (info["end"] or "")[:10],
         about["data"]["version"],
-        _why_not(summary, about, whole),
+        why_no_candidate(model) or _why_not(summary, about, whole),
         ours=True,
     )
 

@@ -6,14 +6,17 @@ end is an error. Where a clip is longer than the model takes, one of LONG_CLIP_R
 
 from __future__ import annotations
 
+import hashlib
 import os
 import struct
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from io import BufferedReader
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 from dtbench.harness.core.errors import DataError, UserError, did_you_mean
 from dtbench.harness.core.schema import Clip, clip_name
@@ -33,6 +36,7 @@ LONG_CLIP_RULES: Mapping[str, str] = {
 MAX_FRAMES = 1 << 28
 """Of one clip in memory: 1 GB while it is resampled, 1.5 hours at 48 kHz."""
 _HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
+_HASH_BYTES = 6
 _NOISE_SHIFT = 3
 """Noise is full-scale white noise, halved three times: -23 dB RMS, about as loud as speech."""
 
@@ -64,6 +68,8 @@ class PreparedAudio:
     """The channels of the clip as published."""
     rule: str
     """WHOLE, or the rule by which a clip over the limit was shortened."""
+    hash: str = ""
+    """hash_clip() of the clip as published."""
 
     @property
     def samples(self) -> Mono:
@@ -87,7 +93,9 @@ def prepare_audio(audio: Path | Clip, rate: int, limit: float | None, rule: str 
     if limit is not None and not limit > 0:
         raise UserError(f"a limit of {limit} s leaves no audio: it must be above 0, or none.")
     name = clip_name(audio)
-    clip, applied = _decode_within(audio, name, limit, rule)
+    encoded = audio if isinstance(audio, Path) else audio.read()
+    digest = _hash_encoded(encoded)
+    clip, applied = _decode_within(encoded, name, limit, rule)
     sound = clip.sound
     pcm = _pcm16(clip.mono, sound.rate, rate)
     if limit is not None:
@@ -97,10 +105,10 @@ def prepare_audio(audio: Path | Clip, rate: int, limit: float | None, rule: str 
     size = 2 * len(pcm)
     header = _HEADER.pack(b"RIFF", 36 + size, b"WAVE", b"fmt ", 16, 1, 1, rate, 2 * rate, 2, 16, b"data", size)
     wav = b"".join((header, pcm.data))
-    return PreparedAudio(wav, clip.frames / sound.rate, sound.rate, sound.channels, applied)
+    return PreparedAudio(wav, clip.frames / sound.rate, sound.rate, sound.channels, applied, digest)
 
 
-def _decode_within(audio: Path | Clip, name: str, limit: float | None, rule: str) -> tuple[Decoded, str]:
+def _decode_within(audio: Path | bytes, name: str, limit: float | None, rule: str) -> tuple[Decoded, str]:
     """Decode the part of a clip within the limit, and return the rule that was applied."""
     clip = _decode(audio, name, lambda sound: [range(_max_frames(sound.rate, limit))])
     rate = clip.sound.rate
@@ -175,6 +183,26 @@ def read_clip(audio: Path | Clip) -> bytes:
         return file.read()
 
 
+def hash_clip(audio: Path | Clip) -> str:
+    """Return twelve digits of the bytes of a clip as published: what is decoded of them depends on the decoder."""
+    return _hash_encoded(audio if isinstance(audio, Path) else audio.read())
+
+
+def _hash_encoded(audio: Path | bytes) -> str:
+    if not isinstance(audio, Path):
+        return hashlib.blake2b(audio, digest_size=_HASH_BYTES).hexdigest()
+    with _file(audio) as file:
+        state = os.fstat(file.fileno())
+    return _hash_file(audio, state.st_ino, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=1 << 15)
+def _hash_file(path: Path, *_state: int) -> str:
+    """Hash a file once while it stays as it is: a run that goes on looks at the clips that it has answers to."""
+    with _file(path) as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=_HASH_BYTES)).hexdigest()
+
+
 def inspect_clip(data: bytes, name: str) -> ClipFacts:
     """Decode a clip to its end and return its facts; raise a DataError unless all of it is sound."""
     clip = _decode(data, name, lambda _: [])
@@ -182,7 +210,7 @@ def inspect_clip(data: bytes, name: str) -> ClipFacts:
     return ClipFacts(clip.frames / sound.rate, sound.rate, sound.channels, sound.format)
 
 
-def _decode(audio: Path | Clip | bytes, name: str, spans: Callable[[DecodedSound], Sequence[range]]) -> Decoded:
+def _decode(audio: Path | bytes, name: str, spans: Callable[[DecodedSound], Sequence[range]]) -> Decoded:
     """Decode a clip to its end and keep its spans."""
     from dtbench.harness.audio.decode import decode_clip
 
@@ -190,7 +218,7 @@ def _decode(audio: Path | Clip | bytes, name: str, spans: Callable[[DecodedSound
         with _file(audio) as file:
             return decode_clip(file.fileno(), name, spans)
     with _open_unnamed() as file:
-        file.write(audio if isinstance(audio, bytes) else audio.read())
+        file.write(audio)
         file.seek(0)
         return decode_clip(file.fileno(), name, spans)
 
@@ -205,7 +233,7 @@ def _open_unnamed() -> IO[bytes]:
 
 
 @contextmanager
-def _file(path: Path) -> Iterator[BinaryIO]:
+def _file(path: Path) -> Iterator[BufferedReader]:
     try:
         with path.open("rb") as file:
             yield file

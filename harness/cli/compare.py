@@ -24,6 +24,7 @@ from dtbench.harness.store.comparison_types import (
     GroupComparison,
     MatchedLengthFigures,
 )
+from dtbench.harness.store.provenance import why_no_candidate
 from dtbench.harness.store.run_folder import StoredRun
 
 Runs = Annotated[
@@ -62,10 +63,10 @@ def compare_command(
     for line in _together(comparisons):
         print_line(line, indent=10)
     last = runs[-1]
-    print_next(
-        NextStep(["report", runs[0], last], "both side by side, what changed first"),
-        NextStep(["gate", "--baseline", runs[0], "--candidate", last], "a verdict for CI"),
-    )
+    steps = [NextStep(["report", runs[0], last], "both side by side, what changed first")]
+    if why_no_candidate(others[-1].info["model"]) is None:
+        steps.append(NextStep(["gate", "--baseline", runs[0], "--candidate", last], "a verdict for CI"))
+    print_next(*steps)
 
 
 def _print(one: Comparison, flips: int, *, power: bool) -> None:
@@ -100,6 +101,8 @@ def _lines(one: Comparison, *, power: bool) -> Iterator[str]:
     yield comparison_in_words(one)
     for confounder in one["confounders"]:
         yield f"UNFAIR    {confounder['name']} differs: {confounder['before']} vs {confounder['after']}"
+    for also in one["also_differs"]:
+        yield f"differs   {also['name']}: {also['before']} vs {also['after']}"
     for name, count in (("baseline", one["only_before"]), ("other run", one["only_after"])):
         if count:
             yield f"UNFAIR    {count} questions are answered only in the {name} and are left out"

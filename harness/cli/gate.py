@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,10 +13,13 @@ from dtbench.harness.cli.next_steps import NextStep, print_next
 from dtbench.harness.cli.terminal import print_line, print_note
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.compare import gate as gates
-from dtbench.harness.compare.gate import GateOptions
+from dtbench.harness.compare.gate import GateOptions, GateVerdict
 from dtbench.harness.compare.gate_files import verdict_sentence, write_junit, write_markdown
 from dtbench.harness.compare.words import gate_in_words
 from dtbench.harness.core.options import OUTPUT, AsJson, Option
+
+if TYPE_CHECKING:
+    from dtbench.tasks.reread import RereadTask
 
 Junit = Annotated[
     Path | None, Option("--junit", "FILE", "Write the verdicts as JUnit XML.", panel=OUTPUT, values="files")
@@ -43,6 +47,10 @@ def gate_command(options: GateOptions, junit: Junit = None, markdown: Markdown =
 
         decided = gate_in_rounds(options, print_note, quiet=as_json)
         results, asked = decided.results, (decided.asked, decided.of)
+    from dtbench.tasks.reread import reread_runs
+
+    runs = dict.fromkeys([options.baseline, *(Path(run) for one in results for run in one.runs)])
+    reread = reread_runs(runs, options.task)
     verdict = gates.worst_verdict(results)
     sentence = gate_in_words(results, verdict)
     if junit is not None:
@@ -54,6 +62,7 @@ def gate_command(options: GateOptions, junit: Junit = None, markdown: Markdown =
             "verdict": verdict,
             "sentence": sentence,
             "results": [one._asdict() for one in results],
+            "reread": [one._asdict() for one in reread],
         }
         if asked is not None:
             about |= {"asked": asked[0], "of": asked[1]}
@@ -62,12 +71,24 @@ def gate_command(options: GateOptions, junit: Junit = None, markdown: Markdown =
         print_line(sentence)
         if asked is not None:
             print_line(f"asked     {asked[0]} of {asked[1]} questions", indent=10)
-        for one in results:
-            shown = "" if one.required else " (not required)"
-            print_line(f"{one.verdict:<10}{one.name}{shown}: {verdict_sentence(one)}", indent=10)
-        for note in dict.fromkeys(note for one in results for note in one.left_out):
-            print_line(f"left out  {note}", indent=10)
+        for line in _lines(results, reread):
+            print_line(line, indent=10)
     print_next(
         NextStep(["report", options.baseline, options.candidate], "what changed, answer by answer"), quiet=as_json
     )
     raise typer.Exit(options.exit_code(verdict))
+
+
+def _lines(results: Sequence[GateVerdict], reread: Sequence[RereadTask]) -> Iterator[str]:
+    """Yield the verdicts, what was left out, how the runs were made differently, and what was not read again."""
+    for one in results:
+        shown = "" if one.required else " (not required)"
+        yield f"{one.verdict:<10}{one.name}{shown}: {verdict_sentence(one)}"
+    for note in dict.fromkeys(note for one in results for note in one.left_out):
+        yield f"left out  {note}"
+    yield from dict.fromkeys(
+        f"differs   {also['name']}: {also['before']} vs {also['after']}" for one in results for also in one.also_differs
+    )
+    for task in reread:
+        if task.differ is None:
+            yield f"not read  {task.run}, {task.task}: its stored verdicts stand unchecked ({task.why_not})"

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
+from dtbench.harness.compare.made_with import refuse_no_model
 from dtbench.harness.compare.nights import PooledNights, earlier_nights, pool_nights
 from dtbench.harness.compare.paired import ScoreName, SharedTask, join_tasks, refuse_unsound
 from dtbench.harness.compare.policy import Policy, Rule, read_policy, refuse_unmet
@@ -29,7 +30,9 @@ from dtbench.harness.stats.paired_tests import (
     too_few_clusters,
 )
 from dtbench.harness.stats.power import decidable_drop, power_of_passing, questions_needed
+from dtbench.harness.store.comparison_types import ConfounderFigures
 from dtbench.harness.store.run_folder import StoredRun
+from dtbench.harness.store.types import as_fields
 
 Verdict = Literal["passed", "regressed", "undecided"]
 DEFAULT_ALPHA = 0.05
@@ -195,6 +198,10 @@ class GateVerdict(NamedTuple):
     """Runs of the history that differ in more than the model, and why."""
     required: bool = True
     """Whether this verdict decides; a policy may have some that are only shown."""
+    runs: tuple[str, ...] = ()
+    """The runs that the candidate's figures are of, its own last."""
+    also_differs: tuple[ConfounderFigures, ...] = ()
+    """Versions, engine and precision in which the candidate was made unlike the baseline; no reason to refuse it."""
 
     @property
     def name(self) -> str:
@@ -211,6 +218,8 @@ class _GatedPart(NamedTuple):
     since_last: float | None
     left_out: tuple[str, ...]
     rule: Rule
+    runs: tuple[str, ...]
+    also_differs: tuple[ConfounderFigures, ...]
 
 
 class Round(NamedTuple):
@@ -238,6 +247,7 @@ def gate_runs(options: GateOptions, part_of: Round | None = None) -> list[GateVe
     allow = options.allow if options.history is None else (*options.allow, "samples")
     for part in joined:
         refuse_unsound(part, allow)
+    refuse_no_model(after, "--candidate")
     nights = None if options.history is None else earlier_nights(options.history, before, after)
     pooled = [pool_nights(part, nights, options.window, allow) for part in joined]
     _refuse_unknown_groups(options.groups, pooled)
@@ -273,7 +283,16 @@ def _groups(task: PooledNights, groups: Sequence[str], policy: Policy) -> list[s
 
 
 def _part(task: PooledNights, group: str | None, rule: Rule) -> _GatedPart:
-    return _GatedPart(task.paired.task, group, task.pairs(group), task.since_last(group), tuple(task.left_out), rule)
+    return _GatedPart(
+        task.paired.task,
+        group,
+        task.pairs(group),
+        task.since_last(group),
+        tuple(task.left_out),
+        rule,
+        tuple(task.folders),
+        tuple(as_fields(one) for one in task.paired.also_differs),
+    )
 
 
 class _Look(NamedTuple):
@@ -351,6 +370,8 @@ def _verdict(part: _GatedPart, p_loss: float, look: _Look, power: float) -> Gate
         since_last=part.since_last,
         left_out=part.left_out,
         required=part.rule.required,
+        runs=part.runs,
+        also_differs=part.also_differs,
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dtbench.harness.compare.made_with import refuse_no_model
 from dtbench.harness.compare.paired import PairedQuestion, PairedRuns, pair_runs, refuse_unsound
 from dtbench.harness.core.errors import DtbenchError, UserError
 from dtbench.harness.stats.paired_tests import PairedShares
@@ -32,6 +33,8 @@ class PooledNights:
     """How many answers each night has to a question."""
     left_out: Sequence[str] = ()
     """Runs of the history that differ in more than the model."""
+    folders: Sequence[str] = ()
+    """The runs that are taken together."""
 
     def groups(self) -> set[str]:
         """Return the groups of its questions, as --group takes them."""
@@ -74,12 +77,13 @@ def pool_nights(
     """Take a candidate together with the nights before it, as many as the window has room for."""
     answers = paired.answers_each[1]
     if nights is None:
-        return PooledNights(paired, None, 1, 1, answers)
+        return PooledNights(paired, None, 1, 1, answers, folders=[paired.folders[1]])
     anchor = StoredRun.open(Path(paired.folders[0]))
     sound: list[PairedRuns] = []
     left_out = []
     for run in nights:
         try:
+            refuse_no_model(run, "--history")
             night = pair_runs(anchor, run, paired.task, paired.score)
             refuse_unsound(night, allowed)
         except (DtbenchError, KeyError) as error:
@@ -88,7 +92,8 @@ def pool_nights(
             sound.append(night)
     together = [*sound[-(window - 1) :], paired] if window > 1 else [paired]
     last = _paired_with(sound[-1], paired) if sound else None
-    return PooledNights(_pooled(paired, together), last, len(together), len(sound) + 1, answers, left_out)
+    folders = [one.folders[1] for one in together]
+    return PooledNights(_pooled(paired, together), last, len(together), len(sound) + 1, answers, left_out, folders)
 
 
 def _paired_with(night: PairedRuns, candidate: PairedRuns) -> PairedRuns:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, NamedTuple
 
+from dtbench.harness.compare.made_with import made_differently, other_clips, refuse_other_prompt
 from dtbench.harness.compare.matched_lengths import PairedChains, matched_length_figures
 from dtbench.harness.core.errors import MachineryError, UserError, did_you_mean, one_line
 from dtbench.harness.core.options import TESTS, Option
@@ -27,6 +28,7 @@ from dtbench.harness.stats.paired_tests import (
 from dtbench.harness.stats.power import minimum_detectable, questions_to_find
 from dtbench.harness.store.comparison_types import Comparison, Flip, GroupComparison, PairedFigures
 from dtbench.harness.store.identity import effective_model
+from dtbench.harness.store.record_provenance import RecordProvenance
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.types import RunInfo, as_fields
 
@@ -98,6 +100,8 @@ class PairedRuns:
     expected: tuple[int, int]
     """How many answers each run should have."""
     answered: tuple[int, int]
+    also_differs: Sequence[Confounder] = ()
+    """What else differs of how the runs were made; no reason to refuse them."""
     answers_each: tuple[int, int] = (1, 1)
     """How many answers each run has to a question."""
 
@@ -133,7 +137,10 @@ def join_tasks(before: StoredRun, after: StoredRun, only: str | None, score: str
 
 def pair_runs(before: StoredRun, after: StoredRun, task: str, score: Score) -> PairedRuns:
     """Pair the answers of two runs to one task, question by question."""
-    outcomes = (Outcomes(before.records(task)), Outcomes(after.records(task)))
+    made, made_after = RecordProvenance(), RecordProvenance()
+    outcomes = (Outcomes(made.watch(before.records(task))), Outcomes(made_after.watch(after.records(task))))
+    refuse_other_prompt(before, task, made)
+    refuse_other_prompt(after, task, made_after)
     one, other = map(_by_question, outcomes)
     failed, more_failed = (sum(a.outcome.failed is not None for a in each.answers()) for each in outcomes)
     both = [id_ for id_ in one if id_ in other]
@@ -144,7 +151,11 @@ def pair_runs(before: StoredRun, after: StoredRun, task: str, score: Score) -> P
         score=score,
         questions=[_question(id_, one[id_], other[id_], score) for id_ in both],
         clusters=about[0]["shared_clips"],
-        confounders=confounders(before.info, after.info, task),
+        confounders=[
+            *confounders(before.info, after.info, task),
+            *_confounders(other_clips(before, after, task, made, made_after)),
+        ],
+        also_differs=_confounders(made_differently(before, after, task, made, made_after)),
         only_before=len(one) - len(both),
         only_after=len(other) - len(both),
         failed=(failed, more_failed),
@@ -171,6 +182,10 @@ def confounders(before: RunInfo, after: RunInfo, task: str) -> list[Confounder]:
         ("clip-limit", first.get("limit_seconds"), second.get("limit_seconds")),
         ("quantization", _quantization(first), _quantization(second)),
     ]
+    return _confounders(settings)
+
+
+def _confounders(settings: Iterable[tuple[str, Any, Any]]) -> list[Confounder]:
     return [Confounder(name, _shown(was), _shown(now)) for name, was, now in settings if was != now]
 
 
@@ -236,6 +251,7 @@ def comparison(paired: PairedRuns) -> Comparison:
         "task": paired.task,
         "score": paired.score,
         "confounders": [as_fields(one) for one in paired.confounders],
+        "also_differs": [as_fields(one) for one in paired.also_differs],
         "n": len(paired.questions),
         "only_before": paired.only_before,
         "only_after": paired.only_after,

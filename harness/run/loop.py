@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Callable
 from dataclasses import replace
 
+from dtbench.harness.audio.prepare import PreparedAudio
 from dtbench.harness.core.errors import DataError, ModelError
 from dtbench.harness.core.model import Model, chain_tags
 from dtbench.harness.core.schema import Prompt
@@ -20,7 +21,7 @@ from dtbench.harness.run.spending import Spending, SpendingLimits
 from dtbench.harness.run.worker_pool import CircuitBreaker, Progress, Stop, WorkerPool
 from dtbench.harness.score.answer_record import ShownOptions, error_fields, response_fields, with_answer
 from dtbench.harness.store.run_folder import RunFolder
-from dtbench.harness.store.types import Record
+from dtbench.harness.store.types import AudioRecord, Record
 
 CLIPS_TRIED = 8
 """Questions that are looked through for one whose clip can be read, to try the model with."""
@@ -86,8 +87,7 @@ class TaskRun:
         try:
             audio = await self._dispatcher.prepare(prompt)
             if audio is not None:
-                seconds, rate = audio.seconds, audio.rate
-                record["audio"] = {"seconds": seconds, "rate": rate, "channels": audio.channels, "rule": audio.rule}
+                record["audio"] = _audio_fields(audio)
             response = await self._dispatcher.answer(prompt, audio)
         except (ModelError, DataError) as error:
             record["error"] = error_fields(error)
@@ -109,3 +109,14 @@ class TaskRun:
             self.progress.unanswered += 1
         else:
             self.progress.correct += record["score"]["correct"]
+
+
+def _audio_fields(audio: PreparedAudio) -> AudioRecord:
+    """Return what a record says of the clip that was sent."""
+    return {
+        "seconds": audio.seconds,
+        "rate": audio.rate,
+        "channels": audio.channels,
+        "rule": audio.rule,
+        "clip_hash": audio.hash,
+    }

@@ -1,34 +1,53 @@
-"""Hold a run that goes on to the questions it asked: what was answered and what is asked now must be one benchmark."""
+"""Hold a run that goes on to what it asked: its questions, its prompt and its clips must be what they were."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
-from dtbench.harness.core.errors import DataError
+from dtbench.harness.audio.prepare import hash_clip
+from dtbench.harness.core.errors import DataError, format_error
+from dtbench.harness.core.schema import Clip, NoClip
+from dtbench.harness.run.dispatch import count_readers
 from dtbench.harness.run.plan import TaskPlan
+from dtbench.harness.store.record_provenance import RecordProvenance
 from dtbench.harness.store.run_folder import StoredRun
-from dtbench.harness.store.types import AnyInfo, Record
+from dtbench.harness.store.types import AnyInfo, Record, TaskInfo
 
 SHOWN = 3
+_LOG = logging.getLogger(__name__)
 
 
 def refuse_changed_questions(folder: Path, info: AnyInfo, plans: Sequence[TaskPlan]) -> None:
-    """Raise a DataError where a question that has answers is another one now, or no longer there; new ones may come."""
+    """Raise a DataError where a question that has answers, its prompt or its clip is another one now."""
     run = StoredRun(folder, info)
     for plan in plans:
-        name = plan.task.name
-        about = {**run.info.get("other_tasks", {}), **run.info["tasks"]}.get(name)
-        if about is None or about["data"]["sha256"] == plan.data.sha256:
+        about = {**run.info.get("other_tasks", {}), **run.info["tasks"]}.get(plan.task.name)
+        if about is None:
             continue
-        changed = _changed(run, plan)
-        if changed:
-            first = ", ".join(map(repr, changed[:SHOWN]))
-            raise DataError(
-                f"{run.path}: {len(changed)} of the {name} questions that it has answers to are not what they were "
-                f"when they were asked (first: {first}). Use another --out, or the data of then "
-                f"({about['data']['source']})."
-            )
+        if about["data"]["sha256"] != plan.data.sha256:
+            _refuse_changed(run, plan, about)
+        answered = set[tuple[str, int]]()
+        provenance = RecordProvenance()
+        for record in provenance.watch(_answered(run, plan.task.name)):
+            if "error" not in record:
+                answered.add((record["id"], record["sample"]))
+        _refuse_other_prompt(run, plan, about, provenance)
+        if provenance.clips and next(plan.questions(answered), None) is not None:
+            _refuse_other_clips(run, plan, about, provenance)
+
+
+def _refuse_changed(run: StoredRun, plan: TaskPlan, about: TaskInfo) -> None:
+    changed = _changed(run, plan)
+    if changed:
+        raise DataError(
+            f"{run.path}: {len(changed)} of the {plan.task.name} questions that it has answers to are not what they "
+            f"were when they were asked (first: {_first(changed)}). Use another --out, or the data of then "
+            f"({about['data']['source']})."
+        )
 
 
 def _changed(run: StoredRun, plan: TaskPlan) -> list[str]:
@@ -36,6 +55,45 @@ def _changed(run: StoredRun, plan: TaskPlan) -> list[str]:
     hashes = {id_: every.question_hash(place) for place, id_ in enumerate(every.ids)}
     answered = ((record["id"], record.get("question_hash")) for record in _answered(run, plan.task.name))
     return list(dict.fromkeys(id_ for id_, hash_ in answered if hash_ is None or hashes.get(id_) != hash_))
+
+
+def _refuse_other_prompt(run: StoredRun, plan: TaskPlan, about: TaskInfo, provenance: RecordProvenance) -> None:
+    other = provenance.other_prompt(about["prompt_hash"])
+    if other is not None:
+        raise DataError(
+            f"{run.path}: run.json has another prompt for {plan.task.name} (hash {about['prompt_hash']}) than the "
+            f"answer to {other.id!r} was given to ({other.prompt_hash}): it was changed since. Use another --out."
+        )
+
+
+def _refuse_other_clips(run: StoredRun, plan: TaskPlan, about: TaskInfo, provenance: RecordProvenance) -> None:
+    every = replace(plan, data=plan.data.whole, shard=None)
+    ids = every.data.ids
+    clips = [(ids[place], every.prompt(place, 0).audio) for place in range(len(ids)) if ids[place] in provenance.clips]
+    with ThreadPoolExecutor(count_readers()) as readers:
+        now = list(readers.map(_hash_if_there, (clip for _, clip in clips)))
+    other = [id_ for (id_, _), hash_ in zip(clips, now, strict=True) if hash_ not in {None, provenance.clips[id_]}]
+    if other:
+        raise DataError(
+            f"{run.path}: the clips of {len(other)} of the {plan.task.name} questions that it has answers to are not "
+            f"what was played then: there is other audio under their names (first: {_first(other)}). Use another "
+            f"--out, or the audio of then ({about['data']['source']})."
+        )
+
+
+def _hash_if_there(clip: Path | Clip) -> str | None:
+    """Return the hash of a clip as it is now; None where it cannot be read, as it is not asked about again."""
+    if isinstance(clip, NoClip):
+        return None
+    try:
+        return hash_clip(clip)
+    except Exception as error:  # someone else's clip
+        _LOG.info("not compared with what was played: %s", format_error(error))
+        return None
+
+
+def _first(ids: Sequence[str]) -> str:
+    return ", ".join(map(repr, ids[:SHOWN]))
 
 
 def _answered(run: StoredRun, task: str) -> Iterator[Record]:

@@ -39,9 +39,10 @@ from dtbench.harness.score.stored_run import StoredTask
 from dtbench.harness.score.summary import with_figures
 from dtbench.harness.store.beginning import Resumption
 from dtbench.harness.store.growth import other_task_notes
+from dtbench.harness.store.provenance import version_notes
 from dtbench.harness.store.run_folder import RunFolder
 from dtbench.harness.store.run_json import read_info
-from dtbench.harness.store.shard_states import ShardState, questions_hash, shard_states
+from dtbench.harness.store.shard_states import ShardState, questions_hash, shard_states, with_shards
 from dtbench.harness.store.shards import Shard
 from dtbench.harness.store.summary_types import RelatedFigures, Summary, TaskSummary
 from dtbench.harness.store.types import Status, TaskInfo
@@ -149,6 +150,8 @@ def _run_one(request: RunRequest, job: _Job, runner: asyncio.Runner, *, quiet: b
     with start(resumption=Resumption(place.why, guard)) as folder, ProgressDisplay(quiet=quiet) as progress:
         if place.why:
             progress.notify(f"the run goes to {place.path}, {place.why}")
+        for note in _version_notes(folder):
+            progress.notify(note)
         dispatch = DispatchSettings(concurrency, request.long_clips, request.max_failed)
         progress.pace = Pace(concurrency, request.rpm, stop=stop, notify=progress.notify)
         progress.spending = spending
@@ -269,12 +272,18 @@ def _result(folder: RunFolder, summaries: Sequence[TaskSummary], max_failed: flo
     beyond = [
         *families.out_of_scope(folder.info["model"].get("family"), names),
         *other_task_notes(folder.info, folder.path),
+        *_version_notes(folder),
     ]
     if any(summary["missing"] for summary in summaries):
         return RunResult(folder.path, "interrupted", summaries, INTERRUPTED, beyond)
     if over := _over_budget(summaries, max_failed):
         return RunResult(folder.path, "failed", summaries, FAILED, [*beyond, *over])
     return RunResult(folder.path, "done", summaries, 0, beyond)
+
+
+def _version_notes(folder: RunFolder) -> list[str]:
+    """Say what the starts of a run differ in, those of all its shards together."""
+    return version_notes(with_shards(folder.path, folder.info)["starts"])
 
 
 def make_plans(request: RunRequest) -> Sequence[TaskPlan]:

@@ -207,6 +207,14 @@ def rescore_task(
     return RescoredTask(summary, named)
 
 
+def count_differing(stored: StoredTask, data: Dataset) -> int:
+    """Count the stored answers that today's code reads or judges otherwise."""
+    rescorer = _Rescorer(stored, data, stored.scorer)
+    for record in stored.records():
+        rescorer.rescore(record)
+    return len(rescorer.differing)
+
+
 class _Rescorer:
     """Reads and scores the stored answers of a task with today's code."""
 

@@ -77,6 +77,8 @@ class Comparison(PairedFigures):
     task: str
     score: Literal["official", "strict"]
     confounders: list[ConfounderFigures]
+    also_differs: list[ConfounderFigures]
+    """Versions, engine, precision and what else differs of how the runs were made, and is no reason to refuse them."""
     n: int
     only_before: int
     only_after: int

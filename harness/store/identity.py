@@ -197,12 +197,17 @@ def _model_traits(model: Mapping[str, Any], skipped: Collection[str] = ()) -> Tr
         "adapter": rest.pop("adapter", None),
         "commit on the hub": _IfKnown(rest.pop("commit", None)),
         "sampling": {name: value for name, value in sampling.items() if name not in skipped},
-        "options of vLLM": {name: value for name, value in flags.items() if name not in _MACHINE_FLAGS},
+        "options of vLLM": deciding_flags(flags),
         "clip rate": rest.pop("rate", None),
         "longest clip": rest.pop("limit_seconds", None),
         "way to send clips": rest.pop("audio_part", None),
         "options of the model": rest,
     }
+
+
+def deciding_flags(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out the flags of vLLM that say how a machine does its work."""
+    return {name: value for name, value in flags.items() if name not in _MACHINE_FLAGS}
 
 
 def _form_traits(about: Mapping[str, Any]) -> Traits:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from dtbench.harness.store.types import GitInfo
+from dtbench.harness.store.types import GitInfo, StartInfo
 
 PACKAGES = (
     *("numpy", "soundfile", "soxr", "av", "pyarrow", "huggingface_hub"),
@@ -15,6 +17,8 @@ PACKAGES = (
 )
 """What can change a result."""
 GIT_SECONDS = 5.0
+_BASELINES = ("first", "random")
+_ORACLES = ("majority", "echo-gold")
 
 
 def packages() -> dict[str, str]:
@@ -63,3 +67,34 @@ def _git(source: Path, *arguments: str) -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.decode(errors="replace") if done.returncode == 0 else None
+
+
+def versions_of(starts: Sequence[StartInfo]) -> dict[str, str]:
+    """Return what a run was made with, by name: of a run of several starts all that was used, in order."""
+    found: dict[str, dict[str, None]] = {}
+    each = [dict(_versions(start)) for start in starts]
+    for name in dict.fromkeys(name for one in each for name in one):
+        found[name] = dict.fromkeys(one.get(name, "none") for one in each)
+    return {name: ", then ".join(values) for name, values in found.items()}
+
+
+def _versions(start: StartInfo) -> Iterator[tuple[str, str]]:
+    git = start["git"]
+    commit = "" if git is None else f" at {(git['commit'] or 'no commit')[:12]}{' with changes' * git['dirty']}"
+    yield "dtbench", start["dtbench"] + commit
+    yield "python", start["python"]
+    yield from start["packages"].items()
+
+
+def version_notes(starts: Sequence[StartInfo]) -> list[str]:
+    """Say by which versions a run was made, where its starts differ in one."""
+    changed = [f"{name} {values}" for name, values in versions_of(starts).items() if ", then " in values]
+    return [f"this run was made by several versions: {'; '.join(changed)}"] if changed else []
+
+
+def why_no_candidate(model: Mapping[str, Any]) -> str | None:
+    """Say why what answered a run cannot stand beside models, by what run.json says of it; None of a model."""
+    name = model.get("name")
+    if model.get("oracle") or name in _ORACLES:
+        return f"{name} is an oracle: it knows right answers"
+    return f"{name} is a baseline: it never listens" if name in _BASELINES else None

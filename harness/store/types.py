@@ -28,6 +28,8 @@ class AudioRecord(TypedDict):
     """How many the published clip has; they are mixed down to one."""
     rule: str
     """`whole`, or what was done to a clip that is longer than the model takes."""
+    clip_hash: NotRequired[str]
+    """Twelve digits of the clip's bytes as published, whatever was done with them; absent in older runs."""
 
 
 class ErrorRecord(TypedDict):

@@ -18,7 +18,7 @@ Record = Any
 Says = Callable[[Sample, int], str | None]
 """What a model says to a question, by repeat; None where it fails."""
 
-HEARD = {"seconds": 10.0, "rate": 16000, "channels": 1, "rule": "whole"}
+HEARD = {"seconds": 10.0, "rate": 16000, "channels": 1, "rule": "whole", "clip_hash": "0123456789ab"}
 
 
 def answered(task: Task, sample: Sample, text: str, repeat: int = 0, **response: Any) -> Record:
@@ -70,7 +70,8 @@ def write_run(
         for plan in plans:
             for sample in reversed(plan.data.samples) if backwards else plan.data.samples:
                 for repeat in range(repeats):
-                    run.append(plan.task.name, _record(plan.task, sample, repeat, says(sample, repeat)))
+                    record = _record(plan.task, sample, repeat, says(sample, repeat))
+                    run.append(plan.task.name, {**record, "prompt_hash": plan.prompt_hash()})
         run.finish("done")
 
 

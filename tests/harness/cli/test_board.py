@@ -64,9 +64,12 @@ def test_other_data_is_shown_and_not_ranked() -> None:
 def runs(tmp_path: Path) -> Path:
     write_json(tmp_path / "data" / "MMAR-meta.jsonl", mmar_items(1000))
     where = ("--tasks", "mmar", "--data-dir", tmp_path / "data")
-    assert call("run", "--model", "echo-gold", *where, "--out", tmp_path / "runs" / "gold").code == 0
-    assert call("run", "--model", "first", *where, "--limit", "100", "--out", tmp_path / "runs" / "part").code == 0
-    assert call("run", "--model", "first", *where, "--permute", "1", "--out", tmp_path / "runs" / "turned").code == 0
+    assert call("run", "--model", "echo-gold", *where, "--out", tmp_path / "runs" / "oracle").code == 0
+    assert call("run", "--model", "first", *where, "--out", tmp_path / "runs" / "baseline").code == 0
+    said = ("--model", "replay", "-M", f"file={tmp_path / 'runs' / 'oracle' / 'mmar.jsonl'}", *where)
+    assert call("run", *said, "--out", tmp_path / "runs" / "gold").code == 0
+    assert call("run", *said, "--limit", "100", "--out", tmp_path / "runs" / "part").code == 0
+    assert call("run", *said, "--permute", "1", "--out", tmp_path / "runs" / "turned").code == 0
     return tmp_path / "runs"
 
 
@@ -75,6 +78,9 @@ def test_runs_of_ours_stand_among_them_and_say_what_keeps_them_from_a_rank(runs:
     assert (found["gold"]["rank"], found["gold"]["score"], found["gold"]["source"]) == (1, 100.0, "this machine")
     assert (found["part"]["rank"], found["part"]["why_not"]) == (None, "100 of 1000 questions")
     assert (found["turned"]["rank"], found["turned"]["why_not"]) == (None, "audio or option order changed")
+    oracle, baseline = found["oracle"], found["baseline"]
+    assert (oracle["rank"], oracle["why_not"]) == (None, "echo-gold is an oracle: it knows right answers")
+    assert (baseline["rank"], baseline["why_not"]) == (None, "first is a baseline: it never listens")
     assert "* echo-gold" in call("board", "--task", "mmar", "--runs", runs).out.replace("\n", " ")
 
 
@@ -83,7 +89,11 @@ def test_a_run_that_cannot_be_read_is_a_note_and_hides_no_other(runs: Path) -> N
         path = runs / name / "run.json"
         path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
     done = call("board", "--json", "--task", "mmar", "--runs", runs)
-    assert [entry["model"] for entry in json.loads(done.out)[0]["entries"] if entry["ours"]] == ["echo-gold"]
+    assert [entry["model"] for entry in json.loads(done.out)[0]["entries"] if entry["ours"]] == [
+        "echo-gold",
+        "first",
+        "replay",
+    ]
     older, changed = done.err.splitlines()
     assert older.startswith(f"note: left out: {runs / 'part' / 'run.json'}: written by an older dtbench (schema 1, ")
     assert "run.json: Invalid enum value 'gone' at status: it was changed since dtbench wrote it" in changed

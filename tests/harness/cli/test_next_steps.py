@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,11 @@ def folder(tmp_path: Path) -> Path:
 def a_run(folder: Path, name: str, model: str = "first", *options: str) -> Done:
     asked = ("--tasks", "mmar", "--data-dir", folder.parent / "data", "--out", folder / name)
     return call("run", "--model", model, *asked, *options)
+
+
+def scripted(folder: Path) -> Sequence[str]:
+    """A model that always says the same, and the option that names what."""
+    return write_script(folder.parent / "script.jsonl", [{"text": "(A)"}])[1:]
 
 
 def typed(done: Done, *verbs: str) -> list[Done]:
@@ -59,7 +65,7 @@ def test_a_test_of_the_score_and_an_oracle_are_nothing_to_hand_in(folder: Path, 
 
 def test_a_second_run_is_compared_with_the_first(folder: Path) -> None:
     a_run(folder, "a")
-    done = a_run(folder, "b", "echo-gold")
+    done = a_run(folder, "b", *scripted(folder))
     assert done.next[1] == ["dtbench", "compare", str(folder / "a"), str(folder / "b")]
     compared = call(*done.next[1][1:])
     assert compared.code == 0
@@ -67,6 +73,12 @@ def test_a_second_run_is_compared_with_the_first(folder: Path) -> None:
     assert page.code == 0
     assert gate.code in {0, 4}
     assert [one.code for one in typed(gate, "report")] == [0]
+
+
+def test_an_oracle_is_compared_and_leads_to_no_gate(folder: Path) -> None:
+    a_run(folder, "a")
+    a_run(folder, "b", "echo-gold")
+    assert [one.code for one in typed(call("compare", folder / "a", folder / "b"), "report")] == [0]
 
 
 def test_a_run_of_other_questions_is_no_neighbour(folder: Path) -> None:
@@ -114,7 +126,7 @@ def test_data_that_was_fetched_is_checked_and_asked_about(tmp_path: Path) -> Non
 
 def test_with_json_nothing_is_said_of_it(folder: Path) -> None:
     assert a_run(folder, "a", "first", "--json").err == ""
-    assert a_run(folder, "b", "first", "--json").err == ""
+    assert a_run(folder, "b", *scripted(folder), "--json").err == ""
     for command in ("score", "report"):
         assert call(command, folder / "a", "--json").err == ""
     assert call("compare", folder / "a", folder / "b", "--json").err == ""

@@ -13,11 +13,12 @@ from judges import chain_of, honest, mmar_with_criteria
 from made_up_run import write_run
 from reported import first
 from run_records import SETTINGS
-from runs import lines_of, mmar_data
+from runs import lines_of, mmar_data, write_script
 
 from dtbench.harness.store.run_folder import RunFolder, StoredRun
 
 COUNT = 6
+ASKED = ("--tasks", "mmar", "--data-dir", "data")
 THINK, SILENT, TURNED = ("--answer", "think"), ("--audio", "silence"), ("--permute", "1")
 
 
@@ -29,7 +30,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def ask(*options: str, out: str = "out", code: int = 0) -> Done:
-    done = call("run", "--model", "random", "--tasks", "mmar", "--data-dir", "data", "--out", out, *options)
+    done = call("run", "--model", "random", *ASKED, "--out", out, *options)
     assert done.code == code, done
     return done
 
@@ -139,8 +140,9 @@ def read(name: str, folder: str) -> Done:
 
 @pytest.mark.parametrize("name", BUT_JUDGE)
 def test_the_only_run_inside_a_folder_is_taken_and_named(name: str) -> None:
-    ask(out="whole")
-    ask(out="trials/first")
+    for out in ("whole", "trials/first"):
+        done = call("run", *write_script(Path("script.jsonl"), [{"text": "(A)"}]), *ASKED, "--out", out)
+        assert done.code == 0, done
     done = read(name, "trials")
     assert done.code in {0, 4}, done
     assert "note: trials holds no run of its own but one, trials/first, which is taken" in done.err.splitlines()
