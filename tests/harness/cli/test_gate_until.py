@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from command import Done, call
 from runs import audible_data, records
+from stand_ins import DICE, PERFECT
 
 from dtbench.harness.stats.distributions import NORMAL
 from dtbench.harness.stats.looks import chances_of_rounds
@@ -35,15 +36,21 @@ def found(done: Done) -> dict[str, Any]:
 
 
 def test_a_clear_verdict_stops_the_questions_early(tmp_path: Path) -> None:
-    done = gated("--model", "echo-gold", "--json")
+    done = gated("--model", PERFECT, "--json")
     about = found(done)
     assert about["verdict"] == "passed"
     assert about["asked"] < about["of"] == COUNT
     assert len(list(records(tmp_path / "candidate"))) == about["asked"]
 
 
+def test_an_oracle_is_refused_after_the_first_round() -> None:
+    done = gated("--model", "echo-gold", "--json")
+    assert done.code == 2
+    assert done.err.splitlines()[-1].startswith("error: --candidate candidate: echo-gold is an oracle: ")
+
+
 def test_what_is_not_clear_is_asked_to_the_end_and_goes_on_where_it_was(tmp_path: Path) -> None:
-    about = found(gated("--model", "random", "--max-drop", "1", "--json"))
+    about = found(gated("--model", DICE, "--max-drop", "1", "--json"))
     assert about["asked"] == about["of"]
     assert about["verdict"] in {"undecided", "passed", "regressed"}
     again = found(gated("--max-drop", "1", "--json"))

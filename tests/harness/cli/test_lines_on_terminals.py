@@ -6,20 +6,21 @@ import itertools
 
 import pytest
 from command import COMMAND, call
+from stand_ins import DICE
 from terminal import shown
 
 from dtbench.harness.cli.next_steps import TITLE
 
-RUNS = ("first", "random")
+RUNS = {"first": "first", "dice": DICE}
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     folder = tmp_path_factory.mktemp("runs")
-    for model in RUNS:
-        made = call("run", "--model", model, "--tasks", "mini", "--limit", "40", "--out", folder / model)
+    for name, model in RUNS.items():
+        made = call("run", "--model", model, "--tasks", "mini", "--limit", "40", "--out", folder / name)
         assert made.code == 0
-    return [str(folder / model) for model in RUNS]
+    return [str(folder / name) for name in RUNS]
 
 
 @pytest.mark.parametrize("columns", [80, 120])
