@@ -19,6 +19,7 @@ from chat_server import Turn, chatting
 from command import call
 from runs import audible_data
 from small_data import mmar_items
+from stand_ins import DICE, PERFECT, STUBBORN
 
 QUESTIONS = 300
 SCRIPTS = ("action_steps.py", "action_comment.py")
@@ -55,21 +56,21 @@ def written(machine: Machine, job: Job, name: str) -> str:
 
 
 def test_a_candidate_as_good_passes(machine: Machine) -> None:
-    job = acted(machine, model="echo-gold")
+    job = acted(machine, model=PERFECT)
     assert job.status == "success"
     assert (job.outputs["verdict"], job.outputs["code"], job.outputs["difference"]) == ("passed", "0", "0.00")
     assert job.outputs["sentence"] == "The candidate is not worse than the baseline by 3 points or more."
     assert job.summary.startswith("## dtbench gate: ✅ passed")
     assert job.outputs["sentence"] in job.summary
     assert written(machine, job, "gate.xml").count("<testcase") == 1
-    assert "echo-gold" in (machine.workspace / job.outputs["report"]).read_text()
+    assert "perfect" in (machine.workspace / job.outputs["report"]).read_text()
 
 
 def test_a_worse_candidate_stops_the_job_and_says_why(machine: Machine) -> None:
-    job = acted(machine, model="random")
+    job = acted(machine, model=DICE)
     assert (job.status, job.codes["Gate"], job.outputs["verdict"]) == ("failure", 1, "regressed")
     assert "| mmar | ❌ regressed | 100.00 |" in job.summary
-    assert "echo-gold against random" in (machine.workspace / job.outputs["report"]).read_text()
+    assert "echo-gold against dice" in (machine.workspace / job.outputs["report"]).read_text()
     (kept,) = (given for name, given in job.used if name == "actions/upload-artifact")
     assert all((machine.workspace / path).is_dir() for path in kept["path"].split())
 
@@ -77,7 +78,7 @@ def test_a_worse_candidate_stops_the_job_and_says_why(machine: Machine) -> None:
 def test_a_gate_that_cannot_compare_ends_with_its_code_and_one_true_line(machine: Machine) -> None:
     ids = [item["id"] for item in mmar_items(QUESTIONS)][:50]
     (machine.workspace / "ids.txt").write_text("\n".join(ids))
-    job = acted(machine, model="echo-gold", ids="ids.txt", options="--concurrency 4 --seed 3")
+    job = acted(machine, model=PERFECT, ids="ids.txt", options="--concurrency 4 --seed 3")
     assert job.codes["Gate"] == 3, "the baseline has all questions, and what is not alike does not pass"
     assert job.outputs["verdict"] == ""
     assert "No verdict: the gate ended with exit code 3 (a failure of network, disk or engine, or runs" in job.summary
@@ -131,7 +132,7 @@ def pip(machine: Machine) -> list[list[str]]:
 
 @pytest.mark.parametrize("extras", ["", "[local]"])
 def test_it_installs_itself_on_a_machine_that_has_nothing(machine: Machine, extras: str) -> None:
-    given = {**INPUTS, "model": "echo-gold", "install": f"self{extras}"}
+    given = {**INPUTS, "model": PERFECT, "install": f"self{extras}"}
     if not extras:
         del given["install"]
     assert act(machine, given).status == "success"
@@ -154,15 +155,15 @@ def test_a_default_cannot_know_where_the_action_lies(machine: Machine, tmp_path:
 
 
 def test_what_is_there_is_not_installed_and_another_package_is(machine: Machine) -> None:
-    acted(machine, model="echo-gold")
+    acted(machine, model=PERFECT)
     assert pip(machine) == []
-    acted(machine, model="echo-gold", install="dtbench==1.0")
+    acted(machine, model=PERFECT, install="dtbench==1.0")
     assert pip(machine) == [["install", "--quiet", "dtbench==1.0"]]
 
 
 def test_a_failed_installation_is_in_the_summary(machine: Machine) -> None:
     machine.environment = {"PIP_ENDS_WITH": "1"}
-    job = acted(machine, model="echo-gold", install="self")
+    job = acted(machine, model=PERFECT, install="self")
     assert job.summary.startswith("## dtbench gate: no verdict")
     assert job.outputs["sentence"] == "No verdict: the installation of dtbench failed; the job's log says why."
 
@@ -175,7 +176,7 @@ def test_a_failed_installation_is_in_the_summary(machine: Machine) -> None:
     ],
 )
 def test_options_go_over_lines_and_have_spaces_and_quotes_in_them(machine: Machine, options: str) -> None:
-    job = acted(machine, model="first", options=options)
+    job = acted(machine, model=STUBBORN, options=options)
     request = json.loads((machine.workspace / job.outputs["run"] / "run.json").read_text())["request"]
     assert (request["system"], request["seed"], request["answer"]) == ('Say "yes", or no: $(date)', 3, "think")
 
@@ -227,23 +228,23 @@ def test_a_step_that_fails_of_itself_is_no_regression(machine: Machine) -> None:
 
 def test_the_nights_of_a_history_are_not_compared_with_a_pull_request(machine: Machine) -> None:
     machine.event = "pull_request"
-    assert "leave history out there" in acted(machine, model="first", history="nights").summary
+    assert "leave history out there" in acted(machine, model=STUBBORN, history="nights").summary
 
 
 def test_artifacts_of_a_matrix_and_of_attempts_have_names_of_their_own(machine: Machine) -> None:
     names = []
     for index, attempt in ((0, 1), (1, 1), (0, 2)):
         machine.strategy, machine.attempt = {"job-index": index, "job-total": 2}, attempt
-        names.append(acted(machine, model="").outputs["artifact"] or acted(machine, model="first").outputs["artifact"])
+        names.append(acted(machine, model="").outputs["artifact"] or acted(machine, model=STUBBORN).outputs["artifact"])
     assert names == ["dtbench-gate-gate-0-1", "dtbench-gate-gate-1-1", "dtbench-gate-gate-0-2"]
-    job = acted(machine, model="first", out="a/second", artifact="")
+    job = acted(machine, model=STUBBORN, out="a/second", artifact="")
     assert job.outputs["artifact"] == "dtbench-gate-gate-0-2-a-second"
-    assert acted(machine, model="first", artifact="mine").outputs["artifact"] == "mine"
+    assert acted(machine, model=STUBBORN, artifact="mine").outputs["artifact"] == "mine"
 
 
 def test_a_policy_and_groups_and_a_verdict_for_the_undecided_go_to_the_gate(machine: Machine) -> None:
     (machine.workspace / "gate.toml").write_text("[mmar]\nmax_drop = 2.0\n")
-    job = acted(machine, model="echo-gold", policy="gate.toml", max_drop="", gate_options="--group modality=sound")
+    job = acted(machine, model=PERFECT, policy="gate.toml", max_drop="", gate_options="--group modality=sound")
     results = json.loads(written(machine, job, "gate.json"))["results"]
     assert [(one["group"], one["max_drop"]) for one in results] == [
         (None, 0.02),
@@ -252,12 +253,12 @@ def test_a_policy_and_groups_and_a_verdict_for_the_undecided_go_to_the_gate(mach
 
 
 def test_a_candidate_is_asked_in_rounds_until_the_verdict_stands(machine: Machine) -> None:
-    job = acted(machine, model="echo-gold", until="decided")
+    job = acted(machine, model=PERFECT, until="decided")
     about = json.loads(written(machine, job, "gate.json"))
     assert (job.outputs["verdict"], "Run the candidate" in job.codes) == ("passed", False)
     assert about["asked"] < about["of"]
     machine.attempt = 2
-    assert acted(machine, model="echo-gold", until="decided").outputs["verdict"] == "passed"
+    assert acted(machine, model=PERFECT, until="decided").outputs["verdict"] == "passed"
 
 
 def test_a_task_of_ones_own_is_a_file(machine: Machine) -> None:
@@ -269,7 +270,7 @@ def test_a_task_of_ones_own_is_a_file(machine: Machine) -> None:
     )
     job = acted(
         machine,
-        model="first",
+        model=STUBBORN,
         tasks="",
         task_file="mine.py",
         baseline="own",
@@ -283,22 +284,22 @@ def test_a_task_of_ones_own_is_a_file(machine: Machine) -> None:
 
 def test_a_baseline_is_made_once_and_stays(machine: Machine) -> None:
     given = {"baseline": "anchor", "baseline_model": "first", "baseline_options": "--samples 2", "history": "nights"}
-    first = acted(machine, model="first", **given)
+    first = acted(machine, model=STUBBORN, **given)
     assert "There was no baseline in anchor: first was run for it." in first.summary
     made = (machine.workspace / "anchor" / "run.json").read_text()
     assert json.loads(made)["request"]["samples"] == 2
-    second = acted(machine, model="random", **given)
+    second = acted(machine, model=DICE, **given)
     assert "There was no baseline" not in second.summary
     assert (machine.workspace / "anchor" / "run.json").read_text() == made
 
 
-@pytest.mark.parametrize(("renew", "model"), [("never", "echo-gold"), ("passed", "echo-gold"), ("passed", "random")])
+@pytest.mark.parametrize(("renew", "model"), [("never", PERFECT), ("passed", PERFECT), ("passed", DICE)])
 def test_a_baseline_is_renewed_only_where_that_is_asked_for_and_the_candidate_passed(
     machine: Machine, renew: str, model: str
 ) -> None:
     job = acted(machine, model=model, renew=renew, options="--seed 5")
     seed = json.loads((machine.workspace / "base" / "run.json").read_text())["request"]["seed"]
-    renewed = renew == "passed" and model == "echo-gold"
+    renewed = renew == "passed" and model == PERFECT
     assert seed == (5 if renewed else 0)
     assert ("0.3 points a night" in job.summary) == renewed
     assert ("::warning::" in job.printed) == renewed

@@ -13,6 +13,7 @@ import pytest
 from action_runner import Job, Machine, act
 from command import call
 from small_data import mmar_items, write_json
+from stand_ins import DICE, PERFECT
 
 COMMENTS = "/repos/someone/models/issues/12/comments"
 
@@ -84,7 +85,7 @@ def machine(tmp_path: Path, forge: Forge) -> Machine:
 
 
 def acted(machine: Machine, **given: str) -> Job:
-    inputs = {"model": "echo-gold", "tasks": "mmar", "baseline": "base", "data-dir": "data", "install": ""}
+    inputs = {"model": PERFECT, "tasks": "mmar", "baseline": "base", "data-dir": "data", "install": ""}
     return act(machine, {**inputs, "comment": "true", **given})
 
 
@@ -93,7 +94,7 @@ def test_the_verdict_is_one_comment_that_is_kept_up_to_date(machine: Machine, fo
     (first,) = forge.comments[130:]
     assert "✅ passed" in first["body"]
     assert "(https://forge.example/someone/models/actions/runs/1)" in first["body"]
-    job = acted(machine, model="random", out="another")
+    job = acted(machine, model=DICE, out="another")
     assert job.status == "failure"
     (second,) = forge.comments[130:]
     assert "❌ regressed" in second["body"]

@@ -67,11 +67,13 @@ class Machine:
         }
 
     def variables(self) -> dict[str, str]:
-        """Return what every process of a job finds: nothing of ours but where dtbench is."""
+        """Return what every process of a job finds: nothing of ours but where dtbench and the models of tests are."""
         ours = {name: value for name, value in os.environ.items() if name in {"HOME", "LANG", "PYTHONPATH", "TMPDIR"}}
         path = [str(self.folder / "bin"), str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"]
+        places = [ours.get("PYTHONPATH", ""), str(Path(__file__).parent)]
         return {
             **ours,
+            "PYTHONPATH": os.pathsep.join(filter(None, places)),
             "PATH": os.pathsep.join(path),
             "CI": "true",
             "GITHUB_ACTIONS": "true",

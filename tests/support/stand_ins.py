@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from dtbench.models.plain.baselines import EchoGold, Random
+from dtbench.models.plain.baselines import EchoGold, First, Random
 
 
 class Perfect(EchoGold):
@@ -20,5 +20,11 @@ class Dice(Random):
     name: ClassVar[str] = "dice"
 
 
-PERFECT, DICE = "stand_ins:Perfect", "stand_ins:Dice"
+class Stubborn(First):
+    """Always the first option."""
+
+    name: ClassVar[str] = "stubborn"
+
+
+PERFECT, DICE, STUBBORN = (f"stand_ins:{name}" for name in ("Perfect", "Dice", "Stubborn"))
 """What `--model` takes."""
