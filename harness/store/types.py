@@ -29,7 +29,7 @@ class AudioRecord(TypedDict):
     rule: str
     """`whole`, or what was done to a clip that is longer than the model takes."""
     clip_hash: NotRequired[str]
-    """Twelve digits of the clip's bytes as published, whatever was done with them; absent in older runs."""
+    """The first twelve digits of the SHA-256 of the clip as published, as `sha256sum` has it; absent in older runs."""
 
 
 class ErrorRecord(TypedDict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy
@@ -9,7 +10,7 @@ import pytest
 import soundfile
 from small_data import tone
 
-from dtbench.harness.audio.prepare import MissingClip, inspect_clip, read_clip
+from dtbench.harness.audio.prepare import MissingClip, hash_clip, inspect_clip, prepare_audio, read_clip
 from dtbench.harness.core.errors import DataError
 
 
@@ -58,3 +59,25 @@ def test_a_clip_that_is_not_there_is_told_from_one_that_is_broken(tmp_path: Path
         read_clip(tmp_path / "gone.wav")
     with pytest.raises(DataError, match="cannot be read"):
         read_clip(tmp_path)
+
+
+def test_a_clip_has_the_hash_of_its_bytes_wherever_it_lies_and_another_when_they_change(tmp_path: Path) -> None:
+    path, data = tmp_path / "clip.wav", tone()
+    path.write_bytes(data)
+    published = hashlib.sha256(data).hexdigest()[:12]
+    assert hash_clip(path) == hash_clip(InMemory(data)) == published
+    assert prepare_audio(path, 16000, None).hash == prepare_audio(InMemory(data), 8000, 0.1).hash == published
+    path.write_bytes(data[:-2] + b"\x01\x01")
+    assert hash_clip(path) == hashlib.sha256(path.read_bytes()).hexdigest()[:12] != published
+
+
+class InMemory:
+    """A clip that is no file."""
+
+    label = "a clip"
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def read(self) -> bytes:
+        return self._data

@@ -187,7 +187,7 @@ def test_clips_that_cannot_be_heard_are_failed_samples_with_the_reason(tmp_path:
     assert said["0"]["error"]["message"].endswith("clip of 0.wav: the clip is missing.")
     assert all(f"clip of {number}.wav: " in said[str(number)]["error"]["message"] for number in range(4))
     assert "audio" in said["4"]
-    published = hashlib.blake2b(clips[4].read_bytes(), digest_size=6).hexdigest()
+    published = hashlib.sha256(clips[4].read_bytes()).hexdigest()[:12]
     whole = {"seconds": 0.1, "rate": 16000, "channels": 1, "rule": "whole", "clip_hash": published}
     assert said["4"]["audio"] == whole
 
