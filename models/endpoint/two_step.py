@@ -92,7 +92,8 @@ class TwoStepBudget:
         if untagged:
             written = f"{self._tags.opening}\n{written}"
         is_cut = self._is_open(written)
-        begun = written + self._tags.closing if is_cut else written
+        # On a line of its own, no tokenizer takes the tag for a part of the last word.
+        begun = f"{written.rstrip()}\n{self._tags.closing}" if is_cut else written
         return dataclasses.replace(
             await _continued(said.response, send, RequestStep(left, begun)), cut_at_budget=is_cut
         )
