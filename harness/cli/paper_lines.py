@@ -42,11 +42,11 @@ def interval_in_percent(found: EstimateFigures, decimals: int = 1) -> str:
 def _ceiling(found: CeilingFigures) -> str:
     """Say what the best official score is; nothing where every option gets the verdict that it should."""
     lost, wrong = found["n"] - found["reachable"], found["wrong_called_right"]
-    if not (lost or wrong):
-        return ""
-    missed = f"the script calls the right option of {lost} of {found['n']} questions wrong"
-    taken = f", and a wrong option of {wrong} right" if wrong else ""
-    return f"official ceiling {found['ceiling']:.1%}: {missed}{taken}"
+    parts = [f"right options wrong in {lost}"] if lost else []
+    parts += [f"wrong options right in {wrong}"] if wrong else []
+    listed = " and ".join(parts)
+    ceiling = f"official ceiling {found['ceiling']:.1%}"
+    return f"{ceiling}: the script calls {listed} of {found['n']:,} questions" if listed else ""
 
 
 def _chance(found: ChanceFigures) -> str:

@@ -81,6 +81,8 @@ def test_every_record_holds_the_odds_of_its_options_and_the_summary_what_they_ar
     assert figures["accuracy"] == forced["strict"]["accuracy"]
     assert sum(one["n"] for one in figures["bins"]) == COUNT
     assert "calibration    mean confidence 62." in forced["printed"]
+    assert forced["confidence"]["auroc"]["value"] is None  # all are right: there are no two kinds to tell apart
+    assert "AURC 0.000 (95 % interval 0.000 to 0.000)" in forced["printed"]
     assert "confidence   answers  accuracy" in forced["printed"]
 
 

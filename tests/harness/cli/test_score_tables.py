@@ -68,9 +68,18 @@ def test_a_ceiling_is_told_where_the_script_cannot_be_satisfied(tmp_path: Path) 
     file.write_text("".join(json.dumps(item) + "\n" for item in items))
     write_run(tmp_path / "run", {"mmar": tmp_path / "data"}, lambda sample, _: sample.answer)
     out = call("score", tmp_path / "run").out
-    assert "official ceiling 83.3%: the script calls the right option of 1 of 6 questions wrong" in line_of(
-        out, "ceiling"
-    )
+    assert "official ceiling 83.3%: the script calls right options wrong in 1 of 6 questions" in line_of(out, "ceiling")
+
+
+def test_wrong_options_that_the_script_takes_are_told_too(tmp_path: Path) -> None:
+    mmar_v2_folder(tmp_path / "data")
+    file = tmp_path / "data" / "MMAR-meta.jsonl"
+    items = [json.loads(line) for line in file.read_text().splitlines()]
+    items[0] |= {"choices": ["bird, a", "a bird"], "answer": "a bird"}
+    file.write_text("".join(json.dumps(item) + "\n" for item in items))
+    write_run(tmp_path / "run", {"mmar": tmp_path / "data"}, lambda sample, _: sample.answer)
+    said = "official ceiling 100.0%: the script calls wrong options right in 1 of 6 questions"
+    assert said in line_of(call("score", tmp_path / "run").out, "ceiling")
 
 
 def test_json_has_every_figure_in_the_types_of_the_summary(run: Path) -> None:
