@@ -81,11 +81,29 @@ def main() -> None:
         code = 0
         _discard(stdout)
     except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        code = _say(f"the output could not be written ({error.strerror})", 3)
-        _discard(stdout)
+        if error.errno == errno.ENOSPC:
+            code = _say(f"the output could not be written ({error.strerror})", 3)
+            _discard(stdout)
+        else:
+            code = _say(_unexpected(error), 3)
+    except Exception as error:  # what nobody foresaw must not end with 1, which a gate's regression means
+        code = _say(_unexpected(error), 3)
     raise SystemExit(code)
+
+
+def _unexpected(error: Exception) -> str:
+    """Describe an error that nobody foresaw in one line, and keep its traceback in a file."""
+    import tempfile
+    import traceback
+
+    from dtbench.harness.core.errors import format_error
+
+    inner: BaseException = error
+    while isinstance(inner, BaseExceptionGroup):
+        inner = inner.exceptions[0]
+    with tempfile.NamedTemporaryFile("w", prefix="dtbench-traceback-", suffix=".txt", delete=False) as file:
+        file.write("".join(traceback.format_exception(error)))
+    return f"this should not have happened: {format_error(inner)}. The traceback is in {file.name}; please report it."
 
 
 def _spare_the_collector() -> None:
