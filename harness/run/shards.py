@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.run.session import RunResult, sum_up
+from dtbench.harness.score.stored_run import find_data
 from dtbench.harness.store.locks import running_shards
 from dtbench.harness.store.run_folder import RunFolder, StoredRun
 from dtbench.harness.store.shard_states import shard_states
@@ -49,7 +51,8 @@ def merge_shards(path: Path, max_failed: float) -> RunResult:
         return RunResult(path, "interrupted", [], INCOMPLETE, waiting=waiting)
     folder = RunFolder.reopen(path)
     try:
-        tasks = [stored_task(folder, name) for name in stored_task_names(folder)]
+        stored = [stored_task(folder, name) for name in stored_task_names(folder)]
+        tasks = [replace(one, data=find_data(one, None)) for one in stored]
         outcome = sum_up(folder, tasks, max_failed)
     finally:
         folder.close()
