@@ -144,7 +144,7 @@ _EXIT_CODES: Mapping[str, Mapping[int, str]] = {
         **_COMMON,
         0: "passed",
         1: "regressed",
-        3: "not comparable: questions or settings differ, or answers are missing; or failure of disk",
+        3: "not comparable: questions, settings or stored verdicts differ, or answers are missing; or failure of disk",
         4: "inconclusive: too few questions to tell",
     },
     "run": {**_RESUMED, 3: "failure of network, disk or engine, or more failed questions than --max-failed"},
