@@ -261,4 +261,4 @@ def _value(kind: Any) -> str:
     if origin is Literal:
         return "|".join(map(str, inner))
     names = {int: "N", float: "NUMBER", bool: "true|false", Path: "FILE", str: "TEXT", ChainTags: "OPEN,CLOSE"}
-    return "JSON" if (origin or kind) in {dict, Mapping} else names.get(kind, "VALUE")
+    return "JSON" if (origin or kind) in {dict, Mapping, list, tuple} else names.get(kind, "VALUE")

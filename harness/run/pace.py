@@ -109,6 +109,7 @@ class RequestSpacing:
         self._sent_last = 0.0
         self._began: float | None = None
         self._closed = 0.0
+        self._longest_wait = 0.0
         self._accepted: deque[tuple[int, int]] = deque()
         """How many requests were answered, by the tick in which that was."""
         self._tries = False
@@ -130,6 +131,7 @@ class RequestSpacing:
         if not self._tries:
             self._closed = now
         self._tries = True
+        self._longest_wait = max(self._longest_wait, seconds)
         self.opens = max(self.opens, now + seconds)
 
     def add_answer(self, sent: float) -> None:
@@ -147,12 +149,16 @@ class RequestSpacing:
             self._accepted.popleft()
 
     def _reopen(self, sent: float) -> None:
-        """Take up the pace that the endpoint allowed from the last opening to this one."""
+        """Take up the pace that the endpoint allowed from the last opening to this one.
+
+        Requests are never further apart than the longest wait: one that refuses now and then, for other reasons than
+        the pace, would slow the run down without end.
+        """
         assert self._began is not None
         began = max(self._began, self._closed - MINUTE)
         answered = sum(count for tick, count in self._accepted if tick >= int(began / TICK))
         if answered:
-            self.interval = max(self._least, (sent - began) / answered)
+            self.interval = max(self._least, min((sent - began) / answered, self._longest_wait))
         self._tries, self._began = False, sent
         self._next = sent + self.interval
 

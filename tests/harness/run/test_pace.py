@@ -168,6 +168,25 @@ def test_what_an_endpoint_asks_for_is_waited_for_however_long_it_is() -> None:
     assert "the endpoint's rate limit: waiting 15 min" in through.lines[0], through.lines
 
 
+@dataclass
+class Busy(Host):
+    """An endpoint that refuses two of three requests, however far apart they are: others use it, too."""
+
+    async def generate(self, prompt: Prompt) -> Response:
+        self.sent.append(asyncio.get_running_loop().time())
+        if len(self.sent) % 3:
+            raise ModelError("busy", again=True, too_many=True, retry_after=1.0 if self.hints else None)
+        return Response("(A)")
+
+
+@pytest.mark.parametrize("hints", [True, False], ids=["with Retry-After", "without a hint"])
+def test_refusals_that_no_pace_avoids_do_not_slow_a_run_down_without_end(hints: bool) -> None:
+    through = course(Busy(hints=hints), 100)
+    assert len(through.responses) == 100
+    assert not through.stop.requested
+    assert through.seconds < 100 * 3 * 3, "three requests for each, of which none waits long"
+
+
 def test_slow_answers_are_not_slowed_further() -> None:
     """100 requests a minute of 30 s each: 16 in flight are fewer than the limit allows."""
     through = course(Host(100, latency=30.0), 320)
