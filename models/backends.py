@@ -132,6 +132,8 @@ def _is_there(name: str, path: Path) -> bool:
 
 def resolve_backend(name: str, requested: str | None) -> str:
     """Return what runs this family on this machine: vllm or local."""
+    if requested is not None and requested not in RUN_HERE:
+        raise UserError(f"--backend {requested}: unknown. {did_you_mean(requested, RUN_HERE)}")
     return choose_backend(checkpoint_of_family(families.get_family(name), name), requested)
 
 

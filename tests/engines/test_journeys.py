@@ -26,7 +26,8 @@ def shown(name: str, start: str) -> str:
 
 
 def bash(script: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    (folder / "my-checkpoint").symlink_to(str(built_in_families()["mini"].checkpoint), target_is_directory=True)
+    for name in ("my-checkpoint", "my-lora"):
+        (folder / name).symlink_to(str(built_in_families()["mini"].checkpoint), target_is_directory=True)
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     return subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
@@ -41,7 +42,7 @@ def bash(script: str, folder: Path, **variables: str) -> subprocess.CompletedPro
 def test_a_checkpoint_answers_the_trial_of_the_submission_and_then_the_rest(tmp_path: Path) -> None:
     need("transformers")
     audible_data(tmp_path / "data" / "mmar", 12)
-    trial = shown("submission", "dtbench run --model ./my-checkpoint")
+    trial = shown("submission", "dtbench run --model ./my-lora")
     assert "--limit 10" in trial
     both = f"{trial}\n{trial.replace('--limit 10 ', '')}"
     done = bash(both, tmp_path, DTBENCH_DATA=str(tmp_path / "data"))
