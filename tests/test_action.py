@@ -221,7 +221,7 @@ def test_a_disk_that_fails_is_no_regression(machine: Machine) -> None:
 
 def test_a_step_that_fails_of_itself_is_no_regression(machine: Machine) -> None:
     (machine.workspace / "base.new").write_text("in the way of the next baseline")
-    job = acted(machine, model="echo-gold", renew="passed")
+    job = acted(machine, model=PERFECT, renew="passed")
     assert (job.codes["Gate"], job.codes["Renew the baseline"]) == (0, 3)
     assert "FileExistsError" in job.printed
 

@@ -152,9 +152,9 @@ async def _ask_all(
         if isinstance(model, Startable):
             await model.start(_say)
         if isinstance(model, Preflighted) and prompts:
-            audio = await dispatcher.prepare(prompts[0])
-            first = prompts[0] if audio is None else dataclasses.replace(prompts[0], wav=audio.wav)
-            await model.preflight(first, _say)
+            first = next(iter(prompts.values()))
+            audio = await dispatcher.prepare(first)
+            await model.preflight(first if audio is None else dataclasses.replace(first, wav=audio.wav), _say)
         await WorkerPool(Progress(len(prompts)), breaker).run(prompts, ask, dispatcher.workers)
     finally:
         dispatcher.close()

@@ -72,7 +72,7 @@ def test_vllm_is_asked_for_special_tokens_where_they_are_tags(
 
     family = dataclasses.replace(get_family("gemma-4"), chain=chain)
     model = Vllm.from_checkpoint(checkpoint_of_family(family, "gemma-4"), options)
-    assert model.describe()["sampling"] == asked
+    assert model.describe()["sampling"] == {"temperature": 0.0, **asked}
 
 
 def test_gemma_4_has_its_tags() -> None:

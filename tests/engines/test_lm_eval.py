@@ -134,7 +134,7 @@ def test_a_task_that_prescribes_its_sampling_gets_it(ours: Run) -> None:
         bool(message_of(body).clip): (body.get("temperature"), body.get("max_tokens"))
         for body in map(json.loads, ours.bodies)
     }
-    assert told == {True: (None, None), False: (0.0, 24)}
+    assert told == {True: (None, 2048), False: (0.0, 24)}
 
 
 def test_the_export_of_a_run_and_lm_evals_own_files_say_the_same_of_each_question(theirs: Run, ours: Run) -> None:

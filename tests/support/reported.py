@@ -81,10 +81,13 @@ def run_that_says(path: Path, data: Path, texts: Sequence[str], task: str = "mma
     """A run whose answers are these texts, in turn."""
     plan = task_registry.get_task(task)
     dataset = plan.load(data)
-    about = TaskPlan(plan, dataset, 1, PromptForm()).settings()
-    with RunFolder.start(path, settings_of({task: about}, texts[0][:40]), command=["dtbench", "run", texts[0]]) as run:
+    asked = TaskPlan(plan, dataset, 1, PromptForm())
+    with RunFolder.start(
+        path, settings_of({task: asked.settings()}, texts[0][:40]), command=["dtbench", "run", texts[0]]
+    ) as run:
         for number, sample in enumerate(dataset.samples):
-            run.append(task, _hostile(plan, sample, texts[number % len(texts)], number))
+            record = _hostile(plan, sample, texts[number % len(texts)], number)
+            run.append(task, {**record, "prompt_hash": asked.prompt_hash()})
         run.finish("done")
     return path
 

@@ -117,5 +117,6 @@ def _write(out: Path, name: str, says: Callable[[Sample, int], str], form: Promp
     settings = settings_of({task.name: plan.settings()})
     with RunFolder.start(out, settings, command=["dtbench", "run"]) as run:
         for sample in plan.data.samples:
-            run.append(task.name, answered(task, sample, says(sample, 0)))
+            record = answered(task, sample, says(sample, 0))
+            run.append(task.name, {**record, "prompt_hash": plan.prompt_hash()})
         run.finish("done")
