@@ -94,7 +94,9 @@ class DtbenchLM(LM):  # type: ignore[misc]
         sampling = prompts[places[0]].sampling
         # What a task prescribes is its protocol here, and stands before the options, unlike in `dtbench run`.
         options = {name: value for name, value in self._options.items() if name not in sampling}
-        (model,) = open_models(self._spec, options, [ModelUse(samples, sampling)], self._backend)
+        (model,) = open_models(
+            self._spec, options, [ModelUse(samples, sampling, prompts[places[0]].style)], self._backend
+        )
         self._about = model.describe()
         group = {place: prompts[place].prompt for place in places}
         settings = DispatchSettings(choose_concurrency(self._concurrency, [model]), self._long_clips)
@@ -173,10 +175,10 @@ def _as_options(options: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _group_by_sampling(prompts: Sequence[LmEvalPrompt]) -> Sequence[Sequence[int]]:
-    """Return the places of the prompts, grouped by their sampling."""
+    """Return the places of the prompts, grouped by their sampling and style."""
     groups: dict[frozenset[tuple[str, str]], list[int]] = {}
     for place, one in enumerate(prompts):
-        groups.setdefault(frozenset(one.sampling.items()), []).append(place)
+        groups.setdefault(frozenset([*one.sampling.items(), ("style", one.style)]), []).append(place)
     return list(groups.values())
 
 
@@ -194,6 +196,8 @@ class LmEvalPrompt(NamedTuple):
     """Whether lm-eval gets the chain too: our own tasks read it themselves."""
     sample: Sample | None
     """The question, of a task of ours."""
+    style: str = "direct"
+    """The style of the answer, by which the longest one differs."""
 
     def for_filters(self, text: str) -> str:
         """Return the part of an answer that lm-eval's filters get."""
@@ -234,7 +238,9 @@ def _read_request(request: Any, seed: int, repeat: int) -> LmEvalPrompt:
             repeat=repeat,
             seed=answer_seed(seed, doc.question.sample.id, repeat),
         )
-        return LmEvalPrompt(prompt, sampling, stop_texts(kwargs), whole=True, sample=doc.question.sample)
+        return LmEvalPrompt(
+            prompt, sampling, stop_texts(kwargs), whole=True, sample=doc.question.sample, style=doc.plan.form.answer
+        )
     name = str(request.doc_id)
     audio = media.get("audio")
     prompt = Prompt(
