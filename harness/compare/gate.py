@@ -22,6 +22,7 @@ from dtbench.harness.core.options import TESTS, Option, check_options
 from dtbench.harness.core.typed_settings import Condition, at_least, between, one_of
 from dtbench.harness.stats.looks import chance_of_each_look, chances_of_rounds
 from dtbench.harness.stats.paired_tests import (
+    EffectiveTable,
     PairedShares,
     bounds,
     chance_of_loss_within,
@@ -339,14 +340,15 @@ def _verdict(part: _GatedPart, p_loss: float, look: _Look, power: float) -> Gate
     pairs, alpha = part.pairs, look.chance(part.rule.alpha or DEFAULT_ALPHA)
     max_drop = None if part.rule.max_drop is None else part.rule.max_drop / 100
     interval, few, count = bounds(pairs, alpha), too_few_clusters(pairs), len(pairs)
-    margin = max_drop if max_drop is not None else _default_drop(pairs, alpha, power)
+    table = effective_table(pairs, alpha)
+    margin = max_drop if max_drop is not None else _default_drop(table, alpha, power)
     verdict: Verdict = "undecided"
     if look.number <= look.of:
         if interval.low > -margin and few is None:
             verdict = "passed"
         elif p_loss <= alpha:
             verdict = "regressed"
-    passes, needed = _power(pairs, margin, alpha)
+    passes, needed = (0.0, None) if table is None else _power(table, count, margin, alpha)
     return GateVerdict(
         task=part.task,
         group=part.group,
@@ -375,23 +377,21 @@ def _verdict(part: _GatedPart, p_loss: float, look: _Look, power: float) -> Gate
     )
 
 
-def _default_drop(pairs: Sequence[PairedShares], alpha: float, power: float) -> float:
+def _default_drop(table: EffectiveTable | None, alpha: float, power: float) -> float:
     """Return the smallest drop that these questions can decide."""
-    table = effective_table(pairs, alpha)
-    if table is None:
-        return 1.0
-    return decidable_drop(table.n, max(table.flips, 1 / table.n), alpha, power) or 1.0
+    return 1.0 if table is None else decidable_drop(table.n, _flips(table), alpha, power) or 1.0
 
 
-def _power(pairs: Sequence[PairedShares], max_drop: float, alpha: float) -> tuple[float, int | None]:
+def _power(table: EffectiveTable, count: int, max_drop: float, alpha: float) -> tuple[float, int | None]:
     """Return how often these questions pass a candidate that is as good, and how many do so four times in five."""
-    table = effective_table(pairs, alpha)
-    if table is None:
-        return 0.0, None
-    flips = max(table.flips, 1 / table.n)
-    needed = questions_needed(flips, max_drop, alpha)
-    passes = power_of_passing(table.n, flips, max_drop, alpha)
-    return passes, None if needed is None else math.ceil(needed * len(pairs) / table.n)
+    needed = questions_needed(_flips(table), max_drop, alpha)
+    passes = power_of_passing(table.n, _flips(table), max_drop, alpha)
+    return passes, None if needed is None else math.ceil(needed * count / table.n)
+
+
+def _flips(table: EffectiveTable) -> float:
+    """Return the share of questions that change, one of them at least: none seen does not mean that none ever will."""
+    return max(table.flips, 1 / table.n)
 
 
 def worst_verdict(results: Sequence[GateVerdict]) -> Verdict:

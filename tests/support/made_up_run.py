@@ -42,6 +42,11 @@ def failed(sample: Sample, repeat: int = 0, kind: str = "model") -> Record:
     }
 
 
+def number_of(sample: Sample) -> int:
+    """The number of a question of a made-up MMAR."""
+    return int(sample.id.partition("_")[0].rpartition("-")[2])
+
+
 PLAIN = PromptForm()
 
 

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 from command import Done, call
-from made_up_run import write_run
+from made_up_run import number_of, write_run
 from runs import records
 from small_data import mmar_items, mmsu_parquet, write_json
 
@@ -19,10 +19,6 @@ from dtbench.harness.run.plan import PromptForm
 
 Says = Callable[[Sample, int], str | None]
 QUESTIONS = 400
-
-
-def number_of(sample: Sample) -> int:
-    return int(sample.id.partition("_")[0].rpartition("-")[2])
 
 
 def right_but(*wrong: int, of: int = 10) -> Says:

@@ -9,19 +9,14 @@ from typing import Any
 
 import pytest
 from command import call
-from made_up_run import write_run
+from made_up_run import number_of, write_run
 from small_data import mmar_items, write_json
 
-from dtbench.harness.core.schema import Sample
 from dtbench.harness.run.plan import PromptForm
 
 QUESTIONS = 300
 Night = Callable[[int, int], bool]
 """Whether the answer to a question is wrong, by its number and its repeat."""
-
-
-def number_of(sample: Sample) -> int:
-    return int(sample.id.partition("_")[0].rpartition("-")[2])
 
 
 @pytest.fixture(scope="module")

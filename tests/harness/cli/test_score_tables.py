@@ -60,24 +60,24 @@ def test_chance_and_variance_stand_below_every_score(run: Path) -> None:
     assert f"the standard error is {error:.2f} points" in line_of(out, "variance")
 
 
-def test_a_ceiling_is_told_where_the_script_cannot_be_satisfied(tmp_path: Path) -> None:
+def run_with_first_question(tmp_path: Path, **fields: object) -> None:
+    """A run that is always right, on questions of which the first has these options."""
     mmar_v2_folder(tmp_path / "data")
     file = tmp_path / "data" / "MMAR-meta.jsonl"
     items = [json.loads(line) for line in file.read_text().splitlines()]
-    items[0] |= {"choices": ["...", "a bell"], "answer": "..."}
+    items[0] |= fields
     file.write_text("".join(json.dumps(item) + "\n" for item in items))
     write_run(tmp_path / "run", {"mmar": tmp_path / "data"}, lambda sample, _: sample.answer)
+
+
+def test_a_ceiling_is_told_where_the_script_cannot_be_satisfied(tmp_path: Path) -> None:
+    run_with_first_question(tmp_path, choices=["...", "a bell"], answer="...")
     out = call("score", tmp_path / "run").out
     assert "official ceiling 83.3%: the script calls right options wrong in 1 of 6 questions" in line_of(out, "ceiling")
 
 
 def test_wrong_options_that_the_script_takes_are_told_too(tmp_path: Path) -> None:
-    mmar_v2_folder(tmp_path / "data")
-    file = tmp_path / "data" / "MMAR-meta.jsonl"
-    items = [json.loads(line) for line in file.read_text().splitlines()]
-    items[0] |= {"choices": ["bird, a", "a bird"], "answer": "a bird"}
-    file.write_text("".join(json.dumps(item) + "\n" for item in items))
-    write_run(tmp_path / "run", {"mmar": tmp_path / "data"}, lambda sample, _: sample.answer)
+    run_with_first_question(tmp_path, choices=["bird, a", "a bird"], answer="a bird")
     said = "official ceiling 100.0%: the script calls wrong options right in 1 of 6 questions"
     assert said in line_of(call("score", tmp_path / "run").out, "ceiling")
 
