@@ -379,19 +379,14 @@ def _verdict(part: _GatedPart, p_loss: float, look: _Look, power: float) -> Gate
 
 def _default_drop(table: EffectiveTable | None, alpha: float, power: float) -> float:
     """Return the smallest drop that these questions can decide."""
-    return 1.0 if table is None else decidable_drop(table.n, _flips(table), alpha, power) or 1.0
+    return 1.0 if table is None else decidable_drop(table.n, table.expected_flips, alpha, power) or 1.0
 
 
 def _power(table: EffectiveTable, count: int, max_drop: float, alpha: float) -> tuple[float, int | None]:
     """Return how often these questions pass a candidate that is as good, and how many do so four times in five."""
-    needed = questions_needed(_flips(table), max_drop, alpha)
-    passes = power_of_passing(table.n, _flips(table), max_drop, alpha)
+    needed = questions_needed(table.expected_flips, max_drop, alpha)
+    passes = power_of_passing(table.n, table.expected_flips, max_drop, alpha)
     return passes, None if needed is None else math.ceil(needed * count / table.n)
-
-
-def _flips(table: EffectiveTable) -> float:
-    """Return the share of questions that change, one of them at least: none seen does not mean that none ever will."""
-    return max(table.flips, 1 / table.n)
 
 
 def worst_verdict(results: Sequence[GateVerdict]) -> Verdict:

@@ -273,7 +273,7 @@ def _chains(paired: PairedRuns) -> list[PairedChains]:
 
 def _needed(table: EffectiveTable, n: int) -> int | None:
     difference = max(abs(table.gained - table.lost) / table.n, EQUAL_WITHIN)
-    count = questions_to_find(max(table.flips, 1 / table.n), difference)
+    count = questions_to_find(table.expected_flips, difference)
     return None if count is None else math.ceil(count * n / table.n)
 
 

@@ -54,6 +54,11 @@ class EffectiveTable(NamedTuple):
         """Return the share of questions that changed."""
         return (self.gained + self.lost) / self.n
 
+    @property
+    def expected_flips(self) -> float:
+        """Return the share to reckon with, one question at least: none seen does not mean that none ever will."""
+        return max(self.flips, 1 / self.n)
+
 
 def bounds(pairs: Sequence[PairedShares], tail: float) -> Bounds:
     """Return after minus before; each limit is exceeded with this chance at most."""

@@ -242,7 +242,7 @@ def power_said_and_found(times: int, seed: int = 0) -> Iterator[tuple[str, float
         runs = [design.pairs(dice) for _ in range(times)]
         margin = 0.02 if design.size == 1 else 0.08
         tables = [table for pairs in runs if (table := effective_table(pairs, 0.05)) is not None]
-        said = sum(power_of_passing(table.n, max(table.flips, 1 / table.n), margin, 0.05) for table in tables)
+        said = sum(power_of_passing(table.n, table.expected_flips, margin, 0.05) for table in tables)
         found = sum(bounds(pairs, 0.05).low > -margin for pairs in runs)
         yield f"passes {design}", said / times, found / times
     for size in (300, 2000):
