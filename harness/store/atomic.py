@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from dtbench.harness.core.errors import DtbenchError, MachineryError, UserError
@@ -84,10 +85,14 @@ def _write_synced(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
+def is_temporary(name: str) -> bool:
+    """Whether a file of this name is what replace_whole leaves where it is killed."""
+    return any(fnmatchcase(name, f".{whole}.*.tmp") for whole in ("run.json", "run.*-of-*.json", "summary.json"))
+
+
 def temporary_files(folder: Path) -> Iterator[Path]:
     """Return what replace_whole leaves where it is killed."""
-    names = ("run.json", "run.*-of-*.json", "summary.json")
-    return (path for name in names for path in folder.glob(f".{name}.*.tmp"))
+    return (path for path in folder.iterdir() if is_temporary(path.name))
 
 
 def sync_folder(folder: Path) -> None:

@@ -40,6 +40,7 @@ from dtbench.harness.store.record_files import FilePart, file_parts, read_parts,
 from dtbench.harness.store.redact import mask_known, mask_record, mask_text
 from dtbench.harness.store.request_form import refuse_other_form
 from dtbench.harness.store.run_json import (
+    LOG_NAME,
     add_end,
     add_start,
     json_settings,
@@ -53,7 +54,6 @@ from dtbench.harness.store.types import AnyInfo, Record, RunInfo, ShardInfo, Sta
 if TYPE_CHECKING:
     from dtbench.harness.store.run_log import RunLog
 
-LOG_NAME = "run.log"
 _NAME = re.compile(r"[\w+-][\w.+-]{0,120}")
 
 
@@ -195,7 +195,7 @@ class RunFolder(StoredRun):
         plain = json_settings(settings)
         for task in plain.get("tasks", ()):
             stem_of(task)
-        refuse_foreign(path, {LOG_NAME, *(leftover.name for leftover in temporary_files(path))})
+        refuse_foreign(path)
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -371,7 +371,7 @@ def _info_bytes(info: Mapping[str, Any]) -> bytes:
 
 def find_resumable(path: Path, settings: Mapping[str, Any], resumption: Resumption = UNGUARDED) -> StoredRun | None:
     """Return the run that RunFolder.start() would go on with, for reading; None where it would make a new one."""
-    refuse_foreign(path, {LOG_NAME, *(leftover.name for leftover in temporary_files(path))})
+    refuse_foreign(path)
     above = next(one for one in (path, *path.absolute().parents) if one.exists())
     if not above.is_dir() or not os.access(above, os.W_OK):
         number = errno.EACCES if above.is_dir() else errno.ENOTDIR

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import dtbench
 from dtbench.harness.core.errors import DataError, UserError, one_line
+from dtbench.harness.store.atomic import is_temporary
 from dtbench.harness.store.locks import LOCK_NAME
 from dtbench.harness.store.provenance import checkout, packages
 from dtbench.harness.store.redact import mask_command, mask_settings
@@ -19,6 +20,7 @@ from dtbench.harness.store.types import AnyInfo, CotInfo, JudgeInfo, RunInfo, Sh
 
 SCHEMA = 2
 """Of run.json and the records together; any other is refused."""
+LOG_NAME = "run.log"
 OWN_KEYS = ("schema", "status", "start", "end", "starts", "request", "planned")
 """What is not a setting."""
 Settings = dict[str, Any]
@@ -117,13 +119,16 @@ def misfit(value: object, kind: Any) -> str | None:
     return None
 
 
-def refuse_foreign(path: Path, ours: Collection[str]) -> None:
-    """Refuse a folder that contains other things and no run; `ours` are files of a run that was only begun."""
+def refuse_foreign(path: Path) -> None:
+    """Refuse a folder that contains other things and no run; what a run that was only begun leaves is none of them.
+
+    Another shard may make the run meanwhile, so whether run.json is there is looked up last.
+    """
     try:
-        if not path.exists() or (path / "run.json").exists():
+        if not path.exists():
             return
-        names = sorted(e.name for e in path.iterdir() if e.name not in ours and not (e / "run.json").exists())
-        others = [name for name in names if not name.startswith(LOCK_NAME)]
+        names = sorted(e.name for e in path.iterdir() if not _of_a_beginning(e.name) and not (e / "run.json").exists())
+        others = [] if (path / "run.json").exists() else names
     except NotADirectoryError:
         raise UserError(f"--out {path}: this is a file; name a folder, which is made where there is none.") from None
     except OSError as error:
@@ -131,6 +136,10 @@ def refuse_foreign(path: Path, ours: Collection[str]) -> None:
     if others:
         listed = ", ".join(map(one_line, others[:3])) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
         raise UserError(f"--out {path}: no run folder, and not empty ({listed}): name a new or an empty folder.")
+
+
+def _of_a_beginning(name: str) -> bool:
+    return name == LOG_NAME or name.startswith(LOCK_NAME) or is_temporary(name)
 
 
 def without_question_lists(info: RunInfo) -> Settings:

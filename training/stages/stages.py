@@ -22,7 +22,7 @@ from dtbench.harness.run.live_line import LiveLine
 from dtbench.harness.run.signals import sigterm_as_interrupt
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.harness.store.locks import RunLock
-from dtbench.harness.store.run_folder import LOG_NAME
+from dtbench.harness.store.run_json import LOG_NAME
 from dtbench.harness.store.run_log import RunLog
 from dtbench.models.vllm.diagnose import log_last_words, read_tail
 from dtbench.training.engines.checkpoints import (

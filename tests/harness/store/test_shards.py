@@ -6,6 +6,7 @@ import errno
 import fcntl
 import json
 import os
+import threading
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from dtbench.harness.core.errors import UserError
 from dtbench.harness.store.atomic import create_whole
 from dtbench.harness.store.locks import FileLock, running_shards
 from dtbench.harness.store.run_folder import RunFolder, StoredRun
+from dtbench.harness.store.run_json import refuse_foreign
 from dtbench.harness.store.shard_states import shard_states
 from dtbench.harness.store.shards import Shard, has_shards, parse_shard, record_files
 
@@ -192,3 +194,30 @@ def test_whoever_only_looks_at_a_lock_keeps_no_shard_out(tmp_path: Path) -> None
             FileLock(lock)
     FileLock(lock).close()
     write_shard(tmp_path, "1/2", 0)
+
+
+def test_what_another_shard_begins_while_the_folder_is_looked_at_is_no_foreign_file(tmp_path: Path) -> None:
+    def begin(folder: Path) -> None:
+        for _ in range(10):
+            (folder / ".run.json.3-of-6.tmp").touch()
+            (folder / ".run.json.3-of-6.tmp").unlink()
+        for name in ("run.json", "run.3-of-6.json", "run.3-of-6.log", f"{TASK}.3-of-6.jsonl"):
+            (folder / name).touch()
+
+    for number in range(300):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        first_shard = threading.Thread(target=begin, args=(folder,))
+        first_shard.start()
+        while first_shard.is_alive():
+            refuse_foreign(folder)
+        first_shard.join()
+
+
+def test_a_file_that_no_shard_makes_is_a_foreign_one(tmp_path: Path) -> None:
+    for name in (".run.json.3-of-6.tmp", ".lock", ".lock.3-of-6", "run.log"):
+        (tmp_path / name).touch()
+    refuse_foreign(tmp_path)
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(UserError, match=r"not empty \(notes\.txt\)"):
+        refuse_foreign(tmp_path)
