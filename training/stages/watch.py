@@ -24,7 +24,8 @@ from dtbench.harness.run.watch import (
 )
 from dtbench.harness.run.worker_pool import Progress
 from dtbench.harness.store.locks import LOCK_NAME
-from dtbench.harness.store.run_folder import LOG_NAME, StoredRun
+from dtbench.harness.store.run_folder import StoredRun
+from dtbench.harness.store.run_json import LOG_NAME
 from dtbench.training.engines.contract import Metrics
 from dtbench.training.engines.metrics import read_steps
 from dtbench.training.recipe.recipe import Recipe, StageRecipe, stored_recipe
