@@ -1,0 +1,1 @@
+"""What a clip sounds like, measured: loudness, silence, pitch, tempo and the rest."""

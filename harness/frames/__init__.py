@@ -1,0 +1,1 @@
+"""Runs, samples, flips and summaries as tables with typed columns."""

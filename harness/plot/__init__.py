@@ -1,0 +1,1 @@
+"""`dtbench plot`: pictures of runs."""

@@ -1,0 +1,1 @@
+"""`dtbench table`: the table that a paper prints."""
