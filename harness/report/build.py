@@ -13,8 +13,19 @@ from dtbench.harness.compare.paired import comparison, pair_runs
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import UserError, did_you_mean
 from dtbench.harness.core.options import OUTPUT, Argument, DataOfRun, Option, TaskFile
-from dtbench.harness.report.clips import MODES, ReportClip, clip_notes, embed_clips, link_clips
+from dtbench.harness.report.clips import (
+    CLIPS_SIZE,
+    MODES,
+    QuestionClip,
+    clip_notes,
+    embed_clips,
+    link_clips,
+    parse_size,
+    room_notes,
+    wanted_clips,
+)
 from dtbench.harness.report.document import MARK, clip_references, render_page
+from dtbench.harness.report.encode_clips import ReportClip
 from dtbench.harness.report.figures import task_figures
 from dtbench.harness.report.rows import judged_chains, sample_rows
 from dtbench.harness.report.training import (
@@ -50,11 +61,20 @@ class ReportOptions:
         Option(
             "--clips",
             "MODE",
-            "embed (in the page, up to 200), link (to the files) or none.",
+            "embed (small copies in the page), link (to the files) or none.",
             panel=OUTPUT,
             values=("embed", "link", "none"),
         ),
     ] = "embed"
+    clips_size: Annotated[
+        str,
+        Option(
+            "--clips-size",
+            "SIZE",
+            "Most that embedded clips take of the page: what changed goes in first, then wrong, then right answers.",
+            panel=OUTPUT,
+        ),
+    ] = CLIPS_SIZE
     task_file: TaskFile = None
 
     def __post_init__(self) -> None:
@@ -63,6 +83,7 @@ class ReportOptions:
             raise UserError("report: one run folder, two, or the folder of a training is expected.")
         if self.audio not in MODES:
             raise UserError(f"--clips {self.audio}: unknown. {did_you_mean(self.audio, MODES)}")
+        parse_size(self.clips_size)
 
     @property
     def run(self) -> Path:
@@ -84,7 +105,7 @@ class WrittenReport(NamedTuple):
 class _Task(NamedTuple):
     first: dict[str, Any]
     rows: list[dict[str, Any]]
-    clips: Mapping[str, ReportClip]
+    wanted: list[QuestionClip]
 
 
 def make_report(options: ReportOptions) -> WrittenReport:
@@ -107,7 +128,7 @@ def make_report(options: ReportOptions) -> WrittenReport:
         "tasks": [task.first for task in tasks],
         "training": trained,
     }
-    clips = {f"{place}/{id_}": one for place, task in enumerate(tasks) for id_, one in task.clips.items()}
+    clips = _clips(tasks, options, out)
     samples = {"tasks": [task.rows for task in tasks], "clips": clip_references(clips)}
     page = render_page(first, samples, clips)
     replace_whole(out, page)
@@ -158,11 +179,6 @@ def _task(runs: Sequence[StoredRun], name: str, options: ReportOptions, out: Pat
     page_rows = sample_rows(parts, records, data, [judged_chains(run, name, lines.append) for run in runs])
     comparable = len(runs) > 1 and parts[0].task.answers_public
     compare = comparison(pair_runs(runs[0], runs[1], name, "official")) if comparable else None
-    clips: Mapping[str, ReportClip] = {}
-    if options.audio != "none":
-        ids = [row["id"] for row in sorted(page_rows, key=_interest)]
-        clips = embed_clips(data, ids) if options.audio == "embed" else link_clips(data, ids, out)
-    lines += clip_notes(clips, len(page_rows), options.audio)
     if unknown := sum(row["question"] is None for row in page_rows):
         lines.append(
             f"{name}: the text of {unknown} of {len(page_rows)} questions was not found, so only answers are shown: "
@@ -179,7 +195,23 @@ def _task(runs: Sequence[StoredRun], name: str, options: ReportOptions, out: Pat
         "compare": compare,
         "notes": lines,
     }
-    return _Task(first, page_rows, clips)
+    return _Task(first, page_rows, wanted_clips(data, {row["id"]: _interest(row) for row in page_rows}))
+
+
+def _clips(tasks: Sequence[_Task], options: ReportOptions, out: Path) -> dict[str, ReportClip]:
+    """Return the clips by the place of their task and their question, and add to the notes which are not there."""
+    if options.audio == "none":
+        return {}
+    if options.audio == "link":
+        clips: list[Mapping[str, ReportClip]] = [link_clips(task.wanted, out) for task in tasks]
+    else:
+        embedded = embed_clips([task.wanted for task in tasks], parse_size(options.clips_size))
+        clips = [one.clips for one in embedded]
+        for task, one in zip(tasks, embedded, strict=True):
+            task.first["notes"] += room_notes(one, len(task.rows), options.clips_size)
+    for task, each in zip(tasks, clips, strict=True):
+        task.first["notes"] += clip_notes(each, len(task.rows))
+    return {f"{place}/{id_}": one for place, each in enumerate(clips) for id_, one in each.items()}
 
 
 def _datasets(parts: Sequence[StoredTask], data_dir: Path | None) -> list[Dataset | None]:

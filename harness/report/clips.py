@@ -1,112 +1,140 @@
-"""Add clips to a report: small copies of some inside it, or links to the files, or none."""
+"""Add clips to a report: small copies inside it up to a size, or links to the files, or none."""
 
 from __future__ import annotations
 
-import base64
-import io
 import os
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
-from dtbench.harness.audio.prepare import prepare_audio, wav_samples
 from dtbench.harness.core.dataset import Dataset
-from dtbench.harness.core.errors import DtbenchError, format_error
-from dtbench.harness.core.schema import Clip
+from dtbench.harness.core.errors import UserError
+from dtbench.harness.core.schema import Clip, clip_name
+from dtbench.harness.report.encode_clips import ClipEncoder, ReportClip, lost_clip
 
 MODES = ("embed", "link", "none")
-MOST = 200
-"""How many clips are put inside a report: 16 MB of 20 s each."""
-RATE = 16_000
-SECONDS = 60.0
-"""What of a clip is put inside a report."""
+CLIPS_SIZE = "100MB"
+"""How much of a report its clips take unless `--clips-size` says otherwise: over an hour and a half of MP3."""
+RANKS = ("changed", "wrong", "right")
+"""Why a question's clip is wanted, the most wanted first: runs differ, an answer is not right, all are right."""
+_UNITS = {"KB": 1_000, "MB": 1_000_000, "GB": 1_000_000_000}
 _AT_ONCE = 4
+_BATCH = 16
 
 
-class ReportClip(NamedTuple):
-    """The clip of a question in a report: one of the three fields is set."""
+class QuestionClip(NamedTuple):
+    """The clip of a question, and how much it is wanted in a report."""
 
-    inside: str = ""
-    """MP3 in base64."""
-    link: str = ""
-    missing: str = ""
-    """Why there is no clip."""
-
-
-class _QuestionClip(NamedTuple):
     id: str
     place: int
     audio: Path | Clip
+    rank: int
+    """A place in RANKS."""
 
 
-def embed_clips(data: Sequence[Dataset | None], ids: Iterable[str]) -> dict[str, ReportClip]:
-    """Copies of the clips of the first MOST of these questions whose clips are there."""
-    clips = _clips_of(data, ids)
-    lost = {
-        one.id: ReportClip(missing=f"{one.audio}: the clip is missing.")
-        for one in clips
-        if isinstance(one.audio, Path) and not one.audio.is_file()
-    }
-    readable = [one for one in clips if one.id not in lost][:MOST]
-    readable.sort(key=lambda one: one.place)  # a clip in a parquet file is cheapest read in order
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return dict(zip((one.id for one in readable), pool.map(_embedded, readable), strict=True)) | lost
+class EmbeddedClips(NamedTuple):
+    """The clips of a task that are inside a report, and how many of each rank are not for want of room."""
+
+    clips: dict[str, ReportClip]
+    left_out: Counter[str]
 
 
-def link_clips(data: Sequence[Dataset | None], ids: Iterable[str], page: Path) -> dict[str, ReportClip]:
-    """Links from the page to the files of clips."""
-    return {one.id: _link_to(one.audio, page) for one in _clips_of(data, ids)}
+def parse_size(text: str) -> int:
+    """Return the bytes of a size such as 100MB; a UserError where it is none."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kMG]B)", text.strip(), re.IGNORECASE)
+    size = 0 if found is None else int(float(found[1]) * _UNITS[found[2].upper()])
+    if not size:
+        raise UserError(f"--clips-size {text}: a size above 0 is expected, such as {CLIPS_SIZE} or 500kB.")
+    return size
 
 
-def clip_notes(clips: Mapping[str, ReportClip], questions: int, mode: str) -> list[str]:
-    """Return the notes that a user needs about the clips in a report."""
-    if mode == "none" or not clips:
-        return []
-    lacking = [one.missing for one in clips.values() if one.missing]
-    lines = []
-    if lacking:
-        lines.append(f"{len(lacking)} of {questions} clips cannot be played in the report; the first: {lacking[0]}")
-    if mode == "embed" and questions > len(clips):
-        lines.append(
-            f"the report embeds the clips of {len(clips) - len(lacking)} of {questions} questions, changed and wrong "
-            f"answers first; --clips link links to every clip that is a file"
-        )
-    return lines
-
-
-def _clips_of(data: Sequence[Dataset | None], ids: Iterable[str]) -> list[_QuestionClip]:
-    clips: dict[str, _QuestionClip] = {}
-    ordered = list(dict.fromkeys(ids))
+def wanted_clips(data: Sequence[Dataset | None], ranks: Mapping[str, int]) -> list[QuestionClip]:
+    """Return the clip of each of these questions that one of the data sets has."""
+    clips: dict[str, QuestionClip] = {}
     for dataset in data:
         if dataset is None:
             continue
         places = dataset.places()
-        for id_ in ordered:
+        for id_, rank in ranks.items():
             if id_ in places and id_ not in clips:
-                clips[id_] = _QuestionClip(id_, places[id_], dataset.samples[places[id_]].audio)
-    return [clips[id_] for id_ in ordered if id_ in clips]
+                clips[id_] = QuestionClip(id_, places[id_], dataset.samples[places[id_]].audio, rank)
+    return list(clips.values())
 
 
-def _embedded(clip: _QuestionClip) -> ReportClip:
-    try:
-        wav = prepare_audio(clip.audio, RATE, SECONDS).wav
-        return ReportClip(inside=base64.b64encode(_mp3(wav)).decode())
-    except DtbenchError as error:
-        return ReportClip(missing=str(error))
-    except Exception as error:  # someone else's clip
-        return ReportClip(missing=f"reading the clip failed with {format_error(error)}")
+def embed_clips(tasks: Sequence[Sequence[QuestionClip]], size: int) -> list[EmbeddedClips]:
+    """Copy the clips of each task, the most wanted first over all tasks, until `size` bytes of the page are full.
+
+    A clip that several questions are about is copied once.
+    """
+    found = [EmbeddedClips({}, Counter()) for _ in tasks]
+    left, full, inside = size, False, set[str]()
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        encoder = ClipEncoder(pool, _BATCH)
+        for chunk in _chunks(_by_clip(tasks)):
+            audio = [asked[0][1].audio for asked in chunk]
+            copies = [lost_clip(one) for one in audio] if full else encoder.encode(audio)
+            for asked, copy in zip(chunk, copies, strict=True):
+                needed = 0 if copy is None or copy.inside in inside else len(copy.inside)
+                full = full or needed > left
+                if copy is not None and not full:
+                    inside.add(copy.inside)
+                    left -= needed
+                for task, one in asked:
+                    if copy is not None and (copy.missing or not full):
+                        found[task].clips[one.id] = copy
+                    else:
+                        found[task].left_out[RANKS[one.rank]] += 1
+    return found
 
 
-def _mp3(wav: bytes) -> bytes:
-    """About 3 kB a second: every browser plays it, and speech and events are what they were."""
-    import soundfile
+Asked = list[tuple[int, QuestionClip]]
+"""The questions of one clip, the most wanted first, each with the place of its task."""
 
-    out = io.BytesIO()
-    kind = {"format": "MP3", "subtype": "MPEG_LAYER_III"}
-    soundfile.write(out, wav_samples(wav), RATE, **kind, bitrate_mode="VARIABLE", compression_level=0.5)
-    return out.getvalue()
+
+def _by_clip(tasks: Sequence[Sequence[QuestionClip]]) -> list[Asked]:
+    """Group the questions by clip: the most wanted first, else in the order of the data, as archives read fastest."""
+    questions = [(place, one) for place, task in enumerate(tasks) for one in task]
+    questions.sort(key=lambda asked: (asked[1].rank, asked[0], asked[1].place))
+    clips: dict[tuple[int, str], Asked] = {}
+    for place, one in questions:
+        clips.setdefault((place, clip_name(one.audio)), []).append((place, one))
+    return list(clips.values())
+
+
+def _chunks(clips: Sequence[Asked]) -> Iterator[Sequence[Asked]]:
+    for begin in range(0, len(clips), _AT_ONCE * _BATCH):
+        yield clips[begin : begin + _AT_ONCE * _BATCH]
+
+
+def link_clips(wanted: Iterable[QuestionClip], page: Path) -> dict[str, ReportClip]:
+    """Links from the page to the files of clips."""
+    return {one.id: _link_to(one.audio, page) for one in wanted}
+
+
+def clip_notes(clips: Mapping[str, ReportClip], questions: int) -> list[str]:
+    """Return what a user needs to know about clips that cannot be played."""
+    lacking = [one.missing for one in clips.values() if one.missing]
+    if not lacking:
+        return []
+    return [f"{len(lacking)} of {questions} clips cannot be played in the report; the first: {lacking[0]}"]
+
+
+def room_notes(embedded: EmbeddedClips, questions: int, size: str) -> list[str]:
+    """Say how many clips are left out for want of room, which they are, and what puts them in."""
+    if not embedded.left_out:
+        return []
+    which = ", ".join(f"{embedded.left_out[name]} {name}" for name in RANKS if embedded.left_out[name])
+    opus = any(one.type == "audio/webm" for one in embedded.clips.values())
+    smaller = "" if opus else "; with ffmpeg on the PATH more would fit"
+    return [
+        f"the clips of {embedded.left_out.total()} of {questions} questions are left out ({which}), as clips may take "
+        f"{size} of the page: a larger --clips-size takes in more, --clips link links to every clip that is a file"
+        f"{smaller}"
+    ]
 
 
 def _link_to(audio: Path | Clip, page: Path) -> ReportClip:

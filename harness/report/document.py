@@ -15,10 +15,10 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
-from dtbench.harness.report.clips import ReportClip
+from dtbench.harness.report.encode_clips import ReportClip
 
 SCRIPTS = (
-    *("dom", "charts", "samples", "list", "filters", "sound", "answer"),
+    *("dom", "charts", "samples", "list", "filters", "spectrogram", "sound", "answer"),
     *("overview", "papers", "around", "training", "main"),
 )
 MARK = '<meta name="generator" content="dtbench report">'
@@ -41,7 +41,7 @@ def render_page(first: Mapping[str, Any], samples: Any, clips: Mapping[str, Repo
     )
     packed = base64.b64encode(gzip.compress(_json(samples).encode(), compresslevel=6, mtime=0)).decode()
     # Each clip is in an element of its own, so that only what is listened to is decoded.
-    sounds = (one.inside for one in clips.values() if one.inside)
+    sounds = dict.fromkeys(one.inside for one in clips.values() if one.inside)
     elements = [f'<script type="text/plain" id="clip-{place}">{sound}</script>' for place, sound in enumerate(sounds)]
     filled = {
         "policy": f'<meta http-equiv="Content-Security-Policy" content="{"; ".join(policy)}">',
@@ -69,11 +69,10 @@ def _json(value: Any) -> str:
 def clip_references(clips: Mapping[str, ReportClip]) -> dict[str, dict[str, Any]]:
     """Question -> where the page finds its clip: the number of an element, a link, or why there is none."""
     where: dict[str, dict[str, Any]] = {}
-    number = 0
+    numbers: dict[str, int] = {}
     for id_, one in clips.items():
         if one.inside:
-            where[id_] = {"inside": number}
-            number += 1
+            where[id_] = {"inside": numbers.setdefault(one.inside, len(numbers)), "type": one.type}
         else:
             where[id_] = {"link": one.link} if one.link else {"missing": one.missing}
     return where

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from pathlib import Path
 
@@ -18,6 +19,11 @@ def found(browser: Browser) -> int:
     """How many questions the list has."""
     (number, *_) = re.findall(r"[\d,]+", browser.text("#found"))
     return int(number.replace(",", ""))
+
+
+def mel(hertz: float) -> float:
+    """The pitch of a frequency as HTK defines it."""
+    return 2595 * math.log10(1 + hertz / 700)
 
 
 def assert_quiet(browser: Browser, page: Path) -> None:
@@ -127,11 +133,41 @@ def test_a_clip_plays_and_its_spectrogram_shows_its_pitch(browser: Browser, one:
     brightest = browser.run(
         "(c => { const p = c.getContext('2d').getImageData(c.width / 2, 0, 1, c.height).data;"
         " let best = 0; for (let y = 0; y < c.height; y++) if (p[4 * y] > p[4 * best]) best = y;"
-        " return 8000 * (1 - (best + 0.5) / c.height) })(document.querySelector('#detail canvas'))"
+        " return 1 - (best + 0.5) / c.height })(document.querySelector('#detail canvas'))"
     )
-    assert brightest == pytest.approx(1050, abs=60)
+    lowest, highest = (mel(hertz) for hertz in (60, 8000))
+    assert brightest == pytest.approx((mel(1050) - lowest) / (highest - lowest), abs=0.012)
     browser.press(" ")
     browser.until("document.querySelector('#detail audio').currentTime > 0")
+    assert_quiet(browser, one)
+
+
+def test_the_spectrogram_has_axes_and_is_sought_by_pointer_and_keys(browser: Browser, one: Path) -> None:
+    browser.open(one, "#view=samples")
+    browser.search("made-up-3_")
+    browser.until("document.querySelector('#detail .frame') && !document.querySelector('#detail .frame').hidden")
+    assert browser.text("#detail .picture").split("\n")[:6] == ["250 Hz", "500 Hz", "1 kHz", "2 kHz", "4 kHz", "8 kHz"]
+    assert browser.text("#detail .seconds").split("\n")[:3] == ["0.0 s", "0.1", "0.2"]
+    left, top, width, height = browser.run(
+        "(b => [b.left, b.top, b.width, b.height])(document.querySelector('#detail canvas').getBoundingClientRect())"
+    )
+    where = {"x": left + width / 2, "y": top + height / 2}
+    browser.call("Input.dispatchMouseEvent", type="mouseMoved", **where)
+    # Half the height is half the way in mel: 1,786 Hz.
+    assert browser.text("#detail .readout").endswith(" Hz")
+    read = float(browser.text("#detail .readout").partition(" s, ")[2].removesuffix(" Hz").replace(",", ""))
+    assert mel(read) == pytest.approx((mel(60) + mel(8000)) / 2, rel=0.02)
+    browser.call("Input.dispatchMouseEvent", type="mousePressed", button="left", buttons=1, clickCount=1, **where)
+    second = "document.querySelector('#detail audio').currentTime / document.querySelector('#detail audio').duration"
+    browser.until(f"Math.abs({second} - 0.5) < 0.02")
+    browser.run("document.querySelector('#detail .picture').focus()")
+    browser.press("Home")
+    browser.until(f"{second} === 0")
+    browser.press("ArrowRight")
+    browser.until(f"{second} > 0")
+    told = "document.querySelector('#detail .picture').getAttribute('aria-valuetext')"
+    browser.until(f"{told}.startsWith('0.1')")
+    assert re.fullmatch(r"0\.1\d of 0\.\d\d seconds", browser.run(told))
     assert_quiet(browser, one)
 
 

@@ -1,6 +1,7 @@
-// A clip's player and its spectrogram. Only what is looked at is decoded.
+// A clip's player, and its spectrogram over seconds and Hz, in which one can seek. Only what is looked at is decoded.
 
-const SIZE = 512;
+const HEARD = 16000;
+const HERTZ = [250, 500, 1000, 2000, 4000, 8000];
 let context = null;
 
 function clipOf(row) {
@@ -12,126 +13,128 @@ function soundOf(row) {
   if (clip === null)
     return page.first.audio === "none" ? null : el("p", { class: "note" }, "Its clip is not in this report.");
   if (clip.missing) return el("p", { class: "note" }, "No clip: ", words(clip.missing));
-  if (clip.link) return el("div", { class: "sound" }, el("audio", { controls: true, preload: "none", src: clip.link }));
-  const data = byId(`clip-${clip.inside}`).textContent;
-  const audio = el("audio", { controls: true, preload: "metadata", src: `data:audio/mpeg;base64,${data}` });
-  const canvas = el("canvas", {
-    class: "spectrogram",
-    width: 900,
-    height: 160,
-    title: "Spectrogram; click to play from there",
-  });
-  const head = el("div", { class: "playhead" });
-  const frame = el(
-    "div",
-    { class: "frame", hidden: true },
-    canvas,
-    head,
-    el("span", { class: "hertz upper" }, "8 kHz"),
-    el("span", { class: "hertz" }, "0"),
-  );
-  const draw = () =>
-    spectrogram(data, canvas).then(
-      () => {
-        frame.hidden = false;
-      },
-      () => {
-        frame.hidden = true;
-      },
-    );
-  canvas.addEventListener("click", (event) => {
-    const box = canvas.getBoundingClientRect();
-    if (audio.duration) audio.currentTime = (audio.duration * (event.clientX - box.left)) / box.width;
-    audio.play();
-  });
-  follow(audio, head);
-  setTimeout(() => audio.isConnected && draw(), 120); // whoever runs down the list does not wait for pictures
+  if (!clip.link) return player(`data:${clip.type};base64,${byId(`clip-${clip.inside}`).textContent}`);
+  // A browser lets no page from disk read another file, so only what is served has a spectrogram.
+  if (location.protocol === "file:")
+    return el("div", { class: "sound" }, el("audio", { controls: true, preload: "none", src: clip.link }));
+  return player(clip.link);
+}
+
+function player(source) {
+  const audio = el("audio", { controls: true, preload: "metadata", src: source });
+  const frame = spectrogramFrame(audio);
+  // Whoever runs down the list does not wait for pictures.
+  setTimeout(() => audio.isConnected && drawSpectrogram(source, frame).catch(() => {}), 120);
   return el("div", { class: "sound" }, audio, frame);
 }
 
-function follow(audio, head) {
+async function encodedBytes(source) {
+  if (!source.startsWith("data:")) return (await fetch(source)).arrayBuffer();
+  const packed = atob(source.slice(source.indexOf(",") + 1)),
+    bytes = new Uint8Array(packed.length);
+  for (let place = 0; place < packed.length; place++) bytes[place] = packed.charCodeAt(place);
+  return bytes.buffer;
+}
+
+async function drawSpectrogram(source, frame) {
+  context ??= new OfflineAudioContext(1, 1, HEARD);
+  const sound = await context.decodeAudioData(await encodedBytes(source));
+  paint(sound.getChannelData(0), frame.querySelector("canvas"), HEARD);
+  frame.hidden = false;
+  put(frame.querySelector(".seconds"), secondMarks(sound.duration));
+}
+
+// A slider over the seconds of the clip: a click, a drag or the arrow keys seek, and what lies under the pointer is read out.
+function spectrogramFrame(audio) {
+  const canvas = el("canvas", { class: "spectrogram", width: 900, height: 160 });
+  const head = el("div", { class: "playhead" }),
+    cursor = el("div", { class: "cursor", hidden: true }),
+    read = el("span", { class: "readout" });
+  const marks = HERTZ.map((hertz) => {
+    const mark = el("span", { class: "hertz" }, hertz < 1000 ? `${hertz} Hz` : `${hertz / 1000} kHz`);
+    mark.style.bottom = `${100 * melShare(hertz, HEARD)}%`;
+    return mark;
+  });
+  const slider = el(
+    "div",
+    { class: "picture", role: "slider", tabindex: 0, "aria-label": "Position in the clip, over its mel spectrogram" },
+    canvas,
+    marks,
+    cursor,
+    head,
+    read,
+  );
+  const frame = el("div", { class: "frame", hidden: true }, slider, el("div", { class: "seconds", "aria-hidden": true }));
+  seekable(slider, audio);
+  follow(audio, head, slider);
+  slider.addEventListener("pointermove", (event) => {
+    const box = slider.getBoundingClientRect();
+    const hertz = hertzAt(1 - (event.clientY - box.top) / box.height, HEARD);
+    cursor.hidden = false;
+    cursor.style.left = `${event.clientX - box.left}px`;
+    read.textContent = `${(secondAt(event, slider, audio) ?? 0).toFixed(2)} s, ${count(Math.round(hertz))} Hz`;
+  });
+  slider.addEventListener("pointerleave", () => {
+    cursor.hidden = true;
+    read.textContent = "";
+  });
+  return frame;
+}
+
+function secondAt(event, slider, audio) {
+  const box = slider.getBoundingClientRect();
+  const share = Math.max(0, Math.min(1, (event.clientX - box.left) / box.width));
+  return Number.isFinite(audio.duration) ? share * audio.duration : null;
+}
+
+function seekable(slider, audio) {
+  const seek = (second) => {
+    if (second !== null) audio.currentTime = Math.max(0, Math.min(audio.duration || 0, second));
+  };
+  slider.addEventListener("pointerdown", (event) => {
+    slider.setPointerCapture(event.pointerId);
+    seek(secondAt(event, slider, audio));
+  });
+  slider.addEventListener("pointermove", (event) => {
+    if (event.buttons & 1) seek(secondAt(event, slider, audio));
+  });
+  slider.addEventListener("click", () => audio.play());
+  slider.addEventListener("keydown", (event) => {
+    const step = Math.max(0.1, (audio.duration || 0) / 50);
+    const to = { ArrowLeft: audio.currentTime - step, ArrowRight: audio.currentTime + step, Home: 0, End: audio.duration };
+    if (!(event.key in to) || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    seek(to[event.key]);
+  });
+}
+
+function follow(audio, head, slider) {
+  const tell = () => {
+    const now = audio.currentTime.toFixed(2),
+      end = Number.isFinite(audio.duration) ? audio.duration.toFixed(2) : "0";
+    const about = { valuemin: 0, valuemax: end, valuenow: now, valuetext: `${now} of ${end} seconds` };
+    for (const [name, value] of Object.entries(about)) slider.setAttribute(`aria-${name}`, value);
+  };
   const step = () => {
     head.style.left = `${(100 * audio.currentTime) / (audio.duration || 1)}%`;
     if (!audio.paused && audio.isConnected) requestAnimationFrame(step);
   };
-  for (const event of ["play", "seeked", "timeupdate"]) audio.addEventListener(event, step);
+  tell();
+  for (const event of ["play", "seeking", "seeked", "timeupdate"]) audio.addEventListener(event, step);
+  for (const event of ["loadedmetadata", "seeked", "timeupdate"]) audio.addEventListener(event, tell);
 }
 
-async function spectrogram(data, canvas) {
-  const packed = atob(data),
-    bytes = new Uint8Array(packed.length);
-  for (let place = 0; place < packed.length; place++) bytes[place] = packed.charCodeAt(place);
-  context ??= new OfflineAudioContext(1, 1, 16000);
-  const sound = await context.decodeAudioData(bytes.buffer);
-  paint(sound.getChannelData(0), canvas);
-}
-
-function paint(wave, canvas) {
-  const columns = canvas.width,
-    rows = canvas.height,
-    half = SIZE / 2;
-  const image = new ImageData(columns, rows),
-    pen = canvas.getContext("2d");
-  const window = Float64Array.from({ length: SIZE }, (_, n) => 0.5 - 0.5 * Math.cos((2 * Math.PI * n) / SIZE));
-  const real = new Float64Array(SIZE),
-    imaginary = new Float64Array(SIZE);
-  for (let column = 0; column < columns; column++) {
-    const middle = Math.floor(((column + 0.5) / columns) * wave.length);
-    for (let n = 0; n < SIZE; n++) real[n] = (wave[middle - half + n] ?? 0) * window[n];
-    imaginary.fill(0);
-    transform(real, imaginary);
-    for (let row = 0; row < rows; row++) {
-      const bin = Math.floor(((rows - 1 - row) * half) / rows);
-      const power = (real[bin] ** 2 + imaginary[bin] ** 2) / (half * half);
-      colour(image.data, 4 * (row * columns + column), (10 * Math.log10(power + 1e-10) + 80) / 75);
-    }
+// Round seconds under the picture, ten at most.
+function secondMarks(duration) {
+  const step = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60].find((one) => duration / one <= 10) ?? 120;
+  const digits = step < 0.1 ? 2 : step < 1 ? 1 : 0;
+  const marks = [];
+  for (let place = 0; place * step <= duration * 1.0001; place++) {
+    const mark = el("span", {}, `${(place * step).toFixed(digits)}${place ? "" : " s"}`);
+    mark.style.left = `${(100 * place * step) / duration}%`;
+    marks.push(mark);
   }
-  pen.putImageData(image, 0, 0);
-}
-
-// Dark to light over violet and orange: as bright as loud, also for who sees no colours.
-const SCALE = [
-  [8, 8, 24],
-  [62, 20, 92],
-  [142, 41, 108],
-  [216, 80, 66],
-  [250, 158, 40],
-  [252, 244, 176],
-];
-
-function colour(pixels, place, level) {
-  const at = Math.max(0, Math.min(0.9999, level)) * (SCALE.length - 1),
-    low = Math.floor(at);
-  for (let part = 0; part < 3; part++)
-    pixels[place + part] = SCALE[low][part] + (at - low) * (SCALE[low + 1][part] - SCALE[low][part]);
-  pixels[place + 3] = 255;
-}
-
-// Fourier's transform in place, radix 2.
-function transform(real, imaginary) {
-  const n = real.length;
-  for (let i = 1, j = 0; i < n; i++) {
-    let bit = n >> 1;
-    for (; j & bit; bit >>= 1) j ^= bit;
-    j ^= bit;
-    if (i < j) [real[i], real[j]] = [real[j], real[i]];
-  }
-  for (let length = 2; length <= n; length *= 2) {
-    const angle = (-2 * Math.PI) / length;
-    for (let k = 0; k < length / 2; k++) {
-      const c = Math.cos(angle * k),
-        s = Math.sin(angle * k);
-      for (let i = k; i < n; i += length) {
-        const j = i + length / 2;
-        const re = real[j] * c - imaginary[j] * s,
-          im = real[j] * s + imaginary[j] * c;
-        real[j] = real[i] - re;
-        imaginary[j] = imaginary[i] - im;
-        real[i] += re;
-        imaginary[i] += im;
-      }
-    }
-  }
+  return marks;
 }
 
 function playOrPause() {
