@@ -210,6 +210,12 @@ def inspect_clip(data: bytes, name: str) -> ClipFacts:
     return ClipFacts(clip.frames / sound.rate, sound.rate, sound.channels, sound.format)
 
 
+def decode_beginning(audio: Path | Clip, seconds: float) -> Decoded:
+    """Decode a clip to its end and keep its beginning, mono and at its own rate; a faulty clip is a DataError."""
+    encoded = audio if isinstance(audio, Path) else audio.read()
+    return _decode(encoded, clip_name(audio), lambda sound: [range(_max_frames(sound.rate, seconds))])
+
+
 def _decode(audio: Path | bytes, name: str, spans: Callable[[DecodedSound], Sequence[range]]) -> Decoded:
     """Decode a clip to its end and keep its spans."""
     from dtbench.harness.audio.decode import decode_clip
