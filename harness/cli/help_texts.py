@@ -86,6 +86,13 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
         Example("one run", "dtbench report runs/qwen"),
         Example("two side by side", "dtbench report runs/base runs/tuned --out compare.html"),
     ),
+    "table": (
+        Example("runs and the published scores, for a paper", "dtbench table runs/base runs/tuned --published --latex"),
+        Example(
+            "by category, with intervals",
+            "dtbench table runs/a runs/b --by category --interval brackets --out table.md",
+        ),
+    ),
     "board": (
         Example("one benchmark, with runs of yours", "dtbench board --task mmar --runs runs"),
         Example("published numbers as Markdown", "dtbench board --published --md"),

@@ -76,7 +76,7 @@ def summarise(
         "failed": _times(counts, lambda outcome: outcome.failed is not None),
         "failed_why": _ranked(counts, lambda outcome: outcome.failed),
         "missing": n - len(outcomes),
-        "paper": [_column(column, counts, n, known=known) for column in _columns(task, counts)],
+        "paper": [_column(column, counts, n, known=known) for column in paper_columns(task, counts)],
         "clustered": _clustered(outcomes, n, samples_k, shared or {}) if known else None,
         "repeats": repeat_figures(outcomes, n // samples_k, samples_k) if known and samples_k > 1 else None,
         "clips": _ranked(counts, lambda outcome: outcome.rule),
@@ -195,7 +195,8 @@ def _split(grouping: Grouping, counts: Counts) -> dict[tuple[str, ...], Counts]:
     return parts if grouping.values else dict(sorted(parts.items()))
 
 
-def _columns(task: Scorer, counts: Counts) -> Sequence[Column]:
+def paper_columns(task: Scorer, counts: Counter[AnswerOutcome]) -> Sequence[Column]:
+    """Return the columns of the table that papers print; of a task that names none, all and its first grouping."""
     groupings = _groupings(task, counts)
     if task.columns or not groupings:
         return task.columns or (Column("Avg"),)

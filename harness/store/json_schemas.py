@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from dtbench.harness.store import comparison_types, paper_types, share_types, summary_types, types
+from dtbench.harness.store import comparison_types, paper_types, share_types, summary_types, table_types, types
 
 FOLDER = Path(__file__).parent / "schemas"
 KINDS: dict[str, tuple[Any, ...]] = {
@@ -23,13 +23,14 @@ KINDS: dict[str, tuple[Any, ...]] = {
         summary_types.CotSummary,
     ),
     "comparison": (list[comparison_types.ComparisonAmongSeveral],),
+    "table": (list[table_types.ResultTable],),
 }
 _OPEN = ("TaskSummary",)
 """What a task may add keys of its own to."""
 
 
 def schema_text(name: str) -> str:
-    """Return a JSON Schema as its file: of run.json, a shard, a record, summary.json, what `compare --json` prints."""
+    """Return a JSON Schema as its file: of run.json, a shard, a record, summary.json, what `--json` prints."""
     import msgspec
 
     parts, definitions = msgspec.json.schema_components(KINDS[name], ref_template="#/$defs/{name}")
@@ -47,7 +48,7 @@ def schema_text(name: str) -> str:
 def _field_docs() -> dict[str, dict[str, str]]:
     """Type -> field -> the text under it in the source, inherited ones too."""
     docs: dict[str, dict[str, str]] = {}
-    for module in (types, share_types, paper_types, summary_types, comparison_types):
+    for module in (types, share_types, paper_types, summary_types, comparison_types, table_types):
         for node in ast.parse(inspect.getsource(module)).body:
             if isinstance(node, ast.ClassDef):
                 own = docs[node.name] = {}
