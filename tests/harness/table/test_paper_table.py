@@ -216,7 +216,7 @@ def judged(run: Path, rubrics: float) -> None:
         "groups": {"sub-category": {"Music Theory": {"n": 30, **figures, "rubrics": rubrics + 1}}},
     }
     (run / "judge-the-judge").mkdir()
-    write_json(run / "judge-the-judge" / "summary.json", summary)
+    (run / "judge-the-judge" / "summary.json").write_text(json.dumps(summary))
 
 
 def test_marks_of_a_judge_stand_in_a_column_and_by_group(tmp_path: Path, runs: tuple[Path, Path]) -> None:
@@ -269,7 +269,7 @@ def test_settings_that_differ_are_said_beside_the_table(tmp_path: Path, runs: tu
     other = tmp_path / "warm"
     write_run(other, {"mmar": runs[0].parent / "data"}, says_gold)
     info = json.loads((other / "run.json").read_text())
-    write_json(other / "run.json", {**info, "long_clips": "windows"})
+    (other / "run.json").write_text(json.dumps({**info, "long_clips": "windows"}))
     done = call("table", runs[0], other, "--label", "base", "--label", "warm", "--md")
     assert "note: warm: long-clips differs from base: cut vs windows" in done.err
     assert "Note: warm: long-clips differs from base" in done.out
