@@ -5,7 +5,7 @@ SETUP := pyproject.toml $(addprefix tests/setup/,environment.py installer.py rep
 
 TRAIN_SETUP := pyproject.toml $(addprefix tests/setup/,environment.py installer.py repairs.py train-constraints.in train-constraints.txt)
 
-.PHONY: demo quick coverage test check lint bench architectures whole proof vllm browser train-env clean
+.PHONY: demo quick coverage test check lint bench architectures whole faults proof vllm browser train-env clean
 
 demo: .venv/.demo  ## the model in the box answers the benchmark in the box, anew each time
 	@rm -rf results/runs/demo-local results/runs/demo-vllm
@@ -42,6 +42,11 @@ architectures: vllm  ## a tiny checkpoint of every architecture through vLLM and
 whole: vllm  ## what `make test` shortens: every architecture of the tiny checkpoints, every question of mini to vLLM
 	DTBENCH_WHOLE=1 $(BIN)/python -m pytest tests/engines/test_architectures.py tests/engines/test_adapters.py tests/engines/test_mini_checkpoint.py
 
+faults: .venv/.dev  ## the campaign of faults, whole: kills, full disks, damaged files and the rest, and a table of what was lost
+	@rm -f .faults.jsonl
+	@DTBENCH_WHOLE=1 DTBENCH_FAULTS=$(CURDIR)/.faults.jsonl $(BIN)/python -m pytest tests/faults --quiet; ended=$$?; \
+	$(BIN)/python tests/support/campaign.py .faults.jsonl; exit $$ended
+
 # One run is whole before others take over what would come out the same; what is done is not done again.
 PROOF := results/runs/proof
 proof: .venv/.demo train-env  ## the proof in miniature: three seeds, every arm, one table; hours on two cores, and it goes on where it was stopped
@@ -61,7 +66,7 @@ browser: .venv/.browser  ## a Chromium, for tests: Debian's, where this is Debia
 train-env: .venv-train/.train  ## ms-swift into .venv-train, for `dtbench train` on CPUs and for tests
 
 clean:  ## build outputs and caches; the environment stays
-	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* *.egg-info .src/*.egg-info
+	rm -rf .faults.jsonl build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* *.egg-info .src/*.egg-info
 	find harness models results tasks tests training .src -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/.dev: $(SETUP)

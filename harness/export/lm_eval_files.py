@@ -18,7 +18,7 @@ from typing import Any
 
 import dtbench
 from dtbench.harness.core.dataset import Dataset
-from dtbench.harness.core.errors import DtbenchError, UserError
+from dtbench.harness.core.errors import DataError, DtbenchError, UserError
 from dtbench.harness.core.scorer import FilteredResponse
 from dtbench.harness.core.task import LM_EVAL_PREFIX
 from dtbench.harness.export.submission_formats import ExportOptions
@@ -48,7 +48,9 @@ def write_lm_eval(options: ExportOptions) -> tuple[Path, list[str]]:
     about = run.info["model"]
     model = str(about.get("model") or about.get("name", "model"))
     folder = (options.out or run.path / "export" / "lm-eval") / _sanitized(model)
-    when = datetime.fromisoformat(str(run.info["start"]))
+    if (start := run.info["start"]) is None:
+        raise DataError(f"{run.path / 'run.json'}: it has no start; it was changed after dtbench wrote it.")
+    when = datetime.fromisoformat(start)
     stamp = when.replace(tzinfo=None).isoformat().replace(":", "-")
     results: dict[str, Any] = _of_run(run, model) | {"date": when.timestamp()}
     files = {}

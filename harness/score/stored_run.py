@@ -6,13 +6,14 @@ says so.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from dtbench.harness.core.dataset import Dataset
-from dtbench.harness.core.errors import DataError, DtbenchError, UserError
+from dtbench.harness.core.errors import DataError, DtbenchError, UserError, one_line
 from dtbench.harness.core.schema import Official, Sample
 from dtbench.harness.core.scorable import refuse_stored
 from dtbench.harness.core.scorer import NO_ANSWER
@@ -147,11 +148,12 @@ def find_data(stored: StoredTask, data_dir: Path | None) -> Dataset | None:
 
 def _places(source: str) -> Iterator[Path | None]:
     """Yield where the run's data may lie; a file may be one part of several, so its folder comes first."""
-    if source and Path(source).is_dir():
-        yield Path(source)
-    elif source and Path(source).exists():
-        yield Path(source).parent
-        yield Path(source)
+    with contextlib.suppress(OSError, ValueError):  # a name that no file can have
+        if source and Path(source).is_dir():
+            yield Path(source)
+        elif source and Path(source).exists():
+            yield Path(source).parent
+            yield Path(source)
     yield None
 
 
@@ -240,7 +242,13 @@ class _Rescorer:
         return anew
 
     def _sample(self, record: Record) -> Sample:
-        return self._samples[self.places[record["id"]]]
+        place = self.places.get(record["id"])
+        if place is None:
+            raise DataError(
+                f"the run has an answer to {one_line(record['id'])!r}, which is no question of its {self._task.name} "
+                f"data: the record was changed after dtbench wrote it. Remove its line."
+            )
+        return self._samples[place]
 
     def _differs(self, record: Record, anew: Record) -> bool:
         then, now = record["score"], anew["score"]

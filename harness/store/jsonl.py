@@ -59,6 +59,8 @@ class RecordLine(NamedTuple):
                 record = msgspec.convert(self._loaded(), kind)
         except msgspec.ValidationError as error:
             raise self._wrong(str(error).replace("`", "").replace(" - at $.", " at ")) from None
+        except UnicodeEncodeError:  # msgspec would show a text that is no number, and cannot
+            raise self._wrong("half of a character where no text is expected") from None
         if kind is Record and "error" not in record and not record.keys() >= _ANSWER:
             raise self._wrong(f"{', '.join(sorted(_ANSWER - record.keys()))} missing")
         fits: Kind = record
@@ -80,12 +82,19 @@ class RecordLine(NamedTuple):
         """Return the key of the record, without reading all of it."""
         beginning = _KEY.match(self.body)
         if beginning is None:  # an id with escaped characters
-            return key_of(self._loaded())
+            key = key_of(self._loaded())
+            if not isinstance(key.id, str) or not _is_repeat(key.sample):
+                raise self._wrong("id is to be a text, and sample a number from 0")
+            return key
         return Key(str(beginning[1], "utf-8", "replace"), int(beginning[2]))
 
     def failed(self) -> bool:
         """Whether the record has an error in place of an answer."""
         return b'"error":' in self.body and "error" in self._loaded()
+
+
+def _is_repeat(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 class TornLine(NamedTuple):

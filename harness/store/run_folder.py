@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
 
-from dtbench.harness.core.errors import MachineryError, UserError
+from dtbench.harness.core.errors import DataError, MachineryError, UserError
 from dtbench.harness.store.append import AppendedFiles
 from dtbench.harness.store.atomic import (
     create_whole,
@@ -89,7 +89,11 @@ class StoredRun:
             judged = judged_run(path) if (info["kind"], kind) == ("judge", "run") else None
             such = "" if judged is None else f", such as {judged}"
             raise UserError(f"{path}: `dtbench {info['kind']}` made this folder; name one of `dtbench {kind}`{such}.")
-        return StoredRun(path, with_shards(path, info))
+        info = with_shards(path, info)
+        if not info["starts"]:
+            why = "a shard is just making it, or it was changed since dtbench wrote it"
+            raise DataError(f"{path / 'run.json'}: no start of the run is in it: {why}.")
+        return StoredRun(path, info)
 
     def records(self, task: str) -> Iterator[Record]:
         """Yield a record for each answer that was asked for last, in the order of the file.

@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 
 import dtbench
 from dtbench.harness.core.errors import DataError, UserError, one_line
+from dtbench.harness.extract.evidence import EVIDENCE_LEVELS, WEAKEST
 from dtbench.harness.store.atomic import is_temporary
 from dtbench.harness.store.locks import LOCK_NAME
 from dtbench.harness.store.provenance import checkout, packages
@@ -21,6 +22,8 @@ from dtbench.harness.store.types import AnyInfo, CotInfo, JudgeInfo, RunInfo, Sh
 SCHEMA = 2
 """Of run.json and the records together; any other is refused."""
 LOG_NAME = "run.log"
+MOST_ANSWERS = 50_000_000
+"""A number of questions or answers that no benchmark comes near, and that memory can still hold."""
 OWN_KEYS = ("schema", "status", "start", "end", "starts", "request", "planned")
 """What is not a setting."""
 Settings = dict[str, Any]
@@ -85,7 +88,7 @@ def read_info(folder: Path, name: str = "run.json") -> AnyInfo:
     if schema != SCHEMA:
         age, remedy = ("a newer", "update dtbench") if schema > SCHEMA else ("an older", _OLDER)
         raise DataError(f"{path}: written by {age} dtbench (schema {schema}, this one reads {SCHEMA}): {remedy}.")
-    if (wrong := misfit(info, _KINDS.get(str(info.get("kind")), RunInfo))) is not None:
+    if (wrong := misfit(info, _KINDS.get(str(info.get("kind")), RunInfo)) or _odd_value(info)) is not None:
         raise DataError(f"{path}: {wrong}: it was changed since dtbench wrote it. {_MEND}")
     return cast("AnyInfo", info)
 
@@ -116,7 +119,36 @@ def misfit(value: object, kind: Any) -> str | None:
         msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         return str(error).replace("`", "").replace(" - at $.", " at ")
+    except UnicodeEncodeError:  # msgspec would show a text that is no number, and cannot
+        return "half of a character where no text is expected"
     return None
+
+
+def _odd_value(info: StoredInfo) -> str | None:
+    """Name the first value that its type lets through and that no run has; None where there is none."""
+    named = [("", info), *((f"starts[{number}].", start) for number, start in enumerate(info["starts"]))]
+    for where, one in named:
+        for name, text in (("start", one["start"]), ("end", one["end"])):
+            if text is not None and not _is_time(text):
+                return f"{where}{name} is {one_line(text)!r}, no time"
+    if cast("ShardInfo", info)["kind"] == "shard" and not info["starts"]:
+        return "starts is empty"
+    tasks: Mapping[str, Mapping[str, Any]] = cast("RunInfo", info).get("tasks", {})
+    for name, about in tasks.items():
+        for field in ("questions", "samples", "permute"):
+            if not 0 <= about.get(field, 0) <= MOST_ANSWERS:
+                return f"tasks.{name}.{field} is {about[field]}, and 0 to {MOST_ANSWERS} is allowed"
+        if about.get("min_evidence", WEAKEST) not in EVIDENCE_LEVELS:
+            return f"tasks.{name}.min_evidence is none of {', '.join(EVIDENCE_LEVELS)}"
+    return None
+
+
+def _is_time(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def refuse_foreign(path: Path) -> None:
