@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dtbench.harness.core.schema import is_count
 from dtbench.harness.core.scorer import Scorer
 from dtbench.harness.judge.plan import Case, JudgePlan
-from dtbench.harness.stats.intervals import Z95
+from dtbench.harness.stats.intervals import Z95, trimmed_mean
 from dtbench.harness.store.summary_types import (
     AgreementFigures,
     JudgedFigures,
@@ -70,9 +70,7 @@ def _score(case: Case, verdicts: Mapping[int, VerdictRecord], calls: int) -> flo
         return 0.0
     if len(verdicts) < calls:
         return None
-    shares = sorted(one["share"] for one in verdicts.values())
-    kept = shares[1:-1] if len(shares) > 2 else shares
-    return math.fsum(kept) / len(kept)
+    return trimmed_mean(one["share"] for one in verdicts.values())
 
 
 def _total(cases: Sequence[Case], scores: Mapping[str, float | None]) -> JudgedFigures:

@@ -79,6 +79,13 @@ def majority(choices: Iterable[str | None]) -> str | None:
     return None if level or not ranked else ranked[0][0]
 
 
+def trimmed_mean(values: Iterable[float]) -> float:
+    """Return the mean of one or more values, of three or more without the lowest and the highest."""
+    ordered = sorted(values)
+    kept = ordered[1:-1] if len(ordered) > 2 else ordered
+    return math.fsum(kept) / len(kept)
+
+
 def percentile(ordered: Sequence[float], q: float) -> float:
     """Return the value below which a share q of the ordered ones lies, between two by their distance."""
     place = q * (len(ordered) - 1)

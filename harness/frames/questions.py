@@ -1,0 +1,98 @@
+"""The questions of the runs in a frame as columns, each data set read once however many runs asked it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from dtbench.harness.core.dataset import Dataset
+from dtbench.harness.core.errors import UserError
+from dtbench.harness.core.schema import Sample
+from dtbench.harness.core.task import rotate_options
+from dtbench.harness.frames.columns import arrow_type, text_array, well_formed
+from dtbench.harness.score.stored_run import StoredTask, find_data
+
+if TYPE_CHECKING:
+    import pyarrow
+
+
+class QuestionColumns(NamedTuple):
+    """The questions of one task, a column for each field."""
+
+    places: dict[str, int]
+    question: pyarrow.Array
+    choices: pyarrow.Array
+    """In the order in which the run showed them."""
+    answer: pyarrow.Array
+    """Null where the authors withhold it."""
+    samples: Callable[[str], Sample]
+    """Returns the question with an id."""
+
+
+class QuestionLookup:
+    """Finds the questions of each task of a run."""
+
+    def __init__(self, data_dir: Path | None = None) -> None:
+        self.refused: list[UserError] = []
+        """Why data_dir has not the data of a run."""
+        self.accepted = False
+        """Whether the data of any run was looked for without a refusal."""
+        self._data_dir = data_dir
+        self._data: dict[tuple[str, str, str], Dataset | None] = {}
+        self._columns: dict[tuple[str, str, int], QuestionColumns] = {}
+
+    def of(self, part: StoredTask) -> QuestionColumns | None:
+        """Return the questions of a task of a run; None where its data is gone."""
+        about = part.about
+        key = (part.task.name, about["data"]["sha256"], about["permute"])
+        if key in self._columns:
+            return self._columns[key]
+        data = self._load(part)
+        if data is None:
+            return None
+        self._columns[key] = _columns(data, about["permute"])
+        return self._columns[key]
+
+    def _load(self, part: StoredTask) -> Dataset | None:
+        about = part.about["data"]
+        key = (part.task.name, about["sha256"], about["source"])
+        if key not in self._data:
+            try:
+                self._data[key] = find_data(part, self._data_dir)
+                self.accepted = True
+            except UserError as error:
+                if self._data_dir is None:
+                    raise
+                self.refused.append(error)
+                self._data[key] = find_data(part, None)
+        return self._data[key]
+
+
+def _columns(data: Dataset, permute: int) -> QuestionColumns:
+
+    questions: list[str] = []
+    choices: list[list[str]] = []
+    answers: list[str | None] = []
+    for sample in data.samples:
+        questions.append(sample.question)
+        choices.append(list(rotate_options(sample, permute).choices))
+        answers.append(sample.answer)
+    places = data.places()
+    return QuestionColumns(
+        places=places,
+        question=text_array(questions),
+        choices=_list_array(choices),
+        answer=text_array(answers),
+        samples=lambda id_: data.samples[places[id_]],
+    )
+
+
+def _list_array(lists: list[list[str]]) -> pyarrow.Array:
+    import pyarrow
+
+    kind = arrow_type("strings")
+    try:
+        return pyarrow.array(lists, kind)
+    except UnicodeEncodeError:
+        return pyarrow.array([[well_formed(text) for text in each] for each in lists], kind)
