@@ -19,7 +19,7 @@ MOST_CRITERIA = 40
 """Columns of criteria at most: some benchmarks give every question criteria of its own."""
 
 
-class ChainMarks(NamedTuple):
+class MarksOfAnswer(NamedTuple):
     """What all calls of one judge say of one chain."""
 
     score: float | None
@@ -30,13 +30,13 @@ class ChainMarks(NamedTuple):
     """Criterion -> the reason that the first call gave."""
 
 
-Judged = Mapping[str, Mapping[Key, ChainMarks]]
+Judged = Mapping[str, Mapping[Key, MarksOfAnswer]]
 """Judge -> answer -> its marks."""
 
 
 def judged_answers(run: StoredRun, task: str, notify: Notify) -> Judged:
     """Read what each judge marked of a task; a folder that cannot be read is left out, and `notify` is told."""
-    judges: dict[str, dict[Key, ChainMarks]] = {}
+    judges: dict[str, dict[Key, MarksOfAnswer]] = {}
     for path in sorted(run.path.glob("judge-*/run.json")):
         if path.parent.name.endswith("-calibration"):
             continue
@@ -51,7 +51,7 @@ def judged_answers(run: StoredRun, task: str, notify: Notify) -> Judged:
     return judges
 
 
-def _marked(judge: StoredRun, task: str) -> dict[Key, ChainMarks]:
+def _marked(judge: StoredRun, task: str) -> dict[Key, MarksOfAnswer]:
     info = cast("JudgeInfo", judge.info)
     about = {**info.get("other_tasks", {}), **info["tasks"]}.get(task)
     if about is None:
@@ -64,11 +64,11 @@ def _marked(judge: StoredRun, task: str) -> dict[Key, ChainMarks]:
     return {Key(id_, repeat): _together(each, calls) for id_, each in verdicts.items()}
 
 
-def _together(verdicts: list[VerdictRecord], calls: int) -> ChainMarks:
+def _together(verdicts: list[VerdictRecord], calls: int) -> MarksOfAnswer:
     names = dict.fromkeys(name for verdict in verdicts for name in verdict["marks"])
     marks = {name: sum(one["marks"].get(name, 0) for one in verdicts) / len(verdicts) for name in names}
     score = trimmed_mean(one["share"] for one in verdicts) if len(verdicts) >= calls else None
-    return ChainMarks(score, marks, verdicts[0].get("why", {}))
+    return MarksOfAnswer(score, marks, verdicts[0].get("why", {}))
 
 
 @dataclass(slots=True)
@@ -91,8 +91,8 @@ class RubricColumns:
         if len(self.criteria) <= MOST_CRITERIA:
             return None
         return (
-            f"the judges used {len(self.criteria)} criteria, too many for a column each: the samples frame has the score of "
-            f"each reasoning chain alone, and chains_df() all marks"
+            f"the judges used {len(self.criteria)} criteria, too many for a column each: the samples frame has only the "
+            f"score of each reasoning chain, and chains_df() all marks"
         )
 
     def values(self, judged: Judged, keys: Iterable[Key]) -> Iterator[tuple[str, list[float | None]]]:
