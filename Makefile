@@ -5,14 +5,16 @@ SETUP := pyproject.toml $(addprefix tests/setup/,environment.py installer.py rep
 
 TRAIN_SETUP := pyproject.toml $(addprefix tests/setup/,environment.py installer.py repairs.py train-constraints.in train-constraints.txt)
 
-.PHONY: demo quick coverage test check lint bench architectures whole faults proof vllm browser train-env clean
+NEIGHBOURS_SETUP := pyproject.toml $(addprefix tests/setup/,environment.py installer.py neighbours-constraints.in neighbours-constraints.txt every-eval-ever.txt)
+
+.PHONY: demo quick coverage test check lint bench architectures whole faults proof vllm browser train-env neighbours clean
 
 demo: .venv/.demo  ## the model in the box answers the benchmark in the box, anew each time
 	@rm -rf results/runs/demo-local results/runs/demo-vllm
 	$(BIN)/dtbench demo
 
-QUICK := --numprocesses 2 --dist loadfile -m "not engine and not browser"
-quick: .venv/.dev  ## every test that needs neither an engine nor a browser, in minutes
+QUICK := --numprocesses 2 --dist loadfile -m "not engine and not browser and not neighbour"
+quick: .venv/.dev  ## every test that needs no engine, no browser and no package of .venv-neighbours, in minutes
 	$(BIN)/python -m pytest $(QUICK)
 
 coverage: .venv/.dev  ## how much of the package the quick tests run, as a figure
@@ -21,7 +23,7 @@ coverage: .venv/.dev  ## how much of the package the quick tests run, as a figur
 	$(BIN)/coverage combine --quiet && $(BIN)/coverage report; exit $$ended
 
 # Three files at a time, and no more on larger machines: each may hold an engine in memory, and waits for it at times.
-test: vllm browser train-env  ## every test, those against real engines and a real browser included where they can be had
+test: vllm browser train-env neighbours  ## every test, those against real engines and a real browser included where they can be had
 	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --durations 15
 
 check: lint test  ## what has to pass before a commit
@@ -65,6 +67,8 @@ browser: .venv/.browser  ## a Chromium, for tests: Debian's, where this is Debia
 
 train-env: .venv-train/.train  ## ms-swift into .venv-train, for `dtbench train` on CPUs and for tests
 
+neighbours: .venv-neighbours/.neighbours  ## trackers and the readers of exported formats into .venv-neighbours, for tests
+
 clean:  ## build outputs and caches; the environment stays
 	rm -rf .faults.jsonl build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* *.egg-info .src/*.egg-info
 	find harness models results tasks tests training .src -name __pycache__ -prune -exec rm -rf {} +
@@ -83,3 +87,6 @@ clean:  ## build outputs and caches; the environment stays
 
 .venv-train/.train: $(TRAIN_SETUP)
 	@$(PYTHON) tests/setup/environment.py train
+
+.venv-neighbours/.neighbours: $(NEIGHBOURS_SETUP)
+	@$(PYTHON) tests/setup/environment.py neighbours

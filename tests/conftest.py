@@ -1,4 +1,4 @@
-"""What holds for all tests: Ctrl-C reaches what they start, and CI skips none that needs an engine or a browser."""
+"""What holds for all tests: Ctrl-C reaches what they start, and CI skips none that needs more than this environment."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> EnginesFirst
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Where engines and browsers are required, a test of theirs that skips has failed."""
+    """Where engines, browsers and neighbours are required, a test of theirs that skips has failed."""
     report = yield
-    if item.get_closest_marker("engine") or item.get_closest_marker("browser"):
+    if any(item.get_closest_marker(name) for name in ("engine", "browser", "neighbour")):
         failed_if_skipped(report)
     return report

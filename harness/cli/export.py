@@ -1,4 +1,4 @@
-"""`dtbench export`: the files that leaderboards accept, written from a run or checked."""
+"""`dtbench export`: a run in the formats of leaderboards, hubs, viewers and collections, or a file checked."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import typer
 
 from dtbench.harness.cli.next_steps import NextStep, print_next
-from dtbench.harness.cli.terminal import print_line
+from dtbench.harness.cli.terminal import print_line, print_note
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import one_line
 from dtbench.harness.core.options import AsJson
-from dtbench.harness.export.submission_formats import LM_EVAL, ExportOptions
+from dtbench.harness.export.run_formats import RUN_FORMATS, format_writer
+from dtbench.harness.export.submission_formats import ExportOptions
 
 if TYPE_CHECKING:
     from dtbench.harness.export.check_submission import FileCheck
@@ -31,17 +32,14 @@ IDS_ALONE = "arc"
 
 @with_options
 def export_command(options: ExportOptions, as_json: AsJson = False) -> None:
-    """Write a run's answers as a submission to a leaderboard, or check such a file.
+    """Write a run as a submission to a leaderboard or in a format of other tools, or check a submission.
 
-    A manifest next to the file says how the answers were made.
+    A manifest next to a submission says how its answers were made. Nothing is pushed without --push.
     """
-    from dtbench.harness.export.lm_eval_files import write_lm_eval
     from dtbench.harness.export.submission import write_submission
 
-    if options.format_name == LM_EVAL:
-        folder, names = write_lm_eval(options)
-        line = f"wrote {one_line(str(folder))}: results and samples of {', '.join(names)}"
-        typer.echo(json.dumps({"format": LM_EVAL, "path": str(folder), "tasks": names}) if as_json else line)
+    if options.format_name in RUN_FORMATS:
+        _write_folder(options, as_json=as_json)
     elif options.check is not None:
         _check(options, as_json=as_json)
     else:
@@ -50,6 +48,29 @@ def export_command(options: ExportOptions, as_json: AsJson = False) -> None:
         check = ["export", "--format", options.format_name, "--check", str(written.file)]
         note = UPLOADED.get(options.format_name, "The benchmark's own scoring script reads it too.")
         print_next(NextStep(check, "what a board would say"), quiet=as_json, note=note)
+
+
+def _write_folder(options: ExportOptions, *, as_json: bool) -> None:
+    """Write a format of whole runs, and push it where --push says."""
+    from dtbench.harness.export.hub_push import hub_token, push_folder
+
+    if options.push is not None:
+        hub_token()  # what lacks a token writes nothing
+    written = format_writer(options.format_name)(options)
+    pushed = None if options.push is None else push_folder(written, options, print_note)
+    if as_json:
+        files = [str(file) for file in written.files]
+        about = {"format": options.format_name, "path": str(written.path), "tasks": list(written.tasks)}
+        notes = [*written.notes, *written.incomplete]
+        place = None if pushed is None else pushed._asdict()
+        typer.echo(json.dumps({**about, "files": files, "notes": notes, "pushed": place}))
+        return
+    for note in (*written.notes, *written.incomplete):
+        print_note(note)
+    what = "results and samples" if options.format_name == "lm-eval" else f"{len(written.files)} files"
+    typer.echo(f"wrote {one_line(str(written.path))}: {what} of {', '.join(written.tasks)}")
+    if pushed is not None:
+        typer.echo(one_line(f"pushed {len(pushed.files)} files: {pushed.page}"))
 
 
 def _check(options: ExportOptions, *, as_json: bool) -> None:

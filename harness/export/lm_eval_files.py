@@ -11,18 +11,17 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import dtbench
-from dtbench.harness.core.dataset import Dataset
-from dtbench.harness.core.errors import DataError, DtbenchError, UserError
+from dtbench.harness.core.errors import DataError, UserError
 from dtbench.harness.core.scorer import FilteredResponse
 from dtbench.harness.core.task import LM_EVAL_PREFIX
+from dtbench.harness.export.run_formats import ExportedFolder
+from dtbench.harness.export.stored_answers import asked_prompts
 from dtbench.harness.export.submission_formats import ExportOptions
-from dtbench.harness.run.plan import PromptForm, TaskPlan
 from dtbench.harness.score.stored_run import StoredTask, SubmittedAnswer, find_data, submitted_answers
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.harness.store.run_folder import StoredRun
@@ -40,8 +39,8 @@ _LM_EVAL_ONLY = (
 """Keys that its readers expect, for which a run of ours has no value."""
 
 
-def write_lm_eval(options: ExportOptions) -> tuple[Path, list[str]]:
-    """Write a results file and a samples file for each task, named as lm-eval names them; the folder and the tasks."""
+def write_lm_eval(options: ExportOptions) -> ExportedFolder:
+    """Write a results file and a samples file for each task, named as lm-eval names them."""
     assert options.run is not None
     run = StoredRun.open(options.run)
     names = stored_task_names(run, options.task)
@@ -60,10 +59,11 @@ def write_lm_eval(options: ExportOptions) -> tuple[Path, list[str]]:
         for key, value in _of_task(stored, lines, whole).items():
             results.setdefault(key, {})[lm_eval_task_name(stored)] = value
     folder.mkdir(parents=True, exist_ok=True)
+    results_file = folder / f"results_{stamp}.json"
     for name, lines in files.items():
         replace_whole(folder / name, "".join(f"{json.dumps(line, default=str)}\n" for line in lines).encode())
-    replace_whole(folder / f"results_{stamp}.json", json.dumps(results, indent=2).encode() + b"\n")
-    return folder, names
+    replace_whole(results_file, json.dumps(results, indent=2).encode() + b"\n")
+    return ExportedFolder(folder, names, [*(folder / name for name in files), results_file])
 
 
 def _sanitized(model: str) -> str:
@@ -84,7 +84,7 @@ def _lines(run: StoredRun, stored: StoredTask, options: ExportOptions) -> tuple[
     }
     if not texts:
         raise UserError(f"{run.path}: there is no answer of {stored.task.name} in it.")
-    words = _prompts(stored, data)
+    words = asked_prompts(stored, data)
     answered = [(place, one) for place, one in enumerate(submitted) if one.sample.id in texts]
     lines = [
         line for place, one in answered for line in _of_answer(stored, place, one, texts[one.sample.id], words(place))
@@ -123,20 +123,6 @@ def _of_answer(
             "target_hash": _hash(target),
             **one.metrics,
         }
-
-
-def _prompts(stored: StoredTask, data: Dataset) -> Callable[[int], str | None]:
-    """Return the prompt of the question at a place, composed again; None where it is no longer known."""
-    about = stored.about
-    for template in (None, about["prompt"]):
-        form = PromptForm(template, "clip", about["permute"], answer=about["answer"])
-        plan = TaskPlan(stored.task, data, stored.repeats, form)
-        try:
-            if plan.prompt_hash() == about["prompt_hash"]:
-                return lambda place, plan=plan: plan.prompt(place, 0).text  # type: ignore[misc]
-        except DtbenchError:
-            continue
-    return lambda place: None
 
 
 def _of_run(run: StoredRun, model: str) -> dict[str, Any]:

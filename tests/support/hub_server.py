@@ -1,13 +1,34 @@
-"""A server on this machine that speaks as much of the hub's protocol as fetching a file takes."""
+"""A server on this machine that speaks as much of the hub's protocol as fetching a file and pushing a commit take."""
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import json
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+_COMMIT = re.compile(r"/api/(models|datasets)/([\w.-]+/[\w.-]+)/(preupload|commit)/main(\?create_pr=1)?")
+_LARGE = ".parquet"
+"""The end of the names that the hub keeps as large files."""
+
+
+@dataclass
+class Pushed:
+    """A commit that arrived."""
+
+    repo: str
+    """`models/ORG/NAME` or `datasets/ORG/NAME`."""
+    pull_request: bool
+    files: dict[str, bytes]
+    summary: str
+    token: str | None
+    """What authorised it."""
 
 
 @dataclass
@@ -19,6 +40,13 @@ class Hub:
     """URL path -> content."""
     asked: list[tuple[str, str, str | None]] = field(default_factory=list)
     """(method, URL path, Range header) of each request."""
+    pushed: list[Pushed] = field(default_factory=list)
+    created: list[dict[str, Any]] = field(default_factory=list)
+    """Each request for a new repository."""
+    refuses: int | None = None
+    """The status with which it answers every push."""
+    large: dict[str, bytes] = field(default_factory=dict)
+    """Hash -> content of a large file that was uploaded."""
     break_after: int | None = None
     """How many bytes of the next answer arrive before the connection drops."""
 
@@ -47,6 +75,63 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self._answer()
+
+    def do_POST(self) -> None:
+        hub: Hub = self.server.hub  # type: ignore[attr-defined]
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        hub.asked.append((self.command, self.path, None))
+        if hub.refuses is not None:
+            self._reply({"error": "no"}, hub.refuses)
+        elif self.path == "/api/repos/create":
+            hub.created.append(json.loads(body))
+            self._reply({"url": f"{hub.url}/{json.loads(body)['name']}"})
+        elif self.path.endswith("/info/lfs/objects/batch"):
+            self._reply({"objects": [self._upload_of(hub, one) for one in json.loads(body)["objects"]]})
+        elif (where := _COMMIT.fullmatch(self.path)) is not None:
+            kind, repo, step, asks = where.groups()
+            if step == "preupload":
+                files = json.loads(body)["files"]
+                modes = [("lfs" if one["path"].endswith(_LARGE) else "regular", one["path"]) for one in files]
+                self._reply(
+                    {"files": [{"path": path, "uploadMode": mode, "shouldIgnore": False} for mode, path in modes]}
+                )
+            else:
+                hub.pushed.append(self._pushed(hub, f"{kind}/{repo}", body, asks=asks is not None))
+                page = f"{hub.url}/{repo}/commit/c0ffee"
+                pull = {"pullRequestUrl": f"{hub.url}/{repo}/discussions/1"} if asks else {}
+                self._reply({"commitUrl": page, "commitOid": "c0ffee", "success": True, **pull})
+        else:
+            self._reply({"error": "not found"}, 404)
+
+    def do_PUT(self) -> None:
+        hub: Hub = self.server.hub  # type: ignore[attr-defined]
+        content = self.rfile.read(int(self.headers["Content-Length"]))
+        assert hashlib.sha256(content).hexdigest() == self.path.rpartition("/")[2]
+        hub.large[self.path.rpartition("/")[2]] = content
+        self._reply({})
+
+    def _upload_of(self, hub: Hub, wanted: dict[str, Any]) -> dict[str, Any]:
+        action = {"upload": {"href": f"{hub.url}/large/{wanted['oid']}"}}
+        return {"oid": wanted["oid"], "size": wanted["size"], "actions": action}
+
+    def _pushed(self, hub: Hub, repo: str, body: bytes, *, asks: bool) -> Pushed:
+        files, summary = {}, ""
+        for line in map(json.loads, body.splitlines()):
+            if line["key"] == "header":
+                summary = line["value"]["summary"]
+            elif line["key"] == "file":
+                files[line["value"]["path"]] = base64.b64decode(line["value"]["content"])
+            elif line["key"] == "lfsFile":
+                files[line["value"]["path"]] = hub.large[line["value"]["oid"]]
+        return Pushed(repo, asks, files, summary, self.headers.get("Authorization"))
+
+    def _reply(self, value: dict[str, Any], status: int = 200) -> None:
+        content = json.dumps(value).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
 
     def log_message(self, format: str, *args: object) -> None:
         """Tests read `asked` instead."""

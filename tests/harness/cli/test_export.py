@@ -192,7 +192,7 @@ def test_rubrics_need_the_version_that_has_them(tmp_path: Path) -> None:
     ("options", "complaint"),
     [
         (["--format", "codabench"], "--format codabench: unknown. "),
-        (["--format", "lm_eval"], "unknown. Did you mean lm-eval? Known: arc, "),
+        (["--format", "lm_eval"], "unknown. Did you mean lm-eval or hub-eval? Known: arc, "),
         ([], "--format is missing: one of arc, mmar"),
         (["--format", "arc"], "--format arc: this format is for mmar"),
         (

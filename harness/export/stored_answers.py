@@ -1,0 +1,152 @@
+"""The answers of a run as formats of whole runs need them: each beside its question, its prompt and its scores."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dtbench.harness.core.dataset import Dataset
+from dtbench.harness.core.errors import DtbenchError, UserError
+from dtbench.harness.core.schema import Sample
+from dtbench.harness.export.submission_formats import ExportOptions
+from dtbench.harness.run.plan import PromptForm, TaskPlan
+from dtbench.harness.score.stored_run import StoredTask, find_data
+from dtbench.harness.store.run_folder import StoredRun
+from dtbench.harness.store.summary_types import TaskSummary
+from dtbench.harness.store.types import Record
+from dtbench.tasks.data.sources import SOURCES, HubFile
+from dtbench.tasks.stored import stored_task, stored_task_names
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_NOT_OF_A_NAME = re.compile(r"[^\w.-]+")
+
+
+class AnsweredQuestion(NamedTuple):
+    """A record, and the question that it answers."""
+
+    sample: Sample
+    record: Record
+    thinking: str
+    """The chain of thought, without its tags."""
+    prompt: str | None
+    """The words that were asked; None where they are no longer known."""
+
+
+class ExportedTask:
+    """A task of a run: its questions, its answers, its scores."""
+
+    def __init__(self, run: StoredRun, stored: StoredTask, data: Dataset) -> None:
+        self.run, self.stored, self.data = run, stored, data
+
+    @property
+    def name(self) -> str:
+        """The name of the task."""
+        return self.stored.task.name
+
+    @cached_property
+    def summary(self) -> TaskSummary:
+        """The figures of the stored verdicts."""
+        return self.stored.summarise(self.stored.records())
+
+    def answers(self) -> Iterator[AnsweredQuestion]:
+        """Yield the records in the order of the data, several answers to a question one after the other."""
+        places, prompts = self.data.places(), asked_prompts(self.stored, self.data)
+        records = sorted(self.stored.records(), key=lambda one: (places.get(one["id"], len(places)), one["sample"]))
+        for record in records:
+            if (place := places.get(record["id"])) is None:
+                raise UserError(f"{self.run.path}: {self.name} has no question {record['id']!r}: name its own data.")
+            sample = self.data.samples[place]
+            thinking = ""
+            if "error" not in record:
+                thinking = self.stored.read(sample, record["response"]["text"]).thinking
+            yield AnsweredQuestion(sample, record, thinking, prompts(place))
+
+
+def exported_tasks(options: ExportOptions) -> list[ExportedTask]:
+    """Return the tasks of the run that is exported; a UserError where the questions of one are not there."""
+    assert options.run is not None
+    run = StoredRun.open(options.run)
+    names = stored_task_names(run, options.task)
+    return [_exported_task(run, stored_task(run, name, options.task_file), options.data_dir) for name in names]
+
+
+def _exported_task(run: StoredRun, stored: StoredTask, data_dir: Path | None) -> ExportedTask:
+    data = find_data(stored, data_dir)
+    if data is None:
+        raise UserError(f"the questions of {stored.task.name} were not found: name their folder with --data-dir.")
+    return ExportedTask(run, stored, data)
+
+
+def asked_prompts(stored: StoredTask, data: Dataset) -> Callable[[int], str | None]:
+    """Return the prompt of the question at a place, composed again; None where it is no longer known."""
+    about = stored.about
+    for template in (None, about["prompt"]):
+        form = PromptForm(template, "clip", about["permute"], answer=about["answer"])
+        plan = TaskPlan(stored.task, data, stored.repeats, form)
+        try:
+            if plan.prompt_hash() == about["prompt_hash"]:
+                return lambda place, plan=plan: plan.prompt(place, 0).text  # type: ignore[misc]
+        except DtbenchError:
+            continue
+    return lambda place: None
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedModel:
+    """The model of a run under the names that hubs and collections use."""
+
+    about: Mapping[str, Any]
+    """What run.json says of it."""
+
+    @property
+    def name(self) -> str:
+        """The checkpoint, the served name or the name of the built-in model."""
+        return str(self.about.get("model") or self.about.get("name") or "model")
+
+    @property
+    def hub_id(self) -> str | None:
+        """The hub's ORG/NAME; None for a folder, a served name and a built-in model."""
+        name = self.name
+        return name if _HUB_ID.fullmatch(name) and not Path(name).exists() else None
+
+    @property
+    def id(self) -> str:
+        """ORG/NAME, where ORG is `local` for what is on no hub."""
+        return self.hub_id or f"local/{portable_name(Path(self.name).name)}"
+
+
+def portable_name(text: str) -> str:
+    """Return a text as the name of a file on any system: letters, digits, `.`, `_` and `-`."""
+    return _NOT_OF_A_NAME.sub("-", text).strip("-. ")[:100] or "unnamed"
+
+
+def hub_source(task: str) -> HubFile | None:
+    """Return the data set on the hub that a benchmark's clips come from; None where there is none."""
+    return next((file for file in SOURCES.get(task, ()) if isinstance(file, HubFile)), None)
+
+
+def unfinished(task: ExportedTask) -> str:
+    """Say why the scores are not those of the whole benchmark; an empty text where they are."""
+    asked, whole = task.stored.about["questions"], len(task.data.samples)
+    summary = task.summary
+    parts = [f"{asked} of {whole} questions were asked"] if asked < whole else []
+    parts += [f"{summary['failed']} failed"] if summary["failed"] else []
+    parts += [f"{summary['missing']} answers are missing"] if summary["missing"] else []
+    return f"{task.name}: {', '.join(parts)}" if parts else ""
+
+
+def withheld_text(task: ExportedTask) -> str:
+    """Say why the text of a benchmark's questions is not passed on; an empty text where it may be."""
+    licence = task.stored.task.licence
+    if not limits_copying(licence):
+        return ""
+    return f"the text of questions and options is withheld, its licence is {licence}"
+
+
+def limits_copying(licence: str) -> bool:
+    """Whether a licence forbids passing the text on to everybody: for some uses alone, or not at all in part."""
+    return re.search(r"-n[cd]\b|non-?commercial|no-?deriv|proprietary", licence, re.IGNORECASE) is not None
