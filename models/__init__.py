@@ -1,18 +1,23 @@
-"""Models as the loop sees them: endpoints, replayed answers, baselines."""
+"""Models as the loop sees them: endpoints, replayed answers, baselines, functions."""
 
 from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dtbench.models.openai_client.model import from_openai
+    from dtbench.models.plain.function import from_function
 
-__all__ = ["from_openai"]
+__all__ = ["from_function", "from_openai"]
 
 
 def __getattr__(name: str) -> object:
     """Load what is public here when it is first used."""
-    if name in __all__:
-        from dtbench.models.openai_client import model
+    if name == "from_function":
+        from dtbench.models.plain.function import from_function
 
-        return getattr(model, name)
+        return from_function
+    if name == "from_openai":
+        from dtbench.models.openai_client.model import from_openai
+
+        return from_openai
     raise AttributeError(f"module 'dtbench.models' has no attribute {name!r}")

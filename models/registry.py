@@ -64,10 +64,15 @@ def instantiate(kind: object, path: str, options: Mapping[str, str], samples: It
         raise
     except Exception as error:  # someone else's code
         raise MachineryError(f"creating the model {path} failed with {format_error(error)}.") from error
+    refuse_no_model_object(model, path)
+    return model
+
+
+def refuse_no_model_object(model: object, path: str) -> None:
+    """Raise a MachineryError where an object lacks what a model has."""
     _refuse_lacking(model, path)
     if lacking := [name for name in ("listens", "rate", "limit_seconds") if not hasattr(model, name)]:
         raise MachineryError(f"model {path} lacks {', '.join(lacking)}: see dtbench.Model.")
-    return model
 
 
 def _refuse_lacking(kind: object, path: str) -> None:

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from dtbench.harness.core.errors import DataError, UserError
-from dtbench.harness.core.task import Task
+from dtbench.harness.core.task import GivenTask, Task
 from dtbench.harness.score.ablations import compare_related
 from dtbench.harness.score.stored_run import RescoredTask, StoredTask, find_data, rescore_task
 from dtbench.harness.score.summary import with_figures
@@ -152,6 +152,8 @@ def _definition(run: Path, name: str, about: TaskInfo, task_file: Path | None) -
         task = task_registry.task_from_file(file)
         if task.name == name:
             return task
+    if about.get("in_memory"):
+        return GivenTask(name, ())
     try:
         return task_registry.get_task(name)
     except UserError:

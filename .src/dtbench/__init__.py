@@ -6,6 +6,8 @@ Import what you build on from here: `from dtbench import Sample, Task, extract`.
 TYPE_CHECKING = False  # as typing has it, whose import would cost a few milliseconds
 if TYPE_CHECKING:
     from dtbench import models as models
+    from dtbench.harness.api.loaded_run import Run, load
+    from dtbench.harness.api.running import run, run_async
     from dtbench.harness.core.dataset import Dataset
     from dtbench.harness.core.errors import DataError, DtbenchError, MachineryError, ModelError, TaskError, UserError
     from dtbench.harness.core.model import Model
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "harness.api.loaded_run": ("Run", "load"),
+    "harness.api.running": ("run", "run_async"),
     "harness.core.dataset": ("Dataset",),
     "harness.core.errors": ("DataError", "DtbenchError", "MachineryError", "ModelError", "TaskError", "UserError"),
     "harness.core.model": ("Model",),
@@ -71,6 +75,7 @@ __all__ = [
     "Prompt",
     "Record",
     "Response",
+    "Run",
     "RunInfo",
     "Sample",
     "Score",
@@ -80,6 +85,9 @@ __all__ = [
     "TaskError",
     "UserError",
     "extract",
+    "load",
+    "run",
+    "run_async",
     "set_weak_aside",
 ]
 

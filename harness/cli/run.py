@@ -19,7 +19,7 @@ from dtbench.harness.core.options import OUTPUT, RUNS, AsJson, Option
 from dtbench.harness.run.request import RunRequest
 
 if TYPE_CHECKING:
-    from dtbench.harness.run.session import RunResult
+    from dtbench.harness.run.ending import RunResult
 
 SHOWN_SHARDS = 6
 
@@ -74,7 +74,7 @@ def run_command(
     """
     from dtbench.harness.export.trackers import FAILED, get_loggers, log_summary
     from dtbench.harness.run.config import refuse_incomplete
-    from dtbench.harness.run.session import run
+    from dtbench.harness.run.session import run_benchmarks
     from dtbench.harness.store.run_folder import StoredRun
 
     if config is not None:
@@ -90,7 +90,7 @@ def run_command(
         from dtbench.harness.cli.budgets import run_with_budgets
 
         run_with_budgets(request, as_json=as_json)
-    result = run(request, quiet=as_json)
+    result = run_benchmarks(request, quiet=as_json)
     logged = loggers if result.shard is None else []  # a shard that others follow has no summary yet
     unlogged = log_summary(logged, result.as_json(), StoredRun.open(result.folder)) if logged else []
     if as_json:

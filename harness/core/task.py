@@ -7,10 +7,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from dtbench.harness.core.dataset import Dataset
-from dtbench.harness.core.errors import DtbenchError, TaskError, format_error
+from dtbench.harness.core.errors import DtbenchError, TaskError, UserError, format_error
 from dtbench.harness.core.schema import Prompt, Sample
 from dtbench.harness.core.scorer import Scorer
 
@@ -49,6 +49,28 @@ class Task(Scorer, ABC):
     defined_in: Path | None = None
     """The file that defines it, where that is a user's and no Python."""
 
+    in_memory: ClassVar[bool] = False
+    """Whether its questions were given to Task.of(), and are in no file."""
+
+    @staticmethod
+    def of(
+        samples: Any,
+        *,
+        name: str,
+        columns: Mapping[str, str | None] = MappingProxyType({}),
+        groups: Sequence[str] = (),
+        answer: str = "text",
+    ) -> GivenTask:
+        """Make a task of a list of dicts or Samples, of a DataFrame, or of a `datasets.Dataset`.
+
+        A row has `question`, `choices`, `answer` and `audio`: a path, encoded bytes, or what an Audio column holds. It
+        may have an `id`. `columns` maps a field to another column, or to None where no question has it; `groups` are
+        columns to report by. The answer is the right option's text, or by `answer` its "letter" or "index" from 0.
+        """
+        from dtbench.harness.core.given_rows import RowLayout, read_rows
+
+        return GivenTask(name, read_rows(samples, name, RowLayout(columns, groups, answer)))
+
     @abstractmethod
     def samples(self, data_dir: Path | None) -> Iterable[Sample]:
         """Yield the questions, from data_dir where the user names one."""
@@ -75,6 +97,27 @@ class Task(Scorer, ABC):
 
     def _word_question(self, sample: Sample, style: str) -> Prompt:
         return Prompt(f"{sample.question}\n{letter_options(sample.choices)}\n{self.wordings[style]}", sample.audio)
+
+
+class GivenTask(Task):
+    """A task of questions that were given; it is scored by the right option's text."""
+
+    name = ""  # of each its own
+    in_memory = True
+
+    def __init__(self, name: str, samples: Iterable[Sample]) -> None:
+        self._data = Dataset(samples, "own", name)
+        self.name = name  # type: ignore[misc]
+
+    def samples(self, data_dir: Path | None) -> Iterable[Sample]:
+        """Yield the questions that were given."""
+        return self._data.samples
+
+    def load(self, data_dir: Path | None) -> Dataset:
+        """Return the questions that were given; they are in no folder."""
+        if data_dir is not None:
+            raise UserError(f"data_dir {data_dir}: {self.name} was given its questions: leave data_dir out.")
+        return self._data
 
 
 def load_questions(task: Task, data_dir: Path | None) -> Dataset:

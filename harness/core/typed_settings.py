@@ -149,9 +149,11 @@ def read_table(kind: type[T], table: Mapping[str, Any], where: str, *, besides: 
     return kind(**_read_each(known, table, where))
 
 
-def read_part(kind: type[object], table: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Read a table as some of the arguments of this class; the others come from elsewhere."""
-    known = parameters_of(kind, where)
+def read_part(
+    kind: type[object], table: Mapping[str, Any], where: str, *, besides: Collection[str] = ()
+) -> dict[str, Any]:
+    """Read a table as some of the arguments of this class; the others, `besides` among them, come from elsewhere."""
+    known = parameters_of(kind, where, besides)
     refuse_unknown(where, table, known)
     return _read_each(known, table, where)
 

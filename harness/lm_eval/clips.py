@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dtbench.harness.audio.prepare import prepare_audio, read_clip
 from dtbench.harness.core.errors import UserError
+from dtbench.harness.core.memory_clips import clip_of_value
 from dtbench.harness.core.schema import Clip
 
 RATE = 16000
@@ -39,37 +37,6 @@ class LmEvalAudio(dict[str, Any]):
         raise KeyError(key)
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedClip:
-    """The encoded bytes of a clip."""
-
-    label: str
-    data: bytes
-
-    def read(self) -> bytes:
-        """Return the bytes."""
-        return self.data
-
-
-@dataclass(frozen=True, slots=True)
-class SampledClip:
-    """The samples of a clip that was decoded elsewhere."""
-
-    label: str
-    array: Any
-    rate: int
-
-    def read(self) -> bytes:
-        """Return the samples as WAV, unchanged."""
-        import numpy
-        import soundfile
-
-        wave = numpy.asarray(self.array, dtype=numpy.float32)
-        written = io.BytesIO()
-        soundfile.write(written, wave, self.rate, format="WAV", subtype="FLOAT")
-        return written.getvalue()
-
-
 def clip_of(value: Any, label: str) -> Path | Clip:
     """Return the one clip of an audio value of lm-eval; a UserError where it has none, or several."""
     if isinstance(value, list | tuple):
@@ -78,18 +45,9 @@ def clip_of(value: Any, label: str) -> Path | Clip:
         value = value[0]
     if isinstance(value, LmEvalAudio):
         return value.clip
-    if isinstance(value, str | Path):
-        return Path(value)
-    if isinstance(value, bytes):
-        return EncodedClip(label, value)
-    if isinstance(value, Mapping) and isinstance(value.get("bytes"), bytes):
-        return EncodedClip(label, value["bytes"])
-    try:  # a mapping, or a decoder of torchcodec, which knows these two names alone
-        return SampledClip(label, value["array"], int(value["sampling_rate"]))
-    except (TypeError, KeyError, IndexError):
-        pass
-    if isinstance(value, Mapping) and isinstance(value.get("path"), str):
-        return Path(value["path"])
+    clip = clip_of_value(value, label)
+    if clip is not None:
+        return clip
     raise UserError(f"{label}: its audio is {type(value).__name__}, in which no clip is found.")
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from dtbench.harness.core.errors import DataError, DtbenchError, UserError, format_error
-from dtbench.harness.lm_eval.clips import EncodedClip, LmEvalAudio
+from dtbench.harness.core.memory_clips import EncodedClip
+from dtbench.harness.lm_eval.clips import LmEvalAudio
 
 _OF_THE_INDEX = ("tag", "group", "task_list", "include", "class")
 """Keys of a file that are no part of a task's configuration."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from dtbench.harness.run.ending import RunResult
 from dtbench.harness.run.request import RunRequest
-from dtbench.harness.run.session import RunResult, run_many
+from dtbench.harness.run.session import run_many
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.summary_types import TaskSummary
 from dtbench.harness.store.types import Record, ResponseRecord

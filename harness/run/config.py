@@ -96,8 +96,11 @@ def describe_request(request: RunRequest) -> dict[str, Any]:
         if value is not None and name not in OF_THE_CALL:
             table[name] = str(value.absolute()) if isinstance(value, Path) else value
     table["tasks"] = list(request.tasks)
-    table["model"] = request.model if request.model in MODELS else locate_checkpoint(request.model, Path.cwd())
-    table[MODEL_OPTIONS] = portable_options(request.model, request.options)
+    if request.model_object is not None:
+        del table["model"]  # no text can name it
+    else:
+        table["model"] = request.model if request.model in MODELS else locate_checkpoint(request.model, Path.cwd())
+        table[MODEL_OPTIONS] = portable_options(request.model, request.options)
     if request.system is not None:
         table["system"] = read_system(request.system)
     if request.prompt is not None:

@@ -16,7 +16,7 @@ from dtbench.harness.core.errors import MachineryError, UserError
 from dtbench.harness.core.model import Notify
 from dtbench.harness.run.config import read_config
 from dtbench.harness.run.request import RunRequest
-from dtbench.harness.run.session import run
+from dtbench.harness.run.session import run_benchmarks
 from dtbench.harness.store.run_folder import StoredRun
 
 ROUNDS = (0.2, 0.4, 0.6, 0.8, 1.0)
@@ -40,7 +40,7 @@ def gate_in_rounds(options: GateOptions, notify: Notify, *, quiet: bool) -> Deci
         asked = order[: round(part * len(order))]
         if not asked:
             continue
-        outcome = run(replace(request, ids=asked, limit=None), quiet=quiet)
+        outcome = run_benchmarks(replace(request, ids=asked, limit=None), quiet=quiet)
         if outcome.status != "done":
             raise MachineryError(
                 f"{outcome.folder}: the round of {len(asked)} questions ended {outcome.status}: run the command again."

@@ -11,8 +11,9 @@ from typing import Annotated
 from dtbench.harness.audio.prepare import LONG_CLIP_RULES
 from dtbench.harness.core import options as opts
 from dtbench.harness.core.errors import UserError
+from dtbench.harness.core.model import Model
 from dtbench.harness.core.options import Argument, Option
-from dtbench.harness.core.task import STYLES
+from dtbench.harness.core.task import STYLES, Task
 from dtbench.harness.core.typed_settings import at_least, one_of
 from dtbench.harness.extract.evidence import DEFAULT_MIN_EVIDENCE, EVIDENCE_LEVELS
 from dtbench.harness.run.plan import AUDIO_MODES
@@ -139,9 +140,17 @@ class RunRequest:
         ),
     ] = None
 
+    model_object: Model | None = None
+    """What answers, where it is an object of Python; `model` is its name."""
+    task_objects: Sequence[Task] = ()
+    """The benchmarks among `tasks` that are objects of Python."""
+
     def __post_init__(self) -> None:
         """Refuse values that are not allowed."""
-        self._name_endpoint()
+        if self.model_object is None:
+            self._name_endpoint()
+        else:
+            self._refuse_settings()
         self._take_system()
         if not self.tasks and self.task_file is None:
             raise UserError("--tasks is missing: name one or more, such as --tasks mmar,mmsu, or give --task-file.")
@@ -186,6 +195,14 @@ class RunRequest:
         rest = {name: text for name, text in self.options.items() if name != "system"}
         object.__setattr__(self, "system", str(self.options["system"]))
         object.__setattr__(self, "options", rest)
+
+    def _refuse_settings(self) -> None:
+        """Refuse what is for a model that is opened by its name."""
+        rest = next((name for name in self.options if name != "system"), None)
+        given = {f"-M {rest}": rest, "--base-url": self.base_url, "--backend": self.backend}
+        for flag, value in given.items():
+            if value is not None:
+                raise UserError(f"{flag}: {self.model} is an object of Python and has its own settings: leave it out.")
 
     def _name_endpoint(self) -> None:
         model, options = complete_url(self.model) if self.model not in MODELS else self.model, self.options

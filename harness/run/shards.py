@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dtbench.harness.core.errors import UserError
-from dtbench.harness.run.session import RunResult, sum_up
+from dtbench.harness.run.ending import RunResult, sum_up
 from dtbench.harness.score.stored_run import find_data
 from dtbench.harness.store.locks import running_shards
 from dtbench.harness.store.run_folder import RunFolder, StoredRun

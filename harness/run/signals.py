@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from dtbench.harness.core.model import Notify
 from dtbench.harness.run.worker_pool import Stop
 
+Interrupts = Callable[[Stop, Notify], AbstractContextManager[None]]
+"""How a block of a coroutine is ended early: stop_on_signals or no_signals."""
 FIRST = "stopping: what is in flight is finished; Ctrl-C once more to stop at once"
 SECOND = "stopped: what was in flight is given up"
 
@@ -46,6 +48,11 @@ def stop_on_signals(stop: Stop, notify: Notify) -> Iterator[None]:
         for number, handler in before.items():
             loop.remove_signal_handler(number)
             signal.signal(number, handler)
+
+
+def no_signals(stop: Stop, notify: Notify) -> AbstractContextManager[None]:
+    """Leave signals to whoever called: the task of the coroutine can be cancelled."""
+    return nullcontext()
 
 
 @contextmanager

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from dtbench.harness.core.errors import DtbenchError, format_error
+from dtbench.harness.run.ending import FAILED, INTERRUPTED, RunResult
 from dtbench.harness.run.request import RunRequest
-from dtbench.harness.run.session import FAILED, INTERRUPTED, RunResult, run
+from dtbench.harness.run.session import run_benchmarks
 from dtbench.harness.store.run_folder import StoredRun
 
 _LOG = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ def worst_exit_code(outcomes: Sequence[SweepRun]) -> int:
 
 def _run_one(model: str, request: RunRequest, *, quiet: bool) -> SweepRun:
     try:
-        result = run(request, quiet=quiet)
+        result = run_benchmarks(request, quiet=quiet)
     except DtbenchError as error:
         return SweepRun(model, error.exit_code, error=str(error))
     except Exception as error:  # an engine's, out of memory among them: the other checkpoints may do without it

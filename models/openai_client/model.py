@@ -74,6 +74,18 @@ def from_openai(client: AsyncOpenaiClient, model: str, **settings: Any) -> Opena
     return OpenaiModel(client, EndpointSettings(model=model, **settings), EndpointModel(model, None))
 
 
+def with_own_connections(client: Any) -> AsyncOpenaiClient:
+    """Return a copy of a client that can be closed without closing it; itself where its connections are the user's."""
+    from openai import DefaultAsyncHttpxClient
+
+    own: Any = getattr(client, "_client", None)
+    if not type(own).__module__.startswith("openai."):  # with proxies or certificates that a copy would lack
+        used: AsyncOpenaiClient = client
+        return used
+    copy: AsyncOpenaiClient = client.copy(http_client=DefaultAsyncHttpxClient(timeout=own.timeout))
+    return copy
+
+
 def open_client(url: str | None, settings: OpenaiSettings, *, ask: bool = True) -> OpenaiModel:
     """Make a client for a URL, for Azure or for what openai's own variables name, and the model behind it.
 

@@ -19,7 +19,7 @@ from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.options import Argument, Option
 from dtbench.harness.run.live_line import LiveCount, LiveLine
 from dtbench.harness.run.request import RunRequest
-from dtbench.harness.run.session import run as run_benchmark
+from dtbench.harness.run.session import run_benchmarks
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.harness.store.jsonl import json_bytes
 from dtbench.harness.store.run_folder import StoredRun
@@ -217,7 +217,7 @@ def mine(options: MiningOptions, *, quiet: bool) -> MiningResult:
     with LiveLine(quiet=quiet).showing("overlap", count.state):
         against = (rows, options.against, options.data_dir, listing)
         notes = [DISJOINT] if split else check_overlap(*against, progress=count.set)
-    run = run_benchmark(request, quiet=quiet)
+    run = run_benchmarks(request, quiet=quiet)
     if run.status != "done":
         return MiningResult(run.folder, run.status, run.exit_code, None, target, notes)
     mined = select_rows(rows, StoredRun.open(run.folder).records(split or RowsTask.name), options.samples, band)

@@ -10,7 +10,8 @@ from sounds import encoded, sine
 
 from dtbench.harness.audio.prepare import prepare_audio
 from dtbench.harness.core.errors import UserError
-from dtbench.harness.lm_eval.clips import RATE, EncodedClip, LmEvalAudio, clip_of, strip_mark
+from dtbench.harness.core.memory_clips import EncodedClip
+from dtbench.harness.lm_eval.clips import RATE, LmEvalAudio, clip_of, strip_mark
 
 
 @pytest.fixture

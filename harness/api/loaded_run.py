@@ -1,0 +1,116 @@
+"""A run folder in Python: its scores, its answers, its files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dtbench.harness.api.requests import make_request
+from dtbench.harness.core.errors import UserError, one_line
+from dtbench.harness.store.run_folder import StoredRun
+from dtbench.harness.store.run_json import read_summary
+from dtbench.harness.store.summary_types import Summary, TaskSummary
+from dtbench.harness.store.types import Record, RunInfo
+from dtbench.tasks.stored import rescore_run, stored_task_names
+
+if TYPE_CHECKING:
+    from dtbench.harness.report.build import WrittenReport
+
+
+class Run:
+    """A run folder, for reading, also while it is written."""
+
+    def __init__(self, stored: StoredRun) -> None:
+        self._stored = stored
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> Run:
+        """Open the run in a folder, or the only run inside it; a UserError without one."""
+        return cls(StoredRun.open(Path(path)))
+
+    @property
+    def path(self) -> Path:
+        """Its folder."""
+        return self._stored.path
+
+    @property
+    def info(self) -> RunInfo:
+        """run.json as it was when the run was opened: model, prompts, data, starts."""
+        return self._stored.info
+
+    @property
+    def status(self) -> str:
+        """`done`, `interrupted`, `failed`, or `running`."""
+        return self.info["status"]
+
+    @property
+    def tasks(self) -> list[str]:
+        """The benchmarks that its last start asked."""
+        return list(self.info["tasks"])
+
+    @property
+    def model(self) -> str:
+        """The name of what answered."""
+        about = self.info["model"]
+        return str(about.get("model") or about.get("name"))
+
+    @property
+    def summary(self) -> Summary:
+        """summary.json; of a run that has none yet, what its records so far add up to."""
+        stored = read_summary(self.path, Summary)
+        if stored is not None:
+            return stored
+        tasks = [one.summary for one in rescore_run(self._stored)]
+        return {"run": str(self.path), "status": self.info["status"], "tasks": tasks}
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What whoever reads the scores should know."""
+        summary = self.summary
+        return [*(note for task in summary["tasks"] for note in task["notes"]), *summary.get("notes", ())]
+
+    def scores(self, task: str | None = None) -> TaskSummary:
+        """Return the summary of a task; the name may be left out of a run of one task."""
+        name = self._one_task(task)
+        return next(one for one in self.summary["tasks"] if one["task"] == name)
+
+    def records(self, task: str | None = None) -> Iterator[Record]:
+        """Yield the stored record of each answer to a task; the name may be left out of a run of one task."""
+        return self._stored.records(self._one_task(task))
+
+    def report(self, out: str | os.PathLike[str] | None = None, **options: Any) -> WrittenReport:
+        """Write the page of `dtbench report`, and return where it lies; the options are those of the command."""
+        from dtbench.harness.report.build import ReportOptions, make_report
+
+        return make_report(make_request(ReportOptions, {"runs": [self.path], "out": out, **options}, "report"))
+
+    def export(self, format: str, **options: Any) -> Path:  # as the option of the command
+        """Write a file as `dtbench export` does, and return where it lies; the options are those of the command."""
+        from dtbench.harness.export.lm_eval_files import write_lm_eval
+        from dtbench.harness.export.submission import write_submission
+        from dtbench.harness.export.submission_formats import LM_EVAL, ExportOptions
+
+        given = make_request(ExportOptions, {"run": self.path, "format_name": format, **options}, "export")
+        if given.check is not None:
+            raise UserError("export: check is for the command `dtbench export --check`.")
+        return write_lm_eval(given)[0] if given.format_name == LM_EVAL else write_submission(given).file
+
+    def as_json(self) -> Summary:
+        """Return what `dtbench run --json` prints of it."""
+        return self.summary
+
+    def __repr__(self) -> str:
+        return one_line(f"<Run {self.path} ({self.status}): {self.model} on {', '.join(self.tasks)}>")
+
+    def _one_task(self, task: str | None) -> str:
+        names = stored_task_names(self._stored, task)
+        if len(names) > 1:
+            raise UserError(f"{self.path} has several tasks; name one of {', '.join(names)}.")
+        return names[0]
+
+
+def load(path: str | os.PathLike[str]) -> Run:
+    """Open the run in a folder, or the only run inside it; a UserError without one."""
+    return Run.open(path)
