@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+from dtbench.harness.acoustics.columns import COLUMNS as ACOUSTIC
 
 if TYPE_CHECKING:
     import pyarrow
 
-Kind = Literal["string", "strings", "whole", "real", "yes or no"]
+Kind = Literal["string", "strings", "whole", "real", "yes or no", "time"]
 FIXED: Mapping[str, Kind] = MappingProxyType(
     {
         "run": "string",
@@ -43,9 +45,6 @@ CATEGORIES = ("run", "task", "level", "how", "finish_reason", "error")
 """The columns of few values, besides those of the groups."""
 RUBRIC = "rubric_"
 """How the columns of a judge's marks begin."""
-ACOUSTIC = "acoustic_"
-"""How the columns of measured sound begin."""
-RESERVED_PREFIXES = (RUBRIC, ACOUSTIC)
 _NO_WORD = re.compile(r"[\W_]+")
 
 
@@ -64,7 +63,7 @@ class GroupColumns:
         names = self._of_task.setdefault(task, {})
         if heading not in names:
             plain = plain_name(heading)
-            taken = plain in FIXED or plain in BEHIND or plain.startswith(RESERVED_PREFIXES)
+            taken = plain in FIXED or plain in BEHIND or plain in ACOUSTIC or plain.startswith(RUBRIC)
             wanted = f"group_{plain}" if taken else plain
             free, number = wanted, 2
             while free in names.values():
@@ -98,8 +97,22 @@ def arrow_type(kind: Kind) -> pyarrow.DataType:
         "whole": pyarrow.int64(),
         "real": pyarrow.float64(),
         "yes or no": pyarrow.bool_(),
+        "time": pyarrow.timestamp("us", "UTC"),
     }
     return types[kind]
+
+
+def table_from_rows(rows: Sequence[Mapping[str, Any]], kinds: Mapping[str, Kind]) -> pyarrow.Table:
+    """Return a small table of rows, with null where a row lacks a column."""
+    import pyarrow
+
+    columns = {name: [row.get(name) for row in rows] for name in kinds}
+    return pyarrow.table(
+        {
+            name: text_array(columns[name]) if kind == "string" else pyarrow.array(columns[name], arrow_type(kind))
+            for name, kind in kinds.items()
+        }
+    )
 
 
 def text_array(texts: Sequence[str | None]) -> pyarrow.Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import UserError
@@ -26,8 +26,14 @@ class QuestionColumns(NamedTuple):
     """In the order in which the run showed them."""
     answer: pyarrow.Array
     """Null where the authors withhold it."""
-    samples: Callable[[str], Sample]
+    sample: Callable[[str], Sample]
     """Returns the question with an id."""
+
+    def row(self, id_: str) -> dict[str, Any]:
+        """Return the columns of one question; empty for an id that is none of these."""
+        place = self.places.get(id_)
+        names = ("question", "choices", "answer")
+        return {} if place is None else {name: getattr(self, name)[place].as_py() for name in names}
 
 
 class QuestionLookup:
@@ -84,7 +90,7 @@ def _columns(data: Dataset, permute: int) -> QuestionColumns:
         question=text_array(questions),
         choices=_list_array(choices),
         answer=text_array(answers),
-        samples=lambda id_: data.samples[places[id_]],
+        sample=lambda id_: data.samples[places[id_]],
     )
 
 

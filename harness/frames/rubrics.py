@@ -91,7 +91,7 @@ class RubricColumns:
         if len(self.criteria) <= MOST_CRITERIA:
             return None
         return (
-            f"the judges used {len(self.criteria)} criteria, too many for a column each: the samples frame has only the "
+            f"the judges used {len(self.criteria)} criteria, too many for a column each: the samples frame has the "
             f"score of each reasoning chain, and chains_df() all marks"
         )
 

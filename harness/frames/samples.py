@@ -63,6 +63,8 @@ class SampleSource:
     """Where the questions are; None for where each run had them."""
     task_file: Path | None = None
     """The file that defines a task of the user's own; None for where it was."""
+    texts: bool = True
+    """Whether questions are wanted; else their columns are null, and their data is not looked for."""
     notify: Notify = warn_user
 
 
@@ -153,12 +155,12 @@ def _task_of_run(run: StoredRun, name: str, lookup: QuestionLookup, source: Samp
     part, questions, why = None, None, ""
     try:
         part = stored_task(run, name, source.task_file)
-        questions = lookup.of(part)
+        questions = lookup.of(part) if source.texts else None
     except DtbenchError as error:
         if source.data_dir is not None and part is not None:
             raise
         why = f" ({error})"
-    if questions is None:
+    if questions is None and source.texts:
         source.notify(
             f"{run.path} ({name}): its questions were not found, so question, choices and answer are null{why}; name "
             f"the folder of the data with data_dir"
