@@ -183,7 +183,7 @@ def test_marks_of_a_judge_are_columns_beside_the_answer(tmp_path: Path) -> None:
         judged = call("judge", tmp_path / "run", "--model", "tiny", "--base-url", chat.url)
         assert judged.code == 0, judged.err
     rows = samples_table(tmp_path / "run").to_pylist()
-    assert [row["rubric_score"] for row in rows] == [0.0, 0.2, 0.4, 0.6]
+    assert [row["rubric_score"] for row in rows] == pytest.approx([0.0, 0.2, 0.4, 0.6])
     assert [rows[2][f"rubric_point_{place}"] for place in range(5)] == [1.0, 1.0, 0.0, 0.0, 0.0]
     assert list(rows[0])[-6:] == ["rubric_score", *(f"rubric_point_{place}" for place in range(5))]
 
