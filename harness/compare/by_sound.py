@@ -1,0 +1,110 @@
+"""Where runs fail, and where one gains on another, by sound: stored answers joined to what their clips sound like."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from dtbench.harness.acoustics.clips import MEASURED_SECONDS, MISSING, MeasuredClips, measure_clips
+from dtbench.harness.acoustics.groups import ScoreOfClip, SoundAnswer, adjust, measure_figures, trends_of
+from dtbench.harness.audio.prepare import hash_clip
+from dtbench.harness.compare.paired import PairedQuestion
+from dtbench.harness.core.errors import DataError
+from dtbench.harness.core.model import Notify
+from dtbench.harness.core.schema import Clip, NoClip
+from dtbench.harness.score.outcomes import Outcomes
+from dtbench.harness.score.stored_run import StoredTask
+from dtbench.harness.store.acoustic_types import AcousticChange, AcousticFigures
+
+
+class TaskClips(NamedTuple):
+    """The clips of a task's questions."""
+
+    hashes: Mapping[str, str]
+    """Question -> the hash of its clip, where it has one that is known."""
+    clips: Mapping[str, Path | Clip | None]
+    """Hash -> the clip; None where the data is not at hand."""
+    unknown: int
+    """Questions whose clip is not there to be hashed."""
+
+
+def task_clips(part: StoredTask) -> TaskClips:
+    """Return the clips that the questions of a stored task are about, by the hashes that its records have."""
+    hashes: dict[str, str] = {}
+    asked: dict[str, None] = {}
+    for record in part.records():
+        asked[record["id"]] = None
+        if (audio := record["audio"]) is not None and (known := audio.get("clip_hash")):
+            hashes[record["id"]] = known
+    sounds: dict[str, Path | Clip] = {}
+    if part.data is not None:
+        places = part.data.places()
+        sounds = {id_: part.data.samples[places[id_]].audio for id_ in asked if id_ in places}
+    unknown = 0
+    for id_ in asked:
+        if id_ in hashes or isinstance(sounds.get(id_), NoClip):
+            continue
+        try:
+            hashes[id_] = hash_clip(sounds[id_])
+        except (KeyError, DataError):
+            unknown += 1
+    return TaskClips(hashes, {hash_: sounds.get(id_) for id_, hash_ in hashes.items()}, unknown)
+
+
+def measure_tasks(tasks: Sequence[TaskClips], jobs: int | None, notify: Notify) -> MeasuredClips:
+    """Measure the clips of several tasks, each clip once."""
+    clips: dict[str, Path | Clip | None] = {}
+    for task in tasks:
+        for clip_hash, clip in task.clips.items():
+            clips[clip_hash] = clips.get(clip_hash) or clip
+    return measure_clips(clips, jobs, notify)
+
+
+def run_by_sound(
+    parts: Sequence[StoredTask], tasks: Sequence[TaskClips], measured: MeasuredClips
+) -> list[AcousticFigures]:
+    """Return the accuracy by sound of each task of a run; p values are adjusted for the trends of all of them."""
+    figures = [_task_by_sound(part, clips, measured) for part, clips in zip(parts, tasks, strict=True)]
+    adjust(measure["trend"] for each in figures for measure in each["measures"].values())
+    return figures
+
+
+def _task_by_sound(part: StoredTask, clips: TaskClips, measured: MeasuredClips) -> AcousticFigures:
+    answers = []
+    for answer in Outcomes(part.records()).answers():
+        verdict = answer.outcome.official
+        official = verdict.correct if verdict.counted else None
+        answers.append(SoundAnswer(clips.hashes.get(answer.id, ""), official, answer.right))
+    failed = Counter(measured.failed[one] for one in clips.clips if one in measured.failed)
+    failed[MISSING] += clips.unknown
+    own = {one: measured.columns[one] for one in clips.clips}
+    return {
+        "clips": len(clips.clips) + clips.unknown,
+        "measured_seconds": MEASURED_SECONDS,
+        "failed": {why: n for why, n in sorted(failed.items()) if n},
+        "measures": measure_figures(answers, own),
+    }
+
+
+def change_by_sound(
+    questions: Sequence[PairedQuestion], clips: TaskClips, measured: MeasuredClips
+) -> AcousticChange:
+    """Return the trend of the second run's gain over each measure; p values are adjusted for the trends of the task."""
+    scores = [
+        ScoreOfClip(clips.hashes[one.id], one.after - one.before) for one in questions if one.id in clips.hashes
+    ]
+    trends = trends_of(scores, measured.columns)
+    adjust(trends.values())
+    return {"questions": len(questions), "measures": trends}
+
+
+def failed_notes(figures: Iterable[AcousticFigures]) -> list[str]:
+    """Return a note on clips that could not be measured."""
+    notes = []
+    for each in figures:
+        if each["failed"]:
+            why = ", ".join(f"{n} {reason}" for reason, n in each["failed"].items())
+            notes.append(f"{sum(each['failed'].values())} of {each['clips']} clips could not be measured: {why}")
+    return notes
