@@ -55,15 +55,17 @@ def measure_figures(answers: Sequence[SoundAnswer], columns: Mapping[str, Values
 
 def trends_of(scores: Iterable[ScoreOfClip], columns: Mapping[str, Values]) -> dict[str, TrendFigures | None]:
     """Return the trend of the scores over each measure; their p values are not adjusted yet."""
-    sums: Counter[str] = Counter()
+    sums: dict[str, float] = {}
     times: Counter[str] = Counter()
     for clip, score in scores:
-        sums[clip] += score  # type: ignore[assignment]
+        sums[clip] = sums.get(clip, 0.0) + score
         times[clip] += 1
     trends: dict[str, TrendFigures | None] = {}
     for name in MEASURES:
         values = _values(columns, name)
-        found = trend_over_clips([ClipAnswers(values[clip], sums[clip], n) for clip, n in times.items() if clip in values])
+        found = trend_over_clips(
+            [ClipAnswers(values[clip], sums[clip], n) for clip, n in times.items() if clip in values]
+        )
         trends[name] = None if found is None else _trend_figures(found)
     return trends
 

@@ -70,6 +70,7 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
     "score": (
         Example("a prediction file", "dtbench score --task mmar --predictions predictions.jsonl"),
         Example("a stored run, with stricter evidence", "dtbench score runs/qwen --min-evidence stated"),
+        Example("where it fails, by sound", "dtbench score runs/qwen --acoustics"),
     ),
     "compare": (
         Example("two runs", "dtbench compare runs/base runs/tuned"),

@@ -25,9 +25,11 @@ from dtbench.harness.core.options import (
     AsJson,
     Chain,
     DataOfRun,
+    Jobs,
     Option,
     TaskFile,
     TaskName,
+    check_options,
 )
 
 if TYPE_CHECKING:
@@ -86,7 +88,22 @@ class ScoreOptions:
             panel=OUTPUT,
         ),
     ] = False
+    acoustics: Annotated[
+        bool,
+        Option(
+            "--acoustics",
+            None,
+            "Also print accuracy by what the clips sound like (loudness, noise, pitch, tempo, ...), with a test of "
+            "each trend; needs dtbench[acoustics].",
+            panel=OUTPUT,
+        ),
+    ] = False
+    jobs: Jobs = None
     write: Annotated[bool, Option("--write", None, "Store the new verdicts and summary in RUN.", panel=OUTPUT)] = False
+
+    def __post_init__(self) -> None:
+        """Refuse values that are not allowed."""
+        check_options(self)
 
 
 @with_options
@@ -117,8 +134,14 @@ def _score_file(options: ScoreOptions) -> PredictionScores:
     file, metadata = options.predictions, options.metadata
     if file is None:
         raise UserError("--predictions is missing: name the prediction file to score, or a run folder.")
-    if options.write or options.tables or options.data_dir is not None:
-        flag = "--write" if options.write else "--tables" if options.tables else f"--data-dir {options.data_dir}"
+    of_runs = {
+        "--write": options.write,
+        "--tables": options.tables,
+        "--acoustics": options.acoustics,
+        f"-j {options.jobs}": options.jobs is not None,
+        f"--data-dir {options.data_dir}": options.data_dir is not None,
+    }
+    if flag := next((flag for flag, given in of_runs.items() if given), None):
         raise UserError(f"{flag}: this option needs a run folder, not --predictions.")
     _refuse_overwriting(options.rows, file, metadata)
     predictions = read_predictions(task, file, metadata, allow_duplicates=options.allow_duplicates)
@@ -127,6 +150,7 @@ def _score_file(options: ScoreOptions) -> PredictionScores:
 
 
 def _score_run(folder: Path, options: ScoreOptions, *, as_json: bool) -> None:
+    from dtbench.harness.cli.acoustic_tables import add_acoustics, print_acoustics
     from dtbench.harness.store.run_folder import StoredRun
     from dtbench.tasks.stored import RescoreOptions, rescore_run, rewrite_run
 
@@ -143,11 +167,13 @@ def _score_run(folder: Path, options: ScoreOptions, *, as_json: bool) -> None:
         data_dir=options.data_dir,
         min_evidence=options.min_evidence,
         chain=options.chain,
-        rows=options.rows is not None,
+        rows=options.rows is not None or options.acoustics,
     )
     rescored = rewrite_run(folder, wanted) if options.write else rescore_run(StoredRun.open(folder), wanted)
     if options.rows is not None:
         _write_rows(options.rows, (line for one in rescored for line in one.rows))
+    if options.acoustics:
+        add_acoustics(folder, rescored, options)
     if as_json:
         typer.echo(json.dumps([one.summary for one in rescored]))
         return
@@ -155,6 +181,8 @@ def _score_run(folder: Path, options: ScoreOptions, *, as_json: bool) -> None:
         print_summary(one.summary, groups=not options.tables)
         if options.tables:
             print_paper_tables(one.summary)
+        if (by_sound := one.summary.get("acoustics")) is not None:
+            print_acoustics(by_sound)
     print_next(NextStep(["report", folder], "every answer on one page"))
 
 

@@ -17,6 +17,7 @@ from dtbench.harness.core.schema import Clip, NoClip
 from dtbench.harness.score.outcomes import Outcomes
 from dtbench.harness.score.stored_run import StoredTask
 from dtbench.harness.store.acoustic_types import AcousticChange, AcousticFigures
+from dtbench.harness.store.types import Record
 
 
 class TaskClips(NamedTuple):
@@ -63,20 +64,25 @@ def measure_tasks(tasks: Sequence[TaskClips], jobs: int | None, notify: Notify) 
 
 
 def run_by_sound(
-    parts: Sequence[StoredTask], tasks: Sequence[TaskClips], measured: MeasuredClips
+    answers: Sequence[Sequence[SoundAnswer]], tasks: Sequence[TaskClips], measured: MeasuredClips
 ) -> list[AcousticFigures]:
     """Return the accuracy by sound of each task of a run; p values are adjusted for the trends of all of them."""
-    figures = [_task_by_sound(part, clips, measured) for part, clips in zip(parts, tasks, strict=True)]
+    figures = [_task_by_sound(each, clips, measured) for each, clips in zip(answers, tasks, strict=True)]
     adjust(measure["trend"] for each in figures for measure in each["measures"].values())
     return figures
 
 
-def _task_by_sound(part: StoredTask, clips: TaskClips, measured: MeasuredClips) -> AcousticFigures:
+def stored_answers(records: Iterable[Record], clips: TaskClips) -> list[SoundAnswer]:
+    """Return the stored verdicts on each answer, with the hash of its clip."""
     answers = []
-    for answer in Outcomes(part.records()).answers():
+    for answer in Outcomes(records).answers():
         verdict = answer.outcome.official
         official = verdict.correct if verdict.counted else None
         answers.append(SoundAnswer(clips.hashes.get(answer.id, ""), official, answer.right))
+    return answers
+
+
+def _task_by_sound(answers: Sequence[SoundAnswer], clips: TaskClips, measured: MeasuredClips) -> AcousticFigures:
     failed = Counter(measured.failed[one] for one in clips.clips if one in measured.failed)
     failed[MISSING] += clips.unknown
     own = {one: measured.columns[one] for one in clips.clips}
@@ -88,13 +94,9 @@ def _task_by_sound(part: StoredTask, clips: TaskClips, measured: MeasuredClips) 
     }
 
 
-def change_by_sound(
-    questions: Sequence[PairedQuestion], clips: TaskClips, measured: MeasuredClips
-) -> AcousticChange:
+def change_by_sound(questions: Sequence[PairedQuestion], clips: TaskClips, measured: MeasuredClips) -> AcousticChange:
     """Return the trend of the second run's gain over each measure; p values are adjusted for the trends of the task."""
-    scores = [
-        ScoreOfClip(clips.hashes[one.id], one.after - one.before) for one in questions if one.id in clips.hashes
-    ]
+    scores = [ScoreOfClip(clips.hashes[one.id], one.after - one.before) for one in questions if one.id in clips.hashes]
     trends = trends_of(scores, measured.columns)
     adjust(trends.values())
     return {"questions": len(questions), "measures": trends}

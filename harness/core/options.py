@@ -214,6 +214,11 @@ ModelConcurrency = Annotated[
     ),
     at_least(1),
 ]
+Jobs = Annotated[
+    int | None,
+    Option("-j", "N", "Clips that --acoustics measures at once.", panel=RUNS, shown="one for each core"),
+    at_least(1),
+]
 Rpm = Annotated[
     float | None,
     Option("--rpm", "N", "Requests per minute at most, evenly spaced, retries included.", panel=RUNS, shown="no limit"),

@@ -9,7 +9,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-from dtbench.harness.store import comparison_types, paper_types, share_types, summary_types, table_types, types
+from dtbench.harness.store import (
+    acoustic_types,
+    comparison_types,
+    paper_types,
+    share_types,
+    summary_types,
+    table_types,
+    types,
+)
 
 FOLDER = Path(__file__).parent / "schemas"
 KINDS: dict[str, tuple[Any, ...]] = {
@@ -48,7 +56,7 @@ def schema_text(name: str) -> str:
 def _field_docs() -> dict[str, dict[str, str]]:
     """Type -> field -> the text under it in the source, inherited ones too."""
     docs: dict[str, dict[str, str]] = {}
-    for module in (types, share_types, paper_types, summary_types, comparison_types, table_types):
+    for module in (types, share_types, paper_types, acoustic_types, summary_types, comparison_types, table_types):
         for node in ast.parse(inspect.getsource(module)).body:
             if isinstance(node, ast.ClassDef):
                 own = docs[node.name] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NotRequired, TypedDict, final
 
 from dtbench.harness.core.price import SpentFigures
+from dtbench.harness.store.acoustic_types import AcousticFigures
 from dtbench.harness.store.paper_types import PaperFigures
 from dtbench.harness.store.share_types import AllFigures, CountedFigures, GapFigures, IntervalFigures, ShareFigures
 from dtbench.harness.store.types import RunStatus
@@ -237,6 +238,8 @@ class TaskSummary(RelatedFigures, PaperFigures):
     data: NotRequired[str | None]
     """The version of the data."""
     differ: NotRequired[DifferFigures | None]
+    acoustics: NotRequired[AcousticFigures]
+    """What `dtbench score --acoustics` adds; never in summary.json."""
 
 
 class Summary(TypedDict):
