@@ -1,7 +1,7 @@
 """What a model hears is what `librosa.load(path, sr=16000)` gives, but for the rounding to the 16 bits that are sent.
 
 librosa takes libsndfile, the mean of the channels and soxr's HQ, as we do. Three things differ. Our samples are rounded
-to 16 bits (at most half a step of 1/32768) and limited to full scale. Of 16-bit stereo we take the mean before we scale,
+to 16 bits (at most half a step of 1/32768) and limited to full scale. Of 16-bit stereo we take the mean before scaling,
 which moves a float by its last digits. And librosa pads or cuts the end to ceil(frames * 16000 / rate).
 """
 
