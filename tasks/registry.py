@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
 
 from dtbench.harness.core.errors import TaskError, UserError, format_error
+from dtbench.harness.core.guarded_task import foreign_code, guard
 from dtbench.harness.core.lookup import NameTable, list_names, look_up
 from dtbench.harness.core.scorer import Column, Grouping
 from dtbench.harness.core.task import LM_EVAL_PREFIX, Task
@@ -61,7 +64,8 @@ def task_from_file(path: Path) -> Task:
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses and pickles of the file look themselves up there
     try:
-        spec.loader.exec_module(module)
+        with contextlib.redirect_stdout(sys.stderr):  # stdout is for what the command prints
+            spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         raise UserError(f"--task-file {path}: running it failed with {format_error(error)}.") from error
     try:
@@ -102,7 +106,7 @@ def _as_task(value: object, origin: str) -> Task:
     if not isinstance(name, str) or not name:
         raise TaskError(f"{origin}: the task {type(value).__name__} has no name; add one, such as name = 'my-task'.")
     _refuse_odd_tables(value, origin)
-    return value
+    return value if type(value).__module__.startswith("dtbench.") else guard(value)
 
 
 def _refuse_odd_tables(task: Task, origin: str) -> None:
@@ -111,20 +115,26 @@ def _refuse_odd_tables(task: Task, origin: str) -> None:
         given = getattr(task, attribute)
         listed = given if isinstance(given, (list, tuple)) and not isinstance(given, kind) else [given]
         for one in listed:
-            if not isinstance(one, kind) or isinstance(one[1], str):
+            if (
+                not isinstance(one, kind)
+                or isinstance(one[1], str)
+                or not all(isinstance(field, str) for field in one[1])
+            ):
                 raise TaskError(
                     f"{origin}: {attribute} of the task {type(task).__name__} holds {one!r}; write {example}."
                 )
+
+
+def _all_texts(names: Iterable[object]) -> bool:
+    return all(isinstance(name, str) for name in names)
 
 
 def _instance(kind: type[Task], origin: str) -> Task:
     missing = sorted(kind.__abstractmethods__)
     if missing:
         raise TaskError(f"{origin}: the task {kind.__name__} lacks {', '.join(f'{name}()' for name in missing)}.")
-    try:
+    with foreign_code(origin, f"creating the task {kind.__name__}"):
         return kind()
-    except Exception as error:  # someone else's code
-        raise TaskError(f"{origin}: creating the task {kind.__name__} failed with {format_error(error)}.") from error
 
 
 def _lm_eval_task() -> type[Any]:

@@ -12,7 +12,7 @@ from dtbench.harness.core.errors import DataError, UserError
 from dtbench.harness.core.task import GivenTask, Task
 from dtbench.harness.score.ablations import compare_related
 from dtbench.harness.score.stored_run import RescoredTask, StoredTask, find_data, rescore_task
-from dtbench.harness.score.summary import with_figures
+from dtbench.harness.score.summary import own_figures, with_figures
 from dtbench.harness.store.growth import UnaskedAnswers
 from dtbench.harness.store.run_folder import RunFolder, StoredRun
 from dtbench.harness.store.run_json import read_summary
@@ -120,7 +120,7 @@ def _rescore(run: StoredRun, stored: StoredTask, options: RescoreOptions) -> Res
     if keep is not None and unasked.count:  # they may be asked for again, and are to be read alike
         others = partial(run.records_as, task.name, Record, unasked=True)
         rescore_task(replace(stored, records=others), data, scorer, keep=keep)
-    own = {} if data is None else task.figures(stored.known_records())
+    own = {} if data is None else own_figures(task, stored.known_records())
     rescored.summary = with_figures(rescored.summary, compare_related(run, task.name), own)
     if torn := run.torn.get(task.name):
         note = f"{torn} records were truncated by a crash; their questions count as unanswered"

@@ -87,12 +87,12 @@ def main() -> None:
             _discard(stdout)
         else:
             code = _say(_unexpected(error), 3)
-    except Exception as error:  # what nobody foresaw must not end with 1, which a gate's regression means
+    except BaseException as error:  # what nobody foresaw must not end with 1, which a gate's regression means
         code = _say(_unexpected(error), 3)
     raise SystemExit(code)
 
 
-def _unexpected(error: Exception) -> str:
+def _unexpected(error: BaseException) -> str:
     """Describe an error that nobody foresaw in one line, and keep its traceback in a file."""
     import tempfile
     import traceback

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
@@ -67,10 +69,11 @@ def _target_of_installed(table: NameTable, name: str) -> str:
 
 def _import(table: NameTable, module: str) -> ModuleType:
     try:
-        return importlib.import_module(module)
+        with contextlib.redirect_stdout(sys.stderr):  # stdout is for what the command prints
+            return importlib.import_module(module)
     except ModuleNotFoundError as error:
         if error.name and (module == error.name or module.startswith(f"{error.name}.")):
             raise UserError(f"no module named {module!r} to load a {table.noun} from.") from error
         raise table.broken(f"{module}: importing it failed with {format_error(error)}.") from error
-    except Exception as error:  # someone else's code
+    except (Exception, SystemExit) as error:  # someone else's code
         raise table.broken(f"{module}: importing it failed with {format_error(error)}.") from error

@@ -127,8 +127,13 @@ def load_questions(task: Task, data_dir: Path | None) -> Dataset:
     except DtbenchError:
         raise
     except Exception as error:  # someone else's code
-        hint = " No --data-dir was given: data_dir is None." if data_dir is None else ""
-        raise TaskError(f"{task.name}: reading its questions failed with {format_error(error)}.{hint}") from error
+        what = f"reading its questions failed with {format_error(error)}"
+        raise TaskError(f"{task.name}: {what}.{hint_of(data_dir)}") from error
+
+
+def hint_of(data_dir: Path | None) -> str:
+    """Return what may explain why reading questions failed, as the end of a message."""
+    return " No --data-dir was given: data_dir is None." if data_dir is None else ""
 
 
 def option_letter(place: int) -> str:

@@ -12,7 +12,7 @@ from dtbench.harness.run.plan import TaskPlan
 from dtbench.harness.run.spending import Spending
 from dtbench.harness.score.ablations import compare_related
 from dtbench.harness.score.stored_run import StoredTask
-from dtbench.harness.score.summary import with_figures
+from dtbench.harness.score.summary import own_figures, with_figures
 from dtbench.harness.store.growth import other_task_notes
 from dtbench.harness.store.provenance import version_notes
 from dtbench.harness.store.run_folder import RunFolder
@@ -137,7 +137,7 @@ def _summary(stored: StoredTask, folder: RunFolder, part: Collection[str] | None
     summary = stored.summarise(stored.records())
     summary["notes"] += folder.unasked[name].notes(stored.about, folder.path)
     related: RelatedFigures = {} if part is not None else compare_related(folder, name)
-    return with_figures(summary, stored.task.figures(stored.known_records()), related)
+    return with_figures(summary, own_figures(stored.task, stored.known_records()), related)
 
 
 def _over_budget(summaries: Sequence[TaskSummary], budget: float) -> list[str]:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
+from dtbench.harness.core.errors import TaskError
 from dtbench.harness.core.schema import Official
 from dtbench.harness.core.scorer import Column, Grouping, Scorer
 from dtbench.harness.extract.evidence import EVIDENCE_LEVELS
@@ -111,6 +112,15 @@ def _with_forced(summary: TaskSummary, outcomes: Outcomes, counts: Counts, *, kn
 def with_figures(summary: TaskSummary, *more: Mapping[str, Any]) -> TaskSummary:
     """Add keys to a summary: what the runs beside it show, and the figures of a task's own."""
     return cast("TaskSummary", {name: value for part in (summary, *more) for name, value in part.items()})
+
+
+def own_figures(task: Scorer, records: Iterable[Record]) -> Mapping[str, Any]:
+    """Return the figures of a task's own; a TaskError where they have the name of one that every summary has."""
+    figures = task.figures(records)
+    if taken := sorted(figures.keys() & TaskSummary.__annotations__.keys()):
+        names = ", ".join(taken)
+        raise TaskError(f"{task.name}: figures() returned {names}, which every summary has: give it another name.")
+    return figures
 
 
 def _official(task: Scorer, counts: Counts, repeats: int, *, known: bool) -> OfficialFigures:

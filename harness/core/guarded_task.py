@@ -1,0 +1,192 @@
+"""Hold someone else's task to its contract: what it raises or returns beyond it is one TaskError, with its place.
+
+A task of a user's file or of another package is called in many places, by every command. Its methods are wrapped once,
+where it is loaded, so that none of these places has to expect anything.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import itertools
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from dtbench.harness.core.errors import DtbenchError, TaskError, format_error
+from dtbench.harness.core.schema import Official, Prompt, Sample, Score
+from dtbench.harness.core.task import Task, hint_of
+from dtbench.harness.extract.answer import Extraction
+
+Result = TypeVar("Result")
+Samples = Callable[[Path | None], Iterable[Sample]]
+
+
+def guard(task: Task) -> Task:
+    """Wrap the methods of a task, which stays of its own class."""
+    methods: dict[str, tuple[Callable[[Any], Any], str]] = {
+        "prompt": (_prompt, "a Prompt(text, audio)"),
+        "read": (lambda read: _expect(read, Extraction), "an Extraction"),
+        "score": (_score, "a Score(Official(correct, counted), correct)"),
+        "submission": (lambda text: _expect(text, str), "a text"),
+        "official": (lambda rule: _rule(task, rule), "a function of (item, prediction)"),
+        "figures": (_figures, "a dict of figures that JSON can hold"),
+    }
+    wrapped = {
+        name: _wrapped(task, name, getattr(task, name), check, expected)
+        for name, (check, expected) in methods.items()
+        if getattr(type(task), name) is not getattr(Task, name)
+    }
+    vars(task).update(wrapped, samples=_samples(task, task.samples))
+    return task
+
+
+@contextlib.contextmanager
+def foreign_code(task: str, what: str, hint: str = "") -> Iterator[None]:
+    """Run code of a task's author: an error or an exit in it is a TaskError, what it prints goes to stderr."""
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    except DtbenchError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise TaskError(f"{task}: {what} failed with {format_error(error)}.{hint}") from error
+
+
+class _Unfit(Exception):
+    """A value that the contract does not allow."""
+
+
+def _wrapped(
+    task: Task, name: str, method: Callable[..., Any], check: Callable[[Any], Any], expected: str
+) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def call(*arguments: Any, **named: Any) -> Any:
+        with foreign_code(task.name, f"{name}(){_of(arguments)}"):
+            value = method(*arguments, **named)
+        try:
+            return check(value)
+        except _Unfit as unfit:
+            raise TaskError(
+                f"{task.name}: {name}(){_of(arguments)} returned {unfit}; {expected} is expected."
+            ) from None
+
+    return call
+
+
+def _of(arguments: tuple[Any, ...]) -> str:
+    first = arguments[0] if arguments else None
+    return f" of the question {first.id!r}" if isinstance(first, Sample) else ""
+
+
+def _samples(task: Task, method: Samples) -> Samples:
+    """Wrap samples(): each is looked at as it comes."""
+
+    @functools.wraps(method)
+    def call(data_dir: Path | None) -> Iterator[Sample]:
+        what, end = "reading its questions", object()
+        with foreign_code(task.name, what, hint_of(data_dir)):
+            given = iter(method(data_dir))
+        for number in itertools.count(1):
+            with foreign_code(task.name, what, hint_of(data_dir)):
+                sample: object = next(given, end)
+            if sample is end:
+                return
+            if fault := _sample_fault(sample):
+                raise TaskError(f"{task.name}: question {number} of samples(): {fault}.")
+            yield cast("Sample", sample)
+
+    return call
+
+
+def _sample_fault(sample: object) -> str:
+    """Say what is wrong with a question, and what is expected; empty where nothing is."""
+    if not isinstance(sample, Sample):
+        return f"it is {_shown(sample)}, and a Sample is expected"
+    if not isinstance(sample.id, str):
+        return f"the id {sample.id!r} is no text; give every sample one: str(id)"
+    where = f"{sample.id!r} has "
+    if not isinstance(sample.question, str) or not _is_unicode(sample.question):
+        return f"{where}the question {_shown(sample.question)}, and a text is expected"
+    if not isinstance(sample.audio, Path) and not (hasattr(sample.audio, "label") and hasattr(sample.audio, "read")):
+        return f"{where}the audio {_shown(sample.audio)}, and a pathlib.Path, a clip or NoClip(id) is expected"
+    for name, given in (("groups", sample.groups), ("item", sample.item)):
+        if not isinstance(given, Mapping):
+            return f"{where}{name} {_shown(given)}, and a dict is expected"
+    odd = next(((key, value) for key, value in sample.groups.items() if not _are_texts(key, value)), None)
+    return "" if odd is None else f"{where}the group {odd[0]!r}: {_shown(odd[1])}, and a text is expected: str(value)"
+
+
+def _are_texts(*values: object) -> bool:
+    return all(isinstance(value, str) for value in values)
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _expect(value: object, kind: type[Result]) -> Result:
+    if not isinstance(value, kind):
+        raise _Unfit(_shown(value))
+    return value
+
+
+def _prompt(value: object) -> Prompt:
+    prompt = _expect(value, Prompt)
+    for name, text in (("text", prompt.text), ("system", prompt.system or "")):
+        if not isinstance(text, str):
+            raise _Unfit(f"a Prompt whose {name} is {_shown(text)}")
+    return prompt
+
+
+def _score(value: object) -> Score:
+    score = _expect(value, Score)
+    correct = None if score.correct is None else _truth(score.correct, "correct")
+    return Score(_official(score.official), correct)
+
+
+def _official(value: object) -> Official:
+    official = _expect(value, Official)
+    why = _expect("" if official.why is None else official.why, str)
+    return Official(_truth(official.correct, "official.correct"), _truth(official.counted, "official.counted"), why)
+
+
+def _truth(value: Any, name: str) -> bool:
+    """Return a truth value of Python for one of numpy, or for 0 and 1."""
+    try:
+        if value in (0, 1):
+            return bool(value)
+    except ValueError:  # an array
+        pass
+    raise _Unfit(f"{name} {_shown(value)}")
+
+
+def _rule(task: Task, rule: Any) -> Callable[..., Official]:
+    """Wrap the rule that official() returns."""
+    if not callable(rule):
+        raise _Unfit(_shown(rule))
+    return _wrapped(task, "official", rule, _official, "an Official(correct, counted)")
+
+
+def _figures(value: object) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise _Unfit(_shown(value))
+    figures = dict(value)
+    try:
+        json.dumps(figures, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise _Unfit(f"{_shown(figures)} ({error})") from None
+    if odd := [key for key in figures if not isinstance(key, str)]:
+        raise _Unfit(f"a figure named {odd[0]!r}")
+    return figures
+
+
+def _shown(value: object) -> str:
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 100 else f"{text[:97]}..."
