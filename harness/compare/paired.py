@@ -30,7 +30,7 @@ from dtbench.harness.store.comparison_types import Comparison, Flip, GroupCompar
 from dtbench.harness.store.identity import effective_model
 from dtbench.harness.store.record_provenance import RecordProvenance
 from dtbench.harness.store.run_folder import StoredRun
-from dtbench.harness.store.types import RunInfo, as_fields
+from dtbench.harness.store.types import Record, RunInfo, as_fields
 
 Score = Literal["official", "strict"]
 SCORES = ("official", "strict")
@@ -135,14 +135,36 @@ def join_tasks(before: StoredRun, after: StoredRun, only: str | None, score: str
     return [pair_runs(before, after, name, score) for name in shared]  # type: ignore[arg-type]
 
 
+@dataclass(frozen=True, slots=True)
+class RunAnswers:
+    """The answers of one run to one task, ready to be paired with those of any other run."""
+
+    run: StoredRun
+    task: str
+    by_question: Mapping[str, Sequence[Answer]]
+    """Without those that failed."""
+    failed: int
+    made: RecordProvenance
+
+
+def read_answers(run: StoredRun, task: str, records: Iterable[Record] | None = None) -> RunAnswers:
+    """Read the answers of a run to one task; `records` where they are in memory already."""
+    made = RecordProvenance()
+    outcomes = Outcomes(made.watch(run.records(task) if records is None else records))
+    refuse_other_prompt(run, task, made)
+    failed = sum(answer.outcome.failed is not None for answer in outcomes.answers())
+    return RunAnswers(run, task, _by_question(outcomes), failed, made)
+
+
 def pair_runs(before: StoredRun, after: StoredRun, task: str, score: Score) -> PairedRuns:
     """Pair the answers of two runs to one task, question by question."""
-    made, made_after = RecordProvenance(), RecordProvenance()
-    outcomes = (Outcomes(made.watch(before.records(task))), Outcomes(made_after.watch(after.records(task))))
-    refuse_other_prompt(before, task, made)
-    refuse_other_prompt(after, task, made_after)
-    one, other = map(_by_question, outcomes)
-    failed, more_failed = (sum(a.outcome.failed is not None for a in each.answers()) for each in outcomes)
+    return pair_answers(read_answers(before, task), read_answers(after, task), score)
+
+
+def pair_answers(first: RunAnswers, second: RunAnswers, score: Score) -> PairedRuns:
+    """Pair the answers of two runs that were read, question by question."""
+    before, after, task = first.run, second.run, first.task
+    one, other = first.by_question, second.by_question
     both = [id_ for id_ in one if id_ in other]
     about = (before.info["tasks"][task], after.info["tasks"][task])
     return PairedRuns(
@@ -153,12 +175,12 @@ def pair_runs(before: StoredRun, after: StoredRun, task: str, score: Score) -> P
         clusters=about[0]["shared_clips"],
         confounders=[
             *confounders(before.info, after.info, task),
-            *_confounders(other_clips(before, after, task, made, made_after)),
+            *_confounders(other_clips(before, after, task, first.made, second.made)),
         ],
-        also_differs=_confounders(made_differently(before, after, task, made, made_after)),
+        also_differs=_confounders(made_differently(before, after, task, first.made, second.made)),
         only_before=len(one) - len(both),
         only_after=len(other) - len(both),
-        failed=(failed, more_failed),
+        failed=(first.failed, second.failed),
         expected=(about[0]["questions"] * about[0]["samples"], about[1]["questions"] * about[1]["samples"]),
         answered=(sum(map(len, one.values())), sum(map(len, other.values()))),
         answers_each=(about[0]["samples"], about[1]["samples"]),

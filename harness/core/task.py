@@ -146,6 +146,17 @@ def letter_options(choices: Sequence[str]) -> str:
     return "\n".join(f"({letter}) {text}" for letter, text in zip(LETTERS, choices, strict=False))
 
 
+def lay_out_options(choices: Sequence[str], layout: str | None) -> str:
+    """Write options in one of the layouts of a prompt: with letters in brackets, a line each, where none is named."""
+    if layout == "plain":
+        return "\n".join(choices)
+    if layout == "dotted":
+        return "\n".join(f"{letter}. {text}" for letter, text in zip(LETTERS, choices, strict=False))
+    if layout == "list":
+        return str(list(choices))
+    return letter_options(choices).replace("\n(", " (") if layout == "inline" else letter_options(choices)
+
+
 def rotate_options(sample: Sample, places: int) -> Sample:
     """Return the sample with its options moved up by some places, the first ones to the end."""
     step = places % len(sample.choices) if sample.choices else 0

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from dtbench.harness.core.errors import UserError
-from dtbench.harness.judge.criteria import RubricCriterion
 from dtbench.harness.judge.plan import Case, JudgePlan
+from dtbench.harness.score.criteria import RubricCriterion
 from dtbench.harness.stats.intervals import share
 from dtbench.harness.store.summary_types import JudgeCalibration
 from dtbench.harness.store.types import JudgeRecord, as_fields

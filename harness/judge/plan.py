@@ -16,8 +16,8 @@ from dtbench.harness.core.options import Option
 from dtbench.harness.core.price import Price
 from dtbench.harness.core.schema import Prompt
 from dtbench.harness.core.typed_settings import at_least
-from dtbench.harness.judge.criteria import Rubric, has_rubric, rubric_of
 from dtbench.harness.judge.wording import DEFAULT_WORDING, Wording, read_wording
+from dtbench.harness.score.criteria import Rubric, has_rubric, rubric_of
 from dtbench.harness.score.stored_run import StoredTask, SubmittedAnswer, submitted_answers
 from dtbench.models.endpoint.address import complete_url
 

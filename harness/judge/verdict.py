@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from dtbench.harness.extract.tidy import split_text
-from dtbench.harness.judge.criteria import RubricCriterion
+from dtbench.harness.score.criteria import RubricCriterion
 
 _BEGINNING = re.compile(r"[\[{]")
 _THOUGHTS = re.compile(r"<think>.*?</think>", re.DOTALL)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dtbench.harness.core.errors import UserError
-from dtbench.harness.judge.criteria import Rubric
+from dtbench.harness.score.criteria import Rubric
 
 DIVIDER = re.compile(r"^---[ \t]*$", re.MULTILINE)
 """The line between the system prompt and the request, in a user's file."""

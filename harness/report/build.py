@@ -1,33 +1,31 @@
-"""A report put together: one run, two runs side by side, or a training run with its first and last evaluation."""
+"""A report put together: any number of runs, or a training run with its first and last evaluation."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import dtbench
-from dtbench.harness.compare.paired import comparison, pair_runs
-from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import UserError, did_you_mean
 from dtbench.harness.core.options import OUTPUT, Argument, DataOfRun, Option, TaskFile
 from dtbench.harness.report.clips import (
     CLIPS_SIZE,
     MODES,
-    QuestionClip,
     clip_notes,
     embed_clips,
     link_clips,
     parse_size,
     room_notes,
-    wanted_clips,
 )
-from dtbench.harness.report.document import MARK, clip_references, render_page
+from dtbench.harness.report.columns import PackedColumns
+from dtbench.harness.report.document import MARK, PageData, clip_references, render_page
 from dtbench.harness.report.encode_clips import ReportClip
-from dtbench.harness.report.figures import task_figures
-from dtbench.harness.report.rows import judged_chains, sample_rows
+from dtbench.harness.report.rows import STATES
+from dtbench.harness.report.run_names import refuse_labels, title_of, with_names
+from dtbench.harness.report.task_page import TaskPage, TaskRequest, task_page
 from dtbench.harness.report.training import (
     BASE,
     TrainingCurves,
@@ -37,7 +35,6 @@ from dtbench.harness.report.training import (
     training_recipe,
     training_stages,
 )
-from dtbench.harness.score.stored_run import StoredTask, find_data
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.run_json import without_question_lists
@@ -50,11 +47,22 @@ class ReportOptions:
 
     runs: Annotated[
         Sequence[Path],
-        Argument("RUN [RUN2]", "One run folder, two, or the folder of a training.", values="runs", is_run=True),
+        Argument("RUN...", "Run folders, or the folder of a training.", values="runs", is_run=True),
     ] = ()
     out: Annotated[
         Path | None, Option("--out", "FILE", "The page.", panel=OUTPUT, shown="RUN/report.html", values="files")
     ] = None
+    labels: Annotated[
+        Sequence[str],
+        Option(
+            "--label",
+            "TEXT",
+            "Name of a run in the page (repeatable, in the order of the runs).",
+            panel=OUTPUT,
+            repeated=True,
+            shown="the model's name",
+        ),
+    ] = ()
     data_dir: DataOfRun = None
     audio: Annotated[
         str,
@@ -79,8 +87,12 @@ class ReportOptions:
 
     def __post_init__(self) -> None:
         """Refuse values that are not allowed."""
-        if not 1 <= len(self.runs) <= 2:
-            raise UserError("report: one run folder, two, or the folder of a training is expected.")
+        if not self.runs:
+            raise UserError("report: run folders are expected, or the folder of a training.")
+        places = [path.resolve() for path in self.runs]
+        if twice := [path for path, place in zip(self.runs, places, strict=True) if places.count(place) > 1]:
+            raise UserError(f"report: {twice[0]} is named twice; name each run once.")
+        refuse_labels(self.labels, len(self.runs))
         if self.audio not in MODES:
             raise UserError(f"--clips {self.audio}: unknown. {did_you_mean(self.audio, MODES)}")
         parse_size(self.clips_size)
@@ -102,51 +114,54 @@ class WrittenReport(NamedTuple):
     notes: Sequence[str]
 
 
-class _Task(NamedTuple):
-    first: dict[str, Any]
-    rows: list[dict[str, Any]]
-    wanted: list[QuestionClip]
-
-
 def make_report(options: ReportOptions) -> WrittenReport:
     """Write the report; a UserError where there is nothing to show."""
     trained = _training_figures(options) if is_training(options.run) else None
     names: Sequence[str] = () if trained is None else trained.pop("names")
     runs = [StoredRun.open(path) for path in options.runs] if trained is None else trained.pop("shown")
     out = _out(options, runs)
-    tasks = [_task(runs, name, options, out) for name in _shared(runs)] if runs else []
-    about = [_describe_run(run) for run in runs]
-    title = f"Training {options.run.resolve().name}"
-    if trained is None:
-        title = " against ".join(dict.fromkeys(run["name"] for run in _with_names(about, names)))
+    columns = PackedColumns()
+    shared, notes = _shared(runs) if runs else ([], [])
+    tasks = [
+        task_page(runs, TaskRequest(place, name, options.data_dir, options.task_file), columns)
+        for place, name in enumerate(shared)
+    ]
+    about = with_names([_describe_run(run) for run in runs], options.labels or names)
     first = {
-        "title": title,
+        "title": f"Training {options.run.resolve().name}" if trained is not None else title_of(about),
         "made": datetime.now(UTC).isoformat(timespec="minutes"),
         "dtbench": dtbench.__version__,
         "audio": options.audio,
-        "runs": _with_names(about, names),
+        "runs": about,
+        "notes": notes,
         "tasks": [task.first for task in tasks],
         "training": trained,
     }
     clips = _clips(tasks, options, out)
-    samples = {"tasks": [task.rows for task in tasks], "clips": clip_references(clips)}
-    page = render_page(first, samples, clips)
+    samples = {"states": STATES, "tasks": [task.samples for task in tasks], "clips": clip_references(clips)}
+    texts = [text for task in tasks for text in task.texts]
+    page = render_page(first, PageData(columns.packed(samples), texts, clips))
     replace_whole(out, page)
-    lines = [note for task in tasks for note in task.first["notes"]]
+    lines = [*notes, *(note for task in tasks for note in task.first["notes"])]
     audible = sum(not one.missing for one in clips.values())
-    return WrittenReport(out, len(page), sum(len(task.rows) for task in tasks), audible, lines)
+    return WrittenReport(out, len(page), sum(task.questions for task in tasks), audible, lines)
 
 
-def _shared(runs: Sequence[StoredRun]) -> list[str]:
-    """Return the tasks that all runs have, in the order of the first; a UserError where there is none."""
+def _shared(runs: Sequence[StoredRun]) -> tuple[list[str], list[str]]:
+    """Return the tasks that all runs have, in the order of the first, and what is left out; a UserError for none."""
     names_of_runs = [list(run.info["tasks"]) for run in runs]
     shared = [name for name in names_of_runs[0] if all(name in names for names in names_of_runs)]
     if not shared:
         listed = " and ".join(
             f"{run.path} ({', '.join(names) or 'none'})" for run, names in zip(runs, names_of_runs, strict=True)
         )
-        raise UserError(f"{listed} have no task in common: name two runs of the same task, or a single run.")
-    return shared
+        raise UserError(f"{listed} have no task in common: name runs of the same task, or a single run.")
+    others = dict.fromkeys(name for names in names_of_runs for name in names if name not in shared)
+    notes = [
+        f"{name} is left out: only {sum(name in names for names in names_of_runs)} of {len(runs)} runs have it"
+        for name in others
+    ]
+    return shared, notes
 
 
 def _out(options: ReportOptions, runs: Sequence[StoredRun]) -> Path:
@@ -170,35 +185,7 @@ def _is_report(path: Path) -> bool:
         return False
 
 
-def _task(runs: Sequence[StoredRun], name: str, options: ReportOptions, out: Path) -> _Task:
-    parts = [stored_task(run, name, options.task_file) for run in runs]
-    records = [list(part.records()) for part in parts]
-    data = _datasets(parts, options.data_dir)
-    parts = [replace(part, data=one) for part, one in zip(parts, data, strict=True)]
-    lines: list[str] = []
-    page_rows = sample_rows(parts, records, data, [judged_chains(run, name, lines.append) for run in runs])
-    comparable = len(runs) > 1 and parts[0].task.answers_public
-    compare = comparison(pair_runs(runs[0], runs[1], name, "official")) if comparable else None
-    if unknown := sum(row["question"] is None for row in page_rows):
-        lines.append(
-            f"{name}: the text of {unknown} of {len(page_rows)} questions was not found, so only answers are shown: "
-            f"name the folder of the data with --data-dir"
-        )
-    first = {
-        "name": name,
-        "title": parts[0].task.title or name,
-        "headings": list(dict.fromkeys(heading for row in page_rows for heading in row["groups"])),
-        "known": parts[0].task.answers_public,
-        "runs": [
-            task_figures(run, part, each, lines.append) for run, part, each in zip(runs, parts, records, strict=True)
-        ],
-        "compare": compare,
-        "notes": lines,
-    }
-    return _Task(first, page_rows, wanted_clips(data, {row["id"]: _interest(row) for row in page_rows}))
-
-
-def _clips(tasks: Sequence[_Task], options: ReportOptions, out: Path) -> dict[str, ReportClip]:
+def _clips(tasks: Sequence[TaskPage], options: ReportOptions, out: Path) -> dict[str, ReportClip]:
     """Return the clips by the place of their task and their question, and add to the notes which are not there."""
     if options.audio == "none":
         return {}
@@ -208,32 +195,10 @@ def _clips(tasks: Sequence[_Task], options: ReportOptions, out: Path) -> dict[st
         embedded = embed_clips([task.wanted for task in tasks], parse_size(options.clips_size))
         clips = [one.clips for one in embedded]
         for task, one in zip(tasks, embedded, strict=True):
-            task.first["notes"] += room_notes(one, len(task.rows), options.clips_size)
+            task.first["notes"] += room_notes(one, task.questions, options.clips_size)
     for task, each in zip(tasks, clips, strict=True):
-        task.first["notes"] += clip_notes(each, len(task.rows))
+        task.first["notes"] += clip_notes(each, task.questions)
     return {f"{place}/{id_}": one for place, each in enumerate(clips) for id_, one in each.items()}
-
-
-def _datasets(parts: Sequence[StoredTask], data_dir: Path | None) -> list[Dataset | None]:
-    """Load the questions of each run; a UserError where data_dir has those of none of them."""
-    datasets: list[Dataset | None] = []
-    refused: list[UserError] = []
-    for part in parts:
-        try:
-            datasets.append(find_data(part, data_dir))
-        except UserError as error:
-            refused.append(error)
-            datasets.append(find_data(part, None))
-    if len(refused) == len(parts):
-        raise refused[0]
-    return datasets
-
-
-def _interest(row: Mapping[str, Any]) -> int:
-    """Rank a question for the report: 0 where runs differ, 1 where an answer is not right, 2 for the rest."""
-    states = [[answer["state"] == "right" for answer in run] for run in row["runs"]]
-    shares = {sum(run) / len(run) for run in states if run}
-    return 0 if len(shares) > 1 else 1 if shares != {1.0} else 2
 
 
 def _describe_run(run: StoredRun) -> dict[str, Any]:
@@ -253,29 +218,12 @@ def _describe_run(run: StoredRun) -> dict[str, Any]:
     }
 
 
-def _with_names(runs: list[dict[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:
-    """Add a name to each run: the given one, or the model's, with the folder's where two models have the same name."""
-    if names:
-        return [run | {"name": name} for run, name in zip(runs, names, strict=True)]
-    if len({run["model"] for run in runs}) == len(runs):
-        return [run | {"name": run["model"]} for run in runs]
-    folders = _short_paths([Path(run["path"]).resolve() for run in runs])
-    return [run | {"name": f"{run['model']} ({folder})"} for run, folder in zip(runs, folders, strict=True)]
-
-
-def _short_paths(paths: Sequence[Path]) -> list[str]:
-    """Return the ends of the paths by which they can be told apart."""
-    for count in range(1, max(len(path.parts) for path in paths)):
-        ends = [Path(*path.parts[-count:]).as_posix() for path in paths]
-        if len({*ends}) == len(paths):
-            return ends
-    return [path.as_posix() for path in paths]
-
-
 def _training_figures(options: ReportOptions) -> dict[str, Any]:
     """Return the stages of a training run with their curves, and which evaluations the browser of samples shows."""
     if len(options.runs) > 1:
         raise UserError(f"{options.runs[1]}: a training is reported alone: leave the other folder out.")
+    if options.labels:
+        raise UserError("--label: the stages of a training have names already: leave --label out.")
     curves = training_stages(options.run)
     evaluated = [(one.name, one.evaluated) for one in curves if one.evaluated is not None and not one.otherwise]
     shown = evaluated if len(evaluated) < 2 else [evaluated[0], evaluated[-1]]

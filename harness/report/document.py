@@ -7,26 +7,35 @@ of it is ever parsed as HTML.
 from __future__ import annotations
 
 import base64
-import gzip
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
+from dtbench.harness.report.answers import TextPart
 from dtbench.harness.report.encode_clips import ReportClip
 
 SCRIPTS = (
-    *("dom", "charts", "samples", "list", "filters", "spectrogram", "sound", "answer"),
-    *("overview", "papers", "around", "training", "main"),
+    *("dom", "runs", "charts", "unpack", "samples", "filtering", "search", "list", "filters", "spectrogram", "sound"),
+    *("prompt", "answer", "overview", "matrix", "compared", "papers", "around", "training", "address", "main"),
 )
 MARK = '<meta name="generator" content="dtbench report">'
-_SLOT = re.compile(r"<!-- (policy|style|script|first|rest) -->")
+_SLOT = re.compile(r"<!-- (policy|style|script|first|samples|rest) -->")
 
 
-def render_page(first: Mapping[str, Any], samples: Any, clips: Mapping[str, ReportClip]) -> bytes:
-    """Render the page: plain first what the first view needs, then the packed samples, the clips last."""
+class PageData(NamedTuple):
+    """What the page unpacks when it is wanted."""
+
+    columns: str
+    """Of all questions and answers, packed."""
+    texts: Sequence[TextPart]
+    clips: Mapping[str, ReportClip]
+
+
+def render_page(first: Mapping[str, Any], data: PageData) -> bytes:
+    """Render the page: plain first what the first view needs, then the columns, the texts, and the clips last."""
     style = _part("page.css")
     script = '"use strict";\n(() => {\n' + "\n".join(_part(f"{name}.js") for name in SCRIPTS) + "\n})();\n"
     # Nothing from anywhere, but this script, this style, and sound that is inside the file or lies beside it.
@@ -39,22 +48,27 @@ def render_page(first: Mapping[str, Any], samples: Any, clips: Mapping[str, Repo
         "base-uri 'none'",
         "form-action 'none'",
     )
-    packed = base64.b64encode(gzip.compress(_json(samples).encode(), compresslevel=6, mtime=0)).decode()
-    # Each clip is in an element of its own, so that only what is listened to is decoded.
-    sounds = dict.fromkeys(one.inside for one in clips.values() if one.inside)
-    elements = [f'<script type="text/plain" id="clip-{place}">{sound}</script>' for place, sound in enumerate(sounds)]
+    # Each part is in an element of its own, so that only what is looked at or listened to is unpacked.
+    sounds = dict.fromkeys(one.inside for one in data.clips.values() if one.inside)
+    parts = {one.name: one.packed for one in data.texts}
+    parts |= {f"clip-{place}": sound for place, sound in enumerate(sounds)}
     filled = {
         "policy": f'<meta http-equiv="Content-Security-Policy" content="{"; ".join(policy)}">',
         "style": f"<style>{style}</style>",
         "script": f"<script>{script}</script>",
         "first": f'<script type="application/json" id="first">{_json(first)}</script>',
-        "rest": "\n".join([f'<script type="text/plain" id="samples">{packed}</script>', *elements]),
+        "samples": _plain("samples", data.columns),
+        "rest": "\n".join(_plain(name, text) for name, text in parts.items()),
     }
     return _SLOT.sub(lambda slot: filled[slot[1]], _part("page.html")).encode()
 
 
 def _part(name: str) -> str:
     return (files("dtbench.harness.report") / "page" / name).read_text(encoding="utf-8")
+
+
+def _plain(name: str, text: str) -> str:
+    return f'<script type="text/plain" id="{name}">{text}</script>'
 
 
 def _hash(text: str) -> str:

@@ -1,17 +1,14 @@
-"""The questions of a task as the page's browser of samples shows them, each with the answers of every run."""
+"""What the page shows of one answer: where its chain ends, which words were read, and what judges marked."""
 
 from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal, cast
 
-from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DtbenchError
 from dtbench.harness.core.model import Notify
-from dtbench.harness.core.price import TOKENS_OUT
-from dtbench.harness.core.schema import is_count
 from dtbench.harness.extract.tidy import fold_signs, split_text
 from dtbench.harness.score.forced_choice import probabilities, stored_logprobs
 from dtbench.harness.score.stored_run import StoredTask
@@ -23,79 +20,30 @@ Marks = dict[str, list[Row]]
 """Of each question, what each judge marked."""
 Piece = tuple[Literal["chain", "said"], bool, str]
 """A part of a response: of what it is part, whether it is the answer that was read, and its words."""
+STATES = ("failed", "unanswered", "wrong", "right", "answered")
+"""What may become of a question; the last where the authors withhold the right answers."""
 
 
-def sample_rows(
-    parts: Sequence[StoredTask],
-    records: Sequence[Sequence[Record]],
-    data: Sequence[Dataset | None],
-    marks: Sequence[Marks],
-) -> list[Row]:
-    """Return one for each question that any of the runs has a record of, in the order of the first data set found."""
-    by_run = [_by_question(each) for each in records]
-    places = [one.places() if one else {} for one in data]
-    ids = list(dict.fromkeys(id_ for each in by_run for id_ in each))
-    order = next((by_id for by_id in places if by_id), {})
-    ids.sort(key=lambda id_: order.get(id_, len(order)))
-    page_rows = []
-    for id_ in ids:
-        where = next((run for run, by_id in enumerate(places) if id_ in by_id), None)
-        dataset = None if where is None else data[where]
-        sample = None if where is None or dataset is None else dataset.samples[places[where][id_]]
-        options = () if where is None or sample is None else parts[where].shown(sample).choices
-        own = [each.get(id_, []) for each in by_run]
-        row: Row = {
-            "id": id_,
-            "question": None if sample is None else sample.question,
-            "options": list(options),
-            "gold": None if sample is None else sample.answer,
-            "groups": next((one["groups"] for each in own for one in each if one["groups"]), {}),
-            "runs": [
-                [_answer(part, record, judged.get(id_, ())) for record in each]
-                for part, each, judged in zip(parts, own, marks, strict=True)
-            ],
-        }
-        page_rows.append(row)
-    return page_rows
-
-
-def _by_question(records: Iterable[Record]) -> dict[str, list[Record]]:
-    answers: dict[str, list[Record]] = {}
-    for record in records:
-        answers.setdefault(record["id"], []).append(record)
-    for each in answers.values():
-        each.sort(key=lambda record: record["sample"])
-    return answers
-
-
-def _answer(part: StoredTask, record: Record, judged: Iterable[Row]) -> Row:
-    head: Row = {"repeat": record["sample"], "clip": record["audio"]}
-    if marks := [one for one in judged if one["repeat"] == record["sample"]]:
-        head["judged"] = marks
+def answer_detail(part: StoredTask, record: Record, marks: Sequence[Row]) -> Row:
+    """Return what the page shows of an answer that is opened: its text in pieces, and what judges marked."""
+    detail: Row = {"clip": record["audio"]}
+    if marks:
+        detail["judged"] = list(marks)
     if "error" in record:
         error = record["error"]
-        return {**head, "state": "failed", "error": f"{error['kind']}: {error['message']}"}
-    response, read, score = record["response"], record["extraction"], record["score"]
-    usage = response["usage"]
-    shares = {} if (options := stored_logprobs(record)) is None else {"shares": probabilities(options)}
-    return {
-        **head,
-        "state": _state(part, record),
-        "official": score["official"]["correct"] if part.task.answers_public else None,
-        "counted": score["official"]["counted"],
-        "choice": read["choice"],
-        "how": read["how"],
-        "level": read.get("level"),
-        "aside": read.get("set_aside"),
-        "finish": response["finish_reason"],
-        "seconds": response["seconds"],
-        "tokens": next((usage[name] for name in TOKENS_OUT if is_count(usage.get(name))), None),
-        "pieces": text_pieces(response["text"], read["answer"], part.chain),
-        **shares,
-    }
+        return {**detail, "error": f"{error['kind']}: {error['message']}"}
+    response, read = record["response"], record["extraction"]
+    if (aside := read.get("set_aside")) is not None:
+        detail["aside"] = aside
+    if (options := stored_logprobs(record)) is not None:
+        detail["shares"] = probabilities(options)
+    return {**detail, "pieces": text_pieces(response["text"], read["answer"], part.chain)}
 
 
-def _state(part: StoredTask, record: Record) -> str:
+def answer_state(part: StoredTask, record: Record) -> str:
+    """Return what became of a question: one of STATES."""
+    if "error" in record:
+        return "failed"
     if record["extraction"]["choice"] is None:
         return "unanswered"
     if not part.task.answers_public:

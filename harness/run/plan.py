@@ -18,7 +18,7 @@ from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DtbenchError, TaskError, UserError, format_error
 from dtbench.harness.core.schema import Clip, NoClip, Prompt, Sample, clip_name
 from dtbench.harness.core.scorable import refuse_unscorable
-from dtbench.harness.core.task import LETTERS, Task, letter_options, rotate_options
+from dtbench.harness.core.task import Task, lay_out_options, rotate_options
 from dtbench.harness.extract.evidence import DEFAULT_MIN_EVIDENCE
 from dtbench.harness.score.forced_choice import FORCED_SAMPLING, option_letters, refuse_unlettered
 from dtbench.harness.store.shards import Shard
@@ -250,17 +250,6 @@ def fill_template(template: str, sample: Sample) -> Prompt:
         return sample.question if mark["what"] == "question" else lay_out_options(sample.choices, mark["layout"])
 
     return Prompt(text=PROMPT_MARKS.sub(fill, template), audio=sample.audio)
-
-
-def lay_out_options(choices: Sequence[str], layout: str | None) -> str:
-    """Write options in one of the layouts of a prompt: with letters in brackets, a line each, where none is named."""
-    if layout == "plain":
-        return "\n".join(choices)
-    if layout == "dotted":
-        return "\n".join(f"{letter}. {text}" for letter, text in zip(LETTERS, choices, strict=False))
-    if layout == "list":
-        return str(list(choices))
-    return letter_options(choices).replace("\n(", " (") if layout == "inline" else letter_options(choices)
 
 
 def read_ids(ids: Path | Sequence[str]) -> Sequence[str]:

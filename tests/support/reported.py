@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import base64
 import gzip
 import json
@@ -17,6 +18,7 @@ from small_data import mmar_items, write_json
 from sounds import encoded, sine
 
 from dtbench.harness.core.schema import Sample
+from dtbench.harness.report.answers import OTHER
 from dtbench.harness.run.plan import PromptForm, TaskPlan
 from dtbench.harness.store.run_folder import RunFolder
 from dtbench.tasks import registry as task_registry
@@ -150,7 +152,63 @@ def first(page: Path) -> dict[str, Any]:
 
 
 def samples(page: Path) -> dict[str, Any]:
-    """The data of its samples."""
-    found = re.search(r'id="samples">(.*?)</script>', page.read_text())
-    assert found is not None
-    return dict(json.loads(gzip.decompress(base64.b64decode(found[1]))))
+    """The data of its samples, each question with the answers of every run, as the page puts them together."""
+    text = page.read_text()
+    data = _unpacked(text, "samples")
+    length = int.from_bytes(data[:4], "little")
+    header = json.loads(data[4 : 4 + length])
+    columns = data[4 + length :]
+    tasks = [_questions(text, place, task, header["states"], columns) for place, task in enumerate(header["tasks"])]
+    return {"clips": header["clips"], "tasks": tasks}
+
+
+def _unpacked(page: str, name: str) -> bytes:
+    found = re.search(rf'id="{name}">(.*?)</script>', page)
+    assert found is not None, name
+    return gzip.decompress(base64.b64decode(found[1]))
+
+
+def _column(columns: bytes, place: Any) -> list[Any]:
+    column = array.array(place["kind"])
+    column.frombytes(columns[place["at"] : place["at"] + place["n"] * column.itemsize])
+    return column.tolist()
+
+
+def _questions(page: str, number: int, task: Any, states: list[str], columns: bytes) -> list[dict[str, Any]]:
+    fields = zip(task["ids"], task["questions"], task["options"], task["golds"], strict=True)
+    questions: list[dict[str, Any]] = [
+        {"id": id_, "question": question, "options": options, "gold": gold, "groups": {}, "runs": []}
+        for id_, question, options, gold in fields
+    ]
+    for group in task["groups"]:
+        for one, value in zip(questions, _column(columns, group["column"]), strict=True):
+            if value:
+                one["groups"][group["heading"]] = group["values"][value - 1]
+    for part, begin in enumerate(task["extras"]):
+        extras = json.loads(_unpacked(page, f"extra-{number}-{part}"))
+        for one, extra in zip(questions[begin : begin + len(extras)], extras, strict=True):
+            one.update(extra)
+    for run, about in enumerate(task["runs"]):
+        parts = (json.loads(_unpacked(page, f"text-{number}-{run}-{part}")) for part in range(len(about["parts"])))
+        texts = [text for part in parts for text in part]
+        own = {name: _column(columns, place) for name, place in about.items() if isinstance(place, dict)}
+        for one in questions:
+            one["runs"].append([])
+        for answer, text in enumerate(texts):
+            values = {name: column[answer] for name, column in own.items()}
+            question = questions[values.pop("question")]
+            question["runs"][run].append({"aside": None, **text, **_answer(task, question, values, states)})
+    return questions
+
+
+def _answer(task: Any, question: dict[str, Any], values: dict[str, Any], states: list[str]) -> dict[str, Any]:
+    choice = values["choice"]
+    texts = question["options"] if choice < OTHER else task["others"]
+    named = {name: (values[name] and task[f"{name}s"][values[name] - 1]) or None for name in ("how", "level", "finish")}
+    return {
+        **values,
+        **named,
+        "choice": texts[choice % OTHER - 1] if choice else None,
+        "state": states[values["state"]],
+        "official": (None, False, True)[values["official"]],
+    }

@@ -3,8 +3,21 @@
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 const LONG = 20000;
 
-function showDetail(row) {
-  const detail = byId("detail");
+function rowOf(task, question) {
+  const groups = Object.fromEntries(groupsOf(task, question));
+  const [id, options, gold] = [task.ids[question], task.options[question], task.golds[question]];
+  return { id, place: question, question: task.questions[question], options, gold, groups };
+}
+
+let showing = 0;
+
+function showDetail(question) {
+  const detail = byId("detail"),
+    task = page.tasks[page.task],
+    row = rowOf(task, question);
+  const later = { own: ++showing, jobs: [] };
+  const beside = el("div", { class: "extras" });
+  const answers = el("div", {});
   detail.scrollTop = 0;
   put(
     detail,
@@ -12,14 +25,101 @@ function showDetail(row) {
     row.question === null
       ? el("p", { class: "note" }, "The question text was not found: make the report again with --data-dir.")
       : el("p", { class: "question" }, words(row.question)),
-    optionsOf(row),
+    optionsOf(task, row),
     soundOf(row),
+    hasMany() ? runTable(task, question, answers) : null,
+    answers,
+    beside,
+  );
+  fillAnswers(task, question, answers, later);
+  const about = page.first.tasks[page.task];
+  later.jobs.push(
+    extrasOf(page.task, question).then((extra) => {
+      if (later.own !== showing) return;
+      put(beside, promptsOf(about, extra));
+      const reference = referenceCard(extra.reference);
+      if (reference) answers.firstChild.append(reference);
+    }),
+  );
+  untilThere(later);
+}
+
+// What is still being unpacked is said to whoever cannot see it come.
+function untilThere(later) {
+  const detail = byId("detail");
+  detail.setAttribute("aria-busy", "true");
+  Promise.all(later.jobs).then(() => later.own === showing && detail.setAttribute("aria-busy", "false"));
+}
+
+function fillAnswers(task, question, place, later) {
+  const runs = hasMany() ? openedRuns(task, question) : task.runs.map((_, run) => run);
+  put(
+    place,
     el(
       "div",
-      { class: `answers n-${row.runs.length}` },
-      row.runs.map((answers, run) => answersOf(row, answers, run)),
+      { class: `answers n-${runs.length}` },
+      runs.map((run) => answersOf(task, question, run, later)),
     ),
   );
+}
+
+// Of many runs: those that were opened; else the one that is filtered by, or the baseline and one that differs.
+function openedRuns(task, question) {
+  if (page.opened.size) return [...page.opened].sort((one, other) => one - other);
+  if (page.filter.run !== "") return [Number(page.filter.run)];
+  const own = task.runs[page.base].states[question];
+  const differs = task.runs.findIndex((run) => run.states[question] !== own);
+  return [page.base, differs < 0 ? page.beside : differs].sort((one, other) => one - other);
+}
+
+// All runs of a question, a line each: what each said, and a button that shows it in full.
+function runTable(task, question, answers) {
+  const lines = task.runs.map((run, number) => {
+    const first = run.begin[question];
+    const there = first < run.begin[question + 1];
+    const open = el(
+      "button",
+      {
+        type: "button",
+        class: `open-run ${runClass(number)}`,
+        "aria-pressed": String(openedRuns(task, question).includes(number)),
+        on: { click: () => toggleRun(task, question, number, answers) },
+      },
+      fullName(number),
+    );
+    const choice = there ? choiceOf(task, run, first) : null;
+    const mean = (name, shown) => {
+      const value = meanOf(task, name, number, question);
+      return Number.isNaN(value) ? "\u2013" : shown(value);
+    };
+    return [
+      open,
+      [glyphOf(STATES[run.states[question]]), " ", STATES[run.states[question]]],
+      choice === null ? "\u2013" : words(choice.slice(0, 200)),
+      mean("seconds", (value) => figure(value, 3)),
+      mean("tokens", (value) => count(Math.round(value))),
+      mean("chain", (value) => count(Math.round(value))),
+      mean("rubric", (value) => percent(value, 0)),
+    ];
+  });
+  const judged = lines.some((line) => line.at(-1) !== "\u2013");
+  const titles = ["Run", "Verdict", "Choice", "Seconds", "Tokens", "Reasoning, characters", "Rubric, %"];
+  const cut = judged ? titles.length : titles.length - 1;
+  return table(titles.slice(0, cut), lines.map((line) => line.slice(0, cut)), { class: "runs" });
+}
+
+function toggleRun(task, question, run, answers) {
+  const opened = new Set(openedRuns(task, question));
+  if (opened.has(run)) opened.delete(run);
+  else opened.add(run);
+  page.opened = opened;
+  const buttons = byId("detail").querySelectorAll(".open-run");
+  buttons.forEach((button, place) => button.setAttribute("aria-pressed", String(opened.has(place))));
+  const later = { own: ++showing, jobs: [] };
+  const reference = answers.querySelector(".reference");
+  fillAnswers(task, question, answers, later);
+  if (reference) answers.firstChild.append(reference);
+  untilThere(later);
 }
 
 function detailHead(row) {
@@ -53,69 +153,81 @@ function closeDetail() {
   byId("list").focus();
 }
 
-function optionsOf(row) {
+function optionsOf(task, row) {
   if (!row.options.length) return null;
+  const chosen = task.runs.map((run) => chosenOptions(run, row.place));
   return el(
     "ol",
     { class: "options" },
     row.options.map((option, place) => {
       const right = row.gold !== null && option === row.gold;
-      const chosen = row.runs
-        .map((answers, run) => (answers.some((one) => one.choice === option) ? run : -1))
-        .filter((run) => run >= 0);
-      const tags = chosen.map((run) =>
-        el("b", { class: `tag run-${RUNS[run]}` }, row.runs.length > 1 ? runName(run) : "chosen"),
-      );
+      const runs = task.runs.map((_, run) => run).filter((run) => chosen[run].has(place + 1));
       return el(
         "li",
         { class: right ? "gold" : null },
         el("b", { class: "letter" }, LETTERS[place] ?? "\u2022"),
         words(option),
         right ? el("span", { class: "is-gold" }, "correct answer") : null,
-        tags,
+        hasMany() && runs.length
+          ? el("b", { class: "chip" }, plural(runs.length, "run"))
+          : runs.map((run) => el("b", { class: `tag ${runClass(run)}` }, task.runs.length > 1 ? runName(run) : "chosen")),
       );
     }),
   );
 }
 
-function answersOf(row, answers, run) {
-  const title =
-    page.first.runs.length > 1
-      ? el("h3", { class: `run-${RUNS[run]}` }, `${runName(run)} \u00b7 `, words(page.first.runs[run].name))
-      : null;
-  if (!answers.length)
+function chosenOptions(run, question) {
+  const chosen = new Set();
+  for (let answer = run.begin[question]; answer < run.begin[question + 1]; answer++) chosen.add(run.choice[answer]);
+  return chosen;
+}
+
+function answersOf(task, question, number, later) {
+  const run = task.runs[number];
+  const title = task.runs.length > 1 ? el("h3", { class: runClass(number) }, words(fullName(number))) : null;
+  const [begin, end] = [run.begin[question], run.begin[question + 1]];
+  if (begin === end)
     return el("div", { class: "said" }, title, el("p", { class: "note" }, "This run has no answer to this question."));
+  const answers = Array.from({ length: end - begin }, (_, place) => begin + place);
   return el(
     "div",
     { class: "said" },
     title,
-    answers.map((one) => answerOf(one, answers.length > 1)),
+    answers.map((answer) => answerOf(task, number, answer, answers.length > 1, later)),
   );
 }
 
-function answerOf(one, several) {
+function answerOf(task, number, answer, several, later) {
+  const run = task.runs[number],
+    state = STATES[run.state[answer]];
   const verdict = el(
     "div",
     { class: "verdict" },
-    several ? el("span", { class: "note" }, `answer ${one.repeat + 1}`) : null,
-    el("b", { class: `state ${one.state}` }, `${GLYPH[one.state]} ${one.state}`),
+    several ? el("span", { class: "note" }, `answer ${run.repeat[answer] + 1}`) : null,
+    el("b", { class: `state ${state}` }, `${GLYPH[state]} ${state}`),
   );
-  if (one.state === "failed")
-    return el("div", { class: "answer" }, verdict, el("p", { class: "error" }, words(one.error)));
-  verdict.append(
-    el("span", {}, one.choice === null ? unread(one) : words(one.choice, { class: "words choice" })),
-  );
-  if (disagrees(one))
-    verdict.append(el("span", { class: "differs" }, `official script: ${one.official ? "right" : "wrong"}`));
-  if (!one.counted) verdict.append(el("span", { class: "differs" }, "not counted by the official script"));
-  return el(
-    "div",
-    { class: "answer" },
-    verdict,
-    el("p", { class: "how" }, words(readHow(one))),
-    textOf(one),
-    sharesOf(one),
-    (one.judged ?? []).map(judgedOf),
+  const place = el("div", { class: "answer" }, verdict);
+  const job = textsOf(page.task, number, answer).then((text) => {
+    if (later.own === showing) fillAnswer(task, run, answer, text, verdict, place);
+  });
+  later.jobs.push(job);
+  return place;
+}
+
+function fillAnswer(task, run, answer, text, verdict, place) {
+  if (text.error !== undefined) return place.append(el("p", { class: "error" }, words(text.error)));
+  const choice = choiceOf(task, run, answer);
+  verdict.append(el("span", {}, ...[choice === null ? unread(text) : words(choice, { class: "words choice" })].flat()));
+  if (disagrees(run, answer))
+    verdict.append(
+      el("span", { class: "differs" }, `official script: ${run.official[answer] === 2 ? "right" : "wrong"}`),
+    );
+  if (!run.counted[answer])
+    verdict.append(el("span", { class: "differs" }, "not counted by the official script"));
+  return place.append(
+    el("p", { class: "how" }, words(readHow(task, run, answer, text))),
+    textOf(text),
+    ...[sharesOf(text), ...(text.judged ?? []).map(judgedOf)].filter(Boolean),
   );
 }
 
@@ -123,17 +235,18 @@ function unread(one) {
   return one.aside ? ["set aside: ", words(one.aside, { class: "words choice" })] : "no answer was extracted";
 }
 
-function readHow(one) {
+function readHow(task, run, answer, { clip }) {
+  const named = (name) => task.names[name][run[name][answer] - 1];
   const parts = [
-    one.how && `extracted: ${one.how}`,
-    one.level && `evidence: ${one.level}`,
-    one.finish && `finish reason: ${one.finish}`,
-    one.tokens && `${count(one.tokens)} tokens`,
+    named("how") && `extracted: ${named("how")}`,
+    named("level") && `evidence: ${named("level")}`,
+    named("finish") && `finish reason: ${named("finish")}`,
+    run.tokens[answer] && `${count(run.tokens[answer])} tokens`,
   ];
-  if (one.seconds) parts.push(`${figure(one.seconds)} s`);
-  if (one.clip)
+  if (run.seconds[answer]) parts.push(`${figure(run.seconds[answer])} s`);
+  if (clip)
     parts.push(
-      `heard ${figure(one.clip.seconds)} s at ${count(one.clip.rate)} Hz${one.clip.rule === "whole" ? "" : `, ${one.clip.rule}`}`,
+      `heard ${figure(clip.seconds)} s at ${count(clip.rate)} Hz${clip.rule === "whole" ? "" : `, ${clip.rule}`}`,
     );
   return parts.filter(Boolean).join(" \u00b7 ");
 }
@@ -192,17 +305,19 @@ function sharesOf(one) {
 }
 
 function judgedOf(judged) {
+  const met = judged.marks.reduce((sum, mark) => sum + mark.met, 0);
+  const total = `${figure(met, 3)} of ${plural(judged.marks.length, "criterion").replace("criterions", "criteria")} met`;
   return el(
     "details",
-    { class: "judged" },
-    el("summary", {}, "Judge ", words(judged.judge), `: ${judged.marks.map((mark) => figure(mark.met)).join(", ")}`),
+    { class: "judged", open: true },
+    el("summary", {}, "Judge ", words(judged.judge), `: ${total} (${percent(met / judged.marks.length || 0, 0)} %)`),
     el(
       "ul",
       {},
       judged.marks.map((mark) =>
         el(
           "li",
-          {},
+          { class: mark.met >= 0.5 ? "met" : "unmet" },
           el("b", {}, `${percent(mark.met, 0)} % `),
           words(mark.name),
           mark.why ? [": ", words(mark.why)] : null,

@@ -1,6 +1,18 @@
-// The samples: unpacked once, looked at by plain loops. Five thousand are filtered in a few milliseconds.
+// The samples: columns of numbers, one entry an answer, looked at by plain loops. No object stands for an answer.
 
-const page = { first: null, tasks: [], clips: {}, task: 0, view: "overview", found: [], selected: -1, filter: null };
+const page = {
+  first: null,
+  tasks: [],
+  clips: {},
+  task: 0,
+  view: "overview",
+  found: [],
+  selected: -1,
+  filter: null,
+  base: 0,
+  beside: 0,
+  opened: new Set(),
+};
 const GLYPH = {
   right: "\u2713",
   wrong: "\u2717",
@@ -10,116 +22,108 @@ const GLYPH = {
   mixed: "\u00bd",
   none: "\u00b7",
 };
-
-async function unpacked(id) {
-  const packed = atob(byId(id).textContent);
-  const bytes = new Uint8Array(packed.length);
-  for (let place = 0; place < packed.length; place++) bytes[place] = packed.charCodeAt(place);
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return JSON.parse(await new Response(stream).text());
-}
+const OTHER = 65536;
+let STATES = [];
+let RIGHT = -1;
+let MIXED = -1;
+let NONE = -1;
 
 async function loadSamples() {
-  const all = await unpacked("samples");
-  page.clips = all.clips;
-  page.tasks = all.tasks.map((rows) => rows.map((row, place) => ({ ...row, place, ...facts(row) })));
+  const { header, column } = await unpackedColumns("samples");
+  page.clips = header.clips;
+  STATES = [...header.states, "mixed", "none"];
+  [RIGHT, MIXED, NONE] = ["right", "mixed", "none"].map((state) => STATES.indexOf(state));
+  page.tasks = header.tasks.map((task, place) => readTask(task, column, place));
   page.filter = emptyFilter();
 }
 
-// What filters and the list need of a row, told once.
-function facts(row) {
-  const states = row.runs.map(stateOf);
-  const shares = row.runs.map(officialShare);
-  const both = shares.length === 2 && shares.every((share) => share !== null);
-  const answers = row.runs.flat();
-  return {
-    states,
-    change: both ? Math.sign(shares[1] - shares[0]) : 0,
-    disagrees: answers.some(disagrees),
-  };
+function readTask(task, column, number) {
+  const count = task.ids.length;
+  const read = { ...task, number, count, every: Uint32Array.from({ length: count }, (_, place) => place) };
+  read.groups = task.groups.map((group) => ({ ...group, column: column(group.column) }));
+  read.runs = task.runs.map((run) => {
+    const columns = Object.entries(run).map(([name, place]) => [name, place?.kind ? column(place) : place]);
+    return byQuestion(Object.fromEntries(columns), count);
+  });
+  compareWithBase(read);
+  return read;
+}
+
+// Of each question: where its answers begin, what became of it, and the share that the official script calls right.
+function byQuestion(run, count) {
+  const { question, state, official } = run;
+  const begin = new Uint32Array(count + 1);
+  for (const place of question) begin[place + 1]++;
+  for (let place = 0; place < count; place++) begin[place + 1] += begin[place];
+  const states = new Uint8Array(count).fill(NONE),
+    share = new Float32Array(count).fill(NaN);
+  for (let place = 0; place < count; place++) {
+    let given = 0,
+      correct = 0;
+    for (let answer = begin[place]; answer < begin[place + 1]; answer++) {
+      const one = state[answer];
+      states[place] = states[place] === NONE || states[place] === one ? one : MIXED;
+      if (STATES[one] === "failed") continue;
+      given++;
+      if (official[answer] === 2) correct++;
+    }
+    if (given) share[place] = correct / given;
+  }
+  return { ...run, begin, states, share, change: new Int8Array(count) };
+}
+
+// Which verdicts are others than the baseline's: of each run, and how many of them are better and worse.
+function compareWithBase(task) {
+  const base = task.runs[page.base]?.share;
+  task.better = new Uint16Array(task.count);
+  task.worse = new Uint16Array(task.count);
+  for (const run of task.runs) {
+    for (let place = 0; place < task.count; place++) {
+      const by = Math.sign(run.share[place] - base[place]) || 0;
+      run.change[place] = by;
+      if (by > 0) task.better[place]++;
+      else if (by < 0) task.worse[place]++;
+    }
+  }
 }
 
 // Whether the benchmark's script and the strict score judge an answer differently.
-function disagrees(one) {
-  return typeof one.official === "boolean" && one.official !== (one.state === "right");
+function disagrees(run, answer) {
+  return run.official[answer] !== 0 && (run.official[answer] === 2) !== (run.state[answer] === RIGHT);
 }
 
-function stateOf(answers) {
-  if (!answers.length) return "none";
-  const first = answers[0].state;
-  return answers.every((one) => one.state === first) ? first : "mixed";
+function groupsOf(task, place) {
+  return task.groups
+    .filter(({ column }) => column[place])
+    .map(({ heading, values, column }) => [heading, values[column[place] - 1]]);
 }
 
-function officialShare(answers) {
-  const given = answers.filter((one) => one.state !== "failed");
-  return given.length ? given.filter((one) => one.official).length / given.length : null;
+function choiceOf(task, run, answer) {
+  const number = run.choice[answer];
+  if (!number) return null;
+  return number < OTHER ? task.options[run.question[answer]][number - 1] : task.names.other[number - OTHER - 1];
 }
 
-function hayOf(row) {
-  if (row.hay === undefined) {
-    const said = row.runs.flat().map((one) => (one.pieces ? one.pieces.map((piece) => piece[2]).join("") : one.error));
-    row.hay = [row.id, row.question ?? "", ...row.options, row.gold ?? "", ...said].join("\n").toLowerCase();
+// How often each value of a column comes, questions counted, the most frequent first.
+function tallied(task, name) {
+  const names = task.names[name];
+  const times = new Uint32Array(names.length + 1),
+    last = new Int32Array(names.length + 1).fill(-1);
+  for (let place = 0; place < task.count; place++) {
+    for (const run of task.runs) {
+      for (let answer = run.begin[place]; answer < run.begin[place + 1]; answer++) {
+        const value = run[name][answer];
+        if (last[value] !== place) times[value]++;
+        last[value] = place;
+      }
+    }
   }
-  return row.hay;
+  return ranked(names, times);
 }
 
-// Searching is as fast as filtering once every row's text is in lower case: done while nothing else is to do.
-function prepareSearch(place = 0) {
-  const rows = page.tasks.flat();
-  const idle = window.requestIdleCallback ?? ((act) => setTimeout(() => act({ timeRemaining: () => 8 }), 20));
-  idle((left) => {
-    while (place < rows.length && left.timeRemaining() > 1) hayOf(rows[place++]);
-    if (place < rows.length) prepareSearch(place);
-  });
-}
-
-function emptyFilter() {
-  return { words: "", state: "", run: "", change: "", how: "", level: "", finish: "", groups: {}, order: "" };
-}
-
-function filtered(rows, wanted) {
-  const words = wanted.words.toLowerCase().split(/\s+/).filter(Boolean);
-  const groups = Object.entries(wanted.groups).filter(([, value]) => value !== "");
-  const runs = wanted.run === "" ? null : Number(wanted.run);
-  const found = rows.filter(
-    (row) => fits(row, wanted, groups, runs) && words.every((word) => hayOf(row).includes(word)),
-  );
-  const flipsFirst = (wanted.order || (page.first.runs.length > 1 ? "flips" : "data")) === "flips";
-  const rank = (row) => (row.change < 0 ? 0 : row.change > 0 ? 1 : 2);
-  return flipsFirst ? found.sort((one, other) => rank(one) - rank(other) || one.place - other.place) : found;
-}
-
-function fits(row, wanted, groups, run) {
-  if (!groups.every(([heading, value]) => row.groups[heading] === value)) return false;
-  if (wanted.change !== "" && !changed(row.change, wanted.change)) return false;
-  if (!wanted.state && !wanted.how && !wanted.level && !wanted.finish) return run === null || row.runs[run].length > 0;
-  return row.runs.some(
-    (answers, place) => (run === null || run === place) && answers.some((one) => answerFits(one, wanted)),
-  );
-}
-
-function answerFits(one, wanted) {
-  if (wanted.how && one.how !== wanted.how) return false;
-  if (wanted.level && one.level !== wanted.level) return false;
-  if (wanted.finish && one.finish !== wanted.finish) return false;
-  if (!wanted.state) return true;
-  if (wanted.state === "disagrees") return disagrees(one);
-  return one.state === wanted.state;
-}
-
-function changed(change, wanted) {
-  return wanted === "flipped"
-    ? change !== 0
-    : wanted === "better"
-      ? change > 0
-      : wanted === "worse"
-        ? change < 0
-        : change === 0;
-}
-
-// How often each value of something comes, the most frequent first.
-function tallied(rows, valuesOf) {
-  const times = new Map();
-  for (const row of rows) for (const value of new Set(valuesOf(row))) times.set(value, (times.get(value) ?? 0) + 1);
-  return [...times].sort((one, other) => other[1] - one[1]);
+function ranked(names, times) {
+  return names
+    .map((value, place) => [value, times[place + 1]])
+    .filter(([, n]) => n)
+    .sort((one, other) => other[1] - one[1]);
 }

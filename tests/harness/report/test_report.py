@@ -106,8 +106,9 @@ def test_runs_of_other_questions_have_nothing_to_compare(runs: tuple[Path, Path]
     write_run(tmp_path / "others-run", {"mmar": data}, chained(3, 0.5))
     assert call("report", runs[0], tmp_path / "others-run", "--clips", "none").code == 0
     (task,) = first(runs[0] / "report.html")["tasks"]
-    assert (task["compare"]["n"], task["compare"]["only_after"]) == (0, 3)
-    assert [one["name"] for one in task["compare"]["confounders"]] == ["data"]
+    (pair,) = task["pairs"]
+    assert (pair["n"], pair["only_after"]) == (0, 3)
+    assert [one["name"] for one in pair["confounders"]] == ["data"]
     assert len(samples(runs[0] / "report.html")["tasks"][0]) == 27
     for moved in (tmp_path / "data", tmp_path / "others"):
         moved.rename(tmp_path / f"moved-{moved.name}")
@@ -138,10 +139,17 @@ def test_every_level_of_evidence_is_shown_with_what_counts_and_how_often_it_is_r
 
 
 REFUSALS: dict[str, tuple[Callable[[Path, Path], list[str | Path]], str]] = {
-    "no folder": (lambda run, tmp: [], "report: one run folder, two, or the folder of a training is expected."),
-    "three": (
-        lambda run, tmp: [run, run, run],
-        "report: one run folder, two, or the folder of a training is expected.",
+    "no folder": (lambda run, tmp: [], "report: run folders are expected, or the folder of a training."),
+    "a run twice": (lambda run, tmp: [run, tmp / "second", run], "first is named twice; name each run once."),
+    "too many labels": (lambda run, tmp: [run, "--label", "a", "--label", "b"], "--label: 2 given for 1 run; give"),
+    "too few labels": (lambda run, tmp: [run, tmp / "second", "--label", "a"], "--label: 1 given for 2 runs; give"),
+    "labels alike": (
+        lambda run, tmp: [run, tmp / "second", "--label", "a", "--label", "a"],
+        "--label a: given twice; labels tell runs apart.",
+    ),
+    "no label": (
+        lambda run, tmp: [run, tmp / "second", "--label", "a", "--label", " "],
+        "--label: the label of run 2 is empty; give it a name.",
     ),
     "not there": (lambda run, tmp: [tmp / "nowhere"], "no run folder: there is no such folder"),
     "a mode": (lambda run, tmp: [run, "--clips", "embedded"], "--clips embedded: unknown. Did you mean embed?"),
@@ -154,7 +162,7 @@ REFUSALS: dict[str, tuple[Callable[[Path, Path], list[str | Path]], str]] = {
         lambda run, tmp: [run, "--out", run / "run.json"],
         "this file is not a report and is not overwritten",
     ),
-    "other task": (lambda run, tmp: [run, tmp / "mini"], "have no task in common: name two runs of the same task"),
+    "other task": (lambda run, tmp: [run, tmp / "mini"], "have no task in common: name runs of the same task"),
 }
 
 

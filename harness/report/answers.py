@@ -1,0 +1,210 @@
+"""The questions of a task with the answers of every run: columns for the list, and texts in parts for what is opened.
+
+Runs are added one after the other, so that only one run's records are in memory at a time.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from array import array
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from dtbench.harness.core.dataset import Dataset
+from dtbench.harness.core.price import TOKENS_OUT
+from dtbench.harness.core.schema import Sample, is_count
+from dtbench.harness.report.columns import Kind, PackedColumns, ValueNumbers, compressed
+from dtbench.harness.report.rows import STATES, Marks, Row, answer_detail, answer_state
+from dtbench.harness.score.stored_run import StoredTask
+from dtbench.harness.store.types import Record
+
+COLUMNS: Mapping[str, Kind] = {
+    **dict.fromkeys(("question", "repeat", "choice", "how", "level", "finish", "chain"), "I"),
+    **dict.fromkeys(("state", "official", "counted"), "B"),
+    **dict.fromkeys(("seconds", "tokens", "rubric"), "f"),
+}
+"""The columns of a run's answers."""
+OTHER = 1 << 16
+"""From here on, `choice` is the number of a text that is none of the options that the page knows."""
+PART_CHARACTERS = 1 << 17
+"""About so much text is unpacked at once when a question is opened."""
+
+
+class TextPart(NamedTuple):
+    """Texts that the page unpacks together."""
+
+    name: str
+    """The id of its element."""
+    packed: str
+
+
+class TaskAnswers:
+    """The answers of several runs to one task."""
+
+    def __init__(self, task: int, parts: Sequence[StoredTask]) -> None:
+        self._task, self._parts = task, parts
+        self._datasets = [part.data for part in parts]
+        self._places_of = [{} if data is None else data.places() for data in self._datasets]
+        self._places: dict[str, int] = {}
+        for places in self._places_of:
+            for id_ in places:
+                self._places.setdefault(id_, len(self._places))
+        self._groups: dict[str, Mapping[str, str]] = {}
+        self._columns: list[dict[str, array[Any]]] = []
+        self._parts_begin: list[list[int]] = []
+        self._characters: list[int] = []
+        self._numbers = {name: ValueNumbers() for name in ("how", "level", "finish", "other")}
+        self.texts: list[TextPart] = []
+
+    @property
+    def ids(self) -> list[str]:
+        """The questions that any run has a record of, in the order of the first data set found."""
+        asked = {place for columns in self._columns for place in columns["question"]}
+        return [id_ for id_, place in self._places.items() if place in asked]
+
+    def add(self, records: Iterable[Record], marks: Marks) -> None:
+        """Add the answers of the next run."""
+        number = len(self._columns)
+        part = self._parts[number]
+        placed = [(self._place(record), record["sample"], record) for record in records]
+        placed.sort(key=lambda one: one[:2])
+        columns: dict[str, array[Any]] = {name: array(kind) for name, kind in COLUMNS.items()}
+        begins: list[int] = []
+        waiting: list[str] = []
+        size = characters = 0
+        for answer, (place, repeat, record) in enumerate(placed):
+            judged = [one for one in marks.get(record["id"], ()) if one["repeat"] == repeat]
+            if not waiting:
+                begins.append(answer)
+            text = json.dumps(answer_detail(part, record, judged), allow_nan=False, separators=(",", ":"))
+            waiting.append(text)
+            size += len(text)
+            characters += len(text)
+            if size >= PART_CHARACTERS:
+                self._write_texts(number, len(begins) - 1, waiting)
+                waiting, size = [], 0
+            values = {**self._values(part, record, judged), "question": place, "repeat": repeat}
+            for name, column in columns.items():
+                column.append(values[name])
+        if waiting:
+            self._write_texts(number, len(begins) - 1, waiting)
+        self._columns.append(columns)
+        self._parts_begin.append(begins)
+        self._characters.append(characters)
+
+    def _place(self, record: Record) -> int:
+        id_ = record["id"]
+        if record["groups"]:
+            self._groups.setdefault(id_, record["groups"])
+        return self._places.setdefault(id_, len(self._places))
+
+    def _write_texts(self, run: int, part: int, texts: Sequence[str]) -> None:
+        self.texts.append(TextPart(f"text-{self._task}-{run}-{part}", compressed(f"[{','.join(texts)}]".encode())))
+
+    def _values(self, part: StoredTask, record: Record, judged: Sequence[Row]) -> dict[str, float]:
+        marks = [sum(mark["met"] for mark in one["marks"]) / len(one["marks"]) for one in judged if one["marks"]]
+        values: dict[str, float] = {
+            **dict.fromkeys(COLUMNS, 0),
+            "state": STATES.index(answer_state(part, record)),
+            "rubric": sum(marks) / len(marks) if marks else math.nan,
+            "seconds": math.nan,
+            "tokens": math.nan,
+        }
+        if "error" in record:
+            return values
+        response, read, official = record["response"], record["extraction"], record["score"]["official"]
+        usage = response["usage"]
+        tokens = next((usage[name] for name in TOKENS_OUT if is_count(usage.get(name))), math.nan)
+        numbers = self._numbers
+        return values | {
+            "official": 1 + official["correct"] if part.task.answers_public else 0,
+            "counted": official["counted"],
+            "choice": self._choice(record["id"], read["choice"]),
+            "how": numbers["how"].number(read["how"]),
+            "level": numbers["level"].number(read.get("level")),
+            "finish": numbers["finish"].number(response["finish_reason"]),
+            "seconds": response["seconds"],
+            "tokens": tokens,
+            "chain": read["thinking_chars"],
+        }
+
+    def _choice(self, id_: str, choice: str | None) -> int:
+        """Number a choice: from 1 by the options as the page shows them; 0 for none."""
+        if choice is None:
+            return 0
+        options = self._options(id_)
+        return options.index(choice) + 1 if choice in options else OTHER + self._numbers["other"].number(choice)
+
+    def _found(self, id_: str) -> tuple[StoredTask, Sample] | None:
+        """Return the first run whose data has a question, and the question."""
+        for part, data, places in zip(self._parts, self._datasets, self._places_of, strict=True):
+            if data is not None and id_ in places:
+                return part, data.samples[places[id_]]
+        return None
+
+    def _options(self, id_: str) -> Sequence[str]:
+        found = self._found(id_)
+        return () if found is None else found[0].shown(found[1]).choices
+
+    def samples(self) -> Iterator[tuple[str, Sample | None]]:
+        """Yield the questions that the page has."""
+        for id_ in self.ids:
+            found = self._found(id_)
+            yield id_, None if found is None else found[1]
+
+    def interest(self) -> dict[str, int]:
+        """Rank each question: 0 where runs differ, 1 where an answer is not right, 2 for the rest."""
+        right = STATES.index("right")
+        shares: dict[int, list[float]] = defaultdict(list)
+        for columns in self._columns:
+            own: dict[int, list[bool]] = defaultdict(list)
+            for place, state in zip(columns["question"], columns["state"], strict=True):
+                own[place].append(state == right)
+            for place, states in own.items():
+                shares[place].append(sum(states) / len(states))
+        rank = {place: 0 if len({*each}) > 1 else 1 if {*each} != {1.0} else 2 for place, each in shares.items()}
+        return {id_: rank[self._places[id_]] for id_ in self.ids}
+
+    def headings(self) -> list[str]:
+        """Return what questions are grouped by."""
+        return list(dict.fromkeys(heading for id_ in self.ids for heading in self._groups.get(id_, ())))
+
+    def header(self, columns: PackedColumns) -> dict[str, Any]:
+        """Pack the columns and return what the page needs to read them."""
+        ids = self.ids
+        places = {self._places[id_]: number for number, id_ in enumerate(ids)}
+        found = [self._found(id_) for id_ in ids]
+        return {
+            "ids": ids,
+            "questions": [None if one is None else one[1].question for one in found],
+            "options": [list(self._options(id_)) for id_ in ids],
+            "golds": [None if one is None else one[1].answer for one in found],
+            "groups": [self._group(heading, ids, columns) for heading in self.headings()],
+            "names": {name: numbers.values() for name, numbers in self._numbers.items()},
+            "runs": [
+                {
+                    "parts": begins,
+                    "characters": characters,
+                    **{
+                        name: columns.add(
+                            COLUMNS[name], map(places.__getitem__, values) if name == "question" else values
+                        )
+                        for name, values in each.items()
+                    },
+                }
+                for each, begins, characters in zip(self._columns, self._parts_begin, self._characters, strict=True)
+            ],
+        }
+
+    def _group(self, heading: str, ids: Sequence[str], columns: PackedColumns) -> dict[str, Any]:
+        numbers = ValueNumbers()
+        column = columns.add("I", [numbers.number(self._groups.get(id_, {}).get(heading)) for id_ in ids])
+        return {"heading": heading, "values": numbers.values(), "column": column}
+
+
+def known_questions(data: Dataset | None, ids: Sequence[str]) -> int:
+    """Count the questions whose text is at hand."""
+    places = {} if data is None else data.places()
+    return sum(id_ in places for id_ in ids)

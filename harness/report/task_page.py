@@ -1,0 +1,141 @@
+"""One task of a report: the figures of every run, the runs in pairs, the questions with all answers, the clips."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dtbench.harness.compare.paired import RunAnswers, read_answers
+from dtbench.harness.core.dataset import Dataset
+from dtbench.harness.core.errors import UserError
+from dtbench.harness.report.answers import PART_CHARACTERS, TaskAnswers, TextPart
+from dtbench.harness.report.clips import QuestionClip, wanted_clips
+from dtbench.harness.report.columns import PackedColumns, compressed
+from dtbench.harness.report.figures import task_figures
+from dtbench.harness.report.pairs import compare_all
+from dtbench.harness.report.prompts import SentPrompt, reference_of, sent_prompt
+from dtbench.harness.report.rows import judged_chains
+from dtbench.harness.score.stored_run import StoredTask, find_data
+from dtbench.harness.store.run_folder import StoredRun
+from dtbench.tasks.stored import stored_task
+
+
+class TaskRequest(NamedTuple):
+    """What is asked of a task's part of the page."""
+
+    number: int
+    """Its place among the tasks of the page."""
+    name: str
+    data_dir: Path | None
+    task_file: Path | None
+
+
+class TaskPage(NamedTuple):
+    """What the page has of a task."""
+
+    first: dict[str, Any]
+    """For the first view."""
+    samples: dict[str, Any]
+    """For the list of questions; its columns are packed."""
+    questions: int
+    texts: Sequence[TextPart]
+    wanted: Sequence[QuestionClip]
+    """The clips of its questions."""
+
+
+def task_page(runs: Sequence[StoredRun], asked: TaskRequest, columns: PackedColumns) -> TaskPage:
+    """Read a task of every run, one run after the other."""
+    name = asked.name
+    parts = [stored_task(run, name, asked.task_file) for run in runs]
+    data = _datasets(parts, asked.data_dir)
+    parts = [replace(part, data=one) for part, one in zip(parts, data, strict=True)]
+    lines: list[str] = []
+    answers = TaskAnswers(asked.number, parts)
+    figures: list[dict[str, Any]] = []
+    paired: list[RunAnswers] = []
+    for run, part in zip(runs, parts, strict=True):
+        records = list(part.records())
+        answers.add(records, judged_chains(run, name, lines.append))
+        if len(runs) > 1 and part.task.answers_public:
+            paired.append(read_answers(run, name, records))
+        figures.append(task_figures(run, part, records, lines.append))
+    count = len(answers.ids)
+    if unknown := sum(sample is None for _, sample in answers.samples()):
+        lines.append(
+            f"{name}: the text of {unknown} of {count} questions was not found, so only answers are shown: "
+            f"name the folder of the data with --data-dir"
+        )
+    prompts = [sent_prompt(run, part) for run, part in zip(runs, parts, strict=True)]
+    extras = _Extras(asked.number, answers, parts, list(dict.fromkeys(prompts)))
+    first = {
+        "name": name,
+        "title": parts[0].task.title or name,
+        "headings": answers.headings(),
+        "known": parts[0].task.answers_public,
+        "runs": figures,
+        "prompts": [{"system": one.system, "text": one.text} for one in extras.prompts],
+        "prompt_of": [extras.prompts.index(one) for one in prompts],
+        "pairs": compare_all(paired),
+        "notes": lines,
+    }
+    texts = [*answers.texts, *extras.parts()]
+    return TaskPage(first, {**answers.header(columns), "extras": extras.begins}, count, texts, wanted_clips(data, answers.interest()))
+
+
+class _Extras:
+    """What is shown of a question beside answers and options: its prompts as sent, and its reference."""
+
+    def __init__(
+        self, number: int, answers: TaskAnswers, parts: Sequence[StoredTask], prompts: Sequence[SentPrompt]
+    ) -> None:
+        self.prompts = prompts
+        self.begins: list[int] = []
+        """The first question of each part."""
+        self._number, self._answers, self._task = number, answers, parts[0].task
+
+    def parts(self) -> Iterator[TextPart]:
+        """Yield the texts of questions, packed together."""
+        waiting: list[str] = []
+        size = 0
+        for place, (_, sample) in enumerate(self._answers.samples()):
+            if not waiting:
+                self.begins.append(place)
+            extra: dict[str, Any] = {}
+            if sample is not None:
+                extra["prompts"] = [prompt.fill(self._task, sample) for prompt in self.prompts]
+                extra["reference"] = reference_of(sample)
+            waiting.append(json.dumps(extra, allow_nan=False, separators=(",", ":")))
+            size += len(waiting[-1])
+            if size >= PART_CHARACTERS:
+                yield self._packed(waiting)
+                waiting, size = [], 0
+        if waiting:
+            yield self._packed(waiting)
+
+    def _packed(self, texts: Sequence[str]) -> TextPart:
+        return TextPart(f"extra-{self._number}-{len(self.begins) - 1}", compressed(f"[{','.join(texts)}]".encode()))
+
+
+def _datasets(parts: Sequence[StoredTask], data_dir: Path | None) -> list[Dataset | None]:
+    """Load the questions of each run, the same ones once; a UserError where data_dir has those of none of them."""
+    loaded: dict[tuple[str, str], Dataset | None] = {}
+    refused: list[UserError] = []
+    for part in parts:
+        key = _content(part)
+        if loaded.get(key) is not None:
+            continue
+        try:
+            loaded[key] = find_data(part, data_dir)
+        except UserError as error:
+            refused.append(error)
+            loaded[key] = find_data(part, None)
+    if len(refused) == len({_content(part) for part in parts}):
+        raise refused[0]
+    return [loaded[_content(part)] for part in parts]
+
+
+def _content(part: StoredTask) -> tuple[str, str]:
+    return part.about["data"]["sha256"], part.about["data"]["source"]
