@@ -1,4 +1,4 @@
-"""`dtbench report`: a run, two runs or a training run as one page for a browser."""
+"""`dtbench report`: any number of runs, or a training run, as one page for a browser."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dtbench.harness.report.build import ReportOptions, make_report
 
 @with_options
 def report_command(options: ReportOptions, as_json: AsJson = False) -> None:
-    """Write one HTML page with scores, charts and every answer, for one run or two side by side.
+    """Write one HTML page with scores, charts and every answer, for one run or any number side by side.
 
     The page is one file that opens from disk, without a network or a server.
     """

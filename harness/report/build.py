@@ -24,7 +24,7 @@ from dtbench.harness.report.columns import PackedColumns
 from dtbench.harness.report.document import MARK, PageData, clip_references, render_page
 from dtbench.harness.report.encode_clips import ReportClip
 from dtbench.harness.report.rows import STATES
-from dtbench.harness.report.run_names import refuse_labels, title_of, with_names
+from dtbench.harness.report.run_names import refuse_labels, refuse_repeated, title_of, with_names
 from dtbench.harness.report.task_page import TaskPage, TaskRequest, task_page
 from dtbench.harness.report.training import (
     BASE,
@@ -89,9 +89,6 @@ class ReportOptions:
         """Refuse values that are not allowed."""
         if not self.runs:
             raise UserError("report: run folders are expected, or the folder of a training.")
-        places = [path.resolve() for path in self.runs]
-        if twice := [path for path, place in zip(self.runs, places, strict=True) if places.count(place) > 1]:
-            raise UserError(f"report: {twice[0]} is named twice; name each run once.")
         refuse_labels(self.labels, len(self.runs))
         if self.audio not in MODES:
             raise UserError(f"--clips {self.audio}: unknown. {did_you_mean(self.audio, MODES)}")
@@ -117,6 +114,7 @@ class WrittenReport(NamedTuple):
 def make_report(options: ReportOptions) -> WrittenReport:
     """Write the report; a UserError where there is nothing to show."""
     trained = _training_figures(options) if is_training(options.run) else None
+    refuse_repeated(options.runs)
     names: Sequence[str] = () if trained is None else trained.pop("names")
     runs = [StoredRun.open(path) for path in options.runs] if trained is None else trained.pop("shown")
     out = _out(options, runs)

@@ -82,7 +82,13 @@ def task_page(runs: Sequence[StoredRun], asked: TaskRequest, columns: PackedColu
         "notes": lines,
     }
     texts = [*answers.texts, *extras.parts()]
-    return TaskPage(first, {**answers.header(columns), "extras": extras.begins}, count, texts, wanted_clips(data, answers.interest()))
+    return TaskPage(
+        first,
+        {**answers.header(columns), "extras": extras.begins},
+        count,
+        texts,
+        wanted_clips(data, answers.interest()),
+    )
 
 
 class _Extras:

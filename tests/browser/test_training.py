@@ -80,7 +80,7 @@ def test_every_number_that_was_logged_is_a_curve(browser: Browser, page: Path, f
 
 def test_the_samples_are_those_of_the_first_and_the_last_evaluation(browser: Browser, page: Path) -> None:
     browser.open(page, "#view=samples")
-    heads = browser.run("[...document.querySelectorAll('#detail h3')].map(one => one.innerText)")
+    heads = browser.run("[...document.querySelectorAll('#detail .said > h3')].map(one => one.innerText)")
     assert [head.split()[-1] for head in heads] == ["base", "stage-2"]
 
 

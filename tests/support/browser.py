@@ -111,6 +111,7 @@ class Browser:
         self.call("Page.navigate", url="about:blank")
         self.call("Page.navigate", url=page.resolve().as_uri() + fragment)
         self.until("document.documentElement?.dataset.ready === 'yes'")
+        self.settle()
 
     def run(self, script: str) -> Any:
         """The value of an expression in the page; a promise is waited for."""
@@ -127,24 +128,32 @@ class Browser:
                 raise BrowserError(f"it never came: {script}; {self.problems}")
             time.sleep(0.02)
 
+    def settle(self) -> None:
+        """Wait until nothing is being unpacked or searched any more."""
+        self.until("!document.querySelector('[aria-busy=true]')")
+
     def text(self, selector: str) -> str:
-        """The text of an element as it is seen."""
+        """The text of an element as it is seen, once all of it is there."""
+        self.settle()
         return str(self.run(f"document.querySelector({json.dumps(selector)}).innerText"))
 
     def click(self, selector: str) -> None:
         """A click on the first element that the selector finds."""
         self.run(f"document.querySelector({json.dumps(selector)}).click()")
+        self.settle()
 
     def press(self, key: str) -> None:
         """A key, down and up."""
         text = {"text": key} if len(key) == 1 else {}
         for kind in ("keyDown", "keyUp"):
             self.call("Input.dispatchKeyEvent", type=kind, key=key, **(text if kind == "keyDown" else {}))
+        self.settle()
 
     def choose(self, label: str, value: str) -> None:
         """A value of the select of this label."""
         find = f"document.querySelector('select[aria-label={json.dumps(label)}]')"
         self.run(f"(s => {{ s.value = {json.dumps(value)}; s.dispatchEvent(new Event('change')) }})({find})")
+        self.settle()
 
     def search(self, words: str) -> None:
         """Words typed into the field for searching."""
@@ -152,6 +161,7 @@ class Browser:
             f"(s => {{ s.value = {json.dumps(words)}; s.dispatchEvent(new Event('input')) }})"
             f"(document.getElementById('search'))"
         )
+        self.settle()
 
     def screenshot(self, path: Path) -> None:
         """What is seen, as PNG."""

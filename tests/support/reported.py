@@ -202,9 +202,9 @@ def _questions(page: str, number: int, task: Any, states: list[str], columns: by
 
 
 def _answer(task: Any, question: dict[str, Any], values: dict[str, Any], states: list[str]) -> dict[str, Any]:
-    choice = values["choice"]
-    texts = question["options"] if choice < OTHER else task["others"]
-    named = {name: (values[name] and task[f"{name}s"][values[name] - 1]) or None for name in ("how", "level", "finish")}
+    choice, names = values["choice"], task["names"]
+    texts = question["options"] if choice < OTHER else names["other"]
+    named = {name: names[name][values[name] - 1] if values[name] else None for name in ("how", "level", "finish")}
     return {
         **values,
         **named,

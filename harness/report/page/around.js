@@ -1,7 +1,7 @@
 // What else there is to a run: does it listen, does the order of options decide, what judges say, what it cost.
 
 function around(task) {
-  const parts = task.runs.flatMap((run, place) => {
+  const parts = shownRuns(task).flatMap(({ run, place }) => {
     const own = ["vs_plain", "audio_ablation", "order_sensitivity", "order_averaged"]
       .filter((kind) => run[kind])
       .map((kind) => ({ where: "this run", kind, found: run[kind] }));
@@ -9,7 +9,7 @@ function around(task) {
     if (run.repeats) lines.push(repeats(run.repeats));
     if (run.forced?.calibration) lines.push(calibrated(run.forced.calibration));
     return lines.length && task.runs.length > 1
-      ? [el("h3", { class: `run-${RUNS[place]}` }, runName(place)), ...lines]
+      ? [el("h3", { class: `${runClass(place)}` }, runName(place)), ...lines]
       : lines;
   });
   return parts.length ? card("Listening, order, judges", null, parts) : null;
@@ -112,13 +112,14 @@ function costs(task) {
           .join(", ") || "none",
     ],
   ];
-  const titles = ["", ...task.runs.map((_, place) => (task.runs.length > 1 ? runName(place) : ""))];
+  const runs = shownRuns(task);
+  const titles = ["Of a run", ...runs.map(({ place }) => (task.runs.length > 1 ? runName(place) : "Value"))];
   return card(
     "Cost",
     null,
     table(
       titles,
-      rows.map(([name, of]) => [name, ...task.runs.map(of)]),
+      rows.map(([name, of]) => [name, ...runs.map(({ run }) => of(run))]),
     ),
   );
 }
@@ -130,7 +131,7 @@ function drawSettings() {
   const names = [...new Set(all.flatMap((one) => [...one.keys()]))];
   const lines = names.map((name) => {
     const values = all.map((one) => one.get(name) ?? "\u2013");
-    const differs = values.length > 1 && values[0] !== values[1];
+    const differs = values.some((value) => value !== values[0]);
     return [
       el("span", { class: differs ? "differs" : null }, seen(name)),
       ...values.map((value) => words(value.slice(0, 2000))),

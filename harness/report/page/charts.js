@@ -1,19 +1,19 @@
 // Charts in SVG by hand: shares with intervals, and lines.
 
-const RUNS = ["a", "b"];
-const runName = (run) => `Run ${run + 1}`;
-
-// A share from 0 to 1 as a bar, its interval as a whisker, the reader's share as a tick. Widths in percent: no resizing.
-function shareBar(part, run, tick) {
+// A share from 0 to 1 as a bar, its interval as a whisker, the strict share as a tick, chance as a line through all
+// bars. Widths in percent: no resizing.
+function shareBar(part, run, tick, chance) {
   const at = (share) => `${(100 * share).toFixed(2)}%`;
   const drawn = svg("svg", {
-    class: `bar run-${RUNS[run]}`,
+    class: `bar ${runClass(run)}`,
     width: "100%",
     height: 14,
     role: "img",
     "aria-label": told(part),
   });
   drawn.append(svg("rect", { class: "track", x: 0, y: 3, width: "100%", height: 8, rx: 2 }));
+  if (known(chance))
+    drawn.append(svg("line", { class: "chance", x1: at(chance), x2: at(chance), y1: -3, y2: 17 }));
   if (part.share === null || part.share === undefined) return drawn;
   drawn.append(svg("rect", { class: "share", x: 0, y: 3, width: at(part.share), height: 8, rx: 2 }));
   if (part.low !== null && part.low !== undefined) {
@@ -26,6 +26,20 @@ function shareBar(part, run, tick) {
     drawn.append(svg("line", { class: "tick", x1: at(tick), x2: at(tick), y1: 0, y2: 14 }));
   }
   return drawn;
+}
+
+// The axis under bars, with the place of chance where it is known.
+function barAxis(chance) {
+  const axis = el("div", { class: "bar-axis", "aria-hidden": true });
+  for (const share of [0, 0.25, 0.5, 0.75, 1]) axis.append(axisMark(share, `${100 * share}`, "mark"));
+  if (known(chance)) axis.append(axisMark(chance, "chance", "mark chance-mark"));
+  return axis;
+}
+
+function axisMark(share, text, className) {
+  const mark = el("span", { class: className }, text);
+  mark.style.left = `${100 * share}%`;
+  return mark;
 }
 
 function told(part) {
@@ -80,7 +94,7 @@ function lengthChart(series) {
 
 function lengthPoints(one, x, y) {
   const middle = (bin) => x(Math.sqrt(Math.max(1, bin.from) * Math.max(1, bin.to))) + 3 * one.run;
-  const group = svg("g", { class: `run-${RUNS[one.run]}` });
+  const group = svg("g", { class: `${runClass(one.run)}` });
   const path = one.bins.map((bin, place) => `${place ? "L" : "M"}${middle(bin)},${y(bin.accuracy)}`).join("");
   group.append(svg("path", { class: "line faint", d: path }));
   for (const bin of one.bins) {

@@ -39,6 +39,7 @@ function words(text, props) {
   return el("span", { dir: "auto", class: "words", ...props }, seen(text));
 }
 
+const known = (value) => value !== null && value !== undefined;
 const whole = new Intl.NumberFormat("en-US");
 const count = (number) => (number === null || number === undefined ? "\u2013" : whole.format(number));
 const percent = (share, digits = 1) =>

@@ -6,7 +6,7 @@ const KEYS = [
   ["c", "fold or unfold the reasoning"],
   ["/", "search"],
   ["w, u, e", "show only wrong, unanswered or failed answers"],
-  ["f", "show only changed answers (two runs)"],
+  ["f", "show only changed answers (several runs)"],
   ["x, Esc", "clear the filters, close"],
   ["o, s, r, i", "overview, samples, training, settings"],
   ["t", "light or dark"],
@@ -35,18 +35,6 @@ function show(view) {
   remember();
 }
 
-function remember() {
-  const row = page.found[page.selected];
-  const parts = new URLSearchParams({ view: page.view });
-  if (page.task) parts.set("task", page.first.tasks[page.task].name);
-  if (page.view === "samples" && row) parts.set("id", row.id);
-  try {
-    history.replaceState(null, "", `#${parts}`);
-  } catch {
-    /* some browsers refuse where many steps come at once */
-  }
-}
-
 function setTheme(theme) {
   document.documentElement.dataset.theme = theme;
   try {
@@ -66,10 +54,7 @@ function drawTop() {
   document.title = `${seen(first.title)} \u2013 dtbench`;
   put(byId("title"), words(first.title));
   const about = first.tasks[page.task];
-  put(
-    byId("subtitle"),
-    words(about ? `${about.title}${about.runs[0].data.version ? `, data ${about.runs[0].data.version}` : ""}` : ""),
-  );
+  put(byId("subtitle"), words(subtitle(about)));
   put(
     byId("tabs"),
     views().map(([name, label]) =>
@@ -92,6 +77,18 @@ function drawTop() {
     select,
     first.tasks.map((task, place) => el("option", { value: place, selected: place === page.task }, seen(task.name))),
   );
+}
+
+// The benchmark, and the runs with their dates: what a page is of, when it is found again in a year.
+function subtitle(about) {
+  if (!about) return "";
+  const dates = page.first.runs.map((_, run) => dateOf(run));
+  const named = page.first.runs.map((run, place) => `${seen(run.name)}${dates[place] ? ` (${dates[place]})` : ""}`);
+  const ordered = dates.filter(Boolean).sort();
+  const span = ordered.length ? `, ${ordered[0]} to ${ordered.at(-1)}` : "";
+  const runs = hasMany() ? `${plural(named.length, "run")}${span}` : named.join(" \u00b7 ");
+  const version = about.runs[0].data.version ? `, data ${about.runs[0].data.version}` : "";
+  return `${seen(about.title)}${version} \u2013 ${runs}`;
 }
 
 function chooseTask(place) {
@@ -165,20 +162,19 @@ function onKey(event) {
   act();
 }
 
+// As the empty list says, also from within the field for searching.
 function escape(field) {
   if (field) field.blur();
-  else if (byId("view-samples").classList.contains("open") && window.matchMedia("(max-width: 759px)").matches)
-    closeDetail();
+  if (byId("view-samples").classList.contains("open") && window.matchMedia("(max-width: 759px)").matches) closeDetail();
   else if (page.view === "samples" && page.filter) clearFilters();
 }
 
 async function start() {
   page.first = JSON.parse(byId("first").textContent);
-  const parts = new URLSearchParams(location.hash.slice(1));
-  page.task = Math.max(
-    0,
-    page.first.tasks.findIndex((task) => task.name === parts.get("task")),
-  );
+  const asked = readAddress();
+  page.task = asked.task;
+  page.base = asked.base;
+  page.beside = page.first.runs.length - 1 === page.base ? 0 : page.first.runs.length - 1;
   try {
     const theme = localStorage.getItem("dtbench-theme");
     if (theme === "dark" || theme === "light") document.documentElement.dataset.theme = theme;
@@ -193,18 +189,11 @@ async function start() {
   drawOverview();
   drawSettings();
   if (page.first.training) drawTraining();
-  const fallback = page.first.training ? "training" : "overview";
-  show(views().some(([name]) => name === parts.get("view")) ? parts.get("view") : fallback);
-  if (document.readyState === "loading")
-    await new Promise((ready) => document.addEventListener("DOMContentLoaded", ready));
+  show(viewOf(asked));
   await loadSamples();
-  if (page.tasks.length) {
-    drawFilters();
-    refilter({});
-    const place = page.found.findIndex((row) => row.id === parts.get("id"));
-    if (place >= 0) select(place, true);
-    prepareSearch();
-  }
+  openSamples(asked);
+  prepareSearch();
+  window.addEventListener("hashchange", followAddress);
   document.documentElement.dataset.ready = "yes";
 }
 

@@ -7,9 +7,12 @@ function drawOverview() {
   put(
     byId("view-overview"),
     warnings(task),
-    headline(task),
-    task.compare ? comparison(task) : null,
-    task.runs[0].tables.map((one, place) => groupCard(task, one.heading, place)),
+    hasMany() ? null : headline(task),
+    matrix(task),
+    comparison(task),
+    historyCard(task),
+    besideCard(task),
+    tableHeadings(task).map((heading) => groupCard(task, heading)),
     evidence(task),
     lengths(task),
     el("div", { class: "columns" }, paperFigures(task), letters(task)),
@@ -19,22 +22,54 @@ function drawOverview() {
   );
 }
 
-function warnings(task) {
-  const confounders = (task.compare?.confounders ?? []).map(
-    (one) =>
-      `The runs differ in ${one.name}: ${one.before} vs ${one.after}. The difference in score is not due to the models alone.`,
+function tableHeadings(task) {
+  return [...new Set(task.runs.flatMap((run) => run.tables.map((one) => one.heading)))];
+}
+
+function tableRow(run, heading, value) {
+  return run.tables.find((one) => one.heading === heading)?.rows.find((row) => row.value === value);
+}
+
+// Of many runs, the one whose details stand beside the baseline's.
+function besideCard(task) {
+  if (!hasMany()) return null;
+  const choose = (run) => {
+    page.beside = run;
+    drawOverview();
+  };
+  return card(
+    "Details",
+    "What follows shows the baseline and one more run.",
+    el("div", { class: "counts" }, runName(page.base), " beside ", runSelect("Details of", page.beside, choose)),
   );
-  const lines = [...confounders.map((text) => ["warn", text]), ...task.notes.map((text) => ["note", text])];
+}
+
+const SHOWN_NOTES = 8;
+
+function warnings(task) {
+  const confounders = pairsWithBase(task).flatMap(({ pair, other }) =>
+    pair.confounders.map((one) => {
+      const who = task.runs.length > 2 ? `${runName(pair.before)} and ${runName(pair.after).toLowerCase()} differ` : "The runs differ";
+      return [
+        "warn",
+        `${who} in ${one.name}: ${one.before} vs ${one.after}. The difference in score is not due to the models alone.`,
+        other,
+      ];
+    }),
+  );
+  const lines = [...confounders, ...[...page.first.notes, ...task.notes].map((text) => ["note", text])];
   task.runs.forEach((run, place) =>
     run.notes.forEach((text) => lines.push(["note", `${task.runs.length > 1 ? `${runName(place)}: ` : ""}${text}`])),
   );
-  return lines.length
-    ? el(
-        "div",
-        { class: "notes" },
-        lines.map(([kind, text]) => el("p", { class: kind }, words(text))),
-      )
-    : null;
+  const shown = lines.map(([kind, text]) => el("p", { class: kind }, words(text)));
+  const more = shown.splice(shown.length > SHOWN_NOTES + 1 ? SHOWN_NOTES : shown.length);
+  if (!shown.length) return null;
+  return el(
+    "div",
+    { class: "notes" },
+    shown,
+    more.length ? el("details", {}, el("summary", {}, `${count(more.length)} more notes`), more) : null,
+  );
 }
 
 function headline(task) {
@@ -43,16 +78,29 @@ function headline(task) {
     { class: "headline" },
     task.runs.map((run, place) => {
       const label = task.runs.length > 1 ? `${runName(place)} \u00b7 ` : "";
+      const { official, strict } = run;
+      const alike = scoresAgree(run);
       return el(
         "section",
-        { class: `card score run-${RUNS[place]}` },
+        { class: `card score ${runClass(place)}` },
         el("h2", {}, label, words(page.first.runs[place].name)),
-        scoreLine(run, "official", "official script", run.official.counted, place),
-        scoreLine(run, "strict", "strict scoring", run.strict.n, place),
-        el("div", { class: "counts" }, counts(run)),
+        scoreLine(run, "official", alike ? "accuracy" : "official script", official.counted, place),
+        alike ? null : scoreLine(run, "strict", "strict scoring", strict.n, place),
+        official.accuracy === null ? null : el("div", { class: "score-axis" }, barAxis(run.chance_corrected?.chance)),
+        alike
+          ? official.accuracy === null
+            ? null
+            : el("p", { class: "note" }, "The official script and strict scoring give the same score.")
+          : el("p", { class: "note" }, "Strict scoring counts every question and guesses nothing."),
+        el("div", { class: "counts" }, counts(run, place)),
       );
     }),
   );
+}
+
+// Two scores that are one are shown once.
+function scoresAgree({ official, strict }) {
+  return official.correct === strict.correct && official.counted === strict.n && official.accuracy === strict.accuracy;
 }
 
 function scoreLine(run, kind, label, n, place) {
@@ -64,7 +112,7 @@ function scoreLine(run, kind, label, n, place) {
       : el(
           "b",
           { class: kind === "official" ? "big" : "big second" },
-          percent(part.accuracy, kind === "official" ? 2 : 1),
+          percent(part.accuracy, 2),
           el("small", {}, " %"),
         );
   const about = part.accuracy === null ? "no accuracy" : `${count(part.correct)} of ${count(n)}`;
@@ -77,13 +125,13 @@ function scoreLine(run, kind, label, n, place) {
     el(
       "div",
       { class: "beside" },
-      shareBar({ share: part.accuracy, low: range.low, high: range.high }, place),
+      shareBar({ share: part.accuracy, low: range.low, high: range.high }, place, null, run.chance_corrected?.chance),
       el("span", { class: "note" }, `${about}; ${under}`),
     ),
   );
 }
 
-function counts(run) {
+function counts(run, place) {
   const cut = run.finish_reasons.length ?? 0;
   const all = [
     ["unanswered", run.unanswered, { state: "unanswered" }],
@@ -98,7 +146,7 @@ function counts(run) {
       filter && n
         ? el(
             "button",
-            { type: "button", class: "count", on: { click: () => showOnly(filter) } },
+            { type: "button", class: "count", on: { click: () => showOnly(page.first.runs.length > 1 ? { ...filter, run: String(place) } : filter) } },
             el("b", {}, count(n)),
             ` ${name}`,
           )
@@ -106,91 +154,52 @@ function counts(run) {
     );
 }
 
-function comparison(task) {
-  const one = task.compare;
-  if (!one.n)
-    return card(
-      "Run 2 compared with run 1",
-      null,
-      el("p", { class: "warn" }, "No question is answered in both runs, so there is nothing to compare."),
-    );
-  const left = [
-    ["only in run 1", one.only_before],
-    ["only in run 2", one.only_after],
-  ]
-    .filter(([, n]) => n)
-    .map(([name, n]) => `${plural(n, "question")} ${name}, left out. `);
-  const button = (wanted, n, text) =>
-    el(
-      "button",
-      { type: "button", class: "count", on: { click: () => showOnly({ change: wanted }) } },
-      el("b", { class: wanted }, count(n)),
-      ` ${text}`,
-    );
-  const sure = one.low > 0 || one.high < 0;
+function groupCard(task, heading) {
+  const runs = shownRuns(task);
+  const rowsOf = (run) => run.tables.find((one) => one.heading === heading)?.rows ?? [];
+  const counted = (row) => row.official.n || row.strict.n;
+  const values = [...new Set(runs.flatMap(({ run }) => rowsOf(run).filter(counted).map((row) => row.value)))];
+  if (!values.length) return null;
+  const chance = runs[0].run.chance_corrected?.chance;
+  const ticks = runs.some(({ run }) => rowsOf(run).some((row) => row.strict.share !== row.official.share));
+  const note =
+    `Bars: official score with its 95 % interval${ticks ? "; tick: strict score where it differs" : ""}` +
+    `${known(chance) ? `; line: chance, ${percent(chance)} %` : ""}. Click a group to see its samples.`;
   return card(
-    "Run 2 compared with run 1, question by question",
-    `${count(one.n)} questions in common; official score. ${left.join("")}`,
-    el(
-      "div",
-      { class: "difference" },
-      el(
-        "b",
-        { class: `big ${sure ? (one.difference > 0 ? "better" : "worse") : ""}` },
-        signed(one.difference),
-        el("small", {}, " points"),
-      ),
-      el(
-        "span",
-        {},
-        `95 % interval ${signed(one.low)} to ${signed(one.high)}; McNemar p = ${figure(one.p)}. `,
-        sure ? "" : "This could be chance. ",
-        `${plural(one.n, "question")} detect a difference of ${percent(one.minimum_detectable)} points with 80 % power.`,
-      ),
-    ),
-    el(
-      "div",
-      { class: "counts" },
-      button("better", one.better, "better in run 2"),
-      button("worse", one.worse, "worse in run 2"),
-      button("same", one.n - one.better - one.worse, "unchanged"),
-    ),
+    `By ${seen(heading)}`,
+    note,
+    el("div", { class: "groups" }, values.map((value) => groupRow(task, runs, heading, value, chance))),
+    el("div", { class: "group axis-row" }, el("div", {}), el("div", { class: "group-bar" }, barAxis(chance))),
   );
 }
 
-function groupCard(task, heading, place) {
-  const values = [...new Set(task.runs.flatMap((run) => (run.tables[place]?.rows ?? []).map((row) => row.value)))];
-  if (!values.length) return null;
-  const rows = values.map((value) => groupRow(task, heading, value, place));
-  const note = "Bars: official score with its 95 % interval; tick: strict score. Click a group to see its samples.";
-  return card(`By ${seen(heading)}`, note, el("div", { class: "groups" }, rows));
-}
-
-function groupRow(task, heading, value, place) {
-  const parts = task.runs
-    .map((run) => (run.tables[place]?.rows ?? []).find((other) => other.value === value))
-    .map((part, run) => [part, run])
-    .filter(([part]) => part);
+function groupRow(task, runs, heading, value, chance) {
+  const parts = runs
+    .map(({ run, place }) => ({ part: tableRow(run, heading, value), place }))
+    .filter(({ part }) => part);
   const simple = task.headings.includes(heading);
-  const change = task.compare?.groups.find((one) => one.heading === heading && one.value === value);
-  const lines = parts.map(([part, run]) =>
+  const lines = parts.map(({ part, place }) =>
     el(
       "div",
-      { class: `group-bar run-${RUNS[run]}` },
-      shareBar(part.official, run, part.strict.share),
+      { class: `group-bar ${runClass(place)}` },
+      shareBar(part.official, place, part.strict.share === part.official.share ? null : part.strict.share, chance),
       el("span", { class: "number" }, percent(part.official.share)),
       el("span", { class: "note" }, `${between(part.official)}`),
       el("span", { class: "n" }, `n ${count(part.official.n)}`),
     ),
   );
-  const told =
-    change && change.p_adjusted < 0.05
-      ? el(
-          "span",
-          { class: change.difference > 0 ? "better" : "worse" },
-          `${signed(change.difference)} points, adjusted p = ${figure(change.p_adjusted)}`,
-        )
-      : null;
+  const told = pairsWithBase(task)
+    .filter(({ other }) => parts.some(({ place }) => place === other))
+    .map(({ groups, other }) => {
+      const change = groups.find((one) => one.heading === heading && one.value === value);
+      if (!change) return null;
+      const who = task.runs.length > 2 ? `${runName(other)}: ` : "";
+      return el(
+        "span",
+        { class: change.difference > 0 ? "better" : "worse" },
+        `${who}${signed(change.difference)} points, adjusted p = ${figure(change.p_adjusted)} `,
+      );
+    });
   const name = simple
     ? el(
         "button",
@@ -202,10 +211,12 @@ function groupRow(task, heading, value, place) {
 }
 
 function lengths(task) {
-  const series = task.runs.map((run, place) => ({ run: place, bins: run.lengths })).filter((one) => one.bins.length);
+  const series = shownRuns(task)
+    .map(({ run, place }) => ({ run: place, bins: run.lengths }))
+    .filter((one) => one.bins.length);
   const note = "Each point is an eighth of the answers that have reasoning, with the 95 % interval of their strict score.";
   if (series.length) return card("Accuracy by length of reasoning, %", note, lengthChart(series));
-  return task.runs.some((run) => run.chains.n)
+  return shownRuns(task).some(({ run }) => run.chains.n)
     ? card(
         "Accuracy by length of reasoning",
         null,
@@ -215,23 +226,23 @@ function lengths(task) {
 }
 
 function missing(task) {
-  const parts = task.runs.map((run, place) => {
-    const title = task.runs.length > 1 ? el("h3", { class: `run-${RUNS[place]}` }, runName(place)) : null;
+  const parts = shownRuns(task).map(({ run, place }) => {
+    const only = task.runs.length > 1 ? { run: String(place) } : {};
     const lines = [
       ...run.unread.map((one) => [
         words(one.name),
         "no answer",
-        link(one.n, { how: one.name, state: "unanswered" }),
+        link(one.n, { how: one.name, state: "unanswered", ...only }),
       ]),
-      ...run.errors.map((one) => [words(one.name), "failed", link(one.n, { state: "failed" })]),
+      ...run.errors.map((one) => [words(one.name), "failed", link(one.n, { state: "failed", ...only })]),
       ...(run.missing ? [["", "not asked yet", count(run.missing)]] : []),
       ...(run.finish_reasons.length
-        ? [["the answer reached the token limit", "cut off", link(run.finish_reasons.length, { finish: "length" })]]
+        ? [["the answer reached the token limit", "cut off", link(run.finish_reasons.length, { finish: "length", ...only })]]
         : []),
       ...Object.entries(run.dropped_why).map(([why, n]) => [words(why), "not counted by the script", count(n)]),
     ];
     return [
-      title,
+      runTitle(task, place),
       lines.length
         ? table(["Reason", "State", "Answers"], lines)
         : el("p", { class: "note" }, "Every question is answered."),
@@ -246,13 +257,12 @@ function link(n, filter) {
 
 // The evidence of answers: a reader sees which level to trust, and what another threshold would count.
 function evidence(task) {
-  const runs = task.runs.map((run, place) => ({ run, place })).filter(({ run }) => run.levels.length);
+  const runs = shownRuns(task).filter(({ run }) => run.levels.length);
   if (!runs.length) return null;
   const note =
     "How clearly a response names its option, the clearest level first. An option with weaker evidence than the run's " +
     "--min-evidence is set aside: it counts as unanswered, and its row shows how often it would have been correct.";
   const parts = runs.map(({ run, place }) => {
-    const title = task.runs.length > 1 ? el("h3", { class: `run-${RUNS[place]}` }, runName(place)) : null;
     const lines = run.levels.map((one) => [
       one.level,
       one.counts ? "counted" : "set aside",
@@ -261,19 +271,21 @@ function evidence(task) {
       percent(one.share),
       one.share === null ? "" : el("div", { class: "level-bar" }, shareBar(one, place)),
     ]);
-    return [title, table(["Evidence", "", "Answers", "Correct", "Correct, %", "95 % interval"], lines, { class: "levels" })];
+    return [runTitle(task, place), table(["Evidence", "Use", "Answers", "Correct", "Correct, %", "95 % interval"], lines, { class: "levels" })];
   });
   return card("Evidence for the answers", note, parts);
 }
 
 function readings(task) {
-  const names = [...new Set(task.runs.flatMap((run) => run.how.map((one) => one.name)))];
+  const runs = shownRuns(task);
+  const names = [...new Set(runs.flatMap(({ run }) => run.how.map((one) => one.name)))];
   if (!names.length) return card("How answers were extracted", null, el("p", { class: "note" }, "No answer was extracted."));
-  const cells = (run, name) => {
+  const cells = ({ run, place }, name) => {
     const one = run.how.find((other) => other.name === name);
-    return [one ? link(one.n, { how: name }) : "\u2013", one && task.known ? percent(one.right / one.n, 0) : "\u2013"];
+    const only = task.runs.length > 1 ? { how: name, run: String(place) } : { how: name };
+    return [one ? link(one.n, only) : "\u2013", one && task.known ? percent(one.right / one.n, 0) : "\u2013"];
   };
-  const titles = task.runs.flatMap((_, place) =>
+  const titles = runs.flatMap(({ place }) =>
     task.runs.length > 1 ? [runName(place), "correct, %"] : ["Answers", "Correct, %"],
   );
   return card(
@@ -281,7 +293,7 @@ function readings(task) {
     null,
     table(
       ["Rule", ...titles],
-      names.map((name) => [words(name), ...task.runs.flatMap((run) => cells(run, name))]),
+      names.map((name) => [words(name), ...runs.flatMap((one) => cells(one, name))]),
     ),
   );
 }

@@ -6,12 +6,13 @@ const area = (part) =>
 
 function paperFigures(task) {
   const rows = new Map();
-  task.runs.forEach((run, place) => {
+  const runs = shownRuns(task);
+  runs.forEach(({ run, place }) => {
     for (const [name, text] of figureLines(run)) rows.set(name, { ...rows.get(name), [place]: text });
   });
   if (!rows.size) return null;
-  const titles = task.runs.map((_, place) => (task.runs.length > 1 ? runName(place) : "Value"));
-  const lines = [...rows].map(([name, cells]) => [seen(name), ...titles.map((_, place) => cells[place] ?? "\u2013")]);
+  const titles = runs.map(({ place }) => (task.runs.length > 1 ? runName(place) : "Value"));
+  const lines = [...rows].map(([name, cells]) => [seen(name), ...runs.map(({ place }) => cells[place] ?? "\u2013")]);
   const note =
     "In percent (areas and errors from 0 to 1), with 95 % intervals. A macro average gives each group the same weight. Chance-corrected accuracy is 0 " +
     "for guesses. AUROC: how often a correct answer is more confident than a wrong one. AURC: the mean share of errors " +
@@ -39,9 +40,9 @@ function figureLines(run) {
 }
 
 function letters(task) {
-  const parts = task.runs.flatMap((run, place) =>
+  const parts = shownRuns(task).flatMap(({ run, place }) =>
     (run.by_letter ?? []).map((part) => [
-      el("h3", { class: `run-${RUNS[place]}` }, letterTitle(task, part, place)),
+      el("h3", { class: `${runClass(place)}` }, letterTitle(task, part, place)),
       table(["Letter", "Correct, %", "Chosen, %", "Recall, %", "95 % interval", "Unread"], letterLines(part)),
       part.recall_sd === null
         ? null
@@ -76,7 +77,7 @@ function letterLines(part) {
 
 // Headings that the benchmark's script prints no table of, such as MMSU's 47 tasks.
 function otherGroups(task) {
-  const drawn = new Set(task.runs.flatMap((run) => run.tables.map((one) => one.heading)));
+  const drawn = new Set(tableHeadings(task));
   const headings = [...new Set(task.runs.flatMap((run) => Object.keys(run.by_group ?? {})))].filter(
     (heading) => !drawn.has(heading),
   );
@@ -88,16 +89,17 @@ function otherGroups(task) {
 }
 
 function otherTable(task, heading) {
-  const values = [...new Set(task.runs.flatMap((run) => Object.keys(run.by_group?.[heading] ?? {})))].sort();
-  const titles = task.runs.flatMap((_, place) => [
+  const runs = shownRuns(task);
+  const values = [...new Set(runs.flatMap(({ run }) => Object.keys(run.by_group?.[heading] ?? {})))].sort();
+  const titles = runs.flatMap(({ place }) => [
     task.runs.length > 1 ? `${runName(place)}, %` : "Official, %",
     "95 % interval",
     "n",
   ]);
-  const cells = (run, value) => {
+  const cells = ({ run }, value) => {
     const part = run.by_group?.[heading]?.[value]?.official;
     return part ? [percent(part.accuracy), between(part), count(part.n)] : ["\u2013", "", "0"];
   };
-  const lines = values.map((value) => [words(value), ...task.runs.flatMap((run) => cells(run, value))]);
+  const lines = values.map((value) => [words(value), ...runs.flatMap((one) => cells(one, value))]);
   return table([seen(heading), ...titles], lines);
 }

@@ -88,7 +88,6 @@ const MARKS = [
   ["criteria", "Criteria met", (mean) => figure(mean, 3)],
   ["words", "Reasoning, words", (mean) => figure(mean, 3)],
 ];
-const known = (value) => value !== null && value !== undefined;
 
 function stageTable(stages) {
   const tasks = [...new Set(stages.flatMap((stage) => stage.scores.map((score) => score.task)))];
