@@ -86,9 +86,7 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
     "report": (
         Example("one run", "dtbench report runs/qwen"),
         Example("two side by side", "dtbench report runs/base runs/tuned --out compare.html"),
-        Example(
-            "many, with names of your own", "dtbench report runs/a runs/b runs/c --label 7B --label 30B --label LoRA"
-        ),
+        Example("many, with names of your own", "dtbench report runs/a runs/b --label 7B --label 30B"),
     ),
     "table": (
         Example("runs and the published scores, for a paper", "dtbench table runs/base runs/tuned --published --latex"),
