@@ -88,14 +88,16 @@ class Run:
 
     def export(self, format: str, **options: Any) -> Path:  # as the option of the command
         """Write a file as `dtbench export` does, and return where it lies; the options are those of the command."""
-        from dtbench.harness.export.lm_eval_files import write_lm_eval
+        from dtbench.harness.export.run_formats import RUN_FORMATS, format_writer
         from dtbench.harness.export.submission import write_submission
-        from dtbench.harness.export.submission_formats import LM_EVAL, ExportOptions
+        from dtbench.harness.export.submission_formats import ExportOptions
 
         given = make_request(ExportOptions, {"run": self.path, "format_name": format, **options}, "export")
         if given.check is not None:
             raise UserError("export: check is for the command `dtbench export --check`.")
-        return write_lm_eval(given)[0] if given.format_name == LM_EVAL else write_submission(given).file
+        if given.format_name in RUN_FORMATS:
+            return format_writer(given.format_name)(given).path
+        return write_submission(given).file
 
     def as_json(self) -> Summary:
         """Return what `dtbench run --json` prints of it."""

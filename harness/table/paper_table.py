@@ -72,7 +72,7 @@ def paper_table(runs: Sequence[StoredRun | Path | str], **options: Any) -> Paper
 
 def table_of(runs: Sequence[StoredRun], options: TableOptions) -> PaperTable:
     """Make the table of runs that are open."""
-    rows = [_Row(label, run) for label, run in zip(run_labels(runs, options.labels), runs, strict=True)]
+    rows = [_PaperRow(label, run) for label, run in zip(run_labels(runs, options.labels), runs, strict=True)]
     names = list(dict.fromkeys(name for run in runs for name in run.info["tasks"]))
     if options.task is not None:
         if options.task not in names:
@@ -85,7 +85,7 @@ def table_of(runs: Sequence[StoredRun], options: TableOptions) -> PaperTable:
     return PaperTable(tables, options.interval, options.decimals)
 
 
-class _Row(NamedTuple):
+class _PaperRow(NamedTuple):
     label: str
     run: StoredRun
 
@@ -100,7 +100,7 @@ class _TaskColumn(NamedTuple):
 class _Maker:
     """Makes one table, of one benchmark or of several with a column for each."""
 
-    def __init__(self, rows: Sequence[_Row], tasks: Sequence[str], options: TableOptions) -> None:
+    def __init__(self, rows: Sequence[_PaperRow], tasks: Sequence[str], options: TableOptions) -> None:
         self._options = options
         self._score: Any = options.score
         self._tasks = tasks
