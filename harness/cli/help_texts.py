@@ -95,6 +95,10 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
             "dtbench table runs/a runs/b --by category --interval brackets --out table.md",
         ),
     ),
+    "plot": (
+        Example("runs side by side, by category", "dtbench plot runs/base runs/tuned --by category --out groups.svg"),
+        Example("the nights and their verdicts", "dtbench plot runs/nights --kind history --baseline runs/base"),
+    ),
     "board": (
         Example("one benchmark, with runs of yours", "dtbench board --task mmar --runs runs"),
         Example("published numbers as Markdown", "dtbench board --published --md"),

@@ -49,6 +49,7 @@ COMMANDS = {
     "gate": Subcommand("gate:gate_command", "Fail CI when a candidate run is worse than its baseline."),
     "report": Subcommand("report:report_command", "Write an HTML page with every answer of one run, or of two."),
     "table": Subcommand("table:table_command", "Make the table that a paper prints, from runs and published scores."),
+    "plot": Subcommand("plot:plot_command", "Draw runs for a paper or a slide, as SVG, PNG or PDF."),
     "board": Subcommand("board:board_command", "Show published scores next to your own runs."),
     "judge": Subcommand("judge:judge_command", "Score a run's reasoning chains against rubrics with an LLM judge."),
     "export": Subcommand("export:export_command", "Write a submission to a leaderboard, or check one."),

@@ -233,8 +233,10 @@ class Round(NamedTuple):
     """The ids of the questions so far."""
 
 
-def gate_runs(options: GateOptions, part_of: Round | None = None) -> list[GateVerdict]:
-    """Return the verdicts on each task and group of two runs; an error where nothing can pass."""
+def gate_runs(
+    options: GateOptions, part_of: Round | None = None, nights: Sequence[StoredRun] | None = None
+) -> list[GateVerdict]:
+    """Return a verdict on each task and group; an error where nothing can pass. `nights` replace those of --history."""
     before, after = StoredRun.open(options.baseline), StoredRun.open(options.candidate)
     joined = join_tasks(before, after, options.task, options.score)
     if part_of is not None:
@@ -249,7 +251,8 @@ def gate_runs(options: GateOptions, part_of: Round | None = None) -> list[GateVe
     for part in joined:
         refuse_unsound(part, allow)
     refuse_no_model(after, "--candidate")
-    nights = None if options.history is None else earlier_nights(options.history, before, after)
+    if nights is None and options.history is not None:
+        nights = earlier_nights(options.history, before, after)
     pooled = [pool_nights(part, nights, options.window, allow) for part in joined]
     _refuse_unknown_groups(options.groups, pooled)
     policy = {} if options.policy is None else read_policy(options.policy)

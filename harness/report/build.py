@@ -26,7 +26,7 @@ from dtbench.harness.report.encode_clips import ReportClip
 from dtbench.harness.report.rows import STATES
 from dtbench.harness.report.run_names import refuse_labels, refuse_repeated, title_of, with_names
 from dtbench.harness.report.task_page import TaskPage, TaskRequest, task_page
-from dtbench.harness.report.training import (
+from dtbench.harness.store.training_stages import (
     BASE,
     TrainingCurves,
     flat_texts,

@@ -1,4 +1,4 @@
-"""Read a training run's folder for a report: its stages, their curves, and the evaluations after each.
+"""Read the folder of a training run: its stages, their curves, and the evaluations after each.
 
 OUT/train.json has the recipe and its stages; OUT/STAGE/metrics.jsonl has an object for each logged step, in which
 every number is a point of a curve. OUT/base/eval and OUT/STAGE/eval are run folders; so are OUT/base/eval-NAME, of the

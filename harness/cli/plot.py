@@ -1,0 +1,45 @@
+"""`dtbench plot`: a picture of runs for a paper or a slide."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+from dtbench.harness.cli.terminal import print_line
+from dtbench.harness.cli.typer_options import with_options
+from dtbench.harness.core.errors import UserError
+from dtbench.harness.core.options import OUTPUT, AsJson, Option
+from dtbench.harness.plot.request import FORMATS, PlotOptions
+
+Out = Annotated[
+    Path | None,
+    Option("--out", "FILE", "The picture, by its ending an .svg, .png or .pdf.", panel=OUTPUT, shown="KIND.svg"),
+]
+
+
+@with_options
+def plot_command(options: PlotOptions, out: Out = None, as_json: AsJson = False) -> None:
+    """Draw runs for a paper or a slide: groups, reasoning, calibration, a training, or many nights.
+
+    The same runs give the same file, to the byte. Needs matplotlib, of the extra `analysis`.
+    """
+    out = out or Path(f"{options.kind}.svg")
+    ending = out.suffix.lower().removeprefix(".")
+    if ending not in FORMATS:
+        allowed = ", ".join(f".{one}" for one in FORMATS)
+        raise UserError(f"--out {out}: the format is told by the ending, and {ending or 'none'} is none of {allowed}.")
+    if not out.parent.is_dir():
+        raise UserError(f"--out {out}: the folder {out.parent} does not exist; create it, or name another.")
+
+    from dtbench.harness.plot.look import picture_bytes
+    from dtbench.harness.plot.picture import draw_picture
+    from dtbench.harness.store.atomic import replace_whole
+
+    picture = picture_bytes(draw_picture(options), ending)
+    replace_whole(out, picture)
+    if as_json:
+        print_json = {"picture": str(out), "kind": options.kind, "bytes": len(picture)}
+        print(json.dumps(print_json))
+    else:
+        print_line(f"picture {out} ({options.kind}, {len(picture) / 1000:.1f} kB)")
