@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dtbench.harness.compare.gate import GateOptions, Verdict, gate_runs, worst_verdict
 from dtbench.harness.core.errors import DtbenchError
+from dtbench.harness.frames.group_cells import TabledTask
 from dtbench.harness.plot.look import CHANCE, COLOURS, Mark, add_legend, draw_point, draw_segment, percent_axis
 from dtbench.harness.plot.pictures_of_runs import Panel
 from dtbench.harness.plot.series import GroupPoint, overall_point
 from dtbench.harness.store.run_folder import StoredRun
-from dtbench.harness.table.run_cells import TabledTask
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dtbench.harness.core.errors import UserError, did_you_mean
+from dtbench.harness.frames.group_cells import TabledTask
 from dtbench.harness.plot.history import draw_history
 from dtbench.harness.plot.look import new_figure, own_style, short_label
 from dtbench.harness.plot.pictures_of_runs import (
@@ -21,7 +22,6 @@ from dtbench.harness.plot.request import PlotOptions
 from dtbench.harness.plot.training_curves import draw_metric, metric_curves
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.run_labels import model_label, run_labels
-from dtbench.harness.table.run_cells import TabledTask
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

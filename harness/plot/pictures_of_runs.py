@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dtbench.harness.core.errors import UserError
+from dtbench.harness.frames.group_cells import ColumnSpec, TabledTask, column_specs
 from dtbench.harness.plot.look import (
     CHANCE,
     Mark,
@@ -25,8 +26,6 @@ from dtbench.harness.plot.series import (
     overall_point,
     reliability,
 )
-from dtbench.harness.table.paper_table import column_specs
-from dtbench.harness.table.run_cells import ColumnSpec, TabledTask
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from dtbench.harness.core.errors import UserError
+from dtbench.harness.frames.group_cells import ColumnSpec, TabledTask, chance_of_column, score_cell
 from dtbench.harness.score.chain_lengths import LEAST_CHAINS
 from dtbench.harness.stats.intervals import wilson
 from dtbench.harness.store.share_types import EstimateFigures
 from dtbench.harness.store.table_types import TableCell
-from dtbench.harness.table.run_cells import ColumnSpec, TabledTask, chance_of_column, score_cell
 
 OVERALL = ColumnSpec("Avg", {})
 

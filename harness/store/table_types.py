@@ -6,6 +6,12 @@ from typing import Literal, NotRequired, TypedDict
 
 from dtbench.harness.store.comparison_types import ConfounderFigures
 
+TableScore = Literal["official", "strict", "rubric"]
+TASKS = "task"
+"""What --by takes for a column for each benchmark."""
+OWN = "group"
+"""What --by takes for the benchmark's own columns."""
+
 
 class TableColumn(TypedDict):
     """A column of figures."""
@@ -57,7 +63,7 @@ class ResultTable(TypedDict):
     """The table of one benchmark, or of all where each is a column."""
 
     title: str
-    score: Literal["official", "strict", "rubric"]
+    score: TableScore
     """What the cells of its groups show."""
     by: str
     """What its columns are: the benchmark's own, a heading of the questions, or the benchmarks."""

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from dtbench.harness.compare.paired import PairedRuns, pair_runs
+from dtbench.harness.frames.group_cells import ColumnSpec, TabledTask
 from dtbench.harness.stats.paired_tests import chance_of_equal, holm
-from dtbench.harness.store.table_types import TableCell, TableColumn, TableRow
+from dtbench.harness.store.table_types import TableCell, TableColumn, TableRow, TableScore
 from dtbench.harness.store.types import as_fields
-from dtbench.harness.table.request import TableScore
-from dtbench.harness.table.run_cells import ColumnSpec, TabledTask
 
 LEVEL = 0.05
 """Adjusted p values below it are marked."""

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from dtbench.harness.core.errors import UserError, did_you_mean
-from dtbench.harness.score.summary import paper_columns
+from dtbench.harness.frames.group_cells import (
+    ColumnSpec,
+    TabledTask,
+    chance_of_column,
+    column_specs,
+    reasoning_cell,
+    rubric_cell,
+    score_cell,
+)
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.run_labels import run_labels
-from dtbench.harness.store.table_types import ResultTable, TableCell, TableColumn, TableRow
+from dtbench.harness.store.table_types import OWN, TASKS, ResultTable, TableCell, TableColumn, TableRow
 from dtbench.harness.table.captions import caption_of, notes_of
 from dtbench.harness.table.comparable import (
     CellTest,
@@ -25,15 +32,7 @@ from dtbench.harness.table.comparable import (
 from dtbench.harness.table.formats import csv_of, html_of, html_page, markdown_of
 from dtbench.harness.table.latex import latex_of
 from dtbench.harness.table.published_rows import published_entries, published_row
-from dtbench.harness.table.request import OWN, TASKS, TableOptions
-from dtbench.harness.table.run_cells import (
-    ColumnSpec,
-    TabledTask,
-    chance_of_column,
-    reasoning_cell,
-    rubric_cell,
-    score_cell,
-)
+from dtbench.harness.table.request import TableOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,28 +222,3 @@ class _Maker:
                 ]
                 yield {"label": "Guessing", "kind": "guessing", "source": "", "not_comparable": "", "cells": cells}
                 return
-
-
-def column_specs(parts: Sequence[TabledTask], by: str | None) -> list[ColumnSpec]:
-    """Return the columns of a task: its official ones, or all questions and each value of a heading."""
-    task = parts[0].part.task
-    counts = sum((part.counts() for part in parts), Counter())
-    headings = sorted({name for outcome in counts for name, _ in outcome.groups})
-    if by is None or (by == OWN and OWN not in headings):
-        return [ColumnSpec(one.title, one.where) for one in paper_columns(task, counts)]
-    titles = {grouping.title.casefold(): grouping.fields for grouping in task.groupings}
-    known = {name.casefold(): (name,) for name in headings}
-    fields = known.get(by.casefold()) or titles.get(by.casefold())
-    if fields is None:
-        raise UserError(f"--by {by}: {task.name} has no such heading. {did_you_mean(by, [*headings, OWN, TASKS])}")
-    fixed = next((one.values for one in task.groupings if one.fields == fields), ())
-    found = {tuple(outcome.group(name) for name in fields) for outcome in counts}
-    lines = sorted((line for line in found if None not in line), key=lambda line: _place_of(line, fixed))
-    specs = [ColumnSpec(", ".join(map(str, line)), dict(zip(fields, map(str, line), strict=True))) for line in lines]
-    return [ColumnSpec("Avg", {}), *specs]
-
-
-def _place_of(line: tuple[str | None, ...], fixed: Sequence[str]) -> tuple[int, str]:
-    """Sort values as the script does, and others by name."""
-    first = str(line[0])
-    return (fixed.index(first) if first in fixed else len(fixed), ", ".join(map(str, line)))

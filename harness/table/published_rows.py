@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from dtbench.harness.core.errors import UserError, did_you_mean
+from dtbench.harness.frames.group_cells import ColumnSpec
 from dtbench.harness.store.table_types import TableCell, TableColumn, TableRow
-from dtbench.harness.table.run_cells import ColumnSpec
 from dtbench.results.board import Entry, make_board, published_tasks
 
 

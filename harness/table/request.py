@@ -5,21 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from dtbench.harness.core.errors import UserError, did_you_mean
 from dtbench.harness.core.options import OUTPUT, TESTS, Argument, Option, TaskFile, check_options
 from dtbench.harness.core.typed_settings import between
+from dtbench.harness.store.table_types import TASKS
 
-TableScore = Literal["official", "strict", "rubric"]
 SCORES_OF_TABLES = ("official", "strict", "rubric")
 INTERVALS = ("none", "brackets", "below")
 FORMATS = {"md": "--md", "tex": "--latex", "csv": "--csv", "html": "--html"}
 """How a file ends, and the switch that gives the same."""
-TASKS = "task"
-"""What --by takes for a column for each benchmark."""
-OWN = "group"
-"""What --by takes for the benchmark's own columns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,11 +17,11 @@ from made_up_run import number_of, write_run
 from small_data import mmar_items, write_json
 
 from dtbench.harness.core.schema import Sample
+from dtbench.harness.frames.group_cells import TabledTask
 from dtbench.harness.plot.look import mark_of, picture_bytes
 from dtbench.harness.plot.picture import plot_runs
 from dtbench.harness.stats.intervals import wilson
 from dtbench.harness.store.run_folder import StoredRun
-from dtbench.harness.table.run_cells import TabledTask
 
 SVG = "{http://www.w3.org/2000/svg}"
 QUESTIONS = 60

@@ -1,4 +1,4 @@
-"""The figures of one run for the columns of a table, from its stored summary and records."""
+"""The figures of a run by group, from its stored summary and records: what tables and pictures show."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dtbench.harness.core.errors import DataError
+from dtbench.harness.core.errors import DataError, UserError, did_you_mean
 from dtbench.harness.score.group_shares import share_over_clips
 from dtbench.harness.score.outcomes import Answer, AnswerOutcome, Outcomes
 from dtbench.harness.score.stored_run import StoredTask, find_data
+from dtbench.harness.score.summary import paper_columns
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.run_json import read_summary
 from dtbench.harness.store.share_types import ShareFigures
 from dtbench.harness.store.summary_types import CalibrationSummary, JudgedFigures, JudgeSummary, Summary, TaskSummary
-from dtbench.harness.store.table_types import TableCell
-from dtbench.harness.table.request import TableScore
+from dtbench.harness.store.table_types import OWN, TASKS, TableCell, TableScore
 from dtbench.tasks.stored import stored_task
 
 
@@ -138,3 +138,28 @@ def reasoning_cell(summary: TaskSummary) -> TableCell | None:
     chains = summary["chains"]
     mean = chains["mean"]
     return None if mean is None else {"value": mean, "low": None, "high": None, "n": chains["n"]}
+
+
+def column_specs(parts: Sequence[TabledTask], by: str | None) -> list[ColumnSpec]:
+    """Return the columns of a task: its official ones, or all questions and each value of a heading."""
+    task = parts[0].part.task
+    counts = sum((part.counts() for part in parts), Counter())
+    headings = sorted({name for outcome in counts for name, _ in outcome.groups})
+    if by is None or (by == OWN and OWN not in headings):
+        return [ColumnSpec(one.title, one.where) for one in paper_columns(task, counts)]
+    titles = {grouping.title.casefold(): grouping.fields for grouping in task.groupings}
+    known = {name.casefold(): (name,) for name in headings}
+    fields = known.get(by.casefold()) or titles.get(by.casefold())
+    if fields is None:
+        raise UserError(f"--by {by}: {task.name} has no such heading. {did_you_mean(by, [*headings, OWN, TASKS])}")
+    fixed = next((one.values for one in task.groupings if one.fields == fields), ())
+    found = {tuple(outcome.group(name) for name in fields) for outcome in counts}
+    lines = sorted((line for line in found if None not in line), key=lambda line: _place_of(line, fixed))
+    specs = [ColumnSpec(", ".join(map(str, line)), dict(zip(fields, map(str, line), strict=True))) for line in lines]
+    return [ColumnSpec("Avg", {}), *specs]
+
+
+def _place_of(line: tuple[str | None, ...], fixed: Sequence[str]) -> tuple[int, str]:
+    """Sort values as the script does, and others by name."""
+    first = str(line[0])
+    return (fixed.index(first) if first in fixed else len(fixed), ", ".join(map(str, line)))
