@@ -123,10 +123,10 @@ class _Evaluation:
         details = {
             "deployment_type": "self_deployed" if local else "unknown",
             "model_availability": "open_weights" if local else "unknown",
-            **_texts(about),
+            **self.model.settings,
         }
         engine = {"inference_engine": {"name": str(about["name"])}} if about.get("model") else {}
-        return {"name": self.model.name, "id": self.model.id, **engine, "additional_details": details}
+        return {"name": self.model.title, "id": self.model.id, **engine, "additional_details": details}
 
     def _result(self, score: Score) -> dict[str, Any]:
         about, summary = self.task.stored.about, self.task.summary
@@ -276,11 +276,6 @@ def _uncertainty(figures: IntervalFigures, counted: int) -> dict[str, Any]:
         return {"num_samples": counted}
     interval = {"lower": low, "upper": high, "confidence_level": 0.95, "method": "Wilson"}
     return {"confidence_interval": interval, "num_samples": counted}
-
-
-def _texts(values: Mapping[str, Any]) -> dict[str, str]:
-    """Return settings as the texts that the schema takes."""
-    return {str(name): one if isinstance(one, str) else json.dumps(one, default=str) for name, one in values.items()}
 
 
 def _is_number(value: object) -> bool:

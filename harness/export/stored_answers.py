@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -106,6 +107,17 @@ class ExportedModel:
     def name(self) -> str:
         """The checkpoint, the served name or the name of the built-in model."""
         return str(self.about.get("model") or self.about.get("name") or "model")
+
+    @property
+    def title(self) -> str:
+        """The name for others: of a folder on this machine, what it is called and not where it lies."""
+        return self.name if self.hub_id is not None else Path(self.name).name
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What run.json says of it, as text, without the folders of this machine."""
+        texts = {str(name): one if isinstance(one, str) else json.dumps(one) for name, one in self.about.items()}
+        return {name: Path(text).name if text.startswith(("/", "~")) else text for name, text in texts.items()}
 
     @property
     def hub_id(self) -> str | None:

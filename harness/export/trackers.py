@@ -1,4 +1,4 @@
-"""Send a stored run's summary to experiment trackers, each by its own client.
+"""Send a stored run to experiment trackers, each by its own client: figures, settings, every answer and the report.
 
 A logger is a function of (summary, settings): what summary.json and run.json hold, without secrets. Names are looked up
 before a run, so that a wrong one costs nothing; what a logger raises is reported in a line and changes nothing stored.
@@ -8,21 +8,27 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dtbench.harness.core.errors import MachineryError, UserError, format_error
 from dtbench.harness.core.lookup import NameTable, look_up
+from dtbench.harness.export.stored_answers import portable_name
 from dtbench.harness.store.redact import mask_text
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.run_json import OWN_KEYS, flatten, without_question_lists
 from dtbench.harness.store.summary_types import Summary, TaskSummary
 from dtbench.harness.store.types import RunInfo
+
+if TYPE_CHECKING:
+    import pyarrow
 
 LOGGERS = {
     "wandb": "dtbench.harness.export.trackers:log_to_wandb",
@@ -31,10 +37,15 @@ LOGGERS = {
 }
 """Each by the name of the package that it needs."""
 FAILED = 3
+_LOG = logging.getLogger(__name__)
 _TABLE = NameTable("logger", LOGGERS, "dtbench.loggers", MachineryError)
 _COUNTS = ("n", "unanswered", "failed", "dropped", "missing", "attempts")
 _MAX_CHARS = 500
 """Of a setting: the most that MLflow keeps."""
+MOST_ROWS = 10_000
+"""Of the table of answers: what W&B shows of one; no published benchmark has more questions."""
+TABLE, REPORT = "samples", "report"
+"""The names of the table and of the page."""
 _REFUSED_BY_MLFLOW = re.compile(r"[^\w\-. :/]")
 """What MLflow does not accept in a name."""
 
@@ -84,8 +95,13 @@ def log_to_wandb(summary: Summary, settings: RunInfo) -> None:
 
     project = os.environ.get("WANDB_PROJECT", "dtbench")
     run = wandb.init(project=project, name=run_name(summary), job_type="evaluation", config=flat_settings(settings))
-    run.log(flat_metrics(summary))
-    run.finish(exit_code=0 if summary["status"] == "done" else 1)
+    columns, rows = answer_rows(summary)
+    run.log({**flat_metrics(summary), TABLE: wandb.Table(columns=columns, data=rows)})
+    with report_page(summary) as page:
+        artifact = wandb.Artifact(f"{portable_name(run_name(summary))}-{REPORT}", type=REPORT)
+        artifact.add_file(str(page), name=page.name)
+        run.log_artifact(artifact)
+        run.finish(exit_code=0 if summary["status"] == "done" else 1)
 
 
 def log_to_mlflow(summary: Summary, settings: RunInfo) -> None:
@@ -98,6 +114,11 @@ def log_to_mlflow(summary: Summary, settings: RunInfo) -> None:
         mlflow.set_tag("dtbench.status", summary["status"])
         mlflow.log_params({_REFUSED_BY_MLFLOW.sub("_", key): text for key, text in flat_settings(settings).items()})
         mlflow.log_metrics({_REFUSED_BY_MLFLOW.sub("_", key): value for key, value in flat_metrics(summary).items()})
+        columns, rows = answer_rows(summary)
+        named = zip(columns, zip(*rows, strict=True), strict=True) if rows else ((name, ()) for name in columns)
+        mlflow.log_table({name: list(values) for name, values in named}, f"{TABLE}.json")
+        with report_page(summary) as page:
+            mlflow.log_artifact(str(page))
 
 
 def log_to_trackio(summary: Summary, settings: RunInfo) -> None:
@@ -106,8 +127,43 @@ def log_to_trackio(summary: Summary, settings: RunInfo) -> None:
 
     project = os.environ.get("TRACKIO_PROJECT", "dtbench")
     trackio.init(project=project, name=run_name(summary), config=flat_settings(settings))
-    trackio.log(flat_metrics(summary))
-    trackio.finish()
+    columns, rows = answer_rows(summary)
+    trackio.log({**flat_metrics(summary), TABLE: trackio.Table(columns=columns, data=rows)})
+    with report_page(summary) as page:
+        artifact = trackio.Artifact(f"{portable_name(run_name(summary))}-{REPORT}", type=REPORT)
+        artifact.add_file(page)
+        trackio.log_artifact(artifact)
+        trackio.finish()
+
+
+def answer_rows(summary: Summary) -> tuple[list[str], list[list[Any]]]:
+    """Return the columns and rows of the samples frame as plain values, options as one text; the first MOST_ROWS."""
+    from dtbench.harness.frames.samples import samples_table
+
+    def notify(line: str) -> None:
+        _LOG.info("%s: %s", TABLE, line)
+
+    table: pyarrow.Table = samples_table(summary["run"], notify=notify)
+    if table.num_rows > MOST_ROWS:
+        print(f"note: the table has the first {MOST_ROWS:,} of {table.num_rows:,} answers", file=sys.stderr)
+    columns = {name: table.column(name).slice(0, MOST_ROWS).to_pylist() for name in table.column_names}
+    plain = {name: [_plain_cell(value) for value in values] for name, values in columns.items()}
+    return list(plain), [list(row) for row in zip(*plain.values(), strict=True)]
+
+
+def _plain_cell(value: Any) -> Any:
+    return " | ".join(map(str, value)) if isinstance(value, list) else value
+
+
+@contextlib.contextmanager
+def report_page(summary: Summary) -> Iterator[Path]:
+    """Write the report without its clips into a folder that is gone after the block."""
+    from dtbench.harness.report.build import ReportOptions, make_report
+
+    with TemporaryDirectory() as folder:
+        page = Path(folder, f"{REPORT}.html")
+        make_report(ReportOptions(runs=[Path(summary["run"])], out=page, audio="none"))
+        yield page
 
 
 def run_name(summary: Summary) -> str:

@@ -83,8 +83,11 @@ class _Handler(BaseHTTPRequestHandler):
         if hub.refuses is not None:
             self._reply({"error": "no"}, hub.refuses)
         elif self.path == "/api/repos/create":
-            hub.created.append(json.loads(body))
-            self._reply({"url": f"{hub.url}/{json.loads(body)['name']}"})
+            wanted = json.loads(body)
+            hub.created.append(wanted)
+            self._reply({"url": f"{hub.url}/{wanted['type']}s/{wanted['organization']}/{wanted['name']}"})
+        elif self.path == "/api/validate-yaml":
+            self._reply({"errors": [], "warnings": []})
         elif self.path.endswith("/info/lfs/objects/batch"):
             self._reply({"objects": [self._upload_of(hub, one) for one in json.loads(body)["objects"]]})
         elif (where := _COMMIT.fullmatch(self.path)) is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -115,51 +114,3 @@ def test_a_tracker_that_is_not_installed_is_named_with_the_command_for_it(name: 
         pytest.skip(f"{name} is installed here")
     assert f"pip install {name}" in run(tmp_path, "--log", name).refusal()
     assert not (tmp_path / "out").exists()
-
-
-def need(package: str) -> None:
-    if importlib.util.find_spec(package) is None:
-        pytest.skip(f"{package} is not installed; a tracker's client is no dependency of ours")
-
-
-def test_mlflow_keeps_figures_and_settings(tmp_path: Path) -> None:
-    need("mlflow")
-    store = tmp_path / "mlflow.db"
-    done = run(tmp_path, "--log", "mlflow", MLFLOW_TRACKING_URI=f"sqlite:///{store}")
-    assert done.code == 0, done
-    with sqlite3.connect(store) as base:
-        metrics = dict(base.execute("select key, value from metrics"))
-        params = dict(base.execute("select key, value from params"))
-    (task,) = summary_of(tmp_path)["tasks"]
-    assert metrics["mini/official"] == pytest.approx(task["official"]["accuracy"])
-    assert metrics["mini/strict_high"] == pytest.approx(task["strict"]["high"])
-    assert metrics["mini/unanswered"] == task["unanswered"]
-    assert (
-        params["tasks.mini.data.sha256"]
-        == json.loads((tmp_path / "out" / "run.json").read_text())["tasks"]["mini"]["data"]["sha256"]
-    )
-
-
-def test_wandb_keeps_figures_and_settings_offline(tmp_path: Path) -> None:
-    need("wandb")
-    done = run(tmp_path, "--log", "wandb", WANDB_MODE="offline", WANDB_DIR=str(tmp_path), WANDB_SILENT="true")
-    assert done.code == 0, done
-    (file,) = tmp_path.glob("wandb/offline-run-*/run-*.wandb")
-    kept = file.read_bytes()
-    (task,) = summary_of(tmp_path)["tasks"]
-    assert b"mini/official" in kept
-    assert str(task["official"]["accuracy"]).encode() in kept
-    assert b"tasks.mini.data.sha256" in kept
-
-
-def test_trackio_keeps_figures_and_settings(tmp_path: Path) -> None:
-    need("trackio")
-    done = run(tmp_path, "--log", "trackio", TRACKIO_DIR=str(tmp_path / "trackio"))
-    assert done.code == 0, done
-    (store,) = (tmp_path / "trackio").glob("**/dtbench*.db")
-    with sqlite3.connect(store) as base:
-        ((logged,),) = base.execute("select metrics from metrics").fetchall()
-        ((config,),) = base.execute("select config from configs").fetchall()
-    (task,) = summary_of(tmp_path)["tasks"]
-    assert json.loads(logged)["mini/official"] == pytest.approx(task["official"]["accuracy"])
-    assert "tasks.mini.data.sha256" in json.loads(config)
