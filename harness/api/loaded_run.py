@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -87,7 +88,8 @@ class Run:
         return make_report(make_request(ReportOptions, {"runs": [self.path], "out": out, **options}, "report"))
 
     def export(self, format: str, **options: Any) -> Path:  # as the option of the command
-        """Write a file as `dtbench export` does, and return where it lies; the options are those of the command."""
+        """Write files as `dtbench export` does, and return where they lie; the options are those of the command."""
+        from dtbench.harness.export.hub_push import push_folder
         from dtbench.harness.export.run_formats import RUN_FORMATS, format_writer
         from dtbench.harness.export.submission import write_submission
         from dtbench.harness.export.submission_formats import ExportOptions
@@ -95,9 +97,12 @@ class Run:
         given = make_request(ExportOptions, {"run": self.path, "format_name": format, **options}, "export")
         if given.check is not None:
             raise UserError("export: check is for the command `dtbench export --check`.")
-        if given.format_name in RUN_FORMATS:
-            return format_writer(given.format_name)(given).path
-        return write_submission(given).file
+        if given.format_name not in RUN_FORMATS:
+            return write_submission(given).file
+        written = format_writer(given.format_name)(given)
+        if given.push is not None:
+            push_folder(written, given, logging.getLogger(__name__).info)
+        return written.path
 
     def as_json(self) -> Summary:
         """Return what `dtbench run --json` prints of it."""

@@ -71,12 +71,11 @@ def push_folder(written: ExportedFolder, options: ExportOptions, say: Callable[[
     say(f"pushing to {hub_page(repo, kind)} as a {'pull request' if asks else 'commit'}: {len(names)} files, {size:,} "
         f"bytes: {', '.join(names[:_SHOWN])}{more}")  # fmt: skip
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
 
     api = HfApi(endpoint=hub_endpoint(), token=token, library_name="dtbench", library_version=dtbench.__version__)
     try:
         page = _commit(api, written.path, names, _Target(repo, kind, asks))
-    except (HfHubHTTPError, OSError, ValueError) as error:
+    except Exception as error:  # someone else's code: refusals, networks, uploads
         why = one_line(mask_text(str(error)))[:300]
         raise MachineryError(f"--push {repo}: the hub at {hub_endpoint()} took nothing: {why}") from error
     return PushedFiles(repo, kind, page, names)
