@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dtbench.harness.core.errors import DtbenchError, MachineryError
-from dtbench.harness.score.stored_run import count_differing, find_data
+from dtbench.harness.score.stored_run import StoredTask, count_differing, find_data, questions_beside
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.tasks.stored import stored_task, stored_task_names
 
@@ -44,7 +44,12 @@ def _reread(run: StoredRun, only: str | None) -> Iterator[RereadTask]:
             stored = stored_task(run, name)
             data = find_data(stored, None)
             differ = None if data is None else count_differing(stored, data)
-            why_not = "" if data is not None else f"its questions ({stored.about['data']['version']}) were not found"
+            why_not = "" if data is not None else _why_not(stored)
         except DtbenchError as error:
             differ, why_not = None, str(error)
         yield RereadTask(str(run.path), name, differ, why_not)
+
+
+def _why_not(stored: StoredTask) -> str:
+    version = stored.about["data"]["version"]
+    return f"its questions ({version}) were not found, and {questions_beside(stored).lacking}"

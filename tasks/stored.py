@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DataError, UserError
 from dtbench.harness.core.task import GivenTask, Task
 from dtbench.harness.score.ablations import compare_related
-from dtbench.harness.score.stored_run import RescoredTask, StoredTask, find_data, rescore_task
+from dtbench.harness.score.question_log import QuestionLog
+from dtbench.harness.score.stored_run import RescoredTask, StoredTask, find_data, questions_beside, rescore_task
 from dtbench.harness.score.summary import own_figures, with_figures
 from dtbench.harness.store.growth import UnaskedAnswers
 from dtbench.harness.store.run_folder import RunFolder, StoredRun
@@ -24,7 +26,8 @@ from dtbench.tasks import registry as task_registry
 def stored_task(run: StoredRun, name: str, task_file: Path | None = None) -> StoredTask:
     """Return a task of the run; one not registered is read from task_file, or the file that defined it when it ran."""
     about = run.info["tasks"][name]
-    return StoredTask(_definition(run.path, name, about, task_file), about, lambda: run.records(name))
+    task = _definition(run.path, name, about, task_file)
+    return StoredTask(task, about, partial(run.records, name), run.path)
 
 
 def stored_task_names(run: StoredRun, only: str | None = None) -> list[str]:
@@ -114,18 +117,31 @@ def _rescore(run: StoredRun, stored: StoredTask, options: RescoreOptions) -> Res
     if isinstance(run, RunFolder) and data is not None and scorer in {None, stored.scorer}:
         run.info["tasks"][task.name] = stored.about
         keep = partial(run.append, task.name)
+        if data.sha256 == stored.about["data"]["sha256"]:
+            own_clips = stored.about["audio"] != "shuffle"
+            QuestionLog(task, data, run, own_clips=own_clips).add_answered(run.finished(task.name))
     rescored = rescore_task(stored, data, scorer, rows=options.rows, keep=keep)
     unasked = run.unasked.get(task.name, UnaskedAnswers())
     rescored.summary["notes"] += unasked.notes(stored.about, run.path)
-    if keep is not None and unasked.count:  # they may be asked for again, and are to be read alike
-        others = partial(run.records_as, task.name, Record, unasked=True)
-        rescore_task(replace(stored, records=others), data, scorer, keep=keep)
+    if keep is not None and data is not None and unasked.count:
+        _rescore_others(run, stored, data, keep)
     own = {} if data is None else own_figures(task, stored.known_records())
     rescored.summary = with_figures(rescored.summary, compare_related(run, task.name), own)
     if torn := run.torn.get(task.name):
         note = f"{torn} records were truncated by a crash; their questions count as unanswered"
         rescored.summary["notes"].append(note)
     return rescored
+
+
+def _rescore_others(run: StoredRun, stored: StoredTask, data: Dataset, keep: Callable[[Record], None]) -> None:
+    """Score again what was not asked for last: it may be asked for again, and is to be read alike."""
+    places = data.places()
+
+    def others() -> Iterator[Record]:
+        every = run.records_as(stored.task.name, Record, unasked=True)
+        return (record for record in every if record["id"] in places)
+
+    rescore_task(replace(stored, records=others), data, keep=keep)
 
 
 def _read_otherwise(stored: StoredTask, options: RescoreOptions, *, found: bool) -> TaskInfo:
@@ -139,8 +155,9 @@ def _read_otherwise(stored: StoredTask, options: RescoreOptions, *, found: bool)
         if about["min_evidence"] == stored.min_evidence:
             flag, value = "--chain", ",".join(options.chain or ())
         raise UserError(
-            f"{flag} {value}: scoring again needs the run's {stored.task.name} data, which was not found; name its "
-            f"folder with --data-dir. The stored verdicts are those of {stored.min_evidence}."
+            f"{flag} {value}: scoring again needs the run's {stored.task.name} data, which was not found, and "
+            f"{questions_beside(stored).lacking}; name the folder of the data with --data-dir. The "
+            f"stored verdicts are those of {stored.min_evidence}."
         )
     return about
 

@@ -46,6 +46,10 @@ class Task(Scorer, ABC):
     """How many answers to a question its score takes; None where any number will do."""
     prescribed: Mapping[str, str] = MappingProxyType({})
     """Options of a model, as -M names them, that the benchmark prescribes; those of the user override them."""
+    copies_questions: ClassVar[bool] = True
+    """Whether a run folder may hold copies of its questions; False where their licence forbids it."""
+    needs_load: ClassVar[bool] = False
+    """Whether reading and scoring need what load() leaves in the task, so that copies of its questions do not do."""
     defined_in: Path | None = None
     """The file that defines it, where that is a user's and no Python."""
 

@@ -22,7 +22,14 @@ from dtbench.harness.core.task import LM_EVAL_PREFIX
 from dtbench.harness.export.run_formats import ExportedFolder
 from dtbench.harness.export.stored_answers import asked_prompts
 from dtbench.harness.export.submission_formats import ExportOptions
-from dtbench.harness.score.stored_run import StoredTask, SubmittedAnswer, find_data, submitted_answers
+from dtbench.harness.score.stored_run import (
+    StoredTask,
+    SubmittedAnswer,
+    find_data,
+    is_whole,
+    questions_beside,
+    submitted_answers,
+)
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.tasks.stored import stored_task, stored_task_names
@@ -74,8 +81,11 @@ def _sanitized(model: str) -> str:
 def _lines(run: StoredRun, stored: StoredTask, options: ExportOptions) -> tuple[list[dict[str, Any]], int]:
     """Return a line for each answer and filter, and the number of questions."""
     data = find_data(stored, options.data_dir)
-    if data is None:
-        raise UserError(f"the questions of {stored.task.name} were not found: name their folder with --data-dir.")
+    if data is None or not is_whole(stored, data):
+        raise UserError(
+            f"the data of {stored.task.name} was not found, {questions_beside(stored).lacking}, and an export needs "
+            f"all questions: name the folder of the data with --data-dir."
+        )
     submitted = submitted_answers(stored, data, options.sample)
     texts = {
         record["id"]: record["response"]["text"]

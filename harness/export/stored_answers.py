@@ -15,7 +15,7 @@ from dtbench.harness.core.errors import DtbenchError, UserError
 from dtbench.harness.core.schema import Sample
 from dtbench.harness.export.submission_formats import ExportOptions
 from dtbench.harness.run.plan import PromptForm, TaskPlan
-from dtbench.harness.score.stored_run import StoredTask, find_data
+from dtbench.harness.score.stored_run import StoredTask, find_data, questions_beside
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.summary_types import TaskSummary
 from dtbench.harness.store.types import Record
@@ -78,7 +78,10 @@ def exported_tasks(options: ExportOptions) -> list[ExportedTask]:
 def _exported_task(run: StoredRun, stored: StoredTask, data_dir: Path | None) -> ExportedTask:
     data = find_data(stored, data_dir)
     if data is None:
-        raise UserError(f"the questions of {stored.task.name} were not found: name their folder with --data-dir.")
+        raise UserError(
+            f"the questions of {stored.task.name} were not found, and {questions_beside(stored).lacking}: name the "
+            f"folder of the data with --data-dir."
+        )
     return ExportedTask(run, stored, data)
 
 

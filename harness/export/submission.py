@@ -16,7 +16,15 @@ from dtbench.harness.core.errors import DataError, UserError
 from dtbench.harness.export.check_submission import check_submission
 from dtbench.harness.export.submission_formats import ExportOptions
 from dtbench.harness.run.challenge import statement
-from dtbench.harness.score.stored_run import StoredTask, SubmittedAnswer, count_states, find_data, submitted_answers
+from dtbench.harness.score.stored_run import (
+    StoredTask,
+    SubmittedAnswer,
+    count_states,
+    find_data,
+    is_whole,
+    questions_beside,
+    submitted_answers,
+)
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.types import TaskInfo
@@ -88,11 +96,11 @@ def _data(stored: StoredTask, options: ExportOptions) -> Dataset:
     if task != kind.task:
         raise UserError(f"--format {kind.name}: this format is for {kind.task}; the exported task is {task}.")
     data = find_data(stored, options.data_dir)
-    if data is None:
+    if data is None or not is_whole(stored, data):
         version = stored.about.get("data", {}).get("version")
         raise UserError(
-            f"{task}: its questions ({version}) were not found, and an export needs all of them: name their folder "
-            f"with --data-dir."
+            f"{task}: its data ({version}) was not found, {questions_beside(stored).lacking}, and an export needs all "
+            f"questions: name the folder of the data with --data-dir."
         )
     lacking = [name for name in kind.needs if any(name not in sample.item for sample in data.samples)]
     if lacking:

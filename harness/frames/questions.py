@@ -11,7 +11,7 @@ from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.schema import Sample
 from dtbench.harness.core.task import rotate_options
 from dtbench.harness.frames.columns import arrow_type, text_array, well_formed
-from dtbench.harness.score.stored_run import StoredTask, find_data
+from dtbench.harness.score.stored_run import StoredTask, find_data, is_whole
 
 if TYPE_CHECKING:
     import pyarrow
@@ -45,7 +45,8 @@ class QuestionLookup:
         self.accepted = False
         """Whether the data of any run was looked for without a refusal."""
         self._data_dir = data_dir
-        self._data: dict[tuple[str, str, str], Dataset | None] = {}
+        self._data: dict[tuple[str, str, str], Dataset] = {}
+        """Whole data sets, which any run may have asked; a run folder may hold only those that it asked."""
         self._columns: dict[tuple[str, str, int], QuestionColumns] = {}
 
     def of(self, part: StoredTask) -> QuestionColumns | None:
@@ -57,22 +58,27 @@ class QuestionLookup:
         data = self._load(part)
         if data is None:
             return None
-        self._columns[key] = _columns(data, about["permute"])
-        return self._columns[key]
+        columns = _columns(data, about["permute"])
+        if is_whole(part, data):
+            self._columns[key] = columns
+        return columns
 
     def _load(self, part: StoredTask) -> Dataset | None:
         about = part.about["data"]
         key = (part.task.name, about["sha256"], about["source"])
-        if key not in self._data:
-            try:
-                self._data[key] = find_data(part, self._data_dir)
-                self.accepted = True
-            except UserError as error:
-                if self._data_dir is None:
-                    raise
-                self.refused.append(error)
-                self._data[key] = find_data(part, None)
-        return self._data[key]
+        if key in self._data:
+            return self._data[key]
+        try:
+            data = find_data(part, self._data_dir)
+            self.accepted = True
+        except UserError as error:
+            if self._data_dir is None:
+                raise
+            self.refused.append(error)
+            data = find_data(part, None)
+        if data is not None and is_whole(part, data):
+            self._data[key] = data
+        return data
 
 
 def _columns(data: Dataset, permute: int) -> QuestionColumns:

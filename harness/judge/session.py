@@ -24,7 +24,7 @@ from dtbench.harness.run.pace import Pace
 from dtbench.harness.run.signals import sigterm_as_interrupt, stop_on_signals
 from dtbench.harness.run.spending import Spending, SpendingLimits
 from dtbench.harness.run.worker_pool import Stop
-from dtbench.harness.score.stored_run import StoredTask, find_data
+from dtbench.harness.score.stored_run import StoredTask, find_data, questions_beside
 from dtbench.harness.store.beginning import Resumption
 from dtbench.harness.store.run_folder import RunFolder, StoredRun
 from dtbench.harness.store.summary_types import (
@@ -147,7 +147,10 @@ def _plan(stored: StoredTask, options: JudgeOptions) -> JudgePlan:
     data = find_data(stored, options.data_dir)
     if data is None:
         version = stored.about["data"]["version"]
-        raise UserError(f"the questions of {stored.task.name} ({version}) were not found: name them with --data-dir.")
+        raise UserError(
+            f"the questions of {stored.task.name} ({version}) were not found, and {questions_beside(stored).lacking}: "
+            f"name the folder of the data with --data-dir."
+        )
     plan = plan_of(stored, data, options)
     if options.calibrate and options.limit is None:
         return JudgePlan(plan.cases[:CALIBRATION_QUESTIONS], options)

@@ -47,6 +47,7 @@ class LmEvalTask(Task):
 
     name = LM_EVAL_PREFIX  # of each its own
     prediction_keys = ("response", "text")
+    needs_load = True  # lm-eval's filters and metrics read its documents
     empty_may_be_right = True  # where a document's target is empty: the metric is lm-eval's
 
     def __init__(self, name: str, file: Path | None = None) -> None:

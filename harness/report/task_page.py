@@ -18,7 +18,7 @@ from dtbench.harness.report.figures import task_figures
 from dtbench.harness.report.pairs import compare_all
 from dtbench.harness.report.prompts import SentPrompt, reference_of, sent_prompt
 from dtbench.harness.report.rows import judged_chains
-from dtbench.harness.score.stored_run import StoredTask, find_data
+from dtbench.harness.score.stored_run import StoredTask, find_data, questions_beside
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.tasks.stored import stored_task
 
@@ -66,7 +66,7 @@ def task_page(runs: Sequence[StoredRun], asked: TaskRequest, columns: PackedColu
     if unknown := sum(sample is None for _, sample in answers.samples()):
         lines.append(
             f"{name}: the text of {unknown} of {count} questions was not found, so only answers are shown: "
-            f"name the folder of the data with --data-dir"
+            f"name the folder of the data with --data-dir ({_why_unknown(parts)})"
         )
     prompts = [sent_prompt(run, part) for run, part in zip(runs, parts, strict=True)]
     extras = _Extras(asked.number, answers, parts, list(dict.fromkeys(prompts)))
@@ -89,6 +89,12 @@ def task_page(runs: Sequence[StoredRun], asked: TaskRequest, columns: PackedColu
         texts,
         wanted_clips(data, answers.interest()),
     )
+
+
+def _why_unknown(parts: Sequence[StoredTask]) -> str:
+    """Say why the run folders do not have the questions either."""
+    whys = (questions_beside(part).lacking for part in parts if part.data is None)
+    return "; ".join(dict.fromkeys(why for why in whys if why)) or "they are not in the data that was found"
 
 
 class _Extras:

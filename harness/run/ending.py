@@ -124,7 +124,7 @@ def folder_notes(folder: RunFolder) -> list[str]:
 
 def _planned(plan: TaskPlan, folder: RunFolder) -> StoredTask:
     name = plan.task.name
-    return StoredTask(plan.task, folder.info["tasks"][name], lambda: folder.records(name), plan.data)
+    return StoredTask(plan.task, folder.info["tasks"][name], lambda: folder.records(name), folder.path, plan.data)
 
 
 def _summary(stored: StoredTask, folder: RunFolder, part: Collection[str] | None = None) -> TaskSummary:

@@ -20,6 +20,7 @@ from dtbench.harness.run.plan import TaskPlan
 from dtbench.harness.run.spending import Spending, SpendingLimits
 from dtbench.harness.run.worker_pool import CircuitBreaker, Progress, Stop, WorkerPool
 from dtbench.harness.score.answer_record import ShownOptions, error_fields, response_fields, with_answer
+from dtbench.harness.score.question_log import QuestionLog
 from dtbench.harness.store.run_folder import RunFolder
 from dtbench.harness.store.types import AudioRecord, Record
 
@@ -50,10 +51,13 @@ class TaskRun:
         self._dispatcher = Dispatcher(model, counted, plan.form.audio, pace)
         self._spending = spending or Spending(SpendingLimits(), None, Stop())
         self._prompt_hash = plan.prompt_hash()
+        self._questions = QuestionLog(plan.task, plan.data, folder, own_clips=plan.form.audio != "shuffle")
         self._chain = chain_tags(model.describe())
 
     async def run(self, stop: Stop, report: Callable[[Progress], None]) -> None:
         """Ask, and append each record as it comes; a MachineryError where the model is down."""
+        whole_run = self.plan.shard is None
+        self._questions.add_answered(self._finished, None if whole_run else map(self._place, self.plan.places))
         pool = WorkerPool(self.progress, self._breaker, stop, report)
         try:
             await pool.run(self.plan.questions(self._finished), self._ask, self._dispatcher.workers)
@@ -94,8 +98,13 @@ class TaskRun:
         else:
             shown = ShownOptions(prompt.choices, bool(prompt.letters), self.plan.min_evidence, self._chain)
             record = with_answer(record, response_fields(response), self.plan.task, sample, shown)
+        clip = record["audio"]
+        self._questions.add(self._place(job[0]), None if clip is None else clip.get("clip_hash"))
         self._folder.append(self.plan.task.name, record)
         self._count(record)
+
+    def _place(self, place: int) -> int:
+        return self.plan.data.place_in_whole(place)
 
     def _count(self, record: Record) -> None:
         self._spending.add(record)

@@ -20,6 +20,7 @@ from dtbench.harness.store.jsonl import Key
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.run_json import read_info
 from dtbench.harness.store.shard_states import read_shards
+from dtbench.harness.store.shards import record_files
 from dtbench.harness.store.types import ErrorRecord, StartInfo
 
 FRESH_SECONDS = 60.0
@@ -69,7 +70,7 @@ class RecordCounter:
 
     def update(self) -> None:
         """Read what was appended since the last call."""
-        for path in (self._folder / f"{self._stem}.jsonl", *self._folder.glob(f"{self._stem}.*-of-*.jsonl")):
+        for path in record_files(self._folder, self._stem):
             for line in self._new_lines(path):
                 self._add(line)
 

@@ -1,7 +1,7 @@
 """Score a stored run again: read every response and score it with today's code.
 
-That needs the questions. Where the data set is not found, or is not the run's, the stored verdicts stand, and a note
-says so.
+That needs the questions: the data set, or the copies of it in the run folder. Where neither is found, or is not the
+run's, the stored verdicts stand, and a note says so.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dtbench.harness.core.errors import DataError, DtbenchError, UserError, one_
 from dtbench.harness.core.schema import Official, Sample
 from dtbench.harness.core.scorable import refuse_stored
 from dtbench.harness.core.scorer import NO_ANSWER
-from dtbench.harness.core.task import Task, rotate_options
+from dtbench.harness.core.task import Task, load_questions, rotate_options
 from dtbench.harness.extract.answer import Extraction
 from dtbench.harness.extract.chain_tags import ChainTags
 from dtbench.harness.extract.evidence import WEAKEST
@@ -25,8 +25,10 @@ from dtbench.harness.extract.tidy import with_think_tags
 from dtbench.harness.score.answer_record import ShownOptions, with_answer
 from dtbench.harness.score.outcomes import Outcomes
 from dtbench.harness.score.paper_figures import RunDesign, paper_figures
+from dtbench.harness.score.run_questions import RunQuestions, find_questions
 from dtbench.harness.score.summary import summarise, with_figures
 from dtbench.harness.store.jsonl import Key, key_of
+from dtbench.harness.store.question_files import question_file, read_questions
 from dtbench.harness.store.summary_types import TaskSummary
 from dtbench.harness.store.types import Record, TaskInfo
 
@@ -43,6 +45,8 @@ class StoredTask:
     """Its part of run.json."""
     records: Callable[[], Iterable[Record]]
     """Its records, from the first one at every call."""
+    folder: Path
+    """The run folder, which may hold its questions."""
     data: Dataset | None = None
     """Its questions; None where they are not at hand."""
 
@@ -132,7 +136,10 @@ class RescoredTask:
 
 
 def find_data(stored: StoredTask, data_dir: Path | None) -> Dataset | None:
-    """Load the run's own questions from data_dir or where the run or `data pull` had them; None where they are gone."""
+    """Load the run's own questions from data_dir, where the run or `data pull` had them, or the run folder.
+
+    The data set comes first, as it has the clips too. None where the questions are gone; questions_beside() says why.
+    """
     about = stored.about["data"]
     if data_dir is not None:
         data = stored.task.load(data_dir)
@@ -143,7 +150,20 @@ def find_data(stored: StoredTask, data_dir: Path | None) -> Dataset | None:
             )
         return data
     places = (_loaded(stored.task, place) for place in _places(about["source"]))
-    return next((data for data in places if data is not None and data.sha256 == about["sha256"]), None)
+    found = next((data for data in places if data is not None and data.sha256 == about["sha256"]), None)
+    return questions_beside(stored).data if found is None else found
+
+
+def questions_beside(stored: StoredTask) -> RunQuestions:
+    """Return the questions that lie in the run folder, or why answers cannot be scored by them."""
+    source = str(question_file(stored.folder, stored.task.name))
+    questions = read_questions(stored.folder, stored.task.name)
+    return find_questions(stored.task, stored.about["data"], questions, stored.records(), source)
+
+
+def is_whole(stored: StoredTask, data: Dataset) -> bool:
+    """Whether these are all questions of the run's data set, asked or not."""
+    return data.sha256 == stored.about["data"]["sha256"]
 
 
 def _places(source: str) -> Iterator[Path | None]:
@@ -159,7 +179,7 @@ def _places(source: str) -> Iterator[Path | None]:
 
 def _loaded(task: Task, place: Path | None) -> Dataset | None:
     try:
-        return task.load(place)
+        return load_questions(task, place)
     except (DtbenchError, OSError):
         return None
 
@@ -178,8 +198,9 @@ def rescore_task(
     """
     if data is None and scorer not in {None, stored.scorer}:
         raise UserError(
-            f"--scorer {scorer}: scoring again needs the run's {stored.task.name} data, which was not found; name its "
-            f"folder with --data-dir. The stored verdicts are those of {stored.scorer}."
+            f"--scorer {scorer}: scoring again needs the run's {stored.task.name} data, which was not found, and "
+            f"{questions_beside(stored).lacking}; name the folder of the data with --data-dir. The "
+            f"stored verdicts are those of {stored.scorer}."
         )
     rescorer = None if data is None else _Rescorer(stored, data, scorer or stored.scorer)
     lines: list[Record] = []
@@ -199,7 +220,8 @@ def rescore_task(
         about = stored.about["data"]
         summary["notes"].append(
             f"these are the stored verdicts: nothing was scored again, as the questions ({about['version']}, sha256 "
-            f"{about['sha256'][:12]}) were not found; name their folder with --data-dir"
+            f"{about['sha256'][:12]}) were not found, and {questions_beside(stored).lacking}; name their folder with "
+            f"--data-dir"
         )
     else:
         summary["differ"] = {"n": len(rescorer.differing), "ids": rescorer.differing[:SHOWN]}

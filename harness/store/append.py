@@ -18,7 +18,8 @@ class AppendedFiles:
 
     def __init__(self) -> None:
         self._descriptors: dict[Path, int] = {}
-        self._unsynced: set[Path] = set()
+        self._unsynced: dict[Path, None] = {}
+        """In the order of the appends: a question is on disk before the answers to it are."""
         self._synced = time.monotonic()
 
     def append(self, path: Path, line: bytes) -> None:
@@ -27,14 +28,15 @@ class AppendedFiles:
         if descriptor is None:
             descriptor = self._descriptors[path] = _opened(path)
         append_whole(descriptor, line, path)
-        self._unsynced.add(path)
+        self._unsynced.setdefault(path)
         if time.monotonic() - self._synced >= SYNC_SECONDS:
             self.sync()
 
     def sync(self) -> None:
         """Sync every line to disk."""
         while self._unsynced:
-            path = self._unsynced.pop()
+            path = next(iter(self._unsynced))
+            del self._unsynced[path]
             try:
                 os.fsync(self._descriptors[path])
             except OSError as error:

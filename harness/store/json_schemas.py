@@ -13,6 +13,7 @@ from dtbench.harness.store import (
     acoustic_types,
     comparison_types,
     paper_types,
+    question_types,
     share_types,
     summary_types,
     table_types,
@@ -24,6 +25,7 @@ KINDS: dict[str, tuple[Any, ...]] = {
     "run": (types.RunInfo, types.JudgeInfo, types.CotInfo),
     "shard": (types.ShardInfo,),
     "record": (types.Record, types.JudgeRecord, types.CotRecord),
+    "question": (question_types.QuestionRecord,),
     "summary": (
         summary_types.Summary,
         summary_types.JudgeSummary,
@@ -38,7 +40,7 @@ _OPEN = ("TaskSummary",)
 
 
 def schema_text(name: str) -> str:
-    """Return a JSON Schema as its file: of run.json, a shard, a record, summary.json, what `--json` prints."""
+    """Return one of KINDS as the file of its JSON Schema."""
     import msgspec
 
     parts, definitions = msgspec.json.schema_components(KINDS[name], ref_template="#/$defs/{name}")
@@ -56,7 +58,8 @@ def schema_text(name: str) -> str:
 def _field_docs() -> dict[str, dict[str, str]]:
     """Type -> field -> the text under it in the source, inherited ones too."""
     docs: dict[str, dict[str, str]] = {}
-    for module in (types, share_types, paper_types, acoustic_types, summary_types, comparison_types, table_types):
+    modules = (acoustic_types, comparison_types, paper_types, question_types, share_types, summary_types, table_types)
+    for module in (types, *modules):
         for node in ast.parse(inspect.getsource(module)).body:
             if isinstance(node, ast.ClassDef):
                 own = docs[node.name] = {}

@@ -9,7 +9,7 @@ import json
 import os
 import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -21,7 +21,9 @@ Kind = TypeVar("Kind")
 _CHECKSUM = b',"crc":"%08x"}\n'
 _CHECKSUM_BYTES = len(_CHECKSUM % 0)
 _BEGINNING = b'{"id":'
-_RECORD = re.compile(rb'\{"id":"(?:[^"\\]|\\.)*","sample":')
+QUESTIONS = ".questions.jsonl"
+"""How the name of a file of questions ends."""
+_RECORD = re.compile(rb'\{"id":"(?:[^"\\]|\\.)*","(?:sample|question_hash)":')
 _KEY = re.compile(rb'\{"id":"([^"\\]*)","sample":(\d+)(?:,|$)')
 _ENDING = re.compile(rb',"crc":"[0-9a-f]{8}"\}$')
 _BUFFER = 1 << 18
@@ -56,7 +58,7 @@ class RecordLine(NamedTuple):
             except msgspec.ValidationError:
                 raise
             except msgspec.DecodeError:  # half of a surrogate pair, which only json.loads takes
-                record = msgspec.convert(self._loaded(), kind)
+                record = msgspec.convert(self._loaded({"id"}), kind)
         except msgspec.ValidationError as error:
             raise self._wrong(str(error).replace("`", "").replace(" - at $.", " at ")) from None
         except UnicodeEncodeError:  # msgspec would show a text that is no number, and cannot
@@ -66,13 +68,13 @@ class RecordLine(NamedTuple):
         fits: Kind = record
         return fits
 
-    def _loaded(self) -> dict[str, Any]:
+    def _loaded(self, needed: Collection[str] = ("id", "sample")) -> dict[str, Any]:
         try:
             record = json.loads(str(self.body, "utf-8") + "}")
         except (ValueError, RecursionError):
             raise self._wrong("no JSON") from None
-        if not isinstance(record, dict) or not record.keys() >= {"id", "sample"}:
-            raise self._wrong("id and sample are missing")
+        if not isinstance(record, dict) or not record.keys() >= set(needed):
+            raise self._wrong(f"{' and '.join(needed)} are missing")
         return record
 
     def _wrong(self, what: str) -> DataError:
@@ -194,9 +196,10 @@ def _between_others(path: Path, number: int, line: bytes) -> list[RecordLine | T
     """Recover what a torn write left in a damaged line that others follow; a DataError for any other damage."""
     recovered = _recovered(path, number, line)
     if not recovered and not _is_torn(line):
+        again = "written" if path.name.endswith(QUESTIONS) else "asked"
         raise DataError(
             f"{path}, line {number}: this is not what dtbench wrote, the checksum does not match. "
-            f"Remove the line: its question is asked again when the run is resumed."
+            f"Remove the line: its question is {again} again when the run is resumed."
         )
     return recovered or [TornLine(number)]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dtbench.harness.core.errors import DataError, UserError, one_line
-from dtbench.harness.store.jsonl import Key, RecordLine, TornLine, read_lines
+from dtbench.harness.store.jsonl import QUESTIONS, Key, RecordLine, TornLine, read_lines
 from dtbench.harness.store.shards import LABEL, record_files
 
 _NAME = re.compile(r"[\w+-][\w.+-]{0,120}")
@@ -28,6 +28,8 @@ def stem_of(task: str) -> str:
     if not _NAME.fullmatch(plain):
         allowed = "letters, digits, _ . + and - are allowed, and no dot in front"
         raise UserError(f"task {one_line(task)!r}: its name cannot name a file of records: {allowed}.")
+    if plain.endswith(QUESTIONS.removesuffix(".jsonl")):
+        raise UserError(f"task {one_line(task)!r}: a name that ends so is a file of questions: give it another name.")
     if LABEL.fullmatch(plain.rpartition(".")[2]):
         raise UserError(f"task {one_line(task)!r}: a name that ends so is the file of a shard: give it another name.")
     return plain

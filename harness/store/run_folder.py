@@ -1,4 +1,4 @@
-"""The run folder: run.json, files of records for each task, summary.json, run.log. What is appended stays in any case.
+"""The run folder: run.json, records and questions of each task, summary.json, run.log. What is appended stays.
 
 One process writes, or several shards do (shards.py); any number read, and nobody has to wait. What append() has
 returned for, no killed process loses, and a power failure at most the last second of it.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -27,6 +26,7 @@ from dtbench.harness.store.beginning import UNGUARDED, Beginning, Resumption, re
 from dtbench.harness.store.find_run import find_run, judged_run, what_is_there
 from dtbench.harness.store.growth import UnaskedAnswers, asked_answers
 from dtbench.harness.store.jsonl import (
+    QUESTIONS,
     Key,
     Kind,
     RecordLine,
@@ -36,6 +36,8 @@ from dtbench.harness.store.jsonl import (
 )
 from dtbench.harness.store.known_secrets import last_matcher, secret_matcher
 from dtbench.harness.store.locks import RunLock, ShardLock
+from dtbench.harness.store.question_files import question_files, read_questions
+from dtbench.harness.store.question_types import QuestionRecord
 from dtbench.harness.store.record_files import FilePart, file_parts, read_parts, stem_of
 from dtbench.harness.store.redact import mask_known, mask_record, mask_text
 from dtbench.harness.store.request_form import refuse_other_form
@@ -53,8 +55,6 @@ from dtbench.harness.store.types import AnyInfo, Record, RunInfo, ShardInfo, Sta
 
 if TYPE_CHECKING:
     from dtbench.harness.store.run_log import RunLog
-
-_NAME = re.compile(r"[\w+-][\w.+-]{0,120}")
 
 
 class StoredRun:
@@ -140,6 +140,10 @@ class StoredRun:
         """Yield every record that was ever stored, also those that a later one stands in for."""
         return (line.record(kind) for line in self._read(task, file_parts(self.path, task)))
 
+    def questions(self, task: str) -> Iterator[QuestionRecord]:
+        """Yield the questions that lie beside the answers, in the order of the data set; none in older runs."""
+        return read_questions(self.path, task)
+
     def finished(self, task: str) -> set[tuple[str, int]]:
         """Return which answers are there, asked for last or not; those of failed questions are not."""
         return {line.key() for line in self._read(task, file_parts(self.path, task)) if not line.failed()}
@@ -177,7 +181,7 @@ class RunFolder(StoredRun):
         self._lock = lock
         self._log: RunLog | None = None
         self._files = AppendedFiles()
-        self._own_files: dict[str, Path] = {}
+        self._own_files: dict[tuple[str, str], Path] = {}
         secret_matcher()  # append() takes what the environment holds now
 
     @classmethod
@@ -228,6 +232,9 @@ class RunFolder(StoredRun):
         if shard is None:
             for leftover in temporary_files(path):
                 leftover.unlink(missing_ok=True)
+            for task in fresh["tasks"] if info is None else ():  # of a run that failed before its first answer
+                for questions in question_files(path, task):
+                    questions.unlink(missing_ok=True)
             return cls(path, info or fresh, lock)
         if info is None and create_whole(path / "run.json", _info_bytes(fresh), writer=shard.label):
             return cls(path, fresh, lock, shard)
@@ -259,14 +266,21 @@ class RunFolder(StoredRun):
         if "error" in record:
             error = record["error"]
             record = {**record, "error": {**error, "message": mask_text(error["message"])}}
+        self._append(task, ".jsonl", record)
+
+    def append_question(self, task: str, question: QuestionRecord) -> None:
+        """Add a question, or what is known of one by now; to be called before its first record is appended."""
+        self._append(task, QUESTIONS, question)
+
+    def _append(self, task: str, ending: str, record: Mapping[str, Any]) -> None:
         line = encode_line(record)
         if last_matcher().may_hold(line):
             line = encode_line(mask_record(record))
-        path = self._own_files.get(task)
+        path = self._own_files.get((task, ending))
         if path is None:
             if not self._lock.held:
                 raise ValueError(f"{self.path} is closed")
-            path = self._own_files[task] = self._own_file(task)
+            path = self._own_files[task, ending] = self._own_file(task, ending)
         self._files.append(path, line)
 
     def drop_summary(self) -> None:
@@ -360,9 +374,9 @@ class RunFolder(StoredRun):
     def _writer(self) -> str | None:
         return None if self.shard is None else self.shard.label
 
-    def _own_file(self, task: str) -> Path:
+    def _own_file(self, task: str, ending: str) -> Path:
         label = "" if self.shard is None else f".{self.shard.label}"
-        return self.path / f"{stem_of(task)}{label}.jsonl"
+        return self.path / f"{stem_of(task)}{label}{ending}"
 
     def _counts_torn(self, path: Path) -> bool:
         """Count a torn line of another shard as none: it may be one that is being written."""

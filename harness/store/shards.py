@@ -1,8 +1,8 @@
 """Shards: the parts of one run that several processes write at once into one folder, without a server between them.
 
-No file has two writers that could differ. Shard I of N appends to TASK.I-of-N.jsonl and to run.I-of-N.log, and replaces
-run.I-of-N.json, where its starts stand; run.json is linked into place by whoever comes first, and whoever finds that
-all N have ended sums up, which two may do at once with the same outcome.
+No file has two writers that could differ. Shard I of N appends to TASK.I-of-N.jsonl, TASK.I-of-N.questions.jsonl and
+run.I-of-N.log, and replaces run.I-of-N.json, where its starts stand; run.json is linked into place by whoever comes
+first, and whoever finds that all N have ended sums up, which two may do at once with the same outcome.
 
 What is assumed of a network file system: links and renames are atomic, and what one machine has synced another one sees
 in a file that it opens afterwards, as NFS promises. Locks are a guard against the same shard being started twice, no
@@ -56,7 +56,7 @@ def parse_shard(text: str) -> Shard:
 def record_files(folder: Path, stem: str) -> list[Path]:
     """Return the files of records of a task: of shards, then the plain one, whose records stand over the others."""
     plain = folder / f"{stem}.jsonl"
-    return [*_of_shards(folder, stem, ".jsonl"), *([plain] if plain.exists() else [])]
+    return [*files_of_shards(folder, stem, ".jsonl"), *([plain] if plain.exists() else [])]
 
 
 def state_file(folder: Path, shard: Shard) -> Path:
@@ -66,7 +66,7 @@ def state_file(folder: Path, shard: Shard) -> Path:
 
 def state_files(folder: Path) -> list[Path]:
     """Return the files of the starts of all shards, whatever their N."""
-    return _of_shards(folder, "run", ".json")
+    return files_of_shards(folder, "run", ".json")
 
 
 def has_shards(folder: Path) -> bool:
@@ -75,7 +75,7 @@ def has_shards(folder: Path) -> bool:
     return any(LABEL.fullmatch(name.rpartition(".")[2]) for name in names)
 
 
-def _of_shards(folder: Path, stem: str, suffix: str) -> list[Path]:
+def files_of_shards(folder: Path, stem: str, suffix: str) -> list[Path]:
     """Return the files STEM.I-of-NSUFFIX in the order of N and I."""
     names = (path.name for path in folder.glob(f"{stem}.*-of-*{suffix}"))
     labels = (name.removeprefix(f"{stem}.").removesuffix(suffix) for name in names)

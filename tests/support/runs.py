@@ -93,6 +93,20 @@ def lines_of(out: Path, task: str = "mmar") -> int:
     return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
+def record_files_of(out: Path) -> list[Path]:
+    """The files of records in a run folder."""
+    return sorted(path for path in out.glob("*.jsonl") if not path.name.endswith(".questions.jsonl"))
+
+
+def forget_questions(*runs: str | Path) -> None:
+    """Leave runs as an older dtbench did: with their answers alone."""
+    for run in runs:
+        files = list(Path(run).glob("*.questions.jsonl"))
+        assert files
+        for path in files:
+            path.unlink()
+
+
 def records(out: Path, task: str = "mmar") -> list[Record]:
     """A task's records as read back."""
     return list(StoredRun.open(out).records(task))

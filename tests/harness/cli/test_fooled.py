@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from command import Done, call
 from made_up_run import write_run
-from runs import audible_data, write_script
+from runs import audible_data, forget_questions, write_script
 from small_data import mmar_items, write_json
 
 from dtbench.harness.store.jsonl import encode_line
@@ -149,10 +149,11 @@ def test_verdicts_that_are_edited_with_their_checksums() -> None:
 def test_verdicts_whose_questions_are_not_at_hand_stand_and_are_named() -> None:
     both()
     Path("data").rename("elsewhere")
+    forget_questions("a", "b")
     done = gated()
     assert done.code == 0, done
-    said = "b, mmar: its stored verdicts stand unchecked (its questions (v2-github) were not found)"
-    assert f"not read {said}" in " ".join(done.out.split())
+    said = "b, mmar: its stored verdicts stand unchecked (its questions (v2-github) were not found, and the run folder"
+    assert f"not read {said} holds no copy of them" in " ".join(done.out.split())
     assert [one["differ"] for one in json.loads(gated("--json").out)["reread"]] == [None, None]
 
 

@@ -11,7 +11,7 @@ import pytest
 from command import Done, call
 from levelled import COUNTS
 from reported import first
-from runs import write_script
+from runs import forget_questions, write_script
 from small_data import mmar_items, write_json
 
 from dtbench.harness.extract.answer import extract
@@ -137,6 +137,7 @@ def without_levels(run: Path) -> None:
     stored = StoredRun.open(run)
     settings: dict[str, Any] = {name: value for name, value in stored.info.items() if name not in OWN_KEYS}
     lines: list[Any] = list(stored.records("levelled"))
+    forget_questions(run)
     for name in ("levelled.jsonl", "run.json", "summary.json"):
         (run / name).unlink()
     del settings["tasks"]["levelled"]["min_evidence"]
@@ -208,6 +209,7 @@ def test_another_threshold_needs_the_data(tmp_path: Path) -> None:
     options = ("--model", "echo-gold", "--tasks", "mmar", "--data-dir", folder, "--out", tmp_path / "run")
     assert call("run", *options, "--min-evidence", "said").code == 0
     (folder / "MMAR-meta.jsonl").unlink()
+    forget_questions(tmp_path / "run")
     line = call("score", tmp_path / "run", "--min-evidence", "stated").refusal()
     assert "--min-evidence stated: scoring again needs the run's mmar data, which was not found" in line
     assert line.endswith("The stored verdicts are those of said.")

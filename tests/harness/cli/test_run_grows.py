@@ -13,7 +13,18 @@ from typing import Any, NamedTuple
 
 import pytest
 from command import Done, call, process
-from runs import Arguments, assert_each_once, lines_of, mmar_data, records, started, summary, wait_until, write_script
+from runs import (
+    Arguments,
+    assert_each_once,
+    lines_of,
+    mmar_data,
+    record_files_of,
+    records,
+    started,
+    summary,
+    wait_until,
+    write_script,
+)
 from small_data import mmsu_items, write_json
 
 from dtbench.harness.store.jsonl import encode_line, read_lines
@@ -109,7 +120,7 @@ def ask(out: str, *options: str) -> Done:
 
 def stored(out: Path) -> int:
     """How many records lie in a folder."""
-    return sum(len(list(read_lines(path, path.stat().st_size))) for path in out.glob("*.jsonl"))
+    return sum(len(list(read_lines(path, path.stat().st_size))) for path in record_files_of(out))
 
 
 def figures(out: str) -> Any:

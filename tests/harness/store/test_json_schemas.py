@@ -14,7 +14,7 @@ from chat_server import Asked, Turn, chatting
 from command import call
 from judges import chain_of, honest, mmar_with_criteria
 from made_up_run import write_run
-from runs import audible_data, write_script
+from runs import audible_data, record_files_of, write_script
 from training_rows import made_rows, rows_file, without_chain
 
 from dtbench.harness.store.json_schemas import FOLDER, KINDS, schema_text
@@ -34,10 +34,13 @@ def assert_folder_fits(folder: Path) -> None:
     for info in infos:
         stored_schema("run").validate(json.loads(info.read_text()))
         stored_schema("summary").validate(json.loads(info.with_name("summary.json").read_text()))
-        lines = [line for path in info.parent.glob("*.jsonl") for line in path.read_text().splitlines()]
+        lines = [line for path in record_files_of(info.parent) for line in path.read_text().splitlines()]
         assert lines
         for line in lines:
             stored_schema("record").validate(json.loads(line))
+        questions = [line for path in info.parent.glob("*.questions.jsonl") for line in path.read_text().splitlines()]
+        for line in questions:
+            stored_schema("question").validate(json.loads(line))
 
 
 @pytest.mark.parametrize("name", KINDS)

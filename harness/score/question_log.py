@@ -1,0 +1,53 @@
+"""Write each question of a run beside its answers, once, just before the first of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from dtbench.harness.core.dataset import Dataset
+from dtbench.harness.core.task import Task
+from dtbench.harness.score.run_questions import question_record
+from dtbench.harness.store.question_files import question_heads
+from dtbench.harness.store.run_folder import RunFolder
+from dtbench.harness.store.types import Record
+
+_ABSENT, _WITHOUT_CLIP, _WHOLE = range(3)
+
+
+class QuestionLog:
+    """The questions of one task that lie in a run folder; a byte is held of each question of the data set."""
+
+    def __init__(self, task: Task, data: Dataset, folder: RunFolder, *, own_clips: bool = True) -> None:
+        self._task, self._folder = task, folder
+        self._whole = data.whole
+        self._own_clips = own_clips
+        """Whether what is heard with a question is its own clip."""
+        ids = self._whole.ids
+        self._there = bytearray(len(ids))
+        for head in question_heads(folder.path, task.name):
+            place = head.place
+            if place < len(ids) and ids[place] == head.id and self._whole.question_hash(place) == head.question_hash:
+                self._there[place] = max(self._there[place], _WITHOUT_CLIP if head.lacks_clip else _WHOLE)
+
+    def add(self, place: int, clip_hash: str | None) -> None:
+        """Append the question at a place of the whole data set, unless it is there with the hash of its clip."""
+        clip_hash = clip_hash if self._own_clips else None
+        if self._there[place] >= (_WITHOUT_CLIP if clip_hash is None else _WHOLE):
+            return
+        question = question_record(self._task, self._whole, place, clip_hash)
+        self._folder.append_question(self._task.name, question)
+        self._there[place] = _WITHOUT_CLIP if clip_hash is None and question["clips"] else _WHOLE
+
+    def add_answered(self, answered: Collection[tuple[str, int]], places: Iterable[int] | None = None) -> None:
+        """Append the answered questions that are not there, as in an older run, of these places in the whole or all."""
+        if not answered:
+            return
+        with_answer = {id_ for id_, _ in answered}
+        ids = self._whole.ids
+        absent = (place for place in (range(len(ids)) if places is None else places) if self._there[place] == _ABSENT)
+        lacking = {ids[place]: place for place in absent if ids[place] in with_answer}
+        for record in self._folder.every_record_as(self._task.name, Record) if lacking else ():
+            place = lacking.get(record["id"])
+            # A record of an old run has no such hash: its data as a whole is the run's, or the run was refused.
+            if place is not None and record.get("question_hash") in {None, self._whole.question_hash(place)}:
+                self.add(place, None if record["audio"] is None else record["audio"].get("clip_hash"))

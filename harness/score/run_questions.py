@@ -1,0 +1,174 @@
+"""The questions that lie beside a run's answers: written as a line each, and read back as the data set that was asked.
+
+They stand in for the data set where it is gone. They are believed where they are what run.json says the data was, or,
+where the run did not ask all of it, where they are what the records say was asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from math import isfinite
+from numbers import Integral
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dtbench.harness.core.dataset import Dataset
+from dtbench.harness.core.errors import DataError
+from dtbench.harness.core.schema import MOST_COUNTED, Clip, NoClip, Sample, clip_name
+from dtbench.harness.core.task import Task
+from dtbench.harness.store.question_types import AskedClip, QuestionRecord
+from dtbench.harness.store.types import DataInfo, Record
+
+
+@dataclass(frozen=True, slots=True)
+class AbsentClip:
+    """The clip of a question that was read from a run folder, which holds no audio."""
+
+    label: str
+
+    def read(self) -> bytes:
+        """Refuse: there is nothing to read."""
+        raise DataError(f"{self.label}: the clip is not at hand: a run folder holds questions, and no audio.")
+
+    def is_there(self) -> bool:
+        """Whether it can be read: never."""
+        return False
+
+
+class RunQuestions(NamedTuple):
+    """What a run folder holds of a task's questions."""
+
+    data: Dataset | None
+    """Those that answers can be scored by; None where some that were asked are not among them."""
+    lacking: str
+    """What is wrong with them, for a message; empty where all of the data set is there."""
+
+
+def question_record(task: Task, data: Dataset, place: int, clip_hash: str | None) -> QuestionRecord:
+    """Return the line of the question at a place of a data set."""
+    sample = data.samples[place]
+    head = {"id": sample.id, "question_hash": data.question_hash(place), "place": data.place_in_whole(place)}
+    if not task.copies_questions:
+        return _line(head, _clips(sample, None, clip_hash), {**_UNKNOWN, "not_kept": "licence"})
+    clips = _clips(sample, _named(sample.audio, data.source), clip_hash)
+    if type(sample) is Sample:
+        try:
+            return _line(head, clips, {**_fields(sample), **({"item": _plain(sample.item)} if sample.item else {})})
+        except ValueError:
+            pass
+    return _line(head, clips, {**_texts(sample), "not_kept": "values"})
+
+
+_UNKNOWN: Mapping[str, Any] = {"question": None, "options": [], "answer": None, "groups": {}}
+
+
+def _line(head: Mapping[str, Any], clips: list[AskedClip], fields: Mapping[str, Any]) -> QuestionRecord:
+    line: Any = {**head, "clips": clips, **fields}
+    return line  # type: ignore[no-any-return]
+
+
+def _fields(sample: Sample) -> dict[str, Any]:
+    """Return the fields of a question; a ValueError where a text is none, or a value is more than JSON holds."""
+    texts = [sample.question, *sample.choices, *([] if sample.answer is None else [sample.answer])]
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError("a text is expected")
+    groups = _plain(sample.groups)
+    return {"question": sample.question, "options": list(sample.choices), "answer": sample.answer, "groups": groups}
+
+
+def _texts(sample: Sample) -> dict[str, Any]:
+    """Return the fields of a question as text, to be read and not to be scored by."""
+    return {
+        "question": str(sample.question),
+        "options": [str(choice) for choice in sample.choices],
+        "answer": None if sample.answer is None else str(sample.answer),
+        "groups": {str(heading): str(value) for heading, value in sample.groups.items()},
+    }
+
+
+def _plain(value: object) -> Any:
+    """Return a value as JSON gives it back; a ValueError for one that it would not give back as it is."""
+    if value is None or isinstance(value, str | bool):
+        return value
+    if isinstance(value, Mapping) and all(type(key) is str for key in value):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, Integral) and abs(int(value)) <= MOST_COUNTED:
+        return int(value)
+    if isinstance(value, float) and isfinite(value):
+        return float(value)
+    raise ValueError(f"{type(value).__name__} is not plain")
+
+
+def _clips(sample: Sample, name: str | None, clip_hash: str | None) -> list[AskedClip]:
+    return [] if isinstance(sample.audio, NoClip) else [{"name": name, "hash": clip_hash}]
+
+
+def _named(audio: Path | Clip, source: str) -> str:
+    """Return the name of a clip, below the folder of the data where it is there."""
+    name, file = clip_name(audio), Path(source)
+    for folder in (file, file.parent, file.parent.parent):
+        if folder != folder.parent and name.startswith(f"{folder}/"):
+            return name.removeprefix(f"{folder}/")
+    return name
+
+
+def sample_of(question: QuestionRecord) -> Sample:
+    """Return the question of a line as a task gives it, but for its audio."""
+    clips = question["clips"]
+    return Sample(
+        question["id"],
+        question["question"] or "",
+        tuple(question["options"]),
+        question["answer"],
+        AbsentClip(clips[0]["name"] or "") if clips else NoClip(question["id"]),
+        question["groups"],
+        question.get("item", {}),
+    )
+
+
+def find_questions(
+    task: Task, about: DataInfo, questions: Iterable[QuestionRecord], records: Iterable[Record], source: str
+) -> RunQuestions:
+    """Return the data set that the questions beside a task's answers make."""
+    if not task.copies_questions:
+        return RunQuestions(None, f"the licence of {task.name} lets a run folder hold no copy of them")
+    if task.needs_load:
+        return RunQuestions(None, f"{task.name} is scored with more than its questions")
+    reader = _QuestionReader(questions)
+    data = Dataset(reader.samples(), about["version"], source)
+    if not reader.count:
+        return RunQuestions(None, "the run folder holds no copy of them, as one that an older dtbench made")
+    if data.sha256 == about["sha256"] and not reader.not_kept:
+        return RunQuestions(data, "")
+    places = data.places()
+    asked = {record["id"] for record in records if not _is_asked(record, data, places)}
+    if asked:
+        why = " or hold values that JSON cannot" if reader.not_kept else ""
+        return RunQuestions(None, f"{len(asked)} that were asked are not in {source}{why} (first: {min(asked)!r})")
+    return RunQuestions(data, f"{source} holds only the {len(places)} that were asked")
+
+
+class _QuestionReader:
+    """Makes samples of questions, and counts those that cannot be made."""
+
+    def __init__(self, questions: Iterable[QuestionRecord]) -> None:
+        self._questions = questions
+        self.count = 0
+        self.not_kept = 0
+
+    def samples(self) -> Iterator[Sample]:
+        for question in self._questions:
+            self.count += 1
+            if "not_kept" in question:
+                self.not_kept += 1
+            else:
+                yield sample_of(question)
+
+
+def _is_asked(record: Record, data: Dataset, places: Mapping[str, int]) -> bool:
+    """Whether the question of a record is among those of a data set."""
+    place = places.get(record["id"])
+    return place is not None and record.get("question_hash") == data.question_hash(place)
