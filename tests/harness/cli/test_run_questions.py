@@ -27,7 +27,13 @@ class Birds(Task):
             yield Sample(item["id"], item["question"], choices, item["answer"], data_dir / "a.wav", groups)
 """
 BIRDS = [
-    {"id": str(n), "question": f"Which bird is bird {n}?", "choices": ["Crow", "Jay"], "answer": "Jay", "level": n % 2}
+    {
+        "id": str(n),
+        "question": f"Which bird is bird {n}?",
+        "choices": ["Crow", "Jay"],
+        "answer": "Jay",
+        "level": "high" if n % 2 else "low",
+    }
     for n in range(6)
 ]
 
