@@ -6,8 +6,10 @@ Import what you build on from here: `from dtbench import Sample, Task, extract`.
 TYPE_CHECKING = False  # as typing has it, whose import would cost a few milliseconds
 if TYPE_CHECKING:
     from dtbench import models as models
+    from dtbench.harness.api.comparing import GateResult, RunComparison, compare, gate
     from dtbench.harness.api.loaded_run import Run, load
     from dtbench.harness.api.running import run, run_async
+    from dtbench.harness.api.scoring import FileScores, JudgedRun, RunScores, judge, score
     from dtbench.harness.core.dataset import Dataset
     from dtbench.harness.core.errors import DataError, DtbenchError, MachineryError, ModelError, TaskError, UserError
     from dtbench.harness.core.model import Model
@@ -32,8 +34,10 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "harness.api.comparing": ("GateResult", "RunComparison", "compare", "gate"),
     "harness.api.loaded_run": ("Run", "load"),
     "harness.api.running": ("run", "run_async"),
+    "harness.api.scoring": ("FileScores", "JudgedRun", "RunScores", "judge", "score"),
     "harness.core.dataset": ("Dataset",),
     "harness.core.errors": ("DataError", "DtbenchError", "MachineryError", "ModelError", "TaskError", "UserError"),
     "harness.core.model": ("Model",),
@@ -65,7 +69,10 @@ __all__ = [
     "Dataset",
     "DtbenchError",
     "Extraction",
+    "FileScores",
+    "GateResult",
     "Grouping",
+    "JudgedRun",
     "MachineryError",
     "Model",
     "ModelError",
@@ -76,7 +83,9 @@ __all__ = [
     "Record",
     "Response",
     "Run",
+    "RunComparison",
     "RunInfo",
+    "RunScores",
     "Sample",
     "Score",
     "Scorer",
@@ -84,10 +93,14 @@ __all__ = [
     "Task",
     "TaskError",
     "UserError",
+    "compare",
     "extract",
+    "gate",
+    "judge",
     "load",
     "run",
     "run_async",
+    "score",
     "set_weak_aside",
 ]
 

@@ -17,6 +17,8 @@ from dtbench.harness.store.types import Record, RunInfo
 from dtbench.tasks.stored import rescore_run, stored_task_names
 
 if TYPE_CHECKING:
+    import pandas
+
     from dtbench.harness.report.build import WrittenReport
 
 
@@ -81,6 +83,12 @@ class Run:
         """Yield the stored record of each answer to a task; the name may be left out of a run of one task."""
         return self._stored.records(self._one_task(task))
 
+    def samples(self, **options: Any) -> pandas.DataFrame:
+        """Return a row for each answer, with question, options and verdicts; the options are those of samples_df()."""
+        from dtbench.harness.frames.samples import samples_df
+
+        return samples_df(self, **options)
+
     def report(self, out: str | os.PathLike[str] | None = None, **options: Any) -> WrittenReport:
         """Write the page of `dtbench report`, and return where it lies; the options are those of the command."""
         from dtbench.harness.report.build import ReportOptions, make_report
@@ -107,6 +115,13 @@ class Run:
     def as_json(self) -> Summary:
         """Return what `dtbench run --json` prints of it."""
         return self.summary
+
+    def _repr_html_(self) -> str:
+        from dtbench.harness.api.cards import run_cards
+
+        summary = self.summary
+        name = f"{self.path.name} ({self.model})"
+        return run_cards(name, summary["status"], summary["tasks"], summary.get("notes", ()))
 
     def __repr__(self) -> str:
         return one_line(f"<Run {self.path} ({self.status}): {self.model} on {', '.join(self.tasks)}>")

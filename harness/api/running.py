@@ -43,7 +43,7 @@ def run(
     The options are those of `dtbench run` in Python's spelling: out, limit, ids, answer, concurrency, options (as -M).
     """
     request = request_of(model, tasks, options)
-    return _run_in_thread(lambda: _run_here(request, progress=progress))
+    return run_in_thread(lambda: _run_here(request, progress=progress))
 
 
 async def run_async(
@@ -134,7 +134,7 @@ def _tasks_of(tasks: object) -> Sequence[tuple[str, Task | None]]:
     return found
 
 
-def _run_in_thread(work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+def run_in_thread(work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
     """Run a coroutine in a thread with a loop of its own; an interrupt of the caller cancels it and waits for it."""
     done: Future[Result] = Future()
     begun: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = Future()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -44,8 +45,9 @@ def gate_command(options: GateOptions, junit: Junit = None, markdown: Markdown =
         results = gates.gate_runs(options)
     else:
         from dtbench.harness.run.gate_rounds import gate_in_rounds
+        from dtbench.harness.run.session import run_benchmarks
 
-        decided = gate_in_rounds(options, print_note, quiet=as_json)
+        decided = gate_in_rounds(options, print_note, partial(run_benchmarks, quiet=as_json))
         results, asked = decided.results, (decided.asked, decided.of)
     from dtbench.tasks.reread import reread_runs
 

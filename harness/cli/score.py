@@ -33,7 +33,6 @@ from dtbench.harness.core.options import (
 )
 
 if TYPE_CHECKING:
-    from dtbench.harness.core.task import Task
     from dtbench.harness.score.prediction_scores import Count, PredictionScores
 
 
@@ -127,10 +126,10 @@ def score_command(options: ScoreOptions, as_json: AsJson = False) -> None:
 def _score_file(options: ScoreOptions) -> PredictionScores:
     from dtbench.harness.extract.evidence import DEFAULT_MIN_EVIDENCE
     from dtbench.harness.score.prediction_file import read_predictions
-    from dtbench.harness.score.prediction_scores import score_predictions
+    from dtbench.harness.score.prediction_scores import score_predictions, script_version
 
     task = named_task(options.task, options.task_file)
-    version = _script_version(task, options.scorer)
+    version = script_version(task, options.scorer)
     file, metadata = options.predictions, options.metadata
     if file is None:
         raise UserError("--predictions is missing: name the prediction file to score, or a run folder.")
@@ -184,21 +183,6 @@ def _score_run(folder: Path, options: ScoreOptions, *, as_json: bool) -> None:
         if (by_sound := one.summary.get("acoustics")) is not None:
             print_acoustics(by_sound)
     print_next(NextStep(["report", folder], "every answer on one page"))
-
-
-def _script_version(task: Task, version: str | None) -> str:
-    if not task.answers_public:
-        raise UserError(
-            f"{task.name}: its authors withhold the answers, so it cannot be scored here; send the predictions to them."
-        )
-    if version is None:
-        return task.official_versions[0]
-    if version not in task.official_versions:
-        raise UserError(
-            f"--scorer {version}: the versions of {task.name}'s script are {', '.join(task.official_versions)}; "
-            f"without --scorer it is {task.official_versions[0]}."
-        )
-    return version
 
 
 def _refuse_overwriting(rows: Path | None, *inputs: Path | None) -> None:

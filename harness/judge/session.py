@@ -21,7 +21,7 @@ from dtbench.harness.judge.same_chains import refuse_changed_chains
 from dtbench.harness.judge.summary import spending_of, summarise_verdicts
 from dtbench.harness.run.live_line import LiveLine
 from dtbench.harness.run.pace import Pace
-from dtbench.harness.run.signals import sigterm_as_interrupt, stop_on_signals
+from dtbench.harness.run.signals import Interrupts, no_signals, sigterm_as_interrupt, stop_on_signals
 from dtbench.harness.run.spending import Spending, SpendingLimits
 from dtbench.harness.run.worker_pool import Stop
 from dtbench.harness.score.stored_run import StoredTask, find_data, questions_beside
@@ -56,40 +56,50 @@ class JudgeResult:
 def run_judge(options: JudgeOptions, live: LiveLine) -> JudgeResult:
     """Make every call that is missing, and sum up the verdicts."""
     job = _prepare(options)
+    with sigterm_as_interrupt(), _begin(job) as folder:
+        return _finish(job, folder, asyncio.run(_ask(job, folder, live, stop_on_signals)))
+
+
+async def judge_in_loop(options: JudgeOptions, live: LiveLine) -> JudgeResult:
+    """Do as run_judge() does in the running loop, without signal handlers; where it is cancelled, it is interrupted."""
+    job = _prepare(options)
+    with _begin(job) as folder:
+        return _finish(job, folder, await _ask(job, folder, live, no_signals))
+
+
+def _begin(job: _JudgeJob) -> RunFolder:
     job.spending(Stop())
-    task, plan, known = job.stored.task, job.plan, job.calibration
-    resumption = Resumption(guard=partial(refuse_changed_chains, task=task.name, plan=plan))
-    settings = _settings(job.judge, plan, job.stored)
-    with sigterm_as_interrupt(), RunFolder.start(job.folder, settings, resumption=resumption) as folder:
-        stopped = asyncio.run(_ask(plan, task.name, job, folder, live))
-        every = list(folder.records_as(task.name, JudgeRecord))
-        wanted = {(case.id, call) for case, call in plan.missing([])}
-        records = [record for record in every if (record["id"], record["sample"]) in wanted]
-        figures: JudgeFigures | JudgeCalibration
-        if known is None:
-            figures = summarise_verdicts(task, plan, records)
-            without, count = figures["unscored"], figures["n"]
-        else:
-            figures = compare_with_known(known, records)
-            without, count = figures["unread"], figures["chains"]
-        never_made = len(wanted) - len(records)
-        status: Status = "failed" if without > options.max_unscored * count else "done"
-        status = "interrupted" if never_made else status
-        spent = spending_of(folder.every_record_as(task.name, JudgeRecord))
-        where = {"run": str(options.run), "judge": str(job.folder), "status": status}
-        head = cast("JudgeHead", {**where, **spent})
-        if options.price is not None:
-            head["price"] = options.price.of_usage(spent["tokens"])
-        others = len(every) - len(records)
-        if notes := [
-            *([_unasked_note(others, options, job.folder)] if others else []),
-            *([stopped] if stopped else []),
-        ]:
-            head["notes"] = notes
-        summary = cast("JudgeSummary | CalibrationSummary", {**head, **figures})
-        folder.write_summary(summary)
-        folder.finish(status)
-        return JudgeResult(job.folder, status, summary, EXIT_CODES[status])
+    resumption = Resumption(guard=partial(refuse_changed_chains, task=job.stored.task.name, plan=job.plan))
+    return RunFolder.start(job.folder, _settings(job.judge, job.plan, job.stored), resumption=resumption)
+
+
+def _finish(job: _JudgeJob, folder: RunFolder, stopped: str) -> JudgeResult:
+    """Write the summary and the status; `stopped` says why it ended early, where that was not the user's wish."""
+    task, plan, options, known = job.stored.task, job.plan, job.options, job.calibration
+    every = list(folder.records_as(task.name, JudgeRecord))
+    wanted = {(case.id, call) for case, call in plan.missing([])}
+    records = [record for record in every if (record["id"], record["sample"]) in wanted]
+    figures: JudgeFigures | JudgeCalibration
+    if known is None:
+        figures = summarise_verdicts(task, plan, records)
+        without, count = figures["unscored"], figures["n"]
+    else:
+        figures = compare_with_known(known, records)
+        without, count = figures["unread"], figures["chains"]
+    status: Status = "failed" if without > options.max_unscored * count else "done"
+    status = "interrupted" if len(wanted) > len(records) else status
+    spent = spending_of(folder.every_record_as(task.name, JudgeRecord))
+    where = {"run": str(options.run), "judge": str(job.folder), "status": status}
+    head = cast("JudgeHead", {**where, **spent})
+    if options.price is not None:
+        head["price"] = options.price.of_usage(spent["tokens"])
+    others = len(every) - len(records)
+    if notes := [*([_unasked_note(others, options, job.folder)] if others else []), *([stopped] if stopped else [])]:
+        head["notes"] = notes
+    summary = cast("JudgeSummary | CalibrationSummary", {**head, **figures})
+    folder.write_summary(summary)
+    folder.finish(status)
+    return JudgeResult(job.folder, status, summary, EXIT_CODES[status])
 
 
 def estimate_judge(options: JudgeOptions) -> Mapping[str, Any]:
@@ -112,6 +122,7 @@ class _JudgeJob(NamedTuple):
     calibration: Sequence[CalibrationChain] | None
     """Chains whose marks are known; None where the run's own are judged."""
     folder: Path
+    options: JudgeOptions
 
     def spending(self, stop: Stop) -> Spending:
         """Return what judging may cost; a UserError for a limit of money where no price is known."""
@@ -134,7 +145,7 @@ def _prepare(options: JudgeOptions) -> _JudgeJob:
         plan = JudgePlan([one.case for one in known], dataclasses.replace(plan.options, calls=1))
     slug = re.sub(r"[^\w.+-]+", "-", str(judge.describe()["model"])).strip("-.")[:80] or "model"
     name = f"judge-{slug}{'-calibration' * options.calibrate}"
-    return _JudgeJob(stored, judge, plan, known, options.out or run.path / name)
+    return _JudgeJob(stored, judge, plan, known, options.out or run.path / name, options)
 
 
 def describe_estimate(estimate: Mapping[str, Any]) -> str:
@@ -180,9 +191,9 @@ def _settings(model: Model, plan: JudgePlan, stored: StoredTask) -> dict[str, An
     }
 
 
-async def _ask(plan: JudgePlan, task: str, job: _JudgeJob, folder: RunFolder, live: LiveLine) -> str:
+async def _ask(job: _JudgeJob, folder: RunFolder, live: LiveLine, interrupts: Interrupts) -> str:
     """Make the calls, and return why that ended before all were made, where it was not the user who stopped it."""
-    stop, model = Stop(), job.judge
+    stop, model, plan, task = Stop(), job.judge, job.plan, job.stored.task.name
     spending = job.spending(stop)
     spending.add_stored(folder, JudgeRecord)
     pace = Pace(plan.options.concurrency, plan.options.rpm, stop=stop, notify=live.notify)
@@ -192,7 +203,7 @@ async def _ask(plan: JudgePlan, task: str, job: _JudgeJob, folder: RunFolder, li
         folder.drop_summary()
         live.notify(f"judge: {len(run.missing)} calls, {describe_estimate(plan.estimate(run.missing))}")
     try:
-        with stop_on_signals(stop, live.notify), live.showing("judge", run.state):
+        with interrupts(stop, live.notify), live.showing("judge", run.state):
             if run.missing and isinstance(model, Preflighted):
                 folder.note_preflight(await model.preflight(plan.prompt(*run.missing[0], 0), live.notify))
             await run.run(stop, plan.options.concurrency, lambda progress: live.refresh())

@@ -7,7 +7,7 @@ mistake is spent over the rounds, so that looking early costs no certainty; what
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, replace
 from typing import Any, NamedTuple
 
@@ -15,8 +15,8 @@ from dtbench.harness.compare.gate import GateOptions, GateVerdict, Round, gate_r
 from dtbench.harness.core.errors import MachineryError, UserError
 from dtbench.harness.core.model import Notify
 from dtbench.harness.run.config import read_config
+from dtbench.harness.run.ending import RunResult
 from dtbench.harness.run.request import RunRequest
-from dtbench.harness.run.session import run_benchmarks
 from dtbench.harness.store.run_folder import StoredRun
 
 ROUNDS = (0.2, 0.4, 0.6, 0.8, 1.0)
@@ -31,7 +31,7 @@ class DecidedGate(NamedTuple):
     of: int
 
 
-def gate_in_rounds(options: GateOptions, notify: Notify, *, quiet: bool) -> DecidedGate:
+def gate_in_rounds(options: GateOptions, notify: Notify, ask: Callable[[RunRequest], RunResult]) -> DecidedGate:
     """Ask more and more of the baseline's questions, until a verdict stands or all of them are asked."""
     baseline = StoredRun.open(options.baseline)
     request = candidate_request(options)
@@ -40,7 +40,7 @@ def gate_in_rounds(options: GateOptions, notify: Notify, *, quiet: bool) -> Deci
         asked = order[: round(part * len(order))]
         if not asked:
             continue
-        outcome = run_benchmarks(replace(request, ids=asked, limit=None), quiet=quiet)
+        outcome = ask(replace(request, ids=asked, limit=None))
         if outcome.status != "done":
             raise MachineryError(
                 f"{outcome.folder}: the round of {len(asked)} questions ended {outcome.status}: run the command again."

@@ -54,18 +54,50 @@ def read_predictions(task: Task, path: Path, metadata: Path | None, *, allow_dup
     """Read a file of predictions; with metadata, questions and answers are taken from there, by id."""
     content = _content(path)
     parts = _parts(task, path, content)
-    records = [part for part in parts if isinstance(part, MetadataRecord)]
-    key = _prediction_key(task, path, records)
-    has_broken = len(records) < len(parts)
+    key = _prediction_key(task, path, [part for part in parts if isinstance(part, MetadataRecord)])
+    has_broken = any(isinstance(part, DataError) for part in parts)
     script = tuple(script_notes(task, key, ScriptFile(path, content, has_broken)))
+    file = _PredictionFile(path, parts, key)
+    data = None if metadata is None else _load(task, metadata)
+    return _joined(task, file, data, allow_duplicates=allow_duplicates, metadata=metadata, script=script)
+
+
+def given_predictions(
+    task: Task, rows: Iterable[Mapping[str, Any]], data: Dataset | None, *, allow_duplicates: bool = False
+) -> Predictions:
+    """Take rows for the records of a file of predictions; with data, questions and answers are taken from there."""
+    name = Path("rows")
+    parts = [MetadataRecord(f"{name}: row {number}", dict(row)) for number, row in enumerate(rows)]
+    if not parts:
+        raise UserError("predictions: there is no row.")
+    file = _PredictionFile(name, parts, _prediction_key(task, name, parts))
+    return _joined(task, file, data, allow_duplicates=allow_duplicates)
+
+
+class _PredictionFile(NamedTuple):
+    path: Path
+    parts: Parts
+    key: str
+
+
+def _joined(
+    task: Task,
+    file: _PredictionFile,
+    data: Dataset | None,
+    *,
+    allow_duplicates: bool,
+    metadata: Path | None = None,
+    script: tuple[str, ...] = (),
+) -> Predictions:
+    path, parts, key = file
+    records = [part for part in parts if isinstance(part, MetadataRecord)]
     notes = _other_keys(task, key, records)
     notes += _repeated_ids(path, records, allow_duplicates=allow_duplicates)
-    if metadata is None:
+    if data is None:
         rows = [_row(number, part, key) for number, part in enumerate(parts)]
         return Predictions(rows, key, 0, task.version_of([record.item for record in records]), tuple(notes), script)
-    data = _load(task, metadata)
     items: Items = {sample.id: sample.as_published() for sample in data.samples}
-    _refuse_unknown_ids(records, items, metadata)
+    _refuse_unknown_ids(records, items, metadata or Path(data.source))
     notes += _differences(records, items)
     rows = [_row(number, part, key, items) for number, part in enumerate(parts)]
     absent = len(items.keys() - {row.id for row in rows})

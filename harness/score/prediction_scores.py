@@ -115,6 +115,22 @@ class PredictionScores:
         }
 
 
+def script_version(task: Scorer, version: str | None) -> str:
+    """Return the version of the official script that is asked for; a UserError where it cannot score the task."""
+    if not task.answers_public:
+        raise UserError(
+            f"{task.name}: its authors withhold the answers, so it cannot be scored here; send the predictions to them."
+        )
+    if version is None:
+        return task.official_versions[0]
+    if version not in task.official_versions:
+        raise UserError(
+            f"--scorer {version}: the versions of {task.name}'s script are {', '.join(task.official_versions)}; "
+            f"without --scorer it is {task.official_versions[0]}."
+        )
+    return version
+
+
 def score_predictions(
     task: Scorer,
     scorer: str,
