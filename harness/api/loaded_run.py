@@ -103,8 +103,6 @@ class Run:
         from dtbench.harness.export.submission_formats import ExportOptions
 
         given = make_request(ExportOptions, {"run": self.path, "format_name": format, **options}, "export")
-        if given.check is not None:
-            raise UserError("export: check is for the command `dtbench export --check`.")
         if given.format_name not in RUN_FORMATS:
             return write_submission(given).file
         written = format_writer(given.format_name)(given)

@@ -190,5 +190,3 @@ def test_what_a_run_left_is_written_for_others(runs: tuple[Run, Run], tmp_path: 
     assert [*lm_eval.rglob("results_*.json")] != []
     with pytest.raises(UserError, match="Did you mean arc"):
         first.export("arcc")
-    with pytest.raises(UserError, match="check is for the command"):
-        first.export("arc", check=page.path)
