@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dtbench.harness.acoustics.clips import MEASURED_SECONDS, MISSING, MeasuredClips, measure_clips
+from dtbench.harness.acoustics.columns import Values
 from dtbench.harness.acoustics.groups import ScoreOfClip, SoundAnswer, adjust, measure_figures, trends_of
 from dtbench.harness.audio.prepare import hash_clip
-from dtbench.harness.compare.paired import PairedQuestion
 from dtbench.harness.core.errors import DataError
 from dtbench.harness.core.model import Notify
 from dtbench.harness.core.schema import Clip, NoClip
@@ -67,7 +67,7 @@ def run_by_sound(
     answers: Sequence[Sequence[SoundAnswer]], tasks: Sequence[TaskClips], measured: MeasuredClips
 ) -> list[AcousticFigures]:
     """Return the accuracy by sound of each task of a run; p values are adjusted for the trends of all of them."""
-    figures = [_task_by_sound(each, clips, measured) for each, clips in zip(answers, tasks, strict=True)]
+    figures = [task_by_sound(each, clips, measured) for each, clips in zip(answers, tasks, strict=True)]
     adjust(measure["trend"] for each in figures for measure in each["measures"].values())
     return figures
 
@@ -82,24 +82,43 @@ def stored_answers(records: Iterable[Record], clips: TaskClips) -> list[SoundAns
     return answers
 
 
-def _task_by_sound(answers: Sequence[SoundAnswer], clips: TaskClips, measured: MeasuredClips) -> AcousticFigures:
+def task_by_sound(
+    answers: Sequence[SoundAnswer],
+    clips: TaskClips,
+    measured: MeasuredClips,
+    *,
+    among: Mapping[str, Values] | None = None,
+) -> AcousticFigures:
+    """Return the accuracy by sound of one task; p values are not adjusted yet.
+
+    Groups have about equal numbers of the clips `among` these; None for the task's own.
+    """
+    columns = {one: measured.columns[one] for one in clips.clips} if among is None else among
     failed = Counter(measured.failed[one] for one in clips.clips if one in measured.failed)
     failed[MISSING] += clips.unknown
-    own = {one: measured.columns[one] for one in clips.clips}
     return {
         "clips": len(clips.clips) + clips.unknown,
         "measured_seconds": MEASURED_SECONDS,
         "failed": {why: n for why, n in sorted(failed.items()) if n},
-        "measures": measure_figures(answers, own),
+        "measures": measure_figures(answers, columns),
     }
 
 
-def change_by_sound(questions: Sequence[PairedQuestion], clips: TaskClips, measured: MeasuredClips) -> AcousticChange:
-    """Return the trend of the second run's gain over each measure; p values are adjusted for the trends of the task."""
-    scores = [ScoreOfClip(clips.hashes[one.id], one.after - one.before) for one in questions if one.id in clips.hashes]
-    trends = trends_of(scores, measured.columns)
-    adjust(trends.values())
-    return {"questions": len(questions), "measures": trends}
+def mean_scores(records: Iterable[Record]) -> dict[str, float]:
+    """Return the share of each question's answers that are right, by the strict score."""
+    answers: dict[str, list[bool]] = {}
+    for answer in Outcomes(records).answers():
+        answers.setdefault(answer.id, []).append(answer.right)
+    return {id_: sum(right) / len(right) for id_, right in answers.items()}
+
+
+def change_by_sound(
+    before: Mapping[str, float], after: Mapping[str, float], clips: TaskClips, measured: MeasuredClips
+) -> AcousticChange:
+    """Return the trend of the second run's gain over each measure; p values are not adjusted yet."""
+    both = [id_ for id_ in before if id_ in after]
+    scores = [ScoreOfClip(clips.hashes[id_], after[id_] - before[id_]) for id_ in both if id_ in clips.hashes]
+    return {"questions": len(both), "measures": trends_of(scores, measured.columns)}
 
 
 def failed_notes(figures: Iterable[AcousticFigures]) -> list[str]:

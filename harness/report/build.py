@@ -10,7 +10,8 @@ from typing import Annotated, Any, NamedTuple
 
 import dtbench
 from dtbench.harness.core.errors import UserError, did_you_mean
-from dtbench.harness.core.options import OUTPUT, Argument, DataOfRun, Option, TaskFile
+from dtbench.harness.core.options import OUTPUT, Argument, DataOfRun, Jobs, Option, TaskFile, check_options
+from dtbench.harness.report.by_sound import SoundRequest, adjust_trends
 from dtbench.harness.report.clips import (
     CLIPS_SIZE,
     MODES,
@@ -83,6 +84,16 @@ class ReportOptions:
             panel=OUTPUT,
         ),
     ] = CLIPS_SIZE
+    acoustics: Annotated[
+        bool,
+        Option(
+            "--acoustics",
+            None,
+            "Also group questions by what the clips sound like, and test the trends; needs dtbench[acoustics].",
+            panel=OUTPUT,
+        ),
+    ] = False
+    jobs: Jobs = None
     task_file: TaskFile = None
 
     def __post_init__(self) -> None:
@@ -93,6 +104,7 @@ class ReportOptions:
         if self.audio not in MODES:
             raise UserError(f"--clips {self.audio}: unknown. {did_you_mean(self.audio, MODES)}")
         parse_size(self.clips_size)
+        check_options(self)
 
     @property
     def run(self) -> Path:
@@ -120,10 +132,12 @@ def make_report(options: ReportOptions) -> WrittenReport:
     out = _out(options, runs)
     columns = PackedColumns()
     shared, notes = _shared(runs) if runs else ([], [])
+    sounds = SoundRequest(options.jobs) if options.acoustics else None
     tasks = [
-        task_page(runs, TaskRequest(place, name, options.data_dir, options.task_file), columns)
+        task_page(runs, TaskRequest(place, name, options.data_dir, options.task_file, sounds), columns)
         for place, name in enumerate(shared)
     ]
+    adjust_trends([task.first["runs"] for task in tasks])
     about = with_names([_describe_run(run) for run in runs], options.labels or names)
     first = {
         "title": f"Training {options.run.resolve().name}" if trained is not None else title_of(about),

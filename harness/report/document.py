@@ -19,7 +19,19 @@ from dtbench.harness.report.encode_clips import ReportClip
 
 SCRIPTS = (
     *("dom", "runs", "charts", "unpack", "samples", "filtering", "search", "list", "filters", "spectrogram", "sound"),
-    *("prompt", "answer", "overview", "matrix", "compared", "papers", "around", "training", "address", "main"),
+    *(
+        "prompt",
+        "answer",
+        "overview",
+        "matrix",
+        "compared",
+        "papers",
+        "acoustics",
+        "around",
+        "training",
+        "address",
+        "main",
+    ),
 )
 MARK = '<meta name="generator" content="dtbench report">'
 _SLOT = re.compile(r"<!-- (policy|style|script|first|samples|rest) -->")

@@ -12,6 +12,7 @@ from dtbench.harness.compare.paired import RunAnswers, read_answers
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.report.answers import PART_CHARACTERS, TaskAnswers, TextPart
+from dtbench.harness.report.by_sound import SoundRequest, TaskSounds, notes_of
 from dtbench.harness.report.clips import QuestionClip, wanted_clips
 from dtbench.harness.report.columns import PackedColumns, compressed
 from dtbench.harness.report.figures import task_figures
@@ -31,6 +32,8 @@ class TaskRequest(NamedTuple):
     name: str
     data_dir: Path | None
     task_file: Path | None
+    sounds: SoundRequest | None = None
+    """Whether clips are measured, for groups by sound."""
 
 
 class TaskPage(NamedTuple):
@@ -53,15 +56,18 @@ def task_page(runs: Sequence[StoredRun], asked: TaskRequest, columns: PackedColu
     data = _datasets(parts, asked.data_dir)
     parts = [replace(part, data=one) for part, one in zip(parts, data, strict=True)]
     lines: list[str] = []
+    sounds = None if asked.sounds is None else TaskSounds(parts, asked.sounds, lines.append)
     answers = TaskAnswers(asked.number, parts)
     figures: list[dict[str, Any]] = []
     paired: list[RunAnswers] = []
-    for run, part in zip(runs, parts, strict=True):
+    for place, (run, part) in enumerate(zip(runs, parts, strict=True)):
         records = list(part.records())
-        answers.add(records, judged_chains(run, name, lines.append))
+        answers.add(sounds.grouped(place, records) if sounds else records, judged_chains(run, name, lines.append))
         if len(runs) > 1 and part.task.answers_public:
             paired.append(read_answers(run, name, records))
-        figures.append(task_figures(run, part, records, lines.append))
+        by_sound = sounds.figures(place, records) if sounds else {}
+        figures.append({**task_figures(run, part, records, lines.append), **by_sound})
+    lines += notes_of(figures)
     count = len(answers.ids)
     if unknown := sum(sample is None for _, sample in answers.samples()):
         lines.append(

@@ -17,6 +17,7 @@ function drawOverview() {
     lengths(task),
     el("div", { class: "columns" }, paperFigures(task), letters(task)),
     otherGroups(task),
+    bySound(task),
     el("div", { class: "columns" }, missing(task), readings(task)),
     el("div", { class: "columns" }, around(task), costs(task)),
   );
