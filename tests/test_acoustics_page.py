@@ -30,6 +30,7 @@ def test_the_commands_of_the_page_work_as_shown(tmp_path: Path) -> None:
     assert "Trends of the strict score" in done.stdout
     (task,) = json.loads((tmp_path / "by-sound.json").read_text())
     assert task["acoustics"]["clips"] == 60
+    assert '"acoustic_change"' in (tmp_path / "runs" / "random" / "report.html").read_text()
     assert len(list((tmp_path / "cache" / "dtbench" / "acoustics").rglob("*.json"))) == 60
 
 

@@ -35,6 +35,8 @@ class MeasuredClips(NamedTuple):
     """Of each clip by its hash; all None where it could not be measured."""
     failed: dict[str, str]
     """Hash -> why: MISSING, FAULTY or OTHER."""
+    notes: list[str]
+    """What else a user should know."""
 
 
 def acoustic_columns(clips: Clips, jobs: int | None = None) -> dict[str, Values]:
@@ -43,7 +45,10 @@ def acoustic_columns(clips: Clips, jobs: int | None = None) -> dict[str, Values]
 
 
 def measure_clips(clips: Clips, jobs: int | None = None, notify: Notify | None = None) -> MeasuredClips:
-    """Measure the clips that are not in the cache, as many at once as jobs says, and keep what was measured."""
+    """Measure the clips that are not in the cache, as many at once as jobs says, and keep what was measured.
+
+    `notify` is told how far it is.
+    """
     cache = MeasureCache(_librosa_version())
     columns = {clip_hash: cache.read(clip_hash) for clip_hash in clips}
     missing = [clip_hash for clip_hash, values in columns.items() if values is None]
@@ -61,9 +66,11 @@ def measure_clips(clips: Clips, jobs: int | None = None, notify: Notify | None =
             unkept = error
         if notify is not None and done % _EACH == 0:
             notify(f"{done} of {len(missing)} clips are measured")
-    if unkept is not None and notify is not None:
-        notify(f"what is measured is not kept: {unkept} $DTBENCH_ACOUSTICS names another folder for it.")
-    return MeasuredClips({one: no_values() if values is None else values for one, values in columns.items()}, failed)
+    notes = []
+    if unkept is not None:
+        notes.append(f"what is measured is not kept: {unkept} $DTBENCH_ACOUSTICS names another folder for it.")
+    whole = {one: no_values() if values is None else values for one, values in columns.items()}
+    return MeasuredClips(whole, failed, notes)
 
 
 def _librosa_version() -> str:

@@ -48,6 +48,8 @@ def add_acoustics(folder: Path, rescored: Sequence[RescoredTask], options: Sound
     parts = [stored_task(run, one.summary["task"], options.task_file) for one in rescored]
     tasks = [task_clips(replace(part, data=find_data(part, options.data_dir))) for part in parts]
     measured = measure_tasks(tasks, options.jobs, print_note)
+    for note in measured.notes:
+        print_note(note)
     answers = [_verdicts(one, clips) for one, clips in zip(rescored, tasks, strict=True)]
     for one, figures in zip(rescored, run_by_sound(answers, tasks, measured), strict=True):
         one.summary["acoustics"] = figures

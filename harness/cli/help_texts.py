@@ -87,6 +87,7 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
         Example("one run", "dtbench report runs/qwen"),
         Example("two side by side", "dtbench report runs/base runs/tuned --out compare.html"),
         Example("many, with names of your own", "dtbench report runs/a runs/b --label 7B --label 30B"),
+        Example("where it fails, by sound", "dtbench report runs/qwen --acoustics"),
     ),
     "table": (
         Example("runs and the published scores, for a paper", "dtbench table runs/base runs/tuned --published --latex"),

@@ -54,7 +54,7 @@ def task_clips(part: StoredTask) -> TaskClips:
     return TaskClips(hashes, {hash_: sounds.get(id_) for id_, hash_ in hashes.items()}, unknown)
 
 
-def measure_tasks(tasks: Sequence[TaskClips], jobs: int | None, notify: Notify) -> MeasuredClips:
+def measure_tasks(tasks: Sequence[TaskClips], jobs: int | None, notify: Notify | None = None) -> MeasuredClips:
     """Measure the clips of several tasks, each clip once."""
     clips: dict[str, Path | Clip | None] = {}
     for task in tasks:

@@ -16,7 +16,6 @@ from dtbench.harness.compare.by_sound import (
     task_by_sound,
     task_clips,
 )
-from dtbench.harness.core.model import Notify
 from dtbench.harness.score.stored_run import StoredTask
 from dtbench.harness.store.types import Record
 
@@ -32,9 +31,9 @@ class SoundRequest(NamedTuple):
 class TaskSounds:
     """What the clips of one task of all runs sound like."""
 
-    def __init__(self, parts: Sequence[StoredTask], asked: SoundRequest, notify: Notify) -> None:
+    def __init__(self, parts: Sequence[StoredTask], asked: SoundRequest) -> None:
         self._clips = [task_clips(part) for part in parts]
-        self._measured = measure_tasks(self._clips, asked.jobs, notify)
+        self._measured = measure_tasks(self._clips, asked.jobs)
         self._edges = {
             name: group_edges(
                 value for values in self._measured.columns.values() if (value := values[name]) is not None
@@ -43,6 +42,12 @@ class TaskSounds:
         }
         """The same for all runs, so that their groups are of the same clips."""
         self._first: Mapping[str, float] | None = None
+        self._failed: dict[str, None] = {}
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader should know of the measures, such as how many clips have none."""
+        return [*self._failed, *self._measured.notes]
 
     def grouped(self, place: int, records: Sequence[Record]) -> Iterator[Record]:
         """Yield the records of a run with a group for each measure."""
@@ -63,6 +68,7 @@ class TaskSounds:
         """Return what the page shows of a run: its accuracy by sound, and that of its gain over the first run."""
         clips = self._clips[place]
         found = task_by_sound(stored_answers(records, clips), clips, self._measured, among=self._measured.columns)
+        self._failed |= dict.fromkeys(failed_notes([found]))
         scores = mean_scores(records)
         figures: dict[str, Any] = {"acoustics": found}
         if self._first is None:
@@ -79,8 +85,3 @@ def adjust_trends(tasks: Sequence[Sequence[dict[str, Any]]]) -> None:
             measures = [task[key]["measures"] for task in run if key in task]
             trends = [one for each in measures for one in each.values()]
             adjust(one["trend"] if key == "acoustics" else one for one in trends)
-
-
-def notes_of(figures: Sequence[dict[str, Any]]) -> list[str]:
-    """Return the notes on clips that could not be measured, each once."""
-    return list(dict.fromkeys(failed_notes(one["acoustics"] for one in figures if "acoustics" in one)))

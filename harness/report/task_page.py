@@ -12,7 +12,7 @@ from dtbench.harness.compare.paired import RunAnswers, read_answers
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.report.answers import PART_CHARACTERS, TaskAnswers, TextPart
-from dtbench.harness.report.by_sound import SoundRequest, TaskSounds, notes_of
+from dtbench.harness.report.by_sound import SoundRequest, TaskSounds
 from dtbench.harness.report.clips import QuestionClip, wanted_clips
 from dtbench.harness.report.columns import PackedColumns, compressed
 from dtbench.harness.report.figures import task_figures
@@ -56,7 +56,7 @@ def task_page(runs: Sequence[StoredRun], asked: TaskRequest, columns: PackedColu
     data = _datasets(parts, asked.data_dir)
     parts = [replace(part, data=one) for part, one in zip(parts, data, strict=True)]
     lines: list[str] = []
-    sounds = None if asked.sounds is None else TaskSounds(parts, asked.sounds, lines.append)
+    sounds = None if asked.sounds is None else TaskSounds(parts, asked.sounds)
     answers = TaskAnswers(asked.number, parts)
     figures: list[dict[str, Any]] = []
     paired: list[RunAnswers] = []
@@ -67,7 +67,7 @@ def task_page(runs: Sequence[StoredRun], asked: TaskRequest, columns: PackedColu
             paired.append(read_answers(run, name, records))
         by_sound = sounds.figures(place, records) if sounds else {}
         figures.append({**task_figures(run, part, records, lines.append), **by_sound})
-    lines += notes_of(figures)
+    lines += sounds.notes if sounds else []
     count = len(answers.ids)
     if unknown := sum(sample is None for _, sample in answers.samples()):
         lines.append(

@@ -70,10 +70,9 @@ def test_a_torn_entry_is_measured_again(cache: Path, content: str) -> None:
 
 def test_a_cache_that_cannot_be_written_costs_a_line_and_nothing_else(cache: Path) -> None:
     cache.write_text("a file where the folder should be")
-    lines: list[str] = []
-    found = measure_clips(BY_HASH, notify=lines.append)
+    found = measure_clips(BY_HASH)
     assert found.failed == {}
-    (line,) = lines
+    (line,) = found.notes
     assert line.startswith("what is measured is not kept: ")
     assert "$DTBENCH_ACOUSTICS" in line
 
