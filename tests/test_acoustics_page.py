@@ -29,9 +29,9 @@ def test_the_commands_of_the_page_work_as_shown(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "Trends of the strict score" in done.stdout
     (task,) = json.loads((tmp_path / "by-sound.json").read_text())
-    assert task["acoustics"]["clips"] == 60
+    assert task["acoustics"]["clips"] == 24
     assert '"acoustic_change"' in (tmp_path / "runs" / "random" / "report.html").read_text()
-    assert len(list((tmp_path / "cache").rglob("*.json"))) == 60
+    assert len(list((tmp_path / "cache").rglob("*.json"))) == 24
 
 
 def test_the_table_of_the_page_has_every_column() -> None:
