@@ -61,6 +61,15 @@ proof: .venv/.demo train-env  ## the proof in miniature: three seeds, every arm,
 	done; done
 	$(BIN)/python tests/proof/prove.py $(PROOF)/*
 
+PICTURES := results/runs/pictures
+pictures: .venv/.demo  ## README's picture, made anew: the model in the box with its clips, and with those of other questions; minutes
+	@rm -rf $(PICTURES)
+	$(BIN)/dtbench run --model mini --backend local --tasks mini --out $(PICTURES)/mini
+	$(BIN)/dtbench run --model mini --backend local --tasks mini --audio shuffle --out $(PICTURES)/mini
+	@mkdir -p docs/pictures
+	$(BIN)/dtbench plot $(PICTURES)/mini $(PICTURES)/mini/audio-shuffle --by category --label mini \
+	  --label "mini, hearing clips of other questions" --out docs/pictures/mini.svg
+
 vllm: .venv/.engines  ## vLLM for CPU into .venv, for tests
 
 browser: .venv/.browser  ## a Chromium, for tests: Debian's, where this is Debian and you are root
