@@ -27,9 +27,11 @@ if TYPE_CHECKING:
     from dtbench.harness.core.task import Task
     from dtbench.harness.extract.answer import Extraction, extract
     from dtbench.harness.extract.evidence import set_weak_aside
+    from dtbench.harness.plot.picture import plot_runs
     from dtbench.harness.store.comparison_types import Comparison
     from dtbench.harness.store.summary_types import Summary
     from dtbench.harness.store.types import Record, RunInfo
+    from dtbench.harness.table.paper_table import PaperTable, paper_table
 
 __version__ = "0.1.0"
 
@@ -55,9 +57,11 @@ _PUBLIC = {
     "harness.core.task": ("Task",),
     "harness.extract.answer": ("Extraction", "extract"),
     "harness.extract.evidence": ("set_weak_aside",),
+    "harness.plot.picture": ("plot_runs",),
     "harness.store.summary_types": ("Summary",),
     "harness.store.comparison_types": ("Comparison",),
     "harness.store.types": ("Record", "RunInfo"),
+    "harness.table.paper_table": ("PaperTable", "paper_table"),
 }
 _MODULE_OF = {name: module for module, names in _PUBLIC.items() for name in names}
 
@@ -79,6 +83,7 @@ __all__ = [
     "NoClip",
     "Official",
     "OptionLogprobs",
+    "PaperTable",
     "Prompt",
     "Record",
     "Response",
@@ -98,6 +103,8 @@ __all__ = [
     "gate",
     "judge",
     "load",
+    "paper_table",
+    "plot_runs",
     "run",
     "run_async",
     "score",

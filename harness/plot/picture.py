@@ -21,7 +21,7 @@ from dtbench.harness.plot.pictures_of_runs import (
 from dtbench.harness.plot.request import PlotOptions
 from dtbench.harness.plot.training_curves import draw_metric, metric_curves
 from dtbench.harness.store.run_folder import StoredRun
-from dtbench.harness.store.run_labels import model_label, run_labels
+from dtbench.harness.store.run_labels import HasPath, model_label, path_of_run, run_labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,11 +39,10 @@ _DRAW: Mapping[str, Callable[[Axes, Panel], None]] = {
 }
 
 
-def plot_runs(runs: Sequence[StoredRun | Path | str] | StoredRun | Path | str, **options: Any) -> Figure:
+def plot_runs(runs: Sequence[HasPath | Path | str] | HasPath | Path | str, **options: Any) -> Figure:
     """Draw some runs; the options are the fields of PlotOptions, such as kind, by and labels."""
-    several = [runs] if isinstance(runs, StoredRun | Path | str) else runs
-    paths = [run.path if isinstance(run, StoredRun) else Path(run) for run in several]
-    return draw_picture(PlotOptions(runs=paths, **options))
+    several = runs if isinstance(runs, Sequence) and not isinstance(runs, str) else [runs]
+    return draw_picture(PlotOptions(runs=[path_of_run(run) for run in several], **options))
 
 
 def draw_picture(options: PlotOptions) -> Figure:

@@ -18,7 +18,7 @@ from dtbench.harness.frames.group_cells import (
     score_cell,
 )
 from dtbench.harness.store.run_folder import StoredRun
-from dtbench.harness.store.run_labels import run_labels
+from dtbench.harness.store.run_labels import HasPath, path_of_run, run_labels
 from dtbench.harness.store.table_types import OWN, TASKS, ResultTable, TableCell, TableColumn, TableRow
 from dtbench.harness.table.captions import caption_of, notes_of
 from dtbench.harness.table.comparable import (
@@ -63,9 +63,9 @@ class PaperTable:
         return html_of(self.tables, self.interval, self.decimals)
 
 
-def paper_table(runs: Sequence[StoredRun | Path | str], **options: Any) -> PaperTable:
+def paper_table(runs: Sequence[HasPath | Path | str], **options: Any) -> PaperTable:
     """Make the table of some runs; the options are the fields of TableOptions, such as by, labels and score."""
-    stored = [run if isinstance(run, StoredRun) else StoredRun.open(Path(run)) for run in runs]
+    stored = [StoredRun.open(path_of_run(run)) for run in runs]
     return table_of(stored, TableOptions(runs=[run.path for run in stored], **options))
 
 
