@@ -18,20 +18,9 @@ from dtbench.harness.report.answers import TextPart
 from dtbench.harness.report.encode_clips import ReportClip
 
 SCRIPTS = (
-    *("dom", "runs", "charts", "unpack", "samples", "filtering", "search", "list", "filters", "spectrogram", "sound"),
-    *(
-        "prompt",
-        "answer",
-        "overview",
-        "matrix",
-        "compared",
-        "papers",
-        "acoustics",
-        "around",
-        "training",
-        "address",
-        "main",
-    ),
+    *("dom", "picture", "save", "runs", "charts", "unpack", "samples", "filtering", "search", "list", "filters"),
+    *("spectrogram", "sound", "prompt", "answer", "overview", "matrix", "compared", "papers", "acoustics", "around"),
+    *("training", "address", "main"),
 )
 MARK = '<meta name="generator" content="dtbench report">'
 _SLOT = re.compile(r"<!-- (policy|style|script|first|samples|rest) -->")

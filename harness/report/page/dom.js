@@ -61,7 +61,7 @@ function plural(number, noun) {
 
 function card(title, note, ...children) {
   const head = el("div", { class: "card-head" }, el("h2", {}, title), note ? el("p", { class: "note" }, note) : null);
-  return el("section", { class: "card" }, head, children);
+  return savable(el("section", { class: "card" }, head, children), title);
 }
 
 function table(titles, lines, props) {

@@ -81,7 +81,7 @@ function headline(task) {
       const label = task.runs.length > 1 ? `${runName(place)} \u00b7 ` : "";
       const { official, strict } = run;
       const alike = scoresAgree(run);
-      return el(
+      const section = el(
         "section",
         { class: `card score ${runClass(place)}` },
         el("h2", {}, label, words(page.first.runs[place].name)),
@@ -95,6 +95,7 @@ function headline(task) {
           : el("p", { class: "note" }, "Strict scoring counts every question and guesses nothing."),
         el("div", { class: "counts" }, counts(run, place)),
       );
+      return savable(section, `Score of ${fullName(place)}`);
     }),
   );
 }
@@ -182,7 +183,7 @@ function groupRow(task, runs, heading, value, chance) {
   const lines = parts.map(({ part, place }) =>
     el(
       "div",
-      { class: `group-bar ${runClass(place)}` },
+      { class: `group-bar ${runClass(place)}`, "data-run": place },
       shareBar(part.official, place, part.strict.share === part.official.share ? null : part.strict.share, chance),
       el("span", { class: "number" }, percent(part.official.share)),
       el("span", { class: "note" }, `${between(part.official)}`),
