@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dtbench.harness.core.errors import UserError, did_you_mean
+from dtbench.harness.frames.find_runs import Runs, find_runs
 from dtbench.harness.frames.group_cells import TabledTask
 from dtbench.harness.plot.history import draw_history
 from dtbench.harness.plot.look import new_figure, own_style, short_label
@@ -21,7 +23,7 @@ from dtbench.harness.plot.pictures_of_runs import (
 from dtbench.harness.plot.request import PlotOptions
 from dtbench.harness.plot.training_curves import draw_metric, metric_curves
 from dtbench.harness.store.run_folder import StoredRun
-from dtbench.harness.store.run_labels import HasPath, model_label, path_of_run, run_labels
+from dtbench.harness.store.run_labels import model_label, run_labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,10 +41,14 @@ _DRAW: Mapping[str, Callable[[Axes, Panel], None]] = {
 }
 
 
-def plot_runs(runs: Sequence[HasPath | Path | str] | HasPath | Path | str, **options: Any) -> Figure:
+def plot_runs(runs: Runs, **options: Any) -> Figure:
     """Draw some runs; the options are the fields of PlotOptions, such as kind, by and labels."""
-    several = runs if isinstance(runs, Sequence) and not isinstance(runs, str) else [runs]
-    return draw_picture(PlotOptions(runs=[path_of_run(run) for run in several], **options))
+    if options.get("kind") == "training":
+        several = [runs] if isinstance(runs, str | os.PathLike) else runs
+        paths = [Path(os.fspath(one)) for one in several]  # type: ignore[union-attr,arg-type]
+    else:
+        paths = [run.path for run in find_runs(runs)]
+    return draw_picture(PlotOptions(runs=paths, **options))
 
 
 def draw_picture(options: PlotOptions) -> Figure:

@@ -5,24 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 from dtbench.harness.core.errors import UserError, one_line
 from dtbench.harness.store.run_folder import StoredRun
-
-
-class HasPath(Protocol):
-    """Whatever stands for a run and knows its folder."""
-
-    @property
-    def path(self) -> Path:
-        """The folder of the run."""
-        ...
-
-
-def path_of_run(run: HasPath | Path | str) -> Path:
-    """Return the folder of a run that is given by itself or by its folder."""
-    return Path(run) if isinstance(run, Path | str) else run.path
 
 
 def run_labels(runs: Sequence[StoredRun], given: Sequence[str] = ()) -> list[str]:

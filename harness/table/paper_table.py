@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from dtbench.harness.core.errors import UserError, did_you_mean
+from dtbench.harness.frames.find_runs import Runs, find_runs
 from dtbench.harness.frames.group_cells import (
     ColumnSpec,
     TabledTask,
@@ -18,7 +18,7 @@ from dtbench.harness.frames.group_cells import (
     score_cell,
 )
 from dtbench.harness.store.run_folder import StoredRun
-from dtbench.harness.store.run_labels import HasPath, path_of_run, run_labels
+from dtbench.harness.store.run_labels import run_labels
 from dtbench.harness.store.table_types import OWN, TASKS, ResultTable, TableCell, TableColumn, TableRow
 from dtbench.harness.table.captions import caption_of, notes_of
 from dtbench.harness.table.comparable import (
@@ -63,9 +63,9 @@ class PaperTable:
         return html_of(self.tables, self.interval, self.decimals)
 
 
-def paper_table(runs: Sequence[HasPath | Path | str], **options: Any) -> PaperTable:
+def paper_table(runs: Runs, **options: Any) -> PaperTable:
     """Make the table of some runs; the options are the fields of TableOptions, such as by, labels and score."""
-    stored = [StoredRun.open(path_of_run(run)) for run in runs]
+    stored = find_runs(runs)
     return table_of(stored, TableOptions(runs=[run.path for run in stored], **options))
 
 
