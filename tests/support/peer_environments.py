@@ -15,8 +15,8 @@ PEERS = {
     "evalscope": "evalscope==1.14.1",
     "lmms_eval": "lmms-eval==0.7.3",
 }
-OVER_HTTP = {"lm_eval": ["tenacity"], "inspect_ai": ["openai"]}
-"""What a peer asks for once it is to speak to an endpoint."""
+BESIDES = {"lm_eval": ["tenacity"], "inspect_ai": ["openai", "pandas", "pyarrow"]}
+"""What a peer asks for once it is to speak to an endpoint, or to make a frame."""
 NEEDS_TORCH = {"lmms_eval"}
 REPAIRS = ROOT / "tests" / "setup" / "repairs.py"
 CPU_TORCH = "torch==2.13.0+cpu"
@@ -30,7 +30,7 @@ class PeerError(Exception):
 def peer_commands(name: str) -> Path:
     """The folder of a peer's commands, the peer installed."""
     folder = FOLDER / name
-    note, wanted = folder / ".installed", " ".join([PEERS[name], *OVER_HTTP.get(name, [])])
+    note, wanted = folder / ".installed", " ".join([PEERS[name], *BESIDES.get(name, [])])
     if not note.is_file() or note.read_text(encoding="utf-8") != wanted:
         try:
             _install(name, folder)
@@ -48,7 +48,7 @@ def _install(name: str, folder: Path) -> None:
         installer.install(CPU_TORCH, PEERS[name])
         subprocess.run([str(installer.python), str(REPAIRS)], capture_output=True, check=True)
     else:
-        installer.install(PEERS[name], *OVER_HTTP.get(name, []))
+        installer.install(PEERS[name], *BESIDES.get(name, []))
     # As pip does and uv does not: else the first run of each pays for it.
     compile_all = [str(installer.python), "-m", "compileall", "-qq", "-j", "0", str(folder / "lib")]
     subprocess.run(compile_all, capture_output=True, check=False)  # some packages carry templates that are no Python

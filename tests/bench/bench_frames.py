@@ -1,0 +1,87 @@
+"""50,000 answers of ten runs as a pandas frame: dtbench, json_normalize by hand, and inspect_ai's samples_df.
+
+Each has 5,000 questions and chains of 1.2 kB. inspect_ai is read as it reads by default, from the summaries in its
+logs, which have no text of an answer, and with the text. Printed, never asserted; the bar is 1 s on a quiet machine.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from bench_peers import CHAIN, QUESTIONS, SCRIPTS, write_questions
+from contenders import environment, installed
+from made_up_run import write_run
+from peer_environments import PEERS
+
+from dtbench.harness.core.schema import Sample
+from dtbench.harness.frames.runs import runs_df
+from dtbench.harness.frames.samples import samples_df, samples_table
+from dtbench.harness.frames.summaries import summary_df
+
+RUNS = 10
+TIMES = 3
+
+
+def test_fifty_thousand_answers_become_a_frame(tmp_path: Path) -> None:
+    write_questions(tmp_path)
+    runs = tmp_path / "runs"
+    write_run(runs / "0", {"mmar": tmp_path / "mmar"}, chain_and_answer)
+    for number in range(1, RUNS):
+        shutil.copytree(runs / "0", runs / str(number))
+    print(f"\n{RUNS} runs of {QUESTIONS} questions, best of {TIMES}: wall s, CPU s, rows, columns")
+    print_best("dtbench samples_df", lambda: samples_df(runs).shape)
+    print_best("dtbench samples_table", lambda: samples_table(runs).shape)
+    print_best("dtbench summary_df(by=...)", lambda: summary_df(runs, by="modality").shape)
+    print_best("dtbench runs_df", lambda: runs_df(runs).shape)
+    print_best("json_normalize by hand", lambda: by_hand(runs))
+    if bin_folder := installed("inspect_ai"):
+        for line in inspects(bin_folder / "python", tmp_path):
+            print(f"{PEERS['inspect_ai'].replace('==', ' ')}, {line}")
+
+
+def chain_and_answer(sample: Sample, repeat: int) -> str:
+    """What the model says."""
+    return f"<think>\n{CHAIN}</think>\n{sample.choices[repeat]}"
+
+
+def print_best(name: str, call: Callable[[], tuple[int, int]]) -> None:
+    """Time a call, and print the least that it took."""
+    times = []
+    shape = (0, 0)
+    for _ in range(TIMES):
+        begun = time.perf_counter(), time.process_time()
+        shape = call()
+        times.append((time.perf_counter() - begun[0], time.process_time() - begun[1]))
+    wall, cpu = (min(each) for each in zip(*times, strict=True))
+    print(f"{name:<34}{wall:>8.2f}{cpu:>8.2f}{shape[0]:>8}{shape[1]:>4}")
+
+
+def by_hand(runs: Path) -> tuple[int, int]:
+    """What one writes without a frame: neither questions nor golds, and no check of the lines."""
+    import pandas
+
+    texts = (path.read_text(encoding="utf-8") for path in sorted(runs.glob("*/mmar.jsonl")))
+    records = [json.loads(line) for text in texts for line in text.splitlines()]
+    shape: tuple[int, int] = pandas.json_normalize(records).shape
+    return shape
+
+
+def inspects(python: Path, folder: Path) -> list[str]:
+    """What inspect_ai takes for as many samples, in logs of its own."""
+    env = environment(folder)
+    subprocess.run([python, SCRIPTS / "inspect_ai" / "ask.py", "logs"], cwd=folder, env=env, check=True)
+    (log,) = (folder / "logs").glob("*.eval")
+    for number in range(1, RUNS):
+        shutil.copy(log, log.with_name(f"{number}{log.name}"))
+    done = subprocess.run(
+        [python, SCRIPTS / "inspect_ai" / "frame.py", "logs"], cwd=folder, env=env, check=True, capture_output=True
+    )
+    figures = [json.loads(line) for line in done.stdout.splitlines()]
+    return [
+        f"{one['name']:<15}{one['wall']:>8.2f}{one['cpu']:>8.2f}{one['rows']:>8}{one['columns']:>4}" for one in figures
+    ]
