@@ -52,11 +52,7 @@ def flips_df(
     """
     need_pandas()
     first, second = _one_run(before, "before"), _one_run(after, "after")
-    source = SampleSource(
-        tasks=None if task is None else [task],
-        data_dir=None if data_dir is None else Path(data_dir),
-        notify=notify,
-    )
+    source = SampleSource.of(task, data_dir, None, notify)
     pairs = join_tasks(first, second, task, score)
     parts = {part.name: part for part in tasks_of_runs([first], source)}
     groups = GroupColumns()

@@ -67,6 +67,22 @@ class SampleSource:
     """Whether questions are wanted; else their columns are null, and their data is not looked for."""
     notify: Notify = warn_user
 
+    @classmethod
+    def of(
+        cls,
+        tasks: Sequence[str] | str | None,
+        data_dir: str | Path | None,
+        task_file: str | Path | None,
+        notify: Notify,
+    ) -> SampleSource:
+        """Take what a user gives."""
+        return cls(
+            tasks=[tasks] if isinstance(tasks, str) else tasks,
+            data_dir=None if data_dir is None else Path(data_dir),
+            task_file=None if task_file is None else Path(task_file),
+            notify=notify,
+        )
+
 
 def samples_table(
     runs: Runs,
@@ -74,19 +90,22 @@ def samples_table(
     tasks: Sequence[str] | str | None = None,
     data_dir: str | Path | None = None,
     task_file: str | Path | None = None,
+    acoustics: bool = False,
     notify: Notify = warn_user,
 ) -> pyarrow.Table:
     """Return one row for each answer of the runs; docs/frames.md describes the columns.
 
+    With `acoustics` every clip that was not measured before is measured, which takes about 0.1 s for 10 s of sound.
+
     `notify` is told in one line of what was left out or is not known; it warns where none is given.
     """
-    source = SampleSource(
-        tasks=[tasks] if isinstance(tasks, str) else tasks,
-        data_dir=None if data_dir is None else Path(data_dir),
-        task_file=None if task_file is None else Path(task_file),
-        notify=notify,
-    )
-    return table_of(tasks_of_runs(find_runs(runs, notify), source), notify)
+    parts = tasks_of_runs(find_runs(runs, notify), SampleSource.of(tasks, data_dir, task_file, notify))
+    table = table_of(parts, notify)
+    if not acoustics:
+        return table
+    from dtbench.harness.frames.sounds import with_sounds
+
+    return with_sounds(table, {(str(part.run.path), part.name): part.questions for part in parts}, notify)
 
 
 def samples_df(
@@ -95,11 +114,12 @@ def samples_df(
     tasks: Sequence[str] | str | None = None,
     data_dir: str | Path | None = None,
     task_file: str | Path | None = None,
+    acoustics: bool = False,
     notify: Notify = warn_user,
 ) -> DataFrame:
     """Return samples_table() as a pandas frame, with categories and nullable types."""
     need_pandas()
-    table = samples_table(runs, tasks=tasks, data_dir=data_dir, task_file=task_file, notify=notify)
+    table = samples_table(runs, tasks=tasks, data_dir=data_dir, task_file=task_file, acoustics=acoustics, notify=notify)
     return to_frame(table, [*CATEGORIES, *group_names(table)])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dtbench.harness.core.errors import DtbenchError, UserError, did_you_mean
@@ -47,8 +48,7 @@ def summary_df(
     summary.json; with it, n counts the answers that there are. An answer without a value in a column is in no row.
     """
     need_pandas()
-    wanted = [tasks] if isinstance(tasks, str) else tasks
-    source = SampleSource(tasks=wanted, notify=notify, texts=False)
+    source = replace(SampleSource.of(tasks, None, None, notify), texts=False)
     parts = tasks_of_runs(find_runs(runs, notify), source)
     names = [by] if isinstance(by, str) else list(by or ())
     columns, rows = _by_group(parts, names, notify) if names else ([], list(_each_whole(parts, notify)))

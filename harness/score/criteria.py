@@ -47,8 +47,12 @@ def rubric_of(sample: Sample) -> Rubric:
     names = [criterion.name for criterion in criteria]
     if len({name.casefold() for name in names}) < len(names):
         raise DataError(f"{sample.id}: two of its criteria have one name ({', '.join(names)}).")
-    reference = next((sample.item[name] for name in _REFERENCES if isinstance(sample.item.get(name), str)), "")
-    return Rubric(criteria, reference)
+    return Rubric(criteria, reference_chain(sample))
+
+
+def reference_chain(sample: Sample) -> str:
+    """Return how a person reasoned about the question; empty where that was not recorded."""
+    return next((sample.item[name] for name in _REFERENCES if isinstance(sample.item.get(name), str)), "")
 
 
 def _criterion(id_: str, one: Mapping[str, Any]) -> RubricCriterion:

@@ -1,0 +1,57 @@
+"""What the clips of a samples table sound like, measured and joined by the hash of each clip."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dtbench.harness.acoustics.clips import MISSING, measure_clips
+from dtbench.harness.acoustics.columns import COLUMNS
+from dtbench.harness.core.model import Notify
+from dtbench.harness.core.schema import Clip
+from dtbench.harness.frames.questions import QuestionColumns
+
+if TYPE_CHECKING:
+    import pyarrow
+
+Questions = dict[tuple[str, str], QuestionColumns | None]
+"""The questions by run and task, as the table names both."""
+
+
+def with_sounds(table: pyarrow.Table, questions: Questions, notify: Notify) -> pyarrow.Table:
+    """Add a column for each acoustic measure; null where a clip could not be measured, of which `notify` is told."""
+    import pyarrow
+
+    clips: dict[str, Path | Clip | None] = {}
+    for clip_hash, clip in _clips(table, questions):
+        if clips.get(clip_hash) is None:
+            clips[clip_hash] = clip
+    told: list[str] = []
+    measured = measure_clips(clips, notify=told.append)
+    for line in told[-1:]:
+        if "not kept" in line:
+            notify(line)
+    if measured.failed:
+        why = ", ".join(f"{count} {reason}" for reason, count in Counter(measured.failed.values()).most_common())
+        hint = "; name the folder of the data with data_dir" if MISSING in measured.failed.values() else ""
+        notify(f"{len(measured.failed)} of {len(clips)} clips have no acoustic measures: {why}{hint}")
+    hashes = table.column("clip_hash").to_pylist()
+    if unknown := sum(one is None for one in hashes):
+        notify(f"{unknown} of {len(hashes)} answers have no acoustic measures: their records name no clip")
+    for name in COLUMNS:
+        values = [None if one is None else measured.columns[one][name] for one in hashes]
+        table = table.append_column(name, pyarrow.array(values, pyarrow.float64()))
+    return table
+
+
+def _clips(table: pyarrow.Table, questions: Questions) -> Iterator[tuple[str, Path | Clip | None]]:
+    """Yield the clip of each answer, by its hash; None for one that is not at hand."""
+    names: Sequence[str] = ("run", "task", "id", "clip_hash")
+    for batch in table.select(names).to_batches():
+        for run, task, id_, clip_hash in zip(*(batch.column(name).to_pylist() for name in names), strict=True):
+            if clip_hash is None:
+                continue
+            known = questions.get((run, task))
+            yield clip_hash, known.sample(id_).audio if known is not None and id_ in known.places else None
