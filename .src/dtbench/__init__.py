@@ -27,6 +27,12 @@ if TYPE_CHECKING:
     from dtbench.harness.core.task import Task
     from dtbench.harness.extract.answer import Extraction, extract
     from dtbench.harness.extract.evidence import set_weak_aside
+    from dtbench.harness.frames.chains import chains_df
+    from dtbench.harness.frames.find_runs import DtbenchWarning
+    from dtbench.harness.frames.flips import flips_df
+    from dtbench.harness.frames.runs import runs_df
+    from dtbench.harness.frames.samples import samples_df, samples_table
+    from dtbench.harness.frames.summaries import summary_df
     from dtbench.harness.plot.picture import plot_runs
     from dtbench.harness.store.comparison_types import Comparison
     from dtbench.harness.store.summary_types import Summary
@@ -58,6 +64,12 @@ _PUBLIC = {
     "harness.extract.answer": ("Extraction", "extract"),
     "harness.extract.evidence": ("set_weak_aside",),
     "harness.plot.picture": ("plot_runs",),
+    "harness.frames.chains": ("chains_df",),
+    "harness.frames.find_runs": ("DtbenchWarning",),
+    "harness.frames.flips": ("flips_df",),
+    "harness.frames.runs": ("runs_df",),
+    "harness.frames.samples": ("samples_df", "samples_table"),
+    "harness.frames.summaries": ("summary_df",),
     "harness.store.summary_types": ("Summary",),
     "harness.store.comparison_types": ("Comparison",),
     "harness.store.types": ("Record", "RunInfo"),
@@ -72,6 +84,7 @@ __all__ = [
     "DataError",
     "Dataset",
     "DtbenchError",
+    "DtbenchWarning",
     "Extraction",
     "FileScores",
     "GateResult",
@@ -98,8 +111,10 @@ __all__ = [
     "Task",
     "TaskError",
     "UserError",
+    "chains_df",
     "compare",
     "extract",
+    "flips_df",
     "gate",
     "judge",
     "load",
@@ -107,8 +122,12 @@ __all__ = [
     "plot_runs",
     "run",
     "run_async",
+    "runs_df",
+    "samples_df",
+    "samples_table",
     "score",
     "set_weak_aside",
+    "summary_df",
 ]
 
 

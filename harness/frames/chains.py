@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dtbench.harness.core.model import Notify
 from dtbench.harness.frames.as_pandas import need_pandas, to_frame
-from dtbench.harness.frames.columns import CATEGORIES, RUBRIC
+from dtbench.harness.frames.columns import CATEGORIES, RUBRIC, text_array, well_formed
 from dtbench.harness.frames.find_runs import Runs, find_runs, warn_user
 from dtbench.harness.frames.samples import SampleSource, TaskOfRun, group_names, table_of, tasks_of_runs
 from dtbench.harness.score.criteria import reference_chain
@@ -59,9 +59,7 @@ def _with_chains(table: pyarrow.Table, parts: Mapping[tuple[str, str], TaskOfRun
     columns = {
         "words": pyarrow.array([len(chain.split()) for chain in chains], pyarrow.int64()),
         "chars": pyarrow.array([len(chain) for chain in chains], pyarrow.int64()),
-        "reference": pyarrow.array(
-            [_reference(parts[run, task], key.id) for run, task, key in answers], pyarrow.string()
-        ),
+        "reference": text_array([_reference(parts[run, task], key.id) for run, task, key in answers]),
         "marks": pyarrow.array([_marks(parts[run, task], key) for run, task, key in answers], marks),
     }
     for name, values in columns.items():
@@ -84,7 +82,7 @@ def _reference(part: TaskOfRun, id_: str) -> str | None:
 def _marks(part: TaskOfRun, key: Key) -> list[dict[str, Any]] | None:
     """Return every mark of an answer; None where nobody judged it."""
     return [
-        {"judge": judge, "criterion": criterion, "met": met, "why": marked[key].why.get(criterion)}
+        {"judge": judge, "criterion": criterion, "met": met, "why": well_formed(marked[key].why.get(criterion, ""))}
         for judge, marked in part.judged.items()
         if key in marked
         for criterion, met in marked[key].marks.items()

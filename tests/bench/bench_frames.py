@@ -13,22 +13,28 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench_peers import CHAIN, QUESTIONS, SCRIPTS, write_questions
 from contenders import environment, installed
 from made_up_run import write_run
 from peer_environments import PEERS
+from peer_questions import as_mmar, question, write_lines
 
 from dtbench.harness.core.schema import Sample
 from dtbench.harness.frames.runs import runs_df
 from dtbench.harness.frames.samples import samples_df, samples_table
 from dtbench.harness.frames.summaries import summary_df
 
+QUESTIONS = 5000
 RUNS = 10
 TIMES = 3
+SCRIPTS = Path(__file__).parent / "peers" / "inspect_ai"
+CHAIN = "The sound begins softly; a second one answers it; only then does the bird call. " * 15 + "\nANSWER: B\n"
 
 
 def test_fifty_thousand_answers_become_a_frame(tmp_path: Path) -> None:
-    write_questions(tmp_path)
+    asked = [question(number) for number in range(QUESTIONS)]
+    write_lines(tmp_path / "questions.jsonl", asked)
+    write_lines(tmp_path / "mmar" / "MMAR-meta.jsonl", [as_mmar(item) for item in asked])
+    (tmp_path / "answer.txt").write_text(CHAIN, encoding="utf-8")
     runs = tmp_path / "runs"
     write_run(runs / "0", {"mmar": tmp_path / "mmar"}, chain_and_answer)
     for number in range(1, RUNS):
@@ -74,13 +80,11 @@ def by_hand(runs: Path) -> tuple[int, int]:
 def inspects(python: Path, folder: Path) -> list[str]:
     """What inspect_ai takes for as many samples, in logs of its own."""
     env = environment(folder)
-    subprocess.run([python, SCRIPTS / "inspect_ai" / "ask.py", "logs"], cwd=folder, env=env, check=True)
+    subprocess.run([python, SCRIPTS / "ask.py", "logs"], cwd=folder, env=env, check=True)
     (log,) = (folder / "logs").glob("*.eval")
     for number in range(1, RUNS):
         shutil.copy(log, log.with_name(f"{number}{log.name}"))
-    done = subprocess.run(
-        [python, SCRIPTS / "inspect_ai" / "frame.py", "logs"], cwd=folder, env=env, check=True, capture_output=True
-    )
+    done = subprocess.run([python, SCRIPTS / "frame.py", "logs"], cwd=folder, env=env, check=True, capture_output=True)
     figures = [json.loads(line) for line in done.stdout.splitlines()]
     return [
         f"{one['name']:<15}{one['wall']:>8.2f}{one['cpu']:>8.2f}{one['rows']:>8}{one['columns']:>4}" for one in figures

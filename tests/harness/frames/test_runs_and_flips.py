@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chat_server import chatting
 from command import call
-from judges import chain_of, honest, mmar_with_criteria
 from made_up_run import number_of, write_run
 from reported import chained
 from runs import mmar_data
@@ -174,18 +172,6 @@ def test_a_run_against_itself_flips_nothing(runs: tuple[Path, Path]) -> None:
     assert (len(frame), str(frame["direction"].dtype)) == (0, "category")
     with pytest.raises(UserError, match="before: one run is expected, these are 2"):
         flips_df(runs[0].parent, runs[1])
-
-
-def test_marks_of_a_judge_are_columns_beside_the_answer(tmp_path: Path) -> None:
-    mmar_with_criteria(tmp_path / "data", 4)
-    write_run(tmp_path / "run", {"mmar": tmp_path / "data"}, lambda sample, _: chain_of(sample, number_of(sample)))
-    with chatting(choose=honest) as chat:
-        judged = call("judge", tmp_path / "run", "--model", "tiny", "--base-url", chat.url)
-        assert judged.code == 0, judged.err
-    rows = samples_table(tmp_path / "run").to_pylist()
-    assert [row["rubric_score"] for row in rows] == pytest.approx([0.0, 0.2, 0.4, 0.6])
-    assert [rows[2][f"rubric_point_{place}"] for place in range(5)] == [1.0, 1.0, 0.0, 0.0, 0.0]
-    assert list(rows[0])[-6:] == ["rubric_score", *(f"rubric_point_{place}" for place in range(5))]
 
 
 def refuse(line: str) -> None:
