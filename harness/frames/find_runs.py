@@ -15,7 +15,7 @@ from dtbench.harness.store.run_folder import StoredRun
 
 
 @runtime_checkable
-class HasPath(Protocol):
+class RunWithPath(Protocol):
     """A run in Python, which knows its folder."""
 
     @property
@@ -24,7 +24,7 @@ class HasPath(Protocol):
         ...
 
 
-Runs: TypeAlias = "str | os.PathLike[str] | HasPath | Iterable[str | os.PathLike[str] | HasPath]"
+Runs: TypeAlias = "str | os.PathLike[str] | RunWithPath | Iterable[str | os.PathLike[str] | RunWithPath]"
 """A run folder, a folder of runs, a pattern such as `results/*`, a run, or several of these."""
 _GLOB_SIGNS = frozenset("*?[")
 
@@ -76,7 +76,7 @@ def find_runs(runs: Runs, notify: Notify = warn_user) -> list[StoredRun]:
 
 
 def _each(runs: Any) -> Iterator[Any]:
-    if isinstance(runs, str | os.PathLike | HasPath):
+    if isinstance(runs, str | os.PathLike | RunWithPath):
         yield runs
         return
     try:
@@ -92,7 +92,7 @@ def _no_run(value: object) -> UserError:
 
 def _paths(one: Any) -> Iterator[Path]:
     """Yield the folders of the runs that a name stands for."""
-    if isinstance(one, HasPath) and not isinstance(one, str | os.PathLike):
+    if isinstance(one, RunWithPath) and not isinstance(one, str | os.PathLike):
         yield Path(one.path)
     elif not isinstance(one, str | os.PathLike):
         raise _no_run(one)
