@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     )
     from dtbench.harness.core.scorer import Column, Grouping, Scorer
     from dtbench.harness.core.task import Task
+    from dtbench.harness.export.task_dataset import task_dataset
     from dtbench.harness.extract.answer import Extraction, extract
     from dtbench.harness.extract.evidence import set_weak_aside
     from dtbench.harness.frames.chains import chains_df
@@ -61,6 +62,7 @@ _PUBLIC = {
     ),
     "harness.core.scorer": ("Column", "Grouping", "Scorer"),
     "harness.core.task": ("Task",),
+    "harness.export.task_dataset": ("task_dataset",),
     "harness.extract.answer": ("Extraction", "extract"),
     "harness.extract.evidence": ("set_weak_aside",),
     "harness.plot.picture": ("plot_runs",),
@@ -128,6 +130,7 @@ __all__ = [
     "score",
     "set_weak_aside",
     "summary_df",
+    "task_dataset",
 ]
 
 

@@ -1,4 +1,4 @@
-"""`dtbench data`: fetch a benchmark's data, check it, or convert published data to training rows."""
+"""`dtbench data`: fetch a benchmark's data, check it, save it as a data set, or convert published data to rows."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ import typer
 
 from dtbench.harness.cli.help_pages import HelpCommand
 from dtbench.harness.cli.next_steps import NextStep, print_next
+from dtbench.harness.cli.terminal import print_line
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import DataError, UserError
-from dtbench.harness.core.options import OUTPUT, Argument, AsJson, DataDir, Option, TaskFile
+from dtbench.harness.core.options import OUTPUT, Argument, AsJson, DataDir, Limit, Option, TaskFile
 from dtbench.tasks import registry as task_registry
 
 if TYPE_CHECKING:
@@ -192,6 +193,61 @@ def convert(
         print_next(NextStep(["cot", out, *endpoints, "--out", out.with_name("cot")], "write what they lack"))
     else:
         print_next(NextStep(["mine", out, "--model", "CKPT", "--out", out.with_name("mined")], "keep what teaches"))
+
+
+@data_commands.command(cls=HelpCommand)
+@with_options
+def load(
+    source: Annotated[
+        str | None,
+        Argument(
+            "[TASK]",
+            "A benchmark, or training rows: a file, a folder of datasets, mini:train-1 or mini:train-2.",
+            values="tasks",
+        ),
+    ] = None,
+    to: Annotated[
+        Path | None,
+        Option(
+            "--to",
+            "DIR",
+            "New folder for the data set; for rows also a file that ends in .jsonl.",
+            panel=OUTPUT,
+            shown="required",
+            values="folders",
+        ),
+    ] = None,
+    task_file: TaskFile = None,
+    data_dir: DataDir = None,
+    limit: Limit = None,
+    as_json: AsJson = False,
+) -> None:
+    """Save a benchmark or training rows with their clips as a data set that `datasets.load_from_disk` opens.
+
+    Clips are as published, in an Audio column that is not decoded.
+    """
+    from dtbench.harness.export.task_dataset import task_dataset
+    from dtbench.training.data.dataset_folder import is_dataset_folder
+    from dtbench.training.data.row_sources import TRAINING_SPLITS
+    from dtbench.training.data.rows_dataset import ROWS_SUFFIXES, copy_rows
+
+    if (source is None) == (task_file is None):
+        raise UserError("TASK: name a benchmark, such as mini, or your own with --task-file.")
+    if to is None:
+        raise UserError("--to is missing: name the folder to write, such as --to mini-dataset.")
+    rows = Path(source or "")
+    if source in TRAINING_SPLITS or rows.suffix in ROWS_SUFFIXES or is_dataset_folder(rows):
+        count = copy_rows(str(source), to, limit)
+    else:
+        task = task_registry.get_task(str(source)) if task_file is None else task_registry.task_from_file(task_file)
+        if to.suffix in ROWS_SUFFIXES:
+            raise UserError(f"--to {to}: a benchmark is saved in a folder; only training rows are a file too.")
+        count = len(task_dataset(task, to, data_dir=data_dir, limit=limit))
+        source = task.name
+    if as_json:
+        typer.echo(json.dumps({"source": source, "path": str(to), "rows": count}))
+        return
+    print_line(f"{source}: {count} rows in {to}")
 
 
 def _print(report: DataReport) -> None:

@@ -53,6 +53,10 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
         Example("a published data set to training rows", "dtbench data convert avqa ./AVQA --out rows.jsonl"),
         Example("the same, with counts for a script", "dtbench data convert iemocap ./IEMOCAP --out r.jsonl --json"),
     ),
+    "data load": (
+        Example("a benchmark for datasets.load_from_disk", "dtbench data load mini --to mini-dataset"),
+        Example("training rows, in and out", "dtbench data load mini:train-1 --to rows-dataset"),
+    ),
     "run": (
         Example("a checkpoint, with vLLM", "dtbench run --model Qwen/Qwen2.5-Omni-7B --tasks mmar,mmsu"),
         Example("an endpoint, reasoning first", "dtbench run --base-url localhost:8000 --tasks mmar --answer think"),
@@ -114,6 +118,8 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
     "export": (
         Example("for the Audio Reasoning Challenge", "dtbench export runs/qwen --format arc"),
         Example("check a file before you upload it", "dtbench export --format arc --check arc.jsonl"),
+        Example("every answer as a data set, with a card", "dtbench export runs/qwen --format parquet"),
+        Example("scores for a model's page", "dtbench export runs/qwen --format hub-eval --push ORG/NAME"),
     ),
     "watch": (
         Example("until the run ends", "dtbench watch runs/qwen"),

@@ -3,7 +3,8 @@
 {"id": "a1", "audio": "clips/a1.wav", "question": "Which bird calls?", "choices": ["Crow", "Jay"], "answer": "Jay",
  "chain": "A harsh call, twice ...", "source": "avqa", "extra": {"groups": {"type": "Which"}}}
 
-`audio` starts from the folder of the file. A draft is a row whose question or chain is still to be written.
+`audio` starts from the folder of the file. A folder of `datasets` is read like a file (dataset_folder.py). A draft is a
+row whose question or chain is still to be written.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from dtbench.harness.core.errors import DataError, UserError
 from dtbench.harness.core.records import MetadataRecord, read_json
 from dtbench.harness.core.schema import Sample
 from dtbench.harness.store.atomic import replace_whole, write_failure
+from dtbench.training.data.dataset_folder import dataset_records, is_dataset_folder
 
 FIELDS = ("id", "audio", "question", "choices", "answer", "chain", "source")
 
@@ -47,17 +49,21 @@ class TrainingRow:
 
 
 def read_rows(path: Path, *, drafts: bool = False) -> Iterator[TrainingRow]:
-    """Yield the rows of a file; a DataError for one that cannot be trained on, unless drafts are allowed."""
-    if not path.is_file():
+    """Yield the rows of a file or of a folder of `datasets`; a DataError for one that cannot be trained on.
+
+    Drafts are allowed where that is asked for.
+    """
+    is_folder = is_dataset_folder(path)
+    if not path.is_file() and not is_folder:
         raise UserError(f"{path}: there is no such file; training data is JSON lines with {', '.join(FIELDS)}.")
     first_places: dict[str, str] = {}
-    for record in read_json(path):
-        row = _parse_row(record, path.parent, drafts=drafts)
+    for record in dataset_records(path) if is_folder else read_json(path):
+        row = _parse_row(record, path if is_folder else path.parent, drafts=drafts)
         if (first := first_places.setdefault(row.id, record.where)) != record.where:
             raise record.wrong(f"duplicate id {row.id!r} (first: {first}); ids must be unique")
         yield row
     if not first_places:
-        raise DataError(f"{path}: no row in this file.")
+        raise DataError(f"{path}: no row in this {'folder' if is_folder else 'file'}.")
 
 
 def _parse_row(record: MetadataRecord, folder: Path, *, drafts: bool) -> TrainingRow:
