@@ -43,7 +43,7 @@ def write_every_eval_ever(options: ExportOptions) -> ExportedFolder:
     path = options.out or options.run / "export" / "eee"
     tasks, files, notes = exported_tasks(options), [], []
     for task in tasks:
-        record = _Evaluation(task, "" if options.with_text else withheld_text(task))
+        record = _Evaluation(task, "" if options.with_text else withheld_text(task.stored.task))
         folder = path / record.folder
         folder.mkdir(parents=True, exist_ok=True)
         lines = "".join(f"{json.dumps(line)}\n" for line in record.lines()).encode()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.export.data_card import CardTask, data_card
 from dtbench.harness.export.run_formats import ExportedFolder
-from dtbench.harness.export.stored_answers import limits_copying
+from dtbench.harness.export.stored_answers import withheld_text
 from dtbench.harness.export.submission_formats import ExportOptions
 from dtbench.harness.frames.samples import samples_table
 from dtbench.harness.store.atomic import replace_whole
@@ -53,14 +53,11 @@ def write_parquet(options: ExportOptions) -> ExportedFolder:
 
 def _part(run: StoredRun, name: str, options: ExportOptions) -> CardTask:
     stored = stored_task(run, name, options.task_file)
-    licence = stored.task.licence
-    withheld = ""
-    if not options.with_text and limits_copying(licence):
-        withheld = f"the text of questions and options is withheld, its licence is {licence}"
+    withheld = "" if options.with_text else withheld_text(stored.task)
     summary = stored.summarise(stored.records())
     if not summary["n"]:
         raise UserError(f"{run.path}: there is no answer of {name} in it.")
-    return CardTask(name, stored.task.title, licence, withheld, stored.about, summary)
+    return CardTask(name, stored.task.title, stored.task.licence, withheld, stored.about, summary)
 
 
 def _published(table: pyarrow.Table, run: str, *, withheld: str) -> pyarrow.Table:

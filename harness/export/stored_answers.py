@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DtbenchError, UserError
 from dtbench.harness.core.schema import Sample
+from dtbench.harness.core.task import Task
 from dtbench.harness.export.submission_formats import ExportOptions
 from dtbench.harness.run.plan import PromptForm, TaskPlan
 from dtbench.harness.score.stored_run import StoredTask, find_data, questions_beside
@@ -146,7 +147,8 @@ def hub_source(task: str) -> HubFile | None:
 
 def unfinished(task: ExportedTask) -> str:
     """Say why the scores are not those of the whole benchmark; an empty text where they are."""
-    asked, whole = task.stored.about["questions"], len(task.data.samples)
+    # The questions may come from the run folder, which has those alone that were asked.
+    asked, whole = task.stored.about["questions"], max(len(task.data.samples), task.stored.task.size or 0)
     summary = task.summary
     parts = [f"{asked} of {whole} questions were asked"] if asked < whole else []
     parts += [f"{summary['failed']} failed"] if summary["failed"] else []
@@ -154,12 +156,12 @@ def unfinished(task: ExportedTask) -> str:
     return f"{task.name}: {', '.join(parts)}" if parts else ""
 
 
-def withheld_text(task: ExportedTask) -> str:
+def withheld_text(task: Task) -> str:
     """Say why the text of a benchmark's questions is not passed on; an empty text where it may be."""
-    licence = task.stored.task.licence
-    if not limits_copying(licence):
+    if task.copies_questions and not limits_copying(task.licence):
         return ""
-    return f"the text of questions and options is withheld, its licence is {licence}"
+    named = f", its licence is {task.licence}" if task.licence else ", as its licence asks"
+    return f"the text of questions and options is withheld{named}"
 
 
 def limits_copying(licence: str) -> bool:

@@ -10,6 +10,8 @@ import pytest
 from command import call
 from exported_runs import QUESTIONS, write_mini_run, write_mmar_run
 
+from dtbench.harness.export.stored_answers import limits_copying
+
 
 def exported(run: Path, *options: str) -> tuple[dict[str, Any], list[dict[str, Any]], str]:
     """The aggregate, the lines, and what was said on stderr."""
@@ -68,3 +70,18 @@ def test_the_same_run_writes_the_same_files(tmp_path: Path) -> None:
     before = {file.relative_to(folder): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
     exported(run)
     assert {file.relative_to(folder): file.read_bytes() for file in folder.rglob("*") if file.is_file()} == before
+
+
+LICENCES = {
+    "cc-by-nc-4.0": True,
+    "CC BY-NC-SA 4.0": True,
+    "cc-by-nd-4.0": True,
+    "mit": False,
+    "Apache-2.0": False,
+    "": False,
+}
+
+
+@pytest.mark.parametrize("licence", LICENCES)
+def test_a_licence_for_some_uses_alone_limits_copying(licence: str) -> None:
+    assert limits_copying(licence) is LICENCES[licence]

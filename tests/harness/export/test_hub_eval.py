@@ -45,6 +45,7 @@ def test_the_entry_names_data_set_task_revision_value_date_and_notes(tmp_path: P
     assert f"{official['correct']} right of {official['counted']} counted" in (entry.notes or "")
     assert f"strict {100 * task['strict']['accuracy']:.2f}" in (entry.notes or "")
     assert info["tasks"]["mmar"]["prompt_hash"] in (entry.notes or "")
+    assert "6 of 1000 questions were asked" in (entry.notes or ""), "a part of the published set is not all of it"
 
 
 def test_a_benchmark_without_a_data_set_on_the_hub_takes_one_by_name(tmp_path: Path) -> None:
