@@ -6,11 +6,14 @@ import json
 from pathlib import Path
 from typing import Annotated
 
+import typer
+
 from dtbench.harness.cli.terminal import print_line
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.options import OUTPUT, AsJson, Option
 from dtbench.harness.plot.request import FORMATS, PlotOptions
+from dtbench.harness.store.table_types import WrittenPicture
 
 Out = Annotated[
     Path | None,
@@ -39,7 +42,7 @@ def plot_command(options: PlotOptions, out: Out = None, as_json: AsJson = False)
     picture = picture_bytes(draw_picture(options), ending)
     replace_whole(out, picture)
     if as_json:
-        print_json = {"picture": str(out), "kind": options.kind, "bytes": len(picture)}
-        print(json.dumps(print_json))
+        written: WrittenPicture = {"path": str(out), "kind": options.kind, "size": len(picture)}
+        typer.echo(json.dumps(written))
     else:
         print_line(f"picture {out} ({options.kind}, {len(picture) / 1000:.1f} kB)")

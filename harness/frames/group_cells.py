@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dtbench.harness.core.errors import DataError, UserError, did_you_mean
+from dtbench.harness.score.chance_level import chance_of
 from dtbench.harness.score.group_shares import share_over_clips
 from dtbench.harness.score.outcomes import Answer, AnswerOutcome, Outcomes
 from dtbench.harness.score.stored_run import StoredTask, find_data
@@ -60,6 +62,12 @@ class TabledTask:
         """Every answer, with the clip that it is about."""
         return list(Outcomes(self.part.records()).answers(self.part.about["shared_clips"]))
 
+    @functools.cached_property
+    def chances(self) -> Mapping[str, float]:
+        """How often a guess at each question is right; empty where the questions are not at hand."""
+        data = find_data(self.part, None)
+        return {} if data is None else {one.id: chance_of(one.choices, one.answer) for one in data.samples}
+
     def counts(self) -> Counter[AnswerOutcome]:
         """Count how often each outcome came."""
         return Counter(answer.outcome for answer in self.answers)
@@ -106,14 +114,19 @@ def _of_share(found: ShareFigures) -> TableCell:
     return {"value": found["accuracy"], "low": found["low"], "high": found["high"], "n": found["n"]}
 
 
-def chance_of_column(summary: TaskSummary, column: ColumnSpec) -> float | None:
-    """Return what guessing gives in a column; None where the summary does not tell."""
+def chance_of_column(one: TabledTask, column: ColumnSpec) -> float | None:
+    """Return what guessing gives in a column; None where the options of its questions are not at hand."""
     if not column.where:
-        chance = summary.get("chance_corrected")
+        chance = one.summary.get("chance_corrected")
         return None if chance is None else chance["chance"]
     heading, value = ", ".join(column.where), ", ".join(column.where.values())
-    group = summary.get("by_group", {}).get(heading, {}).get(value)
-    return None if group is None else group.get("chance")
+    group = one.summary.get("by_group", {}).get(heading, {}).get(value)
+    if group is not None:
+        return group.get("chance")
+    ids = [answer.id for answer in one.answers if column.holds(answer.outcome.groups)]
+    if not ids or not one.chances.keys() >= {*ids}:
+        return None
+    return math.fsum(one.chances[id_] for id_ in ids) / len(ids)
 
 
 def rubric_cell(judged: JudgeSummary, column: ColumnSpec) -> TableCell | None:

@@ -25,6 +25,8 @@ VERDICTS = {
     "no verdict": Mark(COLOURS[2], "D"),
 }
 """What the gate says -> how the night looks."""
+TOGETHER = 5
+"""How many nights the gate takes together, as it does by default."""
 
 
 class Night(NamedTuple):
@@ -55,6 +57,7 @@ def _verdict(part: TabledTask, baseline: StoredRun, before: Sequence[StoredRun],
         history=Path(part.run.path).parent,
         task=part.part.task.name,
         score=panel.score,
+        window=TOGETHER,
     )
     try:
         return worst_verdict(gate_runs(options, nights=before))
@@ -86,7 +89,8 @@ def draw_history(axes: Axes, panel: Panel, baseline: StoredRun | None) -> None:
     locator = dates.AutoDateLocator()
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
-    axes.set_xlabel("Start of the run (UTC)")
+    together = "" if baseline is None else f"; the gate takes the last {TOGETHER} nights together"
+    axes.set_xlabel(f"Start of the run (UTC){together}")
     axes.set_ylim(0, 100)
     percent_axis(axes.yaxis, panel.accuracy_words())
     axes.grid(axis="y")

@@ -48,7 +48,7 @@ def group_points(parts: Sequence[TabledTask], spec: ColumnSpec, score: Any) -> l
 
 def chance_of_group(parts: Sequence[TabledTask], spec: ColumnSpec) -> float | None:
     """Return what guessing gives in a group, in percent, by the first run that tells it."""
-    chances = (chance_of_column(part.summary, spec) for part in parts)
+    chances = (chance_of_column(part, spec) for part in parts)
     return next((100 * chance for chance in chances if chance is not None), None)
 
 

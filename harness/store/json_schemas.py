@@ -34,6 +34,7 @@ KINDS: dict[str, tuple[Any, ...]] = {
     ),
     "comparison": (list[comparison_types.ComparisonAmongSeveral],),
     "table": (list[table_types.ResultTable],),
+    "picture": (table_types.WrittenPicture,),
 }
 _OPEN = ("TaskSummary",)
 """What a task may add keys of its own to."""

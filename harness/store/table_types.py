@@ -1,4 +1,4 @@
-"""The types of what `dtbench table --json` prints: one table for each benchmark, a row for each run."""
+"""The types of what `dtbench table` and `dtbench plot` print as JSON: tables with a row for each run."""
 
 from __future__ import annotations
 
@@ -73,3 +73,12 @@ class ResultTable(TypedDict):
     """One sentence each: what the figures, the signs and the tests are."""
     notes: list[str]
     """What is not as it should be: missing answers, settings that differ."""
+
+
+class WrittenPicture(TypedDict):
+    """A picture that was written."""
+
+    path: str
+    kind: str
+    size: int
+    """In bytes."""

@@ -24,6 +24,8 @@ _SPECIAL = {
     **{sign: f"\\{sign}" for sign in "{}$&#_%"},
     **{sign: f"{{{sign}}}" for sign in "[]*"},  # behind \\ they are its options
 }
+_LATIN = "\u024f"
+"""The last of the letters that pdflatex reads by itself."""
 _TABLE = str.maketrans(_SPECIAL)
 
 
@@ -36,7 +38,9 @@ def latex_of(tables: Sequence[ResultTable], interval: str, decimals: int) -> str
     """Return tables as LaTeX, each a float of its own."""
     parts = [table_text(table, interval, decimals, ranked=BOLD_AND_LINE) for table in tables]
     floats = ["\n".join(_lines(part, interval)) for part in parts]
-    return "% needs \\usepackage{booktabs}\n" + "\n\n".join(floats) + "\n"
+    text = "\n\n".join(floats)
+    engine = "% has letters that pdflatex lacks: lualatex with a font that has them\n" if max(text) > _LATIN else ""
+    return f"% needs \\usepackage{{booktabs}}\n{engine}{text}\n"
 
 
 def _lines(text: TableText, interval: str) -> Iterator[str]:

@@ -116,6 +116,11 @@ class _Maker:
                 f"--rubric: no judge has scored {self._rows[0].run.path}, nor another of the runs: `dtbench judge RUN` "
                 f"does."
             )
+        if options.score == "rubric" and len(self._judges) > 1:
+            raise UserError(
+                f"--score rubric: several judges scored these runs ({', '.join(self._judges)}), whose marks cannot be "
+                f"compared; without --score rubric there is a column for each."
+            )
 
     def make(self) -> ResultTable:
         """Make the table."""
@@ -186,10 +191,10 @@ class _Maker:
         if part is None:
             return None
         if self._score == "rubric":
-            judged = next((part.judges[name] for name in self._judges if name in part.judges), None)
+            judged = part.judges.get(self._judges[0])
             return None if judged is None else rubric_cell(judged, spec)
         cell = score_cell(part, spec, self._score)
-        add_chance(cell, chance_of_column(part.summary, spec))
+        add_chance(cell, chance_of_column(part, spec))
         return cell
 
     def _test(self, rows: Sequence[TableRow]) -> list[CellTest]:

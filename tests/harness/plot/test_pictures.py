@@ -190,7 +190,8 @@ def test_nights_stand_by_date_with_the_verdicts_of_the_gate(tmp_path: Path, runs
     assert names[-1] == f"night-2-{verdict}"
     assert [found.point(name, "y") for name in names] == pytest.approx([90, 100 * 53 / 60, 50], abs=NEAR)
     assert found.ends("baseline", "y")[0] == pytest.approx(90, abs=NEAR)
-    assert {f"gate: {verdict}", "baseline", "Start of the run (UTC)"} <= {*found.texts}
+    words = "Start of the run (UTC); the gate takes the last 5 nights together"
+    assert {f"gate: {verdict}", "baseline", words} <= {*found.texts}
     places = [float(next(found.named[name].iter(f"{SVG}use")).get("x", "")) for name in names]
     assert places[2] - places[1] == pytest.approx(places[1] - places[0], abs=0.01)
 
@@ -211,6 +212,12 @@ def test_the_same_runs_give_the_same_bytes_whatever_the_users_style(
     assert out.read_bytes() == first
     assert first.startswith({"svg": b"<?xml", "png": b"\x89PNG", "pdf": b"%PDF"}[ending])
     assert not re.search(rb"20\d\d-\d\d-\d\d|CreationDate|dc:date", first)
+
+
+def test_what_is_written_is_told_as_json(tmp_path: Path, runs: tuple[Path, Path]) -> None:
+    out = tmp_path / "picture.svg"
+    told = json.loads(call("plot", runs[0], "--out", out, "--json").out)
+    assert told == {"path": str(out), "kind": "groups", "size": out.stat().st_size}
 
 
 def test_no_window_system_is_touched_and_no_global_figure_kept(runs: tuple[Path, Path]) -> None:

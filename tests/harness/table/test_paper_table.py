@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from command import call
 from made_up_run import number_of, write_run
-from small_data import mmar_items, write_json
+from small_data import mmar_items, mmsu_items, write_json
 
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.schema import Sample
@@ -237,6 +237,39 @@ def test_marks_of_a_judge_stand_in_a_column_and_by_group(tmp_path: Path, runs: t
     assert "judged by the judge" in " ".join(found["caption"])
 
 
+def test_marks_of_several_judges_stand_side_by_side_and_are_never_mixed(
+    tmp_path: Path, runs: tuple[Path, Path]
+) -> None:
+    for name in ("one", "other"):
+        write_run(tmp_path / name, {"mmar": runs[0].parent / "data"}, says_gold)
+        judged(tmp_path / name, 40.0)
+    summary = tmp_path / "other" / "judge-the-judge" / "summary.json"
+    summary.write_text(summary.read_text().replace('"the judge"', '"a stricter one"'))
+    both = [tmp_path / "one", tmp_path / "other"]
+    (found,) = paper_table(both).tables
+    assert [column["title"] for column in found["columns"][-2:]] == [
+        "Rubrics by the judge",
+        "Rubrics by a stricter one",
+    ]
+    assert [[cell and cell["value"] for cell in row["cells"][-2:]] for row in found["rows"][-2:]] == [
+        [0.4, None],
+        [None, 0.4],
+    ]
+    with pytest.raises(UserError, match="several judges scored these runs"):
+        paper_table(both, score="rubric")
+
+
+def test_columns_of_two_headings_know_what_guessing_gives(tmp_path: Path) -> None:
+    write_json(tmp_path / "data" / "question" / "mmsu.jsonl", mmsu_items(12))
+    write_run(tmp_path / "run", {"mmsu": tmp_path / "data"}, says_gold)
+    (found,) = paper_table(tmp_path / "run").tables
+    guessing, run = found["rows"]
+    known = [one and one["value"] for one in guessing["cells"]]
+    assert [one is None for one in known] == [one is None for one in run["cells"]]
+    assert 0.25 in known
+    assert sum(one is not None for one in known) > 3
+
+
 def test_rubrics_without_a_judge_are_one_clear_error(runs: tuple[Path, Path]) -> None:
     assert "no judge has scored" in call("table", runs[0], "--rubric").refusal()
 
@@ -299,6 +332,8 @@ def test_hostile_labels_are_words_in_every_format(runs: tuple[Path, Path]) -> No
     made = paper_table(runs, labels=[HOSTILE, "[0.5em] *"])
     assert_sound_latex(made.to_latex())
     assert "\n{[}0.5em{]} {*} &" in made.to_latex()
+    assert "lualatex" not in made.to_latex()
+    assert "lualatex" in paper_table(runs, labels=["雨の音"]).to_latex()
     found = Cells(made.to_html())
     assert {"script", "img", "a"} & {*found.tags} == set()
     assert found.rows[-2][0].startswith('=HYPERLINK("http://evil.test") | [a](b) <b>x</b>')
