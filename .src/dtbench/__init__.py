@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from dtbench.harness.frames.summaries import summary_df
     from dtbench.harness.plot.picture import plot_runs
     from dtbench.harness.store.comparison_types import Comparison
+    from dtbench.harness.store.question_types import QuestionRecord
     from dtbench.harness.store.summary_types import Summary
     from dtbench.harness.store.types import Record, RunInfo
     from dtbench.harness.table.paper_table import PaperTable, paper_table
@@ -74,6 +75,7 @@ _PUBLIC = {
     "harness.frames.summaries": ("summary_df",),
     "harness.store.summary_types": ("Summary",),
     "harness.store.comparison_types": ("Comparison",),
+    "harness.store.question_types": ("QuestionRecord",),
     "harness.store.types": ("Record", "RunInfo"),
     "harness.table.paper_table": ("PaperTable", "paper_table"),
 }
@@ -100,6 +102,7 @@ __all__ = [
     "OptionLogprobs",
     "PaperTable",
     "Prompt",
+    "QuestionRecord",
     "Record",
     "Response",
     "Run",

@@ -91,7 +91,7 @@ def _next(folder: Path, engine: str, report: Path) -> str:
     )
     return f"""
 Open {report} in a browser: every answer with its clip. Beside it
-are run.json (how it was made), mini.jsonl (the answers) and summary.json. {TITLE}
+are run.json (how it was made), mini.jsonl (the answers), mini.questions.jsonl and summary.json. {TITLE}
 
 {steps}
 

@@ -15,6 +15,7 @@ from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.schema import Clip, clip_name
 from dtbench.harness.report.encode_clips import ClipEncoder, ReportClip, lost_clip
+from dtbench.harness.score.run_questions import AbsentClip
 
 MODES = ("embed", "link", "none")
 CLIPS_SIZE = "100MB"
@@ -138,6 +139,8 @@ def room_notes(embedded: EmbeddedClips, questions: int, size: str) -> list[str]:
 
 
 def _link_to(audio: Path | Clip, page: Path) -> ReportClip:
+    if isinstance(audio, AbsentClip):
+        return ReportClip(missing=audio.why)
     path = audio if isinstance(audio, Path) else getattr(audio, "path", None)
     if not isinstance(path, Path):
         return ReportClip(missing="its clip is inside an archive or table and cannot be linked: use --clips embed")

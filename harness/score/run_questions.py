@@ -29,7 +29,13 @@ class AbsentClip:
 
     def read(self) -> bytes:
         """Refuse: there is nothing to read."""
-        raise DataError(f"{self.label}: the clip is not at hand: a run folder holds questions, and no audio.")
+        raise DataError(self.why)
+
+    @property
+    def why(self) -> str:
+        """Why it cannot be read, and what to do."""
+        what = f"{self.label}: the clip is not at hand, as a run folder holds questions and no audio"
+        return f"{what}: name the folder of the data with --data-dir"
 
     def is_there(self) -> bool:
         """Whether it can be read: never."""
@@ -141,13 +147,17 @@ def find_questions(
     data = Dataset(reader.samples(), about["version"], source)
     if not reader.count:
         return RunQuestions(None, "the run folder holds no copy of them, as one that an older dtbench made")
-    if data.sha256 == about["sha256"] and not reader.not_kept:
+    if data.sha256 == about["sha256"]:
         return RunQuestions(data, "")
-    places = data.places()
-    asked = {record["id"] for record in records if not _is_asked(record, data, places)}
-    if asked:
+    places, asked = data.places(), {record["id"]: record.get("question_hash") for record in records}
+    lost = [id_ for id_, hash_ in asked.items() if id_ not in places or data.question_hash(places[id_]) != hash_]
+    if lost:
         why = " or hold values that JSON cannot" if reader.not_kept else ""
-        return RunQuestions(None, f"{len(asked)} that were asked are not in {source}{why} (first: {min(asked)!r})")
+        return RunQuestions(None, f"{len(lost)} that were asked are not in {source}{why} (first: {min(lost)!r})")
+    # Others may be of a start that was killed before their first answer, and of data that was changed since.
+    answered = Dataset((sample for sample in data.samples if sample.id in asked), about["version"], source)
+    if answered.sha256 == about["sha256"]:
+        return RunQuestions(answered, "")
     return RunQuestions(data, f"{source} holds only the {len(places)} that were asked")
 
 
@@ -166,9 +176,3 @@ class _QuestionReader:
                 self.not_kept += 1
             else:
                 yield sample_of(question)
-
-
-def _is_asked(record: Record, data: Dataset, places: Mapping[str, int]) -> bool:
-    """Whether the question of a record is among those of a data set."""
-    place = places.get(record["id"])
-    return place is not None and record.get("question_hash") == data.question_hash(place)
