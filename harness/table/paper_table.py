@@ -31,7 +31,7 @@ from dtbench.harness.table.comparable import (
 )
 from dtbench.harness.table.formats import csv_of, html_of, html_page, markdown_of
 from dtbench.harness.table.latex import latex_of
-from dtbench.harness.table.published_rows import published_entries, published_row
+from dtbench.harness.table.published_rows import published_entries, published_row, refuse_unpublished
 from dtbench.harness.table.request import TableOptions
 
 
@@ -77,6 +77,8 @@ def table_of(runs: Sequence[StoredRun], options: TableOptions) -> PaperTable:
         if options.task not in names:
             raise UserError(f"--task {options.task}: none of the runs has it. {did_you_mean(options.task, names)}")
         names = [options.task]
+    if options.published or options.reports:
+        refuse_unpublished(names, options.reports)
     if options.by == TASKS:
         tables = [_Maker(rows, names, options).make()]
     else:
@@ -129,7 +131,8 @@ class _Maker:
         tests = self._test(rows)
         adjust_tests(tests)
         specs = [place.spec for place in self._places]
-        published = [published_row(entry, specs, columns) for entry in self._entries()]
+        entries, unpublished = self._entries()
+        published = [published_row(entry, specs, columns) for entry in entries]
         rank_cells(columns, [*rows, *published], self._options.decimals)
         table: ResultTable = {
             "title": self._title(),
@@ -138,7 +141,7 @@ class _Maker:
             "columns": columns,
             "rows": [*self._guessing(columns, rows), *published, *rows],
             "caption": [],
-            "notes": notes_of(rows, self._without, [part.summary for part in self._every()]),
+            "notes": [*notes_of(rows, self._without, [part.summary for part in self._every()]), *unpublished],
         }
         table["caption"] = caption_of(table, len(tests), self._judges)
         return table
@@ -210,10 +213,11 @@ class _Maker:
                     tests += [paired_test_of(paired, at.spec, cell) for at, cell in cells if at.task == name]
         return [test for test in tests if test is not None]
 
-    def _entries(self) -> Sequence[Any]:
+    def _entries(self) -> tuple[list[Any], list[str]]:
+        """Return the published reports that are wanted, and notes on those that there are not."""
         options = self._options
         if not (options.published or options.reports):
-            return ()
+            return [], []
         return published_entries(self._tasks[0], every=options.published, models=options.reports)
 
     def _guessing(self, columns: Sequence[TableColumn], rows: Sequence[TableRow]) -> Iterator[TableRow]:

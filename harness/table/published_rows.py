@@ -10,20 +10,37 @@ from dtbench.harness.store.table_types import TableCell, TableColumn, TableRow
 from dtbench.results.board import Entry, make_board, published_tasks
 
 
-def published_entries(task: str, *, every: bool, models: Sequence[str]) -> list[Entry]:
-    """Return the reports of a benchmark that can be compared, and those of the named models, best first."""
+def refuse_unpublished(tasks: Sequence[str], models: Sequence[str]) -> None:
+    """Raise a UserError where none of these benchmarks has published scores, or none of them a named model."""
+    known = [task for task in tasks if task in published_tasks()]
+    if not known:
+        listed = ", ".join(published_tasks())
+        raise UserError(f"--published: dtbench has no published scores of {', '.join(tasks)}. Known: {listed}.")
+    names = {entry.model for task in known for entry in make_board(task, None).entries}
+    for model in models:
+        if model.casefold() not in {name.casefold() for name in names}:
+            meant = did_you_mean(model, sorted(names)).partition("Known: ")[0]
+            every_one = f"`dtbench board --task {known[0]} --published` lists all."
+            raise UserError(f"--with {model}: no published report of it on {', '.join(known)}. {meant}{every_one}")
+
+
+def published_entries(task: str, *, every: bool, models: Sequence[str]) -> tuple[list[Entry], list[str]]:
+    """Return the reports of a benchmark that can be compared, and those of the named models, best first.
+
+    With them come notes on what is asked for and was not published.
+    """
     if task not in published_tasks():
-        known = ", ".join(published_tasks())
-        raise UserError(f"--published: dtbench has no published scores of {task}. Known: {known}.")
+        return [], [f"{task}: dtbench has no published scores of it"]
     entries = make_board(task, None).entries
     names = {entry.model.casefold() for entry in entries}
-    for model in models:
-        if model.casefold() not in names:
-            meant = did_you_mean(model, sorted({entry.model for entry in entries})).partition("Known: ")[0]
-            every_one = f"`dtbench board --task {task} --published` lists all."
-            raise UserError(f"--with {model}: no published report of it on {task}. {meant}{every_one}")
+    notes = [f"{task}: no published report of {model}" for model in models if model.casefold() not in names]
     wanted = {model.casefold() for model in models}
-    return [entry for entry in entries if entry.model.casefold() in wanted or (every and not entry.why_not)]
+    fit = [entry for entry in entries if entry.model.casefold() in wanted or (every and not entry.why_not)]
+    if every and (left := sum(bool(entry.why_not) and entry not in fit for entry in entries)):
+        notes.append(
+            f"{task}: {left} published reports cannot be compared and are left out; --with adds those of a model"
+        )
+    return fit, notes
 
 
 def published_row(entry: Entry, specs: Sequence[ColumnSpec], columns: Sequence[TableColumn]) -> TableRow:

@@ -189,6 +189,20 @@ def test_all_published_reports_that_can_be_compared_come_with_one_switch(runs: t
     assert values == sorted(values, reverse=True)
 
 
+def test_of_several_benchmarks_a_note_says_which_has_no_such_report(tmp_path: Path) -> None:
+    write_json(tmp_path / "mmar" / "MMAR-meta.jsonl", mmar_items(6))
+    write_json(tmp_path / "mmsu" / "question" / "mmsu.jsonl", mmsu_items(6))
+    write_run(tmp_path / "run", {"mmar": tmp_path / "mmar", "mmsu": tmp_path / "mmsu"}, says_gold)
+    mmar, mmsu = paper_table(tmp_path / "run", reports=["VISA"]).tables
+    assert [row["label"] for row in mmar["rows"] if row["kind"] == "published"] == ["VISA"]
+    assert [row["label"] for row in mmsu["rows"] if row["kind"] == "published"] == []
+    assert mmsu["notes"][-1] == "mmsu: no published report of VISA"
+    by_task = paper_table(tmp_path / "run", by="task")
+    assert [column["title"] for column in by_task.tables[0]["columns"]] == ["mmar", "mmsu"]
+    assert paper_table(tmp_path / "run").to_markdown().count("### ") == 2
+    assert len(list(csv.DictReader(io.StringIO(paper_table(tmp_path / "run").to_csv())))) == 4
+
+
 def test_the_strict_score_counts_every_question(runs: tuple[Path, Path]) -> None:
     (found,) = json.loads(table(runs, "--json", "--score", "strict"))
     assert [cell["n"] for cell in found["rows"][1]["cells"]] == [60, 30, 30]
