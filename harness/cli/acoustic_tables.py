@@ -1,4 +1,4 @@
-"""`dtbench score RUN --acoustics`: accuracy by what the clips sound like, and the trend along each measure."""
+"""`--acoustics` of `dtbench score` and `compare`: accuracy by what clips sound like, and its trends."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ if TYPE_CHECKING:
     from dtbench.harness.acoustics.groups import SoundAnswer
     from dtbench.harness.compare.by_sound import TaskClips
     from dtbench.harness.score.stored_run import RescoredTask
-    from dtbench.harness.store.acoustic_types import AcousticFigures, TrendFigures
+    from dtbench.harness.store.acoustic_types import AcousticChange, AcousticFigures, TrendFigures
+    from dtbench.harness.store.comparison_types import ComparisonAmongSeveral
+    from dtbench.harness.store.run_folder import StoredRun
     from dtbench.harness.store.share_types import ShareFigures
 
 INTERVAL = "95 %"
+TREND_COLUMNS = ("", "points", INTERVAL, "p", "adjusted p", "clips")
 
 
 class SoundOptions(Protocol):
@@ -74,6 +77,39 @@ def _verdicts(rescored: RescoredTask, clips: TaskClips) -> list[SoundAnswer]:
     ]
 
 
+def add_gains(
+    comparisons: Sequence[ComparisonAmongSeveral], baseline: StoredRun, others: Sequence[StoredRun], jobs: int | None
+) -> None:
+    """Measure the clips of the baseline, and add where each run gains on it to its comparisons."""
+    from dataclasses import replace
+
+    from dtbench.harness.acoustics.groups import adjust
+    from dtbench.harness.compare.by_sound import change_by_sound, mean_scores, measure_tasks, task_clips
+    from dtbench.harness.score.stored_run import find_data
+    from dtbench.tasks.stored import stored_task
+
+    parts = {name: stored_task(baseline, name) for name in dict.fromkeys(one["task"] for one in comparisons)}
+    clips = {name: task_clips(replace(part, data=find_data(part, None))) for name, part in parts.items()}
+    measured = measure_tasks(list(clips.values()), jobs, print_note)
+    for note in measured.notes:
+        print_note(note)
+    before = {name: mean_scores(part.records()) for name, part in parts.items()}
+    runs = {str(run.path): run for run in others}
+    for one in comparisons:
+        after = mean_scores(runs[one["after_run"]].records(one["task"]))
+        one["acoustics"] = change_by_sound(before[one["task"]], after, clips[one["task"]], measured)
+    adjust(trend for one in comparisons for trend in one["acoustics"]["measures"].values())
+
+
+def print_gains(change: AcousticChange) -> None:
+    """Print the trend of a run's gain along each measure."""
+    print_line(
+        "Trends of the gain in the strict score, in points from the clip with the lowest value to that with the "
+        "highest; p is adjusted for the number of trends (Holm)"
+    )
+    print_rows(TREND_COLUMNS, (_trend_row(name, trend) for name, trend in change["measures"].items()))
+
+
 def print_acoustics(figures: AcousticFigures) -> None:
     """Print groups with intervals for each measure, then the trends."""
     from dtbench.harness.compare.by_sound import failed_notes
@@ -84,7 +120,8 @@ def print_acoustics(figures: AcousticFigures) -> None:
         "Trends of the strict score, in points from the clip with the lowest value to that with the highest; p is "
         "adjusted for the number of trends (Holm)"
     )
-    print_rows(("", "points", INTERVAL, "p", "adjusted p", "clips"), _trend_rows(figures))
+    trends = (_trend_row(name, measure["trend"]) for name, measure in figures["measures"].items())
+    print_rows(TREND_COLUMNS, trends)
     for note in failed_notes([figures]):
         print_note(note)
 
@@ -110,10 +147,8 @@ def _between(low: float, high: float) -> str:
     return f"{percent(low)}-{percent(high)}"
 
 
-def _trend_rows(figures: AcousticFigures) -> Iterator[Sequence[str]]:
-    for name, measure in figures["measures"].items():
-        trend = measure["trend"]
-        yield (name, *([NONE, *[""] * 4] if trend is None else _trend(trend)))
+def _trend_row(name: str, trend: TrendFigures | None) -> Sequence[str]:
+    return (name, *([NONE, *[""] * 4] if trend is None else _trend(trend)))
 
 
 def _trend(trend: TrendFigures) -> Sequence[str]:

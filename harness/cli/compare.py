@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from dtbench.harness.cli.acoustic_tables import add_gains, print_gains
 from dtbench.harness.cli.next_steps import NextStep, print_next
 from dtbench.harness.cli.tables import percent, print_rows
 from dtbench.harness.cli.terminal import print_line
@@ -17,7 +19,7 @@ from dtbench.harness.compare.paired import ScoreName, SharedTask
 from dtbench.harness.compare.several import compare_runs
 from dtbench.harness.compare.words import comparison_in_words
 from dtbench.harness.core.errors import UserError
-from dtbench.harness.core.options import OUTPUT, TESTS, Argument, AsJson, Option
+from dtbench.harness.core.options import OUTPUT, TESTS, Argument, AsJson, Jobs, Option, check_options
 from dtbench.harness.store.comparison_types import (
     Comparison,
     ComparisonAmongSeveral,
@@ -31,10 +33,32 @@ Runs = Annotated[
     Sequence[Path],
     Argument("BASELINE RUN...", "Run folders; each run is compared with the first one.", values="runs", is_run=True),
 ]
-Flips = Annotated[int, Option("--flips", "N", "How many of the questions whose result changed to list.", panel=OUTPUT)]
-Power = Annotated[
-    bool, Option("--power", None, "Show the smallest difference that this many questions can detect.", panel=TESTS)
-]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompareView:
+    """What is shown of a comparison beside the difference."""
+
+    flips: Annotated[
+        int, Option("--flips", "N", "How many of the questions whose result changed to list.", panel=OUTPUT)
+    ] = 10
+    power: Annotated[
+        bool, Option("--power", None, "Show the smallest difference that this many questions can detect.", panel=TESTS)
+    ] = False
+    acoustics: Annotated[
+        bool,
+        Option(
+            "--acoustics",
+            None,
+            "Also test where a run gains by what the clips sound like, such as their noise; needs dtbench[acoustics].",
+            panel=TESTS,
+        ),
+    ] = False
+    jobs: Jobs = None
+
+    def __post_init__(self) -> None:
+        """Refuse values that are not allowed."""
+        check_options(self)
 
 
 @with_options
@@ -42,8 +66,7 @@ def compare_command(
     runs: Runs = (),
     task: SharedTask = None,
     score: ScoreName = "official",
-    flips: Flips = 10,
-    power: Power = False,
+    view: CompareView = CompareView(),
     as_json: AsJson = False,
 ) -> None:
     """Compare runs question by question, with paired significance tests.
@@ -55,11 +78,15 @@ def compare_command(
         raise UserError(f"compare: two or more run folders are expected, the baseline first; found {found}.")
     baseline, *others = [StoredRun.open(path) for path in runs]
     comparisons = compare_runs(baseline, others, task, score)
+    if view.acoustics:
+        add_gains(comparisons, baseline, others, view.jobs)
     if as_json:
         typer.echo(json.dumps(comparisons))
         return
     for one in comparisons:
-        _print(one, flips, power=power)
+        _print(one, view.flips, power=view.power)
+        if (gains := one.get("acoustics")) is not None:
+            print_gains(gains)
     for line in _together(comparisons):
         print_line(line, indent=10)
     last = runs[-1]

@@ -16,7 +16,7 @@ class TrendFigures(TypedDict):
     p: float
     """Of the score test that there is no trend, with the variance that clips show."""
     p_adjusted: float
-    """Holm's, over all trends of the run's tasks."""
+    """Holm's, over all trends that are looked at together: of the run's tasks, or of all comparisons."""
     clips: int
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypedDict
+from typing import Literal, NotRequired, TypedDict
+
+from dtbench.harness.store.acoustic_types import AcousticChange
 
 
 class ConfounderFigures(TypedDict):
@@ -112,3 +114,5 @@ class ComparisonAmongSeveral(Comparison):
     """This candidate over all tasks; None for a single task."""
     p_all_equal: float | None
     """Cochran's test that all runs are equally good on this task; None for two runs."""
+    acoustics: NotRequired[AcousticChange]
+    """What `--acoustics` adds: where the run gains, by sound."""

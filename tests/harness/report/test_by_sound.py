@@ -6,12 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from command import call
 from noisy_run import deafened_run, noisy_clips
 from reported import first
 
 from dtbench.harness.acoustics.columns import MEASURES
+from dtbench.harness.store.comparison_types import ComparisonAmongSeveral
 
 QUESTIONS = 60
 
@@ -66,6 +68,18 @@ def test_where_the_second_run_gains_is_a_trend_of_its_own(world: Path) -> None:
     assert trends["snr_db"]["p_adjusted"] >= trends["snr_db"]["p"]
     same = shown(world, "better", "deaf")["runs"][1]["acoustic_change"]["measures"]
     assert same["snr_db"]["slope"] == pytest.approx(-trends["snr_db"]["slope"])
+
+
+def test_compare_says_the_same_of_the_gain(world: Path) -> None:
+    runs = (world / "deaf", world / "better")
+    (comparison,) = json.loads(call("compare", *runs, "--acoustics", "--json").out)
+    msgspec.convert(comparison, ComparisonAmongSeveral)
+    assert comparison["acoustics"] == shown(world, "deaf", "better")["runs"][1]["acoustic_change"]
+    printed = call("compare", *runs, "--acoustics")
+    assert printed.code == 0, printed.err
+    lines = [line.split() for line in printed.out.splitlines()]
+    assert any(line[:1] == ["snr_db"] and len(line) == 8 for line in lines)
+    assert "acoustics" not in call("compare", *runs, "--json").out
 
 
 def test_without_the_option_nothing_is_measured(world: Path) -> None:
