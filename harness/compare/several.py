@@ -20,7 +20,12 @@ def compare_runs(
     each = [comparison(pair) for pair in pairs]
     adjusted = holm([one["p"] for one in each])
     return [
-        {**one, "p_adjusted": p, "all_tasks": mean, "p_all_equal": _chance_of_equal_runs(pair.task, pairs)}
+        {
+            **one,  # type: ignore[typeddict-item]  # `acoustics` is added later, where it is asked for
+            "p_adjusted": p,
+            "all_tasks": mean,
+            "p_all_equal": _chance_of_equal_runs(pair.task, pairs),
+        }
         for one, pair, p, mean in zip(each, pairs, adjusted, means, strict=True)
     ]
 
