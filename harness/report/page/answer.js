@@ -65,7 +65,7 @@ function fillAnswers(task, question, place, later) {
 
 // Of many runs: those that were opened; else the one that is filtered by, or the baseline and one that differs.
 function openedRuns(task, question) {
-  if (page.opened.size) return [...page.opened].sort((one, other) => one - other);
+  if (page.opened) return [...page.opened].sort((one, other) => one - other);
   if (page.filter.run !== "") return [Number(page.filter.run)];
   const own = task.runs[page.base].states[question];
   const differs = task.runs.findIndex((run) => run.states[question] !== own);

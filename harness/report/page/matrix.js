@@ -59,6 +59,8 @@ function matrixTable(task, columns, lines, draw) {
   const head = [
     headCell("Run", -1, order),
     ...columns.map(({ title, heading }, column) => headCell(title, column, order, heading)),
+    el("th", { scope: "col" }, "Unanswered"),
+    el("th", { scope: "col" }, "Failed"),
   ];
   return el(
     "table",
@@ -73,10 +75,12 @@ function matrixTable(task, columns, lines, draw) {
           {},
           el("th", { scope: "row" }, runCell(place)),
           parts.map((part, column) => matrixCell(task, place, columns[column], part, best[column])),
+          el("td", {}, countCell(task.runs[place].unanswered, place, "unanswered")),
+          el("td", {}, countCell(task.runs[place].failed, place, "failed")),
         ),
       ),
     ),
-    el("tfoot", {}, chanceLine(task, columns.length)),
+    el("tfoot", {}, chanceLine(task, columns.length + 2)),
   );
 }
 
@@ -130,6 +134,10 @@ function matrixCell(task, place, { heading, value }, part, best) {
   );
 }
 
+function countCell(n, place, state) {
+  return n ? link(n, { state, run: String(place) }) : "0";
+}
+
 function changeMark(task, place, heading, value) {
   const found = pairsWithBase(task).find(({ other }) => other === place);
   if (!found) return null;
@@ -173,8 +181,9 @@ function historyChart(task, points) {
     const shareOf = (place) => (apart ? (points[place].at - first) / (last - first) : place / (points.length - 1));
     const x = (place) => left + 8 + (width - left - right - 16) * shareOf(place);
     const chart = svg("svg", { width, height, class: "chart", role: "img", "aria-label": "Official score by date" });
-    for (let step = 0; step <= 4; step++) {
-      const share = from + (step * (to - from)) / 4;
+    const step = to - from > 0.5 ? 20 : 10;
+    for (let mark = Math.ceil((100 * from) / step) * step; mark <= 100 * to + 0.01; mark += step) {
+      const share = mark / 100;
       chart.append(svg("line", { class: "grid", x1: left, x2: width - right, y1: y(share), y2: y(share) }));
       chart.append(svg("text", { x: left - 6, y: y(share) + 4, "text-anchor": "end" }, percent(share, 0)));
     }

@@ -11,7 +11,7 @@ const page = {
   filter: null,
   base: 0,
   beside: 0,
-  opened: new Set(),
+  opened: null,
 };
 const GLYPH = {
   right: "\u2713",
