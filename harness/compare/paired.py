@@ -278,10 +278,10 @@ def comparison(paired: PairedRuns) -> Comparison:
         "only_before": paired.only_before,
         "only_after": paired.only_after,
         "failed": list(paired.failed),
-        **_figures(paired, paired.questions),
+        **paired_figures(paired, paired.questions),
         "minimum_detectable": None if table is None else minimum_detectable(table.n, table.flips),
         "needed": None if table is None else _needed(table, len(paired.questions)),
-        "groups": _groups(paired),
+        "groups": group_comparisons(paired),
         "matched_lengths": matched_length_figures(_chains(paired)),
         "gained": [_flip(one) for one in gained],
         "lost": [_flip(one) for one in lost],
@@ -299,7 +299,8 @@ def _needed(table: EffectiveTable, n: int) -> int | None:
     return None if count is None else math.ceil(count * n / table.n)
 
 
-def _figures(paired: PairedRuns, questions: Sequence[PairedQuestion]) -> PairedFigures:
+def paired_figures(paired: PairedRuns, questions: Sequence[PairedQuestion]) -> PairedFigures:
+    """Compare two runs on some of their questions."""
     pairs = paired.pairs(questions)
     interval = bounds(pairs, TAIL)
     gained = sum(pair.after > pair.before for pair in pairs)
@@ -317,13 +318,14 @@ def _figures(paired: PairedRuns, questions: Sequence[PairedQuestion]) -> PairedF
     }
 
 
-def _groups(paired: PairedRuns) -> list[GroupComparison]:
+def group_comparisons(paired: PairedRuns) -> list[GroupComparison]:
+    """Compare two runs by group, with p values that know how many groups are looked at."""
     parts: dict[tuple[str, str], list[PairedQuestion]] = {}
     for one in paired.questions:
         for group in one.groups:
             parts.setdefault(group, []).append(one)
     rows: list[GroupComparison] = [
-        {"heading": heading, "value": value, "n": len(part), "p_adjusted": 1.0, **_figures(paired, part)}
+        {"heading": heading, "value": value, "n": len(part), "p_adjusted": 1.0, **paired_figures(paired, part)}
         for (heading, value), part in parts.items()
         if len(part) < len(paired.questions)
     ]

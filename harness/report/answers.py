@@ -5,17 +5,16 @@ Runs are added one after the other, so that only one run's records are in memory
 
 from __future__ import annotations
 
-import json
 import math
 from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.price import TOKENS_OUT
 from dtbench.harness.core.schema import Sample, is_count
-from dtbench.harness.report.columns import Kind, PackedColumns, ValueNumbers, compressed
+from dtbench.harness.report.columns import Kind, PackedColumns, TextPart, TextParts, ValueNumbers
 from dtbench.harness.report.rows import STATES, Marks, Row, answer_detail, answer_state
 from dtbench.harness.score.stored_run import StoredTask
 from dtbench.harness.store.types import Record
@@ -28,16 +27,6 @@ COLUMNS: Mapping[str, Kind] = {
 """The columns of a run's answers."""
 OTHER = 1 << 16
 """From here on, `choice` is the number of a text that is none of the options that the page knows."""
-PART_CHARACTERS = 1 << 17
-"""About so much text is unpacked at once when a question is opened."""
-
-
-class TextPart(NamedTuple):
-    """Texts that the page unpacks together."""
-
-    name: str
-    """The id of its element."""
-    packed: str
 
 
 class TaskAnswers:
@@ -53,10 +42,9 @@ class TaskAnswers:
                 self._places.setdefault(id_, len(self._places))
         self._groups: dict[str, Mapping[str, str]] = {}
         self._columns: list[dict[str, array[Any]]] = []
-        self._parts_begin: list[list[int]] = []
-        self._characters: list[int] = []
+        self._texts: list[TextParts] = []
         self._numbers = {name: ValueNumbers() for name in ("how", "level", "finish", "other")}
-        self.texts: list[TextPart] = []
+        self.packed_texts: list[TextPart] = []
 
     @property
     def ids(self) -> list[str]:
@@ -71,37 +59,22 @@ class TaskAnswers:
         placed = [(self._place(record), record["sample"], record) for record in records]
         placed.sort(key=lambda one: one[:2])
         columns: dict[str, array[Any]] = {name: array(kind) for name, kind in COLUMNS.items()}
-        begins: list[int] = []
-        waiting: list[str] = []
-        size = characters = 0
-        for answer, (place, repeat, record) in enumerate(placed):
+        texts = TextParts(f"text-{self._task}-{number}")
+        for place, repeat, record in placed:
             judged = [one for one in marks.get(record["id"], ()) if one["repeat"] == repeat]
-            if not waiting:
-                begins.append(answer)
-            text = json.dumps(answer_detail(part, record, judged), allow_nan=False, separators=(",", ":"))
-            waiting.append(text)
-            size += len(text)
-            characters += len(text)
-            if size >= PART_CHARACTERS:
-                self._write_texts(number, len(begins) - 1, waiting)
-                waiting, size = [], 0
+            texts.add(answer_detail(part, record, judged))
             values = {**self._values(part, record, judged), "question": place, "repeat": repeat}
             for name, column in columns.items():
                 column.append(values[name])
-        if waiting:
-            self._write_texts(number, len(begins) - 1, waiting)
         self._columns.append(columns)
-        self._parts_begin.append(begins)
-        self._characters.append(characters)
+        self._texts.append(texts)
+        self.packed_texts += texts.packed()
 
     def _place(self, record: Record) -> int:
         id_ = record["id"]
         if record["groups"]:
             self._groups.setdefault(id_, record["groups"])
         return self._places.setdefault(id_, len(self._places))
-
-    def _write_texts(self, run: int, part: int, texts: Sequence[str]) -> None:
-        self.texts.append(TextPart(f"text-{self._task}-{run}-{part}", compressed(f"[{','.join(texts)}]".encode())))
 
     def _values(self, part: StoredTask, record: Record, judged: Sequence[Row]) -> dict[str, float]:
         marks = [sum(mark["met"] for mark in one["marks"]) / len(one["marks"]) for one in judged if one["marks"]]
@@ -185,8 +158,8 @@ class TaskAnswers:
             "names": {name: numbers.values() for name, numbers in self._numbers.items()},
             "runs": [
                 {
-                    "parts": begins,
-                    "characters": characters,
+                    "parts": texts.begins,
+                    "characters": texts.characters,
                     **{
                         name: columns.add(
                             COLUMNS[name], map(places.__getitem__, values) if name == "question" else values
@@ -194,7 +167,7 @@ class TaskAnswers:
                         for name, values in each.items()
                     },
                 }
-                for each, begins, characters in zip(self._columns, self._parts_begin, self._characters, strict=True)
+                for each, texts in zip(self._columns, self._texts, strict=True)
             ],
         }
 

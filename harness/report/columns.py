@@ -8,13 +8,17 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import os
 import sys
 from array import array
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, TypedDict
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Literal, NamedTuple, TypedDict
 
 Kind = Literal["B", "I", "f"]
 """Bytes, whole numbers of four bytes, and numbers of four bytes with a fraction; not a number where there is none."""
+PART_CHARACTERS = 1 << 17
+"""About so much text is unpacked at once when a question is opened."""
 _ALIGNED = 4
 
 
@@ -55,6 +59,45 @@ class PackedColumns:
 def compressed(data: bytes) -> str:
     """Return bytes as gzip in base64, as the page unpacks them."""
     return base64.b64encode(gzip.compress(data, compresslevel=6, mtime=0)).decode()
+
+
+class TextPart(NamedTuple):
+    """Texts that the page unpacks together."""
+
+    name: str
+    """The id of its element."""
+    packed: str
+
+
+class TextParts:
+    """Objects with texts, packed in parts of which the page unpacks the one that it needs."""
+
+    def __init__(self, name: str) -> None:
+        self.begins: list[int] = []
+        """The number of each part's first object."""
+        self.characters = 0
+        self._name = name
+        self._parts: list[list[str]] = []
+        self._count = self._room = 0
+
+    def add(self, value: Mapping[str, Any]) -> None:
+        """Append an object."""
+        if self._room <= 0:
+            self.begins.append(self._count)
+            self._parts.append([])
+            self._room = PART_CHARACTERS
+        text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+        self._parts[-1].append(text)
+        self._count += 1
+        self._room -= len(text)
+        self.characters += len(text)
+
+    def packed(self) -> list[TextPart]:
+        """Compress all parts, on several cores, and let go of their texts."""
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            packed = list(pool.map(lambda texts: compressed(f"[{','.join(texts)}]".encode()), self._parts))
+        self._parts = []
+        return [TextPart(f"{self._name}-{number}", text) for number, text in enumerate(packed)]
 
 
 class ValueNumbers:

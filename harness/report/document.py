@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any, NamedTuple
 
-from dtbench.harness.report.answers import TextPart
+from dtbench.harness.report.columns import TextPart
 from dtbench.harness.report.encode_clips import ReportClip
 
 SCRIPTS = (

@@ -6,21 +6,30 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
 
-from dtbench.harness.compare.paired import RunAnswers, comparison, pair_answers
-from dtbench.harness.stats.paired_tests import holm
-from dtbench.harness.store.comparison_types import Comparison, GroupComparison
+from dtbench.harness.compare.paired import (
+    PairedRuns,
+    RunAnswers,
+    group_comparisons,
+    pair_answers,
+    paired_figures,
+)
+from dtbench.harness.stats.paired_tests import TAIL, effective_table, holm
+from dtbench.harness.stats.power import minimum_detectable
+from dtbench.harness.store.types import as_fields
 
 SURE = 0.05
 """Below this adjusted p value a group's difference is shown."""
-_KEPT = ("n", "difference", "low", "high", "better", "worse", "p", "minimum_detectable", "only_before", "only_after")
+_KEPT = ("difference", "low", "high", "better", "worse", "p")
 
 
 def compare_all(answers: Sequence[RunAnswers]) -> list[dict[str, Any]]:
     """Compare each run with each other on the official score; of each pair the first named run comes first."""
     pairs = []
     for before, after in combinations(range(len(answers)), 2):
-        found = comparison(pair_answers(answers[before], answers[after], "official"))
-        pairs.append(_pair(before, after, found))
+        paired = pair_answers(answers[before], answers[after], "official")
+        pairs.append({"before": before, "after": after, **_pair(paired)})
+    if len(pairs) == 1:  # the page says it of two runs alone, and it takes a second
+        pairs[0]["minimum_detectable"] = _detectable(paired)
     for run in range(len(answers)):
         own = [pair for pair in pairs if run in (pair["before"], pair["after"])]
         for pair, adjusted in zip(own, holm([pair["p"] for pair in own]), strict=True):
@@ -29,17 +38,19 @@ def compare_all(answers: Sequence[RunAnswers]) -> list[dict[str, Any]]:
     return pairs
 
 
-def _pair(before: int, after: int, found: Comparison) -> dict[str, Any]:
-    figures: dict[str, Any] = {name: found[name] for name in _KEPT}  # type: ignore[literal-required]
-    groups = [_group(one) for one in found["groups"] if one["p_adjusted"] < SURE]
+def _pair(paired: PairedRuns) -> dict[str, Any]:
+    figures: dict[str, Any] = {**paired_figures(paired, paired.questions)}
+    groups: list[dict[str, Any]] = [{**one} for one in group_comparisons(paired) if one["p_adjusted"] < SURE]
     return {
-        "before": before,
-        "after": after,
-        **figures,
-        "confounders": found["confounders"],
-        "groups": groups,
+        **{name: figures[name] for name in _KEPT},
+        "n": len(paired.questions),
+        "only_before": paired.only_before,
+        "only_after": paired.only_after,
+        "confounders": [as_fields(one) for one in paired.confounders],
+        "groups": [{name: one[name] for name in ("heading", "value", "difference", "p_adjusted")} for one in groups],
     }
 
 
-def _group(one: GroupComparison) -> dict[str, Any]:
-    return {name: one[name] for name in ("heading", "value", "difference", "p_adjusted")}
+def _detectable(paired: PairedRuns) -> float | None:
+    table = effective_table(paired.pairs(paired.questions), TAIL) if paired.questions else None
+    return None if table is None else minimum_detectable(table.n, table.flips)

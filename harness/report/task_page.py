@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,10 +10,11 @@ from typing import Any, NamedTuple
 from dtbench.harness.compare.paired import RunAnswers, read_answers
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import UserError
-from dtbench.harness.report.answers import PART_CHARACTERS, TaskAnswers, TextPart
+from dtbench.harness.core.task import Task
+from dtbench.harness.report.answers import TaskAnswers
 from dtbench.harness.report.by_sound import SoundRequest, TaskSounds
 from dtbench.harness.report.clips import QuestionClip, wanted_clips
-from dtbench.harness.report.columns import PackedColumns, compressed
+from dtbench.harness.report.columns import PackedColumns, TextPart, TextParts
 from dtbench.harness.report.figures import task_figures
 from dtbench.harness.report.pairs import compare_all
 from dtbench.harness.report.prompts import SentPrompt, reference_of, sent_prompt
@@ -75,19 +75,20 @@ def task_page(runs: Sequence[StoredRun], asked: TaskRequest, columns: PackedColu
             f"name the folder of the data with --data-dir ({_why_unknown(parts)})"
         )
     prompts = [sent_prompt(run, part) for run, part in zip(runs, parts, strict=True)]
-    extras = _Extras(asked.number, answers, parts, list(dict.fromkeys(prompts)))
+    wordings = list(dict.fromkeys(prompts))
+    extras = _extra_texts(asked, answers, parts[0].task, wordings)
     first = {
         "name": name,
         "title": parts[0].task.title or name,
         "headings": answers.headings(),
         "known": parts[0].task.answers_public,
         "runs": figures,
-        "prompts": [{"system": one.system, "text": one.text} for one in extras.prompts],
-        "prompt_of": [extras.prompts.index(one) for one in prompts],
+        "prompts": [{"system": one.system, "text": one.text} for one in wordings],
+        "prompt_of": [wordings.index(one) for one in prompts],
         "pairs": compare_all(paired),
         "notes": lines,
     }
-    texts = [*answers.texts, *extras.parts()]
+    texts = [*answers.packed_texts, *extras.packed()]
     return TaskPage(
         first,
         {**answers.header(columns), "extras": extras.begins},
@@ -103,38 +104,16 @@ def _why_unknown(parts: Sequence[StoredTask]) -> str:
     return "; ".join(dict.fromkeys(why for why in whys if why)) or "they are not in the data that was found"
 
 
-class _Extras:
-    """What is shown of a question beside answers and options: its prompts as sent, and its reference."""
-
-    def __init__(
-        self, number: int, answers: TaskAnswers, parts: Sequence[StoredTask], prompts: Sequence[SentPrompt]
-    ) -> None:
-        self.prompts = prompts
-        self.begins: list[int] = []
-        """The first question of each part."""
-        self._number, self._answers, self._task = number, answers, parts[0].task
-
-    def parts(self) -> Iterator[TextPart]:
-        """Yield the texts of questions, packed together."""
-        waiting: list[str] = []
-        size = 0
-        for place, (_, sample) in enumerate(self._answers.samples()):
-            if not waiting:
-                self.begins.append(place)
-            extra: dict[str, Any] = {}
-            if sample is not None:
-                extra["prompts"] = [prompt.fill(self._task, sample) for prompt in self.prompts]
-                extra["reference"] = reference_of(sample)
-            waiting.append(json.dumps(extra, allow_nan=False, separators=(",", ":")))
-            size += len(waiting[-1])
-            if size >= PART_CHARACTERS:
-                yield self._packed(waiting)
-                waiting, size = [], 0
-        if waiting:
-            yield self._packed(waiting)
-
-    def _packed(self, texts: Sequence[str]) -> TextPart:
-        return TextPart(f"extra-{self._number}-{len(self.begins) - 1}", compressed(f"[{','.join(texts)}]".encode()))
+def _extra_texts(asked: TaskRequest, answers: TaskAnswers, task: Task, prompts: Sequence[SentPrompt]) -> TextParts:
+    """Return what is shown of a question beside answers and options: its prompts as sent, and its reference."""
+    texts = TextParts(f"extra-{asked.number}")
+    for _, sample in answers.samples():
+        extra: dict[str, Any] = {}
+        if sample is not None:
+            extra["prompts"] = [prompt.fill(task, sample) for prompt in prompts]
+            extra["reference"] = reference_of(sample)
+        texts.add(extra)
+    return texts
 
 
 def _datasets(parts: Sequence[StoredTask], data_dir: Path | None) -> list[Dataset | None]:

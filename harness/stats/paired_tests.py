@@ -155,8 +155,16 @@ def mcnemar(gained: int, lost: int) -> float:
     flips, fewer = gained + lost, min(gained, lost)
     if flips == 0:
         return 1.0
-    tail = sum(math.comb(flips, k) for k in range(fewer + 1))
-    return min(1.0, 2 * tail / (1 << flips))
+    return min(1.0, 2 * _ways_up_to(flips, fewer) / (1 << flips))
+
+
+def _ways_up_to(n: int, most: int) -> int:
+    """Return in how many ways at most so many of n can be chosen: each count follows from the one before it."""
+    ways = total = 1
+    for k in range(most):
+        ways = ways * (n - k) // (k + 1)
+        total += ways
+    return total
 
 
 class SignFlips(NamedTuple):
@@ -179,7 +187,7 @@ def sign_flip_test(gaps: Iterable[float]) -> SignFlips:
         return _t_test(moved)
     if set(map(abs, steps)) == {1}:  # counted without adding up chances
         gained, lost = steps.count(1), steps.count(-1)
-        as_many = sum(math.comb(len(steps), k) for k in range(lost, len(steps) + 1))
+        as_many = _ways_up_to(len(steps), gained)
         return SignFlips(mcnemar(gained, lost), as_many / (1 << len(steps)))
     return _count_signs(steps)
 
@@ -227,6 +235,9 @@ def _t_test(gaps: Sequence[float]) -> SignFlips:
 
 def chance_of_equal(pairs: Sequence[PairedShares]) -> float:
     """Return the two-sided p value: how often one model, run twice, would differ as much."""
+    gained, lost = sum(pair.after > pair.before for pair in pairs), sum(pair.after < pair.before for pair in pairs)
+    if (gained + lost) ** 2 <= _MOST_CELLS and stand_alone(pairs):
+        return mcnemar(gained, lost)
     return sign_flip_test(gap.sum for gap in _gaps(pairs)).two_sided
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from pathlib import Path
@@ -105,12 +106,12 @@ def test_any_run_can_be_the_baseline_and_the_figures_are_those_of_compare(
     assert "base=4" in browser.run("location.hash")
 
 
-def test_a_number_of_the_comparison_leads_to_its_questions(
-    browser: Browser, page: Path, nights: list[Path]
-) -> None:
+def test_a_number_of_the_comparison_leads_to_its_questions(browser: Browser, page: Path, nights: list[Path]) -> None:
     (one,) = json.loads(call("compare", nights[0], nights[5], "--json").out)
     browser.open(page)
-    browser.run("[...document.querySelectorAll('table.compared tbody tr')].at(-1).querySelectorAll('button')[1].click()")
+    browser.run(
+        "[...document.querySelectorAll('table.compared tbody tr')].at(-1).querySelectorAll('button')[1].click()"
+    )
     assert browser.text("#found") == f"{one['worse']} of 90"
     assert set(listed(browser)) <= {flip["id"] for flip in one["lost"]}
 
@@ -122,7 +123,7 @@ def test_runs_stand_at_their_dates(browser: Browser, page: Path, nights: list[Pa
     for number, (title, summary) in enumerate(zip(titles, scored(nights), strict=True), 1):
         assert f"night {number}, 2026-03-0{number}: {100 * summary['official']['accuracy']:.2f} %" in title
     across = browser.run("[...document.querySelectorAll('.history-point circle')].map(one => +one.getAttribute('cx'))")
-    steps = [after - before for before, after in zip(across, across[1:], strict=False)]
+    steps = [after - before for before, after in itertools.pairwise(across)]
     assert steps == pytest.approx([steps[0]] * 5, abs=0.5)
     assert "6 runs, 2026-03-01 to 2026-03-06" in browser.text("#subtitle")
 
@@ -183,7 +184,7 @@ def test_the_list_is_sorted_by_any_column(browser: Browser, page: Path) -> None:
     browser.open(page, "#view=samples")
     for name, key in by_column.items():
         browser.choose("Order", name)
-        wanted = [row["id"] for row in sorted(questions, key=lambda row: (key(row), places[row["id"]]))]  # noqa: B023
+        wanted = [row["id"] for row in sorted(questions, key=lambda row: (key(row), places[row["id"]]))]
         shown = listed(browser)
         assert len(shown) > 10
         assert shown == wanted[: len(shown)], name
@@ -220,7 +221,9 @@ def test_words_of_any_run_are_found(browser: Browser, page: Path) -> None:
         row["id"]: ["".join(piece[2] for piece in one.get("pieces", [])) for run in row["runs"] for one in run]
         for row in questions
     }
-    both = [id_ for id_, own in texts.items() if all(any(word in text.lower() for text in own) for word in wanted.split())]
+    both = [
+        id_ for id_, own in texts.items() if all(any(word in text.lower() for text in own) for word in wanted.split())
+    ]
     browser.open(page, "#view=samples")
     browser.search(wanted)
     assert browser.text("#found") == f"{len(both)} of 90" if len(both) < 90 else "90 questions"

@@ -2,7 +2,8 @@
 // found so far on the screen.
 
 const KEPT = 48_000_000;
-const SLICE = 24;
+const TOGETHER = 6;
+const AGAIN = 400;
 const hay = new Map();
 let searching = 0;
 
@@ -27,8 +28,11 @@ function jobsOf(task) {
   return task.runs.flatMap((run, number) => run.parts.map((begin, part) => ({ run, number, part, begin })));
 }
 
-async function answerHay(task, { number, part }) {
-  const id = `text-${task.number}-${number}-${part}`;
+const hayName = (task, { number, part }) => `text-${task.number}-${number}-${part}`;
+
+async function answerHay(task, job) {
+  const id = hayName(task, job);
+  if (hay.has(id)) return hay.get(id);
   const list = JSON.parse(new TextDecoder().decode(await unpackedBytes(id)));
   const lower = list.map((one) => (one.pieces ? one.pieces.map((piece) => piece[2]).join("") : one.error).toLowerCase());
   if (fitsInMemory()) hay.set(id, lower);
@@ -48,17 +52,20 @@ async function searchAll(task, text, show) {
   questionHay(task).forEach((one, place) => look(place, one));
   const hits = (place) => found[place] === all;
   const jobs = jobsOf(task);
+  const missing = jobs.some((job) => !hay.has(hayName(task, job)));
+  if (missing) show(hits, 0);
   let since = performance.now();
-  for (const [done, job] of jobs.entries()) {
-    const kept = hay.get(`text-${task.number}-${job.number}-${job.part}`);
-    if (!kept && done === 0) show(hits, 0);
-    const texts = kept ?? (await answerHay(task, job));
+  for (let done = 0; done < jobs.length; done += TOGETHER) {
+    const group = jobs.slice(done, done + TOGETHER);
+    const texts = missing ? await Promise.all(group.map((job) => answerHay(task, job))) : group.map((job) => hay.get(hayName(task, job)));
     if (own !== searching) return;
-    texts.forEach((one, answer) => {
-      const place = job.run.question[job.begin + answer];
-      if (found[place] !== all) look(place, one);
-    });
-    if (kept || performance.now() - since < SLICE) continue;
+    group.forEach((job, place) =>
+      texts[place].forEach((one, answer) => {
+        const question = job.run.question[job.begin + answer];
+        if (found[question] !== all) look(question, one);
+      }),
+    );
+    if (!missing || performance.now() - since < AGAIN) continue;
     show(hits, done / jobs.length);
     await new Promise((ready) => setTimeout(ready));
     if (own !== searching) return;
@@ -79,7 +86,7 @@ async function prepareSearch() {
     questionHay(task);
     for (const job of jobsOf(task)) {
       await new Promise((ready) => idle(ready));
-      if (!hay.has(`text-${task.number}-${job.number}-${job.part}`)) await answerHay(task, job);
+      await answerHay(task, job);
     }
   }
 }

@@ -68,7 +68,9 @@ def test_runs_of_one_wording_share_it_and_others_have_their_own(tmp_path: Path) 
     write_json(tmp_path / "data" / "MMAR-meta.jsonl", mmar_items(6))
     forms = (PromptForm(), PromptForm(permute=1), PromptForm())
     for number, form in enumerate(forms):
-        write_run(tmp_path / f"run{number}", {"mmar": tmp_path / "data"}, lambda sample, _: sample.choices[0], form=form)
+        write_run(
+            tmp_path / f"run{number}", {"mmar": tmp_path / "data"}, lambda sample, _: sample.choices[0], form=form
+        )
     runs = [tmp_path / f"run{number}" for number in range(3)]
     assert call("report", *runs, "--clips", "none").code == 0
     (task,) = first(runs[0] / "report.html")["tasks"]
