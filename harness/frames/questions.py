@@ -45,29 +45,26 @@ class QuestionLookup:
         self.accepted = False
         """Whether the data of any run was looked for without a refusal."""
         self._data_dir = data_dir
-        self._data: dict[tuple[str, str, str], Dataset] = {}
+        self._whole: dict[tuple[str, str], Dataset] = {}
         """Whole data sets, which any run may have asked; a run folder may hold only those that it asked."""
         self._columns: dict[tuple[str, str, int], QuestionColumns] = {}
 
     def of(self, part: StoredTask) -> QuestionColumns | None:
-        """Return the questions of a task of a run; None where its data is gone."""
+        """Return the questions of a task of a run; None where they are gone."""
         about = part.about
-        key = (part.task.name, about["data"]["sha256"], about["permute"])
+        data_set = (part.task.name, about["data"]["sha256"])
+        key = (*data_set, about["permute"])
         if key in self._columns:
             return self._columns[key]
-        data = self._load(part)
+        data = self._whole.get(data_set) or self._load(part)
         if data is None:
             return None
         columns = _columns(data, about["permute"])
-        if is_whole(part, data):
-            self._columns[key] = columns
+        if is_whole(part, data):  # a run folder may hold only those that were asked there
+            self._whole[data_set], self._columns[key] = data, columns
         return columns
 
     def _load(self, part: StoredTask) -> Dataset | None:
-        about = part.about["data"]
-        key = (part.task.name, about["sha256"], about["source"])
-        if key in self._data:
-            return self._data[key]
         try:
             data = find_data(part, self._data_dir)
             self.accepted = True
@@ -75,9 +72,7 @@ class QuestionLookup:
             if self._data_dir is None:
                 raise
             self.refused.append(error)
-            data = find_data(part, None)
-        if data is not None and is_whole(part, data):
-            self._data[key] = data
+            return find_data(part, None)
         return data
 
 

@@ -12,6 +12,7 @@ from dtbench.harness.acoustics.columns import COLUMNS
 from dtbench.harness.core.model import Notify
 from dtbench.harness.core.schema import Clip
 from dtbench.harness.frames.questions import QuestionColumns
+from dtbench.harness.score.run_questions import AbsentClip
 
 if TYPE_CHECKING:
     import pyarrow
@@ -54,4 +55,5 @@ def _clips(table: pyarrow.Table, questions: Questions) -> Iterator[tuple[str, Pa
             if clip_hash is None:
                 continue
             known = questions.get((run, task))
-            yield clip_hash, known.sample(id_).audio if known is not None and id_ in known.places else None
+            clip = known.sample(id_).audio if known is not None and id_ in known.places else None
+            yield clip_hash, None if isinstance(clip, AbsentClip) else clip

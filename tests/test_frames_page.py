@@ -1,0 +1,60 @@
+"""docs/frames.md: its commands and its Python work as shown, and its table has the columns that there are."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dtbench.harness.frames.columns import BEHIND, FIXED, RUBRIC
+from dtbench.harness.frames.runs import COLUMNS
+
+PAGE = (Path(__file__).resolve().parents[1] / "docs" / "frames.md").read_text(encoding="utf-8")
+
+
+def blocks(kind: str) -> list[str]:
+    """The pieces of code of the page, in order."""
+    return re.findall(rf"^```{kind}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+
+
+def test_every_line_of_the_page_runs_and_shows_what_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    for commands in blocks("sh"):
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", commands],
+            env={**os.environ, "PATH": path},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+    names: dict[str, Any] = {}
+    for code in blocks("python"):
+        exec(compile(code, "docs/frames.md", "exec"), names)
+    assert len(names["samples"]) == 120
+    assert 0 < len(names["wrong"]) < 80
+    assert names["table"].num_rows == 80
+    assert (tmp_path / "samples.parquet").is_file()
+    assert len(names["flips"]) == names["comparison"]["better"] + names["comparison"]["worse"] > 0
+    assert "official_low" in capsys.readouterr().out
+
+
+def test_the_table_of_the_page_has_every_column_in_order() -> None:
+    cells = re.findall(r"^\| (`\w+`|one for each group) \|", PAGE, re.MULTILINE)
+    shown = [cell.strip("`") for cell in cells if not cell.strip("`").startswith(RUBRIC)]
+    assert shown == [*FIXED, "one for each group", *BEHIND]
+
+
+def test_the_page_names_every_column_of_runs() -> None:
+    part = PAGE.partition("## runs_df, summary_df")[2]
+    named = {*re.findall(r"`(\w+)`", part)}
+    assert {name for name in COLUMNS if not name.endswith(("_low", "_high"))} <= named
