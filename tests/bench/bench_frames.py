@@ -80,10 +80,8 @@ def by_hand(runs: Path) -> tuple[int, int]:
 def inspects(python: Path, folder: Path) -> list[str]:
     """What inspect_ai takes for as many samples, in logs of its own."""
     env = environment(folder)
-    subprocess.run([python, SCRIPTS / "ask.py", "logs"], cwd=folder, env=env, check=True)
-    (log,) = (folder / "logs").glob("*.eval")
-    for number in range(1, RUNS):
-        shutil.copy(log, log.with_name(f"{number}{log.name}"))
+    for _ in range(RUNS):  # copies of one log would not do: it drops samples that it has seen
+        subprocess.run([python, SCRIPTS / "ask.py", "logs"], cwd=folder, env=env, check=True)
     done = subprocess.run([python, SCRIPTS / "frame.py", "logs"], cwd=folder, env=env, check=True, capture_output=True)
     figures = [json.loads(line) for line in done.stdout.splitlines()]
     return [
