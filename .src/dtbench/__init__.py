@@ -7,7 +7,7 @@ TYPE_CHECKING = False  # as typing has it, whose import would cost a few millise
 if TYPE_CHECKING:
     from dtbench import models as models
     from dtbench.harness.api.comparing import GateResult, RunComparison, compare, gate
-    from dtbench.harness.api.loaded_run import Run, load
+    from dtbench.harness.api.loaded_run import Run, load, report
     from dtbench.harness.api.running import run, run_async
     from dtbench.harness.api.scoring import FileScores, JudgedRun, RunScores, judge, score
     from dtbench.harness.core.dataset import Dataset
@@ -45,7 +45,7 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
     "harness.api.comparing": ("GateResult", "RunComparison", "compare", "gate"),
-    "harness.api.loaded_run": ("Run", "load"),
+    "harness.api.loaded_run": ("Run", "load", "report"),
     "harness.api.running": ("run", "run_async"),
     "harness.api.scoring": ("FileScores", "JudgedRun", "RunScores", "judge", "score"),
     "harness.core.dataset": ("Dataset",),
@@ -125,6 +125,7 @@ __all__ = [
     "load",
     "paper_table",
     "plot_runs",
+    "report",
     "run",
     "run_async",
     "runs_df",

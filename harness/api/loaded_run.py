@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dtbench.harness.api.requests import make_request
+from dtbench.harness.api.requests import InFolder, RunLike, folder_of, make_request
 from dtbench.harness.core.errors import UserError, one_line
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.run_json import read_summary
@@ -89,11 +89,15 @@ class Run:
 
         return samples_df(self, **options)
 
+    def chains(self, **options: Any) -> pandas.DataFrame:
+        """Return a row for each answer with reasoning, with a judge's marks; the options are those of chains_df()."""
+        from dtbench.harness.frames.chains import chains_df
+
+        return chains_df(self, **options)
+
     def report(self, out: str | os.PathLike[str] | None = None, **options: Any) -> WrittenReport:
         """Write the page of `dtbench report`, and return where it lies; the options are those of the command."""
-        from dtbench.harness.report.build import ReportOptions, make_report
-
-        return make_report(make_request(ReportOptions, {"runs": [self.path], "out": out, **options}, "report"))
+        return report(self, out, **options)
 
     def export(self, format: str, **options: Any) -> Path:  # as the option of the command
         """Write files as `dtbench export` does, and return where they lie; the options are those of the command."""
@@ -134,3 +138,14 @@ class Run:
 def load(path: str | os.PathLike[str]) -> Run:
     """Open the run in a folder, or the only run inside it; a UserError without one."""
     return Run.open(path)
+
+
+def report(
+    runs: RunLike | Iterable[RunLike], out: str | os.PathLike[str] | None = None, **options: Any
+) -> WrittenReport:
+    """Write one page for a browser with scores and every answer; the options are those of `dtbench report`."""
+    from dtbench.harness.report.build import ReportOptions, make_report
+
+    several = [runs] if isinstance(runs, str | os.PathLike | InFolder) else runs
+    given = {**options, "runs": [folder_of(run) for run in several], "out": out}
+    return make_report(make_request(ReportOptions, given, "report"))
