@@ -52,7 +52,7 @@ def export_command(options: ExportOptions, as_json: AsJson = False) -> None:
 
 def _write_folder(options: ExportOptions, *, as_json: bool) -> None:
     """Write a format of whole runs, and push it where --push says."""
-    from dtbench.harness.export.hub_push import hub_token, push_folder
+    from dtbench.harness.export.hub_push import count_files, hub_token, push_folder
 
     if options.push is not None:
         hub_token()  # what lacks a token writes nothing
@@ -67,10 +67,10 @@ def _write_folder(options: ExportOptions, *, as_json: bool) -> None:
         return
     for note in (*written.notes, *written.incomplete):
         print_note(note)
-    what = "results and samples" if options.format_name == "lm-eval" else f"{len(written.files)} files"
+    what = "results and samples" if options.format_name == "lm-eval" else count_files(written.files)
     typer.echo(f"wrote {one_line(str(written.path))}: {what} of {', '.join(written.tasks)}")
     if pushed is not None:
-        typer.echo(one_line(f"pushed {len(pushed.files)} files: {pushed.page}"))
+        typer.echo(one_line(f"pushed {count_files(pushed.files)}: {pushed.page}"))
 
 
 def _check(options: ExportOptions, *, as_json: bool) -> None:

@@ -10,7 +10,6 @@ import hashlib
 import json
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -63,8 +62,7 @@ class _Evaluation:
     def __init__(self, task: ExportedTask, withheld: str) -> None:
         self.task, self.withheld = task, withheld
         self.model = ExportedModel(task.run.info["model"])
-        start = task.run.info["start"] or task.run.info["starts"][0]["start"]
-        self.began = str(datetime.fromisoformat(start).timestamp())
+        self.began = str(task.started.timestamp())
         self.id = f"{task.name}/{self.model.id.replace('/', '_')}/{self.began}"
         content = json.dumps([self.id, task.stored.about["ids_sha256"], task.stored.about["prompt_hash"]])
         self.uuid = uuid.UUID(bytes=hashlib.sha256(content.encode()).digest()[:16], version=4)
@@ -82,12 +80,11 @@ class _Evaluation:
 
     def aggregate(self, lines: bytes) -> dict[str, Any]:
         """Return the scores, the model and how it was asked."""
-        info = self.task.run.info
         path = (self.folder / f"{self.uuid}_samples.jsonl").as_posix()
         return {
             "schema_version": SCHEMA,
             "evaluation_id": self.id,
-            "evaluation_timestamp": info["start"],
+            "evaluation_timestamp": self.task.started.isoformat(timespec="seconds"),
             "retrieved_timestamp": self.began,
             "source_metadata": {
                 "source_name": "dtbench",
@@ -95,7 +92,7 @@ class _Evaluation:
                 "source_organization_name": "unknown",
                 "evaluator_relationship": "other",
             },
-            "eval_library": {"name": "dtbench", "version": info["starts"][-1]["dtbench"]},
+            "eval_library": {"name": "dtbench", "version": self.task.version},
             "model_info": self._model_info(),
             "evaluation_results": [self._result(score) for score in self.scores],
             "detailed_evaluation_results": {

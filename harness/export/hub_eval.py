@@ -7,13 +7,20 @@ huggingface_hub's own.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
 import dtbench
 from dtbench.harness.core.errors import UserError, one_line
 from dtbench.harness.export.run_formats import ExportedFolder
-from dtbench.harness.export.stored_answers import ExportedModel, ExportedTask, exported_tasks, hub_source, unfinished
+from dtbench.harness.export.stored_answers import (
+    ExportedModel,
+    ExportedTask,
+    exported_tasks,
+    hub_source,
+    portable_name,
+    unfinished,
+)
 from dtbench.harness.export.submission_formats import ExportOptions
 from dtbench.harness.store.atomic import replace_whole
 
@@ -39,7 +46,7 @@ def write_hub_eval(options: ExportOptions) -> ExportedFolder:
     files = []
     (path / FOLDER).mkdir(parents=True, exist_ok=True)
     for task in scored:
-        files.append(path / FOLDER / f"{task.name}.yaml")
+        files.append(path / FOLDER / f"{portable_name(task.name)}.yaml")
         replace_whole(files[-1], _yaml(task, options).encode())
     lacking = [f"{task.name}: left out, it has no official score" for task in tasks if task not in scored]
     notes = [*lacking, *(note for task in scored for note in _notes(task, options))]
@@ -95,11 +102,8 @@ def _dataset(named: str) -> tuple[str, str | None]:
     return repo, revision or None
 
 
-def _date(task: ExportedTask) -> str | None:
-    when = task.run.info["end"] or task.run.info["start"]
-    if when is None:
-        return None
-    return datetime.fromisoformat(when).astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+def _date(task: ExportedTask) -> str:
+    return task.ended.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _source(options: ExportOptions) -> str | None:

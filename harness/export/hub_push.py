@@ -7,7 +7,7 @@ stores something, and is stored nowhere.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -68,8 +68,9 @@ def push_folder(written: ExportedFolder, options: ExportOptions, say: Callable[[
     asks = kind == "model" and not options.direct
     size = sum(file.stat().st_size for file in written.files)
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    say(f"pushing to {hub_page(repo, kind)} as a {'pull request' if asks else 'commit'}: {len(names)} files, {size:,} "
-        f"bytes: {', '.join(names[:_SHOWN])}{more}")  # fmt: skip
+    how = "pull request" if asks else "commit"
+    listed = f"{', '.join(names[:_SHOWN])}{more}"
+    say(f"pushing to {hub_page(repo, kind)} as a {how}: {count_files(names)}, {size:,} bytes: {listed}")
     from huggingface_hub import HfApi
 
     api = HfApi(endpoint=hub_endpoint(), token=token, library_name="dtbench", library_version=dtbench.__version__)
@@ -79,6 +80,11 @@ def push_folder(written: ExportedFolder, options: ExportOptions, say: Callable[[
         why = one_line(mask_text(str(error)))[:300]
         raise MachineryError(f"--push {repo}: the hub at {hub_endpoint()} took nothing: {why}") from error
     return PushedFiles(repo, kind, page, names)
+
+
+def count_files(files: Sequence[object]) -> str:
+    """Return how many files there are, in words."""
+    return f"{len(files)} file{'s' * (len(files) != 1)}"
 
 
 class _Target(NamedTuple):

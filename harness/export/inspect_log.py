@@ -13,11 +13,11 @@ import json
 import math
 import zipfile
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import dtbench
+from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.schema import clip_name
 from dtbench.harness.export.run_formats import ExportedFolder
 from dtbench.harness.export.stored_answers import (
@@ -33,6 +33,7 @@ from dtbench.harness.store.atomic import replace_whole
 
 VERSION = 2
 """Of inspect's log format."""
+SUFFIX = ".eval"
 RIGHT, WRONG, NONE = "C", "I", "N"
 """inspect's values: correct, incorrect, no answer."""
 _SCORERS = ("official", "strict")
@@ -42,14 +43,19 @@ _Json = dict[str, Any]
 
 
 def write_inspect_logs(options: ExportOptions) -> ExportedFolder:
-    """Write a log for each benchmark, named as inspect names logs."""
+    """Write a log for each benchmark, named as inspect names logs, or the one that --out names."""
     assert options.run is not None
     path = options.out or options.run / "export" / "inspect"
+    tasks, files, own = exported_tasks(options), [], ""
+    if path.suffix == SUFFIX:
+        if len(tasks) > 1:
+            names = ", ".join(task.name for task in tasks)
+            raise UserError(f"--out {path}: one log is of one benchmark: name a folder, or one of {names} with --task.")
+        path, own = path.parent, path.name
     path.mkdir(parents=True, exist_ok=True)
-    tasks, files = exported_tasks(options), []
     for task in tasks:
         log = _Log(task)
-        files.append(path / log.file)
+        files.append(path / (own or log.file))
         replace_whole(files[-1], log.content())
     partial = [why for task in tasks if (why := unfinished(task))]
     return ExportedFolder(path, [task.name for task in tasks], files, (), partial)
@@ -61,9 +67,8 @@ class _Log:
     def __init__(self, task: ExportedTask) -> None:
         self.task, self.info = task, task.run.info
         self.model = ExportedModel(self.info["model"])
-        start = self.info["start"] or self.info["starts"][0]["start"]
-        self.started = datetime.fromisoformat(start).isoformat(timespec="seconds")
-        self.ended = datetime.fromisoformat(self.info["end"] or start).isoformat(timespec="seconds")
+        self.started = task.started.isoformat(timespec="seconds")
+        self.ended = task.ended.isoformat(timespec="seconds")
         about = task.stored.about
         self.id = _short(task.name, self.started, self.model.name, about["ids_sha256"], about["prompt_hash"])
 
@@ -71,7 +76,7 @@ class _Log:
     def file(self) -> str:
         """The name of the file: when it began, the task, an id."""
         when = self.started.replace(":", "-").replace("+", "-")
-        return f"{when}_{portable_name(self.task.name)}_{self.id}.eval"
+        return f"{when}_{portable_name(self.task.name)}_{self.id}{SUFFIX}"
 
     def content(self) -> bytes:
         """Return the zip."""
@@ -80,7 +85,6 @@ class _Log:
             _add(archive, "_journal/start.json", {"version": VERSION, "eval": self._spec(), "plan": self._plan()})
             for number, answer in enumerate(self.task.answers(), start=1):
                 sample = self._sample(answer)
-                # The id may hold what no file name does; inspect finds a sample by the name that its id and epoch make.
                 _add(archive, f"samples/{sample['id']}_epoch_{sample['epoch']}.json", sample)
                 summaries.append(_summary(sample))
                 _add(archive, f"_journal/summaries/{number}.json", [summaries[-1]])
@@ -121,7 +125,7 @@ class _Log:
     def _spec(self) -> _Json:
         about, stored = self.task.stored.about, self.task.stored
         asked = self.task.summary["n"] // stored.repeats
-        git = self.info["starts"][-1]["git"]
+        git = self.info["starts"][-1]["git"] if self.info["starts"] else None
         metadata = {"prompt": about["prompt"], "prompt_hash": about["prompt_hash"], "scorer": stored.scorer}
         if git is not None and git["commit"] is not None:
             metadata["dtbench_commit"] = git["commit"]
@@ -138,7 +142,7 @@ class _Log:
             "model_args": dict(self.model.about),
             "model_generate_config": {},
             "config": {"epochs": stored.repeats},
-            "packages": {"dtbench": self.info["starts"][-1]["dtbench"]},
+            "packages": {"dtbench": self.task.version},
             "metadata": metadata,
             "scorers": [{"name": name, "options": {}, "metrics": [{"name": "accuracy"}]} for name in _SCORERS],
         }
@@ -158,7 +162,7 @@ class _Log:
         failed = {"error": _failure(record["error"]["message"])} if "error" in record else {}
         seconds = record["response"]["seconds"] if "error" not in record else 0.0
         return {
-            "id": sample.id,
+            "id": _entry_id(sample.id),
             "epoch": record["sample"] + 1,
             "input": sample.question,
             "choices": list(sample.choices),
@@ -166,7 +170,7 @@ class _Log:
             "messages": messages,
             "output": output,
             "scores": _scores(answer),
-            "metadata": {**sample.groups, "clip": Path(clip_name(sample.audio)).name},
+            "metadata": {**sample.groups, "id": sample.id, "clip": Path(clip_name(sample.audio)).name},
             "store": {},
             "events": [],
             "model_usage": {self.model.id: output["usage"]} if "usage" in output else {},
@@ -241,6 +245,12 @@ def _summary(sample: _Json) -> _Json:
 
 def _failure(message: str) -> _Json:
     return {"message": message, "traceback": "", "traceback_ansi": ""}
+
+
+def _entry_id(id_: str) -> str:
+    """Return the id as inspect may name a file in the zip by it: one that leads out of the folder gets another."""
+    harmless = not id_.startswith("/") and ".." not in id_ and "\\" not in id_ and id_.isprintable()
+    return id_ if harmless else f"{portable_name(id_)}-{_short(id_)[:8]}"
 
 
 def _short(*parts: str) -> str:

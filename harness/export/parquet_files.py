@@ -47,7 +47,7 @@ def write_parquet(options: ExportOptions) -> ExportedFolder:
         replace_whole(files[-1], _parquet_bytes(table))
         parts.append(part._replace(schema=table.schema, rows=table.num_rows, file=f"data/{files[-1].name}"))
     files.append(path / "README.md")
-    replace_whole(files[-1], data_card(run, parts, options.push).encode())
+    replace_whole(files[-1], data_card(run, parts, options.push).encode("utf-8", "backslashreplace"))
     return ExportedFolder(path, names, files, notes)
 
 

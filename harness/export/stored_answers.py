@@ -6,12 +6,14 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import dtbench
 from dtbench.harness.core.dataset import Dataset
-from dtbench.harness.core.errors import DtbenchError, UserError
+from dtbench.harness.core.errors import DataError, DtbenchError, UserError
 from dtbench.harness.core.schema import Sample
 from dtbench.harness.core.task import Task
 from dtbench.harness.export.submission_formats import ExportOptions
@@ -54,6 +56,22 @@ class ExportedTask:
         """The figures of the stored verdicts."""
         return self.stored.summarise(self.stored.records())
 
+    @property
+    def started(self) -> datetime:
+        """When the run began; a DataError where run.json does not say."""
+        return run_time(self.run, self.run.info["start"])
+
+    @property
+    def ended(self) -> datetime:
+        """When it ended, or began where it has not ended."""
+        return run_time(self.run, self.run.info["end"] or self.run.info["start"])
+
+    @property
+    def version(self) -> str:
+        """The version of dtbench that asked last."""
+        starts = self.run.info["starts"]
+        return starts[-1]["dtbench"] if starts else dtbench.__version__
+
     def answers(self) -> Iterator[AnsweredQuestion]:
         """Yield the records in the order of the data, several answers to a question one after the other."""
         places, prompts = self.data.places(), asked_prompts(self.stored, self.data)
@@ -66,6 +84,15 @@ class ExportedTask:
             if "error" not in record:
                 thinking = self.stored.read(sample, record["response"]["text"]).thinking
             yield AnsweredQuestion(sample, record, thinking, prompts(place))
+
+
+def run_time(run: StoredRun, when: str | None) -> datetime:
+    """Return a time of run.json; a DataError where it is none."""
+    try:
+        return datetime.fromisoformat(str(when))
+    except ValueError:
+        what = f"it has {when!r} in place of a time; it was changed after dtbench wrote it"
+        raise DataError(f"{run.path / 'run.json'}: {what}.") from None
 
 
 def exported_tasks(options: ExportOptions) -> list[ExportedTask]:

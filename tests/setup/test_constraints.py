@@ -9,7 +9,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
 CONSTRAINTS = Path(__file__).with_name("constraints.txt")
-INSTALLED_EXTRAS = ("aac", "dev", "embedding", "local", "lm-eval", "train")
+INSTALLED_EXTRAS = ("aac", "datasets", "dev", "embedding", "local", "lm-eval", "train")
 
 
 def requirements() -> list[Requirement]:

@@ -67,9 +67,9 @@ def test_scores_go_to_a_model_as_a_pull_request_that_is_announced_first(tmp_path
     file = run / "export" / "hub-eval" / ".eval_results" / "mini.yaml"
     assert pushed.files == {".eval_results/mini.yaml": file.read_bytes()}
     assert yaml.safe_load(file.read_text())[0]["source"]["url"] == f"{hub.url}/me/ears"
-    said = f"pushing to {hub.url}/me/ears as a pull request: 1 files, {file.stat().st_size:,} bytes"
+    said = f"pushing to {hub.url}/me/ears as a pull request: 1 file, {file.stat().st_size:,} bytes"
     assert said in " ".join(done.err.split())
-    assert done.out.splitlines()[-1] == f"pushed 1 files: {hub.url}/me/ears/discussions/1"
+    assert done.out.splitlines()[-1] == f"pushed 1 file: {hub.url}/me/ears/discussions/1"
     assert hub.created == [], "no model is made for a score"
     everything = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
     assert not any(TOKEN.encode() in content for content in everything), "the token is stored nowhere"
