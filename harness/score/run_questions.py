@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from math import isfinite
 from numbers import Integral
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from dtbench.harness.core.dataset import Dataset
-from dtbench.harness.core.errors import DataError
 from dtbench.harness.core.schema import MOST_COUNTED, Clip, NoClip, Sample, clip_name
 from dtbench.harness.core.task import Task
 from dtbench.harness.store.question_types import AskedClip, QuestionRecord
@@ -29,7 +29,9 @@ class AbsentClip:
 
     def read(self) -> bytes:
         """Refuse: there is nothing to read."""
-        raise DataError(self.why)
+        from dtbench.harness.audio.prepare import MissingClip  # hashlib: 5 ms that scoring does not need
+
+        raise MissingClip(self.why)
 
     @property
     def why(self) -> str:
@@ -61,7 +63,7 @@ def question_record(task: Task, data: Dataset, place: int, clip_hash: str | None
     if type(sample) is Sample:
         try:
             return _line(head, clips, {**_fields(sample), **({"item": _plain(sample.item)} if sample.item else {})})
-        except ValueError:
+        except (ValueError, RecursionError):
             pass
     return _line(head, clips, {**_texts(sample), "not_kept": "values"})
 
@@ -76,11 +78,11 @@ def _line(head: Mapping[str, Any], clips: list[AskedClip], fields: Mapping[str, 
 
 def _fields(sample: Sample) -> dict[str, Any]:
     """Return the fields of a question; a ValueError where a text is none, or a value is more than JSON holds."""
-    texts = [sample.question, *sample.choices, *([] if sample.answer is None else [sample.answer])]
+    texts = [sample.question, *sample.choices, sample.answer or "", *sample.groups.values()]
     if not all(isinstance(text, str) for text in texts):
         raise ValueError("a text is expected")
-    groups = _plain(sample.groups)
-    return {"question": sample.question, "options": list(sample.choices), "answer": sample.answer, "groups": groups}
+    options, groups = list(sample.choices), dict(sample.groups)
+    return {"question": sample.question, "options": options, "answer": sample.answer, "groups": groups}
 
 
 def _texts(sample: Sample) -> dict[str, Any]:
@@ -97,7 +99,7 @@ def _plain(value: object) -> Any:
     """Return a value as JSON gives it back; a ValueError for one that it would not give back as it is."""
     if value is None or isinstance(value, str | bool):
         return value
-    if isinstance(value, Mapping) and all(type(key) is str for key in value):
+    if (type(value) is dict or isinstance(value, Mapping)) and all(type(key) is str for key in value):
         return {key: _plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(one) for one in value]
@@ -114,11 +116,15 @@ def _clips(sample: Sample, name: str | None, clip_hash: str | None) -> list[Aske
 
 def _named(audio: Path | Clip, source: str) -> str:
     """Return the name of a clip, below the folder of the data where it is there."""
-    name, file = clip_name(audio), Path(source)
-    for folder in (file, file.parent, file.parent.parent):
-        if folder != folder.parent and name.startswith(f"{folder}/"):
-            return name.removeprefix(f"{folder}/")
-    return name
+    name = clip_name(audio)
+    return next((name.removeprefix(folder) for folder in _folders_of(source) if name.startswith(folder)), name)
+
+
+@lru_cache(maxsize=8)
+def _folders_of(source: str) -> tuple[str, ...]:
+    """Return the folders in which the data of a source may have its clips, each as the names in it begin."""
+    file = Path(source)
+    return tuple(f"{folder}/" for folder in (file, file.parent, file.parent.parent) if folder != folder.parent)
 
 
 def sample_of(question: QuestionRecord) -> Sample:

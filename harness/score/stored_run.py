@@ -142,7 +142,7 @@ def find_data(stored: StoredTask, data_dir: Path | None) -> Dataset | None:
     """
     about = stored.about["data"]
     if data_dir is not None:
-        data = stored.task.load(data_dir)
+        data = load_questions(stored.task, data_dir)
         if data.sha256 != about["sha256"]:
             raise UserError(
                 f"--data-dir {data_dir}: this folder has {stored.task.name} {data.version} ({data.source}), but the "

@@ -33,7 +33,7 @@ class QuestionRecord(TypedDict):
     """In the order of the data set; empty where there are none, or where the licence forbids copying."""
     answer: str | None
     """The right option's text; null where the authors withhold it, or where the licence forbids copying."""
-    groups: dict[str, Any]
+    groups: dict[str, str]
     """What the benchmark reports by: heading and value; empty where the licence forbids copying."""
     item: NotRequired[dict[str, Any]]
     """The record as published, without audio, where the task gives it: official scripts and exports read it."""
