@@ -39,7 +39,7 @@ def get_task(name: str) -> Task:
     if name.startswith(LM_EVAL_PREFIX):
         task: Task = _lm_eval_task()(name)
         return task
-    return _as_task(*look_up(_TASKS, name))
+    return as_task(*look_up(_TASKS, name))
 
 
 def task_names() -> list[str]:
@@ -69,7 +69,7 @@ def task_from_file(path: Path) -> Task:
     except (Exception, SystemExit) as error:
         raise UserError(f"--task-file {path}: running it failed with {format_error(error)}.") from error
     try:
-        return _as_task(_only_task_class(module, path), str(path))
+        return as_task(_only_task_class(module, path), str(path))
     except TaskError as error:
         raise UserError(f"--task-file: {error}") from error
 
@@ -97,7 +97,8 @@ def _only_task_class(module: ModuleType, path: Path) -> type[Task]:
     return candidates[0]
 
 
-def _as_task(value: object, origin: str) -> Task:
+def as_task(value: object, origin: str) -> Task:
+    """Return a task, made of its class where it is one; a TaskError where it is none or lacks what a task has."""
     if isinstance(value, type) and issubclass(value, Task):
         value = _instance(value, origin)
     if not isinstance(value, Task):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -40,6 +41,7 @@ def make_request(kind: type[Request], given: Mapping[str, Any], where: str, **ob
     A setting has the name of its field, or of its flag, such as `clips` for --clips. The objects are fields of it that
     no option sets.
     """
+    _keep_off_stderr()
     settings = _settings_of(kind)
     flags = {_flag(one).lstrip("-").replace("-", "_"): name for name, (_, one) in settings.items()}
     table = {}
@@ -49,6 +51,13 @@ def make_request(kind: type[Request], given: Mapping[str, Any], where: str, **ob
             table[field] = _value(value, *settings[field]) if field in settings else value
     hidden = [one.name for one in fields(cast("Any", kind)) if one.name not in settings]
     return kind(**read_part(kind, table, where, besides=hidden), **objects)
+
+
+def _keep_off_stderr() -> None:
+    """Let what is logged before a run has its run.log reach the caller's handlers, and not Python's last resort."""
+    logger = logging.getLogger("dtbench")
+    if not any(isinstance(handler, logging.NullHandler) for handler in logger.handlers):
+        logger.addHandler(logging.NullHandler())
 
 
 def _flag(option: Option | Argument) -> str:

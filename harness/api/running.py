@@ -24,6 +24,7 @@ from dtbench.harness.run.request import RunRequest
 from dtbench.harness.run.session import run_in_loop
 from dtbench.models.plain.function import FunctionModel
 from dtbench.models.registry import refuse_no_model_object
+from dtbench.tasks.registry import as_task
 
 if TYPE_CHECKING:
     from dtbench.models.openai_client.transport import AsyncOpenaiClient
@@ -33,7 +34,7 @@ Result = TypeVar("Result")
 
 def run(
     model: str | Path | Model | Callable[..., Any] | AsyncOpenaiClient,
-    tasks: str | Task | Iterable[str | Task],
+    tasks: str | Task | type[Task] | Iterable[str | Task | type[Task]],
     *,
     progress: bool = False,
     **options: Any,
@@ -48,7 +49,7 @@ def run(
 
 async def run_async(
     model: str | Path | Model | Callable[..., Any] | AsyncOpenaiClient,
-    tasks: str | Task | Iterable[str | Task],
+    tasks: str | Task | type[Task] | Iterable[str | Task | type[Task]],
     *,
     progress: bool = False,
     **options: Any,
@@ -127,8 +128,9 @@ def _tasks_of(tasks: object) -> Sequence[tuple[str, Task | None]]:
     for one in tasks:
         if isinstance(one, str):
             found.append((one, None))
-        elif isinstance(one, Task):
-            found.append((one.name, one))
+        elif isinstance(one, Task) or (isinstance(one, type) and issubclass(one, Task)):
+            task = as_task(one, "run")
+            found.append((task.name, task))
         else:
             raise UserError(f"run: a task is {one!r}: a name, or a dtbench.Task such as Task.of(...), is expected.")
     return found

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest
 from chat_server import Turn, chatting
 
 import dtbench
-from dtbench import DtbenchError, MachineryError, Prompt, Response, Run, UserError
+from dtbench import DtbenchError, MachineryError, NoClip, Prompt, Response, Run, Sample, Task, TaskError, UserError
 
 COUNT = 6
 
@@ -196,6 +196,36 @@ def test_a_mistake_is_an_error_of_one_line(call: Callable[[Path], Run], message:
         call(tmp_path / "run")
     assert "\n" not in str(raised.value)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_class_of_tasks_is_a_task_and_one_that_lacks_something_is_refused(tmp_path: Path) -> None:
+    class Birds(Task):
+        name = "birds"
+
+        def samples(self, data_dir: Path | None) -> Iterable[Sample]:
+            yield Sample("a", "Which?", ("x", "y"), "x", NoClip("a"))
+
+    class Nameless(Birds):
+        name = ""
+
+    for task in (Birds, Birds()):
+        run = dtbench.run(lambda choices: choices[0], task, out=tmp_path / "run")
+        assert run.scores("birds")["official"]["accuracy"] == 1
+    with pytest.raises(TaskError, match="the task Nameless has no name"):
+        dtbench.run("first", Nameless, out=tmp_path / "other")
+
+
+def test_a_warning_before_a_run_reaches_the_callers_handlers_and_not_stderr(tmp_path: Path) -> None:
+    code = """
+import logging, sys, dtbench
+if len(sys.argv) > 1:
+    logging.basicConfig(format="%(levelname)s: %(message)s")
+dtbench.run("first", "mini", limit=1, out="run")
+logging.getLogger("dtbench.models").warning("of two endpoints one is away")
+"""
+    for arguments, expected in (([], b""), (["basic"], b"WARNING: of two endpoints one is away\n")):
+        command = [sys.executable, "-c", code, *arguments]
+        assert subprocess.run(command, cwd=tmp_path, capture_output=True, check=True).stderr == expected
 
 
 def test_a_model_that_fails_each_time_is_an_error_and_not_a_score(tmp_path: Path) -> None:
