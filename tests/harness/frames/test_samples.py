@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command import call
 from made_up_run import number_of, write_run
 from runs import mmar_data
 
@@ -202,6 +203,21 @@ def test_without_its_questions_a_run_has_nulls_and_a_line_says_so(run: Path, dat
         warnings.simplefilter("error")
         found = samples_table(run, data_dir=tmp_path / "elsewhere")
     assert found["answer"].null_count == 0
+
+
+def test_each_run_folder_has_its_own_questions_where_the_data_is_gone(tmp_path: Path, data: Path) -> None:
+    ids = [json.loads(line)["id"] for line in (data / "MMAR-meta.jsonl").read_text().splitlines()]
+    for name, asked in (("front", ids[:3]), ("back", ids[5:])):
+        (tmp_path / "ids").write_text("\n".join(asked))
+        given = ("--model", "first", "--tasks", "mmar", "--data-dir", data, "--ids", tmp_path / "ids")
+        done = call("run", *given, "--out", tmp_path / "runs" / name)
+        assert done.code == 0, done.err
+    shutil.move(data, tmp_path / "elsewhere")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        rows = samples_table([tmp_path / "runs" / "front", tmp_path / "runs" / "back"]).to_pylist()
+    questions = {row["id"]: row["question"] for row in rows}
+    assert questions == {ids[place]: f"What is heard,\nin scene {place}?" for place in (0, 1, 2, 5, 6, 7)}
 
 
 @pytest.mark.parametrize(
