@@ -137,7 +137,8 @@ def score(
     The options are those of `dtbench score`: scorer, min_evidence, chain; of a run task_file, data_dir and write; of
     predictions metadata and allow_duplicates.
     """
-    if isinstance(answers, InFolder) or (isinstance(answers, str | Path) and Path(answers).is_dir()):
+    is_frame = hasattr(answers, "iloc")  # a column of it may be called path
+    if (isinstance(answers, InFolder) and not is_frame) or (isinstance(answers, str | Path) and Path(answers).is_dir()):
         return _score_run(folder_of(answers), task, read_table(_RunOptions, options, "score"))
     given = read_table(_FileOptions, options, "score")
     if task is None:

@@ -99,12 +99,16 @@ class ColumnClip:
 def _dataset_rows(data: Any, audio: str | None) -> Iterator[Mapping[str, Any]]:
     """Yield the rows of a `datasets.Dataset` with its clips undecoded: only the columns beside them are read."""
     features: Mapping[str, Any] = data.features or {}
-    if audio is None or type(features.get(audio)).__name__ != "Audio" or not hasattr(data, "flatten"):
+    if audio is None or type(features.get(audio)).__name__ != "Audio":
         yield from data
         return
     import datasets
 
-    flat = data.cast_column(audio, datasets.Audio(decode=False)).flatten()
+    encoded_data = data.cast_column(audio, datasets.Audio(decode=False))
+    if not hasattr(data, "flatten"):  # a stream, whose rows come once
+        yield from encoded_data
+        return
+    flat = encoded_data.flatten()
     encoded = flat.select_columns([f"{audio}.bytes"])
     there = _has_bytes(encoded)
     rest = flat.remove_columns([f"{audio}.bytes"])

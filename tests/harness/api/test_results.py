@@ -116,6 +116,9 @@ def test_a_run_is_scored_again_and_so_are_rows_and_files(runs: tuple[Run, Run], 
     assert by_file.as_json() == printed("score", "--task", "mmar", "--predictions", tmp_path / "predictions.jsonl")
     assert by_rows.official == by_file.official == pytest.approx(5 / 6)
     assert repr(by_rows) == "<FileScores mmar: official 83.33%, strict 83.33%>"
+    pandas = pytest.importorskip("pandas", reason="pandas is an extra")
+    frame = pandas.DataFrame([{**item, "path": "a.wav"} for item in items])
+    assert dtbench.score(frame, "mmar").official == by_rows.official
     with pytest.raises(UserError, match="score: task is missing"):
         dtbench.score(items)
     with pytest.raises(UserError, match="a list of dicts or a DataFrame is expected, not list"):

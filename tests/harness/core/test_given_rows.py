@@ -74,6 +74,12 @@ def test_audio_columns_that_would_be_decoded_are_read_as_published_also_of_a_shu
     assert clips(Task.of(data.select([2, 0]), name="tones")) == [WAVES[2], WAVES[0]]
 
 
+def test_a_stream_of_a_dataset_is_read_undecoded_too() -> None:
+    datasets = pytest.importorskip("datasets", reason="datasets is an extra")
+    stream = as_audio(ROWS).cast_column("audio", datasets.Audio()).to_iterable_dataset()
+    assert clips(Task.of(stream, name="tones")) == WAVES
+
+
 def test_audio_columns_may_hold_paths(tmp_path: Path) -> None:
     datasets = pytest.importorskip("datasets", reason="datasets is an extra")
     for number, wave in enumerate(WAVES):
