@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -166,12 +167,12 @@ def test_the_list_is_sorted_by_any_column(browser: Browser, page: Path) -> None:
     (questions,) = samples(page)["tasks"]
 
     def mean(row: Any, name: str) -> float:
-        values = [one[name] for run in row["runs"] for one in run if one[name] == one[name]]
+        values: list[float] = [one[name] for run in row["runs"] for one in run if one[name] == one[name]]
         return sum(values) / len(values)
 
     places = {row["id"]: place for place, row in enumerate(questions)}
     right = {row["id"]: [[one["official"] for one in run] for run in row["runs"]] for row in questions}
-    by_column = {
+    by_column: dict[str, Callable[[Any], float]] = {
         "id": lambda row: int(row["id"].split("_")[0].split("-")[-1]),
         "chain": lambda row: mean(row, "chain"),
         "tokens": lambda row: mean(row, "tokens"),

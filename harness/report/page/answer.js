@@ -24,7 +24,7 @@ function showDetail(question) {
     detailHead(row),
     row.question === null
       ? el("p", { class: "note" }, "The question text was not found: make the report again with --data-dir.")
-      : el("p", { class: "question" }, words(row.question)),
+      : el("h2", { class: "question" }, words(row.question)),
     optionsOf(task, row),
     soundOf(row),
     hasMany() ? runTable(task, question, answers) : null,

@@ -16,9 +16,9 @@ function svg(tag, props, ...children) {
 
 function fill(node, props, children) {
   for (const [name, value] of Object.entries(props ?? {})) {
-    if (value === null || value === undefined || value === false) continue;
+    if (value === null || value === undefined || (value === false && !name.startsWith("aria-"))) continue;
     if (name === "on") for (const [event, act] of Object.entries(value)) node.addEventListener(event, act);
-    else node.setAttribute(name, value === true ? "" : String(value));
+    else node.setAttribute(name, value === true && !name.startsWith("aria-") ? "" : String(value));
   }
   node.append(...children.flat(3).filter((child) => child !== null && child !== undefined && child !== false));
   return node;
@@ -64,6 +64,16 @@ function card(title, note, ...children) {
   return savable(el("section", { class: "card" }, head, children), title);
 }
 
+// What has to be scrolled sideways can be reached by keys.
+function wide(...children) {
+  const node = el("div", { class: "wide", tabindex: 0 }, ...children);
+  new ResizeObserver(() => {
+    if (node.scrollWidth > node.clientWidth) node.tabIndex = 0;
+    else node.removeAttribute("tabindex");
+  }).observe(node);
+  return node;
+}
+
 function table(titles, lines, props) {
   const head = el(
     "tr",
@@ -77,5 +87,5 @@ function table(titles, lines, props) {
       cells.map((cell) => el("td", {}, cell)),
     ),
   );
-  return el("div", { class: "wide" }, el("table", props, el("thead", {}, head), el("tbody", {}, body)));
+  return wide(el("table", props, el("thead", {}, head), el("tbody", {}, body)));
 }

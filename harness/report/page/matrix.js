@@ -11,7 +11,7 @@ function matrix(task) {
     "Official score in percent, 95 % interval below it; bold: the highest of a column; " +
     "\u25b2 \u25bc: differs from the baseline in the paired test of this group (adjusted p below 0.05)." +
     (spread ? " Strict score where it differs." : "");
-  const place = el("div", { class: "wide" });
+  const place = wide();
   const draw = () => put(place, matrixTable(task, columns, lines, draw));
   draw();
   return card("Runs by groups", note, place);
