@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from browser import PHONE, Browser
 from command import call
+from made_up_run import number_of, write_run
+from reported import audible
 
 pytestmark = pytest.mark.browser
 DETAIL = "#detail"
@@ -74,6 +76,42 @@ def test_filters_and_search_narrow_the_list(browser: Browser, two: Path) -> None
     assert "No matching questions" in browser.text("#list")
     browser.press("Escape")
     assert found(browser) == 300
+
+
+def test_escape_clears_the_filters_also_from_within_the_search(browser: Browser, two: Path) -> None:
+    browser.open(two, "#view=samples&state=wrong&search=nowhere")
+    browser.run("document.getElementById('search').focus()")
+    assert found(browser) == 0
+    browser.press("Escape")
+    assert found(browser) == 300
+    assert browser.run("document.activeElement === document.body")
+
+
+def test_the_official_and_the_strict_score_are_shown_twice_only_where_they_differ(
+    browser: Browser, tmp_path: Path
+) -> None:
+    data = audible(tmp_path / "data", 20, 0)
+    write_run(tmp_path / "alike", {"mmar": data}, lambda sample, _: sample.choices[0])
+    failing = lambda sample, _: sample.answer if number_of(sample) % 5 else None  # noqa: E731
+    write_run(tmp_path / "apart", {"mmar": data}, failing)
+    for name, kinds in (("alike", ["accuracy"]), ("apart", ["official script", "strict scoring"])):
+        assert call("report", tmp_path / name, "--clips", "none").code == 0
+        browser.open(tmp_path / name / "report.html")
+        shown = browser.run("[...document.querySelectorAll('.score .kind')].map(one => one.innerText)")
+        (summary,) = json.loads(call("score", tmp_path / name, "--json").out)
+        assert (summary["official"]["accuracy"] == summary["strict"]["accuracy"]) is (name == "alike")
+        assert shown == kinds
+
+
+def test_bars_have_an_axis_and_the_line_of_chance(browser: Browser, one: Path, runs: tuple[Path, Path]) -> None:
+    (summary,) = json.loads(call("score", runs[0], "--json").out)
+    chance = summary["chance_corrected"]["chance"]
+    browser.open(one)
+    assert f"line: chance, {100 * chance:.1f} %" in browser.text("#view-overview")
+    lines = browser.run("[...document.querySelectorAll('.groups .bar .chance')].map(one => one.getAttribute('x1'))")
+    assert {*lines} == {f"{100 * chance:.2f}%"}
+    marks = browser.run("[...document.querySelector('.axis-row .bar-axis').children].map(one => one.innerText)")
+    assert marks == ["0", "25", "50", "75", "100", "chance"]
 
 
 def test_two_runs_stand_side_by_side_with_what_got_worse_first(
