@@ -14,7 +14,7 @@ from urllib.error import URLError
 import pytest
 from command import call
 from exported_runs import QUESTIONS, write_mmar_run
-from neighbours import PYTHON, need_neighbour, run_neighbour
+from neighbours import PYTHON, need_neighbour, neighbours_environment, run_neighbour
 
 pytestmark = pytest.mark.neighbour
 OF_THE_VIEWER = {"X-Inspect-View-Request": "true"}
@@ -69,7 +69,9 @@ def test_inspect_view_serves_the_log(log: Path, tmp_path: Path) -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [str(PYTHON.with_name("inspect")), "view", "--log-dir", str(log.parent), "--port", str(port)]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as viewer:
+    quiet = subprocess.DEVNULL
+    environment = neighbours_environment()
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=quiet, stderr=quiet) as viewer:
         try:
             (listed,) = json.loads(_fetched(f"http://127.0.0.1:{port}/api/log-files", viewer))["files"]
             assert listed["name"].endswith(f"/{log.name}")

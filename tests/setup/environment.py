@@ -63,7 +63,8 @@ def _set_up(level: str, folder: Path) -> bool:
     simple = {"dev": _dev, "demo": _transformers, "train": _swift, "neighbours": _neighbours}
     if level in simple:
         simple[level](installer)
-        _compile(installer, folder)
+        if level != "neighbours":  # a few processes use a part of it, and keep the byte code of that themselves
+            _compile(installer, folder)
         return True
     note = folder / UNAVAILABLE
     note.unlink(missing_ok=True)

@@ -29,6 +29,14 @@ def need_neighbour(package: str) -> None:
         pytest.skip(f"{package} is not installed: {known}")
 
 
+def neighbours_environment() -> dict[str, str]:
+    """The variables of a process there: this tree, no tracker's settings, and byte code that the next one finds."""
+    trackers = ("WANDB_", "MLFLOW_", "TRACKIO_", "PYTHONDONTWRITEBYTECODE")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(trackers)}
+    kept = {"PYTHONPYCACHEPREFIX": str(PYTHON.parents[1] / "byte-code")}
+    return {**clean, **kept, "PYTHONPATH": str(ROOT / ".src")}
+
+
 def run_neighbour(arguments: Sequence[str | Path], folder: Path, **environment: str) -> str:
     """Run the environment's Python over this tree in a folder; what it printed."""
     clean = {
