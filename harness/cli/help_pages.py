@@ -19,7 +19,7 @@ from dtbench.harness.core.options import ASK, INPUT, PANELS, REQUIRED
 GROUPS: Mapping[str, Sequence[str]] = {
     "Start": ("demo", "doctor", "tasks", "models", "data"),
     "Evaluate": ("run", "sweep", "merge", "score", "compare", "gate"),
-    "Look": ("report", "table", "plot", "board", "judge", "export", "watch"),
+    "Look": ("report", "table", "plot", "board", "judge", "export", "view", "watch"),
     "Train": ("cot", "mine", "train"),
     "Neighbours": ("lm-eval", "extract"),
 }

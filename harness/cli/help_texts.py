@@ -121,6 +121,10 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
         Example("every answer as a data set, with a card", "dtbench export runs/qwen --format parquet"),
         Example("scores for a model's page", "dtbench export runs/qwen --format hub-eval --push ORG/NAME"),
     ),
+    "view": (
+        Example("the runs below runs/", "dtbench view runs"),
+        Example("on a server, through `ssh -L 8642:localhost:8642 HOST`", "dtbench view runs --port 8642"),
+    ),
     "watch": (
         Example("until the run ends", "dtbench watch runs/qwen"),
         Example("one look, for a script", "dtbench watch runs/qwen --once --json"),
@@ -173,6 +177,7 @@ _EXIT_CODES: Mapping[str, Mapping[int, str]] = {
     "doctor": {**_COMMON, 0: "nothing is broken", 3: "something that is there does not work"},
     "data verify": {**_COMMON, 0: "the data is complete", 2: "wrong input, or something is wrong with the data"},
     "export": {**_COMMON, 2: "wrong input, or the file is not a valid submission"},
+    "view": {**_COMMON, 130: "ended by Ctrl-C"},
     "watch": {
         **_COMMON,
         0: "the run is done, or --once",

@@ -53,6 +53,7 @@ COMMANDS = {
     "board": Subcommand("board:board_command", "Show published scores next to your own runs."),
     "judge": Subcommand("judge:judge_command", "Score a run's reasoning chains against rubrics with an LLM judge."),
     "export": Subcommand("export:export_command", "Write a submission to a leaderboard, or check one."),
+    "view": Subcommand("view:view_command", "Serve the report of all runs below a folder, live while they go on."),
     "watch": Subcommand("watch:watch_command", "Follow a run that is going on elsewhere."),
     "lm-eval": Subcommand(
         "main:lm_eval_command",

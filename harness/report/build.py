@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -123,13 +123,50 @@ class WrittenReport(NamedTuple):
     notes: Sequence[str]
 
 
+class OpenedRuns(NamedTuple):
+    """The runs that a page shows."""
+
+    runs: Sequence[StoredRun]
+    names: Sequence[str]
+    """Of the stages of a training; empty for others."""
+    training: dict[str, Any] | None
+
+
+class BuiltPage(NamedTuple):
+    """A page, and what it shows."""
+
+    html: bytes
+    tasks: Sequence[TaskPage]
+    clips: Mapping[str, ReportClip]
+    notes: Sequence[str]
+
+
+ClipsOf = Callable[[Sequence[TaskPage]], Mapping[str, ReportClip]]
+"""Returns the clips by the place of their task and their question."""
+
+
 def make_report(options: ReportOptions) -> WrittenReport:
     """Write the report; a UserError where there is nothing to show."""
+    opened = open_runs(options)
+    out = _out(options)
+    page = build_page(options, opened, lambda tasks: _clips(tasks, options, out))
+    replace_whole(out, page.html)
+    audible = sum(not one.missing for one in page.clips.values())
+    return WrittenReport(out, len(page.html), sum(task.questions for task in page.tasks), audible, page.notes)
+
+
+def open_runs(options: ReportOptions) -> OpenedRuns:
+    """Open the runs that are named, or those of a training; a UserError where one is none."""
     trained = _training_figures(options) if is_training(options.run) else None
     refuse_repeated(options.runs)
-    names: Sequence[str] = () if trained is None else trained.pop("names")
-    runs = [StoredRun.open(path) for path in options.runs] if trained is None else trained.pop("shown")
-    out = _out(options, runs)
+    if trained is None:
+        return OpenedRuns([StoredRun.open(path) for path in options.runs], (), None)
+    return OpenedRuns(trained.pop("shown"), trained.pop("names"), trained)
+
+
+def build_page(options: ReportOptions, opened: OpenedRuns, clips_of: ClipsOf) -> BuiltPage:
+    """Build the page of these runs."""
+    runs, names, trained = opened
     columns = PackedColumns()
     shared, notes = _shared(runs) if runs else ([], [])
     sounds = SoundRequest(options.jobs) if options.acoustics else None
@@ -149,14 +186,11 @@ def make_report(options: ReportOptions) -> WrittenReport:
         "tasks": [task.first for task in tasks],
         "training": trained,
     }
-    clips = _clips(tasks, options, out)
+    clips = clips_of(tasks)
     samples = {"states": STATES, "tasks": [task.samples for task in tasks], "clips": clip_references(clips)}
     texts = [text for task in tasks for text in task.texts]
     page = render_page(first, PageData(columns.packed(samples), texts, clips))
-    replace_whole(out, page)
-    lines = [*notes, *(note for task in tasks for note in task.first["notes"])]
-    audible = sum(not one.missing for one in clips.values())
-    return WrittenReport(out, len(page), sum(task.questions for task in tasks), audible, lines)
+    return BuiltPage(page, tasks, clips, [*notes, *(note for task in tasks for note in task.first["notes"])])
 
 
 def _shared(runs: Sequence[StoredRun]) -> tuple[list[str], list[str]]:
@@ -176,7 +210,7 @@ def _shared(runs: Sequence[StoredRun]) -> tuple[list[str], list[str]]:
     return shared, notes
 
 
-def _out(options: ReportOptions, runs: Sequence[StoredRun]) -> Path:
+def _out(options: ReportOptions) -> Path:
     out = options.out or options.run / "report.html"
     if out.is_dir():
         raise UserError(f"--out {out}: this is a folder; name a file, such as {out / 'report.html'}.")

@@ -20,7 +20,7 @@ from dtbench.harness.report.encode_clips import ReportClip
 SCRIPTS = (
     *("dom", "picture", "save", "runs", "charts", "unpack", "samples", "filtering", "search", "list", "filters"),
     *("spectrogram", "sound", "prompt", "answer", "overview", "matrix", "compared", "papers", "acoustics", "around"),
-    *("training", "address", "main"),
+    *("training", "address", "main", "live"),
 )
 MARK = '<meta name="generator" content="dtbench report">'
 _SLOT = re.compile(r"<!-- (policy|style|script|first|samples|rest) -->")
@@ -37,13 +37,13 @@ class PageData(NamedTuple):
 
 def render_page(first: Mapping[str, Any], data: PageData) -> bytes:
     """Render the page: plain first what the first view needs, then the columns, the texts, and the clips last."""
-    style = _part("page.css")
-    script = '"use strict";\n(() => {\n' + "\n".join(_part(f"{name}.js") for name in SCRIPTS) + "\n})();\n"
+    style = page_part("page.css")
+    script = '"use strict";\n(() => {\n' + "\n".join(page_part(f"{name}.js") for name in SCRIPTS) + "\n})();\n"
     # Nothing from anywhere, but this script, this style, and sound that is inside the file or lies beside it.
     policy = (
         "default-src 'none'",
-        f"script-src {_hash(script)}",
-        f"style-src {_hash(style)}",
+        f"script-src {policy_hash(script)}",
+        f"style-src {policy_hash(style)}",
         "media-src data: blob: 'self' file:",
         "img-src data:",
         "base-uri 'none'",
@@ -57,14 +57,15 @@ def render_page(first: Mapping[str, Any], data: PageData) -> bytes:
         "policy": f'<meta http-equiv="Content-Security-Policy" content="{"; ".join(policy)}">',
         "style": f"<style>{style}</style>",
         "script": f"<script>{script}</script>",
-        "first": f'<script type="application/json" id="first">{_json(first)}</script>',
+        "first": f'<script type="application/json" id="first">{page_json(first)}</script>',
         "samples": _plain("samples", data.columns),
         "rest": "\n".join(_plain(name, text) for name, text in parts.items()),
     }
-    return _SLOT.sub(lambda slot: filled[slot[1]], _part("page.html")).encode()
+    return _SLOT.sub(lambda slot: filled[slot[1]], page_part("page.html")).encode()
 
 
-def _part(name: str) -> str:
+def page_part(name: str) -> str:
+    """Return a file of the page's own."""
     return (files("dtbench.harness.report") / "page" / name).read_text(encoding="utf-8")
 
 
@@ -72,12 +73,13 @@ def _plain(name: str, text: str) -> str:
     return f'<script type="text/plain" id="{name}">{text}</script>'
 
 
-def _hash(text: str) -> str:
+def policy_hash(text: str) -> str:
+    """Return what a policy names a script or a style by."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def _json(value: Any) -> str:
-    """JSON in ASCII; without a `<` nothing in it can end the element or begin another."""
+def page_json(value: Any) -> str:
+    """Return JSON in ASCII; without a `<` nothing in it can end the element or begin another."""
     return json.dumps(value, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
