@@ -20,9 +20,9 @@ from dtbench.harness.score.stored_run import StoredTask
 from dtbench.harness.store.types import Record
 
 COLUMNS: Mapping[str, Kind] = {
-    **dict.fromkeys(("question", "repeat", "choice", "how", "level", "finish", "chain"), "I"),
+    **dict.fromkeys(("question", "repeat", "choice", "how", "level", "finish"), "I"),
     **dict.fromkeys(("state", "official", "counted"), "B"),
-    **dict.fromkeys(("seconds", "tokens", "rubric"), "f"),
+    **dict.fromkeys(("seconds", "tokens", "chain", "rubric"), "f"),
 }
 """The columns of a run's answers."""
 OTHER = 1 << 16
@@ -82,8 +82,7 @@ class TaskAnswers:
             **dict.fromkeys(COLUMNS, 0),
             "state": STATES.index(answer_state(part, record)),
             "rubric": sum(marks) / len(marks) if marks else math.nan,
-            "seconds": math.nan,
-            "tokens": math.nan,
+            **dict.fromkeys(("seconds", "tokens", "chain"), math.nan),
         }
         if "error" in record:
             return values
