@@ -246,3 +246,53 @@ def test_groups_and_what_papers_print_are_those_of_score(tmp_path: Path) -> None
                 scored = found["by_group"][table["heading"]][row["value"]]
                 for kind in ("official", "strict"):
                     assert (row[kind]["low"], row[kind]["high"]) == (scored[kind]["low"], scored[kind]["high"])
+
+
+def test_runs_bear_their_labels_or_names_by_which_they_are_told_apart(runs: tuple[Path, Path], tmp_path: Path) -> None:
+    def names(*labels: str) -> list[str]:
+        page = tmp_path / "page.html"
+        given = [part for label in labels for part in ("--label", label)]
+        assert call("report", *runs, tmp_path / "third", "--clips", "none", *given, "--out", page).code == 0
+        return [run["name"] for run in first(page)["runs"]]
+
+    shutil.copytree(runs[0], tmp_path / "third")
+    info = json.loads((tmp_path / "third" / "run.json").read_text())
+    (tmp_path / "third" / "run.json").write_text(json.dumps(info | {"model": {"name": "another"}}))
+    assert names() == ["made up (first)", "made up (second)", "another"]
+    assert names("7B", "7B, LoRA", "</script>") == ["7B", "7B, LoRA", "</script>"]
+
+
+def test_a_task_that_not_all_runs_have_is_left_out_and_named(runs: tuple[Path, Path], tmp_path: Path) -> None:
+    data = {"mmar": tmp_path / "data", "mini": tmp_path / "mini"}
+    call(
+        "run",
+        "--model",
+        "first",
+        "--tasks",
+        "mini",
+        "--limit",
+        "2",
+        "--data-dir",
+        tmp_path / "mini",
+        "--out",
+        tmp_path / "x",
+    )
+    write_run(tmp_path / "both", data, lambda sample, _: sample.choices[0])
+    done = call("report", *runs, tmp_path / "both", "--clips", "none")
+    assert done.code == 0, done
+    assert "mini is left out: only 1 of 3 runs have it" in done.err
+    assert [task["name"] for task in first(runs[0] / "report.html")["tasks"]] == ["mmar"]
+
+
+def test_each_pair_is_compared_as_compare_does(runs: tuple[Path, Path], tmp_path: Path) -> None:
+    write_run(tmp_path / "third", {"mmar": tmp_path / "data"}, chained(5, 0.9))
+    folders = [*runs, tmp_path / "third"]
+    assert call("report", *folders, "--clips", "none").code == 0
+    (task,) = first(runs[0] / "report.html")["tasks"]
+    assert [(pair["before"], pair["after"]) for pair in task["pairs"]] == [(0, 1), (0, 2), (1, 2)]
+    for pair in task["pairs"]:
+        (one,) = json.loads(call("compare", folders[pair["before"]], folders[pair["after"]], "--json").out)
+        for name in ("n", "difference", "low", "high", "better", "worse", "p", "only_before", "only_after"):
+            assert pair[name] == one[name], name
+    for one, pair in zip(json.loads(call("compare", *folders, "--json").out), task["pairs"], strict=False):
+        assert pair["p_before"] == one["p_adjusted"]
