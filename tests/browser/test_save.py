@@ -6,6 +6,7 @@ import base64
 import csv
 import io
 import json
+import shutil
 import struct
 import time
 from pathlib import Path
@@ -108,6 +109,23 @@ def test_tables_are_saved_as_csv_with_the_numbers_that_are_shown(
     rows = {row[0]: row[1:] for row in csv.reader(io.StringIO(cost.read_text(encoding="utf-8-sig")))}
     assert rows["input, output tokens"][1] == tokens
     assert browser.problems == []
+
+
+def test_the_matrix_of_runs_is_saved_with_a_line_for_each(
+    browser: Browser, runs: tuple[Path, Path], folder: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(runs[0], tmp_path / "third")
+    assert call("report", *runs, tmp_path / "third", "--clips", "none", "--out", tmp_path / "report.html").code == 0
+    browser.open(tmp_path / "report.html")
+    path = saved(browser, folder, "Runs by groups", "CSV")
+    titles, *lines = csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig")))
+    assert titles[:2] == ["Run", "All"]
+    (summary,) = json.loads(call("score", runs[0], "--json").out)
+    official = summary["official"]
+    low, high = (100 * official[name] for name in ("low", "high"))
+    assert lines[0][0].startswith("Run 1 \u00b7 made up (")
+    assert lines[0][1].startswith(f"{100 * official['accuracy']:.1f} {low:.1f} to {high:.1f}")
+    assert lines[2][1:] == lines[0][1:]
 
 
 def test_what_would_be_a_formula_is_a_text_in_the_table(browser: Browser, tmp_path: Path, folder: Path) -> None:

@@ -104,8 +104,13 @@ function tablesOf(section) {
 }
 
 function cellText(cell) {
-  const chart = cell.querySelector("svg[aria-label]");
-  return (cell.textContent.trim() || chart?.getAttribute("aria-label") || "").replace(/\s+/g, " ");
+  const chart = cell.querySelector("svg[aria-label]"),
+    walker = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT),
+    texts = [];
+  while (walker.nextNode()) texts.push(walker.currentNode.data.trim());
+  // Parts that stand below each other on the page are one text here.
+  const text = texts.filter(Boolean).join(" ") || chart?.getAttribute("aria-label") || "";
+  return text.replace(/\s+/g, " ").replace(/ [\u2191\u2193]$/, ""); // the arrow says how the page is sorted
 }
 
 function groupLines(groups) {
