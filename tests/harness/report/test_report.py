@@ -264,19 +264,6 @@ def test_runs_bear_their_labels_or_names_by_which_they_are_told_apart(runs: tupl
 
 def test_a_task_that_not_all_runs_have_is_left_out_and_named(runs: tuple[Path, Path], tmp_path: Path) -> None:
     data = {"mmar": tmp_path / "data", "mini": tmp_path / "mini"}
-    call(
-        "run",
-        "--model",
-        "first",
-        "--tasks",
-        "mini",
-        "--limit",
-        "2",
-        "--data-dir",
-        tmp_path / "mini",
-        "--out",
-        tmp_path / "x",
-    )
     write_run(tmp_path / "both", data, lambda sample, _: sample.choices[0])
     done = call("report", *runs, tmp_path / "both", "--clips", "none")
     assert done.code == 0, done
