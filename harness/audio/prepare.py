@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
 
 from dtbench.harness.core.errors import DataError, UserError, did_you_mean
+from dtbench.harness.core.regular_files import open_regular
 from dtbench.harness.core.schema import Clip, clip_name
 
 if TYPE_CHECKING:
@@ -241,7 +242,7 @@ def _open_unnamed() -> IO[bytes]:
 @contextmanager
 def _file(path: Path) -> Iterator[BufferedReader]:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             yield file
     except FileNotFoundError:
         raise MissingClip(f"{path}: the clip is missing.") from None

@@ -17,6 +17,7 @@ from dtbench.harness.cli.terminal import print_note
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import UserError, one_line
 from dtbench.harness.core.options import OUTPUT, AsJson, Option
+from dtbench.harness.table.formats import escape_csv, escape_markdown
 
 if TYPE_CHECKING:
     from dtbench.results.board import Board, Entry
@@ -92,7 +93,7 @@ def boards_as_markdown(boards: Sequence[Board]) -> str:
     for one in boards:
         lines += ["", f"## {one.task}", "", f"| {' | '.join(TITLES)} |", "|---:|---|---:|---|---:|---|---|---|"]
         for entry in one.entries:
-            cells = (cell.replace("|", "\\|").replace("<", "&lt;") for cell in _cells(entry))
+            cells = map(escape_markdown, _cells(entry))
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
@@ -119,7 +120,7 @@ def _csv(boards: Sequence[Board]) -> str:
     for one in boards:
         for e in one.entries:
             row = (e.rank, e.model, e.score, e.low, e.high, e.rubrics, e.source, e.where, e.date, e.data, e.why_not)
-            writer.writerow((one.task, *row))
+            writer.writerow((one.task, *(escape_csv(cell) if isinstance(cell, str) else cell for cell in row)))
     return out.getvalue()
 
 

@@ -104,9 +104,13 @@ def _unexpected(error: BaseException) -> str:
     inner: BaseException = error
     while isinstance(inner, BaseExceptionGroup):
         inner = inner.exceptions[0]
-    with tempfile.NamedTemporaryFile("w", prefix="dtbench-traceback-", suffix=".txt", delete=False) as file:
-        file.write("".join(traceback.format_exception(error)))
-    return f"this should not have happened: {format_error(inner)}. The traceback is in {file.name}; please report it."
+    said = f"this should not have happened: {format_error(inner)}."
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="dtbench-traceback-", suffix=".txt", delete=False) as file:
+            file.write("".join(traceback.format_exception(error)))
+    except OSError as why:
+        return f"{said} Its traceback could not be kept ({why.strerror}); please report it."
+    return f"{said} The traceback is in {file.name}; please report it."
 
 
 def _spare_the_collector() -> None:

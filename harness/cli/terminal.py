@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
@@ -37,7 +38,8 @@ def _print_labelled(label: str, message: str, code: str) -> None:
     text = one_line(f"{label}: {mask_message(message)}")
     if _is_terminal(sys.stderr):
         text = textwrap.fill(text, _width(sys.stderr), break_long_words=False, break_on_hyphens=False)
-    typer.echo(f"{styled(f'{label}:', code, sys.stderr)}{text.removeprefix(f'{label}:')}", err=True)
+    with contextlib.suppress(OSError, ValueError):  # stderr is full or closed: the exit code still says it
+        typer.echo(f"{styled(f'{label}:', code, sys.stderr)}{text.removeprefix(f'{label}:')}", err=True)
 
 
 def fitted(text: str, indent: int = 0) -> str:

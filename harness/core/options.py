@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, get_args, get_type_hints
 
 from dtbench.harness.core.errors import UserError, did_you_mean
-from dtbench.harness.core.typed_settings import above, at_least, between, check_option
+from dtbench.harness.core.typed_settings import above, at_least, at_most, between, check_option
 from dtbench.harness.extract.chain_tags import ChainTags
 
 ASK, ANSWERS, RUNS, TESTS, OUTPUT = PANELS = (
@@ -197,8 +197,19 @@ DataOfRun = Annotated[
         values="folders",
     ),
 ]
-Limit = Annotated[int | None, Option("--limit", "N", "Only the first N questions.", shown="all"), at_least(1)]
-Samples = Annotated[int, Option("--samples", "K", "Answers per question.", panel=ANSWERS), at_least(1)]
+MOST_QUESTIONS = 50_000_000
+"""More than any benchmark has."""
+MOST_SAMPLES = 100_000
+"""More answers to each question than anyone draws."""
+Limit = Annotated[
+    int | None,
+    Option("--limit", "N", "Only the first N questions.", shown="all"),
+    at_least(1),
+    at_most(MOST_QUESTIONS),
+]
+Samples = Annotated[
+    int, Option("--samples", "K", "Answers per question.", panel=ANSWERS), at_least(1), at_most(MOST_SAMPLES)
+]
 SampleNumber = Annotated[
     int, Option("--sample", "N", "Which answer to use if the run has several per question (0-based).")
 ]

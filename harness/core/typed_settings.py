@@ -58,6 +58,11 @@ def at_least(least: float) -> Condition:
     return Condition(lambda value: value >= least, f"at least {least:g}")
 
 
+def at_most(most: int) -> Condition:
+    """Require a number of at most `most`."""
+    return Condition(lambda value: value <= most, f"at most {most:,}")
+
+
 def above(bound: float) -> Condition:
     """Greater than this number."""
     return Condition(lambda value: value > bound, f"above {bound:g}")

@@ -11,8 +11,10 @@ from dtbench.harness.extract.tidy import split_text
 from dtbench.harness.score.criteria import RubricCriterion
 
 _BEGINNING = re.compile(r"[\[{]")
-_THOUGHTS = re.compile(r"<think>.*?</think>", re.DOTALL)
+_OPENING, _CLOSING = "<think>", "</think>"
 _MARKS = {"0": 0, "1": 1}
+_LONGEST = 50_000
+"""Characters at the end of a reply that are looked through: no verdict is as long, and some texts take long."""
 _MOST = 1000
 """Characters of a justification that are kept."""
 
@@ -53,7 +55,8 @@ def read_judge_verdict(text: str, criteria: Sequence[RubricCriterion]) -> JudgeV
 
 def json_values(text: str) -> Iterator[Any]:
     """Yield each list and object of JSON in a reply without its thoughts, inner ones as well as outer ones."""
-    for part in dict.fromkeys((split_text(text).answer, _THOUGHTS.sub("", text))):  # a verdict may quote tags
+    for part in dict.fromkeys((split_text(text).answer, _without_thoughts(text))):  # a verdict may quote tags
+        part = part[-_LONGEST:]
         for begin in _BEGINNING.finditer(part):
             try:
                 value, _ = json.JSONDecoder().raw_decode(part, begin.start())
@@ -62,6 +65,15 @@ def json_values(text: str) -> Iterator[Any]:
             except RecursionError:  # deeper than any verdict, and each bracket of it would take as long again
                 return
             yield value
+
+
+def _without_thoughts(text: str) -> str:
+    """Cut out what stands between tags of thought; a regular expression would look for the end from each beginning."""
+    kept, place = [], 0
+    while (begin := text.find(_OPENING, place)) >= 0 and (end := text.find(_CLOSING, begin)) >= 0:
+        kept.append(text[place:begin])
+        place = end + len(_CLOSING)
+    return "".join([*kept, text[place:]])
 
 
 def _entries(text: str) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.model import Model
 from dtbench.harness.core.options import Argument, Option
 from dtbench.harness.core.task import STYLES, Task
-from dtbench.harness.core.typed_settings import at_least, one_of
+from dtbench.harness.core.typed_settings import at_least, at_most, one_of
 from dtbench.harness.extract.evidence import DEFAULT_MIN_EVIDENCE, EVIDENCE_LEVELS
 from dtbench.harness.run.plan import AUDIO_MODES
 from dtbench.harness.store.shards import Shard, parse_shard
@@ -59,6 +59,7 @@ class RunRequest:
         int | None,
         Option("--limit", "N", "Only the first N questions of each benchmark.", shown="all"),
         at_least(1),
+        at_most(opts.MOST_QUESTIONS),
     ] = None
     ids: Annotated[
         Path | Sequence[str] | None,

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypedDict
 
 from dtbench.harness.core.errors import UserError
+from dtbench.harness.core.regular_files import open_regular
 from dtbench.harness.run.live_line import LiveFigure, LiveState, duration
 from dtbench.harness.run.progress import FAILED, RIGHT, UNANSWERED, pace_figures, token_figures
 from dtbench.harness.run.worker_pool import Progress
@@ -89,7 +90,7 @@ class RecordCounter:
 
     def _new_lines(self, path: Path) -> Iterator[bytes]:
         try:
-            with path.open("rb") as file:
+            with open_regular(path) as file:
                 begin = self._read.get(path, 0)
                 if file.seek(0, os.SEEK_END) < begin:  # a torn line was taken away
                     begin = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -43,8 +44,16 @@ def append_whole(descriptor: int, line: bytes, path: Path) -> None:
 def replace_whole(path: Path, content: bytes, *, writer: str | None = None) -> None:
     """Put a file in the place of another, on disk, so that at any moment one of the two is there.
 
+    A device or a pipe, such as /dev/null, is written to and stays; of a link, what it leads to is replaced.
     `writer` distinguishes processes that write it at once from several machines, on which a process id may be the same.
     """
+    if _is_device(path):
+        try:
+            path.write_bytes(content)
+        except OSError as error:
+            raise write_failure(path, error) from error
+        return
+    path = path.resolve() if path.is_symlink() else path
     temporary = _temporary(path, writer)
     try:
         _write_synced(temporary, content)
@@ -54,6 +63,15 @@ def replace_whole(path: Path, content: bytes, *, writer: str | None = None) -> N
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise write_failure(path, error) from error
+
+
+def _is_device(path: Path) -> bool:
+    """Whether a pipe, a socket or a device is there, to which `> FILE` of a shell would write."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
 def create_whole(path: Path, content: bytes, *, writer: str) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dtbench.harness.core.errors import UserError
+from dtbench.harness.core.regular_files import read_regular
 
 TRAINING_FILE = "train.json"
 """What a training's folder holds in place of a run.json."""
@@ -32,7 +33,7 @@ def find_run(path: Path) -> Path:
 def kind_of(path: Path) -> str | None:
     """Return the command that made a folder; None where its run.json says nothing."""
     try:
-        info = json.loads((path / "run.json").read_bytes())
+        info = json.loads(read_regular(path / "run.json"))
     except (OSError, ValueError, RecursionError):
         return None
     kind = info.get("kind") if isinstance(info, dict) else None
@@ -56,7 +57,7 @@ def judged_run(path: Path) -> Path | None:
     if (path.parent / "run.json").exists():
         return path.parent
     try:
-        summary = json.loads((path / "summary.json").read_bytes())
+        summary = json.loads(read_regular(path / "summary.json"))
     except (OSError, ValueError, RecursionError):
         return None
     run = summary.get("run") if isinstance(summary, dict) else None

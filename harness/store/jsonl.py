@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from dtbench.harness.core.errors import DataError
+from dtbench.harness.core.regular_files import open_regular
 from dtbench.harness.store.types import Record
 
 Kind = TypeVar("Kind")
@@ -152,7 +153,7 @@ def line_body(line: bytes) -> bytes | None:
 def read_lines(path: Path, end: int) -> Iterator[RecordLine | TornLine]:
     """Yield the lines within the first `end` bytes; a DataError for a line that was changed since it was written."""
     damaged: tuple[int, bytes] | None = None
-    with path.open("rb", buffering=_BUFFER) as file:
+    with open_regular(path, _BUFFER) as file:
         read = 0
         for number, line in enumerate(file, 1):
             read += len(line)

@@ -81,12 +81,43 @@ class FileLock:
             raise write_failure(path, error) from error
 
 
+class FolderLock:
+    """A lock on the folder itself, which holds where somebody deletes the lock file; some file systems have none."""
+
+    def __init__(self, folder: Path, *, shared: bool = False, patience: float = 0.0) -> None:
+        self._descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        end = time.monotonic() + patience
+        while True:
+            try:
+                fcntl.flock(self._descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() < end:
+                    time.sleep(_RETRY_SECONDS)
+                    continue
+                self.close()
+                raise LockHeldError(f"its {LOCK_NAME} was deleted") from None
+            except OSError:
+                pass
+            return
+
+    def close(self) -> None:
+        """Let the next process in; a second call does nothing."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
 class RunLock:
     """The lock of a whole folder, from its making to close()."""
 
     def __init__(self, folder: Path) -> None:
         try:
             self._lock = FileLock(folder / LOCK_NAME)
+            try:
+                self._folder = FolderLock(folder)
+            except BaseException:
+                self._lock.close()
+                raise
         except LockHeldError as held:
             shards = running_shards(folder)
             if not shards:
@@ -105,13 +136,14 @@ class RunLock:
     def close(self) -> None:
         """Let the next process in; a second call does nothing."""
         self._lock.close()
+        self._folder.close()
 
 
 class ShardLock:
     """The lock of one shard: it keeps out the same shard, a whole run, and shards of another N."""
 
     def __init__(self, folder: Path, shard: Shard) -> None:
-        self._locks: list[FileLock] = []
+        self._locks: list[FileLock | FolderLock] = []
         try:
             self._take(folder, shard)
         except BaseException:
@@ -131,6 +163,7 @@ class ShardLock:
     def _take(self, folder: Path, shard: Shard) -> None:
         try:
             self._locks.append(FileLock(folder / LOCK_NAME, shared=True, optional=True, patience=_PATIENCE))
+            self._locks.append(FolderLock(folder, shared=True, patience=_PATIENCE))
         except LockHeldError as held:
             raise UserError(f"--out {folder}: a run without --shard is writing there ({held}). {_ADVICE}") from None
         try:

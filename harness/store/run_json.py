@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 
 import dtbench
 from dtbench.harness.core.errors import DataError, UserError, one_line
+from dtbench.harness.core.regular_files import read_regular
 from dtbench.harness.extract.evidence import EVIDENCE_LEVELS, WEAKEST
 from dtbench.harness.store.atomic import is_temporary
 from dtbench.harness.store.locks import LOCK_NAME
@@ -79,7 +80,7 @@ def read_info(folder: Path, name: str = "run.json") -> AnyInfo:
     """Read the run.json of a folder and check it field by field; a FileNotFoundError where there is none."""
     path = folder / name
     try:
-        info = json.loads(path.read_bytes())
+        info = json.loads(read_regular(path))
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: no JSON ({error}): it was changed since dtbench wrote it. {_MEND}") from None
     schema = info.get("schema") if isinstance(info, dict) else None
@@ -97,7 +98,7 @@ def read_summary(folder: Path, *kinds: type[Kind]) -> Kind | None:
     """Read summary.json and check its fields; None where there is none, a DataError where it is of no such kind."""
     path = folder / "summary.json"
     try:
-        summary = json.loads(path.read_bytes())
+        summary = json.loads(read_regular(path))
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dtbench.harness.core.errors import DataError
+from dtbench.harness.core.regular_files import read_regular
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.run_json import flatten
 
@@ -103,7 +104,7 @@ def flat_texts(value: Any) -> list[tuple[str, str]]:
 
 def _object(path: Path) -> dict[str, Any]:
     try:
-        value = json.loads(path.read_bytes())
+        value = json.loads(read_regular(path))
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}).") from None
     except (ValueError, RecursionError) as error:

@@ -31,6 +31,8 @@ MAX_GROWTH = 20
 MAX_MEMBERS = 200_000
 MAX_HEADER = 1 * MEGABYTE
 MAX_NAME = 255
+MAX_DEPTH = 20
+"""Folders above a member, which has two in the archives that are published."""
 _CHUNK = MEGABYTE
 _UNSAFE = re.compile(r"[\x00-\x1f\\]|^[A-Za-z]:")
 
@@ -84,7 +86,7 @@ def _alone(archive: Path, target: Path) -> Iterator[None]:
             yield
             return
         for left in target.parent.glob(f".{target.name}.unpacking-*"):
-            shutil.rmtree(left, ignore_errors=True)
+            _remove(left)
         yield
 
 
@@ -98,7 +100,12 @@ def _unpack_beside(archive: Path, target: Path) -> Unpacked:
         _the_folder(beside, target.name).rename(target)
         return unpacked
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        _remove(beside)
+
+
+def _remove(folder: Path) -> None:
+    with contextlib.suppress(RecursionError):  # folders that lie deeper than any that is unpacked today
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _the_folder(unpacked: Path, name: str) -> Path:
@@ -142,6 +149,8 @@ class _Writer:
         parts = PurePosixPath(name).parts
         if name.startswith("/") or ".." in parts or _UNSAFE.search(name):
             raise _Refused(f"its member {name!r} has a path that could lead outside")
+        if len(parts) > MAX_DEPTH:
+            raise _Refused(f"its member {name[:80]!r} lies {len(parts)} folders deep, and {MAX_DEPTH} are allowed")
         if size < 0 or any(len(os.fsencode(part)) > MAX_NAME for part in parts):
             raise _Refused(f"it is damaged: member {name[:80]!r} has a size of {size} or too long a name")
         if self.members > MAX_MEMBERS or self.size + size > self.limit:
