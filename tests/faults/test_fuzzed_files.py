@@ -23,6 +23,8 @@ from made_up_run import write_run
 from odd_values import change_json, change_line, changed_somewhere, damaged_bytes
 from small_data import mmar_items
 
+import dtbench
+
 WHOLE = os.environ.get("DTBENCH_WHOLE") == "1"
 SEED = int(os.environ.get("DTBENCH_SEED", "22"))
 QUESTIONS = 48
@@ -49,6 +51,9 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "export eee": ("export", "{run}", "--format", "eee", "--out", "{out}"),
     "export inspect": ("export", "{run}", "--format", "inspect", "--out", "{out}"),
     "merge": ("merge", "{run}"),
+    "table --md": ("table", "{base}", "{run}", "--md"),
+    "table --latex": ("table", "{run}", "{base}", "--latex", "--rubric"),
+    "plot": ("plot", "{base}", "{run}", "--out", "{out}.svg"),
     "watch": ("watch", "{run}", "--json"),
     "judge": ("judge", "{run}", "--model", "none", "--base-url", "http://127.0.0.1:9/v1", "--estimate"),
     "mine": ("mine", "{run}", "--out", "{out}.jsonl"),
@@ -122,6 +127,10 @@ def change_record(run: Path, chance: random.Random) -> str:
     return change_line(run / "mmar.jsonl", chance)
 
 
+def change_question(run: Path, chance: random.Random) -> str:
+    return change_line(run / "mmar.questions.jsonl", chance)
+
+
 def damage_a_file(run: Path, chance: random.Random) -> str:
     path = chance.choice(sorted(path for path in run.iterdir() if path.is_file()))
     path.write_bytes(damaged_bytes(path.read_bytes(), chance))
@@ -129,8 +138,9 @@ def damage_a_file(run: Path, chance: random.Random) -> str:
 
 
 BLOWS: dict[str, tuple[Blow, int, int]] = {
-    "run.json": (change_run_json, 70, 1350),
-    "record": (change_record, 50, 990),
+    "run.json": (change_run_json, 50, 1350),
+    "record": (change_record, 40, 990),
+    "question": (change_question, 30, 500),
     "summary.json": (change_summary, 20, 180),
     "bytes of a file": (damage_a_file, 30, 400),
 }
@@ -161,6 +171,34 @@ def test_one_odd_run_never_hides_another_on_the_board(prepared: Prepared) -> Non
         done = call(*prepared.arguments("board --csv"))
         assert done.code == 0, (what, done)
         assert str(prepared.folder / "runs" / "base") in done.out, (what, done)
+
+
+CALLS: dict[str, Callable[[Path, Path], object]] = {
+    "samples_df": lambda base, run: dtbench.samples_df(run),
+    "flips_df": dtbench.flips_df,
+    "chains_df": lambda base, run: dtbench.chains_df(run),
+    "summary_df": lambda base, run: dtbench.summary_df([base, run]),
+    "load": lambda base, run: (repr(loaded := dtbench.load(run)), loaded._repr_html_(), loaded.summary),
+    "compare": lambda base, run: dtbench.compare(base, run)._repr_html_(),
+    "table": lambda base, run: dtbench.paper_table([base, run]).to_latex(),
+}
+
+
+@pytest.mark.filterwarnings("ignore::dtbench.DtbenchWarning")
+def test_in_python_a_changed_file_is_read_or_raises_an_error_of_dtbench(prepared: Prepared) -> None:
+    chance = random.Random(SEED)
+    tries, failures = 400 if WHOLE else 35, []
+    for _ in range(tries):
+        blow, name = chance.choice([blow for blow, *_ in BLOWS.values()]), chance.choice(list(CALLS))
+        what = blow(prepared.anew(), chance)
+        try:
+            CALLS[name](prepared.folder / "runs" / "base", prepared.run)
+        except dtbench.DtbenchError as error:
+            failures += [f"{name}, {what}: {error}"] if "\n" in str(error) else []
+        except Exception as error:  # what must not be
+            failures.append(f"{name}, {what}: {type(error).__name__}: {error}")
+    CAMPAIGN.note("fuzzed files, from Python", tries, leaked=len(failures))
+    assert failures == []
 
 
 def change_prediction(content: bytes, chance: random.Random) -> bytes:
