@@ -7,7 +7,7 @@ TRAIN_SETUP := pyproject.toml $(addprefix tests/setup/,environment.py installer.
 
 NEIGHBOURS_SETUP := pyproject.toml $(addprefix tests/setup/,environment.py installer.py neighbours-constraints.in neighbours-constraints.txt every-eval-ever.txt)
 
-.PHONY: demo quick coverage test check lint bench architectures whole faults proof vllm browser train-env neighbours clean
+.PHONY: demo quick coverage test check lint bench architectures whole faults mutants proof vllm browser train-env neighbours clean
 
 demo: .venv/.demo  ## the model in the box answers the benchmark in the box, anew each time
 	@rm -rf results/runs/demo-local results/runs/demo-vllm
@@ -49,6 +49,10 @@ faults: .venv/.dev  ## the campaign of faults, whole: kills, full disks, damaged
 	@DTBENCH_WHOLE=1 DTBENCH_FAULTS=$(CURDIR)/.faults.jsonl $(BIN)/python -m pytest tests/faults --quiet; ended=$$?; \
 	$(BIN)/python tests/support/campaign.py .faults.jsonl; exit $$ended
 
+COUNT := 60
+mutants: .venv/.dev  ## COUNT changes of the core that break it, drawn with DTBENCH_SEED, and the share that the tests catch; an hour or two, and it goes on where it was stopped
+	$(BIN)/python tests/mutants/mutate.py --count $(COUNT)
+
 # One run is whole before others take over what would come out the same; what is done is not done again.
 PROOF := results/runs/proof
 proof: .venv/.demo train-env  ## the proof in miniature: three seeds, every arm, one table; hours on two cores, and it goes on where it was stopped
@@ -79,7 +83,7 @@ train-env: .venv-train/.train  ## ms-swift into .venv-train, for `dtbench train`
 neighbours: .venv-neighbours/.neighbours  ## trackers and the readers of exported formats into .venv-neighbours, for tests
 
 clean:  ## build outputs and caches; the environment stays
-	rm -rf .faults.jsonl build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* *.egg-info .src/*.egg-info
+	rm -rf .faults.jsonl .mutants build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* *.egg-info .src/*.egg-info
 	find harness models results tasks tests training .src -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/.dev: $(SETUP)
