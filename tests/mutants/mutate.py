@@ -1,7 +1,8 @@
 """`make mutants`: draw changes that break the code, try each in a copy of the tree, print what share the tests catch.
 
-A file per seed in .mutants/ keeps what was found; a second start goes on where the first stopped. A survivor that changes
-nothing anyone can see is judged by a reader: its verdict in that file becomes "equivalent", and it no longer counts.
+A file per seed in .mutants/ keeps what was found; a second start goes on where the first stopped. A survivor that
+changes nothing anyone can see is judged by a reader: its verdict in that file becomes "equivalent", and it no longer
+counts.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import os
 import random
 import sys
 import tempfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -86,19 +87,16 @@ def table(found: Sequence[Found]) -> str:
     lines = [f"{'':<24}{'tried':>7}{'caught':>8}{'lived':>7}{'suspected':>11}{'equivalent':>12}"]
     for room in [*rooms, ""]:
         of_room = [one for one in changes if not room or str(one["file"]).rpartition("/")[0] == room]
-        numbers = [
-            sum(_kind(one) == kind for one in of_room) for kind in ("caught", "lived", "suspected", "equivalent")
-        ]
-        lines.append(
-            f"{room or 'all':<24}{len(of_room):>7}{numbers[0]:>8}{numbers[1]:>7}{numbers[2]:>11}{numbers[3]:>12}"
-        )
-    caught, lived, suspected = (sum(_kind(one) == kind for one in changes) for kind in ("caught", "lived", "suspected"))
+        kinds = Counter(map(_kind, of_room))
+        counts = f"{kinds['caught']:>8}{kinds['lived']:>7}{kinds['suspected']:>11}{kinds['equivalent']:>12}"
+        lines.append(f"{room or 'all':<24}{len(of_room):>7}{counts}")
+    kinds = Counter(map(_kind, changes))
+    caught, lived, suspected = kinds["caught"], kinds["lived"], kinds["suspected"]
     controls = [one["verdict"] for one in found if one["operator"] == "none"]
     share = caught / (caught + lived) if caught + lived else math.nan
     lines += [_line(one) for one in changes if _kind(one) in ("lived", "suspected")]
-    lines.append(
-        f"controls that change nothing: {len(controls)}, of which caught: {len(controls) - controls.count('survived')}"
-    )
+    wrong = len(controls) - controls.count("survived")
+    lines.append(f"controls that change nothing: {len(controls)}, of which caught: {wrong}")
     lines.append(f"caught {caught} of {caught + lived} that break something: {share:.0%} (goal {GOAL:.0%})")
     if suspected:
         lines.append(f"not counted: {suspected} that may change nothing (a log line, the edge of a large limit)")

@@ -1,8 +1,8 @@
 """Where a change of the code can be made, and what the text is after it: found by ast, made in the text.
 
-A tool of our own, not mutmut: that one copies what it takes for the source and starts from coverage of one process; our
-package is links in a folder, and much of its tests runs the command in a process of its own. What is left is one walk of
-a tree and a few replacements, with operators that our code asks for (`printable`, the store's calls for effect alone).
+A tool of our own, not mutmut: that one copies what it takes for the source and starts from coverage of one process;
+our package is links in a folder, and much of its tests runs the command in a process of its own. What is left is one
+walk of a tree and a few replacements, with operators that our code asks for (`printable`, calls for effect alone).
 """
 
 from __future__ import annotations
@@ -108,6 +108,7 @@ class _Finder:
     def _changes(self, node: ast.AST) -> Iterator[tuple[str, int, int, str]]:
         yield from self._decisions(node)
         yield from self._values(node)
+        yield from self._calls(node)
         yield from self._effects(node)
 
     def _decisions(self, node: ast.AST) -> Iterator[tuple[str, int, int, str]]:
@@ -140,6 +141,8 @@ class _Finder:
             for bound in (node.lower, node.upper):
                 if bound is not None:
                     yield "slice bounds", *self._span(bound), f"({self._of(bound)}) + 1"
+
+    def _calls(self, node: ast.AST) -> Iterator[tuple[str, int, int, str]]:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             if node.func.id in TWINS:
                 yield "/".join(sorted((node.func.id, TWINS[node.func.id]))), *self._span(node.func), TWINS[node.func.id]
