@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import os
-import threading
 from pathlib import Path
 
 from dtbench.harness.acoustics.columns import COLUMNS, Values
-from dtbench.harness.store.atomic import write_failure
+from dtbench.harness.store.atomic import replace_unsynced
 
 MEASURE = "1"
 """Changes where the same clip gets another value."""
@@ -45,15 +43,7 @@ class MeasureCache:
     def write(self, clip_hash: str, values: Values) -> None:
         """Keep the measures of a clip; a UserError or MachineryError where that fails."""
         path = self.folder / f"{clip_hash}.json"
-        temporary = path.with_name(f".{clip_hash}.{os.getpid()}-{threading.get_ident()}.tmp")
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(json.dumps(values, allow_nan=False))
-            temporary.replace(path)  # not synced: a file that a crash leaves torn is measured again
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
-            raise write_failure(path, error) from error
+        replace_unsynced(path, json.dumps(values, allow_nan=False).encode())
 
 
 def _is_value(value: object) -> bool:

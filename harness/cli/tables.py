@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
+import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from dtbench.harness.cli.paper_lines import paper_lines
 from dtbench.harness.cli.terminal import print_line
 from dtbench.harness.core.errors import MachineryError, one_line
+from dtbench.harness.store.atomic import writing_whole
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,20 +39,17 @@ def output_file(flag: str, path: Path) -> Iterator[TextIO]:
     """Open the file that an option names: it is there in the end, whole, or as it was before an error."""
     is_special = path.exists() and not path.is_file()  # a pipe, or a folder, which says so when it is opened
     target = path.resolve()
-    temporary = target if is_special else target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("w", encoding="utf-8") as file:
-            yield file
-        if not is_special:
-            temporary.replace(target)
+        with target.open("wb") if is_special else writing_whole(target) as raw:
+            file = io.TextIOWrapper(raw, "utf-8")
+            try:
+                yield file
+            finally:
+                file.detach()
     except OSError as error:
         raise MachineryError(
             f"{flag} {path}: cannot be written ({error.strerror}); name a file in an existing folder."
         ) from None
-    finally:
-        if not is_special:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
 
 
 def print_summary(summary: TaskSummary, *, groups: bool = False) -> None:

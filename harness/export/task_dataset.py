@@ -10,7 +10,6 @@ import contextlib
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from dtbench.harness.core.errors import UserError
@@ -18,6 +17,7 @@ from dtbench.harness.core.installed import install_command
 from dtbench.harness.core.schema import NoClip, Sample, clip_name
 from dtbench.harness.core.task import Task, load_questions
 from dtbench.harness.store.atomic import write_failure
+from dtbench.harness.store.leftovers import temporary_folder
 from dtbench.tasks import registry as task_registry
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def save_dataset(rows: Iterable[Mapping[str, Any]], features: Any, to: Path) -> 
         raise UserError(f"--to {to}: there is something already; name a new folder.")
     try:
         to.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=to.parent, prefix=f".{to.name}-") as folder:
+        with temporary_folder(f".{to.name}.saving-", to.parent) as folder:
             stream = Path(folder, "rows.arrow")
             with stream.open("wb") as file, pyarrow.ipc.new_stream(file, features.arrow_schema) as writer:
                 for batch in _batches(rows, features.arrow_schema):

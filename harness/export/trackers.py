@@ -15,12 +15,12 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dtbench.harness.core.errors import MachineryError, UserError, format_error
 from dtbench.harness.core.lookup import NameTable, look_up
 from dtbench.harness.export.stored_answers import portable_name
+from dtbench.harness.store.leftovers import temporary_folder
 from dtbench.harness.store.redact import mask_text
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.run_json import OWN_KEYS, flatten, without_question_lists
@@ -160,7 +160,7 @@ def report_page(summary: Summary) -> Iterator[Path]:
     """Write the report without its clips into a folder that is gone after the block."""
     from dtbench.harness.report.build import ReportOptions, make_report
 
-    with TemporaryDirectory() as folder:
+    with temporary_folder("dtbench-page-") as folder:
         page = Path(folder, f"{REPORT}.html")
         make_report(ReportOptions(runs=[Path(summary["run"])], out=page, audio="none"))
         yield page

@@ -7,7 +7,6 @@ import io
 import logging
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import NamedTuple
 from dtbench.harness.audio.prepare import prepare_audio, wav_samples
 from dtbench.harness.core.errors import DtbenchError, format_error
 from dtbench.harness.core.schema import Clip, clip_name
+from dtbench.harness.store.leftovers import temporary_folder
 
 RATE = 16_000
 SECONDS = 60.0
@@ -61,8 +61,7 @@ class ClipEncoder:
         """Encode by one ffmpeg, whose start takes longer than a clip does; None where it cannot write Opus."""
         if self._ffmpeg is None or not wavs:
             return None
-        with tempfile.TemporaryDirectory(prefix="dtbench-clips-") as name:
-            folder = Path(name)
+        with temporary_folder("dtbench-clips-") as folder:
             command = [self._ffmpeg, "-nostdin", "-v", "error"]
             for place, wav in enumerate(wavs):
                 (folder / f"{place}.wav").write_bytes(wav)

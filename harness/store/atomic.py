@@ -6,11 +6,21 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import BinaryIO
 
 from dtbench.harness.core.errors import DtbenchError, MachineryError, UserError
+from dtbench.harness.store.leftovers import (
+    locked_file,
+    remove_leftovers,
+    remove_leftovers_once,
+    temporary_beside,
+)
+
+_TRIES = 3
 
 _WRONG_PLACE = {
     *(errno.EACCES, errno.EPERM, errno.EROFS),
@@ -54,14 +64,24 @@ def replace_whole(path: Path, content: bytes, *, writer: str | None = None) -> N
             raise write_failure(path, error) from error
         return
     path = path.resolve() if path.is_symlink() else path
-    temporary = _temporary(path, writer)
     try:
-        _write_synced(temporary, content)
-        temporary.replace(path)
+        remove_leftovers(path)
+        _place(path, content, lambda temporary: temporary.replace(path), writer)
         sync_folder(path.parent)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        raise write_failure(path, error) from error
+
+
+def replace_unsynced(path: Path, content: bytes) -> None:
+    """Put a file in the place of another, as replace_whole() does, without waiting for the disk.
+
+    For what is made anew where it is found torn: after a crash of the machine it may be.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers_once(path.parent)
+        _place(path, content, lambda temporary: temporary.replace(path), synced=False)
+    except OSError as error:
         raise write_failure(path, error) from error
 
 
@@ -76,31 +96,62 @@ def _is_device(path: Path) -> bool:
 
 def create_whole(path: Path, content: bytes, *, writer: str) -> bool:
     """Put a file where none is, whole and on disk; False where another process was faster."""
-    temporary = _temporary(path, writer)
     try:
-        _write_synced(temporary, content)
-        path.hardlink_to(temporary)
+        _place(path, content, path.hardlink_to, writer)
         sync_folder(path.parent)
     except FileExistsError:
         return False
     except OSError as error:
         raise write_failure(path, error) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
     return True
 
 
-def _temporary(path: Path, writer: str | None) -> Path:
-    return path.with_name(f".{path.name}.{writer or os.getpid()}.tmp")
+@contextlib.contextmanager
+def writing_whole(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for writing that takes the place of another at the end of the block, on disk; or not, at an error."""
+    remove_leftovers(path)
+    temporary = temporary_beside(path, _this_thread())
+    try:
+        with locked_file(temporary) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            temporary.replace(path)
+        sync_folder(path.parent)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
-def _write_synced(path: Path, content: bytes) -> None:
-    path.unlink(missing_ok=True)  # a process killed in create_whole() leaves a link to the very file that it made
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+def _place(
+    path: Path, content: bytes, place: Callable[[Path], object], writer: str | None = None, *, synced: bool = True
+) -> None:
+    """Write a temporary file and put it in its place, which is where it ends whatever happens.
+
+    Another machine may not see that it is locked and remove it: then it is written again.
+    """
+    temporary = temporary_beside(path, writer or _this_thread())
+    try:
+        for left in reversed(range(_TRIES)):
+            with locked_file(temporary) as file:
+                file.write(content)
+                file.flush()
+                if synced:
+                    os.fsync(file.fileno())
+                try:
+                    place(temporary)
+                    return
+                except FileNotFoundError:
+                    if not left:
+                        raise
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _this_thread() -> str:
+    """Return a name that no other writer on this machine has; of a process with one thread it is the process id."""
+    return str(threading.get_native_id())
 
 
 def is_temporary(name: str) -> bool:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from dtbench.harness.store.atomic import replace_whole, write_failure
+from dtbench.harness.core.errors import DtbenchError
+from dtbench.harness.store.atomic import replace_unsynced, replace_whole, write_failure
 from dtbench.tasks.data.download import Fetched
 from dtbench.tasks.mini_world.items import make_item
 from dtbench.tasks.mini_world.splits import Slot, slots
@@ -40,7 +39,9 @@ class GeneratedClip:
     def read(self) -> bytes:
         """Render the clip; write a copy that is missing or damaged, where the folder allows it."""
         data = make_item(self.slot).wav()
-        with contextlib.suppress(OSError):  # a run needs no copy, so a disk that takes none does not end it
+        with contextlib.suppress(
+            OSError, DtbenchError
+        ):  # a run needs no copy, so a disk that takes none does not end it
             _keep(self.path, data)
         return data
 
@@ -63,16 +64,7 @@ def _keep(path: Path, data: bytes) -> None:
     with contextlib.suppress(FileNotFoundError):
         if path.read_bytes() == data:
             return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # No fsync, which takes longer than rendering: a copy that a crash tears is written anew at the next read.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
+    replace_unsynced(path, data)  # a sync takes longer than rendering; what a crash tears is written at the next read
 
 
 def write_split(

@@ -16,7 +16,7 @@ from dtbench.harness.core.errors import DataError, UserError
 from dtbench.harness.core.records import MetadataRecord
 from dtbench.harness.export.stored_answers import portable_name
 from dtbench.harness.export.task_dataset import need_datasets
-from dtbench.harness.store.atomic import write_failure
+from dtbench.harness.store.atomic import replace_unsynced
 
 CLIPS = "clips"
 _NEEDED = ("id", "question", "choices", "answer", "audio")
@@ -74,9 +74,5 @@ def _clip(cell: Any, folder: Path, where: str) -> str:
         return name
     file = folder / CLIPS / f"{hashlib.sha256(content).hexdigest()[:12]}-{portable_name(Path(name).name)}"
     if not file.is_file() or file.stat().st_size != len(content):
-        try:
-            file.parent.mkdir(exist_ok=True)
-            file.write_bytes(content)
-        except OSError as error:
-            raise write_failure(file, error) from error
+        replace_unsynced(file, content)
     return file.relative_to(folder).as_posix()
