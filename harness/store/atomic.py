@@ -15,8 +15,8 @@ from typing import BinaryIO
 from dtbench.harness.core.errors import DtbenchError, MachineryError, UserError
 from dtbench.harness.store.leftovers import (
     locked_file,
+    remove_every_leftover_once,
     remove_leftovers,
-    remove_leftovers_once,
     temporary_beside,
 )
 
@@ -79,7 +79,7 @@ def replace_unsynced(path: Path, content: bytes) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        remove_leftovers_once(path.parent)
+        remove_every_leftover_once(path.parent)
         _place(path, content, lambda temporary: temporary.replace(path), synced=False)
     except OSError as error:
         raise write_failure(path, error) from error

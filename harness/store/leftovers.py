@@ -33,10 +33,15 @@ def remove_leftovers(path: Path) -> None:
     _remove_matching(path.parent, rf"\.{re.escape(path.name)}\.{_WRITER}\.tmp")
 
 
-@cache
-def remove_leftovers_once(folder: Path) -> None:
-    """Remove the temporary files of all targets in a folder, once in the life of this process."""
+def remove_every_leftover(folder: Path) -> None:
+    """Remove the temporary files of all targets in a folder whose writers were killed."""
     _remove_matching(folder, rf"\..+\.{_WRITER}\.tmp")
+
+
+@cache
+def remove_every_leftover_once(folder: Path) -> None:
+    """Do so once in the life of this process, for folders of many files."""
+    remove_every_leftover(folder)
 
 
 def remove_if_dead(path: Path) -> None:

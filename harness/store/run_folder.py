@@ -35,7 +35,7 @@ from dtbench.harness.store.jsonl import (
     key_of,
 )
 from dtbench.harness.store.known_secrets import last_matcher, secret_matcher
-from dtbench.harness.store.leftovers import remove_if_dead
+from dtbench.harness.store.leftovers import remove_every_leftover
 from dtbench.harness.store.locks import RunLock, ShardLock
 from dtbench.harness.store.question_files import question_files, read_questions
 from dtbench.harness.store.question_types import QuestionRecord
@@ -363,8 +363,7 @@ class RunFolder(StoredRun):
                 start["status"] = "interrupted"
         self.info = cast("RunInfo", {**info, "status": status})
         self.write_run_info()
-        for leftover in temporary_files(self.path):
-            remove_if_dead(leftover)
+        remove_every_leftover(self.path)
         if self.shard is None:
             self._remove_states()
 

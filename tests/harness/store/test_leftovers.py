@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import signal
 import subprocess
@@ -133,7 +134,7 @@ def test_on_a_disk_without_locks_nothing_is_removed(tmp_path: Path, monkeypatch:
     def refuse(descriptor: object, how: int) -> None:
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
-    monkeypatch.setattr(leftovers.fcntl, "flock", refuse)
+    monkeypatch.setattr(fcntl, "flock", refuse)
     left = tmp_path / ".page.html.12.tmp"
     left.touch()
     remove_if_dead(left)
