@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, TextIO
 from dtbench.harness.cli.paper_lines import paper_lines
 from dtbench.harness.cli.terminal import print_line
 from dtbench.harness.core.errors import MachineryError, one_line
-from dtbench.harness.store.atomic import writing_whole
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,6 +36,8 @@ BAR = 25
 @contextlib.contextmanager
 def output_file(flag: str, path: Path) -> Iterator[TextIO]:
     """Open the file that an option names: it is there in the end, whole, or as it was before an error."""
+    from dtbench.harness.store.atomic import writing_whole  # which scoring without a file can do without
+
     is_special = path.exists() and not path.is_file()  # a pipe, or a folder, which says so when it is opened
     target = path.resolve()
     try:
