@@ -164,6 +164,17 @@ def temporary_files(folder: Path) -> Iterator[Path]:
     return (path for path in folder.iterdir() if is_temporary(path.name))
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it where there are none, with their names on disk."""
+    new = [one for one in (folder, *folder.parents) if not one.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for one in reversed(new):
+            sync_folder(one.parent)
+    except OSError as error:
+        raise write_failure(folder, error) from error
+
+
 def sync_folder(folder: Path) -> None:
     """Sync new names in the folder to disk."""
     descriptor = os.open(folder, os.O_RDONLY)

@@ -18,6 +18,7 @@ from dtbench.harness.core.errors import DataError, MachineryError, UserError
 from dtbench.harness.store.append import AppendedFiles
 from dtbench.harness.store.atomic import (
     create_whole,
+    make_folder,
     replace_whole,
     temporary_files,
     write_failure,
@@ -205,10 +206,7 @@ class RunFolder(StoredRun):
         for task in plain.get("tasks", ()):
             stem_of(task)
         refuse_foreign(path)
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise write_failure(path, error) from error
+        make_folder(path)
         lock = RunLock(path) if shard is None else ShardLock(path, shard)
         try:
             folder = cls._begun(Beginning(path, plain, request, resumption), lock, shard)
