@@ -62,7 +62,7 @@ class Recorder:
         self._really(descriptor)
         about = os.fstat(descriptor)
         if stat.S_ISDIR(about.st_mode):
-            folder = os.readlink(f"/proc/self/fd/{descriptor}")
+            folder = str(Path(f"/proc/self/fd/{descriptor}").readlink())
             self.events.append(Names(folder, {one.name: one.inode() for one in os.scandir(folder)}))
             return
         if about.st_ino not in self._kept:
