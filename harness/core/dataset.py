@@ -1,17 +1,19 @@
-"""A task's questions: 5,000 stay in memory, and beyond these only the ids, where 50,000 would take 200 MB."""
+"""A task's questions: 5,000 stay in memory, and beyond these only the ids, packed, where 50,000 would take 200 MB."""
 
 from __future__ import annotations
 
 import json
 from array import array
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from json.encoder import encode_basestring
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 from dtbench.harness.core.disk_list import DiskList
-from dtbench.harness.core.schema import Clip, Sample, clip_name
+from dtbench.harness.core.schema import Clip, NoClip, Sample, clip_name
+from dtbench.harness.core.text_table import RepeatedHashes, Texts, TextTable
 
 IN_MEMORY = 5_000
 """Samples that are kept as they are, which no published benchmark exceeds."""
@@ -43,9 +45,10 @@ class Dataset:
         return self._stored.store.unanswerable
 
     @property
-    def ids(self) -> list[str]:
+    def ids(self) -> Sequence[str]:
         """The id of each sample, in order."""
-        return [self._stored.store.ids[place] for place in self._stored.places]
+        store = self._stored.store
+        return store.ids if isinstance(self._stored.places, range) else _Ids(store, self._stored.places)
 
     @property
     def whole(self) -> Dataset:
@@ -62,9 +65,20 @@ class Dataset:
         """Return twelve digits that differ where a question, its options or its answer do."""
         return f"{self._stored.store.hashes[self._stored.places[place]]:012x}"
 
-    def places(self) -> dict[str, int]:
+    def places(self) -> Mapping[str, int]:
         """Map each id to its place in `samples`."""
-        return {id_: place for place, id_ in enumerate(self.ids)}
+        return _Places(self._stored.store, self._stored.places)
+
+    def repeated_id(self) -> str | None:
+        """Return the first id that two samples have; None where each has one of its own."""
+        if self._stored.store.ids.is_unique():
+            return None
+        seen: set[str] = set()
+        for id_ in self.ids:
+            if id_ in seen:
+                return id_
+            seen.add(id_)
+        return None
 
     def clip_names(self) -> list[str]:
         """Return the name that messages use for the clip of each sample, in order."""
@@ -73,13 +87,14 @@ class Dataset:
     def shared_clips(self) -> dict[str, int]:
         """Number the clips that several questions are about, by the questions' ids."""
         if self._shared_clips is None:
-            names = self.clip_names()
-            times = Counter(names)
-            numbers = {name: number for number, name in enumerate(name for name in times if times[name] > 1)}
-            self._shared_clips = {
-                id_: numbers[name] for id_, name in zip(self.ids, names, strict=True) if name in numbers
-            }
+            self._shared_clips = self._number_shared() if self._stored.store.may_share_clips else {}
         return dict(self._shared_clips)
+
+    def _number_shared(self) -> dict[str, int]:
+        names = self.clip_names()
+        times = Counter(names)
+        numbers = {name: number for number, name in enumerate(name for name in times if times[name] > 1)}
+        return {id_: numbers[name] for id_, name in zip(self.ids, names, strict=True) if name in numbers}
 
     def select(self, places: Iterable[int]) -> Dataset:
         """Return the samples at these places as a data set, without copying them."""
@@ -107,13 +122,100 @@ class _StoredSamples(Sequence[Sample]):
         return self.store.sample(self.places[place])
 
 
+class _Ids(Texts):
+    """The ids of some samples of a store."""
+
+    def __init__(self, store: _SampleStore, places: Sequence[int]) -> None:
+        self._store, self._places = store, places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @overload
+    def __getitem__(self, place: int) -> str: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[str]: ...
+    def __getitem__(self, place: int | slice) -> str | list[str]:
+        if isinstance(place, slice):
+            return [self._store.ids[one] for one in self._places[place]]
+        return self._store.ids[self._places[place]]
+
+
+class _Places(Mapping[str, int]):
+    """Where the sample with an id stands, among all of a store or some."""
+
+    def __init__(self, store: _SampleStore, places: Sequence[int]) -> None:
+        self._ids = store.ids if isinstance(places, range) else _Ids(store, places)
+        self._store, self._places = store, places
+        self._own: dict[str, int] | None = None
+        if not isinstance(places, range) and not (
+            store.ids.is_unique() and all(one < other for one, other in zip(places, places[1:], strict=False))
+        ):
+            self._own = {id_: place for place, id_ in enumerate(self._ids)}
+
+    def __len__(self) -> int:
+        return len(self._ids) if self._store.ids.is_unique() else len(set(self._ids))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._ids) if self._store.ids.is_unique() else iter(dict.fromkeys(self._ids))
+
+    def __getitem__(self, id_: str) -> int:
+        place = self._own.get(id_) if self._own is not None else self._found(self._store.ids.find(id_))
+        if place is None:
+            raise KeyError(id_)
+        return place
+
+    def _found(self, whole: int | None) -> int | None:
+        """Return the place among ours of a sample of the store."""
+        if whole is None or isinstance(self._places, range):
+            return whole
+        place = bisect_left(self._places, whole)
+        return place if place < len(self._places) and self._places[place] == whole else None
+
+
+class _IdTable(TextTable):
+    """Ids; a task of a user's own may give some that are no texts, which are kept as they are until it is refused."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._others: dict[int, Any] = {}
+        self._unique: bool | None = None
+
+    def append(self, text: str) -> None:
+        """Append an id, of whatever type."""
+        if not isinstance(text, str):
+            self._others[len(self)] = text
+            text = ""
+        super().append(text)
+        self._unique = None
+
+    @overload
+    def __getitem__(self, place: int) -> str: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[str]: ...
+    def __getitem__(self, place: int | slice) -> str | list[str]:
+        if self._others and isinstance(place, int) and place in self._others:
+            other: str = self._others[place]
+            return other
+        return super().__getitem__(place)
+
+    def __iter__(self) -> Iterator[str]:
+        return (self[place] for place in range(len(self))) if self._others else super().__iter__()
+
+    def is_unique(self) -> bool:
+        """Whether no id comes twice; False where some are no texts."""
+        if self._unique is None:
+            self._unique = not self._others and self.distinct() == len(self)
+        return self._unique
+
+
 class _SampleStore:
     """The first samples as they are, the others on disk; what marshal cannot write, such as a clip in memory, stays."""
 
     def __init__(self, samples: Iterable[Sample]) -> None:
         import hashlib  # 5 ms that scoring a file does not need
 
-        self.ids: list[str] = []
+        self.ids = _IdTable()
         self.unanswerable: list[str] = []
         self.content = hashlib.sha256()
         self._first: list[Sample] = []
@@ -121,6 +223,7 @@ class _SampleStore:
         self._fields = DiskList()
         self._whole: dict[int, Sample] = {}
         self._clips: dict[int, Clip] = {}
+        clips = RepeatedHashes()
         for place, sample in enumerate(samples):
             self.ids.append(sample.id)
             if sample.answer is not None and sample.choices and sample.answer not in sample.choices:
@@ -128,14 +231,19 @@ class _SampleStore:
             line = _json_row(sample).encode() + b"\n"
             self.content.update(line)
             self.hashes.append(int.from_bytes(hashlib.blake2b(line, digest_size=6).digest(), "big"))
+            clips.add(_clip_hash(sample))
             if place < IN_MEMORY:
                 self._first.append(sample)
             else:
                 self._put(place, sample)
+        self.may_share_clips = clips.found
+        """Whether two samples may have one clip: equal names have equal hashes."""
 
     def _put(self, place: int, sample: Sample) -> None:
-        path = str(sample.audio) if isinstance(sample.audio, Path) else None
-        fields = (sample.question, sample.choices, sample.answer, path, sample.groups, sample.item)
+        clip: Any = str(sample.audio) if isinstance(sample.audio, Path) else None
+        if type(sample.audio) is NoClip:
+            clip = (sample.audio.question,)
+        fields = (sample.question, sample.choices, sample.answer, clip, sample.groups, sample.item)
         is_plain = type(sample) is Sample
         try:
             self._fields.append(fields if is_plain else None)
@@ -144,20 +252,31 @@ class _SampleStore:
             self._fields.append(None)
         if not is_plain:
             self._whole[place] = sample
-        elif not isinstance(sample.audio, Path):
-            self._clips[place] = sample.audio
+        elif clip is None:
+            self._clips[place] = sample.audio  # type: ignore[assignment]  # no Path
 
     def sample(self, place: int) -> Sample:
         if place < len(self._first):
             return self._first[place]
         if place in self._whole:
             return self._whole[place]
-        question, choices, answer, path, groups, item = self._fields.read(place - len(self._first))
-        audio = self._clips[place] if path is None else Path(path)
+        question, choices, answer, clip, groups, item = self._fields.read(place - len(self._first))
+        audio: Path | Clip
+        if clip is None:
+            audio = self._clips[place]
+        else:
+            audio = Path(clip) if isinstance(clip, str) else NoClip(*clip)
         return Sample(self.ids[place], question, choices, answer, audio, groups, item)
 
     def clip_name(self, place: int) -> str:
         return clip_name(self._clips[place] if place in self._clips else self.sample(place).audio)
+
+
+def _clip_hash(sample: Sample) -> int:
+    try:
+        return hash(clip_name(sample.audio))
+    except Exception:  # someone else's clip, which is named again where it is heard
+        return 0
 
 
 def _json_row(sample: Sample) -> str:

@@ -9,7 +9,7 @@ import dataclasses
 import hashlib
 import itertools
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -91,7 +91,7 @@ class TaskPlan:
         """How many answers this process is to see in the end."""
         return len(self.places) * self.repeats
 
-    def questions(self, finished: set[tuple[str, int]]) -> Iterator[tuple[int, int]]:
+    def questions(self, finished: Container[tuple[str, int]]) -> Iterator[tuple[int, int]]:
         """Yield place and repeat of each question that has no answer: its repeats together, and all about one clip."""
         ids = self.data.ids
         for place in self._by_clip(ids):
@@ -184,10 +184,10 @@ class TaskPlan:
             **({"think_budget": self.form.think_budget} if self.form.think_budget is not None else {}),
             **({"prompt_name": self.form.prompt_name} if self.form.prompt_name else {}),
             "questions": len(self.data.samples),
-            "ids_sha256": hashlib.sha256("\n".join(self.data.ids).encode()).hexdigest()[:12],
+            "ids_sha256": _hash_lines(self.data.ids),
             "samples": self.repeats,
             **({"chosen_by": list(self.chosen_by)} if self.chosen_by else {}),
-            **({"ids": self.data.ids} if part else {}),
+            **({"ids": list(self.data.ids)} if part else {}),
             "min_evidence": self.min_evidence,
             "answer": self.form.answer,
             **forced,
@@ -216,13 +216,10 @@ class TaskPlan:
         """Refuse questions that cannot be asked, or that records could not distinguish."""
         if not self.data.samples:
             raise UserError(f"{self.task.name}: there is no question to ask in {self.data.source}.")
-        seen: set[str] = set()
-        for id_ in self.data.ids:
-            if not isinstance(id_, str):
-                raise TaskError(f"{self.task.name}: the id {id_!r} is no text; give every sample one: str(id).")
-            if id_ in seen:
-                raise TaskError(f"{self.task.name}: the id {id_!r} is there twice; ids must be unique.")
-            seen.add(id_)
+        if (odd := next((id_ for id_ in self.data.ids if not isinstance(id_, str)), None)) is not None:
+            raise TaskError(f"{self.task.name}: the id {odd!r} is no text; give every sample one: str(id).")
+        if (repeated := self.data.repeated_id()) is not None:
+            raise TaskError(f"{self.task.name}: the id {repeated!r} is there twice; ids must be unique.")
         refuse_unscorable(self.task, self.data)
         if self.form.answer == "forced":
             for sample in self.data.samples:
@@ -280,9 +277,21 @@ def refuse_unknown_ids(ids: Sequence[str], data: Sequence[Dataset]) -> None:
 
 def select_samples(data: Dataset, limit: int | None, ids: Sequence[str] | None) -> Dataset:
     """Select the first `limit` questions, of those with the given ids where there are any."""
-    wanted = set(data.ids if ids is None else ids)
-    places = (place for place, id_ in enumerate(data.ids) if id_ in wanted)
+    count = len(data.samples)
+    if ids is None and (limit is None or limit >= count):
+        return data
+    wanted = None if ids is None else set(ids)
+    places = (place for place, id_ in enumerate(data.ids) if wanted is None or id_ in wanted)
     return data.select(itertools.islice(places, limit))
+
+
+def _hash_lines(lines: Iterable[str]) -> str:
+    """Return twelve digits of the hash of lines, joined by line breaks."""
+    found, between = hashlib.sha256(), ""
+    for line in lines:
+        found.update(f"{between}{line}".encode())
+        between = "\n"
+    return found.hexdigest()[:12]
 
 
 def read_text(option: str, path: Path) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
-from dtbench.harness.score.group_shares import share_over_clips
-from dtbench.harness.score.outcomes import Answer
+from dtbench.harness.core.packed_numbers import ordered
+from dtbench.harness.score.group_shares import ShareTally
+from dtbench.harness.score.outcomes import Answer, stand_apart
 from dtbench.harness.stats.intervals import percentile
 from dtbench.harness.store.paper_types import LengthFigures
 
@@ -26,19 +28,35 @@ def part_of(length: float, limits: Sequence[float]) -> int:
     return bisect_left(limits, length)
 
 
-def length_figures(answers: Sequence[Answer]) -> list[LengthFigures]:
+def length_figures(answers: Collection[Answer]) -> list[LengthFigures]:
     """Return the strict accuracy by length, shortest first; nothing where there are too few chains."""
-    thought = [answer for answer in answers if answer.chain]
+    thought = ordered("q", (answer.chain for answer in answers if answer.chain))
     if len(thought) < LEAST_CHAINS:
         return []
-    limits = length_limits([answer.chain for answer in thought])
-    parts: dict[int, list[Answer]] = {}
-    for answer in thought:
-        parts.setdefault(part_of(answer.chain, limits), []).append(answer)
-    return [_part(part) for _, part in sorted(parts.items())]
+    limits = sorted({percentile(thought, part / PARTS) for part in range(1, PARTS)})
+    parts: dict[int, _Part] = {}
+    apart = stand_apart(answers)
+    for answer in answers:
+        if answer.chain:
+            place = part_of(answer.chain, limits)
+            if place not in parts:
+                parts[place] = _Part(ShareTally(apart=apart), answer.chain, answer.chain)
+            parts[place].add(answer)
+    return [part.figures() for _, part in sorted(parts.items())]
 
 
-def _part(part: Sequence[Answer]) -> LengthFigures:
-    lengths = [answer.chain for answer in part]
-    found = share_over_clips([answer.clip for answer in part], [answer.right for answer in part])
-    return {"shortest": min(lengths), "longest": max(lengths), **found}
+@dataclass(slots=True)
+class _Part:
+    """The answers with chains of like length."""
+
+    shares: ShareTally
+    shortest: int
+    longest: int
+
+    def add(self, answer: Answer) -> None:
+        self.shares.add(answer.clip, right=answer.right)
+        self.shortest = min(self.shortest, answer.chain)
+        self.longest = max(self.longest, answer.chain)
+
+    def figures(self) -> LengthFigures:
+        return {"shortest": self.shortest, "longest": self.longest, **self.shares.figures()}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
-from dtbench.harness.score.group_shares import NOTHING
+from dtbench.harness.score.group_shares import NOTHING, mean_of
 from dtbench.harness.score.outcomes import Answer
 from dtbench.harness.store.paper_types import ChanceFigures
 from dtbench.harness.store.share_types import EstimateFigures, IntervalFigures
@@ -18,24 +18,27 @@ def chance_of(choices: Sequence[str], gold: str | None) -> float:
 
 
 def chance_figures(
-    answers: Sequence[Answer],
+    answers: Iterable[Answer],
     chances: Mapping[str, float],
     *,
     official: OfficialFigures,
     strict: StrictFigures,
 ) -> ChanceFigures:
     """Correct both accuracies, each with its interval, by the chance of the answers that it counts."""
-    every = [chances[one.id] for one in answers]
-    counted = [chances[one.id] for one in answers if one.outcome.official.counted]
+    every, counted = Counter[float](), Counter[float]()
+    for one in answers:
+        every[chances[one.id]] += 1
+        if one.outcome.official.counted:
+            counted[chances[one.id]] += 1
     return {
-        "chance": math.fsum(every) / len(every),
+        "chance": mean_of(every),
         "official": _corrected(official["accuracy"], official, counted),
         "strict": _corrected(strict["accuracy"], strict, every),
     }
 
 
-def _corrected(accuracy: float | None, interval: IntervalFigures, chances: Sequence[float]) -> EstimateFigures:
-    chance = math.fsum(chances) / len(chances) if chances else 1.0
+def _corrected(accuracy: float | None, interval: IntervalFigures, chances: Counter[float]) -> EstimateFigures:
+    chance = mean_of(chances) if chances else 1.0
     low, high = interval["low"], interval["high"]
     if accuracy is None or low is None or high is None or chance >= 1:
         return NOTHING

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import chain, repeat
+from typing import NamedTuple
 
-from dtbench.harness.score.outcomes import Answer, Groups
+from dtbench.harness.score.outcomes import Answer, Groups, stand_apart
 from dtbench.harness.stats.intervals import clustered_interval, share
 from dtbench.harness.stats.paired_tests import Bounds, pooled
 from dtbench.harness.store.paper_types import GroupFigures, MacroFigures
@@ -19,49 +21,91 @@ NOTHING: EstimateFigures = {"value": None, "low": None, "high": None}
 Clip = int | str
 
 
+class ShareTally:
+    """Counts right answers; by clip too, unless it is known that each answer is about a clip of its own."""
+
+    def __init__(self, *, apart: bool = False) -> None:
+        self.n = self.correct = 0
+        self._apart = apart
+        self._clips: dict[Clip, list[int]] = {}
+
+    def add(self, clip: Clip, *, right: bool, times: int = 1) -> None:
+        """Count an answer in, or several that are alike."""
+        self.n += times
+        self.correct += times * right
+        if not self._apart:
+            counted = self._clips.setdefault(clip, [0, 0])
+            counted[0] += times * right
+            counted[1] += times
+
+    def figures(self) -> ShareFigures:
+        """Return the share of right answers: Wilson's interval, over clips where several answers are about one."""
+        figures: ShareFigures = as_fields(share(self.correct, self.n))
+        if not self._apart and len(self._clips) < self.n:
+            pairs = ((float(correct), answers) for correct, answers in self._clips.values())
+            figures["low"], figures["high"] = clustered_interval(pairs)
+        return figures
+
+
 def share_over_clips(clips: Sequence[Clip], right: Sequence[bool]) -> ShareFigures:
     """Return the share of right answers: Wilson's interval, over clips where several answers are about one."""
-    figures: ShareFigures = as_fields(share(sum(right), len(right)))
-    answers = Counter(clips)
-    if len(answers) < len(clips):
-        correct = Counter(clip for clip, is_right in zip(clips, right, strict=True) if is_right)
-        figures["low"], figures["high"] = clustered_interval((correct[clip], n) for clip, n in answers.items())
-    return figures
+    tally = ShareTally()
+    for clip, is_right in zip(clips, right, strict=True):
+        tally.add(clip, right=is_right)
+    return tally.figures()
 
 
 def group_figures(
-    answers: Sequence[Answer], tables: Iterable[Sequence[str]], chances: Mapping[str, float] | None
+    answers: Collection[Answer], tables: Iterable[Sequence[str]], chances: Mapping[str, float] | None
 ) -> dict[str, dict[str, GroupFigures]]:
     """Return a table for each of these sequences of headings; `chances` are of guessing right, by question."""
     return {", ".join(fields): _table(answers, fields, chances) for fields in tables}
 
 
 def _table(
-    answers: Sequence[Answer], fields: Sequence[str], chances: Mapping[str, float] | None
+    answers: Collection[Answer], fields: Sequence[str], chances: Mapping[str, float] | None
 ) -> dict[str, GroupFigures]:
-    parts: dict[str, list[Answer]] = {}
+    parts: dict[str, _Group] = {}
     lines: dict[Groups, str | None] = {}
+    apart = stand_apart(answers)
     for answer in answers:
         groups = answer.outcome.groups
         if groups not in lines:
             values = [value for name in fields if (value := answer.outcome.group(name)) is not None]
             lines[groups] = ", ".join(values) if len(values) == len(fields) else None
         if (line := lines[groups]) is not None:
-            parts.setdefault(line, []).append(answer)
-    return {value: _group(part, chances) for value, part in sorted(parts.items())}
+            if line not in parts:
+                parts[line] = _Group(ShareTally(apart=apart), ShareTally(apart=apart), Counter())
+            parts[line].add(answer, None if chances is None else chances[answer.id])
+    return {value: part.figures() for value, part in sorted(parts.items())}
 
 
-def _group(part: Sequence[Answer], chances: Mapping[str, float] | None) -> GroupFigures:
-    clips = [one.clip for one in part]
-    counted = [one for one in part if one.outcome.official.counted]
-    called_right = [one.outcome.official.correct for one in counted]
-    figures: GroupFigures = {
-        "official": share_over_clips([one.clip for one in counted], called_right) if counted else None,
-        "strict": share_over_clips(clips, [one.right for one in part]),
-    }
-    if chances is not None:
-        figures["chance"] = math.fsum(chances[one.id] for one in part) / len(part)
-    return figures
+class _Group(NamedTuple):
+    """The answers of one group."""
+
+    official: ShareTally
+    strict: ShareTally
+    chances: Counter[float]
+
+    def add(self, answer: Answer, chance: float | None) -> None:
+        verdict = answer.outcome.official
+        if verdict.counted:
+            self.official.add(answer.clip, right=verdict.correct)
+        self.strict.add(answer.clip, right=answer.right)
+        if chance is not None:
+            self.chances[chance] += 1
+
+    def figures(self) -> GroupFigures:
+        official = self.official.figures() if self.official.n else None
+        figures: GroupFigures = {"official": official, "strict": self.strict.figures()}
+        if self.chances:
+            figures["chance"] = mean_of(self.chances)
+        return figures
+
+
+def mean_of(values: Counter[float]) -> float:
+    """Return the mean of values of which each comes so many times, summed without a rounding error."""
+    return math.fsum(chain.from_iterable(map(repeat, *zip(*values.items(), strict=True)))) / values.total()
 
 
 def macro_averages(tables: Mapping[str, Mapping[str, GroupFigures]]) -> dict[str, MacroFigures]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from dtbench.harness.core.task import option_letter
-from dtbench.harness.score.group_shares import NOTHING, share_over_clips
+from dtbench.harness.score.group_shares import NOTHING, ShareTally
 from dtbench.harness.score.outcomes import Answer
 from dtbench.harness.store.paper_types import LetterFigures, LettersFigures
 from dtbench.harness.store.share_types import EstimateFigures
@@ -43,32 +43,36 @@ def _place(choices: Sequence[str], choice: str | None) -> int | None:
     return choices.index(choice) if choice is not None and choice in choices else None
 
 
-def letter_figures(answers: Iterable[LetterAnswer]) -> list[LettersFigures]:
-    """Count letters, for each number of options apart, the most frequent number first."""
-    parts: dict[int, list[LetterAnswer]] = {}
+def letter_figures(answers: Iterable[LetterAnswer], *, apart: bool = False) -> list[LettersFigures]:
+    """Count letters, for each number of options apart, the most frequent number first.
+
+    `apart` says that it is known that each answer is about a clip of its own.
+    """
+    parts: dict[int, Counter[LetterAnswer]] = {}
     for one in answers:
-        parts.setdefault(one.options, []).append(one)
-    ranked = sorted(parts.items(), key=lambda part: (-len(part[1]), part[0]))
-    return [_figures(options, part) for options, part in ranked]
+        parts.setdefault(one.options, Counter())[one._replace(clip="") if apart else one] += 1
+    ranked = sorted(parts.items(), key=lambda part: (-part[1].total(), part[0]))
+    return [_figures(options, part, apart=apart) for options, part in ranked]
 
 
-def _figures(options: int, part: Sequence[LetterAnswer]) -> LettersFigures:
-    by_right: list[list[LetterAnswer]] = [[] for _ in range(options)]
-    for one in part:
-        by_right[one.right].append(one)
-    chosen = Counter(one.chosen for one in part)
+def _figures(options: int, part: Counter[LetterAnswer], *, apart: bool) -> LettersFigures:
+    by_right: list[_Ones] = [_Ones(Counter(), apart) for _ in range(options)]
+    chosen: Counter[int | None] = Counter()
+    for one, times in part.items():
+        by_right[one.right].answers[one] = times
+        chosen[one.chosen] += times
     letters: dict[str, LetterFigures] = {
         option_letter(place): {
-            "right": len(ones),
+            "right": ones.n,
             "chosen": chosen[place],
-            "unread": sum(one.chosen is None for one in ones),
-            "recall": _recall(ones),
+            "unread": ones.count(None),
+            "recall": ones.recall(),
         }
         for place, ones in enumerate(by_right)
     }
     return {
         "options": options,
-        "n": len(part),
+        "n": part.total(),
         "letters": letters,
         "chosen_by_right": {option_letter(place): _chosen(ones, options) for place, ones in enumerate(by_right)},
         "recall_sd": _spread([figures["recall"]["value"] for figures in letters.values()]),
@@ -76,16 +80,44 @@ def _figures(options: int, part: Sequence[LetterAnswer]) -> LettersFigures:
     }
 
 
-def _chosen(ones: Sequence[LetterAnswer], options: int) -> dict[str, int]:
-    times = Counter(one.chosen for one in ones)
-    return {**{option_letter(place): times[place] for place in range(options)}, NO_LETTER: times[None]}
+class _Ones(NamedTuple):
+    """The answers to questions with one right letter, each with how often it came."""
+
+    answers: Counter[LetterAnswer]
+    apart: bool
+
+    @property
+    def n(self) -> int:
+        return self.answers.total()
+
+    def count(self, chosen: int | None) -> int:
+        return sum(times for one, times in self.answers.items() if one.chosen == chosen)
+
+    @property
+    def found(self) -> int:
+        return sum(times for one, times in self.answers.items() if one.chosen == one.right)
+
+    def recall(self) -> EstimateFigures:
+        if not self.answers:
+            return NOTHING
+        tally = ShareTally(apart=self.apart)
+        for one, times in self.answers.items():
+            tally.add(one.clip, right=one.chosen == one.right, times=times)
+        found = tally.figures()
+        return {"value": found["accuracy"], "low": found["low"], "high": found["high"]}
+
+    def variance(self, share: float) -> float:
+        """Return the variance of a share of these answers; those about one clip hang together."""
+        sums: dict[int | str, list[float]] = {}
+        for one, times in () if self.apart else self.answers.items():
+            sums.setdefault(one.clip, []).extend([(one.chosen == one.right) - share] * times)
+        if self.apart or len(sums) == self.n:
+            return share * (1 - share) / self.n
+        return math.fsum(sum(gaps) ** 2 for gaps in sums.values()) / self.n**2
 
 
-def _recall(ones: Sequence[LetterAnswer]) -> EstimateFigures:
-    if not ones:
-        return NOTHING
-    found = share_over_clips([one.clip for one in ones], [one.chosen == one.right for one in ones])
-    return {"value": found["accuracy"], "low": found["low"], "high": found["high"]}
+def _chosen(ones: _Ones, options: int) -> dict[str, int]:
+    return {**{option_letter(place): ones.count(place) for place in range(options)}, NO_LETTER: ones.count(None)}
 
 
 def _spread(recalls: Sequence[float | None]) -> float | None:
@@ -97,20 +129,10 @@ def _spread(recalls: Sequence[float | None]) -> float | None:
     return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / len(values))
 
 
-def _spread_by_chance(by_right: Sequence[Sequence[LetterAnswer]]) -> float | None:
+def _spread_by_chance(by_right: Sequence[_Ones]) -> float | None:
     """Return the root of the mean squared spread of recalls that are one and the same in truth."""
-    count, answers = len(by_right), sum(map(len, by_right))
-    if count < 2 or not all(by_right):
+    count, answers = len(by_right), sum(ones.n for ones in by_right)
+    if count < 2 or not all(ones.answers for ones in by_right):
         return None
-    common = sum(one.chosen == one.right for ones in by_right for one in ones) / answers
-    return math.sqrt(math.fsum(_variance(ones, common) for ones in by_right) / count * (1 - 1 / count))
-
-
-def _variance(ones: Sequence[LetterAnswer], share: float) -> float:
-    """Return the variance of a share of these answers; those about one clip hang together."""
-    sums: dict[int | str, list[float]] = {}
-    for one in ones:
-        sums.setdefault(one.clip, []).append((one.chosen == one.right) - share)
-    if len(sums) == len(ones):
-        return share * (1 - share) / len(ones)
-    return math.fsum(sum(gaps) ** 2 for gaps in sums.values()) / len(ones) ** 2
+    common = sum(ones.found for ones in by_right) / answers
+    return math.sqrt(math.fsum(ones.variance(common) for ones in by_right) / count * (1 - 1 / count))

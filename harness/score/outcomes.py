@@ -1,17 +1,20 @@
-"""The outcome of each answer, small enough to hold a whole run: a few numbers and a shared object a record."""
+"""The outcome of each answer, small enough to hold a whole run: its key and some packed numbers a record."""
 
 from __future__ import annotations
 
 import math
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from dtbench.harness.core.packed_numbers import PackedInts, ordered
 from dtbench.harness.core.price import TOKENS_IN, TOKENS_OUT
 from dtbench.harness.core.schema import Official, is_count
+from dtbench.harness.core.text_table import TextTable
 from dtbench.harness.score.calibration import ConfidentAnswer, ForcedAnswer, forced_answer
+from dtbench.harness.store.answer_keys import AnswerKeys
 from dtbench.harness.store.types import Record
 
 Groups = tuple[tuple[str, str], ...]
@@ -71,12 +74,14 @@ class Outcomes:
     """The outcomes of one task's records: of each question's repeats, the last that did not fail."""
 
     def __init__(self, records: Iterable[Record] = ()) -> None:
-        self._places: dict[tuple[str, int], int] = {}
-        self._outcomes: list[AnswerOutcome] = []
-        self._shared: dict[Any, Any] = {}
-        self._choices: list[str | None] = []
-        self._chains, self._seconds, self._tries = array("q"), array("d"), array("q")
-        self._tokens_in, self._tokens_out = array("q"), array("q")
+        self._keys = AnswerKeys()
+        self._kinds: list[AnswerOutcome] = []
+        self._numbers: dict[AnswerOutcome, int] = {}
+        self._choice_texts = TextTable()
+        self._outcomes, self._choices = PackedInts(), PackedInts()
+        """For each key the place of its outcome in `_kinds`, and of its choice in `_choice_texts`, -1 for none."""
+        self._seconds = array("d")
+        self._chains, self._tries, self._tokens_in, self._tokens_out = (PackedInts() for _ in range(4))
         self._forced: dict[tuple[str, int], ForcedAnswer] = {}
         for record in records:
             self.add(record)
@@ -87,58 +92,78 @@ class Outcomes:
     def add(self, record: Record) -> None:
         """Count a record in; a failure never takes the place of an answer."""
         key = (record["id"], record["sample"])
-        place = self._places.get(key)
-        if place is None:
-            self._places[key] = len(self._outcomes)
-            self._append(record)
-        elif "error" not in record or self._outcomes[place].failed is not None:
-            self._append(record)
-            self._move_last_to(place)
-        else:
+        place = self._keys.add(key)
+        if place < len(self) and "error" in record and self._kind(place).failed is None:
             return
+        self._put(place, record)
         if (forced := forced_answer(record)) is not None:
             self._forced[key] = forced
 
-    def _append(self, record: Record) -> None:
+    def _put(self, place: int, record: Record) -> None:
         failed = "error" in record
         usage = {} if failed else record["response"]["usage"]
-        self._outcomes.append(self._one(_outcome(record)))
-        self._choices.append(None if failed else self._one(record["extraction"]["choice"]))
-        self._chains.append(0 if failed else record["extraction"]["thinking_chars"])
-        self._seconds.append(0.0 if failed else _duration(record["response"]["seconds"]))
+        choice = None if failed else record["extraction"]["choice"]
         tries = (record["error"] if failed else record["response"]).get("attempts", 1)
-        self._tries.append(tries if is_count(tries) else 1)
-        self._tokens_in.append(_first(usage, TOKENS_IN))
-        self._tokens_out.append(_first(usage, TOKENS_OUT))
+        seconds = 0.0 if failed else _duration(record["response"]["seconds"])
+        if place == len(self._seconds):
+            self._seconds.append(seconds)
+        else:
+            self._seconds[place] = seconds
+        self._outcomes.put(place, self._number(_outcome(record)))
+        self._choices.put(place, -1 if choice is None else self._choice_texts.add(choice))
+        self._chains.put(place, 0 if failed else record["extraction"]["thinking_chars"])
+        self._tries.put(place, tries if is_count(tries) else 1)
+        self._tokens_in.put(place, _first(usage, TOKENS_IN))
+        self._tokens_out.put(place, _first(usage, TOKENS_OUT))
 
-    def _one(self, value: Any) -> Any:
-        return self._shared.setdefault(value, value)
+    def _number(self, outcome: AnswerOutcome) -> int:
+        number = self._numbers.setdefault(outcome, len(self._kinds))
+        if number == len(self._kinds):
+            self._kinds.append(outcome)
+        return number
 
-    def _move_last_to(self, place: int) -> None:
-        self._outcomes[place] = self._outcomes.pop()
-        self._choices[place] = self._choices.pop()
-        self._seconds[place] = self._seconds.pop()
-        for numbers in (self._chains, self._tries, self._tokens_in, self._tokens_out):
-            numbers[place] = numbers.pop()
+    def _kind(self, place: int) -> AnswerOutcome:
+        return self._kinds[self._outcomes[place]]
+
+    def _choice(self, place: int) -> str | None:
+        number = self._choices[place]
+        return None if number < 0 else self._choice_texts[number]
+
+    @property
+    def samples(self) -> list[int]:
+        """Which of the answers to a question there are, such as 0 and 1."""
+        return sorted(self._keys.samples)
 
     def counts(self) -> Counter[AnswerOutcome]:
         """Count how often each outcome came."""
-        return Counter(self._outcomes)
+        return Counter({self._kinds[number]: times for number, times in Counter(self._outcomes).items()})
 
-    def answers(self, shared: Mapping[str, int] = NO_CLIP_SHARED) -> Iterator[Answer]:
-        """Yield every question and repeat with its outcome, in no order to rely on; `shared` numbers shared clips."""
-        for (id_, sample), place in self._places.items():
-            clip = shared.get(id_, id_)
-            yield Answer(id_, sample, self._outcomes[place], self._choices[place], clip, self._chains[place])
+    def answers(self, shared: Mapping[str, int] = NO_CLIP_SHARED) -> Answers:
+        """Return every question and repeat with its outcome, in no order to rely on; `shared` numbers shared clips."""
+        return Answers(self, shared)
 
-    def chains(self) -> list[float]:
+    def place(self, id_: str, sample: int) -> int | None:
+        """Return where an answer stands among answers(); None where there is none."""
+        return self._keys.number((id_, sample))
+
+    def answer(self, place: int, key: tuple[str, int], shared: Mapping[str, int]) -> Answer:
+        """Return the answer at a place, which is the one with this key."""
+        id_, sample = key
+        return Answer(id_, sample, self._kind(place), self._choice(place), shared.get(id_, id_), self._chains[place])
+
+    def keys(self) -> AnswerKeys:
+        """Return the keys of the answers, numbered by their places."""
+        return self._keys
+
+    def chains(self) -> Sequence[float]:
         """Return the lengths of the chains of thought, in characters, shortest first; without those that are none."""
-        return sorted(length for length in self._chains if length)
+        return ordered("q", (length for length in self._chains if length))
 
-    def seconds(self) -> list[float]:
+    def seconds(self) -> Sequence[float]:
         """Return how long the model took for each response, shortest first."""
+        answered = [kind.failed is None for kind in self._kinds]
         both = zip(self._outcomes, self._seconds, strict=True)
-        return sorted(seconds for outcome, seconds in both if outcome.failed is None)
+        return ordered("d", (seconds for number, seconds in both if answered[number]))
 
     def forced(self) -> list[ForcedAnswer]:
         """Return the forced answers, in an order that does not depend on the records'."""
@@ -156,6 +181,60 @@ class Outcomes:
     def tokens(self) -> tuple[int | None, int | None]:
         """Return the tokens read and written, in all; None where no response reported any."""
         return _total(self._tokens_in), _total(self._tokens_out)
+
+
+class QuestionNumbers(NamedTuple):
+    """A number for each question that has an answer, from 0."""
+
+    count: int
+    find: Callable[[str], int | None]
+    """Returns the number of a question; None where it has no answer."""
+    ids: Callable[[], Iterable[str]]
+    """Returns the ids in the order of their numbers."""
+
+
+class Answers(Collection[Answer]):
+    """The answers of outcomes, made anew each time that one goes through them."""
+
+    def __init__(self, outcomes: Outcomes, shared: Mapping[str, int]) -> None:
+        self._outcomes, self._shared = outcomes, shared
+
+    def __len__(self) -> int:
+        return len(self._outcomes)
+
+    def __iter__(self) -> Iterator[Answer]:
+        for place, key in enumerate(self._outcomes.keys()):
+            yield self._outcomes.answer(place, key, self._shared)
+
+    def __contains__(self, answer: object) -> bool:
+        return any(one == answer for one in self)
+
+    @property
+    def alone(self) -> bool:
+        """Whether each answer is about a clip of its own."""
+        return not self._shared and len(self._outcomes.samples) <= 1
+
+    def question_numbers(self) -> QuestionNumbers:
+        """Number the questions that have an answer."""
+        keys = self._outcomes.keys()
+        if len(keys.samples) == 1:  # the answers are numbered already
+            (sample,) = keys.samples
+            return QuestionNumbers(len(keys), lambda id_: keys.number((id_, sample)), lambda: (id_ for id_, _ in keys))
+        ids = TextTable()
+        for id_, _ in keys:
+            ids.add(id_)
+        return QuestionNumbers(len(ids), ids.find, lambda: ids)
+
+    def of_question(self, id_: str) -> Iterator[Answer]:
+        """Yield the answers to one question."""
+        for sample in self._outcomes.samples:
+            if (place := self._outcomes.place(id_, sample)) is not None:
+                yield self._outcomes.answer(place, (id_, sample), self._shared)
+
+
+def stand_apart(answers: Collection[Answer]) -> bool:
+    """Whether it is known, without a look at each, that every answer is about a clip of its own."""
+    return isinstance(answers, Answers) and answers.alone
 
 
 def _outcome(record: Record) -> AnswerOutcome:
@@ -188,6 +267,7 @@ def _duration(seconds: float) -> float:
     return seconds if 0 <= seconds < math.inf else 0.0
 
 
-def _total(tokens: array[int]) -> int | None:
-    reported = [count for count in tokens if count != UNREPORTED]
-    return sum(reported) if reported else None
+def _total(tokens: PackedInts) -> int | None:
+    reported = Counter(tokens)
+    del reported[UNREPORTED]
+    return sum(count * times for count, times in reported.items()) if reported else None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from dtbench.harness.core.schema import Sample
@@ -12,10 +13,10 @@ from dtbench.harness.score.chance_level import chance_figures, chance_of
 from dtbench.harness.score.confidence import confidence_figures
 from dtbench.harness.score.group_shares import group_figures, macro_averages
 from dtbench.harness.score.letter_bias import LetterAnswer, letter_answers, letter_figures
-from dtbench.harness.score.outcomes import Answer, Outcomes
+from dtbench.harness.score.outcomes import Answer, Answers, Outcomes, QuestionNumbers
 from dtbench.harness.score.script_ceiling import ScriptCeiling
 from dtbench.harness.score.several_answers import majority_figures, pass_figures, repeated_questions, variance_figures
-from dtbench.harness.store.paper_types import PaperFigures
+from dtbench.harness.store.paper_types import LettersFigures, PaperFigures
 from dtbench.harness.store.summary_types import TaskSummary
 
 
@@ -32,18 +33,18 @@ def paper_figures(
     task: Scorer, outcomes: Outcomes, summary: TaskSummary, design: RunDesign, shown: Iterable[Sample] | None
 ) -> PaperFigures:
     """Add up all figures; `shown` are the questions as the run showed them, None where they are not at hand."""
-    answers = list(outcomes.answers(design.shared))
+    answers = outcomes.answers(design.shared)
     options = None if shown is None else _options(task, summary["scorer"], answers, shown)
-    groups = group_figures(answers, _tables(task, answers), None if options is None else options.chances)
+    groups = group_figures(answers, _tables(task, outcomes), None if options is None else options.chances)
     figures: PaperFigures = {"by_group": groups, "macro": macro_averages(groups)}
     if lengths := length_figures(answers):
         figures["chain_lengths"] = lengths
     if (confidence := confidence_figures(outcomes.confident(design.shared))) is not None:
         figures["confidence"] = confidence
     if design.answers_each > 1:
-        figures.update(_of_several(answers, design))
+        figures.update(_of_several(list(answers), design))
     if options is not None:
-        figures["by_letter"] = letter_figures(options.letters)
+        figures["by_letter"] = options.letters
         figures["chance_corrected"] = chance_figures(
             answers, options.chances, official=summary["official"], strict=summary["strict"]
         )
@@ -52,28 +53,57 @@ def paper_figures(
     return figures
 
 
+class _Chances(Mapping[str, float]):
+    """How often a guess is right, by question."""
+
+    def __init__(self, questions: QuestionNumbers) -> None:
+        self._questions = questions
+        self._chances = array("d", bytes(8 * questions.count))
+        self._there = bytearray(questions.count)
+
+    def put(self, id_: str, chance: float) -> bool:
+        """Note the chance of a question; return whether there is an answer to it."""
+        if (number := self._questions.find(id_)) is None:
+            return False
+        self._chances[number] = chance
+        self._there[number] = 1
+        return True
+
+    def __getitem__(self, id_: str) -> float:
+        number = self._questions.find(id_)
+        if number is None or not self._there[number]:
+            raise KeyError(id_)
+        return self._chances[number]
+
+    def __len__(self) -> int:
+        return sum(self._there)
+
+    def __iter__(self) -> Iterator[str]:
+        return (id_ for id_ in self._questions.ids() if id_ in self)
+
+
 class _Options(NamedTuple):
     """What the options of a run's questions say; the questions themselves are not kept, for there may be many."""
 
     chances: Mapping[str, float]
-    letters: Sequence[LetterAnswer]
+    letters: list[LettersFigures]
     ceiling: ScriptCeiling
 
 
-def _options(task: Scorer, version: str, answers: Iterable[Answer], shown: Iterable[Sample]) -> _Options | None:
+def _options(task: Scorer, version: str, answers: Answers, shown: Iterable[Sample]) -> _Options | None:
     """Go once through the questions; None where one that was asked is not among them."""
-    by_question: dict[str, list[Answer]] = {}
-    for answer in answers:
-        by_question.setdefault(answer.id, []).append(answer)
-    chances: dict[str, float] = {}
-    letters: list[LetterAnswer] = []
+    questions = answers.question_numbers()
+    chances = _Chances(questions)
     ceiling = ScriptCeiling(task, version)
-    for sample in shown:
-        if sample.id in by_question:
-            chances[sample.id] = chance_of(sample.choices, sample.answer)
-            letters += letter_answers(sample.choices, sample.answer, by_question[sample.id])
-            ceiling.add(sample)
-    return _Options(chances, letters, ceiling) if len(chances) == len(by_question) else None
+
+    def letters() -> Iterator[LetterAnswer]:
+        for sample in shown:
+            if chances.put(sample.id, chance_of(sample.choices, sample.answer)):
+                yield from letter_answers(sample.choices, sample.answer, answers.of_question(sample.id))
+                ceiling.add(sample)
+
+    counted = letter_figures(letters(), apart=answers.alone)
+    return _Options(chances, counted, ceiling) if len(chances) == questions.count else None
 
 
 def _of_several(answers: Sequence[Answer], design: RunDesign) -> PaperFigures:
@@ -85,9 +115,9 @@ def _of_several(answers: Sequence[Answer], design: RunDesign) -> PaperFigures:
     return figures
 
 
-def _tables(task: Scorer, answers: Iterable[Answer]) -> list[tuple[str, ...]]:
+def _tables(task: Scorer, outcomes: Outcomes) -> list[tuple[str, ...]]:
     """Return the headings of each table: those of the script, then every other one that the questions have."""
     of_script = [grouping.fields for grouping in task.groupings]
-    groups = {answer.outcome.groups for answer in answers}
+    groups = {outcome.groups for outcome in outcomes.counts()}
     names = sorted({name for one in groups for name, _ in one})
     return [*of_script, *((name,) for name in names if (name,) not in of_script)]

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.task import Task
+from dtbench.harness.core.text_table import TextTable
 from dtbench.harness.score.run_questions import question_record
 from dtbench.harness.store.question_files import question_heads
 from dtbench.harness.store.run_folder import RunFolder
@@ -42,10 +43,14 @@ class QuestionLog:
         """Append the answered questions that are not there, as in an older run, of these places in the whole or all."""
         if not answered:
             return
-        with_answer = {id_ for id_, _ in answered}
+        if places is None and _ABSENT not in self._there:
+            return
+        with_answer = TextTable()
+        for id_, _ in answered:
+            with_answer.add(id_)
         ids = self._whole.ids
         absent = (place for place in (range(len(ids)) if places is None else places) if self._there[place] == _ABSENT)
-        lacking = {ids[place]: place for place in absent if ids[place] in with_answer}
+        lacking = {id_: place for place in absent if (id_ := ids[place]) in with_answer}
         for record in self._folder.every_record_as(self._task.name, Record) if lacking else ():
             place = lacking.get(record["id"])
             # A record of an old run has no such hash: its data as a whole is the run's, or the run was refused.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -72,7 +73,9 @@ class Beginning(NamedTuple):
             remove_summary(self.path)
         info: dict[str, Any] = {**grow(before, self.settings)}
         tasks = info["tasks"].items()
-        info["tasks"] = {task: without_needless_ids(about, stored_keys(self.path, task)) for task, about in tasks}
+        info["tasks"] = {
+            task: without_needless_ids(about, partial(stored_keys, self.path, task)) for task, about in tasks
+        }
         return self._with_request(cast("AnyInfo", info))
 
     def _with_request(self, info: AnyInfo) -> AnyInfo:

@@ -5,7 +5,7 @@ The answers that a start does not ask for stay where they are; readers leave the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -27,12 +27,6 @@ class AskedAnswers:
     def cover(self, key: Key) -> bool:
         """Return whether the answer with this key was asked for."""
         return (self.ids is None or key.id in self.ids) and (self.samples is None or key.sample < self.samples)
-
-    def left_out(self, keys: Collection[Key]) -> Collection[Key]:
-        """Return those of the keys that were not asked for; most often there are none, which is found out fast."""
-        if self.ids is None and (self.samples is None or max((key[1] for key in keys), default=0) < self.samples):
-            return ()
-        return [key for key in keys if not self.cover(key)]
 
 
 def asked_answers(info: Mapping[str, Any], task: str) -> AskedAnswers:
@@ -69,10 +63,9 @@ def asks_the_same(info: AnyInfo, settings: Mapping[str, Any]) -> bool:
     return bool(before == now) and info.get("calls") == settings.get("calls")
 
 
-def without_needless_ids(about: Mapping[str, Any], there: Iterable[Key]) -> Mapping[str, Any]:
-    """Leave out the list of questions where the folder holds answers to no others."""
-    ids = about.get("ids")
-    if ids is None or not {key.id for key in there} <= set(ids):
+def without_needless_ids(about: Mapping[str, Any], there: Callable[[], Iterable[Key]]) -> Mapping[str, Any]:
+    """Leave out the list of questions where the folder holds answers to no others; `there` reads what it holds."""
+    if "ids" not in about or not {key.id for key in there()} <= set(about["ids"]):
         return about
     return {name: value for name, value in about.items() if name != "ids"}
 

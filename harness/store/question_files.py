@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import re
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from dtbench.harness.core.disk_list import DiskList
 from dtbench.harness.core.errors import DataError
+from dtbench.harness.core.text_table import TextTable
 from dtbench.harness.store.jsonl import QUESTIONS, RecordLine, read_lines
 from dtbench.harness.store.question_types import QuestionRecord
 from dtbench.harness.store.record_files import stem_of
@@ -57,18 +58,37 @@ def read_questions(folder: Path, task: str) -> Iterator[QuestionRecord]:
     """Yield the last line of each question in the order of the data set; their texts wait on disk, not in memory."""
     lines = DiskList()
     places, numbers, paths = array("Q"), array("Q"), list[Path]()
-    last: dict[str, int] = {}
+    ids, last = TextTable(), array("Q")
     for line in _lines(folder, task):
         head = _head(line)
-        last[head.id] = len(lines)
+        number = ids.add(head.id)
+        if number == len(last):
+            last.append(len(lines))
+        else:
+            last[number] = len(lines)
         if not paths or paths[-1] != line.path:
             paths.append(line.path)
         lines.append((len(paths) - 1, line.body))
         places.append(head.place)
         numbers.append(line.number)
-    for entry in sorted(last.values(), key=lambda entry: (places[entry], entry)):
+    del ids
+    for entry in _by_place(last, places):
         path, body = lines.read(entry)
         yield RecordLine(paths[path], numbers[entry], body).record(QuestionRecord)
+
+
+def _by_place(entries: array[int], places: array[int]) -> Iterable[int]:
+    """Return entries in the order of their places, those of one place in their own."""
+    most = max((places[entry] for entry in entries), default=0)
+    if most < 4 * len(entries):  # each has a slot of its own, which takes less than a list of them
+        slots = array("q", [-1]) * (most + 1)
+        for entry in entries:
+            if slots[places[entry]] >= 0:
+                break
+            slots[places[entry]] = entry
+        else:
+            return (entry for entry in slots if entry >= 0)
+    return sorted(entries, key=lambda entry: (places[entry], entry))
 
 
 def _lines(folder: Path, task: str) -> Iterator[RecordLine]:
@@ -89,4 +109,5 @@ def _head(line: RecordLine) -> QuestionHead:
             f"run is resumed."
         )
     id_, hash_, place, lacking = match.groups()
-    return QuestionHead(json.loads(id_), hash_.decode(), int(place), lacking is not None)
+    plain = json.loads(id_) if b"\\" in id_ else str(id_[1:-1], "utf-8")
+    return QuestionHead(plain, hash_.decode(), int(place), lacking is not None)

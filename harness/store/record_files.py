@@ -20,6 +20,8 @@ class FilePart(NamedTuple):
     path: Path
     end: int
     """How many bytes of it are read."""
+    changed: int = 0
+    """When it was changed, in nanoseconds."""
 
 
 def stem_of(task: str) -> str:
@@ -39,14 +41,15 @@ def file_parts(folder: Path, task: str) -> list[FilePart]:
     """Return the task's files of records, as long as they are now."""
     paths = record_files(folder, stem_of(task))
     try:
-        return [FilePart(path, path.stat().st_size) for path in paths]
+        found = [(path, path.stat()) for path in paths]
     except OSError as error:
         raise DataError(f"{error.filename}: cannot be read ({error.strerror}).") from None
+    return [FilePart(path, stat.st_size, stat.st_mtime_ns) for path, stat in found]
 
 
 def read_parts(parts: Sequence[FilePart]) -> Iterator[tuple[Path, RecordLine | TornLine]]:
     """Yield the lines of files of records, each with its file."""
-    for path, end in parts:
+    for path, end, _ in parts:
         try:
             for line in read_lines(path, end):
                 yield path, line

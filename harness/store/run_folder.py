@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from dtbench.harness.core.errors import DataError, MachineryError, UserError
+from dtbench.harness.store.answer_keys import AnswerKeys, LeftOut, find_left_out
 from dtbench.harness.store.append import AppendedFiles
 from dtbench.harness.store.atomic import (
     create_whole,
@@ -28,7 +29,6 @@ from dtbench.harness.store.find_run import find_run, judged_run, what_is_there
 from dtbench.harness.store.growth import UnaskedAnswers, asked_answers
 from dtbench.harness.store.jsonl import (
     QUESTIONS,
-    Key,
     Kind,
     RecordLine,
     encode_line,
@@ -70,6 +70,7 @@ class StoredRun:
         """How many lines of a task an interrupted write left behind, as last read; their questions are not answered."""
         self.unasked: dict[str, UnaskedAnswers] = {}
         """The answers to a task that the last start did not ask for, as records() last left them out."""
+        self._known_left_out: dict[str, tuple[Sequence[FilePart], object, LeftOut]] = {}
 
     @classmethod
     def open(cls, path: Path, kind: str = "run") -> StoredRun:
@@ -107,36 +108,22 @@ class StoredRun:
     def records_as(self, task: str, kind: type[Kind], *, unasked: bool = False) -> Iterator[Kind]:
         """Yield records as records() does, as the type of a judge or of `dtbench cot`; `unasked`, all the others."""
         parts = file_parts(self.path, task)
-        replaced, others = self._left_out(task, parts)
+        replaced, others, _ = self._left_out(task, parts)
+        if unasked and not others:
+            return
         for place, line in enumerate(self._read(task, parts)):
             if place not in replaced and (place in others) is unasked:
                 yield line.record(kind)
 
-    def _left_out(self, task: str, parts: Sequence[FilePart]) -> tuple[set[int], set[int]]:
-        """Return the places of records that another one stands in for, and of those that were not asked for last.
-
-        Hardly any run has some.
-        """
-        standing: dict[Key, int] = {}
-        failing: set[Key] = set()
-        replaced: set[int] = set()
-        for place, line in enumerate(self._read(task, parts)):
-            key = line.key()
-            other = standing.get(key)
-            if not line.failed():
-                failing.discard(key)
-            elif other is None or key in failing:
-                failing.add(key)
-            else:
-                replaced.add(place)
-                continue
-            if other is not None:
-                replaced.add(other)
-            standing[key] = place
-        asked = asked_answers(self.info, task)
-        others = asked.left_out(standing)
-        self.unasked[task] = UnaskedAnswers.of([key for key in others if key not in failing], asked)
-        return replaced, {standing[key] for key in others}
+    def _left_out(self, task: str, parts: Sequence[FilePart]) -> LeftOut:
+        """Find the records that are left out, once for each state of the files."""
+        about = self.info["tasks"].get(task)
+        known = self._known_left_out.get(task)
+        if known is None or known[0] != parts or known[1] is not about:
+            lines = ((line.key(), line.failed()) for line in self._read(task, parts))
+            known = self._known_left_out[task] = (parts, about, find_left_out(lines, asked_answers(self.info, task)))
+        self.unasked[task] = known[2].unasked
+        return known[2]
 
     def every_record_as(self, task: str, kind: type[Kind]) -> Iterator[Kind]:
         """Yield every record that was ever stored, also those that a later one stands in for."""
@@ -146,9 +133,10 @@ class StoredRun:
         """Yield the questions that lie beside the answers, in the order of the data set; none in older runs."""
         return read_questions(self.path, task)
 
-    def finished(self, task: str) -> set[tuple[str, int]]:
+    def finished(self, task: str) -> AnswerKeys:
         """Return which answers are there, asked for last or not; those of failed questions are not."""
-        return {line.key() for line in self._read(task, file_parts(self.path, task)) if not line.failed()}
+        lines = self._read(task, file_parts(self.path, task))
+        return AnswerKeys(line.key() for line in lines if not line.failed())
 
     def write_summary(self, summary: Mapping[str, Any]) -> None:
         """Write summary.json, whole or not at all."""
