@@ -7,6 +7,7 @@ from array import array
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any, overload
@@ -149,7 +150,7 @@ class _Places(Mapping[str, int]):
         self._store, self._places = store, places
         self._own: dict[str, int] | None = None
         if not isinstance(places, range) and not (
-            store.ids.is_unique() and all(one < other for one, other in zip(places, places[1:], strict=False))
+            store.ids.is_unique() and all(one < other for one, other in pairwise(places))
         ):
             self._own = {id_: place for place, id_ in enumerate(self._ids)}
 
@@ -261,12 +262,12 @@ class _SampleStore:
         if place in self._whole:
             return self._whole[place]
         question, choices, answer, clip, groups, item = self._fields.read(place - len(self._first))
-        audio: Path | Clip
-        if clip is None:
-            audio = self._clips[place]
-        else:
-            audio = Path(clip) if isinstance(clip, str) else NoClip(*clip)
-        return Sample(self.ids[place], question, choices, answer, audio, groups, item)
+        return Sample(self.ids[place], question, choices, answer, self._audio(place, clip), groups, item)
+
+    def _audio(self, place: int, stored: Any) -> Path | Clip:
+        if stored is None:
+            return self._clips[place]
+        return Path(stored) if isinstance(stored, str) else NoClip(*stored)
 
     def clip_name(self, place: int) -> str:
         return clip_name(self._clips[place] if place in self._clips else self.sample(place).audio)

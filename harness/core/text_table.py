@@ -66,23 +66,25 @@ class TextTable(Texts):
 
     def append(self, text: str) -> None:
         """Append a text, also one that is there."""
-        slot = self._slot(text) if self._slots else _EMPTY
-        self._put(text)
+        stored = text.encode("utf-8", "surrogatepass")
+        slot = self._slot(text, stored) if self._slots else _EMPTY
+        self._put(stored)
         if slot != _EMPTY:
             self._index(slot)
 
     def add(self, text: str) -> int:
         """Return the place of a text, which is appended where it is not there."""
-        slot = self._slot(text)
+        stored = text.encode("utf-8", "surrogatepass")
+        slot = self._slot(text, stored)
         if (place := self._slots[slot]) != _EMPTY:
             return place
-        self._put(text)
+        self._put(stored)
         self._index(slot)
-        return len(self) - 1
+        return len(self._ends) - 2
 
     def find(self, text: str) -> int | None:
         """Return the place of a text; None where it is not there."""
-        slot = self._slot(text)  # which may make them
+        slot = self._slot(text, text.encode("utf-8", "surrogatepass"))  # which may make them
         place = self._slots[slot]
         return None if place == _EMPTY else place
 
@@ -92,8 +94,8 @@ class TextTable(Texts):
             self._make_slots()
         return len(self._slots) - self._slots.count(_EMPTY)
 
-    def _put(self, text: str) -> None:
-        self._bytes += text.encode("utf-8", "surrogatepass")
+    def _put(self, stored: bytes) -> None:
+        self._bytes += stored
         try:
             self._ends.append(len(self._bytes))
         except OverflowError:  # 4 GB of texts
@@ -102,33 +104,31 @@ class TextTable(Texts):
 
     def _index(self, slot: int) -> None:
         """Note the last text in its slot, or all of them in twice as many where it is crowded."""
-        if 3 * len(self) > 2 * len(self._slots):
+        count = len(self._ends) - 1
+        if 2 * count > len(self._slots):
             self._make_slots()
         else:
-            self._slots[slot] = len(self) - 1
+            self._slots[slot] = count - 1
 
     def _make_slots(self) -> None:
-        count = max(_FEWEST_SLOTS, 1 << (3 * len(self) // 2).bit_length())
-        self._slots = array("i", [_EMPTY]) * count
+        count = max(_FEWEST_SLOTS, 1 << (2 * len(self)).bit_length())
+        self._slots = slots = array("i", [_EMPTY]) * count
         for place, text in enumerate(self):
-            self._slots[self._slot(text)] = place
+            slot = hash(text) & (count - 1)
+            if slots[slot] == _EMPTY:
+                slots[slot] = place
+            else:
+                slots[self._slot(text, text.encode("utf-8", "surrogatepass"))] = place
 
-    def _slot(self, text: str) -> int:
+    def _slot(self, text: str, wanted: bytes) -> int:
         """Return the slot of a text, or the empty one that it would take."""
         if not self._slots:
             self._make_slots()
         slots, ends, stored = self._slots, self._ends, self._bytes
         mask = len(slots) - 1
         slot = hash(text) & mask
-        place = slots[slot]
-        if place == _EMPTY:
-            return slot
-        wanted = text.encode("utf-8", "surrogatepass")
-        while stored[ends[place] : ends[place + 1]] != wanted:
+        while (place := slots[slot]) >= 0 and stored[ends[place] : ends[place + 1]] != wanted:
             slot = (slot + 1) & mask
-            place = slots[slot]
-            if place == _EMPTY:
-                break
         return slot
 
 

@@ -15,7 +15,7 @@ from dtbench.harness.run.dispatch import count_readers
 from dtbench.harness.run.plan import TaskPlan
 from dtbench.harness.store.record_provenance import RecordProvenance
 from dtbench.harness.store.run_folder import StoredRun
-from dtbench.harness.store.types import AnyInfo, Record, TaskInfo
+from dtbench.harness.store.types import AnyInfo, AskedRecord, TaskInfo
 
 SHOWN = 3
 _LOG = logging.getLogger(__name__)
@@ -30,13 +30,11 @@ def refuse_changed_questions(folder: Path, info: AnyInfo, plans: Sequence[TaskPl
             continue
         if about["data"]["sha256"] != plan.data.sha256:
             _refuse_changed(run, plan, about)
-        answered = set[tuple[str, int]]()
         provenance = RecordProvenance()
-        for record in provenance.watch(_answered(run, plan.task.name)):
-            if "error" not in record:
-                answered.add((record["id"], record["sample"]))
+        for _ in provenance.watch(_answered(run, plan.task.name)):
+            pass
         _refuse_other_prompt(run, plan, about, provenance)
-        if provenance.clips and next(plan.questions(answered), None) is not None:
+        if provenance.clips and next(plan.questions(run.finished(plan.task.name)), None) is not None:
             _refuse_other_clips(run, plan, about, provenance)
 
 
@@ -52,9 +50,14 @@ def _refuse_changed(run: StoredRun, plan: TaskPlan, about: TaskInfo) -> None:
 
 def _changed(run: StoredRun, plan: TaskPlan) -> list[str]:
     every = plan.data.whole
-    hashes = {id_: every.question_hash(place) for place, id_ in enumerate(every.ids)}
+    places = every.places()
+
+    def is_other(id_: str, hash_: str | None) -> bool:
+        place = places.get(id_)
+        return place is None or hash_ is None or every.question_hash(place) != hash_
+
     answered = ((record["id"], record.get("question_hash")) for record in _answered(run, plan.task.name))
-    return list(dict.fromkeys(id_ for id_, hash_ in answered if hash_ is None or hashes.get(id_) != hash_))
+    return list(dict.fromkeys(id_ for id_, hash_ in answered if is_other(id_, hash_)))
 
 
 def _refuse_other_prompt(run: StoredRun, plan: TaskPlan, about: TaskInfo, provenance: RecordProvenance) -> None:
@@ -96,6 +99,6 @@ def _first(ids: Sequence[str]) -> str:
     return ", ".join(map(repr, ids[:SHOWN]))
 
 
-def _answered(run: StoredRun, task: str) -> Iterator[Record]:
+def _answered(run: StoredRun, task: str) -> Iterator[AskedRecord]:
     for unasked in (False, True):
-        yield from run.records_as(task, Record, unasked=unasked)
+        yield from run.records_as(task, AskedRecord, unasked=unasked)

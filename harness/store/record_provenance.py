@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from dtbench.harness.store.types import Record
+from dtbench.harness.core.text_table import TextMap
+from dtbench.harness.store.types import AskedRecord, Record
+
+Kind = TypeVar("Kind", Record, AskedRecord)
 
 
 class OtherPrompt(NamedTuple):
@@ -31,21 +34,21 @@ class OtherClip(NamedTuple):
 class RecordProvenance:
     """The prompts and clips of the answers to one task."""
 
-    clips: dict[str, str] = field(default_factory=dict)
+    clips: TextMap = field(default_factory=TextMap)
     """The hash of the clip, by question."""
     unhashed: int = 0
     """How many answers to a clip have no hash: they were made before clips were hashed."""
     prompts: dict[str, str] = field(default_factory=dict)
     """Hashes of prompts, each with the first question that was asked so."""
 
-    def watch(self, records: Iterable[Record]) -> Iterator[Record]:
+    def watch(self, records: Iterable[Kind]) -> Iterator[Kind]:
         """Yield records as they are, and note what those with an answer say."""
         for record in records:
             if "error" not in record:
                 self.add(record)
             yield record
 
-    def add(self, record: Record) -> None:
+    def add(self, record: Record | AskedRecord) -> None:
         """Note what one record says."""
         self.prompts.setdefault(record["prompt_hash"], record["id"])
         audio = record["audio"]
