@@ -22,7 +22,7 @@ class DiskList:
     """Stores None, numbers, texts, bytes, and tuples, lists and dicts of them; one thread appends."""
 
     def __init__(self) -> None:
-        self._ends = array("Q", [0])
+        self._ends = array("I", [0])
         self._buffer = bytearray()
         self._file: int | None = None
         self._written = 0
@@ -33,7 +33,12 @@ class DiskList:
     def append(self, value: Any) -> None:
         """Append a value; raise a ValueError for one that is not plain."""
         self._buffer += marshal.dumps(value)
-        self._ends.append(self._written + len(self._buffer))
+        end = self._written + len(self._buffer)
+        try:
+            self._ends.append(end)
+        except OverflowError:  # 4 GB of values
+            self._ends = array("Q", self._ends)
+            self._ends.append(end)
         if len(self._buffer) > IN_MEMORY:
             self._write()
 

@@ -89,10 +89,12 @@ class TextTable(Texts):
         return None if place == _EMPTY else place
 
     def distinct(self) -> int:
-        """Return how many different texts there are."""
+        """Return how many different texts there are; the table by hash is made anew where it is needed again."""
         if not self._slots:
             self._make_slots()
-        return len(self._slots) - self._slots.count(_EMPTY)
+        count = len(self._slots) - self._slots.count(_EMPTY)
+        self._slots = array("i")
+        return count
 
     def _put(self, stored: bytes) -> None:
         self._bytes += stored

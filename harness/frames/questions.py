@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class QuestionColumns(NamedTuple):
     """The questions of one task, a column for each field."""
 
-    places: dict[str, int]
+    places: Mapping[str, int]
     question: pyarrow.Array
     choices: pyarrow.Array
     """In the order in which the run showed them."""

@@ -34,19 +34,19 @@ def length_figures(answers: Collection[Answer]) -> list[LengthFigures]:
     if len(thought) < LEAST_CHAINS:
         return []
     limits = sorted({percentile(thought, part / PARTS) for part in range(1, PARTS)})
-    parts: dict[int, _Part] = {}
+    parts: dict[int, _LikeLengths] = {}
     apart = stand_apart(answers)
     for answer in answers:
         if answer.chain:
             place = part_of(answer.chain, limits)
             if place not in parts:
-                parts[place] = _Part(ShareTally(apart=apart), answer.chain, answer.chain)
+                parts[place] = _LikeLengths(ShareTally(apart=apart), answer.chain, answer.chain)
             parts[place].add(answer)
     return [part.figures() for _, part in sorted(parts.items())]
 
 
 @dataclass(slots=True)
-class _Part:
+class _LikeLengths:
     """The answers with chains of like length."""
 
     shares: ShareTally

@@ -186,7 +186,7 @@ class Outcomes:
 class QuestionNumbers(NamedTuple):
     """A number for each question that has an answer, from 0."""
 
-    count: int
+    size: int
     find: Callable[[str], int | None]
     """Returns the number of a question; None where it has no answer."""
     ids: Callable[[], Iterable[str]]

@@ -58,8 +58,8 @@ class _Chances(Mapping[str, float]):
 
     def __init__(self, questions: QuestionNumbers) -> None:
         self._questions = questions
-        self._chances = array("d", bytes(8 * questions.count))
-        self._there = bytearray(questions.count)
+        self._chances = array("d", bytes(8 * questions.size))
+        self._there = bytearray(questions.size)
 
     def put(self, id_: str, chance: float) -> bool:
         """Note the chance of a question; return whether there is an answer to it."""
@@ -103,7 +103,7 @@ def _options(task: Scorer, version: str, answers: Answers, shown: Iterable[Sampl
                 ceiling.add(sample)
 
     counted = letter_figures(letters(), apart=answers.alone)
-    return _Options(chances, counted, ceiling) if len(chances) == questions.count else None
+    return _Options(chances, counted, ceiling) if len(chances) == questions.size else None
 
 
 def _of_several(answers: Sequence[Answer], design: RunDesign) -> PaperFigures:

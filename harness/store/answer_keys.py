@@ -83,6 +83,6 @@ def find_left_out(lines: Iterable[tuple[Key, bool]], asked: AskedAnswers) -> Lef
             standing[number] = place
     if asked.ids is None and (asked.samples is None or max(keys.samples, default=-1) < asked.samples):
         return LeftOut(replaced, frozenset(), UnaskedAnswers())
-    others = [number for number, key in enumerate(keys) if not asked.cover(key)]
+    others = [number for number, key in enumerate(keys) if not asked.cover(Key(*key))]
     unasked = UnaskedAnswers.of([keys.key(number) for number in others if number not in failing], asked)
     return LeftOut(replaced, {standing[number] for number in others}, unasked)
