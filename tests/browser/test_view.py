@@ -6,23 +6,14 @@ import re
 from pathlib import Path
 
 import pytest
-from browser import PHONE, Browser
+from browser import PHONE, READY, Browser
+from chat_server import answering_in_steps
 from reported import two_runs
-from runs import audible_data, lines_of, started, wait_until, write_script
+from runs import PATIENCE, audible_data, lines_of, started, wait_until
 from viewed import viewing
 
 pytestmark = pytest.mark.browser
 COUNT = 40
-READY = "document.documentElement?.dataset.ready === 'yes'"
-
-
-def visit(browser: Browser, url: str) -> None:
-    """A page of the server, until it has drawn itself."""
-    browser.problems.clear()
-    browser.asked.clear()
-    browser.call("Page.navigate", url="about:blank")
-    browser.call("Page.navigate", url=url)
-    browser.until(READY)
 
 
 def lines(browser: Browser) -> list[str]:
@@ -43,7 +34,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_runs_are_listed_sorted_searched_and_chosen(browser: Browser, folder: Path) -> None:
     with viewing(folder) as viewed:
-        visit(browser, viewed.url)
+        browser.visit(viewed.url)
         assert sorted(lines(browser)) == ["broken", "first", "second"]
         assert "broken/run.json: no JSON" in browser.text("#lines")
         browser.click("[data-sort=score]")
@@ -61,28 +52,34 @@ def test_runs_are_listed_sorted_searched_and_chosen(browser: Browser, folder: Pa
         assert browser.run("document.querySelectorAll('section.score').length") == 2
         assert browser.problems == []
         browser.size(*PHONE)
-        visit(browser, viewed.url)
+        browser.visit(viewed.url)
         assert browser.run("document.documentElement.scrollWidth") == PHONE[0]
 
 
 def test_list_and_report_follow_a_run_that_goes_on(browser: Browser, folder: Path, tmp_path: Path) -> None:
     audible_data(tmp_path / "data", COUNT)
-    model = write_script(tmp_path / "script.jsonl", [{"text": "(A)", "sleep": 0.25}])
-    options = ("--tasks", "mmar", "--data-dir", tmp_path / "data", "--concurrency", "1")
-    with viewing(folder) as viewed, started(*model, *options, "--out", folder / "live") as run:
+    options = ("--tasks", "mmar", "--data-dir", tmp_path / "data", "--concurrency", "1", "--out", folder / "live")
+    with (
+        answering_in_steps() as (url, may_answer),
+        viewing(folder) as viewed,
+        started("--model", url, *options) as run,
+    ):
+        may_answer.release(4)
         wait_until(lambda: lines_of(folder / "live") > 2)
-        visit(browser, viewed.url)
+        browser.visit(viewed.url)
         browser.until("document.querySelector('#lines').innerText.includes('running')")
         progress = "Number(document.querySelector('#lines progress[value]:not([value=\"60\"])').value)"
         seen = browser.run(progress)
+        may_answer.release(8)
         browser.until(f"{progress} > {seen}")
-        visit(browser, f"{viewed.url}report?run=live#view=samples&state=wrong")
+        browser.visit(f"{viewed.url}report?run=live#view=samples&state=wrong")
         question = browser.text("#detail .id")
         begun = shown(browser)
+        may_answer.release(COUNT)
         browser.until(f"Number(document.querySelector('#found').innerText.match(/\\d+/)[0]) > {begun}")
         assert browser.run("new URLSearchParams(location.hash.slice(1)).get('state')") == "wrong", "filters stay"
         assert browser.text("#detail .id") == question, "and so does the question"
-        assert run.wait(120) == 0
+        assert run.wait(PATIENCE) == 0
         browser.press("o")
         browser.until("!document.querySelector('#view-overview').innerText.includes('not asked')")
         assert re.search(r"\b40\b", browser.text("section.score"))
@@ -92,7 +89,7 @@ def test_list_and_report_follow_a_run_that_goes_on(browser: Browser, folder: Pat
 
 def test_a_clip_that_is_served_plays_and_has_a_spectrogram(browser: Browser, folder: Path) -> None:
     with viewing(folder) as viewed:
-        visit(browser, f"{viewed.url}report?run=first#view=samples&search=made-up-2_")
+        browser.visit(f"{viewed.url}report?run=first#view=samples&search=made-up-2_")
         browser.until("document.querySelector('#detail .frame') && !document.querySelector('#detail .frame').hidden")
         assert browser.run("Math.abs(document.querySelector('#detail audio').duration - 0.6) < 0.1")
         browser.press(" ")

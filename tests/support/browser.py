@@ -18,6 +18,8 @@ from typing import Any
 from browsers import installed
 
 PATIENCE = 300.0
+READY = "document.documentElement?.dataset.ready === 'yes'"
+"""Whether a page has drawn itself."""
 PHONE = (390, 844)
 DESK = (1280, 900)
 _OPTIONS = (
@@ -106,12 +108,17 @@ class Browser:
 
     def open(self, page: Path, fragment: str = "") -> None:
         """A file of a report, as from disk, until its samples are there."""
+        self.visit(page.resolve().as_uri() + fragment)
+        self.settle()
+
+    def visit(self, url: str) -> None:
+        """A page, until it has drawn itself; what the one before says of its server's end is none of its problems."""
+        self.call("Page.navigate", url="about:blank")
+        self.until("location.href === 'about:blank'")
         self.problems.clear()
         self.asked.clear()
-        self.call("Page.navigate", url="about:blank")
-        self.call("Page.navigate", url=page.resolve().as_uri() + fragment)
-        self.until("document.documentElement?.dataset.ready === 'yes'")
-        self.settle()
+        self.call("Page.navigate", url=url)
+        self.until(READY)
 
     def run(self, script: str) -> Any:
         """The value of an expression in the page; a promise is waited for."""

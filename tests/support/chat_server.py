@@ -155,6 +155,22 @@ def chatting(*turns: Turn, tls: ssl.SSLContext | None = None, **settings: Any) -
 
 
 @contextmanager
+def answering_in_steps(default: Turn | None = None) -> Iterator[tuple[str, threading.Semaphore]]:
+    """The URL of an endpoint for one request at a time, and what lets it answer the next so many."""
+    may_answer = threading.Semaphore(0)
+
+    def answer(_: Asked) -> Turn:
+        may_answer.acquire()
+        return default or Turn()
+
+    with chatting(choose=answer) as chat:
+        try:
+            yield chat.url, may_answer
+        finally:
+            may_answer.release(1_000_000)  # it cannot be stopped while it waits
+
+
+@contextmanager
 def chatting_elsewhere() -> Iterator[str]:
     """The URL of an endpoint in a process of its own, so that its work is not ours."""
     with subprocess.Popen([sys.executable, __file__], stdout=subprocess.PIPE, stdin=subprocess.PIPE) as process:
