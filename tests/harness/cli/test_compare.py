@@ -275,3 +275,13 @@ def test_runs_of_other_tasks_are_refused(made: Callable[..., Path], tmp_path: Pa
     assert "have no task in common" in call("compare", base, tmp_path / "other").refusal()
     assert "two or more run folders are expected, the baseline first; found 1 run." in call("compare", base).refusal()
     assert "--candidate is missing" in call("gate", "--baseline", base).refusal()
+
+
+def test_no_control_character_of_a_run_reaches_the_terminal(made: Callable[..., Path], tmp_path: Path) -> None:
+    plain, odd = made("a", right_but(1)), made("b", right_but(2))
+    info = json.loads((odd / "run.json").read_text())
+    info["model"]["temperature"] = "\x1b[2Jhot\x07"
+    (odd / "run.json").write_text(json.dumps(info))
+    done = call("compare", plain, odd)
+    assert "hot" in done.out
+    assert not {"\x1b", "\x07"} & {*done.out, *done.err}

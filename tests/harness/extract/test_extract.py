@@ -160,3 +160,24 @@ def test_every_option_of_an_ordinary_question_is_found_in_every_shape(shape: str
     choices = ["A man", "A woman", "Both of them", "Nobody"]
     assert [extract(shape.format(choice), choices).choice for choice in choices] == choices
     assert [extract(shape.format(letter), choices).choice for letter in "ABCD"] == choices
+
+
+@pytest.mark.parametrize(
+    ("output", "choice", "how"),
+    [
+        ("It is a bird of red.", "a red bird", "said, in other words"),
+        ("The answer is dogs.", "a dog", "stated"),
+        ("Answer: red bird", "a red bird", "stated"),
+        ("a dog", "a dog", "option text"),
+    ],
+)
+def test_in_other_words_is_said_of_words_that_are_not_the_options_own_and_of_no_others(
+    output: str, choice: str, how: str
+) -> None:
+    read = extract(output, ["a red bird", "a blue bird", "a dog", "a cat"])
+    assert (read.choice, read.how) == (choice, how)
+
+
+@pytest.mark.parametrize(("count", "choice"), [(2, None), (3, "bird"), (4, None), (5, "cow")])
+def test_the_middle_option_is_one_where_their_number_is_odd(count: int, choice: str | None) -> None:
+    assert extract("The middle option.", ["dog", "bird", "cow", "frog", "whale"][:count]).choice == choice

@@ -324,3 +324,24 @@ def test_a_task_that_names_no_tables_has_one_for_each_heading_of_its_questions()
     summary = summarise(task, [answered(task, sample, "x") for sample in task.samples(None)], expected=20)
     assert [(column["column"], column["n"]) for column in summary["paper"]] == [("Avg", 20), ("early", 5), ("late", 15)]
     assert {heading: len(table) for heading, table in summary["strict"]["groups"].items()} == {"hour": 2, "number": 20}
+
+
+def test_answers_of_one_token_each_are_summed_up_like_any_other() -> None:
+    task = Mmar()
+    usage = {"input_tokens": 1, "output_tokens": 1}
+    summary = summarise(task, [answered(task, sample, "(A)", usage=usage) for sample in samples(task, 5)], expected=5)
+    assert summary["tokens"] == {"in": 5, "out": 5}
+
+
+class WithoutVerdict(Mmar):
+    no_verdict = "similarity calls no single answer right"
+
+
+def test_a_task_that_calls_no_answer_right_has_no_accuracy_no_unread_answers_and_says_why() -> None:
+    task = WithoutVerdict()
+    records = [answered(task, sample, "I cannot tell.") for sample in samples(task, 4)]
+    summary = summarise(task, records, expected=4)
+    assert set(accuracies(summary)) == {None}
+    assert (summary["n"], summary["unanswered"], summary["missing"]) == (4, 0, 0)
+    assert summary["notes"] == ["similarity calls no single answer right"]
+    assert summarise(Mmar(), records, expected=4)["unanswered"] == 4

@@ -239,3 +239,46 @@ def test_the_test_of_several_runs_is_cochrans() -> None:
     rows = [[dice.random() < share for share in (0.5, 0.55, 0.62, 0.4)] for _ in range(300)]
     assert cochran_q(rows) == pytest.approx(float(cochrans_q(rows).pvalue), rel=1e-6)
     assert cochran_q([[True, True]] * 9) == 1.0
+
+
+UNEVEN = {
+    2: [(3, 2, 0), (5, 0, 3)],
+    3: [(1, 1, 0), (4, 3, 1), (6, 1, 0)],
+    6: [(5, 5, 0), (2, 0, 0), (7, 6, 0), (1, 0, 1), (4, 4, 0), (3, 0, 0)],
+    12: [(size, size if size % 3 else 0, 0) for size in (1, 9, 2, 8, 3, 7, 4, 6, 5, 5, 10, 2)],
+}
+"""Clusters of (questions, gained, lost): of unequal size, most with a difference far from zero."""
+
+
+@pytest.mark.parametrize("count", UNEVEN)
+def test_clusters_of_unequal_size_widen_the_interval_as_cluster_robust_errors_and_students_t_do(count: int) -> None:
+    import numpy
+    from scipy import stats
+    from statsmodels.regression.linear_model import OLS
+
+    pairs = [
+        PairedShares(*((0, 1) if number < gained else (1, 0) if number < gained + lost else (1, 1)), f"{cluster}")
+        for cluster, (size, gained, lost) in enumerate(UNEVEN[count])
+        for number in range(size)
+    ]
+    gaps = numpy.array([pair.after - pair.before for pair in pairs])
+    fitted = OLS(gaps, numpy.ones(len(gaps)))
+    clusters = numpy.array([int(pair.cluster) for pair in pairs])
+    robust = float(fitted.fit(cov_type="cluster", cov_kwds={"groups": clusters}).cov_params()[0, 0])
+    single = float((gaps**2).mean() - gaps.mean() ** 2) / len(gaps)
+    wider = (stats.t.ppf(0.975, count - 1) / stats.norm.ppf(0.975)) ** 2
+    table = effective_table(pairs, 0.025)
+    assert table is not None
+    variance = (table.flips - ((table.gained - table.lost) / table.n) ** 2) / table.n
+    assert variance == pytest.approx(max(robust, single) * wider, rel=1e-9)
+    assert (table.gained - table.lost) / table.n == pytest.approx(gaps.mean())
+    assert bounds(pairs, 0.025).difference == pytest.approx(gaps.mean())
+
+
+def test_one_cluster_says_nothing_and_clusters_that_never_change_count_once_each() -> None:
+    assert bounds([PairedShares(0, 1, "one")] * 5, 0.025) == (1.0, -1.0, 1.0)
+    still = [PairedShares(1, 1, f"{number // 4}") for number in range(40)]
+    table = effective_table(still, 0.025)
+    assert table is not None
+    assert (table.gained, table.lost) == (0, 0)
+    assert table.n == pytest.approx(10 * (1.959963985 / 2.262157163) ** 2, rel=1e-6)

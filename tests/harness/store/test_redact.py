@@ -97,3 +97,9 @@ def test_settings_lose_texts_under_a_secret_name_and_nothing_else() -> None:
         "tasks": {"mmar": {"prompt": "token: what do you hear?", "key": {"inner": "kept"}}},
         "limit": None,
     }
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "Basic"])
+def test_a_value_of_no_known_shape_is_hidden_behind_its_scheme_wherever_it_stands(scheme: str) -> None:
+    assert mask_text(f"upstream said: {scheme} q7Zp-4411 was refused") == f"upstream said: {scheme} {MASK} was refused"
+    assert mask_text(f"{scheme} hay") == f"{scheme} hay"  # a word of a sentence

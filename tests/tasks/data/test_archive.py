@@ -238,3 +238,21 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "sealed").write_text("a file where a folder should be")
     with pytest.raises(DtbenchError, match="sealed"):
         archive.unpack(made, tmp_path / "sealed" / "audio")
+
+
+@pytest.mark.parametrize("make", [make_tar, make_zip])
+def test_what_was_unpacked_can_be_read_by_others_on_the_machine(tmp_path: Path, make: Maker) -> None:
+    archive.unpack(make(tmp_path / "x", {"a.wav": b"RIFF", "b.wav": b"RIFF"}), tmp_path / "audio")
+    assert stat.S_IMODE((tmp_path / "audio").stat().st_mode) == 0o755
+
+
+@pytest.mark.parametrize("make", [make_tar, make_zip])
+def test_an_archive_of_endless_empty_files_is_refused(
+    tmp_path: Path, make: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive, "MAX_MEMBERS", 20)
+    (tmp_path / "enough").mkdir()
+    archive.unpack(make(tmp_path / "x", {f"audio/{n}": b"" for n in range(20)}), tmp_path / "enough" / "audio")
+    with pytest.raises(DataError, match="MB or 20 files, as an archive made to fill the disk does"):
+        archive.unpack(make(tmp_path / "x", {f"audio/{n}": b"" for n in range(21)}), tmp_path / "audio")
+    assert not (tmp_path / "audio").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -277,3 +278,24 @@ def test_a_parquet_file_of_something_else_names_the_column(tmp_path: Path) -> No
     parquet.write_table(pyarrow.table({"x": [1]}), tmp_path / "test_mini.parquet")
     with pytest.raises(DataError, match=r"the column 'answer' is missing; found: x"):
         task_registry.get_task("mmau-mini").load(tmp_path)
+
+
+def test_every_item_of_mmsu_names_its_clip_in_either_copy(tmp_path: Path) -> None:
+    ids = [item["id"] for item in small_data.mmsu_items()]
+    parquet = task_in("mmsu parquet", tmp_path / "parquet").samples(tmp_path / "parquet")
+    assert [sample.item["audio_path"] for sample in parquet] == [f"{id_}.wav" for id_ in ids]
+    folder = task_in("mmsu question/jsonl, folder", tmp_path / "folder").samples(tmp_path / "folder")
+    assert [sample.item["audio_path"] for sample in folder] == [item["audio_path"] for item in small_data.mmsu_items()]
+
+
+def test_questions_without_any_audio_load_with_a_note_in_every_layout_of_folders(tmp_path: Path) -> None:
+    said = {}
+    for layout in ("mmar v2 jsonl, folder", "mmau json, folder", "mmsu question/jsonl, folder"):
+        task = task_in(layout, tmp_path / layout)
+        assert not [note for note in task.load(tmp_path / layout).notes if note.startswith("no audio")]
+        for folder in (tmp_path / layout).iterdir():
+            if folder.is_dir() and folder.name != "question":
+                shutil.rmtree(folder)
+        said[task.name] = [note for note in task.load(tmp_path / layout).notes if note.startswith("no audio")]
+    assert {name: len(notes) for name, notes in said.items()} == {"mmar": 1, "mmau-mini": 1, "mmsu": 1}
+    assert "a run needs the folder audio or audio.tar.gz or audio.zip in" in said["mmsu"][0]

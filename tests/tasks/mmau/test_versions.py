@@ -201,3 +201,46 @@ def test_mmar_records_tell_v2_by_their_rubrics() -> None:
     mmar = task_registry.get_task("mmar")
     assert mmar.version_of(small_data.mmar_items(version=2)) == "v2-github"
     assert mmar.version_of(small_data.mmar_items(version=1)) is None
+
+
+def key_of(item: dict[str, Any]) -> str:
+    return mmau_versions.item_key(item["id"], item["question"], item["choices"], item["answer"])
+
+
+def test_a_whole_old_version_says_that_it_is_old_and_a_whole_current_one_says_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new, both = (
+        [item | {"id": f"{name}-{number}"} for number, item in enumerate(small_data.mmau_items(500))]
+        for name in ("old", "new", "both")
+    )
+    known = {"2024-old": old, "v05.15.25": new, "both": both, "broken": []}
+    small_data.write_json(tmp_path / "known.json", [])
+    (tmp_path / "known.json").write_text(json.dumps({name: [*map(key_of, items)] for name, items in known.items()}))
+    monkeypatch.setattr(mmau_versions, "_KNOWN_FILE", tmp_path / "known.json")
+    mmau_versions._known.cache_clear()
+    try:
+        found = {
+            name: task_registry.get_task("mmau-mini").load(mmau_of(tmp_path / name, items))
+            for name, items in (("old", both + old), ("new", both + new), ("half", both), ("mixed", old + new))
+        }
+    finally:
+        monkeypatch.undo()
+        mmau_versions._known.cache_clear()
+    told = {name: [note for note in data.notes if not note.startswith("no audio")] for name, data in found.items()}
+    old_note = "the content before 2025-05-15 (commit 1f675a9): scores are not comparable with v05.15.25"
+    assert (found["old"].version, told["old"]) == ("2024-old", [old_note])
+    assert (found["new"].version, told["new"]) == ("v05.15.25", [])
+    assert (found["half"].version, told["half"]) == (
+        "v05.15.25-or-2024-old",
+        ["these 500 items are the same in v05.15.25 and 2024-old"],
+    )
+    assert told["mixed"] == [
+        "no published content of MMAU-test-mini: of 1000 items, 500 of v05.15.25, 500 of 2024-old are equal"
+    ]
+
+
+@pytest.mark.parametrize(("version", "old"), [(NEW, False), (OLD, True)])
+def test_the_real_old_version_says_that_it_is_old(version: str, *, old: bool) -> None:
+    notes = task_registry.get_task("mmau-mini").load(real_mmau(version)).notes
+    assert any("scores are not comparable with v05.15.25" in note for note in notes) is old
