@@ -14,7 +14,7 @@ from dtbench.harness.core.model import Model
 from dtbench.harness.core.typed_settings import path_of, path_settings, read_options
 from dtbench.harness.store.known_secrets import is_secret_name
 from dtbench.models.checkpoints import families
-from dtbench.models.checkpoints.checkpoint import Checkpoint, checkpoint_of_family, resolve_checkpoint
+from dtbench.models.checkpoints.checkpoint import Checkpoint, checkpoint_of_family, resolve_checkpoint, with_weights
 from dtbench.models.checkpoints.defaults import endpoint_defaults, request_defaults
 from dtbench.models.checkpoints.families import Family
 from dtbench.models.endpoint.address import ANY_KEY, complete_url
@@ -79,7 +79,9 @@ def _open(spec: str, options: Mapping[str, str], samples: Iterable[Sample] | Non
             return _open_checkpoint(checkpoint, options, how)
     kind, path = find_model(spec)  # a class, or a Family of an installed package
     if isinstance(kind, Family):
-        return _open_checkpoint(checkpoint_of_family(kind, kind.name), options, how)
+        return _open_checkpoint(
+            with_weights(checkpoint_of_family(kind, kind.name), options.get("weights")), options, how
+        )
     if how.backend is not None:
         raise UserError(
             f"--backend {how.backend}: this option is for checkpoints, and {spec!r} is not one: leave it out."

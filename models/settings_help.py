@@ -74,7 +74,7 @@ FLAGS: Mapping[str, tuple[str, str, str]] = {
     "quantization": ("METHOD", "the checkpoint's", "How the weights are quantised, such as fp8 or awq."),
     "kv_cache_dtype": ("TYPE", "auto", "Type of the key-value cache, such as fp8."),
     "enforce_eager": ("true|false", "false", "Start sooner and answer more slowly, without CUDA graphs."),
-    "trust_remote_code": ("true|false", "false", "Run code of the checkpoint."),
+    "trust_remote_code": ("true|false", "false", "Run code of the checkpoint, with your rights."),
     "limit_mm_per_prompt": ("JSON", "vLLM's", 'Most clips per prompt, such as {"audio": 1}.'),
     "chat_template": ("FILE", "the checkpoint's", "Chat template."),
     "generation_config": ("NAME", "auto", "Where sampling defaults come from: auto, vllm or a folder."),
@@ -121,6 +121,13 @@ _CHECKPOINT_SETTINGS = (
         "Merge the adapter into a copy of the checkpoint, or have vLLM apply it beside the checkpoint.",
     ),
     SettingHelp("base", ENGINE, "FOLDER", "the one it names", "Base of the adapter that --model names."),
+    SettingHelp(
+        "weights",
+        ENGINE,
+        "safetensors|pickle",
+        "safetensors",
+        "Kind of weights that may be read; a pickle can run any code with your rights.",
+    ),
 )
 
 

@@ -14,8 +14,9 @@ from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import UserError, did_you_mean, one_line
 from dtbench.harness.core.options import Argument, AsJson
 from dtbench.models.checkpoints import families
-from dtbench.models.checkpoints.families import Family, StyleFacts
+from dtbench.models.checkpoints.families import TRUST, Family, StyleFacts
 from dtbench.models.checkpoints.prompts import prompts_of_family
+from dtbench.models.checkpoints.trust import CODE_RISK
 from dtbench.models.endpoint.address import ANY_KEY
 from dtbench.models.endpoint.hosts import Host, built_in_hosts
 
@@ -71,7 +72,8 @@ def _command(family: Family) -> str:
         return ""
     runs = family.url is not None or set(family.backends) & {"vllm", "local"}
     task = next(iter(family.made_for), "mmar")
-    return f"dtbench run --model {family.name} --tasks {task}" if runs else ""
+    trust = f" -M {TRUST}=true" if family.needs_code else ""
+    return f"dtbench run --model {family.name} --tasks {task}{trust}" if runs else ""
 
 
 def _families(name: str | None) -> Sequence[Family]:
@@ -163,6 +165,7 @@ def _whole(family: Family) -> Iterator[str]:
         "seed": {None: "", True: "sent", False: "not sent: its API refuses one"}[family.seed],
         "forced": "" if family.forced else "no letters among its tokens: --answer forced does not work",
         "vllm serve": " ".join(f"{name}={value}" for name, value in family.flags("{checkpoint}").items()),
+        "code": f"it needs code of its repository, and {CODE_RISK}: read it first" if family.needs_code else "",
         "licence": family.licence,
         "made for": ", ".join(family.made_for),
         "tested": family.proven or "no",

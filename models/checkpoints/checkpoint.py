@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 
 from dtbench.harness.core.errors import UserError, did_you_mean
 from dtbench.harness.core.typed_settings import path_of, show_option
-from dtbench.models.checkpoints import families, hub
+from dtbench.models.checkpoints import families, hub, trust
 from dtbench.models.checkpoints.adapters import CONFIG, Adapter, read_adapter_config
 from dtbench.models.checkpoints.families import Family
 from dtbench.models.checkpoints.quantization import quantization
 from dtbench.models.checkpoints.tensors import ADAPTER_FILES, WEIGHTS
 
-OPTIONS = ("family", "adapter", "adapter_mode", "base")
+OPTIONS = ("family", "adapter", "adapter_mode", "base", "weights")
 """The -M options that say what a checkpoint is; all others are those of the backend."""
 MODES = ("merge", "serve")
 BLOCKS, BLOCK = 64, 1 << 16
@@ -33,6 +33,8 @@ class Checkpoint(NamedTuple):
     """What config.json says; None for a hub id that is not here, or where it says nothing."""
     adapter: Adapter | None = None
     """What is applied to it; an adapter that lies beside its weights included."""
+    pickles: bool = False
+    """Whether weights may be read that are pickles."""
 
     @property
     def is_local(self) -> bool:
@@ -57,6 +59,7 @@ class Checkpoint(NamedTuple):
             "adapter": None if self.adapter is None else self.adapter.describe(),
             "quantization": None if folder is None else quantization(folder),
             "commit": self.commit(revision),
+            "weights": "pickle" if self.pickles else None,
         }
         about = {"model": self.name, "content": content, "family": family, "architecture": self.architecture}
         return {**about, **{name: value for name, value in more.items() if value is not None}}
@@ -64,6 +67,14 @@ class Checkpoint(NamedTuple):
     def commit(self, revision: str | None = None) -> str | None:
         """Return the commit of a hub id that is here; None where it is a folder, or not yet here."""
         return None if self.is_local else hub.cached_commit(self.source, revision)
+
+    def refuse_pickles(self) -> None:
+        """Raise a UserError where weights that are on this machine are pickles, and those may not be read."""
+        folder = Path(self.source) if self.is_local else hub.cached_snapshot(self.source)
+        if folder is not None and not self.pickles:
+            trust.refuse_pickles(folder, trust.pickled_weights(folder))
+        if self.adapter is not None and not self.pickles:
+            trust.refuse_pickles(Path(self.adapter.folder), trust.pickled_adapter(Path(self.adapter.folder)))
 
     def content_hash(self) -> str | None:
         """Hash the weights and the files beside them to twelve digits; None for a checkpoint that is not here."""
@@ -118,7 +129,17 @@ def resolve_checkpoint(
                 f"{show_option('adapter_mode', mode)}: {spec} has no adapter to be applied so: leave it out."
             )
         adapter = adapter._replace(mode=mode)
-    return checkpoint._replace(adapter=adapter)
+    return with_weights(checkpoint._replace(adapter=adapter), given.get("weights"))
+
+
+def with_weights(checkpoint: Checkpoint, kind: str | None) -> Checkpoint:
+    """Say which kind of weights may be read; raise a UserError where those that are here are of another."""
+    if kind is not None and kind not in trust.WEIGHT_KINDS:
+        raise UserError(f"{show_option('weights', kind)}: unknown. {did_you_mean(kind, trust.WEIGHT_KINDS)}")
+    if kind == "pickle":
+        return checkpoint._replace(pickles=True)
+    checkpoint.refuse_pickles()
+    return checkpoint
 
 
 def _given_adapter(text: str, *, ask: bool) -> Adapter:

@@ -17,6 +17,8 @@ Backend = Literal["vllm", "local", "endpoint"]
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
 CHECKPOINT = "{checkpoint}"
 """Stands in a flag for the folder or hub id that is served."""
+TRUST = "trust_remote_code"
+"""Among the flags that a family needs, it says so and no more: a user allows it by -M."""
 _BUILT_IN = Path(__file__).with_name("families.toml")
 
 
@@ -149,11 +151,18 @@ class Family:
         """Whether its thinking can be turned on and off."""
         return self.think.chat_template_kwargs != self.direct.chat_template_kwargs
 
+    @property
+    def needs_code(self) -> bool:
+        """Whether vLLM needs code of its repository, which only a user may allow."""
+        return self.serve.get(TRUST) is True
+
     def flags(self, source: str) -> dict[str, str | bool]:
-        """Return its flags of `vllm serve` for this checkpoint of it, for a command line."""
+        """Return its flags of `vllm serve` for this checkpoint of it, for a command line; leave trust to the user."""
         own = {"chat_template": self.chat_template, "reasoning_parser": self.reasoning_parser}
         flags: dict[str, str | bool] = {name: value for name, value in own.items() if value is not None}
         for name, value in self.serve.items():
+            if name == TRUST:
+                continue
             flags[name] = value if isinstance(value, bool) else str(value).replace(CHECKPOINT, source)
         return flags
 

@@ -59,6 +59,7 @@ def merged_checkpoint(checkpoint: Checkpoint, notify: Notify) -> Checkpoint:
         return checkpoint
     base = fetch(checkpoint.source, notify)
     here = checkpoint._replace(source=str(base))
+    here.refuse_pickles()
     key = f"merged {here.content_hash()} {adapter.content_hash()}"
     name = f"{base.name}+{adapter.name}"
     folder = prepare_folder(name, key, lambda new: _announced_merge(base, adapter, new, notify), _size(base), notify)

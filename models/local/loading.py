@@ -5,12 +5,15 @@ from __future__ import annotations
 import importlib.util
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from dtbench.harness.core.errors import UserError, one_line
 from dtbench.harness.core.installed import install_command
 from dtbench.models.checkpoints.checkpoint import Checkpoint
+from dtbench.models.checkpoints.hub import cached_snapshot
+from dtbench.models.checkpoints.trust import code_refusal, names_code
 from dtbench.models.local.settings import LocalSettings
 
 _THINKERS = {
@@ -62,12 +65,25 @@ def hub_arguments(checkpoint: Checkpoint, settings: LocalSettings) -> dict[str, 
     return {**where, "revision": settings.revision}
 
 
+def refuse_code(checkpoint: Checkpoint, settings: LocalSettings) -> None:
+    """Raise a UserError where only code of the checkpoint could load it, and the user has not allowed that."""
+    import transformers
+
+    name = checkpoint.architecture
+    if settings.trust_remote_code or (name is not None and hasattr(transformers, name)):
+        return
+    folder = Path(checkpoint.source) if checkpoint.is_local else cached_snapshot(checkpoint.source)
+    if folder is not None and names_code(folder):
+        raise UserError(code_refusal(checkpoint.source))
+
+
 def load_model(checkpoint: Checkpoint, settings: LocalSettings, where: Mapping[str, Any]) -> LoadedModel:
     """Load the weights straight onto their devices, and refuse a checkpoint that lacks some."""
     import torch
 
     device = settings.device if settings.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
     how = {**_placement(settings, device), **_quantization(settings), **where}
+    how["use_safetensors"] = None if checkpoint.pickles else True
     has_adapter = _has_adapter(checkpoint, where)
     model, loading = _from_pretrained(_kind(checkpoint, where), checkpoint.source, settings, how)
     if lacking := sorted(loading["missing_keys"]):

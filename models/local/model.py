@@ -18,7 +18,9 @@ from dtbench.harness.core.schema import OptionLogprobs, Prompt, Response, with_s
 from dtbench.harness.core.typed_settings import read_options
 from dtbench.models.checkpoints.checkpoint import OPTIONS, Checkpoint
 from dtbench.models.checkpoints.defaults import DefaultSettings, checkpoint_defaults
+from dtbench.models.checkpoints.families import TRUST
 from dtbench.models.checkpoints.prepare import prepare_merged
+from dtbench.models.checkpoints.trust import code_refusal
 from dtbench.models.local.loading import missing_packages
 from dtbench.models.local.sampling import SamplingSettings
 from dtbench.models.local.settings import MACHINE_SETTINGS, LocalSettings
@@ -169,9 +171,19 @@ class Local:
             return Weights(checkpoint, self._settings)
         except DtbenchError:
             raise
+        except ValueError as error:
+            if TRUST not in str(error):
+                raise self._unloadable(error) from error
+            raise UserError(code_refusal(self._checkpoint.source)) from error
+        except OSError as error:  # a checkpoint of the hub, of which nothing was here to be looked at before
+            self._checkpoint.refuse_pickles()
+            raise self._unloadable(error) from error
         except Exception as error:  # someone else's code, and someone else's weights
-            what = f"{self._checkpoint.source} cannot be loaded with transformers"
-            raise MachineryError(f"{what}: {format_error(error)}.") from error
+            raise self._unloadable(error) from error
+
+    def _unloadable(self, error: Exception) -> MachineryError:
+        what = f"{self._checkpoint.source} cannot be loaded with transformers"
+        return MachineryError(f"{what}: {format_error(error)}.")
 
     async def _work(self) -> None:
         """Answer batch after batch until no prompt waits."""

@@ -60,7 +60,7 @@ class LocalSettings:
     system: str | None = None
     """System prompt of questions that have none of their own; as --system."""
     trust_remote_code: bool = False
-    """Whether code of the checkpoint may run."""
+    """Run code of the checkpoint, with your rights."""
     rate: int = 16000
     """The sampling rate of the clips that the model gets."""
     limit_seconds: float | None = None

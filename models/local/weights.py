@@ -15,7 +15,14 @@ from dtbench.harness.extract.chain_tags import ChainTags
 from dtbench.models.checkpoints.checkpoint import Checkpoint
 from dtbench.models.local.chain_budget import ChainBudget, ChainUse, TagTokens, chain_use, force_closing
 from dtbench.models.local.inputs import InputBatch, PromptProcessor, join_prompts, make_batches, of_tokens
-from dtbench.models.local.loading import end_tokens, hub_arguments, load_model, load_processor, with_architecture
+from dtbench.models.local.loading import (
+    end_tokens,
+    hub_arguments,
+    load_model,
+    load_processor,
+    refuse_code,
+    with_architecture,
+)
 from dtbench.models.local.notices import TransformersNotices
 from dtbench.models.local.sampling import SamplingSettings, StopStrings, cut_at_stop, logits_processors
 from dtbench.models.local.settings import LocalSettings
@@ -76,6 +83,7 @@ class Weights:
         self._notices.attach()
         where = hub_arguments(checkpoint, settings)
         checkpoint = with_architecture(checkpoint, where)
+        refuse_code(checkpoint, settings)
         self._processor = PromptProcessor(load_processor(checkpoint, where), checkpoint.source, settings)
         # Prompts are read in another thread, and a tokenizer serves one at a time.
         self._tokenizer = copy.deepcopy(self._processor.tokenizer)

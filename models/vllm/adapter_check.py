@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from dtbench.harness.core.errors import MachineryError
@@ -23,13 +24,15 @@ class _Likely(NamedTuple):
 
 
 async def adapter_difference(
-    address: Address, prompt: Prompt, *, tuned: str, base: str, seconds: float
+    address: Address, prompt: Prompt, *, tuned: str, base: str, seconds: float, headers: Mapping[str, str] | None = None
 ) -> float | None:
-    """Return by how much the log-probabilities of the first token differ at most; None where all tokens are equal."""
+    """Return by how much the log-probabilities of the first token differ at most; None where all tokens are equal.
+
+    The headers are those of every request, such as the key of the engine.
+    """
     client = HttpClient(address)
     try:
-        one = await _likely(client, prompt, tuned, seconds)
-        other = await _likely(client, prompt, base, seconds)
+        one, other = [await _likely(client, prompt, model, headers or {}, seconds) for model in (tuned, base)]
     finally:
         await client.aclose()
     if one == other or not one.logprobs or not other.logprobs:
@@ -38,8 +41,10 @@ async def adapter_difference(
     return max((abs(first[token] - second[token]) for token in first.keys() & second.keys()), default=float("inf"))
 
 
-async def _likely(client: HttpClient, prompt: Prompt, model: str, seconds: float) -> _Likely:
-    headers = {"content-type": "application/json", "accept": "application/json"}
+async def _likely(
+    client: HttpClient, prompt: Prompt, model: str, headers: Mapping[str, str], seconds: float
+) -> _Likely:
+    headers = {"content-type": "application/json", "accept": "application/json", **headers}
     request = Request("POST", CHAT, headers, lambda: chat_body(fixed_fields(model, _ASKED), prompt, None))
     try:
         reply = await client.request(request, seconds)

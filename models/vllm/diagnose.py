@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dtbench.harness.core.errors import DtbenchError, MachineryError, UserError, one_line
+from dtbench.models.checkpoints.trust import CODE_RISK
 
 _TAIL = 1 << 18
 _MAX_LINE = 300
@@ -56,7 +57,7 @@ _SIGNS = (
     ),
     _Sign(
         r"(?P<what>(?:contains|requires|execute) .*custom code|trust_remote_code=True)",
-        "the checkpoint contains its own code: add -M trust_remote_code=true if you trust it.",
+        f"the checkpoint needs code of its repository, and {CODE_RISK}: add -M trust_remote_code=true if you trust it.",
         UserError,
     ),
     _Sign(

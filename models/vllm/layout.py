@@ -67,6 +67,7 @@ def _folders(checkpoint: Checkpoint, notify: Notify) -> EngineFolders:
     source = fetch(checkpoint.source, notify)
     if adapter is not None and adapter.inside:
         adapter = adapter_inside(source, checkpoint.family)
+    checkpoint._replace(source=str(source), adapter=adapter).refuse_pickles()
     content = checkpoint._replace(source=str(source)).content_hash()
     if whole is not None:
         size = sum(path.stat().st_size for path in source.glob(WEIGHTS)) if whole.prefix else 0

@@ -18,6 +18,8 @@ from dtbench.harness.core.typed_settings import RENAMED, TRUTHS, FileText, above
 from dtbench.harness.extract.chain_tags import USUAL_TAGS, ChainTags
 from dtbench.models.checkpoints.checkpoint import OPTIONS, Checkpoint
 from dtbench.models.checkpoints.defaults import DefaultSettings, checkpoint_defaults, request_defaults
+from dtbench.models.checkpoints.families import TRUST
+from dtbench.models.checkpoints.trust import PICKLE_RISK, code_refusal, names_code
 from dtbench.models.endpoint.address import Address
 from dtbench.models.endpoint.discover import EndpointModel
 from dtbench.models.endpoint.server import Server
@@ -44,6 +46,13 @@ _NO_TEMPLATE = "chat template is no longer allowed"
 """The message of transformers for a tokenizer without a chat template."""
 _OF_ADAPTERS = ("lora_modules", "enable_lora", "default_mm_loras")
 """Flags of vLLM beside which requests would still be answered by the base."""
+_OF_THE_SERVER = ("model", "port", "uds", "served_model_name", "api_key", "allowed_local_media_path")
+"""Flags of vLLM that say who reaches the server and what it reads: clips are sent, so it needs no file of them."""
+_SAFE_FORMATS = {
+    *("safetensors", "fastsafetensors", "instanttensor", "mistral", "sharded_state", "dummy"),
+    *("runai_streamer", "runai_streamer_sharded"),
+}
+"""Ways of vLLM to load weights that read no pickle."""
 Flags = Mapping[str, str | bool]
 
 
@@ -93,13 +102,14 @@ class Vllm:
         names |= {old for old, new in RENAMED.items() if new in names}
         own = {name: text for name, text in options.items() if name in names}
         flags = {name: _flag(name, text) for name, text in options.items() if name not in {*names, *OPTIONS}}
-        for reserved in ("model", "port", "served_model_name", "api_key", *OF_A_HOST):
+        for reserved in (*_OF_THE_SERVER, *OF_A_HOST):
             if reserved in flags:
                 raise UserError(
                     f"{show_option(reserved, options[reserved])}: dtbench sets this for the server that it starts."
                 )
         family = checkpoint.family
         flags = {**(family.flags(checkpoint.source) if family else {}), **flags}
+        _refuse_untrusted(checkpoint, flags)
         if given := [name for name in _OF_ADAPTERS if name in flags]:
             raise UserError(
                 f"{show_option(given[0], str(flags[given[0]]))}: an adapter is named by -M adapter=FOLDER, so that "
@@ -152,7 +162,8 @@ class Vllm:
         return RequestPreview(where, body, serve_command(self._executable, launch, "PORT"))
 
     def _launch_of(self, folders: EngineFolders) -> Launch:
-        flags = {**self._machine, **folders.flags, **self._flags}
+        safe = {} if self._checkpoint.pickles else {"load_format": "safetensors"}
+        flags = {**safe, **self._machine, **folders.flags, **self._flags}
         environment = vllm_environment(local=Path(folders.source).is_dir())
         return Launch(folders.source, flags, environment, self._settings.start_timeout)
 
@@ -174,10 +185,11 @@ class Vllm:
                     raise
                 # An engine that is away has died: it is restarted, not waited for.
                 own = dataclasses.replace(self._settings, reconnect_timeout=0.0)
-                self._bare = Server([self._engine.address], own, EndpointModel(SERVED, None))
+                reached = [self._engine.address], own
+                self._bare = Server(*reached, EndpointModel(SERVED, None), self._engine.access)
                 self._server = self._bare
                 if self._beside and launch.flags.get("enable_lora"):
-                    self._server = Server([self._engine.address], own, EndpointModel(ADAPTER, None))
+                    self._server = Server(*reached, EndpointModel(ADAPTER, None), self._engine.access)
             return self._server
 
     @property
@@ -200,9 +212,15 @@ class Vllm:
         found: dict[str, Any] = {} if commit is None else {"commit": commit}
         if server is self._bare or self._for(prompt, server) is self._bare:
             return found
-        assert self._engine is not None
+        engine = self._engine
+        assert engine is not None
         difference = await adapter_difference(
-            self._engine.address, prompt, tuned=ADAPTER, base=SERVED, seconds=self._settings.timeout
+            engine.address,
+            prompt,
+            tuned=ADAPTER,
+            base=SERVED,
+            seconds=self._settings.timeout,
+            headers=engine.access.headers,
         )
         if difference is None:
             where = "the adapter that came with it" if self._mode == "audio" else self._checkpoint.name
@@ -262,6 +280,20 @@ class Vllm:
     async def aclose(self) -> None:
         """Stop the engine; keep its log where a message has named it."""
         await self._clear(keep_log=self._log_is_named)
+
+
+def _refuse_untrusted(checkpoint: Checkpoint, flags: Flags) -> None:
+    """Raise a UserError for code and pickles of a checkpoint that the user has not allowed."""
+    family = checkpoint.family
+    if flags.get(TRUST) is not True and family is not None and family.needs_code:
+        if not checkpoint.is_local or names_code(Path(checkpoint.source)):
+            raise UserError(code_refusal(checkpoint.source))
+    how = flags.get("load_format", "safetensors")
+    if how not in _SAFE_FORMATS and not checkpoint.pickles:
+        raise UserError(
+            f"{show_option('load_format', str(how))}: it may read pickles, and {PICKLE_RISK}: leave it out, or add "
+            "-M weights=pickle where you trust them."
+        )
 
 
 def _reasoning_flags(flags: Flags, chain: ChainTags | None) -> Flags:

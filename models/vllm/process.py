@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import secrets
 import shutil
 import socket
 import sys
@@ -17,6 +18,8 @@ from typing import NamedTuple
 from dtbench.harness.core.errors import DtbenchError, UserError, one_line
 from dtbench.harness.core.installed import install_command
 from dtbench.harness.core.model import Notify
+from dtbench.harness.store.known_secrets import remember_secret
+from dtbench.models.endpoint.access import Access
 from dtbench.models.endpoint.address import ANY_KEY, Address
 from dtbench.models.endpoint.hosts import key_variables
 from dtbench.models.endpoint.http import AwayError, DroppedError, GarbledError, HttpClient, Request
@@ -36,11 +39,18 @@ REQUESTS_A_REPLICA = 64
 CACHE_SHARE = 0.1
 MAX_CACHE = 4 << 30
 """Bytes of a CPU's memory for the cache, at most; vLLM would take 92 % of all there is."""
-_ALWAYS = {"VLLM_NO_USAGE_STATS": "1"}
+_ALWAYS = {
+    "VLLM_NO_USAGE_STATS": "1",
+    "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "0",  # else a request may name any folder as an adapter
+    "VLLM_SERVER_DEV_MODE": "0",  # else requests without a key may run what they like in its workers
+    "VLLM_ALLOW_INSECURE_SERIALIZATION": "0",  # pickles between its processes
+}
 _UNLESS_SET = {"VLLM_HOST_IP": "127.0.0.1"}  # else it asks the routing table for a way to the internet
 _OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
 _ON_CPU = {"TORCH_COMPILE_DISABLE": "1"}  # log-probabilities would compile a kernel: seconds, and a compiler
-_WITHHELD = ("VLLM_API_KEY", ANY_KEY)
+_KEY = "VLLM_API_KEY"
+"""Where the engine reads its key: others can read a command line, and no environment of someone else's process."""
+_WITHHELD = (_KEY, ANY_KEY)
 
 
 class Launch(NamedTuple):
@@ -60,6 +70,10 @@ class VllmProcess:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.address = Address(False, "127.0.0.1", int(probe.getsockname()[1]), "/v1")
+        self._key = secrets.token_urlsafe(32)
+        remember_secret(self._key)
+        self.access = Access({"authorization": f"Bearer {self._key}"})
+        """What a request to it carries: the key of this one process."""
         self._launch = launch
         self._command = serve_command(executable, launch, str(self.address.port))
         self._process: asyncio.subprocess.Process | None = None
@@ -121,7 +135,7 @@ class VllmProcess:
             self._process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-I", "-S", watchdog.__file__),
                 *self._command,
-                env=dict(self._launch.environment),
+                env={**self._launch.environment, _KEY: self._key},
                 stdin=asyncio.subprocess.PIPE,
                 stdout=log,
                 stderr=log,

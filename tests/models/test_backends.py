@@ -73,6 +73,8 @@ def test_every_other_option_is_a_flag_of_vllm(checkpoint: Path) -> None:
     ("options", "complaint"),
     [
         ({"host": "0.0.0.0"}, "-M host=0.0.0.0: dtbench sets this"),
+        ({"allowed_local_media_path": "/"}, "-M allowed_local_media_path=/: dtbench sets this"),
+        ({"load_format": "pt"}, "-M load_format=pt: it may read pickles, and a pickle can run any code on this mach"),
         ({"start_timeout": "soon"}, "-M start_timeout=soon: a number is expected."),
         ({"start_timeout": "0"}, "-M start_timeout=0: above 0 is expected."),
         ({"--port": "1"}, "-M --port=1: not the name of a flag"),

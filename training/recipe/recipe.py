@@ -174,6 +174,8 @@ class Recipe:
     title: str
     model: str
     """The checkpoint that is trained: a folder, or `org/name` on the hub."""
+    trust_remote_code: bool = False
+    """Run code of the checkpoint, with your rights: ms-swift runs whatever a checkpoint brings."""
     engine: Literal["swift", "megatron"]
     model_type: str
     """The engine's name for the architecture."""
@@ -199,7 +201,10 @@ class Recipe:
 
     def plain(self) -> dict[str, Any]:
         """Return the recipe as values of JSON."""
-        return dataclasses.asdict(self)
+        plain = dataclasses.asdict(self)
+        if not self.trust_remote_code:
+            del plain["trust_remote_code"]  # trainings that were begun before it was asked for go on
+        return plain
 
 
 def check_recipe(recipe: Recipe, where: str) -> None:

@@ -41,7 +41,8 @@ class SentenceModel:
                 ) from None
             try:
                 # On the CPU: the GPU is the engine's, and a model within its process breaks under ZeRO-3.
-                self._model = SentenceTransformer(source, device="cpu")
+                safe = {"use_safetensors": True}  # a pickle could run any code
+                self._model = SentenceTransformer(source, device="cpu", trust_remote_code=False, model_kwargs=safe)
             except (OSError, ValueError) as error:
                 reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
                 raise UserError(

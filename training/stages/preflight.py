@@ -9,6 +9,8 @@ from itertools import islice
 from pathlib import Path
 
 from dtbench.harness.core.errors import UserError, did_you_mean
+from dtbench.models.checkpoints import hub, trust
+from dtbench.models.checkpoints.checkpoint import resolve_checkpoint
 from dtbench.tasks import registry as task_registry
 from dtbench.training.data.row_sources import split_task
 from dtbench.training.recipe.recipe import Recipe, StageRecipe
@@ -37,6 +39,22 @@ def check_rewards(recipe: Recipe) -> None:
     is_path_or_url = "/" in name or Path(name).exists()
     if name != NGRAMS and not is_path_or_url and difflib.get_close_matches(name.lower(), [NGRAMS], cutoff=0.6):
         raise UserError(f"rewards: embedding = {name!r}: unknown. {did_you_mean(name, [NGRAMS])}")
+
+
+def check_trust(recipe: Recipe) -> None:
+    """Raise a UserError for a checkpoint that brings code, unless the recipe trusts it, and for one of pickles.
+
+    ms-swift would run the code and read the pickles without a question. Of a hub id, what is here is looked at.
+    """
+    checkpoint = resolve_checkpoint(recipe.model)
+    if checkpoint is None:
+        return
+    folder = Path(checkpoint.source) if checkpoint.is_local else hub.cached_snapshot(checkpoint.source)
+    if folder is not None and not recipe.trust_remote_code and trust.names_code(folder):
+        raise UserError(
+            f"model = {recipe.model}: it brings code of its own (auto_map), and {trust.CODE_RISK}, as ms-swift asks "
+            "nobody. Read it, and put trust_remote_code = true into the recipe where you trust it."
+        )
 
 
 def check_embedding(recipe: Recipe, environment: Path) -> None:

@@ -49,7 +49,7 @@ from dtbench.training.stages import state
 from dtbench.training.stages.evaluate import EvalRun, is_evaluated, run_evaluation
 from dtbench.training.stages.layout import Layout, StageLayout
 from dtbench.training.stages.outcome import base_evaluations, description_runs, outcome_table
-from dtbench.training.stages.preflight import check_embedding, check_rewards, check_stage_rows
+from dtbench.training.stages.preflight import check_embedding, check_rewards, check_stage_rows, check_trust
 from dtbench.training.stages.reuse import reuse_run
 from dtbench.training.stages.stage_data import prepare_stage
 from dtbench.training.stages.watch import TrainingView, stage_evaluation
@@ -123,6 +123,7 @@ def train(options: TrainOptions, live: LiveLine, on_step: OnStep) -> Mapping[str
     """Train in stages and evaluate each; resume if the folder already has some. `on_step` is called at every step."""
     recipe = options.load()
     check_rewards(recipe)
+    check_trust(recipe)
     layout = Layout(options.out.resolve())
     program = get_engine(recipe.engine).command(stage_job(recipe, recipe.stage[0], layout)).arguments[0]
     environment = find_environment(options.engine, program)
@@ -238,6 +239,7 @@ class TrainingRun:
                     raise MachineryError(f"{stage.name}: {why}")
                 first = False
 
+        check_trust(self.recipe)  # of a hub id, all is here by now
         command = in_environment(self.engine.command(job), self.environment)
         start = layout.log.stat().st_size if layout.log.exists() else 0
         code = run_engine(fill_placeholders(command, os.environ), layout.log, self.layout.engine_lock, poll)

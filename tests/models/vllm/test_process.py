@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
-from dtbench.models.vllm.process import requests_at_once, vllm_environment
+from dtbench.harness.core.errors import MachineryError
+from dtbench.harness.store.known_secrets import MASK
+from dtbench.harness.store.redact import mask_text
+from dtbench.models.vllm.process import Launch, VllmProcess, requests_at_once, vllm_environment
 
 OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE")
 
@@ -48,3 +53,33 @@ def test_whoever_decides_on_offline_mode_decides_on_all_of_it(name: str, monkeyp
 )
 def test_an_engine_gets_as_many_requests_as_keep_it_busy(flags: Mapping[str, str | bool], requests: int) -> None:
     assert requests_at_once(flags) == requests
+
+
+async def started(executable: Path, log_of: str) -> tuple[VllmProcess, Mapping[str, str], str]:
+    """A process that ends at once, the environment that it got, and its command line."""
+    process = VllmProcess(Launch("bird", {}, vllm_environment(local=True), 60.0), str(executable))
+    with pytest.raises(MachineryError, match=r"vLLM exited during start-up \(exit 7\)"):
+        await process.start(lambda line: None)
+    environment, arguments = process.log.read_text().split(log_of)
+    process.log.unlink()
+    return process, dict(line.partition("=")[::2] for line in environment.splitlines()), arguments
+
+
+def test_an_engine_listens_on_loopback_with_a_key_of_its_own_that_no_command_line_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VLLM_API_KEY", "a key of the user")
+    monkeypatch.setenv("VLLM_ALLOW_RUNTIME_LORA_UPDATING", "1")
+    executable = tmp_path / "vllm"
+    executable.write_text('#!/bin/sh\nenv\necho ARGUMENTS "$@"\nexit 7\n')
+    executable.chmod(0o755)
+    keys = set()
+    for _ in range(2):
+        process, environment, arguments = asyncio.run(started(executable, "ARGUMENTS"))
+        key = environment["VLLM_API_KEY"]
+        assert process.access.headers == {"authorization": f"Bearer {key}"}
+        assert (len(key) >= 43, key in arguments, mask_text(f"with {key}")) == (True, False, f"with {MASK}")
+        assert f"--host 127.0.0.1 --port {process.address.port}" in arguments
+        assert environment["VLLM_ALLOW_RUNTIME_LORA_UPDATING"] == environment["VLLM_SERVER_DEV_MODE"] == "0"
+        keys.add(key)
+    assert len(keys) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from command import call
 from training_rows import rows_file
 
 from dtbench.training.recipe.recipe import RECIPES, load_recipe, recipe_names
-from dtbench.training.stages.preflight import check_embedding, check_rewards
+from dtbench.training.stages.preflight import check_embedding, check_rewards, check_trust
 
 MINI = (RECIPES / "mini.toml").read_text()
 NO_ENGINE = "#!/bin/sh\nexit 1\n"
@@ -119,3 +120,21 @@ def test_rows_that_cannot_be_trained_on_are_told_before_the_base_is_evaluated(tm
     assert told[lost] in line
     assert str(rows) in line
     assert not (tmp_path / "run" / "train.json").exists()
+
+
+def test_code_of_the_model_runs_in_a_training_by_the_recipe_alone(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"architectures": ["X"], "auto_map": {"AutoModel": "own_code.Model"}}')
+    recipe = dataclasses.replace(load_recipe("mini"), model=str(tmp_path))
+    with pytest.raises(UserError, match=r"run on this machine with your rights.*trust_remote_code = true") as refused:
+        check_trust(recipe)
+    assert "\n" not in str(refused.value)
+    trusting = dataclasses.replace(recipe, trust_remote_code=True)
+    check_trust(trusting)
+    assert (trusting.plain()["trust_remote_code"], "trust_remote_code" in recipe.plain()) == (True, False)
+
+
+def test_a_training_does_not_start_from_a_pickle(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"architectures": ["X"]}')
+    (tmp_path / "pytorch_model.bin").write_bytes(b"")
+    with pytest.raises(UserError, match=r"its weights are pickles \(pytorch_model.bin\)"):
+        check_trust(dataclasses.replace(load_recipe("mini"), model=str(tmp_path)))
