@@ -285,9 +285,9 @@ class Vllm:
 def _refuse_untrusted(checkpoint: Checkpoint, flags: Flags) -> None:
     """Raise a UserError for code and pickles of a checkpoint that the user has not allowed."""
     family = checkpoint.family
-    if flags.get(TRUST) is not True and family is not None and family.needs_code:
-        if not checkpoint.is_local or names_code(Path(checkpoint.source)):
-            raise UserError(code_refusal(checkpoint.source))
+    needed = family is not None and family.needs_code and flags.get(TRUST) is not True
+    if needed and (not checkpoint.is_local or names_code(Path(checkpoint.source))):
+        raise UserError(code_refusal(checkpoint.source))
     how = flags.get("load_format", "safetensors")
     if how not in _SAFE_FORMATS and not checkpoint.pickles:
         raise UserError(

@@ -59,9 +59,8 @@ def pickled(tmp_path: Path, ran: Path) -> Path:
 
 def run(checkpoint: Path, backend: str, *options: str) -> Done:
     out = checkpoint.parent / f"out-{backend}"
-    return call(
-        *("run", "--model", checkpoint, "--backend", backend, "--tasks", "mini", "--limit", "1", "--out", out, *options)
-    )
+    where = ("--backend", backend, "--tasks", "mini", "--limit", "1", "--out", out)
+    return call("run", "--model", checkpoint, *where, *options)
 
 
 def refusal(done: Done) -> str:

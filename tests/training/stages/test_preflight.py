@@ -11,6 +11,7 @@ import pytest
 from command import call
 from training_rows import rows_file
 
+from dtbench.harness.core.errors import UserError
 from dtbench.training.recipe.recipe import RECIPES, load_recipe, recipe_names
 from dtbench.training.stages.preflight import check_embedding, check_rewards, check_trust
 
