@@ -89,6 +89,8 @@ def main() -> None:
             _discard(stdout)
         else:
             code = _say(_unexpected(error), 3)
+    except KeyboardInterrupt:  # while the last line is written, or an error
+        code = INTERRUPTED
     except BaseException as error:  # what nobody foresaw must not end with 1, which a gate's regression means
         code = _say(_unexpected(error), 3)
     raise SystemExit(code)

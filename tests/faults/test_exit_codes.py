@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import json
 import os
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import sys
+import time
 import zipfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import IO
 from unittest.mock import patch
 
 import pytest
 from campaign import CAMPAIGN
 from chat_server import Asked, Turn, chatting, nobody
-from command import COMMAND, Done, call
+from command import COMMAND, call
 from judges import honest, mmar_with_criteria
 from made_up_run import settings_of, write_run
-from runs import PATIENCE, audible_data, ended, interrupt, mmar_data, wait_until
+from runs import audible_data, ended, interrupt, mmar_data, wait_until
 from training_rows import made_rows, rows_file, without_chain
 
 from dtbench.harness.cli.help_texts import EXAMPLES, exit_codes
@@ -59,9 +63,15 @@ DOES: Mapping[str, Mapping[int, tuple[str, ...]]] = {
     },
     "run": {
         0: (f"run {BLIND} --out random",),
-        2: ("run --model nope --tasks mini --out x", f"run {BLIND} --seed x", f"run {BLIND} --out data/MMAR-meta.jsonl"),
+        2: (
+            "run --model nope --tasks mini --out x",
+            f"run {BLIND} --seed x",
+            f"run {BLIND} --out data/MMAR-meta.jsonl",
+        ),
         3: ("run --base-url {nobody} --model tiny --tasks mini --limit 2 --out away",),
-        130: ("run --base-url {url} --model tiny --tasks mini --limit 9 --max-tokens-in-all 12 --concurrency 1 --out budget",),
+        130: (
+            "run --base-url {url} --model tiny --tasks mini --limit 9 --max-tokens-in-all 12 --concurrency 1 --out b",
+        ),
     },
     "sweep": {
         0: ("sweep random --tasks mini --limit 3 --out sweep-1",),
@@ -97,7 +107,7 @@ DOES: Mapping[str, Mapping[int, tuple[str, ...]]] = {
     },
     "view": {2: ("view nope", "view right --port x")},
     "watch": {
-        0: ("watch right", "watch failed --once"),
+        0: ("watch right --once", "watch right", "watch failed --once"),
         2: ("watch nope",),
         3: ("watch failed", "watch killed"),
         130: ("watch stopped",),
@@ -154,15 +164,15 @@ def made_runs() -> None:
     mmar_data(Path("data"), 60)
     mmar_with_criteria(Path("criteria"), 4)
     for name, wrong in (("right", 0), ("wrong", 60), ("close", 2)):
-        write_run(Path(name), {"mmar": Path("data")}, lambda sample, _, wrong=wrong: said(sample, wrong))
+        write_run(Path(name), {"mmar": Path("data")}, functools.partial(said, wrong))
     write_run(Path("thinks"), {"mmar": Path("criteria")}, lambda sample, _: f"<think>Hm.</think>{sample.answer}")
-    for status in ("failed", "stopped", "killed"):
-        with RunFolder.start(Path(status), settings_of({}), command=["dtbench", "run"]) as run:
-            if status != "killed":
-                run.finish({"failed": "failed", "stopped": "interrupted"}[status])
+    for name in ("failed", "stopped", "killed"):
+        with RunFolder.start(Path(name), settings_of({}), command=["dtbench", "run"]) as run:
+            if name != "killed":
+                run.finish("failed" if name == "failed" else "interrupted")
 
 
-def said(sample: Sample, wrong: int) -> str:
+def said(wrong: int, sample: Sample, repeat: int) -> str:
     number = int(sample.id.partition("_")[0].rpartition("-")[2])
     return sample.choices[0] if number >= wrong else sample.choices[1]
 
@@ -240,3 +250,84 @@ def test_a_reader_that_has_gone_is_no_failure(ground: Callable[[str], list[str]]
         code, said = called_into(gone, ground(DOES[path][0][0]))
     assert code == 0, said
     assert "error" not in said
+
+
+@contextlib.contextmanager
+def processes(folder: Path, lines: Mapping[str, str]) -> Iterator[Mapping[str, subprocess.Popen[bytes]]]:
+    """Commands that go on at once in this folder, killed at the end if they still run."""
+    with contextlib.ExitStack() as stack:
+        running = {}
+        for name, line in lines.items():
+            pipe = subprocess.PIPE
+            one = subprocess.Popen([*COMMAND, *shlex.split(line)], stdout=pipe, stderr=pipe, cwd=folder)
+            running[name] = stack.enter_context(one)
+            stack.callback(one.kill)
+        yield running
+
+
+def test_ctrl_c_ends_whatever_asks_a_model_in_time_with_130(ground: Callable[[str], list[str]]) -> None:
+    ask = "--tasks mini --limit 1"
+    with chatting(default=Turn(delay=9000), models=("run", "sweep", "judge", "cot", "mine")) as chat:
+        lines = {
+            "run": f"run --base-url {chat.url} --model run {ask} --out c-run",
+            "sweep": f"sweep {chat.url} -M model=sweep {ask} --out c-sweep",
+            "judge": f"judge thinks --base-url {chat.url} --model judge --out c-judge",
+            "cot": f"cot drafts.jsonl --base-url {chat.url} --model cot --against none --out c-cot",
+            "mine": f"mine rows.jsonl --base-url {chat.url} --model mine --samples 2 --out c-mine",
+        }
+        with processes(Path.cwd(), lines) as running:
+            wait_until(lambda: {asked.json()["model"] for asked in chat.asked} == {*lines}, 60)
+            for _ in range(2):  # the first ends it in good order, once what is in flight has come
+                for one in running.values():
+                    interrupt(one)
+                time.sleep(1)
+            assert {name: ended(one, 60).code for name, one in running.items()} == dict.fromkeys(lines, 130)
+
+
+def test_ctrl_c_ends_whatever_waits_in_time_with_130(ground: Callable[[str], list[str]]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute, pytest.MonkeyPatch.context() as environment:
+        environment.setenv("HF_ENDPOINT", f"http://127.0.0.1:{mute.getsockname()[1]}")
+        write_run(Path("going"), {"mmar": Path("data")}, lambda sample, _: sample.answer)
+        settings = json.loads(Path("going/run.json").read_text())
+        with RunFolder.start(Path("held"), settings_of(settings["tasks"]), command=["dtbench", "run"]):
+            lines = {
+                "view": "view right --port 0",
+                "watch": "watch held --every 0.1",
+                "data pull": "data pull mmsu --data-dir c-data",
+            }
+            with processes(Path.cwd(), lines) as running:
+                read_a_line(running["view"].stdout)
+                read_a_line(running["watch"].stderr)
+                mute.settimeout(60)
+                with mute.accept()[0]:
+                    for one in running.values():
+                        interrupt(one)
+                    assert {name: ended(one, 60).code for name, one in running.items()} == dict.fromkeys(lines, 130)
+
+
+def read_a_line(stream: IO[bytes] | None) -> None:
+    assert stream is not None
+    assert stream.readline()
+
+
+def test_the_page_of_exit_codes_says_what_help_says() -> None:
+    meant: dict[int, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for path in PATHS:
+        for code, meaning in exit_codes(path).items():
+            meant[code][meaning].append(path)
+    rows = re.findall(r"^\| (\d+) \| (.+) \| (.+) \|$", PAGE.read_text(), re.MULTILINE)
+    assert rows == [
+        (str(code), meaning, "every other command" if len(paths) > 9 else ", ".join(f"`{path}`" for path in paths))
+        for code, meanings in sorted(meant.items())
+        for meaning, paths in sorted(meanings.items(), key=lambda one: -len(one[1]))
+    ]
+
+
+def test_every_code_that_help_names_has_its_case() -> None:
+    elsewhere = {("demo", 0), ("data pull", 0), ("data convert", 0)}
+    """With a model of torch, a download or a published data set: tests/engines, tests/tasks/data, tests/training."""
+    named = {(path, code) for path in PATHS for code in exit_codes(path) if code not in {3, 130}}
+    assert {(path, code) for path, codes in DOES.items() for code in codes if code not in {3, 130}} == (
+        named - elsewhere - {("view", 0)}
+    )
+    assert {path for path, code in named if code == 1} == {"gate"}

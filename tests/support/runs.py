@@ -73,9 +73,9 @@ def started(*arguments: str | Path, command: str = "run") -> Iterator[subprocess
             process.kill()
 
 
-def ended(process: subprocess.Popen[bytes]) -> Done:
+def ended(process: subprocess.Popen[bytes], seconds: float = PATIENCE) -> Done:
     """What it left, once it ended by itself."""
-    out, err = process.communicate(timeout=PATIENCE)
+    out, err = process.communicate(timeout=seconds)
     return Done(process.returncode, out.decode(), err.decode())
 
 
