@@ -75,8 +75,9 @@ def write_submission(options: ExportOptions) -> ExportedFile:
         scores = {"official": report.total.as_json(), "strict": report.strict._asdict()}
         about["score"] = scores | {"scorer": report.scorer}
     file.parent.mkdir(parents=True, exist_ok=True)
-    replace_whole(file, content)
+    # The manifest first: a file without one would be taken for somebody else's after a kill in between.
     replace_whole(manifest, json.dumps(about, indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n")
+    replace_whole(file, content)
     return ExportedFile(file, manifest, about)
 
 
