@@ -6,8 +6,10 @@ import asyncio
 import gc
 import gzip
 import socket
+import threading
 import weakref
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TypeVar
 
 import pytest
@@ -133,3 +135,74 @@ def test_no_cookie_of_an_endpoint_is_sent_back() -> None:
     with chatting(default=Turn(headers={"set-cookie": "who=me; Path=/"})) as chat:
         driven(chat.url, ask)
         assert seen(chat) == [False, False]
+
+
+def reply(text: str, length: int | None = None) -> bytes:
+    size = len(text) if length is None else length
+    return f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {size}\r\n\r\n{text}".encode()
+
+
+def read_request(connection: socket.socket) -> bytes:
+    held = b""
+    while not held.endswith(b"{}"):
+        held += connection.recv(4096)
+    return held
+
+
+def test_a_reply_that_nobody_asked_for_answers_no_later_request() -> None:
+    second: list[bytes] = []
+    idle, unasked = threading.Event(), threading.Event()
+
+    def serve(listening: socket.socket) -> None:
+        first, _ = listening.accept()
+        read_request(first)
+        first.sendall(reply('{"number": 1}'))
+        idle.wait(30)
+        first.sendall(reply('{"number": 666}'))
+        unasked.set()
+        other, _ = listening.accept()
+        second.append(read_request(other))
+        other.sendall(reply('{"number": 2}'))
+        first.close()
+        other.close()
+
+    async def ask(client: HttpClient) -> list[bytes]:
+        first = await client.request(ASK, 30)
+        idle.set()
+        await asyncio.to_thread(unasked.wait, 30)
+        await asyncio.sleep(0.05)  # the loop reads what has come
+        return [first.body, (await client.request(ASK, 30)).body]
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = threading.Thread(target=serve, args=(listening,), daemon=True)
+        server.start()
+        assert driven(f"http://127.0.0.1:{listening.getsockname()[1]}/v1", ask) == [b'{"number": 1}', b'{"number": 2}']
+        server.join(30)
+    assert len(second) == 1
+
+
+def test_after_a_request_that_is_given_up_the_server_sees_the_end_of_its_connection_at_once() -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def serve(listening: socket.socket) -> None:
+        connection, _ = listening.accept()
+        read_request(connection)
+        connection.sendall(reply("half", length=99))
+        begun.set()
+        connection.settimeout(30)
+        with suppress(ConnectionResetError):
+            assert connection.recv(10) == b""
+        ended.set()
+        connection.close()
+
+    async def ask(client: HttpClient) -> bool:
+        request = asyncio.create_task(client.request(ASK, 30))
+        await asyncio.to_thread(begun.wait, 30)
+        request.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await request
+        return await asyncio.to_thread(ended.wait, 10)  # while the client goes on
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=serve, args=(listening,), daemon=True).start()
+        assert driven(f"http://127.0.0.1:{listening.getsockname()[1]}/v1", ask)
