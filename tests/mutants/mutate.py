@@ -26,6 +26,8 @@ CORE = [f"harness/{room}" for room in ("extract", "score", "store", "stats", "co
 CORE += ["models/endpoint", "tasks"]
 ONE_CONTROL_IN = 30
 GOAL = 0.95
+CAUGHT = ("killed", "timeout")
+KINDS = ("caught", "lived", "suspected", "equivalent", "too slow")
 Found = dict[str, str | float | bool]
 
 
@@ -50,7 +52,7 @@ def main(words: Sequence[str] | None = None) -> int:
             print("fail without any change and were not asked:", *sorted(trial.odd), sep="\n  ")
     of_this_draw = [found[place.key] for place in drawn]
     print(table(of_this_draw))
-    return any(one["operator"] == "none" and one["verdict"] != "survived" for one in of_this_draw)
+    return any(one["operator"] == "none" and one["verdict"] in CAUGHT for one in of_this_draw)
 
 
 def draw(root: Path, paths: Iterable[str], count: int, seed: int) -> list[Place]:
@@ -84,20 +86,22 @@ def table(found: Sequence[Found]) -> str:
     """Per room what lived, and the share that was caught."""
     changes = [one for one in found if one["operator"] != "none"]
     rooms = sorted({str(one["file"]).rpartition("/")[0] for one in changes})
-    lines = [f"{'':<24}{'tried':>7}{'caught':>8}{'lived':>7}{'suspected':>11}{'equivalent':>12}"]
+    lines = [f"{'':<24}{'tried':>7}{''.join(f'  {kind}' for kind in KINDS)}"]
     for room in [*rooms, ""]:
         of_room = [one for one in changes if not room or str(one["file"]).rpartition("/")[0] == room]
         kinds = Counter(map(_kind, of_room))
-        counts = f"{kinds['caught']:>8}{kinds['lived']:>7}{kinds['suspected']:>11}{kinds['equivalent']:>12}"
-        lines.append(f"{room or 'all':<24}{len(of_room):>7}{counts}")
+        counts = (f"{kinds[kind]:>{len(kind) + 2}}" for kind in KINDS)
+        lines.append(f"{room or 'all':<24}{len(of_room):>7}{''.join(counts)}")
     kinds = Counter(map(_kind, changes))
     caught, lived, suspected = kinds["caught"], kinds["lived"], kinds["suspected"]
     controls = [one["verdict"] for one in found if one["operator"] == "none"]
     share = caught / (caught + lived) if caught + lived else math.nan
     lines += [_line(one) for one in changes if _kind(one) in ("lived", "suspected")]
-    wrong = len(controls) - controls.count("survived")
+    wrong = sum(verdict in CAUGHT for verdict in controls)
     lines.append(f"controls that change nothing: {len(controls)}, of which caught: {wrong}")
     lines.append(f"caught {caught} of {caught + lived} that break something: {share:.0%} (goal {GOAL:.0%})")
+    if kinds["too slow"]:
+        lines.append(f"not told: {kinds['too slow']}, whose tests take longer than --limit without a change as well")
     if suspected:
         lines.append(f"not counted: {suspected} that may change nothing (a log line, the edge of a large limit)")
     return "\n".join(lines)
@@ -106,7 +110,7 @@ def table(found: Sequence[Found]) -> str:
 def _kind(one: Found) -> str:
     if one["verdict"] == "survived":
         return "suspected" if one["suspected"] else "lived"
-    return "equivalent" if one["verdict"] == "equivalent" else "caught"
+    return "caught" if one["verdict"] in CAUGHT else str(one["verdict"])
 
 
 def _line(one: Found) -> str:
@@ -115,12 +119,12 @@ def _line(one: Found) -> str:
 
 
 def _earlier(file: Path, *, again: bool) -> dict[str, Found]:
-    """What an earlier start found, by change; with `again` without what survived, which is then tried once more."""
+    """What an earlier start found, by change; with `again` without what lived, which is tried once more."""
     if not file.exists():
         return {}
     lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     found = {line["key"]: line for line in lines}
-    return {key: one for key, one in found.items() if not (again and one["verdict"] == "survived")}
+    return {key: one for key, one in found.items() if not (again and one["verdict"] in ("survived", "too slow"))}
 
 
 def _arguments(words: Sequence[str] | None) -> argparse.Namespace:

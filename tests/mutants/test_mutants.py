@@ -38,8 +38,9 @@ READ_BACK = """    notes: list[str] = []
 
 
 @pytest.fixture
-def small(tmp_path: Path) -> Path:
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A tree with a package, tests of it, and one more test that always fails."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # what these tests have no need of takes a second each
     root = tmp_path / "tree"
     for file, text in (
         ("small/sizes.py", SOURCE),
@@ -110,10 +111,10 @@ def test_a_seed_draws_the_same_changes_and_another_seed_others(small: Path) -> N
 
 
 def test_the_nearest_tests_are_those_of_the_name_then_those_of_the_folder() -> None:
-    named, folder, *_ = rings(ROOT, "harness/store/redact.py")
+    named, folder, *others = rings(ROOT, "harness/store/redact.py", every=True)
     assert named[0] == "tests/harness/store/test_redact.py"
     assert "tests/harness/store/test_run_folder.py" in folder
-    asked = [test for ring in rings(ROOT, "harness/store/redact.py", every=True) for test in ring]
+    asked = [test for ring in (named, folder, *others) for test in ring]
     assert len(asked) == len(set(asked))
     assert "tests/harness/cli/test_watch.py" in asked
     assert not [test for test in asked if test.startswith(("tests/engines/", "tests/browser/", "tests/neighbours/"))]

@@ -41,7 +41,7 @@ class Outcome(NamedTuple):
     """What the tests said of one change."""
 
     verdict: str
-    """killed, timeout (killed as well) or survived."""
+    """killed, timeout (killed as well), survived, or too slow: tests took longer than the limit without it too."""
     by: str
     """The test that failed."""
     seconds: float
@@ -67,15 +67,17 @@ class Trial:
         """Make the change, ask the tests ring by ring, and take the change back."""
         began = time.monotonic()
         text = (self.tree / place.file).read_bytes()
+        lives = "survived"
         for ring in rings(self.tree, place.file, every=self.every):
             self._write(place.file, place.changed(text))
             try:
                 verdict, by = self._asked(ring, place.file, text)
             finally:
                 self._write(place.file, text)
-            if verdict != "survived":
+            if verdict in ("killed", "timeout"):
                 return Outcome(verdict, by, round(time.monotonic() - began, 1))
-        return Outcome("survived", "", round(time.monotonic() - began, 1))
+            lives = verdict if lives == "survived" else lives
+        return Outcome(lives, "", round(time.monotonic() - began, 1))
 
     def _asked(self, ring: Sequence[str], file: str, text: bytes) -> tuple[str, str]:
         """Ask one ring; what fails has to pass without the change, else it is left out and the rest is asked again."""
@@ -87,7 +89,7 @@ class Trial:
                 break
             self._write(file, text)
             if code is None:
-                return ("timeout", ring[0]) if self._pytest(ring)[0] is not None else ("survived", "")
+                return ("timeout", ring[0]) if self._pytest(ring)[0] is not None else ("too slow", "")
             failed = FAILED.findall(output)
             if self._are_sound(failed or ring):
                 return "killed", failed[0] if failed else ring[0]
