@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator
 from heapq import merge
-from itertools import islice
+from itertools import islice, repeat
 from typing import Any
 
 _CODES = "bhiq"
@@ -13,10 +13,10 @@ _AT_ONCE = 1 << 16
 
 
 class PackedInts:
-    """Whole numbers of up to 64 bits, by place; they take a byte each until a larger one comes."""
+    """Whole numbers of up to 64 bits, by place; they take a byte each until a larger one comes, and are -1 at first."""
 
-    def __init__(self) -> None:
-        self._numbers = array(_CODES[0])
+    def __init__(self, count: int = 0) -> None:
+        self._numbers = array(_CODES[0], [-1]) * count
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -40,6 +40,34 @@ class PackedInts:
                 raise
             self._numbers = array(wider[0], self._numbers)
             self.put(place, number)
+
+
+class PackedSeconds:
+    """Durations by place; they take nothing until one is not 0, as those of models in this process are."""
+
+    def __init__(self) -> None:
+        self._zeros = 0
+        self._seconds = array("d")
+
+    def __iter__(self) -> Iterator[float]:
+        return iter(self._seconds) if self._seconds else repeat(0.0, self._zeros)
+
+    def put(self, place: int, seconds: float) -> None:
+        """Put a duration at a place, which may be the first that is free."""
+        if not self._seconds:
+            if seconds == 0:
+                self._zeros = max(self._zeros, place + 1)
+                return
+            self._seconds = array("d", bytes(8 * self._zeros))
+        if place == len(self._seconds):
+            self._seconds.append(seconds)
+        else:
+            self._seconds[place] = seconds
+
+    @property
+    def are_zero(self) -> bool:
+        """Whether none of them is above 0."""
+        return not self._seconds
 
 
 def ordered(code: str, numbers: Iterable[float]) -> array[Any]:

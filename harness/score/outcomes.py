@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from types import MappingProxyType
 from typing import NamedTuple
 
-from dtbench.harness.core.packed_numbers import PackedInts, ordered
+from dtbench.harness.core.packed_numbers import PackedInts, PackedSeconds, ordered
 from dtbench.harness.core.price import TOKENS_IN, TOKENS_OUT
 from dtbench.harness.core.schema import Official, is_count
 from dtbench.harness.core.text_table import TextTable
@@ -80,7 +80,7 @@ class Outcomes:
         self._choice_texts = TextTable()
         self._outcomes, self._choices = PackedInts(), PackedInts()
         """For each key the place of its outcome in `_kinds`, and of its choice in `_choice_texts`, -1 for none."""
-        self._seconds = array("d")
+        self._seconds = PackedSeconds()
         self._chains, self._tries, self._tokens_in, self._tokens_out = (PackedInts() for _ in range(4))
         self._forced: dict[tuple[str, int], ForcedAnswer] = {}
         for record in records:
@@ -105,10 +105,7 @@ class Outcomes:
         choice = None if failed else record["extraction"]["choice"]
         tries = (record["error"] if failed else record["response"]).get("attempts", 1)
         seconds = 0.0 if failed else _duration(record["response"]["seconds"])
-        if place == len(self._seconds):
-            self._seconds.append(seconds)
-        else:
-            self._seconds[place] = seconds
+        self._seconds.put(place, seconds)
         self._outcomes.put(place, self._number(_outcome(record)))
         self._choices.put(place, -1 if choice is None else self._choice_texts.add(choice))
         self._chains.put(place, 0 if failed else record["extraction"]["thinking_chars"])
@@ -162,6 +159,9 @@ class Outcomes:
     def seconds(self) -> Sequence[float]:
         """Return how long the model took for each response, shortest first."""
         answered = [kind.failed is None for kind in self._kinds]
+        if self._seconds.are_zero:
+            failed = sum(times for outcome, times in self.counts().items() if outcome.failed is not None)
+            return array("b", bytes(len(self) - failed))
         both = zip(self._outcomes, self._seconds, strict=True)
         return ordered("d", (seconds for number, seconds in both if answered[number]))
 

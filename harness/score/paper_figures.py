@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from dtbench.harness.core.packed_numbers import PackedInts
 from dtbench.harness.core.schema import Sample
 from dtbench.harness.core.scorer import Scorer
 from dtbench.harness.score.chain_lengths import length_figures
@@ -58,25 +58,28 @@ class _Chances(Mapping[str, float]):
 
     def __init__(self, questions: QuestionNumbers) -> None:
         self._questions = questions
-        self._chances = array("d", bytes(8 * questions.size))
-        self._there = bytearray(questions.size)
+        self._numbers = PackedInts(questions.size)
+        self._values: list[float] = []
+        self._number_of: dict[float, int] = {}
 
     def put(self, id_: str, chance: float) -> bool:
         """Note the chance of a question; return whether there is an answer to it."""
-        if (number := self._questions.find(id_)) is None:
+        if (question := self._questions.find(id_)) is None:
             return False
-        self._chances[number] = chance
-        self._there[number] = 1
+        number = self._number_of.setdefault(chance, len(self._values))
+        if number == len(self._values):
+            self._values.append(chance)
+        self._numbers.put(question, number)
         return True
 
     def __getitem__(self, id_: str) -> float:
-        number = self._questions.find(id_)
-        if number is None or not self._there[number]:
+        question = self._questions.find(id_)
+        if question is None or (number := self._numbers[question]) < 0:
             raise KeyError(id_)
-        return self._chances[number]
+        return self._values[number]
 
     def __len__(self) -> int:
-        return sum(self._there)
+        return sum(number >= 0 for number in self._numbers)
 
     def __iter__(self) -> Iterator[str]:
         return (id_ for id_ in self._questions.ids() if id_ in self)

@@ -63,7 +63,7 @@ class LeftOut(NamedTuple):
 
 def find_left_out(lines: Iterable[tuple[Key, bool]], asked: AskedAnswers) -> LeftOut:
     """Find what is left out of records: the key of each, and whether it failed."""
-    keys, standing = AnswerKeys(), array("Q")
+    keys, standing = AnswerKeys(), array("I")
     failing: set[int] = set()
     replaced: set[int] = set()
     for place, (key, failed) in enumerate(lines):

@@ -11,6 +11,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import many_questions
 from chat_server import chatting_elsewhere
 from command import COMMAND
 from measured import Cost, measured
@@ -64,3 +65,21 @@ def _least(model: Sequence[str], data: Path, folder: Path) -> Cost:
         (info,) = out.rglob("run.json")  # a run with other clips lies inside the plain one's folder
         assert json.loads(info.read_text())["status"] == "done"
     return min(costs[0].least(costs[1]), costs[2].least(costs[1]))
+
+
+def test_very_many_questions(tmp_path: Path) -> None:
+    """DTBENCH_BENCH_QUESTIONS names how many; the goals are 120 MB at 1,000,000, and of 200,000 a resume in 10 s."""
+    count = os.environ.get("DTBENCH_BENCH_QUESTIONS", "50000")
+    env = {**os.environ, many_questions.COUNT: count}
+    first, second = tmp_path / "first", tmp_path / "second"
+    task = ("--model", "random", "--task-file", Path(many_questions.__file__))
+    steps: dict[str, Arguments] = {
+        "run": ("run", *task, "--seed", "1", "--out", first),
+        "the other run": ("run", *task, "--seed", "2", "--out", second),
+        "resume": ("run", *task, "--seed", "1", "--out", first),
+        "score": ("score", first),
+        "compare": ("compare", first, second, "--json"),
+    }
+    for name, arguments in steps.items():
+        cost = measured([*COMMAND, *arguments], tmp_path, env, tmp_path / "said.txt")
+        print(f"\n{count} questions, {name}: {cost.wall:.1f} s wall, {cost.cpu:.1f} s CPU, {cost.megabytes:.0f} MB")

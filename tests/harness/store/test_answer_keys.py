@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from dtbench.harness.store.answer_keys import AnswerKeys, find_left_out
+from dtbench.harness.store.growth import AskedAnswers
+from dtbench.harness.store.jsonl import Key
+
+EVERY = AskedAnswers(None, None)
+
+
+def test_keys_are_a_set_of_pairs_with_numbers() -> None:
+    keys = AnswerKeys([("a", 0), ("a", 1), ("1 a", 0), ("a", 0)])
+    assert keys == {("a", 0), ("a", 1), ("1 a", 0)}
+    assert [keys.number(key) for key in keys] == [0, 1, 2]
+    assert (keys.key(2), keys.samples) == (Key("1 a", 0), {0, 1})
+    assert ("a", 2) not in keys
+    assert "a" not in keys
+
+
+def test_the_last_answer_stands_and_a_failure_never_in_its_place() -> None:
+    lines = [("a", True), ("a", False), ("a", True), ("b", True), ("b", True), ("c", False), ("c", False)]
+    left = find_left_out(((Key(id_, 0), failed) for id_, failed in lines), EVERY)
+    assert (left.replaced, left.others, left.unasked.count) == ({0, 2, 3, 5}, set(), 0)
+
+
+def test_what_was_not_asked_for_last_is_left_out_and_answers_among_it_are_counted() -> None:
+    lines = [(Key("a", 0), False), (Key("a", 1), False), (Key("b", 0), False), (Key("b", 1), True)]
+    left = find_left_out(lines, AskedAnswers(frozenset({"a"}), 1))
+    assert left.others == {1, 2, 3}
+    assert (left.unasked.count, left.unasked.other_questions, left.unasked.samples) == (2, True, 2)
