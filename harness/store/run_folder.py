@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -133,7 +133,7 @@ class StoredRun:
         """Yield the questions that lie beside the answers, in the order of the data set; none in older runs."""
         return read_questions(self.path, task)
 
-    def finished(self, task: str) -> AnswerKeys:
+    def finished(self, task: str) -> Set[tuple[str, int]]:
         """Return which answers are there, asked for last or not; those of failed questions are not."""
         lines = self._read(task, file_parts(self.path, task))
         return AnswerKeys(line.key() for line in lines if not line.failed())
