@@ -7,7 +7,7 @@ TRAIN_SETUP := pyproject.toml $(addprefix tests/setup/,environment.py installer.
 
 NEIGHBOURS_SETUP := pyproject.toml $(addprefix tests/setup/,environment.py installer.py neighbours-constraints.in neighbours-constraints.txt every-eval-ever.txt)
 
-.PHONY: demo quick coverage test check lint bench architectures whole faults mutants proof vllm browser train-env neighbours clean
+.PHONY: demo quick coverage test check lint bench architectures whole faults mutants proof audit licences sbom vllm browser train-env neighbours clean
 
 demo: .venv/.demo  ## the model in the box answers the benchmark in the box, anew each time
 	@rm -rf results/runs/demo-local results/runs/demo-vllm
@@ -73,6 +73,15 @@ pictures: .venv/.demo  ## README's picture, made anew: the model in the box with
 	@mkdir -p docs/pictures
 	$(BIN)/dtbench plot $(PICTURES)/mini $(PICTURES)/mini/audio-shuffle --by category --label mini \
 	  --label "mini, hearing clips of other questions" --out docs/pictures/mini.svg
+
+audit: .venv/.dev  ## known vulnerabilities of the pinned versions, by pip-audit; exit 4 where its service cannot be reached
+	@$(BIN)/python tests/setup/audit.py
+
+licences: .venv/.dev  ## name, version and licence of all that dtbench and each extra install; fails on one that is not allowed
+	@$(BIN)/python tests/setup/licences.py
+
+sbom: .venv/.dev  ## the bill of materials of a wheel (CycloneDX), which every wheel carries, into dist/
+	@$(BIN)/python setup.py --quiet sbom
 
 vllm: .venv/.engines  ## vLLM for CPU into .venv, for tests
 

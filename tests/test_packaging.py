@@ -193,3 +193,31 @@ def test_the_installed_command_names_the_version_of_the_package() -> None:
     command = Path(sys.executable).with_name("dtbench")
     done = subprocess.run([command, "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["dtbench", dtbench.__version__]
+
+
+def test_the_wheel_carries_a_bill_of_materials_of_what_it_depends_on(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        name = f"dtbench-{dtbench.__version__}.dist-info/sboms/dtbench.cdx.json"
+        bill = json.loads(archive.read(name))
+        record = archive.read(name.replace("sboms/dtbench.cdx.json", "RECORD")).decode()
+    assert f"\n{name},sha256=" in record
+    assert (bill["bomFormat"], bill["specVersion"], bill["version"]) == ("CycloneDX", "1.6", 1)
+    own = bill["metadata"]["component"]
+    assert (own["name"], own["version"], own["licenses"]) == (
+        "dtbench",
+        dtbench.__version__,
+        [{"expression": "Apache-2.0"}],
+    )
+    for one in bill["components"]:
+        assert one.keys() == {"type", "bom-ref", "name", "purl", "scope", "licenses", "properties"}
+        assert (one["type"], one["purl"]) == ("library", f"pkg:pypi/{one['name']}")
+        assert all(each.keys() == {"name", "value"} for each in one["properties"])
+    by_name = {one["name"]: one for one in bill["components"]}
+    assert len(by_name) == len(bill["components"])
+    assert bill["dependencies"] == [{"ref": own["bom-ref"], "dependsOn": [f"pkg:pypi/{name}" for name in by_name]}]
+    assert (by_name["soxr"]["scope"], by_name["torch"]["scope"], "pytest" in by_name) == ("required", "optional", False)
+    assert by_name["soxr"]["licenses"] == [{"expression": "LGPL-2.1-or-later"}]
+    assert by_name["torch"]["properties"][0] == {"name": "dtbench:bounds", "value": ">=2.6"}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    required = {name for name, one in by_name.items() if one["scope"] == "required"}
+    assert len(required) == len(project["dependencies"])
