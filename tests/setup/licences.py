@@ -56,13 +56,13 @@ class Package(NamedTuple):
 
 def stated_licence(package: Distribution, exact: Mapping[str, str]) -> str:
     """Return the licence of a package as SPDX has it: of our list, its expression, its short text, its classifiers."""
-    metadata = package.metadata
+    metadata, fields = package.metadata, package.metadata.json
     name = canonicalize_name(metadata["Name"])
     if name in exact:
         return exact[name]
-    if metadata.get("License-Expression"):
-        return str(metadata["License-Expression"])
-    first = str(metadata.get("License") or "").strip().partition("\n")[0].strip()
+    if fields.get("license_expression"):
+        return str(fields["license_expression"])
+    first = str(fields.get("license") or "").strip().partition("\n")[0].strip()
     if first and len(first) <= _LONGEST and first.lower() in {*_SPDX, *(one.lower() for one in _allowed())}:
         return _SPDX.get(first.lower(), first)
     classifiers = [one.split(" :: ")[-1] for one in metadata.get_all("Classifier") or [] if one.startswith("License")]
