@@ -18,6 +18,7 @@ from dtbench.harness.run.live_line import LiveFigure, LiveState, duration
 from dtbench.harness.run.progress import FAILED, RIGHT, UNANSWERED, pace_figures, token_figures
 from dtbench.harness.run.worker_pool import Progress
 from dtbench.harness.store.jsonl import Key
+from dtbench.harness.store.locks import LOCK_NAME
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.run_json import read_info
 from dtbench.harness.store.shard_states import read_shards
@@ -196,6 +197,7 @@ class RunWatch:
     def _state(self, name: str, counts: Progress, expected: int | None, info: Mapping[str, Any]) -> LiveState:
         begun, done, tokens = self._begun.setdefault(name, _first_counts(counts, info))
         seconds = (moment_of(info["end"]) if info["status"] != RUNNING and info["end"] else time.time()) - begun
+        seconds = max(0.0, seconds)  # the clock may have been set back since
         pace = Progress(counts.expected, counts.done, counts.done - done, tokens=counts.tokens - tokens)
         pace.retries = counts.retries
         figures = [one for one in pace_figures(pace, seconds) if expected or not one.text.endswith(" left")]
@@ -253,7 +255,7 @@ def _standing(path: Path, info: Mapping[str, Any]) -> tuple[str, str]:
         return info["status"], f"ended {_ago(time.time() - moment_of(info['end']))}" if info["end"] else ""
     running = [one for one in info["starts"] if one["status"] == RUNNING]
     silent = time.time() - last_written(path)
-    alive = [one for one in running if _may_live(one, silent)]
+    alive = [one for one in running if _may_live(path, one, silent)]
     last = f"last written {_ago(silent)}"
     if not alive:
         who = ", ".join(f"pid {one['pid']} on {one['host']}" for one in running)
@@ -271,15 +273,18 @@ def _not_started(path: Path) -> int:
     return of - len({one["shard"] for one in shards if one["of"] == of})
 
 
-def _may_live(start: StartInfo, silent: float) -> bool:
+def _may_live(folder: Path, start: StartInfo, silent: float) -> bool:
     """Whether a process is there; of one on another machine nobody knows here."""
-    if silent < FRESH_SECONDS / 10 or start["host"] != os.uname().nodename:
+    if abs(silent) < FRESH_SECONDS / 10 or start["host"] != os.uname().nodename:
         return True
-    return process_lives(start["pid"], moment_of(start["start"]))
+    return process_lives(start["pid"], moment_of(start["start"]), folder)
 
 
-def process_lives(pid: int, since: float) -> bool:
-    """Whether the process of this machine is there that had this number then, and not a later one."""
+def process_lives(pid: int, since: float, folder: Path) -> bool:
+    """Whether the process of this machine is there that had this number then, and not a later one.
+
+    One that has a lock of the folder is, whatever the clock says, which may have been set since.
+    """
     try:
         os.kill(pid, 0)
         fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
@@ -289,7 +294,17 @@ def process_lives(pid: int, since: float) -> bool:
     except OSError:  # not ours to signal, or a system without /proc
         return True
     age = uptime - float(fields[19]) / os.sysconf("SC_CLK_TCK")
-    return fields[0] != "Z" and time.time() - age < since + _CLOCK_SECONDS
+    return fields[0] != "Z" and (_has_lock(pid, folder) or time.time() - age < since + _CLOCK_SECONDS)
+
+
+def _has_lock(pid: int, folder: Path) -> bool:
+    """Whether a process has locked a folder or one of its locks, as far as the system tells."""
+    try:
+        files = {str(path.stat().st_ino) for path in (folder, *folder.glob(f"{LOCK_NAME}*"))}
+        locks = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+    except OSError:
+        return False
+    return any(len(lock) > 5 and lock[4] == str(pid) and lock[5].rpartition(":")[2] in files for lock in locks)
 
 
 def last_written(folder: Path) -> float:

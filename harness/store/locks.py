@@ -39,7 +39,10 @@ class FileLock:
         except OSError as error:
             if not optional:
                 self.close()
-                raise MachineryError(f"{path}: cannot be locked ({error.strerror}): name another --out.") from error
+                raise MachineryError(
+                    f"{path}: cannot be locked ({error.strerror}): name an --out on a disk with locks, "
+                    "or give --shard 1/1, which does without."
+                ) from error
             import logging  # which reading a run can do without
 
             why = "%s: cannot be locked (%s): nothing keeps out a second start of this shard"

@@ -38,6 +38,7 @@ from dtbench.harness.store.jsonl import (
 from dtbench.harness.store.known_secrets import last_matcher, secret_matcher
 from dtbench.harness.store.leftovers import remove_every_leftover
 from dtbench.harness.store.locks import RunLock, ShardLock
+from dtbench.harness.store.other_hosts import refuse_writer_elsewhere
 from dtbench.harness.store.question_files import question_files, read_questions
 from dtbench.harness.store.question_types import QuestionRecord
 from dtbench.harness.store.record_files import FilePart, file_parts, read_parts, stem_of
@@ -45,6 +46,7 @@ from dtbench.harness.store.redact import mask_known, mask_record, mask_text
 from dtbench.harness.store.request_form import refuse_other_form
 from dtbench.harness.store.run_json import (
     LOG_NAME,
+    RunClock,
     add_end,
     add_start,
     json_settings,
@@ -170,6 +172,7 @@ class RunFolder(StoredRun):
         """Where the starts of this process stand."""
         self._lock = lock
         self._log: RunLog | None = None
+        self._clock = RunClock()
         self._files = AppendedFiles()
         self._own_files: dict[tuple[str, str], Path] = {}
         secret_matcher()  # append() takes what the environment holds now
@@ -197,9 +200,10 @@ class RunFolder(StoredRun):
         make_folder(path)
         lock = RunLock(path) if shard is None else ShardLock(path, shard)
         try:
+            refuse_writer_elsewhere(path, shard)
             folder = cls._begun(Beginning(path, plain, request, resumption), lock, shard)
             command = sys.argv if command is None else command
-            add_start(folder.state, command)
+            add_start(folder.state, command, folder._clock)
             folder.write_info()
             if shard is None:
                 folder._remove_states()
@@ -277,7 +281,7 @@ class RunFolder(StoredRun):
     def finish(self, status: Status, *, missing: int | None = None) -> None:
         """Record how this start ended, and how many records a shard lacks, once every record is on disk."""
         self._files.sync()
-        add_end(self.state, status)
+        add_end(self.state, status, self._clock)
         if self.shard is not None:
             cast("ShardInfo", self.state)["missing"] = missing
         self.write_info()

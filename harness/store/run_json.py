@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -23,6 +24,8 @@ from dtbench.harness.store.types import AnyInfo, CotInfo, JudgeInfo, RunInfo, Sh
 SCHEMA = 2
 """Of run.json and the records together; any other is refused."""
 LOG_NAME = "run.log"
+_SKEW = timedelta(minutes=1)
+"""By which the clocks of two machines may differ without a word."""
 MOST_ANSWERS = 50_000_000
 """A number of questions or answers that no benchmark comes near, and that memory can still hold."""
 OWN_KEYS = ("schema", "status", "start", "end", "starts", "request", "planned")
@@ -30,6 +33,36 @@ OWN_KEYS = ("schema", "status", "start", "end", "starts", "request", "planned")
 Settings = dict[str, Any]
 Kind = TypeVar("Kind")
 _KINDS: Mapping[str, Any] = {"run": RunInfo, "judge": JudgeInfo, "cot": CotInfo, "shard": ShardInfo}
+
+
+class RunClock:
+    """The time of day for what one process stores: it goes on evenly, however the clock of the machine is set."""
+
+    def __init__(self) -> None:
+        self._begun = datetime.now(UTC)
+        self._steady = _steady_seconds()
+
+    def now(self) -> str:
+        """Return the time to be stored."""
+        passed = timedelta(seconds=_steady_seconds() - self._steady)
+        return (self._begun + passed).isoformat(timespec="seconds")
+
+    def set_after(self, moment: str) -> None:
+        """Go on from a stored moment where the clock of the machine is behind it."""
+        stored = datetime.fromisoformat(moment)
+        stored = stored if stored.tzinfo is not None else stored.replace(tzinfo=UTC)
+        if self._begun < stored:
+            import logging  # which reading a run can do without
+
+            if (behind := stored - self._begun) > _SKEW:
+                why = "the clock of this machine is %s behind the last start of this run (%s): it is dated after that"
+                logging.getLogger(__name__).warning(why, behind, moment)
+            self._begun, self._steady = stored, _steady_seconds()
+
+
+def _steady_seconds() -> float:
+    """Return seconds that no setting of the clock changes; on Linux they count while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.monotonic()
 
 
 def json_settings(settings: Mapping[str, Any]) -> Settings:
@@ -47,12 +80,13 @@ def new_info(settings: Settings) -> AnyInfo:
     return cast("AnyInfo", {**head, **settings, "starts": []})
 
 
-def add_start(info: StoredInfo, command: Sequence[str]) -> None:
-    """Add a start of this process; one before that has no end was killed."""
+def add_start(info: StoredInfo, command: Sequence[str], clock: RunClock) -> None:
+    """Add a start of this process, dated after those before it; one that has no end was killed."""
     for earlier in info["starts"]:
         if earlier["status"] == "running":
             earlier["status"] = "interrupted"
-    now = _now()
+        clock.set_after(earlier["end"] or earlier["start"])
+    now = clock.now()
     this_start: StartInfo = {
         "command": mask_command(command),
         "start": now,
@@ -69,9 +103,9 @@ def add_start(info: StoredInfo, command: Sequence[str]) -> None:
     info["status"], info["start"], info["end"] = "running", info["start"] or now, None
 
 
-def add_end(info: StoredInfo, status: Status) -> None:
+def add_end(info: StoredInfo, status: Status, clock: RunClock) -> None:
     """Record how the last start ended."""
-    now = _now()
+    now = clock.now()
     for one in (info, info["starts"][-1]):
         one["status"], one["end"] = status, now
 
@@ -189,10 +223,6 @@ def flatten(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
             yield from flatten(part, f"{name}.{key}" if name else key)
     else:
         yield name, value
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 _OLDER = "run it again into another --out, or read it with the dtbench that wrote it"

@@ -59,11 +59,12 @@ def read_rate_limit(status: int, headers: Mapping[str, str], body: bytes) -> Rat
 
 def _waits_of_headers(headers: Mapping[str, str]) -> Iterator[float | None]:
     yield _number(headers.get("retry-after-ms"), 0.001)
-    yield _retry_after(headers.get("retry-after"))
+    now = _moment(headers.get("date")) or time.time()  # by the clock of the host, however ours is set
+    yield _retry_after(headers.get("retry-after"), now)
     resets = {
         kind: wait
         for kind in ("requests", "tokens", "")
-        if (wait := _until(headers.get(f"x-ratelimit-reset{'-' * bool(kind)}{kind}"))) is not None
+        if (wait := _until(headers.get(f"x-ratelimit-reset{'-' * bool(kind)}{kind}"), now)) is not None
     }
     spent = [kind for kind in resets if _number(headers.get(f"x-ratelimit-remaining{'-' * bool(kind)}{kind}")) == 0]
     yield max((resets[kind] for kind in spent), default=min(resets.values(), default=None))
@@ -132,24 +133,30 @@ def _scale(unit: str) -> float:
     return 0.001 if unit == "ms" or unit.startswith("milli") else _SECONDS[unit[0]]
 
 
-def _until(value: str | None) -> float | None:
+def _until(value: str | None, now: float) -> float | None:
     """Read a reset: a duration, seconds, or a moment in seconds or milliseconds since 1970."""
     number = _number(value)
     if number is None:
         return _duration(value)
     if number < _EPOCH:
         return number
-    return (number / 1000 if number >= _EPOCH_MS else number) - time.time()
+    return (number / 1000 if number >= _EPOCH_MS else number) - now
 
 
-def _retry_after(value: str | None) -> float | None:
+def _retry_after(value: str | None, now: float) -> float | None:
     """Read a Retry-After header, which holds seconds or a date."""
     number = _number(value)
     if number is not None or not value:
         return number
+    moment = _moment(value)
+    return _duration(value) if moment is None else moment - now
+
+
+def _moment(value: str | None) -> float | None:
+    """Read the date of a header, as seconds since 1970."""
     from email.utils import parsedate_to_datetime
 
     try:
-        return parsedate_to_datetime(value).timestamp() - time.time()
+        return parsedate_to_datetime(value).timestamp() if value else None
     except (ValueError, OverflowError):
-        return _duration(value)
+        return None

@@ -201,7 +201,7 @@ class TrainingWatch:
             return end[1], last
         holder = _HOLDER.search(_text(root / LOCK_NAME))
         since = moment_of(progress.starts[-1]["start"])
-        if holder is not None and _is_here(holder[2]) and not process_lives(int(holder[1]), since):
+        if holder is not None and _is_here(holder[2]) and not process_lives(int(holder[1]), since, root):
             return KILLED, f"nobody writes any more ({holder[0]}), {last}"
         return RUNNING, last
 
