@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from types import FunctionType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dtbench.harness.core.errors import DtbenchError, MachineryError, UserError, format_error
+from dtbench.harness.core.guarded_model import guard_model
 from dtbench.harness.core.lookup import NameTable, list_names, look_up
 from dtbench.harness.core.model import Model
 from dtbench.harness.core.typed_settings import parse_arguments
@@ -59,13 +62,14 @@ def instantiate(kind: object, path: str, options: Mapping[str, str], samples: It
         construct, from_run = getattr(kind, "from_samples"), {"samples": list(samples or ())}  # noqa: B009
     arguments = parse_arguments(construct, options, f"the model {path}", besides=from_run.keys())
     try:
-        model = construct(**from_run, **arguments)
+        with contextlib.redirect_stdout(sys.stderr):  # stdout is for what the command prints
+            model = construct(**from_run, **arguments)
     except DtbenchError:
         raise
-    except Exception as error:  # someone else's code
+    except (Exception, SystemExit) as error:  # someone else's code
         raise MachineryError(f"creating the model {path} failed with {format_error(error)}.") from error
     refuse_no_model_object(model, path)
-    return model
+    return guard_model(model, path)
 
 
 def refuse_no_model_object(model: object, path: str) -> None:
@@ -73,6 +77,13 @@ def refuse_no_model_object(model: object, path: str) -> None:
     _refuse_lacking(model, path)
     if lacking := [name for name in ("listens", "rate", "limit_seconds") if not hasattr(model, name)]:
         raise MachineryError(f"model {path} lacks {', '.join(lacking)}: see dtbench.Model.")
+    about: Any = model
+    if not isinstance(about.rate, int) or about.rate <= 0:
+        raise MachineryError(
+            f"model {path} has the rate {about.rate!r}: a whole number of samples a second is expected."
+        )
+    if about.limit_seconds is not None and not isinstance(about.limit_seconds, int | float):
+        raise MachineryError(f"model {path} has limit_seconds {about.limit_seconds!r}: a number or None is expected.")
 
 
 def _refuse_lacking(kind: object, path: str) -> None:

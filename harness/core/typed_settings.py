@@ -194,6 +194,8 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not TOML ({error}).") from None
+    except RecursionError:
+        raise UserError(f"{path}: its values are nested too deeply to be read.") from None
 
 
 def check_settings(settings: object, where: str) -> None:

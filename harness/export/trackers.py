@@ -81,7 +81,9 @@ def log_summary(loggers: Sequence[Logger], summary: Summary, run: StoredRun) -> 
         try:
             with contextlib.redirect_stdout(sys.stderr):  # stdout is for the summary alone
                 logger.log(summary, run.info)
-        except Exception as error:  # someone else's code
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # someone else's code, its exits included
             failures.append(
                 f"--log {logger.name}: failed with {mask_text(format_error(error))}. The run is stored; the same "
                 "command again asks nothing anew, and logs."

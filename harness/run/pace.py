@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from dtbench.harness.core.errors import ModelError, WithdrawnError
+from dtbench.harness.core.guarded_model import generate_response
 from dtbench.harness.core.model import Model, Notify
 from dtbench.harness.core.schema import Prompt, Response
 from dtbench.harness.run.live_line import duration
@@ -205,7 +206,7 @@ class Pace:
         while True:
             async with self._admitted() as sent:
                 try:
-                    response = await model.generate(prompt)
+                    response = await generate_response(model, prompt)
                 except ModelError as error:
                     if not (error.too_many or error.used_up):
                         raise

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import Coroutine, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-from dtbench.harness.core.errors import UserError
+from dtbench.harness.core.errors import DtbenchError, UserError
 from dtbench.harness.core.model import Model, Notify, Preflighted, Startable, chain_tags
 from dtbench.harness.core.task import Task, load_questions
 from dtbench.harness.run.challenge import refuse_forbidden
@@ -56,7 +57,8 @@ def run_many(requests: Sequence[RunRequest], *, quiet: bool) -> Iterator[RunResu
         try:
             for job in jobs:
                 with begin_run(job, quiet=quiet) as begun:
-                    runner.run(begun.ask(stop_on_signals))
+                    with redirect_stdout(sys.stderr):  # of the code of models; stdout is for what the command prints
+                        runner.run(begun.ask(stop_on_signals))
                     outcome = begun.finish()
                 yield outcome
                 if outcome.exit_code:
@@ -65,7 +67,8 @@ def run_many(requests: Sequence[RunRequest], *, quiet: bool) -> Iterator[RunResu
             # Let a stop that an interrupt left scheduled take place, or it would stop what runs next.
             runner.get_loop().call_soon(runner.get_loop().stop)
             runner.get_loop().run_forever()
-            runner.run(close_models(jobs[0].models))
+            with redirect_stdout(sys.stderr):
+                runner.run(close_models(jobs[0].models))
 
 
 async def run_in_loop(request: RunRequest, *, quiet: bool) -> RunResult:
@@ -91,10 +94,13 @@ def refuse_several_budgets(request: RunRequest) -> None:
         raise UserError("--think-budget: one run has one budget; several are several runs: see RunRequest.by_budget().")
 
 
-async def close_models(models: Iterable[Model]) -> None:
-    """Close each model once."""
+async def close_models(models: Iterable[Model], notify: Notify = _LOG.warning) -> None:
+    """Close each model once; what fails is told, as the answers are stored."""
     for model in dict.fromkeys(models):
-        await model.aclose()
+        try:
+            await model.aclose()
+        except DtbenchError as error:
+            notify(f"{error} Every answer is stored.")
 
 
 def use_of(plan: TaskPlan) -> ModelUse:
@@ -154,7 +160,7 @@ class BegunRun:
                 if not await self._ask_task(plan, model, tried):
                     return
                 if self.job.last and model not in models[place + 1 :]:  # both may not fit on one GPU
-                    await model.aclose()
+                    await close_models([model], self.progress.notify)
 
     def finish(self) -> RunResult:
         """Write the summary and the status."""
