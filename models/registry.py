@@ -79,9 +79,7 @@ def refuse_no_model_object(model: object, path: str) -> None:
         raise MachineryError(f"model {path} lacks {', '.join(lacking)}: see dtbench.Model.")
     about: Any = model
     if not isinstance(about.rate, int) or about.rate <= 0:
-        raise MachineryError(
-            f"model {path} has the rate {about.rate!r}: a whole number of samples a second is expected."
-        )
+        raise MachineryError(f"model {path} has the rate {about.rate!r}: a whole number of Hz is expected.")
     if about.limit_seconds is not None and not isinstance(about.limit_seconds, int | float):
         raise MachineryError(f"model {path} has limit_seconds {about.limit_seconds!r}: a number or None is expected.")
 

@@ -87,28 +87,31 @@ def response_fault(response: object) -> str:
     """Say what is wrong with an answer, and what is expected; empty where nothing is."""
     if not isinstance(response, Response):
         return f"{_shown(response)}: a dtbench.Response is expected"
-    for name in ("text", "finish_reason"):
-        if not isinstance(value := getattr(response, name), str):
-            return f"a Response whose {name} is {_shown(value)}: a text is expected"
-    for name in ("usage", "lost_usage"):
-        if not _are_counts(value := getattr(response, name)):
-            return f"a Response whose {name} is {_shown(value)}: whole numbers of tokens by name are expected"
-    seconds, seed, logprobs = response.seconds, response.seed, response.option_logprobs
-    if not isinstance(seconds, int | float) or not math.isfinite(seconds) or seconds < 0:
-        return f"a Response whose seconds are {_shown(seconds)}: a number from 0 is expected"
-    if not is_count(response.attempts):
-        return f"a Response whose attempts are {_shown(response.attempts)}: a whole number is expected"
-    if seed is not None and not isinstance(seed, int):
-        return f"a Response whose seed is {_shown(seed)}: a whole number or None is expected"
-    if logprobs is not None and not isinstance(logprobs, OptionLogprobs):
-        return f"a Response whose option_logprobs are {_shown(logprobs)}: OptionLogprobs or None is expected"
-    if response.cut_at_budget not in (None, True, False):
-        return f"a Response whose cut_at_budget is {_shown(response.cut_at_budget)}: True, False or None is expected"
+    for name, (is_sound, expected) in _FIELDS.items():
+        if not is_sound(value := getattr(response, name)):
+            return f"a Response whose {name} is {_shown(value)}: {expected} is expected"
     return ""
 
 
 def _are_counts(value: object) -> bool:
     return isinstance(value, Mapping) and all(isinstance(key, str) and is_count(one) for key, one in value.items())
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value) and value >= 0
+
+
+_FIELDS: Mapping[str, tuple[Callable[[object], bool], str]] = {
+    "text": (lambda value: isinstance(value, str), "a text"),
+    "finish_reason": (lambda value: isinstance(value, str), "a text"),
+    "usage": (_are_counts, "a dict of whole numbers of tokens"),
+    "lost_usage": (_are_counts, "a dict of whole numbers of tokens"),
+    "seconds": (_is_time, "a number from 0"),
+    "attempts": (is_count, "a whole number"),
+    "seed": (lambda value: value is None or isinstance(value, int), "a whole number or None"),
+    "option_logprobs": (lambda value: value is None or isinstance(value, OptionLogprobs), "OptionLogprobs or None"),
+    "cut_at_budget": (lambda value: value is None or isinstance(value, bool), "True, False or None"),
+}
 
 
 def _shown(value: object) -> str:
