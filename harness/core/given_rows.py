@@ -138,7 +138,9 @@ class _Row(NamedTuple):
     """The label of each clip in memory, by a hash of its bytes."""
 
     def sample(self, layout: RowLayout) -> Sample:
-        columns = layout.columns
+        columns = {**layout.columns}
+        if columns["choices"] == "choices" and "choices" not in self.values and "options" in self.values:
+            columns["choices"] = "options"  # as a run's own questions have them
         choices = self._choices(columns["choices"])
         taken = set(columns.values()) | {"groups"}
         id_ = self._id(columns["id"])

@@ -67,9 +67,10 @@ class Task(Scorer, ABC):
     ) -> GivenTask:
         """Make a task of a list of dicts or Samples, of a DataFrame, or of a `datasets.Dataset`.
 
-        A row has `question`, `choices`, `answer` and `audio`: a path, encoded bytes, or what an Audio column holds. It
-        may have an `id`. `columns` maps a field to another column, or to None where no question has it; `groups` are
-        columns to report by. The answer is the right option's text, or by `answer` its "letter" or "index" from 0.
+        A row has `question`, `choices` (or `options`), `answer` and `audio`: a path, encoded bytes, or what an Audio
+        column holds. It may have an `id`. `columns` maps a field to another column, or to None where no question has
+        it; `groups` are columns to report by. The answer is the right option's text, or by `answer` its "letter" or
+        "index" from 0.
         """
         from dtbench.harness.core.given_rows import RowLayout, read_rows
 

@@ -27,6 +27,8 @@ def to_frame(table: pyarrow.Table, categories: Iterable[str] = ()) -> DataFrame:
     pandas = need_pandas()
     import pyarrow
 
+    categories = [*categories]
+
     types = {
         pyarrow.string(): pandas.StringDtype("pyarrow"),
         pyarrow.int64(): pandas.Int64Dtype(),
@@ -38,6 +40,9 @@ def to_frame(table: pyarrow.Table, categories: Iterable[str] = ()) -> DataFrame:
             table = table.set_column(place, name, table.column(place).dictionary_encode().unify_dictionaries())
     lists = {one.name: table.column(one.name).to_pylist() for one in table.schema if pyarrow.types.is_list(one.type)}
     frame = table.drop_columns([*lists]).to_pandas(types_mapper=types.get)
+    for name in categories:
+        if name in frame and frame[name].cat.categories.empty:  # of no type, which Parquet would keep as such
+            frame[name] = frame[name].cat.set_categories(pandas.Index([], dtype="str"))
     for name, values in lists.items():  # pandas' own type for them does not come back from a Parquet file
         frame.insert(table.schema.get_field_index(name), name, pandas.Series(values, frame.index, dtype=object))
     return frame

@@ -79,6 +79,10 @@ def _each(runs: Any) -> Iterator[Any]:
     if isinstance(runs, str | os.PathLike | RunWithPath):
         yield runs
         return
+    if hasattr(runs, "columns"):  # a frame, such as that of runs_df() or a part of it
+        if "run" not in runs.columns:
+            raise UserError("runs: a frame without the column run: give one of runs_df(), a run folder, or a list.")
+        runs = dict.fromkeys(runs["run"])
     try:
         yield from runs
     except TypeError:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.schema import Sample
-from dtbench.harness.core.task import rotate_options
+from dtbench.harness.core.task import GivenTask, rotate_options
 from dtbench.harness.frames.columns import arrow_type, text_array, well_formed
-from dtbench.harness.score.stored_run import StoredTask, find_data, is_whole
+from dtbench.harness.score.stored_run import StoredTask, find_data, is_whole, questions_beside
+from dtbench.harness.store.run_folder import StoredRun
 
 if TYPE_CHECKING:
     import pyarrow
@@ -76,8 +78,14 @@ class QuestionLookup:
         return data
 
 
-def _columns(data: Dataset, permute: int) -> QuestionColumns:
+def questions_beside_answers(run: StoredRun, name: str) -> QuestionColumns | None:
+    """Return the questions that a run folder holds of a task whose definition is gone; None where it has them not."""
+    about = run.info["tasks"][name]
+    data = questions_beside(StoredTask(GivenTask(name, ()), about, partial(run.records, name), run.path)).data
+    return None if data is None else _columns(data, about["permute"])
 
+
+def _columns(data: Dataset, permute: int) -> QuestionColumns:
     questions: list[str] = []
     choices: list[list[str]] = []
     answers: list[str | None] = []

@@ -18,7 +18,7 @@ from dtbench.harness.frames.answers import answer_columns
 from dtbench.harness.frames.as_pandas import need_pandas, to_frame
 from dtbench.harness.frames.columns import BEHIND, CATEGORIES, FIXED, GroupColumns, arrow_type, ordered, text_array
 from dtbench.harness.frames.find_runs import Runs, find_runs, warn_user
-from dtbench.harness.frames.questions import QuestionColumns, QuestionLookup
+from dtbench.harness.frames.questions import QuestionColumns, QuestionLookup, questions_beside_answers
 from dtbench.harness.frames.rubrics import Judged, RubricColumns, judged_answers
 from dtbench.harness.store.jsonl import Key
 from dtbench.harness.store.run_folder import StoredRun
@@ -180,6 +180,8 @@ def _task_of_run(run: StoredRun, name: str, lookup: QuestionLookup, source: Samp
         if source.data_dir is not None and part is not None:
             raise
         why = f" ({error})"
+    if part is None and source.texts:
+        questions = questions_beside_answers(run, name)
     if questions is None and source.texts:
         source.notify(
             f"{run.path} ({name}): its questions were not found, so question, choices and answer are null{why}; name "

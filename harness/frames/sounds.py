@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from dtbench.harness.acoustics.clips import MISSING, measure_clips
 from dtbench.harness.acoustics.columns import COLUMNS
+from dtbench.harness.audio.prepare import hash_clip
+from dtbench.harness.core.errors import DataError
 from dtbench.harness.core.model import Notify
-from dtbench.harness.core.schema import Clip
+from dtbench.harness.core.schema import Clip, NoClip, clip_name
 from dtbench.harness.frames.questions import QuestionColumns
 from dtbench.harness.score.run_questions import AbsentClip
 
@@ -26,8 +28,10 @@ def with_sounds(table: pyarrow.Table, questions: Questions, notify: Notify) -> p
     import pyarrow
 
     clips: dict[str, Path | Clip | None] = {}
+    hashes: list[str | None] = []
     for clip_hash, clip in _clips(table, questions):
-        if clips.get(clip_hash) is None:
+        hashes.append(clip_hash)
+        if clip_hash is not None and clips.get(clip_hash) is None:
             clips[clip_hash] = clip
     told: list[str] = []
     measured = measure_clips(clips, notify=told.append)
@@ -38,22 +42,37 @@ def with_sounds(table: pyarrow.Table, questions: Questions, notify: Notify) -> p
         why = ", ".join(f"{count} {reason}" for reason, count in Counter(measured.failed.values()).most_common())
         hint = "; name the folder of the data with data_dir" if MISSING in measured.failed.values() else ""
         notify(f"{len(measured.failed)} of {len(clips)} clips have no acoustic measures: {why}{hint}")
-    hashes = table.column("clip_hash").to_pylist()
     if unknown := sum(one is None for one in hashes):
-        notify(f"{unknown} of {len(hashes)} answers have no acoustic measures: their records name no clip")
+        notify(f"{unknown} of {len(hashes)} answers have no acoustic measures: their clips are not known")
     for name in COLUMNS:
         values = [None if one is None else measured.columns[one][name] for one in hashes]
         table = table.append_column(name, pyarrow.array(values, pyarrow.float64()))
     return table
 
 
-def _clips(table: pyarrow.Table, questions: Questions) -> Iterator[tuple[str, Path | Clip | None]]:
-    """Yield the clip of each answer, by its hash; None for one that is not at hand."""
+def _clips(table: pyarrow.Table, questions: Questions) -> Iterator[tuple[str | None, Path | Clip | None]]:
+    """Yield the clip of each answer, after its hash; None for what is not at hand.
+
+    Where the model heard none, as a baseline hears none, it is the clip that the question is about.
+    """
+    unheard: dict[str, str | None] = {}
     names: Sequence[str] = ("run", "task", "id", "clip_hash")
     for batch in table.select(names).to_batches():
-        for run, task, id_, clip_hash in zip(*(batch.column(name).to_pylist() for name in names), strict=True):
-            if clip_hash is None:
-                continue
+        for run, task, id_, heard in zip(*(batch.column(name).to_pylist() for name in names), strict=True):
             known = questions.get((run, task))
-            clip = known.sample(id_).audio if known is not None and id_ in known.places else None
-            yield clip_hash, None if isinstance(clip, AbsentClip) else clip
+            found = known.sample(id_).audio if known is not None and id_ in known.places else None
+            clip = None if isinstance(found, AbsentClip | NoClip) else found
+            if heard is not None or clip is None:
+                yield heard, clip
+                continue
+            name = clip_name(clip)
+            if name not in unheard:
+                unheard[name] = _hash_of(clip)
+            yield unheard[name], clip
+
+
+def _hash_of(clip: Path | Clip) -> str | None:
+    try:
+        return hash_clip(clip)
+    except DataError:
+        return None

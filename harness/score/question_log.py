@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from dtbench.harness.core.dataset import Dataset
+from dtbench.harness.core.schema import Findable, NoClip
 from dtbench.harness.core.task import Task
 from dtbench.harness.core.text_table import TextTable
 from dtbench.harness.score.run_questions import question_record
@@ -30,14 +31,30 @@ class QuestionLog:
             if place < len(ids) and ids[place] == head.id and self._whole.question_hash(place) == head.question_hash:
                 self._there[place] = max(self._there[place], _WITHOUT_CLIP if head.lacks_clip else _WHOLE)
 
-    def add(self, place: int, clip_hash: str | None) -> None:
-        """Append the question at a place of the whole data set, unless it is there with the hash of its clip."""
-        clip_hash = clip_hash if self._own_clips else None
-        if self._there[place] >= (_WITHOUT_CLIP if clip_hash is None else _WHOLE):
+    def add(self, place: int, heard: str | None) -> None:
+        """Append the question at a place of the whole data set, unless it is there with the hash of its clip.
+
+        A clip that the model did not hear, as a baseline hears none, is read for its hash.
+        """
+        heard = heard if self._own_clips else None
+        if self._there[place] >= (_WITHOUT_CLIP if heard is None else _WHOLE):
             return
+        clip_hash = self._hash_of_clip(place) if heard is None else heard
         question = question_record(self._task, self._whole, place, clip_hash)
         self._folder.append_question(self._task.name, question)
         self._there[place] = _WITHOUT_CLIP if clip_hash is None and question["clips"] else _WHOLE
+
+    def _hash_of_clip(self, place: int) -> str | None:
+        """Return the hash of a question's own clip; None where it has none that can be read."""
+        audio = self._whole.samples[place].audio
+        if isinstance(audio, NoClip) or (isinstance(audio, Findable) and not audio.is_there()):
+            return None
+        from dtbench.harness.audio.prepare import hash_clip  # hashlib: 5 ms that scoring does not need
+
+        try:
+            return hash_clip(audio)
+        except Exception:  # a clip of someone else's code too; whoever needs the sound says what is wrong
+            return None
 
     def add_answered(self, answered: Collection[tuple[str, int]], places: Iterable[int] | None = None) -> None:
         """Append the answered questions that are not there, as in an older run, of these places in the whole or all."""

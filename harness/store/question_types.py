@@ -14,7 +14,7 @@ class AskedClip(TypedDict):
     name: str | None
     """Where it lies, below the data where it is there; null where the licence forbids copying."""
     hash: str | None
-    """As `clip_hash` of a record; null where this run has not read the clip."""
+    """As `clip_hash` of a record, whether or not the model heard it; null where the clip could not be read."""
 
 
 class QuestionRecord(TypedDict):

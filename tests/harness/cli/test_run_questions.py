@@ -254,12 +254,27 @@ def test_a_clip_that_could_not_be_read_has_its_hash_once_it_was() -> None:
     assert len(lines_there("a")) == 12
 
 
+def own_clips() -> list[dict[str, str]]:
+    names = [f"audio/clip of {number}.wav" for number in range(6)]
+    content = [(Path("data") / name).read_bytes() for name in names]
+    return [
+        {"name": name, "hash": hashlib.sha256(each).hexdigest()[:12]} for name, each in zip(names, content, strict=True)
+    ]
+
+
 def test_the_clip_of_another_question_is_not_taken_for_its_own() -> None:
     small_data.mmar_v2_folder(Path("data"))
     assert ask("a", "mmar", "--audio", "shuffle").code == 0
-    assert [one["clips"][0] for one in questions("a", "mmar")] == [
-        {"name": f"audio/clip of {number}.wav", "hash": None} for number in range(6)
-    ]
+    assert [one["clips"][0] for one in questions("a", "mmar")] == own_clips()
+
+
+def test_a_clip_that_the_model_did_not_hear_has_its_hash_too() -> None:
+    small_data.mmar_v2_folder(Path("data"))
+    assert ask("a", "mmar", model="random").code == 0
+    assert [one["clips"][0] for one in questions("a", "mmar")] == own_clips()
+    (Path("data") / own_clips()[2]["name"]).unlink()
+    assert ask("b", "mmar", model="random").code == 0
+    assert [one["clips"][0]["hash"] is None for one in questions("b", "mmar")] == [n == 2 for n in range(6)]
 
 
 def test_a_kill_at_any_moment_leaves_a_pair_that_goes_on() -> None:

@@ -68,6 +68,13 @@ def test_a_table_of_any_kind_is_the_same_task(table: Callable[[Any], Any]) -> No
     assert [one.groups for one in task.samples(None)] == [{"kind": "pure"}] * 3
 
 
+def test_options_are_taken_as_choices_unless_there_are_some() -> None:
+    rows = [{"options" if key == "choices" else key: value for key, value in row.items()} for row in ROWS]
+    assert questions(Task.of(rows, name="tones")) == questions(Task.of(ROWS, name="tones"))
+    both = [{**row, "options": ["neither"]} for row in ROWS]
+    assert questions(Task.of(both, name="tones")) == questions(Task.of(ROWS, name="tones"))
+
+
 def test_audio_columns_that_would_be_decoded_are_read_as_published_also_of_a_shuffled_part() -> None:
     datasets = pytest.importorskip("datasets", reason="datasets is an extra")
     data = as_audio(ROWS).cast_column("audio", datasets.Audio())  # decoding it needs torchcodec

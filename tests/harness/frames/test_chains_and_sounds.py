@@ -93,3 +93,18 @@ def test_what_a_clip_sounds_like_is_joined_by_its_hash(tmp_path: Path, monkeypat
     (line,) = told
     assert line.startswith("1 of 3 clips have no acoustic measures: 1 missing; name the folder")
     assert "snr_db" not in samples_table(run).column_names
+
+
+def test_a_clip_that_the_model_did_not_hear_sounds_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DTBENCH_ACOUSTICS", str(tmp_path / "cache"))
+    data = noisy_clips(tmp_path / "data", 6)
+    heard = samples_table(deafened_run(tmp_path / "run", data, 0.0), acoustics=True)
+    done = call("run", "--model", "first", "--tasks", "mmar", "--data-dir", data, "--out", tmp_path / "deaf")
+    assert done.code == 0, done.err
+    told: list[str] = []
+    deaf = samples_table(tmp_path / "deaf", acoustics=True, notify=told.append)
+    assert deaf["clip_hash"].null_count == 6
+    assert dict(zip(deaf["id"].to_pylist(), deaf["snr_db"].to_pylist(), strict=True)) == dict(
+        zip(heard["id"].to_pylist(), heard["snr_db"].to_pylist(), strict=True)
+    )
+    assert told == []

@@ -10,6 +10,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet
 import pytest
 from command import call
 from made_up_run import number_of, write_run
@@ -19,8 +20,10 @@ from dtbench.harness.core.errors import DataError, UserError
 from dtbench.harness.core.schema import Sample
 from dtbench.harness.extract.tidy import split_text
 from dtbench.harness.frames.answers import thinking_of
+from dtbench.harness.frames.as_pandas import to_frame
 from dtbench.harness.frames.columns import BEHIND, FIXED, GroupColumns
 from dtbench.harness.frames.find_runs import DtbenchWarning
+from dtbench.harness.frames.runs import runs_df
 from dtbench.harness.frames.samples import group_names, samples_df, samples_table
 from dtbench.harness.run.plan import PromptForm
 from dtbench.harness.store.run_folder import StoredRun
@@ -218,6 +221,40 @@ def test_each_run_folder_has_its_own_questions_where_the_data_is_gone(tmp_path: 
         rows = samples_table([tmp_path / "runs" / "front", tmp_path / "runs" / "back"]).to_pylist()
     questions = {row["id"]: row["question"] for row in rows}
     assert questions == {ids[place]: f"What is heard,\nin scene {place}?" for place in (0, 1, 2, 5, 6, 7)}
+
+
+def test_questions_in_the_run_folder_need_no_definition_of_the_task(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code = "from dtbench import NoClip, Sample, Task\nclass Birds(Task):\n    name = 'birds'\n"
+    code += "    def samples(self, data_dir):\n"
+    code += "        yield Sample('a', 'Which bird calls?', ('Crow', 'Jay'), 'Jay', NoClip('a'))\n"
+    (tmp_path / "birds.py").write_text(code)
+    done = call("run", "--model", "first", "--task-file", "birds.py", "--permute", "1", "--out", "birds")
+    assert done.code == 0, done.err
+    (tmp_path / "birds.py").unlink()
+    told: list[str] = []
+    (row,) = samples_table("birds", notify=told.append).to_pylist()
+    assert (row["question"], row["choices"], row["answer"]) == ("Which bird calls?", ["Jay", "Crow"], "Jay")
+    assert told == []
+
+
+def test_the_frame_of_runs_names_the_runs_of_the_frame_of_answers(tmp_path: Path, data: Path) -> None:
+    for name in ("one", "two"):
+        write_run(tmp_path / "runs" / name, {"mmar": data}, says)
+    runs = runs_df(tmp_path / "runs")
+    assert samples_df(runs)["run"].unique().tolist() == runs["run"].tolist()
+    assert samples_df(runs[1:])["run"].unique().tolist() == [str(tmp_path / "runs" / "two")]
+    with pytest.raises(UserError, match="runs: a frame without the column run"):
+        samples_df(runs[["task"]])
+
+
+def test_a_category_without_a_value_is_one_of_texts_in_parquet(tmp_path: Path) -> None:
+    emptied = to_frame(pyarrow.table({"error": pyarrow.nulls(2, pyarrow.string())}), ["error"])
+    emptied.to_parquet(tmp_path / "none.parquet")
+    schema = pyarrow.parquet.read_schema(tmp_path / "none.parquet")
+    assert str(schema.field("error").type).startswith("dictionary<values=string")
 
 
 @pytest.mark.parametrize(
