@@ -2,43 +2,27 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pages import DOCS, blocks, shell
 
 from dtbench.harness.frames.columns import BEHIND, FIXED, RUBRIC
 from dtbench.harness.frames.runs import COLUMNS
 
-PAGE = (Path(__file__).resolve().parents[1] / "docs" / "frames.md").read_text(encoding="utf-8")
-
-
-def blocks(kind: str) -> list[str]:
-    """The pieces of code of the page, in order."""
-    return re.findall(rf"^```{kind}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+PAGE = (DOCS / "frames.md").read_text(encoding="utf-8")
 
 
 def test_every_line_of_the_page_runs_and_shows_what_it_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    for commands in blocks("sh"):
-        done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", commands],
-            env={**os.environ, "PATH": path},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
+    for commands in blocks(PAGE, "sh"):
+        shell(commands, tmp_path)
     names: dict[str, Any] = {}
-    for code in blocks("python"):
+    for code in blocks(PAGE, "python"):
         exec(compile(code, "docs/frames.md", "exec"), names)
     assert len(names["samples"]) == 120
     assert 0 < len(names["wrong"]) < 80

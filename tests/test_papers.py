@@ -2,40 +2,28 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 from command import call
+from pages import blocks, python, shell
 
 from dtbench import paper_table, plot_runs
 from dtbench.harness.plot.request import KINDS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "docs" / "papers.md").read_text(encoding="utf-8")
-(COMMANDS,) = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-(PYTHON,) = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+(COMMANDS,) = blocks(PAGE, "sh")
+(PYTHON,) = blocks(PAGE, "python")
 
 
 def test_the_commands_and_the_python_of_the_page_work_as_shown(tmp_path: Path) -> None:
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", COMMANDS],
-        cwd=tmp_path,
-        env={**os.environ, "PATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    shell(COMMANDS, tmp_path)
     assert (tmp_path / "table.tex").read_text().startswith("% needs \\usepackage{booktabs}")
     assert (tmp_path / "table.md").read_text().startswith("| mini: questions about")
     runs = [tmp_path / "runs" / name for name in ("random", "majority")]
     assert (tmp_path / "groups.svg").read_text() == plot_runs(runs, by="category")._repr_svg_()  # type: ignore[attr-defined]
-    ran = subprocess.run([sys.executable, "-c", PYTHON], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert (ran.returncode, ran.stdout) == (0, f"{paper_table(runs, labels=['base', 'ours']).to_markdown()}\n"), ran
+    assert python(PYTHON, tmp_path) == f"{paper_table(runs, labels=['base', 'ours']).to_markdown()}\n"
     assert (tmp_path / "groups.pdf").read_bytes().startswith(b"%PDF")
 
 

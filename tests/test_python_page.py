@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from chat_server import Asked, Chat, Turn, chatting
 from judges import honest
+from pages import DOCS, blocks
 from small_data import tone
 
 import dtbench
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
 PAGE = (DOCS / "python.md").read_text(encoding="utf-8")
 NOTEBOOK = DOCS / "three_runs.ipynb"
-BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+BLOCKS = blocks(PAGE, "python")
 URL = "http://localhost:8000/v1"
 
 nbformat = pytest.importorskip("nbformat", reason="nbformat is for tests")

@@ -34,8 +34,7 @@ def test_cards_are_readable_in_each_theme_of_a_notebook(browser: Browser, tmp_pa
     body = f'<body data-jp-theme-light="{"true" if theme == "light" else "false"}">{cards}</body>'
     page.write_text(f"<!doctype html><meta charset=utf-8><title>cards</title>{body}", encoding="utf-8")
     browser.dark(wanted=theme == "light")  # the system's theme is the other one
-    browser.call("Page.navigate", url=page.as_uri())
-    browser.until("document.readyState === 'complete' && document.title === 'cards'")
+    browser.visit(page.as_uri(), ready="document.readyState === 'complete' && document.title === 'cards'")
     ratios = browser.run(CONTRAST)
     assert len(ratios) > 20
     assert min(ratios) >= 4.5

@@ -111,14 +111,14 @@ class Browser:
         self.visit(page.resolve().as_uri() + fragment)
         self.settle()
 
-    def visit(self, url: str) -> None:
-        """A page, until it has drawn itself; what the one before says of its server's end is none of its problems."""
+    def visit(self, url: str, ready: str = READY) -> None:
+        """A page, until it is ready; what the one before says of its server's end is none of its problems."""
         self.call("Page.navigate", url="about:blank")
         self.until("location.href === 'about:blank'")
         self.problems.clear()
         self.asked.clear()
         self.call("Page.navigate", url=url)
-        self.until(READY)
+        self.until(ready)
 
     def run(self, script: str) -> Any:
         """The value of an expression in the page; a promise is waited for."""
