@@ -20,8 +20,9 @@ from dtbench.harness.score.prediction_file import PredictionRow, Predictions
 from dtbench.harness.score.prediction_scores import PredictionScores, score_predictions
 from dtbench.tasks import registry as task_registry
 
-_MOST_BYTES = 1 << 31
-"""What an archive may unpack to."""
+_MEGABYTE = 1 << 20
+MOST_MEGABYTES = 256
+"""The largest submission that is looked at: the longest chains for every question of a benchmark take less."""
 
 
 @dataclass(slots=True)
@@ -46,6 +47,9 @@ def check_file(options: ExportOptions) -> FileCheck:
     if task.name != kind.task:
         raise UserError(f"--task {task.name}: --format {kind.name} is for {kind.task}.")
     try:
+        if (size := file.stat().st_size) > MOST_MEGABYTES * _MEGABYTE:
+            what = f"{size // _MEGABYTE} MB, and a submission of at most {MOST_MEGABYTES} MB is expected"
+            raise UserError(f"--check {file}: {what}.")
         content = file.read_bytes()
     except OSError as error:
         raise UserError(f"--check {file}: cannot be read ({error.strerror}).") from None
@@ -153,8 +157,8 @@ def _unpacked(content: bytes, checked: FileCheck) -> bytes | None:
                 return None
             if len(names) > 1:
                 checked.notes.append(f"files in the zip besides {INSIDE}: {len(names) - 1}")
-            if archive.getinfo(INSIDE).file_size > _MOST_BYTES:
-                checked.problems.append(f"{INSIDE} unpacks to more than 2 GB")
+            if archive.getinfo(INSIDE).file_size > MOST_MEGABYTES * _MEGABYTE:
+                checked.problems.append(f"{INSIDE} unpacks to more than {MOST_MEGABYTES} MB")
                 return None
             return archive.read(INSIDE)
     except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, OSError, EOFError) as error:

@@ -17,6 +17,8 @@ from dtbench.harness.score.script_file import ScriptFile, loses_first_line, scri
 
 Parts = Sequence[MetadataRecord | DataError]
 Items = Mapping[str | None, Mapping[str, Any]]
+MOST_BYTES = 2 << 30
+"""The largest prediction file that is read, and all of it is in memory then."""
 EXPECTED = "A JSON list or JSON lines of records is expected."
 COMPARED = ("question", "choices", "answer", "choice_a", "choice_b", "choice_c", "choice_d", "answer_gt")
 
@@ -106,6 +108,8 @@ def _joined(
 
 def _content(path: Path) -> bytes:
     try:
+        if path.stat().st_size > MOST_BYTES:
+            raise UserError(f"--predictions {path}: larger than {MOST_BYTES >> 30} GB, which is the most that is read.")
         return path.read_bytes()
     except FileNotFoundError:
         raise UserError(f"--predictions {path}: there is no such file.") from None

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import random
 import signal
-import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -30,6 +28,7 @@ from runs import (
     write_script,
 )
 from small_data import Item
+from small_disk import small_disk
 
 KILLS = int(os.environ.get("DTBENCH_KILLS", "50"))
 """At random moments of a scripted run; of one at an endpoint a tenth as many."""
@@ -218,16 +217,3 @@ def test_a_disk_that_fills_up_is_one_line_and_the_run_goes_on_once_there_is_room
         assert again.code == 0, again
         assert f"{stored} of 300 answers are there already" in again.err
         assert_each_once(place / "run", (item["id"] for item in items))
-
-
-@contextlib.contextmanager
-def small_disk(place: Path) -> Iterator[None]:
-    """A file system of one megabyte."""
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(place)]
-    if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode != 0:
-        pytest.skip("mounting a small file system needs root")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", str(place)], check=True)
