@@ -85,7 +85,7 @@ def test_a_zip_that_unpacks_to_more_than_a_submission_can_have_is_not_unpacked(t
     ("command", "said"),
     [
         (("export", "--format", "mmar", "--check"), "300 MB, and a submission of at most 256 MB is expected"),
-        (("score", "--task", "mmar"), "no JSON"),
+        (("score", "--task", "mmar"), "not JSON (Expecting value). A JSON list or JSON lines"),
     ],
 )
 def test_a_file_of_nothing_but_room_is_one_line(tmp_path: Path, command: tuple[str, ...], said: str) -> None:
