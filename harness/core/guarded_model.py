@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import functools
 import json
@@ -56,6 +55,8 @@ def _describe(method: Callable[[], Any], path: str) -> Callable[[], Mapping[str,
 def _aclose(method: Callable[[], Awaitable[None]], path: str) -> Callable[[], Awaitable[None]]:
     @functools.wraps(method)
     async def aclose() -> None:
+        import asyncio
+
         try:
             async with asyncio.timeout(CLOSING):
                 await method()
