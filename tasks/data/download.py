@@ -128,7 +128,17 @@ def _from_hub(file: HubFile, arrival: Arrival) -> str:
     huggingface_hub.hf_hub_download(file.repo, file.path, endpoint=endpoint, **options)
     if expected and _sha256(target) != expected:  # a file that was damaged after an earlier pull
         huggingface_hub.hf_hub_download(file.repo, file.path, endpoint=endpoint, force_download=True, **options)
-    return _checked(target, expected)
+    sha256 = _checked(target, expected)
+    _remove_incomplete(folder, facts.etag)
+    return sha256
+
+
+def _remove_incomplete(folder: Path, etag: str | None) -> None:
+    """Remove what killed pulls of a file left; the hub's client goes on with none of it, and now the file is there."""
+    if etag:
+        for left in (folder / ".cache" / "huggingface" / "download").rglob("*.incomplete"):
+            if f".{etag}." in left.name:
+                left.unlink(missing_ok=True)
 
 
 def _from_web(file: WebFile, arrival: Arrival) -> str:
