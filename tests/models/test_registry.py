@@ -83,7 +83,7 @@ def test_a_url_is_an_endpoint() -> None:
 def test_options_come_in_the_types_of_the_constructor(folder: Path) -> None:
     (folder / "mine.py").write_text(GOOD)
     given = {"size": "3", "warm": "0.5", "quick": "yes", "style": "b", "file": "x/y", "more": '{"a": 1}', "name": "1"}
-    got = open_model("mine:Mine", given).describe()["got"]
+    got = vars(open_model("mine:Mine", given))["got"]
     assert got == (3, 0.5, True, "b", Path("x/y"), {"a": 1}, "1")
 
 

@@ -58,8 +58,8 @@ def test_interrupted_it_ends_with_130_and_says_nothing(tmp_path: Path) -> None:
     slow.write_text("import time\nprint('waiting', flush=True)\ntime.sleep(3600)\n")
     command = [*COMMAND, "tasks", "--task-file", str(slow)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
-        assert running.stdout is not None
-        assert running.stdout.readline() == b"waiting\n"
+        assert running.stderr is not None
+        assert running.stderr.readline() == b"waiting\n"  # what a file of a user prints is no output of the command
         running.send_signal(signal.SIGINT)
         out, err = running.communicate(timeout=PATIENCE)
     assert (running.returncode, out, err) == (130, b"", b"")
@@ -123,7 +123,7 @@ def test_a_refusal_is_one_line_whatever_the_value_holds() -> None:
         (("mine", "rows.jsonl"), "--out is missing: folder of rows.jsonl"),
         (("gate", "--max-drop", "much"), "--max-drop much: a number is expected. See `dtbench gate --help`."),
         (("data", "pul"), "pul: dtbench data has no such command. Did you mean pull? See `dtbench data --help`."),
-        (("data", "x"), "x: dtbench data has no such command. Known: pull, verify, convert."),
+        (("data", "x"), "x: dtbench data has no such command. Known: pull, verify, convert, load."),
     ],
 )
 def test_a_misuse_is_one_line_with_what_is_allowed(arguments: tuple[str, ...], line: str) -> None:

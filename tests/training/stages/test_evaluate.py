@@ -40,7 +40,7 @@ def evaluated(folder: Path, model: str, told: int) -> str:
 def test_an_evaluation_whose_complaint_nobody_reads_any_more_is_not_taken_for_done(tmp_path: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    assert "eval did not finish (exit 0)" in evaluated(tmp_path, "no-such-model", writing)
+    assert "eval did not finish (exit 2)" in evaluated(tmp_path, "no-such-model", writing)
     os.close(writing)
 
 
