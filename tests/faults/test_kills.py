@@ -49,7 +49,7 @@ def answers_of(out: Path) -> int:
 
 
 def test_a_run_that_is_killed_scored_and_reported_asks_each_question_once(tmp_path: Path, killing: Killing) -> None:
-    kills = share(40, 5)
+    kills = share(40, 3)
     questions = 6 * kills
     audible_data(tmp_path / "data" / "mmar", questions)
     out = tmp_path / "runs" / "run"
@@ -91,7 +91,7 @@ def test_a_run_that_is_killed_scored_and_reported_asks_each_question_once(tmp_pa
 
 
 def test_shards_and_their_merge_are_killed_and_no_answer_is_there_twice(tmp_path: Path, killing: Killing) -> None:
-    kills = share(30, 4)
+    kills = share(30, 3)
     items = audible_data(tmp_path / "data" / "mmar", 12 * kills)
     out = tmp_path / "runs" / "run"
     with chatting(default=Turn("(B)", delay=0.03)) as chat:

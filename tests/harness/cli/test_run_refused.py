@@ -145,7 +145,10 @@ def test_ids_that_leave_nothing_to_ask_of_a_task_are_refused(here: Path) -> None
     [
         ("return []", "birds: there is no question to ask in "),
         ("return [Sample('1', 'Who?', ('a', 'b'), 'a', Path('x'))] * 2", "birds: the id '1' is there twice; ids must"),
-        ("return [Sample(1, 'Who?', ('a', 'b'), 'a', Path('x'))]", "birds: question 1 of samples(): the id 1 is no text"),
+        (
+            "return [Sample(1, 'Who?', ('a', 'b'), 'a', Path('x'))]",
+            "birds: question 1 of samples(): the id 1 is no text",
+        ),
         (
             "return [{}['questions']]",
             "birds: reading its questions failed with KeyError: 'questions' (birds.py, line 7).",
