@@ -166,7 +166,7 @@ def test_it_listens_on_loopback_alone_and_ends_with_ctrl_c(folder: Path) -> None
 
 
 def test_another_host_is_said_to_be_open_to_others(folder: Path) -> None:
-    with viewing(folder, "--host", "0.0.0.0") as viewed:  # noqa: S104: this is what the note is about
+    with viewing(folder, "--host", "0.0.0.0") as viewed:
         interrupt(viewed.process)
         _, err = viewed.process.communicate(timeout=PATIENCE)
     assert "whoever reaches this machine can read these runs; there is no password" in err.decode()
