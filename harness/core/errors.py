@@ -111,6 +111,15 @@ def format_error(error: BaseException) -> str:
     return f"{type(error).__name__}{f': {message}' if message else ''}{where}"
 
 
+def short_repr(value: object) -> str:
+    """Show a value of someone else's code in one line of at most 100 characters."""
+    try:
+        text = " ".join(repr(value).split())
+    except Exception as error:  # someone else's __repr__
+        return f"a {type(value).__name__} ({format_error(error)})"
+    return text if len(text) <= 100 else f"{text[:97]}..."
+
+
 def one_line(text: str) -> str:
     """Write text in one line, without the signs that a terminal takes for commands."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(text.splitlines()))

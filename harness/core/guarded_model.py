@@ -10,7 +10,7 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from dtbench.harness.core.errors import DtbenchError, MachineryError, ModelError, format_error
+from dtbench.harness.core.errors import DtbenchError, MachineryError, ModelError, format_error, short_repr
 from dtbench.harness.core.model import Model
 from dtbench.harness.core.schema import OptionLogprobs, Prompt, Response, is_count
 
@@ -40,12 +40,12 @@ def _describe(method: Callable[[], Any], path: str) -> Callable[[], Mapping[str,
             raise MachineryError(f"the model {path}: describe() failed with {format_error(error)}.") from error
         if not isinstance(about, Mapping) or not isinstance(about.get("name", ""), str):
             expected = "a dict of names, versions and settings, its name a text, is expected"
-            raise MachineryError(f"the model {path}: describe() returned {_shown(about)}; {expected}.")
+            raise MachineryError(f"the model {path}: describe() returned {short_repr(about)}; {expected}.")
         try:
             json.dumps(dict(about), allow_nan=False)
         except (TypeError, ValueError, RecursionError) as error:
             raise MachineryError(
-                f"the model {path}: describe() returned {_shown(dict(about))} ({error}); JSON has to hold it."
+                f"the model {path}: describe() returned {short_repr(dict(about))} ({error}); JSON has to hold it."
             ) from None
         return about
 
@@ -87,10 +87,10 @@ async def generate_response(model: Model, prompt: Prompt) -> Response:
 def response_fault(response: object) -> str:
     """Say what is wrong with an answer, and what is expected; empty where nothing is."""
     if not isinstance(response, Response):
-        return f"{_shown(response)}: a dtbench.Response is expected"
+        return f"{short_repr(response)}: a dtbench.Response is expected"
     for name, (is_sound, expected) in _FIELDS.items():
         if not is_sound(value := getattr(response, name)):
-            return f"a Response whose {name} is {_shown(value)}: {expected} is expected"
+            return f"a Response whose {name} is {short_repr(value)}: {expected} is expected"
     return ""
 
 
@@ -113,11 +113,3 @@ _FIELDS: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "option_logprobs": (lambda value: value is None or isinstance(value, OptionLogprobs), "OptionLogprobs or None"),
     "cut_at_budget": (lambda value: value is None or isinstance(value, bool), "True, False or None"),
 }
-
-
-def _shown(value: object) -> str:
-    try:
-        text = " ".join(repr(value).split())
-    except Exception as error:  # someone else's __repr__
-        return f"a {type(value).__name__} ({format_error(error)})"
-    return text if len(text) <= 100 else f"{text[:97]}..."

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from dtbench.harness.core.errors import DtbenchError, TaskError, format_error
+from dtbench.harness.core.errors import DtbenchError, TaskError, format_error, short_repr
 from dtbench.harness.core.schema import Official, Prompt, Sample, Score
 from dtbench.harness.core.task import Task, hint_of
 from dtbench.harness.extract.answer import Extraction
@@ -104,19 +104,21 @@ def _samples(task: Task, method: Samples) -> Samples:
 def _sample_fault(sample: object) -> str:
     """Say what is wrong with a question, and what is expected; empty where nothing is."""
     if not isinstance(sample, Sample):
-        return f"it is {_shown(sample)}, and a Sample is expected"
+        return f"it is {short_repr(sample)}, and a Sample is expected"
     if not isinstance(sample.id, str):
         return f"the id {sample.id!r} is no text; give every sample one: str(id)"
     where = f"{sample.id!r} has "
     if not isinstance(sample.question, str) or not _is_unicode(sample.question):
-        return f"{where}the question {_shown(sample.question)}, and a text is expected"
+        return f"{where}the question {short_repr(sample.question)}, and a text is expected"
     if not isinstance(sample.audio, Path) and not (hasattr(sample.audio, "label") and hasattr(sample.audio, "read")):
-        return f"{where}the audio {_shown(sample.audio)}, and a pathlib.Path, a clip or NoClip(id) is expected"
+        return f"{where}the audio {short_repr(sample.audio)}, and a pathlib.Path, a clip or NoClip(id) is expected"
     for name, given in (("groups", sample.groups), ("item", sample.item)):
         if not isinstance(given, Mapping):
-            return f"{where}{name} {_shown(given)}, and a dict is expected"
+            return f"{where}{name} {short_repr(given)}, and a dict is expected"
     odd = next(((key, value) for key, value in sample.groups.items() if not _are_texts(key, value)), None)
-    return "" if odd is None else f"{where}the group {odd[0]!r}: {_shown(odd[1])}, and a text is expected: str(value)"
+    return (
+        "" if odd is None else f"{where}the group {odd[0]!r}: {short_repr(odd[1])}, and a text is expected: str(value)"
+    )
 
 
 def _are_texts(*values: object) -> bool:
@@ -133,7 +135,7 @@ def _is_unicode(text: str) -> bool:
 
 def _expect(value: object, kind: type[Result]) -> Result:
     if not isinstance(value, kind):
-        raise _Unfit(_shown(value))
+        raise _Unfit(short_repr(value))
     return value
 
 
@@ -141,7 +143,7 @@ def _prompt(value: object) -> Prompt:
     prompt = _expect(value, Prompt)
     for name, text in (("text", prompt.text), ("system", prompt.system or "")):
         if not isinstance(text, str):
-            raise _Unfit(f"a Prompt whose {name} is {_shown(text)}")
+            raise _Unfit(f"a Prompt whose {name} is {short_repr(text)}")
     return prompt
 
 
@@ -164,29 +166,24 @@ def _truth(value: Any, name: str) -> bool:
             return bool(value)
     except ValueError:  # an array
         pass
-    raise _Unfit(f"{name} {_shown(value)}")
+    raise _Unfit(f"{name} {short_repr(value)}")
 
 
 def _rule(task: Task, rule: Any) -> Callable[..., Official]:
     """Wrap the rule that official() returns."""
     if not callable(rule):
-        raise _Unfit(_shown(rule))
+        raise _Unfit(short_repr(rule))
     return _wrapped(task, "official", rule, _official, "an Official(correct, counted)")
 
 
 def _figures(value: object) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise _Unfit(_shown(value))
+        raise _Unfit(short_repr(value))
     figures = dict(value)
     try:
         json.dumps(figures, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
-        raise _Unfit(f"{_shown(figures)} ({error})") from None
+        raise _Unfit(f"{short_repr(figures)} ({error})") from None
     if odd := [key for key in figures if not isinstance(key, str)]:
         raise _Unfit(f"a figure named {odd[0]!r}")
     return figures
-
-
-def _shown(value: object) -> str:
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 100 else f"{text[:97]}..."

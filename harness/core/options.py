@@ -187,6 +187,16 @@ DataDir = Annotated[
         values="folders",
     ),
 ]
+RunLabels = Annotated[
+    Sequence[str],
+    Option(
+        "--label",
+        "TEXT",
+        "What to call a run, in the order of the runs (repeatable).",
+        panel=OUTPUT,
+        shown="the name of its model",
+    ),
+]
 DataOfRun = Annotated[
     Path | None,
     Option(

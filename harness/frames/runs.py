@@ -21,13 +21,8 @@ from dtbench.tasks.stored import stored_task
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-COLUMNS: Mapping[str, Kind] = MappingProxyType(
+FIGURES: Mapping[str, Kind] = MappingProxyType(
     {
-        "run": "string",
-        "task": "string",
-        "model": "string",
-        "date": "time",
-        "status": "string",
         "n": "whole",
         "official": "real",
         "official_low": "real",
@@ -38,6 +33,17 @@ COLUMNS: Mapping[str, Kind] = MappingProxyType(
         "strict_high": "real",
         "unanswered": "whole",
         "failed": "whole",
+    }
+)
+"""What is counted of a run, and of a group of its answers."""
+COLUMNS: Mapping[str, Kind] = MappingProxyType(
+    {
+        "run": "string",
+        "task": "string",
+        "model": "string",
+        "date": "time",
+        "status": "string",
+        **FIGURES,
         "dropped": "whole",
         "missing": "whole",
         "input_tokens": "whole",

@@ -11,7 +11,7 @@ from dtbench.harness.core.model import Notify
 from dtbench.harness.frames.as_pandas import need_pandas, to_frame
 from dtbench.harness.frames.columns import Kind, plain_name, table_from_rows
 from dtbench.harness.frames.find_runs import Runs, find_runs, warn_user
-from dtbench.harness.frames.runs import summary_of
+from dtbench.harness.frames.runs import FIGURES, summary_of
 from dtbench.harness.frames.samples import SampleSource, TaskOfRun, table_of, tasks_of_runs
 from dtbench.harness.score.group_shares import share_over_clips
 
@@ -19,18 +19,6 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 Row = dict[str, Any]
-_FIGURES: dict[str, Kind] = {
-    "n": "whole",
-    "official": "real",
-    "official_low": "real",
-    "official_high": "real",
-    "counted": "whole",
-    "strict": "real",
-    "strict_low": "real",
-    "strict_high": "real",
-    "unanswered": "whole",
-    "failed": "whole",
-}
 _NO_GROUPS = ("id", "question", "choices", "answer", "choice", "thinking", "response", "seconds", "error_message")
 """Columns that have nearly as many values as rows."""
 
@@ -52,7 +40,7 @@ def summary_df(
     parts = tasks_of_runs(find_runs(runs, notify), source)
     names = [by] if isinstance(by, str) else list(by or ())
     columns, rows = _by_group(parts, names, notify) if names else ([], list(_each_whole(parts, notify)))
-    kinds: dict[str, Kind] = {"run": "string", "task": "string", **dict.fromkeys(columns, "string"), **_FIGURES}
+    kinds: dict[str, Kind] = {"run": "string", "task": "string", **dict.fromkeys(columns, "string"), **FIGURES}
     return to_frame(table_from_rows(rows, kinds), ["run", "task", *columns])
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from dtbench.harness.compare.paired import ScoreName
 from dtbench.harness.core.errors import UserError, did_you_mean
-from dtbench.harness.core.options import OUTPUT, TESTS, Argument, Option, TaskFile, check_options
+from dtbench.harness.core.options import OUTPUT, TESTS, Argument, Option, RunLabels, TaskFile, check_options
 
 KINDS = {
     "groups": "accuracy by group with intervals and what guessing gives",
@@ -51,16 +51,7 @@ class PlotOptions:
         str | None, Option("--task", "TASK", "Only this benchmark of the runs.", shown="all", values="tasks")
     ] = None
     score: ScoreName = "official"
-    labels: Annotated[
-        Sequence[str],
-        Option(
-            "--label",
-            "TEXT",
-            "What to call a run, in the order of the runs (repeatable).",
-            panel=OUTPUT,
-            shown="the name of its model",
-        ),
-    ] = ()
+    labels: RunLabels = ()
     metrics: Annotated[
         Sequence[str],
         Option(

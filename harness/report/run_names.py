@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dtbench.harness.core.errors import UserError
+from dtbench.harness.store.run_labels import short_ends
 
 
 def refuse_repeated(runs: Sequence[Path]) -> None:
@@ -42,20 +43,11 @@ def with_names(runs: Sequence[dict[str, Any]], given: Sequence[str]) -> list[dic
 def _model_names(runs: Sequence[dict[str, Any]]) -> list[str]:
     times = Counter(run["model"] for run in runs)
     alike = [Path(run["path"]).resolve() for run in runs if times[run["model"]] > 1]
-    ends = dict(zip(alike, _short_paths(alike), strict=True))
+    ends = dict(zip(alike, short_ends(alike), strict=True))
     return [
         f"{run['model']} ({ends[Path(run['path']).resolve()]})" if times[run["model"]] > 1 else run["model"]
         for run in runs
     ]
-
-
-def _short_paths(paths: Sequence[Path]) -> list[str]:
-    """Return the ends of the paths by which they can be told apart."""
-    for count in range(1, max((len(path.parts) for path in paths), default=0)):
-        ends = [Path(*path.parts[-count:]).as_posix() for path in paths]
-        if len({*ends}) == len(paths):
-            return ends
-    return [path.as_posix() for path in paths]
 
 
 def title_of(runs: Sequence[dict[str, Any]]) -> str:

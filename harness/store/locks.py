@@ -23,6 +23,20 @@ class LockHeldError(Exception):
     """Another process holds a lock; the text is the holder's own note."""
 
 
+def _flock(descriptor: int, *, shared: bool, patience: float) -> bool:
+    """Take a lock within so many seconds; False where another process holds it."""
+    end = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                return False
+            time.sleep(_RETRY_SECONDS)
+        else:
+            return True
+
+
 class FileLock:
     """A lock on a file, from its making to close(). It is the kernel's: it ends when the process does, however."""
 
@@ -33,7 +47,9 @@ class FileLock:
         except OSError as error:
             raise write_failure(path, error) from error
         try:
-            self._take(path, fcntl.LOCK_SH if shared else fcntl.LOCK_EX, patience)
+            if not _flock(self._descriptor, shared=shared, patience=patience):
+                holder = os.pread(self._descriptor, _LONGEST_NOTE, 0).decode(errors="replace")
+                raise LockHeldError(one_line(holder) or "just starting")
             if not shared:
                 self._note(path)
         except OSError as error:
@@ -62,19 +78,6 @@ class FileLock:
             os.close(self._descriptor)
             self._descriptor = -1
 
-    def _take(self, path: Path, kind: int, patience: float) -> None:
-        end = time.monotonic() + patience
-        while True:
-            try:
-                fcntl.flock(self._descriptor, kind | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() < end:
-                    time.sleep(_RETRY_SECONDS)
-                    continue
-                holder = os.pread(self._descriptor, _LONGEST_NOTE, 0).decode(errors="replace")
-                raise LockHeldError(one_line(holder) or "just starting") from None
-            return
-
     def _note(self, path: Path) -> None:
         note = f"pid {os.getpid()} on {os.uname().nodename}".encode()[:_LONGEST_NOTE]
         try:
@@ -89,19 +92,13 @@ class FolderLock:
 
     def __init__(self, folder: Path, *, shared: bool = False, patience: float = 0.0) -> None:
         self._descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        end = time.monotonic() + patience
-        while True:
-            try:
-                fcntl.flock(self._descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() < end:
-                    time.sleep(_RETRY_SECONDS)
-                    continue
-                self.close()
-                raise LockHeldError(f"its {LOCK_NAME} was deleted") from None
-            except OSError:
-                pass
+        try:
+            taken = _flock(self._descriptor, shared=shared, patience=patience)
+        except OSError:
             return
+        if not taken:
+            self.close()
+            raise LockHeldError(f"its {LOCK_NAME} was deleted")
 
     def close(self) -> None:
         """Let the next process in; a second call does nothing."""

@@ -21,7 +21,7 @@ def run_labels(runs: Sequence[StoredRun], given: Sequence[str] = ()) -> list[str
     names = [model_label(run) for run in runs]
     names[: len(given)] = given
     times = Counter(names)
-    ends = _short_ends([run.path.resolve() for run in runs])
+    ends = short_ends([run.path.resolve() for run in runs])
     return [
         name if place < len(given) or times[name] == 1 else f"{name} ({end})"
         for place, (name, end) in enumerate(zip(names, ends, strict=True))
@@ -37,7 +37,7 @@ def model_label(run: StoredRun) -> str:
     return one_line(name)
 
 
-def _short_ends(paths: Sequence[Path]) -> list[str]:
+def short_ends(paths: Sequence[Path]) -> list[str]:
     """Return the ends of paths by which they can be told apart."""
     for count in range(1, max((len(path.parts) for path in paths), default=0)):
         ends = [one_line(Path(*path.parts[-count:]).as_posix()) for path in paths]

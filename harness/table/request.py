@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from dtbench.harness.core.errors import UserError, did_you_mean
-from dtbench.harness.core.options import OUTPUT, TESTS, Argument, Option, TaskFile, check_options
+from dtbench.harness.core.options import OUTPUT, TESTS, Argument, Option, RunLabels, TaskFile, check_options
 from dtbench.harness.core.typed_settings import between
 from dtbench.harness.store.table_types import TASKS
 
@@ -40,16 +40,7 @@ class TableOptions:
     task: Annotated[
         str | None, Option("--task", "TASK", "Only this benchmark of the runs.", shown="all", values="tasks")
     ] = None
-    labels: Annotated[
-        Sequence[str],
-        Option(
-            "--label",
-            "TEXT",
-            "What to call a run, in the order of the runs (repeatable).",
-            panel=OUTPUT,
-            shown="the name of its model",
-        ),
-    ] = ()
+    labels: RunLabels = ()
     score: Annotated[
         str,
         Option(
