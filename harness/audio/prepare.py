@@ -71,6 +71,10 @@ class PreparedAudio:
     """WHOLE, or the rule by which a clip over the limit was shortened."""
     hash: str = ""
     """hash_clip() of the clip as published."""
+    snr_db: float | None = None
+    """Where noise was added: by how much the clip is louder, as measured."""
+    kbits: float | None = None
+    """Where the clip went through a codec: the bitrate of what was encoded, as measured."""
 
     @property
     def samples(self) -> Mono:
@@ -103,10 +107,23 @@ def prepare_audio(audio: Path | Clip, rate: int, limit: float | None, rule: str 
         pcm = pcm[: max(1, int(limit * rate))]
     if not len(pcm):
         raise DataError(f"{name}: the clip holds no sound at {rate} Hz ({clip.frames} frames at {sound.rate} Hz).")
+    return PreparedAudio(_wav(pcm, rate), clip.frames / sound.rate, sound.rate, sound.channels, applied, digest)
+
+
+def _wav(pcm: PCM, rate: int) -> bytes:
     size = 2 * len(pcm)
     header = _HEADER.pack(b"RIFF", 36 + size, b"WAVE", b"fmt ", 16, 1, 1, rate, 2 * rate, 2, 16, b"data", size)
-    wav = b"".join((header, pcm.data))
-    return PreparedAudio(wav, clip.frames / sound.rate, sound.rate, sound.channels, applied, digest)
+    return b"".join((header, pcm.data))
+
+
+def model_rate(audio: PreparedAudio) -> int:
+    """Return the sampling rate at which the model hears a clip."""
+    return int(_HEADER.unpack_from(audio.wav)[7])
+
+
+def with_samples(audio: PreparedAudio, samples: Mono) -> PreparedAudio:
+    """Return a clip with other samples, from -1 to 1 at the model's rate, in place of its own."""
+    return replace(audio, wav=_wav(_to_pcm16(samples), model_rate(audio)))
 
 
 def _decode_within(audio: Path | bytes, name: str, limit: float | None, rule: str) -> tuple[Decoded, str]:
@@ -153,7 +170,14 @@ def _pcm16(mono: Mono | PCM, rate: int, new_rate: int) -> PCM:
         import soxr
 
         wave = soxr.resample(wave, rate, new_rate, quality="HQ")
-    wave *= numpy.float32(32768)  # ours alone, as are the next: no copies
+    return _to_pcm16(wave)
+
+
+def _to_pcm16(wave: Mono) -> PCM:
+    """Convert samples, which are changed, to 16-bit numbers."""
+    import numpy
+
+    wave *= numpy.float32(32768)  # the caller's own, as are the next: no copies
     numpy.rint(wave, out=wave)
     numpy.clip(wave, -32768, 32767, out=wave)
     return wave.astype("<i2")

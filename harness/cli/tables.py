@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from dtbench.harness.audio.modes import parse_audio_mode
 from dtbench.harness.cli.paper_lines import paper_lines
 from dtbench.harness.cli.terminal import print_line
 from dtbench.harness.core.errors import MachineryError, one_line
@@ -237,8 +238,11 @@ def _audio_ablation(ablation: AblationFigures) -> str:
         return "no question was answered in both runs"
     gap, same = ablation["gap"], ablation["same_choice"]
     points, low, high = (f"{100 * value:+.1f}" for value in (gap["gap"], gap["low"], gap["high"]))
-    gain = f"{points} points come from the clip (95 % interval {low} to {high})"
-    unchanged = f"; {same['accuracy']:.1%} of the answers are the same without it" if same else ""
+    mode = parse_audio_mode(ablation.get("audio", ""))
+    worse = mode is not None and mode.keeps_clip
+    what, without = (f"are lost with {mode}", "") if worse else ("come from the clip", " without it")
+    gain = f"{points} points {what} (95 % interval {low} to {high})"
+    unchanged = f"; {same['accuracy']:.1%} of the answers are the same{without}" if same else ""
     return f"{gain}{unchanged}; {ablation['n']} questions, {ablation['unmatched']} left out"
 
 

@@ -11,7 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dtbench.harness.audio.prepare import PreparedAudio, noise_for, prepare_audio, silence_of
+from dtbench.harness.audio.alter import is_replaced, replace_sound, through_codec
+from dtbench.harness.audio.modes import AudioMode, parse_audio_mode
+from dtbench.harness.audio.prepare import PreparedAudio, prepare_audio
 from dtbench.harness.core.errors import DataError, DtbenchError, ModelError, format_error
 from dtbench.harness.core.model import Concurrent, Model
 from dtbench.harness.core.schema import Clip, NoClip, Prompt, Response, clip_name
@@ -57,7 +59,7 @@ class Dispatcher:
     def __init__(self, model: Model, settings: DispatchSettings, audio: str = "clip", pace: Pace | None = None) -> None:
         self._model = model
         self._settings = settings
-        self._audio = audio
+        self._audio = parse_audio_mode(audio) or AudioMode("clip")
         self._paced = PacedModel(model, pace or Pace(settings.concurrency))
         self._count = count_readers() if model.listens else 0
         self._clips = ClipCache()
@@ -69,13 +71,14 @@ class Dispatcher:
         return self._settings.concurrency + self._count
 
     async def prepare(self, prompt: Prompt) -> PreparedAudio | None:
-        """Return the clip prepared for the model, or silence or noise in its place; None for a prompt without audio."""
+        """Return the clip prepared for the model, or what is heard in its place; None for a prompt without audio."""
         if self._readers is None or isinstance(prompt.audio, NoClip):
             return None
         audio = await self._clips.get(prompt.audio, functools.partial(self._read, prompt.audio))
-        if self._audio == "silence":
-            return silence_of(audio)
-        return noise_for(audio, prompt.seed or 0) if self._audio == "noise" else audio
+        if not is_replaced(self._audio):
+            return audio
+        replaced = functools.partial(replace_sound, audio, self._audio, prompt.seed or 0)
+        return await asyncio.get_running_loop().run_in_executor(self._readers, replaced)
 
     async def answer(self, prompt: Prompt, audio: PreparedAudio | None = None) -> Response:
         """Return the model's answer, retried as the policy allows; a ModelError where there is none."""
@@ -97,7 +100,8 @@ class Dispatcher:
 
     def _prepare(self, clip: Path | Clip) -> PreparedAudio:
         try:
-            return prepare_audio(clip, self._model.rate, self._model.limit_seconds, self._settings.rule)
+            audio = prepare_audio(clip, self._model.rate, self._model.limit_seconds, self._settings.rule)
+            return through_codec(audio, self._audio)
         except DtbenchError:
             raise
         except Exception as error:  # someone else's clip

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
+from dtbench.harness.audio.modes import AudioMode, parse_audio_mode
 from dtbench.harness.core.errors import MachineryError
 from dtbench.harness.core.model import Model, Previewable, Priced, RequestPreview
 from dtbench.harness.core.price import TOKENS_IN, TOKENS_OUT
@@ -233,5 +234,7 @@ def _clip_words(plan: TaskPlan, model: Model, prompt: Prompt) -> str | None:
     if not model.listens or isinstance(prompt.audio, NoClip):
         return None
     name = clip_name(prompt.audio)
-    heard = name if plan.form.audio in {"clip", "shuffle"} else f"{plan.form.audio} as long as {name}"
+    mode = parse_audio_mode(plan.form.audio) or AudioMode("clip")
+    heard = name if mode.kind in {"clip", "shuffle"} else f"{mode} as long as {name}"
+    heard = f"{name}, {mode}" if mode.keeps_clip and mode.kind != "clip" else heard
     return f"{heard} (mono WAV, {model.rate} Hz)"

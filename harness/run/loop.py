@@ -122,10 +122,15 @@ class TaskRun:
 
 def _audio_fields(audio: PreparedAudio) -> AudioRecord:
     """Return what a record says of the clip that was sent."""
-    return {
+    fields: AudioRecord = {
         "seconds": audio.seconds,
         "rate": audio.rate,
         "channels": audio.channels,
         "rule": audio.rule,
         "clip_hash": audio.hash,
     }
+    if audio.snr_db is not None:
+        fields["snr_db"] = audio.snr_db
+    if audio.kbits is not None:
+        fields["kbits"] = audio.kbits
+    return fields

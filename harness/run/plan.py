@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from dtbench.harness.audio.alter import refuse_unknown_codec
+from dtbench.harness.audio.modes import AudioMode, parse_audio_mode
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DtbenchError, TaskError, UserError, format_error
 from dtbench.harness.core.schema import Clip, NoClip, Prompt, Sample, clip_name
@@ -23,7 +25,6 @@ from dtbench.harness.extract.evidence import DEFAULT_MIN_EVIDENCE
 from dtbench.harness.score.forced_choice import FORCED_SAMPLING, option_letters, refuse_unlettered
 from dtbench.harness.store.shards import Shard
 
-AUDIO_MODES = ("clip", "silence", "noise", "shuffle")
 PROMPT_MARKS = re.compile(r"\{(?P<what>question|options)(?::(?P<layout>plain|dotted|inline|list))?\}")
 """Where the question and its options go in a prompt of a user's or of authors'."""
 
@@ -35,7 +36,7 @@ class PromptForm:
     template: str | None = None
     """A user's own words around {question} and {options}; None for the task's."""
     audio: str = "clip"
-    """One of AUDIO_MODES: what the model hears in place of the clip."""
+    """What the model hears in place of the clip, as --audio has it."""
     permute: int = 0
     """By how many places the options are rotated."""
     seed: int = 0
@@ -227,6 +228,7 @@ class TaskPlan:
         self._refuse_other_repeats()
         if self.form.audio != "clip" and any(isinstance(sample.audio, NoClip) for sample in self.data.samples):
             raise UserError(f"--audio {self.form.audio}: there are questions of {self.task.name} without a clip.")
+        refuse_unknown_codec(parse_audio_mode(self.form.audio) or AudioMode("clip"))
         if self.form.audio == "shuffle":
             for place in range(len(self.data.samples)):
                 self._other_clip(place)

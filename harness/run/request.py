@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated
 
+from dtbench.harness.audio.modes import AUDIO_EXAMPLES, AUDIO_MODES, IS_AUDIO_MODE, parse_audio_mode
 from dtbench.harness.audio.prepare import LONG_CLIP_RULES
 from dtbench.harness.core import options as opts
 from dtbench.harness.core.errors import UserError
@@ -16,7 +17,6 @@ from dtbench.harness.core.options import Argument, Option
 from dtbench.harness.core.task import STYLES, Task
 from dtbench.harness.core.typed_settings import at_least, at_most, one_of
 from dtbench.harness.extract.evidence import DEFAULT_MIN_EVIDENCE, EVIDENCE_LEVELS
-from dtbench.harness.run.plan import AUDIO_MODES
 from dtbench.harness.store.shards import Shard, parse_shard
 from dtbench.models.endpoint.address import complete_url, name_endpoint
 from dtbench.models.registry import MODELS
@@ -105,11 +105,11 @@ class RunRequest:
             "--audio",
             "MODE",
             "What the model hears: clip, or as a test of whether it listens silence, noise or shuffle "
-            "(the clip of another question).",
+            "(the clip of another question), noise:10dB (the clip with noise) or mp3:16k, opus:16k (through a codec).",
             panel=opts.TESTS,
-            values=AUDIO_MODES,
+            values=(*AUDIO_MODES, *AUDIO_EXAMPLES),
         ),
-        one_of(AUDIO_MODES),
+        IS_AUDIO_MODE,
     ] = "clip"
     permute: Annotated[
         int,
@@ -156,6 +156,7 @@ class RunRequest:
         if not self.tasks and self.task_file is None:
             raise UserError("--tasks is missing: name one or more, such as --tasks mmar,mmsu, or give --task-file.")
         opts.check_options(self)
+        object.__setattr__(self, "audio", str(parse_audio_mode(self.audio)))  # one spelling for one thing
         if self.shard is not None:
             parse_shard(self.shard)
         if self.part is not None and (self.max_cost or self.max_tokens_in_all):

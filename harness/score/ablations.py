@@ -219,7 +219,8 @@ def compare_related(run: StoredRun, task: str) -> RelatedFigures:
     ):
         compared["vs_plain"] = style_effect(plain.records(task), run.records(task), shared)
     if form.audio != PLAIN_FORM.audio and (plain := same_words.get(form._replace(audio=PLAIN_FORM.audio))) is not None:
-        compared["audio_ablation"] = audio_effect(plain.records(task), run.records(task), shared)
+        effect = audio_effect(plain.records(task), run.records(task), shared)
+        compared["audio_ablation"] = {"audio": form.audio, **effect}
     if form.permute:
         compared |= _compare_orders({one.permute: r for one, r in same_words.items() if one[:2] == form[:2]}, task)
     return compared

@@ -16,7 +16,7 @@ from dtbench.harness.store.identity import is_same_model
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.types import RunInfo, TaskInfo
 
-_FORM_FOLDER = re.compile(r"(?:answer|audio)-[a-z]+|(?:permute|budget)-\d+")
+_FORM_FOLDER = re.compile(r"answer-[a-z]+|audio-[a-z][a-z0-9.-]*(?:dB|k)?|(?:permute|budget)-\d+")
 _INSIDE = ("answer-*", "audio-*", "permute-*", "budget-*")
 _DEPTH = 4
 
@@ -34,7 +34,7 @@ class RunForm(NamedTuple):
     def relative_to(self, other: RunForm) -> Path:
         """Return the path of a run of this form inside a run of another one; the empty path for the same form."""
         pairs = zip(self._fields, self, other, strict=True)
-        return Path(*(f"{name}-{value}" for name, value, there in pairs if value != there))
+        return Path(*(f"{name}-{str(value).replace(':', '-')}" for name, value, there in pairs if value != there))
 
 
 PLAIN_FORM = RunForm()

@@ -140,6 +140,8 @@ class ForcedFigures(TypedDict):
 class AblationFigures(TypedDict):
     """A run with other clips against the plain one."""
 
+    audio: NotRequired[str]
+    """What is heard in it, as --audio has it; absent in older summaries."""
     n: int
     unmatched: int
     """Questions without an answer in one of the runs."""

@@ -30,6 +30,10 @@ class AudioRecord(TypedDict):
     """`whole`, or what was done to a clip that is longer than the model takes."""
     clip_hash: NotRequired[str]
     """The first twelve digits of the SHA-256 of the clip as published, as `sha256sum` has it; absent in older runs."""
+    snr_db: NotRequired[float]
+    """Where noise was added: by how much the clip is louder, as measured; absent where the clip is silent."""
+    kbits: NotRequired[float]
+    """Where the clip was encoded and decoded again: the bitrate, as measured."""
 
 
 class ErrorRecord(TypedDict):
@@ -251,7 +255,7 @@ class TaskInfo(TypedDict):
     forced: NotRequired[dict[str, int]]
     """How a forced answer is sampled."""
     audio: str
-    """What is heard: clip, silence, noise or shuffle."""
+    """What is heard: clip, silence, noise or shuffle, the clip with noise (noise:10dB) or through a codec (mp3:16k)."""
     permute: int
     """By how many places the options are rotated."""
     seed: int

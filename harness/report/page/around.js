@@ -27,11 +27,14 @@ function line(title, text, more) {
 
 function beside({ where, kind, found }) {
   if (kind === "audio_ablation" && found.gap) {
-    const { gap, same_choice: same } = found;
+    const { gap, same_choice: same, audio } = found;
+    const worse = audio?.includes(":");
     return line(
       `Listening (${where})`,
-      `${signed(gap.gap)} points come from the clip, interval ${signed(gap.low)} to ${signed(gap.high)}`,
-      same ? `${percent(same.accuracy)} % of the answers are the same without it; ${count(found.n)} questions` : "",
+      `${signed(gap.gap)} points ${worse ? `are lost with ${audio}` : "come from the clip"}, interval ${signed(gap.low)} to ${signed(gap.high)}`,
+      same
+        ? `${percent(same.accuracy)} % of the answers are the same${worse ? "" : " without it"}; ${count(found.n)} questions`
+        : "",
     );
   }
   if (kind === "order_sensitivity" && found.moved) {

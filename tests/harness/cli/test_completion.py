@@ -14,12 +14,12 @@ from typing import Any, get_args, get_type_hints
 import pytest
 from command import COMMAND, call, process
 
+from dtbench.harness.audio.modes import AUDIO_MODES
 from dtbench.harness.cli.completion import completer
 from dtbench.harness.core import options
 from dtbench.harness.core.options import Option
 from dtbench.harness.core.task import STYLES
 from dtbench.harness.extract.evidence import EVIDENCE_LEVELS
-from dtbench.harness.run.plan import AUDIO_MODES
 from dtbench.harness.run.request import RunRequest
 from dtbench.tasks.registry import TASKS
 

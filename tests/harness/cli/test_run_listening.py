@@ -171,3 +171,37 @@ def test_the_plain_run_may_come_after_the_others(tmp_path: Path) -> None:
         again = run(chat, tmp_path, "--audio", "silence", "--limit", "4")
     assert "listening" not in first
     assert again["audio_ablation"]["n"] == 4
+
+
+def test_noise_and_codecs_are_runs_of_their_own_that_say_what_was_done(tmp_path: Path) -> None:
+    with chatting(choose=listens) as chat:
+        run(chat, tmp_path)
+        noisy = run(chat, tmp_path, "--audio", "noise:+0.0DB")
+        coded = run(chat, tmp_path, "--audio", "mp3:16k")
+    assert noisy["run"] == str(tmp_path / "out" / "audio-noise-0dB")
+    assert coded["run"] == str(tmp_path / "out" / "audio-mp3-16k")
+    told = json.loads((tmp_path / "out" / "audio-noise-0dB" / "run.json").read_text())
+    assert told["tasks"]["mmar"]["audio"] == "noise:0dB"
+    assert {round(float(one["snr_db"])) for one in heard_in(tmp_path / "out" / "audio-noise-0dB")} == {0}
+    assert all(one["kbits"] > 8 and "snr_db" not in one for one in heard_in(tmp_path / "out" / "audio-mp3-16k"))
+    assert noisy["audio_ablation"]["audio"] == "noise:0dB"
+    assert "points are lost with noise:0dB (95 % interval" in noisy["printed"]
+    assert "points are lost with mp3:16k (95 % interval" in coded["printed"]
+
+
+def heard_in(out: Path) -> list[Any]:
+    return [record["audio"] for record in records(out)]
+
+
+@pytest.mark.parametrize(
+    ("mode", "told"),
+    [
+        ("noise:10", "--audio noise:10: noise:SNRdB is expected, from noise:-40dB to noise:80dB, such as noise:10dB."),
+        ("mp3:17k", "--audio mp3:17k: mp3:KBITSk is expected, such as mp3:16k, with one of 8, 16, 24,"),
+        ("opus:4k", "--audio opus:4k: opus:KBITSk is expected, such as opus:16k, with one of 6 to 128."),
+    ],
+)
+def test_a_number_that_no_mode_has_is_refused_with_those_that_it_has(mode: str, told: str) -> None:
+    done = call("run", "--model", "first", "--tasks", "mini", "--audio", mode, "--dry-run")
+    assert done.code == 2
+    assert told in done.err
