@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from dtbench.harness.audio.modes import parse_audio_mode
 from dtbench.harness.cli.paper_lines import paper_lines
 from dtbench.harness.cli.terminal import print_line
 from dtbench.harness.core.errors import MachineryError, one_line
@@ -238,6 +237,8 @@ def _audio_ablation(ablation: AblationFigures) -> str:
         return "no question was answered in both runs"
     gap, same = ablation["gap"], ablation["same_choice"]
     points, low, high = (f"{100 * value:+.1f}" for value in (gap["gap"], gap["low"], gap["high"]))
+    from dtbench.harness.audio.modes import parse_audio_mode  # nothing of audio where a file is scored
+
     mode = parse_audio_mode(ablation.get("audio", ""))
     worse = mode is not None and mode.keeps_clip
     what, without = (f"are lost with {mode}", "") if worse else ("come from the clip", " without it")
