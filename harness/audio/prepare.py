@@ -213,6 +213,12 @@ def hash_clip(audio: Path | Clip) -> str:
     return _hash_encoded(audio if isinstance(audio, Path) else audio.read())
 
 
+def hash_of_hashes(hashes: Sequence[str]) -> str:
+    """Return one hash for the clips of a question: that of a single clip is its own."""
+    lines = "".join(f"{hash_}\n" for hash_ in hashes)
+    return hashes[0] if len(hashes) == 1 else hashlib.sha256(lines.encode()).hexdigest()[:_HASH_DIGITS]
+
+
 def _hash_encoded(audio: Path | bytes) -> str:
     if not isinstance(audio, Path):
         return hashlib.sha256(audio).hexdigest()[:_HASH_DIGITS]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, overload
 
 from dtbench.harness.core.disk_list import DiskList
-from dtbench.harness.core.schema import Clip, NoClip, Sample, clip_name
+from dtbench.harness.core.schema import Clip, Sample, clip_name
 from dtbench.harness.core.text_table import RepeatedHashes, Texts, TextTable
 
 IN_MEMORY = 5_000
@@ -81,26 +81,45 @@ class Dataset:
             seen.add(id_)
         return None
 
-    def clip_names(self) -> list[str]:
-        """Return the name that messages use for the clip of each sample, in order."""
-        return [self._stored.store.clip_name(place) for place in self._stored.places]
+    def clip_names(self) -> list[tuple[str, ...]]:
+        """Return the names that messages use for the clips of each sample, in order."""
+        return [self._stored.store.clip_names(place) for place in self._stored.places]
 
     def shared_clips(self) -> dict[str, int]:
-        """Number the clips that several questions are about, by the questions' ids."""
+        """Number the sets of questions that hang together by their clips, by the questions' ids."""
         if self._shared_clips is None:
             self._shared_clips = self._number_shared() if self._stored.store.may_share_clips else {}
         return dict(self._shared_clips)
 
     def _number_shared(self) -> dict[str, int]:
         names = self.clip_names()
-        times = Counter(names)
-        numbers = {name: number for number, name in enumerate(name for name in times if times[name] > 1)}
-        return {id_: numbers[name] for id_, name in zip(self.ids, names, strict=True) if name in numbers}
+        first_of = _join_by_clips(names)
+        times = Counter(first_of)
+        numbers = {first: number for number, first in enumerate(first for first in times if times[first] > 1)}
+        return {id_: numbers[first] for id_, first in zip(self.ids, first_of, strict=True) if first in numbers}
 
     def select(self, places: Iterable[int]) -> Dataset:
         """Return the samples at these places as a data set, without copying them."""
         own = array("Q", (self._stored.places[place] for place in places))
         return Dataset(_StoredSamples(self._stored.store, own), self.version, self.source, self.notes)
+
+
+def _join_by_clips(names: Sequence[tuple[str, ...]]) -> list[int]:
+    """Return for each question the place of the first one that it hangs together with, by clips that they share."""
+    first_of = list(range(len(names)))
+
+    def root(place: int) -> int:
+        while first_of[place] != place:
+            first_of[place] = first_of[first_of[place]]
+            place = first_of[place]
+        return place
+
+    first_with: dict[str, int] = {}
+    for place, clips in enumerate(names):
+        for clip in clips:
+            one, other = root(first_with.setdefault(clip, place)), root(place)
+            first_of[max(one, other)] = min(one, other)
+    return [root(place) for place in range(len(names))]
 
 
 class _StoredSamples(Sequence[Sample]):
@@ -223,7 +242,7 @@ class _SampleStore:
         self.hashes = array("Q")
         self._fields = DiskList()
         self._whole: dict[int, Sample] = {}
-        self._clips: dict[int, Clip] = {}
+        self._clips: dict[int, tuple[Path | Clip, ...]] = {}
         clips = RepeatedHashes()
         for place, sample in enumerate(samples):
             self.ids.append(sample.id)
@@ -232,7 +251,8 @@ class _SampleStore:
             line = _json_row(sample).encode() + b"\n"
             self.content.update(line)
             self.hashes.append(int.from_bytes(hashlib.blake2b(line, digest_size=6).digest(), "big"))
-            clips.add(_clip_hash(sample))
+            for hash_ in _clip_hashes(sample):
+                clips.add(hash_)
             if place < IN_MEMORY:
                 self._first.append(sample)
             else:
@@ -241,10 +261,9 @@ class _SampleStore:
         """Whether two samples may have one clip: equal names have equal hashes."""
 
     def _put(self, place: int, sample: Sample) -> None:
-        clip: Any = str(sample.audio) if isinstance(sample.audio, Path) else None
-        if type(sample.audio) is NoClip:
-            clip = (sample.audio.question,)
-        fields = (sample.question, sample.choices, sample.answer, clip, sample.groups, sample.item)
+        are_files = all(isinstance(clip, Path) for clip in sample.clips)
+        clips = tuple(map(str, sample.clips)) if are_files else None
+        fields = (sample.question, sample.choices, sample.answer, clips, sample.groups, sample.item)
         is_plain = type(sample) is Sample
         try:
             self._fields.append(fields if is_plain else None)
@@ -253,31 +272,28 @@ class _SampleStore:
             self._fields.append(None)
         if not is_plain:
             self._whole[place] = sample
-        elif clip is None:
-            self._clips[place] = sample.audio  # type: ignore[assignment]  # no Path
+        elif clips is None:
+            self._clips[place] = sample.clips
 
     def sample(self, place: int) -> Sample:
         if place < len(self._first):
             return self._first[place]
         if place in self._whole:
             return self._whole[place]
-        question, choices, answer, clip, groups, item = self._fields.read(place - len(self._first))
-        return Sample(self.ids[place], question, choices, answer, self._audio(place, clip), groups, item)
+        question, choices, answer, stored, groups, item = self._fields.read(place - len(self._first))
+        clips = self._clips[place] if stored is None else map(Path, stored)
+        return Sample(self.ids[place], question, choices, answer, groups=groups, item=item, clips=clips)
 
-    def _audio(self, place: int, stored: Any) -> Path | Clip:
-        if stored is None:
-            return self._clips[place]
-        return Path(stored) if isinstance(stored, str) else NoClip(*stored)
-
-    def clip_name(self, place: int) -> str:
-        return clip_name(self._clips[place] if place in self._clips else self.sample(place).audio)
+    def clip_names(self, place: int) -> tuple[str, ...]:
+        clips = self._clips[place] if place in self._clips else self.sample(place).clips
+        return tuple(map(clip_name, clips))
 
 
-def _clip_hash(sample: Sample) -> int:
+def _clip_hashes(sample: Sample) -> set[int]:
     try:
-        return hash(clip_name(sample.audio))
+        return {hash(clip_name(clip)) for clip in sample.clips}
     except Exception:  # someone else's clip, which is named again where it is heard
-        return 0
+        return {0}
 
 
 def _json_row(sample: Sample) -> str:

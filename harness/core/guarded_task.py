@@ -110,8 +110,9 @@ def _sample_fault(sample: object) -> str:
     where = f"{sample.id!r} has "
     if not isinstance(sample.question, str) or not _is_unicode(sample.question):
         return f"{where}the question {short_repr(sample.question)}, and a text is expected"
-    if not isinstance(sample.audio, Path) and not (hasattr(sample.audio, "label") and hasattr(sample.audio, "read")):
-        return f"{where}the audio {short_repr(sample.audio)}, and a pathlib.Path, a clip or NoClip(id) is expected"
+    for clip in sample.clips:
+        if not isinstance(clip, Path) and not (hasattr(clip, "label") and hasattr(clip, "read")):
+            return f"{where}the audio {short_repr(clip)}, and a pathlib.Path, a clip or NoClip(id) is expected"
     for name, given in (("groups", sample.groups), ("item", sample.item)):
         if not isinstance(given, Mapping):
             return f"{where}{name} {short_repr(given)}, and a dict is expected"

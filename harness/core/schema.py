@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import functools
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -53,20 +55,53 @@ class NoClip:
         return b""
 
 
-@dataclass(frozen=True, slots=True)
+NOT_GIVEN = NoClip("")
+"""Stands for no argument, where None would be a clip that someone failed to find."""
+
+
+@dataclass(frozen=True, slots=True, init=False)
 class Sample:
-    """One question about one clip."""
+    """One question about a clip, several, or none."""
 
     id: str
     question: str
     choices: tuple[str, ...]
+    """Its options; none where it is asked openly."""
     answer: str | None
-    """The right option's text; None where the authors withhold it."""
-    audio: Path | Clip
-    groups: Mapping[str, str] = field(default_factory=dict)
+    """The right option's text, or what is right of an open answer; None where the authors withhold it."""
+    clips: tuple[Path | Clip, ...]
+    """What is heard, in order."""
+    groups: Mapping[str, str]
     """What the benchmark reports by (heading -> value); never shown to a model."""
-    item: Mapping[str, Any] = field(default_factory=dict)
+    item: Mapping[str, Any]
     """The record as published, without audio: what official scorers and exports read."""
+
+    def __init__(  # noqa: PLR0913 - the fields
+        self,
+        id: str,
+        question: str,
+        choices: tuple[str, ...],
+        answer: str | None,
+        audio: Path | Clip = NOT_GIVEN,
+        groups: Mapping[str, str] | None = None,
+        item: Mapping[str, Any] | None = None,
+        *,
+        clips: Iterable[Path | Clip] = (),
+    ) -> None:
+        """Make a question with one clip (`audio`) or several (`clips`); with both, `audio` takes the first's place."""
+        put = functools.partial(object.__setattr__, self)
+        put("id", id)
+        put("question", question)
+        put("choices", choices)
+        put("answer", answer)
+        put("clips", _clips_of(audio, clips))
+        put("groups", {} if groups is None else groups)
+        put("item", {} if item is None else item)
+
+    @property
+    def audio(self) -> Path | Clip:
+        """The first clip; a NoClip where there is none."""
+        return self.clips[0] if self.clips else NoClip(self.id)
 
     def as_published(self) -> Mapping[str, Any]:
         """Return the published item; where a task gives none, the same fields under their usual names."""
@@ -76,27 +111,110 @@ class Sample:
         return {**self.groups, **fields}
 
 
+def _clips_of(audio: Path | Clip, clips: Iterable[Path | Clip]) -> tuple[Path | Clip, ...]:
+    if audio is NOT_GIVEN:
+        return tuple(clips)
+    return tuple(clips)[1:] if isinstance(audio, NoClip) else (audio, *tuple(clips)[1:])
+
+
 @dataclass(frozen=True, slots=True)
-class Prompt:
-    """The input of a model: words and one clip, nothing that gives the answer away."""
+class Example:
+    """A question with its answer, which stands before the one that is asked."""
 
     text: str
-    audio: Path | Clip
-    system: str | None = None
+    answer: str
+    clips: tuple[Path | Clip, ...] = ()
+    wavs: tuple[bytes, ...] = ()
+    """Its clips as the model hears them."""
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Prompt:
+    """The input of a model: words and clips, nothing that gives the answer away."""
+
+    text: str
+    """`{audio 1}` stands where the first clip goes, and so on; clips that have no such mark come before the words."""
+    clips: tuple[Path | Clip, ...]
+    system: str | None
     """The system prompt: None for the model's own, if it has one; an empty text for none."""
-    choices: tuple[str, ...] = ()
+    choices: tuple[str, ...]
     """The options in the order in which the text shows them."""
-    id: str = ""
+    id: str
     """Which question this is: for the record and for replayed answers; never sent to an endpoint."""
-    repeat: int = 0
+    repeat: int
     """Which of the answers to this question, from 0."""
-    seed: int | None = None
-    letters: tuple[str, ...] = ()
+    seed: int | None
+    letters: tuple[str, ...]
     """The letters of the options where one of them must be the whole answer; empty where the answer is free."""
-    wav: bytes | None = None
-    """The clip as the model hears it: mono WAV at the model's rate; None for a model that does not listen."""
-    think_budget: int | None = None
+    wavs: tuple[bytes, ...]
+    """The clips as the model hears them: WAV at the model's rate; none for a model that does not listen."""
+    think_budget: int | None
     """The most tokens of a chain of thought, after which the server has the model answer; None for no limit."""
+    examples: tuple[Example, ...]
+    """Questions with their answers, as earlier turns of the conversation."""
+
+    def __init__(  # noqa: PLR0913 - the fields
+        self,
+        text: str,
+        audio: Path | Clip = NOT_GIVEN,
+        system: str | None = None,
+        choices: tuple[str, ...] = (),
+        id: str = "",
+        repeat: int = 0,
+        seed: int | None = None,
+        letters: tuple[str, ...] = (),
+        wav: bytes | None = None,
+        think_budget: int | None = None,
+        *,
+        clips: Iterable[Path | Clip] = (),
+        wavs: Iterable[bytes] = (),
+        examples: Iterable[Example] = (),
+    ) -> None:
+        """Make a prompt with one clip (`audio`, heard as `wav`) or several (`clips`, `wavs`)."""
+        put = functools.partial(object.__setattr__, self)
+        put("text", text)
+        put("clips", _clips_of(audio, clips))
+        put("system", system)
+        put("choices", choices)
+        put("id", id)
+        put("repeat", repeat)
+        put("seed", seed)
+        put("letters", letters)
+        put("wavs", tuple(wavs) if wav is None else (wav, *tuple(wavs)[1:]))
+        put("think_budget", think_budget)
+        put("examples", tuple(examples))
+
+    @property
+    def audio(self) -> Path | Clip:
+        """The first clip; a NoClip where there is none."""
+        return self.clips[0] if self.clips else NoClip(self.id)
+
+    @property
+    def wav(self) -> bytes | None:
+        """The first clip as the model hears it; None for a model that does not listen, or a prompt without a clip."""
+        return self.wavs[0] if self.wavs else None
+
+
+AUDIO_MARK = re.compile(r"\{audio (?P<number>[1-9][0-9]*)\}")
+"""Where a clip goes in the text of a prompt."""
+
+
+def text_and_clips(text: str, count: int) -> list[str | int]:
+    """Split the text of a prompt with so many clips into texts and places of clips, in the order of sending.
+
+    A mark of a clip that there is not, or that was named before, is text. Clips without a mark come first, in order.
+    """
+    parts: list[str | int] = []
+    begin, named = 0, set[int]()
+    for mark in AUDIO_MARK.finditer(text):
+        place = int(mark["number"]) - 1
+        if place >= count or place in named:
+            continue
+        named.add(place)
+        parts += [text[begin : mark.start()], place]
+        begin = mark.end()
+    parts.append(text[begin:])
+    return [*(place for place in range(count) if place not in named), *(part for part in parts if part != "")]
 
 
 def with_system(prompt: Prompt, system: str | None) -> Prompt:

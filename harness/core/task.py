@@ -101,7 +101,9 @@ class Task(Scorer, ABC):
         return dataclasses.replace(own, text=f"{own.text}\n{self.wordings[style]}")
 
     def _word_question(self, sample: Sample, style: str) -> Prompt:
-        return Prompt(f"{sample.question}\n{letter_options(sample.choices)}\n{self.wordings[style]}", sample.audio)
+        return Prompt(
+            f"{sample.question}\n{letter_options(sample.choices)}\n{self.wordings[style]}", clips=sample.clips
+        )
 
 
 class GivenTask(Task):

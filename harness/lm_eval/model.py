@@ -142,7 +142,7 @@ async def _ask_all(
 
     async def ask(place: int) -> None:
         try:
-            response = await dispatcher.answer(prompts[place], await dispatcher.prepare(prompts[place]))
+            response = await dispatcher.answer((await dispatcher.prepare(prompts[place])).prompt)
         except (ModelError, DataError) as error:
             errors.append(error)
             breaker.add_failure(str(error), of_model=isinstance(error, ModelError))
@@ -154,9 +154,8 @@ async def _ask_all(
         if isinstance(model, Startable):
             await model.start(_say)
         if isinstance(model, Preflighted) and prompts:
-            first = next(iter(prompts.values()))
-            audio = await dispatcher.prepare(first)
-            await model.preflight(first if audio is None else dataclasses.replace(first, wav=audio.wav), _say)
+            first = await dispatcher.prepare(next(iter(prompts.values())))
+            await model.preflight(first.prompt, _say)
         await WorkerPool(Progress(len(prompts)), breaker).run(prompts, ask, dispatcher.workers)
     finally:
         dispatcher.close()

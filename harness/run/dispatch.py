@@ -6,17 +6,18 @@ import asyncio
 import dataclasses
 import functools
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from dtbench.harness.audio.alter import is_replaced, replace_sound, through_codec
 from dtbench.harness.audio.modes import AudioMode, parse_audio_mode
 from dtbench.harness.audio.prepare import PreparedAudio, prepare_audio
 from dtbench.harness.core.errors import DataError, DtbenchError, ModelError, format_error
 from dtbench.harness.core.model import Concurrent, Model
-from dtbench.harness.core.schema import Clip, NoClip, Prompt, Response, clip_name
+from dtbench.harness.core.schema import Clip, Prompt, Response, clip_name
 from dtbench.harness.run.clip_cache import ClipCache
 from dtbench.harness.run.pace import Pace, PacedModel
 from dtbench.harness.run.retry import RetryPolicy, generate_with_retries
@@ -53,6 +54,13 @@ class DispatchSettings:
     retries: RetryPolicy = field(default_factory=RetryPolicy)
 
 
+class HeardPrompt(NamedTuple):
+    """A prompt with what the model hears, and what was done with each clip."""
+
+    prompt: Prompt
+    clips: Sequence[PreparedAudio]
+
+
 class Dispatcher:
     """Sends prompts to a model, and prepares their clips in threads."""
 
@@ -70,19 +78,31 @@ class Dispatcher:
         """How many workers to start: some more than requests in flight, to read clips while those wait."""
         return self._settings.concurrency + self._count
 
-    async def prepare(self, prompt: Prompt) -> PreparedAudio | None:
-        """Return the clip prepared for the model, or what is heard in its place; None for a prompt without audio."""
-        if self._readers is None or isinstance(prompt.audio, NoClip):
-            return None
-        audio = await self._clips.get(prompt.audio, functools.partial(self._read, prompt.audio))
-        if not is_replaced(self._audio):
-            return audio
-        replaced = functools.partial(replace_sound, audio, self._audio, prompt.seed or 0)
+    async def prepare(self, prompt: Prompt) -> HeardPrompt:
+        """Return the prompt with its clips prepared for the model, or with what is heard in their place."""
+        if self._readers is None:
+            return HeardPrompt(prompt, ())
+        clips = [await self._prepared(clip) for clip in prompt.clips]
+        if is_replaced(self._audio):
+            clips = [await self._replaced(clip, (prompt.seed or 0) + place) for place, clip in enumerate(clips)]
+        examples = [
+            dataclasses.replace(example, wavs=tuple([(await self._prepared(clip)).wav for clip in example.clips]))
+            for example in prompt.examples
+        ]
+        if not clips and not examples:
+            return HeardPrompt(prompt, ())
+        wavs = tuple(clip.wav for clip in clips)
+        return HeardPrompt(dataclasses.replace(prompt, wavs=wavs, examples=tuple(examples)), clips)
+
+    async def _replaced(self, clip: PreparedAudio, seed: int) -> PreparedAudio:
+        replaced = functools.partial(replace_sound, clip, self._audio, seed)
         return await asyncio.get_running_loop().run_in_executor(self._readers, replaced)
 
-    async def answer(self, prompt: Prompt, audio: PreparedAudio | None = None) -> Response:
+    async def _prepared(self, clip: Path | Clip) -> PreparedAudio:
+        return await self._clips.get(clip, functools.partial(self._read, clip))
+
+    async def answer(self, prompt: Prompt) -> Response:
         """Return the model's answer, retried as the policy allows; a ModelError where there is none."""
-        prompt = prompt if audio is None else dataclasses.replace(prompt, wav=audio.wav)
         try:
             return await generate_with_retries(self._paced, prompt, self._settings.retries)
         except DtbenchError:

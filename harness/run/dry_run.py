@@ -13,7 +13,7 @@ from dtbench.harness.audio.modes import AudioMode, parse_audio_mode
 from dtbench.harness.core.errors import MachineryError
 from dtbench.harness.core.model import Model, Previewable, Priced, RequestPreview
 from dtbench.harness.core.price import TOKENS_IN, TOKENS_OUT
-from dtbench.harness.core.schema import Clip, Findable, NoClip, Prompt, Sample, clip_name
+from dtbench.harness.core.schema import Clip, Findable, Prompt, Sample, clip_name
 from dtbench.harness.run.earlier import Expectation, closest, earlier_tasks
 from dtbench.harness.run.place import RUNS, RunPlace, place_of
 from dtbench.harness.run.plan import TaskPlan
@@ -177,7 +177,7 @@ def _cost(expected: Expectation | None, model: Model) -> float | None:
 
 def count_clips(samples: Iterable[Sample]) -> ClipCounts:
     """Look for the clips of samples, without reading one."""
-    clips = {clip_name(sample.audio): sample.audio for sample in samples if not isinstance(sample.audio, NoClip)}
+    clips = {clip_name(clip): clip for sample in samples for clip in sample.clips}
     there = {name: _is_there(clip) for name, clip in clips.items()}
     missing = [name for name, found in there.items() if found is False]
     return {
@@ -231,9 +231,9 @@ def _in_this_process(model: Model) -> RequestPreview:
 
 def _clip_words(plan: TaskPlan, model: Model, prompt: Prompt) -> str | None:
     """Describe what would be heard; None where nothing is."""
-    if not model.listens or isinstance(prompt.audio, NoClip):
+    if not model.listens or not prompt.clips:
         return None
-    name = clip_name(prompt.audio)
+    name = " and ".join(map(clip_name, prompt.clips))
     mode = parse_audio_mode(plan.form.audio) or AudioMode("clip")
     heard = name if mode.kind in {"clip", "shuffle"} else f"{mode} as long as {name}"
     heard = f"{name}, {mode}" if mode.keeps_clip and mode.kind != "clip" else heard

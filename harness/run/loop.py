@@ -7,10 +7,10 @@ resample clips. Beside the questions themselves nothing is held but what the wor
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from dtbench.harness.audio.prepare import PreparedAudio
+from dtbench.harness.audio.prepare import PreparedAudio, hash_of_hashes
 from dtbench.harness.core.errors import DataError, ModelError
 from dtbench.harness.core.model import Model, chain_tags
 from dtbench.harness.core.schema import Prompt
@@ -22,7 +22,7 @@ from dtbench.harness.run.worker_pool import CircuitBreaker, Progress, Stop, Work
 from dtbench.harness.score.answer_record import ShownOptions, error_fields, response_fields, with_answer
 from dtbench.harness.score.question_log import QuestionLog
 from dtbench.harness.store.run_folder import RunFolder
-from dtbench.harness.store.types import AudioRecord, Record
+from dtbench.harness.store.types import AudioRecord, Record, clip_hashes
 
 CLIPS_TRIED = 8
 """Questions that are looked through for one whose clip can be read, to try the model with."""
@@ -71,10 +71,9 @@ class TaskRun:
         for job in itertools.islice(self.plan.questions(self._finished), CLIPS_TRIED):
             prompt = self.plan.prompt(*job)
             try:
-                audio = await self._dispatcher.prepare(prompt)
+                return (await self._dispatcher.prepare(prompt)).prompt
             except DataError:  # the run itself records it
                 continue
-            return prompt if audio is None else replace(prompt, wav=audio.wav)
         return None
 
     async def _ask(self, job: tuple[int, int]) -> None:
@@ -89,17 +88,15 @@ class TaskRun:
             "groups": {heading: str(value) for heading, value in sample.groups.items()},
         }
         try:
-            audio = await self._dispatcher.prepare(prompt)
-            if audio is not None:
-                record["audio"] = _audio_fields(audio)
-            response = await self._dispatcher.answer(prompt, audio)
+            heard = await self._dispatcher.prepare(prompt)
+            record["audio"] = _audio_record(heard.clips)
+            response = await self._dispatcher.answer(heard.prompt)
         except (ModelError, DataError) as error:
             record["error"] = error_fields(error)
         else:
             shown = ShownOptions(prompt.choices, bool(prompt.letters), self.plan.min_evidence, self._chain)
             record = with_answer(record, response_fields(response), self.plan.task, sample, shown)
-        clip = record["audio"]
-        self._questions.add(self._place(job[0]), None if clip is None else clip.get("clip_hash"))
+        self._questions.add(self._place(job[0]), clip_hashes(record["audio"]))
         self._folder.append(self.plan.task.name, record)
         self._count(record)
 
@@ -120,8 +117,16 @@ class TaskRun:
             self.progress.correct += record["score"]["correct"]
 
 
+def _audio_record(clips: Sequence[PreparedAudio]) -> AudioRecord | None:
+    """Return what a record says of the clips that were sent: of several, the first with what all have in common."""
+    if len(clips) < 2:
+        return _audio_fields(clips[0]) if clips else None
+    each = [_audio_fields(clip) for clip in clips]
+    hash_ = hash_of_hashes([clip.hash for clip in clips])
+    return {**each[0], "seconds": sum(clip.seconds for clip in clips), "clip_hash": hash_, "clips": each}
+
+
 def _audio_fields(audio: PreparedAudio) -> AudioRecord:
-    """Return what a record says of the clip that was sent."""
     fields: AudioRecord = {
         "seconds": audio.seconds,
         "rate": audio.rate,

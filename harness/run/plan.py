@@ -18,7 +18,7 @@ from dtbench.harness.audio.alter import refuse_unknown_codec
 from dtbench.harness.audio.modes import AudioMode, parse_audio_mode
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DtbenchError, TaskError, UserError, format_error
-from dtbench.harness.core.schema import Clip, NoClip, Prompt, Sample, clip_name
+from dtbench.harness.core.schema import Clip, Prompt, Sample, clip_name
 from dtbench.harness.core.scorable import refuse_unscorable
 from dtbench.harness.core.task import Task, lay_out_options, rotate_options
 from dtbench.harness.extract.evidence import DEFAULT_MIN_EVIDENCE
@@ -120,18 +120,27 @@ class TaskPlan:
         sample = self.data.samples[place]
         shown = rotate_options(sample, self.form.permute)
         prompt = self._word_question(shown)
-        audio = self._other_clip(place) if self.form.audio == "shuffle" else prompt.audio
+        clips = self._other_clips(place) if self.form.audio == "shuffle" else prompt.clips
         letters = option_letters(len(shown.choices)) if self.form.answer == "forced" else ()
         seed = answer_seed(self.form.seed, sample.id, repeat)
         system, budget = self._system(prompt), self.form.think_budget
         if type(prompt) is Prompt:  # four times as fast as replace(), which a task's own kind of prompt needs
             filled = Prompt(
-                prompt.text, audio, system, shown.choices, sample.id, repeat, seed, letters, prompt.wav, budget
+                prompt.text,
+                system=system,
+                choices=shown.choices,
+                id=sample.id,
+                repeat=repeat,
+                seed=seed,
+                letters=letters,
+                think_budget=budget,
+                clips=clips,
+                examples=prompt.examples,
             )
         else:
             filled = dataclasses.replace(
                 prompt,
-                audio=audio,
+                clips=clips,
                 system=system,
                 choices=shown.choices,
                 id=sample.id,
@@ -163,15 +172,19 @@ class TaskPlan:
         own = getattr(model, "system", None)
         return self if own is None else dataclasses.replace(self, form=dataclasses.replace(self.form, own_system=own))
 
-    def _other_clip(self, place: int) -> Path | Clip:
-        """Pick another question's clip that differs from this one's, the same at every call and in every selection."""
+    def _other_clips(self, place: int) -> tuple[Path | Clip, ...]:
+        """Pick the clips of another question, none of them its own: the same at every call and in every selection."""
         sample, every = self.data.samples[place], self.data.whole.samples
-        own, count = clip_name(sample.audio), len(every)
+        own, count = set(map(clip_name, sample.clips)), len(every)
         first = self.data.place_in_whole(place) + 1 + answer_seed(self.form.seed, sample.id, -1) % max(1, count - 1)
         for step in range(count):
-            other = every[(first + step) % count].audio
-            if clip_name(other) != own:
+            other = every[(first + step) % count].clips[: len(sample.clips)]
+            if len(other) == len(sample.clips) and own.isdisjoint(map(clip_name, other)):
                 return other
+        if len(own) > 1:
+            raise UserError(
+                f"--audio shuffle: no other question of {self.task.name} has {len(own)} clips, as {sample.id!r} has."
+            )
         raise UserError(f"--audio shuffle: all questions of {self.task.name} share one clip, there is no other one.")
 
     def settings(self) -> dict[str, Any]:
@@ -226,12 +239,12 @@ class TaskPlan:
             for sample in self.data.samples:
                 refuse_unlettered(self.task.name, sample)
         self._refuse_other_repeats()
-        if self.form.audio != "clip" and any(isinstance(sample.audio, NoClip) for sample in self.data.samples):
+        if self.form.audio != "clip" and not all(sample.clips for sample in self.data.samples):
             raise UserError(f"--audio {self.form.audio}: there are questions of {self.task.name} without a clip.")
         refuse_unknown_codec(parse_audio_mode(self.form.audio) or AudioMode("clip"))
         if self.form.audio == "shuffle":
             for place in range(len(self.data.samples)):
-                self._other_clip(place)
+                self._other_clips(place)
 
     def _refuse_other_repeats(self) -> None:
         if self.task.answers_each not in {None, self.repeats}:
@@ -248,7 +261,7 @@ def fill_template(template: str, sample: Sample) -> Prompt:
     def fill(mark: re.Match[str]) -> str:
         return sample.question if mark["what"] == "question" else lay_out_options(sample.choices, mark["layout"])
 
-    return Prompt(text=PROMPT_MARKS.sub(fill, template), audio=sample.audio)
+    return Prompt(PROMPT_MARKS.sub(fill, template), clips=sample.clips)
 
 
 def read_ids(ids: Path | Sequence[str]) -> Sequence[str]:

@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from dtbench.harness.audio.prepare import hash_clip
+from dtbench.harness.audio.prepare import hash_clip, hash_of_hashes
 from dtbench.harness.core.errors import DataError, format_error
-from dtbench.harness.core.schema import Clip, NoClip
+from dtbench.harness.core.schema import Clip
 from dtbench.harness.run.dispatch import count_readers
 from dtbench.harness.run.plan import TaskPlan
 from dtbench.harness.store.record_provenance import RecordProvenance
@@ -72,9 +72,9 @@ def _refuse_other_prompt(run: StoredRun, plan: TaskPlan, about: TaskInfo, proven
 def _refuse_other_clips(run: StoredRun, plan: TaskPlan, about: TaskInfo, provenance: RecordProvenance) -> None:
     every = replace(plan, data=plan.data.whole, shard=None)
     ids = every.data.ids
-    clips = [(ids[place], every.prompt(place, 0).audio) for place in range(len(ids)) if ids[place] in provenance.clips]
+    clips = [(ids[place], every.prompt(place, 0).clips) for place in range(len(ids)) if ids[place] in provenance.clips]
     with ThreadPoolExecutor(count_readers()) as readers:
-        now = list(readers.map(_hash_if_there, (clip for _, clip in clips)))
+        now = list(readers.map(_hash_if_there, (heard for _, heard in clips)))
     other = [id_ for (id_, _), hash_ in zip(clips, now, strict=True) if hash_ not in {None, provenance.clips[id_]}]
     if other:
         raise DataError(
@@ -84,12 +84,12 @@ def _refuse_other_clips(run: StoredRun, plan: TaskPlan, about: TaskInfo, provena
         )
 
 
-def _hash_if_there(clip: Path | Clip) -> str | None:
-    """Return the hash of a clip as it is now; None where it cannot be read, as it is not asked about again."""
-    if isinstance(clip, NoClip):
+def _hash_if_there(clips: Sequence[Path | Clip]) -> str | None:
+    """Return the hash of clips as they are now; None where one cannot be read, as it is not asked about again."""
+    if not clips:
         return None
     try:
-        return hash_clip(clip)
+        return hash_of_hashes([hash_clip(clip) for clip in clips])
     except Exception as error:  # someone else's clip
         _LOG.info("not compared with what was played: %s", format_error(error))
         return None

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
 
 from dtbench.harness.core.dataset import Dataset
-from dtbench.harness.core.schema import Findable, NoClip
+from dtbench.harness.core.schema import Clip, Findable
 from dtbench.harness.core.task import Task
 from dtbench.harness.core.text_table import TextTable
 from dtbench.harness.score.run_questions import question_record
 from dtbench.harness.store.question_files import question_heads
 from dtbench.harness.store.run_folder import RunFolder
-from dtbench.harness.store.types import Record
+from dtbench.harness.store.types import Record, clip_hashes
 
 _ABSENT, _WITHOUT_CLIP, _WHOLE = range(3)
 
@@ -31,28 +32,27 @@ class QuestionLog:
             if place < len(ids) and ids[place] == head.id and self._whole.question_hash(place) == head.question_hash:
                 self._there[place] = max(self._there[place], _WITHOUT_CLIP if head.lacks_clip else _WHOLE)
 
-    def add(self, place: int, heard: str | None) -> None:
-        """Append the question at a place of the whole data set, unless it is there with the hash of its clip.
+    def add(self, place: int, heard: Sequence[str]) -> None:
+        """Append the question at a place of the whole data set, unless it is there with the hashes of its clips.
 
-        A clip that the model did not hear, as a baseline hears none, is read for its hash.
+        `heard` are the hashes of what the model heard; clips that it did not, as a baseline hears none, are read.
         """
-        heard = heard if self._own_clips else None
-        if self._there[place] >= (_WITHOUT_CLIP if heard is None else _WHOLE):
+        heard = heard if self._own_clips else ()
+        if self._there[place] >= (_WHOLE if heard else _WITHOUT_CLIP):
             return
-        clip_hash = self._hash_of_clip(place) if heard is None else heard
-        question = question_record(self._task, self._whole, place, clip_hash)
-        self._folder.append_question(self._task.name, question)
-        self._there[place] = _WITHOUT_CLIP if clip_hash is None and question["clips"] else _WHOLE
+        clips = self._whole.samples[place].clips
+        hashes = heard if len(heard) == len(clips) else [self._hash_of(clip) for clip in clips]
+        self._folder.append_question(self._task.name, question_record(self._task, self._whole, place, hashes))
+        self._there[place] = _WITHOUT_CLIP if None in hashes else _WHOLE
 
-    def _hash_of_clip(self, place: int) -> str | None:
-        """Return the hash of a question's own clip; None where it has none that can be read."""
-        audio = self._whole.samples[place].audio
-        if isinstance(audio, NoClip) or (isinstance(audio, Findable) and not audio.is_there()):
+    def _hash_of(self, clip: Path | Clip) -> str | None:
+        """Return the hash of a clip; None where it cannot be read."""
+        if isinstance(clip, Findable) and not clip.is_there():
             return None
         from dtbench.harness.audio.prepare import hash_clip  # hashlib: 5 ms that scoring does not need
 
         try:
-            return hash_clip(audio)
+            return hash_clip(clip)
         except Exception:  # a clip of someone else's code too; whoever needs the sound says what is wrong
             return None
 
@@ -72,4 +72,4 @@ class QuestionLog:
             place = lacking.get(record["id"])
             # A record of an old run has no such hash: its data as a whole is the run's, or the run was refused.
             if place is not None and record.get("question_hash") in {None, self._whole.question_hash(place)}:
-                self.add(place, None if record["audio"] is None else record["audio"].get("clip_hash"))
+                self.add(place, clip_hashes(record["audio"]))

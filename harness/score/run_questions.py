@@ -6,7 +6,7 @@ where the run did not ask all of it, where they are what the records say was ask
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import isfinite
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dtbench.harness.core.dataset import Dataset
-from dtbench.harness.core.schema import MOST_COUNTED, Clip, NoClip, Sample, clip_name
+from dtbench.harness.core.schema import MOST_COUNTED, Clip, Sample, clip_name
 from dtbench.harness.core.task import Task
 from dtbench.harness.store.question_types import AskedClip, QuestionRecord
 from dtbench.harness.store.types import DataInfo, Record
@@ -53,13 +53,14 @@ class RunQuestions(NamedTuple):
     """What is wrong with them, for a message; empty where all of the data set is there."""
 
 
-def question_record(task: Task, data: Dataset, place: int, clip_hash: str | None) -> QuestionRecord:
+def question_record(task: Task, data: Dataset, place: int, hashes: Sequence[str | None]) -> QuestionRecord:
     """Return the line of the question at a place of a data set."""
     sample = data.samples[place]
     head = {"id": sample.id, "question_hash": data.question_hash(place), "place": data.place_in_whole(place)}
     if not task.copies_questions:
-        return _line(head, _clips(sample, None, clip_hash), {**_UNKNOWN, "not_kept": "licence"})
-    clips = _clips(sample, _named(sample.audio, data.source), clip_hash)
+        return _line(head, [{"name": None, "hash": hash_} for hash_ in hashes], {**_UNKNOWN, "not_kept": "licence"})
+    names = [_named(clip, data.source) for clip in sample.clips]
+    clips: list[AskedClip] = [{"name": name, "hash": hash_} for name, hash_ in zip(names, hashes, strict=True)]
     if type(sample) is Sample:
         try:
             return _line(head, clips, {**_fields(sample), **({"item": _plain(sample.item)} if sample.item else {})})
@@ -110,10 +111,6 @@ def _plain(value: object) -> Any:
     raise ValueError(f"{type(value).__name__} is not plain")
 
 
-def _clips(sample: Sample, name: str | None, clip_hash: str | None) -> list[AskedClip]:
-    return [] if isinstance(sample.audio, NoClip) else [{"name": name, "hash": clip_hash}]
-
-
 def _named(audio: Path | Clip, source: str) -> str:
     """Return the name of a clip, below the folder of the data where it is there."""
     name = clip_name(audio)
@@ -129,15 +126,14 @@ def _folders_of(source: str) -> tuple[str, ...]:
 
 def sample_of(question: QuestionRecord) -> Sample:
     """Return the question of a line as a task gives it, but for its audio."""
-    clips = question["clips"]
     return Sample(
         question["id"],
         question["question"] or "",
         tuple(question["options"]),
         question["answer"],
-        AbsentClip(clips[0]["name"] or "") if clips else NoClip(question["id"]),
-        question["groups"],
-        question.get("item", {}),
+        groups=question["groups"],
+        item=question.get("item", {}),
+        clips=[AbsentClip(clip["name"] or "") for clip in question["clips"]],
     )
 
 

@@ -29,11 +29,22 @@ class AudioRecord(TypedDict):
     rule: str
     """`whole`, or what was done to a clip that is longer than the model takes."""
     clip_hash: NotRequired[str]
-    """The first twelve digits of the SHA-256 of the clip as published, as `sha256sum` has it; absent in older runs."""
+    """The first twelve digits of the SHA-256 of the clip as published, as `sha256sum` has it; absent in older runs.
+
+    Of several clips, those of their hashes, a line each.
+    """
     snr_db: NotRequired[float]
     """Where noise was added: by how much the clip is louder, as measured; absent where the clip is silent."""
     kbits: NotRequired[float]
     """Where the clip was encoded and decoded again: the bitrate, as measured."""
+    clips: NotRequired[list[AudioRecord]]
+    """Each of several clips; the other fields are then the first one's, `seconds` the length of all together."""
+
+
+def clip_hashes(audio: AudioRecord | None) -> list[str]:
+    """Return the hash of each clip that was heard; none of those that an older dtbench did not hash."""
+    each = [] if audio is None else audio.get("clips", [audio])
+    return [clip["clip_hash"] for clip in each if "clip_hash" in clip]
 
 
 class ErrorRecord(TypedDict):

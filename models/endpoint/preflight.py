@@ -54,9 +54,9 @@ async def try_first_question(
 
 
 def _control(prompt: Prompt) -> Prompt:
-    """Return a prompt of the same form whose words and clip no endpoint can object to."""
-    clip = None if prompt.wav is None else _silence(prompt.wav)
-    return dataclasses.replace(prompt, text=CONTROL, wav=clip)
+    """Return a prompt of the same form whose words and clips no endpoint can object to."""
+    silent = tuple(map(_silence, prompt.wavs))
+    return dataclasses.replace(prompt, text=CONTROL, wavs=silent, examples=())
 
 
 def _silence(wav: bytes) -> bytes:

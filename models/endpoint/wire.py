@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from dtbench.harness.core.schema import Prompt
+from dtbench.harness.core.schema import Prompt, text_and_clips
 
 AudioPart = Literal["input_audio", "data_url", "audio_url", "base64"]
 """How the clip stands in a message: as OpenAI has it, with a data URL in place of its base64 (DashScope), as the data
@@ -15,23 +15,17 @@ URL of an `audio_url`, which some servers of a family know alone, or as the whol
 
 
 class _ClipEnvelope(NamedTuple):
-    """The JSON before the base64 of a clip in a message, and the JSON after it."""
+    """The part of a message that is a clip: the JSON before its base64, and the JSON after it."""
 
     before: bytes
     after: bytes
 
 
 _CLIP: Mapping[AudioPart, _ClipEnvelope] = {
-    "input_audio": _ClipEnvelope(
-        b'{"role":"user","content":[{"type":"input_audio","input_audio":{"data":"', b'","format":"wav"}},'
-    ),
-    "data_url": _ClipEnvelope(
-        b'{"role":"user","content":[{"type":"input_audio","input_audio":{"data":"data:;base64,', b'","format":"wav"}},'
-    ),
-    "base64": _ClipEnvelope(b'{"role":"user","content":[{"type":"input_audio","input_audio":"', b'"},'),
-    "audio_url": _ClipEnvelope(
-        b'{"role":"user","content":[{"type":"audio_url","audio_url":{"url":"data:audio/wav;base64,', b'"}},'
-    ),
+    "input_audio": _ClipEnvelope(b'{"type":"input_audio","input_audio":{"data":"', b'","format":"wav"}}'),
+    "data_url": _ClipEnvelope(b'{"type":"input_audio","input_audio":{"data":"data:;base64,', b'","format":"wav"}}'),
+    "base64": _ClipEnvelope(b'{"type":"input_audio","input_audio":"', b'"}'),
+    "audio_url": _ClipEnvelope(b'{"type":"audio_url","audio_url":{"url":"data:audio/wav;base64,', b'"}}'),
 }
 
 
@@ -49,34 +43,50 @@ def chat_body(
     seed_field: str = "seed",
     begun: str | None = None,
 ) -> list[bytes]:
-    """Encode the body in parts, so that the clip is not copied; the id of the question is left out.
+    """Encode the body in pieces, so that no clip is copied: every other one is the base64 of a clip.
 
-    An answer that has begun is the last message.
+    The id of the question is left out. An answer that has begun is the last message.
     """
-    opening = [fixed, b',"messages":[']
+    pieces = [fixed + b',"messages":[']
     if prompt.system:
-        opening.append(b'{"role":"system","content":%b},' % _quoted(prompt.system))
+        pieces[-1] += b'{"role":"system","content":%b},' % _quoted(prompt.system)
+    for example in prompt.examples:
+        _add_question(pieces, example.text, example.wavs, part)
+        pieces[-1] += b',{"role":"assistant","content":%b},' % _quoted(example.answer)
+    _add_question(pieces, prompt.text, prompt.wavs, part)
     seeded = b"" if seed is None else b",%b:%d" % (_quoted(seed_field), seed)
     answer = b"" if begun is None else b',{"role":"assistant","content":%b}' % _quoted(begun)
-    if prompt.wav is None:
-        return [b"".join((*opening, b'{"role":"user","content":%b}%b]%b}' % (_quoted(prompt.text), answer, seeded)))]
+    pieces[-1] += b"%b]%b}" % (answer, seeded)
+    return pieces
+
+
+def _add_question(pieces: list[bytes], text: str, wavs: Sequence[bytes], part: AudioPart) -> None:
+    """Append the message of a question, each clip where the text has its mark."""
+    if not wavs:
+        pieces[-1] += b'{"role":"user","content":%b}' % _quoted(text)
+        return
     import pybase64
 
-    clip = pybase64.b64encode(prompt.wav)
     before, after = _CLIP[part]
-    return [
-        b"".join((*opening, before)),
-        clip,
-        b'%b{"type":"text","text":%b}]}%b]%b}' % (after, _quoted(prompt.text), answer, seeded),
-    ]
+    between = b'{"role":"user","content":['
+    for one in text_and_clips(text, len(wavs)):
+        if isinstance(one, str):
+            pieces[-1] += b'%b{"type":"text","text":%b}' % (between, _quoted(one))
+        else:
+            pieces[-1] += between + before
+            pieces += [pybase64.b64encode(wavs[one]), after]
+        between = b","
+    pieces[-1] += b"]}"
 
 
 def preview_body(make: Callable[[Prompt], Sequence[bytes]], prompt: Prompt, clip: str | None) -> dict[str, Any]:
-    """Return the body that `make` encodes by chat_body(), with these words in place of the clip's base64."""
-    before, *rest = make(dataclasses.replace(prompt, wav=None if clip is None else b""))
-    if rest:
-        rest[0] = _quoted(f"<base64 of {clip}>")[1:-1]
-    body: dict[str, Any] = json.loads(b"".join((before, *rest)))
+    """Return the body that `make` encodes by chat_body(), with these words in place of each clip's base64."""
+    count = 0 if clip is None else len(prompt.clips)
+    examples = [dataclasses.replace(one, wavs=(b"",) * len(one.clips) if count else ()) for one in prompt.examples]
+    pieces = list(make(dataclasses.replace(prompt, wavs=(b"",) * count, examples=tuple(examples))))
+    for place in range(1, len(pieces), 2):
+        pieces[place] = _quoted(f"<base64 of {clip}>")[1:-1]
+    body: dict[str, Any] = json.loads(b"".join(pieces))
     return body
 
 

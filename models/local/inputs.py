@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from dtbench.harness.audio.prepare import wav_samples
 from dtbench.harness.core.errors import UserError
-from dtbench.harness.core.schema import Prompt
+from dtbench.harness.core.schema import Example, Prompt, text_and_clips
 from dtbench.models.local.settings import LocalSettings
 
 _PARTS = ("feature_extractor", "audio_processor")
@@ -45,25 +45,38 @@ class PromptProcessor:
             inputs = self._processor.apply_chat_template([self._messages(prompt)], return_tensors="pt")
             return {"attention_mask": inputs["input_ids"].new_ones(inputs["input_ids"].shape), **inputs}
         text = self._render(self._messages(prompt))
-        audio = {} if prompt.wav is None else {"audio": [wav_samples(prompt.wav)]}
+        turns: list[Prompt | Example] = [*prompt.examples, prompt]
+        wavs = [wav for turn in turns for wav in _in_order(turn)]
+        audio = {"audio": [wav_samples(wav) for wav in wavs]} if wavs else {}
         return dict(self._processor(text=[text], **audio, return_tensors="pt"))
 
     def _messages(self, prompt: Prompt) -> Sequence[Mapping[str, Any]]:
         system = [] if not prompt.system else [{"role": "system", "content": self._content(prompt.system)}]
-        return [*system, {"role": "user", "content": self._content(prompt.text, prompt.wav)}]
+        before = [
+            {"role": role, "content": content}
+            for example in prompt.examples
+            for role, content in (
+                ("user", self._content(example.text, example.wavs)),
+                ("assistant", self._content(example.answer)),
+            )
+        ]
+        return [*system, *before, {"role": "user", "content": self._content(prompt.text, prompt.wavs)}]
 
-    def _content(self, text: str, wav: bytes | None = None) -> Any:
-        """Write a message in parts; as text, after the token of the clip, where the template takes no parts."""
+    def _content(self, text: str, wavs: Sequence[bytes] = ()) -> Any:
+        """Write a message in parts; as text, with a token for each clip, where the template takes no parts."""
+        given = text_and_clips(text, len(wavs)) or [text]
         if not self._takes_parts:
-            return text if wav is None else f"{self._processor.audio_token}\n{text}"
-        parts: list[Mapping[str, str]] = [{"type": "text", "text": text}]
-        if wav is None:
-            return parts
+            return "".join(part if isinstance(part, str) else f"{self._processor.audio_token}\n" for part in given)
+        return [
+            {"type": "text", "text": part} if isinstance(part, str) else self._clip_part(wavs[part]) for part in given
+        ]
+
+    def _clip_part(self, wav: bytes) -> Mapping[str, str]:
         if not self._of_mistral:
-            return [{"type": "audio"}, *parts]
+            return {"type": "audio"}
         import pybase64
 
-        return [{"type": "audio", "base64": pybase64.b64encode(wav).decode()}, *parts]
+        return {"type": "audio", "base64": pybase64.b64encode(wav).decode()}
 
     def _reads_parts(self) -> bool:
         """Whether the template reads messages in parts; one that does not fails, or prints them as they stand."""
@@ -89,6 +102,11 @@ class PromptProcessor:
                     f"-M chat_template_kwargs: the chat template of {source} reads no {name!r}: leave it out, or "
                     "give `none` where its family sets it."
                 )
+
+
+def _in_order(prompt: Prompt | Example) -> list[bytes]:
+    """Return the clips in the order in which the text names them."""
+    return [prompt.wavs[part] for part in text_and_clips(prompt.text, len(prompt.wavs)) if isinstance(part, int)]
 
 
 def _chat_template(processor: Any, source: str) -> str:

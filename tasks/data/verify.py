@@ -13,7 +13,7 @@ from typing import Any
 from dtbench.harness.audio.prepare import ClipFacts, MissingClip, inspect_clip, read_clip
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DataError
-from dtbench.harness.core.schema import Sample, clip_name
+from dtbench.harness.core.schema import Clip, Sample, clip_name
 from dtbench.harness.core.scorable import scoring_fault
 from dtbench.harness.core.task import Task, load_questions
 from dtbench.tasks.data.sources import PUBLISHED_CONTENT, PUBLISHED_FAULTS
@@ -75,7 +75,7 @@ def verify_dataset(
     ]
     clips = _check_clips(data.samples, progress or (lambda done, total: None)) if audio else None
     if clips:
-        problems += _clip_problems(clips, len(data.samples))
+        problems += _clip_problems(clips)
     return DataReport(task.name, data, task.size, tuple(problems), clips)
 
 
@@ -109,8 +109,9 @@ def _scoring_problems(task: Task, samples: Sequence[Sample]) -> Iterator[str]:
         yield f"{len(found)} questions cannot be scored (first: {id_!r}: {fault})"
 
 
-def _clip_problems(clips: ClipReport, total: int) -> Iterator[str]:
+def _clip_problems(clips: ClipReport) -> Iterator[str]:
     if clips.missing:
+        total = clips.decoded + len(clips.missing) + len(clips.broken)
         yield f"{len(clips.missing)} of {total} clips are missing (first: {clips.missing[0]})"
     for message, count in Counter(clips.broken).items():
         yield message if count == 1 else f"{message} ({count} clips)"
@@ -120,14 +121,15 @@ def _check_clips(samples: Sequence[Sample], progress: Progress) -> ClipReport:
     facts: list[ClipFacts] = []
     missing: list[str] = []
     broken: list[str] = []
-    for done, (sample, result) in enumerate(_results(samples), start=1):
+    clips = [clip for sample in samples for clip in sample.clips]
+    for done, (clip, result) in enumerate(_results(clips), start=1):
         if isinstance(result, ClipFacts):
             facts.append(result)
         elif isinstance(result, MissingClip):
-            missing.append(clip_name(sample.audio))
+            missing.append(clip_name(clip))
         else:
             broken.append(str(result))
-        progress(done, len(samples))
+        progress(done, len(clips))
     return ClipReport(
         decoded=len(facts),
         seconds=sum(fact.seconds for fact in facts),
@@ -140,16 +142,16 @@ def _check_clips(samples: Sequence[Sample], progress: Progress) -> ClipReport:
     )
 
 
-def _results(samples: Sequence[Sample]) -> Iterator[tuple[Sample, ClipFacts | DataError]]:
+def _results(clips: Sequence[Path | Clip]) -> Iterator[tuple[Path | Clip, ClipFacts | DataError]]:
     pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1))
     try:
-        yield from zip(samples, pool.map(_check_clip, samples), strict=True)
+        yield from zip(clips, pool.map(_check_clip, clips), strict=True)
     finally:
         pool.shutdown(cancel_futures=True)  # so that Ctrl-C need not wait for thousands of clips
 
 
-def _check_clip(sample: Sample) -> ClipFacts | DataError:
+def _check_clip(clip: Path | Clip) -> ClipFacts | DataError:
     try:
-        return inspect_clip(read_clip(sample.audio), clip_name(sample.audio))
+        return inspect_clip(read_clip(clip), clip_name(clip))
     except DataError as error:
         return error

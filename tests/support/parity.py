@@ -56,7 +56,7 @@ def main() -> None:
     checkpoints = dict(zip(sys.argv[3::2], map(Path, sys.argv[4::2]), strict=True))
     birds = Birds()
     asked = [birds.prompt(sample) for sample in birds.samples(data)]
-    prompts = [dataclasses.replace(one, wav=prepare_audio(one.audio, RATE, None).wav) for one in asked]
+    prompts = [dataclasses.replace(one, wavs=(prepare_audio(one.audio, RATE, None).wav,)) for one in asked]
     import transformers  # noqa: F401 -- for all forks
 
     for name, checkpoint in checkpoints.items():

@@ -165,8 +165,8 @@ class CotRun:
         for attempt in range(ATTEMPTS):
             try:
                 prompt = step.prompt(self._seed + 1000 * attempt)
-                audio = await dispatcher.prepare(prompt) if step.name == "caption" else None
-                response = await dispatcher.answer(prompt, audio)
+                prompt = (await dispatcher.prepare(prompt)).prompt if step.name == "caption" else prompt
+                response = await dispatcher.answer(prompt)
             except (ModelError, DataError) as error:
                 self._breaker.add_failure(str(error), of_model=isinstance(error, ModelError))
                 return {**record, "error": error_fields(error)}

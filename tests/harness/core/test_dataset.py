@@ -72,8 +72,8 @@ def test_what_is_known_of_all_of_them_needs_no_sample() -> None:
     data = dataset(*ODD, sample(9, answer="c"))
     assert data.ids == ["0", "1", "2", "3", "4", "9"] == [one.id for one in data.samples]
     assert data.unanswerable == ["9"]
-    assert data.clip_names() == [clip_name(one.audio) for one in data.samples]
-    assert data.clip_names() == [str(Path("clips/0.wav")), "bell", *data.select([2, 3, 4, 5]).clip_names()]
+    assert data.clip_names() == [tuple(map(clip_name, one.clips)) for one in data.samples]
+    assert data.clip_names() == [(str(Path("clips/0.wav")),), ("bell",), *data.select([2, 3, 4, 5]).clip_names()]
     assert data.sha256 == dataset(*data.samples).sha256 != dataset(*ODD).sha256
 
 
@@ -84,7 +84,7 @@ def test_a_selection_is_of_the_same_data() -> None:
     assert (part.ids, part.places(), part.clip_names()) == (
         ["9", "1"],
         {"9": 0, "1": 1},
-        [str(Path("clips/9.wav")), "bell"],
+        [(str(Path("clips/9.wav")),), ("bell",)],
     )
     again = Dataset(part.samples, "other", "there", ["a note"])
     assert (again.ids, again.version, again.notes) == (part.ids, "other", ("a note",))

@@ -48,9 +48,9 @@ def prompt(clip: Path | Clip, seed: int = 0) -> Prompt:
 
 def prepared(dispatcher: Dispatcher, *prompts: Prompt) -> list[PreparedAudio]:
     async def ask() -> list[PreparedAudio]:
-        audios = await asyncio.gather(*(dispatcher.prepare(one) for one in prompts))
+        heard = await asyncio.gather(*(dispatcher.prepare(one) for one in prompts))
         dispatcher.close()
-        return [audio for audio in audios if audio is not None]
+        return [clip for one in heard for clip in one.clips]
 
     return asyncio.run(ask())
 
@@ -79,7 +79,7 @@ def test_a_fault_reaches_everyone_who_waits_and_is_not_kept() -> None:
         told = await asyncio.gather(*(dispatcher.prepare(prompt(clip)) for _ in range(3)), return_exceptions=True)
         assert {type(one) for one in told} == {DataError}
         clip.data = WAV
-        assert await dispatcher.prepare(prompt(clip)) is not None
+        assert len((await dispatcher.prepare(prompt(clip))).clips) == 1
         dispatcher.close()
 
     asyncio.run(ask())

@@ -211,7 +211,7 @@ def test_a_connection_on_which_a_request_was_refused_half_way_is_not_used_again(
             told = []
             for _ in range(2):
                 with pytest.raises(ModelError) as raised:
-                    await server.generate(dataclasses.replace(PROMPT, wav=bytes(30_000_000)))
+                    await server.generate(dataclasses.replace(PROMPT, wavs=(bytes(30_000_000),)))
                 told.append(str(raised.value))
             await server.aclose()
             over.set()

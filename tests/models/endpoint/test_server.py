@@ -203,7 +203,7 @@ def test_a_clip_that_is_as_the_model_hears_it_is_sent_bit_for_bit(tmp_path: Path
     clip = tmp_path / "clip.wav"
     clip.write_bytes(tone(seconds=10.0))
     with chatting() as chat:
-        answers(chat, replace(PROMPT, audio=clip, wav=prepare_audio(clip, 16000, None).wav))
+        answers(chat, replace(PROMPT, clips=(clip,), wavs=(prepare_audio(clip, 16000, None).wav,)))
         (asked,) = chat.asked
     sent = asked.json()["messages"][0]["content"][0]["input_audio"]["data"]
     assert base64.b64decode(sent, validate=True) == clip.read_bytes()

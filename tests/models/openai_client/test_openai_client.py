@@ -71,7 +71,7 @@ def failure(turn: Turn, **settings: Any) -> ModelError:
 
 
 def test_the_request_is_the_one_that_an_endpoint_gets(tmp_path: Path) -> None:
-    prompt = replace(PROMPT, wav=tone(seconds=0.2), seed=7, system="Listen.")
+    prompt = replace(PROMPT, wavs=(tone(seconds=0.2),), seed=7, system="Listen.")
     settings: Mapping[str, Any] = {"temperature": 0.5, "top_k": 3, "max_tokens": 9, "extra": {"foo": {"bar": 1}}}
     with chatting() as chat:
         from dtbench.models.endpoint.server import Server
@@ -99,7 +99,7 @@ def test_azure_is_asked_at_its_deployment_with_its_own_header() -> None:
         client = openai.AsyncAzureOpenAI(
             azure_endpoint=chat.url.removesuffix("/v1"), api_key=KEY, api_version="2025-01-01"
         )
-        (told,) = ask(client, replace(PROMPT, wav=tone(seconds=0.2)))
+        (told,) = ask(client, replace(PROMPT, wavs=(tone(seconds=0.2),)))
     assert told.text == "(A)"
 
 
