@@ -118,7 +118,7 @@ def _clips_of(audio: Path | Clip, clips: Iterable[Path | Clip]) -> tuple[Path | 
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class FewShotExample:
     """A question with its answer, which stands before the one that is asked."""
 
     text: str
@@ -150,7 +150,7 @@ class Prompt:
     """The clips as the model hears them: WAV at the model's rate; none for a model that does not listen."""
     think_budget: int | None
     """The most tokens of a chain of thought, after which the server has the model answer; None for no limit."""
-    examples: tuple[Example, ...]
+    examples: tuple[FewShotExample, ...]
     """Questions with their answers, as earlier turns of the conversation."""
 
     def __init__(  # noqa: PLR0913 - the fields
@@ -168,7 +168,7 @@ class Prompt:
         *,
         clips: Iterable[Path | Clip] = (),
         wavs: Iterable[bytes] = (),
-        examples: Iterable[Example] = (),
+        examples: Iterable[FewShotExample] = (),
     ) -> None:
         """Make a prompt with one clip (`audio`, heard as `wav`) or several (`clips`, `wavs`)."""
         put = functools.partial(object.__setattr__, self)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from dtbench.harness.audio.prepare import wav_samples
 from dtbench.harness.core.errors import UserError
-from dtbench.harness.core.schema import Example, Prompt, text_and_clips
+from dtbench.harness.core.schema import FewShotExample, Prompt, text_and_clips
 from dtbench.models.local.settings import LocalSettings
 
 _PARTS = ("feature_extractor", "audio_processor")
@@ -45,7 +45,7 @@ class PromptProcessor:
             inputs = self._processor.apply_chat_template([self._messages(prompt)], return_tensors="pt")
             return {"attention_mask": inputs["input_ids"].new_ones(inputs["input_ids"].shape), **inputs}
         text = self._render(self._messages(prompt))
-        turns: list[Prompt | Example] = [*prompt.examples, prompt]
+        turns: list[Prompt | FewShotExample] = [*prompt.examples, prompt]
         wavs = [wav for turn in turns for wav in _in_order(turn)]
         audio = {"audio": [wav_samples(wav) for wav in wavs]} if wavs else {}
         return dict(self._processor(text=[text], **audio, return_tensors="pt"))
@@ -104,7 +104,7 @@ class PromptProcessor:
                 )
 
 
-def _in_order(prompt: Prompt | Example) -> list[bytes]:
+def _in_order(prompt: Prompt | FewShotExample) -> list[bytes]:
     """Return the clips in the order in which the text names them."""
     return [prompt.wavs[part] for part in text_and_clips(prompt.text, len(prompt.wavs)) if isinstance(part, int)]
 

@@ -1,0 +1,1 @@
+"""Ways to score an answer, each a function of a question and a text."""
