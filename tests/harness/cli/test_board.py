@@ -129,7 +129,7 @@ def test_the_leaderboard_in_the_repository_is_not_stale() -> None:
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        (["--task", "voicebench"], "--task voicebench: dtbench has no published scores of it. Known: mmar, "),
+        (["--task", "voicebench"], "--task voicebench: dtbench has no published scores of it. Known: adqa-bench, "),
         (["--runs", "gone"], "--runs gone: there is no such folder"),
         (["--md", "--csv"], "only one of these is allowed"),
     ],
