@@ -5,6 +5,7 @@ Only the standard library, and started with `python -I -S`: it must start at onc
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -22,13 +23,15 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     process = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=_heed_signals)
+    with contextlib.suppress(OSError):  # a pipe, at whose other end nobody can hear
+        os.write(0, b"%d" % process.pid)
     try:
         while process.poll() is None:
             # A child that ends does not wake a select: hence the clock.
             if select.select([sys.stdin], [], [], 0.2)[0] and not os.read(0, 1):
                 break
     finally:
-        _end(process)
+        end_group(process.pid, process)
     return process.returncode if process.returncode >= 0 else 128 - process.returncode
 
 
@@ -37,22 +40,23 @@ def _heed_signals() -> None:
         signal.signal(number, signal.SIG_DFL)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End every process of the group, also those that outlived their parent."""
+def end_group(group: int, leader: subprocess.Popen[bytes] | None = None) -> None:
+    """End every process of a group, also those that outlived their leader, which may be a child of ours."""
     for number in (signal.SIGTERM, signal.SIGKILL):
-        _send(process, number)
+        _send(group, number, leader)
         until = time.monotonic() + GRACE
         while time.monotonic() < until:
-            if not _send(process, 0):
+            if not _send(group, 0, leader):
                 return
             time.sleep(0.05)
 
 
-def _send(process: subprocess.Popen[bytes], number: int) -> bool:
+def _send(group: int, number: int, leader: subprocess.Popen[bytes] | None) -> bool:
     """Send a signal to the group; return whether it still had a process."""
-    process.poll()  # one that has ended stays in its group until it is asked for
+    if leader is not None:
+        leader.poll()  # one that has ended stays in its group until it is asked for
     try:
-        os.killpg(process.pid, number)
+        os.killpg(group, number)
     except ProcessLookupError:
         return False
     return True

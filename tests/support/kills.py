@@ -85,14 +85,15 @@ class Killing:
     def look(self, *folders: Path) -> None:
         """Note what is left after a successful start: processes, what is half written, and whatever is in TMPDIR."""
         alive = [one for one in self._children if one.alive]
-        self.leaked += [f"process {one.command}" for one in alive if not _gone(one)]
+        self.leaked += [f"process {one.command}" for one in alive if not is_gone(one)]
         self.leaked += [str(path) for path in self.scratch.iterdir()]
         self.leaked += [
             str(path) for one in folders for path in sorted(one.rglob("*")) if _UNFINISHED.fullmatch(path.name)
         ]
 
 
-def _gone(one: Running) -> bool:
+def is_gone(one: Running) -> bool:
+    """Whether a process ends within half a minute."""
     try:
         wait_until(lambda: not one.alive, 30.0)
     except AssertionError:

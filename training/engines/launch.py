@@ -9,11 +9,14 @@ import contextlib
 import fcntl
 import os
 import re
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 import dtbench
 from dtbench.harness.core.errors import MachineryError, UserError
@@ -80,8 +83,8 @@ def fill_placeholders(command: EngineCommand, values: Mapping[str, str]) -> Engi
 
 
 @contextlib.contextmanager
-def engine_lock(path: Path) -> Iterator[int]:
-    """Hold a lock that lives as long as any process that inherits it; wait for an engine that is still ending."""
+def _process_lock(path: Path) -> Iterator[int]:
+    """Hold a lock that lives as long as any process that inherits it; wait for one that is still ending."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
         until = time.monotonic() + LOCK_SECONDS
@@ -92,7 +95,7 @@ def engine_lock(path: Path) -> Iterator[int]:
             except BlockingIOError:
                 if time.monotonic() > until:
                     raise MachineryError(
-                        f"{path}: an engine of an earlier start is still running: stop it first."
+                        f"{path}: an engine or an evaluation of an earlier start is still running: stop it first."
                     ) from None
                 time.sleep(POLL_SECONDS)
         yield descriptor
@@ -100,25 +103,55 @@ def engine_lock(path: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
+class WatchedProcess:
+    """A process and all that it starts, under a watchdog: they end when we do, and when the watchdog is killed."""
+
+    def __init__(self, command: EngineCommand, descriptor: int, output: BinaryIO | None) -> None:
+        self._ours, its = socket.socketpair()
+        with its:
+            self.watchdog = subprocess.Popen(
+                [sys.executable, "-I", "-S", watchdog.__file__, *command.arguments],
+                env={**os.environ, **command.environment},
+                stdin=its.fileno(),
+                stdout=subprocess.DEVNULL if output is None else output,
+                stderr=subprocess.PIPE if output is None else output,
+                start_new_session=True,  # Ctrl-C is for us, who end it in good order
+                pass_fds=(descriptor,),
+            )
+        self._tidier = threading.Thread(target=self._end_orphans, daemon=True)
+        self._tidier.start()
+
+    def end(self) -> None:
+        """End what still runs."""
+        self._ours.shutdown(socket.SHUT_WR)
+        self.watchdog.communicate()
+        self._tidier.join()
+        self._ours.close()
+
+    def _end_orphans(self) -> None:
+        if self.watchdog.wait() < 0 and (group := self._ours.makefile("rb").read()):  # the watchdog says it at once
+            watchdog.end_group(int(group))
+
+
+@contextlib.contextmanager
+def watched_process(command: EngineCommand, lock: Path, output: BinaryIO | None = None) -> Iterator[WatchedProcess]:
+    """Run a process that ends with the block, once that of an earlier start has ended.
+
+    It writes into `output`; without one, stdout is dropped and stderr is a pipe.
+    """
+    with _process_lock(lock) as descriptor:
+        process = WatchedProcess(command, descriptor, output)
+        try:
+            yield process
+        finally:
+            process.end()
+
+
 def run_engine(command: EngineCommand, log: Path, lock: Path, poll: Callable[[], None]) -> int:
     """Run a command to its end and return its exit status; `poll` is called meanwhile, and may raise to end it."""
-    with engine_lock(lock) as descriptor, log.open("ab") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-I", "-S", watchdog.__file__, *command.arguments],
-            env={**os.environ, **command.environment},
-            stdin=subprocess.PIPE,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,  # Ctrl-C is for us, who end it in good order
-            pass_fds=(descriptor,),
-        )
-        try:
-            while process.poll() is None:
-                poll()
-                time.sleep(POLL_SECONDS)
+    with log.open("ab") as output, watched_process(command, lock, output) as process:
+        while process.watchdog.poll() is None:
             poll()
-        finally:
-            assert process.stdin is not None
-            process.stdin.close()
-            process.wait()
-        return process.returncode
+            time.sleep(POLL_SECONDS)
+    poll()
+    return process.watchdog.returncode

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +14,8 @@ from dtbench.harness.core.model import Notify
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.tasks.mini import SPLIT_OF
+from dtbench.training.engines.contract import EngineCommand
+from dtbench.training.engines.launch import watched_process
 from dtbench.training.recipe.recipe import Evaluation
 from dtbench.training.stages.describe_task import SPEC
 
@@ -63,7 +65,7 @@ def run_arguments(run: EvalRun, evaluation: Evaluation) -> Sequence[str]:
     return arguments
 
 
-def run_evaluation(run: EvalRun, evaluation: Evaluation, say: Notify | None = None) -> None:
+def run_evaluation(run: EvalRun, evaluation: Evaluation, lock: Path, say: Notify | None = None) -> None:
     """Run the evaluation; resume one that was interrupted. `say` gets its complaints in place of our stderr."""
     if is_evaluated(run):
         return
@@ -71,29 +73,28 @@ def run_evaluation(run: EvalRun, evaluation: Evaluation, say: Notify | None = No
         path = _prompt_file(run)
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_whole(path, run.prompt.encode())
-    command = [sys.executable, "-m", "dtbench.harness.cli.main", *run_arguments(run, evaluation), "--json"]
-    code = _run(command, say)
+    code = _run(run_arguments(run, evaluation), lock, say or _print)
     if code == INTERRUPTED:
         raise KeyboardInterrupt
     if code or not is_evaluated(run):  # whoever writes into a closed pipe ends with 0
-        raise MachineryError(
-            f"the evaluation {run.folder} did not finish (exit {code}), for the reason above. "
-            f"Fix it, then run the same command again to resume."
-        )
+        why = f"was killed (exit {code})" if code < 0 or code > 128 else f"did not finish (exit {code}), as said above"
+        raise MachineryError(f"the evaluation {run.folder} {why}. Fix it, then run the same command again to resume.")
 
 
-def _run(command: Sequence[str], say: Notify | None) -> int:
-    """Run a command, which ends with us, and return its exit status."""
-    errors = None if say is None else subprocess.PIPE
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors, text=True, errors="replace") as process:
-        try:
-            if say is not None and process.stderr is not None:
-                for line in process.stderr:
-                    say(line.rstrip("\n"))
-            return process.wait()
-        except BaseException:
-            process.kill()
-            raise
+def _run(arguments: Sequence[str], lock: Path, say: Notify) -> int:
+    """Run `dtbench`, which ends with us, and return its exit status."""
+    command = [sys.executable, "-m", "dtbench.harness.cli.main", *arguments, "--json"]
+    with watched_process(EngineCommand(command, {}), lock) as process:
+        errors = process.watchdog.stderr
+        assert errors is not None
+        for line in errors:
+            say(line.decode(errors="replace").rstrip("\n"))
+    return process.watchdog.returncode
+
+
+def _print(line: str) -> None:
+    with contextlib.suppress(OSError):  # nobody reads it any more
+        print(line, file=sys.stderr, flush=True)
 
 
 def _prompt_file(run: EvalRun) -> Path:

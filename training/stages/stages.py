@@ -216,6 +216,8 @@ class TrainingRun:
             self.notify(f"{stage.name}: {name} is incomplete and is deleted")
         complete = whole_checkpoints(layout.engine)
         done = checkpoint_step(complete[0]) if complete else 0
+        # Also of an engine that came to its end after its caller was killed, steps are in its log alone.
+        follower = MetricsFollower(layout.engine / LOG, layout.metrics, self.engine, done=done)
         if complete and is_final_checkpoint(complete[0], stage.steps):
             return
         if complete:
@@ -223,7 +225,6 @@ class TrainingRun:
         layout.stop_file.unlink(missing_ok=True)
         layout.engine.mkdir(parents=True, exist_ok=True)
         job = stage_job(self.recipe, stage, self.layout, complete[0] if complete else None)
-        follower = MetricsFollower(layout.engine / LOG, layout.metrics, self.engine, done=done)
         self.notify(f"{stage.name}: training; the engine's log is {layout.log}")
         with self.live.showing(self.view.stage_name(stage), lambda seconds: self.view.stage_state(stage)):
             self._run_engine(stage, layout, job, follower)
@@ -242,7 +243,7 @@ class TrainingRun:
         check_trust(self.recipe)  # of a hub id, all is here by now
         command = in_environment(self.engine.command(job), self.environment)
         start = layout.log.stat().st_size if layout.log.exists() else 0
-        code = run_engine(fill_placeholders(command, os.environ), layout.log, self.layout.engine_lock, poll)
+        code = run_engine(fill_placeholders(command, os.environ), layout.log, self.layout.process_lock, poll)
         if why := read_stop_reason(layout.stop_file):
             raise MachineryError(f"{stage.name}: {why}")
         if not code:
@@ -271,7 +272,8 @@ class TrainingRun:
             return
         self.view.forget()
         with self.live.showing(self.view.evaluation_name(run), lambda seconds: self.view.evaluation_state(run)):
-            run_evaluation(run, self.recipe.evaluation, self.live.say if self.live.rewrites else None)
+            say = self.live.say if self.live.rewrites else None
+            run_evaluation(run, self.recipe.evaluation, self.layout.process_lock, say)
             self.view.forget()
 
 

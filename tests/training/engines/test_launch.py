@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from processes import descendants
+from processes import Running, descendants
 from runs import wait_until
 
 from dtbench.harness.core.errors import UserError
@@ -69,3 +69,18 @@ def test_an_engine_does_not_outlive_a_caller_that_was_killed_and_the_next_one_wa
     code = run_engine(EngineCommand([sys.executable, "-c", ""], {}), tmp_path / "log", tmp_path / "lock", lambda: None)
     assert code == 0
     assert not [one for one in engine if one.alive]
+
+
+def test_an_engine_does_not_outlive_its_watchdog(tmp_path: Path) -> None:
+    seen: list[Running] = []
+    before = descendants(os.getpid())
+
+    def look() -> None:
+        seen[:] = [one for one in descendants(os.getpid()) if one not in before]
+        for one in seen if len(seen) == 3 else ():  # the watchdog, the process and its own child
+            if "watchdog.py" in one.command:
+                os.kill(one.pid, signal.SIGKILL)
+
+    code = run_engine(EngineCommand([sys.executable, "-c", SLEEPER], {}), tmp_path / "log", tmp_path / "lock", look)
+    assert code == -signal.SIGKILL
+    assert not [one for one in seen if one.alive]

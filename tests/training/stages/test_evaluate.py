@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from dtbench.harness.core.options import parse_pairs
 from dtbench.harness.core.typed_settings import read_options
 from dtbench.models.vllm.model import VllmSettings
@@ -24,7 +26,7 @@ from dtbench.training.recipe.recipe import Evaluation
 folder = Path(sys.argv[1])
 exam = EvalRun(sys.argv[2], folder / "eval", folder / "clips")
 try:
-    run_evaluation(exam, Evaluation(tasks=("mini",), limit=4))
+    run_evaluation(exam, Evaluation(tasks=("mini",), limit=4), folder / "lock")
     print("done" if is_evaluated(exam) else "lost")
 except MachineryError as error:
     print(error)
@@ -48,6 +50,16 @@ def test_an_evaluation_is_done_or_says_how_it_ended(tmp_path: Path) -> None:
     with (tmp_path / "told.txt").open("w") as file:
         assert "eval did not finish (exit 2)" in evaluated(tmp_path, "no-such-model", file.fileno())
         assert evaluated(tmp_path, "echo-gold", file.fileno()) == "done"
+
+
+def test_an_evaluation_that_was_killed_says_so(tmp_path: Path) -> None:
+    """By itself, at the first question, which nobody answers."""
+    model = tmp_path / "fatal.py"
+    model.write_text("import os, signal\n\n\ndef fatal() -> None:\n    os.kill(os.getpid(), signal.SIGKILL)\n")
+    with (tmp_path / "told.txt").open("w") as file, pytest.MonkeyPatch.context() as environment:
+        environment.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
+        told = evaluated(tmp_path, "fatal:fatal", file.fileno())
+    assert told.endswith("eval was killed (exit 137). Fix it, then run the same command again to resume.")
 
 
 def test_the_options_of_an_evaluation_reach_the_run_whatever_their_type(tmp_path: Path) -> None:

@@ -1,0 +1,78 @@
+"""A training killed at random moments, in each stage and each of its processes, with an engine that learns nothing.
+
+tests/engines/test_train_killed.py does so with ms-swift. DTBENCH_SEED says at which moments.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from pathlib import Path
+
+import pytest
+from campaign import CAMPAIGN
+from chat_server import Chat, Turn, chatting
+from killed_trainings import ROLES, TrainingKills, losses
+from kills import Counting, Killing, dtbench, half_written, whole_lines
+from runs import record_files_of
+from stand_in_engine import install
+from trainer import begun, short_recipe
+
+from dtbench.training.recipe.recipe import load_recipe
+from dtbench.training.stages.layout import Layout
+from dtbench.training.stages.outcome import is_base_row
+from dtbench.training.stages.watch import planned_evaluations
+
+WHOLE = os.environ.get("DTBENCH_WHOLE") == "1"
+SEED = int(os.environ.get("DTBENCH_SEED", "22"))
+QUESTIONS, AT_ONCE = 12, 4
+
+
+def recipe_file(folder: Path, chat: Chat) -> Path:
+    """A recipe of two stages whose models an endpoint stands for."""
+    family = folder / "family.toml"
+    family.write_text(f'[stand-in]\nurl = "{chat.url}"\nmodel = "tiny"\n')
+    model = folder / "base-model"
+    model.mkdir()
+    for name in ("config.json", "tokenizer_config.json", "model.safetensors"):
+        content = b"\2\0\0\0\0\0\0\0{}" if name.endswith("s") else json.dumps({"architectures": ["None"]}).encode()
+        (model / name).write_bytes(content)
+    return short_recipe(
+        folder,
+        ('backend = "local"\n', ""),
+        ("limit = 24", f"limit = {QUESTIONS}"),
+        ("concurrency = 24", f"concurrency = {AT_ONCE}"),
+        ("{ batch_size = 24, max_tokens = 48 }", json.dumps({"family": str(family)}).replace(":", " =", 1)),
+        ("describe = true", f"describe = {str(WHOLE).lower()}"),
+        ("audio_ablation = true", f"audio_ablation = {str(WHOLE).lower()}"),
+        model=model,
+    )
+
+
+@pytest.mark.parametrize("number", range(5 if WHOLE else 1))
+def test_a_training_that_is_killed_in_any_process_goes_on_and_has_each_step_and_answer_once(
+    number: int, tmp_path: Path
+) -> None:
+    killing, out = Killing(tmp_path, random.Random(f"{SEED} train {number}")), tmp_path / "run"
+    with chatting(default=Turn("(B)", delay=0.03)) as chat:
+        file = recipe_file(tmp_path, chat)
+        recipe = load_recipe(str(file))
+        if not WHOLE:
+            begun(file, out)
+        runs = [run for label, run in planned_evaluations(recipe, Layout(out)) if WHOLE or not is_base_row(label)]
+        folders = [run.folder for run in runs]
+        counting = Counting(chat, lambda: sum(whole_lines(*record_files_of(one)) for one in folders), AT_ONCE)
+        command = dtbench("train", file, "--out", out, "--json")
+        kills = TrainingKills(killing, command, {"DTBENCH_ENGINE": str(install(tmp_path / "engine"))}, span=4.0)
+        for role in killing.chance.sample(ROLES, len(ROLES)) if WHOLE else ROLES[:3]:
+            kills.kill(role)
+            counting.after_kill()
+            assert half_written([out / "train.json", *(folder / "summary.json" for folder in folders)]) == []
+        killing.finish(command, **kills.environment)
+        doubled = counting.at_end()
+    lost, twice = losses(recipe, out, runs, QUESTIONS)
+    killing.look(out)
+    CAMPAIGN.note("kill: train", killing.killed, lost=lost, doubled=doubled + twice, leaked=len(killing.leaked))
+    assert (lost, doubled, twice, killing.leaked) == (0, 0, 0, [])
+    assert len(kills.reached) > 1

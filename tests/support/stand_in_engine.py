@@ -1,0 +1,82 @@
+"""An engine that learns nothing: ms-swift as far as `dtbench train` sees it, in processes as many, and in milliseconds.
+
+Installed as bin/swift of a folder: the launcher starts two workers and ends with them; the first one logs each step and
+writes checkpoints file by file, as the trainer of transformers does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+STEP_SECONDS = 0.04
+WORKERS = 2
+
+
+def install(folder: Path) -> Path:
+    """Make an environment whose `swift` this is."""
+    program = folder / "bin" / "swift"
+    program.parent.mkdir(parents=True)
+    program.write_text(f"#!{sys.executable} -IS\n{Path(__file__).read_text()}")
+    program.chmod(0o755)
+    return folder
+
+
+def flag(name: str, default: str = "") -> str:
+    """What the command line says for a flag."""
+    words = sys.argv
+    return words[words.index(f"--{name}") + 1] if f"--{name}" in words else default
+
+
+def launch() -> int:
+    """Start the workers; where one fails, the others are ended."""
+    command = [sys.executable, "-IS", __file__, "worker", *sys.argv[1:]]
+    workers = [subprocess.Popen([*command, "--rank", str(rank)]) for rank in range(WORKERS)]
+    while any(worker.poll() is None for worker in workers):
+        if any(worker.poll() for worker in workers):
+            for worker in workers:
+                worker.kill()
+        time.sleep(0.01)
+    return int(any(worker.returncode for worker in workers))
+
+
+def train() -> None:
+    """Go through the steps that a checkpoint does not hold yet."""
+    out, steps, resumed = Path(flag("output_dir")), int(flag("max_steps")), flag("resume_from_checkpoint")
+    done = int(resumed.rpartition("-")[2]) if resumed else 0
+    for step in range(done + 1, steps + 1):
+        time.sleep(STEP_SECONDS)
+        if flag("rank") != "0":
+            continue
+        entry = {"loss": 0.1, "reward": step / steps, "grad_norm": 1.0, "global_step/max_steps": f"{step}/{steps}"}
+        with (out / "logging.jsonl").open("a") as log:
+            for part in (text := json.dumps(entry) + "\n")[:20], text[20:]:
+                log.write(part)
+                log.flush()
+        if step % int(flag("save_steps")) == 0 or step == steps:
+            save(out / f"checkpoint-{step}", step, steps)
+
+
+def save(checkpoint: Path, step: int, steps: int) -> None:
+    """Write a checkpoint, and leave two."""
+    checkpoint.mkdir()
+    for file in sorted(Path(flag("model")).iterdir()):
+        if file.is_file():
+            with file.open("rb") as source, (checkpoint / file.name).open("wb") as target:
+                shutil.copyfileobj(source, target, 1 << 20)
+    state = json.dumps({"global_step": step, "max_steps": steps})
+    (checkpoint / "trainer_state.json").write_text(state)
+    for old in sorted(checkpoint.parent.glob("checkpoint-*"), key=lambda one: int(one.name[11:]))[:-2]:
+        shutil.rmtree(old)
+
+
+if __name__ == "__main__":
+    os.environ.pop("PYTHONPATH", None)
+    if sys.argv[1] != "worker":
+        sys.exit(launch())
+    train()
