@@ -38,6 +38,8 @@ class ModelUse(NamedTuple):
     """The style of answer, by which defaults differ; None for one that is not known."""
     budgeted: bool = False
     """Whether its prompts limit their chains of thought."""
+    clips: int = 1
+    """The largest number of clips that one of its prompts has."""
 
 
 class _Opening(NamedTuple):
@@ -47,6 +49,7 @@ class _Opening(NamedTuple):
     ask: bool
     style: str | None
     budgeted: bool = False
+    clips: int = 1
 
 
 def open_model(
@@ -98,7 +101,8 @@ def open_models(
     ask: bool = True,
 ) -> Sequence[Model]:
     """Open a model for each use: one for all, unless it learns from the samples or a task prescribes other sampling."""
-    how = [_Opening(backend, ask, use.style, use.budgeted) for use in uses]
+    clips = max((use.clips for use in uses), default=1)
+    how = [_Opening(backend, ask, use.style, use.budgeted, clips) for use in uses]
     first = _open(spec, options, uses[0].samples, how[0])
     if getattr(first, "needs_samples", False):
         return [first, *(open_model(spec, options, use.samples) for use in uses[1:])]
@@ -144,10 +148,12 @@ def _open_checkpoint(checkpoint: Checkpoint, options: Mapping[str, str], how: _O
     if family is not None and family.url is not None:
         with_name = options if "model" in options or family.model is None else {**options, "model": family.model}
         return _open_endpoint(family.url, with_name, family, how, spec=checkpoint.source)
-    if choose_backend(checkpoint, how.backend) == "vllm":
+    backend = choose_backend(checkpoint, how.backend)
+    _refuse_more_clips(family, checkpoint.source, how.clips)
+    if backend == "vllm":
         from dtbench.models.vllm.model import Vllm
 
-        return Vllm.from_checkpoint(checkpoint, options, how.style, budgeted=how.budgeted)
+        return Vllm.from_checkpoint(checkpoint, options, how.style, budgeted=how.budgeted, clips=how.clips)
     from dtbench.models.local.model import Local
 
     return Local.from_checkpoint(checkpoint, options, how.style)
@@ -162,6 +168,7 @@ def _open_endpoint(
         raise UserError(
             f"--backend {how.backend}: this option is for checkpoints, and {spec or url} is an endpoint: leave it out."
         )
+    _refuse_more_clips(family, spec or url, how.clips)
     _refuse_keys(options)
     own = {name: text for name, text in options.items() if name != "family"}
     about = endpoint_defaults(family, how.style)
@@ -192,6 +199,16 @@ def _open_by_client(spec: str, options: Mapping[str, str], how: _Opening) -> Mod
     model = open_client(url, settings, ask=how.ask)
     model.sampling_source, model.budgeted = about.sampling_source, how.budgeted
     return model
+
+
+def _refuse_more_clips(family: Family | None, source: str, clips: int) -> None:
+    most = None if family is None else family.clips_per_prompt
+    if family is not None and most is not None and clips > most:
+        takes = "one clip only" if most == 1 else f"{most} clips at most"
+        raise UserError(
+            f"--model {source}: {family.title} takes {takes} in a prompt, and these prompts have up to {clips}: take "
+            "another model, or leave out the questions with more (--ids) or the examples (--num-fewshot)."
+        )
 
 
 def _refuse_keys(options: Mapping[str, str]) -> None:

@@ -46,6 +46,26 @@ class Dataset:
         return self._stored.store.unanswerable
 
     @property
+    def most_clips(self) -> int:
+        """Return the largest number of clips that a question of the whole data set has."""
+        return self._stored.store.most_clips
+
+    @property
+    def has_words(self) -> bool:
+        """Whether any question of the whole data set is written, and not in its clip alone."""
+        return self._stored.store.has_words
+
+    @property
+    def has_options(self) -> bool:
+        """Whether any question of the whole data set has options."""
+        return True in self._stored.store.first_of
+
+    def first_of_each_kind(self) -> Sequence[Sample]:
+        """Return the first question of the whole data set with options, and the first one without, if there is one."""
+        store = self._stored.store
+        return [store.sample(store.first_of[kind]) for kind in (True, False) if kind in store.first_of]
+
+    @property
     def ids(self) -> Sequence[str]:
         """The id of each sample, in order."""
         store = self._stored.store
@@ -243,9 +263,16 @@ class _SampleStore:
         self._fields = DiskList()
         self._whole: dict[int, Sample] = {}
         self._clips: dict[int, tuple[Path | Clip, ...]] = {}
+        self.most_clips = 0
+        self.has_words = False
+        self.first_of: dict[bool, int] = {}
+        """Whether they have options -> where the first such question stands."""
         clips = RepeatedHashes()
         for place, sample in enumerate(samples):
             self.ids.append(sample.id)
+            self.most_clips = max(self.most_clips, len(sample.clips))
+            self.has_words |= bool(sample.question)
+            self.first_of.setdefault(bool(sample.choices), place)
             if sample.answer is not None and sample.choices and sample.answer not in sample.choices:
                 self.unanswerable.append(sample.id)
             line = _json_row(sample).encode() + b"\n"

@@ -32,6 +32,18 @@ WORDINGS: Mapping[str, str] = MappingProxyType(
 )
 
 
+OPEN_WORDINGS: Mapping[str, str] = MappingProxyType(
+    {
+        "direct": "Answer in a few words, without an explanation.",
+        "think": (
+            "First reason step by step about what you hear, between <think> and </think>. Then write one last line: "
+            "`Answer:` and the answer."
+        ),
+    }
+)
+"""What follows a question without options, whose answer cannot be forced to a letter."""
+
+
 class Task(Scorer, ABC):
     """A benchmark. A new one needs a name and samples(); the rest has a default."""
 
@@ -42,6 +54,8 @@ class Task(Scorer, ABC):
     """How many items the published set has."""
     wordings: ClassVar[Mapping[str, str]] = WORDINGS
     """Style of answer -> what follows a question and its options."""
+    open_wordings: ClassVar[Mapping[str, str]] = OPEN_WORDINGS
+    """Style of answer -> what follows a question without options."""
     answers_each: int | None = None
     """How many answers to a question its score takes; None where any number will do."""
     prescribed: Mapping[str, str] = MappingProxyType({})
@@ -98,12 +112,18 @@ class Task(Scorer, ABC):
         if type(self).prompt is Task.prompt:
             return self._word_question(sample, style)
         own = self.prompt(sample)
-        return dataclasses.replace(own, text=f"{own.text}\n{self.wordings[style]}")
+        return dataclasses.replace(own, text=_in_lines(own.text, self._wording(sample, style)))
 
     def _word_question(self, sample: Sample, style: str) -> Prompt:
-        return Prompt(
-            f"{sample.question}\n{letter_options(sample.choices)}\n{self.wordings[style]}", clips=sample.clips
-        )
+        """Word a question, which may be in its clip alone."""
+        text = _in_lines(sample.question, letter_options(sample.choices), self._wording(sample, style))
+        return Prompt(text, clips=sample.clips)
+
+    def _wording(self, sample: Sample, style: str) -> str:
+        wordings = self.wordings if sample.choices else self.open_wordings
+        if style not in wordings:
+            raise UserError(f"--answer {style}: {self.name} has no words for it where a question has no options.")
+        return wordings[style]
 
 
 class GivenTask(Task):
@@ -125,6 +145,11 @@ class GivenTask(Task):
         if data_dir is not None:
             raise UserError(f"data_dir {data_dir}: {self.name} was given its questions: leave data_dir out.")
         return self._data
+
+
+def _in_lines(*parts: str) -> str:
+    """Join texts, a line each; an empty one takes none."""
+    return "\n".join(part for part in parts if part)
 
 
 def load_questions(task: Task, data_dir: Path | None) -> Dataset:

@@ -104,7 +104,7 @@ def describe_request(request: RunRequest) -> dict[str, Any]:
     if request.system is not None:
         table["system"] = read_system(request.system)
     if request.prompt is not None:
-        words = read_prompt(request.prompt)
+        words = read_prompt(request.prompt, needed=())
         table["prompt"] = words.name or words.template
     if request.ids is not None:
         table["ids"] = list(read_ids(request.ids))

@@ -7,7 +7,7 @@ resample clips. Beside the questions themselves nothing is held but what the wor
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from dtbench.harness.audio.prepare import PreparedAudio, hash_of_hashes
@@ -68,13 +68,23 @@ class TaskRun:
 
     async def first_prompt(self) -> Prompt | None:
         """Return the first question to be asked whose clip can be read, as the model gets it; None without one."""
-        for job in itertools.islice(self.plan.questions(self._finished), CLIPS_TRIED):
+        for job in itertools.islice(self._to_try(), CLIPS_TRIED):
             prompt = self.plan.prompt(*job)
             try:
                 return (await self._dispatcher.prepare(prompt)).prompt
             except DataError:  # the run itself records it
                 continue
         return None
+
+    def _to_try(self) -> Iterator[tuple[int, int]]:
+        """Yield the questions to be asked, first one with the most clips, which an endpoint may refuse."""
+        most = self.plan.most_clips
+        if most > 1:
+            samples = self.plan.data.samples
+            yield from itertools.islice(
+                (job for job in self.plan.questions(self._finished) if len(samples[job[0]].clips) == most), 1
+            )
+        yield from self.plan.questions(self._finished)
 
     async def _ask(self, job: tuple[int, int]) -> None:
         """Append the record of one question, whatever becomes of it."""

@@ -27,6 +27,8 @@ from dtbench.harness.store.shards import Shard
 
 PROMPT_MARKS = re.compile(r"\{(?P<what>question|options)(?::(?P<layout>plain|dotted|inline|list))?\}")
 """Where the question and its options go in a prompt of a user's or of authors'."""
+OPENLY = "Where there are no options:"
+"""Stands between the words around a question with options and those around one without, where a task has both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,12 @@ class TaskPlan:
     def expected(self) -> int:
         """How many answers this process is to see in the end."""
         return len(self.places) * self.repeats
+
+    @property
+    def most_clips(self) -> int:
+        """Return the largest number of clips that a prompt has."""
+        most = self.data.most_clips
+        return max(len(sample.clips) for sample in self.data.samples) if most > 1 else most
 
     def questions(self, finished: Container[tuple[str, int]]) -> Iterator[tuple[int, int]]:
         """Yield place and repeat of each question that has no answer: its repeats together, and all about one clip."""
@@ -214,13 +222,22 @@ class TaskPlan:
 
     def prompt_text(self) -> str:
         """Return the words around a question, with placeholders for what changes; the first prompt where that fails."""
-        blank = Sample("id", "{question}", ("{option 1}", "{option 2}"), None, Path("clip"))
+        first_of_each = self.data.first_of_each_kind() or [Sample("id", "?", ("a", "b"), None)]
+        shown = [self._blank_prompt(first) for first in first_of_each]
+        system = self._system(shown[0])
+        texts = list(dict.fromkeys(prompt.text for prompt in shown))
+        if len(texts) > 1:
+            texts[1] = f"{OPENLY}\n{texts[1]}"
+        return "\n\n".join([system, *texts] if system else texts)
+
+    def _blank_prompt(self, sample: Sample) -> Prompt:
+        """Return the prompt of a question with placeholders in place of its words; its own prompt where that fails."""
+        choices = ("{option 1}", "{option 2}") if sample.choices else ()
+        blank = Sample("id", "{question}" if sample.question else "", choices, None, Path("clip"))
         try:
-            prompt = self._word_question(blank)
+            return self._word_question(blank)
         except DtbenchError:  # a task may need more of a question than that
-            prompt = self._word_question(self.data.whole.samples[0])
-        system = self._system(prompt)
-        return f"{system}\n\n{prompt.text}" if system else prompt.text
+            return self._word_question(sample)
 
     def prompt_hash(self) -> str:
         """Twelve digits that differ where the words differ."""
@@ -238,6 +255,10 @@ class TaskPlan:
         if self.form.answer == "forced":
             for sample in self.data.samples:
                 refuse_unlettered(self.task.name, sample)
+        if self.form.permute and not any(sample.choices for sample in self.data.samples):
+            raise UserError(
+                f"--permute {self.form.permute}: no question of {self.task.name} has options: leave it out."
+            )
         self._refuse_other_repeats()
         if self.form.audio != "clip" and not all(sample.clips for sample in self.data.samples):
             raise UserError(f"--audio {self.form.audio}: there are questions of {self.task.name} without a clip.")
@@ -261,7 +282,9 @@ def fill_template(template: str, sample: Sample) -> Prompt:
     def fill(mark: re.Match[str]) -> str:
         return sample.question if mark["what"] == "question" else lay_out_options(sample.choices, mark["layout"])
 
-    return Prompt(PROMPT_MARKS.sub(fill, template), clips=sample.clips)
+    lines = [(line, PROMPT_MARKS.sub(fill, line)) for line in template.split("\n")]
+    text = "\n".join(filled for line, filled in lines if filled.strip() or not line.strip())
+    return Prompt(text, clips=sample.clips)
 
 
 def read_ids(ids: Path | Sequence[str]) -> Sequence[str]:

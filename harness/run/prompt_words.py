@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +15,8 @@ from dtbench.models.checkpoints.prompts import authors_prompts
 _NAME = re.compile(r"[\w.-]+/[\w.-]+(/\w+)?")
 _PATH = re.compile(r"[.~/]\S*|\S+\.(txt|md|jinja)")
 _LONGEST_PATH = 255
+PROMPT_PARTS = ("question", "options")
+"""What a prompt has to say the place of, where the questions have it."""
 
 
 class PromptWords(NamedTuple):
@@ -37,7 +40,7 @@ def is_prompt_name(text: str | Path) -> bool:
     return str(text) in authors_prompts() and not Path(text).is_file()
 
 
-def read_prompt(prompt: str | Path) -> PromptWords:
+def read_prompt(prompt: str | Path, needed: Collection[str] = PROMPT_PARTS) -> PromptWords:
     """Return a prompt by its name, from its file or as it is; it must say where the question and the options go."""
     if is_prompt_name(prompt):
         named = authors_prompts()[str(prompt)]
@@ -47,7 +50,7 @@ def read_prompt(prompt: str | Path) -> PromptWords:
         raise UserError(f"--prompt {prompt}: there is no such file, and no prompt of this name. {known}")
     template = str(prompt).strip() if is_prompt(prompt) else read_text("--prompt", Path(prompt)).strip()
     marks = {mark["what"] for mark in PROMPT_MARKS.finditer(template)}
-    missing = [f"{{{mark}}}" for mark in ("question", "options") if mark not in marks]
+    missing = [f"{{{mark}}}" for mark in PROMPT_PARTS if mark in needed and mark not in marks]
     if missing:
         shown = "" if is_prompt(prompt) else f" {prompt}"
         raise UserError(f"--prompt{shown}: {' and '.join(missing)} is missing; write it where it shall stand.")
@@ -72,9 +75,9 @@ def read_system(system: str) -> str:
     return system.strip()
 
 
-def prompt_form(request: RunRequest) -> PromptForm:
+def prompt_form(request: RunRequest, needed: Collection[str] = PROMPT_PARTS) -> PromptForm:
     """Return the form of a run's prompts, with the words that its request names."""
-    words = PromptWords(None) if request.prompt is None else read_prompt(request.prompt)
+    words = PromptWords(None) if request.prompt is None else read_prompt(request.prompt, needed)
     return PromptForm(
         words.template,
         request.audio,

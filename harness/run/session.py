@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
+from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DtbenchError, UserError
 from dtbench.harness.core.model import Model, Notify, Preflighted, Startable, chain_tags
 from dtbench.harness.core.task import Task, load_questions
@@ -106,7 +107,9 @@ async def close_models(models: Iterable[Model], notify: Notify = _LOG.warning) -
 def use_of(plan: TaskPlan) -> ModelUse:
     """Return what a model is opened for."""
     form = plan.form
-    return ModelUse(plan.data.whole.samples, plan.task.prescribed, form.answer, form.think_budget is not None)
+    return ModelUse(
+        plan.data.whole.samples, plan.task.prescribed, form.answer, form.think_budget is not None, plan.most_clips
+    )
 
 
 def plans_for_models(plans: Sequence[TaskPlan], models: Sequence[Model]) -> Sequence[TaskPlan]:
@@ -253,7 +256,7 @@ def make_plans(request: RunRequest) -> Sequence[TaskPlan]:
     data = [load_questions(task, request.data_dir) for task in tasks]
     if ids is not None:
         refuse_unknown_ids(ids, data)
-    form = prompt_form(request)
+    form = prompt_form(request, _parts_of(data))
     chosen = [*(["--ids"] if ids is not None else []), *([f"--limit {request.limit}"] if request.limit else [])]
     plans = [
         TaskPlan(
@@ -270,6 +273,12 @@ def make_plans(request: RunRequest) -> Sequence[TaskPlan]:
     for plan in plans:
         plan.check()
     return plans
+
+
+def _parts_of(data: Sequence[Dataset]) -> set[str]:
+    """Return what questions have, of what a prompt has to say the place of: some are in their clips, or open."""
+    have = (("question", any(one.has_words for one in data)), ("options", any(one.has_options for one in data)))
+    return {name for name, there in have if there}
 
 
 def _get_tasks(request: RunRequest) -> Sequence[Task]:

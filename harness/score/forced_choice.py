@@ -124,6 +124,11 @@ def _log_sum(logprobs: Sequence[float]) -> float:
 def refuse_unlettered(task: str, sample: Sample) -> None:
     """Raise a UserError for a question whose options cannot be answered by a letter."""
     count = len(sample.choices)
+    if not count:
+        raise UserError(
+            f"--answer forced: the question {sample.id!r} of {task} is open: it has no options whose letters could be "
+            "the answer: leave it out with --ids, or use --answer direct."
+        )
     if not 1 <= count <= TOP_LOGPROBS:
         raise UserError(
             f"--answer forced: the question {sample.id!r} of {task} has {count} options, but only 1 to "

@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any
 
 from dtbench.harness.core.errors import DtbenchError, MachineryError, ModelError, UserError
@@ -25,6 +26,7 @@ from dtbench.models.endpoint.discover import EndpointModel
 from dtbench.models.endpoint.server import Server
 from dtbench.models.endpoint.settings import OF_A_HOST, EndpointSettings
 from dtbench.models.vllm.adapter_check import adapter_difference
+from dtbench.models.vllm.clip_limit import LIMIT, raised_limit
 from dtbench.models.vllm.diagnose import log_last_words
 from dtbench.models.vllm.layout import ADAPTER, EngineFolders, engine_folders
 from dtbench.models.vllm.process import (
@@ -69,7 +71,15 @@ class Vllm:
 
     listens = True
 
-    def __init__(self, checkpoint: Checkpoint, settings: VllmSettings, flags: Flags, defaults: DefaultSettings) -> None:
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        settings: VllmSettings,
+        flags: Flags,
+        defaults: DefaultSettings,
+        *,
+        raised: Flags = MappingProxyType({}),
+    ) -> None:
         self.rate = settings.rate
         self.limit_seconds = settings.limit_seconds
         self.system = settings.system
@@ -80,6 +90,7 @@ class Vllm:
         self._settings = settings
         self._defaults = defaults
         self._flags = flags
+        self._raised = raised
         self._executable = find_executable()
         self._machine = {name: value for name, value in machine_flags().items() if name not in flags}
         self._launch: Launch | None = None
@@ -95,9 +106,18 @@ class Vllm:
 
     @classmethod
     def from_checkpoint(
-        cls, checkpoint: Checkpoint, options: Mapping[str, str], style: str | None = None, *, budgeted: bool = False
+        cls,
+        checkpoint: Checkpoint,
+        options: Mapping[str, str],
+        style: str | None = None,
+        *,
+        budgeted: bool = False,
+        clips: int = 1,
     ) -> Vllm:
-        """Make the model from its -M options: those of an endpoint, and every flag of `vllm serve`."""
+        """Make the model from its -M options: those of an endpoint, and every flag of `vllm serve`.
+
+        Its prompts may have so many clips.
+        """
         names = {field.name for field in dataclasses.fields(VllmSettings)} - {"model", *OF_A_HOST}
         names |= {old for old, new in RENAMED.items() if new in names}
         own = {name: text for name, text in options.items() if name in names}
@@ -123,7 +143,8 @@ class Vllm:
         if budgeted:
             settings = dataclasses.replace(settings, think_budget_field=settings.think_budget_field or BUDGET_FIELD)
             flags = {**flags, **_reasoning_flags(flags, settings.chain)}
-        return cls(checkpoint, settings, flags, about)
+        raised = raised_limit(flags, clips, is_users=LIMIT in options)
+        return cls(checkpoint, settings, flags, about, raised=raised)
 
     async def start(self, notify: Notify) -> None:
         """Start the engine, and report its progress."""
@@ -163,7 +184,7 @@ class Vllm:
 
     def _launch_of(self, folders: EngineFolders) -> Launch:
         safe = {} if self._checkpoint.pickles else {"load_format": "safetensors"}
-        flags = {**safe, **self._machine, **folders.flags, **self._flags}
+        flags = {**safe, **self._machine, **folders.flags, **self._flags, **self._raised}
         environment = vllm_environment(local=Path(folders.source).is_dir())
         return Launch(folders.source, flags, environment, self._settings.start_timeout)
 
@@ -268,7 +289,7 @@ class Vllm:
             **self._checkpoint.describe(self._revision),
             "version": _version(),
             "flags": dict(self._flags),
-            "machine": dict(self._machine),
+            "machine": {**self._machine, **self._raised},
             "sampling": self._settings.sampling(),
             "sampling_source": self._defaults.sampling_source,
             "timeout": self._settings.timeout,
