@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from run_records import SETTINGS, TASK, record
 from runs import wait_until
 
 from dtbench.harness.store.append import SYNC_SECONDS, AppendedFiles
-from dtbench.harness.store.atomic import create_whole
+from dtbench.harness.store.atomic import create_whole, replace_whole, writing_whole
 from dtbench.harness.store.run_folder import RunFolder, StoredRun
 from dtbench.harness.store.shard_states import read_shards
 from dtbench.harness.store.shards import parse_shard
@@ -137,17 +137,29 @@ def test_what_is_appended_to_a_run_that_was_opened_again_is_on_disk_when_it_is_c
     assert sorted(last.answers) == sorted(last.stored) == [f"item-{number}" for number in range(6)]
 
 
-def test_a_file_that_was_made_where_none_was_is_on_disk_under_its_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def write_in_pieces(path: Path, content: bytes) -> None:
+    with writing_whole(path) as file:
+        file.write(content[:1])
+        file.write(content[1:])
+
+
+def create_where_none_is(path: Path, content: bytes) -> None:
+    path.unlink()
+    assert create_whole(path, content, writer="1-of-2")
+
+
+@pytest.mark.parametrize("write", [replace_whole, create_where_none_is, write_in_pieces])
+def test_a_file_is_on_disk_under_its_name_when_its_writer_returns(
+    write: Callable[[Path, bytes], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    path = tmp_path / "run.json"
+    path.write_bytes(b"old")
     recorder = power.Recorder()
     monkeypatch.setattr(os, "fsync", recorder.sync)
-    assert create_whole(tmp_path / "run.json", b"{}", writer="1-of-2")
+    write(path, b"{}")
     content, names = recorder.events
-    file = (tmp_path / "run.json").stat().st_ino
-    assert content == power.Bytes(file, b"{}")
-    assert isinstance(names, power.Names)
-    assert names.files["run.json"] == file
+    assert content == power.Bytes(path.stat().st_ino, b"{}")
+    assert names == power.Names(str(tmp_path), {"run.json": path.stat().st_ino})
 
 
 def test_the_last_lines_are_synced_within_a_second_though_no_other_comes(

@@ -132,7 +132,7 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("paths", nargs="*", default=CORE, help="folders whose code is changed")
     parser.add_argument("--count", type=int, default=60, help="how many changes")
     parser.add_argument("--seed", type=int, default=int(os.environ.get("DTBENCH_SEED", "0")), help="of the draw")
-    parser.add_argument("--limit", type=float, default=240, help="seconds that one ring of tests may take")
+    parser.add_argument("--limit", type=float, default=120, help="seconds that a few files of tests may take")
     parser.add_argument(
         "--every", action="store_true", help="ask all quick tests about what lives, not the related ones"
     )

@@ -17,7 +17,8 @@ MOST_RELATED = 10
 def rings(root: Path, file: str, *, every: bool = False) -> list[list[str]]:
     """The files of tests in three rings: by name and import, by folder, and by the words that they share.
 
-    The third ring is a choice of those that share most, or with `every` all that are left.
+    In a ring those of the name come first, then those that share most words. The third ring is a choice of those that
+    share most, or with `every` all that are left.
     """
     tests = _tests(root)
     path = Path(file)
@@ -25,10 +26,11 @@ def rings(root: Path, file: str, *, every: bool = False) -> list[list[str]]:
     mirror = (Path("tests") / path.parent).as_posix() + "/"
     stem = f"test_{path.stem}"
     named = [test for test in tests if test.startswith(mirror) and Path(test).stem.startswith(stem)]
-    named += [test for test, text in tests.items() if re.search(rf"\b{re.escape(dotted)}\b", text)]
-    folder = [test for test in tests if test.startswith(mirror)]
     related = _related(tests, (root / file).read_text(encoding="utf-8"))
-    return _apart([named, folder, related if every else related[: MOST_RELATED + len(set(named))]])
+    importing = [test for test in related if re.search(rf"\b{re.escape(dotted)}\b", tests[test])]
+    first = list(dict.fromkeys([*named, *importing]))
+    folder = [test for test in related if test.startswith(mirror)]
+    return _apart([first, folder, related if every else related[: MOST_RELATED + len(first)]])
 
 
 def _tests(root: Path) -> dict[str, str]:

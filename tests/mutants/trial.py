@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -34,6 +34,9 @@ PASSED = (0, 5)
 MEMORY = 8_000_000
 """Kilobytes: a change that makes a loop endless is ended before the machine is out of memory."""
 ODD_ONES = 5
+PATIENCE = 3
+TOGETHER = 6
+"""Files of tests asked by one call: the nearest are asked before the others are collected."""
 FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+?\.py(?:::.*?)?)(?: - .*)?$", re.MULTILINE)
 
 
@@ -45,6 +48,11 @@ class Outcome(NamedTuple):
     by: str
     """The test that failed."""
     seconds: float
+
+
+def asked_together(several: Sequence[Sequence[str]]) -> list[Sequence[str]]:
+    """The files of each ring, a few at a time."""
+    return [ring[start : start + TOGETHER] for ring in several for start in range(0, len(ring), TOGETHER)]
 
 
 class Trial:
@@ -68,10 +76,10 @@ class Trial:
         began = time.monotonic()
         text = (self.tree / place.file).read_bytes()
         lives = "survived"
-        for ring in rings(self.tree, place.file, every=self.every):
+        for tests in asked_together(rings(self.tree, place.file, every=self.every)):
             self._write(place.file, place.changed(text))
             try:
-                verdict, by = self._asked(ring, place.file, text)
+                verdict, by = self._asked(tests, place.file, text)
             finally:
                 self._write(place.file, text)
             if verdict in ("killed", "timeout"):
@@ -79,36 +87,52 @@ class Trial:
             lives = verdict if lives == "survived" else lives
         return Outcome(lives, "", round(time.monotonic() - began, 1))
 
-    def _asked(self, ring: Sequence[str], file: str, text: bytes) -> tuple[str, str]:
-        """Ask one ring; what fails has to pass without the change, else it is left out and the rest is asked again."""
+    def _asked(self, tests: Sequence[str], file: str, text: bytes) -> tuple[str, str]:
+        """Ask some tests; what fails has to fail twice, and to pass without the change, else the rest is asked again.
+
+        What takes too long has to take PATIENCE times as long as it does without the change, measured now.
+        """
         changed = (self.tree / file).read_bytes()
+        shaky: set[str] = set()
+        limit = self.limit
         for _ in range(ODD_ONES):
             self._write(file, changed)
-            code, output = self._pytest(ring)
+            code, output = self._pytest(tests, limit, shaky)
             if code in PASSED:
                 break
+            failed = FAILED.findall(output)
+            if code is not None and self._pytest(failed or tests, limit)[0] in PASSED:
+                shaky.update(failed)  # a busy machine, not the change
+                continue
             self._write(file, text)
             if code is None:
-                return ("timeout", ring[0]) if self._pytest(ring)[0] is not None else ("too slow", "")
-            failed = FAILED.findall(output)
-            if self._are_sound(failed or ring):
-                return "killed", failed[0] if failed else ring[0]
-            self.odd.update(failed)
+                began = time.monotonic()
+                if self._pytest(tests, limit * PATIENCE, shaky)[0] is None:
+                    return "too slow", ""
+                usual = time.monotonic() - began
+                if usual * PATIENCE <= limit:
+                    return "timeout", tests[0]
+                limit = usual * PATIENCE
+            elif self._are_sound(failed or tests):
+                return "killed", failed[0] if failed else tests[0]
+            else:
+                self.odd.update(failed)
         return "survived", ""
 
     def _are_sound(self, tests: Sequence[str]) -> bool:
         if not set(tests) <= self.sound:
-            if self._pytest(tests)[0] not in PASSED:
+            if self._pytest(tests, self.limit)[0] not in PASSED:
                 return False
             self.sound.update(tests)
         return True
 
-    def _pytest(self, tests: Sequence[str]) -> tuple[int | None, str]:
+    def _pytest(self, tests: Sequence[str], limit: float, shaky: Collection[str] = ()) -> tuple[int | None, str]:
         """The exit code, None where it took longer than the limit, and what was printed."""
-        tests = [test for test in tests if test not in self.odd]
+        aside = self.odd.union(shaky)
+        tests = [test for test in tests if test not in aside]
         if not tests:
             return PASSED[0], ""
-        without = [f"--deselect={test}" for test in sorted(self.odd)]
+        without = [f"--deselect={test}" for test in sorted(aside)]
         words = [
             sys.executable,
             "-m",
@@ -135,7 +159,7 @@ class Trial:
             start_new_session=True,
         )
         try:
-            output, _ = process.communicate(timeout=self.limit)
+            output, _ = process.communicate(timeout=limit)
         except subprocess.TimeoutExpired:
             return None, ""
         finally:

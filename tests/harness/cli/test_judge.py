@@ -448,3 +448,18 @@ def test_a_judge_may_use_only_so_much_over_all_its_starts_and_goes_on_with_more(
         assert len(chat.asked) == 25
         priceless = call("judge", run, "--base-url", chat.url, "--max-cost", "5")
     assert "--max-cost 5: what tiny costs is not known" in priceless.err
+
+
+def test_a_judge_that_goes_on_and_breaks_has_no_summary_of_the_time_before(run: Path) -> None:
+    options = ("--concurrency", "1", "--calls", "9")
+
+    def refuses(asked: Asked) -> Turn:
+        return Turn("No.") if "scene 3" in asked.content.decode() else honest(asked)
+
+    with chatting(choose=refuses) as chat:
+        assert judged(run, chat.url, *options)[1]["unscored"] == 1
+    assert (run / "judge-tiny" / "summary.json").is_file()
+    with chatting(choose=lambda asked: Turn(status=400)) as chat:
+        done, _ = judged(run, chat.url, *options)
+    assert "calls to the judge all failed" in done.refusal(3)
+    assert not (run / "judge-tiny" / "summary.json").exists()

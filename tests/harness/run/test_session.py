@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import signal
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from dtbench.harness.core.model import Notify
 from dtbench.harness.core.schema import Prompt, Response, Sample
 from dtbench.harness.core.task import Task
 from dtbench.harness.run.request import RunRequest
-from dtbench.harness.run.session import RunJob, begin_run, make_plans
+from dtbench.harness.run.session import RunJob, begin_run, make_plans, run_benchmarks
 from dtbench.harness.run.signals import no_signals
 
 
@@ -88,3 +90,27 @@ def test_a_resumed_run_that_stops_before_it_ends_has_no_summary_of_the_time_befo
     with pytest.raises(MachineryError, match="no GPU is free"):
         ask(folder, [Birds()], [Noting("one", [], starts=False)])
     assert not (folder / "summary.json").exists()
+
+
+class EndedByASignal(Noting):
+    """Sends its process the signal of an end just when the last task has been asked, and takes a while to be let go."""
+
+    async def aclose(self) -> None:
+        if len(self.notes) == 1:
+            asyncio.get_running_loop().call_soon(signal.raise_signal, signal.SIGTERM)
+        else:
+            await asyncio.sleep(0.01)
+        await super().aclose()
+
+
+def test_models_are_let_go_also_where_an_interrupt_falls_between_the_last_answer_and_the_end(tmp_path: Path) -> None:
+    notes: list[str] = []
+    model = EndedByASignal("one", notes)
+    request = RunRequest(
+        model="noting", model_object=model, tasks=["birds"], task_objects=[Birds()], out=tmp_path / "run"
+    )
+    with pytest.raises(KeyboardInterrupt):
+        run_benchmarks(request, quiet=True)
+    assert notes == ["one starts", "one is let go", "one is let go"]
+    info = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert info["status"] == "interrupted"

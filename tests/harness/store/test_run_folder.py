@@ -302,6 +302,14 @@ def test_a_folder_that_may_not_be_written_is_refused_and_can_be_read(not_root: P
         folder.chmod(0o755)
 
 
+def test_a_summary_that_cannot_be_removed_is_one_line_with_its_path(folder: Path) -> None:
+    with RunFolder.start(folder, SETTINGS) as run:
+        (folder / "summary.json").mkdir()
+        with pytest.raises(UserError) as raised:
+            run.drop_summary()
+    assert str(raised.value).startswith(f"{folder / 'summary.json'}: cannot be written (")
+
+
 # Secrets
 
 

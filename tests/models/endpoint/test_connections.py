@@ -206,3 +206,37 @@ def test_after_a_request_that_is_given_up_the_server_sees_the_end_of_its_connect
     with socket.create_server(("127.0.0.1", 0)) as listening:
         threading.Thread(target=serve, args=(listening,), daemon=True).start()
         assert driven(f"http://127.0.0.1:{listening.getsockname()[1]}/v1", ask)
+
+
+def test_what_is_not_sent_yet_when_a_request_is_given_up_is_never_sent() -> None:
+    size = 64 << 20  # more than the buffers of any system take
+    request = Request("POST", "/chat/completions", {}, lambda: [b"x" * size])
+    begun, given_up = threading.Event(), threading.Event()
+    read: list[int] = []
+
+    def serve(listening: socket.socket) -> None:
+        connection, _ = listening.accept()
+        read.append(len(connection.recv(10)))
+        begun.set()
+        given_up.wait(30)
+        connection.settimeout(30)
+        with suppress(ConnectionResetError):
+            while part := connection.recv(1 << 20):
+                read.append(len(part))
+        connection.close()
+
+    async def ask(client: HttpClient) -> None:
+        asking = asyncio.create_task(client.request(request, 30))
+        await asyncio.to_thread(begun.wait, 30)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        given_up.set()
+        await asyncio.to_thread(server.join, 30)  # while the client goes on
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = threading.Thread(target=serve, args=(listening,), daemon=True)
+        server.start()
+        driven(f"http://127.0.0.1:{listening.getsockname()[1]}/v1", ask)
+    assert not server.is_alive()
+    assert 0 < sum(read) < size
