@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import signal
+import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +20,9 @@ from dtbench.tasks.data.sources import HubFile, WebFile, git_blob_hash
 
 _TIMEOUT_S = 30
 _CHUNK = 1 << 20
+STALL_SECONDS = 300.0
+"""Within which some bytes have to reach the disk; the hub's client writes 10 MB at a time."""
+_LEAST_BYTES = 1 << 16
 
 
 class Fetched(NamedTuple):
@@ -40,8 +45,15 @@ class Arrival:
 
     def arrived(self) -> int:
         """Return how many bytes are here, under whatever name."""
+        return max(filter(None, self._sizes()), default=_size(self.file))
+
+    def written(self) -> int:
+        """Return how many bytes are on disk in all, those that killed pulls left included."""
+        return sum(self._sizes())
+
+    def _sizes(self) -> list[int]:
         pieces = [*self.folder.glob(".cache/huggingface/download/**/*.incomplete"), part_of(self.file)]
-        return max(filter(None, map(_size, pieces)), default=_size(self.file))
+        return [_size(piece) for piece in pieces]
 
 
 def part_of(target: Path) -> Path:
@@ -102,6 +114,30 @@ def _fetch(task: str, file: HubFile | WebFile, files: Sequence[HubFile | WebFile
     return Fetched(target, target.stat().st_size, sha256, file.page)
 
 
+@contextmanager
+def _refusing_trickles(arrival: Arrival) -> Iterator[None]:
+    """Raise where hardly any bytes come: each read of a server that sends one now and then is in time."""
+    if threading.current_thread() is not threading.main_thread() or signal.getitimer(signal.ITIMER_REAL)[0]:
+        yield  # signals are handled in the main thread alone, and the timer is somebody else's
+        return
+    before = arrival.written()
+
+    def look(*_: object) -> None:
+        nonlocal before
+        written = arrival.written()
+        came, before = written - before, written
+        if came < _LEAST_BYTES and (written or not arrival.file.exists()):  # else it is there
+            raise _NotFetched(f"only {max(0, came)} bytes arrived within {STALL_SECONDS:g} s")
+
+    handler = signal.signal(signal.SIGALRM, look)
+    signal.setitimer(signal.ITIMER_REAL, STALL_SECONDS, STALL_SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+
+
 def _from_hub(file: HubFile, arrival: Arrival) -> str:
     """Fetch a file of a repository on the hub; an unreachable hub is fine where the file is there already."""
     import huggingface_hub
@@ -118,17 +154,33 @@ def _from_hub(file: HubFile, arrival: Arrival) -> str:
     except Exception:
         if not target.is_file():
             raise
-        return _checked(target, file.sha256)
+        return _checked(target, file.sha256, "delete it")
     expected = file.sha256 or (facts.etag if facts.etag and len(facts.etag) == 64 else None)
     arrival.expected = facts.size or 0
     size, free = facts.size or 0, shutil.disk_usage(folder).free
     if size > free and not target.is_file():
         raise MachineryError(f"{folder}: {size / 1e9:.1f} GB are needed, {free / 1e9:.1f} GB are free there.")
-    options: dict[str, Any] = {"repo_type": "dataset", "revision": file.revision, "local_dir": folder}
-    huggingface_hub.hf_hub_download(file.repo, file.path, endpoint=endpoint, **options)
+
+    def download(**more: Any) -> None:
+        with _refusing_trickles(arrival):
+            huggingface_hub.hf_hub_download(
+                file.repo,
+                file.path,
+                repo_type="dataset",
+                revision=file.revision,
+                local_dir=folder,
+                endpoint=endpoint,
+                **more,
+            )
+
+    download()
     if expected and _sha256(target) != expected:  # a file that was damaged after an earlier pull
-        huggingface_hub.hf_hub_download(file.repo, file.path, endpoint=endpoint, force_download=True, **options)
-    sha256 = _checked(target, expected)
+        download(force_download=True)
+    try:
+        sha256 = _checked(target, expected, "it was fetched twice; a proxy or a changed file may be the cause")
+    except _NotFetched:
+        target.unlink()  # else it would be taken for the data
+        raise
     _remove_incomplete(folder, facts.etag)
     return sha256
 
@@ -147,7 +199,8 @@ def _from_web(file: WebFile, arrival: Arrival) -> str:
     if target.is_file() and _is_right(file, target):
         return _sha256(target)
     part = part_of(target)
-    _download(file.page, part, arrival)
+    with _refusing_trickles(arrival):
+        _download(file.page, part, arrival)
     if not _is_right(file, part):
         part.unlink()
         raise _NotFetched("the downloaded content is not the pinned one; a proxy or a changed file may be the cause")
@@ -165,7 +218,8 @@ def _download(url: str, part: Path, arrival: Arrival) -> None:
             with part.open("ab" if resumed else "wb") as out:
                 before = out.tell()
                 arrival.expected = before + expected
-                shutil.copyfileobj(answer, out, _CHUNK)
+                while chunk := answer.read1(_CHUNK):  # what came is kept, where the next bytes do not
+                    out.write(chunk)
                 arrived = out.tell() - before
     except urllib.error.HTTPError as error:
         with error:
@@ -182,11 +236,11 @@ def _is_right(file: WebFile, path: Path) -> bool:
     return file.git_blob is None or git_blob_hash(path) == file.git_blob
 
 
-def _checked(path: Path, expected: str | None) -> str:
+def _checked(path: Path, expected: str | None, advice: str) -> str:
     actual = _sha256(path)
     if expected and actual != expected:
         raise _NotFetched(
-            f"{path} is not the pinned content (sha256 {actual[:12]}, {expected[:12]} is expected); delete it"
+            f"{path} is not the pinned content (sha256 {actual[:12]}, {expected[:12]} is expected); {advice}"
         )
     return actual
 

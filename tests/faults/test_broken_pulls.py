@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import random
+import re
+import signal
+import threading
 from pathlib import Path
 
 import pytest
 from campaign import CAMPAIGN
-from hub_server import serving_hub
+from hub_server import Hub, serving_hub
 
 from dtbench.harness.core.errors import MachineryError
+from dtbench.tasks.data import download
 from dtbench.tasks.data.download import fetch_all
-from dtbench.tasks.data.sources import WebFile
+from dtbench.tasks.data.sources import HubFile, WebFile
 
 BLOCK = 1 << 20
+REVISION = "0" * 40
 CONTENT = random.Random(1).randbytes(5 * BLOCK + 17)
 
 
@@ -48,3 +53,52 @@ def test_other_bytes_after_a_break_never_get_the_name_and_the_next_pull_is_whole
         hub.files[path] = CONTENT
         fetch_all("mmar", [file], tmp_path)
         assert (tmp_path / "meta.jsonl").read_bytes() == CONTENT
+
+
+def hub_file(hub: Hub, name: str = "data.bin") -> HubFile:
+    """A pinned file of the hub."""
+    hub.files[f"/datasets/made/up/resolve/{REVISION}/{name}"] = CONTENT
+    return HubFile("made/up", REVISION, name, hashlib.sha256(CONTENT).hexdigest())
+
+
+def test_a_file_of_the_hub_that_arrives_wrong_twice_keeps_no_name_and_the_next_pull_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving_hub() as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        file = hub_file(hub)
+        (path,) = hub.files
+        hub.files[path] = bytes(len(CONTENT))
+        with pytest.raises(MachineryError, match="it was fetched twice; a proxy or a changed file may be the cause"):
+            fetch_all("mmar", [file], tmp_path)
+        assert [(method, asked) for method, asked, _ in hub.asked].count(("GET", path)) == 2
+        assert not (tmp_path / "data.bin").exists()
+        hub.files[path] = CONTENT
+        fetch_all("mmar", [file], tmp_path)
+        assert (tmp_path / "data.bin").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("kind", ["hub", "web"])
+def test_a_server_that_sends_a_few_bytes_now_and_then_is_one_line_and_the_next_pull_is_whole(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "STALL_SECONDS", 0.5)
+    with serving_hub() as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        hub.files["/raw/data.bin"] = CONTENT
+        digest = hashlib.sha256(CONTENT).hexdigest()
+        file = hub_file(hub) if kind == "hub" else WebFile(f"{hub.url}/raw/data.bin", "data.bin", sha256=digest)
+        hub.trickles = threading.Event()
+        with pytest.raises(MachineryError) as caught:
+            fetch_all("mmar", [file], tmp_path)
+        hub.trickles.set()
+        (line,) = str(caught.value).splitlines()
+        assert re.match(
+            r"mmar: data.bin could not be downloaded \(NotFetched: only \d+ bytes arrived within 0.5 s\)", line
+        )
+        hub.trickles = None
+        fetch_all("mmar", [file], tmp_path)
+        assert (tmp_path / "data.bin").read_bytes() == CONTENT
+        assert not list(tmp_path.rglob("*.incomplete"))
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+    CAMPAIGN.note(f"a pull from a {kind} server that trickles", 1)

@@ -6,9 +6,14 @@ Kills come by the clock or once a command came a little further. The short form 
 
 from __future__ import annotations
 
+import http.client
+import itertools
 import os
 import random
+import socket
 import sys
+import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -22,9 +27,10 @@ from hub_server import serving_hub
 from judges import honest, mmar_with_criteria
 from kills import Counting, Killing, beside, dtbench, half_written, whole_lines
 from made_up_run import write_run
-from runs import audible_data, record_files_of, records
+from runs import audible_data, record_files_of, records, started, wait_until
 from sharded import answers_in_files
 from training_rows import made_rows, rows_file, without_chain
+from viewed import Viewed
 
 from dtbench.harness.core.schema import Sample
 from dtbench.training.data.rows import write_rows
@@ -283,3 +289,55 @@ def test_a_pull_that_is_killed_goes_on_where_it_was_and_leaves_no_part(tmp_path:
     killing.look(folder)
     CAMPAIGN.note("kill: data pull", killing.killed, lost=lost, leaked=len(killing.leaked))
     assert (lost, killing.leaked) == (0, [])
+
+
+def test_a_view_that_is_killed_while_it_answers_changes_no_run_and_the_next_one_shows_the_same(
+    tmp_path: Path, killing: Killing
+) -> None:
+    audible_data(tmp_path / "mmar", 12)
+    runs = tmp_path / "runs"
+    for name in ("first", "second"):
+        write_run(runs / name, {"mmar": tmp_path / "mmar"}, says)
+    before = contents(runs)
+    port = free_port()
+    command = dtbench("view", runs, "--port", str(port))
+    view = Viewed(f"http://127.0.0.1:{port}/", None)
+    for _ in range(share(10, 1)):
+        process = killing.start(command)
+        wait_until(lambda: answers(view, "/"))
+        asking = threading.Thread(target=asked_on, args=(view,))
+        asking.start()
+        time.sleep(killing.chance.uniform(0, 0.5))
+        killing.kill(process)
+        asking.join()
+    with started("--port", str(port), runs, command="view"):
+        wait_until(lambda: answers(view, "/"))
+        page = view.ask("/report?run=first&run=second")
+        assert (page.status, sorted(view.runs())) == (200, ["first", "second"])
+    killing.look(runs)
+    CAMPAIGN.note("kill: view", killing.killed, leaked=len(killing.leaked))
+    assert killing.leaked == []
+    assert contents(runs) == before
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def answers(view: Viewed, path: str) -> bool:
+    try:
+        return view.ask(path).status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+
+
+def asked_on(view: Viewed) -> None:
+    """Ask for pages until nobody answers any more."""
+    paths = itertools.cycle(["/report?run=first", "/", "/report?run=first&run=second", "/change?run=first&since=x"])
+    while answers(view, next(paths)):
+        pass
