@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from dtbench.harness.api.scoring import FileScores, JudgedRun, RunScores, judge, score
     from dtbench.harness.core.dataset import Dataset
     from dtbench.harness.core.errors import DataError, DtbenchError, MachineryError, ModelError, TaskError, UserError
+    from dtbench.harness.core.marks import TaskScorer
     from dtbench.harness.core.model import Model
     from dtbench.harness.core.schema import (
         Clip,
+        Mark,
         NoClip,
         Official,
         OptionLogprobs,
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
         Score,
     )
     from dtbench.harness.core.scorer import Column, Grouping, Scorer
+    from dtbench.harness.core.scorer_names import make_scorer
     from dtbench.harness.core.task import Task
     from dtbench.harness.export.task_dataset import task_dataset
     from dtbench.harness.extract.answer import Extraction, extract
@@ -50,9 +53,11 @@ _PUBLIC = {
     "harness.api.scoring": ("FileScores", "JudgedRun", "RunScores", "judge", "score"),
     "harness.core.dataset": ("Dataset",),
     "harness.core.errors": ("DataError", "DtbenchError", "MachineryError", "ModelError", "TaskError", "UserError"),
+    "harness.core.marks": ("TaskScorer",),
     "harness.core.model": ("Model",),
     "harness.core.schema": (
         "Clip",
+        "Mark",
         "NoClip",
         "Official",
         "OptionLogprobs",
@@ -62,6 +67,7 @@ _PUBLIC = {
         "Score",
     ),
     "harness.core.scorer": ("Column", "Grouping", "Scorer"),
+    "harness.core.scorer_names": ("make_scorer",),
     "harness.core.task": ("Task",),
     "harness.export.task_dataset": ("task_dataset",),
     "harness.extract.answer": ("Extraction", "extract"),
@@ -95,6 +101,7 @@ __all__ = [
     "Grouping",
     "JudgedRun",
     "MachineryError",
+    "Mark",
     "Model",
     "ModelError",
     "NoClip",
@@ -115,6 +122,7 @@ __all__ = [
     "Summary",
     "Task",
     "TaskError",
+    "TaskScorer",
     "UserError",
     "chains_df",
     "compare",
@@ -123,6 +131,7 @@ __all__ = [
     "gate",
     "judge",
     "load",
+    "make_scorer",
     "paper_table",
     "plot_runs",
     "report",

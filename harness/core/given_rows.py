@@ -29,6 +29,8 @@ class RowLayout(NamedTuple):
     """Columns to report by."""
     answer: str
     """One of ANSWER_KINDS: how the right option is named."""
+    is_open: bool = False
+    """Whether a question may have no options, and any answer, or several: a scorer was named."""
 
 
 def read_rows(rows: Any, name: str, layout: RowLayout) -> Iterator[Sample]:
@@ -43,7 +45,7 @@ def read_rows(rows: Any, name: str, layout: RowLayout) -> Iterator[Sample]:
     columns = {field: layout.columns.get(field, field) for field in FIELDS}
     groups = [layout.groups] if isinstance(layout.groups, str) else layout.groups
     count = 0
-    for sample in _samples(rows, name, RowLayout(columns, groups, layout.answer)):
+    for sample in _samples(rows, name, RowLayout(columns, groups, layout.answer, layout.is_open)):
         count += 1
         yield sample
     if not count:
@@ -141,13 +143,17 @@ class _Row(NamedTuple):
         columns = {**layout.columns}
         if columns["choices"] == "choices" and "choices" not in self.values and "options" in self.values:
             columns["choices"] = "options"  # as a run's own questions have them
-        choices = self._choices(columns["choices"])
+        if layout.is_open and columns["choices"] == "choices" and "choices" not in self.values:
+            columns["choices"] = None
+        choices = self._choices(columns["choices"], may_be_empty=layout.is_open)
         taken = set(columns.values()) | {"groups"}
         id_ = self._id(columns["id"])
         question = self._text("question", columns["question"])
-        answer = self._answer(columns["answer"], choices, layout.answer)
+        answers = self._answers(layout, columns["answer"], choices)
         rest = {key: value for key, value in self.values.items() if key not in taken and isinstance(value, _PLAIN)}
-        fields = {"id": id_, "question": question, "choices": list(choices), "answer": answer}
+        answer, *others = answers
+        published = answers if others else answer
+        fields = {"id": id_, "question": question, "choices": list(choices), "answer": published}
         groups = self._groups(layout.groups)
         item = {**{key: None if _is_missing(value) else value for key, value in rest.items()}, **fields}
         return Sample(id_, question, choices, answer, self._audio(columns["audio"], id_), groups, item)
@@ -184,9 +190,9 @@ class _Row(NamedTuple):
             raise self.wrong(f"{column or field} is {value!r}, and a text is expected")
         return value
 
-    def _choices(self, column: str | None) -> tuple[str, ...]:
+    def _choices(self, column: str | None, *, may_be_empty: bool) -> tuple[str, ...]:
         value = self._get("choices", column)
-        if value is None and column is None:
+        if value is None and (column is None or may_be_empty):
             return ()
         if hasattr(value, "tolist"):
             value = value.tolist()
@@ -215,6 +221,19 @@ class _Row(NamedTuple):
             expected = "its letter" if kind == "letter" else "its place, from 0,"
             raise self.wrong(f"{column} is {value!r}, and {expected} among {len(choices)} choices is expected")
         return choices[place]
+
+    def _answers(self, layout: RowLayout, column: str | None, choices: Sequence[str]) -> list[str | None]:
+        """Return the right option, or what is right of an open question: a text, a number, or several of them."""
+        if choices or not layout.is_open:
+            return [self._answer(column, choices, layout.answer)]
+        value = self._get("answer", column)
+        if hasattr(value, "tolist"):
+            value = value.tolist()
+        several = value if isinstance(value, list | tuple) else [] if value is None else [value]
+        for one in several:
+            if not isinstance(one, str | int | float):
+                raise self.wrong(f"{column} is {value!r}, and a text, a number or a list of them is expected")
+        return [str(one) for one in several] or [None]
 
     def _audio(self, column: str | None, id_: str) -> Path | Clip:
         value = self._get("audio", column)

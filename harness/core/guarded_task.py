@@ -7,6 +7,7 @@ where it is loaded, so that none of these places has to expect anything.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import itertools
 import json
@@ -151,13 +152,24 @@ def _prompt(value: object) -> Prompt:
 def _score(value: object) -> Score:
     score = _expect(value, Score)
     correct = None if score.correct is None else _truth(score.correct, "correct")
-    return Score(_official(score.official), correct)
+    return dataclasses.replace(score, official=_official(score.official), correct=correct)
 
 
 def _official(value: object) -> Official:
     official = _expect(value, Official)
     why = _expect("" if official.why is None else official.why, str)
-    return Official(_truth(official.correct, "official.correct"), _truth(official.counted, "official.counted"), why)
+    mark = None if official.mark is None else _partial(official.mark)
+    return Official(
+        _truth(official.correct, "official.correct"), _truth(official.counted, "official.counted"), why, mark
+    )
+
+
+def _partial(value: Any) -> float:
+    """Return a mark from 0 to 1 as a number of Python's."""
+    with contextlib.suppress(TypeError, ValueError):
+        if not isinstance(value, str | bytes) and 0 <= float(value) <= 1:
+            return float(value)
+    raise _Unfit(f"official.mark {short_repr(value)}")
 
 
 def _truth(value: Any, name: str) -> bool:

@@ -18,6 +18,7 @@ _OTHERS = {
     "task": " A task of lm-eval is named as lm_eval:NAME.",
     "model": " A checkpoint is named by its folder or as org/name. An endpoint is named by its URL, such as "
     "http://127.0.0.1:8000/v1.",
+    "scorer": " A function of your own is named as package.module:function.",
 }
 """Other ways to name an object of a kind."""
 
@@ -37,8 +38,11 @@ def look_up(table: NameTable, name: str) -> tuple[object, str]:
     """Return the object that a name stands for, and its path."""
     target = table.built_in.get(name) or (name if ":" in name else _target_of_installed(table, name))
     module, _, attribute = target.partition(":")
+    shape = "function" if table.noun == "scorer" else "Class"
     if not all(part.isidentifier() for part in (*module.split("."), attribute)):
-        raise UserError(f"{table.noun} {target!r} is not a path to a class: `package.module:Class` is expected.")
+        raise UserError(
+            f"{table.noun} {target!r} is not a path to a {shape.lower()}: `package.module:{shape}` is expected."
+        )
     value = getattr(_import(table, module), attribute, None)
     if value is None:
         raise UserError(f"{table.noun} {target!r}: the module {module} has no {attribute}.")

@@ -267,10 +267,52 @@ class Official(NamedTuple):
     """The verdict of the benchmark's own script on one record."""
 
     correct: bool
+    """Whether it is fully right."""
     counted: bool
     """Whether the script leaves the record in its denominator."""
     why: str = ""
     """Why a record was not counted, or what the script could not have read."""
+    mark: float | None = None
+    """From 0 to 1 where it is partly right; None where `correct` says it all."""
+
+    @property
+    def value(self) -> float:
+        """The mark as a number: 1 or 0 where there is no partial one."""
+        return float(self.correct) if self.mark is None else self.mark
+
+
+class Mark(NamedTuple):
+    """What a scorer says of one answer."""
+
+    value: float | None
+    """From 0, wrong, to 1, right; None where no answer was given, or where the mark waits."""
+    answer: str = ""
+    """What was read as the answer."""
+    why: str = ""
+    """Why there is no value, or what decided."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether a second pass over the stored answers gives the mark."""
+        return self.value is None and self.why == WAITS
+
+    @property
+    def fault(self) -> str:
+        """Why no answer to the question can be marked, where its data say too little; empty where one can."""
+        return self.why.removeprefix(UNSCORABLE) if self.value is None and self.why.startswith(UNSCORABLE) else ""
+
+
+WAITS = "waits for a second pass"
+"""The reason of a mark that only a server can give."""
+UNSCORABLE = "cannot be scored: "
+"""How the reason of a mark begins that no answer to its question can get."""
+WAITING = Mark(None, why=WAITS)
+"""What a scorer returns that needs a server."""
+
+
+def unscorable(fault: str) -> Mark:
+    """Return the mark of a question whose data say too little for a scorer, whatever the answer is."""
+    return Mark(None, why=f"{UNSCORABLE}{fault}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,8 +322,14 @@ class Score:
     official: Official
     correct: bool | None
     """What a reader would say; None where no answer was given."""
+    marks: Mapping[str, float | None] = field(default_factory=dict)
+    """By each scorer of a task that has some; None where no answer was given, or where the mark waits."""
+    waits: tuple[str, ...] = ()
+    """The scorers whose marks need a second pass."""
+    reading: Mark | None = None
+    """What the scorer of an open answer read."""
 
     def metrics(self) -> dict[str, float]:
         """Return the verdicts, and whether there is no answer, as numbers; `official` only if the script counts it."""
-        official = {"official": float(self.official.correct)} if self.official.counted else {}
+        official = {"official": self.official.value} if self.official.counted else {}
         return {**official, "strict": float(self.correct is True), "unanswered": float(self.correct is None)}

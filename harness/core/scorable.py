@@ -6,12 +6,15 @@ from collections.abc import Sequence
 
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DataError, DtbenchError, TaskError, format_error
-from dtbench.harness.core.schema import Sample
+from dtbench.harness.core.schema import UNSCORABLE, Sample, Score
 from dtbench.harness.core.scorer import NO_ANSWER, Scorer
 
 TEXT_EXPECTED = "the text of the correct option is expected"
 NO_GOLD = f"it has no answer, and {TEXT_EXPECTED}; if the authors withhold it, set answers_public = False on the task"
-NO_OPTIONS = "it has no options, and its task cannot score open answers: give it options, or define score() on the task"
+NO_OPTIONS = (
+    "it has no options, and its task cannot score open answers: give it options, name a scorer of open answers on the "
+    "task, such as exact, or define score()"
+)
 EMPTY_IS_RIGHT = "the task's own rule scores an empty answer as correct, which is not allowed"
 LONGEST = 120
 """Characters of options that a message shows."""
@@ -43,11 +46,17 @@ def scoring_fault(scorer: Scorer, sample: Sample) -> str:
         return ""
     if fault := answer_fault(scorer, sample.choices, sample.answer):
         return fault
-    return EMPTY_IS_RIGHT if _empty_is_right(scorer, sample) else ""
+    nothing = _score_of_nothing(scorer, sample)
+    if nothing.official.why.startswith(UNSCORABLE):
+        return nothing.official.why.removeprefix(UNSCORABLE)
+    is_right = bool(nothing.correct) or (nothing.official.value > 0 and nothing.official.counted)
+    return EMPTY_IS_RIGHT if is_right else ""
 
 
 def answer_fault(scorer: Scorer, choices: Sequence[str], answer: str | None) -> str:
     """Say what is wrong with options and answer for the way a benchmark scores; empty where nothing is."""
+    if scorer.scorers:  # which say themselves what they need
+        return ""
     own_score = type(scorer).score is not Scorer.score
     if (fault := _gold_fault(answer, own_score=own_score)) or own_score:
         return fault
@@ -88,15 +97,14 @@ def choice_fault(choices: Sequence[object], answer: str) -> str:
     return f"its options {answer!r} and {alike[0]!r} differ only in spaces, and only one is correct" if alike else ""
 
 
-def _empty_is_right(scorer: Scorer, sample: Sample) -> bool:
+def _score_of_nothing(scorer: Scorer, sample: Sample) -> Score:
     try:
-        score = scorer.score(sample, NO_ANSWER)
+        return scorer.score(sample, NO_ANSWER)
     except DtbenchError:
         raise
     except Exception as error:  # someone else's code
         where = f"scoring an empty answer to {sample.id!r}"
         raise TaskError(f"{scorer.name}: {where} failed with {format_error(error)}.") from error
-    return bool(score.correct) or (score.official.correct and score.official.counted)
 
 
 def _spaced(text: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, NamedTuple
 
+from dtbench.harness.core.marks import TaskScorer, marks_of, score_of
 from dtbench.harness.core.schema import Official, Sample, Score
 from dtbench.harness.extract.answer import Extraction, extract
 
@@ -81,6 +82,8 @@ class Scorer:
     """Whether predictions can be scored here; else only its authors can."""
     empty_may_be_right: ClassVar[bool] = False
     """Whether its rule, which is not ours, may call an empty answer right."""
+    scorers: Sequence[TaskScorer] = ()
+    """Its scorers, where it names some: the first that is for a question is the official one of its answers."""
     no_verdict: str = ""
     """Why its metrics call no single answer right or wrong, where they do not: there is no accuracy then."""
 
@@ -115,6 +118,9 @@ class Scorer:
     def score(self, sample: Sample, extraction: Extraction) -> Score:
         """Score an extracted answer; a reward in training is this very call."""
         correct = None if extraction.choice is None else is_gold(extraction.choice, sample.answer)
+        if self.scorers:
+            marks = marks_of(self.scorers, sample, extraction.whole_answer)
+            return score_of(marks, correct=correct, has_choices=bool(sample.choices))
         official = self.official(self.official_versions[0])(sample.as_published(), self.submission(sample, extraction))
         return Score(official, correct)
 

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DtbenchError, TaskError, UserError, format_error
+from dtbench.harness.core.marks import ScoringFunction, TaskScorer
 from dtbench.harness.core.schema import Prompt, Sample
 from dtbench.harness.core.scorer import Scorer
 
@@ -30,6 +31,10 @@ WORDINGS: Mapping[str, str] = MappingProxyType(
         "forced": "Answer with the letter of one option only.",
     }
 )
+
+
+Scorers = str | ScoringFunction | TaskScorer | Sequence["str | ScoringFunction | TaskScorer"]
+"""What scores the answers of a task: one scorer, by its name or as a function, or several."""
 
 
 OPEN_WORDINGS: Mapping[str, str] = MappingProxyType(
@@ -78,17 +83,22 @@ class Task(Scorer, ABC):
         columns: Mapping[str, str | None] = MappingProxyType({}),
         groups: Sequence[str] = (),
         answer: str = "text",
+        scorer: Scorers | None = None,
     ) -> GivenTask:
         """Make a task of a list of dicts or Samples, of a DataFrame, or of a `datasets.Dataset`.
 
         A row has `question`, `choices` (or `options`), `answer` and `audio`: a path, encoded bytes, or what an Audio
         column holds. It may have an `id`. `columns` maps a field to another column, or to None where no question has
         it; `groups` are columns to report by. The answer is the right option's text, or by `answer` its "letter" or
-        "index" from 0.
+        "index" from 0. `scorer` names what scores the answers, such as "exact" for open ones: a name, a function of
+        (sample, text), or a list of them, the official one first. With it a row needs no choices.
         """
         from dtbench.harness.core.given_rows import RowLayout, read_rows
+        from dtbench.harness.core.scorer_names import as_scorers
 
-        return GivenTask(name, read_rows(samples, name, RowLayout(columns, groups, answer)))
+        scorers = () if scorer is None else as_scorers(scorer)
+        layout = RowLayout(columns, groups, answer, is_open=bool(scorers))
+        return GivenTask(name, read_rows(samples, name, layout), scorers)
 
     @abstractmethod
     def samples(self, data_dir: Path | None) -> Iterable[Sample]:
@@ -127,13 +137,14 @@ class Task(Scorer, ABC):
 
 
 class GivenTask(Task):
-    """A task of questions that were given; it is scored by the right option's text."""
+    """A task of questions that were given; without scorers it is scored by the right option's text."""
 
     name = ""  # of each its own
     in_memory = True
 
-    def __init__(self, name: str, samples: Iterable[Sample]) -> None:
+    def __init__(self, name: str, samples: Iterable[Sample], scorers: Sequence[TaskScorer] = ()) -> None:
         self._data = Dataset(samples, "own", name)
+        self.scorers = scorers
         self.name = name  # type: ignore[misc]
 
     def samples(self, data_dir: Path | None) -> Iterable[Sample]:

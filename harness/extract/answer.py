@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -58,6 +58,13 @@ class Extraction:
     """How firm the evidence for the choice is, one of LEVELS; None without a choice."""
     set_aside: str | None = None
     """The option whose evidence is too weak to count, in place of a choice."""
+    text: str | None = field(default=None, compare=False)
+    """All of the text after the chain of thought; None where a reading of one's own does not keep it."""
+
+    @property
+    def whole_answer(self) -> str:
+        """What scorers mark: the text after the chain, or the words of the answer where that is all there is."""
+        return self.answer if self.text is None else self.text
 
     def __post_init__(self) -> None:
         if self.choice is not None and self.level is None:  # a scorer with a reading of its own
@@ -82,7 +89,7 @@ def extract(text: str, choices: Sequence[str], chain: Sequence[str] | None = Non
     answer = parts.answer.strip()
     fast = fast_answer(answer, choices) if answer else None
     if fast is not None:
-        return Extraction(parts.thinking, *fast)
+        return Extraction(parts.thinking, *fast, text=parts.answer)
     options = _options(tuple(choices))
     if answer:
         head = before_next_question(answer)
@@ -92,7 +99,7 @@ def extract(text: str, choices: Sequence[str], chain: Sequence[str] | None = Non
     else:
         verdict, words = _read_chain(parts.thinking, options, open_chain=parts.open_chain)
     choice = None if verdict.option is None else choices[verdict.option]
-    return Extraction(parts.thinking, words, choice, verdict.how, verdict.evidence)
+    return Extraction(parts.thinking, words, choice, verdict.how, verdict.evidence, text=parts.answer)
 
 
 _options = lru_cache(maxsize=1024)(Options)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from dtbench.harness.compare.gate import GateOptions, Verdict, gate_runs, worst_verdict
 from dtbench.harness.core.errors import DtbenchError
 from dtbench.harness.frames.group_cells import TabledTask
-from dtbench.harness.plot.look import CHANCE, COLOURS, Mark, add_legend, draw_point, draw_segment, percent_axis
+from dtbench.harness.plot.look import CHANCE, COLOURS, Marker, add_legend, draw_point, draw_segment, percent_axis
 from dtbench.harness.plot.pictures_of_runs import Panel
 from dtbench.harness.plot.series import GroupPoint, overall_point
 from dtbench.harness.store.run_folder import StoredRun
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 VERDICTS = {
-    "passed": Mark(COLOURS[3], "o"),
-    "undecided": Mark(COLOURS[1], "s"),
-    "regressed": Mark(COLOURS[4], "X"),
-    "no verdict": Mark(COLOURS[2], "D"),
+    "passed": Marker(COLOURS[3], "o"),
+    "undecided": Marker(COLOURS[1], "s"),
+    "regressed": Marker(COLOURS[4], "X"),
+    "no verdict": Marker(COLOURS[2], "D"),
 }
 """What the gate says -> how the night looks."""
 TOGETHER = 5

@@ -50,16 +50,16 @@ _NO_DATE = {
 }
 
 
-class Mark(NamedTuple):
+class Marker(NamedTuple):
     """How the points of one run look."""
 
     colour: str
     marker: str
 
 
-def mark_of(place: int) -> Mark:
+def mark_of(place: int) -> Marker:
     """Return the look of the run at a place; no two of the first 56 are the same."""
-    return Mark(COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)])
+    return Marker(COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)])
 
 
 def short_label(text: str) -> str:
@@ -119,7 +119,7 @@ def add_legend(axes: Axes, handles: list[Any], labels: list[str]) -> None:
         text.set_text(label)
 
 
-def draw_point(axes: Axes, name: str, mark: Mark, x: float, y: float, *, filled: bool = True) -> Any:
+def draw_point(axes: Axes, name: str, mark: Marker, x: float, y: float, *, filled: bool = True) -> Any:
     """Draw one point, which stands in an SVG under this name."""
     (point,) = axes.plot(
         [x],

@@ -9,7 +9,7 @@ from dtbench.harness.core.errors import UserError
 from dtbench.harness.frames.group_cells import ColumnSpec, TabledTask, column_specs
 from dtbench.harness.plot.look import (
     CHANCE,
-    Mark,
+    Marker,
     add_legend,
     draw_point,
     draw_segment,
@@ -44,7 +44,7 @@ class Panel(NamedTuple):
     score: str
     by: str | None
 
-    def marks(self) -> list[Mark]:
+    def marks(self) -> list[Marker]:
         """Return how the points of each run look."""
         return [mark_of(place) for place in range(len(self.parts))]
 
@@ -165,7 +165,7 @@ def draw_calibration(axes: Axes, panel: Panel) -> None:
     add_legend(axes, [*handles, axes.lines[0]], [*labels, "as often right as said"])
 
 
-def _draw_curve(axes: Axes, place: int, mark: Mark, curve: Sequence[CurvePoint], *, wide: bool) -> Any:
+def _draw_curve(axes: Axes, place: int, mark: Marker, curve: Sequence[CurvePoint], *, wide: bool) -> Any:
     """Draw points with intervals, joined by a thin line; `wide` shows from where to where each reaches."""
     (line,) = axes.plot(
         [one.x for one in curve], [one.value for one in curve], color=mark.colour, linewidth=0.8, alpha=0.6

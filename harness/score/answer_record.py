@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from typing import NamedTuple, cast
@@ -13,7 +14,7 @@ from dtbench.harness.extract.answer import Extraction
 from dtbench.harness.extract.evidence import DEFAULT_MIN_EVIDENCE, as_read, set_weak_aside
 from dtbench.harness.extract.tidy import with_think_tags
 from dtbench.harness.score.forced_choice import gold_index, logprob_fields, read_forced
-from dtbench.harness.store.types import ErrorRecord, Record, ResponseRecord, ScoreRecord, as_fields
+from dtbench.harness.store.types import ErrorRecord, OfficialRecord, Record, ResponseRecord, ScoreRecord
 
 
 class ShownOptions(NamedTuple):
@@ -27,10 +28,28 @@ class ShownOptions(NamedTuple):
     chain: Sequence[str] | None = None
     """The model's own tags around its chain of thought."""
 
+    def of(self, sample: Sample) -> Sample:
+        """Return the question with its options in the order shown, which letters mean."""
+        return (
+            sample
+            if sample.choices == tuple(self.choices)
+            else dataclasses.replace(sample, choices=tuple(self.choices))
+        )
+
     def read(self, task: Scorer, text: str) -> Extraction:
         """Read the answer out of a response; a choice on weaker evidence is set aside."""
         known = with_think_tags(text, self.chain)
         return set_weak_aside((read_forced if self.forced else task.read)(known, self.choices), self.min_evidence)
+
+
+def official_fields(official: Official) -> OfficialRecord:
+    """Return an official verdict as it is stored: with its mark only where that is a partial one."""
+    fields: OfficialRecord = {"correct": official.correct, "counted": official.counted, "why": official.why}
+    return fields if official.mark is None else {**fields, "mark": official.mark}
+
+
+def _raw_verdict(task: Scorer, sample: Sample, text: str) -> Official:
+    return task.official(task.official_versions[0])(sample.as_published(), text)
 
 
 def response_fields(response: Response) -> ResponseRecord:
@@ -71,9 +90,10 @@ def with_answer(
     """Add a response, its reading and its scores to a record; `official` is the verdict of an older script."""
     try:
         read = shown.read(task, response["text"])
-        score = task.score(sample, read)
-        aside = None if read.set_aside is None else task.score(sample, as_read(read)).correct
-        raw = None if official else task.official(task.official_versions[0])(sample.as_published(), response["text"])
+        asked = shown.of(sample) if task.scorers else sample
+        score = task.score(asked, read)
+        aside = None if read.set_aside is None else task.score(asked, as_read(read)).correct
+        raw = None if official or task.scorers else _raw_verdict(task, sample, response["text"])
     except DtbenchError:
         raise
     except Exception as error:  # someone else's code
@@ -81,10 +101,14 @@ def with_answer(
             f"{task.name}: scoring the answer to {sample.id!r} failed with {format_error(error)}."
         ) from error
     verdicts: ScoreRecord = {
-        "official": as_fields(official or score.official),
+        "official": official_fields(official or score.official),
         "correct": score.correct,
-        "raw": None if raw is None else as_fields(raw),
+        "raw": None if raw is None else official_fields(raw),
     }
+    if score.marks:
+        verdicts["marks"] = dict(score.marks)
+    if score.waits:
+        verdicts["waits"] = list(score.waits)
     if read.set_aside is not None:
         verdicts["set_aside"] = aside
     if shown.forced:
@@ -93,9 +117,9 @@ def with_answer(
         **record,
         "response": response,
         "extraction": {
-            "answer": read.answer,
+            "answer": read.answer if score.reading is None else score.reading.answer,
             "choice": read.choice,
-            "how": read.how,
+            "how": read.how if score.reading is None else score.reading.why,
             "level": read.level,
             "set_aside": read.set_aside,
             "thinking_chars": len(read.thinking),

@@ -58,8 +58,9 @@ def read_forced(text: str, choices: Sequence[str]) -> Extraction:
     parts = split_text(text)
     place = letter_of(parts.answer, option_letters(len(choices)))
     if place is None:
-        return Extraction(parts.thinking, "", None, CHAIN_FIRST if parts.thinking or parts.open_chain else NO_LETTER)
-    return Extraction(parts.thinking, parts.answer.strip(), choices[place], HOW)
+        how = CHAIN_FIRST if parts.thinking or parts.open_chain else NO_LETTER
+        return Extraction(parts.thinking, "", None, how, text=parts.answer)
+    return Extraction(parts.thinking, parts.answer.strip(), choices[place], HOW, text=parts.answer)
 
 
 def option_logprobs(tokens: Sequence[TokenLogprob], among: Sequence[str]) -> OptionLogprobs | None:

@@ -110,6 +110,8 @@ class OfficialRecord(TypedDict):
     """Whether the script leaves the answer in its denominator."""
     why: str
     """Why an answer is not counted, or what the script could not read."""
+    mark: NotRequired[float]
+    """From 0 to 1, where the answer is partly right; absent where `correct` says it all."""
 
 
 class ScoreRecord(TypedDict):
@@ -123,6 +125,10 @@ class ScoreRecord(TypedDict):
     """The script's verdict on the untouched text; null where an older version of the script was asked for."""
     set_aside: NotRequired[bool | None]
     """What a careful reader says of the option that was set aside; absent where none was."""
+    marks: NotRequired[dict[str, float | None]]
+    """By each scorer of the task, the official one first; null where no answer was given, or where the mark waits."""
+    waits: NotRequired[list[str]]
+    """The scorers whose marks a second pass gives; absent where none is."""
     gold_index: NotRequired[int | None]
     """Of a forced answer: the place of the right option among those shown."""
 

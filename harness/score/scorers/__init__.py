@@ -1,1 +1,1 @@
-"""Ways to score an answer, each a function of a question and a text."""
+"""Scoring functions: a question and the text of an answer in, a mark out. Pure, each a few lines."""
