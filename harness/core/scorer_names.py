@@ -16,6 +16,12 @@ SCORERS = {
     "exact": "dtbench.harness.score.scorers.words:exact",
     "contains": "dtbench.harness.score.scorers.words:contains",
     "number": "dtbench.harness.score.scorers.numbers:number",
+    "instruction": "dtbench.harness.score.scorers.published:instruction",
+    "closed-answer": "dtbench.harness.score.scorers.published:closed_answer",
+    "muchomusic": "dtbench.harness.score.scorers.published:muchomusic_mark",
+    "trea": "dtbench.harness.score.scorers.published:trea_mark",
+    "star-bench": "dtbench.harness.score.scorers.published:star_bench_mark",
+    "voicebench": "dtbench.harness.score.scorers.published:voicebench_mark",
 }
 """Paths, as of everything in a table: the functions stand above this room."""
 ENTRY_POINTS = "dtbench.scorers"
