@@ -13,6 +13,7 @@ from dtbench.harness.core.errors import DataError, UserError
 from dtbench.harness.core.task import GivenTask, Task
 from dtbench.harness.score.ablations import compare_related
 from dtbench.harness.score.question_log import QuestionLog
+from dtbench.harness.score.robustness import robustness_figures
 from dtbench.harness.score.stored_run import RescoredTask, StoredTask, find_data, questions_beside, rescore_task
 from dtbench.harness.score.summary import own_figures, with_figures
 from dtbench.harness.store.growth import UnaskedAnswers
@@ -126,7 +127,9 @@ def _rescore(run: StoredRun, stored: StoredTask, options: RescoreOptions) -> Res
     if keep is not None and data is not None and unasked.count:
         _rescore_others(run, stored, data, keep)
     own = {} if data is None else own_figures(task, stored.known_records())
-    rescored.summary = with_figures(rescored.summary, compare_related(run, task.name), own)
+    moved = robustness_figures(run, task.name)
+    beside = {"robustness": moved} if moved else {}
+    rescored.summary = with_figures(rescored.summary, compare_related(run, task.name), own, beside)
     if torn := run.torn.get(task.name):
         note = f"{torn} records were truncated by a crash; their questions count as unanswered"
         rescored.summary["notes"].append(note)

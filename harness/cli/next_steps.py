@@ -76,7 +76,9 @@ def _is_for_a_leaderboard(folder: Path) -> bool:
 
     info = StoredRun.open(folder).info
     as_published = (
-        not about.get("chosen_by") and about.get("audio", "clip") == "clip" and not about.get("permute")
+        not about.get("chosen_by")
+        and about.get("audio", "clip") == "clip"
+        and not any(about.get(name) for name in ("permute", "order", "paraphrase"))
         for about in info["tasks"].values()
     )
     return not info["model"].get("oracle") and all(as_published)

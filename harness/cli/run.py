@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dtbench.harness.cli.next_steps import NextStep, after_run, print_next, trial_note
+from dtbench.harness.cli.robustness_table import print_robustness
 from dtbench.harness.cli.tables import print_summary
 from dtbench.harness.cli.terminal import print_note
 from dtbench.harness.cli.typer_options import with_config
@@ -81,29 +82,61 @@ def run_command(
         refuse_incomplete(config, request)
     loggers = get_loggers(log)
     request = in_slurm_array(request)
+    runs = forms_of(request)
     if dry_run:
+        if len(runs) > 1:
+            print_note(f"these are {len(runs)} runs; of the first of them:")
+        request = runs[0]
         from dtbench.harness.cli.dry_run import show_dry_run
 
         show_dry_run(request, as_json=as_json)
         return
+    if len(runs) > 1:
+        from dtbench.harness.cli.several_forms import run_in_forms
+
+        run_in_forms(request, runs, as_json=as_json)
     if len(request.think_budget) > 1:
         from dtbench.harness.cli.budgets import run_with_budgets
 
         run_with_budgets(request, as_json=as_json)
-    result = run_benchmarks(request, quiet=as_json)
+    result = run_benchmarks(runs[0], quiet=as_json)
     logged = loggers if result.shard is None else []  # a shard that others follow has no summary yet
     unlogged = log_summary(logged, result.as_json(), StoredRun.open(result.folder)) if logged else []
+    _add_robustness(result)
     if as_json:
         typer.echo(json.dumps(result.as_json()))
     else:
         for summary in result.summaries:
             print_summary(summary)
+            print_robustness(summary.get("robustness", ()))
         print_end(result)
     for note in (*result.notes, *unlogged):
         print_note(note)
     trial = trial_note(result.folder) if result.status == "done" and result.shard is None else ""
     print_next(*_next_steps(result), quiet=as_json, note=trial)
     raise typer.Exit(result.exit_code or (FAILED if unlogged else 0))
+
+
+def _add_robustness(result: RunResult) -> None:
+    """Add what moves the score to the summaries of a run that asked in another form than the plain one."""
+    from dtbench.harness.score.robustness import robustness_figures
+    from dtbench.harness.score.run_form import PLAIN_FORM, form_of
+    from dtbench.harness.store.run_folder import StoredRun
+
+    if result.shard is not None or form_of((run := StoredRun.open(result.folder)).info) == PLAIN_FORM:
+        return
+    for summary in result.summaries:
+        if figures := robustness_figures(run, summary["task"]):
+            summary["robustness"] = figures
+
+
+def forms_of(request: RunRequest) -> Sequence[RunRequest]:
+    """Return a run for each form that a request asks for; most ask for one."""
+    if not request.may_be_several:
+        return [request]
+    from dtbench.harness.run.several_forms import runs_of
+
+    return runs_of(request)
 
 
 def _next_steps(result: RunResult) -> Sequence[NextStep]:

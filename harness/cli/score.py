@@ -12,6 +12,7 @@ import typer
 
 from dtbench.harness.cli.next_steps import NextStep, print_next
 from dtbench.harness.cli.paper_tables import print_paper_tables
+from dtbench.harness.cli.robustness_table import print_robustness
 from dtbench.harness.cli.tables import evidence_line, output_file, print_summary
 from dtbench.harness.cli.tasks import named_task
 from dtbench.harness.cli.terminal import print_line
@@ -178,6 +179,7 @@ def _score_run(folder: Path, options: ScoreOptions, *, as_json: bool) -> None:
         return
     for one in rescored:
         print_summary(one.summary, groups=not options.tables)
+        print_robustness(one.summary.get("robustness", ()))
         if options.tables:
             print_paper_tables(one.summary)
         if (by_sound := one.summary.get("acoustics")) is not None:

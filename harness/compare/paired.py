@@ -197,7 +197,10 @@ def confounders(before: RunInfo, after: RunInfo, task: str) -> list[Confounder]:
     settings: list[tuple[str, Any, Any]] = [
         ("data", *((None, None) if same_data else versions)),
         ("prompt", one["prompt_hash"], other["prompt_hash"]),
-        *((name, one.get(name), other.get(name)) for name in ("answer", "audio", "permute", "samples", "scorer")),
+        *(
+            (name, one.get(name), other.get(name))
+            for name in ("answer", "audio", "permute", "order", "paraphrase", "samples", "scorer")
+        ),
         ("min-evidence", one.get("min_evidence", WEAKEST), other.get("min_evidence", WEAKEST)),
         ("long-clips", before["long_clips"], after["long_clips"]),
         ("sampling", sampling, other_sampling),

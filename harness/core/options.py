@@ -5,13 +5,15 @@ limit: Annotated[int | None, Option("--limit", "N", "Only the first N questions.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, get_args, get_type_hints
 
 from dtbench.harness.core.errors import UserError, did_you_mean
-from dtbench.harness.core.typed_settings import above, at_least, at_most, between, check_option
+from dtbench.harness.core.option_orders import MOST_ORDERS
+from dtbench.harness.core.typed_settings import Condition, above, at_least, at_most, between, check_option
 from dtbench.harness.extract.chain_tags import ChainTags
 
 ASK, ANSWERS, RUNS, TESTS, OUTPUT = PANELS = (
@@ -106,6 +108,35 @@ def parse_budgets(text: str) -> list[int]:
     if not budgets or budgets[0] < 1:
         raise UserError(f"--think-budget {text}: numbers of tokens are expected, such as 1024 or 1024,4096.")
     return budgets
+
+
+def parse_permutation(text: str) -> int | str:
+    """Return the number of places by which options are rotated, or which orders are asked."""
+    return int(text) if re.fullmatch(r"[+-]?\d{1,9}", text.strip()) else text.strip().lower()
+
+
+class _PermutationCondition(Condition):
+    """Says what an order of the options is called."""
+
+    def complaint(self, value: object) -> str:
+        """Return the end of a message about a value that is no order."""
+        if isinstance(value, int):
+            return "at least 0 is expected."
+        return f"a number of places, cyclic, all, or all:2 to all:{MOST_ORDERS} for one of all orders is expected."
+
+
+def order_number(permute: int | str) -> int | None:
+    """Return the number in `all:K`, from 1; None for what is no such text."""
+    found = re.fullmatch(r"all:(\d{1,2})", permute) if isinstance(permute, str) else None
+    return int(found[1]) if found is not None and 1 <= int(found[1]) <= MOST_ORDERS else None
+
+
+IS_PERMUTATION = _PermutationCondition(
+    lambda value: (
+        value >= 0 if isinstance(value, int) else value in {"all", "cyclic"} or order_number(value) is not None
+    ),
+    "an order of the options",
+)
 
 
 def parse_evidence(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ from dtbench.harness.core.schema import Sample
 from dtbench.harness.core.task import Task
 from dtbench.harness.export.submission_formats import ExportOptions
 from dtbench.harness.run.plan import PromptForm, TaskPlan
+from dtbench.harness.run.planned_words import PlannedWords
 from dtbench.harness.score.stored_run import StoredTask, find_data, questions_beside
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.summary_types import TaskSummary
@@ -115,9 +116,13 @@ def _exported_task(run: StoredRun, stored: StoredTask, data_dir: Path | None) ->
 
 def asked_prompts(stored: StoredTask, data: Dataset) -> Callable[[int], str | None]:
     """Return the prompt of the question at a place, composed again; None where it is no longer known."""
-    about = stored.about
+    about, words, given = stored.about, None, stored.form.paraphrases
+    if "paraphrase" in about and given is not None:
+        told = about["paraphrase"]
+        words = PlannedWords(Path(told["file"]), told["number"], told["sha256"], given)
     for template in (None, about["prompt"]):
-        form = PromptForm(template, "clip", about["permute"], answer=about["answer"])
+        form = PromptForm(template, "clip", about["permute"], about["seed"], about["answer"])
+        form = replace(form, order=about.get("order", 1), words=words)
         plan = TaskPlan(stored.task, data, stored.repeats, form)
         try:
             if plan.prompt_hash() == about["prompt_hash"]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.schema import Sample
-from dtbench.harness.core.task import GivenTask, rotate_options
+from dtbench.harness.core.task import GivenTask
 from dtbench.harness.frames.columns import arrow_type, text_array, well_formed
+from dtbench.harness.score.question_form import QuestionForm
+from dtbench.harness.score.run_form import form_of_task
 from dtbench.harness.score.stored_run import StoredTask, find_data, is_whole, questions_beside
 from dtbench.harness.store.run_folder import StoredRun
 
@@ -25,7 +27,7 @@ class QuestionColumns(NamedTuple):
     places: Mapping[str, int]
     question: pyarrow.Array
     choices: pyarrow.Array
-    """In the order in which the run showed them."""
+    """In the order in which the run showed them, in the data set's words."""
     answer: pyarrow.Array
     """Null where the authors withhold it."""
     sample: Callable[[str], Sample]
@@ -49,19 +51,19 @@ class QuestionLookup:
         self._data_dir = data_dir
         self._whole: dict[tuple[str, str], Dataset] = {}
         """Whole data sets, which any run may have asked; a run folder may hold only those that it asked."""
-        self._columns: dict[tuple[str, str, int], QuestionColumns] = {}
+        self._columns: dict[Hashable, QuestionColumns] = {}
 
     def of(self, part: StoredTask) -> QuestionColumns | None:
         """Return the questions of a task of a run; None where they are gone."""
         about = part.about
         data_set = (part.task.name, about["data"]["sha256"])
-        key = (*data_set, about["permute"])
+        key = (*data_set, form_of_task(about), about["seed"])
         if key in self._columns:
             return self._columns[key]
         data = self._whole.get(data_set) or self._load(part)
         if data is None:
             return None
-        columns = _columns(data, about["permute"])
+        columns = _columns(data, part.form)
         if is_whole(part, data):  # a run folder may hold only those that were asked there
             self._whole[data_set], self._columns[key] = data, columns
         return columns
@@ -81,17 +83,18 @@ class QuestionLookup:
 def questions_beside_answers(run: StoredRun, name: str) -> QuestionColumns | None:
     """Return the questions that a run folder holds of a task whose definition is gone; None where it has them not."""
     about = run.info["tasks"][name]
-    data = questions_beside(StoredTask(GivenTask(name, ()), about, partial(run.records, name), run.path)).data
-    return None if data is None else _columns(data, about["permute"])
+    part = StoredTask(GivenTask(name, ()), about, partial(run.records, name), run.path)
+    data = questions_beside(part).data
+    return None if data is None else _columns(data, part.form)
 
 
-def _columns(data: Dataset, permute: int) -> QuestionColumns:
+def _columns(data: Dataset, form: QuestionForm) -> QuestionColumns:
     questions: list[str] = []
     choices: list[list[str]] = []
     answers: list[str | None] = []
     for sample in data.samples:
         questions.append(sample.question)
-        choices.append(list(rotate_options(sample, permute).choices))
+        choices.append(list(form.show(sample).own_choices))
         answers.append(sample.answer)
     places = data.places()
     return QuestionColumns(

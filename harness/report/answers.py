@@ -118,7 +118,7 @@ class TaskAnswers:
 
     def _options(self, id_: str) -> Sequence[str]:
         found = self._found(id_)
-        return () if found is None else found[0].shown(found[1]).choices
+        return () if found is None else found[0].shown(found[1]).in_own_words
 
     def samples(self) -> Iterator[tuple[str, Sample | None]]:
         """Yield the questions that the page has."""

@@ -11,6 +11,7 @@ from dtbench.harness.core.errors import DataError, DtbenchError
 from dtbench.harness.core.model import Notify
 from dtbench.harness.extract.evidence import is_enough
 from dtbench.harness.score.ablations import compare_related
+from dtbench.harness.score.robustness import robustness_figures
 from dtbench.harness.score.stored_run import StoredTask
 from dtbench.harness.stats.intervals import share, wilson
 from dtbench.harness.store.run_folder import StoredRun
@@ -53,6 +54,7 @@ def task_figures(run: StoredRun, part: StoredTask, records: Sequence[Record], no
     return {
         **summary,
         **compare_related(run, part.task.name),
+        "robustness": robustness_figures(run, part.task.name),
         "notes": notes,
         "tables": _tables(summary),
         "how": _how(records),

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 from dtbench.harness.core.errors import DataError
 from dtbench.harness.core.schema import Sample
-from dtbench.harness.core.task import Task, lay_out_options, rotate_options
+from dtbench.harness.core.task import Task, lay_out_options
 from dtbench.harness.score.criteria import has_rubric, rubric_of
+from dtbench.harness.score.question_form import QuestionForm
 from dtbench.harness.score.stored_run import StoredTask
 from dtbench.harness.store.run_folder import StoredRun
 
@@ -30,13 +31,13 @@ class SentPrompt(NamedTuple):
     text: str
     """The words of the user's turn, with `{question}` and marks for the options."""
     style: str
-    permute: int
+    questions: QuestionForm
     own: bool
     """Whether the task's own code words the questions."""
 
     def fill(self, task: Task, sample: Sample) -> str | None:
         """Return the words for a question; None where nothing says where it goes."""
-        shown = rotate_options(sample, self.permute)
+        shown = self.questions.show(sample).sample
         if self.own:
             return task_words(task, shown, self.style)
         for layout in LAYOUTS:
@@ -45,9 +46,9 @@ class SentPrompt(NamedTuple):
                 before, _, after = self.text.partition(blank)
                 return "".join(
                     (
-                        before.replace(_BLANK.question, sample.question),
+                        before.replace(_BLANK.question, shown.question),
                         lay_out_options(shown.choices, layout),
-                        after.replace(_BLANK.question, sample.question),
+                        after.replace(_BLANK.question, shown.question),
                     )
                 )
         return None
@@ -60,11 +61,11 @@ def sent_prompt(run: StoredRun, part: StoredTask) -> SentPrompt:
     own = task_words(part.task, _BLANK, style)
     if own is not None and (stored == own or stored.endswith(f"\n\n{own}")):
         system = stored[: -len(own)].removesuffix("\n\n") or None
-        return SentPrompt(system, own, style, about["permute"], own=True)
+        return SentPrompt(system, own, style, part.form, own=True)
     given = run.info.get("request", {}).get("system")
     if isinstance(given, str) and given and stored.startswith(f"{given}\n\n"):
-        return SentPrompt(given, stored.removeprefix(f"{given}\n\n"), style, about["permute"], own=False)
-    return SentPrompt(None, stored, style, about["permute"], own=False)
+        return SentPrompt(given, stored.removeprefix(f"{given}\n\n"), style, part.form, own=False)
+    return SentPrompt(None, stored, style, part.form, own=False)
 
 
 def task_words(task: Task, sample: Sample, style: str) -> str | None:

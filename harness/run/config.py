@@ -18,9 +18,9 @@ from dtbench.harness.core.errors import DataError, UserError
 from dtbench.harness.core.options import Option
 from dtbench.harness.core.typed_settings import FileText, read_part, refuse_unknown
 from dtbench.harness.run.config_file import Place, expand_variables, read_settings, refuse_secrets, with_underscores
-from dtbench.harness.run.plan import read_ids
 from dtbench.harness.run.prompt_words import is_prompt, is_prompt_name, read_prompt, read_system, system_file
 from dtbench.harness.run.request import RunRequest
+from dtbench.harness.run.selection import read_ids
 from dtbench.harness.store.known_secrets import MASK
 from dtbench.harness.store.redact import mask_settings
 from dtbench.harness.store.run_folder import StoredRun

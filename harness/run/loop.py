@@ -104,7 +104,8 @@ class TaskRun:
         except (ModelError, DataError) as error:
             record["error"] = error_fields(error)
         else:
-            shown = ShownOptions(prompt.choices, bool(prompt.letters), self.plan.min_evidence, self._chain)
+            own = self.plan.own_choices(sample)
+            shown = ShownOptions(prompt.choices, bool(prompt.letters), self.plan.min_evidence, self._chain, own)
             record = with_answer(record, response_fields(response), self.plan.task, sample, shown)
         self._questions.add(self._place(job[0]), clip_hashes(record["audio"]))
         self._folder.append(self.plan.task.name, record)

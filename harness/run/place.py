@@ -1,7 +1,7 @@
 """Where a run goes: a folder is the first run in it, and other forms of the same questions lie inside that run.
 
-A form is a style of answer, a kind of clips and an order of the options. Inside, a folder is named after what differs
-from the run around it: RUN/answer-think, RUN/audio-silence, RUN/answer-think/permute-1.
+A form is a style of answer, a kind of clips, an order of the options and a paraphrase. Inside, a folder is named after
+what differs from the run around it: RUN/answer-think, RUN/audio-silence, RUN/answer-think/permute-1.
 """
 
 from __future__ import annotations
@@ -29,7 +29,11 @@ class RunPlace(NamedTuple):
 
 def place_of(request: RunRequest, tasks: Sequence[str], about: Mapping[str, Any]) -> RunPlace:
     """Return the folder of a run of these tasks by the model that describes itself so."""
-    form = RunForm(request.answer, request.audio, request.permute, request.budget or 0)
+    form = RunForm(
+        *(request.answer, request.audio, request.turns, request.budget or 0),
+        order=request.order,
+        paraphrase=0 if request.paraphrase is None else request.wording or 1,
+    )
     if request.out is not None:
         return RunPlace(_within(request.out, form))
     model = request.model if "://" not in request.model else str(about.get("model", "endpoint"))

@@ -18,11 +18,15 @@ from dtbench.harness.audio.alter import refuse_unknown_codec
 from dtbench.harness.audio.modes import AudioMode, parse_audio_mode
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DtbenchError, TaskError, UserError, format_error
+from dtbench.harness.core.option_orders import order_count
 from dtbench.harness.core.schema import Clip, Prompt, Sample, clip_name
 from dtbench.harness.core.scorable import refuse_unscorable
-from dtbench.harness.core.task import Task, lay_out_options, rotate_options
+from dtbench.harness.core.task import Task, lay_out_options
 from dtbench.harness.extract.evidence import DEFAULT_MIN_EVIDENCE
+from dtbench.harness.run.planned_words import PlannedWords
 from dtbench.harness.score.forced_choice import FORCED_SAMPLING, option_letters, refuse_unlettered
+from dtbench.harness.score.question_form import QuestionForm, ShownQuestion
+from dtbench.harness.store.paraphrases import ParaphraseFile
 from dtbench.harness.store.shards import Shard
 
 PROMPT_MARKS = re.compile(r"\{(?P<what>question|options)(?::(?P<layout>plain|dotted|inline|list))?\}")
@@ -52,6 +56,31 @@ class PromptForm:
     """The most tokens of a chain of thought; None for no limit."""
     prompt_name: str = ""
     """The name of the authors' prompt that `template` is, if it is one."""
+    order: int = 1
+    """Which of all orders the options have, from 1 for the data set's own."""
+    words: PlannedWords | None = None
+    """The paraphrases that are asked; None for the questions as they are."""
+
+    @property
+    def asks_some(self) -> bool:
+        """Whether it asks only questions that have so many options, or so many paraphrases."""
+        return self.order > 1 or (self.words is not None and self.words.number > 1)
+
+    def select(self, data: Dataset) -> Dataset:
+        """Leave out the questions that have no such order, or no paraphrase with such a number."""
+        if not self.asks_some:
+            return data
+        further = {} if self.words is None or self.words.number == 1 else self.words.by_id
+        return data.select(
+            place
+            for place, sample in enumerate(data.samples)
+            if order_count(len(sample.choices)) >= self.order and (not further or sample.id in further)
+        )
+
+    @property
+    def questions(self) -> QuestionForm:
+        """Return what is done to each question before it is worded."""
+        return QuestionForm(self.permute, self.order, self.seed, None if self.words is None else self.words.by_id)
 
 
 class PlannedPrompt(NamedTuple):
@@ -124,9 +153,9 @@ class TaskPlan:
         return self.question(place, repeat).prompt
 
     def question(self, place: int, repeat: int) -> PlannedPrompt:
-        """Return a sample and its prompt, with options rotated and clip exchanged as the form says."""
+        """Return a sample and its prompt, with options, words and clip as the form says."""
         sample = self.data.samples[place]
-        shown = rotate_options(sample, self.form.permute)
+        shown = self.show(sample).sample
         prompt = self._word_question(shown)
         clips = self._other_clips(place) if self.form.audio == "shuffle" else prompt.clips
         letters = option_letters(len(shown.choices)) if self.form.answer == "forced" else ()
@@ -158,6 +187,23 @@ class TaskPlan:
                 think_budget=budget,
             )
         return PlannedPrompt(sample, filled)
+
+    def show(self, sample: Sample) -> ShownQuestion:
+        """Return a question as it is shown."""
+        return self.form.questions.show(sample)
+
+    def every_wording(self) -> Iterable[Sample]:
+        """Yield every question of the data set, also in the words of each paraphrase that changes its options."""
+        samples = self.data.whole.samples
+        file = None if self.form.words is None else self.form.words.file
+        return samples if file is None else itertools.chain(samples, _in_other_words(samples, file))
+
+    def own_choices(self, sample: Sample) -> Sequence[str] | None:
+        """Return the options as shown in the data set's words, where the prompt has others; else None."""
+        if self.form.words is None:
+            return None
+        shown = self.show(sample)
+        return shown.own_choices if shown.is_reworded else None
 
     def _word_question(self, sample: Sample) -> Prompt:
         if self.form.template is not None:
@@ -215,6 +261,8 @@ class TaskPlan:
             **forced,
             "audio": self.form.audio,
             "permute": self.form.permute,
+            **({"order": self.form.order} if self.form.order != 1 else {}),
+            **({"paraphrase": self.form.words.settings()} if self.form.words is not None else {}),
             "seed": self.form.seed,
             "shared_clips": self.data.shared_clips(),
             **({"prescribed": sorted(self.task.prescribed)} if self.task.prescribed else {}),
@@ -260,12 +308,28 @@ class TaskPlan:
                 f"--permute {self.form.permute}: no question of {self.task.name} has options: leave it out."
             )
         self._refuse_other_repeats()
+        self._refuse_unfit_words()
         if self.form.audio != "clip" and not all(sample.clips for sample in self.data.samples):
             raise UserError(f"--audio {self.form.audio}: there are questions of {self.task.name} without a clip.")
         refuse_unknown_codec(parse_audio_mode(self.form.audio) or AudioMode("clip"))
         if self.form.audio == "shuffle":
             for place in range(len(self.data.samples)):
                 self._other_clips(place)
+
+    def _refuse_unfit_words(self) -> None:
+        """Refuse paraphrases that do not fit the questions, or of a task whose own code does not heed them."""
+        if self.form.words is None:
+            return
+        self.form.words.refuse_unfit(self.task.name, self.data.samples)
+        for sample in self.data.samples:
+            shown = self.show(sample).sample
+            if shown.question != sample.question:
+                if shown.question not in self._word_question(shown).text:
+                    raise UserError(
+                        f"--paraphrase: {self.task.name} words its prompts of something else than a question's text, "
+                        f"so a paraphrase changes nothing (first: {sample.id!r}). Give the words with --prompt."
+                    )
+                return
 
     def _refuse_other_repeats(self) -> None:
         if self.task.answers_each not in {None, self.repeats}:
@@ -274,6 +338,15 @@ class TaskPlan:
                 f"--samples {self.repeats}: the score of {self.task.name} takes {wanted} answers to each question: "
                 f"--samples {wanted}."
             )
+
+
+def _in_other_words(samples: Iterable[Sample], file: ParaphraseFile) -> Iterator[Sample]:
+    for sample in samples:
+        for words in file.by_id.get(sample.id, ()):
+            if words.choices is not None and len(words.choices) == len(sample.choices):
+                right = sample.choices.index(sample.answer) if sample.answer in sample.choices else None
+                answer = None if right is None else words.choices[right]
+                yield dataclasses.replace(sample, choices=words.choices, answer=answer)
 
 
 def fill_template(template: str, sample: Sample) -> Prompt:
@@ -287,42 +360,6 @@ def fill_template(template: str, sample: Sample) -> Prompt:
     return Prompt(text, clips=sample.clips)
 
 
-def read_ids(ids: Path | Sequence[str]) -> Sequence[str]:
-    """Return ids, from a file with one a line or as they are."""
-    lines = read_text("--ids", ids).splitlines() if isinstance(ids, Path) else ids
-    there = [line.strip() for line in lines if line.strip()]
-    if not there:
-        where = f" {ids}" if isinstance(ids, Path) else ""
-        raise UserError(f"--ids{where}: there is no id in it; one a line is expected.")
-    return there
-
-
-def refuse_unknown_ids(ids: Sequence[str], data: Sequence[Dataset]) -> None:
-    """Refuse ids that are in no data set, and a data set that has none of them."""
-    known = [set(one.ids) for one in data]
-    sources = " or ".join(one.source for one in data)
-    unknown = [id_ for id_ in ids if not any(id_ in those for those in known)]
-    if unknown:
-        looks = next((repr(id_) for one in data for id_ in one.ids), "nothing")
-        raise UserError(
-            f"--ids: {len(unknown)} of {len(ids)} ids are not in {sources} (first: {unknown[0]!r}). "
-            f"Ids look like {looks}."
-        )
-    for one, those in zip(data, known, strict=True):
-        if those.isdisjoint(ids):
-            raise UserError(f"--ids: none of the {len(ids)} ids is in {one.source}: leave its task out of --tasks.")
-
-
-def select_samples(data: Dataset, limit: int | None, ids: Sequence[str] | None) -> Dataset:
-    """Select the first `limit` questions, of those with the given ids where there are any."""
-    count = len(data.samples)
-    if ids is None and (limit is None or limit >= count):
-        return data
-    wanted = None if ids is None else set(ids)
-    places = (place for place, id_ in enumerate(data.ids) if wanted is None or id_ in wanted)
-    return data.select(itertools.islice(places, limit))
-
-
 def _hash_lines(lines: Iterable[str]) -> str:
     """Return twelve digits of the hash of lines, joined by line breaks."""
     found, between = hashlib.sha256(), ""
@@ -330,16 +367,6 @@ def _hash_lines(lines: Iterable[str]) -> str:
         found.update(f"{between}{line}".encode())
         between = "\n"
     return found.hexdigest()[:12]
-
-
-def read_text(option: str, path: Path) -> str:
-    """Read the file of an option; a UserError where it cannot be read or is no text."""
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise UserError(f"{option} {path}: cannot be read ({error.strerror}).") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"{option} {path}: not UTF-8 text (byte {error.start}); is it another kind of file?") from None
 
 
 def answer_seed(seed: int, id_: str, repeat: int) -> int:

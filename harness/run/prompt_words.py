@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dtbench.harness.core.errors import UserError, did_you_mean
-from dtbench.harness.run.plan import PROMPT_MARKS, PromptForm, read_text
+from dtbench.harness.run.plan import PROMPT_MARKS, PromptForm
+from dtbench.harness.run.planned_words import planned_words
 from dtbench.harness.run.request import RunRequest
+from dtbench.harness.run.selection import read_text
 from dtbench.models.checkpoints.prompts import authors_prompts
 
 _NAME = re.compile(r"[\w.-]+/[\w.-]+(/\w+)?")
@@ -81,10 +83,12 @@ def prompt_form(request: RunRequest, needed: Collection[str] = PROMPT_PARTS) -> 
     return PromptForm(
         words.template,
         request.audio,
-        request.permute,
+        request.turns,
         request.seed,
         request.answer,
         words.system if request.system is None else read_system(request.system),
         think_budget=request.budget,
         prompt_name=words.name,
+        order=request.order,
+        words=planned_words(request),
     )

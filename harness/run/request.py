@@ -112,10 +112,43 @@ class RunRequest:
         IS_AUDIO_MODE,
     ] = "clip"
     permute: Annotated[
-        int,
-        Option("--permute", "K", "Rotate the answer options by K places, to test for position bias.", panel=opts.TESTS),
-        at_least(0),
+        int | str,
+        Option(
+            "--permute",
+            "K",
+            "Rotate the answer options by K places, to test for position bias; cyclic: a run for each rotation, all: "
+            "for each order (24 at most).",
+            parse=opts.parse_permutation,
+            panel=opts.TESTS,
+            shown="0",
+            values=("cyclic", "all"),
+        ),
+        opts.IS_PERMUTATION,
     ] = 0
+    """`all:K` for one of all orders, from 1 for the data set's own."""
+    paraphrase: Annotated[
+        Path | None,
+        Option(
+            "--paraphrase",
+            "FILE",
+            "Ask the questions in other words: JSON lines with id and question, choices or both; several lines for an "
+            "id are several runs.",
+            parse=Path,
+            panel=opts.TESTS,
+            values="files",
+        ),
+    ] = None
+    wording: Annotated[
+        int | None,
+        Option(
+            "--wording",
+            "K",
+            "Of several paraphrases of each question only the K-th.",
+            panel=opts.TESTS,
+            shown="all, a run for each",
+        ),
+        at_least(1),
+    ] = None
     long_clips: Annotated[opts.LongClips, one_of(LONG_CLIP_RULES)] = "cut"
     max_failed: opts.MaxFailed = 0.01
     min_evidence: Annotated[opts.MinEvidence, one_of(EVIDENCE_LEVELS)] = DEFAULT_MIN_EVIDENCE
@@ -157,6 +190,8 @@ class RunRequest:
             raise UserError("--tasks is missing: name one or more, such as --tasks mmar,mmsu, or give --task-file.")
         opts.check_options(self)
         object.__setattr__(self, "audio", str(parse_audio_mode(self.audio)))  # one spelling for one thing
+        if self.wording is not None and self.paraphrase is None:
+            raise UserError(f"--wording {self.wording}: of which file? Name the paraphrases with --paraphrase FILE.")
         if self.shard is not None:
             parse_shard(self.shard)
         if self.part is not None and (self.max_cost or self.max_tokens_in_all):
@@ -172,6 +207,21 @@ class RunRequest:
                 f"--samples {self.samples}: a forced answer is the likeliest letter, the same at every repeat: "
                 f"leave --samples out; for other orders of the options take --permute."
             )
+
+    @property
+    def turns(self) -> int:
+        """Return by how many places the options are rotated."""
+        return self.permute if isinstance(self.permute, int) else 0
+
+    @property
+    def order(self) -> int:
+        """Return which of all orders the options have, from 1 for the data set's own."""
+        return opts.order_number(self.permute) or 1
+
+    @property
+    def may_be_several(self) -> bool:
+        """Whether it may ask for several runs: in several orders or in several wordings."""
+        return self.permute in {"all", "cyclic"} or (self.paraphrase is not None and self.wording is None)
 
     @property
     def budget(self) -> int | None:

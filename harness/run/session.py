@@ -22,21 +22,19 @@ from dtbench.harness.run.ending import RunResult, finish_run, folder_notes
 from dtbench.harness.run.loop import TaskRun
 from dtbench.harness.run.pace import Pace
 from dtbench.harness.run.place import place_of
-from dtbench.harness.run.plan import (
-    TaskPlan,
-    read_ids,
-    refuse_unknown_ids,
-    select_samples,
-)
+from dtbench.harness.run.plan import TaskPlan
+from dtbench.harness.run.planned_words import planned_words, refuse_unknown_questions
 from dtbench.harness.run.progress import ProgressDisplay
 from dtbench.harness.run.prompt_words import prompt_form
 from dtbench.harness.run.request import RunRequest
 from dtbench.harness.run.same_questions import refuse_changed_questions
+from dtbench.harness.run.selection import read_ids, refuse_unknown_ids, select_samples
 from dtbench.harness.run.signals import Interrupts, no_signals, sigterm_as_interrupt, stop_on_signals
 from dtbench.harness.run.spending import Spending, SpendingLimits
 from dtbench.harness.run.worker_pool import Stop
 from dtbench.harness.score.forced_choice import refuse_unbudgeted, refuse_unforced
 from dtbench.harness.store.beginning import Resumption
+from dtbench.harness.store.paraphrases import keep_paraphrases
 from dtbench.harness.store.run_folder import RunFolder
 from dtbench.models.backends import ModelUse, open_models
 from dtbench.tasks import registry as task_registry
@@ -46,7 +44,7 @@ _LOG = logging.getLogger(__name__)
 
 def run_benchmarks(request: RunRequest, *, quiet: bool) -> RunResult:
     """Run benchmarks; resume if the folder already has answers."""
-    refuse_several_budgets(request)
+    refuse_several_runs(request)
     (outcome,) = run_many([request], quiet=quiet)
     return outcome
 
@@ -74,7 +72,7 @@ def run_many(requests: Sequence[RunRequest], *, quiet: bool) -> Iterator[RunResu
 
 async def run_in_loop(request: RunRequest, *, quiet: bool) -> RunResult:
     """Run benchmarks in the running loop, without signal handlers; a cancelled run is interrupted."""
-    refuse_several_budgets(request)
+    refuse_several_runs(request)
     opening = asyncio.ensure_future(asyncio.to_thread(open_jobs, [request]))
     try:
         (job,) = await asyncio.shield(opening)
@@ -89,8 +87,19 @@ async def run_in_loop(request: RunRequest, *, quiet: bool) -> RunResult:
         await close_models(job.models)
 
 
-def refuse_several_budgets(request: RunRequest) -> None:
+def refuse_several_runs(request: RunRequest) -> None:
     """Refuse a request that is several runs."""
+    if request.permute in {"all", "cyclic"}:
+        raise UserError(
+            f"--permute {request.permute}: these are several runs, which `dtbench run` makes: give a number."
+        )
+    if (words := planned_words(request)) is not None and request.wording is None and words.by_id is not None:
+        assert words.file is not None
+        if words.file.most > 1:
+            raise UserError(
+                f"--paraphrase {request.paraphrase}: it has several paraphrases of a question, which are several runs; "
+                f"--wording 1 to {words.file.most} names one."
+            )
     if len(request.think_budget) > 1:
         raise UserError("--think-budget: one run has one budget; several are several runs: see RunRequest.by_budget().")
 
@@ -108,7 +117,7 @@ def use_of(plan: TaskPlan) -> ModelUse:
     """Return what a model is opened for."""
     form = plan.form
     return ModelUse(
-        plan.data.whole.samples, plan.task.prescribed, form.answer, form.think_budget is not None, plan.most_clips
+        plan.every_wording(), plan.task.prescribed, form.answer, form.think_budget is not None, plan.most_clips
     )
 
 
@@ -130,17 +139,20 @@ class RunJob(NamedTuple):
 
 def open_jobs(requests: Sequence[RunRequest]) -> Sequence[RunJob]:
     """Plan runs on the same questions, and open the models that all of them share."""
-    planned = [make_plans(request) for request in requests]
     first = requests[0]
+    loaded = load_tasks(first)
+    planned = [make_plans(request, loaded) for request in requests]
     uses = [use_of(plan) for plan in planned[0]]
     if first.model_object is not None:
         models: Sequence[Model] = [first.model_object] * len(uses)
     else:
         models = open_models(first.model, first.options, uses, first.backend)
-    return [
-        RunJob(request, plans_for_models(plans, models), models, request is requests[-1])
-        for request, plans in zip(requests, planned, strict=True)
-    ]
+    by_task = {plan.task.name: model for plan, model in zip(planned[0], models, strict=True)}
+    jobs = []
+    for request, plans in zip(requests, planned, strict=True):
+        own = [by_task[plan.task.name] for plan in plans]
+        jobs.append(RunJob(request, plans_for_models(plans, own), own, request is requests[-1]))
+    return jobs
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,9 +213,12 @@ def begin_run(job: RunJob, *, quiet: bool) -> Iterator[BegunRun]:
     if spending.price is not None:
         settings["endpoint"]["price"] = spending.price.as_json()
     place = place_of(request, [plan.task.name for plan in plans], settings["model"])
+    words = plans[0].form.words
     start = partial(RunFolder.start, place.path, settings, request=describe_request(request), shard=request.part)
     guard = partial(refuse_changed_questions, plans=plans)
     with start(resumption=Resumption(place.why, guard)) as folder, ProgressDisplay(quiet=quiet) as progress:
+        if words is not None and words.file is not None:
+            keep_paraphrases(place.path, words.file)
         if place.why:
             progress.notify(f"the run goes to {place.path}, {place.why}")
         for note in folder_notes(folder):
@@ -249,19 +264,33 @@ async def _unless_stopped(work: Coroutine[Any, Any, None], stop: Stop) -> bool:
     return True
 
 
-def make_plans(request: RunRequest) -> Sequence[TaskPlan]:
-    """Plan each task; refuse what cannot be asked."""
+class LoadedTasks(NamedTuple):
+    """Tasks and their questions, all of them."""
+
+    tasks: Sequence[Task]
+    data: Sequence[Dataset]
+
+
+def load_tasks(request: RunRequest) -> LoadedTasks:
+    """Load the questions of each task of a request."""
     tasks = _get_tasks(request)
+    return LoadedTasks(tasks, [load_questions(task, request.data_dir) for task in tasks])
+
+
+def make_plans(request: RunRequest, loaded: LoadedTasks | None = None) -> Sequence[TaskPlan]:
+    """Plan each task; refuse what cannot be asked."""
+    tasks, data = loaded or load_tasks(request)
     ids = read_ids(request.ids) if request.ids is not None else None
-    data = [load_questions(task, request.data_dir) for task in tasks]
     if ids is not None:
         refuse_unknown_ids(ids, data)
     form = prompt_form(request, _parts_of(data))
+    if form.words is not None:
+        refuse_unknown_questions(form.words, [set(one.ids) for one in data], [one.source for one in data])
     chosen = [*(["--ids"] if ids is not None else []), *([f"--limit {request.limit}"] if request.limit else [])]
     plans = [
         TaskPlan(
             task,
-            select_samples(one, request.limit, ids),
+            form.select(select_samples(one, request.limit, ids)),
             request.samples,
             form,
             request.min_evidence,
@@ -270,6 +299,8 @@ def make_plans(request: RunRequest) -> Sequence[TaskPlan]:
         )
         for task, one in zip(tasks, data, strict=True)
     ]
+    if form.asks_some:
+        plans = [plan for plan in plans if plan.data.samples] or plans[:1]
     for plan in plans:
         plan.check()
     return plans

@@ -79,7 +79,7 @@ def order_effect(orders: Sequence[Records]) -> OrderFigures:
 
     A choice is an option's text, so one that stays is the same in every order. No answer is a choice of its own.
     """
-    runs = [_answers(records) for records in orders]
+    runs = [run_answers(records) for records in orders]
     everywhere = set.intersection(*(set(run) for run in runs)) if len(runs) > 1 else set()
     choices = {key: [run[key].choice for run in runs] for key in everywhere}
     moved = sum(len(set(each)) > 1 for each in choices.values())
@@ -92,7 +92,7 @@ def order_effect(orders: Sequence[Records]) -> OrderFigures:
         "unmatched": len(set().union(*runs)) - n,
         "accuracy": accuracies,
         "moved": _share(moved, n),
-        "moved_between_two": math.fsum(map(_disagreement, choices.values())) / n if n else None,
+        "moved_between_two": math.fsum(map(disagreement, choices.values())) / n if n else None,
         "right_in_all": sum(times == len(runs) for times in right.values()) / n if n else None,
         "right_in_some": sum(times > 0 for times in right.values()) / n if n else None,
     }
@@ -109,7 +109,7 @@ class _Pair(NamedTuple):
 
 
 def _paired(first: Records, second: Records) -> _Pair:
-    one, two = _answers(first), _answers(second)
+    one, two = run_answers(first), run_answers(second)
     both = sorted(one.keys() & two.keys())
     questions = len({id_ for id_, _ in both})
     return _Pair(one, two, both, questions, len({id_ for id_, _ in one.keys() | two.keys()}) - questions)
@@ -119,21 +119,32 @@ def _share(count: int, n: int) -> ShareFigures | None:
     return as_fields(share(count, n)) if n else None
 
 
-def _answers(records: Records) -> Run:
+def run_answers(records: Records) -> Run:
+    """Return the answers by question and repeat; those that failed are left out."""
     answers = Outcomes(records).answers()
     return {(answer.id, answer.sample): answer for answer in answers if answer.outcome.failed is None}
 
 
 def _gap(one: Run, other: Run, both: Iterable[Key], shared: Mapping[str, int]) -> GapFigures | None:
-    """Repeats of one question make one pair, and questions about one clip one cluster."""
-    sums: dict[str, list[int]] = {}
-    for key in both:
+    keys = list(both)
+    return gap_figures({key: [other[key].right] for key in keys}, {key: [one[key].right] for key in keys}, shared)
+
+
+def gap_figures(
+    before: Mapping[Key, Sequence[bool]], after: Mapping[Key, Sequence[bool]], shared: Mapping[str, int]
+) -> GapFigures | None:
+    """Return the difference of two accuracies, after less before, on the same keys; several answers are one mean.
+
+    Repeats of one question make one pair, and questions about one clip one cluster.
+    """
+    sums: dict[str, list[float]] = {}
+    for key in before:
         pair = sums.setdefault(key[0], [0, 0, 0])
-        pair[0] += one[key].right
-        pair[1] += other[key].right
+        pair[0] += sum(before[key]) / len(before[key])
+        pair[1] += sum(after[key]) / len(after[key])
         pair[2] += 1
     pairs = [
-        PairedShares(second / times, first / times, f"clip {shared[id_]}" if id_ in shared else f"id {id_}")
+        PairedShares(first / times, second / times, f"clip {shared[id_]}" if id_ in shared else f"id {id_}")
         for id_, (first, second, times) in sums.items()
     ]
     if not pairs:
@@ -142,8 +153,8 @@ def _gap(one: Run, other: Run, both: Iterable[Key], shared: Mapping[str, int]) -
     return {"gap": found.difference, "low": found.low, "high": found.high}
 
 
-def _disagreement(choices: Sequence[str | None]) -> float:
-    """Return the share of pairs of orders whose choices differ."""
+def disagreement(choices: Sequence[str | None]) -> float:
+    """Return the share of pairs of answers whose choices differ; no answer is a choice of its own."""
     pairs = [(a, b) for place, a in enumerate(choices) for b in choices[place + 1 :]]
     return sum(a != b for a, b in pairs) / len(pairs)
 

@@ -27,19 +27,29 @@ class ShownOptions(NamedTuple):
     """The weakest level of evidence that counts as an answer."""
     chain: Sequence[str] | None = None
     """The model's own tags around its chain of thought."""
+    own_choices: Sequence[str] | None = None
+    """The same options in the data set's words, where a paraphrase shows others; answers are stored in these."""
+
+    @property
+    def in_own_words(self) -> Sequence[str]:
+        """The options in the order shown, in the data set's words."""
+        return self.choices if self.own_choices is None else self.own_choices
 
     def of(self, sample: Sample) -> Sample:
-        """Return the question with its options in the order shown, which letters mean."""
-        return (
-            sample
-            if sample.choices == tuple(self.choices)
-            else dataclasses.replace(sample, choices=tuple(self.choices))
-        )
+        """Return the question with its options in the order shown, which letters mean, in the data set's words."""
+        choices = tuple(self.in_own_words)
+        return sample if sample.choices == choices else dataclasses.replace(sample, choices=choices)
 
     def read(self, task: Scorer, text: str) -> Extraction:
         """Read the answer out of a response; a choice on weaker evidence is set aside."""
         known = with_think_tags(text, self.chain)
-        return set_weak_aside((read_forced if self.forced else task.read)(known, self.choices), self.min_evidence)
+        read = set_weak_aside((read_forced if self.forced else task.read)(known, self.choices), self.min_evidence)
+        if self.own_choices is None:
+            return read
+        own = dict(zip(self.choices, self.own_choices, strict=True))
+        choice = None if read.choice is None else own.get(read.choice)
+        aside = None if read.set_aside is None else own.get(read.set_aside)
+        return dataclasses.replace(read, choice=choice, set_aside=aside)
 
 
 def official_fields(official: Official) -> OfficialRecord:
@@ -93,7 +103,8 @@ def with_answer(
         asked = shown.of(sample) if task.scorers else sample
         score = task.score(asked, read)
         aside = None if read.set_aside is None else task.score(asked, as_read(read)).correct
-        raw = None if official or task.scorers else _raw_verdict(task, sample, response["text"])
+        known_words = shown.own_choices is None  # a script knows no other words of the options than its own
+        raw = None if official or task.scorers or not known_words else _raw_verdict(task, sample, response["text"])
     except DtbenchError:
         raise
     except Exception as error:  # someone else's code
@@ -112,7 +123,7 @@ def with_answer(
     if read.set_aside is not None:
         verdicts["set_aside"] = aside
     if shown.forced:
-        verdicts["gold_index"] = gold_index(sample, shown.choices)
+        verdicts["gold_index"] = gold_index(sample, shown.in_own_words)
     return {
         **record,
         "response": response,

@@ -16,13 +16,13 @@ from dtbench.harness.store.identity import is_same_model
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.types import RunInfo, TaskInfo
 
-_FORM_FOLDER = re.compile(r"answer-[a-z]+|audio-[a-z][a-z0-9.-]*(?:dB|k)?|(?:permute|budget)-\d+")
-_INSIDE = ("answer-*", "audio-*", "permute-*", "budget-*")
-_DEPTH = 4
+_FORM_FOLDER = re.compile(r"answer-[a-z]+|audio-[a-z][a-z0-9.-]*(?:dB|k)?|(?:permute|budget|order|paraphrase)-\d+")
+_INSIDE = ("answer-*", "audio-*", "permute-*", "budget-*", "order-*", "paraphrase-*")
+_DEPTH = 5
 
 
 class RunForm(NamedTuple):
-    """The style of answer, what is heard, the order of the options, and how long a chain may be."""
+    """The style of answer, what is heard, the order of the options, how long a chain may be, and the words."""
 
     answer: str = "direct"
     audio: str = "clip"
@@ -30,6 +30,10 @@ class RunForm(NamedTuple):
     """By how many places the options are rotated."""
     budget: int = 0
     """The most tokens of a chain of thought; 0 for no limit."""
+    order: int = 1
+    """Which of all orders the options have, from 1 for the data set's own."""
+    paraphrase: int = 0
+    """The number of the paraphrase that is asked, from 1; 0 for the question as it is."""
 
     def relative_to(self, other: RunForm) -> Path:
         """Return the path of a run of this form inside a run of another one; the empty path for the same form."""
@@ -42,7 +46,10 @@ PLAIN_FORM = RunForm()
 
 def form_of_task(about: TaskInfo) -> RunForm:
     """Return the form in which a task was asked."""
-    return RunForm(about["answer"], about["audio"], about["permute"], about.get("think_budget", 0))
+    return RunForm(
+        *(about["answer"], about["audio"], about["permute"], about.get("think_budget", 0), about.get("order", 1)),
+        paraphrase=about["paraphrase"]["number"] if "paraphrase" in about else 0,
+    )
 
 
 def form_of(info: RunInfo) -> RunForm | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -17,7 +17,7 @@ from dtbench.harness.core.errors import DataError, DtbenchError, UserError, one_
 from dtbench.harness.core.schema import Official, Sample
 from dtbench.harness.core.scorable import refuse_stored
 from dtbench.harness.core.scorer import NO_ANSWER
-from dtbench.harness.core.task import Task, load_questions, rotate_options
+from dtbench.harness.core.task import Task, load_questions
 from dtbench.harness.extract.answer import Extraction
 from dtbench.harness.extract.chain_tags import ChainTags
 from dtbench.harness.extract.evidence import WEAKEST
@@ -25,6 +25,7 @@ from dtbench.harness.extract.tidy import with_think_tags
 from dtbench.harness.score.answer_record import ShownOptions, with_answer
 from dtbench.harness.score.outcomes import Outcomes
 from dtbench.harness.score.paper_figures import RunDesign, paper_figures
+from dtbench.harness.score.question_form import QuestionForm
 from dtbench.harness.score.run_questions import RunQuestions, find_questions
 from dtbench.harness.score.summary import summarise, with_figures
 from dtbench.harness.store.jsonl import Key, key_of
@@ -79,16 +80,24 @@ class StoredTask:
         """How many answers a whole run has, all repeats counted."""
         return self.about["questions"] * self.repeats
 
+    @property
+    def form(self) -> QuestionForm:
+        """What this run did to each question before it was worded."""
+        return QuestionForm.of_task(self.about, self.folder)
+
     def as_shown(self) -> Iterator[Sample] | None:
-        """Yield the questions with their options in the order in which this run showed them."""
+        """Yield the questions with their options in the order in which this run showed them, in their own words."""
         if self.data is None:
             return None
-        return (rotate_options(sample, self.about["permute"]) for sample in self.data.samples)
+        show = self.form.show
+        return (replace(sample, choices=tuple(show(sample).own_choices)) for sample in self.data.samples)
 
     def shown(self, sample: Sample) -> ShownOptions:
         """Return the options in the order in which this run showed them."""
-        choices = rotate_options(sample, self.about["permute"]).choices
-        return ShownOptions(choices, self.about["answer"] == "forced", self.min_evidence, self.chain)
+        question = self.form.show(sample)
+        own = question.own_choices if question.is_reworded else None
+        forced = self.about["answer"] == "forced"
+        return ShownOptions(question.sample.choices, forced, self.min_evidence, self.chain, own)
 
     def summarise(self, records: Iterable[Record], scorer: str | None = None) -> TaskSummary:
         """Sum up records of this task."""

@@ -215,10 +215,21 @@ def _form_traits(about: Mapping[str, Any]) -> Traits:
     return {
         "answer style": about.get("answer"),
         "clips": f"--audio {about.get('audio')}",
-        "order of the options": f"--permute {about.get('permute')}",
+        "order of the options": f"--permute {_order(about)}",
+        "file of paraphrases": _words(about.get("paraphrase")),
         "seed": about.get("seed"),
         "--think-budget": about.get("think_budget"),
     }
+
+
+def _order(about: Mapping[str, Any]) -> str:
+    return f"all:{about['order']}" if "order" in about else str(about.get("permute"))
+
+
+def _words(paraphrase: Mapping[str, Any] | None) -> str | None:
+    if paraphrase is None:
+        return None
+    return f"{paraphrase['file']}, number {paraphrase['number']}, sha256 {paraphrase['sha256'][:12]}"
 
 
 def _task_traits(name: str, about: Mapping[str, Any]) -> Traits:

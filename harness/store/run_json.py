@@ -170,7 +170,7 @@ def _odd_value(info: StoredInfo) -> str | None:
         return "starts is empty"
     tasks: Mapping[str, Mapping[str, Any]] = cast("RunInfo", info).get("tasks", {})
     for name, about in tasks.items():
-        for field in ("questions", "samples", "permute"):
+        for field in ("questions", "samples", "permute", "order"):
             if not 0 <= about.get(field, 0) <= MOST_ANSWERS:
                 return f"tasks.{name}.{field} is {about[field]}, and 0 to {MOST_ANSWERS} is allowed"
         if about.get("min_evidence", WEAKEST) not in EVIDENCE_LEVELS:

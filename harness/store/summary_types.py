@@ -7,6 +7,7 @@ from typing import NotRequired, TypedDict, final
 from dtbench.harness.core.price import SpentFigures
 from dtbench.harness.store.acoustic_types import AcousticFigures
 from dtbench.harness.store.paper_types import PaperFigures
+from dtbench.harness.store.robustness_types import RobustnessFigures
 from dtbench.harness.store.share_types import AllFigures, CountedFigures, GapFigures, IntervalFigures, ShareFigures
 from dtbench.harness.store.types import RunStatus
 
@@ -240,6 +241,8 @@ class TaskSummary(RelatedFigures, PaperFigures):
     data: NotRequired[str | None]
     """The version of the data."""
     differ: NotRequired[DifferFigures | None]
+    robustness: NotRequired[list[RobustnessFigures]]
+    """What moves the score, where other runs of the folder ask in other forms; never in summary.json."""
     acoustics: NotRequired[AcousticFigures]
     """What `dtbench score --acoustics` adds; never in summary.json."""
 

@@ -243,6 +243,16 @@ class DataInfo(TypedDict):
     """The file or folder that was read."""
 
 
+class ParaphraseInfo(TypedDict):
+    """Which paraphrases were asked in place of the questions."""
+
+    file: str
+    """The name of the file; a copy of it lies in the run folder."""
+    sha256: str
+    number: int
+    """Of several paraphrases of a question: which, from 1."""
+
+
 class TaskInfo(TypedDict):
     """One task of a run: what its answers depend on, and which of them the last start asked for."""
 
@@ -275,6 +285,9 @@ class TaskInfo(TypedDict):
     """What is heard: clip, silence, noise or shuffle, the clip with noise (noise:10dB) or through a codec (mp3:16k)."""
     permute: int
     """By how many places the options are rotated."""
+    order: NotRequired[int]
+    """Which of all orders the options have, from 2; absent for the data set's own or a rotation."""
+    paraphrase: NotRequired[ParaphraseInfo]
     seed: int
     shared_clips: dict[str, int]
     """The number of its clip, for each question that shares one."""

@@ -6,6 +6,7 @@ function around(task) {
       .filter((kind) => run[kind])
       .map((kind) => ({ where: "this run", kind, found: run[kind] }));
     const lines = [...own, ...run.related].map(beside).filter(Boolean).concat(run.judges.map(judge));
+    if (run.robustness?.length) lines.push(robustness(run.robustness));
     if (run.repeats) lines.push(repeats(run.repeats));
     if (run.forced?.calibration) lines.push(calibrated(run.forced.calibration));
     return lines.length && task.runs.length > 1
@@ -55,6 +56,23 @@ function beside({ where, kind, found }) {
     );
   }
   return null;
+}
+
+function robustness(ways) {
+  const titles = ["What moves the score", "n", "Plain", "This", "Difference", "Interval", "Flips", "Consistency", "Correctness"];
+  const share = (value) => (value === null ? "\u2013" : percent(value));
+  const rows = ways.map((one) => [
+    seen(one.runs > 1 ? `${one.form} (${one.runs} runs)` : one.form),
+    count(one.n),
+    share(one.plain),
+    share(one.accuracy),
+    one.gap ? signed(one.gap.gap) : "\u2013",
+    one.gap ? `${signed(one.gap.low)} to ${signed(one.gap.high)}` : "\u2013",
+    one.flips ? percent(one.flips.accuracy) : "\u2013",
+    share(one.consistency),
+    share(one.correctness),
+  ]);
+  return table(titles, rows);
 }
 
 function judge({ where, summary }) {

@@ -11,7 +11,8 @@ from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import TaskError, UserError
 from dtbench.harness.core.schema import Prompt, Sample
 from dtbench.harness.core.task import Task, rotate_options
-from dtbench.harness.run.plan import PromptForm, TaskPlan, fill_template, select_samples
+from dtbench.harness.run.plan import PromptForm, TaskPlan, fill_template
+from dtbench.harness.run.selection import select_samples
 
 OPTIONS = ("crow", "jay", "owl")
 

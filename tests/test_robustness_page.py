@@ -1,0 +1,33 @@
+"""docs/robustness.md: its commands work as shown."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pages import DOCS, blocks, shell
+
+from dtbench.tasks.registry import get_task
+
+PAGE = (DOCS / "robustness.md").read_text(encoding="utf-8")
+
+
+def test_the_commands_of_the_page_work_as_shown(tmp_path: Path) -> None:
+    asked = list(get_task("mini").load(None).samples)[:24]
+    (tmp_path / "ids.txt").write_text("".join(f"{one.id}\n" for one in asked))
+    rows = [{"id": one.id, "question": f"{text} {one.question}"} for one in asked for text in ("Listen:", "Now:")]
+    (tmp_path / "words.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    commands = blocks(PAGE, "sh")[0]
+    printed = shell(commands, tmp_path)
+    table = printed[printed.rindex("what moves the score:") :]
+    for form in ("--audio silence", "--audio noise:10dB", "--audio mp3:16k", "--permute (", "--paraphrase (2)"):
+        assert form in table
+    assert '"consistency"' in (tmp_path / "runs" / "random" / "report.html").read_text()
+
+
+def test_the_lines_of_the_page_are_paraphrases(tmp_path: Path) -> None:
+    from dtbench.harness.store.paraphrases import read_paraphrases
+
+    path = tmp_path / "words.jsonl"
+    path.write_text(blocks(PAGE, "json")[0])
+    assert read_paraphrases(path).most == 2
