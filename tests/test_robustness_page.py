@@ -19,9 +19,11 @@ def test_the_commands_of_the_page_work_as_shown(tmp_path: Path) -> None:
     (tmp_path / "words.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     commands = blocks(PAGE, "sh")[0]
     printed = shell(commands, tmp_path)
-    table = printed[printed.rindex("what moves the score:") :]
-    for form in ("--audio silence", "--audio noise:10dB", "--audio mp3:16k", "--permute (", "--paraphrase (2)"):
-        assert form in table
+    assert "what moves the score:" in printed
+    (task,) = json.loads(shell("dtbench score runs/random --json", tmp_path))
+    forms = {one["form"]: one["runs"] for one in task["robustness"]}
+    assert sorted(forms) == ["--audio mp3:16k", "--audio noise:10dB", "--audio silence", "--paraphrase", "--permute"]
+    assert (forms["--paraphrase"], forms["--permute"]) == (2, 4)
     assert '"consistency"' in (tmp_path / "runs" / "random" / "report.html").read_text()
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from dtbench.harness.cli.tables import NONE, percent, print_rows
 from dtbench.harness.cli.terminal import print_line
-from dtbench.harness.store.robustness_types import PositionFigures, RobustnessFigures
+
+if TYPE_CHECKING:
+    from dtbench.harness.store.robustness_types import PositionFigures, RobustnessFigures
 
 TITLE = "what moves the score:"
 _ENDS: tuple[Literal["gap"], Literal["low"], Literal["high"]] = ("gap", "low", "high")

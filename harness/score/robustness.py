@@ -25,7 +25,7 @@ from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.types import as_fields
 
 
-class _Options(NamedTuple):
+class _AskedOptions(NamedTuple):
     """What the order of a question's options depends on."""
 
     choices: Sequence[str]
@@ -44,7 +44,7 @@ class _FormRun(NamedTuple):
         return QuestionForm(self.form.permute, self.form.order, self.seed).places(options, id_)
 
 
-class _Shown(NamedTuple):
+class _ShownAnswer(NamedTuple):
     """One answer, with the order of the options that it was given to."""
 
     answer: Answer
@@ -89,14 +89,14 @@ def _opened(run: StoredRun, task: str) -> _FormRun:
     return _FormRun(form_of_task(about), about["seed"], run_answers(run.records(task)))
 
 
-def _options_of(run: StoredRun, task: str) -> dict[str, _Options]:
+def _options_of(run: StoredRun, task: str) -> dict[str, _AskedOptions]:
     """Return the options of the questions that a run folder holds; none of a licence that forbids copying."""
     lines = read_questions(run.path, task)
-    return {one["id"]: _Options(one["options"], one["answer"]) for one in lines if one["options"]}
+    return {one["id"]: _AskedOptions(one["options"], one["answer"]) for one in lines if one["options"]}
 
 
 def _figures(
-    way: str, plain: _FormRun, runs: Sequence[_FormRun], asked: Mapping[str, _Options], shared: Mapping[str, int]
+    way: str, plain: _FormRun, runs: Sequence[_FormRun], asked: Mapping[str, _AskedOptions], shared: Mapping[str, int]
 ) -> RobustnessFigures:
     shown = {key: found for key in plain.answers if len(found := _shown(key, plain, runs, asked)) > 1}
     every = set(plain.answers).union(*(one.answers for one in runs))
@@ -127,9 +127,11 @@ def _figures(
     return figures
 
 
-def _shown(key: Key, plain: _FormRun, runs: Sequence[_FormRun], asked: Mapping[str, _Options]) -> list[_Shown]:
+def _shown(
+    key: Key, plain: _FormRun, runs: Sequence[_FormRun], asked: Mapping[str, _AskedOptions]
+) -> list[_ShownAnswer]:
     """Return the answers to one question: the plain one, then those to forms that show it otherwise than any before."""
-    found: list[_Shown] = []
+    found: list[_ShownAnswer] = []
     seen: set[tuple[object, ...]] = set()
     options = asked.get(key[0])
     for one in (plain, *runs):
@@ -140,7 +142,7 @@ def _shown(key: Key, plain: _FormRun, runs: Sequence[_FormRun], asked: Mapping[s
         form = (one.form._replace(permute=0, order=1), order)
         if form not in seen:
             seen.add(form)
-            found.append(_Shown(one.answers[key], places))
+            found.append(_ShownAnswer(one.answers[key], places))
     return found
 
 
@@ -149,7 +151,7 @@ def _rights(answers: Mapping[Key, Sequence[Answer]]) -> dict[Key, list[bool]]:
 
 
 def _positions(
-    shown: Iterable[Sequence[_Shown]], asked: Mapping[str, _Options], shared: Mapping[str, int]
+    shown: Iterable[Sequence[_ShownAnswer]], asked: Mapping[str, _AskedOptions], shared: Mapping[str, int]
 ) -> list[PositionFigures]:
     """Return how often each position is chosen and found, in all orders together."""
     answers = [
@@ -174,7 +176,7 @@ def _positions(
     ]
 
 
-def _position(options: _Options, places: Sequence[int], choice: str | None) -> int | None:
+def _position(options: _AskedOptions, places: Sequence[int], choice: str | None) -> int | None:
     """Return at which position an option was shown; None where it was not."""
     return places.index(options.choices.index(choice)) if choice in options.choices and choice is not None else None
 
