@@ -1,10 +1,10 @@
-"""The benchmarks by name."""
+"""The benchmarks by name: classes of Python, task files of ours, files of a user, data sets of the hub, and suites."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
@@ -24,6 +24,10 @@ TASKS = {
     "mini-train-1": "dtbench.tasks.mini:MiniTrain1",
     "mini-train-2": "dtbench.tasks.mini:MiniTrain2",
 }
+"""Name -> dotted path of a class, or a task file in this folder, such as `benchmarks/adqa-dev.toml`."""
+TOML = ".toml"
+HUB_PREFIX = "hf:"
+"""How the name of a data set of the hub begins that carries its task."""
 LM_EVAL_TASK = "dtbench.harness.lm_eval.task:LmEvalTask"
 """A path, as everything in the table: lm-eval's tasks stand above this file."""
 TABLES = (
@@ -35,10 +39,24 @@ _TASKS = NameTable("task", TASKS, "dtbench.tasks", TaskError)
 
 
 def get_task(name: str) -> Task:
-    """Return the task of this name: built in, `lm_eval:NAME`, `module:Class`, or of an installed package."""
+    """Return the task of this name.
+
+    It is built in, or of an installed package, or named as `lm_eval:NAME`, `module:Class`, FILE.toml or `hf:ORG/NAME`.
+    """
     if name.startswith(LM_EVAL_PREFIX):
         task: Task = _lm_eval_task()(name)
         return task
+    if name.startswith(HUB_PREFIX):
+        from dtbench.tasks.declared.hub import definition_of_hub
+        from dtbench.tasks.declared.task import DeclaredTask
+
+        return DeclaredTask(definition_of_hub(name), trusted=False)
+    if (target := TASKS.get(name, "")).endswith(TOML):
+        from dtbench.tasks.declared.task import DeclaredTask
+
+        return DeclaredTask.of_ours(Path(__file__).parent / target)
+    if name.endswith(TOML):
+        return task_from_file(Path(name), "--tasks")
     return as_task(*look_up(_TASKS, name))
 
 
@@ -47,20 +65,28 @@ def task_names() -> list[str]:
     return list_names(_TASKS)
 
 
-def task_from_file(path: Path) -> Task:
-    """Return the one task that a user's Python file defines, or a YAML file for lm-eval."""
-    import importlib.util
-
+def task_from_file(path: Path, flag: str = "--task-file") -> Task:
+    """Return the one task that a user's file defines: a task file in TOML, Python, or YAML for lm-eval."""
     if path.is_dir():
-        raise UserError(f"--task-file {path}: this is a folder; a Python file that defines a task is expected.")
+        raise UserError(f"{flag} {path}: this is a folder; a file that defines a task is expected.")
     if not path.is_file():
-        raise UserError(f"--task-file {path}: there is no such file.")
+        raise UserError(f"{flag} {path}: there is no such file.")
+    if path.suffix == TOML:
+        from dtbench.tasks.declared.task import DeclaredTask
+
+        return DeclaredTask.from_file(path)
     if path.suffix in {".yaml", ".yml"}:
         task: Task = _lm_eval_task().of_file(path)
         return task
+    return _task_of_python(path)
+
+
+def _task_of_python(path: Path) -> Task:
+    import importlib.util
+
     spec = importlib.util.spec_from_file_location(_module_of(path), path)
     if spec is None or spec.loader is None:
-        raise UserError(f"--task-file {path}: not a Python file; its name must end in .py.")
+        raise UserError(f"--task-file {path}: neither a task file nor Python; its name must end in .toml or .py.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses and pickles of the file look themselves up there
     try:
@@ -72,6 +98,13 @@ def task_from_file(path: Path) -> Task:
         return as_task(_only_task_class(module, path), str(path))
     except TaskError as error:
         raise UserError(f"--task-file: {error}") from error
+
+
+def task_of_table(table: Mapping[str, Any], place: str, *, trusted: bool) -> Task:
+    """Return the task of what a task file said, as run.json keeps it; one that is not trusted names no code."""
+    from dtbench.tasks.declared.task import DeclaredTask
+
+    return DeclaredTask.from_table(table, place, trusted=trusted)
 
 
 def is_from_file(task: Task, path: Path) -> bool:

@@ -42,11 +42,17 @@ def _tasks(context: typer.Context, incomplete: str) -> Iterable[str]:
     return task_names()
 
 
+def _tasks_and_suites(context: typer.Context, incomplete: str) -> Iterable[str]:
+    from dtbench.tasks.suites import suite_names
+
+    return [*_tasks(context, incomplete), *suite_names()]
+
+
 def _task_lists(context: typer.Context, incomplete: str) -> Iterator[str]:
     """Yield lists of tasks with one more than is typed."""
     before, comma, _ = incomplete.rpartition(",")
     given = before.split(",")
-    return (f"{before}{comma}{name}" for name in _tasks(context, incomplete) if name not in given)
+    return (f"{before}{comma}{name}" for name in _tasks_and_suites(context, incomplete) if name not in given)
 
 
 def _models(context: typer.Context, incomplete: str) -> Iterator[str]:

@@ -17,6 +17,7 @@ from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import DataError, UserError
 from dtbench.harness.core.options import OUTPUT, Argument, AsJson, DataDir, Limit, Option, TaskFile
 from dtbench.tasks import registry as task_registry
+from dtbench.tasks.suites import expand_suites
 
 if TYPE_CHECKING:
     from dtbench.harness.core.dataset import Dataset
@@ -30,14 +31,18 @@ TaskNames = Annotated[
     Sequence[str],
     Argument(
         "TASK...",
-        "Benchmarks: mmar, mmau-mini, mmau-test, mmsu or mini.",
+        "Benchmarks by name, as `dtbench tasks` lists them; suites, task files or hf:ORG/NAME.",
         missing="name a benchmark, such as mmar.",
         values="tasks",
     ),
 ]
 TaskNamesOrFile = Annotated[
     Sequence[str],
-    Argument("[TASK...]", "Benchmarks: mmar, mmau-mini, mmau-test, mmsu or mini.", values="tasks"),
+    Argument(
+        "[TASK...]",
+        "Benchmarks by name, as `dtbench tasks` lists them; suites, task files or hf:ORG/NAME.",
+        values="tasks",
+    ),
 ]
 _SHOWN = 20
 
@@ -70,15 +75,17 @@ def pull(tasks: TaskNames = (), data_dir: DataDir = None, as_json: AsJson = Fals
         _print_json([one.as_json() for one in pulled])
         return
     for one in pulled:
-        for file in one.files:
+        for file in one.files[:_SHOWN]:
             typer.echo(f"{file.file}  {file.size:,} bytes  sha256 {file.sha256[:12]}")
+        if len(one.files) > _SHOWN:
+            typer.echo(f"{len(one.files) - _SHOWN} more files, {sum(file.size for file in one.files):,} bytes in all")
         typer.echo(f"{one.task}: {_version(one.data)}, {len(one.data.samples)} items in {one.folder}")
         for note in one.data.notes:
             typer.echo(f"note: {note}")
-    names, where = [one.name for one in definitions], [] if data_dir is None else ["--data-dir", str(data_dir)]
+    where = [] if data_dir is None else ["--data-dir", str(data_dir)]
     print_next(
-        NextStep(["data", "verify", *names, *where], "is every clip whole?"),
-        NextStep(["run", "--model", "MODEL", "--tasks", ",".join(names), *where], "a checkpoint, hub id or URL"),
+        NextStep(["data", "verify", *tasks, *where], "is every clip whole?"),
+        NextStep(["run", "--model", "MODEL", "--tasks", ",".join(tasks), *where], "a checkpoint, hub id or URL"),
     )
 
 
@@ -90,7 +97,7 @@ def _version(data: Dataset) -> str:
 def _definitions(names: Sequence[str]) -> list[Task]:
     """Return the benchmarks of these names, which commas may separate as well."""
     each = [name.strip() for text in names for name in text.split(",") if name.strip()]
-    return [task_registry.get_task(name) for name in dict.fromkeys(each)]
+    return [task_registry.get_task(name) for name in expand_suites(each)]
 
 
 def _pull(task: Task, data_dir: Path | None, *, quiet: bool) -> Pulled:
@@ -98,6 +105,7 @@ def _pull(task: Task, data_dir: Path | None, *, quiet: bool) -> Pulled:
     from dtbench.tasks.data.download import fetch_all
     from dtbench.tasks.data.layouts import task_folder
     from dtbench.tasks.data.sources import SOURCES
+    from dtbench.tasks.declared.task import DeclaredTask
     from dtbench.tasks.mini import SPLIT_OF
     from dtbench.tasks.mini_world.clips import write_split
 
@@ -112,6 +120,9 @@ def _pull(task: Task, data_dir: Path | None, *, quiet: bool) -> Pulled:
             files = write_split(SPLIT_OF[task.name], folder, clips.set)
     elif task.name in SOURCES:
         files = fetch_all(task.name, SOURCES[task.name], folder, show)
+    elif isinstance(task, DeclaredTask):
+        files = task.fetch(folder, show)
+        return Pulled(task.name, folder, files, task.load(folder if files else data_dir))
     else:
         raise UserError(f"{task.name}: dtbench knows no download for it. Known: {', '.join([*SOURCES, *SPLIT_OF])}.")
     return Pulled(task.name, folder, files, task.load(folder))
@@ -146,7 +157,7 @@ def verify(
     if any(report.problems for report in reports):
         raise typer.Exit(DataError.exit_code)
     where = [] if data_dir is None else ["--data-dir", str(data_dir)]
-    named = ",".join(report.task for report in reports[: len(reports) - len(own)])
+    named = ",".join(name for text in tasks for name in text.split(",") if name.strip())
     where += ["--task-file", str(task_file)] if own else []
     ask = ["run", "--model", "MODEL", *(["--tasks", named] if named else []), *where]
     print_next(NextStep(ask, "a checkpoint, hub id or URL"), quiet=as_json)

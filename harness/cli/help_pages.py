@@ -17,7 +17,7 @@ from dtbench.harness.cli.terminal import styled
 from dtbench.harness.core.options import ASK, INPUT, PANELS, REQUIRED
 
 GROUPS: Mapping[str, Sequence[str]] = {
-    "Start": ("demo", "doctor", "tasks", "models", "data"),
+    "Start": ("demo", "doctor", "tasks", "models", "new", "data"),
     "Evaluate": ("run", "sweep", "merge", "score", "compare", "gate"),
     "Look": ("report", "table", "plot", "board", "judge", "export", "view", "watch"),
     "Train": ("cot", "mine", "train"),

@@ -31,7 +31,15 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
     "tasks": (
         Example("all benchmarks", "dtbench tasks"),
         Example("one of them, for a script", "dtbench tasks mmsu --json"),
-        Example("one of yours", "dtbench tasks --task-file my_task.py"),
+        Example("one of yours", "dtbench tasks --task-file my.toml"),
+    ),
+    "new": (
+        Example("a task file, questions with clips, and a test", "dtbench new task bird-calls"),
+        Example("into a folder of your choice", "dtbench new task bird-calls --to benchmarks"),
+    ),
+    "new task": (
+        Example("a task file, questions with clips, and a test", "dtbench new task bird-calls"),
+        Example("the files that were written, for a script", "dtbench new task bird-calls --json"),
     ),
     "models": (
         Example("all families", "dtbench models"),
@@ -44,6 +52,7 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
     "data pull": (
         Example("into the default data folder", "dtbench data pull mmar mmsu"),
         Example("somewhere else", "dtbench data pull mmsu --data-dir /data/audio"),
+        Example("of a task file, or of a data set that carries one", "dtbench data pull my.toml hf:ORG/NAME"),
     ),
     "data verify": (
         Example("everything, clips included", "dtbench data verify mmar"),

@@ -35,6 +35,7 @@ COMMANDS = {
     "demo": Subcommand("demo:demo_command", "See it work: the built-in model answers the built-in benchmark."),
     "doctor": Subcommand("doctor:doctor_command", "Show what is installed, what works here, and what to install."),
     "tasks": Subcommand("tasks:tasks_command", "List benchmarks and what is known about each."),
+    "new": Subcommand("new:new_commands", "Write the first files of a task of your own, ready to run."),
     "data": Subcommand("data:data_commands", "Download a benchmark's data, check it, or convert training data."),
     "models": Subcommand("models:models_command", "List model families and what is known about each."),
     "run": Subcommand("run:run_command", "Run a model on benchmarks, store every answer, print the scores."),

@@ -15,8 +15,9 @@ from dtbench.harness.core.options import OUTPUT, Argument, AsJson, Option, TaskF
 from dtbench.harness.core.task import Task
 from dtbench.harness.lm_eval.plug import FOLDER, task_files
 from dtbench.tasks import registry as task_registry
+from dtbench.tasks.suites import expand_suites, our_suites
 
-Name = Annotated[str | None, Argument("[TASK]", "Only this benchmark.", values="tasks")]
+Name = Annotated[str | None, Argument("[TASK]", "Only this benchmark, or those of this suite.", values="tasks")]
 LmEval = Annotated[
     bool,
     Option(
@@ -50,14 +51,23 @@ def tasks_command(
         typer.echo(",".join(map(str, files)))
         return
     everything = name is None and task_file is None
-    tasks, broken = _usable_tasks() if everything else ([named_task(name, task_file)], {})
+    tasks, broken = _usable_tasks() if everything else (_named_tasks(name, task_file), {})
     if as_json:
         facts = [_facts(task) for task in tasks]
         typer.echo(json.dumps([*facts, *({"name": name, "error": why} for name, why in broken.items())]))
     else:
         _print(tasks)
+        if everything:
+            _print_suites()
         for unusable, why in broken.items():
             typer.echo(one_line(f"{unusable} cannot be used: {why}"))
+
+
+def _named_tasks(name: str | None, file: Path | None) -> list[Task]:
+    """Return the task that is named, or those of a suite."""
+    if file is not None or name is None:
+        return [named_task(name, file)]
+    return [task_registry.get_task(one) for one in expand_suites([name])]
 
 
 def _usable_tasks() -> tuple[list[Task], dict[str, str]]:
@@ -78,11 +88,35 @@ def _facts(task: Task) -> dict[str, Any]:
         "items": task.size,
         "paper": task.paper,
         "licence": task.licence,
-        "scorers": list(task.official_versions),
+        "source": _source_of(task),
+        "scorers": [one.name for one in task.scorers] or list(task.official_versions),
         "prediction_keys": list(task.prediction_keys),
+        "suites": [suite.name for suite in our_suites().values() if task.name in suite.tasks],
         "groups": [list(grouping.fields) for grouping in task.groupings],
         "answers_public": task.answers_public,
     }
+
+
+def _source_of(task: Task) -> str:
+    """Return where the data of a task comes from, as far as dtbench knows."""
+    from dtbench.tasks.data.sources import SOURCES, HubFile
+    from dtbench.tasks.declared.task import DeclaredTask
+
+    if isinstance(task, DeclaredTask):
+        return task.source
+    files = SOURCES.get(task.name, ())
+    pages = [
+        f"{file.repo}@{file.revision[:7]}" if isinstance(file, HubFile) else _repository(file.page) for file in files
+    ]
+    return ", ".join(dict.fromkeys(pages))
+
+
+def _repository(page: str) -> str:
+    """Return a file of GitHub as the commit of its repository."""
+    _, _, path = page.partition("githubusercontent.com/")
+    owner, _, rest = path.partition("/")
+    name, _, commit = rest.partition("/")
+    return f"github.com/{owner}/{name}@{commit[:7]}" if commit else page
 
 
 def _print(tasks: list[Task]) -> None:
@@ -100,10 +134,22 @@ def _print(tasks: list[Task]) -> None:
     Console(highlight=False).print(table)
 
 
+def _print_suites() -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    for suite in our_suites().values():
+        Console(highlight=False).print(Text(one_line(f"suite {suite.name}: {suite.title} ({', '.join(suite.tasks)})")))
+
+
 def _lines(task: Task) -> Iterator[str]:
     if task.title:
         yield one_line(task.title)
     yield one_line(f"prediction key {task.prediction_keys[0]}{f', licence {task.licence}' if task.licence else ''}")
+    if source := _source_of(task):
+        yield one_line(f"source: {source}")
+    if task.scorers:
+        yield one_line(f"scorers: {', '.join(one.name for one in task.scorers)}")
     if not task.answers_public:
         yield "answers withheld: cannot be scored here"
     elif len(task.official_versions) > 1:

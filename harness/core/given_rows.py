@@ -67,7 +67,7 @@ def _samples(rows: Any, name: str, layout: RowLayout) -> Iterator[Sample]:
 def _rows(rows: Any, audio: str | None) -> Iterable[Any]:
     """Return the rows of a table, of whatever kind; a text or a dict is none."""
     if hasattr(rows, "cast_column") and hasattr(rows, "features"):
-        return _dataset_rows(rows, audio)
+        return dataset_rows(rows, audio)
     if hasattr(rows, "iloc") and hasattr(rows, "to_dict"):  # pandas
         columns = [str(column) for column in rows.columns]
         return (dict(zip(columns, values, strict=True)) for values in rows.itertuples(index=False, name=None))
@@ -98,7 +98,7 @@ class ColumnClip:
         return bytes(data)
 
 
-def _dataset_rows(data: Any, audio: str | None) -> Iterator[Mapping[str, Any]]:
+def dataset_rows(data: Any, audio: str | None) -> Iterator[Mapping[str, Any]]:
     """Yield the rows of a `datasets.Dataset` with its clips undecoded: only the columns beside them are read."""
     features: Mapping[str, Any] = data.features or {}
     if audio is None or type(features.get(audio)).__name__ != "Audio":

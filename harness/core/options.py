@@ -206,7 +206,8 @@ TaskName = Annotated[
     Option("--task", "TASK", "The benchmark: mmar, mmau-mini, mmau-test, mmsu, mini or your own.", values="tasks"),
 ]
 TaskFile = Annotated[
-    Path | None, Option("--task-file", "FILE", "Python file that defines your own benchmark.", values="files")
+    Path | None,
+    Option("--task-file", "FILE", "Task file (TOML) or Python file that defines your own benchmark.", values="files"),
 ]
 DataDir = Annotated[
     Path | None,

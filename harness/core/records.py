@@ -92,7 +92,7 @@ def _rewindable(path: Path) -> Iterator[io.BufferedReader]:
 
 def read_columns(path: Path, columns: Sequence[str]) -> list[MetadataRecord]:
     """Read the rows of a parquet file, with these columns alone; a dotted name is a part of a column."""
-    with _parquet(path) as file:
+    with open_parquet(path) as file:
         missing = {name.split(".")[0] for name in columns} - set(file.schema_arrow.names)
         if missing:
             there = ", ".join(file.schema_arrow.names)
@@ -103,12 +103,13 @@ def read_columns(path: Path, columns: Sequence[str]) -> list[MetadataRecord]:
 
 def column_names(path: Path) -> list[str]:
     """Return the names of the columns of a parquet file."""
-    with _parquet(path) as file:
+    with open_parquet(path) as file:
         return list(file.schema_arrow.names)
 
 
 @contextlib.contextmanager
-def _parquet(path: Path) -> Iterator[Any]:
+def open_parquet(path: Path) -> Iterator[Any]:
+    """Open a parquet file; a DataError where it is none, or cannot be read while it is open."""
     import pyarrow
     import pyarrow.parquet
 

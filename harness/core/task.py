@@ -72,6 +72,8 @@ class Task(Scorer, ABC):
     defined_in: Path | None = None
     """The file that defines it, where that is a user's and no Python."""
 
+    definition: Mapping[str, Any] | None = None
+    """What its task file says, where it has one: run.json keeps it, so that a stored run finds its task again."""
     in_memory: ClassVar[bool] = False
     """Whether its questions were given to Task.of(), and are in no file."""
 

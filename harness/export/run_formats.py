@@ -10,6 +10,7 @@ from dtbench.harness.core.errors import MachineryError
 from dtbench.harness.core.lookup import NameTable, look_up
 
 RUN_FORMATS = {
+    "predictions": "dtbench.harness.export.predictions_file:write_predictions",
     "lm-eval": "dtbench.harness.export.lm_eval_files:write_lm_eval",
     "parquet": "dtbench.harness.export.parquet_files:write_parquet",
     "hub-eval": "dtbench.harness.export.hub_eval:write_hub_eval",

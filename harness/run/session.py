@@ -38,6 +38,7 @@ from dtbench.harness.store.paraphrases import keep_paraphrases
 from dtbench.harness.store.run_folder import RunFolder
 from dtbench.models.backends import ModelUse, open_models
 from dtbench.tasks import registry as task_registry
+from dtbench.tasks.suites import expand_suites
 
 _LOG = logging.getLogger(__name__)
 
@@ -315,10 +316,10 @@ def _parts_of(data: Sequence[Dataset]) -> set[str]:
 def _get_tasks(request: RunRequest) -> Sequence[Task]:
     given = {task.name: task for task in request.task_objects}
     own = [] if request.task_file is None else [task_registry.task_from_file(request.task_file)]
-    others = [name for name in request.tasks if name not in {task.name for task in own}]
+    others = expand_suites(name for name in request.tasks if name not in {task.name for task in own})
     tasks = own + [given[name] if name in given else task_registry.get_task(name) for name in others]
     for task in tasks:
-        if task.in_memory and task.name in task_registry.TASKS:
+        if (task.in_memory or task.defined_in) and task.name in task_registry.TASKS:
             raise UserError(f"{task.name}: this is the name of a benchmark of dtbench; give your task another.")
     names = [task.name for task in tasks]
     for name in names:
@@ -370,6 +371,9 @@ def _task_file(request: RunRequest, task: Task) -> dict[str, Any]:
     file = request.task_file
     if task.in_memory:
         return {"in_memory": True}
+    kept = {} if task.definition is None or task.name in task_registry.TASKS else {"definition": task.definition}
     if task.defined_in is not None:
-        return {"task_file": str(task.defined_in.resolve())}
+        return {"task_file": str(task.defined_in.resolve()), **kept}
+    if kept:
+        return kept
     return {} if file is None or not task_registry.is_from_file(task, file) else {"task_file": str(file.resolve())}

@@ -297,6 +297,8 @@ class TaskInfo(TypedDict):
     """The options of sampling that the task itself sets."""
     task_file: NotRequired[str]
     """Where a task of the user's own is defined."""
+    definition: NotRequired[dict[str, Any]]
+    """What its task file said, so that the run finds its task again where the file is gone."""
     in_memory: NotRequired[bool]
     """Whether its questions were given to Task.of() in Python, and are in no file but this run's."""
     scorer: NotRequired[str]

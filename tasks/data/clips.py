@@ -110,20 +110,23 @@ def _stem(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedClip:
-    """A clip inside a parquet file, in a column of {bytes, path}."""
+    """A clip inside a parquet file, in a column of {bytes, path}, of bytes, or of lists of either."""
 
     file: Path
     row: int
     column: str
+    place: int | None = None
+    """Which entry of a list it is, from 0."""
 
     @property
     def label(self) -> str:
         """Return the file and the row."""
-        return f"{self.file}: row {self.row}"
+        place = "" if self.place is None else f", clip {self.place + 1}"
+        return f"{self.file}: row {self.row}{place}"
 
     def read(self) -> bytes:
         """Read the encoded bytes, as published."""
-        data = _reader(self.file, self.column).read(self.row)
+        data = _reader(self.file, self.column).read(self.row, self.place)
         if data is None:
             raise DataError(f"{self.label}: the column {self.column!r} has no audio bytes in this row.")
         return data
@@ -147,13 +150,15 @@ class _ParquetClips:
         self._lock = threading.Lock()
         self._parquet = pyarrow.parquet.ParquetFile(file, pre_buffer=False, buffer_size=1 << 16)
         sizes = [self._parquet.metadata.row_group(n).num_rows for n in range(self._parquet.num_row_groups)]
+        kind = self._parquet.schema_arrow.field(column).type
+        self._columns = f"{column}.bytes" if pyarrow.types.is_struct(kind) else column
         self._starts = [sum(sizes[:n]) for n in range(len(sizes) + 1)]
         self._kept: dict[int, list[Any]] = {}
         self._stream: Iterator[Any] = iter(())
         self._next_row = self._end_of_group = 0
 
-    def read(self, row: int) -> bytes | None:
-        """Read the bytes of a row; cheapest in order."""
+    def read(self, row: int, place: int | None = None) -> bytes | None:
+        """Read the bytes of a row, or of an entry of its list; cheapest in order."""
         import pyarrow
 
         with self._lock:
@@ -163,7 +168,9 @@ class _ParquetClips:
                 reason = str(error).splitlines() or ["it ends too early"]
                 raise DataError(f"{self._file}: row {row}: damaged ({reason[0]}).") from None
         cell = batch[row - first].as_py()
-        data = cell and cell["bytes"]
+        if place is not None:
+            cell = cell[place]
+        data = cell["bytes"] if isinstance(cell, dict) else cell
         return data if isinstance(data, bytes) else None
 
     def _batch_with(self, row: int) -> tuple[Any, int]:
@@ -186,7 +193,7 @@ class _ParquetClips:
         group = next(n for n, end in enumerate(self._starts[1:]) if row < end)
         self._next_row, self._end_of_group = self._starts[group], self._starts[group + 1]
         self._stream = self._parquet.iter_batches(
-            _ROWS_AT_ONCE, row_groups=[group], columns=[f"{self._column}.bytes"], use_threads=False
+            _ROWS_AT_ONCE, row_groups=[group], columns=[self._columns], use_threads=False
         )
 
 

@@ -91,6 +91,7 @@ def fetch_all(
     fetched = []
     for file in files:
         arrival = Arrival(folder / file.path, folder)
+        arrival.file.parent.mkdir(parents=True, exist_ok=True)
         with showing(arrival):
             fetched.append(_fetch(task, file, files, arrival))
     return fetched

@@ -48,6 +48,8 @@ class Hub:
     """The status with which it answers every push."""
     large: dict[str, bytes] = field(default_factory=dict)
     """Hash -> content of a large file that was uploaded."""
+    heads: dict[str, str] = field(default_factory=dict)
+    """`datasets/ORG/NAME` -> the commit of its main branch, at which its files lie."""
     break_after: int | None = None
     """How many bytes of the next answer arrive before the connection drops."""
     trickles: threading.Event | None = None
@@ -146,10 +148,14 @@ class _Handler(BaseHTTPRequestHandler):
         hub: Hub = self.server.hub  # type: ignore[attr-defined]
         wanted = self.headers.get("Range")
         hub.asked.append((self.command, self.path, wanted))
-        data = hub.files.get(self.path)
+        if (listed := self._listed(hub)) is not None:
+            self._reply_list(listed)
+            return
+        data = hub.files.get(self._at_commit(hub))
         if data is None:
+            known = not hub.heads or any(self.path.startswith(f"/{repo}/") for repo in hub.heads)
             self.send_response(404)
-            self.send_header("X-Error-Code", "EntryNotFound")
+            self.send_header("X-Error-Code", "EntryNotFound" if known else "RepoNotFound")
             self.send_header("Content-Length", "0")
             self.end_headers()
             return
@@ -159,8 +165,32 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command == "GET":
             self._send(data[start:], hub)
 
+    def _at_commit(self, hub: Hub) -> str:
+        """The path of a file with the commit in the place of the main branch."""
+        for repo, commit in hub.heads.items():
+            if self.path.startswith(f"/{repo}/resolve/main/"):
+                return self.path.replace("/resolve/main/", f"/resolve/{commit}/", 1)
+        return self.path
+
+    def _listed(self, hub: Hub) -> list[dict[str, Any]] | None:
+        """The files of a repository at a commit, where these are asked for."""
+        match = re.fullmatch(r"/api/(datasets/[\w.-]+/[\w.-]+)/tree/(\w+)\?.*", self.path)
+        if match is None:
+            return None
+        begin = f"/{match[1]}/resolve/{match[2]}/"
+        names = [path.removeprefix(begin) for path in hub.files if path.startswith(begin)]
+        return [{"type": "file", "path": name, "size": len(hub.files[begin + name]), "oid": ""} for name in names]
+
+    def _reply_list(self, listed: list[dict[str, Any]]) -> None:
+        content = json.dumps(listed).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
     def _describe(self, data: bytes, start: int) -> None:
-        parts = self.path.split("/")
+        parts = self._at_commit(self.server.hub).split("/")  # type: ignore[attr-defined]
         self.send_header("Content-Length", str(len(data) - start))
         self.send_header("Accept-Ranges", "bytes")
         self.send_header("ETag", f'"{hashlib.sha256(data).hexdigest()}"')

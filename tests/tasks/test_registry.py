@@ -146,8 +146,8 @@ def test_a_path_that_is_no_python_file_is_said_to_be_none(tmp_path: Path) -> Non
     (tmp_path / "task.txt").write_text("")
     for path, complaint in (
         (tmp_path / "gone.py", "there is no such file."),
-        (tmp_path, "this is a folder; a Python file that defines a task is expected."),
-        (tmp_path / "task.txt", "not a Python file; its name must end in .py."),
+        (tmp_path, "this is a folder; a file that defines a task is expected."),
+        (tmp_path / "task.txt", "neither a task file nor Python; its name must end in .toml or .py."),
     ):
         with pytest.raises(UserError, match=r"^--task-file ") as raised:
             task_registry.task_from_file(path)
