@@ -17,7 +17,7 @@ from dtbench.harness.compare.gate import GateVerdict, Verdict
 from dtbench.harness.compare.gate_files import verdict_sentence
 from dtbench.harness.compare.words import comparison_in_words
 from dtbench.harness.store.comparison_types import ComparisonAmongSeveral, Flip
-from dtbench.harness.store.summary_types import CalibrationSummary, JudgeSummary, TaskSummary
+from dtbench.harness.store.summary_types import AnswerSummary, CalibrationSummary, JudgeSummary, TaskSummary
 
 LIGHT = '[data-jp-theme-light="true"] .dtb,.vscode-light .dtb,html[theme="light"] .dtb'
 DARK = '[data-jp-theme-light="false"] .dtb,.vscode-dark .dtb,html[theme="dark"] .dtb'
@@ -71,7 +71,7 @@ def gate_cards(results: Sequence[GateVerdict], verdict: Verdict, sentence: str) 
     return _page([_card("Gate", head + table + lines)])
 
 
-def judge_cards(summary: JudgeSummary | CalibrationSummary) -> str:
+def judge_cards(summary: JudgeSummary | AnswerSummary | CalibrationSummary) -> str:
     """Return a card with the rubric marks of a run's reasoning, or with how far the judge is to be trusted."""
     title = f"{summary['judge']} ({summary['status']})"
     notes = "".join(f'<p class="note">{escape(note)}</p>' for note in summary.get("notes", ()))
@@ -79,6 +79,8 @@ def judge_cards(summary: JudgeSummary | CalibrationSummary) -> str:
         marks = summary["marks"]
         words = f"{_percent(marks['accuracy'])} % of {_count(marks['n'])} known marks were reproduced"
         return _page([_card(title, f"<p>{escape(words)}</p>{notes}")])
+    if "scorer" in summary:
+        return _page([_card(title, _marked_card(summary) + notes)])
     shown = _points(summary["rubrics"])
     interval = f"95 % interval {summary['low']:.2f} to {summary['high']:.2f}" if "low" in summary else ""
     what = interval or f"{summary['unscored']} answers have no marks"
@@ -91,6 +93,20 @@ def judge_cards(summary: JudgeSummary | CalibrationSummary) -> str:
     groups = _table(("", "rubrics", "n"), rows) if rows else ""
     body = f'<p><b class="big">{escape(shown)}</b> <span class="note">{escape(line)}</span></p>{groups}{notes}'
     return _page([_card(title, body)])
+
+
+def _marked_card(summary: AnswerSummary) -> str:
+    interval = f"95 % interval {summary['low']:.2f} to {summary['high']:.2f}" if "low" in summary else ""
+    what = interval or f"{summary['unscored']} answers have no marks"
+    line = f"{summary['scorer']}; {what}; n {summary['n']}"
+    rows = [
+        (f"{heading}: {value}", _points(part["score"]), _count(part["n"]))
+        for heading, table in summary["groups"].items()
+        for value, part in table.items()
+    ]
+    groups = _table(("", "marks", "n"), rows) if rows else ""
+    shown = f'<b class="big">{escape(_points(summary["score"]))}</b>'
+    return f'<p>{shown} <span class="note">{escape(line)}</span></p>{groups}'
 
 
 def file_cards(report: Mapping[str, Any]) -> str:

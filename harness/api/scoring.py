@@ -16,7 +16,7 @@ from dtbench.harness.score.prediction_file import Predictions, given_predictions
 from dtbench.harness.score.prediction_scores import PredictionScores, score_predictions, script_version
 from dtbench.harness.score.stored_run import RescoredTask
 from dtbench.harness.store.run_folder import StoredRun
-from dtbench.harness.store.summary_types import CalibrationSummary, JudgeSummary, TaskSummary
+from dtbench.harness.store.summary_types import AnswerSummary, CalibrationSummary, JudgeSummary, TaskSummary
 from dtbench.tasks import registry as task_registry
 from dtbench.tasks.stored import RescoreOptions, rescore_run, rewrite_run
 
@@ -188,26 +188,32 @@ def _share(part: Mapping[str, Any]) -> str:
 
 
 class JudgedRun:
-    """The rubric marks of a run's reasoning."""
+    """The marks of a run's reasoning, or of its answers."""
 
     def __init__(self, result: JudgeResult) -> None:
         self.path = result.folder
         """The folder of the verdicts."""
-        self.summary: JudgeSummary | CalibrationSummary = result.summary
+        self.summary: JudgeSummary | AnswerSummary | CalibrationSummary = result.summary
         """summary.json of the judge."""
         self.status = result.status
 
     @property
     def rubrics(self) -> float | None:
-        """The marks in percent; None where some are missing, and of a calibration."""
-        return None if "kinds" in self.summary else self.summary["rubrics"]
+        """The marks of the reasoning in percent; None where some are missing, of answers, and of a calibration."""
+        return None if "kinds" in self.summary or "scorer" in self.summary else self.summary["rubrics"]
 
-    def as_json(self) -> JudgeSummary | CalibrationSummary:
+    @property
+    def score(self) -> float | None:
+        """The mean mark of the answers in percent; None where some are missing, of reasoning, and of a calibration."""
+        return None if "kinds" in self.summary or "rubrics" in self.summary else self.summary["score"]
+
+    def as_json(self) -> JudgeSummary | AnswerSummary | CalibrationSummary:
         """Return what `dtbench judge --json` prints."""
         return self.summary
 
     def __repr__(self) -> str:
-        shown = "calibration" if "kinds" in self.summary else f"rubrics {self.rubrics}"
+        marks = f"score {self.score}" if "score" in self.summary else f"rubrics {self.rubrics}"
+        shown = "calibration" if "kinds" in self.summary else marks
         return f"<JudgedRun {self.path} ({self.status}): {shown}>"
 
     def _repr_html_(self) -> str:
@@ -217,7 +223,7 @@ class JudgedRun:
 
 
 def judge(run: RunLike, **options: Any) -> JudgedRun:
-    """Score a run's reasoning against rubrics with an LLM judge; resume if it has begun.
+    """Score a run's reasoning, or its answers, with an LLM judge; resume if it has begun.
 
     The options are those of `dtbench judge` in Python's spelling, `base_url` and `model` first.
     """

@@ -1,4 +1,4 @@
-"""`dtbench judge`: score a run's reasoning chains against rubrics with an LLM judge."""
+"""`dtbench judge`: score a run's reasoning, or its answers, with a model behind an endpoint."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,7 +18,16 @@ from dtbench.harness.core.errors import one_line
 from dtbench.harness.core.options import RUNS, AsJson, Option
 from dtbench.harness.judge.plan import JudgeOptions
 from dtbench.harness.store.redact import mask_text
-from dtbench.harness.store.summary_types import CalibrationSummary, JudgedGroup, JudgeSummary
+from dtbench.harness.store.summary_types import (
+    AnswerSummary,
+    CalibrationSummary,
+    JudgedGroup,
+    JudgeSummary,
+    MarkedFigures,
+)
+
+if TYPE_CHECKING:
+    from dtbench.harness.judge.session import AnyJudgeSummary, JudgeResult
 
 OnlyEstimate = Annotated[
     bool, Option("--estimate", None, "Print the remaining calls and tokens without calling the judge.", panel=RUNS)
@@ -33,10 +42,11 @@ SIDES = {"prompt_tokens": "input", "completion_tokens": "output"}
 
 @with_options
 def judge_command(options: JudgeOptions, estimate: OnlyEstimate = False, as_json: AsJson = False) -> None:
-    """Score a run's reasoning chains against rubrics with an LLM judge.
+    """Score a run's reasoning against rubrics, or its answers against the right ones, with an LLM judge.
 
-    Wrong answers score 0. The reasoning of a correct answer is judged several times; the lowest and highest marks are
-    dropped and the rest averaged. The same command resumes.
+    With rubrics, wrong answers score 0, and the reasoning of a correct one is judged several times; the lowest and
+    highest marks are dropped and the rest averaged. Answers that wait for a judge have its marks in every score from
+    then on. The same command resumes.
     """
     from dtbench.harness.judge.session import describe_estimate, estimate_judge, run_judge
     from dtbench.harness.run.live_line import LiveLine
@@ -51,22 +61,25 @@ def judge_command(options: JudgeOptions, estimate: OnlyEstimate = False, as_json
         typer.echo(json.dumps(result.summary))
     else:
         _print(result.summary, result.folder)
-    print_next(*_next_steps(options, result.exit_code), quiet=as_json)
+    print_next(*_next_steps(options, result), quiet=as_json)
     raise typer.Exit(result.exit_code)
 
 
-def _next_steps(options: JudgeOptions, code: int) -> Iterator[NextStep]:
-    if code:
+def _next_steps(options: JudgeOptions, result: JudgeResult) -> Iterator[NextStep]:
+    if result.exit_code:
         return
+    if "scorer" in result.summary:
+        yield NextStep(["score", options.run], "the run's score with these marks")
     yield NextStep(["report", options.run], "marks and answers on one page")
     if not options.calibrate and mask_text(options.base_url) == options.base_url:
         model = ["--model", options.model] if options.model else []
-        judge = ["judge", str(options.run), *model, "--base-url", options.base_url]
+        scorer = ["--scorer", options.scorer] if options.scorer else []
+        judge = ["judge", str(options.run), *model, *scorer, "--base-url", options.base_url]
         yield NextStep([*judge, "--calibrate"], "how far to trust this judge")
 
 
-def _print(summary: JudgeSummary | CalibrationSummary, folder: Path) -> None:
-    for line in _calibration(summary) if "kinds" in summary else _marks(summary):
+def _print(summary: AnyJudgeSummary, folder: Path) -> None:
+    for line in _lines(summary):
         print_line(line, indent=13)
     tokens = ", ".join(f"{SIDES.get(name, name)} {count:,}" for name, count in summary["tokens"].items())
     price = f", {summary['price']:,.2f} at the prices given" if "price" in summary else ""
@@ -75,6 +88,42 @@ def _print(summary: JudgeSummary | CalibrationSummary, folder: Path) -> None:
     for note in summary.get("notes", ()):
         typer.echo(f"note         {one_line(note)}")
     typer.echo(f"judge {one_line(str(folder))} ({summary['status']})")
+
+
+def _lines(summary: AnyJudgeSummary) -> Iterator[str]:
+    if "kinds" in summary:
+        return _calibration(summary)
+    return _answers(summary) if "scorer" in summary else _marks(summary)
+
+
+def _answers(summary: AnswerSummary) -> Iterator[str]:
+    rows = [("Total", _mark_cell(summary), str(summary["n"]))]
+    for heading, table in summary["groups"].items():
+        rows += [
+            (heading, "", ""),
+            *((f"  {value}", _mark_cell(part), str(part["n"])) for value, part in table.items()),
+        ]
+    print_rows(("", summary["scorer"], "n"), rows)
+    if summary["score"] is None:
+        least, most = summary["between"]
+        ids = ", ".join(summary["unscored_ids"][:3])
+        yield f"unscored     {summary['unscored']} (first: {ids}); the total is between {least} and {most}"
+        for reason, count in itertools.islice(summary["unscored_reasons"].items(), REASONS):
+            yield f"             {count} of them: {reason}"
+    else:
+        yield f"score        {summary['score']:.2f} (95 % interval {summary['low']:.2f} to {summary['high']:.2f})"
+    if summary["empty"]:
+        yield f"empty        {summary['empty']} answers have no words, and no marks"
+    if summary["unreadable_as_wrong"]:
+        unreadable = summary["unreadable_as_wrong"]
+        yield f"unreadable   {unreadable} replies could not be read; the authors count such answers as wrong"
+    if summary["agreement"]:
+        agree = summary["agreement"]
+        yield f"agreement    two calls agree on {agree['pairs']:.1%} of answers, all calls on {agree['unanimous']:.1%}"
+
+
+def _mark_cell(part: MarkedFigures) -> str:
+    return "?" if part["score"] is None else f"{part['score']:.2f}"
 
 
 def _marks(summary: JudgeSummary) -> Iterator[str]:
@@ -96,7 +145,7 @@ def _marks(summary: JudgeSummary) -> Iterator[str]:
         yield f"agreement    two calls agree on {agree['pairs']:.1%} of marks, all calls on {agree['unanimous']:.1%}"
 
 
-def _replies(summary: JudgeSummary | CalibrationSummary) -> str:
+def _replies(summary: AnyJudgeSummary) -> str:
     lost = [
         f"{count:,} {what}"
         for count, what in (

@@ -16,6 +16,7 @@ from dtbench.harness.core.errors import MachineryError, UserError, did_you_mean,
 from dtbench.harness.core.options import TESTS, Option
 from dtbench.harness.extract.evidence import WEAKEST
 from dtbench.harness.score.outcomes import Answer, Outcomes
+from dtbench.harness.score.waiting import WaitingAnswers, refuse_waiting
 from dtbench.harness.stats.paired_tests import (
     TAIL,
     EffectiveTable,
@@ -145,20 +146,25 @@ class RunAnswers:
     """Without those that failed."""
     failed: int
     made: RecordProvenance
+    waiting: WaitingAnswers
+    """Those that wait for a judge."""
 
 
 def read_answers(run: StoredRun, task: str, records: Iterable[Record] | None = None) -> RunAnswers:
     """Read the answers of a run to one task; `records` where they are in memory already."""
-    made = RecordProvenance()
-    outcomes = Outcomes(made.watch(run.records(task) if records is None else records))
+    made, waiting = RecordProvenance(), WaitingAnswers()
+    outcomes = Outcomes(made.watch(waiting.watch(run.records(task) if records is None else records)))
     refuse_other_prompt(run, task, made)
     failed = sum(answer.outcome.failed is not None for answer in outcomes.answers())
-    return RunAnswers(run, task, _by_question(outcomes), failed, made)
+    return RunAnswers(run, task, _by_question(outcomes), failed, made, waiting)
 
 
 def pair_runs(before: StoredRun, after: StoredRun, task: str, score: Score) -> PairedRuns:
-    """Pair the answers of two runs to one task, question by question."""
-    return pair_answers(read_answers(before, task), read_answers(after, task), score)
+    """Pair the answers of two runs to one task; a WaitingError where some have no marks yet."""
+    both = read_answers(before, task), read_answers(after, task)
+    for answers in both:
+        refuse_waiting(answers.run.path, task, answers.waiting)
+    return pair_answers(*both, score)
 
 
 def pair_answers(first: RunAnswers, second: RunAnswers, score: Score) -> PairedRuns:

@@ -6,6 +6,7 @@ DtbenchError
 |-- TaskError        a task's own code breaks its contract, exit 3
 |-- MachineryError   the network, the disk or an engine failed, exit 3
 |-- ModelError       a model did not answer one prompt; the loop retries where that may help
+|-- WaitingError     answers wait for a judge, so nothing can be told yet, exit 4
 `-- WithdrawnError   a request was not sent, as the run ends in good order
 
 A message says what is wrong, the value, what is allowed and what to do next.
@@ -77,6 +78,12 @@ class ModelError(DtbenchError):
         other = ModelError(message, again=self.again)
         other.__dict__.update(self.__dict__)
         return other
+
+
+class WaitingError(DtbenchError):
+    """Answers have no marks yet: a judge has not been asked about all of them."""
+
+    exit_code = 4
 
 
 class WithdrawnError(DtbenchError):

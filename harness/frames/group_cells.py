@@ -19,7 +19,14 @@ from dtbench.harness.score.summary import paper_columns
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.run_json import read_summary
 from dtbench.harness.store.share_types import ShareFigures
-from dtbench.harness.store.summary_types import CalibrationSummary, JudgedFigures, JudgeSummary, Summary, TaskSummary
+from dtbench.harness.store.summary_types import (
+    AnswerSummary,
+    CalibrationSummary,
+    JudgedFigures,
+    JudgeSummary,
+    Summary,
+    TaskSummary,
+)
 from dtbench.harness.store.table_types import OWN, TASKS, TableCell, TableScore
 from dtbench.tasks.stored import stored_task
 
@@ -78,10 +85,10 @@ class TabledTask:
         found: dict[str, JudgeSummary] = {}
         for path in sorted(self.run.path.glob("judge-*/summary.json")):
             try:
-                summary: Any = read_summary(path.parent, JudgeSummary, CalibrationSummary)
+                summary: Any = read_summary(path.parent, JudgeSummary, AnswerSummary, CalibrationSummary)
             except DataError:  # `dtbench judge` says what is wrong with it
                 continue
-            if summary is not None and summary.get("task") == self.part.task.name:
+            if summary is not None and "rubrics" in summary and summary["task"] == self.part.task.name:
                 name = summary["judge"]
                 found[f"{name} ({path.parent.name})" if name in found else name] = summary
         return found

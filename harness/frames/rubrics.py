@@ -54,13 +54,13 @@ def judged_answers(run: StoredRun, task: str, notify: Notify) -> Judged:
 def _marked(judge: StoredRun, task: str) -> dict[Key, MarksOfAnswer]:
     info = cast("JudgeInfo", judge.info)
     about = {**info.get("other_tasks", {}), **info["tasks"]}.get(task)
-    if about is None:
+    if about is None or "scorer" in info:  # of answers, whose marks stand with their scores
         return {}
     verdicts: dict[str, list[VerdictRecord]] = defaultdict(list)
     for record in judge.records_as(task, JudgeRecord):
         if "verdict" in record:
             verdicts[record["id"]].append(record["verdict"])
-    calls, repeat = info["calls"], about["sample"]
+    calls, repeat = info["calls"], about.get("sample", 0)
     return {Key(id_, repeat): _together(each, calls) for id_, each in verdicts.items()}
 
 

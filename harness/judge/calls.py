@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Generic, cast
 
 from dtbench.harness.core.errors import MachineryError, ModelError, one_line
 from dtbench.harness.core.model import Model, chain_tags
 from dtbench.harness.extract.tidy import with_think_tags
-from dtbench.harness.judge.plan import Case, JudgePlan
-from dtbench.harness.judge.verdict import JudgeVerdict, UnreadableError, read_judge_verdict
+from dtbench.harness.judge.plan import JudgePlan
+from dtbench.harness.judge.scorer import UNREADABLE, CaseT
+from dtbench.harness.judge.verdict import UnreadableError
 from dtbench.harness.run.live_line import LiveFigure, LiveState
 from dtbench.harness.run.pace import Pace, PacedModel
 from dtbench.harness.run.progress import COST, FAILED, RETRIES, limit_figures, pace_figures, token_figures
@@ -22,7 +24,6 @@ from dtbench.harness.store.types import JudgeRecord
 
 ATTEMPTS = 3
 """How often a verdict that cannot be read is asked for."""
-UNREADABLE = "unreadable"
 UNREADABLE_IN_A_ROW = 20
 """A judge whose last replies, so many, cannot be read will not begin to make sense: asking on only costs."""
 SHOWN_CHARACTERS = 120
@@ -32,8 +33,9 @@ SHOWN_CHARACTERS = 120
 class ReadabilityCheck:
     """Counts the replies in a row that cannot be read, and stops once they are too many."""
 
-    def __init__(self, folder: RunFolder) -> None:
+    def __init__(self, folder: RunFolder, form: str) -> None:
         self._folder = folder
+        self._form = form
         self._in_a_row = 0
         self._questions: set[str] = set()
         """One question may be refused however often it is asked: that says little about the judge."""
@@ -51,16 +53,16 @@ class ReadabilityCheck:
             raise MachineryError(
                 f"the last {self._in_a_row} replies of the judge cannot be read ({reason}), so it stops here. The last "
                 f"one begins {beginning(text)}. What is judged is kept in {self._folder.path}. Once the judge "
-                "replies in JSON (another --model? other instructions by --judge-prompt?), the same command goes on "
-                "from there."
+                f"replies {self._form} (another --model? other instructions by --judge-prompt?), the same command goes "
+                "on from there."
             )
 
 
-class JudgeRun:
+class JudgeRun(Generic[CaseT]):
     """Make every call to the judge that has no verdict yet."""
 
     def __init__(
-        self, plan: JudgePlan, task: str, model: Model, folder: RunFolder, *, pace: Pace, spending: Spending
+        self, plan: JudgePlan[CaseT], task: str, model: Model, folder: RunFolder, *, pace: Pace, spending: Spending
     ) -> None:
         self._plan = plan
         self._task = task
@@ -72,7 +74,7 @@ class JudgeRun:
         self.missing = plan.missing(folder.finished(task))
         self._progress = Progress(len(self.missing))
         self._breaker = CircuitBreaker(0.01 * len(self.missing), jobs="calls to the judge")
-        self._readability = ReadabilityCheck(folder)
+        self._readability = ReadabilityCheck(folder, plan.scorer.form)
         self._retries = RetryPolicy(on_retry=self._progress.add_retry)
         self._unreadable = 0
 
@@ -92,14 +94,16 @@ class JudgeRun:
         figures += limit_figures(self._pace)
         return LiveState(self._progress.done, self._progress.expected, figures, "calls")
 
-    async def _judge(self, job: tuple[Case, int]) -> None:
+    async def _judge(self, job: tuple[CaseT, int]) -> None:
         has_verdict = await self._has_verdict(*job)  # first: += reads its left side before it waits
         self._progress.failed += not has_verdict
 
-    async def _has_verdict(self, case: Case, call: int) -> bool:
+    async def _has_verdict(self, case: CaseT, call: int) -> bool:
         """Make one call, up to ATTEMPTS times; each reply is stored, for it has its price."""
         for attempt in range(1, ATTEMPTS + 1):
-            record: JudgeRecord = {"id": case.id, "sample": call, "chain_hash": case.hash}
+            key = case.key(call)
+            begun = {"id": key.id, "sample": key.sample, "chain_hash": case.hash, **case.fields()}
+            record = cast("JudgeRecord", begun)
             prompt = self._plan.prompt(case, call, attempt - 1)
             try:
                 response = await generate_with_retries(self._model, prompt, self._retries)
@@ -114,7 +118,7 @@ class JudgeRun:
             self._progress.add_tokens(record["response"]["usage"])
             self._spending.add(record)
             try:
-                verdict = read_judge_verdict(with_think_tags(response.text, self._chain), case.rubric.criteria)
+                verdict = self._plan.scorer.read(with_think_tags(response.text, self._chain), case)
             except UnreadableError as error:
                 record["error"] = {"kind": UNREADABLE, "message": f"no verdict: {error}", "attempts": attempt}
                 self._folder.append(self._task, record)
@@ -122,7 +126,7 @@ class JudgeRun:
                 self._readability.add_unreadable(case.id, str(error), response.text)
                 continue
             self._readability.add_readable()
-            self._folder.append(self._task, _with_verdict(record, case, verdict, attempt))
+            self._folder.append(self._task, {**record, "verdict": verdict, "attempts": attempt})
             return True
         return False
 
@@ -133,10 +137,3 @@ def beginning(text: str) -> str:
     if len(plain) > SHOWN_CHARACTERS:
         plain = f"{plain[:SHOWN_CHARACTERS].rpartition(' ')[0] or plain[:SHOWN_CHARACTERS]} ..."
     return f"`{plain}`" if plain else "with nothing: it is empty"
-
-
-def _with_verdict(record: JudgeRecord, case: Case, verdict: JudgeVerdict, attempts: int) -> JudgeRecord:
-    names = [criterion.name for criterion in case.rubric.criteria]
-    marks = dict(zip(names, verdict.marks, strict=True))
-    why = dict(zip(names, verdict.why, strict=True))
-    return {**record, "verdict": {"marks": marks, "why": why, "share": verdict.share}, "attempts": attempts}

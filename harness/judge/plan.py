@@ -1,49 +1,28 @@
-"""Plan what is judged, the chains of right answers, and what that costs."""
+"""Plan what is judged, how often, and what that costs."""
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Generic
 
 from dtbench.harness.core import options as opts
-from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.options import Option
 from dtbench.harness.core.price import Price
 from dtbench.harness.core.schema import Prompt
 from dtbench.harness.core.typed_settings import at_least
-from dtbench.harness.judge.wording import DEFAULT_WORDING, Wording, read_wording
-from dtbench.harness.score.criteria import Rubric, has_rubric, rubric_of
-from dtbench.harness.score.stored_run import StoredTask, SubmittedAnswer, submitted_answers
+from dtbench.harness.judge.scorer import CaseT, JudgeScorer
+from dtbench.harness.judge.wording import Wording, read_wording
+from dtbench.harness.store.jsonl import Key
 from dtbench.models.endpoint.address import complete_url
 
 CHARACTERS_A_TOKEN = 4
-TOKENS_A_MARK = 60
-"""What a judge writes for each criterion, roughly."""
-
-
-class Case(NamedTuple):
-    """One chain, and the rubric that it is scored against."""
-
-    answer: SubmittedAnswer
-    rubric: Rubric
-    right: bool
-    """By the benchmark's own rule; a wrong answer has 0 marks and is not shown to the judge."""
-
-    @property
-    def id(self) -> str:
-        """The id of the question."""
-        return self.answer.sample.id
-
-    @property
-    def hash(self) -> str:
-        """Twelve digits that differ where the chain, the answer after it or the criteria do."""
-        row = repr((self.id, self.answer.thinking, self.answer.choice, self.rubric))
-        return hashlib.sha256(row.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
 def parse_price(text: str) -> Price:
@@ -80,22 +59,40 @@ class JudgeOptions:
     ]
     task: opts.TaskName = None
     calls: Annotated[
-        int,
-        Option("--calls", "N", "Calls per answer; the lowest and highest marks are dropped.", panel=opts.ANSWERS),
+        int | None,
+        Option(
+            "--calls",
+            "N",
+            "Calls per answer; the lowest and highest marks are dropped.",
+            panel=opts.ANSWERS,
+            shown="5 for rubrics, else 1",
+        ),
         at_least(1),
-    ] = 5
+    ] = None
+    scorer: Annotated[
+        str | None,
+        Option(
+            "--scorer",
+            "NAME",
+            "What is judged: `rubric` (the reasoning, by each question's criteria), `same-answer` (whether an answer "
+            "is right), `embedding` (which option it is nearest to), or a scorer of the task that waits for a judge.",
+            panel=opts.ANSWERS,
+            shown="rubric where questions have criteria, else what the task waits for",
+            values=("rubric", "same-answer", "embedding"),
+        ),
+    ] = None
     wording: Annotated[
-        Wording,
+        Wording | None,
         Option(
             "--judge-prompt",
             "FILE",
             "Your own instructions for the judge.",
             parse=read_wording,
             panel=opts.ANSWERS,
-            shown="dtbench's own",
+            shown="the task's own, else dtbench's",
             values="files",
         ),
-    ] = DEFAULT_WORDING
+    ] = None
     limit: opts.Limit = None
     sample: opts.SampleNumber = 0
     concurrency: opts.Concurrency = 8
@@ -143,61 +140,49 @@ class JudgeOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class JudgePlan:
-    """Every question of the run that has a rubric, in the order of the data."""
+class JudgePlan(Generic[CaseT]):
+    """The answers of a run that are judged, in the order of the data."""
 
-    cases: Sequence[Case]
-    options: JudgeOptions
+    scorer: JudgeScorer[CaseT]
+    cases: Sequence[CaseT]
+    calls: int
+    seed: int
 
-    def prompt(self, case: Case, call: int, attempt: int) -> Prompt:
+    def prompt(self, case: CaseT, call: int, attempt: int) -> Prompt:
         """Return the request of one call; each attempt after an unreadable reply has another seed."""
-        sample, answer, wording = case.answer.sample, case.answer, self.options.wording
-        text = wording.about(sample.question, sample.answer or "", case.rubric, answer.thinking, answer.choice)
-        seed = self.options.seed + 1000 * attempt
-        return Prompt(text, sample.audio, system=wording.system, id=sample.id, repeat=call, seed=seed)
+        prompt = self.scorer.prompt(case)
+        return dataclasses.replace(prompt, repeat=case.key(call).sample, seed=self.seed + 1000 * attempt)
 
-    def missing(self, finished: Iterable[tuple[str, int]]) -> list[tuple[Case, int]]:
+    def missing(self, finished: Iterable[tuple[str, int]]) -> list[tuple[CaseT, int]]:
         """Return the calls that are not finished."""
         done = set(finished)
         return [
             (case, call)
             for case in self.cases
-            if case.right
-            for call in range(self.options.calls)
-            if (case.id, call) not in done
+            if case.asked
+            for call in range(self.calls)
+            if case.key(call) not in done
         ]
 
-    def estimate(self, missing: Sequence[tuple[Case, int]]) -> dict[str, float]:
-        """Estimate the tokens of these calls, and their price where the user names prices."""
-        lengths = {id(case): len(self.prompt(case, 0, 0).text) for case, _ in missing}
-        fixed = len(self.options.wording.system or "")
-        characters = sum(lengths[id(case)] + fixed for case, _ in missing)
-        written = sum(TOKENS_A_MARK * len(case.rubric.criteria) for case, _ in missing)
-        read, price = characters // CHARACTERS_A_TOKEN, self.options.price
+    def wanted(self) -> set[Key]:
+        """Return the keys of all calls."""
+        return {case.key(call) for case, call in self.missing([])}
+
+    def estimate(self, missing: Sequence[tuple[CaseT, int]], price: Price | None) -> dict[str, float]:
+        """Estimate the tokens of these calls, and their price where one is known."""
+        characters = written = 0
+        for _, calls in itertools.groupby(missing, key=lambda job: id(job[0])):
+            (case, _), *more = calls
+            prompt = self.scorer.prompt(case)
+            characters += (1 + len(more)) * (len(prompt.text) + len(prompt.system or ""))
+            written += (1 + len(more)) * self.scorer.tokens(case)
+        read = characters // CHARACTERS_A_TOKEN
         cost = {} if price is None else {"price": price.of(read, written)}
         return {"calls": len(missing), "prompt_tokens": read, "completion_tokens": written, **cost}
 
     def fingerprint(self) -> str:
-        """Return twelve digits that differ where other chains, answers or criteria are judged."""
+        """Return twelve digits that differ where other answers are judged, or by other criteria."""
         digest = hashlib.sha256()
         for case in self.cases:
-            answer = case.answer
-            row = (case.id, answer.thinking, answer.choice, case.right, case.rubric)
-            digest.update(repr(row).encode("utf-8", "surrogatepass"))
+            digest.update(repr(case.row).encode("utf-8", "surrogatepass"))
         return digest.hexdigest()[:12]
-
-
-def plan_of(stored: StoredTask, data: Dataset, options: JudgeOptions) -> JudgePlan:
-    """Plan the judging of a task of a run; a UserError where its questions have no criteria."""
-    answers = [one for one in submitted_answers(stored, data, options.sample) if one.state != "missing"]
-    with_rubric = [one for one in answers[: options.limit] if has_rubric(one.sample)]
-    if not with_rubric:
-        raise UserError(
-            f"{stored.task.name}: its questions ({data.version}) have no criteria to judge by: MMAR v2 has, and any "
-            f"task whose items hold `rubric`."
-        )
-    rule = stored.task.official(stored.task.official_versions[0])
-    cases = [
-        Case(one, rubric_of(one.sample), rule(one.sample.as_published(), one.submission).correct) for one in with_rubric
-    ]
-    return JudgePlan(cases, options)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from dtbench.harness.core.schema import is_count
 from dtbench.harness.core.scorer import Scorer
-from dtbench.harness.judge.plan import Case, JudgePlan
+from dtbench.harness.judge.rubric_case import RubricCase
 from dtbench.harness.stats.intervals import Z95, trimmed_mean
 from dtbench.harness.store.summary_types import (
     AgreementFigures,
@@ -22,8 +22,10 @@ from dtbench.harness.store.types import JudgeRecord, VerdictRecord
 LISTED = 20
 
 
-def summarise_verdicts(task: Scorer, plan: JudgePlan, records: Iterable[JudgeRecord]) -> JudgeFigures:
-    """Return the object that `--json` prints for a task."""
+def summarise_marks(
+    task: Scorer, cases: Sequence[RubricCase], calls: int, records: Iterable[JudgeRecord]
+) -> JudgeFigures:
+    """Return the object that `--json` prints for the marks of a task."""
     verdicts: dict[str, dict[int, VerdictRecord]] = defaultdict(dict)
     failed: dict[str, str] = {}
     for record in records:
@@ -31,20 +33,20 @@ def summarise_verdicts(task: Scorer, plan: JudgePlan, records: Iterable[JudgeRec
             verdicts[record["id"]][record["sample"]] = record["verdict"]
         else:
             failed[record["id"]] = record["error"]["message"]
-    scores = {case.id: _score(case, verdicts[case.id], plan.options.calls) for case in plan.cases}
-    unscored = [case.id for case in plan.cases if scores[case.id] is None]
+    scores = {case.id: _score(case, verdicts[case.id], calls) for case in cases}
+    unscored = [case.id for case in cases if scores[case.id] is None]
     return {
         "task": task.name,
-        "n": len(plan.cases),
-        "right": sum(case.right for case in plan.cases),
-        "calls": plan.options.calls,
-        **_total(plan.cases, scores),
+        "n": len(cases),
+        "right": sum(case.right for case in cases),
+        "calls": calls,
+        **_total(cases, scores),
         "unscored": len(unscored),
         "unscored_ids": unscored[:LISTED],
         "unscored_why": {id_: failed[id_] for id_ in unscored[:LISTED] if id_ in failed},
         "unscored_reasons": dict(Counter(failed[id_] for id_ in unscored if id_ in failed).most_common()),
-        "without_chain": sum(case.right and not case.answer.thinking for case in plan.cases),
-        "groups": _groups(task, plan.cases, scores),
+        "without_chain": sum(case.right and not case.answer.thinking for case in cases),
+        "groups": _groups(task, cases, scores),
         "agreement": _agreement(verdicts.values()),
     }
 
@@ -64,7 +66,7 @@ def spending_of(records: Iterable[JudgeRecord]) -> JudgeSpending:
     return spent
 
 
-def _score(case: Case, verdicts: Mapping[int, VerdictRecord], calls: int) -> float | None:
+def _score(case: RubricCase, verdicts: Mapping[int, VerdictRecord], calls: int) -> float | None:
     """Return the mean of the calls, less the lowest and the highest of three or more; None where one has no verdict."""
     if not case.right:
         return 0.0
@@ -73,7 +75,7 @@ def _score(case: Case, verdicts: Mapping[int, VerdictRecord], calls: int) -> flo
     return trimmed_mean(one["share"] for one in verdicts.values())
 
 
-def _total(cases: Sequence[Case], scores: Mapping[str, float | None]) -> JudgedFigures:
+def _total(cases: Sequence[RubricCase], scores: Mapping[str, float | None]) -> JudgedFigures:
     """Return rubrics and accuracy in percent; an unscored question could have anything from 0 to all marks."""
     scored = [score for case in cases if (score := scores[case.id]) is not None]
     count = len(cases)
@@ -92,16 +94,16 @@ def _total(cases: Sequence[Case], scores: Mapping[str, float | None]) -> JudgedF
     }
 
 
-def _accuracy(cases: Sequence[Case]) -> float | None:
+def _accuracy(cases: Sequence[RubricCase]) -> float | None:
     return round(100 * sum(case.right for case in cases) / len(cases), 2) if cases else None
 
 
 def _groups(
-    task: Scorer, cases: Sequence[Case], scores: Mapping[str, float | None]
+    task: Scorer, cases: Sequence[RubricCase], scores: Mapping[str, float | None]
 ) -> dict[str, dict[str, JudgedGroup]]:
     tables: dict[str, dict[str, JudgedGroup]] = {}
     for grouping in task.groupings:
-        parts: dict[str, list[Case]] = {value: [] for value in grouping.values}
+        parts: dict[str, list[RubricCase]] = {value: [] for value in grouping.values}
         for case in cases:
             groups = case.answer.sample.groups
             if all(name in groups for name in grouping.fields):
@@ -120,7 +122,7 @@ def _agreement(verdicts: Iterable[Mapping[int, VerdictRecord]]) -> AgreementFigu
             continue
         for name in next(iter(calls.values()))["marks"]:
             given = [one["marks"][name] for one in calls.values()]
-            met, count = sum(given), len(given)
+            met, count = round(sum(given)), len(given)
             pairs += count * (count - 1) // 2
             same += (met * (met - 1) + (count - met) * (count - met - 1)) // 2
             marks += 1

@@ -55,7 +55,7 @@ def read_judge_verdict(text: str, criteria: Sequence[RubricCriterion]) -> JudgeV
 
 def json_values(text: str) -> Iterator[Any]:
     """Yield each list and object of JSON in a reply without its thoughts, inner ones as well as outer ones."""
-    for part in dict.fromkeys((split_text(text).answer, _without_thoughts(text))):  # a verdict may quote tags
+    for part in dict.fromkeys((split_text(text).answer, without_thoughts(text))):  # a verdict may quote tags
         part = part[-_LONGEST:]
         for begin in _BEGINNING.finditer(part):
             try:
@@ -67,7 +67,7 @@ def json_values(text: str) -> Iterator[Any]:
             yield value
 
 
-def _without_thoughts(text: str) -> str:
+def without_thoughts(text: str) -> str:
     """Cut out what stands between tags of thought; a regular expression would look for the end from each beginning."""
     kept, place = [], 0
     while (begin := text.find(_OPENING, place)) >= 0 and (end := text.find(_CLOSING, begin)) >= 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,11 +45,25 @@ class Wording(NamedTuple):
 
     system: str | None
     request: str
+    source: str = ""
+    """The file that a user gave."""
+
+    @property
+    def whole(self) -> str:
+        """Both, as a file of them has it."""
+        return f"{self.system or ''}\n---\n{self.request}"
 
     @property
     def hash(self) -> str:
         """Twelve digits that differ where the instructions do."""
         return hashlib.sha256(f"{self.system}\0{self.request}".encode()).hexdigest()[:12]
+
+    def refuse_without(self, needed: Sequence[str], known: Sequence[str]) -> None:
+        """Raise a UserError where the request of a user's file lacks a field that it needs."""
+        missing = [f"{{{mark}}}" for mark in needed if f"{{{mark}}}" not in self.request]
+        if missing:
+            fields = ", ".join(f"{{{mark}}}" for mark in known)
+            raise UserError(f"{self.source}: {' and '.join(missing)} is missing. It can say: {fields}.")
 
     def about(self, question: str, answer: str, rubric: Rubric, thinking: str, prediction: str) -> str:
         """Return the request about one chain."""
@@ -86,9 +101,5 @@ def read_wording(file: str) -> Wording:
     except UnicodeDecodeError as error:
         raise UserError(f"--judge-prompt {path}: not UTF-8 text (byte {error.start}).") from None
     before, *after = DIVIDER.split(text, maxsplit=1)
-    wording = Wording(before.strip() or None, after[0].strip()) if after else Wording(None, text.strip())
-    missing = [f"{{{mark}}}" for mark in NEEDED if f"{{{mark}}}" not in wording.request]
-    if missing:
-        known = ", ".join(f"{{{mark}}}" for mark in MARKS)
-        raise UserError(f"--judge-prompt {path}: {' and '.join(missing)} is missing. It can say: {known}.")
-    return wording
+    system, request = (before.strip() or None, after[0].strip()) if after else (None, text.strip())
+    return Wording(system, request, f"--judge-prompt {path}")

@@ -77,7 +77,8 @@ class TaskAnswers:
         return self._places.setdefault(id_, len(self._places))
 
     def _values(self, part: StoredTask, record: Record, judged: Sequence[Row]) -> dict[str, float]:
-        marks = [sum(mark["met"] for mark in one["marks"]) / len(one["marks"]) for one in judged if one["marks"]]
+        chains = [one["marks"] for one in judged if one["marks"] and "scorer" not in one]
+        marks = [sum(mark["met"] for mark in each) / len(each) for each in chains]
         values: dict[str, float] = {
             **dict.fromkeys(COLUMNS, 0),
             "state": STATES.index(answer_state(part, record)),

@@ -17,7 +17,7 @@ from dtbench.harness.stats.intervals import share, wilson
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.run_json import read_info, read_summary
 from dtbench.harness.store.share_types import AllFigures, CountedFigures, ShareFigures
-from dtbench.harness.store.summary_types import CalibrationSummary, JudgeSummary, TaskSummary
+from dtbench.harness.store.summary_types import AnswerSummary, CalibrationSummary, JudgeSummary, TaskSummary
 from dtbench.harness.store.types import Record
 
 BINS = 8
@@ -157,11 +157,11 @@ def _related_runs(run: StoredRun, task: str, notify: Notify) -> list[dict[str, A
 
 
 def _judge_summaries(run: StoredRun, task: str) -> list[dict[str, Any]]:
-    """Read the summaries of the judges that marked this run's chains, and of their calibrations."""
+    """Read the summaries of the judges that marked this run's chains or answers, and of their calibrations."""
     summaries = []
     for path in sorted(run.path.glob("judge-*/summary.json")):
         try:
-            summary: Any = read_summary(path.parent, JudgeSummary, CalibrationSummary)
+            summary: Any = read_summary(path.parent, JudgeSummary, AnswerSummary, CalibrationSummary)
         except DataError:
             continue
         if summary.get("task", task) == task:

@@ -12,6 +12,7 @@ from dtbench.harness.core.model import Notify
 from dtbench.harness.extract.tidy import fold_signs, split_text
 from dtbench.harness.score.forced_choice import probabilities, stored_logprobs
 from dtbench.harness.score.stored_run import StoredTask
+from dtbench.harness.store.jsonl import Key
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.types import JudgeInfo, JudgeRecord, Record, VerdictRecord
 
@@ -88,7 +89,10 @@ def _place_of(text: str, answer: str, begin: int) -> tuple[int, int]:
 
 
 def judged_chains(run: StoredRun, task: str, notify: Notify) -> Marks:
-    """Question -> what judges marked: of each criterion the share of calls that found it met, and one reason."""
+    """Question -> what judges marked: of each criterion the share of calls that found it met, and one reason.
+
+    A judge of answers has one mark for each answer, under the name of its scorer.
+    """
     by_question: Marks = defaultdict(list)
     for path in sorted(run.path.glob("judge-*/run.json")):
         if path.parent.name.endswith("-calibration"):
@@ -101,17 +105,21 @@ def judged_chains(run: StoredRun, task: str, notify: Notify) -> Marks:
         except DtbenchError as error:
             notify(f"left out: {error}")
             continue
-        head = {"judge": path.parent.name.removeprefix("judge-"), "repeat": 0 if about is None else about["sample"]}
-        for id_, each in verdicts.items():
-            by_question[id_].append({**head, "marks": _together(each)})
+        head = {"judge": path.parent.name.removeprefix("judge-")}
+        if "scorer" in info:
+            head["scorer"] = info["scorer"]
+        sample = 0 if about is None else about.get("sample", 0)
+        for (id_, repeat), each in verdicts.items():
+            by_question[id_].append({**head, "repeat": repeat or sample, "marks": _together(each)})
     return by_question
 
 
-def _verdicts(judge: StoredRun, task: str) -> dict[str, list[VerdictRecord]]:
-    verdicts: dict[str, list[VerdictRecord]] = defaultdict(list)
+def _verdicts(judge: StoredRun, task: str) -> dict[Key, list[VerdictRecord]]:
+    """Answer -> its verdicts; of a judge of one of several answers, all of the first."""
+    verdicts: dict[Key, list[VerdictRecord]] = defaultdict(list)
     for record in judge.records_as(task, JudgeRecord):
         if "verdict" in record:
-            verdicts[record["id"]].append(record["verdict"])
+            verdicts[Key(record["id"], record.get("repeat", 0))].append(record["verdict"])
     return verdicts
 
 

@@ -30,8 +30,10 @@ from dtbench.harness.score.run_questions import RunQuestions, find_questions
 from dtbench.harness.score.summary import summarise, with_figures
 from dtbench.harness.store.jsonl import Key, key_of
 from dtbench.harness.store.question_files import question_file, read_questions
+from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.summary_types import TaskSummary
 from dtbench.harness.store.types import Record, TaskInfo
+from dtbench.harness.store.verdicts import JudgedMarks
 
 SHOWN = 20
 State = Literal["answered", "unanswered", "failed", "missing"]
@@ -257,6 +259,7 @@ class _Rescorer:
         self._stored, self._task, self._samples = stored, stored.task, data.samples
         self._same_scorer = scorer == stored.scorer
         default = scorer == stored.task.official_versions[0]
+        self._judged = JudgedMarks(stored.folder, stored.task.name, StoredRun.open)
         self._official = {} if default else self._in_order(stored, data, scorer)
 
     def rescore(self, record: Record) -> Record:
@@ -265,9 +268,10 @@ class _Rescorer:
             return record
         sample, official = self._sample(record), self._official.get(key_of(record))
         refuse_stored(self._task, sample)
-        anew = with_answer(
+        read = with_answer(
             record, record["response"], self._task, sample, self._stored.shown(sample), official=official
         )
+        anew = self._judged.over_one(read)
         if self._differs(record, anew):
             self.differing.append(record["id"])
         return anew

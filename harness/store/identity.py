@@ -51,7 +51,7 @@ _LEARNED = frozenset({"right"})
 _SETTINGS = {
     *OWN_KEYS,
     *("kind", "model", "judge", "models", "endpoint", "long_clips", "track", "tasks", "other_tasks"),
-    *("prompt", "prompt_hash", "calls", "judge_seed", "words", "writing_seed"),
+    *("prompt", "prompt_hash", "calls", "judge_seed", "scorer", "rule", "calibration", "words", "writing_seed"),
 }
 _PLURAL = {
     *("sampling", "weights", "data", "clips", "tags around the reasoning", "options of vLLM", "options of the model"),
@@ -155,7 +155,11 @@ def _judge_traits(before: Mapping[str, Any], now: Mapping[str, Any]) -> Pairs:
     def answers(name: str, about: Mapping[str, Any]) -> Traits:
         return {"--sample": about.get("sample"), "data": f"{name} {about.get('data', {}).get('version')}"}
 
+    def scorer(info: Mapping[str, Any]) -> Traits:
+        return {"--scorer": info.get("scorer", "rubric"), "rule of reading": dict(info.get("rule", {}))}
+
     yield judge(before), judge(now)
+    yield scorer(before), scorer(now)
     yield words(before), words(now)
     there = _tasks(before)
     for name, about in now.get("tasks", {}).items():

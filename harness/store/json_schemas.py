@@ -29,6 +29,7 @@ KINDS: dict[str, tuple[Any, ...]] = {
     "summary": (
         summary_types.Summary,
         summary_types.JudgeSummary,
+        summary_types.AnswerSummary,
         summary_types.CalibrationSummary,
         summary_types.CotSummary,
     ),

@@ -56,6 +56,7 @@ from dtbench.harness.store.run_json import (
 from dtbench.harness.store.shard_states import new_shard_info, with_shards
 from dtbench.harness.store.shards import Shard, state_file, state_files
 from dtbench.harness.store.types import AnyInfo, Record, RunInfo, ShardInfo, Status, StoredInfo
+from dtbench.harness.store.verdicts import JudgedMarks
 
 if TYPE_CHECKING:
     from dtbench.harness.store.run_log import RunLog
@@ -103,9 +104,10 @@ class StoredRun:
     def records(self, task: str) -> Iterator[Record]:
         """Yield a record for each answer that was asked for last, in the order of the file.
 
-        Of several with one key, the last without an error stands, else the last.
+        Of several with one key, the last without an error stands, else the last. An answer that waits for a judge has
+        its marks where it has been asked.
         """
-        return self.records_as(task, Record)
+        return JudgedMarks(self.path, task, StoredRun.open).over(self.records_as(task, Record))
 
     def records_as(self, task: str, kind: type[Kind], *, unasked: bool = False) -> Iterator[Kind]:
         """Yield records as records() does, as the type of a judge or of `dtbench cot`; `unasked`, all the others."""

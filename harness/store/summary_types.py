@@ -340,6 +340,48 @@ class JudgeSummary(JudgeFigures, JudgeHead):
     """summary.json of a judge."""
 
 
+class MarkedFigures(TypedDict):
+    """The mean mark of answers in percent; without `score`, what it lies between."""
+
+    score: float | None
+    between: NotRequired[list[float]]
+    low: NotRequired[float]
+    high: NotRequired[float]
+
+
+class AnswerGroup(MarkedFigures):
+    """The answers under one value of a heading."""
+
+    n: int
+
+
+class AnswerFigures(MarkedFigures):
+    """The marks of a run's answers."""
+
+    task: str
+    scorer: str
+    n: int
+    """How many answers there are; those that failed are none."""
+    calls: int
+    empty: int
+    """Answers of no words, which nobody is asked about and which have no mark."""
+    unreadable_as_wrong: int
+    """Replies that could not be read, where the authors count such an answer as wrong."""
+    unscored: int
+    unscored_ids: list[str]
+    unscored_why: dict[str, str]
+    """Of the ids that are listed."""
+    unscored_reasons: dict[str, int]
+    """Of all: how many answers lack their mark for which reason."""
+    groups: dict[str, dict[str, AnswerGroup]]
+    agreement: AgreementFigures | None
+
+
+@final
+class AnswerSummary(AnswerFigures, JudgeHead):
+    """summary.json of a judge of answers."""
+
+
 class JudgeCalibration(TypedDict):
     """How a judge marked made chains."""
 

@@ -175,19 +175,23 @@ class AskedRecord(StoredLine):
 
 
 class VerdictRecord(TypedDict):
-    """A judge's marks, by criterion."""
+    """A judge's marks, by criterion; where it judges answers, one mark from 0 to 1."""
 
-    marks: dict[str, int]
+    marks: dict[str, int | float]
     why: dict[str, str]
     share: float
-    """The share of criteria that are met."""
+    """The share of criteria that are met; of an answer, its mark."""
 
 
 class JudgeRecord(StoredLine):
     """One call of a judge: `verdict` or `error`."""
 
     chain_hash: NotRequired[str]
-    """Differs where the chain that was scored, the answer after it or the criteria do."""
+    """Differs where what was judged does: the chain, the answer after it, the question or the criteria."""
+    repeat: NotRequired[int]
+    """Where every answer to a question is judged: which of them."""
+    answer_hash: NotRequired[str]
+    """Differs where the response that holds the judged answer does."""
     response: NotRequired[ResponseRecord]
     verdict: NotRequired[VerdictRecord]
     attempts: NotRequired[int]
@@ -341,8 +345,8 @@ class JudgedTaskInfo(TypedDict):
     """A hash of them."""
     questions: int
     data: DataInfo
-    sample: int
-    """Of several answers to a question: which."""
+    sample: NotRequired[int]
+    """Of several answers to a question: which; absent where all are judged."""
 
 
 class JudgeInfo(StoredInfo):
@@ -351,6 +355,12 @@ class JudgeInfo(StoredInfo):
     kind: Literal["judge"]
     judge: dict[str, Any]
     endpoint: dict[str, Any]
+    scorer: NotRequired[str]
+    """What is judged, by the name of the scorer; absent for rubrics."""
+    calibration: NotRequired[bool]
+    """Whether made cases are judged, whose marks are known."""
+    rule: NotRequired[dict[str, Any]]
+    """How replies are read and counted, where the scorer has several ways."""
     prompt: str
     prompt_hash: str
     calls: int

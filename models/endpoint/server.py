@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import functools
 import json
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Self
 
 from dtbench.harness.core.errors import ModelError
 from dtbench.harness.core.model import Notify, RequestPreview
@@ -67,7 +68,7 @@ class Server:
         self._about = about
         self._host = host
         self._access = access or Access()
-        self._endpoints = EndpointPool(where, fault=_fault)
+        self._endpoints = EndpointPool(where, fault=self._fault)
         self._reconnect = ReconnectWait(settings.reconnect_timeout)
         self._headers = {to: self._access.headers_for(to) for to in where}
         self._paths = {to: self._access.path(to, CHAT) for to in where}
@@ -81,7 +82,7 @@ class Server:
         self._encoded: dict[tuple[RequestForm, tuple[str, ...], int | None, RequestStep], bytes] = {}
 
     @classmethod
-    def connect(cls, urls: str, settings: EndpointSettings, *, ask: bool = True) -> Server:
+    def connect(cls, urls: str, settings: EndpointSettings, *, ask: bool = True) -> Self:
         """Ask the endpoints at these URLs which model they serve, and return it; works inside a running loop, too.
 
         Without asking, the model has the name of the settings, or UNKNOWN.
@@ -138,9 +139,15 @@ class Server:
                 body.pop((self._settings.think_budget_field or "").partition(".")[0], None)
             return sent_fields(body, form, seeded=self._seed_of(prompt) is not None)
 
-        try:
+        with self._transport_errors():
             formed = await self._forms.exchange(_kind(prompt), fields, send)
             return formed if prompt.letters else await self._within_context(formed, send)
+
+    @contextlib.contextmanager
+    def _transport_errors(self) -> Iterator[None]:
+        """Raise a ModelError where no reply comes."""
+        try:
+            yield
         except TimeoutError:
             message = f"no answer within {self._settings.timeout:g} s"
             late = ModelError(message, again=True, timed_out=True)
@@ -274,20 +281,20 @@ class Server:
             **({"think_budget": "two requests"} if self.budgeted and self._two_step is not None else {}),
         }
 
+    @staticmethod
+    def _fault(reply: Reply) -> str:
+        """Say why a successful reply has no answer, where that is not for the question but for the endpoint."""
+        if not 200 <= reply.status < 300:
+            return ""
+        try:
+            parse_response(reply, 0.0)
+        except ModelError as error:
+            return str(error) if error.again and not error.too_many else ""
+        return ""
+
     async def aclose(self) -> None:
         """Close every connection."""
         await self._endpoints.aclose()
-
-
-def _fault(reply: Reply) -> str:
-    """Say why a successful reply has no answer, where that is not for the question but for the endpoint."""
-    if not 200 <= reply.status < 300:
-        return ""
-    try:
-        parse_response(reply, 0.0)
-    except ModelError as error:
-        return str(error) if error.again and not error.too_many else ""
-    return ""
 
 
 def _kind(prompt: Prompt) -> PromptKind:

@@ -306,7 +306,9 @@ function sharesOf(one) {
 
 function judgedOf(judged) {
   const met = judged.marks.reduce((sum, mark) => sum + mark.met, 0);
-  const total = `${figure(met, 3)} of ${plural(judged.marks.length, "criterion").replace("criterions", "criteria")} met`;
+  const total = judged.scorer
+    ? judged.scorer
+    : `${figure(met, 3)} of ${plural(judged.marks.length, "criterion").replace("criterions", "criteria")} met`;
   return el(
     "details",
     { class: "judged", open: true },

@@ -81,15 +81,16 @@ function judge({ where, summary }) {
       `Judge's calibration (${where})`,
       `${percent(summary.marks.accuracy)} % of ${count(summary.marks.n)} known marks were reproduced, interval ${between(summary.marks)}`,
     );
+  const score = summary.scorer ? summary.score : summary.rubrics;
   const range =
-    summary.rubrics === null
+    score === null
       ? `between ${summary.between?.[0]} and ${summary.between?.[1]}: ${plural(summary.unscored, "answer")} could not be scored`
-      : `${summary.rubrics} (95 % interval ${summary.low} to ${summary.high})`;
+      : `${score} (95 % interval ${summary.low} to ${summary.high})`;
   const agree = summary.agreement ? `; two calls agree on ${percent(summary.agreement.pairs)} % of marks` : "";
   return line(
-    `Rubrics (${where})`,
+    `${summary.scorer ? `Marks of ${summary.scorer}` : "Rubrics"} (${where})`,
     range,
-    `${plural(summary.calls, "call")} per answer, ${count(summary.n)} questions${agree}`,
+    `${plural(summary.calls, "call")} per answer, ${plural(summary.n, summary.scorer ? "answer" : "question")}${agree}`,
   );
 }
 
