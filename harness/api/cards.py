@@ -17,7 +17,8 @@ from dtbench.harness.compare.gate import GateVerdict, Verdict
 from dtbench.harness.compare.gate_files import verdict_sentence
 from dtbench.harness.compare.words import comparison_in_words
 from dtbench.harness.store.comparison_types import ComparisonAmongSeveral, Flip
-from dtbench.harness.store.summary_types import AnswerSummary, CalibrationSummary, JudgeSummary, TaskSummary
+from dtbench.harness.store.judged_types import AnswerSummary, CalibrationSummary, JudgeSummary
+from dtbench.harness.store.summary_types import TaskSummary
 
 LIGHT = '[data-jp-theme-light="true"] .dtb,.vscode-light .dtb,html[theme="light"] .dtb'
 DARK = '[data-jp-theme-light="false"] .dtb,.vscode-dark .dtb,html[theme="dark"] .dtb'

@@ -15,8 +15,9 @@ from dtbench.harness.extract.evidence import DEFAULT_MIN_EVIDENCE
 from dtbench.harness.score.prediction_file import Predictions, given_predictions, read_predictions
 from dtbench.harness.score.prediction_scores import PredictionScores, score_predictions, script_version
 from dtbench.harness.score.stored_run import RescoredTask
+from dtbench.harness.store.judged_types import AnswerSummary, CalibrationSummary, JudgeSummary
 from dtbench.harness.store.run_folder import StoredRun
-from dtbench.harness.store.summary_types import AnswerSummary, CalibrationSummary, JudgeSummary, TaskSummary
+from dtbench.harness.store.summary_types import TaskSummary
 from dtbench.tasks import registry as task_registry
 from dtbench.tasks.stored import RescoreOptions, rescore_run, rewrite_run
 

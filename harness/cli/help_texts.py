@@ -123,6 +123,7 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
             "dtbench judge runs/qwen --base-url localhost:8000 --estimate --price 2.50/10",
         ),
         Example("score the reasoning", "dtbench judge runs/qwen --base-url localhost:8000"),
+        Example("are open answers right?", "dtbench judge runs/qwen --base-url localhost:8000 --scorer same-answer"),
     ),
     "export": (
         Example("for the Audio Reasoning Challenge", "dtbench export runs/qwen --format arc"),

@@ -17,14 +17,14 @@ from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import one_line
 from dtbench.harness.core.options import RUNS, AsJson, Option
 from dtbench.harness.judge.plan import JudgeOptions
-from dtbench.harness.store.redact import mask_text
-from dtbench.harness.store.summary_types import (
+from dtbench.harness.store.judged_types import (
     AnswerSummary,
     CalibrationSummary,
     JudgedGroup,
     JudgeSummary,
     MarkedFigures,
 )
+from dtbench.harness.store.redact import mask_text
 
 if TYPE_CHECKING:
     from dtbench.harness.judge.session import AnyJudgeSummary, JudgeResult

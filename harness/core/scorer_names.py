@@ -22,6 +22,8 @@ SCORERS = {
     "trea": "dtbench.harness.score.scorers.published:trea_mark",
     "star-bench": "dtbench.harness.score.scorers.published:star_bench_mark",
     "voicebench": "dtbench.harness.score.scorers.published:voicebench_mark",
+    "judge": "dtbench.harness.score.scorers.judging:judge",
+    "embedding": "dtbench.harness.score.scorers.judging:embedding",
 }
 """Paths, as of everything in a table: the functions stand above this room."""
 ENTRY_POINTS = "dtbench.scorers"

@@ -16,17 +16,11 @@ from dtbench.harness.score.group_shares import share_over_clips
 from dtbench.harness.score.outcomes import Answer, AnswerOutcome, Outcomes
 from dtbench.harness.score.stored_run import StoredTask, find_data
 from dtbench.harness.score.summary import paper_columns
+from dtbench.harness.store.judged_types import AnswerSummary, CalibrationSummary, JudgedFigures, JudgeSummary
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.run_json import read_summary
 from dtbench.harness.store.share_types import ShareFigures
-from dtbench.harness.store.summary_types import (
-    AnswerSummary,
-    CalibrationSummary,
-    JudgedFigures,
-    JudgeSummary,
-    Summary,
-    TaskSummary,
-)
+from dtbench.harness.store.summary_types import Summary, TaskSummary
 from dtbench.harness.store.table_types import OWN, TASKS, TableCell, TableScore
 from dtbench.tasks.stored import stored_task
 

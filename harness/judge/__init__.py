@@ -1,1 +1,1 @@
-"""Score a run's reasoning chains against the criteria of each question, with a language model as the judge."""
+"""Score a run's reasoning by criteria, or its answers by the right ones, with a model behind an endpoint."""

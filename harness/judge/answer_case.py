@@ -7,13 +7,12 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from dtbench.harness.core.marks import TaskScorer
-from dtbench.harness.score.scorers.answer_part import gold_answers
-
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import UserError
+from dtbench.harness.core.marks import TaskScorer
 from dtbench.harness.core.schema import Sample
 from dtbench.harness.judge.scorer import CaseChoice
+from dtbench.harness.score.scorers.answer_part import gold_answers
 from dtbench.harness.score.stored_run import StoredTask
 from dtbench.harness.store.jsonl import Key
 from dtbench.harness.store.verdicts import answer_hash, call_key

@@ -11,7 +11,7 @@ from dtbench.harness.judge.answer_case import AnswerCase
 from dtbench.harness.judge.scorer import UNREADABLE
 from dtbench.harness.stats.intervals import Z95, trimmed_mean, wilson
 from dtbench.harness.store.jsonl import Key
-from dtbench.harness.store.summary_types import AgreementFigures, AnswerFigures, AnswerGroup, MarkedFigures
+from dtbench.harness.store.judged_types import AgreementFigures, AnswerFigures, AnswerGroup, MarkedFigures
 from dtbench.harness.store.types import JudgeRecord
 
 LISTED = 20

@@ -5,11 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 
-from dtbench.harness.score.scorers.answer_part import gold_answers
-
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.judge.answer_case import AnswerCase
 from dtbench.harness.judge.scorer import KnownCase
+from dtbench.harness.score.scorers.answer_part import gold_answers
 
 NONSENSE = (
     "There is a good deal to hear, and one may take it in more than one way. On the whole, one reading stands out as "

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dtbench.harness.judge.scorer import CaseT, KnownCase
 from dtbench.harness.stats.intervals import share
 from dtbench.harness.store.jsonl import key_of
-from dtbench.harness.store.summary_types import JudgeCalibration
+from dtbench.harness.store.judged_types import JudgeCalibration
 from dtbench.harness.store.types import JudgeRecord, as_fields
 
 NEAR = 0.5

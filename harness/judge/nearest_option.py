@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
-from dtbench.harness.core.marks import TaskScorer
-
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import UserError
+from dtbench.harness.core.marks import TaskScorer
 from dtbench.harness.core.model import Model
 from dtbench.harness.core.schema import Prompt
 from dtbench.harness.core.scorer import Scorer

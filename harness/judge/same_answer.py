@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from dtbench.harness.core.marks import TaskScorer
-
 from dtbench.harness.core.dataset import Dataset
+from dtbench.harness.core.marks import TaskScorer
 from dtbench.harness.core.schema import Prompt
 from dtbench.harness.core.scorer import Scorer
 from dtbench.harness.judge.answer_case import AnswerCase, answer_cases

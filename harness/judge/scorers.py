@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dtbench.harness.core.marks import TaskScorer
-
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import UserError
+from dtbench.harness.core.marks import TaskScorer
 from dtbench.harness.core.scorer import Scorer
 from dtbench.harness.judge.nearest_option import EMBEDDING, EmbeddingScorer
 from dtbench.harness.judge.rubric import RUBRIC, RubricScorer

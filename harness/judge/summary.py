@@ -10,13 +10,7 @@ from dtbench.harness.core.schema import is_count
 from dtbench.harness.core.scorer import Scorer
 from dtbench.harness.judge.rubric_case import RubricCase
 from dtbench.harness.stats.intervals import Z95, trimmed_mean
-from dtbench.harness.store.summary_types import (
-    AgreementFigures,
-    JudgedFigures,
-    JudgedGroup,
-    JudgeFigures,
-    JudgeSpending,
-)
+from dtbench.harness.store.judged_types import AgreementFigures, JudgedFigures, JudgedGroup, JudgeFigures, JudgeSpending
 from dtbench.harness.store.types import JudgeRecord, VerdictRecord
 
 LISTED = 20

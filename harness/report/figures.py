@@ -14,10 +14,11 @@ from dtbench.harness.score.ablations import compare_related
 from dtbench.harness.score.robustness import robustness_figures
 from dtbench.harness.score.stored_run import StoredTask
 from dtbench.harness.stats.intervals import share, wilson
+from dtbench.harness.store.judged_types import AnswerSummary, CalibrationSummary, JudgeSummary
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.run_json import read_info, read_summary
 from dtbench.harness.store.share_types import AllFigures, CountedFigures, ShareFigures
-from dtbench.harness.store.summary_types import AnswerSummary, CalibrationSummary, JudgeSummary, TaskSummary
+from dtbench.harness.store.summary_types import TaskSummary
 from dtbench.harness.store.types import Record
 
 BINS = 8

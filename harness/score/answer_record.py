@@ -120,6 +120,8 @@ def with_answer(
         verdicts["marks"] = dict(score.marks)
     if score.waits:
         verdicts["waits"] = list(score.waits)
+        if not sample.choices:
+            verdicts["open"] = True
     if read.set_aside is not None:
         verdicts["set_aside"] = aside
     if shown.forced:

@@ -12,6 +12,7 @@ from typing import Any
 from dtbench.harness.store import (
     acoustic_types,
     comparison_types,
+    judged_types,
     paper_types,
     question_types,
     share_types,
@@ -28,9 +29,9 @@ KINDS: dict[str, tuple[Any, ...]] = {
     "question": (question_types.QuestionRecord,),
     "summary": (
         summary_types.Summary,
-        summary_types.JudgeSummary,
-        summary_types.AnswerSummary,
-        summary_types.CalibrationSummary,
+        judged_types.JudgeSummary,
+        judged_types.AnswerSummary,
+        judged_types.CalibrationSummary,
         summary_types.CotSummary,
     ),
     "comparison": (list[comparison_types.ComparisonAmongSeveral],),

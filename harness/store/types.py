@@ -129,6 +129,8 @@ class ScoreRecord(TypedDict):
     """By each scorer of the task, the official one first; null where no answer was given, or where the mark waits."""
     waits: NotRequired[list[str]]
     """The scorers whose marks a second pass gives; absent where none is."""
+    open: NotRequired[bool]
+    """Whether the question has no options, and `correct` waits too; there where a mark waits."""
     gold_index: NotRequired[int | None]
     """Of a forced answer: the place of the right option among those shown."""
 

@@ -123,10 +123,11 @@ def with_marks(score: ScoreRecord, given: Mapping[str, float]) -> ScoreRecord:
     if waits:
         anew["waits"] = waits
     else:
-        anew.pop("waits", None)
+        del anew["waits"]
     if next(iter(marks)) in given:
         anew["official"] = official_record(given[next(iter(marks))])
-    if score.get("open") and (read := next((name for name in marks if name not in waits), None)) is not None:
+    is_open = score.get("open", False) if waits else anew.pop("open", False)
+    if is_open and (read := next((name for name in marks if name not in waits), None)) is not None:
         anew["correct"] = None if marks[read] is None else marks[read] == 1
     return anew
 

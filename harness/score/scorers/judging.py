@@ -12,10 +12,12 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal, NamedTuple
 
 from dtbench.harness.core.errors import UserError, short_repr
-from dtbench.harness.core.schema import WAITING, Mark, Sample
+from dtbench.harness.core.schema import WAITING, Mark, Sample, unscorable
+from dtbench.harness.score.scorers.answer_part import NO_GOLD, gold_answers
 
 JUDGE_FIELDS = ("question", "answer", "response", "options", "code")
 """What stands for its value in the words of a judge, as {question}."""
+NO_CHOICE = "it has fewer than two options, and an answer is to be nearest to one of several"
 EMPTY = Mark(None, why="the answer is empty")
 Unreadable = Literal["unjudged", "wrong"]
 
@@ -148,9 +150,17 @@ def judge(  # noqa: PLR0913 - the options of a rule
             "sampling": sampling or {},
         }
     )
-    return WAITING if text.strip() else EMPTY
+    return _waiting(sample, text)
 
 
-def embedding(sample: Sample, text: str, *, model: str = "", instruction: str = "") -> Mark:
+def embedding(sample: Sample, text: str, *, model: str = "") -> Mark:
     """Wait for an embedding model, which `dtbench judge RUN` asks for the option that the answer is nearest to."""
+    if len(sample.choices) < 2:
+        return unscorable(NO_CHOICE)
+    return _waiting(sample, text)
+
+
+def _waiting(sample: Sample, text: str) -> Mark:
+    if not gold_answers(sample):
+        return unscorable(NO_GOLD)
     return WAITING if text.strip() else EMPTY

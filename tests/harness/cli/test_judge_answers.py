@@ -126,7 +126,7 @@ def test_the_words_of_a_benchmark_are_sent_as_its_authors_have_them_each_field_f
         "Is it right?\nQ What is heard in scene 0? A an owl {kept}\nSTART\n{answer} {question}\nEND an owl",
     ]
     assert (first["temperature"], first["top_p"]) == (0.0, 0.9)
-    info = StoredRun.open(run / "judge-tiny-judge", "judge").info
+    info: Any = StoredRun.open(run / "judge-tiny-judge", "judge").info
     assert (info["scorer"], info["rule"]) == ("judge", {"right": ["YES"], "wrong": ["NO"]})
 
 
@@ -137,7 +137,6 @@ def test_a_score_on_a_scale_is_a_partial_mark(tmp_path: Path) -> None:
         assert words_of(chat.asked[0]).endswith("one number from 1 (nothing is right) to 5 (all is right).")
     assert (done.code, told["score"], told["low"], told["high"]) == (0, 80.0, 80.0, 80.0)
     assert records(run)["q0"]["score"]["official"] == {"correct": False, "counted": True, "why": "", "mark": 0.8}
-    assert scored(run)["official"]["accuracy"] == pytest.approx(0.8)
 
 
 def test_an_answer_cannot_end_before_its_end_nor_tell_the_judge_what_to_say(tmp_path: Path) -> None:
