@@ -12,8 +12,9 @@ from dtbench.harness.core.model import Notify
 from dtbench.harness.frames.columns import RUBRIC, plain_name
 from dtbench.harness.stats.intervals import trimmed_mean
 from dtbench.harness.store.jsonl import Key
+from dtbench.harness.store.judged_types import JudgeRecord, VerdictRecord
 from dtbench.harness.store.run_folder import StoredRun
-from dtbench.harness.store.types import JudgeInfo, JudgeRecord, VerdictRecord
+from dtbench.harness.store.types import JudgeInfo
 
 MOST_CRITERIA = 40
 """Columns of criteria at most: some benchmarks give every question criteria of its own."""

@@ -11,8 +11,7 @@ from dtbench.harness.judge.answer_case import AnswerCase
 from dtbench.harness.judge.scorer import UNREADABLE
 from dtbench.harness.stats.intervals import Z95, trimmed_mean, wilson
 from dtbench.harness.store.jsonl import Key
-from dtbench.harness.store.judged_types import AgreementFigures, AnswerFigures, AnswerGroup, MarkedFigures
-from dtbench.harness.store.types import JudgeRecord
+from dtbench.harness.store.judged_types import AgreementFigures, AnswerFigures, AnswerGroup, JudgeRecord, MarkedFigures
 
 LISTED = 20
 Scores = Mapping[Key, float | None]

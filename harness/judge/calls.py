@@ -18,9 +18,9 @@ from dtbench.harness.run.retry import RetryPolicy, generate_with_retries
 from dtbench.harness.run.spending import Spending
 from dtbench.harness.run.worker_pool import CircuitBreaker, Progress, Stop, WorkerPool
 from dtbench.harness.score.answer_record import error_fields, response_fields
+from dtbench.harness.store.judged_types import JudgeRecord
 from dtbench.harness.store.redact import mask_text
 from dtbench.harness.store.run_folder import RunFolder
-from dtbench.harness.store.types import JudgeRecord
 
 ATTEMPTS = 3
 """How often a verdict that cannot be read is asked for."""

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dtbench.harness.judge.scorer import CaseT, KnownCase
 from dtbench.harness.stats.intervals import share
 from dtbench.harness.store.jsonl import key_of
-from dtbench.harness.store.judged_types import JudgeCalibration
-from dtbench.harness.store.types import JudgeRecord, as_fields
+from dtbench.harness.store.judged_types import JudgeCalibration, JudgeRecord
+from dtbench.harness.store.types import as_fields
 
 NEAR = 0.5
 """A mark that is nearer to the known one than this is as known: of 0 or 1, none but the same; of a scale, its half."""

@@ -22,7 +22,7 @@ from dtbench.harness.judge.scorer import CaseChoice, JudgeScorer, JudgeSummaryPa
 from dtbench.harness.judge.verdict import UnreadableError, json_values
 from dtbench.harness.judge.wording import Wording
 from dtbench.harness.score.stored_run import StoredTask
-from dtbench.harness.store.types import JudgeRecord, VerdictRecord
+from dtbench.harness.store.judged_types import JudgeRecord, VerdictRecord
 
 EMBEDDING = "embedding"
 KNOWN_KINDS = ("gold", "sentence", "other")

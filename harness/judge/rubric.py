@@ -16,7 +16,7 @@ from dtbench.harness.judge.verdict import read_judge_verdict
 from dtbench.harness.judge.wording import DEFAULT_WORDING, MARKS, NEEDED, Wording
 from dtbench.harness.score.criteria import has_rubric, rubric_of
 from dtbench.harness.score.stored_run import StoredTask, submitted_answers
-from dtbench.harness.store.types import JudgeRecord, VerdictRecord
+from dtbench.harness.store.judged_types import JudgeRecord, VerdictRecord
 
 RUBRIC = "rubric"
 TOKENS_A_MARK = 60

@@ -18,7 +18,7 @@ from dtbench.harness.judge.scorer import CaseChoice, JudgeScorer, JudgeSummaryPa
 from dtbench.harness.judge.wording import Wording
 from dtbench.harness.score.scorers.judging import JUDGE_FIELDS, JudgeRule
 from dtbench.harness.score.stored_run import StoredTask
-from dtbench.harness.store.types import JudgeRecord, VerdictRecord
+from dtbench.harness.store.judged_types import JudgeRecord, VerdictRecord
 
 SAME_ANSWER = "same-answer"
 TOKENS_A_WORD = 10

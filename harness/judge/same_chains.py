@@ -9,8 +9,9 @@ from typing import cast
 from dtbench.harness.core.errors import DataError
 from dtbench.harness.judge.plan import JudgePlan
 from dtbench.harness.judge.scorer import CaseT
+from dtbench.harness.store.judged_types import JudgeRecord
 from dtbench.harness.store.run_folder import StoredRun
-from dtbench.harness.store.types import AnyInfo, JudgeInfo, JudgeRecord
+from dtbench.harness.store.types import AnyInfo, JudgeInfo
 
 SHOWN = 3
 

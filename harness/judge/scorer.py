@@ -14,7 +14,7 @@ from dtbench.harness.core.typed_settings import read_options
 from dtbench.harness.judge.wording import Wording
 from dtbench.harness.score.stored_run import StoredTask
 from dtbench.harness.store.jsonl import Key
-from dtbench.harness.store.types import JudgeRecord, VerdictRecord
+from dtbench.harness.store.judged_types import JudgeRecord, VerdictRecord
 
 UNREADABLE = "unreadable"
 """The kind of error of a reply that no verdict can be read from."""

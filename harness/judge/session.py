@@ -30,9 +30,9 @@ from dtbench.harness.run.worker_pool import Stop
 from dtbench.harness.score.stored_run import StoredTask, find_data, questions_beside
 from dtbench.harness.store.beginning import Resumption
 from dtbench.harness.store.jsonl import key_of
-from dtbench.harness.store.judged_types import AnswerSummary, CalibrationSummary, JudgeHead, JudgeSummary
+from dtbench.harness.store.judged_types import AnswerSummary, CalibrationSummary, JudgeHead, JudgeRecord, JudgeSummary
 from dtbench.harness.store.run_folder import RunFolder, StoredRun
-from dtbench.harness.store.types import JudgeRecord, Status
+from dtbench.harness.store.types import Status
 from dtbench.harness.store.verdicts import CALLS_APART, counting_judges
 from dtbench.tasks.stored import stored_task, stored_task_name
 

@@ -10,8 +10,15 @@ from dtbench.harness.core.schema import is_count
 from dtbench.harness.core.scorer import Scorer
 from dtbench.harness.judge.rubric_case import RubricCase
 from dtbench.harness.stats.intervals import Z95, trimmed_mean
-from dtbench.harness.store.judged_types import AgreementFigures, JudgedFigures, JudgedGroup, JudgeFigures, JudgeSpending
-from dtbench.harness.store.types import JudgeRecord, VerdictRecord
+from dtbench.harness.store.judged_types import (
+    AgreementFigures,
+    JudgedFigures,
+    JudgedGroup,
+    JudgeFigures,
+    JudgeRecord,
+    JudgeSpending,
+    VerdictRecord,
+)
 
 LISTED = 20
 

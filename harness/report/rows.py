@@ -13,8 +13,9 @@ from dtbench.harness.extract.tidy import fold_signs, split_text
 from dtbench.harness.score.forced_choice import probabilities, stored_logprobs
 from dtbench.harness.score.stored_run import StoredTask
 from dtbench.harness.store.jsonl import Key
+from dtbench.harness.store.judged_types import JudgeRecord, VerdictRecord
 from dtbench.harness.store.run_folder import StoredRun
-from dtbench.harness.store.types import JudgeInfo, JudgeRecord, Record, VerdictRecord
+from dtbench.harness.store.types import JudgeInfo, Record
 
 Row = dict[str, Any]
 Marks = dict[str, list[Row]]

@@ -10,8 +10,9 @@ from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.model import Model, Priced
 from dtbench.harness.core.price import Price, SpentFigures, tokens_read, tokens_written
 from dtbench.harness.run.worker_pool import Stop
+from dtbench.harness.store.judged_types import JudgeRecord
 from dtbench.harness.store.run_folder import StoredRun
-from dtbench.harness.store.types import JudgeRecord, Record
+from dtbench.harness.store.types import Record
 
 
 class SpendingLimits(NamedTuple):

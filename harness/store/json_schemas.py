@@ -25,7 +25,7 @@ FOLDER = Path(__file__).parent / "schemas"
 KINDS: dict[str, tuple[Any, ...]] = {
     "run": (types.RunInfo, types.JudgeInfo, types.CotInfo),
     "shard": (types.ShardInfo,),
-    "record": (types.Record, types.JudgeRecord, types.CotRecord),
+    "record": (types.Record, judged_types.JudgeRecord, types.CotRecord),
     "question": (question_types.QuestionRecord,),
     "summary": (
         summary_types.Summary,

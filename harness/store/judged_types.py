@@ -1,11 +1,35 @@
-"""What `dtbench judge` sums up: the types of its summary.json."""
+"""What `dtbench judge` stores and sums up: the types of its records and of its summary.json."""
 
 from __future__ import annotations
 
 from typing import NotRequired, TypedDict, final
 
 from dtbench.harness.store.share_types import ShareFigures
-from dtbench.harness.store.types import RunStatus
+from dtbench.harness.store.types import ErrorRecord, ResponseRecord, RunStatus, StoredLine
+
+
+class VerdictRecord(TypedDict):
+    """A judge's marks, by criterion; where it judges answers, one mark from 0 to 1."""
+
+    marks: dict[str, int | float]
+    why: dict[str, str]
+    share: float
+    """The share of criteria that are met; of an answer, its mark."""
+
+
+class JudgeRecord(StoredLine):
+    """One call of a judge: `verdict` or `error`."""
+
+    chain_hash: NotRequired[str]
+    """Differs where what was judged does: the chain, the answer after it, the question or the criteria."""
+    repeat: NotRequired[int]
+    """Where every answer to a question is judged: which of them."""
+    answer_hash: NotRequired[str]
+    """Differs where the response that holds the judged answer does."""
+    response: NotRequired[ResponseRecord]
+    verdict: NotRequired[VerdictRecord]
+    attempts: NotRequired[int]
+    error: NotRequired[ErrorRecord]
 
 
 class JudgedFigures(TypedDict):

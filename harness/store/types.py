@@ -176,30 +176,6 @@ class AskedRecord(StoredLine):
     error: NotRequired[ErrorRecord]
 
 
-class VerdictRecord(TypedDict):
-    """A judge's marks, by criterion; where it judges answers, one mark from 0 to 1."""
-
-    marks: dict[str, int | float]
-    why: dict[str, str]
-    share: float
-    """The share of criteria that are met; of an answer, its mark."""
-
-
-class JudgeRecord(StoredLine):
-    """One call of a judge: `verdict` or `error`."""
-
-    chain_hash: NotRequired[str]
-    """Differs where what was judged does: the chain, the answer after it, the question or the criteria."""
-    repeat: NotRequired[int]
-    """Where every answer to a question is judged: which of them."""
-    answer_hash: NotRequired[str]
-    """Differs where the response that holds the judged answer does."""
-    response: NotRequired[ResponseRecord]
-    verdict: NotRequired[VerdictRecord]
-    attempts: NotRequired[int]
-    error: NotRequired[ErrorRecord]
-
-
 class CotRecord(StoredLine):
     """One text of `dtbench cot`: `taken`, `rejected` or `error`."""
 

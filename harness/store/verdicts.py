@@ -14,8 +14,9 @@ from typing import Any, NamedTuple, Protocol, cast
 
 from dtbench.harness.stats.intervals import trimmed_mean
 from dtbench.harness.store.jsonl import Key
+from dtbench.harness.store.judged_types import JudgeRecord
 from dtbench.harness.store.run_json import read_info
-from dtbench.harness.store.types import JudgeInfo, JudgeRecord, OfficialRecord, Record, ScoreRecord
+from dtbench.harness.store.types import JudgeInfo, OfficialRecord, Record, ScoreRecord
 
 CALLS_APART = 1000
 """The calls about one of several answers have numbers of this many, those about the next one the following."""

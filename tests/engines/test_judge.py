@@ -11,8 +11,8 @@ from judges import chain_of, mmar_with_criteria
 from made_up_run import write_run
 from vllm_process import Server
 
+from dtbench.harness.store.judged_types import JudgeRecord
 from dtbench.harness.store.run_folder import StoredRun
-from dtbench.harness.store.types import JudgeRecord
 
 pytestmark = pytest.mark.engine
 

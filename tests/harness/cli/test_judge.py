@@ -18,9 +18,9 @@ from made_up_run import write_run
 from terminal import shown
 
 from dtbench.harness.core.schema import Sample
+from dtbench.harness.store.judged_types import JudgeRecord
 from dtbench.harness.store.run_folder import RunFolder, StoredRun
 from dtbench.harness.store.run_json import OWN_KEYS
-from dtbench.harness.store.types import JudgeRecord
 
 Choose = Callable[[Asked], Turn | None]
 QUESTIONS = 6

@@ -20,8 +20,9 @@ from judged_answers import (
     words_of,
 )
 
+from dtbench.harness.store.judged_types import JudgeRecord
 from dtbench.harness.store.run_folder import StoredRun
-from dtbench.harness.store.types import JudgeRecord, Record
+from dtbench.harness.store.types import Record
 
 WRONG = {1: "It is a horn.", 2: "<think>the sea?</think>A horn, I think."}
 
