@@ -50,7 +50,7 @@ def get_task(name: str) -> Task:
         from dtbench.tasks.declared.hub import definition_of_hub
         from dtbench.tasks.declared.task import DeclaredTask
 
-        return DeclaredTask(definition_of_hub(name), trusted=False)
+        return DeclaredTask(definition_of_hub(name), trusted=False, fetches=True)
     if (target := TASKS.get(name, "")).endswith(TOML):
         from dtbench.tasks.declared.task import DeclaredTask
 

@@ -154,6 +154,8 @@ def _lines(summary: TaskSummary) -> Iterator[tuple[str, str]]:
         yield "not asked", f"{summary['missing']} (counted as wrong in the strict score)"
     why = f": {_listed(summary['dropped_why'])}" if summary["dropped"] else ""
     yield "dropped", f"{summary['dropped']} from the official denominator{why}"
+    if (total := summary.get("total")) is not None:
+        yield "total", f"{percent(total['accuracy'], 2)} % (the mean over {total['by']}, {total['groups']} groups)"
     yield from _more(summary)
 
 

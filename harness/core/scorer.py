@@ -45,6 +45,15 @@ class Column(NamedTuple):
     """Heading -> value of the questions in it; empty: all."""
 
 
+class GroupTotal(NamedTuple):
+    """A total that is a mean of groups, and not of all questions."""
+
+    by: str
+    """The heading."""
+    weights: Mapping[str, float] = MappingProxyType({})
+    """The weight of each group; empty: all count alike."""
+
+
 class AnswerKey(NamedTuple):
     """The options of a record, and the right one."""
 
@@ -70,6 +79,8 @@ class Scorer:
     """The tables by group; empty: one for each heading of the samples' groups."""
     columns: ClassVar[tuple[Column, ...]] = ()
     """The table of the papers; empty: everything, and the values of the first grouping."""
+    total: ClassVar[GroupTotal | None] = None
+    """How its total is made of groups; None where it is the mean of all questions."""
     prediction_keys: ClassVar[tuple[str, ...]] = ("answer_prediction", "model_prediction", "model_output")
     """Names under which prediction files have the answer, the official script's own first."""
     official_versions: ClassVar[tuple[str, ...]] = ("official",)

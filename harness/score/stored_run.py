@@ -23,6 +23,7 @@ from dtbench.harness.extract.chain_tags import ChainTags
 from dtbench.harness.extract.evidence import WEAKEST
 from dtbench.harness.extract.tidy import with_think_tags
 from dtbench.harness.score.answer_record import ShownOptions, with_answer
+from dtbench.harness.score.group_total import total_of_groups
 from dtbench.harness.score.outcomes import Outcomes
 from dtbench.harness.score.paper_figures import RunDesign, paper_figures
 from dtbench.harness.score.question_form import QuestionForm
@@ -114,6 +115,7 @@ class StoredTask:
         )
         summary["min_evidence"] = self.min_evidence
         summary["data"] = self.about["data"]["version"]
+        summary = with_figures(summary, total_of_groups(self.task.total, summary["official"]["groups"]))
         if summary["strict"]["accuracy"] is None:
             return summary
         design = RunDesign(summary["n"] // self.repeats, self.repeats, shared)

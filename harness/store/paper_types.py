@@ -25,6 +25,17 @@ class MacroFigures(TypedDict):
     strict: EstimateFigures
 
 
+class TotalFigures(TypedDict):
+    """The total of a task whose total is a mean of groups."""
+
+    by: str
+    """The heading."""
+    groups: int
+    """How many groups have a part in it."""
+    accuracy: float | None
+    """The mean of the official accuracies, by the task's weights; null where nothing is counted."""
+
+
 class LetterFigures(TypedDict):
     """One letter of the options."""
 
@@ -123,6 +134,7 @@ class PaperFigures(TypedDict, total=False):
     by_group: dict[str, dict[str, GroupFigures]]
     """Heading -> value -> its questions; each heading of the questions and each table of the script."""
     macro: dict[str, MacroFigures]
+    total: TotalFigures
     by_letter: list[LettersFigures]
     """One for each number of options, the most frequent first."""
     chance_corrected: ChanceFigures

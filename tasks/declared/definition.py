@@ -129,6 +129,11 @@ class Definition:
         """The name of the task."""
         return self.about.name
 
+    @property
+    def address(self) -> str:
+        """What the user names it by: a file, a benchmark of dtbench, or a data set of the hub."""
+        return self.place.partition(": ")[0]
+
     @functools.cached_property
     def places(self) -> frozenset[str]:
         """Which of FILE and ROW its rules name: the items of its questions keep these."""
@@ -158,6 +163,8 @@ def parse_definition(table: Mapping[str, Any], place: str) -> Definition:
     _check_about(about, place)
     fields = _read_fields(_table(table, "fields", place), f"{place}: fields")
     questions = tuple(_question(one, where) for one, where in _tables(table, "question", place))
+    groups = {key: read_field(v, f"{place}: groups: {key}") for key, v in _table(table, "groups", place).items()}
+    _refuse_useless(about, {**groups, **{key: rule for one in questions for key, rule in one.groups.items()}}, place)
     if not ({"question", "audio"} & fields.keys() or questions):
         raise UserError(f"{place}: fields: a question or audio is expected, and neither is there.")
     return Definition(
@@ -165,12 +172,12 @@ def parse_definition(table: Mapping[str, Any], place: str) -> Definition:
         table=table,
         about=about,
         fields=fields,
-        groups={key: read_field(v, f"{place}: groups: {key}") for key, v in _table(table, "groups", place).items()},
+        groups=groups,
         questions=questions,
         scores=[_score(one, where) for one, where in _tables(table, "score", place)],
         columns=[read_table(_ColumnTable, one, where).column() for one, where in _tables(table, "column", place)],
         groupings=[
-            read_table(_GroupingTable, one, where).grouping() for one, where in _tables(table, "grouping", place)
+            read_table(_GroupingTable, one, where).grouping(where) for one, where in _tables(table, "grouping", place)
         ],
     )
 
@@ -190,7 +197,9 @@ class _GroupingTable:
     headings: Sequence[str]
     values: Sequence[str] = ()
 
-    def grouping(self) -> Grouping:
+    def grouping(self, where: str) -> Grouping:
+        if self.values and len(self.headings) != 1:
+            raise UserError(f"{where}: values are those of one heading, and {len(self.headings)} headings are named.")
         return Grouping(self.title, tuple(self.headings), tuple(self.values))
 
 
@@ -241,6 +250,15 @@ def _table(table: Mapping[str, Any], name: str, place: str) -> Mapping[str, Any]
     if not isinstance(found, Mapping):
         raise UserError(f"{place}: {name} = {json.dumps(found, default=str)}: a table, [{name}], is expected.")
     return found
+
+
+def _refuse_useless(about: TaskTable, groups: Mapping[str, FieldRule], place: str) -> None:
+    """Raise a UserError for a total of a heading that is not there, and for examples that are nowhere."""
+    if about.total is not None and about.total.by not in groups:
+        shown = json.dumps(about.total.by)
+        raise UserError(f"{place}: total: by = {shown}: no such heading. {did_you_mean(about.total.by, groups)}")
+    if about.examples is not None and not (about.examples.files or about.examples.ids):
+        raise UserError(f"{place}: examples: files or ids are missing; name the questions that are shown with answers.")
 
 
 def _tables(table: Mapping[str, Any], name: str, place: str) -> list[tuple[Mapping[str, Any], str]]:

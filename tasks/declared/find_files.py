@@ -35,7 +35,7 @@ def find_files(definition: Definition, data_dir: Path | None, home: Path | None)
         else:
             if found or source.format == "datasets":
                 return SourceFiles(folder, tuple(found))
-    pull = f"fetch it with `dtbench data pull {definition.place}`, or " if source.hub or source.urls else ""
+    pull = f"fetch it with `dtbench data pull {definition.address}`, or " if source.hub or source.urls else ""
     raise DataError(
         f"{name}: {lacking} is in none of {', '.join(map(str, folders))}: {pull}name its folder with --data-dir."
     )

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dtbench.harness.core.dataset import Dataset
-from dtbench.harness.core.errors import TaskError, UserError, format_error
+from dtbench.harness.core.errors import DataError, TaskError, UserError, format_error
 from dtbench.harness.core.lookup import NameTable, look_up
 from dtbench.harness.core.marks import CHOICES, TaskScorer
 from dtbench.harness.core.records import MetadataRecord
 from dtbench.harness.core.schema import Official, Prompt, Sample
-from dtbench.harness.core.scorer import AnswerKey, OfficialRule
+from dtbench.harness.core.scorer import AnswerKey, GroupTotal, OfficialRule
 from dtbench.harness.core.scorer_names import make_scorer
 from dtbench.harness.core.task import Task
 from dtbench.harness.core.typed_settings import read_toml
-from dtbench.tasks.data.layouts import make_dataset
+from dtbench.tasks.data.layouts import make_dataset, task_folder
 from dtbench.tasks.declared.clip_paths import ClipPaths
 from dtbench.tasks.declared.definition import Definition, parse_definition, read_definition
 from dtbench.tasks.declared.find_files import find_files
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
     Showing = Callable[[Arrival], AbstractContextManager[None]]
 
+LOG = logging.getLogger(__name__)
 OWN_VERSION = "own"
 _TRANSFORMS = NameTable("transform", {}, "dtbench.transforms", TaskError)
 
@@ -41,11 +44,17 @@ class DeclaredTask(Task):
 
     name = ""  # of each its own
 
-    def __init__(self, definition: Definition, *, defined_in: Path | None = None, trusted: bool = True) -> None:
-        """Make the task of a definition; one that is not trusted, as it came with a data set, names no code."""
+    def __init__(
+        self, definition: Definition, *, defined_in: Path | None = None, trusted: bool = True, fetches: bool = False
+    ) -> None:
+        """Make the task of a definition; one that is not trusted, as it came with a data set, names no code.
+
+        Where `fetches` is set, files that are nowhere on this machine are fetched when its questions are loaded.
+        """
         about = definition.about
         if not trusted:
             _refuse_code(definition)
+        self._fetches = fetches
         self.declared = definition
         self.defined_in = defined_in
         self.scorers = _scorers(definition)
@@ -61,6 +70,7 @@ class DeclaredTask(Task):
             "groupings": tuple(definition.groupings),
             "wordings": {**self.wordings, **about.wordings},
             "stereo": about.stereo,
+            "total": None if about.total is None else GroupTotal(about.total.by, about.total.weights),
             "definition": definition.table,
         }
         own["prediction_keys"] = (*about.prediction_keys, "prediction", *Task.prediction_keys)
@@ -89,9 +99,7 @@ class DeclaredTask(Task):
 
     def load(self, data_dir: Path | None) -> Dataset:
         """Load the questions; the version is the commit of the data set on the hub where there is one."""
-        home = None if self.defined_in is None else self.defined_in.absolute().parent
-        found = find_files(self.declared, data_dir, home)
-        about = self.declared.about
+        found, about = self._found(self.declared, data_dir), self.declared.about
         clips = ClipPaths(found.root, about.source.clips, about.source.archive)
         reader = RecordReader(self.declared, clips, several_files=len(found.files) > 1)
         source = _source_of(found)
@@ -122,6 +130,18 @@ class DeclaredTask(Task):
             return []
         return fetch_all(self.name, source_files(source), folder, showing)
 
+    def _found(self, definition: Definition, data_dir: Path | None) -> SourceFiles:
+        home = None if self.defined_in is None else self.defined_in.absolute().parent
+        try:
+            return find_files(definition, data_dir, home)
+        except DataError:
+            if not self._fetches:
+                raise
+        folder = task_folder(self.name, data_dir)
+        LOG.info("fetching the data of %s into %s", definition.address, folder)
+        self.fetch(folder, lambda arrival: nullcontext())
+        return find_files(definition, data_dir, home)
+
     def _records(self, found: SourceFiles) -> Iterator[MetadataRecord]:
         source, audio = self.declared.about.source, self.declared.fields.get("audio")
         records = read_rows(source, found, None if audio is None else audio.path)
@@ -137,6 +157,26 @@ class DeclaredTask(Task):
             if number == 0 and template is not None:
                 refuse_absent_fields(template, sample.item, sample.groups, f"{self.declared.place}: prompt")
             yield sample
+
+    def examples(self, data_dir: Path | None) -> Sequence[Sample]:
+        """Return the questions that its [examples] name, in their files or among its own questions."""
+        table = self.declared.about.examples
+        if table is None:
+            return ()
+        if table.files:
+            source = dataclasses.replace(self.declared.about.source, files=table.files)
+            about = dataclasses.replace(self.declared.about, source=source)
+            found = self._found(dataclasses.replace(self.declared, about=about), data_dir)
+            clips = ClipPaths(found.root, source.clips, source.archive)
+            there = list(RecordReader(self.declared, clips).samples(self._records(found)))
+        else:
+            there = list(self.samples(data_dir))
+        if not table.ids:
+            return there
+        by_id = {sample.id: sample for sample in there}
+        if lost := next((id_ for id_ in table.ids if id_ not in by_id), None):
+            raise UserError(f"{self.declared.place}: examples: ids: {lost!r} is no question of it.")
+        return [by_id[id_] for id_ in table.ids]
 
     def prompt(self, sample: Sample) -> Prompt:
         """Word a question as the file says, to be answered at once."""

@@ -208,3 +208,14 @@ def test_the_data_of_a_task_file_may_be_fetched_elsewhere(tmp_path: Path) -> Non
     assert "birds: own, 3 items in" in refused.out
     write_lines(tmp_path / "own" / "questions.jsonl", [])
     assert "no item in this file" in call("data", "pull", file).refusal()
+
+
+@pytest.mark.parametrize(("weights", "total"), [("", 1 / 4), ("weights = { Europe = 3, Asia = 1 }", 3 / 8)])
+def test_a_total_may_be_the_mean_of_groups(tmp_path: Path, weights: str, total: float) -> None:
+    items = [BIRDS[0], {**BIRDS[1], "answer": "Kite"}, {**BIRDS[2], "answer": "yes"}]
+    file = write_birds(tmp_path / "own", f"{task_text()}[total]\nby = 'Continent'\n{weights}\n", items)
+    score = run("--tasks", file, "--out", tmp_path / "run", model="first")  # right for one of Europe's two
+    assert score["total"] == {"by": "Continent", "groups": 2, "accuracy": total}
+    assert (
+        f"total          {100 * total:.2f} % (the mean over Continent, 2 groups)" in call("score", tmp_path / "run").out
+    )

@@ -45,11 +45,18 @@ PLAIN = tomllib.loads(TASK.read_text())
             "fields: audio: one of path, columns, value and template is expected, found",
         ),
         (task_text(audio="{ path = 'x', find = '(' }"), 'fields: audio: find = "(": no regular expression (missing ),'),
-        (task_text(rule='"txet"'), "birds.toml: score 1: unknown scorer 'txet'. Did you mean text?"),
+        (task_text(rule='"txet"'), "birds.toml: score 1: unknown scorer 'txet'. Did you mean text"),
         (task_text(rule="1"), "birds.toml: score 1: rule = 1: the name of a scorer is expected, such as rule ="),
         (task_text(rule='"text"\nloud = true'), "birds.toml: score 1: scorer 'text': it has no option 'loud'."),
         (task_text(rule='"text"\n[[score]]\nrule = "text"'), "score 2: two scorers are called 'text'; give this one"),
         ('prompt = "{options:rows}"\n' + task_text(), "birds.toml: prompt: {options:rows}: unknown layout."),
+        (
+            '[total]\nby = "Contnent"\n\n' + task_text().replace("name", "x", 1),
+            "birds.toml: total: unknown setting 'x'.",
+        ),
+        (task_text() + '[total]\nby = "Contnent"\n', 'birds.toml: total: by = "Contnent": no such heading. Did you'),
+        (task_text() + "[examples]\n", "birds.toml: examples: files or ids are missing; name the questions that"),
+        (task_text() + '[[grouping]]\ntitle = "x"\nheadings = ["a", "b"]\nvalues = ["c"]\n', "values are those of one"),
         ("size = 0\n" + task_text(), "birds.toml: size = 0: at least 1 is expected."),
         ('[[column]]\nname = "x"\n' + task_text().replace("name =", "#", 1), "birds.toml: name is missing; add it."),
     ],
@@ -238,3 +245,16 @@ def test_what_a_task_file_tells_of_itself_is_the_tasks(tmp_path: Path) -> None:
         ("Europe", {"Continent": "Europe"}),
         ("Avg", {}),
     ]
+
+
+def test_examples_are_questions_of_another_file_or_of_its_own(tmp_path: Path) -> None:
+    file = write_birds(tmp_path, task_text() + '\n[examples]\nids = ["b3", "b1"]\n')
+    task = task_from_file(file)
+    assert [one.id for one in task.examples(None)] == ["b3", "b1"]
+    file.write_text(task_text() + '\n[examples]\nfiles = ["shown.jsonl"]\n')
+    (tmp_path / "shown.jsonl").write_text(json.dumps({**BIRDS[1], "id": "x1"}))
+    (shown,) = task_from_file(file).examples(None)
+    assert (shown.id, shown.answer, shown.clips) == ("x1", "Crow", (tmp_path / "clips/b2.wav",))
+    file.write_text(task_text() + '\n[examples]\nids = ["b9"]\n')
+    with pytest.raises(UserError, match=r"birds.toml: examples: ids: 'b9' is no question of it"):
+        task_from_file(file).examples(None)

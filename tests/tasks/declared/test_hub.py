@@ -151,6 +151,22 @@ def test_an_eval_yaml_is_read_as_a_task(hub: Hub, tmp_path: Path) -> None:
     assert facts["scorers"] == ["choice"]
 
 
+def test_a_run_fetches_what_is_not_there_and_asks_the_hub_no_more_for_it(hub: Hub, tmp_path: Path) -> None:
+    publish(hub, carried(TEXT))
+    words = ("run", "--model", "echo-gold", "--tasks", "hf:birders/calls", "--out", "run")
+    ran = dtbench(tmp_path, hub.url, *words)
+    assert ran.returncode == 0, ran.stderr
+    assert sorted(path.name for path in (tmp_path / "data" / "birds" / "clips").iterdir()) == [
+        "b1.wav",
+        "b2.wav",
+        "b3.wav",
+    ]
+    hub.asked.clear()
+    again = dtbench(tmp_path, hub.url, *words)
+    assert again.returncode == 0, again.stderr
+    assert {path.rpartition("/")[2] for _, path, _ in hub.asked} <= {"dtbench.toml"}
+
+
 def test_an_unreachable_hub_is_one_line_with_what_it_lacks(tmp_path: Path) -> None:
     done = dtbench(tmp_path, "http://127.0.0.1:1", "tasks", "hf:birders/calls")
     assert done.returncode == 2
