@@ -10,12 +10,17 @@ import marshal
 import os
 import weakref
 from array import array
+from bisect import bisect_right
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 from dtbench.harness.core.errors import MachineryError
 
 IN_MEMORY = 4 << 20
 """Bytes that are buffered before they are written."""
+_BLOCK = 1 << 16
+"""Bytes that are read together where all values are."""
 
 
 class DiskList:
@@ -44,10 +49,29 @@ class DiskList:
 
     def read(self, place: int) -> Any:
         """Read the value at a place."""
-        start, end = self._ends[place], self._ends[place + 1]
-        if self._file is not None and start < self._written:
-            return marshal.loads(os.pread(self._file, end - start, start))
-        return marshal.loads(self._buffer[start - self._written : end - self._written])
+        return marshal.loads(self._bytes(self._ends[place], self._ends[place + 1]))
+
+    def __iter__(self) -> Iterator[Any]:
+        """Read the values in their order, a block of them at a time."""
+        place = 0
+        while place < len(self):
+            end = max(place + 1, bisect_right(self._ends, self._ends[place] + _BLOCK) - 1)
+            end = min(end, len(self))
+            yield from self._read_block(place, end)
+            place = end
+
+    def _read_block(self, first: int, end: int) -> Iterator[Any]:
+        ends = self._ends[first : end + 1]
+        block = self._bytes(ends[0], ends[-1])
+        start = ends[0]
+        for one, other in pairwise(ends):
+            yield marshal.loads(block[one - start : other - start])
+
+    def _bytes(self, start: int, end: int) -> bytes | bytearray:
+        held = self._buffer[max(0, start - self._written) : max(0, end - self._written)]
+        if self._file is None or start >= self._written:
+            return held
+        return os.pread(self._file, min(end, self._written) - start, start) + held
 
     def _write(self) -> None:
         import tempfile  # 2 ms that what fits into memory does not need

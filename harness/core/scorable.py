@@ -16,6 +16,7 @@ NO_OPTIONS = (
     "task, such as exact, or define score()"
 )
 EMPTY_IS_RIGHT = "the task's own rule scores an empty answer as correct, which is not allowed"
+_RULES = ("score", "official", "submission")
 LONGEST = 120
 """Characters of options that a message shows."""
 
@@ -46,6 +47,8 @@ def scoring_fault(scorer: Scorer, sample: Sample) -> str:
         return ""
     if fault := answer_fault(scorer, sample.choices, sample.answer):
         return fault
+    if not scorer.scorers and all(getattr(type(scorer), name) is getattr(Scorer, name) for name in _RULES):
+        return ""  # by the exact text of the right option, which is not empty
     nothing = _score_of_nothing(scorer, sample)
     if nothing.official.why.startswith(UNSCORABLE):
         return nothing.official.why.removeprefix(UNSCORABLE)
@@ -85,9 +88,12 @@ def choice_fault(choices: Sequence[object], answer: str) -> str:
     texts = [] if isinstance(choices, str) else [choice for choice in choices if isinstance(choice, str)]
     if len(texts) < len(choices):
         return f"its options are {_shown(choices)}, and a list of texts is expected"
+    spaced = {_spaced(text) for text in texts}
+    if len(spaced) == len(texts) > 1 and "" not in spaced and answer in texts:
+        return ""
     if blank := next((place for place, text in enumerate(texts, start=1) if not text.strip()), None):
         return f"its option {blank} is empty, and a text is expected"
-    if len({_spaced(text) for text in texts}) < 2:
+    if len(spaced) < 2:
         return f"its options are {_shown(texts)}, and two or more different ones are expected"
     alike = [text for text in texts if text != answer and _spaced(text) == _spaced(answer)]
     if answer not in texts:

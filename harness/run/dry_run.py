@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
@@ -18,14 +17,12 @@ from dtbench.harness.run.earlier import Expectation, closest, earlier_tasks
 from dtbench.harness.run.place import RUNS, RunPlace, place_of
 from dtbench.harness.run.plan import TaskPlan
 from dtbench.harness.run.request import RunRequest
-from dtbench.harness.run.same_questions import refuse_changed_questions
+from dtbench.harness.run.same_questions import ResumeGuard, find_resumable
 from dtbench.harness.run.session import limits_of, make_plans, plans_for_models, run_settings, use_of
 from dtbench.harness.run.spending import Spending
 from dtbench.harness.run.worker_pool import Stop
 from dtbench.harness.score.forced_choice import FORCED_SAMPLING
-from dtbench.harness.store.beginning import Resumption
 from dtbench.harness.store.redact import mask_command, mask_settings
-from dtbench.harness.store.run_folder import find_resumable
 from dtbench.models.backends import open_models
 from dtbench.models.endpoint.settings import SAMPLING
 
@@ -117,8 +114,7 @@ def dry_run(request: RunRequest) -> DryRun:
         Spending.of_models(limits_of(request), models, Stop())  # refuses a limit of money without a price
         place = place_of(request, [plan.task.name for plan in plans], settings["model"])
         is_known = away is None or "model" in request.options
-        resumption = Resumption(place.why, partial(refuse_changed_questions, plans=plans))
-        stored = find_resumable(place.path, settings, resumption) if is_known else None
+        stored = find_resumable(place.path, settings, ResumeGuard(plans), place.why) if is_known else None
         left = [list(plan.questions(stored.finished(plan.task.name) if stored else set())) for plan in plans]
         return _describe(_Planned(plans, models, settings, stored is not None, left), place, away)
     finally:

@@ -60,7 +60,8 @@ class TaskRun:
         self._questions.add_answered(self._finished, None if whole_run else map(self._place, self.plan.places))
         pool = WorkerPool(self.progress, self._breaker, stop, report)
         try:
-            await pool.run(self.plan.questions(self._finished), self._ask, self._dispatcher.workers)
+            left = self.plan.questions(self._finished) if self.progress.done < self.plan.expected else iter(())
+            await pool.run(left, self._ask, self._dispatcher.workers)
             if self._breaker.failures and self._breaker.failures == self.progress.done == self.plan.expected:
                 raise self._breaker.error(f"all {self.progress.done} questions failed")
         finally:

@@ -2,40 +2,69 @@
 
 from __future__ import annotations
 
+import errno
 import logging
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from dtbench.harness.audio.prepare import hash_clip, hash_of_hashes
 from dtbench.harness.core.errors import DataError, format_error
 from dtbench.harness.core.schema import Clip
 from dtbench.harness.run.dispatch import count_readers
 from dtbench.harness.run.plan import TaskPlan
+from dtbench.harness.store.atomic import write_failure
+from dtbench.harness.store.beginning import Beginning, Resumption
 from dtbench.harness.store.record_provenance import RecordProvenance
 from dtbench.harness.store.run_folder import StoredRun
+from dtbench.harness.store.run_json import json_settings, refuse_foreign
 from dtbench.harness.store.types import AnyInfo, AskedRecord, TaskInfo
 
 SHOWN = 3
 _LOG = logging.getLogger(__name__)
 
 
-def refuse_changed_questions(folder: Path, info: AnyInfo, plans: Sequence[TaskPlan]) -> None:
-    """Raise a DataError where a question that has answers, its prompt or its clip is another one now."""
-    run = StoredRun(folder, info)
-    for plan in plans:
-        about = {**run.info.get("other_tasks", {}), **run.info["tasks"]}.get(plan.task.name)
-        if about is None:
-            continue
-        if about["data"]["sha256"] != plan.data.sha256:
-            _refuse_changed(run, plan, about)
-        provenance = RecordProvenance()
-        for _ in provenance.watch(_answered(run, plan.task.name)):
-            pass
-        _refuse_other_prompt(run, plan, about, provenance)
-        if provenance.clips and next(plan.questions(run.finished(plan.task.name)), None) is not None:
-            _refuse_other_clips(run, plan, about, provenance)
+class ResumeGuard:
+    """Raises a DataError where a question that has answers, its prompt or its clip is another one now."""
+
+    def __init__(self, plans: Sequence[TaskPlan]) -> None:
+        self._plans = plans
+        self.run: StoredRun | None = None
+        """The run that the folder has, with what was found in its records."""
+
+    def __call__(self, folder: Path, info: AnyInfo) -> None:
+        """Look at all answers of the run in a folder."""
+        self.run = run = StoredRun(folder, info)
+        for plan in self._plans:
+            name = plan.task.name
+            about = {**run.info.get("other_tasks", {}), **run.info["tasks"]}.get(name)
+            if about is None:
+                continue
+            if about["data"]["sha256"] != plan.data.sha256:
+                _refuse_changed(run, plan, about)
+            provenance = RecordProvenance()
+            finished = run.finished(name, provenance.watch)
+            if run.has_replaced(name):
+                provenance = RecordProvenance()
+                for _ in provenance.watch(_answered(run, name)):
+                    pass
+            _refuse_other_prompt(run, plan, about, provenance)
+            if provenance.clips and next(plan.questions(finished), None) is not None:
+                _refuse_other_clips(run, plan, about, provenance)
+
+
+def find_resumable(path: Path, settings: Mapping[str, Any], guard: ResumeGuard, why: str) -> StoredRun | None:
+    """Return the run that RunFolder.start() would go on with, for reading; None where it would make a new one."""
+    refuse_foreign(path)
+    above = next(one for one in (path, *path.absolute().parents) if one.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        number = errno.EACCES if above.is_dir() else errno.ENOTDIR
+        raise write_failure(path, OSError(number, os.strerror(number)))
+    info = Beginning(path, json_settings(settings), None, Resumption(why, guard)).before()
+    return None if info is None else guard.run
 
 
 def _refuse_changed(run: StoredRun, plan: TaskPlan, about: TaskInfo) -> None:

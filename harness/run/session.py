@@ -27,7 +27,7 @@ from dtbench.harness.run.planned_words import planned_words, refuse_unknown_ques
 from dtbench.harness.run.progress import ProgressDisplay
 from dtbench.harness.run.prompt_words import prompt_form
 from dtbench.harness.run.request import RunRequest
-from dtbench.harness.run.same_questions import refuse_changed_questions
+from dtbench.harness.run.same_questions import ResumeGuard
 from dtbench.harness.run.selection import read_ids, refuse_unknown_ids, select_samples
 from dtbench.harness.run.signals import Interrupts, no_signals, sigterm_as_interrupt, stop_on_signals
 from dtbench.harness.run.spending import Spending, SpendingLimits
@@ -216,7 +216,7 @@ def begin_run(job: RunJob, *, quiet: bool) -> Iterator[BegunRun]:
     place = place_of(request, [plan.task.name for plan in plans], settings["model"])
     words = plans[0].form.words
     start = partial(RunFolder.start, place.path, settings, request=describe_request(request), shard=request.part)
-    guard = partial(refuse_changed_questions, plans=plans)
+    guard = ResumeGuard(plans)
     with start(resumption=Resumption(place.why, guard)) as folder, ProgressDisplay(quiet=quiet) as progress:
         if words is not None and words.file is not None:
             keep_paraphrases(place.path, words.file)
@@ -228,6 +228,8 @@ def begin_run(job: RunJob, *, quiet: bool) -> Iterator[BegunRun]:
         progress.pace = Pace(concurrency, request.rpm, stop=stop, notify=progress.notify)
         progress.spending = spending
         spending.add_stored(folder)
+        if guard.run is not None and folder.shard is None:
+            folder.reuse(guard.run)
         yield BegunRun(job, folder, progress, dispatch, spending, stop)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from dtbench.harness.core.packed_numbers import ordered
 from dtbench.harness.score.group_shares import ShareTally
-from dtbench.harness.score.outcomes import Answer, stand_apart
+from dtbench.harness.score.outcomes import Answer, Answers, stand_apart
 from dtbench.harness.stats.intervals import percentile
 from dtbench.harness.store.paper_types import LengthFigures
 
@@ -30,12 +30,15 @@ def part_of(length: float, limits: Sequence[float]) -> int:
 
 def length_figures(answers: Collection[Answer]) -> list[LengthFigures]:
     """Return the strict accuracy by length, shortest first; nothing where there are too few chains."""
-    thought = ordered("q", (answer.chain for answer in answers if answer.chain))
+    apart = stand_apart(answers)
+    if isinstance(answers, Answers):
+        thought = answers.chains()
+    else:
+        thought = ordered("q", (answer.chain for answer in answers if answer.chain))
     if len(thought) < LEAST_CHAINS:
         return []
     limits = sorted({percentile(thought, part / PARTS) for part in range(1, PARTS)})
     parts: dict[int, _LikeLengths] = {}
-    apart = stand_apart(answers)
     for answer in answers:
         if answer.chain:
             place = part_of(answer.chain, limits)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from dtbench.harness.score.group_shares import NOTHING, mean_of
+from dtbench.harness.score.like_answers import like_answers
 from dtbench.harness.score.outcomes import Answer
 from dtbench.harness.store.paper_types import ChanceFigures
 from dtbench.harness.store.share_types import EstimateFigures, IntervalFigures
@@ -18,7 +19,7 @@ def chance_of(choices: Sequence[str], gold: str | None) -> float:
 
 
 def chance_figures(
-    answers: Iterable[Answer],
+    answers: Collection[Answer],
     chances: Mapping[str, float],
     *,
     official: OfficialFigures,
@@ -26,10 +27,11 @@ def chance_figures(
 ) -> ChanceFigures:
     """Correct both accuracies, each with its interval, by the chance of the answers that it counts."""
     every, counted = Counter[float](), Counter[float]()
-    for one in answers:
-        every[chances[one.id]] += 1
-        if one.outcome.official.counted:
-            counted[chances[one.id]] += 1
+    for alike in like_answers(answers, chances):
+        if alike.chance is not None:
+            every[alike.chance] += alike.times
+            if alike.outcome.official.counted:
+                counted[alike.chance] += alike.times
     return {
         "chance": mean_of(every),
         "official": _corrected(official["accuracy"], official, counted),

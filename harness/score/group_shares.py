@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import chain, repeat
 from typing import NamedTuple
 
+from dtbench.harness.score.like_answers import LikeAnswers, like_answers
 from dtbench.harness.score.outcomes import Answer, Groups, stand_apart
 from dtbench.harness.stats.intervals import clustered_interval, share
 from dtbench.harness.stats.paired_tests import Bounds, pooled
@@ -68,15 +69,15 @@ def _table(
     parts: dict[str, _Group] = {}
     lines: dict[Groups, str | None] = {}
     apart = stand_apart(answers)
-    for answer in answers:
-        groups = answer.outcome.groups
+    for alike in like_answers(answers, chances):
+        groups = alike.outcome.groups
         if groups not in lines:
-            values = [value for name in fields if (value := answer.outcome.group(name)) is not None]
+            values = [value for name in fields if (value := alike.outcome.group(name)) is not None]
             lines[groups] = ", ".join(values) if len(values) == len(fields) else None
         if (line := lines[groups]) is not None:
             if line not in parts:
                 parts[line] = _Group(ShareTally(apart=apart), ShareTally(apart=apart), Counter())
-            parts[line].add(answer, None if chances is None else chances[answer.id])
+            parts[line].add(alike)
     return {value: part.figures() for value, part in sorted(parts.items())}
 
 
@@ -87,13 +88,13 @@ class _Group(NamedTuple):
     strict: ShareTally
     chances: Counter[float]
 
-    def add(self, answer: Answer, chance: float | None) -> None:
-        verdict = answer.outcome.official
+    def add(self, alike: LikeAnswers) -> None:
+        verdict, clip, times = alike.outcome.official, alike.clip, alike.times
         if verdict.counted:
-            self.official.add(answer.clip, right=verdict.correct)
-        self.strict.add(answer.clip, right=answer.right)
-        if chance is not None:
-            self.chances[chance] += 1
+            self.official.add(clip, right=verdict.correct, times=times)
+        self.strict.add(clip, right=alike.outcome.correct is True, times=times)
+        if alike.chance is not None:
+            self.chances[alike.chance] += times
 
     def figures(self) -> GroupFigures:
         official = self.official.figures() if self.official.n else None

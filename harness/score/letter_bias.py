@@ -50,7 +50,9 @@ def letter_figures(answers: Iterable[LetterAnswer], *, apart: bool = False) -> l
     """
     parts: dict[int, Counter[LetterAnswer]] = {}
     for one in answers:
-        parts.setdefault(one.options, Counter())[one._replace(clip="") if apart else one] += 1
+        if one.options not in parts:
+            parts[one.options] = Counter()
+        parts[one.options][LetterAnswer("", *one[1:]) if apart else one] += 1
     ranked = sorted(parts.items(), key=lambda part: (-part[1].total(), part[0]))
     return [_figures(options, part, apart=apart) for options, part in ranked]
 

@@ -7,7 +7,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from dtbench.harness.core.packed_numbers import PackedInts, PackedSeconds, ordered
 from dtbench.harness.core.price import TOKENS_IN, TOKENS_OUT
@@ -15,11 +15,13 @@ from dtbench.harness.core.schema import Official, is_count
 from dtbench.harness.core.text_table import TextTable
 from dtbench.harness.score.calibration import ConfidentAnswer, ForcedAnswer, forced_answer
 from dtbench.harness.store.answer_keys import AnswerKeys
-from dtbench.harness.store.types import Record
+from dtbench.harness.store.types import OfficialRecord, Record
 
 Groups = tuple[tuple[str, str], ...]
 NO_CLIP_SHARED: Mapping[str, int] = MappingProxyType({})
 UNREPORTED = -1
+_FEW_CHOICES = 4096
+"""So many texts of choices are also kept as they are."""
 UNLEVELLED = "none stored"
 """The level of a choice in records that were made before there were levels."""
 
@@ -70,6 +72,13 @@ class Answer(NamedTuple):
         return self.outcome.correct is True
 
 
+class LabelledOutcome(NamedTuple):
+    """An outcome, and a number that its answer has for some purpose."""
+
+    outcome: AnswerOutcome
+    label: int
+
+
 class Outcomes:
     """The outcomes of one task's records: of each question's repeats, the last that did not fail."""
 
@@ -78,6 +87,8 @@ class Outcomes:
         self._kinds: list[AnswerOutcome] = []
         self._numbers: dict[AnswerOutcome, int] = {}
         self._choice_texts = TextTable()
+        self._first_choices: list[str] = []
+        """The first of these texts, as they are: most runs have few."""
         self._outcomes, self._choices = PackedInts(), PackedInts()
         """For each key the place of its outcome in `_kinds`, and of its choice in `_choice_texts`, -1 for none."""
         self._seconds = PackedSeconds()
@@ -107,7 +118,7 @@ class Outcomes:
         seconds = 0.0 if failed else _duration(record["response"]["seconds"])
         self._seconds.put(place, seconds)
         self._outcomes.put(place, self._number(_outcome(record)))
-        self._choices.put(place, -1 if choice is None else self._choice_texts.add(choice))
+        self._choices.put(place, -1 if choice is None else self._choice_number(choice))
         self._chains.put(place, 0 if failed else record["extraction"]["thinking_chars"])
         self._tries.put(place, tries if is_count(tries) else 1)
         self._tokens_in.put(place, _first(usage, TOKENS_IN))
@@ -119,12 +130,30 @@ class Outcomes:
             self._kinds.append(outcome)
         return number
 
+    def _choice_number(self, choice: str) -> int:
+        number = self._choice_texts.add(choice)
+        if number == len(self._first_choices) < _FEW_CHOICES:
+            self._first_choices.append(choice)
+        return number
+
     def _kind(self, place: int) -> AnswerOutcome:
         return self._kinds[self._outcomes[place]]
 
-    def _choice(self, place: int) -> str | None:
-        number = self._choices[place]
-        return None if number < 0 else self._choice_texts[number]
+    def _choice(self, number: int) -> str | None:
+        if number < 0:
+            return None
+        return self._first_choices[number] if number < len(self._first_choices) else self._choice_texts[number]
+
+    def every_answer(self, shared: Mapping[str, int]) -> Iterator[Answer]:
+        """Yield the answers in the order of their places."""
+        each = zip(self._keys, self._outcomes, self._choices, self._chains, strict=True)
+        for (id_, sample), kind, choice, chain in each:
+            yield Answer(id_, sample, self._kinds[kind], self._choice(choice), shared.get(id_, id_), chain)
+
+    def labelled(self, labels: Iterable[int]) -> Counter[LabelledOutcome]:
+        """Count how often each outcome came with each label, of which there is one for each place."""
+        counted = Counter(zip(self._outcomes, labels, strict=False))
+        return Counter({LabelledOutcome(self._kinds[kind], label): times for (kind, label), times in counted.items()})
 
     @property
     def samples(self) -> list[int]:
@@ -146,7 +175,8 @@ class Outcomes:
     def answer(self, place: int, key: tuple[str, int], shared: Mapping[str, int]) -> Answer:
         """Return the answer at a place, which is the one with this key."""
         id_, sample = key
-        return Answer(id_, sample, self._kind(place), self._choice(place), shared.get(id_, id_), self._chains[place])
+        choice, chain = self._choice(self._choices[place]), self._chains[place]
+        return Answer(id_, sample, self._kind(place), choice, shared.get(id_, id_), chain)
 
     def keys(self) -> AnswerKeys:
         """Return the keys of the answers, numbered by their places."""
@@ -203,8 +233,7 @@ class Answers(Collection[Answer]):
         return len(self._outcomes)
 
     def __iter__(self) -> Iterator[Answer]:
-        for place, key in enumerate(self._outcomes.keys()):
-            yield self._outcomes.answer(place, key, self._shared)
+        return self._outcomes.every_answer(self._shared)
 
     def __contains__(self, answer: object) -> bool:
         return any(one == answer for one in self)
@@ -225,14 +254,24 @@ class Answers(Collection[Answer]):
             ids.add(id_)
         return QuestionNumbers(len(ids), ids.find, lambda: ids)
 
-    def of_question(self, id_: str) -> Iterator[Answer]:
-        """Yield the answers to one question."""
-        for sample in self._outcomes.samples:
-            if (place := self._outcomes.place(id_, sample)) is not None:
-                yield self._outcomes.answer(place, (id_, sample), self._shared)
+    def labelled(self, labels: Iterable[int]) -> Counter[LabelledOutcome]:
+        """Count how often each outcome came with each label, of which there is one for each answer in its order."""
+        return self._outcomes.labelled(labels)
+
+    def chains(self) -> Sequence[float]:
+        """Return the lengths of the chains of thought, in characters, shortest first; without those that are none."""
+        return self._outcomes.chains()
+
+    def of_question(self, id_: str, question: int) -> list[Answer]:
+        """Return the answers to one question, which has this number."""
+        outcomes, samples = self._outcomes, self._outcomes.keys().samples
+        if len(samples) == 1:
+            return [outcomes.answer(question, (id_, sample), self._shared) for sample in samples]
+        places = ((sample, outcomes.place(id_, sample)) for sample in sorted(samples))
+        return [outcomes.answer(at, (id_, sample), self._shared) for sample, at in places if at is not None]
 
 
-def stand_apart(answers: Collection[Answer]) -> bool:
+def stand_apart(answers: Collection[Answer]) -> TypeGuard[Answers]:
     """Whether it is known, without a look at each, that every answer is about a clip of its own."""
     return isinstance(answers, Answers) and answers.alone
 
@@ -245,22 +284,21 @@ def _outcome(record: Record) -> AnswerOutcome:
         return AnswerOutcome(groups, record["error"]["kind"], lost, None, None, None, rule)
     score, read = record["score"], record["extraction"]
     raw = score["raw"]
-    return AnswerOutcome(
-        groups=groups,
-        failed=None,
-        official=Official(**score["official"]),
-        correct=score["correct"],
-        raw=None if raw is None else Official(**raw),
-        finish=record["response"]["finish_reason"],
-        rule=rule,
-        level=read.get("level", None if read["choice"] is None else UNLEVELLED),
-        set_aside=read.get("set_aside") is not None,
-        aside_correct=score.get("set_aside"),
-    )
+    level = read.get("level", None if read["choice"] is None else UNLEVELLED)
+    aside = (read.get("set_aside") is not None, score.get("set_aside"))
+    finish, verdicts = record["response"]["finish_reason"], (_verdict(score["official"]), score["correct"])
+    return AnswerOutcome(groups, None, *verdicts, None if raw is None else _verdict(raw), finish, rule, level, *aside)
+
+
+def _verdict(stored: OfficialRecord) -> Official:
+    return Official(stored["correct"], stored["counted"], stored["why"])
 
 
 def _first(usage: Mapping[str, int], names: tuple[str, ...]) -> int:
-    return next((usage[name] for name in names if is_count(usage.get(name))), UNREPORTED)
+    for name in names if usage else ():
+        if is_count(usage.get(name)):
+            return usage[name]
+    return UNREPORTED
 
 
 def _duration(seconds: float) -> float:

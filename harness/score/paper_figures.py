@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from dtbench.harness.core.packed_numbers import PackedInts
 from dtbench.harness.core.schema import Sample
 from dtbench.harness.core.scorer import Scorer
 from dtbench.harness.score.chain_lengths import length_figures
@@ -13,7 +12,8 @@ from dtbench.harness.score.chance_level import chance_figures, chance_of
 from dtbench.harness.score.confidence import confidence_figures
 from dtbench.harness.score.group_shares import group_figures, macro_averages
 from dtbench.harness.score.letter_bias import LetterAnswer, letter_answers, letter_figures
-from dtbench.harness.score.outcomes import Answer, Answers, Outcomes, QuestionNumbers
+from dtbench.harness.score.like_answers import Chances
+from dtbench.harness.score.outcomes import Answer, Answers, Outcomes
 from dtbench.harness.score.script_ceiling import ScriptCeiling
 from dtbench.harness.score.several_answers import majority_figures, pass_figures, repeated_questions, variance_figures
 from dtbench.harness.store.paper_types import LettersFigures, PaperFigures
@@ -53,38 +53,6 @@ def paper_figures(
     return figures
 
 
-class _Chances(Mapping[str, float]):
-    """How often a guess is right, by question."""
-
-    def __init__(self, questions: QuestionNumbers) -> None:
-        self._questions = questions
-        self._numbers = PackedInts(questions.size)
-        self._values: list[float] = []
-        self._number_of: dict[float, int] = {}
-
-    def put(self, id_: str, chance: float) -> bool:
-        """Note the chance of a question; return whether there is an answer to it."""
-        if (question := self._questions.find(id_)) is None:
-            return False
-        number = self._number_of.setdefault(chance, len(self._values))
-        if number == len(self._values):
-            self._values.append(chance)
-        self._numbers.put(question, number)
-        return True
-
-    def __getitem__(self, id_: str) -> float:
-        question = self._questions.find(id_)
-        if question is None or (number := self._numbers[question]) < 0:
-            raise KeyError(id_)
-        return self._values[number]
-
-    def __len__(self) -> int:
-        return sum(number >= 0 for number in self._numbers)
-
-    def __iter__(self) -> Iterator[str]:
-        return (id_ for id_ in self._questions.ids() if id_ in self)
-
-
 class _Options(NamedTuple):
     """What the options of a run's questions say; the questions themselves are not kept, for there may be many."""
 
@@ -96,13 +64,14 @@ class _Options(NamedTuple):
 def _options(task: Scorer, version: str, answers: Answers, shown: Iterable[Sample]) -> _Options | None:
     """Go once through the questions; None where one that was asked is not among them."""
     questions = answers.question_numbers()
-    chances = _Chances(questions)
+    chances = Chances(questions)
     ceiling = ScriptCeiling(task, version)
 
     def letters() -> Iterator[LetterAnswer]:
         for sample in shown:
-            if chances.put(sample.id, chance_of(sample.choices, sample.answer)):
-                yield from letter_answers(sample.choices, sample.answer, answers.of_question(sample.id))
+            if (question := questions.find(sample.id)) is not None:
+                chances.put(question, chance_of(sample.choices, sample.answer))
+                yield from letter_answers(sample.choices, sample.answer, answers.of_question(sample.id, question))
                 ceiling.add(sample)
 
     counted = letter_figures(letters(), apart=answers.alone)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from typing import Any, NamedTuple
 
 from dtbench.harness.core.text_table import TextTable
 from dtbench.harness.store.growth import AskedAnswers, UnaskedAnswers
 from dtbench.harness.store.jsonl import Key
+from dtbench.harness.store.record_files import FilePart
 
 
 class AnswerKeys(Set[tuple[str, int]]):
@@ -51,6 +52,30 @@ class AnswerKeys(Set[tuple[str, int]]):
         return Key(id_, int(sample))
 
 
+class AnsweredKeys(Set[tuple[str, int]]):
+    """The keys of answers; those of which every record failed are counted in, and are not among them."""
+
+    def __init__(self) -> None:
+        self.every = AnswerKeys()
+        """The keys of all records."""
+        self.failing: set[int] = set()
+        """The numbers of those that failed each time."""
+
+    @classmethod
+    def _from_iterable(cls, it: Iterable[Any]) -> Any:
+        return set(it)
+
+    def __len__(self) -> int:
+        return len(self.every) - len(self.failing)
+
+    def __contains__(self, key: object) -> bool:
+        number = self.every.number(key) if isinstance(key, tuple) else None
+        return number is not None and number not in self.failing
+
+    def __iter__(self) -> Iterator[Key]:
+        return (self.every.key(number) for number in range(len(self.every)) if number not in self.failing)
+
+
 class LeftOut(NamedTuple):
     """The records of a task that do not count, by their places in its files; hardly any run has some."""
 
@@ -61,10 +86,12 @@ class LeftOut(NamedTuple):
     unasked: UnaskedAnswers
 
 
-def find_left_out(lines: Iterable[tuple[Key, bool]], asked: AskedAnswers) -> LeftOut:
-    """Find what is left out of records: the key of each, and whether it failed."""
-    keys, standing = AnswerKeys(), array("I")
-    failing: set[int] = set()
+def find_left_out(
+    lines: Iterable[tuple[Key, bool]], asked: AskedAnswers, answered: AnsweredKeys | None = None
+) -> LeftOut:
+    """Find what is left out of records: the key of each, and whether it failed; fill `answered` with the answers."""
+    answered = AnsweredKeys() if answered is None else answered
+    keys, failing, standing = answered.every, answered.failing, array("I")
     replaced: set[int] = set()
     for place, (key, failed) in enumerate(lines):
         number = keys.add(key)
@@ -86,3 +113,38 @@ def find_left_out(lines: Iterable[tuple[Key, bool]], asked: AskedAnswers) -> Lef
     others = [number for number, key in enumerate(keys) if not asked.cover(Key(*key))]
     unasked = UnaskedAnswers.of([keys.key(number) for number in others if number not in failing], asked)
     return LeftOut(replaced, {standing[number] for number in others}, unasked)
+
+
+class KnownAnswers:
+    """What has been found in the records of each task; it holds as long as none of its files changes."""
+
+    def __init__(self) -> None:
+        self._left_out: dict[str, tuple[Sequence[FilePart], AskedAnswers, LeftOut]] = {}
+        self._answered: dict[str, tuple[Sequence[FilePart], AnsweredKeys]] = {}
+
+    def find(
+        self, task: str, parts: Sequence[FilePart], asked: AskedAnswers, lines: Iterable[tuple[Key, bool]]
+    ) -> AnsweredKeys:
+        """Find which answers are among records, and what is left out of these."""
+        answered = AnsweredKeys()
+        self._left_out[task] = (parts, asked, find_left_out(lines, asked, answered))
+        return answered
+
+    def left_out(self, task: str, parts: Sequence[FilePart], asked: AskedAnswers) -> LeftOut | None:
+        """Return what is left out; None where it has not been found yet."""
+        known = self._left_out.get(task)
+        return known[2] if known is not None and known[:2] == (parts, asked) else None
+
+    def keep_answered(self, task: str, parts: Sequence[FilePart], answered: AnsweredKeys) -> None:
+        """Keep which answers there are for the next one who wants to know."""
+        self._answered[task] = (parts, answered)
+
+    def take_answered(self, task: str, parts: Sequence[FilePart]) -> AnsweredKeys | None:
+        """Return which answers there are, once, for there may be many; None where it has not been found yet."""
+        known = self._answered.pop(task, None)
+        return known[1] if known is not None and known[0] == parts else None
+
+    def update(self, other: KnownAnswers) -> None:
+        """Take over what another one knows."""
+        self._left_out.update(other._left_out)
+        self._answered.update(other._answered)

@@ -6,35 +6,20 @@ returned for, no killed process loses, and a power failure at most the last seco
 
 from __future__ import annotations
 
-import errno
-import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from dtbench.harness.core.errors import DataError, MachineryError, UserError
-from dtbench.harness.store.answer_keys import AnswerKeys, LeftOut, find_left_out
+from dtbench.harness.store.answer_keys import KnownAnswers, LeftOut
 from dtbench.harness.store.append import AppendedFiles
-from dtbench.harness.store.atomic import (
-    create_whole,
-    make_folder,
-    replace_whole,
-    temporary_files,
-    write_failure,
-)
+from dtbench.harness.store.atomic import create_whole, make_folder, replace_whole, temporary_files
 from dtbench.harness.store.beginning import UNGUARDED, Beginning, Resumption, remove_summary
 from dtbench.harness.store.find_run import find_run, judged_run, what_is_there
 from dtbench.harness.store.growth import UnaskedAnswers, asked_answers
-from dtbench.harness.store.jsonl import (
-    QUESTIONS,
-    Kind,
-    RecordLine,
-    encode_line,
-    json_bytes,
-    key_of,
-)
+from dtbench.harness.store.jsonl import QUESTIONS, Key, Kind, RecordLine, encode_line, json_bytes, key_of
 from dtbench.harness.store.known_secrets import last_matcher, secret_matcher
 from dtbench.harness.store.leftovers import remove_every_leftover
 from dtbench.harness.store.locks import RunLock, ShardLock
@@ -55,11 +40,15 @@ from dtbench.harness.store.run_json import (
 )
 from dtbench.harness.store.shard_states import new_shard_info, with_shards
 from dtbench.harness.store.shards import Shard, state_file, state_files
-from dtbench.harness.store.types import AnyInfo, Record, RunInfo, ShardInfo, Status, StoredInfo
+from dtbench.harness.store.types import AnyInfo, AskedRecord, Record, RunInfo, ShardInfo, Status, StoredInfo
 from dtbench.harness.store.verdicts import JudgedMarks
 
 if TYPE_CHECKING:
     from dtbench.harness.store.run_log import RunLog
+
+
+Watch = Callable[[Iterable[AskedRecord]], Iterable[AskedRecord]]
+"""Yields records as they are, and looks at each."""
 
 
 class StoredRun:
@@ -73,7 +62,7 @@ class StoredRun:
         """How many lines of a task an interrupted write left behind, as last read; their questions are not answered."""
         self.unasked: dict[str, UnaskedAnswers] = {}
         """The answers to a task that the last start did not ask for, as records() last left them out."""
-        self._known_left_out: dict[str, tuple[Sequence[FilePart], object, LeftOut]] = {}
+        self._known = KnownAnswers()
 
     @classmethod
     def open(cls, path: Path, kind: str = "run") -> StoredRun:
@@ -121,13 +110,15 @@ class StoredRun:
 
     def _left_out(self, task: str, parts: Sequence[FilePart]) -> LeftOut:
         """Find the records that are left out, once for each state of the files."""
-        about = self.info["tasks"].get(task)
-        known = self._known_left_out.get(task)
-        if known is None or known[0] != parts or known[1] is not about:
-            lines = ((line.key(), line.failed()) for line in self._read(task, parts))
-            known = self._known_left_out[task] = (parts, about, find_left_out(lines, asked_answers(self.info, task)))
-        self.unasked[task] = known[2].unasked
-        return known[2]
+        asked = asked_answers(self.info, task)
+        if self._known.left_out(task, parts, asked) is None:
+            self._known.find(task, parts, asked, self._keys(task, parts))
+        found = cast("LeftOut", self._known.left_out(task, parts, asked))
+        self.unasked[task] = found.unasked
+        return found
+
+    def _keys(self, task: str, parts: Sequence[FilePart]) -> Iterator[tuple[Key, bool]]:
+        return ((line.key(), line.failed()) for line in self._read(task, parts))
 
     def every_record_as(self, task: str, kind: type[Kind]) -> Iterator[Kind]:
         """Yield every record that was ever stored, also those that a later one stands in for."""
@@ -137,10 +128,30 @@ class StoredRun:
         """Yield the questions that lie beside the answers, in the order of the data set; none in older runs."""
         return read_questions(self.path, task)
 
-    def finished(self, task: str) -> Set[tuple[str, int]]:
-        """Return which answers are there, asked for last or not; those of failed questions are not."""
-        lines = self._read(task, file_parts(self.path, task))
-        return AnswerKeys(line.key() for line in lines if not line.failed())
+    def finished(self, task: str, watch: Watch | None = None) -> Set[tuple[str, int]]:
+        """Return which answers are there, asked for last or not; those of failed questions are not.
+
+        Every record that was ever stored passes through `watch`, where there is one.
+        """
+        parts, asked = file_parts(self.path, task), asked_answers(self.info, task)
+        if watch is None:
+            if (known := self._known.take_answered(task, parts)) is not None:
+                return known
+            return self._known.find(task, parts, asked, self._keys(task, parts))
+        records = (line.record(AskedRecord) for line in self._read(task, parts))
+        watched = ((key_of(record), "error" in record) for record in watch(records))
+        answered = self._known.find(task, parts, asked, watched)
+        self._known.keep_answered(task, parts, answered)
+        return answered
+
+    def has_replaced(self, task: str) -> bool:
+        """Whether there are records that a later one stands in for."""
+        return bool(self._left_out(task, file_parts(self.path, task)).replaced)
+
+    def reuse(self, run: StoredRun) -> None:
+        """Take over what another reader of the folder has just found, which holds as long as no file of it grows."""
+        self._known.update(run._known)
+        self.torn.update(run.torn)
 
     def write_summary(self, summary: Mapping[str, Any]) -> None:
         """Write summary.json, whole or not at all."""
@@ -379,14 +390,3 @@ class RunFolder(StoredRun):
 
 def _info_bytes(info: Mapping[str, Any]) -> bytes:
     return json_bytes(info, indent=2) + b"\n"
-
-
-def find_resumable(path: Path, settings: Mapping[str, Any], resumption: Resumption = UNGUARDED) -> StoredRun | None:
-    """Return the run that RunFolder.start() would go on with, for reading; None where it would make a new one."""
-    refuse_foreign(path)
-    above = next(one for one in (path, *path.absolute().parents) if one.exists())
-    if not above.is_dir() or not os.access(above, os.W_OK):
-        number = errno.EACCES if above.is_dir() else errno.ENOTDIR
-        raise write_failure(path, OSError(number, os.strerror(number)))
-    info = Beginning(path, json_settings(settings), None, resumption).before()
-    return None if info is None else StoredRun(path, info)
