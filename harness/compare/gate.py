@@ -23,7 +23,7 @@ from dtbench.harness.core.typed_settings import Condition, at_least, between, on
 from dtbench.harness.stats.looks import chance_of_each_look, chances_of_rounds
 from dtbench.harness.stats.paired_tests import (
     EffectiveTable,
-    PairedShares,
+    SharePairs,
     bounds,
     chance_of_loss_within,
     effective_table,
@@ -215,7 +215,7 @@ class _GatedPart(NamedTuple):
 
     task: str
     group: str | None
-    pairs: Sequence[PairedShares]
+    pairs: SharePairs
     since_last: float | None
     left_out: tuple[str, ...]
     rule: Rule
@@ -357,8 +357,8 @@ def _verdict(part: _GatedPart, p_loss: float, look: _Look, power: float) -> Gate
         group=part.group,
         verdict=verdict,
         n=count,
-        before=sum(pair.before for pair in pairs) / count,
-        after=sum(pair.after for pair in pairs) / count,
+        before=pairs.mean_before() or 0.0,
+        after=pairs.mean_after() or 0.0,
         difference=interval.difference,
         low=interval.low,
         high=interval.high,

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dtbench.harness.compare.made_with import refuse_no_model
-from dtbench.harness.compare.paired import PairedQuestion, PairedRuns, pair_runs, refuse_unsound
+from dtbench.harness.compare.paired import PairedRuns, pair_runs, refuse_unsound
+from dtbench.harness.compare.paired_questions import PairedQuestions
 from dtbench.harness.core.errors import DtbenchError, UserError
-from dtbench.harness.stats.paired_tests import PairedShares
+from dtbench.harness.stats.paired_tests import SharePairs
 from dtbench.harness.store.run_folder import StoredRun
 
 
@@ -38,9 +39,9 @@ class PooledNights:
 
     def groups(self) -> set[str]:
         """Return the groups of its questions, as --group takes them."""
-        return {f"{heading}={value}" for one in self.paired.questions for heading, value in one.groups}
+        return {f"{heading}={value}" for heading, value in self.paired.questions.by_group()}
 
-    def pairs(self, group: str | None) -> list[PairedShares]:
+    def pairs(self, group: str | None) -> SharePairs:
         """Return the questions of a group, or all of them."""
         return self.paired.pairs(_of_group(self.paired, group))
 
@@ -48,13 +49,15 @@ class PooledNights:
         """Return the difference between the candidate and the night before it."""
         if self.last is None:
             return None
-        both = _of_group(self.last, group)
-        return sum(one.after - one.before for one in both) / len(both) if both else None
+        both = self.last.pairs(_of_group(self.last, group))
+        return sum(both.gaps()) / len(both) if both else None
 
 
-def _of_group(paired: PairedRuns, group: str | None) -> list[PairedQuestion]:
-    heading, _, value = (group or "").partition("=")
-    return [one for one in paired.questions if group is None or (heading, value) in one.groups]
+def _of_group(paired: PairedRuns, group: str | None) -> PairedQuestions:
+    if group is None:
+        return paired.questions
+    heading, _, value = group.partition("=")
+    return paired.questions.where(lambda groups: (heading, value) in groups)
 
 
 def earlier_nights(folder: Path, anchor: StoredRun, candidate: StoredRun) -> list[StoredRun]:
@@ -107,8 +110,9 @@ def _pooled(candidate: PairedRuns, nights: Sequence[PairedRuns]) -> PairedRuns:
     right: dict[str, float] = {}
     answers: dict[str, int] = {}
     for night in nights:
-        for one in night.questions:
-            right[one.id] = right.get(one.id, 0.0) + one.after * night.answers_each[1]
-            answers[one.id] = answers.get(one.id, 0) + night.answers_each[1]
-    questions = [one._replace(after=right[one.id] / answers[one.id]) for one in candidate.questions]
-    return candidate.with_questions(questions)
+        each = night.answers_each[1]
+        for id_, share in zip(night.questions.ids(), night.questions.after_shares(), strict=True):
+            right[id_] = right.get(id_, 0.0) + share * each
+            answers[id_] = answers.get(id_, 0) + each
+    shares = (right[id_] / answers[id_] for id_ in candidate.questions.ids())
+    return candidate.with_questions(candidate.questions.with_after(shares))

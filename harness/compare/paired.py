@@ -8,10 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated, Any, Literal, NamedTuple
 
 from dtbench.harness.compare.made_with import made_differently, other_clips, refuse_other_prompt
 from dtbench.harness.compare.matched_lengths import PairedChains, matched_length_figures
+from dtbench.harness.compare.paired_questions import AnsweredQuestions, PairedQuestion, PairedQuestions
 from dtbench.harness.core.errors import MachineryError, UserError, did_you_mean, one_line
 from dtbench.harness.core.options import TESTS, Option
 from dtbench.harness.extract.evidence import WEAKEST
@@ -20,7 +22,7 @@ from dtbench.harness.score.waiting import WaitingAnswers, refuse_waiting
 from dtbench.harness.stats.paired_tests import (
     TAIL,
     EffectiveTable,
-    PairedShares,
+    SharePairs,
     bounds,
     chance_of_equal,
     effective_table,
@@ -70,19 +72,6 @@ class Confounder(NamedTuple):
         return f"{self.name}: {self.before} vs {self.after}"
 
 
-class PairedQuestion(NamedTuple):
-    """One question of both runs, all its repeats together."""
-
-    id: str
-    before: float
-    after: float
-    choices: tuple[str | None, str | None]
-    """What was chosen, by the first repeat of each."""
-    groups: tuple[tuple[str, str], ...]
-    chains: tuple[float, float] = (0.0, 0.0)
-    """The mean length of the chains of thought in each run, in characters."""
-
-
 @dataclass(frozen=True, slots=True)
 class PairedRuns:
     """The questions that both runs answered, and what else differs between the runs."""
@@ -90,7 +79,7 @@ class PairedRuns:
     folders: tuple[str, str]
     task: str
     score: Score
-    questions: Sequence[PairedQuestion]
+    questions: PairedQuestions
     clusters: Mapping[str, int]
     """Which questions share a clip."""
     confounders: Sequence[Confounder]
@@ -108,20 +97,20 @@ class PairedRuns:
 
     def only(self, ids: Collection[str]) -> PairedRuns:
         """Return the same with these questions alone; the first run may have more."""
-        questions = [one for one in self.questions if one.id in ids]
-        return replace(self, questions=questions, only_before=0)
+        return replace(self, questions=self.questions.among(ids), only_before=0)
 
-    def with_questions(self, questions: Sequence[PairedQuestion]) -> PairedRuns:
+    def with_questions(self, questions: PairedQuestions) -> PairedRuns:
         """Return the same with other shares of right answers."""
         return replace(self, questions=questions)
 
-    def pairs(self, questions: Iterable[PairedQuestion]) -> list[PairedShares]:
+    def pairs(self, questions: PairedQuestions) -> SharePairs:
         """Return questions as tests and intervals take them."""
-        return [PairedShares(one.before, one.after, self._cluster(one.id)) for one in questions]
+        return questions.shares(self.clusters)
 
-    def _cluster(self, id_: str) -> str:
-        """Name the clip that a question shares, or the question; no clip has the name of a question."""
-        return f"clip {self.clusters[id_]}" if id_ in self.clusters else f"id {id_}"
+    def chains(self) -> list[PairedChains]:
+        """Return the questions with a chain of thought in both runs."""
+        both = self.questions.with_chains()
+        return [PairedChains(shares, *one.chains) for shares, one in zip(self.pairs(both), both, strict=True)]
 
 
 def join_tasks(before: StoredRun, after: StoredRun, only: str | None, score: str) -> list[PairedRuns]:
@@ -142,8 +131,7 @@ class RunAnswers:
 
     run: StoredRun
     task: str
-    by_question: Mapping[str, Sequence[Answer]]
-    """Without those that failed."""
+    by_question: AnsweredQuestions
     failed: int
     made: RecordProvenance
     waiting: WaitingAnswers
@@ -155,8 +143,8 @@ def read_answers(run: StoredRun, task: str, records: Iterable[Record] | None = N
     made, waiting = RecordProvenance(), WaitingAnswers()
     outcomes = Outcomes(made.watch(waiting.watch(run.records(task) if records is None else records)))
     refuse_other_prompt(run, task, made)
-    failed = sum(answer.outcome.failed is not None for answer in outcomes.answers())
-    return RunAnswers(run, task, _by_question(outcomes), failed, made, waiting)
+    failed = sum(times for outcome, times in outcomes.counts().items() if outcome.failed is not None)
+    return RunAnswers(run, task, AnsweredQuestions(outcomes), failed, made, waiting)
 
 
 def pair_runs(before: StoredRun, after: StoredRun, task: str, score: Score) -> PairedRuns:
@@ -171,13 +159,13 @@ def pair_answers(first: RunAnswers, second: RunAnswers, score: Score) -> PairedR
     """Pair the answers of two runs that were read, question by question."""
     before, after, task = first.run, second.run, first.task
     one, other = first.by_question, second.by_question
-    both = [id_ for id_ in one if id_ in other]
+    both = PairedQuestions.of(one, other, partial(_right, score=score))
     about = (before.info["tasks"][task], after.info["tasks"][task])
     return PairedRuns(
         folders=(str(before.path), str(after.path)),
         task=task,
         score=score,
-        questions=[_question(id_, one[id_], other[id_], score) for id_ in both],
+        questions=both,
         clusters=about[0]["shared_clips"],
         confounders=[
             *confounders(before.info, after.info, task),
@@ -188,7 +176,7 @@ def pair_answers(first: RunAnswers, second: RunAnswers, score: Score) -> PairedR
         only_after=len(other) - len(both),
         failed=(first.failed, second.failed),
         expected=(about[0]["questions"] * about[0]["samples"], about[1]["questions"] * about[1]["samples"]),
-        answered=(sum(map(len, one.values())), sum(map(len, other.values()))),
+        answered=(len(one.outcomes) - first.failed, len(other.outcomes) - second.failed),
         answers_each=(about[0]["samples"], about[1]["samples"]),
     )
 
@@ -248,24 +236,6 @@ def _shown(value: Any) -> str:
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
 
-def _by_question(outcomes: Outcomes) -> dict[str, list[Answer]]:
-    by_question: dict[str, list[Answer]] = {}
-    for answer in outcomes.answers():
-        if answer.outcome.failed is None:
-            by_question.setdefault(answer.id, []).append(answer)
-    return {id_: sorted(answers, key=lambda answer: answer.sample) for id_, answers in sorted(by_question.items())}
-
-
-def _question(id_: str, before: Sequence[Answer], after: Sequence[Answer], score: Score) -> PairedQuestion:
-    choices = (before[0].choice, after[0].choice)
-    chains = (_mean_chain(before), _mean_chain(after))
-    return PairedQuestion(id_, _right(before, score), _right(after, score), choices, before[0].outcome.groups, chains)
-
-
-def _mean_chain(answers: Sequence[Answer]) -> float:
-    return sum(answer.chain for answer in answers) / len(answers)
-
-
 def _right(answers: Sequence[Answer], score: Score) -> float:
     right = [answer.outcome.official.correct if score == "official" else answer.right for answer in answers]
     return sum(right) / len(right)
@@ -273,9 +243,8 @@ def _right(answers: Sequence[Answer], score: Score) -> float:
 
 def comparison(paired: PairedRuns) -> Comparison:
     """Compare two runs: the difference and its interval, in all and by group, and which questions went either way."""
-    gained = [one for one in paired.questions if one.after > one.before]
-    lost = [one for one in paired.questions if one.after < one.before]
-    table = effective_table(paired.pairs(paired.questions), TAIL) if paired.questions else None
+    gained, lost, pairs = paired.questions.gained(), paired.questions.lost(), paired.pairs(paired.questions)
+    table = effective_table(pairs, TAIL) if pairs else None
     return {
         "before_run": paired.folders[0],
         "after_run": paired.folders[1],
@@ -287,19 +256,14 @@ def comparison(paired: PairedRuns) -> Comparison:
         "only_before": paired.only_before,
         "only_after": paired.only_after,
         "failed": list(paired.failed),
-        **paired_figures(paired, paired.questions),
+        **paired_figures(pairs),
         "minimum_detectable": None if table is None else minimum_detectable(table.n, table.flips),
         "needed": None if table is None else _needed(table, len(paired.questions)),
         "groups": group_comparisons(paired),
-        "matched_lengths": matched_length_figures(_chains(paired)),
+        "matched_lengths": matched_length_figures(paired.chains()),
         "gained": [_flip(one) for one in gained],
         "lost": [_flip(one) for one in lost],
     }
-
-
-def _chains(paired: PairedRuns) -> list[PairedChains]:
-    pairs = zip(paired.pairs(paired.questions), paired.questions, strict=True)
-    return [PairedChains(shares, *one.chains) for shares, one in pairs]
 
 
 def _needed(table: EffectiveTable, n: int) -> int | None:
@@ -308,34 +272,26 @@ def _needed(table: EffectiveTable, n: int) -> int | None:
     return None if count is None else math.ceil(count * n / table.n)
 
 
-def paired_figures(paired: PairedRuns, questions: Sequence[PairedQuestion]) -> PairedFigures:
+def paired_figures(pairs: SharePairs) -> PairedFigures:
     """Compare two runs on some of their questions."""
-    pairs = paired.pairs(questions)
     interval = bounds(pairs, TAIL)
-    gained = sum(pair.after > pair.before for pair in pairs)
-    lost = sum(pair.after < pair.before for pair in pairs)
-    count = len(pairs)
     return {
-        "before": sum(pair.before for pair in pairs) / count if count else None,
-        "after": sum(pair.after for pair in pairs) / count if count else None,
+        "before": pairs.mean_before(),
+        "after": pairs.mean_after(),
         "difference": interval.difference,
         "low": interval.low,
         "high": interval.high,
-        "better": gained,
-        "worse": lost,
+        "better": pairs.gained(),
+        "worse": pairs.lost(),
         "p": chance_of_equal(pairs),
     }
 
 
 def group_comparisons(paired: PairedRuns) -> list[GroupComparison]:
     """Compare two runs by group, with p values that know how many groups are looked at."""
-    parts: dict[tuple[str, str], list[PairedQuestion]] = {}
-    for one in paired.questions:
-        for group in one.groups:
-            parts.setdefault(group, []).append(one)
     rows: list[GroupComparison] = [
-        {"heading": heading, "value": value, "n": len(part), "p_adjusted": 1.0, **paired_figures(paired, part)}
-        for (heading, value), part in parts.items()
+        {"heading": heading, "value": value, "n": len(part), "p_adjusted": 1.0, **paired_figures(paired.pairs(part))}
+        for (heading, value), part in paired.questions.by_group().items()
         if len(part) < len(paired.questions)
     ]
     # A heading's values are looked at together, and so are all headings: each look is one more chance to be fooled.

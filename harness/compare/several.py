@@ -32,9 +32,10 @@ def compare_runs(
 
 def _mean_difference(joined: Sequence[PairedRuns]) -> MeanDifference | None:
     """Return the mean of the tasks' differences, each task with the same weight; None for a single task."""
-    parts = [bounds(pair.pairs(pair.questions), TAIL) for pair in joined if pair.questions]
-    if len(parts) < 2:
+    asked = [pair for pair in joined if pair.questions]
+    if len(asked) < 2:
         return None
+    parts = [bounds(pair.pairs(pair.questions), TAIL) for pair in asked]
     mean = pooled(parts)
     return {"tasks": len(parts), "difference": mean.difference, "low": mean.low, "high": mean.high}
 
@@ -50,7 +51,8 @@ def _chance_of_equal_runs(task: str, pairs: Sequence[PairedRuns]) -> float | Non
 
 def _rows(pairs: Sequence[PairedRuns]) -> Iterator[list[float]]:
     """Yield the shares of all runs on each question that all have, the baseline's first."""
-    first, *rest = [{one.id: one for one in pair.questions} for pair in pairs]
-    for id_, one in first.items():
-        if all(id_ in other for other in rest):
-            yield [one.before, one.after, *(other[id_].after for other in rest)]
+    first, *others = [pair.questions for pair in pairs]
+    rest = [dict(zip(other.ids(), other.after_shares(), strict=True)) for other in others]
+    for one in first:
+        if all(one.id in other for other in rest):
+            yield [one.before, one.after, *(other[one.id] for other in rest)]

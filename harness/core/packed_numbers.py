@@ -43,11 +43,14 @@ class PackedInts:
 
 
 class PackedSeconds:
-    """Durations by place; they take nothing until one is not 0, as those of models in this process are."""
+    """Durations or lengths by place; they take nothing until one is not 0, as those of models in this process are."""
 
     def __init__(self) -> None:
         self._zeros = 0
         self._seconds = array("d")
+
+    def __getitem__(self, place: int) -> float:
+        return self._seconds[place] if self._seconds else 0.0
 
     def __iter__(self) -> Iterator[float]:
         return iter(self._seconds) if self._seconds else repeat(0.0, self._zeros)

@@ -39,7 +39,7 @@ def compare_all(answers: Sequence[RunAnswers]) -> list[dict[str, Any]]:
 
 
 def _pair(paired: PairedRuns) -> dict[str, Any]:
-    figures: dict[str, Any] = {**paired_figures(paired, paired.questions)}
+    figures: dict[str, Any] = {**paired_figures(paired.pairs(paired.questions))}
     groups: list[dict[str, Any]] = [{**one} for one in group_comparisons(paired) if one["p_adjusted"] < SURE]
     return {
         **{name: figures[name] for name in _KEPT},

@@ -84,13 +84,14 @@ class Outcomes:
 
     def __init__(self, records: Iterable[Record] = ()) -> None:
         self._keys = AnswerKeys()
-        self._kinds: list[AnswerOutcome] = []
+        self.kinds: list[AnswerOutcome] = []
+        """The different outcomes."""
         self._numbers: dict[AnswerOutcome, int] = {}
         self._choice_texts = TextTable()
         self._first_choices: list[str] = []
         """The first of these texts, as they are: most runs have few."""
-        self._outcomes, self._choices = PackedInts(), PackedInts()
-        """For each key the place of its outcome in `_kinds`, and of its choice in `_choice_texts`, -1 for none."""
+        self.kind_numbers, self._choices = PackedInts(), PackedInts()
+        """For each key the place of its outcome in `kinds`, and of its choice in `_choice_texts`, -1 for none."""
         self._seconds = PackedSeconds()
         self._chains, self._tries, self._tokens_in, self._tokens_out = (PackedInts() for _ in range(4))
         self._forced: dict[tuple[str, int], ForcedAnswer] = {}
@@ -98,7 +99,7 @@ class Outcomes:
             self.add(record)
 
     def __len__(self) -> int:
-        return len(self._outcomes)
+        return len(self.kind_numbers)
 
     def add(self, record: Record) -> None:
         """Count a record in; a failure never takes the place of an answer."""
@@ -117,7 +118,7 @@ class Outcomes:
         tries = (record["error"] if failed else record["response"]).get("attempts", 1)
         seconds = 0.0 if failed else _duration(record["response"]["seconds"])
         self._seconds.put(place, seconds)
-        self._outcomes.put(place, self._number(_outcome(record)))
+        self.kind_numbers.put(place, self._number(_outcome(record)))
         self._choices.put(place, -1 if choice is None else self._choice_number(choice))
         self._chains.put(place, 0 if failed else record["extraction"]["thinking_chars"])
         self._tries.put(place, tries if is_count(tries) else 1)
@@ -125,9 +126,9 @@ class Outcomes:
         self._tokens_out.put(place, _first(usage, TOKENS_OUT))
 
     def _number(self, outcome: AnswerOutcome) -> int:
-        number = self._numbers.setdefault(outcome, len(self._kinds))
-        if number == len(self._kinds):
-            self._kinds.append(outcome)
+        number = self._numbers.setdefault(outcome, len(self.kinds))
+        if number == len(self.kinds):
+            self.kinds.append(outcome)
         return number
 
     def _choice_number(self, choice: str) -> int:
@@ -137,7 +138,11 @@ class Outcomes:
         return number
 
     def _kind(self, place: int) -> AnswerOutcome:
-        return self._kinds[self._outcomes[place]]
+        return self.kinds[self.kind_numbers[place]]
+
+    def choice(self, place: int) -> str | None:
+        """Return the choice of the answer at a place."""
+        return self._choice(self._choices[place])
 
     def _choice(self, number: int) -> str | None:
         if number < 0:
@@ -146,14 +151,14 @@ class Outcomes:
 
     def every_answer(self, shared: Mapping[str, int]) -> Iterator[Answer]:
         """Yield the answers in the order of their places."""
-        each = zip(self._keys, self._outcomes, self._choices, self._chains, strict=True)
+        each = zip(self._keys, self.kind_numbers, self._choices, self._chains, strict=True)
         for (id_, sample), kind, choice, chain in each:
-            yield Answer(id_, sample, self._kinds[kind], self._choice(choice), shared.get(id_, id_), chain)
+            yield Answer(id_, sample, self.kinds[kind], self._choice(choice), shared.get(id_, id_), chain)
 
     def labelled(self, labels: Iterable[int]) -> Counter[LabelledOutcome]:
         """Count how often each outcome came with each label, of which there is one for each place."""
-        counted = Counter(zip(self._outcomes, labels, strict=False))
-        return Counter({LabelledOutcome(self._kinds[kind], label): times for (kind, label), times in counted.items()})
+        counted = Counter(zip(self.kind_numbers, labels, strict=False))
+        return Counter({LabelledOutcome(self.kinds[kind], label): times for (kind, label), times in counted.items()})
 
     @property
     def samples(self) -> list[int]:
@@ -162,7 +167,7 @@ class Outcomes:
 
     def counts(self) -> Counter[AnswerOutcome]:
         """Count how often each outcome came."""
-        return Counter({self._kinds[number]: times for number, times in Counter(self._outcomes).items()})
+        return Counter({self.kinds[number]: times for number, times in Counter(self.kind_numbers).items()})
 
     def answers(self, shared: Mapping[str, int] = NO_CLIP_SHARED) -> Answers:
         """Return every question and repeat with its outcome, in no order to rely on; `shared` numbers shared clips."""
@@ -175,8 +180,8 @@ class Outcomes:
     def answer(self, place: int, key: tuple[str, int], shared: Mapping[str, int]) -> Answer:
         """Return the answer at a place, which is the one with this key."""
         id_, sample = key
-        choice, chain = self._choice(self._choices[place]), self._chains[place]
-        return Answer(id_, sample, self._kind(place), choice, shared.get(id_, id_), chain)
+        chain = self._chains[place]
+        return Answer(id_, sample, self._kind(place), self.choice(place), shared.get(id_, id_), chain)
 
     def keys(self) -> AnswerKeys:
         """Return the keys of the answers, numbered by their places."""
@@ -188,11 +193,11 @@ class Outcomes:
 
     def seconds(self) -> Sequence[float]:
         """Return how long the model took for each response, shortest first."""
-        answered = [kind.failed is None for kind in self._kinds]
+        answered = [kind.failed is None for kind in self.kinds]
         if self._seconds.are_zero:
             failed = sum(times for outcome, times in self.counts().items() if outcome.failed is not None)
             return array("b", bytes(len(self) - failed))
-        both = zip(self._outcomes, self._seconds, strict=True)
+        both = zip(self.kind_numbers, self._seconds, strict=True)
         return ordered("d", (seconds for number, seconds in both if answered[number]))
 
     def forced(self) -> list[ForcedAnswer]:

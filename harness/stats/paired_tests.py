@@ -9,9 +9,12 @@ it would be if both runs were one model: for single answers about clips of their
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
-from typing import NamedTuple
+from itertools import repeat
+from operator import sub
+from typing import NamedTuple, overload
 
 from dtbench.harness.stats.distributions import NORMAL, chi_square_tail, t_cdf, t_quantile
 
@@ -42,6 +45,82 @@ class PairedShares(NamedTuple):
     cluster: str
 
 
+class SharePairs(Sequence[PairedShares]):
+    """Shares of many questions in as little memory as their numbers take; one is made anew when it is looked at."""
+
+    def __init__(self, before: array[float], after: array[float], clusters: Sequence[int] | None = None) -> None:
+        self.before, self.after = before, after
+        self.clusters = clusters
+        """A number for each question, equal where they hang together; None where each stands by itself."""
+
+    @classmethod
+    def of(cls, pairs: Sequence[PairedShares]) -> SharePairs:
+        """Return pairs as columns, as they are where they are some."""
+        if isinstance(pairs, cls):
+            return pairs
+        numbers: dict[str, int] = {}
+        clusters = [numbers.setdefault(pair.cluster, len(numbers)) for pair in pairs]
+        before, after = (array("d", column) for column in ((p.before for p in pairs), (p.after for p in pairs)))
+        return cls(before, after, None if len(numbers) == len(pairs) else clusters)
+
+    def __len__(self) -> int:
+        return len(self.before)
+
+    @overload
+    def __getitem__(self, place: int) -> PairedShares: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[PairedShares]: ...
+    def __getitem__(self, place: int | slice) -> PairedShares | list[PairedShares]:
+        if isinstance(place, slice):
+            return [self[one] for one in range(len(self))[place]]
+        cluster = range(len(self))[place] if self.clusters is None else self.clusters[place]
+        return PairedShares(self.before[place], self.after[place], str(cluster))
+
+    def gaps(self) -> Iterator[float]:
+        """Yield after minus before of each question."""
+        return map(sub, self.after, self.before)
+
+    def mean_before(self) -> float | None:
+        """Return the mean share before; None without questions."""
+        return sum(self.before) / len(self) if self.before else None
+
+    def mean_after(self) -> float | None:
+        """Return the mean share after; None without questions."""
+        return sum(self.after) / len(self) if self.after else None
+
+    def gained(self) -> int:
+        """Return how many questions have a greater share after."""
+        return sum(gap > 0 for gap in self.gaps())
+
+    def lost(self) -> int:
+        """Return how many questions have a smaller share after."""
+        return sum(gap < 0 for gap in self.gaps())
+
+    def count_clusters(self) -> int:
+        """Return how many clusters there are."""
+        return len(self) if self.clusters is None else len(set(self.clusters))
+
+    def stand_alone(self) -> bool:
+        """Whether each is one answer in both runs, about a clip of its own."""
+        return {*self.before, *self.after} <= {0, 1} and self.count_clusters() == len(self)
+
+    def sums(self) -> ClusterGaps:
+        """Return the differences of all clusters."""
+        if self.clusters is None:
+            return ClusterGaps(array("d", self.gaps()), repeat(1, len(self)))
+        found: dict[int, list[float]] = {}
+        for cluster, gap in zip(self.clusters, self.gaps(), strict=True):
+            found.setdefault(cluster, []).append(gap)
+        return ClusterGaps(array("d", map(math.fsum, found.values())), array("q", map(len, found.values())))
+
+
+class ClusterGaps(NamedTuple):
+    """The difference of each cluster, summed over its questions, and how many these are."""
+
+    sums: Sequence[float]
+    sizes: Iterable[int]
+
+
 class EffectiveTable(NamedTuple):
     """Gains and losses among so many independent questions, as which paired answers count; not whole numbers."""
 
@@ -64,60 +143,48 @@ def bounds(pairs: Sequence[PairedShares], tail: float) -> Bounds:
     """Return after minus before; each limit is exceeded with this chance at most."""
     if not pairs:
         return Bounds(0.0, -1.0, 1.0)
-    table = effective_table(pairs, tail)
+    columns = SharePairs.of(pairs)
+    table = effective_table(columns, tail)
     if table is None:
-        return Bounds(math.fsum(pair.after - pair.before for pair in pairs) / len(pairs), -1.0, 1.0)
+        return Bounds(math.fsum(columns.gaps()) / len(pairs), -1.0, 1.0)
     return tango(*table, tail)
 
 
 def too_few_clusters(pairs: Sequence[PairedShares]) -> int | None:
     """Return how many clusters there are, where answers hang together in fewer than an interval takes; else None."""
-    clusters = len({pair.cluster for pair in pairs})
-    return clusters if clusters < FEWEST_CLUSTERS and not stand_alone(pairs) else None
+    columns = SharePairs.of(pairs)
+    clusters = columns.count_clusters()
+    return clusters if clusters < FEWEST_CLUSTERS and not columns.stand_alone() else None
 
 
 def effective_table(pairs: Sequence[PairedShares], tail: float) -> EffectiveTable | None:
     """Return the table of independent questions that has the interval of these answers; None for a single cluster."""
-    n = len(pairs)
-    gained = math.fsum(max(0.0, pair.after - pair.before) for pair in pairs)
-    lost = math.fsum(max(0.0, pair.before - pair.after) for pair in pairs)
-    if stand_alone(pairs):
+    n, columns = len(pairs), SharePairs.of(pairs)
+    gained = math.fsum(gap for gap in columns.gaps() if gap > 0)
+    lost = math.fsum(-gap for gap in columns.gaps() if gap < 0)
+    if columns.stand_alone():
         return EffectiveTable(gained, lost, n)
-    clusters = _gaps(pairs)
-    if len(clusters) < 2:
+    clusters = columns.count_clusters()
+    if clusters < 2:
         return None
-    effective = _effective_size(pairs, clusters, gained + lost)
+    effective = _effective_size(columns, clusters, gained + lost)
     # The variance is estimated from the clusters: Student's t in place of z, as so many questions fewer.
-    effective *= (NORMAL.inv_cdf(1 - tail) / t_quantile(1 - tail, len(clusters) - 1)) ** 2
+    effective *= (NORMAL.inv_cdf(1 - tail) / t_quantile(1 - tail, clusters - 1)) ** 2
     return EffectiveTable(gained * effective / n, lost * effective / n, effective)
 
 
-class _Gap(NamedTuple):
-    """The difference of one cluster, summed over its questions."""
-
-    sum: float
-    size: int
-
-
-def _gaps(pairs: Iterable[PairedShares]) -> list[_Gap]:
-    sums: dict[str, list[float]] = {}
-    for pair in pairs:
-        sums.setdefault(pair.cluster, []).append(pair.after - pair.before)
-    return [_Gap(math.fsum(gaps), len(gaps)) for gaps in sums.values()]
-
-
-def _effective_size(pairs: Sequence[PairedShares], clusters: Sequence[_Gap], changed: float) -> float:
+def _effective_size(pairs: SharePairs, clusters: int, changed: float) -> float:
     """Return how many single answers about clips of their own have the variance of these."""
-    n = len(pairs)
-    difference = math.fsum(gap.sum for gap in clusters) / n
+    n, gaps = len(pairs), pairs.sums()
+    difference = math.fsum(gaps.sums) / n
     if changed == 0:  # nothing varies: a cluster is the least that is independent of the others
-        return len(clusters)
+        return clusters
     single = changed / n - difference**2
-    apart = math.fsum((pair.after - pair.before) ** 2 for pair in pairs) / n - difference**2
-    together = math.fsum((gap.sum - difference * gap.size) ** 2 for gap in clusters) / n
-    together *= len(clusters) / (len(clusters) - 1)
+    apart = math.fsum(gap**2 for gap in pairs.gaps()) / n - difference**2
+    together = math.fsum((gap - difference * size) ** 2 for gap, size in zip(*gaps, strict=True)) / n
+    together *= clusters / (clusters - 1)
     variance = max(apart, together)  # by chance few clusters vary less than their questions alone would
-    return n * single / variance if variance > 0 and single > 0 else len(clusters)
+    return n * single / variance if variance > 0 and single > 0 else clusters
 
 
 def tango(gained: float, lost: float, n: float, tail: float) -> Bounds:
@@ -235,21 +302,16 @@ def _t_test(gaps: Sequence[float]) -> SignFlips:
 
 def chance_of_equal(pairs: Sequence[PairedShares]) -> float:
     """Return the two-sided p value: how often one model, run twice, would differ as much."""
-    gained, lost = sum(pair.after > pair.before for pair in pairs), sum(pair.after < pair.before for pair in pairs)
-    if (gained + lost) ** 2 <= _MOST_CELLS and stand_alone(pairs):
+    columns = SharePairs.of(pairs)
+    gained, lost = columns.gained(), columns.lost()
+    if (gained + lost) ** 2 <= _MOST_CELLS and columns.stand_alone():
         return mcnemar(gained, lost)
-    return sign_flip_test(gap.sum for gap in _gaps(pairs)).two_sided
+    return sign_flip_test(columns.sums().sums).two_sided
 
 
 def chance_of_no_loss(pairs: Sequence[PairedShares]) -> float:
     """Return the one-sided p value: how often one model, run twice, would lose as much."""
-    return sign_flip_test(gap.sum for gap in _gaps(pairs)).worse
-
-
-def stand_alone(pairs: Sequence[PairedShares]) -> bool:
-    """Whether each is one answer in both runs, about a clip of its own."""
-    single = all(pair.before in {0, 1} and pair.after in {0, 1} for pair in pairs)
-    return single and len({pair.cluster for pair in pairs}) == len(pairs)
+    return sign_flip_test(SharePairs.of(pairs).sums().sums).worse
 
 
 def holm(chances: Sequence[float]) -> list[float]:

@@ -38,11 +38,11 @@ def pair_with_first(first: TabledTask, other: TabledTask, score: TableScore, row
 
 def paired_test_of(paired: PairedRuns, column: ColumnSpec, cell: TableCell | None) -> CellTest | None:
     """Test the questions of a column; None where there is no figure, or no question that both runs answered."""
-    questions = [one for one in paired.questions if column.holds(one.groups)]
+    questions = paired.questions.where(column.holds)
     if cell is None or not questions:
         return None
     pairs = paired.pairs(questions)
-    cell["difference"] = sum(pair.after - pair.before for pair in pairs) / len(pairs)
+    cell["difference"] = sum(pairs.gaps()) / len(pairs)
     return CellTest(cell, chance_of_equal(pairs))
 
 
