@@ -296,7 +296,7 @@ def _outcome(record: Record) -> AnswerOutcome:
 
 
 def _verdict(stored: OfficialRecord) -> Official:
-    return Official(stored["correct"], stored["counted"], stored["why"])
+    return Official(stored["correct"], stored["counted"], stored["why"], stored.get("mark"))
 
 
 def _first(usage: Mapping[str, int], names: tuple[str, ...]) -> int:
