@@ -50,10 +50,7 @@ PLAIN = tomllib.loads(TASK.read_text())
         (task_text(rule='"text"\nloud = true'), "birds.toml: score 1: scorer 'text': it has no option 'loud'."),
         (task_text(rule='"text"\n[[score]]\nrule = "text"'), "score 2: two scorers are called 'text'; give this one"),
         ('prompt = "{options:rows}"\n' + task_text(), "birds.toml: prompt: {options:rows}: unknown layout."),
-        (
-            '[total]\nby = "Contnent"\n\n' + task_text().replace("name", "x", 1),
-            "birds.toml: total: unknown setting 'x'.",
-        ),
+        (task_text() + '[total]\nof = "x"\n', "birds.toml: total: unknown setting 'of'. "),
         (task_text() + '[total]\nby = "Contnent"\n', 'birds.toml: total: by = "Contnent": no such heading. Did you'),
         (task_text() + "[examples]\n", "birds.toml: examples: files or ids are missing; name the questions that"),
         (task_text() + '[[grouping]]\ntitle = "x"\nheadings = ["a", "b"]\nvalues = ["c"]\n', "values are those of one"),
