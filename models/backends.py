@@ -177,6 +177,7 @@ def _open_endpoint(
         defaults = {name: value for name, value in defaults.items() if not name.startswith("price_")}  # another's
     server = Server.connect(url, read_options(EndpointSettings, own, "an endpoint", defaults=defaults), ask=how.ask)
     server.sampling_source, server.budgeted = about.sampling_source, how.budgeted
+    server.stereo = family is None or family.stereo is not False
     return server
 
 

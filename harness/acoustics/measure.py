@@ -53,7 +53,7 @@ def measure_clip(decoded: Decoded) -> Values:
     values = no_values()
     values["duration_s"] = decoded.frames / sound.rate
     values["sample_rate_hz"], values["channels"] = float(sound.rate), float(sound.channels)
-    published = as_floats(decoded.mono)
+    published = as_floats(decoded.wave)
     samples = _resampled(published, sound.rate)
     levels = _levels(samples)
     if levels is None:

@@ -1,7 +1,7 @@
 """Change what a model hears of a clip: noise at a stated distance, or a codec that it went through.
 
-Everything is done to the mono PCM that the model would get, after it was resampled and cut: what is stated of it holds
-for what is heard.
+Everything is done to the PCM that the model would get, with all its channels, after it was resampled and cut: what is
+stated of it holds for what is heard.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dtbench.harness.audio.prepare import PreparedAudio, model_rate, noise_for, 
 from dtbench.harness.core.errors import UserError
 
 if TYPE_CHECKING:
-    from dtbench.harness.audio.decode import Mono
+    from dtbench.harness.audio.decode import Samples
 
 MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 OPUS_RATES = (8000, 12000, 16000, 24000, 48000)
@@ -88,23 +88,30 @@ def _mix(audio: PreparedAudio, noise: PreparedAudio, snr_db: float) -> PreparedA
     import numpy
 
     clip, added = audio.samples.astype(numpy.float64), noise.samples.astype(numpy.float64)
-    power = float(numpy.dot(clip, clip))
+    power = _energy(clip)
     if not power:
         return audio
-    added *= (power / float(numpy.dot(added, added)) / 10 ** (snr_db / 10)) ** 0.5
+    added *= (power / _energy(added) / 10 ** (snr_db / 10)) ** 0.5
     mixed = clip + added
     scale = min(1.0, _LOUDEST / float(numpy.abs(mixed).max()))
     result = with_samples(audio, (mixed * scale).astype(numpy.float32))
     rest = result.samples - clip * scale
-    measured = 10 * numpy.log10(power * scale * scale / float(numpy.dot(rest, rest)))
+    measured = 10 * numpy.log10(power * scale * scale / _energy(rest))
     return replace(result, snr_db=round(float(measured), 2))
 
 
-def _as_long(samples: Mono, length: int) -> Mono:
+def _energy(samples: Any) -> float:
+    """Return the sum of squares, of all channels."""
+    flat = samples.ravel()
+    return float(flat @ flat)
+
+
+def _as_long(samples: Samples, length: int) -> Samples:
     """Return the samples cut, or filled up with zeros, to this length."""
     import numpy
 
-    return numpy.pad(samples[:length], (0, max(0, length - len(samples))))
+    missing = (0, max(0, length - len(samples)))
+    return numpy.pad(samples[:length], missing if samples.ndim == 1 else (missing, (0, 0)))
 
 
 def _coding_rate(mode: AudioMode, rate: int) -> int:

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     Block = numpy.ndarray[tuple[int, int], numpy.dtype[Any]]
     """Frames by channels: int16 or float32, from -1 to 1."""
     Mono = numpy.ndarray[tuple[int], numpy.dtype[numpy.float32]]
-    PCM = numpy.ndarray[tuple[int], numpy.dtype[numpy.int16]]
+    Samples = numpy.ndarray[Any, numpy.dtype[numpy.float32]]
+    """Frames, or frames by channels."""
+    PCM = numpy.ndarray[Any, numpy.dtype[numpy.int16]]
 
 SLOWEST, FASTEST = 1_000, 768_000
 """Sampling rates that a sound can have; a header that says more would make the resampler fill the memory."""
@@ -72,9 +74,9 @@ class Decoded(NamedTuple):
     """The parts of a clip that were requested."""
 
     sound: DecodedSound
-    mono: Mono | PCM
+    wave: Samples | PCM
     """The mean of the channels in the spans, float32 from -1 to 1, the caller's own; one channel of 16 bits stays as it
-    is."""
+    is. Channels that are kept are columns."""
     frames: int
     """All of the clip, inside the spans or not."""
 
@@ -83,8 +85,13 @@ class _Underestimated(Exception):
     """libsndfile takes an MP3 for shorter than it is, and would stop there in silence."""
 
 
-def decode_clip(descriptor: int, name: str, spans: Callable[[DecodedSound], Sequence[range]]) -> Decoded:
-    """Decode a clip to its end and keep its spans; raise a DataError unless all of it is sound."""
+def decode_clip(
+    descriptor: int, name: str, spans: Callable[[DecodedSound], Sequence[range]], *, stereo: bool = False
+) -> Decoded:
+    """Decode a clip to its end and keep its spans; raise a DataError unless all of it is sound.
+
+    The channels are mixed down, unless they are to be kept (`stereo`, however many there are).
+    """
     head, size = os.pread(descriptor, 16, 0), os.fstat(descriptor).st_size
     if not size:
         raise DataError(f"{name}: the clip is empty (0 bytes).")
@@ -94,7 +101,7 @@ def decode_clip(descriptor: int, name: str, spans: Callable[[DecodedSound], Sequ
     if container is None:
         try:
             with _open_with_libsndfile(descriptor, head, name) as sound:
-                decoded = _collect(sound, spans(sound), name)
+                decoded = _collect(sound, spans(sound), name, stereo=stereo)
         except _Underestimated:
             container = "mp3"
         else:
@@ -102,7 +109,7 @@ def decode_clip(descriptor: int, name: str, spans: Callable[[DecodedSound], Sequ
                 raise DataError(f"{name}: the clip is cut short: it has {size} bytes, its header promises more.")
             return decoded
     with _open_with_ffmpeg(descriptor, container, name) as sound:
-        return _collect(sound, spans(sound), name)
+        return _collect(sound, spans(sound), name, stereo=stereo)
 
 
 @contextmanager
@@ -172,35 +179,35 @@ def _ffmpeg_blocks(frames: Iterator[Any], name: str) -> Iterator[Block]:
             yield part.to_ndarray().T
 
 
-def _collect(sound: DecodedSound, spans: Sequence[range], name: str) -> Decoded:
+def _collect(sound: DecodedSound, spans: Sequence[range], name: str, *, stereo: bool) -> Decoded:
     """Decode to the end and keep the frames of the spans; raise a DataError unless all of it is sound."""
     import numpy
 
     if not SLOWEST <= sound.rate <= FASTEST:
         raise DataError(f"{name}: the clip has a rate of {sound.rate} Hz, {SLOWEST} to {FASTEST} Hz is allowed.")
-    parts: list[Mono | PCM] = []
+    parts: list[Samples | PCM] = []
     done = 0
     for block in sound.blocks:
-        mono = _mix_down(block, name)
-        parts += (mono[max(span.start - done, 0) : max(span.stop - done, 0)] for span in spans)
-        done += len(mono)
+        wave = _channels_of(block, name) if stereo and sound.channels > 1 else _mix_down(block, name)
+        parts += (wave[max(span.start - done, 0) : max(span.stop - done, 0)] for span in spans)
+        done += len(wave)
         if done > MOST_HOURS * 3600 * sound.rate:
             raise DataError(f"{name}: the clip is longer than {MOST_HOURS} hours: cut it.")
     if not done:
         raise DataError(f"{name}: the clip holds no sound (0 frames).")
     if done < sound.promised:
         raise DataError(f"{name}: the clip is cut short: {done / sound.rate:.2f} s decode, its header promises more.")
-    joined = cast("Mono | PCM", numpy.concatenate(parts)) if parts else numpy.empty(0, numpy.float32)
+    joined = cast("Samples | PCM", numpy.concatenate(parts)) if parts else numpy.empty(0, numpy.float32)
     return Decoded(sound, joined, done)
 
 
-def as_floats(pcm: Mono | PCM) -> Mono:
+def as_floats(pcm: Samples | PCM) -> Samples:
     """Convert 16-bit numbers to float32 from -1 to 1; return float32 as it is."""
     import numpy
 
     if pcm.dtype == numpy.float32:
-        return cast("Mono", pcm)
-    samples: Mono = pcm.astype(numpy.float32)
+        return cast("Samples", pcm)
+    samples: Samples = pcm.astype(numpy.float32)
     samples *= numpy.float32(1 / 32768)
     return samples
 
@@ -218,10 +225,28 @@ def _mix_down(block: Block, name: str) -> Mono | PCM:
             mono += block[:, channel]
         mono *= numpy.float32(1 / block.shape[1] / (32768 if whole else 1))
     if not whole:
-        if not numpy.isfinite(mono).all():
-            raise DataError(f"{name}: the clip holds samples that are no numbers (NaN or infinite).")
-        numpy.clip(mono, -_LOUDEST, _LOUDEST, out=mono)
+        _limit(mono, name)
     return mono
+
+
+def _channels_of(block: Block, name: str) -> Samples | PCM:
+    """Return a copy of the block, a column each channel."""
+    import numpy
+
+    if block.dtype == numpy.int16:
+        return block.copy()
+    wave = block.astype(numpy.float32)
+    _limit(wave, name)
+    return wave
+
+
+def _limit(wave: Samples, name: str) -> None:
+    """Clip float samples to what arithmetic takes; raise a DataError where some are no numbers."""
+    import numpy
+
+    if not numpy.isfinite(wave).all():
+        raise DataError(f"{name}: the clip holds samples that are no numbers (NaN or infinite).")
+    numpy.clip(wave, -_LOUDEST, _LOUDEST, out=wave)
 
 
 def _blocks(file: Any) -> Iterator[Block]:

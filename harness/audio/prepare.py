@@ -1,6 +1,7 @@
 """Prepare clips for a model: decode them by content, never by file name, and convert them to what it hears.
 
-A model hears mono PCM16 at its own rate: the channels' mean, resampled by soxr. A clip that is not sound from end to
+A model hears PCM16 at its own rate, resampled by soxr: the channels' mean, or each channel where a task asks for it and
+the model hears them apart. A clip that is not sound from end to
 end is an error. Where a clip is longer than the model takes, one of LONG_CLIP_RULES decides.
 """
 
@@ -16,14 +17,14 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from io import BufferedReader
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple, cast
 
 from dtbench.harness.core.errors import DataError, UserError, did_you_mean
 from dtbench.harness.core.regular_files import open_regular
 from dtbench.harness.core.schema import Clip, clip_name
 
 if TYPE_CHECKING:
-    from dtbench.harness.audio.decode import PCM, Decoded, DecodedSound, Mono
+    from dtbench.harness.audio.decode import PCM, Decoded, DecodedSound, Mono, Samples
 
 WHOLE, CUT, WINDOWS, REFUSE = "whole", "cut", "windows", "refuse"
 WINDOW_COUNT = 3
@@ -60,7 +61,7 @@ class PreparedAudio:
     """A clip as a model hears it, and how it was prepared."""
 
     wav: bytes
-    """Mono PCM16 WAV at the model's rate."""
+    """PCM16 WAV at the model's rate."""
     seconds: float
     """The length of the clip as published."""
     rate: int
@@ -77,22 +78,44 @@ class PreparedAudio:
     """Where the clip went through a codec: the bitrate of what was encoded, as measured."""
 
     @property
-    def samples(self) -> Mono:
+    def samples(self) -> Samples:
         """Return the samples of `wav` as float32 from -1 to 1: a local model hears what an endpoint would."""
         return wav_samples(self.wav)
 
+    @property
+    def heard_channels(self) -> int:
+        """Return how many channels the model hears."""
+        return _channels(self.wav)
 
-def wav_samples(wav: bytes) -> Mono:
-    """Return the samples of a WAV file of ours as float32 from -1 to 1."""
+
+def _channels(wav: bytes) -> int:
+    return int(_HEADER.unpack_from(wav)[6])
+
+
+def wav_samples(wav: bytes) -> Samples:
+    """Return the samples of a WAV file of ours as float32 from -1 to 1; of several channels a column each."""
     import numpy
 
     from dtbench.harness.audio.decode import as_floats
 
-    return as_floats(numpy.frombuffer(wav, "<i2", offset=_HEADER.size))
+    samples = as_floats(numpy.frombuffer(wav, "<i2", offset=_HEADER.size))
+    count = _channels(wav)
+    return samples if count == 1 else samples.reshape(-1, count)
 
 
-def prepare_audio(audio: Path | Clip, rate: int, limit: float | None, rule: str = CUT) -> PreparedAudio:
-    """Prepare a clip for a model that takes `rate` Hz and at most `limit` seconds; a faulty one is a DataError."""
+def wav_mono(wav: bytes) -> Mono:
+    """Return the samples of a WAV file of ours, mixed down."""
+    samples = wav_samples(wav)
+    return samples if samples.ndim == 1 else cast("Mono", samples.mean(axis=1, dtype="float32"))
+
+
+def prepare_audio(
+    audio: Path | Clip, rate: int, limit: float | None, rule: str = CUT, *, stereo: bool = False
+) -> PreparedAudio:
+    """Prepare a clip for a model that takes `rate` Hz and at most `limit` seconds; a faulty one is a DataError.
+
+    Its channels are mixed down, unless they are to be kept (`stereo`).
+    """
     if rule not in LONG_CLIP_RULES:
         raise UserError(f"unknown rule {rule!r} for clips over the limit. {did_you_mean(rule, LONG_CLIP_RULES)}")
     if limit is not None and not limit > 0:
@@ -100,9 +123,9 @@ def prepare_audio(audio: Path | Clip, rate: int, limit: float | None, rule: str 
     name = clip_name(audio)
     encoded = audio if isinstance(audio, Path) else audio.read()
     digest = _hash_encoded(encoded)
-    clip, applied = _decode_within(encoded, name, limit, rule)
+    clip, applied = _decode_within(encoded, name, limit, rule, stereo=stereo)
     sound = clip.sound
-    pcm = _pcm16(clip.mono, sound.rate, rate)
+    pcm = _pcm16(clip.wave, sound.rate, rate)
     if limit is not None:
         pcm = pcm[: max(1, int(limit * rate))]
     if not len(pcm):
@@ -111,9 +134,10 @@ def prepare_audio(audio: Path | Clip, rate: int, limit: float | None, rule: str 
 
 
 def _wav(pcm: PCM, rate: int) -> bytes:
-    size = 2 * len(pcm)
-    header = _HEADER.pack(b"RIFF", 36 + size, b"WAVE", b"fmt ", 16, 1, 1, rate, 2 * rate, 2, 16, b"data", size)
-    return b"".join((header, pcm.data))
+    size, channels = pcm.nbytes, 1 if pcm.ndim == 1 else pcm.shape[1]
+    form = (1, channels, rate, 2 * channels * rate, 2 * channels, 16)
+    header = _HEADER.pack(b"RIFF", 36 + size, b"WAVE", b"fmt ", 16, *form, b"data", size)
+    return b"".join((header, pcm.data if pcm.flags.c_contiguous else pcm.tobytes()))
 
 
 def model_rate(audio: PreparedAudio) -> int:
@@ -121,14 +145,16 @@ def model_rate(audio: PreparedAudio) -> int:
     return int(_HEADER.unpack_from(audio.wav)[7])
 
 
-def with_samples(audio: PreparedAudio, samples: Mono) -> PreparedAudio:
+def with_samples(audio: PreparedAudio, samples: Samples) -> PreparedAudio:
     """Return a clip with other samples, from -1 to 1 at the model's rate, in place of its own."""
     return replace(audio, wav=_wav(_to_pcm16(samples), model_rate(audio)))
 
 
-def _decode_within(audio: Path | bytes, name: str, limit: float | None, rule: str) -> tuple[Decoded, str]:
+def _decode_within(
+    audio: Path | bytes, name: str, limit: float | None, rule: str, *, stereo: bool
+) -> tuple[Decoded, str]:
     """Decode the part of a clip within the limit, and return the rule that was applied."""
-    clip = _decode(audio, name, lambda sound: [range(_max_frames(sound.rate, limit))])
+    clip = _decode(audio, name, lambda sound: [range(_max_frames(sound.rate, limit))], stereo=stereo)
     rate = clip.sound.rate
     most = _max_frames(rate, limit)
     if clip.frames <= most:
@@ -139,7 +165,7 @@ def _decode_within(audio: Path | bytes, name: str, limit: float | None, rule: st
     if rule == REFUSE:
         raise DataError(f"{length}, over the model's limit of {limit:g} s, and the rule is {REFUSE!r}.")
     if rule == WINDOWS:
-        return _decode(audio, name, lambda _: _windows(clip.frames, most)), WINDOWS
+        return _decode(audio, name, lambda _: _windows(clip.frames, most), stereo=stereo), WINDOWS
     return clip, CUT
 
 
@@ -157,15 +183,15 @@ def _windows(frames: int, most: int) -> list[range]:
     return [range(start, start + length) for start, length in zip(starts, lengths, strict=True)]
 
 
-def _pcm16(mono: Mono | PCM, rate: int, new_rate: int) -> PCM:
+def _pcm16(given: Samples | PCM, rate: int, new_rate: int) -> PCM:
     """Resample to 16-bit numbers; 16-bit sound at the new rate stays as it is."""
     import numpy
 
     from dtbench.harness.audio.decode import as_floats
 
-    if rate == new_rate and mono.dtype == numpy.int16:
-        return mono.astype("<i2", copy=False)
-    wave = as_floats(mono)
+    if rate == new_rate and given.dtype == numpy.int16:
+        return given.astype("<i2", copy=False)
+    wave = as_floats(given)
     if rate != new_rate:
         import soxr
 
@@ -173,7 +199,7 @@ def _pcm16(mono: Mono | PCM, rate: int, new_rate: int) -> PCM:
     return _to_pcm16(wave)
 
 
-def _to_pcm16(wave: Mono) -> PCM:
+def _to_pcm16(wave: Samples) -> PCM:
     """Convert samples, which are changed, to 16-bit numbers."""
     import numpy
 
@@ -247,17 +273,19 @@ def decode_beginning(audio: Path | Clip, seconds: float) -> Decoded:
     return _decode(encoded, clip_name(audio), lambda sound: [range(_max_frames(sound.rate, seconds))])
 
 
-def _decode(audio: Path | bytes, name: str, spans: Callable[[DecodedSound], Sequence[range]]) -> Decoded:
+def _decode(
+    audio: Path | bytes, name: str, spans: Callable[[DecodedSound], Sequence[range]], *, stereo: bool = False
+) -> Decoded:
     """Decode a clip to its end and keep its spans."""
     from dtbench.harness.audio.decode import decode_clip
 
     if isinstance(audio, Path):
         with _file(audio) as file:
-            return decode_clip(file.fileno(), name, spans)
+            return decode_clip(file.fileno(), name, spans, stereo=stereo)
     with _open_unnamed() as file:
         file.write(audio)
         file.seek(0)
-        return decode_clip(file.fileno(), name, spans)
+        return decode_clip(file.fileno(), name, spans, stereo=stereo)
 
 
 def _open_unnamed() -> IO[bytes]:

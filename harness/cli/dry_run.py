@@ -48,7 +48,12 @@ def _lines(plan: DryRun) -> Iterator[tuple[str, str]]:
         yield "  expected", _expected_line(task)
     clip = f"with {prompt['clip']}" if prompt["clip"] else "without a clip"
     yield "prompt", f"the first one, {prompt['task']} {prompt['id']}, {clip}:"
-    yield "", f"{prompt['system']}\n\n{prompt['text']}" if prompt["system"] else prompt["text"]
+    if prompt["system"]:
+        yield "", prompt["system"] + "\n\n"
+    for number, example in enumerate(prompt["examples"], start=1):
+        heard = f", with {' and '.join(example['clips'])}" if example["clips"] else ""
+        yield f"  example {number}", f"{example['text']}\nanswered: {example['answer']}{heard}"
+    yield "", prompt["text"]
     yield "goes to", prompt["where"]
     if prompt["body"] is not None:
         yield "request", json.dumps(prompt["body"], ensure_ascii=False)
@@ -62,7 +67,8 @@ def _task_line(task: PlannedTask) -> str:
     times = task["answers"] // max(1, task["questions"])
     repeats = f", {times} answers to each" if times > 1 else ""
     there = f"; {task['answered']:,} of {task['answers']:,} answers are there" if task["answered"] else ""
-    return f"{task['questions']:,} questions (data {task['data']}){repeats}{there}"
+    left_out = f"; {task['left_out']:,} left out, as they are examples" if task["left_out"] else ""
+    return f"{task['questions']:,} questions (data {task['data']}){repeats}{left_out}{there}"
 
 
 def _clips_line(task: PlannedTask) -> str:

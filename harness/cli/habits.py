@@ -29,6 +29,9 @@ RENAMED: Mapping[str, Sequence[str]] = {
     "-t": ("--tasks", "--task"),
     "-o": ("--out",),
     "-L": ("--limit",),
+    "-f": ("--num-fewshot",),
+    "--few-shot": ("--num-fewshot",),
+    "--fewshot": ("--num-fewshot",),
     # inspect
     "--log-dir": ("--out",),
     "--model-base-url": ("--base-url",),
@@ -100,7 +103,7 @@ HINTS: Mapping[str, str] = {
     "--system-instruction": "put it into a prompt template of yours: --prompt FILE",
     "--system-prompt": "put it into a prompt template of yours: --prompt FILE",
     "--system-message": "put it into a prompt template of yours: --prompt FILE",
-    "--fewshot-as-multiturn": "every benchmark is asked without examples, as its authors do; leave it out",
+    "--fewshot-as-multiturn": "the examples of --num-fewshot are earlier turns, always; leave it out",
     "--predict-only": "scores cost no time; leave it out, or run `dtbench score RUN` later",
     "--api-key": "set the environment variable DTBENCH_API_KEY or OPENAI_API_KEY: a key on a command line can be read "
     "by others",
@@ -113,7 +116,6 @@ HINTS: Mapping[str, str] = {
     "--gpus": "set CUDA_VISIBLE_DEVICES; -M tensor_parallel_size=N spreads a model over N GPUs",
 }
 """Options with no counterpart of the same meaning: what to use."""
-_SHOTS = ("--num-fewshot", "-f", "--few-shot", "--fewshot")
 _CHAT = "/chat/completions"
 
 
@@ -183,8 +185,6 @@ def translate(arguments: Sequence[str], typed: str, known: Sequence[str]) -> Tra
     if key in NEEDLESS:
         takes = key not in SWITCHES and not (found.value or "-").startswith("-")
         return Translation(found.replaced(arguments, [], with_value=takes), f"{typed} is not needed: {NEEDLESS[key]}")
-    if key in _SHOTS:
-        return _without_shots(arguments, found)
     if key in HINTS:
         raise UserError(f"{typed}: dtbench has no such option; {HINTS[key]}.")
     if "-M" in known and found.value is not None:
@@ -219,17 +219,6 @@ def _find(arguments: Sequence[str], typed: str) -> _Found | None:
             following = arguments[place + 1] if place + 1 < len(arguments) else None
             return _Found(place, typed, value if equals else following, bool(equals))
     return None
-
-
-def _without_shots(arguments: Sequence[str], found: _Found) -> Translation:
-    if found.value != "0":
-        raise UserError(
-            f"{found.typed} {found.value or ''}: benchmarks are asked without examples, as their authors do; leave it "
-            f"out."
-        )
-    return Translation(
-        found.replaced(arguments, []), f"{found.typed} is not needed: benchmarks are asked without examples, always"
-    )
 
 
 def _with_pairs(arguments: Sequence[str], found: _Found) -> Translation:

@@ -12,7 +12,7 @@ import functools
 import itertools
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -36,6 +36,8 @@ def guard(task: Task) -> Task:
         "submission": (lambda text: _expect(text, str), "a text"),
         "official": (lambda rule: _rule(task, rule), "a function of (item, prediction)"),
         "figures": (_figures, "a dict of figures that JSON can hold"),
+        "examples": (_examples, "a list of Samples"),
+        "example_answer": (lambda text: _expect(text, str), "a text"),
     }
     wrapped = {
         name: _wrapped(task, name, getattr(task, name), check, expected)
@@ -147,6 +149,15 @@ def _is_unicode(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _examples(value: object) -> Sequence[Sample]:
+    if not isinstance(value, Iterable):
+        raise _Unfit(short_repr(value))
+    given = tuple(value)
+    if fault := next((fault for one in given if (fault := _sample_fault(one))), ""):
+        raise _Unfit(f"an example of which {fault}")
+    return given
 
 
 def _expect(value: object, kind: type[Result]) -> Result:

@@ -22,7 +22,8 @@ class Model(Protocol):
     rate: int
     """The sampling rate it hears at."""
     limit_seconds: float | None
-    """The longest clip it takes; None for no limit."""
+    """The longest clip it takes; None for no limit. A model may say `stereo = False` beside it: clips of tasks that ask
+    for their channels are then mixed down, and run.json says so."""
 
     async def generate(self, prompt: Prompt) -> Response:
         """Answer one prompt; raise a ModelError where it cannot."""
@@ -38,6 +39,11 @@ class Model(Protocol):
     async def aclose(self) -> None:
         """Close connections and end processes."""
         ...
+
+
+def hears_channels(model: Model) -> bool:
+    """Whether a model hears channels apart; one that says nothing of it (`stereo`) gets what a task asks for."""
+    return bool(getattr(model, "stereo", True))
 
 
 def chain_tags(about: Mapping[str, Any]) -> ChainTags | None:

@@ -65,6 +65,8 @@ class Task(Scorer, ABC):
     """How many answers to a question its score takes; None where any number will do."""
     prescribed: Mapping[str, str] = MappingProxyType({})
     """Options of a model, as -M names them, that the benchmark prescribes; those of the user override them."""
+    stereo: ClassVar[bool] = False
+    """Whether its clips are heard with their channels, as questions about left and right need it."""
     copies_questions: ClassVar[bool] = True
     """Whether a run folder may hold copies of its questions; False where their licence forbids it."""
     needs_load: ClassVar[bool] = False
@@ -105,6 +107,19 @@ class Task(Scorer, ABC):
     @abstractmethod
     def samples(self, data_dir: Path | None) -> Iterable[Sample]:
         """Yield the questions, from data_dir where the user names one."""
+
+    def examples(self, data_dir: Path | None) -> Sequence[Sample]:
+        """Return questions with their answers, of which --num-fewshot N shows the first N before each question.
+
+        There are none unless a task names some. They are not asked themselves.
+        """
+        return ()
+
+    def example_answer(self, sample: Sample, style: str) -> str:
+        """Write the answer to an example in a style; override it for one with a chain of thought."""
+        gold = sample.answer or ""
+        letter = option_letter(sample.choices.index(gold)) if gold in sample.choices else gold
+        return {"think": f"Answer: {letter}", "forced": letter}.get(style, gold)
 
     def load(self, data_dir: Path | None) -> Dataset:
         """Load the samples, and name their version as results do."""

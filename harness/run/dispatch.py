@@ -23,6 +23,8 @@ from dtbench.harness.run.pace import Pace, PacedModel
 from dtbench.harness.run.retry import RetryPolicy, generate_with_retries
 
 MOST_READERS = 8
+MOST_BYTES_OF_EXAMPLES = 256_000_000
+"""Of the clips of examples, which stand before every question: they are decoded once."""
 DEFAULT_CONCURRENCY = 16
 """Requests in flight where neither the user nor the model says how many."""
 
@@ -64,13 +66,23 @@ class HeardPrompt(NamedTuple):
 class Dispatcher:
     """Sends prompts to a model, and prepares their clips in threads."""
 
-    def __init__(self, model: Model, settings: DispatchSettings, audio: str = "clip", pace: Pace | None = None) -> None:
+    def __init__(
+        self,
+        model: Model,
+        settings: DispatchSettings,
+        audio: str = "clip",
+        pace: Pace | None = None,
+        *,
+        stereo: bool = False,
+    ) -> None:
         self._model = model
         self._settings = settings
+        self._stereo = stereo
         self._audio = parse_audio_mode(audio) or AudioMode("clip")
         self._paced = PacedModel(model, pace or Pace(settings.concurrency))
         self._count = count_readers() if model.listens else 0
         self._clips = ClipCache()
+        self._clips_of_examples = ClipCache(MOST_BYTES_OF_EXAMPLES)
         self._readers = ThreadPoolExecutor(self._count) if self._count else None
 
     @property
@@ -86,7 +98,7 @@ class Dispatcher:
         if is_replaced(self._audio):
             clips = [await self._replaced(clip, (prompt.seed or 0) + place) for place, clip in enumerate(clips)]
         examples = [
-            dataclasses.replace(example, wavs=tuple([(await self._prepared(clip)).wav for clip in example.clips]))
+            dataclasses.replace(example, wavs=tuple([(await self._as_it_is(clip)).wav for clip in example.clips]))
             for example in prompt.examples
         ]
         if not clips and not examples:
@@ -99,7 +111,11 @@ class Dispatcher:
         return await asyncio.get_running_loop().run_in_executor(self._readers, replaced)
 
     async def _prepared(self, clip: Path | Clip) -> PreparedAudio:
-        return await self._clips.get(clip, functools.partial(self._read, clip))
+        return await self._clips.get(clip, functools.partial(self._read, clip, self._audio))
+
+    async def _as_it_is(self, clip: Path | Clip) -> PreparedAudio:
+        """Return a clip of an example, which is heard as published whatever the questions are asked with."""
+        return await self._clips_of_examples.get(clip, functools.partial(self._read, clip, AudioMode("clip")))
 
     async def answer(self, prompt: Prompt) -> Response:
         """Return the model's answer, retried as the policy allows; a ModelError where there is none."""
@@ -115,13 +131,14 @@ class Dispatcher:
         if self._readers is not None:
             self._readers.shutdown(wait=False, cancel_futures=True)
 
-    async def _read(self, clip: Path | Clip) -> PreparedAudio:
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._prepare, clip)
+    async def _read(self, clip: Path | Clip, mode: AudioMode) -> PreparedAudio:
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._prepare, clip, mode)
 
-    def _prepare(self, clip: Path | Clip) -> PreparedAudio:
+    def _prepare(self, clip: Path | Clip, mode: AudioMode) -> PreparedAudio:
         try:
-            audio = prepare_audio(clip, self._model.rate, self._model.limit_seconds, self._settings.rule)
-            return through_codec(audio, self._audio)
+            model, rule = self._model, self._settings.rule
+            audio = prepare_audio(clip, model.rate, model.limit_seconds, rule, stereo=self._stereo)
+            return through_codec(audio, mode)
         except DtbenchError:
             raise
         except Exception as error:  # someone else's clip

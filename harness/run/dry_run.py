@@ -48,6 +48,8 @@ class PlannedTask(TypedDict):
     """How many there are in the end, all repeats counted."""
     answered: int
     """How many of them the folder has already."""
+    left_out: int
+    """How many questions are not asked, as they are among the examples of --num-fewshot."""
     clips: ClipCounts | None
     """None where no clip is sent."""
     sampling: Mapping[str, Any] | None
@@ -58,12 +60,21 @@ class PlannedTask(TypedDict):
     """What they may cost, in US dollars; None where that or the price is not known."""
 
 
+class ShownExample(TypedDict):
+    """A question with its answer that stands before the one that is asked."""
+
+    text: str
+    answer: str
+    clips: list[str]
+
+
 class FirstPrompt(TypedDict):
     """The first prompt that would be sent."""
 
     task: str
     id: str
     system: str | None
+    examples: list[ShownExample]
     text: str
     clip: str | None
     where: str
@@ -155,6 +166,7 @@ def _planned_tasks(planned: _Planned, folder: Path) -> list[PlannedTask]:
                 "questions": len(plan.places),
                 "answers": plan.expected,
                 "answered": plan.expected - left,
+                "left_out": plan.left_out,
                 "clips": count_clips(plan.data.samples[place] for place in plan.places) if model.listens else None,
                 "sampling": _sampling(plan, model),
                 "expected": expected,
@@ -213,6 +225,10 @@ def _first_prompt(planned: _Planned) -> tuple[FirstPrompt, RequestPreview]:
         "task": plan.task.name,
         "id": prompt.id,
         "system": prompt.system,
+        "examples": [
+            {"text": one.text, "answer": one.answer, "clips": list(map(clip_name, one.clips))}
+            for one in prompt.examples
+        ],
         "text": prompt.text,
         "clip": clip,
         "where": request.where,
@@ -233,4 +249,5 @@ def _clip_words(plan: TaskPlan, model: Model, prompt: Prompt) -> str | None:
     mode = parse_audio_mode(plan.form.audio) or AudioMode("clip")
     heard = name if mode.kind in {"clip", "shuffle"} else f"{mode} as long as {name}"
     heard = f"{name}, {mode}" if mode.keeps_clip and mode.kind != "clip" else heard
-    return f"{heard} (mono WAV, {model.rate} Hz)"
+    form = "WAV with its channels" if plan.keeps_channels else "mono WAV"
+    return f"{heard} ({form}, {model.rate} Hz)"

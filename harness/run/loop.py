@@ -48,7 +48,7 @@ class TaskRun:
         self._folder = folder
         self._breaker = CircuitBreaker(settings.max_failed * plan.expected, f"{plan.task.name}: ")
         counted = replace(settings, retries=replace(settings.retries, on_retry=self.progress.add_retry))
-        self._dispatcher = Dispatcher(model, counted, plan.form.audio, pace)
+        self._dispatcher = Dispatcher(model, counted, plan.form.audio, pace, stereo=plan.keeps_channels)
         self._spending = spending or Spending(SpendingLimits(), None, Stop())
         self._prompt_hash = plan.prompt_hash()
         self._questions = QuestionLog(plan.task, plan.data, folder, own_clips=plan.form.audio != "shuffle")
@@ -100,7 +100,7 @@ class TaskRun:
         }
         try:
             heard = await self._dispatcher.prepare(prompt)
-            record["audio"] = _audio_record(heard.clips)
+            record["audio"] = _audio_record(heard.clips, count_channels=self.plan.task.stereo)
             response = await self._dispatcher.answer(heard.prompt)
         except (ModelError, DataError) as error:
             record["error"] = error_fields(error)
@@ -129,11 +129,14 @@ class TaskRun:
             self.progress.correct += record["score"]["correct"]
 
 
-def _audio_record(clips: Sequence[PreparedAudio]) -> AudioRecord | None:
+def _audio_record(clips: Sequence[PreparedAudio], *, count_channels: bool) -> AudioRecord | None:
     """Return what a record says of the clips that were sent: of several, the first with what all have in common."""
-    if len(clips) < 2:
-        return _audio_fields(clips[0]) if clips else None
     each = [_audio_fields(clip) for clip in clips]
+    for fields, clip in zip(each, clips, strict=True):
+        if count_channels:
+            fields["heard_channels"] = clip.heard_channels
+    if len(each) < 2:
+        return each[0] if each else None
     hash_ = hash_of_hashes([clip.hash for clip in clips])
     return {**each[0], "seconds": sum(clip.seconds for clip in clips), "clip_hash": hash_, "clips": each}
 

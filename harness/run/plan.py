@@ -10,7 +10,7 @@ import hashlib
 import itertools
 import re
 from collections.abc import Collection, Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,11 +18,13 @@ from dtbench.harness.audio.alter import refuse_unknown_codec
 from dtbench.harness.audio.modes import AudioMode, parse_audio_mode
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DtbenchError, TaskError, UserError, format_error
+from dtbench.harness.core.model import Model, hears_channels
 from dtbench.harness.core.option_orders import order_count
-from dtbench.harness.core.schema import Clip, Prompt, Sample, clip_name
+from dtbench.harness.core.schema import Clip, FewShotExample, Prompt, Sample, clip_name
 from dtbench.harness.core.scorable import refuse_unscorable
 from dtbench.harness.core.task import Task, lay_out_options
 from dtbench.harness.extract.evidence import DEFAULT_MIN_EVIDENCE
+from dtbench.harness.run.few_shot import as_turn, describe_examples, examples_hash
 from dtbench.harness.run.planned_words import PlannedWords
 from dtbench.harness.score.forced_choice import FORCED_SAMPLING, option_letters, refuse_unlettered
 from dtbench.harness.score.question_form import QuestionForm, ShownQuestion
@@ -82,6 +84,11 @@ class PromptForm:
         """Return what is done to each question before it is worded."""
         return QuestionForm(self.permute, self.order, self.seed, None if self.words is None else self.words.by_id)
 
+    def show_example(self, sample: Sample) -> Sample:
+        """Return an example in its own words, its options in the order of the questions', where it has so many orders."""
+        order = self.order if order_count(len(sample.choices)) >= self.order else 1
+        return QuestionForm(self.permute, order, self.seed).show(sample).sample
+
 
 class PlannedPrompt(NamedTuple):
     """A sample and the prompt that asks it."""
@@ -105,6 +112,14 @@ class TaskPlan:
     """The part of the questions that this process asks; None for all."""
     chosen_by: Sequence[str] = ()
     """The options that chose these questions, such as `--limit 300`; none for all of them."""
+    examples: Sequence[Sample] = ()
+    """The questions with answers that stand before each one."""
+    left_out: int = 0
+    """How many questions are not asked, as they are examples."""
+    mixed_down: bool = False
+    """Whether the task asks for the channels of its clips, and the model hears one."""
+    _turns: list[FewShotExample] = field(default_factory=list[FewShotExample], init=False, repr=False, compare=False)
+    """The examples as they are shown, once they are needed."""
 
     @property
     def places(self) -> range:
@@ -127,7 +142,8 @@ class TaskPlan:
     def most_clips(self) -> int:
         """Return the largest number of clips that a prompt has."""
         most = self.data.most_clips
-        return max(len(sample.clips) for sample in self.data.samples) if most > 1 else most
+        own = max(len(sample.clips) for sample in self.data.samples) if most > 1 else most
+        return own + sum(len(example.clips) for example in self.examples)
 
     def questions(self, finished: Container[tuple[str, int]]) -> Iterator[tuple[int, int]]:
         """Yield place and repeat of each question that has no answer: its repeats together, and all about one clip."""
@@ -172,7 +188,7 @@ class TaskPlan:
                 letters=letters,
                 think_budget=budget,
                 clips=clips,
-                examples=prompt.examples,
+                examples=(*prompt.examples, *self._earlier_turns()),
             )
         else:
             filled = dataclasses.replace(
@@ -185,6 +201,7 @@ class TaskPlan:
                 seed=seed,
                 letters=letters,
                 think_budget=budget,
+                examples=(*prompt.examples, *self._earlier_turns()),
             )
         return PlannedPrompt(sample, filled)
 
@@ -205,6 +222,14 @@ class TaskPlan:
         shown = self.show(sample)
         return shown.own_choices if shown.is_reworded else None
 
+    def _earlier_turns(self) -> Sequence[FewShotExample]:
+        """Return the examples as the questions are worded."""
+        if len(self._turns) < len(self.examples):
+            shown = [self.form.show_example(sample) for sample in self.examples]
+            style = self.form.answer
+            self._turns[:] = [as_turn(self.task, sample, style, self._word_question(sample)) for sample in shown]
+        return self._turns
+
     def _word_question(self, sample: Sample) -> Prompt:
         if self.form.template is not None:
             return fill_template(self.form.template, sample)
@@ -221,23 +246,30 @@ class TaskPlan:
         given = (self.form.system, prompt.system, self.form.own_system)
         return next((system for system in given if system is not None), None)
 
-    def with_model(self, model: object) -> TaskPlan:
-        """Return the plan for this model, which may bring a system prompt of its own."""
+    def with_model(self, model: Model) -> TaskPlan:
+        """Return the plan for this model, which may bring a system prompt of its own, and hear one channel alone."""
         own = getattr(model, "system", None)
-        return self if own is None else dataclasses.replace(self, form=dataclasses.replace(self.form, own_system=own))
+        form = self.form if own is None else dataclasses.replace(self.form, own_system=own)
+        return dataclasses.replace(self, form=form, mixed_down=self.task.stereo and not hears_channels(model))
+
+    @property
+    def keeps_channels(self) -> bool:
+        """Whether clips are heard with their channels."""
+        return self.task.stereo and not self.mixed_down
 
     def _other_clips(self, place: int) -> tuple[Path | Clip, ...]:
         """Pick the clips of another question, none of them its own: the same at every call and in every selection."""
         sample, every = self.data.samples[place], self.data.whole.samples
-        own, count = set(map(clip_name, sample.clips)), len(every)
+        own, count = {clip_name(clip) for one in (sample, *self.examples) for clip in one.clips}, len(every)
         first = self.data.place_in_whole(place) + 1 + answer_seed(self.form.seed, sample.id, -1) % max(1, count - 1)
         for step in range(count):
             other = every[(first + step) % count].clips[: len(sample.clips)]
             if len(other) == len(sample.clips) and own.isdisjoint(map(clip_name, other)):
                 return other
-        if len(own) > 1:
+        if len(sample.clips) > 1:
             raise UserError(
-                f"--audio shuffle: no other question of {self.task.name} has {len(own)} clips, as {sample.id!r} has."
+                f"--audio shuffle: no other question of {self.task.name} has {len(sample.clips)} clips, as "
+                f"{sample.id!r} has."
             )
         raise UserError(f"--audio shuffle: all questions of {self.task.name} share one clip, there is no other one.")
 
@@ -255,6 +287,7 @@ class TaskPlan:
             "ids_sha256": _hash_lines(self.data.ids),
             "samples": self.repeats,
             **({"chosen_by": list(self.chosen_by)} if self.chosen_by else {}),
+            **describe_examples(self.examples, self.left_out),
             **({"ids": list(self.data.ids)} if part else {}),
             "min_evidence": self.min_evidence,
             "answer": self.form.answer,
@@ -264,6 +297,7 @@ class TaskPlan:
             **({"order": self.form.order} if self.form.order != 1 else {}),
             **({"paraphrase": self.form.words.settings()} if self.form.words is not None else {}),
             "seed": self.form.seed,
+            **({"stereo": self.keeps_channels} if self.task.stereo else {}),
             "shared_clips": self.data.shared_clips(),
             **({"prescribed": sorted(self.task.prescribed)} if self.task.prescribed else {}),
         }
@@ -288,8 +322,9 @@ class TaskPlan:
             return self._word_question(sample)
 
     def prompt_hash(self) -> str:
-        """Twelve digits that differ where the words differ."""
-        return hashlib.sha256(self.prompt_text().encode("utf-8", "surrogatepass")).hexdigest()[:12]
+        """Twelve digits that differ where the words differ, those of examples too."""
+        text = "\n".join([self.prompt_text(), *([examples_hash(self.examples)] if self.examples else [])])
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
     def check(self) -> None:
         """Refuse questions that cannot be asked, or that records could not distinguish."""
@@ -300,13 +335,9 @@ class TaskPlan:
         if (repeated := self.data.repeated_id()) is not None:
             raise TaskError(f"{self.task.name}: the id {repeated!r} is there twice; ids must be unique.")
         refuse_unscorable(self.task, self.data)
-        if self.form.answer == "forced":
-            for sample in self.data.samples:
-                refuse_unlettered(self.task.name, sample)
-        if self.form.permute and not any(sample.choices for sample in self.data.samples):
-            raise UserError(
-                f"--permute {self.form.permute}: no question of {self.task.name} has options: leave it out."
-            )
+        for sample in itertools.chain(self.data.samples, self.examples) if self.form.answer == "forced" else ():
+            refuse_unlettered(self.task.name, sample)
+        self._refuse_useless_order()
         self._refuse_other_repeats()
         self._refuse_unfit_words()
         if self.form.audio != "clip" and not all(sample.clips for sample in self.data.samples):
@@ -330,6 +361,12 @@ class TaskPlan:
                         f"so a paraphrase changes nothing (first: {sample.id!r}). Give the words with --prompt."
                     )
                 return
+
+    def _refuse_useless_order(self) -> None:
+        if self.form.permute and not any(sample.choices for sample in self.data.samples):
+            raise UserError(
+                f"--permute {self.form.permute}: no question of {self.task.name} has options: leave it out."
+            )
 
     def _refuse_other_repeats(self) -> None:
         if self.task.answers_each not in {None, self.repeats}:

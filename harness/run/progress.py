@@ -13,6 +13,7 @@ from dtbench.harness.run.pace import Pace
 from dtbench.harness.run.plan import TaskPlan
 from dtbench.harness.run.spending import Spending
 from dtbench.harness.run.worker_pool import Progress
+from dtbench.harness.score.stored_run import MIXED_DOWN
 
 _LOG = logging.getLogger(__name__)
 LEFT, RATE, RIGHT, FAILED, COST, UNANSWERED, TOKENS, RETRIES = range(8)
@@ -121,7 +122,7 @@ def logged(notify: Notify) -> Notify:
 
 
 def _facts(plan: TaskPlan, progress: Progress, torn: int) -> Sequence[str]:
-    facts = [*plan.data.notes]
+    facts = [*plan.data.notes, *([MIXED_DOWN] if plan.mixed_down else [])]
     if torn:
         which = "1 answer" if torn == 1 else f"{torn} answers"
         facts.append(

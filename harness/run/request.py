@@ -21,6 +21,7 @@ from dtbench.harness.store.shards import Shard, parse_shard
 from dtbench.models.endpoint.address import complete_url, name_endpoint
 from dtbench.models.registry import MODELS
 
+MOST_EXAMPLES = 100
 NO_MODELS = "MODEL is missing: name the checkpoints to run, such as `dtbench sweep ckpt-100 ckpt-200 --tasks mmar`."
 
 
@@ -61,6 +62,17 @@ class RunRequest:
         at_least(1),
         at_most(opts.MOST_QUESTIONS),
     ] = None
+    num_fewshot: Annotated[
+        int,
+        Option(
+            "--num-fewshot",
+            "N",
+            "Show the first N of the task's examples, with their clips and answers, before each question.",
+            shown="0",
+        ),
+        at_least(0),
+        at_most(MOST_EXAMPLES),
+    ] = 0
     ids: Annotated[
         Path | Sequence[str] | None,
         Option(

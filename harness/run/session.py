@@ -19,6 +19,7 @@ from dtbench.harness.run.challenge import refuse_forbidden
 from dtbench.harness.run.config import describe_request
 from dtbench.harness.run.dispatch import DispatchSettings, choose_concurrency
 from dtbench.harness.run.ending import RunResult, finish_run, folder_notes
+from dtbench.harness.run.few_shot import check_example_clips, choose_examples, without_examples
 from dtbench.harness.run.loop import TaskRun
 from dtbench.harness.run.pace import Pace
 from dtbench.harness.run.place import place_of
@@ -286,6 +287,8 @@ def make_plans(request: RunRequest, loaded: LoadedTasks | None = None) -> Sequen
     ids = read_ids(request.ids) if request.ids is not None else None
     if ids is not None:
         refuse_unknown_ids(ids, data)
+    examples = [choose_examples(task, request.data_dir, request.num_fewshot) for task in tasks]
+    asked = [without_examples(one, shown) for one, shown in zip(data, examples, strict=True)]
     form = prompt_form(request, _parts_of(data))
     if form.words is not None:
         refuse_unknown_questions(form.words, [set(one.ids) for one in data], [one.source for one in data])
@@ -293,14 +296,16 @@ def make_plans(request: RunRequest, loaded: LoadedTasks | None = None) -> Sequen
     plans = [
         TaskPlan(
             task,
-            form.select(select_samples(one, request.limit, ids)),
+            form.select(select_samples(one.data, request.limit, ids)),
             request.samples,
             form,
             request.min_evidence,
             request.part,
             chosen,
+            shown,
+            one.left_out,
         )
-        for task, one in zip(tasks, data, strict=True)
+        for task, one, shown in zip(tasks, asked, examples, strict=True)
     ]
     if form.asks_some:
         plans = [plan for plan in plans if plan.data.samples] or plans[:1]
@@ -336,6 +341,9 @@ def run_settings(request: RunRequest, plans: Sequence[TaskPlan], models: Sequenc
         refuse_unforced(request.model, models)
     if request.think_budget:
         refuse_unbudgeted(request.model, models)
+    for plan, model in zip(plans, models, strict=True):
+        if model.listens:
+            check_example_clips(plan.examples)
     settings = _settings(request, plans, models)
     if request.track is not None:
         refuse_forbidden(request.track, settings, None if request.task_file is None else plans[0].task.name)

@@ -38,6 +38,7 @@ from dtbench.harness.store.verdicts import JudgedMarks
 
 SHOWN = 20
 State = Literal["answered", "unanswered", "failed", "missing"]
+MIXED_DOWN = "the channels of each clip were mixed down: this model hears one, and the task asks for all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,8 @@ class StoredTask:
         summary["min_evidence"] = self.min_evidence
         summary["data"] = self.about["data"]["version"]
         summary = with_figures(summary, total_of_groups(self.task.total, summary["official"]["groups"]))
+        if self.about.get("stereo") is False:
+            summary["notes"].append(MIXED_DOWN)
         if summary["strict"]["accuracy"] is None:
             return summary
         design = RunDesign(summary["n"] // self.repeats, self.repeats, shared)

@@ -55,7 +55,7 @@ _SETTINGS = {
 }
 _PLURAL = {
     *("sampling", "weights", "data", "clips", "tags around the reasoning", "options of vLLM", "options of the model"),
-    *("settings", "rows", "instructions", "words in its prompts"),
+    *("settings", "rows", "examples", "instructions", "words in its prompts"),
 }
 _SHOWN_CHARACTERS = 48
 _SHOWN_PARTS = 4
@@ -95,8 +95,11 @@ def identity_differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> l
     for one, other in traits(before, now):
         for difference in _compare(one, other):
             found.setdefault(difference.noun, difference)
-    if "answer style" in found:
-        found.pop("prompt", None)
+    if "--num-fewshot" in found:
+        found.pop("examples", None)
+    prompt = found.get("prompt")
+    if "answer style" in found or (prompt is not None and prompt.before.text == prompt.now.text):
+        found.pop("prompt", None)  # what else is named changed its hash
     settings = ({k: v for k, v in info.items() if k not in _SETTINGS} for info in (before, now))
     for difference in _compare(*({"settings": one} for one in settings)):
         found[difference.noun] = difference
@@ -223,6 +226,7 @@ def _form_traits(about: Mapping[str, Any]) -> Traits:
         "file of paraphrases": _words(about.get("paraphrase")),
         "seed": about.get("seed"),
         "--think-budget": about.get("think_budget"),
+        "--num-fewshot": about.get("num_fewshot", 0),
     }
 
 
@@ -242,6 +246,8 @@ def _task_traits(name: str, about: Mapping[str, Any]) -> Traits:
         "prompt": _Text(about.get("prompt", ""), about.get("prompt_hash")),
         "--min-evidence": about.get("min_evidence") or _weakest(),
         "tags around the reasoning": ",".join(about.get("chain") or ()) or None,
+        "examples": about.get("examples", {}).get("sha256"),
+        "channels of the clips": about.get("stereo"),
         "script": about.get("scorer"),
         "sampling of a forced answer": about.get("forced"),
     }

@@ -37,6 +37,8 @@ class AudioRecord(TypedDict):
     """Where noise was added: by how much the clip is louder, as measured; absent where the clip is silent."""
     kbits: NotRequired[float]
     """Where the clip was encoded and decoded again: the bitrate, as measured."""
+    heard_channels: NotRequired[int]
+    """Of a task that asks for the channels of its clips, how many the model heard."""
     clips: NotRequired[list[AudioRecord]]
     """Each of several clips; the other fields are then the first one's, `seconds` the length of all together."""
 
@@ -235,6 +237,16 @@ class ParaphraseInfo(TypedDict):
     """Of several paraphrases of a question: which, from 1."""
 
 
+class ExamplesInfo(TypedDict):
+    """Questions with their answers that stand before each question of a task."""
+
+    ids: list[str]
+    sha256: str
+    """Twelve digits over their words, answers and clips."""
+    left_out: int
+    """How many questions are not asked, as they are examples."""
+
+
 class TaskInfo(TypedDict):
     """One task of a run: what its answers depend on, and which of them the last start asked for."""
 
@@ -246,6 +258,9 @@ class TaskInfo(TypedDict):
     """The most tokens of a chain of thought."""
     prompt_name: NotRequired[str]
     """The name of the authors' prompt that it is."""
+    num_fewshot: NotRequired[int]
+    """How many examples stand before each question."""
+    examples: NotRequired[ExamplesInfo]
     questions: int
     """How many the last start asked for."""
     ids_sha256: str
@@ -271,6 +286,8 @@ class TaskInfo(TypedDict):
     """Which of all orders the options have, from 2; absent for the data set's own or a rotation."""
     paraphrase: NotRequired[ParaphraseInfo]
     seed: int
+    stereo: NotRequired[bool]
+    """Of a task that asks for the channels of its clips, whether they were heard; False where they were mixed down."""
     shared_clips: dict[str, int]
     """The number of its clip, for each question that shares one."""
     model: NotRequired[dict[str, Any]]

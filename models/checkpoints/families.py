@@ -80,6 +80,8 @@ class Family:
     """The parser by which vLLM sends its chains apart from its answers."""
     audio_part: Literal["input_audio", "audio_url"] | None = None
     """How a request carries the clip; None as its host takes it."""
+    stereo: bool | None = None
+    """Whether it hears channels apart; None where nobody knows: an engine that is started here gets one."""
     clips_per_prompt: Annotated[int, at_least(1)] | None = None
     """The most clips that a prompt may have; None for any number."""
     backends: Annotated[tuple[Backend, ...], Condition(bool, f"one or more of {', '.join(BACKENDS)}")] = (

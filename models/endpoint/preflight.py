@@ -54,9 +54,8 @@ async def try_first_question(
 
 
 def _control(prompt: Prompt) -> Prompt:
-    """Return a prompt of the same form whose words and clips no endpoint can object to."""
-    silent = tuple(map(_silence, prompt.wavs))
-    return dataclasses.replace(prompt, text=CONTROL, wavs=silent, examples=())
+    """Return a prompt of the same form whose words and clips no endpoint can object to, behind the same examples."""
+    return dataclasses.replace(prompt, text=CONTROL, wavs=tuple(map(_silence, prompt.wavs)))
 
 
 def _silence(wav: bytes) -> bytes:

@@ -46,6 +46,8 @@ class Server:
 
     listens = True
     forces = True
+    stereo = True
+    """Whether it hears channels apart, as far as is known."""
     sampling_source = ""
     """What decides on sampling that no setting names, for the record; empty where it is not known."""
     budgeted = False

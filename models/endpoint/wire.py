@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from dtbench.harness.core.schema import Prompt, text_and_clips
+from dtbench.harness.core.schema import FewShotExample, Prompt, clip_name, text_and_clips
 
 AudioPart = Literal["input_audio", "data_url", "audio_url", "base64"]
 """How the clip stands in a message: as OpenAI has it, with a data URL in place of its base64 (DashScope), as the data
@@ -80,12 +80,22 @@ def _add_question(pieces: list[bytes], text: str, wavs: Sequence[bytes], part: A
 
 
 def preview_body(make: Callable[[Prompt], Sequence[bytes]], prompt: Prompt, clip: str | None) -> dict[str, Any]:
-    """Return the body that `make` encodes by chat_body(), with these words in place of each clip's base64."""
+    """Return the body that `make` encodes by chat_body(), with these words in place of the base64 of a clip.
+
+    Of several clips each has its name there.
+    """
     count = 0 if clip is None else len(prompt.clips)
     examples = [dataclasses.replace(one, wavs=(b"",) * len(one.clips) if count else ()) for one in prompt.examples]
     pieces = list(make(dataclasses.replace(prompt, wavs=(b"",) * count, examples=tuple(examples))))
+    turns: list[Prompt | FewShotExample] = [*prompt.examples, prompt]
+    names = [
+        clip_name(one.clips[part])
+        for one in turns
+        for part in text_and_clips(one.text, len(one.clips))
+        if isinstance(part, int)
+    ]
     for place in range(1, len(pieces), 2):
-        pieces[place] = _quoted(f"<base64 of {clip}>")[1:-1]
+        pieces[place] = _quoted(f"<base64 of {clip if len(names) == 1 else names[place // 2]}>")[1:-1]
     body: dict[str, Any] = json.loads(b"".join(pieces))
     return body
 

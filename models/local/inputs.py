@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from dtbench.harness.audio.prepare import wav_samples
+from dtbench.harness.audio.prepare import wav_mono
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.schema import FewShotExample, Prompt, text_and_clips
 from dtbench.models.local.settings import LocalSettings
@@ -47,7 +47,7 @@ class PromptProcessor:
         text = self._render(self._messages(prompt))
         turns: list[Prompt | FewShotExample] = [*prompt.examples, prompt]
         wavs = [wav for turn in turns for wav in _in_order(turn)]
-        audio = {"audio": [wav_samples(wav) for wav in wavs]} if wavs else {}
+        audio = {"audio": [wav_mono(wav) for wav in wavs]} if wavs else {}
         return dict(self._processor(text=[text], **audio, return_tensors="pt"))
 
     def _messages(self, prompt: Prompt) -> Sequence[Mapping[str, Any]]:

@@ -77,6 +77,8 @@ class Local:
     """A checkpoint that answers waiting prompts in batches, in one thread."""
 
     listens = True
+    stereo = False
+    """Feature extractors of transformers take one channel."""
     limits_chains = True
 
     def __init__(self, checkpoint: Checkpoint, settings: LocalSettings, defaults: DefaultSettings) -> None:

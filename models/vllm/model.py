@@ -85,6 +85,7 @@ class Vllm:
         self.system = settings.system
         self.limits_chains = settings.think_budget_field is not None
         self.price = settings.price
+        self.stereo = checkpoint.family is not None and checkpoint.family.stereo is True
         self.forces = checkpoint.family is None or checkpoint.family.forced
         self._checkpoint = checkpoint
         self._settings = settings

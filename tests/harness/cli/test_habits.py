@@ -69,7 +69,8 @@ def is_unknown(word: str, known: Sequence[str]) -> bool:
             "--model local-chat-completions --model_args model=m,base_url=http://a/v1/chat/completions",
             "--model http://a/v1 -M model=m",
         ),
-        ("--num_fewshot 0 --log_samples", ""),
+        ("--num_fewshot 2 --log_samples", "--num-fewshot 2"),
+        ("--fewshot 3", "--num-fewshot 3"),
         ("--apply_chat_template --limit 2", "--limit 2"),
         ("--apply_chat_template default --limit 2", "--limit 2"),
         ("--use_cache D --limit 2", "--limit 2"),
@@ -89,7 +90,7 @@ def test_a_comma_within_brackets_or_quotes_separates_no_settings() -> None:
     [
         (("--batch_size", "8"), "--batch_size: dtbench has no such option; use -M batch_size=N with --backend local"),
         (("--device", "cuda:0"), "use -M device=cuda:0 with --backend local"),
-        (("--num_fewshot", "5"), "--num_fewshot 5: benchmarks are asked without examples"),
+        (("--num_fewshot", "5"), "--num-fewshot 5: mini has no examples: leave it out, or give the task some"),
         (("--system_instruction", "Listen."), "put it into a prompt template of yours: --prompt FILE"),
         (("--api-key", "x"), "set the environment variable DTBENCH_API_KEY or OPENAI_API_KEY"),
         (("--gen_kwargs", "warm"), "--gen_kwargs warm: 'warm' is no key=value; give each setting as -M key=value."),
@@ -110,7 +111,7 @@ def test_a_command_line_of_lm_eval_works_and_says_each_name_once(tmp_path: Path)
     assert (asked["model_options"], asked["limit"], asked["tasks"]) == ({"seed": "3"}, 3, ["mini"])
     notes = [line for line in done.err.splitlines() if line.startswith("note: --")]
     assert notes == [
-        "note: --num_fewshot is not needed: benchmarks are asked without examples, always",
+        "note: --num_fewshot is --num-fewshot in dtbench",
         "note: --log_samples is not needed: every answer is stored, always",
         "note: --apply_chat_template is not needed: the model's chat template is applied, always",
         "note: --gen_kwargs is -M seed=3 in dtbench",
