@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
 from dtbench.harness.acoustics.cache import MeasureCache
-from dtbench.harness.acoustics.columns import Values, no_values
+from dtbench.harness.acoustics.columns import COLUMNS, LENGTH, Values, no_values
 from dtbench.harness.audio.prepare import MissingClip, decode_beginning, hash_clip
 from dtbench.harness.core.errors import DataError, DtbenchError, UserError
 from dtbench.harness.core.installed import install_command
 from dtbench.harness.core.model import Notify
-from dtbench.harness.core.schema import Clip
+from dtbench.harness.core.schema import Clip, Sample, clip_name
 
 MEASURED_SECONDS = 60.0
 """Of a longer clip the beginning is measured, so that time and memory have a bound: 100 MB for each clip at work."""
@@ -26,6 +27,27 @@ _EACH = 500
 
 Clips = Mapping[str, Path | Clip | None]
 """hash_clip() -> the clip; None where only its hash is known, which is enough if it was measured before."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClipSet:
+    """The clips of one question, which are measured together."""
+
+    clips: tuple[Path | Clip, ...]
+
+    @property
+    def label(self) -> str:
+        """The names of its clips."""
+        return " and ".join(map(clip_name, self.clips))
+
+    def read(self) -> bytes:
+        """Return the hashes of its clips, a line each: the hash of that is the one that records have of them."""
+        return "".join(f"{hash_clip(clip)}\n" for clip in self.clips).encode()
+
+
+def sound_of(sample: Sample) -> Path | Clip:
+    """Return what is heard with a question: its clip, all of several together, or a NoClip."""
+    return ClipSet(sample.clips) if len(sample.clips) > 1 else sample.audio
 
 
 class MeasuredClips(NamedTuple):
@@ -96,6 +118,16 @@ def _measured(clips: Clips, jobs: int | None) -> Iterator[tuple[str, Values | st
         pool.shutdown(cancel_futures=True)
 
 
+def _together(each: Sequence[Values]) -> Values:
+    """Return the measures of several clips: the length of all, else the mean of those that have one."""
+    found: Values = {}
+    for name in COLUMNS:
+        values = [one[name] for one in each]
+        known = [value for value in values if value is not None]
+        found[name] = (sum(known) if name == LENGTH else sum(known) / len(known)) if known else None
+    return found
+
+
 def _measure(clip_hash: str, clip: Path | Clip | None) -> Values | str:
     from dtbench.harness.acoustics.measure import measure_clip
 
@@ -104,6 +136,8 @@ def _measure(clip_hash: str, clip: Path | Clip | None) -> Values | str:
     try:
         if hash_clip(clip) != clip_hash:
             return OTHER
+        if isinstance(clip, ClipSet):
+            return _together([measure_clip(decode_beginning(one, MEASURED_SECONDS)) for one in clip.clips])
         return measure_clip(decode_beginning(clip, MEASURED_SECONDS))
     except MissingClip:
         return MISSING

@@ -24,6 +24,8 @@ AS_PUBLISHED: Mapping[str, str] = MappingProxyType(
     {"sample_rate_hz": "sampling rate of the published file", "channels": "channels of the published file"}
 )
 """Columns that say how a clip is stored, and nothing of how it sounds."""
+LENGTH = "duration_s"
+"""The measure that adds up over the clips of a question."""
 COLUMNS = (*MEASURES, *AS_PUBLISHED)
 Values = dict[str, float | None]
 """Column -> the value of one clip; None where a clip does not have it, such as the pitch of silence."""

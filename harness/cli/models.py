@@ -186,7 +186,9 @@ def _whole(family: Family) -> Iterator[str]:
 
 def _clips(family: Family) -> str:
     count = family.clips_per_prompt
-    return "any number a prompt" if count is None else f"{count} a prompt" if count == 1 else f"up to {count} a prompt"
+    number = "any number a prompt" if count is None else f"{'' if count == 1 else 'up to '}{count} a prompt"
+    heard = {True: ", channels apart", False: ", channels mixed down", None: ""}[family.stereo]
+    return f"{number}{heard}"
 
 
 def _request(family: Family) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from dtbench.harness.acoustics.clips import MEASURED_SECONDS, MISSING, MeasuredClips, measure_clips
+from dtbench.harness.acoustics.clips import MEASURED_SECONDS, MISSING, MeasuredClips, measure_clips, sound_of
 from dtbench.harness.acoustics.columns import Values
 from dtbench.harness.acoustics.groups import ScoreOfClip, SoundAnswer, adjust, measure_figures, trends_of
 from dtbench.harness.audio.prepare import hash_clip
@@ -42,7 +42,7 @@ def task_clips(part: StoredTask) -> TaskClips:
     sounds: dict[str, Path | Clip] = {}
     if part.data is not None:
         places = part.data.places()
-        sounds = {id_: part.data.samples[places[id_]].audio for id_ in asked if id_ in places}
+        sounds = {id_: sound_of(part.data.samples[places[id_]]) for id_ in asked if id_ in places}
     unknown = 0
     for id_ in asked:
         if id_ in hashes or isinstance(sounds.get(id_), NoClip):

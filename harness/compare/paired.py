@@ -195,6 +195,8 @@ def confounders(before: RunInfo, after: RunInfo, task: str) -> list[Confounder]:
             (name, one.get(name), other.get(name))
             for name in ("answer", "audio", "permute", "order", "paraphrase", "samples", "scorer")
         ),
+        ("num-fewshot", one.get("num_fewshot", 0), other.get("num_fewshot", 0)),
+        ("stereo", one.get("stereo"), other.get("stereo")),
         ("min-evidence", one.get("min_evidence", WEAKEST), other.get("min_evidence", WEAKEST)),
         ("long-clips", before["long_clips"], after["long_clips"]),
         ("sampling", sampling, other_sampling),

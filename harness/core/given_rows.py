@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 
 from dtbench.harness.core.errors import DataError, UserError, did_you_mean
 from dtbench.harness.core.memory_clips import clip_of_value
-from dtbench.harness.core.schema import Clip, NoClip, Sample
+from dtbench.harness.core.schema import Clip, Sample
 
 FIELDS = ("id", "question", "choices", "answer", "audio")
 """What a row has; `id` may be absent."""
 ANSWER_KINDS = ("text", "letter", "index")
-_OPTIONAL = ("choices", "audio")
+_OPTIONAL = ("question", "choices", "audio")
 _PLAIN = (str, int, float, bool, type(None))
 
 
@@ -101,11 +101,16 @@ class ColumnClip:
 def dataset_rows(data: Any, audio: str | None) -> Iterator[Mapping[str, Any]]:
     """Yield the rows of a `datasets.Dataset` with its clips undecoded: only the columns beside them are read."""
     features: Mapping[str, Any] = data.features or {}
-    if audio is None or type(features.get(audio)).__name__ != "Audio":
-        yield from data
-        return
     import datasets
 
+    column = features.get(audio) if audio is not None else None
+    inner = getattr(column, "feature", column[0] if isinstance(column, list) and column else None)
+    if audio is not None and type(inner).__name__ == "Audio":  # several clips in each row
+        yield from data.cast_column(audio, datasets.List(datasets.Audio(decode=False)))
+        return
+    if audio is None or type(column).__name__ != "Audio":
+        yield from data
+        return
     encoded_data = data.cast_column(audio, datasets.Audio(decode=False))
     if not hasattr(data, "flatten"):  # a stream, whose rows come once
         yield from encoded_data
@@ -156,7 +161,8 @@ class _Row(NamedTuple):
         fields = {"id": id_, "question": question, "choices": list(choices), "answer": published}
         groups = self._groups(layout.groups)
         item = {**{key: None if _is_missing(value) else value for key, value in rest.items()}, **fields}
-        return Sample(id_, question, choices, answer, self._audio(columns["audio"], id_), groups, item)
+        clips = self._clips(columns["audio"])
+        return Sample(id_, question, choices, answer, groups=groups, item=item, clips=clips)
 
     def wrong(self, what: str) -> DataError:
         """Return the error that says what is wrong with this row."""
@@ -185,6 +191,8 @@ class _Row(NamedTuple):
         return str(int(value))
 
     def _text(self, field: str, column: str | None) -> str:
+        if column is None:  # it is in the clip alone
+            return ""
         value = self._get(field, column)
         if not isinstance(value, str):
             raise self.wrong(f"{column or field} is {value!r}, and a text is expected")
@@ -235,15 +243,21 @@ class _Row(NamedTuple):
                 raise self.wrong(f"{column} is {value!r}, and a text, a number or a list of them is expected")
         return [str(one) for one in several] or [None]
 
-    def _audio(self, column: str | None, id_: str) -> Path | Clip:
+    def _clips(self, column: str | None) -> list[Path | Clip]:
+        """Return the clip, or those of a list in order."""
         value = self._get("audio", column)
         if value is None:
             if column is None:
-                return NoClip(id_)
+                return []
             raise self.wrong(f"{column} is empty, and a path, bytes or decoded audio is expected")
+        label = f"{self.task}, row {self.number}"
+        if not _is_list_of_clips(value):
+            return [self._clip(value, column, label)]
+        return [self._clip(one, f"{column}[{place}]", f"{label}, clip {place + 1}") for place, one in enumerate(value)]
+
+    def _clip(self, value: Any, column: str | None, label: str) -> Path | Clip:
         if isinstance(value, ColumnClip):
             return value
-        label = f"{self.task}, row {self.number}"
         if isinstance(encoded := value.get("bytes") if isinstance(value, Mapping) else value, bytes):
             digest = hashlib.blake2b(encoded, digest_size=16).digest()
             label = self.clips.setdefault(digest, label)  # questions about one clip are not independent
@@ -256,6 +270,13 @@ class _Row(NamedTuple):
         own = self.values.get("groups") if not headings else None
         given = dict(own) if isinstance(own, Mapping) else {name: self._get("groups", name) for name in headings}
         return {str(heading): str(value) for heading, value in given.items() if value is not None}
+
+
+def _is_list_of_clips(value: object) -> bool:
+    """Whether it holds clips, and no samples of a single one."""
+    if getattr(getattr(value, "dtype", None), "hasobject", False):  # as pandas reads lists of Parquet
+        return True
+    return isinstance(value, list | tuple) and not any(isinstance(one, int | float) for one in value)
 
 
 def _is_missing(value: object) -> bool:

@@ -217,6 +217,11 @@ def text_and_clips(text: str, count: int) -> list[str | int]:
     return [*(place for place in range(count) if place not in named), *(part for part in parts if part != "")]
 
 
+def has_sound(prompt: Prompt) -> bool:
+    """Whether anything is heard with a prompt, in its examples too."""
+    return bool(prompt.wavs) or any(example.wavs for example in prompt.examples)
+
+
 def with_system(prompt: Prompt, system: str | None) -> Prompt:
     """Return the prompt with a model's own system prompt where it says nothing of one."""
     if system is None or prompt.system is not None:

@@ -48,6 +48,9 @@ OPEN_WORDINGS: Mapping[str, str] = MappingProxyType(
 )
 """What follows a question without options, whose answer cannot be forced to a letter."""
 
+OPENLY = "Where there are no options:"
+"""Stands between the words around a question with options and those around one without, where a task has both."""
+
 
 class Task(Scorer, ABC):
     """A benchmark. A new one needs a name and samples(); the rest has a default."""
@@ -91,11 +94,12 @@ class Task(Scorer, ABC):
     ) -> GivenTask:
         """Make a task of a list of dicts or Samples, of a DataFrame, or of a `datasets.Dataset`.
 
-        A row has `question`, `choices` (or `options`), `answer` and `audio`: a path, encoded bytes, or what an Audio
-        column holds. It may have an `id`. `columns` maps a field to another column, or to None where no question has
-        it; `groups` are columns to report by. The answer is the right option's text, or by `answer` its "letter" or
-        "index" from 0. `scorer` names what scores the answers, such as "exact" for open ones: a name, a function of
-        (sample, text), or a list of them, the official one first. With it a row needs no choices.
+        A row has `question`, `choices` (or `options`; none where it is asked openly), `answer` and `audio`: a path,
+        encoded bytes, what an Audio column holds, or a list of those. It may have an `id`. `columns` maps a field to
+        another column, or to None where no question has it; `groups` are columns to report by. The answer is the right
+        option's text, or by `answer` its "letter" or "index" from 0. `scorer` names what scores the answers, such as
+        "exact" for open ones: a name, a function of (sample, text), or a list of them, the official one first. With it
+        a row needs no choices.
         """
         from dtbench.harness.core.given_rows import RowLayout, read_rows
         from dtbench.harness.core.scorer_names import as_scorers

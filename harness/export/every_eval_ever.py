@@ -158,6 +158,7 @@ class _Evaluation:
                     "prompt_hash": about["prompt_hash"],
                     "seed": str(about["seed"]),
                     "samples": str(about["samples"]),
+                    **({"num_fewshot": str(about["num_fewshot"])} if "num_fewshot" in about else {}),
                 },
             },
         }

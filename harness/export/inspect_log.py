@@ -18,7 +18,7 @@ from typing import Any
 
 import dtbench
 from dtbench.harness.core.errors import UserError
-from dtbench.harness.core.schema import clip_name
+from dtbench.harness.core.schema import Sample, clip_name
 from dtbench.harness.export.run_formats import ExportedFolder
 from dtbench.harness.export.stored_answers import (
     AnsweredQuestion,
@@ -170,7 +170,7 @@ class _Log:
             "messages": messages,
             "output": output,
             "scores": _scores(answer),
-            "metadata": {**sample.groups, "id": sample.id, "clip": Path(clip_name(sample.audio)).name},
+            "metadata": {**sample.groups, "id": sample.id, **_clips(sample)},
             "store": {},
             "events": [],
             "model_usage": {self.model.id: output["usage"]} if "usage" in output else {},
@@ -241,6 +241,12 @@ def _summary(sample: _Json) -> _Json:
     names = ("id", "epoch", "input", "choices", "target", "metadata", "scores", "model_usage", "total_time", "uuid")
     failed = {"error": sample["error"]["message"]} if "error" in sample else {}
     return {**{name: sample[name] for name in names}, "completed": not failed, **failed}
+
+
+def _clips(sample: Sample) -> _Json:
+    """Return the names of the clips of a question: `clip` for one, `clips` for several."""
+    names = [Path(clip_name(clip)).name for clip in sample.clips or (sample.audio,)]
+    return {"clip": names[0]} if len(names) == 1 else {"clips": names}
 
 
 def _failure(message: str) -> _Json:

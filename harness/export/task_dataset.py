@@ -1,7 +1,7 @@
 """Any task as a data set of `datasets`, in memory or saved to disk: its questions, and its clips as published.
 
 Columns: id, question, choices, answer (null where the authors withhold it), groups (a text by heading) and audio, an
-Audio column that is not decoded.
+Audio column that is not decoded, or a list of them where a question has several clips.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.installed import install_command
-from dtbench.harness.core.schema import NoClip, Sample, clip_name
+from dtbench.harness.core.schema import Sample, clip_name
 from dtbench.harness.core.task import Task, load_questions
 from dtbench.harness.store.atomic import write_failure
 from dtbench.harness.store.leftovers import temporary_folder
@@ -35,8 +35,9 @@ def task_dataset(
     data = load_questions(definition, None if data_dir is None else Path(data_dir))
     samples = itertools.islice(data.samples, limit)
     headings = dict.fromkeys(name for sample in itertools.islice(data.samples, limit) for name in sample.groups)
-    features = task_features(headings)
-    rows = (_row(sample, headings) for sample in samples)
+    several = data.most_clips > 1
+    features = task_features(headings, several=several)
+    rows = (_row(sample, headings, several=several) for sample in samples)
     return dataset_of(rows, features) if to is None else save_dataset(rows, features, Path(to))
 
 
@@ -49,10 +50,10 @@ def need_datasets() -> Any:
     return datasets
 
 
-def task_features(headings: Iterable[str]) -> Any:
-    """Return the columns of a task, groups by these headings."""
+def task_features(headings: Iterable[str], *, several: bool = False) -> Any:
+    """Return the columns of a task, groups by these headings; a list of clips where questions have several."""
     datasets = need_datasets()
-    text = datasets.Value("string")
+    text, clip = datasets.Value("string"), datasets.Audio(decode=False)
     return datasets.Features(
         {
             "id": text,
@@ -60,28 +61,27 @@ def task_features(headings: Iterable[str]) -> Any:
             "choices": [text],
             "answer": text,
             "groups": {str(name): text for name in headings},
-            "audio": datasets.Audio(decode=False),
+            "audio": [clip] if several else clip,
         }
     )
 
 
-def audio_cell(sample: Sample) -> dict[str, Any] | None:
-    """Return a clip as an Audio column holds it: its bytes and the name of its file; None where there is none."""
+def audio_cells(sample: Sample) -> list[dict[str, Any]]:
+    """Return clips as an Audio column holds each: its bytes and the name of its file."""
     from dtbench.harness.audio.prepare import read_clip
 
-    if isinstance(sample.audio, NoClip):
-        return None
-    return {"bytes": read_clip(sample.audio), "path": Path(clip_name(sample.audio)).name}
+    return [{"bytes": read_clip(clip), "path": Path(clip_name(clip)).name} for clip in sample.clips]
 
 
-def _row(sample: Sample, headings: Iterable[str]) -> dict[str, Any]:
+def _row(sample: Sample, headings: Iterable[str], *, several: bool) -> dict[str, Any]:
+    cells = audio_cells(sample)
     return {
         "id": sample.id,
         "question": sample.question,
         "choices": list(sample.choices),
         "answer": sample.answer,
         "groups": {str(name): sample.groups.get(name) for name in headings},
-        "audio": audio_cell(sample),
+        "audio": cells if several else next(iter(cells), None),
     }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dtbench.harness.acoustics.clips import MISSING, measure_clips
+from dtbench.harness.acoustics.clips import MISSING, measure_clips, sound_of
 from dtbench.harness.acoustics.columns import COLUMNS
 from dtbench.harness.audio.prepare import hash_clip
 from dtbench.harness.core.errors import DataError
@@ -29,8 +29,10 @@ def with_sounds(table: pyarrow.Table, questions: Questions, notify: Notify) -> p
 
     clips: dict[str, Path | Clip | None] = {}
     hashes: list[str | None] = []
+    unknown = 0
     for clip_hash, clip in _clips(table, questions):
         hashes.append(clip_hash)
+        unknown += clip_hash is None and not isinstance(clip, NoClip)
         if clip_hash is not None and clips.get(clip_hash) is None:
             clips[clip_hash] = clip
     told: list[str] = []
@@ -42,7 +44,7 @@ def with_sounds(table: pyarrow.Table, questions: Questions, notify: Notify) -> p
         why = ", ".join(f"{count} {reason}" for reason, count in Counter(measured.failed.values()).most_common())
         hint = "; name the folder of the data with data_dir" if MISSING in measured.failed.values() else ""
         notify(f"{len(measured.failed)} of {len(clips)} clips have no acoustic measures: {why}{hint}")
-    if unknown := sum(one is None for one in hashes):
+    if unknown:
         notify(f"{unknown} of {len(hashes)} answers have no acoustic measures: their clips are not known")
     for name in COLUMNS:
         values = [None if one is None else measured.columns[one][name] for one in hashes]
@@ -51,7 +53,7 @@ def with_sounds(table: pyarrow.Table, questions: Questions, notify: Notify) -> p
 
 
 def _clips(table: pyarrow.Table, questions: Questions) -> Iterator[tuple[str | None, Path | Clip | None]]:
-    """Yield the clip of each answer, after its hash; None for what is not at hand.
+    """Yield the clip of each answer, after its hash; None for what is not at hand, a NoClip where there is none.
 
     Where the model heard none, as a baseline hears none, it is the clip that the question is about.
     """
@@ -60,9 +62,9 @@ def _clips(table: pyarrow.Table, questions: Questions) -> Iterator[tuple[str | N
     for batch in table.select(names).to_batches():
         for run, task, id_, heard in zip(*(batch.column(name).to_pylist() for name in names), strict=True):
             known = questions.get((run, task))
-            found = known.sample(id_).audio if known is not None and id_ in known.places else None
-            clip = None if isinstance(found, AbsentClip | NoClip) else found
-            if heard is not None or clip is None:
+            found = sound_of(known.sample(id_)) if known is not None and id_ in known.places else None
+            clip = None if isinstance(found, AbsentClip) else found
+            if heard is not None or clip is None or isinstance(clip, NoClip):
                 yield heard, clip
                 continue
             name = clip_name(clip)

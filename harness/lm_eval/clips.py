@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ from dtbench.harness.core.schema import Clip
 
 RATE = 16000
 """Sampling rate of the arrays that lm-eval's models get."""
-_MARK = re.compile(r" ?<audio>")
+MARK = "<audio>"
+"""Stands in a text of lm-eval where a clip goes."""
+_MARK = re.compile(rf" ?{MARK}")
 
 
 class LmEvalAudio(dict[str, Any]):
@@ -37,12 +40,16 @@ class LmEvalAudio(dict[str, Any]):
         raise KeyError(key)
 
 
-def clip_of(value: Any, label: str) -> Path | Clip:
-    """Return the one clip of an audio value of lm-eval; a UserError where it has none, or several."""
-    if isinstance(value, list | tuple):
-        if len(value) != 1:
-            raise UserError(f"{label}: it comes with {len(value)} clips; dtbench asks about one.")
-        value = value[0]
+def clips_of(value: Any, label: str) -> list[Path | Clip]:
+    """Return the clips of an audio value of lm-eval, in order; a UserError where something else is there."""
+    values = value if isinstance(value, list | tuple) else [value]
+    if not values:
+        raise UserError(f"{label}: its list of clips is empty.")
+    more = len(values) > 1
+    return [_clip_of(one, f"{label}, clip {place}" if more else label) for place, one in enumerate(values, start=1)]
+
+
+def _clip_of(value: Any, label: str) -> Path | Clip:
     if isinstance(value, LmEvalAudio):
         return value.clip
     clip = clip_of_value(value, label)
@@ -51,11 +58,18 @@ def clip_of(value: Any, label: str) -> Path | Clip:
     raise UserError(f"{label}: its audio is {type(value).__name__}, in which no clip is found.")
 
 
-def strip_mark(text: str) -> str:
-    """Remove lm-eval's mark for the place of a clip: here the clip is a part of the message."""
-    return _MARK.sub("", text)
+def place_clips(text: str, count: int) -> str:
+    """Write lm-eval's marks for clips as ours: the first is that of the first clip. A single clip stands in front."""
+    if count < 2:
+        return _MARK.sub("", text)
+    before, *rest = text.split(MARK)
+    ours = (f"{{audio {number}}}" if number <= count else "" for number in itertools.count(1))
+    return before + "".join(f"{mark}{part}" for mark, part in zip(ours, rest, strict=False))
 
 
-def clip_bytes_of(value: Any, label: str) -> bytes:
-    """Return the encoded bytes of the one clip of an audio value."""
-    return read_clip(clip_of(value, label))
+def clip_bytes_of(value: Any, place: int, label: str) -> bytes:
+    """Return the encoded bytes of a clip of an audio value, by its place."""
+    clips = clips_of(value, label)
+    if place >= len(clips):
+        raise UserError(f"{label}: its text names more clips than the {len(clips)} that it comes with.")
+    return read_clip(clips[place])

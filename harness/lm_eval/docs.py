@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from dtbench.harness.core.errors import UserError, did_you_mean
+from dtbench.harness.core.schema import text_and_clips
 from dtbench.harness.extract.chain_tags import ChainTags
 from dtbench.harness.extract.evidence import DEFAULT_MIN_EVIDENCE, EVIDENCE_LEVELS
-from dtbench.harness.lm_eval.clips import LmEvalAudio
+from dtbench.harness.lm_eval.clips import MARK, LmEvalAudio
 from dtbench.harness.lm_eval.plug import register_model
 from dtbench.harness.run.plan import PlannedPrompt, PromptForm, TaskPlan
 from dtbench.harness.score.answer_record import ShownOptions
@@ -33,6 +34,11 @@ class Doc(dict[str, Any]):
         self.chain = chain
         self.question: PlannedPrompt = plan.question(place, 0)
         self.place = place
+        prompt = self.question.prompt
+        self.parts = text_and_clips(prompt.text, len(prompt.clips))
+        self.clips = tuple(prompt.clips[part] for part in self.parts if isinstance(part, int))
+        """In the order in which the prompt names them."""
+        self.marks_clips = len(self.clips) > 1
         super().__init__(self.question.sample.as_published())
 
 
@@ -86,14 +92,20 @@ def dataset(
 
 
 def text(doc: Doc) -> str:
-    """Return the text of the prompt."""
-    return doc.question.prompt.text
+    """Return the text of the prompt, with lm-eval's mark for each of several clips."""
+    if not doc.marks_clips:
+        return doc.question.prompt.text
+    return "".join(part if isinstance(part, str) else MARK for part in doc.parts)
 
 
 def audio(doc: Doc) -> Sequence[LmEvalAudio]:
-    """Return the clip."""
+    """Return the clips."""
     plan, sample = doc.plan, doc.question.sample
-    return [LmEvalAudio(sample.audio, benchmark=plan.task.name, data=plan.data.sha256[:12], question=sample.id)]
+    about = {"benchmark": plan.task.name, "data": plan.data.sha256[:12], "question": sample.id}
+    number = ({"clip": str(place)} if doc.marks_clips else {} for place in range(1, len(doc.clips) + 1))
+    return [
+        LmEvalAudio(clip, **about, **which) for clip, which in zip(doc.clips or (sample.audio,), number, strict=False)
+    ]
 
 
 def target(doc: Doc) -> str:

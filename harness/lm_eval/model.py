@@ -15,9 +15,9 @@ from lm_eval.api.model import LM
 import dtbench
 from dtbench.harness.core.errors import DataError, DtbenchError, MachineryError, ModelError, UserError
 from dtbench.harness.core.model import Model, Preflighted, Startable, chain_tags
-from dtbench.harness.core.schema import NoClip, Prompt, Response, Sample
+from dtbench.harness.core.schema import Prompt, Response, Sample
 from dtbench.harness.extract.tidy import with_think_tags
-from dtbench.harness.lm_eval.clips import clip_of, strip_mark
+from dtbench.harness.lm_eval.clips import clips_of, place_clips
 from dtbench.harness.lm_eval.docs import Doc
 from dtbench.harness.lm_eval.generation import answer_before_stop, model_options, stop_texts
 from dtbench.harness.run.dispatch import Dispatcher, DispatchSettings, choose_concurrency
@@ -232,7 +232,8 @@ def _read_request(request: Any, seed: int, repeat: int) -> LmEvalPrompt:
     if isinstance(doc, Doc):
         prompt = dataclasses.replace(
             doc.question.prompt,
-            text=words.text,
+            text=place_clips(words.text, len(doc.clips)) if doc.marks_clips else words.text,
+            clips=doc.clips,
             system=words.system or doc.question.prompt.system,
             repeat=repeat,
             seed=answer_seed(seed, doc.question.sample.id, repeat),
@@ -242,9 +243,10 @@ def _read_request(request: Any, seed: int, repeat: int) -> LmEvalPrompt:
         )
     name = str(request.doc_id)
     audio = media.get("audio")
+    clips = [] if audio is None else clips_of(audio, what)
     prompt = Prompt(
-        text=words.text if audio is None else strip_mark(words.text),
-        audio=NoClip(what) if audio is None else clip_of(audio, what),
+        text=words.text if audio is None else place_clips(words.text, len(clips)),
+        clips=clips,
         system=words.system,
         id=name,
         repeat=repeat,

@@ -17,12 +17,12 @@ from typing import Any
 
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import MachineryError, TaskError, UserError, format_error
-from dtbench.harness.core.schema import NoClip, Official, Prompt, Sample, Score
+from dtbench.harness.core.schema import Official, Prompt, Sample, Score
 from dtbench.harness.core.scorer import FilteredResponse, OfficialRule
 from dtbench.harness.core.task import LM_EVAL_PREFIX, Task
 from dtbench.harness.extract.answer import Extraction
 from dtbench.harness.extract.tidy import split_text
-from dtbench.harness.lm_eval.clips import clip_bytes_of, strip_mark
+from dtbench.harness.lm_eval.clips import MARK, clip_bytes_of, place_clips
 from dtbench.harness.lm_eval.generation import answer_before_stop, model_options, stop_texts
 from dtbench.harness.lm_eval.loading import FEW_SHOT_SEED, build_lm_eval_task, load_lm_eval_task, read_task_file
 from dtbench.harness.lm_eval.plug import need_lm_eval
@@ -111,19 +111,19 @@ class LmEvalTask(Task):
                 chat_template=None,
                 gen_prefix=prefix,
             )
-            has_clip = bool(task.config.doc_to_audio)
+            count = max(1, str(task.doc_to_text(doc)).count(MARK)) if task.config.doc_to_audio else 0
             yield Sample(
                 id=str(number),
-                question=strip_mark(words) if has_clip else words,
+                question=place_clips(words, count) if count else words,
                 choices=(),
                 answer=(target := _target(task.doc_to_target(doc))),
                 item={"document": number, "question": words, "choices": [], "answer": target},
-                audio=DocClip(task, self._docs, number, self.name) if has_clip else NoClip(str(number)),
+                clips=[DocClip(task, self._docs, number, self.name, place) for place in range(count)],
             )
 
     def prompt(self, sample: Sample) -> Prompt:
         """Return the text as lm-eval has composed it."""
-        return Prompt(sample.question, sample.audio)
+        return Prompt(sample.question, clips=sample.clips)
 
     def prompt_for(self, sample: Sample, style: str) -> Prompt:
         """Return the prompt; there is one style, the task's own."""
@@ -184,16 +184,16 @@ def _notes(data: Dataset) -> Sequence[str]:
 
 
 class DocClip:
-    """The clip of a document, read from it at each access."""
+    """A clip of a document, read from it at each access."""
 
-    def __init__(self, task: Any, docs: Any, number: int, name: str) -> None:
-        self._task, self._docs, self._number = task, docs, number
-        self.label = f"{name}, document {number}"
+    def __init__(self, task: Any, docs: Any, number: int, name: str, place: int = 0) -> None:
+        self._task, self._docs, self._number, self._place = task, docs, number, place
+        self.label = f"{name}, document {number}" + (f", clip {place + 1}" if place else "")
 
     def read(self) -> bytes:
         """Return the encoded bytes."""
         doc = self._docs[self._number]
-        return clip_bytes_of(self._task.doc_to_audio(doc), self.label)
+        return clip_bytes_of(self._task.doc_to_audio(doc), self._place, self.label)
 
 
 class LmEvalMetrics:

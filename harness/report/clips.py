@@ -28,19 +28,30 @@ _BATCH = 16
 
 
 class QuestionClip(NamedTuple):
-    """The clip of a question, and how much it is wanted in a report."""
+    """A clip of a question, and how much it is wanted in a report."""
 
     id: str
     place: int
     audio: Path | Clip
     rank: int
     """A place in RANKS."""
+    number: int = 1
+    """Which of the question's clips it is."""
+
+    @property
+    def key(self) -> str:
+        """Return by what the page finds it."""
+        return self.id if self.number == 1 else f"{self.id}\n{self.number}"
 
 
 class EmbeddedClips(NamedTuple):
-    """The clips of a task that are inside a report, and how many of each rank are not for want of room."""
+    """The clips of a task that are inside a report, and of how many questions of each rank some are not.
+
+    For want of room, that is.
+    """
 
     clips: dict[str, ReportClip]
+    """By QuestionClip.key."""
     left_out: Counter[str]
 
 
@@ -54,15 +65,19 @@ def parse_size(text: str) -> int:
 
 
 def wanted_clips(data: Sequence[Dataset | None], ranks: Mapping[str, int]) -> list[QuestionClip]:
-    """Return the clip of each of these questions that one of the data sets has."""
+    """Return the clips of each of these questions that one of the data sets has."""
     clips: dict[str, QuestionClip] = {}
     for dataset in data:
         if dataset is None:
             continue
         places = dataset.places()
         for id_, rank in ranks.items():
-            if id_ in places and id_ not in clips:
-                clips[id_] = QuestionClip(id_, places[id_], dataset.samples[places[id_]].audio, rank)
+            if id_ not in places or id_ in clips:
+                continue
+            sample = dataset.samples[places[id_]]
+            for number, clip in enumerate(sample.clips or (sample.audio,), start=1):
+                one = QuestionClip(id_, places[id_], clip, rank, number)
+                clips[one.key] = one
     return list(clips.values())
 
 
@@ -72,7 +87,7 @@ def embed_clips(tasks: Sequence[Sequence[QuestionClip]], size: int) -> list[Embe
     A clip that several questions are about is copied once.
     """
     found = [EmbeddedClips({}, Counter()) for _ in tasks]
-    left, full, inside = size, False, set[str]()
+    left, full, inside, lost = size, False, set[str](), set[tuple[int, str]]()
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         encoder = ClipEncoder(pool, _BATCH)
         for chunk in _chunks(_by_clip(tasks)):
@@ -86,8 +101,9 @@ def embed_clips(tasks: Sequence[Sequence[QuestionClip]], size: int) -> list[Embe
                     left -= needed
                 for task, one in asked:
                     if copy is not None and (copy.missing or not full):
-                        found[task].clips[one.id] = copy
-                    else:
+                        found[task].clips[one.key] = copy
+                    elif (task, one.id) not in lost:
+                        lost.add((task, one.id))
                         found[task].left_out[RANKS[one.rank]] += 1
     return found
 
@@ -113,7 +129,7 @@ def _chunks(clips: Sequence[Asked]) -> Iterator[Sequence[Asked]]:
 
 def link_clips(wanted: Iterable[QuestionClip], page: Path) -> dict[str, ReportClip]:
     """Links from the page to the files of clips."""
-    return {one.id: _link_to(one.audio, page) for one in wanted}
+    return {one.key: _link_to(one.audio, page) for one in wanted}
 
 
 def clip_notes(clips: Mapping[str, ReportClip], questions: int) -> list[str]:
@@ -121,7 +137,8 @@ def clip_notes(clips: Mapping[str, ReportClip], questions: int) -> list[str]:
     lacking = [one.missing for one in clips.values() if one.missing]
     if not lacking:
         return []
-    return [f"{len(lacking)} of {questions} clips cannot be played in the report; the first: {lacking[0]}"]
+    count = max(questions, len(clips))  # some questions have several
+    return [f"{len(lacking)} of {count} clips cannot be played in the report; the first: {lacking[0]}"]
 
 
 def room_notes(embedded: EmbeddedClips, questions: int, size: str) -> list[str]:

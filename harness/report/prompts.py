@@ -6,13 +6,14 @@ question like that, it words each question too; else the marks are filled in.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from dtbench.harness.core.errors import DataError
 from dtbench.harness.core.schema import Sample
-from dtbench.harness.core.task import Task, lay_out_options
+from dtbench.harness.core.task import OPENLY, Task, lay_out_options
 from dtbench.harness.score.criteria import has_rubric, rubric_of
 from dtbench.harness.score.question_form import QuestionForm
 from dtbench.harness.score.stored_run import StoredTask
@@ -21,6 +22,11 @@ from dtbench.harness.store.run_folder import StoredRun
 LAYOUTS = (None, "dotted", "inline", "list", "plain")
 """Ways to write options, those first whose words hold the others'."""
 _BLANK = Sample("id", "{question}", ("{option 1}", "{option 2}"), None, Path("clip"))
+_BLANKS = [
+    [dataclasses.replace(_BLANK, question=question, choices=choices) for question in (_BLANK.question, "")]
+    for choices in (_BLANK.choices, ())
+]
+"""What a question may be: with options or without, written or in its clip alone."""
 
 
 class SentPrompt(NamedTuple):
@@ -40,10 +46,14 @@ class SentPrompt(NamedTuple):
         shown = self.questions.show(sample).sample
         if self.own:
             return task_words(task, shown, self.style)
+        closed, _, openly = self.text.partition(f"\n\n{OPENLY}\n")
+        if not sample.choices:
+            text = openly or closed
+            return text.replace(_BLANK.question, shown.question) if _BLANK.question in text else None
         for layout in LAYOUTS:
             blank = lay_out_options(_BLANK.choices, layout)
-            if blank in self.text and _BLANK.question in self.text:
-                before, _, after = self.text.partition(blank)
+            if blank in closed and _BLANK.question in closed:
+                before, _, after = closed.partition(blank)
                 return "".join(
                     (
                         before.replace(_BLANK.question, shown.question),
@@ -58,14 +68,21 @@ def sent_prompt(run: StoredRun, part: StoredTask) -> SentPrompt:
     """Return what the prompts of a run have in common."""
     about = part.about
     stored, style = about["prompt"], about["answer"]
-    own = task_words(part.task, _BLANK, style)
-    if own is not None and (stored == own or stored.endswith(f"\n\n{own}")):
-        system = stored[: -len(own)].removesuffix("\n\n") or None
-        return SentPrompt(system, own, style, part.form, own=True)
+    for own in _own_words(part.task, style):
+        if stored == own or stored.endswith(f"\n\n{own}"):
+            system = stored[: -len(own)].removesuffix("\n\n") or None
+            return SentPrompt(system, own, style, part.form, own=True)
     given = run.info.get("request", {}).get("system")
     if isinstance(given, str) and given and stored.startswith(f"{given}\n\n"):
         return SentPrompt(given, stored.removeprefix(f"{given}\n\n"), style, part.form, own=False)
     return SentPrompt(None, stored, style, part.form, own=False)
+
+
+def _own_words(task: Task, style: str) -> Iterator[str]:
+    """Yield what run.json may say of a task that words its questions itself, the longest first."""
+    closed, open_ = ([task_words(task, blank, style) for blank in blanks] for blanks in _BLANKS)
+    yield from (f"{one}\n\n{OPENLY}\n{other}" for one in closed for other in open_ if one and other)
+    yield from (words for words in (*closed, *open_) if words)
 
 
 def task_words(task: Task, sample: Sample, style: str) -> str | None:

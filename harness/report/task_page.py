@@ -110,6 +110,7 @@ def _extra_texts(asked: TaskRequest, answers: TaskAnswers, task: Task, prompts: 
     for _, sample in answers.samples():
         extra: dict[str, Any] = {}
         if sample is not None:
+            extra["clips"] = len(sample.clips)
             extra["prompts"] = [prompt.fill(task, sample) for prompt in prompts]
             extra["reference"] = reference_of(sample)
         texts.add(extra)

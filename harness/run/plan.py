@@ -22,7 +22,7 @@ from dtbench.harness.core.model import Model, hears_channels
 from dtbench.harness.core.option_orders import order_count
 from dtbench.harness.core.schema import Clip, FewShotExample, Prompt, Sample, clip_name
 from dtbench.harness.core.scorable import refuse_unscorable
-from dtbench.harness.core.task import Task, lay_out_options
+from dtbench.harness.core.task import OPENLY, Task, lay_out_options
 from dtbench.harness.extract.evidence import DEFAULT_MIN_EVIDENCE
 from dtbench.harness.run.few_shot import as_turn, describe_examples, examples_hash
 from dtbench.harness.run.planned_words import PlannedWords
@@ -33,8 +33,6 @@ from dtbench.harness.store.shards import Shard
 
 PROMPT_MARKS = re.compile(r"\{(?P<what>question|options)(?::(?P<layout>plain|dotted|inline|list))?\}")
 """Where the question and its options go in a prompt of a user's or of authors'."""
-OPENLY = "Where there are no options:"
-"""Stands between the words around a question with options and those around one without, where a task has both."""
 
 
 @dataclass(frozen=True, slots=True)

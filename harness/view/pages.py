@@ -148,7 +148,7 @@ def _served_clips(
                 clips[address] = one.audio
                 query = urlencode([*(("run", name) for name in names), *address._asdict().items()])
                 lost = ReportClip(link=f"clip?{query}")
-            found[f"{place}/{one.id}"] = lost
+            found[f"{place}/{one.key}"] = lost
     return found
 
 

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from dtbench.harness.core.errors import ModelError
 from dtbench.harness.core.model import Notify, RequestPreview
-from dtbench.harness.core.schema import Prompt, Response, with_system
+from dtbench.harness.core.schema import Prompt, Response, has_sound, with_system
 from dtbench.models.endpoint.access import Access
 from dtbench.models.endpoint.address import CHAT, Address, parse_addresses
 from dtbench.models.endpoint.constrained import forced_sampling, with_letter_logprobs
@@ -300,4 +300,4 @@ class Server:
 
 
 def _kind(prompt: Prompt) -> PromptKind:
-    return PromptKind(bool(prompt.letters), prompt.wav is not None)
+    return PromptKind(bool(prompt.letters), has_sound(prompt))

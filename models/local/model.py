@@ -14,7 +14,7 @@ from typing import Any
 from dtbench.harness.core.errors import DtbenchError, MachineryError, ModelError, UserError, format_error
 from dtbench.harness.core.installed import install_command
 from dtbench.harness.core.model import Notify, RequestPreview
-from dtbench.harness.core.schema import OptionLogprobs, Prompt, Response, with_system
+from dtbench.harness.core.schema import OptionLogprobs, Prompt, Response, has_sound, with_system
 from dtbench.harness.core.typed_settings import read_options
 from dtbench.models.checkpoints.checkpoint import OPTIONS, Checkpoint
 from dtbench.models.checkpoints.defaults import DefaultSettings, checkpoint_defaults
@@ -131,7 +131,7 @@ class Local:
         weights, adapter = await self._loaded(), self._checkpoint.adapter
         commit = self._checkpoint.commit(self._settings.revision)
         found: dict[str, Any] = {} if commit is None else {"commit": commit}
-        if prompt.wav is None or adapter is None or adapter.mode != "audio":
+        if not has_sound(prompt) or adapter is None or adapter.mode != "audio":
             return found
         loop, asked = asyncio.get_running_loop(), with_system(prompt, self.system)
         difference = await loop.run_in_executor(self._thread, weights.adapter_difference, asked)

@@ -17,7 +17,7 @@ from typing import Any
 from dtbench.harness.core.errors import MachineryError, UserError
 from dtbench.harness.core.schema import Prompt, Response
 
-NAMES = ("text", "wav", "choices", "system", "id", "repeat", "seed", "letters", "think_budget")
+NAMES = ("text", "wav", "choices", "system", "id", "repeat", "seed", "letters", "think_budget", "wavs", "examples")
 """Parameters that a function may have: the fields of a Prompt; `prompt` is all of it."""
 MOST_THREADS = 64
 _PLAIN = (str, int, float, bool, bytes, type(None))
@@ -39,6 +39,8 @@ class FunctionModel:
     ) -> None:
         self._function = function
         self._fill = _arguments(function)
+        self._names = frozenset(_parameters(function))
+        self._takes_all = _takes_whole_prompt(function)
         self._is_async = _is_async(function)
         self._threads: ThreadPoolExecutor | None = None
         self._about = _identity(function, name, version)
@@ -50,6 +52,7 @@ class FunctionModel:
 
     async def generate(self, prompt: Prompt) -> Response:
         """Call the function; one that is no coroutine in a thread."""
+        self._refuse_lost(prompt)
         arguments, named = self._fill(prompt)
         if self._is_async:
             said = await self._function(*arguments, **named)
@@ -61,6 +64,18 @@ class FunctionModel:
             if inspect.isawaitable(said):
                 said = await said
         return self._response(said)
+
+    def _refuse_lost(self, prompt: Prompt) -> None:
+        """Raise a MachineryError where the function has no parameter for what a prompt holds: its answers would lie."""
+        if self._takes_all:
+            return
+        lost = {"wavs": self.listens and len(prompt.wavs) > 1, "examples": bool(prompt.examples)}
+        for name in (name for name, is_there in lost.items() if is_there and name not in self._names):
+            what = f"{len(prompt.wavs)} clips" if name == "wavs" else "examples before it"
+            raise MachineryError(
+                f"{self.name}: the question {prompt.id!r} has {what}, for which the function has no parameter: name "
+                f"one `{name}`, or take `prompt`."
+            )
 
     def _response(self, said: object) -> Response:
         if isinstance(said, Response):
@@ -95,8 +110,9 @@ def from_function(
 ) -> FunctionModel:
     """Make a model of a function, plain or async, that returns a text or a Response.
 
-    Its parameters name what it gets: text, wav (mono WAV at `rate`), choices, system, id, repeat, seed, or prompt for
-    all of it. run.json identifies it by its name and a hash of its code; a `version` takes the place of the hash.
+    Its parameters name what it gets: text, wav (mono WAV at `rate`), wavs (those of several clips), choices, system,
+    id, repeat, seed, examples, or prompt for all of it. run.json identifies it by its name and a hash of its code; a
+    `version` takes the place of the hash.
     """
     return FunctionModel(function, name=name, version=version, rate=rate, limit_seconds=limit_seconds)
 
@@ -153,8 +169,13 @@ def _is_known(name: str) -> bool:
 def _listens(function: Callable[..., Any]) -> bool:
     names = _parameters(function)
     if all(_is_known(name) for name in names):
-        return "wav" in names or any(n == "prompt" and one.annotation not in (str, "str") for n, one in names.items())
+        return bool({"wav", "wavs"} & names.keys()) or _takes_whole_prompt(function)
     return len(names) == 2
+
+
+def _takes_whole_prompt(function: Callable[..., Any]) -> bool:
+    named = _parameters(function).get("prompt")
+    return named is not None and named.annotation not in (str, "str")
 
 
 def _is_async(function: Callable[..., Any]) -> bool:

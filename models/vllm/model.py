@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 from dtbench.harness.core.errors import DtbenchError, MachineryError, ModelError, UserError
 from dtbench.harness.core.model import Notify, RequestPreview
-from dtbench.harness.core.schema import Prompt, Response
+from dtbench.harness.core.schema import Prompt, Response, has_sound
 from dtbench.harness.core.typed_settings import RENAMED, TRUTHS, FileText, above, path_of, read_options, show_option
 from dtbench.harness.extract.chain_tags import USUAL_TAGS, ChainTags
 from dtbench.models.checkpoints.checkpoint import OPTIONS, Checkpoint
@@ -226,7 +226,7 @@ class Vllm:
 
     def _for(self, prompt: Prompt, server: Server) -> Server:
         """Return what answers a prompt: an adapter for clips is off where there is none."""
-        return self._bare if self._bare is not None and self._mode == "audio" and prompt.wav is None else server
+        return self._bare if self._bare is not None and self._mode == "audio" and not has_sound(prompt) else server
 
     async def preflight(self, prompt: Prompt, notify: Notify) -> Mapping[str, Any]:
         """Ask with and without an adapter that vLLM applies; raise a MachineryError where that makes no difference."""

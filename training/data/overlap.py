@@ -60,10 +60,11 @@ class OverlapIndex:
         for sample in samples:
             self._questions[_question_key(sample.question, sample.choices)].append((task, sample.id))
             self._texts[_plain(sample.question)] += 1
-            clip = self._fingerprint(f"{task} {sample.id}", sample.audio)
-            if clip is not None and clip.exact not in self._by_samples:
-                self._by_samples[clip.exact] = len(self._known)
-                self._known.append((task, sample.id, clip))
+            for audio in sample.clips or (sample.audio,):
+                clip = self._fingerprint(f"{task} {sample.id}", audio)
+                if clip is not None and clip.exact not in self._by_samples:
+                    self._by_samples[clip.exact] = len(self._known)
+                    self._known.append((task, sample.id, clip))
         self.clips = len(self._known)
         self._index = None
 

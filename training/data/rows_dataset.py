@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dtbench.harness.export.task_dataset import audio_cell, need_datasets, save_dataset
+from dtbench.harness.export.task_dataset import audio_cells, need_datasets, save_dataset
 from dtbench.training.data.row_sources import load_rows
 from dtbench.training.data.rows import TrainingRow, write_rows
 
@@ -29,7 +29,7 @@ def save_rows_dataset(rows: Iterable[TrainingRow], to: Path) -> datasets.Dataset
 def _row(row: TrainingRow) -> dict[str, Any]:
     texts = {name: getattr(row, name) for name in _TEXTS if name != "extra"}
     extra = json.dumps(row.extra, ensure_ascii=False) if row.extra else ""
-    return {**texts, "extra": extra, "choices": list(row.choices), "audio": audio_cell(row.sample())}
+    return {**texts, "extra": extra, "choices": list(row.choices), "audio": audio_cells(row.sample())[0]}
 
 
 def copy_rows(source: str, to: Path, limit: int | None = None) -> int:

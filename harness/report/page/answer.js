@@ -24,7 +24,9 @@ function showDetail(question) {
     detailHead(row),
     row.question === null
       ? el("p", { class: "note" }, "The question text was not found: make the report again with --data-dir.")
-      : el("h2", { class: "question" }, words(row.question)),
+      : row.question
+        ? el("h2", { class: "question" }, words(row.question))
+        : el("p", { class: "note" }, "The question is in its clip alone."),
     optionsOf(task, row),
     soundOf(row),
     hasMany() ? runTable(task, question, answers) : null,

@@ -19,9 +19,9 @@ function followRuns() {
 }
 
 async function takeIn(state) {
-  const audio = byId("detail").querySelector("audio");
+  const audio = [...byId("detail").querySelectorAll("audio")].find((one) => !one.paused);
   // Nobody's sound is cut off: what came meanwhile is taken in when it ends.
-  if (audio && !audio.paused) return void audio.addEventListener("pause", () => takeIn(state), { once: true });
+  if (audio) return void audio.addEventListener("pause", () => takeIn(state), { once: true });
   live.again = live.busy;
   if (live.busy) return;
   live.busy = true;

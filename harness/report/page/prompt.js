@@ -12,7 +12,7 @@ function promptsOf(about, extra) {
     shared.map((prompt) => [
       about.prompts.length > 1 ? el("h3", {}, prompt.runs.map(runName).join(", ")) : null,
       prompt.system ? message("system", prompt.system) : null,
-      message("user", prompt.words ?? prompt.text, clipMark()),
+      message("user", prompt.words ?? prompt.text, extra.clips ?? 1),
       prompt.words === null
         ? el("p", { class: "note" }, "These are the stored words; those of this question cannot be made again.")
         : null,
@@ -20,17 +20,30 @@ function promptsOf(about, extra) {
   );
 }
 
-function clipMark() {
-  return el("span", { class: "chip" }, "audio clip");
+function clipMark(number, count) {
+  return [el("span", { class: "chip" }, count > 1 ? `audio clip ${number}` : "audio clip"), " "];
 }
 
-function message(role, text, before) {
+function message(role, text, clips = 0) {
   return el(
     "div",
     { class: "message" },
     el("span", { class: "role" }, role),
-    el("div", { class: "response", dir: "auto" }, before ?? null, before ? " " : null, seen(text)),
+    el("div", { class: "response", dir: "auto" }, ...withClips(text, clips)),
   );
+}
+
+// As they are sent: a clip stands where the text has its mark, before the text where it has none.
+function withClips(text, count) {
+  const named = new Set(),
+    parts = text.split(/(\{audio [1-9][0-9]*\})/).map((part) => {
+      const number = Number(/^\{audio ([1-9][0-9]*)\}$/.exec(part)?.[1] ?? count + 1);
+      if (number > count || named.has(number)) return seen(part);
+      named.add(number);
+      return clipMark(number, count);
+    }),
+    others = Array.from({ length: count }, (_, place) => place + 1).filter((number) => !named.has(number));
+  return [...others.map((number) => clipMark(number, count)), ...parts];
 }
 
 function referenceCard(reference) {

@@ -4,12 +4,21 @@ const HEARD = 16000;
 const HERTZ = [250, 500, 1000, 2000, 4000, 8000];
 let context = null;
 
-function clipOf(row) {
-  return page.clips[`${page.task}/${row.id}`] ?? null;
+// Those of a question in their order; null in place of one that is not in the report.
+function clipsOf(row) {
+  const key = `${page.task}/${row.id}`,
+    clips = [page.clips[key] ?? null];
+  for (let number = 2; page.clips[`${key}\n${number}`]; number++) clips.push(page.clips[`${key}\n${number}`]);
+  return clips;
 }
 
 function soundOf(row) {
-  const clip = clipOf(row);
+  const clips = clipsOf(row);
+  if (clips.length === 1) return soundOfClip(clips[0]);
+  return clips.map((clip, place) => [el("b", { class: "kind" }, `Clip ${place + 1}`), soundOfClip(clip)]);
+}
+
+function soundOfClip(clip) {
   if (clip === null)
     return page.first.audio === "none" ? null : el("p", { class: "note" }, "Its clip is not in this report.");
   if (clip.missing) return el("p", { class: "note" }, "No clip: ", words(clip.missing));
@@ -138,6 +147,7 @@ function secondMarks(duration) {
 }
 
 function playOrPause() {
-  const audio = byId("detail").querySelector("audio");
+  const every = [...byId("detail").querySelectorAll("audio")],
+    audio = every.find((one) => !one.paused) ?? every[0];
   if (audio) audio.paused ? audio.play() : audio.pause();
 }

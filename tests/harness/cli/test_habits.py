@@ -18,6 +18,7 @@ RUN = (
     "--tasks",
     "--out",
     "--limit",
+    "--num-fewshot",
     "--samples",
     "--concurrency",
     "--prompt",
@@ -90,7 +91,7 @@ def test_a_comma_within_brackets_or_quotes_separates_no_settings() -> None:
     [
         (("--batch_size", "8"), "--batch_size: dtbench has no such option; use -M batch_size=N with --backend local"),
         (("--device", "cuda:0"), "use -M device=cuda:0 with --backend local"),
-        (("--num_fewshot", "5"), "--num-fewshot 5: mini has no examples: leave it out, or give the task some"),
+        (("--num-fewshot", "5"), "--num-fewshot 5: mini has no examples: leave it out, or give the task some"),
         (("--system_instruction", "Listen."), "put it into a prompt template of yours: --prompt FILE"),
         (("--api-key", "x"), "set the environment variable DTBENCH_API_KEY or OPENAI_API_KEY"),
         (("--gen_kwargs", "warm"), "--gen_kwargs warm: 'warm' is no key=value; give each setting as -M key=value."),

@@ -11,7 +11,8 @@ from sounds import encoded, sine
 from dtbench.harness.audio.prepare import prepare_audio
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.memory_clips import EncodedClip
-from dtbench.harness.lm_eval.clips import RATE, LmEvalAudio, clip_of, strip_mark
+from dtbench.harness.core.schema import clip_name
+from dtbench.harness.lm_eval.clips import RATE, LmEvalAudio, clip_bytes_of, clips_of, place_clips
 
 
 @pytest.fixture
@@ -46,13 +47,13 @@ def test_a_sound_is_decoded_only_when_its_samples_are_asked_for_and_what_is_writ
 
 def test_a_sound_of_ours_is_heard_bit_for_bit_after_its_way_through_lm_eval(tone: bytes) -> None:
     heard = prepare_audio(EncodedClip("c", tone), RATE, None)
-    found = clip_of([LmEvalAudio(EncodedClip("c", tone))], "task, question 1")
+    (found,) = clips_of([LmEvalAudio(EncodedClip("c", tone))], "task, question 1")
     assert prepare_audio(found, RATE, None).wav == heard.wav
 
 
 def test_samples_that_were_decoded_elsewhere_are_heard_as_they_are(tone: bytes) -> None:
     heard = prepare_audio(EncodedClip("c", tone), RATE, None)
-    again = clip_of([{"array": heard.samples, "sampling_rate": RATE}], "task, question 1")
+    (again,) = clips_of([{"array": heard.samples, "sampling_rate": RATE}], "task, question 1")
     assert prepare_audio(again, RATE, None).wav == heard.wav
 
 
@@ -68,18 +69,36 @@ def test_every_form_in_which_tasks_hold_audio_is_a_clip(tone: bytes, tmp_path: P
     file.write_bytes(tone)
     forms: list[Any] = [file, str(file), tone, {"bytes": tone, "path": None}, {"bytes": None, "path": str(file)}]
     for form in forms:
-        assert prepare_audio(clip_of(form, "x"), RATE, None).seconds == 0.5
-    assert prepare_audio(clip_of(Decoder(), "x"), RATE, None).rate == 8000
+        assert prepare_audio(clips_of(form, "x")[0], RATE, None).seconds == 0.5
+    assert prepare_audio(clips_of(Decoder(), "x")[0], RATE, None).rate == 8000
 
 
 @pytest.mark.parametrize(
     ("value", "said"),
-    [([], "comes with 0 clips"), ([b"a", b"b"], "comes with 2 clips"), (12, "its audio is int"), ({}, "is dict")],
+    [
+        ([], "its list of clips is empty"),
+        ([b"a", 12], "question 1, clip 2: its audio is int"),
+        (12, "its audio is int"),
+        ({}, "is dict"),
+    ],
 )
-def test_what_is_no_one_clip_is_refused(value: object, said: str) -> None:
+def test_what_is_no_clip_is_refused(value: object, said: str) -> None:
     with pytest.raises(UserError, match=said):
-        clip_of(value, "task, question 1")
+        clips_of(value, "task, question 1")
 
 
 def test_the_mark_of_a_clip_leaves_the_words() -> None:
-    assert strip_mark("Listen to the audio <audio> and say what it is.") == "Listen to the audio and say what it is."
+    assert (
+        place_clips("Listen to the audio <audio> and say what it is.", 1) == "Listen to the audio and say what it is."
+    )
+
+
+def test_marks_of_several_clips_say_where_each_goes(tone: bytes) -> None:
+    assert place_clips("Is <audio> louder than <audio>?", 2) == "Is {audio 1} louder than {audio 2}?"
+    assert place_clips("Is <audio> louder?", 2) == "Is {audio 1} louder?"
+    assert place_clips("<audio> <audio> <audio>", 2) == "{audio 1} {audio 2} "
+    clips = clips_of([tone, LmEvalAudio(EncodedClip("other", tone))], "task, question 1")
+    assert [clip_name(clip) for clip in clips] == ["task, question 1, clip 1", "other"]
+    assert clip_bytes_of([tone, b"other"], 1, "x") == b"other"
+    with pytest.raises(UserError, match="its text names more clips than the 1 that it comes with"):
+        clip_bytes_of([tone], 1, "x")

@@ -58,6 +58,7 @@ SHOWN = {
     "proven": '"once"',
     "source": '["https://example.org/page"]',
     "clips_per_prompt": "3",
+    "stereo": "true",
     "thinking_budget": '"thinking_token_budget"',
     "seed": "false",
     "adapter": '"speech-lora"',
