@@ -17,7 +17,7 @@ from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DataError, DtbenchError, TaskError, UserError, format_error
 from dtbench.harness.core.schema import FewShotExample, Prompt, Sample, clip_name
 from dtbench.harness.core.task import Task
-from dtbench.harness.store.types import ExamplesInfo
+from dtbench.harness.store.form_types import ExamplesInfo
 
 FLAG = "--num-fewshot"
 

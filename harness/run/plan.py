@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import itertools
-import re
 from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,17 +21,16 @@ from dtbench.harness.core.model import Model, hears_channels
 from dtbench.harness.core.option_orders import order_count
 from dtbench.harness.core.schema import Clip, FewShotExample, Prompt, Sample, clip_name
 from dtbench.harness.core.scorable import refuse_unscorable
-from dtbench.harness.core.task import OPENLY, Task, lay_out_options
+from dtbench.harness.core.task import OPENLY, Task
 from dtbench.harness.extract.evidence import DEFAULT_MIN_EVIDENCE
 from dtbench.harness.run.few_shot import as_turn, describe_examples, examples_hash
 from dtbench.harness.run.planned_words import PlannedWords
+from dtbench.harness.run.prompt_template import fill_template
 from dtbench.harness.score.forced_choice import FORCED_SAMPLING, option_letters, refuse_unlettered
 from dtbench.harness.score.question_form import QuestionForm, ShownQuestion
 from dtbench.harness.store.paraphrases import ParaphraseFile
 from dtbench.harness.store.shards import Shard
 
-PROMPT_MARKS = re.compile(r"\{(?P<what>question|options)(?::(?P<layout>plain|dotted|inline|list))?\}")
-"""Where the question and its options go in a prompt of a user's or of authors'."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +81,7 @@ class PromptForm:
         return QuestionForm(self.permute, self.order, self.seed, None if self.words is None else self.words.by_id)
 
     def show_example(self, sample: Sample) -> Sample:
-        """Return an example in its own words, its options in the order of the questions', where it has so many orders."""
+        """Return an example in its own words, its options in the order of the questions' where it has so many."""
         order = self.order if order_count(len(sample.choices)) >= self.order else 1
         return QuestionForm(self.permute, order, self.seed).show(sample).sample
 
@@ -382,17 +380,6 @@ def _in_other_words(samples: Iterable[Sample], file: ParaphraseFile) -> Iterator
                 right = sample.choices.index(sample.answer) if sample.answer in sample.choices else None
                 answer = None if right is None else words.choices[right]
                 yield dataclasses.replace(sample, choices=words.choices, answer=answer)
-
-
-def fill_template(template: str, sample: Sample) -> Prompt:
-    """Fill {question} and {options} into a prompt of the user's own."""
-
-    def fill(mark: re.Match[str]) -> str:
-        return sample.question if mark["what"] == "question" else lay_out_options(sample.choices, mark["layout"])
-
-    lines = [(line, PROMPT_MARKS.sub(fill, line)) for line in template.split("\n")]
-    text = "\n".join(filled for line, filled in lines if filled.strip() or not line.strip())
-    return Prompt(text, clips=sample.clips)
 
 
 def _hash_lines(lines: Iterable[str]) -> str:

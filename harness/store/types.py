@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple, NotRequired, TypedDict
 
+from dtbench.harness.store.form_types import ExamplesInfo, ParaphraseInfo
+
 Status = Literal["done", "interrupted", "failed"]
 RunStatus = Literal["running", "done", "interrupted", "failed"]
 
@@ -225,26 +227,6 @@ class DataInfo(TypedDict):
     sha256: str
     source: str
     """The file or folder that was read."""
-
-
-class ParaphraseInfo(TypedDict):
-    """Which paraphrases were asked in place of the questions."""
-
-    file: str
-    """The name of the file; a copy of it lies in the run folder."""
-    sha256: str
-    number: int
-    """Of several paraphrases of a question: which, from 1."""
-
-
-class ExamplesInfo(TypedDict):
-    """Questions with their answers that stand before each question of a task."""
-
-    ids: list[str]
-    sha256: str
-    """Twelve digits over their words, answers and clips."""
-    left_out: int
-    """How many questions are not asked, as they are examples."""
 
 
 class TaskInfo(TypedDict):

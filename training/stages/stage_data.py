@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from dtbench.harness.core.errors import DataError
-from dtbench.harness.run.plan import fill_template
+from dtbench.harness.run.prompt_template import fill_template
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.training.data.overlap import FOUND, check_overlap
 from dtbench.training.data.row_sources import load_rows, split_task

@@ -21,7 +21,7 @@ function promptsOf(about, extra) {
 }
 
 function clipMark(number, count) {
-  return [el("span", { class: "chip" }, count > 1 ? `audio clip ${number}` : "audio clip"), " "];
+  return el("span", { class: "chip" }, count > 1 ? `audio clip ${number}` : "audio clip");
 }
 
 function message(role, text, clips = 0) {
@@ -43,7 +43,7 @@ function withClips(text, count) {
       return clipMark(number, count);
     }),
     others = Array.from({ length: count }, (_, place) => place + 1).filter((number) => !named.has(number));
-  return [...others.map((number) => clipMark(number, count)), ...parts];
+  return [...others.map((number) => [clipMark(number, count), " "]), ...parts];
 }
 
 function referenceCard(reference) {

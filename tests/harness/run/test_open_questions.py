@@ -7,7 +7,8 @@ import pytest
 
 from dtbench import Sample, Task
 from dtbench.harness.core.errors import UserError
-from dtbench.harness.run.plan import PromptForm, TaskPlan, fill_template
+from dtbench.harness.run.plan import PromptForm, TaskPlan
+from dtbench.harness.run.prompt_template import fill_template
 from dtbench.harness.run.prompt_words import read_prompt
 
 CLIP = Path("1.wav")

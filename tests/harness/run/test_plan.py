@@ -11,7 +11,8 @@ from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import TaskError, UserError
 from dtbench.harness.core.schema import Prompt, Sample
 from dtbench.harness.core.task import Task, rotate_options
-from dtbench.harness.run.plan import PromptForm, TaskPlan, fill_template
+from dtbench.harness.run.plan import PromptForm, TaskPlan
+from dtbench.harness.run.prompt_template import fill_template
 from dtbench.harness.run.selection import select_samples
 
 OPTIONS = ("crow", "jay", "owl")

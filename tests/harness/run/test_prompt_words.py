@@ -8,7 +8,7 @@ import pytest
 
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.schema import Sample
-from dtbench.harness.run.plan import fill_template
+from dtbench.harness.run.prompt_template import fill_template
 from dtbench.harness.run.prompt_words import read_prompt, read_system
 from dtbench.models.checkpoints.families import built_in_families
 from dtbench.models.checkpoints.prompts import authors_prompts
