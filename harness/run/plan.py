@@ -32,7 +32,6 @@ from dtbench.harness.store.paraphrases import ParaphraseFile
 from dtbench.harness.store.shards import Shard
 
 
-
 @dataclass(frozen=True, slots=True)
 class PromptForm:
     """The form of a run's prompts."""

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.schema import Sample
-from dtbench.harness.store.paraphrases import Paraphrase, ParaphraseFile, read_paraphrases
 from dtbench.harness.store.form_types import ParaphraseInfo
+from dtbench.harness.store.paraphrases import Paraphrase, ParaphraseFile, read_paraphrases
 
 if TYPE_CHECKING:
     from dtbench.harness.run.request import RunRequest

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from dtbench.harness.core.errors import UserError, did_you_mean
 from dtbench.harness.run.plan import PromptForm
-from dtbench.harness.run.prompt_template import PROMPT_MARKS
 from dtbench.harness.run.planned_words import planned_words
+from dtbench.harness.run.prompt_template import PROMPT_MARKS
 from dtbench.harness.run.request import RunRequest
 from dtbench.harness.run.selection import read_text
 from dtbench.models.checkpoints.prompts import authors_prompts
