@@ -73,6 +73,7 @@ CASES: dict[str, tuple[str, int, str]] = {
         "mine: figures() returned {'a': nan} (Out of range",
     ),
     "figures are nothing": (own(FIGURES + "None"), 3, "mine: figures() returned None; a dict of figures"),
+    "figures have a number for a name": (own(FIGURES + "{7: 1}"), 3, "mine: figures() returned a figure named 7;"),
     "figures replace ours": (own(FIGURES + "{'n': 7}"), 3, "mine: figures() returned n, which every summary has"),
     "official returns a bool": (
         own(OFFICIAL + "lambda item, said: True"),

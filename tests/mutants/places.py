@@ -2,7 +2,8 @@
 
 A tool of our own, not mutmut: that one copies what it takes for the source and starts from coverage of one process;
 our package is links in a folder, and much of its tests runs the command in a process of its own. What is left is one
-walk of a tree and a few replacements, with operators that our code asks for (`printable`, calls for effect alone).
+walk of a tree and a few replacements, with operators that our code asks for (`one_line()` and its like left out,
+calls for effect alone).
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ COMPARED = {
 }
 COUNTED = {ast.Add: "-", ast.Sub: "+", ast.Mult: "/", ast.Div: "*", ast.FloorDiv: "*", ast.Mod: "*"}
 TWINS = {"max": "min", "min": "max", "any": "all", "all": "any"}
+CLEANERS = {"one_line", "mask_text", "mask_message", "mask_settings", "mask_command", "mask_record", "mask_response"}
+"""Functions that take something out of a text: what a user can see or store must not have it."""
 LOGS = {"debug", "info", "warning"}
 EDGE_OF_A_LIMIT = 100
 """A constant from here on is a limit, a width or a wait: one more of it changes nothing that anyone is promised."""
@@ -146,9 +149,14 @@ class _Finder:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             if node.func.id in TWINS:
                 yield "/".join(sorted((node.func.id, TWINS[node.func.id]))), *self._span(node.func), TWINS[node.func.id]
-            if node.func.id == "printable" and len(node.args) == 1:
-                yield "printable", *self._span(node), f"({self._of(node.args[0])})"
-        if isinstance(node, ast.Call) and len(node.args) > 1 and not _starred(node.args[:2]):
+            if node.func.id in CLEANERS and len(node.args) == 1:
+                yield "unwrapped", *self._span(node), f"({self._of(node.args[0])})"
+        if (
+            isinstance(node, ast.Call)
+            and len(node.args) > 1
+            and not _starred(node.args[:2])
+            and not _in_any_order(node)
+        ):
             one, two = node.args[:2]
             swapped = self._of(two) + self._text(self._end(one), self._start(two)) + self._of(one)
             yield "swapped arguments", self._start(one), self._end(two), swapped
@@ -203,6 +211,11 @@ def _running(tree: ast.AST) -> Iterator[ast.AST]:
 
 def _starred(arguments: list[ast.expr]) -> bool:
     return any(isinstance(argument, ast.Starred) for argument in arguments)
+
+
+def _in_any_order(call: ast.Call) -> bool:
+    """Whether the arguments of a call may be swapped: `max(1, n)` is `max(n, 1)`."""
+    return isinstance(call.func, ast.Name) and call.func.id in ("max", "min")
 
 
 def _suspected(node: ast.AST, operator: str) -> bool:

@@ -261,6 +261,7 @@ def test_a_ci_server_reads_the_verdicts(made: Callable[..., Path], tmp_path: Pat
         (["--undecided", "maybe"], "--undecided maybe: pass or fail is expected"),
         (["--score", "best"], "--score best: unknown. "),
         (["--task", "mmsu"], "do not both have the task mmsu"),
+        (["--model", "first"], "--model is for --until decided; without it, the candidate is a finished run"),
     ],
 )
 def test_a_wrong_wish_is_one_line(made: Callable[..., Path], options: list[str], complaint: str) -> None:
@@ -280,8 +281,10 @@ def test_runs_of_other_tasks_are_refused(made: Callable[..., Path], tmp_path: Pa
 def test_no_control_character_of_a_run_reaches_the_terminal(made: Callable[..., Path], tmp_path: Path) -> None:
     plain, odd = made("a", right_but(1)), made("b", right_but(2))
     info = json.loads((odd / "run.json").read_text())
-    info["model"]["temperature"] = "\x1b[2Jhot\x07"
+    info["model"] |= {"temperature": "\x1b[2Jhot\x07", "quantization": "\x1b[2Jhot\x07"}
     (odd / "run.json").write_text(json.dumps(info))
     done = call("compare", plain, odd)
     assert "hot" in done.out
     assert not {"\x1b", "\x07"} & {*done.out, *done.err}
+    hot = [one["after"] for one in compared(plain, odd)[0]["confounders"] if "hot" in one["after"]]
+    assert [text.isprintable() for text in hot] == [True, True]

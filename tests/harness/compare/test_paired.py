@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 from typing import Any, cast
 
 import pytest
 from chat_server import chatting
-from run_records import SETTINGS, TASK
+from run_records import ABOUT, SETTINGS, TASK
 
 from dtbench.harness.compare.paired import Confounder, confounders
 from dtbench.harness.store.types import RunInfo
@@ -92,3 +93,43 @@ def test_where_an_engine_may_sample_as_it_likes_nothing_is_taken_for_granted() -
     assert unfair(local, said) == []
     hub = told("someone/a-checkpoint-not-fetched", "vllm", **whole)
     assert unfair(local, hub) == [Confounder("sampling", open_, "none")]
+
+
+def with_other(part: str, value: dict[str, Any]) -> RunInfo:
+    """A run that is like the others but in one part: of its task, its model or the whole."""
+    info: Any = copy.deepcopy(SETTINGS)
+    (info if part == "run" else info[part] if part == "model" else info["tasks"][TASK]).update(value)
+    return cast("RunInfo", info)
+
+
+OTHER_DATA = {"version": "v1", "sha256": "fedcba9876543210", "source": "toy.jsonl"}
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "expected"),
+    [
+        ("task", {"data": OTHER_DATA}, ("data", "v1 (0123456789ab)", "v1 (fedcba987654)")),
+        ("task", {"data": {**OTHER_DATA, "version": "v2"}}, ("data", "v1 (0123456789ab)", "v2 (fedcba987654)")),
+        ("task", {"prompt_hash": "ffff"}, ("prompt", "a1b2c3d4e5f6", "ffff")),
+        ("task", {"answer": "think"}, ("answer", "direct", "think")),
+        ("task", {"audio": "silence"}, ("audio", "clip", "silence")),
+        ("task", {"permute": 1}, ("permute", "0", "1")),
+        ("task", {"samples": 4}, ("samples", "1", "4")),
+        ("task", {"scorer": "2025"}, ("scorer", "none", "2025")),
+        ("task", {"min_evidence": "stated"}, ("min-evidence", "inferred", "stated")),
+        ("run", {"long_clips": "fail"}, ("long-clips", "cut", "fail")),
+        ("model", {"sampling": {"temperature": 0.7}}, ("sampling", "none", "{'temperature': 0.7}")),
+        ("model", {"limit_seconds": 30}, ("clip-limit", "none", "30")),
+        ("model", {"quantization": "gptq"}, ("quantization", "none", "gptq")),
+    ],
+)
+def test_each_setting_that_makes_a_difference_something_else_is_told(
+    part: str, value: dict[str, Any], expected: tuple[str, str, str]
+) -> None:
+    assert unfair(cast("RunInfo", SETTINGS), with_other(part, value)) == [Confounder(*expected)]
+
+
+def test_where_a_copy_of_the_data_was_read_and_which_checkpoint_answered_are_no_confounders() -> None:
+    elsewhere = {**ABOUT["data"], "source": "/elsewhere/toy.jsonl", "version": "copy"}  # type: ignore[dict-item]
+    assert unfair(cast("RunInfo", SETTINGS), with_other("task", {"data": elsewhere})) == []
+    assert unfair(cast("RunInfo", SETTINGS), with_other("model", {"content": None, "model": "other"})) == []

@@ -135,3 +135,21 @@ def test_a_prompt_that_fails_is_an_error_of_the_task_with_the_question() -> None
 def test_a_limit_counts_the_questions_that_were_named() -> None:
     data = Dataset(samples(), "own", "here")
     assert select_samples(data, 2, ["4", "1", "3"]).ids == ["1", "3"]
+
+
+def test_the_clips_of_another_question_are_as_many_and_none_of_its_own() -> None:
+    def asked(*clips: str) -> list[Sample]:
+        groups = [tuple(Path(f"{clip}.wav") for clip in one) for one in clips]
+        return [Sample(str(n), "Which?", OPTIONS, "jay", clips=own) for n, own in enumerate(groups)]
+
+    def shuffled(*clips: str) -> list[str]:
+        planned = plan(PromptForm(audio="shuffle"), asked=asked(*clips))
+        prompts = [planned.prompt(place, 0) for place in range(len(clips))]
+        return ["".join(Path(str(clip)).stem for clip in prompt.clips) for prompt in prompts]
+
+    assert shuffled("ab", "cd") == ["cd", "ab"]
+    assert shuffled("ab", "bc", "de")[1] == "de"
+    with pytest.raises(UserError, match="no other question of birds has 2 clips, as '0' has"):
+        shuffled("ab", "c")
+    with pytest.raises(UserError, match="all questions of birds share one clip, there is no other one"):
+        shuffled("a", "a")

@@ -7,6 +7,7 @@ import pytest
 from run_records import ABOUT, SETTINGS, TASK, changed, refusal
 
 from dtbench.harness.store.run_folder import RunFolder
+from dtbench.harness.store.run_json import OWN_KEYS, json_settings
 
 DATA: Any = ABOUT["data"]
 
@@ -143,3 +144,9 @@ def test_settings_cannot_take_the_names_of_run_json(folder: Path) -> None:
     with pytest.raises(ValueError, match="status"):
         RunFolder.start(folder, {"status": "done"})
     assert not folder.exists()
+
+
+def test_a_setting_takes_no_name_that_run_json_uses_itself() -> None:
+    for name in OWN_KEYS:
+        with pytest.raises(ValueError, match=f"settings cannot be named {name}: run.json uses these names itself"):
+            json_settings({"kind": "run", name: 1})

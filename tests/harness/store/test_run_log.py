@@ -116,3 +116,10 @@ def test_a_folder_with_nothing_but_a_log_may_be_written_to(tmp_path: Path) -> No
     with RunFolder.start(tmp_path, SETTINGS) as folder:
         folder.finish("done")
     assert text_of(tmp_path).startswith("of a run whose run.json was lost\n")
+
+
+def test_a_terminal_that_shows_the_log_is_not_steered_by_what_a_message_holds(tmp_path: Path) -> None:
+    with RunFolder.start(tmp_path, SETTINGS):
+        LOG.warning("upstream said: \x1b[2J%s", "\x9b31m\x07")
+    (line,) = [line for line in text_of(tmp_path).splitlines() if "upstream said" in line]
+    assert line.endswith(r" upstream said: \x1b[2J\x9b31m\x07")

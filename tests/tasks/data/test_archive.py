@@ -256,3 +256,11 @@ def test_an_archive_of_endless_empty_files_is_refused(
     with pytest.raises(DataError, match="MB or 20 files, as an archive made to fill the disk does"):
         archive.unpack(make(tmp_path / "x", {f"audio/{n}": b"" for n in range(21)}), tmp_path / "audio")
     assert not (tmp_path / "audio").exists()
+
+
+def test_what_no_zip_of_clips_uses_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_LZMA) as bundle:
+        bundle.writestr("audio/a.wav", b"RIFF" * 99)
+    with pytest.raises(DataError, match=r"its member 'audio/a\.wav' is packed in an unusual way \(14\)"):
+        archive.unpack(tmp_path / "x.zip", tmp_path / "audio")
+    assert everything(tmp_path) == ["x.zip"]

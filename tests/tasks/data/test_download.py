@@ -170,3 +170,10 @@ def test_a_pin_names_a_commit_and_never_a_branch() -> None:
             commit = file.revision if isinstance(file, HubFile) else file.page.split("/")[5]
             assert len(commit) == 40
             assert set(commit) <= set("0123456789abcdef")
+
+
+def test_a_folder_that_cannot_be_made_is_one_line_and_nothing_is_fetched(hub: Hub, tmp_path: Path) -> None:
+    (tmp_path / "taken").touch()
+    with pytest.raises(MachineryError, match=r"taken/mmar: cannot create the folder \(Not a directory\): name another"):
+        fetch_all("mmar", [web_file(hub)], tmp_path / "taken" / "mmar")
+    assert hub.asked == []

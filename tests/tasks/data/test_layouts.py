@@ -299,3 +299,18 @@ def test_questions_without_any_audio_load_with_a_note_in_every_layout_of_folders
         said[task.name] = [note for note in task.load(tmp_path / layout).notes if note.startswith("no audio")]
     assert {name: len(notes) for name, notes in said.items()} == {"mmar": 1, "mmau-mini": 1, "mmsu": 1}
     assert "a run needs the folder audio or audio.tar.gz or audio.zip in" in said["mmsu"][0]
+
+
+@pytest.mark.parametrize(
+    ("layout", "column"), [("mmau lmms parquet", "choices"), ("mmau hub parquet", "other_attributes")]
+)
+def test_a_column_of_json_that_is_none_is_named_with_its_row(layout: str, column: str, tmp_path: Path) -> None:
+    from pyarrow import parquet
+
+    task = task_in(layout, tmp_path)
+    (file,) = tmp_path.rglob("*.parquet")
+    rows = parquet.read_table(file)
+    place = rows.column_names.index(column)
+    parquet.write_table(rows.set_column(place, column, [["[1"] * len(rows)]), file)
+    with pytest.raises(DataError, match=rf"row 0: '{column}' must be JSON \(Expecting"):
+        task.load(tmp_path)
