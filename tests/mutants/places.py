@@ -102,9 +102,9 @@ class _Finder:
         seen: set[tuple[int, int, str]] = set()
         for node in _running(ast.parse(self.text)):
             for operator, start, end, after in self._changes(node):
-                if (start, end, after) not in seen:
+                before = self.text[start:end].decode()
+                if (start, end, after) not in seen and after != before:
                     seen.add((start, end, after))
-                    before = self.text[start:end].decode()
                     line = self.text.count(b"\n", 0, start) + 1
                     yield Place(self.file, line, operator, start, end, before, after, _suspected(node, operator))
 
