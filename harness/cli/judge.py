@@ -167,7 +167,7 @@ def _calibration(summary: CalibrationSummary) -> Iterator[str]:
     for part in summary["kinds"].values():
         shares = (part["known"], part["given"], part["as_known"])
         rows.append((part["what"], *("" if share is None else f"{share:.1%}" for share in shares)))
-    print_rows(("chains", "marks known", "marks given", "as known"), rows)
+    print_rows(("judged", "marks known", "marks given", "as known"), rows)
     marks = summary["marks"]
     yield (
         f"trust        {marks['accuracy']:.1%} of {marks['n']} known marks were reproduced "

@@ -38,6 +38,7 @@ class EmbeddingScorer(JudgeScorer[AnswerCase]):
         self.name = EMBEDDING if scorer is None else scorer.name
         self.wording = Wording(None, "{response}")
         self._scorer = scorer
+        self.awaited = scorer is not None
         self.model = "" if scorer is None else str(scorer.options.get("model", ""))
 
     def connect(self, base_url: str, model: str | None, options: Mapping[str, str]) -> Model:

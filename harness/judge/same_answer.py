@@ -34,6 +34,7 @@ class SameAnswerScorer(JudgeScorer[AnswerCase]):
     def __init__(self, scorer: TaskScorer | None = None, wording: Wording | None = None) -> None:
         self.name = SAME_ANSWER if scorer is None else scorer.name
         self._scorer = scorer
+        self.awaited = scorer is not None
         self._rule = JudgeRule.of({} if scorer is None else scorer.options)
         self.model = self._rule.model
         self.wording = words_of(self._rule)

@@ -99,6 +99,8 @@ class JudgeScorer(ABC, Generic[CaseT]):
     """Whether all answers to a question are judged; else the one that --sample names."""
     judged = "the answer, question or gold answer"
     """What verdicts depend on, for the message about a case that has changed."""
+    awaited = False
+    """Whether answers of the task wait for it, so that its marks count in the run's scores."""
     model = ""
     """The judge of a benchmark's authors, where they name one."""
     form = "as asked"

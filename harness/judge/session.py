@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from dtbench.harness.core.dataset import Dataset
-from dtbench.harness.core.errors import UserError
+from dtbench.harness.core.errors import DtbenchError, UserError
 from dtbench.harness.core.model import Model, Preflighted
 from dtbench.harness.judge.calls import JudgeRun
 from dtbench.harness.judge.known_marks import compare_with_known
@@ -34,7 +34,7 @@ from dtbench.harness.store.judged_types import AnswerSummary, CalibrationSummary
 from dtbench.harness.store.run_folder import RunFolder, StoredRun
 from dtbench.harness.store.types import Status
 from dtbench.harness.store.verdicts import CALLS_APART, counting_judges
-from dtbench.tasks.stored import stored_task, stored_task_name
+from dtbench.tasks.stored import RescoreOptions, rewrite_run, stored_task, stored_task_name
 
 CALIBRATION_QUESTIONS = 20
 AnyJudgeSummary = JudgeSummary | AnswerSummary | CalibrationSummary
@@ -96,6 +96,10 @@ def _finish(job: _JudgeJob, folder: RunFolder, stopped: str) -> JudgeResult:
     summary = cast("AnyJudgeSummary", {**head, **figures})
     folder.write_summary(summary)
     folder.finish(status)
+    if note := _update_run(job):
+        head["notes"] = [*head.get("notes", ()), note]
+        summary = cast("AnyJudgeSummary", {**head, **figures})
+        folder.write_summary(summary)
     return JudgeResult(job.folder, status, summary, EXIT_CODES[status])
 
 
@@ -118,6 +122,25 @@ def _notes(job: _JudgeJob) -> Iterator[str]:
             yield (
                 f"the marks of {judge.folder} count, which began first: move that folder out of the run to use these"
             )
+
+
+def _update_run(job: _JudgeJob) -> str:
+    """Sum up the run with the marks that it waited for; say why where that cannot be done now."""
+    scorer, run, task = job.plan.scorer, job.stored.folder, job.stored.task.name
+    judge = counting_judges(run, task).get(scorer.name)
+    if job.calibration is not None or not scorer.awaited or (judge and judge.folder.resolve() != job.folder.resolve()):
+        return ""
+    if judge is None:
+        return (
+            f"marks outside of the run do not count in its scores: leave --out out for that, or name {run}/judge-NAME"
+        )
+    options = job.options
+    wanted = RescoreOptions(only=task, task_file=options.task_file, data_dir=options.data_dir)
+    try:
+        rewrite_run(run, wanted)
+    except DtbenchError as error:
+        return f"the run's own summary lacks these marks yet ({error}): `dtbench score {run} --write` adds them"
+    return ""
 
 
 def _unasked_note(count: int, options: JudgeOptions, folder: Path) -> str:

@@ -21,7 +21,7 @@ from judged_answers import (
 )
 
 from dtbench.harness.store.judged_types import JudgeRecord
-from dtbench.harness.store.run_folder import StoredRun
+from dtbench.harness.store.run_folder import RunFolder, StoredRun
 from dtbench.harness.store.types import Record
 
 WRONG = {1: "It is a horn.", 2: "<think>the sea?</think>A horn, I think."}
@@ -60,8 +60,22 @@ def test_answers_wait_until_a_judge_was_asked_and_have_its_marks_from_then_on(tm
     first = records(run)["q0"]["score"]
     assert ("waits" in first, first["correct"], first["official"]["correct"]) == (False, True, True)
     assert scored(run)["official"]["accuracy"] == 0.5
+    assert json.loads((run / "summary.json").read_text())["tasks"][0]["official"]["accuracy"] == 0.5
     assert call("score", run, "--write").code == 0
     assert scored(run)["official"]["accuracy"] == 0.5
+
+
+def test_marks_outside_of_the_run_do_not_count_and_a_run_that_is_going_on_gets_them_later(tmp_path: Path) -> None:
+    run = chimes_run(tmp_path, WRONG)
+    with chatting(choose=fair) as chat:
+        _, told = judged(run, chat.url, "--out", str(tmp_path / "elsewhere"))
+        assert told["notes"][0].startswith("marks outside of the run do not count in its scores")
+        assert records(run)["q0"]["score"]["waits"] == ["judge"]
+        with RunFolder.reopen(run):
+            done, told = judged(run, chat.url)
+        assert (done.code, told["score"]) == (0, 66.67)
+        assert told["notes"][0].endswith(f"`dtbench score {run} --write` adds them")
+        assert scored(run)["official"]["accuracy"] == pytest.approx(2 / 3)
 
 
 def test_what_is_paid_for_is_stored_and_the_same_command_asks_for_the_rest(tmp_path: Path) -> None:
