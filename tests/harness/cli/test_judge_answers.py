@@ -20,6 +20,7 @@ from judged_answers import (
     words_of,
 )
 
+from dtbench.harness.report.rows import judged_chains
 from dtbench.harness.store.judged_types import JudgeRecord
 from dtbench.harness.store.run_folder import RunFolder, StoredRun
 from dtbench.harness.store.types import Record
@@ -152,6 +153,7 @@ def test_a_score_on_a_scale_is_a_partial_mark(tmp_path: Path) -> None:
         assert words_of(chat.asked[0]).endswith("one number from 1 (nothing is right) to 5 (all is right).")
     assert (done.code, told["score"], told["low"], told["high"]) == (0, 80.0, 80.0, 80.0)
     assert records(run)["q0"]["score"]["official"] == {"correct": False, "counted": True, "why": "", "mark": 0.8}
+    assert scored(run)["official"]["accuracy"] == pytest.approx(0.8)
 
 
 def test_an_answer_cannot_end_before_its_end_nor_tell_the_judge_what_to_say(tmp_path: Path) -> None:
@@ -200,6 +202,16 @@ def test_of_two_judges_the_first_one_counts(tmp_path: Path) -> None:
     assert records(run)["q1"]["score"]["marks"] == {"judge": 0.0}
     note = f"the marks of {run / 'judge-tiny-judge'} count, which began first: move that folder out of the run to use"
     assert note in done.out
+
+
+def test_the_report_shows_what_a_judge_said_of_each_answer(tmp_path: Path) -> None:
+    run = chimes_run(tmp_path, WRONG, judged_by(), "--samples", "2")
+    with chatting(choose=fair) as chat:
+        judged(run, chat.url)
+    shown = judged_chains(StoredRun.open(run), "chimes", print)["q1"]
+    mark = {"name": "judge", "met": 0.0, "why": "INCORRECT"}
+    head = {"judge": "tiny-judge", "scorer": "judge", "marks": [mark]}
+    assert sorted(shown, key=lambda one: one["repeat"]) == [{**head, "repeat": 0}, {**head, "repeat": 1}]
 
 
 def test_another_response_than_the_judged_one_waits(tmp_path: Path) -> None:
