@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from typer.core import TyperCommand, TyperGroup
 
-from dtbench.harness.cli.terminal import styled
+from dtbench.harness.cli.terminal import print_note, styled
 from dtbench.harness.core.options import ASK, INPUT, PANELS, REQUIRED
 
 GROUPS: Mapping[str, Sequence[str]] = {
@@ -48,6 +48,18 @@ class HelpCommand(TyperCommand):
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the page."""
         formatter.write("\n".join(_command_page(self, ctx)) + "\n")
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; print that it was interrupted, unless Ctrl-C is how it ends."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            from dtbench.harness.cli.help_texts import exit_codes
+
+            meaning = exit_codes(ctx.command_path.partition(" ")[2])[130]
+            if meaning.startswith("interrupted"):
+                print_note("interrupted; the same command resumes" if "resumes" in meaning else "interrupted")
+            raise
 
 
 class HelpGroup(TyperGroup):

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from dtbench.harness.core.errors import UserError
+from dtbench.harness.core.errors import UserError, one_line
 from dtbench.harness.core.installed import install_command
 
 FOLDER = Path(__file__).with_name("benchmarks")
@@ -47,13 +47,21 @@ def task_files(names: Sequence[str] = ()) -> Sequence[Path]:
 
 
 def call_lm_eval(arguments: Sequence[str]) -> None:
-    """Run lm-eval's own command line with our model and our tasks in it."""
+    """Run lm-eval's own command line with our model and our tasks in it; what it refuses is the user's error."""
     need_lm_eval("dtbench lm-eval")
     register_model()
     from lm_eval.__main__ import cli_evaluate
 
     sys.argv = ["lm_eval", *_with_folder(arguments)]
-    cli_evaluate()
+    try:
+        cli_evaluate()
+    except SystemExit as end:
+        if end.code in {0, None}:
+            raise
+        # It has said why; 1 would be a regression that a gate found.
+        raise SystemExit(2 if end.code == 1 or isinstance(end.code, str) else end.code) from None
+    except (ValueError, KeyError, FileNotFoundError) as error:
+        raise UserError(f"lm-eval: {one_line(str(error))}") from error
 
 
 def _with_folder(arguments: Sequence[str]) -> Sequence[str]:

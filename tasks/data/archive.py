@@ -79,6 +79,8 @@ def _alone(archive: Path, target: Path) -> Iterator[None]:
 
     if not archive.is_file():
         raise DataError(f"{archive}: there is no such archive.")
+    if not target.parent.is_dir():
+        raise DataError(f"{target.parent}: there is no such folder, into which {archive.name} could be unpacked.")
     with archive.open("rb") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import os
 import shutil
@@ -73,6 +75,8 @@ class Course(NamedTuple):
     """What the second one had started before its engine died."""
     surroundings: Mapping[str, str]
     """The environment of that engine."""
+    answers: Mapping[str, int]
+    """Key -> the status with which that engine answered a request for its models."""
 
 
 @pytest.fixture(scope="module")
@@ -92,10 +96,25 @@ def course(tiny_qwen2_audio: Path, birds: Path, tmp_path_factory: pytest.TempPat
         wait_until(lambda: lines_of(out, "birds") >= before + 8, ENDS_WITHIN)
         engine, started_again = engine_of(second), descendants(second.pid)
         surroundings = engine.environment
+        answers = {key: asked_with(key, engine) for key in ("", "another", surroundings["VLLM_API_KEY"])}
         os.kill(engine.pid, signal.SIGKILL)
     finally:
         again = ended(second)
-    return Course(out, before, started, again, started_again, surroundings)
+    return Course(out, before, started, again, started_again, surroundings, answers)
+
+
+def asked_with(key: str, engine: Running) -> int:
+    """The status with which an engine answers whoever has this key; an empty one is not sent."""
+    port = engine.command.split(" --port ")[1].split()[0]
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=ENDS_WITHIN)
+    with contextlib.closing(connection):
+        connection.request("GET", "/v1/models", headers=headers)
+        return connection.getresponse().status
+
+
+def test_an_engine_answers_only_whoever_has_the_key_of_this_start(course: Course) -> None:
+    assert course.answers == {"": 401, "another": 401, course.surroundings["VLLM_API_KEY"]: 200}
 
 
 def test_kill_9_of_dtbench_leaves_no_engine_and_the_next_run_goes_on(

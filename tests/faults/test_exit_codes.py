@@ -123,7 +123,10 @@ DOES: Mapping[str, Mapping[int, tuple[str, ...]]] = {
         3: ("mine rows.jsonl --base-url {nobody} --model tiny --samples 2 --out mined-away",),
     },
     "train": {0: ("train mini --out train --dry-run",), 2: ("train nope.toml --out x", "train mini")},
-    "lm-eval": {0: ("lm-eval ls tasks --help",), 2: ("lm-eval run --nope",)},
+    "lm-eval": {
+        0: ("lm-eval ls tasks --help",),
+        2: ("lm-eval run --nope", "lm-eval validate --tasks nope", "lm-eval --model dtbench --tasks nope"),
+    },
     "extract": {0: ("extract outputs.jsonl",), 2: ("extract nope.jsonl", "extract rows.jsonl")},
     "demo": {2: ("demo --backend nope", "demo --nope")},
 }
@@ -282,6 +285,18 @@ def test_ctrl_c_ends_whatever_asks_a_model_in_time_with_130(ground: Callable[[st
                     interrupt(one)
                 time.sleep(1)
             assert {name: ended(one, 60).code for name, one in running.items()} == dict.fromkeys(lines, 130)
+
+
+def test_ctrl_c_ends_lm_eval_with_130_and_one_line(ground: Callable[[str], list[str]]) -> None:
+    pytest.importorskip("lm_eval", reason="lm-eval, of the extra lm-eval, is not installed")
+    with chatting(default=Turn(delay=9000)) as chat:
+        asked = f"lm-eval --model dtbench --model_args pretrained={chat.url},model=tiny --tasks dtbench_mini --limit 1"
+        with processes(Path.cwd(), {"lm-eval": asked}) as running:
+            wait_until(lambda: chat.asked or running["lm-eval"].poll() is not None, 120)
+            interrupt(running["lm-eval"])
+            done = ended(running["lm-eval"], 60)
+    assert (done.code, done.err.splitlines()[-1]) == (130, "note: interrupted"), done
+    assert "Traceback" not in done.err
 
 
 def test_ctrl_c_ends_whatever_waits_in_time_with_130(ground: Callable[[str], list[str]]) -> None:

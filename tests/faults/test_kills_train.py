@@ -8,14 +8,16 @@ from __future__ import annotations
 import json
 import os
 import random
+import subprocess
 from pathlib import Path
 
 import pytest
 from campaign import CAMPAIGN
 from chat_server import Chat, Turn, chatting
-from killed_trainings import ROLES, TrainingKills, losses
+from killed_trainings import ROLES, TrainingKills, losses, role_of
 from kills import Counting, Killing, dtbench, half_written, whole_lines
-from runs import record_files_of
+from processes import descendants
+from runs import ended, interrupt, record_files_of, wait_until
 from stand_in_engine import install
 from trainer import begun, short_recipe
 
@@ -76,3 +78,21 @@ def test_a_training_that_is_killed_in_any_process_goes_on_and_has_each_step_and_
     CAMPAIGN.note("kill: train", killing.killed, lost=lost, doubled=doubled + twice, leaked=len(killing.leaked))
     assert (lost, doubled, twice, killing.leaked) == (0, 0, 0, [])
     assert len(kills.reached) > 1
+
+
+@pytest.mark.parametrize("role", ["worker", "evaluation"])
+def test_ctrl_c_in_a_training_is_one_line_and_130_and_leaves_no_process(role: str, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    with chatting(default=Turn("(B)", delay=600 if role == "evaluation" else 0)) as chat:
+        file = recipe_file(tmp_path, chat)
+        begun(file, out)
+        environment = {**os.environ, "DTBENCH_ENGINE": str(install(tmp_path / "engine"))}
+        pipe, command = subprocess.PIPE, dtbench("train", file, "--out", out, "--json")
+        with subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe) as process:
+            wait_until(lambda: role in {role_of(one.command) for one in descendants(process.pid)})
+            wait_until(lambda: role == "worker" or chat.in_flight == AT_ONCE)
+            started = descendants(process.pid)
+            interrupt(process)
+            done = ended(process)
+    assert (done.code, done.out, done.err) == (130, "", "note: interrupted; the same command resumes\n")
+    assert not [one for one in started if one.alive]

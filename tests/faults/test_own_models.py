@@ -11,6 +11,8 @@ import pytest
 from campaign import CAMPAIGN
 from command import call, process
 
+from dtbench.harness.core import guarded_model
+
 HEAD = """
 import sys
 from dtbench import Response
@@ -62,6 +64,7 @@ CASES: dict[str, tuple[str, str, int, str]] = {
 }
 TOLD: dict[str, tuple[str, str]] = {
     "aclose raises": ("1 / 0", "aclose() failed with ZeroDivisionError"),
+    "aclose hangs": ("import asyncio; await asyncio.sleep(9000)", "aclose() was left after 0 s."),
     "aclose exits": ("sys.exit(7)", "aclose() failed with SystemExit: 7"),
 }
 LOGGERS: dict[str, tuple[str, str]] = {
@@ -109,9 +112,10 @@ def test_a_model_that_breaks_its_contract_is_one_line(tmp_path: Path, name: str,
 
 @pytest.mark.parametrize("case", TOLD)
 def test_a_model_that_cannot_be_closed_has_answered_all_the_same(
-    tmp_path: Path, name: str, case: str, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, name: str, case: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     body, said = TOLD[case]
+    monkeypatch.setattr(guarded_model, "CLOSING", 0.3)
     model = own_model(tmp_path, name, CLOSE, body)
     done = call(*run_of(model, tmp_path))
     CAMPAIGN.note(f"own model: {case}", 1)

@@ -208,6 +208,11 @@ def test_a_missing_archive_is_named(tmp_path: Path) -> None:
         archive.unpack(tmp_path / "gone.zip", tmp_path / "audio")
 
 
+def test_a_missing_folder_to_unpack_into_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"nowhere: there is no such folder, into which a\.tar\.gz could be unpacked"):
+        archive.unpack(make_tar(tmp_path / "a.tar.gz"), tmp_path / "nowhere" / "audio")
+
+
 def test_two_processes_at_once_end_with_one_whole_folder(tmp_path: Path) -> None:
     made = make_tar(tmp_path / "x.tar.gz", {f"audio/{n}.wav": os.urandom(20_000) for n in range(60)})
     code = "import sys, pathlib, dtbench.tasks.data.archive as a; a.unpack(*map(pathlib.Path, sys.argv[1:]))"
