@@ -50,15 +50,14 @@ class HelpCommand(TyperCommand):
         formatter.write("\n".join(_command_page(self, ctx)) + "\n")
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; print that it was interrupted, unless Ctrl-C is how it ends."""
+        """Run the command; print that the same one resumes, where Ctrl-C has ended it and it does."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
             from dtbench.harness.cli.help_texts import exit_codes
 
-            meaning = exit_codes(ctx.command_path.partition(" ")[2])[130]
-            if meaning.startswith("interrupted"):
-                print_note("interrupted; the same command resumes" if "resumes" in meaning else "interrupted")
+            if "resumes" in exit_codes(ctx.command_path.partition(" ")[2])[130]:
+                print_note("interrupted; the same command resumes")
             raise
 
 
