@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from dtbench.harness.acoustics.columns import MEASURES, Values
-from dtbench.harness.stats.intervals import clustered_interval, percentile, share
+from dtbench.harness.stats.intervals import clustered_interval, marks_interval, mean_mark, percentile, share
 from dtbench.harness.stats.paired_tests import holm
 from dtbench.harness.stats.trends import ClipAnswers, Trend, trend_over_clips
 from dtbench.harness.store.acoustic_types import MeasureFigures, TrendFigures
@@ -26,8 +26,8 @@ class SoundAnswer(NamedTuple):
     """One answer: the hash of its clip and both verdicts."""
 
     clip: str
-    official: bool | None
-    """None where the script does not count it."""
+    official: float | None
+    """Its mark, 1 or 0 where it is right or wrong; None where the script does not count it."""
     right: bool
 
 
@@ -128,13 +128,20 @@ def _group(part: Sequence[SoundAnswer]) -> GroupFigures:
     }
 
 
-def _share(verdicts: Sequence[tuple[str, bool]]) -> ShareFigures:
-    """Return the share of right answers with Wilson's interval, over clips where several answers share one."""
-    figures: ShareFigures = as_fields(share(sum(right for _, right in verdicts), len(verdicts)))
-    answers = Counter(clip for clip, _ in verdicts)
-    if len(answers) < len(verdicts):
-        correct = Counter(clip for clip, right in verdicts if right)
-        figures["low"], figures["high"] = clustered_interval((correct[clip], n) for clip, n in answers.items())
+def _share(verdicts: Sequence[tuple[str, float]]) -> ShareFigures:
+    """Return the mean mark with Wilson's interval, over clips where several answers share one."""
+    marks = Counter(float(mark) for _, mark in verdicts)
+    figures: ShareFigures = as_fields(share(marks[1.0], len(verdicts)))
+    partial = not marks.keys() <= {0.0, 1.0}
+    if partial:
+        figures["accuracy"] = mean_mark(marks)
+        figures["low"], figures["high"] = marks_interval(marks)
+    by_clip: dict[str, list[float]] = {}
+    for clip, mark in verdicts:
+        by_clip.setdefault(clip, []).append(mark)
+    if len(by_clip) < len(verdicts):
+        clusters = ((math.fsum(ones), len(ones)) for ones in by_clip.values())
+        figures["low"], figures["high"] = clustered_interval(clusters, partial=partial)
     return figures
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from dtbench.harness.compare.gate import GateVerdict, Verdict
 from dtbench.harness.compare.gate_files import verdict_sentence
 from dtbench.harness.compare.words import comparison_in_words
+from dtbench.harness.stats.intervals import has_partial_marks
 from dtbench.harness.store.comparison_types import ComparisonAmongSeveral, Flip
 from dtbench.harness.store.judged_types import AnswerSummary, CalibrationSummary, JudgeSummary
 from dtbench.harness.store.summary_types import TaskSummary
@@ -170,7 +171,8 @@ def _groups_table(rows: Sequence[tuple[str, str, str, str]]) -> str:
 def _score_line(label: str, part: Mapping[str, Any], n: int, digits: int, chance: float | None) -> str:
     if part["accuracy"] is None:
         return f'<p><span class="note">{escape(label)}</span> <b class="big">none</b></p>'
-    about = f"{_count(part['correct'])} of {_count(n)}"
+    partly = has_partial_marks(part["accuracy"], part["correct"], n)
+    about = f"{_count(part['correct'])} of {_count(n)}{' fully right' if partly else ''}"
     if part.get("low") is not None:
         about += f"; 95 % interval {_percent(part['low'])} to {_percent(part['high'])}"
     shown = f'<span class="note">{escape(label)}</span><br><b class="big">{_percent(part["accuracy"], digits)} %</b>'

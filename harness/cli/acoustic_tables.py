@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from dtbench.harness.cli.tables import NONE, percent, print_rows
 from dtbench.harness.cli.terminal import print_line, print_note
@@ -62,7 +62,7 @@ def _verdicts(rescored: RescoredTask, clips: TaskClips) -> list[SoundAnswer]:
     """Return the verdict on each answer; a failure never takes the place of an answer."""
     from dtbench.harness.acoustics.groups import SoundAnswer
 
-    rows: dict[tuple[str, int], dict[str, object]] = {}
+    rows: dict[tuple[str, int], dict[str, Any]] = {}
     for row in rescored.rows:
         key = (row["id"], row["sample"])
         if key not in rows or row["failed"] is None:
@@ -70,7 +70,7 @@ def _verdicts(rescored: RescoredTask, clips: TaskClips) -> list[SoundAnswer]:
     return [
         SoundAnswer(
             clips.hashes.get(id_, ""),
-            bool(row["official_correct"]) if row["official_counted"] else None,
+            row.get("mark", float(row["official_correct"])) if row["official_counted"] else None,
             row["correct"] is True,
         )
         for (id_, _), row in rows.items()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from dtbench.harness.cli.paper_lines import paper_lines
 from dtbench.harness.cli.terminal import print_line
 from dtbench.harness.core.errors import MachineryError, one_line
+from dtbench.harness.stats.intervals import has_partial_marks
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         ForcedFigures,
         OrderFigures,
         RepeatsFigures,
+        ScorerFigures,
         StyleFigures,
         TaskSummary,
     )
@@ -139,6 +141,8 @@ def _lines(summary: TaskSummary) -> Iterator[tuple[str, str]]:
     official, strict = summary["official"], summary["strict"]
     yield "official", _accuracy(official, f"{official['counted']} counted by the script", official)
     yield "strict", _accuracy(strict, f"all {strict['n']}", strict)
+    for name, figures in summary.get("scorers", {}).items():
+        yield "scorer", f"{name}: {_scorer_line(figures)}"
     if (over := summary["clustered"]) is not None:
         yield "by clip", f"the intervals are over {over['clips']} clips, since answers about one clip hang together"
     if official["raw"] is not None:
@@ -216,7 +220,18 @@ def _accuracy(part: CountedFigures | AllFigures, of: str, interval: IntervalFigu
     if part["accuracy"] is None:
         return NONE
     end = "" if interval is None else f"; 95 % interval {_range(interval)}"
-    return f"{part['accuracy']:.2%} ({part['correct']} of {of}{end})"
+    counted: int | None = part.get("counted")  # type: ignore[assignment]
+    partly = counted is not None and has_partial_marks(part["accuracy"], part["correct"] or 0, counted)
+    full = f"mean mark; {part['correct']} fully right" if partly else str(part["correct"])
+    return f"{part['accuracy']:.2%} ({full} of {of}{end})"
+
+
+def _scorer_line(figures: ScorerFigures) -> str:
+    waiting = f"{figures['waiting']} wait for a second pass" if figures["waiting"] else ""
+    if figures["mean"] is None:
+        return waiting
+    mean = f"mean {figures['mean']:.2%} of {figures['n']} answers (95 % interval {_range(figures)})"
+    return f"{mean}; {waiting}" if waiting else mean
 
 
 def _range(part: IntervalFigures | ShareFigures) -> str:

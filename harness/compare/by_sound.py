@@ -77,7 +77,7 @@ def stored_answers(records: Iterable[Record], clips: TaskClips) -> list[SoundAns
     answers = []
     for answer in Outcomes(records).answers():
         verdict = answer.outcome.official
-        official = verdict.correct if verdict.counted else None
+        official = verdict.value if verdict.counted else None
         answers.append(SoundAnswer(clips.hashes.get(answer.id, ""), official, answer.right))
     return answers
 

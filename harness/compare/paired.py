@@ -17,7 +17,7 @@ from dtbench.harness.compare.paired_questions import AnsweredQuestions, PairedQu
 from dtbench.harness.core.errors import MachineryError, UserError, did_you_mean, one_line
 from dtbench.harness.core.options import TESTS, Option
 from dtbench.harness.extract.evidence import WEAKEST
-from dtbench.harness.score.outcomes import Answer, Outcomes
+from dtbench.harness.score.outcomes import Answer, AnswerOutcome, Outcomes
 from dtbench.harness.score.waiting import WaitingAnswers, refuse_waiting
 from dtbench.harness.stats.paired_tests import (
     TAIL,
@@ -155,10 +155,15 @@ def pair_runs(before: StoredRun, after: StoredRun, task: str, score: Score) -> P
     return pair_answers(*both, score)
 
 
+def _waits(outcome: AnswerOutcome, score: Score) -> bool:
+    """Whether there is no verdict on an answer before a second pass."""
+    return outcome.undecided if score == "strict" else bool(outcome.waits) and not outcome.official.counted
+
+
 def pair_answers(first: RunAnswers, second: RunAnswers, score: Score) -> PairedRuns:
     """Pair the answers of two runs that were read, question by question."""
     before, after, task = first.run, second.run, first.task
-    one, other = first.by_question, second.by_question
+    one, other = (answers.by_question.without(partial(_waits, score=score)) for answers in (first, second))
     both = PairedQuestions.of(one, other, partial(_right, score=score))
     about = (before.info["tasks"][task], after.info["tasks"][task])
     return PairedRuns(
@@ -239,8 +244,9 @@ def _shown(value: Any) -> str:
 
 
 def _right(answers: Sequence[Answer], score: Score) -> float:
-    right = [answer.outcome.official.correct if score == "official" else answer.right for answer in answers]
-    return sum(right) / len(right)
+    if score == "official":
+        return math.fsum(answer.outcome.official.value for answer in answers) / len(answers)
+    return sum(answer.right for answer in answers) / len(answers)
 
 
 def comparison(paired: PairedRuns) -> Comparison:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple, overload
 
 from dtbench.harness.core.packed_numbers import PackedInts, PackedSeconds
-from dtbench.harness.score.outcomes import NO_CLIP_SHARED, Answer, Groups, Outcomes
+from dtbench.harness.score.outcomes import NO_CLIP_SHARED, Answer, AnswerOutcome, Groups, Outcomes
 from dtbench.harness.stats.paired_tests import SharePairs
 
 
@@ -28,11 +28,19 @@ class PairedQuestion(NamedTuple):
 class AnsweredQuestions(Mapping[str, Sequence[Answer]]):
     """The answers of a run to each question, in the order of the ids; those that failed are left out."""
 
-    def __init__(self, outcomes: Outcomes) -> None:
+    def __init__(self, outcomes: Outcomes, left_out: Sequence[bool] = ()) -> None:
+        """Take all answers but those that failed, and those of kinds that are to be left out."""
         self.outcomes = outcomes
         self._samples = outcomes.samples
-        self._failed = [kind.failed is not None for kind in outcomes.kinds]
-        self._count = len(outcomes) if not any(self._failed) and len(self._samples) == 1 else len(self._ids())
+        self._left_out = left_out or [kind.failed is not None for kind in outcomes.kinds]
+        self._count = len(outcomes) if not any(self._left_out) and len(self._samples) == 1 else len(self._ids())
+
+    def without(self, leaves_out: Callable[[AnswerOutcome], bool]) -> AnsweredQuestions:
+        """Return the same without the answers of these kinds."""
+        more = [leaves_out(kind) for kind in self.outcomes.kinds]
+        if not any(more):
+            return self
+        return AnsweredQuestions(self.outcomes, [a or b for a, b in zip(self._left_out, more, strict=True)])
 
     def __len__(self) -> int:
         return self._count
@@ -52,12 +60,12 @@ class AnsweredQuestions(Mapping[str, Sequence[Answer]]):
     def _of(self, id_: str) -> Iterator[tuple[int, tuple[str, int]]]:
         for sample in self._samples:
             place = self.outcomes.place(id_, sample)
-            if place is not None and not self._failed[self.outcomes.kind_numbers[place]]:
+            if place is not None and not self._left_out[self.outcomes.kind_numbers[place]]:
                 yield place, (id_, sample)
 
     def _ids(self) -> list[str]:
         each = zip(self.outcomes.keys(), self.outcomes.kind_numbers, strict=True)
-        answered = (id_ for (id_, _), number in each if not self._failed[number])
+        answered = (id_ for (id_, _), number in each if not self._left_out[number])
         return sorted(answered if len(self._samples) == 1 else set(answered))
 
 

@@ -105,7 +105,7 @@ def score_of(marks: Mapping[str, Mark], *, correct: bool | None, has_choices: bo
         correct if has_choices else is_full(reader),
         marks={name: mark.value for name, mark in marks.items()},
         waits=tuple(name for name, mark in marks.items() if mark.waits),
-        reading=None if has_choices else reader,
+        reading=None if has_choices else reader or first,
     )
 
 

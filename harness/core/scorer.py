@@ -136,7 +136,12 @@ class Scorer:
         return Score(official, correct)
 
     def submission(self, sample: Sample, extraction: Extraction) -> str:
-        """Return the answer as a prediction file has it: the option's text, empty where none was given."""
+        """Return the answer as a prediction file has it: the option's text, empty where none was given.
+
+        Of an open question it is the whole answer, which its scorers mark.
+        """
+        if self.scorers and not sample.choices:
+            return extraction.whole_answer.strip()
         return extraction.choice or ""
 
     def figures(self, records: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:

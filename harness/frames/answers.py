@@ -10,7 +10,7 @@ from dtbench.harness.core.price import TOKENS_IN, TOKENS_OUT
 from dtbench.harness.core.schema import is_count
 from dtbench.harness.extract.chain_tags import ChainTags
 from dtbench.harness.extract.tidy import split_text
-from dtbench.harness.frames.columns import BEHIND, FIXED, arrow_type, text_array
+from dtbench.harness.frames.columns import BEHIND, FIXED, MARK, arrow_type, plain_name, text_array
 
 if TYPE_CHECKING:
     import pyarrow
@@ -45,6 +45,19 @@ def _verdicts(lines: Sequence[SampleLine]) -> dict[str, list[Any]]:
         "level": [one.level for one in reads],
         "how": [one.how for one in reads],
     }
+
+
+def mark_columns(lines: Sequence[SampleLine]) -> dict[str, pyarrow.Array]:
+    """Return the official marks of a task that names its scorers, and those of each; null where there is none."""
+    import pyarrow
+
+    marks = [{} if line.score is None else line.score.marks or {} for line in lines]
+    names = dict.fromkeys(name for one in marks for name in one)
+    if not names:
+        return {}
+    official = [None if line.score is None else line.score.official.value for line in lines]
+    each = {f"{MARK}_{plain_name(name)}": [one.get(name) for one in marks] for name in names}
+    return {name: pyarrow.array(values, pyarrow.float64()) for name, values in {MARK: official, **each}.items()}
 
 
 def _responses(lines: Sequence[SampleLine], chain: ChainTags | None) -> dict[str, list[Any]]:

@@ -45,6 +45,8 @@ CATEGORIES = ("run", "task", "level", "how", "finish_reason", "error")
 """The columns of few values, besides those of the groups."""
 RUBRIC = "rubric_"
 """How the columns of a judge's marks begin."""
+MARK = "mark"
+"""The column of official marks of a task that names its scorers; `mark_` begins those of each scorer."""
 _NO_WORD = re.compile(r"[\W_]+")
 
 
@@ -63,7 +65,7 @@ class GroupColumns:
         names = self._of_task.setdefault(task, {})
         if heading not in names:
             plain = plain_name(heading)
-            taken = plain in FIXED or plain in BEHIND or plain in ACOUSTIC or plain.startswith(RUBRIC)
+            taken = plain in {*FIXED, *BEHIND, *ACOUSTIC, MARK} or plain.startswith((RUBRIC, f"{MARK}_"))
             wanted = f"group_{plain}" if taken else plain
             free, number = wanted, 2
             while free in names.values():

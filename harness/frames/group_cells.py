@@ -98,10 +98,11 @@ def score_cell(one: TabledTask, column: ColumnSpec, score: TableScore) -> TableC
     part = [answer for answer in one.answers if column.holds(answer.outcome.groups)]
     if score == "official":
         part = [answer for answer in part if answer.outcome.official.counted]
-        right = [answer.outcome.official.correct for answer in part]
+        marks = [answer.outcome.official.value for answer in part]
     else:
-        right = [answer.right for answer in part]
-    return _of_share(share_over_clips([answer.clip for answer in part], right)) if part else None
+        part = [answer for answer in part if not answer.outcome.undecided]
+        marks = [float(answer.right) for answer in part]
+    return _of_share(share_over_clips([answer.clip for answer in part], marks)) if part else None
 
 
 def _overall(summary: TaskSummary, score: TableScore) -> TableCell | None:

@@ -36,6 +36,14 @@ class OfficialFields(_LinePart):
 
     correct: bool | None
     counted: bool | None
+    mark: float | None = None
+
+    @property
+    def value(self) -> float | None:
+        """The verdict as a number from 0 to 1; None where it is not counted."""
+        if not self.counted or self.correct is None:
+            return None
+        return float(self.correct) if self.mark is None else self.mark
 
 
 class ScoreFields(_LinePart):
@@ -43,6 +51,7 @@ class ScoreFields(_LinePart):
 
     official: OfficialFields
     correct: bool | None
+    marks: dict[str, float | None] | None = None
 
 
 class ErrorFields(_LinePart):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from dtbench.harness.core.errors import DataError, DtbenchError, UserError, did_you_mean
 from dtbench.harness.core.model import Notify
 from dtbench.harness.extract.chain_tags import ChainTags
-from dtbench.harness.frames.answers import answer_columns
+from dtbench.harness.frames.answers import answer_columns, mark_columns
 from dtbench.harness.frames.as_pandas import need_pandas, to_frame
 from dtbench.harness.frames.columns import BEHIND, CATEGORIES, FIXED, GroupColumns, arrow_type, ordered, text_array
 from dtbench.harness.frames.find_runs import Runs, find_runs, warn_user
@@ -216,6 +216,8 @@ def _chunk(part: TaskOfRun, lines: Sequence[SampleLine], groups: GroupColumns, r
     columns |= {"run": pyarrow.repeat(str(part.run.path), len(lines)), "task": pyarrow.repeat(part.name, len(lines))}
     if not part.known:
         columns |= dict.fromkeys(("correct", "official"), pyarrow.nulls(len(lines), pyarrow.bool_()))
+    else:
+        columns |= mark_columns(lines)
     headings = dict.fromkeys(heading for tuple_ in {tuple(line.groups) for line in lines} for heading in tuple_)
     for heading in headings:
         columns[groups.name(part.name, heading)] = text_array([line.groups.get(heading) for line in lines])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dtbench.harness.core.errors import DtbenchError, UserError, did_you_mean
 from dtbench.harness.core.model import Notify
 from dtbench.harness.frames.as_pandas import need_pandas, to_frame
-from dtbench.harness.frames.columns import Kind, plain_name, table_from_rows
+from dtbench.harness.frames.columns import MARK, Kind, plain_name, table_from_rows
 from dtbench.harness.frames.find_runs import Runs, find_runs, warn_user
 from dtbench.harness.frames.runs import FIGURES, summary_of
 from dtbench.harness.frames.samples import SampleSource, TaskOfRun, table_of, tasks_of_runs
@@ -79,7 +79,9 @@ def _by_group(parts: Sequence[TaskOfRun], names: Sequence[str], notify: Notify) 
     columns = [_column(name, table.column_names) for name in names]
     shared = {(str(part.run.path), part.name): part.about["shared_clips"] for part in parts}
     groups: dict[tuple[str, ...], list[Row]] = {}
-    needed = [*dict.fromkeys(["run", "task", "id", *columns, "correct", "official", "counted", "choice", "error"])]
+    verdicts = ("correct", "official", "counted", "choice", "error")
+    marks = [MARK] if MARK in table.column_names else []
+    needed = [*dict.fromkeys(["run", "task", "id", *columns, *verdicts, *marks])]
     for batch in table.select(needed).to_batches():
         for row in batch.to_pylist():
             values = [row[name] for name in columns]
@@ -90,6 +92,11 @@ def _by_group(parts: Sequence[TaskOfRun], names: Sequence[str], notify: Notify) 
     order = sorted(groups, key=lambda key: (places[key[0], key[1]], key[2:]))
     heads = ["run", "task", *columns]
     return columns, [{**dict(zip(heads, key, strict=True)), **_figures(groups[key])} for key in order]
+
+
+def _mark(row: Row) -> float:
+    mark: float | None = row.get(MARK)
+    return float(bool(row["official"])) if mark is None else mark
 
 
 def _text(value: object) -> str:
@@ -118,13 +125,14 @@ def _figures(rows: Sequence[Row]) -> Row:
         "failed": len(rows) - len(answered),
         "counted": sum(bool(row["counted"]) for row in answered),
     }
-    if all(row["official"] is None for row in answered):
+    decided = [row for row in rows if row["choice"] is None or row["correct"] is not None]
+    if all(row["official"] is None for row in answered) or not decided:
         return head
     counted = [row for row in answered if row["counted"]]
-    strict = share_over_clips([row["clip"] for row in rows], [row["correct"] is True for row in rows])
+    strict = share_over_clips([row["clip"] for row in decided], [row["correct"] is True for row in decided])
     figures = {**head, "strict": strict["accuracy"], "strict_low": strict["low"], "strict_high": strict["high"]}
     if counted:
-        official = share_over_clips([row["clip"] for row in counted], [bool(row["official"]) for row in counted])
+        official = share_over_clips([row["clip"] for row in counted], [_mark(row) for row in counted])
         low, high = official["low"], official["high"]
         figures |= {"official": official["accuracy"], "official_low": low, "official_high": high}
     return figures

@@ -17,12 +17,12 @@ from dtbench.harness.core.schema import Sample, is_count
 from dtbench.harness.report.columns import Kind, PackedColumns, TextPart, TextParts, ValueNumbers
 from dtbench.harness.report.rows import STATES, Marks, Row, answer_detail, answer_state
 from dtbench.harness.score.stored_run import StoredTask
-from dtbench.harness.store.types import Record
+from dtbench.harness.store.types import Record, mark_of
 
 COLUMNS: Mapping[str, Kind] = {
     **dict.fromkeys(("question", "repeat", "choice", "how", "level", "finish"), "I"),
     **dict.fromkeys(("state", "official", "counted"), "B"),
-    **dict.fromkeys(("seconds", "tokens", "chain", "rubric"), "f"),
+    **dict.fromkeys(("seconds", "tokens", "chain", "rubric", "mark"), "f"),
 }
 """The columns of a run's answers."""
 OTHER = 1 << 16
@@ -83,16 +83,19 @@ class TaskAnswers:
             **dict.fromkeys(COLUMNS, 0),
             "state": STATES.index(answer_state(part, record)),
             "rubric": sum(marks) / len(marks) if marks else math.nan,
-            **dict.fromkeys(("seconds", "tokens", "chain"), math.nan),
+            **dict.fromkeys(("seconds", "tokens", "chain", "mark"), math.nan),
         }
         if "error" in record:
             return values
         response, read, official = record["response"], record["extraction"], record["score"]["official"]
+        waits = not official["counted"] and "waits" in record["score"]
+        mark = mark_of(official)
         usage = response["usage"]
         tokens = next((usage[name] for name in TOKENS_OUT if is_count(usage.get(name))), math.nan)
         numbers = self._numbers
         return values | {
-            "official": 1 + official["correct"] if part.task.answers_public else 0,
+            "official": 1 + official["correct"] if part.task.answers_public and not waits else 0,
+            "mark": math.nan if mark is None else mark,
             "counted": official["counted"],
             "choice": self._choice(record["id"], read["choice"]),
             "how": numbers["how"].number(read["how"]),

@@ -23,7 +23,7 @@ Marks = dict[str, list[Row]]
 Piece = tuple[Literal["chain", "said"], bool, str]
 """A part of a response: of what it is part, whether it is the answer that was read, and its words."""
 STATES = ("failed", "unanswered", "wrong", "right", "answered")
-"""What may become of a question; the last where the authors withhold the right answers."""
+"""What may become of a question; the last where the right answer is withheld, or a verdict waits."""
 
 
 def answer_detail(part: StoredTask, record: Record, marks: Sequence[Row]) -> Row:
@@ -37,6 +37,9 @@ def answer_detail(part: StoredTask, record: Record, marks: Sequence[Row]) -> Row
     response, read = record["response"], record["extraction"]
     if (aside := read.get("set_aside")) is not None:
         detail["aside"] = aside
+    if marks_given := record["score"].get("marks"):
+        waits = record["score"].get("waits", ())
+        detail["marks"] = [[name, mark, name in waits] for name, mark in marks_given.items()]
     if (options := stored_logprobs(record)) is not None:
         detail["shares"] = probabilities(options)
     return {**detail, "pieces": text_pieces(response["text"], read["answer"], part.chain)}
@@ -48,7 +51,7 @@ def answer_state(part: StoredTask, record: Record) -> str:
         return "failed"
     if record["extraction"]["choice"] is None:
         return "unanswered"
-    if not part.task.answers_public:
+    if not part.task.answers_public or record["score"]["correct"] is None:
         return "answered"
     return "right" if record["score"]["correct"] else "wrong"
 

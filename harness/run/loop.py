@@ -124,7 +124,9 @@ class TaskRun:
         self._breaker.add_success()
         self.progress.add_tokens(record["response"]["usage"])
         if record["score"]["correct"] is None:
-            self.progress.unanswered += 1
+            waits = bool(record["score"].get("waits"))
+            self.progress.waiting += waits
+            self.progress.unanswered += not waits
         else:
             self.progress.correct += record["score"]["correct"]
 

@@ -77,9 +77,11 @@ def run_state(
 ) -> LiveState:
     """Return how far a task of a run is, after so many seconds of this start."""
     figures = [*(() if pace is None else limit_figures(pace)), *pace_figures(progress, seconds)]
-    if scored and (answered := progress.asked - progress.failed):
+    if scored and (answered := progress.asked - progress.failed - progress.waiting):
         figures.append(LiveFigure(f"{progress.correct / answered:.1%} right", RIGHT))
     figures.append(LiveFigure(f"{progress.unanswered} unanswered", UNANSWERED))
+    if progress.waiting:
+        figures.append(LiveFigure(f"{progress.waiting} wait for a scorer", UNANSWERED))
     figures.append(LiveFigure(f"{progress.failed} failed", FAILED))
     if spending is not None and (cost := spending.cost) is not None:
         figures.append(LiveFigure(f"cost {cost:,.2f}", COST))

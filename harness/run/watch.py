@@ -37,6 +37,7 @@ _LOST = {"run": "failed", "judge": "without verdict", "cot": "failed"}
 
 class _Verdict(TypedDict, total=False):
     correct: bool | None
+    waits: list[str]
 
 
 class _Reply(TypedDict, total=False):
@@ -131,6 +132,8 @@ def _outcome(record: _CountedLine) -> str:
     if "score" not in record:
         return _DONE
     correct = record["score"].get("correct")
+    if correct is None and record["score"].get("waits"):
+        return _DONE
     return _UNANSWERED if correct is None else _RIGHT if correct else _WRONG
 
 

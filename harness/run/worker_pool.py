@@ -30,6 +30,8 @@ class Progress:
     """Jobs done by this start; the counts below are of these."""
     correct: int = 0
     unanswered: int = 0
+    waiting: int = 0
+    """Answers whose verdict needs a second pass."""
     rejected: int = 0
     failed: int = 0
     tokens: int = 0

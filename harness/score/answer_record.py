@@ -8,13 +8,25 @@ from collections.abc import Sequence
 from typing import NamedTuple, cast
 
 from dtbench.harness.core.errors import DataError, DtbenchError, ModelError, TaskError, format_error
-from dtbench.harness.core.schema import Official, Response, Sample, is_count
+from dtbench.harness.core.schema import Official, Response, Sample, Score, is_count
 from dtbench.harness.core.scorer import Scorer
 from dtbench.harness.extract.answer import Extraction
 from dtbench.harness.extract.evidence import DEFAULT_MIN_EVIDENCE, as_read, set_weak_aside
 from dtbench.harness.extract.tidy import with_think_tags
 from dtbench.harness.score.forced_choice import gold_index, logprob_fields, read_forced
-from dtbench.harness.store.types import ErrorRecord, OfficialRecord, Record, ResponseRecord, ScoreRecord
+from dtbench.harness.store.types import (
+    ErrorRecord,
+    ExtractionRecord,
+    OfficialRecord,
+    Record,
+    ResponseRecord,
+    ScoreRecord,
+)
+
+SHOWN = 200
+"""Characters of an open answer that stand for it, as an option does, in tables and votes."""
+MARKED = "as it was said"
+"""How an open answer was read, where its scorer does not say."""
 
 
 class ShownOptions(NamedTuple):
@@ -88,6 +100,23 @@ def error_fields(error: ModelError | DataError) -> ErrorRecord:
     return fields
 
 
+def extraction_fields(read: Extraction, score: Score) -> ExtractionRecord:
+    """Return a reading as it is stored; of an open answer that of its scorer, whose words stand for a choice."""
+    answer, choice, how, said = read.answer, read.choice, read.how, score.reading
+    if said is not None:
+        answer, how = said.answer, MARKED if said.waits else said.why or MARKED
+        known = said.value is not None or said.waits
+        choice = (answer or read.whole_answer).strip()[:SHOWN] or None if known else None
+    return {
+        "answer": answer,
+        "choice": choice,
+        "how": how,
+        "level": read.level,
+        "set_aside": read.set_aside,
+        "thinking_chars": len(read.thinking),
+    }
+
+
 def with_answer(
     record: Record,
     response: ResponseRecord,
@@ -129,13 +158,6 @@ def with_answer(
     return {
         **record,
         "response": response,
-        "extraction": {
-            "answer": read.answer if score.reading is None else score.reading.answer,
-            "choice": read.choice,
-            "how": read.how if score.reading is None else score.reading.why,
-            "level": read.level,
-            "set_aside": read.set_aside,
-            "thinking_chars": len(read.thinking),
-        },
+        "extraction": extraction_fields(read, score),
         "score": verdicts,
     }

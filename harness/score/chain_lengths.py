@@ -57,7 +57,7 @@ class _LikeLengths:
     longest: int
 
     def add(self, answer: Answer) -> None:
-        self.shares.add(answer.clip, right=answer.right)
+        self.shares.add(answer.clip, answer.right)
         self.shortest = min(self.shortest, answer.chain)
         self.longest = max(self.longest, answer.chain)
 

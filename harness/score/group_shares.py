@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from dtbench.harness.score.like_answers import LikeAnswers, like_answers
 from dtbench.harness.score.outcomes import Answer, Groups, stand_apart
-from dtbench.harness.stats.intervals import clustered_interval, share
+from dtbench.harness.stats.intervals import Interval, clustered_interval, marks_interval, mean_mark, share
 from dtbench.harness.stats.paired_tests import Bounds, pooled
 from dtbench.harness.store.paper_types import GroupFigures, MacroFigures
 from dtbench.harness.store.share_types import EstimateFigures, ShareFigures
@@ -22,37 +22,76 @@ NOTHING: EstimateFigures = {"value": None, "low": None, "high": None}
 Clip = int | str
 
 
+class ClipMarks:
+    """The marks of the answers about one clip, whose sum does not depend on their order."""
+
+    __slots__ = ("n", "partial", "right")
+
+    def __init__(self) -> None:
+        self.n = self.right = 0
+        self.partial: list[float] = []
+
+    def add(self, mark: float, times: int) -> None:
+        """Add a mark that came so many times."""
+        self.n += times
+        if mark in (0, 1):
+            self.right += times * int(mark)
+        else:
+            self.partial += [mark] * times
+
+    @property
+    def total(self) -> float:
+        """The sum of the marks."""
+        return math.fsum((self.right, *self.partial)) if self.partial else float(self.right)
+
+
 class ShareTally:
-    """Counts right answers; by clip too, unless it is known that each answer is about a clip of its own."""
+    """Adds up marks from 0 to 1; by clip too, unless it is known that each answer is about a clip of its own."""
 
     def __init__(self, *, apart: bool = False) -> None:
         self.n = self.correct = 0
         self._apart = apart
-        self._clips: dict[Clip, list[int]] = {}
+        self._partial = Counter[float]()
+        self._clips: dict[Clip, ClipMarks] = {}
 
-    def add(self, clip: Clip, *, right: bool, times: int = 1) -> None:
-        """Count an answer in, or several that are alike."""
+    def add(self, clip: Clip, mark: float, times: int = 1) -> None:
+        """Count an answer in, or several that are alike: 1 or True for a right one, 0 for a wrong one."""
         self.n += times
-        self.correct += times * right
+        if mark in (0, 1):
+            self.correct += times * int(mark)
+        else:
+            self._partial[mark] += times
         if not self._apart:
-            counted = self._clips.setdefault(clip, [0, 0])
-            counted[0] += times * right
-            counted[1] += times
+            self._clips.setdefault(clip, ClipMarks()).add(mark, times)
+
+    @property
+    def clips(self) -> int:
+        """How many clips there are; 0 where they are not looked at."""
+        return len(self._clips)
 
     def figures(self) -> ShareFigures:
-        """Return the share of right answers: Wilson's interval, over clips where several answers are about one."""
+        """Return the mean mark: Wilson's interval of a share, over clips where several answers are about one."""
         figures: ShareFigures = as_fields(share(self.correct, self.n))
+        if self._partial:
+            wrong = self.n - self.correct - self._partial.total()
+            marks = {1.0: self.correct, 0.0: wrong, **self._partial}
+            figures["accuracy"] = mean_mark(marks)
+            figures["low"], figures["high"] = marks_interval(marks)
         if not self._apart and len(self._clips) < self.n:
-            pairs = ((float(correct), answers) for correct, answers in self._clips.values())
-            figures["low"], figures["high"] = clustered_interval(pairs)
+            figures["low"], figures["high"] = self.over_clips()
         return figures
 
+    def over_clips(self) -> Interval:
+        """Return the interval of the mean over clips."""
+        clusters = ((one.total, one.n) for one in self._clips.values())
+        return clustered_interval(clusters, partial=bool(self._partial))
 
-def share_over_clips(clips: Sequence[Clip], right: Sequence[bool]) -> ShareFigures:
-    """Return the share of right answers: Wilson's interval, over clips where several answers are about one."""
+
+def share_over_clips(clips: Sequence[Clip], marks: Sequence[float]) -> ShareFigures:
+    """Return the mean of marks, or of right answers: Wilson's interval, over clips where several are about one."""
     tally = ShareTally()
-    for clip, is_right in zip(clips, right, strict=True):
-        tally.add(clip, right=is_right)
+    for clip, mark in zip(clips, marks, strict=True):
+        tally.add(clip, mark)
     return tally.figures()
 
 
@@ -91,8 +130,9 @@ class _Group(NamedTuple):
     def add(self, alike: LikeAnswers) -> None:
         verdict, clip, times = alike.outcome.official, alike.clip, alike.times
         if verdict.counted:
-            self.official.add(clip, right=verdict.correct, times=times)
-        self.strict.add(clip, right=alike.outcome.correct is True, times=times)
+            self.official.add(clip, verdict.value, times)
+        if not alike.outcome.undecided:
+            self.strict.add(clip, alike.outcome.correct is True, times)
         if alike.chance is not None:
             self.chances[alike.chance] += times
 

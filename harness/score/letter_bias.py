@@ -104,7 +104,7 @@ class _Ones(NamedTuple):
             return NOTHING
         tally = ShareTally(apart=self.apart)
         for one, times in self.answers.items():
-            tally.add(one.clip, right=one.chosen == one.right, times=times)
+            tally.add(one.clip, one.chosen == one.right, times)
         found = tally.figures()
         return {"value": found["accuracy"], "low": found["low"], "high": found["high"]}
 

@@ -48,6 +48,20 @@ class AnswerOutcome(NamedTuple):
     """Whether that evidence is too weak to count."""
     aside_correct: bool | None = None
     """A reader's verdict on the option that was set aside."""
+    marks: tuple[tuple[str, float | None], ...] = ()
+    """By each scorer of the task, where it has some; None where no answer was given, or where the mark waits."""
+    waits: tuple[str, ...] = ()
+    """The scorers whose marks a second pass gives."""
+
+    @property
+    def unread(self) -> bool:
+        """Whether there is a response, and no answer in it that anything could be said of."""
+        return self.failed is None and self.correct is None and not self.waits
+
+    @property
+    def undecided(self) -> bool:
+        """Whether nothing is known of it before a second pass."""
+        return self.correct is None and bool(self.waits)
 
     def group(self, heading: str) -> str | None:
         """Return the value under a heading; None where there is none."""
@@ -114,7 +128,7 @@ class Outcomes:
     def _put(self, place: int, record: Record) -> None:
         failed = "error" in record
         usage = {} if failed else record["response"]["usage"]
-        choice = None if failed else record["extraction"]["choice"]
+        choice = None if failed else _said(record)
         tries = (record["error"] if failed else record["response"]).get("attempts", 1)
         seconds = 0.0 if failed else _duration(record["response"]["seconds"])
         self._seconds.put(place, seconds)
@@ -289,14 +303,35 @@ def _outcome(record: Record) -> AnswerOutcome:
         return AnswerOutcome(groups, record["error"]["kind"], lost, None, None, None, rule)
     score, read = record["score"], record["extraction"]
     raw = score["raw"]
-    level = read.get("level", None if read["choice"] is None else UNLEVELLED)
-    aside = (read.get("set_aside") is not None, score.get("set_aside"))
-    finish, verdicts = record["response"]["finish_reason"], (_verdict(score["official"]), score["correct"])
-    return AnswerOutcome(groups, None, *verdicts, None if raw is None else _verdict(raw), finish, rule, level, *aside)
+    outcome = AnswerOutcome(
+        groups=groups,
+        failed=None,
+        official=_verdict(score["official"]),
+        correct=score["correct"],
+        raw=None if raw is None else _verdict(raw),
+        finish=record["response"]["finish_reason"],
+        rule=rule,
+        level=read.get("level", None if read["choice"] is None else UNLEVELLED),
+        set_aside=read.get("set_aside") is not None,
+        aside_correct=score.get("set_aside"),
+    )
+    if "marks" not in score:
+        return outcome
+    return outcome._replace(marks=tuple(score["marks"].items()), waits=tuple(score.get("waits", ())))
 
 
 def _verdict(stored: OfficialRecord) -> Official:
     return Official(stored["correct"], stored["counted"], stored["why"], stored.get("mark"))
+
+
+def _said(record: Record) -> str | None:
+    """Return the option that was chosen, or of an open question what was answered, evened out as votes are counted."""
+    choice, level = record["extraction"]["choice"], record["extraction"].get("level")
+    return choice if choice is None or level is not None or "marks" not in record["score"] else _evened(choice)
+
+
+def _evened(answer: str) -> str:
+    return " ".join(answer.casefold().split()).rstrip(".")
 
 
 def _first(usage: Mapping[str, int], names: tuple[str, ...]) -> int:

@@ -22,7 +22,7 @@ from dtbench.harness.extract.answer import Extraction
 from dtbench.harness.extract.chain_tags import ChainTags
 from dtbench.harness.extract.evidence import WEAKEST
 from dtbench.harness.extract.tidy import with_think_tags
-from dtbench.harness.score.answer_record import ShownOptions, with_answer
+from dtbench.harness.score.answer_record import ShownOptions, extraction_fields, with_answer
 from dtbench.harness.score.group_total import total_of_groups
 from dtbench.harness.score.outcomes import Outcomes
 from dtbench.harness.score.paper_figures import RunDesign, paper_figures
@@ -33,7 +33,7 @@ from dtbench.harness.store.jsonl import Key, key_of
 from dtbench.harness.store.question_files import question_file, read_questions
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.summary_types import TaskSummary
-from dtbench.harness.store.types import Record, TaskInfo
+from dtbench.harness.store.types import Record, TaskInfo, mark_of
 from dtbench.harness.store.verdicts import JudgedMarks
 
 SHOWN = 20
@@ -294,8 +294,8 @@ class _Rescorer:
         then, now = record["score"], anew["score"]
         if (record["extraction"]["choice"], then["correct"]) != (anew["extraction"]["choice"], now["correct"]):
             return True
-        official = [(one["official"]["correct"], one["official"]["counted"]) for one in (then, now)]
-        return self._same_scorer and official[0] != official[1]
+        official = [[one["official"].get(key) for key in ("correct", "counted", "mark")] for one in (then, now)]
+        return self._same_scorer and (official[0] != official[1] or then.get("marks") != now.get("marks"))
 
     def _in_order(self, stored: StoredTask, data: Dataset, scorer: str) -> dict[Key, Official]:
         """Score the records in order, for a script that may carry something over from one record to the next."""
@@ -315,8 +315,13 @@ class _Rescorer:
 
 
 def _row(record: Record) -> dict[str, Any]:
-    """Return a line of `--rows`, as for a prediction file, with the repeat, and why there is no response."""
+    """Return a line of `--rows`, as for a prediction file, with the repeat, and why there is no response.
+
+    Where the task names its scorers, it has their marks too.
+    """
     failed = "error" in record
+    marks = {} if failed else record["score"].get("marks", {})
+    marked = {"mark": mark_of(record["score"]["official"]), "marks": marks} if marks else {}
     return {
         "id": record["id"],
         "sample": record["sample"],
@@ -328,6 +333,7 @@ def _row(record: Record) -> dict[str, Any]:
         "level": None if failed else record["extraction"].get("level"),
         "set_aside": None if failed else record["extraction"].get("set_aside"),
         "failed": record["error"]["kind"] if failed else None,
+        **marked,
     }
 
 
@@ -363,8 +369,11 @@ def _answer(stored: StoredTask, sample: Sample, texts: Mapping[str, str | None])
         state: State = "failed" if sample.id in texts else "missing"
         return SubmittedAnswer(sample, state, "", "", stored.task.submission(sample, NO_ANSWER))
     read = stored.read(sample, text)
-    state = "unanswered" if read.choice is None else "answered"
-    return SubmittedAnswer(sample, state, read.thinking, read.choice or "", stored.task.submission(sample, read))
+    choice = read.choice
+    if stored.task.scorers and not sample.choices:
+        choice = extraction_fields(read, stored.task.score(sample, read))["choice"]
+    state = "unanswered" if choice is None else "answered"
+    return SubmittedAnswer(sample, state, read.thinking, choice or "", stored.task.submission(sample, read))
 
 
 def count_states(submitted: Sequence[SubmittedAnswer]) -> dict[str, int]:

@@ -6,6 +6,7 @@ not. Where no answer was read from any response there is no accuracy anywhere: a
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar, cast
@@ -15,8 +16,10 @@ from dtbench.harness.core.schema import Official
 from dtbench.harness.core.scorer import Column, Grouping, Scorer
 from dtbench.harness.extract.evidence import EVIDENCE_LEVELS
 from dtbench.harness.score.calibration import forced_figures
+from dtbench.harness.score.group_shares import ShareTally
 from dtbench.harness.score.outcomes import UNLEVELLED, Answer, AnswerOutcome, Outcomes
-from dtbench.harness.stats.intervals import clustered_interval, majority, pass_at, percentile, share, wilson
+from dtbench.harness.score.scorer_means import scorer_figures, waiting_note
+from dtbench.harness.stats.intervals import majority, marks_interval, pass_at, percentile, share, wilson
 from dtbench.harness.store.share_types import AllFigures, CountedFigures, IntervalFigures
 from dtbench.harness.store.summary_types import (
     ClusterFigures,
@@ -60,7 +63,7 @@ def summarise(
     """Sum up records in any order; expected is how many answers a whole run has, all repeats counted."""
     outcomes = records if isinstance(records, Outcomes) else Outcomes(records)
     counts, n = outcomes.counts(), max(expected, len(outcomes))
-    known = task.answers_public and not task.no_verdict and any(outcome.correct is not None for outcome in counts)
+    known = task.answers_public and not task.no_verdict and any(map(_is_known, counts))
     dropped = _dropped(counts, n)
     seconds, chains, tokens = outcomes.seconds(), outcomes.chains(), outcomes.tokens()
     summary: TaskSummary = {
@@ -69,7 +72,7 @@ def summarise(
         "n": n,
         "official": _official(task, counts, samples_k, known=known),
         "strict": _strict(task, counts, n, samples_k, known=known),
-        "unanswered": 0 if task.no_verdict else _times(counts, lambda one: one.failed is None and one.correct is None),
+        "unanswered": 0 if task.no_verdict else _times(counts, lambda one: one.unread),
         "evidence": _evidence(task, counts),
         "set_aside": _times(counts, lambda outcome: outcome.set_aside),
         "dropped": sum(dropped.values()),
@@ -88,7 +91,13 @@ def summarise(
         "attempts": outcomes.attempts(),
         "notes": _notes(task, counts, known=known),
     }
+    if scorers := scorer_figures(outcomes, shared or {}):
+        summary["scorers"] = scorers
     return _with_forced(_over_clusters(summary), outcomes, counts, known=known)
+
+
+def _is_known(outcome: AnswerOutcome) -> bool:
+    return outcome.correct is not None or any(mark is not None for _, mark in outcome.marks)
 
 
 def _over_clusters(summary: TaskSummary) -> TaskSummary:
@@ -126,9 +135,11 @@ def own_figures(task: Scorer, records: Iterable[Record]) -> Mapping[str, Any]:
 def _official(task: Scorer, counts: Counts, repeats: int, *, known: bool) -> OfficialFigures:
     total = _verdicts(counts, known=known)
     raw = [(outcome.raw, times) for outcome, times in counts.items() if outcome.raw is not None]
+    marks = _marks(counts)
+    whole = _interval(total["accuracy"], total["counted"], repeats)
     return {
         **total,
-        **_interval(total["accuracy"], total["counted"], repeats),
+        **(whole if total["accuracy"] is None or marks.keys() <= {0, 1} else as_fields(marks_interval(marks))),
         "raw": _accuracy_of(raw, known=known) if raw else None,
         "groups": _grouped(task, counts, lambda part: _verdicts(part, known=known)),
     }
@@ -137,7 +148,16 @@ def _official(task: Scorer, counts: Counts, repeats: int, *, known: bool) -> Off
 def _strict(task: Scorer, counts: Counts, n: int, repeats: int, *, known: bool) -> StrictFigures:
     total = _read(counts, n, known=known)
     groups = _grouped(task, counts, lambda part: _read(part, part.total(), known=known))
-    return {**total, **_interval(total["accuracy"], n, repeats), "groups": groups}
+    return {**total, **_interval(total["accuracy"], total["n"], repeats), "groups": groups}
+
+
+def _marks(counts: Counts) -> Counter[float]:
+    """Count how often each official mark came, of the answers that are counted."""
+    marks = Counter[float]()
+    for outcome, times in counts.items():
+        if outcome.official.counted:
+            marks[outcome.official.value] += times
+    return marks
 
 
 def _verdicts(counts: Counts, *, known: bool) -> CountedFigures:
@@ -148,16 +168,22 @@ def _verdicts(counts: Counts, *, known: bool) -> CountedFigures:
 def _accuracy_of(verdicts: Sequence[tuple[Official, int]], *, known: bool) -> CountedFigures:
     counted = sum(times for verdict, times in verdicts if verdict.counted)
     correct = sum(times for verdict, times in verdicts if verdict.counted and verdict.correct)
+    partial = [(verdict.mark, times) for verdict, times in verdicts if verdict.counted and verdict.mark is not None]
+    total = math.fsum((correct, *(mark * times for mark, times in partial)))
     return {
         "correct": correct if known else None,
         "counted": counted,
-        "accuracy": correct / counted if known and counted else None,
+        "accuracy": total / counted if known and counted else None,
     }
 
 
 def _read(counts: Counts, n: int, *, known: bool) -> AllFigures:
-    """Count the right answers of the strict verdict over all questions, failed and missing ones too."""
+    """Count the right answers of the strict verdict over all questions, failed and missing ones too.
+
+    Those of which nothing is known before a second pass are left out.
+    """
     correct = _times(counts, lambda outcome: outcome.correct is True)
+    n -= _times(counts, lambda outcome: outcome.undecided)
     return {"correct": correct if known else None, "n": n, "accuracy": correct / n if known and n else None}
 
 
@@ -234,32 +260,24 @@ def _clustered(outcomes: Outcomes, n: int, repeats: int, shared: Clips) -> Clust
     """Return intervals over clips; None where every answer has a clip of its own and Wilson's says it all."""
     if repeats == 1 and not shared:
         return None
-    official: dict[int | str, list[int]] = {}
-    strict: dict[int | str, list[int]] = {}
+    official, strict = ShareTally(), ShareTally()
     for answer in outcomes.answers():
         clip = shared.get(answer.id, answer.id)
         verdict = answer.outcome.official
-        _add(strict, clip, correct=answer.right)
+        if not answer.outcome.undecided:
+            strict.add(clip, answer.right)
         if verdict.counted:
-            _add(official, clip, correct=verdict.correct)
-    whole, rest = divmod(n - len(outcomes), repeats)
-    missing = [(0, repeats)] * whole + [(0, rest)] * (rest > 0)
+            official.add(clip, verdict.value)
+    missing, clip = n - len(outcomes), 0
+    while missing > 0:
+        clip -= 1  # no number of a shared clip
+        strict.add(clip, 0, min(repeats, missing))
+        missing -= repeats
     return {
-        "clips": len(strict) + len(missing),
-        "official": _clusters_interval(official.values(), []),
-        "strict": _clusters_interval(strict.values(), missing),
+        "clips": strict.clips,
+        "official": as_fields(official.over_clips()) if official.n else None,
+        "strict": as_fields(strict.over_clips()) if strict.n else None,
     }
-
-
-def _add(clusters: dict[int | str, list[int]], clip: int | str, *, correct: bool) -> None:
-    cluster = clusters.setdefault(clip, [0, 0])
-    cluster[0] += correct
-    cluster[1] += 1
-
-
-def _clusters_interval(clusters: Iterable[list[int]], missing: list[tuple[int, int]]) -> IntervalFigures | None:
-    pairs = [*((correct, answers) for correct, answers in clusters), *missing]
-    return as_fields(clustered_interval(pairs)) if pairs else None
 
 
 def _dropped(counts: Counts, n: int) -> dict[str, int]:
@@ -313,7 +331,9 @@ def _notes(task: Scorer, counts: Counts, *, known: bool) -> list[str]:
         return [task.no_verdict, *older]
     stops = _ranked(counts, lambda outcome: outcome.official.why or None if outcome.official.counted else None)
     stopped = [f"{times} answers ({why}) stop the official script; they count as wrong" for why, times in stops.items()]
-    return [*stopped, *older] if known else [NONE_ANSWERED, *stopped, *older]
+    waiting = waiting_note(counts)
+    none = [] if known or _times(counts, lambda outcome: outcome.undecided) else [NONE_ANSWERED]
+    return [*none, *waiting, *stopped, *older]
 
 
 def repeat_figures(outcomes: Outcomes, questions: int, k: int) -> RepeatsFigures:
@@ -324,13 +344,13 @@ def repeat_figures(outcomes: Outcomes, questions: int, k: int) -> RepeatsFigures
         by_question.setdefault(answer.id, []).append(answer)
         by_repeat.setdefault(answer.sample, []).append(answer)
     repeats = [by_repeat.get(repeat, []) for repeat in range(k)]
-    verdicts = [[a.outcome.official.correct for a in answers if a.outcome.official.counted] for answers in repeats]
+    verdicts = [[a.outcome.official.value for a in answers if a.outcome.official.counted] for answers in repeats]
     times_right = Counter(sum(answer.right for answer in answers) for answers in by_question.values())
     steps = sorted({k, *(1 << power for power in range(k.bit_length()) if 1 << power <= k)})  # 1, 2, 4, ... and k
     return {
         "k": k,
         "strict": _repeat_spread([sum(answer.right for answer in answers) / questions for answers in repeats]),
-        "official": _repeat_spread([sum(counted) / len(counted) for counted in verdicts if counted]),
+        "official": _repeat_spread([math.fsum(counted) / len(counted) for counted in verdicts if counted]),
         "majority": as_fields(share(sum(map(_majority_is_right, by_question.values())), questions)),
         "pass": {
             str(at): sum(times_right[right] * pass_at(at, k, right) for right in range(k + 1)) / questions

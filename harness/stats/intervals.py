@@ -1,20 +1,22 @@
 """How far a measured share can be trusted, and what several answers to one question say together.
 
 The interval of a share is Wilson's. Answers that hang together (one clip, one question) count for as many independent
-ones as have the variance that their clusters show.
+ones as have the variance that their clusters show. The mean of marks between 0 and 1 has the interval of as many right
+and wrong answers as vary as they do: at the same width, Student's interval misses more often, and at one end.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from dtbench.harness.stats.distributions import t_quantile
 
 Z95 = 1.959963984540054
 _NOTHING = 1e-12
+_ROUNDING = 1e-6
 
 
 class Share(NamedTuple):
@@ -50,17 +52,48 @@ def wilson(p: float, n: float) -> Interval:
     return Interval(max(0.0, middle - half) if p > 0 else 0.0, min(1.0, middle + half) if p < 1 else 1.0)
 
 
-def clustered_interval(clusters: Iterable[tuple[float, int]]) -> Interval:
-    """Return the interval of a share whose answers come in clusters: (correct, answers) of each, none empty."""
+def clustered_interval(clusters: Iterable[tuple[float, int]], *, partial: bool = False) -> Interval:
+    """Return the interval of a share whose answers come in clusters: (correct, answers) of each, none empty.
+
+    With `partial` marks between 0 and 1 are summed in place of right answers: they vary less than right and wrong do,
+    and may count for more of those than they are.
+    """
     kinds = list(clusters)
     count, answers = len(kinds), sum(size for _, size in kinds)
     if count < 2:
         return Interval(0.0, 1.0)
     p = math.fsum(correct for correct, _ in kinds) / answers
     squares = math.fsum((correct - p * size) ** 2 for correct, size in kinds) * count / (count - 1)
+    return _of_variance(p, answers, squares, count, math.inf if partial else answers)
+
+
+def marks_interval(marks: Mapping[float, int]) -> Interval:
+    """Return the interval of the mean of marks from 0 to 1, each with how often it came, of independent answers."""
+    n = sum(marks.values())
+    if n < 2:
+        return Interval(0.0, 1.0)
+    p = mean_mark(marks)
+    if marks.keys() <= {0, 1}:
+        return wilson(p, n)
+    squares = math.fsum(times * (mark - p) ** 2 for mark, times in sorted(marks.items())) * n / (n - 1)
+    return _of_variance(p, n, squares, n, math.inf)
+
+
+def mean_mark(marks: Mapping[float, int]) -> float:
+    """Return the mean of one or more marks, each with how often it came, in whatever order they are."""
+    return math.fsum(mark * times for mark, times in marks.items()) / sum(marks.values())
+
+
+def has_partial_marks(mean: float, full: int, n: int) -> bool:
+    """Whether the mean of n marks of which so many are full ones shows that some are between 0 and 1."""
+    return abs(mean * n - full) > _ROUNDING
+
+
+def _of_variance(p: float, answers: int, squares: float, count: int, most: float) -> Interval:
+    """Return Wilson's interval of as many right and wrong answers, at most so many, as have the variance found."""
     if squares < _NOTHING:  # nothing varies: a cluster is the least that is independent of the others
         return wilson(p, count)
-    effective = min(answers, p * (1 - p) * answers**2 / squares)
+    effective = min(most, p * (1 - p) * answers**2 / squares)
     # The variance is estimated from the clusters: Student's t in place of z, as so many answers fewer.
     return wilson(p, effective * (Z95 / t_quantile(0.975, count - 1)) ** 2)
 

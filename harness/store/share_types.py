@@ -18,6 +18,7 @@ class ShareFigures(TypedDict):
     correct: int
     n: int
     accuracy: float
+    """The mean of the marks where some are partly right, and `correct` the number of full ones."""
     low: float
     high: float
 
@@ -34,8 +35,10 @@ class CountedFigures(TypedDict):
     """Answers that the script counts, and how many it calls correct; null where right and wrong are not known."""
 
     correct: int | None
+    """How many are fully right."""
     counted: int
     accuracy: float | None
+    """The mean of their marks: of right ones the share, where none is partly right."""
 
 
 class AllFigures(TypedDict):

@@ -26,6 +26,17 @@ class StrictFigures(AllFigures, IntervalFigures):
     groups: dict[str, dict[str, AllFigures]]
 
 
+class ScorerFigures(IntervalFigures):
+    """One scorer of a task that names its scorers."""
+
+    mean: float | None
+    """The mean of its marks, from 0 to 1; null where it has marked no answer yet."""
+    n: int
+    """How many answers it marked."""
+    waiting: int
+    """How many answers wait for a second pass."""
+
+
 class EvidenceFigures(TypedDict):
     """The answers whose option was read on one level of evidence."""
 
@@ -213,6 +224,8 @@ class TaskSummary(RelatedFigures, PaperFigures):
     """How many answers there should be."""
     official: OfficialFigures
     strict: StrictFigures
+    scorers: NotRequired[dict[str, ScorerFigures]]
+    """By each scorer of a task that names some; the one that is official for most questions first."""
     unanswered: int
     evidence: NotRequired[dict[str, EvidenceFigures]]
     """Level of evidence -> the answers that rest on it, the firmest level first."""

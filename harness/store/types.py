@@ -95,7 +95,7 @@ class ExtractionRecord(TypedDict):
     answer: str
     """The words in which the answer was given."""
     choice: str | None
-    """The option that was meant; null where nothing decides."""
+    """The option that was meant, or the words of an open answer; null where nothing decides."""
     how: str
     """The rule that decided, or why nothing did."""
     level: NotRequired[str | None]
@@ -116,6 +116,11 @@ class OfficialRecord(TypedDict):
     """Why an answer is not counted, or what the script could not read."""
     mark: NotRequired[float]
     """From 0 to 1, where the answer is partly right; absent where `correct` says it all."""
+
+
+def mark_of(official: OfficialRecord) -> float | None:
+    """Return an official verdict as a number from 0 to 1; None where it is not counted."""
+    return official.get("mark", float(official["correct"])) if official["counted"] else None
 
 
 class ScoreRecord(TypedDict):

@@ -1,4 +1,4 @@
-"""Baselines that need no model: chance, the commonest letter, the first option, and the right answer."""
+"""Baselines that need no model: chance, the commonest letter or answer, the first option, and the right answer."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ class Baseline:
     limit_seconds: float | None = None
     oracle: ClassVar[bool] = False
     """Whether it knows right answers."""
+    needs_options: ClassVar[bool] = True
+    """Whether it can answer nothing but questions with options."""
 
     async def generate(self, prompt: Prompt) -> Response:
         """Answer with the option at its position, with its letter."""
@@ -72,23 +74,34 @@ class Random(Baseline):
 
 
 class Majority(Baseline):
-    """The letter that is right most often, of those that a question has."""
+    """The letter that is right most often, of those that a question has; of open questions the commonest answer."""
 
     name = "majority"
     oracle = True
+    needs_options = False
     needs_samples: ClassVar[bool] = True
 
-    def __init__(self, counts: Mapping[int, int]) -> None:
-        self._counts = counts
+    def __init__(self, counts: Mapping[int, int], open_answers: Mapping[str, int]) -> None:
+        self._counts, self._open_answers = counts, open_answers
 
     @classmethod
     def from_samples(cls, samples: Iterable[Sample]) -> Majority:
-        """Count the positions of the right answers."""
-        places = (sample.choices.index(sample.answer) for sample in samples if sample.answer in sample.choices)
-        counts = Counter(places)
-        if not counts:
+        """Count the positions of the right answers, and the right answers to open questions."""
+        counts, open_answers = Counter[int](), Counter[str]()
+        for sample in samples:
+            if sample.answer is not None and not sample.choices:
+                open_answers[sample.answer] += 1
+            elif sample.answer in sample.choices:
+                counts[sample.choices.index(sample.answer)] += 1
+        if not counts and not open_answers:
             raise UserError("model majority: this data has no correct answers to count; its authors may withhold them.")
-        return cls(counts)
+        return cls(counts, open_answers)
+
+    async def generate(self, prompt: Prompt) -> Response:
+        """Answer with the commonest option, or with the commonest answer to a question without options."""
+        if prompt.choices or not self._open_answers:
+            return await super().generate(prompt)
+        return Response(max(self._open_answers, key=lambda answer: self._open_answers[answer]))
 
     def place(self, prompt: Prompt) -> int:
         """Return the commonest position that the prompt has, the first of equals."""
@@ -97,7 +110,8 @@ class Majority(Baseline):
     def describe(self) -> Mapping[str, Any]:
         """Return how often each letter is right, too."""
         names = {option_letter(place): count for place, count in sorted(self._counts.items())}
-        return {**super().describe(), "right": names}
+        found: dict[str, Any] = {**super().describe(), "right": names}
+        return {**found, "open_answers": len(self._open_answers)} if self._open_answers else found
 
 
 class EchoGold(Baseline):
@@ -105,6 +119,7 @@ class EchoGold(Baseline):
 
     name = "echo-gold"
     oracle = True
+    needs_options = False
     needs_samples: ClassVar[bool] = True
 
     def __init__(self, answers: Mapping[tuple[str, frozenset[str]], str]) -> None:

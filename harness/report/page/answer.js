@@ -224,13 +224,20 @@ function fillAnswer(task, run, answer, text, verdict, place) {
     verdict.append(
       el("span", { class: "differs" }, `official script: ${run.official[answer] === 2 ? "right" : "wrong"}`),
     );
-  if (!run.counted[answer])
+  for (const one of text.marks ?? []) verdict.append(el("span", { class: "note" }, markOf(one)));
+  if (!run.counted[answer] && run.official[answer] !== 0)
     verdict.append(el("span", { class: "differs" }, "not counted by the official script"));
   return place.append(
     el("p", { class: "how" }, words(readHow(task, run, answer, text))),
     textOf(text),
     ...[sharesOf(text), ...(text.judged ?? []).map(judgedOf)].filter(Boolean),
   );
+}
+
+// A scorer of the task, and the mark that it gave.
+function markOf([name, mark, waits]) {
+  if (waits) return `${name}: waits for a second pass`;
+  return mark === null ? `${name}: no answer` : `${name}: ${percent(mark, Number.isInteger(mark) ? 0 : 1)} %`;
 }
 
 function unread(one) {

@@ -93,11 +93,26 @@ function headline(task) {
             ? null
             : el("p", { class: "note" }, "The official script and strict scoring give the same score.")
           : el("p", { class: "note" }, "Strict scoring counts every question and guesses nothing."),
+        scorersOf(run),
         el("div", { class: "counts" }, counts(run, place)),
       );
       return savable(section, `Score of ${fullName(place)}`);
     }),
   );
+}
+
+// The mean mark of each scorer of a task that names several, or whose marks wait.
+function scorersOf(run) {
+  const each = Object.entries(run.scorers ?? {});
+  if (each.length < 2 && each.every(([, one]) => !one.waiting)) return null;
+  const rows = each.map(([name, one]) => [
+    words(name),
+    one.mean === null ? "\u2013" : percent(one.mean, 2),
+    one.mean === null ? "\u2013" : between(one),
+    count(one.n),
+    one.waiting ? count(one.waiting) : "\u2013",
+  ]);
+  return table(["Scorer", "Mean mark, %", "95 % interval", "Answers", "Waiting"], rows, { class: "scorers" });
 }
 
 // Two scores that are one are shown once.
@@ -117,7 +132,9 @@ function scoreLine(run, kind, label, n, place) {
           percent(part.accuracy, 2),
           el("small", {}, " %"),
         );
-  const about = part.accuracy === null ? "no accuracy" : `${count(part.correct)} of ${count(n)}`;
+  const partly = part.accuracy !== null && Math.abs(part.correct - part.accuracy * n) > 1e-6;
+  const fully = partly ? " fully right" : "";
+  const about = part.accuracy === null ? "no accuracy" : `${count(part.correct)} of ${count(n)}${fully}`;
   const under =
     part.accuracy === null ? "" : `95 % interval ${between(range)}${run.clustered?.[kind] ? ", by clip" : ""}`;
   return el(

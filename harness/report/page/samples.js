@@ -49,9 +49,9 @@ function readTask(task, column, number) {
   return read;
 }
 
-// Of each question: where its answers begin, what became of it, and the share that the official script calls right.
+// Of each question: where its answers begin, what became of it, and the mean of its official marks.
 function byQuestion(run, count) {
-  const { question, state, official } = run;
+  const { question, state, official, mark } = run;
   const begin = new Uint32Array(count + 1);
   for (const place of question) begin[place + 1]++;
   for (let place = 0; place < count; place++) begin[place + 1] += begin[place];
@@ -63,9 +63,9 @@ function byQuestion(run, count) {
     for (let answer = begin[place]; answer < begin[place + 1]; answer++) {
       const one = state[answer];
       states[place] = states[place] === NONE || states[place] === one ? one : MIXED;
-      if (STATES[one] === "failed") continue;
+      if (STATES[one] === "failed" || official[answer] === 0) continue;
       given++;
-      if (official[answer] === 2) correct++;
+      if (!Number.isNaN(mark[answer])) correct += mark[answer];
     }
     if (given) share[place] = correct / given;
   }
