@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dtbench.harness.core.dataset import Dataset
-from dtbench.harness.core.errors import DataError, DtbenchError, TaskError, format_error
+from dtbench.harness.core.errors import DataError, DtbenchError, TaskError, UserError, format_error
 from dtbench.harness.core.schema import UNSCORABLE, Sample, Score
 from dtbench.harness.core.scorer import NO_ANSWER, Scorer
 
@@ -29,6 +29,15 @@ def refuse_unscorable(scorer: Scorer, data: Dataset) -> None:
     id_, fault = found[0]
     more = f"; {len(found)} of {len(data.samples)} questions cannot be scored" if len(found) > 1 else ""
     raise _error(scorer, id_, fault, f"Correct it in the data ({data.source}), or leave it out with --ids{more}")
+
+
+def refuse_open_questions(scorer: Scorer, data: Dataset, model: str) -> None:
+    """Raise a UserError where a model that can only choose among options would be asked questions without any."""
+    if count := sum(not sample.choices for sample in data.samples):
+        raise UserError(
+            f"--model {model}: it can only choose among options, and {count} of {len(data.samples)} questions of "
+            f"{scorer.name} have none. Leave them out with --ids, or take majority or echo-gold."
+        )
 
 
 def refuse_stored(scorer: Scorer, sample: Sample) -> None:

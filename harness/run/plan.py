@@ -20,7 +20,7 @@ from dtbench.harness.core.errors import DtbenchError, TaskError, UserError, form
 from dtbench.harness.core.model import Model, hears_channels
 from dtbench.harness.core.option_orders import order_count
 from dtbench.harness.core.schema import Clip, FewShotExample, Prompt, Sample, clip_name
-from dtbench.harness.core.scorable import refuse_unscorable
+from dtbench.harness.core.scorable import refuse_open_questions, refuse_unscorable
 from dtbench.harness.core.task import OPENLY, Task
 from dtbench.harness.extract.evidence import DEFAULT_MIN_EVIDENCE
 from dtbench.harness.run.few_shot import as_turn, describe_examples, examples_hash
@@ -244,7 +244,7 @@ class TaskPlan:
     def with_model(self, model: Model) -> TaskPlan:
         """Return the plan for this model, which may bring a system prompt of its own, and hear one channel alone."""
         if getattr(model, "needs_options", False):
-            self._refuse_open_questions(getattr(model, "name", type(model).__name__))
+            refuse_open_questions(self.task, self.data, getattr(model, "name", type(model).__name__))
         own = getattr(model, "system", None)
         form = self.form if own is None else dataclasses.replace(self.form, own_system=own)
         return dataclasses.replace(self, form=form, mixed_down=self.task.stereo and not hears_channels(model))
@@ -253,14 +253,6 @@ class TaskPlan:
     def keeps_channels(self) -> bool:
         """Whether clips are heard with their channels."""
         return self.task.stereo and not self.mixed_down
-
-    def _refuse_open_questions(self, model: str) -> None:
-        count = sum(not sample.choices for sample in self.data.samples)
-        if count:
-            raise UserError(
-                f"--model {model}: it can only choose among options, and {count} of {len(self.data.samples)} questions "
-                f"of {self.task.name} have none. Leave them out with --ids, or take majority or echo-gold."
-            )
 
     def _other_clips(self, place: int) -> tuple[Path | Clip, ...]:
         """Pick the clips of another question, none of them its own: the same at every call and in every selection."""
