@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from pages import DOCS, blocks, shell
+from pages import DOCS, blocks, python, shell
 
 from dtbench.tasks.registry import get_task
 
@@ -33,3 +33,13 @@ def test_the_lines_of_the_page_are_paraphrases(tmp_path: Path) -> None:
     path = tmp_path / "words.jsonl"
     path.write_text(blocks(PAGE, "json")[0])
     assert read_paraphrases(path).most == 2
+
+
+def test_the_small_set_of_the_page_is_found_and_can_be_asked(tmp_path: Path) -> None:
+    printed = shell(blocks(PAGE, "sh")[1], tmp_path)
+    ids = (tmp_path / "small.txt").read_text().split()
+    assert len(set(ids)) == len(ids) == 40
+    assert "random sets" in printed
+    assert len((tmp_path / "runs" / "small" / "mini.jsonl").read_text().splitlines()) == 40
+    error, *_ = python(blocks(PAGE, "python")[0], tmp_path).split()
+    assert 0 <= float(error) < 0.5

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from dtbench.harness.api.loaded_run import Run, load, report
     from dtbench.harness.api.running import run, run_async
     from dtbench.harness.api.scoring import FileScores, JudgedRun, RunScores, judge, score
+    from dtbench.harness.api.subsets import subset
     from dtbench.harness.core.dataset import Dataset
     from dtbench.harness.core.errors import DataError, DtbenchError, MachineryError, ModelError, TaskError, UserError
     from dtbench.harness.core.marks import TaskScorer
@@ -51,6 +52,7 @@ _PUBLIC = {
     "harness.api.loaded_run": ("Run", "load", "report"),
     "harness.api.running": ("run", "run_async"),
     "harness.api.scoring": ("FileScores", "JudgedRun", "RunScores", "judge", "score"),
+    "harness.api.subsets": ("subset",),
     "harness.core.dataset": ("Dataset",),
     "harness.core.errors": ("DataError", "DtbenchError", "MachineryError", "ModelError", "TaskError", "UserError"),
     "harness.core.marks": ("TaskScorer",),
@@ -142,6 +144,7 @@ __all__ = [
     "samples_table",
     "score",
     "set_weak_aside",
+    "subset",
     "summary_df",
     "task_dataset",
 ]

@@ -18,7 +18,7 @@ from dtbench.harness.core.options import ASK, INPUT, PANELS, REQUIRED
 
 GROUPS: Mapping[str, Sequence[str]] = {
     "Start": ("demo", "doctor", "tasks", "models", "new", "data"),
-    "Evaluate": ("run", "sweep", "merge", "score", "compare", "gate"),
+    "Evaluate": ("run", "sweep", "merge", "score", "compare", "gate", "subset"),
     "Look": ("report", "table", "plot", "board", "judge", "export", "view", "watch"),
     "Train": ("cot", "mine", "train"),
     "Neighbours": ("lm-eval", "extract"),

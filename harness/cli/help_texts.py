@@ -135,6 +135,10 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
         Example("the runs below runs/", "dtbench view runs"),
         Example("on a server, through `ssh -L 8642:localhost:8642 HOST`", "dtbench view runs --port 8642"),
     ),
+    "subset": (
+        Example("100 questions, by the runs of three models", "dtbench subset runs/* --size 100 --out ids.txt"),
+        Example("ask only these", "dtbench run --model Qwen/Qwen2.5-Omni-7B --tasks mmar --ids ids.txt"),
+    ),
     "watch": (
         Example("until the run ends", "dtbench watch runs/qwen"),
         Example("one look, for a script", "dtbench watch runs/qwen --once --json"),

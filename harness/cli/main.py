@@ -48,6 +48,7 @@ COMMANDS = {
     "cot": Subcommand("cot:cot_command", "Write questions and reasoning chains for training data with LLMs."),
     "mine": Subcommand("mine:mine_command", "Keep the questions that a checkpoint only sometimes gets right."),
     "gate": Subcommand("gate:gate_command", "Fail CI when a candidate run is worse than its baseline."),
+    "subset": Subcommand("subset:subset_command", "Find a small set of questions that ranks runs as all of them do."),
     "report": Subcommand("report:report_command", "Write an HTML page with every answer of one run, or of two."),
     "table": Subcommand("table:table_command", "Make the table that a paper prints, from runs and published scores."),
     "plot": Subcommand("plot:plot_command", "Draw runs for a paper or a slide, as SVG, PNG or PDF."),

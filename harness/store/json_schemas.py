@@ -15,7 +15,9 @@ from dtbench.harness.store import (
     judged_types,
     paper_types,
     question_types,
+    robustness_types,
     share_types,
+    subset_types,
     summary_types,
     table_types,
     types,
@@ -37,6 +39,7 @@ KINDS: dict[str, tuple[Any, ...]] = {
     "comparison": (list[comparison_types.ComparisonAmongSeveral],),
     "table": (list[table_types.ResultTable],),
     "picture": (table_types.WrittenPicture,),
+    "subset": (subset_types.QuestionSubset,),
 }
 _OPEN = ("TaskSummary",)
 """What a task may add keys of its own to."""
@@ -62,7 +65,7 @@ def _field_docs() -> dict[str, dict[str, str]]:
     """Type -> field -> the text under it in the source, inherited ones too."""
     docs: dict[str, dict[str, str]] = {}
     modules = (acoustic_types, comparison_types, paper_types, question_types, share_types, summary_types, table_types)
-    for module in (types, *modules):
+    for module in (types, robustness_types, subset_types, *modules):
         for node in ast.parse(inspect.getsource(module)).body:
             if isinstance(node, ast.ClassDef):
                 own = docs[node.name] = {}
