@@ -88,7 +88,7 @@ def choose_questions(scores: Sequence[Row], groups: Sequence[Row], size: int, se
     return [int(place) for place in numpy.sort(best)]
 
 
-class LeftOut(NamedTuple):
+class HeldOutRun(NamedTuple):
     """What a set that the other runs chose says of a run."""
 
     score: float
@@ -96,17 +96,17 @@ class LeftOut(NamedTuple):
     """Of the other runs on the same set, in their order."""
 
 
-def left_out_runs(scores: Sequence[Row], groups: Sequence[Row], size: int, seed: int) -> list[LeftOut]:
+def left_out_runs(scores: Sequence[Row], groups: Sequence[Row], size: int, seed: int) -> list[HeldOutRun]:
     """Score each run on a set that was chosen by the other runs alone."""
     found = []
     for place, row in enumerate(scores):
         others = [*scores[:place], *scores[place + 1 :]]
         chosen = choose_questions(others, groups, size, seed)
-        found.append(LeftOut(mean_at(row, chosen), [mean_at(other, chosen) for other in others]))
+        found.append(HeldOutRun(mean_at(row, chosen), [mean_at(other, chosen) for other in others]))
     return found
 
 
-def left_out_agreement(whole: Sequence[float], runs: Sequence[LeftOut]) -> Agreement:
+def left_out_agreement(whole: Sequence[float], runs: Sequence[HeldOutRun]) -> Agreement:
     """Compare each run's score, and its rank among the others, on a set without it with those on all questions."""
     errors = [abs(one - other.score) for one, other in zip(whole, runs, strict=True)]
     pairs = [
