@@ -216,6 +216,8 @@ def lay_out_options(choices: Sequence[str], layout: str | None) -> str:
         return "\n".join(choices)
     if layout == "dotted":
         return "\n".join(f"{letter}. {text}" for letter, text in zip(LETTERS, choices, strict=False))
+    if layout == "angled":
+        return "\n".join(f"<{letter}>: {text}" for letter, text in zip(LETTERS, choices, strict=False))
     if layout == "list":
         return str(list(choices))
     return letter_options(choices).replace("\n(", " (") if layout == "inline" else letter_options(choices)

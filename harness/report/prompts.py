@@ -19,7 +19,7 @@ from dtbench.harness.score.question_form import QuestionForm
 from dtbench.harness.score.stored_run import StoredTask
 from dtbench.harness.store.run_folder import StoredRun
 
-LAYOUTS = (None, "dotted", "inline", "list", "plain")
+LAYOUTS = (None, "angled", "dotted", "inline", "list", "plain")
 """Ways to write options, those first whose words hold the others'."""
 _BLANK = Sample("id", "{question}", ("{option 1}", "{option 2}"), None, Path("clip"))
 _BLANKS = [

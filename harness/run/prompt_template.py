@@ -7,7 +7,7 @@ import re
 from dtbench.harness.core.schema import Prompt, Sample
 from dtbench.harness.core.task import lay_out_options
 
-PROMPT_MARKS = re.compile(r"\{(?P<what>question|options)(?::(?P<layout>plain|dotted|inline|list))?\}")
+PROMPT_MARKS = re.compile(r"\{(?P<what>question|options)(?::(?P<layout>plain|dotted|angled|inline|list))?\}")
 """Where the question and its options go in a prompt of a user's or of authors'."""
 
 

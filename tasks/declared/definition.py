@@ -11,14 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-from dtbench.harness.core.errors import UserError, did_you_mean
+from dtbench.harness.core.errors import UserError, did_you_mean, one_line
 from dtbench.harness.core.scorer import Column, Grouping
 from dtbench.harness.core.task import STYLES
 from dtbench.harness.core.typed_settings import at_least, read_table, read_toml, refuse_unknown
-from dtbench.tasks.declared.field_rules import FILE, ROW, FieldRule, read_field
+from dtbench.tasks.declared.field_rules import PLACE, FieldRule, read_field
 
 FIELDS = ("id", "question", "choices", "answer", "audio")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_DIVIDER = re.compile(r"^---[ \t]*\n", re.MULTILINE)
 REVISION = re.compile(r"[0-9a-f]{7,40}")
 
 
@@ -101,6 +102,8 @@ class TaskTable:
     wordings: Mapping[str, str] = field(default_factory=dict)
     examples: ExamplesTable | None = None
     stereo: bool = False
+    figures: str | None = None
+    """A function of Python, as module:function, from all records of a run to figures of its own."""
     total: TotalTable | None = None
     answers_public: bool = True
     copies_questions: bool = True
@@ -136,18 +139,37 @@ class Definition:
 
     @functools.cached_property
     def places(self) -> frozenset[str]:
-        """Which of FILE and ROW its rules name: the items of its questions keep these."""
+        """Which paths of a record's place its rules name: the items of its questions keep these."""
         text = json.dumps(self.table, default=str)
-        return frozenset(name for name in (FILE, ROW) if name in text)
+        return frozenset(name for name in PLACE if name in text)
 
 
 _OWN_READING = ("fields", "groups", "question", "score", "column", "grouping")
 """Tables whose keys are names of the user's, or that come several times."""
 
 
-def read_definition(path: Path) -> Definition:
-    """Read a task file; a UserError that names the file, the key, the value and what is allowed where it is wrong."""
-    return parse_definition(read_toml(path), str(path))
+def read_task_file(path: Path) -> dict[str, Any]:
+    """Return what a task file says, with the words of a judge in place of the file that has them, `prompt_file`."""
+    table = read_toml(path)
+    scores = table.get("score")
+    if isinstance(scores, list):
+        table["score"] = [_with_words(one, path) if isinstance(one, dict) else one for one in scores]
+    return table
+
+
+def _with_words(score: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Put in the words of a file: the request, and above a line `---` the system prompt, if any."""
+    if "prompt_file" not in score:
+        return score
+    name, rest = score["prompt_file"], {key: value for key, value in score.items() if key != "prompt_file"}
+    if not isinstance(name, str) or not name:
+        raise UserError(f"{path}: score: prompt_file = {json.dumps(name, default=str)}: a file's name is expected.")
+    try:
+        text = (path.parent / name).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: score: prompt_file = {json.dumps(name)}: cannot be read ({error}).") from None
+    system, *request = _DIVIDER.split(text.rstrip("\n"), maxsplit=1)
+    return {**rest, "system": system.strip(), "prompt": request[0]} if request else {**rest, "prompt": system}
 
 
 def parse_definition(table: Mapping[str, Any], place: str) -> Definition:
@@ -216,12 +238,12 @@ def _refuse_no_json(value: Any, where: str) -> None:
     """Raise a UserError for a date, or a number that is none: run.json keeps the file as JSON."""
     if isinstance(value, Mapping):
         for name, one in value.items():
-            _refuse_no_json(one, f"{where}: {name}")
+            _refuse_no_json(one, f"{where}: {one_line(str(name))}")
     elif isinstance(value, list):
         for one in value:
             _refuse_no_json(one, where)
     elif not isinstance(value, str | int | float) or (isinstance(value, float) and not math.isfinite(value)):
-        raise UserError(f"{where} = {value}: a text in quotes, a number, a list or a table is expected.")
+        raise UserError(f"{where} = {one_line(str(value))}: a text in quotes, a number, a list or a table is expected.")
 
 
 def _check_about(about: TaskTable, place: str) -> None:

@@ -11,8 +11,9 @@ from typing import Any
 from dtbench.harness.core.errors import DataError, UserError
 from dtbench.harness.core.typed_settings import read_table
 
-FILE, ROW = "@file", "@row"
-"""Paths that every record has: the name of its file without the ending, and its number in that file, from 0."""
+FILE, FOLDER, ROW = "@file", "@folder", "@row"
+"""Paths that every record has: the names of its file, without the ending, and of the folder of that, and its number."""
+PLACE = (FILE, FOLDER, ROW)
 _MARK = re.compile(r"\{([^{}]+)\}")
 _NO_FIELD = object()
 
@@ -22,7 +23,7 @@ class FieldRule:
     """How a value is taken out of a record."""
 
     path: str | None = None
-    """The field, by dotted path; `@file` and `@row` say where the record stood."""
+    """The field, by dotted path; `@file`, `@folder` and `@row` say where the record stood."""
     columns: Sequence[str] = ()
     """Several fields, of which those that are there make a list."""
     value: str | None = None

@@ -14,7 +14,7 @@ from dtbench.harness.core.installed import install_command
 from dtbench.harness.core.records import MetadataRecord, open_parquet, read_json
 from dtbench.tasks.data.clips import EmbeddedClip
 from dtbench.tasks.declared.definition import SourceTable
-from dtbench.tasks.declared.field_rules import FILE, ROW, value_at
+from dtbench.tasks.declared.field_rules import FILE, FOLDER, ROW, value_at
 
 FORMATS = {
     ".json": "json",
@@ -44,7 +44,7 @@ def read_rows(source: SourceTable, found: SourceFiles, audio: str | None) -> Ite
         return
     for path in found.files:
         for number, record in enumerate(_file_rows(source, path)):
-            record.item.update({FILE: path.stem, ROW: number})
+            record.item.update({FILE: path.stem, FOLDER: path.parent.name, ROW: number})
             yield record
 
 
@@ -153,7 +153,9 @@ def _dataset_records(source: SourceTable, found: SourceFiles, audio: str | None)
     data = _load_dataset(source, found)
     column = None if audio is None else audio.split(".")[0]
     for number, row in enumerate(dataset_rows(data, column)):
-        yield MetadataRecord(f"{found.root}: row {number}", {**row, FILE: source.split or "data", ROW: number})
+        yield MetadataRecord(
+            f"{found.root}: row {number}", {**row, FILE: source.split or "data", FOLDER: found.root.name, ROW: number}
+        )
 
 
 def _load_dataset(source: SourceTable, found: SourceFiles) -> Any:

@@ -13,7 +13,7 @@ from dtbench.harness.core.schema import Sample
 from dtbench.harness.core.scorer import AnswerKey
 from dtbench.tasks.declared.clip_paths import ClipPaths
 from dtbench.tasks.declared.definition import Definition, QuestionTable
-from dtbench.tasks.declared.field_rules import FILE, ROW, FieldRule, fits, has_path, heading_text, missing_field
+from dtbench.tasks.declared.field_rules import FILE, PLACE, ROW, FieldRule, fits, has_path, heading_text, missing_field
 
 QUESTION = "@question"
 """The key under which an item says which of its record's questions it is."""
@@ -173,7 +173,7 @@ def question_of(definition: Definition, item: Mapping[str, Any]) -> QuestionTabl
 
 def _item(record: Mapping[str, Any], definition: Definition, question: QuestionTable) -> dict[str, Any]:
     """Return the record as published, without audio; with what names the question, where a record asks several."""
-    kept = {key: value for key, value in record.items() if key not in (FILE, ROW) or key in definition.places}
+    kept = {key: value for key, value in record.items() if key not in PLACE or key in definition.places}
     item = {key: plain for key, value in kept.items() if (plain := _plain(value)) is not _NOTHING}
     return {**item, QUESTION: question.name} if question.name else item
 
@@ -205,5 +205,5 @@ def transformed(
         for one in [made] if isinstance(made, Mapping) else made:
             if not isinstance(one, Mapping):
                 raise record.wrong(f"{name} returned {repr(one)[:60]}, and a record or a list of records is expected")
-            where = {key: record.item[key] for key in (FILE, ROW) if key in record.item}
+            where = {key: record.item[key] for key in PLACE if key in record.item}
             yield MetadataRecord(record.where, {**where, **one})

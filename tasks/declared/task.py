@@ -18,10 +18,9 @@ from dtbench.harness.core.schema import Official, Prompt, Sample
 from dtbench.harness.core.scorer import AnswerKey, GroupTotal, OfficialRule
 from dtbench.harness.core.scorer_names import make_scorer
 from dtbench.harness.core.task import Task
-from dtbench.harness.core.typed_settings import read_toml
 from dtbench.tasks.data.layouts import make_dataset, task_folder
 from dtbench.tasks.declared.clip_paths import ClipPaths
-from dtbench.tasks.declared.definition import Definition, parse_definition, read_definition
+from dtbench.tasks.declared.definition import Definition, parse_definition, read_task_file
 from dtbench.tasks.declared.find_files import find_files
 from dtbench.tasks.declared.rows import SourceFiles, read_rows
 from dtbench.tasks.declared.samples import RecordReader, answer_key, question_of, sample_of_item, transformed
@@ -81,12 +80,12 @@ class DeclaredTask(Task):
     @classmethod
     def from_file(cls, path: Path) -> DeclaredTask:
         """Return the task of a user's file."""
-        return cls(read_definition(path), defined_in=path)
+        return cls(parse_definition(read_task_file(path), str(path)), defined_in=path)
 
     @classmethod
     def of_ours(cls, path: Path) -> DeclaredTask:
         """Return the task of a file in tasks/benchmarks: its data is in the folder of all data sets."""
-        return cls(parse_definition(read_toml(path), path.stem))
+        return cls(parse_definition(read_task_file(path), path.stem))
 
     @classmethod
     def from_table(cls, table: Mapping[str, Any], place: str, *, trusted: bool = True) -> DeclaredTask:
@@ -205,6 +204,13 @@ class DeclaredTask(Task):
 
         return first
 
+    def figures(self, records: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
+        """Return the figures of the function that the file names."""
+        if (path := self.declared.about.figures) is None:
+            return {}
+        figures: Mapping[str, Any] = _function(path, f"{self.declared.place}: figures")(records)
+        return figures
+
     def answer_key(self, item: Mapping[str, Any]) -> AnswerKey:
         """Return the options and the right one of a published record."""
         return answer_key(self.declared, item, question_of(self.declared, item))
@@ -237,7 +243,7 @@ def _scorers(definition: Definition) -> Sequence[TaskScorer]:
 
 def _refuse_code(definition: Definition) -> None:
     named = [table["rule"] for table in definition.scores if ":" in table["rule"]]
-    for path in [*named, *filter(None, [definition.about.source.transform])]:
+    for path in [*named, *filter(None, [definition.about.source.transform, definition.about.figures])]:
         raise UserError(
             f"{definition.place}: {path} is code, and a task that a data set carries may name none. If you trust it, "
             f"save the file and name it with --task-file."
@@ -252,9 +258,9 @@ def _function(path: str, where: str) -> Any:
     if not callable(value):
         raise UserError(f"{where}: {path} is {type(value).__name__}, and a function is expected.")
 
-    def call(record: dict[str, Any]) -> Any:
+    def call(argument: Any) -> Any:
         try:
-            return value(record)
+            return value(argument)
         except Exception as error:  # someone else's code
             raise TaskError(f"{where}: {path} failed with {format_error(error)}.") from error
 

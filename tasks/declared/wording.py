@@ -11,7 +11,7 @@ from dtbench.harness.core.schema import Sample
 from dtbench.harness.core.task import lay_out_options
 from dtbench.tasks.declared.field_rules import heading_text, value_at
 
-LAYOUTS = ("plain", "dotted", "inline", "list")
+LAYOUTS = ("plain", "dotted", "angled", "inline", "list")
 _MARK = re.compile(r"\{\{|\}\}|\{(?P<name>[^{}\s:][^{}:]*)(?::(?P<layout>\w+))?\}")
 _AUDIO = re.compile(r"audio [1-9][0-9]*")
 OWN = ("question", "options")
@@ -41,7 +41,8 @@ def fill_template(template: str, sample: Sample) -> str:
             return lay_out_options(sample.choices, mark["layout"])
         return heading_text(_field(sample, name)) or ""
 
-    return _MARK.sub(fill, template)
+    text = _MARK.sub(fill, template)
+    return text if sample.choices else text.rstrip()
 
 
 def _field(sample: Sample, name: str) -> Any:

@@ -203,30 +203,18 @@ def write_star_bench(folder: Path) -> None:
 
 
 def write_muchomusic(folder: Path) -> None:
-    """Write MuChoMusic: one table, and clips of two data sets under the names that their authors gave them."""
-    rows = []
-    for number in range(4):
-        of_sdd = number % 2 == 0
-        clip = f"sdd/audio/00/{900 + number}.2min.mp3" if of_sdd else f"musiccaps/audio/[made_up-{number}]-[30-40].wav"
-        rows.append(
-            {
-                "question_id": number,
-                "question": "Which texture leads the piece?",
-                "correct_answer": "Slow waltz",
-                "distractor_1_answer": "Fast polka",
-                "distractor_2_answer": "Calm drone",
-                "distractor_3_answer": "Loud, even march",
-                "dataset": "sdd" if of_sdd else "musiccaps",
-                "dataset_identifier": f"{900 + number}.json" if of_sdd else f"made_up-{number}_2.json",
-                "genre": "Jazz",
-                "music_knowledge": "['instrumentation']" if number else "",
-                "music_reasoning": "['genre and style']",
-                "num_annotations": 3,
-                "odd_question": 0.0,
-            }
-        )
-        write_clip(folder / "data" / clip, tone(kind="MP3") if of_sdd else None)
-    write_rows(folder / "data" / "muchomusic.csv", rows)
+    """Write MuChoMusic as its copy with the clips inside: the options are one text, the answer has its letter."""
+    options = "(A) Slow waltz\n(B) Fast polka\n(C) Calm drone\n(D) Loud, even march"
+    rows = [
+        {
+            "context": {"bytes": tone(kind="MP3"), "path": None},
+            "instruction": "Which texture leads the piece?",
+            "choices": options,
+            "answer": answer,
+        }
+        for answer in ("(A) Slow waltz", "(D) Loud, even march")
+    ]
+    write_parquet(folder / "data" / "test-00000-of-00001.parquet", rows)
 
 
 def write_trea(folder: Path) -> None:

@@ -10,6 +10,8 @@ from dtbench.harness.core.marks import field_of
 from dtbench.harness.core.schema import Mark, Sample, unscorable
 from dtbench.harness.core.scorable import choice_fault
 from dtbench.harness.core.scorer import is_gold
+from dtbench.harness.core.task import option_letter
+from dtbench.harness.extract.answer import extract
 from dtbench.harness.score.scorers import option_readers
 from dtbench.harness.score.scorers.instructions import RULES, follows
 from dtbench.harness.score.scorers.numbers import read_numbers
@@ -17,30 +19,35 @@ from dtbench.harness.score.scorers.numbers import read_numbers
 Reader = Callable[[str, Sequence[str]], int | None]
 
 
-def muchomusic_mark(sample: Sample, text: str) -> Mark:
+def muchomusic_mark(sample: Sample, text: str, *, as_is: bool = False) -> Mark:
     """Score as MuChoMusic's script does."""
-    return _option_mark(sample, text, option_readers.muchomusic)
+    return _option_mark(sample, text, option_readers.muchomusic, as_is=as_is)
 
 
-def trea_mark(sample: Sample, text: str) -> Mark:
+def trea_mark(sample: Sample, text: str, *, as_is: bool = False) -> Mark:
     """Score as TREA's script does."""
-    return _option_mark(sample, text, option_readers.trea)
+    return _option_mark(sample, text, option_readers.trea, as_is=as_is)
 
 
-def star_bench_mark(sample: Sample, text: str) -> Mark:
+def star_bench_mark(sample: Sample, text: str, *, as_is: bool = False) -> Mark:
     """Score as STAR-Bench's script does."""
-    return _option_mark(sample, text, option_readers.star_bench)
+    return _option_mark(sample, text, option_readers.star_bench, as_is=as_is)
 
 
-def voicebench_mark(sample: Sample, text: str) -> Mark:
+def voicebench_mark(sample: Sample, text: str, *, as_is: bool = False) -> Mark:
     """Score as VoiceBench's script for multiple choice does, but for letters that it draws at random."""
-    return _option_mark(sample, text, option_readers.voicebench)
+    return _option_mark(sample, text, option_readers.voicebench, as_is=as_is)
 
 
-def _option_mark(sample: Sample, text: str, reader: Reader) -> Mark:
+def _option_mark(sample: Sample, text: str, reader: Reader, *, as_is: bool) -> Mark:
+    """Score by what a script reads of the letter of the option that is meant, as a submission has it.
+
+    With `as_is`, and where no option is meant without a guess, it reads the text as it is.
+    """
     if fault := choice_fault(sample.choices, sample.answer or ""):
         return unscorable(fault)
-    place = reader(text, sample.choices)
+    meant = None if as_is else extract(text, sample.choices).choice
+    place = reader(text if meant is None else option_letter(sample.choices.index(meant)), sample.choices)
     if place is None or place >= len(sample.choices):
         return Mark(None, why="the script reads no option")
     choice = sample.choices[place]

@@ -33,9 +33,17 @@ def test_closed_answers_are_read_as_a_person_read_them() -> None:
 
 @pytest.mark.parametrize("rule", ["muchomusic", "trea", "star-bench", "voicebench"])
 def test_the_letter_of_the_right_option_has_full_marks_another_none_and_nothing_no_answer(rule: str) -> None:
-    scorer = make_scorer(rule)
     asked = question("Fast polka", choices=OPTIONS)
-    assert [scorer.mark(asked, said).value for said in ("B", "A", "")] == [1.0, 0.0, None]
+    for as_is in (False, True):
+        scorer = make_scorer(rule, options={"as_is": as_is})
+        assert [scorer.mark(asked, said).value for said in ("B", "A", "")] == [1.0, 0.0, None]
+
+
+def test_a_script_is_given_the_letter_of_the_option_that_is_meant_or_the_text_as_it_is() -> None:
+    asked = question("Fast polka", choices=OPTIONS)
+    said = "Definitely the fast polka."
+    assert make_scorer("trea").mark(asked, said).value == 1
+    assert make_scorer("trea", options={"as_is": True}).mark(asked, said).value == 0  # its first letter is a D
 
 
 def test_an_instruction_is_followed_or_not_and_an_unknown_one_cannot_be_scored() -> None:
