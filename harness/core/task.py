@@ -83,7 +83,7 @@ class Task(Scorer, ABC):
     """Whether its questions were given to Task.of(), and are in no file."""
 
     @staticmethod
-    def of(
+    def of(  # noqa: PLR0913 - what a task may have
         samples: Any,
         *,
         name: str,
@@ -91,6 +91,7 @@ class Task(Scorer, ABC):
         groups: Sequence[str] = (),
         answer: str = "text",
         scorer: Scorers | None = None,
+        examples: Any = None,
     ) -> GivenTask:
         """Make a task of a list of dicts or Samples, of a DataFrame, or of a `datasets.Dataset`.
 
@@ -99,14 +100,15 @@ class Task(Scorer, ABC):
         another column, or to None where no question has it; `groups` are columns to report by. The answer is the right
         option's text, or by `answer` its "letter" or "index" from 0. `scorer` names what scores the answers, such as
         "exact" for open ones: a name, a function of (sample, text), or a list of them, the official one first. With it
-        a row needs no choices.
+        a row needs no choices. `examples` are further rows, which `num_fewshot` shows before each question.
         """
         from dtbench.harness.core.given_rows import RowLayout, read_rows
         from dtbench.harness.core.scorer_names import as_scorers
 
         scorers = () if scorer is None else as_scorers(scorer)
         layout = RowLayout(columns, groups, answer, is_open=bool(scorers))
-        return GivenTask(name, read_rows(samples, name, layout), scorers)
+        shown = () if examples is None else tuple(read_rows(examples, f"{name}, examples", layout))
+        return GivenTask(name, read_rows(samples, name, layout), scorers, shown)
 
     @abstractmethod
     def samples(self, data_dir: Path | None) -> Iterable[Sample]:
@@ -163,14 +165,25 @@ class GivenTask(Task):
     name = ""  # of each its own
     in_memory = True
 
-    def __init__(self, name: str, samples: Iterable[Sample], scorers: Sequence[TaskScorer] = ()) -> None:
+    def __init__(
+        self,
+        name: str,
+        samples: Iterable[Sample],
+        scorers: Sequence[TaskScorer] = (),
+        examples: Sequence[Sample] = (),
+    ) -> None:
         self._data = Dataset(samples, "own", name)
+        self._examples = examples
         self.scorers = scorers
         self.name = name  # type: ignore[misc]
 
     def samples(self, data_dir: Path | None) -> Iterable[Sample]:
         """Yield the questions that were given."""
         return self._data.samples
+
+    def examples(self, data_dir: Path | None) -> Sequence[Sample]:
+        """Return the examples that were given."""
+        return self._examples
 
     def load(self, data_dir: Path | None) -> Dataset:
         """Return the questions that were given; they are in no folder."""

@@ -68,6 +68,7 @@ class DeclaredTask(Task):
             "columns": tuple(definition.columns),
             "groupings": tuple(definition.groupings),
             "wordings": {**self.wordings, **about.wordings},
+            "open_wordings": {**self.open_wordings, **about.wordings},
             "stereo": about.stereo,
             "total": None if about.total is None else GroupTotal(about.total.by, about.total.weights),
             "definition": definition.table,

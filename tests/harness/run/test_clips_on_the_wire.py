@@ -119,3 +119,17 @@ def test_a_function_gets_all_clips_and_examples_or_says_what_it_lacks(tmp_path: 
     assert seen == [(2, 1), (2, 1)]
     with pytest.raises(DtbenchError, match="'q' has 2 clips, for which the function has no parameter: name one `wavs`"):
         dtbench.run(single, Two(), out=tmp_path / "single")
+
+
+def test_rows_may_be_examples(tmp_path: Path) -> None:
+    row = {"question": "Which?", "choices": ["x", "y"], "answer": "x", "audio": _tone(300).read()}
+    task = Task.of([row], name="rows", examples=[{**row, "question": "And this?", "answer": "y"}])
+    asked: list[Prompt] = []
+
+    def answer(prompt: Prompt) -> str:
+        asked.append(prompt)
+        return "x"
+
+    dtbench.run(answer, task, num_fewshot=1, out=tmp_path / "run")
+    (example,) = asked[0].examples
+    assert (example.text.splitlines()[0], example.answer, len(example.wavs)) == ("And this?", "y", 1)
