@@ -1,8 +1,9 @@
-"""Where the answer stands in a text: between answer tags, in a box, after `Answer:`, or the whole of it."""
+"""Where the answer stands in a text, and how it is evened out before it is compared."""
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
 from dtbench.harness.core.marks import field_of
@@ -14,6 +15,7 @@ _LABEL = re.compile(
     r"answer[*_ \t]*(?::|is(?: that)?:?|=)[*_ \t]*(?P<answer>[^\n]*\S)",
     re.IGNORECASE,
 )
+_ARTICLES = re.compile(r"\b(?:a|an|the)\b", re.IGNORECASE)
 NO_GOLD = "it has no answer, and the words of a right one are expected"
 _MARKUP = " \t\r\n*_`\"'“”"
 
@@ -37,3 +39,19 @@ def gold_answers(sample: Sample, aliases: str = "") -> Sequence[str]:
         elif path == aliases and isinstance(given, str | int | float):
             golds.append(str(given))
     return list(dict.fromkeys(gold for gold in golds if gold.strip()))
+
+
+def even_out(text: str, *, case: bool = False, punctuation: bool = False, articles: bool = False) -> str:
+    """Even out what does not count in a comparison; of what would be nothing then, only spaces and case."""
+    plain = unicodedata.normalize("NFKC", text)
+    plain = " ".join((plain if case else plain.casefold()).split())
+    evened = plain
+    if not punctuation:
+        evened = "".join(sign if _is_word(sign) else " " for sign in evened)
+    if not articles:
+        evened = _ARTICLES.sub(" ", evened)
+    return " ".join(evened.split()) or plain
+
+
+def _is_word(sign: str) -> bool:
+    return sign.isalnum() or sign.isspace() or unicodedata.category(sign) in {"Mn", "Mc"}

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
+from functools import partial
 
 from dtbench.harness.core.schema import Mark, Sample, unscorable
-from dtbench.harness.score.scorers.answer_part import NO_GOLD, answer_words, gold_answers
+from dtbench.harness.score.scorers.answer_part import NO_GOLD, answer_words, even_out, gold_answers
 
-_ARTICLES = re.compile(r"\b(?:a|an|the)\b", re.IGNORECASE)
 NOTHING_SAID = "nothing was said"
 
 
@@ -30,7 +28,7 @@ def exact(  # noqa: PLR0913 - its options
     golds, said = gold_answers(sample, aliases), text.strip() if whole else answer_words(text)
     if not golds or not said:
         return Mark(None, why=NOTHING_SAID) if golds else unscorable(NO_GOLD)
-    even = _Evening(case, punctuation, articles)
+    even = partial(even_out, case=case, punctuation=punctuation, articles=articles)
     right = {even(gold) for gold in golds}
     return Mark(float(even(said) in right), said, "equal" if even(said) in right else "not equal")
 
@@ -40,28 +38,7 @@ def contains(sample: Sample, text: str, *, case: bool = False, aliases: str = ""
     golds, said = gold_answers(sample, aliases), text.strip() if whole else answer_words(text)
     if not golds or not said:
         return Mark(None, why=NOTHING_SAID) if golds else unscorable(NO_GOLD)
-    even = _Evening(case, punctuation=False, articles=False)
+    even = partial(even_out, case=case)
     words = f" {even(said)} "
     found = next((gold for gold in golds if f" {even(gold)} " in words), None)
     return Mark(float(found is not None), found or said, "contained" if found is not None else "not contained")
-
-
-class _Evening:
-    """Evens out what does not count in a comparison; of what would be nothing then, only spaces and case."""
-
-    def __init__(self, case: bool, punctuation: bool, articles: bool) -> None:
-        self._case, self._punctuation, self._articles = case, punctuation, articles
-
-    def __call__(self, text: str) -> str:
-        plain = unicodedata.normalize("NFKC", text)
-        plain = " ".join((plain if self._case else plain.casefold()).split())
-        evened = plain
-        if not self._punctuation:
-            evened = "".join(sign if _is_word(sign) else " " for sign in evened)
-        if not self._articles:
-            evened = _ARTICLES.sub(" ", evened)
-        return " ".join(evened.split()) or plain
-
-
-def _is_word(sign: str) -> bool:
-    return sign.isalnum() or sign.isspace() or unicodedata.category(sign) in {"Mn", "Mc"}
