@@ -11,6 +11,7 @@ from dtbench.harness.score.scorers.filters import regex
 
 OPEN = Sample("q", "Does it ring?", (), "Yes")
 CLOSED = Sample("q", "What rings?", ("A horn", "A bell"), "A bell")
+FIRST = {"function": "regex"}
 LAST = {"function": "regex", "group_select": -1}
 LOWER, TAKE = {"function": "lowercase"}, {"function": "take_first"}
 MAP = {"function": "map", "mapping_dict": {"yes": "Yes"}}
