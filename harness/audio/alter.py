@@ -110,8 +110,8 @@ def _as_long(samples: Samples, length: int) -> Samples:
     """Return the samples cut, or filled up with zeros, to this length."""
     import numpy
 
-    missing = (0, max(0, length - len(samples)))
-    return numpy.pad(samples[:length], missing if samples.ndim == 1 else (missing, (0, 0)))
+    missing = max(0, length - len(samples))
+    return numpy.pad(samples[:length], ((0, missing), *[(0, 0)] * (samples.ndim - 1)))
 
 
 def _coding_rate(mode: AudioMode, rate: int) -> int:

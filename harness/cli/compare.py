@@ -143,6 +143,11 @@ def _lines(one: Comparison, *, power: bool) -> Iterator[str]:
         f"(95 % interval {100 * one['low']:+.2f} to {100 * one['high']:+.2f}; p = {one['p']:.2g})"
     )
     yield f"changed   {one['better']} better, {one['worse']} worse, {one['n'] - one['better'] - one['worse']} unchanged"
+    if (same := one.get("same_choice")) is not None:
+        yield (
+            f"same      {same['accuracy']:.1%} of {same['n']} questions have the same choice in both (95 % interval "
+            f"{same['low']:.1%} to {same['high']:.1%})"
+        )
     if (matched := one["matched_lengths"]) is not None:
         yield _at_matched_lengths(matched)
     if power and detectable is not None:

@@ -19,6 +19,7 @@ from dtbench.harness.core.options import TESTS, Option
 from dtbench.harness.extract.evidence import WEAKEST
 from dtbench.harness.score.outcomes import Answer, AnswerOutcome, Outcomes
 from dtbench.harness.score.waiting import WaitingAnswers, refuse_waiting
+from dtbench.harness.stats.intervals import share
 from dtbench.harness.stats.paired_tests import (
     TAIL,
     EffectiveTable,
@@ -33,6 +34,7 @@ from dtbench.harness.store.comparison_types import Comparison, Flip, GroupCompar
 from dtbench.harness.store.identity import effective_model
 from dtbench.harness.store.record_provenance import RecordProvenance
 from dtbench.harness.store.run_folder import StoredRun
+from dtbench.harness.store.share_types import ShareFigures
 from dtbench.harness.store.types import Record, RunInfo, as_fields
 
 Score = Literal["official", "strict"]
@@ -261,6 +263,7 @@ def comparison(paired: PairedRuns) -> Comparison:
         "confounders": [as_fields(one) for one in paired.confounders],
         "also_differs": [as_fields(one) for one in paired.also_differs],
         "n": len(paired.questions),
+        "same_choice": _same_choice(paired.questions),
         "only_before": paired.only_before,
         "only_after": paired.only_after,
         "failed": list(paired.failed),
@@ -272,6 +275,12 @@ def comparison(paired: PairedRuns) -> Comparison:
         "gained": [_flip(one) for one in gained],
         "lost": [_flip(one) for one in lost],
     }
+
+
+def _same_choice(questions: PairedQuestions) -> ShareFigures | None:
+    choices = [one.choices for one in questions]
+    known = [before == after for before, after in choices if before is not None and after is not None]
+    return as_fields(share(sum(known), len(known))) if known else None
 
 
 def _needed(table: EffectiveTable, n: int) -> int | None:

@@ -174,7 +174,8 @@ def _scored(run: StoredRun, task: str, score: str) -> _ScoredRun:
 
 def _points(answer: Answer, score: str) -> float:
     if score == "official":
-        return float(answer.outcome.official.counted and answer.outcome.official.correct)
+        official = answer.outcome.official
+        return official.value if official.counted else 0.0
     return float(answer.right)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal, NotRequired, TypedDict
 
 from dtbench.harness.store.acoustic_types import AcousticChange
+from dtbench.harness.store.share_types import ShareFigures
 
 
 class ConfounderFigures(TypedDict):
@@ -82,6 +83,8 @@ class Comparison(PairedFigures):
     also_differs: list[ConfounderFigures]
     """Versions, engine, precision and what else differs of how the runs were made, and is no reason to refuse them."""
     n: int
+    same_choice: NotRequired[ShareFigures | None]
+    """Of the questions with a choice in both runs: how many have the same, their consistency; null without any."""
     only_before: int
     only_after: int
     failed: list[int]

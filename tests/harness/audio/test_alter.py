@@ -109,3 +109,17 @@ def test_the_beginning_of_a_clip_stands_at_the_beginning_whether_or_not_the_mp3_
     for kbits in (16, 64):
         coded = through_codec(clip, AudioMode("mp3", kbits=kbits))
         assert abs(int(numpy.argmax(numpy.abs(coded.samples))) - 8025) < 60
+
+
+@pytest.mark.parametrize("mode", ["noise:5dB", "mp3:32k", "opus:24k"])
+def test_of_two_channels_each_is_made_worse_and_stays_where_it_was(mode: str) -> None:
+    sides = numpy.stack([0.5 * sine(440, 1, RATE), 0.2 * sine(900, 1, RATE)], axis=1)
+    clip = prepare_audio(encoded(sides, RATE), RATE, None, stereo=True)
+    found = parse_audio_mode(mode)
+    assert found is not None
+    worse = replace_sound(clip, found, 1) if found.kind == "noise" else through_codec(clip, found)
+    assert (worse.heard_channels, len(worse.wav)) == (2, len(clip.wav))
+    for side in (0, 1):
+        middle = worse.samples[4000:12000, side], clip.samples[4000:12000, side]
+        assert numpy.corrcoef(*middle)[0, 1] > 0.6
+    assert numpy.corrcoef(worse.samples[4000:12000].T)[0, 1] < 0.3

@@ -189,3 +189,12 @@ def test_the_words_of_a_paraphrase_are_what_an_endpoint_gets(items: list[Item]) 
     assert done.code == 0, done
     assert len(texts) == COUNT
     assert all("In other words: " in text and text.count("rather ") == 4 for text in texts)
+
+
+def test_compare_says_how_often_both_forms_choose_the_same(items: list[Item]) -> None:
+    assert run("first").code == run("first", "--permute", "2").code == 0
+    assert run("echo-gold", "--out", "gold").code == 0
+    turned = call("compare", "out", "out/permute-2", "--json")
+    assert json.loads(turned.out)[0]["same_choice"]["accuracy"] == 0
+    shown = call("compare", "gold", "gold")
+    assert f"same      100.0% of {COUNT} questions have the same choice in both" in shown.out
