@@ -6,6 +6,7 @@ what more than chance says: one more than the number of those that are better be
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -62,15 +63,37 @@ def published_tasks() -> list[str]:
 
 
 def make_board(task: str, runs: Path | None) -> Board:
-    """Make the board of a benchmark, best first; with the whole runs in a folder where one is named."""
-    if task not in published_tasks():
-        raise UserError(f"--task {task}: dtbench has no published scores of it. Known: {', '.join(published_tasks())}.")
-    published = json.loads((_published() / f"{task}.json").read_text(encoding="utf-8"))
+    """Make the board of a benchmark, best first; with the whole runs in a folder where one is named.
+
+    Of a task without published scores, such as a user's own, it has the runs alone.
+    """
+    published = _numbers_of(task, runs)
     whole = published["questions"]
     notes: list[str] = []
     entries = [*_reported(published), *(() if runs is None else _own(runs, task, whole, notes))]
     entries.sort(key=lambda entry: (-entry.score, entry.model, entry.source))
     return Board(task, published["groups"], _ranked(entries, whole), notes)
+
+
+def _numbers_of(task: str, runs: Path | None) -> Mapping[str, Any]:
+    """Return the published numbers of a benchmark; of a user's own none, and how many questions its largest run has."""
+    if task in published_tasks():
+        found: Mapping[str, Any] = json.loads((_published() / f"{task}.json").read_text(encoding="utf-8"))
+        return found
+    asked = [] if runs is None else [about["questions"] for about in _runs_of(runs, task)]
+    if not asked:
+        where = "" if runs is None else f", and {runs} has no run of it"
+        known = ", ".join(published_tasks())
+        raise UserError(f"--task {task}: dtbench has no published scores of it{where}. Known: {known}.")
+    return {"task": task, "questions": max(asked), "groups": [], "rows": [], "sources": {}}
+
+
+def _runs_of(runs: Path, task: str) -> Iterator[TaskInfo]:
+    for path in runs.glob("**/summary.json"):
+        with contextlib.suppress(FileNotFoundError, DataError):
+            info = read_info(path.parent)
+            if info["kind"] == "run" and task in info["tasks"]:
+                yield info["tasks"][task]
 
 
 def _published() -> Any:

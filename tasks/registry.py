@@ -110,11 +110,11 @@ def _task_of_python(path: Path) -> Task:
         raise UserError(f"--task-file: {error}") from error
 
 
-def task_of_table(table: Mapping[str, Any], place: str, *, trusted: bool) -> Task:
-    """Return the task of what a task file said, as run.json keeps it; one that is not trusted names no code."""
+def task_of_table(table: Mapping[str, Any], place: str) -> Task:
+    """Return the task of what a task file said, as run.json keeps it: it may come from elsewhere, and names no code."""
     from dtbench.tasks.declared.task import DeclaredTask
 
-    return DeclaredTask.from_table(table, place, trusted=trusted)
+    return DeclaredTask.from_table(table, place)
 
 
 def is_from_file(task: Task, path: Path) -> bool:

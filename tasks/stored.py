@@ -173,7 +173,7 @@ def _definition(run: Path, name: str, about: TaskInfo, task_file: Path | None) -
         if task.name == name:
             return task
     if (table := about.get("definition")) is not None and name not in task_registry.TASKS:
-        return task_registry.task_of_table(table, f"{run / 'run.json'}: {name}", trusted=recorded is not None)
+        return task_registry.task_of_table(table, f"{run / 'run.json'}: {name}")
     if about.get("in_memory"):
         return GivenTask(name, ())
     try:

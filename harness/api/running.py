@@ -34,7 +34,7 @@ Result = TypeVar("Result")
 
 def run(
     model: str | Path | Model | Callable[..., Any] | AsyncOpenaiClient,
-    tasks: str | Task | type[Task] | Iterable[str | Task | type[Task]],
+    tasks: str | Path | Task | type[Task] | Iterable[str | Path | Task | type[Task]],
     *,
     progress: bool = False,
     **options: Any,
@@ -49,7 +49,7 @@ def run(
 
 async def run_async(
     model: str | Path | Model | Callable[..., Any] | AsyncOpenaiClient,
-    tasks: str | Task | type[Task] | Iterable[str | Task | type[Task]],
+    tasks: str | Path | Task | type[Task] | Iterable[str | Path | Task | type[Task]],
     *,
     progress: bool = False,
     **options: Any,
@@ -122,12 +122,12 @@ def _tasks_of(tasks: object) -> Sequence[tuple[str, Task | None]]:
     """Return the name of each task, and the task where it is an object."""
     if isinstance(tasks, str):
         return [(name.strip(), None) for name in tasks.split(",") if name.strip()]
-    if isinstance(tasks, Task | type) or not isinstance(tasks, Iterable):
+    if isinstance(tasks, Task | type | Path) or not isinstance(tasks, Iterable):
         tasks = [tasks]
     found: list[tuple[str, Task | None]] = []
     for one in tasks:
-        if isinstance(one, str):
-            found.append((one, None))
+        if isinstance(one, str | Path):
+            found.append((str(one), None))
         elif isinstance(one, Task) or (isinstance(one, type) and issubclass(one, Task)):
             task = as_task(one, "run")
             found.append((task.name, task))

@@ -346,7 +346,8 @@ def run_settings(request: RunRequest, plans: Sequence[TaskPlan], models: Sequenc
             check_example_clips(plan.examples)
     settings = _settings(request, plans, models)
     if request.track is not None:
-        refuse_forbidden(request.track, settings, None if request.task_file is None else plans[0].task.name)
+        own = [plan.task.name for plan in plans if request.task_file is not None or plan.task.definition is not None]
+        refuse_forbidden(request.track, settings, next((name for name in own if name not in task_registry.TASKS), None))
     return settings
 
 

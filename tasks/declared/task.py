@@ -89,9 +89,9 @@ class DeclaredTask(Task):
         return cls(parse_definition(read_task_file(path), path.stem))
 
     @classmethod
-    def from_table(cls, table: Mapping[str, Any], place: str, *, trusted: bool = True) -> DeclaredTask:
-        """Return the task of what a file says, such as run.json keeps it."""
-        return cls(parse_definition(table, place), trusted=trusted)
+    def from_table(cls, table: Mapping[str, Any], place: str) -> DeclaredTask:
+        """Return the task of what a file said, which comes from elsewhere and may name no code."""
+        return cls(parse_definition(table, place), trusted=False)
 
     def samples(self, data_dir: Path | None) -> Iterable[Sample]:
         """Yield the questions of its files."""
@@ -246,8 +246,8 @@ def _refuse_code(definition: Definition) -> None:
     named = [table["rule"] for table in definition.scores if ":" in table["rule"]]
     for path in [*named, *filter(None, [definition.about.source.transform, definition.about.figures])]:
         raise UserError(
-            f"{definition.place}: {path} is code, and a task that a data set carries may name none. If you trust it, "
-            f"save the file and name it with --task-file."
+            f"{definition.place}: {path} is code, and a task that a data set or a run carries may name none. If you "
+            f"trust it, name its file with --task-file."
         )
 
 

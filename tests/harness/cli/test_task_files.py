@@ -94,7 +94,7 @@ def test_runs_of_a_task_file_are_compared_gated_reported_and_tabled(tmp_path: Pa
         run("--tasks", file, "--out", tmp_path / name, model=model)
     compared = json.loads(call("compare", tmp_path / "good", tmp_path / "poor", "--json").out)
     assert compared[0]["task"] == "birds"
-    dtbench.run(lambda text, wav: "(A)", str(file), out=tmp_path / "listener")
+    dtbench.run(lambda text, wav: "(A)", file, out=tmp_path / "listener")
     assert "passed    birds: 33.33 -> 33.33" in call("gate", tmp_path / "poor", tmp_path / "listener").out
     assert call("report", tmp_path / "poor", "--out", tmp_path / "page.html").code == 0
     assert (tmp_path / "page.html").read_text().startswith("<!doctype html>")
@@ -219,3 +219,31 @@ def test_a_total_may_be_the_mean_of_groups(tmp_path: Path, weights: str, total: 
     assert (
         f"total          {100 * total:.2f} % (the mean over Continent, 2 groups)" in call("score", tmp_path / "run").out
     )
+
+
+def test_the_board_of_a_task_file_has_its_runs(tmp_path: Path) -> None:
+    file = write_birds(tmp_path / "own")
+    dtbench.run(lambda text, wav: "(A)", file, out=tmp_path / "runs" / "listener")
+    (board,) = json.loads(call("board", "--task", "birds", "--runs", tmp_path / "runs", "--json").out)
+    (entry,) = board["entries"]
+    assert (entry["rank"], entry["score"], entry["ours"]) == (1, 33.33, True)
+    assert "no published scores of it" in call("board", "--task", "owls", "--runs", tmp_path / "runs").refusal()
+
+
+def test_a_run_names_no_code_where_the_file_of_its_task_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "rules_that_go.py").write_text("def one(sample, text):\n    return bool(text)\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    file = write_birds(tmp_path / "own", task_text(rule='"rules_that_go:one"'))
+    run("--tasks", file, "--out", tmp_path / "run", model="first")
+    file.rename(tmp_path / "moved.toml")
+    refused = call("score", tmp_path / "run").refusal()
+    assert "rules_that_go:one is code, and a task that a data set or a run carries may name none" in refused
+    (again,) = json.loads(call("score", tmp_path / "run", "--task-file", tmp_path / "moved.toml", "--json").out)
+    assert again["official"]["accuracy"] == 1
+
+
+def test_the_track_of_the_challenge_takes_no_task_file(tmp_path: Path) -> None:
+    words = ("run", "--model", "first", "--tasks", write_birds(tmp_path / "own"), "--track", "single")
+    assert "the prompt of the custom task birds cannot be checked" in call(*words).refusal()

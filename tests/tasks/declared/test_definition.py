@@ -15,6 +15,7 @@ from task_files import BIRDS, TASK, task_text, write_birds
 
 from dtbench.harness.core.errors import DataError, UserError
 from dtbench.tasks.declared.definition import parse_definition
+from dtbench.tasks.declared.task import DeclaredTask
 from dtbench.tasks.registry import task_from_file
 
 PLAIN = tomllib.loads(TASK.read_text())
@@ -246,12 +247,12 @@ def test_what_a_task_file_tells_of_itself_is_the_tasks(tmp_path: Path) -> None:
 
 def test_examples_are_questions_of_another_file_or_of_its_own(tmp_path: Path) -> None:
     file = write_birds(tmp_path, task_text() + '\n[examples]\nids = ["b3", "b1"]\n')
-    task = task_from_file(file)
+    task = DeclaredTask.from_file(file)
     assert [one.id for one in task.examples(None)] == ["b3", "b1"]
     file.write_text(task_text() + '\n[examples]\nfiles = ["shown.jsonl"]\n')
     (tmp_path / "shown.jsonl").write_text(json.dumps({**BIRDS[1], "id": "x1"}))
-    (shown,) = task_from_file(file).examples(None)
+    (shown,) = DeclaredTask.from_file(file).examples(None)
     assert (shown.id, shown.answer, shown.clips) == ("x1", "Crow", (tmp_path / "clips/b2.wav",))
     file.write_text(task_text() + '\n[examples]\nids = ["b9"]\n')
     with pytest.raises(UserError, match=r"birds.toml: examples: ids: 'b9' is no question of it"):
-        task_from_file(file).examples(None)
+        DeclaredTask.from_file(file).examples(None)

@@ -90,7 +90,11 @@ def test_a_data_set_that_carries_its_task_is_run_and_scored_again_without_the_hu
         (carried(TEXT), "hf:birders/none", "hf:birders/none: the hub does not give dtbench.toml"),
         (carried(TEXT), "hf:birders", "--tasks hf:birders: the name of a data set is expected, hf:ORG/NAME or"),
         (carried("name ="), "hf:birders/calls", "dtbench.toml: not TOML"),
-        (carried(task_text(rule='"os:system"')), "hf:birders/calls", "os:system is code, and a task that a data set"),
+        (
+            carried(task_text(rule='"os:system"')),
+            "hf:birders/calls",
+            "os:system is code, and a task that a data set or",
+        ),
         ({"eval.yaml": b"a: [b"}, "hf:birders/calls", "hf:birders/calls: eval.yaml: not YAML"),
         (
             {"eval.yaml": b"name: x"},

@@ -218,7 +218,5 @@ def test_a_function_of_the_users_may_make_records_of_records(tmp_path: Path, mon
     ids = [one.id for one in task_from_file(file).load(None).samples]
     assert ids == ["b1-1", "b1-2", "b2-1", "b2-2", "b3-1", "b3-2"]
     table = DeclaredTask.from_file(file).declared.table
-    with pytest.raises(
-        UserError, match="birds_of_mine:twice is code, and a task that a data set carries may name none"
-    ):
-        DeclaredTask.from_table(table, "hf:ORG/birds", trusted=False)
+    with pytest.raises(UserError, match="birds_of_mine:twice is code, and a task that a data set or a run"):
+        DeclaredTask.from_table(table, "hf:ORG/birds")
