@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 
+from dtbench.harness.core.marks import field_of
 from dtbench.harness.core.schema import Prompt
 from dtbench.harness.judge.answer_case import AnswerCase
 from dtbench.harness.judge.wording import Wording, fence_code
-from dtbench.harness.score.scorers.judging import JUDGE_FIELDS, JudgeRule
+from dtbench.harness.score.scorers.judging import JudgeRule
 
-_FIELD = re.compile(r"\{(" + "|".join(JUDGE_FIELDS) + r")\}")
+_FIELD = re.compile(r"\{([A-Za-z_][\w.-]*)\}")
 NEEDED = ("answer", "response")
 SYSTEM = """\
 You decide whether an answer to a question about a recording is right. You have not heard the recording: the right \
@@ -62,15 +63,25 @@ def _with_words(rule: JudgeRule) -> str:
     return REQUEST.replace("INCORRECT", "\0").replace("CORRECT", rule.right[0]).replace("\0", rule.wrong[0])
 
 
-def ask_about(case: AnswerCase, wording: Wording) -> Prompt:
-    """Return the request about an answer; each field is filled once, so that no answer can hold another's."""
+def ask_about(case: AnswerCase, wording: Wording, *, own: bool = True) -> Prompt:
+    """Return the request about an answer; each field is filled once, so that no answer can hold another's.
+
+    A name in braces that is neither a field of the request nor of the question's record is text. In words that are not
+    dtbench's `own`, what a question lacks is left empty.
+    """
     sample = case.sample
     fill = {
-        "question": sample.question or NO_QUESTION,
+        "question": sample.question or NO_QUESTION * own,
         "answer": case.gold,
         "response": case.text,
-        "options": "; ".join(sample.choices) or NO_OPTIONS,
+        "options": "; ".join(sample.choices) or NO_OPTIONS * own,
         "code": fence_code(case.text),
     }
-    text = _FIELD.sub(lambda found: fill[found[1]], wording.request)
-    return Prompt(text, system=wording.system, id=sample.id)
+
+    def value_of(found: re.Match[str]) -> str:
+        if found[1] in fill:
+            return fill[found[1]]
+        value = field_of(sample, found[1])
+        return str(value) if isinstance(value, str | int | float) else found[0]
+
+    return Prompt(_FIELD.sub(value_of, wording.request), system=wording.system, id=sample.id)

@@ -38,6 +38,7 @@ class SameAnswerScorer(JudgeScorer[AnswerCase]):
         self._rule = JudgeRule.of({} if scorer is None else scorer.options)
         self.model = self._rule.model
         self.wording = words_of(self._rule)
+        self._own = wording is None and not self._rule.prompt
         if wording is not None:
             wording.refuse_without(NEEDED, JUDGE_FIELDS)
             self.wording = wording
@@ -59,7 +60,7 @@ class SameAnswerScorer(JudgeScorer[AnswerCase]):
 
     def prompt(self, case: AnswerCase) -> Prompt:
         """Return the request about an answer."""
-        return ask_about(case, self.wording)
+        return ask_about(case, self.wording, own=self._own)
 
     def tokens(self, case: AnswerCase) -> int:
         """Return roughly how many tokens a reply has."""

@@ -109,7 +109,7 @@ class JudgedMarks:
             key = Key(record["id"], record.get("repeat", 0)), record.get("answer_hash", "")
             if "verdict" in record:
                 shares[key].append(record["verdict"]["share"])
-            elif lenient and record["error"]["kind"] == "unreadable":
+            elif lenient and record.get("error", {}).get("kind") == "unreadable":
                 shares[key].append(0.0)
         return {
             key: (hashed, trimmed_mean(each)) for (key, hashed), each in shares.items() if len(each) >= info["calls"]

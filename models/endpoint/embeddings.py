@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from dtbench.harness.core.errors import ModelError
 from dtbench.harness.core.model import Notify
@@ -18,6 +18,14 @@ from dtbench.models.endpoint.preflight import FirstAttempt, try_first_question
 from dtbench.models.endpoint.server import Server
 
 EMBEDDINGS = "/embeddings"
+
+
+class Embeddings(NamedTuple):
+    """What an endpoint gives for some texts."""
+
+    vectors: list[list[float]]
+    usage: Mapping[str, int]
+    """Tokens, under the names of the endpoint."""
 
 
 class EmbeddingServer(Server):
@@ -65,9 +73,7 @@ class EmbeddingServer(Server):
 
     def _similarities(self, prompt: Prompt, exchange: Exchange) -> Response:
         reply, seconds = exchange
-        if not 200 <= reply.status < 300:
-            raise reply_error(reply, self._access.hint)
-        vectors, usage = _vectors(reply, 1 + len(prompt.choices))
+        vectors, usage = read_embeddings(reply, 1 + len(prompt.choices), self._access.hint)
         first, *others = map(_unit, vectors)
         cosines = [math.fsum(one * two for one, two in zip(first, other, strict=True)) for other in others]
         return Response(json.dumps([round(cosine, 6) for cosine in cosines]), "stop", usage, seconds)
@@ -78,19 +84,23 @@ class EmbeddingServer(Server):
         return ""
 
 
-def _vectors(reply: Reply, count: int) -> tuple[list[list[float]], dict[str, int]]:
-    """Return as many vectors of one length as there are texts, in their order, and the tokens."""
+def read_embeddings(reply: Reply, count: int, key_hint: str = "") -> Embeddings:
+    """Return as many vectors of one length as there are texts, in their order; a ModelError for any other reply."""
+    if not 200 <= reply.status < 300:
+        raise reply_error(reply, key_hint)
     try:
         answer = json.loads(reply.body)
         entries = sorted(answer["data"], key=lambda one: one["index"])
+        places = [one["index"] for one in entries]
         vectors = [[float(number) for number in one["embedding"]] for one in entries]
         usage = token_counts(answer.get("usage"))
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        raise ModelError("the endpoint's reply has no embeddings", again=True) from None
-    lengths = {len(vector) for vector in vectors}
-    if len(vectors) != count or len(lengths) != 1 or not all(map(math.isfinite, (n for v in vectors for n in v))):
-        raise ModelError(f"the endpoint's reply has {len(vectors)} embeddings, {count} alike were expected", again=True)
-    return vectors, usage
+        raise ModelError("the endpoint's reply holds no embeddings", again=True) from None
+    if places != list(range(count)) or len({len(vector) for vector in vectors}) != 1 or not vectors[0]:
+        raise ModelError(f"the endpoint's reply holds {len(vectors)} embeddings for {count} texts", again=True)
+    if not all(math.isfinite(number) for vector in vectors for number in vector):
+        raise ModelError("the endpoint's reply holds embeddings with what is no number", again=True)
+    return Embeddings(vectors, usage)
 
 
 def _unit(vector: Sequence[float]) -> list[float]:

@@ -28,7 +28,8 @@ class Chimes(Task):
     def samples(self, data_dir):
         for number, bell in enumerate(BELLS):
             groups = {{"half": "first" if number < 3 else "second"}}
-            yield Sample(f"q{{number}}", f"What is heard in scene {{number}}?", CHOICES, bell, groups=groups)
+            item = {{"spoken": {{"words": f"Scene {{number}}!"}}}}
+            yield Sample(f"q{{number}}", f"What is heard in scene {{number}}?", CHOICES, bell, groups=groups, item=item)
 """
 _FENCED = re.compile(r"^BEGIN (\w+)\n(.*)\nEND \1$", re.MULTILINE | re.DOTALL)
 _GOLD = re.compile(r"^Right answer: (.*)$", re.MULTILINE)

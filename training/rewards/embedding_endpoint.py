@@ -6,23 +6,21 @@ import asyncio
 import functools
 import json
 from collections.abc import Sequence
-from typing import Any
 
 from dtbench.harness.core.errors import MachineryError, ModelError
 from dtbench.harness.run.retry import RetryPolicy, retry
 from dtbench.models.endpoint.access import Access
 from dtbench.models.endpoint.address import Address, parse_addresses
 from dtbench.models.endpoint.discover import discover_model
+from dtbench.models.endpoint.embeddings import EMBEDDINGS, read_embeddings
 from dtbench.models.endpoint.hosts import host_of_urls
-from dtbench.models.endpoint.http import AwayError, DroppedError, GarbledError, Reply, Request
-from dtbench.models.endpoint.parse import reply_error
+from dtbench.models.endpoint.http import AwayError, DroppedError, GarbledError, Request
 from dtbench.models.endpoint.pool import EndpointPool
 from dtbench.models.endpoint.settings import EndpointSettings
 from dtbench.training.rewards.background import BackgroundClient
 from dtbench.training.rewards.cosines import ChainPair, Vector, pair_cosines
 from dtbench.training.rewards.settings import RewardSettings
 
-PATH = "/embeddings"
 TEXTS_A_REQUEST = 32
 
 
@@ -63,28 +61,14 @@ class EmbeddingEndpoint:
         body = json.dumps({"model": model, "input": list(texts), "encoding_format": "float"}).encode()
 
         def message(to: Address) -> Request:
-            return Request("POST", self._access.path(to, PATH), self._access.headers_for(to), lambda: [body])
+            return Request("POST", self._access.path(to, EMBEDDINGS), self._access.headers_for(to), lambda: [body])
 
         try:
-            return _parse_vectors(await endpoints.request(message, self._settings.timeout, body), len(texts))
+            reply = await endpoints.request(message, self._settings.timeout, body)
+            return [*read_embeddings(reply, len(texts)).vectors]
         except TimeoutError:
             raise ModelError(f"no answer within {self._settings.timeout:g} s", again=True) from None
         except (AwayError, DroppedError) as error:
             raise ModelError(str(error), again=True) from None
         except GarbledError as error:
             raise ModelError(str(error), again=error.again) from None
-
-
-def _parse_vectors(reply: Reply, count: int) -> list[Vector]:
-    """Return one vector for each text, in their order; a ModelError for any other reply."""
-    if not 200 <= reply.status < 300:
-        raise reply_error(reply)
-    try:
-        data: list[Any] = sorted(json.loads(reply.body)["data"], key=lambda entry: entry["index"])
-        vectors: list[Vector] = [[float(value) for value in entry["embedding"]] for entry in data]
-        indices = [entry["index"] for entry in data]
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        raise ModelError("the endpoint's reply holds no embeddings", again=True) from None
-    if indices != list(range(count)) or len({len(vector) for vector in vectors}) != 1 or not vectors[0]:
-        raise ModelError(f"the endpoint's reply holds {len(vectors)} embeddings for {count} texts", again=True)
-    return vectors

@@ -127,7 +127,7 @@ def test_a_judge_that_says_nothing_of_use_is_stopped_and_none_is_wrong_for_it(tm
     assert records(run)["q0"]["score"]["waits"] == ["judge"]
 
 
-AUTHORS = "Is it right?\nQ {question} A {answer} {kept}\nSTART\n{response}\nEND {answer}"
+AUTHORS = "Is it right?\nQ {question} ({spoken.words}) [{options}] A {answer} {kept}\nSTART\n{response}\nEND {answer}"
 
 
 def test_the_words_of_a_benchmark_are_sent_as_its_authors_have_them_each_field_filled_once(tmp_path: Path) -> None:
@@ -139,7 +139,8 @@ def test_the_words_of_a_benchmark_are_sent_as_its_authors_have_them_each_field_f
     assert (done.code, told["score"]) == (0, 100.0)
     assert [one["content"] for one in first["messages"]] == [
         "Be a judge.",
-        "Is it right?\nQ What is heard in scene 0? A an owl {kept}\nSTART\n{answer} {question}\nEND an owl",
+        "Is it right?\nQ What is heard in scene 0? (Scene 0!) [] A an owl {kept}\nSTART\n"
+        "{answer} {question}\nEND an owl",
     ]
     assert (first["temperature"], first["top_p"]) == (0.0, 0.9)
     info: Any = StoredRun.open(run / "judge-tiny-judge", "judge").info
