@@ -15,22 +15,6 @@ from dtbench.harness.score.scorers.judging import JudgeRule
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 WORDS = JudgeRule.of({})
-SAKURA = JudgeRule.of(
-    {
-        "verdict": r"(?s)Explanation: .*?\nJudgement: (.*?)(?:\n\n|$)",
-        "right": "correct",
-        "wrong": "incorrect",
-        "unreadable": "wrong",
-    }
-)
-MMAU_PRO = JudgeRule.of(
-    {
-        "scale": [1, 5],
-        "scores": ["CORRECTNESS", "RELEVANCE", "COMPLETENESS", "CLARITY"],
-        "total": "OVERALL",
-        "absent": 3,
-    }
-)
 
 
 def recorded(name: str) -> list[dict[str, Any]]:
@@ -65,22 +49,6 @@ def test_where_a_lenient_reader_of_big_bench_audio_takes_the_wrong_word_another_
         "CORRECT, not INCORRECT": 1.0,
         "": None,
         "<think>is it INCORRECT?</think>CORRECT": 1.0,
-    }
-
-
-def test_sakuras_replies_are_read_as_its_script_reads_them() -> None:
-    rows = recorded("sakura_judge_replies")
-    assert [(mark(row["reply"], SAKURA) == 1.0, mark(row["reply"], SAKURA) is None) for row in rows] == [
-        (row["correct"], row["invalid"]) for row in rows
-    ]
-
-
-def test_mmau_pros_replies_are_read_as_its_script_reads_them_but_for_scores_beyond_its_scale() -> None:
-    rows = recorded("mmau_pro_judge")
-    beyond = [row["case"] for row in rows if not 1 <= row["scores"]["overall"] <= 5]
-    assert beyond == ["above 5", "zero"]
-    assert {row["case"]: mark(row["reply"], MMAU_PRO) for row in rows} == {
-        row["case"]: None if row["case"] in beyond else pytest.approx(row["correct"]) for row in rows
     }
 
 
