@@ -15,8 +15,8 @@ from dtbench.tasks.data.verify import verify_dataset
 class Birds(Task):
     name = "birds"
 
-    def __init__(self, size: int | None, answers: Sequence[str]) -> None:
-        self.size, self._answers = size, answers
+    def __init__(self, answers: Sequence[str]) -> None:
+        self._answers = answers
 
     def samples(self, data_dir: Path | None) -> Iterable[Sample]:
         return [
@@ -26,7 +26,11 @@ class Birds(Task):
 
 
 def problems(size: int | None, answers: Sequence[str] = ("crow",) * 3, *, subset: bool = False) -> list[str]:
-    return list(verify_dataset(Birds(size, answers), None, audio=False, subset=subset).problems)
+    class Published(Birds):
+        """Of so many questions, as far as anyone knows."""
+
+    Published.size = size
+    return list(verify_dataset(Published(answers), None, audio=False, subset=subset).problems)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +61,7 @@ def test_answers_that_are_no_option_are_counted_with_the_first() -> None:
 
 
 def test_clips_that_are_not_there_are_counted_and_without_audio_nobody_looks() -> None:
-    report = verify_dataset(Birds(3, ("crow",) * 3), None)
+    report = verify_dataset(Birds(("crow",) * 3), None)
     assert report.clips is not None
     assert report.problems == ("3 of 3 clips are missing (first: 0.wav)",)
-    assert verify_dataset(Birds(3, ("crow",) * 3), None, audio=False).clips is None
+    assert verify_dataset(Birds(("crow",) * 3), None, audio=False).clips is None
