@@ -40,6 +40,8 @@ def _orders(request: RunRequest) -> Iterator[int | str]:
         return
     plain = replace(request, permute=0, paraphrase=None, wording=None)
     options = max(len(sample.choices) for plan in make_plans(plain) for sample in plan.data.samples)
+    if options < 2:
+        raise UserError(f"--permute {request.permute}: no question has several options: leave it out.")
     yield 0
     if request.permute == "cyclic":
         yield from range(1, options)

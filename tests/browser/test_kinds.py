@@ -121,3 +121,19 @@ def test_what_makes_two_runs_unequal_is_said_above_all_numbers(browser: Browser,
     assert first == "The runs differ in prompt: " + first.partition(": ")[2]
     assert "The difference in score is not due to the models alone." in first
     assert browser.run("getComputedStyle(document.querySelector('.notes p')).fontWeight") == "600"
+
+
+def test_what_moves_the_score_is_a_table_of_its_own(browser: Browser, tmp_path: Path) -> None:
+    data = audible(tmp_path / "data", 40, 0)
+    write_run(tmp_path / "run", {"mmar": data}, lambda sample, _: sample.choices[0])
+    for turns in (1, 2):
+        form = PromptForm(permute=turns)
+        write_run(tmp_path / "run" / f"permute-{turns}", {"mmar": data}, lambda sample, _: "(A)", form=form)
+    page = reported(tmp_path / "run")
+    browser.open(page)
+    shown = browser.text("#view-overview")
+    (figures,) = json.loads(call("score", tmp_path / "run", "--json").out)[0]["robustness"]
+    assert "What moves the score" in shown
+    assert "--permute (2 runs)" in shown
+    assert f"{100 * figures['consistency']:.1f}" in shown
+    assert browser.problems == []

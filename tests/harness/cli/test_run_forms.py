@@ -14,6 +14,7 @@ from command import Done, call
 from runs import audible_data, records
 from small_data import Item, write_json
 
+import dtbench
 from dtbench.harness.store.run_folder import StoredRun
 
 COUNT = 6
@@ -198,3 +199,36 @@ def test_compare_says_how_often_both_forms_choose_the_same(items: list[Item]) ->
     assert json.loads(turned.out)[0]["same_choice"]["accuracy"] == 0
     shown = call("compare", "gold", "gold")
     assert f"same      100.0% of {COUNT} questions have the same choice in both" in shown.out
+
+
+def test_questions_without_options_have_no_orders(items: list[Item]) -> None:
+    Path("open.py").write_text(
+        "from dtbench import NoClip, Sample, Task, make_scorer\n\n\n"
+        "class Open(Task):\n"
+        '    name = "open"\n    scorers = (make_scorer("exact"),)\n\n'
+        "    def samples(self, data_dir):\n"
+        '        yield Sample("1", "What is it?", (), "a bell", NoClip("1"))\n'
+    )
+    done = call("run", "--model", "random", "--task-file", "open.py", "--permute", "all", "--out", "out")
+    assert done.code == 2
+    assert "--permute all: no question has several options: leave it out." in done.err
+
+
+def test_a_form_is_in_the_frame_of_runs_and_a_run_is_repeated_in_its_words(items: list[Item]) -> None:
+    file = words(*first_paraphrases(items), *second_paraphrases(items))
+    assert run("first", "--paraphrase", file, "--wording", "2").code == 0
+    frame = dtbench.runs_df("out")
+    assert [int(frame[name].iloc[0]) for name in ("permute", "order", "paraphrase")] == [0, 1, 2]
+    again = call("run", "--config", "out", "--out", "again")
+    assert again.code == 0, again
+    assert StoredRun.open(Path("again")).info["tasks"]["mmar"]["paraphrase"]["number"] == 2
+
+
+def test_python_is_told_that_several_forms_are_several_runs(items: list[Item]) -> None:
+    with pytest.raises(dtbench.UserError, match="--permute all: these are several runs"):
+        dtbench.run("first", "mmar", data_dir="data", out="out", permute="all")
+    file = words(*first_paraphrases(items), *second_paraphrases(items))
+    with pytest.raises(dtbench.UserError, match="--wording 1 to 2 names one"):
+        dtbench.run("first", "mmar", data_dir="data", out="out", paraphrase=file)
+    one = dtbench.run("first", "mmar", data_dir="data", out="out", paraphrase=file, wording=1, permute="all:3")
+    assert one.path == Path("out")
