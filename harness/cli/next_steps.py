@@ -14,7 +14,13 @@ TITLE = "What to type next:"
 MOST_STEPS = 3
 COLUMNS = 80
 """Of the lines where there is no terminal that says otherwise."""
-EXPORT_FORMATS = {"mmar": "arc", "mmau-mini": "mmau", "mmau-test": "mmau-test", "mmsu": "mmsu"}
+EXPORT_FORMATS = {
+    "mmar": "arc",
+    "mmau-mini": "mmau",
+    "mmau-test": "mmau-test",
+    "mmsu": "mmsu",
+    "adqa-bench": "dcase-adqa",
+}
 """What is handed in of a run, by its task."""
 
 

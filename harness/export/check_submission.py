@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from io import BytesIO
+from io import BytesIO, StringIO
 from typing import Any
 
 from dtbench.harness.core.dataset import Dataset
@@ -88,6 +89,8 @@ def _records(content: bytes, kind: SubmissionFormat, checked: FileCheck) -> list
         return []
     if kind.shape == "list":
         return _of_list(text, checked)
+    if kind.shape == "csv":
+        return _of_table(text, kind, checked)
     lines = text.split("\n")
     if lines[-1] == "":
         lines.pop()  # what follows the last line's end
@@ -105,6 +108,24 @@ def _records(content: bytes, kind: SubmissionFormat, checked: FileCheck) -> list
     if not lines:
         checked.problems.append("it is empty")
     return records
+
+
+def _of_table(text: str, kind: SubmissionFormat, checked: FileCheck) -> list[dict[str, Any]]:
+    """Return the records of a table, under the names of their fields."""
+    header = list(kind.columns.values())
+    try:
+        first, *rows = list(csv.reader(StringIO(text, newline=""), strict=True)) or [[]]
+    except csv.Error as error:
+        checked.problems.append(f"it is not a table of text ({error})")
+        return []
+    if first != header:
+        checked.problems.append(f"its first line is {','.join(first)[:60]!r}: {','.join(header)!r} is expected")
+        return []
+    odd = [f"row {number} with {len(row)} cells" for number, row in enumerate(rows, start=1) if len(row) != len(header)]
+    checked.problems += _line(f"rows that do not have {len(header)} cells", odd)
+    if not rows:
+        checked.problems.append("it is empty")
+    return [dict(zip(kind.columns, row, strict=True)) for row in rows if len(row) == len(header)]
 
 
 def _of_list(text: str, checked: FileCheck) -> list[dict[str, Any]]:

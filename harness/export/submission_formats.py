@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import re
@@ -9,6 +10,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, NamedTuple
 
 from dtbench.harness.core.errors import UserError, did_you_mean
@@ -33,7 +35,7 @@ class SubmissionFormat(NamedTuple):
     name: str
     task: str
     """The benchmark that it is for."""
-    shape: Literal["zip", "list", "lines"]
+    shape: Literal["zip", "list", "lines", "csv"]
     record: Callable[[SubmittedAnswer], Record]
     prediction: str
     """The field that is scored."""
@@ -49,14 +51,25 @@ class SubmissionFormat(NamedTuple):
     """Whether the records have to stand in the order of the data."""
     longest: int | None = None
     """Characters that a chain may have."""
+    columns: Mapping[str, str] = MappingProxyType({})
+    """Of a table, its columns in order: the field, and what the first line calls it."""
 
     @property
     def file(self) -> str:
         """What a file of it is called where the user names none."""
-        return f"{self.name}.{ {'zip': 'zip', 'list': 'json', 'lines': 'jsonl'}[self.shape] }"
+        return f"{self.name}.{ {'zip': 'zip', 'list': 'json', 'lines': 'jsonl', 'csv': 'output.csv'}[self.shape] }"
 
     def encoded(self, records: Iterable[Record]) -> bytes:
-        """Encode the records as a file in ASCII: the official scripts read in whatever encoding a machine has set."""
+        """Encode the records as a file in ASCII: the official scripts read in whatever encoding a machine has set.
+
+        A table has no escapes, so it is UTF-8.
+        """
+        if self.shape == "csv":
+            table = io.StringIO()
+            writer = csv.writer(table, lineterminator="\n")
+            writer.writerow(self.columns.values())
+            writer.writerows([record[name] for name in self.columns] for record in records)
+            return table.getvalue().encode()
         if self.shape == "list":
             return json.dumps(list(records), indent=1).encode() + b"\n"
         lines = "".join(f"{json.dumps(record)}\n" for record in records).encode()
@@ -95,6 +108,10 @@ def _mmsu(answer: SubmittedAnswer) -> Record:
     item = answer.sample.as_published()
     clip = {"audio_path": f"/audio/{Path(clip_name(answer.sample.audio)).name}"}
     return {"id": answer.sample.id, **clip, **item, "response": answer.submission}
+
+
+def _adqa(answer: SubmittedAnswer) -> Record:
+    return {"id": answer.sample.id, "answer": answer.choice}
 
 
 TABLED = "sub-category"
@@ -166,6 +183,15 @@ FORMATS: Mapping[str, SubmissionFormat] = {
             texts=("id", "response", "category", "sub-category"),
             reads=(*_LETTERED, "answer_gt"),
             carries=("question", *_LETTERED, "answer_gt", "category", TABLED),
+        ),
+        SubmissionFormat(
+            name="dcase-adqa",
+            task="adqa-bench",
+            shape="csv",
+            record=_adqa,
+            prediction="answer",
+            texts=("id", "answer"),
+            columns=MappingProxyType({"id": "question", "answer": "answer"}),
         ),
     )
 }

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DataError, UserError
 from dtbench.harness.core.schema import Clip, Sample
-from dtbench.tasks.registry import get_task
+from dtbench.tasks.registry import TASKS, get_task
 from dtbench.training.data.fingerprint import MAX_DIFFERENCE, Fingerprint, bit_difference, fingerprint
 from dtbench.training.data.rows import TrainingRow, write_lines
 
@@ -147,7 +147,7 @@ def _question_key(question: str, choices: Sequence[str]) -> str:
 
 
 FOUND, NONE = "found", "none"
-BENCHMARKS = ("mmar", "mmau-mini", "mmau-test", "mmsu")
+BENCHMARKS = tuple(name for name in TASKS if not name.startswith("mini"))
 """What nobody may train on; mini is not among them, as it has splits for training."""
 SHOWN = 3
 
@@ -203,10 +203,12 @@ def _load_benchmarks(against: str, data_dir: Path | None) -> tuple[dict[str, Dat
     if against != FOUND:
         tasks = [get_task(name) for name in named]
         return {task.name: task.load(data_dir) for task in tasks}, []
-    datasets, notes = {}, []
+    datasets, lacking = {}, []
     for name in BENCHMARKS:
         try:
             datasets[name] = get_task(name).load(data_dir)
         except DataError:
-            notes.append(f"overlap: {name} not checked, as its data was not found (`dtbench data pull {name}`)")
-    return datasets, notes
+            lacking.append(name)
+    if not lacking:
+        return datasets, []
+    return datasets, [f"overlap: not checked, as their data was not found (`dtbench data pull`): {', '.join(lacking)}"]

@@ -33,7 +33,7 @@ def test_the_machine_form_holds_what_is_known_of_each() -> None:
     assert tasks["mmsu"]["scorers"] == ["2026", "2025"]
     assert tasks["mmsu"]["groups"] == [["category", "sub-category"], ["category"]]
     assert (tasks["mmar"]["items"], tasks["mmar"]["prediction_keys"][0]) == (1000, "answer_prediction")
-    assert [name for name, facts in tasks.items() if not facts["answers_public"]] == ["mmau-test"]
+    assert [name for name, facts in tasks.items() if not facts["answers_public"]] == ["mmau-test", "adqa-bench"]
 
 
 def test_one_task_can_be_asked_for_by_name_or_by_file() -> None:
