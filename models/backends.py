@@ -194,6 +194,7 @@ def _open_by_client(spec: str, options: Mapping[str, str], how: _Opening) -> Mod
         url = None if known is None or known.url == OPENAI else known.url  # where OpenAI is, its client knows
         name = known.model if known is not None and known.model is not None else spec
         options = {"model": name, **options}
+    _refuse_more_clips(family, spec, how.clips)
     own = {name: text for name, text in options.items() if name != "family"}
     about = endpoint_defaults(family, how.style)
     settings = read_options(OpenaiSettings, own, "an endpoint", defaults=request_defaults(about.settings, own))

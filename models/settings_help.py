@@ -75,7 +75,7 @@ FLAGS: Mapping[str, tuple[str, str, str]] = {
     "kv_cache_dtype": ("TYPE", "auto", "Type of the key-value cache, such as fp8."),
     "enforce_eager": ("true|false", "false", "Start sooner and answer more slowly, without CUDA graphs."),
     "trust_remote_code": ("true|false", "false", "Run code of the checkpoint, with your rights."),
-    "limit_mm_per_prompt": ("JSON", "vLLM's", 'Most clips per prompt, such as {"audio": 1}.'),
+    "limit_mm_per_prompt": ("JSON", "the questions'", 'Most clips per prompt, such as {"audio": 2}.'),
     "chat_template": ("FILE", "the checkpoint's", "Chat template."),
     "generation_config": ("NAME", "auto", "Where sampling defaults come from: auto, vllm or a folder."),
     "revision": ("NAME", "the newest", "Version of a checkpoint on the hub."),

@@ -40,6 +40,8 @@ class SentPrompt(NamedTuple):
     questions: QuestionForm
     own: bool
     """Whether the task's own code words the questions."""
+    examples: int = 0
+    """How many examples stand before each question."""
 
     def fill(self, task: Task, sample: Sample) -> str | None:
         """Return the words for a question; None where nothing says where it goes."""
@@ -66,6 +68,10 @@ class SentPrompt(NamedTuple):
 
 def sent_prompt(run: StoredRun, part: StoredTask) -> SentPrompt:
     """Return what the prompts of a run have in common."""
+    return _words_of(run, part)._replace(examples=part.about.get("num_fewshot", 0))
+
+
+def _words_of(run: StoredRun, part: StoredTask) -> SentPrompt:
     about = part.about
     stored, style = about["prompt"], about["answer"]
     for own in _own_words(part.task, style):

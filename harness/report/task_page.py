@@ -83,7 +83,7 @@ def task_page(runs: Sequence[StoredRun], asked: TaskRequest, columns: PackedColu
         "headings": answers.headings(),
         "known": parts[0].task.answers_public,
         "runs": figures,
-        "prompts": [{"system": one.system, "text": one.text} for one in wordings],
+        "prompts": [{"system": one.system, "text": one.text, "examples": one.examples} for one in wordings],
         "prompt_of": [wordings.index(one) for one in prompts],
         "pairs": compare_all(paired),
         "notes": lines,

@@ -12,6 +12,7 @@ function promptsOf(about, extra) {
     shared.map((prompt) => [
       about.prompts.length > 1 ? el("h3", {}, prompt.runs.map(runName).join(", ")) : null,
       prompt.system ? message("system", prompt.system) : null,
+      prompt.examples ? el("p", { class: "note" }, `Before it: ${prompt.examples} of the task's examples with their answers.`) : null,
       message("user", prompt.words ?? prompt.text, extra.clips ?? 1),
       prompt.words === null
         ? el("p", { class: "note" }, "These are the stored words; those of this question cannot be made again.")

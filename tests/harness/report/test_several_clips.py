@@ -11,7 +11,7 @@ import pyarrow.parquet
 import pytest
 from chat_server import Turn, chatting
 from command import call
-from reported import samples
+from reported import first, samples
 from sounds import encoded, sine
 
 import dtbench
@@ -112,3 +112,44 @@ def test_parquet_of_answers_names_the_clips_together(folder: Path, tmp_path: Pat
     (file,) = (tmp_path / "answers").rglob("*.parquet")
     table = pyarrow.parquet.read_table(file).to_pydict()
     assert dict(zip(table["id"], table["clip_seconds"], strict=True)) == {"two": 3.0, "one": 3.0, "none": None}
+
+
+MIXED = """
+from pathlib import Path
+from dtbench import Sample, Task
+
+class Mixed(Task):
+    name = "mixed"
+
+    def samples(self, data_dir):
+        yield Sample("closed", "Which?", ("yes", "no"), "no")
+        yield Sample("open", "What?", (), "a bell")
+        yield Sample("spoken", "", ("yes", "no"), "yes")
+
+    def examples(self, data_dir):
+        return [Sample("e", "And this?", ("yes", "no"), "no")]
+
+    def score(self, sample, extraction):
+        from dtbench import Score
+        from dtbench.harness.core.schema import Official
+        right = sample.answer in extraction.whole_answer
+        return Score(Official(right, True), right)
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("--system", "Listen."), ("--answer", "think")])
+def test_prompts_of_open_and_spoken_questions_are_shown_as_they_were_sent(
+    options: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "task.py").write_text(textwrap.dedent(MIXED))
+    asked = ("--task-file", tmp_path / "task.py", "--num-fewshot", "1", "--out", tmp_path / "run")
+    with chatting(default=Turn("no")) as chat:
+        done = call("run", *asked, "--model", chat.url, *options)
+        assert done.code == 0, done
+        sent = {one.json()["messages"][-1]["content"] for one in chat.asked}
+    assert call("report", tmp_path / "run", "--clips", "none", "--task-file", tmp_path / "task.py").code == 0
+    page = tmp_path / "run" / "report.html"
+    (prompt,) = first(page)["tasks"][0]["prompts"]
+    (questions,) = samples(page)["tasks"]
+    assert {question["prompts"][0] for question in questions} == sent
+    assert (prompt["system"], prompt["examples"]) == ("Listen." if "--system" in options else None, 1)
