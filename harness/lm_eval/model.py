@@ -15,9 +15,9 @@ from lm_eval.api.model import LM
 import dtbench
 from dtbench.harness.core.errors import DataError, DtbenchError, MachineryError, ModelError, UserError
 from dtbench.harness.core.model import Model, Preflighted, Startable, chain_tags
-from dtbench.harness.core.schema import Prompt, Response, Sample
+from dtbench.harness.core.schema import FewShotExample, Prompt, Response, Sample
 from dtbench.harness.extract.tidy import with_think_tags
-from dtbench.harness.lm_eval.clips import clips_of, place_clips
+from dtbench.harness.lm_eval.clips import MARK, clips_of, place_clips
 from dtbench.harness.lm_eval.docs import Doc
 from dtbench.harness.lm_eval.generation import answer_before_stop, model_options, stop_texts
 from dtbench.harness.run.dispatch import Dispatcher, DispatchSettings, choose_concurrency
@@ -208,6 +208,8 @@ class ChatWords(NamedTuple):
 
     text: str
     system: str | None = None
+    examples: Sequence[FewShotExample] = ()
+    """The turns before the last one: lm-eval passes no clips of theirs."""
 
 
 def read_requests(requests: Sequence[Any], seed: int) -> Sequence[LmEvalPrompt]:
@@ -235,6 +237,7 @@ def _read_request(request: Any, seed: int, repeat: int) -> LmEvalPrompt:
             text=place_clips(words.text, len(doc.clips)) if doc.marks_clips else words.text,
             clips=doc.clips,
             system=words.system or doc.question.prompt.system,
+            examples=(*doc.question.prompt.examples, *words.examples),
             repeat=repeat,
             seed=answer_seed(seed, doc.question.sample.id, repeat),
         )
@@ -248,6 +251,7 @@ def _read_request(request: Any, seed: int, repeat: int) -> LmEvalPrompt:
         text=words.text if audio is None else place_clips(words.text, len(clips)),
         clips=clips,
         system=words.system,
+        examples=words.examples,
         id=name,
         repeat=repeat,
         seed=answer_seed(seed, name, repeat),
@@ -268,10 +272,17 @@ def _words(context: str, what: str) -> ChatWords:
     messages = json.loads(context)
     system = [message["content"] for message in messages if message["role"] == "system"]
     others = [message for message in messages if message["role"] != "system"]
-    if [message["role"] for message in others] != ["user"]:
-        roles = ", ".join(message["role"] for message in others)
+    *turns, last = [message["content"] for message in others] or [""]
+    roles = [message["role"] for message in others]
+    if roles != [*(["user", "assistant"] * (len(turns) // 2)), "user"]:
         raise UserError(
-            f"{what}: its messages are {roles}; dtbench sends one message of a user: leave --apply_chat_template out, "
-            f"or take --fewshot_as_multiturn false."
+            f"{what}: its messages are {', '.join(roles)}; dtbench sends questions of a user and their answers, and "
+            "then the question: leave --apply_chat_template out."
         )
-    return ChatWords(others[0]["content"], "\n\n".join(system) or None)
+    if any(MARK in turn for turn in turns):
+        raise UserError(
+            f"{what}: its examples have clips, which lm-eval passes to no model: take --num_fewshot 0, or a task of "
+            "dtbench with examples of its own."
+        )
+    examples = [FewShotExample(text, answer) for text, answer in zip(turns[::2], turns[1::2], strict=True)]
+    return ChatWords(last, "\n\n".join(system) or None, examples)
