@@ -316,3 +316,22 @@ def test_what_a_step_executes_needs_nothing_installed(name: str) -> None:
     imports = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
     imports += [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
     assert {one.partition(".")[0] for one in imports} <= set(sys.stdlib_module_names)
+
+
+@pytest.mark.parametrize(
+    ("given", "folder"),
+    [
+        ({}, "candidate/7-gate-0"),
+        ({"history": "nights"}, "nights/7-gate-0"),
+        ({"out": "mine/run"}, "mine/run"),
+        ({"history": "nights", "out": "nights/monday"}, "nights/monday"),
+    ],
+    ids=["neither", "history", "out", "both"],
+)
+def test_the_run_of_the_candidate_lies_where_out_says_else_in_a_folder_of_its_job(
+    machine: Machine, given: dict[str, str], folder: str
+) -> None:
+    job = acted(machine, model=PERFECT, **given)
+    assert (job.status, job.outputs["run"]) == ("success", folder)
+    found = {str(path.parent.relative_to(machine.workspace)) for path in machine.workspace.rglob("run.json")}
+    assert found == {"base", folder}

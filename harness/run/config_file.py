@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,9 +15,12 @@ from dtbench.harness.core.typed_settings import read_toml
 from dtbench.harness.store.known_secrets import is_secret_name
 from dtbench.harness.store.redact import mask_text
 
+MOST_VALUES = 1_000_000
+"""Of a file of YAML, whose aliases may stand for more than a machine holds."""
 _VARIABLE = re.compile(r"\$(?P<plain>\$)?\{(?P<inside>[^{}]*)(?P<end>\}?)")
 _INSIDE = re.compile(r"(?P<name>[A-Za-z_]\w*)(?::-(?P<default>.*))?", re.DOTALL)
-_WITH_VARIABLE = re.compile(r"\S*\$\{[^{}]*\}\S*")
+_BRACED = re.compile(r"\$\{[^{}]*\}")
+_REST_OF_WORD = re.compile(r"\S*")
 
 
 class Place(NamedTuple):
@@ -60,7 +64,7 @@ def refuse_secrets(place: Place, name: str, value: Any) -> None:
             refuse_secrets(place, name, each)
     elif isinstance(value, str):
         defaults = [match["inside"].partition(":-")[2] for match in _VARIABLE.finditer(value)]
-        literal = [part for part in (_WITH_VARIABLE.sub("", value), *defaults) if part.strip()]
+        literal = [part for part in (_without_variables(value), *defaults) if part.strip()]
         if (literal and is_secret_name(name)) or any(mask_text(part) != part for part in literal):
             raise UserError(
                 f"{place}: a secret does not belong in a file: keep it in a variable of the environment and write "
@@ -68,11 +72,26 @@ def refuse_secrets(place: Place, name: str, value: Any) -> None:
             )
 
 
+def _without_variables(text: str) -> str:
+    """Return a text without the words that have a variable in them, in one pass over it."""
+    kept, end = [], 0
+    for match in _BRACED.finditer(text):
+        if match.end() <= end:
+            continue
+        if match.start() >= end:
+            before = text[end : match.start()]
+            last = "" if not before or before[-1].isspace() else before.split()[-1]
+            kept.append(before.removesuffix(last))
+        rest = _REST_OF_WORD.match(text, match.end())
+        end = match.end() if rest is None else rest.end()
+    return "".join([*kept, text[end:]])
+
+
 def expand_variables(text: str, place: Place) -> str:
     """Replace `${NAME}` and `${NAME:-default}` by variables of the environment; `$${` stands for `${`."""
     expanded = _VARIABLE.sub(lambda match: _variable(match, place), text)
     if not expanded:
-        raise UserError(f"{place}: {f'{text} is' if text else 'it is'} empty: leave it out, or give it a value.")
+        raise UserError(f"{place}: {f'{text[:60]} is' if text else 'it is'} empty: leave it out, or give it a value.")
     return expanded
 
 
@@ -82,11 +101,12 @@ def _variable(match: re.Match[str], place: Place) -> str:
     inside = _INSIDE.fullmatch(match["inside"])
     if inside is None or not match["end"]:
         expected = "${NAME} or ${NAME:-default} is expected; for the sign itself write $${."
-        raise UserError(f"{place}: {match[0]} names no variable: {expected}")
+        raise UserError(f"{place}: {match[0][:60]} names no variable: {expected}")
     name, default = inside["name"], inside["default"]
     if default is None and name not in os.environ:
         raise UserError(
-            f"{place}: the environment has no variable {name}: set it, or write a default, ${{{name}:-VALUE}}."
+            f"{place}: the environment has no variable {name[:60]}: set it, or write a default, "
+            f"${{{name[:60]}:-VALUE}}."
         )
     return os.environ.get(name) or default or ""
 
@@ -107,11 +127,24 @@ def _read_yaml(path: Path) -> Any:
 
     text = _text(path)
     try:
-        for names in _names_of(yaml.compose(text, Loader=yaml.SafeLoader)):
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        if _count_values(tree, {}) > MOST_VALUES:
+            raise UserError(f"{path}: its aliases (*name) stand for more than {MOST_VALUES:,} values: write them out.")
+        for names in _names_of(tree):
             _refuse_twice(path, names)
         return yaml.safe_load(text)
     except (yaml.YAMLError, RecursionError) as error:
         raise UserError(f"{path}: not YAML ({' '.join(str(error).split())}).") from None
+
+
+def _count_values(node: Any, known: dict[int, float]) -> float:
+    """Count the values of a tree of YAML as they are without aliases; infinite for one that holds itself."""
+    if id(node) not in known:
+        known[id(node)] = math.inf  # while it is looked at
+        inner = getattr(node, "value", None)
+        parts = [part for each in inner for part in (each if isinstance(each, tuple) else (each,))] if inner else []
+        known[id(node)] = 1 + sum(_count_values(part, known) for part in parts if not isinstance(part, str))
+    return known[id(node)]
 
 
 def _names_of(node: Any) -> Iterator[list[str]]:
@@ -127,9 +160,11 @@ def _names_of(node: Any) -> Iterator[list[str]]:
 
 
 def _refuse_twice(path: Path, names: Sequence[str]) -> None:
+    seen = set[str]()
     for name in names:
-        if names.count(name) > 1:
+        if name in seen:
             raise UserError(f"{path}: {name} is there twice: leave one out.")
+        seen.add(name)
 
 
 def _text(path: Path) -> str:
