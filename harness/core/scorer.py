@@ -100,7 +100,15 @@ class Scorer:
 
     def answer_key(self, item: Mapping[str, Any]) -> AnswerKey:
         """Return the options and the right one of a published record; raise KeyError where a field is missing."""
-        return AnswerKey(item["choices"], item["answer"])
+        choices = item.get("choices") or () if self.scorers else item["choices"]
+        return AnswerKey(choices, item["answer"])
+
+    def sample_of(self, item: Mapping[str, Any]) -> Sample:
+        """Return the question of a published record, without its clips, for scorers; KeyError as answer_key()."""
+        choices, answer = self.answer_key(item)
+        first = next(iter(answer), None) if isinstance(answer, list | tuple) else answer
+        gold = None if first is None else str(first)
+        return Sample(str(item.get("id", "")), str(item.get("question", "")), tuple(choices), gold, item=item)
 
     def version_of(self, items: Sequence[Mapping[str, Any]]) -> str | None:
         """Tell the version of the data from records with their questions; None where they do not show it."""
@@ -118,13 +126,22 @@ class Scorer:
         return ()
 
     def official(self, version: str) -> OfficialRule:
-        """Return the rule of a version of the official script; by default, the right option's exact text."""
+        """Return the rule of a version of the official script; by default, the right option's exact text.
+
+        Where the task names scorers, it is the first that is for the question of a record.
+        """
+
+        def first_scorer(item: Mapping[str, Any], prediction: object) -> Official:
+            if not isinstance(prediction, str):
+                return Official(correct=False, counted=True)
+            sample = self.sample_of(item)
+            return self.score(sample, self.read(prediction, sample.choices)).official
 
         def exact(item: Mapping[str, Any], prediction: object) -> Official:
             said = isinstance(prediction, str) and bool(prediction.strip())
             return Official(correct=said and prediction == item["answer"], counted=True)
 
-        return exact
+        return first_scorer if self.scorers else exact
 
     def score(self, sample: Sample, extraction: Extraction) -> Score:
         """Score an extracted answer; a reward in training is this very call."""

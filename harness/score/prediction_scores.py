@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,10 +10,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dtbench.harness.core.errors import DtbenchError, TaskError, UserError, format_error
 from dtbench.harness.core.schema import Official
-from dtbench.harness.core.scorable import answer_fault, has_official_rule
+from dtbench.harness.core.scorable import answer_fault, has_official_rule, scoring_fault
 from dtbench.harness.core.scorer import AnswerKey, Grouping, Scorer, is_gold
 from dtbench.harness.extract.answer import extract
 from dtbench.harness.extract.evidence import DEFAULT_MIN_EVIDENCE, EVIDENCE_LEVELS, set_weak_aside
+from dtbench.harness.score.answer_record import extraction_fields
 from dtbench.harness.score.official import MISSING, NO_PREDICTION, NOT_TEXT, WRONG_FORMAT
 from dtbench.harness.score.prediction_file import PredictionRow, Predictions
 from dtbench.harness.stats.intervals import Share, share
@@ -53,6 +55,7 @@ class RowScore(NamedTuple):
             "how": self.how,
             "level": self.level,
             "set_aside": self.set_aside,
+            **({} if self.official.mark is None else {"mark": self.official.mark}),
         }
 
 
@@ -63,13 +66,40 @@ class Count(NamedTuple):
     counted: int
 
     @property
+    def total(self) -> float:
+        """The sum of their marks."""
+        return self.correct
+
+    @property
     def accuracy(self) -> float:
         """Zero where nothing is counted, as the scripts print it."""
-        return self.correct / self.counted if self.counted else 0.0
+        return self.total / self.counted if self.counted else 0.0
 
     def as_json(self) -> dict[str, Any]:
         """Return the counts with their share."""
         return {"correct": self.correct, "counted": self.counted, "accuracy": self.accuracy}
+
+
+class CountOfMarks(Count):
+    """Records that are counted, of which some are partly right."""
+
+    _total: float
+
+    @classmethod
+    def of(cls, verdicts: Sequence[Official]) -> Count:
+        """Count verdicts that the script counts."""
+        correct = sum(one.correct for one in verdicts)
+        partial = [one.mark for one in verdicts if one.mark is not None]
+        if not partial:
+            return Count(correct, len(verdicts))
+        count = cls(correct, len(verdicts))
+        count._total = math.fsum((correct, *partial))
+        return count
+
+    @property
+    def total(self) -> float:
+        """The sum of their marks."""
+        return self._total
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +176,12 @@ def score_predictions(
     reader = _RowReader(task, scorer, min_evidence, chain)
     scores = [reader.score(row) for row in predictions.rows]
     pairs = zip(scores, predictions.rows, strict=True)
-    counted = [(row, score.official.correct) for score, row in pairs if score.official.counted]
+    counted = [(row, score.official) for score, row in pairs if score.official.counted]
     dropped = Counter(score.official.why for score in scores if not score.official.counted)
     if predictions.absent:
         dropped[NO_RECORD] = predictions.absent
     n = len(scores) + predictions.absent
-    total = Count(sum(correct for _, correct in counted), len(counted))
+    total = CountOfMarks.of([official for _, official in counted])
     groups = {grouping: _table(grouping, counted) for grouping in task.groupings}
     return PredictionScores(
         task=task,
@@ -196,6 +226,8 @@ class _RowReader:
         if item is None:
             return RowScore(number, id_, Official(correct=False, counted=False, why=NOT_JSON), None, None, NOT_JSON)
         try:
+            if self._task.scorers and isinstance(prediction, str):
+                return self._by_scorers(number, id_, item, prediction)
             key = self._answer_key(where, item, prediction) if isinstance(prediction, str) else None
             official = self._rule(item, prediction)
         except KeyError as missing:
@@ -210,6 +242,17 @@ class _RowReader:
         right = is_gold(read.choice or read.set_aside or "", str(key.answer))
         correct = None if read.choice is None else right
         return RowScore(number, id_, official, correct, read.choice, read.how, read.level, read.set_aside, right)
+
+    def _by_scorers(self, number: int, id_: str | None, item: Mapping[str, Any], prediction: str) -> RowScore:
+        sample = self._task.sample_of(item)
+        if fault := scoring_fault(self._task, sample):
+            raise UserError(f"the record of {id_!r} cannot be scored: {fault}. Correct it, or leave it out.")
+        read = set_weak_aside(extract(prediction, sample.choices, self._chain), self._min_evidence)
+        score = self._task.score(sample, read)
+        shown = extraction_fields(read, score)
+        right = score.correct is True or is_gold(read.set_aside or "", sample.answer)
+        said = (score.correct, shown["choice"], shown["how"], read.level, read.set_aside)
+        return RowScore(number, id_, score.official, *said, right)
 
     def _answer_key(self, where: str, item: Mapping[str, Any], prediction: str) -> AnswerKey:
         key = self._task.answer_key(item)
@@ -254,23 +297,19 @@ def _lacks(where: str, field: object) -> UserError:
     )
 
 
-def _table(grouping: Grouping, counted: Sequence[tuple[PredictionRow, bool]]) -> dict[str, Count]:
+def _table(grouping: Grouping, counted: Sequence[tuple[PredictionRow, Official]]) -> dict[str, Count]:
     """Its lines as the script orders them: the fixed values, or as first seen, field within field."""
-    right: Counter[tuple[object, ...]] = Counter()
-    seen: Counter[tuple[object, ...]] = Counter()
-    for value in grouping.values:
-        seen[(value,)] = 0
-    for row, correct in counted:
+    seen: dict[tuple[object, ...], list[Official]] = {(value,): [] for value in grouping.values}
+    for row, official in counted:
         values = _values(grouping, row)
         if values is not None:
-            seen[values] += 1
-            right[values] += correct
+            seen.setdefault(values, []).append(official)
     outer = {values[0]: place for place, values in reversed(list(enumerate(seen)))}
     table: dict[str, Count] = {}
     for values in sorted(seen, key=lambda values: outer[values[0]]):
         line = ", ".join(map(str, values))
         # Values may look alike (None and "None", or commas within): each is a line of the script.
-        table[line if line not in table else ", ".join(map(repr, values))] = Count(right[values], seen[values])
+        table[line if line not in table else ", ".join(map(repr, values))] = CountOfMarks.of(seen[values])
     return table
 
 

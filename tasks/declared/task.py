@@ -14,8 +14,8 @@ from dtbench.harness.core.errors import DataError, TaskError, UserError, format_
 from dtbench.harness.core.lookup import NameTable, look_up
 from dtbench.harness.core.marks import CHOICES, TaskScorer
 from dtbench.harness.core.records import MetadataRecord
-from dtbench.harness.core.schema import Official, Prompt, Sample
-from dtbench.harness.core.scorer import AnswerKey, GroupTotal, OfficialRule
+from dtbench.harness.core.schema import Prompt, Sample
+from dtbench.harness.core.scorer import AnswerKey, GroupTotal
 from dtbench.harness.core.scorer_names import make_scorer
 from dtbench.harness.core.task import Task
 from dtbench.tasks.data.layouts import make_dataset, task_folder
@@ -194,16 +194,9 @@ class DeclaredTask(Task):
             prompt = Prompt(text, clips=sample.clips)
         return prompt if about.system is None else dataclasses.replace(prompt, system=about.system)
 
-    def official(self, version: str) -> OfficialRule:
-        """Return the rule of prediction files: the first scorer that fits the question of a record."""
-
-        def first(item: Mapping[str, Any], prediction: object) -> Official:
-            if not isinstance(prediction, str):
-                return Official(correct=False, counted=True, why="the prediction is not text")
-            sample = sample_of_item(self.declared, item)
-            return self.score(sample, self.read(prediction, sample.choices)).official
-
-        return first
+    def sample_of(self, item: Mapping[str, Any]) -> Sample:
+        """Return the question of a published record, for the scorers of prediction files."""
+        return sample_of_item(self.declared, item)
 
     def figures(self, records: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
         """Return the figures of the function that the file names."""

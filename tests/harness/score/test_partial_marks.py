@@ -225,3 +225,20 @@ def test_scoring_again_finds_the_same_marks_and_sees_changed_ones(runs: tuple[Pa
     (other,) = json.loads(call("score", before, "--task-file", file, "--json").out)
     assert other["differ"]["n"] == 30
     assert other["official"]["accuracy"] == pytest.approx(0.25)
+
+
+def test_a_prediction_file_is_scored_by_the_scorers_of_its_task(tmp_path: Path) -> None:
+    file, answers, rows = tmp_path / "rings.py", tmp_path / "answers.jsonl", tmp_path / "rows.jsonl"
+    file.write_text(TASK_FILE)
+    asked = {"question": "What rings?", "answer": "soft low bell"}
+    said = ("a soft bell", "Soft low bell.", "", "soft low bell")
+    lines = [{"id": f"q{n}", **asked, "model_output": text} for n, text in enumerate(said)]
+    answers.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    done = call("score", "--task-file", file, "--predictions", answers, "--rows", rows, "--json")
+    report = json.loads(done.out)
+    official = report["official"]
+    assert (official["correct"], official["counted"]) == (1, 4)
+    assert official["accuracy"] == pytest.approx((2 / 3 + 1 / 3 + 1) / 4)
+    assert (report["strict"]["correct"], report["unanswered"]) == (1, 1)
+    first = json.loads(rows.read_text().splitlines()[0])
+    assert (first["mark"], first["choice"], first["correct"]) == (pytest.approx(2 / 3), "a soft bell", False)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import dtbench
+from dtbench import Task
 from dtbench.harness.core.errors import ModelError, UserError
 from dtbench.harness.core.model import Model
 from dtbench.harness.core.schema import Prompt, Sample
@@ -125,3 +127,28 @@ def test_the_record_marks_those_who_were_told_answers_and_none_of_them_listens()
         "majority": (True, False),
         "echo-gold": (True, False),
     }
+
+
+def open_sample(id_: str, answer: str | None) -> Sample:
+    return Sample(id_, "What rings?", (), answer)
+
+
+def test_the_commonest_answer_is_that_of_the_majority_where_there_are_no_options() -> None:
+    samples = [open_sample("a", "bell"), open_sample("b", "horn"), open_sample("c", "horn"), sample("d", "Jay")]
+    model = open_model("majority", {}, samples)
+    assert said(model, prompt("a", ())) == "horn"
+    assert said(model, prompt("d")) == "(B) Jay"
+    assert model.describe()["open_answers"] == 2
+
+
+def test_echo_gold_says_the_right_answer_to_an_open_question() -> None:
+    assert said(open_model("echo-gold", {}, [open_sample("a", "a bell")]), prompt("a", ())) == "a bell"
+
+
+@pytest.mark.parametrize("name", ["random", "first"])
+def test_a_model_that_can_only_choose_refuses_open_questions_before_the_first(name: str, tmp_path: Path) -> None:
+    rows = [{"question": "What rings?", "answer": "bell"}, {"question": "And?", "choices": ["a", "b"], "answer": "a"}]
+    task = Task.of(rows, name="rings", scorer="exact", columns={"audio": None})
+    with pytest.raises(UserError, match=rf"^--model {name}: it can only choose among options, and 1 of 2 questions of"):
+        dtbench.run(name, task, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
