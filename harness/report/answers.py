@@ -16,6 +16,7 @@ from dtbench.harness.core.price import TOKENS_OUT
 from dtbench.harness.core.schema import Sample, is_count
 from dtbench.harness.report.columns import Kind, PackedColumns, TextPart, TextParts, ValueNumbers
 from dtbench.harness.report.rows import STATES, Marks, Row, answer_detail, answer_state
+from dtbench.harness.report.spooled import SpooledRecords
 from dtbench.harness.score.stored_run import StoredTask
 from dtbench.harness.store.types import Record, mark_of
 
@@ -41,6 +42,7 @@ class TaskAnswers:
             for id_ in places:
                 self._places.setdefault(id_, len(self._places))
         self._groups: dict[str, Mapping[str, str]] = {}
+        self._known_groups: dict[tuple[tuple[str, str], ...], Mapping[str, str]] = {}
         self._columns: list[dict[str, array[Any]]] = []
         self._texts: list[TextParts] = []
         self._numbers = {name: ValueNumbers() for name in ("how", "level", "finish", "other")}
@@ -56,11 +58,12 @@ class TaskAnswers:
         """Add the answers of the next run."""
         number = len(self._columns)
         part = self._parts[number]
-        placed = [(self._place(record), record["sample"], record) for record in records]
-        placed.sort(key=lambda one: one[:2])
+        spooled = SpooledRecords.of(records)
+        placed = sorted((self._place(record), record["sample"], at) for at, record in enumerate(spooled))
         columns: dict[str, array[Any]] = {name: array(kind) for name, kind in COLUMNS.items()}
         texts = TextParts(f"text-{self._task}-{number}")
-        for place, repeat, record in placed:
+        for place, repeat, at in placed:
+            record = spooled[at]
             judged = [one for one in marks.get(record["id"], ()) if one["repeat"] == repeat]
             texts.add(answer_detail(part, record, judged))
             values = {**self._values(part, record, judged), "question": place, "repeat": repeat}
@@ -72,8 +75,9 @@ class TaskAnswers:
 
     def _place(self, record: Record) -> int:
         id_ = record["id"]
-        if record["groups"]:
-            self._groups.setdefault(id_, record["groups"])
+        if record["groups"] and id_ not in self._groups:
+            alike = tuple(record["groups"].items())
+            self._groups[id_] = self._known_groups.setdefault(alike, record["groups"])
         return self._places.setdefault(id_, len(self._places))
 
     def _values(self, part: StoredTask, record: Record, judged: Sequence[Row]) -> dict[str, float]:

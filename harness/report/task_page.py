@@ -19,6 +19,7 @@ from dtbench.harness.report.figures import task_figures
 from dtbench.harness.report.pairs import compare_all
 from dtbench.harness.report.prompts import SentPrompt, reference_of, sent_prompt
 from dtbench.harness.report.rows import judged_chains
+from dtbench.harness.report.spooled import SpooledRecords
 from dtbench.harness.score.stored_run import StoredTask, find_data, questions_beside
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.tasks.stored import stored_task
@@ -61,7 +62,7 @@ def task_page(runs: Sequence[StoredRun], asked: TaskRequest, columns: PackedColu
     figures: list[dict[str, Any]] = []
     paired: list[RunAnswers] = []
     for place, (run, part) in enumerate(zip(runs, parts, strict=True)):
-        records = list(part.records())
+        records = SpooledRecords(part.records())
         answers.add(sounds.grouped(place, records) if sounds else records, judged_chains(run, name, lines.append))
         if len(runs) > 1 and part.task.answers_public:
             paired.append(read_answers(run, name, records))

@@ -79,6 +79,7 @@ def test_very_many_questions(tmp_path: Path) -> None:
         "resume": ("run", *task, "--seed", "1", "--out", first),
         "score": ("score", first),
         "compare": ("compare", first, second, "--json"),
+        "report": ("report", first, "--clips", "none", "--out", tmp_path / "report.html"),
     }
     for name, arguments in steps.items():
         cost = measured([*COMMAND, *arguments], tmp_path, env, tmp_path / "said.txt")

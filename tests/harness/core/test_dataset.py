@@ -12,9 +12,9 @@ import pytest
 
 from dtbench.harness.core import dataset as questions
 from dtbench.harness.core import disk_list as spool
-from dtbench.harness.core.dataset import Dataset
+from dtbench.harness.core.dataset import IN_MEMORY, Dataset
 from dtbench.harness.core.disk_list import DiskList
-from dtbench.harness.core.schema import Sample, clip_name
+from dtbench.harness.core.schema import NoClip, Sample, clip_name
 
 
 class Bell:
@@ -144,3 +144,23 @@ def test_a_selection_knows_the_whole_and_each_question_has_a_hash_of_its_content
     changed = [sample(1, answer="a"), dataclasses.replace(sample(1), choices=("a", "c"))]
     assert moved.question_hash(0) == hashes[1]
     assert all(Dataset([one], "v", "here").question_hash(0) != hashes[1] for one in changed)
+
+
+def test_values_on_disk_are_read_in_their_order_whatever_their_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool, "IN_MEMORY", 1_000)
+    values = [("x" * (number * 37 % 2_500), number) for number in range(400)] + ["y" * 200_000, None, 7]
+    spooled = DiskList()
+    assert list(spooled) == []
+    for value in values:
+        spooled.append(value)
+    assert list(spooled) == values == [spooled.read(place) for place in range(len(values))]
+
+
+def test_samples_beyond_those_in_memory_come_in_order_and_are_the_same_one_by_one() -> None:
+    count = IN_MEMORY + 30
+    plain = [Sample(f"q{n}", f"Which {n}?", ("Crow", "Jay"), "Jay", NoClip(f"q{n}")) for n in range(count)]
+    odd = Sample("odd", "Which?", ("Crow", "Jay"), "Jay", NoClip("odd"), item={"made": object()})
+    given = [*plain[: IN_MEMORY + 10], odd, *plain[IN_MEMORY + 10 :]]
+    data = Dataset(given, "own", "here")
+    assert list(data.samples) == given == [data.samples[place] for place in range(len(given))]
+    assert list(data.select([IN_MEMORY + 10, 0]).samples) == [odd, given[0]]

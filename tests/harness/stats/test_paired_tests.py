@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from dtbench.harness.stats.paired_tests import (
     PairedShares,
+    SharePairs,
     bounds,
     chance_of_equal,
     chance_of_no_loss,
@@ -282,3 +283,16 @@ def test_one_cluster_says_nothing_and_clusters_that_never_change_count_once_each
     assert table is not None
     assert (table.gained, table.lost) == (0, 0)
     assert table.n == pytest.approx(10 * (1.959963985 / 2.262157163) ** 2, rel=1e-6)
+
+
+def test_pairs_in_columns_show_what_the_same_pairs_show() -> None:
+    pairs = [PairedShares(n % 3 / 2, n % 2, f"clip {n // 2}") for n in range(90)]
+    columns = SharePairs.of(pairs)
+    assert (len(columns), columns.count_clusters(), columns.stand_alone()) == (90, 45, False)
+    assert (columns.mean_before(), columns.mean_after()) == (0.5, 0.5)
+    assert (columns.gained(), columns.lost()) == (30, 30)
+    assert columns[4] == (0.5, 0.0, "2")
+    assert SharePairs.of(columns) is columns
+    alone = SharePairs.of([PairedShares(0, 1, f"q{n}") for n in range(3)])
+    assert (alone.clusters, alone.stand_alone(), alone[2].cluster) == (None, True, "2")
+    assert (SharePairs.of([]).mean_before(), SharePairs.of([]).stand_alone()) == (None, True)

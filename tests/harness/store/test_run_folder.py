@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from run_records import ABOUT, SETTINGS, TASK, changed, failure, files, record, 
 from dtbench.harness.core.errors import DataError, UserError
 from dtbench.harness.store.run_folder import RunFolder, StoredRun
 from dtbench.harness.store.run_json import SCHEMA
+from dtbench.harness.store.types import AskedRecord
 
 
 @pytest.fixture
@@ -344,3 +345,27 @@ def test_nothing_is_left_open_after_a_refusal(folder: Path) -> None:
     with RunFolder.start(folder, SETTINGS), pytest.raises(UserError, match="a run is writing there already"):
         RunFolder.start(folder, SETTINGS)
     assert len(list(Path("/dev/fd").iterdir())) == before
+
+
+def test_what_another_reader_found_is_taken_over_until_more_is_appended(folder: Path) -> None:
+    with RunFolder.start(folder, SETTINGS) as run:
+        for item in (failure(1), record(0), record(1)):
+            run.append(TASK, item)
+    seen: list[AskedRecord] = []
+
+    def watch(records: Iterable[AskedRecord]) -> Iterator[AskedRecord]:
+        for one in records:
+            seen.append(one)
+            yield one
+
+    reader = StoredRun.open(folder)
+    answered = reader.finished(TASK, watch)
+    assert ([one["id"] for one in seen], reader.has_replaced(TASK)) == (["item-1", "item-0", "item-1"], True)
+    with RunFolder.start(folder, SETTINGS) as again:
+        again.reuse(reader)
+        assert (again.finished(TASK) is answered, again.torn) == (True, {TASK: 0})
+        assert again.finished(TASK) == answered == {("item-0", 0), ("item-1", 0)}
+        again.append(TASK, record(2))
+        again.reuse(reader)
+        assert again.finished(TASK) == {("item-0", 0), ("item-1", 0), ("item-2", 0)}
+        assert [one["id"] for one in again.records(TASK)] == ["item-0", "item-1", "item-2"]
