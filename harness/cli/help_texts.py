@@ -177,14 +177,19 @@ _INTERRUPTED = "interrupted"
 _COMMON = {0: _DONE, 2: _INPUT, 3: _FAILED, 130: _INTERRUPTED}
 _RESUMED = {**_COMMON, 130: "interrupted, or at a limit of cost, tokens or quota; the same command resumes"}
 _EXIT_CODES: Mapping[str, Mapping[int, str]] = {
-    "": {**_COMMON, 1: "regression (gate)", 4: "inconclusive: too few questions (gate)"},
+    "": {
+        **_COMMON,
+        1: "regression (gate)",
+        4: "inconclusive: too few questions (gate), or answers that wait for a judge",
+    },
     "gate": {
         **_COMMON,
         0: "passed",
         1: "regressed",
         3: "not comparable: questions, settings or stored verdicts differ, or answers are missing; or failure of disk",
-        4: "inconclusive: too few questions to tell",
+        4: "inconclusive: too few questions to tell, or answers that wait for a judge",
     },
+    **{name: {**_COMMON, 4: "answers wait for a judge: `dtbench judge`"} for name in ("compare", "table")},
     "run": {**_RESUMED, 3: "failure of network, disk or engine, or more failed questions than --max-failed"},
     "sweep": {**_RESUMED, 2: "wrong input, at least of one run", 3: "failure of at least one run"},
     "merge": {**_COMMON, 0: "summed up", 4: "not summed up: answers are missing, or shards are running"},

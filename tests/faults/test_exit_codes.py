@@ -25,6 +25,7 @@ import pytest
 from campaign import CAMPAIGN
 from chat_server import Asked, Turn, chatting, nobody
 from command import COMMAND, call
+from judged_answers import chimes_run
 from judges import honest, mmar_with_criteria
 from made_up_run import settings_of, write_run
 from runs import audible_data, ended, interrupt, mmar_data, wait_until
@@ -83,16 +84,27 @@ DOES: Mapping[str, Mapping[int, tuple[str, ...]]] = {
         4: ("merge half",),
     },
     "score": {0: ("score right",), 2: ("score nope", "score --task mmar --predictions nope", "score")},
-    "compare": {0: ("compare right wrong",), 2: ("compare right nope", "compare right")},
+    "compare": {
+        0: ("compare right wrong",),
+        2: ("compare right nope", "compare right"),
+        4: ("compare waits/run waits-too/run",),
+    },
     "gate": {
         0: ("gate --baseline wrong --candidate right",),
         1: ("gate --baseline right --candidate wrong", "gate --baseline right --candidate wrong --json"),
         2: ("gate --baseline right --candidate nope", "gate --baseline right --candidate wrong --policy nope.toml"),
         3: ("gate --baseline right --candidate thinks",),
-        4: ("gate --baseline right --candidate close --max-drop 1",),
+        4: (
+            "gate --baseline right --candidate close --max-drop 1",
+            "gate --baseline waits/run --candidate waits-too/run",
+        ),
     },
     "report": {0: ("report right --out r.html",), 2: ("report nope", "report")},
-    "table": {0: ("table right wrong",), 2: ("table nope", "table right --by nope")},
+    "table": {
+        0: ("table right wrong",),
+        2: ("table nope", "table right --by nope"),
+        4: ("table waits/run waits-too/run",),
+    },
     "plot": {0: ("plot right wrong --out p.svg",), 2: ("plot nope --out q.svg", "plot right --out p.nope")},
     "board": {0: ("board --task mmar --runs .",), 2: ("board --task nope", "board --runs nope")},
     "judge": {
@@ -169,6 +181,9 @@ def made_runs() -> None:
     for name, wrong in (("right", 0), ("wrong", 60), ("close", 2)):
         write_run(Path(name), {"mmar": Path("data")}, functools.partial(said, wrong))
     write_run(Path("thinks"), {"mmar": Path("criteria")}, lambda sample, _: f"<think>Hm.</think>{sample.answer}")
+    for name in ("waits", "waits-too"):
+        Path(name).mkdir()
+        chimes_run(Path(name), {})
     for name in ("failed", "stopped", "killed"):
         with RunFolder.start(Path(name), settings_of({}), command=["dtbench", "run"]) as run:
             if name != "killed":

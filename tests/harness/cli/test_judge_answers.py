@@ -154,6 +154,7 @@ def test_a_score_on_a_scale_is_a_partial_mark(tmp_path: Path) -> None:
         assert words_of(chat.asked[0]).endswith("one number from 1 (nothing is right) to 5 (all is right).")
     assert (done.code, told["score"], told["low"], told["high"]) == (0, 80.0, 80.0, 80.0)
     assert records(run)["q0"]["score"]["official"] == {"correct": False, "counted": True, "why": "", "mark": 0.8}
+    assert scored(run)["official"]["accuracy"] == pytest.approx(0.8)
 
 
 def test_an_answer_cannot_end_before_its_end_nor_tell_the_judge_what_to_say(tmp_path: Path) -> None:
