@@ -6,18 +6,23 @@ import json
 import os
 import subprocess
 import sys
+import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 import set_clock
 from campaign import CAMPAIGN
-from command import COMMAND
-from runs import PATIENCE, assert_each_once, lines_of, mmar_data, records, wait_until, write_script
+from chat_server import Turn, chatting
+from command import COMMAND, call
+from judges import honest, mmar_with_criteria
+from made_up_run import write_run
+from runs import PATIENCE, assert_each_once, lines_of, mmar_data, record_files_of, records, wait_until, write_script
 
 from dtbench.harness.run.watch import KILLED, RUNNING, RunWatch
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.run_json import RunClock, read_info
+from dtbench.models.checkpoints import prepare
 from dtbench.models.endpoint.rate_limit import read_rate_limit
 
 WHOLE = os.environ.get("DTBENCH_WHOLE") == "1"
@@ -118,3 +123,57 @@ def test_stored_times_go_on_from_the_last_one_where_the_clock_is_behind() -> Non
     assert clock.now() >= "2100-01-01T00:00:00+00:00"
     clock.set_after("2000-01-01")
     assert clock.now().startswith("2100-01-01")
+
+
+@pytest.mark.parametrize("setting", SETTINGS.values(), ids=SETTINGS)
+def test_a_judge_whose_clock_is_set_asks_once_and_ends_after_it_began(setting: str, tmp_path: Path) -> None:
+    mmar_with_criteria(tmp_path / "mmar", COUNT)
+    write_run(tmp_path / "run", {"mmar": tmp_path / "mmar"}, lambda one, _: f"<think>Hm.</think>{one.answer}")
+    clock = tmp_path / "clock"
+    clock.write_text("+0")
+    with chatting(choose=lambda asked: Turn(honest(asked).text, delay=0.05)) as chat:
+        command = [sys.executable, set_clock.__file__, str(clock), "judge", str(tmp_path / "run"), "--model", "tiny"]
+        command += ["--base-url", chat.url, "--concurrency", "2"]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+            wait_until(lambda: len(chat.asked) > 2 or process.poll() is not None)
+            clock.write_text(setting)
+            _, err = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0, err
+        (stored,) = tmp_path.glob("run/judge-*")
+        lines = [json.loads(line) for path in record_files_of(stored) for line in path.read_text().splitlines()]
+        judged = [(line["id"], line["sample"]) for line in lines]
+        assert len(judged) == len(set(judged)) == len(chat.asked)
+    (start,) = read_info(stored)["starts"]
+    assert timedelta(0) <= _moment(start["end"]) - _moment(start["start"]) < timedelta(minutes=10)
+    CAMPAIGN.note(f"the clock is set while a judge goes on ({setting})", 1)
+
+
+def test_a_gate_counts_a_night_whose_clock_was_wrong_like_any_other(tmp_path: Path) -> None:
+    mmar_data(tmp_path / "mmar", 60)
+    for name in ("anchor", "nights/1", "nights/2", "tonight"):
+        write_run(tmp_path / name, {"mmar": tmp_path / "mmar"}, lambda one, _: str(one.answer))
+    found = []
+    for year in ("2026", "1971", "2037"):
+        file = tmp_path / "nights" / "2" / "run.json"
+        info = json.loads(file.read_text())
+        info["start"] = f"{year}{info['start'][4:]}"
+        file.write_text(json.dumps(info))
+        given = ("--baseline", tmp_path / "anchor", "--candidate", tmp_path / "tonight", "--max-drop", "20")
+        done = call("gate", *given, "--history", tmp_path / "nights", "--json")
+        (one,) = json.loads(done.out)["results"]
+        found.append((done.code, one["nights"], one["look"], one["difference"], one["verdict"]))
+    assert found == [found[0]] * 3
+    assert found[0][1:3] == (3, 3)
+    CAMPAIGN.note("a night of a gate's history has a wrong clock", 2)
+
+
+def test_merged_checkpoints_are_removed_by_their_age_and_never_where_the_clock_was_set_back(tmp_path: Path) -> None:
+    days = {"used": 1, "unused": 31, ".begun.new": 0, ".left.new": 2, "of tomorrow": -1, ".of next year.new": -365}
+    for name, age in days.items():
+        (tmp_path / name).mkdir()
+        moment = time.time() - 86400 * age
+        os.utime(tmp_path / name, (moment, moment))
+    said: list[str] = []
+    prepare._remove_unused(tmp_path, said.append)
+    assert {path.name for path in tmp_path.iterdir()} == {"used", ".begun.new", "of tomorrow", ".of next year.new"}
+    assert len(said) == 2
