@@ -221,3 +221,14 @@ def test_a_file_that_no_shard_makes_is_a_foreign_one(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
     with pytest.raises(UserError, match=r"not empty \(notes\.txt\)"):
         refuse_foreign(tmp_path)
+
+
+def test_a_run_of_shards_ends_with_the_last_of_them_whichever_that_is(tmp_path: Path) -> None:
+    write_shard(tmp_path, "1/2", 0)
+    write_shard(tmp_path, "2/2", 1)
+    for label, moment in (("1-of-2", "2030-01-02T00:00:00+00:00"), ("2-of-2", "2030-01-01T00:00:00+00:00")):
+        state = tmp_path / f"run.{label}.json"
+        info = json.loads(state.read_text())
+        info["starts"][-1]["end"] = moment
+        state.write_text(json.dumps(info))
+    assert StoredRun.open(tmp_path).info["end"] == "2030-01-02T00:00:00+00:00"

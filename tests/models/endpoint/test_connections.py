@@ -17,7 +17,7 @@ from chat_server import Chat, Turn, chatting
 
 from dtbench.models.endpoint import http
 from dtbench.models.endpoint.address import parse_address
-from dtbench.models.endpoint.http import AwayError, GarbledError, HttpClient, Request
+from dtbench.models.endpoint.http import AwayError, GarbledError, HttpClient, OversizeError, Request
 
 T = TypeVar("T")
 ASK = Request("POST", "/chat/completions", {}, lambda: [b"{}"])
@@ -240,3 +240,22 @@ def test_what_is_not_sent_yet_when_a_request_is_given_up_is_never_sent() -> None
         driven(f"http://127.0.0.1:{listening.getsockname()[1]}/v1", ask)
     assert not server.is_alive()
     assert 0 < sum(read) < size
+
+
+def test_a_stream_that_says_nothing_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "MOST_EVENTS", 20_000)
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n"
+    event = b'data: {"choices": [{"index": 0, "delta": {}}]}\n\n'
+
+    def serve(listening: socket.socket) -> None:
+        connection, _ = listening.accept()
+        read_request(connection)
+        with suppress(OSError):
+            connection.sendall(head + event + b": still here\n\n" * 5_000)
+        connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=serve, args=(listening,), daemon=True).start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
+        with pytest.raises(OversizeError, match="which no answer is"):
+            driven(url, lambda client: client.request(ASK, 30))
