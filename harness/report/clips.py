@@ -14,7 +14,7 @@ from urllib.parse import quote
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.schema import Clip, clip_name
-from dtbench.harness.report.encode_clips import ClipEncoder, ReportClip, lost_clip
+from dtbench.harness.report.encode_clips import ClipEncoder, ClipToCopy, ReportClip, lost_clip
 from dtbench.harness.score.run_questions import AbsentClip
 
 MODES = ("embed", "link", "none")
@@ -37,6 +37,8 @@ class QuestionClip(NamedTuple):
     """A place in RANKS."""
     number: int = 1
     """Which of the question's clips it is."""
+    stereo: bool = False
+    """Whether its task asks for the channels."""
 
     @property
     def key(self) -> str:
@@ -64,7 +66,9 @@ def parse_size(text: str) -> int:
     return size
 
 
-def wanted_clips(data: Sequence[Dataset | None], ranks: Mapping[str, int]) -> list[QuestionClip]:
+def wanted_clips(
+    data: Sequence[Dataset | None], ranks: Mapping[str, int], *, stereo: bool = False
+) -> list[QuestionClip]:
     """Return the clips of each of these questions that one of the data sets has."""
     clips: dict[str, QuestionClip] = {}
     for dataset in data:
@@ -76,7 +80,7 @@ def wanted_clips(data: Sequence[Dataset | None], ranks: Mapping[str, int]) -> li
                 continue
             sample = dataset.samples[places[id_]]
             for number, clip in enumerate(sample.clips or (sample.audio,), start=1):
-                one = QuestionClip(id_, places[id_], clip, rank, number)
+                one = QuestionClip(id_, places[id_], clip, rank, number, stereo)
                 clips[one.key] = one
     return list(clips.values())
 
@@ -91,8 +95,8 @@ def embed_clips(tasks: Sequence[Sequence[QuestionClip]], size: int) -> list[Embe
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         encoder = ClipEncoder(pool, _BATCH)
         for chunk in _chunks(_by_clip(tasks)):
-            audio = [asked[0][1].audio for asked in chunk]
-            copies = [lost_clip(one) for one in audio] if full else encoder.encode(audio)
+            audio = [ClipToCopy(asked[0][1].audio, asked[0][1].stereo) for asked in chunk]
+            copies = [lost_clip(one.audio) for one in audio] if full else encoder.encode(audio)
             for asked, copy in zip(chunk, copies, strict=True):
                 needed = 0 if copy is None or copy.inside in inside else len(copy.inside)
                 full = full or needed > left

@@ -21,7 +21,7 @@ RATE = 16_000
 SECONDS = 60.0
 """What of a clip is copied."""
 OPUS, MP3 = "audio/webm", "audio/mpeg"
-_BITS = "20k"
+_BITS, _STEREO_BITS = "20k", "40k"
 """Of Opus a second: speech and events are what they were, and the spectrogram reaches 8 kHz."""
 _PATIENCE = 600
 _LOG = logging.getLogger(__name__)
@@ -39,6 +39,13 @@ class ReportClip(NamedTuple):
     """What is inside: OPUS or MP3."""
 
 
+class ClipToCopy(NamedTuple):
+    """A clip, and whether its channels are kept."""
+
+    audio: Path | Clip
+    stereo: bool = False
+
+
 class ClipEncoder:
     """Copies clips, several at once; in WebM rather than Ogg, which Safari plays only since 2025."""
 
@@ -46,13 +53,13 @@ class ClipEncoder:
         self._pool, self._batch = pool, batch
         self._ffmpeg = shutil.which("ffmpeg")
 
-    def encode(self, clips: Sequence[Path | Clip]) -> list[ReportClip]:
+    def encode(self, clips: Sequence[ClipToCopy]) -> list[ReportClip]:
         """Return a copy of each clip, or why there is none, in their order."""
         batches = [clips[begin : begin + self._batch] for begin in range(0, len(clips), self._batch)]
         return [one for batch in self._pool.map(self._encoded, batches) for one in batch]
 
-    def _encoded(self, clips: Sequence[Path | Clip]) -> list[ReportClip]:
-        sounds = [_sound_of(clip) for clip in clips]
+    def _encoded(self, clips: Sequence[ClipToCopy]) -> list[ReportClip]:
+        sounds = [_sound_of(*clip) for clip in clips]
         wavs = [one for one in sounds if isinstance(one, bytes)]
         copies = iter(self._opus(wavs) or [ReportClip(_text(_mp3(wav)), type=MP3) for wav in wavs])
         return [next(copies) if isinstance(one, bytes) else one for one in sounds]
@@ -66,8 +73,9 @@ class ClipEncoder:
             for place, wav in enumerate(wavs):
                 (folder / f"{place}.wav").write_bytes(wav)
                 command += ["-i", f"{place}.wav"]
-            for place in range(len(wavs)):
-                how = ("-c:a", "libopus", "-b:a", _BITS, "-fflags", "+bitexact", "-flags", "+bitexact")
+            for place, wav in enumerate(wavs):
+                bits = _BITS if wav_samples(wav).ndim == 1 else _STEREO_BITS
+                how = ("-c:a", "libopus", "-b:a", bits, "-fflags", "+bitexact", "-flags", "+bitexact")
                 command += ["-map", f"{place}:a", *how, "-map_metadata", "-1", f"{place}.webm"]
             try:
                 subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=_PATIENCE)
@@ -80,9 +88,9 @@ class ClipEncoder:
                 return None
 
 
-def copy_clip(clip: Path | Clip) -> tuple[bytes, str] | str:
+def copy_clip(clip: ClipToCopy) -> tuple[bytes, str] | str:
     """Return one clip as MP3 with its type, or why there is none."""
-    sound = _sound_of(clip)
+    sound = _sound_of(*clip)
     return (_mp3(sound), MP3) if isinstance(sound, bytes) else sound.missing
 
 
@@ -93,12 +101,13 @@ def lost_clip(clip: Path | Clip) -> ReportClip | None:
     return None
 
 
-def _sound_of(clip: Path | Clip) -> bytes | ReportClip:
-    """Return a clip as a page plays it, mono WAV, or why it cannot be played."""
+def _sound_of(clip: Path | Clip, stereo: bool) -> bytes | ReportClip:
+    """Return a clip as a page plays it, as WAV, or why it cannot be played."""
     if (lost := lost_clip(clip)) is not None:
         return lost
     try:
-        return prepare_audio(clip, RATE, SECONDS).wav
+        heard = prepare_audio(clip, RATE, SECONDS, stereo=stereo)
+        return (heard if heard.heard_channels < 3 else prepare_audio(clip, RATE, SECONDS)).wav  # MP3 has two at most
     except DtbenchError as error:
         return ReportClip(missing=str(error))
     except Exception as error:  # someone else's clip

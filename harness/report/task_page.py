@@ -95,7 +95,7 @@ def task_page(runs: Sequence[StoredRun], asked: TaskRequest, columns: PackedColu
         {**answers.header(columns), "extras": extras.begins},
         count,
         texts,
-        wanted_clips(data, answers.interest()),
+        wanted_clips(data, answers.interest(), stereo=parts[0].task.stereo),
     )
 
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlencode
 
-from dtbench.harness.core.schema import Clip, clip_name
+from dtbench.harness.core.schema import clip_name
 from dtbench.harness.report.build import BuiltPage, ReportOptions, build_page, open_runs
 from dtbench.harness.report.clips import QuestionClip
-from dtbench.harness.report.encode_clips import ReportClip, copy_clip, lost_clip
+from dtbench.harness.report.encode_clips import ClipToCopy, ReportClip, copy_clip, lost_clip
 from dtbench.harness.report.task_page import TaskPage
 from dtbench.harness.view.index import State, state_of
 from dtbench.harness.view.types import PageChange
@@ -48,7 +48,7 @@ class _Shown:
         self.state: tuple[State, ...] = ()
         self.parts: dict[str, bytes] = {}
         self.hashes: OrderedDict[str, dict[str, bytes]] = OrderedDict()
-        self.clips: dict[ClipAddress, Path | Clip] = {}
+        self.clips: dict[ClipAddress, QuestionClip] = {}
         self.ready = 0.0
         """When it may be built again."""
 
@@ -90,7 +90,7 @@ class ReportPages:
         with self._lock:
             if (copy := self._copies.get(address)) is not None:
                 return copy
-        made = copy_clip(audio)
+        made = copy_clip(ClipToCopy(audio.audio, audio.stereo))
         if not isinstance(made, str):
             with self._lock:
                 self._copies[address] = made
@@ -123,7 +123,7 @@ class ReportPages:
             task_file=self._task_file,
             audio="link",
         )
-        clips: dict[ClipAddress, Path | Clip] = {}
+        clips: dict[ClipAddress, QuestionClip] = {}
         built = build_page(options, open_runs(options), lambda tasks: _served_clips(names, tasks, clips))
         shown.parts = {name.decode(): text for name, text in _PART.findall(built.html)}
         hashes = {name: hashlib.sha256(text).digest() for name, text in shown.parts.items()}
@@ -136,7 +136,7 @@ class ReportPages:
 
 
 def _served_clips(
-    names: Names, tasks: Sequence[TaskPage], clips: dict[ClipAddress, Path | Clip]
+    names: Names, tasks: Sequence[TaskPage], clips: dict[ClipAddress, QuestionClip]
 ) -> Mapping[str, ReportClip]:
     """Return an address for each clip, never a path, and note which clip it means."""
     found: dict[str, ReportClip] = {}
@@ -145,7 +145,7 @@ def _served_clips(
             lost = lost_clip(one.audio)
             if lost is None:
                 address = ClipAddress(task.first["name"], one.id, _identity(one))
-                clips[address] = one.audio
+                clips[address] = one
                 query = urlencode([*(("run", name) for name in names), *address._asdict().items()])
                 lost = ReportClip(link=f"clip?{query}")
             found[f"{place}/{one.key}"] = lost

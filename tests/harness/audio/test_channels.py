@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 import textwrap
 from pathlib import Path
 
@@ -137,6 +138,14 @@ def test_a_model_of_one_channel_gets_the_mean_and_the_run_says_so(tmp_path: Path
     (record,) = records(tmp_path / "run", "sides")
     assert record["audio"] is not None
     assert (record["audio"]["channels"], record["audio"]["heard_channels"]) == (2, 1)
+
+
+def test_a_report_of_such_a_task_plays_both_channels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))  # without ffmpeg clips are MP3
+    assert call("run", "--task-file", task_in(tmp_path), "--model", "first", "--out", tmp_path / "run").code == 0
+    assert call("report", tmp_path / "run").code == 0
+    (inside,) = re.findall(r'id="clip-\d+">(.*?)</script>', (tmp_path / "run" / "report.html").read_text())
+    assert pitches(base64.b64decode(inside)) == [LEFT, RIGHT]
 
 
 def test_a_clip_in_memory_keeps_its_channels() -> None:
