@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from dtbench.harness.cli.own_figures import own_lines
 from dtbench.harness.cli.paper_lines import paper_lines
 from dtbench.harness.cli.terminal import print_line
 from dtbench.harness.core.errors import MachineryError, one_line
@@ -201,6 +202,7 @@ def _more(summary: TaskSummary) -> Iterator[tuple[str, str]]:
     if (orders := summary.get("order_sensitivity")) is not None:
         yield "order", _orders(orders)
     yield from _lm_eval_lines(summary)
+    yield from own_lines(summary)
     yield from _forced_lines(summary)
 
 
