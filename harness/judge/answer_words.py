@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from string import ascii_lowercase
 
 from dtbench.harness.core.marks import field_of
-from dtbench.harness.core.schema import Prompt
+from dtbench.harness.core.schema import Prompt, Sample
 from dtbench.harness.judge.answer_case import AnswerCase
 from dtbench.harness.judge.wording import Wording, fence_code
 from dtbench.harness.score.scorers.judging import JudgeRule
@@ -63,6 +64,12 @@ def _with_words(rule: JudgeRule) -> str:
     return REQUEST.replace("INCORRECT", "\0").replace("CORRECT", rule.right[0]).replace("\0", rule.wrong[0])
 
 
+def _letter(sample: Sample) -> str:
+    """Return the letter of the right option, in small type; nothing where there is none."""
+    places = [place for place, choice in enumerate(sample.choices) if choice == sample.answer]
+    return ascii_lowercase[places[0]] if places and places[0] < len(ascii_lowercase) else ""
+
+
 def ask_about(case: AnswerCase, wording: Wording, *, own: bool = True) -> Prompt:
     """Return the request about an answer; each field is filled once, so that no answer can hold another's.
 
@@ -75,6 +82,7 @@ def ask_about(case: AnswerCase, wording: Wording, *, own: bool = True) -> Prompt
         "answer": case.gold,
         "response": case.text,
         "options": "; ".join(sample.choices) or NO_OPTIONS * own,
+        "letter": _letter(sample),
         "code": fence_code(case.text),
     }
 

@@ -15,7 +15,7 @@ from dtbench.harness.core.errors import UserError, short_repr
 from dtbench.harness.core.schema import WAITING, Mark, Sample, unscorable
 from dtbench.harness.score.scorers.answer_part import NO_GOLD, gold_answers
 
-JUDGE_FIELDS = ("question", "answer", "response", "options", "code")
+JUDGE_FIELDS = ("question", "answer", "response", "options", "letter", "code")
 """What stands for its value in the words of a judge, as {question}."""
 NO_CHOICE = "it has fewer than two options, and an answer is to be nearest to one of several"
 EMPTY = Mark(None, why="the answer is empty")

@@ -68,7 +68,7 @@ def bba(asked: Asked) -> Turn:
 
 def sakura(asked: Asked) -> Turn:
     text = words_of(asked).rpartition("Now here is")[2]
-    gold = re.search(r"Ground truth answer: (.*)", text)
+    gold = re.search(r"Ground truth answer: \([a-d]\) (.*)", text)
     answer = re.search(r"response: (.*)\n\n", text)
     assert gold is not None
     assert answer is not None
@@ -120,3 +120,13 @@ def test_big_bench_audio_is_judged_in_its_authors_words_without_a_question_that_
     text = scorer.prompt(AnswerCase(sample, "I say {answer}.")).text
     assert "START QUESTION \n\nEND QUESTION" in text
     assert f"The OFFICIAL ANSWER:{sample.answer}\n\nBEGIN CANDIDATE ANSWER TO ASSESS\n\nI say {{answer}}.\n" in text
+
+
+def test_sakuras_judge_is_told_the_right_option_as_the_data_has_it(tmp_path: Path) -> None:
+    write_sakura(tmp_path)
+    task = get_task("sakura")
+    scorer = SameAnswerScorer(task.scorers[0])
+    for sample in task.load(tmp_path).samples:
+        text = scorer.prompt(AnswerCase(sample, "An owl.")).text
+        published = sample.item[f"{sample.groups['Hop']}_answer"].strip()
+        assert f"    Ground truth answer: {published}\n    Model generated response: An owl.\n" in text
