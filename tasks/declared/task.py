@@ -126,7 +126,8 @@ class DeclaredTask(Task):
         source = self.declared.about.source
         if source.hub is None and not source.urls:
             if self.defined_in is None:
-                raise UserError(f"{self.name}: its file names neither hub nor urls to fetch its data from.")
+                names = ", ".join([*source.files, *source.archive])
+                raise UserError(f"{self.name}: dtbench knows no download for it: put {names} into {folder} yourself.")
             return []
         return fetch_all(self.name, source_files(source), folder, showing)
 

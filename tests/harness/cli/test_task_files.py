@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 from command import call
-from task_files import BIRDS, TASK, task_text, write_birds, write_lines
+from task_files import BIRDS, task_text, write_birds, write_lines
+from task_files import TASK as TASK_FILE
 
 import dtbench
+from dtbench.tasks.registry import TASKS
+from dtbench.tasks.suites import our_suites
 
 OPEN = """
 [[score]]
@@ -32,7 +35,7 @@ def run(*words: str | Path, model: str = "echo-gold") -> dict[str, Any]:
 
 
 def test_the_smallest_task_file_has_at_most_twenty_lines() -> None:
-    assert len([line for line in TASK.read_text().splitlines() if line.strip()]) <= 20
+    assert len([line for line in TASK_FILE.read_text().splitlines() if line.strip()]) <= 20
 
 
 @pytest.mark.parametrize("flag", ["--task-file", "--tasks"])
@@ -138,7 +141,7 @@ def test_verify_tells_what_is_wrong_with_the_data_of_a_task_file(tmp_path: Path)
 
 
 def test_open_answers_are_scored_by_the_scorer_that_fits(tmp_path: Path) -> None:
-    text = "\n".join(line for line in TASK.read_text().split("[[score]]")[0].splitlines() if "choices" not in line)
+    text = "\n".join(line for line in TASK_FILE.read_text().split("[[score]]")[0].splitlines() if "choices" not in line)
     file = write_birds(tmp_path / "own", f"{text}\n{OPEN}")
     score = run("--tasks", file, "--out", tmp_path / "run")
     assert (score["official"]["accuracy"], score["n"]) == (1, 3)
@@ -172,10 +175,12 @@ def test_a_suite_that_is_wrong_is_one_line(tmp_path: Path, text: str, complaint:
 
 def test_the_suites_of_dtbench_are_listed_with_their_tasks(tmp_path: Path) -> None:
     facts = {one["name"]: one for one in json.loads(call("tasks", "audio-reasoning", "--json").out)}
-    assert {"mmar", "mmau-mini", "mmsu"} <= facts.keys()
+    assert list(facts) == ["mmar", "mmau-mini", "mmsu", "adqa-dev"]
     assert all("audio-reasoning" in one["suites"] for one in facts.values())
     assert facts["mmar"]["source"].startswith("github.com/ddlBoJack/MMAR@")
     assert "suite audio-reasoning: " in call("tasks").out
+    for suite in our_suites().values():
+        assert set(suite.tasks) <= set(TASKS)
 
 
 def test_new_task_writes_files_that_run_and_overwrites_none(tmp_path: Path) -> None:
@@ -247,3 +252,9 @@ def test_a_run_names_no_code_where_the_file_of_its_task_is_gone(
 def test_the_track_of_the_challenge_takes_no_task_file(tmp_path: Path) -> None:
     words = ("run", "--model", "first", "--tasks", write_birds(tmp_path / "own"), "--track", "single")
     assert "the prompt of the custom task birds cannot be checked" in call(*words).refusal()
+
+
+def test_a_task_without_a_download_says_what_to_put_where(tmp_path: Path) -> None:
+    refused = call("data", "pull", "mmau-pro").refusal()
+    assert "mmau-pro: dtbench knows no download for it: put test.parquet, data.zip into " in refused
+    assert str(tmp_path / "no-data" / "mmau-pro") in refused

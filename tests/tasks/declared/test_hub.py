@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -169,6 +170,23 @@ def test_a_run_fetches_what_is_not_there_and_asks_the_hub_no_more_for_it(hub: Hu
     again = dtbench(tmp_path, hub.url, *words)
     assert again.returncode == 0, again.stderr
     assert {path.rpartition("/")[2] for _, path, _ in hub.asked} <= {"dtbench.toml"}
+
+
+def test_files_from_elsewhere_are_fetched_and_held_to_their_hashes(hub: Hub, tmp_path: Path) -> None:
+    files = carried(TEXT)
+    hub.files |= {f"/raw/{path}": content for path, content in files.items()}
+    urls = "\n".join(f'"{path}" = "{hub.url}/raw/{path}"' for path in files if path != "dtbench.toml")
+    sums = "\n".join(f'"{path}" = "{hashlib.sha256(content).hexdigest()}"' for path, content in files.items())
+    text = task_text(f'files = ["questions.jsonl"]\n[source.urls]\n{urls}\n[source.sha256]\n{sums}')
+    (tmp_path / "birds.toml").write_text(text)
+    pulled = dtbench(tmp_path, hub.url, "data", "pull", "birds.toml")
+    assert pulled.returncode == 0, pulled.stderr
+    assert dtbench(tmp_path, hub.url, "data", "verify", "birds.toml").returncode == 0
+    (tmp_path / "data" / "birds" / "questions.jsonl").unlink()
+    hub.files["/raw/questions.jsonl"] += b" "
+    broken = dtbench(tmp_path, hub.url, "data", "pull", "birds.toml")
+    assert broken.returncode == 3
+    assert "the downloaded content is not the pinned one" in broken.stderr
 
 
 def test_an_unreachable_hub_is_one_line_with_what_it_lacks(tmp_path: Path) -> None:
