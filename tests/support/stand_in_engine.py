@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -36,6 +37,7 @@ def flag(name: str, default: str = "") -> str:
 def launch() -> int:
     """Start the workers; where one fails, the others are ended."""
     command = [sys.executable, "-IS", __file__, "worker", *sys.argv[1:]]
+    tempfile.mkdtemp(prefix="stand-in-")  # left behind, as torchrun leaves its own where it is killed
     workers = [subprocess.Popen([*command, "--rank", str(rank)]) for rank in range(WORKERS)]
     while any(worker.poll() is None for worker in workers):
         if any(worker.poll() for worker in workers):

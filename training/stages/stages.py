@@ -21,6 +21,7 @@ from dtbench.harness.core.options import OUTPUT, RUNS, Argument, Option
 from dtbench.harness.run.live_line import LiveLine
 from dtbench.harness.run.signals import sigterm_as_interrupt
 from dtbench.harness.store.atomic import replace_whole
+from dtbench.harness.store.leftovers import temporary_folder
 from dtbench.harness.store.locks import RunLock
 from dtbench.harness.store.run_json import LOG_NAME
 from dtbench.harness.store.run_log import RunLog
@@ -243,7 +244,9 @@ class TrainingRun:
         check_trust(self.recipe)  # of a hub id, all is here by now
         command = in_environment(self.engine.command(job), self.environment)
         start = layout.log.stat().st_size if layout.log.exists() else 0
-        code = run_engine(fill_placeholders(command, os.environ), layout.log, self.layout.process_lock, poll)
+        with temporary_folder("dtbench-engine-") as folder:  # its launcher leaves folders where it is killed
+            own = EngineCommand(command.arguments, {**command.environment, "TMPDIR": str(folder)})
+            code = run_engine(fill_placeholders(own, os.environ), layout.log, self.layout.process_lock, poll)
         if why := read_stop_reason(layout.stop_file):
             raise MachineryError(f"{stage.name}: {why}")
         if not code:
