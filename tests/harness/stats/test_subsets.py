@@ -8,6 +8,7 @@ import pytest
 from scipy.stats import kendalltau, spearmanr
 
 from dtbench.harness.stats.subsets import (
+    HeldOutRun,
     agreement,
     choose_questions,
     drawn_agreement,
@@ -73,3 +74,11 @@ def test_the_score_of_a_run_that_is_left_out_does_not_choose_its_own_set() -> No
     one, other = (left_out_runs(rows, [], 20, seed=1)[3] for rows in (scores, turned))
     assert one.score == pytest.approx(1 - other.score)
     assert one.others == other.others
+
+
+def test_errors_of_sets_without_a_run_are_their_mean_and_their_largest() -> None:
+    runs = [HeldOutRun(0.4, [0.6, 0.8]), HeldOutRun(0.65, [0.5, 0.8]), HeldOutRun(0.5, [0.5, 0.6])]
+    found = left_out_agreement([0.5, 0.6, 0.8], runs)
+    assert found[:2] == pytest.approx(((0.1 + 0.05 + 0.3) / 3, 0.3))
+    found = agreement([0.5, 0.6, 0.8], [0.4, 0.65, 0.5])
+    assert found[:2] == pytest.approx(((0.1 + 0.05 + 0.3) / 3, 0.3))
