@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dtbench.harness.core.errors import DataError, UserError, did_you_mean
+from dtbench.harness.core.errors import DataError, did_you_mean
 
 RULES: Mapping[str, str] = {
     "choice": "text",
@@ -55,10 +55,10 @@ def _chosen(tasks: list[Mapping[str, Any]], wanted: str | None, place: str) -> M
     names = [str(one.get("id") or number) for number, one in enumerate(tasks)]
     if wanted is None:
         if len(tasks) > 1:
-            raise UserError(f"{place}: it has several tasks: name one of {', '.join(f'#{name}' for name in names)}.")
+            raise DataError(f"{place}: it has several tasks: name one of {', '.join(f'#{name}' for name in names)}.")
         return tasks[0]
     if wanted not in names:
-        raise UserError(f"{place}: no task {wanted!r}. {did_you_mean(wanted, names)}")
+        raise DataError(f"{place}: no task {wanted!r}. {did_you_mean(wanted, names)}")
     return tasks[names.index(wanted)]
 
 

@@ -15,6 +15,9 @@ from called_birds import calls
 from hub_server import Hub, serving_hub
 from task_files import BIRDS, task_text
 
+from dtbench.harness.core.errors import DataError
+from dtbench.tasks.declared.eval_yaml import read_eval_yaml
+
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -96,23 +99,6 @@ def test_a_data_set_that_carries_its_task_is_run_and_scored_again_without_the_hu
             "hf:birders/calls",
             "os:system is code, and a task that a data set or",
         ),
-        ({"eval.yaml": b"a: [b"}, "hf:birders/calls", "hf:birders/calls: eval.yaml: not YAML"),
-        (
-            {"eval.yaml": b"name: x"},
-            "hf:birders/calls",
-            "eval.yaml: a list `tasks` is expected, each with a field_spec",
-        ),
-        ({"eval.yaml": b"tasks: [{id: a}]"}, "hf:birders/calls", "eval.yaml: field_spec is missing"),
-        (
-            {"eval.yaml": b"tasks: [{id: a}, {id: b}]"},
-            "hf:birders/calls",
-            "eval.yaml: it has several tasks: name one of #a, #b",
-        ),
-        (
-            {"eval.yaml": b"tasks: [{id: a, field_spec: {imput: q}}]"},
-            "hf:birders/calls",
-            "field_spec: imput: unknown. Did you mean input?",
-        ),
     ],
 )
 def test_a_data_set_without_a_task_that_can_be_used_is_one_line(
@@ -123,6 +109,30 @@ def test_a_data_set_without_a_task_that_can_be_used_is_one_line(
     assert done.returncode == 2, done.stderr
     (line,) = done.stderr.splitlines()
     assert complaint in line
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("a: [b", "hf:birders/calls: eval.yaml: not YAML"),
+        ("name: x", "eval.yaml: a list `tasks` is expected, each with a field_spec"),
+        ("tasks: [{id: a}]", "eval.yaml: field_spec is missing"),
+        ("tasks: [{id: a}, {id: b}]", "eval.yaml: it has several tasks: name one of #a, #b"),
+        ("tasks: [{id: a, field_spec: {imput: q}}]", "field_spec: imput: unknown. Did you mean input?"),
+        ("tasks: [{id: a, field_spec: {input: 3}}]", "field_spec: input = 3: the name of a field is expected"),
+        (
+            "tasks: [{id: a, field_spec: {input: q}, scorers: [{name: odd}]}]",
+            "scorers: odd: dtbench has no such scorer",
+        ),
+        ("tasks: [{id: a, field_spec: {input: q}, scorers: 3}]", "scorers: a list is expected, each with a name"),
+    ],
+)
+def test_an_eval_yaml_that_makes_no_task_is_one_line(tmp_path: Path, text: str, complaint: str) -> None:
+    (tmp_path / "eval.yaml").write_text(text)
+    with pytest.raises(DataError) as raised:
+        read_eval_yaml(tmp_path / "eval.yaml", "birders/calls", None, "hf:birders/calls: eval.yaml")
+    assert complaint in str(raised.value)
+    assert "\n" not in str(raised.value)
 
 
 EVAL = """
@@ -189,7 +199,7 @@ def test_files_from_elsewhere_are_fetched_and_held_to_their_hashes(hub: Hub, tmp
     assert "the downloaded content is not the pinned one" in broken.stderr
 
 
-def test_an_unreachable_hub_is_one_line_with_what_it_lacks(tmp_path: Path) -> None:
-    done = dtbench(tmp_path, "http://127.0.0.1:1", "tasks", "hf:birders/calls")
+def test_without_the_hub_a_task_that_was_never_read_is_one_line(tmp_path: Path) -> None:
+    done = dtbench(tmp_path, "http://127.0.0.1:1", "tasks", "hf:birders/calls", HF_HUB_OFFLINE="1")
     assert done.returncode == 2
     assert "hf:birders/calls: the hub cannot be reached, and dtbench.toml of it is not in its cache" in done.stderr
