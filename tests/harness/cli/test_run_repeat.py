@@ -28,6 +28,9 @@ class Birds(Task):
 
     def samples(self, data_dir):
         yield Sample("1", "Which bird calls?", ("Crow", "Jay"), answer="Jay", audio=Path("jay.wav"))
+
+    def examples(self, data_dir):
+        return [Sample("2", "Which bird was that?", ("Crow", "Wren"), answer="Wren")]
 """
 VALUES: Mapping[str, Any] = {
     "model": "./weights",
@@ -35,6 +38,7 @@ VALUES: Mapping[str, Any] = {
     "tasks": ("mmar", "mini"),
     "data_dir": Path("data"),
     "limit": 3,
+    "num_fewshot": 2,
     "ids": Path("ids.txt"),
     "samples": 2,
     "concurrency": 5,
@@ -119,6 +123,7 @@ FLAGS: Mapping[str, Sequence[str]] = {
     "max_failed": ("--max-failed", "0.5"),
     "min_evidence": ("--min-evidence", "stated"),
     "task_file": ("--task-file", "birds.py", "--tasks", "birds"),
+    "num_fewshot": ("--num-fewshot", "1", "--task-file", "birds.py", "--tasks", "birds"),
 }
 NEEDS_MORE = {"think_budget", "data_dir", "base_url", "backend", "track", "max_cost", "max_tokens_in_all"}
 """What is in every run below, or needs an endpoint or weights."""
@@ -137,7 +142,7 @@ def test_a_flag_is_repeated_from_the_folder_of_a_run_by_the_command_line(
     items = audible_data(Path("data"), 4)
     Path("ids.txt").write_text(items[2]["id"])
     Path("birds.py").write_text(BIRDS)
-    base = ("--tasks", "mmar") if name not in {"tasks", "task_file"} else ()
+    base = ("--tasks", "mmar") if name not in {"tasks", "task_file", "num_fewshot"} else ()
     model = ("--model", "random") if name != "model" else ()
     assert call("run", *model, *base, "--data-dir", "data", *FLAGS[name], "--out", "run").code == 0
     asked, run = request_in(Path("run").absolute())
