@@ -54,6 +54,8 @@ VALUES: Mapping[str, Any] = {
     "answer": "think",
     "audio": "noise",
     "permute": 1,
+    "paraphrase": Path("others.jsonl"),
+    "wording": 2,
     "long_clips": "windows",
     "max_failed": 0.25,
     "min_evidence": "stated",
@@ -93,10 +95,12 @@ def test_every_option_of_a_run_is_repeated_but_its_place() -> None:
 @pytest.mark.parametrize("name", VALUES)
 def test_an_option_comes_back_from_run_json_as_it_was_given(name: str, tmp_path: Path) -> None:
     given = {"model": "first", "tasks": ("mmar",), name: VALUES[name]}
+    words = {"paraphrase": VALUES["paraphrase"]} if name == "wording" else {}
     settings = {"kind": "run", "model": {}, "endpoint": {}, "long_clips": "cut", "tasks": {}}
-    with RunFolder.start(Path("run"), settings, request=describe_request(RunRequest(**given))):
+    with RunFolder.start(Path("run"), settings, request=describe_request(RunRequest(**given, **words))):
         pass
-    expected = RunRequest(**{**given, name: as_repeated(name, given[name], tmp_path)})
+    found = {one: as_repeated(one, value, tmp_path) for one, value in words.items()}
+    expected = RunRequest(**{**given, **found, name: as_repeated(name, given[name], tmp_path)})
     assert RunRequest(**read_config(Path("run"))) == expected
     assert RunRequest(**read_config(Path("run/run.json"))) == expected
     config = Path("again.json")
@@ -119,6 +123,8 @@ FLAGS: Mapping[str, Sequence[str]] = {
     "answer": ("--answer", "think"),
     "audio": ("--audio", "silence"),
     "permute": ("--permute", "1"),
+    "paraphrase": ("--paraphrase", "others.jsonl"),
+    "wording": ("--paraphrase", "others.jsonl", "--wording", "1"),
     "long_clips": ("--long-clips", "refuse"),
     "max_failed": ("--max-failed", "0.5"),
     "min_evidence": ("--min-evidence", "stated"),
@@ -142,6 +148,8 @@ def test_a_flag_is_repeated_from_the_folder_of_a_run_by_the_command_line(
     items = audible_data(Path("data"), 4)
     Path("ids.txt").write_text(items[2]["id"])
     Path("birds.py").write_text(BIRDS)
+    others = [{"id": item["id"], "question": f"In other words: {item['question']}"} for item in items]
+    Path("others.jsonl").write_text("\n".join(map(json.dumps, others)))
     base = ("--tasks", "mmar") if name not in {"tasks", "task_file", "num_fewshot"} else ()
     model = ("--model", "random") if name != "model" else ()
     assert call("run", *model, *base, "--data-dir", "data", *FLAGS[name], "--out", "run").code == 0
