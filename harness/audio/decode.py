@@ -189,7 +189,10 @@ def _collect(sound: DecodedSound, spans: Sequence[range], name: str, *, stereo: 
     done = 0
     for block in sound.blocks:
         wave = _channels_of(block, name) if stereo and sound.channels > 1 else _mix_down(block, name)
-        parts += (wave[max(span.start - done, 0) : max(span.stop - done, 0)] for span in spans)
+        for span in spans:
+            kept = wave[max(span.start - done, 0) : max(span.stop - done, 0)]
+            if len(kept):  # an empty one would hold on to its block, and all of them to the whole clip
+                parts.append(kept if len(kept) == len(wave) else kept.copy())
         done += len(wave)
         if done > MOST_HOURS * 3600 * sound.rate:
             raise DataError(f"{name}: the clip is longer than {MOST_HOURS} hours: cut it.")
