@@ -39,7 +39,7 @@ from dtbench.tasks import registry
 from dtbench.training.data.rows import write_rows
 
 PAGE = Path(__file__).parents[2] / "docs" / "exit-codes.md"
-PATHS = sorted(path for path in EXAMPLES if path not in {"", "data"})
+PATHS = sorted(path for path in EXAMPLES if path not in {"", "data", "new"})
 """The words of every command that does something."""
 FULL = Path("/dev/full")
 BLIND = "--model random --tasks mini --limit 3"
@@ -77,6 +77,14 @@ DOES: Mapping[str, Mapping[int, tuple[str, ...]]] = {
     "sweep": {
         0: ("sweep random --tasks mini --limit 3 --out sweep-1",),
         2: ("sweep --tasks mini", "sweep random nope --tasks mini --limit 3 --out sweep-2"),
+    },
+    "new task": {
+        0: ("new task birds-{n}",),
+        2: ("new task", "new task mmar", "new task birds --to data/MMAR-meta.jsonl"),
+    },
+    "subset": {
+        0: ("subset right wrong close --size 9 --out small-{n}.txt",),
+        2: ("subset right wrong --size 9 --out small.txt", "subset right wrong nope --size 9 --out small.txt"),
     },
     "merge": {
         0: ("merge shards",),

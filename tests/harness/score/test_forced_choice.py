@@ -138,7 +138,12 @@ def test_the_right_option_is_found_where_it_is_shown() -> None:
     assert gold_index(sample, ("crow", "jay")) is None
 
 
-@pytest.mark.parametrize("count", [0, 21, 27])
+def test_a_question_without_options_has_no_letter_to_be_forced() -> None:
+    with pytest.raises(UserError, match="the question 'q-7' of birds is open: it has no options"):
+        refuse_unlettered("birds", Sample("q-7", "?", (), None, Path("1.wav")))
+
+
+@pytest.mark.parametrize("count", [21, 27])
 def test_more_options_than_can_be_told_of_are_refused_by_the_question(count: int) -> None:
     sample = Sample("q-7", "?", tuple(map(str, range(count))), None, Path("1.wav"))
     with pytest.raises(UserError, match=rf"the question 'q-7' of birds has {count} options, but only 1 to 20"):
