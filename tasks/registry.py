@@ -12,7 +12,9 @@ from typing import Any, cast
 from dtbench.harness.core.errors import TaskError, UserError, format_error
 from dtbench.harness.core.guarded_task import foreign_code, guard
 from dtbench.harness.core.lookup import NameTable, list_names, look_up
+from dtbench.harness.core.marks import TaskScorer
 from dtbench.harness.core.scorer import Column, Grouping
+from dtbench.harness.core.scorer_names import as_scorers
 from dtbench.harness.core.task import LM_EVAL_PREFIX, Task
 
 TASKS = {
@@ -150,7 +152,19 @@ def as_task(value: object, origin: str) -> Task:
     if not isinstance(name, str) or not name:
         raise TaskError(f"{origin}: the task {type(value).__name__} has no name; add one, such as name = 'my-task'.")
     _refuse_odd_tables(value, origin)
+    _read_scorers(value, origin)
     return value if type(value).__module__.startswith("dtbench.") else guard(value)
+
+
+def _read_scorers(task: Task, origin: str) -> None:
+    """Put scorers in place of their names; a TaskError where one is none."""
+    given = task.scorers
+    if not given or all(isinstance(one, TaskScorer) for one in given):
+        return
+    try:
+        vars(task)["scorers"] = tuple(as_scorers(given))
+    except UserError as error:
+        raise TaskError(f"{origin}: scorers of the task {type(task).__name__}: {error}") from None
 
 
 def _refuse_odd_tables(task: Task, origin: str) -> None:

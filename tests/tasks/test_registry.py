@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packages import install
 
 from dtbench.harness.core.errors import TaskError, UserError
 from dtbench.tasks import registry as task_registry
+from dtbench.tasks.mini import Mini
 
 OWN_TASK = Path(__file__).resolve().parents[1] / "support" / "own_task.py"
 HEAD = "from dtbench.harness.core.task import Task\n"
@@ -193,3 +195,17 @@ def test_a_table_that_is_none_is_refused_before_a_question_is_asked(folder: Path
     with pytest.raises(UserError) as raised:
         task_registry.task_from_file(file_of(folder, "from dtbench import Grouping\n" + text))
     assert complaint in str(raised.value)
+
+
+def test_scorers_of_a_task_may_be_named_and_an_unknown_one_is_the_authors_to_correct() -> None:
+    class Open(Mini):
+        name = "open"
+        scorers: Any = ("exact", "contains")
+
+    task = task_registry.as_task(Open, "here")
+    assert [one.name for one in task.scorers] == ["exact", "contains"]
+    Open.scorers = ("exakt",)
+    with pytest.raises(
+        TaskError, match=r"here: scorers of the task Open: unknown scorer 'exakt'\. Did you mean exact\?"
+    ):
+        task_registry.as_task(Open, "here")
