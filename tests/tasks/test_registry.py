@@ -205,7 +205,5 @@ def test_scorers_of_a_task_may_be_named_and_an_unknown_one_is_the_authors_to_cor
     task = task_registry.as_task(Open, "here")
     assert [one.name for one in task.scorers] == ["exact", "contains"]
     Open.scorers = ("exakt",)
-    with pytest.raises(
-        TaskError, match=r"here: scorers of the task Open: unknown scorer 'exakt'\. Did you mean exact\?"
-    ):
+    with pytest.raises(TaskError, match="here: scorers of the task Open: unknown scorer 'exakt'"):
         task_registry.as_task(Open, "here")
