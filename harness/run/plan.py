@@ -364,6 +364,15 @@ class TaskPlan:
             raise UserError(
                 f"--permute {self.form.permute}: no question of {self.task.name} has options: leave it out."
             )
+        for sample in self.data.samples if self.form.permute or self.form.order > 1 else ():
+            shown = self.show(sample).sample
+            if shown.choices != sample.choices:
+                if self._word_question(shown).text == self._word_question(sample).text:
+                    raise UserError(
+                        f"--permute: the options of {self.task.name} stand in the words or the clip of its questions: "
+                        f"another order would change only how answers are read (first: {sample.id!r}). Leave it out."
+                    )
+                return
 
     def _refuse_other_repeats(self) -> None:
         if self.task.answers_each not in {None, self.repeats}:

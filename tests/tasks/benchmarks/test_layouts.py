@@ -139,6 +139,17 @@ def test_spoken_questions_are_asked_by_the_clip_alone(data: Path) -> None:
         assert task.prompt(sample).text == ""
 
 
+@pytest.mark.parametrize("name", ["sakura", "voicebench-mmsu"])
+@pytest.mark.parametrize("order", ["1", "all"])
+def test_options_that_the_prompt_does_not_lay_out_have_no_other_order(
+    name: str, order: str, data: Path, tmp_path: Path
+) -> None:
+    words = ("run", "--model", "random", "--tasks", name, "--data-dir", data / name, "--permute", order)
+    told = call(*words, "--out", tmp_path / "run")
+    assert told.code == 2
+    assert f"--permute: the options of {name} stand in the words or the clip of its questions" in told.err
+
+
 def test_sakura_takes_the_options_out_of_its_questions(data: Path) -> None:
     asked = {sample.id: sample for sample in get_task("sakura").load(data / "sakura").samples}
     single = asked["Emotion/happy_0.wav-single"]
