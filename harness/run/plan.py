@@ -24,6 +24,7 @@ from dtbench.harness.core.scorable import refuse_open_questions, refuse_unscorab
 from dtbench.harness.core.task import OPENLY, Task
 from dtbench.harness.extract.evidence import DEFAULT_MIN_EVIDENCE
 from dtbench.harness.run.few_shot import as_turn, describe_examples, examples_hash
+from dtbench.harness.run.option_order import refuse_useless_order
 from dtbench.harness.run.planned_words import PlannedWords
 from dtbench.harness.run.prompt_template import fill_template
 from dtbench.harness.score.forced_choice import FORCED_SAMPLING, option_letters, refuse_unlettered
@@ -334,7 +335,13 @@ class TaskPlan:
         refuse_unscorable(self.task, self.data)
         for sample in itertools.chain(self.data.samples, self.examples) if self.form.answer == "forced" else ():
             refuse_unlettered(self.task.name, sample)
-        self._refuse_useless_order()
+        refuse_useless_order(
+            self.task.name,
+            self.data.samples,
+            self.form.permute,
+            show=(lambda sample: self.show(sample).sample) if self.form.permute or self.form.order > 1 else None,
+            word=lambda sample: self._word_question(sample).text,
+        )
         self._refuse_other_repeats()
         self._refuse_unfit_words()
         if self.form.audio != "clip" and not all(sample.clips for sample in self.data.samples):
@@ -356,21 +363,6 @@ class TaskPlan:
                     raise UserError(
                         f"--paraphrase: {self.task.name} words its prompts of something else than a question's text, "
                         f"so a paraphrase changes nothing (first: {sample.id!r}). Give the words with --prompt."
-                    )
-                return
-
-    def _refuse_useless_order(self) -> None:
-        if self.form.permute and not any(sample.choices for sample in self.data.samples):
-            raise UserError(
-                f"--permute {self.form.permute}: no question of {self.task.name} has options: leave it out."
-            )
-        for sample in self.data.samples if self.form.permute or self.form.order > 1 else ():
-            shown = self.show(sample).sample
-            if shown.choices != sample.choices:
-                if self._word_question(shown).text == self._word_question(sample).text:
-                    raise UserError(
-                        f"--permute: the options of {self.task.name} stand in the words or the clip of its questions: "
-                        f"another order would change only how answers are read (first: {sample.id!r}). Leave it out."
                     )
                 return
 

@@ -14,7 +14,6 @@ from dtbench.harness.core.scorable import answer_fault, has_official_rule, scori
 from dtbench.harness.core.scorer import AnswerKey, Grouping, Scorer, is_gold
 from dtbench.harness.extract.answer import extract
 from dtbench.harness.extract.evidence import DEFAULT_MIN_EVIDENCE, EVIDENCE_LEVELS, set_weak_aside
-from dtbench.harness.score.answer_record import extraction_fields
 from dtbench.harness.score.official import MISSING, NO_PREDICTION, NOT_TEXT, WRONG_FORMAT
 from dtbench.harness.score.prediction_file import PredictionRow, Predictions
 from dtbench.harness.stats.intervals import Share, share
@@ -244,6 +243,10 @@ class _RowReader:
         return RowScore(number, id_, official, correct, read.choice, read.how, read.level, read.set_aside, right)
 
     def _by_scorers(self, number: int, id_: str | None, item: Mapping[str, Any], prediction: str) -> RowScore:
+        from dtbench.harness.score.answer_record import (
+            extraction_fields,  # with the store, which other tasks do without
+        )
+
         sample = self._task.sample_of(item)
         if fault := scoring_fault(self._task, sample):
             raise UserError(f"the record of {id_!r} cannot be scored: {fault}. Correct it, or leave it out.")

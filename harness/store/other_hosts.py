@@ -53,7 +53,7 @@ def refuse_writer_elsewhere(folder: Path, shard: Shard | None) -> None:
     silent = lock.stat().st_mtime - max(written for _, _, written in before.values()) / 1e9
     if silent > FRESH_SECONDS:
         return
-    wait = FRESH_SECONDS - max(0.0, silent) if _is_shared(folder) else LOOK_SECONDS
+    wait = FRESH_SECONDS - max(0.0, silent) if is_shared(folder) else LOOK_SECONDS
     who = ", ".join(f"pid {one['pid']} on {one['host']}" for one in starts)
     import logging  # which reading a run can do without
 
@@ -97,7 +97,7 @@ def _signs(folder: Path, shard: Shard | None) -> _Signs:
     return signs
 
 
-def _is_shared(folder: Path) -> bool:
+def is_shared(folder: Path) -> bool:
     """Whether several machines can reach the file system of a folder, as far as its kind tells."""
     place, kind = Path("/"), ""
     resolved = folder.resolve()

@@ -23,7 +23,7 @@ from dtbench.harness.store.jsonl import QUESTIONS, Key, Kind, RecordLine, encode
 from dtbench.harness.store.known_secrets import last_matcher, secret_matcher
 from dtbench.harness.store.leftovers import remove_every_leftover
 from dtbench.harness.store.locks import RunLock, ShardLock
-from dtbench.harness.store.other_hosts import refuse_writer_elsewhere
+from dtbench.harness.store.other_hosts import is_shared, refuse_writer_elsewhere
 from dtbench.harness.store.question_files import question_files, read_questions
 from dtbench.harness.store.question_types import QuestionRecord
 from dtbench.harness.store.record_files import FilePart, file_parts, read_parts, stem_of
@@ -44,6 +44,7 @@ from dtbench.harness.store.types import AnyInfo, AskedRecord, Record, RunInfo, S
 from dtbench.harness.store.verdicts import JudgedMarks
 
 if TYPE_CHECKING:
+    from dtbench.harness.store.heartbeat import Heartbeat
     from dtbench.harness.store.run_log import RunLog
 
 
@@ -185,6 +186,7 @@ class RunFolder(StoredRun):
         """Where the starts of this process stand."""
         self._lock = lock
         self._log: RunLog | None = None
+        self._heartbeat: Heartbeat | None = None
         self._clock = RunClock()
         self._files = AppendedFiles()
         self._own_files: dict[tuple[str, str], Path] = {}
@@ -220,10 +222,13 @@ class RunFolder(StoredRun):
             folder.write_info()
             if shard is None:
                 folder._remove_states()
-            from dtbench.harness.store.run_log import RunLog  # with logging, which reading a run can do without
+            from dtbench.harness.store.heartbeat import Heartbeat  # both with what reading a run can do without
+            from dtbench.harness.store.run_log import RunLog
 
-            folder._log = RunLog(path / (LOG_NAME if shard is None else f"run.{shard.label}.log"))
+            log = path / (LOG_NAME if shard is None else f"run.{shard.label}.log")
+            folder._log = RunLog(log)
             folder._log.note_start(command)
+            folder._heartbeat = Heartbeat(log) if is_shared(path) else None
         except BaseException:
             lock.close()
             raise
@@ -308,6 +313,8 @@ class RunFolder(StoredRun):
         finally:
             self._files.close()
             self._own_files.clear()
+            if self._heartbeat is not None:
+                self._heartbeat.stop()
             self._lock.close()
             if self._log is not None:
                 self._log.close()

@@ -6,6 +6,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,6 +65,21 @@ def test_a_second_start_is_refused_while_another_machine_writes_and_goes_on_once
     CAMPAIGN.note("a second machine starts the run of a first", 2)
 
 
+def test_a_first_machine_that_only_waits_for_an_answer_is_seen_to_live(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(other_hosts, "_SHARED", ("",))
+    monkeypatch.setattr(other_hosts, "FRESH_SECONDS", 1.5)
+    folder = tmp_path / "run"
+    with running_elsewhere(HOST, "local", folder, "silent"):
+        time.sleep(2)
+        with pytest.raises(UserError, match=f"a run is writing there already .pid [0-9]+ on {HOST}"):
+            RunFolder.start(folder, SETTINGS)
+    with RunFolder.start(folder, SETTINGS) as run:  # killed: it is waited for, and gone on with
+        assert len(run.finished(TASK)) == 1
+    CAMPAIGN.note("a second machine starts the run of a first that is silent", 2)
+
+
 def test_who_wrote_more_than_a_minute_ago_is_not_waited_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder = tmp_path / "run"
     with running_elsewhere(HOST, "local", folder):
@@ -91,4 +107,4 @@ def test_a_disk_without_locks_is_one_line_with_what_to_do_and_leaves_no_run(erro
 @pytest.mark.parametrize("kind", ["nfs4", "lustre", "fuse.sshfs"])
 def test_a_disk_that_other_machines_reach_is_watched_for_the_rest_of_the_minute(kind: str) -> None:
     assert kind.startswith(other_hosts._SHARED)
-    assert not other_hosts._is_shared(Path("/proc"))
+    assert not other_hosts.is_shared(Path("/proc"))
