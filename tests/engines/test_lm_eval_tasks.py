@@ -185,7 +185,7 @@ def refusals(tmp_path_factory: pytest.TempPathFactory) -> Sequence[Done]:
         (folder / f"{name}.yaml").write_text(text)
     places = {name: str(folder / f"{name}.yaml") for name in files}
     commands = [
-        ["run", "--model", "first", "--out", str(folder / "out"), *(word.format(**places) for word in words)]
+        ["run", "--model", "echo-gold", "--out", str(folder / "out"), *(word.format(**places) for word in words)]
         for words, _ in REFUSED
     ]
     done = [Done(*one) for one in json.loads(apart("calls", given=json.dumps(commands)))]

@@ -18,7 +18,10 @@ MMAR = ("--tasks", "mmar")
 SAID: dict[str, tuple[Sequence[str], str]] = {
     "no task": (MODEL, "--tasks is missing: name one or more, such as --tasks mmar,mmsu, or give --task-file."),
     "empty tasks": ((*MODEL, "--tasks", ","), "--tasks ,: no task is named."),
-    "unknown task": ((*MODEL, "--tasks", "mmarr"), "unknown task 'mmarr'. Did you mean mmar? Known: mmar, mmau-mini,"),
+    "unknown task": (
+        (*MODEL, "--tasks", "mmarr"),
+        "unknown task 'mmarr'. Did you mean mmar or mmau-pro? Known: mmar, mmau-mini,",
+    ),
     "a task twice": ((*MODEL, "--tasks", "mmar,mmsu,mmar"), "--tasks mmar,mmsu,mmar: mmar is named twice."),
     "a task twice by two names": (
         (*MODEL, "--tasks", "mmar,dtbench.tasks.mmar:Mmar"),

@@ -82,7 +82,7 @@ def test_rows_of_a_file_come_through_whole(tmp_path: Path, clip: Path) -> None:
     data.write_text(json.dumps(row(Path("clip.wav"), extra={"events": [1]})) + "\n\n")
     told = prepare_stage(recipe, stage_of(recipe, str(data)), layout.stage("stage-1"), layout.clips)
     assert told[0] == "1 questions to learn from"
-    assert "overlap: mmar not checked" in "".join(told)
+    assert "overlap: not checked, as their data was not found (`dtbench data pull`): mmar, " in "".join(told)
     kept = RewardPlan.read(layout.stage("stage-1").reward_plan).rows["q1"]
     assert kept == TrainingRow(
         "q1",
