@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -89,14 +88,14 @@ class Sample:
         clips: Iterable[Path | Clip] = (),
     ) -> None:
         """Make a question with one clip (`audio`) or several (`clips`); with both, `audio` takes the first's place."""
-        put = functools.partial(object.__setattr__, self)
-        put("id", id)
-        put("question", question)
-        put("choices", choices)
-        put("answer", answer)
-        put("clips", _clips_of(audio, clips))
-        put("groups", {} if groups is None else groups)
-        put("item", {} if item is None else item)
+        put = object.__setattr__
+        put(self, "id", id)
+        put(self, "question", question)
+        put(self, "choices", choices)
+        put(self, "answer", answer)
+        put(self, "clips", _clips_of(audio, clips))
+        put(self, "groups", {} if groups is None else groups)
+        put(self, "item", {} if item is None else item)
 
     @property
     def audio(self) -> Path | Clip:
@@ -113,7 +112,7 @@ class Sample:
 
 def _clips_of(audio: Path | Clip, clips: Iterable[Path | Clip]) -> tuple[Path | Clip, ...]:
     if audio is NOT_GIVEN:
-        return tuple(clips)
+        return clips if type(clips) is tuple else tuple(clips)
     return tuple(clips)[1:] if isinstance(audio, NoClip) else (audio, *tuple(clips)[1:])
 
 
@@ -171,18 +170,18 @@ class Prompt:
         examples: Iterable[FewShotExample] = (),
     ) -> None:
         """Make a prompt with one clip (`audio`, heard as `wav`) or several (`clips`, `wavs`)."""
-        put = functools.partial(object.__setattr__, self)
-        put("text", text)
-        put("clips", _clips_of(audio, clips))
-        put("system", system)
-        put("choices", choices)
-        put("id", id)
-        put("repeat", repeat)
-        put("seed", seed)
-        put("letters", letters)
-        put("wavs", tuple(wavs) if wav is None else (wav, *tuple(wavs)[1:]))
-        put("think_budget", think_budget)
-        put("examples", tuple(examples))
+        put = object.__setattr__
+        put(self, "text", text)
+        put(self, "clips", _clips_of(audio, clips))
+        put(self, "system", system)
+        put(self, "choices", choices)
+        put(self, "id", id)
+        put(self, "repeat", repeat)
+        put(self, "seed", seed)
+        put(self, "letters", letters)
+        put(self, "wavs", tuple(wavs) if wav is None else (wav, *tuple(wavs)[1:]))
+        put(self, "think_budget", think_budget)
+        put(self, "examples", tuple(examples))
 
     @property
     def audio(self) -> Path | Clip:

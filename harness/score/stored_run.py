@@ -94,7 +94,10 @@ class StoredTask:
         if self.data is None:
             return None
         show = self.form.show
-        return (replace(sample, choices=tuple(show(sample).own_choices)) for sample in self.data.samples)
+        return (
+            sample if (own := tuple(show(sample).own_choices)) == sample.choices else replace(sample, choices=own)
+            for sample in self.data.samples
+        )
 
     def shown(self, sample: Sample) -> ShownOptions:
         """Return the options in the order in which this run showed them."""
