@@ -105,11 +105,7 @@ def _answers(summary: AnswerSummary) -> Iterator[str]:
         ]
     print_rows(("", summary["scorer"], "n"), rows)
     if summary["score"] is None:
-        least, most = summary["between"]
-        ids = ", ".join(summary["unscored_ids"][:3])
-        yield f"unscored     {summary['unscored']} (first: {ids}); the total is between {least} and {most}"
-        for reason, count in itertools.islice(summary["unscored_reasons"].items(), REASONS):
-            yield f"             {count} of them: {reason}"
+        yield from _unscored(summary)
     else:
         yield f"score        {summary['score']:.2f} (95 % interval {summary['low']:.2f} to {summary['high']:.2f})"
     if summary["empty"]:
@@ -122,6 +118,15 @@ def _answers(summary: AnswerSummary) -> Iterator[str]:
         yield f"agreement    two calls agree on {agree['pairs']:.1%} of answers, all calls on {agree['unanimous']:.1%}"
 
 
+def _unscored(summary: AnswerSummary | JudgeSummary) -> Iterator[str]:
+    """Yield how many answers have no marks, the span in which the total must lie, and the first reasons."""
+    least, most = summary["between"]
+    ids = ", ".join(summary["unscored_ids"][:3])
+    yield f"unscored     {summary['unscored']} (first: {ids}); the total is between {least} and {most}"
+    for reason, count in itertools.islice(summary["unscored_reasons"].items(), REASONS):
+        yield f"             {count} of them: {reason}"
+
+
 def _mark_cell(part: MarkedFigures) -> str:
     return "?" if part["score"] is None else f"{part['score']:.2f}"
 
@@ -132,11 +137,7 @@ def _marks(summary: JudgeSummary) -> Iterator[str]:
         rows += [(heading, "", "", ""), *((f"  {value}", *_cells(part)) for value, part in table.items())]
     print_rows(("", "rubrics", "accuracy", "n"), rows)
     if summary["rubrics"] is None:
-        least, most = summary["between"]
-        ids = ", ".join(summary["unscored_ids"][:3])
-        yield f"unscored     {summary['unscored']} (first: {ids}); the total is between {least} and {most}"
-        for reason, count in itertools.islice(summary["unscored_reasons"].items(), REASONS):
-            yield f"             {count} of them: {reason}"
+        yield from _unscored(summary)
     else:
         yield f"rubrics      {summary['rubrics']:.2f} (95 % interval {summary['low']:.2f} to {summary['high']:.2f})"
     yield f"without      {summary['without_chain']} correct answers lack reasoning"

@@ -173,33 +173,20 @@ class TaskPlan:
         letters = option_letters(len(shown.choices)) if self.form.answer == "forced" else ()
         seed = answer_seed(self.form.seed, sample.id, repeat)
         system, budget = self._system(prompt), self.form.think_budget
+        filled: dict[str, Any] = {
+            "system": system,
+            "choices": shown.choices,
+            "id": sample.id,
+            "repeat": repeat,
+            "seed": seed,
+            "letters": letters,
+            "think_budget": budget,
+            "clips": clips,
+            "examples": (*prompt.examples, *self._earlier_turns()),
+        }
         if type(prompt) is Prompt:  # four times as fast as replace(), which a task's own kind of prompt needs
-            filled = Prompt(
-                prompt.text,
-                system=system,
-                choices=shown.choices,
-                id=sample.id,
-                repeat=repeat,
-                seed=seed,
-                letters=letters,
-                think_budget=budget,
-                clips=clips,
-                examples=(*prompt.examples, *self._earlier_turns()),
-            )
-        else:
-            filled = dataclasses.replace(
-                prompt,
-                clips=clips,
-                system=system,
-                choices=shown.choices,
-                id=sample.id,
-                repeat=repeat,
-                seed=seed,
-                letters=letters,
-                think_budget=budget,
-                examples=(*prompt.examples, *self._earlier_turns()),
-            )
-        return PlannedPrompt(sample, filled)
+            return PlannedPrompt(sample, Prompt(prompt.text, **filled))
+        return PlannedPrompt(sample, dataclasses.replace(prompt, **filled))
 
     def show(self, sample: Sample) -> ShownQuestion:
         """Return a question as it is shown."""

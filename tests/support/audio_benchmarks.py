@@ -138,16 +138,18 @@ def write_sakura(folder: Path) -> None:
 ORDERS = ("123", "132", "213", "231", "312", "321")
 
 
-def write_star_bench(folder: Path) -> None:
-    """Write STAR-Bench v1.0: perception, spatial reasoning in two channels, temporal reasoning over three clips."""
-    audio = "starbench_audios"
-    perception = [
+STAR_AUDIO = "starbench_audios"
+
+
+def perception_items() -> list[Item]:
+    """Items of perception, one about two clips."""
+    return [
         {
             "id": f"range_azimuth_{number:03}",
             "question": "From which side comes the bell?",
             "options": ["Front-Right", "Back-Right", "Back-Left", "Front-Left"],
             "answer": "Front-Right",
-            "audio_paths": [f"{audio}/foundation_perception/spatial/{part}.wav" for part in parts],
+            "audio_paths": [f"{STAR_AUDIO}/foundation_perception/spatial/{part}.wav" for part in parts],
             "task": "Foundational Acoustic Perception",
             "category": category,
             "sub-category": sub,
@@ -161,26 +163,34 @@ def write_star_bench(folder: Path) -> None:
             ]
         )
     ]
-    spatial = [
+
+
+def spatial_items() -> list[Item]:
+    """Items of spatial reasoning."""
+    return [
         {
             "id": f"spatial_trajectory_{number:03}",
             "question": "How does the cart move?",
             "options": ["From left to right", "From right to left", "It stays"],
             "answer": "From right to left",
-            "audio_paths": [f"{audio}/holistic_reasoning/spatial/trajectory_{number}.wav"],
+            "audio_paths": [f"{STAR_AUDIO}/holistic_reasoning/spatial/trajectory_{number}.wav"],
             "task": "Spatial Reasoning",
             "category": "Dynamic Trajectory Tracking",
             "source": "made up",
         }
         for number in range(2)
     ]
-    temporal = [
+
+
+def temporal_items() -> list[Item]:
+    """Items of temporal reasoning, each about three clips in their true order."""
+    return [
         {
             "id": f"temporal_{sub}_{number:03}",
             "question": "Three clips were cut from one recording of a kettle. In which order do they belong?",
             "options": [" -> ".join(f"clip {place}" for place in order) for order in ORDERS] + ["I don't know."],
-            "audio_paths": [f"{audio}/holistic_reasoning/temporal/{sub}/seg_{part}.wav" for part in (1, 2, 3)],
-            "uncut_audio_path": f"{audio}/holistic_reasoning/temporal/{sub}/whole.wav",
+            "audio_paths": [f"{STAR_AUDIO}/holistic_reasoning/temporal/{sub}/seg_{part}.wav" for part in (1, 2, 3)],
+            "uncut_audio_path": f"{STAR_AUDIO}/holistic_reasoning/temporal/{sub}/whole.wav",
             "global_caption": "A kettle warms up.",
             "task": "Temporal Reasoning",
             "category": "Continuous Processes",
@@ -189,10 +199,14 @@ def write_star_bench(folder: Path) -> None:
         }
         for number, sub in enumerate(["OSM", "TAO"])
     ]
+
+
+def write_star_bench(folder: Path) -> None:
+    """Write STAR-Bench v1.0: perception, spatial reasoning in two channels, temporal reasoning over three clips."""
     for name, items in (
-        ("foundation_perception", perception),
-        ("holistic_reasoning_spatial", spatial),
-        ("holistic_reasoning_temporal", temporal),
+        ("foundation_perception", perception_items()),
+        ("holistic_reasoning_spatial", spatial_items()),
+        ("holistic_reasoning_temporal", temporal_items()),
     ):
         file = folder / "meta_info" / f"{name}.json"
         file.parent.mkdir(parents=True, exist_ok=True)
