@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> EnginesFirst
     from scheduling import EnginesFirst
 
     return EnginesFirst(config, log)
+
+
+@pytest.fixture(autouse=True)
+def no_secret_of_another_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one test gave as a secret is masked in no other one."""
+    if known := sys.modules.get("dtbench.harness.store.known_secrets"):
+        monkeypatch.setattr(known, "_KNOWN", known._Known())
 
 
 @pytest.hookimpl(wrapper=True)

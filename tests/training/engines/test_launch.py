@@ -40,15 +40,17 @@ def test_whoever_looks_may_end_it_with_everything_that_it_started(tmp_path: Path
     class EnoughError(Exception):
         pass
 
-    before = descendants(os.getpid())  # what other tests hold for the whole session
+    def started() -> list[Running]:
+        return [one for one in descendants(os.getpid()) if one.environment.get("STARTED_BY") == str(tmp_path)]
 
     def look() -> None:
-        if len(descendants(os.getpid())) >= len(before) + 3:  # the watchdog, the process and its own child
+        if len(started()) >= 3:  # the watchdog, the process and its own child
             raise EnoughError
 
+    command = EngineCommand([sys.executable, "-c", SLEEPER], {"STARTED_BY": str(tmp_path)})
     with pytest.raises(EnoughError):
-        run_engine(EngineCommand([sys.executable, "-c", SLEEPER], {}), tmp_path / "log", tmp_path / "lock", look)
-    assert set(descendants(os.getpid())) <= set(before)
+        run_engine(command, tmp_path / "log", tmp_path / "lock", look)
+    assert not started()
 
 
 CALLER = f"""
