@@ -15,12 +15,13 @@ from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.options import RUNS, AsJson, Option
 from dtbench.harness.run.live_line import LiveLine
 from dtbench.training.stages.layout import Layout
+from dtbench.training.stages.options import TrainOptions
 from dtbench.training.stages.outcome import stage_gains
-from dtbench.training.stages.stages import TrainOptions, stage_commands, train
+from dtbench.training.stages.stages import stage_commands, train
 
 if TYPE_CHECKING:
     from dtbench.training.engines.contract import EngineCommand, Metrics
-    from dtbench.training.recipe.recipe import StageRecipe
+    from dtbench.training.recipe.settings import StageRecipe
 
 DryRun = Annotated[
     bool, Option("--dry-run", None, "Print the engine's command for every stage, and run nothing.", panel=RUNS)

@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import inspect
 import json
+import keyword
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -151,7 +152,7 @@ def read_table(kind: type[T], table: Mapping[str, Any], where: str, *, besides: 
     for name, parameter in known.items():
         if parameter.default is parameter.empty and name not in table:
             raise UserError(f"{where}: {name} is missing; add it.")
-    return kind(**_read_each(known, table, where))
+    return kind(**{_as_argument(name): value for name, value in _read_each(known, table, where).items()})
 
 
 def read_part(
@@ -201,7 +202,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 def check_settings(settings: object, where: str) -> None:
     """Raise a UserError for a field of another type or out of range, from wherever its value came."""
     for name, parameter in parameters_of(type(settings), where).items():
-        _read(parameter.annotation, getattr(settings, name), _Place(f"{where} {name}"))
+        _read(parameter.annotation, getattr(settings, _as_argument(name)), _Place(f"{where} {name}"))
 
 
 def check_option(kind: Any, value: object, flag: str) -> None:
@@ -218,7 +219,10 @@ def known_settings(name: str, known: Collection[str]) -> str:
 def parameters_of(
     target: Callable[..., object], what: str, besides: Collection[str] = ()
 ) -> Mapping[str, inspect.Parameter]:
-    """Return the settings of a class or function by name; those named in `besides` are left out."""
+    """Return the settings of a class or function by name; those named in `besides` are left out.
+
+    A setting that Python could not call so, such as `from`, is the argument `from_`.
+    """
     has_fields = isinstance(target, type) and dataclasses.is_dataclass(target)
     try:
         signature = inspect.signature(target, eval_str=not has_fields)
@@ -230,10 +234,19 @@ def parameters_of(
         return {}
     by_name = {inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
     return {
-        name: parameter.replace(annotation=types.get(name, parameter.annotation))
+        _as_setting(name): parameter.replace(annotation=types.get(name, parameter.annotation))
         for name, parameter in signature.parameters.items()
         if parameter.kind in by_name and name not in besides
     }
+
+
+def _as_setting(argument: str) -> str:
+    setting = argument.removesuffix("_")
+    return setting if keyword.iskeyword(setting) else argument
+
+
+def _as_argument(setting: str) -> str:
+    return f"{setting}_" if keyword.iskeyword(setting) else setting
 
 
 class _Place(NamedTuple):

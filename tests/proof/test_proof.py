@@ -16,7 +16,7 @@ from trained import Trained, accuracy, read
 from trainings import Skill, made_up_recipe, write_base, write_training
 
 from dtbench.harness.core.errors import UserError
-from dtbench.training.recipe.recipe import Recipe
+from dtbench.training.recipe.settings import Recipe
 
 GOOD, FIRST = Skill(0.95, "full"), Skill(0.7, "full")
 SEEDS = (0, 1, 2)

@@ -10,7 +10,8 @@ from typing import Any
 
 from dtbench.harness.core.errors import UserError
 from dtbench.tasks.mini_world.splits import BOUNDARY, DIFFICULTIES
-from dtbench.training.recipe.recipe import Recipe, stored_recipe
+from dtbench.training.recipe.recipe import stored_recipe
+from dtbench.training.recipe.settings import Recipe
 from dtbench.training.stages import state
 from dtbench.training.stages.layout import BASE, Layout
 from dtbench.training.stages.outcome import AS_TRAINED, StageGain, is_base_row, outcome_table, stage_gains

@@ -18,7 +18,7 @@ from sharded import answers_in_files
 
 from dtbench.tasks.registry import get_task
 from dtbench.training.engines.metrics import read_steps
-from dtbench.training.recipe.recipe import Recipe
+from dtbench.training.recipe.settings import Recipe
 from dtbench.training.stages.evaluate import EvalRun
 from dtbench.training.stages.layout import Layout
 

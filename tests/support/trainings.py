@@ -17,7 +17,8 @@ from dtbench.harness.core.schema import Sample
 from dtbench.harness.run.plan import PromptForm, TaskPlan
 from dtbench.harness.store.run_folder import RunFolder
 from dtbench.tasks import registry as task_registry
-from dtbench.training.recipe.recipe import Recipe, load_recipe
+from dtbench.training.recipe.recipe import load_recipe
+from dtbench.training.recipe.settings import Recipe
 from dtbench.training.stages import state
 from dtbench.training.stages.describe_task import SPEC
 from dtbench.training.stages.layout import Layout

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dtbench.training.recipe.recipe import Recipe, StageRecipe
+from dtbench.training.recipe.settings import Recipe, StageRecipe
 
 LOG = "logging.jsonl"
 """The file in the engine's folder that gets a line a step."""

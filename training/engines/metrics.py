@@ -13,7 +13,7 @@ from dtbench.harness.store.atomic import replace_whole
 from dtbench.training.engines.contract import Metrics
 from dtbench.training.engines.inside.swift_bridge import AUDIO_GRADIENT
 from dtbench.training.engines.ms_swift import SwiftEngine
-from dtbench.training.recipe.recipe import StopGuards
+from dtbench.training.recipe.settings import StopGuards
 
 _DIGITS = 7
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dtbench.training.engines.contract import EngineCommand, Job, Metrics
 from dtbench.training.engines.inside.swift_bridge import PLAN_VARIABLE, STOP_VARIABLE
-from dtbench.training.recipe.recipe import Machines, TrainingSettings
+from dtbench.training.recipe.settings import Machines, TrainingSettings
 
 PLUGIN = Path(__file__).parent / "inside" / "swift_plugin.py"
 CALLBACK = "dtbench"

@@ -15,20 +15,16 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 from dtbench.harness.core.errors import UserError, did_you_mean
 from dtbench.harness.core.typed_settings import (
-    Condition,
-    above,
-    at_least,
-    between,
     known_settings,
     read_table,
     read_toml,
 )
+from dtbench.training.recipe.settings import Recipe, TrainingSettings
 
 RECIPES = Path(__file__).parent / "recipes"
 """The folder of dtbench's own recipes."""
@@ -36,175 +32,11 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 _RESERVED = {"base", "data"}
 """Folders of a run that no stage may be called after."""
 Table = Mapping[str, Any]
-Count = Annotated[int, at_least(1)]
-Share = Annotated[float, between(0, 1)]
-Positive = Annotated[float, above(0)]
 
 
 def is_name(name: object) -> bool:
     """Return whether a stage or an arm may bear this name: it becomes that of a folder."""
     return isinstance(name, str) and _NAME.fullmatch(name) is not None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingSettings:
-    """Hyperparameters of the policy's updates."""
-
-    advantages: Literal["gdpo", "grpo"]
-    """gdpo: each reward is normalised within its group before they are added; grpo: their sum is."""
-    beta: Annotated[float, at_least(0)]
-    """Weight of the KL divergence from the model at the start of the stage."""
-    generations: Count
-    """Completions for each question."""
-    batch: Count
-    """Completions in a step, over all machines."""
-    micro_batch: Count
-    """Completions that one process takes at a time."""
-    learning_rate: Positive
-    schedule: str = "constant"
-    """Of the learning rate, by the engine's name for it."""
-    warmup: Share = 0.0
-    """Share of the steps over which the learning rate rises."""
-    clip: Positive = 0.2
-    """How far the probability ratio of a token may move from 1 in a step."""
-    max_grad_norm: Positive = 1.0
-    max_prompt_tokens: Count
-    """With the tokens of the clip."""
-    max_new_tokens: Count
-    temperature: Annotated[float, at_least(0)] = 1.0
-    top_p: Share = 1.0
-    top_k: Annotated[int, at_least(0)] = 0
-    """0 for all tokens."""
-    train_audio_tower: bool
-    """Whether the weights of the audio tower are updated."""
-    train_projector: bool
-    """Whether the weights between the tower and the language model are updated."""
-    dtype: str = "bfloat16"
-    checkpointing: bool = True
-    """Whether activations are computed twice to save memory."""
-    save_every: Count
-    """Steps between two checkpoints."""
-    keep: Count = 2
-    """Checkpoints that stay on disk while a stage runs."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Machines:
-    """What the engine runs on."""
-
-    device: Literal["gpu", "cpu"] = "gpu"
-    nodes: Count = 1
-    """Nodes that train; one that only samples (`rollouts = "server"`) is not among them."""
-    processes: Count
-    """On each node: as many as there are GPUs."""
-    threads: Count = 8
-    """Of each process."""
-    tensor: Count = 1
-    """Tensor parallelism."""
-    pipeline: Count = 1
-    """Pipeline parallelism."""
-    expert: Count = 1
-    """Expert parallelism."""
-    zero: Annotated[int, between(0, 3)] = 0
-    """Stage of DeepSpeed's ZeRO; 0 for none."""
-    rollouts: Literal["transformers", "colocate", "server"] = "colocate"
-    """What samples: transformers, vLLM beside the trainer (colocate), or vLLM on a node of its own (server)."""
-    rollout_tensor: Count = 1
-    """Tensor parallelism of the model that samples."""
-    rollout_memory: Share = 0.4
-    """Share of a GPU's memory for vLLM beside the trainer."""
-    rollout_port: Annotated[int, between(1, 65535)] = 8000
-
-    @property
-    def data_parallel(self) -> int:
-        """Copies of the model that are trained side by side."""
-        return self.nodes * self.processes // (self.tensor * self.pipeline)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StopGuards:
-    """Limits that stop a stage; it can be resumed."""
-
-    divergence: Positive = 0.01
-    """KL at the first step, of the model that learns from the one that samples and from the start of the stage."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evaluation:
-    """What `dtbench run` evaluates of the base and of each stage."""
-
-    tasks: tuple[str, ...]
-    backend: str | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
-    """Options -M of `dtbench run`."""
-    concurrency: Count = 16
-    limit: Count | None = None
-    """Only the first questions of each task."""
-    base_prompts: Mapping[str, str] = field(default_factory=dict)
-    """Further prompts for the base, by name: each stage is compared with the best of them."""
-    audio_ablation: bool = False
-    """Whether the last stage is evaluated with shuffled clips as well: what it gained must then be gone."""
-    describe: bool = False
-    """Whether the base and the last stage also describe the clips; a skill of the model mini."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageRecipe:
-    """One stage of training with its own data and rewards."""
-
-    name: str
-    data: Annotated[tuple[str, ...], Condition(bool, "at least one source")]
-    """Names of tasks, or JSON-lines files of rows."""
-    questions: Count | None = None
-    """Only the first of them; None: all."""
-    rewards: Annotated[Mapping[str, float], Condition(bool, "at least one reward")]
-    """Name of a reward -> its weight."""
-    steps: Count | None = None
-    epochs: Positive | None = None
-    seed_offset: int | None = None
-    """Added to the seed, so that a second stage on the same data takes it in another order."""
-    training: Mapping[str, Any] = field(default_factory=dict)
-    """What differs from the recipe's [training]."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
-    """Everything that `dtbench train` needs to know."""
-
-    title: str
-    model: str
-    """The checkpoint that is trained: a folder, or `org/name` on the hub."""
-    trust_remote_code: bool = False
-    """Run code of the checkpoint, with your rights: ms-swift runs whatever a checkpoint brings."""
-    engine: Literal["swift", "megatron"]
-    model_type: str
-    """The engine's name for the architecture."""
-    prompt: str
-    """With {question} and {options} in it; the clip stands before it."""
-    seed: int = 0
-    training: TrainingSettings
-    machines: Machines
-    rewards: Mapping[str, Any] = field(default_factory=dict)
-    """Settings of the rewards, see RewardSettings."""
-    guards: StopGuards = StopGuards()
-    evaluation: Evaluation
-    flags: Mapping[str, Any] = field(default_factory=dict)
-    """Further flags of the engine's own, which replace ours."""
-    stage: Annotated[tuple[StageRecipe, ...], Condition(bool, "at least one [[stage]]")]
-    arm: str | None = None
-    """The arm that these stages are of; None: the recipe's own."""
-
-    def training_of(self, stage: StageRecipe) -> TrainingSettings:
-        """Return the settings of this stage: the recipe's, and what the stage changes."""
-        table = {**dataclasses.asdict(self.training), **stage.training}
-        return read_table(TrainingSettings, table, f"stage {stage.name}")
-
-    def plain(self) -> dict[str, Any]:
-        """Return the recipe as values of JSON."""
-        plain = dataclasses.asdict(self)
-        if not self.trust_remote_code:
-            del plain["trust_remote_code"]  # trainings that were begun before it was asked for go on
-        return plain
 
 
 def check_recipe(recipe: Recipe, where: str) -> None:

@@ -16,7 +16,7 @@ from dtbench.harness.store.run_folder import StoredRun
 from dtbench.tasks.mini import SPLIT_OF
 from dtbench.training.engines.contract import EngineCommand
 from dtbench.training.engines.launch import watched_process
-from dtbench.training.recipe.recipe import Evaluation
+from dtbench.training.recipe.settings import Evaluation
 from dtbench.training.stages.describe_task import SPEC
 
 INTERRUPTED = 130

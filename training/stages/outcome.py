@@ -16,7 +16,7 @@ from dtbench.tasks.mini import SPLIT_OF
 from dtbench.tasks.mini_world.criteria import criteria_met
 from dtbench.tasks.mini_world.items import make_item
 from dtbench.tasks.mini_world.splits import slots
-from dtbench.training.recipe.recipe import Recipe
+from dtbench.training.recipe.settings import Recipe
 from dtbench.training.rewards import Template, reward_settings
 from dtbench.training.rewards.completion import split_completion
 from dtbench.training.stages.describe_task import SPEC, DescribeTask, sounds_described

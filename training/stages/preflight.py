@@ -13,7 +13,7 @@ from dtbench.models.checkpoints import hub, trust
 from dtbench.models.checkpoints.checkpoint import resolve_checkpoint
 from dtbench.tasks import registry as task_registry
 from dtbench.training.data.row_sources import split_task
-from dtbench.training.recipe.recipe import Recipe, StageRecipe
+from dtbench.training.recipe.settings import Recipe, StageRecipe
 from dtbench.training.rewards import check_reward_names, packaged_model, reward_settings
 from dtbench.training.rewards.packaged_model import PACKAGE, split_package_name
 from dtbench.training.rewards.settings import NGRAMS

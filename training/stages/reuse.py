@@ -16,7 +16,8 @@ from typing import Any
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.models.checkpoints.checkpoint import resolve_checkpoint
-from dtbench.training.recipe.recipe import Recipe, StageRecipe, stored_recipe
+from dtbench.training.recipe.recipe import stored_recipe
+from dtbench.training.recipe.settings import Recipe, StageRecipe
 from dtbench.training.stages import state
 from dtbench.training.stages.layout import BASE, Layout
 

@@ -15,7 +15,7 @@ from dtbench.training.data.overlap import FOUND, check_overlap
 from dtbench.training.data.row_sources import load_rows, split_task
 from dtbench.training.data.rows import TrainingRow
 from dtbench.training.engines.inside.swift_bridge import ROW_COLUMN, RewardPlan
-from dtbench.training.recipe.recipe import Recipe, StageRecipe
+from dtbench.training.recipe.settings import Recipe, StageRecipe
 from dtbench.training.stages.layout import StageLayout
 
 

@@ -10,14 +10,13 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from dtbench.harness.core.errors import MachineryError
 from dtbench.harness.core.model import Notify
-from dtbench.harness.core.options import OUTPUT, RUNS, Argument, Option
 from dtbench.harness.run.live_line import LiveLine
 from dtbench.harness.run.signals import sigterm_as_interrupt
 from dtbench.harness.store.atomic import replace_whole
@@ -34,7 +33,7 @@ from dtbench.training.engines.checkpoints import (
     tensor_shapes,
     whole_checkpoints,
 )
-from dtbench.training.engines.contract import LOG, EngineCommand, Job, Metrics
+from dtbench.training.engines.contract import LOG, EngineCommand, Job
 from dtbench.training.engines.inside.swift_bridge import read_stop_reason
 from dtbench.training.engines.launch import (
     fill_placeholders,
@@ -43,81 +42,19 @@ from dtbench.training.engines.launch import (
     in_environment,
     run_engine,
 )
-from dtbench.training.engines.metrics import MetricsFollower, violated_guard
+from dtbench.training.engines.metrics import MetricsFollower
 from dtbench.training.engines.ms_swift import SwiftEngine
-from dtbench.training.recipe.recipe import Recipe, StageRecipe, load_recipe, override, recipe_names
+from dtbench.training.recipe.settings import Recipe, StageRecipe
 from dtbench.training.stages import state
 from dtbench.training.stages.evaluate import EvalRun, is_evaluated, run_evaluation
 from dtbench.training.stages.layout import Layout, StageLayout
+from dtbench.training.stages.observers import OnStep, StageEndedError, stage_observers
+from dtbench.training.stages.options import TrainOptions
 from dtbench.training.stages.outcome import base_evaluations, description_runs, outcome_table
 from dtbench.training.stages.preflight import check_embedding, check_rewards, check_stage_rows, check_trust
 from dtbench.training.stages.reuse import reuse_run
 from dtbench.training.stages.stage_data import prepare_stage
 from dtbench.training.stages.watch import TrainingView, stage_evaluation
-
-OnStep = Callable[[StageRecipe, Metrics], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainOptions:
-    """Which recipe is trained, and what differs from it."""
-
-    recipe: Annotated[
-        str,
-        Argument(
-            "RECIPE",
-            "Name of a built-in recipe, or a TOML file.",
-            values="recipes",
-            missing=f"train takes a recipe: {', '.join(recipe_names())}, or a TOML file.",
-        ),
-    ]
-    out: Annotated[
-        Path,
-        Option(
-            "--out",
-            "DIR",
-            "Folder of the training; one that already holds it is resumed.",
-            missing="name a folder for the training.",
-            panel=OUTPUT,
-            values="folders",
-        ),
-    ]
-    model: Annotated[
-        str | None,
-        Option(
-            "--model", "MODEL", "Checkpoint to start from: a folder or hub id.", shown="the recipe's", values="folders"
-        ),
-    ] = None
-    seed: Annotated[int | None, Option("--seed", "SEED", "Random seed.", shown="the recipe's")] = None
-    arm: Annotated[
-        str | None,
-        Option("--arm", "ARM", "Train the stages of this arm of the recipe.", shown="the recipe's main stages"),
-    ] = None
-    engine: Annotated[
-        Path | None,
-        Option(
-            "--engine",
-            "DIR",
-            "Virtual environment in which ms-swift is installed.",
-            shown="$DTBENCH_ENGINE, .venv-train, else this one",
-            panel=RUNS,
-            values="folders",
-        ),
-    ] = None
-    reuse: Annotated[
-        Path | None,
-        Option(
-            "--reuse",
-            "DIR",
-            "Reuse the evaluations and stages of this training that would be identical.",
-            panel=RUNS,
-            values="folders",
-        ),
-    ] = None
-
-    def load(self) -> Recipe:
-        """Return the recipe with what differs from it."""
-        return override(load_recipe(self.recipe, self.arm), model=self.model, seed=self.seed)
 
 
 def train(options: TrainOptions, live: LiveLine, on_step: OnStep) -> Mapping[str, Any]:
@@ -231,22 +168,26 @@ class TrainingRun:
             self._run_engine(stage, layout, job, follower)
 
     def _run_engine(self, stage: StageRecipe, layout: StageLayout, job: Job, follower: MetricsFollower) -> None:
-        first = True
+        observers = stage_observers(self.recipe, stage, layout, self.on_step, self.notify)
 
         def poll() -> None:
-            nonlocal first
             for step in follower.new_steps():
-                self.on_step(stage, step)
-                if why := violated_guard(step, self.recipe.guards, first=first):
-                    raise MachineryError(f"{stage.name}: {why}")
-                first = False
+                for observer in observers:
+                    observer.see(step)
 
         check_trust(self.recipe)  # of a hub id, all is here by now
         command = in_environment(self.engine.command(job), self.environment)
         start = layout.log.stat().st_size if layout.log.exists() else 0
         with temporary_folder("dtbench-engine-") as folder:  # its launcher leaves folders where it is killed
             own = EngineCommand(command.arguments, {**command.environment, "TMPDIR": str(folder)})
-            code = run_engine(fill_placeholders(own, os.environ), layout.log, self.layout.process_lock, poll)
+            try:
+                code = run_engine(fill_placeholders(own, os.environ), layout.log, self.layout.process_lock, poll)
+            except StageEndedError as ended:
+                self.notify(f"{stage.name}: {ended}")
+                return
+            finally:
+                for observer in observers:
+                    observer.close()
         if why := read_stop_reason(layout.stop_file):
             raise MachineryError(f"{stage.name}: {why}")
         if not code:

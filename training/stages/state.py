@@ -13,7 +13,8 @@ import dtbench
 from dtbench.harness.core.errors import DataError, UserError
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.harness.store.provenance import checkout
-from dtbench.training.recipe.recipe import Recipe
+from dtbench.training.recipe.recipe import stored_recipe
+from dtbench.training.recipe.settings import Recipe
 
 SCHEMA = 2
 WAITING, PREPARED, TRAINED, EXPORTED, DONE = "waiting", "prepared", "trained", "exported", "done"
@@ -64,7 +65,8 @@ def open_state(path: Path, recipe: Recipe) -> TrainingState:
     plain = json.loads(json.dumps(recipe.plain()))
     new = TrainingState(path, plain, stages={stage.name: WAITING for stage in recipe.stage})
     state = read_state(path) if path.exists() else new
-    if differing := sorted(differing_settings(dict(state.recipe), plain)):
+    stored = json.loads(json.dumps(stored_recipe(state.recipe).plain()))  # with fields that it was begun without
+    if differing := sorted(differing_settings(stored, plain)):
         raise UserError(
             f"--out {path.parent}: holds a training with another recipe: {', '.join(differing[:4])} differ. "
             f"Use the same recipe to resume it, or name another --out."

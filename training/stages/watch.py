@@ -28,7 +28,8 @@ from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.run_json import LOG_NAME
 from dtbench.training.engines.contract import Metrics
 from dtbench.training.engines.metrics import read_steps
-from dtbench.training.recipe.recipe import Recipe, StageRecipe, stored_recipe
+from dtbench.training.recipe.recipe import stored_recipe
+from dtbench.training.recipe.settings import Recipe, StageRecipe
 from dtbench.training.stages import state
 from dtbench.training.stages.evaluate import EvalRun, is_evaluated
 from dtbench.training.stages.layout import BASE, Layout

@@ -9,7 +9,7 @@ import pytest
 from dtbench.training.engines.megatron import MEGATRON
 from dtbench.training.engines.metrics import MetricsFollower, read_steps, violated_guard
 from dtbench.training.engines.ms_swift import SWIFT
-from dtbench.training.recipe.recipe import StopGuards
+from dtbench.training.recipe.settings import StopGuards
 
 
 def line(step: int, **more: Any) -> str:

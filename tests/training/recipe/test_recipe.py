@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from dtbench.harness.core.errors import UserError
-from dtbench.training.recipe.recipe import RECIPES, Recipe, load_recipe, override, recipe_names
+from dtbench.training.recipe.recipe import RECIPES, load_recipe, override, recipe_names
+from dtbench.training.recipe.settings import Recipe
 from dtbench.training.rewards import reward_settings
 from dtbench.training.rewards.scoring import REWARDS
 

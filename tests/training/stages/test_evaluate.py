@@ -13,7 +13,7 @@ import pytest
 from dtbench.harness.core.options import parse_pairs
 from dtbench.harness.core.typed_settings import read_options
 from dtbench.models.vllm.model import VllmSettings
-from dtbench.training.recipe.recipe import Evaluation
+from dtbench.training.recipe.settings import Evaluation
 from dtbench.training.stages.evaluate import EvalRun, run_arguments
 
 CODE = """
@@ -21,7 +21,7 @@ import sys
 from pathlib import Path
 from dtbench.harness.core.errors import MachineryError
 from dtbench.training.stages.evaluate import EvalRun, is_evaluated, run_evaluation
-from dtbench.training.recipe.recipe import Evaluation
+from dtbench.training.recipe.settings import Evaluation
 
 folder = Path(sys.argv[1])
 exam = EvalRun(sys.argv[2], folder / "eval", folder / "clips")

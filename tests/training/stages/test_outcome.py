@@ -13,7 +13,8 @@ from dtbench.harness.cli.train import print_table
 from dtbench.harness.core.schema import Sample
 from dtbench.tasks.mini import Mini
 from dtbench.training.mini.language import encode
-from dtbench.training.recipe.recipe import Recipe, load_recipe
+from dtbench.training.recipe.recipe import load_recipe
+from dtbench.training.recipe.settings import Recipe
 from dtbench.training.rewards import Template
 from dtbench.training.stages.layout import Layout
 from dtbench.training.stages.outcome import (

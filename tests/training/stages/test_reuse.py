@@ -8,7 +8,7 @@ import pytest
 from trainings import Skill, made_up_recipe, write_base, write_training
 
 from dtbench.harness.core.errors import UserError
-from dtbench.training.recipe.recipe import Recipe
+from dtbench.training.recipe.settings import Recipe
 from dtbench.training.stages import state
 from dtbench.training.stages.layout import Layout
 from dtbench.training.stages.reuse import reuse_run

@@ -12,7 +12,8 @@ from sounds import encoded, sine
 from dtbench.harness.core.errors import DataError, UserError
 from dtbench.training.data.rows import TrainingRow
 from dtbench.training.engines.inside.swift_bridge import RewardPlan
-from dtbench.training.recipe.recipe import Recipe, StageRecipe, load_recipe
+from dtbench.training.recipe.recipe import load_recipe
+from dtbench.training.recipe.settings import Recipe, StageRecipe
 from dtbench.training.rewards import reward_settings
 from dtbench.training.stages.layout import Layout
 from dtbench.training.stages.stage_data import engine_question, prepare_stage

@@ -12,7 +12,7 @@ import pytest
 from command import call
 from trainings import BASE_SKILLS, Skill, ask, made_up_recipe, write_base, write_training
 
-from dtbench.training.recipe.recipe import Recipe
+from dtbench.training.recipe.settings import Recipe
 from dtbench.training.stages import state
 from dtbench.training.stages.layout import Layout
 from dtbench.training.stages.watch import TrainingView, planned_evaluations

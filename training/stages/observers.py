@@ -1,0 +1,75 @@
+"""What looks at every step of a stage while it trains, and may end it: limits, monitors, validation, loggers.
+
+A new observer is a class with the method of StepObserver and a line in `stage_observers`. It is made anew at each start
+of a stage, and sees the steps that come after: what it needs of earlier ones lies in metrics.jsonl.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from dtbench.harness.core.errors import MachineryError
+from dtbench.harness.core.model import Notify
+from dtbench.training.engines.contract import Metrics
+from dtbench.training.engines.metrics import violated_guard
+from dtbench.training.recipe.settings import Recipe, StageRecipe
+from dtbench.training.stages.layout import StageLayout
+
+OnStep = Callable[[StageRecipe, Metrics], None]
+
+
+class StageEndedError(Exception):
+    """Ends a stage in good order, before its last step; the text says why."""
+
+
+class StepObserver(Protocol):
+    """Something that looks at the steps of a stage."""
+
+    def see(self, step: Metrics) -> None:
+        """Look at a step; a MachineryError stops the training, a StageEndedError ends the stage."""
+
+    def close(self) -> None:
+        """Let go of what it holds; the engine has ended."""
+
+
+@dataclass(slots=True)
+class StepReport:
+    """Hands every step to whoever started the training."""
+
+    stage: StageRecipe
+    on_step: OnStep
+
+    def see(self, step: Metrics) -> None:
+        """Report it."""
+        self.on_step(self.stage, step)
+
+    def close(self) -> None:
+        """Hold nothing."""
+
+
+@dataclass(slots=True)
+class GuardObserver:
+    """Stops the training where a figure is beyond the limits of [guards]."""
+
+    recipe: Recipe
+    stage: StageRecipe
+    _first: bool = field(default=True, init=False)
+
+    def see(self, step: Metrics) -> None:
+        """Compare it with the limits."""
+        if why := violated_guard(step, self.recipe.guards, first=self._first):
+            raise MachineryError(f"{self.stage.name}: {why}")
+        self._first = False
+
+    def close(self) -> None:
+        """Hold nothing."""
+
+
+def stage_observers(
+    recipe: Recipe, stage: StageRecipe, layout: StageLayout, on_step: OnStep, notify: Notify
+) -> Sequence[StepObserver]:
+    """Return what looks at the steps of this stage, in this order."""
+    del layout, notify  # of those that write files and warn
+    return (StepReport(stage, on_step), GuardObserver(recipe, stage))
