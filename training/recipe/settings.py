@@ -58,7 +58,8 @@ class TrainingSettings:
     overlong_filter: bool = False
     """Whether answers that were cut at max_new_tokens are left out of the loss."""
     weight_decay: Annotated[float, at_least(0)] = 0.1
-    adam_betas: tuple[Share, ...] = (0.9, 0.95)
+    adam: tuple[Share, ...] = (0.9, 0.95)
+    """Its two betas."""
     max_grad_norm: Positive = 1.0
     max_prompt_tokens: Count
     """With the tokens of the clip."""
