@@ -31,7 +31,7 @@ def role_of(command: str) -> str | None:
     """Which of them a command line is."""
     if "watchdog.py" in command:
         return "watchdog"
-    if "dtbench.harness.cli.main run" in command:
+    if "dtbench.harness.cli.several" in command:
         return "evaluation"
     if "torch.distributed.run" in command:
         return None

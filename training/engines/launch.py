@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -134,22 +134,24 @@ class WatchedProcess:
 
 
 @contextlib.contextmanager
-def watched_process(command: EngineCommand, lock: Path, output: BinaryIO | None = None) -> Iterator[WatchedProcess]:
-    """Run a process that ends with the block, once that of an earlier start has ended.
+def watched_processes(
+    commands: Sequence[EngineCommand], lock: Path, output: BinaryIO | None = None
+) -> Iterator[Sequence[WatchedProcess]]:
+    """Run processes side by side that end with the block, once those of an earlier start have ended.
 
-    It writes into `output`; without one, stdout is dropped and stderr is a pipe.
+    They write into `output`; without one, stdout is dropped and stderr is a pipe.
     """
-    with _process_lock(lock) as descriptor:
-        process = WatchedProcess(command, descriptor, output)
-        try:
-            yield process
-        finally:
-            process.end()
+    with _process_lock(lock) as descriptor, contextlib.ExitStack() as started:
+        processes = []
+        for command in commands:
+            processes.append(WatchedProcess(command, descriptor, output))
+            started.callback(processes[-1].end)
+        yield processes
 
 
 def run_engine(command: EngineCommand, log: Path, lock: Path, poll: Callable[[], None]) -> int:
     """Run a command to its end and return its exit status; `poll` is called meanwhile, and may raise to end it."""
-    with log.open("ab") as output, watched_process(command, lock, output) as process:
+    with log.open("ab") as output, watched_processes([command], lock, output) as (process,):
         while process.watchdog.poll() is None:
             poll()
             time.sleep(POLL_SECONDS)

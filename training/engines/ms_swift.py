@@ -182,7 +182,7 @@ def _environment(job: Job) -> dict[str, str]:
         PLAN_VARIABLE: str(job.reward_plan),
         STOP_VARIABLE: str(job.stop_file),
         "ENABLE_AUDIO_OUTPUT": "0",  # only the thinker is trained and saved
-        "swift_audio_load_backend": "soundfile_pyav",  # as vLLM does; librosa compiles for 15 s at the first clip
+        "SWIFT_AUDIO_LOAD_BACKEND": "soundfile_pyav",  # as vLLM does; librosa compiles for 15 s at the first clip
         "OMP_NUM_THREADS": str(machines.threads),
     }
     if machines.processes > 1 or machines.nodes > 1:

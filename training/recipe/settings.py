@@ -137,6 +137,8 @@ class Evaluation:
     options: Mapping[str, Any] = field(default_factory=dict)
     """Options -M of `dtbench run`."""
     concurrency: Count = 16
+    at_once: Count = 1
+    """Evaluations side by side, a process each: for models that need a part of the machine."""
     limit: Count | None = None
     """Only the first questions of each task."""
     base_prompts: Mapping[str, str] = field(default_factory=dict)

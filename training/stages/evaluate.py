@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 from dtbench.harness.core.errors import MachineryError
 from dtbench.harness.core.model import Notify
 from dtbench.harness.store.atomic import replace_whole
+from dtbench.harness.store.leftovers import temporary_folder
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.tasks.mini import SPLIT_OF
 from dtbench.training.engines.contract import EngineCommand
-from dtbench.training.engines.launch import watched_process
+from dtbench.training.engines.launch import WatchedProcess, watched_processes
 from dtbench.training.recipe.settings import Evaluation
 from dtbench.training.stages.describe_task import SPEC
 
@@ -65,31 +68,53 @@ def run_arguments(run: EvalRun, evaluation: Evaluation) -> Sequence[str]:
     return arguments
 
 
-def run_evaluation(run: EvalRun, evaluation: Evaluation, lock: Path, say: Notify | None = None) -> None:
-    """Run the evaluation; resume one that was interrupted. `say` gets its complaints in place of our stderr."""
-    if is_evaluated(run):
-        return
-    if run.prompt is not None:
-        path = _prompt_file(run)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace_whole(path, run.prompt.encode())
-    code = _run(run_arguments(run, evaluation), lock, say or _print)
-    if code == INTERRUPTED:
+def run_evaluations(runs: Sequence[EvalRun], evaluation: Evaluation, lock: Path, say: Notify | None = None) -> None:
+    """Run evaluations, as many at once as the recipe says; resume those that were interrupted.
+
+    `say` gets their complaints in place of our stderr.
+    """
+    waiting = [run for run in runs if not is_evaluated(run)]
+    for run in waiting:
+        if run.prompt is not None:
+            path = _prompt_file(run)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            replace_whole(path, run.prompt.encode())
+    lists = [waiting[first :: evaluation.at_once] for first in range(min(evaluation.at_once, len(waiting)))]
+    codes = _run_lists([[run_arguments(run, evaluation) for run in own] for own in lists], lock, say or _print)
+    if INTERRUPTED in codes:
         raise KeyboardInterrupt
-    if code or not is_evaluated(run):  # whoever writes into a closed pipe ends with 0
-        why = f"was killed (exit {code})" if code < 0 or code > 128 else f"did not finish (exit {code}), as said above"
-        raise MachineryError(f"the evaluation {run.folder} {why}. Fix it, then run the same command again to resume.")
+    for own, code in zip(lists, codes, strict=True):
+        for run in own:
+            if not is_evaluated(run):  # whoever writes into a closed pipe ends with 0
+                killed = code < 0 or code > 128
+                why = f"was killed (exit {code})" if killed else f"did not finish (exit {code}), as said above"
+                again = "Fix it, then run the same command again to resume."
+                raise MachineryError(f"the evaluation {run.folder} {why}. {again}")
 
 
-def _run(arguments: Sequence[str], lock: Path, say: Notify) -> int:
-    """Run `dtbench`, which ends with us, and return its exit status."""
-    command = [sys.executable, "-m", "dtbench.harness.cli.main", *arguments, "--json"]
-    with watched_process(EngineCommand(command, {}), lock) as process:
-        errors = process.watchdog.stderr
-        assert errors is not None
-        for line in errors:
-            say(line.decode(errors="replace").rstrip("\n"))
-    return process.watchdog.returncode
+def _run_lists(lists: Sequence[Sequence[Sequence[str]]], lock: Path, say: Notify) -> Sequence[int]:
+    """Run lists of command lines of `dtbench`, side by side in a process each; return the exit statuses."""
+    with temporary_folder("dtbench-evaluations-") as folder:
+        commands = []
+        threads = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")} if len(lists) > 1 else {}
+        for number, own in enumerate(lists):
+            file = folder / f"{number}.json"
+            file.write_text(json.dumps([[*arguments, "--json"] for arguments in own]))
+            command = [sys.executable, "-m", "dtbench.harness.cli.several", str(file)]
+            commands.append(EngineCommand(command, threads))
+        # Where we are interrupted, the processes end first, and with them those that listen.
+        with ThreadPoolExecutor(max(1, len(commands))) as listeners, watched_processes(commands, lock) as processes:
+            list(listeners.map(lambda process: _listen(process, say), processes))
+            for process in processes:
+                process.watchdog.wait()
+    return [process.watchdog.returncode for process in processes]
+
+
+def _listen(process: WatchedProcess, say: Notify) -> None:
+    errors = process.watchdog.stderr
+    assert errors is not None
+    for line in errors:
+        say(line.decode(errors="replace").rstrip("\n"))
 
 
 def _print(line: str) -> None:

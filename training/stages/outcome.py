@@ -51,7 +51,7 @@ def base_evaluations(recipe: Recipe, layout: Layout) -> list[EvalRun]:
     return [EvalRun(recipe.model, layout.base_eval, layout.clips), *others]
 
 
-def description_runs(recipe: Recipe, layout: Layout) -> Mapping[str, EvalRun]:
+def description_runs(recipe: Recipe, layout: Layout) -> dict[str, EvalRun]:
     """Return the runs in which the base and the last model describe clips."""
     last = layout.stage(recipe.stage[-1].name)
     return {

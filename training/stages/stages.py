@@ -46,8 +46,8 @@ from dtbench.training.engines.metrics import MetricsFollower
 from dtbench.training.engines.ms_swift import SwiftEngine
 from dtbench.training.recipe.settings import Recipe, StageRecipe
 from dtbench.training.stages import state
-from dtbench.training.stages.evaluate import EvalRun, is_evaluated, run_evaluation
-from dtbench.training.stages.layout import Layout, StageLayout
+from dtbench.training.stages.evaluate import EvalRun, is_evaluated, run_evaluations
+from dtbench.training.stages.layout import BASE, Layout, StageLayout
 from dtbench.training.stages.observers import OnStep, StageEndedError, stage_observers
 from dtbench.training.stages.options import TrainOptions
 from dtbench.training.stages.outcome import base_evaluations, description_runs, outcome_table
@@ -113,21 +113,15 @@ class TrainingRun:
         """Run what is not done yet; return the table of the outcome."""
         evaluation = self.recipe.evaluation
         if self.state.base != state.DONE:
-            for run in base_evaluations(self.recipe, self.layout):
-                self.notify(f"base: evaluating into {run.out}")
-                self._run_evaluation(run)
+            runs = base_evaluations(self.recipe, self.layout)
+            if evaluation.describe:
+                runs.append(description_runs(self.recipe, self.layout)[BASE])
+            self._run_evaluations(BASE, *runs)
             self.state.set_base(state.DONE)
         for stage in self.recipe.stage:
             self._run_stage(stage)
-        if evaluation.audio_ablation:
-            last = self.recipe.stage[-1]
-            run = stage_evaluation(self.recipe, self.layout, last)._replace(audio="shuffle")
-            self.notify(f"{last.name}: the same questions with the clips shuffled")
-            self._run_evaluation(run)
-        for name, run in description_runs(self.recipe, self.layout).items() if evaluation.describe else ():
-            if not is_evaluated(run):
-                self.notify(f"{name}: describing the clips into {run.out}")
-            self._run_evaluation(run)
+        last = self.recipe.stage[-1]
+        self._run_evaluations(last.name, *last_evaluations(self.recipe, self.layout))
         table = outcome_table(self.recipe, self.layout)
         replace_whole(self.layout.root / "outcome.json", json.dumps(table, indent=1).encode())
         return table
@@ -208,17 +202,31 @@ class TrainingRun:
         _refuse_other_shapes(stage_model(self.recipe, stage, self.layout), layout.model)
 
     def _evaluate(self, stage: StageRecipe, layout: StageLayout) -> None:
-        self.notify(f"{stage.name}: evaluating it into {layout.eval}")
-        self._run_evaluation(stage_evaluation(self.recipe, self.layout, stage))
+        runs = [stage_evaluation(self.recipe, self.layout, stage)]
+        if stage is self.recipe.stage[-1]:
+            runs += last_evaluations(self.recipe, self.layout)
+        self._run_evaluations(stage.name, *runs)
 
-    def _run_evaluation(self, run: EvalRun) -> None:
-        if is_evaluated(run):
+    def _run_evaluations(self, what: str, *runs: EvalRun) -> None:
+        waiting = [run for run in runs if not is_evaluated(run)]
+        for run in waiting:
+            self.notify(f"{what}: {'describing the clips' if run.tasks else 'evaluating'} into {run.folder}")
+        if not waiting:
             return
         self.view.forget()
-        with self.live.showing(self.view.evaluation_name(run), lambda seconds: self.view.evaluation_state(run)):
+        name = self.view.evaluation_name(*waiting)
+        with self.live.showing(name, lambda seconds: self.view.evaluation_state(*waiting)):
             say = self.live.say if self.live.rewrites else None
-            run_evaluation(run, self.recipe.evaluation, self.layout.process_lock, say)
+            run_evaluations(waiting, self.recipe.evaluation, self.layout.process_lock, say)
             self.view.forget()
+
+
+def last_evaluations(recipe: Recipe, layout: Layout) -> list[EvalRun]:
+    """Return the further evaluations of the last stage: with shuffled clips, and of what it describes."""
+    last, runs = recipe.stage[-1], list[EvalRun]()
+    if recipe.evaluation.audio_ablation:
+        runs.append(stage_evaluation(recipe, layout, last)._replace(audio="shuffle"))
+    return [*runs, description_runs(recipe, layout)[last.name]] if recipe.evaluation.describe else runs
 
 
 def stage_model(recipe: Recipe, stage: StageRecipe, layout: Layout) -> str:

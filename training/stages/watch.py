@@ -54,11 +54,13 @@ def planned_evaluations(recipe: Recipe, layout: Layout) -> list[PlannedEvaluatio
     """Return every evaluation of a training, in the order in which they are run."""
     names = [BASE, *(f"{BASE}, {name}" for name in base_prompts(recipe))]
     planned = [PlannedEvaluation(name, run) for name, run in zip(names, base_evaluations(recipe, layout), strict=True)]
+    described = description_runs(recipe, layout) if recipe.evaluation.describe else {}
+    if BASE in described:
+        planned.append(PlannedEvaluation(f"{BASE}, descriptions", described.pop(BASE)))
     planned += [PlannedEvaluation(stage.name, stage_evaluation(recipe, layout, stage)) for stage in recipe.stage]
     if recipe.evaluation.audio_ablation:
         run = stage_evaluation(recipe, layout, recipe.stage[-1])._replace(audio="shuffle")
         planned.append(PlannedEvaluation(f"{recipe.stage[-1].name}, shuffled clips", run))
-    described = description_runs(recipe, layout) if recipe.evaluation.describe else {}
     return planned + [PlannedEvaluation(f"{name}, descriptions", run) for name, run in described.items()]
 
 
@@ -84,9 +86,11 @@ class TrainingView:
         """Return what stands before the figures of a stage."""
         return f"{stage.name} ({self._recipe.stage.index(stage) + 1} of {len(self._recipe.stage)})"
 
-    def evaluation_name(self, run: EvalRun) -> str:
-        """Return what stands before the figures of an evaluation."""
-        return f"evaluation {self._place(run) + 1} of {len(self._evaluations)}"
+    def evaluation_name(self, *runs: EvalRun) -> str:
+        """Return what stands before the figures of evaluations that are run side by side."""
+        places = sorted(self._place(run) + 1 for run in runs)
+        named = f"evaluation {places[0]}" if len(places) == 1 else f"evaluations {', '.join(map(str, places))}"
+        return f"{named} of {len(self._evaluations)}"
 
     def stage_state(self, stage: StageRecipe) -> LiveState:
         """Return how many steps of a stage are done, and the time left for it and for all."""
@@ -103,10 +107,11 @@ class TrainingView:
             figures.append(LiveFigure(f"reward {steps[-1]['reward']:.3f}", RIGHT))
         return LiveState(done, stage.steps, figures, "steps")
 
-    def evaluation_state(self, run: EvalRun) -> LiveState:
-        """Return how far an evaluation is; looked up once a second."""
+    def evaluation_state(self, *runs: EvalRun) -> LiveState:
+        """Return how far the first of them is that is not done; looked up once a second."""
         if self._last is None or time.monotonic() - self._looked >= LOOK_SECONDS:
-            self._looked, self._last = time.monotonic(), self._evaluation_state(run)
+            going = next((run for run in runs if not is_evaluated(run)), runs[-1])
+            self._looked, self._last = time.monotonic(), self._evaluation_state(going)
         return self._last
 
     def forget(self) -> None:

@@ -68,7 +68,7 @@ def test_qwen3_omni_is_trained_with_megatron_by_exactly_this_command() -> None:
         "DTBENCH_REWARDS": "/runs/x/stage-1/rewards.json",
         "DTBENCH_STOPPED": "/runs/x/stage-1/stopped.json",
         "ENABLE_AUDIO_OUTPUT": "0",
-        "swift_audio_load_backend": "soundfile_pyav",
+        "SWIFT_AUDIO_LOAD_BACKEND": "soundfile_pyav",
         "OMP_NUM_THREADS": "8",
         "NPROC_PER_NODE": "8",
         "NNODES": "7",

@@ -20,13 +20,13 @@ CODE = """
 import sys
 from pathlib import Path
 from dtbench.harness.core.errors import MachineryError
-from dtbench.training.stages.evaluate import EvalRun, is_evaluated, run_evaluation
+from dtbench.training.stages.evaluate import EvalRun, is_evaluated, run_evaluations
 from dtbench.training.recipe.settings import Evaluation
 
 folder = Path(sys.argv[1])
 exam = EvalRun(sys.argv[2], folder / "eval", folder / "clips")
 try:
-    run_evaluation(exam, Evaluation(tasks=("mini",), limit=4), folder / "lock")
+    run_evaluations([exam], Evaluation(tasks=("mini",), limit=4), folder / "lock")
     print("done" if is_evaluated(exam) else "lost")
 except MachineryError as error:
     print(error)

@@ -60,10 +60,10 @@ def test_evaluations_are_numbered_in_the_order_in_which_they_are_run(tmp_path: P
     labels = [one.label for one in planned_evaluations(recipe, Layout(tmp_path))]
     assert labels[: len(BASE_SKILLS)] == ["base", "base, as-trained", "base, how", "base, listen"]
     assert labels[len(BASE_SKILLS) :] == [
+        "base, descriptions",
         "stage-1",
         "stage-2",
         "stage-2, shuffled clips",
-        "base, descriptions",
         "stage-2, descriptions",
     ]
 
@@ -86,13 +86,13 @@ def test_a_stage_before_its_first_step_has_no_pace(tmp_path: Path, recipe: Recip
 
 def test_the_evaluation_of_a_stage_says_which_of_how_many_it_is(tmp_path: Path, recipe: Recipe, base: Path) -> None:
     layout = begun(tmp_path / "run", recipe, base, stage_1=state.EXPORTED)
-    assert once(tmp_path / "run")[0] == "evaluation 5 of 9: stage-1"
+    assert once(tmp_path / "run")[0] == "evaluation 6 of 9: stage-1"
     ask(layout.stage("stage-1").eval, Skill(0.5), "seed")
     info = json.loads((layout.stage("stage-1").eval / "run.json").read_text())
     info["status"] = "running"
     (layout.stage("stage-1").eval / "run.json").write_text(json.dumps(info))
     line = once(tmp_path / "run")[0]
-    assert re.match(r"evaluation 5 of 9: 100 of 100, stage-1, .*\d+\.\d% right, 0 unanswered, 0 failed", line), line
+    assert re.match(r"evaluation 6 of 9: 100 of 100, stage-1, .*\d+\.\d% right, 0 unanswered, 0 failed", line), line
 
 
 def test_the_line_of_a_training_fits_any_terminal(tmp_path: Path, recipe: Recipe, base: Path) -> None:

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from dtbench.training.engines.inside.swift_bridge import AUDIO_GRADIENT, stop_engine
+from dtbench.training.engines.inside.swift_clips import TOWER, encode_clips_once
 
-TOWER = "audio_tower"
 _GROUPS: Mapping[str, tuple[str, ...]] = {
     "audio_projector": ("multi_modal_projector", "audio_tower.proj"),
     "audio_tower": ("audio_tower",),
@@ -85,6 +85,7 @@ def _watch_class(base: Any) -> Any:
             self.tower_learns = any(p.requires_grad for n, p in model.named_parameters() if parameter_group(n) == TOWER)
             if not self.audio_gradient.has_tower:
                 stop_engine(f"the model has no module named {TOWER}: whether the policy hears cannot be watched.")
+            encode_clips_once(self.trainer, model)
             if not args.use_vllm:
                 self._compare(True)  # costs time, so only in the first step
 
