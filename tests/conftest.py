@@ -26,6 +26,7 @@ def pytest_configure() -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.update(ONE_THREAD | os.environ)
+    os.environ.setdefault("DTBENCH_EVALUATIONS", "off")  # each test evaluates for itself
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -48,17 +48,27 @@ def is_evaluated(run: EvalRun) -> bool:
     return (run.folder / "run.json").is_file() and StoredRun.open(run.folder).info["status"] == "done"
 
 
+def evaluated_tasks(run: EvalRun, evaluation: Evaluation) -> Sequence[str]:
+    """Return the tasks of an evaluation."""
+    return run.tasks or evaluation.tasks
+
+
+def task_data(run: EvalRun, evaluation: Evaluation) -> Path | None:
+    """Return the folder of the tasks' data; None for data sets that are where the user has them."""
+    return run.clips if set(evaluated_tasks(run, evaluation)) <= {*SPLIT_OF, SPEC} else None
+
+
 def run_arguments(run: EvalRun, evaluation: Evaluation) -> Sequence[str]:
     """Return the arguments of `dtbench`."""
-    tasks = run.tasks or evaluation.tasks
+    tasks = evaluated_tasks(run, evaluation)
     arguments = ["run", "--model", run.model, "--tasks", ",".join(tasks), "--out", str(run.out)]
     arguments += ["--concurrency", str(evaluation.concurrency)]
     if evaluation.backend is not None:
         arguments += ["--backend", evaluation.backend]
     if evaluation.limit is not None:
         arguments += ["--limit", str(evaluation.limit)]
-    if set(tasks) <= {*SPLIT_OF, SPEC}:
-        arguments += ["--data-dir", str(run.clips)]  # other data sets are where the user has them
+    if (data := task_data(run, evaluation)) is not None:
+        arguments += ["--data-dir", str(data)]
     if run.prompt is not None:
         arguments += ["--prompt", str(_prompt_file(run))]
     if run.audio != "clip":

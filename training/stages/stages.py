@@ -46,6 +46,7 @@ from dtbench.training.engines.metrics import MetricsFollower
 from dtbench.training.engines.ms_swift import SwiftEngine
 from dtbench.training.recipe.settings import Recipe, StageRecipe
 from dtbench.training.stages import state
+from dtbench.training.stages.base_cache import keep, take_kept
 from dtbench.training.stages.evaluate import EvalRun, is_evaluated, run_evaluations
 from dtbench.training.stages.layout import BASE, Layout, StageLayout
 from dtbench.training.stages.observers import OnStep, StageEndedError, stage_observers
@@ -116,7 +117,10 @@ class TrainingRun:
             runs = base_evaluations(self.recipe, self.layout)
             if evaluation.describe:
                 runs.append(description_runs(self.recipe, self.layout)[BASE])
+            for run in take_kept(runs, evaluation):
+                self.notify(f"{BASE}: {run.folder.name}: kept from an earlier training (DTBENCH_EVALUATIONS=off: anew)")
             self._run_evaluations(BASE, *runs)
+            keep(runs, evaluation)
             self.state.set_base(state.DONE)
         for stage in self.recipe.stage:
             self._run_stage(stage)
