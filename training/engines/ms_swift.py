@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dtbench.training.engines.contract import EngineCommand, Job, Metrics
-from dtbench.training.engines.inside.swift_bridge import PLAN_VARIABLE, STOP_VARIABLE
+from dtbench.training.engines.inside.swift_bridge import EVALUATOR_VARIABLE, PLAN_VARIABLE, STOP_VARIABLE
+from dtbench.training.engines.judge_server import JUDGE_URL, needs_judge
 from dtbench.training.recipe.settings import Machines, TrainingSettings
 
 PLUGIN = Path(__file__).parent / "inside" / "swift_plugin.py"
@@ -52,8 +53,7 @@ class SwiftEngine:
         if machines.rollouts != "server":
             return None
         flags = {
-            "model": job.model,
-            "model_type": job.recipe.model_type,
+            **model_flags(job),
             "vllm_tensor_parallel_size": machines.rollout_tensor,
             "vllm_data_parallel_size": machines.processes // machines.rollout_tensor,
             "vllm_max_model_len": training.max_prompt_tokens + training.max_new_tokens,
@@ -83,14 +83,21 @@ class SwiftEngine:
         return metrics
 
 
+def model_flags(job: Job) -> dict[str, object]:
+    """Return the flags that name the model, which comes from the hub that evaluations take it from."""
+    revision = job.recipe.revision if job.model == job.recipe.model else None
+    pinned = {} if revision is None else {"model_revision": revision}
+    return {"model": job.model, **pinned, "model_type": job.recipe.model_type, "use_hf": True}
+
+
 def shared_flags(job: Job) -> dict[str, object]:
     """Return the flags that `swift rlhf` and `megatron rlhf` share."""
     recipe, training = job.recipe, job.recipe.training_of(job.stage)
     length = {"max_steps": job.stage.steps} if job.stage.steps else {"num_train_epochs": job.stage.epochs}
     return {
         "rlhf_type": "grpo",
-        "model": job.model,
-        "model_type": recipe.model_type,
+        **model_flags(job),
+        "check_model": False,  # else it asks a hub whether the folder is the newest
         "dataset": str(job.data),
         "load_from_cache_file": False,
         "split_dataset_ratio": 0,
@@ -154,7 +161,6 @@ def swift_flags(job: Job) -> dict[str, object]:
     return {
         **shared_flags(job),
         "callbacks": CALLBACK,
-        "check_model": False,  # else it asks a hub whether the folder is the newest
         "torch_dtype": training.dtype,
         "per_device_train_batch_size": training.micro_batch,
         "gradient_accumulation_steps": training.batch // (training.micro_batch * machines.data_parallel),
@@ -185,6 +191,8 @@ def _environment(job: Job) -> dict[str, str]:
         "SWIFT_AUDIO_LOAD_BACKEND": "soundfile_pyav",  # as vLLM does; librosa compiles for 15 s at the first clip
         "OMP_NUM_THREADS": str(machines.threads),
     }
+    if needs_judge(job.recipe, job.stage):
+        variables[EVALUATOR_VARIABLE] = f"${{{JUDGE_URL}}}"
     if machines.processes > 1 or machines.nodes > 1:
         variables["NPROC_PER_NODE"] = str(machines.processes)
     if machines.nodes > 1:

@@ -24,12 +24,13 @@ from dtbench.harness.core.typed_settings import (
     read_table,
     read_toml,
 )
-from dtbench.training.recipe.settings import Recipe, TrainingSettings
+from dtbench.training.recipe.placed_evaluation import evaluation_gpus, uses_gpus
+from dtbench.training.recipe.settings import JUDGE, Recipe, TrainingSettings
 
 RECIPES = Path(__file__).parent / "recipes"
 """The folder of dtbench's own recipes."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
-_RESERVED = {"base", "data"}
+_RESERVED = {"base", "data", "nodes", "verdicts"}
 """Folders of a run that no stage may be called after."""
 Table = Mapping[str, Any]
 
@@ -48,6 +49,7 @@ def check_recipe(recipe: Recipe, where: str) -> None:
             raise UserError(f"{where}: prompt: {place} is missing in it.")
     if recipe.evaluation.describe and "mini" not in recipe.evaluation.tasks:
         raise UserError(f"{where}: evaluation: describe = true: only the clips of the task mini can be described.")
+    _check_gpus(recipe, where)
     seen: set[str] = set()
     for stage in recipe.stage:
         if stage.name in seen or stage.name in _RESERVED or not is_name(stage.name):
@@ -56,6 +58,25 @@ def check_recipe(recipe: Recipe, where: str) -> None:
         if (stage.steps is None) == (stage.epochs is None):
             raise UserError(f"{where}: stage {stage.name}: either steps or epochs is expected.")
         _check_batch(recipe, recipe.training_of(stage), f"{where}: stage {stage.name}")
+
+
+def _check_gpus(recipe: Recipe, where: str) -> None:
+    """Check that copies of a model fit the GPUs that they are given, and that a judge who is asked is described."""
+    evaluation = recipe.evaluation
+    gpus = evaluation_gpus(recipe)
+    copies = [("evaluation", evaluation.tensor * evaluation.at_once, gpus)] if uses_gpus(recipe) else []
+    if recipe.judge is not None:
+        copies.append(("judge", recipe.judge.tensor, recipe.judge.gpus))
+    for table, tensor, there in copies:
+        if there % tensor:
+            raise UserError(
+                f"{where}: {table}: {tensor} GPUs for a model (tensor, at_once): a divisor of its {there} is expected."
+            )
+    if recipe.rewards.get("evaluator") == JUDGE and recipe.judge is None:
+        raise UserError(
+            f"{where}: rewards: evaluator = {JUDGE!r}: the recipe has no table [judge]: write one with its model, or "
+            "name the URL of an endpoint in place of it."
+        )
 
 
 def _check_batch(recipe: Recipe, training: TrainingSettings, where: str) -> None:
@@ -113,6 +134,8 @@ def override(recipe: Recipe, *, model: str | None, seed: int | None) -> Recipe:
                 f"{checkpoint.adapter.name}: `dtbench run --model {source}` merges it, and names the merged folder."
             )
         source = str(Path(checkpoint.source).resolve()) if checkpoint.is_local else checkpoint.source
+    if model is not None:
+        recipe = dataclasses.replace(recipe, revision=None)  # that of the recipe's own checkpoint
     return dataclasses.replace(recipe, model=source, seed=recipe.seed if seed is None else seed)
 
 

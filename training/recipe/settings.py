@@ -15,6 +15,8 @@ from dtbench.harness.core.typed_settings import Condition, above, at_least, betw
 Count = Annotated[int, at_least(1)]
 Share = Annotated[float, between(0, 1)]
 Positive = Annotated[float, above(0)]
+JUDGE = "judge"
+"""The evaluator that the recipe's table [judge] describes."""
 Correction = Literal["none", "token_truncate", "token_mask", "sequence_truncate", "sequence_mask"]
 
 
@@ -137,8 +139,13 @@ class Evaluation:
     options: Mapping[str, Any] = field(default_factory=dict)
     """Options -M of `dtbench run`."""
     concurrency: Count = 16
+    """Questions in flight, for each copy of the model."""
     at_once: Count = 1
     """Evaluations side by side, a process each: for models that need a part of the machine."""
+    gpus: Count | None = None
+    """GPUs of the node that evaluates which vLLM takes; None: all, as many as [machines] has processes."""
+    tensor: Count = 1
+    """GPUs that one copy of the model is spread over (tensor parallelism); vLLM runs as many as fit."""
     limit: Count | None = None
     """Only the first questions of each task."""
     base_prompts: Mapping[str, str] = field(default_factory=dict)
@@ -165,11 +172,15 @@ class JudgeServer:
     """A model that dtbench serves for `evaluator = "judge"`, on machines of its own (`--role judge`)."""
 
     model: str
+    """A folder, or `org/name` on the hub."""
+    revision: str | None = None
+    """Commit or branch of a model on the hub; None: the newest."""
     nodes: Count = 1
+    """Nodes, each of which serves the model by itself; requests are spread over them."""
     tensor: Count = 1
-    """Tensor parallelism."""
+    """GPUs that one copy of the model is spread over (tensor parallelism)."""
     gpus: Count = 8
-    """On each of its nodes."""
+    """On each of its nodes; with more than `tensor` it serves several copies (data parallelism)."""
     port: Annotated[int, between(1, 65535)] = 8100
     max_model_tokens: Count = 16384
     """Of a prompt and its reply."""
@@ -253,6 +264,8 @@ class Recipe:
     title: str
     model: str
     """The checkpoint that is trained: a folder, or `org/name` on the hub."""
+    revision: str | None = None
+    """Commit or branch of a checkpoint on the hub; None: the newest."""
     trust_remote_code: bool = False
     """Run code of the checkpoint, with your rights: ms-swift runs whatever a checkpoint brings."""
     engine: Literal["swift", "megatron"]

@@ -252,6 +252,6 @@ def check_reward_names(names: Sequence[str], settings: RewardSettings) -> None:
         ):
             instead = "'words' for consistency" if by_model else f"{EVENTS!r} with data of mini"
             raise UserError(
-                f"reward {name!r}: no evaluator is named. rewards: evaluator = 'http://HOST:PORT/v1' is expected, or "
-                f"{instead}."
+                f"reward {name!r}: no evaluator is named. rewards: evaluator = 'http://HOST:PORT/v1' is expected, "
+                f"'judge' for the model of a table [judge], or {instead}."
             )

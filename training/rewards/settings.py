@@ -12,6 +12,7 @@ from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.typed_settings import at_least, between, check_settings, read_table
 from dtbench.harness.extract.chain_tags import ChainTags
 from dtbench.models.endpoint.settings import EndpointSettings
+from dtbench.training.recipe.settings import JUDGE
 
 Guard = Literal["empty", "huge", "loop", "nothing new", "word salad", "copy", "instruction"]
 GUARDS: tuple[Guard, ...] = get_args(Guard)
@@ -62,7 +63,7 @@ class RewardSettings:
     consistency: Literal["words", "evaluator"] = "evaluator"
     """Who says whether a chain supports its answer: the evaluator, or `words`: the chain's own last words are read."""
     evaluator: str = ""
-    """The endpoint that compares chains, its URL, or `mini events`."""
+    """What compares chains: the URL of an endpoint, `judge` for the model of the recipe's [judge], or `mini events`."""
     evaluator_model: str | None = None
     """The name of the model there; not needed where the endpoint serves only one."""
     evaluator_seed: int = 42
@@ -75,7 +76,7 @@ class RewardSettings:
     embedding_weight: Annotated[float, between(0, 1)] = 0.5
     """Weight of the embedding in the hybrid reward; the rest is the evaluator's."""
     cache: Path | None = None
-    """The folder that keeps every verdict."""
+    """The folder that keeps every verdict; None in a recipe: `verdicts` in the folder of the training."""
     concurrency: Annotated[int, at_least(1)] = 32
     """The most requests in flight."""
     attempts: Annotated[int, at_least(1)] = 3
@@ -99,8 +100,8 @@ class RewardSettings:
     def __post_init__(self) -> None:
         """Refuse values out of range, and options of the evaluator that there are not."""
         check_settings(self, "rewards:")
-        if self.evaluator and self.evaluator != EVENTS and "://" not in self.evaluator:
-            raise UserError(f"rewards: evaluator = {self.evaluator!r}: a URL or {EVENTS!r} is expected.")
+        if self.evaluator not in {"", EVENTS, JUDGE} and "://" not in self.evaluator:
+            raise UserError(f"rewards: evaluator = {self.evaluator!r}: a URL, {JUDGE!r} or {EVENTS!r} is expected.")
         self.connection()
 
     def plain(self) -> dict[str, Any]:

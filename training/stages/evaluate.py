@@ -36,6 +36,8 @@ class EvalRun(NamedTuple):
     audio: str = "clip"
     tasks: tuple[str, ...] = ()
     """Tasks in place of the recipe's."""
+    revision: str | None = None
+    """Of a model on the hub; None for the newest, and for a folder."""
 
     @property
     def folder(self) -> Path:
@@ -73,7 +75,8 @@ def run_arguments(run: EvalRun, evaluation: Evaluation) -> Sequence[str]:
         arguments += ["--prompt", str(_prompt_file(run))]
     if run.audio != "clip":
         arguments += ["--audio", run.audio]
-    for name, value in evaluation.options.items():
+    pinned = {} if run.revision is None else {"revision": run.revision}
+    for name, value in {**pinned, **evaluation.options}.items():
         arguments += ["-M", f"{name}={value if isinstance(value, str) else json.dumps(value)}"]
     return arguments
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 BASE = "base"
+VERDICTS = "verdicts"
 
 
 class Layout:
@@ -45,6 +46,8 @@ class StageLayout:
         """The rows that overlap a benchmark, where the stage was refused for them."""
         self.reward_counts = root / "rewards.jsonl"
         """A line a batch: what its rewards took."""
+        self.verdicts = root.parent / VERDICTS
+        """The verdicts of models on chains, for all stages."""
         self.engine = root / "engine"
         """The engine's own folder: its log of metrics and its checkpoints."""
         self.log = root / "engine.log"

@@ -68,6 +68,17 @@ class TrainOptions:
         ),
     ] = None
 
+    judge_url: Annotated[
+        str | None,
+        Option(
+            "--judge-url",
+            "URL",
+            "Endpoint of the judge that the rewards ask.",
+            shown="a node that serves the recipe's",
+            panel=RUNS,
+        ),
+    ] = None
+
     def load(self) -> Recipe:
         """Return the recipe with what differs from it."""
         return override(load_recipe(self.recipe, self.arm), model=self.model, seed=self.seed)

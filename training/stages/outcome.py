@@ -45,17 +45,17 @@ def base_prompts(recipe: Recipe) -> Mapping[str, str]:
 def base_evaluations(recipe: Recipe, layout: Layout) -> list[EvalRun]:
     """Return the evaluations of the base."""
     others = [
-        EvalRun(recipe.model, layout.base_eval_of(name), layout.clips, prompt)
+        EvalRun(recipe.model, layout.base_eval_of(name), layout.clips, prompt, revision=recipe.revision)
         for name, prompt in base_prompts(recipe).items()
     ]
-    return [EvalRun(recipe.model, layout.base_eval, layout.clips), *others]
+    return [EvalRun(recipe.model, layout.base_eval, layout.clips, revision=recipe.revision), *others]
 
 
 def description_runs(recipe: Recipe, layout: Layout) -> dict[str, EvalRun]:
     """Return the runs in which the base and the last model describe clips."""
     last = layout.stage(recipe.stage[-1].name)
     return {
-        BASE: EvalRun(recipe.model, layout.base_described, layout.clips, tasks=(SPEC,)),
+        BASE: EvalRun(recipe.model, layout.base_described, layout.clips, tasks=(SPEC,), revision=recipe.revision),
         recipe.stage[-1].name: EvalRun(str(last.model), last.described, layout.clips, tasks=(SPEC,)),
     }
 

@@ -16,6 +16,7 @@ from dtbench.training.data.row_sources import load_rows, split_task
 from dtbench.training.data.rows import TrainingRow
 from dtbench.training.engines.inside.swift_bridge import ROW_COLUMN, RewardPlan
 from dtbench.training.recipe.settings import Recipe, StageRecipe
+from dtbench.training.stages.judge import plan_settings
 from dtbench.training.stages.layout import StageLayout
 
 
@@ -33,7 +34,7 @@ def prepare_stage(recipe: Recipe, stage: StageRecipe, layout: StageLayout, clips
     foreign = [row for row in rows.values() if split_task(row.source) is None]
     notes = check_overlap(foreign, FOUND, None, layout.overlaps) if foreign else []
     lines = "".join(json.dumps(engine_question(row, recipe.prompt), ensure_ascii=False) + "\n" for row in rows.values())
-    plan = RewardPlan(list(stage.rewards), recipe.rewards, rows, layout.reward_counts)
+    plan = RewardPlan(list(stage.rewards), plan_settings(recipe, layout), rows, layout.reward_counts)
     plan.write(layout.reward_plan)
     replace_whole(layout.questions, lines.encode())
     return [f"{len(rows)} questions to learn from", *notes]

@@ -35,6 +35,7 @@ from dtbench.training.engines.checkpoints import (
 )
 from dtbench.training.engines.contract import LOG, EngineCommand, Job
 from dtbench.training.engines.inside.swift_bridge import read_stop_reason
+from dtbench.training.engines.judge_server import JUDGE_URL
 from dtbench.training.engines.launch import (
     fill_placeholders,
     find_environment,
@@ -44,10 +45,12 @@ from dtbench.training.engines.launch import (
 )
 from dtbench.training.engines.metrics import MetricsFollower
 from dtbench.training.engines.ms_swift import SwiftEngine
+from dtbench.training.recipe.placed_evaluation import placed_evaluation
 from dtbench.training.recipe.settings import Recipe, StageRecipe
 from dtbench.training.stages import state
 from dtbench.training.stages.base_cache import keep, take_kept
 from dtbench.training.stages.evaluate import EvalRun, is_evaluated, run_evaluations
+from dtbench.training.stages.judge import check_evaluator, judge_url
 from dtbench.training.stages.layout import BASE, Layout, StageLayout
 from dtbench.training.stages.observers import OnStep, StageEndedError, stage_observers
 from dtbench.training.stages.options import TrainOptions
@@ -63,6 +66,8 @@ def train(options: TrainOptions, live: LiveLine, on_step: OnStep) -> Mapping[str
     recipe = options.load()
     check_rewards(recipe)
     check_trust(recipe)
+    url = judge_url(recipe, options.judge_url)
+    check_evaluator(recipe, url)
     layout = Layout(options.out.resolve())
     program = get_engine(recipe.engine).command(stage_job(recipe, recipe.stage[0], layout)).arguments[0]
     environment = find_environment(options.engine, program)
@@ -78,7 +83,8 @@ def train(options: TrainOptions, live: LiveLine, on_step: OnStep) -> Mapping[str
         progress.write()
         with sigterm_as_interrupt(), RunLog(layout.root / LOG_NAME) as log:
             log.note_start(sys.argv)
-            return TrainingRun(recipe, layout, environment, progress, live, on_step).run()
+            addresses = {} if url is None else {JUDGE_URL: url}
+            return TrainingRun(recipe, layout, environment, progress, live, on_step, addresses).run()
     finally:
         lock.close()
 
@@ -94,6 +100,8 @@ class TrainingRun:
     state: state.TrainingState
     live: LiveLine
     on_step: OnStep
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    """What placeholders of commands stand for, above the environment."""
     view: TrainingView = field(init=False)
 
     def __post_init__(self) -> None:
@@ -179,7 +187,8 @@ class TrainingRun:
         with temporary_folder("dtbench-engine-") as folder:  # its launcher leaves folders where it is killed
             own = EngineCommand(command.arguments, {**command.environment, "TMPDIR": str(folder)})
             try:
-                code = run_engine(fill_placeholders(own, os.environ), layout.log, self.layout.process_lock, poll)
+                filled = fill_placeholders(own, {**os.environ, **self.addresses})
+                code = run_engine(filled, layout.log, self.layout.process_lock, poll)
             except StageEndedError as ended:
                 self.notify(f"{stage.name}: {ended}")
                 return
@@ -221,7 +230,7 @@ class TrainingRun:
         name = self.view.evaluation_name(*waiting)
         with self.live.showing(name, lambda seconds: self.view.evaluation_state(*waiting)):
             say = self.live.say if self.live.rewrites else None
-            run_evaluations(waiting, self.recipe.evaluation, self.layout.process_lock, say)
+            run_evaluations(waiting, placed_evaluation(self.recipe), self.layout.process_lock, say)
             self.view.forget()
 
 

@@ -9,13 +9,14 @@ from command import call
 from dtbench.training.engines.contract import EngineCommand
 from dtbench.training.engines.launch import get_engine
 from dtbench.training.engines.ms_swift import PLUGIN
-from dtbench.training.recipe.recipe import load_recipe, recipe_names
+from dtbench.training.recipe.recipe import load_recipe, override, recipe_names
 from dtbench.training.stages.layout import Layout
 from dtbench.training.stages.stages import stage_job
 
 OUT = Path("/runs/x")
 QWEN3_OMNI = """
 --rlhf_type grpo --model Qwen/Qwen3-Omni-30B-A3B-Instruct --model_type qwen3_omni_moe
+--use_hf true --check_model false
 --dataset /runs/x/stage-1/questions.jsonl --load_from_cache_file false --split_dataset_ratio 0
 --external_plugins PLUGIN --reward_funcs accuracy format consistency hybrid --reward_weights 1 1 1 1
 --scale_rewards gdpo --loss_type grpo --epsilon 0.2 --beta 0.001 --num_generations 8 --max_length 4096
@@ -34,6 +35,7 @@ QWEN3_OMNI = """
 """
 QWEN25_OMNI = """
 --rlhf_type grpo --model Qwen/Qwen2.5-Omni-7B --model_type qwen2_5_omni
+--use_hf true --check_model false
 --dataset /runs/x/stage-1/questions.jsonl --load_from_cache_file false --split_dataset_ratio 0
 --external_plugins PLUGIN --reward_funcs accuracy format consistency hybrid --reward_weights 1 1 1 1
 --scale_rewards gdpo --loss_type grpo --epsilon 0.2 --beta 0.001 --num_generations 8 --max_length 4096
@@ -42,7 +44,7 @@ QWEN25_OMNI = """
 --log_rollout_offpolicy_metrics true --output_dir /runs/x/stage-1/engine --add_version false --seed 0
 --use_vllm true --vllm_mode colocate --vllm_tensor_parallel_size 1 --vllm_gpu_memory_utilization 0.4
 --vllm_max_model_len 5120 --vllm_limit_mm_per_prompt {"audio": 1, "image": 0, "video": 0} --sleep_level 1
---callbacks dtbench --check_model false --torch_dtype bfloat16 --per_device_train_batch_size 4
+--callbacks dtbench --torch_dtype bfloat16 --per_device_train_batch_size 4
 --gradient_accumulation_steps 7 --learning_rate 1e-06 --lr_scheduler_type constant --warmup_ratio 0.01
 --max_grad_norm 1 --gradient_checkpointing true --save_strategy steps --save_total_limit 2 --log_entropy true
 --log_completions true --dataset_num_proc 1 --dataloader_num_workers 0 --report_to none --attn_impl flash_attn
@@ -65,6 +67,7 @@ def test_qwen3_omni_is_trained_with_megatron_by_exactly_this_command() -> None:
     first, second = commands("qwen3-omni-30b")
     assert flat(first) == "megatron rlhf " + " ".join(QWEN3_OMNI.split())
     assert first.environment == {
+        "DTBENCH_EVALUATOR": "${JUDGE_URL}",
         "DTBENCH_REWARDS": "/runs/x/stage-1/rewards.json",
         "DTBENCH_STOPPED": "/runs/x/stage-1/stopped.json",
         "ENABLE_AUDIO_OUTPUT": "0",
@@ -87,8 +90,9 @@ def test_qwen3_omni_is_answered_for_by_a_node_of_its_own() -> None:
     server = get_engine(recipe.engine).server(stage_job(recipe, recipe.stage[1], Layout(OUT)))
     assert server is not None
     assert " ".join(server.arguments) == (
-        "swift rollout --model /runs/x/stage-1/model --model_type qwen3_omni_moe --vllm_tensor_parallel_size 4 "
-        "--vllm_data_parallel_size 2 --vllm_max_model_len 5120 --vllm_gpu_memory_utilization 0.9 "
+        "swift rollout --model /runs/x/stage-1/model --model_type qwen3_omni_moe --use_hf true "
+        "--vllm_tensor_parallel_size 4 --vllm_data_parallel_size 2 --vllm_max_model_len 5120 "
+        "--vllm_gpu_memory_utilization 0.9 "
         '--vllm_limit_mm_per_prompt {"audio": 1, "image": 0, "video": 0} --host 0.0.0.0 --port 8000'
     )
 
@@ -103,6 +107,19 @@ def test_a_stage_goes_on_from_a_checkpoint_while_its_reference_stays_the_start_o
     assert "--mcore_model /c/checkpoint-50" in flat(megatron)
     assert "--finetune false" in flat(megatron)
     assert all("--model /runs/x/stage-1/model" in flat(one) for one in (swift, megatron))
+
+
+def test_the_revision_of_a_recipe_is_that_of_its_own_checkpoint_alone() -> None:
+    recipe = dataclasses.replace(load_recipe("qwen3-omni-30b"), revision="abc123")
+    first, second = (stage_job(recipe, stage, Layout(OUT)) for stage in recipe.stage)
+    engine = get_engine(recipe.engine)
+    for command in (engine.command(first), engine.server(first)):
+        assert command is not None
+        assert "--model Qwen/Qwen3-Omni-30B-A3B-Instruct --model_revision abc123" in flat(command)
+    for command in (engine.command(second), engine.server(second)):
+        assert command is not None
+        assert "--model_revision" not in command.arguments
+    assert override(recipe, model="org/other", seed=None).revision is None
 
 
 def test_a_recipes_own_flags_stand_above_ours() -> None:

@@ -19,6 +19,8 @@ PLAN_VARIABLE = "DTBENCH_REWARDS"
 """The environment variable that names the file of the reward plan."""
 STOP_VARIABLE = "DTBENCH_STOPPED"
 """The environment variable that names the file for the reason of a stop."""
+EVALUATOR_VARIABLE = "DTBENCH_EVALUATOR"
+"""The environment variable with the judge's address, which may be another at each start."""
 AUDIO_GRADIENT = "grad_norm/audio_features"
 """The metric that is 0 where the policy does not hear."""
 

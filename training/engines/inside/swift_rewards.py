@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from dtbench.harness.core.errors import DtbenchError
-from dtbench.training.engines.inside.swift_bridge import PLAN_VARIABLE, ROW_COLUMN, RewardPlan, stop_engine
+from dtbench.training.engines.inside.swift_bridge import (
+    EVALUATOR_VARIABLE,
+    PLAN_VARIABLE,
+    ROW_COLUMN,
+    RewardPlan,
+    stop_engine,
+)
+from dtbench.training.recipe.settings import JUDGE
 from dtbench.training.rewards import Rewards, reward_settings
 
 
@@ -42,12 +50,20 @@ class RewardColumns:
         return scores.values
 
 
+def rewards_of_plan(plan: RewardPlan) -> Rewards:
+    """Return what computes the rewards of a plan, with the address that the judge has at this start."""
+    settings = reward_settings(plan.settings)
+    if settings.evaluator == JUDGE and EVALUATOR_VARIABLE in os.environ:  # a stage may ask it for nothing
+        settings = dataclasses.replace(settings, evaluator=os.environ[EVALUATOR_VARIABLE])
+    return Rewards(settings)
+
+
 def register_rewards() -> None:
     """Register a class for each reward of the stage with ms-swift."""
     from swift.rewards import ORM, orms
 
     plan = RewardPlan.read(Path(os.environ[PLAN_VARIABLE]))
-    columns = RewardColumns(plan, Rewards(reward_settings(plan.settings)))
+    columns = RewardColumns(plan, rewards_of_plan(plan))
     for name in plan.names:
         orms[name] = type(name, (ORM,), {"__call__": _caller(columns, name)})
 
