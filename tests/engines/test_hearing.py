@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from trainer import begun, ended, engine_place, short_recipe, train
+from trainer import answer_in_letters, begun, ended, engine_place, short_recipe, train
 
 from dtbench.training.engines.metrics import read_steps
 from dtbench.training.engines.ms_swift import PLUGIN
@@ -54,15 +54,6 @@ def checkpoints(tiny_checkpoints: Mapping[str, Path], tmp_path_factory: pytest.T
     for folder in folders.values():
         answer_in_letters(folder)
     return folders
-
-
-def answer_in_letters(folder: Path) -> None:
-    """Forbid all other tokens: of a sampled mark of a clip nobody could say what it is."""
-    vocabulary = json.loads((folder / "tokenizer.json").read_text())["model"]["vocab"]
-    letters = {number for token, number in vocabulary.items() if token.isascii() and token.isalpha()}
-    path = folder / "generation_config.json"
-    forbidden = [number for number in range(len(vocabulary) + 64) if number not in letters]
-    path.write_text(json.dumps({**json.loads(path.read_text()), "suppress_tokens": forbidden}))
 
 
 @pytest.fixture(scope="module", params=MODEL_TYPES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -103,6 +104,15 @@ def short_recipe(folder: Path, *changes: tuple[str, str], model: Path | None = N
     path = folder / "short.toml"
     path.write_text(text)
     return path
+
+
+def answer_in_letters(folder: Path) -> None:
+    """Forbid all other tokens: of a sampled mark of a clip nobody could say what it is."""
+    vocabulary = json.loads((folder / "tokenizer.json").read_text())["model"]["vocab"]
+    letters = {number for token, number in vocabulary.items() if token.isascii() and token.isalpha()}
+    path = folder / "generation_config.json"
+    forbidden = [number for number in range(len(vocabulary) + 64) if number not in letters]
+    path.write_text(json.dumps({**json.loads(path.read_text()), "suppress_tokens": forbidden}))
 
 
 def begun(recipe: Path, out: Path) -> Layout:

@@ -13,7 +13,8 @@ from dtbench.models.checkpoints.tensors import safetensors_header
 _PREFIX = "checkpoint-"
 _LAST_FILES = ("trainer_state.json", "latest_checkpointed_iteration.txt")
 """The files that engines write last: transformers, Megatron."""
-_MODEL_FILES = ("*.safetensors", "*.safetensors.index.json", "*.jinja", "*.json", "*.txt", "*.model")
+_MODEL_FILES = ("*.safetensors", "*.safetensors.index.json", "*.jinja", "*.json", "*.txt", "*.model", "spk_dict.pt")
+"""With the voices of Qwen2.5-Omni, without which its class does not load, though it only answers in text."""
 _TRAINER_FILES = {"trainer_state.json", "args.json", "latest_checkpointed_iteration.txt"}
 
 

@@ -7,10 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dtbench.training.engines.adapters import target_regex
 from dtbench.training.engines.contract import EngineCommand, Job, Metrics
-from dtbench.training.engines.inside.swift_bridge import EVALUATOR_VARIABLE, PLAN_VARIABLE, STOP_VARIABLE
+from dtbench.training.engines.inside.swift_bridge import (
+    ADAPTER_VARIABLE,
+    EVALUATOR_VARIABLE,
+    PLAN_VARIABLE,
+    STOP_VARIABLE,
+)
 from dtbench.training.engines.judge_server import JUDGE_URL, needs_judge
-from dtbench.training.recipe.settings import Machines, TrainingSettings
+from dtbench.training.recipe.settings import Machines, Recipe, TrainingSettings
 
 PLUGIN = Path(__file__).parent / "inside" / "swift_plugin.py"
 CALLBACK = "dtbench"
@@ -115,7 +121,7 @@ def shared_flags(job: Job) -> dict[str, object]:
         "temperature": training.temperature,
         "top_p": training.top_p,
         "top_k": training.top_k or -1,
-        "tuner_type": "full",
+        **_tuner_flags(recipe),
         "freeze_vit": not training.train_audio_tower,
         "freeze_aligner": not training.train_projector,
         **length,
@@ -126,6 +132,26 @@ def shared_flags(job: Job) -> dict[str, object]:
         "add_version": False,
         "seed": recipe.seed + (job.stage.seed_offset or 0),
         **_rollout_flags(recipe.machines, training),
+    }
+
+
+def _tuner_flags(recipe: Recipe) -> dict[str, object]:
+    """Return what is trained: all weights, or an adapter of the language model on a base that may be quantised."""
+    adapter = recipe.adapter
+    if adapter is None:
+        return {"tuner_type": "full"}
+    quantised: dict[str, object] = {}
+    if adapter.base_bits != 16:
+        quantised = {"quant_method": "bnb", "quant_bits": adapter.base_bits}
+        if adapter.base_bits == 4:
+            quantised["bnb_4bit_compute_dtype"] = recipe.training.dtype
+    return {
+        "tuner_type": "lora",
+        "target_regex": target_regex(adapter.targets),
+        "lora_rank": adapter.rank,
+        "lora_alpha": adapter.alpha,
+        "lora_dropout": adapter.dropout,
+        **quantised,
     }
 
 
@@ -193,6 +219,8 @@ def _environment(job: Job) -> dict[str, str]:
     }
     if needs_judge(job.recipe, job.stage):
         variables[EVALUATOR_VARIABLE] = f"${{{JUDGE_URL}}}"
+    if job.recipe.adapter is not None:
+        variables[ADAPTER_VARIABLE] = ",".join(job.recipe.adapter.targets)
     if machines.processes > 1 or machines.nodes > 1:
         variables["NPROC_PER_NODE"] = str(machines.processes)
     if machines.nodes > 1:

@@ -32,6 +32,11 @@ RECIPES = Path(__file__).parent / "recipes"
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 _RESERVED = {"base", "data", "nodes", "verdicts"}
 """Folders of a run that no stage may be called after."""
+_ADAPTER_FLAGS = {
+    *("tuner_type", "adapters", "ref_adapters", "modules_to_save", "init_weights", "target_modules"),
+    *("target_parameters", "lora_rank", "lora_alpha", "lora_dropout", "lora_bias", "use_dora"),
+}
+"""Flags of ms-swift that the table [adapter] stands for, or that change more than an adapter does."""
 Table = Mapping[str, Any]
 
 
@@ -50,6 +55,7 @@ def check_recipe(recipe: Recipe, where: str) -> None:
     if recipe.evaluation.describe and "mini" not in recipe.evaluation.tasks:
         raise UserError(f"{where}: evaluation: describe = true: only the clips of the task mini can be described.")
     _check_gpus(recipe, where)
+    _check_adapter(recipe, where)
     seen: set[str] = set()
     for stage in recipe.stage:
         if stage.name in seen or stage.name in _RESERVED or not is_name(stage.name):
@@ -77,6 +83,31 @@ def _check_gpus(recipe: Recipe, where: str) -> None:
             f"{where}: rewards: evaluator = {JUDGE!r}: the recipe has no table [judge]: write one with its model, or "
             "name the URL of an endpoint in place of it."
         )
+
+
+def _check_adapter(recipe: Recipe, where: str) -> None:
+    """Refuse what an adapter does not go with, and flags that would make one behind the recipe's back."""
+    tuner = recipe.flags.get("tuner_type", "full")
+    if recipe.adapter is None and tuner == "full":
+        return
+    if recipe.adapter is None:
+        raise UserError(f"{where}: flags: tuner_type = {tuner!r}: write a table [adapter] with rank and alpha instead.")
+    if given := sorted(_ADAPTER_FLAGS & recipe.flags.keys()):
+        raise UserError(f"{where}: flags: {given[0]}: leave it out: the table [adapter] says what is trained.")
+    if recipe.engine != "swift":
+        raise UserError(f"{where}: adapter: engine = {recipe.engine!r}: adapters are trained by engine = 'swift'.")
+    if not recipe.adapter.targets:
+        raise UserError(f"{where}: adapter: targets: at least one name such as 'q_proj' is expected.")
+    if recipe.adapter.base_bits != 16 and recipe.machines.rollouts != "transformers":
+        raise UserError(
+            f"{where}: adapter: base_bits = {recipe.adapter.base_bits}: only rollouts = 'transformers' answer with the "
+            f"quantised weights that are trained, not {recipe.machines.rollouts!r}."
+        )
+    for stage in recipe.stage:
+        training = recipe.training_of(stage)
+        for name in ("train_audio_tower", "train_projector"):
+            if getattr(training, name):
+                raise UserError(f"{where}: adapter: {name} = true: an adapter changes the language model alone.")
 
 
 def _check_batch(recipe: Recipe, training: TrainingSettings, where: str) -> None:

@@ -164,7 +164,9 @@ class AdapterSettings:
     alpha: Count
     dropout: Share = 0.0
     targets: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
-    """Names of the linear layers of the language model that get one."""
+    """Names of the linear layers of the language model that get one; nothing else does."""
+    base_bits: Literal[16, 8, 4] = 16
+    """Bits of a weight of the language model beneath it: with 8 or 4 it is quantised while it trains (bitsandbytes)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

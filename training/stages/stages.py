@@ -25,6 +25,7 @@ from dtbench.harness.store.locks import RunLock
 from dtbench.harness.store.run_json import LOG_NAME
 from dtbench.harness.store.run_log import RunLog
 from dtbench.models.vllm.diagnose import log_last_words, read_tail
+from dtbench.training.engines.adapters import base_of_adapter, check_adapter, check_targets, export_merged
 from dtbench.training.engines.checkpoints import (
     checkpoint_step,
     export_model,
@@ -68,6 +69,7 @@ def train(options: TrainOptions, live: LiveLine, on_step: OnStep) -> Mapping[str
     check_trust(recipe)
     url = judge_url(recipe, options.judge_url)
     check_evaluator(recipe, url)
+    check_targets(recipe)
     layout = Layout(options.out.resolve())
     program = get_engine(recipe.engine).command(stage_job(recipe, recipe.stage[0], layout)).arguments[0]
     environment = find_environment(options.engine, program)
@@ -211,8 +213,15 @@ class TrainingRun:
         complete = whole_checkpoints(layout.engine)
         if not complete:
             raise MachineryError(f"{stage.name}: the engine ended well and left no checkpoint in {layout.engine}.")
-        export_model(complete[0], layout.model)
-        _refuse_other_shapes(stage_model(self.recipe, stage, self.layout), layout.model)
+        before = stage_model(self.recipe, stage, self.layout)
+        if self.recipe.adapter is None:
+            export_model(complete[0], layout.model)
+        else:
+            base = base_of_adapter(before, complete[0])
+            check_adapter(complete[0], base, self.recipe.adapter.targets)
+            self.notify(f"{stage.name}: merging its adapter into a copy of {base}")
+            export_merged(self.environment, base, complete[0], layout.model)
+        _refuse_other_shapes(before, layout.model)
 
     def _evaluate(self, stage: StageRecipe, layout: StageLayout) -> None:
         runs = [stage_evaluation(self.recipe, self.layout, stage)]

@@ -26,6 +26,7 @@ def checkpoint(engine: Path, step: int) -> Path:
     for name in ("config.json", "tokenizer_config.json", "tokenizer.json", "processor_config.json", "args.json"):
         (folder / name).write_text("{}")
     (folder / "chat_template.jinja").write_text("{{ messages }}")
+    (folder / "spk_dict.pt").write_bytes(b"voices")
     (folder / "optimizer.pt").write_bytes(b"much")
     (folder / "trainer_state.json").write_text(json.dumps({"global_step": step}))
     return folder
@@ -66,7 +67,7 @@ def test_an_export_holds_the_model_and_nothing_of_the_trainer(tmp_path: Path) ->
     checkpoints.export_model(checkpoint(tmp_path / "engine", 2), model)
     assert {path.name for path in model.iterdir()} == {
         *("model.safetensors", "config.json", "tokenizer_config.json", "tokenizer.json"),
-        *("processor_config.json", "chat_template.jinja"),
+        *("processor_config.json", "chat_template.jinja", "spk_dict.pt"),
     }
     assert checkpoints.tensor_shapes(model) == {"weight": (1,)}
 

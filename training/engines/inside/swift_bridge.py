@@ -21,6 +21,8 @@ STOP_VARIABLE = "DTBENCH_STOPPED"
 """The environment variable that names the file for the reason of a stop."""
 EVALUATOR_VARIABLE = "DTBENCH_EVALUATOR"
 """The environment variable with the judge's address, which may be another at each start."""
+ADAPTER_VARIABLE = "DTBENCH_ADAPTER"
+"""The environment variable that names the layers that get an adapter, where one is trained."""
 AUDIO_GRADIENT = "grad_norm/audio_features"
 """The metric that is 0 where the policy does not hear."""
 

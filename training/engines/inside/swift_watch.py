@@ -12,6 +12,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from dtbench.training.engines.inside.swift_adapter import stop_at_wrong_adapter
 from dtbench.training.engines.inside.swift_bridge import AUDIO_GRADIENT, stop_engine
 from dtbench.training.engines.inside.swift_clips import TOWER, encode_clips_once
 
@@ -85,6 +86,7 @@ def _watch_class(base: Any) -> Any:
             self.tower_learns = any(p.requires_grad for n, p in model.named_parameters() if parameter_group(n) == TOWER)
             if not self.audio_gradient.has_tower:
                 stop_engine(f"the model has no module named {TOWER}: whether the policy hears cannot be watched.")
+            stop_at_wrong_adapter(model)
             encode_clips_once(self.trainer, model)
             if not args.use_vllm:
                 self._compare(True)  # costs time, so only in the first step
