@@ -165,6 +165,8 @@ def _settings(rows: Sequence[TrainingRow], models: Mapping[str, Model], options:
     digest = hashlib.sha256()
     for row in rows:
         digest.update(repr((row.id, row.question, row.choices, row.answer, row.chain)).encode("utf-8", "replace"))
+        if row.extra.get("notes"):
+            digest.update(str(row.extra["notes"]).encode("utf-8", "replace"))
     about = {step: dict(model.describe()) for step, model in models.items()}
     where = {step: {name: one.pop(name, None) for name in ("urls", "version")} for step, one in about.items()}
     return {

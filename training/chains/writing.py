@@ -66,6 +66,11 @@ def caption_prompt(row: TrainingRow, seed: int) -> Prompt:
     return Prompt(CAPTION, row.audio, id=row.id, seed=seed)
 
 
+def account(row: TrainingRow) -> str:
+    """Return all that is known of what is heard: the caption, and the notes of those who published the clip."""
+    return "\n".join(str(row.extra[name]) for name in ("caption", "notes") if row.extra.get(name))
+
+
 def question_prompt(row: TrainingRow, caption: str, seed: int) -> Prompt:
     """Make the request for a question, from the caption."""
     return Prompt(_fill(QUESTION, caption=caption), row.audio, system=WRITER, id=row.id, seed=seed)
@@ -183,7 +188,7 @@ class CotRun:
 def _step(name: str, row: TrainingRow) -> Step:
     if name == "caption":
         return Step(name, lambda seed: caption_prompt(row, seed), parse_caption, str)
-    caption = str(row.extra["caption"])
+    caption = account(row)
     if name == "chain":
         prompt = functools.partial(chain_prompt, row, caption)
         return Step(name, prompt, lambda text: parse_chain(text, row), str)

@@ -52,6 +52,10 @@ def check_recipe(recipe: Recipe, where: str) -> None:
     for place in ("{question}", "{options}"):
         if place not in recipe.prompt:
             raise UserError(f"{where}: prompt: {place} is missing in it.")
+        if place in recipe.system:
+            raise UserError(f"{where}: system: {place} is filled in the prompt: write it there.")
+    if "system" in recipe.flags:
+        raise UserError(f"{where}: flags: system: evaluations would not have it; write `system = ...` as a setting.")
     if recipe.evaluation.describe and "mini" not in recipe.evaluation.tasks:
         raise UserError(f"{where}: evaluation: describe = true: only the clips of the task mini can be described.")
     _check_gpus(recipe, where)

@@ -276,7 +276,10 @@ class Recipe:
     prompt: str
     """With {question} and {options} in it; the clip stands before it."""
     system: str = ""
-    """The system prompt, in training and evaluation; empty: none."""
+    """The system prompt of training, mining and the evaluation of stages; empty: the checkpoint's own, if it has one.
+
+    The base has it where `prompt` is asked, and not under the task's own words and `base_prompts`.
+    """
     seed: int = 0
     training: TrainingSettings
     machines: Machines

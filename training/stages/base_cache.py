@@ -1,6 +1,6 @@
 """The base's evaluations are kept from one training to the next: its answers depend on nothing that a training changes.
 
-One is found by the weights, the questions and the prompt as they are asked, the settings of [evaluation], and the
+One is found by the weights, the questions and the prompts as they are asked, the settings of [evaluation], and the
 dtbench that asked. It lies in $DTBENCH_EVALUATIONS (`off` for none), else in the folder of caches.
 """
 
@@ -51,6 +51,7 @@ def evaluation_key(run: EvalRun, evaluation: Evaluation) -> str | None:
         "weights": content,
         "asked": [plan.settings() for plan in make_plans(request)],
         "audio": run.audio,
+        "system": run.system.strip(),
         "evaluation": settings,
         "dtbench": [dtbench.__version__, None if git is None else git["commit"], packages()],
     }

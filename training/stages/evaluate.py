@@ -33,6 +33,8 @@ class EvalRun(NamedTuple):
     clips: Path
     prompt: str | None = None
     """The prompt template; None for the task's own."""
+    system: str = ""
+    """The system prompt; empty: whatever `dtbench run` sends by itself."""
     audio: str = "clip"
     tasks: tuple[str, ...] = ()
     """Tasks in place of the recipe's."""
@@ -72,7 +74,9 @@ def run_arguments(run: EvalRun, evaluation: Evaluation) -> Sequence[str]:
     if (data := task_data(run, evaluation)) is not None:
         arguments += ["--data-dir", str(data)]
     if run.prompt is not None:
-        arguments += ["--prompt", str(_prompt_file(run))]
+        arguments += ["--prompt", str(_words_file(run, "prompt"))]
+    if run.system.strip():
+        arguments += ["--system", str(_words_file(run, "system"))]
     if run.audio != "clip":
         arguments += ["--audio", run.audio]
     pinned = {} if run.revision is None else {"revision": run.revision}
@@ -88,10 +92,11 @@ def run_evaluations(runs: Sequence[EvalRun], evaluation: Evaluation, lock: Path,
     """
     waiting = [run for run in runs if not is_evaluated(run)]
     for run in waiting:
-        if run.prompt is not None:
-            path = _prompt_file(run)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            replace_whole(path, run.prompt.encode())
+        for kind, words in (("prompt", run.prompt), ("system", run.system.strip() or None)):
+            if words is not None:
+                path = _words_file(run, kind)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                replace_whole(path, words.encode())
     lists = [waiting[first :: evaluation.at_once] for first in range(min(evaluation.at_once, len(waiting)))]
     codes = _run_lists([[run_arguments(run, evaluation) for run in own] for own in lists], lock, say or _print)
     if INTERRUPTED in codes:
@@ -135,5 +140,5 @@ def _print(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
 
-def _prompt_file(run: EvalRun) -> Path:
-    return run.out.with_name(f"{run.out.name}-prompt.txt")
+def _words_file(run: EvalRun, kind: str) -> Path:
+    return run.out.with_name(f"{run.out.name}-{kind}.txt")

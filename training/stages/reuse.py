@@ -21,7 +21,7 @@ from dtbench.training.recipe.settings import Recipe, StageRecipe
 from dtbench.training.stages import state
 from dtbench.training.stages.layout import BASE, Layout
 
-_OF_BASE = ("model", "prompt", "evaluation")
+_OF_BASE = ("model", "prompt", "system", "evaluation")
 _NOT_OF_STAGES = {"title", "arm", "stage", "training"}
 """`training` is compared stage by stage: it does not matter where a setting was written."""
 _IGNORED = shutil.ignore_patterns("checkpoint-*")

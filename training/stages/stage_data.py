@@ -33,17 +33,20 @@ def prepare_stage(recipe: Recipe, stage: StageRecipe, layout: StageLayout, clips
     layout.root.mkdir(parents=True, exist_ok=True)
     foreign = [row for row in rows.values() if split_task(row.source) is None]
     notes = check_overlap(foreign, FOUND, None, layout.overlaps) if foreign else []
-    lines = "".join(json.dumps(engine_question(row, recipe.prompt), ensure_ascii=False) + "\n" for row in rows.values())
+    questions = (engine_question(row, recipe.prompt, recipe.system) for row in rows.values())
+    lines = "".join(json.dumps(question, ensure_ascii=False) + "\n" for question in questions)
     plan = RewardPlan(list(stage.rewards), plan_settings(recipe, layout), rows, layout.reward_counts)
     plan.write(layout.reward_plan)
     replace_whole(layout.questions, lines.encode())
     return [f"{len(rows)} questions to learn from", *notes]
 
 
-def engine_question(row: TrainingRow, prompt: str) -> dict[str, object]:
-    """Return a row as engines read it: prompt, clip, and the id of the row."""
+def engine_question(row: TrainingRow, prompt: str, system: str = "") -> dict[str, object]:
+    """Return a row as engines read it: system prompt, prompt, clip, and the id of the row."""
     text = fill_template(prompt.strip(), row.sample()).text  # the same text as `dtbench run` sends after the stage
-    return {"messages": [{"role": "user", "content": f"<audio>{text}"}], "audios": [str(row.audio)], ROW_COLUMN: row.id}
+    messages = [{"role": "system", "content": system.strip()}] if system.strip() else []
+    messages.append({"role": "user", "content": f"<audio>{text}"})
+    return {"messages": messages, "audios": [str(row.audio)], ROW_COLUMN: row.id}
 
 
 def rows_of_stage(sources: Iterable[str], clips: Path) -> Iterator[TrainingRow]:

@@ -67,7 +67,7 @@ def planned_evaluations(recipe: Recipe, layout: Layout) -> list[PlannedEvaluatio
 def stage_evaluation(recipe: Recipe, layout: Layout, stage: StageRecipe) -> EvalRun:
     """Return the evaluation of a stage's model."""
     own = layout.stage(stage.name)
-    return EvalRun(str(own.model), own.eval, layout.clips, recipe.prompt)
+    return EvalRun(str(own.model), own.eval, layout.clips, recipe.prompt, recipe.system)
 
 
 class TrainingView:

@@ -82,6 +82,8 @@ def test_both_stages_of_a_recipe_have_the_same_figures_and_leave_the_ears_alone(
         ('name = "stage-2"', 'name = "base"', "stage 'base': a name such as 'stage-1' is expected"),
         ('name = "stage-2"', 'name = "../x"', "stage '../x': a name such as 'stage-1' is expected"),
         ('prompt = "{question}\\n{options}', 'prompt = "{question}', "prompt: {options} is missing in it."),
+        ('engine = "swift"', 'system = "{question}"\nengine = "swift"', "system: {question} is filled in the prompt"),
+        ("[machines]", '[flags]\nsystem = "listen"\n[machines]', "flags: system: evaluations would not have it"),
         ('data = ["mini-train-1"]', "data = []", "own.toml: stage: data = []: at least one source is expected."),
         ('data = ["mini-train-1"]', 'data = "mini-train-1"', 'data = "mini-train-1": a list is expected.'),
         ('tasks = ["mini"]', 'tasks = ["mmar"]', "describe = true: only the clips of the task mini can be described."),

@@ -49,6 +49,7 @@ def test_other_weights_prompts_and_settings_are_evaluated_anew(kept: Path, tmp_p
     (other / "generation_config.json").write_text('{"temperature": 0.5}')
     assert take_kept([evaluation_of(tmp_path / "b", other)], EVALUATION) == []
     assert take_kept([evaluation_of(tmp_path / "c", prompt=PROMPT)], EVALUATION) == []
+    assert take_kept([evaluation_of(tmp_path / "s")._replace(system="listen .")], EVALUATION) == []
     assert take_kept([evaluation_of(tmp_path / "d")], dataclasses.replace(EVALUATION, limit=7)) == []
     more = dataclasses.replace(EVALUATION, concurrency=3, base_prompts={"how": PROMPT})
     assert len(take_kept([evaluation_of(tmp_path / "e")], more)) == 1

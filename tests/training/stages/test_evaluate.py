@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from dtbench.harness.core.options import parse_pairs
 from dtbench.harness.core.typed_settings import read_options
 from dtbench.models.vllm.model import VllmSettings
 from dtbench.training.recipe.settings import Evaluation
-from dtbench.training.stages.evaluate import EvalRun, run_arguments
+from dtbench.training.stages.evaluate import EvalRun, run_arguments, run_evaluations
 
 CODE = """
 import sys
@@ -60,6 +61,14 @@ def test_an_evaluation_that_was_killed_says_so(tmp_path: Path) -> None:
         environment.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
         told = evaluated(tmp_path, "fatal:fatal", file.fileno())
     assert told.endswith("eval was killed (exit 137). Fix it, then run the same command again to resume.")
+
+
+def test_an_evaluation_asks_under_the_system_prompt_of_the_training(tmp_path: Path) -> None:
+    """Which may look like a file, and is trimmed as the engine's is."""
+    run = EvalRun("echo-gold", tmp_path / "eval", tmp_path / "clips", "{question}\n{options}\nthink", " ./listen.txt\n")
+    run_evaluations([run], Evaluation(tasks=("mini",), limit=1), tmp_path / "lock")
+    asked = json.loads((run.folder / "run.json").read_text())["tasks"]["mini"]["prompt"]
+    assert asked == "./listen.txt\n\n{question}\n(A) {option 1}\n(B) {option 2}\nthink"
 
 
 def test_the_options_of_an_evaluation_reach_the_run_whatever_their_type(tmp_path: Path) -> None:

@@ -22,9 +22,11 @@ from dtbench.training.stages.outcome import (
     base_evaluations,
     base_prompts,
     chain_marks,
+    description_runs,
     outcome_table,
     stage_gains,
 )
+from dtbench.training.stages.watch import stage_evaluation
 
 TASK = Mini()
 TAGS = Template("<think>", "</think>")
@@ -147,6 +149,16 @@ def test_the_base_is_asked_under_the_prompt_of_the_training_and_under_at_least_f
     assert base_prompts(found)["as-trained"] == found.prompt
     assert len(set(found.evaluation.base_prompts.values()) - {found.prompt}) >= 5
     assert [exam.prompt for exam in base_evaluations(found, Layout(Path("x")))] == [None, *base_prompts(found).values()]
+
+
+def test_the_base_has_the_system_prompt_under_the_prompt_of_the_training_alone() -> None:
+    found = dataclasses.replace(load_recipe("mini"), system="listen .")
+    layout = Layout(Path("x"))
+    asked = {run.prompt: run.system for run in base_evaluations(found, layout)}
+    assert {prompt for prompt, system in asked.items() if system} == {found.prompt}
+    assert asked[found.prompt] == "listen ."
+    assert {run.system for run in description_runs(found, layout).values()} == {""}
+    assert [stage_evaluation(found, layout, stage).system for stage in found.stage] == ["listen ."] * 2
 
 
 def test_prompts_for_the_base_hold_only_words_that_it_knows() -> None:

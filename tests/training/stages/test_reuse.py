@@ -107,8 +107,9 @@ def test_a_stage_that_was_not_finished_is_not_taken(finished: Path, tmp_path: Pa
             dataclasses.replace(recipe_of(), prompt="{question} {options}"),
             r"nothing can be reused, as prompt differ\.",
         ),
+        (dataclasses.replace(recipe_of(), system="listen ."), r"nothing can be reused, as system differ\."),
     ],
-    ids=["model", "prompt"],
+    ids=["model", "prompt", "system"],
 )
 def test_another_base_is_refused_in_one_line(finished: Path, tmp_path: Path, other: Recipe, told: str) -> None:
     with pytest.raises(UserError, match=told):

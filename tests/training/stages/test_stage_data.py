@@ -52,6 +52,14 @@ def test_an_engine_is_told_the_question_and_its_options_and_nothing_that_gives_t
     }
 
 
+def test_a_system_prompt_stands_before_every_question(tmp_path: Path) -> None:
+    recipe, layout = dataclasses.replace(load_recipe("mini"), system=" listen to the audio .\n"), Layout(tmp_path)
+    prepare_stage(recipe, dataclasses.replace(recipe.stage[0], questions=3), layout.stage("stage-1"), layout.clips)
+    lines = [json.loads(line) for line in layout.stage("stage-1").questions.read_text().splitlines()]
+    assert [[message["role"] for message in line["messages"]] for line in lines] == [["system", "user"]] * 3
+    assert {line["messages"][0]["content"] for line in lines} == {"listen to the audio ."}
+
+
 def test_braces_in_a_question_stay_as_they_are(clip: Path) -> None:
     asked = engine_question(
         TrainingRow("q1", clip, "is it {options}?", ("yes {question}", "no"), "no"), "{question} {options}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,6 +20,10 @@ CONVERTERS = {
     "musicbench": "dtbench.training.data.converters.musicbench:musicbench_rows",
     "iemocap": "dtbench.training.data.converters.iemocap:iemocap_rows",
     "music-avqa": "dtbench.training.data.converters.music_avqa:music_avqa_rows",
+    "audioset": "dtbench.training.data.converters.audioset:audioset_rows",
+    "magnatagatune": "dtbench.training.data.converters.magnatagatune:magnatagatune_rows",
+    "switchboard": "dtbench.training.data.converters.switchboard:switchboard_rows",
+    "cochlscene": "dtbench.training.data.converters.cochlscene:cochlscene_rows",
 }
 
 
@@ -87,6 +92,23 @@ def find_files(folder: Path, patterns: Sequence[str], what: str) -> list[Path]:
         if files := sorted(path for path in folder.glob(pattern) if path.is_file()):
             return files
     raise DataError(f"{folder}: this is no {what}: looked for {', '.join(patterns)}.")
+
+
+def read_cells(file: Path, delimiter: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield where each line of a table is, and its cells; a DataError where it is no text."""
+    try:
+        with file.open(encoding="utf-8", newline="") as lines:
+            reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=delimiter == ",", strict=True)
+            for cells in reader:
+                if cells:
+                    yield f"{file}, line {reader.line_num}", cells
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{file}: cannot be read ({error}).") from None
+
+
+def labels_note(labels: Iterable[str]) -> str:
+    """Write labels as a note on a clip, which `dtbench cot` puts beside what its captioner hears."""
+    return f"Listeners gave it these labels, and may have left out others: {', '.join(labels)}."
 
 
 def seeded_shuffle(options: Iterable[str], seed: str) -> tuple[str, ...]:
