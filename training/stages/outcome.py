@@ -47,7 +47,12 @@ def base_evaluations(recipe: Recipe, layout: Layout) -> list[EvalRun]:
     systems = {AS_TRAINED: recipe.system}
     others = [
         EvalRun(
-            recipe.model, layout.base_eval_of(name), layout.clips, prompt, systems.get(name, ""), revision=recipe.revision
+            recipe.model,
+            layout.base_eval_of(name),
+            layout.clips,
+            prompt,
+            systems.get(name, ""),
+            revision=recipe.revision,
         )
         for name, prompt in base_prompts(recipe).items()
     ]
