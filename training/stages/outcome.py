@@ -45,18 +45,12 @@ def base_prompts(recipe: Recipe) -> Mapping[str, str]:
 def base_evaluations(recipe: Recipe, layout: Layout) -> list[EvalRun]:
     """Return the evaluations of the base; the system prompt of the training goes with the prompt of the training."""
     systems = {AS_TRAINED: recipe.system}
-    others = [
-        EvalRun(
-            recipe.model,
-            layout.base_eval_of(name),
-            layout.clips,
-            prompt,
-            systems.get(name, ""),
-            revision=recipe.revision,
-        )
+    own = EvalRun(recipe.model, layout.base_eval, layout.clips, revision=recipe.revision)
+    others = (
+        own._replace(out=layout.base_eval_of(name), prompt=prompt, system=systems.get(name, ""))
         for name, prompt in base_prompts(recipe).items()
-    ]
-    return [EvalRun(recipe.model, layout.base_eval, layout.clips, revision=recipe.revision), *others]
+    )
+    return [own, *others]
 
 
 def description_runs(recipe: Recipe, layout: Layout) -> dict[str, EvalRun]:

@@ -372,7 +372,8 @@ def test_switchboard_cuts_an_excerpt_of_whole_turns_of_both_speakers_and_writes_
     assert row.audio == tmp_path / "switchboard" / "excerpts" / "sw2001-0-8000.wav"
     wave, rate = soundfile.read(row.audio)
     assert (wave.shape, rate) == ((64_000,), 8000)
-    assert (pitch(wave, rate), loudness(wave)) == (pytest.approx(440, abs=1), pytest.approx(0.25 / 2**0.5, rel=0.01))
+    assert pitch(wave, rate) == pytest.approx(440, abs=1)
+    assert loudness(wave) == pytest.approx(0.25 / 2**0.5, rel=0.01)
     assert converted.skipped == Counter(
         {
             "no half a minute of it has both speakers in whole turns": 1,
