@@ -39,3 +39,7 @@ class Job:
     """Where the plug-in writes the reason when it stops the engine."""
     resume: Path | None = None
     """The checkpoint to resume from."""
+    dev: Path | None = None
+    """The questions of the dev split, as the engine reads them."""
+    dev_batch: int = 1
+    """How many of them a process takes at a time."""

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.training.engines.contract import Metrics
+from dtbench.training.engines.dev_figures import DevFigures
 from dtbench.training.engines.inside.swift_bridge import AUDIO_GRADIENT
 from dtbench.training.engines.ms_swift import SwiftEngine
-from dtbench.training.recipe.settings import StopGuards
+from dtbench.training.recipe.settings import StopGuards, Validation
 
 _DIGITS = 7
 
@@ -25,18 +26,23 @@ class MetricsFollower:
     the engine had logged when everything was killed.
     """
 
-    def __init__(self, log: Path, metrics: Path, engine: SwiftEngine, *, done: int) -> None:
+    def __init__(
+        self, log: Path, metrics: Path, engine: SwiftEngine, *, done: int, validation: Validation | None = None
+    ) -> None:
         self._log, self._metrics, self._engine = log, metrics, engine
         self._offset, self._rest = 0, b""
-        logged = self._new_steps()
+        self._dev = DevFigures(validation)
+        logged = [*self._new_steps(), *self._dev.release()]
         self._rest = b""  # half a line of an engine that is gone: the next one's begins behind it
         steps = {int(step["step"]): step for step in [*logged, *read_steps(metrics)]}
+        kept = [steps[number] for number in sorted(steps) if number <= done]
+        self._dev.learn(kept)
         metrics.parent.mkdir(parents=True, exist_ok=True)
-        replace_whole(metrics, "".join(_line(steps[number]) for number in sorted(steps) if number <= done).encode())
+        replace_whole(metrics, "".join(map(_line, kept)).encode())
 
-    def new_steps(self) -> list[Metrics]:
-        """Store and return the steps since the last call."""
-        steps = self._new_steps()
+    def new_steps(self, *, ended: bool = False) -> list[Metrics]:
+        """Store and return the steps since the last call; once the engine has `ended`, no step is waited with."""
+        steps = [*self._new_steps(), *(self._dev.release() if ended else ())]
         if steps:
             with self._metrics.open("a", encoding="utf-8") as file:
                 file.writelines(_line(step) for step in steps)
@@ -50,14 +56,14 @@ class MetricsFollower:
             grown = file.read()
         self._offset += len(grown)
         *lines, self._rest = (self._rest + grown).split(b"\n")
-        return [step for step in map(self._parse, lines) if step is not None]
+        return [step for line in lines for step in self._parse(line)]
 
-    def _parse(self, line: bytes) -> Metrics | None:
+    def _parse(self, line: bytes) -> list[Metrics]:
         try:
             entry = json.loads(line)
         except ValueError:
-            return None  # an engine that was killed may have left half a line
-        return self._engine.metrics(entry) if isinstance(entry, dict) else None
+            return []  # an engine that was killed may have left half a line
+        return self._dev.add(entry, self._engine.metrics(entry)) if isinstance(entry, dict) else []
 
 
 def read_steps(metrics: Path) -> list[Metrics]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dtbench.training.engines.adapters import target_regex
 from dtbench.training.engines.contract import EngineCommand, Job, Metrics
+from dtbench.training.engines.dev_figures import dev_flags
 from dtbench.training.engines.inside.swift_bridge import (
     ADAPTER_VARIABLE,
     EVALUATOR_VARIABLE,
@@ -202,6 +203,7 @@ def swift_flags(job: Job) -> dict[str, object]:
         "dataset_num_proc": 1,
         "dataloader_num_workers": 0,
         "report_to": "none",
+        **dev_flags(job),
         **device,
         **resume,
     }

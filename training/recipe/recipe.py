@@ -26,6 +26,7 @@ from dtbench.harness.core.typed_settings import (
 )
 from dtbench.training.recipe.placed_evaluation import evaluation_gpus, uses_gpus
 from dtbench.training.recipe.settings import JUDGE, Recipe, TrainingSettings
+from dtbench.training.recipe.validation import check_validation
 
 RECIPES = Path(__file__).parent / "recipes"
 """The folder of dtbench's own recipes."""
@@ -68,6 +69,7 @@ def check_recipe(recipe: Recipe, where: str) -> None:
         if (stage.steps is None) == (stage.epochs is None):
             raise UserError(f"{where}: stage {stage.name}: either steps or epochs is expected.")
         _check_batch(recipe, recipe.training_of(stage), f"{where}: stage {stage.name}")
+    check_validation(recipe, where)
 
 
 def _check_gpus(recipe: Recipe, where: str) -> None:

@@ -1,0 +1,82 @@
+"""The dev split of a training: questions apart, on which models are measured while they learn.
+
+None of them is trained on: what a stage would draw of them is held out, with every question about the same clips.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from dtbench.harness.core.errors import DataError, UserError
+from dtbench.tasks.registry import TASKS
+from dtbench.training.data.row_sources import TRAINING_SPLITS, load_rows, split_task
+from dtbench.training.data.rows import TrainingRow
+from dtbench.training.recipe.settings import Recipe, StageRecipe
+
+
+class DevBatches(NamedTuple):
+    """How a dev split falls into batches that are all whole, so that the mean of their means is that of the split."""
+
+    questions: int
+    each: int
+    """Questions that a process takes at a time."""
+
+
+def check_dev_sources(recipe: Recipe) -> None:
+    """Raise a UserError for a dev split that is a benchmark: it would choose the model that is tested on it."""
+    for source in recipe.validation.data if recipe.validation is not None else ():
+        is_tested = source in recipe.evaluation.tasks or source.lower() in TASKS
+        if is_tested and split_task(source) is None:
+            raise UserError(
+                f"validation: data = {source!r}: a benchmark is no dev split, as the model that it chooses is tested "
+                f"on it. Name a JSON-lines file of rows, or {' or '.join(TRAINING_SPLITS.values())}."
+            )
+
+
+def load_dev_rows(recipe: Recipe, clips: Path) -> list[TrainingRow]:
+    """Return the rows of the dev split, the same in every stage; none without [validation]."""
+    validation = recipe.validation
+    if validation is None:
+        return []
+    rows: dict[str, TrainingRow] = {}
+    for source in validation.data:
+        for row in load_rows(source, clips):
+            if row.id in rows:
+                raise DataError(f"validation: duplicate id {row.id} ({rows[row.id].source}, {row.source}).")
+            rows[row.id] = row
+    chosen = list(rows.values())
+    if validation.questions is not None and validation.questions < len(chosen):
+        drawn = random.Random(f"dev {recipe.seed}").sample(range(len(chosen)), validation.questions)
+        chosen = [chosen[place] for place in sorted(drawn)]
+    for row in chosen:
+        if not row.audio.is_file():
+            raise DataError(f"validation: row {row.id}: there is no clip {row.audio}.")
+    return chosen
+
+
+def hold_out(rows: Iterable[TrainingRow], dev: Sequence[TrainingRow]) -> tuple[list[TrainingRow], list[str]]:
+    """Return the rows whose clips no dev question is about, and a note on the others."""
+    ids, clips = {row.id for row in dev}, {row.audio.resolve() for row in dev}
+    learnt, held = [], 0
+    for row in rows:
+        if row.audio.resolve() in clips:
+            held += 1
+        elif row.id in ids:
+            raise DataError(f"row {row.id} ({row.source}): a dev question about another clip has the same id.")
+        else:
+            learnt.append(row)
+    if dev and not learnt:
+        raise UserError(f"validation: all {held} questions are in the dev split: lower `questions` of [validation].")
+    return learnt, [f"{held} questions are held out, as their clips are in the dev split"] if held else []
+
+
+def dev_batches(recipe: Recipe, stage: StageRecipe, questions: int) -> DevBatches:
+    """Return how so many questions are measured; a UserError where there are fewer of them than processes."""
+    processes, most = recipe.machines.data_parallel, recipe.training_of(stage).micro_batch
+    used, each = max((questions // (size * processes) * size * processes, size) for size in range(1, most + 1))
+    if not used:
+        raise UserError(f"validation: {questions} questions: at least {processes} are expected, one a process.")
+    return DevBatches(used, each)
