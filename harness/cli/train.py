@@ -92,7 +92,7 @@ def print_table(table: Table) -> None:
     print_rows(("in points", *_HEADINGS), pairs)
     described = [
         (f"{row['name']}, {row['difficulty']}", percent(row["exact"]["accuracy"]), percent(row["sounds"]))
-        for row in table["described"]
+        for row in table["described"] or ()
     ]
     if described:
         print_rows(("descriptions, in %", "right to the word", "sounds described rightly"), described)

@@ -68,6 +68,15 @@ class OverlapIndex:
         self.clips = len(self._known)
         self._index = None
 
+    def add_clips(self, name: str, rows: Iterable[TrainingRow]) -> None:
+        """Add the clips of other rows, whose questions may be asked about other clips."""
+        for row in rows:
+            clip = self._fingerprint(f"{name} {row.id}", row.audio)
+            if clip is not None and clip.exact not in self._by_samples:
+                self._by_samples[clip.exact] = len(self._known)
+                self._known.append((name, row.id, clip))
+        self._index = None
+
     def check(self, rows: Iterable[TrainingRow]) -> list[Overlap]:
         """Compare rows with the benchmarks, each by its clip first, then by its question."""
         overlaps: list[Overlap] = []
@@ -150,6 +159,8 @@ FOUND, NONE = "found", "none"
 BENCHMARKS = tuple(name for name in TASKS if not name.startswith("mini"))
 """What nobody may train on; mini is not among them, as it has splits for training."""
 SHOWN = 3
+DEV_SPLIT = "dev split"
+"""How its clips are named beside those of benchmarks."""
 
 
 def check_overlap(
@@ -158,17 +169,19 @@ def check_overlap(
     data_dir: Path | None,
     listing: Path,
     *,
+    dev: Sequence[TrainingRow] = (),
     progress: Callable[[int, int], None] = lambda done, expected: None,
 ) -> list[str]:
     """Return notes on what was compared; a DataError where rows overlap a benchmark, all of them in the listing.
 
+    Rows of a dev split are compared with the benchmarks too, and the others with their clips.
     `progress` is called with how many clips of how many were listened to.
     """
     datasets, notes = _load_benchmarks(against, data_dir)
-    if not datasets:
+    if not datasets and not dev:
         return notes
     index, done = OverlapIndex(), itertools.count(1)
-    expected = len(rows) + sum(len(dataset.samples) for dataset in datasets.values())
+    expected = len(rows) + 2 * len(dev) + sum(len(dataset.samples) for dataset in datasets.values())
 
     def counted(clips: Iterable[Item]) -> Iterator[Item]:
         for clip in clips:
@@ -177,14 +190,18 @@ def check_overlap(
 
     for name, dataset in datasets.items():
         index.add(name, counted(dataset.samples))
-    if overlaps := index.check(counted(rows)):
+    overlaps = index.check(counted(dev))
+    index.add_clips(DEV_SPLIT, counted(dev))
+    if overlaps := [*overlaps, *index.check(counted(rows))]:
         write_lines(listing, (overlap._asdict() for overlap in overlaps))
         shown = ", ".join(f"{o.row} ({o.how} as {o.task} {o.question})" for o in overlaps[:SHOWN])
+        also = " or the dev split" if dev else ""
         raise DataError(
-            f"{len(overlaps)} of {len(rows)} rows overlap a benchmark, such as {shown}. All are "
+            f"{len(overlaps)} of {len(rows) + len(dev)} rows overlap a benchmark{also}, such as {shown}. All are "
             f"listed in {listing}: remove them from the data."
         )
-    notes.append(f"overlap: none of {len(rows)} rows with {', '.join(datasets)} ({index.clips} clips)")
+    compared = ", ".join([*datasets, *([DEV_SPLIT] if dev else [])])
+    notes.append(f"overlap: none of {len(rows)} rows with {compared} ({index.clips} clips)")
     if index.undecoded:
         notes.append(
             f"overlap: {len(index.undecoded)} clips could not be decoded, so only their questions were compared "

@@ -5,12 +5,14 @@ None of them is trained on: what a stage would draw of them is held out, with ev
 
 from __future__ import annotations
 
+import json
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from dtbench.harness.core.errors import DataError, UserError
+from dtbench.harness.store.atomic import replace_whole
 from dtbench.tasks.registry import TASKS
 from dtbench.training.data.row_sources import TRAINING_SPLITS, load_rows, split_task
 from dtbench.training.data.rows import TrainingRow
@@ -57,20 +59,51 @@ def load_dev_rows(recipe: Recipe, clips: Path) -> list[TrainingRow]:
     return chosen
 
 
-def hold_out(rows: Iterable[TrainingRow], dev: Sequence[TrainingRow]) -> tuple[list[TrainingRow], list[str]]:
-    """Return the rows whose clips no dev question is about, and a note on the others."""
-    ids, clips = {row.id for row in dev}, {row.audio.resolve() for row in dev}
-    learnt, held = [], 0
-    for row in rows:
-        if row.audio.resolve() in clips:
-            held += 1
-        elif row.id in ids:
+class HoldOut:
+    """Keeps from training what the dev split is about."""
+
+    def __init__(self, dev: Sequence[TrainingRow]) -> None:
+        self._ids, self._clips = {row.id for row in dev}, {row.audio.resolve() for row in dev}
+        self.held = 0
+        """Rows that were kept from training so far."""
+
+    def allows(self, row: TrainingRow) -> bool:
+        """Return whether a row may be trained on: no dev question is about its clip."""
+        if row.audio.resolve() in self._clips:
+            self.held += 1
+            return False
+        if row.id in self._ids:
             raise DataError(f"row {row.id} ({row.source}): a dev question about another clip has the same id.")
-        else:
-            learnt.append(row)
-    if dev and not learnt:
-        raise UserError(f"validation: all {held} questions are in the dev split: lower `questions` of [validation].")
-    return learnt, [f"{held} questions are held out, as their clips are in the dev split"] if held else []
+        return True
+
+    def notes(self, learnt: int) -> list[str]:
+        """Return a note on what was held out; a UserError where nothing is left to learn from."""
+        if self._ids and not learnt:
+            raise UserError(f"validation: all {self.held} questions are dev questions: lower its `questions`.")
+        held = f"{self.held} questions are held out, as their clips are in the dev split"
+        return [held] if self.held else []
+
+
+def write_dev_questions(
+    recipe: Recipe, stage: StageRecipe, path: Path, questions: Sequence[Mapping[str, object]]
+) -> list[str]:
+    """Write the questions of the dev split as the engine reads them, in whole batches; return notes."""
+    if recipe.validation is None:
+        return []
+    used = dev_batches(recipe, stage, len(questions)).questions
+    lines = [json.dumps(question, ensure_ascii=False) + "\n" for question in questions[:used]]
+    replace_whole(path, "".join(lines).encode())
+    left = f", without the last {len(questions) - used}, as batches are whole" if used < len(questions) else ""
+    return [f"{used} dev questions{left}"]
+
+
+def dev_batch_of(recipe: Recipe, stage: StageRecipe, path: Path) -> int:
+    """Return how many dev questions a process takes at a time; before they are prepared, how many are planned."""
+    if recipe.validation is None:
+        return 1
+    planned = recipe.validation.questions or recipe.training_of(stage).micro_batch * recipe.machines.data_parallel
+    count = path.read_bytes().count(b"\n") if path.exists() else planned
+    return dev_batches(recipe, stage, count).each
 
 
 def dev_batches(recipe: Recipe, stage: StageRecipe, questions: int) -> DevBatches:

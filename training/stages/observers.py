@@ -13,9 +13,10 @@ from typing import Protocol
 from dtbench.harness.core.errors import MachineryError
 from dtbench.harness.core.model import Notify
 from dtbench.training.engines.contract import Metrics
-from dtbench.training.engines.metrics import violated_guard
-from dtbench.training.recipe.settings import Recipe, StageRecipe
+from dtbench.training.engines.metrics import read_steps, violated_guard
+from dtbench.training.recipe.settings import Recipe, StageRecipe, Validation
 from dtbench.training.stages.layout import StageLayout
+from dtbench.training.stages.validation import is_saved, keep_best, measurements, reason_to_end
 
 OnStep = Callable[[StageRecipe, Metrics], None]
 
@@ -67,9 +68,40 @@ class GuardObserver:
         """Hold nothing."""
 
 
+@dataclass(slots=True)
+class ValidationObserver:
+    """Keeps the best checkpoint as soon as it is whole, and ends a stage that gains nothing any more.
+
+    The engine saves a model that it has measured before it takes the next step.
+    """
+
+    layout: StageLayout
+    validation: Validation
+    _steps: list[Metrics] = field(default_factory=list, init=False)
+
+    def __post_init__(self) -> None:
+        """Read what was measured before this start."""
+        self._steps = read_steps(self.layout.metrics)
+
+    def see(self, step: Metrics) -> None:
+        """Look for a new best; a StageEndedError where patience is at its end and the model is saved."""
+        self._steps.append(step)
+        keep_best(self.layout, self.validation, self._steps)
+        why = reason_to_end(self._steps, self.validation)
+        if why and is_saved(self.layout, measurements(self._steps, self.validation)):
+            raise StageEndedError(why)
+
+    def close(self) -> None:
+        """Look at what the engine saved last."""
+        keep_best(self.layout, self.validation, self._steps)
+
+
 def stage_observers(
     recipe: Recipe, stage: StageRecipe, layout: StageLayout, on_step: OnStep, notify: Notify
 ) -> Sequence[StepObserver]:
     """Return what looks at the steps of this stage, in this order."""
-    del layout, notify  # of those that write files and warn
-    return (StepReport(stage, on_step), GuardObserver(recipe, stage))
+    del notify  # of those that warn
+    observers: list[StepObserver] = [StepReport(stage, on_step), GuardObserver(recipe, stage)]
+    if recipe.validation is not None:
+        observers.append(ValidationObserver(layout, recipe.validation))
+    return observers

@@ -22,6 +22,7 @@ from dtbench.training.rewards.completion import split_completion
 from dtbench.training.stages.describe_task import SPEC, DescribeTask, sounds_described
 from dtbench.training.stages.evaluate import EvalRun, is_evaluated
 from dtbench.training.stages.layout import BASE, Layout
+from dtbench.training.stages.validation import stage_measurements
 
 AS_TRAINED = "as-trained"
 """The row of the base under the prompt of the training."""
@@ -83,6 +84,7 @@ def outcome_table(recipe: Recipe, layout: Layout) -> dict[str, Any]:
         "rows": [row for task in recipe.evaluation.tasks for row in _rows(runs, task, template)],
         "paired": [pair for task in recipe.evaluation.tasks for pair in _paired(runs, task)],
         "described": described if recipe.evaluation.describe else None,
+        "dev": list(_measured(recipe, layout)),
     }
 
 
@@ -208,6 +210,13 @@ def _paired(runs: Sequence[OutcomeRow], task: str) -> Iterator[dict[str, Any]]:
             test = comparison(pair)
             groups = [{"group": row["value"], **_kept(row)} for row in test["groups"]]
             yield {"task": task, "from": before.name, "to": after.name, **_kept(test), "groups": groups}
+
+
+def _measured(recipe: Recipe, layout: Layout) -> Iterator[dict[str, Any]]:
+    """Yield the best step of each stage by the dev split."""
+    for stage in recipe.stage:
+        if (figures := stage_measurements(layout.stage(stage.name))) is not None:
+            yield {"stage": stage.name, **figures}
 
 
 def _kept(figures: Mapping[str, Any]) -> dict[str, Any]:

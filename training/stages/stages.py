@@ -44,12 +44,13 @@ from dtbench.training.engines.launch import (
     in_environment,
     run_engine,
 )
-from dtbench.training.engines.metrics import MetricsFollower
+from dtbench.training.engines.metrics import MetricsFollower, read_steps
 from dtbench.training.engines.ms_swift import SwiftEngine
 from dtbench.training.recipe.placed_evaluation import placed_evaluation
 from dtbench.training.recipe.settings import Recipe, StageRecipe
 from dtbench.training.stages import state
 from dtbench.training.stages.base_cache import keep, take_kept
+from dtbench.training.stages.dev_split import check_dev_sources, dev_batch_of
 from dtbench.training.stages.evaluate import EvalRun, is_evaluated, run_evaluations
 from dtbench.training.stages.judge import check_evaluator, judge_url
 from dtbench.training.stages.layout import BASE, Layout, StageLayout
@@ -59,6 +60,7 @@ from dtbench.training.stages.outcome import base_evaluations, description_runs, 
 from dtbench.training.stages.preflight import check_embedding, check_rewards, check_stage_rows, check_trust
 from dtbench.training.stages.reuse import reuse_run
 from dtbench.training.stages.stage_data import prepare_stage
+from dtbench.training.stages.validation import best_checkpoint, describe_best, read_best, reason_to_end
 from dtbench.training.stages.watch import TrainingView, stage_evaluation
 
 
@@ -66,6 +68,7 @@ def train(options: TrainOptions, live: LiveLine, on_step: OnStep) -> Mapping[str
     """Train in stages and evaluate each; resume if the folder already has some. `on_step` is called at every step."""
     recipe = options.load()
     check_rewards(recipe)
+    check_dev_sources(recipe)
     check_trust(recipe)
     url = judge_url(recipe, options.judge_url)
     check_evaluator(recipe, url)
@@ -163,8 +166,12 @@ class TrainingRun:
         complete = whole_checkpoints(layout.engine)
         done = checkpoint_step(complete[0]) if complete else 0
         # Also of an engine that came to its end after its caller was killed, steps are in its log alone.
-        follower = MetricsFollower(layout.engine / LOG, layout.metrics, self.engine, done=done)
+        validation = self.recipe.validation
+        follower = MetricsFollower(layout.engine / LOG, layout.metrics, self.engine, done=done, validation=validation)
         if complete and is_final_checkpoint(complete[0], stage.steps):
+            return
+        if complete and (why := reason_to_end(read_steps(layout.metrics), validation)):
+            self.notify(f"{stage.name}: {why}")
             return
         if complete:
             self.notify(f"{stage.name}: resuming from step {done}")
@@ -178,8 +185,8 @@ class TrainingRun:
     def _run_engine(self, stage: StageRecipe, layout: StageLayout, job: Job, follower: MetricsFollower) -> None:
         observers = stage_observers(self.recipe, stage, layout, self.on_step, self.notify)
 
-        def poll() -> None:
-            for step in follower.new_steps():
+        def poll(*, ended: bool = False) -> None:
+            for step in follower.new_steps(ended=ended):
                 for observer in observers:
                     observer.see(step)
 
@@ -191,6 +198,7 @@ class TrainingRun:
             try:
                 filled = fill_placeholders(own, {**os.environ, **self.addresses})
                 code = run_engine(filled, layout.log, self.layout.process_lock, poll)
+                poll(ended=True)
             except StageEndedError as ended:
                 self.notify(f"{stage.name}: {ended}")
                 return
@@ -213,14 +221,17 @@ class TrainingRun:
         complete = whole_checkpoints(layout.engine)
         if not complete:
             raise MachineryError(f"{stage.name}: the engine ended well and left no checkpoint in {layout.engine}.")
+        checkpoint = best_checkpoint(layout, self.recipe.validation) or complete[0]
+        if (measured := read_best(layout.best_step)) is not None and checkpoint.parent == layout.best:
+            self.notify(f"{stage.name}: {describe_best(measured, checkpoint_step(complete[0]))}")
         before = stage_model(self.recipe, stage, self.layout)
         if self.recipe.adapter is None:
-            export_model(complete[0], layout.model)
+            export_model(checkpoint, layout.model)
         else:
-            base = base_of_adapter(before, complete[0])
-            check_adapter(complete[0], base, self.recipe.adapter.targets)
+            base = base_of_adapter(before, checkpoint)
+            check_adapter(checkpoint, base, self.recipe.adapter.targets)
             self.notify(f"{stage.name}: merging its adapter into a copy of {base}")
-            export_merged(self.environment, base, complete[0], layout.model)
+            export_merged(self.environment, base, checkpoint, layout.model)
         _refuse_other_shapes(before, layout.model)
 
     def _evaluate(self, stage: StageRecipe, layout: StageLayout) -> None:
@@ -261,7 +272,8 @@ def stage_job(recipe: Recipe, stage: StageRecipe, layout: Layout, resume: Path |
     """Return a stage as the engine gets it."""
     own = layout.stage(stage.name)
     model = stage_model(recipe, stage, layout)
-    return Job(recipe, stage, model, own.questions, own.reward_plan, own.engine, own.stop_file, resume)
+    dev, batch = own.dev_questions, dev_batch_of(recipe, stage, own.dev_questions)
+    return Job(recipe, stage, model, own.questions, own.reward_plan, own.engine, own.stop_file, resume, dev, batch)
 
 
 class StageCommand(NamedTuple):
@@ -275,6 +287,7 @@ def stage_commands(options: TrainOptions) -> Iterator[StageCommand]:
     """Yield the exact command of every stage; nothing is run."""
     recipe = options.load()
     check_rewards(recipe)
+    check_dev_sources(recipe)
     layout, nodes = Layout(options.out.resolve()), recipe.machines.nodes
     for stage in recipe.stage:
         job = stage_job(recipe, stage, layout)

@@ -208,3 +208,19 @@ def test_what_was_not_compared_is_told(tmp_path: Path) -> None:
     assert any("overlap: none of 1 rows with mmar (3 clips)" in line for line in lines)
     assert any("1 clips could not be decoded, so only their questions were compared" in line for line in lines)
     assert check_overlap([gone], "none", None, tmp_path / "x") == ["overlap: not checked (--against none)"]
+
+
+def test_rows_are_compared_with_the_clips_of_a_dev_split_but_not_with_its_questions(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dtbench.training.data.overlap.BENCHMARKS", ())
+    dev = [dataclasses.replace(row(clips / "1.wav"), id="d1")]
+    other = row(saved(tmp_path / "other.wav", scene(100)))
+    listing = tmp_path / "overlaps.jsonl"
+    assert check_overlap([other], "found", None, listing, dev=dev) == [
+        "overlap: none of 1 rows with dev split (1 clips)"
+    ]
+    copy = row(saved(tmp_path / "copy.wav", 0.2 * scene(1)))
+    with pytest.raises(DataError, match=r"1 of 2 rows overlap a benchmark or the dev split, such as r1 \(copy of the"):
+        check_overlap([copy], "found", None, listing, dev=dev)
+    assert json.loads(listing.read_text())["task"] == "dev split"

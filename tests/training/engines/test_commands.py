@@ -10,6 +10,7 @@ from dtbench.training.engines.contract import EngineCommand
 from dtbench.training.engines.launch import get_engine
 from dtbench.training.engines.ms_swift import PLUGIN
 from dtbench.training.recipe.recipe import load_recipe, override, recipe_names
+from dtbench.training.recipe.settings import Validation
 from dtbench.training.stages.layout import Layout
 from dtbench.training.stages.stages import stage_job
 
@@ -137,3 +138,19 @@ def test_a_dry_run_prints_what_would_be_started_and_touches_nothing(name: str, t
     assert done.out.count("rlhf \\\n") == 2
     assert f"--output_dir {tmp_path}/run/stage-2/engine" in done.out
     assert list(tmp_path.iterdir()) == []
+
+
+DEV = """
+--val_dataset /runs/x/stage-1/dev.jsonl --eval_strategy steps --eval_steps 100 --per_device_eval_batch_size 4
+--num_generations_eval 1 --metric_for_best_model rewards/accuracy/mean --greater_is_better true
+"""
+
+
+def test_a_dev_split_is_measured_by_the_engine_which_spares_the_best_checkpoint() -> None:
+    plain = load_recipe("qwen2.5-omni-7b")
+    validation = Validation(data=("dev.jsonl",), every=100, questions=60)
+    recipe = dataclasses.replace(plain, validation=validation)
+    assert " ".join(DEV.split()) in flat(get_engine("swift").command(stage_job(recipe, recipe.stage[0], Layout(OUT))))
+    weighted = dataclasses.replace(recipe, validation=dataclasses.replace(validation, metric="reward"))
+    told = flat(get_engine("swift").command(stage_job(weighted, recipe.stage[0], Layout(OUT))))
+    assert "--metric_for_best_model reward --greater_is_better true" in told

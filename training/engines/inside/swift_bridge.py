@@ -36,11 +36,14 @@ class RewardPlan:
     rows: Mapping[str, TrainingRow]
     counts: Path
     """The file that gets a line for each batch: what its rewards took."""
+    dev: Sequence[str] = ()
+    """Which of the rows are dev questions."""
 
     def write(self, path: Path) -> None:
         """Write the plan to a file."""
         rows = [{**dataclasses.asdict(row), "audio": str(row.audio)} for row in self.rows.values()]
         content = {"names": list(self.names), "settings": dict(self.settings), "rows": rows, "counts": str(self.counts)}
+        content["dev"] = list(self.dev)
         replace_whole(path, json.dumps(content, ensure_ascii=False).encode())
 
     @classmethod
@@ -51,7 +54,7 @@ class RewardPlan:
             row["id"]: TrainingRow(**{**row, "audio": Path(row["audio"]), "choices": tuple(row["choices"])})
             for row in content["rows"]
         }
-        return cls(content["names"], content["settings"], rows, Path(content["counts"]))
+        return cls(content["names"], content["settings"], rows, Path(content["counts"]), content.get("dev", ()))
 
 
 class StoppedError(RuntimeError):

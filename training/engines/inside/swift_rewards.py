@@ -28,8 +28,13 @@ class RewardColumns:
 
     plan: RewardPlan
     rewards: Rewards
+    _dev: frozenset[str] = field(init=False)
     _last: tuple[Sequence[str], Sequence[str]] | None = None
     _values: Mapping[str, Sequence[float]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Note which rows are dev questions."""
+        self._dev = frozenset(self.plan.dev)
 
     def values(self, name: str, ids: Sequence[str], completions: Sequence[str]) -> list[float]:
         """Return the reward of each completion."""
@@ -45,7 +50,10 @@ class RewardColumns:
         except DtbenchError as error:
             stop_engine(str(error))
         rank = {"rank": int(os.environ.get("RANK", "0"))}
-        with self.plan.counts.open("a", encoding="utf-8") as file:
+        counts = self.plan.counts
+        if ids and ids[0] in self._dev:  # a batch is all of the dev split, or not at all
+            counts = counts.with_name(f"dev-{counts.name}")
+        with counts.open("a", encoding="utf-8") as file:
             file.write(json.dumps({**rank, **scores.report.as_json(self.rewards.settings)}) + "\n")
         return scores.values
 
