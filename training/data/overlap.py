@@ -75,6 +75,7 @@ class OverlapIndex:
             if clip is not None and clip.exact not in self._by_samples:
                 self._by_samples[clip.exact] = len(self._known)
                 self._known.append((name, row.id, clip))
+        self.clips = len(self._known)
         self._index = None
 
     def check(self, rows: Iterable[TrainingRow]) -> list[Overlap]:

@@ -148,7 +148,7 @@ DEV = """
 
 def test_a_dev_split_is_measured_by_the_engine_which_spares_the_best_checkpoint() -> None:
     plain = load_recipe("qwen2.5-omni-7b")
-    validation = Validation(data=("dev.jsonl",), every=100, questions=60)
+    validation = Validation(data=("dev.jsonl",), every=100, questions=64)
     recipe = dataclasses.replace(plain, validation=validation)
     assert " ".join(DEV.split()) in flat(get_engine("swift").command(stage_job(recipe, recipe.stage[0], Layout(OUT))))
     weighted = dataclasses.replace(recipe, validation=dataclasses.replace(validation, metric="reward"))
