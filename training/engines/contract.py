@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,3 +43,15 @@ class Job:
     """The questions of the dev split, as the engine reads them."""
     dev_batch: int = 1
     """How many of them a process takes at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What dtbench needs of an engine, as three functions."""
+
+    command: Callable[[Job], EngineCommand]
+    """The command that trains a stage."""
+    server: Callable[[Job], EngineCommand | None]
+    """The command of the node that only samples; None where the trainers do."""
+    metrics: Callable[[Mapping[str, object]], Metrics | None]
+    """The metrics of a line of its log under our names; None for a line that is no step."""

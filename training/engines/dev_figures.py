@@ -23,6 +23,13 @@ _NAMES: Mapping[str, str] = {
 _PROGRESS = "global_step/max_steps"
 
 
+DEV_FLAGS = (
+    *("val_dataset", "eval_strategy", "eval_steps", "per_device_eval_batch_size", "num_generations_eval"),
+    *("metric_for_best_model", "greater_is_better"),
+)
+"""The flags that a dev split makes."""
+
+
 def dev_flags(job: Job) -> dict[str, object]:
     """Return the flags that make the engine answer each dev question once every so many steps, as it does in training.
 

@@ -21,11 +21,10 @@ from typing import BinaryIO
 import dtbench
 from dtbench.harness.core.errors import MachineryError, UserError
 from dtbench.models.vllm import watchdog
-from dtbench.training.engines.contract import EngineCommand
-from dtbench.training.engines.megatron import MEGATRON
-from dtbench.training.engines.ms_swift import SWIFT, SwiftEngine
+from dtbench.training.engines.contract import Engine, EngineCommand
+from dtbench.training.engines.ms_swift import ENGINES
+from dtbench.training.recipe.settings import EngineName
 
-ENGINES = {"swift": SWIFT, "megatron": MEGATRON}
 ENGINE_VARIABLE = "DTBENCH_ENGINE"
 DEFAULT_ENVIRONMENT = Path(".venv-train")
 """Where `make train-env` puts it: the engine needs other versions than dtbench's extras."""
@@ -35,7 +34,7 @@ LOCK_SECONDS = 60.0
 _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 
 
-def get_engine(name: str) -> SwiftEngine:
+def get_engine(name: EngineName) -> Engine:
     """Return the engine of that name."""
     return ENGINES[name]
 

@@ -10,10 +10,9 @@ import math
 from pathlib import Path
 
 from dtbench.harness.store.atomic import replace_whole
-from dtbench.training.engines.contract import Metrics
+from dtbench.training.engines.contract import Engine, Metrics
 from dtbench.training.engines.dev_figures import DevFigures
 from dtbench.training.engines.inside.swift_bridge import AUDIO_GRADIENT
-from dtbench.training.engines.ms_swift import SwiftEngine
 from dtbench.training.recipe.settings import StopGuards, Validation
 
 _DIGITS = 7
@@ -27,7 +26,7 @@ class MetricsFollower:
     """
 
     def __init__(
-        self, log: Path, metrics: Path, engine: SwiftEngine, *, done: int, validation: Validation | None = None
+        self, log: Path, metrics: Path, engine: Engine, *, done: int, validation: Validation | None = None
     ) -> None:
         self._log, self._metrics, self._engine = log, metrics, engine
         self._offset, self._rest = 0, b""

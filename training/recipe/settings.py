@@ -15,6 +15,7 @@ from dtbench.harness.core.typed_settings import Condition, above, at_least, betw
 Count = Annotated[int, at_least(1)]
 Share = Annotated[float, between(0, 1)]
 Positive = Annotated[float, above(0)]
+EngineName = Literal["swift", "megatron"]
 JUDGE = "judge"
 """The evaluator that the recipe's table [judge] describes."""
 Correction = Literal["none", "token_truncate", "token_mask", "sequence_truncate", "sequence_mask"]
@@ -270,7 +271,7 @@ class Recipe:
     """Commit or branch of a checkpoint on the hub; None: the newest."""
     trust_remote_code: bool = False
     """Run code of the checkpoint, with your rights: ms-swift runs whatever a checkpoint brings."""
-    engine: Literal["swift", "megatron"]
+    engine: EngineName
     model_type: str
     """The engine's name for the architecture."""
     prompt: str

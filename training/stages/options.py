@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from dtbench.harness.core.options import OUTPUT, RUNS, Argument, Option
+from dtbench.training.engines.flags import refuse_unsupported
 from dtbench.training.recipe.recipe import load_recipe, override, recipe_names
 from dtbench.training.recipe.settings import Recipe
 
@@ -81,4 +82,6 @@ class TrainOptions:
 
     def load(self) -> Recipe:
         """Return the recipe with what differs from it."""
-        return override(load_recipe(self.recipe, self.arm), model=self.model, seed=self.seed)
+        recipe = override(load_recipe(self.recipe, self.arm), model=self.model, seed=self.seed)
+        refuse_unsupported(recipe)
+        return recipe

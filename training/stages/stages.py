@@ -34,7 +34,7 @@ from dtbench.training.engines.checkpoints import (
     tensor_shapes,
     whole_checkpoints,
 )
-from dtbench.training.engines.contract import LOG, EngineCommand, Job
+from dtbench.training.engines.contract import LOG, Engine, EngineCommand, Job
 from dtbench.training.engines.inside.swift_bridge import read_stop_reason
 from dtbench.training.engines.judge_server import JUDGE_URL
 from dtbench.training.engines.launch import (
@@ -45,7 +45,6 @@ from dtbench.training.engines.launch import (
     run_engine,
 )
 from dtbench.training.engines.metrics import MetricsFollower, read_steps
-from dtbench.training.engines.ms_swift import SwiftEngine
 from dtbench.training.recipe.placed_evaluation import placed_evaluation
 from dtbench.training.recipe.settings import Recipe, StageRecipe
 from dtbench.training.stages import state
@@ -119,7 +118,7 @@ class TrainingRun:
         return self.live.notify
 
     @property
-    def engine(self) -> SwiftEngine:
+    def engine(self) -> Engine:
         """The engine of the recipe."""
         return get_engine(self.recipe.engine)
 

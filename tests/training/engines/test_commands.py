@@ -16,40 +16,43 @@ from dtbench.training.stages.stages import stage_job
 
 OUT = Path("/runs/x")
 QWEN3_OMNI = """
---rlhf_type grpo --model Qwen/Qwen3-Omni-30B-A3B-Instruct --model_type qwen3_omni_moe
---use_hf true --check_model false
---dataset /runs/x/stage-1/questions.jsonl --load_from_cache_file false --split_dataset_ratio 0
---external_plugins PLUGIN --reward_funcs accuracy format consistency hybrid --reward_weights 1 1 1 1
---scale_rewards gdpo --loss_type grpo --epsilon 0.2 --beta 0.001 --num_generations 8 --max_length 4096
---truncation_strategy delete
---max_completion_length 1024 --temperature 1 --top_p 0.99 --top_k 50 --tuner_type full --freeze_vit true
---freeze_aligner true --num_train_epochs 1 --save_steps 50 --logging_steps 1 --log_rollout_offpolicy_metrics true
---output_dir /runs/x/stage-1/engine --add_version false --seed 0 --use_vllm true --vllm_mode server
---vllm_server_host ${ROLLOUT_HOST} --vllm_server_port 8000 --vllm_server_timeout 600
---micro_batch_size 4 --global_batch_size 224 --steps_per_generation 1 --num_iterations 1 --lr 1e-06 --min_lr 1e-06
---lr_decay_style constant --lr_warmup_fraction 0.01 --clip_grad 1 --bf16 true --tensor_model_parallel_size 4
---pipeline_model_parallel_size 2 --expert_model_parallel_size 4 --sequence_parallel true --padding_free true
---attention_backend flash --moe_grouped_gemm true --moe_permute_fusion true --recompute_granularity full
---recompute_method uniform --recompute_num_layers 1 --rollout_importance_sampling_mode token_truncate
---log_entropy true --log_completions true --save_safetensors true --finetune true --dataset_num_proc 8
+--rlhf_type grpo --use_hf true --check_model false --dataset /runs/x/stage-1/questions.jsonl
+--load_from_cache_file false --split_dataset_ratio 0 --external_plugins PLUGIN --callbacks dtbench
+--logging_steps 1 --log_rollout_offpolicy_metrics true --log_entropy true --log_completions true
+--output_dir /runs/x/stage-1/engine --add_version false
+--tuner_type full --steps_per_generation 1 --num_iterations 1 --padding_free true --attention_backend flash
+--moe_grouped_gemm true --moe_permute_fusion true --save_safetensors true --dataset_num_proc 8
 --dataloader_num_workers 8
+--finetune true --model Qwen/Qwen3-Omni-30B-A3B-Instruct --model_type qwen3_omni_moe --seed 0
+--reward_funcs accuracy format consistency hybrid --reward_weights 1 1 1 1 --num_train_epochs 1 --scale_rewards gdpo
+--beta 0.001 --num_generations 8 --global_batch_size 224 --micro_batch_size 4 --lr 1e-06 --lr_decay_style constant
+--min_lr 1e-06 --lr_warmup_fraction 0.01 --epsilon 0.2 --loss_type grpo --importance_sampling_level token
+--rollout_importance_sampling_mode token_truncate --router_replay_mode R3 --dynamic_sample false
+--max_resample_times 3 --overlong_filter false --weight_decay 0.1 --adam_beta1 0.9 --adam_beta2 0.95 --clip_grad 1
+--max_length 4096 --truncation_strategy delete --max_completion_length 1024 --temperature 1 --top_p 0.99 --top_k 50
+--freeze_vit true --freeze_aligner true --bf16 true --fp16 false --recompute_granularity full
+--recompute_method uniform --recompute_num_layers 1 --save_steps 50 --save_total_limit 2
+--tensor_model_parallel_size 4 --sequence_parallel true --pipeline_model_parallel_size 2
+--expert_model_parallel_size 4 --use_vllm true --vllm_mode server --vllm_server_timeout 600
+--vllm_server_host ${ROLLOUT_HOST} --vllm_server_port 8000
 """
 QWEN25_OMNI = """
---rlhf_type grpo --model Qwen/Qwen2.5-Omni-7B --model_type qwen2_5_omni
---use_hf true --check_model false
---dataset /runs/x/stage-1/questions.jsonl --load_from_cache_file false --split_dataset_ratio 0
---external_plugins PLUGIN --reward_funcs accuracy format consistency hybrid --reward_weights 1 1 1 1
---scale_rewards gdpo --loss_type grpo --epsilon 0.2 --beta 0.001 --num_generations 8 --max_length 4096
---truncation_strategy delete --max_completion_length 1024 --temperature 1 --top_p 0.99 --top_k 50 --tuner_type full
---freeze_vit true --freeze_aligner true --num_train_epochs 1 --save_steps 50 --logging_steps 1
---log_rollout_offpolicy_metrics true --output_dir /runs/x/stage-1/engine --add_version false --seed 0
---use_vllm true --vllm_mode colocate --vllm_tensor_parallel_size 1 --vllm_gpu_memory_utilization 0.4
---vllm_max_model_len 5120 --vllm_limit_mm_per_prompt {"audio": 1, "image": 0, "video": 0} --sleep_level 1
---callbacks dtbench --torch_dtype bfloat16 --per_device_train_batch_size 4
---gradient_accumulation_steps 7 --learning_rate 1e-06 --lr_scheduler_type constant --warmup_ratio 0.01
---max_grad_norm 1 --gradient_checkpointing true --save_strategy steps --save_total_limit 2 --log_entropy true
---log_completions true --dataset_num_proc 1 --dataloader_num_workers 0 --report_to none --attn_impl flash_attn
---deepspeed zero2
+--rlhf_type grpo --use_hf true --check_model false --dataset /runs/x/stage-1/questions.jsonl
+--load_from_cache_file false --split_dataset_ratio 0 --external_plugins PLUGIN --callbacks dtbench
+--logging_steps 1 --log_rollout_offpolicy_metrics true --log_entropy true --log_completions true
+--output_dir /runs/x/stage-1/engine --add_version false
+--save_strategy steps --dataset_num_proc 1 --dataloader_num_workers 0 --report_to none
+--model Qwen/Qwen2.5-Omni-7B --model_type qwen2_5_omni --seed 0 --tuner_type full
+--reward_funcs accuracy format consistency hybrid --reward_weights 1 1 1 1 --num_train_epochs 1 --scale_rewards gdpo
+--beta 0.001 --num_generations 8 --gradient_accumulation_steps 7 --per_device_train_batch_size 4
+--learning_rate 1e-06 --lr_scheduler_type constant_with_warmup --warmup_ratio 0.01 --epsilon 0.2 --loss_type grpo
+--importance_sampling_level token --dynamic_sample false --max_resample_times 3 --overlong_filter false
+--weight_decay 0.1 --adam_beta1 0.9 --adam_beta2 0.95 --max_grad_norm 1 --max_length 4096
+--truncation_strategy delete --max_completion_length 1024 --temperature 1 --top_p 0.99 --top_k 50 --freeze_vit true
+--freeze_aligner true --torch_dtype bfloat16 --gradient_checkpointing true --save_steps 50 --save_total_limit 2
+--attn_impl flash_attn --deepspeed zero2 --use_vllm true --vllm_mode colocate --vllm_max_model_len 5120
+--vllm_limit_mm_per_prompt {"audio": 1, "image": 0, "video": 0} --sleep_level 1 --vllm_tensor_parallel_size 1
+--vllm_gpu_memory_utilization 0.4
 """
 
 
@@ -94,7 +97,8 @@ def test_qwen3_omni_is_answered_for_by_a_node_of_its_own() -> None:
         "swift rollout --model /runs/x/stage-1/model --model_type qwen3_omni_moe --use_hf true "
         "--vllm_tensor_parallel_size 4 --vllm_data_parallel_size 2 --vllm_max_model_len 5120 "
         "--vllm_gpu_memory_utilization 0.9 "
-        '--vllm_limit_mm_per_prompt {"audio": 1, "image": 0, "video": 0} --host 0.0.0.0 --port 8000'
+        '--vllm_limit_mm_per_prompt {"audio": 1, "image": 0, "video": 0} --host 0.0.0.0 --port 8000 '
+        '--vllm_engine_kwargs {"enable_return_routed_experts": true}'
     )
 
 
@@ -124,11 +128,11 @@ def test_the_revision_of_a_recipe_is_that_of_its_own_checkpoint_alone() -> None:
 
 
 def test_a_recipes_own_flags_stand_above_ours() -> None:
-    recipe = dataclasses.replace(load_recipe("mini"), flags={"seed": 9, "overlong_filter": True})
+    recipe = dataclasses.replace(load_recipe("mini"), flags={"seed": 9, "tau_pos": 1.5})
     told = flat(get_engine("swift").command(stage_job(recipe, recipe.stage[0], Layout(OUT))))
     assert "--seed 9" in told
     assert "--seed 0" not in told
-    assert told.endswith("--overlong_filter true")
+    assert told.endswith("--tau_pos 1.5")
 
 
 @pytest.mark.parametrize("name", recipe_names())

@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from dtbench.training.engines.megatron import MEGATRON
 from dtbench.training.engines.metrics import MetricsFollower, read_steps, violated_guard
-from dtbench.training.engines.ms_swift import SWIFT
+from dtbench.training.engines.ms_swift import ENGINES, SWIFT
 from dtbench.training.recipe.settings import StopGuards
 
 
@@ -48,7 +47,7 @@ def test_figures_of_a_step_have_our_names_and_modules_their_gradient_before_clip
 def test_megatron_counts_its_steps_under_another_name() -> None:
     told = json.loads(line(3))
     told["iteration"] = told.pop("global_step/max_steps")
-    found = MEGATRON.metrics(told)
+    found = ENGINES["megatron"].metrics(told)
     assert found is not None
     assert found["step"] == 3
 
