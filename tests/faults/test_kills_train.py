@@ -5,7 +5,6 @@ tests/engines/test_train_killed.py does so with ms-swift. DTBENCH_SEED says at w
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import subprocess
@@ -19,7 +18,7 @@ from kills import Counting, Killing, dtbench, half_written, whole_lines
 from processes import descendants
 from runs import ended, interrupt, record_files_of, wait_until
 from stand_in_engine import install
-from trainer import begun, short_recipe
+from trainer import begun, endpoint_recipe
 
 from dtbench.training.recipe.recipe import load_recipe
 from dtbench.training.stages.layout import Layout
@@ -33,22 +32,13 @@ QUESTIONS, AT_ONCE = 12, 4
 
 def recipe_file(folder: Path, chat: Chat) -> Path:
     """A recipe of two stages whose models an endpoint stands for."""
-    family = folder / "family.toml"
-    family.write_text(f'[stand-in]\nurl = "{chat.url}"\nmodel = "tiny"\n')
-    model = folder / "base-model"
-    model.mkdir()
-    for name in ("config.json", "tokenizer_config.json", "model.safetensors"):
-        content = b"\2\0\0\0\0\0\0\0{}" if name.endswith("s") else json.dumps({"architectures": ["None"]}).encode()
-        (model / name).write_bytes(content)
-    return short_recipe(
+    return endpoint_recipe(
         folder,
-        ('backend = "local"\n', ""),
+        chat.url,
+        AT_ONCE,
         ("limit = 24", f"limit = {QUESTIONS}"),
-        ("concurrency = 24", f"concurrency = {AT_ONCE}"),
-        ("{ batch_size = 24, max_tokens = 48 }", json.dumps({"family": str(family)}).replace(":", " =", 1)),
         ("describe = true", f"describe = {str(WHOLE).lower()}"),
         ("audio_ablation = true", f"audio_ablation = {str(WHOLE).lower()}"),
-        model=model,
     )
 
 

@@ -115,6 +115,25 @@ def answer_in_letters(folder: Path) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), "suppress_tokens": forbidden}))
 
 
+def endpoint_recipe(folder: Path, url: str, at_once: int, *changes: tuple[str, str]) -> Path:
+    """A recipe of two stages whose models an endpoint stands for; the base has weights in name only."""
+    family = folder / "family.toml"
+    family.write_text(f'[stand-in]\nurl = "{url}"\nmodel = "tiny"\n')
+    model = folder / "base-model"
+    model.mkdir()
+    for name in ("config.json", "tokenizer_config.json", "model.safetensors"):
+        content = b"\2\0\0\0\0\0\0\0{}" if name.endswith("s") else json.dumps({"architectures": ["None"]}).encode()
+        (model / name).write_bytes(content)
+    return short_recipe(
+        folder,
+        ('backend = "local"\n', ""),
+        ("concurrency = 24", f"concurrency = {at_once}"),
+        ("{ batch_size = 24, max_tokens = 48 }", json.dumps({"family": str(family)}).replace(":", " =", 1)),
+        *changes,
+        model=model,
+    )
+
+
 def begun(recipe: Path, out: Path) -> Layout:
     """A run whose base counts as evaluated, so that it goes on with its first stage."""
     layout = Layout(out.resolve())

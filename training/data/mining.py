@@ -24,6 +24,7 @@ from dtbench.harness.store.atomic import replace_whole
 from dtbench.harness.store.jsonl import json_bytes
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.types import Status
+from dtbench.training.data.mixing import shuffled_rows
 from dtbench.training.data.overlap import check_overlap
 from dtbench.training.data.row_sources import load_rows, split_task
 from dtbench.training.data.rows import TrainingRow, write_rows
@@ -74,6 +75,10 @@ class MinedRows:
     """Heading -> value -> outcome -> number of questions."""
     outcomes: Counter[str] = field(default_factory=Counter)
 
+    def draw(self, most: int, seed: int) -> None:
+        """Leave so many of the rows at most, drawn by the seed."""
+        self.rows = shuffled_rows(self.rows, seed)[:most]
+
     def notes(self) -> Iterator[str]:
         """Yield what a reader of the figures should know."""
         if self.outcomes[UNFINISHED]:
@@ -88,6 +93,7 @@ class MinedRows:
             "answers": self.answers,
             "questions": sum(self.outcomes.values()),
             "outcomes": {name: self.outcomes[name] for name in OUTCOMES},
+            "rows_kept": len(self.rows),
             "right_answers": {str(right): self.rates[right] for right in range(self.answers + 1)},
             "groups": {
                 heading: {value: {name: counts[name] for name in OUTCOMES} for value, counts in sorted(table.items())}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from dtbench.tasks import registry as task_registry
 from dtbench.tasks.data.layouts import task_folder
 from dtbench.tasks.mini import SPLIT_OF
 from dtbench.tasks.mini_world.clips import GeneratedClip
+from dtbench.tasks.mini_world.splits import slots
 from dtbench.training.data.rows import TrainingRow, read_rows
 
 TRAINING_SPLITS = {f"mini:{split}": name for name, split in SPLIT_OF.items() if split != "test"}
@@ -22,10 +23,15 @@ def split_task(source: str) -> str | None:
     return source if source in TRAINING_SPLITS.values() else TRAINING_SPLITS.get(source)
 
 
-def load_rows(source: str, clips: Path | None = None, limit: int | None = None) -> Iterator[TrainingRow]:
-    """Yield the rows of `mini:train-1`, `mini:train-2`, or of a file; clips of mini are written into the folder."""
+def load_rows(
+    source: str, clips: Path | None = None, limit: int | None = None, *, write: bool = True
+) -> Iterator[TrainingRow]:
+    """Yield the rows of `mini:train-1`, `mini:train-2`, or of a file.
+
+    Clips of mini are written into the folder, unless `write` is false: write_clips() does so for some of them.
+    """
     if (split := split_task(source)) is not None:
-        rows: Iterator[TrainingRow] = _mini_rows(split, clips)
+        rows: Iterator[TrainingRow] = _mini_rows(split, clips, write=write)
     elif Path(source).suffix in {".json", ".jsonl"} or Path(source).exists():
         rows = read_rows(Path(source))
     else:
@@ -33,11 +39,20 @@ def load_rows(source: str, clips: Path | None = None, limit: int | None = None) 
     return islice(rows, limit)
 
 
-def _mini_rows(name: str, clips: Path | None) -> Iterator[TrainingRow]:
+def write_clips(rows: Iterable[TrainingRow]) -> None:
+    """Write the clips of those rows that are mini's, where they are not there yet; others have theirs."""
+    by_task = {name: {slot.id: slot for slot in slots(SPLIT_OF[name])} for name in TRAINING_SPLITS.values()}
+    for row in rows:
+        if (slot := by_task.get(row.source, {}).get(row.id)) is not None and not row.audio.is_file():
+            GeneratedClip(slot, row.audio.parent.parent).write()
+
+
+def _mini_rows(name: str, clips: Path | None, *, write: bool) -> Iterator[TrainingRow]:
     folder = task_folder(name, None) if clips is None else clips
     for sample in task_registry.get_task(name).samples(folder):
         assert isinstance(sample.audio, GeneratedClip)
-        sample.audio.write()
+        if write:
+            sample.audio.write()
         yield TrainingRow(
             id=sample.id,
             audio=sample.audio.path,

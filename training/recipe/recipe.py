@@ -25,13 +25,15 @@ from dtbench.harness.core.typed_settings import (
     read_toml,
 )
 from dtbench.training.recipe.placed_evaluation import evaluation_gpus, uses_gpus
-from dtbench.training.recipe.settings import JUDGE, Recipe, TrainingSettings
+from dtbench.training.recipe.settings import JUDGE, Recipe, StageRecipe, TrainingSettings
 from dtbench.training.recipe.validation import check_validation
 
 RECIPES = Path(__file__).parent / "recipes"
 """The folder of dtbench's own recipes."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
-_RESERVED = {"base", "data", "nodes", "verdicts"}
+BASE_NAME = "base"
+"""What `mine` calls the model that the recipe starts from."""
+_RESERVED = {BASE_NAME, "data", "nodes", "verdicts"}
 """Folders of a run that no stage may be called after."""
 _ADAPTER_FLAGS = {
     *("tuner_type", "adapters", "ref_adapters", "modules_to_save", "init_weights", "target_modules"),
@@ -62,14 +64,33 @@ def check_recipe(recipe: Recipe, where: str) -> None:
     _check_gpus(recipe, where)
     _check_adapter(recipe, where)
     seen: set[str] = set()
-    for stage in recipe.stage:
+    for index, stage in enumerate(recipe.stage):
         if stage.name in seen or stage.name in _RESERVED or not is_name(stage.name):
             raise UserError(f"{where}: stage {stage.name!r}: a name such as 'stage-1' is expected.")
         seen.add(stage.name)
         if (stage.steps is None) == (stage.epochs is None):
             raise UserError(f"{where}: stage {stage.name}: either steps or epochs is expected.")
         _check_batch(recipe, recipe.training_of(stage), f"{where}: stage {stage.name}")
+        _check_data(stage, [one.name for one in recipe.stage[:index]], f"{where}: stage {stage.name}")
     check_validation(recipe, where)
+
+
+def _check_data(stage: StageRecipe, earlier: Sequence[str], where: str) -> None:
+    """Check the weights of the sources, and what is mined of them."""
+    if stage.weights and len(stage.weights) != len(stage.data):
+        shown, count = ", ".join(f"{weight:g}" for weight in stage.weights), len(stage.data)
+        raise UserError(f"{where}: weights = [{shown}]: one for each of the {count} sources is expected.")
+    mine = stage.mine
+    if mine is None:
+        return
+    if mine.from_ not in {BASE_NAME, *earlier}:
+        known = did_you_mean(mine.from_, [BASE_NAME, *earlier])
+        raise UserError(f"{where}: mine: from = {mine.from_!r}: {BASE_NAME} or an earlier stage is expected. {known}")
+    if mine.pass_ and not (len(mine.pass_) == 2 and 0 <= mine.pass_[0] <= mine.pass_[1] <= mine.samples):
+        raise UserError(
+            f"{where}: mine: pass = {list(mine.pass_)}: two numbers from 0 to samples = {mine.samples} are expected, "
+            f"the lower first, such as [1, {mine.samples - 1}]."
+        )
 
 
 def _check_gpus(recipe: Recipe, where: str) -> None:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from dtbench.harness.core.errors import DataError, UserError
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.tasks.registry import TASKS
-from dtbench.training.data.row_sources import TRAINING_SPLITS, load_rows, split_task
+from dtbench.training.data.row_sources import TRAINING_SPLITS, load_rows, split_task, write_clips
 from dtbench.training.data.rows import TrainingRow
 from dtbench.training.recipe.settings import Recipe, StageRecipe
 
@@ -45,7 +45,7 @@ def load_dev_rows(recipe: Recipe, clips: Path) -> list[TrainingRow]:
         return []
     rows: dict[str, TrainingRow] = {}
     for source in validation.data:
-        for row in load_rows(source, clips):
+        for row in load_rows(source, clips, write=False):
             if row.id in rows:
                 raise DataError(f"validation: duplicate id {row.id} ({rows[row.id].source}, {row.source}).")
             rows[row.id] = row
@@ -53,6 +53,7 @@ def load_dev_rows(recipe: Recipe, clips: Path) -> list[TrainingRow]:
     if validation.questions is not None and validation.questions < len(chosen):
         drawn = random.Random(f"dev {recipe.seed}").sample(range(len(chosen)), validation.questions)
         chosen = [chosen[place] for place in sorted(drawn)]
+    write_clips(chosen)
     for row in chosen:
         if not row.audio.is_file():
             raise DataError(f"validation: row {row.id}: there is no clip {row.audio}.")

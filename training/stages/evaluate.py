@@ -17,6 +17,7 @@ from dtbench.harness.store.atomic import replace_whole
 from dtbench.harness.store.leftovers import temporary_folder
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.tasks.mini import SPLIT_OF
+from dtbench.training.data.rows_task import SPEC as ROWS
 from dtbench.training.engines.contract import EngineCommand
 from dtbench.training.engines.launch import WatchedProcess, watched_processes
 from dtbench.training.recipe.settings import Evaluation
@@ -40,6 +41,9 @@ class EvalRun(NamedTuple):
     """Tasks in place of the recipe's."""
     revision: str | None = None
     """Of a model on the hub; None for the newest, and for a folder."""
+    samples: int = 1
+    """Answers to each question."""
+    seed: int = 0
 
     @property
     def folder(self) -> Path:
@@ -58,8 +62,8 @@ def evaluated_tasks(run: EvalRun, evaluation: Evaluation) -> Sequence[str]:
 
 
 def task_data(run: EvalRun, evaluation: Evaluation) -> Path | None:
-    """Return the folder of the tasks' data; None for data sets that are where the user has them."""
-    return run.clips if set(evaluated_tasks(run, evaluation)) <= {*SPLIT_OF, SPEC} else None
+    """Return the folder or file of the tasks' data; None for data sets that are where the user has them."""
+    return run.clips if set(evaluated_tasks(run, evaluation)) <= {*SPLIT_OF, SPEC, ROWS} else None
 
 
 def run_arguments(run: EvalRun, evaluation: Evaluation) -> Sequence[str]:
@@ -71,6 +75,8 @@ def run_arguments(run: EvalRun, evaluation: Evaluation) -> Sequence[str]:
         arguments += ["--backend", evaluation.backend]
     if evaluation.limit is not None:
         arguments += ["--limit", str(evaluation.limit)]
+    if run.samples > 1:
+        arguments += ["--samples", str(run.samples), "--seed", str(run.seed)]
     if (data := task_data(run, evaluation)) is not None:
         arguments += ["--data-dir", str(data)]
     if run.prompt is not None:

@@ -22,6 +22,7 @@ from dtbench.training.rewards.completion import split_completion
 from dtbench.training.stages.describe_task import SPEC, DescribeTask, sounds_described
 from dtbench.training.stages.evaluate import EvalRun, is_evaluated
 from dtbench.training.stages.layout import BASE, Layout
+from dtbench.training.stages.mined_data import mining_report
 from dtbench.training.stages.validation import stage_measurements
 
 AS_TRAINED = "as-trained"
@@ -83,6 +84,7 @@ def outcome_table(recipe: Recipe, layout: Layout) -> dict[str, Any]:
     return {
         "rows": [row for task in recipe.evaluation.tasks for row in _rows(runs, task, template)],
         "paired": [pair for task in recipe.evaluation.tasks for pair in _paired(runs, task)],
+        "mined": [report for stage in recipe.stage if (report := mining_report(layout, stage)) is not None],
         "described": described if recipe.evaluation.describe else None,
         "dev": list(_measured(recipe, layout)),
     }

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections import deque
 from collections.abc import Iterable
-from itertools import islice
 from pathlib import Path
 
 from dtbench.harness.core.errors import UserError, did_you_mean
@@ -17,7 +15,8 @@ from dtbench.training.recipe.settings import Recipe, StageRecipe
 from dtbench.training.rewards import check_reward_names, packaged_model, reward_settings
 from dtbench.training.rewards.packaged_model import PACKAGE, split_package_name
 from dtbench.training.rewards.settings import NGRAMS
-from dtbench.training.stages.stage_data import rows_of_stage
+from dtbench.training.stages.dev_split import load_dev_rows
+from dtbench.training.stages.stage_data import draw_stage_rows
 
 EMBEDDING_REWARDS = ("evaluator", "embedding", "hybrid")
 """The rewards that need an embedding; `evaluator` where it has no verdict."""
@@ -78,9 +77,11 @@ def check_embedding(recipe: Recipe, environment: Path) -> None:
             )
 
 
-def check_stage_rows(stages: Iterable[StageRecipe], clips: Path) -> None:
-    """Raise an error for a file of rows that is missing or cannot be trained on, and for a missing clip."""
+def check_stage_rows(recipe: Recipe, stages: Iterable[StageRecipe], clips: Path) -> None:
+    """Raise an error where the questions of a stage cannot be drawn or trained on, or where a clip is missing.
+
+    Of a stage that mines, these are the questions that an earlier model is to be asked.
+    """
     for stage in stages:
-        for source in stage.data:
-            if split_task(source) is None:  # the splits of mini are generated when a stage is prepared
-                deque(islice(rows_of_stage([source], clips), stage.questions), maxlen=0)
+        if stage.weights or any(split_task(source) is None for source in stage.data):  # of mini there is enough
+            draw_stage_rows(recipe, stage, clips, load_dev_rows(recipe, clips))

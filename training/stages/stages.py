@@ -6,6 +6,7 @@ whatever ended it, resumes there, and within a stage from its last complete chec
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -53,6 +54,12 @@ from dtbench.training.stages.dev_split import check_dev_sources, dev_batch_of
 from dtbench.training.stages.evaluate import EvalRun, is_evaluated, run_evaluations
 from dtbench.training.stages.judge import check_evaluator, judge_url
 from dtbench.training.stages.layout import BASE, Layout, StageLayout
+from dtbench.training.stages.mined_data import (
+    draw_candidates,
+    keep_mined_rows,
+    mining_evaluation,
+    mining_run,
+)
 from dtbench.training.stages.observers import OnStep, StageEndedError, stage_observers
 from dtbench.training.stages.options import TrainOptions
 from dtbench.training.stages.outcome import base_evaluations, description_runs, outcome_table
@@ -81,7 +88,7 @@ def train(options: TrainOptions, live: LiveLine, on_step: OnStep) -> Mapping[str
     try:
         progress = state.open_state(layout.state, recipe)
         unprepared = [stage for stage in recipe.stage if not progress.reached(stage.name, state.PREPARED)]
-        check_stage_rows(unprepared, layout.clips)
+        check_stage_rows(recipe, unprepared, layout.clips)
         for line in reuse_run(recipe, layout, progress, options.reuse) if options.reuse is not None else ():
             live.notify(line)
         progress.write()
@@ -144,7 +151,9 @@ class TrainingRun:
 
     def _run_stage(self, stage: StageRecipe) -> None:
         layout = self.layout.stage(stage.name)
+        mining = [(state.MINED, self._mine)] if stage.mine is not None else []
         steps = (
+            *mining,
             (state.PREPARED, self._prepare),
             (state.TRAINED, self._train),
             (state.EXPORTED, self._export),
@@ -154,6 +163,17 @@ class TrainingRun:
             if not self.state.reached(stage.name, reached):
                 step(stage, layout)
                 self.state.set(stage.name, reached)
+
+    def _mine(self, stage: StageRecipe, layout: StageLayout) -> None:
+        run = mining_run(self.recipe, stage, self.layout)
+        for line in draw_candidates(self.recipe, stage, self.layout):
+            self.notify(f"{stage.name}: {line}")
+        if not is_evaluated(run):
+            self.notify(f"{stage.name}: asking them into {run.out}")
+            with self._showing(self.view.mining_name(stage), run):
+                run_evaluations([run], mining_evaluation(self.recipe, stage), self.layout.process_lock, self._say)
+        for line in keep_mined_rows(self.recipe, stage, self.layout):
+            self.notify(f"{stage.name}: {line}")
 
     def _prepare(self, stage: StageRecipe, layout: StageLayout) -> None:
         for line in prepare_stage(self.recipe, stage, layout, self.layout.clips):
@@ -245,11 +265,20 @@ class TrainingRun:
             self.notify(f"{what}: {'describing the clips' if run.tasks else 'evaluating'} into {run.folder}")
         if not waiting:
             return
+        with self._showing(self.view.evaluation_name(*waiting), *waiting):
+            run_evaluations(waiting, placed_evaluation(self.recipe), self.layout.process_lock, self._say)
+
+    @property
+    def _say(self) -> Notify | None:
+        """What gets the complaints of an evaluation, where our stderr would tear the live line."""
+        return self.live.say if self.live.rewrites else None
+
+    @contextlib.contextmanager
+    def _showing(self, name: str, *runs: EvalRun) -> Iterator[None]:
+        """Show how far runs are, to the end of the block."""
         self.view.forget()
-        name = self.view.evaluation_name(*waiting)
-        with self.live.showing(name, lambda seconds: self.view.evaluation_state(*waiting)):
-            say = self.live.say if self.live.rewrites else None
-            run_evaluations(waiting, placed_evaluation(self.recipe), self.layout.process_lock, say)
+        with self.live.showing(name, lambda seconds: self.view.evaluation_state(*runs)):
+            yield
             self.view.forget()
 
 

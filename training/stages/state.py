@@ -17,9 +17,10 @@ from dtbench.training.recipe.recipe import stored_recipe
 from dtbench.training.recipe.settings import Recipe
 
 SCHEMA = 2
-WAITING, PREPARED, TRAINED, EXPORTED, DONE = "waiting", "prepared", "trained", "exported", "done"
-STATES = (WAITING, PREPARED, TRAINED, EXPORTED, DONE)
-"""In the order in which a stage reaches them."""
+WAITING, MINED, PREPARED = "waiting", "mined", "prepared"
+TRAINED, EXPORTED, DONE = "trained", "exported", "done"
+STATES = (WAITING, MINED, PREPARED, TRAINED, EXPORTED, DONE)
+"""In the order in which a stage reaches them; `mined` only where it mines."""
 
 
 @dataclass(slots=True)

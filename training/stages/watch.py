@@ -33,6 +33,7 @@ from dtbench.training.recipe.settings import Recipe, StageRecipe
 from dtbench.training.stages import state
 from dtbench.training.stages.evaluate import EvalRun, is_evaluated
 from dtbench.training.stages.layout import BASE, Layout
+from dtbench.training.stages.mined_data import mining_report, mining_run
 from dtbench.training.stages.outcome import base_evaluations, base_prompts, description_runs
 
 PACED_STEPS = 20
@@ -92,6 +93,10 @@ class TrainingView:
         named = f"evaluation {places[0]}" if len(places) == 1 else f"evaluations {', '.join(map(str, places))}"
         return f"{named} of {len(self._evaluations)}"
 
+    def mining_name(self, stage: StageRecipe) -> str:
+        """Return what stands before the figures of the questions that an earlier model is asked for a stage."""
+        return f"{self.stage_name(stage)}, mining"
+
     def stage_state(self, stage: StageRecipe) -> LiveState:
         """Return how many steps of a stage are done, and the time left for it and for all."""
         steps = self._steps_of(stage)
@@ -105,6 +110,8 @@ class TrainingView:
             figures.append(LiveFigure(f"{duration(left)} in all", COST))
         if steps and "reward" in steps[-1]:
             figures.append(LiveFigure(f"reward {steps[-1]['reward']:.3f}", RIGHT))
+        if (mined := mining_report(self._layout, stage)) is not None:
+            figures.append(LiveFigure(f"{mined['rows_kept']} of {mined['questions']} questions mined", COST))
         return LiveState(done, stage.steps, figures, "steps")
 
     def evaluation_state(self, *runs: EvalRun) -> LiveState:
@@ -121,6 +128,10 @@ class TrainingView:
     def current(self, progress: state.TrainingState) -> WatchedTask | None:
         """Return what is going on, by train.json; None where all is done."""
         for stage in self._recipe.stage if progress.base == state.DONE else ():
+            if stage.mine is not None and not progress.reached(stage.name, state.MINED):
+                self.forget()
+                run = mining_run(self._recipe, stage, self._layout)
+                return WatchedTask(self.mining_name(stage), self.evaluation_state(run), Progress(0))
             if not progress.reached(stage.name, state.TRAINED):
                 return WatchedTask(self.stage_name(stage), self.stage_state(stage), Progress(stage.steps or 0))
             if not progress.reached(stage.name, state.DONE):
@@ -132,15 +143,15 @@ class TrainingView:
         return None
 
     def _evaluation_state(self, run: EvalRun) -> LiveState:
-        label = LiveFigure(self._evaluations[self._place(run)].label, RATE)
+        label = [LiveFigure(one.label, RATE) for one in self._evaluations if one.run.folder == run.folder]
         try:
             if run.folder not in self._watches:
                 self._watches[run.folder] = RunWatch(run.folder)
             tasks = self._watches[run.folder].update().tasks
         except (DtbenchError, OSError):  # it is about to be made
-            return LiveState(0, None, [label])
+            return LiveState(0, None, label)
         task = next((one for one in tasks if one.state.done < (one.state.expected or 0)), tasks[-1])
-        return LiveState(task.state.done, task.state.expected, [label, *task.state.figures])
+        return LiveState(task.state.done, task.state.expected, [*label, *task.state.figures])
 
     def _place(self, run: EvalRun) -> int:
         return next(place for place, one in enumerate(self._evaluations) if one.run.folder == run.folder)
