@@ -25,7 +25,7 @@ from dtbench.training.recipe.settings import Evaluation
 from dtbench.training.stages.evaluate import EvalRun, evaluated_tasks, is_evaluated, task_data
 
 VARIABLE = "DTBENCH_EVALUATIONS"
-_NOT_OF_ANSWERS = {"tasks", "base_prompts", "audio_ablation", "describe", "concurrency", "at_once"}
+_NOT_OF_ANSWERS = {"tasks", "base_prompts", "audio_ablation", "describe", "concurrency", "at_once", "gpus", "tensor"}
 
 
 def cache_folder() -> Path | None:
@@ -39,7 +39,7 @@ def cache_folder() -> Path | None:
 def evaluation_key(run: EvalRun, evaluation: Evaluation) -> str | None:
     """Return what an evaluation is kept under; None where nothing tells its weights, or which dtbench asks."""
     checkpoint, git = resolve_checkpoint(run.model), checkout(Path(__file__).resolve())
-    content = None if checkpoint is None else checkpoint.content_hash() or checkpoint.commit()
+    content = None if checkpoint is None else checkpoint.content_hash() or checkpoint.commit(run.revision)
     if content is None or (git is not None and git["dirty"]):
         return None
     tasks = evaluated_tasks(run, evaluation)
