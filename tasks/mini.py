@@ -11,10 +11,10 @@ A sound is low under 400 Hz and high from 1131 Hz, soft under -25 dB (RMS, full 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DataError
@@ -23,10 +23,13 @@ from dtbench.harness.core.scorer import Column, Grouping
 from dtbench.harness.core.task import WORDINGS, Task
 from dtbench.tasks.data.layouts import task_folder
 from dtbench.tasks.mini_world.clips import GeneratedClip
+from dtbench.tasks.mini_world.criteria import criteria_met
 from dtbench.tasks.mini_world.items import make_item
 from dtbench.tasks.mini_world.questions import CATEGORIES
 from dtbench.tasks.mini_world.splits import DIFFICULTIES, SPLITS, Slot, slots
 
+DESCRIBED = "dtbench.training.stages.describe_task:DescribeTask"
+"""The task that asks for descriptions, by its place: it is no benchmark, so it is not listed."""
 VERSION = "1"
 """Of questions and sounds; a change to either is a new one."""
 
@@ -51,6 +54,14 @@ class Mini(Task):
         if folder.is_file() or folder.parent.is_file():
             raise DataError(f"--data-dir {data_dir}: this is a file; a folder for the clips is expected.")
         return (_sample(slot, folder) for slot in slots(self.split))
+
+    def chain_criteria(self, item: Mapping[str, Any], chain: str) -> Sequence[bool]:
+        """Return which of its five criteria a chain meets, by its words."""
+        return criteria_met(item, chain)
+
+    def companion_tasks(self) -> Sequence[str]:
+        """Return the task that asks for descriptions of the clips."""
+        return (DESCRIBED,)
 
     def load(self, data_dir: Path | None) -> Dataset:
         """Load the samples; their clips are written into data_dir when they are read."""

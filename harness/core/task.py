@@ -110,6 +110,17 @@ class Task(Scorer, ABC):
         shown = () if examples is None else tuple(read_rows(examples, f"{name}, examples", layout))
         return GivenTask(name, read_rows(samples, name, layout), scorers, shown)
 
+    def chain_criteria(self, item: Mapping[str, Any], chain: str) -> Sequence[bool] | None:
+        """Return which criteria of a question a chain of thought meets; None where only a judge could tell.
+
+        A training reports them of each stage. `item` is the question as its Sample holds it.
+        """
+        return None
+
+    def companion_tasks(self) -> Sequence[str]:
+        """Return tasks on the same clips, as --tasks names them, for skills that training on this one may wear out."""
+        return ()
+
     @abstractmethod
     def samples(self, data_dir: Path | None) -> Iterable[Sample]:
         """Yield the questions, from data_dir where the user names one."""

@@ -17,11 +17,10 @@ from dtbench.harness.core.scorer import Column, Grouping
 from dtbench.harness.core.task import Task
 from dtbench.harness.extract.answer import Extraction
 from dtbench.harness.extract.tidy import own_turn
-from dtbench.tasks.mini import VERSION, Mini
+from dtbench.tasks.mini import DESCRIBED, VERSION, Mini
 from dtbench.tasks.mini_world.splits import DIFFICULTIES
 
-SPEC = "dtbench.training.stages.describe_task:DescribeTask"
-"""The name under which the registry finds it: it is no benchmark, so it is not listed."""
+SPEC = DESCRIBED
 DESCRIBE_PROMPT = "describe the audio ."
 """The prompt that mini was taught descriptions with."""
 

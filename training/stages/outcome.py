@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dtbench.harness.compare.paired import comparison, pair_runs
+from dtbench.harness.core.task import Task, load_questions
 from dtbench.harness.extract.tidy import split_text
 from dtbench.harness.stats.intervals import share
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.types import Record
-from dtbench.tasks.mini import SPLIT_OF
-from dtbench.tasks.mini_world.criteria import criteria_met
-from dtbench.tasks.mini_world.items import make_item
-from dtbench.tasks.mini_world.splits import slots
+from dtbench.tasks import registry as task_registry
 from dtbench.training.recipe.settings import Recipe
 from dtbench.training.rewards import Template, reward_settings
 from dtbench.training.rewards.completion import split_completion
@@ -58,9 +56,10 @@ def base_evaluations(recipe: Recipe, layout: Layout) -> list[EvalRun]:
 def description_runs(recipe: Recipe, layout: Layout) -> dict[str, EvalRun]:
     """Return the runs in which the base and the last model describe clips."""
     last = layout.stage(recipe.stage[-1].name)
+    tasks = tuple(name for task in recipe.evaluation.tasks for name in task_registry.get_task(task).companion_tasks())
     return {
-        BASE: EvalRun(recipe.model, layout.base_described, layout.clips, tasks=(SPEC,), revision=recipe.revision),
-        recipe.stage[-1].name: EvalRun(str(last.model), last.described, layout.clips, tasks=(SPEC,)),
+        BASE: EvalRun(recipe.model, layout.base_described, layout.clips, tasks=tasks, revision=recipe.revision),
+        recipe.stage[-1].name: EvalRun(str(last.model), last.described, layout.clips, tasks=tasks),
     }
 
 
@@ -128,12 +127,16 @@ class ChainMarks(NamedTuple):
     words: float | None
     """The words of a chain, over the answers that have one, in whatever form."""
     criteria: float | None
-    """How many of mini's five criteria a right answer meets; without a chain, none. None for other tasks."""
+    """How many of its task's criteria a right answer meets, of mini's five; without a chain, none.
+
+    None for tasks without Task.chain_criteria, whose chains only a judge can mark.
+    """
 
 
 def chain_marks(records: Iterable[Record], task: str, template: Template) -> ChainMarks:
     """Measure the chains of records with an answer."""
-    items = items_by_id(task)
+    check = task_registry.get_task(task).chain_criteria if has_chain_criteria(task) else None
+    items = task_items(task) if check is not None else {}
     formed: list[bool] = []
     words: list[float] = []
     criteria: list[float] = []
@@ -144,17 +147,20 @@ def chain_marks(records: Iterable[Record], task: str, template: Template) -> Cha
         formed.append(parts is not None)
         if chain.split():
             words.append(len(chain.split()))
-        if items is not None and record["score"]["correct"] is True:
-            criteria.append(sum(criteria_met(items[record["id"]], chain)))
+        if check is not None and record["score"]["correct"] is True:
+            criteria.append(sum(check(items[record["id"]], chain) or ()))
     return ChainMarks(_mean(formed), _mean(words), _mean(criteria))
 
 
+def has_chain_criteria(task: str) -> bool:
+    """Return whether a task marks chains of thought itself."""
+    return type(task_registry.get_task(task)).chain_criteria is not Task.chain_criteria
+
+
 @functools.cache
-def items_by_id(task: str) -> Mapping[str, Mapping[str, Any]] | None:
-    """Return the items of a split of mini by id; None for other tasks, whose criteria need a judge."""
-    if task not in SPLIT_OF:
-        return None
-    return {slot.id: make_item(slot).as_published() for slot in slots(SPLIT_OF[task])}
+def task_items(task: str) -> Mapping[str, Mapping[str, Any]]:
+    """Return the questions of a task as published, by id."""
+    return {sample.id: sample.item for sample in load_questions(task_registry.get_task(task), None).samples}
 
 
 def _mean(values: list[float] | list[bool]) -> float | None:
@@ -193,7 +199,7 @@ def _answered(folder: Path, task: str) -> list[Record]:
 
 def _descriptions(name: str, folder: Path) -> Iterator[dict[str, Any]]:
     """Yield a row for each difficulty: descriptions right to the word, and sounds described rightly."""
-    items = items_by_id("mini") or {}
+    items = task_items(SPEC)
     parts: dict[str, list[tuple[bool, float]]] = {}
     for record in _answered(folder, DescribeTask.name):
         sounds = sounds_described(items[record["id"]], record["response"]["text"])
