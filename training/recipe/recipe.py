@@ -1,7 +1,7 @@
 """Recipes: the settings of a training (model, data, rewards, hyperparameters, machines, evaluation), and their loading.
 
-Where a field says nothing else, the recipes in this folder say in the comment behind each figure whether it is the
-paper's or was chosen here. Arms are lists of stages that are trained in place of the recipe's own:
+The recipes in this folder say in the comment behind each figure where it comes from: `paper`, `digest`, `author's` or
+`chosen`. Arms are lists of stages that are trained in place of the recipe's own:
 
 [[arm]]
 name = "accuracy-only"

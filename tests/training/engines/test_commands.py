@@ -24,12 +24,12 @@ QWEN3_OMNI = """
 --moe_grouped_gemm true --moe_permute_fusion true --save_safetensors true --dataset_num_proc 8
 --dataloader_num_workers 8
 --finetune true --model Qwen/Qwen3-Omni-30B-A3B-Instruct --model_type qwen3_omni_moe --seed 0
---reward_funcs accuracy format consistency hybrid --reward_weights 1 1 1 1 --num_train_epochs 1 --scale_rewards gdpo
+--reward_funcs accuracy format consistency hybrid --reward_weights 1 1 1 1 --train_iters 500 --scale_rewards gdpo
 --beta 0.001 --num_generations 8 --global_batch_size 224 --micro_batch_size 4 --lr 1e-06 --lr_decay_style constant
 --min_lr 1e-06 --lr_warmup_fraction 0.01 --epsilon 0.2 --loss_type grpo --importance_sampling_level token
 --rollout_importance_sampling_mode token_truncate --router_replay_mode R3 --dynamic_sample false
 --max_resample_times 3 --overlong_filter false --weight_decay 0.1 --adam_beta1 0.9 --adam_beta2 0.95 --clip_grad 1
---max_length 4096 --truncation_strategy delete --max_completion_length 1024 --temperature 1 --top_p 0.99 --top_k 50
+--max_length 4096 --truncation_strategy left --max_completion_length 1024 --temperature 1 --top_p 0.99 --top_k 50
 --freeze_vit true --freeze_aligner true --bf16 true --fp16 false --recompute_granularity full
 --recompute_method uniform --recompute_num_layers 1 --save_steps 50 --save_total_limit 2
 --tensor_model_parallel_size 4 --sequence_parallel true --pipeline_model_parallel_size 2
@@ -43,12 +43,12 @@ QWEN25_OMNI = """
 --output_dir /runs/x/stage-1/engine --add_version false
 --save_strategy steps --dataset_num_proc 1 --dataloader_num_workers 0 --report_to none
 --model Qwen/Qwen2.5-Omni-7B --model_type qwen2_5_omni --seed 0 --tuner_type full
---reward_funcs accuracy format consistency hybrid --reward_weights 1 1 1 1 --num_train_epochs 1 --scale_rewards gdpo
+--reward_funcs accuracy format consistency hybrid --reward_weights 1 1 1 1 --max_steps 500 --scale_rewards gdpo
 --beta 0.001 --num_generations 8 --gradient_accumulation_steps 7 --per_device_train_batch_size 4
 --learning_rate 1e-06 --lr_scheduler_type constant_with_warmup --warmup_ratio 0.01 --epsilon 0.2 --loss_type grpo
 --importance_sampling_level token --dynamic_sample false --max_resample_times 3 --overlong_filter false
 --weight_decay 0.1 --adam_beta1 0.9 --adam_beta2 0.95 --max_grad_norm 1 --max_length 4096
---truncation_strategy delete --max_completion_length 1024 --temperature 1 --top_p 0.99 --top_k 50 --freeze_vit true
+--truncation_strategy left --max_completion_length 1024 --temperature 1 --top_p 0.99 --top_k 50 --freeze_vit true
 --freeze_aligner true --torch_dtype bfloat16 --gradient_checkpointing true --save_steps 50 --save_total_limit 2
 --attn_impl flash_attn --deepspeed zero2 --use_vllm true --vllm_mode colocate --vllm_max_model_len 5120
 --vllm_limit_mm_per_prompt {"audio": 1, "image": 0, "video": 0} --sleep_level 1 --vllm_tensor_parallel_size 1
@@ -85,6 +85,7 @@ def test_qwen3_omni_is_trained_with_megatron_by_exactly_this_command() -> None:
     }
     told = flat(second).replace("stage-2", "stage-1")
     differing = QWEN3_OMNI.replace("Qwen/Qwen3-Omni-30B-A3B-Instruct", "/runs/x/stage-1/model")
+    differing = differing.replace("--train_iters 500", "--num_train_epochs 1")
     differing = differing.replace("accuracy format consistency hybrid", "accuracy evaluator").replace("1 1 1 1", "1 1")
     assert told == "megatron rlhf " + " ".join(differing.split())
 

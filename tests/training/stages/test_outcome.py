@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -206,3 +207,16 @@ def test_what_a_chain_leaves_out_is_a_criterion_less(number: int) -> None:
     told = marks(f"<think> {REFERENCE.replace(cue, 'it')} </think> {SAMPLE.answer}")
     assert told.criteria is not None
     assert told.criteria < 5
+
+
+class Whistling(Mini):
+    """A task of a user's own that marks chains by one word."""
+
+    def chain_criteria(self, item: Mapping[str, Any], chain: str) -> tuple[bool, ...]:
+        return ("whistle" in chain, str(item["id"]) in chain)
+
+
+def test_a_task_of_ones_own_marks_chains_by_its_own_criteria() -> None:
+    spec = f"{__name__}:{Whistling.__name__}"
+    right = f"<think> a whistle in {SAMPLE.id} </think> {SAMPLE.answer}"
+    assert marks(right, f"<think> a whistle </think> {SAMPLE.answer}", task=spec).criteria == 1.5
