@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dtbench.harness.core.errors import MachineryError
 from dtbench.models.checkpoints.tensors import safetensors_header
+from dtbench.training.engines.contract import LOG
 
 _PREFIX = "checkpoint-"
-_LAST_FILES = ("trainer_state.json", "latest_checkpointed_iteration.txt")
-"""The files that engines write last: transformers, Megatron."""
+_STATE = "trainer_state.json"
+"""The file that transformers writes last."""
+_TRACKER = "latest_checkpointed_iteration.txt"
+"""Megatron's mark, which stands there before the weights of the hub's form are written."""
+_AFTER_WEIGHTS = ("config.json", "tokenizer_config.json")
+"""What ms-swift writes last beside Megatron's mark."""
+_INDEX = "*.safetensors.index.json"
+_ITERATION = re.compile(rb'"iteration": "\d+/(\d+)"')
 _MODEL_FILES = ("*.safetensors", "*.safetensors.index.json", "*.jinja", "*.json", "*.txt", "*.model", "spk_dict.pt")
 """With the voices of Qwen2.5-Omni, without which its class does not load, though it only answers in text."""
-_TRAINER_FILES = {"trainer_state.json", "args.json", "latest_checkpointed_iteration.txt"}
+_TRAINER_FILES = {_STATE, "args.json", _TRACKER}
 
 
 def checkpoint_step(checkpoint: Path) -> int:
@@ -30,19 +38,44 @@ def whole_checkpoints(engine: Path) -> list[Path]:
 
 
 def is_whole_checkpoint(checkpoint: Path) -> bool:
-    """Return whether the engine finished it, and every file of weights is as long as its header says."""
+    """Return whether the engine finished it: every file of weights is there, and as long as its header says."""
+    finished = [_STATE] if (checkpoint / _STATE).exists() else [_TRACKER, *_AFTER_WEIGHTS]
     weights = list(checkpoint.glob("*.safetensors"))
-    if not weights or not any(_readable(checkpoint / name) for name in _LAST_FILES):
+    if not weights or not all(_readable(checkpoint / name) for name in finished):
         return False
-    return all(_has_full_length(file) for file in weights)
+    return _has_all_shards(checkpoint, weights) and all(_has_full_length(file) for file in weights)
+
+
+def _has_all_shards(checkpoint: Path, weights: Sequence[Path]) -> bool:
+    """Return whether there are just the shards of the index, each with its tensors; one file alone has no index."""
+    shards = {file.name for file in weights if "-of-" in file.name}
+    indexed: dict[str, set[str]] = {}
+    for index in checkpoint.glob(_INDEX):
+        try:
+            for tensor, shard in json.loads(index.read_bytes())["weight_map"].items():
+                indexed.setdefault(shard, set()).add(tensor)
+        except (OSError, ValueError, KeyError, AttributeError):
+            return False
+    if not shards <= indexed.keys():
+        return False
+    try:
+        return all(tensors <= safetensors_header(checkpoint / shard)[0].keys() for shard, tensors in indexed.items())
+    except (OSError, ValueError):
+        return False
 
 
 def is_final_checkpoint(checkpoint: Path, steps: int | None) -> bool:
-    """Return whether training ends with it: by the recipe's steps, or by the steps that the trainer made of epochs."""
+    """Return whether training ends with it: by the recipe's steps, or by the steps that the trainer made of epochs.
+
+    Transformers says the latter in the checkpoint, Megatron in its log alone.
+    """
     if steps is not None:
         return checkpoint_step(checkpoint) >= steps
     try:
-        state = json.loads((checkpoint / "trainer_state.json").read_bytes())
+        if not (checkpoint / _STATE).exists():
+            made = _ITERATION.findall((checkpoint.parent / LOG).read_bytes())
+            return bool(made) and checkpoint_step(checkpoint) >= int(made[-1]) > 0
+        state = json.loads((checkpoint / _STATE).read_bytes())
         return 0 < int(state["max_steps"]) <= int(state["global_step"])
     except (OSError, ValueError, KeyError, TypeError):
         return False

@@ -40,6 +40,8 @@ _ADAPTER_FLAGS = {
     *("target_parameters", "lora_rank", "lora_alpha", "lora_dropout", "lora_bias", "use_dora"),
 }
 """Flags of ms-swift that the table [adapter] stands for, or that change more than an adapter does."""
+MEGATRON_KEEPS = 2
+"""Fewer checkpoints its arguments do not allow."""
 Table = Mapping[str, Any]
 
 
@@ -70,6 +72,7 @@ def check_recipe(recipe: Recipe, where: str) -> None:
         seen.add(stage.name)
         if (stage.steps is None) == (stage.epochs is None):
             raise UserError(f"{where}: stage {stage.name}: either steps or epochs is expected.")
+        _check_megatron(recipe, stage, f"{where}: stage {stage.name}")
         _check_batch(recipe, recipe.training_of(stage), f"{where}: stage {stage.name}")
         _check_data(stage, [one.name for one in recipe.stage[:index]], f"{where}: stage {stage.name}")
     check_validation(recipe, where)
@@ -137,15 +140,40 @@ def _check_adapter(recipe: Recipe, where: str) -> None:
                 raise UserError(f"{where}: adapter: {name} = true: an adapter changes the language model alone.")
 
 
+def _check_megatron(recipe: Recipe, stage: StageRecipe, where: str) -> None:
+    """Refuse what Megatron would refuse, or round, once it has started."""
+    if recipe.engine != "megatron":
+        return
+    training = recipe.training_of(stage)
+    if stage.epochs is not None and stage.epochs % 1:
+        raise UserError(f"{where}: epochs = {stage.epochs:g}: megatron counts whole ones: give steps instead.")
+    if training.keep < MEGATRON_KEEPS:
+        raise UserError(f"{where}: keep = {training.keep}: megatron keeps {MEGATRON_KEEPS} checkpoints at least.")
+
+
 def _check_batch(recipe: Recipe, training: TrainingSettings, where: str) -> None:
     """Check that a step's completions fall into whole groups, and into whole micro batches on each machine."""
     if training.batch % training.generations:
         raise UserError(f"{where}: batch = {training.batch}: a multiple of generations = {training.generations}.")
-    at_once = recipe.machines.data_parallel * training.micro_batch
-    if not at_once or training.batch % at_once:
+    machines = recipe.machines
+    processes, copies = machines.nodes * machines.processes, machines.data_parallel
+    for name, spread in (("tensor", machines.tensor), ("expert", machines.expert)):
+        if processes % (spread * machines.pipeline):
+            raise UserError(
+                f"{where}: machines: {processes} processes: a multiple of {name} * pipeline = "
+                f"{spread * machines.pipeline} is expected."
+            )
+    at_once = copies * training.micro_batch
+    if training.batch % at_once:
         raise UserError(
             f"{where}: batch = {training.batch}: a multiple of {at_once} is expected, micro_batch = "
-            f"{training.micro_batch} on each of {recipe.machines.data_parallel} copies of the model."
+            f"{training.micro_batch} on each of {copies} copies of the model."
+        )
+    if recipe.engine == "megatron" and training.batch // training.generations % at_once:
+        raise UserError(
+            f"{where}: batch = {training.batch}: megatron wants a multiple of {at_once * training.generations}: "
+            f"generations = {training.generations} for each of micro_batch = {training.micro_batch} questions on each "
+            f"of {copies} copies of the model."
         )
 
 

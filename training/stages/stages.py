@@ -25,6 +25,7 @@ from dtbench.harness.store.leftovers import temporary_folder
 from dtbench.harness.store.locks import RunLock
 from dtbench.harness.store.run_json import LOG_NAME
 from dtbench.harness.store.run_log import RunLog
+from dtbench.models.checkpoints import hub
 from dtbench.models.vllm.diagnose import log_last_words, read_tail
 from dtbench.training.engines.adapters import base_of_adapter, check_adapter, check_targets, export_merged
 from dtbench.training.engines.checkpoints import (
@@ -335,10 +336,11 @@ def failure_reason(log: Path, start: int = 0) -> str:
 
 
 def _refuse_other_shapes(before: str, after: Path) -> None:
-    """Refuse a model whose tensors differ from those it started from, where that is a folder here."""
-    if not Path(before).is_dir():
+    """Refuse a model whose tensors differ from those it started from, where these are here."""
+    folder = Path(before) if Path(before).is_dir() else hub.cached_snapshot(before)
+    if folder is None:
         return
-    expected, actual = tensor_shapes(Path(before)), tensor_shapes(after)
+    expected, actual = tensor_shapes(folder), tensor_shapes(after)
     differing = [name for name in expected.keys() & actual.keys() if expected[name] != actual[name]]
     lost = [name for name in expected if name not in actual and name.split(".")[0] not in {"talker", "code2wav"}]
     if differing or lost:

@@ -105,3 +105,53 @@ def test_the_last_checkpoint_is_told_by_the_recipe_or_where_it_counts_epochs_by_
 
 def test_a_checkpoint_that_does_not_tell_is_not_the_last(tmp_path: Path) -> None:
     assert not checkpoints.is_final_checkpoint(checkpoint(tmp_path, 4), None)
+
+
+def sharded(engine: Path, step: int) -> Path:
+    """A checkpoint of two shards as `megatron rlhf` leaves it: its mark, the shards, their index, the rest."""
+    folder = checkpoint(engine, step)
+    (folder / "trainer_state.json").unlink()
+    (folder / "model.safetensors").unlink()
+    (folder / "latest_checkpointed_iteration.txt").write_text(str(step))
+    names = {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}
+    for tensor, file in names.items():
+        safetensors(folder / file, (tensor,))
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": names}))
+    return folder
+
+
+def test_shards_with_their_index_are_whole(tmp_path: Path) -> None:
+    found = sharded(tmp_path, 4)
+    assert checkpoints.whole_checkpoints(tmp_path) == [found]
+
+
+@pytest.mark.parametrize("fault", ["shard", "index", "name", "tensor", "half an index", "config", "tokenizer"])
+def test_megatrons_mark_does_not_make_half_an_export_whole(tmp_path: Path, fault: str) -> None:
+    """It is written before the first shard."""
+    torn = sharded(tmp_path, 4)
+    last, index = torn / "model-00002-of-00002.safetensors", torn / "model.safetensors.index.json"
+    if fault == "shard":
+        last.unlink()
+    elif fault == "index":
+        index.unlink()
+    elif fault == "name":
+        last.rename(torn / "model-00002-of-?????.safetensors")
+    elif fault == "tensor":
+        safetensors(last, ("c",))
+    elif fault == "half an index":
+        index.write_text('{"weight_map": {')
+    else:
+        (torn / {"config": "config.json", "tokenizer": "tokenizer_config.json"}[fault]).unlink()
+    assert checkpoints.whole_checkpoints(tmp_path) == []
+    assert checkpoints.remove_torn_checkpoints(tmp_path) == ["checkpoint-4"]
+
+
+@pytest.mark.parametrize(("logged", "last"), [("4/4", True), ("4/9", False), (None, False)])
+def test_the_last_checkpoint_of_megatrons_epochs_is_told_by_its_log(
+    tmp_path: Path, logged: str | None, last: bool
+) -> None:
+    found = sharded(tmp_path, 4)
+    if logged is not None:
+        lines = [{"loss": 0.5, "iteration": "1/99"}, {"loss": 0.5, "iteration": logged}]
+        (tmp_path / "logging.jsonl").write_text("".join(json.dumps(one) + "\n" for one in lines))
+    assert checkpoints.is_final_checkpoint(found, None) is last

@@ -131,3 +131,31 @@ def test_an_adapter_is_no_checkpoint_to_start_from(tmp_path: Path) -> None:
     (adapter / "adapter_config.json").write_text('{"base_model_name_or_path": "../ckpt"}')
     with pytest.raises(UserError, match=r"has the adapter tuned: `dtbench run --model .+` merges it"):
         override(load_recipe("qwen3-omni-30b"), model=str(adapter), seed=None)
+
+
+LARGE = (RECIPES / "qwen3-omni-30b.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ("batch = 224 ", "batch = 112 ", "batch = 112: megatron wants a multiple of 224: generations = 8 for each of"),
+        (
+            "epochs = 1 ",
+            "epochs = 0.5 ",
+            "epochs = 0.5: megatron counts whole ones: give steps instead.",
+        ),
+        ("save_every = 50 ", "keep = 1\nsave_every = 50 ", "keep = 1: megatron keeps 2 checkpoints at least."),
+        ("tensor = 4 ", "tensor = 3 ", "machines: 56 processes: a multiple of tensor * pipeline = 6 is expected."),
+        ("expert = 4 ", "expert = 5 ", "machines: 56 processes: a multiple of expert * pipeline = 10 is expected."),
+    ],
+)
+def test_what_megatron_would_refuse_after_hours_is_refused_at_once(
+    tmp_path: Path, before: str, after: str, told: str
+) -> None:
+    assert before in LARGE
+    path = tmp_path / "own.toml"
+    path.write_text(LARGE.replace(before, after, 1))
+    with pytest.raises(UserError) as caught:
+        load_recipe(str(path))
+    assert told in str(caught.value)

@@ -16,7 +16,7 @@ from dtbench.training.engines.inside.swift_adapter import stop_at_wrong_adapter
 from dtbench.training.engines.inside.swift_bridge import AUDIO_GRADIENT, stop_engine
 from dtbench.training.engines.inside.swift_clips import TOWER, encode_clips_once
 
-_GROUPS: Mapping[str, tuple[str, ...]] = {
+GROUPS: Mapping[str, tuple[str, ...]] = {
     "audio_projector": ("multi_modal_projector", "audio_tower.proj"),
     "audio_tower": ("audio_tower",),
     "vision": ("visual", "vision_tower"),
@@ -27,7 +27,7 @@ _GROUPS: Mapping[str, tuple[str, ...]] = {
 def parameter_group(parameter: str) -> str:
     """Return the part of the model that a parameter belongs to."""
     return next(
-        (group for group, parts in _GROUPS.items() if any(part in parameter for part in parts)), "language_model"
+        (group for group, parts in GROUPS.items() if any(part in parameter for part in parts)), "language_model"
     )
 
 
