@@ -17,6 +17,7 @@ from dtbench.harness.run.live_line import LiveLine
 from dtbench.training.stages.layout import Layout
 from dtbench.training.stages.options import TrainOptions
 from dtbench.training.stages.outcome import stage_gains
+from dtbench.training.stages.roles import find_role, follow
 from dtbench.training.stages.stages import stage_commands, train
 
 if TYPE_CHECKING:
@@ -46,7 +47,12 @@ def train_command(options: TrainOptions, dry_run: DryRun = False, as_json: AsJso
         return
 
     live = LiveLine(quiet=as_json)
-    table = train(options, live, lambda stage, metrics: live.say(_step_line(stage, metrics)))
+    place = find_role(options)
+    if place is not None and place.index:
+        outcome = follow(options, place, live.notify)
+        typer.echo(json.dumps(outcome) if as_json else f"{place}: done, after {outcome['attempts']} attempts")
+        return
+    table = train(options, live, lambda stage, metrics: live.say(_step_line(stage, metrics)), place)
     if as_json:
         typer.echo(json.dumps(table))
     else:

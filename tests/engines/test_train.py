@@ -15,10 +15,10 @@ from runs import wait_until
 from trainer import ended, short_recipe, train
 
 from dtbench.training.engines import checkpoints
+from dtbench.training.engines.launch import failure_reason
 from dtbench.training.engines.metrics import read_steps
 from dtbench.training.engines.ms_swift import PLUGIN
 from dtbench.training.stages.layout import Layout
-from dtbench.training.stages.stages import failure_reason
 
 pytestmark = pytest.mark.engine
 PATIENCE = 1200.0

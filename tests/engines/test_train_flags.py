@@ -13,8 +13,8 @@ from trainer import engine_place
 import dtbench
 from dtbench.training.engines.launch import get_engine
 from dtbench.training.recipe.recipe import load_recipe, recipe_names
+from dtbench.training.stages.jobs import stage_job
 from dtbench.training.stages.layout import Layout
-from dtbench.training.stages.stages import stage_job
 
 pytestmark = pytest.mark.engine
 OUT = Path("/runs/x")

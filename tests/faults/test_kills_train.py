@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 from campaign import CAMPAIGN
-from chat_server import Chat, Turn, chatting
-from killed_trainings import ROLES, TrainingKills, losses, role_of
+from chat_server import Turn, chatting
+from killed_trainings import AT_ONCE, QUESTIONS, ROLES, TrainingKills, losses, recipe_file, role_of
 from kills import Counting, Killing, dtbench, half_written, whole_lines
 from processes import descendants
 from runs import ended, interrupt, record_files_of, wait_until
 from stand_in_engine import install
-from trainer import begun, endpoint_recipe
+from trainer import begun
 
 from dtbench.training.recipe.recipe import load_recipe
 from dtbench.training.stages.layout import Layout
@@ -27,19 +27,6 @@ from dtbench.training.stages.watch import planned_evaluations
 
 WHOLE = os.environ.get("DTBENCH_WHOLE") == "1"
 SEED = int(os.environ.get("DTBENCH_SEED", "22"))
-QUESTIONS, AT_ONCE = 12, 4
-
-
-def recipe_file(folder: Path, chat: Chat) -> Path:
-    """A recipe of two stages whose models an endpoint stands for."""
-    return endpoint_recipe(
-        folder,
-        chat.url,
-        AT_ONCE,
-        ("limit = 24", f"limit = {QUESTIONS}"),
-        ("describe = true", f"describe = {str(WHOLE).lower()}"),
-        ("audio_ablation = true", f"audio_ablation = {str(WHOLE).lower()}"),
-    )
 
 
 @pytest.mark.parametrize("number", range(5 if WHOLE else 1))

@@ -11,10 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from chat_server import Chat
 from kills import Killing, is_gone
 from processes import Running, descendants
 from runs import PATIENCE
 from sharded import answers_in_files
+from trainer import endpoint_recipe
 
 from dtbench.tasks.registry import get_task
 from dtbench.training.engines.metrics import read_steps
@@ -23,6 +25,8 @@ from dtbench.training.stages.evaluate import EvalRun
 from dtbench.training.stages.layout import Layout
 
 MACHINERY = 3
+WHOLE = os.environ.get("DTBENCH_WHOLE") == "1"
+QUESTIONS, AT_ONCE = 12, 4
 ROLES = ("train", "worker", "evaluation", "engine", "watchdog")
 """The processes of a training."""
 
@@ -37,6 +41,19 @@ def role_of(command: str) -> str | None:
         return None
     return (
         "worker" if "rlhf.py" in command or "swift worker" in command else "engine" if "bin/swift" in command else None
+    )
+
+
+def recipe_file(folder: Path, chat: Chat, *changes: tuple[str, str]) -> Path:
+    """A recipe of two stages whose models an endpoint stands for."""
+    return endpoint_recipe(
+        folder,
+        chat.url,
+        AT_ONCE,
+        ("limit = 24", f"limit = {QUESTIONS}"),
+        ("describe = true", f"describe = {str(WHOLE).lower()}"),
+        ("audio_ablation = true", f"audio_ablation = {str(WHOLE).lower()}"),
+        *changes,
     )
 
 

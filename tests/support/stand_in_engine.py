@@ -3,20 +3,27 @@
 Installed as bin/swift of a folder: the launcher starts two workers and ends with them; the first one logs each step and
 writes checkpoints file by file, as the trainer of transformers does. A dev split is measured before a checkpoint is
 saved, and the best one is spared.
+
+On several nodes, the first workers meet at MASTER_ADDR and take each step together: one that misses another waits for
+ever, as NCCL does; a rank that is there twice and a resume from another step are errors. `swift rollout` is a server,
+which trainers ask for its model.
 """
 
 from __future__ import annotations
 
+import http.client
+import http.server
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-STEP_SECONDS = 0.04
+STEP_SECONDS = float(os.environ.get("STAND_IN_STEP", "0.04"))
 BEST_STEP = 4
 """After which the model does best on a dev split."""
 WORKERS = 2
@@ -54,9 +61,11 @@ def train() -> None:
     """Go through the steps that a checkpoint does not hold yet."""
     out, steps, resumed = Path(flag("output_dir")), int(flag("max_steps")), flag("resume_from_checkpoint")
     done = int(resumed.rpartition("-")[2]) if resumed else 0
+    peers = meet(done) if flag("rank") == "0" else []
     for step in range(done + 1, steps + 1):
         time.sleep(STEP_SECONDS)
-        if flag("rank") != "0":
+        take_step(peers, step)
+        if flag("rank") != "0" or os.environ.get("NODE_RANK", "0") != "0":
             continue
         entry = {"loss": 0.1, "reward": step / steps, "grad_norm": 1.0, "global_step/max_steps": f"{step}/{steps}"}
         entry["rewards/accuracy/mean"] = 0.75
@@ -84,6 +93,63 @@ def measured(step: int, steps: int) -> dict[str, object]:
     return {**figures, "eval_runtime": 1.5, "global_step/max_steps": f"{step}/{steps}"}
 
 
+def meet(done: int) -> list[socket.socket]:
+    """Meet the other nodes, as torchrun's workers do, once the model that answers is ours."""
+    if host := flag("vllm_server_host"):
+        connection = http.client.HTTPConnection(host, int(flag("vllm_server_port")))
+        connection.request("GET", "/model")
+        answers = connection.getresponse().read().decode()
+        assert answers == flag("model"), f"{answers} answers for {flag('model')}"
+    nodes, rank = int(os.environ.get("NNODES", "1")), int(os.environ.get("NODE_RANK", "0"))
+    if nodes == 1:
+        return []
+    place = (os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]))
+    if rank:
+        return [hello(place, f"{rank} {done}")]
+    with socket.create_server(place) as server:
+        peers = [server.accept()[0] for _ in range(nodes - 1)]
+    said = sorted(peer.recv(64).decode() for peer in peers)
+    expected = [f"{other} {done}" for other in range(1, nodes)]
+    assert said == expected, f"{said} came, {expected} were awaited"
+    return peers
+
+
+def hello(place: tuple[str, int], said: str) -> socket.socket:
+    """Say who we are at the meeting place, once it is there."""
+    while True:
+        try:
+            peer = socket.create_connection(place)
+        except OSError:
+            time.sleep(0.02)
+            continue
+        peer.sendall(said.encode())
+        return peer
+
+
+def take_step(peers: list[socket.socket], step: int) -> None:
+    """Wait until every node is at this step."""
+    for peer in peers:
+        peer.sendall(b"%8d" % step)
+    for peer in peers:
+        if peer.recv(8, socket.MSG_WAITALL) != b"%8d" % step:
+            time.sleep(3600)
+
+
+def serve() -> None:
+    """Say that all is well, and which model this is."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path in {"/health/", "/model"} else 404)
+            self.end_headers()
+            self.wfile.write(flag("model").encode() if self.path == "/model" else b"")
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    http.server.ThreadingHTTPServer(("127.0.0.1", int(flag("port"))), Handler).serve_forever()
+
+
 def save(checkpoint: Path, step: int, steps: int) -> None:
     """Write a checkpoint, and leave two."""
     checkpoint.mkdir()
@@ -102,6 +168,8 @@ def save(checkpoint: Path, step: int, steps: int) -> None:
 
 if __name__ == "__main__":
     os.environ.pop("PYTHONPATH", None)
+    if sys.argv[1] == "rollout":
+        serve()
     if sys.argv[1] != "worker":
         sys.exit(launch())
     train()

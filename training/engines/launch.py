@@ -21,6 +21,7 @@ from typing import BinaryIO
 import dtbench
 from dtbench.harness.core.errors import MachineryError, UserError
 from dtbench.models.vllm import watchdog
+from dtbench.models.vllm.diagnose import read_tail
 from dtbench.training.engines.contract import Engine, EngineCommand
 from dtbench.training.engines.ms_swift import ENGINES
 from dtbench.training.recipe.settings import EngineName
@@ -156,3 +157,12 @@ def run_engine(command: EngineCommand, log: Path, lock: Path, poll: Callable[[],
             time.sleep(POLL_SECONDS)
     poll()
     return process.watchdog.returncode
+
+
+def failure_reason(log: Path, start: int = 0) -> str:
+    """Return the line of the log that says why the engine failed, else its last; `start` skips earlier starts."""
+    text = read_tail(log, start)
+    signals = re.findall(r"\bSignal \d+ \(.*", text.rpartition("Root Cause")[2])  # torchrun's table
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    errors = [line for line in lines if re.search(r"(?<!ChildFailed)Error: |^terminate called", line)]
+    return (signals or errors or lines or ["it said nothing."])[-1][-300:]

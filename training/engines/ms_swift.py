@@ -151,7 +151,8 @@ def _environment(job: Job) -> dict[str, str]:
     if machines.processes > 1 or machines.nodes > 1:
         variables["NPROC_PER_NODE"] = str(machines.processes)
     if machines.nodes > 1:
-        variables |= {"NNODES": str(machines.nodes), "NODE_RANK": "${NODE_RANK}", "MASTER_ADDR": "${MASTER_ADDR}"}
+        variables |= {"NNODES": str(machines.nodes), "NODE_RANK": "${NODE_RANK}"}
+        variables |= {"MASTER_ADDR": "${MASTER_ADDR}", "MASTER_PORT": str(machines.port)}
     if machines.device == "cpu":
         return variables | {"CUDA_VISIBLE_DEVICES": ""}
     return variables | {"PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True"}

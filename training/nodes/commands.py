@@ -3,75 +3,55 @@
 from __future__ import annotations
 
 import http.client
-import json
 import os
 from collections.abc import Mapping, Sequence
 
-from dtbench.harness.store.atomic import replace_whole
 from dtbench.harness.store.known_secrets import remember_secret
 from dtbench.training.engines.contract import EngineCommand, Job
-from dtbench.training.engines.inside.swift_bridge import PLAN_VARIABLE
+from dtbench.training.engines.inside.swift_bridge import JUDGE_KEY_VARIABLE
+from dtbench.training.engines.judge_server import JUDGE_URL, judge_command
 from dtbench.training.engines.launch import fill_placeholders, get_engine
-from dtbench.training.nodes.shared import Attempt, NodesFolder
-from dtbench.training.recipe.settings import JudgeServer, Recipe
+from dtbench.training.nodes.shared import Attempt, Member, NodesFolder
+from dtbench.training.recipe.settings import JUDGE, Recipe
 
-JUDGE = "judge"
-"""The value of the rewards' setting `evaluator` that means the server of [judge]."""
-JUDGE_KEY_VARIABLE = "DTBENCH_JUDGE_KEY"
-SERVED = "model"
-"""The name under which the judge's server has its model."""
+_SAFE = {
+    "VLLM_SERVER_DEV_MODE": "0",
+    "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "0",  # else a request may name any folder as an adapter
+    "VLLM_ALLOW_INSECURE_SERIALIZATION": "0",
+}
 HEALTH_SECONDS = 2.0
 
 
-def trainer_command(job: Job, attempt: Attempt, index: int, folder: NodesFolder) -> EngineCommand:
-    """Return the engine's command on this node of an attempt: the same one everywhere, but for the rank."""
-    nodes = attempt["nodes"]
-    values = {**os.environ, "NODE_RANK": str(next(node["rank"] for node in nodes if node["index"] == index))}
-    values["MASTER_ADDR"] = next(node["address"] for node in nodes if node["index"] == 0)
+def attempt_addresses(nodes: Sequence[Member], given: Mapping[str, str]) -> dict[str, str]:
+    """Return what placeholders of commands stand for in an attempt of these nodes; what is given comes first."""
+    found = {"MASTER_ADDR": nodes[0]["address"]}
     for node in nodes:
         if node["role"] == "rollout":
-            values["ROLLOUT_HOST"] = node["address"]
+            found["ROLLOUT_HOST"] = node["address"]
+    return {**found, **given}
+
+
+def trainer_command(job: Job, attempt: Attempt, index: int, folder: NodesFolder) -> EngineCommand:
+    """Return the engine's command on this node of an attempt: the same one everywhere, but for the rank and the judge.
+
+    Trainers are spread over the judge's nodes.
+    """
+    rank = next(node["rank"] for node in attempt["nodes"] if node["index"] == index)
+    values = {**os.environ, **attempt["addresses"], "NODE_RANK": str(rank)}
+    variables: dict[str, str] = {}
+    judges = [node["address"] for node in attempt["nodes"] if node["role"] == JUDGE]
+    if judges:
+        values[JUDGE_URL] = f"http://{judges[rank % len(judges)]}:{server_port(job.recipe, JUDGE)}/v1"
+        variables[JUDGE_KEY_VARIABLE] = folder.read_key()
+        remember_secret(variables[JUDGE_KEY_VARIABLE])
     command = fill_placeholders(get_engine(job.recipe.engine).command(job), values)
-    if job.recipe.rewards.get("evaluator") != JUDGE:
-        return command
-    return EngineCommand(command.arguments, {**command.environment, **_judged(job, attempt, index, folder)})
+    return EngineCommand(command.arguments, {**command.environment, **variables})
 
 
-def _judged(job: Job, attempt: Attempt, index: int, folder: NodesFolder) -> Mapping[str, str]:
-    """Write this node's reward plan, with the address of a judge in it; return what its engine's environment gets."""
-    judge = job.recipe.judge
-    addresses = [node["address"] for node in attempt["nodes"] if node["role"] == JUDGE]
-    assert judge is not None  # a recipe without one is refused
-    assert addresses
-    plan = json.loads(job.reward_plan.read_bytes())
-    settings, options = plan["settings"], plan["settings"].get("evaluator_options", {})
-    settings["evaluator"] = f"http://{addresses[index % len(addresses)]}:{judge.port}/v1"
-    settings["evaluator_model"] = SERVED
-    settings["evaluator_options"] = {**options, "key_variable": JUDGE_KEY_VARIABLE}
-    replace_whole(folder.plan(index), json.dumps(plan, ensure_ascii=False).encode())
-    key = folder.read_key()
-    remember_secret(key)
-    return {PLAN_VARIABLE: str(folder.plan(index)), JUDGE_KEY_VARIABLE: key}
-
-
-def judge_command(judge: JudgeServer, program: str = "vllm") -> EngineCommand:
-    """Return the command that serves the judge's model to other nodes; its key comes by the environment."""
-    flags: Mapping[str, object] = {
-        "served-model-name": SERVED,
-        "host": "0.0.0.0",  # the trainers are on other machines
-        "port": judge.port,
-        "tensor-parallel-size": judge.tensor,
-        "data-parallel-size": max(1, judge.gpus // judge.tensor),
-        "max-model-len": judge.max_model_tokens,
-    }
-    arguments: Sequence[str] = [part for name, value in flags.items() for part in (f"--{name}", str(value))]
-    safe = {
-        "VLLM_NO_USAGE_STATS": "1",
-        "VLLM_SERVER_DEV_MODE": "0",
-        "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "0",
-        "VLLM_ALLOW_INSECURE_SERIALIZATION": "0",
-    }
-    return EngineCommand([program, "serve", judge.model, *arguments], safe)
+def keyed_judge_command(recipe: Recipe, key: str) -> EngineCommand:
+    """Return the command that serves the judge's model to other nodes, which have to know its key."""
+    command = judge_command(recipe)
+    return EngineCommand(command.arguments, {**command.environment, **_SAFE, "VLLM_API_KEY": key})
 
 
 def health_path(role: str) -> str:

@@ -12,7 +12,7 @@ from dtbench.harness.core.errors import DtbenchError, MachineryError, UserError
 from dtbench.harness.core.model import Notify
 from dtbench.training.engines.contract import EngineCommand, Job
 from dtbench.training.engines.launch import failure_reason, get_engine, in_environment, run_engine
-from dtbench.training.nodes.commands import health_path, is_healthy, judge_command, server_port, trainer_command
+from dtbench.training.nodes.commands import health_path, is_healthy, keyed_judge_command, server_port, trainer_command
 from dtbench.training.nodes.place import Place
 from dtbench.training.nodes.shared import Attempt, Beacon, NodeReport, NodesFolder, NodeWatch, Waits
 from dtbench.training.recipe.settings import Recipe
@@ -148,8 +148,6 @@ class Follower:
 
     def _serve_judge(self) -> None:
         """Serve the judge's model until node 0 ends; a server that ends is started anew."""
-        assert self.recipe.judge is not None
-        command = judge_command(self.recipe.judge)
         starts = 0
 
         def poll() -> None:
@@ -162,12 +160,12 @@ class Follower:
                 self.beacon.say("ready")
                 self.notify(f"{self.place}: the judge answers")
 
-        keyed = EngineCommand(command.arguments, {**command.environment, "VLLM_API_KEY": self.folder.make_key()})
+        command = keyed_judge_command(self.recipe, self.folder.make_key())
         while starts < MOST_JUDGE_STARTS:
             starts += 1
             self.beacon.say("starting")
             try:
-                _, why = self._run(keyed, poll)
+                _, why = self._run(command, poll)
             except AttemptOverError:
                 if (leader := self.watch.look(0)) is not None:
                     self._end(leader)

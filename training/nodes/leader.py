@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dtbench.harness.core.errors import MachineryError
 from dtbench.harness.core.model import Notify
 from dtbench.training.engines.contract import EngineCommand, Job
-from dtbench.training.nodes.commands import health_path, is_healthy, server_port, trainer_command
-from dtbench.training.nodes.place import Place, places
+from dtbench.training.nodes.commands import attempt_addresses, health_path, is_healthy, server_port, trainer_command
+from dtbench.training.nodes.place import Place
 from dtbench.training.nodes.shared import Attempt, Beacon, NodeReport, NodesFolder, NodeState, NodeWatch, Waits, members
 from dtbench.training.recipe.settings import Recipe
 
@@ -29,25 +29,27 @@ class Leader:
     """Node 0 of a training on several nodes."""
 
     recipe: Recipe
+    others: Sequence[Place]
+    """All nodes but this one, in order."""
     folder: NodesFolder
     beacon: Beacon
     waits: Waits
     notify: Notify
     watch: NodeWatch = field(init=False)
-    _others: Sequence[Place] = field(init=False)
     _number: int = field(init=False)
     _attempt: Attempt | None = field(default=None, init=False)
+    _here: dict[int, NodeReport] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         """Number attempts after those of earlier starts."""
         self.watch = NodeWatch(self.folder, self.waits)
-        self._others = places(self.recipe)[1:]
         self._number = self.folder.last_attempt()
 
     def repeat(self, train: Callable[[], None], checkpoint: Callable[[], int]) -> None:
         """Train until an attempt is not lost; a MachineryError after several without a new checkpoint."""
         tries, before = 0, checkpoint()
         while True:
+            self._here = self._wait_for_nodes()  # before the checkpoints are looked at: none of them writes any more
             try:
                 return train()
             except AttemptLostError as lost:
@@ -61,16 +63,17 @@ class Leader:
                 self.notify(f"attempt {self._number} ended on every node: {lost} All start again.")
 
     @contextlib.contextmanager
-    def attempt(self, job: Job) -> Iterator[EngineCommand]:
+    def attempt(self, job: Job, addresses: Mapping[str, str]) -> Iterator[EngineCommand]:
         """Start the servers of an attempt, then the other trainers; yield node 0's own command."""
-        nodes = self._wait_for_nodes()
         self._number += 1
+        nodes = list(members({0: self.beacon.report, **self._here}))
         attempt: Attempt = {
             "attempt": self._number,
             "stage": job.stage.name,
             "resume": None if job.resume is None else str(job.resume),
             "leader": self.beacon.report["token"],
-            "nodes": list(members({0: self.beacon.report, **nodes})),
+            "nodes": nodes,
+            "addresses": attempt_addresses(nodes, addresses),
         }
         self.folder.write_attempt(attempt)
         self._attempt = attempt
@@ -116,7 +119,7 @@ class Leader:
 
     def _loss(self, index: int, token: str) -> str | None:
         """Return why a node of this attempt is lost; None where it is not."""
-        place, report = self._others[index - 1], self.watch.look(index)
+        place, report = self.others[index - 1], self.watch.look(index)
         if report is None:
             return f"{place} has been silent for {self.waits.lost:g} s."
         if report["token"] != token:
@@ -134,13 +137,13 @@ class Leader:
         here: dict[int, NodeReport] = {}
         until, said = time.monotonic() + self.waits.patience, False
         while True:
-            for place in self._others:
+            for place in self.others:
                 report = self.watch.look(place.index)
                 if report is not None and self._is_free(place, report):
                     here[place.index] = report
                 else:
                     here.pop(place.index, None)
-            missing = [place for place in self._others if place.index not in here]
+            missing = [place for place in self.others if place.index not in here]
             if not missing:
                 return here
             names = ", ".join(map(str, missing[:6])) + (f" and {len(missing) - 6} more" if len(missing) > 6 else "")
@@ -171,7 +174,7 @@ class Leader:
         servers = {node["index"]: node for node in attempt["nodes"] if node["role"] != "trainer"}
         until = time.monotonic() + self.waits.patience
         if servers:
-            self.notify(f"waiting for {', '.join(str(self._others[index - 1]) for index in servers)} to be healthy")
+            self.notify(f"waiting for {', '.join(str(self.others[index - 1]) for index in servers)} to be healthy")
         while servers:
             self.check()
             for index, node in list(servers.items()):
@@ -184,7 +187,7 @@ class Leader:
             time.sleep(LOOK_SECONDS)
 
     def _unhealthy(self, index: int, address: str) -> str:
-        place, report = self._others[index - 1], self.watch.look(index)
+        place, report = self.others[index - 1], self.watch.look(index)
         at = f"{address}:{server_port(self.recipe, place.role)}"
         if report is not None and report["state"] == "ready":
             return (

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
 from dtbench.harness.core.errors import UserError
+from dtbench.training.engines.judge_server import needs_judge
 from dtbench.training.recipe.settings import Recipe
 
 Role = Literal["trainer", "rollout", "judge"]
@@ -85,7 +86,8 @@ def places(recipe: Recipe) -> list[Place]:
 def role_counts(recipe: Recipe) -> Mapping[Role, int]:
     """Return how many nodes of each role a recipe needs."""
     machines = recipe.machines
-    judges = recipe.judge.nodes if recipe.judge is not None else 0
+    judged = recipe.judge is not None and any(needs_judge(recipe, stage) for stage in recipe.stage)
+    judges = recipe.judge.nodes if recipe.judge is not None and judged else 0
     return {"trainer": machines.nodes, "rollout": int(machines.rollouts == "server"), "judge": judges}
 
 

@@ -67,6 +67,8 @@ class Attempt(TypedDict):
     leader: str
     """The token of node 0."""
     nodes: list[Member]
+    addresses: dict[str, str]
+    """What placeholders of the engine's command stand for on every node."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +125,6 @@ class NodesFolder:
     def log(self, index: int) -> Path:
         """Return the output of what a node other than 0 runs."""
         return self.root / f"node-{index}.log"
-
-    def plan(self, index: int) -> Path:
-        """Return a trainer's reward plan, with the address of its judge."""
-        return self.root / f"rewards-{index}.json"
 
     def read_report(self, index: int) -> NodeReport | None:
         """Return what a node said last; None where there is nothing."""
@@ -190,7 +188,9 @@ class Beacon:
     def say(self, state: NodeState, attempt: int = 0, why: str = "", end: int | None = None) -> None:
         """Say something else, at once."""
         with self._lock:
-            changed = (state, attempt, why, end) != tuple(self._report[key] for key in ("state", "attempt", "why", "end"))
+            changed = (state, attempt, why, end) != tuple(
+                self._report[key] for key in ("state", "attempt", "why", "end")
+            )
             self._report |= {"state": state, "attempt": attempt, "why": why, "end": end}
         if changed:
             self._write()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dtbench.training.engines.contract import Job
 from dtbench.training.recipe.settings import Recipe, StageRecipe
+from dtbench.training.stages.dev_split import dev_batch_of
 from dtbench.training.stages.layout import Layout
 
 
@@ -19,4 +20,5 @@ def stage_job(recipe: Recipe, stage: StageRecipe, layout: Layout, resume: Path |
     """Return a stage as the engine gets it."""
     own = layout.stage(stage.name)
     model = stage_model(recipe, stage, layout)
-    return Job(recipe, stage, model, own.questions, own.reward_plan, own.engine, own.stop_file, resume)
+    dev, batch = own.dev_questions, dev_batch_of(recipe, stage, own.dev_questions)
+    return Job(recipe, stage, model, own.questions, own.reward_plan, own.engine, own.stop_file, resume, dev, batch)

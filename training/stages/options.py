@@ -58,6 +58,17 @@ class TrainOptions:
             values="folders",
         ),
     ] = None
+    role: Annotated[
+        str | None,
+        Option(
+            "--role",
+            "ROLE",
+            "Train with other nodes, the same command on each: auto, trainer, rollout or judge.",
+            shown="this machine alone",
+            panel=RUNS,
+            values=("auto", "trainer", "rollout", "judge"),
+        ),
+    ] = None
     reuse: Annotated[
         Path | None,
         Option(

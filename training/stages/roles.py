@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import json
 import os
@@ -19,10 +20,10 @@ from dtbench.harness.store.run_log import RunLog
 from dtbench.models.vllm.process import find_executable
 from dtbench.training.engines.contract import Job
 from dtbench.training.engines.launch import find_environment, get_engine
-from dtbench.training.nodes.commands import JUDGE
 from dtbench.training.nodes.follower import INTERRUPTED, Follower, left_reason
 from dtbench.training.nodes.leader import Leader
 from dtbench.training.nodes.place import (
+    AUTO,
     Place,
     allocation_of,
     clear_launcher_variables,
@@ -50,30 +51,32 @@ class NodeOutcome(TypedDict):
 
 def find_role(options: TrainOptions) -> Place | None:
     """Return what this node is; None where it trains alone, and a UserError where the recipe needs others."""
-    recipe = options.load()
     if options.role is None:
-        if recipe.rewards.get("evaluator") == JUDGE:
-            raise UserError(
-                'rewards: evaluator = "judge": the server of [judge] is started on a node of its own: give --role auto '
-                "on every node, or name an evaluator by its URL."
-            )
         return None
+    recipe = _placed_recipe(options)
     place = find_place(recipe, options.role, os.environ)
     return place if len(places(recipe)) > 1 else None
 
 
+def _placed_recipe(options: TrainOptions) -> Recipe:
+    """Return the recipe without the judge where that is an endpoint, for which no node is needed."""
+    recipe = options.load()
+    return recipe if options.judge_url is None else dataclasses.replace(recipe, judge=None)
+
+
 @contextlib.contextmanager
-def leading(recipe: Recipe, place: Place | None, root: Path, notify: Notify) -> Iterator[Leader | None]:
+def leading(options: TrainOptions, place: Place | None, notify: Notify) -> Iterator[Leader | None]:
     """Be node 0 within this block, at whose end all nodes end with the same exit status; None where there is one."""
     if place is None:
         yield None
         return
-    folder, waits = NodesFolder(root / NODES), Waits.of(os.environ)
-    beacon = _beacon(recipe, place, folder, waits)
+    recipe, waits = _placed_recipe(options), Waits.of(os.environ)
+    folder = NodesFolder(options.out.resolve() / NODES)
+    beacon = _beacon(options, place, folder, waits)
     end, why = 0, ""
     try:
         clear_launcher_variables()
-        yield Leader(recipe, folder, beacon, waits, notify)
+        yield Leader(recipe, places(recipe)[1:], folder, beacon, waits, notify)
     except BaseException as error:
         end, why = _exit_status(error), left_reason(error)
         raise
@@ -91,7 +94,7 @@ def follow(options: TrainOptions, place: Place, notify: Notify) -> NodeOutcome:
         lock = FileLock(folder.lock(place.index), optional=True)
     except LockHeldError as held:
         raise UserError(f"--role: {place} is running already in {options.out} ({held}).") from None
-    beacon = _beacon(recipe, place, folder, waits)
+    beacon = _beacon(options, place, folder, waits)
     why = ""
 
     def job(stage: str, resume: Path | None) -> Job:
@@ -113,9 +116,10 @@ def follow(options: TrainOptions, place: Place, notify: Notify) -> NodeOutcome:
         lock.close()
 
 
-def _beacon(recipe: Recipe, place: Place, folder: NodesFolder, waits: Waits) -> Beacon:
-    digest = hashlib.sha256(json.dumps(recipe.plain(), sort_keys=True).encode()).hexdigest()[:16]
-    address, allocation = node_address(place, os.environ), allocation_of(os.environ)
+def _beacon(options: TrainOptions, place: Place, folder: NodesFolder, waits: Waits) -> Beacon:
+    digest = hashlib.sha256(json.dumps(options.load().plain(), sort_keys=True).encode()).hexdigest()[:16]
+    address = node_address(place, os.environ)
+    allocation = allocation_of(os.environ) if options.role == AUTO else ""  # each role may be a job of its own
     return Beacon(folder.report(place.index), new_report(place, address, allocation, digest), waits)
 
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,7 +25,7 @@ from dtbench.harness.store.locks import RunLock
 from dtbench.harness.store.run_json import LOG_NAME
 from dtbench.harness.store.run_log import RunLog
 from dtbench.models.checkpoints import hub
-from dtbench.models.vllm.diagnose import log_last_words, read_tail
+from dtbench.models.vllm.diagnose import log_last_words
 from dtbench.training.engines.adapters import base_of_adapter, check_adapter, check_targets, export_merged
 from dtbench.training.engines.checkpoints import (
     checkpoint_step,
@@ -40,6 +39,7 @@ from dtbench.training.engines.contract import LOG, Engine, EngineCommand, Job
 from dtbench.training.engines.inside.swift_bridge import read_stop_reason
 from dtbench.training.engines.judge_server import JUDGE_URL
 from dtbench.training.engines.launch import (
+    failure_reason,
     fill_placeholders,
     find_environment,
     get_engine,
@@ -47,12 +47,15 @@ from dtbench.training.engines.launch import (
     run_engine,
 )
 from dtbench.training.engines.metrics import MetricsFollower, read_steps
+from dtbench.training.nodes.leader import AttemptLostError, Leader
+from dtbench.training.nodes.place import Place
 from dtbench.training.recipe.placed_evaluation import placed_evaluation
-from dtbench.training.recipe.settings import Recipe, StageRecipe
+from dtbench.training.recipe.settings import JUDGE, Recipe, StageRecipe
 from dtbench.training.stages import state
 from dtbench.training.stages.base_cache import keep, take_kept
-from dtbench.training.stages.dev_split import check_dev_sources, dev_batch_of
+from dtbench.training.stages.dev_split import check_dev_sources
 from dtbench.training.stages.evaluate import EvalRun, is_evaluated, run_evaluations
+from dtbench.training.stages.jobs import stage_job, stage_model
 from dtbench.training.stages.judge import check_evaluator, judge_url
 from dtbench.training.stages.layout import BASE, Layout, StageLayout
 from dtbench.training.stages.mined_data import (
@@ -66,19 +69,24 @@ from dtbench.training.stages.options import TrainOptions
 from dtbench.training.stages.outcome import base_evaluations, description_runs, outcome_table
 from dtbench.training.stages.preflight import check_embedding, check_rewards, check_stage_rows, check_trust
 from dtbench.training.stages.reuse import reuse_run
+from dtbench.training.stages.roles import leading
 from dtbench.training.stages.stage_data import prepare_stage
 from dtbench.training.stages.validation import best_checkpoint, describe_best, read_best, reason_to_end
 from dtbench.training.stages.watch import TrainingView, stage_evaluation
 
 
-def train(options: TrainOptions, live: LiveLine, on_step: OnStep) -> Mapping[str, Any]:
-    """Train in stages and evaluate each; resume if the folder already has some. `on_step` is called at every step."""
+def train(options: TrainOptions, live: LiveLine, on_step: OnStep, place: Place | None = None) -> Mapping[str, Any]:
+    """Train in stages and evaluate each; resume if the folder already has some. `on_step` is called at every step.
+
+    `place` says what this node is where others follow it.
+    """
     recipe = options.load()
     check_rewards(recipe)
     check_dev_sources(recipe)
     check_trust(recipe)
     url = judge_url(recipe, options.judge_url)
-    check_evaluator(recipe, url)
+    if place is None or url is not None or recipe.rewards.get("evaluator") != JUDGE:
+        check_evaluator(recipe, url)  # else a node serves it, later
     check_targets(recipe)
     layout = Layout(options.out.resolve())
     program = get_engine(recipe.engine).command(stage_job(recipe, recipe.stage[0], layout)).arguments[0]
@@ -87,18 +95,40 @@ def train(options: TrainOptions, live: LiveLine, on_step: OnStep) -> Mapping[str
     layout.root.mkdir(parents=True, exist_ok=True)
     lock = RunLock(layout.root)
     try:
-        progress = state.open_state(layout.state, recipe)
-        unprepared = [stage for stage in recipe.stage if not progress.reached(stage.name, state.PREPARED)]
-        check_stage_rows(recipe, unprepared, layout.clips)
-        for line in reuse_run(recipe, layout, progress, options.reuse) if options.reuse is not None else ():
-            live.notify(line)
-        progress.write()
-        with sigterm_as_interrupt(), RunLog(layout.root / LOG_NAME) as log:
-            log.note_start(sys.argv)
-            addresses = {} if url is None else {JUDGE_URL: url}
-            return TrainingRun(recipe, layout, environment, progress, live, on_step, addresses).run()
+        addresses = {} if url is None else {JUDGE_URL: url}
+        with leading(options, place, live.notify) as leader:
+            return _run(options, recipe, TrainingPlace(layout, environment, addresses, leader), live, on_step)
     finally:
         lock.close()
+
+
+class TrainingPlace(NamedTuple):
+    """Where a training runs."""
+
+    layout: Layout
+    environment: Path
+    """Where the engine is installed."""
+    addresses: Mapping[str, str]
+    """What placeholders of commands stand for, above the environment."""
+    leader: Leader | None
+    """What starts the other nodes; None where this one trains alone."""
+
+
+def _run(
+    options: TrainOptions, recipe: Recipe, place: TrainingPlace, live: LiveLine, on_step: OnStep
+) -> Mapping[str, Any]:
+    layout = place.layout
+    progress = state.open_state(layout.state, recipe)
+    unprepared = [stage for stage in recipe.stage if not progress.reached(stage.name, state.PREPARED)]
+    check_stage_rows(recipe, unprepared, layout.clips)
+    for line in reuse_run(recipe, layout, progress, options.reuse) if options.reuse is not None else ():
+        live.notify(line)
+    progress.write()
+    with sigterm_as_interrupt(), RunLog(layout.root / LOG_NAME) as log:
+        log.note_start(sys.argv)
+        return TrainingRun(
+            recipe, layout, place.environment, progress, live, on_step, place.addresses, place.leader
+        ).run()
 
 
 @dataclass(slots=True)
@@ -114,6 +144,8 @@ class TrainingRun:
     on_step: OnStep
     addresses: Mapping[str, str] = field(default_factory=dict)
     """What placeholders of commands stand for, above the environment."""
+    leader: Leader | None = None
+    """What starts the other nodes; None where this one trains alone."""
     view: TrainingView = field(init=False)
 
     def __post_init__(self) -> None:
@@ -181,6 +213,16 @@ class TrainingRun:
             self.notify(f"{stage.name}: {line}")
 
     def _train(self, stage: StageRecipe, layout: StageLayout) -> None:
+        if self.leader is None:
+            self._train_once(stage, layout)
+            return
+
+        def last_step() -> int:
+            return max(map(checkpoint_step, whole_checkpoints(layout.engine)), default=0)
+
+        self.leader.repeat(lambda: self._train_once(stage, layout), last_step)
+
+    def _train_once(self, stage: StageRecipe, layout: StageLayout) -> None:
         for name in remove_torn_checkpoints(layout.engine):
             self.notify(f"{stage.name}: {name} is incomplete and is deleted")
         complete = whole_checkpoints(layout.engine)
@@ -205,35 +247,58 @@ class TrainingRun:
     def _run_engine(self, stage: StageRecipe, layout: StageLayout, job: Job, follower: MetricsFollower) -> None:
         observers = stage_observers(self.recipe, stage, layout, self.on_step, self.notify)
 
-        def poll(*, ended: bool = False) -> None:
+        def look(*, ended: bool = False) -> None:
             for step in follower.new_steps(ended=ended):
                 for observer in observers:
                     observer.see(step)
 
+        def poll() -> None:
+            look()
+            if self.leader is not None:
+                self.leader.check()
+
         check_trust(self.recipe)  # of a hub id, all is here by now
-        command = in_environment(self.engine.command(job), self.environment)
         start = layout.log.stat().st_size if layout.log.exists() else 0
-        with temporary_folder("dtbench-engine-") as folder:  # its launcher leaves folders where it is killed
-            own = EngineCommand(command.arguments, {**command.environment, "TMPDIR": str(folder)})
-            try:
-                filled = fill_placeholders(own, {**os.environ, **self.addresses})
-                code = run_engine(filled, layout.log, self.layout.process_lock, poll)
-                poll(ended=True)
-            except StageEndedError as ended:
-                self.notify(f"{stage.name}: {ended}")
-                return
-            finally:
-                for observer in observers:
-                    observer.close()
-        if why := read_stop_reason(layout.stop_file):
-            raise MachineryError(f"{stage.name}: {why}")
-        if not code:
+        try:
+            code, why = self._run_attempt(job, layout, poll)
+            look(ended=True)
+        except StageEndedError as ended:
+            self.notify(f"{stage.name}: {ended}")
             return
+        except AttemptLostError:
+            _raise_stop_reason(stage, layout)
+            raise
+        finally:
+            for observer in observers:
+                observer.close()
+        _raise_stop_reason(stage, layout)
+        if code:
+            self._look_at_failure(stage, layout, start, f"the engine ended with exit {code}: {{}}{why}")
+
+    def _run_attempt(self, job: Job, layout: StageLayout, poll: Callable[[], None]) -> tuple[int, str]:
+        """Run the engine, with those of other nodes if any; return its exit status, and why others failed."""
+        alone = contextlib.nullcontext(self.engine.command(job))
+        with (
+            temporary_folder("dtbench-engine-") as folder,  # its launcher leaves folders where it is killed
+            alone if self.leader is None else self.leader.attempt(job, self.addresses) as bare,
+        ):
+            command = in_environment(fill_placeholders(bare, {**os.environ, **self.addresses}), self.environment)
+            own = EngineCommand(command.arguments, {**command.environment, "TMPDIR": str(folder)})
+            code = run_engine(own, layout.log, self.layout.process_lock, poll)
+            if self.leader is None:
+                return code, ""
+            if not code:
+                self.leader.wait_for_trainers()
+            return code, self.leader.reasons() if code else ""
+
+    def _look_at_failure(self, stage: StageRecipe, layout: StageLayout, start: int, what: str) -> None:
+        """Raise an error for an engine that failed before its last step."""
         log_last_words(layout.log, start)
-        why = failure_reason(layout.log, start)
-        what = f"{stage.name}: the engine ended with exit {code}: {why} The whole log: {layout.log}."
+        what = f"{stage.name}: {what.format(failure_reason(layout.log, start))} The whole log: {layout.log}."
         complete = whole_checkpoints(layout.engine)
         if not any(is_final_checkpoint(checkpoint, stage.steps) for checkpoint in complete):
+            if self.leader is not None:
+                raise AttemptLostError(what)
             raise MachineryError(f"{what} Once that is mended, the same command goes on from the last checkpoint.")
         self.notify(f"{what} Every step was done and is kept, so it goes on.")
 
@@ -291,20 +356,6 @@ def last_evaluations(recipe: Recipe, layout: Layout) -> list[EvalRun]:
     return [*runs, description_runs(recipe, layout)[last.name]] if recipe.evaluation.describe else runs
 
 
-def stage_model(recipe: Recipe, stage: StageRecipe, layout: Layout) -> str:
-    """Return the model that a stage starts from: the recipe's, or that of the stage before it."""
-    index = recipe.stage.index(stage)
-    return str(layout.stage(recipe.stage[index - 1].name).model) if index else recipe.model
-
-
-def stage_job(recipe: Recipe, stage: StageRecipe, layout: Layout, resume: Path | None = None) -> Job:
-    """Return a stage as the engine gets it."""
-    own = layout.stage(stage.name)
-    model = stage_model(recipe, stage, layout)
-    dev, batch = own.dev_questions, dev_batch_of(recipe, stage, own.dev_questions)
-    return Job(recipe, stage, model, own.questions, own.reward_plan, own.engine, own.stop_file, resume, dev, batch)
-
-
 class StageCommand(NamedTuple):
     """A command of the engine, and where it runs."""
 
@@ -326,13 +377,9 @@ def stage_commands(options: TrainOptions) -> Iterator[StageCommand]:
         yield StageCommand(f"{stage.name}, on each of {nodes} nodes" if nodes > 1 else stage.name, engine.command(job))
 
 
-def failure_reason(log: Path, start: int = 0) -> str:
-    """Return the line of the log that says why the engine failed, else its last; `start` skips earlier starts."""
-    text = read_tail(log, start)
-    signals = re.findall(r"\bSignal \d+ \(.*", text.rpartition("Root Cause")[2])  # torchrun's table
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    errors = [line for line in lines if re.search(r"(?<!ChildFailed)Error: |^terminate called", line)]
-    return (signals or errors or lines or ["it said nothing."])[-1][-300:]
+def _raise_stop_reason(stage: StageRecipe, layout: StageLayout) -> None:
+    if why := read_stop_reason(layout.stop_file):
+        raise MachineryError(f"{stage.name}: {why}")
 
 
 def _refuse_other_shapes(before: str, after: Path) -> None:

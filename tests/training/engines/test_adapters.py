@@ -13,8 +13,8 @@ from dtbench.harness.core.errors import MachineryError, UserError
 from dtbench.training.engines import adapters
 from dtbench.training.engines.launch import get_engine
 from dtbench.training.recipe.recipe import load_recipe
+from dtbench.training.stages.jobs import stage_job
 from dtbench.training.stages.layout import Layout
-from dtbench.training.stages.stages import stage_job
 
 ATTENTION = ("q_proj", "k_proj")
 LANGUAGE = [f"layers.{layer}.self_attn.{name}" for layer in (0, 1) for name in ATTENTION]

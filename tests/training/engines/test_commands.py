@@ -11,8 +11,8 @@ from dtbench.training.engines.launch import get_engine
 from dtbench.training.engines.ms_swift import PLUGIN
 from dtbench.training.recipe.recipe import load_recipe, override, recipe_names
 from dtbench.training.recipe.settings import Validation
+from dtbench.training.stages.jobs import stage_job
 from dtbench.training.stages.layout import Layout
-from dtbench.training.stages.stages import stage_job
 
 OUT = Path("/runs/x")
 QWEN3_OMNI = """

@@ -23,6 +23,8 @@ EVALUATOR_VARIABLE = "DTBENCH_EVALUATOR"
 """The environment variable with the judge's address, which may be another at each start."""
 ADAPTER_VARIABLE = "DTBENCH_ADAPTER"
 """The environment variable that names the layers that get an adapter, where one is trained."""
+JUDGE_KEY_VARIABLE = "DTBENCH_JUDGE_KEY"
+"""The environment variable with the key of a judge that one of our nodes serves."""
 AUDIO_GRADIENT = "grad_norm/audio_features"
 """The metric that is 0 where the policy does not hear."""
 

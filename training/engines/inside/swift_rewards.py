@@ -13,6 +13,7 @@ from typing import Any
 from dtbench.harness.core.errors import DtbenchError
 from dtbench.training.engines.inside.swift_bridge import (
     EVALUATOR_VARIABLE,
+    JUDGE_KEY_VARIABLE,
     PLAN_VARIABLE,
     ROW_COLUMN,
     RewardPlan,
@@ -62,7 +63,9 @@ def rewards_of_plan(plan: RewardPlan) -> Rewards:
     """Return what computes the rewards of a plan, with the address that the judge has at this start."""
     settings = reward_settings(plan.settings)
     if settings.evaluator == JUDGE and EVALUATOR_VARIABLE in os.environ:  # a stage may ask it for nothing
-        settings = dataclasses.replace(settings, evaluator=os.environ[EVALUATOR_VARIABLE])
+        key = {"key_variable": JUDGE_KEY_VARIABLE} if JUDGE_KEY_VARIABLE in os.environ else {}
+        options = {**settings.evaluator_options, **key}
+        settings = dataclasses.replace(settings, evaluator=os.environ[EVALUATOR_VARIABLE], evaluator_options=options)
     return Rewards(settings)
 
 

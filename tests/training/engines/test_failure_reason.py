@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dtbench.training.stages.stages import failure_reason
+from dtbench.training.engines.launch import failure_reason
 
 TABLE = """\
     raise ChildFailedError(

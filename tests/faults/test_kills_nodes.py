@@ -1,0 +1,68 @@
+"""A training on three nodes, two that train and one that answers, of which one is killed in each phase."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from chat_server import Chat, Turn, chatting
+from killed_trainings import QUESTIONS, losses, recipe_file
+from several_nodes import ThreeNodes, on_three_nodes
+from stand_in_engine import install
+
+from dtbench.training.engines.metrics import read_steps
+from dtbench.training.recipe.recipe import load_recipe
+from dtbench.training.stages.layout import Layout
+from dtbench.training.stages.watch import planned_evaluations
+
+
+@pytest.fixture
+def chat() -> Iterator[Chat]:
+    with chatting(default=Turn("(B)", delay=0.03)) as found:
+        yield found
+
+
+@pytest.fixture
+def nodes(tmp_path: Path, chat: Chat) -> Iterator[ThreeNodes]:
+    recipe = recipe_file(tmp_path, chat, *on_three_nodes())
+    environment = {"DTBENCH_ENGINE": str(install(tmp_path / "engine")), "STAND_IN_STEP": "0.3"}
+    three = ThreeNodes(recipe, tmp_path / "run", environment)
+    try:
+        yield three
+    finally:
+        three.end()
+
+
+def test_one_of_three_nodes_is_killed_in_each_phase_and_every_step_is_done_once(nodes: ThreeNodes) -> None:
+    layout, out = Layout(nodes.out), nodes.out
+    stage_1, stage_2 = (layout.stage(name) for name in ("stage-1", "stage-2"))
+    nodes.start()
+
+    nodes.wait_until(lambda: (layout.base_eval / "run.json").exists())
+    nodes.kill(0)
+    nodes.wait_until(lambda: len(read_steps(stage_1.metrics)) >= 3)
+    nodes.kill(1)
+    nodes.wait_until(lambda: nodes.state()["stage-1"] in {"trained", "exported"})
+    nodes.kill(0)
+    nodes.wait_until(lambda: (stage_1.eval / "run.json").exists())
+    nodes.kill(1)
+    nodes.wait_until(lambda: nodes.report(2)["state"] == "ready" and nodes.attempts()[-1]["stage"] == "stage-2")
+    nodes.kill(2)
+    nodes.wait_until(lambda: len(read_steps(stage_2.metrics)) >= 1)
+    for worker in nodes.processes("swift worker", 1)[:1]:
+        os.kill(worker.pid, signal.SIGKILL)
+
+    assert nodes.codes() == [0, 0, 0], nodes.said()
+    assert nodes.killed == ["trainer 0", "trainer 1", "trainer 0", "trainer 1", "rollout 0"]
+    recipe = load_recipe(str(nodes.recipe))
+    runs = [run for _, run in planned_evaluations(recipe, layout)]
+    assert losses(recipe, out, runs, QUESTIONS) == (0, 0)
+    attempts = nodes.attempts()
+    assert [one["attempt"] for one in attempts] == list(range(1, len(attempts) + 1))
+    resumed = [Path(one["resume"]).name for one in attempts if one["stage"] == "stage-1" and one["resume"]]
+    assert resumed
+    assert set(resumed) <= {"checkpoint-2", "checkpoint-4"}
+    assert all([node["role"] for node in one["nodes"]] == ["trainer", "trainer", "rollout"] for one in attempts)
