@@ -13,7 +13,7 @@ from dtbench.harness.core.model import Notify
 from dtbench.training.engines.contract import EngineCommand, Job
 from dtbench.training.engines.launch import failure_reason, get_engine, in_environment, run_engine
 from dtbench.training.nodes.commands import health_path, is_healthy, keyed_judge_command, server_port, trainer_command
-from dtbench.training.nodes.place import Place
+from dtbench.training.nodes.place import NodePlace
 from dtbench.training.nodes.shared import Attempt, Beacon, NodeReport, NodesFolder, NodeWatch, Waits
 from dtbench.training.recipe.settings import Recipe
 
@@ -34,7 +34,7 @@ class Follower:
     """A node that follows node 0."""
 
     recipe: Recipe
-    place: Place
+    place: NodePlace
     folder: NodesFolder
     environment: Path
     """Where its engine, or vLLM, is installed."""

@@ -11,7 +11,7 @@ from dtbench.harness.core.errors import MachineryError
 from dtbench.harness.core.model import Notify
 from dtbench.training.engines.contract import EngineCommand, Job
 from dtbench.training.nodes.commands import attempt_addresses, health_path, is_healthy, server_port, trainer_command
-from dtbench.training.nodes.place import Place
+from dtbench.training.nodes.place import NodePlace
 from dtbench.training.nodes.shared import Attempt, Beacon, NodeReport, NodesFolder, NodeState, NodeWatch, Waits, members
 from dtbench.training.recipe.settings import Recipe
 
@@ -29,7 +29,7 @@ class Leader:
     """Node 0 of a training on several nodes."""
 
     recipe: Recipe
-    others: Sequence[Place]
+    others: Sequence[NodePlace]
     """All nodes but this one, in order."""
     folder: NodesFolder
     beacon: Beacon
@@ -157,14 +157,14 @@ class Leader:
                 said = True
             time.sleep(LOOK_SECONDS)
 
-    def _is_free(self, place: Place, report: NodeReport) -> bool:
+    def _is_free(self, place: NodePlace, report: NodeReport) -> bool:
         mine = self.beacon.report
         if mine["allocation"] and report["allocation"] != mine["allocation"]:
             return False
         free: tuple[NodeState, ...] = ("starting", "ready") if place.role == "judge" else ("idle",)
         return report["role"] == place.role and report["state"] in free
 
-    def _last_words(self, missing: Sequence[Place]) -> str:
+    def _last_words(self, missing: Sequence[NodePlace]) -> str:
         reports = (self.folder.read_report(place.index) for place in missing)
         words = [report["why"] for report in reports if report is not None and report["why"]]
         return f" ({words[0]})" if words else ""

@@ -63,7 +63,7 @@ LAUNCHER_VARIABLES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class NodePlace:
     """What a node is."""
 
     index: int
@@ -77,10 +77,10 @@ class Place:
         return f"node {self.index} ({self.role} {self.rank})"
 
 
-def places(recipe: Recipe) -> list[Place]:
+def places(recipe: Recipe) -> list[NodePlace]:
     """Return every node that a recipe needs, in order."""
     ranks = [(role, rank) for role, count in role_counts(recipe).items() for rank in range(count)]
-    return [Place(index, role, rank) for index, (role, rank) in enumerate(ranks)]
+    return [NodePlace(index, role, rank) for index, (role, rank) in enumerate(ranks)]
 
 
 def role_counts(recipe: Recipe) -> Mapping[Role, int]:
@@ -91,7 +91,7 @@ def role_counts(recipe: Recipe) -> Mapping[Role, int]:
     return {"trainer": machines.nodes, "rollout": int(machines.rollouts == "server"), "judge": judges}
 
 
-def find_place(recipe: Recipe, role: str, environment: Mapping[str, str]) -> Place:
+def find_place(recipe: Recipe, role: str, environment: Mapping[str, str]) -> NodePlace:
     """Return what this node is; a UserError where the variables contradict the recipe, or say nothing."""
     if role not in (AUTO, *ROLES):
         raise UserError(f"--role {role}: auto, trainer, rollout or judge is expected.")
@@ -160,7 +160,7 @@ def allocation_of(environment: Mapping[str, str]) -> str:
     return ".".join(environment[name] for name in names if environment.get(name))
 
 
-def node_address(place: Place, environment: Mapping[str, str]) -> str:
+def node_address(place: NodePlace, environment: Mapping[str, str]) -> str:
     """Return the host name or address under which other nodes reach this one."""
     names = [ADDRESS_VARIABLE, "POD_IP", "SLURMD_NODENAME", *(["MASTER_ADDR"] if place.index == 0 else [])]
     for name in names:

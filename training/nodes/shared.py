@@ -19,7 +19,7 @@ from typing import Literal, TypedDict, cast
 
 from dtbench.harness.core.errors import DtbenchError, UserError
 from dtbench.harness.store.atomic import replace_unsynced, replace_whole
-from dtbench.training.nodes.place import Place, Role
+from dtbench.training.nodes.place import NodePlace, Role
 
 _LOG = logging.getLogger(__name__)
 LOST_VARIABLE, PATIENCE_VARIABLE = "DTBENCH_NODE_LOST", "DTBENCH_NODE_PATIENCE"
@@ -213,7 +213,7 @@ class Beacon:
                 _LOG.warning("%s", error)
 
 
-def new_report(place: Place, address: str, allocation: str, recipe: str) -> NodeReport:
+def new_report(place: NodePlace, address: str, allocation: str, recipe: str) -> NodeReport:
     """Return what a node says first."""
     return {
         "token": secrets.token_hex(8),

@@ -24,7 +24,7 @@ from dtbench.training.nodes.follower import INTERRUPTED, Follower, left_reason
 from dtbench.training.nodes.leader import Leader
 from dtbench.training.nodes.place import (
     AUTO,
-    Place,
+    NodePlace,
     allocation_of,
     clear_launcher_variables,
     find_place,
@@ -49,7 +49,7 @@ class NodeOutcome(TypedDict):
     attempts: int
 
 
-def find_role(options: TrainOptions) -> Place | None:
+def find_role(options: TrainOptions) -> NodePlace | None:
     """Return what this node is; None where it trains alone, and a UserError where the recipe needs others."""
     if options.role is None:
         return None
@@ -65,7 +65,7 @@ def _placed_recipe(options: TrainOptions) -> Recipe:
 
 
 @contextlib.contextmanager
-def leading(options: TrainOptions, place: Place | None, notify: Notify) -> Iterator[Leader | None]:
+def leading(options: TrainOptions, place: NodePlace | None, notify: Notify) -> Iterator[Leader | None]:
     """Be node 0 within this block, at whose end all nodes end with the same exit status; None where there is one."""
     if place is None:
         yield None
@@ -85,7 +85,7 @@ def leading(options: TrainOptions, place: Place | None, notify: Notify) -> Itera
         beacon.say("left", 0, why, end)
 
 
-def follow(options: TrainOptions, place: Place, notify: Notify) -> NodeOutcome:
+def follow(options: TrainOptions, place: NodePlace, notify: Notify) -> NodeOutcome:
     """Follow node 0 until the training ends; a node that comes late or comes back takes part in the next attempt."""
     recipe, layout, waits = options.load(), Layout(options.out.resolve()), Waits.of(os.environ)
     folder = NodesFolder(layout.root / NODES)
@@ -116,14 +116,14 @@ def follow(options: TrainOptions, place: Place, notify: Notify) -> NodeOutcome:
         lock.close()
 
 
-def _beacon(options: TrainOptions, place: Place, folder: NodesFolder, waits: Waits) -> Beacon:
+def _beacon(options: TrainOptions, place: NodePlace, folder: NodesFolder, waits: Waits) -> Beacon:
     digest = hashlib.sha256(json.dumps(options.load().plain(), sort_keys=True).encode()).hexdigest()[:16]
     address = node_address(place, os.environ)
     allocation = allocation_of(os.environ) if options.role == AUTO else ""  # each role may be a job of its own
     return Beacon(folder.report(place.index), new_report(place, address, allocation, digest), waits)
 
 
-def _environment(options: TrainOptions, recipe: Recipe, place: Place, layout: Layout) -> Path:
+def _environment(options: TrainOptions, recipe: Recipe, place: NodePlace, layout: Layout) -> Path:
     """Return the environment of what this node runs."""
     if place.role == "judge":
         return Path(find_executable()).parent.parent

@@ -48,7 +48,7 @@ from dtbench.training.engines.launch import (
 )
 from dtbench.training.engines.metrics import MetricsFollower, read_steps
 from dtbench.training.nodes.leader import AttemptLostError, Leader
-from dtbench.training.nodes.place import Place
+from dtbench.training.nodes.place import NodePlace
 from dtbench.training.recipe.placed_evaluation import placed_evaluation
 from dtbench.training.recipe.settings import JUDGE, Recipe, StageRecipe
 from dtbench.training.stages import state
@@ -75,7 +75,7 @@ from dtbench.training.stages.validation import best_checkpoint, describe_best, r
 from dtbench.training.stages.watch import TrainingView, stage_evaluation
 
 
-def train(options: TrainOptions, live: LiveLine, on_step: OnStep, place: Place | None = None) -> Mapping[str, Any]:
+def train(options: TrainOptions, live: LiveLine, on_step: OnStep, place: NodePlace | None = None) -> Mapping[str, Any]:
     """Train in stages and evaluate each; resume if the folder already has some. `on_step` is called at every step.
 
     `place` says what this node is where others follow it.

@@ -81,6 +81,7 @@ def test_qwen3_omni_is_trained_with_megatron_by_exactly_this_command() -> None:
         "NNODES": "7",
         "NODE_RANK": "${NODE_RANK}",
         "MASTER_ADDR": "${MASTER_ADDR}",
+        "MASTER_PORT": "29500",
         "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True",
     }
     told = flat(second).replace("stage-2", "stage-1")

@@ -12,8 +12,8 @@ from dtbench.harness.core.errors import UserError
 from dtbench.training.engines.flags import NOT_FOR_ENGINES, TABLE, Made, flag_table, refuse_unsupported, table_flags
 from dtbench.training.recipe.recipe import load_recipe
 from dtbench.training.recipe.settings import Machines, Recipe, StageRecipe, TrainingSettings
+from dtbench.training.stages.jobs import stage_job
 from dtbench.training.stages.layout import Layout
-from dtbench.training.stages.stages import stage_job
 
 README = Path(__file__).parents[3] / "training" / "README.md"
 TABLES: dict[str, Any] = {"": Recipe, "stage.": StageRecipe, "training.": TrainingSettings, "machines.": Machines}

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from dtbench.harness.core.errors import UserError
-from dtbench.training.nodes.place import Place, allocation_of, find_place, node_address, places
+from dtbench.training.nodes.place import NodePlace, allocation_of, find_place, node_address, places
 from dtbench.training.recipe.recipe import load_recipe
 from dtbench.training.recipe.settings import Recipe
 
@@ -39,34 +39,34 @@ def test_a_recipe_needs_its_trainers_first_then_the_node_that_answers_then_the_j
 @pytest.mark.parametrize(
     ("environment", "place"),
     [
-        (slurm(0), Place(0, "trainer", 0)),
-        (slurm(6), Place(6, "trainer", 6)),
-        (slurm(8), Place(8, "judge", 0)),
-        ({"SLURM_PROCID": "7", "SLURM_JOB_NUM_NODES": "9"}, Place(7, "rollout", 0)),
-        (TORCHRUN, Place(7, "rollout", 0)),
-        ({"NODE_RANK": "3", "NNODES": "9"}, Place(3, "trainer", 3)),
-        ({"PET_NODE_RANK": "3", "PET_NNODES": "9"}, Place(3, "trainer", 3)),
-        ({"JOB_COMPLETION_INDEX": "8"}, Place(8, "judge", 0)),
-        ({**slurm(1), **TORCHRUN, "JOB_COMPLETION_INDEX": "8"}, Place(1, "trainer", 1)),
-        ({**TORCHRUN, "JOB_COMPLETION_INDEX": "8"}, Place(7, "rollout", 0)),
+        (slurm(0), NodePlace(0, "trainer", 0)),
+        (slurm(6), NodePlace(6, "trainer", 6)),
+        (slurm(8), NodePlace(8, "judge", 0)),
+        ({"SLURM_PROCID": "7", "SLURM_JOB_NUM_NODES": "9"}, NodePlace(7, "rollout", 0)),
+        (TORCHRUN, NodePlace(7, "rollout", 0)),
+        ({"NODE_RANK": "3", "NNODES": "9"}, NodePlace(3, "trainer", 3)),
+        ({"PET_NODE_RANK": "3", "PET_NNODES": "9"}, NodePlace(3, "trainer", 3)),
+        ({"JOB_COMPLETION_INDEX": "8"}, NodePlace(8, "judge", 0)),
+        ({**slurm(1), **TORCHRUN, "JOB_COMPLETION_INDEX": "8"}, NodePlace(1, "trainer", 1)),
+        ({**TORCHRUN, "JOB_COMPLETION_INDEX": "8"}, NodePlace(7, "rollout", 0)),
     ],
 )
-def test_each_launchers_variables_say_which_node_this_is(environment: Mapping[str, str], place: Place) -> None:
+def test_each_launchers_variables_say_which_node_this_is(environment: Mapping[str, str], place: NodePlace) -> None:
     assert find_place(large(), "auto", environment) == place
 
 
 @pytest.mark.parametrize(
     ("role", "environment", "place"),
     [
-        ("trainer", {"NODE_RANK": "6", "NNODES": "7"}, Place(6, "trainer", 6)),
-        ("trainer", slurm(6), Place(6, "trainer", 6)),
-        ("rollout", {"JOB_COMPLETION_INDEX": "0"}, Place(7, "rollout", 0)),
-        ("rollout", {}, Place(7, "rollout", 0)),
-        ("judge", slurm(8), Place(8, "judge", 0)),
+        ("trainer", {"NODE_RANK": "6", "NNODES": "7"}, NodePlace(6, "trainer", 6)),
+        ("trainer", slurm(6), NodePlace(6, "trainer", 6)),
+        ("rollout", {"JOB_COMPLETION_INDEX": "0"}, NodePlace(7, "rollout", 0)),
+        ("rollout", {}, NodePlace(7, "rollout", 0)),
+        ("judge", slurm(8), NodePlace(8, "judge", 0)),
     ],
 )
 def test_a_role_may_be_given_and_its_rank_is_that_within_it(
-    role: str, environment: Mapping[str, str], place: Place
+    role: str, environment: Mapping[str, str], place: NodePlace
 ) -> None:
     assert find_place(large(), role, environment) == place
 
@@ -127,7 +127,7 @@ def test_an_allocation_is_that_of_slurm_and_of_its_restart() -> None:
 
 
 def test_a_node_is_reached_where_its_user_or_its_launcher_says() -> None:
-    first, second = Place(0, "trainer", 0), Place(1, "trainer", 1)
+    first, second = NodePlace(0, "trainer", 0), NodePlace(1, "trainer", 1)
     pod = {"POD_IP": "10.0.0.7", "MASTER_ADDR": "head"}
     assert node_address(second, {**pod, "DTBENCH_NODE_ADDRESS": "ib-7"}) == "ib-7"
     assert node_address(second, pod) == "10.0.0.7"
