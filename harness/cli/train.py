@@ -14,6 +14,7 @@ from dtbench.harness.cli.tables import percent, print_rows
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.options import RUNS, AsJson, Option
 from dtbench.harness.run.live_line import LiveLine
+from dtbench.training.recipe.estimate import estimate_lines
 from dtbench.training.stages.layout import Layout
 from dtbench.training.stages.options import TrainOptions
 from dtbench.training.stages.outcome import stage_gains
@@ -42,6 +43,8 @@ def train_command(options: TrainOptions, dry_run: DryRun = False, as_json: AsJso
     The same command resumes, within a stage from its last complete checkpoint.
     """
     if dry_run:
+        for line in estimate_lines(options.load()):
+            typer.echo(f"# {line}\n")
         for where, command in stage_commands(options):
             typer.echo(f"# {where}\n{_shell(command)}\n")
         return

@@ -6,15 +6,15 @@ faster and smaller. In bytes on one GPU, where P are parameters and T the tokens
 - weights: P of the language model over tensor and pipeline (experts over expert and pipeline) times the bytes of dtype,
   half a byte and a sixteenth each where the base has 4 bits; towers, embeddings and the head always in dtype.
 - reference: the weights once more, where beta is above 0 and all weights are trained; an adapter is turned off instead.
-- learning: of all weights their gradients (over the copies from ZeRO 2 on) and Adam's state, twice dtype, or 12 bytes over
-  the copies with ZeRO or Megatron, whose gradients are of 4 bytes; of an adapter 16 bytes for each of its parameters.
-- activations: with checkpointing the input of each layer, T x hidden x 2, and one layer whole, T x (8 hidden + 3 ffn) x 4;
-  without it all layers whole; and the logits of answers, vocabulary x 10. All for each answer of a micro batch.
-- answering: what samples has the weights again (vLLM beside the trainer), and 2 x layers x key width x 2 for each token.
+- learning: of all weights their gradients (over the copies from ZeRO 2 on) and Adam's state: twice dtype, or 12 bytes
+  over the copies with ZeRO or Megatron, whose gradients are of 4 bytes. Of an adapter 16 bytes for each parameter.
+- activations: with checkpointing the inputs of layers, T x hidden x dtype, and one whole layer twice, T x (8 hidden +
+  3 ffn) x dtype; without it all layers whole; and the logits of answers, vocabulary x 10. For each of a micro batch.
+- answering: what samples has the weights again (vLLM beside the trainer), and 2 x layers x key width x 2 for a token.
 
-Time: 2 x active P x tokens for each pass (forward, backward twice or once for an adapter, once more with checkpointing, the
-earlier policy, the reference) at 40 % of 312 TFLOP/s, an A100's; and each token of an answer reads all weights and keys
-at 60 % of 2 TB/s, in no less than 10 ms, or 40 ms with transformers.
+Time: 2 x active P x tokens for each pass (forward, backward twice or once for an adapter, once more with checkpointing,
+the earlier policy, the reference) at 40 % of 312 TFLOP/s, an A100's; and each token of an answer reads all weights and
+half of its keys at 60 % of 2 TB/s, in no less than 10 ms, or 40 ms with transformers.
 """
 
 from __future__ import annotations
@@ -37,17 +37,30 @@ _TOWER: Mapping[str, Any] = {"d_model": 1280, "encoder_layers": 32, "encoder_ffn
 _PUBLISHED: Mapping[str, Mapping[str, Any]] = {
     "Qwen/Qwen2.5-Omni-7B": {
         "text_config": {
-            **{"model_type": "qwen2_5_omni_text", "hidden_size": 3584, "num_hidden_layers": 28},
-            **{"num_attention_heads": 28, "num_key_value_heads": 4, "intermediate_size": 18944, "vocab_size": 152064},
+            "model_type": "qwen2_5_omni_text",
+            "hidden_size": 3584,
+            "num_hidden_layers": 28,
+            "num_attention_heads": 28,
+            "num_key_value_heads": 4,
+            "intermediate_size": 18944,
+            "vocab_size": 152064,
         },
         "audio_config": {**_TOWER, "output_dim": 3584},
         "vision_config": {"depth": 32, "hidden_size": 1280, "intermediate_size": 3420},
     },
     "Qwen/Qwen3-Omni-30B-A3B-Instruct": {
         "text_config": {
-            **{"model_type": "qwen3_omni_moe_text", "hidden_size": 2048, "num_hidden_layers": 48, "head_dim": 128},
-            **{"num_attention_heads": 32, "num_key_value_heads": 4, "vocab_size": 152064, "num_experts": 128},
-            **{"moe_intermediate_size": 768, "num_experts_per_tok": 8, "intermediate_size": 768},
+            "model_type": "qwen3_omni_moe_text",
+            "hidden_size": 2048,
+            "num_hidden_layers": 48,
+            "head_dim": 128,
+            "num_attention_heads": 32,
+            "num_key_value_heads": 4,
+            "vocab_size": 152064,
+            "num_experts": 128,
+            "moe_intermediate_size": 768,
+            "num_experts_per_tok": 8,
+            "intermediate_size": 768,
         },
         "audio_config": {**_TOWER, "output_dim": 2048},
         "vision_config": {"depth": 27, "hidden_size": 1152, "intermediate_size": 4304},
@@ -89,7 +102,8 @@ class ModelSizes(NamedTuple):
     def adapter(self, rank: int, targets: tuple[str, ...]) -> int:
         """Return the parameters of an adapter of these layers."""
         widths = {
-            **{"q_proj": self.hidden + self.query, "o_proj": self.hidden + self.query},
+            "q_proj": self.hidden + self.query,
+            "o_proj": self.hidden + self.query,
             **dict.fromkeys(("k_proj", "v_proj"), self.hidden + self.keys),
             **dict.fromkeys(("gate_proj", "up_proj", "down_proj"), self.hidden + self.ffn),
         }
@@ -117,11 +131,14 @@ class Estimate(NamedTuple):
 
     def line(self) -> str:
         """Return it as a line for people."""
-        parts = f"weights {self.weights:.1f}, reference {self.reference:.1f}, gradients and optimizer {self.learning:.1f}"
+        parts = (
+            f"weights {self.weights:.1f}, reference {self.reference:.1f}, gradients and optimizer {self.learning:.1f}, "
+            f"activations {self.activations:.1f}, while it answers {self.answering:.1f}"
+        )
+        answers, updates = self.answer_seconds, self.learn_seconds
         return (
-            f"estimate, not measured: {self.peak:.0f} GB of each GPU ({parts}, activations {self.activations:.1f}, "
-            f"while it answers {self.answering:.1f}); at most {self.answer_seconds + self.learn_seconds:.0f} s a step on "
-            f"A100s (answers {self.answer_seconds:.0f}, updates {self.learn_seconds:.0f})"
+            f"estimate, not measured: {self.peak:.0f} GB of each GPU ({parts}); {answers + updates:.0f} s a step "
+            f"at most, on A100s (answers {answers:.0f}, updates {updates:.0f})"
         )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from dtbench.harness.core.errors import DtbenchError, UserError
 from dtbench.models.endpoint.address import complete_url
 from dtbench.training.engines.judge_server import asks_model
-from dtbench.training.recipe.settings import JUDGE, Recipe
+from dtbench.training.recipe.settings import JUDGE, JudgeServer, Recipe
 from dtbench.training.rewards import reward_settings
 from dtbench.training.rewards.settings import EVENTS, NGRAMS
 from dtbench.training.stages.layout import StageLayout
@@ -40,12 +40,23 @@ def check_evaluator(recipe: Recipe, url: str | None) -> None:
         raise UserError(
             f"rewards: evaluator = {JUDGE!r}: nothing serves {judge.model} here: it takes {judge.nodes} more "
             f"node{'s' if judge.nodes > 1 else ''} of {judge.gpus} GPUs (`--role auto` on every node), or an endpoint: "
-            "--judge-url http://HOST:PORT/v1."
+            f"--judge-url http://HOST:PORT/v1.{_beside(judge)}"
         )
     try:
         Server.connect(address, settings.connection())
     except DtbenchError as error:
         raise type(error)(f"rewards: evaluator = {address}: {error}") from None
+
+
+def _beside(judge: JudgeServer) -> str:
+    """Say how a small judge is served on the GPU that trains, or on CPUs."""
+    if judge.gpus > 1:
+        return ""
+    serve = f"vllm serve {judge.model} --port {judge.port} --max-model-len {judge.max_model_tokens}"
+    return (
+        f" One so small can run beside the trainer, on a GPU of 80 GB: `{serve} --gpu-memory-utilization 0.15`, and "
+        "vLLM for CPUs serves it without that last flag."
+    )
 
 
 def plan_settings(recipe: Recipe, layout: StageLayout) -> Mapping[str, Any]:

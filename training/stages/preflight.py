@@ -77,6 +77,20 @@ def check_embedding(recipe: Recipe, environment: Path) -> None:
             )
 
 
+def check_quantiser(recipe: Recipe, environment: Path) -> None:
+    """Raise a UserError where the base of an adapter is to be quantised and the engine's environment cannot."""
+    if recipe.adapter is None or recipe.adapter.base_bits == 16:
+        return
+    package = "bitsandbytes"
+    search = f"import importlib.util as found, sys; sys.exit(found.find_spec({package!r}) is None)"
+    command = [str(environment / "bin" / "python"), "-c", search]
+    if subprocess.run(command, check=False, capture_output=True).returncode:
+        raise UserError(
+            f"adapter: base_bits = {recipe.adapter.base_bits}: {package} is not in {environment}, which quantises the "
+            f"base: `pip install {package}` there, or leave base_bits out."
+        )
+
+
 def check_stage_rows(recipe: Recipe, stages: Iterable[StageRecipe], clips: Path) -> None:
     """Raise an error where the questions of a stage cannot be drawn or trained on, or where a clip is missing.
 

@@ -67,7 +67,13 @@ from dtbench.training.stages.mined_data import (
 from dtbench.training.stages.observers import OnStep, StageEndedError, stage_observers
 from dtbench.training.stages.options import TrainOptions
 from dtbench.training.stages.outcome import base_evaluations, description_runs, outcome_table
-from dtbench.training.stages.preflight import check_embedding, check_rewards, check_stage_rows, check_trust
+from dtbench.training.stages.preflight import (
+    check_embedding,
+    check_quantiser,
+    check_rewards,
+    check_stage_rows,
+    check_trust,
+)
 from dtbench.training.stages.reuse import reuse_run
 from dtbench.training.stages.roles import leading
 from dtbench.training.stages.stage_data import prepare_stage
@@ -92,6 +98,7 @@ def train(options: TrainOptions, live: LiveLine, on_step: OnStep, place: NodePla
     program = get_engine(recipe.engine).command(stage_job(recipe, recipe.stage[0], layout)).arguments[0]
     environment = find_environment(options.engine, program)
     check_embedding(recipe, environment)
+    check_quantiser(recipe, environment)
     layout.root.mkdir(parents=True, exist_ok=True)
     lock = RunLock(layout.root)
     try:
