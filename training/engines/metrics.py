@@ -12,6 +12,7 @@ from pathlib import Path
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.training.engines.contract import Engine, Metrics
 from dtbench.training.engines.dev_figures import DevFigures
+from dtbench.training.engines.divergence import FirstStepLimits
 from dtbench.training.engines.inside.swift_bridge import AUDIO_GRADIENT
 from dtbench.training.recipe.settings import StopGuards, Validation
 
@@ -84,22 +85,25 @@ def _json_number(name: str, value: float) -> float | int | None:
     return float(f"{value:.{_DIGITS}g}")
 
 
-def violated_guard(step: Metrics, guards: StopGuards, *, first: bool) -> str | None:
+def violated_guard(
+    step: Metrics, guards: StopGuards, *, first: bool, limits: FirstStepLimits | None = None
+) -> str | None:
     """Return why the stage has to stop after this step; None where nothing is wrong."""
     number = int(step["step"])
+    limit, kl_limit = limits or (guards.divergence, guards.divergence)
     for name in ("loss", "grad_norm"):
         if not math.isfinite(step.get(name, 0.0)):
             return f"step {number}: {name} is not finite: lower the learning rate or the temperature."
     divergence = step.get("divergence")
-    if first and divergence is not None and divergence > guards.divergence:
+    if first and divergence is not None and divergence > limit:
         return (
             f"step {number}: the model that answers differs from the one being trained (divergence {divergence:.3g}, "
-            f"at most {guards.divergence:g} is allowed): check weights, dtype and audio; see engine.log."
+            f"at most {limit:g} is allowed): check weights, dtype and audio; see engine.log."
         )
-    if number == 1 and step.get("kl", 0.0) > guards.divergence:
+    if number == 1 and step.get("kl", 0.0) > kl_limit:
         return (
             f"step 1: the model being trained differs from the start of the stage (kl {step['kl']:.3g}, at most "
-            f"{guards.divergence:g} is allowed): its forward pass is different in training; see engine.log."
+            f"{kl_limit:g} is allowed): its forward pass is different in training; see engine.log."
         )
     if step.get(AUDIO_GRADIENT) == 0 and step.get("grad_norm", 0.0) > 0:
         return f"step {number}: the policy is deaf: its loss does not depend on the clips."

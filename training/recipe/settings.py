@@ -129,6 +129,10 @@ class StopGuards:
 
     divergence: Positive = 0.01
     """KL at the first step, of the model that learns from the one that samples and from the start of the stage."""
+    divergence_experts: Positive = 0.05
+    """The same for experts in 16 bits, where one of the two chooses them by itself: numbers alone explain more then."""
+    divergence_growth: Annotated[float, at_least(1)] = 5.0
+    """Times what it was in the first steps; beyond that, and above the limit of the first step, the stage stops."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

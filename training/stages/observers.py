@@ -13,6 +13,7 @@ from typing import Protocol
 from dtbench.harness.core.errors import MachineryError
 from dtbench.harness.core.model import Notify
 from dtbench.training.engines.contract import Metrics
+from dtbench.training.engines.divergence import DivergenceTrend, FirstStepLimits, first_step_limits
 from dtbench.training.engines.metrics import read_steps, violated_guard
 from dtbench.training.recipe.settings import Recipe, StageRecipe, Validation
 from dtbench.training.stages.layout import StageLayout
@@ -56,11 +57,21 @@ class GuardObserver:
 
     recipe: Recipe
     stage: StageRecipe
+    layout: StageLayout
     _first: bool = field(default=True, init=False)
+    _limits: FirstStepLimits = field(init=False)
+    _trend: DivergenceTrend = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Read what the divergence was before this start."""
+        self._limits = first_step_limits(self.recipe, self.stage)
+        self._trend = DivergenceTrend(self.recipe.guards, self._limits.divergence)
+        self._trend.follow(read_steps(self.layout.metrics))
 
     def see(self, step: Metrics) -> None:
         """Compare it with the limits."""
-        if why := violated_guard(step, self.recipe.guards, first=self._first):
+        why = violated_guard(step, self.recipe.guards, first=self._first, limits=self._limits)
+        if why := why or self._trend.add(step):
             raise MachineryError(f"{self.stage.name}: {why}")
         self._first = False
 
@@ -101,7 +112,7 @@ def stage_observers(
 ) -> Sequence[StepObserver]:
     """Return what looks at the steps of this stage, in this order."""
     del notify  # of those that warn
-    observers: list[StepObserver] = [StepReport(stage, on_step), GuardObserver(recipe, stage)]
+    observers: list[StepObserver] = [StepReport(stage, on_step), GuardObserver(recipe, stage, layout)]
     if recipe.validation is not None:
         observers.append(ValidationObserver(layout, recipe.validation))
     return observers

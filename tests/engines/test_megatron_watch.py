@@ -16,6 +16,8 @@ from dtbench.training.engines.inside.megatron_watch import group_squares, megatr
 from dtbench.training.engines.inside.swift_bridge import STOP_VARIABLE, StoppedError
 from dtbench.training.engines.ms_swift import step_metrics
 
+pytestmark = pytest.mark.engine
+
 
 class Callback:
     """What ms-swift's callbacks begin with."""
