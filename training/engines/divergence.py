@@ -1,6 +1,6 @@
 """How far the model that answers may be from the one that learns: what numbers alone explain, and what they do not.
 
-In float32 both agree to seven digits (measured). Of a dense model in 16 bits no more than 0.01 is expected. A mixture of
+In float32 both agree to seven digits (measured); of a dense model in 16 bits at most 0.01 is expected. A mixture of
 experts in 16 bits may show more: where two engines round otherwise, a router picks another expert for a token in many,
 and the answer's likelihood jumps. Replayed routes (R3) take that away from the comparison of the two engines; the start
 of the stage, which the KL divergence is measured from, is then the one that routes by itself. A forward pass that was

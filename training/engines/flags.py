@@ -13,8 +13,9 @@ from dtbench.harness.core.errors import UserError
 from dtbench.training.engines import flag_values as made
 from dtbench.training.engines.contract import Job
 from dtbench.training.engines.dev_figures import DEV_FLAGS, dev_flags
-from dtbench.training.recipe.settings import EngineName, Recipe, StageRecipe
+from dtbench.training.recipe.settings import EngineName, Recipe, StageRecipe, TrainingSettings
 
+MIN_GROUP = BETAS = 2
 PROGRAMS: Mapping[EngineName, str] = {"swift": "swift rlhf", "megatron": "megatron rlhf"}
 
 
@@ -180,7 +181,7 @@ def field_value(recipe: Recipe, stage: StageRecipe, field: str) -> object:
 
 
 def refuse_unsupported(recipe: Recipe) -> None:
-    """Raise a UserError for a value that the recipe's engine cannot do."""
+    """Raise a UserError for a value that the recipe's engine cannot do, alone or beside another."""
     for stage in recipe.stage:
         for row in TABLE:
             cell, value = row.cell(recipe.engine), field_value(recipe, stage, row.field)
@@ -190,6 +191,9 @@ def refuse_unsupported(recipe: Recipe) -> None:
                     f"{row.field.replace('.', ': ')} = {value!r}: `{PROGRAMS[recipe.engine]}` has none: {cell.why}. "
                     f"Set it to {allowed}, or leave it out."
                 )
+        for refused, why in _refusals(recipe, recipe.training_of(stage)):
+            if refused:
+                raise UserError(f"stage {stage.name}: training: {why}")
 
 
 def flag_table() -> Iterator[str]:
@@ -205,3 +209,42 @@ def _shown(cell: Cell) -> str:
         return f"none: {cell.why}"
     names = (cell,) if isinstance(cell, str) else cell.names
     return ", ".join(f"`--{name}`" for name in names)
+
+
+_SCHEDULES: Mapping[EngineName, frozenset[str]] = {
+    "swift": frozenset(
+        """linear cosine cosine_with_restarts polynomial constant constant_with_warmup inverse_sqrt
+        reduce_lr_on_plateau cosine_with_min_lr cosine_warmup_with_min_lr warmup_stable_decay greedy""".split()
+    ),
+    "megatron": frozenset({"constant", "linear", "cosine", "inverse-square-root", "WSD"}),
+}
+
+
+def _refusals(recipe: Recipe, training: TrainingSettings) -> Iterator[tuple[bool, str]]:
+    """Yield settings that do not go together, and what to do."""
+    known = _SCHEDULES[recipe.engine]
+    yield (
+        training.schedule not in known,
+        f"schedule = {training.schedule!r}: `{PROGRAMS[recipe.engine]}` knows {', '.join(sorted(known))}.",
+    )
+    yield training.generations < MIN_GROUP, "generations = 1: an answer is compared with others of its group: take 2."
+    yield training.temperature == 0, "temperature = 0: all answers of a group would be the same: take 1."
+    yield len(training.adam) != BETAS, f"adam: {len(training.adam)} figures: Adam has two betas."
+    yield (
+        training.importance_correction != "none" and recipe.machines.rollouts == "transformers",
+        f"importance_correction = {training.importance_correction!r}: with rollouts = 'transformers' the model that "
+        "learns answers itself: there is nothing to correct. Leave it out.",
+    )
+    yield (
+        training.router_replay != "disabled" and "moe" not in recipe.model_type,
+        f"router_replay = {training.router_replay!r}: model_type = {recipe.model_type!r} has no experts. Leave it out.",
+    )
+    yield (
+        training.loss == "cispo" and (training.clip_high or 0) < 1,
+        "loss = 'cispo': it cuts the probability ratio itself, which is 1 where nothing has changed, at clip_high: set "
+        "that to 1 or more; 5 is usual.",
+    )
+    yield (
+        training.loss == "sapo" and training.clip_high is not None,
+        "loss = 'sapo': it clips nothing: leave clip_high out.",
+    )

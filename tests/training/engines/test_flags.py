@@ -10,7 +10,7 @@ import pytest
 
 from dtbench.harness.core.errors import UserError
 from dtbench.training.engines.flags import NOT_FOR_ENGINES, TABLE, Made, flag_table, refuse_unsupported, table_flags
-from dtbench.training.recipe.recipe import load_recipe
+from dtbench.training.recipe.recipe import load_recipe, recipe_names
 from dtbench.training.recipe.settings import Machines, Recipe, StageRecipe, TrainingSettings
 from dtbench.training.stages.jobs import stage_job
 from dtbench.training.stages.layout import Layout
@@ -89,6 +89,44 @@ def test_what_an_engine_cannot_do_is_refused_with_what_it_can(
     assert str(caught.value).startswith(told)
     assert "or leave it out." in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "told"),
+    [
+        (
+            "mini",
+            {"importance_correction": "token_mask"},
+            "with rollouts = 'transformers' the model that learns",
+        ),
+        ("qwen2.5-omni-7b", {"loss": "cispo"}, "loss = 'cispo': it cuts the probability ratio itself"),
+        ("qwen2.5-omni-7b", {"loss": "sapo", "clip_high": 0.3}, "loss = 'sapo': it clips nothing"),
+        ("qwen3-omni-30b", {"schedule": "constant_with_warmup"}, "knows WSD, constant, cosine, inverse-square-root"),
+        ("qwen2.5-omni-7b", {"schedule": "WSD"}, "schedule = 'WSD': `swift rlhf` knows constant, constant_with_warmup"),
+        ("qwen2.5-omni-7b", {"generations": 1}, "generations = 1: an answer is compared with others"),
+        ("qwen2.5-omni-7b", {"temperature": 0.0}, "temperature = 0: all answers of a group"),
+        ("qwen2.5-omni-7b", {"adam": (0.9,)}, "adam: 1 figures: Adam has two betas."),
+    ],
+)
+def test_settings_that_do_not_go_together_are_refused_with_what_to_do(
+    name: str, changes: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(UserError) as caught:
+        refuse_unsupported(with_training(name, **changes))
+    assert str(caught.value).startswith("stage stage-1: training: ")
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_routes_are_not_replayed_where_there_are_no_experts() -> None:
+    recipe = dataclasses.replace(load_recipe("qwen3-omni-30b"), model_type="qwen2_5_omni")
+    with pytest.raises(UserError, match="router_replay = 'R3': model_type = 'qwen2_5_omni' has no experts"):
+        refuse_unsupported(recipe)
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_each_recipe_of_ours_asks_for_nothing_that_its_engine_cannot_do(name: str) -> None:
+    refuse_unsupported(load_recipe(name))
 
 
 def test_the_newer_algorithms_are_fields_of_both_engines() -> None:
