@@ -32,6 +32,14 @@ SHOWN = ("reward", "kl", "completion_length", "grad_norm", "seconds")
 """What a line of progress says of a step, beside the parts of the reward."""
 NEAR = "boundary"
 """The group whose gains are shown in columns of their own, where a task has it."""
+MINED_SHOWN = {
+    "never": "never right",
+    "hard": "too hard",
+    "in band": "kept",
+    "easy": "too easy",
+    "always": "always right",
+}
+"""A column of the table of what was mined -> the outcome that it counts."""
 _HEADINGS = ("difference", "95 % interval", "McNemar p", NEAR, "p there")
 Table = Mapping[str, Any]
 
@@ -99,12 +107,19 @@ def print_table(table: Table) -> None:
         (f"{prefixes[one['task']]}{one['from']} -> {one['to']}", *_cells(one, _near(one))) for one in table["paired"]
     ]
     print_rows(("in points", *_HEADINGS), pairs)
+    if mined := [_mined_row(report) for report in table.get("mined", ())]:
+        print_rows(("questions mined", "with", "asked", *MINED_SHOWN, "trained on"), mined)
     described = [
         (f"{row['name']}, {row['difficulty']}", percent(row["exact"]["accuracy"]), percent(row["sounds"]))
         for row in table["described"] or ()
     ]
     if described:
         print_rows(("descriptions, in %", "right to the word", "sounds described rightly"), described)
+
+
+def _mined_row(report: Table) -> Sequence[str]:
+    counts = [str(report["outcomes"][name]) for name in MINED_SHOWN.values()]
+    return (report["stage"], report["from"], str(report["questions"]), *counts, str(report["rows_kept"]))
 
 
 def _prefixes(table: Table) -> Mapping[str, str]:

@@ -21,6 +21,8 @@ from dtbench.harness.store.run_json import flatten
 
 FILE = "train.json"
 OUTCOME = "outcome.json"
+MINED = "mined/mined.json"
+"""In a stage's folder: what an earlier model was asked for it, and how much of that was kept."""
 BASE = "base"
 AS_TRAINED = "as-trained"
 """The base under the prompt of the training; it stands before those under prompts of the recipe's own."""
@@ -69,6 +71,8 @@ def training_stages(folder: Path) -> list[TrainingCurves]:
     curves = [TrainingCurves(BASE, base, {}, 0, _evaluated(folder / BASE / "eval")), *_prompted(folder / BASE, train)]
     for name, about in names.items():
         if name != BASE:
+            mined = folder / name / MINED
+            about = {**about, **({"mined": _object(mined)} if mined.is_file() else {})}
             points, torn = _curves(folder / name / "metrics.jsonl")
             curves.append(TrainingCurves(name, about, points, torn, _evaluated(folder / name / "eval")))
             curves += _otherwise(f"{name}, shuffled clips", folder / name / "eval" / SHUFFLED)
