@@ -114,8 +114,8 @@ def log_to_mlflow(summary: Summary, settings: RunInfo) -> None:
         mlflow.set_experiment("dtbench")
     with mlflow.start_run(run_name=run_name(summary)):
         mlflow.set_tag("dtbench.status", summary["status"])
-        mlflow.log_params({_REFUSED_BY_MLFLOW.sub("_", key): text for key, text in flat_settings(settings).items()})
-        mlflow.log_metrics({_REFUSED_BY_MLFLOW.sub("_", key): value for key, value in flat_metrics(summary).items()})
+        mlflow.log_params({portable_mlflow_name(key): text for key, text in flat_settings(settings).items()})
+        mlflow.log_metrics({portable_mlflow_name(key): value for key, value in flat_metrics(summary).items()})
         columns, rows = answer_rows(summary)
         named = zip(columns, zip(*rows, strict=True), strict=True) if rows else ((name, ()) for name in columns)
         mlflow.log_table({name: list(values) for name, values in named}, f"{TABLE}.json")
@@ -166,6 +166,11 @@ def report_page(summary: Summary) -> Iterator[Path]:
         page = Path(folder, f"{REPORT}.html")
         make_report(ReportOptions(runs=[Path(summary["run"])], out=page, audio="none"))
         yield page
+
+
+def portable_mlflow_name(name: str) -> str:
+    """Return a name that MLflow accepts."""
+    return _REFUSED_BY_MLFLOW.sub("_", name)
 
 
 def run_name(summary: Summary) -> str:

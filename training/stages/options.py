@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -90,6 +91,17 @@ class TrainOptions:
             panel=RUNS,
         ),
     ] = None
+
+    log: Annotated[
+        Sequence[str],
+        Option(
+            "--log",
+            "TRACKER",
+            "Log steps and evaluations to wandb, mlflow, trackio or a plug-in (repeatable).",
+            panel=OUTPUT,
+            values=("wandb", "mlflow", "trackio"),
+        ),
+    ] = ()
 
     def load(self) -> Recipe:
         """Return the recipe with what differs from it."""

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from dtbench.harness.core.errors import MachineryError
 from dtbench.harness.core.model import Notify
+from dtbench.harness.export.trackers import get_loggers
 from dtbench.harness.run.live_line import LiveLine
 from dtbench.harness.run.signals import sigterm_as_interrupt
 from dtbench.harness.store.atomic import replace_whole
@@ -35,7 +36,7 @@ from dtbench.training.engines.checkpoints import (
     tensor_shapes,
     whole_checkpoints,
 )
-from dtbench.training.engines.contract import LOG, Engine, EngineCommand, Job
+from dtbench.training.engines.contract import LOG, Engine, EngineCommand, Job, Metrics
 from dtbench.training.engines.inside.swift_bridge import read_stop_reason
 from dtbench.training.engines.judge_server import JUDGE_URL
 from dtbench.training.engines.launch import (
@@ -77,6 +78,7 @@ from dtbench.training.stages.preflight import (
 from dtbench.training.stages.reuse import reuse_run
 from dtbench.training.stages.roles import leading
 from dtbench.training.stages.stage_data import prepare_stage
+from dtbench.training.stages.trackers import TrainingTrackers
 from dtbench.training.stages.validation import best_checkpoint, describe_best, read_best, reason_to_end
 from dtbench.training.stages.watch import TrainingView, stage_evaluation
 
@@ -86,7 +88,7 @@ def train(options: TrainOptions, live: LiveLine, on_step: OnStep, place: NodePla
 
     `place` says what this node is where others follow it.
     """
-    recipe = options.load()
+    recipe, _ = options.load(), get_loggers(options.log)  # a wrong name of one is told before anything starts
     check_rewards(recipe)
     check_dev_sources(recipe)
     check_trust(recipe)
@@ -133,9 +135,10 @@ def _run(
     progress.write()
     with sigterm_as_interrupt(), RunLog(layout.root / LOG_NAME) as log:
         log.note_start(sys.argv)
-        return TrainingRun(
-            recipe, layout, place.environment, progress, live, on_step, place.addresses, place.leader
-        ).run()
+        with TrainingTrackers(get_loggers(options.log), recipe, layout, live.notify) as trackers:
+            return TrainingRun(
+                recipe, layout, place.environment, progress, live, on_step, trackers, place.addresses, place.leader
+            ).run()
 
 
 @dataclass(slots=True)
@@ -149,6 +152,7 @@ class TrainingRun:
     state: state.TrainingState
     live: LiveLine
     on_step: OnStep
+    trackers: TrainingTrackers
     addresses: Mapping[str, str] = field(default_factory=dict)
     """What placeholders of commands stand for, above the environment."""
     leader: Leader | None = None
@@ -252,7 +256,7 @@ class TrainingRun:
             self._run_engine(stage, layout, job, follower)
 
     def _run_engine(self, stage: StageRecipe, layout: StageLayout, job: Job, follower: MetricsFollower) -> None:
-        observers = stage_observers(self.recipe, stage, layout, self.on_step, self.notify)
+        observers = stage_observers(self.recipe, stage, layout, self._see, self.notify)
 
         def look(*, ended: bool = False) -> None:
             for step in follower.new_steps(ended=ended):
@@ -337,9 +341,11 @@ class TrainingRun:
         for run in waiting:
             self.notify(f"{what}: {'describing the clips' if run.tasks else 'evaluating'} into {run.folder}")
         if not waiting:
+            self.trackers.catch_up()
             return
         with self._showing(self.view.evaluation_name(*waiting), *waiting):
             run_evaluations(waiting, placed_evaluation(self.recipe), self.layout.process_lock, self._say)
+        self.trackers.catch_up()
 
     @property
     def _say(self) -> Notify | None:
@@ -353,6 +359,10 @@ class TrainingRun:
         with self.live.showing(name, lambda seconds: self.view.evaluation_state(*runs)):
             yield
             self.view.forget()
+
+    def _see(self, stage: StageRecipe, step: Metrics) -> None:
+        self.on_step(stage, step)
+        self.trackers.step(stage, step)
 
 
 def last_evaluations(recipe: Recipe, layout: Layout) -> list[EvalRun]:

@@ -14,6 +14,7 @@ from chat_server import Chat, Turn, chatting
 from command import call, process
 from killed_trainings import TrainingKills
 from kills import Killing, dtbench
+from packages import install as install_package
 from stand_in_engine import install
 from trainer import begun, short_recipe
 
@@ -50,6 +51,31 @@ def only_one_stage(file: Path) -> Path:
     return file
 
 
+TRACKER = """
+import json, os
+class Live:
+    def __init__(self, start):
+        self.id = start.id
+    def log(self, figures, step):
+        with open(os.environ["LOGGED"], "a") as file:
+            file.write(json.dumps([self.id, step, figures]) + "\\n")
+    def close(self):
+        print("noise of a tracker")
+def log(summary, settings):
+    raise RuntimeError("its run is live")
+log.live = Live
+"""
+
+
+def tracker(folder: Path) -> dict[str, str]:
+    """The environment with a package that offers a tracker, which writes into a file."""
+    packages = folder / "packages"
+    packages.mkdir()
+    install_package(packages, "tracker", {"mine": "tracker:log"}, TRACKER, group="dtbench.loggers")
+    path = os.pathsep.join([str(packages), os.environ.get("PYTHONPATH", "")]).strip(os.pathsep)
+    return {"PYTHONPATH": path, "LOGGED": str(folder / "logged")}
+
+
 def ids(path: Path, plan: Sequence[dict[str, Any]]) -> set[str]:
     found = {json.loads(line)["row"] for line in path.read_text().splitlines()}
     assert found <= {row["id"] for row in plan}
@@ -63,9 +89,10 @@ def test_a_stage_ends_early_with_its_best_checkpoint_however_often_it_is_killed(
         file = only_one_stage(recipe_file(tmp_path, chat, "patience = 3"))
         begun(file, out)
         layout = Layout(out).stage("stage-1")
-        command = dtbench("train", file, "--out", out, "--json")
-        TrainingKills(killing, command, {"DTBENCH_ENGINE": str(engine)}, span=1.0).kill("worker")
-        done = process("train", file, "--out", out, "--json", DTBENCH_ENGINE=str(engine))
+        environment = {"DTBENCH_ENGINE": str(engine), **tracker(tmp_path)}
+        command = ("train", file, "--out", out, "--json", "--log", "mine")
+        TrainingKills(killing, dtbench(*command), environment, span=1.0).kill("worker")
+        done = process(*command, **environment)
         log, state = (layout.engine / "logging.jsonl").read_bytes(), json.loads((out / "train.json").read_text())
         state["stages"][0]["state"] = "prepared"  # as if it was killed before it was noted that the stage had ended
         (out / "train.json").write_text(json.dumps(state))
@@ -88,6 +115,13 @@ def test_a_stage_ends_early_with_its_best_checkpoint_however_often_it_is_killed(
     (dev_figures,) = json.loads(done.out)["dev"]
     assert dev_figures.pop("last_step") >= numbers[-1]
     assert dev_figures == {"stage": "stage-1", "step": 4, "metric": "accuracy", "value": 0.5, "gap": 0.25}
+    logged = [json.loads(line) for line in (tmp_path / "logged").read_text().splitlines()]
+    assert len({run for run, _, _ in logged}) == 1, "one run over all starts"
+    of_steps = {step: figures for _, step, figures in logged if "stage-1/loss" in figures}
+    assert len(of_steps) == sum("stage-1/loss" in figures for _, _, figures in logged), "no step twice"
+    assert set(of_steps) >= set(numbers)
+    assert of_steps[4]["stage-1/dev/accuracy"] == 0.5
+    assert [figures["stage-1/mini/n"] for _, _, figures in logged if "stage-1/mini/n" in figures] == [4]
     plan = json.loads(layout.reward_plan.read_text())
     learnt, dev = ids(layout.questions, plan["rows"]), ids(layout.dev_questions, plan["rows"])
     assert (len(learnt), len(dev), learnt & dev) == (40, 10, set())
