@@ -25,7 +25,7 @@ VALIDATION = '[validation]\ndata = ["mini-train-1"]\nevery = 2\nquestions = 10\n
 
 
 def recipe_file(folder: Path, chat: Chat, more: str = "", *changes: tuple[str, str]) -> Path:
-    """A recipe of one stage of 40 steps with a dev split."""
+    """A recipe of one stage of 400 steps with a dev split."""
     family, model = folder / "family.toml", folder / "base-model"
     family.write_text(f'[stand-in]\nurl = "{chat.url}"\nmodel = "tiny"\n')
     model.mkdir()
@@ -39,7 +39,7 @@ def recipe_file(folder: Path, chat: Chat, more: str = "", *changes: tuple[str, s
         ("{ batch_size = 24, max_tokens = 48 }", json.dumps({"family": str(family)}).replace(":", " =", 1)),
         ("describe = true", "describe = false"),
         ("audio_ablation = true", "audio_ablation = false"),
-        ("steps = 6", "steps = 40"),
+        ("steps = 6", "steps = 400"),
         ("[evaluation]", VALIDATION.format(more=more)),
         *changes,
         model=model,
@@ -108,7 +108,7 @@ def test_a_stage_ends_early_with_its_best_checkpoint_however_often_it_is_killed(
     steps = read_steps(layout.metrics)
     numbers = [int(step["step"]) for step in steps]
     assert numbers == list(range(1, numbers[-1] + 1))
-    assert 10 <= numbers[-1] < 40
+    assert 10 <= numbers[-1] < 400
     assert {int(step["step"]): (step["dev/accuracy"], step["dev/gap"]) for step in steps if "dev/gap" in step} == {
         number: (0.5 - abs(number - 4) / 16, 0.25 + abs(number - 4) / 16) for number in numbers if number % 2 == 0
     }
