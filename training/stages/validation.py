@@ -118,8 +118,8 @@ def stage_measurements(layout: StageLayout) -> dict[str, float | int | str] | No
 
 
 def is_saved(layout: StageLayout, found: Sequence[Measurement]) -> bool:
-    """Return whether the model that was measured last is whole on disk."""
-    return found[-1].step in map(checkpoint_step, whole_checkpoints(layout.engine))
+    """Return whether the model that was measured last was saved: it or a later one is whole on disk."""
+    return any(checkpoint_step(path) >= found[-1].step for path in whole_checkpoints(layout.engine))
 
 
 def _is_exhausted(found: Sequence[Measurement], validation: Validation) -> bool:
