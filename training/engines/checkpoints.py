@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dtbench.harness.core.errors import MachineryError
+from dtbench.models.checkpoints import hub
 from dtbench.models.checkpoints.tensors import safetensors_header
 from dtbench.training.engines.contract import LOG
 
@@ -136,3 +137,16 @@ def tensor_shapes(model: Path) -> Mapping[str, tuple[int, ...]]:
     for file in model.glob("*.safetensors"):
         tensors |= {name: tuple(about["shape"]) for name, about in safetensors_header(file)[0].items()}
     return tensors
+
+
+def refuse_other_shapes(before: str, after: Path) -> None:
+    """Refuse a model whose tensors differ from those it started from, where these are here."""
+    folder = Path(before) if Path(before).is_dir() else hub.cached_snapshot(before)
+    if folder is None:
+        return
+    expected, actual = tensor_shapes(folder), tensor_shapes(after)
+    differing = [name for name in expected.keys() & actual.keys() if expected[name] != actual[name]]
+    lost = [name for name in expected if name not in actual and name.split(".")[0] not in {"talker", "code2wav"}]
+    if differing or lost:
+        names = ", ".join(sorted([*differing, *lost])[:3])
+        raise MachineryError(f"{after}: {len(differing) + len(lost)} tensors are not those of {before}: {names}, ...")

@@ -25,15 +25,14 @@ from dtbench.harness.store.leftovers import temporary_folder
 from dtbench.harness.store.locks import RunLock
 from dtbench.harness.store.run_json import LOG_NAME
 from dtbench.harness.store.run_log import RunLog
-from dtbench.models.checkpoints import hub
 from dtbench.models.vllm.diagnose import log_last_words
 from dtbench.training.engines.adapters import base_of_adapter, check_adapter, check_targets, export_merged
 from dtbench.training.engines.checkpoints import (
     checkpoint_step,
     export_model,
     is_final_checkpoint,
+    refuse_other_shapes,
     remove_torn_checkpoints,
-    tensor_shapes,
     whole_checkpoints,
 )
 from dtbench.training.engines.contract import LOG, Engine, EngineCommand, Job, Metrics
@@ -328,7 +327,7 @@ class TrainingRun:
             check_adapter(checkpoint, base, self.recipe.adapter.targets)
             self.notify(f"{stage.name}: merging its adapter into a copy of {base}")
             export_merged(self.environment, base, checkpoint, layout.model)
-        _refuse_other_shapes(before, layout.model)
+        refuse_other_shapes(before, layout.model)
 
     def _evaluate(self, stage: StageRecipe, layout: StageLayout) -> None:
         runs = [stage_evaluation(self.recipe, self.layout, stage)]
@@ -397,16 +396,3 @@ def stage_commands(options: TrainOptions) -> Iterator[StageCommand]:
 def _raise_stop_reason(stage: StageRecipe, layout: StageLayout) -> None:
     if why := read_stop_reason(layout.stop_file):
         raise MachineryError(f"{stage.name}: {why}")
-
-
-def _refuse_other_shapes(before: str, after: Path) -> None:
-    """Refuse a model whose tensors differ from those it started from, where these are here."""
-    folder = Path(before) if Path(before).is_dir() else hub.cached_snapshot(before)
-    if folder is None:
-        return
-    expected, actual = tensor_shapes(folder), tensor_shapes(after)
-    differing = [name for name in expected.keys() & actual.keys() if expected[name] != actual[name]]
-    lost = [name for name in expected if name not in actual and name.split(".")[0] not in {"talker", "code2wav"}]
-    if differing or lost:
-        names = ", ".join(sorted([*differing, *lost])[:3])
-        raise MachineryError(f"{after}: {len(differing) + len(lost)} tensors are not those of {before}: {names}, ...")

@@ -145,6 +145,7 @@ def test_a_dev_split_that_cannot_be_measured_is_refused_before_anything_starts(n
     head, _, rest = file.read_text().partition("[validation]")
     if name == "megatron":
         head = head.replace(before, after).replace('rollouts = "transformers"', 'rollouts = "colocate"')
+        head = head.replace("batch = 16", "batch = 64")
     file.write_text(f"{head}[validation]{rest.replace(before, after, 1)}")
     for more in ((), ("--dry-run",)):
         assert why in call("train", file, "--out", tmp_path / "run", *more).refusal()
