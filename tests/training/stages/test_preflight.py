@@ -13,7 +13,8 @@ from training_rows import rows_file
 
 from dtbench.harness.core.errors import UserError
 from dtbench.training.recipe.recipe import RECIPES, load_recipe, recipe_names
-from dtbench.training.stages.preflight import check_embedding, check_rewards, check_trust
+from dtbench.training.stages.judge import check_evaluator
+from dtbench.training.stages.preflight import check_embedding, check_quantiser, check_rewards, check_trust
 
 MINI = (RECIPES / "mini.toml").read_text()
 NO_ENGINE = "#!/bin/sh\nexit 1\n"
@@ -139,3 +140,26 @@ def test_a_training_does_not_start_from_a_pickle(tmp_path: Path) -> None:
     (tmp_path / "pytorch_model.bin").write_bytes(b"")
     with pytest.raises(UserError, match=r"its weights are pickles \(pytorch_model.bin\)"):
         check_trust(dataclasses.replace(load_recipe("mini"), model=str(tmp_path)))
+
+
+def test_a_base_of_four_bits_is_refused_where_nothing_quantises_it(tmp_path: Path) -> None:
+    recipe = load_recipe("qwen2.5-omni-7b-lora-24gb")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").symlink_to("/bin/false")
+    with pytest.raises(UserError) as told:
+        check_quantiser(recipe, tmp_path)
+    assert str(told.value) == (
+        f"adapter: base_bits = 4: bitsandbytes is not in {tmp_path}, which quantises the base: `pip install "
+        "bitsandbytes` there, or leave base_bits out."
+    )
+    check_quantiser(load_recipe("qwen2.5-omni-7b-lora"), tmp_path)
+
+
+def test_a_small_judge_is_told_how_to_run_beside_the_trainer() -> None:
+    with pytest.raises(UserError) as told:
+        check_evaluator(load_recipe("qwen2.5-omni-7b-lora"), None)
+    assert str(told.value).endswith(
+        "--judge-url http://HOST:PORT/v1. One so small can run beside the trainer, on a GPU of 80 GB: `vllm serve "
+        "Qwen/Qwen3-4B-Instruct-2507 --port 8100 --max-model-len 16384 --gpu-memory-utilization 0.15`, and vLLM "
+        "for CPUs serves it without that last flag."
+    )
