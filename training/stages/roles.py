@@ -126,6 +126,8 @@ def _beacon(options: TrainOptions, place: NodePlace, folder: NodesFolder, waits:
 def _environment(options: TrainOptions, recipe: Recipe, place: NodePlace, layout: Layout) -> Path:
     """Return the environment of what this node runs."""
     if place.role == "judge":
+        with contextlib.suppress(UserError):  # vLLM may be beside the engine, or beside us
+            return find_environment(options.engine, "vllm")
         return Path(find_executable()).parent.parent
     engine, job = get_engine(recipe.engine), stage_job(recipe, recipe.stage[0], layout)
     command = engine.server(job) if place.role == "rollout" else engine.command(job)
