@@ -92,6 +92,8 @@ def _quoted(value: str) -> str:
 def _step_line(stage: StageRecipe, metrics: Metrics) -> str:
     rewards = [f"{name.removeprefix('reward/')} {metrics[name]:.3f}" for name in metrics if name.startswith("reward/")]
     others = [f"{name} {metrics[name]:.3g}" for name in SHOWN if name in metrics]
+    unseen = {"dev/seconds", "dev/completion_length", "dev/completions_cut"}
+    others += [f"{name} {metrics[name]:.3g}" for name in metrics if name.startswith("dev/") and name not in unseen]
     of = f" of {stage.steps}" if stage.steps else ""
     return f"{stage.name}: step {metrics['step']:.0f}{of}: {', '.join([*rewards, *others])}"
 

@@ -285,6 +285,7 @@ def _training_figures(options: ReportOptions) -> dict[str, Any]:
                 "state": str(stage.about.get("state", "")),
                 "curves": stage.curves,
                 "torn": stage.torn,
+                "best": stage.about.get("best"),
                 "otherwise": stage.otherwise,
                 "scores": [
                     score | {"marks": outcome.rows.get((stage.name, score["task"]), {})}

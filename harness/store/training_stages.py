@@ -73,6 +73,8 @@ def training_stages(folder: Path) -> list[TrainingCurves]:
         if name != BASE:
             mined = folder / name / MINED
             about = {**about, **({"mined": _object(mined)} if mined.is_file() else {})}
+            if (folder / name / "best.json").is_file():
+                about = {**about, "best": _object(folder / name / "best.json")}
             points, torn = _curves(folder / name / "metrics.jsonl")
             curves.append(TrainingCurves(name, about, points, torn, _evaluated(folder / name / "eval")))
             curves += _otherwise(f"{name}, shuffled clips", folder / name / "eval" / SHUFFLED)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -112,7 +112,21 @@ class TrainingView:
             figures.append(LiveFigure(f"reward {steps[-1]['reward']:.3f}", RIGHT))
         if (mined := mining_report(self._layout, stage)) is not None:
             figures.append(LiveFigure(f"{mined['rows_kept']} of {mined['questions']} questions mined", COST))
+        if (measured := self._last_measured(steps)) is not None:
+            figures.append(LiveFigure(f"dev {measured:.3f}", RIGHT))
         return LiveState(done, stage.steps, figures, "steps")
+
+    def _last_measured(self, steps: Sequence[Metrics]) -> float | None:
+        """Return the metric of [validation] as it was measured last."""
+        validation = self._recipe.validation
+        name = "" if validation is None else f"dev/{validation.metric}"
+        return next((step[name] for step in reversed(steps) if name in step), None)
+
+    def _left_of(self, stage: StageRecipe) -> int | None:
+        """Return how many steps of a stage are to come; none of one that has ended, early or not."""
+        if self._layout.stage(stage.name).model.exists():
+            return 0
+        return None if stage.steps is None else stage.steps - len(self._steps_of(stage))
 
     def evaluation_state(self, *runs: EvalRun) -> LiveState:
         """Return how far the first of them is that is not done; looked up once a second."""
@@ -173,9 +187,7 @@ class TrainingView:
 
     def _seconds_left(self) -> float | None:
         """Return the seconds until the end of the training; None where something of it has no known length."""
-        steps = [
-            None if stage.steps is None else stage.steps - len(self._steps_of(stage)) for stage in self._recipe.stage
-        ]
+        steps = [self._left_of(stage) for stage in self._recipe.stage]
         pace, ended = self._step_seconds(), [seconds for seconds in self._evaluation_seconds() if seconds is not None]
         waiting = len(self._evaluations) - len(ended)
         if pace is None or None in steps or (waiting and not ended):

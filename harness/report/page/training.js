@@ -120,7 +120,7 @@ function stageTable(stages) {
       best(stage) ? el("span", { class: "note" }, " (best untrained)") : null,
     ],
     stage.state ? seen(stage.state) : "\u2013",
-    steps(stage),
+    [steps(stage), stage.best ? el("span", { class: "note" }, ` (best: ${figure(stage.best.step)})`) : null],
     ...tasks.map((name) => cell(stage, name)),
     chains(stage),
     ...marks.map(([name, , shown]) => marked(stage, name, shown)),

@@ -92,7 +92,7 @@ def test_a_stage_ends_early_with_its_best_checkpoint_however_often_it_is_killed(
         environment = {"DTBENCH_ENGINE": str(engine), **tracker(tmp_path)}
         command = ("train", file, "--out", out, "--json", "--log", "mine")
         TrainingKills(killing, dtbench(*command), environment, span=1.0).kill("worker")
-        done = process(*command, **environment)
+        done = process(*command, stdin=b"", **environment)
         log, state = (layout.engine / "logging.jsonl").read_bytes(), json.loads((out / "train.json").read_text())
         state["stages"][0]["state"] = "prepared"  # as if it was killed before it was noted that the stage had ended
         (out / "train.json").write_text(json.dumps(state))
